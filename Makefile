@@ -1,0 +1,49 @@
+# Everything goes through here; a bare `make` lists the targets.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check stories bench dist lock cover clean
+
+help:  ## list the targets
+	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: $(VENV)/run.stamp  ## set up what is needed, then start the gateway and its page (a twin if no meter is configured)
+	@$(BIN)/wattrail run $(ARGS)
+
+test: $(VENV)/dev.stamp  ## set up what is needed, then run every test
+	@tools/system-packages chromium
+	@$(BIN)/pytest -n auto $(ARGS)
+
+check: $(VENV)/dev.stamp  ## format, lint, types, rooms, spelling
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/codespell
+	@$(BIN)/python tools/check_docs.py
+
+stories: $(VENV)/dev.stamp  ## only the user journeys
+	@$(BIN)/pytest tests/stories -v
+
+bench: $(VENV)/dev.stamp  ## measure, beside peers, in one run
+	@$(BIN)/python -m bench $(ARGS)
+
+dist: $(VENV)/dev.stamp  ## build the wheel and say how to install it
+	@$(BIN)/python -m build --no-isolation --outdir dist >/dev/null
+	@ls dist/*.whl | tail -n 1 | sed "s/.*/install it anywhere with: pip install '&[run]'/"
+
+lock: $(VENV)/dev.stamp  ## renew the pinned dependencies (asks the package index)
+	@tools/lock
+
+clean:  ## remove what was built
+	@rm -rf $(VENV) build dist
+
+$(VENV)/run.stamp: requirements/run.lock pyproject.toml
+	@tools/set-up $(PYTHON) $(VENV) requirements/run.lock
+	@touch $@
+
+$(VENV)/dev.stamp: requirements/dev.lock pyproject.toml
+	@tools/set-up $(PYTHON) $(VENV) requirements/dev.lock
+	@touch $@ $(VENV)/run.stamp

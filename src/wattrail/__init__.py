@@ -1,0 +1,59 @@
+"""wattrail: from a sealed energy meter to numbers its owner can trust.
+
+The public door. Importing it loads nothing beyond the standard library; each name brings its room when first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from wattrail.errors import WattrailError
+from wattrail.units import Reading
+
+if TYPE_CHECKING:
+    from wattrail.bl0942 import Calibration, FrontEnd, Snapshot
+    from wattrail.clock import ManualClock, SystemClock
+    from wattrail.ledger import Ledger
+    from wattrail.meter import Meter, open_meter
+    from wattrail.transport import open_port
+    from wattrail.twin import open_twin
+    from wattrail.wire import Register
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Calibration",
+    "FrontEnd",
+    "Ledger",
+    "ManualClock",
+    "Meter",
+    "Reading",
+    "Register",
+    "Snapshot",
+    "SystemClock",
+    "WattrailError",
+    "open_meter",
+    "open_port",
+    "open_twin",
+]
+
+_HOME = {
+    "Calibration": "wattrail.bl0942",
+    "FrontEnd": "wattrail.bl0942",
+    "Ledger": "wattrail.ledger",
+    "ManualClock": "wattrail.clock",
+    "Meter": "wattrail.meter",
+    "Register": "wattrail.wire",
+    "Snapshot": "wattrail.bl0942",
+    "SystemClock": "wattrail.clock",
+    "open_meter": "wattrail.meter",
+    "open_port": "wattrail.transport",
+    "open_twin": "wattrail.twin",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module 'wattrail' has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)

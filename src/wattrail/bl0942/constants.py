@@ -1,0 +1,52 @@
+"""Numbers of the silicon, each in one place. Pin voltages are millivolts rms.
+
+Source: bl0942-ds/formulas unless said otherwise; docs/references.md says what each key means.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+V_REF: Final = 1.218
+"""Reference voltage, volts."""
+
+I_RMS_PER_MV: Final = 305978
+V_RMS_PER_MV: Final = 73989
+WATT_PER_MV2: Final = 3537
+"""Register counts per millivolt (squared) at the pins, times V_REF (squared), at gain 16."""
+
+FAST_RMS_RATIO: Final = 0.363
+"""I_FAST_RMS over I_RMS for a large sine."""
+
+CF_WATT_SECONDS: Final = 1638.4 * 256
+"""WATT counts times seconds in one count of CF_CNT: 419430.4."""
+
+CREEP_STEP: Final = 3125 / 256
+"""WATT counts in one step of WA_CREEP."""
+
+FREQ_NUMERATOR: Final = 1_000_000
+"""Line frequency in hertz is this over FREQ. The "2 us per LSB" beside it in the datasheets contradicts it."""
+
+I_FULL_SCALE_MV: Final = 30.0
+V_FULL_SCALE_MV: Final = 70.0
+"""Largest rms signal at the pins at gain 16."""
+
+I_CLIP_MV: Final = 42.0
+V_CLIP_MV: Final = 100.0
+"""Peak at which the pins clip at gain 16."""
+
+SAMPLE_HZ: Final = 7812.5
+"""Waveform samples per second: 4 MHz / 512 (inferred from V1.05's 375 kbit/s for gapless reading)."""
+
+I_ZX_BELOW: Final = 0x040000
+V_ZX_BELOW: Final = 0x080000
+"""RMS counts under which the zero-crossing flags say "too small" (V1.05's form)."""
+
+REFRESH_S: Final = (0.4, 0.8)
+"""Refresh period of the RMS and power averages by MODE.rms_update."""
+
+SPI_MAX_HZ: Final = 900_000
+"""Nominal limit of the SPI clock. One board needed 800 kHz (openshwprojects/OpenBK7231T_App PR #724)."""
+
+BAUD_RATES: Final = (4800, 9600, 19200, 38400)
+"""The first two by strap, the others by MODE.uart_rate."""

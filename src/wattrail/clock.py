@@ -1,0 +1,108 @@
+"""Time as an argument: a system clock, a manual one, and deadlines.
+
+Durations come from ``monotonic`` and never from ``now``: the wall clock steps (NTP, DST, a person),
+the monotonic one does not.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+__all__ = ["Clock", "Deadline", "ManualClock", "SystemClock"]
+
+
+class Clock(Protocol):
+    """What the shells know of time."""
+
+    def monotonic(self) -> float:
+        """Seconds since an arbitrary start; never steps back."""
+        ...
+
+    def now(self) -> datetime:
+        """The wall clock, aware, in UTC."""
+        ...
+
+    def sleep(self, seconds: float) -> None:
+        """Let that many seconds pass."""
+        ...
+
+
+class SystemClock:
+    """The machine's own clock."""
+
+    def monotonic(self) -> float:
+        """Seconds of the machine's monotonic clock."""
+        return time.monotonic()
+
+    def now(self) -> datetime:
+        """The machine's wall clock in UTC."""
+        return datetime.now(UTC)
+
+    def sleep(self, seconds: float) -> None:
+        """Block the calling thread."""
+        time.sleep(max(0.0, seconds))
+
+
+class ManualClock:
+    """A clock that moves only when told to, or when somebody sleeps on it.
+
+    A story can live through a day in a second. Safe to share between threads.
+    """
+
+    def __init__(self, start: datetime = datetime(2026, 6, 21, tzinfo=UTC)) -> None:
+        if start.tzinfo is None:
+            raise ValueError(f"start must be aware (UTC), got the naive {start.isoformat()}")
+        self._start = start.astimezone(UTC)
+        self._elapsed = 0.0
+        self._step = timedelta()
+        self._lock = threading.Lock()
+
+    def monotonic(self) -> float:
+        """Seconds advanced so far."""
+        return self._elapsed
+
+    def now(self) -> datetime:
+        """Start, plus what was advanced, plus the steps of the wall clock."""
+        return self._start + timedelta(seconds=self._elapsed) + self._step
+
+    def sleep(self, seconds: float) -> None:
+        """Advance at once instead of blocking."""
+        self.advance(max(0.0, seconds))
+
+    def advance(self, seconds: float) -> None:
+        """Move both clocks forward."""
+        if seconds < 0:
+            raise ValueError(f"time does not run backwards: {seconds} s; to move the wall clock use step()")
+        with self._lock:
+            self._elapsed += seconds
+
+    def step(self, seconds: float) -> None:
+        """Step the wall clock alone, as NTP or a person does."""
+        self._step += timedelta(seconds=seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """A moment on a clock by which something must have happened."""
+
+    clock: Clock
+    at: float
+
+    @classmethod
+    def after(cls, seconds: float, clock: Clock) -> Deadline:
+        """The moment that many seconds from now."""
+        return cls(clock, clock.monotonic() + seconds)
+
+    @property
+    def remaining(self) -> float:
+        """Seconds left, 0.0 once it has passed."""
+        return max(0.0, self.at - self.clock.monotonic())
+
+    @property
+    def passed(self) -> bool:
+        """Whether the moment has come."""
+        return self.clock.monotonic() >= self.at

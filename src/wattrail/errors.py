@@ -1,0 +1,123 @@
+"""One exception tree. Every error says what, where, and got against wanted; a hint says the mend.
+
+WattrailError
+├── UrlError (also ValueError)      a port URL that cannot be understood
+├── ConfigError (also ValueError)   a configuration or scenario file that cannot be used
+├── MissingExtra                    an optional library is not installed
+├── PortError                       the carrier: opening it, losing it, waiting for it
+│   ├── PortOpenError
+│   ├── PortLost
+│   └── PortTimeout
+├── LinkError                       the conversation: bytes came, but not the ones agreed on
+│   ├── NoAnswer
+│   ├── ChecksumError
+│   ├── UnexpectedReply
+│   └── ImplausibleReading
+├── TargetError                     the chip refused, or did not do what it was told
+├── LedgerError                     the account would no longer add up
+└── StoreError                      the database
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "ChecksumError",
+    "ConfigError",
+    "ImplausibleReading",
+    "LedgerError",
+    "LinkError",
+    "MissingExtra",
+    "NoAnswer",
+    "PortError",
+    "PortLost",
+    "PortOpenError",
+    "PortTimeout",
+    "StoreError",
+    "TargetError",
+    "UnexpectedReply",
+    "UrlError",
+    "WattrailError",
+]
+
+
+class WattrailError(Exception):
+    """Base of everything wattrail raises on purpose; any other exception is a bug.
+
+    ``hint`` is the next thing to try, or None; it is never a guess dressed as a fact.
+    """
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class UrlError(WattrailError, ValueError):
+    """A port URL names an unknown scheme or option, or a value that does not fit."""
+
+
+class ConfigError(WattrailError, ValueError):
+    """A configuration or scenario file cannot be used; the message names file, line and field."""
+
+
+class MissingExtra(WattrailError):
+    """An optional library is missing; the hint is the command that installs it."""
+
+    def __init__(self, what: str, *, library: str, extra: str) -> None:
+        super().__init__(
+            f"{what} needs the library {library!r}, which is not installed",
+            hint=f"pip install 'wattrail[{extra}]'",
+        )
+        self.library = library
+        self.extra = extra
+
+
+class PortError(WattrailError):
+    """The carrier of bytes failed."""
+
+
+class PortOpenError(PortError):
+    """A port cannot be opened: it is missing, busy, or not permitted."""
+
+
+class PortLost(PortError):
+    """An open port went away: cable pulled, peer closed, device gone."""
+
+
+class PortTimeout(PortError):
+    """Nothing arrived before the deadline."""
+
+
+class LinkError(WattrailError):
+    """The peer answered, or should have, in another way than its protocol says."""
+
+
+class NoAnswer(LinkError):
+    """The chip stayed silent, or answered only in part; ``got`` holds what came."""
+
+    def __init__(self, message: str, *, got: bytes = b"", hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.got = got
+
+
+class ChecksumError(LinkError):
+    """A frame arrived whole, and its checksum says that it is damaged."""
+
+
+class UnexpectedReply(LinkError):
+    """A frame is well formed but is not the answer to what was asked."""
+
+
+class ImplausibleReading(LinkError):
+    """Frames passed their checksum, yet contradict physics or each other."""
+
+
+class TargetError(WattrailError):
+    """The chip did not do what it was told, for example kept an old register value."""
+
+
+class LedgerError(WattrailError):
+    """An entry that would make the account wrong."""
+
+
+class StoreError(WattrailError):
+    """The database cannot be opened, is newer than this program, or is damaged."""

@@ -1,0 +1,255 @@
+"""The account of one meter: looks at its counter come in, entries come out, energy is derived."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from fractions import Fraction
+
+from wattrail.errors import LedgerError
+from wattrail.ledger.counter import COUNTER_RANGE, Step, judge, signed_difference
+from wattrail.ledger.entries import Entry, Epoch, Kind, Observation, Totals
+from wattrail.ledger.split import Split
+
+__all__ = ["ENTRY_SPAN", "GAP_AFTER_US", "Ledger"]
+
+ENTRY_SPAN = timedelta(minutes=1)
+"""Counted entries are closed at the first look in a new span of this length."""
+
+GAP_AFTER_US = 10_000_000
+"""Time without a look after which the time between counts as a gap. Ten polls: power may have done anything."""
+
+
+@dataclass(slots=True)
+class _Span:
+    """What has been counted since the last entry."""
+
+    start: datetime
+    positive: int = 0
+    negative: int = 0
+    elapsed_us: int = 0
+    readings: int = 0
+    notes: list[str] = field(default_factory=list)
+
+
+class Ledger:
+    """An append-only account. Pure: it knows neither clock nor database; entries it returns are yours to keep.
+
+    Rebuild it with ``replay``: the same entries give the same totals, and counting goes on where they end.
+    """
+
+    def __init__(self, epoch: Epoch) -> None:
+        self._epochs = {epoch.number: epoch}
+        self._epoch = epoch
+        self._sums: dict[int, list[int]] = {}
+        self._sequence = 0
+        self._last: Observation | None = None
+        self._span: _Span | None = None
+        self._split = Split()
+
+    @classmethod
+    def replay(cls, entries: Iterable[Entry], epochs: Mapping[int, Epoch]) -> Ledger:
+        """The ledger as it stood when the last entry was written. Raises LedgerError where entries do not follow."""
+        ledger: Ledger | None = None
+        for entry in entries:
+            if entry.epoch not in epochs:
+                raise LedgerError(f"entry {entry.sequence} belongs to epoch {entry.epoch}, which is not known")
+            ledger = ledger or cls(epochs[entry.epoch])
+            ledger._take_up(entry, epochs[entry.epoch])
+        if ledger is None:
+            raise LedgerError("no entries to replay", hint="a ledger begins with its first look at the counter")
+        return ledger
+
+    @property
+    def epoch(self) -> Epoch:
+        """The calibration epoch that holds now."""
+        return self._epoch
+
+    @property
+    def booked_until(self) -> datetime | None:
+        """End of the last entry; None before the first."""
+        return self._span.start if self._span else None
+
+    def totals(self) -> Totals:
+        """The energy registers, with what is counted but not yet written into an entry."""
+        sums = {number: list(counts) for number, counts in self._sums.items()}
+        if self._span:
+            _add(sums, self._epoch.number, self._span.positive, self._span.negative, 0)
+        parts = [Fraction(0), Fraction(0), Fraction(0)]
+        for number, counts in sums.items():
+            epoch = self._epochs[number]
+            positive, negative, undirected = (epoch.milliwatt_hours(count) for count in counts)
+            parts[0] += negative if epoch.inverted else positive
+            parts[1] += positive if epoch.inverted else negative
+            parts[2] += undirected
+        return Totals(*(part.__floor__() for part in parts))
+
+    def observe(self, seen: Observation) -> tuple[Entry, ...]:
+        """Account for one look at the counter; returns the entries it caused, oldest first.
+
+        A look at or before the last one (late, or doubled) changes nothing. Raises ValueError for a counter
+        outside 24 bits or a naive time.
+        """
+        if seen.at.tzinfo is None or not 0 <= seen.count < COUNTER_RANGE:
+            raise ValueError(f"not a look at a counter: {seen}")
+        if self._last is None or self._span is None:
+            return self._begin(seen)
+        elapsed_us = self._elapsed_us(seen, self._last)
+        if elapsed_us <= 0:
+            return ()
+        entries = self._account(seen, elapsed_us)
+        self._last = seen
+        return entries
+
+    def close(self) -> tuple[Entry, ...]:
+        """Write what is counted but not yet an entry, as before a shutdown."""
+        if self._span is None or self._last is None or self._span.readings == 0 or self._last.at <= self._span.start:
+            return ()
+        return (self._close_span(self._last),)
+
+    def begin_epoch(self, epoch: Epoch) -> tuple[Entry, ...]:
+        """From the last look on, another calibration holds. Raises LedgerError if its number is not new."""
+        if epoch.number in self._epochs:
+            raise LedgerError(f"epoch {epoch.number} exists; the next is {max(self._epochs) + 1}")
+        entries = self.close()
+        self._epochs[epoch.number] = self._epoch = epoch
+        if self._last is None or self._span is None:
+            return entries
+        moment = self._span.start
+        entry = self._entry(Kind.EPOCH, moment, moment, self._last, note=f"epoch {epoch.number} begins")
+        return (*entries, entry)
+
+    def _begin(self, seen: Observation) -> tuple[Entry, ...]:
+        self._last, self._span = seen, _Span(seen.at)
+        return (self._entry(Kind.START, seen.at, seen.at, seen),)
+
+    def _elapsed_us(self, seen: Observation, last: Observation) -> int:
+        if seen.elapsed_us is not None:
+            return seen.elapsed_us
+        return (seen.at - last.at) // timedelta(microseconds=1)
+
+    def _account(self, seen: Observation, elapsed_us: int) -> tuple[Entry, ...]:
+        last = self._last
+        assert last is not None
+        if seen.algebraic and not seen.restarted:
+            moved = signed_difference(last.count, seen.count)
+            step = Step(Kind.COUNTED, moved)
+        else:
+            step = judge(last.count, seen.count, elapsed_us, restarted=seen.restarted)
+        unwatched = elapsed_us > GAP_AFTER_US or seen.elapsed_us is None
+        if step.kind is Kind.COUNTED and not unwatched:
+            return self._count(seen, elapsed_us, step)
+        return self._interrupt(seen, elapsed_us, step, last)
+
+    def _count(self, seen: Observation, elapsed_us: int, step: Step) -> tuple[Entry, ...]:
+        span = self._span
+        assert span is not None
+        positive, negative = self._share(seen, elapsed_us, step.counts)
+        span.positive += positive
+        span.negative += negative
+        span.elapsed_us += elapsed_us
+        span.readings += 1
+        if step.note:
+            span.notes.append(step.note)
+        return (self._close_span(seen),) if _in_new_span(span.start, seen.at) else ()
+
+    def _share(self, seen: Observation, elapsed_us: int, counts: int) -> tuple[int, int]:
+        if seen.algebraic:
+            return max(counts, 0), max(-counts, 0)
+        self._split.integrate(seen.watt, elapsed_us)
+        return self._split.share(counts, last_pulse_negative=seen.last_pulse_negative)
+
+    def _interrupt(self, seen: Observation, elapsed_us: int, step: Step, last: Observation) -> tuple[Entry, ...]:
+        """Close what was watched; then book what the counter proves over the time nobody watched."""
+        entries = list(self.close())
+        assert self._span is not None
+        self._split = Split(carry=self._split.carry)
+        positive, negative, undirected = _directed(step.counts, last, seen)
+        kind = Kind.GAP if step.kind is Kind.COUNTED else step.kind
+        note = step.note or f"nobody looked for {elapsed_us / 1e6:.0f} s; the counter moved by {step.counts}"
+        end = max(seen.at, self._span.start)
+        entries.append(
+            self._entry(
+                kind, self._span.start, end, seen,
+                positive=positive, negative=negative, undirected=undirected, elapsed_us=elapsed_us, note=note,
+            )
+        )  # fmt: skip
+        self._span = _Span(end)
+        return tuple(entries)
+
+    def _close_span(self, seen: Observation) -> Entry:
+        span = self._span
+        assert span is not None
+        entry = self._entry(
+            Kind.COUNTED, span.start, seen.at, seen,
+            positive=span.positive, negative=span.negative, elapsed_us=span.elapsed_us, readings=span.readings,
+            note="; ".join(span.notes),
+        )  # fmt: skip
+        self._span = _Span(seen.at)
+        return entry
+
+    def _entry(
+        self,
+        kind: Kind,
+        start: datetime,
+        end: datetime,
+        seen: Observation,
+        *,
+        positive: int = 0,
+        negative: int = 0,
+        undirected: int = 0,
+        elapsed_us: int = 0,
+        readings: int = 0,
+        note: str = "",
+    ) -> Entry:
+        self._sequence += 1
+        _add(self._sums, self._epoch.number, positive, negative, undirected)
+        return Entry(
+            sequence=self._sequence, kind=kind, start=start, end=end, epoch=self._epoch.number, count=seen.count,
+            positive=positive, negative=negative, undirected=undirected, elapsed_us=elapsed_us, readings=readings,
+            watt_us_positive=self._split.watt_us_positive, watt_us_negative=self._split.watt_us_negative,
+            carry=self._split.carry, mode=seen.mode, status=seen.status, note=note,
+        )  # fmt: skip
+
+    def _take_up(self, entry: Entry, epoch: Epoch) -> None:
+        if entry.sequence != self._sequence + 1:
+            raise LedgerError(f"entry {entry.sequence} follows entry {self._sequence}: one is missing or doubled")
+        if self._span is not None and entry.start != self._span.start:
+            raise LedgerError(
+                f"entry {entry.sequence} starts at {entry.start}, the one before ends at {self._span.start}"
+            )
+        self._sequence = entry.sequence
+        self._epochs[epoch.number] = self._epoch = epoch
+        _add(self._sums, epoch.number, entry.positive, entry.negative, entry.undirected)
+        self._split = Split(entry.watt_us_positive, entry.watt_us_negative, entry.carry)
+        self._span = _Span(entry.end)
+        self._last = Observation(
+            at=entry.end, elapsed_us=None, count=entry.count, watt=0, mode=entry.mode, status=entry.status
+        )
+
+
+def _add(sums: dict[int, list[int]], epoch: int, positive: int, negative: int, undirected: int) -> None:
+    row = sums.setdefault(epoch, [0, 0, 0])
+    row[0] += positive
+    row[1] += negative
+    row[2] += undirected
+
+
+def _directed(counts: int, last: Observation, seen: Observation) -> tuple[int, int, int]:
+    """Counts made while nobody looked: (positive, negative, undirected).
+
+    Directed only if power stood on the same side before and after, and the chip's last pulse agrees.
+    """
+    if seen.algebraic:
+        return max(counts, 0), max(-counts, 0), 0
+    if last.watt >= 0 and seen.watt >= 0 and not seen.last_pulse_negative:
+        return counts, 0, 0
+    if last.watt < 0 and seen.watt < 0 and seen.last_pulse_negative:
+        return 0, counts, 0
+    return 0, 0, counts
+
+
+def _in_new_span(start: datetime, now: datetime) -> bool:
+    seconds = ENTRY_SPAN.total_seconds()
+    return now.timestamp() // seconds > start.timestamp() // seconds

@@ -1,0 +1,169 @@
+"""One question, one answer: a sans-IO link times an open carrier. No retries here; failures become errors."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from wattrail.bl0942.events import Damaged, Event, NeedData, PacketRead, RegisterRead, Silence, Truncated
+from wattrail.bl0942.registers import CF_CNT, FREQ, I_RMS, STATUS, V_RMS, WATT
+from wattrail.bl0942.snapshot import Snapshot
+from wattrail.bl0942.spi import RESYNCHRONISE, SpiLink
+from wattrail.bl0942.uart import FRAME_GAP_S, UartLink
+from wattrail.clock import Deadline
+from wattrail.errors import ChecksumError, LinkError, NoAnswer, PortTimeout, UnexpectedReply
+from wattrail.meter.statistics import Statistics
+from wattrail.transport import Bus, Port
+from wattrail.wire import Register, hex_pairs
+
+__all__ = ["ANSWER_WITHIN_S", "Dialogue", "SpiDialogue", "UartDialogue", "open_dialogue"]
+
+ANSWER_WITHIN_S = 0.2
+"""Time for an answer: a packet takes 52 ms at 4800 baud, and USB adapters hold bytes back for 16 ms."""
+
+_LOOK = (I_RMS, V_RMS, WATT, CF_CNT, FREQ, STATUS)
+"""What one look over SPI reads, in this order; there is no packet."""
+
+
+class Dialogue(Protocol):
+    """What the meter needs to say to a chip, whatever bus it is on."""
+
+    @property
+    def carrier(self) -> Port | Bus:
+        """What the dialogue runs over."""
+        ...
+
+    def ask(self, register: Register) -> int:
+        """A register's count. Raises NoAnswer, ChecksumError, UnexpectedReply, PortError."""
+        ...
+
+    def tell(self, register: Register, count: int) -> None:
+        """Write a count; the chip acknowledges nothing. Raises PortError."""
+        ...
+
+    def look(self) -> Snapshot:
+        """The electrical registers. Raises as ``ask``."""
+        ...
+
+    def recover(self) -> None:
+        """Bring the chip's receiver back in step after a failure. Raises PortError."""
+        ...
+
+
+def open_dialogue(carrier: Port | Bus, statistics: Statistics, *, address: int = 0) -> Dialogue:
+    """The dialogue that fits the carrier: a Bus speaks SPI, a Port UART."""
+    if isinstance(carrier, Bus):
+        return SpiDialogue(carrier, statistics)
+    return UartDialogue(carrier, statistics, address=address)
+
+
+class UartDialogue:
+    """Questions over a byte stream."""
+
+    def __init__(self, port: Port, statistics: Statistics, *, address: int = 0) -> None:
+        self.carrier = port
+        self.address = address
+        self._link = UartLink(address)
+        self._statistics = statistics
+
+    def ask(self, register: Register) -> int:
+        """See ``Dialogue``."""
+        event = self._put(self._link.read_register(register))
+        if isinstance(event, RegisterRead) and event.register is register:
+            return event.count
+        raise self._failure(event, register.name)
+
+    def look(self) -> Snapshot:
+        """See ``Dialogue``: one packet."""
+        event = self._put(self._link.read_packet())
+        if isinstance(event, PacketRead):
+            return event.snapshot
+        raise self._failure(event, "packet")
+
+    def tell(self, register: Register, count: int) -> None:
+        """See ``Dialogue``."""
+        self.carrier.write(self._link.write_register(register, count))
+
+    def recover(self) -> None:
+        """Let the chip's frame time run out, then forget what came meanwhile."""
+        self.carrier.clock.sleep(FRAME_GAP_S)
+        self._statistics.junk_bytes += len(self.carrier.drain())
+
+    def _put(self, request: bytes) -> Event:
+        self._statistics.questions += 1
+        self._statistics.junk_bytes += len(self.carrier.drain())
+        self.carrier.write(request)
+        deadline = Deadline.after(ANSWER_WITHIN_S, self.carrier.clock)
+        while isinstance(event := self._link.next_event(), NeedData):
+            try:
+                self._link.receive(self.carrier.read(deadline))
+            except PortTimeout:
+                return self._link.end()
+        if isinstance(event, RegisterRead | PacketRead):
+            self._statistics.junk_bytes += len(event.skipped)
+        return event
+
+    def _failure(self, event: Event, what: str) -> LinkError:
+        return _failure(event, f"{what} at {self.carrier.url}, address {self.address}", self._statistics)
+
+
+class SpiDialogue:
+    """Questions over an SPI bus."""
+
+    def __init__(self, bus: Bus, statistics: Statistics) -> None:
+        self.carrier = bus
+        self._link = SpiLink()
+        self._statistics = statistics
+
+    def ask(self, register: Register) -> int:
+        """See ``Dialogue``."""
+        self._statistics.questions += 1
+        self._link.receive(self._transfer(self._link.read_register(register)))
+        event = self._link.next_event()
+        if isinstance(event, NeedData):
+            event = self._link.end()
+        if isinstance(event, RegisterRead):
+            return event.count
+        raise _failure(event, f"{register.name} at {self.carrier.url}", self._statistics)
+
+    def look(self) -> Snapshot:
+        """See ``Dialogue``: one register after the other, so a refresh can fall in between."""
+        i_rms, v_rms, watt, cf_cnt, freq, status = map(self.ask, _LOOK)
+        return Snapshot(i_rms=i_rms, v_rms=v_rms, watt=watt, cf_cnt=cf_cnt, freq=freq, status=status)
+
+    def tell(self, register: Register, count: int) -> None:
+        """See ``Dialogue``."""
+        self._transfer(self._link.write_register(register, count))
+
+    def recover(self) -> None:
+        """Six bytes of FF reset the chip's bit counter."""
+        self._transfer(RESYNCHRONISE)
+
+    def _transfer(self, data: bytes) -> bytes:
+        return self.carrier.transfer(data, Deadline.after(ANSWER_WITHIN_S, self.carrier.clock))
+
+
+def _failure(event: Event, what: str, statistics: Statistics) -> LinkError:
+    """The error for an event that is no answer, counted."""
+    if isinstance(event, Silence):
+        statistics.silent += 1
+        return NoAnswer(f"{what}: no answer" + _idle_level(event))
+    if isinstance(event, Truncated):
+        statistics.truncated += 1
+        return NoAnswer(
+            f"{what}: {len(event.data)} of {event.want} bytes came, {hex_pairs(event.data)}",
+            got=event.data,
+            hint="the reply was cut short: check the wiring, and that nothing else reads the same port",
+        )
+    if isinstance(event, Damaged):
+        statistics.damaged += 1
+        return ChecksumError(
+            f"{what}: {event.why} in {hex_pairs(event.data)}",
+            hint="check the baud rate or SPI clock, a shared ground, and short wires",
+        )
+    return UnexpectedReply(f"{what}: the answer belongs to another question: {event}")
+
+
+def _idle_level(event: Silence) -> str:
+    if event.level is None:
+        return ""
+    return f", the data line stayed {'high' if event.level else 'low'} through all 48 clocks"

@@ -1,0 +1,244 @@
+"""A BL0942 as a meter: the chip's core times an open carrier, in readings.
+
+Connecting sets the chip up and proves it by reading back. A reading is what the chip said twice: two looks in a row
+must agree in every register, because the checksum is only eight bits wide, and because over SPI the registers are read
+one by one and a refresh can fall in between. Whatever goes wrong is retried a bounded number of times and counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from types import TracebackType
+from typing import Final, Self, TypeVar
+
+from wattrail.bl0942.parts import FRONT_ENDS
+from wattrail.bl0942.plausible import contradictions
+from wattrail.bl0942.registers import (
+    GAIN,
+    GAIN_CR,
+    LOCK_KEY,
+    MODE,
+    REGISTERS,
+    RMS_UPDATE,
+    UNLOCK_KEY,
+    UNLOCKED_READS,
+    USR_WRPROT,
+    Gain,
+    RmsUpdate,
+)
+from wattrail.bl0942.scaling import Calibration, amps, hertz, volts, watts
+from wattrail.bl0942.snapshot import Snapshot
+from wattrail.clock import Clock
+from wattrail.errors import ImplausibleReading, LinkError, TargetError, UrlError
+from wattrail.meter.diagnosis import explain_silence
+from wattrail.meter.dialogue import Dialogue, open_dialogue
+from wattrail.meter.statistics import Statistics
+from wattrail.transport import Bus, Port, open_port
+from wattrail.units import Reading
+from wattrail.urls import split
+from wattrail.wire import Register
+
+__all__ = ["SETTINGS", "Meter", "open_meter"]
+
+SETTINGS: Final = {
+    MODE: RMS_UPDATE.put(MODE.reset, RmsUpdate.MS_800),
+    GAIN_CR: GAIN.put(GAIN_CR.reset, Gain.X16),
+}
+"""What the chip is set to. MODE differs from its reset value on purpose: back at 0x87, the chip has reset itself."""
+
+TRIES: Final = 4
+"""How often one question is put before its failure counts."""
+
+LOOKS: Final = 8
+"""How often the registers are looked at until two looks in a row agree. Two are the rule, three when a refresh or an
+energy pulse falls in between; at full load and 4800 baud every second pair is parted by a pulse."""
+
+_NOISY: Final = "lower the SPI clock or shorten the wires; at heavy load use 9600 baud or more over UART"
+
+_Answer = TypeVar("_Answer")
+
+
+class Meter:
+    """One meter on an open carrier. Not for several threads at once."""
+
+    def __init__(self, carrier: Port | Bus, calibration: Calibration, *, address: int = 0) -> None:
+        self.calibration = calibration
+        self.statistics = Statistics()
+        self._carrier = carrier
+        self._dialogue: Dialogue = open_dialogue(carrier, self.statistics, address=address)
+        self._restarted = False
+
+    @property
+    def url(self) -> str:
+        """Where the meter is."""
+        return self._carrier.url
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the meter is a twin, or a capture of one."""
+        return self._carrier.simulated
+
+    def close(self) -> None:
+        """Give the carrier back."""
+        self._carrier.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def connect(self) -> None:
+        """Find the chip and set it up: unlock, write what differs, read it back, lock again.
+
+        Raises NoAnswer with the cause where asking around finds one, TargetError if the chip keeps an old value,
+        PortError.
+        """
+        try:
+            self._dialogue.recover()
+            self._restarted = self._set_up()
+        except LinkError as error:
+            raise explain_silence(self._dialogue, error) from error
+
+    def read(self) -> Reading:
+        """One reading, vouched for by two looks that agree.
+
+        Raises ImplausibleReading if looks keep disagreeing or contradict physics, NoAnswer, ChecksumError, PortError.
+        """
+        first = self.statistics.questions
+        snapshot = self._agreed()
+        if self._set_up():  # the chip restarted since it was set up, perhaps in mid-look: look again
+            self._restarted = True
+            self.statistics.restarts += 1
+            snapshot = self._agreed()
+        self.statistics.readings += 1
+        reading = self._reading(snapshot, self.statistics.questions - first)
+        self._restarted = False
+        return reading
+
+    def read_registers(self) -> dict[Register, int]:
+        """Every register's count, in datasheet order. Raises as ``read``."""
+        return {register: self._ask(register) for register in REGISTERS}
+
+    def _set_up(self) -> bool:
+        """Bring the chip's settings in line; returns whether any was off."""
+        wrong = {register: count for register, count in SETTINGS.items() if self._confirmed(register, count) != count}
+        if not wrong:
+            return False
+        self._write(USR_WRPROT, UNLOCK_KEY, reads=(UNLOCKED_READS, UNLOCK_KEY))
+        for register, count in wrong.items():
+            self._write(register, count, reads=(count,))
+        self._write(USR_WRPROT, LOCK_KEY, reads=(LOCK_KEY,))
+        return True
+
+    def _confirmed(self, register: Register, expected: int) -> int:
+        """A register's count; one that surprises counts only if it comes twice."""
+        count = self._ask(register)
+        for _ in range(LOOKS):
+            if count == expected or count == (again := self._ask(register)):
+                return count
+            self.statistics.disagreements += 1
+            count = again
+        raise ImplausibleReading(f"{register.name} at {self.url}: {LOOKS} reads, and no two agreed", hint=_NOISY)
+
+    def _write(self, register: Register, count: int, *, reads: tuple[int, ...]) -> None:
+        for _ in range(TRIES):
+            self._dialogue.tell(register, count)
+            if (got := self._ask(register)) in reads:
+                return
+            self.statistics.retries += 1
+        raise TargetError(
+            f"{register.name} at {self.url}: wrote {count:#x}, reads back {got:#x}",
+            hint="the chip hears reads but takes no writes: check its supply and the line to its data input",
+        )
+
+    def _ask(self, register: Register) -> int:
+        return self._patiently(partial(self._dialogue.ask, register))
+
+    def _patiently(self, question: Callable[[], _Answer]) -> _Answer:
+        """Put a question up to TRIES times, bringing the link back in step in between."""
+        for _ in range(TRIES - 1):
+            try:
+                return question()
+            except LinkError:
+                self.statistics.retries += 1
+                self._dialogue.recover()
+        return question()
+
+    def _agreed(self) -> Snapshot:
+        before: Snapshot | None = None
+        reasons: tuple[str, ...] = ()
+        for _ in range(LOOKS):
+            now = replace(self._patiently(self._dialogue.look), i_fast_rms=None)  # it changes every cycle
+            if before is not None and _same(before, now):
+                reasons = contradictions(now)
+                if not reasons:
+                    return now
+                self.statistics.implausible += 1
+            elif before is not None:
+                self.statistics.disagreements += 1
+            before = now
+        raise ImplausibleReading(
+            f"{self.url}: {LOOKS} looks gave no reading to trust: " + ("; ".join(reasons) or "no two agreed"),
+            hint=_NOISY,
+        )
+
+    def _reading(self, snapshot: Snapshot, questions: int) -> Reading:
+        calibration, clock = self.calibration, self._carrier.clock
+        voltage, current = volts(snapshot.v_rms, calibration), amps(snapshot.i_rms, calibration)
+        power = watts(snapshot.watt, calibration)
+        return Reading(
+            at=clock.now(),
+            monotonic=clock.monotonic(),
+            volts=voltage,
+            amps=current,
+            watts=power,
+            hertz=hertz(snapshot.freq) if snapshot.sees_mains else None,
+            power_factor=max(-1.0, min(1.0, power / (voltage * current)))
+            if snapshot.i_rms and snapshot.v_rms
+            else None,
+            energy_count=snapshot.cf_cnt,
+            watt_count=snapshot.watt,
+            status=snapshot.status,
+            mode=SETTINGS[MODE],
+            restarted=self._restarted,
+            questions=questions,
+            simulated=self.simulated,
+        )
+
+
+def open_meter(
+    url: str,
+    *,
+    calibration: Calibration | None = None,
+    front_end: str | None = None,
+    address: int = 0,
+    clock: Clock | None = None,
+) -> Meter:
+    """A meter by URL; ``connect`` it, then ``read``. Use it in a ``with`` block.
+
+    Scale comes from ``calibration``, else from the parts of the named front end, else from the twin's own board, else
+    from the usual one of the bus: a pziot-e01 on SPI, the reference circuit on UART. Raises UrlError for an unknown
+    front end, PortOpenError, MissingExtra.
+    """
+    if front_end is not None and front_end not in FRONT_ENDS:
+        raise UrlError(f"unknown front end {front_end!r}; known: {', '.join(FRONT_ENDS)}")
+    carrier = open_port(url, clock=clock)
+    if calibration is None:
+        calibration = Calibration.of(FRONT_ENDS[front_end or _usual_front_end(url, carrier)])
+    return Meter(carrier, calibration, address=address)
+
+
+def _usual_front_end(url: str, carrier: Port | Bus) -> str:
+    parts = split(url)
+    if parts.scheme == "twin" and parts.host in FRONT_ENDS:
+        return parts.host
+    return "pziot-e01" if isinstance(carrier, Bus) else "reference"
+
+
+def _same(before: Snapshot, now: Snapshot) -> bool:
+    return before.held == now.held and before.cf_cnt == now.cf_cnt and before.freq == now.freq

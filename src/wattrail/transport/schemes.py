@@ -1,0 +1,88 @@
+"""Every scheme a URL can have, as one table.
+
+A scheme's module holds its ``OPTIONS`` and ``open_carrier(url, options, clock)``. It is named by a dotted path and
+imported when a URL of that scheme is opened, and it imports its library when it opens: a TCP port needs no USB library.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from types import MappingProxyType
+from typing import Final, Protocol, cast
+
+from wattrail.clock import Clock, SystemClock
+from wattrail.errors import UrlError
+from wattrail.transport.base import Bus, Port
+from wattrail.urls import Option, PortUrl, read_options, split
+
+__all__ = ["SCHEMES", "Scheme", "is_physical", "open_port"]
+
+
+class _Module(Protocol):
+    OPTIONS: Sequence[Option]
+
+    def open_carrier(self, url: PortUrl, options: Mapping[str, object], clock: Clock) -> Port | Bus: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Scheme:
+    """One way to reach a meter. ``physical`` says that opening it can touch a chip on mains potential."""
+
+    name: str
+    module: str
+    carries: str
+    physical: bool
+    example: str
+
+    def load(self) -> _Module:
+        """The module behind the scheme."""
+        return cast(_Module, import_module(self.module))
+
+
+_ROOM: Final = "wattrail.transport"
+# fmt: off
+_TABLE: Final = (
+    Scheme("serial",   f"{_ROOM}.serial_port",  "UART",        True,  "serial:///dev/ttyUSB0?baud=4800"),
+    Scheme("tcp",      f"{_ROOM}.tcp",          "UART",        False, "tcp://192.168.1.20:8888"),
+    Scheme("rfc2217",  f"{_ROOM}.rfc2217",      "UART",        False, "rfc2217://192.168.1.20:2217?baud=4800"),
+    Scheme("spi",      f"{_ROOM}.spidev_bus",   "SPI",         True,  "spi:///dev/spidev0.0?hz=800000"),
+    Scheme("spi+ftdi", f"{_ROOM}.ftdi_bus",     "SPI",         True,  "spi+ftdi://ftdi:232h/1?hz=100000"),
+    Scheme("spi+gpio", f"{_ROOM}.gpio_bus",     "SPI",         True,  "spi+gpio:///dev/gpiochip0?sclk=11&sdi=10&sdo=9"),
+    Scheme("spi+tcp",  f"{_ROOM}.tcp_bus",      "SPI",         False, "spi+tcp://127.0.0.1:4942"),
+    Scheme("replay",   f"{_ROOM}.replay",       "UART or SPI", False, "replay:capture.jsonl"),
+    Scheme("record",   f"{_ROOM}.record",       "UART or SPI", False, "record:capture.jsonl?of=serial:///dev/ttyUSB0"),
+    Scheme("twin",     "wattrail.twin.carrier", "UART or SPI", False, "twin://pziot-e01?scenario=house&seed=7"),
+)
+# fmt: on
+
+SCHEMES: Final[Mapping[str, Scheme]] = MappingProxyType({scheme.name: scheme for scheme in _TABLE})
+"""Known schemes by name, in the order in which they are listed to people."""
+
+
+def open_port(url: str, *, clock: Clock | None = None) -> Port | Bus:
+    """Open the port (UART) or bus (SPI) a URL names; close it by ``with`` or ``close()``.
+
+    Raises UrlError for an unknown scheme or option, MissingExtra, PortOpenError.
+    """
+    parts = split(url)
+    module = _scheme(parts).load()
+    return module.open_carrier(parts, read_options(parts, module.OPTIONS), clock or SystemClock())
+
+
+def is_physical(url: str) -> bool:
+    """Whether opening a URL can touch wires on mains potential, also through ``record:``. Raises UrlError."""
+    parts = split(url)
+    nested = parts.query.get("of")
+    return _scheme(parts).physical or (nested is not None and is_physical(nested))
+
+
+def _scheme(url: PortUrl) -> Scheme:
+    try:
+        return SCHEMES[url.scheme]
+    except KeyError:
+        raise UrlError(
+            f"{url.text!r}: unknown scheme {url.scheme!r}; known: {', '.join(SCHEMES)}",
+            hint="for example " + SCHEMES["serial"].example,
+        ) from None

@@ -109,9 +109,10 @@ class UartLink:
         self._close()
         if not data:
             return Silence()
-        if len(data) < self.wanted or self._header_cut_off(data):
-            return Truncated(data, self.wanted)
-        return Damaged(data, self._first_fault(data))
+        start = self._likely_start(data)
+        if len(data) - start < self.wanted:
+            return Truncated(data[start:], self.wanted)
+        return Damaged(data, self._fault(data[start : start + self.wanted]))
 
     def _expect(self, register: Register | None) -> None:
         self._buffer.clear()
@@ -122,14 +123,13 @@ class UartLink:
         self._buffer.clear()
         self._open = False
 
-    def _header_cut_off(self, data: bytes) -> bool:
-        """Junk in front, then a packet's header with less than a packet behind it."""
-        return self._asked is None and PACKET_HEADER not in data[: len(data) - PACKET_LENGTH + 1]
+    def _likely_start(self, data: bytes) -> int:
+        """Where the awaited frame most likely begins in bytes that hold none."""
+        return max(0, data.find(PACKET_HEADER)) if self._asked is None else 0
 
-    def _first_fault(self, data: bytes) -> str:
-        start = max(0, data.find(PACKET_HEADER)) if self._asked is None else 0
-        fault = self._decode(data[start : start + self.wanted], b"")
-        return fault if isinstance(fault, str) else "a frame stands behind the awaited one"
+    def _fault(self, frame: bytes) -> str:
+        fault = self._decode(frame, b"")
+        return fault if isinstance(fault, str) else "a frame stands where none was found"
 
     def _decode(self, frame: bytes, skipped: bytes) -> Event | str:
         """An event, or in words why this frame is none."""

@@ -104,7 +104,7 @@ class Ledger:
 
     def close(self) -> tuple[Entry, ...]:
         """Write what is counted but not yet an entry, as before a shutdown."""
-        if self._span is None or self._last is None or self._span.readings == 0 or self._last.at <= self._span.start:
+        if self._span is None or self._last is None or self._span.readings == 0:
             return ()
         return (self._close_span(self._last),)
 
@@ -181,12 +181,15 @@ class Ledger:
     def _close_span(self, seen: Observation) -> Entry:
         span = self._span
         assert span is not None
+        if seen.at < span.start:
+            span.notes.append(f"the wall clock was set back to {seen.at.isoformat()} meanwhile")
+        end = max(seen.at, span.start)
         entry = self._entry(
-            Kind.COUNTED, span.start, seen.at, seen,
+            Kind.COUNTED, span.start, end, seen,
             positive=span.positive, negative=span.negative, elapsed_us=span.elapsed_us, readings=span.readings,
             note="; ".join(span.notes),
         )  # fmt: skip
-        self._span = _Span(seen.at)
+        self._span = _Span(end)
         return entry
 
     def _entry(

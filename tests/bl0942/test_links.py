@@ -1,0 +1,190 @@
+"""Links under junk, cuts and damage: whole, byte by byte, with neighbours, corrupted."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wattrail.bl0942.events import NEED_DATA, Damaged, PacketRead, RegisterRead, Silence, Truncated
+from wattrail.bl0942.registers import FREQ, MODE, REGISTERS, V_RMS, WATT
+from wattrail.bl0942.spi import SpiLink
+from wattrail.bl0942.uart import BUFFER_LIMIT, UartLink
+from wattrail.wire import Register, inverted_sum
+
+PACKET = bytes.fromhex("55 07 55 26 30 BE 37 21 EA 0D 5B 7F EE B0 04 00 1E 4E 00 01 00 00 AA")
+registers = st.sampled_from(REGISTERS)
+
+
+@st.composite
+def counted(draw: st.DrawFn) -> tuple[Register, int]:
+    register = draw(registers)
+    return register, draw(st.integers(register.lowest, register.highest))
+
+
+def uart_reply(register: Register, count: int, address: int = 0) -> bytes:
+    data = register.encode(count).to_bytes(3, "little")
+    return data + bytes((inverted_sum(bytes((0x58 | address, register.address)) + data),))
+
+
+def spi_reply(register: Register, count: int) -> bytes:
+    data = register.encode(count).to_bytes(3, "big")
+    return b"\xff\xff" + data + bytes((inverted_sum(bytes((0x58, register.address)) + data),))
+
+
+@given(counted(), st.integers(0, 3))
+def test_any_register_comes_back_over_uart_whole_and_byte_by_byte(pair: tuple[Register, int], address: int) -> None:
+    register, count = pair
+    reply = uart_reply(register, count, address)
+    whole, dripping = UartLink(address), UartLink(address)
+    for link in (whole, dripping):
+        link.read_register(register)
+    whole.receive(reply)
+    for byte in reply:
+        assert dripping.next_event() is NEED_DATA
+        dripping.receive(bytes((byte,)))
+    assert whole.next_event() == dripping.next_event() == RegisterRead(register, count, reply)
+
+
+@given(counted())
+def test_any_register_comes_back_over_spi_in_any_portions(pair: tuple[Register, int]) -> None:
+    register, count = pair
+    frame = spi_reply(register, count)
+    for cut in range(7):
+        link = SpiLink()
+        link.read_register(register)
+        link.receive(frame[:cut])
+        link.receive(frame[cut:])
+        assert link.next_event() == RegisterRead(register, count, frame)
+
+
+@given(st.binary(max_size=40).filter(lambda junk: 0x55 not in junk), st.binary(max_size=10))
+def test_a_packet_is_found_between_junk(before: bytes, after: bytes) -> None:
+    link = UartLink()
+    link.read_packet()
+    link.receive(before + PACKET + after)
+    event = link.next_event()
+    assert isinstance(event, PacketRead)
+    assert (event.frame, event.skipped) == (PACKET, before)
+
+
+@given(st.binary(max_size=60))
+def test_a_packet_behind_junk_full_of_headers_is_found_or_something_equally_valid(before: bytes) -> None:
+    link = UartLink()
+    link.read_packet()
+    link.receive(before + PACKET)
+    event = link.next_event()
+    assert isinstance(event, PacketRead)  # a false packet inside the junk would have to hold together itself
+    assert event.frame == PACKET or inverted_sum(b"\x58" + event.frame[:-1]) == event.frame[-1]
+
+
+@given(st.integers(1, 22))
+def test_a_packet_cut_anywhere_is_truncated(length: int) -> None:
+    link = UartLink()
+    link.read_packet()
+    link.receive(PACKET[:length])
+    assert link.next_event() is NEED_DATA
+    assert link.end() == Truncated(PACKET[:length], 23)
+
+
+@given(st.integers(0, 22), st.integers(0, 7))
+def test_one_flipped_bit_is_always_noticed_in_a_packet(byte: int, bit: int) -> None:
+    damaged = bytearray(PACKET)
+    damaged[byte] ^= 1 << bit
+    link = UartLink()
+    link.read_packet()
+    link.receive(bytes(damaged))
+    assert isinstance(link.end(), Damaged | Truncated)
+
+
+@given(counted(), st.integers(0, 3), st.integers(0, 7))
+def test_one_flipped_bit_is_always_noticed_in_a_register(pair: tuple[Register, int], byte: int, bit: int) -> None:
+    register, count = pair
+    for link, reply, skip in ((UartLink(), uart_reply(register, count), 0), (SpiLink(), spi_reply(register, count), 2)):
+        damaged = bytearray(reply)
+        damaged[skip + byte] ^= 1 << bit
+        link.read_register(register)
+        link.receive(bytes(damaged))
+        assert not isinstance(link.end(), RegisterRead)
+
+
+@given(st.lists(st.binary(max_size=64), max_size=20), registers)
+def test_no_bytes_whatever_upset_a_link(portions: list[bytes], register: Register) -> None:
+    for link in (UartLink(), SpiLink()):
+        link.read_register(register)
+        for portion in portions:
+            link.receive(portion)
+            link.next_event()
+        link.end()
+
+
+def test_the_buffer_of_a_link_is_bounded_and_keeps_the_newest() -> None:
+    link = UartLink()
+    link.read_packet()
+    link.receive(b"\x00" * 10 * BUFFER_LIMIT + PACKET)
+    event = link.next_event()
+    assert isinstance(event, PacketRead)
+    assert len(event.skipped) == BUFFER_LIMIT - len(PACKET)
+
+
+def test_silence_is_silence() -> None:
+    link = UartLink()
+    link.read_register(MODE)
+    assert link.end() == Silence()
+
+
+@pytest.mark.parametrize("level", [0x00, 0xFF])
+def test_a_line_nobody_drives_is_silence_and_not_a_count(level: int) -> None:
+    link = SpiLink()
+    link.read_register(V_RMS)
+    link.receive(bytes((level,)) * 6)
+    assert link.next_event() == Silence(level)
+
+
+def test_bits_above_the_register_are_refused_though_the_checksum_holds() -> None:
+    data = bytes((0x1E, 0x4E, 0x01))  # FREQ has 16 bits
+    reply = data + bytes((inverted_sum(bytes((0x58, FREQ.address)) + data),))
+    link = UartLink()
+    link.read_register(FREQ)
+    link.receive(reply)
+    event = link.end()
+    assert isinstance(event, Damaged)
+    assert "FREQ has no bits above its 16" in event.why
+
+
+@pytest.mark.parametrize("offset", [18, 21])
+def test_a_packet_whose_zeros_are_not_zero_is_refused_though_the_checksum_holds(offset: int) -> None:
+    packet = bytearray(PACKET)
+    packet[offset] = 1
+    packet[22] = (packet[22] - 1) & 0xFF
+    link = UartLink()
+    link.read_packet()
+    link.receive(bytes(packet))
+    event = link.end()
+    assert isinstance(event, Damaged)
+    assert f"byte {offset} of the packet is 01, always 00" in event.why
+
+
+def test_a_new_question_forgets_the_rest_of_an_old_answer() -> None:
+    link = UartLink()
+    link.read_register(WATT)
+    link.receive(b"\x01\x02")
+    link.read_register(MODE)
+    link.receive(uart_reply(MODE, 0x8F))
+    assert link.next_event() == RegisterRead(MODE, 0x8F, uart_reply(MODE, 0x8F))
+
+
+def test_bytes_nobody_asked_for_are_no_event() -> None:
+    link = UartLink()
+    link.receive(PACKET)
+    assert link.next_event() is NEED_DATA
+
+
+def test_a_count_that_does_not_fit_is_not_sent() -> None:
+    with pytest.raises(ValueError, match=r"MODE: 1024 does not fit 0\.\.1023"):
+        UartLink().write_register(MODE, 1024)
+
+
+def test_there_are_four_addresses() -> None:
+    with pytest.raises(ValueError, match="address 4 is not 0 to 3"):
+        UartLink(4)

@@ -1,0 +1,53 @@
+"""Time as an argument."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from wattrail.clock import Deadline, ManualClock, SystemClock
+
+
+def test_a_manual_clock_moves_only_when_told() -> None:
+    clock = ManualClock()
+    before = clock.now()
+    clock.advance(90)
+    assert clock.monotonic() == 90
+    assert clock.now() - before == timedelta(seconds=90)
+
+
+def test_sleeping_on_a_manual_clock_takes_no_time() -> None:
+    clock = ManualClock()
+    clock.sleep(86_400)
+    assert clock.monotonic() == 86_400
+
+
+def test_a_step_of_the_wall_clock_leaves_durations_alone() -> None:
+    clock = ManualClock()
+    before = clock.now()
+    clock.step(-3600)
+    assert clock.monotonic() == 0
+    assert clock.now() - before == timedelta(hours=-1)
+
+
+def test_time_does_not_run_backwards() -> None:
+    with pytest.raises(ValueError, match="does not run backwards"):
+        ManualClock().advance(-1)
+
+
+def test_a_naive_start_is_refused() -> None:
+    with pytest.raises(ValueError, match="must be aware"):
+        ManualClock(datetime(2026, 1, 1))  # noqa: DTZ001  # the naive time is what is tested
+
+
+def test_a_deadline_passes() -> None:
+    clock = ManualClock()
+    deadline = Deadline.after(2, clock)
+    assert (deadline.remaining, deadline.passed) == (2, False)
+    clock.advance(3)
+    assert (deadline.remaining, deadline.passed) == (0, True)
+
+
+def test_the_system_clock_is_aware() -> None:
+    assert SystemClock().now().tzinfo is UTC

@@ -15,7 +15,8 @@ from typing import Final, Protocol, cast
 from wattrail.clock import Clock, SystemClock
 from wattrail.errors import UrlError
 from wattrail.transport.base import Bus, Port
-from wattrail.urls import Option, PortUrl, read_options, split
+from wattrail.transport.carrier import SIMULATED
+from wattrail.urls import NESTED, Option, PortUrl, read_options, split
 
 __all__ = ["SCHEMES", "Scheme", "is_physical", "open_port"]
 
@@ -48,7 +49,7 @@ _TABLE: Final = (
     Scheme("tcp",      f"{_ROOM}.tcp",          "UART",        False, "tcp://192.168.1.20:8888"),
     Scheme("rfc2217",  f"{_ROOM}.rfc2217",      "UART",        False, "rfc2217://192.168.1.20:2217?baud=4800"),
     Scheme("spi",      f"{_ROOM}.spidev_bus",   "SPI",         True,  "spi:///dev/spidev0.0?hz=800000"),
-    Scheme("spi+ftdi", f"{_ROOM}.ftdi_bus",     "SPI",         True,  "spi+ftdi://ftdi:232h/1?hz=100000"),
+    Scheme("spi+ftdi", f"{_ROOM}.ftdi_bus",     "SPI",         True,  "spi+ftdi://232h/1?hz=100000"),
     Scheme("spi+gpio", f"{_ROOM}.gpio_bus",     "SPI",         True,  "spi+gpio:///dev/gpiochip0?sclk=11&sdi=10&sdo=9"),
     Scheme("spi+tcp",  f"{_ROOM}.tcp_bus",      "SPI",         False, "spi+tcp://127.0.0.1:4942"),
     Scheme("replay",   f"{_ROOM}.replay",       "UART or SPI", False, "replay:capture.jsonl"),
@@ -72,10 +73,15 @@ def open_port(url: str, *, clock: Clock | None = None) -> Port | Bus:
 
 
 def is_physical(url: str) -> bool:
-    """Whether opening a URL can touch wires on mains potential, also through ``record:``. Raises UrlError."""
+    """Whether opening a URL can touch wires on mains potential, also through ``record:``. Raises UrlError.
+
+    Where the URL itself says that a twin is at the other end, it cannot.
+    """
     parts = split(url)
-    nested = parts.query.get("of")
-    return _scheme(parts).physical or (nested is not None and is_physical(nested))
+    scheme, nested = _scheme(parts), parts.query.get(NESTED)
+    if nested is not None:
+        return is_physical(nested)
+    return scheme.physical and not read_options(parts, scheme.load().OPTIONS).get(SIMULATED.name, False)
 
 
 def _scheme(url: PortUrl) -> Scheme:

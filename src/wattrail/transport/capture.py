@@ -1,0 +1,216 @@
+"""Capture files: JSON Lines, one header, then one event per line. Line by line in docs/protocols/captures.md.
+
+What can be known from the text alone is pure here; ``replay`` and ``record`` do the reading and writing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from math import isfinite
+from types import MappingProxyType
+from typing import Final, TypeVar
+
+__all__ = [
+    "BaudSet",
+    "Drained",
+    "Event",
+    "Header",
+    "LinesSet",
+    "Received",
+    "Sent",
+    "Transferred",
+    "decode_event",
+    "decode_header",
+    "encode_event",
+    "encode_header",
+]
+
+FORMAT: Final = "wattrail-capture"
+VERSION: Final = 1
+KINDS: Final = ("uart", "spi")
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What was captured: kind (uart or spi), the URL behind it, start in UTC, whether a twin spoke, our version."""
+
+    kind: str
+    url: str
+    started: datetime
+    simulated: bool
+    wattrail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A block written, ``at`` seconds after the start."""
+
+    at: float
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """What one read brought; no bytes mean that it met its deadline."""
+
+    at: float
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Drained:
+    """What was taken without waiting; never no bytes."""
+
+    at: float
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class BaudSet:
+    """The rate was changed."""
+
+    at: float
+    baud: int
+
+
+@dataclass(frozen=True, slots=True)
+class LinesSet:
+    """The modem lines were driven; None left one alone."""
+
+    at: float
+    dtr: bool | None
+    rts: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Transferred:
+    """One SPI transfer; ``miso`` is None where it met its deadline."""
+
+    at: float
+    mosi: bytes
+    miso: bytes | None
+
+
+Event = Sent | Received | Drained | BaudSet | LinesSet | Transferred
+
+
+def encode_header(header: Header) -> str:
+    """The first line of a file, without its end."""
+    fields = {
+        "format": FORMAT,
+        "version": VERSION,
+        "kind": header.kind,
+        "url": header.url,
+        "started": header.started.isoformat(),
+        "simulated": header.simulated,
+        "wattrail": header.wattrail,
+    }
+    return json.dumps(fields)
+
+
+def decode_header(line: str) -> Header:
+    """The header in a first line. Raises ValueError for anything else, and for a newer version."""
+    fields = _fields(line)
+    if fields.get("format") != FORMAT:
+        raise ValueError(f"not a {FORMAT} header")
+    if fields.get("version") != VERSION:
+        raise ValueError(f"version {fields.get('version')!r} of the format, this program knows {VERSION}")
+    header = Header(
+        kind=_typed(fields, "kind", str),
+        url=_typed(fields, "url", str),
+        started=datetime.fromisoformat(_typed(fields, "started", str)),
+        simulated=_typed(fields, "simulated", bool),
+        wattrail=_typed(fields, "wattrail", str),
+    )
+    if header.kind not in KINDS:
+        raise ValueError(f"kind {header.kind!r}, expected one of {', '.join(KINDS)}")
+    return header
+
+
+def encode_event(event: Event) -> str:
+    """The line of an event, without its end."""
+    fields: dict[str, object] = {"t": round(event.at, 6)}
+    match event:
+        case Sent(_, data):
+            fields["tx"] = _hex(data)
+        case Received(_, data):
+            fields["rx"] = _hex(data)
+        case Drained(_, data):
+            fields["drained"] = _hex(data)
+        case BaudSet(_, baud):
+            fields["baud"] = baud
+        case LinesSet(_, dtr, rts):
+            fields["lines"] = {"dtr": dtr, "rts": rts}
+        case Transferred(_, mosi, miso):
+            fields |= {"mosi": _hex(mosi), "miso": None if miso is None else _hex(miso)}
+    return json.dumps(fields)
+
+
+def decode_event(line: str) -> Event:
+    """The event in a line. Raises ValueError for anything else."""
+    fields = _fields(line)
+    at = fields.pop("t", None)
+    if isinstance(at, bool) or not isinstance(at, int | float) or not isfinite(at) or at < 0:
+        raise ValueError(f"t is {at!r}, expected seconds since the start")
+    parse = _EVENTS.get(frozenset(fields))
+    if parse is None:
+        raise ValueError(f"no event has the fields {', '.join(sorted(fields)) or 'none'}")
+    return parse(float(at), fields)
+
+
+def _lines_set(at: float, fields: Mapping[str, object]) -> LinesSet:
+    lines = fields["lines"]
+    if not isinstance(lines, dict) or set(lines) != {"dtr", "rts"}:
+        raise ValueError("lines must hold dtr and rts")
+    dtr, rts = lines["dtr"], lines["rts"]
+    if not isinstance(dtr, bool | None) or not isinstance(rts, bool | None):
+        raise ValueError(f"lines are true, false or null, got {lines}")
+    return LinesSet(at, dtr, rts)
+
+
+def _transferred(at: float, fields: Mapping[str, object]) -> Transferred:
+    mosi = _bytes(fields, "mosi")
+    miso = None if fields["miso"] is None else _bytes(fields, "miso")
+    if miso is not None and len(miso) != len(mosi):
+        raise ValueError(f"{len(mosi)} bytes out and {len(miso)} in; SPI moves as many both ways")
+    return Transferred(at, mosi, miso)
+
+
+_Parser = Callable[[float, Mapping[str, object]], Event]
+_EVENTS: Final[Mapping[frozenset[str], _Parser]] = MappingProxyType(
+    {
+        frozenset({"tx"}): lambda at, fields: Sent(at, _bytes(fields, "tx")),
+        frozenset({"rx"}): lambda at, fields: Received(at, _bytes(fields, "rx")),
+        frozenset({"drained"}): lambda at, fields: Drained(at, _bytes(fields, "drained")),
+        frozenset({"baud"}): lambda at, fields: BaudSet(at, _typed(fields, "baud", int)),
+        frozenset({"lines"}): _lines_set,
+        frozenset({"mosi", "miso"}): _transferred,
+    }
+)
+
+_Value = TypeVar("_Value")
+
+
+def _fields(line: str) -> dict[str, object]:
+    fields = json.loads(line)  # its error is a ValueError too
+    if not isinstance(fields, dict):
+        raise ValueError("not a JSON object")
+    return fields
+
+
+def _typed(fields: Mapping[str, object], name: str, kind: type[_Value]) -> _Value:
+    value = fields.get(name)
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        raise ValueError(f"{name} is {value!r}, expected {kind.__name__}")
+    return value
+
+
+def _hex(data: bytes) -> str:
+    return data.hex(" ").upper()
+
+
+def _bytes(fields: Mapping[str, object], name: str) -> bytes:
+    return bytes.fromhex(_typed(fields, name, str))

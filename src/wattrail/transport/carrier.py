@@ -1,0 +1,94 @@
+"""What every carrier of this room shares: a name, a clock, an end, and typed options."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Final, Self, TypeVar
+
+from wattrail.clock import Clock, Deadline
+from wattrail.errors import PortLost, PortTimeout, UrlError
+from wattrail.urls import Option, PortUrl, boolean
+
+__all__ = ["SIMULATED", "OpenCarrier", "address", "device_path", "typed"]
+
+_Value = TypeVar("_Value")
+
+SIMULATED: Final = Option("simulated", boolean, False, "simulated=yes says that a twin is at the other end")
+"""For carriers whose other end cannot say so itself: everything read through them is marked."""
+
+
+class OpenCarrier:
+    """An open port or bus. A subclass says in ``_release`` how the device is given back."""
+
+    def __init__(self, url: str, clock: Clock, *, simulated: bool = False) -> None:
+        self._url = url
+        self._clock = clock
+        self._simulated = simulated
+        self._closed = False
+
+    @property
+    def url(self) -> str:
+        """The URL it was opened by."""
+        return self._url
+
+    @property
+    def clock(self) -> Clock:
+        """The clock its deadlines run on."""
+        return self._clock
+
+    @property
+    def simulated(self) -> bool:
+        """Whether what it carries comes from a twin."""
+        return self._simulated
+
+    def close(self) -> None:
+        """Give the device back. Closing twice is harmless."""
+        if not self._closed:
+            self._closed = True
+            self._release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _release(self) -> None:
+        raise NotImplementedError
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise PortLost(f"{self._url} is closed", hint="open it anew")
+
+    def _check_time(self, deadline: Deadline) -> None:
+        # A bus frame takes microseconds and must not be cut in two, so the deadline is asked once, before it.
+        if deadline.passed:
+            raise PortTimeout(f"{self._url}: the deadline had passed before the first clock")
+
+
+def typed(options: Mapping[str, object], name: str, kind: type[_Value]) -> _Value:
+    """An option's value as the type its converter promised."""
+    value = options[name]
+    if not isinstance(value, kind):
+        raise TypeError(f"option {name} holds {value!r}, not a {kind.__name__}")
+    return value
+
+
+def device_path(url: PortUrl) -> str:
+    """The device a URL names by its path. Raises UrlError where a host stands in its place, or nothing."""
+    if url.host or not url.path.strip("/"):
+        raise UrlError(
+            f"{url.text!r} names no device",
+            hint=f"a device follows three slashes, for example {url.scheme}:///dev/{url.host or 'ttyUSB0'}",
+        )
+    return url.path
+
+
+def address(url: PortUrl) -> tuple[str, int]:
+    """Host and TCP port. Raises UrlError if one is missing or a path follows."""
+    if not url.host or not url.port or url.path.strip("/"):
+        raise UrlError(f"{url.text!r} is not host and port", hint=f"for example {url.scheme}://192.168.1.20:8888")
+    return url.host, url.port

@@ -1,0 +1,54 @@
+"""Where a meter could hang on this machine. Lists names only: nothing is opened, no chip is touched."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+__all__ = ["Candidate", "list_candidates"]
+
+_DEVICES: Final = Path("/dev")
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A device that could carry a meter: the URL to open it by, what it carries (UART or SPI), and what it is."""
+
+    url: str
+    carries: str
+    description: str
+
+
+def list_candidates() -> tuple[Candidate, ...]:
+    """Serial adapters, then SPI devices, each sorted by name; none where a library or system knows none."""
+    return (*_serial_adapters(), *_spi_devices(_DEVICES))
+
+
+def _serial_adapters() -> tuple[Candidate, ...]:
+    try:
+        from serialx import list_serial_ports
+    except ImportError:
+        return ()
+    found = []
+    for port in list_serial_ports():
+        # Windows names are bare (COM3); everywhere else a device is a path.
+        path = port.device if port.device.startswith("/") else f"/{port.device}"
+        words = [port.manufacturer or "", port.product or "serial port"]
+        if port.resolved_device != port.device:
+            words.append(f"({port.resolved_device})")
+        found.append(Candidate(f"serial://{path}", "UART", " ".join(filter(None, words))))
+    return tuple(sorted(found, key=lambda candidate: candidate.url))
+
+
+def _spi_devices(folder: Path) -> tuple[Candidate, ...]:
+    paths = sorted(folder.glob("spidev*.*")) if folder.is_dir() else []
+    return tuple(
+        Candidate(f"spi://{path.as_posix()}", "SPI", "SPI bus {}, chip select {}".format(*_numbers(path)))
+        for path in paths
+    )
+
+
+def _numbers(path: Path) -> tuple[str, str]:
+    bus, _, select = path.name.removeprefix("spidev").partition(".")
+    return bus, select

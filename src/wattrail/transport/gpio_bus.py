@@ -1,0 +1,191 @@
+"""``spi+gpio://`` - SPI mode 1 clocked by hand on GPIO lines, by libgpiod 2.
+
+For boards without a free SPI controller. The clock idles low; both sides shift out on its rising edge and sample on its
+falling edge. The chip waits between edges as long as it must, so a busy machine is slow, never wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Protocol
+
+from wattrail.clock import Clock, Deadline
+from wattrail.errors import MissingExtra, PortLost, PortOpenError, UrlError
+from wattrail.transport.base import Bus
+from wattrail.transport.carrier import OpenCarrier, device_path, typed
+from wattrail.transport.opening import device_open_error
+from wattrail.urls import Option, PortUrl, number_in
+
+if TYPE_CHECKING:
+    from gpiod import Chip, LineRequest
+
+__all__ = ["OPTIONS", "BitBang", "GpioBus", "Lines", "Pins", "open_carrier"]
+
+_offset: Final = number_in(int, 0, 1023)
+
+OPTIONS: Final[Sequence[Option]] = (
+    Option("sclk", _offset, None, "GPIO line on the chip's clock (SCLK), for example sclk=11"),
+    Option("sdi", _offset, None, "GPIO line on the chip's data input (SDI), for example sdi=10"),
+    Option("sdo", _offset, None, "GPIO line on the chip's data output (SDO), for example sdo=9"),
+    Option("cs", _offset, None, "GPIO line on the chip's select pin; leave out if that pin is at ground"),
+    Option("half_period_us", number_in(int, 1, 10_000), 5, "shortest half of a clock period in microseconds"),
+)
+
+_MISSING: Final = "'ls /dev/gpiochip*' lists what exists"
+
+
+@dataclass(frozen=True, slots=True)
+class Pins:
+    """Line offsets, named after the chip's pins. No two may be the same."""
+
+    sclk: int
+    sdi: int
+    sdo: int
+    cs: int | None = None
+
+    @property
+    def used(self) -> tuple[int, ...]:
+        """Every offset, the select pin last if there is one."""
+        return (self.sclk, self.sdi, self.sdo) + (() if self.cs is None else (self.cs,))
+
+
+class Lines(Protocol):
+    """GPIO lines by offset; True is high."""
+
+    def set(self, offset: int, level: bool, /) -> None:
+        """Drive a line."""
+        ...
+
+    def get(self, offset: int, /) -> bool:
+        """Sense a line."""
+        ...
+
+
+class BitBang:
+    """SPI mode 1, most significant bit first, on four lines; ``pause`` lets half a clock period pass."""
+
+    def __init__(self, lines: Lines, pins: Pins, *, pause: Callable[[], None]) -> None:
+        self._lines = lines
+        self._pins = pins
+        self._pause = pause
+
+    def transfer(self, data: bytes) -> bytes:
+        """Clock bytes out and as many in, as one block under chip select."""
+        self._select(True)
+        try:
+            return bytes(map(self._byte, data))
+        finally:
+            self._select(False)
+
+    def _byte(self, out: int) -> int:
+        got = 0
+        for bit in range(7, -1, -1):
+            self._lines.set(self._pins.sclk, True)
+            self._lines.set(self._pins.sdi, bool(out >> bit & 1))
+            self._pause()
+            got = got << 1 | self._lines.get(self._pins.sdo)
+            self._lines.set(self._pins.sclk, False)
+            self._pause()
+        return got
+
+    def _select(self, selected: bool) -> None:
+        if self._pins.cs is not None:
+            self._lines.set(self._pins.cs, not selected)
+            self._pause()
+
+
+class GpioBus(OpenCarrier):
+    """A bus on requested GPIO lines."""
+
+    def __init__(self, url: str, clock: Clock, engine: BitBang, release: Callable[[], None]) -> None:
+        super().__init__(url, clock)
+        self._engine = engine
+        self._give_back = release
+
+    def transfer(self, data: bytes, deadline: Deadline) -> bytes:
+        """Clock bytes out and as many in, as one block. Raises PortTimeout, PortLost."""
+        self._check_open()
+        self._check_time(deadline)
+        try:
+            return self._engine.transfer(data)
+        except OSError as error:
+            raise PortLost(f"{self.url} went away: {error}", hint="open it anew") from error
+
+    def _release(self) -> None:
+        self._give_back()
+
+
+class _GpiodLines:
+    """Lines held by a libgpiod request."""
+
+    def __init__(self, request: LineRequest) -> None:
+        from gpiod.line import Value
+
+        self._request = request
+        self._high, self._low = Value.ACTIVE, Value.INACTIVE
+
+    def set(self, offset: int, level: bool, /) -> None:
+        self._request.set_value(offset, self._high if level else self._low)
+
+    def get(self, offset: int, /) -> bool:
+        return self._request.get_value(offset) is self._high
+
+
+def open_carrier(url: PortUrl, options: Mapping[str, object], clock: Clock) -> Bus:
+    """Request the lines, clock low and chip unselected. Raises PortOpenError, MissingExtra, UrlError."""
+    pins, path = _pins(url, options), device_path(url)
+    half_period_s = typed(options, "half_period_us", int) / 1e6
+    try:
+        import gpiod
+    except ImportError:
+        raise MissingExtra(url.text, library="gpiod", extra="spi") from None
+    try:
+        chip = gpiod.Chip(path)
+    except OSError as error:
+        raise device_open_error(url.text, path, error, missing=_MISSING) from error
+    with chip:  # the request outlives it
+        request = _request(url, chip, pins)
+    engine = BitBang(_GpiodLines(request), pins, pause=lambda: clock.sleep(half_period_s))
+    return GpioBus(url.text, clock, engine, request.release)
+
+
+def _pins(url: PortUrl, options: Mapping[str, object]) -> Pins:
+    for name in ("sclk", "sdi", "sdo"):
+        if options[name] is None:
+            raise UrlError(
+                f"{url.text!r}: option {name} is missing", hint=f"which GPIO line goes to the chip's {name}?"
+            )
+    cs = None if options["cs"] is None else typed(options, "cs", int)
+    pins = Pins(typed(options, "sclk", int), typed(options, "sdi", int), typed(options, "sdo", int), cs)
+    if len(set(pins.used)) < len(pins.used):
+        raise UrlError(f"{url.text!r}: two pins of the chip on one GPIO line")
+    return pins
+
+
+def _request(url: PortUrl, chip: Chip, pins: Pins) -> LineRequest:
+    from gpiod import LineSettings
+    from gpiod.line import Direction, Value
+
+    low = LineSettings(direction=Direction.OUTPUT, output_value=Value.INACTIVE)
+    high = LineSettings(direction=Direction.OUTPUT, output_value=Value.ACTIVE)
+    config: dict[Iterable[int | str] | int | str, LineSettings | None] = {
+        pins.sclk: low,
+        pins.sdi: low,
+        pins.sdo: LineSettings(direction=Direction.INPUT),
+    }
+    if pins.cs is not None:
+        config[pins.cs] = high
+    try:
+        return chip.request_lines(config, consumer="wattrail")
+    except (OSError, ValueError) as error:
+        raise PortOpenError(f"{url.text}: the GPIO lines cannot be had: {error}", hint=_holders(chip, pins)) from error
+
+
+def _holders(chip: Chip, pins: Pins) -> str | None:
+    try:
+        infos = [chip.get_line_info(offset) for offset in pins.used]
+    except (OSError, ValueError):
+        return f"the chip has {chip.get_info().num_lines} lines, counted from 0"
+    held = [f"line {info.offset} is used by {info.consumer or 'the kernel'}" for info in infos if info.used]
+    return "; ".join(held) or None

@@ -1,0 +1,226 @@
+"""``replay:FILE`` - a capture file in place of the meter: it answers as recorded, to exactly what was recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+from typing import Final, TextIO
+
+from wattrail.clock import Clock, Deadline
+from wattrail.errors import PortError, PortLost, PortOpenError, PortTimeout, UnexpectedReply
+from wattrail.transport.base import Bus, Port
+from wattrail.transport.capture import (
+    BaudSet,
+    Drained,
+    Event,
+    Header,
+    LinesSet,
+    Received,
+    Sent,
+    Transferred,
+    decode_event,
+    decode_header,
+)
+from wattrail.transport.carrier import OpenCarrier, typed
+from wattrail.urls import Option, PortUrl, choice
+from wattrail.wire import hex_pairs
+
+__all__ = ["OPTIONS", "CaptureReader", "ReplayBus", "ReplayPort", "open_carrier"]
+
+OPTIONS: Final[Sequence[Option]] = (
+    Option("pace", choice("fast", "real"), "fast", "pace=real lets answers take as long as they took"),
+)
+
+_CHANGED: Final = "a capture answers only what it was recorded with: record a new one"
+
+
+class CaptureReader:
+    """An open capture file, one event ahead."""
+
+    def __init__(self, path: str, file: TextIO) -> None:
+        self._path = path
+        self._file = file
+        self._numbers = count(1)
+        self.number = 0
+        self.header: Header = decode_header(self._line() or "")
+        self.next: Event | None = None
+        self.advance()
+
+    def advance(self) -> None:
+        """Go to the next event; ``next`` is None after the last. Raises PortError for a malformed line."""
+        try:
+            line = self._line()
+            self.next = decode_event(line) if line is not None else None
+        except ValueError as error:
+            raise PortError(f"{self.place} is not a capture event: {error}") from error
+
+    @property
+    def place(self) -> str:
+        """File and line of the next event, for errors."""
+        return f"{self._path}:{self.number}"
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def _line(self) -> str | None:
+        self.number = next(self._numbers)
+        return self._file.readline() or None
+
+
+class ReplayPort(OpenCarrier):
+    """A recorded port. Bytes that were read before a write, and are not read now, wait as they would on a wire."""
+
+    def __init__(self, url: str, clock: Clock, reader: CaptureReader, *, real_pace: bool) -> None:
+        super().__init__(url, clock, simulated=reader.header.simulated)
+        self._reader = reader
+        self._real_pace = real_pace
+        self._waiting = bytearray()
+        self._last = (0.0, clock.monotonic())
+
+    def read(self, deadline: Deadline) -> bytes:
+        """What one recorded read brought. Raises PortTimeout (at once, unless pace=real), PortLost at the end."""
+        self._check_open()
+        if self._waiting:
+            return self._take_waiting()
+        event = self._reader.next
+        if event is None:
+            raise _ended(self.url, self._reader)
+        if not isinstance(event, Received | Drained) or not event.data or not self._arrives(event, deadline):
+            if isinstance(event, Received) and not event.data:
+                self._pass(event)
+            self._idle(deadline)
+            raise PortTimeout(f"{self.url}: nothing arrived before the deadline, as recorded")
+        self._pass(event)
+        return event.data
+
+    def write(self, data: bytes) -> None:
+        """Compare with what was written. Raises UnexpectedReply if it differs, PortLost at the end."""
+        self._expect(Sent(0.0, data))
+
+    def drain(self) -> bytes:
+        """What was drained here. Raises PortLost."""
+        self._check_open()
+        while isinstance(event := self._reader.next, Drained):
+            self._waiting += event.data
+            self._pass(event)
+        return self._take_waiting()
+
+    def set_baud(self, baud: int) -> None:
+        """Compare with the rate that was set. Raises UnexpectedReply if it differs, PortLost at the end."""
+        self._expect(BaudSet(0.0, baud))
+
+    def set_lines(self, *, dtr: bool | None = None, rts: bool | None = None) -> None:
+        """Compare with how the lines were driven. Raises UnexpectedReply if it differs, PortLost at the end."""
+        self._expect(LinesSet(0.0, dtr, rts))
+
+    def _expect(self, wanted: Event) -> None:
+        self._check_open()
+        self._skip_received()
+        event = self._reader.next
+        if event is None:
+            raise _ended(self.url, self._reader)
+        if replace(event, at=0.0) != wanted:
+            raise _mismatch(self._reader, wanted)
+        self._pass(event)
+
+    def _skip_received(self) -> None:
+        while isinstance(event := self._reader.next, Received | Drained):
+            self._waiting += event.data
+            self._pass(event)
+
+    def _take_waiting(self) -> bytes:
+        data = bytes(self._waiting)
+        self._waiting.clear()
+        return data
+
+    def _pass(self, event: Event) -> None:
+        self._last = (event.at, self.clock.monotonic())
+        self._reader.advance()
+
+    def _arrives(self, event: Event, deadline: Deadline) -> bool:
+        """Let the recorded pause before an event pass; False if the deadline comes first."""
+        if not self._real_pace:
+            return True
+        recorded, passed = self._last
+        pause_s = passed + (event.at - recorded) - self.clock.monotonic()
+        if pause_s > deadline.remaining:
+            return False
+        self.clock.sleep(pause_s)
+        return True
+
+    def _idle(self, deadline: Deadline) -> None:
+        if self._real_pace:
+            self.clock.sleep(deadline.remaining)
+
+    def _release(self) -> None:
+        self._reader.close()
+
+
+class ReplayBus(OpenCarrier):
+    """A recorded bus. Its transfers take no time at either pace: when to ask is the caller's."""
+
+    def __init__(self, url: str, clock: Clock, reader: CaptureReader) -> None:
+        super().__init__(url, clock, simulated=reader.header.simulated)
+        self._reader = reader
+
+    def transfer(self, data: bytes, deadline: Deadline) -> bytes:
+        """Compare with what was clocked out, give what came in. Raises UnexpectedReply, PortTimeout, PortLost."""
+        self._check_open()
+        self._check_time(deadline)
+        event = self._reader.next
+        if event is None:
+            raise _ended(self.url, self._reader)
+        if not isinstance(event, Transferred) or event.mosi != data:
+            raise _mismatch(self._reader, Transferred(0.0, data, None))
+        self._reader.advance()
+        if event.miso is None:
+            raise PortTimeout(f"{self.url}: the transfer met its deadline, as recorded")
+        return event.miso
+
+    def _release(self) -> None:
+        self._reader.close()
+
+
+def open_carrier(url: PortUrl, options: Mapping[str, object], clock: Clock) -> Port | Bus:
+    """Open a capture file as what it recorded. Raises PortOpenError."""
+    try:
+        file = Path(url.path).open(encoding="utf-8")  # noqa: SIM115 - the reader closes it
+    except OSError as error:
+        raise PortOpenError(f"{url.text}: cannot read {url.path}: {error.strerror}") from error
+    try:
+        reader = CaptureReader(url.path, file)
+    except (ValueError, PortError) as error:
+        file.close()
+        raise PortOpenError(
+            f"{url.text}: {url.path} is no capture file: {error}",
+            hint="capture files are written by record:FILE?of=URL",
+        ) from error
+    if reader.header.kind == "spi":
+        return ReplayBus(url.text, clock, reader)
+    return ReplayPort(url.text, clock, reader, real_pace=typed(options, "pace", str) == "real")
+
+
+def _ended(url: str, reader: CaptureReader) -> PortLost:
+    return PortLost(f"{url}: the capture ended at line {reader.number - 1}")
+
+
+def _mismatch(reader: CaptureReader, got: Event) -> UnexpectedReply:
+    recorded = _words(reader.next) if reader.next is not None else "nothing"
+    return UnexpectedReply(f"{reader.place}: got {_words(got)}, recorded was {recorded}", hint=_CHANGED)
+
+
+def _words(event: Event) -> str:
+    match event:
+        case Sent(_, data):
+            return f"a write of {hex_pairs(data)}"
+        case Received(_, data) | Drained(_, data):
+            return f"a read of {hex_pairs(data)}"
+        case BaudSet(_, baud):
+            return f"a rate of {baud} baud"
+        case LinesSet(_, dtr, rts):
+            return f"lines dtr={dtr} rts={rts}"
+        case Transferred(_, mosi, _):
+            return f"a transfer of {hex_pairs(mosi)}"

@@ -1,0 +1,150 @@
+"""``serial://`` - a serial adapter, by the serialx library. Eight data bits, one stop bit."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+from wattrail.clock import Clock, Deadline
+from wattrail.errors import MissingExtra, PortError, PortLost, PortOpenError, PortTimeout
+from wattrail.transport.base import Port
+from wattrail.transport.carrier import SIMULATED, OpenCarrier, device_path, typed
+from wattrail.transport.opening import device_open_error
+from wattrail.urls import Option, PortUrl, choice, number_in
+
+if TYPE_CHECKING:
+    from serialx import BaseSerial
+
+__all__ = ["IO_TIMEOUT_S", "LINE_OPTIONS", "OPTIONS", "SerialxPort", "open_carrier", "prepare"]
+
+IO_TIMEOUT_S: Final = 5.0
+"""Longest wait for a write to leave; 512 bytes at 1200 baud take 4.3 s."""
+
+_READ_SIZE: Final = 4096
+
+LINE_OPTIONS: Final[Sequence[Option]] = (
+    Option("baud", number_in(int, 300, 4_000_000), 4800, "rate in baud, for example baud=9600"),
+    Option("parity", choice("none", "even", "odd"), "none", "parity=none, even or odd; the BL0942 has none"),
+    SIMULATED,
+)
+OPTIONS: Final[Sequence[Option]] = LINE_OPTIONS
+
+_PARITY: Final = {"none": "N", "even": "E", "odd": "O"}
+
+
+class SerialxPort(OpenCarrier):
+    """A port on any serialx back end that is already open."""
+
+    def __init__(self, url: str, clock: Clock, serial: BaseSerial, *, simulated: bool) -> None:
+        super().__init__(url, clock, simulated=simulated)
+        self._serial = serial
+
+    def read(self, deadline: Deadline) -> bytes:
+        """At least one byte, and whatever else has arrived. Raises PortTimeout, PortLost."""
+        got = self._take(deadline.remaining)
+        if not got:
+            raise PortTimeout(f"{self.url}: nothing arrived before the deadline")
+        return got
+
+    def write(self, data: bytes) -> None:
+        """Send all bytes as one block. Raises PortLost, PortTimeout."""
+        with self._watched():
+            self._serial.write(data, timeout=IO_TIMEOUT_S)
+
+    def drain(self) -> bytes:
+        """Take what has already arrived, without waiting. Raises PortLost."""
+        taken = bytearray()
+        while got := self._take(0.0):
+            taken += got
+        return bytes(taken)
+
+    def set_baud(self, baud: int) -> None:
+        """Change the rate once what was written has left; what arrived unread is lost. Raises PortError."""
+        with self._watched():
+            self._serial.flush()
+            self._serial.reconfigure_port(baudrate=baud)
+
+    def set_lines(self, *, dtr: bool | None = None, rts: bool | None = None) -> None:
+        """Drive the modem lines; None leaves one alone. Raises PortLost."""
+        with self._watched():
+            self._serial.set_modem_pins(dtr=dtr, rts=rts)
+
+    def _take(self, timeout_s: float) -> bytes:
+        buffer = bytearray(_READ_SIZE)
+        with self._watched():
+            count = self._serial.readinto(buffer, timeout=timeout_s)
+        return bytes(buffer[:count])
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        from serialx import SerialException, UnsupportedSetting
+
+        self._check_open()
+        try:
+            yield
+        except TimeoutError as error:  # before OSError, which it is a kind of
+            raise PortTimeout(f"{self.url}: no progress within {IO_TIMEOUT_S} s") from error
+        except UnsupportedSetting as error:
+            raise PortError(f"{self.url}: {error}") from error
+        except (OSError, SerialException) as error:
+            raise PortLost(f"{self.url} went away: {error}", hint="check the cable, then open it anew") from error
+
+    def _release(self) -> None:
+        self._serial.close()
+
+
+def open_carrier(url: PortUrl, options: Mapping[str, object], clock: Clock) -> Port:
+    """Open the adapter for this program alone, both modem lines raised. Raises PortOpenError, MissingExtra."""
+    serial = prepare(_device(url), options, url.text)
+    _open(url, serial)
+    port = SerialxPort(url.text, clock, serial, simulated=typed(options, SIMULATED.name, bool))
+    # Linux raises both lines by itself; isolated adapters feed their far side from them on any system.
+    port.set_lines(dtr=True, rts=True)
+    return port
+
+
+def prepare(
+    target: str, options: Mapping[str, object], url: str, *, connect_timeout_s: float = IO_TIMEOUT_S
+) -> BaseSerial:
+    """A serialx object, not yet open, for a device or a URL of that library. Raises MissingExtra."""
+    try:
+        import serialx
+    except ImportError:
+        raise MissingExtra(url, library="serialx", extra="serial") from None
+    return serialx.serial_for_url(
+        target,
+        baudrate=typed(options, "baud", int),
+        parity=_PARITY[typed(options, "parity", str)],
+        read_timeout=IO_TIMEOUT_S,
+        write_timeout=IO_TIMEOUT_S,
+        connect_timeout=connect_timeout_s,  # of network servers; devices have no use for it
+        # Left alone, because serialx drives them again at every change of rate.
+        dtr_on_open=serialx.PinState.UNDEFINED,
+        rts_on_open=serialx.PinState.UNDEFINED,
+        exclusive=True,
+    )
+
+
+def _open(url: PortUrl, serial: BaseSerial) -> None:
+    from serialx import SerialException
+
+    try:
+        serial.open()
+    except OSError as error:
+        raise device_open_error(url.text, _device(url), error, missing=_existing()) from error
+    except SerialException as error:
+        raise PortOpenError(f"{url.text}: {error}") from error
+
+
+def _device(url: PortUrl) -> str:
+    path = device_path(url)
+    return path[1:] if re.fullmatch(r"/COM\d+", path, re.IGNORECASE) else path
+
+
+def _existing() -> str:
+    from serialx import list_serial_ports
+
+    found = ", ".join(port.device for port in list_serial_ports())
+    return f"serial devices here: {found}" if found else "no serial device is plugged in: check the USB cable"

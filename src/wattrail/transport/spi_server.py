@@ -1,0 +1,156 @@
+"""The slave's side of SPI over TCP: serves one chip, real or twin, to one master at a time."""
+
+from __future__ import annotations
+
+import select
+import socket
+import threading
+from contextlib import suppress
+from typing import Final, Protocol
+
+from wattrail.errors import LinkError, WattrailError
+from wattrail.transport.spi_wire import (
+    MAX_TRANSFER,
+    REQUESTS,
+    Configure,
+    Configured,
+    Decoder,
+    Hello,
+    Message,
+    Refused,
+    Select,
+    Selected,
+    Transfer,
+    Transferred,
+    encode,
+)
+
+__all__ = ["SpiSlave", "serve_spi"]
+
+_STOP_POLL_S: Final = 0.05
+_SEND_TIMEOUT_S: Final = 5.0
+"""A master that takes no reply for so long is given up."""
+_DEFAULT_MODE: Final = 1
+_DEFAULT_HZ: Final = 800_000
+
+
+class SpiSlave(Protocol):
+    """What is served: a chip at the end of four wires."""
+
+    @property
+    def simulated(self) -> bool:
+        """Whether a twin stands behind it."""
+        ...
+
+    def transfer(self, data: bytes, *, mode: int, hz: int) -> bytes:
+        """Clock bytes in and as many out. A WattrailError it raises is told to the master."""
+        ...
+
+    def select(self, selected: bool, /) -> None:
+        """Drive chip select: True addresses the chip (its line goes low)."""
+        ...
+
+
+def serve_spi(listener: socket.socket, slave: SpiSlave, *, stop: threading.Event) -> None:
+    """Serve masters, one after the other, until ``stop`` is set; a second one at a time is refused.
+
+    ``listener`` is bound, listening, and stays the caller's to close. No peer can end the server; an exception of
+    the slave that is no WattrailError does.
+    """
+    visit: _Visit | None = None
+    try:
+        while not stop.is_set():
+            watched = [listener] if visit is None else [listener, visit.socket]
+            ready, _, _ = select.select(watched, [], [], _STOP_POLL_S)
+            if visit is not None and visit.socket in ready:
+                if not visit.step():
+                    visit.close()
+                    visit = None
+            elif listener in ready:  # only now: a master that hung up a moment ago must not count as present
+                visit = _admit(listener, slave, visit)
+    finally:
+        if visit is not None:
+            visit.close()
+
+
+def _admit(listener: socket.socket, slave: SpiSlave, busy: _Visit | None) -> _Visit | None:
+    try:
+        sock, _ = listener.accept()
+    except OSError:  # the peer was gone before it was let in
+        return busy
+    with suppress(OSError):  # some systems refuse options on a connection that is gone; saying hello will tell
+        sock.settimeout(_SEND_TIMEOUT_S)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    visit = _Visit(sock, slave)
+    if busy is not None:
+        visit.say(Refused("busy: another master is connected"))
+        sock.close()
+        return busy
+    if visit.say(Hello(MAX_TRANSFER, slave.simulated)):
+        return visit
+    sock.close()
+    return None
+
+
+class _Visit:
+    """One master's visit."""
+
+    def __init__(self, sock: socket.socket, slave: SpiSlave) -> None:
+        self.socket = sock
+        self._slave = slave
+        self._decoder = Decoder(REQUESTS)
+        self._mode = _DEFAULT_MODE
+        self._hz = _DEFAULT_HZ
+        self._selected = False
+
+    def step(self) -> bool:
+        """Answer what has arrived; False once the visit is over."""
+        try:
+            data = self.socket.recv(MAX_TRANSFER)
+        except OSError:
+            return False
+        self._decoder.receive(data)
+        try:
+            while (request := self._decoder.next_message()) is not None:
+                if not self.say(self._answer(request)):
+                    return False
+        except LinkError as error:
+            self.say(Refused(str(error)))
+            return False
+        return bool(data)
+
+    def say(self, message: Message) -> bool:
+        """Send a message; False if the master is gone."""
+        try:
+            self.socket.sendall(encode(message))
+        except OSError:
+            return False
+        return True
+
+    def close(self) -> None:
+        """Leave the chip unselected and hang up."""
+        if self._selected:
+            with suppress(WattrailError):  # there is nobody left to tell
+                self._slave.select(False)
+        self.socket.close()
+
+    def _answer(self, request: Message) -> Message:
+        try:
+            return self._carry_out(request)
+        except WattrailError as error:
+            return Refused(str(error))
+
+    def _carry_out(self, request: Message) -> Message:
+        match request:
+            case Transfer(data):
+                return Transferred(self._slave.transfer(data, mode=self._mode, hz=self._hz))
+            case Select(selected):
+                self._slave.select(selected)
+                self._selected = selected
+                return Selected()
+            case Configure(mode, hz):
+                self._mode, self._hz = mode, hz
+                return Configured()
+            case _:
+                raise AssertionError(f"REQUESTS let {request!r} through")

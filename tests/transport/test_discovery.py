@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import builtins
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import serialx
+
+from wattrail.transport import SCHEMES, discovery, open_port
+from wattrail.transport.discovery import Candidate, list_candidates
+from wattrail.urls import read_options, split
+
+GUIDE = Path(__file__).parents[2] / "docs" / "transports.md"
+
+
+def adapter(device: str, resolved: str, manufacturer: str | None = None, product: str | None = None) -> SimpleNamespace:
+    return SimpleNamespace(device=device, resolved_device=resolved, manufacturer=manufacturer, product=product)
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A machine with two adapters and two SPI devices."""
+    ports = [
+        adapter("/dev/ttyS0", "/dev/ttyS0"),
+        adapter("/dev/serial/by-id/usb-1a86", "/dev/ttyUSB0", "QinHeng", "USB Serial"),
+    ]
+    monkeypatch.setattr(serialx, "list_serial_ports", lambda: ports)
+    monkeypatch.setattr(discovery, "_DEVICES", tmp_path)
+    for name in ("spidev0.1", "spidev0.0", "spidev"):
+        (tmp_path / name).touch()
+    return tmp_path
+
+
+def test_adapters_and_buses_are_listed_with_the_url_to_use(machine: Path) -> None:
+    assert list_candidates() == (
+        Candidate("serial:///dev/serial/by-id/usb-1a86", "UART", "QinHeng USB Serial (/dev/ttyUSB0)"),
+        Candidate("serial:///dev/ttyS0", "UART", "serial port"),
+        Candidate(f"spi://{machine}/spidev0.0", "SPI", "SPI bus 0, chip select 0"),
+        Candidate(f"spi://{machine}/spidev0.1", "SPI", "SPI bus 0, chip select 1"),
+    )
+
+
+def test_a_windows_name_becomes_a_url(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serialx, "list_serial_ports", lambda: [adapter("COM3", "COM3", None, "CH340")])
+    assert list_candidates()[0] == Candidate("serial:///COM3", "UART", "CH340")
+
+
+@pytest.mark.usefixtures("machine")
+def test_looking_opens_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("a device was opened")
+
+    for place, name in ((builtins, "open"), (serialx.Serial, "open"), (Path, "open")):
+        monkeypatch.setattr(place, name, refuse)
+    assert len(list_candidates()) == 4
+
+
+def test_without_libraries_and_devices_there_is_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(sys.modules, "serialx", None)
+    monkeypatch.setattr(discovery, "_DEVICES", tmp_path / "none")
+    assert list_candidates() == ()
+
+
+@pytest.mark.parametrize("name", [name for name in SCHEMES if name != "twin"])
+def test_every_scheme_understands_its_own_example(name: str) -> None:
+    url = split(SCHEMES[name].example)
+    assert read_options(url, SCHEMES[name].load().OPTIONS)
+
+
+@pytest.mark.parametrize("name", [name for name in SCHEMES if name != "twin"])
+def test_every_scheme_has_its_section_with_every_option_and_working_examples(name: str) -> None:
+    _, _, rest = GUIDE.read_text(encoding="utf-8").partition(f"\n## {name}: ")
+    section = rest.partition("\n## ")[0]
+    examples = [line for line in section.splitlines() if line.startswith(f"{name}:")]
+    assert examples
+    options = SCHEMES[name].load().OPTIONS
+    for example in examples:
+        read_options(split(example), options)
+    assert [option.name for option in options if f"`{option.name}`" not in section] == []
+
+
+def test_an_unknown_scheme_lists_the_known_ones() -> None:
+    with pytest.raises(ValueError, match="unknown scheme 'usb'; known: serial, tcp, rfc2217"):
+        open_port("usb://x")
+
+
+def test_no_scheme_loads_its_library_before_it_opens() -> None:
+    modules = [scheme.module for scheme in SCHEMES.values() if scheme.name != "twin"]
+    program = (
+        "import sys, importlib\n"
+        f"for name in {[*modules, 'wattrail.transport.discovery']!r}: importlib.import_module(name)\n"
+        "print(sorted({'serialx', 'spidev', 'pyftdi', 'gpiod', 'usb'} & set(sys.modules)))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -33,7 +33,9 @@ _RATE_CANNOT_CHANGE = (
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    baud: int
+    """Where a chip answered; ``baud`` is None at the rate the port was opened with."""
+
+    baud: int | None
     address: int
 
 
@@ -51,10 +53,11 @@ def explain_silence(dialogue: Dialogue, error: LinkError) -> LinkError:
 
 
 def _ask_around(port: Port) -> _Found | None:
-    """Try every documented rate and address, the likelier first."""
-    for address in range(4):
-        for baud in BAUD_RATES:
+    """Try every documented rate and address, those at the present rate first."""
+    for baud in (None, *BAUD_RATES):
+        if baud is not None:
             port.set_baud(baud)
+        for address in range(4):
             if _answers(port, address):
                 return _Found(baud, address)
     return None
@@ -71,13 +74,14 @@ def _answers(port: Port, address: int) -> bool:
 
 
 def _where_it_answers(dialogue: UartDialogue, found: _Found) -> str:
-    url = dialogue.carrier.url
     parts = []
-    if f"baud={found.baud}" not in url:
-        right = re.sub(r"baud=\d+", f"baud={found.baud}", url)
-        if right == url:
-            right = f"{url}{'&' if '?' in url else '?'}baud={found.baud}"
-        parts.append(f"the chip answers at {found.baud} baud: open {right}")
+    if found.baud is not None:
+        parts.append(f"the chip answers at {found.baud} baud: open {_with_baud(dialogue.carrier.url, found.baud)}")
     if found.address != dialogue.address:
         parts.append(f"the chip has address {found.address}: use --address {found.address}")
     return "; ".join(parts) or "the chip answers now; the line is unreliable, check the wiring and the supply"
+
+
+def _with_baud(url: str, baud: int) -> str:
+    right, found = re.subn(r"baud=\d+", f"baud={baud}", url)
+    return right if found else f"{url}{'&' if '?' in url else '?'}baud={baud}"

@@ -1,8 +1,9 @@
 """A BL0942 as a meter: the chip's core times an open carrier, in readings.
 
 Connecting sets the chip up and proves it by reading back. A reading is what the chip said twice: two looks in a row
-must agree in every register, because the checksum is only eight bits wide, and because over SPI the registers are read
-one by one and a refresh can fall in between. Whatever goes wrong is retried a bounded number of times and counted.
+must agree in every register, more where the line misbehaves, because the checksum is only eight bits wide, and because
+over SPI the registers are read one by one and a refresh can fall in between. Whatever goes wrong is retried a bounded
+number of times and counted.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from wattrail.bl0942.registers import (
     Gain,
     RmsUpdate,
 )
-from wattrail.bl0942.scaling import Calibration, amps, hertz, volts, watts
+from wattrail.bl0942.scaling import Calibration, amps, counter_difference, hertz, volts, watts
 from wattrail.bl0942.snapshot import Snapshot
 from wattrail.clock import Clock
 from wattrail.errors import ImplausibleReading, LinkError, TargetError, UrlError
@@ -51,9 +52,18 @@ SETTINGS: Final = {
 TRIES: Final = 4
 """How often one question is put before its failure counts."""
 
-LOOKS: Final = 8
-"""How often the registers are looked at until two looks in a row agree. Two are the rule, three when a refresh or an
-energy pulse falls in between; at full load and 4800 baud every second pair is parted by a pulse."""
+LOOKS: Final = 12
+"""How often the registers are looked at for one reading before it is given up."""
+
+AGREEING: Final = 2
+AGREEING_AT_MOST: Final = 4
+"""Looks in a row that must agree: on a line that behaves, one more after each disagreement; on one that does not."""
+
+TRUST_AFTER: Final = 20
+"""Readings without a single failed question until a line is one that behaves."""
+
+PULSES_BETWEEN_LOOKS: Final = 4
+"""The energy counter makes at most twenty pulses a second, and a slow look with a retry takes 0.2 s."""
 
 _NOISY: Final = "lower the SPI clock or shorten the wires; at heavy load use 9600 baud or more over UART"
 
@@ -69,6 +79,7 @@ class Meter:
         self._carrier = carrier
         self._dialogue: Dialogue = open_dialogue(carrier, self.statistics, address=address)
         self._restarted = False
+        self._clean_readings = 0
 
     @property
     def url(self) -> str:
@@ -136,14 +147,15 @@ class Meter:
         return True
 
     def _confirmed(self, register: Register, expected: int) -> int:
-        """A register's count; one that surprises counts only if it comes twice."""
-        count = self._ask(register)
+        """A register's count; one that surprises is believed only if it keeps coming."""
         for _ in range(LOOKS):
-            if count == expected or count == (again := self._ask(register)):
-                return count
+            counts = {self._ask(register)}
+            if counts != {expected}:
+                counts |= {self._ask(register) for _ in range(AGREEING_AT_MOST - 1)}
+            if len(counts) == 1:
+                return counts.pop()
             self.statistics.disagreements += 1
-            count = again
-        raise ImplausibleReading(f"{register.name} at {self.url}: {LOOKS} reads, and no two agreed", hint=_NOISY)
+        raise ImplausibleReading(f"{register.name} at {self.url}: it reads differently every time", hint=_NOISY)
 
     def _write(self, register: Register, count: int, *, reads: tuple[int, ...]) -> None:
         for _ in range(TRIES):
@@ -170,22 +182,33 @@ class Meter:
         return question()
 
     def _agreed(self) -> Snapshot:
-        before: Snapshot | None = None
-        reasons: tuple[str, ...] = ()
+        """Look until enough looks in a row agree; on a line that has failed lately more must."""
+        failures = self.statistics.failures
+        needed = AGREEING if self._clean_readings >= TRUST_AFTER else AGREEING_AT_MOST
+        run: list[Snapshot] = []
         for _ in range(LOOKS):
             now = replace(self._patiently(self._dialogue.look), i_fast_rms=None)  # it changes every cycle
-            if before is not None and _same(before, now):
-                reasons = contradictions(now)
-                if not reasons:
-                    return now
-                self.statistics.implausible += 1
-            elif before is not None:
+            if run and not _agree(run[-1], now):
+                run = []
                 self.statistics.disagreements += 1
-            before = now
-        raise ImplausibleReading(
-            f"{self.url}: {LOOKS} looks gave no reading to trust: " + ("; ".join(reasons) or "no two agreed"),
-            hint=_NOISY,
-        )
+                needed = min(needed + 1, AGREEING_AT_MOST)
+            run.append(now)
+            if self.statistics.failures > failures:
+                self._clean_readings, needed = 0, AGREEING_AT_MOST
+            if len(run) >= needed and (vouched := _vouched(run)):
+                self._clean_readings += 1
+                return self._possible(vouched)
+        self._clean_readings = 0
+        raise ImplausibleReading(f"{self.url}: {LOOKS} looks, and no {needed} in a row agreed", hint=_NOISY)
+
+    def _possible(self, snapshot: Snapshot) -> Snapshot:
+        if reasons := contradictions(snapshot):
+            self.statistics.implausible += 1
+            raise ImplausibleReading(
+                f"{self.url}: the chip says so repeatedly, and it cannot be: {'; '.join(reasons)}",
+                hint="check the wiring of the data line and lower the rate: damage that repeats comes from timing",
+            )
+        return snapshot
 
     def _reading(self, snapshot: Snapshot, questions: int) -> Reading:
         calibration, clock = self.calibration, self._carrier.clock
@@ -240,5 +263,14 @@ def _usual_front_end(url: str, carrier: Port | Bus) -> str:
     return "pziot-e01" if isinstance(carrier, Bus) else "reference"
 
 
-def _same(before: Snapshot, now: Snapshot) -> bool:
-    return before.held == now.held and before.cf_cnt == now.cf_cnt and before.freq == now.freq
+def _agree(before: Snapshot, now: Snapshot) -> bool:
+    """Whether two looks fell into one refresh: all equal, but for pulses of the energy counter."""
+    pulses = counter_difference(before.cf_cnt, now.cf_cnt)
+    return before.held == now.held and before.freq == now.freq and pulses <= PULSES_BETWEEN_LOOKS
+
+
+def _vouched(run: list[Snapshot]) -> Snapshot | None:
+    """The look whose energy counter is vouched for too: seen twice, or between an earlier and a later one."""
+    if run[-1].cf_cnt == run[-2].cf_cnt:
+        return run[-1]
+    return run[-2] if len(run) > 2 else None

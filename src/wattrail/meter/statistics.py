@@ -21,3 +21,8 @@ class Statistics:
     disagreements: int = 0
     implausible: int = 0
     restarts: int = 0
+
+    @property
+    def failures(self) -> int:
+        """Questions that were not answered as they should be."""
+        return self.silent + self.truncated + self.damaged

@@ -54,9 +54,12 @@ class Field:
         return str(value)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Register:
-    """One register. ``count`` everywhere means its value as an integer, sign applied."""
+    """One register. ``count`` everywhere means its value as an integer, sign applied.
+
+    A register is one cell of one table: it equals itself only, which also makes it a quick key.
+    """
 
     address: int
     name: str

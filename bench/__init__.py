@@ -1,0 +1,1 @@
+"""Benchmarks: each module measures one thing beside its peer, in one run. ``make bench`` runs them all."""

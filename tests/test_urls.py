@@ -88,6 +88,7 @@ def test_only_wires_are_dangerous() -> None:
     assert is_physical("serial:///dev/ttyUSB0")
     assert is_physical("record:x.jsonl?of=spi:///dev/spidev0.0")
     assert not is_physical("twin://pziot-e01")
+    assert not is_physical("serial:///dev/pts/3?simulated=yes")
 
 
 def test_every_schemes_example_is_understood_by_its_own_options() -> None:

@@ -64,7 +64,7 @@ def _ask_around(port: Port) -> _Found | None:
 
 
 def _answers(port: Port, address: int) -> bool:
-    probe = UartDialogue(port, Statistics(), address=address)
+    probe = UartDialogue(port, Statistics(), address=address, tries=1)
     try:
         probe.recover()
         probe.ask(MODE)

@@ -1,8 +1,14 @@
-"""One question, one answer: a sans-IO link times an open carrier. No retries here; failures become errors."""
+"""Questions and answers: a sans-IO link times an open carrier.
+
+A question that fails is put again, with the link brought back in step in between, a bounded number of times; what
+still fails becomes an error.
+"""
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable
+from functools import partial
+from typing import Protocol, TypeVar
 
 from wattrail.bl0942.events import Damaged, Event, NeedData, PacketRead, RegisterRead, Silence, Truncated
 from wattrail.bl0942.registers import CF_CNT, FREQ, I_RMS, STATUS, V_RMS, WATT
@@ -15,10 +21,15 @@ from wattrail.meter.statistics import Statistics
 from wattrail.transport import Bus, Port
 from wattrail.wire import Register, hex_pairs
 
-__all__ = ["ANSWER_WITHIN_S", "Dialogue", "SpiDialogue", "UartDialogue", "open_dialogue"]
+__all__ = ["ANSWER_WITHIN_S", "TRIES", "Dialogue", "SpiDialogue", "UartDialogue", "open_dialogue"]
+
+_Answer = TypeVar("_Answer")
 
 ANSWER_WITHIN_S = 0.2
 """Time for an answer: a packet takes 52 ms at 4800 baud, and USB adapters hold bytes back for 16 ms."""
+
+TRIES = 4
+"""How often one question is put before its failure counts."""
 
 _LOOK = (I_RMS, V_RMS, WATT, CF_CNT, FREQ, STATUS)
 """What one look over SPI reads, in this order; there is no packet."""
@@ -59,25 +70,20 @@ def open_dialogue(carrier: Port | Bus, statistics: Statistics, *, address: int =
 class UartDialogue:
     """Questions over a byte stream."""
 
-    def __init__(self, port: Port, statistics: Statistics, *, address: int = 0) -> None:
+    def __init__(self, port: Port, statistics: Statistics, *, address: int = 0, tries: int = TRIES) -> None:
         self.carrier = port
         self.address = address
         self._link = UartLink(address)
         self._statistics = statistics
+        self._tries = tries
 
     def ask(self, register: Register) -> int:
         """See ``Dialogue``."""
-        event = self._put(self._link.read_register(register))
-        if isinstance(event, RegisterRead) and event.register is register:
-            return event.count
-        raise self._failure(event, register.name)
+        return _patiently(partial(self._ask_once, register), self, self._statistics, self._tries)
 
     def look(self) -> Snapshot:
         """See ``Dialogue``: one packet."""
-        event = self._put(self._link.read_packet())
-        if isinstance(event, PacketRead):
-            return event.snapshot
-        raise self._failure(event, "packet")
+        return _patiently(self._look_once, self, self._statistics, self._tries)
 
     def tell(self, register: Register, count: int) -> None:
         """See ``Dialogue``."""
@@ -87,6 +93,18 @@ class UartDialogue:
         """Let the chip's frame time run out, then forget what came meanwhile."""
         self.carrier.clock.sleep(FRAME_GAP_S)
         self._statistics.junk_bytes += len(self.carrier.drain())
+
+    def _ask_once(self, register: Register) -> int:
+        event = self._put(self._link.read_register(register))
+        if isinstance(event, RegisterRead):
+            return event.count
+        raise self._failure(event, register.name)
+
+    def _look_once(self) -> Snapshot:
+        event = self._put(self._link.read_packet())
+        if isinstance(event, PacketRead):
+            return event.snapshot
+        raise self._failure(event, "packet")
 
     def _put(self, request: bytes) -> Event:
         self._statistics.questions += 1
@@ -109,21 +127,15 @@ class UartDialogue:
 class SpiDialogue:
     """Questions over an SPI bus."""
 
-    def __init__(self, bus: Bus, statistics: Statistics) -> None:
+    def __init__(self, bus: Bus, statistics: Statistics, *, tries: int = TRIES) -> None:
         self.carrier = bus
         self._link = SpiLink()
         self._statistics = statistics
+        self._tries = tries
 
     def ask(self, register: Register) -> int:
         """See ``Dialogue``."""
-        self._statistics.questions += 1
-        self._link.receive(self._transfer(self._link.read_register(register)))
-        event = self._link.next_event()
-        if isinstance(event, NeedData):
-            event = self._link.end()
-        if isinstance(event, RegisterRead):
-            return event.count
-        raise _failure(event, f"{register.name} at {self.carrier.url}", self._statistics)
+        return _patiently(partial(self._ask_once, register), self, self._statistics, self._tries)
 
     def look(self) -> Snapshot:
         """See ``Dialogue``: one register after the other, so a refresh can fall in between."""
@@ -138,8 +150,28 @@ class SpiDialogue:
         """Six bytes of FF reset the chip's bit counter."""
         self._transfer(RESYNCHRONISE)
 
+    def _ask_once(self, register: Register) -> int:
+        self._statistics.questions += 1
+        self._link.receive(self._transfer(self._link.read_register(register)))
+        event = self._link.next_event()
+        if isinstance(event, NeedData):
+            event = self._link.end()
+        if isinstance(event, RegisterRead):
+            return event.count
+        raise _failure(event, f"{register.name} at {self.carrier.url}", self._statistics)
+
     def _transfer(self, data: bytes) -> bytes:
         return self.carrier.transfer(data, Deadline.after(ANSWER_WITHIN_S, self.carrier.clock))
+
+
+def _patiently(question: Callable[[], _Answer], dialogue: Dialogue, statistics: Statistics, tries: int) -> _Answer:
+    for _ in range(tries - 1):
+        try:
+            return question()
+        except LinkError:
+            statistics.retries += 1
+            dialogue.recover()
+    return question()
 
 
 def _failure(event: Event, what: str, statistics: Statistics) -> LinkError:

@@ -8,14 +8,13 @@ number of times and counted.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from types import TracebackType
-from typing import Final, Self, TypeVar
+from typing import Final, Self
 
+from wattrail.bl0942.constants import REFRESH_S
 from wattrail.bl0942.parts import FRONT_ENDS
-from wattrail.bl0942.plausible import contradictions
+from wattrail.bl0942.plausible import contradictions, excess_power
 from wattrail.bl0942.registers import (
     GAIN,
     GAIN_CR,
@@ -34,7 +33,7 @@ from wattrail.bl0942.snapshot import Snapshot
 from wattrail.clock import Clock
 from wattrail.errors import ImplausibleReading, LinkError, TargetError, UrlError
 from wattrail.meter.diagnosis import explain_silence
-from wattrail.meter.dialogue import Dialogue, open_dialogue
+from wattrail.meter.dialogue import TRIES, Dialogue, open_dialogue
 from wattrail.meter.statistics import Statistics
 from wattrail.transport import Bus, Port, open_port
 from wattrail.units import Reading
@@ -49,9 +48,6 @@ SETTINGS: Final = {
 }
 """What the chip is set to. MODE differs from its reset value on purpose: back at 0x87, the chip has reset itself."""
 
-TRIES: Final = 4
-"""How often one question is put before its failure counts."""
-
 LOOKS: Final = 12
 """How often the registers are looked at for one reading before it is given up."""
 
@@ -65,9 +61,13 @@ TRUST_AFTER: Final = 20
 PULSES_BETWEEN_LOOKS: Final = 4
 """The energy counter makes at most twenty pulses a second, and a slow look with a retry takes 0.2 s."""
 
-_NOISY: Final = "lower the SPI clock or shorten the wires; at heavy load use 9600 baud or more over UART"
+SETTLING_S: Final = 2 * REFRESH_S[RmsUpdate.MS_800]
+"""Time until the averages have forgotten what was before the chip was set up: that refresh, and a whole one."""
 
-_Answer = TypeVar("_Answer")
+SETTLING_REFRESHES: Final = 3
+"""Refreshes until mains and load that begin together have left the averages, and one more."""
+
+_NOISY: Final = "lower the SPI clock or shorten the wires; at heavy load use 9600 baud or more over UART"
 
 
 class Meter:
@@ -121,11 +121,11 @@ class Meter:
         Raises ImplausibleReading if looks keep disagreeing or contradict physics, NoAnswer, ChecksumError, PortError.
         """
         first = self.statistics.questions
-        snapshot = self._agreed()
+        snapshot = self._settled()
         if self._set_up():  # the chip restarted since it was set up, perhaps in mid-look: look again
             self._restarted = True
             self.statistics.restarts += 1
-            snapshot = self._agreed()
+            snapshot = self._settled()
         self.statistics.readings += 1
         reading = self._reading(snapshot, self.statistics.questions - first)
         self._restarted = False
@@ -133,7 +133,7 @@ class Meter:
 
     def read_registers(self) -> dict[Register, int]:
         """Every register's count, in datasheet order. Raises as ``read``."""
-        return {register: self._ask(register) for register in REGISTERS}
+        return {register: self._dialogue.ask(register) for register in REGISTERS}
 
     def _set_up(self) -> bool:
         """Bring the chip's settings in line; returns whether any was off."""
@@ -144,14 +144,15 @@ class Meter:
         for register, count in wrong.items():
             self._write(register, count, reads=(count,))
         self._write(USR_WRPROT, LOCK_KEY, reads=(LOCK_KEY,))
+        self._carrier.clock.sleep(SETTLING_S)
         return True
 
     def _confirmed(self, register: Register, expected: int) -> int:
         """A register's count; one that surprises is believed only if it keeps coming."""
         for _ in range(LOOKS):
-            counts = {self._ask(register)}
+            counts = {self._dialogue.ask(register)}
             if counts != {expected}:
-                counts |= {self._ask(register) for _ in range(AGREEING_AT_MOST - 1)}
+                counts |= {self._dialogue.ask(register) for _ in range(AGREEING_AT_MOST - 1)}
             if len(counts) == 1:
                 return counts.pop()
             self.statistics.disagreements += 1
@@ -160,7 +161,7 @@ class Meter:
     def _write(self, register: Register, count: int, *, reads: tuple[int, ...]) -> None:
         for _ in range(TRIES):
             self._dialogue.tell(register, count)
-            if (got := self._ask(register)) in reads:
+            if (got := self._dialogue.ask(register)) in reads:
                 return
             self.statistics.retries += 1
         raise TargetError(
@@ -168,26 +169,13 @@ class Meter:
             hint="the chip hears reads but takes no writes: check its supply and the line to its data input",
         )
 
-    def _ask(self, register: Register) -> int:
-        return self._patiently(partial(self._dialogue.ask, register))
-
-    def _patiently(self, question: Callable[[], _Answer]) -> _Answer:
-        """Put a question up to TRIES times, bringing the link back in step in between."""
-        for _ in range(TRIES - 1):
-            try:
-                return question()
-            except LinkError:
-                self.statistics.retries += 1
-                self._dialogue.recover()
-        return question()
-
     def _agreed(self) -> Snapshot:
         """Look until enough looks in a row agree; on a line that has failed lately more must."""
         failures = self.statistics.failures
         needed = AGREEING if self._clean_readings >= TRUST_AFTER else AGREEING_AT_MOST
         run: list[Snapshot] = []
         for _ in range(LOOKS):
-            now = replace(self._patiently(self._dialogue.look), i_fast_rms=None)  # it changes every cycle
+            now = replace(self._dialogue.look(), i_fast_rms=None)  # it changes every cycle
             if run and not _agree(run[-1], now):
                 run = []
                 self.statistics.disagreements += 1
@@ -197,18 +185,25 @@ class Meter:
                 self._clean_readings, needed = 0, AGREEING_AT_MOST
             if len(run) >= needed and (vouched := _vouched(run)):
                 self._clean_readings += 1
-                return self._possible(vouched)
+                return vouched
         self._clean_readings = 0
         raise ImplausibleReading(f"{self.url}: {LOOKS} looks, and no {needed} in a row agreed", hint=_NOISY)
 
-    def _possible(self, snapshot: Snapshot) -> Snapshot:
-        if reasons := contradictions(snapshot):
-            self.statistics.implausible += 1
-            raise ImplausibleReading(
-                f"{self.url}: the chip says so repeatedly, and it cannot be: {'; '.join(reasons)}",
-                hint="check the wiring of the data line and lower the rate: damage that repeats comes from timing",
-            )
-        return snapshot
+    def _settled(self) -> Snapshot:
+        """A look that physics allows; one that may be a load switching on in mid-refresh is given time to settle."""
+        for _ in range(SETTLING_REFRESHES):
+            snapshot = self._agreed()
+            if reasons := contradictions(snapshot):
+                break
+            if not (excess := excess_power(snapshot)):
+                return snapshot
+            reasons = (excess,)
+            self._carrier.clock.sleep(REFRESH_S[RmsUpdate.MS_800])
+        self.statistics.implausible += 1
+        raise ImplausibleReading(
+            f"{self.url}: the chip says so repeatedly, and it cannot be: {'; '.join(reasons)}",
+            hint="check the wiring of the data line and lower the rate: damage that repeats comes from timing",
+        )
 
     def _reading(self, snapshot: Snapshot, questions: int) -> Reading:
         calibration, clock = self.calibration, self._carrier.clock

@@ -1,0 +1,119 @@
+"""What happens to the energy when the chip, the cable or the counter does something else than count."""
+
+from __future__ import annotations
+
+import pytest
+
+from wattrail import ManualClock, Meter
+from wattrail.bl0942 import FRONT_ENDS, Calibration
+from wattrail.bl0942.registers import CF_CNT
+from wattrail.errors import PortLost
+from wattrail.gateway.account import observation
+from wattrail.ledger import Entry, Epoch, Kind, Ledger, Totals
+from wattrail.twin import open_twin
+
+WATTS = 3000
+CALIBRATION = Calibration.of(FRONT_ENDS["pziot-e01"])
+COUNT_MWH = CALIBRATION.wh_per_count * 1000
+
+
+class Bench:
+    """A twin at three kilowatts, a meter on it, a ledger behind it."""
+
+    def __init__(self) -> None:
+        self.clock = ManualClock()
+        self.twin = open_twin("pziot-e01", clock=self.clock, volts=230.0, watts=WATTS)
+        self.clock.advance(5)  # the averages settle
+        self.ledger = Ledger(Epoch.of(1, CALIBRATION.counts_per_watt))
+        self.entries: list[Entry] = []
+        self.began_wh = 0.0
+        self.plug_in()
+
+    def plug_in(self) -> None:
+        self.meter = Meter(self.twin.carrier(), CALIBRATION)
+        self.meter.connect()
+        self._before: float | None = None
+
+    def look(self, seconds: int = 1) -> None:
+        for _ in range(seconds):
+            self.clock.advance(1)
+            reading = self.meter.read()
+            elapsed = None if self._before is None else round((reading.monotonic - self._before) * 1e6)
+            self._before = reading.monotonic
+            self.entries += self.ledger.observe(observation(reading, elapsed))
+
+    def begin_anew(self) -> None:
+        """Forget what was booked; the next look is the first."""
+        self.ledger = Ledger(Epoch.of(1, CALIBRATION.counts_per_watt))
+        self.entries.clear()
+        self.look()
+        self.began_wh = self.twin.truth.import_wh
+
+    @property
+    def true_mwh(self) -> float:
+        """What flowed since the first look."""
+        return (self.twin.truth.import_wh - self.began_wh) * 1000
+
+    def kinds(self) -> list[Kind]:
+        return [entry.kind for entry in self.entries if entry.kind is not Kind.COUNTED]
+
+
+@pytest.fixture
+def bench() -> Bench:
+    bench = Bench()
+    bench.begin_anew()
+    return bench
+
+
+def mwh(seconds: float) -> float:
+    """Energy of so many seconds."""
+    return WATTS * 1000 * seconds / 3600
+
+
+def test_a_chip_that_resets_in_mid_run_loses_at_most_the_second_it_happened_in(bench: Bench) -> None:
+    bench.look(600)
+    bench.twin.faults.brown_out()
+    bench.look(600)
+    assert Kind.RESTART in bench.kinds()
+    assert bench.ledger.totals().import_mwh == pytest.approx(bench.true_mwh, abs=mwh(3) + 2 * COUNT_MWH)
+
+
+def test_a_counter_that_falls_to_zero_by_itself_books_no_megawatt_hours(bench: Bench) -> None:
+    bench.look(3600)
+    bench.twin.faults.counter_reset()
+    bench.look(3600)
+    assert Kind.RESTART in bench.kinds()
+    assert bench.ledger.totals().import_mwh == pytest.approx(bench.true_mwh, abs=mwh(3) + 2 * COUNT_MWH)
+
+
+def test_a_counter_that_wraps_goes_on_as_if_nothing_had_been(bench: Bench) -> None:
+    bench.twin.chip.poke(CF_CNT, 0xFFFFF0)
+    bench.begin_anew()
+    bench.look(600)
+    assert bench.kinds() == [Kind.START]
+    assert any("wrapped" in entry.note for entry in (*bench.entries, *bench.ledger.close()))
+    assert bench.ledger.totals().import_mwh == pytest.approx(bench.true_mwh, abs=2 * COUNT_MWH)
+
+
+def test_a_cable_that_is_pulled_for_ten_minutes_and_put_back_loses_no_energy_and_says_gap(bench: Bench) -> None:
+    bench.look(60)
+    bench.twin.faults.unplug()
+    with pytest.raises(PortLost):
+        bench.look()
+    bench.clock.advance(600)
+    bench.twin.faults.replug()
+    bench.plug_in()
+    bench.look(60)
+    (gap,) = (entry for entry in bench.entries if entry.kind is Kind.GAP)
+    assert (gap.end - gap.start).total_seconds() == pytest.approx(602, abs=1)
+    assert gap.positive * COUNT_MWH == pytest.approx(mwh(602), abs=2 * COUNT_MWH)
+    assert bench.ledger.totals().import_mwh == pytest.approx(bench.true_mwh, abs=2 * COUNT_MWH)
+
+
+def test_the_whole_account_can_be_replayed_from_its_entries(bench: Bench) -> None:
+    bench.look(200)
+    bench.twin.faults.brown_out()
+    bench.look(200)
+    bench.entries += bench.ledger.close()
+    epochs = {1: Epoch.of(1, CALIBRATION.counts_per_watt)}
+    assert Ledger.replay(bench.entries, epochs).totals() == bench.ledger.totals() != Totals(0, 0)

@@ -1,4 +1,7 @@
-"""Check the documents: every relative link leads somewhere, every source key is listed in docs/references.md."""
+"""Check the documents: links lead somewhere, source keys are listed, and what is made from tables is up to date.
+
+With --write the parts that are made from tables are written anew.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,13 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from wattrail.bl0942.registers import REGISTERS
+
 ROOT = Path(__file__).resolve().parent.parent
 LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)[^)]*\)")
 SOURCE = re.compile(r"Source: ([a-z0-9-]+/[a-z0-9-]+)")
+REGISTER_PAGE = ROOT / "docs/protocols/bl0942.md"
+REGISTER_PART = re.compile(r"(<!-- registers.*?-->\n).*?(<!-- end of registers -->)", re.DOTALL)
 
 
 def broken_links() -> Iterator[str]:
@@ -27,9 +34,39 @@ def unlisted_sources() -> Iterator[str]:
                 yield f"{module.relative_to(ROOT)}: source {key} is not in docs/references.md"
 
 
+def register_table() -> str:
+    lines = ["| address | name | bits | access | reset | meaning |", "|---|---|---|---|---|---|"]
+    for register in REGISTERS:
+        bits = f"{register.bits}, signed" if register.signed else str(register.bits)
+        lines.append(
+            f"| 0x{register.address:02X} | {register.name} | {bits} | {register.access.value} | "
+            f"0x{register.reset:X} | {register.meaning} |"
+        )
+        for field in register.fields:
+            span = f"[{field.low + field.width - 1}:{field.low}]" if field.width > 1 else f"[{field.low}]"
+            words = ", ".join(f"{word.value} {word.name.lower()}" for word in field.values or ())
+            lines.append(f"| | `{field.name}` {span} | | | | {words} |")
+    return "\n".join(lines) + "\n"
+
+
+def register_page() -> str:
+    return REGISTER_PART.sub(
+        lambda part: part[1] + register_table() + part[2], REGISTER_PAGE.read_text(encoding="utf-8")
+    )
+
+
+def stale_pages() -> Iterator[str]:
+    if register_page() != REGISTER_PAGE.read_text(encoding="utf-8"):
+        yield f"{REGISTER_PAGE.relative_to(ROOT)}: the register table is stale; run tools/check_docs.py --write"
+
+
 def main() -> int:
-    faults = [*broken_links(), *unlisted_sources()]
-    print("\n".join(faults) or "docs: links and sources are in order", file=sys.stderr if faults else sys.stdout)
+    if "--write" in sys.argv:
+        REGISTER_PAGE.write_text(register_page(), encoding="utf-8")
+    faults = [*broken_links(), *unlisted_sources(), *stale_pages()]
+    print(
+        "\n".join(faults) or "docs: links, sources and tables are in order", file=sys.stderr if faults else sys.stdout
+    )
     return bool(faults)
 
 

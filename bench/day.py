@@ -1,0 +1,102 @@
+"""A day of a house, polled once a second: the ledger's registers against what the twin knows to have flowed.
+
+The peer is what public firmware does with this chip: one counter of absolute energy, booked as import; and power polled
+once a second, summed by sign.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from wattrail import ManualClock, Meter, Reading
+from wattrail.bl0942 import FRONT_ENDS, Calibration
+from wattrail.gateway.account import observation
+from wattrail.ledger import Epoch, Ledger
+from wattrail.twin import open_twin
+
+DAY_S = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """Watt-hours of one day: the truth, the ledger's, the two peers'; and how often power changed its sign."""
+
+    true_import: float
+    true_export: float
+    ledger_import: float
+    ledger_export: float
+    undirected: float
+    absolute_only: float
+    polled_import: float
+    polled_export: float
+    crossings: int
+    questions: int
+
+    @property
+    def import_error(self) -> float:
+        """The ledger's import against the truth, as a fraction."""
+        return self.ledger_import / self.true_import - 1
+
+    @property
+    def export_error(self) -> float:
+        """The ledger's export against the truth, as a fraction."""
+        return self.ledger_export / self.true_export - 1
+
+
+def live(scenario: str, *, seconds: int = DAY_S, poll_s: float = 1.0, seed: int = 7) -> Day:
+    """Read a twin PZIOT-E01 through a scenario and account for it."""
+    clock = ManualClock()
+    twin = open_twin("pziot-e01", clock=clock, scenario=scenario, seed=seed)
+    calibration = Calibration.of(FRONT_ENDS["pziot-e01"])
+    ledger = Ledger(Epoch.of(1, calibration.counts_per_watt))
+    polled, crossings, began = [0.0, 0.0], 0, (0.0, 0.0)
+    before: Reading | None = None
+    with Meter(twin.carrier(), calibration) as meter:
+        meter.connect()
+        next_poll = clock.monotonic()
+        while clock.monotonic() < seconds:
+            next_poll += poll_s
+            clock.sleep(next_poll - clock.monotonic())
+            reading = meter.read()
+            if before is None:
+                began = (twin.truth.import_wh, twin.truth.export_wh)
+                elapsed = None
+            else:
+                elapsed = reading.monotonic - before.monotonic
+                polled[reading.watts < 0] += abs(reading.watts) * elapsed / 3600
+                crossings += (reading.watts < 0) != (before.watts < 0)
+            ledger.observe(observation(reading, None if elapsed is None else round(elapsed * 1e6)))
+            before = reading
+    totals = ledger.totals()
+    return Day(
+        true_import=twin.truth.import_wh - began[0],
+        true_export=twin.truth.export_wh - began[1],
+        ledger_import=totals.import_mwh / 1000,
+        ledger_export=totals.export_mwh / 1000,
+        undirected=totals.undirected_mwh / 1000,
+        absolute_only=(totals.import_mwh + totals.export_mwh) / 1000,
+        polled_import=polled[0],
+        polled_export=polled[1],
+        crossings=crossings,
+        questions=meter.statistics.questions,
+    )
+
+
+def main() -> None:
+    print("A day, polled once a second: import and export against the twin's truth (seed 7)")
+    print("  scenario  crossings          true Wh     ledger    error   polled power    error   one absolute counter")
+    for scenario in ("house", "cloudy"):
+        day = live(scenario)
+        rows = (
+            ("import", day.true_import, day.ledger_import, day.polled_import, day.absolute_only),
+            ("export", day.true_export, day.ledger_export, day.polled_export, 0.0),
+        )
+        for direction, true, ledger, polled, absolute in rows:
+            print(
+                f"  {scenario:8} {day.crossings:10} {direction:7} {true:9.1f} {ledger:10.1f} {ledger / true - 1:+8.3%}"
+                f" {polled:14.1f} {polled / true - 1:+8.3%} {absolute:12.1f} {absolute / true - 1:+8.1%}"
+            )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,75 @@
+"""What can be asked of a twin, and which wishes contradict each other."""
+
+from __future__ import annotations
+
+from typing import Final, Literal, TypedDict
+
+from wattrail.bl0942.parts import FrontEnd
+from wattrail.twin.boards import Board
+from wattrail.twin.front_end import Deviation
+from wattrail.twin.uart_engine import UartTiming
+
+__all__ = ["STEADY", "TwinOptions", "contradiction"]
+
+
+class TwinOptions(TypedDict, total=False):
+    """What can be asked of a twin besides its board, scenario and seed."""
+
+    start: str
+    """Time of day at the beginning, HH:MM; else the clock's."""
+    volts: float
+    amps: float
+    watts: float
+    pf: float
+    hertz: float
+    """A steady state in place of a scenario; pf and watts are signed, and negative exports."""
+    tolerance: float
+    """Per cent by which parts and chip gain may be off, drawn from the seed."""
+    noise: float
+    """Microvolts rms at the current pins."""
+    deviation: Deviation
+    """All of the front end's errors by hand; excludes tolerance and noise."""
+    front_end: FrontEnd
+    """Other parts than the board's."""
+    sel: Literal["spi", "uart"]
+    """The SEL strap, to rehearse a wrong one."""
+    strap: int
+    """UART: 4800 or 9600."""
+    address: int
+    """UART: 0 to 3."""
+    baud: int
+    """UART: the host's rate; the chip's own if left out."""
+    timing: UartTiming
+    hz: int
+    """SPI: the host's clock."""
+    mode: int
+    """SPI: the host's mode; only 1 is right."""
+    overclocking: bool
+    """SPI: frames fail above 800 kHz, half of them at 900 kHz."""
+    errors: float
+    """Bit error rate on the line, both ways."""
+    samples: bool
+    """Measure from every sample, not from rms quantities: slower."""
+    toggling: bool
+    """Whether STATUS bit 5 moves by chance."""
+
+
+STEADY: Final = ("volts", "amps", "watts", "pf", "hertz")
+
+
+def contradiction(board: Board, scenario: str | None, options: TwinOptions) -> str | None:
+    """What is wrong with the options in words, or None."""
+    if "amps" in options and "watts" in options:
+        return "amps and watts exclude each other"
+    if "watts" in options and options.get("pf") == 0:
+        return "at pf=0 no current makes watts: give amps"
+    steady = [name for name in STEADY if name in options]
+    if steady and scenario not in (None, "bench"):
+        return f"{steady[0]} holds a steady state and excludes scenario={scenario}"
+    if "deviation" in options and ("tolerance" in options or "noise" in options):
+        return "deviation says everything that tolerance and noise would"
+    other = ("hz", "mode", "overclocking") if board.interface == "uart" else ("baud", "strap", "address", "timing")
+    for name in other:
+        if name in options:
+            return f"{name} means nothing on {board.name}, which is wired by {board.interface.upper()}"
+    return None

@@ -1,0 +1,60 @@
+"""The parser: the table of verbs, given to cyclopts. It imports a verb when that verb is used."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cyclopts import App, CycloptsError, Parameter
+
+from wattrail import __version__
+from wattrail.cli.exits import Exit, UsageError
+from wattrail.cli.verbs import NOUNS, VERBS
+
+__all__ = ["build", "dispatch"]
+
+
+def build() -> App:
+    """The parser of the whole command line."""
+    app = App(
+        name="wattrail",
+        version=__version__,
+        help_format="markdown",
+        print_error=False,
+        exit_on_error=False,
+        verbose=False,
+        result_action="return_value",
+        suppress_keyboard_interrupt=False,
+        default_parameter=Parameter(negative=(), show_default=False),
+    )
+    nouns = {noun: App(name=noun, help=help_) for noun, help_ in NOUNS.items()}
+    for noun in nouns.values():
+        app.command(noun)
+    for verb in VERBS:
+        *noun_words, name = verb.words.split()
+        parent = nouns[noun_words[0]] if noun_words else app
+        parent.command(f"wattrail.cli.{verb.function}", name=name)
+    app.register_install_completion_command(help="Complete commands with Tab in bash, zsh or fish.")
+    return app
+
+
+def dispatch(words: Sequence[str]) -> int:
+    """Parse and run one command. A verb returns None for done, or its exit code. Raises UsageError."""
+    app = build()
+    try:
+        code = app(list(words))
+    except CycloptsError as error:
+        raise UsageError(_sentence(str(error)), hint=f"see {_help_of(words)}") from error
+    return Exit.DONE if code is None else int(code)
+
+
+def _sentence(text: str) -> str:
+    """The parser's words in our tone."""
+    return text[:1].lower() + text[1:].strip().removesuffix(".")
+
+
+def _help_of(words: Sequence[str]) -> str:
+    """The command that shows the help closest to what was typed."""
+    for verb in VERBS:
+        if list(words[: verb.words.count(" ") + 1]) == verb.words.split():
+            return f"wattrail {verb.words} --help"
+    return f"wattrail {words[0]} --help" if words and words[0] in NOUNS else "wattrail --help"

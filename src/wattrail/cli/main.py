@@ -1,0 +1,102 @@
+"""The command ``wattrail``: the quick answers, and the one place where errors become words and exit codes.
+
+Help pages that list verbs, and the version come from tables and load no parser: they are what a person
+meets first.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections.abc import Sequence
+
+from wattrail import __version__
+from wattrail.cli.exits import Exit, exit_for
+from wattrail.cli.verbs import NOUNS, VERBS
+from wattrail.errors import WattrailError
+
+__all__ = ["main"]
+
+_HELP = """\
+Usage: wattrail COMMAND [OPTIONS]
+
+From a sealed energy meter to numbers its owner can trust, on the owner's own machine.
+
+Commands:
+{commands}
+
+Options:
+  -h, --help             this page; after a command, the help of that command
+  --version              the version
+  --install-completion   complete commands with Tab in bash, zsh or fish
+
+A meter is named by a URL, such as serial:///dev/ttyUSB0?baud=4800 or twin://pziot-e01.
+Try one without any hardware: wattrail meter read twin://pziot-e01
+Exit codes: 0 done, 1 failed, 2 usage, 3 port, 4 link, 5 target refused, 6 verify.
+"""
+
+_NOUN_HELP = """\
+Usage: wattrail {noun} COMMAND [OPTIONS]
+
+{what}
+
+Commands:
+{commands}
+
+wattrail {noun} COMMAND --help tells more about one of them.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and give its exit code; every error that is not a bug ends here, in words."""
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without our letters is no reason to fail
+    try:
+        code = _answer(words)
+        sys.stdout.flush()
+    except WattrailError as error:
+        return _tell(error)
+    except KeyboardInterrupt:
+        return Exit.INTERRUPTED
+    except BrokenPipeError:
+        _abandon_stdout()
+        return Exit.DONE
+    return code
+
+
+def _answer(words: Sequence[str]) -> int:
+    match words:
+        case [] | ["-h"] | ["--help"]:
+            print(_HELP.format(commands=_lines()), end="")
+            return Exit.DONE
+        case [noun] | [noun, "-h" | "--help"] if noun in NOUNS:
+            print(_NOUN_HELP.format(noun=noun, what=NOUNS[noun], commands=_lines(f"{noun} ")), end="")
+            return Exit.DONE
+        case ["--version"]:
+            print(__version__)
+            return Exit.DONE
+    from wattrail.cli.app import dispatch
+
+    return dispatch(words)
+
+
+def _lines(beginning: str = "") -> str:
+    """The verbs of the table, a line each."""
+    return "\n".join(f"  {verb.words:<22} {verb.help}" for verb in VERBS if verb.words.startswith(beginning))
+
+
+def _tell(error: WattrailError) -> int:
+    from wattrail.cli import say
+
+    say.error(str(error))
+    if error.hint:
+        say.hint(error.hint)
+    return exit_for(error)
+
+
+def _abandon_stdout() -> None:
+    """The reader went away (``| head``): let the interpreter's last flush go nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,1 @@
+"""Verbs that talk to one meter."""

@@ -1,0 +1,23 @@
+"""``wattrail meter read``."""
+
+from __future__ import annotations
+
+from wattrail.cli import reading_view
+from wattrail.cli.target import Json, MeterOptions, Named, find, opened
+
+
+def read(meter: Named = None, *, json: Json = False, options: MeterOptions | None = None) -> None:
+    """Read a meter once.
+
+    Shows voltage, current, power, power factor, line frequency and the chip's energy counter. Power is positive for
+    import and negative for export.
+    """
+    options = options or MeterOptions()
+    with opened(find(meter, options), options) as device:
+        device.connect()
+        reading = device.read()
+        if json:
+            print(reading_view.as_json(reading, device))
+        else:
+            print(reading_view.heading(device))
+            print(reading_view.as_table(reading, device.calibration))

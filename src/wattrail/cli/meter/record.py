@@ -1,0 +1,56 @@
+"""``wattrail meter record``."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import quote
+
+from cyclopts import Parameter, validators
+
+from wattrail.cli import reading_view, say
+from wattrail.cli.exits import UsageError
+from wattrail.cli.pace import steady_readings
+from wattrail.cli.stopping import stop_quietly
+from wattrail.cli.target import MeterOptions, Target, find, opened
+from wattrail.units import Reading
+
+_Positive = validators.Number(gte=1, lte=10**7)
+
+
+def record(
+    meter: Annotated[str, Parameter(help="URL of the meter, or its name in wattrail.toml.")],
+    file: Annotated[Path, Parameter(help="The capture file to write; it must not exist yet.")],
+    *,
+    seconds: Annotated[int | None, Parameter(help="Stop after so many seconds (60).", validator=_Positive)] = None,
+    count: Annotated[int | None, Parameter(help="Stop after so many readings.", validator=_Positive)] = None,
+    options: MeterOptions | None = None,
+) -> None:
+    """Keep what a meter says in a capture file.
+
+    Reads the meter once a second. Every byte goes into the file, which can be replayed in the meter's place.
+    """
+    if seconds is not None and count is not None:
+        raise UsageError("--seconds and --count both say when to stop; keep one of them")
+    options = options or MeterOptions()
+    target = find(meter, options)
+    through = replace(target, url=f"record:{quote(str(file))}?of={target.url}")
+    turns = 0
+    with opened(through, options) as device:
+        device.connect()
+        with stop_quietly():
+            for reading in steady_readings(device, 1.0, count or seconds or 60):
+                turns += 1
+                say.note(reading_view.as_line(reading) if isinstance(reading, Reading) else f"no reading: {reading}")
+    print(_summary(file, target, turns, simulated=device.simulated))
+
+
+def _summary(file: Path, target: Target, turns: int, *, simulated: bool) -> str:
+    scale = f" --front-end {target.front_end}" if target.front_end else ""
+    mark = f", {reading_view.SIMULATED}: captured from a digital twin" if simulated else ""
+    size = file.stat().st_size
+    return (
+        f"{file}: {turns} readings, {size} bytes{mark}\n"
+        f"replay it: wattrail meter watch replay:{quote(str(file))} --count {turns} --interval 0{scale}"
+    )

@@ -1,0 +1,65 @@
+"""``wattrail meter watch``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+from cyclopts import Parameter, validators
+
+from wattrail.cli import reading_view, say
+from wattrail.cli.pace import steady_readings
+from wattrail.cli.stopping import stop_quietly
+from wattrail.cli.target import Json, MeterOptions, Named, find, opened
+from wattrail.meter import Meter
+from wattrail.units import Reading
+
+Count = Annotated[
+    int | None, Parameter(help="Stop after so many readings.", validator=validators.Number(gte=1, lte=10**9))
+]
+Interval = Annotated[
+    float, Parameter(help="Seconds from one reading to the next (1).", validator=validators.Number(gte=0, lte=86400))
+]
+
+
+def watch(
+    meter: Named = None,
+    *,
+    count: Count = None,
+    interval: Interval = 1.0,
+    json: Json = False,
+    options: MeterOptions | None = None,
+) -> None:
+    """Watch a meter live.
+
+    A live view on a terminal, else a line for each reading; Ctrl-C ends it. A reading that fails is told on stderr
+    and the next is tried; a port that is lost ends the watch.
+    """
+    options = options or MeterOptions()
+    with opened(find(meter, options), options) as device:
+        device.connect()
+        try:
+            with stop_quietly(), _shown(device, json=json) as show:
+                for reading in steady_readings(device, interval, count):
+                    if isinstance(reading, Reading):
+                        show(reading)
+                    else:
+                        say.note(f"no reading: {reading}")
+        finally:
+            say.note(f"{device.statistics.readings} readings; {reading_view.statistics_words(device.statistics)}")
+
+
+@contextmanager
+def _shown(device: Meter, *, json: bool) -> Iterator[Callable[[Reading], None]]:
+    if json:
+        yield lambda reading: print(reading_view.as_json(reading, device), flush=True)
+    elif sys.stdout.isatty():
+        from wattrail.cli.live_view import live
+
+        with live(device) as show:
+            yield show
+    else:
+        say.note(reading_view.heading(device))
+        yield lambda reading: print(reading_view.as_line(reading), flush=True)

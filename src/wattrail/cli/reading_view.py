@@ -1,0 +1,74 @@
+"""A reading for people (a table, a line) and for programs (JSON)."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC
+from typing import Final
+
+from wattrail.bl0942 import Calibration
+from wattrail.meter import Meter, Statistics
+from wattrail.units import QUANTITIES, Quantity, Reading
+
+__all__ = ["SIMULATED", "as_json", "as_line", "as_table", "heading", "statistics_words", "value_of"]
+
+SIMULATED: Final = "SIMULATED"
+_FROM_TWIN: Final = f"{SIMULATED}: these numbers come from a digital twin, not from a meter"
+
+
+def value_of(reading: Reading, quantity: Quantity) -> float | None:
+    """A quantity of a reading, by its table line."""
+    value: float | None = getattr(reading, quantity.key)
+    return value
+
+
+def heading(meter: Meter) -> str:
+    """Where the numbers come from; over two lines when from a twin."""
+    return f"{meter.url}\n{_FROM_TWIN}" if meter.simulated else meter.url
+
+
+def as_table(reading: Reading, calibration: Calibration) -> str:
+    """One line a quantity, then the energy counter."""
+    rows = [(q.label, q.format(value_of(reading, q)), q.unit) for q in QUANTITIES]
+    energy_wh = reading.energy_count * calibration.wh_per_count
+    rows.append(("Energy counter", f"{energy_wh:.1f}", f"Wh  (CF_CNT {reading.energy_count}; it wraps, and restarts)"))
+    return "\n".join(f"{label:<15}{value:>10} {unit}".rstrip() for label, value, unit in rows)
+
+
+def as_line(reading: Reading) -> str:
+    """Local time and the quantities, in one line."""
+    values = (f"{q.format(value_of(reading, q)):>8} {q.unit or 'PF':<2}" for q in QUANTITIES)
+    line = f"{reading.at.astimezone():%Y-%m-%d %H:%M:%S%z} {' '.join(values)}"
+    return f"{line}  {SIMULATED}" if reading.simulated else line
+
+
+def as_json(reading: Reading, meter: Meter) -> str:
+    """One JSON object in one line; its fields are listed in docs/cli.md."""
+    fields = {
+        "meter": meter.url,
+        "simulated": reading.simulated,
+        "at": f"{reading.at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='milliseconds')}Z",
+        **{q.key: value_of(reading, q) for q in QUANTITIES},
+        "energy_count": reading.energy_count,
+        "watt_count": reading.watt_count,
+        "wh_per_count": meter.calibration.wh_per_count,
+        "status": reading.status,
+        "mode": reading.mode,
+        "restarted": reading.restarted,
+    }
+    return json.dumps(fields)
+
+
+def statistics_words(statistics: Statistics) -> str:
+    """What it took, in a line; what did not happen is left out."""
+    troubles = {
+        "retries": statistics.retries,
+        "silent": statistics.silent,
+        "cut short": statistics.truncated,
+        "damaged": statistics.damaged,
+        "disagreeing looks": statistics.disagreements,
+        "implausible": statistics.implausible,
+        "restarts of the chip": statistics.restarts,
+    }
+    happened = [f"{count} {name}" for name, count in troubles.items() if count]
+    return f"{statistics.questions} questions, {', '.join(happened) or 'no trouble'}"

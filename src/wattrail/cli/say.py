@@ -1,0 +1,30 @@
+"""Speaking to the person: narration goes to stderr, so that stdout carries results alone."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+__all__ = ["error", "hint", "note"]
+
+_RED, _PLAIN = "\033[1;31m", "\033[0m"
+
+
+def note(text: str) -> None:
+    """One line of narration."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def error(text: str) -> None:
+    """What went wrong; the word is red on a terminal."""
+    note(f"{_red('error:')} {text}")
+
+
+def hint(text: str) -> None:
+    """The next thing to try."""
+    note(f"hint: {text}")
+
+
+def _red(word: str) -> str:
+    colourful = sys.stderr.isatty() and "NO_COLOR" not in os.environ
+    return f"{_RED}{word}{_PLAIN}" if colourful else word

@@ -1,0 +1,103 @@
+"""The fields of ``wattrail.toml``: their types, their bounds, and what each is for."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal, Self
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveFloat, model_validator
+
+from wattrail.bl0942 import FRONT_ENDS, Calibration
+from wattrail.transport import check_url
+
+__all__ = ["CalibrationSection", "Config", "MeterSection", "SafetySection", "SiteSection", "StoreSection", "WebSection"]
+
+
+def _name(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", text):
+        raise ValueError(f"{text!r} is no name for a meter: letters, digits, dot, dash and underscore, 64 at most")
+    return text
+
+
+def _front_end(name: str) -> str:
+    if name not in FRONT_ENDS:
+        raise ValueError(f"unknown front end {name!r}; known: {', '.join(FRONT_ENDS)}")
+    return name
+
+
+def _timezone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, OSError, ValueError) as error:
+        raise ValueError(f"unknown time zone {name!r}; write one such as Europe/Berlin") from error
+    return name
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+class CalibrationSection(_Section):
+    """What ``wattrail meter calibrate`` measures: counts per unit of one meter."""
+
+    counts_per_volt: PositiveFloat
+    counts_per_amp: PositiveFloat
+    counts_per_watt: PositiveFloat
+
+
+class MeterSection(_Section):
+    """One ``[[meter]]``."""
+
+    name: Annotated[str, AfterValidator(_name)]
+    url: Annotated[str, AfterValidator(check_url)]
+    address: Annotated[int, Field(ge=0, le=3)] = 0
+    front_end: Annotated[str, AfterValidator(_front_end)] | None = None
+    calibration: CalibrationSection | None = None
+    inverted: bool = False
+    poll_s: Annotated[float, Field(ge=0.2, le=10)] = 1.0
+
+    @model_validator(mode="after")
+    def _scaled_once(self) -> Self:
+        if self.front_end and self.calibration:
+            raise ValueError("front_end and calibration both set the scale; keep one of them")
+        return self
+
+    def scale(self) -> Calibration | None:
+        """The measured constants, where they are given."""
+        return Calibration(**self.calibration.model_dump()) if self.calibration else None
+
+
+class StoreSection(_Section):
+    """``[store]``."""
+
+    path: str | None = None
+
+
+class WebSection(_Section):
+    """``[web]``."""
+
+    host: str | None = None
+    port: Annotated[int, Field(ge=0, le=65535)] | None = None
+
+
+class SiteSection(_Section):
+    """``[site]``."""
+
+    timezone: Annotated[str, AfterValidator(_timezone)] | None = None
+
+
+class SafetySection(_Section):
+    """``[safety]``."""
+
+    confirmed: Literal["mains-off", "isolated"] | None = None
+
+
+class Config(_Section):
+    """The whole file."""
+
+    meter: list[MeterSection] = []
+    store: StoreSection = StoreSection()
+    web: WebSection = WebSection()
+    site: SiteSection = SiteSection()
+    safety: SafetySection = SafetySection()

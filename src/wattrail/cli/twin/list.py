@@ -1,0 +1,50 @@
+"""``wattrail twin list``."""
+
+from __future__ import annotations
+
+from json import dumps
+
+from wattrail.cli.target import Json
+from wattrail.errors import MissingExtra
+
+
+def list_twins(*, json: Json = False) -> None:
+    """List boards, scenarios and options of twins."""
+    found = _known_twins()
+    print(dumps(found) if json else _as_text(found))
+
+
+def _known_twins() -> dict[str, list[dict[str, object]]]:
+    from wattrail.transport.schemes import SCHEMES
+    from wattrail.twin.boards import BOARDS
+
+    try:
+        from wattrail.twin.scenario import scenario_names
+    except ModuleNotFoundError as error:
+        if error.name != "numpy":
+            raise
+        raise MissingExtra("a digital twin", library="numpy", extra="twin") from error
+    return {
+        "boards": [
+            {"name": board.name, "interface": board.interface, "title": board.title, "evidence": list(board.evidence)}
+            for board in BOARDS.values()
+        ],
+        "scenarios": [{"name": name} for name in scenario_names()],
+        "options": [
+            {"name": option.name, "default": option.default, "help": option.help}
+            for option in SCHEMES["twin"].load().OPTIONS
+        ],
+    }
+
+
+def _as_text(found: dict[str, list[dict[str, object]]]) -> str:
+    lines = ["Boards"]
+    lines += [f"  {board['name']:<14}{str(board['interface']).upper():<6}{board['title']}" for board in found["boards"]]
+    lines += ["", "Scenarios", *(f"  {scenario['name']}" for scenario in found["scenarios"])]
+    lines += ["", "Options, as in twin://pziot-e01?scenario=house&seed=7"]
+    lines += [f"  {option['name']:<14}{option['help']}{_default(option['default'])}" for option in found["options"]]
+    return "\n".join(lines)
+
+
+def _default(value: object) -> str:
+    return "" if value in (None, "") else f" (default: {value})"

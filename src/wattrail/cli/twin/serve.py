@@ -1,0 +1,112 @@
+"""``wattrail twin serve``."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter, validators
+
+from wattrail.cli.stopping import stop_quietly
+from wattrail.transport.schemes import SCHEMES
+from wattrail.urls import read_options, split
+
+if TYPE_CHECKING:
+    from wattrail.twin.serve import ServedPty
+    from wattrail.twin.twin import Twin
+
+_Port = validators.Number(gte=0, lte=65535)
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Wishes:
+    """What the twin should do; every one is an option of its URL."""
+
+    scenario: Annotated[str | None, Parameter(help="What the house does: a name, or the path of a .toml file.")] = None
+    seed: Annotated[int | None, Parameter(help="The same seed gives the same meter.")] = None
+    start: Annotated[str | None, Parameter(help="Time of day at the beginning, like 10:30; else now.")] = None
+    volts: Annotated[float | None, Parameter(help="Hold this voltage, in place of a scenario.")] = None
+    amps: Annotated[float | None, Parameter(help="Hold this current.")] = None
+    watts: Annotated[float | None, Parameter(help="Hold this power; negative exports.")] = None
+    pf: Annotated[float | None, Parameter(help="Power factor of what is held.")] = None
+    hertz: Annotated[float | None, Parameter(help="Hold this frequency.")] = None
+
+    def url(self, board: str) -> str:
+        """The twin's URL; ``board`` may be one already, with options of its own."""
+        url = board if ":" in board else f"twin://{board}"
+        query = "&".join(f"{name}={value}" for name, value in asdict(self).items() if value is not None)
+        return f"{url}{'&' if '?' in url else '?'}{query}" if query else url
+
+
+def serve(
+    board: Annotated[str, Parameter(help="A board of 'wattrail twin list', or a whole twin:// URL.")] = "pziot-e01",
+    *,
+    host: Annotated[str, Parameter(help="Address to serve at (127.0.0.1).")] = "127.0.0.1",
+    port: Annotated[
+        int | None, Parameter(help="TCP port; 0 takes one that is free. Puts a UART on TCP too.", validator=_Port)
+    ] = None,
+    wishes: Wishes | None = None,
+) -> None:
+    """Serve a twin that any program can open.
+
+    A UART board gets a pseudo-terminal, or with --port a TCP port; an SPI board gets a TCP port for spi+tcp://. Says
+    how to connect, and serves until Ctrl-C or SIGTERM.
+    """
+    with stop_quietly():
+        twin = _open((wishes or Wishes()).url(board))
+        with _served(twin, host, port) as directions:
+            print(directions, flush=True)
+            _until_stopped()
+
+
+def _open(text: str) -> Twin:
+    from wattrail.cli.exits import UsageError
+    from wattrail.twin import open_twin
+    from wattrail.twin.carrier import POWERED_FOR_S
+
+    url = split(text)
+    known = SCHEMES["twin"].load().OPTIONS
+    if url.scheme != "twin":
+        raise UsageError(f"{text!r} is no twin", hint="wattrail twin list shows the boards")
+    wanted = {name: value for name, value in read_options(url, known).items() if value is not None}
+    return open_twin(url.host or "pziot-e01", powered_for=POWERED_FOR_S, **wanted)  # type: ignore[arg-type]
+
+
+@contextmanager
+def _served(twin: Twin, host: str, port: int | None) -> Iterator[str]:
+    from wattrail.twin import serve
+
+    title = f"SIMULATED: a digital twin of {twin.board.title}"
+    front_end = f"--front-end {twin.board.front_end.name}"
+    if twin.interface == "spi":
+        with serve.serve_spi(twin, host, port or 0) as spi:
+            yield f"{title}\nSPI at {spi.url}\nread it: wattrail meter watch {spi.url} {front_end}\nCtrl-C ends it"
+    elif port is not None:
+        with serve.serve_uart_tcp(twin, host, port) as tcp:
+            yield f"{title}\nUART at {tcp.url}\nread it: wattrail meter watch '{tcp.url}' {front_end}\nCtrl-C ends it"
+    else:
+        with serve.serve_uart(twin) as pty:
+            yield _pty_directions(title, pty, twin, front_end)
+
+
+def _pty_directions(title: str, pty: ServedPty, twin: Twin, front_end: str) -> str:
+    baud, address = twin.uart.baud, twin.uart.address
+    return (
+        f"{title}\nUART at {pty.path}\n"
+        f"read it: wattrail meter watch '{pty.url}' {front_end}{_address_option(address)}\n"
+        f"other programs: open {pty.path} at {baud} baud, 8 data bits, no parity, 1 stop bit; chip address {address}\n"
+        "They cannot know that it is a twin: keep what they store apart.\n"
+        "Ctrl-C ends it"
+    )
+
+
+def _address_option(address: int) -> str:
+    return f" --address {address}" if address else ""
+
+
+def _until_stopped() -> None:
+    threading.Event().wait()

@@ -1,0 +1,98 @@
+"""Real processes: how they stop, and what a closed pipe does to them. Every wait is bounded."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.request import urlopen
+
+import pytest
+
+LONGEST_S = 60.0
+
+
+@contextmanager
+def started(*words: str) -> Iterator[subprocess.Popen[str]]:
+    """A command that is killed, and so fails its test, if it outstays its welcome."""
+    command = [sys.executable, "-m", "wattrail", *words]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        guard = threading.Timer(LONGEST_S, process.kill)
+        guard.start()
+        try:
+            yield process
+        finally:
+            guard.cancel()
+            process.kill()
+
+
+def line_with(stream: Iterator[str] | None, word: str) -> str:
+    assert stream is not None
+    return next(line for line in stream if word in line)
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("words", [("lspa9",), ("pziot-e01", "--port", "0")])
+def test_a_served_twin_stops_cleanly(stop: signal.Signals, words: tuple[str, ...]) -> None:
+    with started("twin", "serve", *words) as process:
+        line_with(process.stdout, "Ctrl-C ends it")
+        process.send_signal(stop)
+        assert process.wait(LONGEST_S) == 0
+        assert process.stderr is not None
+        assert process.stderr.read() == ""
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_a_watch_stops_cleanly_and_tells_its_statistics(stop: signal.Signals) -> None:
+    with started("meter", "watch", "twin://pziot-e01?seed=7") as process:
+        line_with(process.stdout, "SIMULATED")
+        process.send_signal(stop)
+        assert process.wait(LONGEST_S) == 0
+        assert process.stderr is not None
+        assert "readings; " in process.stderr.read()
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_the_gateway_serves_its_page_and_stops_cleanly(stop: signal.Signals) -> None:
+    with started("run", "--port", "0", "--no-open") as process:
+        line_with(process.stderr, "SIMULATED")
+        address = line_with(process.stdout, "http://").strip()
+        with urlopen(address, timeout=LONGEST_S) as page:
+            assert page.status == 200
+        process.send_signal(stop)
+        assert process.wait(LONGEST_S) == 0
+        assert process.stderr is not None
+        assert "Traceback" not in process.stderr.read()
+
+
+def test_a_reader_that_has_enough_ends_the_watch_quietly() -> None:
+    with started("meter", "watch", "twin://pziot-e01?seed=7", "--json", "--interval", "0") as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith('{"meter"')
+        process.stdout.close()
+        assert process.wait(LONGEST_S) == 0
+        assert process.stderr is not None
+        told = process.stderr.read()
+        assert "Traceback" not in told
+        assert "BrokenPipe" not in told
+
+
+def test_help_into_a_closed_pipe_is_quiet() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "wattrail", "--help"]
+    said = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, check=False, timeout=LONGEST_S)
+    os.close(writer)
+    assert (said.returncode, said.stderr) == (0, "")
+
+
+def test_a_terminal_without_our_letters_still_gets_its_reading() -> None:
+    command = [sys.executable, "-m", "wattrail", "meter", "read", "twin://lspa9?watts=0"]
+    plain = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    said = subprocess.run(command, capture_output=True, text=True, check=False, timeout=LONGEST_S, env=plain)
+    assert (said.returncode, said.stderr) == (0, "")
+    assert "Power factor" in said.stdout

@@ -1,0 +1,100 @@
+"""What ``wattrail run`` would do: the plan, the notice, and what it refuses."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Type
+from wattrail.cli.config import parse_config
+from wattrail.cli.service import Service, plan_service
+from wattrail.transport.discovery import Candidate
+
+FILE = """\
+[[meter]]
+name = "bench"
+url = "twin://pziot-e01?watts=100"
+front_end = "pziot-e01"
+inverted = true
+poll_s = 2.0
+[store]
+path = "meters.sqlite"
+[web]
+host = "0.0.0.0"
+port = 8080
+[site]
+timezone = "Europe/Berlin"
+"""
+ADAPTER = Candidate("serial:///dev/ttyUSB0", "UART", "QinHeng USB Serial")
+
+
+def planned(text: str | None = None, **typed: object) -> Service:
+    given: dict[str, object] = {"host": None, "port": None, "database": None, **typed}
+    config = None if text is None else parse_config(text, "wattrail.toml")
+    return plan_service(config, **given)  # type: ignore[arg-type]
+
+
+def test_the_configured_meters_are_the_plan() -> None:
+    service = planned(FILE)
+    (meter,) = service.plan.meters
+    assert (meter.name, meter.front_end, meter.inverted, meter.poll_s) == ("bench", "pziot-e01", True, 2.0)
+    assert (service.host, service.port, service.database) == ("0.0.0.0", 8080, Path("meters.sqlite"))
+    assert service.plan.zone == "Europe/Berlin"
+    assert not service.demo
+
+
+def test_what_is_typed_beats_what_is_written() -> None:
+    service = planned(FILE, host="::1", port=0, database=Path("other.sqlite"))
+    assert (service.host, service.port, service.database) == ("::1", 0, Path("other.sqlite"))
+
+
+@pytest.mark.parametrize("text", [None, "", '[store]\npath = "meters.sqlite"\n'])
+def test_without_a_meter_a_twin_runs_in_a_database_of_its_own(home: Path, text: str | None) -> None:
+    service = planned(text)
+    assert service.demo
+    assert [meter.url for meter in service.plan.meters] == ["twin://pziot-e01?scenario=house"]
+    assert service.database == home / "data" / "wattrail" / "simulated.sqlite"
+
+
+def test_the_notice_says_simulated_and_gives_the_lines_to_add(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wattrail.cli.service.list_candidates", lambda: (ADAPTER,))
+    service = planned()
+    notice = service.notice()
+    assert "SIMULATED" in notice
+    assert "none was opened" in notice
+    lines = notice[notice.index("[[meter]]") :]
+    (meter,) = parse_config(lines, "pasted").meter
+    assert meter.url == ADAPTER.url
+
+
+def test_the_notice_says_when_nothing_was_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wattrail.cli.service.list_candidates", lambda: ())
+    assert "No port of this machine" in planned().notice()
+
+
+def test_configured_wires_are_asked_about_before_anything_starts(wattrail: Type) -> None:
+    Path("wattrail.toml").write_text('[[meter]]\nname = "a"\nurl = "serial:///dev/ttyUSB77"\n')
+    said = wattrail("run")
+    assert said.code == 2
+    assert "mains potential" in said.err
+
+
+def test_a_broken_configuration_starts_nothing(wattrail: Type, home: Path) -> None:
+    Path("wattrail.toml").write_text('[[meter]]\nname = "a"\nurl = "twin://pziot-e01"\npoll = 1\n')
+    said = wattrail("run")
+    assert said.code == 2
+    assert "error: wattrail.toml, line 4: meter[1] has no field 'poll'" in said.err
+    assert not (home / "data").exists()
+
+
+def test_without_the_web_library_the_install_command_is_told(wattrail: Type, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.startswith("wattrail.web")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "nicegui", None)
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    said = wattrail("run", "--port", "0")
+    assert said.code == 2
+    assert "error: the dashboard needs the library" in said.err
+    assert "hint: pip install 'wattrail[run]'" in said.err

@@ -147,8 +147,8 @@ class SpiDialogue:
         self._transfer(self._link.write_register(register, count))
 
     def recover(self) -> None:
-        """Six bytes of FF reset the chip's bit counter."""
-        self._transfer(RESYNCHRONISE)
+        """Six bytes of FF reset the chip's bit counter; a zero before them, so that ones already sent do not count."""
+        self._transfer(b"\x00" + RESYNCHRONISE)
 
     def _ask_once(self, register: Register) -> int:
         self._statistics.questions += 1

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from types import MappingProxyType
-from typing import Final, Protocol, cast
+from typing import Final, Literal, Protocol, cast
 
 from wattrail.clock import Clock, SystemClock
 from wattrail.errors import UrlError
@@ -18,7 +18,9 @@ from wattrail.transport.base import Bus, Port
 from wattrail.transport.carrier import SIMULATED
 from wattrail.urls import NESTED, Option, PortUrl, read_options, split
 
-__all__ = ["SCHEMES", "Scheme", "is_physical", "open_port"]
+__all__ = ["SCHEMES", "Reach", "Scheme", "check_url", "is_physical", "open_port", "reach"]
+
+Reach = Literal["wire", "network", "file", "twin"]
 
 
 class _Module(Protocol):
@@ -29,12 +31,12 @@ class _Module(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Scheme:
-    """One way to reach a meter. ``physical`` says that opening it can touch a chip on mains potential."""
+    """One way to reach a meter: by a wire of this machine, over a network, from a file, or by simulating it."""
 
     name: str
     module: str
     carries: str
-    physical: bool
+    reach: Reach
     example: str
 
     def load(self) -> _Module:
@@ -45,16 +47,16 @@ class Scheme:
 _ROOM: Final = "wattrail.transport"
 # fmt: off
 _TABLE: Final = (
-    Scheme("serial",   f"{_ROOM}.serial_port",  "UART",        True,  "serial:///dev/ttyUSB0?baud=4800"),
-    Scheme("tcp",      f"{_ROOM}.tcp",          "UART",        False, "tcp://192.168.1.20:8888"),
-    Scheme("rfc2217",  f"{_ROOM}.rfc2217",      "UART",        False, "rfc2217://192.168.1.20:2217?baud=4800"),
-    Scheme("spi",      f"{_ROOM}.spidev_bus",   "SPI",         True,  "spi:///dev/spidev0.0?hz=800000"),
-    Scheme("spi+ftdi", f"{_ROOM}.ftdi_bus",     "SPI",         True,  "spi+ftdi://232h/1?hz=100000"),
-    Scheme("spi+gpio", f"{_ROOM}.gpio_bus",     "SPI",         True,  "spi+gpio:///dev/gpiochip0?sclk=11&sdi=10&sdo=9"),
-    Scheme("spi+tcp",  f"{_ROOM}.tcp_bus",      "SPI",         False, "spi+tcp://127.0.0.1:4942"),
-    Scheme("replay",   f"{_ROOM}.replay",       "UART or SPI", False, "replay:capture.jsonl"),
-    Scheme("record",   f"{_ROOM}.record",       "UART or SPI", False, "record:capture.jsonl?of=serial:///dev/ttyUSB0"),
-    Scheme("twin",     "wattrail.twin.carrier", "UART or SPI", False, "twin://pziot-e01?scenario=house&seed=7"),
+    Scheme("serial",   f"{_ROOM}.serial_port",  "UART",        "wire",    "serial:///dev/ttyUSB0?baud=4800"),
+    Scheme("tcp",      f"{_ROOM}.tcp",          "UART",        "network", "tcp://192.168.1.20:8888"),
+    Scheme("rfc2217",  f"{_ROOM}.rfc2217",      "UART",        "network", "rfc2217://192.168.1.20:2217?baud=4800"),
+    Scheme("spi",      f"{_ROOM}.spidev_bus",   "SPI",         "wire",    "spi:///dev/spidev0.0?hz=800000"),
+    Scheme("spi+ftdi", f"{_ROOM}.ftdi_bus",     "SPI",         "wire",    "spi+ftdi://232h/1?hz=100000"),
+    Scheme("spi+gpio", f"{_ROOM}.gpio_bus",     "SPI",         "wire",    "spi+gpio:///dev/gpiochip0?sclk=11&sdi=10&sdo=9"),
+    Scheme("spi+tcp",  f"{_ROOM}.tcp_bus",      "SPI",         "network", "spi+tcp://127.0.0.1:4942"),
+    Scheme("replay",   f"{_ROOM}.replay",       "UART or SPI", "file",    "replay:capture.jsonl"),
+    Scheme("record",   f"{_ROOM}.record",       "UART or SPI", "file",    "record:capture.jsonl?of=serial:///dev/ttyUSB0"),
+    Scheme("twin",     "wattrail.twin.carrier", "UART or SPI", "twin",    "twin://pziot-e01?scenario=house&seed=7"),
 )
 # fmt: on
 
@@ -72,16 +74,34 @@ def open_port(url: str, *, clock: Clock | None = None) -> Port | Bus:
     return module.open_carrier(parts, read_options(parts, module.OPTIONS), clock or SystemClock())
 
 
-def is_physical(url: str) -> bool:
-    """Whether opening a URL can touch wires on mains potential, also through ``record:``. Raises UrlError.
+def check_url(url: str) -> str:
+    """The URL as it came, once its scheme and every option of it, and of the one inside it, are known to be good.
 
-    Where the URL itself says that a twin is at the other end, it cannot.
+    Opens nothing. Raises UrlError.
     """
+    _innermost(url)
+    return url
+
+
+def reach(url: str) -> Reach:
+    """How the meter of a URL is reached, seen through ``record:``. Raises UrlError.
+
+    Where the URL itself says that a twin is at the other end, that is what is reached.
+    """
+    scheme, options = _innermost(url)
+    return "twin" if options.get(SIMULATED.name) else scheme.reach
+
+
+def is_physical(url: str) -> bool:
+    """Whether opening a URL can touch wires on mains potential. Raises UrlError."""
+    return reach(url) == "wire"
+
+
+def _innermost(url: str) -> tuple[Scheme, dict[str, object]]:
     parts = split(url)
-    scheme, nested = _scheme(parts), parts.query.get(NESTED)
-    if nested is not None:
-        return is_physical(nested)
-    return scheme.physical and not read_options(parts, scheme.load().OPTIONS).get(SIMULATED.name, False)
+    scheme = _scheme(parts)
+    options = read_options(parts, scheme.load().OPTIONS)
+    return _innermost(parts.query[NESTED]) if NESTED in parts.query else (scheme, options)
 
 
 def _scheme(url: PortUrl) -> Scheme:

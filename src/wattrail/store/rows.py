@@ -1,0 +1,148 @@
+"""Between rows and values: every column list stands here once."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from wattrail.bl0942.scaling import Calibration
+from wattrail.ledger import Entry, Epoch, Kind, Observation
+from wattrail.units import Reading
+
+__all__ = [
+    "MeterRow",
+    "entry_from_row",
+    "entry_row",
+    "epoch_constants",
+    "from_microseconds",
+    "microseconds",
+    "observation_from_row",
+    "reading_from_row",
+    "reading_row",
+    "source_kind",
+    "without_credentials",
+]
+
+_ORIGIN = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_MILLION = 1_000_000
+
+Constants = tuple[int, int, int, bool]
+"""Counts per volt, per ampere and per watt in millionths, and whether the sign of power is flipped."""
+
+
+@dataclass(frozen=True, slots=True)
+class MeterRow:
+    """A registered meter and the calibration that holds. ``recalibrated``: other constants were given just now."""
+
+    id: int
+    name: str
+    url: str
+    simulated: bool
+    epoch: Epoch
+    recalibrated: bool = False
+
+
+ENTRY_COLUMNS = (
+    "sequence", "kind", "started_at", "ended_at", "epoch", "count", "positive", "negative", "undirected", "elapsed_us",
+    "readings", "watt_us_positive", "watt_us_negative", "carry", "mode", "status", "note",
+)  # fmt: skip
+OBSERVATION_COLUMNS = (
+    "at", "elapsed_us", "energy_count", "watt_count", "mode", "status", "restarted", "algebraic", "last_pulse_negative",
+)  # fmt: skip
+QUANTITY_COLUMNS = ("millivolts", "microamps", "milliwatts", "millihertz", "power_factor_ppm")
+
+
+def microseconds(moment: datetime) -> int:
+    """Microseconds since 1970 of an aware moment. Raises TypeError for a naive one."""
+    return (moment - _ORIGIN) // _MICROSECOND
+
+
+def from_microseconds(count: int) -> datetime:
+    """The moment, in UTC."""
+    return _ORIGIN + timedelta(microseconds=count)
+
+
+def epoch_constants(calibration: Calibration) -> Constants:
+    """A calibration as exact integers."""
+    return (
+        round(calibration.counts_per_volt * _MILLION),
+        round(calibration.counts_per_amp * _MILLION),
+        round(calibration.counts_per_watt * _MILLION),
+        calibration.inverted,
+    )
+
+
+def entry_row(entry: Entry) -> tuple[object, ...]:
+    """An entry in the order of ENTRY_COLUMNS."""
+    return (
+        entry.sequence, entry.kind.value, microseconds(entry.start), microseconds(entry.end), entry.epoch, entry.count,
+        entry.positive, entry.negative, entry.undirected, entry.elapsed_us, entry.readings, entry.watt_us_positive,
+        entry.watt_us_negative, entry.carry, entry.mode, entry.status, entry.note,
+    )  # fmt: skip
+
+
+def entry_from_row(row: tuple[Any, ...]) -> Entry:
+    """The entry again."""
+    sequence, kind, started_at, ended_at, epoch, count, *counted, note = row
+    positive, negative, undirected, elapsed_us, readings, watt_us_positive, watt_us_negative, carry, *evidence = counted
+    mode, status = evidence
+    return Entry(
+        sequence=sequence, kind=Kind(kind), start=from_microseconds(started_at), end=from_microseconds(ended_at),
+        epoch=epoch, count=count, positive=positive, negative=negative, undirected=undirected, elapsed_us=elapsed_us,
+        readings=readings, watt_us_positive=watt_us_positive, watt_us_negative=watt_us_negative, carry=carry,
+        mode=mode, status=status, note=note,
+    )  # fmt: skip
+
+
+def reading_row(reading: Reading, seen: Observation) -> tuple[object, ...]:
+    """A reading in the order of OBSERVATION_COLUMNS, then QUANTITY_COLUMNS."""
+    return (
+        microseconds(seen.at), seen.elapsed_us, seen.count, seen.watt, seen.mode, seen.status,
+        seen.restarted, seen.algebraic, seen.last_pulse_negative,
+        round(reading.volts * 1e3), round(reading.amps * 1e6), round(reading.watts * 1e3),
+        _scaled(reading.hertz, 1e3), _scaled(reading.power_factor, 1e6),
+    )  # fmt: skip
+
+
+def observation_from_row(
+    row: tuple[int, int | None, int, int, int, int, int, int, int],
+) -> Observation:
+    """What the ledger saw, from OBSERVATION_COLUMNS."""
+    at, elapsed_us, count, watt, mode, status, restarted, algebraic, negative = row
+    return Observation(
+        at=from_microseconds(at), elapsed_us=elapsed_us, count=count, watt=watt, mode=mode, status=status,
+        restarted=bool(restarted), algebraic=bool(algebraic), last_pulse_negative=bool(negative),
+    )  # fmt: skip
+
+
+def reading_from_row(
+    seen: Observation, quantities: tuple[int, int, int, int | None, int | None], *, simulated: bool
+) -> Reading:
+    """A stored reading. Its monotonic clock is gone: 0.0."""
+    millivolts, microamps, milliwatts, millihertz, ppm = quantities
+    return Reading(
+        at=seen.at, monotonic=0.0, volts=millivolts / 1e3, amps=microamps / 1e6, watts=milliwatts / 1e3,
+        hertz=None if millihertz is None else millihertz / 1e3, power_factor=None if ppm is None else ppm / 1e6,
+        energy_count=seen.count, watt_count=seen.watt, status=seen.status, mode=seen.mode,
+        restarted=seen.restarted, simulated=simulated,
+    )  # fmt: skip
+
+
+def without_credentials(url: str) -> str:
+    """A URL as it may be shown and stored: no user, no password, no token."""
+    url = re.sub(r"//[^/@?]*@", "//", url)
+    return re.sub(r"([?&](?:password|token|secret|key)=)[^&]*", r"\1***", url, flags=re.IGNORECASE)
+
+
+def source_kind(url: str) -> str:
+    """``twin``, ``replay`` or ``meter``: what may never share one account. ``record:`` is what it records."""
+    innermost = url.rpartition("of=")[2] if url.startswith("record:") else url
+    scheme = innermost.partition(":")[0].lower()
+    return scheme if scheme in {"twin", "replay"} else "meter"
+
+
+def _scaled(value: float | None, factor: float) -> int | None:
+    return None if value is None else round(value * factor)

@@ -1,0 +1,76 @@
+"""Opening a database file: is it ours, is it whole, is it of this version; and bringing an older one up to date.
+
+Migrations are the numbered files in ``schema/``. Each runs in one transaction together with the step of
+``user_version``, so a machine that dies in between finds either the old schema or the new one.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import Path
+
+from wattrail.errors import StoreError
+
+__all__ = ["APPLICATION_ID", "migrate", "migrations"]
+
+APPLICATION_ID = 0x57415454
+"""``WATT`` in the file's header: a database of another program is refused, not migrated."""
+
+_PAGE_BYTES = 1024
+"""A second's reading writes two pages into the log, whatever their size: small ones spare an SD card."""
+
+_RECOVER = (
+    "it was left untouched. Stop everything that uses it, keep a copy, then recover what can be read: "
+    "sqlite3 {path} .recover | sqlite3 {path}.recovered, and try the new file"
+)
+
+
+def migrations() -> tuple[str, ...]:
+    """The SQL of every migration, oldest first; the first makes version 1."""
+    found = sorted(
+        (file.name, file) for file in (files(__package__) / "schema").iterdir() if file.name.endswith(".sql")
+    )
+    for number, (name, _) in enumerate(found, start=1):
+        if int(name[:4]) != number:
+            raise StoreError(f"migration {name} stands at place {number}: one is missing from this installation")
+    return tuple(file.read_text(encoding="utf-8") for _, file in found)
+
+
+def migrate(connection: sqlite3.Connection, path: Path, steps: Sequence[str] | None = None) -> None:
+    """Check a database, then bring it to this program's version.
+
+    Raises StoreError if it is somebody else's, damaged, or newer; the file is then as it was.
+    """
+    steps = migrations() if steps is None else steps
+    version = _checked_version(connection, path)
+    if version > len(steps):
+        raise StoreError(
+            f"{path} has schema version {version}; this program knows versions up to {len(steps)}",
+            hint="update wattrail, or give another database file",
+        )
+    connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")  # means something in a new file only
+    for number, sql in enumerate(steps[version:], start=version + 1):
+        connection.executescript(
+            f"BEGIN IMMEDIATE; {sql}\nPRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {number}; COMMIT;"
+        )
+
+
+def _checked_version(connection: sqlite3.Connection, path: Path) -> int:
+    try:
+        version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+        owner = int(connection.execute("PRAGMA application_id").fetchone()[0])
+        tables = int(connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0])
+        verdict = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
+    except sqlite3.OperationalError as error:
+        raise StoreError(
+            f"{path} cannot be read: {error}", hint="check its owner, and that the disk is mounted"
+        ) from error
+    except sqlite3.DatabaseError as error:
+        raise StoreError(f"{path} is damaged or no database: {error}", hint=_RECOVER.format(path=path)) from error
+    if owner != APPLICATION_ID and tables:
+        raise StoreError(f"{path} is a database of another program", hint="give a file of its own for the meters")
+    if verdict != "ok":
+        raise StoreError(f"{path} is damaged: {verdict}", hint=_RECOVER.format(path=path))
+    return version

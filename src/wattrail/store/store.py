@@ -1,0 +1,274 @@
+"""One SQLite file, one writer, one reader, safe to share between threads.
+
+Durability. A transaction that returned survives the death of the process at any moment (WAL). Against a power cut, each
+transaction that carries a ledger entry waits for the disk, and takes every reading before it along; readings since
+the last entry, a minute's worth, may be lost then, and the meter's own counter still holds their energy.
+
+Exactly once. A reading and the entries it caused are one transaction, and an entry notes the last reading it accounts
+for. After a stop without a goodbye the ledger is replayed and the readings after that one are counted again as they
+were counted live: none is lost, none counts twice.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from wattrail.bl0942.scaling import Calibration
+from wattrail.errors import StoreError
+from wattrail.ledger import Entry, Ledger, Observation, Totals
+from wattrail.store import queries
+from wattrail.store.buckets import Bucket
+from wattrail.store.rows import (
+    ENTRY_COLUMNS,
+    OBSERVATION_COLUMNS,
+    QUANTITY_COLUMNS,
+    MeterRow,
+    entry_row,
+    epoch_constants,
+    microseconds,
+    reading_row,
+    source_kind,
+    without_credentials,
+)
+from wattrail.store.schema import migrate
+from wattrail.units import Reading
+
+__all__ = ["RETENTION", "Store", "open_store"]
+
+RETENTION: Final = timedelta(days=14)
+"""How long raw readings are kept. Ledger entries are kept for ever."""
+
+_PURGE_BATCH: Final = 5_000
+_BUSY_S: Final = 5.0
+
+
+def _insert(table: str, *columns: str) -> str:
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
+
+
+_INSERT_METER: Final = _insert("meter", "name", "url", "kind", "simulated", "created_at")
+_INSERT_EPOCH: Final = _insert(
+    "epoch", "meter_id", "number", "micro_counts_per_volt", "micro_counts_per_amp", "micro_counts_per_watt",
+    "inverted", "began_at", "evidence",
+)  # fmt: skip
+_INSERT_ENTRY: Final = _insert("entry", "meter_id", "reading_id", *ENTRY_COLUMNS)
+_INSERT_READING: Final = _insert("reading", "meter_id", *OBSERVATION_COLUMNS, *QUANTITY_COLUMNS)
+
+
+def open_store(path: Path | str) -> Store:
+    """The database at a path, made if it is not there, brought up to date if it is older.
+
+    Raises StoreError if it cannot be opened, is damaged, newer, or another program's; it is then left untouched.
+    """
+    path = Path(path)
+    if str(path) == ":memory:":
+        raise StoreError("the store needs a file: its reader is a connection of its own", hint="give a path")
+    with _explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        writer = _connect(path)
+        try:
+            migrate(writer, path)
+            writer.execute("PRAGMA journal_mode = WAL")
+            return Store(path, writer, _connect(path))
+        except BaseException:
+            writer.close()
+            raise
+
+
+class Store:
+    """An open database. Writing and reading do not wait for each other."""
+
+    def __init__(self, path: Path, writer: sqlite3.Connection, reader: sqlite3.Connection) -> None:
+        self.path = path
+        self._writer, self._reader = writer, reader
+        self._write_lock, self._read_lock = threading.Lock(), threading.Lock()
+        writer.execute("PRAGMA foreign_keys = ON")
+        reader.execute("PRAGMA query_only = ON")
+
+    def close(self) -> None:
+        """Close both connections; a second time does nothing."""
+        with self._write_lock, self._read_lock:
+            self._reader.close()
+            self._writer.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # Meters and their calibration
+
+    def register_meter(
+        self, name: str, url: str, *, simulated: bool, calibration: Calibration, at: datetime | None = None
+    ) -> MeterRow:
+        """The meter of that name; a new one begins with epoch 1.
+
+        If the constants differ from the epoch that holds, the row says ``recalibrated``: begin another epoch.
+        Raises StoreError where a twin, a capture and a meter would share one name.
+        """
+        kind, shown = source_kind(url), without_credentials(url)
+        with self._transaction() as cursor:
+            found = cursor.execute("SELECT id, kind, simulated FROM meter WHERE name = ?", (name,)).fetchone()
+            if found is None:
+                now = microseconds(at or datetime.now(UTC))
+                cursor.execute(_INSERT_METER, (name, shown, kind, simulated, now))
+                meter_id = int(cursor.lastrowid or 0)
+                constants = epoch_constants(calibration)
+                cursor.execute(_INSERT_EPOCH, (meter_id, 1, *constants, now, "first calibration"))
+            else:
+                meter_id = int(found[0])
+                _refuse_mixing(name, stored=(found[1], bool(found[2])), given=(kind, simulated), path=self.path)
+                cursor.execute("UPDATE meter SET url = ? WHERE id = ?", (shown, meter_id))
+            epoch, constants = queries.newest_epoch(cursor, meter_id)
+        recalibrated = constants != epoch_constants(calibration)
+        return MeterRow(meter_id, name, shown, simulated, epoch, recalibrated)
+
+    def begin_epoch(
+        self, meter_id: int, calibration: Calibration, entries: Sequence[Entry], *, at: datetime, evidence: str
+    ) -> None:
+        """Record the calibration that holds from now on, with the entries that its beginning caused."""
+        with self._transaction(durable=True) as cursor:
+            epoch, _ = queries.newest_epoch(cursor, meter_id)
+            row = (meter_id, epoch.number + 1, *epoch_constants(calibration), microseconds(at), evidence)
+            cursor.execute(_INSERT_EPOCH, row)
+            _insert_entries(cursor, meter_id, entries, queries.last_reading_id(cursor))
+
+    def meters(self) -> tuple[MeterRow, ...]:
+        """Every meter that was ever registered, by name."""
+        with self._reading() as cursor:
+            return queries.meters(cursor)
+
+    def meter(self, name: str) -> MeterRow | None:
+        """The meter of that name."""
+        return next((row for row in self.meters() if row.name == name), None)
+
+    # What happens every second
+
+    def append(self, meter_id: int, reading: Reading, seen: Observation, entries: Sequence[Entry]) -> None:
+        """Keep a reading and the ledger entries it caused, all or nothing. Raises StoreError."""
+        with self._transaction(durable=bool(entries)) as cursor:
+            cursor.execute(_INSERT_READING, (meter_id, *reading_row(reading, seen)))
+            _insert_entries(cursor, meter_id, entries, int(cursor.lastrowid or 0))
+
+    def book(self, meter_id: int, entries: Sequence[Entry]) -> None:
+        """Keep entries that no new reading caused, as when a ledger is closed."""
+        if not entries:
+            return
+        with self._transaction(durable=True) as cursor:
+            _insert_entries(cursor, meter_id, entries, queries.last_reading_id(cursor))
+
+    def ledger(self, meter_id: int) -> Ledger | None:
+        """The ledger as it stood at the last reading kept; None before the first. Raises LedgerError, StoreError."""
+        with self._transaction() as cursor:
+            epochs = queries.epochs(cursor, meter_id)
+            entries, accounted = queries.entries(cursor, meter_id)
+            if not entries:
+                return None
+            ledger = Ledger.replay(entries, epochs)
+            for reading_id, seen in queries.observations_after(cursor, meter_id, accounted):
+                # An entry arises here only if an older version closed its entries by another rule.
+                _insert_entries(cursor, meter_id, ledger.observe(seen), reading_id)
+            return ledger
+
+    # Questions
+
+    def entries(self, meter_id: int) -> tuple[Entry, ...]:
+        """The whole ledger, oldest first."""
+        with self._reading() as cursor:
+            return tuple(queries.entries(cursor, meter_id)[0])
+
+    def latest(self, meter_id: int) -> Reading | None:
+        """The newest reading kept."""
+        with self._reading() as cursor:
+            return queries.latest(cursor, meter_id)
+
+    def series(self, meter_id: int, start: datetime, end: datetime, *, points: int = 720) -> tuple[Bucket, ...]:
+        """Power in ``[start, end)`` as about ``points`` buckets at most; those without a reading are left out."""
+        with self._reading() as cursor:
+            return queries.series(cursor, meter_id, start, end, points)
+
+    def energy_between(self, meter_id: int, start: datetime, end: datetime) -> Totals:
+        """Energy of the entries that lie mostly in ``[start, end)``; adjoining spans neither lose nor double one."""
+        with self._reading() as cursor:
+            return queries.energy_between(cursor, meter_id, start, end)
+
+    def purge(self, now: datetime, *, keep: timedelta = RETENTION) -> int:
+        """Forget readings older than ``keep`` that the ledger has accounted for; returns how many."""
+        gone, deleted = 0, _PURGE_BATCH
+        while deleted == _PURGE_BATCH:  # in batches: between them the meters get their turn
+            with self._transaction() as cursor:
+                cursor.execute(queries.PURGE, (microseconds(now - keep), _PURGE_BATCH))
+                deleted = cursor.rowcount
+            gone += deleted
+        return gone
+
+    @contextmanager
+    def _transaction(self, *, durable: bool = False) -> Iterator[sqlite3.Cursor]:
+        with self._write_lock, _explained(self.path), closing(self._writer.cursor()) as cursor:
+            cursor.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+            cursor.execute("BEGIN IMMEDIATE")
+            try:
+                yield cursor
+                cursor.execute("COMMIT")
+            except BaseException:
+                if self._writer.in_transaction:
+                    cursor.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Cursor]:
+        with self._read_lock, _explained(self.path), closing(self._reader.cursor()) as cursor:
+            yield cursor
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
+
+
+def _insert_entries(cursor: sqlite3.Cursor, meter_id: int, entries: Sequence[Entry], reading_id: int) -> None:
+    cursor.executemany(_INSERT_ENTRY, [(meter_id, reading_id, *entry_row(entry)) for entry in entries])
+
+
+def _refuse_mixing(name: str, *, stored: tuple[str, bool], given: tuple[str, bool], path: Path) -> None:
+    if stored == given:
+        return
+    was, now = (f"{'simulated ' if simulated else ''}{kind}" for kind, simulated in (stored, given))
+    raise StoreError(
+        f"{name!r} is a {was} in {path}, and now it is to be a {now}: their energy must not share one account",
+        hint="give the meter another name, or use another database file",
+    )
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Database errors as StoreError, with the mend where the cause is plain."""
+    try:
+        yield
+    except sqlite3.IntegrityError as error:
+        raise StoreError(
+            f"{path} refuses a row: {error}", hint="does another gateway write into the same file? stop one of them"
+        ) from error
+    except sqlite3.OperationalError as error:
+        raise StoreError(f"{path}: {error}", hint=_mend(str(error))) from error
+    except (sqlite3.Error, OSError) as error:
+        raise StoreError(f"{path}: {error}") from error
+
+
+def _mend(text: str) -> str | None:
+    if "full" in text:
+        return "free some space on the disk; readings are kept in order again once there is room"
+    if "locked" in text:
+        return "another program holds the file; close it"
+    if "unable to open" in text or "readonly" in text:
+        return "check that the folder exists and that you may write there"
+    return None

@@ -1,0 +1,55 @@
+"""A household on a manual clock: readings second by second, booked as the gateway books them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from wattrail.bl0942.parts import FRONT_ENDS
+from wattrail.bl0942.scaling import Calibration
+from wattrail.ledger import Entry, Ledger, Observation
+from wattrail.store import Store
+from wattrail.units import Reading
+
+CALIBRATION = Calibration.of(FRONT_ENDS["pziot-e01"])
+START = datetime(2026, 6, 21, 10, 0, 0, 250_000, tzinfo=UTC)
+
+
+def look(second: int, *, start: datetime = START, watts: float | None = None) -> tuple[Reading, Observation]:
+    """Reading and observation number ``second``: four counts a second, power swinging through zero."""
+    power = 600.0 * (second % 40 - 15) if watts is None else watts
+    at, count = start + timedelta(seconds=second), (second * 4 + 16_777_000) % (1 << 24)
+    reading = Reading(
+        at=at, monotonic=float(second), volts=230.125, amps=abs(power) / 230.125, watts=power, hertz=50.01,
+        power_factor=0.5, energy_count=count, watt_count=round(power * CALIBRATION.counts_per_watt), status=power < 0,
+        mode=0x8F,
+    )  # fmt: skip
+    seen = Observation(
+        at=at, elapsed_us=1_000_000 if second else None, count=count, watt=reading.watt_count, mode=0x8F,
+        status=reading.status, last_pulse_negative=power < 0,
+    )  # fmt: skip
+    return reading, seen
+
+
+def register(store: Store, name: str = "house", *, calibration: Calibration = CALIBRATION) -> int:
+    return store.register_meter(name, "serial:///dev/ttyUSB0", simulated=False, calibration=calibration, at=START).id
+
+
+def live_through(store: Store, meter_id: int, seconds: Sequence[int], *, start: datetime = START) -> Ledger:
+    """Book seconds one by one, beginning from what the store knows."""
+    ledger = store.ledger(meter_id) or Ledger(store.meters()[0].epoch)
+    for second in seconds:
+        reading, seen = look(second, start=start)
+        store.append(meter_id, reading, seen, ledger.observe(seen))
+    return ledger
+
+
+def never_stopped(seconds: Sequence[int], *, epoch_of: Store) -> tuple[list[Entry], Ledger]:
+    """The entries and the ledger of a household whose gateway never stopped."""
+    ledger = Ledger(epoch_of.meters()[0].epoch)
+    return [entry for second in seconds for entry in ledger.observe(look(second)[1])], ledger
+
+
+def database(folder: Path) -> Path:
+    return folder / "home" / "wattrail.sqlite"

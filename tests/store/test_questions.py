@@ -1,0 +1,116 @@
+"""What can be asked of the store: series, energy between two moments, the latest reading; and what it forgets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from tests.store.rig import START, live_through, look, register
+from wattrail.ledger import Totals
+from wattrail.store import RETENTION, Store, open_store
+from wattrail.store.buckets import bucket_width
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with open_store(tmp_path / "w.sqlite") as opened:
+        yield opened
+
+
+def test_the_latest_reading_comes_back_as_it_was_shown(store: Store) -> None:
+    meter_id = register(store)
+    assert store.latest(meter_id) is None
+    live_through(store, meter_id, range(21))
+    kept, given = store.latest(meter_id), look(20)[0]
+    assert kept is not None
+    assert (kept.at, kept.energy_count, kept.watt_count) == (given.at, given.energy_count, given.watt_count)
+    assert (kept.volts, kept.watts, kept.hertz) == (given.volts, given.watts, given.hertz)
+    assert kept.amps == pytest.approx(given.amps, abs=1e-6)
+    assert not kept.simulated
+
+
+def test_a_series_is_thinned_without_losing_its_peaks(store: Store) -> None:
+    meter_id = register(store)
+    live_through(store, meter_id, range(400))
+    buckets = store.series(meter_id, START - HOUR + timedelta(seconds=400), START + timedelta(seconds=400), points=60)
+    assert 6 <= len(buckets) <= 8
+    assert sum(bucket.readings for bucket in buckets) == 400
+    assert max(bucket.highest_watts for bucket in buckets) == 600.0 * 24
+    assert min(bucket.lowest_watts for bucket in buckets) == 600.0 * -15
+    assert all(bucket.start.timestamp() % 60 == 0 for bucket in buckets)
+
+
+@pytest.mark.parametrize(("span", "points", "width_s"), [(HOUR, 720, 5), (HOUR, 60, 60), (HOUR * 24 * 14, 720, 1800)])
+def test_the_width_of_a_point_is_one_a_person_would_choose(span: timedelta, points: int, width_s: int) -> None:
+    assert bucket_width(span, points) == timedelta(seconds=width_s)
+
+
+def test_a_series_of_no_points_is_refused(store: Store) -> None:
+    with pytest.raises(ValueError, match="cannot draw"):
+        store.series(register(store), START, START, points=10)
+
+
+def test_energy_of_adjoining_spans_adds_up_to_the_whole(store: Store) -> None:
+    meter_id = register(store)
+    ledger = live_through(store, meter_id, range(400))
+    store.book(meter_id, ledger.close())
+    cut = START + timedelta(seconds=170)
+    parts = [
+        store.energy_between(meter_id, START - HOUR, cut),
+        store.energy_between(meter_id, cut, START + HOUR),
+    ]
+    whole = ledger.totals()
+    assert all(0 < part.import_mwh < whole.import_mwh for part in parts)
+    assert 0 <= whole.import_mwh - sum(part.import_mwh for part in parts) <= 1  # each is rounded down once
+    assert 0 <= whole.export_mwh - sum(part.export_mwh for part in parts) <= 1
+
+
+@pytest.mark.parametrize("night", ["2026-03-29", "2026-10-25", "2026-06-21"])
+def test_the_minute_over_midnight_belongs_to_the_day_it_lies_in(store: Store, night: str) -> None:
+    midnight = datetime.fromisoformat(night).replace(tzinfo=ZoneInfo("Europe/Berlin"))
+    meter_id = register(store)
+    ledger = live_through(store, meter_id, range(121), start=midnight - timedelta(seconds=59.5))
+    store.book(meter_id, ledger.close())
+    before = store.energy_between(meter_id, midnight - timedelta(days=1), midnight)
+    after = store.energy_between(meter_id, midnight, midnight + timedelta(days=1))
+    assert before.import_mwh + before.export_mwh > 0
+    assert after.import_mwh + after.export_mwh > 0
+    assert store.energy_between(meter_id, midnight + HOUR, midnight + 2 * HOUR) == Totals(0, 0)
+
+
+def test_old_readings_are_forgotten_and_the_account_stays(store: Store) -> None:
+    meter_id = register(store)
+    ledger = live_through(store, meter_id, range(400))
+    later = START + timedelta(seconds=200) + RETENTION
+    assert store.purge(later) == 200
+    kept = store.ledger(meter_id)
+    assert kept is not None
+    assert kept.totals() == ledger.totals()
+    assert sum(b.readings for b in store.series(meter_id, START, START + HOUR)) == 200
+
+
+def test_the_number_of_a_reading_is_never_used_twice(store: Store) -> None:
+    meter_id = register(store)
+    ledger = live_through(store, meter_id, range(90))
+    store.book(meter_id, ledger.close())
+    store.purge(START + timedelta(days=365))
+    again = live_through(store, meter_id, range(90, 110))
+    kept = store.ledger(meter_id)
+    assert kept is not None
+    assert kept.totals() == again.totals() != ledger.totals()
+
+
+def test_a_reading_that_no_entry_accounts_for_yet_is_never_forgotten(store: Store) -> None:
+    meter_id = register(store)
+    ledger = live_through(store, meter_id, range(90))
+    store.purge(START + timedelta(days=365))
+    kept = store.ledger(meter_id)
+    assert kept is not None
+    assert kept.totals() == ledger.totals()
+    assert store.latest(meter_id) is not None

@@ -1,0 +1,86 @@
+"""One meter's books: what a reading means to the ledger, kept in the store together with what it causes."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from wattrail.bl0942.registers import CF_CNT_ADD, CF_REVP, Accumulation
+from wattrail.gateway.source import MeterLike
+from wattrail.gateway.timing import day_start
+from wattrail.ledger import Epoch, Ledger, Observation, Totals
+from wattrail.store import Store
+from wattrail.units import Reading
+
+__all__ = ["Account", "observation"]
+
+_BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Account:
+    """Books readings of one meter. After an exception open another: what is stored is right, this may be ahead."""
+
+    def __init__(
+        self, store: Store, name: str, meter: MeterLike, *, now: datetime, zone: ZoneInfo | None = None
+    ) -> None:
+        row = store.register_meter(name, meter.url, simulated=meter.simulated, calibration=meter.calibration, at=now)
+        self.meter_id = row.id
+        self._store, self._zone = store, zone
+        self._ledger = store.ledger(row.id) or Ledger(row.epoch)
+        self._seen_us: int | None = None
+        self._midnight: datetime | None = None
+        self._before_today = Totals(0, 0)
+        if row.recalibrated:
+            self._recalibrate(row.epoch.number + 1, meter, now)
+
+    def book(self, reading: Reading) -> None:
+        """Account for a reading; once this returns, it is kept."""
+        moment_us = round(reading.monotonic * 1e6)
+        elapsed_us = None if self._seen_us is None else moment_us - self._seen_us
+        seen = observation(reading, elapsed_us)
+        self._store.append(self.meter_id, reading, seen, self._ledger.observe(seen))
+        self._seen_us = moment_us
+
+    def totals(self) -> Totals:
+        """The energy registers."""
+        return self._ledger.totals()
+
+    def today(self, now: datetime) -> Totals:
+        """Energy since local midnight."""
+        midnight = day_start(now, self._zone)
+        if midnight != self._midnight:
+            self._before_today = self._store.energy_between(self.meter_id, _BEGINNING, midnight)
+            self._midnight = midnight
+        total, before = self.totals(), self._before_today
+        return Totals(
+            total.import_mwh - before.import_mwh,
+            total.export_mwh - before.export_mwh,
+            total.undirected_mwh - before.undirected_mwh,
+        )
+
+    def close(self) -> None:
+        """Write what is counted but not yet an entry."""
+        self._store.book(self.meter_id, self._ledger.close())
+
+    def _recalibrate(self, number: int, meter: MeterLike, now: datetime) -> None:
+        calibration = meter.calibration
+        entries = self._ledger.begin_epoch(Epoch.of(number, calibration.counts_per_watt, inverted=calibration.inverted))
+        self._store.begin_epoch(
+            self.meter_id, calibration, entries, at=now, evidence="the configuration gave other constants"
+        )
+
+
+def observation(reading: Reading, elapsed_us: int | None) -> Observation:
+    """A reading as the ledger sees it."""
+    return Observation(
+        at=reading.at,
+        elapsed_us=elapsed_us,
+        count=reading.energy_count,
+        watt=reading.watt_count,
+        mode=reading.mode,
+        status=reading.status,
+        restarted=reading.restarted,
+        algebraic=CF_CNT_ADD.get(reading.mode) == Accumulation.ALGEBRAIC,
+        last_pulse_negative=bool(CF_REVP.get(reading.status)),
+    )

@@ -1,0 +1,65 @@
+"""What the gateway is asked to do."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from wattrail.bl0942.scaling import Calibration
+from wattrail.errors import ConfigError
+
+__all__ = ["GatewayPlan", "MeterPlan"]
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+_FASTEST_S, _SLOWEST_S = 0.2, 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeterPlan:
+    """One meter to read. Scale comes from ``calibration``, else ``front_end``, else what is usual for the port.
+
+    ``inverted`` says that the wire passes the meter the other way. Raises ConfigError for what cannot work.
+    """
+
+    name: str
+    url: str
+    front_end: str | None = None
+    calibration: Calibration | None = None
+    poll_s: float = 1.0
+    inverted: bool = False
+    address: int = 0
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name):
+            raise ConfigError(
+                f"{self.name!r} cannot be the name of a meter",
+                hint="letters, digits, dot, dash and underscore, 64 at most: it stands in addresses and topics",
+            )
+        if not _FASTEST_S <= self.poll_s <= _SLOWEST_S:
+            raise ConfigError(
+                f"meter {self.name}: poll_s = {self.poll_s} is outside {_FASTEST_S} to {_SLOWEST_S} s",
+                hint="the chip refreshes every 0.8 s, and the ledger calls more than 10 s unwatched: use 1.0",
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayPlan:
+    """Every meter to read, and the time zone in which a day begins; None is the zone of this machine."""
+
+    meters: tuple[MeterPlan, ...] = ()
+    zone: str | None = None
+
+    def __post_init__(self) -> None:
+        names = [meter.name for meter in self.meters]
+        for name in names:
+            if names.count(name) > 1:
+                raise ConfigError(f"two meters are named {name!r}", hint="names are how their accounts are told apart")
+        try:
+            self.zone_info()
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ConfigError(f"unknown time zone {self.zone!r}", hint="for example Europe/Berlin") from error
+
+    def zone_info(self) -> ZoneInfo | None:
+        """The zone, None for that of this machine."""
+        return ZoneInfo(self.zone) if self.zone else None

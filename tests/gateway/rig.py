@@ -1,0 +1,99 @@
+"""A meter that does as it is told, and a gateway's worker on a manual clock."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from wattrail.bl0942.parts import FRONT_ENDS
+from wattrail.bl0942.scaling import Calibration
+from wattrail.clock import Clock, ManualClock
+from wattrail.gateway import Feed, MeterPlan, MeterView
+from wattrail.gateway.worker import Worker
+from wattrail.store import Store, open_store
+from wattrail.units import Reading
+
+CALIBRATION = Calibration.of(FRONT_ENDS["pziot-e01"])
+COUNTS_PER_SECOND = 4
+
+
+@dataclass
+class StubMeter:
+    """Reads ``watts``; raises what ``trouble`` holds, one look after the other. None in it is a good look."""
+
+    url: str = "serial:///dev/ttyUSB0"
+    simulated: bool = False
+    calibration: Calibration = CALIBRATION
+    watts: float = 500.0
+    count: int = 1000
+    takes_s: float = 0.05
+    trouble: deque[BaseException | None] = field(default_factory=deque)
+    no_connection: BaseException | None = None
+    clock: Clock | None = None
+    opened: int = 0
+    closed: int = 0
+
+    def open(self, plan: MeterPlan, clock: Clock) -> StubMeter:
+        self.opened += 1
+        self.clock = clock
+        return self
+
+    def connect(self) -> None:
+        if self.no_connection is not None:
+            raise self.no_connection
+
+    def read(self) -> Reading:
+        assert self.clock is not None
+        self.clock.sleep(self.takes_s)
+        trouble = self.trouble.popleft() if self.trouble else None
+        if trouble is not None:
+            raise trouble
+        self.count = (self.count + COUNTS_PER_SECOND) % (1 << 24)
+        return Reading(
+            at=self.clock.now(), monotonic=self.clock.monotonic(), volts=230.0, amps=abs(self.watts) / 230,
+            watts=self.watts, hertz=50.0, power_factor=1.0, energy_count=self.count,
+            watt_count=round(self.watts * CALIBRATION.counts_per_watt), status=int(self.watts < 0), mode=0x8F,
+            simulated=self.simulated,
+        )  # fmt: skip
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+class Household:
+    """One worker on a manual clock, and the store behind it."""
+
+    def __init__(
+        self, folder: Path, meter: StubMeter, *, start: datetime = datetime(2026, 6, 21, 10, tzinfo=UTC)
+    ) -> None:
+        self.clock = ManualClock(start)
+        self.meter = meter
+        self.path = folder / "w.sqlite"
+        self.store: Store = open_store(self.path)
+        self.start_worker()
+
+    def start_worker(self, name: str = "house") -> None:
+        self.feed = Feed(self.clock)
+        plan = MeterPlan(name=name, url=self.meter.url)
+        self.worker = Worker(plan, self.store, self.feed, clock=self.clock, opener=self.meter.open)
+
+    def step(self, times: int = 1) -> float:
+        """Steps with the waits in between; returns the last wait, which is still to come."""
+        wait = 0.0
+        for _ in range(times):
+            self.clock.advance(wait)
+            wait = self.worker.step()
+        return wait
+
+    def run(self, seconds: float) -> None:
+        until = self.clock.monotonic() + seconds
+        while self.clock.monotonic() < until:
+            self.clock.advance(self.worker.step())
+
+    @property
+    def view(self) -> MeterView:
+        view = self.feed.view(self.worker.plan.name)
+        assert view is not None
+        return view

@@ -1,0 +1,105 @@
+"""The live feed: what is known now."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from tests.gateway.rig import Household, StubMeter
+from wattrail.clock import ManualClock
+from wattrail.errors import ConfigError
+from wattrail.gateway import Feed, GatewayPlan, MeterPlan, MeterView, State
+from wattrail.gateway.timing import day_start
+
+
+def test_every_change_moves_the_version_and_is_told(house: Household) -> None:
+    told: list[MeterView] = []
+    unsubscribe = house.feed.subscribe(told.append)
+    version = house.feed.version
+    house.step(2)
+    assert house.feed.version == version + 2
+    assert [view.state for view in told] == [State.LIVE, State.LIVE]
+    unsubscribe()
+    unsubscribe()
+    house.step()
+    assert len(told) == 2
+
+
+def test_a_listener_that_fails_does_not_stop_the_meter(house: Household, caplog: pytest.LogCaptureFixture) -> None:
+    def fail(view: MeterView) -> None:
+        raise RuntimeError("the broker has no memory left")
+
+    house.feed.subscribe(fail)
+    house.step(2)
+    assert house.view.state is State.LIVE
+    assert "no memory left" in caplog.text
+
+
+def test_the_last_hour_is_720_points_and_no_more(house: Household) -> None:
+    house.run(4000)
+    points = house.feed.recent("house")
+    assert len(points) == 720
+    assert points[-1].start - points[0].start == timedelta(seconds=719 * 5)
+    assert {point.readings for point in points[:-1]} == {5}
+
+
+def test_only_what_is_new_or_has_grown_needs_to_be_asked_for(house: Household) -> None:
+    house.run(60)
+    last = house.feed.recent("house")[-1]
+    house.run(7)
+    fresh = house.feed.recent("house", since=last.start)
+    assert 2 <= len(fresh) <= 3
+    assert fresh[0].start == last.start
+
+
+def test_a_thread_that_never_comes_back_shows_as_stale(house: Household) -> None:
+    house.step(2)
+    assert house.view.state is State.LIVE
+    house.clock.advance(60)
+    assert house.view.state is State.STALE
+    assert "no reading for 60 s" in str(house.view.error)
+    assert house.feed.views()[0].state is State.STALE
+
+
+def test_a_meter_nobody_planned_is_not_there() -> None:
+    assert Feed(ManualClock()).view("attic") is None
+
+
+@pytest.mark.parametrize(
+    ("now", "midnight"),
+    [
+        ("2026-03-29T12:00+02:00", "2026-03-28T23:00"),  # the night without a third hour
+        ("2026-10-25T12:00+01:00", "2026-10-24T22:00"),  # the night with two
+        ("2026-06-21T00:00+02:00", "2026-06-20T22:00"),
+    ],
+)
+def test_a_day_begins_at_midnight_also_when_clocks_change(now: str, midnight: str) -> None:
+    berlin = ZoneInfo("Europe/Berlin")
+    assert day_start(datetime.fromisoformat(now), berlin) == datetime.fromisoformat(midnight).replace(tzinfo=UTC)
+
+
+def test_without_a_zone_the_day_is_that_of_this_machine() -> None:
+    now = datetime(2026, 6, 21, 10, tzinfo=UTC)
+    assert day_start(now, None).astimezone().hour == 0
+
+
+@pytest.mark.parametrize("name", ["", "a b", "über", "-x", "x" * 65, "a/b"])
+def test_a_name_that_could_not_stand_in_an_address_is_refused(name: str) -> None:
+    with pytest.raises(ConfigError, match="cannot be the name"):
+        MeterPlan(name=name, url="twin://pziot-e01")
+
+
+def test_a_plan_that_cannot_work_says_which_part() -> None:
+    house = MeterPlan(name="house", url="twin://pziot-e01")
+    with pytest.raises(ConfigError, match="two meters are named 'house'"):
+        GatewayPlan(meters=(house, house))
+    with pytest.raises(ConfigError, match="unknown time zone 'Europe/Bielefeld'"):
+        GatewayPlan(zone="Europe/Bielefeld")
+    with pytest.raises(ConfigError, match="poll_s = 60"):
+        MeterPlan(name="house", url="twin://pziot-e01", poll_s=60)
+
+
+def test_a_stub_is_a_meter(meter: StubMeter) -> None:
+    assert meter.open(MeterPlan(name="house", url=meter.url), ManualClock()) is meter

@@ -1,0 +1,247 @@
+"""One meter under supervision, step by step on a manual clock."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from tests.gateway.rig import CALIBRATION, Household, StubMeter
+from wattrail.errors import (
+    ChecksumError,
+    MissingExtra,
+    NoAnswer,
+    PortLost,
+    PortOpenError,
+    PortTimeout,
+    StoreError,
+    WattrailError,
+)
+from wattrail.gateway import MeterPlan, State
+from wattrail.gateway.worker import Worker
+from wattrail.ledger import Kind
+
+
+def test_a_reading_is_booked_stored_and_shown_in_one_step(house: Household) -> None:
+    house.step(3)
+    view = house.view
+    assert view.state is State.LIVE
+    assert view.reading is not None
+    assert view.reading.watts == 500.0
+    assert view.total is not None
+    assert view.total.import_mwh > 0 == view.total.export_mwh
+    row = house.store.meter("house")
+    assert row is not None
+    stored = house.store.latest(row.id)
+    assert stored is not None
+    assert stored.energy_count == view.reading.energy_count
+
+
+def test_looks_stay_on_their_second_however_long_they_take(house: Household, meter: StubMeter) -> None:
+    moments = []
+    wait = 0.0
+    for n in range(100):
+        house.clock.advance(wait)
+        moments.append(house.clock.monotonic())
+        meter.takes_s = 0.05 + 0.007 * (n % 90)
+        wait = house.worker.step()
+    begin = moments[1]
+    assert [round(moment - begin, 6) for moment in moments[1:]] == [float(n) for n in range(99)]
+
+
+def test_a_look_that_takes_longer_than_a_second_skips_seconds_instead_of_catching_up(
+    house: Household, meter: StubMeter
+) -> None:
+    house.step(2)
+    meter.takes_s = 2.3
+    assert house.step(1) == pytest.approx(0.7, abs=0.06)
+
+
+def test_export_goes_into_its_own_register(house: Household, meter: StubMeter) -> None:
+    house.step(5)
+    bought = house.view.total
+    meter.watts = -800.0
+    house.run(60)
+    view = house.view
+    assert bought is not None
+    assert view.total is not None
+    assert view.total.export_mwh > 0
+    assert view.total.import_mwh - bought.import_mwh < view.total.export_mwh / 10
+
+
+def test_a_lost_port_is_tried_again_after_growing_delays_up_to_half_a_minute(
+    house: Household, meter: StubMeter
+) -> None:
+    house.step(2)
+    meter.trouble.extend([PortLost("gone", hint="plug it in again")] * 8)
+    waits = [house.step() for _ in range(8)]
+    assert waits == [1, 2, 4, 8, 16, 30, 30, 30]
+    assert (house.view.state, house.view.error, house.view.hint) == (State.LOST, "gone", "plug it in again")
+    assert house.view.retry_at is not None
+    assert meter.opened == meter.closed == 8
+    house.step()
+    assert (house.view.state, house.view.error, house.view.retry_at) == (State.LIVE, None, None)
+
+
+def test_the_delays_begin_small_again_after_a_good_reading(house: Household, meter: StubMeter) -> None:
+    meter.trouble.extend([NoAnswer("silence"), NoAnswer("silence"), None, NoAnswer("silence")])
+    assert [house.step() for _ in range(2)] == [1, 2]
+    house.step()
+    assert house.step() == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "state"),
+    [
+        (NoAnswer("0 of 23 bytes"), State.STALE),
+        (ChecksumError("damaged"), State.STALE),
+        (PortTimeout("late"), State.STALE),
+        (PortLost("gone"), State.LOST),
+        (PortOpenError("busy"), State.LOST),
+        (StoreError("disk full"), State.FAILED),
+        (MissingExtra("serial ports", library="serialx", extra="serial"), State.FAILED),
+        (ZeroDivisionError("a defect"), State.FAILED),
+    ],
+)
+def test_the_state_says_where_the_trouble_is(
+    house: Household, meter: StubMeter, error: Exception, state: State
+) -> None:
+    house.step()
+    meter.trouble.append(error)
+    assert house.step() == 1
+    assert house.view.state is state
+    if isinstance(error, WattrailError):
+        assert (house.view.error, house.view.hint) == (str(error), error.hint)
+    house.step()
+    assert house.view.state is State.LIVE
+
+
+def test_a_silent_chip_keeps_its_port_for_a_while_then_gets_a_new_one(house: Household, meter: StubMeter) -> None:
+    house.step()
+    meter.trouble.extend([NoAnswer("silence")] * 4)
+    house.step(3)
+    assert meter.closed == 0
+    house.step(1)
+    assert meter.closed == 1
+
+
+def test_a_meter_that_cannot_be_reached_at_first_is_waited_for(house: Household, meter: StubMeter) -> None:
+    assert house.view.state is State.CONNECTING
+    meter.no_connection = NoAnswer("no answer", hint="is mains on?")
+    house.step(3)
+    assert (house.view.state, house.view.hint) == (State.STALE, "is mains on?")
+    meter.no_connection = None
+    house.step()
+    assert house.view.state is State.LIVE
+
+
+def test_a_defect_is_logged_with_its_trace_and_the_books_are_read_again(
+    house: Household, meter: StubMeter, caplog: pytest.LogCaptureFixture
+) -> None:
+    house.step(3)
+    meter.trouble.append(RuntimeError("surprise"))
+    with caplog.at_level(logging.ERROR):
+        house.step()
+    assert "surprise" in caplog.text
+    assert house.view.error == "RuntimeError: surprise"
+    house.run(30)
+    row = house.store.meter("house")
+    assert row is not None
+    kept = house.store.ledger(row.id)
+    assert kept is not None
+    assert kept.totals() == house.view.total
+
+
+def test_an_outage_is_booked_as_a_gap_and_its_energy_is_not_lost(house: Household, meter: StubMeter) -> None:
+    house.step(5)
+    meter.trouble.extend([NoAnswer("silence")] * 5)
+    house.step(6)
+    meter.count += 100
+    house.run(3)
+    row = house.store.meter("house")
+    assert row is not None
+    kinds = [entry.kind for entry in house.store.entries(row.id)]
+    assert Kind.GAP in kinds
+
+
+def test_a_gateway_that_starts_again_goes_on_with_the_account_and_the_chart(house: Household, meter: StubMeter) -> None:
+    house.run(90)
+    before = house.view.total
+    house.start_worker()  # without a goodbye
+    assert house.view.reading is None
+    house.step()
+    after = house.view.total
+    assert before is not None
+    assert after is not None
+    assert after.import_mwh >= before.import_mwh
+    assert len(house.feed.recent("house")) >= 18
+
+
+def test_a_clean_stop_leaves_no_minute_open(house: Household, meter: StubMeter) -> None:
+    house.run(90)
+    total = house.view.total
+    house.worker.close()
+    row = house.store.meter("house")
+    assert row is not None
+    kept = house.store.ledger(row.id)
+    assert kept is not None
+    assert kept.totals() == total
+    assert kept.close() == ()
+    assert meter.closed == 1
+
+
+def test_a_stop_with_a_full_disk_is_logged_and_does_not_raise(
+    house: Household, meter: StubMeter, caplog: pytest.LogCaptureFixture
+) -> None:
+    house.run(10)
+    house.store.close()
+    house.worker.close()
+    assert "its ledger stays open" in caplog.text
+    assert meter.closed == 1
+
+
+def test_another_calibration_in_the_configuration_begins_an_epoch(house: Household, meter: StubMeter) -> None:
+    house.run(70)
+    before = house.view.total
+    house.worker.close()
+    meter.calibration = replace(CALIBRATION, counts_per_watt=CALIBRATION.counts_per_watt * 1.05)
+    house.start_worker()
+    house.step()
+    row = house.store.meter("house")
+    assert row is not None
+    assert row.epoch.number == 2
+    assert before is not None
+    assert house.view.total is not None
+    assert 0 <= house.view.total.import_mwh - before.import_mwh < 2_000
+
+
+def test_a_twin_under_a_meters_name_is_refused_and_told(house: Household, meter: StubMeter) -> None:
+    house.run(5)
+    house.worker.close()
+    meter.url, meter.simulated = "twin://pziot-e01", True
+    house.start_worker()
+    house.step()
+    assert house.view.state is State.FAILED
+    assert "must not share one account" in str(house.view.error)
+    assert house.view.simulated
+
+
+def test_today_begins_at_local_midnight(tmp_path: Path, meter: StubMeter) -> None:
+    house = Household(tmp_path, meter, start=datetime(2026, 3, 28, 22, 58, tzinfo=UTC))  # 23:58 in Berlin
+    with house.store:
+        plan = MeterPlan(name="house", url=meter.url)
+        house.worker = Worker(
+            plan, house.store, house.feed, clock=house.clock, opener=meter.open, zone=ZoneInfo("Europe/Berlin")
+        )
+        house.run(100)
+        yesterday = house.view.today
+        assert yesterday == house.view.total
+        house.run(60)
+        today, total = house.view.today, house.view.total
+        assert today is not None
+        assert total is not None
+        assert 0 < today.import_mwh < total.import_mwh / 3

@@ -1,0 +1,70 @@
+"""Real servers in processes of their own, and a real browser before them."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+STAGE = Path(__file__).with_name("stage.py")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+QUIET = (
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+
+Server = subprocess.Popen[str]
+
+
+@contextmanager
+def served(scene: str, folder: Path) -> Iterator[tuple[str, Server]]:
+    """A scene in a process of its own: its address, and the process."""
+    server = subprocess.Popen(
+        [sys.executable, "-W", "error", str(STAGE), scene, str(folder)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=folder,
+    )  # fmt: skip
+    assert server.stdout is not None
+    assert server.stderr is not None
+    try:
+        address = server.stdout.readline().strip()
+        assert address, server.stderr.read()
+        yield address, server
+    finally:
+        if server.poll() is None:
+            server.terminate()
+            server.communicate(timeout=10)
+        server.stdout.close()
+        server.stderr.close()
+
+
+@pytest.fixture(scope="session")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], str]]:
+    """The address of a scene, which is served until the last test is done."""
+    open_scenes: dict[str, tuple[str, object]] = {}
+
+    def play(name: str) -> str:
+        if name not in open_scenes:
+            performance = served(name, tmp_path_factory.mktemp(name))
+            address, _ = performance.__enter__()
+            open_scenes[name] = (address, performance)
+        return open_scenes[name][0]
+
+    yield play
+    for _, performance in open_scenes.values():
+        performance.__exit__(None, None, None)  # type: ignore[attr-defined]
+
+
+@pytest.fixture(scope="module")  # not longer: while Playwright runs, this thread has a running event loop
+def browser() -> Iterator[Browser]:
+    if CHROMIUM is None:
+        pytest.skip("no Chromium on this machine")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
+        yield chromium
+        chromium.close()

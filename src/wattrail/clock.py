@@ -6,6 +6,7 @@ the monotonic one does not.
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from dataclasses import dataclass
@@ -35,7 +36,12 @@ class SystemClock:
     """The machine's own clock."""
 
     def monotonic(self) -> float:
-        """Seconds of the machine's monotonic clock."""
+        """Seconds since the machine started, time asleep included where the system tells it.
+
+        A laptop that slept for a night must not take the night's energy for a second's.
+        """
+        if sys.platform == "linux":
+            return time.clock_gettime(time.CLOCK_BOOTTIME)
         return time.monotonic()
 
     def now(self) -> datetime:

@@ -111,7 +111,7 @@ class Meter:
         """
         try:
             self._dialogue.recover()
-            self._restarted = self._set_up()
+            self._restarted |= self._set_up()
         except LinkError as error:
             raise explain_silence(self._dialogue, error) from error
 

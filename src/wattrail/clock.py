@@ -6,14 +6,16 @@ the monotonic one does not.
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from typing import Final, Protocol
 
 __all__ = ["Clock", "Deadline", "ManualClock", "SystemClock"]
+
+_BOOT_TIME: Final[int | None] = getattr(time, "CLOCK_BOOTTIME", None)
+"""Linux's clock that goes on while the machine sleeps."""
 
 
 class Clock(Protocol):
@@ -40,9 +42,7 @@ class SystemClock:
 
         A laptop that slept for a night must not take the night's energy for a second's.
         """
-        if sys.platform == "linux":
-            return time.clock_gettime(time.CLOCK_BOOTTIME)
-        return time.monotonic()
+        return time.monotonic() if _BOOT_TIME is None else time.clock_gettime(_BOOT_TIME)
 
     def now(self) -> datetime:
         """The machine's wall clock in UTC."""

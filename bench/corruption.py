@@ -15,6 +15,7 @@ from concurrent.futures import ProcessPoolExecutor
 from types import TracebackType
 from typing import Final, Self
 
+from bench.table import Row, text
 from wattrail.bl0942 import FRONT_ENDS, Calibration
 from wattrail.bl0942.registers import (
     BY_ADDRESS,
@@ -233,15 +234,20 @@ def measure(frames: int = FRAMES) -> Mapping[tuple[str, float], Counter[str]]:
         return {row: job.result() for row, job in zip(rows, jobs, strict=True)}
 
 
-def main() -> None:
-    print(f"Wrong readings through a line that damages {FRAMES:,} frames (seed {_SEED})")
-    print("  bus   damaged frames  readings right   wrong  refused   wrong frames that a checksum alone lets through")
-    for (bus, share), found in measure().items():
-        print(
-            f"  {bus:5} {found['damaged']:8,} ({share:3.0%}) {found['right']:15,} {found['wrong']:7,}"
-            f" {found['refused']:8,}   {found['peer wrong']:,}"
+def rows(frames: int = FRAMES) -> list[Row]:
+    found = measure(frames)
+    return [
+        Row(
+            f"wrong readings, {bus}, {counted['damaged']:,} damaged frames ({share:.0%} of all)",
+            f"{counted['wrong']} of {counted['right'] + counted['wrong']:,}, {counted['refused']:,} refused",
+            f"{counted['peer wrong']:,} wrong frames pass the checksum",
+            f"{counted['wrong'] / counted['peer wrong']:.6f}",
+            "none",
+            counted["wrong"] == 0,
         )
+        for (bus, share), counted in found.items()
+    ]
 
 
 if __name__ == "__main__":
-    main()
+    print(text(rows()))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bench.table import Row, text
 from wattrail import ManualClock, Meter, Reading
 from wattrail.bl0942 import FRONT_ENDS, Calibration
 from wattrail.gateway.account import observation
@@ -15,6 +16,7 @@ from wattrail.ledger import Epoch, Ledger
 from wattrail.twin import open_twin
 
 DAY_S = 86_400
+GOAL = 0.001
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,21 +84,26 @@ def live(scenario: str, *, seconds: int = DAY_S, poll_s: float = 1.0, seed: int 
     )
 
 
-def main() -> None:
-    print("A day, polled once a second: import and export against the twin's truth (seed 7)")
-    print("  scenario  crossings          true Wh     ledger    error   polled power    error   one absolute counter")
-    for scenario in ("house", "cloudy"):
-        day = live(scenario)
-        rows = (
+def rows() -> list[Row]:
+    return [row for scenario in ("house", "cloudy") for row in _rows(scenario, live(scenario))]
+
+
+def _rows(scenario: str, day: Day) -> list[Row]:
+    return [
+        Row(
+            f"a day of `{scenario}` ({day.crossings} crossings), {direction} {true / 1000:.3f} kWh",
+            f"{ours / true - 1:+.3%}",
+            f"{polled / true - 1:+.3%} polled power, {absolute / true - 1:+.0%} one absolute counter",
+            f"{abs((ours - true) / (absolute - true)):.5f}",
+            f"within {GOAL:.1%}",
+            abs(ours / true - 1) <= GOAL,
+        )
+        for direction, true, ours, polled, absolute in (
             ("import", day.true_import, day.ledger_import, day.polled_import, day.absolute_only),
             ("export", day.true_export, day.ledger_export, day.polled_export, 0.0),
         )
-        for direction, true, ledger, polled, absolute in rows:
-            print(
-                f"  {scenario:8} {day.crossings:10} {direction:7} {true:9.1f} {ledger:10.1f} {ledger / true - 1:+8.3%}"
-                f" {polled:14.1f} {polled / true - 1:+8.3%} {absolute:12.1f} {absolute / true - 1:+8.1%}"
-            )
+    ]
 
 
 if __name__ == "__main__":
-    main()
+    print(text(rows()))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import math
 import sys
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from wattrail.bl0942.parts import FRONT_ENDS
 from wattrail.bl0942.scaling import Calibration
 from wattrail.clock import Clock, SystemClock
 from wattrail.errors import NoAnswer, PortLost
-from wattrail.gateway import Gateway, GatewayPlan, MeterLike, MeterPlan
+from wattrail.gateway import Feed, Gateway, GatewayPlan, MeterLike, MeterPlan, State
 from wattrail.store import Bucket, open_store
 from wattrail.units import Reading
 from wattrail.web import Candidate, bind, run, serve
@@ -79,14 +80,33 @@ def past_hour(clock: Clock) -> list[Bucket]:
     return [Bucket(at, watts, watts, watts, 5) for at, watts in moments if not 900 < (now - at).seconds < 1200]
 
 
-async def perform(scene: str, folder: Path) -> None:
+def tell(address: str) -> None:
+    sys.stdout.write(address + "\n")
+    sys.stdout.flush()
+
+
+def tell_once_all_were_looked_at(feed: Feed) -> Callable[[str], None]:
+    """What tells the address as soon as the server is up and every meter has been looked at once."""
+    addresses: list[str] = []
+
+    def look(*_: object) -> None:
+        if addresses and all(view.state is not State.CONNECTING for view in feed.views()):
+            unsubscribe()
+            tell(addresses.pop())
+
     def ready(address: str) -> None:
-        sys.stdout.write(address + "\n")
-        sys.stdout.flush()
+        addresses.append(address)
+        look()
+
+    unsubscribe = feed.subscribe(look)
+    return ready
+
+
+async def perform(scene: str, folder: Path) -> None:
 
     if scene == "twin":
         plan = GatewayPlan(meters=(MeterPlan(name="house", url="twin://pziot-e01?scenario=house&seed=7"),))
-        await run(plan, folder / "twin.sqlite", port=0, on_ready=ready)
+        await run(plan, folder / "twin.sqlite", port=0, on_ready=tell)
         return
     casts: dict[str, tuple[tuple[str, str], ...]] = {
         "bare": (),
@@ -110,7 +130,7 @@ async def perform(scene: str, folder: Path) -> None:
                 store,
                 listener,
                 candidates=() if scene in {"bare", "trouble"} else CANDIDATES,
-                on_ready=ready,
+                on_ready=tell_once_all_were_looked_at(gateway.feed),
             )
     sys.stdout.write("stopped cleanly\n")
 

@@ -91,6 +91,11 @@ class Meter:
         """Whether the meter is a twin, or a capture of one."""
         return self._carrier.simulated
 
+    @property
+    def dialogue(self) -> Dialogue:
+        """What the meter speaks through, for reads that ``read`` does not do; not while ``read`` runs."""
+        return self._dialogue
+
     def close(self) -> None:
         """Give the carrier back."""
         self._carrier.close()

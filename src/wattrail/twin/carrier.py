@@ -47,6 +47,7 @@ OPTIONS: Final[Sequence[Option]] = (
     Option("hz", number_in(int, 1, 10_000_000), None, "SPI: your clock; 800000 if left out"),
     Option("mode", number_in(int, 0, 3), None, "SPI: your mode; only 1 is right"),
     Option("overclocking", boolean, None, "SPI: frames fail above 800 kHz"),
+    Option("wiring", choice("line", "neutral", "both", "twice", "off-centre"), None, "what passes the transformer"),
     Option("samples", boolean, None, "measure from every sample: slower"),
 )
 # fmt: on

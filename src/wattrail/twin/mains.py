@@ -94,7 +94,7 @@ class Mains:
         self.starts_at = starts_at
         self._noise = Noise([seed], _VOLTS_NOISE)
         self._swing_phases = np.pi * Noise([seed], _SWING_PHASE).normal(0, len(_SWING_S))[0]
-        self._set = {name: Steps() for name in ("volts", "hertz", "amps", "power_factor")}
+        self._set = {name: Steps() for name in ("volts", "hertz", "amps", "power_factor", "leading")}
         orders = {1, *(h.order for h in supply.harmonics)}
         orders.update(h.order for load in loads for h in load.harmonics)
         self._orders = np.array(sorted(orders))
@@ -107,13 +107,14 @@ class Mains:
         hertz: float | None = None,
         amps: float | None = None,
         power_factor: float | None = None,
+        leading: bool | None = None,
     ) -> None:
         """From the tick after ``time`` on, hold these values in place of the scenario's.
 
         ``amps`` replaces all loads and sources by one load; ``power_factor`` is signed, and negative exports; its
-        current lags. What is None stays as it is.
+        current lags unless ``leading``. What is None stays as it is.
         """
-        given = {"volts": volts, "hertz": hertz, "amps": amps, "power_factor": power_factor}
+        given = {"volts": volts, "hertz": hertz, "amps": amps, "power_factor": power_factor, "leading": leading}
         for name, value in given.items():
             if value is not None:
                 self._set[name].set(self._next_tick(time), value)
@@ -202,7 +203,8 @@ class Mains:
         if not held.any():
             return
         cosine = self._set["power_factor"].over(times, 1.0)
-        phasor = amps * (cosine - 1j * np.sqrt(np.maximum(0.0, 1 - cosine**2)))
+        way = 1 - 2 * self._set["leading"].over(times, 0.0)
+        phasor = amps * (cosine - 1j * way * np.sqrt(np.maximum(0.0, 1 - cosine**2)))
         currents[:, held] = 0
         currents[0, held] = phasor[held]
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final, Literal, TypedDict
 
-from wattrail.bl0942.parts import FrontEnd
+from wattrail.bl0942.parts import CurrentTransformer, FrontEnd
 from wattrail.twin.boards import Board
 from wattrail.twin.front_end import Deviation
 from wattrail.twin.uart_engine import UartTiming
 
-__all__ = ["STEADY", "TwinOptions", "contradiction"]
+__all__ = ["STEADY", "THREADINGS", "Threading", "TwinOptions", "contradiction"]
 
 
 class TwinOptions(TypedDict, total=False):
@@ -50,9 +52,22 @@ class TwinOptions(TypedDict, total=False):
     """Bit error rate on the line, both ways."""
     samples: bool
     """Measure from every sample, not from rms quantities: slower."""
+    wiring: Threading
+    """Which wires pass the transformer, and how."""
     toggling: bool
     """Whether STATUS bit 5 moves by chance."""
 
+
+Threading = Literal["line", "neutral", "both", "twice", "off-centre"]
+
+THREADINGS: Final[Mapping[Threading, float]] = MappingProxyType(
+    {"line": 1.0, "neutral": -1.0, "both": 0.0, "twice": 2.0, "off-centre": 0.997}
+)
+"""What a transformer sees of the line's current. The third of a per cent of a wire at the edge of the hole is a guess.
+
+The neutral carries the same current back; line and neutral together cancel. What leaks to earth, and would be missing
+from the neutral, is not modelled.
+"""
 
 STEADY: Final = ("volts", "amps", "watts", "pf", "hertz")
 
@@ -66,6 +81,8 @@ def contradiction(board: Board, scenario: str | None, options: TwinOptions) -> s
     steady = [name for name in STEADY if name in options]
     if steady and scenario not in (None, "bench"):
         return f"{steady[0]} holds a steady state and excludes scenario={scenario}"
+    if options.get("wiring", "line") != "line" and not isinstance(board.front_end.current, CurrentTransformer):
+        return f"wiring={options['wiring']} needs a transformer, and {board.name} has a shunt"
     if "deviation" in options and ("tolerance" in options or "noise" in options):
         return "deviation says everything that tolerance and noise would"
     other = ("hz", "mode", "overclocking") if board.interface == "uart" else ("baud", "strap", "address", "timing")

@@ -15,7 +15,7 @@ from wattrail.twin.chip import Chip
 from wattrail.twin.faults import Faults
 from wattrail.twin.front_end import Deviation, FrontEnds, Wiring
 from wattrail.twin.loads import DAY_S
-from wattrail.twin.options import STEADY, TwinOptions
+from wattrail.twin.options import STEADY, THREADINGS, TwinOptions
 from wattrail.twin.ports import TwinBus, TwinPort
 from wattrail.twin.scenario import load_scenario, seconds_of_day
 from wattrail.twin.spi_engine import SpiEngine
@@ -104,11 +104,12 @@ class Twin:
         watts: float | None = None,
         pf: float | None = None,
         hertz: float | None = None,
+        leading: bool | None = None,
     ) -> None:
         """Change the mains by hand, from the next tick (40 ms) on; what is left out stays.
 
-        ``amps`` or ``watts`` replaces everything on the conductor. Raises ValueError if both are given, or watts at
-        a power factor of 0.
+        ``amps`` or ``watts`` replaces everything on the conductor, by a current that lags unless ``leading``. Raises
+        ValueError if both are given, or watts at a power factor of 0.
         """
         if watts is not None:
             if amps is not None:
@@ -119,7 +120,7 @@ class Twin:
             at = self.truth.volts if volts is None else volts
             amps = watts / (at * pf) if at else 0.0
         with self._changing():
-            self.mains.set(self.now(), volts=volts, amps=amps, power_factor=pf, hertz=hertz)
+            self.mains.set(self.now(), volts=volts, amps=amps, power_factor=pf, hertz=hertz, leading=leading)
 
     def switch(self, load: str, on: bool | None) -> None:
         """Turn one of the scenario's loads on or off; None gives it back to its schedule. Raises KeyError."""
@@ -138,7 +139,7 @@ class Twin:
     def reverse_transformer(self, reversed_: bool) -> None:
         """The conductor passes the transformer the other way; see ``Faults``."""
         with self._changing():
-            self._wiring.direction[:] = -1.0 if reversed_ else 1.0
+            self._wiring.direction[:] = self._way * (-1.0 if reversed_ else 1.0)
 
     @contextmanager
     def _changing(self) -> Iterator[None]:
@@ -157,6 +158,10 @@ class Twin:
 
     def _wire(self, seed: int, options: TwinOptions) -> None:
         self._wiring = Wiring([options.get("front_end", self.board.front_end)], [_deviation(seed, options)])
+        seen = THREADINGS[options.get("wiring", "line")]
+        self._way = -1.0 if seen < 0 else 1.0
+        self._wiring.direction[:] = self._way
+        self._wiring.mv_per_amp *= abs(seen)
         sampled = SampledFrontEnds([self.mains], self._wiring)
         self._waves = WaveRegisters(sampled)
         source = sampled if options.get("samples") else FrontEnds([self.mains], self._wiring)

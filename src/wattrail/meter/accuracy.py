@@ -1,0 +1,316 @@
+"""Testing a meter against a reference: load after load, by the power register and by the energy counter.
+
+A bench sets the load and knows what really flows: a twin's own truth, another meter, or a person who reads one. At
+each load the meter first settles; then its power is read over several refreshes together with the reference; then
+the energy counter is timed, from the moment it takes one step to the moment it has taken many more. Timing whole
+steps leaves of its grain (a third of a watt-hour) only the time between two looks at it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from statistics import fmean, stdev
+from typing import Final, Protocol
+
+from wattrail.bl0942.accuracy import Figure, NoLoad, PointResult, Start
+from wattrail.bl0942.constants import I_FULL_SCALE_MV, I_RMS_PER_MV, REFRESH_S, V_REF
+from wattrail.bl0942.iec62053 import (
+    CLASSES,
+    NO_LOAD_VOLTS,
+    BasicRange,
+    LoadPoint,
+    Phase,
+    no_load_minutes,
+    points_for,
+)
+from wattrail.bl0942.registers import CF_CNT, RmsUpdate
+from wattrail.bl0942.scaling import Calibration, counter_difference
+from wattrail.errors import LinkError
+from wattrail.meter.meter import Meter
+
+__all__ = ["Bench", "Plan", "Report", "run", "usual_range"]
+
+SETTLING_S: Final = 3 * REFRESH_S[RmsUpdate.MS_800]
+"""After a change of the load: the refresh it falls into, a whole one, and one to spare."""
+
+COVERAGE: Final = 2.0
+"""Standard deviations in every uncertainty: 95 %."""
+
+_MOST_AMPS: Final = (5, 10, 16, 20, 25, 30, 40, 50, 60, 80, 100)
+"""Largest currents that meters are sold for."""
+
+_LOOK_SHARE: Final = 1e-4
+"""Time between two looks at the counter, as a share of the whole count."""
+
+_LEAST_LOOK_S: Final = 0.001
+_PATIENCE: Final = 3.0
+"""Periods without a step after which the counter is taken to stand still."""
+
+_RESTART: Final = 1 << 20
+"""Counts that cannot come between two looks: the counter has begun anew."""
+
+
+class Bench(Protocol):
+    """Who sets the load, and knows what really flows."""
+
+    @property
+    def name(self) -> str:
+        """What the reference is, in words."""
+        ...
+
+    @property
+    def uncertainty(self) -> float | None:
+        """Of the reference, per cent, 95 %; None if nobody stated it."""
+        ...
+
+    def put(self, point: LoadPoint, what: str) -> bool:
+        """Bring a load about; False leaves it out. ``what`` says which test it is for. Raises EOFError to stop."""
+        ...
+
+    def watts(self) -> float:
+        """Active power now."""
+        ...
+
+    def watt_hours(self) -> float | None:
+        """Energy so far, None where nobody counts it: then power times time is used."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What to test, and how long. ``energy_s`` is the least time for the counter at each load, 0 for none of it."""
+
+    range: BasicRange = field(default_factory=BasicRange)
+    readings: int = 6
+    energy_s: float = 60.0
+    counts: int = 10
+    longest_s: float = 3600.0
+    starts: bool = True
+    no_load: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """Everything one test found."""
+
+    meter: str
+    simulated: bool
+    begun: datetime
+    ended: datetime
+    range: BasicRange
+    reference: str
+    reference_uncertainty: float | None
+    wh_per_count: float
+    planned: int
+    points: tuple[PointResult, ...]
+    starts: tuple[Start, ...]
+    no_load: NoLoad | None
+
+
+def usual_range(calibration: Calibration, *, basic_amps: float = 5.0, most_amps: float | None = None) -> BasicRange:
+    """What a meter of this scale is tested at: up to the largest usual current within the chip's range."""
+    full = I_RMS_PER_MV * I_FULL_SCALE_MV / V_REF / calibration.counts_per_amp
+    usual = max((amps for amps in _MOST_AMPS if amps <= full), default=full)
+    return BasicRange(basic_amps=basic_amps, most_amps=float(most_amps or usual))
+
+
+def run(meter: Meter, bench: Bench, plan: Plan, *, tell: Callable[[str], object] = lambda _: None) -> Report:
+    """Test a connected meter; ``tell`` hears what happens. Raises what ``Meter.read`` raises.
+
+    An EOFError from the bench ends the test: the report holds what was measured until then.
+    """
+    clock = meter.dialogue.carrier.clock
+    begun = clock.now()
+    wanted = points_for(plan.range)
+    points: list[PointResult] = []
+    starts: list[Start] = []
+    still: list[NoLoad] = []
+    try:
+        for number, point in enumerate(wanted, start=1):
+            if bench.put(point, f"point {number} of {len(wanted)}"):
+                points.append(result := _at_point(meter, bench, plan, point))
+                tell(_words(number, len(wanted), result))
+        if plan.starts:
+            starts.extend(_starting(meter, bench, plan))
+        if plan.no_load:
+            still.extend(_without_load(meter, bench, plan))
+    except EOFError:
+        tell("ended before its last point; the report holds what was measured")
+    return Report(
+        meter=meter.url,
+        simulated=meter.simulated,
+        begun=begun,
+        ended=clock.now(),
+        range=plan.range,
+        reference=bench.name,
+        reference_uncertainty=bench.uncertainty,
+        wh_per_count=meter.calibration.wh_per_count,
+        planned=len(wanted),
+        points=tuple(points),
+        starts=tuple(starts),
+        no_load=still[0] if still else None,
+    )
+
+
+def _words(number: int, total: int, result: PointResult) -> str:
+    point, power = result.point, result.power
+    energy = f", energy {result.energy} %" if result.energy else ""
+    load = f"{point.amps:g} A at {point.phase}"
+    return f"{number:2} of {total}  {load:<24} power {power} %{energy}"
+
+
+def _at_point(meter: Meter, bench: Bench, plan: Plan, point: LoadPoint) -> PointResult:
+    clock = meter.dialogue.carrier.clock
+    clock.sleep(SETTLING_S)
+    said, true = _paired(meter, bench, plan.readings)
+    reference, watts = fmean(true), fmean(said)
+    off = [s - t for s, t in zip(said, true, strict=True)]
+    scatter = stdev(off) / math.sqrt(len(off)) if len(off) > 1 else 0.0
+    grain = 0.5 / math.sqrt(3) / meter.calibration.counts_per_watt
+    base = bench.uncertainty or 0.0
+    power = Figure(
+        100 * (watts - reference) / reference,
+        math.hypot(100 * COVERAGE * math.hypot(scatter, grain) / abs(reference), base),
+    )
+    counted = _counted(meter, bench, plan, reference) if plan.energy_s else None
+    energy = None
+    if counted is not None:
+        energy = _energy_figure(counted, meter.calibration, reference, math.copysign(1.0, watts or 1.0), base)
+    return PointResult(
+        point=point,
+        reference_watts=reference,
+        watts=watts,
+        power=power,
+        energy=energy,
+        counts=counted.counts if counted else 0,
+        seconds=counted.seconds if counted else 0.0,
+        one_count=100 / counted.counts if counted and counted.counts else None,
+    )
+
+
+def _paired(meter: Meter, bench: Bench, readings: int) -> tuple[list[float], list[float]]:
+    """Power of the meter and of the reference, a refresh apart."""
+    clock, pairs = meter.dialogue.carrier.clock, []
+    for turn in range(readings):
+        if turn:
+            clock.sleep(REFRESH_S[RmsUpdate.MS_800])
+        pairs.append((meter.read().watts, bench.watts()))
+    return [said for said, _ in pairs], [true for _, true in pairs]
+
+
+@dataclass(frozen=True, slots=True)
+class _Edge:
+    """The counter has stepped to ``count`` at some moment up to ``slack`` before ``at``."""
+
+    at: float
+    slack: float
+    count: int
+    watt_hours: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    counts: int
+    seconds: float
+    slack: float
+    watt_hours: float | None
+
+
+def _counted(meter: Meter, bench: Bench, plan: Plan, watts: float) -> _Counted:
+    """Time the counter over enough whole steps at a steady load."""
+    period = 3600 * meter.calibration.wh_per_count / abs(watts)
+    counts = max(plan.counts, math.ceil(plan.energy_s / period))
+    counts = max(1, min(counts, int(plan.longest_s / period)))
+    look = max(_LEAST_LOOK_S, min(counts * period * _LOOK_SHARE, period / 3))
+    clock = meter.dialogue.carrier.clock
+    begun = clock.monotonic()
+    first = _edge(meter, bench, _count(meter), 1, look, period)
+    if first is None:
+        return _Counted(0, clock.monotonic() - begun, 0.0, None)
+    last = _edge(meter, bench, first.count, counts, look, period)
+    if last is None:
+        return _Counted(0, clock.monotonic() - begun, 0.0, None)
+    hours = last.watt_hours - first.watt_hours if None not in (first.watt_hours, last.watt_hours) else None  # type: ignore[operator]
+    return _Counted(
+        counter_difference(first.count, last.count),
+        last.at - first.at - (last.slack - first.slack) / 2,
+        math.hypot(first.slack, last.slack),
+        hours,
+    )
+
+
+def _edge(meter: Meter, bench: Bench, since: int, steps: int, look: float, period: float) -> _Edge | None:
+    """The moment at which the counter has taken so many steps; None if it stands still.
+
+    It is looked at four times a period until one step is missing, then finely.
+    """
+    clock = meter.dialogue.carrier.clock
+    moved_at = before = clock.monotonic()
+    taken = 0
+    while clock.monotonic() - moved_at <= _PATIENCE * period + 1:
+        clock.sleep(look if steps - taken <= 1 else max(look, period / 4))
+        now = clock.monotonic()
+        count = _count(meter, unless=(since + taken) % (1 << CF_CNT.bits))
+        if (seen := counter_difference(since, count)) != taken:
+            if seen > _RESTART:
+                raise LinkError(f"{meter.url}: the energy counter began anew during the test", hint="test again")
+            taken, moved_at = seen, now
+        if taken >= steps:
+            return _Edge(clock.monotonic(), clock.monotonic() - before, count, bench.watt_hours())
+        before = now
+    return None
+
+
+def _count(meter: Meter, *, unless: int | None = None) -> int:
+    """CF_CNT; a value that surprises is asked for twice."""
+    count = meter.dialogue.ask(CF_CNT)
+    while count != unless and (again := meter.dialogue.ask(CF_CNT)) != count:
+        count = again
+    return count
+
+
+def _energy_figure(counted: _Counted, calibration: Calibration, watts: float, sign: float, base: float) -> Figure:
+    if not counted.counts:
+        return Figure(-100.0, base)
+    true = counted.watt_hours if counted.watt_hours is not None else watts * counted.seconds / 3600
+    said = sign * counted.counts * calibration.wh_per_count
+    # two looks, each somewhere within its slack: rectangular
+    timing = 100 * COVERAGE * counted.slack / math.sqrt(12) / counted.seconds
+    return Figure(100 * (said - true) / true, math.hypot(timing, base))
+
+
+def _starting(meter: Meter, bench: Bench, plan: Plan) -> Iterator[Start]:
+    """Each class's starting current: a count must come within one and a half times its period."""
+    clock, calibration = meter.dialogue.carrier.clock, meter.calibration
+    for class_ in CLASSES:
+        point = LoadPoint(plan.range.volts, class_.starts * plan.range.basic_amps, Phase.UNITY)
+        if not bench.put(point, f"starting current, class {class_.name}"):
+            continue
+        clock.sleep(SETTLING_S)
+        allowed = 1.5 * 3600 * calibration.wh_per_count / point.watts
+        counts, seconds = _waited(meter, allowed, until=1)
+        yield Start(class_name=class_.name, amps=point.amps, started=counts > 0, counts=counts, seconds=seconds)
+
+
+def _without_load(meter: Meter, bench: Bench, plan: Plan) -> Iterator[NoLoad]:
+    point = LoadPoint(round(plan.range.volts * NO_LOAD_VOLTS, 1), 0.0, Phase.UNITY)
+    if not bench.put(point, "no load"):
+        return
+    meter.dialogue.carrier.clock.sleep(SETTLING_S)
+    minutes = max(no_load_minutes(c, plan.range, meter.calibration.counts_per_kwh) for c in CLASSES)
+    counts, seconds = _waited(meter, 60 * minutes, until=1000)
+    yield NoLoad(volts=point.volts, minutes=seconds / 60, counts=counts)
+
+
+def _waited(meter: Meter, seconds: float, *, until: int) -> tuple[int, float]:
+    """Counts, and the time waited: at most ``seconds``, or until so many counts have come."""
+    clock = meter.dialogue.carrier.clock
+    begun, start = clock.monotonic(), _count(meter)
+    counts = 0
+    while clock.monotonic() - begun < seconds and counts < until:
+        clock.sleep(seconds / 200)
+        counts = counter_difference(start, _count(meter))
+    return counts, clock.monotonic() - begun

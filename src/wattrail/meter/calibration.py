@@ -1,0 +1,133 @@
+"""A meter against a reference: wait until the load is steady, then read both in the same window.
+
+The shell of ``bl0942.calibrate``. After a step the chip's averages need a whole refresh to forget what was before, and
+a heater needs longer to warm up; both are waited for, by the carrier's own clock, and not for ever.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Final
+
+from wattrail.bl0942.calibrate import (
+    STEADY_WITHIN,
+    CalibrationError,
+    Counts,
+    Given,
+    Load,
+    Point,
+    Reference,
+    mean,
+    unsteadiness,
+)
+from wattrail.bl0942.constants import REFRESH_S
+from wattrail.bl0942.registers import RmsUpdate
+from wattrail.clock import Clock, Deadline
+from wattrail.meter.meter import SETTLING_S, Meter
+
+__all__ = ["FEWEST_READINGS", "PATIENCE_S", "Probe", "counts_of", "measure", "reading_probe", "settle"]
+
+FEWEST_READINGS: Final = 10
+"""Fewer give no mean worth a standard error."""
+
+PATIENCE_S: Final = 60.0
+"""How long a load may take to become steady: a heater's wire warms up within it, a thermostat never stops."""
+
+_ALIKE: Final = 3
+_REFRESH_S: Final = REFRESH_S[RmsUpdate.MS_800]
+_STEADIER: Final = (
+    "take a load that holds still: a kettle, a heater without thermostat; and nothing else behind the meter"
+)
+
+Probe = Callable[[], Reference]
+"""What a reference shows now."""
+
+
+def counts_of(meter: Meter) -> Counts:
+    """One reading as the counts it came from. Raises as ``Meter.read``."""
+    reading, scale = meter.read(), meter.calibration
+    return Counts(
+        v_rms=round(reading.volts * scale.counts_per_volt),
+        i_rms=round(reading.amps * scale.counts_per_amp),
+        watt=reading.watt_count,
+    )
+
+
+def settle(meter: Meter, clock: Clock, *, patience_s: float = PATIENCE_S) -> None:
+    """Wait until the averages have forgotten the last step and the load holds still.
+
+    Raises CalibrationError if it does not within ``patience_s``, with what moved; LinkError, PortError.
+    """
+    deadline = Deadline.after(patience_s, clock)
+    clock.sleep(SETTLING_S)
+    looks: list[Counts] = []
+    while True:
+        looks = [*looks[1 - _ALIKE :], counts_of(meter)]
+        moved = unsteadiness(looks) if len(looks) == _ALIKE else "too few readings"
+        if moved is None:
+            return
+        if deadline.passed:
+            raise CalibrationError(f"the load is not steady: after {patience_s:g} s {moved}", hint=_STEADIER)
+        clock.sleep(_REFRESH_S)
+
+
+def measure(
+    meter: Meter,
+    clock: Clock,
+    *,
+    readings: int = FEWEST_READINGS,
+    reference: Reference | Probe,
+    patience_s: float = PATIENCE_S,
+) -> Point:
+    """One load: a reading from each of that many refreshes, and the reference in the same window.
+
+    Raises CalibrationError for a load that moves, by more than a hundredth; LinkError, PortError.
+    """
+    if readings < FEWEST_READINGS:
+        raise CalibrationError(f"{readings} readings are too few for a mean: {FEWEST_READINGS} at least")
+    settle(meter, clock, patience_s=patience_s)
+    looks: list[Counts] = []
+    shown: list[Reference] = []
+    for _ in range(readings):
+        looks.append(counts_of(meter))
+        if callable(reference):
+            shown.append(reference())
+        clock.sleep(_REFRESH_S)
+    if moved := unsteadiness(looks):
+        raise CalibrationError(f"the load is not steady: {moved}", hint=_STEADIER)
+    return Point(tuple(looks), reference if isinstance(reference, Reference) else averaged(shown))
+
+
+def averaged(shown: Sequence[Reference]) -> Reference:
+    """Many values of a reference as one, with its standard error. Raises CalibrationError if it moved."""
+    merged = replace(
+        shown[0],
+        volts=_merged([one.volts for one in shown], "volts"),
+        amps=_merged([one.amps for one in shown], "amps"),
+        watts=_merged([one.watts for one in shown], "watts"),
+    )
+    reactive = [one.vars for one in shown if one.vars is not None]
+    return replace(merged, vars=mean(reactive).value) if reactive else merged
+
+
+def reading_probe(meter: Meter, load: Load = Load.RESISTIVE) -> Probe:
+    """Another meter as the reference."""
+
+    def probe() -> Reference:
+        reading = meter.read()
+        return Reference(volts=Given(reading.volts), amps=Given(reading.amps), watts=Given(reading.watts), load=load)
+
+    return probe
+
+
+def _merged(values: Sequence[Given | None], name: str) -> Given | None:
+    known = [given.value for given in values if given is not None]
+    if not known:
+        return None
+    centre = mean(known)
+    if max(known) - min(known) > STEADY_WITHIN * abs(centre.value) or not centre.value:
+        raise CalibrationError(
+            f"the reference is not steady: its {name} went from {min(known):.5g} to {max(known):.5g}", hint=_STEADIER
+        )
+    return Given(centre.value, centre.error)

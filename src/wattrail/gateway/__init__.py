@@ -3,6 +3,17 @@
 from wattrail.gateway.feed import Feed, MeterView, State
 from wattrail.gateway.gateway import Gateway
 from wattrail.gateway.plan import GatewayPlan, MeterPlan
+from wattrail.gateway.scope import ScopeView
 from wattrail.gateway.source import MeterLike, open_planned
 
-__all__ = ["Feed", "Gateway", "GatewayPlan", "MeterLike", "MeterPlan", "MeterView", "State", "open_planned"]
+__all__ = [
+    "Feed",
+    "Gateway",
+    "GatewayPlan",
+    "MeterLike",
+    "MeterPlan",
+    "MeterView",
+    "ScopeView",
+    "State",
+    "open_planned",
+]

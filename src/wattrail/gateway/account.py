@@ -39,8 +39,11 @@ class Account:
         moment_us = round(reading.monotonic * 1e6)
         elapsed_us = None if self._seen_us is None else moment_us - self._seen_us
         seen = observation(reading, elapsed_us)
-        self._store.append(self.meter_id, reading, seen, self._ledger.observe(seen))
+        entries = self._ledger.observe(seen)
+        self._store.append(self.meter_id, reading, seen, entries)
         self._seen_us = moment_us
+        if entries:
+            self._take_stated()
 
     def totals(self) -> Totals:
         """The energy registers."""
@@ -50,6 +53,7 @@ class Account:
         """Energy since local midnight."""
         midnight = day_start(now, self._zone)
         if midnight != self._midnight:
+            self._take_stated()
             self._before_today = self._store.energy_between(self.meter_id, _BEGINNING, midnight)
             self._midnight = midnight
         total, before = self.totals(), self._before_today
@@ -63,11 +67,16 @@ class Account:
         """Write what is counted but not yet an entry."""
         self._store.book(self.meter_id, self._ledger.close())
 
+    def _take_stated(self) -> None:
+        """Take up what a person stated meanwhile, past this process."""
+        for entry in self._store.stated(self.meter_id, after=self._ledger.stated):
+            self._ledger.take(entry)
+
     def _recalibrate(self, number: int, meter: MeterLike, now: datetime) -> None:
         calibration = meter.calibration
         entries = self._ledger.begin_epoch(Epoch.of(number, calibration.counts_per_watt, inverted=calibration.inverted))
         self._store.begin_epoch(
-            self.meter_id, calibration, entries, at=now, evidence="the configuration gave other constants"
+            self.meter_id, calibration, entries, at=now, evidence="the gateway was given other constants"
         )
 
 

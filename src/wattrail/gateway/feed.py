@@ -15,6 +15,7 @@ from enum import StrEnum
 from typing import Final
 
 from wattrail.clock import Clock, SystemClock
+from wattrail.gateway.scope import Scopes
 from wattrail.ledger import Totals
 from wattrail.store import Bucket
 from wattrail.units import Reading
@@ -59,10 +60,11 @@ class MeterView:
 
 
 class Feed:
-    """The live feed. ``version`` goes up with every change."""
+    """The live feed. ``version`` goes up with every change; ``scopes`` are waveforms, captured only when asked for."""
 
     def __init__(self, clock: Clock | None = None) -> None:
         self._clock = clock or SystemClock()
+        self.scopes = Scopes(self._clock)
         self._lock = threading.Lock()
         self._views: dict[str, MeterView] = {}
         self._recent: dict[str, deque[Bucket]] = {}

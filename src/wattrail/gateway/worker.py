@@ -13,6 +13,7 @@ from datetime import timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from wattrail.bl0942.scaling import Calibration
 from wattrail.clock import Clock
 from wattrail.errors import LinkError, PortError, PortTimeout, TargetError, WattrailError
 from wattrail.gateway.account import Account
@@ -42,6 +43,7 @@ class Worker:
         self._meter: MeterLike | None = None
         self._connected = False
         self._account: Account | None = None
+        self._calibration: Calibration | None = None
         self._schedule = Schedule(plan.poll_s)
         self._back_off = BackOff()
         simulated = source_kind(plan.url) == "twin"
@@ -68,6 +70,7 @@ class Worker:
         """One reading, booked, stored and published; connects first where needed."""
         meter = self._meter = self._meter or self._opener(self.plan, self._clock)
         if not self._connected:
+            meter.calibration = self._scale(meter)
             meter.connect()
             self._connected = True
         reading = meter.read()
@@ -79,6 +82,7 @@ class Worker:
             reading=reading, today=account.today(reading.at), total=account.totals(),
         )  # fmt: skip
         self._feed.put(self._view, power=reading.watts)
+        self._feed.scopes.serve(self.plan.name, meter, reading)
 
     def close(self) -> None:
         """Write the ledger up and give the port back. Raises nothing: what cannot be written counts at next start."""
@@ -89,6 +93,16 @@ class Worker:
             logger.warning("meter %s: its ledger stays open: %s", self.plan.name, error)
         self._account = None
         self._close_meter()
+
+    def _scale(self, meter: MeterLike) -> Calibration:
+        """What the plan gives, else the newest calibration kept for this name, else the parts; one for a whole run."""
+        if self._calibration is None:
+            kept = self._store.calibration(self.plan.name, simulated=meter.simulated)
+            if kept is None or self.plan.calibration is not None:
+                self._calibration = meter.calibration
+            else:
+                self._calibration = replace(kept, inverted=kept.inverted or self.plan.inverted)
+        return self._calibration
 
     def _open_account(self, meter: MeterLike) -> Account:
         now = self._clock.now()

@@ -7,17 +7,23 @@ so a new calibration does not rewrite the past, and nothing rounded is ever summ
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from fractions import Fraction
 
-__all__ = ["CF_UNIT_US", "Entry", "Epoch", "Kind", "Observation", "Totals"]
+__all__ = ["BEGINNING", "CF_UNIT_US", "STATED", "Entry", "Epoch", "Kind", "Observation", "Totals"]
 
 CF_UNIT_US = 419_430_400_000
 """WATT counts times microseconds in one count of the energy counter. Source: bl0942-ds/energy."""
 
 _MWH_PER_COUNT = Fraction(CF_UNIT_US, 3_600_000)
 """Milliwatt-hours times counts per watt in one count of the energy counter."""
+
+_CLOCK_SLACK = timedelta(seconds=5)
+"""By how much wall clock and monotonic clock may differ within a minute before it counts as a clock that was set."""
+
+BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+"""Where the interval of an opening entry starts: before any account."""
 
 
 class Kind(StrEnum):
@@ -28,6 +34,13 @@ class Kind(StrEnum):
     RESTART = "restart"  # the counter began again; only what it shows since is booked
     GAP = "gap"  # nobody watched; what the counter proves over it is booked, without a shape
     EPOCH = "epoch"  # from here on another calibration holds; no energy
+    OPENING = "opening"  # stated: what an older meter showed before the first look
+    ADJUSTED = "adjusted"  # stated: energy that belongs to the account and was never counted
+    ASSIGNED = "assigned"  # stated: counts of a gap get a direction
+
+
+STATED = frozenset({Kind.OPENING, Kind.ADJUSTED, Kind.ASSIGNED})
+"""Entries that a person states. They have a row of numbers of their own, so that they never meet the counter's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +96,12 @@ class Entry:
 
     ``positive`` and ``negative`` are counts by the chip's own sign of power, ``undirected`` are counts whose direction
     nothing proves. ``count`` is the counter at ``end``. The rest is evidence: how long it took on a monotonic clock,
-    power integrated by sign (WATT counts times microseconds), and what the split carries over to the next entry.
+    power integrated by sign (WATT counts times microseconds), what the split carries over to the next entry, and the
+    power register at ``end`` (None where it was not kept), on which the direction of a gap depends.
+
+    A stated entry says besides who stated it and when, with the reason as its note. ``import_mwh`` and ``export_mwh``
+    are exact milliwatt-hours and touch no counts; ``about`` is the sequence of the gap whose counts it gives a
+    direction, from ``undirected`` (negative) to ``positive`` or ``negative``.
     """
 
     sequence: int
@@ -102,7 +120,24 @@ class Entry:
     carry: int = 0
     mode: int = 0
     status: int = 0
+    watt: int | None = None
     note: str = ""
+    import_mwh: int = 0
+    export_mwh: int = 0
+    about: int = 0
+    who: str = ""
+    stated_at: datetime | None = None
+
+    @property
+    def shaped(self) -> bool:
+        """Whether its energy may be spread evenly over its interval: counted, and as long as it took.
+
+        A gap has no shape. Neither has a counted entry in which the wall clock was set: its interval is not the time
+        that passed.
+        """
+        if self.kind is not Kind.COUNTED:
+            return False
+        return abs((self.end - self.start) - timedelta(microseconds=self.elapsed_us)) <= _CLOCK_SLACK
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from fractions import Fraction
 
 from wattrail.errors import LedgerError
 from wattrail.ledger.counter import COUNTER_RANGE, Step, judge, signed_difference
-from wattrail.ledger.entries import Entry, Epoch, Kind, Observation, Totals
+from wattrail.ledger.entries import STATED, Entry, Epoch, Kind, Observation, Totals
 from wattrail.ledger.split import Split
 
 __all__ = ["ENTRY_SPAN", "GAP_AFTER_US", "Ledger"]
@@ -43,22 +43,33 @@ class Ledger:
         self._epochs = {epoch.number: epoch}
         self._epoch = epoch
         self._sums: dict[int, list[int]] = {}
+        self._stated: list[Entry] = []
         self._sequence = 0
         self._last: Observation | None = None
+        self._watt: int | None = None
         self._span: _Span | None = None
         self._split = Split()
 
     @classmethod
     def replay(cls, entries: Iterable[Entry], epochs: Mapping[int, Epoch]) -> Ledger:
-        """The ledger as it stood when the last entry was written. Raises LedgerError where entries do not follow."""
+        """The ledger as it stood when the last entry was written. Raises LedgerError where entries do not follow.
+
+        Stated entries may stand anywhere among the others, in their own order.
+        """
         ledger: Ledger | None = None
+        stated: list[Entry] = []
         for entry in entries:
+            if entry.kind in STATED:
+                stated.append(entry)
+                continue
             if entry.epoch not in epochs:
                 raise LedgerError(f"entry {entry.sequence} belongs to epoch {entry.epoch}, which is not known")
             ledger = ledger or cls(epochs[entry.epoch])
             ledger._take_up(entry, epochs[entry.epoch])
         if ledger is None:
             raise LedgerError("no entries to replay", hint="a ledger begins with its first look at the counter")
+        for entry in stated:
+            ledger.take(entry)
         return ledger
 
     @property
@@ -71,8 +82,24 @@ class Ledger:
         """End of the last entry; None before the first."""
         return self._span.start if self._span else None
 
+    @property
+    def stated(self) -> int:
+        """How many stated entries have been taken up."""
+        return len(self._stated)
+
+    def take(self, entry: Entry) -> None:
+        """Take up an entry that a person stated. Raises LedgerError if it does not follow the one before."""
+        if entry.kind not in STATED:
+            raise LedgerError(f"entry {entry.sequence} is {entry.kind}, which only a look at the counter causes")
+        if entry.sequence != self.stated + 1:
+            raise LedgerError(f"stated entry {entry.sequence} follows {self.stated}: one is missing or doubled")
+        if entry.epoch not in self._epochs:
+            raise LedgerError(f"stated entry {entry.sequence} belongs to epoch {entry.epoch}, which is not known")
+        self._stated.append(entry)
+        _add(self._sums, entry.epoch, entry.positive, entry.negative, entry.undirected)
+
     def totals(self) -> Totals:
-        """The energy registers, with what is counted but not yet written into an entry."""
+        """The energy registers, with what is counted but not yet written into an entry, and what was stated."""
         sums = {number: list(counts) for number, counts in self._sums.items()}
         if self._span:
             _add(sums, self._epoch.number, self._span.positive, self._span.negative, 0)
@@ -83,6 +110,9 @@ class Ledger:
             parts[0] += negative if epoch.inverted else positive
             parts[1] += positive if epoch.inverted else negative
             parts[2] += undirected
+        for entry in self._stated:
+            parts[0] += entry.import_mwh
+            parts[1] += entry.export_mwh
         return Totals(*(part.__floor__() for part in parts))
 
     def observe(self, seen: Observation) -> tuple[Entry, ...]:
@@ -99,7 +129,7 @@ class Ledger:
         if elapsed_us <= 0:
             return ()
         entries = self._account(seen, elapsed_us)
-        self._last = seen
+        self._last, self._watt = seen, seen.watt
         return entries
 
     def close(self) -> tuple[Entry, ...]:
@@ -118,10 +148,10 @@ class Ledger:
             return entries
         moment = self._span.start
         entry = self._entry(Kind.EPOCH, moment, moment, self._last, note=f"epoch {epoch.number} begins")
-        return (*entries, entry)
+        return (*entries, replace(entry, watt=self._watt))
 
     def _begin(self, seen: Observation) -> tuple[Entry, ...]:
-        self._last, self._span = seen, _Span(seen.at)
+        self._last, self._watt, self._span = seen, seen.watt, _Span(seen.at)
         return (self._entry(Kind.START, seen.at, seen.at, seen),)
 
     def _elapsed_us(self, seen: Observation, last: Observation) -> int:
@@ -140,7 +170,7 @@ class Ledger:
         unwatched = elapsed_us > GAP_AFTER_US or seen.elapsed_us is None
         if step.kind is Kind.COUNTED and not unwatched:
             return self._count(seen, elapsed_us, step)
-        return self._interrupt(seen, elapsed_us, step, last)
+        return self._interrupt(seen, elapsed_us, step)
 
     def _count(self, seen: Observation, elapsed_us: int, step: Step) -> tuple[Entry, ...]:
         span = self._span
@@ -160,12 +190,12 @@ class Ledger:
         self._split.integrate(seen.watt, elapsed_us)
         return self._split.share(counts, last_pulse_negative=seen.last_pulse_negative)
 
-    def _interrupt(self, seen: Observation, elapsed_us: int, step: Step, last: Observation) -> tuple[Entry, ...]:
+    def _interrupt(self, seen: Observation, elapsed_us: int, step: Step) -> tuple[Entry, ...]:
         """Close what was watched; then book what the counter proves over the time nobody watched."""
         entries = list(self.close())
         assert self._span is not None
         self._split = Split(carry=self._split.carry)
-        positive, negative, undirected = _directed(step.counts, last, seen)
+        positive, negative, undirected = _directed(step.counts, self._watt, seen)
         kind = Kind.GAP if step.kind is Kind.COUNTED else step.kind
         note = step.note or f"nobody looked for {elapsed_us / 1e6:.0f} s; the counter moved by {step.counts}"
         end = max(seen.at, self._span.start)
@@ -212,7 +242,7 @@ class Ledger:
             sequence=self._sequence, kind=kind, start=start, end=end, epoch=self._epoch.number, count=seen.count,
             positive=positive, negative=negative, undirected=undirected, elapsed_us=elapsed_us, readings=readings,
             watt_us_positive=self._split.watt_us_positive, watt_us_negative=self._split.watt_us_negative,
-            carry=self._split.carry, mode=seen.mode, status=seen.status, note=note,
+            carry=self._split.carry, mode=seen.mode, status=seen.status, watt=seen.watt, note=note,
         )  # fmt: skip
 
     def _take_up(self, entry: Entry, epoch: Epoch) -> None:
@@ -226,9 +256,9 @@ class Ledger:
         self._epochs[epoch.number] = self._epoch = epoch
         _add(self._sums, epoch.number, entry.positive, entry.negative, entry.undirected)
         self._split = Split(entry.watt_us_positive, entry.watt_us_negative, entry.carry)
-        self._span = _Span(entry.end)
+        self._span, self._watt = _Span(entry.end), entry.watt
         self._last = Observation(
-            at=entry.end, elapsed_us=None, count=entry.count, watt=0, mode=entry.mode, status=entry.status
+            at=entry.end, elapsed_us=None, count=entry.count, watt=entry.watt or 0, mode=entry.mode, status=entry.status
         )
 
 
@@ -239,16 +269,19 @@ def _add(sums: dict[int, list[int]], epoch: int, positive: int, negative: int, u
     row[2] += undirected
 
 
-def _directed(counts: int, last: Observation, seen: Observation) -> tuple[int, int, int]:
+def _directed(counts: int, before: int | None, seen: Observation) -> tuple[int, int, int]:
     """Counts made while nobody looked: (positive, negative, undirected).
 
-    Directed only if power stood on the same side before and after, and the chip's last pulse agrees.
+    Directed only if power stood on the same side before (None: nobody knows) and after, and the chip's last pulse
+    agrees.
     """
     if seen.algebraic:
         return max(counts, 0), max(-counts, 0), 0
-    if last.watt >= 0 and seen.watt >= 0 and not seen.last_pulse_negative:
+    if before is None:
+        return 0, 0, counts
+    if before >= 0 and seen.watt >= 0 and not seen.last_pulse_negative:
         return counts, 0, 0
-    if last.watt < 0 and seen.watt < 0 and seen.last_pulse_negative:
+    if before < 0 and seen.watt < 0 and seen.last_pulse_negative:
         return 0, counts, 0
     return 0, 0, counts
 

@@ -1,7 +1,9 @@
 """The database: meters, calibration epochs, the ledger, and the readings of the last two weeks."""
 
 from wattrail.store.buckets import Bucket
+from wattrail.store.calibrations import KeptCalibration
+from wattrail.store.reading import StoreReader, open_to_read
 from wattrail.store.rows import MeterRow
 from wattrail.store.store import RETENTION, Store, open_store
 
-__all__ = ["RETENTION", "Bucket", "MeterRow", "Store", "open_store"]
+__all__ = ["RETENTION", "Bucket", "KeptCalibration", "MeterRow", "Store", "StoreReader", "open_store", "open_to_read"]

@@ -9,12 +9,13 @@ from fractions import Fraction
 from typing import Final
 
 from wattrail.errors import StoreError
-from wattrail.ledger import Entry, Epoch, Observation, Totals
+from wattrail.ledger import Books, Counts, Entry, Epoch, Observation, Totals
 from wattrail.store.buckets import Bucket, bucket_width
 from wattrail.store.rows import (
     ENTRY_COLUMNS,
     OBSERVATION_COLUMNS,
     QUANTITY_COLUMNS,
+    STATED_COLUMNS,
     Constants,
     MeterRow,
     entry_from_row,
@@ -22,16 +23,18 @@ from wattrail.store.rows import (
     microseconds,
     observation_from_row,
     reading_from_row,
+    stated_from_row,
 )
 from wattrail.units import Reading
 
 __all__ = [
-    "PURGE", "energy_between", "entries", "epochs", "last_reading_id", "latest", "meters", "newest_epoch",
-    "observations_after", "series",
+    "PURGE", "books", "energy_between", "entries", "epochs", "last_reading_id", "latest", "meters", "newest_epoch",
+    "observations_after", "series", "stated", "what_can_be_stated_about",
 ]  # fmt: skip
 
 _EPOCH: Final = "number, micro_counts_per_volt, micro_counts_per_amp, micro_counts_per_watt, inverted"
 _ENTRY: Final = ", ".join(ENTRY_COLUMNS)
+_STATED: Final = ", ".join(STATED_COLUMNS)
 _OBSERVATION: Final = ", ".join(OBSERVATION_COLUMNS)
 _QUANTITIES: Final = ", ".join(QUANTITY_COLUMNS)
 
@@ -49,12 +52,16 @@ _SERIES: Final = """
     FROM reading WHERE meter_id = :meter AND at >= :start AND at < :end GROUP BY 1 ORDER BY 1
 """
 
-_ENERGY: Final = """
-    SELECT epoch, SUM(positive), SUM(negative), SUM(undirected)
-    FROM entry
+_BETWEEN: Final = """
+    FROM {table}
     WHERE meter_id = :meter AND ended_at >= :start
       AND (started_at + ended_at) / 2 >= :start AND (started_at + ended_at) / 2 < :end
     GROUP BY epoch
+"""
+_ENERGY: Final = f"SELECT epoch, SUM(positive), SUM(negative), SUM(undirected), 0, 0 {_BETWEEN.format(table='entry')}"
+_STATED_ENERGY: Final = f"""
+    SELECT epoch, SUM(positive), SUM(negative), SUM(undirected), SUM(import_mwh), SUM(export_mwh)
+    {_BETWEEN.format(table="stated")}
 """
 
 
@@ -94,6 +101,44 @@ def entries(cursor: sqlite3.Cursor, meter_id: int) -> tuple[list[Entry], int]:
     return [entry_from_row(row[:-1]) for row in rows], rows[-1][-1] if rows else 0
 
 
+def stated(cursor: sqlite3.Cursor, meter_id: int) -> tuple[Entry, ...]:
+    """The stated entries, oldest first."""
+    sql = f"SELECT {_STATED} FROM stated WHERE meter_id = ? ORDER BY sequence"
+    return tuple(stated_from_row(row) for row in cursor.execute(sql, (meter_id,)))
+
+
+def books(cursor: sqlite3.Cursor, meter_id: int, since: datetime | None = None) -> Books:
+    """The books of a meter; entries that ended before ``since`` are only added up."""
+    first = 1 if since is None else _first_since(cursor, meter_id, since)
+    sums = "SELECT epoch, SUM(positive), SUM(negative), SUM(undirected) FROM entry WHERE meter_id = ? AND sequence < ?"
+    before = {row[0]: Counts(*row[1:]) for row in cursor.execute(f"{sums} GROUP BY epoch", (meter_id, first))}
+    sql = f"SELECT {_ENTRY} FROM entry WHERE meter_id = ? AND sequence >= ? ORDER BY sequence"
+    entries = tuple(entry_from_row(row) for row in cursor.execute(sql, (meter_id, first)))
+    return Books(entries=entries, epochs=epochs(cursor, meter_id), stated=stated(cursor, meter_id), before=before)
+
+
+def _first_since(cursor: sqlite3.Cursor, meter_id: int, since: datetime) -> int:
+    """The first entry that ends at a moment or later; the last one if none does."""
+    sql = "SELECT sequence FROM entry WHERE meter_id = ? AND ended_at >= ? ORDER BY ended_at, sequence LIMIT 1"
+    found = cursor.execute(sql, (meter_id, microseconds(since))).fetchone()
+    if found is None:
+        found = cursor.execute("SELECT MAX(sequence) FROM entry WHERE meter_id = ?", (meter_id,)).fetchone()
+    return int(found[0] or 1)
+
+
+def what_can_be_stated_about(cursor: sqlite3.Cursor, meter_id: int) -> Books:
+    """The first and last entry and those with undirected counts, and what was stated: quick, however long the books."""
+    sql = f"""
+        SELECT {_ENTRY} FROM entry WHERE meter_id = :meter AND sequence IN (
+            SELECT 1 UNION SELECT MAX(sequence) FROM entry WHERE meter_id = :meter
+            UNION SELECT sequence FROM entry INDEXED BY entry_without_direction
+            WHERE meter_id = :meter AND undirected > 0
+        ) ORDER BY sequence
+    """
+    entries = tuple(entry_from_row(row) for row in cursor.execute(sql, {"meter": meter_id}))
+    return Books(entries=entries, epochs=epochs(cursor, meter_id), stated=stated(cursor, meter_id))
+
+
 def observations_after(cursor: sqlite3.Cursor, meter_id: int, reading_id: int) -> list[tuple[int, Observation]]:
     """What the ledger saw after a reading, in the order in which it came."""
     sql = f"SELECT id, {_OBSERVATION} FROM reading WHERE meter_id = ? AND id > ? ORDER BY id"
@@ -126,15 +171,16 @@ def series(cursor: sqlite3.Cursor, meter_id: int, start: datetime, end: datetime
 
 
 def energy_between(cursor: sqlite3.Cursor, meter_id: int, start: datetime, end: datetime) -> Totals:
-    """Energy of the entries whose middle lies in ``[start, end)``."""
+    """Energy of the entries whose middle lies in ``[start, end)``; an opening lies before any account."""
     known = epochs(cursor, meter_id)
     values = {"meter": meter_id, "start": microseconds(start), "end": microseconds(end)}
     sums = [Fraction(), Fraction(), Fraction()]
-    for number, *counts in cursor.execute(_ENERGY, values):
+    rows = [*cursor.execute(_ENERGY, values), *cursor.execute(_STATED_ENERGY, values)]
+    for number, *counts, import_mwh, export_mwh in rows:
         epoch = known[number]
         positive, negative, undirected = (epoch.milliwatt_hours(count) for count in counts)
-        sums[0] += negative if epoch.inverted else positive
-        sums[1] += positive if epoch.inverted else negative
+        sums[0] += import_mwh + (negative if epoch.inverted else positive)
+        sums[1] += export_mwh + (positive if epoch.inverted else negative)
         sums[2] += undirected
     return Totals(*(total.__floor__() for total in sums))
 

@@ -22,6 +22,8 @@ __all__ = [
     "reading_from_row",
     "reading_row",
     "source_kind",
+    "stated_from_row",
+    "stated_row",
     "without_credentials",
 ]
 
@@ -47,7 +49,11 @@ class MeterRow:
 
 ENTRY_COLUMNS = (
     "sequence", "kind", "started_at", "ended_at", "epoch", "count", "positive", "negative", "undirected", "elapsed_us",
-    "readings", "watt_us_positive", "watt_us_negative", "carry", "mode", "status", "note",
+    "readings", "watt_us_positive", "watt_us_negative", "carry", "mode", "status", "watt", "note",
+)  # fmt: skip
+STATED_COLUMNS = (
+    "sequence", "kind", "started_at", "ended_at", "epoch", "positive", "negative", "undirected", "import_mwh",
+    "export_mwh", "about", "who", "stated_at", "note",
 )  # fmt: skip
 OBSERVATION_COLUMNS = (
     "at", "elapsed_us", "energy_count", "watt_count", "mode", "status", "restarted", "algebraic", "last_pulse_negative",
@@ -80,7 +86,7 @@ def entry_row(entry: Entry) -> tuple[object, ...]:
     return (
         entry.sequence, entry.kind.value, microseconds(entry.start), microseconds(entry.end), entry.epoch, entry.count,
         entry.positive, entry.negative, entry.undirected, entry.elapsed_us, entry.readings, entry.watt_us_positive,
-        entry.watt_us_negative, entry.carry, entry.mode, entry.status, entry.note,
+        entry.watt_us_negative, entry.carry, entry.mode, entry.status, entry.watt, entry.note,
     )  # fmt: skip
 
 
@@ -88,12 +94,32 @@ def entry_from_row(row: tuple[Any, ...]) -> Entry:
     """The entry again."""
     sequence, kind, started_at, ended_at, epoch, count, *counted, note = row
     positive, negative, undirected, elapsed_us, readings, watt_us_positive, watt_us_negative, carry, *evidence = counted
-    mode, status = evidence
+    mode, status, watt = evidence
     return Entry(
         sequence=sequence, kind=Kind(kind), start=from_microseconds(started_at), end=from_microseconds(ended_at),
         epoch=epoch, count=count, positive=positive, negative=negative, undirected=undirected, elapsed_us=elapsed_us,
         readings=readings, watt_us_positive=watt_us_positive, watt_us_negative=watt_us_negative, carry=carry,
-        mode=mode, status=status, note=note,
+        mode=mode, status=status, watt=watt, note=note,
+    )  # fmt: skip
+
+
+def stated_row(entry: Entry) -> tuple[object, ...]:
+    """A stated entry in the order of STATED_COLUMNS."""
+    return (
+        entry.sequence, entry.kind.value, microseconds(entry.start), microseconds(entry.end), entry.epoch,
+        entry.positive, entry.negative, entry.undirected, entry.import_mwh, entry.export_mwh, entry.about, entry.who,
+        microseconds(entry.stated_at or entry.end), entry.note,
+    )  # fmt: skip
+
+
+def stated_from_row(row: tuple[Any, ...]) -> Entry:
+    """The stated entry again."""
+    sequence, kind, started_at, ended_at, epoch, positive, negative, undirected, *said = row
+    import_mwh, export_mwh, about, who, stated_at, note = said
+    return Entry(
+        sequence=sequence, kind=Kind(kind), start=from_microseconds(started_at), end=from_microseconds(ended_at),
+        epoch=epoch, count=0, positive=positive, negative=negative, undirected=undirected, import_mwh=import_mwh,
+        export_mwh=export_mwh, about=about, who=who, stated_at=from_microseconds(stated_at), note=note,
     )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from wattrail.errors import StoreError
 
-__all__ = ["APPLICATION_ID", "migrate", "migrations"]
+__all__ = ["APPLICATION_ID", "migrate", "migrations", "require_current"]
 
 APPLICATION_ID = 0x57415454
 """``WATT`` in the file's header: a database of another program is refused, not migrated."""
@@ -55,6 +55,22 @@ def migrate(connection: sqlite3.Connection, path: Path, steps: Sequence[str] | N
         connection.executescript(
             f"BEGIN IMMEDIATE; {sql}\nPRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {number}; COMMIT;"
         )
+
+
+def require_current(connection: sqlite3.Connection, path: Path) -> None:
+    """Raises StoreError unless a file is ours and of this version; reads two numbers of it, changes nothing."""
+    try:
+        version, owner = (
+            int(connection.execute(f"PRAGMA {name}").fetchone()[0]) for name in ("user_version", "application_id")
+        )
+    except sqlite3.DatabaseError as error:
+        raise StoreError(f"{path} is no database, or cannot be read: {error}") from error
+    if owner != APPLICATION_ID:
+        raise StoreError(f"{path} is no database of this program")
+    known = len(migrations())
+    if version != known:
+        hint = "update wattrail" if version > known else "start it once with this version: wattrail run"
+        raise StoreError(f"{path} has schema version {version}; this program reads version {known}", hint=hint)
 
 
 def _checked_version(connection: sqlite3.Connection, path: Path) -> int:

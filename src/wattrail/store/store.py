@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,19 +22,22 @@ from typing import Final, Self
 
 from wattrail.bl0942.scaling import Calibration
 from wattrail.errors import StoreError
-from wattrail.ledger import Entry, Ledger, Observation, Totals
+from wattrail.ledger import Books, Entry, Ledger, Observation, Totals
 from wattrail.store import queries
 from wattrail.store.buckets import Bucket
+from wattrail.store.calibrations import KeptCalibration, calibrations_of, keep
 from wattrail.store.rows import (
     ENTRY_COLUMNS,
     OBSERVATION_COLUMNS,
     QUANTITY_COLUMNS,
+    STATED_COLUMNS,
     MeterRow,
     entry_row,
     epoch_constants,
     microseconds,
     reading_row,
     source_kind,
+    stated_row,
     without_credentials,
 )
 from wattrail.store.schema import migrate
@@ -59,6 +62,7 @@ _INSERT_EPOCH: Final = _insert(
     "inverted", "began_at", "evidence",
 )  # fmt: skip
 _INSERT_ENTRY: Final = _insert("entry", "meter_id", "reading_id", *ENTRY_COLUMNS)
+_INSERT_STATED: Final = _insert("stated", "meter_id", *STATED_COLUMNS)
 _INSERT_READING: Final = _insert("reading", "meter_id", *OBSERVATION_COLUMNS, *QUANTITY_COLUMNS)
 
 
@@ -152,6 +156,44 @@ class Store:
         """The meter of that name."""
         return next((row for row in self.meters() if row.name == name), None)
 
+    # Calibrations that a person has kept
+
+    def keep_calibration(
+        self,
+        name: str,
+        calibration: Calibration,
+        *,
+        simulated: bool,
+        origin: str,
+        by: str,
+        at: datetime,
+        turns: int = 1,
+        note: str = "",
+        evidence: str = "{}",
+    ) -> KeptCalibration:
+        """Keep a calibration for a name as the newest; the gateway takes it at its next start.
+
+        Raises StoreError where a twin's constants would calibrate a meter, or the other way round.
+        """
+        with self._transaction(durable=True) as cursor:
+            known = calibrations_of(cursor, name)
+            kept = KeptCalibration(
+                number=known[-1].number + 1 if known else 1, meter=name, simulated=simulated, at=at, by=by,
+                origin=origin, calibration=calibration, turns=turns, note=note, evidence=evidence,
+            )  # fmt: skip
+            keep(cursor, kept)
+        return kept
+
+    def calibrations(self, name: str) -> tuple[KeptCalibration, ...]:
+        """Every calibration kept for a name, oldest first."""
+        with self._reading() as cursor:
+            return calibrations_of(cursor, name)
+
+    def calibration(self, name: str, *, simulated: bool) -> Calibration | None:
+        """The newest calibration kept for a name; None if there is none, or only of the other kind."""
+        kept = [one.calibration for one in self.calibrations(name) if one.simulated == simulated]
+        return kept[-1] if kept else None
+
     # What happens every second
 
     def append(self, meter_id: int, reading: Reading, seen: Observation, entries: Sequence[Entry]) -> None:
@@ -167,6 +209,22 @@ class Store:
         with self._transaction(durable=True) as cursor:
             _insert_entries(cursor, meter_id, entries, queries.last_reading_id(cursor))
 
+    def state(self, meter_id: int, make: Callable[[Books], Entry]) -> Entry:
+        """Keep an entry that a person states; ``make`` gets the books it depends on. Raises StoreError, LedgerError.
+
+        The books are read, the entry is made and numbered and kept in one transaction, and its numbers are no counted
+        entry's: a gateway that runs meanwhile is not disturbed, and two who state at once wait for each other.
+        """
+        with self._transaction(durable=True) as cursor:
+            entry = make(queries.what_can_be_stated_about(cursor, meter_id))
+            cursor.execute(_INSERT_STATED, (meter_id, *stated_row(entry)))
+        return entry
+
+    def stated(self, meter_id: int, *, after: int = 0) -> tuple[Entry, ...]:
+        """Stated entries with a number above ``after``, oldest first: what a ledger has yet to take up."""
+        with self._reading() as cursor:
+            return queries.stated(cursor, meter_id)[after:]
+
     def ledger(self, meter_id: int) -> Ledger | None:
         """The ledger as it stood at the last reading kept; None before the first. Raises LedgerError, StoreError."""
         with self._transaction() as cursor:
@@ -174,7 +232,7 @@ class Store:
             entries, accounted = queries.entries(cursor, meter_id)
             if not entries:
                 return None
-            ledger = Ledger.replay(entries, epochs)
+            ledger = Ledger.replay([*entries, *queries.stated(cursor, meter_id)], epochs)
             for reading_id, seen in queries.observations_after(cursor, meter_id, accounted):
                 # An entry arises here only if an older version closed its entries by another rule.
                 _insert_entries(cursor, meter_id, ledger.observe(seen), reading_id)

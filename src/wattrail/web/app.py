@@ -14,6 +14,7 @@ from wattrail.store import Store
 from wattrail.web.api import api_router
 from wattrail.web.guard import Guard
 from wattrail.web.page import ICON, Candidate, dashboard
+from wattrail.web.scope import scope_page
 
 __all__ = ["Candidate", "build_app"]
 
@@ -34,6 +35,10 @@ def build_app(
     @ui.page("/")
     def page() -> None:
         dashboard(feed, candidates=candidates, zone=zone)
+
+    @ui.page("/scope/{name}")
+    def scope(name: str) -> None:
+        scope_page(feed, name)
 
     ui.run_with(app, title="wattrail", favicon=ICON, dark=None, tailwind=False, language="en-US")
     app.add_middleware(Guard)

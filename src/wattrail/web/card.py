@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from nicegui import ui
@@ -73,6 +74,8 @@ class Card:
             with ui.element("div").classes("who"):
                 text("h2", view.name)
                 self._url = text("p", view.url, classes="url")
+                link = text("a", "Oscilloscope", classes="scope-link")
+                link.props(f'href="/scope/{quote(view.name)}" aria-label="Oscilloscope of {view.name}"')
             with ui.element("div").classes("marks"):
                 self._badge = text("span", words.SIMULATED, classes="badge")
                 with ui.element("p").classes("state").props('role="status"'):

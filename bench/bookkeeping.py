@@ -1,0 +1,141 @@
+"""What keeping books costs: looks booked, entries replayed and verified, and the room a day of entries takes on disk.
+
+One meter, read once a second through a day of loads in both directions; entries as the gateway keeps them.
+"""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from bench.table import Row
+from wattrail.bl0942 import FRONT_ENDS, Calibration
+from wattrail.ledger import Books, By, Entry, Ledger, Observation, audit, boundaries, by_interval
+from wattrail.store import open_store, open_to_read
+
+DAY_S = 86_400
+_SEED = 942
+_START = datetime(2026, 6, 21, tzinfo=UTC)
+_CALIBRATION = Calibration.of(FRONT_ENDS["pziot-e01"])
+_WORK_PER_COUNT = 419_430_400_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bookkeeping:
+    """One run: rates are per second, on one core."""
+
+    looks: int
+    entries: int
+    looks_per_s: float
+    replayed_per_s: float
+    verified_per_s: float
+    loaded_per_s: float
+    quarter_hours_ms: float
+    bytes_per_day: float
+
+
+def looks(seconds: int) -> list[Observation]:
+    """A day that is made before it is measured: kettles, clouds, a counter that wraps."""
+    chance, count, work, watt = random.Random(_SEED), (1 << 24) - 1000, 0, 300_000
+    seen = []
+    for second in range(seconds):
+        if chance.random() < 1 / 60:
+            watt = chance.randint(-1_000_000, 1_500_000)
+        work += abs(watt) * 1_000_000
+        count, work = (count + work // _WORK_PER_COUNT) % (1 << 24), work % _WORK_PER_COUNT
+        seen.append(
+            Observation(
+                at=_START + timedelta(seconds=second), elapsed_us=1_000_000 if second else None, count=count, watt=watt,
+                mode=0x87, last_pulse_negative=watt < 0,
+            )
+        )  # fmt: skip
+    return seen
+
+
+def measure(seconds: int = DAY_S) -> Bookkeeping:
+    """Book that many looks, keep the entries in a database, read them back, replay and verify them."""
+    seen = looks(seconds)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "books.sqlite"
+        with open_store(path) as store:
+            row = store.register_meter("bench", "twin://bench", simulated=True, calibration=_CALIBRATION, at=_START)
+            empty = _bytes_used(path)
+            ledger, entries = Ledger(row.epoch), list[Entry]()
+            booking_s = _seconds(lambda: entries.extend(one for look in seen for one in ledger.observe(look)))
+            entries += ledger.close()
+            store.book(row.id, entries)
+            used = _bytes_used(path) - empty
+        with open_to_read(path) as reader:
+            read: list[Books] = []
+            loading_s = _seconds(lambda: read.append(reader.books(row.id)))
+        (books,) = read
+    marks = boundaries(By.QUARTER_HOUR, _START, seen[-1].at, UTC)
+    replaying_s = _seconds(lambda: Ledger.replay(books.entries, books.epochs))
+    verifying_s = _seconds(lambda: audit(books))
+    dividing_s = _seconds(lambda: by_interval(books, marks))
+    if audit(books).findings or audit(books).totals != ledger.totals():
+        raise AssertionError("the books do not add up: nothing here is worth measuring")
+    return Bookkeeping(
+        looks=len(seen),
+        entries=len(entries),
+        looks_per_s=len(seen) / booking_s,
+        replayed_per_s=len(entries) / replaying_s,
+        verified_per_s=len(entries) / verifying_s,
+        loaded_per_s=len(entries) / loading_s,
+        quarter_hours_ms=dividing_s * 1e3,
+        bytes_per_day=used * DAY_S / seconds,
+    )
+
+
+def _bytes_used(path: Path) -> int:
+    """Pages in use, of which the file is made once the log is folded into it."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        pages, free, size = (
+            int(connection.execute(f"PRAGMA {name}").fetchone()[0])
+            for name in ("page_count", "freelist_count", "page_size")
+        )
+    return (pages - free) * size
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def rows() -> list[Row]:
+    took = measure()
+    year = took.entries * 365.25 * DAY_S / took.looks
+    return [
+        Row("looks booked into the ledger", f"{took.looks_per_s:,.0f} /s", "1 /s from one meter", ""),
+        Row(
+            "a year of one meter's ledger, read and verified",
+            f"{year / took.loaded_per_s + year / took.verified_per_s:.0f} s",
+            f"{year:,.0f} entries",
+            "",
+        ),
+        Row("a year of one meter's ledger, on disk", f"{took.bytes_per_day * 365.25 / 1e6:.0f} MB", "", ""),
+    ]
+
+
+def main() -> None:
+    took = measure()
+    print(f"Keeping books of one meter read once a second: {took.looks:,} looks, {took.entries:,} entries")
+    print(f"  booked    {took.looks_per_s:12,.0f} looks/s")
+    print(f"  loaded    {took.loaded_per_s:12,.0f} entries/s from SQLite")
+    print(f"  replayed  {took.replayed_per_s:12,.0f} entries/s")
+    print(f"  verified  {took.verified_per_s:12,.0f} entries/s")
+    print(f"  a day in quarter hours takes {took.quarter_hours_ms:.1f} ms")
+    print(f"  on disk   {took.bytes_per_day:12,.0f} bytes a day, {took.bytes_per_day * 365.25 / 1e6:.0f} MB a year")
+
+
+if __name__ == "__main__":
+    main()

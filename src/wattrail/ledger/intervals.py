@@ -1,0 +1,90 @@
+"""Energy by period, as differences of the cumulative registers.
+
+Registers are rounded down once, at each boundary; a period is the difference of two such numbers. So the periods of any
+span add up to exactly the difference of the registers at its ends, however it is divided.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
+
+from wattrail.ledger.books import Books
+from wattrail.ledger.entries import Entry, Kind, Totals
+from wattrail.ledger.register_at import Point, registers_at
+
+__all__ = ["Interval", "Untimed", "by_interval"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interval:
+    """Energy of ``[start, end)`` in milliwatt-hours, and the registers at its end.
+
+    ``gaps`` and ``stated`` are parts of ``energy``: what was booked in it without anyone knowing when it flowed, and
+    what a person stated. ``complete`` says that it was watched from end to end.
+    """
+
+    start: datetime
+    end: datetime
+    energy: Totals
+    gaps: Totals
+    stated: Totals
+    register: Totals
+    complete: bool
+
+
+class Untimed:
+    """The times of which nobody knows when within them energy flowed, and those outside the account."""
+
+    def __init__(self, books: Books) -> None:
+        self._began, self._until = books.began, books.booked_until
+        holes = [entry for entry in books.entries if _is_hole(entry)]
+        self._starts = [entry.start for entry in holes]
+        self._ends = [entry.end for entry in holes]
+
+    def touches(self, start: datetime, end: datetime) -> bool:
+        """Whether ``[start, end)`` meets any of them."""
+        if self._began is None or self._until is None or start < self._began or end > self._until:
+            return True
+        place = bisect_left(self._ends, start)
+        while place < len(self._ends) and self._starts[place] < end:
+            # one that ends where the span begins does not touch it, unless it is an instant
+            if self._ends[place] > start or self._starts[place] == start:
+                return True
+            place += 1
+        return False
+
+
+def by_interval(books: Books, boundaries: Sequence[datetime]) -> tuple[Interval, ...]:
+    """Energy between each two neighbouring boundaries, which are in order and in UTC."""
+    untimed = Untimed(books)
+    points = registers_at(books, boundaries)
+    return tuple(_intervals(points, untimed))
+
+
+def _intervals(points: Sequence[Point], untimed: Untimed) -> Iterator[Interval]:
+    for before, after in pairwise(points):
+        yield Interval(
+            start=before.at,
+            end=after.at,
+            energy=_difference(after.total.rounded_down(), before.total.rounded_down()),
+            gaps=_difference(after.gaps.rounded_down(), before.gaps.rounded_down()),
+            stated=_difference(after.stated.rounded_down(), before.stated.rounded_down()),
+            register=after.total.rounded_down(),
+            complete=not untimed.touches(before.at, after.at),
+        )
+
+
+def _difference(after: Totals, before: Totals) -> Totals:
+    return Totals(
+        after.import_mwh - before.import_mwh,
+        after.export_mwh - before.export_mwh,
+        after.undirected_mwh - before.undirected_mwh,
+    )
+
+
+def _is_hole(entry: Entry) -> bool:
+    return not entry.shaped and entry.kind not in {Kind.START, Kind.EPOCH}

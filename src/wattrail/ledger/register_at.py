@@ -1,0 +1,123 @@
+"""What the cumulative registers show at given moments, exactly, in one pass over the books.
+
+A counted entry, a minute at most, is divided evenly at a moment that falls into it. Whatever has no shape (a gap, a
+restart, an entry in which the clock was set, a stated entry) is booked whole where it ends. What ends at a moment
+belongs to the time before it; what happens in an instant belongs to the time after.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from fractions import Fraction
+from itertools import chain, pairwise
+
+from wattrail.ledger.books import Books, Counts, Energy
+from wattrail.ledger.entries import Entry, Epoch, Kind
+
+__all__ = ["Aside", "Point", "registers_at"]
+
+Aside = Callable[[Entry], bool]
+"""Whether an entry without a shape is to be summed apart."""
+
+_MICROSECOND = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """The registers at a moment, exact. ``gaps``, ``stated`` and ``asides`` are parts of ``total``."""
+
+    at: datetime
+    total: Energy
+    gaps: Energy
+    stated: Energy
+    asides: tuple[Energy, ...] = ()
+
+
+class _Sum:
+    """Counts by epoch and stated milliwatt-hours, as integers: energy is made of them once, at a moment."""
+
+    def __init__(self) -> None:
+        self._counts: dict[int, list[int]] = {}
+        self._import_mwh = self._export_mwh = 0
+
+    def add(self, entry: Entry) -> None:
+        self.add_counts(entry.epoch, entry)
+        self._import_mwh += entry.import_mwh
+        self._export_mwh += entry.export_mwh
+
+    def add_counts(self, epoch: int, counts: Counts | Entry) -> None:
+        row = self._counts.get(epoch)
+        if row is None:
+            row = self._counts[epoch] = [0, 0, 0]
+        row[0] += counts.positive
+        row[1] += counts.negative
+        row[2] += counts.undirected
+
+    def energy(self, epochs: dict[int, Epoch]) -> Energy:
+        energy = Energy(Fraction(self._import_mwh), Fraction(self._export_mwh))
+        for number, row in self._counts.items():
+            energy = energy.plus(Energy.of(Counts(*row), epochs[number]))
+        return energy
+
+
+class _Pass:
+    """One pass over the books: how far it has come, and the sums so far."""
+
+    def __init__(self, books: Books, asides: Sequence[Aside]) -> None:
+        self._epochs = dict(books.epochs)
+        self._total, self._gaps, self._stated = _Sum(), _Sum(), _Sum()
+        self._asides = [(aside, _Sum()) for aside in asides]
+        for number, counts in books.before.items():
+            self._total.add_counts(number, counts)
+        openings = [entry for entry in books.stated if entry.kind is Kind.OPENING]
+        for entry in openings:
+            self._total.add(entry)  # it holds from the beginning, and is part of no interval
+        self._counted = _Queue(books.entries)
+        self._later = _Queue(entry for entry in books.stated if entry.kind is not Kind.OPENING)
+
+    def point(self, at: datetime) -> Point:
+        for entry in chain(self._counted.done_by(at), self._later.done_by(at)):
+            self._book(entry)
+        total, cut = self._total.energy(self._epochs), self._counted.head
+        if cut is not None and cut.start < at < cut.end and cut.shaped:
+            share = Fraction((at - cut.start) // _MICROSECOND, (cut.end - cut.start) // _MICROSECOND)
+            total = total.plus(Energy.of(cut, self._epochs[cut.epoch]), share)
+        gaps, stated = self._gaps.energy(self._epochs), self._stated.energy(self._epochs)
+        return Point(at, total, gaps, stated, tuple(each.energy(self._epochs) for _, each in self._asides))
+
+    def _book(self, entry: Entry) -> None:
+        self._total.add(entry)
+        if entry.shaped:
+            return
+        (self._stated if entry.kind in {Kind.ADJUSTED, Kind.ASSIGNED} else self._gaps).add(entry)
+        for aside, apart in self._asides:
+            if aside(entry):
+                apart.add(entry)
+
+
+class _Queue:
+    """Entries in the order of their ends, given out once each when their time has come."""
+
+    def __init__(self, entries: Iterable[Entry]) -> None:
+        self._rest = iter(entries)
+        self.head = next(self._rest, None)
+
+    def done_by(self, at: datetime) -> Iterable[Entry]:
+        while self.head is not None and _is_over(self.head, at):
+            yield self.head
+            self.head = next(self._rest, None)
+
+
+def _is_over(entry: Entry, at: datetime) -> bool:
+    return entry.end < at or (entry.end == at and entry.start < at)
+
+
+def registers_at(books: Books, moments: Iterable[datetime], *, asides: Sequence[Aside] = ()) -> tuple[Point, ...]:
+    """The registers at each of the moments, which come in order. Raises ValueError if they do not."""
+    moments = tuple(moments)
+    if any(later < earlier for earlier, later in pairwise(moments)):
+        raise ValueError("moments must come in order")
+    passing = _Pass(books, asides)
+    return tuple(passing.point(moment) for moment in moments)

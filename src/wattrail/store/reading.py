@@ -1,0 +1,58 @@
+"""Opening a database to read it only: beside a running gateway, or without one. It is neither made nor migrated."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from wattrail.errors import StoreError
+from wattrail.ledger import Books
+from wattrail.store import queries
+from wattrail.store.rows import MeterRow
+from wattrail.store.schema import require_current
+
+__all__ = ["StoreReader", "open_to_read"]
+
+_BUSY_S: Final = 5.0
+
+
+class StoreReader:
+    """What a database holds at one moment: it stays the same, whatever a gateway writes meanwhile."""
+
+    def __init__(self, path: Path, cursor: sqlite3.Cursor) -> None:
+        self.path = path
+        self._cursor = cursor
+
+    def meters(self) -> tuple[MeterRow, ...]:
+        """Every meter that was ever registered, by name."""
+        return queries.meters(self._cursor)
+
+    def outline(self, meter_id: int) -> Books:
+        """The first and last entry, those with undirected counts, and what was stated: quick for long books."""
+        return queries.what_can_be_stated_about(self._cursor, meter_id)
+
+    def books(self, meter_id: int, *, since: datetime | None = None) -> Books:
+        """The books of a meter; entries that ended before ``since`` are only added up."""
+        return queries.books(self._cursor, meter_id, since)
+
+
+@contextmanager
+def open_to_read(path: Path) -> Iterator[StoreReader]:
+    """The database at a path. Raises StoreError if it is not there, not ours, or of another version."""
+    if not path.is_file():
+        raise StoreError(f"there is no database {path}", hint="wattrail run makes one; --database names another")
+    try:
+        with closing(_connect(path)) as connection, closing(connection.cursor()) as cursor:
+            require_current(connection, path)
+            cursor.execute("BEGIN")
+            yield StoreReader(path, cursor)
+    except sqlite3.Error as error:
+        raise StoreError(f"{path}: {error}", hint="check that you may read it, and write in its folder") from error
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=_BUSY_S, isolation_level=None)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from wattrail.cli.schema import Config
     from wattrail.meter import Meter
 
-__all__ = ["Json", "MeterOptions", "Named", "Target", "find", "opened"]
+__all__ = ["Json", "MeterOptions", "Named", "Target", "find", "find_calibrated", "opened"]
 
 Named = Annotated[
     str | None,
@@ -66,6 +66,20 @@ def find(named: str | None, options: MeterOptions) -> Target:
     if options.front_end is not None:
         target = replace(target, front_end=options.front_end, calibration=None)
     return target if options.address is None else replace(target, address=options.address)
+
+
+def find_calibrated(named: str | None, options: MeterOptions) -> Target:
+    """As ``find``, with the calibration that is kept for the meter where neither options nor file give one."""
+    from wattrail.cli.calibration.shelf import find_shelf
+
+    target = find(named, options)
+    if target.calibration is not None or options.front_end is not None:
+        return target
+    kept = find_shelf(named, name=None, config=options.config, database=None).newest()
+    if kept is None:
+        return target
+    scale = kept.calibration
+    return replace(target, calibration=scale, inverted=scale.inverted or target.inverted)
 
 
 @contextmanager

@@ -24,7 +24,9 @@ class Verb(NamedTuple):
 NOUNS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "meter": "Talk to one meter.",
+        "calibration": "Keep the calibrations of a meter.",
         "twin": "Rehearse with a digital twin instead of a board.",
+        "ledger": "Account for energy: registers, periods, bills.",
     }
 )
 """What the first words mean."""
@@ -35,9 +37,20 @@ VERBS: Final = (
     Verb("meter read",      "meter.read:read",                "Read a meter once."),
     Verb("meter watch",     "meter.watch:watch",              "Watch a meter live."),
     Verb("meter registers", "meter.registers:show_registers", "Show every register by bit field."),
+    Verb("meter wave",      "meter.wave:wave",                "Show voltage and current as curves."),
+    Verb("meter accuracy",  "meter.accuracy:accuracy",        "Test a meter at the loads of IEC 62053-21."),
     Verb("meter record",    "meter.record:record",            "Keep what a meter says in a capture file."),
+    Verb("meter calibrate", "meter.calibrate:calibrate",      "Calibrate a meter against a reference."),
+    Verb("calibration list", "calibration.list:list_calibrations", "List what is kept of a meter's calibrations."),
+    Verb("calibration show", "calibration.show:show_calibration", "Show one calibration with what it rests on."),
+    Verb("calibration export", "calibration.export:export",   "Export every calibration of a meter as JSON."),
+    Verb("calibration restore", "calibration.restore:restore", "Put an earlier calibration back."),
     Verb("twin list",       "twin.list:list_twins",           "List boards, scenarios and options of twins."),
     Verb("twin serve",      "twin.serve:serve",               "Serve a twin that any program can open."),
+    Verb("ledger show",     "ledger.show:show",               "Show registers, energy by period, or bills."),
+    Verb("ledger export",   "ledger.export:export",           "Write energy by period as CSV or JSON."),
+    Verb("ledger verify",   "ledger.verify:verify",           "Replay the ledger and say what differs."),
+    Verb("ledger adjust",   "ledger.adjust:adjust",           "State an opening, an adjustment, a direction."),
 )
 # fmt: on
 """In the order of the journey, which is the order of the help page."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from wattrail.cli import reading_view
-from wattrail.cli.target import Json, MeterOptions, Named, find, opened
+from wattrail.cli.target import Json, MeterOptions, Named, find_calibrated, opened
 
 
 def read(meter: Named = None, *, json: Json = False, options: MeterOptions | None = None) -> None:
@@ -13,7 +13,7 @@ def read(meter: Named = None, *, json: Json = False, options: MeterOptions | Non
     import and negative for export.
     """
     options = options or MeterOptions()
-    with opened(find(meter, options), options) as device:
+    with opened(find_calibrated(meter, options), options) as device:
         device.connect()
         reading = device.read()
         if json:

@@ -13,7 +13,7 @@ from wattrail.cli import reading_view, say
 from wattrail.cli.exits import UsageError
 from wattrail.cli.pace import steady_readings
 from wattrail.cli.stopping import stop_quietly
-from wattrail.cli.target import MeterOptions, Target, find, opened
+from wattrail.cli.target import MeterOptions, Target, find_calibrated, opened
 from wattrail.units import Reading
 
 _Positive = validators.Number(gte=1, lte=10**7)
@@ -34,7 +34,7 @@ def record(
     if seconds is not None and count is not None:
         raise UsageError("--seconds and --count both say when to stop; keep one of them")
     options = options or MeterOptions()
-    target = find(meter, options)
+    target = find_calibrated(meter, options)
     through = replace(target, url=f"record:{quote(str(file))}?of={target.url}")
     turns = 0
     with opened(through, options) as device:

@@ -1,0 +1,1 @@
+"""Verbs about kept calibrations, and what ``meter calibrate`` shares with them."""

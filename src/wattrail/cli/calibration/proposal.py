@@ -1,0 +1,168 @@
+"""A calibration before anybody has agreed to it: for people, for programs, and for a configuration file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from wattrail.bl0942 import Calibration
+from wattrail.bl0942.calibrate import Constant, Counts, Fit, Given, Point, Reference, phase_error_of_power
+from wattrail.bl0942.doubts import Doubt
+from wattrail.cli.reading_view import SIMULATED
+
+__all__ = ["Proposal", "as_fields", "as_text", "constants", "evidence", "toml_line"]
+
+_NAMES: Final = ("counts_per_volt", "counts_per_amp", "counts_per_watt")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """What would be kept: the constants, where they come from, and what speaks against them.
+
+    ``origin`` is ``measured``, ``factory`` or ``settings``; ``before`` is what holds now.
+    """
+
+    meter: str
+    origin: str
+    reference: str
+    simulated: bool
+    before: Calibration
+    after: Calibration
+    turns: int = 1
+    points: tuple[Point, ...] = ()
+    fit: Fit | None = None
+    doubts: tuple[Doubt, ...] = field(default=())
+
+    @property
+    def stopped(self) -> bool:
+        """Whether a doubt forbids to keep it."""
+        return any(doubt.stops for doubt in self.doubts)
+
+
+def as_text(proposal: Proposal) -> str:
+    """The loads, the constants before and after, and every doubt."""
+    lines = [proposal.meter]
+    if proposal.simulated:
+        lines.append(f"{SIMULATED}: this calibrates a digital twin, not a meter")
+    lines.append(f"reference: {proposal.reference}")
+    lines += [f"load {number}: {_load_words(point)}" for number, point in enumerate(proposal.points, start=1)]
+    off_line = "  off the line, by load" if len(proposal.points) > 1 else ""
+    lines.append(f"{'':<16}{'before':>12}{'after':>12}{'change':>10}{'uncertain by':>14}{off_line}")
+    lines += _rows(proposal)
+    lines.append(_direction_words(proposal))
+    lines.append(f"the three agree with each other within {100 * abs(proposal.after.disagreement):.2f} %")
+    if proposal.fit and (phase := proposal.fit.phase):
+        lines.append(_phase_words(phase.degrees, phase.error))
+    lines += [f"{'doubt' if doubt.stops else 'note'}: {doubt.text}" for doubt in proposal.doubts]
+    lines.append("for wattrail.toml, if you prefer it there:")
+    lines.append(toml_line(proposal.after))
+    return "\n".join(lines)
+
+
+def as_fields(proposal: Proposal) -> dict[str, object]:
+    """The same for programs; the fields are listed in docs/cli.md."""
+    return {
+        "meter": proposal.meter,
+        "simulated": proposal.simulated,
+        "origin": proposal.origin,
+        "turns": proposal.turns,
+        "before": constants(proposal.before),
+        "after": constants(proposal.after),
+        "acceptable": not proposal.stopped,
+        "evidence": evidence(proposal),
+        "toml": toml_line(proposal.after),
+    }
+
+
+def evidence(proposal: Proposal) -> dict[str, object]:
+    """What a calibration rests on, to be kept beside it: every count, the reference, and the doubts."""
+    fit = proposal.fit
+    return {
+        "reference": proposal.reference,
+        "before": constants(proposal.before),
+        "uncertainty": {name: _relative(constant) for name, constant in _measured(fit)},
+        "residuals": {name: list(constant.residuals) for name, constant in _measured(fit) if constant},
+        "phase": {"degrees": fit.phase.degrees, "error": fit.phase.error} if fit and fit.phase else None,
+        "doubts": [{"cause": d.cause.value, "text": d.text, "stops": d.stops} for d in proposal.doubts],
+        "points": [
+            {"reference": _reference(point.reference), "counts": [_counts(look) for look in point.looks]}
+            for point in proposal.points
+        ],
+    }
+
+
+def constants(calibration: Calibration) -> dict[str, float | bool]:
+    """The four fields of a calibration."""
+    return {**{name: getattr(calibration, name) for name in _NAMES}, "inverted": calibration.inverted}
+
+
+def toml_line(calibration: Calibration) -> str:
+    """The lines for a ``[[meter]]`` of wattrail.toml."""
+    fields = ", ".join(f"{name} = {getattr(calibration, name):.6f}" for name in _NAMES)
+    return f"calibration = {{ {fields} }}" + ("\ninverted = true" if calibration.inverted else "")
+
+
+def _measured(fit: Fit | None) -> Iterator[tuple[str, Constant | None]]:
+    values = (fit.volts, fit.amps, fit.watts) if fit else (None, None, None)
+    yield from zip(_NAMES, values, strict=True)
+
+
+def _rows(proposal: Proposal) -> Iterator[str]:
+    several = len(proposal.points) > 1
+    for name, constant in _measured(proposal.fit):
+        before, after = getattr(proposal.before, name), getattr(proposal.after, name)
+        uncertain = _relative(constant)
+        known = f"{100 * uncertain:.3f} %" if uncertain is not None else "not measured"
+        off = "  ".join(f"{_percent(residual, 3)} %" for residual in constant.residuals) if constant and several else ""
+        row = f"{name.replace('_', ' '):<16}{before:>12.2f}{after:>12.2f}{_percent(after / before - 1, 2):>8} %"
+        yield f"{row}{known:>14}  {off}".rstrip()
+
+
+def _load_words(point: Point) -> str:
+    reference = point.reference
+    given = (("V", reference.volts), ("A", reference.amps), ("W", reference.watts))
+    shown = ", ".join(f"{one.value:.6g} {unit}" for unit, one in given if one)
+    return f"{len(point.looks)} readings, reference {shown}; power factor by the chip {abs(point.power_factor):.3f}"
+
+
+def _direction_words(proposal: Proposal) -> str:
+    now = "inverted: power is counted the other way round" if proposal.after.inverted else "direction as wired"
+    turns = f", {proposal.turns} turns through the hole" if proposal.turns > 1 else ""
+    return now + ("" if proposal.after.inverted == proposal.before.inverted else ", which is new") + turns
+
+
+def _phase_words(degrees: float, error: float) -> str:
+    at = ", ".join(f"{_percent(phase_error_of_power(degrees, pf), 1)} % at {pf}" for pf in (0.9, 0.8, 0.5))
+    return (
+        f"the transformer turns the current by {degrees:+.2f} degrees (uncertain by {error:.2f}): power and energy are "
+        f"off by {at} lagging, by the opposite leading, and right at 1.0"
+    )
+
+
+def _percent(fraction: float, decimals: int) -> str:
+    """With its sign; nothing has none below zero."""
+    text = f"{100 * fraction:+.{decimals}f}"
+    return text if float(text) else text.replace("-", "+")
+
+
+def _relative(constant: Constant | None) -> float | None:
+    return constant.error / constant.value if constant else None
+
+
+def _reference(reference: Reference) -> dict[str, object]:
+    return {
+        "volts": _given(reference.volts),
+        "amps": _given(reference.amps),
+        "watts": _given(reference.watts),
+        "vars": reference.vars,
+        "load": reference.load.value,
+    }
+
+
+def _given(given: Given | None) -> dict[str, float] | None:
+    return {"value": given.value, "error": given.error} if given else None
+
+
+def _counts(look: Counts) -> list[int]:
+    return [look.v_rms, look.i_rms, look.watt]

@@ -1,0 +1,117 @@
+"""A kept calibration: in a line, on a page, as JSON, and back from it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from wattrail.bl0942 import Calibration
+from wattrail.cli.calibration.proposal import constants, toml_line
+from wattrail.cli.calibration.shelf import Shelf
+from wattrail.cli.exits import UsageError
+from wattrail.cli.reading_view import SIMULATED
+
+if TYPE_CHECKING:
+    from wattrail.store import KeptCalibration
+
+__all__ = ["Taken", "as_document", "as_fields", "as_line", "as_text", "one_of", "taken_from_file"]
+
+_FORMAT: Final = "wattrail calibrations 1"
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A calibration to be put back, and where it was taken from, in words."""
+
+    number: int
+    calibration: Calibration
+    turns: int
+    simulated: bool
+    words: str
+
+
+def one_of(shelf: Shelf, number: int | None) -> KeptCalibration:
+    """One of the kept calibrations, the newest for None. Raises UsageError."""
+    kept = shelf.all()
+    for one in reversed(kept):
+        if number in {None, one.number}:
+            return one
+    known = f"; known: 1 to {kept[-1].number}" if kept else ""
+    which = "no calibration" if number is None else f"no calibration {number}"
+    raise UsageError(f"{which} of {shelf.name} is kept in {shelf.database}{known}")
+
+
+def as_line(kept: KeptCalibration, *, holds: bool) -> str:
+    """Number, time, constants and origin; a star before the one that holds."""
+    scale = kept.calibration
+    parts = [
+        f"{'*' if holds else ' '} {kept.number:>3}  {kept.at.astimezone():%Y-%m-%d %H:%M%z}",
+        f"{scale.counts_per_volt:.2f}  {scale.counts_per_amp:.2f}  {scale.counts_per_watt:.3f}",
+        "inverted" if scale.inverted else "as wired",
+        f"{kept.turns} turns" if kept.turns > 1 else "1 turn",
+        f"{kept.origin} by {kept.by}",
+    ]
+    return "  ".join([*parts, *([kept.note] if kept.note else []), *([SIMULATED] if kept.simulated else [])])
+
+
+def as_text(kept: KeptCalibration) -> str:
+    """Everything about one, for people."""
+    rests_on: dict[str, Any] = json.loads(kept.evidence)
+    lines = [f"calibration {kept.number} of {kept.meter}" + (f", {SIMULATED}" if kept.simulated else "")]
+    lines.append(f"{kept.origin} on {kept.at.astimezone():%Y-%m-%d %H:%M%z} by {kept.by}")
+    lines += [f"note: {kept.note}"] if kept.note else []
+    lines += [f"reference: {rests_on['reference']}"] if "reference" in rests_on else []
+    for name, value in constants(kept.calibration).items():
+        error = (rests_on.get("uncertainty") or {}).get(name)
+        lines.append(f"{name.replace('_', ' '):<16} {value}" + (f"  ({100 * error:.3f} %)" if error else ""))
+    lines.append(f"turns            {kept.turns}")
+    if phase := rests_on.get("phase"):
+        lines.append(f"phase            {phase['degrees']:+.2f} degrees ({phase['error']:.2f})")
+    lines.append(f"loads            {len(rests_on.get('points', []))}")
+    lines += [f"doubt: {doubt['text']}" for doubt in rests_on.get("doubts", [])]
+    return "\n".join([*lines, toml_line(kept.calibration)])
+
+
+def as_fields(kept: KeptCalibration) -> dict[str, object]:
+    """Everything about one, for programs."""
+    return {
+        "number": kept.number,
+        "meter": kept.meter,
+        "simulated": kept.simulated,
+        "at": f"{kept.at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='milliseconds')}Z",
+        "by": kept.by,
+        "origin": kept.origin,
+        "note": kept.note,
+        "turns": kept.turns,
+        "calibration": constants(kept.calibration),
+        "evidence": json.loads(kept.evidence),
+    }
+
+
+def as_document(kept: Sequence[KeptCalibration]) -> dict[str, object]:
+    """A file of them."""
+    return {"format": _FORMAT, "calibrations": [as_fields(one) for one in kept]}
+
+
+def taken_from_file(file: Path, number: int | None) -> Taken:
+    """One calibration of an exported file, the newest for None. Raises UsageError for any other file."""
+    try:
+        document = json.loads(file.read_text(encoding="utf-8"))
+        if document["format"] != _FORMAT:
+            raise ValueError(f"its format is {document['format']!r}")
+        found = [one for one in document["calibrations"] if number in {None, one["number"]}][-1]
+        calibration = Calibration(**found["calibration"])
+        words = f"calibration {int(found['number'])} of {found['meter']} from {file.name}"
+        return Taken(int(found["number"]), calibration, int(found["turns"]), bool(found["simulated"]), words)
+    except OSError as error:
+        raise UsageError(f"{file} cannot be read: {error.strerror}") from error
+    except IndexError:
+        raise UsageError(f"{file} holds no calibration {number or ''}".rstrip()) from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise UsageError(
+            f"{file} is no export of calibrations: {error}", hint="wattrail calibration export METER FILE writes one"
+        ) from error

@@ -1,0 +1,141 @@
+"""Where the calibrations of a meter are kept: its name, the database, and what the configuration says beside it."""
+
+from __future__ import annotations
+
+import getpass
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+from cyclopts import Parameter
+
+from wattrail.bl0942 import FRONT_ENDS, Calibration
+from wattrail.cli.config import FILE_NAME, data_dir, load_config
+from wattrail.cli.exits import UsageError
+from wattrail.urls import split
+
+if TYPE_CHECKING:
+    from wattrail.cli.schema import Config, MeterSection
+    from wattrail.cli.target import Target
+    from wattrail.store import KeptCalibration, Store
+
+__all__ = ["MeterName", "Shelf", "ShelfOptions", "by_whom", "expected", "find_shelf", "shelf_of_name"]
+
+MeterName = Annotated[str, Parameter(help=f"Name of the meter, as in {FILE_NAME} or as given with --name.")]
+
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class ShelfOptions:
+    """Where a verb about kept calibrations looks."""
+
+    database: Annotated[Path | None, Parameter(help="Database file; else that of 'wattrail run'.")] = None
+    config: Annotated[Path | None, Parameter(help="Configuration file.")] = None
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """The calibrations of one meter. ``name`` is None for a URL that nobody has named."""
+
+    name: str | None
+    database: Path
+    section: MeterSection | None = None
+
+    @property
+    def explicit(self) -> Calibration | None:
+        """What wattrail.toml gives, which wins over everything kept."""
+        return self.section.scale() if self.section else None
+
+    def newest(self) -> KeptCalibration | None:
+        """What holds, unless the configuration gives another."""
+        kept = self.all()
+        return kept[-1] if kept else None
+
+    def all(self) -> tuple[KeptCalibration, ...]:
+        """Every calibration kept, oldest first. A database that is not there holds none, and is not made."""
+        if self.name is None or not self.database.exists():
+            return ()
+        with self.opened() as store:
+            return store.calibrations(self.name)
+
+    @contextmanager
+    def opened(self) -> Iterator[Store]:
+        """The database; made if it is not there."""
+        from wattrail.store import open_store
+
+        with open_store(self.database) as store:
+            yield store
+
+    def words_of_the_file(self, after: Calibration) -> list[str]:
+        """What in wattrail.toml would still win over a calibration that is kept now."""
+        if self.section is None:
+            return []
+        words = []
+        if self.explicit:
+            words.append(
+                f"{FILE_NAME} gives a calibration for {self.name}, and that wins: remove it, or paste the line"
+            )
+        if self.section.inverted and not after.inverted:
+            words.append(f"{FILE_NAME} says inverted = true for {self.name}, and that wins: remove it")
+        return words
+
+
+def find_shelf(named: str | None, *, name: str | None, config: Path | None, database: Path | None) -> Shelf:
+    """The shelf of a meter given by URL, by name, or as the only configured one; ``name`` overrides.
+
+    Raises UsageError for what cannot be a name, ConfigError.
+    """
+    loaded = load_config(config)
+    by_url = named is not None and ":" in named
+    section = next((one for one in loaded.meter if _meant(one, named)), None) if loaded else None
+    called = name or (section.name if section else None if by_url else named)
+    if called is not None and not _NAME.fullmatch(called):
+        raise UsageError(
+            f"{called!r} is no name for a meter", hint="letters, digits, dot, dash, underscore, 64 at most"
+        )
+    loose_twin = by_url and section is None and split(str(named)).scheme == "twin"
+    return Shelf(called, database or _database(loaded, simulated=loose_twin), section)
+
+
+def shelf_of_name(name: str, options: ShelfOptions) -> Shelf:
+    """The shelf of a name for the verbs of this noun; where only a rehearsal knows the name, that of rehearsals."""
+    shelf = find_shelf(name, name=None, config=options.config, database=options.database)
+    if options.database or shelf.section or shelf.all():
+        return shelf
+    rehearsed = Shelf(name, _database(None, simulated=True))
+    return rehearsed if rehearsed.all() else shelf
+
+
+def expected(target: Target) -> Calibration:
+    """The constants that the parts give, before anything is measured: named parts, the twin's, the usual of the bus."""
+    url = split(target.url.rpartition("of=")[2])
+    usual = "pziot-e01" if url.scheme.startswith("spi") else "reference"
+    if url.scheme == "twin":
+        usual = url.host or "pziot-e01"
+    name = target.front_end or usual
+    if name not in FRONT_ENDS:
+        raise UsageError(f"unknown front end {name!r}; known: {', '.join(FRONT_ENDS)}")
+    return Calibration.of(FRONT_ENDS[name], inverted=target.inverted)
+
+
+def by_whom() -> str:
+    """The name of the person at this machine, as far as it is known."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"
+
+
+def _meant(section: MeterSection, named: str | None) -> bool:
+    return named is None or named in (section.name, section.url)
+
+
+def _database(config: Config | None, *, simulated: bool) -> Path:
+    if simulated:
+        return data_dir() / "simulated.sqlite"
+    return Path(config.store.path) if config and config.store.path else data_dir() / "wattrail.sqlite"

@@ -1,0 +1,1 @@
+"""Verbs about the account of a meter."""

@@ -1,0 +1,132 @@
+"""Which account a verb is about: a meter in one of the databases of this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta, tzinfo
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from wattrail.cli.config import FILE_NAME, data_dir, load_config
+from wattrail.cli.exits import UsageError
+from wattrail.cli.ledger.zone import moment, zone_of
+from wattrail.errors import ConfigError
+from wattrail.ledger import Books, By, Tariff, boundaries, midnight, parse_tariff
+from wattrail.store import MeterRow, StoreReader, open_to_read
+
+__all__ = ["Account", "BooksOptions", "Format", "Length", "NamedAccount", "accounts", "load_tariff", "one_account"]
+
+NamedAccount = Annotated[
+    str | None, Parameter(help="Name of the meter in the database; may be left out if there is only one.")
+]
+Length = Literal["15min", "hour", "day", "month", "billing"]
+Format = Literal["csv", "json"]
+
+_BACK = {By.DAY: timedelta(days=30), By.QUARTER_HOUR: timedelta(0), By.HOUR: timedelta(0)}
+"""How far a list reaches back from the last day, where nothing is said; months reach to the beginning."""
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class BooksOptions:
+    """Where the books are."""
+
+    database: Annotated[Path | None, Parameter(help="Database file; else that of the configuration.")] = None
+    config: Annotated[Path | None, Parameter(help="Configuration file.")] = None
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A meter in an open database, and the local time of its site."""
+
+    meter: MeterRow
+    reader: StoreReader
+    zone: tzinfo
+
+    def books(self, *, since: datetime | None = None) -> Books:
+        """Its books. Raises UsageError if nothing was ever booked."""
+        books = self.reader.books(self.meter.id, since=since)
+        if not books.entries:
+            raise self.nothing()
+        return books
+
+    def span(self, by: By, first: str | None, until: str | None) -> tuple[datetime, datetime]:
+        """The time from one option to the other; where nothing was typed, to the last entry. Raises UsageError."""
+        outline = self.reader.outline(self.meter.id)
+        if outline.began is None or outline.booked_until is None:
+            raise self.nothing()
+        end = moment(until, self.zone, "--to") if until else outline.booked_until
+        if first:
+            start = moment(first, self.zone, "--from")
+        elif by in _BACK:
+            last_day = (end - timedelta(microseconds=1)).astimezone(self.zone).date() - _BACK[by]
+            start = max(midnight(last_day, self.zone), outline.began)
+        else:
+            start = outline.began
+        if end <= start:
+            raise UsageError(f"no time lies from {start.astimezone(self.zone)} to {end.astimezone(self.zone)}")
+        return start, end
+
+    def nothing(self) -> UsageError:
+        """What to say of an account without an entry."""
+        return UsageError(f"nothing is booked for {self.meter.name!r} yet", hint="wattrail run reads it")
+
+    def marks(self, by: By, span: tuple[datetime, datetime], *, billing_day: int) -> tuple[datetime, ...]:
+        """Boundaries of the periods that cover a span."""
+        return boundaries(by, *span, self.zone, billing_day=billing_day)
+
+
+@contextmanager
+def accounts(name: str | None, options: BooksOptions) -> Iterator[tuple[Account, ...]]:
+    """Every account of that name, or all there are; the first database that has any. Raises UsageError, StoreError."""
+    config = load_config(options.config)
+    zone = zone_of(config.site.timezone if config else None)
+    written = Path(config.store.path) if config and config.store.path else data_dir() / "wattrail.sqlite"
+    demo = data_dir() / "simulated.sqlite"
+    places = [options.database] if options.database else [place for place in (written, demo) if place.is_file()]
+    if not places:
+        raise UsageError(f"there is no database: neither {written} nor {demo}", hint="wattrail run makes one")
+    known: list[str] = []
+    for place in places:
+        with open_to_read(place) as reader:
+            rows = reader.meters()
+            known += [f"{row.name} ({place})" for row in rows]
+            found = tuple(Account(row, reader, zone) for row in rows if name in {None, row.name})
+            if found:
+                yield found
+                return
+    raise UsageError(
+        f"no meter is named {name!r}; there are: {', '.join(known)}" if known else f"no meter in {places[0]}",
+        hint=None if known else "wattrail run registers the meters of the configuration",
+    )
+
+
+@contextmanager
+def one_account(name: str | None, options: BooksOptions) -> Iterator[Account]:
+    """The account that was meant. Raises UsageError, StoreError."""
+    with accounts(name, options) as found:
+        if len(found) > 1:
+            names = ", ".join(account.meter.name for account in found)
+            raise UsageError(f"{found[0].reader.path} holds {len(found)} meters; say which: {names}")
+        yield found[0]
+
+
+def load_tariff(path: Path) -> Tariff:
+    """The tariff in a TOML file. Raises ConfigError by file and field."""
+    import tomllib
+    from decimal import Decimal
+
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}", hint="docs/ledger.md has an example") from error
+    except ValueError as error:  # not UTF-8, or no TOML
+        raise ConfigError(f"{path} is no TOML: {error}", hint=f"it is written as {FILE_NAME} is") from error
+    try:
+        return parse_tariff(document)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}", hint=error.hint) from error

@@ -1,0 +1,115 @@
+"""Accounts for programs: JSON objects and CSV rows, each marked as simulated or not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, tzinfo
+
+from wattrail.cli.ledger.account import Account
+from wattrail.cli.ledger.view import kwh
+from wattrail.ledger import Bill, Entry, Interval, Tariff, Totals
+from wattrail.ledger.obis import (
+    EXPORT,
+    EXPORT_IN_INTERVAL,
+    IMPORT,
+    IMPORT_IN_INTERVAL,
+    NET,
+    import_at_rate,
+)
+
+__all__ = ["bill_object", "interval_object", "interval_rows", "stated_object", "totals_object"]
+
+Row = dict[str, str | bool]
+
+
+def totals_object(totals: Totals) -> dict[str, int]:
+    """Energy as integers, in milliwatt-hours."""
+    return {
+        "import_mwh": totals.import_mwh,
+        "export_mwh": totals.export_mwh,
+        "undirected_mwh": totals.undirected_mwh,
+    }
+
+
+def interval_object(row: Interval, *, simulated: bool) -> dict[str, object]:
+    """One period."""
+    return {
+        "simulated": simulated,
+        "start": _utc(row.start),
+        "end": _utc(row.end),
+        **totals_object(row.energy),
+        "gaps": totals_object(row.gaps),
+        "stated": totals_object(row.stated),
+        "register": totals_object(row.register),
+        "complete": row.complete,
+    }
+
+
+def bill_object(bill: Bill, *, simulated: bool) -> dict[str, object]:
+    """One bill; money is text, so that it stays decimal."""
+    lines = [
+        {
+            "text": line.text, "obis": line.obis, "energy_mwh": line.energy_mwh, "quantity": str(line.quantity),
+            "unit": line.unit, "price": str(line.price), "amount": str(line.amount),
+        }
+        for line in bill.lines
+    ]  # fmt: skip
+    return {
+        "simulated": simulated,
+        "start": _utc(bill.start),
+        "end": _utc(bill.end),
+        "tariff": bill.tariff,
+        "currency": bill.currency,
+        "lines": lines,
+        "total": str(bill.total),
+        **totals_object(bill.energy),
+        "uncharged": totals_object(bill.uncharged),
+        "complete": bill.complete,
+    }
+
+
+def stated_object(entry: Entry) -> dict[str, object]:
+    """One stated entry."""
+    return {
+        "sequence": entry.sequence,
+        "kind": entry.kind.value,
+        "import_mwh": entry.import_mwh,
+        "export_mwh": entry.export_mwh,
+        "about": entry.about or None,
+        "counts": -entry.undirected,
+        "who": entry.who,
+        "stated_at": _utc(entry.stated_at or entry.end),
+        "reason": entry.note,
+    }
+
+
+def interval_rows(
+    account: Account, rows: Sequence[Interval], tariff: Tariff | None, by_rate: Sequence[dict[str, int]]
+) -> Iterator[Row]:
+    """Periods under OBIS codes, in kWh to the milliwatt-hour. Registers are those at the end of the row."""
+    for row, rates in zip(rows, by_rate or [{}] * len(rows), strict=True):
+        numbered = enumerate(tariff.rates if tariff else (), start=1)
+        yield {
+            "meter": account.meter.name,
+            "simulated": account.meter.simulated,
+            "start": _local(row.start, account.zone),
+            "end": _local(row.end, account.zone),
+            IMPORT.code: kwh(row.register.import_mwh),
+            EXPORT.code: kwh(row.register.export_mwh),
+            NET.code: kwh(row.register.net_mwh),
+            **{import_at_rate(number): kwh(rates[rate]) for number, rate in numbered},
+            IMPORT_IN_INTERVAL.code: kwh(row.energy.import_mwh),
+            EXPORT_IN_INTERVAL.code: kwh(row.energy.export_mwh),
+            "undirected": kwh(row.energy.undirected_mwh),
+            "in_gaps": kwh(row.gaps.import_mwh + row.gaps.export_mwh + row.gaps.undirected_mwh),
+            "stated": kwh(row.stated.import_mwh + row.stated.export_mwh),
+            "complete": row.complete,
+        }
+
+
+def _utc(at: datetime) -> str:
+    return f"{at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
+
+
+def _local(at: datetime, zone: tzinfo) -> str:
+    return at.astimezone(zone).isoformat(timespec="seconds")

@@ -1,0 +1,81 @@
+"""``wattrail ledger show``."""
+
+from __future__ import annotations
+
+import json as json_text
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter, validators
+
+from wattrail.cli.ledger import document, view
+from wattrail.cli.ledger.account import Account, BooksOptions, Length, NamedAccount, load_tariff, one_account
+from wattrail.cli.target import Json
+from wattrail.ledger import By, bills, by_interval
+
+
+def show(
+    meter: NamedAccount = None,
+    *,
+    by: Annotated[Length | None, Parameter(help="Energy by periods of this length, instead of registers.")] = None,
+    from_: Annotated[str | None, Parameter(name="--from", help="First day or time, local.")] = None,
+    to: Annotated[str | None, Parameter(help="Day or time at which to end, not included.")] = None,
+    tariff: Annotated[Path | None, Parameter(help="Tariff file: bills, one for each billing period.")] = None,
+    billing_day: Annotated[
+        int | None,
+        Parameter(help="Day of the month on which billing periods begin.", validator=validators.Number(gte=1, lte=31)),
+    ] = None,
+    json: Json = False,
+    options: BooksOptions | None = None,
+) -> None:
+    """Show registers, energy by period, or bills.
+
+    Reads the database only, beside a running gateway or without one. What is counted is shown once it is an entry, a
+    minute later at most.
+    """
+    with one_account(meter, options or BooksOptions()) as account:
+        if tariff is not None and by is None:
+            shown = _bills(account, tariff, from_, to, json=json)
+        elif by is None:
+            shown = _registers(account, json=json)
+        else:
+            day = billing_day or (load_tariff(tariff).billing_day if tariff else 1)
+            shown = _intervals(account, By(by), from_, to, day, json=json)
+    print(shown)
+
+
+def _registers(account: Account, *, json: bool) -> str:
+    outline = account.reader.outline(account.meter.id)
+    if outline.booked_until is None:
+        raise account.nothing()
+    books = account.books(since=outline.booked_until)
+    if not json:
+        return f"{view.heading(account)}\n{view.registers_text(account, books, outline)}"
+    fields = {
+        "meter": account.meter.name,
+        "simulated": account.meter.simulated,
+        **document.totals_object(view.totals_at_end(books)),
+        "entries": books.entries[-1].sequence,
+        "stated": [document.stated_object(entry) for entry in books.stated],
+    }
+    return json_text.dumps(fields)
+
+
+def _intervals(account: Account, by: By, first: str | None, until: str | None, day: int, *, json: bool) -> str:
+    marks = account.marks(by, account.span(by, first, until), billing_day=day)
+    rows = by_interval(account.books(since=marks[0]), marks)
+    if not json:
+        return f"{view.heading(account)}\n{view.intervals_table(rows, account.zone)}"
+    simulated = account.meter.simulated
+    intervals = [document.interval_object(row, simulated=simulated) for row in rows]
+    return json_text.dumps({"meter": account.meter.name, "simulated": simulated, "intervals": intervals})
+
+
+def _bills(account: Account, path: Path, first: str | None, until: str | None, *, json: bool) -> str:
+    tariff = load_tariff(path)
+    made = bills(account.books(), tariff, *account.span(By.BILLING, first, until), account.zone)
+    if not json:
+        return "\n".join([view.heading(account), *(view.bill_text(bill, account.zone) for bill in made)])
+    simulated = account.meter.simulated
+    objects = [document.bill_object(bill, simulated=simulated) for bill in made]
+    return json_text.dumps({"meter": account.meter.name, "simulated": simulated, "bills": objects})

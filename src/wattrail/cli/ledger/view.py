@@ -1,0 +1,115 @@
+"""Accounts for people: registers, energy by period, bills. Energy is kWh to the milliwatt-hour."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import tzinfo
+
+from wattrail.cli.ledger.account import Account
+from wattrail.cli.ledger.zone import local
+from wattrail.cli.reading_view import SIMULATED
+from wattrail.ledger import Bill, Books, Entry, Interval, Kind, Totals, registers_at, unassigned
+from wattrail.ledger.obis import EXPORT, IMPORT, NET
+
+__all__ = ["bill_text", "heading", "intervals_table", "kwh", "registers_text", "stated_text", "totals_at_end"]
+
+_FROM_TWIN = f"{SIMULATED}: these numbers come from a digital twin, not from a meter"
+
+
+def kwh(mwh: int) -> str:
+    """Kilowatt-hours, exactly."""
+    sign, rest = "-" if mwh < 0 else "", abs(mwh)
+    return f"{sign}{rest // 1_000_000}.{rest % 1_000_000:06d}"
+
+
+def heading(account: Account) -> str:
+    """Whose account it is; over two lines when it is a twin's."""
+    name = f"{account.meter.name}, {account.meter.url}"
+    return f"{name}\n{_FROM_TWIN}" if account.meter.simulated else name
+
+
+def totals_at_end(books: Books) -> Totals:
+    """The registers after the last entry, with all that was stated since."""
+    assert books.booked_until is not None
+    last = max([books.booked_until, *(entry.end for entry in books.stated)])
+    instant_after = last.max.replace(tzinfo=last.tzinfo)
+    return registers_at(books, [instant_after])[0].total.rounded_down()
+
+
+def registers_text(account: Account, books: Books, outline: Books) -> str:
+    """The registers as they stand, and what they rest on."""
+    totals = totals_at_end(books)
+    assert outline.began is not None
+    assert books.booked_until is not None
+    rows = [
+        (IMPORT.code, "import", totals.import_mwh),
+        (EXPORT.code, "export", totals.export_mwh),
+        (NET.code, "net", totals.net_mwh),
+        ("", "undirected", totals.undirected_mwh),
+    ]
+    lines = [f"{code:<11} {name:<11}{kwh(mwh):>20} kWh" for code, name, mwh in rows]
+    span = f"{local(outline.began, account.zone)} to {local(books.booked_until, account.zone)}"
+    count = books.entries[-1].sequence
+    lines.append(f"booked from {span} in {count} {'entry' if count == 1 else 'entries'}")
+    if left := unassigned(outline):
+        lines.append(f"entries without a direction: {', '.join(map(str, left))}; wattrail ledger adjust gives them one")
+    lines += [stated_text(entry, account.zone) for entry in books.stated]
+    return "\n".join(lines)
+
+
+def stated_text(entry: Entry, zone: tzinfo) -> str:
+    """A stated entry in a line."""
+    if entry.kind is Kind.ASSIGNED:
+        what = f"{-entry.undirected} counts of entry {entry.about} given a direction"
+    else:
+        what = f"import {kwh(entry.import_mwh)} kWh, export {kwh(entry.export_mwh)} kWh"
+    when = local(entry.stated_at or entry.end, zone)
+    return f"stated {entry.sequence}, {entry.kind}: {what}; {entry.who}, {when}: {entry.note}"
+
+
+def intervals_table(rows: Sequence[Interval], zone: tzinfo) -> str:
+    """A line for each period, then their sum."""
+    columns = ("from", "import kWh", "export kWh", "undirected", "of it in gaps", "stated")
+    lines = [_line(columns)]
+    for row in rows:
+        mark = "" if row.complete else "  incomplete"
+        lines.append(_line((local(row.start, zone), *_energies(row))) + mark)
+    sums = [sum(column) for column in zip(*(_numbers(row) for row in rows), strict=True)]
+    lines.append(_line(("sum", *(kwh(number) for number in sums))))
+    return "\n".join(lines)
+
+
+def _numbers(row: Interval) -> tuple[int, int, int, int, int]:
+    gaps = row.gaps.import_mwh + row.gaps.export_mwh + row.gaps.undirected_mwh
+    stated = row.stated.import_mwh + row.stated.export_mwh
+    return row.energy.import_mwh, row.energy.export_mwh, row.energy.undirected_mwh, gaps, stated
+
+
+def _energies(row: Interval) -> tuple[str, ...]:
+    return tuple(kwh(number) for number in _numbers(row))
+
+
+def _line(cells: Sequence[str]) -> str:
+    first, *rest = cells
+    return f"{first:<22}" + "".join(f"{cell:>16}" for cell in rest)
+
+
+def bill_text(bill: Bill, zone: tzinfo) -> str:
+    """One bill."""
+    span = f"{bill.start.astimezone(zone):%Y-%m-%d} to {bill.end.astimezone(zone):%Y-%m-%d}"
+    lines = [f"{bill.tariff}, {span} (not included), {bill.currency}"]
+    for line in bill.lines:
+        quantity = kwh(line.energy_mwh) if line.energy_mwh is not None else f"{line.quantity}"
+        lines.append(
+            f"  {line.text:<34} {line.obis:<10} {quantity:>16} {line.unit:<11} {line.price:>10} {line.amount:>12}"
+        )
+    lines.append(f"  {'total':<86} {bill.total:>12}")
+    uncharged = bill.uncharged
+    for name, mwh in (("import", uncharged.import_mwh), ("export", uncharged.export_mwh)):
+        if mwh:
+            lines.append(f"  not charged: {kwh(mwh)} kWh of {name}, for no one price is known for it")
+    if uncharged.undirected_mwh > 0:
+        lines.append(f"  not charged: {kwh(uncharged.undirected_mwh)} kWh without a direction")
+    if not bill.complete:
+        lines.append("  incomplete: part of the time was not watched")
+    return "\n".join(lines)

@@ -1,0 +1,111 @@
+"""``wattrail meter accuracy``."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter, validators
+
+from wattrail.cli import reading_view, say
+from wattrail.cli.exits import UsageError
+from wattrail.cli.report.files import keep, refuse_existing
+from wattrail.cli.target import Json, MeterOptions, Named, Target, find, opened
+from wattrail.urls import split
+
+if TYPE_CHECKING:
+    from wattrail.meter import Meter
+    from wattrail.meter.accuracy import Bench
+
+Wiring = Literal["line", "neutral", "both", "twice", "off-centre"]
+_Amps = validators.Number(gt=0, lte=200)
+_Percent = validators.Number(gte=0, lte=10)
+
+
+def accuracy(
+    meter: Named = None,
+    *,
+    reference: Annotated[
+        str | None, Parameter(help="URL of a meter to compare with; else you type what one shows.")
+    ] = None,
+    reference_error: Annotated[float | None, Parameter(help="Its uncertainty in per cent.", validator=_Percent)] = None,
+    basic_amps: Annotated[float, Parameter(help="Basic current (5).", validator=_Amps)] = 5.0,
+    most_amps: Annotated[float | None, Parameter(help="Largest current; by the chip's range.", validator=_Amps)] = None,
+    energy_s: Annotated[float, Parameter(help="Seconds of counting a load, at least; 0 for none (60).")] = 60.0,
+    standing: Annotated[bool, Parameter(help="Also starting current and no load.", negative="--no-standing")] = True,
+    wiring: Annotated[Wiring | None, Parameter(help="Twin: what passes its transformer.")] = None,
+    html: Annotated[Path | None, Parameter(help="Keep the report as a page in this file.")] = None,
+    json: Json = False,
+    options: MeterOptions | None = None,
+) -> None:
+    """Test a meter at the loads of IEC 62053-21.
+
+    A twin ("twin", or a twin's URL) is tested by itself, in seconds. For a meter somebody sets each load and types what
+    a reference shows, or names another meter by --reference; loads can be skipped. Errors of the power register and of
+    the energy counter with their uncertainty, the class whose limits hold, starting current, and creep without load.
+    """
+    from wattrail.cli.report import accuracy_html, accuracy_text
+    from wattrail.meter.accuracy import Plan, run, usual_range
+
+    refuse_existing(html)
+    options = options or MeterOptions()
+    target = _with_wiring(find("twin://pziot-e01" if meter == "twin" else meter, options), wiring)
+    with ExitStack() as stack:
+        device, bench = _opened(stack, target, options, reference, reference_error)
+        range_ = usual_range(device.calibration, basic_amps=basic_amps, most_amps=most_amps)
+        plan = Plan(range=range_, energy_s=energy_s, starts=standing, no_load=standing)
+        report = run(device, bench, plan, tell=say.note)
+    if json:
+        print(accuracy_text.as_json(report))
+    else:
+        print(reading_view.heading(device))
+        print(accuracy_text.as_text(report))
+    if html:
+        keep(html, accuracy_html.as_html(report))
+
+
+def _with_wiring(target: Target, wiring: Wiring | None) -> Target:
+    if wiring is None:
+        return target
+    if not target.url.startswith("twin:"):
+        raise UsageError("--wiring is a twin's: on a meter the wires are where they are")
+    return replace(target, url=f"{target.url}{'&' if '?' in target.url else '?'}wiring={wiring}")
+
+
+def _opened(
+    stack: ExitStack, target: Target, options: MeterOptions, reference: str | None, error: float | None
+) -> tuple[Meter, Bench]:
+    """The meter, connected, and who knows what really flows. A twin is put on a clock of its own, which runs free."""
+    from wattrail.cli.report.benches import MeterBench, PersonBench, TwinBench, asked, twin_of
+    from wattrail.clock import ManualClock
+    from wattrail.meter import open_meter
+
+    if split(target.url).scheme == "twin":
+        if reference is not None:
+            raise UsageError("a twin is tested against its own truth: leave --reference out")
+        clock = ManualClock()
+        device = stack.enter_context(
+            open_meter(
+                target.url,
+                calibration=target.calibration,
+                front_end=target.front_end,
+                address=target.address,
+                clock=clock,
+            )
+        )
+        device.calibration = replace(device.calibration, inverted=target.inverted)
+        twin = twin_of(device)
+        if twin is None:
+            raise UsageError(f"{target.url}: this twin is out of reach")
+        device.connect()
+        return device, TwinBench(twin)
+    device = stack.enter_context(opened(target, options))
+    bench: Bench = PersonBench(error, asked)
+    if reference is not None:
+        other = stack.enter_context(opened(find(reference, MeterOptions(config=options.config)), options))
+        other.connect()
+        bench = MeterBench(other, error, asked)
+    device.connect()
+    return device, bench

@@ -1,0 +1,187 @@
+"""``wattrail meter calibrate``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from json import dumps
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter, validators
+
+from wattrail.bl0942 import Calibration
+from wattrail.bl0942.calibrate import factory_calibration, flipped, turned
+from wattrail.bl0942.doubts import Doubt, diagnose, other_parts
+from wattrail.bl0942.fitting import fit
+from wattrail.cli import pace, say
+from wattrail.cli.calibration.loads import ReferenceOptions, answer, at_a_terminal, measured_loads
+from wattrail.cli.calibration.proposal import Proposal, as_fields, as_text, evidence
+from wattrail.cli.calibration.shelf import Shelf, by_whom, expected, find_shelf
+from wattrail.cli.exits import Exit, UsageError
+from wattrail.cli.target import Json, MeterOptions, Named, Target, find
+
+_NO_REFERENCE = (
+    "type what a reference shows (--volts 230.4 --amps 4.35 --watts 1001), name another meter (--reference URL), "
+    "rehearse on a twin (--reference twin), or sit at a terminal and be asked"
+)
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class SettingOptions:
+    """What can be set without measuring."""
+
+    factory: Annotated[
+        str | None, Parameter(help="Constants of a stock device, data points 22 to 25: 15968,12418,3091,2653.")
+    ] = None
+    turns: Annotated[
+        int | None,
+        Parameter(help="How often the wire passes the hole, 1 to 20.", validator=validators.Number(gte=1, lte=20)),
+    ] = None
+    invert: Annotated[bool, Parameter(help="The wire passes the hole the other way than until now.")] = False
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class KeepingOptions:
+    """Whether, where and how the result is kept."""
+
+    apply: Annotated[bool, Parameter(help="Keep the result without asking.")] = False
+    dry_run: Annotated[bool, Parameter(help="Measure and show, ask nothing, keep nothing.")] = False
+    force: Annotated[bool, Parameter(help="Keep it although doubts speak against it.")] = False
+    name: Annotated[str | None, Parameter(help="Name under which it is kept; the configured one if left out.")] = None
+    by: Annotated[str | None, Parameter(help="Who calibrates; else your user name.")] = None
+    note: Annotated[str, Parameter(help="Remark to keep with it: which reference, which load.")] = ""
+    database: Annotated[Path | None, Parameter(help="Database file; else that of 'wattrail run'.")] = None
+
+
+def calibrate(
+    meter: Named = None,
+    *,
+    reference: ReferenceOptions | None = None,
+    setting: SettingOptions | None = None,
+    keeping: KeepingOptions | None = None,
+    json: Json = False,
+    options: MeterOptions | None = None,
+) -> int:
+    """Calibrate a meter against a reference.
+
+    Measures one load or several, says what looks wrong and why, and shows the constants before and after. It is kept
+    with --apply, or when you agree at a terminal; the gateway takes it at its next start, and the past keeps its own.
+    """
+    reference, setting, keeping = (
+        reference or ReferenceOptions(),
+        setting or SettingOptions(),
+        keeping or KeepingOptions(),
+    )
+    options = options or MeterOptions()
+    target = find(meter, options)
+    shelf = find_shelf(meter, name=keeping.name, config=options.config, database=keeping.database)
+    _check(reference, setting, keeping, shelf)
+    _check_mains(reference, setting, options)
+    proposal = _propose(target, shelf, reference, setting, options)
+    refused = proposal.stopped and not keeping.force
+    if not json:
+        print(as_text(proposal))
+    number = None if refused or not _agreed(shelf, keeping, json=json) else _keep(shelf, proposal, keeping)
+    if json:
+        print(dumps({**as_fields(proposal), "kept": number}))
+    if refused:
+        say.error("doubts speak against this calibration; nothing was kept")
+        say.hint("mend what they name and measure again, or insist with --force")
+    return Exit.FAILED if refused else Exit.DONE
+
+
+def _check(reference: ReferenceOptions, setting: SettingOptions, keeping: KeepingOptions, shelf: Shelf) -> None:
+    reference.check()
+    if keeping.apply and keeping.dry_run:
+        raise UsageError("--apply and --dry-run exclude each other; keep one of them")
+    if keeping.apply and shelf.name is None:
+        raise UsageError("under which name? this URL stands in no wattrail.toml", hint="add --name NAME")
+    if setting.factory and reference.given:
+        raise UsageError("--factory and a reference exclude each other; keep one of them")
+    if not (reference.given or setting.factory or setting.turns or setting.invert or at_a_terminal()):
+        raise UsageError("nothing to calibrate against", hint=_NO_REFERENCE)
+
+
+def _check_mains(reference: ReferenceOptions, setting: SettingOptions, options: MeterOptions) -> None:
+    measuring = reference.given or not (setting.factory or setting.turns or setting.invert)
+    if options.mains_off and measuring and reference.reference != "twin":
+        raise UsageError(
+            "--mains-off: without mains there are no volts and no amperes to calibrate",
+            hint="measure through an isolator (--isolated, docs/safety.md), or take --factory constants",
+        )
+
+
+def _propose(
+    target: Target, shelf: Shelf, reference: ReferenceOptions, setting: SettingOptions, options: MeterOptions
+) -> Proposal:
+    kept = shelf.newest()
+    simulated = kept.simulated if kept else target.url.startswith("twin:")
+    before = target.calibration or (kept.calibration if kept else None) or expected(target)
+    before = replace(before, inverted=before.inverted or target.inverted)
+    turns_before = kept.turns if kept and not target.calibration else 1
+    turns = setting.turns or turns_before
+    wanted = turned(before, turns, before=turns_before)
+    wanted = flipped(wanted) if setting.invert else wanted
+    draft = Proposal(
+        meter=shelf.name or target.url, origin="settings", reference="none: only what was set", simulated=simulated,
+        before=before, after=wanted, turns=turns,
+    )  # fmt: skip
+    if setting.factory:
+        return _from_factory(draft, setting.factory)
+    if (setting.turns or setting.invert) and not reference.given:
+        return draft
+    points, simulated = measured_loads(replace(target, calibration=before), reference, options)
+    found = fit(points)
+    return replace(
+        draft, origin="measured", reference=reference.words, simulated=simulated, after=found.completed(wanted),
+        points=points, fit=found, doubts=diagnose(points, found, before=wanted, turns=turns),
+    )  # fmt: skip
+
+
+def _from_factory(draft: Proposal, text: str) -> Proposal:
+    parts = text.split(",")
+    if len(parts) != 4 or not all(part.strip().isdecimal() for part in parts):
+        raise UsageError(f"{text!r} is no factory set", hint="four whole numbers: --factory 15968,12418,3091,2653")
+    per_volt, per_amp, per_watt, per_kwh = (int(part) for part in parts)
+    after = turned(factory_calibration(per_volt, per_amp, per_watt, per_kwh), draft.turns)
+    after = replace(after, inverted=draft.after.inverted)
+    return replace(
+        draft, origin="factory", reference=f"factory set {text}", after=after, doubts=_compared(draft.after, after)
+    )
+
+
+def _compared(wanted: Calibration, after: Calibration) -> tuple[Doubt, ...]:
+    ratios = {
+        "volts": after.counts_per_volt / wanted.counts_per_volt,
+        "amps": after.counts_per_amp / wanted.counts_per_amp,
+        "watts": after.counts_per_watt / wanted.counts_per_watt,
+    }
+    return tuple(doubt for name, ratio in ratios.items() if (doubt := other_parts(name, ratio)))
+
+
+def _agreed(shelf: Shelf, keeping: KeepingOptions, *, json: bool) -> bool:
+    if keeping.apply or keeping.dry_run:
+        return keeping.apply
+    if shelf.name is None:
+        say.note("nothing was kept: give it a --name to keep it under")
+        return False
+    if json or not at_a_terminal():
+        say.note("nothing was kept: --apply keeps it")
+        return False
+    return answer(f"Keep it for {shelf.name}? [y/N]").lower() in {"y", "yes"}
+
+
+def _keep(shelf: Shelf, proposal: Proposal, keeping: KeepingOptions) -> int:
+    assert shelf.name is not None
+    with shelf.opened() as store:
+        kept = store.keep_calibration(
+            shelf.name, proposal.after, simulated=proposal.simulated, origin=proposal.origin, turns=proposal.turns,
+            at=pace.CLOCK.now(), by=keeping.by or by_whom(), note=keeping.note, evidence=dumps(evidence(proposal)),
+        )  # fmt: skip
+    say.note(f"kept as calibration {kept.number} of {shelf.name} in {shelf.database}")
+    say.note("the gateway takes it at its next start; the past keeps its own")
+    for words in shelf.words_of_the_file(proposal.after):
+        say.note(f"note: {words}")
+    return kept.number

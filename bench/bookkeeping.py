@@ -15,12 +15,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from bench.table import Row
+from bench.table import Row, text
 from wattrail.bl0942 import FRONT_ENDS, Calibration
 from wattrail.ledger import Books, By, Entry, Ledger, Observation, audit, boundaries, by_interval
 from wattrail.store import open_store, open_to_read
 
 DAY_S = 86_400
+READING_BYTES = 88
+"""A stored reading with its index, see docs/store.md."""
+
 _SEED = 942
 _START = datetime(2026, 6, 21, tzinfo=UTC)
 _CALIBRATION = Calibration.of(FRONT_ENDS["pziot-e01"])
@@ -34,6 +37,7 @@ class Bookkeeping:
     looks: int
     entries: int
     looks_per_s: float
+    floats_per_s: float
     replayed_per_s: float
     verified_per_s: float
     loaded_per_s: float
@@ -86,6 +90,7 @@ def measure(seconds: int = DAY_S) -> Bookkeeping:
         looks=len(seen),
         entries=len(entries),
         looks_per_s=len(seen) / booking_s,
+        floats_per_s=len(seen) / _seconds(lambda: sum(look.watt / 342.867 / 3600 for look in seen)),
         replayed_per_s=len(entries) / replaying_s,
         verified_per_s=len(entries) / verifying_s,
         loaded_per_s=len(entries) / loading_s,
@@ -114,28 +119,56 @@ def _seconds(work: Callable[[], object]) -> float:
 def rows() -> list[Row]:
     took = measure()
     year = took.entries * 365.25 * DAY_S / took.looks
+    starting_s, replaying_s = _starts(took.entries)
     return [
-        Row("looks booked into the ledger", f"{took.looks_per_s:,.0f} /s", "1 /s from one meter", ""),
         Row(
-            "a year of one meter's ledger, read and verified",
+            "ledger: looks booked, with evidence",
+            f"{took.looks_per_s:,.0f} /s",
+            f"{took.floats_per_s:,.0f} /s, a sum of floats",
+            f"{took.looks_per_s / took.floats_per_s:.2f}",
+        ),
+        Row(
+            "ledger: entries written for a day of looks",
+            f"{took.entries:,}, {took.looks_per_s * took.entries / took.looks:,.0f} /s",
+            f"{took.looks:,} looks",
+            f"{took.entries / took.looks:.3f}",
+        ),
+        Row(
+            "ledger: a day of entries on disk",
+            f"{took.bytes_per_day / 1e3:,.0f} kB",
+            f"{READING_BYTES * DAY_S / 1e6:.1f} MB, the readings they account for",
+            f"{took.bytes_per_day / (READING_BYTES * DAY_S):.3f}",
+        ),
+        Row(
+            "ledger: a year of entries read and verified",
             f"{year / took.loaded_per_s + year / took.verified_per_s:.0f} s",
             f"{year:,.0f} entries",
             "",
         ),
-        Row("a year of one meter's ledger, on disk", f"{took.bytes_per_day * 365.25 / 1e6:.0f} MB", "", ""),
+        Row(
+            "gateway: start with 90 days of entries",
+            f"{starting_s * 1e3:,.0f} ms",
+            f"{replaying_s * 1e3:,.0f} ms, replaying them",
+            f"{starting_s / replaying_s:.3f}",
+        ),
     ]
 
 
-def main() -> None:
-    took = measure()
-    print(f"Keeping books of one meter read once a second: {took.looks:,} looks, {took.entries:,} entries")
-    print(f"  booked    {took.looks_per_s:12,.0f} looks/s")
-    print(f"  loaded    {took.loaded_per_s:12,.0f} entries/s from SQLite")
-    print(f"  replayed  {took.replayed_per_s:12,.0f} entries/s")
-    print(f"  verified  {took.verified_per_s:12,.0f} entries/s")
-    print(f"  a day in quarter hours takes {took.quarter_hours_ms:.1f} ms")
-    print(f"  on disk   {took.bytes_per_day:12,.0f} bytes a day, {took.bytes_per_day * 365.25 / 1e6:.0f} MB a year")
+def _starts(entries_per_day: int) -> tuple[float, float]:
+    """Seconds to take up 90 days of books from the last page, and by replaying all of them."""
+    with tempfile.TemporaryDirectory() as folder, open_store(Path(folder) / "books.sqlite") as store:
+        row = store.register_meter("bench", "twin://bench", simulated=True, calibration=_CALIBRATION, at=_START)
+        ledger, entries = Ledger(row.epoch), list[Entry]()
+        for minute in range(90 * entries_per_day):
+            seen = Observation(
+                at=_START + timedelta(minutes=minute), elapsed_us=9_000_000, count=minute * 20 % (1 << 24), watt=300_000
+            )
+            entries += ledger.observe(seen)
+        store.book(row.id, entries)
+        starting_s = _seconds(lambda: store.ledger(row.id))
+        replaying_s = _seconds(lambda: Ledger.replay(store.entries(row.id), {1: row.epoch}))
+    return starting_s, replaying_s
 
 
 if __name__ == "__main__":
-    main()
+    print(text(rows()))

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wattrail.errors import LedgerError
-from wattrail.ledger import Entry, Epoch, Kind, Ledger, Observation, Totals
+from wattrail.ledger import Books, Entry, Epoch, Kind, Ledger, Observation, Totals
+from wattrail.ledger.books import Counts
 
 NOON = datetime(2026, 6, 21, 12, tzinfo=UTC)
 SECOND = 1_000_000
@@ -249,3 +250,21 @@ def test_a_host_killed_at_any_moment_goes_on_from_its_entries_and_books_nothing_
     for seen in looks[moment + 1 :]:
         ledger.observe(seen)
     assert again.totals() == ledger.totals()
+
+
+@settings(max_examples=200)
+@given(st.integers(0, 1000), steps, st.integers(0, 60), st.integers(-2_000_000, 2_000_000))
+def test_books_whose_older_pages_are_only_added_up_go_on_as_the_whole_ones_do(
+    start: int, story: list[tuple[str, int, int]], page: int, watt: int
+) -> None:
+    ledger, entries = account(lived_through(start, story))
+    entries += ledger.close()
+    page = min(page, len(entries) - 1)
+    before = {1: Counts(*counts(entries[:page]))} if page else {}
+    resumed = Ledger.resume(Books(entries=tuple(entries[page:]), epochs={1: EPOCH}, before=before))
+    whole = Ledger.replay(entries, {1: EPOCH})
+    until = whole.booked_until
+    assert until is not None
+    seen = Observation(at=until + timedelta(hours=1), elapsed_us=None, count=entries[-1].count, watt=watt)
+    assert resumed.observe(seen) == whole.observe(seen)
+    assert resumed.totals() == whole.totals()

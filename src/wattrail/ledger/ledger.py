@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from fractions import Fraction
 
 from wattrail.errors import LedgerError
+from wattrail.ledger.books import Books
 from wattrail.ledger.counter import COUNTER_RANGE, Step, judge, signed_difference
 from wattrail.ledger.entries import STATED, Entry, Epoch, Kind, Observation, Totals
 from wattrail.ledger.split import Split
@@ -56,19 +57,25 @@ class Ledger:
 
         Stated entries may stand anywhere among the others, in their own order.
         """
-        ledger: Ledger | None = None
-        stated: list[Entry] = []
+        counted, stated = list[Entry](), list[Entry]()
         for entry in entries:
-            if entry.kind in STATED:
-                stated.append(entry)
-                continue
-            if entry.epoch not in epochs:
-                raise LedgerError(f"entry {entry.sequence} belongs to epoch {entry.epoch}, which is not known")
-            ledger = ledger or cls(epochs[entry.epoch])
-            ledger._take_up(entry, epochs[entry.epoch])
-        if ledger is None:
+            (stated if entry.kind in STATED else counted).append(entry)
+        return cls.resume(Books(entries=tuple(counted), epochs=epochs, stated=tuple(stated)))
+
+    @classmethod
+    def resume(cls, books: Books) -> Ledger:
+        """As ``replay``, from books that may begin later: what is older counts by its sums and is not looked at."""
+        if not books.entries:
             raise LedgerError("no entries to replay", hint="a ledger begins with its first look at the counter")
-        for entry in stated:
+        first = books.entries[0]
+        ledger = cls(_known(first, books.epochs))
+        if books.before:
+            ledger._sequence = first.sequence - 1
+            ledger._sums = {number: list(counts) for number, counts in books.before.items()}
+            ledger._epochs.update({number: books.epochs[number] for number in books.before})
+        for entry in books.entries:
+            ledger._take_up(entry, _known(entry, books.epochs))
+        for entry in books.stated:
             ledger.take(entry)
         return ledger
 
@@ -260,6 +267,12 @@ class Ledger:
         self._last = Observation(
             at=entry.end, elapsed_us=None, count=entry.count, watt=entry.watt or 0, mode=entry.mode, status=entry.status
         )
+
+
+def _known(entry: Entry, epochs: Mapping[int, Epoch]) -> Epoch:
+    if entry.epoch not in epochs:
+        raise LedgerError(f"entry {entry.sequence} belongs to epoch {entry.epoch}, which is not known")
+    return epochs[entry.epoch]
 
 
 def _add(sums: dict[int, list[int]], epoch: int, positive: int, negative: int, undirected: int) -> None:

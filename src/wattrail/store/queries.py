@@ -28,7 +28,8 @@ from wattrail.store.rows import (
 from wattrail.units import Reading
 
 __all__ = [
-    "PURGE", "books", "energy_between", "entries", "epochs", "last_reading_id", "latest", "meters", "newest_epoch",
+    "PURGE", "books", "energy_between", "entries", "epochs", "last_page", "last_reading_id", "latest", "meters",
+    "newest_epoch",
     "observations_after", "series", "stated", "what_can_be_stated_about",
 ]  # fmt: skip
 
@@ -94,11 +95,10 @@ def epochs(cursor: sqlite3.Cursor, meter_id: int) -> dict[int, Epoch]:
     }
 
 
-def entries(cursor: sqlite3.Cursor, meter_id: int) -> tuple[list[Entry], int]:
-    """The ledger, oldest first, and the id of the last reading that it accounts for."""
-    sql = f"SELECT {_ENTRY}, reading_id FROM entry WHERE meter_id = ? ORDER BY sequence"
-    rows = cursor.execute(sql, (meter_id,)).fetchall()
-    return [entry_from_row(row[:-1]) for row in rows], rows[-1][-1] if rows else 0
+def entries(cursor: sqlite3.Cursor, meter_id: int) -> list[Entry]:
+    """The ledger, oldest first."""
+    sql = f"SELECT {_ENTRY} FROM entry WHERE meter_id = ? ORDER BY sequence"
+    return [entry_from_row(row) for row in cursor.execute(sql, (meter_id,))]
 
 
 def stated(cursor: sqlite3.Cursor, meter_id: int) -> tuple[Entry, ...]:
@@ -109,7 +109,17 @@ def stated(cursor: sqlite3.Cursor, meter_id: int) -> tuple[Entry, ...]:
 
 def books(cursor: sqlite3.Cursor, meter_id: int, since: datetime | None = None) -> Books:
     """The books of a meter; entries that ended before ``since`` are only added up."""
-    first = 1 if since is None else _first_since(cursor, meter_id, since)
+    return _books_from(cursor, meter_id, 1 if since is None else _first_since(cursor, meter_id, since))
+
+
+def last_page(cursor: sqlite3.Cursor, meter_id: int) -> tuple[Books, int]:
+    """The last entry with all before it added up, and the id of the last reading that it accounts for."""
+    sql = "SELECT sequence, reading_id FROM entry WHERE meter_id = ? ORDER BY sequence DESC LIMIT 1"
+    sequence, reading_id = cursor.execute(sql, (meter_id,)).fetchone() or (1, 0)
+    return _books_from(cursor, meter_id, sequence), reading_id
+
+
+def _books_from(cursor: sqlite3.Cursor, meter_id: int, first: int) -> Books:
     sums = "SELECT epoch, SUM(positive), SUM(negative), SUM(undirected) FROM entry WHERE meter_id = ? AND sequence < ?"
     before = {row[0]: Counts(*row[1:]) for row in cursor.execute(f"{sums} GROUP BY epoch", (meter_id, first))}
     sql = f"SELECT {_ENTRY} FROM entry WHERE meter_id = ? AND sequence >= ? ORDER BY sequence"

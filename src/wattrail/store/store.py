@@ -228,11 +228,10 @@ class Store:
     def ledger(self, meter_id: int) -> Ledger | None:
         """The ledger as it stood at the last reading kept; None before the first. Raises LedgerError, StoreError."""
         with self._transaction() as cursor:
-            epochs = queries.epochs(cursor, meter_id)
-            entries, accounted = queries.entries(cursor, meter_id)
-            if not entries:
+            books, accounted = queries.last_page(cursor, meter_id)
+            if not books.entries:
                 return None
-            ledger = Ledger.replay([*entries, *queries.stated(cursor, meter_id)], epochs)
+            ledger = Ledger.resume(books)
             for reading_id, seen in queries.observations_after(cursor, meter_id, accounted):
                 # An entry arises here only if an older version closed its entries by another rule.
                 _insert_entries(cursor, meter_id, ledger.observe(seen), reading_id)
@@ -243,7 +242,7 @@ class Store:
     def entries(self, meter_id: int) -> tuple[Entry, ...]:
         """The whole ledger, oldest first."""
         with self._reading() as cursor:
-            return tuple(queries.entries(cursor, meter_id)[0])
+            return tuple(queries.entries(cursor, meter_id))
 
     def latest(self, meter_id: int) -> Reading | None:
         """The newest reading kept."""

@@ -117,7 +117,7 @@ def _facts(found: Oscillogram) -> dict[str, tuple[str, str]]:
         "Reactive power": (f"{wave.vars:.1f} var", "of the fundamental") if known else ("–", ""),
         "Apparent power": (f"{wave.volt_amps:.1f} VA", "") if known else ("–", ""),
         "Power factor": (f"{wave.power_factor or 0:.3f}", "") if known else ("–", ""),
-        "Reads": (f"{sampling.hertz:.0f} / s", f"a curve; longest gap {1000 * sampling.longest_gap_s:.1f} ms"),
+        "Reads": (f"{sampling.hertz:.0f} / s", f"for each curve; longest gap {1000 * sampling.longest_gap_s:.1f} ms"),
     }
 
 

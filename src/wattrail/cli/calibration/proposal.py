@@ -8,7 +8,7 @@ from typing import Final
 
 from wattrail.bl0942 import Calibration
 from wattrail.bl0942.calibrate import Constant, Counts, Fit, Given, Point, Reference, phase_error_of_power
-from wattrail.bl0942.doubts import Doubt
+from wattrail.bl0942.doubts import AGREES_WITHIN, Doubt
 from wattrail.cli.reading_view import SIMULATED
 
 __all__ = ["Proposal", "as_fields", "as_text", "constants", "evidence", "toml_line"]
@@ -51,7 +51,9 @@ def as_text(proposal: Proposal) -> str:
     lines.append(f"{'':<16}{'before':>12}{'after':>12}{'change':>10}{'uncertain by':>14}{off_line}")
     lines += _rows(proposal)
     lines.append(_direction_words(proposal))
-    lines.append(f"the three agree with each other within {100 * abs(proposal.after.disagreement):.2f} %")
+    apart = abs(proposal.after.disagreement)
+    verdict = "agree with each other within" if apart <= AGREES_WITHIN else "disagree with each other by"
+    lines.append(f"the three {verdict} {100 * apart:.2f} %")
     if proposal.fit and (phase := proposal.fit.phase):
         lines.append(_phase_words(phase.degrees, phase.error))
     lines += [f"{'doubt' if doubt.stops else 'note'}: {doubt.text}" for doubt in proposal.doubts]

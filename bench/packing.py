@@ -64,7 +64,11 @@ def rows() -> list[Row]:
         Row(
             f"images: {speed.what}",
             f"{speed.ours:,.1f} MB/s",
-            f"{speed.peer:,.2f} MB/s, {speed.peer_name}" if speed.peer else "not installed here",
+            f"{speed.peer:,.2f} MB/s, {speed.peer_name}"
+            if speed.peer
+            else "not installed here"
+            if speed.goal
+            else "nothing comparable",
             f"{speed.ratio:,.0f}" if speed.ratio else "",
             f"{speed.goal:.0f} times" if speed.goal else "",
             speed.ratio >= speed.goal if speed.goal and speed.ratio else None,

@@ -14,6 +14,7 @@ WattrailError
 │   ├── UnexpectedReply
 │   └── ImplausibleReading
 ├── TargetError                     the chip refused, or did not do what it was told
+├── ImageError                      a firmware image is damaged, or is not what it is taken for
 ├── LedgerError                     the account would no longer add up
 └── StoreError                      the database
 """
@@ -23,6 +24,7 @@ from __future__ import annotations
 __all__ = [
     "ChecksumError",
     "ConfigError",
+    "ImageError",
     "ImplausibleReading",
     "LedgerError",
     "LinkError",
@@ -113,6 +115,14 @@ class ImplausibleReading(LinkError):
 
 class TargetError(WattrailError):
     """The chip did not do what it was told, for example kept an old register value."""
+
+
+class ImageError(WattrailError):
+    """A firmware image is damaged, or is not what it is taken for; ``offset`` is where in it, in bytes, or None."""
+
+    def __init__(self, message: str, *, offset: int | None = None, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.offset = offset
 
 
 class LedgerError(WattrailError):

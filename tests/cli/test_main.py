@@ -109,6 +109,7 @@ def test_a_noun_alone_shows_its_verbs(wattrail: Type, words: tuple[str, ...]) ->
         (errors.TargetError("x"), 5),
         (errors.LedgerError("x"), 1),
         (errors.StoreError("x"), 1),
+        (errors.ImageError("x"), 1),
     ],
 )
 def test_every_error_has_its_exit_code(error: errors.WattrailError, code: int) -> None:

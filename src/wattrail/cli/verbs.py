@@ -25,32 +25,38 @@ NOUNS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "meter": "Talk to one meter.",
         "calibration": "Keep the calibrations of a meter.",
-        "twin": "Rehearse with a digital twin instead of a board.",
+        "image": "Look into firmware images, and convert them.",
         "ledger": "Account for energy: registers, periods, bills.",
+        "twin": "Rehearse with a digital twin instead of a board.",
     }
 )
 """What the first words mean."""
 
 # fmt: off
 VERBS: Final = (
-    Verb("run",             "run:run",                        "Run the gateway with its dashboard."),
-    Verb("meter read",      "meter.read:read",                "Read a meter once."),
-    Verb("meter watch",     "meter.watch:watch",              "Watch a meter live."),
-    Verb("meter registers", "meter.registers:show_registers", "Show every register by bit field."),
-    Verb("meter wave",      "meter.wave:wave",                "Show voltage and current as curves."),
-    Verb("meter accuracy",  "meter.accuracy:accuracy",        "Test a meter at the loads of IEC 62053-21."),
-    Verb("meter record",    "meter.record:record",            "Keep what a meter says in a capture file."),
-    Verb("meter calibrate", "meter.calibrate:calibrate",      "Calibrate a meter against a reference."),
-    Verb("calibration list", "calibration.list:list_calibrations", "List what is kept of a meter's calibrations."),
-    Verb("calibration show", "calibration.show:show_calibration", "Show one calibration with what it rests on."),
-    Verb("calibration export", "calibration.export:export",   "Export every calibration of a meter as JSON."),
-    Verb("calibration restore", "calibration.restore:restore", "Put an earlier calibration back."),
-    Verb("twin list",       "twin.list:list_twins",           "List boards, scenarios and options of twins."),
-    Verb("twin serve",      "twin.serve:serve",               "Serve a twin that any program can open."),
-    Verb("ledger show",     "ledger.show:show",               "Show registers, energy by period, or bills."),
-    Verb("ledger export",   "ledger.export:export",           "Write energy by period as CSV or JSON."),
-    Verb("ledger verify",   "ledger.verify:verify",           "Replay the ledger and say what differs."),
-    Verb("ledger adjust",   "ledger.adjust:adjust",           "State an opening, an adjustment, a direction."),
+    Verb("run",                 "run:run",                            "Run the gateway with its dashboard."),
+    Verb("meter read",          "meter.read:read",                    "Read a meter once."),
+    Verb("meter watch",         "meter.watch:watch",                  "Watch a meter live."),
+    Verb("meter registers",     "meter.registers:show_registers",     "Show every register by bit field."),
+    Verb("meter record",        "meter.record:record",                "Keep what a meter says in a capture file."),
+    Verb("meter wave",          "meter.wave:wave",                    "Show voltage and current as curves."),
+    Verb("meter calibrate",     "meter.calibrate:calibrate",          "Calibrate a meter against a reference."),
+    Verb("meter accuracy",      "meter.accuracy:accuracy",            "Test a meter at the loads of IEC 62053-21."),
+    Verb("calibration list",    "calibration.list:list_calibrations", "List what is kept of a meter's calibrations."),
+    Verb("calibration show",    "calibration.show:show_calibration",  "Show one calibration with what it rests on."),
+    Verb("calibration export",  "calibration.export:export",          "Export every calibration of a meter as JSON."),
+    Verb("calibration restore", "calibration.restore:restore",        "Put an earlier calibration back."),
+    Verb("image info",          "image.info:info",                    "Say what an image is, and what ails it."),
+    Verb("image convert",       "image.convert:convert",              "Make an image into one of another kind."),
+    Verb("image pack",          "image.pack:pack",                    "Give code its block CRCs."),
+    Verb("image unpack",        "image.unpack:unpack",                "Check code's block CRCs, and take them out."),
+    Verb("image diff",          "image.diff:diff",                    "Compare two images by partition and sector."),
+    Verb("ledger show",         "ledger.show:show",                   "Show registers, energy by period, or bills."),
+    Verb("ledger export",       "ledger.export:export",               "Write energy by period as CSV or JSON."),
+    Verb("ledger verify",       "ledger.verify:verify",               "Replay the ledger and say what differs."),
+    Verb("ledger adjust",       "ledger.adjust:adjust",               "State an opening, an adjustment, a direction."),
+    Verb("twin list",           "twin.list:list_twins",               "List boards, scenarios and options of twins."),
+    Verb("twin serve",          "twin.serve:serve",                   "Serve a twin that any program can open."),
 )
 # fmt: on
 """In the order of the journey, which is the order of the help page."""

@@ -1,0 +1,1 @@
+"""Verbs about firmware images: files, never a port."""

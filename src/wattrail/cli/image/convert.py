@@ -1,0 +1,50 @@
+"""``wattrail image convert``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter, validators
+
+from wattrail.cli import say
+from wattrail.cli.exits import UsageError
+from wattrail.cli.image.files import Source, WriteOptions, load, write
+from wattrail.image import CodeKey, Recipe, Target
+from wattrail.image import convert as converted
+
+To = Literal["plain", "packed", "ua", "qio", "dump", "bootloader", "rbl", "ug"]
+_Time = validators.Number(gte=0, lte=0xFFFFFFFF)
+
+
+def convert(
+    file: Source,
+    out: Annotated[Path, Parameter(help="The file to write.")],
+    *,
+    to: Annotated[To, Parameter(help="Kind of image to make.")],
+    key: Annotated[str | None, Parameter(help="Code key: tuya, zero, or 32 hexadecimal digits.")] = None,
+    bootloader: Annotated[Path | None, Parameter(help="Image to take the bootloader from, for qio.")] = None,
+    version: Annotated[str, Parameter(help="Version in a header that is made anew (1.00).")] = "1.00",
+    timestamp: Annotated[int, Parameter(help="Unix time in that header (0).", validator=_Time)] = 0,
+    options: WriteOptions | None = None,
+) -> None:
+    """Make an image into one of another kind.
+
+    What is in the wanted form already is copied byte for byte; the rest is checked, enciphered, packed and sealed anew.
+    """
+    image = load(file)
+    for problem in image.problems:
+        say.note(f"note: {problem}")
+    recipe = Recipe(CodeKey.parse(key) if key else None, _loader(bootloader), version, timestamp)
+    data = converted(image, Target(to), recipe)
+    say.note(f"{image.kind.value} to {to}: {Target(to).meaning}")
+    write(out, data, options or WriteOptions(), sources=(file, *([bootloader] if bootloader else [])))
+
+
+def _loader(path: Path | None) -> bytes | None:
+    if path is None:
+        return None
+    found = load(path).loader
+    if found is None:
+        raise UsageError(f"{path} has no whole bootloader", hint="a dump or a QIO image has one")
+    return found

@@ -1,0 +1,200 @@
+"""From one kind of image to another, by way of its parts: a bootloader partition, and an app as it lies in flash.
+
+What is already in the wanted form is copied byte for byte, with its header and whatever stands behind its code; only
+code that has no such form yet is enciphered, packed and sealed anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from types import MappingProxyType
+from typing import Final
+
+from wattrail.errors import ImageError
+from wattrail.image import rbl, ug
+from wattrail.image.cipher import CodeKey, crypt
+from wattrail.image.layout import APP, APP_CONTAINER, APP_LOGICAL
+from wattrail.image.model import Image, Kind
+from wattrail.image.packing import BLOCK, pack, to_logical, to_physical, unpack
+
+__all__ = ["Recipe", "Target", "convert"]
+
+
+class Target(Enum):
+    """What an image can be made into; the value is what is typed."""
+
+    PLAIN = "plain"
+    PACKED = "packed"
+    UA = "ua"
+    QIO = "qio"
+    DUMP = "dump"
+    BOOTLOADER = "bootloader"
+    RBL = "rbl"
+    UG = "ug"
+
+    @property
+    def meaning(self) -> str:
+        """In words."""
+        return _MEANINGS[self]
+
+
+_MEANINGS: Final[Mapping[Target, str]] = MappingProxyType(
+    {
+        Target.PLAIN: "the app's code as the processor sees it",
+        Target.PACKED: "the app's code enciphered, with block CRCs, without an RBL header",
+        Target.UA: "the app partition as it is written at 0x11000, with its RBL header",
+        Target.QIO: "bootloader and app, to be written at 0",
+        Target.DUMP: "the whole flash from 0 on; straightens a rotated dump",
+        Target.BOOTLOADER: "the bootloader partition as it lies in flash",
+        Target.RBL: "a container for an update over the air, compressed and enciphered",
+        Target.UG: "the same in Tuya's wrapping",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What a conversion is to know besides the image. ``timestamp`` is Unix seconds, 0 for equal bytes every time."""
+
+    key: CodeKey | None = None
+    bootloader: bytes | None = None
+    version: str = "1.00"
+    timestamp: int = 0
+
+
+def convert(image: Image, to: Target, recipe: Recipe | None = None) -> bytes:
+    """The bytes of another kind of image.
+
+    Raises ImageError where the image lacks what is needed, or is damaged there; ValueError never.
+    """
+    return _MAKERS[to](image, recipe or Recipe())
+
+
+def _plain(image: Image, recipe: Recipe) -> bytes:
+    match image.kind:
+        case Kind.PLAIN:
+            return image.data
+        case Kind.STORED:
+            return crypt(image.data, _key(image, recipe), to_logical(image.base))
+        case Kind.RBL:
+            return rbl.open_ota(image.data)[1]
+        case Kind.UG:
+            return rbl.open_ota(ug.unwrap(image.data)[1])[1]
+    return crypt(_stored(image), _key(image, recipe), APP_LOGICAL)
+
+
+def _stored(image: Image) -> bytes:
+    """The app's enciphered code, every block checked, without its RBL header and the filling before that."""
+    sealed = image.sealed("app")
+    app = _app(image)
+    if sealed is None:
+        return unpack(app)
+    code = unpack(app[: sealed.offset - APP])
+    if sealed.faults:
+        raise ImageError(
+            f"RBL of {sealed.header.name}: {sealed.faults[0]}",
+            offset=sealed.offset - image.base,
+            hint="the code is not the one this header was made for; read or download the file again",
+        )
+    return rbl.stored_code(sealed.header, code)
+
+
+def _packed(image: Image, recipe: Recipe) -> bytes:
+    if image.kind.lies_in_flash:
+        return pack(_stored(image))
+    return pack(crypt(_filled(_plain(image, recipe)), _key(image, recipe), APP_LOGICAL))
+
+
+def _ua(image: Image, recipe: Recipe) -> bytes:
+    if image.kind.lies_in_flash and image.sealed("app"):
+        _stored(image)  # nothing that is damaged is passed on
+        return _app(image)
+    stored = crypt(_filled(_plain(image, recipe)), _key(image, recipe), APP_LOGICAL)
+    return pack_sealed(rbl.seal(stored, APP_CONTAINER, version=recipe.version, timestamp=recipe.timestamp))
+
+
+def pack_sealed(container: bytes) -> bytes:
+    """A sealed container as it lies in flash: erased where nothing was written, not FF with a CRC."""
+    used = rbl.decode_header(container[-rbl.HEADER :]).raw_size
+    body = pack(container[: used + -used % BLOCK])
+    header = pack(container[-rbl.HEADER :])
+    return body.ljust(to_physical(len(container)) - len(header), b"\xff") + header
+
+
+def _qio(image: Image, recipe: Recipe) -> bytes:
+    return _bootloader(image, recipe) + _ua(image, recipe)
+
+
+def _bootloader(image: Image, recipe: Recipe) -> bytes:
+    found = recipe.bootloader or image.loader
+    if found is None:
+        raise ImageError(
+            f"there is no whole bootloader in this {image.kind.value}",
+            hint="name a file that has one with --bootloader: a dump or a QIO image of the same chip",
+        )
+    unpack(found)
+    return found
+
+
+def _dump(image: Image, recipe: Recipe) -> bytes:
+    if image.kind not in (Kind.DUMP, Kind.ROTATED) or image.base:
+        raise ImageError(
+            f"there is no whole flash in this {image.kind.value}",
+            hint="the RF block and the settings exist on one board alone: only a dump of it has them",
+        )
+    return image.flash
+
+
+def _rbl(image: Image, recipe: Recipe) -> bytes:
+    if image.kind is Kind.RBL:
+        return image.data
+    if image.kind is Kind.UG:
+        return ug.unwrap(image.data)[1]
+    return rbl.build_ota(_plain(image, recipe), version=recipe.version, timestamp=recipe.timestamp)
+
+
+def _ug(image: Image, recipe: Recipe) -> bytes:
+    return image.data if image.kind is Kind.UG else ug.wrap(_rbl(image, recipe), recipe.version)
+
+
+_MAKERS: Final[Mapping[Target, Callable[[Image, Recipe], bytes]]] = MappingProxyType(
+    {
+        Target.PLAIN: _plain,
+        Target.PACKED: _packed,
+        Target.UA: _ua,
+        Target.QIO: _qio,
+        Target.DUMP: _dump,
+        Target.BOOTLOADER: _bootloader,
+        Target.RBL: _rbl,
+        Target.UG: _ug,
+    }
+)
+
+
+def _app(image: Image) -> bytes:
+    app = image.app if image.kind is not Kind.PACKED or image.base else image.data
+    if not app:
+        raise ImageError(
+            f"there is no app in this {image.kind.value}",
+            hint="wattrail image info says what is in a file",
+        )
+    return app
+
+
+def _key(image: Image, recipe: Recipe) -> CodeKey:
+    """The code key: as asked for, else what the image was found to be under, else what its chip is made with."""
+    key = recipe.key or (image.key if image.kind is not Kind.PLAIN else None)
+    if key is None and image.chip is not None:
+        key = image.chip.code_key
+    if key is None:
+        raise ImageError(
+            f"nothing in this {image.kind.value} says which code key its chip has",
+            hint="say it with --key: tuya for N and T modules of Tuya, zero for BK7231M and chips without a key",
+        )
+    return key
+
+
+def _filled(code: bytes) -> bytes:
+    return code + b"\xff" * (-len(code) % BLOCK)

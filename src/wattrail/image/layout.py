@@ -1,0 +1,112 @@
+"""What lies where in 2 MiB of flash, one table a chip; the only place with these numbers.
+
+Offsets and lengths are bytes of flash. Code is packed (see ``packing``), everything else is as it is.
+Source: bk7231-image/flash-map.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from types import MappingProxyType
+from typing import Final
+
+from wattrail.image.cipher import TUYA_KEY, ZERO_KEY, CodeKey
+from wattrail.image.packing import to_physical
+
+__all__ = ["FLASH", "LAYOUTS", "SECTOR", "Chip", "Layout", "Partition"]
+
+SECTOR: Final = 0x1000
+FLASH: Final = 0x200000
+APP: Final = 0x11000
+"""Flash offset of the app on every chip of the family."""
+
+APP_LOGICAL: Final = 0x10000
+"""The address at which the processor sees it."""
+
+APP_CONTAINER: Final = 0x108700
+"""Bytes of code, with its RBL header at the end, in the app partition of Tuya's N and T."""
+
+APP_PACKED: Final = to_physical(APP_CONTAINER)
+QIO_N: Final = APP + APP_PACKED
+"""0x129F70: where the app's container ends."""
+
+
+class Chip(Enum):
+    """The members of the family that differ in what their flash holds."""
+
+    N = "BK7231N"
+    T = "BK7231T"
+    M = "BK7231M"
+    U = "BK7231U"
+
+    @property
+    def code_key(self) -> CodeKey:
+        """The key of the code cipher its modules are made with."""
+        return TUYA_KEY if self in (Chip.N, Chip.T) else ZERO_KEY
+
+
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """A named range of flash. ``packed`` code carries CRCs; ``unique`` content exists on this one board only."""
+
+    name: str
+    start: int
+    end: int
+    holds: str
+    packed: bool = False
+    unique: bool = False
+
+    @property
+    def length(self) -> int:
+        """Bytes."""
+        return self.end - self.start
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The partitions of a flash, in order and without holes."""
+
+    name: str
+    partitions: tuple[Partition, ...]
+
+    def __getitem__(self, name: str) -> Partition:
+        for partition in self.partitions:
+            if partition.name == name:
+                return partition
+        raise KeyError(f"{self.name} has no partition {name!r}; known: {', '.join(p.name for p in self.partitions)}")
+
+    def at(self, offset: int) -> Partition | None:
+        """The partition an offset lies in; None behind the end of the flash."""
+        return next((p for p in self.partitions if p.start <= offset < p.end), None)
+
+
+# fmt: off
+_N = Layout("BK7231N", (
+    Partition("bootloader", 0x000000, 0x011000, "first program in flash, its RBL header at the end", packed=True),
+    Partition("app",        0x011000, 0x12A000, "the firmware; Tuya's RBL header ends at 0x129F70", packed=True),
+    Partition("download",   0x12A000, 0x1D0000, "an OTA container waiting to be installed"),
+    Partition("rf",         0x1D0000, 0x1D1000, "radio calibration and MAC address", unique=True),
+    Partition("config",     0x1D1000, 0x1D2000, "network parameters; OpenBeken's settings"),
+    Partition("files",      0x1D2000, 0x1ED000, "file systems of OpenBeken, LibreTiny or Tuya"),
+    Partition("licence",    0x1ED000, 0x1EE000, "Tuya: uuid and auth key", unique=True),
+    Partition("tuya-key",   0x1EE000, 0x1EF000, "Tuya: key of the settings"),
+    Partition("tuya-kv",    0x1EF000, 0x200000, "Tuya: settings, enciphered", unique=True),
+))
+_T = Layout("BK7231T", (
+    Partition("bootloader", 0x000000, 0x011000, "first program in flash, and what answers the flasher", packed=True),
+    Partition("app",        0x011000, 0x132000, "the firmware; Tuya's RBL header ends at 0x129F70", packed=True),
+    Partition("download",   0x132000, 0x1D8000, "an OTA container waiting to be installed"),
+    Partition("lt-kv",      0x1D8000, 0x1E0000, "LibreTiny's settings"),
+    Partition("rf",         0x1E0000, 0x1E1000, "radio calibration and MAC address", unique=True),
+    Partition("config",     0x1E1000, 0x1E2000, "network parameters; OpenBeken's settings"),
+    Partition("files",      0x1E2000, 0x1ED000, "file systems of OpenBeken or Tuya"),
+    Partition("licence",    0x1ED000, 0x1EE000, "Tuya: uuid and auth key", unique=True),
+    Partition("tuya-key",   0x1EE000, 0x1EF000, "Tuya: key of the settings"),
+    Partition("tuya-kv",    0x1EF000, 0x200000, "Tuya: settings, enciphered", unique=True),
+))
+# fmt: on
+
+LAYOUTS: Final[Mapping[Chip, Layout]] = MappingProxyType({Chip.N: _N, Chip.M: _N, Chip.T: _T, Chip.U: _T})
+"""By chip. M is an N without a key; of U only the places of its containers, of RF and of the settings were seen."""

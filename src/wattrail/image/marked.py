@@ -1,0 +1,95 @@
+"""Kinds of file that begin with a mark of their own, and files that hold nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from wattrail.errors import ImageError
+from wattrail.image import chips, rbl, rf, uf2, ug
+from wattrail.image.layout import Chip
+from wattrail.image.model import Confidence, Container, Image, Kind, Problem
+
+__all__ = ["blank_image", "rbl_image", "rf_image", "uf2_image", "ug_image"]
+
+
+def blank_image(data: bytes) -> Image | None:
+    """Nothing at all, or one value throughout."""
+    if data.strip(b"\xff") and data.strip(b"\0"):
+        return None
+    what = "the file is empty" if not data else f"every byte is {data[:1].hex().upper()}"
+    hint = "nothing was written there" if data else "nothing was read"
+    return Image(Kind.BLANK, Confidence.CERTAIN, data, (what,), (Problem(f"{what}: {hint}"),))
+
+
+def uf2_image(data: bytes) -> Image | None:
+    """A UF2 file, whole or not."""
+    if not data.startswith(uf2.MAGIC):
+        return None
+    reasons = ("it begins with the mark of UF2",)
+    try:
+        found = uf2.decode_uf2(data)
+    except ImageError as error:
+        return Image(Kind.UF2, Confidence.LIKELY, data, reasons, (Problem(str(error), error.offset),))
+    name = uf2.FAMILIES.get(found.family or 0)
+    chip = next((chip for chip in Chip if chip.value == name), None)
+    return Image(
+        Kind.UF2,
+        Confidence.LIKELY if found.problems else Confidence.CERTAIN,
+        data,
+        reasons,
+        tuple(Problem(text) for text in found.problems),
+        chip=chip,
+        chip_confidence=Confidence.CERTAIN if chip else Confidence.NONE,
+        chip_reasons=(f"its blocks carry the family number of {name}",) if name else (),
+        uf2=found,
+    )
+
+
+def ug_image(data: bytes) -> Image | None:
+    """A UG container, whole or not."""
+    if not data.startswith(ug.MAGIC):
+        return None
+    reasons = ("it begins with the mark of UG",)
+    try:
+        _, package = ug.unwrap(data)
+    except ImageError as error:
+        return Image(Kind.UG, Confidence.LIKELY, data, reasons, (Problem(str(error), error.offset),))
+    image = rbl_image(package)
+    if image is None:
+        problem = Problem("no RBL container follows the UG header", ug.HEADER)
+        return Image(Kind.UG, Confidence.LIKELY, data, reasons, (problem,))
+    return replace(image, kind=Kind.UG, data=data, reasons=(*reasons, "its two sums hold", *image.reasons))
+
+
+def rbl_image(data: bytes) -> Image | None:
+    """An RBL container for an update over the air, whole or not."""
+    if not data.startswith(rbl.MAGIC):
+        return None
+    reasons = ("it begins with the mark of RBL",)
+    try:
+        header = rbl.decode_header(data)
+    except ImageError as error:
+        return Image(Kind.RBL, Confidence.LIKELY, data, reasons, (Problem(str(error), error.offset),))
+    faults = rbl.package_faults(data)
+    container = Container(0, header, packed=False, faults=faults)
+    verdict = chips.decide(chips.clues(containers=(container,)), None)
+    return Image(
+        Kind.RBL,
+        Confidence.LIKELY if faults else Confidence.CERTAIN,
+        data,
+        (*reasons, "the CRC of its header holds", *(() if faults else ("so does that of its package",))),
+        tuple(Problem(text) for text in faults),
+        chip=verdict.chip,
+        chip_confidence=verdict.confidence,
+        chip_reasons=verdict.reasons,
+        containers=(container,),
+    )
+
+
+def rf_image(data: bytes) -> Image | None:
+    """The RF sector of a flash on its own."""
+    try:
+        block = rf.decode_rf(data)
+    except ImageError:
+        return None
+    return Image(Kind.RF, Confidence.LIKELY, data, ("it begins with the mark of an RF block",), rf=block)

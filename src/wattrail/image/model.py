@@ -1,0 +1,133 @@
+"""What an image turned out to be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+from wattrail.image.bootloader import Bootloader
+from wattrail.image.cipher import CodeKey
+from wattrail.image.layout import APP, LAYOUTS, Chip, Layout
+from wattrail.image.packing import BLANK, PACKED, without_blank_end
+from wattrail.image.rbl import PACKED_HEADER, RblHeader
+from wattrail.image.rf import RfBlock
+from wattrail.image.uf2 import Uf2
+
+__all__ = ["Confidence", "Container", "Image", "Kind", "Problem", "Range"]
+
+
+class Kind(Enum):
+    """Kinds of image; the value is what people call it."""
+
+    DUMP = "flash dump"
+    ROTATED = "rotated flash dump"
+    QIO = "QIO image"
+    UA = "UA image"
+    BOOTLOADER = "bootloader"
+    PACKED = "packed code"
+    STORED = "enciphered code without CRCs"
+    PLAIN = "plain code"
+    RBL = "RBL container"
+    UG = "UG container"
+    UF2 = "UF2 image"
+    RF = "RF block"
+    BLANK = "blank file"
+    UNKNOWN = "unknown file"
+
+    @property
+    def lies_in_flash(self) -> bool:
+        """Whether its bytes are bytes of flash."""
+        return self in (Kind.DUMP, Kind.ROTATED, Kind.QIO, Kind.UA, Kind.BOOTLOADER, Kind.PACKED)
+
+
+class Confidence(Enum):
+    """How sure recognition is."""
+
+    CERTAIN = "certain"
+    LIKELY = "likely"
+    POSSIBLE = "possible"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that is not as it should be. ``offset`` is where in the file, in bytes, or None."""
+
+    what: str
+    offset: int | None = None
+
+    def __str__(self) -> str:
+        return self.what if self.offset is None else f"at {self.offset:#x}: {self.what}"
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """A run of bytes of the file and where they belong in flash."""
+
+    name: str
+    offset: int
+    flash: int
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """An RBL header that was found. ``offset`` is where in flash, or in the file if that is no part of flash.
+
+    ``stale`` is one that an earlier image left behind: another header of its partition fits, or was looked at first.
+    """
+
+    offset: int
+    header: RblHeader
+    packed: bool
+    faults: tuple[str, ...] = ()
+    stale: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A file, recognised. ``flash`` are the bytes it puts into flash and ``base`` is where they begin."""
+
+    kind: Kind
+    confidence: Confidence
+    data: bytes = field(repr=False)
+    reasons: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    chip: Chip | None = None
+    chip_confidence: Confidence = Confidence.NONE
+    chip_reasons: tuple[str, ...] = ()
+    key: CodeKey | None = None
+    flash: bytes = field(default=b"", repr=False)
+    base: int = 0
+    ranges: tuple[Range, ...] = ()
+    bootloader: Bootloader | None = None
+    containers: tuple[Container, ...] = ()
+    rf: RfBlock | None = None
+    marks: tuple[str, ...] = ()
+    uf2: Uf2 | None = None
+
+    @property
+    def layout(self) -> Layout:
+        """Partitions of its chip; of an N where the chip is not known, which is the commonest."""
+        return LAYOUTS[self.chip or Chip.N]
+
+    @property
+    def app(self) -> bytes | None:
+        """The app as it lies in flash, up to the end of its header or of what was written; None if it is not here."""
+        if not self.kind.lies_in_flash or self.base > APP or len(self.flash) <= APP - self.base:
+            return None
+        sealed = self.sealed("app")
+        end = sealed.offset + PACKED_HEADER if sealed else min(self.layout["app"].end, self.base + len(self.flash))
+        found = self.flash[APP - self.base : end - self.base]
+        return found if sealed else without_blank_end(found)
+
+    @property
+    def loader(self) -> bytes | None:
+        """The whole bootloader partition; None if it is not here, or not whole."""
+        if not self.kind.lies_in_flash or self.base or len(self.flash) < APP or self.flash[:PACKED] == BLANK:
+            return None
+        return self.flash[:APP]
+
+    def sealed(self, name: str) -> Container | None:
+        """The header in flash of a partition, by the name it carries."""
+        return next((c for c in self.containers if c.packed and not c.stale and c.header.name == name), None)

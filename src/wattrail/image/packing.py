@@ -1,0 +1,140 @@
+"""How code lies in flash: 32 bytes, then their CRC-16, big-endian; 34 bytes for every 32 that the processor sees.
+
+    logical   0x00 .......... 0x1F   0x20 .......... 0x3F
+    physical  0x00 .......... 0x1F CC CC   0x22 .......... 0x41 CC CC
+
+An erased block is 34 times FF, and reads as 32 times FF: it is blank, not bad. Source: bk7231-image/packing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from wattrail.errors import ImageError
+
+__all__ = [
+    "BLANK",
+    "BLOCK",
+    "PACKED",
+    "Packing",
+    "check",
+    "grid_shift",
+    "pack",
+    "strip",
+    "to_logical",
+    "to_physical",
+    "unpack",
+    "without_blank_end",
+]
+
+BLOCK: Final = 32
+PACKED: Final = 34
+"""Bytes of a block as the processor sees it, and as it lies in flash."""
+
+BLANK: Final = b"\xff" * PACKED
+"""An erased block."""
+
+_SAMPLE: Final = 64
+"""Blocks that decide where the grid lies: chance agrees with one in 65536, and we ask for nearly all of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Packing:
+    """What the blocks of some bytes amount to. ``first_bad`` is a block's number, ``tail`` the bytes after the last."""
+
+    blocks: int
+    blank: int
+    bad: int
+    first_bad: int | None
+    got: int
+    want: int
+    tail: int
+
+    @property
+    def good(self) -> int:
+        """Blocks whose CRC holds, without the blank ones."""
+        return self.blocks - self.blank - self.bad
+
+    @property
+    def fault(self) -> str:
+        """What is wrong with the first bad block, in words, or an empty text."""
+        return "" if self.first_bad is None else f"CRC-16 is {self.got:04X}, {self.want:04X} expected"
+
+
+def to_physical(logical: int) -> int:
+    """The flash address of a code address."""
+    return logical + logical // BLOCK * (PACKED - BLOCK)
+
+
+def to_logical(physical: int) -> int:
+    """The code address of a flash address. Raises ValueError where a CRC stands, which no code sees."""
+    block, inside = divmod(physical, PACKED)
+    if inside >= BLOCK:
+        raise ValueError(f"{physical:#x} holds the CRC of block {block}, no code")
+    return block * BLOCK + inside
+
+
+def pack(code: bytes, *, keep_blank: bool = False) -> bytes:
+    """Code with the CRC of every block, the last one filled up with FF.
+
+    With ``keep_blank`` a block of 32 times FF becomes an erased one, which undoes ``unpack`` byte for byte as long as
+    no block of FF was written with its CRC.
+    """
+    from wattrail.image import bulk
+
+    return bulk.with_crcs(code + b"\xff" * (-len(code) % BLOCK), keep_blank=keep_blank)
+
+
+def unpack(packed: bytes) -> bytes:
+    """Code without its CRCs; every block is checked first.
+
+    Raises ImageError with the first block whose CRC does not hold, or with the rest that is no whole block. A rest of
+    FF is flash that was never written, and is left out.
+    """
+    found = check(packed)
+    if found.first_bad is not None:
+        raise ImageError(
+            f"block {found.first_bad} at {found.first_bad * PACKED:#x}: {found.fault} "
+            f"({found.bad} of {found.blocks} blocks are bad)",
+            offset=found.first_bad * PACKED,
+            hint="read or download the file again; if it is not packed at all, there is nothing to unpack",
+        )
+    if found.tail and packed[-found.tail :].strip(b"\xff"):
+        raise ImageError(
+            f"the file ends {found.tail} bytes into a block of {PACKED}: {len(packed)} bytes are "
+            f"{found.blocks} blocks and a rest",
+            offset=len(packed) - found.tail,
+            hint="it was cut short, or something was appended to it",
+        )
+    return strip(packed)
+
+
+def strip(packed: bytes) -> bytes:
+    """Code without its CRCs, whether they hold or not, and without a rest that is no whole block."""
+    from wattrail.image import bulk
+
+    return bulk.without_crcs(packed)
+
+
+def check(packed: bytes) -> Packing:
+    """Count blocks that hold, blank ones and bad ones; raises nothing."""
+    from wattrail.image import bulk
+
+    blank, bad, first, got, want = bulk.survey(packed)
+    return Packing(len(packed) // PACKED, blank, bad, first, got, want, len(packed) % PACKED)
+
+
+def grid_shift(data: bytes) -> int | None:
+    """Where the first whole block begins, 0 to 33, told by the CRCs alone; None if they agree nowhere."""
+    for shift in range(PACKED):
+        found = check(data[shift : shift + _SAMPLE * PACKED])
+        if found.good >= 2 and found.bad * 8 <= found.good:
+            return shift
+    return None
+
+
+def without_blank_end(packed: bytes) -> bytes:
+    """Packed code up to its last block that is not erased."""
+    used = len(packed.rstrip(b"\xff"))
+    return packed[: used + -used % PACKED]

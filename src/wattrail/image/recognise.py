@@ -1,0 +1,245 @@
+"""Telling what a file is by what is in it; its name says nothing here.
+
+First the kinds that begin with a mark of their own (UF2, UG, RBL, RF). Then code: the block CRCs say whether it is
+packed, the first words say under which key and at which address it makes sense, which tells a bootloader (address 0)
+from an app (0x10000), and what follows tells a QIO image from a dump. A file that is damaged or cut keeps its kind
+and gets problems.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Final
+
+from wattrail.errors import ImageError
+from wattrail.image import bootloader, chips, find, rbl
+from wattrail.image.cipher import ZERO_KEY, CodeKey, crypt, detect_key, looks_like_code
+from wattrail.image.layout import APP, APP_LOGICAL, FLASH, LAYOUTS, QIO_N, Chip
+from wattrail.image.limits import FILE_MOST
+from wattrail.image.marked import blank_image, rbl_image, rf_image, uf2_image, ug_image
+from wattrail.image.model import Confidence, Container, Image, Kind, Problem, Range
+from wattrail.image.packing import BLANK, BLOCK, PACKED, check, grid_shift, strip, to_physical
+
+__all__ = ["recognise"]
+
+QIO_LENGTHS: Final = {QIO_N: "N", 0x100000: "OpenBeken for T", 0x132000: "U, BK7238, BK7252"}
+_SURE: Final = 16
+"""Good blocks after which packing is certain: chance agrees once in 65536**16."""
+
+
+def recognise(data: bytes) -> Image:
+    """Say what some bytes are, for which chip, how sure that is and why, and what is wrong with them.
+
+    Raises ImageError only for more bytes than any image of this family has, MissingExtra without numpy.
+    """
+    if len(data) > FILE_MOST:
+        raise ImageError(f"{len(data)} bytes are more than any image of this family has ({FILE_MOST})")
+    for kind in (blank_image, uf2_image, ug_image, rbl_image, rf_image, _in_flash, _code):
+        image = kind(data)
+        if image is not None:
+            return image
+    return Image(
+        Kind.UNKNOWN,
+        Confidence.NONE,
+        data,
+        ("no mark of a known container at its start, no block CRC that holds, no ARM vectors under a known key",),
+    )
+
+
+def _code(data: bytes) -> Image | None:
+    """Code that is not packed."""
+    for address, name in ((APP_LOGICAL, "an app"), (0, "a bootloader")):
+        key = detect_key(data, address)
+        if key is not None and not key.bypassed:
+            reason = f"its first words are ARM vectors under the {key.name} key at {address:#x}: {name}"
+            return Image(
+                Kind.STORED, Confidence.LIKELY, data, (reason, "no block CRC holds"), key=key, base=to_physical(address)
+            )
+    if not looks_like_code(data):
+        return None
+    verdict = chips.decide(chips.clues(code=data), None)
+    reasons = ("its first words are ARM vectors", "no block CRC holds")
+    return Image(
+        Kind.PLAIN, Confidence.LIKELY, data, reasons,
+        chip=verdict.chip, chip_confidence=verdict.confidence, chip_reasons=verdict.reasons, key=ZERO_KEY,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Start:
+    """What the first packed block of some bytes is. ``address`` is None if no known key makes sense of it."""
+
+    address: int | None
+    key: CodeKey | None
+    reason: str
+
+
+def _in_flash(data: bytes) -> Image | None:
+    """Bytes of flash: packed code, with or without what lies around it."""
+    start = _start_of(data)
+    if start is None:
+        return _blank_bootloader(data) or _off_grid(data)
+    if start.address == 0:
+        return _described(data, 0, start, *_whole(data, 0))
+    if start.address is None:
+        return _described(data, 0, start, Kind.PACKED, ())
+    tail = _start_of(data[-APP:]) if len(data) > 2 * APP else None
+    if tail is not None and tail.address == 0:
+        reason = f"the app comes first and the bootloader {APP:#x} bytes before the end: read from {APP:#x} on, wrapped"
+        image = _described(data[-APP:] + data[:-APP], 0, tail, Kind.ROTATED, tuple(find.length_problems(len(data))))
+        ranges = tuple(replace(r, offset=(r.flash - APP) % len(data)) for r in image.ranges)
+        problems = tuple(
+            p if p.offset is None else replace(p, offset=(p.offset - APP) % len(data)) for p in image.problems
+        )
+        problem = Problem("it is rotated: its first byte is flash 0x11000; straighten it before anything is restored")
+        return replace(image, data=data, ranges=ranges, reasons=(reason, *image.reasons), problems=(problem, *problems))
+    return _described(data, APP, start, *_whole(data, APP))
+
+
+def _start_of(data: bytes) -> _Start | None:
+    block = data[:PACKED]
+    if len(block) < PACKED or block == BLANK or not _is_packed(data):
+        return None
+    if bootloader.identify(data)[0] is not None:
+        return _Start(0, detect_key(strip(block), 0), "it begins with a bootloader whose checksum is known")
+    stored = strip(block)
+    for address, name in ((APP_LOGICAL, "an app"), (0, "a bootloader")):
+        key = detect_key(stored, address)
+        if key is not None and not key.bypassed:
+            return _Start(address, key, f"its first words are ARM vectors under the {key.name} key: {name}")
+    loader = _tells_a_bootloader(data)
+    if looks_like_code(stored):
+        name = loader or "an app: nothing says it is a bootloader"
+        return _Start(0 if loader else APP_LOGICAL, ZERO_KEY, f"its first words are plain ARM vectors; {name}")
+    if loader:
+        return _Start(0, None, f"no known code key makes sense of it; {loader}")
+    return _Start(None, None, "its block CRCs hold, but no known code key makes sense of its first words")
+
+
+def _is_packed(data: bytes) -> bool:
+    """Whether blocks begin with the first byte; a damaged first one is forgiven if those behind it hold."""
+    first, several = check(data[:PACKED]), check(data[: PACKED * _SURE * 4])
+    return (several.good >= 2 and several.good > 2 * several.bad) or (len(data) < 2 * PACKED and not first.bad)
+
+
+def _tells_a_bootloader(data: bytes) -> str:
+    """Without a key that depends on the address: in words what makes it a bootloader, or an empty text."""
+    names = {c.header.name for c in find.containers(data[:APP], 0) if c.packed}
+    if "bootloader" in names:
+        return "an RBL header in its first 68 KiB is a bootloader's"
+    second = data[APP : APP + PACKED]
+    if len(second) == PACKED and second != BLANK and not check(second).bad and looks_like_code(strip(second)):
+        return f"a second program begins at {APP:#x}"
+    return ""
+
+
+def _blank_bootloader(data: bytes) -> Image | None:
+    """A dump whose bootloader was erased."""
+    if len(data) <= APP or data[:APP].strip(b"\xff"):
+        return None
+    start = _start_of(data[APP:])
+    if start is None or start.address == 0:
+        return None
+    kind, problems = _whole(data, 0)
+    problem = Problem("the bootloader is blank: a T with it will not answer a flasher any more", 0)
+    return _described(data, 0, replace(start, address=0), kind, (problem, *problems))
+
+
+def _off_grid(data: bytes) -> Image | None:
+    shift = grid_shift(data[: PACKED * 256])
+    if not shift:
+        return None
+    what = f"its first whole block begins at byte {shift}: {PACKED - shift} bytes are missing, or {shift} too many"
+    return Image(
+        Kind.PACKED, Confidence.POSSIBLE, data, (f"its block CRCs hold from byte {shift} on",), (Problem(what, shift),)
+    )
+
+
+def _whole(data: bytes, base: int) -> tuple[Kind, tuple[Problem, ...]]:
+    """The kind of some bytes of flash by how far they go, and what their length leaves to be desired."""
+    end = base + len(data)
+    sealed = next((c for c in find.containers(data, base) if c.packed and not c.stale and c.header.name == "app"), None)
+    closed = sealed is not None and sealed.offset + rbl.PACKED_HEADER == end
+    if end > LAYOUTS[Chip.T]["app"].end:
+        missing = (Problem(f"it begins at flash {base:#x}: the bootloader is missing", 0),) if base else ()
+        return Kind.DUMP, (*missing, *find.length_problems(end))
+    if base:
+        return (Kind.UA if sealed else Kind.PACKED), _rest_problems(sealed, end)
+    if end <= APP:
+        short = Problem(f"{end:#x} bytes: a bootloader's partition has {APP:#x}")
+        return Kind.BOOTLOADER, (short,) if end < APP else ()
+    if closed:
+        return Kind.QIO, ()
+    if sealed is None:
+        what = f"it ends at {end:#x} without the RBL header that closes an app"
+        known = f", as an image for {QIO_LENGTHS[end]} does" if end in QIO_LENGTHS else ": cut short, or built without"
+        return Kind.QIO, (Problem(what + known),)
+    return Kind.QIO, _rest_problems(sealed, end)
+
+
+def _rest_problems(sealed: Container | None, end: int) -> tuple[Problem, ...]:
+    if sealed is None or sealed.offset + rbl.PACKED_HEADER == end:
+        return ()
+    rest = end - sealed.offset - rbl.PACKED_HEADER
+    return (Problem(f"{rest} bytes follow the RBL header that closes the app", end - rest),)
+
+
+def _described(flash: bytes, base: int, start: _Start, kind: Kind, problems: Iterable[Problem]) -> Image:
+    """Everything that can be told of bytes of flash."""
+    found = find.containers(flash, base)
+    damage = tuple(replace(p, offset=(p.offset or 0) - base) for p in find.code_problems(flash, base, found))
+    rf_found = find.rf_block(flash, base) if kind in (Kind.DUMP, Kind.ROTATED) else None
+    rf_at = rf_found[0] if rf_found else None
+    loader = (
+        bootloader.inspect(flash[:APP], strip(flash[:APP]), start.key) if base == 0 and len(flash) > BLOCK else None
+    )
+    image = Image(
+        kind, _confidence(flash, damage), flash, (start.reason, *_length_reasons(kind, flash, found)),
+        key=start.key, flash=flash, base=base, bootloader=loader, containers=found,
+        rf=rf_found[1] if rf_found else None, marks=tuple(find.settings(flash, base)),
+    )  # fmt: skip
+    verdict = chips.decide(
+        chips.clues(bootloader=loader, rf_at=rf_at, containers=found, code=_plain_app(image)), start.key
+    )
+    contradiction = (Problem(f"evidence for another chip: {verdict.against}"),) if verdict.against else ()
+    about_rf = find.rf_problems(rf_at, base + len(flash)) if kind in (Kind.DUMP, Kind.ROTATED) else ()
+    faults = (Problem(f"RBL of {c.header.name}: {fault}", c.offset - base) for c in found for fault in c.faults)
+    image = replace(
+        image, chip=verdict.chip, chip_confidence=verdict.confidence, chip_reasons=verdict.reasons,
+        problems=(*problems, *damage, *faults, *about_rf, *contradiction),
+    )  # fmt: skip
+    return replace(image, ranges=tuple(_ranges(image)))
+
+
+def _confidence(flash: bytes, damage: tuple[Problem, ...]) -> Confidence:
+    good = max(check(flash[at : at + PACKED * _SURE * 4]).good for at in (0, APP))
+    if good < _SURE:
+        return Confidence.POSSIBLE
+    return Confidence.LIKELY if damage else Confidence.CERTAIN
+
+
+def _length_reasons(kind: Kind, flash: bytes, found: tuple[Container, ...]) -> Iterable[str]:
+    if kind in (Kind.DUMP, Kind.ROTATED) and len(flash) % FLASH == 0:
+        yield f"it has the {len(flash):#x} bytes of a whole flash"
+    for container in found:
+        where = f"{container.offset:#x}" + ("" if container.packed else ", unpacked")
+        verdict = "its checks do not hold" if container.faults else "its checks hold"
+        if container.stale:
+            verdict = "left there by an earlier image"
+        yield f"an RBL header of {container.header.name!r} at {where}: {verdict}"
+
+
+def _plain_app(image: Image) -> bytes:
+    app = image.app
+    return crypt(strip(app), image.key, APP_LOGICAL) if app and image.key else b""
+
+
+def _ranges(image: Image) -> Iterable[Range]:
+    end = image.base + len(image.flash)
+    if image.kind is Kind.PACKED and image.base == 0:
+        return
+    for partition in image.layout.partitions:
+        start, stop = max(partition.start, image.base), min(partition.end, end)
+        if start < stop:
+            yield Range(partition.name, start - image.base, start, stop - start)

@@ -1,0 +1,141 @@
+"""Flash contents made of nothing but seeds: no byte of a vendor's firmware is in here.
+
+Only the marks that recognition goes by are real: vectors, records of a bootloader, headers, and the checksum over its
+first bytes, which four chosen bytes bring about.
+"""
+
+from __future__ import annotations
+
+import random
+import struct
+import zlib
+from functools import cached_property
+
+from wattrail.image import TUYA_KEY, Chip, CodeKey, crypt, pack, seal
+from wattrail.image.bootloader import KNOWN
+from wattrail.image.convert import pack_sealed
+from wattrail.image.layout import APP_CONTAINER, FLASH, LAYOUTS
+
+VECTORS = bytes.fromhex("0e0000ea14f09fe5")
+LOADER_VECTORS = {Chip.N: bytes.fromhex("480b00ea14f09fe5"), Chip.T: bytes.fromhex("620e00ea14f09fe5")}
+VERSIONS = {Chip.N: b"BK7231N_1.0.1\0", Chip.T: b"BK7231S_1.0.5\0"}
+TABLE_AT = {Chip.N: 0xE95C, Chip.T: 0xDC24}
+MAC = bytes.fromhex("c8478c0102fe")
+
+
+class Board:
+    """A module of one chip with everything its flash holds."""
+
+    def __init__(self, chip: Chip, *, key: CodeKey | None = None, seed: int = 1) -> None:
+        self.chip = chip
+        self.key = key or chip.code_key
+        self.kind = Chip.N if chip in (Chip.N, Chip.M) else Chip.T
+        self._seed = seed
+
+    @cached_property
+    def code(self) -> bytes:
+        """The app, plain; a whole number of blocks."""
+        return VECTORS + b"".join((random.Random(self._seed).randbytes(0x4FFF8 - 32), b"\0" * 32))
+
+    @cached_property
+    def loader(self) -> bytes:
+        """The bootloader partition."""
+        records = b"\xee\xbb\xaa\x10" + bytes(16) + b"\xee\xbb\xcc\x0e" + VERSIONS[self.kind]
+        code = LOADER_VECTORS[self.kind].ljust(0x44, b"\0") + records
+        code += random.Random(7).randbytes(0xF000 - len(code))
+        stored = bytearray(crypt(code, self.key, 0))
+        download = LAYOUTS[self.kind]["download"]
+        table = b"".join(
+            struct.pack("<4s24s24sIII", b"01PE", name, b"beken_onchip_crc", offset, length, 0)
+            for name, offset, length in (
+                (b"bootloader", 0, 0x10000),
+                (b"app", 0x10000, APP_CONTAINER),
+                (b"download", download.start, 0xA6000),
+            )
+        )
+        at = TABLE_AT[self.kind]
+        stored[at : at + len(table)] = table
+        length, wanted = next((length, crc) for length, crc, chip, _ in KNOWN if chip is self.kind)
+        if self.key == TUYA_KEY:
+            _bring_about(stored, length, wanted)
+        return pack_sealed(seal(bytes(stored), 0x10000, name="bootloader", version="1.0"))
+
+    @cached_property
+    def ua(self) -> bytes:
+        """The app partition, up to its header."""
+        return pack_sealed(seal(crypt(self.code, self.key, 0x10000), APP_CONTAINER, version="1.2.3", timestamp=86400))
+
+    @cached_property
+    def qio(self) -> bytes:
+        """Bootloader and app."""
+        return self.loader + self.ua
+
+    @cached_property
+    def dump(self) -> bytes:
+        """All of the flash."""
+        flash = bytearray(self.qio.ljust(FLASH, b"\xff"))
+        layout = LAYOUTS[self.chip]
+        put(flash, layout["rf"].start, rf_block())
+        put(flash, layout["config"].start, b"CFG\x42" + struct.pack("<I", 5) + b"\0" * 100)
+        put(
+            flash,
+            layout["tuya-key"].start,
+            random.Random(3).randbytes(32) + bytes.fromhex("46dced0e672f3b70ae1276a3f8712e03"),
+        )
+        put(flash, layout["tuya-kv"].start, random.Random(4).randbytes(0x8000))
+        return bytes(flash)
+
+    @property
+    def rotated(self) -> bytes:
+        """The flash read from 0x11000 on until it wrapped."""
+        return self.dump[0x11000:] + self.dump[:0x11000]
+
+
+def rf_block() -> bytes:
+    body = struct.pack("<II12s", 0x11111101, 12, b"\x01" * 12) + struct.pack("<II6s", 0x11111102, 6, MAC)
+    body = body.ljust(0x62, b"\0")
+    return b"TLV\0" + struct.pack("<I", len(body)) + body
+
+
+def put(flash: bytearray, at: int, data: bytes) -> None:
+    flash[at : at + len(data)] = data
+
+
+def damaged(data: bytes, at: int, bit: int = 1) -> bytes:
+    return data[:at] + bytes((data[at] ^ bit,)) + data[at + 1 :]
+
+
+def uf2(blocks: int, family: int = 0x7B3EF230) -> bytes:
+    return b"".join(
+        b"UF2\nWQ]\x9e"
+        + struct.pack("<6I476sI", 0x2000, 256 * i, 256, i, blocks, family, bytes([i % 256]) * 256, 0x0AB16F30)
+        for i in range(blocks)
+    )
+
+
+def _bring_about(stored: bytearray, length: int, wanted: int) -> None:
+    """Choose four bytes of code so that the first bytes in flash have a wanted CRC-32."""
+    at = length - 4
+    block, inside = divmod(at, 34)
+    if inside > 28:  # the four bytes would touch the block's own CRC: choose them before, and let the CRC be what it is
+        raise AssertionError("choose another place")
+    packed = pack(bytes(stored[: (block + 1) * 32]))
+    logical = block * 32 + inside
+    stored[logical : logical + 4] = _patch(packed[:at], wanted)
+
+
+def _patch(before: bytes, wanted: int) -> bytes:
+    """The four bytes that, after some others, give a CRC-32: the register is run backwards through them."""
+    table = [_step(i) for i in range(256)]
+    by_top = {entry >> 24: i for i, entry in enumerate(table)}
+    register = wanted ^ 0xFFFFFFFF
+    for _ in range(4):
+        index = by_top[register >> 24]
+        register = ((register ^ table[index]) << 8 | index) & 0xFFFFFFFF
+    return (register ^ zlib.crc32(before) ^ 0xFFFFFFFF).to_bytes(4, "little")
+
+
+def _step(value: int) -> int:
+    for _ in range(8):
+        value = value >> 1 ^ (0xEDB88320 if value & 1 else 0)
+    return value

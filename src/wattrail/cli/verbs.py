@@ -46,7 +46,7 @@ VERBS: Final = (
     Verb("calibration show",    "calibration.show:show_calibration",  "Show one calibration with what it rests on."),
     Verb("calibration export",  "calibration.export:export",          "Export every calibration of a meter as JSON."),
     Verb("calibration restore", "calibration.restore:restore",        "Put an earlier calibration back."),
-    Verb("image info",          "image.info:info",                    "Say what an image is, and what ails it."),
+    Verb("image info",          "image.info:info",                    "Say what an image is, and what is wrong with it."),
     Verb("image convert",       "image.convert:convert",              "Make an image into one of another kind."),
     Verb("image pack",          "image.pack:pack",                    "Give code its block CRCs."),
     Verb("image unpack",        "image.unpack:unpack",                "Check code's block CRCs, and take them out."),

@@ -1,0 +1,149 @@
+"""The flash behind the chip: its sizes, and every part by its id with the bits that protect it.
+
+``mid`` is the id as hosts print it: capacity, kind, manufacturer; on the wire the bytes come in the other order.
+Status registers are joined low byte first: SR1 in bits 7..0, SR2 in bits 15..8. Where sources disagree, ``doubt`` says
+so. Source: bk-boot/flash-parts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+__all__ = ["ERASES", "PARTS", "Erase", "FlashPart", "flash_bytes", "part_of"]
+
+PAGE: Final = 256
+SECTOR: Final = 4096
+BLANK: Final = 0xFF
+MIB: Final = 1 << 20
+
+LEAST_CAPACITY: Final = 0x10
+MOST_CAPACITY: Final = 0x18
+"""Capacity codes believed: 64 KiB to 16 MiB. The parts met are 0x13 to 0x16; 0 is an id that was not read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Erase:
+    """One size of erase: the byte that asks for it, and its span in bytes."""
+
+    code: int
+    span: int
+
+
+ERASE_SECTOR: Final = Erase(0x20, SECTOR)
+ERASE_32K: Final = Erase(0x52, 0x8000)
+ERASE_64K: Final = Erase(0xD8, 0x10000)
+ERASES: Final = (ERASE_SECTOR, ERASE_32K, ERASE_64K)
+"""The codes are the opcodes of a SPI NOR flash. The bootloader knows the first and the last."""
+
+WIP: Final = 0x01
+"""SR1: a write or an erase is in progress."""
+WRITE_ENABLE: Final = 0x02
+"""SR1: writing is enabled; set and cleared by the chip itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class FlashPart:
+    """One flash chip. ``mask`` holds the protection bits, ``shift`` and ``width`` the block-protect field in them.
+
+    ``reads`` are the opcodes of its status registers in order, as many as are joined; ``write`` writes them.
+    """
+
+    mid: int
+    name: str
+    registers: int
+    mask: int
+    shift: int
+    width: int
+    reads: tuple[int, ...]
+    write: int = 0x01
+    doubt: str = ""
+
+    @property
+    def size(self) -> int:
+        """Its size in bytes."""
+        return flash_bytes(self.mid >> 16)
+
+    @property
+    def bits(self) -> int:
+        """How many bits of status a host can read and write at once."""
+        return 8 * min(self.registers, 2)
+
+    @property
+    def guard(self) -> int:
+        """The protection bits within reach."""
+        return self.mask & ((1 << self.bits) - 1)
+
+
+def flash_bytes(capacity: int) -> int:
+    """Bytes of a flash by the last byte of its id. Raises ValueError for a code no flash of this kind has."""
+    if not LEAST_CAPACITY <= capacity <= MOST_CAPACITY:
+        raise ValueError(f"capacity code {capacity:#04x} is not {LEAST_CAPACITY:#04x} to {MOST_CAPACITY:#04x}")
+    return 1 << capacity
+
+
+_ONE, _TWO, _THREE = (0x05,), (0x05, 0x35), (0x05, 0x35, 0x15)
+_COUNT = "sources disagree on one or two status registers"
+_USUAL = "only the number of status registers is published; the mask is the usual one"
+
+
+def _two(mid: int, name: str = "unnamed", doubt: str = "", *, mask: int = 0x407C, width: int = 5) -> FlashPart:
+    return FlashPart(mid, name, 2, mask, 2, width, _TWO, doubt=doubt)
+
+
+def _one(mid: int, name: str = "unnamed", doubt: str = "", *, mask: int = 0x3C, width: int = 4) -> FlashPart:
+    return FlashPart(mid, name, 1, mask, 2, width, _ONE, doubt=doubt)
+
+
+PARTS: Final = (
+    _two(0x1560EB, "TH25Q16HB"),
+    _one(0x15701C, "EN25QH16B"),
+    _two(0x1571CD, "TH25Q16UC"),
+    _two(0x1540C8, "GD25Q16B"),
+    _two(0x1565C8, "GD25WQ16E"),
+    _two(0x15400B, "XT25F16B"),
+    _two(0x15404B, "XT25F16B"),
+    _two(0x152085, "P25Q16HBK"),
+    _two(0x156085, "P25Q16SU"),
+    _one(0x154285, "P25Q16HB", "listed with a bit in a register that is never read", mask=0x407C, width=5),
+    FlashPart(0x1560C4, "GT25Q16B", 3, 0x407C, 2, 5, _THREE),
+    FlashPart(0x1523C2, "MX25V1635F", 2, 0x103C, 2, 5, (0x05, 0x15), doubt=_COUNT),
+    _two(0x1460CD),
+    _two(0x1440C8),
+    _two(0x146085),
+    _one(0x14405E, "PN25F08B"),
+    _one(0x13311C, "PN25F04B"),
+    _one(0x134051, "GD25D40", mask=0x1C, width=3),
+    _one(0x144051, "GD25D80", mask=0x1C, width=3),
+    _two(0x1340C8, "GD25Q41B", _COUNT, mask=0x401C, width=3),
+    _two(0x1340E0, "PN25Q40A", _COUNT, mask=0x401C, width=3),
+    _two(0x1440E0, "PN25Q80A", _COUNT, mask=0x401C, width=3),
+    _two(0x16400B),
+    _two(0x1640C8, doubt=_COUNT),
+    _two(0x1665C8),
+    _two(0x166085),
+    _two(0x162085),
+    _two(0x164020),
+    _two(0x1660CD),
+    _two(0x16411C, doubt=_COUNT),
+    _two(0x16611C),
+    _one(0x16701C, doubt="listed once with its bytes in wire order", mask=0x407C, width=5),
+    _two(0x14400B, doubt=_USUAL),
+    _two(0x17400B, doubt=_USUAL),
+    _two(0x17600B, doubt=_USUAL),
+    _two(0x16400E, doubt=_USUAL),
+    _two(0x136085, doubt=_USUAL),
+    _two(0x176085, doubt=_USUAL),
+    _two(0x1423C2, doubt=_USUAL),
+    _two(0x1765C8, doubt=_USUAL),
+    _two(0x1640EF, doubt=_USUAL),
+    _two(0x1840EF, doubt=_USUAL),
+)
+"""Named parts first, then those known by id only."""
+
+_BY_MID: Final = {part.mid: part for part in PARTS}
+
+
+def part_of(mid: int) -> FlashPart | None:
+    """The part with that id, or None: an id nobody has listed must not be guessed at."""
+    return _BY_MID.get(mid)

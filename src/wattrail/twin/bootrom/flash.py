@@ -1,0 +1,137 @@
+"""Flash truth: programming only clears bits, erasing sets them, protection is silent, torn work leaves its traces.
+
+Addresses wrap at the flash's size, as on the real bus. Any protection bit protects everything; a real part protects
+the range that its bits choose, which is not modelled.
+"""
+
+from __future__ import annotations
+
+import random
+import zlib
+from typing import Final
+
+from wattrail.bootrom.geometry import SECTOR, WIP, WRITE_ENABLE, FlashPart, part_of
+
+__all__ = ["NorFlash"]
+
+USUAL_MASK: Final = 0x407C
+"""Protection bits of a part nobody has listed."""
+LOCKED_BY_REWRITE: Final = 0x7BFC
+"""What a Puya part read back after an unchanged 0 had been written to it. Source: bk-boot/flash-parts."""
+_WRITE_PLACES: Final = {0x01: 0, 0x31: 8, 0x11: 16}
+
+
+class NorFlash:
+    """One flash chip. ``mid`` is its id, capacity in bits 23..16; the size comes from it unless ``size`` says other."""
+
+    def __init__(
+        self, mid: int, *, image: bytes | None = None, size: int | None = None, sr: int = 0, seed: int = 0
+    ) -> None:
+        size = size or (len(image) if image else 1 << (mid >> 16 & 0x1F))
+        if size < SECTOR or size % SECTOR or (image is not None and len(image) != size):
+            have = "" if image is None else f", the image has {len(image)}"
+            raise ValueError(f"a flash of {size} bytes{have}: whole sectors of {SECTOR} are needed")
+        self.mid = mid
+        self.data = bytearray(image if image is not None else b"\xff" * size)
+        self.sr = sr
+        self.locked = False
+        self.rewrite_locks = False
+        self.busy_until = 0.0
+        self.dirty: set[int] = set()
+        self._stuck: dict[int, int] = {}
+        self._chance = random.Random(seed)
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return len(self.data)
+
+    @property
+    def part(self) -> FlashPart | None:
+        """The listed part with this id, if there is one."""
+        return part_of(self.mid)
+
+    @property
+    def protected(self) -> bool:
+        """Whether writes and erases are, silently, without effect."""
+        return bool(self.sr & (self.part.mask if self.part else USUAL_MASK))
+
+    def read(self, address: int, length: int) -> bytes:
+        """Bytes from there on, round the end if need be."""
+        start = address % self.size
+        whole = bytes(self.data[start : start + length])
+        while len(whole) < length:
+            whole += bytes(self.data[: length - len(whole)])
+        return whole
+
+    def crc(self, start: int, length: int) -> int:
+        """CRC-32 without the final inversion."""
+        return zlib.crc32(self.read(start, length)) ^ 0xFFFF_FFFF
+
+    def program(self, address: int, data: bytes) -> None:
+        """Clear the bits that are 0 in ``data``."""
+        if self.protected:
+            return
+        for place, byte in enumerate(data, address):
+            at = place % self.size
+            self.data[at] = self.data[at] & byte | self._stuck.get(at, 0)
+        self._touch(address, len(data))
+
+    def erase(self, address: int, span: int) -> None:
+        """Set every bit of the unit of that span in which the address lies."""
+        if self.protected:
+            return
+        start = address % self.size // span * span
+        self.data[start : start + span] = b"\xff" * min(span, self.size - start)
+        self._touch(start, span)
+
+    def tear_program(self, address: int, data: bytes, fraction: float) -> None:
+        """The power went while a page was being programmed: only some of its bytes were."""
+        self.program(address, data[: int(len(data) * fraction)])
+
+    def tear_erase(self, address: int, span: int, fraction: float) -> None:
+        """The power went during an erase: every bit of the unit has risen with that chance, seeded."""
+        if self.protected:
+            return
+        start = address % self.size // span * span
+        threshold = int(fraction * 256)
+        for at in range(start, min(start + span, self.size)):
+            if self._chance.randrange(256) < threshold:
+                self.data[at] |= self._chance.randrange(256)
+        self._touch(start, span)
+
+    def wear_out(self, address: int, bits: int) -> None:
+        """These bits of a byte can no longer be programmed to 0."""
+        self._stuck[address % self.size] = bits
+
+    # ---- status registers
+
+    def read_status(self, opcode: int, now: float) -> int:
+        """One status register by its opcode: 05, 35, 15; another opcode reads 0."""
+        reads = self.part.reads if self.part else (0x05, 0x35, 0x15)
+        if opcode not in reads:
+            return 0
+        value = self.sr >> 8 * reads.index(opcode) & 0xFF
+        return value | WIP if opcode == 0x05 and now < self.busy_until else value
+
+    def write_status(self, opcode: int, values: bytes) -> None:
+        """Write status bytes by opcode: 01 from the first register on, 31 the second, 11 the third."""
+        if self.locked or opcode not in _WRITE_PLACES:
+            return
+        place = _WRITE_PLACES[opcode]
+        mask = ((1 << 8 * len(values)) - 1) << place
+        written = int.from_bytes(values, "little") << place
+        new = (self.sr & ~mask | written) & ~(WIP | WRITE_ENABLE)
+        if self.rewrite_locks and new == self.sr:
+            new, self.locked = LOCKED_BY_REWRITE, True
+        self.sr = new
+
+    def power_cycle(self) -> None:
+        """What was locked until the power went is free again, and holds no protection it did not save."""
+        self.locked = False
+        self.busy_until = 0.0
+
+    def _touch(self, start: int, length: int) -> None:
+        first = start // SECTOR
+        sectors = self.size // SECTOR
+        self.dirty |= {number % sectors for number in range(first, (start + length - 1) // SECTOR + 1)}

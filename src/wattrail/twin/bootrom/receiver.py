@@ -1,0 +1,153 @@
+"""The chip's receiver, byte by byte: a state machine without time-out or checksum.
+
+    01 -> E0 -> FC -> length -> body                     a short frame; length 00 starts anew
+    01 -> E0 -> FC -> FF -> F4 -> low -> high -> body    a long one
+
+Anything else starts anew, and the byte that did not fit is not looked at again: 01 01 E0 FC is missed. After a lost
+byte the machine swallows the next commands until the body is full. The bootloader programs Write4K page by page while
+the body comes in; a body that is not 1 to 16 whole pages leaves it stuck until reset. Source: bk-boot/loader-1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from wattrail.bootrom.commands import WRITE_4K
+from wattrail.bootrom.geometry import PAGE, SECTOR
+
+__all__ = ["Heard", "Page", "Receiver"]
+
+_SYNC: Final = b"\x01\xe0\xfc"
+_LONG: Final = 0xFF
+_LONG_TYPE: Final = 0xF4
+_FOREVER: Final = 1 << 30
+_WRITE_HEAD: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A whole command. ``body`` is what follows the opcode; of a streamed write, only its address."""
+
+    long: bool
+    opcode: int
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of a write that is still coming in."""
+
+    address: int
+    data: bytes
+
+
+class Receiver:
+    """One receiver. ``streaming``: Write4K comes out page by page, as the bootloader does it."""
+
+    def __init__(self, *, streaming: bool) -> None:
+        self._streaming = streaming
+        self.restart()
+
+    def restart(self) -> None:
+        """Wait for the first byte of a frame."""
+        self._head = bytearray()
+        self._body = bytearray()
+        self._want = 0
+        self._long = False
+        self._page_at: int | None = None
+        self.stuck = False
+
+    @property
+    def idle(self) -> bool:
+        """Whether no frame has begun."""
+        return not self._head
+
+    @property
+    def missing(self) -> int:
+        """How many bytes can be fed before anything can come of them."""
+        if self.stuck:
+            return _FOREVER
+        if not self._want:
+            return 1
+        if not self._streaming or not self._long or (self._body and self._body[0] != WRITE_4K.opcode):
+            return self._want - len(self._body)
+        return self._streamed_missing()
+
+    def _streamed_missing(self) -> int:
+        if self._page_at is None:
+            return min(self._want, _WRITE_HEAD) - len(self._body)
+        return PAGE - len(self._body) + _WRITE_HEAD
+
+    def feed(self, data: bytes) -> list[Heard | Page]:
+        """Bytes, not more than ``missing``; what has become whole by them."""
+        if self.stuck:
+            return []
+        if not self._want:
+            self._take_head(data[0])
+            return []
+        self._body += data
+        if self._page_at is not None or self._begins_write():
+            return self._stream()
+        if len(self._body) < self._want:
+            return []
+        heard = Heard(self._long, self._body[0], bytes(self._body[1:]))
+        self.restart()
+        return [heard]
+
+    # ---- the head
+
+    def _take_head(self, byte: int) -> None:
+        place = len(self._head)
+        self._head.append(byte)
+        if place < len(_SYNC):
+            if byte != _SYNC[place]:
+                self._head.clear()
+        elif place == 3:
+            self._take_length(byte)
+        elif place == 4:
+            if byte != _LONG_TYPE:
+                self._head.clear()
+        elif place == 6:
+            self._take_long_length()
+
+    def _take_length(self, byte: int) -> None:
+        if byte == 0:
+            self._head.clear()
+        elif byte != _LONG:
+            self._want = byte
+
+    def _take_long_length(self) -> None:
+        length = int.from_bytes(self._head[5:7], "little")
+        if not length:
+            self._head.clear()
+            return
+        self._want = length
+        self._long = True
+
+    # ---- a write that is programmed while it comes
+
+    def _begins_write(self) -> bool:
+        if not (self._streaming and self._long and self._body[0] == WRITE_4K.opcode):
+            return False
+        if len(self._body) < min(self._want, _WRITE_HEAD):
+            return False
+        length = self._want - _WRITE_HEAD
+        self.stuck = not 0 < length <= SECTOR or length % PAGE != 0
+        if not self.stuck:
+            self._page_at = int.from_bytes(self._body[1:_WRITE_HEAD], "little")
+            self._want -= _WRITE_HEAD
+        return True
+
+    def _stream(self) -> list[Heard | Page]:
+        if self.stuck or self._page_at is None or len(self._body) < _WRITE_HEAD + PAGE:
+            return []
+        page = Page(self._page_at, bytes(self._body[_WRITE_HEAD:]))
+        first = bytes(self._body[1:_WRITE_HEAD])
+        del self._body[_WRITE_HEAD:]
+        self._page_at += PAGE
+        self._want -= PAGE
+        if self._want:
+            return [page]
+        self.restart()
+        return [page, Heard(True, WRITE_4K.opcode, first)]

@@ -29,7 +29,7 @@ def test_the_scenario_loads_as_printed() -> None:
 
 def test_every_option_and_every_fault_is_on_the_page() -> None:
     options = {option.name for option in OPTIONS} | set(TwinOptions.__annotations__)
-    faults = {name for name in vars(Faults) if not name.startswith("_")} - {"check_cable", "request", "reply"}
+    faults = {name for name in dir(Faults) if not name.startswith("_")} - {"check_cable", "request", "reply"}
     for name in options:
         assert f"`{name}`" in PAGE, name
     for name in faults:

@@ -141,7 +141,7 @@ class UartLink:
                 fault = f"{self._asked.name} has no bits above its {self._asked.bits}, got {word:#08x}"
             return fault or RegisterRead(self._asked, self._asked.decode(word), frame, skipped)
         if frame[0] != PACKET_HEADER:
-            return f"no packet header 55 in {hex_pairs(frame)}"
+            return "no packet header 55"
         fault = _sum_fault(bytes((head,)) + frame) or _filler_fault(frame)
         return fault or PacketRead(_snapshot(frame), frame, skipped)
 

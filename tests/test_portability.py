@@ -1,0 +1,57 @@
+"""Nothing breaks while importing where a system lacks what ours has."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+PROGRAM = """
+import importlib, pkgutil, sys
+
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in LACKING:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+LACKING = set(sys.argv[1].split(","))
+for name in LACKING:
+    sys.modules.pop(name, None)
+sys.meta_path.insert(0, Absent())
+import wattrail
+modules = [found.name for found in pkgutil.walk_packages(wattrail.__path__, "wattrail.")]
+for name in modules:
+    if not name.startswith(LEFT_OUT) and name != "wattrail.__main__":
+        importlib.import_module(name)
+print(len(modules))
+"""
+
+
+def every_module_imports_without(*lacking: str, left_out: tuple[str, ...] = ()) -> None:
+    program = PROGRAM.replace("LEFT_OUT", repr(left_out))
+    done = subprocess.run([sys.executable, "-c", program, ",".join(lacking)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 100
+
+
+def test_every_module_imports_on_a_system_without_terminals_and_users_of_posix() -> None:
+    every_module_imports_without(
+        "termios", "tty", "pty", "fcntl", "pwd", "grp", "resource", "spidev", "gpiod", "pyftdi"
+    )
+
+
+def test_everything_that_needs_no_extra_by_its_nature_imports_without_any() -> None:
+    extras = (
+        "numpy",
+        "nicegui",
+        "fastapi",
+        "uvicorn",
+        "pydantic",
+        "serialx",
+        "spidev",
+        "gpiod",
+        "pyftdi",
+        "cryptography",
+    )
+    # These need an extra by their nature, and are imported only by what says which one.
+    rooms = ("wattrail.twin", "wattrail.web", "wattrail.cli.schema", "wattrail.cli.report", "wattrail.image.bulk")
+    every_module_imports_without(*extras, left_out=rooms)

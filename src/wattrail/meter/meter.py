@@ -40,7 +40,7 @@ from wattrail.units import Reading
 from wattrail.urls import split
 from wattrail.wire import Register
 
-__all__ = ["SETTINGS", "Meter", "open_meter"]
+__all__ = ["SETTINGS", "Meter", "open_meter", "usual_front_end"]
 
 SETTINGS: Final = {
     MODE: RMS_UPDATE.put(MODE.reset, RmsUpdate.MS_800),
@@ -252,15 +252,17 @@ def open_meter(
         raise UrlError(f"unknown front end {front_end!r}; known: {', '.join(FRONT_ENDS)}")
     carrier = open_port(url, clock=clock)
     if calibration is None:
-        calibration = Calibration.of(FRONT_ENDS[front_end or _usual_front_end(url, carrier)])
+        calibration = Calibration.of(FRONT_ENDS[front_end or usual_front_end(url, spi=isinstance(carrier, Bus))])
     return Meter(carrier, calibration, address=address)
 
 
-def _usual_front_end(url: str, carrier: Port | Bus) -> str:
+def usual_front_end(url: str, *, spi: bool) -> str:
+    """The front end to take where nobody names one: the twin's own, or the usual one of the bus. Raises UrlError."""
     parts = split(url)
-    if parts.scheme == "twin" and parts.host in FRONT_ENDS:
-        return parts.host
-    return "pziot-e01" if isinstance(carrier, Bus) else "reference"
+    board = parts.host or "pziot-e01"
+    if parts.scheme == "twin" and board in FRONT_ENDS:
+        return board
+    return "pziot-e01" if spi else "reference"
 
 
 def _agree(before: Snapshot, now: Snapshot) -> bool:

@@ -15,6 +15,7 @@ from cyclopts import Parameter
 from wattrail.bl0942 import FRONT_ENDS, Calibration
 from wattrail.cli.config import FILE_NAME, data_dir, load_config
 from wattrail.cli.exits import UsageError
+from wattrail.meter.meter import usual_front_end
 from wattrail.urls import split
 
 if TYPE_CHECKING:
@@ -113,11 +114,8 @@ def shelf_of_name(name: str, options: ShelfOptions) -> Shelf:
 
 def expected(target: Target) -> Calibration:
     """The constants that the parts give, before anything is measured: named parts, the twin's, the usual of the bus."""
-    url = split(target.url.rpartition("of=")[2])
-    usual = "pziot-e01" if url.scheme.startswith("spi") else "reference"
-    if url.scheme == "twin":
-        usual = url.host or "pziot-e01"
-    name = target.front_end or usual
+    url = target.url.rpartition("of=")[2]
+    name = target.front_end or usual_front_end(url, spi=split(url).scheme.startswith("spi"))
     if name not in FRONT_ENDS:
         raise UsageError(f"unknown front end {name!r}; known: {', '.join(FRONT_ENDS)}")
     return Calibration.of(FRONT_ENDS[name], inverted=target.inverted)

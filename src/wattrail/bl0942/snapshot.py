@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from wattrail.bl0942.registers import CREEP, I_ZX_LOW, UNKNOWN, V_ZX_LOW
+from wattrail.bl0942.registers import UNKNOWN, V_ZX_LOW
 
 __all__ = ["Snapshot"]
 
@@ -25,19 +25,9 @@ class Snapshot:
     i_fast_rms: int | None = None
 
     @property
-    def in_creep(self) -> bool:
-        """Power is below the no-load threshold."""
-        return bool(CREEP.get(self.status))
-
-    @property
     def sees_mains(self) -> bool:
         """The voltage is high enough for its zero crossings, hence FREQ, to mean something."""
         return not V_ZX_LOW.get(self.status)
-
-    @property
-    def small_current(self) -> bool:
-        """The current is too small for its zero crossings; normal for any small load."""
-        return bool(I_ZX_LOW.get(self.status))
 
     @property
     def held(self) -> tuple[int, int, int, int]:

@@ -84,14 +84,6 @@ class Curve:
         return math.hypot(*map(abs, self.phasors[1:]))
 
     @property
-    def rms_sigma(self) -> float:
-        """Standard uncertainty of ``rms``."""
-        rms = self.rms
-        if not rms:
-            return math.hypot(*self.sigmas[1:])
-        return math.hypot(*(abs(p) * s / rms for p, s in zip(self.phasors[1:], self.sigmas[1:], strict=True)))
-
-    @property
     def fundamental(self) -> float:
         """Rms of the first harmonic."""
         return abs(self.phasors[1])

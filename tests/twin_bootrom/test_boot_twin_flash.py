@@ -216,6 +216,12 @@ def test_what_two_writes_leave_is_their_and(address: int, first: bytes, second: 
     assert got == bytes(a & b for a, b in zip(first[:length], second[:length], strict=True))
 
 
+def test_a_write_over_the_end_goes_on_at_the_beginning() -> None:
+    flash = NorFlash(0x1560EB, size=0x2000)
+    flash.program(0x1FFF, b"\x11" * 3)
+    assert (flash.read(0x1FFE, 5), flash.dirty) == (b"\xff\x11\x11\x11\xff", {0, 1})
+
+
 def test_a_worn_bit_stays_1(rom) -> None:
     rom.twin.flash.wear_out(0x11000, 0x80)
     rom.do(c.WRITE_4K, bytes(4096), address=0x11000)

@@ -10,9 +10,11 @@ from transport_rigs import read_exactly
 from wattrail.clock import Deadline, ManualClock
 from wattrail.errors import PortLost, PortTimeout
 from wattrail.transport import Bus, Port, open_port
+from wattrail.twin.bootrom import BootTiming, BootTwin
 
 UART, SPI = "twin://lspa9?volts=230", "twin://pziot-e01?volts=230"
 MODE_OVER_UART = (bytes.fromhex("58 19"), bytes.fromhex("87 00 00 07"))
+LINK_CHECK = (bytes.fromhex("01 E0 FC 01 00"), bytes.fromhex("04 0E 05 01 E0 FC 01 00"))
 MODE_OVER_SPI = (bytes.fromhex("58 19 00 00 00 00"), bytes.fromhex("00 00 87 07"))
 
 
@@ -21,11 +23,31 @@ def clock() -> ManualClock:
     return ManualClock()
 
 
-@pytest.fixture
-def port(clock: ManualClock) -> Port:
+PortRig = tuple[Port, str, tuple[bytes, bytes]]
+"""A twin's port, its URL, and a request with its answer."""
+
+
+def meter_port(clock: ManualClock) -> PortRig:
     port = open_port(UART, clock=clock)
     assert isinstance(port, Port)
-    return port
+    return port, UART, MODE_OVER_UART
+
+
+def boot_port(clock: ManualClock) -> PortRig:
+    """A chip that listens from the first moment on, and for as long as a story lasts."""
+    twin = BootTwin("N", clock=clock, timing=BootTiming(ready_s=0.0, window_s=60.0))
+    twin.reset()
+    return twin.port(), "twin://bk7231n", LINK_CHECK
+
+
+@pytest.fixture(params=[meter_port, boot_port])
+def rig(request: pytest.FixtureRequest, clock: ManualClock) -> PortRig:
+    return request.param(clock)
+
+
+@pytest.fixture
+def port(rig: PortRig) -> Port:
+    return rig[0]
 
 
 @pytest.fixture
@@ -35,8 +57,8 @@ def bus(clock: ManualClock) -> Bus:
     return bus
 
 
-def test_a_request_goes_out_whole_and_its_answer_comes_in(port: Port, bus: Bus, clock: ManualClock) -> None:
-    request, answer = MODE_OVER_UART
+def test_a_request_goes_out_whole_and_its_answer_comes_in(rig: PortRig, bus: Bus, clock: ManualClock) -> None:
+    port, _, (request, answer) = rig
     port.write(request)
     assert read_exactly(port, len(answer)) == answer
     request, answer = MODE_OVER_SPI
@@ -57,11 +79,12 @@ def test_a_deadline_that_has_passed_does_nothing(port: Port, bus: Bus, clock: Ma
     assert clock.monotonic() == 0
 
 
-def test_what_has_arrived_is_drained_without_a_deadline(port: Port, clock: ManualClock) -> None:
+def test_what_has_arrived_is_drained_without_a_deadline(rig: PortRig, clock: ManualClock) -> None:
+    port, _, (request, answer) = rig
     assert port.drain() == b""
-    port.write(MODE_OVER_UART[0])
+    port.write(request)
     clock.advance(0.1)
-    assert port.drain() == MODE_OVER_UART[1]
+    assert port.drain() == answer
 
 
 @pytest.mark.parametrize(
@@ -81,8 +104,9 @@ def test_closing_twice_is_harmless_and_a_closed_carrier_says_so(
         use(port, bus)
 
 
-def test_a_carrier_knows_its_url_its_clock_and_that_it_is_simulated(port: Port, bus: Bus, clock: ManualClock) -> None:
-    assert (port.url, bus.url) == (UART, SPI)
+def test_a_carrier_knows_its_url_its_clock_and_that_it_is_simulated(rig: PortRig, bus: Bus, clock: ManualClock) -> None:
+    port, url, _ = rig
+    assert (port.url, bus.url) == (url, SPI)
     assert port.clock is bus.clock is clock
     assert port.simulated
     assert bus.simulated

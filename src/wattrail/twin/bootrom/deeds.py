@@ -12,7 +12,7 @@ from wattrail.twin.bootrom.timing import BootTiming
 
 __all__ = ["Deed", "Responding", "Step", "erase_step", "long_reply", "page_step", "short_reply"]
 
-Kind = Literal["page", "erase", "other"]
+Kind = Literal["page", "erase", "crc", "rate", "send", "other"]
 
 
 def _nothing() -> None: ...

@@ -11,38 +11,29 @@ LinkCheck keeps the chip from starting its application. Source: bk-boot/loader-1
 
 from __future__ import annotations
 
-from collections import deque
-from enum import Enum
 from typing import Final
 
-from wattrail.bootrom.constants import BAUD_AT_RESET, CLOCK_HZ, LEAST_DIVIDER, MOST_DIVIDER
+from wattrail.bootrom.constants import BAUD_AT_RESET
 from wattrail.twin.bootrom.deeds import Deed, Responding, Step, short_reply
 from wattrail.twin.bootrom.faults import BootFaults
-from wattrail.twin.bootrom.receiver import Heard, Page, Receiver
+from wattrail.twin.bootrom.outbox import Outbox
+from wattrail.twin.bootrom.phase import Phase
+from wattrail.twin.bootrom.power import Power
+from wattrail.twin.bootrom.receiver import Heard, Page
+from wattrail.twin.bootrom.talk import Messages, Voice
 from wattrail.twin.bootrom.timing import BootTiming
-from wattrail.twin.bootrom.wire import Burst, Incoming
+from wattrail.twin.bootrom.uart import Uart
+from wattrail.twin.bootrom.wire import Burst
 from wattrail.twin.bootrom.work import NEVER, Work
 
-__all__ = ["BootEngine", "Phase"]
+__all__ = ["UNHEARD", "BootEngine"]
 
-_PORTION_S: Final = 0.004
-"""How long an adapter may gather bytes of one reply before it hands them over."""
-_APP_EARS: Final = 64
-"""Bytes of what the host says that an application remembers."""
-
-
-class Phase(Enum):
-    """What the chip is doing."""
-
-    OFF = "off"
-    STARTING = "starting"
-    WINDOW = "listening"
-    APP = "application"
-    LINKED = "download mode"
+UNHEARD: Final = 64
+"""Blocks of talk that wait for a host that does not take them; what is beyond is lost."""
 
 
 class BootEngine:
-    """The chip between its wire and its responder. Times are the twin's seconds."""
+    """The chip between its wires and its responder. Times are the twin's seconds."""
 
     def __init__(
         self,
@@ -50,188 +41,177 @@ class BootEngine:
         timing: BootTiming,
         faults: BootFaults,
         *,
-        app_reboots_on: tuple[bytes, ...] = (),
+        power: Power,
+        voice: Voice,
+        messages: Messages,
     ) -> None:
         self._responder = responder
         self._timing = timing
         self._faults = faults
-        self._app_reboots_on = app_reboots_on
-        self._receiver = Receiver(streaming=responder.streaming)
+        self._power = power
+        self._voice = voice
+        self._messages = messages
+        self._uart = Uart(timing, streaming=responder.streaming)
+        self._work = Work(faults)
         self.phase = Phase.OFF
-        self.baud_asked = BAUD_AT_RESET
-        self._baud = _real(BAUD_AT_RESET)
         self._now = 0.0
         self._phase_ends = NEVER
         self._heard_any = False
-        self._last_byte = 0.0
-        self._incoming: deque[Incoming] = deque()
-        self._ring = bytearray()
-        self._app_ears = b""
-        self._work = Work(faults)
-        self.outbox: deque[Burst] = deque()
+        self.outbox = self._uart.outbox
+        self.log = Outbox(UNHEARD)
 
     @property
     def baud(self) -> float:
         """The rate the chip really has."""
-        return self._baud
+        return self._uart.baud
+
+    @property
+    def baud_asked(self) -> int:
+        """The rate the chip was last told to use."""
+        return self._uart.baud_asked
 
     # ---- from outside
 
     def receive(self, data: bytes, now: float, host_baud: int) -> None:
-        """Somebody begins to send this now, or as soon as what was sent before is through.
-
-        Two senders take turns here; that real ones destroy each other's bytes is not modelled.
-        """
-        begins = max(now, self._incoming[-1].ends if self._incoming else now)
-        if data:
-            self._incoming.append(Incoming(data, begins, host_baud, paced=self._timing.pace_requests))
+        """Somebody begins to send this now, or as soon as what was sent before is through."""
+        self._uart.receive(data, now, host_baud)
 
     def advance(self, now: float) -> None:
         """Live up to this moment."""
-        while (at := self._next_moment()) <= now:
+        while True:
+            byte = self._uart.byte_at(self._now, working=bool(self._work))
+            other = self._other_moment()
+            at = min(byte, other)
+            if at > now:
+                break
             self._now = max(self._now, at)
-            self._turn(now)
+            if byte <= other:
+                self._hear(min(other, now))
+            else:
+                self._turn(other)
+            self._power.follow(self._work.step, self.phase, self._now)
         self._now = max(self._now, now)
 
-    def next_at(self, now: float) -> float:
-        """When a reader should look again, as things stand; infinity if nothing is under way.
+    def next_at(self, now: float, heard: Outbox) -> float:
+        """When who listens there should look again, as things stand; infinity if nothing is under way."""
+        if heard:
+            return heard.next_at(now)
+        at = min(self._work.ends, self._work.fails_at, self._phase_ends, self._power.turns_at, self._voice.next_at)
+        return at if self._work else min(at, self._uart.portion_at())
 
-        Bytes of a reply are handed over in portions, its last one on time.
-        """
-        if self.outbox:
-            return min(self.outbox[0].ends, max(self.outbox[0].next_at, now + _PORTION_S))
-        at = min(self._work.ends, self._work.fails_at, self._phase_ends)
-        if self._incoming and not self._work:
-            incoming = self._incoming[0]
-            incoming.tune(self._baud)
-            at = min(at, incoming.at(self._receiver.missing))
-        return at
+    def reset(self, held: bool, now: float) -> None:
+        """CEN is pulled low, or let go: whatever was under way is torn."""
+        self.advance(now)
+        self._power.held = held
+        self._restart(now)
 
-    def power(self, on: bool, now: float) -> None:
+    def connect(self, on: bool, now: float) -> None:
         """The supply comes, or goes in the midst of whatever is under way."""
         self.advance(now)
-        self._fail(now)
-        if on:
-            self.phase, self._phase_ends = Phase.STARTING, now + self._timing.ready_s
+        self._power.connect(on, now)
+        self.reset(not on, now)
 
-    def collect(self, now: float, host_baud: int) -> bytes:
-        """What has arrived at a host that listens at this rate."""
-        self.advance(now)
-        taken = bytearray()
-        while self.outbox:
-            taken += self.outbox[0].take(now, host_baud)
-            if not self.outbox[0].done:
-                break
-            self.outbox.popleft()
-        return bytes(taken)
+    def start_app(self) -> None:
+        """Skip the window: the chip has been running for long."""
+        self._enter_app()
+        self._voice.begin(self._now)
+        self._power.rest("transmitting", self._now)
 
     # ---- moments
 
-    def _next_moment(self) -> float:
-        return min(self._work.fails_at, self._work.ends, self._phase_end(), self._byte_moment())
+    def _other_moment(self) -> float:
+        work = self._work
+        return min(work.fails_at, work.ends, self._phase_end(), self._power.turns_at, self._voice.next_at)
 
     def _phase_end(self) -> float:
         """The bootloader's silence is not counted while it is at work."""
         return NEVER if self.phase is Phase.LINKED and self._work else self._phase_ends
 
-    def _byte_moment(self) -> float:
-        if self._work and not self._timing.pace_requests:
-            return NEVER  # bytes that take no time on the wire wait where they are, or every ring would overflow
-        if self._ring and not self._work:
-            return self._now
-        while self._incoming:
-            self._incoming[0].tune(self._baud)
-            if self._incoming[0].left:
-                return self._incoming[0].at()
-            self._incoming.popleft()
-        return NEVER
-
-    def _turn(self, now: float) -> None:
-        """One thing, the earliest."""
-        others = min(self._work.fails_at, self._work.ends, self._phase_end())
-        if self._byte_moment() <= others:
-            self._hear(min(others, now))
-        elif self._work.fails_at == others:
-            self._strike()
-        elif self._work.ends == others:
+    def _turn(self, at: float) -> None:
+        """One thing that is due, no byte."""
+        if self._power.turns_at == at:
+            if self._power.turn(self.phase):
+                self._fail(at)
+            self._start(at)
+        elif self._work.fails_at == at:
+            self._power.held = not self._work.power_returns
+            self._restart(at)
+        elif self._work.ends == at:
             self._finish_step()
+        elif self._voice.next_at == at:
+            self._speak()
         else:
             self._end_phase()
 
     # ---- phases
 
-    def _fail(self, now: float) -> None:
-        """The supply is gone."""
-        self._work.tear(now)
-        for burst in self.outbox:
-            burst.cut(now)
-        self._ring.clear()
-        self._receiver.restart()
+    def _restart(self, at: float) -> None:
+        self._fail(at)
+        self._start(at)
+
+    def _fail(self, at: float) -> None:
+        """The chip stops where it stands."""
+        self._work.tear(at)
+        self.outbox.cut(at)
+        self.log.cut(at)
+        self._voice.stop()
+        self._uart.restart()
         self._responder.restart()
-        self._set_baud(BAUD_AT_RESET)
         self._heard_any = False
         self.phase, self._phase_ends = Phase.OFF, NEVER
+        self._power.follow(None, self.phase, at)
+
+    def _start(self, at: float) -> None:
+        """If nothing holds it in reset."""
+        if self.phase is Phase.OFF and self._power.good:
+            self.phase, self._phase_ends = Phase.STARTING, at + self._timing.ready_s
+            self._power.follow(None, self.phase, at)
 
     def _end_phase(self) -> None:
         at = self._phase_ends
-        if self.phase is Phase.STARTING and self._responder.alive():
+        if self.phase is Phase.LINKED:
+            self._restart(at)
+        elif self.phase is Phase.WINDOW:
+            self._start_app(at)
+        elif self._responder.alive():
             wait = self._timing.idle_window_s if self._responder.streaming else self._timing.window_s
             self.phase, self._phase_ends, self._heard_any = Phase.WINDOW, at + wait, False
-        elif self.phase is Phase.LINKED:
-            self._restart(at)
+            self._print(self._messages.listening, at)
         else:
-            self._start_app()
+            self._enter_app()  # where nothing lives
+            self._power.rest("listening", at)
 
-    def _start_app(self) -> None:
-        self.phase, self._phase_ends, self._app_ears = Phase.APP, NEVER, b""
+    def _start_app(self, at: float) -> None:
+        self._enter_app()
+        self._voice.begin(at)
+        self._print(self._messages.starting, at)
+
+    def _enter_app(self) -> None:
+        self.phase, self._phase_ends = Phase.APP, NEVER
         self._work.drop()
-        self._receiver.restart()
-        self._ring.clear()
-        self._set_baud(BAUD_AT_RESET)
-
-    def _restart(self, at: float) -> None:
-        self._fail(at)
-        self.phase, self._phase_ends = Phase.STARTING, at + self._timing.ready_s
-
-    def start_app(self) -> None:
-        """Skip the window: the chip has been running for long."""
-        self._start_app()
+        self._uart.restart()
 
     # ---- hearing
 
     def _hear(self, until: float) -> None:
-        if self._ring and not self._work:
-            self._listen(bytes(self._take_ring(self._receiver.missing)), self._now)
+        working, listening = bool(self._work), self.phase in (Phase.WINDOW, Phase.LINKED)
+        if self._uart.holds_any and not working:
+            self._listen(self._uart.kept(), self._now)
             return
-        incoming = self._incoming[0]
-        count = max(1, incoming.arrived(until))
-        deaf = self.phase in (Phase.OFF, Phase.STARTING)
-        if not self._work and not deaf and self.phase is not Phase.APP:
-            count = min(count, self._receiver.missing)
-        at = incoming.at(count)
-        data = incoming.take(count)
-        if deaf:
-            return
+        data, at = self._uart.take(until, framed=listening and not working)
         if self.phase is Phase.APP:
-            self._tell_app(data, at)
-            return
-        self._note_byte(at)
-        if self._work:
-            self._ring += data[: max(0, self._timing.ring - len(self._ring))]
-        else:
-            self._listen(data, at)
-
-    def _take_ring(self, count: int) -> bytearray:
-        taken = self._ring[:count]
-        del self._ring[:count]
-        return taken
+            if self._voice.hears(data):
+                self._restart(max(at, self._now))
+        elif listening:
+            self._note_byte(at)
+            if working:
+                self._uart.keep(data)
+            else:
+                self._listen(data, at)
 
     def _note_byte(self, at: float) -> None:
         """Any byte, even noise, keeps the bootloader listening."""
-        gap = self._timing.byte_gap_s
-        if gap is not None and at - self._last_byte > gap and not self._work:
-            self._receiver.restart()
-        self._last_byte = at
+        self._uart.note(at, working=bool(self._work))
         if not self._responder.streaming:
             return
         if self.phase is Phase.WINDOW and not self._heard_any:
@@ -242,18 +222,13 @@ class BootEngine:
 
     def _listen(self, data: bytes, at: float) -> None:
         self._now = max(self._now, at)
-        for found in self._receiver.feed(data):
+        for found in self._uart.feed(data):
             if isinstance(found, Page):
                 step = self._responder.page(found)
                 if step is not None:
                     self._work.start(step, self._now)
             else:
                 self._obey(found)
-
-    def _tell_app(self, data: bytes, at: float) -> None:
-        self._app_ears = (self._app_ears + data)[-_APP_EARS:]
-        if any(text in self._app_ears for text in self._app_reboots_on):
-            self._restart(max(at, self._now))
 
     # ---- doing
 
@@ -270,11 +245,11 @@ class BootEngine:
 
     def _begin(self, deed: Deed) -> None:
         if deed.reboots == "app":
-            self._work.then(Step(0.0, self._start_app))
+            self._work.then(Step(0.0, lambda: self._start_app(self._now)))
         elif deed.reboots == "reset":
             self._work.then(Step(0.0, lambda: self._restart(self._now)))
         if deed.baud is not None:
-            self._set_baud(deed.baud)
+            self._uart.set_baud(deed.baud)
         self._work.then(*deed.steps)
         if deed.reply:
             self._work.then(Step(0.0, lambda: self._reply(deed.reply)))
@@ -284,29 +259,21 @@ class BootEngine:
         self._work.next(Step(out.late, lambda: self._send(out.data)))
 
     def _send(self, data: bytes) -> None:
-        burst = Burst(data, self._now, self._baud, paced=self._timing.pace_replies)
-        if data:
-            self.outbox.append(burst)
-        self._work.next(Step(burst.ends - burst.begins))
+        self._work.next(Step(self._uart.send(data, self._now) - self._now, kind="send"))
 
     def _finish_step(self) -> None:
         self._work.finish(self._now)
         if not self._work and self.phase is Phase.LINKED and self._responder.streaming:
             self._phase_ends = max(self._phase_ends, self._now + self._timing.quiet_s)
 
-    def _strike(self) -> None:
-        """The supply fails as the faults have it."""
-        at, returns = self._work.fails_at, self._work.power_returns
-        self._fail(at)
-        if returns:
-            self.phase, self._phase_ends = Phase.STARTING, at + self._timing.ready_s
+    # ---- talking
 
-    def _set_baud(self, baud: int) -> None:
-        self.baud_asked = baud or BAUD_AT_RESET
-        self._baud = _real(self.baud_asked)
+    def _speak(self) -> None:
+        """The application says what it has to say, whether anybody listens or not."""
+        data = self._faults.talk(self._voice.speak())
+        if len(self.outbox) < UNHEARD:
+            self._uart.send(data, self._now, self._voice.application.baud)
 
-
-def _real(baud: int) -> float:
-    """The rate that the chip's divider makes of the one asked for."""
-    divider = (CLOCK_HZ - 1 + baud // 2) // baud - 1
-    return CLOCK_HZ / (max(LEAST_DIVIDER, min(MOST_DIVIDER, divider)) + 1)
+    def _print(self, text: bytes, at: float) -> None:
+        if text:
+            self.log.put(Burst(text, at, BAUD_AT_RESET, paced=self._timing.pace_replies))

@@ -77,6 +77,10 @@ class BootFaults(LineFaults):
             data = self._requests.popleft()(data)
         return super().request(data)
 
+    def talk(self, data: bytes) -> bytes:
+        """What becomes of bytes that the application sends of its own accord: they are no reply."""
+        return b"" if self._silent else self._noisy(data)
+
     def failure(self) -> int | None:
         """The code of the "system error" that the next command meets."""
         code, self._failure = self._failure, None

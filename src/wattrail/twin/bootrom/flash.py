@@ -70,12 +70,18 @@ class NorFlash:
 
     def program(self, address: int, data: bytes) -> None:
         """Clear the bits that are 0 in ``data``."""
-        if self.protected:
+        if self.protected or not data:
             return
-        for place, byte in enumerate(data, address):
-            at = place % self.size
-            self.data[at] = self.data[at] & byte | self._stuck.get(at, 0)
-        self._touch(address, len(data))
+        start = address % self.size
+        fits = min(len(data), self.size - start)
+        cells = self.data[start : start + fits]
+        cleared = int.from_bytes(cells, "little") & int.from_bytes(data[:fits], "little")
+        self.data[start : start + fits] = cleared.to_bytes(fits, "little")
+        for at, bits in self._stuck.items():
+            if start <= at < start + fits:
+                self.data[at] |= bits
+        self._touch(start, fits)
+        self.program(start + fits, data[fits:])
 
     def erase(self, address: int, span: int) -> None:
         """Set every bit of the unit of that span in which the address lies."""

@@ -12,10 +12,13 @@ __all__ = ["load_image", "save_image"]
 
 
 def load_image(path: Path, size: int) -> bytes | None:
-    """The image, None if there is no such file yet. Raises ConfigError for a file of another size."""
+    """The image, None if there is no such file yet. Raises ConfigError for one of another size, or not readable."""
     if not path.exists():
         return None
-    image = path.read_bytes()
+    try:
+        image = path.read_bytes()
+    except OSError as error:
+        raise _trouble(path, "read", error) from error
     if len(image) != size:
         raise ConfigError(
             f"{path}: {len(image)} bytes, the flash has {size}",
@@ -25,14 +28,32 @@ def load_image(path: Path, size: int) -> bytes | None:
 
 
 def save_image(flash: NorFlash, path: Path) -> int:
-    """Write what has changed since the last time; returns how many sectors that were."""
+    """Write what has changed since the last time; returns how many sectors that were. Raises ConfigError.
+
+    A new file appears whole. Killed in the midst of a later save, it holds some sectors of before and some of after.
+    """
     changed = sorted(flash.dirty)
-    if path.exists() and path.stat().st_size == flash.size:
-        with path.open("r+b") as file:
-            for sector in changed:
-                file.seek(sector * SECTOR)
-                file.write(flash.data[sector * SECTOR : (sector + 1) * SECTOR])
-    else:
-        path.write_bytes(flash.data)
+    try:
+        if path.exists() and path.stat().st_size == flash.size:
+            _renew(flash, path, changed)
+        else:
+            whole = path.with_name(f"{path.name}.new")
+            whole.write_bytes(flash.data)
+            whole.replace(path)
+    except OSError as error:
+        raise _trouble(path, "written", error) from error
     flash.dirty.clear()
     return len(changed)
+
+
+def _renew(flash: NorFlash, path: Path, changed: list[int]) -> None:
+    with path.open("r+b") as file:
+        for sector in changed:
+            file.seek(sector * SECTOR)
+            file.write(flash.data[sector * SECTOR : (sector + 1) * SECTOR])
+
+
+def _trouble(path: Path, done: str, error: OSError) -> ConfigError:
+    return ConfigError(
+        f"{path}: the flash image cannot be {done}: {error.strerror}", hint="name a file in a folder of yours"
+    )

@@ -88,7 +88,7 @@ class Bootloader:
         return Deed(reboots="reset") if body == b"\xa5" else None
 
     def _set_baud(self, body: bytes) -> Deed:
-        delay = Step((body[4] + 1) * TICK_S)
+        delay = Step((body[4] + 1) * TICK_S, kind="rate")
         return Deed((delay,), short_reply(c.SET_BAUD.opcode, body), baud=int.from_bytes(body[:4], "little"))
 
     def _check_crc(self, body: bytes) -> Deed:
@@ -96,7 +96,7 @@ class Bootloader:
         blocks = ((end - start + 1) & 0xFFFF_FFFF) // CRC_BLOCK & CRC_MOST_BLOCKS
         length = blocks * CRC_BLOCK
         crc = self._flash.crc(start, length).to_bytes(4, "little")
-        step = Step(length * self._timing.crc_byte_s, self._protect)
+        step = Step(length * self._timing.crc_byte_s, self._protect, kind="crc")
         return Deed((step,), short_reply(c.CHECK_CRC.opcode, crc))
 
     def _boot_version(self, body: bytes) -> Deed | None:

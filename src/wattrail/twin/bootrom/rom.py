@@ -94,7 +94,7 @@ class BootRom:
         return Deed(reboots="app") if body == b"\xa5" else None
 
     def _set_baud(self, body: bytes, now: float) -> Deed:
-        delay = Step(body[4] / 1000)
+        delay = Step(body[4] / 1000, kind="rate")
         return Deed((delay,), short_reply(c.SET_BAUD.opcode, body), baud=int.from_bytes(body[:4], "little"))
 
     def _check_crc(self, body: bytes, now: float) -> Deed | None:
@@ -103,7 +103,8 @@ class BootRom:
         if length > MOST_CRC:
             return None
         crc = self._flash.crc(start, length).to_bytes(4, "little")
-        return Deed((Step(length * self._timing.crc_byte_s),), short_reply(c.CHECK_CRC.opcode, crc))
+        step = Step(length * self._timing.crc_byte_s, kind="crc")
+        return Deed((step,), short_reply(c.CHECK_CRC.opcode, crc))
 
     def _stay(self, body: bytes, now: float) -> Deed | None:
         return Deed(reply=short_reply(c.STAY_ROM.opcode, body)) if body == b"\x55" else None

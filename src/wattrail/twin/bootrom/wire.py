@@ -100,7 +100,7 @@ class Burst:
         if self.begins > now:
             return b""
         if self._heard is None:
-            self._heard = as_received(self._raw, round(self._baud), host_baud)
+            self._heard = as_received(self._raw, round(self._baud), host_baud, keep_broken=True)
             self._step = len(self._raw) * self._byte_s / max(1, len(self._heard))
         count = len(self._heard) if not self._step else int((now - self.begins) / self._step + 1e-6)
         taken = self._heard[self._place : max(count, self._place)]

@@ -29,6 +29,11 @@ class Work:
         """Whether the chip is at work."""
         return bool(self._steps)
 
+    @property
+    def step(self) -> Step | None:
+        """The one under way."""
+        return self._steps[0] if self._steps else None
+
     def start(self, step: Step, now: float) -> None:
         """One more step behind those that wait; it begins now if none does."""
         self._steps.append(step)

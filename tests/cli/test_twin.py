@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import socket
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Type
+from tests.cli.conftest import Outcome, Type
+from wattrail.cli.twin.flash_terminal import enter_resets
 from wattrail.cli.twin.serve import Wishes
+from wattrail.clock import Deadline, SystemClock
+from wattrail.errors import PortTimeout
 from wattrail.meter import open_meter
+from wattrail.transport import Port, open_port
+from wattrail.twin.bootrom import BootTwin, Phase
+
+KNOCK = bytes.fromhex("01 E0 FC 01 00")
+LINKED = bytes.fromhex("04 0E 05 01 E0 FC 01 00")
+NO_TERMINALS = pytest.mark.skipif(not Path("/dev/pts").is_dir(), reason="no pseudo-terminals here")
 
 
 def test_the_list_names_boards_scenarios_and_options(wattrail: Type) -> None:
@@ -59,6 +70,9 @@ def test_what_is_wished_becomes_the_twins_url(board: str, wishes: Wishes, url: s
         (["--volts", "200", "--scenario", "house"], "volts holds a steady state"),
         (["--scenario", "hose"], "no scenario 'hose'; known: bench"),
         (["serial:///dev/ttyUSB0"], "'serial:///dev/ttyUSB0' is no twin"),
+        (["lspa9", "--flash", "flash.bin"], "the meter chip of lspa9 is on the UART its module is flashed by"),
+        (["--flash", "flash.bin", "--no-flash"], "--flash and --no-flash contradict each other"),
+        (["--flash", "nowhere/flash.bin"], "nowhere/flash.bin: the flash image cannot be written"),
     ],
 )
 def test_what_cannot_be_served_is_refused_in_words(wattrail: Type, words: list[str], complaint: str) -> None:
@@ -74,7 +88,7 @@ def test_a_tcp_port_in_use_is_a_port_error(wattrail: Type) -> None:
     assert "cannot listen on 127.0.0.1" in said.err
 
 
-@pytest.mark.skipif(not Path("/dev/pts").is_dir(), reason="no pseudo-terminals here")
+@NO_TERMINALS
 def test_a_served_uart_is_opened_as_its_directions_say(
     wattrail: Type, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -119,3 +133,106 @@ def test_a_twin_on_a_tcp_port_is_read_as_its_directions_say(
     monkeypatch.setattr("wattrail.cli.twin.serve._until_stopped", visit)
     assert wattrail("twin", "serve", board, "--port", "0").code == 0
     assert visited[0].startswith(f"{scheme}://127.0.0.1:")
+
+
+Serve = Callable[..., tuple[str, Outcome]]
+
+
+@pytest.fixture
+def served(wattrail: Type, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Serve:
+    """Serve a twin, visit it as its directions say, and stop it: the directions, and what came after them."""
+
+    def serve(*words: str, visit: Callable[[str], None] = lambda _: None) -> tuple[str, Outcome]:
+        directions: list[str] = []
+
+        def come_and_go() -> None:
+            said = capsys.readouterr()
+            directions.append(said.out + said.err)
+            visit(said.out)
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr("wattrail.cli.twin.serve._until_stopped", come_and_go)
+        after = wattrail("twin", "serve", *words)
+        return directions[0], after
+
+    return serve
+
+
+def answers(port: Port) -> bool:
+    """Knock every few milliseconds, as flashers do, for as long as a patient one."""
+    clock = SystemClock()
+    heard, end = b"", Deadline.after(5, clock)
+    while end.remaining and LINKED not in heard:
+        port.write(KNOCK)
+        try:
+            heard += port.read(Deadline.after(0.01, clock))
+        except PortTimeout:
+            continue
+    return LINKED in heard
+
+
+@NO_TERMINALS
+def test_one_board_is_read_and_flashed_as_its_directions_say(served: Serve, tmp_path: Path) -> None:
+    visited: list[bool] = []
+    file = tmp_path / "flash.bin"
+
+    def visit(directions: str) -> None:
+        found = re.search(r"flash it: wattrail flash info '(\S+)'\n", directions)
+        assert found
+        with open_port(f"{found[1]}&baud=115200") as port:
+            assert isinstance(port, Port)
+            assert port.simulated
+            visited.append(answers(port))
+
+    directions, after = served("pziot-e01", "--flash", str(file), "--chip", "T", visit=visit)
+    assert (after.code, visited) == (0, [True])
+    assert "read it: wattrail meter watch spi+tcp://" in directions
+    assert f"SIMULATED too: its module, a BK7231T; flash: in {file}" in directions
+    assert "they begin at 115200 baud" in directions
+    assert "it is reset when a flasher knocks" in directions
+    assert directions.endswith("Ctrl-C ends it\n")
+    assert file.stat().st_size == 1 << 21
+
+
+@NO_TERMINALS
+def test_a_flash_without_a_file_says_that_it_will_be_lost(served: Serve) -> None:
+    directions, _ = served("pziot-e01")
+    assert "flash: blank, and lost at the end; --flash FILE keeps it" in directions
+
+
+@pytest.mark.parametrize("words", [["pziot-e01", "--no-flash"], ["lspa9", "--port", "0"]])
+def test_a_board_whose_flash_nobody_wants_or_reaches_is_served_as_a_meter_alone(
+    served: Serve, words: list[str]
+) -> None:
+    directions, after = served(*words)
+    assert after.code == 0
+    assert "read it" in directions
+    assert "flash" not in directions
+
+
+def test_where_the_system_has_no_terminals_the_meter_is_served_all_the_same(
+    served: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "termios", None)
+    directions, after = served("pziot-e01")
+    assert after.code == 0
+    assert "SPI at spi+tcp://" in directions
+    assert "note: the board cannot be flashed here: a twin on a serial device needs a pseudo-terminal" in directions
+
+
+@NO_TERMINALS
+def test_enter_resets_the_chip_and_another_key_does_not(capsys: pytest.CaptureFixture[str]) -> None:
+    twin = BootTwin("M")
+    keyboard, person = os.pipe()
+    clock = SystemClock()
+    end = Deadline.after(5, clock)
+    with enter_resets(twin, keyboard):
+        os.write(person, b"x")
+        assert twin.phase is Phase.APP
+        os.write(person, b"\n")
+        while twin.phase is Phase.APP and end.remaining:
+            pass
+        assert twin.phase is not Phase.APP
+    os.close(person)
+    os.close(keyboard)
+    assert capsys.readouterr().err == "reset\n"

@@ -6,18 +6,18 @@ Each ``serve_`` function gives a context manager; its thread ends with it. A ser
 from __future__ import annotations
 
 import heapq
-import os
 import select
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 from wattrail.clock import ManualClock
 from wattrail.errors import PortError, PortOpenError
 from wattrail.transport import spi_server
+from wattrail.twin.terminal import open_terminal, running
 from wattrail.twin.twin import Twin
 from wattrail.twin.uart_engine import Arrival
 
@@ -64,34 +64,13 @@ def serve_uart(twin: Twin) -> Iterator[ServedPty]:
     the system has no pseudo-terminals, PortError for a twin without UART.
     """
     _check(twin, "uart")
-    try:
-        import termios
-        import tty
-    except ImportError as error:
-        raise PortOpenError(
-            "a twin on a serial device needs a pseudo-terminal, which this system does not have",
-            hint="serve it on TCP instead",
-        ) from error
-    # The slave end stays open here, or reading would fail each time the other program closes its own.
-    master, slave = os.openpty()
-    try:
-        os.set_blocking(master, False)
-        tty.setraw(slave)
-        attributes = termios.tcgetattr(slave)
-        attributes[4] = attributes[5] = getattr(termios, f"B{twin.uart.baud}")
-        termios.tcsetattr(slave, termios.TCSANOW, attributes)
-        rates = {
-            getattr(termios, name): int(name[1:]) for name in dir(termios) if name[0] == "B" and name[1:].isdigit()
-        }
+    with open_terminal(twin.uart.baud) as terminal:
 
         def host_baud() -> int:
-            return rates.get(termios.tcgetattr(master)[5], 0) or twin.uart.baud
+            return terminal.baud or twin.uart.baud
 
-        with _thread(_UartServer(twin, _Pty(master), host_baud).run):
-            yield ServedPty(os.ttyname(slave), twin.uart.baud)
-    finally:
-        os.close(slave)
-        os.close(master)
+        with running(_UartServer(twin, terminal, host_baud).run):
+            yield ServedPty(terminal.path, twin.uart.baud)
 
 
 @contextmanager
@@ -112,7 +91,7 @@ def serve_uart_tcp(twin: Twin, host: str = "127.0.0.1", port: int = 0) -> Iterat
                 with client:
                     _UartServer(twin, _Client(client), lambda: twin.uart.baud).run(stop)
 
-        with _thread(run):
+        with running(run):
             yield ServedTcp("tcp", host, listener.getsockname()[1])
 
 
@@ -125,7 +104,7 @@ def serve_spi(twin: Twin, host: str = "127.0.0.1", port: int = 0) -> Iterator[Se
         def run(stop: threading.Event) -> None:
             spi_server.serve_spi(listener, _LockedSlave(twin), stop=stop)
 
-        with _thread(run):
+        with running(run):
             yield ServedTcp("spi+tcp", host, listener.getsockname()[1])
 
 
@@ -152,21 +131,6 @@ class _Line(Protocol):
     def fileno(self) -> int: ...
     def read(self) -> bytes: ...
     def write(self, data: bytes) -> None: ...
-
-
-class _Pty:
-    def __init__(self, master: int) -> None:
-        self._master = master
-
-    def fileno(self) -> int:
-        return self._master
-
-    def read(self) -> bytes:
-        return os.read(self._master, _READ_SIZE)
-
-    def write(self, data: bytes) -> None:
-        with suppress(BlockingIOError):  # nobody reads and the buffer is full: an overrun, as on any UART
-            os.write(self._master, data)
 
 
 class _Client:
@@ -237,15 +201,3 @@ def _listener(host: str, port: int) -> Iterator[socket.socket]:
         raise PortOpenError(f"cannot listen on {host}:{port}: {error}") from error
     with listener:
         yield listener
-
-
-@contextmanager
-def _thread(run: Callable[[threading.Event], None]) -> Iterator[None]:
-    stop = threading.Event()
-    thread = threading.Thread(target=run, args=(stop,), name="wattrail-twin", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()

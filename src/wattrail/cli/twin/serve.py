@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter, validators
 
 from wattrail.cli.stopping import stop_quietly
+from wattrail.cli.twin.flash_terminal import FlashWishes, flash_terminal
 from wattrail.transport.schemes import SCHEMES
 from wattrail.urls import read_options, split
 
@@ -50,16 +51,17 @@ def serve(
         int | None, Parameter(help="TCP port; 0 takes one that is free. Puts a UART on TCP too.", validator=_Port)
     ] = None,
     wishes: Wishes | None = None,
+    flashing: FlashWishes | None = None,
 ) -> None:
     """Serve a twin that any program can open.
 
-    A UART board gets a pseudo-terminal, or with --port a TCP port; an SPI board gets a TCP port for spi+tcp://. Says
-    how to connect, and serves until Ctrl-C or SIGTERM.
+    A UART board gets a pseudo-terminal, or with --port a TCP port; an SPI board gets a TCP port for spi+tcp://, and a
+    pseudo-terminal to flash its module by. Says how to connect, and serves until Ctrl-C or SIGTERM.
     """
     with stop_quietly():
         twin = _open((wishes or Wishes()).url(board))
-        with _served(twin, host, port) as directions:
-            print(directions, flush=True)
+        with _served(twin, host, port) as meter, flash_terminal(twin, flashing or FlashWishes()) as module:
+            print(*filter(None, (meter, module, "Ctrl-C ends it")), sep="\n", flush=True)
             _until_stopped()
 
 
@@ -84,10 +86,10 @@ def _served(twin: Twin, host: str, port: int | None) -> Iterator[str]:
     front_end = f"--front-end {twin.board.front_end.name}"
     if twin.interface == "spi":
         with serve.serve_spi(twin, host, port or 0) as spi:
-            yield f"{title}\nSPI at {spi.url}\nread it: wattrail meter watch {spi.url} {front_end}\nCtrl-C ends it"
+            yield f"{title}\nSPI at {spi.url}\nread it: wattrail meter watch {spi.url} {front_end}"
     elif port is not None:
         with serve.serve_uart_tcp(twin, host, port) as tcp:
-            yield f"{title}\nUART at {tcp.url}\nread it: wattrail meter watch '{tcp.url}' {front_end}\nCtrl-C ends it"
+            yield f"{title}\nUART at {tcp.url}\nread it: wattrail meter watch '{tcp.url}' {front_end}"
     else:
         with serve.serve_uart(twin) as pty:
             yield _pty_directions(title, pty, twin, front_end)
@@ -99,8 +101,7 @@ def _pty_directions(title: str, pty: ServedPty, twin: Twin, front_end: str) -> s
         f"{title}\nUART at {pty.path}\n"
         f"read it: wattrail meter watch '{pty.url}' {front_end}{_address_option(address)}\n"
         f"other programs: open {pty.path} at {baud} baud, 8 data bits, no parity, 1 stop bit; chip address {address}\n"
-        "They cannot know that it is a twin: keep what they store apart.\n"
-        "Ctrl-C ends it"
+        "They cannot know that it is a twin: keep what they store apart."
     )
 
 

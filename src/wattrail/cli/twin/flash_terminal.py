@@ -1,0 +1,116 @@
+"""The second interface of a served board: a serial device to flash its module by."""
+
+from __future__ import annotations
+
+import os
+import select
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final, Literal
+
+from cyclopts import Parameter
+
+from wattrail.cli.exits import UsageError
+from wattrail.cli.say import hint, note
+from wattrail.errors import PortOpenError
+
+if TYPE_CHECKING:
+    from wattrail.twin.bootrom import BootTwin
+    from wattrail.twin.twin import Twin
+
+_LOOK_S: Final = 0.1
+"""How long the keyboard is waited for before the end of the program is looked for."""
+_READ_SIZE: Final = 1024
+
+_RESETS: Final = {
+    "knock": "when a flasher knocks and is not heard, as if somebody pressed CEN",
+    "enter": "when you press Enter here, as if you touched CEN to ground",
+}
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class FlashWishes:
+    """How the board's module can be flashed."""
+
+    flash: Annotated[
+        Path | None, Parameter(help="Keep the module's flash in this file; else it is blank, and lost at the end.")
+    ] = None
+    chip: Annotated[Literal["N", "M", "T"], Parameter(help="The module's chip: BK7231N, M or T.")] = "N"
+    reset: Annotated[
+        Literal["knock", "enter"], Parameter(help="What resets it: a flasher that knocks in vain, or your Enter.")
+    ] = "knock"
+    no_flash: Annotated[bool, Parameter(negative="", help="Serve the meter alone.")] = False
+
+
+@contextmanager
+def flash_terminal(meter: Twin, wishes: FlashWishes) -> Iterator[str]:
+    """Serve the module's flashing UART, where the board has it free; gives the directions, or no text.
+
+    Raises UsageError for a file that no flash would be kept in, ConfigError for one that cannot be used.
+    """
+    if wishes.no_flash or meter.interface == "uart":
+        _refuse_file(meter, wishes)
+        yield ""
+        return
+    from wattrail.twin.bootrom import BootTwin
+    from wattrail.twin.bootrom.serve import serve_boot
+
+    module = BootTwin(wishes.chip, image_file=wishes.flash)
+    with ExitStack() as stack:
+        try:
+            press: Literal["never", "knock"] = "knock" if wishes.reset == "knock" else "never"
+            place = stack.enter_context(serve_boot(module, press=press))
+        except PortOpenError as error:
+            note(f"note: the board cannot be flashed here: {error}")
+            yield ""
+            return
+        if wishes.reset == "enter" and sys.stdin is not None:
+            stack.enter_context(enter_resets(module, sys.stdin.fileno()))
+        yield _directions(place.path, wishes)
+
+
+def _refuse_file(meter: Twin, wishes: FlashWishes) -> None:
+    if wishes.flash is None:
+        return
+    if wishes.no_flash:
+        raise UsageError("--flash and --no-flash contradict each other")
+    raise UsageError(
+        f"the meter chip of {meter.board.name} is on the UART its module is flashed by: this twin has no flash",
+        hint="wattrail twin serve pziot-e01 has one",
+    )
+
+
+def _directions(path: str, wishes: FlashWishes) -> str:
+    kept = f"in {wishes.flash}" if wishes.flash else "blank, and lost at the end; --flash FILE keeps it"
+    return (
+        f"SIMULATED too: its module, a BK7231{wishes.chip}; flash: {kept}\n"
+        f"flash it: wattrail flash info 'serial://{path}?simulated=yes'\n"
+        f"other flashers: open {path}; they begin at 115200 baud\n"
+        f"it is reset {_RESETS[wishes.reset]}"
+    )
+
+
+@contextmanager
+def enter_resets(module: BootTwin, keyboard: int) -> Iterator[None]:
+    """While the block runs, every line that comes from this descriptor resets the chip."""
+    from wattrail.twin.terminal import running
+
+    def run(stop: threading.Event) -> None:
+        while not stop.is_set():
+            if not select.select([keyboard], [], [], _LOOK_S)[0]:
+                continue
+            typed = os.read(keyboard, _READ_SIZE)
+            if not typed:  # nobody is there, or nobody any more
+                hint("nobody can press Enter here: start it in a terminal, or with --reset knock")
+                return
+            if b"\n" in typed:
+                module.reset()
+                note("reset")
+
+    with running(run):
+        yield

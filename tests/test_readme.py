@@ -39,7 +39,9 @@ def test_the_public_door_is_pinned() -> None:
 
     assert wattrail.__all__ == [
         "Calibration",
+        "Flasher",
         "FrontEnd",
+        "Image",
         "Ledger",
         "ManualClock",
         "Meter",
@@ -48,9 +50,11 @@ def test_the_public_door_is_pinned() -> None:
         "Snapshot",
         "SystemClock",
         "WattrailError",
+        "open_flasher",
         "open_meter",
         "open_port",
         "open_twin",
+        "recognise",
     ]
     assert all(getattr(wattrail, name) is not None for name in wattrail.__all__)
     with pytest.raises(AttributeError, match="no attribute 'utils'"):

@@ -14,6 +14,8 @@ from wattrail.units import Reading
 if TYPE_CHECKING:
     from wattrail.bl0942 import Calibration, FrontEnd, Snapshot
     from wattrail.clock import ManualClock, SystemClock
+    from wattrail.flasher import Flasher, open_flasher
+    from wattrail.image import Image, recognise
     from wattrail.ledger import Ledger
     from wattrail.meter import Meter, open_meter
     from wattrail.transport import open_port
@@ -24,7 +26,9 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Calibration",
+    "Flasher",
     "FrontEnd",
+    "Image",
     "Ledger",
     "ManualClock",
     "Meter",
@@ -33,23 +37,29 @@ __all__ = [
     "Snapshot",
     "SystemClock",
     "WattrailError",
+    "open_flasher",
     "open_meter",
     "open_port",
     "open_twin",
+    "recognise",
 ]
 
 _HOME = {
     "Calibration": "wattrail.bl0942",
+    "Flasher": "wattrail.flasher",
     "FrontEnd": "wattrail.bl0942",
+    "Image": "wattrail.image",
     "Ledger": "wattrail.ledger",
     "ManualClock": "wattrail.clock",
     "Meter": "wattrail.meter",
     "Register": "wattrail.wire",
     "Snapshot": "wattrail.bl0942",
     "SystemClock": "wattrail.clock",
+    "open_flasher": "wattrail.flasher",
     "open_meter": "wattrail.meter",
     "open_port": "wattrail.transport",
     "open_twin": "wattrail.twin",
+    "recognise": "wattrail.image",
 }
 
 

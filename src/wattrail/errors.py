@@ -12,14 +12,19 @@ WattrailError
 │   ├── NoAnswer
 │   ├── ChecksumError
 │   ├── UnexpectedReply
+│   ├── LinkFailed                  no link, or one that was lost for good; carries a diagnosis
 │   └── ImplausibleReading
 ├── TargetError                     the chip refused, or did not do what it was told
+│   ├── VerifyError                 the flash does not hold what it should
+│   └── WriteRefused                a write that would do harm, refused before the chip was asked
 ├── ImageError                      a firmware image is damaged, or is not what it is taken for
 ├── LedgerError                     the account would no longer add up
 └── StoreError                      the database
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 __all__ = [
     "ChecksumError",
@@ -28,6 +33,7 @@ __all__ = [
     "ImplausibleReading",
     "LedgerError",
     "LinkError",
+    "LinkFailed",
     "MissingExtra",
     "NoAnswer",
     "PortError",
@@ -38,7 +44,9 @@ __all__ = [
     "TargetError",
     "UnexpectedReply",
     "UrlError",
+    "VerifyError",
     "WattrailError",
+    "WriteRefused",
 ]
 
 
@@ -109,12 +117,42 @@ class UnexpectedReply(LinkError):
     """A frame is well formed but is not the answer to what was asked."""
 
 
+class LinkFailed(LinkError):
+    """A flash chip's link was not made, or lost for good; ``diagnosis`` says why, as data that JSON can carry."""
+
+    def __init__(self, message: str, *, diagnosis: Mapping[str, object] | None = None, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.diagnosis = diagnosis or {}
+
+
 class ImplausibleReading(LinkError):
     """Frames passed their checksum, yet contradict physics or each other."""
 
 
 class TargetError(WattrailError):
-    """The chip did not do what it was told, for example kept an old register value."""
+    """The chip did not do what it was told, for example kept an old register value.
+
+    ``offset`` and ``length`` say where in its flash, in bytes; None where no place is meant.
+    """
+
+    def __init__(
+        self, message: str, *, offset: int | None = None, length: int | None = None, hint: str | None = None
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.offset = offset
+        self.length = length
+
+
+class VerifyError(TargetError):
+    """The flash does not hold what it should."""
+
+
+class WriteRefused(TargetError):
+    """A write that would do harm, refused before anything was touched; ``risk`` is the word that would allow it."""
+
+    def __init__(self, message: str, *, risk: str, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.risk = risk
 
 
 class ImageError(WattrailError):

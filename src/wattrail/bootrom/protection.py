@@ -18,6 +18,7 @@ __all__ = [
     "is_unprotected",
     "joined",
     "plan_protect",
+    "plan_restore",
     "plan_status",
     "plan_unprotect",
     "settled",
@@ -77,6 +78,16 @@ def plan_status(part: FlashPart, sr: int, field: int) -> StatusWrite | None:
     if sr & part.guard == value & part.guard:
         return None
     word = (sr & ~part.guard | value) & ~(WIP | WRITE_ENABLE) & ((1 << part.bits) - 1)
+    return StatusWrite(WRITE_SR if part.bits == 8 else WRITE_SR_16, part.write, word)
+
+
+def plan_restore(part: FlashPart, sr: int, original: int) -> StatusWrite | None:
+    """What brings every protection bit within reach back to ``original``'s; None if they stand so already."""
+    if is_busy(sr):
+        raise ValueError(f"{part.name} is busy (status {sr:#06x}): its other bits may change yet")
+    if not (sr ^ original) & part.guard:
+        return None
+    word = (sr & ~part.guard | original & part.guard) & ~(WIP | WRITE_ENABLE) & ((1 << part.bits) - 1)
     return StatusWrite(WRITE_SR if part.bits == 8 else WRITE_SR_16, part.write, word)
 
 

@@ -1,0 +1,45 @@
+"""The flasher: a BK7231's flash read, backed up, written and proven, over a port that may fail at any moment."""
+
+from wattrail.flasher.backup import Backup
+from wattrail.flasher.events import (
+    BackedUp,
+    Coaching,
+    FlashEvent,
+    Identified,
+    Linked,
+    Listener,
+    Lost,
+    Note,
+    Progress,
+    RateChanged,
+    Repeated,
+    Resumed,
+)
+from wattrail.flasher.flasher import Flasher, open_flasher
+from wattrail.flasher.guards import Risk
+from wattrail.flasher.reader import Known
+from wattrail.flasher.report import Comparison, Report
+from wattrail.flasher.target import Target
+
+__all__ = [
+    "BackedUp",
+    "Backup",
+    "Coaching",
+    "Comparison",
+    "FlashEvent",
+    "Flasher",
+    "Identified",
+    "Known",
+    "Linked",
+    "Listener",
+    "Lost",
+    "Note",
+    "Progress",
+    "RateChanged",
+    "Repeated",
+    "Report",
+    "Resumed",
+    "Risk",
+    "Target",
+    "open_flasher",
+]

@@ -1,0 +1,259 @@
+"""What a session's history means: a symptom, its causes in order of likelihood, and the next thing to do.
+
+The first symptom that fits is taken. Its causes start with the weights of the table, each sign of the history
+multiplies them, and what is left is shared out so that all of them and the unknown make 1. The numbers order the
+causes; they are no statistics.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import prod
+from typing import Final
+
+from wattrail.bootrom.constants import BAUD_AT_RESET
+from wattrail.flasher.causes import CAUSES, KnownCause
+from wattrail.flasher.hearing import Sound
+from wattrail.flasher.history import History, Stage
+
+__all__ = ["SYMPTOMS", "Cause", "Diagnosis", "Symptom", "coach", "diagnose"]
+
+_UNKNOWN: Final = 1.0
+"""Weight of everything the table does not have."""
+
+_LEAST: Final = 0.02
+"""Causes less likely than this are not told."""
+
+_TURN_S: Final = 10.0
+"""How long one piece of advice is shown before the next has its turn."""
+
+_TOLD: Final = 6
+"""Causes that are explained in full, and that have a turn; the others are only named."""
+
+_SPOILED: Final = 3
+"""Repeated exchanges from which on it is the line that loses bytes."""
+
+_LIKELY: Final = 0.35
+_POSSIBLE: Final = 0.12
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """One cause of a diagnosis. ``likelihood`` is its share of 1; ``because`` the evidence for it, or against."""
+
+    name: str
+    likelihood: float
+    because: tuple[str, ...]
+    mend: str
+    words: str
+
+    @property
+    def odds(self) -> str:
+        """The likelihood in a word."""
+        return "likely" if self.likelihood >= _LIKELY else "possible" if self.likelihood >= _POSSIBLE else "less likely"
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """What is going on. ``symptom`` is a stable name, also of a part of docs/troubleshooting.md."""
+
+    symptom: str
+    words: str
+    causes: tuple[Cause, ...]
+    simulated: bool = False
+
+    def as_dict(self) -> dict[str, object]:
+        """For JSON."""
+        return {
+            "symptom": self.symptom,
+            "words": self.words,
+            "simulated": self.simulated,
+            "causes": [
+                {
+                    "name": cause.name,
+                    "likelihood": round(cause.likelihood, 3),
+                    "words": cause.words,
+                    "because": list(cause.because),
+                    "mend": cause.mend,
+                }
+                for cause in self.causes
+            ],
+        }
+
+    def lines(self) -> list[str]:
+        """For a terminal: the words, then each cause with its evidence and its mend."""
+        told = ["SIMULATED: this happened on a digital twin, not on a chip"] if self.simulated else []
+        told.append(self.words)
+        for number, cause in enumerate(self.causes[:_TOLD], 1):
+            told.append(f"{number}. {cause.words} ({cause.odds})")
+            told += [f"   - {reason}" for reason in cause.because]
+            told.append(f"   -> {cause.mend}")
+        if rest := ", ".join(cause.name for cause in self.causes[_TOLD:]):
+            told.append(f"less likely still: {rest}")
+        told.append(f"more: docs/troubleshooting.md#{self.symptom}")
+        return told
+
+
+@dataclass(frozen=True, slots=True)
+class Symptom:
+    """A state of affairs that has causes. ``words`` describe it."""
+
+    name: str
+    holds: Callable[[History], bool]
+    words: str
+
+
+def diagnose(history: History) -> Diagnosis:
+    """The symptom a history shows, and its causes, most likely first."""
+    symptom = next(symptom for symptom in SYMPTOMS if symptom.holds(history))
+    heard = f" Heard: {history.heard.words}." if history.heard and not history.links else ""
+    return Diagnosis(symptom.name, symptom.words + heard, _causes(symptom, history), history.simulated)
+
+
+def coach(history: History) -> str:
+    """The one line to show while still trying: what is heard, and what to do now.
+
+    As time passes every other turn goes to a less likely cause; the likeliest has the turns in between, and after a
+    loss all of them.
+    """
+    symptom = next(symptom for symptom in SYMPTOMS if symptom.holds(history))
+    causes = _causes(symptom, history)[:_TOLD]
+    if not causes:
+        return symptom.words
+    turn = 0 if history.losses else int(history.seconds / _TURN_S)
+    cause = causes[(turn + 1) // 2 % len(causes) if turn % 2 else 0]
+    go_on = " Reset the module to go on." if history.losses else ""
+    return f"{_state(symptom, history)}. {_NOW[cause.name]}.{go_on}"
+
+
+def _state(symptom: Symptom, history: History) -> str:
+    if history.losses:
+        stage = history.losses[-1].stage
+        return "The chip answered, and was gone again" if stage is Stage.LINK else f"The link was lost: {stage.value}"
+    if history.heard:
+        return f"I hear {_HEARD[history.heard.sound]} at {history.heard.baud} baud"
+    if symptom.name != "no-answer":
+        return symptom.words.removesuffix(".")
+    turn = int(history.seconds / _TURN_S)
+    waited = f" after {turn * _TURN_S:.0f} s" if turn else " yet"
+    return f"I hear {'a click and no answer' if history.clicked else 'nothing'}{waited}"
+
+
+def _causes(symptom: Symptom, history: History) -> tuple[Cause, ...]:
+    weighed = [_weigh(known, symptom, history) for known in CAUSES if symptom.name in known.explains]
+    total = _UNKNOWN + sum(weight for weight, _, _ in weighed)
+    causes = [Cause(known.name, weight / total, because, known.mend, known.words) for weight, because, known in weighed]
+    likely = [cause for cause in causes if cause.likelihood >= _LEAST]
+    return tuple(sorted(likely, key=lambda cause: -cause.likelihood))
+
+
+def _weigh(known: KnownCause, symptom: Symptom, history: History) -> tuple[float, tuple[str, ...], KnownCause]:
+    found = [(factor, words) for factor, sign in known.signs if (words := sign(history))]
+    because = tuple(words if factor >= 1 else f"against it: {words}" for factor, words in found)
+    return known.explains[symptom.name] * prod(factor for factor, _ in found), because, known
+
+
+_HEARD: Final = {
+    Sound.LINK: "the chip's answer",
+    Sound.HALF_ANSWER: "damaged pieces of the chip's answer",
+    Sound.TUYA_MCU: "a TuyaMCU talking with the module",
+    Sound.BL0942: "a BL0942 talking with the module",
+    Sound.TEXT: "a log",
+    Sound.ECHO: "our own bytes coming back",
+    Sound.BREAK: "a line that stays low, or somebody much slower,",
+    Sound.GARBAGE: "bytes that make no sense",
+}
+"""Sounds without their counts: the line changes when something new is heard, not with every byte."""
+
+_NOW: Final = {known.name: known.now[0].upper() + known.now[1:] for known in CAUSES}
+
+
+# ---- symptoms
+
+
+def _restarts_on(*stages: Stage) -> Callable[[History], bool]:
+    """Whether the chip restarted under load rather than anywhere, and last in one of these stages."""
+
+    def holds(history: History) -> bool:
+        loaded = history.restarts_under_load
+        elsewhere = len(history.losses) - len(loaded)
+        return len(loaded) > elsewhere and loaded[-1].stage in stages
+
+    return holds
+
+
+def _hears(*sounds: Sound) -> Callable[[History], bool]:
+    return lambda history: not history.links and history.heard is not None and history.heard.sound in sounds
+
+
+def _rate_fails(history: History) -> bool:
+    """Whether it is the change of rate that fails, and not now and then an exchange."""
+    at_change = sum(loss.stage is Stage.BAUD for loss in history.losses)
+    spoiled = sum(count for stage, count in history.damaged.items() if stage is not Stage.BAUD)
+    return bool(history.failed_rates or at_change) and 2 * at_change >= len(history.losses) and spoiled < _SPOILED
+
+
+SYMPTOMS: Final = (
+    Symptom(
+        "cable-lost",
+        lambda h: 0 < h.cable_lost >= len(h.restarts),
+        "The port itself went away: the adapter is gone from the USB.",
+    ),
+    Symptom(
+        "reset-on-rate-change",
+        _restarts_on(Stage.BAUD),
+        "The chip answers, and is gone after the change of rate: it restarted, or does not hear the new rate.",
+    ),
+    Symptom(
+        "reset-on-erase",
+        _restarts_on(Stage.ERASE),
+        "The chip answers, and restarts when it erases flash, which takes more current than anything before.",
+    ),
+    Symptom(
+        "reset-on-write",
+        _restarts_on(Stage.WRITE, Stage.UNPROTECT),
+        "The chip answers, and restarts when it writes flash, which takes more current than reading.",
+    ),
+    Symptom(
+        "lost-again",
+        lambda h: len(h.restarts) > len(h.losses) - len(h.restarts),
+        "The chip answers and is gone again, whatever it is doing.",
+    ),
+    Symptom(
+        "protected", lambda h: h.unchanged > 0, "The chip says it has erased or written, and the flash is as it was."
+    ),
+    Symptom("rate-refused", _rate_fails, "The chip answers, but not at the new rate."),
+    Symptom(
+        "bytes-lost",
+        lambda h: bool(h.losses or any(h.damaged.values())),
+        "The chip is there all the time, but bytes are lost or bent on the way.",
+    ),
+    Symptom(
+        "other-rate",
+        lambda h: not h.links and h.elsewhere is not None,
+        f"The chip answers at another rate than the {BAUD_AT_RESET} baud of a reset.",
+    ),
+    Symptom("linked", lambda h: bool(h.links) or _hears(Sound.LINK)(h), "The chip answers and nothing is wrong."),
+    Symptom("half-answers", _hears(Sound.HALF_ANSWER), "The chip answers, and what arrives of it is damaged."),
+    Symptom(
+        "second-talker",
+        _hears(Sound.TUYA_MCU, Sound.BL0942),
+        "The module's UART is in use: it talks with another device on its board, and the boot ROM is not answering.",
+    ),
+    Symptom(
+        "reboot-loop",
+        lambda h: _hears(Sound.TEXT)(h) and h.reboots,
+        "The chip starts over and over again: its boot banner comes many times.",
+    ),
+    Symptom("log-heard", _hears(Sound.TEXT), "A log is heard and no answer: the chip runs, or this is its log UART."),
+    Symptom("own-echo", _hears(Sound.ECHO), "Nothing is heard but our own bytes, which come straight back."),
+    Symptom(
+        "line-low",
+        _hears(Sound.BREAK),
+        "The line stays low, where a chip that has power holds it high; or somebody talks much slower.",
+    ),
+    Symptom("garbage", _hears(Sound.GARBAGE), "Bytes come that make no sense at any rate tried."),
+    Symptom("no-answer", lambda h: True, "The chip does not answer, and nothing else is heard."),
+)
+"""In the order in which they are looked for; the last one always holds."""

@@ -1,0 +1,122 @@
+"""Questions to a chip over a port, one at a time, by the boot protocol's core. It knows deadlines and no policy."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from wattrail.bootrom.baud import DELAY_MS, host_switch_s, reply_after_s
+from wattrail.bootrom.budgets import deadline_s, wire_s
+from wattrail.bootrom.commands import LINK_CHECK, SET_BAUD, Command, Responder
+from wattrail.bootrom.constants import BAUD_AT_RESET
+from wattrail.bootrom.events import NEED_DATA, Answered, Event
+from wattrail.bootrom.link import BootLink
+from wattrail.bootrom.problems import problem
+from wattrail.clock import Deadline
+from wattrail.errors import LinkError, PortTimeout
+from wattrail.transport import Port
+
+__all__ = ["FILLER", "Dialogue"]
+
+LATENCY_S: Final = 0.05
+"""What an adapter and its driver may add to each exchange; common ones hold bytes back for 1 to 16 ms."""
+
+QUIET_S: Final = 0.02
+"""Silence after which nothing more of an earlier answer is under way."""
+
+_BABBLE_S: Final = 1.0
+"""Longest wait for that silence: a second device on the wire may never be silent."""
+
+FILLER: Final = bytes(4108)
+"""Fills up a receiver that waits for the rest of a Write4K, whatever it missed. Source: bk-boot/loader-1."""
+
+
+class Dialogue:
+    """One chip on one port. ``baud`` is the rate both have, as far as the host knows."""
+
+    def __init__(self, port: Port) -> None:
+        self._port = port
+        self._link = BootLink()
+        self.baud = BAUD_AT_RESET
+
+    @property
+    def port(self) -> Port:
+        """The port it speaks through."""
+        return self._port
+
+    def move_to(self, port: Port) -> None:
+        """Go on over another port: the cable was pulled and is back."""
+        self._port, self._link = port, BootLink()
+
+    def set_host_rate(self, baud: int) -> None:
+        """Change the host's rate alone. Raises PortError where the adapter refuses it."""
+        self._port.set_baud(baud)
+        self.baud = baud
+
+    def ask(
+        self, command: Command, data: bytes = b"", *, length: int = 0, erase: int | None = None, **fields: int
+    ) -> Answered:
+        """One question, one answer. Raises LinkError, TargetError for a refusal, PortLost.
+
+        ``length`` is what a CRC covers, ``erase`` the code of an erase's size: both stretch the deadline.
+        """
+        request = self._link.ask(command, data, **fields)
+        self._port.write(request)
+        wait = LATENCY_S + deadline_s(command, self.baud, sent=len(request), length=length, erase=erase)
+        event = self._await(Deadline.after(wait, self._port.clock))
+        if (error := problem(command, event)) is not None:
+            raise error
+        if not isinstance(event, Answered):  # pragma: no cover - every other event is a problem
+            raise TypeError(f"{command}: {event} is neither an answer nor a problem")
+        return event
+
+    def answers(self, times: int = 1) -> bool:
+        """Whether the chip answers that many LinkChecks in a row."""
+        try:
+            for _ in range(times):
+                self.ask(LINK_CHECK)
+        except LinkError:
+            return False
+        return True
+
+    def hush(self) -> bytes:
+        """Read until nothing comes any more, or for a second; returns what came."""
+        end = Deadline.after(_BABBLE_S, self._port.clock)
+        heard = bytearray()
+        while not end.passed:
+            try:
+                heard += self._port.read(Deadline.after(QUIET_S, self._port.clock))
+            except PortTimeout:
+                break
+        return bytes(heard)
+
+    def resync(self) -> bool:
+        """Find the chip again at the present rate: let it finish, then fill up whatever it still waits for."""
+        for filler in (b"", FILLER):
+            if filler:
+                self._port.write(filler)
+                self._port.clock.sleep(wire_s(len(filler), self.baud))
+            self.hush()
+            if self.answers() or self.answers():
+                self.hush()
+                return True
+        return False
+
+    def change_rate(self, baud: int) -> bool:
+        """Tell the chip another rate and follow it there; whether its reply came at the new rate."""
+        request = self._link.ask(SET_BAUD, baud=baud, delay_ms=DELAY_MS)
+        self._port.write(request)
+        self._port.clock.sleep(wire_s(len(request), self.baud) + host_switch_s(DELAY_MS))
+        self.set_host_rate(baud)
+        late = reply_after_s(DELAY_MS, Responder.BOOTLOADER)  # the slower of the two
+        wait = LATENCY_S + late + deadline_s(SET_BAUD, baud)
+        return problem(SET_BAUD, self._await(Deadline.after(wait, self._port.clock))) is None
+
+    def _await(self, deadline: Deadline) -> Event:
+        while True:
+            event = self._link.next_event()
+            if event is not NEED_DATA:
+                return event
+            try:
+                self._link.receive(self._port.read(deadline))
+            except PortTimeout:
+                return self._link.end()

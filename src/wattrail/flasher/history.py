@@ -1,0 +1,168 @@
+"""What has happened in a session so far: all a diagnosis needs to know, and nothing it would have to look up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Final, Literal
+
+from wattrail.bootrom.commands import Responder
+from wattrail.bootrom.constants import BAUD_AT_RESET
+from wattrail.flasher.hearing import Hearing, Sound, clearest
+
+__all__ = ["History", "Loss", "Stage"]
+
+
+class Stage(Enum):
+    """What is being done when something goes wrong."""
+
+    LINK = "link"
+    BAUD = "rate change"
+    IDENTIFY = "identification"
+    READ = "read"
+    CHECK = "check"
+    UNPROTECT = "unprotecting"
+    ERASE = "erase"
+    WRITE = "write"
+
+
+LOADS: Final = (Stage.BAUD, Stage.UNPROTECT, Stage.ERASE, Stage.WRITE)
+"""Stages in which a chip on a weak supply is reported to restart; in the others it draws little more than at rest."""
+
+_CLICK: Final = 3
+_CLICK_EVERY_S: Final = 5.0
+"""Bytes of garbage or zeros that a switched supply or reset makes on any line: a few, and some with each reset."""
+
+_LOOP: Final = 3
+_LOOP_S: Final = 4.0
+"""So many starts, closer together than this on average, are nobody's resets."""
+
+_SPOILED: Final = 0.05
+"""Share of reads that may need a second try while reading still counts as going well."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """A link that was lost.
+
+    ``was_reset``: True if the chip answered again only in its reset state, or its firmware was heard; False if it
+    answered again at the rate it had; None if it never answered again. ``sound`` is what was heard right after.
+    """
+
+    stage: Stage
+    baud: int
+    was_reset: bool | None
+    sound: Sound = Sound.SILENCE
+
+    @property
+    def is_restart(self) -> bool:
+        """Whether the chip restarted, as far as can be told; garbage after a rate change says that it did change."""
+        garbled = self.stage is Stage.BAUD and self.was_reset is None and self.sound in _GARBLED
+        return self.was_reset is not False and not garbled
+
+    def as_dict(self) -> dict[str, object]:
+        """For JSON."""
+        return {
+            "stage": self.stage.value,
+            "baud": self.baud,
+            "was_reset": self.was_reset,
+            "sound": self.sound.value,
+        }
+
+
+_GARBLED: Final = (Sound.GARBAGE, Sound.HALF_ANSWER)
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """One session. ``seconds`` since it began or, without a link, since knocking began; ``links`` made so far.
+
+    ``done`` and ``damaged`` count exchanges that went well, and repetitions, by stage. ``adapter`` is the name the USB
+    gives, ``pulses`` how often the wired line was pulsed, ``cable_lost`` how often the port went away. ``unchanged``:
+    erases and writes that the chip accepted and that changed nothing. ``responder``: who answered, if anybody did.
+    """
+
+    knocks: int = 0
+    seconds: float = 0.0
+    links: int = 0
+    hearings: tuple[Hearing, ...] = ()
+    losses: tuple[Loss, ...] = ()
+    done: Mapping[Stage, int] = field(default_factory=dict)
+    damaged: Mapping[Stage, int] = field(default_factory=dict)
+    failed_rates: tuple[int, ...] = ()
+    reset: Literal["rts", "dtr", "person"] = "person"
+    pulses: int = 0
+    adapter: str | None = None
+    cable_lost: int = 0
+    simulated: bool = False
+    unchanged: int = 0
+    responder: Responder | None = None
+
+    @property
+    def heard(self) -> Hearing | None:
+        """The most telling sound; None for silence, and for the clicks of a reset."""
+        most = _CLICK + self.seconds / _CLICK_EVERY_S + self.pulses
+        quiet = (Sound.BREAK, Sound.GARBAGE)
+        return clearest(
+            hearing
+            for hearing in self.hearings
+            if hearing.sound is not Sound.SILENCE and (hearing.sound not in quiet or hearing.count > most)
+        )
+
+    @property
+    def clicked(self) -> bool:
+        """Whether the line moved, and nothing more."""
+        return self.heard is None and any(hearing.count for hearing in self.hearings)
+
+    @property
+    def elsewhere(self) -> Hearing | None:
+        """An answer at another rate than that of a reset."""
+        answers = (hearing for hearing in self.hearings if hearing.sound is Sound.LINK)
+        return next((hearing for hearing in answers if hearing.baud != BAUD_AT_RESET), None)
+
+    @property
+    def banners(self) -> int:
+        """Boot banners heard: starts of the chip."""
+        return sum(hearing.banners for hearing in self.hearings)
+
+    @property
+    def reboots(self) -> bool:
+        """Whether the chip starts again more often than a person or a wired line resets it."""
+        return self.banners >= _LOOP and self.banners > self.pulses and self.seconds < self.banners * _LOOP_S
+
+    @property
+    def restarts(self) -> tuple[Loss, ...]:
+        """Losses that look like a restart of the chip."""
+        return tuple(loss for loss in self.losses if loss.is_restart)
+
+    @property
+    def restarts_under_load(self) -> tuple[Loss, ...]:
+        """Those of them in stages that load the supply."""
+        return tuple(loss for loss in self.restarts if loss.stage in LOADS)
+
+    @property
+    def reads_went_well(self) -> bool:
+        """Whether there were reads, and next to nothing was wrong with them."""
+        spoiled = self.damaged.get(Stage.READ, 0) + sum(loss.stage is Stage.READ for loss in self.losses)
+        return 0 < self.done.get(Stage.READ, 0) >= spoiled / _SPOILED
+
+    def as_dict(self) -> dict[str, object]:
+        """For JSON."""
+        return {
+            "simulated": self.simulated,
+            "knocks": self.knocks,
+            "seconds": round(self.seconds, 3),
+            "links": self.links,
+            "hearings": [hearing.as_dict() for hearing in self.hearings],
+            "losses": [loss.as_dict() for loss in self.losses],
+            "done": {stage.value: count for stage, count in self.done.items()},
+            "damaged": {stage.value: count for stage, count in self.damaged.items()},
+            "failed_rates": list(self.failed_rates),
+            "reset": self.reset,
+            "pulses": self.pulses,
+            "adapter": self.adapter,
+            "cable_lost": self.cable_lost,
+            "unchanged": self.unchanged,
+            "responder": self.responder.value if self.responder else None,
+        }

@@ -1,0 +1,152 @@
+"""Asking who is there: chip, flash, board, by questions that do no harm to any of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from wattrail.bootrom import Evidence, Identity, Responder, identify, part_of
+from wattrail.bootrom.checks import crc_range
+from wattrail.bootrom.commands import BOOT_VERSION, CHECK_CRC, FLASH_ID, READ_4K, READ_REG, READ_SR
+from wattrail.bootrom.constants import APP_START, CHIP_ID
+from wattrail.bootrom.efuse import EfuseBytes, read_efuse
+from wattrail.bootrom.geometry import MIB, SECTOR, FlashPart, flash_bytes
+from wattrail.bootrom.protection import joined
+from wattrail.errors import TargetError
+from wattrail.flasher.conversation import Conversation
+from wattrail.flasher.history import Stage
+from wattrail.flasher.survey import blank_crc
+from wattrail.flasher.target import Target
+from wattrail.image import LAYOUTS, Chip
+
+__all__ = ["ask_who", "confirm_same", "first_look"]
+
+USUAL_BYTES: Final = 2 * MIB
+SIZES: Final = (MIB // 2, MIB, 2 * MIB, 4 * MIB, 8 * MIB)
+RF_SECTORS: Final = {
+    Responder.BOOT_ROM: LAYOUTS[Chip.N]["rf"].start,
+    Responder.BOOTLOADER: LAYOUTS[Chip.T]["rf"].start,
+}
+
+
+def first_look(conversation: Conversation) -> Evidence:
+    """Which of the two answers: chip number and boot version tell."""
+    number = conversation.curious(READ_REG, address=CHIP_ID)
+    if number is None:
+        version = conversation.curious(BOOT_VERSION)
+        found = None if version is None or version.refused else version.data
+        return Evidence(chip_id_silent=True, boot_version=found, boot_version_silent=found is None)
+    return Evidence(chip_id=number["value"])
+
+
+def responder_of(evidence: Evidence) -> Responder:
+    """Who answers; of two unknowns the one with the smaller set of commands, which both have."""
+    return identify(evidence).responder or Responder.BOOTLOADER
+
+
+def ask_who(conversation: Conversation, evidence: Evidence) -> Target:
+    """Everything else. Raises TargetError for a flash whose size is not known, LinkFailed."""
+    head = conversation.ask(Stage.IDENTIFY, READ_4K, address=APP_START).data[:16]
+    efuse = _efuse(conversation) if evidence.chip_id is not None else None
+    evidence = replace(evidence, efuse=efuse, app_head=head)
+    conversation.leave_mark()
+    identity = identify(evidence)
+    responder = responder_of(evidence)
+    flash_id = _flash_id(conversation) if responder is Responder.BOOT_ROM else None
+    part = part_of(flash_id) if flash_id else None
+    size, measured = _size(conversation, identity, responder, flash_id)
+    rf_crc = rf_crc_of(conversation, responder, size)
+    version = evidence.boot_version
+    return Target(
+        identity,
+        responder,
+        size,
+        measured,
+        flash_id=flash_id,
+        part=part,
+        sr=read_status(conversation, part) if part else None,
+        rf_crc=rf_crc,
+        rf_blank=rf_crc == blank_crc(SECTOR),
+        key=evidence.efuse.key if evidence.efuse else None,
+        boot_version=version.rstrip(b"\0").decode("ascii", "replace") if version else None,
+    )
+
+
+def confirm_same(conversation: Conversation, target: Target, *, rf_may_differ: bool) -> None:
+    """After a lost link: is it still that board? Raises TargetError if not."""
+    responder = responder_of(first_look(conversation))
+    flash_id = _flash_id(conversation) if responder is Responder.BOOT_ROM else None
+    rf_crc = rf_crc_of(conversation, responder, target.size)
+    same = responder is target.responder and flash_id == target.flash_id
+    if not same or (rf_crc != target.rf_crc and not rf_may_differ):
+        raise TargetError(
+            f"another board answers now than {target.board}: nothing is written to it",
+            hint="connect the first one again and repeat the command",
+        )
+
+
+def crc(conversation: Conversation, responder: Responder, start: int, length: int) -> int:
+    """The chip's CRC of a range of whole sectors. A damaged one matches nothing; it is asked again where that shows."""
+    first, end = crc_range(start, length, responder)
+    return conversation.ask(Stage.CHECK, CHECK_CRC, length=length, start=first, end=end)["crc"]
+
+
+def agreed_crc(conversation: Conversation, responder: Responder, start: int, length: int) -> int:
+    """The same, said twice: for a CRC that is kept and compared much later."""
+    first, end = crc_range(start, length, responder)
+    return conversation.agreed(Stage.CHECK, CHECK_CRC, length=length, start=first, end=end)["crc"]
+
+
+def rf_crc_of(conversation: Conversation, responder: Responder, size: int) -> int:
+    """The CRC of the sector with the radio calibration; that of a blank one where the flash is too small for it."""
+    start = RF_SECTORS[responder]
+    return agreed_crc(conversation, responder, start, SECTOR) if start < size else blank_crc(SECTOR)
+
+
+def read_status(conversation: Conversation, part: FlashPart) -> int:
+    """The flash's status registers, joined."""
+    return joined(part, [conversation.agreed(Stage.UNPROTECT, READ_SR, register=opcode)["sr"] for opcode in part.reads])
+
+
+def _efuse(conversation: Conversation) -> EfuseBytes | None:
+    """The code key. A register that does not answer, or a controller that is never done, leaves it unknown."""
+    steps = read_efuse()
+    step = next(steps)
+    try:
+        while True:
+            answer = conversation.curious(step.command, **step.fields)
+            if answer is None:
+                return None
+            step = steps.send(answer["value"])
+    except StopIteration as done:
+        return done.value if isinstance(done.value, EfuseBytes) else None
+    except TargetError:
+        return None
+
+
+def _flash_id(conversation: Conversation) -> int | None:
+    answer = conversation.curious(FLASH_ID)
+    if answer is None:
+        return None
+    return answer["capacity"] << 16 | answer["kind"] << 8 | answer["manufacturer"]
+
+
+def _size(
+    conversation: Conversation, identity: Identity, responder: Responder, flash_id: int | None
+) -> tuple[int, bool]:
+    """Its size in bytes, by the id, or by where the flash begins anew; and whether that was seen."""
+    if flash_id:
+        try:
+            return flash_bytes(flash_id >> 16), True
+        except ValueError:
+            pass  # an id that makes no sense: measure
+    here = agreed_crc(conversation, responder, APP_START, SECTOR)
+    if here == blank_crc(SECTOR):
+        return USUAL_BYTES, False
+    for size in SIZES:
+        if agreed_crc(conversation, responder, APP_START + size, SECTOR) == here:
+            return size, True
+    raise TargetError(
+        f"the flash has none of the usual sizes, and its id is {flash_id or 0:#08x}",
+        hint="check the link with 'wattrail flash doctor'; an id of 0 is one that was not read",
+    )

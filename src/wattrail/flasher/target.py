@@ -1,0 +1,54 @@
+"""What is at the other end of the wire: chip, flash, board."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from wattrail.bootrom import TRAITS, FlashPart, Identity, Responder, Traits
+from wattrail.image import LAYOUTS, Chip, Layout
+
+__all__ = ["Target"]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A chip that was asked who it is.
+
+    ``flash_id`` is capacity, kind, manufacturer, None where it cannot be asked for; ``size`` in bytes, and
+    ``size_is_measured`` says that it was seen or told, not assumed. ``rf_crc`` is the CRC of the sector with the radio
+    calibration: it tells one board from another. ``key`` are the 16 bytes of the code key, None if not read.
+    """
+
+    identity: Identity
+    responder: Responder
+    size: int
+    size_is_measured: bool
+    flash_id: int | None = None
+    part: FlashPart | None = None
+    sr: int | None = None
+    rf_crc: int = 0
+    rf_blank: bool = False
+    key: bytes | None = field(default=None, repr=False)
+    boot_version: str | None = None
+
+    @property
+    def chip(self) -> Chip | None:
+        """The chip as images call it; None if it was not recognised."""
+        return Chip(self.identity.chip.value) if self.identity.chip else None
+
+    @property
+    def traits(self) -> Traits:
+        """The responder's ways."""
+        return TRAITS[self.responder]
+
+    @property
+    def layout(self) -> Layout:
+        """Partitions; those of the commonest chip behind the same responder if the chip was not recognised."""
+        return LAYOUTS[self.chip or (Chip.N if self.responder is Responder.BOOT_ROM else Chip.T)]
+
+    @property
+    def board(self) -> str:
+        """A name for this one board, without telling its MAC address."""
+        chip = self.chip.value.lower() if self.chip else "unknown"
+        flash = f"{self.flash_id:06x}" if self.flash_id else "flash"
+        return f"{chip}-{flash}-" + ("without-rf" if self.rf_blank else f"{self.rf_crc:08x}")

@@ -1,0 +1,199 @@
+"""Writing flash: only what differs, and nothing is believed that a CRC has not said afterwards.
+
+Each block is compared, erased and programmed where it differs, and compared again. Whatever goes wrong on the way (a
+damaged question, a lost link) puts in doubt what was checked before, for a damaged address erases elsewhere: then
+everything is compared once more, also what lies outside the range.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from wattrail.bootrom.checks import wire_crc
+from wattrail.bootrom.geometry import SECTOR
+from wattrail.errors import TargetError, VerifyError
+from wattrail.flasher.access import FlashAccess
+from wattrail.flasher.events import Progress
+from wattrail.flasher.journal import Journal
+from wattrail.flasher.plan import BlockPlan, Wanted, plan_block
+from wattrail.flasher.protection import Protection
+from wattrail.flasher.reader import blocks_of, compare
+from wattrail.flasher.survey import Found, Span, blank_crc, differing
+from wattrail.flasher.target import Target
+from wattrail.flasher.trace import Trace
+
+__all__ = ["Writer"]
+
+REWRITES: Final = 8
+"""Turns of erasing and programming a block that does not take its content."""
+
+PASSES: Final = 5
+"""Turns of comparing everything after something went wrong; each begins only because the last one met trouble."""
+
+
+class Writer:
+    """One write. ``fresh`` is the whole flash as this session has just read it, None if it has not."""
+
+    def __init__(
+        self,
+        access: FlashAccess,
+        target: Target,
+        protection: Protection,
+        trace: Trace,
+        *,
+        journal: Journal | None = None,
+        fresh: bytes | None = None,
+    ) -> None:
+        self._access = access
+        self._target = target
+        self._protection = protection
+        self._trace = trace
+        self._journal = journal
+        self._fresh = fresh
+        self._proven: dict[Span, int] = {}
+        self._erase_works = False
+        self._all_new = False
+        self._touched: set[int] = set()
+
+    @property
+    def touched(self) -> int:
+        """Sectors that were erased or programmed."""
+        return len(self._touched)
+
+    def write(self, wanted: Wanted) -> None:
+        """Make the flash hold what is wanted. Raises VerifyError, TargetError, LinkFailed."""
+        doubts = self._trace.anomalies
+        outside = self._outside(wanted)
+        self._access.fence_in(wanted.spans)
+        self._blocks(wanted, known=self._fresh)
+        for _ in range(PASSES):
+            now = self._trace.anomalies
+            if doubts == now and all(then == now for then in self._proven.values()):
+                self._protection.restore()
+                return
+            if doubts != now:
+                self._mend_outside(outside)
+                doubts = now
+            self._access.fence_in(wanted.spans)
+            self._blocks(wanted, known=None)
+        raise VerifyError("the line damages too much to prove what was written", hint="lower the baud rate")
+
+    # ---- blocks
+
+    def _blocks(self, wanted: Wanted, known: bytes | None) -> None:
+        done = 0
+        for start, data in wanted.runs:
+            for at, length in blocks_of(start, len(data)):
+                if self._proven.get((at, length)) != self._trace.anomalies:
+                    self._block(at, data[at - start : at - start + length], known)
+                done += length
+                self._trace.tell(Progress("writing", done, wanted.length))
+
+    def _block(self, start: int, want: bytes, known: bytes | None) -> None:
+        """Compare, mend, and again, until it holds."""
+        bad: list[int] = []
+        for turn in range(REWRITES + 1):
+            doubts = self._trace.anomalies
+            if turn == 0 and known is not None:
+                found = _compare_bytes(start, want, known)
+            else:
+                found = compare(self._access, start, want, expect_new=self._all_new and turn == 0)
+            bad = differing(found)
+            if turn == 0:
+                self._all_new = len(bad) == len(want) // SECTOR
+            if not bad:
+                self._proven[start, len(want)] = doubts
+                self._trace.progress()
+                return
+            if turn > 0:
+                self._access.did_not_take(bad)
+            if turn < REWRITES:
+                self._apply(plan_block(start, want, found, self._target.traits.erases), start, want)
+        raise VerifyError(
+            f"{len(bad)} sector(s) from {bad[0]:#x} on do not take their content in {REWRITES} turns",
+            offset=bad[0],
+            length=SECTOR * len(bad),
+            hint="the supply sags while it programs, or the flash is worn out there: try a bench supply first",
+        )
+
+    def _apply(self, plan: BlockPlan, start: int, want: bytes) -> None:
+        self._protection.lift()
+        if self._journal is not None:
+            self._journal.touching(start, len(want))
+        for size, at in plan.steps:
+            if size is None:
+                self._access.program(at, want[at - start : at - start + SECTOR])
+                self._touched.add(at)
+                continue
+            self._access.erase(size, at)
+            self._touched |= set(range(at, at + size.span, SECTOR))
+            if not self._erase_works:
+                self._prove_erase(at)
+
+    def _prove_erase(self, at: int) -> None:
+        """The first erase of a session: the chip says "done" on a protected flash too."""
+        for _ in range(2):
+            if self._access.sure_crc(at, SECTOR) == blank_crc(SECTOR):
+                self._erase_works = True
+                return
+            self._trace.unchanged += 1
+            self._protection.lift(again=True)
+            self._access.erase(self._target.traits.erases[0], at)
+        if self._access.sure_crc(at, SECTOR) != blank_crc(SECTOR):
+            raise TargetError(
+                f"the sector at {at:#x} was erased three times and is not blank: the flash is write-protected, or its"
+                " supply gives way",
+                offset=at,
+                length=SECTOR,
+                hint=self._protected_hint(),
+            )
+        self._erase_works = True
+
+    def _all_proven(self) -> bool:
+        return all(doubts == self._trace.anomalies for doubts in self._proven.values())
+
+    def _protected_hint(self) -> str:
+        if self._target.flash_id and self._target.part is None:
+            return (
+                f"its id {self._target.flash_id:06x} is in no list, so nobody knows which bits protect it:"
+                " tell us the id and the part's marking"
+            )
+        return "'wattrail flash info' shows its status register; nothing was changed yet"
+
+    # ---- everything else
+
+    def _outside(self, wanted: Wanted) -> Mapping[Span, int]:
+        """What the rest of the flash holds before anything is written, as CRCs."""
+        spans = wanted.rest(self._target.size)
+        if self._fresh is None:
+            return {span: self._access.sure_crc(*span) for span in spans}
+        return {(start, length): wire_crc(self._fresh[start : start + length]) for start, length in spans}
+
+    def _mend_outside(self, outside: Mapping[Span, int]) -> None:
+        """Something went wrong: put back what it has hit outside the range."""
+        hit = [span for span, crc in outside.items() if self._access.sure_crc(*span) != crc]
+        if not hit:
+            return
+        if self._fresh is None:
+            start, length = hit[0]
+            raise VerifyError(
+                f"a damaged command has changed flash outside the range, between {start:#x} and {start + length:#x}",
+                offset=start,
+                length=length,
+                hint="'wattrail flash restore' with the last backup puts it back",
+            )
+        self._trace.note("a damaged command has changed flash outside the range: it is put back from the backup")
+        self._access.fence_in(hit)
+        runs = tuple((start, self._fresh[start : start + length]) for start, length in hit)
+        self._blocks(Wanted(runs), known=None)
+
+
+def _compare_bytes(start: int, want: bytes, known: bytes) -> dict[int, Found]:
+    """What is known of the flash, compared without asking it."""
+    found = {}
+    for place in range(0, len(want), SECTOR):
+        is_, should = known[start + place : start + place + SECTOR], want[place : place + SECTOR]
+        blank = not is_.strip(b"\xff")
+        found[start + place] = Found.SAME if is_ == should else Found.BLANK if blank else Found.OTHER
+    return found

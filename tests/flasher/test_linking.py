@@ -1,0 +1,211 @@
+"""Getting the link: by a wire, by a person, by patience; and keeping it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.flasher.desk import Desk, known_image, over
+from wattrail.errors import LinkFailed, PortError, PortLost, TargetError
+from wattrail.flasher import Coaching, Identified, Linked, Lost, RateChanged
+from wattrail.twin.bootrom import BootTiming
+
+CHIPS = pytest.mark.parametrize("chip", ["N", "M", "T"])
+
+
+@CHIPS
+@pytest.mark.parametrize("line", ["rts", "dtr"])
+def test_a_wired_line_resets_the_chip_and_nobody_need_be_there(tmp_path: Path, chip: str, line: str) -> None:
+    desk = Desk(tmp_path, chip, reset=line)
+    with desk.session() as flasher:
+        assert flasher.target.chip is not None
+        assert flasher.target.chip.value == f"BK7231{chip}"
+    assert desk.told(Linked)[0].seconds < 2
+    assert desk.told(Coaching) == []
+
+
+@CHIPS
+def test_without_a_wired_line_a_person_is_told_when_to_reset(tmp_path: Path, chip: str) -> None:
+    desk = Desk(tmp_path, chip, reset=None)
+    with desk.session():
+        pass
+    assert "reset" in desk.told(Coaching)[0].words.lower()
+
+
+def test_power_cycling_alone_is_enough(tmp_path: Path) -> None:
+    """CEN is tied to the supply: the plug is all there is to pull."""
+    desk = Desk(tmp_path, reset=None, helpful=False)
+    desk.twin.power(False)
+    desk.clock.at(7.0, desk.twin.power)
+    with desk.session() as flasher:
+        assert flasher.target.chip is not None
+    assert 6 < desk.told(Linked)[0].seconds < 8
+
+
+def test_nobody_resets_it_and_the_first_thing_said_is_to_reset_it(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, reset=None, helpful=False)
+    with pytest.raises(LinkFailed, match="no link after 5 s") as caught, desk.session(patience_s=5):
+        pass
+    diagnosis = caught.value.diagnosis
+    assert diagnosis["symptom"] == "no-answer"
+    assert diagnosis["simulated"] is True
+    assert diagnosis["causes"][0]["name"] == "not-reset"
+    assert "reset" in str(caught.value.hint).lower()
+
+
+def test_a_line_that_is_turned_over_resets_all_the_same(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, port={"adapter": "rts inverted"})
+    with desk.session() as flasher:
+        assert flasher.target.chip is not None
+
+
+def test_a_chip_that_another_program_left_at_its_rate_needs_no_reset(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, reset=None, helpful=False)
+    with desk.flasher() as first:
+        desk.twin.reset()
+        first.connect()
+        rate = first.baud
+    assert rate == 921600
+    with desk.session(patience_s=1) as flasher:
+        assert flasher.target.chip is not None
+    assert desk.told(Linked)[1].baud == 921600
+
+
+@pytest.mark.parametrize(("app", "seconds"), [("openbeken", 4), ("libretiny", 2), ("beken", 4)])
+def test_firmware_that_resets_itself_when_asked_needs_no_person(tmp_path: Path, app: str, seconds: float) -> None:
+    desk = Desk(tmp_path, reset=None, helpful=False, app=app)
+    with desk.session(patience_s=6):
+        pass
+    assert desk.told(Linked)[0].seconds < seconds
+
+
+@CHIPS
+def test_the_rate_climbs_as_far_as_it_may(tmp_path: Path, chip: str) -> None:
+    for most, reached in ((115200, 115200), (460800, 460800), (1_500_000, 1_500_000), (None, 2_000_000)):
+        with Desk(tmp_path, chip).session(most_baud=most) as flasher:
+            assert flasher.baud == reached
+
+
+def test_where_only_a_person_resets_no_rate_is_tried_that_needs_one_to_come_back_from(tmp_path: Path) -> None:
+    with Desk(tmp_path, reset=None).session() as flasher:
+        assert flasher.baud == 921600
+
+
+def test_an_adapter_that_cannot_do_a_rate_is_left_at_the_one_below(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, port={"adapter": "cp2102"})
+    image = known_image()
+    with desk.session() as flasher:
+        assert flasher.baud == 460800, desk.events
+        flasher.write(image)
+    assert desk.flash == over(desk.before, image)
+    assert any("921600 baud did not work" in event.why for event in desk.told(RateChanged))
+
+
+def test_replies_to_earlier_knocks_do_not_spoil_the_change_of_rate(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, timing=BootTiming(command_s=0.02))  # a slow chip: its answers queue up
+    with desk.session(most_baud=921600) as flasher:
+        assert flasher.baud == 921600
+
+
+def test_the_shared_wire_of_a_half_duplex_adapter_is_seen_through(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, port={"echo": True})
+    image = known_image()
+    with desk.session(most_baud=115200) as flasher:
+        flasher.write(image)
+    assert desk.flash == over(desk.before, image)
+
+
+def test_a_second_device_on_the_wire_is_named(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, reset=None, helpful=False, app="tuyamcu")
+    with pytest.raises(LinkFailed) as caught, desk.session(patience_s=20):
+        pass
+    assert caught.value.diagnosis["symptom"] == "second-talker" or "TuyaMCU" in str(caught.value.diagnosis)
+
+
+def test_a_cable_that_comes_back_is_gone_on_with(tmp_path: Path) -> None:
+    desk, image = Desk(tmp_path), known_image()
+
+    def come_back():
+        desk.twin.faults.replug()
+        return desk.twin.port(reset_line="rts")
+
+    with desk.session(reopen=come_back) as flasher:
+        desk.clock.at(desk.clock.monotonic() + 12, desk.twin.faults.unplug)
+        report = flasher.write(image)
+    assert desk.flash == over(desk.before, image)
+    assert report.repeated > 0
+
+
+def test_a_cable_that_stays_away_ends_the_session_and_says_so(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+
+    def still_away():
+        raise PortError("still away")
+
+    with desk.session(reopen=still_away) as flasher:
+        desk.clock.at(desk.clock.monotonic() + 12, desk.twin.faults.unplug)
+        with pytest.raises(PortLost, match="unplugged"):
+            flasher.write(known_image())
+
+
+@CHIPS
+def test_a_brown_out_in_the_middle_is_survived_by_itself(tmp_path: Path, chip: str) -> None:
+    desk, image = Desk(tmp_path, chip), known_image(chip)
+    with desk.session() as flasher:
+        for after in (30, 61):
+            desk.twin.faults.power_fails_in("page", after)
+        report = flasher.write(image)
+    assert desk.flash == over(desk.before, image)
+    assert report.losses >= 1
+    assert desk.told(Lost)
+
+
+def test_another_board_that_answers_after_a_loss_is_not_written_to(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    other = bytearray(desk.before)
+    other[0x1D0024:0x1D002A] = b"another"[:6]
+
+    def swap() -> None:
+        desk.twin.power(False)
+        desk.twin.flash.data[:] = other
+        desk.twin.power(True)
+
+    with desk.session() as flasher:
+        desk.clock.at(desk.clock.monotonic() + 14, swap)
+        with pytest.raises(TargetError, match="another board answers now than bk7231n-1560eb-"):
+            flasher.write(known_image())
+    assert desk.flash == bytes(other)
+
+
+def test_asking_before_connecting_is_a_mistake_of_the_program(tmp_path: Path) -> None:
+    with Desk(tmp_path).flasher() as flasher, pytest.raises(RuntimeError, match="call connect"):
+        flasher.read()
+
+
+def test_what_was_found_is_told(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    with desk.session():
+        pass
+    target = desk.told(Identified)[0].target
+    assert (target.size, target.flash_id, target.sr) == (0x200000, 0x1560EB, 0x4004)
+    assert target.part is not None
+    assert target.part.name == "TH25Q16HB"
+
+
+@pytest.mark.parametrize("size", [0x80000, 0x100000, 0x200000, 0x400000])
+def test_the_size_of_a_ts_flash_is_measured_by_where_it_begins_anew(tmp_path: Path, size: int) -> None:
+    image = (Desk(tmp_path, "T").before * 2)[:size]
+    there = size // 2 + 0x11000  # the halves differ where one looks
+    image = image[:there] + bytes(100) + image[there + 100 :]
+    desk = Desk(tmp_path, "T", image=image, flash_bytes=size)
+    with desk.session() as flasher:
+        assert (flasher.target.size, flasher.target.size_is_measured) == (size, True)
+
+
+def test_the_chip_starts_its_application_when_told(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    with desk.session() as flasher:
+        flasher.reboot()
+        desk.clock.advance(1)
+    assert desk.twin.phase.value == "application"

@@ -1,0 +1,187 @@
+"""Writing: what was asked for, proven, and nothing beside it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.flasher.desk import Desk, board, known_image, over
+from wattrail.errors import LinkFailed, TargetError, VerifyError
+from wattrail.flasher import Risk
+from wattrail.image import recognise
+
+CHIPS = pytest.mark.parametrize("chip", ["N", "M", "T"])
+
+
+@CHIPS
+def test_an_image_is_written_and_nothing_beside_it(tmp_path: Path, chip: str) -> None:
+    desk, image = Desk(tmp_path, chip), known_image(chip)
+    report = desk.write(image, name="new.bin")
+    assert desk.flash == over(desk.before, image)
+    assert (report.image, report.simulated, report.losses, report.repeated) == ("new.bin", True, 0, 0)
+    assert report.backup is not None
+    assert report.backup.read_bytes() == desk.before
+
+
+@CHIPS
+def test_stock_firmware_is_put_back_bit_for_bit(tmp_path: Path, chip: str) -> None:
+    desk = Desk(tmp_path, chip)
+    desk.write(known_image(chip))
+    with desk.session() as flasher:
+        (stock,) = flasher.kept_backups()
+        flasher.restore(recognise(stock.read_bytes()), name=stock.name)
+    assert desk.flash == desk.before
+
+
+@CHIPS
+def test_protection_stands_afterwards_as_it_stood_before(tmp_path: Path, chip: str) -> None:
+    desk = Desk(tmp_path, chip)
+    before = desk.twin.flash.sr
+    desk.write(known_image(chip))
+    assert desk.twin.flash.sr == before
+
+
+def test_the_same_image_again_touches_nothing(tmp_path: Path) -> None:
+    desk, image = Desk(tmp_path), known_image()
+    desk.write(image)
+    sr, erases = desk.twin.flash.sr, desk.twin.flash.dirty.copy()
+    report = desk.write(image)
+    assert (report.touched, report.erases, report.programs) == (0, 0, 0)
+    assert (desk.twin.flash.sr, desk.twin.flash.dirty) == (sr, erases)
+
+
+@pytest.mark.parametrize("backup", [True, False])
+def test_only_sectors_that_differ_are_touched(tmp_path: Path, backup: bool) -> None:
+    desk = Desk(tmp_path)
+    new = bytearray(desk.before)
+    for sector in (0x11, 0x12, 0x55, 0x129):
+        new[sector * 0x1000 + 5] ^= 0xFF
+    image = recognise(bytes(new[:0x12A000]))
+    report = desk.write(image, allow=[Risk.DAMAGED, *([] if backup else [Risk.NO_BACKUP])])
+    assert desk.flash == bytes(new)
+    assert (report.touched, report.programs) == (4, 4)
+    assert report.untouched == 0x12A - 4
+
+
+def test_blank_sectors_are_erased_and_not_programmed(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    with desk.session() as flasher:
+        report = flasher.erase(0x20000, 0x30000)
+    assert desk.flash == desk.before[:0x20000] + b"\xff" * 0x30000 + desk.before[0x50000:]
+    assert (report.erases, report.programs) == (3, 0)
+
+
+def test_erasing_keeps_the_radio_calibration_unless_told(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    with desk.session() as flasher:
+        report = flasher.erase(0x1C0000, 0x20000)
+        assert desk.flash[0x1D0000:0x1D1000] == desk.before[0x1D0000:0x1D1000]
+        assert report.kept
+        flasher.erase(0x1D0000, 0x1000, allow=[Risk.RF])
+        assert desk.flash[0x1D0000:0x1D1000] == b"\xff" * 0x1000
+
+
+def test_an_image_that_ends_inside_a_sector_leaves_its_rest_alone(tmp_path: Path) -> None:
+    before = bytearray(board("N").dump)
+    before[0x129F70:0x12A000] = b"\x5a" * 0x90
+    desk, image = Desk(tmp_path, image=bytes(before)), known_image()
+    desk.write(image)
+    assert desk.flash[0x129F70:0x12A000] == b"\x5a" * 0x90
+
+
+@CHIPS
+def test_a_worn_out_sector_is_named_and_never_called_a_success(tmp_path: Path, chip: str) -> None:
+    desk = Desk(tmp_path, chip)
+    desk.twin.flash.wear_out(0x42123, 0x40)
+    blank = bytearray(desk.before)
+    blank[0x42000:0x43000] = bytes(0x1000)
+    with pytest.raises(VerifyError, match=r"1 sector.s. from 0x42000 on do not take their content") as caught:
+        desk.write(recognise(bytes(blank)), allow=[Risk.DAMAGED])
+    assert (caught.value.offset, caught.value.length) == (0x42000, 0x1000)
+    with desk.session() as flasher:
+        assert flasher.unfinished is not None
+
+
+def test_a_flash_nobody_has_listed_is_not_unlocked_by_guessing(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, flash_id=0x15ABCD)
+    with pytest.raises(TargetError, match="erased three times and is not blank") as caught:
+        desk.write(known_image())
+    assert "15abcd is in no list" in str(caught.value.hint)
+    assert desk.flash == desk.before
+
+
+def test_a_flash_nobody_has_listed_is_written_if_nothing_protects_it(tmp_path: Path) -> None:
+    desk, image = Desk(tmp_path, flash_id=0x15ABCD, sr=0), known_image()
+    desk.write(image)
+    assert desk.flash == over(desk.before, image)
+
+
+def test_a_status_register_is_not_written_where_nothing_changes(tmp_path: Path) -> None:
+    desk, image = Desk(tmp_path, flash_id=0x152085, sr=0), known_image()
+    desk.twin.flash.rewrite_locks = True  # a part that locks itself when an unchanged value is written
+    desk.write(image)
+    assert desk.flash == over(desk.before, image)
+    assert not desk.twin.flash.locked
+
+
+def test_a_flash_whose_status_register_is_locked_is_named(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    desk.twin.flash.locked = True
+    with pytest.raises(TargetError, match="TH25Q16HB stays protected: its status register reads 0x4004"):
+        desk.write(known_image())
+    assert desk.flash == desk.before
+
+
+def test_a_half_finished_write_is_gone_on_with_and_keeps_the_first_backup(tmp_path: Path) -> None:
+    desk, image = Desk(tmp_path, reset=None), known_image()
+    with desk.session(patience_s=3) as flasher:
+        desk.helpful = False  # nobody there to reset it a second time
+        desk.twin.faults.power_fails_in("page", 700, returns=False)
+        with pytest.raises(LinkFailed, match="no link after 3 s"):
+            flasher.write(image, name="new.bin")
+    desk.helpful = True
+    desk.twin.power(True)
+    assert desk.flash != over(desk.before, image)
+    report = desk.write(image, name="new.bin")
+    assert desk.flash == over(desk.before, image)
+    assert report.resumed
+    assert report.backup is not None
+    assert report.backup.read_bytes() == desk.before
+
+
+def test_the_journal_says_that_it_is_a_twins(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    desk.write(known_image())
+    (path,) = tmp_path.rglob("journal.jsonl")
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    assert lines[0]["event"] == "begin"
+    assert lines[0]["simulated"] is True
+    assert lines[-1]["event"] == "done"
+
+
+def test_verify_says_which_sectors_differ_and_changes_nothing(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    changed = bytearray(desk.before)
+    changed[0x33333] ^= 1
+    changed[0x1D0030] ^= 1
+    with desk.session() as flasher:
+        assert flasher.verify(recognise(desk.before)).same
+        assert flasher.verify(recognise(bytes(changed))).differing == (0x33000, 0x1D0000)
+    assert desk.flash == desk.before
+
+
+def test_a_preview_refuses_and_counts_as_the_write_would(tmp_path: Path) -> None:
+    desk, image = Desk(tmp_path), known_image()
+    with desk.session() as flasher:
+        seen = flasher.preview(image)
+        assert desk.flash == desk.before
+        assert len(seen.differing) == flasher.write(image).touched
+
+
+def test_the_flash_of_a_t_without_bootloader_version_is_not_written_blindly(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, "T", version=None)
+    with pytest.raises(TargetError, match="not known which chip"):
+        desk.write(known_image("T"))
+    assert desk.flash == desk.before

@@ -164,14 +164,18 @@ def test_losses_at_reads_as_much_as_at_writes_without_a_restart_are_not_the_supp
     assert place(history, "sagging-supply") > 1
 
 
-@given(st.floats(0, 3600), st.integers(0, 500), st.sampled_from(("rts", "dtr", "person")))
-def test_silence_from_the_beginning_is_first_a_missing_reset_then_swapped_wires_and_hardly_the_supply(
-    seconds, pulses, reset
-) -> None:
+@given(st.floats(0, 29))
+def test_silence_is_first_a_missing_reset_then_swapped_wires_and_hardly_the_supply(seconds: float) -> None:
+    names = [cause.name for cause in diagnose(seeking(seconds=seconds)).causes]
+    assert names[:2] == ["not-reset", "swapped"]
+    assert "sagging-supply" not in names[:4]
+
+
+@given(st.floats(31, 3600), st.integers(3, 500), st.sampled_from(("rts", "dtr", "person")))
+def test_silence_after_many_resets_brings_up_the_supply_that_gives_way_at_the_start(seconds, pulses, reset) -> None:
     history = seeking(seconds=seconds, pulses=pulses if reset != "person" else 0, reset=reset)
     names = [cause.name for cause in diagnose(history).causes]
-    assert names[:2] == ["not-reset", "swapped"]
-    assert "sagging-supply" not in names[:6]
+    assert set(names[:3]) == {"not-reset", "swapped", "sagging-supply"}
 
 
 def test_what_speaks_for_the_supply_is_said_with_its_numbers_and_what_speaks_against_it_too() -> None:
@@ -216,7 +220,7 @@ def test_a_long_wait_makes_a_missing_reset_less_likely() -> None:
 def test_pulses_in_vain_point_at_the_reset_line() -> None:
     pulsed = seeking(reset="rts", pulses=24)
     assert place(pulsed, "lines-held") < place(seeking(), "lines-held")
-    assert "RTS was pulsed 24 times and no answer followed" in diagnose(pulsed).causes[0].because
+    assert "against it: RTS was pulsed 24 times and no answer followed" in diagnose(pulsed).causes[0].because
 
 
 def test_a_bootloader_that_is_silent_after_an_erase_may_have_erased_itself() -> None:
@@ -308,7 +312,7 @@ def test_the_live_line_asks_for_a_reset_first_and_then_has_other_ideas_in_betwee
     assert said[0].startswith("I hear nothing yet. Reset the module now: short CEN")
     assert "Swap TX and RX" in said[2]
     assert "Reset the module now" in said[3]
-    assert "TX2 and RX2" in said[4]
+    assert "a stronger 3.3 V supply" in said[4]
     assert "after 30 s" in said[4]
 
 

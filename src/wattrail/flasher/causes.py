@@ -55,6 +55,11 @@ def _long_tried(h: History) -> str:
     return f"{h.seconds:.0f} s went by without an answer, probably with a reset among them" if waited else ""
 
 
+def _gives_way_at_once(h: History) -> str:
+    tried = bool(_long_tried(h)) or bool(_pulsed(h))
+    return "it was reset time and again: a supply that gives way at the start looks just like this" if tried else ""
+
+
 def _clicked(h: History) -> str:
     return "a few stray bytes came, as when a supply is switched: the adapter does hear the module" if h.clicked else ""
 
@@ -181,7 +186,7 @@ CAUSES: Final = (
         "a wire leads from there to CEN.",
         f"reset the module now: {_RESET}",
         {"no-answer": 8, "second-talker": 4, "log-heard": 5, "reboot-loop": 0.5},
-        ((1.5, _never_heard), (2, _module_talks), (1, _pulsed), (0.6, _long_tried)),
+        ((1.5, _never_heard), (2, _module_talks), (0.6, _pulsed), (0.6, _long_tried)),
     ),
     KnownCause(
         "swapped",
@@ -242,11 +247,11 @@ CAUSES: Final = (
         "put a stronger 3.3 V supply and 470 to 1000 uF at the module",
         {
             "reset-on-rate-change": 10, "reset-on-erase": 10, "reset-on-write": 10, "lost-again": 6, "reboot-loop": 9,
-            "half-answers": 2.5, "no-answer": 0.7, "protected": 2, "bytes-lost": 1, "rate-refused": 1, "cable-lost": 1,
+            "half-answers": 2.5, "no-answer": 1.6, "protected": 2, "bytes-lost": 1, "rate-refused": 1, "cable-lost": 1,
         },
         (
             (1.5, _reads_went_well), (1.2, _restarts_under_load), (2, _firmware_after_loss), (1.5, _low_after_loss),
-            (1.5, _boots_again), (0.4, _loads_went_well), (0.5, _same_rate),
+            (1.5, _boots_again), (0.4, _loads_went_well), (0.5, _same_rate), (2.5, _gives_way_at_once),
         ),
     ),
     KnownCause(

@@ -35,8 +35,9 @@ _CLICK_EVERY_S: Final = 5.0
 """Bytes of garbage or zeros that a switched supply or reset makes on any line: a few, and some with each reset."""
 
 _LOOP: Final = 3
-_LOOP_S: Final = 4.0
-"""So many starts, closer together than this on average, are nobody's resets."""
+_LOOP_S: Final = 1.5
+"""So many starts, closer together than this on average, are nobody's resets: a person is told to reset every few
+seconds."""
 
 _SPOILED: Final = 0.05
 """Share of reads that may need a second try while reading still counts as going well."""

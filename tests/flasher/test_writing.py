@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.flasher.desk import Desk, board, known_image, over
-from wattrail.errors import LinkFailed, TargetError, VerifyError
-from wattrail.flasher import Risk
+from wattrail.errors import LinkFailed, TargetError, VerifyError, WriteRefused
+from wattrail.flasher import Progress, Risk
 from wattrail.image import recognise
 
 CHIPS = pytest.mark.parametrize("chip", ["N", "M", "T"])
@@ -184,4 +184,33 @@ def test_the_flash_of_a_t_without_bootloader_version_is_not_written_blindly(tmp_
     desk = Desk(tmp_path, "T", version=None)
     with pytest.raises(TargetError, match="not known which chip"):
         desk.write(known_image("T"))
+    assert desk.flash == desk.before
+
+
+def test_a_blank_block_of_which_a_part_shall_be_blank_differs_in_the_rest_alone(tmp_path: Path) -> None:
+    blank = b"\xff" * 0x200000
+    desk = Desk(tmp_path, image=blank)
+    half = recognise(blank[:0x28000] + bytes(range(256)) * 16 + blank[0x29000:])
+    with desk.session() as flasher:
+        assert flasher.verify(half, start=0).differing == (0x28000,)
+
+
+def test_progress_comes_sector_by_sector(tmp_path: Path) -> None:
+    told: list[int] = []
+    desk = Desk(tmp_path)
+    desk._hear = lambda event: told.append(event.done) if isinstance(event, Progress) else None  # type: ignore[method-assign]
+    with desk.session() as flasher:
+        flasher.read(0x11000, 0x20000)
+        assert told == sorted(told)
+        assert len(told) >= 0x20
+        told.clear()
+        flasher.write(known_image(), allow=[Risk.NO_BACKUP])
+    assert told == sorted(told)
+    assert len(told) > 80
+
+
+def test_erasing_nothing_but_the_radio_calibration_is_refused_and_not_called_done(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    with desk.session() as flasher, pytest.raises(WriteRefused, match="nothing is left to write: the RF block"):
+        flasher.erase(0x1D0000, 0x1000)
     assert desk.flash == desk.before

@@ -10,7 +10,7 @@ import pytest
 import serialx
 
 from wattrail.transport import SCHEMES, discovery, open_port
-from wattrail.transport.discovery import Candidate, list_candidates
+from wattrail.transport.discovery import Candidate, adapter_chip, list_candidates
 from wattrail.urls import read_options, split
 
 GUIDE = Path(__file__).parents[2] / "docs" / "transports.md"
@@ -41,6 +41,21 @@ def test_adapters_and_buses_are_listed_with_the_url_to_use(machine: Path) -> Non
         Candidate(f"spi://{machine}/spidev0.0", "SPI", "SPI bus 0, chip select 0"),
         Candidate(f"spi://{machine}/spidev0.1", "SPI", "SPI bus 0, chip select 1"),
     )
+
+
+@pytest.mark.parametrize(
+    ("vid", "pid", "chip"),
+    [(0x10C4, 0xEA60, "CP2102"), (0x1A86, 0x7523, "CH340"), (0x1234, 1, None), (None, None, None)],
+)
+def test_the_chip_of_an_adapter_is_told_by_its_usb_numbers(
+    monkeypatch: pytest.MonkeyPatch, vid: int | None, pid: int | None, chip: str | None
+) -> None:
+    port = SimpleNamespace(device="/dev/serial/by-id/x", resolved_device="/dev/ttyUSB0", vid=vid, pid=pid)
+    monkeypatch.setattr(serialx, "list_serial_ports", lambda: [port])
+    assert adapter_chip(split("serial:///dev/ttyUSB0")) == chip
+    assert adapter_chip(split("serial:///dev/serial/by-id/x?baud=9600")) == chip
+    assert adapter_chip(split("serial:///dev/ttyUSB1")) is None
+    assert adapter_chip(split("tcp://127.0.0.1:1")) is None
 
 
 def test_a_windows_name_becomes_a_url(monkeypatch: pytest.MonkeyPatch) -> None:

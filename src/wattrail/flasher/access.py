@@ -6,7 +6,7 @@ LinkCheck. So before programming there, a LinkCheck and an erase come first.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from wattrail.bootrom.addresses import guarded, wrapped
 from wattrail.bootrom.commands import ERASE, READ_4K, WRITE_4K, Command
@@ -28,9 +28,14 @@ class FlashAccess:
         self._target = target
         self._fence: tuple[Span, ...] = ()
         self._armed_at = -1
+        self._moved: Callable[[int], None] = lambda _: None
         self.erased_bytes = 0
         self.erases = 0
         self.programmed = 0
+
+    def watch(self, moved: Callable[[int], None]) -> None:
+        """Tell this of the address of every sector that has been read or programmed."""
+        self._moved = moved
 
     def fence_in(self, spans: Iterable[Span]) -> None:
         """From here on nothing is erased or programmed outside these."""
@@ -43,7 +48,9 @@ class FlashAccess:
 
     def sector(self, address: int) -> bytes:
         """4096 bytes as they arrived; only a CRC tells whether they are right."""
-        return self._conversation.ask(Stage.READ, READ_4K, address=self._reach(READ_4K, address)).data
+        data = self._conversation.ask(Stage.READ, READ_4K, address=self._reach(READ_4K, address)).data
+        self._moved(address)
+        return data
 
     def erase(self, size: Erase, address: int) -> None:
         """Erase one unit. That the chip says so is no proof. Raises ValueError outside the fence."""
@@ -60,6 +67,7 @@ class FlashAccess:
             self.erase(ERASE_SECTOR, address)
         self._conversation.ask(Stage.WRITE, WRITE_4K, data, address=self._reach(WRITE_4K, address))
         self.programmed += 1
+        self._moved(address)
 
     def mismatch(self, address: int) -> None:
         """A sector arrived that has not its CRC. Raises LinkFailed if the line is lost over it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from wattrail.errors import VerifyError, WriteRefused
@@ -12,9 +12,6 @@ from wattrail.flasher.access import FlashAccess
 from wattrail.flasher.reader import Known, read_flash
 
 __all__ = ["Backup", "take_backup"]
-
-Tell = Callable[[int], None]
-"""Told of the bytes done so far."""
 
 
 class Backup:
@@ -33,7 +30,6 @@ def take_backup(
     *,
     partial: Path | None = None,
     known: Sequence[Known] = (),
-    tell: Tell | None = None,
 ) -> Backup:
     """Read the whole flash into a file, which appears under its name only when it is whole.
 
@@ -53,8 +49,6 @@ def take_backup(
             file.seek(at)
             file.write(block)
             file.flush()
-            if tell is not None:
-                tell(at + len(block))
 
         data = read_flash(access, 0, size, known=sources, done=keep)
         file.truncate(size)

@@ -68,8 +68,8 @@ class Conversation:
     def climb(self, responder: Responder) -> None:
         """Go up to the fastest rate the line carries. Raises LinkFailed."""
         self._responder = self.trace.responder = responder
-        if not self._rates.climb(responder):
-            self._recover(Stage.BAUD)
+        self.leave_mark()
+        self._climb()
 
     def leave_mark(self) -> None:
         """Make a later restart of the chip show, where it has a register to do so."""
@@ -206,8 +206,16 @@ class Conversation:
         """Linked again: the same board? And then at a rate the line carries."""
         self._same_board()
         self.leave_mark()
-        if self._responder is not None and not self._rates.climb(self._responder):
+        self._climb()
+
+    def _climb(self) -> None:
+        if self._responder is None:
+            return
+        if not self._rates.climb(self._responder):
             self._recover(Stage.BAUD)
+        elif self._dialogue.baud == BAUD_AT_RESET and self._mark.gone():
+            self._note_loss(Loss(Stage.BAUD, BAUD_AT_RESET, True))
+            self.leave_mark()
 
     def _wait_for_cable(self, error: PortLost) -> None:
         """Open the port again as soon as it is back. Raises the error that took it away."""

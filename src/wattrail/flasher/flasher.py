@@ -28,6 +28,7 @@ from wattrail.flasher.diagnosis import Diagnosis
 from wattrail.flasher.dialogue import Dialogue
 from wattrail.flasher.events import BackedUp, Identified, Listener, Progress
 from wattrail.flasher.guards import Piece, Risk, check_dump
+from wattrail.flasher.history import History
 from wattrail.flasher.job import Job
 from wattrail.flasher.journal import Shelf, Unfinished
 from wattrail.flasher.layer import Layer, layer_of
@@ -40,6 +41,8 @@ from wattrail.flasher.target import Target
 from wattrail.flasher.trace import ResetBy, Trace
 from wattrail.image import Image, recognise
 from wattrail.transport import Port, open_port
+from wattrail.transport.discovery import adapter_chip
+from wattrail.urls import split
 
 __all__ = ["PERSON_MOST", "Flasher", "open_flasher"]
 
@@ -84,6 +87,7 @@ class Flasher:
         )
         self._shelf = Shelf(folder, port.clock) if folder is not None else None
         self._target: Target | None = None
+        self._seen: list[Known] = []
 
     # ---- who is there
 
@@ -121,6 +125,11 @@ class Flasher:
         return self._trace.diagnosis()
 
     @property
+    def history(self) -> History:
+        """All facts of this session so far: what was tried, heard, repeated, lost."""
+        return self._trace.history()
+
+    @property
     def unfinished(self) -> Unfinished | None:
         """The write on this board that did not end, if its journal knows of one."""
         return self._shelf.unfinished(self.target) if self._shelf else None
@@ -137,7 +146,10 @@ class Flasher:
         if start < 0 or length <= 0 or start + length > self.target.size:
             raise ValueError(f"{length:#x} bytes from {start:#x} are not inside {self.target.size:#x} bytes of flash")
         first, last = start // SECTOR * SECTOR, -(-(start + length) // SECTOR) * SECTOR
-        data = read_flash(self._access(), first, last - first, known=known, done=self._reading(first, last - first))
+        known = [*known, *self._seen]
+        data = read_flash(self._reader(first, last - first), first, last - first, known=known)
+        self._trace.tell(Progress("reading", last - first, last - first))
+        self._seen = [Known(first, data)]
         return data[start - first : start - first + length]
 
     def backup(self, path: Path | None = None) -> Backup:
@@ -149,12 +161,10 @@ class Flasher:
                 raise ValueError("a backup needs a path, or a flasher with a folder")
             path = self._shelf.new_backup(target, simulated=self.simulated)
             partial = path.with_name("backup.part")  # whatever the new one will be called
-        known = [Known(0, old.read_bytes()) for old in self._shelf.backups(target)[:1]] if self._shelf else []
-
-        def tell(done: int) -> None:
-            self._trace.tell(Progress("reading", done, target.size))
-
-        backup = take_backup(self._access(), target.size, path, partial=partial, known=known, tell=tell)
+        kept = [Known(0, old.read_bytes()) for old in self._shelf.backups(target)[:1]] if self._shelf else []
+        access = self._reader(0, target.size)
+        backup = take_backup(access, target.size, path, partial=partial, known=[*self._seen, *kept])
+        self._seen = [Known(0, backup.data)]
         self._trace.tell(BackedUp(backup.path, backup.sha256))
         return backup
 
@@ -266,8 +276,11 @@ class Flasher:
             simulated=self.simulated,
         )
 
-    def _reading(self, first: int, length: int) -> Callable[[int, bytes], None]:
-        return lambda at, block: self._trace.tell(Progress("reading", at + len(block) - first, length))
+    def _reader(self, first: int, length: int) -> FlashAccess:
+        """Access that tells how far reading has come."""
+        access = self._access()
+        access.watch(lambda at: self._trace.tell(Progress("reading", at + SECTOR - first, length)))
+        return access
 
 
 def open_flasher(
@@ -304,4 +317,5 @@ def open_flasher(
         listener=listener,
         folder=folder,
         reopen=opened,
+        adapter=adapter_chip(split(url)),
     )

@@ -49,7 +49,7 @@ def ask_who(conversation: Conversation, evidence: Evidence) -> Target:
     head = conversation.ask(Stage.IDENTIFY, READ_4K, address=APP_START).data[:16]
     efuse = _efuse(conversation) if evidence.chip_id is not None else None
     evidence = replace(evidence, efuse=efuse, app_head=head)
-    conversation.leave_mark()
+    conversation.leave_mark()  # reading the eFuse has wiped it out
     identity = identify(evidence)
     responder = responder_of(evidence)
     flash_id = _flash_id(conversation) if responder is Responder.BOOT_ROM else None

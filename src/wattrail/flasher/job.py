@@ -64,6 +64,12 @@ class Job:
 
     def carry_out(self, layer: Layer, name: str) -> Report:
         """Write it, and prove it. Raises WriteRefused, VerifyError, TargetError, LinkFailed."""
+        if not layer.pieces:
+            raise WriteRefused(
+                f"nothing is left to write: {'; '.join(layer.kept)}",
+                risk=Risk.RF.value,
+                hint="'rf', allowed in words, writes it: the calibration of this board is then gone but for a backup",
+            )
         before = _Counts(self._conversation)
         wanted = self._wanted(layer)
         self._watch_board(wanted)

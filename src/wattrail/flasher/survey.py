@@ -51,12 +51,12 @@ def survey(start: int, want: bytes, *, exact: bool = False, expect_new: bool = F
         middle = len(want) // SECTOR // 2 * SECTOR
         crc = yield start + middle, SECTOR
         if _verdict(crc, want[middle : middle + SECTOR]) is Found.OTHER:
-            return dict.fromkeys(range(start, start + len(want), SECTOR), Found.OTHER)
+            return _all(start, want, Found.OTHER)
     crc = yield start, len(want)
     verdict = _verdict(crc, want)
     count = len(want) // SECTOR
     if verdict is not Found.OTHER or count == 1:
-        return dict.fromkeys(range(start, start + len(want), SECTOR), verdict)
+        return _all(start, want, verdict)
     probed = yield from _probe(start, want)
     if count <= PROBES or not (exact or Found.SAME in probed.values()):
         return {at: probed.get(at, Found.OTHER) for at in range(start, start + len(want), SECTOR)}
@@ -82,13 +82,23 @@ def _descend(start: int, want: bytes, crc: int) -> Survey:
     """Both halves of a span that is known to differ, one of them worked out."""
     verdict = _verdict(crc, want)
     if verdict is not Found.OTHER or len(want) == SECTOR:
-        return dict.fromkeys(range(start, start + len(want), SECTOR), verdict)
+        return _all(start, want, verdict)
     half = len(want) // SECTOR // 2 * SECTOR
     left = yield start, half
     right = second_half(crc, left, len(want) - half)
     found = yield from _descend(start, want[:half], left)
     rest = yield from _descend(start + half, want[half:], right)
     return {**found, **rest}
+
+
+def _all(start: int, want: bytes, verdict: Found) -> dict[int, Found]:
+    """The verdict for each sector; in a blank span those that shall be blank are right."""
+    found = dict.fromkeys(range(start, start + len(want), SECTOR), verdict)
+    if verdict is Found.BLANK:
+        for at in found:
+            if not want[at - start : at - start + SECTOR].strip(b"\xff"):
+                found[at] = Found.SAME
+    return found
 
 
 def _verdict(crc: int, want: bytes) -> Found:

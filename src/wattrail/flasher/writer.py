@@ -86,9 +86,13 @@ class Writer:
         for start, data in wanted.runs:
             for at, length in blocks_of(start, len(data)):
                 if self._proven.get((at, length)) != self._trace.anomalies:
+                    self._watch(at, done, wanted.length)
                     self._block(at, data[at - start : at - start + length], known)
                 done += length
                 self._trace.tell(Progress("writing", done, wanted.length))
+
+    def _watch(self, start: int, done: int, total: int) -> None:
+        self._access.watch(lambda at: self._trace.tell(Progress("writing", done + at - start, total)))
 
     def _block(self, start: int, want: bytes, known: bytes | None) -> None:
         """Compare, mend, and again, until it holds."""

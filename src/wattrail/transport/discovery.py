@@ -6,9 +6,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-__all__ = ["Candidate", "list_candidates"]
+from wattrail.urls import PortUrl
+
+__all__ = ["Candidate", "adapter_chip", "list_candidates"]
 
 _DEVICES: Final = Path("/dev")
+
+_CHIPS: Final = {
+    (0x10C4, 0xEA60): "CP2102",
+    (0x067B, 0x2303): "PL2303",
+    (0x067B, 0x23A3): "PL2303",
+    (0x1A86, 0x7523): "CH340",
+    (0x1A86, 0x5523): "CH340",
+    (0x0403, 0x6001): "FT232",
+    (0x0403, 0x6014): "FT232",
+    (0x0403, 0x6015): "FT232",
+}
+"""Serial adapters' chips by the vendor and product number that their USB tells. One number stands for a family."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +37,21 @@ class Candidate:
 def list_candidates() -> tuple[Candidate, ...]:
     """Serial adapters, then SPI devices, each sorted by name; none where a library or system knows none."""
     return (*_serial_adapters(), *_spi_devices(_DEVICES))
+
+
+def adapter_chip(url: PortUrl) -> str | None:
+    """The chip of the serial adapter a URL names, as its USB tells it; None for any other, or one not listed."""
+    if url.scheme != "serial":
+        return None
+    try:
+        from serialx import list_serial_ports
+    except ImportError:
+        return None
+    wanted = {url.path, url.path.removeprefix("/")}
+    for port in list_serial_ports():
+        if wanted & {port.device, port.resolved_device} and port.vid is not None and port.pid is not None:
+            return _CHIPS.get((port.vid, port.pid))
+    return None
 
 
 def _serial_adapters() -> tuple[Candidate, ...]:

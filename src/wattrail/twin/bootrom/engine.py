@@ -109,7 +109,7 @@ class BootEngine:
         """The supply comes, or goes in the midst of whatever is under way."""
         self.advance(now)
         self._power.connect(on, now)
-        self.reset(not on, now)
+        self._restart(now)
 
     def start_app(self) -> None:
         """Skip the window: the chip has been running for long."""
@@ -134,7 +134,7 @@ class BootEngine:
                 self._fail(at)
             self._start(at)
         elif self._work.fails_at == at:
-            self._power.held = not self._work.power_returns
+            self._power.connect(self._work.power_returns, self._now)
             self._restart(at)
         elif self._work.ends == at:
             self._finish_step()

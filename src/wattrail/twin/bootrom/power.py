@@ -19,7 +19,7 @@ MOST_RESETS: Final = 4096
 
 
 class Power:
-    """What feeds one chip. ``held``: CEN is low, or the supply is away. Without a model the rail is ideal, and free."""
+    """What feeds one chip. ``held``: CEN is low. Without a model the rail is ideal, and free."""
 
     def __init__(self, supply: Supply | None, seed: int) -> None:
         self._rail = Rail(supply, seed) if supply is not None else None
@@ -32,7 +32,7 @@ class Power:
     @property
     def good(self) -> bool:
         """Whether nothing keeps the chip in reset."""
-        return not self.held and (self._rail is None or self._rail.up)
+        return self._connected and not self.held and (self._rail is None or self._rail.up)
 
     def volts(self, now: float) -> float:
         """The rail."""

@@ -117,9 +117,10 @@ class BootRom:
 
     def _write_sector(self, body: bytes, now: float) -> Deed:
         address, data = int.from_bytes(body[:4], "little"), body[4:]
+        stride = PAGE if self._timing.page_s else SECTOR  # what takes no time need not be cut up
         steps = tuple(
-            page_step(self._flash, self._timing, address + place, data[place : place + PAGE])
-            for place in range(0, SECTOR, PAGE)
+            page_step(self._flash, self._timing, address + place, data[place : place + stride])
+            for place in range(0, SECTOR, stride)
         )
         return Deed(steps, long_reply(c.WRITE_4K.opcode, 0, body[:4]), wait_s=self._busy(now))
 

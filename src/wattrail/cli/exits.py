@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from wattrail.errors import ConfigError, LinkError, MissingExtra, PortError, TargetError, UrlError, WattrailError
+from wattrail.errors import (
+    ConfigError,
+    LinkError,
+    MissingExtra,
+    PortError,
+    TargetError,
+    UrlError,
+    VerifyError,
+    WattrailError,
+)
 
 __all__ = ["Exit", "UsageError", "exit_for"]
 
@@ -33,6 +42,7 @@ _BY_CLASS: tuple[tuple[type[WattrailError], Exit], ...] = (
     (MissingExtra, Exit.USAGE),
     (PortError, Exit.PORT),
     (LinkError, Exit.LINK),
+    (VerifyError, Exit.VERIFY),
     (TargetError, Exit.TARGET),
 )
 

@@ -92,6 +92,8 @@ def _tell(error: WattrailError) -> int:
     from wattrail.cli import say
 
     say.error(str(error))
+    for note in getattr(error, "__notes__", ()):
+        say.note(note)
     if error.hint:
         say.hint(error.hint)
     return exit_for(error)

@@ -1,0 +1,64 @@
+"""What to write to a board that does not start: chosen by what is wrong, what is at hand, what the journal knows."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from wattrail.cli.flash.ailments import Ailment, starts
+from wattrail.cli.image.files import load
+from wattrail.errors import TargetError
+from wattrail.flasher import Comparison, Flasher, Report, Risk
+from wattrail.image import Image
+
+__all__ = ["Remedy", "choose"]
+
+
+@dataclass(frozen=True, slots=True)
+class Remedy:
+    """Something to be written, and why. ``whole``: put back as a dump; ``own``: the journal took it from this board."""
+
+    path: Path
+    image: Image
+    words: str
+    whole: bool = False
+    own: bool = False
+
+    def apply(self, flasher: Flasher, allow: Collection[Risk], backup: Path | None) -> Report:
+        """Write it. Raises as the flasher does."""
+        if not self.whole:
+            return flasher.write(self.image, name=self.path.name, allow=allow, backup=backup)
+        allow = {*allow, Risk.RF} if self.own else allow
+        return flasher.restore(self.image, name=self.path.name, allow=allow, backup=backup)
+
+    def preview(self, flasher: Flasher, allow: Collection[Risk]) -> Comparison:
+        """What it would change."""
+        if not self.whole:
+            return flasher.preview(self.image, allow=allow)
+        rf = {Risk.RF} if self.own else set()
+        return flasher.preview(self.image, start=0, allow={*allow, *rf, Risk.DAMAGED, Risk.UNKNOWN, Risk.PLACE})
+
+
+def choose(flasher: Flasher, found: Sequence[Ailment], given: Path | None) -> Remedy | None:
+    """The remedy; None if nothing keeps the board from starting. Raises TargetError where something does, without one.
+
+    An image that was given comes first, then the backup from before a write that was cut, then the newest one with
+    which the board should start.
+    """
+    cut = flasher.unfinished
+    if given is not None:
+        words = f"going on with {given.name}" if cut else f"writing what {given.name} needs"
+        return Remedy(given, load(given), words)
+    if cut is not None and cut.backup is not None:
+        words = f"putting back {cut.backup}, taken before the write that did not end"
+        return Remedy(cut.backup, load(cut.backup), words, whole=True, own=True)
+    if cut is None and not any(ailment.fatal for ailment in found):
+        return None
+    for path in flasher.kept_backups():
+        if starts(image := load(path), flasher.target):
+            return Remedy(path, image, f"putting back {path}, the newest backup that should start", whole=True)
+    raise TargetError(
+        f"no backup that starts is kept of the board {flasher.target.board}, and no image was given",
+        hint="name the firmware or a dump: wattrail flash recover PORT IMAGE",
+    )

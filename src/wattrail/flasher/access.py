@@ -28,14 +28,18 @@ class FlashAccess:
         self._target = target
         self._fence: tuple[Span, ...] = ()
         self._armed_at = -1
-        self._moved: Callable[[int], None] = lambda _: None
+        self._reached: Callable[[int], None] = lambda _: None
         self.erased_bytes = 0
         self.erases = 0
         self.programmed = 0
 
-    def watch(self, moved: Callable[[int], None]) -> None:
-        """Tell this of the address of every sector that has been read or programmed."""
-        self._moved = moved
+    def watch(self, reached: Callable[[int], None]) -> None:
+        """Tell this how far it has come: the address behind every sector that was read or programmed."""
+        self._reached = reached
+
+    def reached(self, address: int) -> None:
+        """Everything below is done, also what was neither read nor programmed."""
+        self._reached(address)
 
     def fence_in(self, spans: Iterable[Span]) -> None:
         """From here on nothing is erased or programmed outside these."""
@@ -49,7 +53,7 @@ class FlashAccess:
     def sector(self, address: int) -> bytes:
         """4096 bytes as they arrived; only a CRC tells whether they are right."""
         data = self._conversation.ask(Stage.READ, READ_4K, address=self._reach(READ_4K, address)).data
-        self._moved(address)
+        self._reached(address + SECTOR)
         return data
 
     def erase(self, size: Erase, address: int) -> None:
@@ -67,7 +71,7 @@ class FlashAccess:
             self.erase(ERASE_SECTOR, address)
         self._conversation.ask(Stage.WRITE, WRITE_4K, data, address=self._reach(WRITE_4K, address))
         self.programmed += 1
-        self._moved(address)
+        self._reached(address + SECTOR)
 
     def mismatch(self, address: int) -> None:
         """A sector arrived that has not its CRC. Raises LinkFailed if the line is lost over it."""

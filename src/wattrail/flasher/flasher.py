@@ -26,7 +26,7 @@ from wattrail.flasher.backup import Backup, take_backup
 from wattrail.flasher.conversation import Conversation
 from wattrail.flasher.diagnosis import Diagnosis
 from wattrail.flasher.dialogue import Dialogue
-from wattrail.flasher.events import BackedUp, Identified, Listener, Progress
+from wattrail.flasher.events import BackedUp, Identified, Listener
 from wattrail.flasher.guards import Piece, Risk, check_dump
 from wattrail.flasher.history import History
 from wattrail.flasher.job import Job
@@ -139,16 +139,15 @@ class Flasher:
     def read(self, start: int = 0, length: int | None = None, *, known: Sequence[Known] = ()) -> bytes:
         """Bytes of flash, vouched for by the chip's CRCs; the whole flash if nothing is said.
 
-        ``known`` is what may still stand there: where the CRC agrees it is taken instead of being read. Raises
-        ValueError outside the flash, VerifyError, LinkFailed.
+        ``known`` is what may still stand there: where the CRC agrees it is taken instead of being read. What was
+        read here is known to a backup in the same session. Raises ValueError outside the flash, VerifyError,
+        LinkFailed.
         """
         length = self.target.size - start if length is None else length
         if start < 0 or length <= 0 or start + length > self.target.size:
             raise ValueError(f"{length:#x} bytes from {start:#x} are not inside {self.target.size:#x} bytes of flash")
         first, last = start // SECTOR * SECTOR, -(-(start + length) // SECTOR) * SECTOR
-        known = [*known, *self._seen]
         data = read_flash(self._reader(first, last - first), first, last - first, known=known)
-        self._trace.tell(Progress("reading", last - first, last - first))
         self._seen = [Known(first, data)]
         return data[start - first : start - first + length]
 
@@ -279,7 +278,8 @@ class Flasher:
     def _reader(self, first: int, length: int) -> FlashAccess:
         """Access that tells how far reading has come."""
         access = self._access()
-        access.watch(lambda at: self._trace.tell(Progress("reading", at + SECTOR - first, length)))
+        self._trace.begin("reading", length)
+        access.watch(lambda at: self._trace.reached(at - first))
         return access
 
 

@@ -13,7 +13,7 @@ from wattrail.flasher import identify
 from wattrail.flasher.access import FlashAccess
 from wattrail.flasher.backup import Backup
 from wattrail.flasher.conversation import Conversation
-from wattrail.flasher.events import Progress, Resumed
+from wattrail.flasher.events import Resumed
 from wattrail.flasher.guards import Risk
 from wattrail.flasher.journal import Journal, Shelf, Unfinished
 from wattrail.flasher.layer import Layer
@@ -55,11 +55,12 @@ class Job:
         """What of the flash differs. Raises WriteRefused for a bootloader that may not be written, LinkFailed."""
         wanted = self._wanted(layer)
         access, bad, done = self._access(), list[int](), 0
+        self._trace.begin("comparing", wanted.length)
         for start, data in wanted.runs:
             for at, length in blocks_of(start, len(data)):
                 bad += differing(compare(access, at, data[at - start : at - start + length], exact=True))
                 done += length
-                self._trace.tell(Progress("comparing", done, wanted.length))
+                self._trace.reached(done)
         return Comparison(wanted.spans, tuple(bad), layer.kept)
 
     def carry_out(self, layer: Layer, name: str) -> Report:

@@ -72,6 +72,7 @@ def read_flash(
     for at, size in blocks_of(start, length):
         block = _read_block(access, at, size, known)
         whole += block
+        access.reached(at + size)
         if done is not None:
             done(at, block)
     return bytes(whole)

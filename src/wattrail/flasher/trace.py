@@ -8,7 +8,7 @@ from typing import Final, Literal
 from wattrail.bootrom import Responder
 from wattrail.clock import Clock
 from wattrail.flasher.diagnosis import Diagnosis, coach, diagnose
-from wattrail.flasher.events import Coaching, FlashEvent, Listener, Lost, Note, Repeated
+from wattrail.flasher.events import Coaching, FlashEvent, Listener, Lost, Note, Progress, Repeated, What
 from wattrail.flasher.hearing import classify
 from wattrail.flasher.history import History, Loss, Stage
 
@@ -38,6 +38,8 @@ class Trace:
         self._recent: deque[bool] = deque(maxlen=_RECENT)
         self._coached = ""
         self._row = 0
+        self._run: tuple[What, int] = ("reading", 0)
+        self._reached = 0
         self._reset: ResetBy = reset
         self._simulated = simulated
         self.adapter: str | None = None
@@ -145,6 +147,17 @@ class Trace:
         return diagnose(self.history())
 
     # ---- telling
+
+    def begin(self, what: What, total: int) -> None:
+        """A run over so many bytes of flash begins."""
+        self._run, self._reached = (what, total), 0
+
+    def reached(self, done: int) -> None:
+        """So many of them are done; what is done a second time is not told again."""
+        what, total = self._run
+        if done > self._reached:
+            self._reached = done
+            self.tell(Progress(what, done, total))
 
     def tell(self, event: FlashEvent) -> None:
         """Pass an event on."""

@@ -14,7 +14,6 @@ from wattrail.bootrom.checks import wire_crc
 from wattrail.bootrom.geometry import SECTOR
 from wattrail.errors import TargetError, VerifyError
 from wattrail.flasher.access import FlashAccess
-from wattrail.flasher.events import Progress
 from wattrail.flasher.journal import Journal
 from wattrail.flasher.plan import BlockPlan, Wanted, plan_block
 from wattrail.flasher.protection import Protection
@@ -83,16 +82,17 @@ class Writer:
 
     def _blocks(self, wanted: Wanted, known: bytes | None) -> None:
         done = 0
+        self._trace.begin("writing", wanted.length)
         for start, data in wanted.runs:
             for at, length in blocks_of(start, len(data)):
                 if self._proven.get((at, length)) != self._trace.anomalies:
-                    self._watch(at, done, wanted.length)
+                    self._count_from(done - at)
                     self._block(at, data[at - start : at - start + length], known)
                 done += length
-                self._trace.tell(Progress("writing", done, wanted.length))
+                self._trace.reached(done)
 
-    def _watch(self, start: int, done: int, total: int) -> None:
-        self._access.watch(lambda at: self._trace.tell(Progress("writing", done + at - start, total)))
+    def _count_from(self, offset: int) -> None:
+        self._access.watch(lambda at: self._trace.reached(at + offset))
 
     def _block(self, start: int, want: bytes, known: bytes | None) -> None:
         """Compare, mend, and again, until it holds."""

@@ -215,6 +215,7 @@ def test_a_supply_that_dies_is_told_with_its_causes_and_the_state_of_the_flash(f
     assert "\n1. " in said.err
     assert "docs/troubleshooting.md#" in said.err
     assert said.err.splitlines()[-1].startswith("The flash may be half-written, and the board may not start.")
+    bench.twin.power(True)
     bench.only_a_person_resets()
     assert flash("write", "new.bin").code == 0
     assert bench.flash == written()

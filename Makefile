@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check stories bench dist lock cover clean
+.PHONY: help run test check stories fuzz bench dist lock cover clean
 
 help:  ## list the targets
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,6 +26,9 @@ check: $(VENV)/dev.stamp  ## format, lint, types, rooms, spelling
 
 stories: $(VENV)/dev.stamp  ## only the user journeys
 	@$(BIN)/pytest tests/stories -v
+
+fuzz: $(VENV)/dev.stamp  ## every decoder under damaged bytes, for longer than a test
+	@$(BIN)/python -m tests.fuzz $(ARGS)
 
 bench: $(VENV)/dev.stamp  ## measure, beside peers, in one run
 	@$(BIN)/python -m bench $(ARGS)

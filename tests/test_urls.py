@@ -47,6 +47,12 @@ def test_urls_nest_without_escapes() -> None:
         ("tcp://[::1:80", "is not an address"),
         ("tcp://host:1?baud", "'baud' is not option=value"),
         ("tcp://host:1?a=1&a=2", "option 'a' stands twice"),
+        ("tcp://host:" + "1" * 4000, "is not a number from 0 to 65535"),
+        ("tcp://a..b:80", r"'a\.\.b' is no name of a host"),
+        ("tcp://\udcff:80", "is no name of a host"),
+        ("replay:a%00b", "no path has a NUL"),
+        ("serial:///dev/\0", "no path has a NUL"),
+        ("replay:" + "a" * 5000, "a URL of 5007 characters, 4096 are the most"),
     ],
 )
 def test_what_is_no_url_is_refused(text: str, complaint: str) -> None:

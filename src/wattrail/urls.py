@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import TypeVar
+from typing import Final, TypeVar
 from urllib.parse import unquote
 
 from wattrail.errors import UrlError
@@ -21,6 +21,9 @@ _Number = TypeVar("_Number", int, float)
 
 NESTED = "of"
 """The one option whose value is itself a URL."""
+
+LONGEST: Final = 4096
+"""Characters of a URL: as many as the longest path of a file has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,8 @@ class Option:
 
 def split(text: str) -> PortUrl:
     """Take a URL apart. Raises UrlError for anything outside the grammar."""
+    if len(text) > LONGEST:
+        raise UrlError(f"a URL of {len(text)} characters, {LONGEST} are the most: {text[:40]!r} ...")
     scheme, colon, rest = text.partition(":")
     if not colon or not scheme or not all(c.isalnum() or c in "+-." for c in scheme):
         raise UrlError(
@@ -64,10 +69,10 @@ def split(text: str) -> PortUrl:
                 f"{text!r}: {scheme}: must be followed by two slashes",
                 hint=f"try {scheme}://{rest.lstrip('/')}",
             )
-        return PortUrl(text, scheme.lower(), path=unquote(rest), query=query)
+        return PortUrl(text, scheme.lower(), path=_path(text, rest), query=query)
     authority, slash, path = rest[2:].partition("/")
     host, port = _split_authority(text, authority)
-    return PortUrl(text, scheme.lower(), host, port, unquote(slash + path), query)
+    return PortUrl(text, scheme.lower(), host, port, _path(text, slash + path), query)
 
 
 def read_options(url: PortUrl, options: Sequence[Option]) -> dict[str, object]:
@@ -154,6 +159,13 @@ def _split_query(text: str, query: str) -> dict[str, str]:
     return found
 
 
+def _path(text: str, quoted: str) -> str:
+    path = unquote(quoted)
+    if "\0" in path:
+        raise UrlError(f"{text!r}: no path has a NUL in it")
+    return path
+
+
 def _split_authority(text: str, authority: str) -> tuple[str, int | None]:
     host, port = authority, ""
     if authority.startswith("["):
@@ -163,6 +175,10 @@ def _split_authority(text: str, authority: str) -> tuple[str, int | None]:
         port = tail[1:]
     elif ":" in authority:
         host, _, port = authority.rpartition(":")
+    try:
+        host.encode("idna")  # as whatever looks the name up will do
+    except UnicodeError as error:
+        raise UrlError(f"{text!r}: {host!r} is no name of a host: {error}") from error
     if not port:
         return host, None
     if not port.isdecimal() or not 0 <= int(port) <= 65535:

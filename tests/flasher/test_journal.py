@@ -114,3 +114,17 @@ def test_a_backup_never_takes_a_name_that_exists(shelf: Shelf) -> None:
     first.parent.mkdir(parents=True)
     first.write_bytes(b"1")
     assert shelf.new_backup(TARGET, simulated=False) != first
+
+
+@pytest.mark.parametrize(
+    "line", ['{"event": "begin"}', "[" * 3000, '{"event": "begin", "backup": "' + "x" * 5000 + '"}', "\xff\xfe", "null"]
+)
+def test_a_line_that_makes_no_sense_bars_no_board_from_being_flashed(shelf: Shelf, line: str) -> None:
+    journal = shelf.journal(TARGET)
+    begin(journal)
+    with (journal.folder / "journal.jsonl").open("a", encoding="utf-8") as file:
+        file.write(line + "\n")
+    shelf.unfinished(TARGET)
+    begin(shelf.journal(TARGET))
+    shelf.journal(TARGET).done()
+    assert shelf.unfinished(TARGET) is None

@@ -209,3 +209,12 @@ def test_the_chip_starts_its_application_when_told(tmp_path: Path) -> None:
         flasher.reboot()
         desk.clock.advance(1)
     assert desk.twin.phase.value == "application"
+
+
+def test_a_system_error_in_answer_to_a_knock_is_no_end(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    desk.clock.at(0.75, lambda: desk.twin.faults.fail(0xEE))
+    with desk.session() as flasher:
+        assert flasher.target.chip is not None
+        desk.twin.faults.fail(0xEE)
+        assert flasher.read(0x11000, 0x1000) == desk.flash[0x11000:0x12000]

@@ -155,6 +155,11 @@ def test_bytes_after_the_end_of_an_image_are_counted(n: Board) -> None:
     assert "at 0x129f70: 16 bytes follow the RBL header that closes the app" in problems(recognise(n.qio + bytes(16)))
 
 
+def test_bytes_after_the_end_of_an_app_alone_are_placed_in_the_file_and_not_in_flash(n: Board) -> None:
+    said = problems(recognise(n.ua + bytes(16)))
+    assert f"at {len(n.ua):#x}: 16 bytes follow the RBL header that closes the app" in said
+
+
 def test_openbekens_image_for_t_has_its_header_off_the_grid(t: Board) -> None:
     """Its app's header stands in the last 102 bytes of 0x100000, which is no whole number of blocks from the app on."""
     stored = crypt(t.code, TUYA_KEY, 0x10000)

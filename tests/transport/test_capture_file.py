@@ -83,6 +83,8 @@ def test_a_header_that_is_not_ours_is_named(change: dict[str, object], complaint
         ('{"t": -1, "tx": "58"}', "t is -1"),
         ('{"t": NaN, "tx": "58"}', "t is nan"),
         ('{"t": true, "tx": "58"}', "t is True"),
+        ('{"t": 1' + "0" * 400 + ', "tx": "58"}', "expected seconds since the start"),
+        ('{"t": ' + "[" * 100_000, "brackets inside brackets"),
         ('{"t": 0}', "no event has the fields none"),
         ('{"t": 0, "tx": "58", "rx": "00"}', "no event has the fields rx, tx"),
         ('{"t": 0, "tx": "5G"}', "non-hexadecimal"),

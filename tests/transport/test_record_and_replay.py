@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ from wattrail.clock import Deadline, ManualClock
 from wattrail.errors import PortError, PortLost, PortOpenError, PortTimeout, UnexpectedReply, UrlError
 from wattrail.transport import Bus, Port, is_physical, open_port
 from wattrail.transport.capture import BaudSet, Drained, LinesSet, Received, Sent, Transferred
+from wattrail.transport.replay import LINE_MOST, CaptureReader
 
 
 def opened(url: str, clock: ManualClock | None = None) -> Port:
@@ -221,6 +223,20 @@ def test_a_file_that_is_no_capture_is_refused_at_once(tmp_path: Path, content: b
     with pytest.raises(PortOpenError, match="is no capture file") as caught:
         open_port(f"replay:{path}")
     assert caught.value.hint == "capture files are written by record:FILE?of=URL"
+
+
+def test_a_line_without_an_end_is_not_read_to_the_end_of_memory() -> None:
+    class Endless(io.StringIO):
+        asked = 0
+
+        def readline(self, size: int = -1, /) -> str:
+            self.asked = size
+            return "0" * size
+
+    file = Endless()
+    with pytest.raises(ValueError, match="a line of more than 16777216 characters"):
+        CaptureReader("/dev/zero", file)
+    assert file.asked == LINE_MOST + 1
 
 
 def test_a_capture_that_is_not_there_is_told() -> None:

@@ -81,7 +81,7 @@ class Conversation:
         self._same_board = same_board
 
     def curious(self, command: Command, **fields: int) -> Answered | None:
-        """Ask something the chip may not know; None if it stays silent though it is there, twice. Raises LinkFailed.
+        """Ask something the chip may not know; None if it refuses or stays silent, twice. Raises LinkFailed.
 
         An answer counts if two in a row say the same.
         """
@@ -90,9 +90,7 @@ class Conversation:
             try:
                 self._dialogue.ask(command, b"", **fields)
                 return self.agreed(Stage.IDENTIFY, command, length=0, **fields)
-            except TargetError:
-                return None
-            except LinkError:
+            except (LinkError, TargetError):
                 silent += 1
                 if not self._dialogue.resync():
                     self._recover(Stage.IDENTIFY)

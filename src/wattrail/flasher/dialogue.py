@@ -12,7 +12,7 @@ from wattrail.bootrom.events import NEED_DATA, Answered, Event
 from wattrail.bootrom.link import BootLink
 from wattrail.bootrom.problems import problem
 from wattrail.clock import Deadline
-from wattrail.errors import LinkError, PortTimeout
+from wattrail.errors import LinkError, PortTimeout, TargetError
 from wattrail.transport import Port
 
 __all__ = ["FILLER", "Dialogue"]
@@ -74,7 +74,7 @@ class Dialogue:
         try:
             for _ in range(times):
                 self.ask(LINK_CHECK)
-        except LinkError:
+        except (LinkError, TargetError):  # "system error" is no answer to a LinkCheck
             return False
         return True
 

@@ -21,6 +21,8 @@ __all__ = ["Journal", "Shelf", "Unfinished"]
 
 _FILE: Final = "journal.jsonl"
 _VERSION: Final = 1
+_MOST: Final = 1 << 20
+"""Bytes of it that are looked at: hundreds of sessions, of which the last ones count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +72,10 @@ class Journal:
 
     def lines(self) -> Iterator[dict[str, object]]:
         """Every whole line, oldest first."""
-        try:
-            text = (self.folder / _FILE).read_bytes()
-        except FileNotFoundError:
-            return
-        for line in text.split(b"\n")[:-1]:
+        for line in self._end(_MOST).split(b"\n")[:-1]:
             try:
                 entry = json.loads(line)
-            except ValueError:
+            except (ValueError, RecursionError):
                 continue  # torn by a cut, or mended by its successor's first line break
             if isinstance(entry, dict):
                 yield entry
@@ -97,11 +95,11 @@ class Journal:
         sr, backup = begun["sr"], begun["backup"]
         return Unfinished(
             self,
-            since=str(begun["at"]),
-            image=str(begun["image"]),
-            sha256=str(begun["sha256"]),
+            since=str(begun.get("at", "")),
+            image=str(begun.get("image", "")),
+            sha256=str(begun.get("sha256", "")),
             sr=sr if isinstance(sr, int) else None,
-            backup=Path(backup) if isinstance(backup, str) and Path(backup).exists() else None,
+            backup=_existing(backup),
         )
 
     def is_of(self, target: Target) -> bool:
@@ -125,11 +123,20 @@ class Journal:
         place = target.layout["rf"].start
         return any(_covers(entry, place) for entry in touched)
 
+    def _end(self, most: int) -> bytes:
+        """The last bytes of the file, none if there is no file."""
+        try:
+            with (self.folder / _FILE).open("rb") as file:
+                file.seek(max(0, file.seek(0, os.SEEK_END) - most))
+                return file.read(most)
+        except FileNotFoundError:
+            return b""
+
     def _add(self, event: str, **fields: object) -> None:
         """One line, on the disk before anything else happens."""
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / _FILE
-        torn = path.exists() and not path.read_bytes().endswith(b"\n")
+        torn = self._end(1) not in (b"", b"\n")
         at = self._clock.now().strftime("%Y-%m-%dT%H:%M:%SZ")
         line = json.dumps({"event": event, "at": at, **fields})
         with path.open("ab") as file:
@@ -172,6 +179,16 @@ class Shelf:
         folder = self.folder / target.board
         names = (folder / f"backup-{stamp}{mark}{turn}.bin" for turn in ("", *(f"-{n}" for n in range(2, 100))))
         return next(name for name in names if not name.exists())
+
+
+def _existing(name: object) -> Path | None:
+    """A file by the name a line gives it; None if there is none, or the name is no name."""
+    if not isinstance(name, str):
+        return None
+    try:
+        return Path(name) if Path(name).is_file() else None
+    except OSError:  # a name too long for any file
+        return None
 
 
 def _covers(entry: Mapping[str, object], place: int) -> bool:

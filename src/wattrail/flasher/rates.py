@@ -11,7 +11,7 @@ from wattrail.bootrom.checks import crc_range, wire_crc
 from wattrail.bootrom.commands import CHECK_CRC, READ_4K, Responder
 from wattrail.bootrom.constants import APP_START, BAUD_AT_RESET
 from wattrail.bootrom.geometry import SECTOR
-from wattrail.errors import LinkError, PortError, PortLost
+from wattrail.errors import LinkError, PortError, PortLost, TargetError
 from wattrail.flasher.dialogue import Dialogue
 from wattrail.flasher.events import RateChanged
 from wattrail.flasher.history import Stage
@@ -81,7 +81,7 @@ class Rates:
                 return False
             self._trace.good(Stage.BAUD)
             return self._dialogue.answers(3) and self._carries(responder)
-        except LinkError:
+        except (LinkError, TargetError):
             return False
 
     def _carries(self, responder: Responder) -> bool:

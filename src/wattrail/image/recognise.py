@@ -165,7 +165,7 @@ def _whole(data: bytes, base: int) -> tuple[Kind, tuple[Problem, ...]]:
         missing = (Problem(f"it begins at flash {base:#x}: the bootloader is missing", 0),) if base else ()
         return Kind.DUMP, (*missing, *find.length_problems(end))
     if base:
-        return (Kind.UA if sealed else Kind.PACKED), _rest_problems(sealed, end)
+        return (Kind.UA if sealed else Kind.PACKED), _rest_problems(sealed, end, len(data))
     if end <= APP:
         short = Problem(f"{end:#x} bytes: a bootloader's partition has {APP:#x}")
         return Kind.BOOTLOADER, (short,) if end < APP else ()
@@ -175,14 +175,15 @@ def _whole(data: bytes, base: int) -> tuple[Kind, tuple[Problem, ...]]:
         what = f"it ends at {end:#x} without the RBL header that closes an app"
         known = f", as an image for {QIO_LENGTHS[end]} does" if end in QIO_LENGTHS else ": cut short, or built without"
         return Kind.QIO, (Problem(what + known),)
-    return Kind.QIO, _rest_problems(sealed, end)
+    return Kind.QIO, _rest_problems(sealed, end, len(data))
 
 
-def _rest_problems(sealed: Container | None, end: int) -> tuple[Problem, ...]:
+def _rest_problems(sealed: Container | None, end: int, length: int) -> tuple[Problem, ...]:
+    """What follows the app's header in so many bytes that end there in flash."""
     if sealed is None or sealed.offset + rbl.PACKED_HEADER == end:
         return ()
     rest = end - sealed.offset - rbl.PACKED_HEADER
-    return (Problem(f"{rest} bytes follow the RBL header that closes the app", end - rest),)
+    return (Problem(f"{rest} bytes follow the RBL header that closes the app", length - rest),)
 
 
 def _described(flash: bytes, base: int, start: _Start, kind: Kind, problems: Iterable[Problem]) -> Image:

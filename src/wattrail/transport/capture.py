@@ -9,7 +9,6 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from math import isfinite
 from types import MappingProxyType
 from typing import Final, TypeVar
 
@@ -31,6 +30,8 @@ __all__ = [
 FORMAT: Final = "wattrail-capture"
 VERSION: Final = 1
 KINDS: Final = ("uart", "spi")
+LONGEST_S: Final = 1e10
+"""Seconds of the longest capture: three centuries."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +154,7 @@ def decode_event(line: str) -> Event:
     """The event in a line. Raises ValueError for anything else."""
     fields = _fields(line)
     at = fields.pop("t", None)
-    if isinstance(at, bool) or not isinstance(at, int | float) or not isfinite(at) or at < 0:
+    if isinstance(at, bool) or not isinstance(at, int | float) or not 0 <= at <= LONGEST_S:
         raise ValueError(f"t is {at!r}, expected seconds since the start")
     parse = _EVENTS.get(frozenset(fields))
     if parse is None:
@@ -195,7 +196,10 @@ _Value = TypeVar("_Value")
 
 
 def _fields(line: str) -> dict[str, object]:
-    fields = json.loads(line)  # its error is a ValueError too
+    try:
+        fields = json.loads(line)  # its error is a ValueError too
+    except RecursionError as error:
+        raise ValueError("brackets inside brackets without end") from error
     if not isinstance(fields, dict):
         raise ValueError("not a JSON object")
     return fields

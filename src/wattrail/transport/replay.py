@@ -33,6 +33,9 @@ OPTIONS: Final[Sequence[Option]] = (
     Option("pace", choice("fast", "real"), "fast", "pace=real lets answers take as long as they took"),
 )
 
+LINE_MOST: Final = 1 << 24
+"""Characters of a line, which are five MiB in one portion; a device in place of a file would never end its line."""
+
 _CHANGED: Final = "a capture answers only what it was recorded with: record a new one"
 
 
@@ -67,7 +70,10 @@ class CaptureReader:
 
     def _line(self) -> str | None:
         self.number = next(self._numbers)
-        return self._file.readline() or None
+        line = self._file.readline(LINE_MOST + 1)
+        if len(line) > LINE_MOST:
+            raise ValueError(f"a line of more than {LINE_MOST} characters")
+        return line or None
 
 
 class ReplayPort(OpenCarrier):

@@ -59,10 +59,10 @@ class NorFlash:
     def read(self, address: int, length: int) -> bytes:
         """Bytes from there on, round the end if need be."""
         start = address % self.size
-        whole = bytes(self.data[start : start + length])
-        while len(whole) < length:
-            whole += bytes(self.data[: length - len(whole)])
-        return whole
+        if start + length <= self.size:
+            return bytes(self.data[start : start + length])
+        turned = bytes(self.data[start:] + self.data[:start])
+        return (turned * (length // self.size + 1))[:length]
 
     def crc(self, start: int, length: int) -> int:
         """CRC-32 without the final inversion."""

@@ -1,0 +1,142 @@
+"""What must hold for any bytes on the wires of a chip: the host's ear, the chip's, and the chip's own receiver."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+from typing import Final
+
+from tests.bootrom.golden import ANSWERED
+from wattrail.bootrom import BootLink, Evidence, Identity, identify, problem
+from wattrail.bootrom.constants import CHIP_ID_N, EFUSE_KEY_BYTES, RATES
+from wattrail.bootrom.efuse import POLL_LIMIT, EfuseBytes, read_efuse
+from wattrail.bootrom.events import NEED_DATA, Damaged, Event
+from wattrail.bootrom.frames import LONG_MOST, REPLY_START, Frame, NoFrame, Unfinished, encode_request, take_frame
+from wattrail.bootrom.link import BUFFER_LIMIT, SKIPPED_LIMIT
+from wattrail.errors import TargetError
+from wattrail.flasher.hearing import HEARD_LIMIT, SHOWN_LIMIT, Sound, classify
+from wattrail.twin.bootrom.receiver import Heard, Page, Receiver
+
+__all__ = ["boot_link", "efuse", "evidence", "frame", "hearing", "receiver"]
+
+MOST_FRAME: Final = LONG_MOST + 9
+LONGEST_BODY: Final = 0xFFFF
+"""What the length field of a long request can say."""
+
+
+def frame(data: bytes) -> None:
+    """What stands at any place is a frame, the beginning of one, or none; more bytes never unsay a frame."""
+    at = data.find(REPLY_START)
+    while at >= 0:
+        found = take_frame(data, at)
+        if isinstance(found, Frame):
+            assert data.startswith(found.raw, at)
+            assert len(found.raw) <= MOST_FRAME
+            assert isinstance(take_frame(data[: at + len(found.raw) - 1], at), Unfinished)
+        elif isinstance(found, Unfinished):
+            assert len(data) - at < found.want <= MOST_FRAME
+        else:
+            assert isinstance(found, NoFrame)
+            assert found.why
+        at = data.find(REPLY_START, at + 1)
+
+
+def boot_link(data: bytes) -> None:
+    """A link that hears anything, in any portions, keeps its caps and comes to the same."""
+    if len(data) < 2:
+        return
+    row, step, data = ANSWERED[data[0] % len(ANSWERED)], 1 + data[1], data[2:]
+    whole, dripping = _conversation(row, data, len(data) or 1), _conversation(row, data, step)
+    assert whole == dripping or len(data) > BUFFER_LIMIT  # then what is dropped depends on the portions
+    assert len(whole) <= len(data) + 1
+
+
+def _conversation(row: tuple, data: bytes, step: int) -> list[Event]:
+    link, events = BootLink(), []
+    link.ask(row[0], row[2], **row[1])
+    for place in range(0, len(data), step):
+        link.receive(data[place : place + step])
+        while (event := link.next_event()) is not NEED_DATA:
+            events.append(event)
+        assert len(link._buffer) <= BUFFER_LIMIT
+        assert len(link._skipped) <= SKIPPED_LIMIT
+    events.append(link.end())
+    for event in events:
+        problem(row[0], event)
+    # Why it was damaged quotes as many bytes as had come when that was plain.
+    return [replace(event, why="") if isinstance(event, Damaged) else event for event in events]
+
+
+def evidence(data: bytes) -> None:
+    """Whatever a chip says of itself, it gets a name only for a reason, and none where nothing was asked."""
+    if not data:
+        return
+    how, rest = data[0], data[1:]
+    said = Evidence(
+        chip_id=CHIP_ID_N if how & 1 else int.from_bytes(rest[:4], "little") if how & 2 else None,
+        chip_id_silent=bool(how & 4),
+        boot_version=rest[4:20] if how & 8 else None,
+        boot_version_silent=bool(how & 16),
+        efuse=EfuseBytes(rest[20:36], tuple(bool(byte & 1) for byte in rest[36:52])) if how & 32 else None,
+        app_head=rest[52:68] if how & 64 else None,
+    )
+    found = identify(said)
+    assert isinstance(found, Identity)
+    assert found.reasons
+    assert found.chip is None or found.responder is not None
+    assert found.chip is None or said.chip_id == CHIP_ID_N or (said.boot_version or b"").startswith(b"BK7231S_")
+
+
+def efuse(data: bytes) -> None:
+    """A controller that answers anything is read to the end, or given up; no request is one that does not fit."""
+    steps, turns = read_efuse(), 0
+    with suppress(TargetError, StopIteration):
+        step = next(steps)
+        while turns <= EFUSE_KEY_BYTES * (POLL_LIMIT + 3):
+            encode_request(step.command, fields=step.fields)
+            at = 4 * turns % (len(data) or 1)
+            step, turns = steps.send(int.from_bytes(data[at : at + 4], "little")), turns + 1
+        raise AssertionError("the controller is asked for ever")
+
+
+def hearing(data: bytes) -> None:
+    """Anything heard has a name, words and a bounded piece of evidence."""
+    if len(data) < 2:
+        return
+    baud = (4800, 9600, 19200, 38400, *RATES)[data[0] % (4 + len(RATES))]
+    sent, data = data[2 : 2 + data[1] % 32], data[2:]
+    heard = classify(data, baud, sent=sent)
+    answer = bytes.fromhex("04 0E 05 01 E0 FC 01 00")
+    assert (heard.sound is Sound.LINK) == (answer in data[:HEARD_LIMIT])
+    assert len(heard.shown) <= SHOWN_LIMIT
+    assert heard.count <= HEARD_LIMIT
+    assert heard.words
+    assert json.dumps(heard.as_dict())
+
+
+def receiver(data: bytes) -> None:
+    """The chip's receiver always wants at least a byte, holds no more than a body, and hears what was said."""
+    if len(data) < 2:
+        return
+    ear, step = Receiver(streaming=bool(data[0] & 1)), 1 + data[1]
+    data = data[2:]
+    said, pages = 0, 0
+    for piece in _portions(ear, data, step):
+        for found in ear.feed(piece):
+            said += isinstance(found, Heard)
+            pages += isinstance(found, Page)
+            assert len(found.body if isinstance(found, Heard) else found.data) <= LONGEST_BODY
+        assert len(ear._body) <= LONGEST_BODY
+    assert said <= len(data) // 5
+    assert pages * 256 <= len(data)
+
+
+def _portions(ear: Receiver, data: bytes, step: int) -> Iterator[bytes]:
+    place = 0
+    while place < len(data):
+        assert ear.missing >= 1, "a receiver that wants nothing is fed for ever"
+        piece = data[place : place + min(step, ear.missing)]
+        place += len(piece)
+        yield piece

@@ -1,0 +1,75 @@
+"""Every decoder of bytes that come from outside, with valid inputs to begin from. One line a target.
+
+A target takes any bytes and raises only where a promise is broken: a crash instead of one of the project's own errors,
+a size beyond its cap, a change of flash that nobody asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import product
+from types import MappingProxyType
+from typing import Final
+
+from tests.fuzz import chips, frames, images, seeds, texts
+
+__all__ = ["TARGETS", "Target"]
+
+Seeds = Callable[[], Sequence[bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One decoder. ``most_bytes`` it is given at once; ``words`` its format is made of; ``mend`` rights checksums.
+
+    ``weight`` is how much slower than a usual one it is.
+    """
+
+    function: Callable[[bytes], None]
+    seeds: Seeds
+    most_bytes: int
+    words: Sequence[bytes] = ()
+    mend: Callable[[bytes], bytes] | None = None
+    weight: int = 1
+
+
+def _led_by(leads: Sequence[bytes], bodies: Seeds) -> Seeds:
+    """Seeds for a target whose first bytes choose how it is set up."""
+    return cache(lambda: tuple(lead + body for lead, body in product(leads, bodies())))
+
+
+_LINKS: Final = [bytes((row, 7)) for row in range(17)]
+_EARS: Final = [b"\x00\x08", b"\x01\x00", b"\x04\x05"]
+_RECEIVERS: Final = [b"\x00\x09", b"\x01\x09", b"\x01\xff"]
+_CHIPS: Final = [bytes((how,)) for how in (0x40, 0x41, 0x42, 0x50, 0x51, 0x52, 0x60, 0x00)]
+_SAYINGS: Final = [bytes((how,)) + b"BK7231S_1.0.5".ljust(68) for how in (0x7D, 0x1C, 0x61)]
+_EFUSES: Final = [bytes.fromhex("00 00 00 00 00 01 00 00") * 8]
+_MID, _MIB = 1 << 17, 1 << 20
+_IMAGES, _FRAMES, _JSON, _URLS = seeds.IMAGE_WORDS, seeds.FRAME_WORDS, seeds.JSON_WORDS, seeds.URL_WORDS
+
+# fmt: off
+TARGETS: Final[Mapping[str, Target]] = MappingProxyType({
+    "image":       Target(images.recognition, seeds.images, _MID, _IMAGES, seeds.mended, weight=4),
+    "dump":        Target(images.recognition, seeds.dumps, 3 * _MIB, _IMAGES, weight=30),
+    "conversion":  Target(images.conversions, seeds.images, _MID, _IMAGES, seeds.mended, weight=12),
+    "ota":         Target(images.ota, seeds.otas, _MID, _IMAGES, seeds.mended),
+    "ug":          Target(images.ug, seeds.ugs, _MID, _IMAGES, seeds.mended),
+    "uf2":         Target(images.uf2, seeds.uf2s, _MID, _IMAGES),
+    "rf":          Target(images.rf, seeds.rf_blocks, 1 << 13, _IMAGES),
+    "packing":     Target(images.packing, seeds.images, _MID, _IMAGES, seeds.mended, weight=4),
+    "bootloader":  Target(images.bootloader, seeds.images, _MID, _IMAGES, seeds.mended),
+    "code-key":    Target(images.code_keys, seeds.images, 64, _IMAGES),
+    "frame":       Target(frames.frame, seeds.replies, 1 << 14, _FRAMES),
+    "boot-link":   Target(frames.boot_link, _led_by(_LINKS, seeds.flooded), 1 << 15, _FRAMES, weight=2),
+    "evidence":    Target(frames.evidence, lambda: _SAYINGS, 80),
+    "efuse":       Target(frames.efuse, lambda: _EFUSES, 512),
+    "hearing":     Target(frames.hearing, _led_by(_EARS, seeds.sounds), 1 << 15, _FRAMES, weight=2),
+    "receiver":    Target(frames.receiver, _led_by(_RECEIVERS, seeds.orders), 1 << 14, _FRAMES),
+    "chip":        Target(chips.chip, _led_by(_CHIPS, seeds.orders), 1 << 14, _FRAMES, weight=2),
+    "journal":     Target(texts.journal, seeds.journals, 1 << 16, _JSON, weight=4),
+    "capture":     Target(texts.capture, seeds.captures, 1 << 16, _JSON),
+    "url":         Target(texts.url, seeds.urls, 1 << 13, _URLS),
+})
+# fmt: on

@@ -7,7 +7,7 @@ import re
 import sys
 from pathlib import Path
 
-from bench import bookkeeping, corruption, day, help_time, twin_speed
+from bench import bookkeeping, corruption, day, flashing, help_time, packing, twin_speed
 from bench.table import Row, markdown, text
 
 README = Path(__file__).resolve().parent.parent / "README.md"
@@ -16,7 +16,7 @@ PART = re.compile(r"(<!-- bench.*?-->\n).*?(<!-- end of bench -->)", re.DOTALL)
 
 def main() -> int:
     rows: list[Row] = []
-    for module in (help_time, twin_speed, day, bookkeeping, corruption):
+    for module in (help_time, twin_speed, day, bookkeeping, corruption, packing, flashing):
         print(f"... {module.__name__.removeprefix('bench.')}", file=sys.stderr, flush=True)
         rows += module.rows()
     machine = f"Python {platform.python_version()}, {platform.system()} {platform.machine()}, one run"

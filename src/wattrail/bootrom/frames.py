@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 from wattrail.bootrom.commands import CHIP_ERRORS, COMMANDS, Command, Namespace, Part
@@ -99,6 +100,7 @@ def _span(sizes: range) -> str:
     return str(sizes[0]) if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]}"
 
 
+@cache
 def reply_lengths(parts: tuple[Part, ...]) -> range:
     """The payload lengths in bytes that a layout can have."""
     return range(sum(part.sizes[0] for part in parts), sum(part.sizes[-1] for part in parts) + 1)

@@ -62,6 +62,12 @@ class BlockPlan:
             left = [sector for sector in left if sector not in inside]
         yield from ((None, sector) for sector in left)
 
+    @property
+    def sectors(self) -> set[int]:
+        """Addresses of all it touches."""
+        erased = {sector for size, at in self.erases for sector in range(at, at + size.span, SECTOR)}
+        return erased | set(self.programs)
+
     def __bool__(self) -> bool:
         """Whether there is anything to do."""
         return bool(self.erases or self.programs)

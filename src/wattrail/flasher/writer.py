@@ -95,31 +95,40 @@ class Writer:
         self._access.watch(lambda at: self._trace.reached(at + offset))
 
     def _block(self, start: int, want: bytes, known: bytes | None) -> None:
-        """Compare, mend, and again, until it holds."""
-        bad: list[int] = []
-        for turn in range(REWRITES + 1):
-            doubts = self._trace.anomalies
-            if turn == 0 and known is not None:
-                found = _compare_bytes(start, want, known)
-            else:
-                found = compare(self._access, start, want, expect_new=self._all_new and turn == 0)
+        """Compare, mend what differs, compare that, and again, until it holds."""
+        doubts = self._trace.anomalies
+        found = self._first_look(start, want, known)
+        for _ in range(REWRITES):
             bad = differing(found)
-            if turn == 0:
-                self._all_new = len(bad) == len(want) // SECTOR
             if not bad:
-                self._proven[start, len(want)] = doubts
-                self._trace.progress()
-                return
-            if turn > 0:
-                self._access.did_not_take(bad)
-            if turn < REWRITES:
-                self._apply(plan_block(start, want, found, self._target.traits.erases), start, want)
-        raise VerifyError(
-            f"{len(bad)} sector(s) from {bad[0]:#x} on do not take their content in {REWRITES} turns",
-            offset=bad[0],
-            length=SECTOR * len(bad),
-            hint="the supply sags while it programs, or the flash is worn out there: try a bench supply first",
-        )
+                break
+            plan = plan_block(start, want, found, self._target.traits.erases)
+            self._apply(plan, start, want)
+            found = self._second_look(plan, start, want)
+            self._access.did_not_take(differing(found))
+        if bad := differing(found):
+            raise VerifyError(
+                f"{len(bad)} sector(s) from {bad[0]:#x} on do not take their content in {REWRITES} turns",
+                offset=bad[0],
+                length=SECTOR * len(bad),
+                hint="the supply sags while it programs, or the flash is worn out there: try a bench supply first",
+            )
+        self._proven[start, len(want)] = doubts
+        self._trace.progress()
+
+    def _first_look(self, start: int, want: bytes, known: bytes | None) -> dict[int, Found]:
+        if known is not None:
+            return _compare_bytes(start, want, known)
+        found = compare(self._access, start, want, expect_new=self._all_new)
+        self._all_new = len(differing(found)) == len(found)
+        return found
+
+    def _second_look(self, plan: BlockPlan, start: int, want: bytes) -> dict[int, Found]:
+        """What was touched, run by run; the rest has been looked at before."""
+        found: dict[int, Found] = {}
+        for at, length in _runs(plan.sectors):
+            found |= compare(self._access, at, want[at - start : at - start + length])
+        return found
 
     def _apply(self, plan: BlockPlan, start: int, want: bytes) -> None:
         self._protection.lift()
@@ -191,6 +200,17 @@ class Writer:
         self._access.fence_in(hit)
         runs = tuple((start, self._fresh[start : start + length]) for start, length in hit)
         self._blocks(Wanted(runs), known=None)
+
+
+def _runs(sectors: set[int]) -> list[Span]:
+    """Neighbouring sectors, joined."""
+    runs: list[Span] = []
+    for at in sorted(sectors):
+        if runs and sum(runs[-1]) == at:
+            runs[-1] = (runs[-1][0], runs[-1][1] + SECTOR)
+        else:
+            runs.append((at, SECTOR))
+    return runs
 
 
 def _compare_bytes(start: int, want: bytes, known: bytes) -> dict[int, Found]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
 from wattrail.clock import Clock, Deadline
@@ -40,6 +40,7 @@ class SerialxPort(OpenCarrier):
     def __init__(self, url: str, clock: Clock, serial: BaseSerial, *, simulated: bool) -> None:
         super().__init__(url, clock, simulated=simulated)
         self._serial = serial
+        self._watched = _Watched(self)
 
     def read(self, deadline: Deadline) -> bytes:
         """At least one byte, and whatever else has arrived. Raises PortTimeout, PortLost."""
@@ -50,7 +51,7 @@ class SerialxPort(OpenCarrier):
 
     def write(self, data: bytes) -> None:
         """Send all bytes as one block. Raises PortLost, PortTimeout."""
-        with self._watched():
+        with self._watched:
             self._serial.write(data, timeout=IO_TIMEOUT_S)
 
     def drain(self) -> bytes:
@@ -62,37 +63,53 @@ class SerialxPort(OpenCarrier):
 
     def set_baud(self, baud: int) -> None:
         """Change the rate once what was written has left; what arrived unread is lost. Raises PortError."""
-        with self._watched():
+        with self._watched:
             self._serial.flush()
             self._serial.reconfigure_port(baudrate=baud)
 
     def set_lines(self, *, dtr: bool | None = None, rts: bool | None = None) -> None:
         """Drive the modem lines; None leaves one alone. Raises PortLost."""
-        with self._watched():
+        with self._watched:
             self._serial.set_modem_pins(dtr=dtr, rts=rts)
 
     def _take(self, timeout_s: float) -> bytes:
         buffer = bytearray(_READ_SIZE)
-        with self._watched():
+        with self._watched:
             count = self._serial.readinto(buffer, timeout=timeout_s)
         return bytes(buffer[:count])
 
-    @contextmanager
-    def _watched(self) -> Iterator[None]:
-        from serialx import SerialException, UnsupportedSetting
-
+    def check(self) -> None:
+        """Raise PortLost once it is closed."""
         self._check_open()
-        try:
-            yield
-        except TimeoutError as error:  # before OSError, which it is a kind of
-            raise PortTimeout(f"{self.url}: no progress within {IO_TIMEOUT_S} s") from error
-        except UnsupportedSetting as error:
-            raise PortError(f"{self.url}: {error}") from error
-        except (OSError, SerialException) as error:
-            raise PortLost(f"{self.url} went away: {error}", hint="check the cable, then open it anew") from error
 
     def _release(self) -> None:
         self._serial.close()
+
+
+class _Watched:
+    """Around every use of a port: the library's errors become ours. Entered for each exchange, so kept small."""
+
+    def __init__(self, port: SerialxPort) -> None:
+        from serialx import SerialException, UnsupportedSetting
+
+        self._port = port
+        self._setting, self._gone = UnsupportedSetting, (OSError, SerialException)
+
+    def __enter__(self) -> None:
+        self._port.check()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            return
+        url = self._port.url
+        if isinstance(error, TimeoutError):  # before OSError, which it is a kind of
+            raise PortTimeout(f"{url}: no progress within {IO_TIMEOUT_S} s") from error
+        if isinstance(error, self._setting):
+            raise PortError(f"{url}: {error}") from error
+        if isinstance(error, self._gone):
+            raise PortLost(f"{url} went away: {error}", hint="check the cable, then open it anew") from error
 
 
 def open_carrier(url: PortUrl, options: Mapping[str, object], clock: Clock) -> Port:

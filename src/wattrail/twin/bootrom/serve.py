@@ -35,8 +35,10 @@ KEEP_S: Final = 2.0
 
 _IDLE_S: Final = 0.1
 """How long the server sleeps at most before it looks whether it should stop."""
-_EARLY_S: Final = 0.0003
+_EARLY_S: Final = 0.0006
 """The system wakes a sleeper up to this late: the rest of the time is waited out awake."""
+_ALERT_S: Final = 0.001
+"""How long after an answer it stays awake: a chip hears the next request the moment it begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,7 @@ class _Server:
         self._finger = finger
         self._tap = tap
         self._keeper = Keeper(twin)
+        self._spoke = 0.0
 
     def run(self, stop: threading.Event) -> None:
         """Until told to stop."""
@@ -105,12 +108,22 @@ class _Server:
             self._keeper.look(busy=self._speak() or heard)
 
     def _wait(self) -> bool:
-        """Until the next moment of the chip, or until the host has sent something: whether it has."""
-        due = self._twin.now() + min(self._twin.wait_s(), _IDLE_S)
-        while (left := due - self._twin.now()) > 0:
-            if select.select([self._terminal], [], [], max(0.0, left - _EARLY_S))[0]:
+        """Until the next moment of the chip, or until the host has sent something: whether it has.
+
+        What the chip does then is worked out shortly before, so that its answer leaves on time however long we take.
+        """
+        due, ahead = self._due(), False
+        while (left := due - (now := self._twin.now())) > 0:
+            if left < _EARLY_S and not ahead:
+                self._twin.look_ahead(left)
+                due, ahead = max(due, self._due()), True
+            awake = left < _EARLY_S or now - self._spoke < _ALERT_S
+            if select.select([self._terminal], [], [], 0 if awake else left - _EARLY_S)[0]:
                 return True
         return bool(select.select([self._terminal], [], [], 0)[0])
+
+    def _due(self) -> float:
+        return self._twin.now() + min(self._twin.wait_s(), _IDLE_S)
 
     def _hear(self) -> bool:
         data = self._terminal.read()
@@ -125,6 +138,7 @@ class _Server:
         data = self._twin.collect(self._baud)
         if data:
             self._terminal.write(data)
+            self._spoke = self._twin.now()
             if self._tap:
                 self._tap("chip", data)
             if self._finger:

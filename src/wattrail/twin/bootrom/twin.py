@@ -194,6 +194,11 @@ class BootTwin:
         with self.lock:
             return max(0.0, self.engine.next_at(self.now(), self.engine.outbox) - self.now())
 
+    def look_ahead(self, seconds: float) -> None:
+        """Live up to a moment that is about to come, for a server that must be on time. No time for surprises."""
+        with self.lock:
+            self.engine.advance(self.now() + seconds)
+
     def send(self, data: bytes, baud: int, *, echo: bool = False) -> None:
         """The host sends."""
         with self.lock:

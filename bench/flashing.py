@@ -71,6 +71,7 @@ class Job:
 
 JOBS: Final = (
     *(Job(task, baud) for baud in (115200, 921600, 2_000_000) for task in ("read", "write")),
+    Job("renew", 921600),
     *(Job(task, 921600, "as real") for task in ("read", "write", "renew")),
 )
 

@@ -72,6 +72,7 @@ def test_what_is_wished_becomes_the_twins_url(board: str, wishes: Wishes, url: s
         (["serial:///dev/ttyUSB0"], "'serial:///dev/ttyUSB0' is no twin"),
         (["lspa9", "--flash", "flash.bin"], "the meter chip of lspa9 is on the UART its module is flashed by"),
         (["--flash", "flash.bin", "--no-flash"], "--flash and --no-flash contradict each other"),
+        (["--supply", "a potato"], "no supply 'a potato'"),
         (["--flash", "nowhere/flash.bin"], "nowhere/flash.bin: the flash image cannot be written"),
     ],
 )

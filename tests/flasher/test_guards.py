@@ -80,6 +80,13 @@ def test_allowed_without_a_place_it_is_still_refused(desk: Desk) -> None:
         flasher.write(recognise(b"hello" * 1000), allow=[Risk.UNKNOWN])
 
 
+def test_an_app_that_does_not_say_for_which_chip_is_written_with_a_word_about_it(desk: Desk) -> None:
+    image = known_image(kind="ua")
+    assert image.chip is None
+    desk.write(image, name="app.bin")
+    assert "app.bin does not tell which chip it is for" in " ".join(getattr(e, "words", "") for e in desk.events)
+
+
 def test_nothing_overrules_the_end_of_the_flash(desk: Desk) -> None:
     with desk.session() as flasher, pytest.raises(ImageError, match="end behind the flash"):
         flasher.write(known_image(kind="ua"), start=0x180000, allow=list(Risk))

@@ -195,6 +195,17 @@ def test_a_blank_block_of_which_a_part_shall_be_blank_differs_in_the_rest_alone(
         assert flasher.verify(half, start=0).differing == (0x28000,)
 
 
+def test_the_backup_before_a_second_firmware_reads_only_what_has_changed_since_the_first(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    desk.write(known_image())
+    desk.twin.flash.data[0x1D1010] ^= 0xFF  # the firmware has kept a setting meanwhile
+    between = desk.flash
+    with desk.session(most_baud=115200) as flasher:
+        began = desk.clock.monotonic()
+        assert flasher.backup().data == between
+        assert desk.clock.monotonic() - began < 10  # the chip's summing; 64 s of wire otherwise
+
+
 def test_progress_comes_sector_by_sector(tmp_path: Path) -> None:
     told: list[int] = []
     desk = Desk(tmp_path)

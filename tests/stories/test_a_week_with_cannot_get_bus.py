@@ -50,6 +50,16 @@ def test_tuesday_usb_5_v_through_an_external_regulator_gives_way_on_the_rate_cha
     assert "470 to 1000 uF" in said
 
 
+def test_on_tuesday_looking_is_enough_to_see_it_and_nothing_need_be_erased(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, supply="usb + ldo")
+    with desk.session() as flasher:
+        flasher.read(0x11000, 0x10000)
+        diagnosis = flasher.diagnosis
+    assert diagnosis.symptom == "reset-on-rate-change"
+    assert diagnosis.causes[0].name == "sagging-supply"
+    assert desk.flash == desk.before
+
+
 def test_wednesday_an_ftdi_adapter_whose_own_regulator_gives_150_ma_gives_way_on_the_erase(tmp_path: Path) -> None:
     diagnosis = gives_up(Desk(tmp_path, supply="ftdi ldo", port={"adapter": "ft232"}))
     assert diagnosis["symptom"] == "reset-on-erase"

@@ -160,7 +160,7 @@ class Flasher:
                 raise ValueError("a backup needs a path, or a flasher with a folder")
             path = self._shelf.new_backup(target, simulated=self.simulated)
             partial = path.with_name("backup.part")  # whatever the new one will be called
-        kept = [Known(0, old.read_bytes()) for old in self._shelf.backups(target)[:1]] if self._shelf else []
+        kept = [Known(0, path.read_bytes()) for path in self._shelf.likely(target)] if self._shelf else []
         access = self._reader(0, target.size)
         backup = take_backup(access, target.size, path, partial=partial, known=[*self._seen, *kept])
         self._seen = [Known(0, backup.data)]
@@ -210,6 +210,8 @@ class Flasher:
         goes on where this one stopped.
         """
         layer = layer_of(image, self.target, start=start, parts=parts, allow=frozenset(allow))
+        if image.kind.lies_in_flash and image.chip is None:
+            self._trace.note(f"{name} does not tell which chip it is for: it is taken to be for this one")
         return self._job(frozenset(allow), backup).carry_out(layer, name)
 
     def restore(

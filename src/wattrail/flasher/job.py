@@ -86,6 +86,8 @@ class Job:
         writer.write(wanted)
         if journal is not None:
             journal.done()
+        if self._shelf is not None and fresh is not None:
+            self._shelf.remember(self._target, _laid_over(fresh, wanted))
         return Report(
             image=name,
             sha256=digest,
@@ -175,6 +177,13 @@ class Job:
 
     def _access(self) -> FlashAccess:
         return FlashAccess(self._conversation, self._target)
+
+
+def _laid_over(flash: bytes, wanted: Wanted) -> bytes:
+    changed = bytearray(flash)
+    for start, data in wanted.runs:
+        changed[start : start + len(data)] = data
+    return bytes(changed)
 
 
 class _Counts:

@@ -20,6 +20,7 @@ from wattrail.flasher.target import Target
 __all__ = ["Journal", "Shelf", "Unfinished"]
 
 _FILE: Final = "journal.jsonl"
+_LAST: Final = "last-written.bin"
 _VERSION: Final = 1
 _MOST: Final = 1 << 20
 """Bytes of it that are looked at: hundreds of sessions, of which the last ones count."""
@@ -171,6 +172,21 @@ class Shelf:
         if target.rf_blank:
             return []
         return sorted((self.folder / target.board).glob("backup-*.bin"), reverse=True)
+
+    def likely(self, target: Target) -> list[Path]:
+        """Files with what may still stand in this board's flash: what was last written, then the newest backup."""
+        if target.rf_blank:
+            return []
+        written = self.folder / target.board / _LAST
+        return [path for path in (written, *self.backups(target)[:1]) if path.exists()]
+
+    def remember(self, target: Target, flash: bytes) -> None:
+        """Keep what the whole flash holds after a write: the next backup then reads only what has changed since."""
+        folder = self.folder / target.board
+        folder.mkdir(parents=True, exist_ok=True)
+        beside = folder / f"{_LAST}.part"
+        beside.write_bytes(flash)
+        beside.replace(folder / _LAST)
 
     def new_backup(self, target: Target, *, simulated: bool) -> Path:
         """A name for a backup that does not exist yet."""

@@ -44,6 +44,9 @@ class FlashWishes:
     reset: Annotated[
         Literal["knock", "enter"], Parameter(help="What resets it: a flasher that knocks in vain, or your Enter.")
     ] = "knock"
+    supply: Annotated[
+        str, Parameter(help="What feeds it: ideal, or one that sags, such as 'usb + ldo' (docs/twin.md has them all).")
+    ] = "ideal"
     no_flash: Annotated[bool, Parameter(negative="", help="Serve the meter alone.")] = False
 
 
@@ -60,7 +63,7 @@ def flash_terminal(meter: Twin, wishes: FlashWishes) -> Iterator[str]:
     from wattrail.twin.bootrom import BootTwin
     from wattrail.twin.bootrom.serve import serve_boot
 
-    module = BootTwin(wishes.chip, image_file=wishes.flash)
+    module = BootTwin(wishes.chip, image_file=wishes.flash, supply=wishes.supply)
     with ExitStack() as stack:
         try:
             press: Literal["never", "knock"] = "knock" if wishes.reset == "knock" else "never"

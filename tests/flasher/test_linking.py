@@ -161,6 +161,18 @@ def test_a_brown_out_in_the_middle_is_survived_by_itself(tmp_path: Path, chip: s
     assert desk.told(Lost)
 
 
+def test_an_answer_and_then_the_log_of_a_firmware_is_a_restart(tmp_path: Path) -> None:
+    desk, image = Desk(tmp_path, reset=None, app="openbeken"), known_image()
+    with desk.session() as flasher:
+        desk.twin.faults.power_fails_in("page", 61)
+        flasher.write(image)
+        diagnosis = flasher.diagnosis
+    loss = desk.told(Lost)[0].loss
+    assert (loss.was_reset, loss.sound.value) == (True, "text")
+    assert "its firmware was heard right after the loss" in " ".join(diagnosis.causes[0].because)
+    assert desk.flash == over(desk.before, image)
+
+
 def test_another_board_that_answers_after_a_loss_is_not_written_to(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
     other = bytearray(desk.before)

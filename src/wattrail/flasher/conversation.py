@@ -14,7 +14,7 @@ from wattrail.bootrom.commands import Command, Responder
 from wattrail.bootrom.constants import BAUD_AT_RESET
 from wattrail.bootrom.events import Answered
 from wattrail.clock import Deadline
-from wattrail.errors import LinkError, LinkFailed, NoAnswer, PortError, PortLost, TargetError
+from wattrail.errors import LinkError, NoAnswer, PortError, PortLost, TargetError
 from wattrail.flasher.dialogue import Dialogue
 from wattrail.flasher.hearing import Sound, classify
 from wattrail.flasher.history import Loss, Stage
@@ -28,6 +28,12 @@ __all__ = ["Conversation"]
 
 TRIES: Final = 12
 """How often one question is asked before it is given up: far more than noise needs, so that something is broken."""
+
+TALK_S: Final = 1.1
+"""How long to listen for an application that began in place of the download mode: they speak about once a second."""
+
+FIRMWARE: Final = (Sound.TEXT, Sound.TUYA_MCU, Sound.BL0942)
+"""What only a running application says."""
 
 _REOPEN_S: Final = 0.5
 """Between two attempts to open a port that went away."""
@@ -89,11 +95,12 @@ class Conversation:
         while silent < 2:
             try:
                 self._dialogue.ask(command, b"", **fields)
-                return self.agreed(Stage.IDENTIFY, command, length=0, **fields)
             except (LinkError, TargetError):
                 silent += 1
                 if not self._dialogue.resync():
                     self._recover(Stage.IDENTIFY)
+                continue
+            return self.agreed(Stage.IDENTIFY, command, length=0, **fields)
         return None
 
     def knock(self) -> None:
@@ -150,8 +157,6 @@ class Conversation:
             self._recover(stage)
 
     def _mend(self, stage: Stage, error: LinkError | PortLost | TargetError) -> None:
-        if isinstance(error, LinkFailed):
-            raise error
         if isinstance(error, PortLost):
             self._wait_for_cable(error)
         found = self._dialogue.resync()
@@ -185,12 +190,10 @@ class Conversation:
     def _fate(self, baud: int) -> tuple[bool | None, Sound]:
         """Whether it was reset: it answers at the rate of a reset, or its application is heard. None: no sign."""
         self._dialogue.set_host_rate(BAUD_AT_RESET)
-        heard = classify(self._dialogue.hush(), BAUD_AT_RESET)
-        if baud == BAUD_AT_RESET:
-            return None, heard.sound
-        if self._dialogue.answers() or self._dialogue.answers():
-            return True, heard.sound
-        return None, heard.sound
+        if baud != BAUD_AT_RESET and (self._dialogue.answers() or self._dialogue.answers()):
+            return True, Sound.SILENCE
+        sound = classify(self._dialogue.listen(TALK_S), BAUD_AT_RESET).sound
+        return (True if sound in FIRMWARE else None), sound
 
     def _relink(self) -> None:
         while True:

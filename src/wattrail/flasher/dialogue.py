@@ -89,6 +89,16 @@ class Dialogue:
                 break
         return bytes(heard)
 
+    def listen(self, seconds: float) -> bytes:
+        """Everything that comes in that time."""
+        end, heard = Deadline.after(seconds, self._port.clock), bytearray()
+        while not end.passed:
+            try:
+                heard += self._port.read(end)
+            except PortTimeout:
+                break
+        return bytes(heard)
+
     def resync(self) -> bool:
         """Find the chip again at the present rate: let it finish, then fill up whatever it still waits for."""
         for filler in (b"", FILLER):

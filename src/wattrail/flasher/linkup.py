@@ -158,18 +158,12 @@ class LinkUp:
         return any(hearing.sound in (Sound.GARBAGE, Sound.BREAK) for hearing in self._trace.history().hearings)
 
     def _listen_at(self, rate: int) -> Hearing:
-        port, heard = self._dialogue.port, bytearray()
         try:
             self._dialogue.set_host_rate(rate)
         except PortLost:
             raise
         except PortError:
             return classify(b"", rate)
-        end = Deadline.after(LISTEN_SLOW_S if rate < BAUD_AT_RESET else LISTEN_S, port.clock)
-        while not end.passed:
-            try:
-                heard += port.read(end)
-            except PortTimeout:
-                break
-        self._trace.hear(bytes(heard), rate)
-        return classify(bytes(heard), rate)
+        heard = self._dialogue.listen(LISTEN_SLOW_S if rate < BAUD_AT_RESET else LISTEN_S)
+        self._trace.hear(heard, rate)
+        return classify(heard, rate)

@@ -3,6 +3,7 @@
 WattrailError
 ├── UrlError (also ValueError)      a port URL that cannot be understood
 ├── ConfigError (also ValueError)   a configuration or scenario file that cannot be used
+├── FileError                       a file that was handed over cannot be read
 ├── MissingExtra                    an optional library is not installed
 ├── PortError                       the carrier: opening it, losing it, waiting for it
 │   ├── PortOpenError
@@ -29,6 +30,7 @@ from collections.abc import Mapping
 __all__ = [
     "ChecksumError",
     "ConfigError",
+    "FileError",
     "ImageError",
     "ImplausibleReading",
     "LedgerError",
@@ -67,6 +69,10 @@ class UrlError(WattrailError, ValueError):
 
 class ConfigError(WattrailError, ValueError):
     """A configuration or scenario file cannot be used; the message names file, line and field."""
+
+
+class FileError(WattrailError):
+    """A file that was handed over is missing, is no regular file, is too large, or is not text where text is wanted."""
 
 
 class MissingExtra(WattrailError):

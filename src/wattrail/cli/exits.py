@@ -6,6 +6,7 @@ from enum import IntEnum
 
 from wattrail.errors import (
     ConfigError,
+    FileError,
     LinkError,
     MissingExtra,
     PortError,
@@ -39,6 +40,7 @@ _BY_CLASS: tuple[tuple[type[WattrailError], Exit], ...] = (
     (UsageError, Exit.USAGE),
     (UrlError, Exit.USAGE),
     (ConfigError, Exit.USAGE),
+    (FileError, Exit.USAGE),
     (MissingExtra, Exit.USAGE),
     (PortError, Exit.PORT),
     (LinkError, Exit.LINK),

@@ -1,0 +1,147 @@
+"""Reads files that a person hands over: regular files only, of a bounded size, as bytes, text, TOML or JSON.
+
+A path can name a pipe that never ends, a device that has no end, or a file somebody prepared. Every such file passes
+through here, so that what is wrong with it is an error with a name in it, never a hang, a traceback or a full memory.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import stat
+import tomllib
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import Final, NoReturn
+
+from wattrail.errors import ConfigError, FileError
+from wattrail.sanitize import printable
+
+__all__ = ["MAX_TEXT_BYTES", "parse_json", "parse_toml", "read_bytes", "read_text"]
+
+MAX_TEXT_BYTES: Final = 4 << 20
+"""A configuration, tariff, scenario or report of a person's own; the largest seen has 40 kB."""
+
+MAX_DEPTH: Final = 64
+"""Tables in tables; a document that is nested deeper was not written for us."""
+
+_NO_WAITING: Final = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+"""Opening a pipe nobody writes to must not wait; for a regular file O_NONBLOCK changes nothing."""
+
+
+def read_bytes(path: Path, *, limit: int) -> bytes:
+    """All of a regular file of at most ``limit`` bytes. Raises FileError."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | _NO_WAITING)
+    except (OSError, ValueError) as error:
+        raise FileError(f"{_named(path)} cannot be read: {_reason(error)}") from error
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            what = _kind(status.st_mode)
+            raise FileError(f"{_named(path)} is {what}, not a file", hint="copy its content into a file")
+        _refuse_size(path, status.st_size, limit)
+        with os.fdopen(os.dup(descriptor), "rb") as file:
+            content = file.read(limit + 1)  # a file may grow while it is read
+    except OSError as error:
+        raise FileError(f"{_named(path)} cannot be read: {_reason(error)}") from error
+    finally:
+        os.close(descriptor)
+    _refuse_size(path, len(content), limit)
+    return content
+
+
+def read_text(path: Path, *, limit: int = MAX_TEXT_BYTES) -> str:
+    """A regular file as UTF-8 text; a byte order mark, as Windows editors write, is dropped. Raises FileError."""
+    content = read_bytes(path, limit=limit)
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise FileError(
+            f"{_named(path)} is not UTF-8 text: byte 0x{content[error.start]:02x} at offset {error.start}",
+            hint="save it as UTF-8",
+        ) from error
+
+
+def parse_toml(text: str, name: str, *, parse_float: Callable[[str], object] = float) -> dict[str, object]:
+    """A TOML document. ``name`` is what errors call it. Raises ConfigError, its cause the parser's error."""
+    try:
+        document: dict[str, object] = tomllib.loads(text, parse_float=lambda digits: _finite(digits, parse_float))
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"{printable(name)}: {_complaint(error)}") from error
+    _check(document, name)
+    return document
+
+
+def parse_json(text: str, name: str, *, parse_float: Callable[[str], object] = float) -> object:
+    """A JSON document without Infinity and NaN. ``name`` is what errors call it. Raises ConfigError."""
+    try:
+        document: object = json.loads(
+            text, parse_float=lambda digits: _finite(digits, parse_float), parse_constant=_refuse_constant
+        )
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"{printable(name)}: {_complaint(error)}") from error
+    _check(document, name)
+    return document
+
+
+def _finite(digits: str, parse: Callable[[str], object]) -> object:
+    if not math.isfinite(Decimal(digits)) or not math.isfinite(float(digits)):
+        raise ValueError(f"{printable(digits, limit=40)} is not a finite number")
+    return parse(digits)
+
+
+def _refuse_constant(word: str) -> NoReturn:
+    raise ValueError(f"{word} is not a finite number")
+
+
+def _check(document: object, name: str) -> None:
+    """Raises for what a parser lets through and later code cannot carry: deep nesting, lone surrogates."""
+    pending: list[tuple[object, int]] = [(document, 0)]
+    while pending:
+        value, depth = pending.pop()
+        if depth > MAX_DEPTH:
+            raise ConfigError(f"{printable(name)}: tables are nested deeper than {MAX_DEPTH} levels")
+        if isinstance(value, str) and any("\ud800" <= char <= "\udfff" for char in value):
+            raise ConfigError(f"{printable(name)}: {printable(value, limit=40)!r} holds half of a surrogate pair")
+        if isinstance(value, dict):
+            pending += [(part, depth + 1) for pair in value.items() for part in pair]
+        elif isinstance(value, list):
+            pending += [(part, depth + 1) for part in value]
+
+
+def _complaint(error: Exception) -> str:
+    if isinstance(error, RecursionError):
+        return f"tables are nested deeper than {MAX_DEPTH} levels"
+    text = str(error)
+    return "a whole number has too many digits" if "integer string conversion" in text else printable(_lower(text))
+
+
+def _refuse_size(path: Path, size: int, limit: int) -> None:
+    if size > limit:
+        raise FileError(f"{_named(path)} is too large: {size} bytes or more, at most {limit} are read")
+
+
+def _kind(mode: int) -> str:
+    kinds = (
+        (stat.S_ISDIR, "a folder"),
+        (stat.S_ISFIFO, "a pipe"),
+        (stat.S_ISCHR, "a device"),
+        (stat.S_ISBLK, "a disk"),
+        (stat.S_ISSOCK, "a socket"),
+    )
+    return next((what for is_kind, what in kinds if is_kind(mode)), "something else")
+
+
+def _reason(error: Exception) -> str:
+    return (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
+
+
+def _named(path: Path) -> str:
+    return printable(str(path))
+
+
+def _lower(sentence: str) -> str:
+    return sentence[:1].lower() + sentence[1:]

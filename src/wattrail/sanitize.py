@@ -1,0 +1,60 @@
+"""Makes text from outside safe to show: escapes, line breaks and bidirectional controls become visible, passwords go.
+
+Whatever a peer, a file or a request can choose (an image's version, a log line, a URL, a reason somebody typed) passes
+through ``printable`` where it is put into a message. The places that print or log pass whole messages through
+``printable_lines``, so that a text that was forgotten does no harm either.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Final
+
+__all__ = ["hide_credentials", "printable", "printable_lines"]
+
+MAX_SHOWN: Final = 500
+"""Characters of one foreign text in a message; what is longer says nothing more to a reader, and fills a log."""
+
+_UNSAFE_CATEGORIES: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+"""Controls, formats (bidirectional overrides among them), surrogates, private and unassigned, line separators."""
+
+_SOFT_HYPHEN: Final = "\u00ad"
+_URL_CREDENTIALS: Final = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)[^/?#\s@]*@")
+_SECRET_OPTION: Final = re.compile(r"(?P<name>[?&](?:password|token|key|local_key|secret)=)[^&#\s]+", re.IGNORECASE)
+_HIDDEN: Final = "***"
+
+
+def printable(text: str, *, limit: int = MAX_SHOWN) -> str:
+    """A foreign text on one line, ``limit`` characters at most; what is unsafe is written as an escape (ESC as x1b)."""
+    return _escape(text if len(text) <= limit else f"{text[:limit]}…", keep="")
+
+
+def printable_lines(text: str) -> str:
+    """A whole message with its own line breaks and tabs kept, and everything else that is unsafe escaped."""
+    return _escape(text, keep="\n\t")
+
+
+def hide_credentials(text: str, *secrets: str) -> str:
+    """A text without passwords: the user part of URLs, secret options, and each of ``secrets`` wherever it stands."""
+    for secret in sorted(filter(None, secrets), key=len, reverse=True):
+        text = text.replace(secret, _HIDDEN)
+    text = _URL_CREDENTIALS.sub(rf"\g<scheme>{_HIDDEN}@", text)
+    return _SECRET_OPTION.sub(rf"\g<name>{_HIDDEN}", text)
+
+
+def _escape(text: str, *, keep: str) -> str:
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(char if char in keep or _is_safe(char) else _written(char) for char in text)
+
+
+def _is_safe(char: str) -> bool:
+    return unicodedata.category(char) not in _UNSAFE_CATEGORIES or char == _SOFT_HYPHEN
+
+
+def _written(char: str) -> str:
+    code = ord(char)
+    if code <= 0xFF:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"

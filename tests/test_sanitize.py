@@ -1,0 +1,46 @@
+"""Foreign text on its way to a terminal or a log."""
+
+from __future__ import annotations
+
+import pytest
+
+from wattrail.sanitize import hide_credentials, printable, printable_lines
+
+
+@pytest.mark.parametrize(
+    ("foreign", "shown"),
+    [
+        ("\x1b[2J\x07", r"\x1b[2J\x07"),
+        ("one\ntwo\r", r"one\x0atwo\x0d"),
+        ("\u202egnp.exe", r"\u202egnp.exe"),
+        ("\x9b31m", r"\x9b31m"),
+        ("\ud800", r"\ud800"),
+        ("Küche 中 μW", "Küche 中 μW"),
+    ],
+)
+def test_what_could_move_the_cursor_becomes_visible(foreign: str, shown: str) -> None:
+    assert printable(foreign) == shown
+
+
+def test_a_text_without_end_is_cut() -> None:
+    assert printable("x" * 10_000, limit=5) == "xxxxx…"
+
+
+def test_our_own_line_breaks_stay() -> None:
+    assert printable_lines("a\n\tb\x1b[1m") == "a\n\tb\\x1b[1m"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("no answer from mqtt://me:pa55@host/x", "no answer from mqtt://***@host/x"),
+        ("tuya://10.0.0.1?local_key=abc&version=3.4", "tuya://10.0.0.1?local_key=***&version=3.4"),
+        ("spi://host", "spi://host"),
+    ],
+)
+def test_credentials_in_a_url_are_hidden(text: str, shown: str) -> None:
+    assert hide_credentials(text) == shown
+
+
+def test_a_known_secret_is_hidden_wherever_it_stands() -> None:
+    assert hide_credentials("login pa55 failed for pa55word", "pa55", "pa55word") == "login *** failed for ***"

@@ -109,7 +109,7 @@ class Mains:
         power_factor: float | None = None,
         leading: bool | None = None,
     ) -> None:
-        """From the tick after ``time`` on, hold these values in place of the scenario's.
+        """From the tick after ``time`` on, hold these values in place of the scenario's; -inf: they always have been.
 
         ``amps`` replaces all loads and sources by one load; ``power_factor`` is signed, and negative exports; its
         current lags unless ``leading``. What is None stays as it is.
@@ -230,4 +230,6 @@ class Mains:
     @staticmethod
     def _next_tick(time: float) -> float:
         """The edge from which a change made now counts: what has begun is finished, for chip and truth alike."""
+        if math.isinf(time):
+            return time
         return math.ceil(time / TICK_S - 1e-6) * TICK_S - 1e-9

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -15,6 +16,7 @@ from wattrail.twin.chip import Chip
 from wattrail.twin.faults import Faults
 from wattrail.twin.front_end import Deviation, FrontEnds, Wiring
 from wattrail.twin.loads import DAY_S
+from wattrail.twin.mains import Mains
 from wattrail.twin.options import STEADY, THREADINGS, TwinOptions
 from wattrail.twin.ports import TwinBus, TwinPort
 from wattrail.twin.scenario import load_scenario, seconds_of_day
@@ -59,10 +61,10 @@ class Twin:
         starts_at = (starts_at - powered_for) % DAY_S
         steady = any(name in options for name in STEADY)
         self.mains = load_scenario(scenario or ("bench" if steady else "house"), starts_at=starts_at, seed=seed)
+        if steady:  # before there is a chip: it has never seen anything else, however long its making takes
+            _hold_steady(self.mains, options)
         self._wire(seed, options)
         self.truth = Truth(self.mains, self.now)
-        if steady:
-            self._hold_steady(options)
         self._epoch -= powered_for
 
     @property
@@ -114,11 +116,7 @@ class Twin:
         if watts is not None:
             if amps is not None:
                 raise ValueError("give amps or watts, not both")
-            if pf == 0:
-                raise ValueError("at a power factor of 0 no current makes watts: give amps")
-            pf = abs(pf if pf is not None else 1.0) * (-1 if watts < 0 else 1)
-            at = self.truth.volts if volts is None else volts
-            amps = watts / (at * pf) if at else 0.0
+            amps, pf = _current_of(watts, self.truth.volts if volts is None else volts, pf)
         with self._changing():
             self.mains.set(self.now(), volts=volts, amps=amps, power_factor=pf, hertz=hertz, leading=leading)
 
@@ -146,15 +144,6 @@ class Twin:
         with self.lock, self._chip.bank.changing(self.now()):
             yield
             self._waves.forget()
-
-    def _hold_steady(self, options: TwinOptions) -> None:
-        self.set(
-            volts=options.get("volts", 230.0),
-            amps=None if "watts" in options else options.get("amps", 5.0),
-            watts=options.get("watts"),
-            pf=options.get("pf"),
-            hertz=options.get("hertz"),
-        )
 
     def _wire(self, seed: int, options: TwinOptions) -> None:
         self._wiring = Wiring([options.get("front_end", self.board.front_end)], [_deviation(seed, options)])
@@ -187,6 +176,22 @@ class Twin:
             overclocking=options.get("overclocking", False),
             seed=seed,
         )
+
+
+def _hold_steady(mains: Mains, options: TwinOptions) -> None:
+    """The state that was asked for, as if it had always been so."""
+    volts, pf, amps = options.get("volts", 230.0), options.get("pf"), options.get("amps", 5.0)
+    if "watts" in options:
+        amps, pf = _current_of(options["watts"], volts, pf)
+    mains.set(-math.inf, volts=volts, amps=amps, power_factor=pf, hertz=options.get("hertz"))
+
+
+def _current_of(watts: float, volts: float, pf: float | None) -> tuple[float, float]:
+    """Amperes and signed power factor that make these watts. Raises ValueError at a power factor of 0."""
+    if pf == 0:
+        raise ValueError("at a power factor of 0 no current makes watts: give amps")
+    signed = abs(1.0 if pf is None else pf) * (-1 if watts < 0 else 1)
+    return (watts / (volts * signed) if volts else 0.0), signed
 
 
 def _deviation(seed: int, options: TwinOptions) -> Deviation:

@@ -16,10 +16,16 @@ import pytest
 LONGEST_S = 60.0
 
 
+DEAF = "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_IGN); os.execv(sys.argv[1], sys.argv[1:])"
+"""Starts a command as a shell without job control starts what stands before an ampersand: SIGINT is ignored."""
+
+
 @contextmanager
-def started(*words: str) -> Iterator[subprocess.Popen[str]]:
-    """A command that is killed, and so fails its test, if it outstays its welcome."""
+def started(*words: str, deaf: bool = False) -> Iterator[subprocess.Popen[str]]:
+    """A command that is killed, and so fails its test, if it outstays its welcome. ``deaf``: as behind an ampersand."""
     command = [sys.executable, "-m", "wattrail", *words]
+    if deaf:
+        command = [sys.executable, "-c", DEAF, *command]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         guard = threading.Timer(LONGEST_S, process.kill)
         guard.start()
@@ -64,6 +70,26 @@ def test_the_gateway_serves_its_page_and_stops_cleanly(stop: signal.Signals) -> 
         with urlopen(address, timeout=LONGEST_S) as page:
             assert page.status == 200
         process.send_signal(stop)
+        assert process.wait(LONGEST_S) == 0
+        assert process.stderr is not None
+        assert "Traceback" not in process.stderr.read()
+
+
+BACKGROUND = pytest.mark.parametrize(
+    ("words", "sign"),
+    [
+        (("twin", "serve", "pziot-e01", "--port", "0"), "Ctrl-C ends it"),
+        (("meter", "watch", "twin://pziot-e01?seed=7", "--json"), '"meter"'),
+        (("run", "--port", "0", "--no-open"), "http://"),
+    ],
+)
+
+
+@BACKGROUND
+def test_what_a_script_put_into_the_background_stops_on_sigint_too(words: tuple[str, ...], sign: str) -> None:
+    with started(*words, deaf=True) as process:
+        line_with(process.stdout, sign)
+        process.send_signal(signal.SIGINT)
         assert process.wait(LONGEST_S) == 0
         assert process.stderr is not None
         assert "Traceback" not in process.stderr.read()

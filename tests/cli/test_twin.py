@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Outcome, Type
-from wattrail.cli.twin.flash_terminal import enter_resets
+from wattrail.cli.twin.flash_terminal import FlashWishes, enter_resets
 from wattrail.cli.twin.serve import Wishes
 from wattrail.clock import Deadline, SystemClock
 from wattrail.errors import PortTimeout
@@ -48,6 +48,18 @@ def test_without_numpy_the_install_command_is_told(wattrail: Type, monkeypatch: 
         said = wattrail("twin", *words)
         assert said.code == 2
         assert "hint: pip install 'wattrail[twin]'" in said.err
+
+
+def test_the_times_of_the_flash_can_be_asked_for(wattrail: Type) -> None:
+    asked, plain = FlashWishes(page_ms=0.2, crc_us=2.3).timing(), FlashWishes().timing()
+    assert (asked.page_s, asked.crc_byte_s) == (pytest.approx(0.0002), pytest.approx(2.3e-6))
+    assert (plain.page_s, plain.crc_byte_s) == (0.0007, 2.0e-6)
+    # A host whose deadline is counted from where the terminal took its bytes must not pay for the wire as well.
+    assert (plain.pace_requests, plain.pace_replies) == (False, True)
+    for option in ("--page-ms", "--crc-us"):
+        said = wattrail("twin", "serve", option, "-1")
+        assert said.code == 2
+        assert option in said.err
 
 
 @pytest.mark.parametrize(

@@ -120,7 +120,7 @@ def receiver(data: bytes) -> None:
     """The chip's receiver always wants at least a byte, holds no more than a body, and hears what was said."""
     if len(data) < 2:
         return
-    ear, step = Receiver(streaming=bool(data[0] & 1)), 1 + data[1]
+    ear, step = Receiver(), 1 + data[1]
     data = data[2:]
     said, pages = 0, 0
     for piece in _portions(ear, data, step):

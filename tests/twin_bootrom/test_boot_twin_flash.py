@@ -164,12 +164,13 @@ def test_reading_takes_what_the_wire_takes_and_little_more(rom) -> None:
 def test_work_takes_honest_time(rom) -> None:
     rom.set_baud(921600)
     rom.do(c.WRITE_4K, SECTOR, address=0x11000)
-    assert 0.0446 + 0.011 < rom.took < 0.0446 + 0.040
+    # 16 pages of 0.7 ms after the last byte were too slow: uartprogram, which works on boards, gives up after 50 ms.
+    assert 0.0446 + 0.0007 < rom.took < 0.047
     for code, least, most in ((0x20, 0.03, 0.06), (0x52, 0.1, 0.2), (0xD8, 0.15, 0.5)):
         rom.do(c.ERASE, size=code, address=0x20000)
         assert least < rom.took < most
     rom.do(c.CHECK_CRC, start=0, end=0x1FFFFF, seconds=20)
-    assert rom.took == pytest.approx(2.4e-6 * 0x200000, rel=0.01)
+    assert rom.took == pytest.approx(2.0e-6 * 0x200000, rel=0.01)  # 2.4 were 5.03 s, and two hosts allow 5.0
 
 
 def test_a_chip_at_once_takes_no_time(make_bench) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ import serial
 
 from tests.cli.test_processes import line_with, started
 from wattrail.clock import ManualClock, SystemClock
-from wattrail.errors import ConfigError, PortError, PortOpenError
+from wattrail.errors import ConfigError, FileError, PortError, PortOpenError
 from wattrail.transport import open_port
 from wattrail.twin.bootrom import AT_ONCE, BootTwin, Phase
 from wattrail.twin.bootrom.button import Finger
@@ -211,6 +212,43 @@ def test_a_server_that_is_killed_has_kept_what_was_flashed_before_the_silence(tm
         process.kill()
         process.wait(LONGEST_S)
     assert file.stat().st_size == 1 << 21
+
+
+def test_a_second_server_is_refused_a_file_that_another_has_and_told_who(tmp_path: Path) -> None:
+    file = tmp_path / "flash.bin"
+    with started("twin", "serve", "pziot-e01", "--flash", str(file)) as first:
+        line_with(first.stdout, "Ctrl-C ends it")
+        before = file.stat().st_ino
+        with started("twin", "serve", "pziot-e01", "--flash", str(file)) as second:
+            assert second.wait(LONGEST_S) == 2
+            assert second.stderr is not None
+            told = second.stderr.read()
+        assert "flash.bin is in use as a flash by" in told
+        if sys.platform == "linux":  # other systems do not tell who it is
+            assert f"process {first.pid} (" in told
+            assert "twin serve pziot-e01" in told
+        assert file.stat().st_ino == before
+        first.kill()
+        first.wait(LONGEST_S)
+    with serve_boot(BootTwin("N", image_file=file)):  # the lock died with its process
+        pass
+
+
+def test_two_servers_that_begin_at_once_do_not_both_get_a_new_file(tmp_path: Path) -> None:
+    file = tmp_path / "flash.bin"
+    file.touch()  # as a server leaves it that was killed before its flash was in it
+    first, second = BootTwin("N", image_file=file), BootTwin("N", image_file=file)
+    with serve_boot(first), pytest.raises(ConfigError, match="in use as a flash by"), serve_boot(second):
+        pass
+    assert file.stat().st_size == 1 << 21
+    with serve_boot(second):
+        pass
+
+
+def test_a_pipe_is_no_file_to_keep_a_flash_in(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(FileError, match="pipe"):
+        BootTwin("N", image_file=tmp_path / "pipe")
 
 
 def test_a_file_that_cannot_be_written_is_refused_at_the_beginning(tmp_path: Path) -> None:

@@ -8,23 +8,25 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
-from cyclopts import Parameter
+from cyclopts import Parameter, validators
 
 from wattrail.cli.exits import UsageError
 from wattrail.cli.say import hint, note
 from wattrail.errors import PortOpenError
 
 if TYPE_CHECKING:
-    from wattrail.twin.bootrom import BootTwin
+    from wattrail.twin.bootrom import BootTiming, BootTwin
     from wattrail.twin.twin import Twin
 
 _LOOK_S: Final = 0.1
 """How long the keyboard is waited for before the end of the program is looked for."""
 _READ_SIZE: Final = 1024
+
+_Time = validators.Number(gte=0, lte=1000)
 
 _RESETS: Final = {
     "knock": "when a flasher knocks and is not heard, as if somebody pressed CEN",
@@ -47,7 +49,26 @@ class FlashWishes:
     supply: Annotated[
         str, Parameter(help="What feeds it: ideal, or one that sags, such as 'usb + ldo' (docs/twin.md has them all).")
     ] = "ideal"
+    page_ms: Annotated[
+        float | None, Parameter(help="Milliseconds it takes to program a page of 256 bytes (0.7).", validator=_Time)
+    ] = None
+    crc_us: Annotated[
+        float | None, Parameter(help="Microseconds it takes to check a byte by CRC (2.0).", validator=_Time)
+    ] = None
     no_flash: Annotated[bool, Parameter(negative="", help="Serve the meter alone.")] = False
+
+    def timing(self) -> BootTiming:
+        """What was asked for. What a host sends takes no time on the wire.
+
+        A host's deadline begins when the system has taken its bytes. An adapter's driver takes them at the rate of the
+        line, a pseudo-terminal all at once: on a wire as well, their time would be counted against the host.
+        """
+        from wattrail.twin.bootrom import BootTiming
+
+        usual = BootTiming(pace_requests=False)
+        page_s = usual.page_s if self.page_ms is None else self.page_ms / 1e3
+        crc_byte_s = usual.crc_byte_s if self.crc_us is None else self.crc_us / 1e6
+        return replace(usual, page_s=page_s, crc_byte_s=crc_byte_s)
 
 
 @contextmanager
@@ -63,7 +84,7 @@ def flash_terminal(meter: Twin, wishes: FlashWishes) -> Iterator[str]:
     from wattrail.twin.bootrom import BootTwin
     from wattrail.twin.bootrom.serve import serve_boot
 
-    module = BootTwin(wishes.chip, image_file=wishes.flash, supply=wishes.supply)
+    module = BootTwin(wishes.chip, image_file=wishes.flash, supply=wishes.supply, timing=wishes.timing())
     with ExitStack() as stack:
         try:
             press: Literal["never", "knock"] = "knock" if wishes.reset == "knock" else "never"

@@ -49,13 +49,14 @@ class Deed:
 class Responding(Protocol):
     """A responder: commands in, deeds out. It answers None to what it does not know."""
 
-    streaming: bool
+    has_watchdog: bool
+    """Whether bytes keep it listening, and silence ends its download mode."""
 
     def handle(self, heard: Heard, now: float) -> Deed | None:
         """What a command leads to."""
         ...
 
-    def page(self, page: Page) -> Step | None:
+    def page(self, page: Page, now: float) -> tuple[Step, ...]:
         """What a page of a write that is still coming in leads to."""
         ...
 

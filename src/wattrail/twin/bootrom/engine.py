@@ -51,7 +51,7 @@ class BootEngine:
         self._power = power
         self._voice = voice
         self._messages = messages
-        self._uart = Uart(timing, streaming=responder.streaming)
+        self._uart = Uart(timing)
         self._work = Work(faults)
         self.phase = Phase.OFF
         self._now = 0.0
@@ -174,7 +174,7 @@ class BootEngine:
         elif self.phase is Phase.WINDOW:
             self._start_app(at)
         elif self._responder.alive():
-            wait = self._timing.idle_window_s if self._responder.streaming else self._timing.window_s
+            wait = self._timing.idle_window_s if self._responder.has_watchdog else self._timing.window_s
             self.phase, self._phase_ends, self._heard_any = Phase.WINDOW, at + wait, False
             self._print(self._messages.listening, at)
         else:
@@ -212,7 +212,7 @@ class BootEngine:
     def _note_byte(self, at: float) -> None:
         """Any byte, even noise, keeps the bootloader listening."""
         self._uart.note(at, working=bool(self._work))
-        if not self._responder.streaming:
+        if not self._responder.has_watchdog:
             return
         if self.phase is Phase.WINDOW and not self._heard_any:
             self._heard_any = True
@@ -224,8 +224,7 @@ class BootEngine:
         self._now = max(self._now, at)
         for found in self._uart.feed(data):
             if isinstance(found, Page):
-                step = self._responder.page(found)
-                if step is not None:
+                for step in self._responder.page(found, self._now):
                     self._work.start(step, self._now)
             else:
                 self._obey(found)
@@ -239,7 +238,7 @@ class BootEngine:
             return
         if deed.links and self.phase is Phase.WINDOW:
             self.phase = Phase.LINKED
-            self._phase_ends = self._now + self._timing.quiet_s if self._responder.streaming else NEVER
+            self._phase_ends = self._now + self._timing.quiet_s if self._responder.has_watchdog else NEVER
         wait = self._timing.command_s + deed.wait_s
         self._work.start(Step(wait, lambda: self._begin(deed)), self._now)
 
@@ -263,7 +262,7 @@ class BootEngine:
 
     def _finish_step(self) -> None:
         self._work.finish(self._now)
-        if not self._work and self.phase is Phase.LINKED and self._responder.streaming:
+        if not self._work and self.phase is Phase.LINKED and self._responder.has_watchdog:
             self._phase_ends = max(self._phase_ends, self._now + self._timing.quiet_s)
 
     # ---- talking

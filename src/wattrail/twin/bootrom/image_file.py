@@ -2,29 +2,51 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Final
 
 from wattrail.bootrom.geometry import SECTOR
 from wattrail.errors import ConfigError
+from wattrail.files import read_bytes
+from wattrail.twin.bootrom.file_lock import locked
 from wattrail.twin.bootrom.flash import NorFlash
 
-__all__ = ["load_image", "save_image"]
+__all__ = ["hold_image", "load_image", "save_image"]
+
+
+MAX_BYTES: Final = 1 << 24
+"""The largest flash a twin has."""
 
 
 def load_image(path: Path, size: int) -> bytes | None:
-    """The image, None if there is no such file yet. Raises ConfigError for one of another size, or not readable."""
+    """The image; None if there is no such file yet, or an empty one.
+
+    Raises ConfigError for one of another size, FileError for what is no readable file.
+    """
     if not path.exists():
         return None
-    try:
-        image = path.read_bytes()
-    except OSError as error:
-        raise _trouble(path, "read", error) from error
+    image = read_bytes(path, limit=MAX_BYTES)
+    if not image:
+        return None
     if len(image) != size:
         raise ConfigError(
             f"{path}: {len(image)} bytes, the flash has {size}",
             hint="give a dump of the whole flash, or a file that does not exist yet",
         )
     return image
+
+
+@contextmanager
+def hold_image(flash: NorFlash, path: Path) -> Iterator[None]:
+    """Keep the file for this process, from its first whole appearance on. Raises ConfigError if another has it."""
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(locked(path, bytes(flash.data)))
+        except OSError as error:
+            raise _trouble(path, "written", error) from error
+        yield
 
 
 def save_image(flash: NorFlash, path: Path) -> int:

@@ -33,7 +33,7 @@ _PROTECT: Final = 0x1F << 2
 class Bootloader:
     """Commands to deeds. ``version`` None: a plain Beken bootloader, which has none to tell."""
 
-    streaming = True
+    has_watchdog = True
 
     def __init__(self, flash: NorFlash, timing: BootTiming, version: str | None = "BK7231S_1.0.5") -> None:
         self._flash = flash
@@ -61,11 +61,11 @@ class Bootloader:
         lengths, handler = self._handlers.get((heard.long, heard.opcode), ((), None))
         return handler(heard.body) if handler is not None and len(heard.body) in lengths else None
 
-    def page(self, page: Page) -> Step | None:
-        """A page of Write4K, programmed while the next one comes in; None where it is refused."""
+    def page(self, page: Page, now: float) -> tuple[Step, ...]:
+        """A page of Write4K, programmed while the next one comes in; nothing where it is refused."""
         if page.address < _TRAITS.write_4k_guard:
-            return None
-        return page_step(self._flash, self._timing, page.address, page.data)
+            return ()
+        return (page_step(self._flash, self._timing, page.address, page.data),)
 
     def alive(self) -> bool:
         """Whether the flash still holds, unchanged, the bootloader it came with."""

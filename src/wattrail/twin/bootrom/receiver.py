@@ -4,8 +4,9 @@
     01 -> E0 -> FC -> FF -> F4 -> low -> high -> body    a long one
 
 Anything else starts anew, and the byte that did not fit is not looked at again: 01 01 E0 FC is missed. After a lost
-byte the machine swallows the next commands until the body is full. The bootloader programs Write4K page by page while
-the body comes in; a body that is not 1 to 16 whole pages leaves it stuck until reset. Source: bk-boot/loader-1.
+byte the machine swallows the next commands until the body is full. Write4K comes out page by page while the body comes
+in; a body that is not 1 to 16 whole pages leaves it stuck until reset. Source: bk-boot/loader-1. That the mask ROM has
+the same receiver is a guess; bk-boot/timing says what speaks for it.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ _WRITE_HEAD: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """A whole command. ``body`` is what follows the opcode; of a streamed write, only its address."""
+    """A whole command. ``body`` is what follows the opcode; of Write4K, only its address."""
 
     long: bool
     opcode: int
@@ -43,10 +44,9 @@ class Page:
 
 
 class Receiver:
-    """One receiver. ``streaming``: Write4K comes out page by page, as the bootloader does it."""
+    """One receiver."""
 
-    def __init__(self, *, streaming: bool) -> None:
-        self._streaming = streaming
+    def __init__(self) -> None:
         self.restart()
 
     def restart(self) -> None:
@@ -70,7 +70,7 @@ class Receiver:
             return _FOREVER
         if not self._want:
             return 1
-        if not self._streaming or not self._long or (self._body and self._body[0] != WRITE_4K.opcode):
+        if not self._long or (self._body and self._body[0] != WRITE_4K.opcode):
             return self._want - len(self._body)
         return self._streamed_missing()
 
@@ -128,7 +128,7 @@ class Receiver:
     # ---- a write that is programmed while it comes
 
     def _begins_write(self) -> bool:
-        if not (self._streaming and self._long and self._body[0] == WRITE_4K.opcode):
+        if not (self._long and self._body[0] == WRITE_4K.opcode):
             return False
         if len(self._body) < min(self._want, _WRITE_HEAD):
             return False

@@ -2,7 +2,8 @@
 
 No dump of it exists in public: this is what hosts rely on, [seen on wires] for replies and the CRC's end, and a guess
 for the rest: commands of another length than the table's are ignored, FlashWrite does not wrap inside a page, the
-reply to SetBaud comes ``delay`` milliseconds after its request. Source: bk-boot/rom, bk-boot/packets.
+reply to SetBaud comes ``delay`` milliseconds after its request, Write4K is programmed page by page while it comes in,
+as the same maker's bootloader does it. Source: bk-boot/rom, bk-boot/packets, bk-boot/timing.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ _SPANS: Final = {erase.code: erase.span for erase in ERASES}
 class BootRom:
     """Commands to deeds."""
 
-    streaming = False
+    has_watchdog = False
 
     def __init__(self, flash: NorFlash, registers: Registers, timing: BootTiming) -> None:
         self._flash = flash
@@ -49,7 +50,7 @@ class BootRom:
                 (c.CHECK_CRC, (8,), self._check_crc),
                 (c.STAY_ROM, (1,), self._stay),
                 (c.FLASH_WRITE, tuple(range(5, 4 + PAGE + 1)), self._write_page),
-                (c.WRITE_4K, (4 + SECTOR,), self._write_sector),
+                (c.WRITE_4K, (4,), self._end_write),
                 (c.READ_4K, (4,), self._read_sector),
                 (c.ERASE_ALL, (1,), self._erase_all),
                 (c.ERASE_4K, (4,), self._erase_sector),
@@ -65,9 +66,10 @@ class BootRom:
         lengths, handler = self._handlers.get((heard.long, heard.opcode), ((), None))
         return handler(heard.body, now) if handler is not None and len(heard.body) in lengths else None
 
-    def page(self, page: Page) -> Step | None:
-        """Never called: the ROM takes a sector in whole."""
-        return None
+    def page(self, page: Page, now: float) -> tuple[Step, ...]:
+        """A page of Write4K, programmed while the next one comes in; the first waits for a flash that is at work."""
+        step, busy_s = page_step(self._flash, self._timing, page.address, page.data), self._busy(now)
+        return (Step(busy_s), step) if busy_s else (step,)
 
     def alive(self) -> bool:
         """It cannot be erased."""
@@ -115,14 +117,9 @@ class BootRom:
         data = self._flash.read(int.from_bytes(body, "little"), SECTOR)
         return Deed(reply=long_reply(c.READ_4K.opcode, 0, body + data), wait_s=self._busy(now))
 
-    def _write_sector(self, body: bytes, now: float) -> Deed:
-        address, data = int.from_bytes(body[:4], "little"), body[4:]
-        stride = PAGE if self._timing.page_s else SECTOR  # what takes no time need not be cut up
-        steps = tuple(
-            page_step(self._flash, self._timing, address + place, data[place : place + stride])
-            for place in range(0, SECTOR, stride)
-        )
-        return Deed(steps, long_reply(c.WRITE_4K.opcode, 0, body[:4]), wait_s=self._busy(now))
+    def _end_write(self, body: bytes, now: float) -> Deed:
+        """All pages are programmed."""
+        return Deed(reply=long_reply(c.WRITE_4K.opcode, 0, body))
 
     def _write_page(self, body: bytes, now: float) -> Deed:
         address, data = int.from_bytes(body[:4], "little"), body[4:]

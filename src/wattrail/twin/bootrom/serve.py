@@ -59,12 +59,12 @@ def serve_boot(twin: BootTwin, *, press: Press = "never", tap: Tap | None = None
 
     A twin with an image file keeps it up to date: at the beginning, when the line falls silent, every two seconds
     while it does not, and at the end. Raises PortOpenError where the system has no pseudo-terminals, PortError for a
-    twin whose time stands still, ConfigError if the image cannot be kept.
+    twin whose time stands still, ConfigError if the image cannot be kept, or another process keeps its flash in it.
     """
     if isinstance(twin.clock, ManualClock):
         raise PortError("a twin on a manual clock cannot be served: its time stands still", hint="use a SystemClock")
-    twin.save()
-    with open_terminal(BAUD_AT_RESET) as terminal:
+    with twin.hold_file(), open_terminal(BAUD_AT_RESET) as terminal:
+        twin.save()
         try:
             with running(_Server(twin, terminal, Finger() if press == "knock" else None, tap).run):
                 yield ServedBoot(terminal.path)

@@ -1,8 +1,8 @@
 """How long the chip takes for what it does. All times in seconds; all of them can be set.
 
-Published are only the bootloader's loop counts and a few logs; what stands here are estimates within the limits that
-working hosts observe: Write4K acknowledged within 40 ms, a sector erased in 30 to 60 ms, 64 KiB in 150 to 500 ms.
-Source: bk-boot/timing.
+Nobody has published a measurement. Each default is a guess, of the size that such parts have, inside the deadlines of
+every host that is known to work: ``tests/twin_bootrom/hosts.py`` has those, each with the place in its host's source,
+and a test holds the defaults against them. Source: bk-boot/timing.
 """
 
 from __future__ import annotations
@@ -26,20 +26,31 @@ class BootTiming:
     host's bytes at once and lets its deadline run from there; with requests unpaced such a host is not cheated.
     """
 
+    # guess: oscillator and start-up code; a host knocks for ten seconds
     ready_s: float = 0.005
+    # guess: hosts of 1.0 s of knocking get in with a reset by hand
     window_s: float = 0.2
+    # read in a disassembly of BK7231S_1.0.5 as counts of loops; seconds are estimated from them
     idle_window_s: float = 0.05
     noisy_window_s: float = 0.8
     quiet_s: float = 5.0
+    # guess: a few thousand instructions
     command_s: float = 0.0002
+    # guess: 0.4 to 0.7 ms is usual for such a flash; at 2 Mbaud it must stay below the 1.28 ms of a page on the wire
     page_s: float = 0.0007
+    # guesses: usual for such a flash; every host allows an erase 1 s
     erase_4k_s: float = 0.045
     erase_32k_s: float = 0.15
     erase_64k_s: float = 0.25
+    # guess: ReadSR is polled for it
     erase_mib_s: float = 3.0
+    # guess: usual for such a flash; two hosts allow 50 ms
     status_s: float = 0.005
-    crc_byte_s: float = 2.4e-6
+    # guess: two hosts allow the 2 MiB of a flash 5.0 s, which is 2.38 us a byte; a third reckons with 2.5
+    crc_byte_s: float = 2.0e-6
+    # read in the same disassembly; in the ROM a guess
     ring: int = 512
+    # None is read there; in the ROM a guess
     byte_gap_s: float | None = None
     pace_requests: bool = True
     pace_replies: bool = True

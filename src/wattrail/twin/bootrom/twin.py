@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Final, Literal
 
@@ -14,7 +15,7 @@ from wattrail.twin.bootrom.deeds import Responding
 from wattrail.twin.bootrom.engine import UNHEARD, BootEngine
 from wattrail.twin.bootrom.faults import BootFaults
 from wattrail.twin.bootrom.flash import NorFlash
-from wattrail.twin.bootrom.image_file import load_image, save_image
+from wattrail.twin.bootrom.image_file import hold_image, load_image, save_image
 from wattrail.twin.bootrom.loader import Bootloader
 from wattrail.twin.bootrom.outbox import Outbox
 from wattrail.twin.bootrom.phase import Phase
@@ -168,6 +169,10 @@ class BootTwin:
         with self.lock:
             self.engine.advance(self.now())
             return tuple(self._power.resets)
+
+    def hold_file(self) -> AbstractContextManager[None]:
+        """Keep the image file for this process. Raises ConfigError if another has it, or it cannot be used."""
+        return hold_image(self.flash, self._file) if self._file is not None else nullcontext()
 
     def save(self) -> int:
         """Write the changed sectors to the image file; returns how many. Without a file there is nothing to do."""

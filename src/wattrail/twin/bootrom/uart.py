@@ -16,10 +16,10 @@ __all__ = ["Uart"]
 class Uart:
     """UART1. ``baud_asked``: the rate it was told to use; ``baud``: what its divider makes of it."""
 
-    def __init__(self, timing: BootTiming, *, streaming: bool) -> None:
+    def __init__(self, timing: BootTiming) -> None:
         self._timing = timing
         self._inbox = Inbox(timing.ring, paced=timing.pace_requests)
-        self._receiver = Receiver(streaming=streaming)
+        self._receiver = Receiver()
         self._last_byte = 0.0
         self.outbox = Outbox()
         self.set_baud(BAUD_AT_RESET)

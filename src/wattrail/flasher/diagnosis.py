@@ -34,6 +34,7 @@ _TOLD: Final = 6
 _SPOILED: Final = 3
 """Repeated exchanges from which on it is the line that loses bytes."""
 
+_LINKED: Final = "linked"
 _LIKELY: Final = 0.35
 _POSSIBLE: Final = 0.12
 
@@ -62,6 +63,11 @@ class Diagnosis:
     words: str
     causes: tuple[Cause, ...]
     simulated: bool = False
+
+    @property
+    def nothing_wrong(self) -> bool:
+        """Whether the chip answers, and nothing was found."""
+        return self.symptom == _LINKED
 
     def as_dict(self) -> dict[str, object]:
         """For JSON."""
@@ -234,7 +240,7 @@ SYMPTOMS: Final = (
         lambda h: not h.links and h.elsewhere is not None,
         f"The chip answers at another rate than the {BAUD_AT_RESET} baud of a reset.",
     ),
-    Symptom("linked", lambda h: bool(h.links) or _hears(Sound.LINK)(h), "The chip answers and nothing is wrong."),
+    Symptom(_LINKED, lambda h: bool(h.links) or _hears(Sound.LINK)(h), "The chip answers and nothing is wrong."),
     Symptom("half-answers", _hears(Sound.HALF_ANSWER), "The chip answers, and what arrives of it is damaged."),
     Symptom(
         "second-talker",

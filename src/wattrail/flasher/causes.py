@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from wattrail.bootrom.commands import Responder
-from wattrail.flasher.hearing import Sound
 from wattrail.flasher.history import LOADS, History, Stage
+from wattrail.line_classifier import TrafficKind
 
 __all__ = ["CAUSES", "KnownCause", "Sign"]
 
@@ -38,7 +38,8 @@ class KnownCause:
 # ---- signs
 
 _LONG_S: Final = 30.0
-_TALKERS: Final = (Sound.TEXT, Sound.TUYA_MCU, Sound.BL0942)
+_TALKERS: Final = (TrafficKind.TEXT, TrafficKind.TUYA_MCU, TrafficKind.BL0942)
+
 _FAST: Final = 921600
 
 
@@ -105,7 +106,7 @@ def _firmware_after_loss(h: History) -> str:
 
 
 def _low_after_loss(h: History) -> str:
-    return "the line fell when the link was lost" if any(loss.sound is Sound.BREAK for loss in h.losses) else ""
+    return "the line fell when the link was lost" if any(loss.sound is TrafficKind.BREAK for loss in h.losses) else ""
 
 
 def _loads_went_well(h: History) -> str:

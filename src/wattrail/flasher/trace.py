@@ -9,8 +9,8 @@ from wattrail.bootrom import Responder
 from wattrail.clock import Clock
 from wattrail.flasher.diagnosis import Diagnosis, coach, diagnose
 from wattrail.flasher.events import Coaching, FlashEvent, Listener, Lost, Note, Progress, Repeated, What
-from wattrail.flasher.hearing import classify
 from wattrail.flasher.history import History, Loss, Stage
+from wattrail.line_classifier import classify
 
 __all__ = ["ResetBy", "Trace"]
 

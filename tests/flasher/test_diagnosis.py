@@ -97,6 +97,7 @@ STORIES = {
     ),
     "erases that change nothing": (linked(unchanged=2), "protected", "protected-flash"),
     "an adapter that goes away": (linked(cable_lost=2), "cable-lost", "usb-drops"),
+    "a bridge that goes away": (linked(cable_lost=2, network=True), "cable-lost", "bridge-drops"),
     "an adapter that goes away at each reset": (seeking(cable_lost=1), "cable-lost", "cen-short"),
 }  # fmt: skip
 
@@ -243,6 +244,47 @@ def test_a_restart_that_was_heard_clears_the_adapter_s_rate() -> None:
 def test_a_cable_that_came_back_once_does_not_hide_later_restarts() -> None:
     history = linked(lost(Stage.ERASE, True), lost(Stage.ERASE, True), cable_lost=1)
     assert diagnose(history).symptom == "reset-on-erase"
+
+
+# ---- what is known excludes causes
+
+
+def names(history: History) -> list[str]:
+    return [cause.name for cause in diagnose(history).causes]
+
+
+def test_a_chip_whose_boot_rom_has_answered_has_lost_no_bootloader() -> None:
+    for stage in (Stage.ERASE, Stage.WRITE):
+        assert "bootloader-lost" not in names(linked(lost(stage, None), responder=Responder.BOOT_ROM))
+        assert "bootloader-lost" in names(linked(lost(stage, None), responder=Responder.BOOTLOADER))
+    assert "bootloader-lost" not in names(seeking(responder=Responder.BOOT_ROM)), "also while it is sought again"
+
+
+def test_a_module_that_is_heard_has_its_tx_at_our_rx() -> None:
+    assert "swapped" not in names(seeking(HEARTBEAT))
+    assert names(seeking(REPORT))[0] == "swapped"
+
+
+def test_a_chip_that_answers_or_boots_is_not_held_in_reset() -> None:
+    banners = classify(b"V:BK7231N_1.0.1\r\n" * 9, 115200)
+    for history in (seeking(banners), linked(*(lost(Stage.READ, True),) * 3)):
+        assert "lines-held" not in names(history)
+
+
+def test_a_bridge_does_not_drop_off_the_usb() -> None:
+    assert names(linked(cable_lost=2, network=True))[0] == "bridge-drops"
+    assert not {"usb-drops", "cen-short"} & set(names(seeking(cable_lost=1, network=True)))
+    assert "bridge-drops" not in names(linked(cable_lost=2))
+
+
+def test_flash_that_did_not_change_at_all_is_not_the_supply() -> None:
+    assert names(linked(unchanged=3)) == ["protected-flash"]
+
+
+@given(st.floats(0, 29))
+def test_total_silence_lists_power_and_ground_before_what_is_rare(seconds: float) -> None:
+    listed = names(seeking(seconds=seconds))
+    assert listed[:4] == ["not-reset", "swapped", "unpowered", "no-ground"]
 
 
 # ---- any history

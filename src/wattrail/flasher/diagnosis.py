@@ -147,7 +147,8 @@ def _state(symptom: Symptom, history: History) -> str:
 
 
 def _causes(symptom: Symptom, history: History) -> tuple[Cause, ...]:
-    weighed = [_weigh(known, symptom, history) for known in CAUSES if symptom.name in known.explains]
+    possible = [known for known in CAUSES if symptom.name in known.explains and not known.contradicted(history)]
+    weighed = [_weigh(known, symptom, history) for known in possible]
     total = _UNKNOWN + sum(weight for weight, _, _ in weighed)
     causes = [Cause(known.name, weight / total, because, known.mend, known.words) for weight, because, known in weighed]
     likely = [cause for cause in causes if cause.likelihood >= _LEAST]
@@ -205,7 +206,7 @@ SYMPTOMS: Final = (
     Symptom(
         "cable-lost",
         lambda h: 0 < h.cable_lost >= len(h.restarts),
-        "The port itself went away: the adapter is gone from the USB.",
+        "The port itself went away: the adapter is gone from the USB, or the bridge from the network.",
     ),
     Symptom(
         "reset-on-rate-change",

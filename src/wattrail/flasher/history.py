@@ -82,6 +82,7 @@ class History:
     ``done`` and ``damaged`` count exchanges that went well, and repetitions, by stage. ``adapter`` is the name the USB
     gives, ``pulses`` how often the wired line was pulsed, ``cable_lost`` how often the port went away. ``unchanged``:
     erases and writes that the chip accepted and that changed nothing. ``responder``: who answered, if anybody did.
+    ``network``: the port is a bridge on a network, and no adapter on the USB.
     """
 
     knocks: int = 0
@@ -99,6 +100,7 @@ class History:
     simulated: bool = False
     unchanged: int = 0
     responder: Responder | None = None
+    network: bool = False
 
     @property
     def heard(self) -> LineReport | None:
@@ -166,4 +168,5 @@ class History:
             "cable_lost": self.cable_lost,
             "unchanged": self.unchanged,
             "responder": self.responder.value if self.responder else None,
+            "network": self.network,
         }

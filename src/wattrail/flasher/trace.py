@@ -49,6 +49,7 @@ class Trace:
         self.cable_lost = 0
         self.unchanged = 0
         self.responder: Responder | None = None
+        self.network = False
         self.losses: list[Loss] = []
         self.failed_rates: list[int] = []
         self.done: Counter[Stage] = Counter()
@@ -140,6 +141,7 @@ class Trace:
             simulated=self._simulated,
             unchanged=self.unchanged,
             responder=self.responder,
+            network=self.network,
         )
 
     def diagnosis(self) -> Diagnosis:

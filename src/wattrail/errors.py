@@ -17,6 +17,7 @@ WattrailError
 │   └── ImplausibleReading
 ├── TargetError                     the chip refused, or did not do what it was told
 │   ├── VerifyError                 the flash does not hold what it should
+│   ├── WriteProtected              the flash accepts erases and writes, and nothing changes
 │   └── WriteRefused                a write that would do harm, refused before the chip was asked
 ├── ImageError                      a firmware image is damaged, or is not what it is taken for
 ├── LedgerError                     the account would no longer add up
@@ -48,6 +49,7 @@ __all__ = [
     "UrlError",
     "VerifyError",
     "WattrailError",
+    "WriteProtected",
     "WriteRefused",
 ]
 
@@ -151,6 +153,16 @@ class TargetError(WattrailError):
 
 class VerifyError(TargetError):
     """The flash does not hold what it should."""
+
+
+class WriteProtected(TargetError):
+    """The flash accepts erases and writes, and not one bit changes; ``elsewhere``: other sectors did change before."""
+
+    def __init__(
+        self, message: str, *, offset: int, length: int, elsewhere: bool = False, hint: str | None = None
+    ) -> None:
+        super().__init__(message, offset=offset, length=length, hint=hint)
+        self.elsewhere = elsewhere
 
 
 class WriteRefused(TargetError):

@@ -13,24 +13,25 @@ from hypothesis import strategies as st
 from wattrail.bootrom.commands import Responder
 from wattrail.flasher.causes import CAUSES
 from wattrail.flasher.diagnosis import SYMPTOMS, coach, diagnose
-from wattrail.flasher.hearing import Hearing, Sound, classify
 from wattrail.flasher.history import LOADS, History, Loss, Stage
+from wattrail.line_classifier import LineReport, TrafficKind, classify
 
 ANSWER = bytes.fromhex("04 0E 05 01 E0 FC 01 00")
 KNOCK = bytes.fromhex("01 E0 FC 01 00")
 HEARTBEAT = classify(bytes.fromhex("55 AA 00 00 00 00 FF") * 3, 9600)
 REPORT = classify(bytes.fromhex("55 AA 03 07 00 08 05 02 00 04 00 00 00 1E 3A"), 9600)
+CSE7766 = bytes.fromhex("55 5A 02 E9 50 00 03 31 00 3E 9E 00 0D 30 4F 44 F8 00 12 65 F1 81 76 72")
 BANNER = classify(b"V:BK7231N_1.0.1\r\n", 115200)
 LOG = classify(b"Info:MAIN:Time 5, idle 0/s, free 77000, MQTT off\r\n", 115200)
 
 READS_FINE = {Stage.READ: 118, Stage.BAUD: 1, Stage.IDENTIFY: 4}
 
 
-def lost(stage: Stage, was_reset: bool | None, sound: Sound = Sound.SILENCE, baud: int = 921600) -> Loss:
+def lost(stage: Stage, was_reset: bool | None, sound: TrafficKind = TrafficKind.SILENCE, baud: int = 921600) -> Loss:
     return Loss(stage, baud, was_reset, sound)
 
 
-def seeking(*hearings: Hearing, seconds: float = 12, **more) -> History:
+def seeking(*hearings: LineReport, seconds: float = 12, **more) -> History:
     """Knocking, no link yet."""
     return History(knocks=int(seconds * 100), seconds=seconds, hearings=hearings, **more)
 
@@ -58,6 +59,7 @@ STORIES = {
     "noise at every rate": (seeking(classify(b"\x93\xe2\x17" * 9, 115200)), "garbage", "no-ground"),
     "a TuyaMCU that the module talks to": (seeking(HEARTBEAT), "second-talker", "second-device"),
     "a TuyaMCU that talks to the module": (seeking(REPORT), "second-talker", "swapped"),
+    "a CSE7766 that talks to the module": (seeking(classify(CSE7766, 4800)), "second-talker", "swapped"),
     "a BL0942 that is asked": (seeking(classify(b"\x58\xaa" * 3, 4800)), "second-talker", "second-device"),
     "one boot banner": (seeking(BANNER), "log-heard", "second-uart"),
     "a banner each second": (seeking(classify(b"V:BK7231N_1.0.1\r\n" * 9, 115200)), "reboot-loop", "sagging-supply"),
@@ -80,7 +82,7 @@ STORIES = {
         "reset-on-rate-change", "adapter-rate",
     ),
     "garbage at the new rate": (
-        linked(lost(Stage.BAUD, None, Sound.GARBAGE), failed_rates=(921600,)), "rate-refused", "adapter-rate",
+        linked(lost(Stage.BAUD, None, TrafficKind.GARBAGE), failed_rates=(921600,)), "rate-refused", "adapter-rate",
     ),
     "a rate given up, the old one kept": (linked(failed_rates=(2_000_000,)), "rate-refused", "adapter-rate"),
     "losses everywhere, never a restart": (
@@ -95,6 +97,7 @@ STORIES = {
     ),
     "erases that change nothing": (linked(unchanged=2), "protected", "protected-flash"),
     "an adapter that goes away": (linked(cable_lost=2), "cable-lost", "usb-drops"),
+    "a bridge that goes away": (linked(cable_lost=2, network=True), "cable-lost", "bridge-drops"),
     "an adapter that goes away at each reset": (seeking(cable_lost=1), "cable-lost", "cen-short"),
 }  # fmt: skip
 
@@ -126,7 +129,7 @@ LOAD_LOSSES = st.lists(
         stage=st.sampled_from(LOADS),
         baud=st.sampled_from((115200, 460800, 921600)),
         was_reset=st.sampled_from((True, None)),
-        sound=st.sampled_from((Sound.SILENCE, Sound.TEXT, Sound.BREAK)),
+        sound=st.sampled_from((TrafficKind.SILENCE, TrafficKind.TEXT, TrafficKind.BREAK)),
     ),
     min_size=1,
     max_size=6,
@@ -179,7 +182,9 @@ def test_silence_after_many_resets_brings_up_the_supply_that_gives_way_at_the_st
 
 
 def test_what_speaks_for_the_supply_is_said_with_its_numbers_and_what_speaks_against_it_too() -> None:
-    for_it = diagnose(linked(lost(Stage.ERASE, True, Sound.TEXT), lost(Stage.WRITE, None, Sound.BREAK))).causes[0]
+    for_it = diagnose(
+        linked(lost(Stage.ERASE, True, TrafficKind.TEXT), lost(Stage.WRITE, None, TrafficKind.BREAK))
+    ).causes[0]
     said = "\n".join(for_it.because)
     for part in ("118 reads went well", "after erase and write, 2 times", "firmware was heard", "the line fell"):
         assert part in said
@@ -231,7 +236,7 @@ def test_a_bootloader_that_is_silent_after_an_erase_may_have_erased_itself() -> 
 
 
 def test_a_restart_that_was_heard_clears_the_adapter_s_rate() -> None:
-    silent, heard = (linked(lost(Stage.BAUD, True, sound)) for sound in (Sound.SILENCE, Sound.TEXT))
+    silent, heard = (linked(lost(Stage.BAUD, True, sound)) for sound in (TrafficKind.SILENCE, TrafficKind.TEXT))
     shares = [{c.name: c.likelihood for c in diagnose(h).causes}.get("adapter-rate", 0) for h in (silent, heard)]
     assert shares[1] < shares[0]
 
@@ -239,6 +244,47 @@ def test_a_restart_that_was_heard_clears_the_adapter_s_rate() -> None:
 def test_a_cable_that_came_back_once_does_not_hide_later_restarts() -> None:
     history = linked(lost(Stage.ERASE, True), lost(Stage.ERASE, True), cable_lost=1)
     assert diagnose(history).symptom == "reset-on-erase"
+
+
+# ---- what is known excludes causes
+
+
+def names(history: History) -> list[str]:
+    return [cause.name for cause in diagnose(history).causes]
+
+
+def test_a_chip_whose_boot_rom_has_answered_has_lost_no_bootloader() -> None:
+    for stage in (Stage.ERASE, Stage.WRITE):
+        assert "bootloader-lost" not in names(linked(lost(stage, None), responder=Responder.BOOT_ROM))
+        assert "bootloader-lost" in names(linked(lost(stage, None), responder=Responder.BOOTLOADER))
+    assert "bootloader-lost" not in names(seeking(responder=Responder.BOOT_ROM)), "also while it is sought again"
+
+
+def test_a_module_that_is_heard_has_its_tx_at_our_rx() -> None:
+    assert "swapped" not in names(seeking(HEARTBEAT))
+    assert names(seeking(REPORT))[0] == "swapped"
+
+
+def test_a_chip_that_answers_or_boots_is_not_held_in_reset() -> None:
+    banners = classify(b"V:BK7231N_1.0.1\r\n" * 9, 115200)
+    for history in (seeking(banners), linked(*(lost(Stage.READ, True),) * 3)):
+        assert "lines-held" not in names(history)
+
+
+def test_a_bridge_does_not_drop_off_the_usb() -> None:
+    assert names(linked(cable_lost=2, network=True))[0] == "bridge-drops"
+    assert not {"usb-drops", "cen-short"} & set(names(seeking(cable_lost=1, network=True)))
+    assert "bridge-drops" not in names(linked(cable_lost=2))
+
+
+def test_flash_that_did_not_change_at_all_is_not_the_supply() -> None:
+    assert names(linked(unchanged=3)) == ["protected-flash"]
+
+
+@given(st.floats(0, 29))
+def test_total_silence_lists_power_and_ground_before_what_is_rare(seconds: float) -> None:
+    listed = names(seeking(seconds=seconds))
+    assert listed[:4] == ["not-reset", "swapped", "unpowered", "no-ground"]
 
 
 # ---- any history
@@ -259,7 +305,7 @@ LOSSES = st.builds(
     st.sampled_from(Stage),
     st.sampled_from((115200, 921600)),
     st.sampled_from((True, False, None)),
-    st.sampled_from(Sound),
+    st.sampled_from(TrafficKind),
 )
 HISTORIES = st.builds(
     History,

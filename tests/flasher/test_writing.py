@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.flasher.desk import Desk, board, known_image, over
-from wattrail.errors import LinkFailed, TargetError, VerifyError, WriteRefused
+from wattrail.errors import LinkFailed, TargetError, VerifyError, WriteProtected, WriteRefused
 from wattrail.flasher import Progress, Risk
+from wattrail.flasher.events import RateChanged
 from wattrail.image import recognise
 
 CHIPS = pytest.mark.parametrize("chip", ["N", "M", "T"])
@@ -105,11 +106,44 @@ def test_a_worn_out_sector_is_named_and_never_called_a_success(tmp_path: Path, c
 
 
 def test_a_flash_nobody_has_listed_is_not_unlocked_by_guessing(tmp_path: Path) -> None:
+    # Until now the words were "erased three times and is not blank: ... write-protected, or its supply gives way".
     desk = Desk(tmp_path, flash_id=0x15ABCD)
-    with pytest.raises(TargetError, match="erased three times and is not blank") as caught:
+    with pytest.raises(WriteProtected, match="flash is write-protected: the sector at 0x") as caught:
         desk.write(known_image())
     assert "15abcd is in no list" in str(caught.value.hint)
+    assert not caught.value.elsewhere
     assert desk.flash == desk.before
+
+
+def half_blank() -> bytes:
+    """A module's flash with 64 KiB of nothing behind its code."""
+    flash = bytearray(board("N").dump)
+    flash[0x1B0000:0x1C0000] = b"\xff" * 0x10000
+    return bytes(flash)
+
+
+@pytest.mark.parametrize("data", [b"\x5a" * 0x4000, b"\x5a" * 0x1000 + b"\xff" * 0x3000])
+def test_a_blank_place_of_a_protected_flash_is_told_as_protected(tmp_path: Path, data: bytes) -> None:
+    # Protected as it leaves the factory: libretiny #279, ltchiptool #32, bk7231tools #19. A blank place needs no
+    # erase, and it was the erase alone whose effect was proven.
+    desk, image = Desk(tmp_path, flash_id=0x15AABB, image=half_blank()), recognise(data)
+    with desk.session() as flasher:
+        with pytest.raises(WriteProtected, match="0x1b0000 was erased or programmed 3 times") as caught:
+            flasher.write(image, start=0x1B0000, allow=[Risk.UNKNOWN, Risk.NO_BACKUP])
+        assert flasher.diagnosis.symptom == "protected"
+    assert not caught.value.elsewhere
+    assert desk.flash == desk.before
+    assert not any("damaged" in event.why for event in desk.told(RateChanged)), "the rate is not to blame"
+
+
+def test_a_flash_protected_in_a_part_is_told_as_protected_there(tmp_path: Path) -> None:
+    # Block protection bits cover a range on every listed part: an erase that works proves its own sector only.
+    desk = Desk(tmp_path, flash_id=0x15AABB, sr=0)
+    desk.twin.flash.protect_above(0x80000)  # the image differs from what stands there at 0x129000
+    with pytest.raises(WriteProtected, match="the sector at 0x129000 was erased or programmed 3 times") as caught:
+        desk.write(known_image(), allow=[Risk.NO_BACKUP])
+    assert caught.value.elsewhere, "what lies below was written"
+    assert desk.flash[0x80000:] == desk.before[0x80000:]
 
 
 def test_a_flash_nobody_has_listed_is_written_if_nothing_protects_it(tmp_path: Path) -> None:

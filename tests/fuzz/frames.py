@@ -16,7 +16,7 @@ from wattrail.bootrom.events import NEED_DATA, Damaged, Event
 from wattrail.bootrom.frames import LONG_MOST, REPLY_START, Frame, NoFrame, Unfinished, encode_request, take_frame
 from wattrail.bootrom.link import BUFFER_LIMIT, SKIPPED_LIMIT
 from wattrail.errors import TargetError
-from wattrail.flasher.hearing import HEARD_LIMIT, SHOWN_LIMIT, Sound, classify
+from wattrail.line_classifier import HEARD_LIMIT, SHOWN_LIMIT, TrafficKind, classify
 from wattrail.twin.bootrom.receiver import Heard, Page, Receiver
 
 __all__ = ["boot_link", "efuse", "evidence", "frame", "hearing", "receiver"]
@@ -109,7 +109,7 @@ def hearing(data: bytes) -> None:
     sent, data = data[2 : 2 + data[1] % 32], data[2:]
     heard = classify(data, baud, sent=sent)
     answer = bytes.fromhex("04 0E 05 01 E0 FC 01 00")
-    assert (heard.sound is Sound.LINK) == (answer in data[:HEARD_LIMIT])
+    assert (heard.kind is TrafficKind.LINK) == (answer in data[:HEARD_LIMIT])
     assert len(heard.shown) <= SHOWN_LIMIT
     assert heard.count <= HEARD_LIMIT
     assert heard.words

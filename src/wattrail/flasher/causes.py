@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from wattrail.bootrom.commands import Responder
-from wattrail.flasher.hearing import Sound
 from wattrail.flasher.history import LOADS, History, Stage
+from wattrail.line_classifier import TrafficKind
 
 __all__ = ["CAUSES", "KnownCause", "Sign"]
 
@@ -25,7 +25,10 @@ Sign = tuple[float, Callable[[History], str]]
 
 @dataclass(frozen=True, slots=True)
 class KnownCause:
-    """One cause. ``mend`` is what to do, at length; ``now`` the same as the one line to show while trying."""
+    """One cause. ``mend`` is what to do, at length; ``now`` the same as the one line to show while trying.
+
+    ``contradicted``: whether what is known excludes it; then it is not listed at all.
+    """
 
     name: str
     words: str
@@ -33,12 +36,14 @@ class KnownCause:
     now: str
     explains: Mapping[str, float]
     signs: tuple[Sign, ...] = ()
+    contradicted: Callable[[History], bool] = lambda _: False
 
 
 # ---- signs
 
 _LONG_S: Final = 30.0
-_TALKERS: Final = (Sound.TEXT, Sound.TUYA_MCU, Sound.BL0942)
+_TALKERS: Final = (TrafficKind.TEXT, TrafficKind.TUYA_MCU, TrafficKind.BL0942)
+
 _FAST: Final = 921600
 
 
@@ -105,7 +110,7 @@ def _firmware_after_loss(h: History) -> str:
 
 
 def _low_after_loss(h: History) -> str:
-    return "the line fell when the link was lost" if any(loss.sound is Sound.BREAK for loss in h.losses) else ""
+    return "the line fell when the link was lost" if any(loss.sound is TrafficKind.BREAK for loss in h.losses) else ""
 
 
 def _loads_went_well(h: History) -> str:
@@ -174,6 +179,30 @@ def _cable_and_person(h: History) -> str:
     return "the port went away while somebody was to reset the chip" if h.cable_lost and not h.links else ""
 
 
+# ---- what excludes a cause
+
+
+def _is_boot_rom(h: History) -> bool:
+    """A boot ROM has answered: this chip has one, and no program in flash is needed to reach it."""
+    return h.responder is Responder.BOOT_ROM
+
+
+def _is_out_of_reset(h: History) -> bool:
+    return bool(h.links or h.banners)
+
+
+def _is_on_the_module_s_tx(h: History) -> bool:
+    return h.heard is not None and h.heard.from_module is True
+
+
+def _is_no_usb(h: History) -> bool:
+    return h.network
+
+
+def _is_no_bridge(h: History) -> bool:
+    return not h.network
+
+
 # ---- causes
 
 _RESET: Final = "short CEN to ground for a quarter of a second, or switch the 3.3 V off and on"
@@ -194,7 +223,8 @@ CAUSES: Final = (
         "Swap the two data wires: the adapter's TX goes to the module's RX1, its RX to the module's TX1.",
         "swap TX and RX, then reset again",
         {"no-answer": 4, "second-talker": 2},
-        ((8, _other_talks), (0.3, _clicked), (0.2, _module_talks)),
+        ((8, _other_talks), (0.3, _clicked)),
+        contradicted=_is_on_the_module_s_tx,
     ),
     KnownCause(
         "second-uart",
@@ -236,8 +266,9 @@ CAUSES: Final = (
         "The adapter holds RTS or DTR, and with it CEN, low all the time: the chip stays in reset.",
         "Take the wire off RTS and DTR and reset by hand; some modules invert these lines.",
         "take the wire off RTS and DTR, and reset by hand",
-        {"no-answer": 1, "line-low": 3, "reboot-loop": 0.5, "lost-again": 1},
+        {"no-answer": 1, "line-low": 3},
         ((3, _pulsed),),
+        contradicted=_is_out_of_reset,
     ),
     KnownCause(
         "sagging-supply",
@@ -247,7 +278,7 @@ CAUSES: Final = (
         "put a stronger 3.3 V supply and 470 to 1000 uF at the module",
         {
             "reset-on-rate-change": 10, "reset-on-erase": 10, "reset-on-write": 10, "lost-again": 6, "reboot-loop": 9,
-            "half-answers": 2.5, "no-answer": 1.6, "protected": 2, "bytes-lost": 1, "rate-refused": 1, "cable-lost": 1,
+            "half-answers": 2.5, "no-answer": 1.6, "bytes-lost": 1, "rate-refused": 1, "cable-lost": 1,
         },
         (
             (1.5, _reads_went_well), (1.2, _restarts_under_load), (2, _firmware_after_loss), (1.5, _low_after_loss),
@@ -282,7 +313,7 @@ CAUSES: Final = (
         "The module has no 3.3 V.",
         "Measure 3.3 V between 3V3 and GND on the module itself.",
         "measure 3.3 V at the module's own pins",
-        {"no-answer": 1, "line-low": 6, "own-echo": 1},
+        {"no-answer": 3.5, "line-low": 6, "own-echo": 1},
         ((2, _clicked),),
     ),
     KnownCause(
@@ -290,7 +321,7 @@ CAUSES: Final = (
         "The grounds of adapter and module are not joined.",
         "Join them by a wire of its own, as short as the data wires.",
         "join the grounds of adapter, supply and module",
-        {"no-answer": 1, "garbage": 4, "half-answers": 3, "bytes-lost": 2, "line-low": 1, "own-echo": 0.5},
+        {"no-answer": 3, "garbage": 4, "half-answers": 3, "bytes-lost": 2, "line-low": 1, "own-echo": 0.5},
     ),
     KnownCause(
         "short",
@@ -346,6 +377,7 @@ CAUSES: Final = (
         "if it is a BK7231T that was erased: recover it over SPI",
         {"no-answer": 0.7, "reset-on-erase": 0.5, "reset-on-write": 0.5},
         ((6, _silent_bootloader),),
+        contradicted=_is_boot_rom,
     ),
     KnownCause(
         "protected-flash",
@@ -363,6 +395,17 @@ CAUSES: Final = (
         "use another USB cable and a socket without a hub",
         {"cable-lost": 4},
         ((1, _cable),),
+        contradicted=_is_no_usb,
+    ),
+    KnownCause(
+        "bridge-drops",
+        "The bridge, or the network to it, drops the connection.",
+        "Bring the bridge nearer to its access point, give it a supply of its own, and close other programs that hold "
+        "its port; flash over a USB adapter if you can.",
+        "look at the bridge's supply and its Wi-Fi, or use a USB adapter",
+        {"cable-lost": 4},
+        ((1, _cable),),
+        contradicted=_is_no_bridge,
     ),
     KnownCause(
         "cen-short",
@@ -371,6 +414,7 @@ CAUSES: Final = (
         "feed the module from a supply of its own, CEN or the inrush pulls the adapter down",
         {"cable-lost": 3},
         ((2, _cable_and_person),),
+        contradicted=_is_no_usb,
     ),
 )  # fmt: skip
 """All of them."""

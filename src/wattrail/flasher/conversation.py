@@ -16,12 +16,12 @@ from wattrail.bootrom.events import Answered
 from wattrail.clock import Deadline
 from wattrail.errors import LinkError, NoAnswer, PortError, PortLost, TargetError
 from wattrail.flasher.dialogue import Dialogue
-from wattrail.flasher.hearing import Sound, classify
 from wattrail.flasher.history import Loss, Stage
 from wattrail.flasher.linkup import LinkUp
 from wattrail.flasher.rates import Rates
 from wattrail.flasher.reset_mark import ResetMark
 from wattrail.flasher.trace import Trace
+from wattrail.line_classifier import TrafficKind, classify
 from wattrail.transport import Port
 
 __all__ = ["Conversation"]
@@ -32,7 +32,7 @@ TRIES: Final = 12
 TALK_S: Final = 1.1
 """How long to listen for an application that began in place of the download mode: they speak about once a second."""
 
-FIRMWARE: Final = (Sound.TEXT, Sound.TUYA_MCU, Sound.BL0942)
+FIRMWARE: Final = (TrafficKind.TEXT, TrafficKind.TUYA_MCU, TrafficKind.BL0942)
 """What only a running application says."""
 
 _REOPEN_S: Final = 0.5
@@ -187,12 +187,12 @@ class Conversation:
         """Whether a chip that answers has restarted meanwhile, at the rate of a reset, where that does not show."""
         return self._dialogue.baud == BAUD_AT_RESET and isinstance(error, NoAnswer) and self._mark.gone()
 
-    def _fate(self, baud: int) -> tuple[bool | None, Sound]:
+    def _fate(self, baud: int) -> tuple[bool | None, TrafficKind]:
         """Whether it was reset: it answers at the rate of a reset, or its application is heard. None: no sign."""
         self._dialogue.set_host_rate(BAUD_AT_RESET)
         if baud != BAUD_AT_RESET and (self._dialogue.answers() or self._dialogue.answers()):
-            return True, Sound.SILENCE
-        sound = classify(self._dialogue.listen(TALK_S), BAUD_AT_RESET).sound
+            return True, TrafficKind.SILENCE
+        sound = classify(self._dialogue.listen(TALK_S), BAUD_AT_RESET).kind
         return (True if sound in FIRMWARE else None), sound
 
     def _relink(self) -> None:

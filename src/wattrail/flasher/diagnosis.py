@@ -14,8 +14,8 @@ from typing import Final
 
 from wattrail.bootrom.constants import BAUD_AT_RESET
 from wattrail.flasher.causes import CAUSES, KnownCause
-from wattrail.flasher.hearing import Sound
 from wattrail.flasher.history import History, Stage
+from wattrail.line_classifier import TrafficKind
 
 __all__ = ["SYMPTOMS", "Cause", "Diagnosis", "Symptom", "coach", "diagnose"]
 
@@ -34,6 +34,7 @@ _TOLD: Final = 6
 _SPOILED: Final = 3
 """Repeated exchanges from which on it is the line that loses bytes."""
 
+_LINKED: Final = "linked"
 _LIKELY: Final = 0.35
 _POSSIBLE: Final = 0.12
 
@@ -62,6 +63,11 @@ class Diagnosis:
     words: str
     causes: tuple[Cause, ...]
     simulated: bool = False
+
+    @property
+    def nothing_wrong(self) -> bool:
+        """Whether the chip answers, and nothing was found."""
+        return self.symptom == _LINKED
 
     def as_dict(self) -> dict[str, object]:
         """For JSON."""
@@ -132,7 +138,7 @@ def _state(symptom: Symptom, history: History) -> str:
         stage = history.losses[-1].stage
         return "The chip answered, and was gone again" if stage is Stage.LINK else f"The link was lost: {stage.value}"
     if history.heard:
-        return f"I hear {_HEARD[history.heard.sound]} at {history.heard.baud} baud"
+        return f"I hear {_HEARD[history.heard.kind]} at {history.heard.baud} baud"
     if symptom.name != "no-answer":
         return symptom.words.removesuffix(".")
     turn = int(history.seconds / _TURN_S)
@@ -141,7 +147,8 @@ def _state(symptom: Symptom, history: History) -> str:
 
 
 def _causes(symptom: Symptom, history: History) -> tuple[Cause, ...]:
-    weighed = [_weigh(known, symptom, history) for known in CAUSES if symptom.name in known.explains]
+    possible = [known for known in CAUSES if symptom.name in known.explains and not known.contradicted(history)]
+    weighed = [_weigh(known, symptom, history) for known in possible]
     total = _UNKNOWN + sum(weight for weight, _, _ in weighed)
     causes = [Cause(known.name, weight / total, because, known.mend, known.words) for weight, because, known in weighed]
     likely = [cause for cause in causes if cause.likelihood >= _LEAST]
@@ -155,14 +162,15 @@ def _weigh(known: KnownCause, symptom: Symptom, history: History) -> tuple[float
 
 
 _HEARD: Final = {
-    Sound.LINK: "the chip's answer",
-    Sound.HALF_ANSWER: "damaged pieces of the chip's answer",
-    Sound.TUYA_MCU: "a TuyaMCU talking with the module",
-    Sound.BL0942: "a BL0942 talking with the module",
-    Sound.TEXT: "a log",
-    Sound.ECHO: "our own bytes coming back",
-    Sound.BREAK: "a line that stays low, or somebody much slower,",
-    Sound.GARBAGE: "bytes that make no sense",
+    TrafficKind.LINK: "the chip's answer",
+    TrafficKind.HALF_ANSWER: "damaged pieces of the chip's answer",
+    TrafficKind.TUYA_MCU: "a TuyaMCU talking with the module",
+    TrafficKind.BL0942: "a BL0942 talking with the module",
+    TrafficKind.CSE7766: "a CSE7766 talking to the module",
+    TrafficKind.TEXT: "a log",
+    TrafficKind.ECHO: "our own bytes coming back",
+    TrafficKind.BREAK: "a line that stays low, or somebody much slower,",
+    TrafficKind.GARBAGE: "bytes that make no sense",
 }
 """Sounds without their counts: the line changes when something new is heard, not with every byte."""
 
@@ -183,8 +191,8 @@ def _restarts_on(*stages: Stage) -> Callable[[History], bool]:
     return holds
 
 
-def _hears(*sounds: Sound) -> Callable[[History], bool]:
-    return lambda history: not history.links and history.heard is not None and history.heard.sound in sounds
+def _hears(*sounds: TrafficKind) -> Callable[[History], bool]:
+    return lambda history: not history.links and history.heard is not None and history.heard.kind in sounds
 
 
 def _rate_fails(history: History) -> bool:
@@ -198,7 +206,7 @@ SYMPTOMS: Final = (
     Symptom(
         "cable-lost",
         lambda h: 0 < h.cable_lost >= len(h.restarts),
-        "The port itself went away: the adapter is gone from the USB.",
+        "The port itself went away: the adapter is gone from the USB, or the bridge from the network.",
     ),
     Symptom(
         "reset-on-rate-change",
@@ -234,26 +242,28 @@ SYMPTOMS: Final = (
         lambda h: not h.links and h.elsewhere is not None,
         f"The chip answers at another rate than the {BAUD_AT_RESET} baud of a reset.",
     ),
-    Symptom("linked", lambda h: bool(h.links) or _hears(Sound.LINK)(h), "The chip answers and nothing is wrong."),
-    Symptom("half-answers", _hears(Sound.HALF_ANSWER), "The chip answers, and what arrives of it is damaged."),
+    Symptom(_LINKED, lambda h: bool(h.links) or _hears(TrafficKind.LINK)(h), "The chip answers and nothing is wrong."),
+    Symptom("half-answers", _hears(TrafficKind.HALF_ANSWER), "The chip answers, and what arrives of it is damaged."),
     Symptom(
         "second-talker",
-        _hears(Sound.TUYA_MCU, Sound.BL0942),
+        _hears(TrafficKind.TUYA_MCU, TrafficKind.BL0942, TrafficKind.CSE7766),
         "The module's UART is in use: it talks with another device on its board, and the boot ROM is not answering.",
     ),
     Symptom(
         "reboot-loop",
-        lambda h: _hears(Sound.TEXT)(h) and h.reboots,
+        lambda h: _hears(TrafficKind.TEXT)(h) and h.reboots,
         "The chip starts over and over again: its boot banner comes many times.",
     ),
-    Symptom("log-heard", _hears(Sound.TEXT), "A log is heard and no answer: the chip runs, or this is its log UART."),
-    Symptom("own-echo", _hears(Sound.ECHO), "Nothing is heard but our own bytes, which come straight back."),
+    Symptom(
+        "log-heard", _hears(TrafficKind.TEXT), "A log is heard and no answer: the chip runs, or this is its log UART."
+    ),
+    Symptom("own-echo", _hears(TrafficKind.ECHO), "Nothing is heard but our own bytes, which come straight back."),
     Symptom(
         "line-low",
-        _hears(Sound.BREAK),
+        _hears(TrafficKind.BREAK),
         "The line stays low, where a chip that has power holds it high; or somebody talks much slower.",
     ),
-    Symptom("garbage", _hears(Sound.GARBAGE), "Bytes come that make no sense at any rate tried."),
+    Symptom("garbage", _hears(TrafficKind.GARBAGE), "Bytes come that make no sense at any rate tried."),
     Symptom("no-answer", lambda h: True, "The chip does not answer, and nothing else is heard."),
 )
 """In the order in which they are looked for; the last one always holds."""

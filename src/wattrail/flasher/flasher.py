@@ -40,7 +40,7 @@ from wattrail.flasher.reset_line import ResetLine
 from wattrail.flasher.target import Target
 from wattrail.flasher.trace import ResetBy, Trace
 from wattrail.image import Image, recognise
-from wattrail.transport import Port, open_port
+from wattrail.transport import Port, crosses_network, open_port
 from wattrail.transport.discovery import adapter_chip
 from wattrail.urls import split
 
@@ -70,10 +70,12 @@ class Flasher:
         folder: Path | None = None,
         reopen: Callable[[], Port] | None = None,
         adapter: str | None = None,
+        network: bool = False,
     ) -> None:
         self._port = port
         self._trace = Trace(port.clock, listener, reset=reset, simulated=port.simulated)
         self._trace.adapter = adapter
+        self._trace.network = network
         self._dialogue = Dialogue(port)
         line = None if reset == "person" else ResetLine(reset)
         most = most_baud or (PERSON_MOST if line is None else WIRED_MOST)
@@ -320,4 +322,5 @@ def open_flasher(
         folder=folder,
         reopen=opened,
         adapter=adapter_chip(split(url)),
+        network=crosses_network(url),
     )

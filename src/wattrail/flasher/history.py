@@ -9,7 +9,7 @@ from typing import Final, Literal
 
 from wattrail.bootrom.commands import Responder
 from wattrail.bootrom.constants import BAUD_AT_RESET
-from wattrail.flasher.hearing import Hearing, Sound, clearest
+from wattrail.line_classifier import LineReport, TrafficKind, clearest
 
 __all__ = ["History", "Loss", "Stage"]
 
@@ -54,7 +54,7 @@ class Loss:
     stage: Stage
     baud: int
     was_reset: bool | None
-    sound: Sound = Sound.SILENCE
+    sound: TrafficKind = TrafficKind.SILENCE
 
     @property
     def is_restart(self) -> bool:
@@ -72,7 +72,7 @@ class Loss:
         }
 
 
-_GARBLED: Final = (Sound.GARBAGE, Sound.HALF_ANSWER)
+_GARBLED: Final = (TrafficKind.GARBAGE, TrafficKind.HALF_ANSWER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +82,13 @@ class History:
     ``done`` and ``damaged`` count exchanges that went well, and repetitions, by stage. ``adapter`` is the name the USB
     gives, ``pulses`` how often the wired line was pulsed, ``cable_lost`` how often the port went away. ``unchanged``:
     erases and writes that the chip accepted and that changed nothing. ``responder``: who answered, if anybody did.
+    ``network``: the port is a bridge on a network, and no adapter on the USB.
     """
 
     knocks: int = 0
     seconds: float = 0.0
     links: int = 0
-    hearings: tuple[Hearing, ...] = ()
+    hearings: tuple[LineReport, ...] = ()
     losses: tuple[Loss, ...] = ()
     done: Mapping[Stage, int] = field(default_factory=dict)
     damaged: Mapping[Stage, int] = field(default_factory=dict)
@@ -99,16 +100,17 @@ class History:
     simulated: bool = False
     unchanged: int = 0
     responder: Responder | None = None
+    network: bool = False
 
     @property
-    def heard(self) -> Hearing | None:
+    def heard(self) -> LineReport | None:
         """The most telling sound; None for silence, and for the clicks of a reset."""
         most = _CLICK + self.seconds / _CLICK_EVERY_S + self.pulses
-        quiet = (Sound.BREAK, Sound.GARBAGE)
+        quiet = (TrafficKind.BREAK, TrafficKind.GARBAGE)
         return clearest(
             hearing
             for hearing in self.hearings
-            if hearing.sound is not Sound.SILENCE and (hearing.sound not in quiet or hearing.count > most)
+            if hearing.kind is not TrafficKind.SILENCE and (hearing.kind not in quiet or hearing.count > most)
         )
 
     @property
@@ -117,9 +119,9 @@ class History:
         return self.heard is None and any(hearing.count for hearing in self.hearings)
 
     @property
-    def elsewhere(self) -> Hearing | None:
+    def elsewhere(self) -> LineReport | None:
         """An answer at another rate than that of a reset."""
-        answers = (hearing for hearing in self.hearings if hearing.sound is Sound.LINK)
+        answers = (hearing for hearing in self.hearings if hearing.kind is TrafficKind.LINK)
         return next((hearing for hearing in answers if hearing.baud != BAUD_AT_RESET), None)
 
     @property
@@ -166,4 +168,5 @@ class History:
             "cable_lost": self.cable_lost,
             "unchanged": self.unchanged,
             "responder": self.responder.value if self.responder else None,
+            "network": self.network,
         }

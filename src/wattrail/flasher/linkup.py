@@ -16,10 +16,10 @@ from wattrail.clock import Deadline
 from wattrail.errors import LinkFailed, PortError, PortLost, PortTimeout
 from wattrail.flasher.dialogue import Dialogue
 from wattrail.flasher.events import Linked
-from wattrail.flasher.hearing import LISTEN_RATES, Hearing, Sound, classify
 from wattrail.flasher.history import Loss, Stage
 from wattrail.flasher.reset_line import ResetLine, release_lines
 from wattrail.flasher.trace import Trace
+from wattrail.line_classifier import LISTEN_RATES, LineReport, TrafficKind, classify
 
 __all__ = ["LinkUp"]
 
@@ -39,7 +39,7 @@ LISTEN_SLOW_S: Final = 1.1
 LISTEN_EVERY: Final = 12
 """Rounds between two turns of listening elsewhere: meanwhile a reset would be missed."""
 
-TELLING: Final = (Sound.TUYA_MCU, Sound.BL0942, Sound.TEXT, Sound.LINK)
+TELLING: Final = (TrafficKind.TUYA_MCU, TrafficKind.BL0942, TrafficKind.TEXT, TrafficKind.LINK)
 """What is worth hearing; with one of them found, listening ends."""
 
 REBOOT: Final = b"reboot\r\n"
@@ -136,7 +136,7 @@ class LinkUp:
             return self._left_behind()
         if turn % LISTEN_EVERY == 2 and self._hears_noise():
             for rate in LISTEN_RATES:
-                if self._listen_at(rate.baud).sound in TELLING:
+                if self._listen_at(rate.baud).kind in TELLING:
                     break
         return False
 
@@ -155,9 +155,11 @@ class LinkUp:
         return False
 
     def _hears_noise(self) -> bool:
-        return any(hearing.sound in (Sound.GARBAGE, Sound.BREAK) for hearing in self._trace.history().hearings)
+        return any(
+            hearing.kind in (TrafficKind.GARBAGE, TrafficKind.BREAK) for hearing in self._trace.history().hearings
+        )
 
-    def _listen_at(self, rate: int) -> Hearing:
+    def _listen_at(self, rate: int) -> LineReport:
         try:
             self._dialogue.set_host_rate(rate)
         except PortLost:

@@ -9,8 +9,8 @@ from wattrail.bootrom import Responder
 from wattrail.clock import Clock
 from wattrail.flasher.diagnosis import Diagnosis, coach, diagnose
 from wattrail.flasher.events import Coaching, FlashEvent, Listener, Lost, Note, Progress, Repeated, What
-from wattrail.flasher.hearing import classify
 from wattrail.flasher.history import History, Loss, Stage
+from wattrail.line_classifier import classify
 
 __all__ = ["ResetBy", "Trace"]
 
@@ -49,6 +49,7 @@ class Trace:
         self.cable_lost = 0
         self.unchanged = 0
         self.responder: Responder | None = None
+        self.network = False
         self.losses: list[Loss] = []
         self.failed_rates: list[int] = []
         self.done: Counter[Stage] = Counter()
@@ -140,6 +141,7 @@ class Trace:
             simulated=self._simulated,
             unchanged=self.unchanged,
             responder=self.responder,
+            network=self.network,
         )
 
     def diagnosis(self) -> Diagnosis:

@@ -12,7 +12,7 @@ from typing import Final
 
 from wattrail.bootrom.checks import wire_crc
 from wattrail.bootrom.geometry import SECTOR
-from wattrail.errors import TargetError, VerifyError
+from wattrail.errors import VerifyError, WriteProtected
 from wattrail.flasher.access import FlashAccess
 from wattrail.flasher.journal import Journal
 from wattrail.flasher.plan import BlockPlan, Wanted, plan_block
@@ -23,6 +23,9 @@ from wattrail.flasher.target import Target
 from wattrail.flasher.trace import Trace
 
 __all__ = ["Writer"]
+
+ATTEMPTS: Final = 2
+"""Further attempts to change a sector that did not change, before the flash counts as protected."""
 
 REWRITES: Final = 8
 """Turns of erasing and programming a block that does not take its content."""
@@ -52,6 +55,7 @@ class Writer:
         self._fresh = fresh
         self._proven: dict[Span, int] = {}
         self._erase_works = False
+        self._changed = False
         self._all_new = False
         self._touched: set[int] = set()
 
@@ -105,7 +109,11 @@ class Writer:
             plan = plan_block(start, want, found, self._target.traits.erases)
             self._apply(plan, start, want)
             found = self._second_look(plan, start, want)
-            self._access.did_not_take(differing(found))
+            bad = differing(found)
+            self._changed = self._changed or len(bad) < len(found)
+            if bad:
+                self._changes(bad[0], want[bad[0] - start : bad[0] - start + SECTOR])
+                self._access.did_not_take(bad)
         if bad := differing(found):
             raise VerifyError(
                 f"{len(bad)} sector(s) from {bad[0]:#x} on do not take their content in {REWRITES} turns",
@@ -142,37 +150,44 @@ class Writer:
             self._access.erase(size, at)
             self._touched |= set(range(at, at + size.span, SECTOR))
             if not self._erase_works:
-                self._prove_erase(at)
+                self._erase_works = self._access.sure_crc(at, SECTOR) == blank_crc(SECTOR) or self._changes(
+                    at, want[at - start : at - start + SECTOR]
+                )
 
-    def _prove_erase(self, at: int) -> None:
-        """The first erase of a session: the chip says "done" on a protected flash too."""
-        for _ in range(2):
-            if self._access.sure_crc(at, SECTOR) == blank_crc(SECTOR):
-                self._erase_works = True
-                return
+    def _changes(self, at: int, data: bytes) -> bool:
+        """Whether the sector can be changed at all: programmed where it is blank, erased where it is not.
+
+        The chip says "done" on a protected flash too; only a CRC that stays the same shows it. Returns True; raises
+        WriteProtected if nothing changes in ``ATTEMPTS`` attempts. A flash that is worn out, or whose supply sags,
+        changes, though not to what it should.
+        """
+        for _ in range(ATTEMPTS):
+            before = self._access.sure_crc(at, SECTOR)
+            if before == blank_crc(SECTOR):
+                self._access.program(at, data)
+            else:
+                self._access.erase(self._target.traits.erases[0], at)
+            if self._access.sure_crc(at, SECTOR) != before:
+                self._changed = True
+                return True
             self._trace.unchanged += 1
             self._protection.lift(again=True)
-            self._access.erase(self._target.traits.erases[0], at)
-        if self._access.sure_crc(at, SECTOR) != blank_crc(SECTOR):
-            raise TargetError(
-                f"the sector at {at:#x} was erased three times and is not blank: the flash is write-protected, or its"
-                " supply gives way",
-                offset=at,
-                length=SECTOR,
-                hint=self._protected_hint(),
-            )
-        self._erase_works = True
-
-    def _all_proven(self) -> bool:
-        return all(doubts == self._trace.anomalies for doubts in self._proven.values())
+        raise WriteProtected(
+            f"the flash is write-protected: the sector at {at:#x} was erased or programmed {ATTEMPTS + 1} times, the"
+            " chip answered each time that it was done, and not one bit of it has changed",
+            offset=at,
+            length=SECTOR,
+            elsewhere=self._changed,
+            hint=self._protected_hint(),
+        )
 
     def _protected_hint(self) -> str:
         if self._target.flash_id and self._target.part is None:
             return (
                 f"its id {self._target.flash_id:06x} is in no list, so nobody knows which bits protect it:"
-                " tell us the id and the part's marking"
+                " report the id and the part's marking; docs/troubleshooting.md#protected"
             )
-        return "'wattrail flash info' shows its status register; nothing was changed yet"
+        return "switch its power off and on, and try again; docs/troubleshooting.md#protected"
 
     # ---- everything else
 

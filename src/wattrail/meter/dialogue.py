@@ -7,6 +7,7 @@ still fails becomes an error.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Protocol, TypeVar
 
@@ -17,16 +18,14 @@ from wattrail.bl0942.spi import RESYNCHRONISE, SpiLink
 from wattrail.bl0942.uart import FRAME_GAP_S, UartLink
 from wattrail.clock import Deadline
 from wattrail.errors import ChecksumError, LinkError, NoAnswer, PortTimeout, UnexpectedReply
+from wattrail.meter.answer_time import AnswerTime, bounds_of
 from wattrail.meter.statistics import Statistics
 from wattrail.transport import Bus, Port
 from wattrail.wire import Register, hex_pairs
 
-__all__ = ["ANSWER_WITHIN_S", "TRIES", "Dialogue", "SpiDialogue", "UartDialogue", "open_dialogue"]
+__all__ = ["TRIES", "Dialogue", "SpiDialogue", "UartDialogue", "open_dialogue"]
 
 _Answer = TypeVar("_Answer")
-
-ANSWER_WITHIN_S = 0.2
-"""Time for an answer: a packet takes 52 ms at 4800 baud, and USB adapters hold bytes back for 16 ms."""
 
 TRIES = 4
 """How often one question is put before its failure counts."""
@@ -68,14 +67,26 @@ def open_dialogue(carrier: Port | Bus, statistics: Statistics, *, address: int =
 
 
 class UartDialogue:
-    """Questions over a byte stream."""
+    """Questions over a byte stream. ``taken`` is handed everything that arrives; ``time`` says how long to wait."""
 
-    def __init__(self, port: Port, statistics: Statistics, *, address: int = 0, tries: int = TRIES) -> None:
+    def __init__(
+        self,
+        port: Port,
+        statistics: Statistics,
+        *,
+        address: int = 0,
+        tries: int = TRIES,
+        time: AnswerTime | None = None,
+        taken: Callable[[bytes], object] = len,
+    ) -> None:
         self.carrier = port
         self.address = address
+        self.time = time or AnswerTime(bounds_of(port.url))
+        self._taken = taken
         self._link = UartLink(address)
         self._statistics = statistics
         self._tries = tries
+        self._missed = False
 
     def ask(self, register: Register) -> int:
         """See ``Dialogue``."""
@@ -90,9 +101,12 @@ class UartDialogue:
         self.carrier.write(self._link.write_register(register, count))
 
     def recover(self) -> None:
-        """Let the chip's frame time run out, then forget what came meanwhile."""
+        """Let the chip's frame time run out, and a late answer arrive; then forget what came meanwhile."""
         self.carrier.clock.sleep(FRAME_GAP_S)
-        self._statistics.junk_bytes += len(self.carrier.drain())
+        if self._missed and self.time.grace_s:
+            self._await_late_answer(Deadline.after(self.time.grace_s, self.carrier.clock))
+        self._missed = False
+        self._junk(self.carrier.drain())
 
     def _ask_once(self, register: Register) -> int:
         event = self._put(self._link.read_register(register))
@@ -108,17 +122,40 @@ class UartDialogue:
 
     def _put(self, request: bytes) -> Event:
         self._statistics.questions += 1
-        self._statistics.junk_bytes += len(self.carrier.drain())
+        self._junk(self.carrier.drain())
+        clock = self.carrier.clock
+        asked_at = clock.monotonic()
         self.carrier.write(request)
-        deadline = Deadline.after(ANSWER_WITHIN_S, self.carrier.clock)
+        deadline = Deadline.after(self.time.limit_s, clock)
         while isinstance(event := self._link.next_event(), NeedData):
             try:
-                self._link.receive(self.carrier.read(deadline))
+                data = self.carrier.read(deadline)
             except PortTimeout:
-                return self._link.end()
+                return self._timed_out()
+            self._taken(data)
+            self._link.receive(data)
         if isinstance(event, RegisterRead | PacketRead):
+            self.time.answered(clock.monotonic() - asked_at)
             self._statistics.junk_bytes += len(event.skipped)
         return event
+
+    def _timed_out(self) -> Event:
+        event = self._link.end()
+        self._missed = isinstance(event, Silence)
+        if self._missed:
+            self.time.missed()
+        return event
+
+    def _await_late_answer(self, end: Deadline) -> None:
+        with suppress(PortTimeout):
+            while not end.passed:
+                self._junk(self.carrier.read(end))
+                self.time.came_late()
+                end = Deadline.after(FRAME_GAP_S, self.carrier.clock)
+
+    def _junk(self, data: bytes) -> None:
+        self._taken(data)
+        self._statistics.junk_bytes += len(data)
 
     def _failure(self, event: Event, what: str) -> LinkError:
         return _failure(event, f"{what} at {self.carrier.url}, address {self.address}", self._statistics)
@@ -129,6 +166,7 @@ class SpiDialogue:
 
     def __init__(self, bus: Bus, statistics: Statistics, *, tries: int = TRIES) -> None:
         self.carrier = bus
+        self._within_s = bounds_of(bus.url).longest_s
         self._link = SpiLink()
         self._statistics = statistics
         self._tries = tries
@@ -150,6 +188,10 @@ class SpiDialogue:
         """Six bytes of FF reset the chip's bit counter; a zero before them, so that ones already sent do not count."""
         self._transfer(b"\x00" + RESYNCHRONISE)
 
+    def raw(self, register: Register) -> bytes:
+        """The six bytes that were clocked in while a register was asked for, whatever they are. Raises PortError."""
+        return self._transfer(self._link.read_register(register))
+
     def _ask_once(self, register: Register) -> int:
         self._statistics.questions += 1
         self._link.receive(self._transfer(self._link.read_register(register)))
@@ -161,7 +203,7 @@ class SpiDialogue:
         raise _failure(event, f"{register.name} at {self.carrier.url}", self._statistics)
 
     def _transfer(self, data: bytes) -> bytes:
-        return self.carrier.transfer(data, Deadline.after(ANSWER_WITHIN_S, self.carrier.clock))
+        return self.carrier.transfer(data, Deadline.after(self._within_s, self.carrier.clock))
 
 
 def _patiently(question: Callable[[], _Answer], dialogue: Dialogue, statistics: Statistics, tries: int) -> _Answer:

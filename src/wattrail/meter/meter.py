@@ -111,13 +111,13 @@ class Meter:
     def connect(self) -> None:
         """Find the chip and set it up: unlock, write what differs, read it back, lock again.
 
-        Raises NoAnswer with the cause where asking around finds one, TargetError if the chip keeps an old value,
-        PortError.
+        Raises NoAnswer or ChecksumError with the cause where asking around and listening finds one, TargetError if the
+        chip keeps an old value, PortError.
         """
         try:
             self._dialogue.recover()
             self._restarted |= self._set_up()
-        except LinkError as error:
+        except (LinkError, TargetError) as error:  # bytes of others may look like a chip that takes no writes
             raise explain_silence(self._dialogue, error) from error
 
     def read(self) -> Reading:

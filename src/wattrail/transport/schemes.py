@@ -18,7 +18,7 @@ from wattrail.transport.base import Bus, Port
 from wattrail.transport.carrier import SIMULATED
 from wattrail.urls import NESTED, Option, PortUrl, read_options, split
 
-__all__ = ["SCHEMES", "Reach", "Scheme", "check_url", "is_physical", "open_port", "reach"]
+__all__ = ["SCHEMES", "Reach", "Scheme", "check_url", "crosses_network", "is_physical", "open_port", "reach"]
 
 Reach = Literal["wire", "network", "file", "twin"]
 
@@ -95,6 +95,12 @@ def reach(url: str) -> Reach:
 def is_physical(url: str) -> bool:
     """Whether opening a URL can touch wires on mains potential. Raises UrlError."""
     return reach(url) == "wire"
+
+
+def crosses_network(url: str) -> bool:
+    """Whether what a URL carries comes over a network, whoever is at its other end. Raises UrlError."""
+    scheme, _ = _innermost(url)
+    return scheme.reach == "network"
 
 
 def _innermost(url: str) -> tuple[Scheme, dict[str, object]]:

@@ -232,7 +232,9 @@ def test_a_good_line_is_told_so(flash: Type, bench: Bench) -> None:
 
 def test_a_noisy_line_is_counted_and_named(flash: Type, bench: Bench) -> None:
     bench.twin.faults.noise(1e-5)
-    told = json.loads(flash("doctor", "--json").out)
+    said = flash("doctor", "--json")
+    assert said.code == 4, "a script is told too: until now it was 0 with a finding"
+    told = json.loads(said.out)
     assert sum(told["history"]["repeated"].values()) > 0
     assert told["diagnosis"]["symptom"] in {"bytes-lost", "rate-refused"}
     assert told["history"]["sectors"] == 64

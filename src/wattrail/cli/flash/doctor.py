@@ -8,6 +8,7 @@ from typing import Final
 from wattrail.bootrom.constants import APP_START
 from wattrail.bootrom.geometry import SECTOR
 from wattrail.cli import pace
+from wattrail.cli.exits import Exit
 from wattrail.cli.flash import view
 from wattrail.cli.flash.line_record import LineRecord
 from wattrail.cli.flash.narrator import chip_words
@@ -21,11 +22,12 @@ ROUND: Final = 16 * SECTOR
 """Bytes that are read again and again: 64 sectors in all, enough for a line that damages one exchange in fifty."""
 
 
-def doctor(port: PortText, *, json: Json = False, options: BoardOptions | None = None) -> None:
+def doctor(port: PortText, *, json: Json = False, options: BoardOptions | None = None) -> int:
     """Find out what is wrong on the line to a board.
 
     Makes the link and says what it hears meanwhile, climbs to the fastest rate the line carries, reads there for a
-    while, and gives a diagnosis. Nothing in flash is changed.
+    while, and gives a diagnosis. Nothing in flash is changed. Exit code 0 means that nothing was found, 4 that
+    something was, or that there is no link.
     """
     record = LineRecord()
     with board(port, options, json=json, listener=record) as flasher:
@@ -34,8 +36,10 @@ def doctor(port: PortText, *, json: Json = False, options: BoardOptions | None =
             flasher.read(APP_START, ROUND)
         record.seconds = pace.CLOCK.monotonic() - began
         record.sectors = ROUNDS * ROUND // SECTOR
+        code = Exit.DONE if flasher.diagnosis.nothing_wrong else Exit.LINK
         said = json_text.dumps(_object(flasher, record)) if json else "\n".join(_lines(flasher, record))
     print(said)
+    return code
 
 
 def _lines(flasher: Flasher, record: LineRecord) -> list[str]:

@@ -13,7 +13,7 @@ from wattrail.cli import pace, say
 from wattrail.cli.exits import UsageError
 from wattrail.cli.flash.narrator import Narrator
 from wattrail.cli.flash.opening import BoardOptions, opened, url_of
-from wattrail.errors import ImageError, LinkFailed, WattrailError, WriteRefused
+from wattrail.errors import ImageError, LinkFailed, WattrailError, WriteProtected, WriteRefused
 from wattrail.flasher import Flasher, Listener
 from wattrail.flasher.diagnosis import Diagnosis
 
@@ -90,7 +90,9 @@ class _End:
             _add_causes(error, self.flasher.diagnosis, json=json)
         if isinstance(error, WriteRefused) and error.risk:
             error.add_note(f"to do it all the same: --allow {error.risk}")
-        if not isinstance(error, _BEFORE_ANYTHING):
+        if isinstance(error, WriteProtected) and not error.elsewhere:
+            error.add_note("Nothing in flash was changed.")
+        elif not isinstance(error, _BEFORE_ANYTHING):
             error.add_note(self.words())
 
 

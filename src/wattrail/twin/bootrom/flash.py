@@ -1,7 +1,7 @@
 """Flash truth: programming only clears bits, erasing sets them, protection is silent, torn work leaves its traces.
 
 Addresses wrap at the flash's size, as on the real bus. Any protection bit protects everything; a real part protects
-the range that its bits choose, which is not modelled.
+the range that its bits choose, which is modelled by ``protect_above`` alone.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ class NorFlash:
         self.busy_until = 0.0
         self.dirty: set[int] = set()
         self._stuck: dict[int, int] = {}
+        self._open_below: int | None = None
         self._chance = random.Random(seed)
 
     @property
@@ -70,9 +71,9 @@ class NorFlash:
 
     def program(self, address: int, data: bytes) -> None:
         """Clear the bits that are 0 in ``data``."""
-        if self.protected or not data:
-            return
         start = address % self.size
+        if not data or self._refuses(start):
+            return
         fits = min(len(data), self.size - start)
         cells = self.data[start : start + fits]
         cleared = int.from_bytes(cells, "little") & int.from_bytes(data[:fits], "little")
@@ -85,9 +86,9 @@ class NorFlash:
 
     def erase(self, address: int, span: int) -> None:
         """Set every bit of the unit of that span in which the address lies."""
-        if self.protected:
-            return
         start = address % self.size // span * span
+        if self._refuses(start):
+            return
         self.data[start : start + span] = b"\xff" * min(span, self.size - start)
         self._touch(start, span)
 
@@ -97,9 +98,9 @@ class NorFlash:
 
     def tear_erase(self, address: int, span: int, fraction: float) -> None:
         """The power went during an erase: every bit of the unit has risen with that chance, seeded."""
-        if self.protected:
-            return
         start = address % self.size // span * span
+        if self._refuses(start):
+            return
         threshold = int(fraction * 256)
         for at in range(start, min(start + span, self.size)):
             if self._chance.randrange(256) < threshold:
@@ -109,6 +110,10 @@ class NorFlash:
     def wear_out(self, address: int, bits: int) -> None:
         """These bits of a byte can no longer be programmed to 0."""
         self._stuck[address % self.size] = bits
+
+    def protect_above(self, address: int) -> None:
+        """Protect everything from there on, whatever the status register says."""
+        self._open_below = address
 
     # ---- status registers
 
@@ -136,6 +141,9 @@ class NorFlash:
         """What was locked until the power went is free again, and holds no protection it did not save."""
         self.locked = False
         self.busy_until = 0.0
+
+    def _refuses(self, address: int) -> bool:
+        return self.protected or (self._open_below is not None and address >= self._open_below)
 
     def _touch(self, start: int, length: int) -> None:
         first = start // SECTOR

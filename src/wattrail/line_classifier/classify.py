@@ -1,44 +1,26 @@
-"""What is heard on the wire where a chip should answer: the ear of the flasher. Bytes in, a verdict out.
+"""Classifies what arrives on a UART: a chip's answer, TuyaMCU, meter chips, a log, our own echo, noise.
 
-Every talker is known by what it cannot help saying: the chip by its answer, a TuyaMCU and a BL0942 by frames with a
-checksum, a log by its words. Whatever was sent at another rate than it is heard at has none of these and is garbage,
-so a verdict also says that the rate is right.
+Every sender is known by what only it sends: a BK7231 by its answer, a TuyaMCU, a BL0942 and a CSE7766 by frames with a
+checksum, a log by its words. Whatever was sent at another rate than it is received at has none of these and is garbage,
+so a report also says that the rate is right.
 
-Source: bk-boot/packets for answers; banners: bk-boot/link; BL0942: bl0942-ds/uart-frame; TuyaMCU frames as Tuya's
-general serial protocol describes them.
+Source: bk-boot/packets for answers; banners: bk-boot/link; BL0942: bl0942-ds/uart-frame; CSE7766: cse7766-ds/frame;
+TuyaMCU frames as Tuya's general serial protocol describes them.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from enum import Enum
+from collections.abc import Callable, Iterator
 from itertools import combinations
-from typing import Final, NamedTuple
+from typing import Final
 
 from wattrail.bootrom.commands import LINK_CHECK
 from wattrail.bootrom.frames import REPLY_START, REQUEST_START, encode_request
+from wattrail.line_classifier.traffic import LineReport, TrafficKind
 from wattrail.wire import inverted_sum
 
-__all__ = ["LISTEN_RATES", "Hearing", "ListenRate", "Sound", "classify", "clearest"]
-
-
-class Sound(Enum):
-    """Kinds of what can be heard, the least telling first."""
-
-    SILENCE = "silence"
-    GARBAGE = "garbage"
-    BREAK = "line low"
-    ECHO = "own echo"
-    TEXT = "text"
-    BL0942 = "BL0942"
-    TUYA_MCU = "TuyaMCU"
-    HALF_ANSWER = "half an answer"
-    LINK = "answer"
-
-
-_TELLING: Final = tuple(Sound)
+__all__ = ["HEARD_LIMIT", "SHOWN_LIMIT", "classify"]
 
 HEARD_LIMIT: Final = 16384
 """Bytes looked at, the first ones: more than a second at 115200 baud, and all a talker needs to give itself away."""
@@ -46,82 +28,22 @@ HEARD_LIMIT: Final = 16384
 SHOWN_LIMIT: Final = 48
 
 
-@dataclass(frozen=True, slots=True)
-class Hearing:
-    """What was heard at one rate in one span of listening.
-
-    ``count`` is in the sound's own unit: answers, frames, echoed requests, else bytes. ``shown`` is the evidence,
-    48 bytes at most; ``words`` say it. ``banners`` counts boot banners, one a start of the chip. ``from_module`` says
-    who spoke where frames tell: the module itself, or the device that speaks to it.
-    """
-
-    sound: Sound
-    baud: int
-    count: int
-    shown: bytes
-    words: str
-    banners: int = 0
-    from_module: bool | None = None
-
-    def as_dict(self) -> dict[str, object]:
-        """For JSON."""
-        return {
-            "sound": self.sound.value,
-            "baud": self.baud,
-            "count": self.count,
-            "shown": self.shown.hex(" "),
-            "words": self.words,
-            "banners": self.banners,
-            "from_module": self.from_module,
-        }
-
-
-class ListenRate(NamedTuple):
-    """A rate worth listening at, and who may be talking there."""
-
-    baud: int
-    reason: str
-
-
-LISTEN_RATES: Final = tuple(
-    ListenRate(*row)
-    for row in (
-        (115200, "boot ROM, bootloader and the logs of most firmware"),
-        (9600, "a TuyaMCU, or a BL0942 that is strapped to it"),
-        (4800, "a BL0942"),
-        (921600, "a chip that an earlier flasher left at that rate"),
-        (460800, "the same, the default of one flasher for the BK7231N"),
-        (1_500_000, "the same"),
-        (2_000_000, "the same"),
-        (230400, "the same"),
-        (3_000_000, "the same"),
-        (19200, "a BL0942 that its driver has set to it"),
-        (38400, "the same"),
-    )
-)
-"""Where to listen when what is heard makes no sense, in this order. Source: bk-boot/hosts for the flashers' rates."""
-
-
-def classify(data: bytes, baud: int, *, sent: bytes = b"") -> Hearing:
+def classify(data: bytes, baud: int, *, sent: bytes | tuple[bytes, ...] = ()) -> LineReport:
     """What ``data``, all that came in one span of listening at ``baud``, is most likely to be.
 
-    ``sent`` is what we sent meanwhile; LinkChecks that come back are known without it. Give it a span of a few tenths
-    of a second, not single reads: a frame that is cut in two is garbage twice. Never raises.
+    ``sent`` is what we sent meanwhile, one request or several; LinkChecks that come back are known without it. Give it
+    a span of a few tenths of a second, not single reads: a frame that is cut in two is garbage twice. Never raises.
     """
     data = data[:HEARD_LIMIT]
-    foreign = _without_own(data, sent)
-    for ear in _EARS:
-        if heard := ear(data, foreign, baud):
-            return heard
+    own = (sent,) if isinstance(sent, bytes) else sent
+    foreign = _without_own(data, own)
+    for recognise in _RECOGNISERS:
+        if report := recognise(data, foreign, baud):
+            return report
     if not data:
-        return Hearing(Sound.SILENCE, baud, 0, b"", "nothing")
+        return LineReport(TrafficKind.SILENCE, baud, 0, b"", "nothing")
     words = f"{_counted(len(data), 'byte')} that make no sense at {baud} baud"
-    return Hearing(Sound.GARBAGE, baud, len(data), data[:SHOWN_LIMIT], words)
-
-
-def clearest(hearings: Iterable[Hearing]) -> Hearing | None:
-    """The most telling of them, None of none."""
-    return max(hearings, key=lambda heard: (_TELLING.index(heard.sound), heard.count), default=None)
+    return LineReport(TrafficKind.GARBAGE, baud, len(data), data[:SHOWN_LIMIT], words)
 
 
 def _counted(count: int, thing: str) -> str:
@@ -130,21 +52,28 @@ def _counted(count: int, thing: str) -> str:
 
 # ---- our own bytes
 
-_KNOCK: Final = encode_request(LINK_CHECK)
+_LINK_CHECK: Final = encode_request(LINK_CHECK)
+_LONG_REQUEST: Final = len(_LINK_CHECK)
+"""Requests this long do not stand in other traffic by chance; the two bytes of a meter's do."""
 
 
-def _without_own(data: bytes, sent: bytes) -> bytes:
+def _without_own(data: bytes, sent: tuple[bytes, ...]) -> bytes:
     """What is left when our own requests are taken out."""
-    for own in (sent, _KNOCK):
-        data = data.replace(own, b"") if own else data
-    return b"" if len(data) >= len(REQUEST_START) and data in sent else data
+    left = data
+    for own in (*sent, _LINK_CHECK):
+        left = left.replace(own, b"") if own else left
+    if all(len(own) < _LONG_REQUEST for own in sent) and _LINK_CHECK not in data and 2 * len(left) > len(data):
+        left = data
+    cut = len(left) >= len(REQUEST_START) and any(left in own * (len(left) // len(own) + 2) for own in sent if own)
+    return b"" if cut else left
 
 
-def _echo(data: bytes, foreign: bytes, baud: int) -> Hearing | None:
+def _echo(data: bytes, foreign: bytes, baud: int) -> LineReport | None:
     if len(foreign) == len(data):
         return None
-    count = max(1, data.count(_KNOCK))
-    return Hearing(Sound.ECHO, baud, count, data[:SHOWN_LIMIT], f"our own bytes coming back, {count} of our requests")
+    count = max(1, data.count(_LINK_CHECK))
+    words = f"our own bytes coming back, {_counted(len(data) - len(foreign), 'byte')} of our requests"
+    return LineReport(TrafficKind.ECHO, baud, count, data[:SHOWN_LIMIT], words)
 
 
 # ---- the chip
@@ -170,16 +99,16 @@ _PIECE: Final = re.compile(
 """What is left of an answer after damage. By chance it stands once in 2**31 random bytes."""
 
 
-def _link(data: bytes, foreign: bytes, baud: int) -> Hearing | None:
+def _link(data: bytes, foreign: bytes, baud: int) -> LineReport | None:
     count, at = data.count(_ANSWER), data.find(_ANSWER)
     if not count:
         return None
     banners = len(_BANNER.findall(data))
     words = f"the chip's answer at {baud} baud, {_counted(count, 'time')}" + (", and a boot banner" if banners else "")
-    return Hearing(Sound.LINK, baud, count, data[at : at + SHOWN_LIMIT], words, banners)
+    return LineReport(TrafficKind.LINK, baud, count, data[at : at + SHOWN_LIMIT], words, banners)
 
 
-def _half_answer(data: bytes, foreign: bytes, baud: int) -> Hearing | None:
+def _half_answer(data: bytes, foreign: bytes, baud: int) -> LineReport | None:
     pieces = [piece.start() for piece in _PIECE.finditer(data)]
     if not pieces and len(data) >= len(REPLY_START) and _ANSWER.startswith(data):
         pieces = [0]
@@ -187,7 +116,7 @@ def _half_answer(data: bytes, foreign: bytes, baud: int) -> Hearing | None:
         return None
     shown = data[pieces[0] : pieces[0] + SHOWN_LIMIT]
     words = f"{_counted(len(pieces), 'damaged piece')} of the chip's answer at {baud} baud"
-    return Hearing(Sound.HALF_ANSWER, baud, len(pieces), shown, words)
+    return LineReport(TrafficKind.HALF_ANSWER, baud, len(pieces), shown, words)
 
 
 # ---- other devices
@@ -230,7 +159,7 @@ def _tuya_frames(data: bytes) -> Iterator[tuple[int, bytes]]:
             at = data.find(_TUYA_HEAD, at + 1)
 
 
-def _tuya(data: bytes, foreign: bytes, baud: int) -> Hearing | None:
+def _tuya(data: bytes, foreign: bytes, baud: int) -> LineReport | None:
     found = list(_tuya_frames(data))
     if not found:
         return None
@@ -239,7 +168,7 @@ def _tuya(data: bytes, foreign: bytes, baud: int) -> Hearing | None:
     names = list(dict.fromkeys(_TUYA_COMMANDS.get(frame[3], f"command {frame[3]:02X}") for _, frame in found))
     words = f"{_counted(len(found), 'TuyaMCU frame')} at {baud} baud, {_speaker(from_module)}: {', '.join(names[:3])}"
     shown = data[at : at + SHOWN_LIMIT]
-    return Hearing(Sound.TUYA_MCU, baud, len(found), shown, words, from_module=from_module)
+    return LineReport(TrafficKind.TUYA_MCU, baud, len(found), shown, words, from_module=from_module)
 
 
 def _speaker(from_module: bool) -> str:
@@ -251,7 +180,7 @@ _METER_REQUEST: Final = b"\x58\xaa"
 _METER_PACKET: Final = re.compile(b"\x55.{17}\0.{2}\0.", re.DOTALL)
 
 
-def _bl0942(data: bytes, foreign: bytes, baud: int) -> Hearing | None:
+def _bl0942(data: bytes, foreign: bytes, baud: int) -> LineReport | None:
     if baud not in _METER_RATES:
         return None
     packets = [found for found in _METER_PACKET.finditer(foreign) if _is_packet(found[0])]
@@ -264,11 +193,24 @@ def _bl0942(data: bytes, foreign: bytes, baud: int) -> Hearing | None:
         return None
     from_module = not packets
     words = f"{_counted(count, f'BL0942 {what}')} at {baud} baud, {_speaker(from_module)}"
-    return Hearing(Sound.BL0942, baud, count, foreign[at : at + SHOWN_LIMIT], words, from_module=from_module)
+    return LineReport(TrafficKind.BL0942, baud, count, foreign[at : at + SHOWN_LIMIT], words, from_module=from_module)
 
 
 def _is_packet(packet: bytes) -> bool:
     return any(inverted_sum(bytes((0x58 | address,)) + packet[:-1]) == packet[-1] for address in range(4))
+
+
+_CSE7766_FRAME: Final = re.compile(b"[\x55\xaa\xf0-\xff]\x5a.{22}", re.DOTALL)
+"""24 bytes that the chip sends by itself about ten times a second; the last is the sum of those behind the header."""
+
+
+def _cse7766(data: bytes, foreign: bytes, baud: int) -> LineReport | None:
+    frames = [found for found in _CSE7766_FRAME.finditer(data) if sum(found[0][2:23]) & 0xFF == found[0][23]]
+    if not frames:
+        return None
+    words = f"{_counted(len(frames), 'frame')} of a CSE7766 (or HLW8032, CSE7759B) at {baud} baud"
+    at = frames[0].start()
+    return LineReport(TrafficKind.CSE7766, baud, len(frames), data[at : at + SHOWN_LIMIT], words, from_module=False)
 
 
 # ---- text
@@ -277,9 +219,11 @@ _BANNER: Final = re.compile(rb"BK72\d\d[A-Za-z]?_\d+\.\d+\.\d+")
 _WORD: Final = re.compile(rb"(?<![A-Za-z])(?:[A-Za-z][a-z]{2,}|[A-Z]{3,})(?![A-Za-z])")
 _UNPRINTABLE: Final = re.compile(rb"[^\t\r\n\x1b -~]")
 _LEAST_WORDS: Final = 3
+_LEAST_LETTERS: Final = 3
+"""Different ones in a word: a bit pattern that repeats is no word."""
 
 
-def _text(data: bytes, foreign: bytes, baud: int) -> Hearing | None:
+def _text(data: bytes, foreign: bytes, baud: int) -> LineReport | None:
     banners = _BANNER.findall(foreign)
     if banners:
         at, what = foreign.find(banners[0]), f"boot banner {banners[0].decode()}, {_counted(len(banners), 'time')}"
@@ -288,29 +232,30 @@ def _text(data: bytes, foreign: bytes, baud: int) -> Hearing | None:
     else:
         return None
     shown = foreign[at : at + SHOWN_LIMIT]
-    return Hearing(Sound.TEXT, baud, len(foreign), shown, f"a log at {baud} baud: {what}", len(banners))
+    return LineReport(TrafficKind.TEXT, baud, len(foreign), shown, f"a log at {baud} baud: {what}", len(banners))
 
 
 def _reads_as_text(data: bytes) -> bool:
     """Several words, and little else than characters: a wrong rate makes printable bytes too, and repeats itself."""
-    words = _WORD.findall(data)
+    words = [word for word in _WORD.findall(data) if len(set(word.lower())) >= _LEAST_LETTERS]
     printable = len(data) - len(_UNPRINTABLE.findall(data))
     in_words = sum(map(len, words))
     return len(set(words)) >= _LEAST_WORDS and printable >= 0.8 * len(data) and in_words >= 0.2 * len(data)
 
 
-def _break(data: bytes, foreign: bytes, baud: int) -> Hearing | None:
+def _break(data: bytes, foreign: bytes, baud: int) -> LineReport | None:
     if not data or data.strip(b"\0"):
         return None
     words = f"{_counted(len(data), 'zero byte')} at {baud} baud and nothing else: the line stays low"
-    return Hearing(Sound.BREAK, baud, len(data), data[:SHOWN_LIMIT], words)
+    return LineReport(TrafficKind.BREAK, baud, len(data), data[:SHOWN_LIMIT], words)
 
 
-_EARS: Final[tuple[Callable[[bytes, bytes, int], Hearing | None], ...]] = (
+_RECOGNISERS: Final[tuple[Callable[[bytes, bytes, int], LineReport | None], ...]] = (
     _link,
     _half_answer,
     _tuya,
     _bl0942,
+    _cse7766,
     _text,
     _echo,
     _break,

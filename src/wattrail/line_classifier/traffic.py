@@ -1,0 +1,89 @@
+"""What classifying a serial line results in: the kind of traffic, and a report of what was heard at one rate. Data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final, NamedTuple
+
+__all__ = ["LISTEN_RATES", "LineReport", "ListenRate", "TrafficKind", "clearest"]
+
+
+class TrafficKind(Enum):
+    """What can arrive on a serial line, the least telling first."""
+
+    SILENCE = "silence"
+    GARBAGE = "garbage"
+    BREAK = "line low"
+    ECHO = "own echo"
+    TEXT = "text"
+    BL0942 = "BL0942"
+    CSE7766 = "CSE7766"
+    TUYA_MCU = "TuyaMCU"
+    HALF_ANSWER = "half an answer"
+    LINK = "answer"
+
+
+_TELLING: Final = tuple(TrafficKind)
+
+
+@dataclass(frozen=True, slots=True)
+class LineReport:
+    """What was heard at one rate in one span of listening.
+
+    ``count`` is in the kind's own unit: answers, frames, echoed requests, else bytes. ``shown`` is the evidence,
+    48 bytes at most; ``words`` say it. ``banners`` counts boot banners, one a start of the chip. ``from_module`` says
+    who spoke where frames tell: the module itself, or the device that speaks to it.
+    """
+
+    kind: TrafficKind
+    baud: int
+    count: int
+    shown: bytes
+    words: str
+    banners: int = 0
+    from_module: bool | None = None
+
+    def as_dict(self) -> dict[str, object]:
+        """For JSON."""
+        return {
+            "kind": self.kind.value,
+            "baud": self.baud,
+            "count": self.count,
+            "shown": self.shown.hex(" "),
+            "words": self.words,
+            "banners": self.banners,
+            "from_module": self.from_module,
+        }
+
+
+class ListenRate(NamedTuple):
+    """A rate worth listening at, and who may be talking there."""
+
+    baud: int
+    reason: str
+
+
+LISTEN_RATES: Final = tuple(
+    ListenRate(*row)
+    for row in (
+        (115200, "boot ROM, bootloader and the logs of most firmware"),
+        (9600, "a TuyaMCU, or a BL0942 that is strapped to it"),
+        (4800, "a BL0942"),
+        (921600, "a chip that an earlier flasher left at that rate"),
+        (460800, "the same, the default of one flasher for the BK7231N"),
+        (1_500_000, "the same"),
+        (2_000_000, "the same"),
+        (230400, "the same"),
+        (3_000_000, "the same"),
+        (19200, "a BL0942 that its driver has set to it"),
+        (38400, "the same"),
+    )
+)
+"""Where to listen when what is heard makes no sense, in this order. Source: bk-boot/hosts for the flashers' rates."""
+
+
+def clearest(reports: Iterable[LineReport]) -> LineReport | None:
+    """The most telling of them, None of none."""
+    return max(reports, key=lambda report: (_TELLING.index(report.kind), report.count), default=None)

@@ -173,7 +173,7 @@ def _about_kind(image: Image, start: int | None) -> Iterator[Objection]:
     elif not image.kind.lies_in_flash:
         also = "" if start is not None else ", and nobody said where it should begin"
         instead = _CONVERT if image.kind is not Kind.UNKNOWN else "look at it with 'wattrail image info'"
-        yield Objection(Risk.UNKNOWN, f"a {image.kind.value} is not something that lies in flash{also}", instead)
+        yield Objection(Risk.UNKNOWN, f"the {image.kind.value} is not something that lies in flash{also}", instead)
 
 
 def _about_state(image: Image, start: int | None, wanted: Chip | None) -> Iterator[Objection]:

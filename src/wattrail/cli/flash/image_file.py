@@ -43,7 +43,10 @@ def check_image(image: Image, place: ImagePlace, allow: Collection[Risk]) -> Non
 
 def load_dump(path: Path, allow: Collection[Risk]) -> Image:
     """A dump that may be put back as far as the file tells. Raises FileError, ImageError, WriteRefused."""
-    dump = load(path)
+    try:
+        dump = load(path)
+    except ForeignFile as error:
+        raise WriteRefused(str(error), risk="", hint=error.hint) from error
     with _overrides_named():
         check_dump_file(dump, allow)
     return dump

@@ -166,7 +166,7 @@ class WriteProtected(TargetError):
 
 
 class WriteRefused(TargetError):
-    """A write that would do harm, refused before anything was touched; ``risk`` is the word that would allow it."""
+    """A write that would do harm, refused before anything was touched; ``risk`` is the word to allow it, or empty."""
 
     def __init__(self, message: str, *, risk: str, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)

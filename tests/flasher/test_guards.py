@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.flasher.desk import Desk, board, known_image, over
+from wattrail.bootrom import Identity, Responder
 from wattrail.errors import ImageError, WriteRefused
-from wattrail.flasher import Risk
-from wattrail.image import recognise
+from wattrail.flasher import Flasher, Risk, Target
+from wattrail.flasher.guards import check
+from wattrail.image import pack, recognise
 
 
 @pytest.fixture
@@ -52,9 +56,9 @@ def test_a_mis_packed_image(desk: Desk) -> None:
 
 
 def test_an_image_at_the_wrong_place(desk: Desk) -> None:
-    error = refused(desk, known_image(kind="ua"), "belongs at 0x11000, not at 0x0", start=0)
+    error = refused(desk, known_image(kind="ua"), "belongs at 0x11000, not at 0x0", start=0, allow=[Risk.UNKNOWN_CHIP])
     assert error.risk == "wrong-place"
-    assert error.hint == "leave the start away; 'wrong-place', allowed in words, overrules this"
+    assert error.hint == "leave the start away"
 
 
 def test_an_update_file_is_not_something_that_lies_in_flash(desk: Desk) -> None:
@@ -80,11 +84,85 @@ def test_allowed_without_a_place_it_is_still_refused(desk: Desk) -> None:
         flasher.write(recognise(b"hello" * 1000), allow=[Risk.UNKNOWN])
 
 
-def test_an_app_that_does_not_say_for_which_chip_is_written_with_a_word_about_it(desk: Desk) -> None:
+def test_an_app_that_does_not_say_for_which_chip_is_a_question(desk: Desk) -> None:
+    # It was written with a note that nobody reads. An app for T has the key and the place of one for N: on an N it does
+    # not start, and nothing in the file or on the wire tells.
     image = known_image(kind="ua")
     assert image.chip is None
-    desk.write(image, name="app.bin")
-    assert "app.bin does not tell which chip it is for" in " ".join(getattr(e, "words", "") for e in desk.events)
+    assert refused(desk, image, "nothing in the UA image says which chip it is for").risk == "unknown-chip"
+    desk.write(image, allow=[Risk.UNKNOWN_CHIP])
+    assert desk.flash == over(desk.before, image)
+
+
+@pytest.mark.parametrize("allowed", [risk for risk in Risk if risk is not Risk.UNKNOWN_CHIP])
+def test_no_other_word_answers_the_question_about_the_chip(desk: Desk, allowed: Risk) -> None:
+    assert refused(desk, known_image(kind="ua"), "which chip it is for", allow=[allowed]).risk == "unknown-chip"
+
+
+def test_allowing_damage_does_not_allow_another_chip(desk: Desk) -> None:
+    broken = bytearray(board("T", 2).qio)
+    broken[0x40000] ^= 1
+    error = refused(desk, recognise(bytes(broken)), "for a BK7231T .*, the chip is a BK7231N", allow=[Risk.DAMAGED])
+    assert error.risk == "wrong-chip"
+
+
+def test_allowing_another_chip_does_not_allow_damage(desk: Desk) -> None:
+    broken = bytearray(board("T", 2).qio)
+    broken[0x40000] ^= 1
+    assert refused(desk, recognise(bytes(broken)), "damaged", allow=[Risk.WRONG_CHIP]).risk == "damaged-image"
+
+
+def test_code_under_another_key_is_for_another_chip_whatever_else_is_allowed(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, "M")  # its eFuse is empty: code under the key of Tuya's modules is noise to it
+    error = refused(desk, known_image(kind="ua"), "enciphered with another key", allow=[Risk.UNKNOWN_CHIP])
+    assert error.risk == "wrong-chip"
+
+
+def test_a_chip_that_was_not_recognised_is_unknown_and_not_wrong() -> None:
+    identity = Identity(None, Responder.BOOTLOADER, ("its bootloader is in no list",))
+    target = Target(identity, Responder.BOOTLOADER, 1 << 21, size_is_measured=False)
+    with pytest.raises(WriteRefused, match="not known which chip this is: its bootloader is in no list") as caught:
+        check(known_image(), target, None, [Risk.WRONG_CHIP])
+    assert caught.value.risk == "unknown-chip"
+
+
+# ---- nothing to write
+
+
+def test_a_file_without_its_first_byte_has_nothing_to_place(desk: Desk) -> None:
+    # It was "done and verified" with 0 sectors: no block is where blocks belong, so not one byte has a place in flash.
+    image = recognise(board("N", 2).ua[1:])
+    error = refused(desk, image, "nothing in the packed code can be placed in flash: .*1 bytes are missing", allow=Risk)
+    assert error.risk == ""
+    with desk.session() as flasher, pytest.raises(WriteRefused, match="nothing in the packed code can be placed"):
+        flasher.verify(image)
+
+
+def test_an_empty_file_is_refused_even_with_a_place(desk: Desk) -> None:
+    assert refused(desk, recognise(b""), "the file is empty", start=0x1D2000, allow=Risk).risk == ""
+
+
+def test_a_write_of_nothing_but_the_radio_block_asks_for_it_also_in_a_preview(desk: Desk) -> None:
+    rf = recognise(board("N", 2).dump[0x1D0000:0x1D1000])
+    words = {"start": 0x1D0000, "allow": [Risk.UNKNOWN]}
+    assert refused(desk, rf, "they exist on this board only", **words).risk == "rf"
+    with desk.session() as flasher, pytest.raises(WriteRefused, match="they exist on this board only"):
+        flasher.preview(rf, **words)
+    assert refused(desk, recognise(board("N", 2).dump), "exist on this board", parts=["rf"]).risk == "rf"
+
+
+def test_packed_code_that_does_not_tell_its_place_is_not_written_at_0(desk: Desk) -> None:
+    image = recognise(pack(random.Random(4).randbytes(0x4000)))
+    with desk.session() as flasher, pytest.raises(ImageError, match="place in flash is not known"):
+        flasher.write(image, allow=list(Risk))
+    assert desk.flash == desk.before
+
+
+def test_a_bootloader_that_is_the_same_counts_as_right_already(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, "T")
+    report = desk.write(recognise(board("T").loader))
+    assert (report.touched, report.untouched) == (0, 0x11)
+    assert desk.flash == desk.before
 
 
 def test_nothing_overrules_the_end_of_the_flash(desk: Desk) -> None:
@@ -145,6 +223,52 @@ def test_another_boards_dump_is_not_restored(desk: Desk) -> None:
     with desk.session() as flasher, pytest.raises(WriteRefused, match="another RF block") as caught:
         flasher.restore(recognise(bytes(dump)), name="dump.bin")
     assert caught.value.risk == "rf"
+    assert desk.flash == desk.before
+
+
+SHIFTED = board("N", 2).dump[1:] + b"\xff"
+PAGE = b"<!DOCTYPE html>\n<html><head><title>releases</title></head>".ljust(1 << 21, b" ")
+
+
+@pytest.mark.parametrize(
+    ("dump", "why"),
+    [
+        (bytes(1 << 21), "every byte is 00"),
+        (b"\xff" * (1 << 21), "every byte is FF"),
+        (PAGE, "a web page"),
+        (board("N", 2).rotated, "rotated"),
+        (SHIFTED, "shifted: .*1 bytes are missing"),
+        (board("N", 2).qio, "it is a QIO image"),
+        (board("N", 2).dump[:-0x1000], "0x1ff000 bytes, and no flash has"),
+        (board("N", 2).dump + b"\xff" * (1 << 21), "0x400000 bytes, the flash 0x200000"),
+    ],
+    ids=["zeros", "ones", "web page", "rotated", "shifted", "image", "short", "of another flash"],
+)
+def test_no_word_makes_a_dump_of_what_is_none(desk: Desk, dump: bytes, why: str) -> None:
+    for ask in (Flasher.restore, Flasher.preview_restore):  # a preview once said what would be written of all of them
+        with (
+            desk.session() as flasher,
+            pytest.raises(WriteRefused, match=f"no dump of the whole flash: .*{why}") as got,
+        ):
+            ask(flasher, recognise(dump), allow=Risk)
+        assert got.value.risk == ""
+    assert desk.flash == desk.before
+
+
+@pytest.mark.parametrize("ask", [Flasher.restore, Flasher.preview_restore])
+def test_each_doubt_about_a_dump_has_its_own_word(desk: Desk, ask: Callable[..., object]) -> None:
+    hurt = bytearray(board("N", 2).dump)
+    hurt[0x40000] ^= 1
+    noise = random.Random(6).randbytes(0x1D0000) + board("N", 2).dump[0x1D0000:]
+    foreign = bytearray(board("N", 2).dump)
+    foreign[0x1D0024] ^= 1
+    other = bytearray(board("T", 2).dump)
+    other[0x1D0000:0x1D1000] = desk.before[0x1D0000:0x1D1000]
+    for dump, risk in ((hurt, Risk.DAMAGED), (noise, Risk.UNKNOWN), (foreign, Risk.RF), (other, Risk.WRONG_CHIP)):
+        others = set(Risk) - {risk}
+        with desk.session() as flasher, pytest.raises(WriteRefused) as caught:
+            ask(flasher, recognise(bytes(dump)), allow=others)
+        assert caught.value.risk == risk.value
     assert desk.flash == desk.before
 
 

@@ -14,9 +14,11 @@ from wattrail.image import (
     convert,
     detect_key,
     diff,
+    look_into_zip,
     open_ota,
     pack,
     recognise,
+    recognise_foreign,
     unpack,
 )
 from wattrail.image.bootloader import inspect
@@ -24,10 +26,23 @@ from wattrail.image.cipher import TUYA_KEY, CodeKey
 from wattrail.image.limits import FLASH_MOST, RECORDS_MOST
 from wattrail.image.packing import PACKED, grid_shift, strip, without_blank_end
 from wattrail.image.rf import decode_rf
-from wattrail.image.uf2 import decode_uf2
+from wattrail.image.uf2 import decode_uf2, segments
 from wattrail.image.ug import HEADER, unwrap
+from wattrail.image.zipped import MAX_UNPACKED
 
-__all__ = ["bootloader", "code_keys", "conversions", "ota", "packing", "recognition", "rf", "uf2", "ug"]
+__all__ = [
+    "archive",
+    "bootloader",
+    "code_keys",
+    "conversions",
+    "foreign",
+    "ota",
+    "packing",
+    "recognition",
+    "rf",
+    "uf2",
+    "ug",
+]
 
 
 def recognition(data: bytes) -> None:
@@ -85,6 +100,22 @@ def uf2(data: bytes) -> None:
         found = decode_uf2(data)
         assert found.blocks == len(data) // 512
         assert found.payload <= len(data)
+        placed = segments(data)
+        assert 0 < sum(len(segment.data) for segment in placed) <= found.payload
+
+
+def foreign(data: bytes) -> None:
+    """A file of another format has a name and a way out."""
+    found = recognise_foreign(data)
+    assert found is None or (found.what and "FILE" not in found.hint("it.bin"))
+
+
+def archive(data: bytes) -> None:
+    """A zip archive ends in its images or in an ImageError, and takes no more memory than its limit."""
+    with suppress(ImageError):
+        found = look_into_zip(data)
+        assert sum(len(image.data) for image in found.images) <= MAX_UNPACKED
+        assert {image.name for image in found.images} <= set(found.names)
 
 
 def rf(data: bytes) -> None:

@@ -6,13 +6,15 @@ Most are valid, and small where the format allows it; the others once broke a pr
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import struct
+import zipfile
 import zlib
 from functools import cache
 
 from tests.bootrom.golden import GOLDEN, REFUSALS
-from tests.image.boards import Board, rf_block, uf2
+from tests.image.boards import Board, libretiny_uf2, rf_block, uf2
 from wattrail.image import Chip, build_ota, crypt, pack, seal, to_physical
 from wattrail.image.convert import pack_sealed
 from wattrail.image.rbl import HEADER, MAGIC, PACKED_HEADER, Compression, RblHeader
@@ -27,9 +29,11 @@ __all__ = [
     "IMAGE_WORDS",
     "JSON_WORDS",
     "URL_WORDS",
+    "archives",
     "captures",
     "dumps",
     "flooded",
+    "foreign_files",
     "images",
     "journals",
     "orders",
@@ -99,7 +103,30 @@ def ugs() -> tuple[bytes, ...]:
 
 @cache
 def uf2s() -> tuple[bytes, ...]:
-    return uf2(6), uf2(2, family=0x675A40B0)
+    return uf2(6), uf2(2, family=0x675A40B0), libretiny_uf2(bytes(700))
+
+
+@cache
+def archives() -> tuple[bytes, ...]:
+    return tuple(_zip(method) for method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2))
+
+
+def _zip(method: int) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", method) as archive:
+        for name, data in (("rf.bin", rf_block()), ("readme.txt", b"read me")):
+            archive.writestr(zipfile.ZipInfo(name), data, method)
+    return buffer.getvalue()
+
+
+@cache
+def foreign_files() -> tuple[bytes, ...]:
+    return (
+        *archives(), gzip.compress(b"x", mtime=0), b":020000040000FA\n", b"S00300001CE0\n",
+        b"<?xml version='1.0'?><html>",
+        b'{"message": "Not Found"}', b"version https://git-lfs.github.com/spec/v1\n", b"AAECAwQFBgcICQoLDA0ODw==" * 8,
+        struct.pack("<4BIII", 0xE9, 2, 2, 0x20, 0x40100004, 0x40100000, 4) + bytes(64),
+    )  # fmt: skip
 
 
 @cache

@@ -57,6 +57,8 @@ TARGETS: Final[Mapping[str, Target]] = MappingProxyType({
     "ota":         Target(images.ota, seeds.otas, _MID, _IMAGES, seeds.mended),
     "ug":          Target(images.ug, seeds.ugs, _MID, _IMAGES, seeds.mended),
     "uf2":         Target(images.uf2, seeds.uf2s, _MID, _IMAGES),
+    "foreign":     Target(images.foreign, seeds.foreign_files, 1 << 13, _IMAGES),
+    "zip":         Target(images.archive, seeds.archives, 1 << 13, _IMAGES, weight=4),
     "rf":          Target(images.rf, seeds.rf_blocks, 1 << 13, _IMAGES),
     "packing":     Target(images.packing, seeds.images, _MID, _IMAGES, seeds.mended, weight=4),
     "bootloader":  Target(images.bootloader, seeds.images, _MID, _IMAGES, seeds.mended),

@@ -113,6 +113,33 @@ def uf2(blocks: int, family: int = 0x7B3EF230) -> bytes:
     )
 
 
+def libretiny_uf2(app: bytes, *, family: int = 0x7B3EF230, partition: bytes = b"app", at: int = 0x11000) -> bytes:
+    """A build as LibreTiny packs it: a header of tags alone, what a flasher writes, what the device fetches itself.
+
+    The layout is that of ltchiptool, byte for byte where tests/peers compares them; nothing here shares code with ours.
+    """
+    table = struct.pack("<4s16s16sII4x", b"01PE", partition, b"flash0", at, 0x119000)
+    info = b"\x00\x01\x00" + partition + b"\0"
+    blocks = [(0xA001, 0, b"", _tag(0xCA25C8, b"generic") + _tag(0x8288ED, table))]
+    blocks += _blocks(app, _tag(0xC0EE0C, info))
+    blocks += _blocks(b"an update for the device itself" * 20, _tag(0xC0EE0C, b"\x10\x00\x00download\0"))
+    return b"".join(
+        struct.pack(
+            "<8s6I476sI", b"UF2\nWQ]\x9e", flags, address, len(data), i, len(blocks), family, data + tags, 0x0AB16F30
+        )
+        for i, (flags, address, data, tags) in enumerate(blocks)
+    )
+
+
+def _tag(kind: int, value: bytes) -> bytes:
+    tag = bytes([4 + len(value)]) + kind.to_bytes(3, "little") + value
+    return tag + bytes(-len(tag) % 4)
+
+
+def _blocks(data: bytes, tags: bytes) -> list[tuple[int, int, bytes, bytes]]:
+    return [(0x2000 if at else 0xA000, at, data[at : at + 256], b"" if at else tags) for at in range(0, len(data), 256)]
+
+
 def _bring_about(stored: bytearray, length: int, wanted: int) -> None:
     """Choose four bytes of code so that the first bytes in flash have a wanted CRC-32."""
     at = length - 4

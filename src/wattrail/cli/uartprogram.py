@@ -14,12 +14,14 @@ from cyclopts import Parameter, validators
 from wattrail.bootrom.constants import APP_START, BAUD_AT_RESET
 from wattrail.cli import say
 from wattrail.cli.exits import UsageError
+from wattrail.cli.flash.image_file import check_image, load_whole
 from wattrail.cli.flash.opening import BoardOptions
 from wattrail.cli.flash.place import ImagePlace, RangeOptions
 from wattrail.cli.flash.read import read
-from wattrail.cli.flash.write import write
+from wattrail.cli.flash.write import write_image
 from wattrail.cli.flash.writing import WritingOptions
-from wattrail.cli.image.files import load
+from wattrail.flasher import is_placed
+from wattrail.image import Image
 
 _UNPACK_HINT: Final = "'wattrail image convert FILE OUT --to plain' takes the code out of an image"
 
@@ -87,19 +89,20 @@ def uartprogram(
         )
         read(typed.device, filename, where=where, options=options)
         return
+    writing = writing or WritingOptions()
+    allow = writing.check()
+    image = load_whole(filename, allow)
+    place = ImagePlace(start=_start(image, typed.start))
+    check_image(image, place, allow)
     say.note("a backup comes first; then only what differs is written, and all of it is checked by the chip's CRCs")
     if typed.unprotect:
         say.note("--unprotect is not needed: protection is taken off where it is on, and put back afterwards")
-    write(
-        typed.device, filename, place=ImagePlace(start=_place(filename, typed.start)), writing=writing, options=options
-    )
+    write_image(typed.device, filename, image, place=place, writing=writing, options=options)
 
 
-def _place(filename: Path, start: int | None) -> int | None:
-    """Where the image goes: what was typed, else where it belongs, else where uartprogram would put it."""
-    if start is not None or load(filename).kind.lies_in_flash:
-        return start
-    return APP_START
+def _start(image: Image, start: int | None) -> int | None:
+    """Where the image goes: what was typed, else where it belongs (None), else where uartprogram would put it."""
+    return start if start is not None or is_placed(image) else APP_START
 
 
 def _hexadecimal(text: str, option: str) -> int:

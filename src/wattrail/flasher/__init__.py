@@ -16,12 +16,13 @@ from wattrail.flasher.events import (
     Resumed,
 )
 from wattrail.flasher.flasher import Flasher, open_flasher
-from wattrail.flasher.guards import Risk
+from wattrail.flasher.guards import AS_IT_WAS, Risk, check_dump_file, check_file, is_placed
 from wattrail.flasher.reader import Known
 from wattrail.flasher.report import Comparison, Report
 from wattrail.flasher.target import Target
 
 __all__ = [
+    "AS_IT_WAS",
     "BackedUp",
     "Backup",
     "Coaching",
@@ -41,5 +42,8 @@ __all__ = [
     "Resumed",
     "Risk",
     "Target",
+    "check_dump_file",
+    "check_file",
+    "is_placed",
     "open_flasher",
 ]

@@ -27,7 +27,7 @@ from wattrail.flasher.conversation import Conversation
 from wattrail.flasher.diagnosis import Diagnosis
 from wattrail.flasher.dialogue import Dialogue
 from wattrail.flasher.events import BackedUp, Identified, Listener
-from wattrail.flasher.guards import Piece, Risk, check_dump
+from wattrail.flasher.guards import Piece, Risk, check_dump, check_dump_file
 from wattrail.flasher.history import History
 from wattrail.flasher.job import Job
 from wattrail.flasher.journal import Shelf, Unfinished
@@ -212,30 +212,27 @@ class Flasher:
         goes on where this one stopped.
         """
         layer = layer_of(image, self.target, start=start, parts=parts, allow=frozenset(allow))
-        if image.kind.lies_in_flash and image.chip is None:
-            self._trace.note(f"{name} does not tell which chip it is for: it is taken to be for this one")
         return self._job(frozenset(allow), backup).carry_out(layer, name)
 
     def restore(
         self, dump: Image, *, name: str = "dump", allow: Collection[Risk] = (), backup: Path | None = None
     ) -> Report:
         """Make the whole flash what a dump holds. Raises WriteRefused, also for a dump of another board."""
-        check_dump(dump, self.target, allow)
-        rf = self.target.layout["rf"]
-        if Risk.RF not in allow and dump.data[rf.start : rf.end] != self.read(rf.start, rf.length):
-            raise WriteRefused(
-                f"{name} has another RF block than this board: it is another board's dump, or this one's was lost",
-                risk=Risk.RF.value,
-                hint="radio calibration and MAC address belong to one board; 'rf', allowed in words, writes it",
-            )
-        return self._job(frozenset(allow), backup).carry_out(Layer((Piece(0, dump.data),)), name)
+        layer = self._whole_flash(dump, name, allow)
+        return self._job(frozenset(allow), backup).carry_out(layer, name)
+
+    def preview_restore(self, dump: Image, *, name: str = "dump", allow: Collection[Risk] = ()) -> Comparison:
+        """What ``restore`` would have to change. Raises WriteRefused as it would, and changes nothing."""
+        return self._job(frozenset(allow)).compare(self._whole_flash(dump, name, allow))
 
     def erase(self, start: int, length: int, *, allow: Collection[Risk] = (), backup: Path | None = None) -> Report:
         """Erase whole sectors, after a backup. Raises ValueError for parts of sectors, WriteRefused."""
-        if start % SECTOR or length % SECTOR or length <= 0 or start < 0 or start + length > self.target.size:
-            raise ValueError(f"{length:#x} bytes from {start:#x} are no whole sectors of {SECTOR:#x} inside the flash")
-        layer = Layer.blank(start, length, self.target, frozenset(allow))
+        layer = self._blank(start, length, allow)
         return self._job(frozenset(allow), backup).carry_out(layer, "erase")
+
+    def preview_erase(self, start: int, length: int, *, allow: Collection[Risk] = ()) -> Comparison:
+        """What ``erase`` would have to change. Raises as it would, and changes nothing."""
+        return self._job(frozenset(allow)).compare(self._blank(start, length, allow))
 
     def kept_backups(self) -> list[Path]:
         """Whole backups of this very board, the one of an unfinished write first, then newest first."""
@@ -264,6 +261,27 @@ class Flasher:
         self.close()
 
     # ---- parts
+
+    def _whole_flash(self, dump: Image, name: str, allow: Collection[Risk]) -> Layer:
+        """A dump that may be put back. Raises WriteRefused for any other."""
+        rf = self.target.layout["rf"]
+        check_dump_file(dump, allow)
+        theirs, ours = dump.data[rf.start : rf.end], self.read(rf.start, rf.length)
+        same_rf = theirs == ours and bool(theirs.strip(b"\xff") and theirs.strip(b"\0"))
+        check_dump(dump, self.target, allow, same_rf=same_rf)
+        if Risk.RF not in allow and theirs != ours:
+            raise WriteRefused(
+                f"{name} has another RF block than this board: it is another board's dump, or this one's was lost",
+                risk=Risk.RF.value,
+                hint="take a dump of this very board: radio calibration and MAC address belong to one board",
+            )
+        return Layer((Piece(0, dump.data),))
+
+    def _blank(self, start: int, length: int, allow: Collection[Risk]) -> Layer:
+        """Sectors to be erased. Raises ValueError for parts of sectors, WriteRefused."""
+        if start % SECTOR or length % SECTOR or length <= 0 or start < 0 or start + length > self.target.size:
+            raise ValueError(f"{length:#x} bytes from {start:#x} are no whole sectors of {SECTOR:#x} inside the flash")
+        return Layer.blank(start, length, self.target, frozenset(allow))
 
     def _access(self) -> FlashAccess:
         return FlashAccess(self._conversation, self.target)

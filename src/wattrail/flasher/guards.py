@@ -1,33 +1,64 @@
 """What must not be written where, decided before anything is touched. Pure.
 
-Each objection names the one word that overrules it. Nothing overrules the end of the flash.
+What a file shows by itself is decided without a board (``check_file``, ``check_dump_file``), so that nobody wires one
+up for a file that is refused anyway; ``check`` and ``check_dump`` decide the same and what the chip adds. Each
+violation names its own risk, and allowing one risk allows no other. Some things nothing allows: a file with nothing to
+place, the end of the flash, a file that is no dump in place of a dump.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
+from itertools import chain
 from typing import Final
 
 from wattrail.errors import ImageError, WriteRefused
 from wattrail.flasher.survey import Span
 from wattrail.flasher.target import Target
-from wattrail.image import Chip, Image, Kind
+from wattrail.image import LAYOUTS, Chip, Image, Kind, recognise_foreign
 
-__all__ = ["Piece", "Risk", "check", "check_dump", "keep_rf", "pieces_of", "without"]
+__all__ = [
+    "AS_IT_WAS",
+    "Piece",
+    "Risk",
+    "check",
+    "check_dump",
+    "check_dump_file",
+    "check_file",
+    "is_placed",
+    "keep_rf",
+    "no_part",
+    "pieces_of",
+    "rf_refused",
+    "without",
+]
+
+MAX_FLASH: Final = 1 << 24
+"""Bytes of the largest flash the commands can count."""
+
+MIN_FLASH: Final = 1 << 20
+"""Bytes of the smallest flash a module of the family has."""
+
+MAX_PROBLEMS_SHOWN: Final = 3
 
 
 class Risk(Enum):
     """What a person may allow; the value is the word to say."""
 
     WRONG_CHIP = "wrong-chip"
+    UNKNOWN_CHIP = "unknown-chip"
     DAMAGED = "damaged-image"
     UNKNOWN = "unknown-image"
     PLACE = "wrong-place"
     BOOTLOADER = "bootloader"
     RF = "rf"
     NO_BACKUP = "no-backup"
+
+
+AS_IT_WAS: Final = frozenset({Risk.DAMAGED, Risk.UNKNOWN})
+"""What nobody is asked about a backup that was read from this very board: it may be put back as it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,83 +76,187 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Objection:
-    """Why not, which word allows it, and what to do instead."""
+    """Why not, the risk that allows it (None: nothing does), and the safe way."""
 
-    risk: Risk
+    risk: Risk | None
     words: str
     instead: str
 
 
-_CONVERT: Final = "'wattrail image convert' makes it into one that lies in flash"
+_CONVERT: Final = "'wattrail image convert' makes an image that lies in flash"
+_CODE: Final = (Kind.QIO, Kind.UA, Kind.BOOTLOADER, Kind.PACKED, Kind.DUMP, Kind.ROTATED, Kind.STORED, Kind.PLAIN)
+"""Kinds that run on a chip; all others are data, which no chip objects to."""
+
+
+def check_file(image: Image, start: int | None, allow: Collection[Risk], parts: Collection[str] = ()) -> None:
+    """Raise WriteRefused or ImageError for what the file alone shows, whichever chip is at the other end."""
+    unknown = [_unknown_chip(image)] if _is_for_unknown_chip(image) else []
+    _refuse_first(chain(_about_kind(image, start), unknown, _about_state(image, start, None)), allow)
+    base, data = _placed(image, start)
+    _check_end(base, data, MAX_FLASH)
+    layouts = [LAYOUTS[image.chip]] if image.chip is not None else list(LAYOUTS.values())
+    for name in parts:
+        known = [layout[name] for layout in layouts if name in {part.name for part in layout.partitions}]
+        if known and not any(part.start < base + len(data) and base < part.end for part in known):
+            raise no_part(name)
+
+
+def no_part(name: str) -> ImageError:
+    """The error for a partition of which an image holds nothing."""
+    return ImageError(f"the image holds nothing of the partition {name}", hint="'wattrail image info' shows its parts")
 
 
 def check(image: Image, target: Target, start: int | None, allow: Collection[Risk]) -> None:
     """Raise WriteRefused for the first objection that is not allowed."""
-    for objection in objections(image, target, start):
-        if objection.risk not in allow:
-            refuse(objection)
+    _refuse_first(objections(image, target, start), allow)
 
 
-def check_dump(dump: Image, target: Target, allow: Collection[Risk]) -> None:
-    """The same for the dump of a whole flash, which may be put back damaged as it was."""
+def check_dump_file(dump: Image, allow: Collection[Risk]) -> None:
+    """Raise WriteRefused for a file that cannot be the dump of a whole flash, whichever board is at the other end."""
+    _refuse_first(_of_dump(dump), allow)
+    size = len(dump.data)
+    if not MIN_FLASH <= size <= MAX_FLASH or size & (size - 1):
+        _refuse(_no_dump(f"it has {size:#x} bytes, and no flash has", _IMAGE_INSTEAD))
+
+
+def check_dump(dump: Image, target: Target, allow: Collection[Risk], *, same_rf: bool) -> None:
+    """Raise WriteRefused for what is no dump of this board's whole flash.
+
+    ``same_rf``: the RF blocks of dump and board are the same and hold something, which tells that it is this board's
+    own: then nobody is asked which chip it is for.
+    """
     if len(dump.data) != target.size:
-        raise WriteRefused(
-            f"this is no dump of the whole flash: it has {len(dump.data):#x} bytes, the flash {target.size:#x}",
-            risk=Risk.PLACE.value,
-            hint="'wattrail flash write' writes images that are less than a whole flash",
-        )
-    for objection in (*_about_chip(dump, target), *_about_kind(dump, 0)):
-        if objection.risk not in allow and (objection.risk is Risk.WRONG_CHIP or dump.kind is Kind.ROTATED):
-            refuse(objection)
-
-
-def refuse(objection: Objection) -> None:
-    """Raise it."""
-    raise WriteRefused(
-        objection.words,
-        risk=objection.risk.value,
-        hint=f"{objection.instead}; '{objection.risk.value}', allowed in words, overrules this",
-    )
+        _refuse(_no_dump(f"it has {len(dump.data):#x} bytes, the flash {target.size:#x}", _IMAGE_INSTEAD))
+    _refuse_first(_of_dump(dump), allow)
+    about_chip = _about_chip(dump, target)
+    _refuse_first((o for o in about_chip if not (same_rf and o.risk is Risk.UNKNOWN_CHIP)), allow)
 
 
 def objections(image: Image, target: Target, start: int | None) -> Iterator[Objection]:
     """All there are, the gravest first."""
     yield from _about_kind(image, start)
     yield from _about_chip(image, target)
+    yield from _about_state(image, start, target.chip)
+
+
+def _refuse_first(found: Iterable[Objection], allow: Collection[Risk]) -> None:
+    for objection in found:
+        if objection.risk is None or objection.risk not in allow:
+            _refuse(objection)
+
+
+def _refuse(objection: Objection) -> None:
+    risk = objection.risk.value if objection.risk is not None else ""
+    raise WriteRefused(objection.words, risk=risk, hint=objection.instead)
+
+
+# ---- what the file shows
+
+
+def is_placed(image: Image) -> bool:
+    """Whether the image itself tells where in flash it belongs: packed code under a key nobody knows does not."""
+    return image.kind.lies_in_flash and not (image.kind is Kind.PACKED and image.base == 0)
+
+
+def _about_kind(image: Image, start: int | None) -> Iterator[Objection]:
+    if not image.data:
+        yield Objection(None, "the file is empty", "download or read it again")
+        return
+    foreign = recognise_foreign(image.data)
+    if foreign is not None:
+        yield Objection(Risk.UNKNOWN, f"the file is {foreign.what}, not a firmware image", foreign.hint())
+    elif image.kind is Kind.ROTATED:
+        yield Objection(Risk.UNKNOWN, "the dump is rotated: it begins at 0x11000 and wraps", _CONVERT)
+    elif image.kind.lies_in_flash and not image.flash:
+        words = f"nothing in the {image.kind.value} can be placed in flash: {_problems(image) or image.reasons[0]}"
+        yield Objection(None, words, "download or read it again: its beginning is missing")
+    elif not image.kind.lies_in_flash:
+        also = "" if start is not None else ", and nobody said where it should begin"
+        instead = _CONVERT if image.kind is not Kind.UNKNOWN else "look at it with 'wattrail image info'"
+        yield Objection(Risk.UNKNOWN, f"the {image.kind.value} is not something that lies in flash{also}", instead)
+
+
+def _about_state(image: Image, start: int | None, wanted: Chip | None) -> Iterator[Objection]:
+    """Damage, and another place than its own."""
     if image.kind is not Kind.UNKNOWN and image.problems:
-        yield Objection(Risk.DAMAGED, f"the image is damaged: {image.problems[0]}", "fetch or dump it again")
-    if image.kind.lies_in_flash and start is not None and start != image.base:
+        instead = "download or read it again" + (f", the one for {wanted.value}" if wanted is not None else "")
+        yield Objection(Risk.DAMAGED, f"the image is damaged: {_problems(image)}", instead)
+    if is_placed(image) and start is not None and start != image.base:
         words = f"the {image.kind.value} belongs at {image.base:#x}, not at {start:#x}"
         yield Objection(Risk.PLACE, words, "leave the start away")
 
 
-def _about_kind(image: Image, start: int | None) -> Iterator[Objection]:
-    if image.kind is Kind.ROTATED:
-        yield Objection(Risk.UNKNOWN, "the dump is rotated: it begins at 0x11000 and wraps", _CONVERT)
-    elif not image.kind.lies_in_flash:
-        also = "" if start is not None else ", and nobody said where it should begin"
-        instead = _CONVERT if image.kind is not Kind.UNKNOWN else "look at it with 'wattrail image info'"
-        yield Objection(Risk.UNKNOWN, f"a {image.kind.value} is not something that lies in flash{also}", instead)
+def _of_dump(dump: Image) -> Iterator[Objection]:
+    """What cannot be put back over a whole flash. A word helps only where a real flash may look like that."""
+    foreign = recognise_foreign(dump.data)
+    if foreign is not None:
+        yield _no_dump(f"it is {foreign.what}", foreign.hint())
+    elif dump.kind is Kind.BLANK:
+        yield _no_dump(dump.reasons[0], "erase a flash with 'wattrail flash erase'")
+    elif dump.kind is Kind.ROTATED:
+        words = "it is rotated: it begins at 0x11000 and wraps"
+        yield _no_dump(words, "straighten it: wattrail image convert FILE OUT --to dump")
+    elif dump.kind.lies_in_flash and not dump.flash:
+        yield _no_dump(f"it is shifted: {_problems(dump) or dump.reasons[0]}", "read the whole flash again, from 0 on")
+    elif dump.kind in (Kind.QIO, Kind.UA, Kind.BOOTLOADER):
+        yield _no_dump(f"it is a {dump.kind.value}", _IMAGE_INSTEAD)
+    elif dump.base:
+        yield _no_dump(f"it begins at {dump.base:#x} of a flash", "read the whole flash again, from 0 on")
+    elif dump.kind is not Kind.DUMP:
+        words = f"nothing tells that this {dump.kind.value} is the dump of a flash: {dump.reasons[0]}"
+        yield Objection(Risk.UNKNOWN, words, "take a dump that 'wattrail image info' recognises")
+    elif dump.problems:
+        yield Objection(Risk.DAMAGED, f"the dump is damaged: {_problems(dump)}", "take another dump, or read it again")
+
+
+_IMAGE_INSTEAD: Final = "'wattrail flash write' writes images that are less than a whole flash"
+
+
+def _no_dump(why: str, instead: str) -> Objection:
+    return Objection(None, f"this is no dump of the whole flash: {why}", instead)
+
+
+def _problems(image: Image) -> str:
+    """The first few: whoever allows damage has read what is damaged."""
+    shown = "; ".join(str(problem) for problem in image.problems[:MAX_PROBLEMS_SHOWN])
+    more = len(image.problems) - MAX_PROBLEMS_SHOWN
+    return f"{shown}; and {more} more" if more > 0 else shown
+
+
+# ---- what the chip adds
 
 
 def _about_chip(image: Image, target: Target) -> Iterator[Objection]:
     if target.chip is None:
         reason = target.identity.reasons[-1] if target.identity.reasons else "no reason known"
-        yield Objection(Risk.WRONG_CHIP, f"it is not known which chip this is: {reason}", "see 'wattrail flash info'")
+        yield Objection(Risk.UNKNOWN_CHIP, f"it is not known which chip this is: {reason}", "see 'wattrail flash info'")
     elif image.chip is not None and image.chip is not target.chip:
         words = f"the image is for a {image.chip.value} ({_reason(image)}), the chip is a {target.chip.value}"
         yield Objection(Risk.WRONG_CHIP, words, f"take the image for the {target.chip.value}")
-    elif image.key is not None and target.chip in (Chip.N, Chip.M) and _wrong_key(image, target):
+    elif image.key is not None and target.chip in (Chip.N, Chip.M) and image.key != target.chip.code_key:
         words = f"the image's code is enciphered with another key than the {target.chip.value} has in its eFuse"
         yield Objection(Risk.WRONG_CHIP, words, f"take the image for the {target.chip.value}")
+    if _is_for_unknown_chip(image):
+        yield _unknown_chip(image)
 
 
-def _wrong_key(image: Image, target: Target) -> bool:
-    return image.key is not None and target.chip is not None and image.key != target.chip.code_key
+def _is_for_unknown_chip(image: Image) -> bool:
+    return image.chip is None and image.kind in _CODE
+
+
+def _unknown_chip(image: Image) -> Objection:
+    """Firmware for T and N looks the same from outside; the wrong one leaves a module that does not start."""
+    words = f"nothing in the {image.kind.value} says which chip it is for"
+    if image.chip_reasons:
+        words = f"the {image.kind.value} does not say clearly which chip it is for: {'; '.join(image.chip_reasons)}"
+    return Objection(Risk.UNKNOWN_CHIP, words, "take a file that names its chip: a QIO image or a UF2 file")
 
 
 def _reason(image: Image) -> str:
     return image.chip_reasons[0] if image.chip_reasons else "by its content"
+
+
+# ---- what is left to write
 
 
 def pieces_of(
@@ -132,26 +267,51 @@ def pieces_of(
     The RF block is kept back unless allowed. Raises WriteRefused, and ImageError for what does not fit the flash.
     """
     check(image, target, start, allow)
-    base = image.base if start is None else start
+    base, data = _placed(image, start)
+    _check_end(base, data, target.size)
+    return keep_rf(Piece(base, data), target, allow)
+
+
+def _placed(image: Image, start: int | None) -> tuple[int, bytes]:
+    """Where the bytes begin, and the bytes. Raises ImageError if nothing says where."""
     data = image.flash if image.kind.lies_in_flash else image.data
-    if start is None and not image.kind.lies_in_flash:
+    if start is not None:
+        return start, data
+    if not is_placed(image):
         raise ImageError("the place in flash is not known", hint="say where it begins, for example --start 0x11000")
-    whole = Piece(base, data)
-    if base + len(data) > target.size:
+    return image.base, data
+
+
+def _check_end(base: int, data: bytes, size: int) -> None:
+    if base + len(data) > size:
         raise ImageError(
-            f"{len(data):#x} bytes from {base:#x} on end behind the flash of {target.size:#x} bytes",
+            f"{len(data):#x} bytes from {base:#x} on end behind the flash of {size:#x} bytes",
             hint="take the image for this board, or its app alone",
         )
-    return keep_rf(whole, target, allow)
 
 
 def keep_rf(whole: Piece, target: Target, allow: Collection[Risk]) -> tuple[list[Piece], list[str]]:
-    """The piece less the RF block, unless that is allowed; and in words what was kept back."""
+    """The piece less the RF block, unless that is allowed; and in words what was kept back.
+
+    Raises WriteRefused where nothing is left: a write of nothing is no success.
+    """
     rf = target.layout["rf"]
     kept = [whole] if Risk.RF in allow else without(whole, (rf.start, rf.length))
     if kept == [whole]:
         return kept, []
+    if not kept:
+        raise rf_refused(target)
     return kept, [f"the RF block at {rf.start:#x} stays as it is: it belongs to this one board ('rf' allows it)"]
+
+
+def rf_refused(target: Target) -> WriteRefused:
+    """The error where the RF block is all that there is to write."""
+    return WriteRefused(
+        f"the RF block at {target.layout['rf'].start:#x} holds radio calibration and MAC address: "
+        "they exist on this board only",
+        risk=Risk.RF.value,
+        hint="keep a dump of this board in a safe place first: wattrail flash read PORT OUT",
+    )
 
 
 def without(piece: Piece, hole: Span) -> list[Piece]:

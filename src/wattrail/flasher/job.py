@@ -53,7 +53,7 @@ class Job:
 
     def compare(self, layer: Layer) -> Comparison:
         """What of the flash differs. Raises WriteRefused for a bootloader that may not be written, LinkFailed."""
-        wanted = self._wanted(layer)
+        wanted, _ = self._wanted(layer)
         access, bad, done = self._access(), list[int](), 0
         self._trace.begin("comparing", wanted.length)
         for start, data in wanted.runs:
@@ -65,14 +65,8 @@ class Job:
 
     def carry_out(self, layer: Layer, name: str) -> Report:
         """Write it, and prove it. Raises WriteRefused, VerifyError, TargetError, LinkFailed."""
-        if not layer.pieces:
-            raise WriteRefused(
-                f"nothing is left to write: {'; '.join(layer.kept)}",
-                risk=Risk.RF.value,
-                hint="'rf', allowed in words, writes it: the calibration of this board is then gone but for a backup",
-            )
         before = _Counts(self._conversation)
-        wanted = self._wanted(layer)
+        wanted, spared = self._wanted(layer)
         self._watch_board(wanted)
         earlier = self._shelf.unfinished(self._target) if self._shelf else None
         if earlier is not None:
@@ -97,7 +91,7 @@ class Job:
             seconds=before.seconds,
             baud=self._conversation.baud,
             touched=writer.touched,
-            untouched=wanted.length // SECTOR - writer.touched,
+            untouched=wanted.length // SECTOR + spared - writer.touched,
             programs=access.programmed,
             erases=access.erases,
             erased_bytes=access.erased_bytes,
@@ -120,7 +114,7 @@ class Job:
             raise WriteRefused(
                 "nobody said where the backup goes that is taken before the first erase",
                 risk=Risk.NO_BACKUP.value,
-                hint="name a file for it; 'no-backup', allowed in words, does without",
+                hint="name a file for it",
             )
         taken = self._take_backup()
         return taken.path, taken.data
@@ -153,12 +147,16 @@ class Job:
 
     # ---- what is to lie in flash
 
-    def _wanted(self, layer: Layer) -> Wanted:
-        """Whole sectors, torn edges filled up with what stands there, less a bootloader that must stay."""
+    def _wanted(self, layer: Layer) -> tuple[Wanted, int]:
+        """Whole sectors, torn edges filled up with what stands there, less a bootloader that must stay.
+
+        And how many sectors of that bootloader were compared and found the same.
+        """
         whole = layer.whole_sectors(lambda at: read_flash(self._access(), at, SECTOR))
         if Risk.BOOTLOADER in self._allow:
-            return whole
-        return Wanted(tuple(run for start, data in whole.runs for run in self._above_bootloader(start, data)))
+            return whole, 0
+        above = Wanted(tuple(run for start, data in whole.runs for run in self._above_bootloader(start, data)))
+        return above, (whole.length - above.length) // SECTOR
 
     def _above_bootloader(self, start: int, data: bytes) -> list[tuple[int, bytes]]:
         """The run less what answers here, if that is the same already. Raises WriteRefused if it is not."""
@@ -171,7 +169,7 @@ class Job:
                     f"the image has another bootloader than the chip, below {below:#x}: it is what answers here, and"
                     " if writing it fails, nothing ever answers again",
                     risk=Risk.BOOTLOADER.value,
-                    hint="write the app alone (part 'app'); 'bootloader', allowed in words, overrules this",
+                    hint="write the app alone (part 'app')",
                 )
         return [(max(start, below), rest)] if rest else []
 

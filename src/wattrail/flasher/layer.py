@@ -8,7 +8,7 @@ from typing import Self
 
 from wattrail.bootrom.geometry import SECTOR
 from wattrail.errors import ImageError
-from wattrail.flasher.guards import Piece, Risk, keep_rf, pieces_of
+from wattrail.flasher.guards import Piece, Risk, keep_rf, no_part, pieces_of, rf_refused
 from wattrail.flasher.plan import Wanted
 from wattrail.flasher.target import Target
 from wattrail.image import Image
@@ -25,7 +25,7 @@ class Layer:
 
     @classmethod
     def blank(cls, start: int, length: int, target: Target, allow: frozenset[Risk]) -> Self:
-        """Erased bytes; the RF block is kept back unless allowed."""
+        """Erased bytes; the RF block is kept back unless allowed. Raises WriteRefused if that leaves nothing."""
         pieces, kept = keep_rf(Piece(start, b"\xff" * length), target, allow)
         return cls(tuple(pieces), tuple(kept))
 
@@ -44,8 +44,10 @@ class Layer:
 def layer_of(
     image: Image, target: Target, *, start: int | None, parts: Collection[str], allow: frozenset[Risk]
 ) -> Layer:
-    """What of an image goes into this flash. Raises WriteRefused, and ImageError for parts it has not."""
+    """What of an image goes into this flash; never nothing. Raises WriteRefused, ImageError for parts it has not."""
     pieces, kept = pieces_of(image, target, start, allow)
+    if kept and "rf" in parts:
+        raise rf_refused(target)
     if parts:
         pieces = [cut for name in parts for cut in _part(pieces, target, name)]
         pieces.sort(key=lambda piece: piece.start)
@@ -64,9 +66,7 @@ def _part(pieces: list[Piece], target: Target, name: str) -> list[Piece]:
         if data:
             found.append(Piece(first, data))
     if not found:
-        raise ImageError(
-            f"the image holds nothing of the partition {name}", hint="'wattrail image info' shows its parts"
-        )
+        raise no_part(name)
     return found
 
 

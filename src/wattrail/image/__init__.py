@@ -3,12 +3,15 @@
 from wattrail.image.cipher import KEYS, TUYA_KEY, ZERO_KEY, CodeKey, crypt, detect_key
 from wattrail.image.convert import Recipe, Target, convert
 from wattrail.image.diff import Difference, PartitionDiff, SectorDiff, diff
+from wattrail.image.foreign import Foreign, recognise_foreign
 from wattrail.image.layout import LAYOUTS, Chip, Layout, Partition
 from wattrail.image.limits import FILE_MOST
 from wattrail.image.model import Confidence, Container, Image, Kind, Problem, Range
 from wattrail.image.packing import check, pack, to_logical, to_physical, unpack
 from wattrail.image.rbl import RblHeader, build_ota, open_ota, seal
 from wattrail.image.recognise import recognise
+from wattrail.image.unpacked_uf2 import as_lies_in_flash
+from wattrail.image.zipped import Zipped, look_into_zip
 
 __all__ = [
     "FILE_MOST",
@@ -21,6 +24,7 @@ __all__ = [
     "Confidence",
     "Container",
     "Difference",
+    "Foreign",
     "Image",
     "Kind",
     "Layout",
@@ -32,15 +36,19 @@ __all__ = [
     "Recipe",
     "SectorDiff",
     "Target",
+    "Zipped",
+    "as_lies_in_flash",
     "build_ota",
     "check",
     "convert",
     "crypt",
     "detect_key",
     "diff",
+    "look_into_zip",
     "open_ota",
     "pack",
     "recognise",
+    "recognise_foreign",
     "seal",
     "to_logical",
     "to_physical",

@@ -18,6 +18,8 @@ from wattrail.image.cipher import CodeKey, crypt
 from wattrail.image.layout import APP, APP_CONTAINER, APP_LOGICAL
 from wattrail.image.model import Image, Kind
 from wattrail.image.packing import BLOCK, pack, to_logical, to_physical, unpack
+from wattrail.image.recognise import recognise
+from wattrail.image.unpacked_uf2 import as_lies_in_flash
 
 __all__ = ["Recipe", "Target", "convert"]
 
@@ -54,22 +56,31 @@ _MEANINGS: Final[Mapping[Target, str]] = MappingProxyType(
 )
 
 
+DEFAULT_VERSION: Final = "1.00"
+"""In a header that is made for code that never had one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What a conversion is to know besides the image. ``timestamp`` is Unix seconds, 0 for equal bytes every time."""
+    """What a conversion is to know besides the image. ``timestamp`` is Unix seconds, 0 for equal bytes every time.
+
+    ``version`` is the text of a header that is made; None takes the one of the image's own header, and adds the chip
+    that is known: a header is the one place in which an app can name its chip.
+    """
 
     key: CodeKey | None = None
     bootloader: bytes | None = None
-    version: str = "1.00"
+    version: str | None = None
     timestamp: int = 0
 
 
 def convert(image: Image, to: Target, recipe: Recipe | None = None) -> bytes:
     """The bytes of another kind of image.
 
-    Raises ImageError where the image lacks what is needed, or is damaged there; ValueError never.
+    A UF2 image counts as the app it carries. Raises ImageError where the image lacks what is needed, is damaged there,
+    or is for another chip than the bootloader that is put before it; ValueError never.
     """
-    return _MAKERS[to](image, recipe or Recipe())
+    return _MAKERS[to](as_lies_in_flash(image), recipe or Recipe())
 
 
 def _plain(image: Image, recipe: Recipe) -> bytes:
@@ -112,7 +123,7 @@ def _ua(image: Image, recipe: Recipe) -> bytes:
         _stored(image)  # nothing that is damaged is passed on
         return _app(image)
     stored = crypt(_filled(_plain(image, recipe)), _key(image, recipe), APP_LOGICAL)
-    return pack_sealed(rbl.seal(stored, APP_CONTAINER, version=recipe.version, timestamp=recipe.timestamp))
+    return pack_sealed(rbl.seal(stored, APP_CONTAINER, version=_version(image, recipe), timestamp=recipe.timestamp))
 
 
 def pack_sealed(container: bytes) -> bytes:
@@ -135,7 +146,29 @@ def _bootloader(image: Image, recipe: Recipe) -> bytes:
             hint="name a file that has one with --bootloader: a dump or a QIO image of the same chip",
         )
     unpack(found)
+    _check_chips(image, recipe)
     return found
+
+
+def _check_chips(image: Image, recipe: Recipe) -> None:
+    """Raise ImageError for a bootloader of another chip: with it in front, nothing tells what the app is for."""
+    other = recognise(recipe.bootloader).chip if recipe.bootloader is not None else None
+    if other is not None and image.chip is not None and other is not image.chip:
+        raise ImageError(
+            f"the bootloader is for a {other.value}, the {image.kind.value} for a {image.chip.value}",
+            hint=f"take the bootloader from an image or a dump of a {image.chip.value}",
+        )
+
+
+def _version(image: Image, recipe: Recipe) -> str:
+    """The text of a header: as asked for, else as the image's own header has it, with the chip that is known."""
+    if recipe.version is not None:
+        return recipe.version
+    own = next((c.header.version for c in image.containers if not c.stale and c.header.name == "app"), "")
+    version = own or DEFAULT_VERSION
+    if image.chip is None or image.chip.value.lower() in version.lower():
+        return version
+    return f"{version[: rbl.VERSION_BYTES - len(image.chip.value) - 1]} {image.chip.value}"
 
 
 def _dump(image: Image, recipe: Recipe) -> bytes:
@@ -152,11 +185,11 @@ def _rbl(image: Image, recipe: Recipe) -> bytes:
         return image.data
     if image.kind is Kind.UG:
         return ug.unwrap(image.data)[1]
-    return rbl.build_ota(_plain(image, recipe), version=recipe.version, timestamp=recipe.timestamp)
+    return rbl.build_ota(_plain(image, recipe), version=_version(image, recipe), timestamp=recipe.timestamp)
 
 
 def _ug(image: Image, recipe: Recipe) -> bytes:
-    return image.data if image.kind is Kind.UG else ug.wrap(_rbl(image, recipe), recipe.version)
+    return image.data if image.kind is Kind.UG else ug.wrap(_rbl(image, recipe), _version(image, recipe))
 
 
 _MAKERS: Final[Mapping[Target, Callable[[Image, Recipe], bytes]]] = MappingProxyType(

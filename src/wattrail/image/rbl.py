@@ -43,6 +43,9 @@ HEADER: Final = 96
 PACKED_HEADER: Final = 102
 """Bytes of a header over the air, and in flash, where its three blocks carry CRCs."""
 
+VERSION_BYTES: Final = 24
+"""Of the header's version, with the 0 that ends it."""
+
 FNV_START: Final = 0x811C9DC5
 
 OTA_KEY: Final = b"0123456789ABCDEF0123456789ABCDEF"
@@ -98,7 +101,11 @@ class RblHeader:
 
     def encode(self) -> bytes:
         """The 96 bytes. Raises ImageError for a text that does not fit its field."""
-        texts = (_text("name", self.name, 16), _text("version", self.version, 24), _text("serial", self.serial, 24))
+        texts = (
+            _text("name", self.name, 16),
+            _text("version", self.version, VERSION_BYTES),
+            _text("serial", self.serial, 24),
+        )
         body = _FIELDS.pack(
             MAGIC, self.algo, self.timestamp, *texts,
             self.package_crc, self.raw_hash, self.raw_size, self.package_size, 0,

@@ -141,7 +141,8 @@ def test_ctrl_c_while_the_link_is_sought(flash: Type, bench: Bench) -> None:
 
     bench.reset_line = None
     bench._when = (lambda event: True, give_up)
-    said = flash("write", str(_some_image()))
+    allowed = ("--allow", "unknown-image", "--allow", "damaged-image")
+    said = flash("write", str(_some_image()), "--start", "0x1d2000", *allowed)
     assert (said.code, said.err.splitlines()[-1]) == (130, "stopped. Nothing in flash was changed.")
 
 

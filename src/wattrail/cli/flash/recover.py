@@ -11,11 +11,12 @@ from cyclopts import Parameter
 from wattrail.cli import say
 from wattrail.cli.flash import view
 from wattrail.cli.flash.ailments import Ailment, ailments
+from wattrail.cli.flash.image_file import load_image
 from wattrail.cli.flash.opening import BoardOptions, PortText
+from wattrail.cli.flash.place import ImagePlace
 from wattrail.cli.flash.remedy import choose
 from wattrail.cli.flash.session import SIMULATED, board
 from wattrail.cli.flash.writing import WritingOptions, finish, foretell
-from wattrail.cli.image.files import load
 from wattrail.cli.target import Json
 from wattrail.errors import TargetError
 from wattrail.flasher import Flasher
@@ -36,13 +37,12 @@ def recover(
     """
     writing = writing or WritingOptions()
     allow = writing.check()
-    if image is not None:
-        load(image)  # what cannot be read is told before anything is asked
+    given = (image, load_image(image, ImagePlace(), allow)) if image is not None else None
     with board(port, options, writes=True, json=json) as flasher:
         found = ailments(flasher.look(), flasher.target)
         if not json:
             print("\n".join(_lines(flasher, found)), flush=True)
-        remedy = choose(flasher, found, image)
+        remedy = choose(flasher, found, given)
         if remedy is None:
             _leave(flasher, found, json=json)
             return

@@ -9,7 +9,7 @@ from pathlib import Path
 from wattrail.cli.flash.ailments import Ailment, starts
 from wattrail.cli.image.files import load
 from wattrail.errors import TargetError
-from wattrail.flasher import Comparison, Flasher, Report, Risk
+from wattrail.flasher import AS_IT_WAS, Comparison, Flasher, Report, Risk
 from wattrail.image import Image
 
 __all__ = ["Remedy", "choose"]
@@ -29,18 +29,20 @@ class Remedy:
         """Write it. Raises as the flasher does."""
         if not self.whole:
             return flasher.write(self.image, name=self.path.name, allow=allow, backup=backup)
-        allow = {*allow, Risk.RF} if self.own else allow
-        return flasher.restore(self.image, name=self.path.name, allow=allow, backup=backup)
+        return flasher.restore(self.image, name=self.path.name, allow=self._allowed(allow), backup=backup)
 
     def preview(self, flasher: Flasher, allow: Collection[Risk]) -> Comparison:
         """What it would change."""
         if not self.whole:
             return flasher.preview(self.image, allow=allow)
-        rf = {Risk.RF} if self.own else set()
-        return flasher.preview(self.image, start=0, allow={*allow, *rf, Risk.DAMAGED, Risk.UNKNOWN, Risk.PLACE})
+        return flasher.preview_restore(self.image, name=self.path.name, allow=self._allowed(allow))
+
+    def _allowed(self, allow: Collection[Risk]) -> frozenset[Risk]:
+        """A backup of this very board is put back as it was; the one from before a cut write with its RF block."""
+        return frozenset({*allow, *AS_IT_WAS, *([Risk.RF] if self.own else [])})
 
 
-def choose(flasher: Flasher, found: Sequence[Ailment], given: Path | None) -> Remedy | None:
+def choose(flasher: Flasher, found: Sequence[Ailment], given: tuple[Path, Image] | None) -> Remedy | None:
     """The remedy; None if nothing keeps the board from starting. Raises TargetError where something does, without one.
 
     An image that was given comes first, then the backup from before a write that was cut, then the newest one with
@@ -48,8 +50,9 @@ def choose(flasher: Flasher, found: Sequence[Ailment], given: Path | None) -> Re
     """
     cut = flasher.unfinished
     if given is not None:
-        words = f"going on with {given.name}" if cut else f"writing what {given.name} needs"
-        return Remedy(given, load(given), words)
+        path, image = given
+        words = f"going on with {path.name}" if cut else f"writing what {path.name} needs"
+        return Remedy(path, image, words)
     if cut is not None and cut.backup is not None:
         words = f"putting back {cut.backup}, taken before the write that did not end"
         return Remedy(cut.backup, load(cut.backup), words, whole=True, own=True)

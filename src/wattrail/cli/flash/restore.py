@@ -8,13 +8,14 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from wattrail.cli import say
+from wattrail.cli.flash.image_file import load_dump
 from wattrail.cli.flash.opening import BoardOptions, PortText
 from wattrail.cli.flash.session import board
 from wattrail.cli.flash.writing import WritingOptions, finish, foretell
 from wattrail.cli.image.files import load
 from wattrail.cli.target import Json
 from wattrail.errors import TargetError
-from wattrail.flasher import Flasher, Risk
+from wattrail.flasher import AS_IT_WAS, Flasher
 
 
 def restore(
@@ -32,13 +33,14 @@ def restore(
     """
     writing = writing or WritingOptions()
     allow = writing.check()
-    given = load(dump) if dump is not None else None
+    given = load_dump(dump, allow) if dump is not None else None
     with board(port, options, writes=True, json=json) as flasher:
         path = dump or newest(flasher)
         wanted = given or load(path)
+        if given is None:
+            allow |= AS_IT_WAS
         if writing.dry_run:
-            found = flasher.preview(wanted, start=0, allow=allow | {Risk.DAMAGED, Risk.UNKNOWN, Risk.PLACE})
-            foretell(found, flasher, json=json)
+            foretell(flasher.preview_restore(wanted, name=path.name, allow=allow), flasher, json=json)
             return
         finish(flasher.restore(wanted, name=path.name, allow=allow, backup=writing.backup), flasher, writing, json=json)
 

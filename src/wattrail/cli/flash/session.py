@@ -17,7 +17,7 @@ from wattrail.errors import ImageError, LinkFailed, WattrailError, WriteProtecte
 from wattrail.flasher import Flasher, Listener
 from wattrail.flasher.diagnosis import Diagnosis
 
-__all__ = ["SIMULATED", "board"]
+__all__ = ["SIMULATED", "board", "name_the_override"]
 
 SIMULATED: Final = "SIMULATED: a digital twin is at the other end, not a board"
 _GO_ON: Final = "The same command goes on from there."
@@ -88,12 +88,19 @@ class _End:
         """Give an error what a person needs besides: the causes, the word that allows it, the state of the flash."""
         if isinstance(error, LinkFailed):
             _add_causes(error, self.flasher.diagnosis, json=json)
-        if isinstance(error, WriteRefused) and error.risk:
-            error.add_note(f"to do it all the same: --allow {error.risk}")
+        if isinstance(error, WriteRefused):
+            name_the_override(error)
         if isinstance(error, WriteProtected) and not error.elsewhere:
             error.add_note("Nothing in flash was changed.")
         elif not isinstance(error, _BEFORE_ANYTHING):
             error.add_note(self.words())
+
+
+def name_the_override(error: WriteRefused) -> None:
+    """Below the safe way, which comes first, the option that does it all the same."""
+    if error.risk:
+        override = f"to do it all the same: --allow {error.risk}"
+        error.hint = f"{error.hint}\n{override}" if error.hint else override
 
 
 def _below_what_was_typed() -> str:

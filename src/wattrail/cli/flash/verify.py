@@ -6,11 +6,13 @@ import json as json_text
 
 from wattrail.cli.exits import Exit
 from wattrail.cli.flash import view
+from wattrail.cli.flash.image_file import load_image
 from wattrail.cli.flash.opening import BoardOptions, PortText
 from wattrail.cli.flash.place import ImagePlace
 from wattrail.cli.flash.session import board
-from wattrail.cli.image.files import Source, load
+from wattrail.cli.image.files import Source
 from wattrail.cli.target import Json
+from wattrail.flasher import Risk
 
 
 def verify(
@@ -27,7 +29,7 @@ def verify(
     """
     place = place or ImagePlace()
     place.check()
-    wanted = load(image)
+    wanted = load_image(image, place, frozenset(Risk))  # comparing is no risk
     with board(port, options, json=json) as flasher:
         found = flasher.verify(wanted, start=place.start, parts=place.part)
         as_object = view.comparison_object(found, flasher)

@@ -10,7 +10,7 @@ from cyclopts import Parameter, validators
 from wattrail.cli import say
 from wattrail.cli.exits import UsageError
 from wattrail.cli.image.files import Source, WriteOptions, load, write
-from wattrail.image import CodeKey, Recipe, Target
+from wattrail.image import CodeKey, Recipe, Target, recognise
 from wattrail.image import convert as converted
 
 To = Literal["plain", "packed", "ua", "qio", "dump", "bootloader", "rbl", "ug"]
@@ -24,13 +24,16 @@ def convert(
     to: Annotated[To, Parameter(help="Kind of image to make.")],
     key: Annotated[str | None, Parameter(help="Code key: tuya, zero, or 32 hexadecimal digits.")] = None,
     bootloader: Annotated[Path | None, Parameter(help="Image to take the bootloader from, for qio.")] = None,
-    version: Annotated[str, Parameter(help="Version in a header that is made anew (1.00).")] = "1.00",
+    version: Annotated[
+        str | None, Parameter(help="Version in a header that is made; else the file's own, with the chip.")
+    ] = None,
     timestamp: Annotated[int, Parameter(help="Unix time in that header (0).", validator=_Time)] = 0,
     options: WriteOptions | None = None,
 ) -> None:
     """Make an image into one of another kind.
 
-    What is in the wanted form already is copied byte for byte; the rest is checked, enciphered, packed and sealed anew.
+    What is in the wanted form already is copied byte for byte; the rest is checked, enciphered, packed and sealed. A
+    UF2 file counts as the app it carries, a zip archive with one image in it as that image.
     """
     image = load(file)
     for problem in image.problems:
@@ -38,6 +41,8 @@ def convert(
     recipe = Recipe(CodeKey.parse(key) if key else None, _loader(bootloader), version, timestamp)
     data = converted(image, Target(to), recipe)
     say.note(f"{image.kind.value} to {to}: {Target(to).meaning}")
+    if image.chip is not None and recognise(data).chip is None:
+        say.note(f"note: {out} does not say that it is for a {image.chip.value}; keep that in its name")
     write(out, data, options or WriteOptions(), sources=(file, *([bootloader] if bootloader else [])))
 
 

@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import json
+import os
+import random
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
 from wattrail.bootrom import Chip, Identity, Responder
+from wattrail.bootrom.checks import wire_crc
 from wattrail.clock import ManualClock
-from wattrail.flasher.journal import Journal, Shelf
+from wattrail.flasher.backup_catalog import BackupCatalog
+from wattrail.flasher.journal import JOURNAL, Journal
+from wattrail.flasher.shelf import Shelf
 from wattrail.flasher.target import Target
 
 TARGET = Target(
     Identity(Chip.N, Responder.BOOT_ROM, ()), Responder.BOOT_ROM, 0x200000, True, flash_id=0x1560EB, sr=0x4004, rf_crc=1
 )
+
+
+ALL = [(0, bytes(TARGET.size))]
+"""A write of the whole flash: whatever was touched, it has proven."""
 
 
 @pytest.fixture
@@ -31,14 +42,14 @@ def begin(
 def test_a_write_that_ended_leaves_nothing_to_do(shelf: Shelf) -> None:
     journal = shelf.journal(TARGET)
     begin(journal)
-    journal.touching(0x11000, 0x1000)
-    journal.done()
+    journal.touching({0x11000: 7})
+    journal.done(ALL)
     assert shelf.unfinished(TARGET) is None
 
 
 def test_a_write_that_was_cut_is_found_again(shelf: Shelf, tmp_path: Path) -> None:
     backup = tmp_path / "backup.bin"
-    backup.write_bytes(b"x")
+    backup.write_bytes(bytes(TARGET.size))  # a file of another size is no backup of this flash
     begin(shelf.journal(TARGET), backup=backup)
     found = shelf.unfinished(TARGET)
     assert found is not None
@@ -47,8 +58,8 @@ def test_a_write_that_was_cut_is_found_again(shelf: Shelf, tmp_path: Path) -> No
 
 def test_a_second_attempt_keeps_the_first_ones_backup_and_protection(shelf: Shelf, tmp_path: Path) -> None:
     first, second = tmp_path / "1.bin", tmp_path / "2.bin"
-    first.write_bytes(b"1")
-    second.write_bytes(b"2")
+    first.write_bytes(bytes(TARGET.size))
+    second.write_bytes(bytes(TARGET.size))
     begin(shelf.journal(TARGET), backup=first)
     begin(shelf.journal(TARGET), image="b.bin", target=replace(TARGET, sr=0), backup=second)
     found = shelf.unfinished(TARGET)
@@ -67,11 +78,11 @@ def test_a_backup_that_was_deleted_is_not_promised(shelf: Shelf, tmp_path: Path)
 def test_a_torn_last_line_is_no_line(shelf: Shelf, cut: int) -> None:
     journal = shelf.journal(TARGET)
     begin(journal)
-    journal.done()
+    journal.done(ALL)
     path = journal.folder / "journal.jsonl"
     path.write_bytes(path.read_bytes()[:-cut])
     assert shelf.unfinished(TARGET) is not None, "the line that said done was torn: it is not done"
-    journal.done()
+    journal.done(ALL)
     assert shelf.unfinished(TARGET) is None
 
 
@@ -81,20 +92,147 @@ def test_the_board_is_told_by_its_radio_calibration(shelf: Shelf) -> None:
     assert shelf.unfinished(replace(TARGET, flash_id=0x15701C)) is None
 
 
-def test_a_board_whose_calibration_was_being_replaced_is_known_before_and_after_and_torn(shelf: Shelf) -> None:
+RF = TARGET.layout["rf"].start
+
+
+def chip_with(flash: bytes):
+    """A chip that answers with the CRCs of this flash."""
+    return lambda start, length: wire_crc(flash[start : start + length])
+
+
+def test_a_board_whose_rf_sector_was_torn_is_known_by_the_rest_of_its_flash(shelf: Shelf, tmp_path: Path) -> None:
+    """Before, the block of 64 KiB around the RF sector was excuse enough: another board passed for this one."""
+    before, other = random.Random(1).randbytes(TARGET.size), random.Random(2).randbytes(TARGET.size)
+    backup = tmp_path / "backup.bin"
+    backup.write_bytes(before)
+    torn = before[:RF] + bytes(0x800) + before[RF + 0x800 :]
     journal = shelf.journal(TARGET)
-    begin(journal, rf_after=7)
-    assert shelf.unfinished(replace(TARGET, rf_crc=7)) is not None
-    assert shelf.unfinished(replace(TARGET, rf_crc=99)) is None
-    journal.touching(0x1D0000, 0x10000)
-    assert shelf.unfinished(replace(TARGET, rf_crc=99)) is not None
+    begin(journal, rf_after=7, backup=backup)
+    now = replace(TARGET, rf_crc=99)
+    assert shelf.unfinished(now, chip_with(torn)) is None, "the RF sector was not touched"
+    journal.touching({RF + 0x1000: 5})
+    assert shelf.unfinished(now, chip_with(torn)) is None, "nor was it by its neighbour in the same block"
+    journal.touching({RF: 7})
+    assert shelf.unfinished(now, chip_with(before[: RF + 0x1000] + bytes(0x1000) + before[RF + 0x2000 :])) is None
+    assert shelf.unfinished(now, chip_with(torn)) is not None
+    assert shelf.unfinished(now, chip_with(other)) is None
+    assert shelf.unfinished(now) is None, "nobody asked the chip"
+
+
+def test_the_board_whose_dump_is_being_put_on_another_is_not_taken_for_that_one(shelf: Shelf, tmp_path: Path) -> None:
+    """Its RF block is what the other one's shall be."""
+    before, other = random.Random(1).randbytes(TARGET.size), random.Random(2).randbytes(TARGET.size)
+    backup = tmp_path / "backup.bin"
+    backup.write_bytes(before)
+    journal = shelf.journal(TARGET)
+    begin(journal, rf_after=7, backup=backup)
+    journal.touching({RF: wire_crc(other[RF : RF + 0x1000])})
+    assert shelf.unfinished(replace(TARGET, rf_crc=7), chip_with(other)) is None
+
+
+def test_a_smaller_write_takes_away_only_what_it_has_proven(shelf: Shelf) -> None:
+    journal = shelf.journal(TARGET)
+    begin(journal)
+    journal.touching({0x11000: 1, 0x12000: 2, 0x13000: 3})
+    begin(journal, image="small.bin")
+    journal.touching({0x11000: 4})
+    journal.done([(0x11000, bytes(0x1000))])
+    found = shelf.unfinished(TARGET)
+    assert found is not None
+    assert found.pending == (0x12000, 0x13000)
+    begin(journal, image="erase")
+    journal.done([(0x1F0000, bytes(0x1000))])
+    assert shelf.unfinished(TARGET) is not None
+    journal.done([(0x12000, bytes(0x2000))])
+    assert shelf.unfinished(TARGET) is None
+
+
+def test_a_backup_of_a_half_written_flash_is_not_what_a_session_rests_on(shelf: Shelf, tmp_path: Path) -> None:
+    half = tmp_path / "half.bin"
+    half.write_bytes(bytes(TARGET.size))
+    journal = shelf.journal(TARGET)
+    begin(journal)
+    journal.touching({0x11000: 1})
+    begin(journal, backup=half)
+    found = shelf.unfinished(TARGET)
+    assert found is not None
+    assert found.backup is None
+    assert journal.half_written_backups() == {"half.bin"}
+
+
+def old_line(event: str, **fields: object) -> str:
+    """A line as version 1 wrote it."""
+    return json.dumps({"event": event, "at": "2026-06-21T00:00:00Z", **fields}) + "\n"
+
+
+def test_the_journal_of_an_earlier_version_forgets_no_cut_either(shelf: Shelf, tmp_path: Path) -> None:
+    backup, half = tmp_path / "backup-1.bin", tmp_path / "backup-2.bin"
+    for path in (backup, half):
+        path.write_bytes(bytes(TARGET.size))
+    begun = {"version": 1, "chip": "BK7231N", "flash_id": 0x1560EB, "rf": [1, 1], "sr": 0}
+    journal = shelf.journal(TARGET)
+    journal.folder.mkdir(parents=True)
+    (journal.folder / JOURNAL).write_text(
+        old_line("begin", **begun, image="a.bin", sha256="00", backup=str(backup))
+        + old_line("touching", start=0x11000, length=0x10000)
+        + old_line("begin", **begun, image="b.bin", sha256="01", backup=str(backup))
+        + old_line("touching", start=0x11000, length=0x1000)
+        + old_line("done")
+        + old_line("begin", **begun, image="c.bin", sha256="02", backup=str(half))
+        + old_line("done")
+    )
+    found = shelf.unfinished(TARGET)
+    assert found is not None
+    assert (found.backup, found.pending[0], len(found.pending)) == (backup, 0x12000, 15)
+    assert journal.half_written_backups() == {"backup-2.bin"}
+    journal.done([(0x12000, bytes(0xF000))])
+    assert shelf.unfinished(TARGET) is None
+
+
+def test_the_same_image_of_an_earlier_version_has_closed_its_own_cut(shelf: Shelf) -> None:
+    begun = {"version": 1, "chip": "BK7231N", "flash_id": 0x1560EB, "rf": [1, 1], "image": "a.bin", "sha256": "00"}
+    journal = shelf.journal(TARGET)
+    journal.folder.mkdir(parents=True)
+    (journal.folder / JOURNAL).write_text(
+        old_line("begin", **begun)
+        + old_line("touching", start=0x11000, length=0x10000)
+        + old_line("begin", **begun)
+        + old_line("touching", start=0x20000, length=0x10000)
+        + old_line("done")
+    )
+    assert shelf.unfinished(TARGET) is None
+
+
+@pytest.mark.parametrize("what", ["empty", "altered", "folder", "pipe", "larger"])
+def test_a_file_that_is_not_the_backup_any_more_is_not_taken_for_it(shelf: Shelf, tmp_path: Path, what: str) -> None:
+    """Before, any file of that name was: an empty one, /etc/passwd, a pipe that never ends."""
+    content = random.Random(1).randbytes(TARGET.size)
+    path = tmp_path / "backup.bin"
+    match what:
+        case "empty":
+            path.touch()
+        case "altered":
+            path.write_bytes(content[:-1] + b"x")
+        case "folder":
+            path.mkdir()
+        case "pipe":
+            os.mkfifo(path)
+        case "larger":
+            with path.open("wb") as file:
+                file.truncate(1 << 40)
+    shelf.journal(TARGET).begin(
+        TARGET, image="a", sha256="", rf_after=1, backup=path, backup_sha256=sha256(content).hexdigest(), simulated=True
+    )
+    found = shelf.unfinished(TARGET)
+    assert found is not None
+    assert found.backup is None
 
 
 def test_two_boards_have_two_journals(shelf: Shelf) -> None:
     other = replace(TARGET, rf_crc=2)
     begin(shelf.journal(TARGET))
     begin(shelf.journal(other), target=other, rf_after=2)
-    shelf.journal(other).done()
+    shelf.journal(other).done(ALL)
     assert shelf.unfinished(TARGET) is not None
     assert shelf.unfinished(other) is None
 
@@ -104,16 +242,56 @@ def test_the_name_of_a_board_tells_no_address() -> None:
     assert replace(TARGET, rf_blank=True).board == "bk7231n-1560eb-without-rf"
 
 
-def test_a_backup_of_a_twin_says_so_in_its_name(shelf: Shelf) -> None:
-    assert shelf.new_backup(TARGET, simulated=True).name == "backup-20260621T000000Z-simulated.bin"
-    assert shelf.new_backup(TARGET, simulated=False).name == "backup-20260621T000000Z.bin"
+def test_the_name_of_a_backup_says_which_it_is_and_what_is_in_it(tmp_path: Path) -> None:
+    catalog, blank = BackupCatalog(tmp_path, ManualClock()), b"\xff" * 4096
+    stamp, words = "backup-20260621T000000Z", f"blank-{sha256(blank).hexdigest()[:8]}"
+    assert catalog.name(blank, "original", simulated=True).name == f"{stamp}-original-{words}-simulated.bin"
+    assert catalog.name(blank, "later", simulated=False).name == f"{stamp}-later-{words}.bin"
 
 
-def test_a_backup_never_takes_a_name_that_exists(shelf: Shelf) -> None:
-    first = shelf.new_backup(TARGET, simulated=False)
-    first.parent.mkdir(parents=True)
+def test_a_backup_never_takes_a_name_that_exists(tmp_path: Path) -> None:
+    catalog = BackupCatalog(tmp_path, ManualClock())
+    first = catalog.name(b"1", "later", simulated=False)
     first.write_bytes(b"1")
-    assert shelf.new_backup(TARGET, simulated=False) != first
+    assert catalog.name(b"1", "later", simulated=False) != first
+
+
+def test_the_first_backup_is_the_original_whatever_the_clock_said(tmp_path: Path) -> None:
+    clock = ManualClock()
+    catalog = BackupCatalog(tmp_path, clock)
+    for content in (b"stock", b"other"):
+        origin = catalog.next_origin(half_written=False)
+        path = catalog.name(content, origin, simulated=False)
+        path.write_bytes(content)
+        catalog.note(path, content, origin)
+        clock.step(-86400)  # no battery: the second boot is earlier than the first
+    original = catalog.original()
+    assert original is not None
+    assert original.path.read_bytes() == b"stock"
+
+
+def test_backups_of_an_earlier_version_keep_their_places_and_the_oldest_is_the_original(tmp_path: Path) -> None:
+    for stamp in ("20260101T000000Z", "20250101T000000Z-simulated", "20260301T000000Z"):
+        (tmp_path / f"backup-{stamp}.bin").write_bytes(stamp.encode())
+    catalog = BackupCatalog(tmp_path, ManualClock())
+    assert [kept.origin for kept in catalog.all()] == ["original", "later", "later"]
+    original = catalog.original()
+    assert original is not None
+    assert (original.path.name, original.at) == ("backup-20250101T000000Z-simulated.bin", "2025-01-01T00:00:00Z")
+    assert catalog.next_origin(half_written=False) == "later"
+
+
+def test_where_the_original_was_removed_no_other_backup_takes_its_place(tmp_path: Path) -> None:
+    catalog = BackupCatalog(tmp_path, ManualClock())
+    for content in (b"stock", b"other"):
+        path = catalog.name(content, origin := catalog.next_origin(half_written=False), simulated=False)
+        path.write_bytes(content)
+        catalog.note(path, content, origin)
+    first = catalog.original()
+    assert first is not None
+    first.path.unlink()
+    assert catalog.original() is None
+    assert [kept.origin for kept in catalog.all()] == ["later"]
 
 
 @pytest.mark.parametrize(
@@ -126,5 +304,5 @@ def test_a_line_that_makes_no_sense_bars_no_board_from_being_flashed(shelf: Shel
         file.write(line + "\n")
     shelf.unfinished(TARGET)
     begin(shelf.journal(TARGET))
-    shelf.journal(TARGET).done()
+    shelf.journal(TARGET).done(ALL)
     assert shelf.unfinished(TARGET) is None

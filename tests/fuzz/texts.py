@@ -12,7 +12,7 @@ from typing import Final
 from wattrail.bootrom import Chip, Identity, Responder
 from wattrail.clock import ManualClock
 from wattrail.errors import PortError, UrlError
-from wattrail.flasher.journal import Shelf
+from wattrail.flasher.shelf import Shelf
 from wattrail.flasher.target import Target
 from wattrail.transport.capture import decode_event, encode_event
 from wattrail.transport.replay import CaptureReader
@@ -46,7 +46,7 @@ def journal(data: bytes) -> None:
     now = shelf.unfinished(BOARD)
     assert now is not None, "a write that was begun is forgotten"
     assert now.image == "b.bin"
-    mine.done()
+    mine.done([(0, bytes(BOARD.size))])
     assert shelf.unfinished(BOARD) is None, "a write that ended is taken for a torn one"
 
 

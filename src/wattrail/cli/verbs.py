@@ -58,6 +58,7 @@ VERBS: Final = (
     Verb("flash verify",        "flash.verify:verify",                "Compare flash with an image, and change nothing."),
     Verb("flash erase",         "flash.erase:erase",                  "Erase a partition, or whole sectors, after a backup."),
     Verb("flash restore",       "flash.restore:restore",              "Put the whole flash back as a dump has it."),
+    Verb("flash backups",       "flash.backups:backups",              "List the kept backups of all boards, or prune them."),
     Verb("flash recover",       "flash.recover:recover",              "Find out why a board does not start, and mend it."),
     Verb("flash doctor",        "flash.doctor:doctor",                "Find out what is wrong on the line to a board."),
     Verb("uartprogram",         "uartprogram:uartprogram",            "Take uartprogram's command line, and do it safely."),

@@ -11,6 +11,7 @@ that was cut short is gone on with by the same call.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -23,23 +24,27 @@ from wattrail.errors import UrlError, WriteRefused
 from wattrail.flasher import identify
 from wattrail.flasher.access import FlashAccess
 from wattrail.flasher.backup import Backup, take_backup
+from wattrail.flasher.backup_catalog import KeptBackup, origin_in
 from wattrail.flasher.conversation import Conversation
 from wattrail.flasher.diagnosis import Diagnosis
 from wattrail.flasher.dialogue import Dialogue
 from wattrail.flasher.events import BackedUp, Identified, Listener
+from wattrail.flasher.file_lock import FileLock, port_lock
 from wattrail.flasher.guards import Piece, Risk, check_dump, check_dump_file
 from wattrail.flasher.history import History
 from wattrail.flasher.job import Job
-from wattrail.flasher.journal import Shelf, Unfinished
+from wattrail.flasher.journal import Unfinished
 from wattrail.flasher.layer import Layer, layer_of
 from wattrail.flasher.linkup import LinkUp
 from wattrail.flasher.rates import Rates
 from wattrail.flasher.reader import Known, read_flash
 from wattrail.flasher.report import Comparison, Report
 from wattrail.flasher.reset_line import ResetLine
+from wattrail.flasher.shelf import BoardFolder, Shelf
 from wattrail.flasher.target import Target
 from wattrail.flasher.trace import ResetBy, Trace
 from wattrail.image import Image, recognise
+from wattrail.sanitize import hide_credentials
 from wattrail.transport import Port, crosses_network, open_port
 from wattrail.transport.discovery import adapter_chip
 from wattrail.urls import split
@@ -54,6 +59,10 @@ PERSON_MOST: Final = 921600
 
 WIRED_MOST: Final = 2_000_000
 """The same where a modem line resets it: a rate that fails costs a tenth of a second."""
+
+
+MAX_DOUBTFUL: Final = 3
+"""Unfinished writes on boards like this one that are named: more of them are no help."""
 
 
 class Flasher:
@@ -71,8 +80,10 @@ class Flasher:
         reopen: Callable[[], Port] | None = None,
         adapter: str | None = None,
         network: bool = False,
+        lock: FileLock | None = None,
     ) -> None:
         self._port = port
+        self._port_lock = lock
         self._trace = Trace(port.clock, listener, reset=reset, simulated=port.simulated)
         self._trace.adapter = adapter
         self._trace.network = network
@@ -88,6 +99,7 @@ class Flasher:
             patience_s=patience_s,
         )
         self._shelf = Shelf(folder, port.clock) if folder is not None else None
+        self._home: BoardFolder | None = None
         self._target: Target | None = None
         self._seen: list[Known] = []
 
@@ -102,6 +114,7 @@ class Flasher:
         target = self._target
         self._conversation.on_relink(lambda: identify.confirm_same(self._conversation, target, rf_may_differ=False))
         self._trace.tell(Identified(self._target))
+        self._find_home()
         return self._target
 
     @property
@@ -134,7 +147,7 @@ class Flasher:
     @property
     def unfinished(self) -> Unfinished | None:
         """The write on this board that did not end, if its journal knows of one."""
-        return self._shelf.unfinished(self.target) if self._shelf else None
+        return self._home.journal.unfinished(self.target.size) if self._home else None
 
     # ---- reading
 
@@ -154,20 +167,58 @@ class Flasher:
         return data[start - first : start - first + length]
 
     def backup(self, path: Path | None = None) -> Backup:
-        """The whole flash in a file; in the board's folder if no path is given. Raises as ``read`` does."""
+        """The whole flash in a file; in the board's folder if no path is given. Raises as ``read`` does.
+
+        In the board's folder no second file is made of a content that is kept there already. Raises FileError where
+        another process works on the same file or board.
+        """
+        if path is not None:
+            return self._back_up(path)
+        earlier = self.unfinished
+        return self._back_up(None, half_written=earlier is not None and bool(earlier.pending))
+
+    def _back_up(self, path: Path | None, *, half_written: bool = False, before_write: bool = False) -> Backup:
         target = self.target
-        partial = None
-        if path is None:
-            if self._shelf is None:
-                raise ValueError("a backup needs a path, or a flasher with a folder")
-            path = self._shelf.new_backup(target, simulated=self.simulated)
-            partial = path.with_name("backup.part")  # whatever the new one will be called
-        kept = [Known(0, path.read_bytes()) for path in self._shelf.likely(target)] if self._shelf else []
+        if path is None and self._shelf is None:
+            raise ValueError("a backup needs a path, or a flasher with a folder")
+        folder = self._locked_home() if self._shelf and (path is None or before_write) else None
+        likely = [*folder.likely()] if folder else [*self._home.likely()] if self._home else []
         access = self._reader(0, target.size)
-        backup = take_backup(access, target.size, path, partial=partial, known=[*self._seen, *kept])
+        known = [*self._seen, *likely]
+        if path is None and folder is not None:
+            origin = folder.backups.next_origin(half_written=half_written)
+            backup = take_backup(
+                access,
+                target.size,
+                lambda data: folder.backups.name(data, origin, simulated=self.simulated),
+                partial=folder.part,
+                known=known,
+                kept=lambda data: self._kept_with(folder, data, half_written=half_written),
+            )
+        else:
+            backup = take_backup(access, target.size, path or Path(), known=known)
         self._seen = [Known(0, backup.data)]
+        if folder is not None and backup.is_new:
+            self._note_backup(folder, backup, half_written=half_written)
         self._trace.tell(BackedUp(backup.path, backup.sha256))
         return backup
+
+    def _kept_with(self, folder: BoardFolder, data: bytes, *, half_written: bool) -> Path | None:
+        """A kept backup with this content, that says the same of it."""
+        digest = sha256(data).hexdigest()
+        same = folder.backups.same_as(digest, len(data))
+        if same is None and self._shelf is not None and not self.target.has_identity and not half_written:
+            same = self._shelf.same_content(self.target, digest)
+        return same.path if same is not None and (half_written or same.is_whole) else None
+
+    def _note_backup(self, folder: BoardFolder, backup: Backup, *, half_written: bool) -> None:
+        origin = folder.backups.next_origin(half_written=half_written)
+        if (named := origin_in(backup.path)) is not None:
+            origin = named
+        try:
+            folder.backups.note(backup.path, backup.data, origin)
+        except OSError as error:
+            self._trace.note(f"the backup is whole, but the list of backups is not: {error.strerror}")
 
     def look(self) -> Image:
         """The whole flash, read and recognised: what it is, and what is wrong with it."""
@@ -212,14 +263,14 @@ class Flasher:
         goes on where this one stopped.
         """
         layer = layer_of(image, self.target, start=start, parts=parts, allow=frozenset(allow))
-        return self._job(frozenset(allow), backup).carry_out(layer, name)
+        return self._carry_out(layer, name, frozenset(allow), backup)
 
     def restore(
         self, dump: Image, *, name: str = "dump", allow: Collection[Risk] = (), backup: Path | None = None
     ) -> Report:
         """Make the whole flash what a dump holds. Raises WriteRefused, also for a dump of another board."""
         layer = self._whole_flash(dump, name, allow)
-        return self._job(frozenset(allow), backup).carry_out(layer, name)
+        return self._carry_out(layer, name, frozenset(allow), backup)
 
     def preview_restore(self, dump: Image, *, name: str = "dump", allow: Collection[Risk] = ()) -> Comparison:
         """What ``restore`` would have to change. Raises WriteRefused as it would, and changes nothing."""
@@ -228,19 +279,40 @@ class Flasher:
     def erase(self, start: int, length: int, *, allow: Collection[Risk] = (), backup: Path | None = None) -> Report:
         """Erase whole sectors, after a backup. Raises ValueError for parts of sectors, WriteRefused."""
         layer = self._blank(start, length, allow)
-        return self._job(frozenset(allow), backup).carry_out(layer, "erase")
+        return self._carry_out(layer, "erase", frozenset(allow), backup)
+
+    def backups(self) -> list[KeptBackup]:
+        """Kept backups of this very board, oldest first, also those of a half-written flash, which are marked."""
+        return self._home.backups.all() if self._home else []
+
+    def originals(self) -> list[KeptBackup]:
+        """What this board may be taken back to: its first backup.
+
+        More than one where this RF block was written to several boards: then nothing tells which of them this one is.
+        """
+        if self._shelf is None or self._home is None:
+            return []
+        folders = [self._home, *self._shelf.relatives(self.target)]
+        found = [folder.backups.original() for folder in folders]
+        return [kept for kept in found if kept is not None]
 
     def preview_erase(self, start: int, length: int, *, allow: Collection[Risk] = ()) -> Comparison:
         """What ``erase`` would have to change. Raises as it would, and changes nothing."""
         return self._job(frozenset(allow)).compare(self._blank(start, length, allow))
 
     def kept_backups(self) -> list[Path]:
-        """Whole backups of this very board, the one of an unfinished write first, then newest first."""
-        if self._shelf is None:
-            return []
-        earlier = self._shelf.unfinished(self.target)
-        first = [earlier.backup] if earlier and earlier.backup else []
-        return [*first, *(path for path in self._shelf.backups(self.target) if path not in first)]
+        """Whole backups of this very board: the original, that of an unfinished write, then the others, newest first.
+
+        None of a half-written flash is among them.
+        """
+        whole = [kept for kept in self.backups() if kept.is_whole]
+        earlier = self.unfinished
+        ordered = [
+            *(kept.path for kept in whole if kept.origin == "original"),
+            *([earlier.backup] if earlier and earlier.backup else []),
+            *(kept.path for kept in reversed(whole)),
+        ]
+        return list(dict.fromkeys(ordered))
 
     def reboot(self) -> None:
         """Start the application. There is no answer to this; the link ends here."""
@@ -250,7 +322,11 @@ class Flasher:
 
     def close(self) -> None:
         """Give the port back. The chip stays as it is."""
+        if self._home is not None:
+            self._home.lock.release()
         self._dialogue.port.close()
+        if self._port_lock is not None:
+            self._port_lock.release()
 
     def __enter__(self) -> Self:
         return self
@@ -290,12 +366,59 @@ class Flasher:
         return Job(
             self._conversation,
             self.target,
-            self._shelf,
-            take_backup=lambda: self.backup(backup),
+            self._locked_home if self._shelf else None,
+            lambda: self.unfinished,
+            take_backup=lambda half: self._back_up(backup, half_written=half, before_write=True),
             can_back_up=backup is not None or self._shelf is not None,
             allow=allow,
             simulated=self.simulated,
         )
+
+    def _carry_out(self, layer: Layer, name: str, allow: frozenset[Risk], backup: Path | None) -> Report:
+        """Write it; a board whose RF block was written has another identity from then on."""
+        report = self._job(allow, backup).carry_out(layer, name)
+        rf = self.target.layout["rf"]
+        if report.touched and any(piece.start < rf.end and rf.start < sum(piece.span) for piece in layer.pieces):
+            self._identify_again()
+        return report
+
+    def _identify_again(self) -> None:
+        target = identify.with_new_rf(self._conversation, self.target)
+        if target == self._target:
+            return
+        self._target = target
+        self._conversation.on_relink(lambda: identify.confirm_same(self._conversation, target, rf_may_differ=False))
+        if self._home is not None and self.unfinished is None:
+            self._home.lock.release()
+            self._home = self._shelf.home(target, None) if self._shelf else None
+
+    # ---- where the board's journal and backups are
+
+    def _find_home(self) -> None:
+        """The board's folder, and what did not end on it, which is said at every connect."""
+        if self._shelf is None:
+            return
+        earlier = self._shelf.unfinished(self.target, self._access().crc)
+        self._home = self._shelf.home(self.target, earlier)
+        if earlier is not None:
+            self._trace.note(
+                f"a write of {earlier.image!r}, begun {earlier.since}, did not end: flash may be half-written"
+            )
+            return
+        for doubtful in self._shelf.doubtful(self.target)[:MAX_DOUBTFUL]:
+            self._trace.note(
+                f"a write of {doubtful.image!r}, begun {doubtful.since}, did not end on a board such as this one, which"
+                f" has no RF block to tell it by; its flash from before is in {doubtful.backup}"
+            )
+
+    def _locked_home(self) -> BoardFolder:
+        """The board's folder, for this process alone. Raises FileError where another process has it."""
+        if self._shelf is None:
+            raise ValueError("a flasher without a folder has none for its boards")
+        if self._home is None:
+            self._home = self._shelf.new_home(self.target)
+        self._home.lock.acquire()
+        return self._home
 
     def _reader(self, first: int, length: int) -> FlashAccess:
         """Access that tells how far reading has come."""
@@ -331,8 +454,15 @@ def open_flasher(
             raise UrlError(f"{url!r} is an SPI bus", hint="a chip is flashed over its UART1: serial:///dev/ttyUSB0")
         return carrier
 
+    lock = port_lock(hide_credentials(url.partition("?")[0]))
+    lock.acquire()
+    try:
+        port = opened()
+    except BaseException:
+        lock.release()
+        raise
     return Flasher(
-        opened(),
+        port,
         reset=reset,
         most_baud=most_baud,
         patience_s=patience_s,
@@ -341,4 +471,5 @@ def open_flasher(
         reopen=opened,
         adapter=adapter_chip(split(url)),
         network=crosses_network(url),
+        lock=lock,
     )

@@ -6,20 +6,24 @@ from dataclasses import replace
 from typing import Final
 
 from wattrail.bootrom import Evidence, Identity, Responder, identify, part_of
-from wattrail.bootrom.checks import crc_range
+from wattrail.bootrom.checks import crc_range, wire_crc
 from wattrail.bootrom.commands import BOOT_VERSION, CHECK_CRC, FLASH_ID, READ_4K, READ_REG, READ_SR
 from wattrail.bootrom.constants import APP_START, CHIP_ID
 from wattrail.bootrom.efuse import EfuseBytes, read_efuse
 from wattrail.bootrom.geometry import MIB, SECTOR, FlashPart, flash_bytes
 from wattrail.bootrom.protection import joined
-from wattrail.errors import TargetError
+from wattrail.errors import ImageError, TargetError
 from wattrail.flasher.conversation import Conversation
 from wattrail.flasher.history import Stage
 from wattrail.flasher.survey import blank_crc
 from wattrail.flasher.target import Target
 from wattrail.image import LAYOUTS, Chip
+from wattrail.image.rf import decode_rf
 
-__all__ = ["ask_who", "confirm_same", "first_look"]
+__all__ = ["ask_who", "confirm_same", "first_look", "with_new_rf"]
+
+REREADS: Final = 20
+"""How often the RF sector is read until it has its CRC."""
 
 USUAL_BYTES: Final = 2 * MIB
 SIZES: Final = (MIB // 2, MIB, 2 * MIB, 4 * MIB, 8 * MIB)
@@ -67,9 +71,17 @@ def ask_who(conversation: Conversation, evidence: Evidence) -> Target:
         sr=read_status(conversation, part) if part else None,
         rf_crc=rf_crc,
         rf_blank=rf_crc == blank_crc(SECTOR),
+        has_identity=_has_identity(conversation, responder, rf_crc),
         key=evidence.efuse.key if evidence.efuse else None,
         boot_version=version.rstrip(b"\0").decode("ascii", "replace") if version else None,
     )
+
+
+def with_new_rf(conversation: Conversation, target: Target) -> Target:
+    """The same board after its RF sector was written: it has another identity now, or none. Raises LinkFailed."""
+    rf_crc = rf_crc_of(conversation, target.responder, target.size)
+    identity = _has_identity(conversation, target.responder, rf_crc)
+    return replace(target, rf_crc=rf_crc, rf_blank=rf_crc == blank_crc(SECTOR), has_identity=identity)
 
 
 def confirm_same(conversation: Conversation, target: Target, *, rf_may_differ: bool) -> None:
@@ -101,6 +113,30 @@ def rf_crc_of(conversation: Conversation, responder: Responder, size: int) -> in
     """The CRC of the sector with the radio calibration; that of a blank one where the flash is too small for it."""
     start = RF_SECTORS[responder]
     return agreed_crc(conversation, responder, start, SECTOR) if start < size else blank_crc(SECTOR)
+
+
+def _has_identity(conversation: Conversation, responder: Responder, rf_crc: int) -> bool:
+    """Whether an RF block with a MAC address of the board's own stands where the layout has it."""
+    if rf_crc == blank_crc(SECTOR):
+        return False
+    for _ in range(REREADS):
+        data = conversation.ask(Stage.IDENTIFY, READ_4K, address=RF_SECTORS[responder]).data
+        if wire_crc(data) == rf_crc:
+            return _is_own(data)
+        conversation.mismatch(Stage.IDENTIFY, "the RF sector arrived damaged")
+    return False
+
+
+def _is_own(sector: bytes) -> bool:
+    """Whether a MAC address that only one board has stands there: neither a default, nor one of many receivers."""
+    try:
+        mac = decode_rf(sector).mac
+    except ImageError:
+        return False
+    if mac is None:
+        return False
+    first, tail = int(mac[:2], 16), mac.replace(":", "")[6:]
+    return first % 2 == 0 and tail not in ("000000", "ffffff", "FFFFFF")
 
 
 def read_status(conversation: Conversation, part: FlashPart) -> int:

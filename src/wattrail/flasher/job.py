@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from wattrail.bootrom.checks import wire_crc
@@ -15,12 +16,15 @@ from wattrail.flasher.backup import Backup
 from wattrail.flasher.conversation import Conversation
 from wattrail.flasher.events import Resumed
 from wattrail.flasher.guards import Risk
-from wattrail.flasher.journal import Journal, Shelf, Unfinished
+from wattrail.flasher.journal import Journal, Unfinished
 from wattrail.flasher.layer import Layer
+from wattrail.flasher.new_file import sha256_of
 from wattrail.flasher.plan import Wanted
 from wattrail.flasher.protection import Protection
 from wattrail.flasher.reader import blocks_of, compare, read_flash
 from wattrail.flasher.report import Comparison, Report
+from wattrail.flasher.same_board import content_fits
+from wattrail.flasher.shelf import BoardFolder
 from wattrail.flasher.survey import differing
 from wattrail.flasher.target import Target
 from wattrail.flasher.writer import Writer
@@ -35,9 +39,10 @@ class Job:
         self,
         conversation: Conversation,
         target: Target,
-        shelf: Shelf | None,
+        home: Callable[[], BoardFolder] | None,
+        earlier: Callable[[], Unfinished | None],
         *,
-        take_backup: Callable[[], Backup],
+        take_backup: Callable[[bool], Backup],
         can_back_up: bool,
         allow: frozenset[Risk],
         simulated: bool,
@@ -45,7 +50,8 @@ class Job:
         self._conversation = conversation
         self._trace = conversation.trace
         self._target = target
-        self._shelf = shelf
+        self._home = home
+        self._earlier = earlier
         self._take_backup = take_backup
         self._can_back_up = can_back_up
         self._allow = allow
@@ -68,66 +74,122 @@ class Job:
         before = _Counts(self._conversation)
         wanted, spared = self._wanted(layer)
         self._watch_board(wanted)
-        earlier = self._shelf.unfinished(self._target) if self._shelf else None
+        report = self._reporter(layer, name, wanted, before, spared)
+        if self._earlier() is None and self._holds(wanted):
+            return report()
+        folder = self._home() if self._home is not None else None
+        earlier = self._earlier()
         if earlier is not None:
             self._trace.tell(Resumed(earlier.since, earlier.image, earlier.backup))
-        saved, fresh = self._safe(earlier)
-        digest = hashlib.sha256(b"".join(data for _, data in wanted.runs)).hexdigest()
-        journal = self._begin(wanted, name, digest, saved)
+        saved = self._safe(earlier)
+        journal = folder.journal if folder else None
+        if journal is not None:
+            self._begin(journal, wanted, name, saved)
         access = self._access()
         protection = Protection(self._conversation, self._target, earlier.sr if earlier else None)
-        writer = Writer(access, self._target, protection, self._trace, journal=journal, fresh=fresh)
+        writer = Writer(access, self._target, protection, self._trace, journal=journal, fresh=saved.flash)
         writer.write(wanted)
-        if journal is not None:
-            journal.done()
-        if self._shelf is not None and fresh is not None:
-            self._shelf.remember(self._target, _laid_over(fresh, wanted))
-        return Report(
-            image=name,
-            sha256=digest,
-            board=self._target.board,
-            chip=self._target.chip.value if self._target.chip else None,
-            simulated=self._simulated,
-            seconds=before.seconds,
-            baud=self._conversation.baud,
-            touched=writer.touched,
-            untouched=wanted.length // SECTOR + spared - writer.touched,
-            programs=access.programmed,
-            erases=access.erases,
-            erased_bytes=access.erased_bytes,
-            repeated=before.repeated,
-            losses=before.losses,
-            resumed=earlier is not None,
-            backup=saved,
-            kept=layer.kept,
-        )
+        if folder is not None:
+            self._close(folder, wanted, writer, saved.flash)
+        return report(access, writer.touched, resumed=earlier is not None, backup=saved.path)
+
+    def _reporter(self, layer: Layer, name: str, wanted: Wanted, before: _Counts, spared: int) -> Callable[..., Report]:
+        """Makes the report; without anything else said, that of a flash that held everything already."""
+
+        def report(
+            access: FlashAccess | None = None, touched: int = 0, *, resumed: bool = False, backup: Path | None = None
+        ) -> Report:
+            return Report(
+                image=name,
+                sha256=_digest(wanted),
+                board=self._target.board,
+                chip=self._target.chip.value if self._target.chip else None,
+                simulated=self._simulated,
+                seconds=before.seconds,
+                baud=self._conversation.baud,
+                touched=touched,
+                untouched=wanted.length // SECTOR + spared - touched,
+                programs=access.programmed if access else 0,
+                erases=access.erases if access else 0,
+                erased_bytes=access.erased_bytes if access else 0,
+                repeated=before.repeated,
+                losses=before.losses,
+                resumed=resumed,
+                backup=backup,
+                kept=layer.kept,
+            )
+
+        return report
+
+    def _holds(self, wanted: Wanted) -> bool:
+        """Whether flash holds everything already, on a line where nothing has gone wrong meanwhile."""
+        access, doubts = self._access(), self._trace.anomalies
+        for start, data in wanted.runs:
+            for at, length in blocks_of(start, len(data)):
+                if access.crc(at, length) != wire_crc(data[at - start : at - start + length]):
+                    return False
+        return self._trace.anomalies == doubts
+
+    def _close(self, folder: BoardFolder, wanted: Wanted, writer: Writer, fresh: bytes | None) -> None:
+        """After the proof. Neither a full disk nor a folder that went away makes a proven write another one."""
+        try:
+            folder.journal.done((*wanted.runs, *writer.mended))
+        except OSError as error:
+            self._trace.note(
+                f"the write is proven, but that cannot be noted ({error.strerror}): the next session says that it did"
+                " not end, and proves it again"
+            )
+        if fresh is None:
+            return
+        try:
+            folder.remember(_laid_over(fresh, wanted))
+        except OSError as error:
+            self._trace.note(f"what was written is not kept for the next backup, which takes longer: {error.strerror}")
 
     # ---- before the first erase
 
-    def _safe(self, earlier: Unfinished | None) -> tuple[Path | None, bytes | None]:
+    def _safe(self, earlier: Unfinished | None) -> _Saved:
         """Where the flash as it was is kept, and its bytes if they were read just now."""
-        if earlier is not None and earlier.backup is not None:
-            return earlier.backup, None
+        kept = earlier.backup if earlier is not None and self._fits(earlier) else None
+        if kept is not None and self._target.has_identity:
+            return _Saved(kept)
         if Risk.NO_BACKUP in self._allow:
-            return None, None
+            return _Saved(kept)
         if not self._can_back_up:
             raise WriteRefused(
                 "nobody said where the backup goes that is taken before the first erase",
                 risk=Risk.NO_BACKUP.value,
                 hint="name a file for it",
             )
-        taken = self._take_backup()
-        return taken.path, taken.data
+        half_written = earlier is not None and bool(earlier.pending)
+        taken = self._take_backup(half_written)
+        if kept is not None:
+            return _Saved(kept, taken.data)
+        return _Saved(taken.path, taken.data, taken.sha256, half_written)
 
-    def _begin(self, wanted: Wanted, name: str, digest: str, saved: Path | None) -> Journal | None:
-        if self._shelf is None:
-            return None
-        journal = self._shelf.journal(self._target)
-        rf_after = self._rf_after(wanted)
-        journal.begin(
-            self._target, image=name, sha256=digest, rf_after=rf_after, backup=saved, simulated=self._simulated
+    def _fits(self, earlier: Unfinished) -> bool:
+        """Whether the kept backup is one of this very flash, by what stands in it."""
+        if earlier.backup is None:
+            return False
+        if content_fits(earlier, self._target, self._access().crc):
+            return True
+        self._trace.note(
+            f"the flash differs from {earlier.backup} also where the write that did not end has not touched it: it is"
+            " read anew before anything is written"
         )
-        return journal
+        return False
+
+    def _begin(self, journal: Journal, wanted: Wanted, name: str, saved: _Saved) -> None:
+        journal.begin(
+            self._target,
+            image=name,
+            sha256=_digest(wanted),
+            rf_after=self._rf_after(wanted),
+            backup=saved.path,
+            backup_sha256=saved.sha256 or (sha256_of(saved.path) if saved.path else None),
+            half_written=saved.half_written,
+            simulated=self._simulated,
+        )
 
     def _rf_after(self, wanted: Wanted) -> int:
         """The CRC by which the board will be known."""
@@ -182,6 +244,20 @@ def _laid_over(flash: bytes, wanted: Wanted) -> bytes:
     for start, data in wanted.runs:
         changed[start : start + len(data)] = data
     return bytes(changed)
+
+
+def _digest(wanted: Wanted) -> str:
+    return hashlib.sha256(b"".join(data for _, data in wanted.runs)).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class _Saved:
+    """The backup a write rests on. ``flash`` is what was read just now, ``half_written`` that it is no original."""
+
+    path: Path | None = None
+    flash: bytes | None = None
+    sha256: str | None = None
+    half_written: bool = False
 
 
 class _Counts:

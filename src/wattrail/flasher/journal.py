@@ -1,34 +1,66 @@
-"""The journal of one board: what was begun, what it rests on, whether it was finished. JSON lines, only ever added to.
+"""The journal of one board: what was begun, what was touched, what was proven. JSON lines, only ever added to.
 
-A write is finished when its last line says so, and that line is written after the flash was verified. Everything else,
-a torn line included, means that the next session goes on. The backup from before the first erase is found by it: a
-session that resumes never takes a half-written flash for the original.
+A board is unfinished from the first sector that a session touches until every sector that any session has touched since
+was proven to hold something that was wanted there. A smaller write, or an erase, takes away only what it has proven. A
+session that was begun and has not said "done" leaves the board unfinished too, and so does a torn line.
+
+The backup that a session rests on is the one from before the first of the sessions that did not end. A backup taken
+between them is one of a half-written flash, and is never the original.
+
+    begin      chip, flash, RF block before and after, protection, image, backup with its SHA-256
+    touching   sectors that may be torn from here on, with the CRC each will have
+    done       the ranges that were proven, and the CRCs of the sectors in them that earlier sessions had touched
+
+Lines of version 1 (no CRCs, whole blocks, no ranges in "done") are read: what they do not tell counts as not proven.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from wattrail.bootrom.checks import wire_crc
+from wattrail.bootrom.geometry import SECTOR
 from wattrail.clock import Clock
+from wattrail.errors import FileError
+from wattrail.files import read_bytes
+from wattrail.flasher.new_file import MAX_FLASH_BYTES
+from wattrail.flasher.survey import Span
 from wattrail.flasher.target import Target
 
-__all__ = ["Journal", "Shelf", "Unfinished"]
+__all__ = ["JOURNAL", "Journal", "SectorHistory", "Unfinished", "digest"]
 
-_FILE: Final = "journal.jsonl"
-_LAST: Final = "last-written.bin"
-_VERSION: Final = 1
-_MOST: Final = 1 << 20
-"""Bytes of it that are looked at: hundreds of sessions, of which the last ones count."""
+JOURNAL: Final = "journal.jsonl"
+_VERSION: Final = 2
+_MAX_BYTES: Final = 16 << 20
+"""Bytes of it that are read, the last ones: a thousand sessions that wrote everything."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
+class SectorHistory:
+    """One sector that was touched and is not proven yet, or was proven since the backup.
+
+    ``wanted`` are the CRCs that sessions meant it to have. ``torn``: it may hold anything, for a session was cut in it.
+    """
+
+    wanted: set[int] = field(default_factory=set)
+    torn: bool = False
+    proven: bool = False
+
+
+@dataclass(slots=True)
 class Unfinished:
-    """A write that was begun and not finished. ``sr`` is the flash's protection from before it."""
+    """Writes that were begun and not finished. ``sr`` is the flash's protection from before the first of them.
+
+    ``backup`` is the file with the flash as it was then, None if there is none, or it is not what it was.
+    ``sectors`` are all that were touched since that backup, by address. ``rf_before`` is the CRC the
+    RF block had before the first session, ``rf_after`` are those it should have after each of them.
+    """
 
     journal: Journal
     since: str
@@ -36,6 +68,14 @@ class Unfinished:
     sha256: str
     sr: int | None
     backup: Path | None
+    sectors: Mapping[int, SectorHistory] = field(default_factory=dict, repr=False)
+    rf_before: int | None = None
+    rf_after: frozenset[int] = frozenset()
+
+    @property
+    def pending(self) -> tuple[int, ...]:
+        """Addresses of the sectors that were touched and are not proven, ascending."""
+        return tuple(sorted(at for at, sector in self.sectors.items() if not sector.proven))
 
 
 class Journal:
@@ -45,35 +85,56 @@ class Journal:
         self.folder = folder
         self._clock = clock
 
+    # ---- what a session notes
+
     def begin(
-        self, target: Target, *, image: str, sha256: str, rf_after: int, backup: Path | None, simulated: bool
+        self,
+        target: Target,
+        *,
+        image: str,
+        sha256: str,
+        rf_after: int,
+        backup: Path | None,
+        simulated: bool,
+        backup_sha256: str | None = None,
+        half_written: bool = False,
     ) -> None:
-        """From here on the flash may be half-written. ``rf_after`` is the CRC its RF block will have."""
+        """From here on the flash may be half-written. ``rf_after`` is the CRC its RF block will have.
+
+        ``half_written``: the backup is one of a flash that an earlier session has left unfinished.
+        """
         self._add(
             "begin",
             version=_VERSION,
             board=target.board,
             chip=target.chip.value if target.chip else None,
             flash_id=target.flash_id,
+            flash_bytes=target.size,
             rf=[target.rf_crc, rf_after],
             sr=target.sr,
             image=image,
             sha256=sha256,
             backup=str(backup.resolve()) if backup else None,
+            backup_sha256=backup_sha256,
+            half_written=half_written,
             simulated=simulated,
         )
 
-    def touching(self, start: int, length: int) -> None:
-        """These bytes may be torn from here on."""
-        self._add("touching", start=start, length=length)
+    def touching(self, sectors: Mapping[int, int]) -> None:
+        """These sectors may be torn from here on; the CRC is the one each will have."""
+        self._add("touching", sectors=[[at, crc] for at, crc in sorted(sectors.items())])
 
-    def done(self) -> None:
-        """Everything was verified."""
-        self._add("done")
+    def done(self, runs: Sequence[tuple[int, bytes]]) -> None:
+        """Everything in these runs of whole sectors was verified."""
+        before = self._replayed(MAX_FLASH_BYTES)
+        proven = [[at, crc] for at, crc in _crcs(runs) if before is not None and at in before.sectors]
+        self._add("done", spans=[[start, len(data)] for start, data in runs], proven=proven)
+
+    # ---- what is read from it
 
     def lines(self) -> Iterator[dict[str, object]]:
         """Every whole line, oldest first."""
-        for line in self._end(_MOST).split(b"\n")[:-1]:
+        for line in self._end(_MAX_BYTES).split(b"\n")[:-1]:
             try:
                 entry = json.loads(line)
             except (ValueError, RecursionError):
@@ -81,62 +142,65 @@ class Journal:
             if isinstance(entry, dict):
                 yield entry
 
-    def unfinished(self) -> Unfinished | None:
-        """The write that did not end, None if the last one did."""
-        begun: dict[str, object] | None = None
+    def unfinished(self, size: int = MAX_FLASH_BYTES) -> Unfinished | None:
+        """What did not end, in a flash of ``size`` bytes; None if everything did."""
+        replayed = self._replayed(size)
+        return replayed.result(self) if replayed is not None else None
+
+    def is_of_kind(self, target: Target) -> bool:
+        """Whether its last session was on such a chip with such a flash."""
+        last = next((entry for entry in reversed([*self.lines()]) if entry.get("event") == "begin"), {})
+        chip = target.chip.value if target.chip else None
+        return last.get("chip") == chip and last.get("flash_id") == target.flash_id
+
+    def half_written_backups(self) -> frozenset[str]:
+        """Names of backups that were taken while the flash was unfinished."""
+        found, replay = set[str](), _Replay(MAX_FLASH_BYTES)
         for entry in self.lines():
-            if entry.get("event") == "done":
-                begun = None
-            elif entry.get("event") == "begin":
-                # A second attempt on a half-written flash: the first one's protection and backup are the original.
-                first = begun or entry
-                begun = {**entry, "sr": first.get("sr"), "backup": first.get("backup") or entry.get("backup")}
-        if begun is None:
-            return None
-        sr, backup = begun["sr"], begun["backup"]
-        return Unfinished(
-            self,
-            since=str(begun.get("at", "")),
-            image=str(begun.get("image", "")),
-            sha256=str(begun.get("sha256", "")),
-            sr=sr if isinstance(sr, int) else None,
-            backup=_existing(backup),
-        )
+            if entry.get("event") == "begin" and isinstance(entry.get("backup"), str):
+                name = Path(str(entry["backup"])).name
+                if entry.get("half_written") is True or (any(not s.proven for s in replay.sectors.values())):
+                    found |= {name} - {Path(replay.backup).name if replay.backup else ""}
+            replay.take(entry)
+        return frozenset(found)
 
-    def is_of(self, target: Target) -> bool:
-        """Whether its unfinished write, if there is one, was on this board.
-
-        The sector that tells boards apart may be torn itself, if the write reached it.
-        """
-        begun: Mapping[str, object] = {}
-        touched: list[Mapping[str, object]] = []
+    def named_backups(self) -> Iterator[tuple[str, bool]]:
+        """The backup of each session, and whether it had one, oldest first."""
         for entry in self.lines():
             if entry.get("event") == "begin":
-                begun, touched = entry, []
-            elif entry.get("event") == "touching":
-                touched.append(entry)
-        chip = target.chip.value if target.chip else None
-        if begun.get("chip") != chip or begun.get("flash_id") != target.flash_id:
-            return False
-        rf = begun.get("rf")
-        if isinstance(rf, list) and target.rf_crc in rf:
-            return True
-        place = target.layout["rf"].start
-        return any(_covers(entry, place) for entry in touched)
+                yield str(entry.get("backup") or ""), isinstance(entry.get("backup"), str)
+
+    def became(self) -> frozenset[int]:
+        """CRCs of RF blocks that finished sessions have put in place of another one."""
+        found, rf = set[int](), None
+        for entry in self.lines():
+            if entry.get("event") == "begin":
+                rf = _pair(entry.get("rf"))
+            elif entry.get("event") == "done" and rf is not None and rf[0] != rf[1]:
+                found.add(rf[1])
+        return frozenset(found)
+
+    # ---- parts
+
+    def _replayed(self, size: int) -> _Replay | None:
+        replay = _Replay(size)
+        for entry in self.lines():
+            replay.take(entry)
+        return replay if replay.is_unfinished else None
 
     def _end(self, most: int) -> bytes:
         """The last bytes of the file, none if there is no file."""
         try:
-            with (self.folder / _FILE).open("rb") as file:
+            with (self.folder / JOURNAL).open("rb") as file:
                 file.seek(max(0, file.seek(0, os.SEEK_END) - most))
                 return file.read(most)
-        except FileNotFoundError:
+        except OSError:
             return b""
 
     def _add(self, event: str, **fields: object) -> None:
         """One line, on the disk before anything else happens."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        path = self.folder / _FILE
+        path = self.folder / JOURNAL
         torn = self._end(1) not in (b"", b"\n")
         at = self._clock.now().strftime("%Y-%m-%dT%H:%M:%SZ")
         line = json.dumps({"event": event, "at": at, **fields})
@@ -146,67 +210,153 @@ class Journal:
             os.fsync(file.fileno())
 
 
-class Shelf:
-    """Where the journals and backups of all boards are kept."""
+class _Replay:
+    """The lines of a journal, taken in one by one."""
 
-    def __init__(self, folder: Path, clock: Clock) -> None:
-        self.folder = folder
-        self._clock = clock
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._clear()
 
-    def journal(self, target: Target) -> Journal:
-        """The one to write to: that of an unfinished write on this board, else the board's own."""
-        found = self.unfinished(target)
-        return found.journal if found else Journal(self.folder / target.board, self._clock)
+    def _clear(self) -> None:
+        self.sectors: dict[int, SectorHistory] = {}
+        self.backup: str | None = None
+        self._backup_sha256: str | None = None
+        self._first: Mapping[str, object] | None = None
+        self._last: Mapping[str, object] = {}
+        self._open = False
+        self._rf_before: int | None = None
+        self._rf_after: set[int] = set()
+        self._mine: set[int] = set()
+        self._by_image: dict[object, set[int]] = {}
 
-    def unfinished(self, target: Target) -> Unfinished | None:
-        """The write on this board that did not end, if there is one."""
-        for path in sorted(self.folder.glob(f"*/{_FILE}")):
-            journal = Journal(path.parent, self._clock)
-            found = journal.unfinished()
-            if found is not None and journal.is_of(target):
-                return found
-        return None
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether a session is open, or something that was touched is not proven."""
+        return self._open or any(not sector.proven for sector in self.sectors.values())
 
-    def backups(self, target: Target) -> list[Path]:
-        """Whole backups of this board, newest first. A board without RF block cannot be told from others: none."""
-        if target.rf_blank:
-            return []
-        return sorted((self.folder / target.board).glob("backup-*.bin"), reverse=True)
+    def take(self, entry: Mapping[str, object]) -> None:
+        """One line."""
+        event = entry.get("event")
+        if event == "begin":
+            self._begin(entry)
+        elif event == "touching":
+            self._touching(entry)
+        elif event == "done":
+            self._done(entry)
 
-    def likely(self, target: Target) -> list[Path]:
-        """Files with what may still stand in this board's flash: what was last written, then the newest backup."""
-        if target.rf_blank:
-            return []
-        written = self.folder / target.board / _LAST
-        return [path for path in (written, *self.backups(target)[:1]) if path.exists()]
+    def result(self, journal: Journal) -> Unfinished:
+        """All of it, as a value."""
+        sr = (self._first or {}).get("sr")
+        return Unfinished(
+            journal,
+            since=str(self._last.get("at", "")),
+            image=str(self._last.get("image", "")),
+            sha256=str(self._last.get("sha256", "")),
+            sr=sr if isinstance(sr, int) else None,
+            backup=_intact(self.backup, self._backup_sha256, self._size),
+            sectors=self.sectors,
+            rf_before=self._rf_before,
+            rf_after=frozenset(self._rf_after),
+        )
 
-    def remember(self, target: Target, flash: bytes) -> None:
-        """Keep what the whole flash holds after a write: the next backup then reads only what has changed since."""
-        folder = self.folder / target.board
-        folder.mkdir(parents=True, exist_ok=True)
-        beside = folder / f"{_LAST}.part"
-        beside.write_bytes(flash)
-        beside.replace(folder / _LAST)
+    def _begin(self, entry: Mapping[str, object]) -> None:
+        """A second attempt on a half-written flash: the first one's protection and backup are the original."""
+        if not self.is_unfinished:
+            self._clear()
+        self._first = self._first or entry
+        if self.backup is None and isinstance(entry.get("backup"), str) and entry.get("half_written") is not True:
+            touched = any(not sector.proven for sector in self.sectors.values())
+            if not touched:
+                self.backup, sha256 = str(entry["backup"]), entry.get("backup_sha256")
+                self._backup_sha256 = sha256 if isinstance(sha256, str) else None
+        self._last, self._open, self._mine = entry, True, set()
+        if (rf := _pair(entry.get("rf"))) is not None:
+            if self._rf_before is None:
+                self._rf_before = rf[0]
+            self._rf_after.add(rf[1])
 
-    def new_backup(self, target: Target, *, simulated: bool) -> Path:
-        """A name for a backup that does not exist yet."""
-        stamp = self._clock.now().strftime("%Y%m%dT%H%M%SZ")
-        mark = "-simulated" if simulated else ""
-        folder = self.folder / target.board
-        names = (folder / f"backup-{stamp}{mark}{turn}.bin" for turn in ("", *(f"-{n}" for n in range(2, 100))))
-        return next(name for name in names if not name.exists())
+    def _touching(self, entry: Mapping[str, object]) -> None:
+        for at in self._mine:
+            if self.sectors[at].wanted:
+                self.sectors[at].torn = False  # the session has gone on, for what it touched before was right
+        for at, crc in self._touched(entry):
+            sector = self.sectors.setdefault(at, SectorHistory())
+            sector.torn, sector.proven = True, False
+            if crc is not None:
+                sector.wanted.add(crc)
+            self._mine.add(at)
+            self._by_image.setdefault(_image(self._last), set()).add(at)
+
+    def _touched(self, entry: Mapping[str, object]) -> Iterator[tuple[int, int | None]]:
+        sectors = entry.get("sectors")
+        if isinstance(sectors, list):
+            yield from self._sectors(sectors)
+            return
+        start, length = entry.get("start"), entry.get("length")
+        if (span := _pair([start, length])) is not None:
+            yield from ((at, None) for at in self._span(*span))
+
+    def _sectors(self, pairs: Iterable[object]) -> Iterator[tuple[int, int]]:
+        for pair in pairs:
+            found = _pair(pair)
+            if found is not None and 0 <= found[0] < self._size and found[0] % SECTOR == 0:
+                yield found
+
+    def _span(self, start: int, length: int) -> range:
+        end = min(start + length, self._size)
+        return range(max(0, start // SECTOR * SECTOR), end, SECTOR)
+
+    def _done(self, entry: Mapping[str, object]) -> None:
+        self._open = False
+        spans, proven = entry.get("spans"), entry.get("proven")
+        if isinstance(spans, list):
+            crcs = dict(self._sectors(proven if isinstance(proven, list) else ()))
+            covered = {at for span in spans if (pair := _pair(span)) for at in self._span(*pair)}
+        else:  # version 1: what it touched, and what the same image's earlier attempts had touched
+            crcs, covered = {}, self._mine | self._by_image.get(_image(self._last), set())
+        for at in covered & self.sectors.keys():
+            sector = self.sectors[at]
+            sector.proven, sector.torn = True, at not in crcs
+            sector.wanted = {crcs[at]} if at in crcs else set()
+        if not self.is_unfinished:
+            self._clear()
 
 
-def _existing(name: object) -> Path | None:
-    """A file by the name a line gives it; None if there is none, or the name is no name."""
-    if not isinstance(name, str):
+def digest(runs: Sequence[tuple[int, bytes]]) -> dict[int, int]:
+    """The CRC of each sector of some runs."""
+    return dict(_crcs(runs))
+
+
+def _crcs(runs: Sequence[tuple[int, bytes]]) -> Iterator[tuple[int, int]]:
+    for start, data in runs:
+        for place in range(0, len(data), SECTOR):
+            yield start + place, wire_crc(data[place : place + SECTOR])
+
+
+def _image(begin: Mapping[str, object]) -> object:
+    return str(begin.get("image")), str(begin.get("sha256"))
+
+
+def _pair(value: object) -> Span | None:
+    if isinstance(value, list) and len(value) == 2 and all(_is_count(one) for one in value):
+        return value[0], value[1]
+    return None
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 32
+
+
+def _intact(name: str | None, sha256: str | None, size: int) -> Path | None:
+    """A backup by the name a line gives it, if it is what it was: a regular file, a whole flash, the same bytes."""
+    if name is None or "\0" in name:
         return None
     try:
-        return Path(name) if Path(name).is_file() else None
-    except OSError:  # a name too long for any file
+        content = read_bytes(Path(name), limit=MAX_FLASH_BYTES)
+    except (FileError, ValueError):
         return None
-
-
-def _covers(entry: Mapping[str, object], place: int) -> bool:
-    start, length = entry.get("start"), entry.get("length")
-    return isinstance(start, int) and isinstance(length, int) and start <= place < start + length
+    if size != MAX_FLASH_BYTES and len(content) != size:
+        return None
+    if sha256 is not None and hashlib.sha256(content).hexdigest() != sha256:
+        return None
+    return Path(name) if content else None

@@ -16,7 +16,8 @@ class Target:
 
     ``flash_id`` is capacity, kind, manufacturer, None where it cannot be asked for; ``size`` in bytes, and
     ``size_is_measured`` says that it was seen or told, not assumed. ``rf_crc`` is the CRC of the sector with the radio
-    calibration: it tells one board from another. ``key`` are the 16 bytes of the code key, None if not read.
+    calibration: it tells one board from another where ``has_identity``, that is, where an RF block with a MAC address
+    of the board's own stands there. ``key`` are the 16 bytes of the code key, None if not read.
     """
 
     identity: Identity
@@ -28,8 +29,14 @@ class Target:
     sr: int | None = None
     rf_crc: int = 0
     rf_blank: bool = False
+    has_identity: bool = True
     key: bytes | None = field(default=None, repr=False)
     boot_version: str | None = None
+
+    def __post_init__(self) -> None:
+        """A blank RF sector is nobody's."""
+        if self.rf_blank:
+            object.__setattr__(self, "has_identity", False)
 
     @property
     def chip(self) -> Chip | None:
@@ -48,7 +55,9 @@ class Target:
 
     @property
     def board(self) -> str:
-        """A name for this one board, without telling its MAC address."""
+        """A name for this one board, without telling its MAC address; many may share it where it has no identity."""
         chip = self.chip.value.lower() if self.chip else "unknown"
         flash = f"{self.flash_id:06x}" if self.flash_id else "flash"
-        return f"{chip}-{flash}-" + ("without-rf" if self.rf_blank else f"{self.rf_crc:08x}")
+        if self.rf_blank:
+            return f"{chip}-{flash}-without-rf"
+        return f"{chip}-{flash}-" + (f"{self.rf_crc:08x}" if self.has_identity else "without-identity")

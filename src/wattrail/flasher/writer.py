@@ -58,6 +58,8 @@ class Writer:
         self._changed = False
         self._all_new = False
         self._touched: set[int] = set()
+        self.mended: tuple[tuple[int, bytes], ...] = ()
+        """Runs outside the range that a damaged command had hit, and that hold again what they did."""
 
     @property
     def touched(self) -> int:
@@ -141,7 +143,9 @@ class Writer:
     def _apply(self, plan: BlockPlan, start: int, want: bytes) -> None:
         self._protection.lift()
         if self._journal is not None:
-            self._journal.touching(start, len(want))
+            self._journal.touching(
+                {at: wire_crc(want[at - start : at - start + SECTOR]) for at in sorted(plan.sectors)}
+            )
         for size, at in plan.steps:
             if size is None:
                 self._access.program(at, want[at - start : at - start + SECTOR])
@@ -213,8 +217,8 @@ class Writer:
             )
         self._trace.note("a damaged command has changed flash outside the range: it is put back from the backup")
         self._access.fence_in(hit)
-        runs = tuple((start, self._fresh[start : start + length]) for start, length in hit)
-        self._blocks(Wanted(runs), known=None)
+        self.mended += tuple((start, self._fresh[start : start + length]) for start, length in hit)
+        self._blocks(Wanted(self.mended[-len(hit) :]), known=None)
 
 
 def _runs(sectors: set[int]) -> list[Span]:

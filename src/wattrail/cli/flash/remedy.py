@@ -58,9 +58,11 @@ def choose(flasher: Flasher, found: Sequence[Ailment], given: tuple[Path, Image]
         return Remedy(cut.backup, load(cut.backup), words, whole=True, own=True)
     if cut is None and not any(ailment.fatal for ailment in found):
         return None
-    for path in flasher.kept_backups():
-        if starts(image := load(path), flasher.target):
-            return Remedy(path, image, f"putting back {path}, the newest backup that should start", whole=True)
+    for kept in reversed(flasher.backups()):
+        if kept.is_whole and starts(image := load(kept.path), flasher.target):
+            return Remedy(
+                kept.path, image, f"putting back {kept.path}, the newest backup that should start", whole=True
+            )
     raise TargetError(
         f"no backup that starts is kept of the board {flasher.target.board}, and no image was given",
         hint="name the firmware or a dump: wattrail flash recover PORT IMAGE",

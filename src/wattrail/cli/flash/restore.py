@@ -8,19 +8,24 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from wattrail.cli import say
+from wattrail.cli.flash.backups import kept_by_name
 from wattrail.cli.flash.image_file import load_dump
-from wattrail.cli.flash.opening import BoardOptions, PortText
+from wattrail.cli.flash.opening import BoardOptions, PortText, url_of
 from wattrail.cli.flash.session import board
 from wattrail.cli.flash.writing import WritingOptions, finish, foretell
 from wattrail.cli.image.files import load
 from wattrail.cli.target import Json
 from wattrail.errors import TargetError
 from wattrail.flasher import AS_IT_WAS, Flasher
+from wattrail.transport import reach
 
 
 def restore(
     port: PortText,
-    dump: Annotated[Path | None, Parameter(help="A dump of the whole flash; else the newest backup.")] = None,
+    dump: Annotated[
+        Path | None,
+        Parameter(help="A dump of the whole flash, or the name of a kept backup; else the board's original."),
+    ] = None,
     *,
     writing: WritingOptions | None = None,
     json: Json = False,
@@ -28,14 +33,17 @@ def restore(
 ) -> None:
     """Put the whole flash back as a dump has it.
 
-    Without a dump: the newest backup of this very board, or the one from before a write that did not end. A dump of
-    another board is refused, for its radio calibration and MAC address belong there.
+    Without a dump: the original of this very board, which is its flash from before it was first written. 'flash
+    backups' lists the others. A dump of another board is refused, for its radio calibration and MAC address belong
+    there.
     """
     writing = writing or WritingOptions()
     allow = writing.check()
+    if dump is not None:
+        dump = _file(dump, port, options)
     given = load_dump(dump, allow) if dump is not None else None
     with board(port, options, writes=True, json=json) as flasher:
-        path = dump or newest(flasher)
+        path = dump or original(flasher)
         wanted = given or load(path)
         if given is None:
             allow |= AS_IT_WAS
@@ -45,13 +53,35 @@ def restore(
         finish(flasher.restore(wanted, name=path.name, allow=allow, backup=writing.backup), flasher, writing, json=json)
 
 
-def newest(flasher: Flasher) -> Path:
-    """The backup to put back. Raises TargetError if none is kept."""
-    kept = flasher.kept_backups()
-    if not kept:
+def _file(dump: Path, port: str, options: BoardOptions | None) -> Path:
+    """The file that is meant: one that is there, else a kept backup of that name."""
+    if dump.exists() or dump.name != str(dump):
+        return dump
+    simulated = reach(url_of(port)) == "twin"
+    return kept_by_name(dump.name, options.boards if options else None, simulated=simulated) or dump
+
+
+def original(flasher: Flasher) -> Path:
+    """The backup to put back. Raises TargetError where none is the original, or where several may be."""
+    kept, originals = flasher.backups(), {one.sha256 or str(one.path): one for one in flasher.originals()}
+    if len(originals) == 1:
+        (one,) = originals.values()
+        others = len(kept) - 1
+        more = f", the original; {others} more are kept: wattrail flash backups" if others > 0 else ""
+        say.note(f"putting back {one.path}{more}")
+        return one.path
+    if originals:
         raise TargetError(
-            f"no backup of the board {flasher.target.board} is kept",
-            hint="name a dump of it: wattrail flash restore PORT DUMP",
+            f"the RF block of {flasher.target.board} was written to more than one board, and nothing tells which of"
+            f" them this one is: {', '.join(str(one.path) for one in originals.values())}",
+            hint="name the one: wattrail flash restore PORT DUMP",
         )
-    say.note(f"putting back {kept[0]}" + (f", the newest of {len(kept)} backups" if len(kept) > 1 else ""))
-    return kept[0]
+    if kept:
+        raise TargetError(
+            f"no kept backup of the board {flasher.target.board} is its original, only {len(kept)} later ones",
+            hint="list them with 'wattrail flash backups', and name one: wattrail flash restore PORT NAME",
+        )
+    raise TargetError(
+        f"no backup of the board {flasher.target.board} is kept",
+        hint="name a dump of it: wattrail flash restore PORT DUMP",
+    )

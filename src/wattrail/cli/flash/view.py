@@ -121,7 +121,8 @@ def report_lines(report: Report) -> Iterator[str]:
     yield f"commands    {report.programs} programmed, {report.erases} erased ({report.erased_bytes // 1024} KiB)"
     yield f"line        {report.baud} baud, {report.repeated} repeated, {report.losses} links lost"
     yield f"time        {report.seconds:.1f} s"
-    yield f"backup      {report.backup or 'none: that was allowed'}"
+    none = "none: that was allowed" if report.touched else "none: nothing was changed"
+    yield f"backup      {report.backup or none}"
     yield from (f"left out    {words}" for words in report.kept)
 
 

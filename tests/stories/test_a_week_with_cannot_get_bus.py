@@ -67,11 +67,13 @@ def test_wednesday_an_ftdi_adapter_whose_own_regulator_gives_150_ma_gives_way_on
 
 
 def test_thursday_the_recommended_adapter_with_the_external_regulator_gives_way_in_the_writes(tmp_path: Path) -> None:
-    desk = Desk(tmp_path, supply="ch340 + ldo", reset=None, port={"adapter": "ch340"})
+    # It gives way with every seed; whether a person who resets it gets through is luck. Of seeds 0 to 5, two do not.
+    desk = Desk(tmp_path, supply="ch340 + ldo", reset=None, port={"adapter": "ch340"}, seed=4)
     diagnosis = gives_up(desk)
     assert diagnosis["symptom"] == "reset-on-write"
     assert names(diagnosis)[0] == "sagging-supply"
-    assert {at for _, at in desk.twin.resets if at != "transmitting"} == {"programming"}
+    radio = {"transmitting", "calibrating"}  # the application's, in between: such a supply lets it reset over and over
+    assert {at for _, at in desk.twin.resets} - radio == {"programming"}
 
 
 def test_on_thursday_with_rts_wired_to_cen_patience_gets_there_all_the_same(tmp_path: Path) -> None:

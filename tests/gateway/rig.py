@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from wattrail.bl0942.parts import FRONT_ENDS
+from wattrail.bl0942.scale_origin import ScaleOrigin, ScaleSource
 from wattrail.bl0942.scaling import Calibration
 from wattrail.clock import Clock, ManualClock
 from wattrail.gateway import Feed, MeterPlan, MeterView
@@ -16,6 +17,7 @@ from wattrail.store import Store, open_store
 from wattrail.units import Reading
 
 CALIBRATION = Calibration.of(FRONT_ENDS["pziot-e01"])
+NAMED = ScaleOrigin(ScaleSource.NAMED, "pziot-e01")
 COUNTS_PER_SECOND = 4
 
 
@@ -26,6 +28,7 @@ class StubMeter:
     url: str = "serial:///dev/ttyUSB0"
     simulated: bool = False
     calibration: Calibration = CALIBRATION
+    scale: ScaleOrigin = NAMED
     watts: float = 500.0
     count: int = 1000
     takes_s: float = 0.05

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tests.gateway.rig import CALIBRATION, Household, StubMeter
+from wattrail.bl0942.scale_origin import ScaleOrigin, ScaleSource
 from wattrail.errors import (
     ChecksumError,
     MissingExtra,
@@ -39,6 +40,17 @@ def test_a_reading_is_booked_stored_and_shown_in_one_step(house: Household) -> N
     stored = house.store.latest(row.id)
     assert stored is not None
     assert stored.energy_count == view.reading.energy_count
+
+
+def test_a_board_that_nobody_named_is_told_in_the_log_and_in_the_view(
+    house: Household, meter: StubMeter, caplog: pytest.LogCaptureFixture
+) -> None:
+    meter.scale = ScaleOrigin(ScaleSource.ASSUMED, "pziot-e01")
+    house.step(3)
+    assert house.view.scale is not None
+    assert house.view.scale.startswith("front end pziot-e01, assumed because none was named")
+    told = [record.getMessage() for record in caplog.records if "assumed" in record.getMessage()]
+    assert len(told) == 1, "once, not with every reading"
 
 
 def test_looks_stay_on_their_second_however_long_they_take(house: Household, meter: StubMeter) -> None:

@@ -13,6 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from wattrail.bl0942.parts import FRONT_ENDS
+from wattrail.bl0942.scale_origin import CALIBRATED
 from wattrail.bl0942.scaling import Calibration
 from wattrail.clock import Clock, SystemClock
 from wattrail.errors import NoAnswer, PortLost
@@ -42,6 +43,7 @@ class Actor:
     """A meter whose power swings, so that every second shows another number. The one in the workshop falls silent."""
 
     looks = 0
+    scale = CALIBRATED
 
     def __init__(self, plan: MeterPlan, clock: Clock) -> None:
         self.url, self.simulated, self.calibration = plan.url, plan.url.startswith("twin:"), CALIBRATION

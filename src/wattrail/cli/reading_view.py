@@ -7,12 +7,15 @@ from datetime import UTC
 from typing import Final
 
 from wattrail.bl0942 import Calibration
+from wattrail.bl0942.scale_origin import ScaleSource
 from wattrail.meter import Meter, Statistics
+from wattrail.meter.meter import scale_doubt
 from wattrail.units import QUANTITIES, Quantity, Reading
 
-__all__ = ["SIMULATED", "as_json", "as_line", "as_table", "heading", "statistics_words", "value_of"]
+__all__ = ["SIMULATED", "as_json", "as_line", "as_table", "doubt_words", "heading", "statistics_words", "value_of"]
 
 SIMULATED: Final = "SIMULATED"
+_NAME_IT: Final = ". Name the board by --front-end, or by front_end in wattrail.toml; or calibrate it"
 _FROM_TWIN: Final = f"{SIMULATED}: these numbers come from a digital twin, not from a meter"
 
 
@@ -23,8 +26,14 @@ def value_of(reading: Reading, quantity: Quantity) -> float | None:
 
 
 def heading(meter: Meter) -> str:
-    """Where the numbers come from; over two lines when from a twin."""
-    return f"{meter.url}\n{_FROM_TWIN}" if meter.simulated else meter.url
+    """Where the numbers come from, and by which constants, unless they are a twin's own."""
+    lines = [meter.url]
+    if meter.simulated:
+        lines.append(_FROM_TWIN)
+    if meter.scale.source is not ScaleSource.TWIN:
+        remedy = _NAME_IT if meter.scale.is_assumed else ""
+        lines.append(f"scale: {meter.scale.words(meter.calibration)}{remedy}")
+    return "\n".join(lines)
 
 
 def as_table(reading: Reading, calibration: Calibration) -> str:
@@ -52,11 +61,18 @@ def as_json(reading: Reading, meter: Meter) -> str:
         "energy_count": reading.energy_count,
         "watt_count": reading.watt_count,
         "wh_per_count": meter.calibration.wh_per_count,
+        "scale": {**meter.scale.as_dict(meter.calibration), "doubt": scale_doubt(meter, reading)},
         "status": reading.status,
         "mode": reading.mode,
         "restarted": reading.restarted,
     }
     return json.dumps(fields)
+
+
+def doubt_words(meter: Meter, reading: Reading) -> str | None:
+    """What speaks against the scale, with the option that names another board; None if nothing does."""
+    doubt = scale_doubt(meter, reading)
+    return doubt.replace("front_end=", "--front-end ") if doubt else None
 
 
 def statistics_words(statistics: Statistics) -> str:

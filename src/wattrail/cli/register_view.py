@@ -104,7 +104,8 @@ def as_json(found: list[Line], meter: Meter) -> str:
         }
         for line in found
     ]
-    return json.dumps({"meter": meter.url, "simulated": meter.simulated, "registers": registers})
+    scale = meter.scale.as_dict(meter.calibration)
+    return json.dumps({"meter": meter.url, "simulated": meter.simulated, "scale": scale, "registers": registers})
 
 
 def _line(register: Register, count: int, calibration: Calibration) -> Line:

@@ -10,6 +10,7 @@ from wattrail.cli.config import FILE_NAME, data_dir, user_config_dir
 from wattrail.cli.safety import Answer
 from wattrail.gateway import GatewayPlan, MeterPlan
 from wattrail.transport.discovery import list_candidates
+from wattrail.transport.usb_adapters import without_device
 
 if TYPE_CHECKING:
     from wattrail.cli.schema import Config, MeterSection
@@ -33,7 +34,7 @@ class Found(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """Everything that ``run`` needs to know."""
+    """Everything that ``run`` needs to know. ``hidden``: USB adapters that give no port, each with its reason."""
 
     plan: GatewayPlan
     database: Path
@@ -42,11 +43,12 @@ class Service:
     confirmed: Answer | None = None
     demo: bool = False
     candidates: tuple[Found, ...] = ()
+    hidden: tuple[str, ...] = ()
 
     def notice(self) -> str:
         """What a person without a meter should know."""
         if not self.candidates:
-            return f"{_SIMULATED}\n{_NOTHING_FOUND}"
+            return "\n".join([_SIMULATED, _NOTHING_FOUND, *self.hidden])
         blocks = [f"# {found.description}\n{found.toml}" for found in self.candidates]
         where = f"{FILE_NAME} here, or {user_config_dir() / FILE_NAME}"
         return "\n".join(
@@ -69,6 +71,7 @@ def plan_service(config: Config | None, *, host: str | None, port: int | None, d
         confirmed=Answer(confirmed) if confirmed else None,
         demo=not meters,
         candidates=() if meters else _candidates(),
+        hidden=() if meters else tuple(adapter.words() for adapter in without_device()),
     )
 
 

@@ -20,6 +20,9 @@ __all__ = ["FILLER", "Dialogue"]
 LATENCY_S: Final = 0.05
 """What an adapter and its driver may add to each exchange; common ones hold bytes back for 1 to 16 ms."""
 
+NETWORK_LATENCY_S: Final = 0.6
+"""The same for a bridge on a network: 0.25 to 0.3 s is usual over Wi-Fi (esp-link #275, ESPEasy #4983)."""
+
 QUIET_S: Final = 0.02
 """Silence after which nothing more of an earlier answer is under way."""
 
@@ -31,10 +34,12 @@ FILLER: Final = bytes(4108)
 
 
 class Dialogue:
-    """One chip on one port. ``baud`` is the rate both have, as far as the host knows."""
+    """One chip on one port. ``baud`` is the rate both have, as far as the host knows; ``network``: over a bridge."""
 
-    def __init__(self, port: Port) -> None:
+    def __init__(self, port: Port, *, network: bool = False) -> None:
         self._port = port
+        self._latency_s = NETWORK_LATENCY_S if network else LATENCY_S
+        self._quiet_s = NETWORK_LATENCY_S if network else QUIET_S
         self._link = BootLink()
         self.baud = BAUD_AT_RESET
 
@@ -61,7 +66,7 @@ class Dialogue:
         """
         request = self._link.ask(command, data, **fields)
         self._port.write(request)
-        wait = LATENCY_S + deadline_s(command, self.baud, sent=len(request), length=length, erase=erase)
+        wait = self._latency_s + deadline_s(command, self.baud, sent=len(request), length=length, erase=erase)
         event = self._await(Deadline.after(wait, self._port.clock))
         if (error := problem(command, event)) is not None:
             raise error
@@ -84,7 +89,7 @@ class Dialogue:
         heard = bytearray()
         while not end.passed:
             try:
-                heard += self._port.read(Deadline.after(QUIET_S, self._port.clock))
+                heard += self._port.read(Deadline.after(self._quiet_s, self._port.clock))
             except PortTimeout:
                 break
         return bytes(heard)
@@ -118,7 +123,7 @@ class Dialogue:
         self._port.clock.sleep(wire_s(len(request), self.baud) + host_switch_s(DELAY_MS))
         self.set_host_rate(baud)
         late = reply_after_s(DELAY_MS, Responder.BOOTLOADER)  # the slower of the two
-        wait = LATENCY_S + late + deadline_s(SET_BAUD, baud)
+        wait = self._latency_s + late + deadline_s(SET_BAUD, baud)
         return problem(SET_BAUD, self._await(Deadline.after(wait, self._port.clock))) is None
 
     def _await(self, deadline: Deadline) -> Event:

@@ -87,7 +87,7 @@ class Flasher:
         self._trace = Trace(port.clock, listener, reset=reset, simulated=port.simulated)
         self._trace.adapter = adapter
         self._trace.network = network
-        self._dialogue = Dialogue(port)
+        self._dialogue = Dialogue(port, network=network)
         line = None if reset == "person" else ResetLine(reset)
         most = most_baud or (PERSON_MOST if line is None else WIRED_MOST)
         self._conversation = Conversation(

@@ -44,7 +44,10 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeterView:
-    """One meter as it is shown. ``reading`` is the last one there was; how old it is, its ``at`` and ``state`` say."""
+    """One meter as it is shown. ``reading`` is the last one there was; how old it is, its ``at`` and ``state`` say.
+
+    ``scale`` says which constants give the numbers their scale, None before the meter was reached.
+    """
 
     name: str
     url: str
@@ -57,6 +60,7 @@ class MeterView:
     reading: Reading | None = None
     today: Totals | None = None
     total: Totals | None = None
+    scale: str | None = None
 
 
 class Feed:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol
 
+from wattrail.bl0942.scale_origin import ScaleOrigin
 from wattrail.bl0942.scaling import Calibration
 from wattrail.clock import Clock
 from wattrail.gateway.plan import MeterPlan
@@ -18,6 +19,7 @@ class MeterLike(Protocol):
     """An open meter. Opening does not talk; ``connect`` and ``read`` block until their deadlines."""
 
     calibration: Calibration
+    scale: ScaleOrigin
 
     @property
     def url(self) -> str:

@@ -13,6 +13,7 @@ from datetime import timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from wattrail.bl0942.scale_origin import CALIBRATED
 from wattrail.bl0942.scaling import Calibration
 from wattrail.clock import Clock
 from wattrail.errors import LinkError, PortError, PortTimeout, TargetError, WattrailError
@@ -44,6 +45,7 @@ class Worker:
         self._connected = False
         self._account: Account | None = None
         self._calibration: Calibration | None = None
+        self._is_kept = False
         self._schedule = Schedule(plan.poll_s)
         self._back_off = BackOff()
         simulated = source_kind(plan.url) == "twin"
@@ -71,14 +73,18 @@ class Worker:
         meter = self._meter = self._meter or self._opener(self.plan, self._clock)
         if not self._connected:
             meter.calibration = self._scale(meter)
+            if self._is_kept:
+                meter.scale = CALIBRATED
             meter.connect()
             self._connected = True
+            self._tell_scale(meter)
         reading = meter.read()
         account = self._account = self._account or self._open_account(meter)
         account.book(reading)
         self._view = replace(
             self._view, url=without_credentials(meter.url), simulated=meter.simulated, state=State.LIVE,
             error=None, hint=None, retry_at=None,
+            scale=meter.scale.words(meter.calibration),
             reading=reading, today=account.today(reading.at), total=account.totals(),
         )  # fmt: skip
         self._feed.put(self._view, power=reading.watts)
@@ -101,8 +107,15 @@ class Worker:
             if kept is None or self.plan.calibration is not None:
                 self._calibration = meter.calibration
             else:
+                self._is_kept = True
                 self._calibration = replace(kept, inverted=kept.inverted or self.plan.inverted)
         return self._calibration
+
+    def _tell_scale(self, meter: MeterLike) -> None:
+        """Say once that nobody has named the board."""
+        words = meter.scale.words(meter.calibration)
+        if meter.scale.is_assumed and self._view.scale is None:
+            logger.warning("meter %s: %s; name its front_end or calibrate it", self.plan.name, words)
 
     def _open_account(self, meter: MeterLike) -> Account:
         now = self._clock.now()

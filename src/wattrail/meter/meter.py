@@ -28,6 +28,7 @@ from wattrail.bl0942.registers import (
     Gain,
     RmsUpdate,
 )
+from wattrail.bl0942.scale_origin import CALIBRATED, ScaleOrigin, ScaleSource, fitting_front_ends, is_mains_voltage
 from wattrail.bl0942.scaling import Calibration, amps, counter_difference, hertz, volts, watts
 from wattrail.bl0942.snapshot import Snapshot
 from wattrail.clock import Clock
@@ -40,7 +41,7 @@ from wattrail.units import Reading
 from wattrail.urls import split
 from wattrail.wire import Register
 
-__all__ = ["SETTINGS", "Meter", "open_meter", "usual_front_end"]
+__all__ = ["SETTINGS", "Meter", "open_meter", "scale_doubt", "usual_front_end"]
 
 SETTINGS: Final = {
     MODE: RMS_UPDATE.put(MODE.reset, RmsUpdate.MS_800),
@@ -73,8 +74,16 @@ _NOISY: Final = "lower the SPI clock or shorten the wires; at heavy load use 960
 class Meter:
     """One meter on an open carrier. Not for several threads at once."""
 
-    def __init__(self, carrier: Port | Bus, calibration: Calibration, *, address: int = 0) -> None:
+    def __init__(
+        self,
+        carrier: Port | Bus,
+        calibration: Calibration,
+        *,
+        address: int = 0,
+        scale: ScaleOrigin = CALIBRATED,
+    ) -> None:
         self.calibration = calibration
+        self.scale = scale
         self.statistics = Statistics()
         self._carrier = carrier
         self._dialogue: Dialogue = open_dialogue(carrier, self.statistics, address=address)
@@ -245,15 +254,37 @@ def open_meter(
     """A meter by URL; ``connect`` it, then ``read``. Use it in a ``with`` block.
 
     Scale comes from ``calibration``, else from the parts of the named front end, else from the twin's own board, else
-    from the usual one of the bus: a pziot-e01 on SPI, the reference circuit on UART. Raises UrlError for an unknown
-    front end, PortOpenError, MissingExtra.
+    from the usual one of the bus: a pziot-e01 on SPI, the reference circuit on UART. ``Meter.scale`` says from which.
+    Raises UrlError for an unknown front end, PortOpenError, MissingExtra.
     """
     if front_end is not None and front_end not in FRONT_ENDS:
         raise UrlError(f"unknown front end {front_end!r}; known: {', '.join(FRONT_ENDS)}")
     carrier = open_port(url, clock=clock)
-    if calibration is None:
-        calibration = Calibration.of(FRONT_ENDS[front_end or usual_front_end(url, spi=isinstance(carrier, Bus))])
-    return Meter(carrier, calibration, address=address)
+    if calibration is not None:
+        return Meter(carrier, calibration, address=address)
+    scale = _origin(url, front_end, usual_front_end(url, spi=isinstance(carrier, Bus)))
+    return Meter(carrier, Calibration.of(FRONT_ENDS[str(scale.front_end)]), address=address, scale=scale)
+
+
+def _origin(url: str, named: str | None, usual: str) -> ScaleOrigin:
+    if named is not None:
+        return ScaleOrigin(ScaleSource.NAMED, named)
+    parts = split(url)
+    its_own = parts.scheme == "twin" and usual == (parts.host or usual)
+    return ScaleOrigin(ScaleSource.TWIN if its_own else ScaleSource.ASSUMED, usual)
+
+
+def scale_doubt(meter: Meter, reading: Reading) -> str | None:
+    """What speaks against the scale of a reading, None if nothing: a voltage that no mains has."""
+    if reading.hertz is None or is_mains_voltage(reading.volts):
+        return None
+    fitting = [
+        name
+        for name in fitting_front_ends(round(reading.volts * meter.calibration.counts_per_volt))
+        if name != meter.scale.front_end
+    ]
+    remedy = f"try front_end={fitting[0]}" if fitting else "no known front end fits: calibrate the meter"
+    return f"{reading.volts:.1f} V is no mains voltage, so the divider is probably another; {remedy}"
 
 
 def usual_front_end(url: str, *, spi: bool) -> str:

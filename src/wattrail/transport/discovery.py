@@ -6,23 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from wattrail.transport.usb_adapters import CHIPS
 from wattrail.urls import PortUrl
 
 __all__ = ["Candidate", "adapter_chip", "list_candidates"]
 
 _DEVICES: Final = Path("/dev")
-
-_CHIPS: Final = {
-    (0x10C4, 0xEA60): "CP2102",
-    (0x067B, 0x2303): "PL2303",
-    (0x067B, 0x23A3): "PL2303",
-    (0x1A86, 0x7523): "CH340",
-    (0x1A86, 0x5523): "CH340",
-    (0x0403, 0x6001): "FT232",
-    (0x0403, 0x6014): "FT232",
-    (0x0403, 0x6015): "FT232",
-}
-"""Serial adapters' chips by the vendor and product number that their USB tells. One number stands for a family."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +39,7 @@ def adapter_chip(url: PortUrl) -> str | None:
     wanted = {url.path, url.path.removeprefix("/")}
     for port in list_serial_ports():
         if wanted & {port.device, port.resolved_device} and port.vid is not None and port.pid is not None:
-            return _CHIPS.get((port.vid, port.pid))
+            return CHIPS.get((port.vid, port.pid))
     return None
 
 

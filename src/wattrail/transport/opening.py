@@ -21,7 +21,8 @@ def device_open_error(url: str, path: str, error: OSError, *, missing: str) -> P
     if error.errno == errno.EBUSY or (isinstance(error, PermissionError) and os.name == "nt"):
         return PortOpenError(
             f"{url}: {path} is in use by another program",
-            hint=f"close the other program; on Linux 'fuser -v {path}' names it",
+            hint=f"close the other program; on Linux 'fuser -v {path}' names it. ModemManager tries out a new adapter"
+            " for half a minute: wait, or sudo systemctl stop ModemManager",
         )
     if isinstance(error, PermissionError):
         return PortOpenError(f"{url}: no permission to open {path}", hint=_permission_hint(path))

@@ -12,6 +12,7 @@ from wattrail.errors import MissingExtra, PortError, PortLost, PortOpenError, Po
 from wattrail.transport.base import Port
 from wattrail.transport.carrier import SIMULATED, OpenCarrier, device_path, typed
 from wattrail.transport.opening import device_open_error
+from wattrail.transport.usb_adapters import without_device
 from wattrail.urls import Option, PortUrl, choice, number_in
 
 if TYPE_CHECKING:
@@ -164,4 +165,7 @@ def _existing() -> str:
     from serialx import list_serial_ports
 
     found = ", ".join(port.device for port in list_serial_ports())
-    return f"serial devices here: {found}" if found else "no serial device is plugged in: check the USB cable"
+    hidden = "; ".join(adapter.words() for adapter in without_device())
+    if not found and not hidden:
+        return "no serial device is plugged in: check the USB cable"
+    return "; ".join(filter(None, (f"serial devices here: {found}" if found else "", hidden)))

@@ -70,6 +70,7 @@ class Meter(BaseModel):
     hint: str | None
     retry_at: datetime | None
     last_reading_at: datetime | None
+    scale: str | None
     today: Energy | None
     total: Energy | None
 
@@ -78,7 +79,7 @@ class Meter(BaseModel):
         return cls(
             name=view.name, url=view.url, simulated=view.simulated, state=view.state,
             error=view.error, hint=view.hint, retry_at=view.retry_at,
-            last_reading_at=view.reading.at if view.reading else None,
+            last_reading_at=view.reading.at if view.reading else None, scale=view.scale,
             today=Energy.of(view.today) if view.today else None,
             total=Energy.of(view.total) if view.total else None,
         )  # fmt: skip

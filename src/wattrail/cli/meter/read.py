@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wattrail.cli import reading_view
+from wattrail.cli import reading_view, say
 from wattrail.cli.target import Json, MeterOptions, Named, find_calibrated, opened
 
 
@@ -10,7 +10,7 @@ def read(meter: Named = None, *, json: Json = False, options: MeterOptions | Non
     """Read a meter once.
 
     Shows voltage, current, power, power factor, line frequency and the chip's energy counter. Power is positive for
-    import and negative for export.
+    import and negative for export. Says which constants give the numbers their scale.
     """
     options = options or MeterOptions()
     with opened(find_calibrated(meter, options), options) as device:
@@ -21,3 +21,5 @@ def read(meter: Named = None, *, json: Json = False, options: MeterOptions | Non
         else:
             print(reading_view.heading(device))
             print(reading_view.as_table(reading, device.calibration))
+        if doubt := reading_view.doubt_words(device, reading):
+            say.note(doubt)

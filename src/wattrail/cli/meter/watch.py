@@ -42,9 +42,12 @@ def watch(
         device.connect()
         try:
             with stop_quietly(), _shown(device, json=json) as show:
+                doubt: str | None = None
                 for reading in steady_readings(device, interval, count):
                     if isinstance(reading, Reading):
                         show(reading)
+                        if doubt is None and (doubt := reading_view.doubt_words(device, reading)):
+                            say.note(doubt)
                     else:
                         say.note(f"no reading: {reading}")
         finally:

@@ -6,6 +6,7 @@ through here, so that what is wrong with it is an error with a name in it, never
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
@@ -19,13 +20,18 @@ from typing import Final, NoReturn
 from wattrail.errors import ConfigError, FileError
 from wattrail.sanitize import printable
 
-__all__ = ["MAX_TEXT_BYTES", "parse_json", "parse_toml", "read_bytes", "read_text"]
+__all__ = ["MAX_TEXT_BYTES", "give_name", "parse_json", "parse_toml", "read_bytes", "read_text"]
 
 MAX_TEXT_BYTES: Final = 4 << 20
 """A configuration, tariff, scenario or report of a person's own; the largest seen has 40 kB."""
 
 MAX_DEPTH: Final = 64
 """Tables in tables; a document that is nested deeper was not written for us."""
+
+_NO_LINKS: Final = frozenset(
+    {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EACCES, errno.EXDEV}
+)
+"""What a file system without hard links says, a USB stick's for example."""
 
 _NO_WAITING: Final = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 """Opening a pipe nobody writes to must not wait; for a regular file O_NONBLOCK changes nothing."""
@@ -63,6 +69,22 @@ def read_text(path: Path, *, limit: int = MAX_TEXT_BYTES) -> str:
             f"{_named(path)} is not UTF-8 text: byte 0x{content[error.start]:02x} at offset {error.start}",
             hint="save it as UTF-8",
         ) from error
+
+
+def give_name(beside: Path, path: Path) -> None:
+    """Give a finished file its name, unless there is one already. ``beside`` may be left as a second name of it.
+
+    Raises FileExistsError, also for one that came there a moment ago, and OSError.
+    """
+    try:
+        os.link(beside, path)
+    except OSError as error:
+        if isinstance(error, FileExistsError) or error.errno not in _NO_LINKS:
+            raise
+        with path.open("xb") as file:
+            file.write(beside.read_bytes())
+            file.flush()
+            os.fsync(file.fileno())
 
 
 def parse_toml(text: str, name: str, *, parse_float: Callable[[str], object] = float) -> dict[str, object]:

@@ -7,7 +7,6 @@ fails where that name exists.
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 import stat
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from wattrail.errors import FileError, WriteRefused
-from wattrail.files import read_bytes
+from wattrail.files import give_name, read_bytes
 from wattrail.flasher.file_lock import FileLock
 from wattrail.sanitize import printable
 
@@ -29,10 +28,6 @@ _FLAGS: Final = (
     os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     | getattr(os, "O_CLOEXEC", 0)
 )  # fmt: skip
-_NO_LINKS: Final = frozenset(
-    {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EACCES, errno.EXDEV}
-)
-"""What a file system without hard links says, a USB stick's for example."""
 
 
 class PartFile:
@@ -133,25 +128,9 @@ def sha256_of(path: Path) -> str | None:
 
 def _publish(beside: Path, path: Path, data: bytes) -> None:
     try:
-        os.link(beside, path)
+        give_name(beside, path)
     except FileExistsError as error:
         raise _exists(path) from error
-    except OSError as error:
-        if error.errno not in _NO_LINKS:
-            raise
-        _copy(path, data)
-
-
-def _copy(path: Path, data: bytes) -> None:
-    """Where there are no links: a file that is made only if none is there."""
-    try:
-        file = path.open("xb")
-    except FileExistsError as error:
-        raise _exists(path) from error
-    with file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
     if sha256_of(path) != hashlib.sha256(data).hexdigest():
         raise FileError(f"{printable(str(path))} does not hold what was written to it", hint="check the disk")
 

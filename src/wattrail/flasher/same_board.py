@@ -6,8 +6,11 @@ neither the boot ROM nor the bootloader gives the flash's unique number. So a bo
 holds an RF block with a MAC address of its own, and none if that sector is blank, torn, or holds anything else.
 
 What tells a half-written board from every other one: the rest of its flash. Sectors that no session has touched hold
-what the backup has, sectors that were proven hold what was wanted, and those that were touched hold the one, the other,
-or are blank. Only those in which a session was cut may hold anything.
+what the backup has, sectors that were proven hold what was wanted, and those that were touched hold the one, the
+other, or are blank. Only those in which a session was cut may hold anything. Without an identity at least one of those
+that are not proven has to differ from the backup: a board that shows no trace of a cut is a board of its own. Two
+boards without identity that differ in nothing but what the cut write was to change cannot be told apart; the flash of
+each is read into a file before it is written all the same.
 
     RF sector now                 RF sector in the journal   content   it is that board    backup it rests on
     identity, as before           anything                   fits      yes                 the kept one
@@ -72,10 +75,17 @@ def content_fits(found: Unfinished, target: Target, ask: Ask) -> bool:
     touched = sorted(found.sectors)
     if not all(_sector_fits(found, backup, at, ask) for at in touched):
         return False
+    if not target.has_identity and not _shows_a_cut(found, backup, ask):
+        return False
     return all(
         _holds(ask, (start, length), {wire_crc(backup[start : start + length])})
         for start, length in _between(touched, target.size)
     )
+
+
+def _shows_a_cut(found: Unfinished, backup: bytes, ask: Ask) -> bool:
+    """Whether some sector that is not proven differs from the backup: without that, any board of that content fits."""
+    return any(not _holds(ask, (at, SECTOR), {wire_crc(backup[at : at + SECTOR])}) for at in found.pending)
 
 
 def _holds(ask: Ask, span: Span, fitting: set[int]) -> bool:

@@ -18,7 +18,7 @@ from cyclopts import Parameter
 from wattrail.cli import say
 from wattrail.cli.exits import UsageError
 from wattrail.errors import ImageError
-from wattrail.files import read_bytes
+from wattrail.files import give_name, read_bytes
 from wattrail.image import FILE_MOST, Foreign, Image, Zipped, look_into_zip, recognise, recognise_foreign
 from wattrail.sanitize import printable
 
@@ -122,19 +122,23 @@ def write(path: Path, data: bytes, options: WriteOptions, *, sources: tuple[Path
         say.note(f"{path}: {len(data)} bytes would be written")
         return
     try:
-        _write_whole(path, data)
+        _write_whole(path, data, replace=options.overwrite)
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}") from error
     say.note(f"{path}: {len(data)} bytes written")
 
 
-def _write_whole(path: Path, data: bytes) -> None:
+def _write_whole(path: Path, data: bytes, *, replace: bool) -> None:
+    """A file that came there since it was looked at is not replaced unless told."""
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with beside.open("xb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        beside.replace(path)
+        if replace:
+            beside.replace(path)
+        else:
+            give_name(beside, path)
     finally:
         beside.unlink(missing_ok=True)

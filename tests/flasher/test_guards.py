@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -124,6 +125,12 @@ def test_a_chip_that_was_not_recognised_is_unknown_and_not_wrong() -> None:
     with pytest.raises(WriteRefused, match="not known which chip this is: its bootloader is in no list") as caught:
         check(known_image(), target, None, [Risk.WRONG_CHIP])
     assert caught.value.risk == "unknown-chip"
+
+
+def test_an_image_that_contradicts_itself_about_the_chip_is_a_question(desk: Desk) -> None:
+    image = replace(known_image(), chip_contradictions=("the code names itself OpenBK7231T",))
+    error = refused(desk, image, "does not say clearly which chip .*OpenBK7231T", allow=[Risk.DAMAGED])
+    assert error.risk == "unknown-chip"
 
 
 # ---- nothing to write

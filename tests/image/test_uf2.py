@@ -26,11 +26,11 @@ def test_the_chip_comes_from_the_file_where_the_app_does_not_say_it(t: Board) ->
     assert as_lies_in_flash(recognise(libretiny_uf2(t.ua, family=OF_T))).chip is Chip.T
 
 
-def test_an_app_that_names_another_chip_than_its_file_is_for_none() -> None:
+def test_an_app_that_names_another_chip_than_its_file_contradicts_it() -> None:
     app = convert(recognise(Board(Chip.N).code), Target.UA, Recipe(Chip.N.code_key, version="1.0-bk7231n"))
     image = as_lies_in_flash(recognise(libretiny_uf2(app, family=OF_T)))
-    assert image.chip is None
-    assert len(image.chip_reasons) == 2
+    assert image.chip is Chip.T
+    assert image.chip_contradictions == ("the RBL header of app has the version '1.0-bk7231n'",)
 
 
 def test_an_image_that_is_no_uf2_is_left_as_it_is(n: Board) -> None:

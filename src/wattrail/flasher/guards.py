@@ -83,7 +83,11 @@ class Objection:
     instead: str
 
 
-_CONVERT: Final = "'wattrail image convert' makes an image that lies in flash"
+_CONVERT: Final = "make an image of it that lies in flash: wattrail image convert FILE OUT --to ua"
+_STRAIGHTEN: Final = "straighten it: wattrail image convert FILE OUT --to dump"
+_DATA: Final = (Kind.UNKNOWN, Kind.BLANK, Kind.RF)
+"""Kinds that no conversion brings into flash."""
+
 _CODE: Final = (Kind.QIO, Kind.UA, Kind.BOOTLOADER, Kind.PACKED, Kind.DUMP, Kind.ROTATED, Kind.STORED, Kind.PLAIN)
 """Kinds that run on a chip; all others are data, which no chip objects to."""
 
@@ -166,13 +170,13 @@ def _about_kind(image: Image, start: int | None) -> Iterator[Objection]:
     if foreign is not None:
         yield Objection(Risk.UNKNOWN, f"the file is {foreign.what}, not a firmware image", foreign.hint())
     elif image.kind is Kind.ROTATED:
-        yield Objection(Risk.UNKNOWN, "the dump is rotated: it begins at 0x11000 and wraps", _CONVERT)
+        yield Objection(Risk.UNKNOWN, "the dump is rotated: it begins at 0x11000 and wraps", _STRAIGHTEN)
     elif image.kind.lies_in_flash and not image.flash:
         words = f"nothing in the {image.kind.value} can be placed in flash: {_problems(image) or image.reasons[0]}"
         yield Objection(None, words, "download or read it again: its beginning is missing")
     elif not image.kind.lies_in_flash:
         also = "" if start is not None else ", and nobody said where it should begin"
-        instead = _CONVERT if image.kind is not Kind.UNKNOWN else "look at it with 'wattrail image info'"
+        instead = _CONVERT if image.kind not in _DATA else "look at what it is: wattrail image info FILE"
         yield Objection(Risk.UNKNOWN, f"the {image.kind.value} is not something that lies in flash{also}", instead)
 
 
@@ -195,7 +199,7 @@ def _of_dump(dump: Image) -> Iterator[Objection]:
         yield _no_dump(dump.reasons[0], "erase a flash with 'wattrail flash erase'")
     elif dump.kind is Kind.ROTATED:
         words = "it is rotated: it begins at 0x11000 and wraps"
-        yield _no_dump(words, "straighten it: wattrail image convert FILE OUT --to dump")
+        yield _no_dump(words, _STRAIGHTEN)
     elif dump.kind.lies_in_flash and not dump.flash:
         yield _no_dump(f"it is shifted: {_problems(dump) or dump.reasons[0]}", "read the whole flash again, from 0 on")
     elif dump.kind in (Kind.QIO, Kind.UA, Kind.BOOTLOADER):
@@ -241,14 +245,14 @@ def _about_chip(image: Image, target: Target) -> Iterator[Objection]:
 
 
 def _is_for_unknown_chip(image: Image) -> bool:
-    return image.chip is None and image.kind in _CODE
+    return image.kind in _CODE and (image.chip is None or bool(image.chip_contradictions))
 
 
 def _unknown_chip(image: Image) -> Objection:
     """Firmware for T and N looks the same from outside; the wrong one leaves a module that does not start."""
     words = f"nothing in the {image.kind.value} says which chip it is for"
-    if image.chip_reasons:
-        words = f"the {image.kind.value} does not say clearly which chip it is for: {'; '.join(image.chip_reasons)}"
+    if signs := (*image.chip_reasons, *image.chip_contradictions):
+        words = f"the {image.kind.value} does not say clearly which chip it is for: {'; '.join(signs)}"
     return Objection(Risk.UNKNOWN_CHIP, words, "take a file that names its chip: a QIO image or a UF2 file")
 
 

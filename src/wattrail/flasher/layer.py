@@ -18,10 +18,15 @@ __all__ = ["Layer", "layer_of"]
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """Pieces for flash, ascending, and in words what was kept back."""
+    """Pieces for flash, ascending, a byte at least; and in words what was kept back."""
 
     pieces: tuple[Piece, ...]
     kept: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for nothing at all: whoever writes or compares that would call it a success."""
+        if not any(piece.data for piece in self.pieces):
+            raise ValueError("a layer without a byte")
 
     @classmethod
     def blank(cls, start: int, length: int, target: Target, allow: frozenset[Risk]) -> Self:

@@ -166,7 +166,7 @@ def _version(image: Image, recipe: Recipe) -> str:
         return recipe.version
     own = next((c.header.version for c in image.containers if not c.stale and c.header.name == "app"), "")
     version = own or DEFAULT_VERSION
-    if image.chip is None or image.chip.value.lower() in version.lower():
+    if image.chip is None or image.chip_contradictions or image.chip.value.lower() in version.lower():
         return version
     return f"{version[: rbl.VERSION_BYTES - len(image.chip.value) - 1]} {image.chip.value}"
 

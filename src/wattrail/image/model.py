@@ -96,6 +96,7 @@ class Image:
     chip: Chip | None = None
     chip_confidence: Confidence = Confidence.NONE
     chip_reasons: tuple[str, ...] = ()
+    chip_contradictions: tuple[str, ...] = ()
     key: CodeKey | None = None
     flash: bytes = field(default=b"", repr=False)
     base: int = 0

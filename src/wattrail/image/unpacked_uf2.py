@@ -53,14 +53,14 @@ def _placed(app: Image) -> Image:
 
 
 def _named(app: Image, uf2: Image) -> Image:
-    """The chip of the family number; none where the app itself names another."""
+    """The chip of the family number; an app that names another contradicts it."""
     reasons = ("it comes from a UF2 file", *app.reasons)
     if uf2.chip is None:
         return replace(app, reasons=reasons)
     if app.chip not in (None, uf2.chip):
         return replace(
-            app, reasons=reasons, chip=None, chip_confidence=Confidence.NONE,
-            chip_reasons=(*uf2.chip_reasons, *app.chip_reasons),
+            app, reasons=reasons, chip=uf2.chip, chip_confidence=Confidence.POSSIBLE, chip_reasons=uf2.chip_reasons,
+            chip_contradictions=(*app.chip_contradictions, *app.chip_reasons),
         )  # fmt: skip
     return replace(
         app, reasons=reasons, chip=uf2.chip, chip_confidence=uf2.chip_confidence,

@@ -246,6 +246,24 @@ def test_a_converted_update_is_still_for_its_chip(
     assert bench.flash == bench.before
 
 
+@pytest.mark.parametrize(
+    ("data", "verb"),
+    [(convert(recognise(board("N", 2).qio), Target.UG), "write"), (board("N", 2).rotated, "restore")],
+    ids=["update", "rotated"],
+)
+def test_the_command_in_a_refusal_makes_what_is_taken(
+    wattrail: Type, flash: Type, bench: Bench, file: Callable[..., str], data: bytes, verb: str
+) -> None:
+    refused = flash(verb, file(data))
+    (hint,) = (line for line in refused.err.splitlines() if line.startswith("hint: "))
+    command = hint.partition(": wattrail ")[2].replace("FILE", "file.bin").replace("OUT", "out.bin")
+    assert wattrail(*command.split()).code == 0
+    assert flash(verb, "out.bin").code == 0
+    made = recognise(Path("out.bin").read_bytes())
+    assert bench.flash[made.base :].startswith(made.flash)
+    assert convert(recognise(bench.flash), Target.PLAIN) == board("N", 2).code
+
+
 def test_a_conversion_that_cannot_keep_the_chip_says_so(wattrail: Type, file: Callable[..., str]) -> None:
     file(board("N", 2).qio, "qio.bin")
     said = wattrail("image", "convert", "qio.bin", "app.bin", "--to", "ua")

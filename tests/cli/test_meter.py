@@ -62,7 +62,7 @@ def test_without_a_meter_it_says_what_to_type(wattrail: Type) -> None:
     said = wattrail("meter", "read")
     assert said.code == 2
     assert "which meter?" in said.err
-    assert "hint: for example: wattrail meter read twin://pziot-e01" in said.err
+    assert "hint: for example: 'wattrail meter read twin://pziot-e01'" in said.err
 
 
 def test_a_front_end_that_is_not_known_is_refused(wattrail: Type) -> None:
@@ -230,8 +230,10 @@ def test_what_was_recorded_can_be_replayed_as_it_says(wattrail: Type, url: str) 
 def test_a_capture_is_never_overwritten(wattrail: Type) -> None:
     Path("there.jsonl").write_text("precious")
     said = wattrail("meter", "record", TWIN, "there.jsonl")
-    assert said.code == 3
+    assert said.code == 2
     assert "there.jsonl exists already" in said.err
+    assert "hint: name another file" in said.err
+    assert "overwrite" not in said.err  # this verb has no such option
     assert Path("there.jsonl").read_text() == "precious"
 
 

@@ -56,7 +56,7 @@ def test_the_rate_reaches_the_device_and_can_be_changed() -> None:
 def test_two_slashes_too_few_are_pointed_out() -> None:
     with pytest.raises(UrlError) as caught:
         open_port("serial://ttyUSB0")
-    assert caught.value.hint == "a device follows three slashes, for example serial:///dev/ttyUSB0"
+    assert caught.value.hint == "a device follows three slashes: try serial:///dev/ttyUSB0"
 
 
 @pytest.mark.parametrize("url", ["tcp://host", "tcp://:80", "rfc2217://host", "spi+tcp://host:1/path"])

@@ -52,6 +52,7 @@ class Writer:
         self._fresh = fresh
         self._proven: dict[Span, int] = {}
         self._erase_works = False
+        self._changed = False
         self._all_new = False
         self._touched: set[int] = set()
 

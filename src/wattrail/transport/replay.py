@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Final, TextIO
 
 from wattrail.clock import Clock, Deadline
-from wattrail.errors import PortError, PortLost, PortOpenError, PortTimeout, UnexpectedReply
+from wattrail.errors import FileError, PortError, PortLost, PortOpenError, PortTimeout, UnexpectedReply
+from wattrail.files import open_text
+from wattrail.sanitize import printable
 from wattrail.transport.base import Bus, Port
 from wattrail.transport.capture import (
     BaudSet,
@@ -35,6 +37,9 @@ OPTIONS: Final[Sequence[Option]] = (
 
 LINE_MOST: Final = 1 << 24
 """Characters of a line, which are five MiB in one portion; a device in place of a file would never end its line."""
+
+MAX_BYTES: Final = 16 << 30
+"""Bytes of a capture file: one meter, read once a second, takes 300 MB a day."""
 
 _CHANGED: Final = "a capture answers only what it was recorded with: record a new one"
 
@@ -70,7 +75,12 @@ class CaptureReader:
 
     def _line(self) -> str | None:
         self.number = next(self._numbers)
-        line = self._file.readline(LINE_MOST + 1)
+        try:
+            line = self._file.readline(LINE_MOST + 1)
+        except UnicodeDecodeError as error:
+            raise ValueError("not UTF-8 text") from error
+        except OSError as error:
+            raise ValueError(f"it cannot be read: {error.strerror}") from error
         if len(line) > LINE_MOST:
             raise ValueError(f"a line of more than {LINE_MOST} characters")
         return line or None
@@ -193,16 +203,16 @@ class ReplayBus(OpenCarrier):
 def open_carrier(url: PortUrl, options: Mapping[str, object], clock: Clock) -> Port | Bus:
     """Open a capture file as what it recorded. Raises PortOpenError."""
     try:
-        file = Path(url.path).open(encoding="utf-8")  # noqa: SIM115 - the reader closes it
-    except OSError as error:
-        raise PortOpenError(f"{url.text}: cannot read {url.path}: {error.strerror}") from error
+        file = open_text(Path(url.path), limit=MAX_BYTES)  # the reader closes it
+    except FileError as error:
+        raise PortOpenError(f"{url.text}: {error}", hint=error.hint) from error
     try:
         reader = CaptureReader(url.path, file)
     except (ValueError, PortError) as error:
         file.close()
         raise PortOpenError(
-            f"{url.text}: {url.path} is no capture file: {error}",
-            hint="capture files are written by record:FILE?of=URL",
+            f"{url.text}: {printable(url.path)} is no capture file: {error}",
+            hint="'wattrail meter record METER FILE' writes one",
         ) from error
     if reader.header.kind == "spi":
         return ReplayBus(url.text, clock, reader)

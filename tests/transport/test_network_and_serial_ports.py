@@ -9,6 +9,7 @@ import serialx
 from transport_rigs import Adapter, listening, rfc2217_far_end, tcp_far_end, terminal
 
 from wattrail.errors import MissingExtra, PortError, PortOpenError, UrlError
+from wattrail.extras import install_command
 from wattrail.transport import Port, open_port
 from wattrail.transport.serial_port import prepare
 from wattrail.urls import split
@@ -82,7 +83,7 @@ def test_a_missing_library_names_its_install_command(monkeypatch: pytest.MonkeyP
     monkeypatch.setitem(sys.modules, "serialx", None)
     with pytest.raises(MissingExtra) as caught:
         open_port("serial:///dev/ttyUSB0")
-    assert caught.value.hint == "pip install 'wattrail[serial]'"
+    assert caught.value.hint == install_command("serialx", "serial")
 
 
 @pytest.mark.parametrize("scheme", ["tcp", "rfc2217", "spi+tcp"])

@@ -12,6 +12,7 @@ from wattrail.bl0942.constants import CF_WATT_SECONDS
 from wattrail.bl0942.registers import CF_CNT, FREQ, MODE, STATUS, USR_WRPROT, V_RMS, WATT
 from wattrail.clock import Deadline, ManualClock, SystemClock
 from wattrail.errors import ConfigError, FileError, MissingExtra, PortError, PortLost, UrlError
+from wattrail.extras import install_command
 from wattrail.transport import Bus, Port, open_port
 from wattrail.twin import open_twin
 from wattrail.twin.loads import DAY_S
@@ -328,7 +329,7 @@ def test_without_numpy_the_extra_is_named(monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "numpy", None)
     with pytest.raises(MissingExtra, match="a digital twin needs the library 'numpy'") as caught:
         open_twin()
-    assert caught.value.hint == "pip install 'wattrail[twin]'"
+    assert caught.value.hint == install_command("numpy", "twin")
 
 
 def test_lines_and_senseless_rates_are_port_errors(plug) -> None:

@@ -9,6 +9,7 @@ import pytest
 from tests.cli.conftest import Terminal, Type
 from wattrail.cli import safety
 from wattrail.cli.exits import UsageError
+from wattrail.cli.manual import located
 from wattrail.cli.safety import Answer, confirm, memory_path
 
 ABSENT = "serial:///dev/ttyUSB77?baud=4800"
@@ -45,7 +46,7 @@ def test_an_isolator_is_asked_about_once_and_remembered(
     sit_at_a_terminal(monkeypatch, "isolated\n")
     confirm([WIRED])
     first = capsys.readouterr().err
-    assert safety.WARNING in first
+    assert located(safety.WARNING) in first
     assert f"remembered in {memory_path()}" in first
     confirm([WIRED])
     reminder = capsys.readouterr().err

@@ -33,6 +33,9 @@ __all__ = [
 FORMAT: Final = "wattrail-capture"
 VERSION: Final = 1
 KINDS: Final = ("uart", "spi")
+_FIRST_YEAR, _LAST_YEAR = 1970, 9000
+"""The longest capture after the last of them still ends within what a date can be."""
+
 LONGEST_S: Final = 1e10
 """Seconds of the longest capture: three centuries."""
 
@@ -125,7 +128,7 @@ def decode_header(line: str) -> Header:
     header = Header(
         kind=_typed(fields, "kind", str),
         url=_typed(fields, "url", str),
-        started=datetime.fromisoformat(_typed(fields, "started", str)),
+        started=_moment(_typed(fields, "started", str)),
         simulated=_typed(fields, "simulated", bool),
         wattrail=_typed(fields, "wattrail", str),
     )
@@ -222,6 +225,13 @@ def _bytes(fields: Mapping[str, object], name: str) -> bytes:
         return bytes.fromhex(text)
     except ValueError as error:
         raise ValueError(f"{name} is {_shown(text)}, expected bytes in hexadecimal") from error
+
+
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None or not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
+        raise ValueError(f"started is {_shown(text)}, expected a moment with its offset from UTC")
+    return moment
 
 
 def _shown(value: object) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import Final, TextIO
@@ -29,7 +30,7 @@ from wattrail.transport.carrier import OpenCarrier, typed
 from wattrail.urls import Option, PortUrl, choice
 from wattrail.wire import hex_pairs
 
-__all__ = ["OPTIONS", "CaptureReader", "ReplayBus", "ReplayPort", "open_carrier"]
+__all__ = ["OPTIONS", "CaptureEnded", "CaptureReader", "ReplayBus", "ReplayPort", "open_carrier"]
 
 OPTIONS: Final[Sequence[Option]] = (
     Option("pace", choice("fast", "real"), "fast", "pace=real lets answers take as long as they took"),
@@ -44,6 +45,10 @@ MAX_BYTES: Final = 16 << 30
 _CHANGED: Final = "a capture answers only what it was recorded with: record a new one"
 
 
+class CaptureEnded(PortLost):
+    """A capture was replayed to its end."""
+
+
 class CaptureReader:
     """An open capture file, one event ahead."""
 
@@ -54,15 +59,23 @@ class CaptureReader:
         self.number = 0
         self.header: Header = decode_header(self._line() or "")
         self.next: Event | None = None
+        self._reached_s = 0.0
         self.advance()
 
     def advance(self) -> None:
         """Go to the next event; ``next`` is None after the last. Raises PortError for a malformed line."""
+        if self.next is not None:
+            self._reached_s = self.next.at
         try:
             line = self._line()
             self.next = decode_event(line) if line is not None else None
         except ValueError as error:
             raise PortError(f"{self.place} is not a capture event: {error}") from error
+
+    @property
+    def recorded_at(self) -> datetime:
+        """When the last event that was passed took place, by the clock of whoever recorded it."""
+        return self.header.started + timedelta(seconds=self._reached_s)
 
     @property
     def place(self) -> str:
@@ -95,6 +108,11 @@ class ReplayPort(OpenCarrier):
         self._real_pace = real_pace
         self._waiting = bytearray()
         self._last = (0.0, clock.monotonic())
+
+    @property
+    def recorded_at(self) -> datetime:
+        """When what was said last was recorded."""
+        return self._reader.recorded_at
 
     def read(self, deadline: Deadline) -> bytes:
         """What one recorded read brought. Raises PortTimeout (at once, unless pace=real), PortLost at the end."""
@@ -182,6 +200,11 @@ class ReplayBus(OpenCarrier):
         super().__init__(url, clock, simulated=reader.header.simulated)
         self._reader = reader
 
+    @property
+    def recorded_at(self) -> datetime:
+        """When what was said last was recorded."""
+        return self._reader.recorded_at
+
     def transfer(self, data: bytes, deadline: Deadline) -> bytes:
         """Compare with what was clocked out, give what came in. Raises UnexpectedReply, PortTimeout, PortLost."""
         self._check_open()
@@ -219,8 +242,8 @@ def open_carrier(url: PortUrl, options: Mapping[str, object], clock: Clock) -> P
     return ReplayPort(url.text, clock, reader, real_pace=typed(options, "pace", str) == "real")
 
 
-def _ended(url: str, reader: CaptureReader) -> PortLost:
-    return PortLost(f"{url}: the capture ended at line {reader.number - 1}")
+def _ended(url: str, reader: CaptureReader) -> CaptureEnded:
+    return CaptureEnded(f"{url}: the capture ended at line {reader.number - 1}")
 
 
 def _mismatch(reader: CaptureReader, got: Event) -> UnexpectedReply:

@@ -54,5 +54,5 @@ def _summary(file: Path, target: Target, turns: int, *, simulated: bool) -> str:
     size = file.stat().st_size
     return (
         f"{file}: {turns} readings, {size} bytes{mark}\n"
-        f"replay it: wattrail meter watch replay:{quote(str(file))} --count {turns} --interval 0{scale}"
+        f"replay it: wattrail meter watch replay:{quote(str(file))}{scale}"
     )

@@ -94,3 +94,12 @@ def test_hostile_json_is_an_error_in_words(text: str) -> None:
 
 def test_numbers_come_as_the_type_that_was_asked_for() -> None:
     assert parse_toml("price = 0.3214", "t", parse_float=Decimal) == {"price": Decimal("0.3214")}
+
+
+def test_a_number_beyond_every_exponent_is_an_error_in_words() -> None:
+    # Decimal raises an ArithmeticError of its own for these, which no handler of ValueError catches.
+    for digits in ("1e" + "9" * 400, "1e-" + "9" * 400):
+        with pytest.raises(ConfigError, match="number"):
+            parse_toml(f"price = {digits}", "tariff.toml", parse_float=Decimal)
+        with pytest.raises(ConfigError, match="number"):
+            parse_json(f'{{"price": {digits}}}', "x.json", parse_float=Decimal)

@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from bench.__main__ import write_tables
+from bench.table import HEADLINES, Row, headlines
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -59,3 +61,54 @@ def test_the_public_door_is_pinned() -> None:
     assert all(getattr(wattrail, name) is not None for name in wattrail.__all__)
     with pytest.raises(AttributeError, match="no attribute 'utils'"):
         _ = wattrail.utils
+
+
+def test_the_status_says_that_no_real_board_was_met_yet() -> None:
+    assert "No real board has been read or flashed by wattrail yet" in README.partition("## ")[0]
+
+
+def test_the_journey_names_every_noun_and_the_verbs_that_keep_a_calibration() -> None:
+    from wattrail.cli.verbs import NOUNS, VERBS
+
+    journey = README.partition("## The journey")[2].partition("\n## ")[0]
+    assert all(noun in journey for noun in NOUNS)
+    for verb in VERBS:
+        if verb.words.startswith("calibration "):
+            assert verb.words in journey
+
+
+def test_where_to_read_on_comes_before_the_numbers() -> None:
+    assert README.index("## Read on") < README.index("## Numbers")
+
+
+ROWS = [
+    Row(f"{start} and more", "1", "2", "3", met=index % 2 == 0)
+    for index, start in enumerate([*HEADLINES, HEADLINES[0], "another"])
+]
+
+
+def test_the_benchmark_writes_ten_rows_here_and_all_rows_to_the_page_of_numbers(tmp_path: Path) -> None:
+    readme, numbers = tmp_path / "README.md", tmp_path / "numbers.md"
+    for page in (readme, numbers):
+        page.write_text("before\n<!-- bench: x -->\nold\n<!-- end of bench -->\nafter\n")
+    write_tables(ROWS, "one machine", readme=readme, numbers=numbers)
+    for page, rows in ((readme, 10), (numbers, 12)):
+        text = page.read_text()
+        assert text.startswith("before\n<!-- bench: x -->\n| what ")
+        assert text.endswith("one machine.\n<!-- end of bench -->\nafter\n")
+        assert text.count(" and more |") + text.count("| another |") == rows
+
+
+def test_a_headline_that_no_row_has_is_named() -> None:
+    with pytest.raises(LookupError, match="no row of the benchmark begins with"):
+        headlines(ROWS[1:9])
+
+
+def test_the_tables_in_the_documents_are_those_that_the_benchmark_writes() -> None:
+    numbers = (ROOT / "docs/numbers.md").read_text(encoding="utf-8")
+    ours = re.findall(r"^\| .* \|$", README.partition("<!-- bench")[2], re.MULTILINE)[1:]
+    all_rows = re.findall(r"^\| .* \|$", numbers, re.MULTILINE)
+    assert len(ours) == 10
+    assert set(ours) <= set(all_rows)
+    for start in HEADLINES:
+        assert sum(row.startswith(f"| {start}") for row in ours) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 
 import pytest
@@ -9,8 +10,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wattrail.errors import UrlError
-from wattrail.transport import SCHEMES, is_physical, open_port
-from wattrail.urls import NESTED, Option, boolean, choice, number_in, read_options, split
+from wattrail.transport import SCHEMES, check_url, is_physical, open_port
+from wattrail.urls import (
+    DEVICE_SCHEMES,
+    FILE_SCHEMES,
+    HOST_SCHEMES,
+    NESTED,
+    Option,
+    boolean,
+    choice,
+    corrected,
+    number_in,
+    read_options,
+    split,
+)
 
 BAUD = Option("baud", number_in(int, 300, 4_000_000), 4800, "the rate, for example baud=9600")
 
@@ -58,6 +71,67 @@ def test_urls_nest_without_escapes() -> None:
 def test_what_is_no_url_is_refused(text: str, complaint: str) -> None:
     with pytest.raises(UrlError, match=complaint):
         split(text)
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("serial:/dev/ttyUSB0", "serial:///dev/ttyUSB0"),
+        ("serial://dev/ttyUSB0", "serial:///dev/ttyUSB0"),
+        ("serial:dev/ttyUSB0?baud=9600", "serial:///dev/ttyUSB0?baud=9600"),
+        ("serial:///dev/ttyUSB0&baud=9600", "serial:///dev/ttyUSB0?baud=9600"),
+        ("serial://ttyUSB0", "serial:///dev/ttyUSB0"),
+        ("serial:COM3", "serial:///COM3"),
+        ("com3", "serial:///com3"),
+        ("/dev/ttyACM1", "serial:///dev/ttyACM1"),
+        ("/dev/serial/by-id/usb-1a86_USB_Serial-if00-port0", "serial:///dev/serial/by-id/usb-1a86_USB_Serial-if00-port0"),
+        ("serail:///dev/ttyUSB0", "serial:///dev/ttyUSB0"),
+        ("/dev/spidev0.0", "spi:///dev/spidev0.0"),
+        ("spi:/dev/spidev0.0?hz=100000", "spi:///dev/spidev0.0?hz=100000"),
+        ("twin:pziot-e01", "twin://pziot-e01"),
+        ("tcp:192.168.1.20:8888", "tcp://192.168.1.20:8888"),
+        ("tcp:///192.168.1.20:8888", "tcp://192.168.1.20:8888"),
+        ("192.168.1.20:8888", "tcp://192.168.1.20:8888"),
+        ("replay://day.jsonl", "replay:day.jsonl"),
+        ("day.jsonl", "replay:day.jsonl"),
+    ],
+)  # fmt: skip
+def test_what_was_meant_is_told_and_can_be_typed(typed: str, meant: str) -> None:
+    assert corrected(typed) == meant
+    assert check_url(meant) == meant
+
+
+@pytest.mark.parametrize("typed", ["", "house", "serial:", "http://192.168.1.20/", "serial:///dev/ttyUSB0"])
+def test_where_nothing_can_be_said_nothing_is(typed: str) -> None:
+    assert corrected(typed) is None
+
+
+WRONG = [
+    "serial:/dev/ttyUSB0", "serial://dev/ttyUSB0", "serial://", "serial:///dev/ttyUSB0&baud=9600", "serail:/dev/x",
+    "spi:/dev/spidev0.0", "spi://", "spi+gpio://", "tcp:192.168.1.20:8888", "tcp://192.168.1.20", "tcp://[::1]", "rfc2217://",
+    "spi+tcp://", "replay://a/b.jsonl", "record:day.jsonl", "record:day.jsonl?overwrite=yes", "twin:pziot-e01",
+    "/dev/ttyUSB0", "COM5", "10.0.0.1:23", "house", "http://meter.local/", "serial:///x?bauds=1",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("typed", WRONG)
+def test_every_url_in_a_hint_is_a_url_that_would_be_taken(typed: str) -> None:
+    # 'serial:/dev/ttyUSB0' was told 'serial://dev/ttyUSB0', and that was told 'serial:///dev/dev'.
+    with pytest.raises(UrlError) as caught:
+        open_port(typed)
+    hinted = re.findall(r"(?:{}):[^\s,]+".format("|".join(map(re.escape, SCHEMES))), caught.value.hint or "")
+    for url in hinted:
+        assert check_url(url) == url
+
+
+@given(st.text(max_size=60))
+def test_whatever_is_typed_a_correction_is_a_url(text: str) -> None:
+    meant = corrected(text)
+    assert meant is None or split(meant).text == meant
+
+
+def test_the_forms_of_urls_cover_every_scheme() -> None:
+    assert set(SCHEMES) == DEVICE_SCHEMES | HOST_SCHEMES | FILE_SCHEMES
 
 
 def test_an_unknown_scheme_lists_the_known() -> None:

@@ -28,6 +28,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from wattrail.extras import install_command
+
 __all__ = [
     "ChecksumError",
     "ConfigError",
@@ -82,8 +84,7 @@ class MissingExtra(WattrailError):
 
     def __init__(self, what: str, *, library: str, extra: str) -> None:
         super().__init__(
-            f"{what} needs the library {library!r}, which is not installed",
-            hint=f"pip install 'wattrail[{extra}]'",
+            f"{what} needs the library {library!r}, which is not installed", hint=install_command(library, extra)
         )
         self.library = library
         self.extra = extra

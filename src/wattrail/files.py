@@ -7,20 +7,29 @@ through here, so that what is wrong with it is an error with a name in it, never
 from __future__ import annotations
 
 import errno
+import io
 import json
 import math
 import os
 import stat
 import tomllib
 from collections.abc import Callable
-from decimal import Decimal
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import BinaryIO, Final, NoReturn, TextIO
 
 from wattrail.errors import ConfigError, FileError
 from wattrail.sanitize import printable
 
-__all__ = ["MAX_TEXT_BYTES", "give_name", "parse_json", "parse_toml", "read_bytes", "read_text"]
+__all__ = [
+    "MAX_TEXT_BYTES",
+    "decode_json",
+    "give_name",
+    "open_text",
+    "parse_json",
+    "parse_toml",
+    "read_bytes",
+    "read_text",
+]
 
 MAX_TEXT_BYTES: Final = 4 << 20
 """A configuration, tariff, scenario or report of a person's own; the largest seen has 40 kB."""
@@ -39,24 +48,21 @@ _NO_WAITING: Final = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) |
 
 def read_bytes(path: Path, *, limit: int) -> bytes:
     """All of a regular file of at most ``limit`` bytes. Raises FileError."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | _NO_WAITING)
-    except (OSError, ValueError) as error:
-        raise FileError(f"{_named(path)} cannot be read: {_reason(error)}") from error
-    try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            what = _kind(status.st_mode)
-            raise FileError(f"{_named(path)} is {what}, not a file", hint="copy its content into a file")
-        _refuse_size(path, status.st_size, limit)
-        with os.fdopen(os.dup(descriptor), "rb") as file:
+    with _opened(path, limit=limit) as file:
+        try:
             content = file.read(limit + 1)  # a file may grow while it is read
-    except OSError as error:
-        raise FileError(f"{_named(path)} cannot be read: {_reason(error)}") from error
-    finally:
-        os.close(descriptor)
+        except OSError as error:
+            raise FileError(f"{_named(path)} cannot be read: {_reason(error)}") from error
     _refuse_size(path, len(content), limit)
     return content
+
+
+def open_text(path: Path, *, limit: int) -> TextIO:
+    """A regular file of at most ``limit`` bytes, open for reading line by line as UTF-8. Raises FileError.
+
+    For what is larger than memory; the caller bounds each line, and closes it.
+    """
+    return io.TextIOWrapper(_opened(path, limit=limit), encoding="utf-8")
 
 
 def read_text(path: Path, *, limit: int = MAX_TEXT_BYTES) -> str:
@@ -93,45 +99,76 @@ def parse_toml(text: str, name: str, *, parse_float: Callable[[str], object] = f
         document: dict[str, object] = tomllib.loads(text, parse_float=lambda digits: _finite(digits, parse_float))
     except (ValueError, RecursionError) as error:
         raise ConfigError(f"{printable(name)}: {_complaint(error)}") from error
-    _check(document, name)
+    try:
+        _check(document)
+    except ValueError as error:
+        raise ConfigError(f"{printable(name)}: {error}") from error
     return document
 
 
 def parse_json(text: str, name: str, *, parse_float: Callable[[str], object] = float) -> object:
     """A JSON document without Infinity and NaN. ``name`` is what errors call it. Raises ConfigError."""
     try:
+        return decode_json(text, parse_float=parse_float)
+    except ValueError as error:
+        raise ConfigError(f"{printable(name)}: {error}") from error
+
+
+def decode_json(text: str, *, parse_float: Callable[[str], object] = float) -> object:
+    """As ``parse_json``, for a text that has no name of its own, such as one line of a file. Raises ValueError."""
+    try:
         document: object = json.loads(
             text, parse_float=lambda digits: _finite(digits, parse_float), parse_constant=_refuse_constant
         )
     except (ValueError, RecursionError) as error:
-        raise ConfigError(f"{printable(name)}: {_complaint(error)}") from error
-    _check(document, name)
+        raise ValueError(_complaint(error)) from error
+    _check(document)
     return document
 
 
 def _finite(digits: str, parse: Callable[[str], object]) -> object:
-    if not math.isfinite(Decimal(digits)) or not math.isfinite(float(digits)):
+    if not math.isfinite(float(digits)):
         raise ValueError(f"{printable(digits, limit=40)} is not a finite number")
-    return parse(digits)
+    try:
+        return parse(digits)
+    except ArithmeticError as error:  # Decimal's own limits of an exponent
+        raise ValueError(f"{printable(digits, limit=40)} is too small a number") from error
 
 
 def _refuse_constant(word: str) -> NoReturn:
     raise ValueError(f"{word} is not a finite number")
 
 
-def _check(document: object, name: str) -> None:
-    """Raises for what a parser lets through and later code cannot carry: deep nesting, lone surrogates."""
+def _check(document: object) -> None:
+    """Raises ValueError for what a parser lets through and later code cannot carry: deep nesting, lone surrogates."""
     pending: list[tuple[object, int]] = [(document, 0)]
     while pending:
         value, depth = pending.pop()
         if depth > MAX_DEPTH:
-            raise ConfigError(f"{printable(name)}: tables are nested deeper than {MAX_DEPTH} levels")
+            raise ValueError(f"tables are nested deeper than {MAX_DEPTH} levels")
         if isinstance(value, str) and any("\ud800" <= char <= "\udfff" for char in value):
-            raise ConfigError(f"{printable(name)}: {printable(value, limit=40)!r} holds half of a surrogate pair")
+            raise ValueError(f"{printable(value, limit=40)!r} holds half of a surrogate pair")
         if isinstance(value, dict):
             pending += [(part, depth + 1) for pair in value.items() for part in pair]
         elif isinstance(value, list):
             pending += [(part, depth + 1) for part in value]
+
+
+def _opened(path: Path, *, limit: int) -> BinaryIO:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | _NO_WAITING)
+    except (OSError, ValueError) as error:
+        raise FileError(f"{_named(path)} cannot be read: {_reason(error)}") from error
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            what = _kind(status.st_mode)
+            raise FileError(f"{_named(path)} is {what}, not a file", hint="copy its content into a file")
+        _refuse_size(path, status.st_size, limit)
+        return os.fdopen(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
 
 
 def _complaint(error: Exception) -> str:
@@ -166,4 +203,5 @@ def _named(path: Path) -> str:
 
 
 def _lower(sentence: str) -> str:
-    return sentence[:1].lower() + sentence[1:]
+    """A sentence as part of another; words such as NaN stay as they are."""
+    return sentence if sentence[:3].lower() == "nan" else sentence[:1].lower() + sentence[1:]

@@ -7,6 +7,7 @@ that URLs nest without escapes; it therefore stands last.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -14,8 +15,12 @@ from typing import Final, TypeVar
 from urllib.parse import unquote
 
 from wattrail.errors import UrlError
+from wattrail.sanitize import printable
 
-__all__ = ["NESTED", "Option", "PortUrl", "boolean", "choice", "number_in", "read_options", "split"]
+__all__ = [
+    "DEVICE_SCHEMES", "FILE_SCHEMES", "HOST_SCHEMES", "NESTED", "Option", "PortUrl", "boolean", "choice", "corrected",
+    "device_url", "number_in", "read_options", "split",
+]  # fmt: skip
 
 _Number = TypeVar("_Number", int, float)
 
@@ -24,6 +29,22 @@ NESTED = "of"
 
 LONGEST: Final = 4096
 """Characters of a URL: as many as the longest path of a file has."""
+
+DEVICE_SCHEMES: Final = frozenset({"serial", "spi", "spi+gpio"})
+"""Schemes whose URL names a device of this machine by its path: three slashes, no host."""
+
+FILE_SCHEMES: Final = frozenset({"replay", "record"})
+"""Schemes whose URL names a file, directly after the colon."""
+
+HOST_SCHEMES: Final = frozenset({"tcp", "rfc2217", "spi+tcp", "spi+ftdi", "twin"})
+"""Schemes whose URL has a host, or a name in its place, after two slashes."""
+
+_COM_PORT: Final = re.compile(r"COM\d{1,3}", re.IGNORECASE)
+_SERIAL_DEVICE: Final = re.compile(r"/.+|COM\d{1,3}(\?.*)?", re.IGNORECASE)
+_HOST_AND_PORT: Final = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):(?P<port>\d{1,5})")
+_BARE_DEVICE: Final = re.compile(
+    r"(?:/dev/)?(?:tty[A-Za-z]+[0-9.]*|spidev[0-9.]+|serial[0-9]+|serial/by-(?:id|path)/[^?&]+|cu\.[A-Za-z0-9._-]+)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,25 +75,73 @@ class Option:
 def split(text: str) -> PortUrl:
     """Take a URL apart. Raises UrlError for anything outside the grammar."""
     if len(text) > LONGEST:
-        raise UrlError(f"a URL of {len(text)} characters, {LONGEST} are the most: {text[:40]!r} ...")
+        raise UrlError(f"a URL of {len(text)} characters, {LONGEST} are the most: {printable(text, limit=40)!r}")
+    shown = repr(text)
     scheme, colon, rest = text.partition(":")
     if not colon or not scheme or not all(c.isalnum() or c in "+-." for c in scheme):
         raise UrlError(
-            f"{text!r} is not a URL: it has no scheme",
-            hint="write where the meter is, for example serial:///dev/ttyUSB0 or twin://pziot-e01",
+            f"{shown} is not a URL: it has no scheme",
+            hint=_try(text) or "say where the meter is, for example serial:///dev/ttyUSB0 or twin://pziot-e01",
         )
     rest, _, query_text = rest.partition("?")
     query = _split_query(text, query_text)
+    is_file = scheme.lower() in FILE_SCHEMES
     if not rest.startswith("//"):
-        if scheme not in {"replay", "record"}:
-            raise UrlError(
-                f"{text!r}: {scheme}: must be followed by two slashes",
-                hint=f"try {scheme}://{rest.lstrip('/')}",
-            )
+        if not is_file:
+            raise UrlError(f"{shown}: {scheme}: must be followed by two slashes", hint=_try(text))
         return PortUrl(text, scheme.lower(), path=_path(text, rest), query=query)
     authority, slash, path = rest[2:].partition("/")
+    if is_file and authority:
+        raise UrlError(f"{shown}: the file stands directly after {scheme}:, without slashes", hint=_try(text))
     host, port = _split_authority(text, authority)
     return PortUrl(text, scheme.lower(), host, port, _path(text, slash + path), query)
+
+
+def corrected(text: str) -> str | None:
+    """The URL that was probably meant by a text which is not quite one; None where nothing can be said.
+
+    People type ``ttyUSB0``, ``/dev/ttyUSB0``, ``serial:/dev/ttyUSB0`` and ``serial://dev/ttyUSB0`` for
+    ``serial:///dev/ttyUSB0``. What is given back is a URL by the grammar, and another one than ``text``.
+    """
+    typed, colon, rest = text.partition(":")
+    scheme = next(iter(get_close_matches(typed.lower(), DEVICE_SCHEMES | HOST_SCHEMES | FILE_SCHEMES, n=1)), "")
+    if _COM_PORT.fullmatch(text) or _BARE_DEVICE.fullmatch(text):
+        meant = _device_url("spi" if "spidev" in text else "serial", text)
+    elif _HOST_AND_PORT.fullmatch(text):
+        meant = f"tcp://{text}"
+    elif text.endswith(".jsonl") and not colon:
+        meant = f"replay:{text}"
+    elif not (scheme and colon and rest.strip("/")):
+        return None
+    elif scheme in DEVICE_SCHEMES:
+        meant = _device_url(scheme, rest)
+    else:
+        meant = f"{scheme}:{rest.lstrip('/')}" if scheme in FILE_SCHEMES else f"{scheme}://{rest.lstrip('/')}"
+    try:
+        split(meant)
+    except UrlError:
+        return None
+    return meant if meant != text else None
+
+
+def device_url(text: str) -> str:
+    """The URL of a serial device that is named as systems name it, ``/dev/ttyUSB0`` or ``COM5``; else ``text``."""
+    return _device_url("serial", text) if _SERIAL_DEVICE.fullmatch(text) else text
+
+
+def _device_url(scheme: str, rest: str) -> str:
+    """A device by its path, whatever number of slashes stood before it; options after the first ``?`` or ``&``."""
+    found = re.match(r"/*(?P<device>[^?&]*)[?&]?(?P<query>.*)", rest, re.DOTALL)
+    assert found is not None  # every part of it may be empty
+    device = found["device"]
+    if not (_COM_PORT.fullmatch(device) or "/" in device):
+        device = f"dev/{device}"
+    return f"{scheme}:///{device}?{found['query']}".removesuffix("?")
+
+
+def _try(text: str) -> str | None:
+    meant = corrected(text)
+    return f"try {meant}" if meant else None
 
 
 def read_options(url: PortUrl, options: Sequence[Option]) -> dict[str, object]:

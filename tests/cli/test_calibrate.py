@@ -104,10 +104,33 @@ def test_what_looks_wrong_is_named_and_nothing_is_kept(
 
 
 def test_who_insists_is_obeyed(wattrail: Type) -> None:
-    keeping(wattrail, f"{IDEAL}&wiring=twice", "--force")
+    keeping(wattrail, f"{IDEAL}&wiring=twice", "--allow", "turns")
     (row,) = kept_by()
     assert row["micro_counts_per_amp"] == pytest.approx(2 * 138_167.4e6, rel=1e-4)
     assert "say --turns 2" in str(row["evidence"])
+
+
+@pytest.mark.parametrize(
+    ("typed", "word"),
+    [
+        (("--volts", "120.0"), "parts"),  # for 230 V
+        (("--amps", "7.500"), "parts"),  # for 10 A
+        (("--amps", "10"), "uncertain"),  # one ampere is the finest step that was typed
+    ],
+)
+def test_what_no_parts_can_be_is_kept_only_in_its_own_word(wattrail: Type, typed: tuple[str, ...], word: str) -> None:
+    said = wattrail(*CALIBRATE, IDEAL, *typed, *KEPT)
+    assert said.code == 1
+    assert f"keep it with --allow {word}\n" in said.err
+    assert wattrail(*CALIBRATE, IDEAL, *typed, *KEPT, "--allow", "turns").code == 1
+    assert not (data_dir() / "simulated.sqlite").exists()
+    assert wattrail(*CALIBRATE, IDEAL, *typed, *KEPT, "--allow", word).code == 0
+
+
+def test_a_word_that_is_no_doubt_is_told_before_anything_is_measured(wattrail: Type) -> None:
+    said = wattrail(*CALIBRATE, IDEAL, *TRUTH, *KEPT, "--allow", "everything")
+    assert said.code == 2
+    assert "--allow everything: no such doubt; known: two-ways, turns, decimal" in said.err
 
 
 def test_declared_turns_are_taken_without_a_word(wattrail: Type) -> None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import random
 import sys
+import time
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -10,7 +14,8 @@ import pytest
 from wattrail.bl0942 import Calibration
 from wattrail.cli.config import find_config, load_config, parse_config, user_config_dir
 from wattrail.cli.toml_lines import line_of
-from wattrail.errors import ConfigError, MissingExtra
+from wattrail.errors import ConfigError, FileError, MissingExtra
+from wattrail.twin.scenario import load_scenario
 
 WHOLE = """\
 [[meter]]
@@ -145,13 +150,13 @@ def test_the_working_directory_comes_before_the_users_own_file(home: Path) -> No
 
 
 def test_a_file_that_is_not_there_is_named() -> None:
-    with pytest.raises(ConfigError, match=r"^nowhere\.toml cannot be read: No such file"):
+    with pytest.raises(FileError, match=r"^nowhere\.toml cannot be read: No such file"):
         load_config(Path("nowhere.toml"))
 
 
 def test_a_file_that_is_no_text_is_named() -> None:
     Path("wattrail.toml").write_bytes(b"\xff\xfe")
-    with pytest.raises(ConfigError, match="cannot be read: it is not UTF-8"):
+    with pytest.raises(FileError, match=r"wattrail.toml is not UTF-8 text: byte 0xff at offset 0"):
         load_config()
 
 
@@ -171,3 +176,106 @@ def test_the_line_of_a_value_is_where_its_statement_begins() -> None:
     assert line_of(text, ("table", "last", "one")) == 12
     assert line_of(text, ("table", "missing")) == 8
     assert line_of(text, ("missing",)) == 1
+
+
+def grown_line_of(text: str, path: tuple[str | int, ...]) -> int:
+    """The same by the parser alone: read again with one line more each time, which is right and takes a minute."""
+    lines, begins, first = text.splitlines(), 1, {}
+    for count in range(1, len(lines) + 1):
+        try:
+            document = tomllib.loads("\n".join(lines[:count]))
+        except tomllib.TOMLDecodeError:
+            continue
+        for depth in range(1, len(path) + 1):
+            if depth not in first and holds(document, path[:depth]):
+                first[depth] = begins
+        begins = count + 1
+    return first[max(first)] if first else 1
+
+
+def holds(document: object, path: tuple[str | int, ...]) -> bool:
+    for step in path:
+        inside = dict(enumerate(document)) if isinstance(document, list) else document
+        if not isinstance(inside, dict) or step not in inside:
+            return False
+        document = inside[step]
+    return True
+
+
+STATEMENTS = (
+    'name = "a"', "'odd key' = 1", 'a.b."c.d" = 2', "list = [\n  1, # ]\n  '[',\n]", "# [no.table]", "",
+    'text = """\n[no.table]\nkey = 1\n"""', "quotes = \'\'\'\n\'\'\'", 'ends = """with two: """""',
+    "inline = { x = 1, y = [2] }",
+    "  indented = 3 # why", 'esc = "a\\"[b"',
+)  # fmt: skip
+HEADERS = ("[[meter]]", "[meter.calibration]", "[ 'site' . x ]", "[[a.list]]", "[web] # words", "[[meter]] # more")
+
+
+def test_lines_are_those_that_reading_again_and_again_would_find() -> None:
+    chance, compared = random.Random(20261128), 0
+    while compared < 300:
+        text = "\n".join(chance.choices(HEADERS + STATEMENTS, k=chance.randrange(1, 9))) + "\n"
+        try:
+            document = tomllib.loads(text)
+        except tomllib.TOMLDecodeError:
+            continue
+        for path in paths_of(document):
+            assert line_of(text, path) == grown_line_of(text, path), (text, path)
+            compared += 1
+
+
+def paths_of(value: object, at: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
+    if isinstance(value, dict):
+        inside = list(value.items())
+    else:
+        inside = list(enumerate(value)) if isinstance(value, list) else []
+    return [path for key, part in inside for path in ((*at, key), *paths_of(part, (*at, key)))]
+
+
+def test_a_mistake_at_the_end_of_a_large_file_is_found_in_seconds() -> None:
+    # 3000 meters and a misspelled field behind them took 61 s: the file was read again for each of its lines.
+    text = "".join(f'[[meter]]\nname = "m{n}"\nurl = "tcp://h:{n + 1}"\n\n' for n in range(3000)) + "[web]\nprot = 1\n"
+    before = time.process_time()
+    with pytest.raises(ConfigError, match=r"w.toml, line 12002: web has no field 'prot'"):
+        parse_config(text, "w.toml")
+    assert time.process_time() - before < 10
+
+
+HOSTILE = (
+    "x = " + "[" * 3000 + "]" * 3000,
+    "x." * 3000 + "y = 1",
+    "[web]\nport = " + "9" * 5000,
+    METER + "poll_s = inf",
+    METER + "poll_s = 1e400",
+    METER + "poll_s = " + "9" * 400,
+    METER + "address = " + "9" * 400,
+    METER + f"calibration = {{ counts_per_volt = {'9' * 400}, counts_per_amp = 1.0, counts_per_watt = 1.0 }}",
+    METER + "calibration = { counts_per_volt = 1e300, counts_per_amp = 1.0, counts_per_watt = 1.0 }",
+    METER + "calibration = { counts_per_volt = nan, counts_per_amp = 1.0, counts_per_watt = 1.0 }",
+    '[store]\npath = "a\\u0000b"',
+    '[store]\npath = "\\ud800"',
+    '[web]\nhost = ["' + "x" * 10_000 + '"]',
+    '"\\u001b[31m' + "k" * 10_000 + '" = 1',
+    '[site]\ntimezone = "../../../../etc/passwd"',
+    '[site]\ntimezone = "' + "a/" * 3000 + '"',
+    '[[meter]]\nname = "a"\nurl = "record:x?of=' + "record:x?of=" * 300 + '"',
+    "meter = 5",
+    "meter = [[]]",
+    "\ufeff\ufeff[web]",
+    "[web]\r\nport = 1\rhost = 2",
+)
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+def test_a_hostile_file_is_an_error_that_can_be_read(text: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse_config(text, "w.toml")
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 1000
+
+
+@pytest.mark.parametrize("name", ["wattrail.toml", "scenario.toml"])
+def test_a_pipe_in_place_of_a_file_is_refused_at_once(name: str) -> None:
+    os.mkfifo(name)
+    with pytest.raises(FileError, match=f"{name} is a pipe, not a file"):
+        load_config() if name == "wattrail.toml" else load_scenario(name)

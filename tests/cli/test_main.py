@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 import sys
 from importlib import import_module
@@ -15,6 +16,8 @@ import wattrail as package
 from tests.cli.conftest import Terminal, Type
 from wattrail import errors
 from wattrail.cli import main as main_module
+from wattrail.cli.app import build
+from wattrail.cli.examples import EXAMPLES
 from wattrail.cli.exits import Exit, UsageError, exit_for
 from wattrail.cli.verbs import VERBS, Verb
 
@@ -58,6 +61,16 @@ def test_every_verb_has_help_that_begins_as_the_first_page_says(wattrail: Type, 
     assert verb.help in said.out
     undescribed = [line for line in said.out.splitlines() if re.fullmatch(r"│ .*--\S+( [A-Z]+)?\s*│", line)]
     assert undescribed == []
+
+
+@pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.words)
+def test_every_help_page_names_the_arguments_and_an_example_that_can_be_typed(wattrail: Type, verb: Verb) -> None:
+    said = wattrail(*verb.words.split(), "--help").out
+    arguments, typed = EXAMPLES[verb.words]
+    assert said.startswith(f"Usage: wattrail {verb.words} {arguments}".rstrip())
+    assert "[ARGS]" not in said
+    assert "Example: wattrail " in said
+    build().parse_args(shlex.split(typed), exit_on_error=False, print_error=False)
 
 
 @pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.words)

@@ -62,7 +62,7 @@ def test_without_a_meter_it_says_what_to_type(wattrail: Type) -> None:
     said = wattrail("meter", "read")
     assert said.code == 2
     assert "which meter?" in said.err
-    assert "hint: for example: wattrail meter read twin://pziot-e01" in said.err
+    assert "hint: for example: 'wattrail meter read twin://pziot-e01'" in said.err
 
 
 def test_a_front_end_that_is_not_known_is_refused(wattrail: Type) -> None:
@@ -227,11 +227,40 @@ def test_what_was_recorded_can_be_replayed_as_it_says(wattrail: Type, url: str) 
     assert [line[25:] for line in replayed.out.splitlines()] == recorded
 
 
+@pytest.mark.parametrize("url", [TWIN, UART_TWIN])
+def test_a_capture_is_watched_to_its_end_with_its_own_times(
+    wattrail: Type, manual_clock: ManualClock, url: str
+) -> None:
+    # It ended as a port that is lost, with exit code 3, and its readings bore the time of the replay.
+    recorded = wattrail("meter", "record", url, "day.jsonl", "--count", "3").err
+    manual_clock.advance(86_400)
+    before = manual_clock.monotonic()
+    said = wattrail("meter", "watch", "replay:day.jsonl")
+    assert said.code == 0
+    assert said.out == recorded
+    assert "3 readings; " in said.err
+    assert "error" not in said.err
+    assert manual_clock.monotonic() - before < 2.5  # it does not wait a second for each
+    first = json.loads(wattrail("meter", "read", "replay:day.jsonl", "--json").out)
+    assert first["at"].startswith("2026-06-21T12:00:01")
+
+
+def test_a_capture_that_ends_before_a_reading_is_an_error(wattrail: Type) -> None:
+    wattrail("meter", "record", TWIN, "day.jsonl", "--count", "1")
+    lines = Path("day.jsonl").read_text().splitlines(keepends=True)
+    Path("day.jsonl").write_text("".join(lines[:4]))
+    said = wattrail("meter", "watch", "replay:day.jsonl")
+    assert said.code == 3
+    assert "the capture ended at line 4" in said.err
+
+
 def test_a_capture_is_never_overwritten(wattrail: Type) -> None:
     Path("there.jsonl").write_text("precious")
     said = wattrail("meter", "record", TWIN, "there.jsonl")
-    assert said.code == 3
+    assert said.code == 2
     assert "there.jsonl exists already" in said.err
+    assert "hint: name another file" in said.err
+    assert "overwrite" not in said.err  # this verb has no such option
     assert Path("there.jsonl").read_text() == "precious"
 
 
@@ -243,6 +272,8 @@ def test_recording_takes_one_end_only(wattrail: Type) -> None:
 
 class FailingMeter(Meter):
     """A meter of which only ``read`` is there."""
+
+    recorded_at = None
 
     def __init__(self, clock: ManualClock, *, fails: set[int], takes_s: float = 0.0) -> None:
         self._clock = clock

@@ -10,6 +10,7 @@ import pytest
 from tests.cli.conftest import Type
 from wattrail.cli.config import parse_config
 from wattrail.cli.service import Service, plan_service
+from wattrail.extras import install_command
 from wattrail.transport.discovery import Candidate
 
 FILE = """\
@@ -98,4 +99,4 @@ def test_without_the_web_library_the_install_command_is_told(wattrail: Type, mon
     said = wattrail("run", "--port", "0")
     assert said.code == 2
     assert "error: the dashboard needs the library" in said.err
-    assert "hint: pip install 'wattrail[run]'" in said.err
+    assert f"hint: {install_command('nicegui', 'run')}" in said.err

@@ -17,6 +17,7 @@ from wattrail.cli.twin.flash_terminal import FlashWishes, enter_resets
 from wattrail.cli.twin.serve import Wishes
 from wattrail.clock import Deadline, SystemClock
 from wattrail.errors import PortTimeout
+from wattrail.extras import install_command
 from wattrail.meter import open_meter
 from wattrail.transport import Port, open_port
 from wattrail.twin.bootrom import BootTwin, Phase
@@ -47,7 +48,7 @@ def test_without_numpy_the_install_command_is_told(wattrail: Type, monkeypatch: 
     for words in (["list"], ["serve"]):
         said = wattrail("twin", *words)
         assert said.code == 2
-        assert "hint: pip install 'wattrail[twin]'" in said.err
+        assert f"hint: {install_command('numpy', 'twin')}" in said.err
 
 
 def test_the_times_of_the_flash_can_be_asked_for(wattrail: Type) -> None:

@@ -28,9 +28,12 @@ __all__ = [
     "FRAME_WORDS",
     "IMAGE_WORDS",
     "JSON_WORDS",
+    "TOML_WORDS",
     "URL_WORDS",
     "archives",
+    "calibrations",
     "captures",
+    "configurations",
     "dumps",
     "flooded",
     "foreign_files",
@@ -41,6 +44,7 @@ __all__ = [
     "replies",
     "requests",
     "rf_blocks",
+    "scenarios",
     "sounds",
     "uf2s",
     "ugs",
@@ -53,6 +57,10 @@ JSON_WORDS = (
     b"\n", b'"', b"{", b"}", b"[" * 64, b"null", b"true", b"-1", b"1e999", b"9" * 64, b"NaN", b'"\\ud800"',
     b'"\\u0000"', b'{"event": "begin"}\n', b'{"event": "done"}\n', b'"begin"', b'"done"', b'{"t": 1, "rx": ""}\n',
     b"\xef\xbb\xbf",
+)  # fmt: skip
+TOML_WORDS = (
+    b"\n", b'"', b'"""', b"[", b"]]", b"{", b"[" * 64, b"=", b".", b"#", b"inf", b"-nan", b"1e999", b"9" * 64, b"0x",
+    b"\\ud800", b"\\u0000", b"\x1b[31m", b"\r", b"[[meter]]\n", b"url = ", b"name = ", b"1979-05-27", b"\xef\xbb\xbf",
 )  # fmt: skip
 URL_WORDS = (
     b"://", b"?", b"&", b"=", b"of=", b"[", b"]", b":", b"%", b"%00", b"%zz", b"9" * 64, b"-1", b"1e999", b"nan",
@@ -243,6 +251,38 @@ def captures() -> tuple[bytes, ...]:
     whole = header + b"\n".join(events) + b"\n"
     hard = (whole + b"[" * 5000, header + b'{"t": 1' + b"0" * 400 + b', "rx": ""}\n')
     return whole, header.replace(b"uart", b"spi") + events[-1] + b"\n", *hard
+
+
+@cache
+def configurations() -> tuple[bytes, ...]:
+    whole = (
+        b'[[meter]]\nname = "a"\nurl = "twin://pziot-e01"\npoll_s = 1\n[meter.calibration]\ncounts_per_volt = 15882.9\n'
+        b'counts_per_amp = 251213.0\ncounts_per_watt = 623.0\n[store]\npath = "m.sqlite"\n'
+        b'[web]\nhost = "::1"\nport = 80\n[site]\ntimezone = "Europe/Berlin"\n[safety]\nconfirmed = "isolated"\n'
+    )
+    digits = b"9" * 5000
+    return whole, b"a = " + b"[" * 3000, b"[web]\nport = " + digits, whole + b"\x1b[31m = 1", b"\xff\xfe"
+
+
+@cache
+def scenarios() -> tuple[bytes, ...]:
+    whole = (
+        b'title = "x"\n[mains]\nvolts = 230\nharmonics = [{ order = 3, percent = 2 }]\n[[loads]]\nname = "kettle"\n'
+        b'watts = 2000\nat = ["07:30"]\nminutes = 3\n[[sources]]\nname = "roof"\nwatts = 5000\nsunrise = "06:00"\n'
+    )
+    return whole, b"[mains]\nvolts = " + b"9" * 400, b"[mains]\nvolts = inf\n", b"loads = 1"
+
+
+@cache
+def calibrations() -> tuple[bytes, ...]:
+    scale = {"counts_per_volt": 15882.9, "counts_per_amp": 251213.0, "counts_per_watt": 623.0, "inverted": False}
+    one = {"number": 1, "meter": "bench", "simulated": False, "turns": 1, "calibration": scale, "evidence": {}}
+    whole = json.dumps({"format": "wattrail calibrations 1", "calibrations": [one]}).encode()
+    huge = (
+        whole.replace(b"15882.9", digits)
+        for digits in (b"9" * 400, b"9" * 5000, b"1e300", b"Infinity", b'"x"', b"true")
+    )
+    return whole, *huge, b"[]", b"[" * 3000
 
 
 @cache

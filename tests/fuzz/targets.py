@@ -72,6 +72,9 @@ TARGETS: Final[Mapping[str, Target]] = MappingProxyType({
     "chip":        Target(chips.chip, _led_by(_CHIPS, seeds.orders), 1 << 14, _FRAMES, weight=2),
     "journal":     Target(texts.journal, seeds.journals, 1 << 16, _JSON, weight=4),
     "capture":     Target(texts.capture, seeds.captures, 1 << 16, _JSON),
+    "configuration": Target(texts.configuration, seeds.configurations, 1 << 14, seeds.TOML_WORDS, weight=8),
+    "scenario":    Target(texts.scenario, seeds.scenarios, 1 << 14, seeds.TOML_WORDS, weight=4),
+    "calibrations": Target(texts.calibrations, seeds.calibrations, 1 << 14, _JSON, weight=2),
     "url":         Target(texts.url, seeds.urls, 1 << 13, _URLS),
 })
 # fmt: on

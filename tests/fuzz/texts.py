@@ -1,25 +1,29 @@
-"""What must hold for any bytes in a text that others write: a journal, a capture file, a port's URL."""
+"""What must hold for any bytes in a text that others write: a journal, a capture file, a configuration, a URL."""
 
 from __future__ import annotations
 
 import io
 import tempfile
+from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Final
 
 from wattrail.bootrom import Chip, Identity, Responder
+from wattrail.cli.calibration.record import taken_from_file
+from wattrail.cli.config import load_config
 from wattrail.clock import ManualClock
-from wattrail.errors import PortError, UrlError
+from wattrail.errors import PortError, UrlError, WattrailError
 from wattrail.flasher.shelf import Shelf
 from wattrail.flasher.target import Target
 from wattrail.transport.capture import decode_event, encode_event
 from wattrail.transport.replay import CaptureReader
 from wattrail.transport.schemes import check_url
+from wattrail.twin.scenario import load_scenario
 from wattrail.urls import Option, boolean, choice, number_in, read_options, split
 
-__all__ = ["capture", "journal", "url"]
+__all__ = ["calibrations", "capture", "configuration", "journal", "scenario", "url"]
 
 BOARD: Final = Target(
     Identity(Chip.N, Responder.BOOT_ROM, ()), Responder.BOOT_ROM, 0x200000, True, flash_id=0x1560EB, sr=0x4004, rf_crc=1
@@ -72,6 +76,38 @@ def _advance(reader: CaptureReader) -> None:
 
 def _same(line: str) -> bool:
     return encode_event(decode_event(line)) == line
+
+
+def configuration(data: bytes) -> None:
+    """A configuration is understood, or refused in a message that fits on a screen."""
+    _handed_over(data, "wattrail.toml", load_config)
+
+
+def scenario(data: bytes) -> None:
+    """A scenario likewise."""
+    _handed_over(data, "scenario.toml", lambda path: load_scenario(str(path)))
+
+
+def calibrations(data: bytes) -> None:
+    """An export of calibrations likewise; what is taken from it can be stored."""
+
+    def taken(path: Path) -> None:
+        found = taken_from_file(path, None)
+        assert 0 < round(found.calibration.counts_per_volt * 1e6) < 1 << 63
+
+    _handed_over(data, "calibrations.json", taken)
+
+
+def _handed_over(data: bytes, name: str, load: Callable[[Path], object]) -> None:
+    path = Path(_shelf()[1].name) / name
+    path.write_bytes(data)
+    said = ""
+    try:
+        load(path)
+    except WattrailError as error:
+        said = str(error)
+    assert said.isprintable(), f"not printable: {said!r}"
+    assert len(said) < 1000 + len(str(path)), f"too long: {said!r}"
 
 
 OPTIONS: Final = (

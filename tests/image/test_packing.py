@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from tests.image.boards import damaged
 from wattrail.errors import ImageError, MissingExtra
+from wattrail.extras import install_command
 from wattrail.image import check, pack, to_logical, to_physical, unpack
 from wattrail.image.bulk import block_crcs
 from wattrail.image.packing import grid_shift
@@ -92,7 +93,7 @@ def test_without_numpy_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.delattr("wattrail.image.bulk")
     with pytest.raises(MissingExtra, match="working on firmware images needs the library 'numpy'") as got:
         pack(bytes(32))
-    assert got.value.hint == "pip install 'wattrail[image]'"
+    assert got.value.hint == install_command("numpy", "image")
 
 
 @given(st.integers(0, 1 << 24))

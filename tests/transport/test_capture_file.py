@@ -77,17 +77,21 @@ def test_a_header_that_is_not_ours_is_named(change: dict[str, object], complaint
 @pytest.mark.parametrize(
     ("line", "complaint"),
     [
-        ('{"t": 0.1, "tx": "5', "Unterminated string"),
+        ('{"t": 0.1, "tx": "5', "unterminated string"),
         ("[1, 2]", "not a JSON object"),
         ('{"tx": "58"}', "t is None"),
         ('{"t": -1, "tx": "58"}', "t is -1"),
-        ('{"t": NaN, "tx": "58"}', "t is nan"),
+        ('{"t": NaN, "tx": "58"}', "NaN is not a finite number"),
+        ('{"t": 1e400, "tx": "58"}', "1e400 is not a finite number"),
+        ('{"t": 1' + "0" * 5000 + ', "tx": "58"}', "a whole number has too many digits"),
+        ('{"t": 0, "tx": "\\ud800"}', "half of a surrogate pair"),
         ('{"t": true, "tx": "58"}', "t is True"),
         ('{"t": 1' + "0" * 400 + ', "tx": "58"}', "expected seconds since the start"),
-        ('{"t": ' + "[" * 100_000, "brackets inside brackets"),
+        ('{"t": ' + "[" * 100_000, "nested deeper than 64 levels"),
+        ('{"t": 0, "tx": ' + "[" * 70 + "]" * 70 + "}", "nested deeper than 64 levels"),
         ('{"t": 0}', "no event has the fields none"),
         ('{"t": 0, "tx": "58", "rx": "00"}', "no event has the fields rx, tx"),
-        ('{"t": 0, "tx": "5G"}', "non-hexadecimal"),
+        ('{"t": 0, "tx": "5G"}', "tx is '5G', expected bytes in hexadecimal"),
         ('{"t": 0, "tx": 88}', "tx is 88, expected str"),
         ('{"t": 0, "baud": true}', "baud is True, expected int"),
         ('{"t": 0, "lines": {"dtr": true}}', "lines must hold dtr and rts"),
@@ -96,5 +100,7 @@ def test_a_header_that_is_not_ours_is_named(change: dict[str, object], complaint
     ],
 )
 def test_a_malformed_event_is_named(line: str, complaint: str) -> None:
-    with pytest.raises(ValueError, match=complaint):
+    with pytest.raises(ValueError, match=complaint) as caught:
         decode_event(line)
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 300

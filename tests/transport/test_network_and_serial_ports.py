@@ -9,6 +9,7 @@ import serialx
 from transport_rigs import Adapter, listening, rfc2217_far_end, tcp_far_end, terminal
 
 from wattrail.errors import MissingExtra, PortError, PortOpenError, UrlError
+from wattrail.extras import install_command
 from wattrail.transport import Port, open_port
 from wattrail.transport.serial_port import prepare
 from wattrail.urls import split
@@ -56,7 +57,7 @@ def test_the_rate_reaches_the_device_and_can_be_changed() -> None:
 def test_two_slashes_too_few_are_pointed_out() -> None:
     with pytest.raises(UrlError) as caught:
         open_port("serial://ttyUSB0")
-    assert caught.value.hint == "a device follows three slashes, for example serial:///dev/ttyUSB0"
+    assert caught.value.hint == "a device follows three slashes: try serial:///dev/ttyUSB0"
 
 
 @pytest.mark.parametrize("url", ["tcp://host", "tcp://:80", "rfc2217://host", "spi+tcp://host:1/path"])
@@ -82,7 +83,7 @@ def test_a_missing_library_names_its_install_command(monkeypatch: pytest.MonkeyP
     monkeypatch.setitem(sys.modules, "serialx", None)
     with pytest.raises(MissingExtra) as caught:
         open_port("serial:///dev/ttyUSB0")
-    assert caught.value.hint == "pip install 'wattrail[serial]'"
+    assert caught.value.hint == install_command("serialx", "serial")
 
 
 @pytest.mark.parametrize("scheme", ["tcp", "rfc2217", "spi+tcp"])

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import os
 from pathlib import Path
 
 import pytest
@@ -222,7 +223,7 @@ def test_a_file_that_is_no_capture_is_refused_at_once(tmp_path: Path, content: b
     (path := tmp_path / "x.jsonl").write_bytes(content)
     with pytest.raises(PortOpenError, match="is no capture file") as caught:
         open_port(f"replay:{path}")
-    assert caught.value.hint == "capture files are written by record:FILE?of=URL"
+    assert caught.value.hint == "'wattrail meter record METER FILE' writes one"
 
 
 def test_a_line_without_an_end_is_not_read_to_the_end_of_memory() -> None:
@@ -240,5 +241,17 @@ def test_a_line_without_an_end_is_not_read_to_the_end_of_memory() -> None:
 
 
 def test_a_capture_that_is_not_there_is_told() -> None:
-    with pytest.raises(PortOpenError, match="cannot read nowhere"):
+    with pytest.raises(PortOpenError, match=r"nowhere.jsonl cannot be read: No such file"):
         open_port("replay:nowhere.jsonl")
+
+
+@pytest.mark.parametrize("device", ["/dev/zero", "/dev/urandom", "/dev/tty", "/"])
+def test_what_is_no_file_is_refused_at_once(device: str) -> None:
+    with pytest.raises(PortOpenError, match=r"not a file|cannot be read"):
+        open_port(f"replay:{device}")
+
+
+def test_a_pipe_that_nobody_writes_to_is_refused_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(PortOpenError, match="is a pipe, not a file"):
+        open_port(f"replay:{tmp_path / 'pipe'}")

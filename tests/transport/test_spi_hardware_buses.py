@@ -10,6 +10,7 @@ from transport_rigs import FRAME, BitChip, ByteChip, answer_of, soon
 
 from wattrail.clock import ManualClock
 from wattrail.errors import MissingExtra, PortLost, PortOpenError, UrlError
+from wattrail.extras import install_command
 from wattrail.transport import Bus, open_port
 from wattrail.transport.gpio_bus import BitBang, Pins
 
@@ -36,7 +37,7 @@ def test_a_missing_library_names_its_install_command(
     monkeypatch.setitem(sys.modules, library, None)
     with pytest.raises(MissingExtra) as caught:
         open_port(url)
-    assert caught.value.hint == f"pip install 'wattrail[{extra}]'"
+    assert caught.value.hint == install_command(library, extra)
 
 
 def test_the_kernels_device_runs_in_mode_1_at_800_khz(monkeypatch: pytest.MonkeyPatch) -> None:

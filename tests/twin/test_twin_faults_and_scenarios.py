@@ -11,7 +11,8 @@ import pytest
 from wattrail.bl0942.constants import CF_WATT_SECONDS
 from wattrail.bl0942.registers import CF_CNT, FREQ, MODE, STATUS, USR_WRPROT, V_RMS, WATT
 from wattrail.clock import Deadline, ManualClock, SystemClock
-from wattrail.errors import ConfigError, MissingExtra, PortError, PortLost, UrlError
+from wattrail.errors import ConfigError, FileError, MissingExtra, PortError, PortLost, UrlError
+from wattrail.extras import install_command
 from wattrail.transport import Bus, Port, open_port
 from wattrail.twin import open_twin
 from wattrail.twin.loads import DAY_S
@@ -255,7 +256,7 @@ def test_a_file_of_ones_own_is_a_scenario(tmp_path) -> None:
     twin = open_twin(clock=clock, scenario=str(file), noise=0.0)
     clock.advance(1)
     assert twin.truth.amps == pytest.approx(0.5)
-    with pytest.raises(ConfigError, match="No such file"):
+    with pytest.raises(FileError, match="No such file"):
         load_scenario(str(tmp_path / "other.toml"))
     with pytest.raises(ConfigError, match="no scenario 'hous'; known: bench, cloudy, house, idle"):
         load_scenario("hous")
@@ -328,7 +329,7 @@ def test_without_numpy_the_extra_is_named(monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "numpy", None)
     with pytest.raises(MissingExtra, match="a digital twin needs the library 'numpy'") as caught:
         open_twin()
-    assert caught.value.hint == "pip install 'wattrail[twin]'"
+    assert caught.value.hint == install_command("numpy", "twin")
 
 
 def test_lines_and_senseless_rates_are_port_errors(plug) -> None:

@@ -7,9 +7,10 @@ chip's counts, in which no constant takes part, over the one of the reference sa
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Final
 
 from wattrail.bl0942.calibrate import REACTIVE_BELOW, Constant, Fit, Load, Point, phase_of_one_load
@@ -17,16 +18,41 @@ from wattrail.bl0942.constants import I_FULL_SCALE_MV, I_RMS_PER_MV, V_FULL_SCAL
 from wattrail.bl0942.scaling import Calibration
 
 __all__ = [
-    "AGREES_WITHIN", "Cause", "Doubt", "contradiction", "diagnose", "impossible_power", "other_parts", "overload",
-    "phase_error", "reactive_load", "slipped_decimal", "small_load", "two_ways", "volt_amperes", "wrong_turns",
-    "wrong_way",
+    "AGREES_WITHIN", "MAX_OFF", "MAX_UNCERTAINTY", "NOTES", "Cause", "Doubt", "contradiction", "diagnose",
+    "impossible_power", "other_parts", "overload", "phase_error", "reactive_load", "slipped_decimal", "small_load",
+    "two_ways", "uncertain", "volt_amperes", "wrong_turns", "wrong_way",
 ]  # fmt: skip
 
 AGREES_WITHIN: Final = 0.01
 """How far the three constants may be from the chip's identity."""
 
 _PARTS_WITHIN: Final = 0.10
-"""Parts, and what we inferred of a board, are hardly further off."""
+"""Parts, and what we inferred of a board, are hardly further off: said as a note."""
+
+_CHIP_GAIN: Final = 0.01
+"""Spread of the chip's gain, which is trimmed in the factory. Source: bl0942-ds/formulas"""
+
+_COARSE_RESISTOR: Final = 0.05
+"""The coarsest resistors that are sold; those of meters are five times better."""
+
+_COARSE_TRANSFORMER: Final = 0.05
+"""A current transformer of a bad class, its ratio and its burdened magnetisation together."""
+
+_INFERRED_BURDEN: Final = 0.10
+"""What a burden that nobody has measured on a board may be off from the one we inferred."""
+
+MAX_OFF: Final[Mapping[str, float]] = MappingProxyType(
+    {
+        "volts": _CHIP_GAIN + 2 * _COARSE_RESISTOR,
+        "amps": _CHIP_GAIN + _COARSE_RESISTOR + _COARSE_TRANSFORMER + _INFERRED_BURDEN,
+        "watts": 2 * _CHIP_GAIN + 3 * _COARSE_RESISTOR + _COARSE_TRANSFORMER + _INFERRED_BURDEN,
+    }
+)
+"""How far a constant can be from what its parts give, with all of them at their worst and on one side."""
+
+MAX_UNCERTAINTY: Final = 0.02
+"""One standard error, as a fraction. A board of 1 % parts is within 2 % before anybody calibrates it, so constants that
+are less certain than that make a meter worse. Source: bl0942-ds/formulas"""
 
 _PHASE_AT_MOST: Final = 6.0
 """Degrees; a current transformer that is worse is broken."""
@@ -40,8 +66,8 @@ _FULL_SCALE_VOLTS: Final = V_FULL_SCALE_MV * V_RMS_PER_MV / V_REF
 class Cause(StrEnum):
     """What a doubt is about."""
 
-    WRONG_WAY = "wrong way"
-    TWO_WAYS = "two ways"
+    WRONG_WAY = "wrong-way"
+    TWO_WAYS = "two-ways"
     TURNS = "turns"
     DECIMAL = "decimal"
     IMPOSSIBLE = "impossible"
@@ -50,13 +76,18 @@ class Cause(StrEnum):
     PHASE = "phase"
     CONTRADICTION = "contradiction"
     PARTS = "parts"
+    UNCERTAIN = "uncertain"
     SMALL = "small"
     OVERLOAD = "overload"
 
 
+NOTES: Final = frozenset({Cause.WRONG_WAY, Cause.PHASE, Cause.SMALL})
+"""Causes that are only told, and never stop."""
+
+
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """One thing that looks wrong, in words with the mend. ``stops``: nothing is stored unless a person insists."""
+    """One thing that looks wrong, and how to correct it. ``stops``: it is kept only if a person allows its cause."""
 
     cause: Cause
     text: str
@@ -182,14 +213,30 @@ def contradiction(disagreement: float) -> Doubt | None:
 
 
 def other_parts(name: str, ratio: float) -> Doubt | None:
-    """A constant further off than parts are: other parts, or a reference at another point."""
+    """A constant further off than parts are: other parts, or a reference at another point.
+
+    ``name`` is volts, amps or watts. Beyond ``MAX_OFF`` no parts of the kind explain it, and it stops.
+    """
     if abs(ratio - 1) <= _PARTS_WITHIN:
         return None
+    stops = abs(ratio - 1) > MAX_OFF[name]
+    limit = f", and {100 * MAX_OFF[name]:.0f} % is the most that parts at their worst can be off" if stops else ""
     return Doubt(
         Cause.PARTS,
-        f"{name}: {100 * (ratio - 1):+.0f} % from what was expected, more than parts are off: another front end than "
-        "assumed, or a reference that sits at another point",
-        stops=False,
+        f"{name}: {100 * (ratio - 1):+.0f} % from what was expected{limit}: another front end than assumed, or a "
+        "reference that sits at another point or was misread",
+        stops=stops,
+    )
+
+
+def uncertain(name: str, error: float) -> Doubt | None:
+    """A constant whose standard error, as a fraction, is beyond ``MAX_UNCERTAINTY``."""
+    if error <= MAX_UNCERTAINTY:
+        return None
+    return Doubt(
+        Cause.UNCERTAIN,
+        f"{name}: uncertain by {100 * error:.1f} %, and {100 * MAX_UNCERTAINTY:g} % is allowed: parts are better than "
+        "that without a calibration. Take a larger load, and type every digit that the reference shows",
     )
 
 
@@ -227,7 +274,7 @@ def diagnose(points: Sequence[Point], found: Fit, *, before: Calibration, turns:
         "watts": _ratio(found.watts, before.counts_per_watt),
     }
     doubts = _of_ratios(ratios, turns)
-    explained = any(doubt.stops for doubt in doubts)
+    explained = any(doubt.cause in {Cause.TURNS, Cause.DECIMAL} for doubt in doubts)
     doubts += _of_signs(points, before)
     for point in points:
         doubts += _of_point(point, explained=explained)
@@ -236,6 +283,9 @@ def diagnose(points: Sequence[Point], found: Fit, *, before: Calibration, turns:
     largest = max(point.i_rms.value for point in points)
     if (found.amps or found.watts) and (doubt := small_load(largest)):
         doubts.append(doubt)
+    for name, constant in (("volts", found.volts), ("amps", found.amps), ("watts", found.watts)):
+        if constant is not None and (doubt := uncertain(name, constant.error / abs(constant.value))):
+            doubts.append(doubt)
     unique = {doubt.text: doubt for doubt in doubts}
     return tuple(sorted(unique.values(), key=lambda doubt: not doubt.stops))
 
@@ -247,7 +297,8 @@ def _of_ratios(ratios: dict[str, float | None], turns: int) -> list[Doubt]:
     doubts: list[Doubt] = []
     for name, ratio in ratios.items():
         if ratio is not None and (doubt := slipped_decimal(name, ratio) or other_parts(name, ratio)):
-            doubts.append(doubt)
+            told_better = doubt.cause is Cause.PARTS and name == "watts" and all(ratios.values())
+            doubts.append(replace(doubt, stops=False) if told_better else doubt)  # by the power factor
     return doubts
 
 

@@ -10,6 +10,7 @@ Source: bl0942-ds/formulas. FREQ is a period, ``f = 1e6 / FREQ``.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from wattrail.bl0942.constants import (
     CF_WATT_SECONDS,
@@ -25,6 +26,8 @@ from wattrail.bl0942.parts import FrontEnd
 from wattrail.bl0942.registers import CF_CNT, WATT
 
 __all__ = [
+    "MAX_CONSTANT",
+    "MIN_CONSTANT",
     "WATT_IDENTITY",
     "Calibration",
     "amps",
@@ -40,12 +43,18 @@ WATT_IDENTITY = WATT_PER_MV2 / (I_RMS_PER_MV * V_RMS_PER_MV)
 """For a sine: ``WATT = power factor * I_RMS * V_RMS * this``; holds on every front end."""
 
 
+MIN_CONSTANT: Final = 1e-3
+MAX_CONSTANT: Final = 1e9
+"""Bounds of a calibration's constants. Known boards have 100 to 600,000; a database keeps six decimals of them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Calibration:
     """Counts per volt, per ampere and per watt of one meter.
 
     ``inverted`` flips the sign of power: the conductor passes the transformer the other way, or the shunt
-    is wired backwards, as on many plugs. Raises ValueError for constants that are not positive.
+    is wired backwards, as on many plugs. Raises ValueError for constants that are not
+    numbers from MIN_CONSTANT to MAX_CONSTANT.
     """
 
     counts_per_volt: float
@@ -55,8 +64,11 @@ class Calibration:
 
     def __post_init__(self) -> None:
         for name in ("counts_per_volt", "counts_per_amp", "counts_per_watt"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise ValueError(f"{name} must be a number, got {type(value).__name__}")
+            if not MIN_CONSTANT <= value <= MAX_CONSTANT:
+                raise ValueError(f"{name} must be from {MIN_CONSTANT:g} to {MAX_CONSTANT:g}")
 
     @classmethod
     def of(cls, front_end: FrontEnd, *, inverted: bool = False) -> Calibration:

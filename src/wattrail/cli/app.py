@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from cyclopts import App, CycloptsError, Parameter
 
 from wattrail import __version__
+from wattrail.cli.examples import EXAMPLES
 from wattrail.cli.exits import Exit, UsageError
-from wattrail.cli.verbs import NOUNS, VERBS
+from wattrail.cli.verbs import NOUNS, VERBS, Verb
 
 __all__ = ["build", "dispatch"]
 
@@ -32,9 +33,20 @@ def build() -> App:
     for verb in VERBS:
         *noun_words, name = verb.words.split()
         parent = nouns[noun_words[0]] if noun_words else app
-        parent.command(f"wattrail.cli.{verb.function}", name=name)
+        parent.command(f"wattrail.cli.{verb.function}", name=name, **_page(verb))
     app.register_install_completion_command(help="Complete commands with Tab in bash, zsh or fish.")
     return app
+
+
+def _page(verb: Verb) -> dict[str, str]:
+    """The usage line of a verb's help, arguments first as they are typed, and its example."""
+    if verb.words not in EXAMPLES:
+        return {}
+    arguments, typed = EXAMPLES[verb.words]
+    usage = " ".join(filter(None, (f"Usage: wattrail {verb.words}", arguments, "[OPTIONS]")))
+    # A URL with a question mark or an ampersand is quoted, as a shell wants it.
+    words = " ".join(word if word.startswith("'") or "?" not in word else f"'{word}'" for word in typed.split(" "))
+    return {"usage": usage, "help_epilogue": f"Example: wattrail {words}"}
 
 
 def dispatch(words: Sequence[str]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from difflib import get_close_matches
 from pathlib import Path
@@ -9,6 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 from wattrail.cli.toml_lines import Step, error_position, line_of
 from wattrail.errors import ConfigError, MissingExtra
+from wattrail.files import parse_toml, read_text
+from wattrail.sanitize import printable
 
 if TYPE_CHECKING:
     from pydantic import BaseModel, ValidationError
@@ -40,20 +43,18 @@ def data_dir() -> Path:
 def find_config() -> Path | None:
     """The file in the working directory, else the user's own, else None."""
     places = (Path(FILE_NAME), user_config_dir() / FILE_NAME)
-    return next((place for place in places if place.is_file()), None)
+    return next((place for place in places if os.path.lexists(place)), None)
 
 
 def load_config(given: Path | None = None) -> Config | None:
-    """The configuration in the given file, or in the one that is found; None if there is none. Raises ConfigError."""
+    """The configuration in the given file, or in the one that is found; None if there is none.
+
+    Raises FileError, ConfigError, MissingExtra.
+    """
     path = given or find_config()
     if path is None:
         return None
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise ConfigError(f"{path} cannot be read: {reason}") from error
-    return parse_config(text, str(path))
+    return parse_config(read_text(path), printable(str(path)))
 
 
 def parse_config(text: str, name: str) -> Config:
@@ -66,12 +67,7 @@ def parse_config(text: str, name: str) -> Config:
         if error.name != "pydantic":
             raise
         raise MissingExtra(f"reading {name}", library="pydantic", extra="run") from error
-    try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        line, column = error_position(error, text)
-        what = str(error).partition(" (at ")[0]
-        raise ConfigError(f"{name}, line {line}, column {column}: {_lower(what)}", hint=_TOML_HINT) from error
+    document = _document(text, name)
     try:
         config = Config.model_validate(document)
     except ValidationError as error:
@@ -79,6 +75,21 @@ def parse_config(text: str, name: str) -> Config:
     _refuse_equal_names(config, text, name)
     return config
 
+
+def _document(text: str, name: str) -> dict[str, object]:
+    try:
+        return parse_toml(text, name)
+    except ConfigError as error:
+        cause = error.__cause__
+        if not isinstance(cause, tomllib.TOMLDecodeError):
+            raise
+        line, column = error_position(cause, text)
+        what = printable(_lower(str(cause).partition(" (at ")[0]))
+        raise ConfigError(f"{name}, line {line}, column {column}: {what}", hint=_TOML_HINT) from error
+
+
+_MAX_SHOWN: Final = 80
+"""Characters of a value or a key in a message."""
 
 _TOML_HINT: Final = "text stands in quotes, numbers do not, and every [[meter]] begins a new one"
 
@@ -91,10 +102,10 @@ def _explain(error: ValidationError, text: str, name: str, root: type[BaseModel]
     more = f" (and {len(others)} more)" if others else ""
     where = f"{name}, line {line_of(text, path)}"
     if first["type"] == "extra_forbidden":
-        field, table = str(path[-1]), _written(path[:-1]) or "the file"
-        close = get_close_matches(field, known, n=1)
+        field, table = _shown(path[-1]), _written(path[:-1]) or "the file"
+        close = get_close_matches(str(path[-1])[:_MAX_SHOWN], known, n=1)
         return ConfigError(
-            f"{where}: {table} has no field {field!r}; known: {', '.join(known)}{more}",
+            f"{where}: {table} has no field {field}; known: {', '.join(known)}{more}",
             hint=f"did you mean {close[0]}?" if close else None,
         )
     cause = first.get("ctx", {}).get("error")
@@ -103,29 +114,36 @@ def _explain(error: ValidationError, text: str, name: str, root: type[BaseModel]
 
 
 def _refuse_equal_names(config: Config, text: str, name: str) -> None:
-    names = [meter.name for meter in config.meter]
-    for index, meter_name in enumerate(names):
-        if meter_name in names[:index]:
+    seen: set[str] = set()
+    for index, meter_name in enumerate(meter.name for meter in config.meter):
+        if meter_name in seen:
             line = line_of(text, ("meter", index, "name"))
             raise ConfigError(
                 f"{name}, line {line}: a second meter is named {meter_name!r}",
                 hint="give every meter a name of its own: what it measured is kept under that name",
             )
+        seen.add(meter_name)
 
 
 def _complaint(detail: ErrorDetails) -> str:
     if detail["type"] == "missing":
         return "this field is missing"
     if detail["type"] == "value_error":
-        return str(detail["ctx"]["error"])
+        return printable(str(detail["ctx"]["error"]))
     given = detail["input"]
-    shown = f", got {given!r}" if isinstance(given, str | int | float | bool) else ""
+    shown = f", got {_shown(given)}" if isinstance(given, str | int | float | bool) else ""
     return _lower(detail["msg"].replace("Input should", "must")) + shown
 
 
 def _written(path: Path_) -> str:
     """A path as a person writes it: ``meter[2].poll_s`` is in the second [[meter]]."""
-    return "".join(f"[{step + 1}]" if isinstance(step, int) else f".{step}" for step in path).removeprefix(".")
+    steps = (f"[{step + 1}]" if isinstance(step, int) else f".{printable(step, limit=_MAX_SHOWN)}" for step in path)
+    return "".join(steps).removeprefix(".")
+
+
+def _shown(value: object) -> str:
+    """A value as Python writes it, cut to a length that can be read."""
+    return printable(repr(value), limit=_MAX_SHOWN)
 
 
 def _known_fields(model: type[BaseModel], path: Path_) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,7 +15,10 @@ from cyclopts import Parameter
 from wattrail.cli import say
 from wattrail.cli.config import user_config_dir
 from wattrail.cli.exits import UsageError
+from wattrail.errors import WattrailError
+from wattrail.files import parse_toml, read_text
 from wattrail.transport import is_physical, reach
+from wattrail.transport.schemes import require_device
 
 __all__ = ["WARNING", "Answer", "WiringOptions", "confirm", "memory_path"]
 
@@ -26,6 +28,14 @@ class Answer(StrEnum):
 
     MAINS_OFF = "mains-off"
     ISOLATED = "isolated"
+
+
+@dataclass(frozen=True, slots=True)
+class _Memory:
+    """A remembered answer, and when it was given, in words."""
+
+    answer: Answer
+    when: str
 
 
 @Parameter(name="*")
@@ -53,14 +63,25 @@ Ways out:
   isolated    a digital isolator in the wires, or an isolated USB adapter, rated for the mains
 docs/safety.md shows the wiring of each."""
 
+_MAX_ANSWER: Final = 1000
+"""Characters read of one answer; the longest that counts has nine."""
+
+_MAX_MEMORY_BYTES: Final = 10_000
+"""The file that remembers the answer has a hundred bytes."""
+
 _NETWORK_NOTE: Final = "{url} is reached over a network: whoever wired its far end must have isolated it from the mains"
 _MEND: Final = "say how you are kept off the mains: add --mains-off or --isolated; docs/safety.md explains both"
 
 
-def confirm(urls: Iterable[str], *, given: Answer | None = None, configured: Answer | None = None) -> None:
-    """Let ports be opened, or raise UsageError. Asks once, on a terminal, and remembers the answer.
+def confirm(
+    urls: Iterable[str], *, given: Answer | None = None, configured: Answer | None = None, opens_now: bool = False
+) -> None:
+    """Let ports be opened, or raise UsageError. Asks on a terminal, waits for the answer, and remembers it.
 
-    ``given`` was typed for this run alone; ``configured`` stands in the configuration file.
+    ``given`` was typed for this run alone; ``configured`` stands in the configuration file. An isolator stays in its
+    wires, so that answer holds until the memory is removed. Mains that were off may be on again: that answer is asked
+    for at every run, and where nobody can be asked it does not count. ``opens_now``: a device that is not there is
+    told before anything is asked (PortOpenError); a gateway waits for it instead.
     """
     urls = tuple(urls)
     for url in urls:
@@ -69,11 +90,18 @@ def confirm(urls: Iterable[str], *, given: Answer | None = None, configured: Ans
     physical = [url for url in urls if is_physical(url)]
     if not physical or given or configured:
         return
-    if remembered := _remembered():
-        say.note(f"safety: {remembered} ({memory_path()})")
+    for url in physical if opens_now else ():
+        require_device(url)
+    remembered = _remembered()
+    if remembered and remembered.answer is Answer.ISOLATED:
+        say.note(f"safety: isolated, {remembered.when} ({memory_path()})")
+        return
+    at_a_terminal = sys.stdin.isatty() and sys.stderr.isatty()
+    if remembered and at_a_terminal:
+        _ask_again(remembered)
         return
     say.note(WARNING)
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if not at_a_terminal:
         raise UsageError(f"{physical[0]} may touch mains potential, and nobody has confirmed its wiring", hint=_MEND)
     _remember(_ask())
 
@@ -85,12 +113,23 @@ def memory_path() -> Path:
 
 def _ask() -> Answer:
     say.note("Type mains-off or isolated, whichever is true now; anything else opens nothing.")
-    print("> ", end="", file=sys.stderr, flush=True)
-    typed = sys.stdin.readline().strip().lower()
     try:
-        return Answer(typed)
+        return Answer(_typed("> "))
     except ValueError:
         raise UsageError("no port was opened: neither mains-off nor isolated was confirmed", hint=_MEND) from None
+
+
+def _ask_again(remembered: _Memory) -> None:
+    """Wait for a yes. Raises UsageError for anything else."""
+    say.note(f"safety: mains-off, {remembered.when} ({memory_path()})")
+    if _typed("Are the mains off the board now, too? [y/N] ") not in {"y", "yes"}:
+        raise UsageError("no port was opened: nobody confirmed that the mains are off now", hint=_MEND)
+
+
+def _typed(prompt: str) -> str:
+    """What a person types after a prompt; nothing at the end of the input."""
+    print(prompt, end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline(_MAX_ANSWER).strip().lower()
 
 
 def _remember(answer: Answer) -> None:
@@ -107,13 +146,13 @@ def _remember(answer: Answer) -> None:
         say.note(f"remembered in {path}; remove that file to be asked again")
 
 
-def _remembered() -> str | None:
-    """What was confirmed and when, in words; None if there is nothing, or nothing clear."""
+def _remembered() -> _Memory | None:
+    """What was confirmed and when; None if there is nothing, or nothing clear."""
+    path = memory_path()
     try:
-        memory = tomllib.loads(memory_path().read_text(encoding="utf-8"))
-        answer = Answer(memory["confirmed"])
-    except (OSError, ValueError, KeyError):
+        memory = parse_toml(read_text(path, limit=_MAX_MEMORY_BYTES), str(path))
+        answer = Answer(str(memory["confirmed"]))
+    except (WattrailError, ValueError, KeyError):
         return None
-    when = f"confirmed on {memory['at']:%Y-%m-%d}" if isinstance(memory.get("at"), datetime) else "confirmed"
-    doubt = "; is it still true?" if answer is Answer.MAINS_OFF else ""
-    return f"{answer}, {when}{doubt}"
+    at = memory.get("at")
+    return _Memory(answer, f"confirmed on {at:%Y-%m-%d}" if isinstance(at, datetime) else "confirmed")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sys
 
+from wattrail.cli.manual import located
+
 __all__ = ["error", "hint", "note"]
 
 _RED, _PLAIN = "\033[1;31m", "\033[0m"
@@ -12,7 +14,7 @@ _RED, _PLAIN = "\033[1;31m", "\033[0m"
 
 def note(text: str) -> None:
     """One line of narration."""
-    print(text, file=sys.stderr, flush=True)
+    print(located(text), file=sys.stderr, flush=True)
 
 
 def error(text: str) -> None:

@@ -6,9 +6,10 @@ import re
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveFloat, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from wattrail.bl0942 import FRONT_ENDS, Calibration
+from wattrail.bl0942.scaling import MAX_CONSTANT, MIN_CONSTANT
 from wattrail.transport import check_url
 
 __all__ = ["CalibrationSection", "Config", "MeterSection", "SafetySection", "SiteSection", "StoreSection", "WebSection"]
@@ -34,6 +35,22 @@ def _timezone(name: str) -> str:
     return name
 
 
+def _path(text: str) -> str:
+    if not text or "\0" in text:
+        raise ValueError("must be the path of a file")
+    return text
+
+
+def _constant(value: float) -> float:
+    """Within what Calibration takes; a whole number of hundreds of digits is no float."""
+    if not MIN_CONSTANT <= value <= MAX_CONSTANT:
+        raise ValueError(f"must be from {MIN_CONSTANT:g} to {MAX_CONSTANT:g}")
+    return value
+
+
+Constant = Annotated[float, AfterValidator(_constant)]
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
@@ -41,9 +58,9 @@ class _Section(BaseModel):
 class CalibrationSection(_Section):
     """What ``wattrail meter calibrate`` measures: counts per unit of one meter."""
 
-    counts_per_volt: PositiveFloat
-    counts_per_amp: PositiveFloat
-    counts_per_watt: PositiveFloat
+    counts_per_volt: Constant
+    counts_per_amp: Constant
+    counts_per_watt: Constant
 
 
 class MeterSection(_Section):
@@ -71,7 +88,7 @@ class MeterSection(_Section):
 class StoreSection(_Section):
     """``[store]``."""
 
-    path: str | None = None
+    path: Annotated[str, AfterValidator(_path)] | None = None
 
 
 class WebSection(_Section):

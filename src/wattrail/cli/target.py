@@ -16,6 +16,7 @@ from wattrail.cli.config import FILE_NAME, load_config
 from wattrail.cli.exits import UsageError
 from wattrail.cli.safety import Answer, WiringOptions
 from wattrail.transport import check_url
+from wattrail.urls import corrected
 
 if TYPE_CHECKING:
     from wattrail.cli.schema import Config
@@ -29,7 +30,7 @@ Named = Annotated[
 ]
 Json = Annotated[bool, Parameter(help="Print JSON instead of text.")]
 
-_NO_METER = "for example: wattrail meter read twin://pziot-e01, or serial:///dev/ttyUSB0?baud=4800"
+_NO_METER = "for example: 'wattrail meter read twin://pziot-e01', or serial:///dev/ttyUSB0?baud=4800"
 
 
 @Parameter(name="*")
@@ -84,10 +85,10 @@ def find_calibrated(named: str | None, options: MeterOptions) -> Target:
 
 @contextmanager
 def opened(target: Target, options: MeterOptions) -> Iterator[Meter]:
-    """The meter, open and not yet connected, once its wiring is confirmed."""
+    """The meter, open and not yet connected, once its device is there and its wiring is confirmed."""
     from wattrail.meter import open_meter
 
-    safety.confirm([target.url], given=options.answer, configured=target.configured)
+    safety.confirm([target.url], given=options.answer, configured=target.configured, opens_now=True)
     with open_meter(
         target.url,
         calibration=target.calibration,
@@ -117,9 +118,14 @@ def _from_config(name: str | None, config: Config | None) -> Target:
 
 def _not_one(name: str | None, known: list[str]) -> UsageError:
     if name is not None and known:
-        return UsageError(f"no meter is named {name!r}; known: {', '.join(known)}")
+        meant = corrected(name)
+        return UsageError(
+            f"no meter is named {name!r}; known: {', '.join(known)}", hint=f"try {meant}" if meant else None
+        )
     if name is not None:
-        return UsageError(f"{name!r} is no URL, and no {FILE_NAME} names such a meter", hint=_NO_METER)
+        meant = corrected(name)
+        hint = f"try {meant}" if meant else _NO_METER
+        return UsageError(f"{name!r} is no URL, and no {FILE_NAME} names such a meter", hint=hint)
     if known:
         return UsageError(f"{FILE_NAME} holds {len(known)} meters; say which: {', '.join(known)}")
     return UsageError(f"which meter? None was named, and no {FILE_NAME} holds one", hint=_NO_METER)

@@ -1,28 +1,43 @@
-"""Where in a TOML file something stands; ``tomllib`` gives values and forgets their lines."""
+"""Where in a TOML file something stands; ``tomllib`` gives values and forgets their lines.
+
+One pass splits the text into statements, which is easy because strings, comments and brackets tell where each ends, and
+notes the line of every table and key. A file of megabytes takes a moment; reading it again for each line took a minute.
+"""
 
 from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from typing import Final
 
-__all__ = ["error_position", "line_of"]
+__all__ = ["Step", "error_position", "line_of"]
 
 Step = str | int
 """A key of a table, or the index of an entry in an array."""
+
+_Path = tuple[Step, ...]
+
+_TOKEN: Final = re.compile(
+    r'"""(?:\\.|(?!""")[^\\])*"""+'  # as many quotes as end it: two may belong to the text
+    r"|'''(?:(?!''').)*'''+"
+    r'|"(?:\\.|[^"\\\n])*"'
+    r"|'[^'\n]*'"
+    r"|#[^\n]*|[\[{]|[\]}]|\n",
+    re.DOTALL,
+)
+_KEY: Final = r"""(?:[A-Za-z0-9_-]+|"(?:\\.|[^"\\])*"|'[^']*')"""
+_KEYS: Final = re.compile(_KEY)
+_HEAD: Final = re.compile(rf"\s*(?P<brackets>\[\[?)?\s*(?P<keys>{_KEY}(?:\s*\.\s*{_KEY})*)")
 
 
 def line_of(text: str, path: Sequence[Step]) -> int:
     """The line, from 1, on which the value at ``path`` begins, or the nearest table around it; 1 for none.
 
-    The file is read again, one line more each time: the value stands where it first appears. An array over many
-    lines is no TOML until its last one, and so begins after the line that was whole before it.
+    ``text`` is a whole TOML document. What stands inside a value (an array, an inline table) begins with its statement.
     """
-    for depth in range(len(path), 0, -1):
-        for line, document in _growing(text):
-            if _holds(document, path[:depth]):
-                return line
-    return 1
+    lines = _lines(text)
+    return next((lines[found] for depth in range(len(path), 0, -1) if (found := tuple(path[:depth])) in lines), 1)
 
 
 def error_position(error: tomllib.TOMLDecodeError, text: str) -> tuple[int, int]:
@@ -33,30 +48,57 @@ def error_position(error: tomllib.TOMLDecodeError, text: str) -> tuple[int, int]
     return len(lines), len(lines[-1]) + 1
 
 
-def _growing(text: str) -> Iterator[tuple[int, object]]:
-    """Every beginning of the file that is whole, with the line on which its last statement begins."""
-    lines = text.splitlines()
-    begins = 1
-    for count in range(1, len(lines) + 1):
-        try:
-            document = tomllib.loads("\n".join(lines[:count]))
-        except tomllib.TOMLDecodeError:
+def _lines(text: str) -> dict[_Path, int]:
+    """The line on which every table and key first appears."""
+    lines: dict[_Path, int] = {}
+    counts: dict[_Path, int] = {}
+    table: _Path = ()
+    for line, statement in _statements(text):
+        head = _HEAD.match(statement)
+        if head is None:
             continue
-        yield begins, document
-        begins = count + 1
+        keys = [_plain(key) for key in _KEYS.findall(head["keys"])]
+        if head["brackets"]:
+            table = path = _table(keys, counts, is_array=head["brackets"] == "[[")
+        else:
+            path = (*table, *keys)
+        for depth in range(len(path), 0, -1):
+            if path[:depth] in lines:
+                break  # so are all tables around it
+            lines[path[:depth]] = line
+    return lines
 
 
-def _holds(document: object, path: Sequence[Step]) -> bool:
-    for step in path:
-        inside = _entries(document)
-        if step not in inside:
-            return False
-        document = inside[step]
-    return True
+def _table(keys: Sequence[str], counts: dict[_Path, int], *, is_array: bool) -> _Path:
+    """The path of a ``[table]`` or ``[[table]]``: a key of an array of tables means its last entry so far."""
+    path: _Path = ()
+    for number, key in enumerate(keys, start=1):
+        path = (*path, key)
+        if is_array and number == len(keys):
+            counts[path] = counts.get(path, 0) + 1
+        if path in counts:
+            path = (*path, counts[path] - 1)
+    return path
 
 
-def _entries(document: object) -> Mapping[Step, object]:
-    """The entries of a table by key, of an array by index; nothing else has any."""
-    if isinstance(document, list):
-        return dict(enumerate(document))
-    return document if isinstance(document, dict) else {}
+def _statements(text: str) -> Iterator[tuple[int, str]]:
+    """Every statement with the line on which it begins. Empty lines and comments are none."""
+    line, begins, start, depth = 1, 1, 0, 0
+    for token in _TOKEN.finditer(text):
+        word = token[0]
+        if word in {"[", "{"}:
+            depth += 1
+        elif word in {"]", "}"}:
+            depth -= 1
+        elif word == "\n" and depth <= 0:
+            yield begins, text[start : token.start()]
+            start, begins = token.end(), line + 1
+        line += word.count("\n")
+    yield begins, text[start:]
+
+
+def _plain(key: str) -> str:
+    """A key without its quotes."""
+    if key[0] not in {'"', "'"}:
+        return key
+    return str(tomllib.loads(f"key = {key}")["key"])

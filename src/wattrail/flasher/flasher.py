@@ -47,7 +47,7 @@ from wattrail.image import Image, recognise
 from wattrail.sanitize import hide_credentials
 from wattrail.transport import Port, crosses_network, open_port
 from wattrail.transport.discovery import adapter_chip
-from wattrail.urls import split
+from wattrail.urls import device_url, split
 
 __all__ = ["PERSON_MOST", "Flasher", "open_flasher"]
 
@@ -438,7 +438,7 @@ def open_flasher(
     folder: Path | None = None,
     clock: Clock | None = None,
 ) -> Flasher:
-    """A flasher on the port of a URL; close it by ``with``.
+    """A flasher on the port of a URL, or of a device such as ``/dev/ttyUSB0`` or ``COM5``; close it by ``with``.
 
     ``reset``: the modem line wired to CEN, or a person who resets when told. ``most_baud``: the fastest rate to try;
     by itself 2000000 with a wired line, 921600 without. ``patience_s``: how long to wait for a reset, or for a cable to
@@ -446,6 +446,7 @@ def open_flasher(
     write needs a path for its backup, and cannot know of an earlier one that was cut. Raises UrlError, PortOpenError,
     MissingExtra.
     """
+    url = device_url(url)
 
     def opened() -> Port:
         carrier = open_port(url, clock=clock)

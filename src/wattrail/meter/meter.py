@@ -9,6 +9,7 @@ number of times and counted.
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 from types import TracebackType
 from typing import Final, Self
 
@@ -99,6 +100,12 @@ class Meter:
     def simulated(self) -> bool:
         """Whether the meter is a twin, or a capture of one."""
         return self._carrier.simulated
+
+    @property
+    def recorded_at(self) -> datetime | None:
+        """When what was read last was recorded, where a capture stands in the meter's place; else None."""
+        moment = getattr(self._carrier, "recorded_at", None)
+        return moment if isinstance(moment, datetime) else None
 
     @property
     def dialogue(self) -> Dialogue:

@@ -12,6 +12,9 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Final, TypeVar
 
+from wattrail.files import decode_json
+from wattrail.sanitize import printable
+
 __all__ = [
     "BaudSet",
     "Drained",
@@ -30,6 +33,9 @@ __all__ = [
 FORMAT: Final = "wattrail-capture"
 VERSION: Final = 1
 KINDS: Final = ("uart", "spi")
+_FIRST_YEAR, _LAST_YEAR = 1970, 9000
+"""The longest capture after the last of them still ends within what a date can be."""
+
 LONGEST_S: Final = 1e10
 """Seconds of the longest capture: three centuries."""
 
@@ -118,16 +124,16 @@ def decode_header(line: str) -> Header:
     if fields.get("format") != FORMAT:
         raise ValueError(f"not a {FORMAT} header")
     if fields.get("version") != VERSION:
-        raise ValueError(f"version {fields.get('version')!r} of the format, this program knows {VERSION}")
+        raise ValueError(f"version {_shown(fields.get('version'))} of the format, this program knows {VERSION}")
     header = Header(
         kind=_typed(fields, "kind", str),
         url=_typed(fields, "url", str),
-        started=datetime.fromisoformat(_typed(fields, "started", str)),
+        started=_moment(_typed(fields, "started", str)),
         simulated=_typed(fields, "simulated", bool),
         wattrail=_typed(fields, "wattrail", str),
     )
     if header.kind not in KINDS:
-        raise ValueError(f"kind {header.kind!r}, expected one of {', '.join(KINDS)}")
+        raise ValueError(f"kind {_shown(header.kind)}, expected one of {', '.join(KINDS)}")
     return header
 
 
@@ -155,10 +161,10 @@ def decode_event(line: str) -> Event:
     fields = _fields(line)
     at = fields.pop("t", None)
     if isinstance(at, bool) or not isinstance(at, int | float) or not 0 <= at <= LONGEST_S:
-        raise ValueError(f"t is {at!r}, expected seconds since the start")
+        raise ValueError(f"t is {_shown(at)}, expected seconds since the start")
     parse = _EVENTS.get(frozenset(fields))
     if parse is None:
-        raise ValueError(f"no event has the fields {', '.join(sorted(fields)) or 'none'}")
+        raise ValueError(f"no event has the fields {printable(', '.join(sorted(fields)), limit=120) or 'none'}")
     return parse(float(at), fields)
 
 
@@ -168,7 +174,7 @@ def _lines_set(at: float, fields: Mapping[str, object]) -> LinesSet:
         raise ValueError("lines must hold dtr and rts")
     dtr, rts = lines["dtr"], lines["rts"]
     if not isinstance(dtr, bool | None) or not isinstance(rts, bool | None):
-        raise ValueError(f"lines are true, false or null, got {lines}")
+        raise ValueError(f"lines are true, false or null, got {_shown(lines)}")
     return LinesSet(at, dtr, rts)
 
 
@@ -196,10 +202,7 @@ _Value = TypeVar("_Value")
 
 
 def _fields(line: str) -> dict[str, object]:
-    try:
-        fields = json.loads(line)  # its error is a ValueError too
-    except RecursionError as error:
-        raise ValueError("brackets inside brackets without end") from error
+    fields = decode_json(line)
     if not isinstance(fields, dict):
         raise ValueError("not a JSON object")
     return fields
@@ -208,7 +211,7 @@ def _fields(line: str) -> dict[str, object]:
 def _typed(fields: Mapping[str, object], name: str, kind: type[_Value]) -> _Value:
     value = fields.get(name)
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        raise ValueError(f"{name} is {value!r}, expected {kind.__name__}")
+        raise ValueError(f"{name} is {_shown(value)}, expected {kind.__name__}")
     return value
 
 
@@ -217,4 +220,19 @@ def _hex(data: bytes) -> str:
 
 
 def _bytes(fields: Mapping[str, object], name: str) -> bytes:
-    return bytes.fromhex(_typed(fields, name, str))
+    text = _typed(fields, name, str)
+    try:
+        return bytes.fromhex(text)
+    except ValueError as error:
+        raise ValueError(f"{name} is {_shown(text)}, expected bytes in hexadecimal") from error
+
+
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None or not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
+        raise ValueError(f"started is {_shown(text)}, expected a moment with its offset from UTC")
+    return moment
+
+
+def _shown(value: object) -> str:
+    return printable(repr(value), limit=60)

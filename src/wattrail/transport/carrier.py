@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Final, Self, TypeVar
 
 from wattrail.clock import Clock, Deadline
 from wattrail.errors import PortLost, PortTimeout, UrlError
-from wattrail.urls import Option, PortUrl, boolean
+from wattrail.urls import Option, PortUrl, boolean, corrected
 
-__all__ = ["SIMULATED", "OpenCarrier", "address", "device_path", "typed"]
+__all__ = ["SIMULATED", "OpenCarrier", "address", "com_name", "device_path", "typed"]
 
 _Value = TypeVar("_Value")
 
@@ -80,15 +81,29 @@ def typed(options: Mapping[str, object], name: str, kind: type[_Value]) -> _Valu
 def device_path(url: PortUrl) -> str:
     """The device a URL names by its path. Raises UrlError where a host stands in its place, or nothing."""
     if url.host or not url.path.strip("/"):
-        raise UrlError(
-            f"{url.text!r} names no device",
-            hint=f"a device follows three slashes, for example {url.scheme}:///dev/{url.host or 'ttyUSB0'}",
-        )
+        raise UrlError(f"{url.text!r} names no device", hint=f"a device follows three slashes: try {_device_of(url)}")
+    if "&" in url.path:
+        raise UrlError(f"{url.text!r}: the first option follows a ?, the next ones a &", hint=f"try {_device_of(url)}")
     return url.path
+
+
+def com_name(path: str) -> str:
+    """The name of a serial device as its system has it: ``/COM3`` is ``COM3``, every other path is a path."""
+    return path[1:] if re.fullmatch(r"/COM\d+", path, re.IGNORECASE) else path
 
 
 def address(url: PortUrl) -> tuple[str, int]:
     """Host and TCP port. Raises UrlError if one is missing or a path follows."""
     if not url.host or not url.port or url.path.strip("/"):
-        raise UrlError(f"{url.text!r} is not host and port", hint=f"for example {url.scheme}://192.168.1.20:8888")
+        host = f"[{url.host}]" if ":" in url.host else url.host or "192.168.1.20"
+        raise UrlError(
+            f"{url.text!r} is not host and port", hint=f"for example {url.scheme}://{host}:{url.port or 8888}"
+        )
     return url.host, url.port
+
+
+def _device_of(url: PortUrl) -> str:
+    usual = (
+        "/dev/spidev0.0" if url.scheme == "spi" else "/dev/gpiochip0" if url.scheme == "spi+gpio" else "/dev/ttyUSB0"
+    )
+    return corrected(url.text) or f"{url.scheme}://{usual}"

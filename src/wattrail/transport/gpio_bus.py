@@ -20,7 +20,7 @@ from wattrail.urls import Option, PortUrl, number_in
 if TYPE_CHECKING:
     from gpiod import Chip, LineRequest
 
-__all__ = ["OPTIONS", "BitBang", "GpioBus", "Lines", "Pins", "open_carrier"]
+__all__ = ["OPTIONS", "BitBang", "GpioBus", "Lines", "Pins", "missing_hint", "open_carrier"]
 
 _offset: Final = number_in(int, 0, 1023)
 
@@ -132,6 +132,11 @@ class _GpiodLines:
         return self._request.get_value(offset) is self._high
 
 
+def missing_hint() -> str:
+    """What helps where the device is not there."""
+    return _MISSING
+
+
 def open_carrier(url: PortUrl, options: Mapping[str, object], clock: Clock) -> Bus:
     """Request the lines, clock low and chip unselected. Raises PortOpenError, MissingExtra, UrlError."""
     pins, path = _pins(url, options), device_path(url)
@@ -143,7 +148,7 @@ def open_carrier(url: PortUrl, options: Mapping[str, object], clock: Clock) -> B
     try:
         chip = gpiod.Chip(path)
     except OSError as error:
-        raise device_open_error(url.text, path, error, missing=_MISSING) from error
+        raise device_open_error(url.text, path, error, missing=missing_hint()) from error
     with chip:  # the request outlives it
         request = _request(url, chip, pins)
     engine = BitBang(_GpiodLines(request), pins, pause=lambda: clock.sleep(half_period_s))

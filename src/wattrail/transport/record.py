@@ -137,7 +137,8 @@ def open_carrier(url: PortUrl, options: Mapping[str, object], clock: Clock) -> P
     from wattrail.transport.schemes import open_port
 
     if options[NESTED] is None:
-        raise UrlError(f"{url.text!r} does not say what to record", hint=OPTIONS[-1].help)
+        example = f"{url.text}{'&' if url.query else '?'}{NESTED}=serial:///dev/ttyUSB0?baud=4800"
+        raise UrlError(f"{url.text!r} does not say what to record", hint=f"for example {example}")
     overwrite = typed(options, "overwrite", bool)
     if not overwrite and Path(url.path).exists():
         raise _exists(url)
@@ -169,5 +170,5 @@ def _close(file: TextIO) -> None:
 def _exists(url: PortUrl) -> PortOpenError:
     return PortOpenError(
         f"{url.text}: {url.path} exists already",
-        hint=f"take another name, or replace it by record:{url.path}?overwrite=yes&of=...",
+        hint=f"name another file, or replace it: {url.text.replace('?', '?overwrite=yes&', 1)}",
     )

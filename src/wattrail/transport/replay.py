@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import Final, TextIO
 
 from wattrail.clock import Clock, Deadline
-from wattrail.errors import PortError, PortLost, PortOpenError, PortTimeout, UnexpectedReply
+from wattrail.errors import FileError, PortError, PortLost, PortOpenError, PortTimeout, UnexpectedReply
+from wattrail.files import open_text
+from wattrail.sanitize import printable
 from wattrail.transport.base import Bus, Port
 from wattrail.transport.capture import (
     BaudSet,
@@ -27,7 +30,7 @@ from wattrail.transport.carrier import OpenCarrier, typed
 from wattrail.urls import Option, PortUrl, choice
 from wattrail.wire import hex_pairs
 
-__all__ = ["OPTIONS", "CaptureReader", "ReplayBus", "ReplayPort", "open_carrier"]
+__all__ = ["OPTIONS", "CaptureEnded", "CaptureReader", "ReplayBus", "ReplayPort", "open_carrier"]
 
 OPTIONS: Final[Sequence[Option]] = (
     Option("pace", choice("fast", "real"), "fast", "pace=real lets answers take as long as they took"),
@@ -36,7 +39,14 @@ OPTIONS: Final[Sequence[Option]] = (
 LINE_MOST: Final = 1 << 24
 """Characters of a line, which are five MiB in one portion; a device in place of a file would never end its line."""
 
+MAX_BYTES: Final = 16 << 30
+"""Bytes of a capture file: one meter, read once a second, takes 300 MB a day."""
+
 _CHANGED: Final = "a capture answers only what it was recorded with: record a new one"
+
+
+class CaptureEnded(PortLost):
+    """A capture was replayed to its end."""
 
 
 class CaptureReader:
@@ -49,15 +59,23 @@ class CaptureReader:
         self.number = 0
         self.header: Header = decode_header(self._line() or "")
         self.next: Event | None = None
+        self._reached_s = 0.0
         self.advance()
 
     def advance(self) -> None:
         """Go to the next event; ``next`` is None after the last. Raises PortError for a malformed line."""
+        if self.next is not None:
+            self._reached_s = self.next.at
         try:
             line = self._line()
             self.next = decode_event(line) if line is not None else None
         except ValueError as error:
             raise PortError(f"{self.place} is not a capture event: {error}") from error
+
+    @property
+    def recorded_at(self) -> datetime:
+        """When the last event that was passed took place, by the clock of whoever recorded it."""
+        return self.header.started + timedelta(seconds=self._reached_s)
 
     @property
     def place(self) -> str:
@@ -70,7 +88,12 @@ class CaptureReader:
 
     def _line(self) -> str | None:
         self.number = next(self._numbers)
-        line = self._file.readline(LINE_MOST + 1)
+        try:
+            line = self._file.readline(LINE_MOST + 1)
+        except UnicodeDecodeError as error:
+            raise ValueError("not UTF-8 text") from error
+        except OSError as error:
+            raise ValueError(f"it cannot be read: {error.strerror}") from error
         if len(line) > LINE_MOST:
             raise ValueError(f"a line of more than {LINE_MOST} characters")
         return line or None
@@ -85,6 +108,11 @@ class ReplayPort(OpenCarrier):
         self._real_pace = real_pace
         self._waiting = bytearray()
         self._last = (0.0, clock.monotonic())
+
+    @property
+    def recorded_at(self) -> datetime:
+        """When what was said last was recorded."""
+        return self._reader.recorded_at
 
     def read(self, deadline: Deadline) -> bytes:
         """What one recorded read brought. Raises PortTimeout (at once, unless pace=real), PortLost at the end."""
@@ -172,6 +200,11 @@ class ReplayBus(OpenCarrier):
         super().__init__(url, clock, simulated=reader.header.simulated)
         self._reader = reader
 
+    @property
+    def recorded_at(self) -> datetime:
+        """When what was said last was recorded."""
+        return self._reader.recorded_at
+
     def transfer(self, data: bytes, deadline: Deadline) -> bytes:
         """Compare with what was clocked out, give what came in. Raises UnexpectedReply, PortTimeout, PortLost."""
         self._check_open()
@@ -193,24 +226,24 @@ class ReplayBus(OpenCarrier):
 def open_carrier(url: PortUrl, options: Mapping[str, object], clock: Clock) -> Port | Bus:
     """Open a capture file as what it recorded. Raises PortOpenError."""
     try:
-        file = Path(url.path).open(encoding="utf-8")  # noqa: SIM115 - the reader closes it
-    except OSError as error:
-        raise PortOpenError(f"{url.text}: cannot read {url.path}: {error.strerror}") from error
+        file = open_text(Path(url.path), limit=MAX_BYTES)  # the reader closes it
+    except FileError as error:
+        raise PortOpenError(f"{url.text}: {error}", hint=error.hint) from error
     try:
         reader = CaptureReader(url.path, file)
     except (ValueError, PortError) as error:
         file.close()
         raise PortOpenError(
-            f"{url.text}: {url.path} is no capture file: {error}",
-            hint="capture files are written by record:FILE?of=URL",
+            f"{url.text}: {printable(url.path)} is no capture file: {error}",
+            hint="'wattrail meter record METER FILE' writes one",
         ) from error
     if reader.header.kind == "spi":
         return ReplayBus(url.text, clock, reader)
     return ReplayPort(url.text, clock, reader, real_pace=typed(options, "pace", str) == "real")
 
 
-def _ended(url: str, reader: CaptureReader) -> PortLost:
-    return PortLost(f"{url}: the capture ended at line {reader.number - 1}")
+def _ended(url: str, reader: CaptureReader) -> CaptureEnded:
+    return CaptureEnded(f"{url}: the capture ended at line {reader.number - 1}")
 
 
 def _mismatch(reader: CaptureReader, got: Event) -> UnexpectedReply:

@@ -6,19 +6,32 @@ imported when a URL of that scheme is opened, and it imports its library when it
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from types import MappingProxyType
 from typing import Final, Literal, Protocol, cast
 
 from wattrail.clock import Clock, SystemClock
 from wattrail.errors import UrlError
 from wattrail.transport.base import Bus, Port
-from wattrail.transport.carrier import SIMULATED
-from wattrail.urls import NESTED, Option, PortUrl, read_options, split
+from wattrail.transport.carrier import SIMULATED, address, com_name, device_path
+from wattrail.transport.opening import device_open_error
+from wattrail.urls import DEVICE_SCHEMES, NESTED, Option, PortUrl, corrected, read_options, split
 
-__all__ = ["SCHEMES", "Reach", "Scheme", "check_url", "crosses_network", "is_physical", "open_port", "reach"]
+__all__ = [
+    "SCHEMES",
+    "Reach",
+    "Scheme",
+    "check_url",
+    "crosses_network",
+    "is_physical",
+    "open_port",
+    "reach",
+    "require_device",
+]
 
 Reach = Literal["wire", "network", "file", "twin"]
 
@@ -83,6 +96,22 @@ def check_url(url: str) -> str:
     return url
 
 
+def require_device(url: str) -> None:
+    """Raise PortOpenError if a URL names a device that is not there, as opening it would; opens nothing.
+
+    For callers who ask a person something before they open. Seen through ``record:``; Windows names no files.
+    """
+    parts = split(url)
+    while NESTED in parts.query:
+        parts = split(parts.query[NESTED])
+    if parts.scheme not in DEVICE_SCHEMES or os.name == "nt":
+        return
+    path = device_path(parts)
+    if not Path(path).exists():
+        hint = import_module(_scheme(parts).module).missing_hint()
+        raise device_open_error(url, com_name(path), FileNotFoundError(), missing=hint)
+
+
 def reach(url: str) -> Reach:
     """How the meter of a URL is reached, seen through ``record:``. Raises UrlError.
 
@@ -107,6 +136,10 @@ def _innermost(url: str) -> tuple[Scheme, dict[str, object]]:
     parts = split(url)
     scheme = _scheme(parts)
     options = read_options(parts, scheme.load().OPTIONS)
+    if scheme.name in DEVICE_SCHEMES:
+        device_path(parts)
+    elif scheme.reach == "network":
+        address(parts)
     return _innermost(parts.query[NESTED]) if NESTED in parts.query else (scheme, options)
 
 
@@ -114,7 +147,8 @@ def _scheme(url: PortUrl) -> Scheme:
     try:
         return SCHEMES[url.scheme]
     except KeyError:
+        meant = corrected(url.text)
         raise UrlError(
             f"{url.text!r}: unknown scheme {url.scheme!r}; known: {', '.join(SCHEMES)}",
-            hint="for example " + SCHEMES["serial"].example,
+            hint=f"try {meant}" if meant else f"for example {SCHEMES['serial'].example}",
         ) from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Final
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from wattrail.clock import Clock, Deadline
 from wattrail.errors import MissingExtra, PortError, PortLost, PortOpenError, PortTimeout
 from wattrail.transport.base import Port
-from wattrail.transport.carrier import SIMULATED, OpenCarrier, device_path, typed
+from wattrail.transport.carrier import SIMULATED, OpenCarrier, com_name, device_path, typed
 from wattrail.transport.opening import device_open_error
 from wattrail.transport.usb_adapters import without_device
 from wattrail.urls import Option, PortUrl, choice, number_in
@@ -18,7 +17,7 @@ from wattrail.urls import Option, PortUrl, choice, number_in
 if TYPE_CHECKING:
     from serialx import BaseSerial
 
-__all__ = ["IO_TIMEOUT_S", "LINE_OPTIONS", "OPTIONS", "SerialxPort", "open_carrier", "prepare"]
+__all__ = ["IO_TIMEOUT_S", "LINE_OPTIONS", "OPTIONS", "SerialxPort", "missing_hint", "open_carrier", "prepare"]
 
 IO_TIMEOUT_S: Final = 5.0
 """Longest wait for a write to leave; 512 bytes at 1200 baud take 4.3 s."""
@@ -151,18 +150,21 @@ def _open(url: PortUrl, serial: BaseSerial) -> None:
     try:
         serial.open()
     except OSError as error:
-        raise device_open_error(url.text, _device(url), error, missing=_existing()) from error
+        raise device_open_error(url.text, _device(url), error, missing=missing_hint()) from error
     except SerialException as error:
         raise PortOpenError(f"{url.text}: {error}") from error
 
 
 def _device(url: PortUrl) -> str:
-    path = device_path(url)
-    return path[1:] if re.fullmatch(r"/COM\d+", path, re.IGNORECASE) else path
+    return com_name(device_path(url))
 
 
-def _existing() -> str:
-    from serialx import list_serial_ports
+def missing_hint() -> str:
+    """What helps where a serial device is not there."""
+    try:
+        from serialx import list_serial_ports
+    except ImportError:
+        return "check the USB cable"
 
     found = ", ".join(port.device for port in list_serial_ports())
     hidden = "; ".join(adapter.words() for adapter in without_device())

@@ -13,7 +13,7 @@ from wattrail.transport.opening import device_open_error
 from wattrail.transport.spi_options import CS_OPTION, HZ_OPTION, MODE
 from wattrail.urls import Option, PortUrl
 
-__all__ = ["OPTIONS", "SpidevBus", "open_carrier"]
+__all__ = ["OPTIONS", "SpidevBus", "missing_hint", "open_carrier"]
 
 OPTIONS: Final[Sequence[Option]] = (HZ_OPTION, CS_OPTION)
 
@@ -58,6 +58,11 @@ class SpidevBus(OpenCarrier):
         self._device.close()
 
 
+def missing_hint() -> str:
+    """What helps where the device is not there."""
+    return _ENABLE
+
+
 def open_carrier(url: PortUrl, options: Mapping[str, object], clock: Clock) -> Bus:
     """Open the device in mode 1. Raises PortOpenError, MissingExtra."""
     path = device_path(url)
@@ -69,7 +74,7 @@ def open_carrier(url: PortUrl, options: Mapping[str, object], clock: Clock) -> B
         device.max_speed_hz = typed(options, "hz", int)
     except OSError as error:
         device.close()
-        raise device_open_error(url.text, path, error, missing=_ENABLE) from error
+        raise device_open_error(url.text, path, error, missing=missing_hint()) from error
     if not typed(options, "cs", bool):
         _release_select(url, device)
     return SpidevBus(url.text, clock, device)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-import tomllib
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 
 from wattrail.errors import ConfigError
+from wattrail.files import parse_toml, read_text
+from wattrail.sanitize import printable
 from wattrail.twin.loads import Harmonic, Kind, Load, Photovoltaics, Schedule
 from wattrail.twin.mains import Mains, Supply
 from wattrail.twin.noise import Noise
@@ -32,38 +33,37 @@ def scenario_names() -> list[str]:
 def load_scenario(name: str, *, starts_at: float = 0.0, seed: int = 0) -> Mains:
     """The mains of a scenario by its name, or of a file by its path (anything ending in .toml).
 
-    Raises ConfigError for an unknown name, a file that cannot be read, or a field that does not fit.
+    Raises FileError for a file that cannot be read, ConfigError for an unknown name or a field that does not fit.
     """
-    try:
-        if name.endswith(".toml"):
-            text = Path(name).read_text(encoding="utf-8")
-        elif name in scenario_names():
-            text = (files("wattrail.twin") / "scenarios" / f"{name}.toml").read_text(encoding="utf-8")
-        else:
-            raise ConfigError(
-                f"no scenario {name!r}; known: {', '.join(scenario_names())}",
-                hint="a file of your own ends in .toml",
-            )
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"scenario {name}: {error}") from error
+    if name.endswith(".toml"):
+        text = read_text(Path(name))
+    elif name in scenario_names():
+        text = (files("wattrail.twin") / "scenarios" / f"{name}.toml").read_text(encoding="utf-8")
+    else:
+        raise ConfigError(
+            f"no scenario {name!r}; known: {', '.join(scenario_names())}",
+            hint="a file of your own ends in .toml",
+        )
     return parse_scenario(text, where=name, starts_at=starts_at, seed=seed)
 
 
 def parse_scenario(text: str, *, where: str, starts_at: float = 0.0, seed: int = 0) -> Mains:
     """The mains a scenario's text describes. Raises ConfigError naming ``where`` and the field."""
-    try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"scenario {where}: not TOML: {error}") from error
+    document = parse_toml(text, f"scenario {where}: not TOML")
     root = _Table(document, where, {"title", "mains", "loads", "sources"})
     root.text("title", "")
     loads = [_load(table) for table in root.tables("loads", _LOAD)]
     sources = [_source(table, seed, n) for n, table in enumerate(root.tables("sources", _SOURCE))]
-    names = [load.name for load in loads]
-    for name in names:
-        if names.count(name) > 1:
-            raise ConfigError(f"scenario {where}: loads: the name {name!r} stands twice")
+    seen: set[str] = set()
+    for load in loads:
+        if load.name in seen:
+            raise ConfigError(f"scenario {where}: loads: the name {_shown(load.name)} stands twice")
+        seen.add(load.name)
     return Mains(_supply(root.table("mains", _MAINS)), loads, sources, starts_at=starts_at, seed=seed)
+
+
+def _shown(value: object) -> str:
+    return printable(repr(value), limit=80)
 
 
 def _supply(table: _Table) -> Supply:
@@ -80,7 +80,7 @@ def _supply(table: _Table) -> Supply:
 def _load(table: _Table) -> Load:
     kind = table.text("kind", Kind.RESISTIVE.value)
     if kind not in {k.value for k in Kind}:
-        raise table.wrong("kind", f"{kind!r} is none of {', '.join(k.value for k in Kind)}")
+        raise table.wrong("kind", f"{_shown(kind)} is none of {', '.join(k.value for k in Kind)}")
     power_factor = table.number("pf", 1.0, 0.01, 1.0)
     if kind == Kind.RESISTIVE.value and power_factor != 1.0:
         raise table.wrong("pf", "a resistive load has 1.0; say inductive, capacitive or electronic")
@@ -143,7 +143,7 @@ class _Table:
         for name in self._content:
             if name not in known:
                 raise ConfigError(
-                    f"scenario {where}: unknown field {name!r}", hint=f"known: {', '.join(sorted(known))}"
+                    f"scenario {where}: unknown field {_shown(name)}", hint=f"known: {', '.join(sorted(known))}"
                 )
 
     def wrong(self, name: str, why: str) -> ConfigError:
@@ -152,15 +152,15 @@ class _Table:
     def text(self, name: str, default: str | None = None) -> str:
         value = self._content.get(name, default)
         if not isinstance(value, str):
-            raise self.wrong(name, "is missing" if value is None else f"must be text, got {value!r}")
+            raise self.wrong(name, "is missing" if value is None else f"must be text, got {_shown(value)}")
         return value
 
     def number(self, name: str, default: float | None, low: float, high: float) -> float:
         value = self._content.get(name, default)
         if isinstance(value, bool) or not isinstance(value, int | float):
-            raise self.wrong(name, "is missing" if value is None else f"must be a number, got {value!r}")
+            raise self.wrong(name, "is missing" if value is None else f"must be a number, got {_shown(value)}")
         if not low <= value <= high:
-            raise self.wrong(name, f"must be from {low:g} to {high:g}, got {value:g}")
+            raise self.wrong(name, f"must be from {low:g} to {high:g}, got {_shown(value)}")
         return float(value)
 
     def time(self, name: str, default: str) -> float:
@@ -169,7 +169,7 @@ class _Table:
     def times(self, name: str) -> tuple[float, ...]:
         value = self._content.get(name, [])
         if not isinstance(value, list):
-            raise self.wrong(name, f"must be a list of times, got {value!r}")
+            raise self.wrong(name, f"must be a list of times, got {_shown(value)}")
         return tuple(self._seconds(name, entry) for entry in value)
 
     def table(self, name: str, known: set[str]) -> _Table:
@@ -178,14 +178,14 @@ class _Table:
     def tables(self, name: str, known: set[str]) -> list[_Table]:
         value = self._content.get(name, [])
         if not isinstance(value, list):
-            raise self.wrong(name, f"must be a list of tables, got {value!r}")
+            raise self.wrong(name, f"must be a list of tables, got {_shown(value)}")
         return [_Table(entry, f"{self._where}: {name}[{n}]", known) for n, entry in enumerate(value)]
 
     def _seconds(self, name: str, value: object) -> float:
         try:
             return seconds_of_day(value if isinstance(value, str) else "")
         except ValueError:
-            raise self.wrong(name, f'must be a time like "07:30", got {value!r}') from None
+            raise self.wrong(name, f'must be a time like "07:30", got {_shown(value)}') from None
 
 
 def seconds_of_day(text: str) -> float:

@@ -58,11 +58,19 @@ def test_what_is_no_port_of_a_chip_is_told_before_anything_is_asked(
 
 
 def test_a_wire_is_confirmed_before_it_is_opened(wattrail: Type, bench: Bench) -> None:
-    said = wattrail("flash", "info", "/dev/ttyUSB77")
+    said = wattrail("flash", "info", "/dev/null")
     assert said.code == 2
     assert "DANGER" in said.err
     assert bench.opened == []
-    assert wattrail("flash", "info", "/dev/ttyUSB77", "--mains-off", "--reset", "rts").code == 0
+    assert wattrail("flash", "info", "/dev/null", "--mains-off", "--reset", "rts").code == 0
+
+
+@pytest.mark.parametrize(("typed", "named"), [("com3", "com3"), ("/dev/ttyUSB77", "/dev/ttyUSB77")])
+def test_a_port_that_is_not_there_is_told_before_any_danger(wattrail: Type, typed: str, named: str) -> None:
+    said = wattrail("flash", "info", typed)
+    assert said.code == 3
+    assert f"there is no device {named}" in said.err
+    assert "DANGER" not in said.err
 
 
 def test_a_port_that_is_not_there_is_told_as_ever(wattrail: Type) -> None:

@@ -14,6 +14,8 @@ from wattrail.cli.calibration.proposal import constants, toml_line
 from wattrail.cli.calibration.shelf import Shelf
 from wattrail.cli.exits import UsageError
 from wattrail.cli.reading_view import SIMULATED
+from wattrail.files import decode_json, read_text
+from wattrail.sanitize import printable
 
 if TYPE_CHECKING:
     from wattrail.store import KeptCalibration
@@ -21,6 +23,10 @@ if TYPE_CHECKING:
 __all__ = ["Taken", "as_document", "as_fields", "as_line", "as_text", "one_of", "taken_from_file"]
 
 _FORMAT: Final = "wattrail calibrations 1"
+_ANY: Final = Calibration(1.0, 1.0, 1.0)
+
+_MAX_WHOLE: Final = 1_000_000
+"""Calibrations of one meter, and turns of a wire: far beyond any that were ever kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,20 +104,46 @@ def as_document(kept: Sequence[KeptCalibration]) -> dict[str, object]:
 
 
 def taken_from_file(file: Path, number: int | None) -> Taken:
-    """One calibration of an exported file, the newest for None. Raises UsageError for any other file."""
+    """One calibration of an exported file, the newest for None. Raises UsageError for any other file, FileError."""
+    name, text = printable(str(file)), read_text(file)
     try:
-        document = json.loads(file.read_text(encoding="utf-8"))
-        if document["format"] != _FORMAT:
-            raise ValueError(f"its format is {document['format']!r}")
-        found = [one for one in document["calibrations"] if number in {None, one["number"]}][-1]
-        calibration = Calibration(**found["calibration"])
-        words = f"calibration {int(found['number'])} of {found['meter']} from {file.name}"
-        return Taken(int(found["number"]), calibration, int(found["turns"]), bool(found["simulated"]), words)
-    except OSError as error:
-        raise UsageError(f"{file} cannot be read: {error.strerror}") from error
-    except IndexError:
-        raise UsageError(f"{file} holds no calibration {number or ''}".rstrip()) from None
-    except (ValueError, KeyError, TypeError) as error:
+        found = [one for one in _exported(decode_json(text)) if number in {None, one.get("number")}]
+        taken = _taken(found[-1], file) if found else None
+    except ValueError as error:
         raise UsageError(
-            f"{file} is no export of calibrations: {error}", hint="wattrail calibration export METER FILE writes one"
+            f"{name} is no export of calibrations: {printable(str(error))}",
+            hint="'wattrail calibration export METER FILE' writes one",
         ) from error
+    if taken is None:
+        raise UsageError(f"{name} holds no calibration {number or ''}".rstrip())
+    return taken
+
+
+def _exported(document: object) -> list[dict[str, object]]:
+    if not isinstance(document, dict) or document.get("format") != _FORMAT:
+        raise ValueError(f"its format is not {_FORMAT!r}")
+    found = document.get("calibrations")
+    if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
+        raise ValueError("calibrations must be a list of objects")
+    return found
+
+
+def _taken(fields: dict[str, object], file: Path) -> Taken:
+    number, turns, scale = _whole(fields, "number"), _whole(fields, "turns"), fields.get("calibration")
+    simulated = fields.get("simulated")
+    if not isinstance(simulated, bool):
+        raise ValueError("simulated must be true or false")  # what is not known to be a meter's may be a twin's
+    if not isinstance(scale, dict) or not set(constants(_ANY)) >= set(scale):
+        raise ValueError(f"calibration must hold {', '.join(constants(_ANY))}, and nothing else")
+    words = f"calibration {number} of {printable(str(fields.get('meter')), limit=64)} from {printable(file.name)}"
+    try:
+        return Taken(number, Calibration(**scale), turns, simulated, words)
+    except TypeError as error:
+        raise ValueError(f"calibration must hold {', '.join(constants(_ANY))}") from error
+
+
+def _whole(fields: dict[str, object], name: str) -> int:
+    value = fields.get(name)
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= _MAX_WHOLE:
+        raise ValueError(f"{name} must be a whole number from 1 to {_MAX_WHOLE}")
+    return value

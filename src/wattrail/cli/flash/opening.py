@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final, Literal
@@ -17,14 +16,13 @@ from wattrail.cli.safety import WiringOptions
 from wattrail.flasher import Flasher, Listener, open_flasher
 from wattrail.transport import check_url, reach
 from wattrail.transport.schemes import SCHEMES
-from wattrail.urls import split
+from wattrail.urls import device_url, split
 
 __all__ = ["BoardOptions", "PortText", "Reset", "boards_folder", "opened", "url_of"]
 
 PortText = Annotated[str, Parameter(help="Port of the adapter: /dev/ttyUSB0, COM5, or a URL.")]
 Reset = Literal["person", "rts", "dtr"]
 
-_DEVICE: Final = re.compile(r"/.+|COM\d+(\?.*)?", re.IGNORECASE)
 _FASTEST: Final = 4_000_000
 _TWIN_HINT: Final = "'wattrail twin serve pziot-e01' gives you a serial device to rehearse on"
 
@@ -56,7 +54,7 @@ class BoardOptions(WiringOptions):
 
 def url_of(port: str) -> str:
     """The URL of a port; a plain device gets its scheme. Raises UrlError, UsageError for what has no chip to flash."""
-    url = f"serial:///{port.removeprefix('/')}" if _DEVICE.fullmatch(port) else port
+    url = device_url(port)
     scheme = SCHEMES[split(check_url(url)).scheme]
     if scheme.reach == "twin":
         raise UsageError(f"{url!r} is a meter, whose module has its port elsewhere", hint=_TWIN_HINT)
@@ -67,7 +65,7 @@ def url_of(port: str) -> str:
 
 def opened(url: str, options: BoardOptions, listener: Listener) -> Flasher:
     """The flasher, not yet connected, once the wiring is confirmed. Raises UsageError, PortOpenError, MissingExtra."""
-    safety.confirm([url], given=options.answer)
+    safety.confirm([url], given=options.answer, opens_now=True)
     return open_flasher(
         url,
         reset=options.reset,

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from json import dumps
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 from cyclopts import Parameter, validators
 
 from wattrail.bl0942 import Calibration
 from wattrail.bl0942.calibrate import factory_calibration, flipped, turned
-from wattrail.bl0942.doubts import Doubt, diagnose, other_parts
+from wattrail.bl0942.doubts import NOTES, Cause, Doubt, diagnose, other_parts
 from wattrail.bl0942.fitting import fit
 from wattrail.cli import pace, say
 from wattrail.cli.calibration.loads import ReferenceOptions, answer, at_a_terminal, measured_loads
@@ -19,6 +19,8 @@ from wattrail.cli.calibration.proposal import Proposal, as_fields, as_text, evid
 from wattrail.cli.calibration.shelf import Shelf, by_whom, expected, find_shelf
 from wattrail.cli.exits import Exit, UsageError
 from wattrail.cli.target import Json, MeterOptions, Named, Target, find
+
+_STOPPING: Final = tuple(cause.value for cause in Cause if cause not in NOTES)
 
 _NO_REFERENCE = (
     "type what a reference shows (--volts 230.4 --amps 4.35 --watts 1001), name another meter (--reference URL), "
@@ -48,11 +50,20 @@ class KeepingOptions:
 
     apply: Annotated[bool, Parameter(help="Keep the result without asking.")] = False
     dry_run: Annotated[bool, Parameter(help="Measure and show, ask nothing, keep nothing.")] = False
-    force: Annotated[bool, Parameter(help="Keep it although doubts speak against it.")] = False
+    allow: Annotated[
+        tuple[str, ...], Parameter(help=f"Keep it although this is doubted, a word each time: {', '.join(_STOPPING)}.")
+    ] = ()
     name: Annotated[str | None, Parameter(help="Name under which it is kept; the configured one if left out.")] = None
     by: Annotated[str | None, Parameter(help="Who calibrates; else your user name.")] = None
     note: Annotated[str, Parameter(help="Remark to keep with it: which reference, which load.")] = ""
     database: Annotated[Path | None, Parameter(help="Database file; else that of 'wattrail run'.")] = None
+
+    @property
+    def allowed(self) -> frozenset[str]:
+        """The doubts that somebody answers for. Raises UsageError for a word that is none."""
+        if unknown := sorted(set(self.allow) - set(_STOPPING)):
+            raise UsageError(f"--allow {unknown[0]}: no such doubt; known: {', '.join(_STOPPING)}")
+        return frozenset(self.allow)
 
 
 def calibrate(
@@ -80,7 +91,7 @@ def calibrate(
     _check(reference, setting, keeping, shelf)
     _check_mains(reference, setting, options)
     proposal = _propose(target, shelf, reference, setting, options)
-    refused = proposal.stopped and not keeping.force
+    refused = sorted({doubt.cause for doubt in proposal.doubts if doubt.stops} - keeping.allowed)
     if not json:
         print(as_text(proposal))
     number = None if refused or not _agreed(shelf, keeping, json=json) else _keep(shelf, proposal, keeping)
@@ -88,12 +99,14 @@ def calibrate(
         print(dumps({**as_fields(proposal), "kept": number}))
     if refused:
         say.error("doubts speak against this calibration; nothing was kept")
-        say.hint("mend what they name and measure again, or insist with --force")
+        words = " ".join(f"--allow {cause}" for cause in refused)
+        say.hint(f"correct what they name and measure again; where the parts really are so, keep it with {words}")
     return Exit.FAILED if refused else Exit.DONE
 
 
 def _check(reference: ReferenceOptions, setting: SettingOptions, keeping: KeepingOptions, shelf: Shelf) -> None:
     reference.check()
+    _ = keeping.allowed  # said before a load is switched on
     if keeping.apply and keeping.dry_run:
         raise UsageError("--apply and --dry-run exclude each other; keep one of them")
     if keeping.apply and shelf.name is None:

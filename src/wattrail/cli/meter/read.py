@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from wattrail.cli import reading_view, say
+from wattrail.cli.pace import read_once
 from wattrail.cli.target import Json, MeterOptions, Named, find_calibrated, opened
 
 
@@ -15,7 +16,7 @@ def read(meter: Named = None, *, json: Json = False, options: MeterOptions | Non
     options = options or MeterOptions()
     with opened(find_calibrated(meter, options), options) as device:
         device.connect()
-        reading = device.read()
+        reading = read_once(device)
         if json:
             print(reading_view.as_json(reading, device))
         else:

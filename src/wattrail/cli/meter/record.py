@@ -12,6 +12,7 @@ from cyclopts import Parameter, validators
 from wattrail.cli import reading_view, say
 from wattrail.cli.exits import UsageError
 from wattrail.cli.pace import steady_readings
+from wattrail.cli.report.files import refuse_existing
 from wattrail.cli.stopping import stop_quietly
 from wattrail.cli.target import MeterOptions, Target, find_calibrated, opened
 from wattrail.units import Reading
@@ -33,6 +34,7 @@ def record(
     """
     if seconds is not None and count is not None:
         raise UsageError("--seconds and --count both say when to stop; keep one of them")
+    refuse_existing(file)
     options = options or MeterOptions()
     target = find_calibrated(meter, options)
     through = replace(target, url=f"record:{quote(str(file))}?of={target.url}")
@@ -52,5 +54,5 @@ def _summary(file: Path, target: Target, turns: int, *, simulated: bool) -> str:
     size = file.stat().st_size
     return (
         f"{file}: {turns} readings, {size} bytes{mark}\n"
-        f"replay it: wattrail meter watch replay:{quote(str(file))} --count {turns} --interval 0{scale}"
+        f"replay it: wattrail meter watch replay:{quote(str(file))}{scale}"
     )

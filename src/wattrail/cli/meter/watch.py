@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Annotated
 
 from cyclopts import Parameter, validators
@@ -14,13 +14,18 @@ from wattrail.cli.pace import steady_readings
 from wattrail.cli.stopping import stop_quietly
 from wattrail.cli.target import Json, MeterOptions, Named, find_calibrated, opened
 from wattrail.meter import Meter
+from wattrail.transport.replay import CaptureEnded
 from wattrail.units import Reading
 
 Count = Annotated[
     int | None, Parameter(help="Stop after so many readings.", validator=validators.Number(gte=1, lte=10**9))
 ]
 Interval = Annotated[
-    float, Parameter(help="Seconds from one reading to the next (1).", validator=validators.Number(gte=0, lte=86400))
+    float | None,
+    Parameter(
+        help="Seconds from one reading to the next (1; a capture does not wait).",
+        validator=validators.Number(gte=0, lte=86400),
+    ),
 ]
 
 
@@ -28,22 +33,22 @@ def watch(
     meter: Named = None,
     *,
     count: Count = None,
-    interval: Interval = 1.0,
+    interval: Interval = None,
     json: Json = False,
     options: MeterOptions | None = None,
 ) -> None:
     """Watch a meter live.
 
     A live view on a terminal, else a line for each reading; Ctrl-C ends it. A reading that fails is told on stderr
-    and the next is tried; a port that is lost ends the watch.
+    and the next is tried; a port that is lost ends the watch. A capture is shown with its own times, to its end.
     """
     options = options or MeterOptions()
     with opened(find_calibrated(meter, options), options) as device:
         device.connect()
         try:
-            with stop_quietly(), _shown(device, json=json) as show:
+            with stop_quietly(), suppress(CaptureEnded), _shown(device, json=json) as show:
                 doubt: str | None = None
-                for reading in steady_readings(device, interval, count):
+                for reading in steady_readings(device, _pause_s(device, interval), count):
                     if isinstance(reading, Reading):
                         show(reading)
                         if doubt is None and (doubt := reading_view.doubt_words(device, reading)):
@@ -52,6 +57,12 @@ def watch(
                         say.note(f"no reading: {reading}")
         finally:
             say.note(f"{device.statistics.readings} readings; {reading_view.statistics_words(device.statistics)}")
+
+
+def _pause_s(device: Meter, interval: float | None) -> float:
+    if interval is not None:
+        return interval
+    return 1.0 if device.recorded_at is None else 0.0
 
 
 @contextmanager

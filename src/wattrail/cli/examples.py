@@ -1,0 +1,55 @@
+"""What is typed after each verb: its arguments in their order, and one line that works, as its help page shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final, NamedTuple
+
+__all__ = ["EXAMPLES", "Example"]
+
+
+class Example(NamedTuple):
+    """Arguments, as the usage line names them, and the words of a whole command after ``wattrail``."""
+
+    arguments: str
+    typed: str
+
+
+# fmt: off
+EXAMPLES: Final[Mapping[str, Example]] = MappingProxyType({
+    "run":                 Example("", "run --open"),
+    "meter read":          Example("[METER]", "meter read serial:///dev/ttyUSB0 --mains-off"),
+    "meter watch":         Example("[METER]", "meter watch twin://pziot-e01?scenario=house"),
+    "meter registers":     Example("[METER]", "meter registers spi:///dev/spidev0.0 --isolated"),
+    "meter record":        Example("METER FILE", "meter record twin://pziot-e01 day.jsonl --seconds 10"),
+    "meter wave":          Example("[METER]", "meter wave twin://pziot-e01?watts=1150"),
+    "meter calibrate":     Example("[METER]", "meter calibrate twin://pziot-e01?watts=1150 --reference twin"),
+    "meter accuracy":      Example("[METER]", "meter accuracy twin://lspa9 --wiring both"),
+    "calibration list":    Example("METER", "calibration list house"),
+    "calibration show":    Example("METER [NUMBER]", "calibration show house 2"),
+    "calibration export":  Example("METER [FILE]", "calibration export house house.json"),
+    "calibration restore": Example("METER [NUMBER]", "calibration restore house 1"),
+    "image info":          Example("FILE", "image info OpenBK7231N_QIO.bin"),
+    "image convert":       Example("FILE OUT --to KIND", "image convert app.rbl app.bin --to plain"),
+    "image pack":          Example("FILE OUT", "image pack code.bin packed.bin"),
+    "image unpack":        Example("FILE OUT", "image unpack packed.bin code.bin"),
+    "image diff":          Example("FIRST SECOND", "image diff stock.bin now.bin"),
+    "flash info":          Example("PORT", "flash info /dev/ttyUSB0 --mains-off"),
+    "flash read":          Example("PORT OUT", "flash read /dev/ttyUSB0 stock.bin --mains-off"),
+    "flash write":         Example("PORT IMAGE", "flash write /dev/ttyUSB0 OpenBK7231N_QIO.bin --mains-off"),
+    "flash verify":        Example("PORT IMAGE", "flash verify /dev/ttyUSB0 stock.bin --mains-off"),
+    "flash erase":         Example("PORT", "flash erase /dev/ttyUSB0 --part app --mains-off"),
+    "flash restore":       Example("PORT [DUMP]", "flash restore /dev/ttyUSB0 stock.bin --mains-off"),
+    "flash recover":       Example("PORT [IMAGE]", "flash recover /dev/ttyUSB0 --mains-off"),
+    "flash doctor":        Example("PORT", "flash doctor /dev/ttyUSB0 --mains-off"),
+    "uartprogram":         Example("FILENAME", "uartprogram OpenBK7231N.bin -d /dev/ttyUSB0 -w -s 0x0 --mains-off"),
+    "ledger show":         Example("[METER]", "ledger show house --by month"),
+    "ledger export":       Example("[METER]", "ledger export house --by day"),
+    "ledger verify":       Example("[METER]", "ledger verify"),
+    "ledger adjust":       Example("[METER] --reason TEXT", "ledger adjust house --import-kwh 12.5 --reason swapped"),
+    "twin list":           Example("", "twin list"),
+    "twin serve":          Example("[BOARD]", "twin serve pziot-e01"),
+})
+# fmt: on
+"""By the words of the verb."""

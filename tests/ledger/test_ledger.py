@@ -107,12 +107,23 @@ def test_a_reading_that_comes_late_or_twice_changes_nothing() -> None:
     ledger, _ = account([look(0, 100), look(1, 103)])
     before = ledger.totals()
     assert ledger.observe(look(1, 103, elapsed=0)) == ()
-    assert ledger.observe(look(0.5, 101, elapsed=None)) == ()
+    assert ledger.observe(look(0.5, 101, elapsed=-0.5)) == ()
     assert ledger.totals() == before
+
+
+def test_a_counter_a_little_lower_is_an_older_frame_and_counting_goes_on_from_the_higher_value() -> None:
+    # Watched, or after a pause: 1001 once was a leap no chip can make, and after a pause "it began again", 1001 counts.
+    for elapsed in (1, 3600, None):
+        ledger, entries = account([look(0, 1000), look(1, 1002), look(3600, 1001, elapsed=elapsed), look(3601, 1004)])
+        assert counts([*entries, *ledger.close()]) == (4, 0, 0)
+        assert any("1001 after 1002: an older value" in entry.note for entry in [*entries, *ledger.close()]) or (
+            elapsed == 1
+        )
 
 
 def test_a_wall_clock_stepped_back_loses_no_energy_and_makes_no_entry_run_backwards() -> None:
     ledger, entries = account([look(0, 0), look(1, 1), look(-3599, 2), look(-3598, 3), look(62, 4)])
+    entries += ledger.close()
     assert counts(entries) == (4, 0, 0)
     assert all(entry.start <= entry.end for entry in entries)
     assert ledger.totals().import_mwh == EPOCH.milliwatt_hours(4).__floor__()

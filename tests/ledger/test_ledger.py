@@ -186,7 +186,7 @@ class Chip:
 
 steps = st.lists(
     st.tuples(
-        st.sampled_from(["look", "look", "look", "look", "reset", "gap", "step"]),
+        st.sampled_from(["look", "look", "look", "look", "reset", "gap", "step", "reboot", "late", "MODE"]),
         st.integers(-3_000_000, 3_000_000),
         st.integers(100_000, 3_000_000),
     ),
@@ -195,21 +195,22 @@ steps = st.lists(
 
 
 def lived_through(start: int, story: list[tuple[str, int, int]]) -> list[Observation]:
-    """Looks at a chip that is watched, forgotten, reset and has its host's clock stepped."""
+    """Looks at a chip that is watched, forgotten, reset, set up by others, and has its host's clock stepped."""
     chip, at, looks = Chip(start), NOON, [look(0, start, 0, elapsed=None)]
     for happening, watt, elapsed_us in story:
-        if happening == "gap":
+        if happening in {"gap", "reboot"}:
             elapsed_us *= 1000
         at += timedelta(microseconds=elapsed_us)
-        if happening == "step":
+        if happening in {"step", "reboot"}:
             at += timedelta(seconds=watt // 1000)
         if happening == "reset":
             chip.count, chip.work = 0, 0
         chip.run(watt, elapsed_us)
         looks.append(
             Observation(
-                at=at, elapsed_us=elapsed_us, count=chip.count, watt=watt,
-                restarted=happening == "reset", last_pulse_negative=watt < 0,
+                at=at, elapsed_us=None if happening == "reboot" else elapsed_us,
+                count=max(chip.count - (happening == "late"), 0), watt=watt,
+                restarted=happening in {"reset", "MODE"}, last_pulse_negative=watt < 0,
             )
         )  # fmt: skip
     return looks
@@ -229,6 +230,19 @@ def test_whatever_happens_the_registers_never_fall_and_replay_equals_live(
         before = totals
     entries += ledger.close()
     assert Ledger.replay(entries, {1: EPOCH}).totals() == ledger.totals() == before
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.integers(0, (1 << 24) - 1), steps)
+def test_no_energy_is_booked_that_did_not_flow(start: int, story: list[tuple[str, int, int]]) -> None:
+    # The truth is the chip's work: late frames, MODE set by others, resets and reboots take from it, never add.
+    looks = lived_through(start, story)
+    ledger, entries = account(looks)
+    flowed = sum(
+        abs(watt) * elapsed_us * (1000 if happening in {"gap", "reboot"} else 1)
+        for happening, watt, elapsed_us in story
+    )
+    assert sum(counts([*entries, *ledger.close()])) <= flowed // 419_430_400_000 + 1
 
 
 @settings(max_examples=300, deadline=None)

@@ -39,8 +39,12 @@ class _Span:
 
 @dataclass(slots=True)
 class _Away:
-    """What the counter proves over a pause, to be booked once the clock after it is sure."""
+    """What the counter proves over a pause, to be booked once the clock after it is sure.
 
+    ``held`` are the entries before it. They wait too: an entry that is given out accounts for every look up to then.
+    """
+
+    held: tuple[Entry, ...]
     clock: Arrival
     seen: Observation
     kind: Kind
@@ -257,7 +261,7 @@ class Ledger:
 
     def _come_back(self, seen: Observation) -> tuple[Entry, ...]:
         """The first look after a pause that no monotonic clock spans: how long it was, only the wall clock says."""
-        entries = list(self.close())
+        held = self.close()
         pause = seen.at - self._timeline.now
         step = self._step(seen, None)
         self._split = Split(carry=self._split.carry)
@@ -265,10 +269,10 @@ class Ledger:
         self._look(seen, step)
         assert self._last is not None
         kind, note = _told(step, "nobody looked, and no clock says for how long")
-        self._away = _Away(Arrival(seen.at), self._last, kind, counts, note)
+        self._away = away = _Away(held, Arrival(seen.at), self._last, kind, counts, note)
         if timedelta() <= pause <= MAX_PLAIN_PAUSE and abs(step.counts) <= most_counts(pause // _MICROSECOND):
-            entries += self._settle(self._away, plain=True)
-        return tuple(entries)
+            return tuple(self._settle(away, plain=True))
+        return ()
 
     def _settle(self, away: _Away, *, plain: bool = False) -> list[Entry]:
         """Book the pause, now that its end is known; an end that is not known is an instant after its start."""
@@ -278,7 +282,8 @@ class Ledger:
         end = max(first, began) if sure else began
         unsure = "" if end == first else "; the clock was not right, so its end is not known"
         self._away = None
-        entries = [self._entry(away.kind, began, end, away.seen, counts=away.counts, note=away.note + unsure)]
+        note = away.note + unsure
+        entries = [*away.held, self._entry(away.kind, began, end, away.seen, counts=away.counts, note=note)]
         self._span.start, self._timeline = end, Timeline(end)
         if sure and first < began:
             entries.append(self._set_clock(first, away.seen))

@@ -44,6 +44,6 @@ def integrity_problems(cursor: sqlite3.Cursor) -> tuple[str, ...]:
         problems += [str(text) for (text,) in rows if text != "ok"]
         rows = cursor.execute("PRAGMA foreign_key_check").fetchall()
         problems += [f"a row of {table} belongs to no row of {parent}" for table, _, parent, _ in rows[:MAX_PROBLEMS]]
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # its own messages quote the damage
         problems.append(str(error))
     return tuple(printable(line, limit=200) for text in problems for line in text.splitlines())

@@ -62,7 +62,8 @@ def open_to_read(path: Path) -> Iterator[StoreReader]:
         raise StoreError(f"there is no database {path}", hint="wattrail run makes one; --database names another")
     try:
         with closing(_connect(path)) as connection, closing(connection.cursor()) as cursor:
-            require_current(connection, path)
+            with as_damage(path):
+                require_current(connection, path)
             cursor.execute("BEGIN")
             yield StoreReader(path, cursor)
     except sqlite3.OperationalError as error:

@@ -80,8 +80,9 @@ def open_store(path: Path | str) -> Store:
         path.parent.mkdir(parents=True, exist_ok=True)
         writer = _connect(path)
         try:
-            migrate(writer, path)
-            writer.execute("PRAGMA journal_mode = WAL")
+            with as_damage(path):
+                migrate(writer, path)
+                writer.execute("PRAGMA journal_mode = WAL")
             return Store(path, writer, _connect(path))
         except BaseException:
             writer.close()

@@ -41,7 +41,8 @@ class Reading:
 
     ``watts`` is signed: positive is import, negative is export. ``hertz`` is None while the chip cannot see
     the mains; ``power_factor`` is None without load. ``monotonic`` is the monotonic clock at ``at``, seconds.
-    ``restarted`` says that the chip lost its settings since the reading before, hence its counter too.
+    ``restarted`` says that MODE was found at its reset value since the reading before: one sign of a restart of the
+    chip, which somebody else's set-up can leave as well.
     ``questions`` is how many questions it took the chip to answer until two looks agreed.
     """
 

@@ -94,7 +94,11 @@ def test_a_bill_is_shown_and_is_the_same_in_json(wattrail: Type, database: Path)
 
 @pytest.mark.parametrize(
     ("text", "says"),
-    [("currency = 5", "tariff.toml: rates: must|tariff.toml: price"), ("a = = b", "no TOML"), (None, "cannot be read")],
+    [
+        ("currency = 5", "tariff.toml: rates: must|tariff.toml: price"),
+        ("a = = b", "tariff.toml: invalid value (at line 1"),
+        (None, "cannot be read"),
+    ],
 )
 def test_a_tariff_that_cannot_be_used_is_told_by_file(
     wattrail: Type, database: Path, text: str | None, says: str

@@ -13,7 +13,7 @@ from itertools import product
 from types import MappingProxyType
 from typing import Final
 
-from tests.fuzz import chips, frames, images, seeds, texts
+from tests.fuzz import chips, databases, frames, images, seeds, texts
 
 __all__ = ["TARGETS", "Target"]
 
@@ -47,6 +47,7 @@ _CHIPS: Final = [bytes((how,)) for how in (0x40, 0x41, 0x42, 0x50, 0x51, 0x52, 0
 _SAYINGS: Final = [bytes((how,)) + b"BK7231S_1.0.5".ljust(68) for how in (0x7D, 0x1C, 0x61)]
 _EFUSES: Final = [bytes.fromhex("00 00 00 00 00 01 00 00") * 8]
 _MID, _MIB = 1 << 17, 1 << 20
+_SQLITE: Final = [b"SQLite format 3\0", bytes((0x0D, 0, 0, 0)), bytes((0x0A, 0, 0, 0)), bytes((5, 0, 0, 0)), b"entry"]
 _IMAGES, _FRAMES, _JSON, _URLS = seeds.IMAGE_WORDS, seeds.FRAME_WORDS, seeds.JSON_WORDS, seeds.URL_WORDS
 
 # fmt: off
@@ -75,6 +76,7 @@ TARGETS: Final[Mapping[str, Target]] = MappingProxyType({
     "configuration": Target(texts.configuration, seeds.configurations, 1 << 14, seeds.TOML_WORDS, weight=8),
     "scenario":    Target(texts.scenario, seeds.scenarios, 1 << 14, seeds.TOML_WORDS, weight=4),
     "calibrations": Target(texts.calibrations, seeds.calibrations, 1 << 14, _JSON, weight=2),
+    "database":    Target(databases.database, databases.files, _MID, _SQLITE, weight=40),
     "url":         Target(texts.url, seeds.urls, 1 << 13, _URLS),
 })
 # fmt: on

@@ -11,7 +11,7 @@ from tests.gateway.rig import Household, StubMeter
 from wattrail.clock import ManualClock
 from wattrail.errors import ConfigError
 from wattrail.gateway import Feed, GatewayPlan, MeterPlan, MeterView, State
-from wattrail.gateway.timing import day_start
+from wattrail.gateway.timing import day_end, day_start
 
 
 def test_every_change_moves_the_version_and_is_told(house: Household) -> None:
@@ -78,6 +78,14 @@ def test_a_meter_nobody_planned_is_not_there() -> None:
 def test_a_day_begins_at_midnight_also_when_clocks_change(now: str, midnight: str) -> None:
     berlin = ZoneInfo("Europe/Berlin")
     assert day_start(datetime.fromisoformat(now), berlin) == datetime.fromisoformat(midnight).replace(tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("now", "hours"), [("2026-03-29T12:00+02:00", 23), ("2026-10-25T12:00+01:00", 25), ("2026-06-21T00:00+02:00", 24)]
+)
+def test_a_day_ends_at_the_next_midnight_also_when_clocks_change(now: str, hours: int) -> None:
+    moment, berlin = datetime.fromisoformat(now), ZoneInfo("Europe/Berlin")
+    assert day_end(moment, berlin) - day_start(moment, berlin) == timedelta(hours=hours)
 
 
 def test_without_a_zone_the_day_is_that_of_this_machine() -> None:

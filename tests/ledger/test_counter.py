@@ -11,40 +11,77 @@ SECOND = 1_000_000
 
 
 def test_an_ordinary_step_is_counted() -> None:
-    step = judge(1000, 1005, SECOND, restarted=False)
+    step = judge(1000, 1005, SECOND, mode_reset=False)
     assert (step.kind, step.counts, step.note) == (Kind.COUNTED, 5, "")
 
 
 def test_a_wrap_is_counted_through_and_noted() -> None:
-    step = judge(0xFFFFF0, 0x000003, SECOND, restarted=False)
+    step = judge(0xFFFFF0, 0x000003, SECOND, mode_reset=False)
     assert (step.kind, step.counts, step.note) == (Kind.COUNTED, 19, "the counter wrapped")
 
 
 def test_a_fridge_plug_that_fell_from_2636_to_3_books_three_counts_and_not_three_megawatt_hours() -> None:
-    step = judge(2636, 3, SECOND, restarted=False)
+    step = judge(2636, 3, SECOND, mode_reset=False)
     assert (step.kind, step.counts) == (Kind.RESTART, 3)
     assert step.note == "the counter fell from 2636 to 3: it began again"
 
 
-def test_a_chip_that_lost_its_settings_counts_from_zero_even_where_the_number_could_have_grown() -> None:
-    step = judge(2, 5, SECOND, restarted=True)
-    assert (step.kind, step.counts) == (Kind.RESTART, 5)
+def test_mode_at_its_reset_value_alone_is_no_restart_and_the_smaller_reading_is_booked() -> None:
+    # This once booked the whole counter: whoever writes 0x87 into MODE then had it booked a second time. Hosts in the
+    # field do write it (OpenBeken and ESPHome set MODE up at their start), so one sign proves nothing.
+    step = judge(2, 5, SECOND, mode_reset=True)
+    assert (step.kind, step.counts) == (Kind.COUNTED, 3)
+    assert "somebody set MODE, or the chip restarted; the smaller, 3 counts, is booked" in step.note
 
 
 def test_a_restart_close_to_the_wrap_is_believed_to_be_a_restart_if_the_settings_are_gone() -> None:
-    assert judge(0xFFFFFE, 4, SECOND, restarted=True).counts == 4
-    assert judge(0xFFFFFE, 4, SECOND, restarted=False).counts == 6
+    assert judge(0xFFFFFE, 4, SECOND, mode_reset=True).counts == 4
+    assert judge(0xFFFFFE, 4, SECOND, mode_reset=False).counts == 6
 
 
 def test_a_chip_that_wakes_with_half_the_range_on_its_counter_proves_nothing() -> None:
-    step = judge(500, 0x800000, SECOND, restarted=True)  # one real dump shows this start value
+    step = judge(500, 0x800000, SECOND, mode_reset=True)  # one real dump shows this start value
     assert (step.kind, step.counts) == (Kind.RESTART, 0)
 
 
 def test_a_leap_no_chip_can_make_is_a_gap() -> None:
-    step = judge(500, 100_000, SECOND, restarted=False)
+    step = judge(500, 100_000, SECOND, mode_reset=False)
     assert (step.kind, step.counts) == (Kind.GAP, 0)
     assert "more than the 22 counts that time allows" in step.note
+
+
+# What is booked, by hand, over the signs of a restart. 60 s allow 1202 counts; None: no clock spans the two looks.
+DECISIONS = [
+    # before, now, seconds, MODE at reset -> kind, counts, where counting goes on
+    (1000, 1900, 60, False, Kind.COUNTED, 900, 1900),
+    (1000, 1900, 60, True, Kind.COUNTED, 900, 1900),
+    (1000, 1900, None, False, Kind.COUNTED, 900, 1900),
+    (1000, 1900, None, True, Kind.COUNTED, 900, 1900),
+    (5000, 90, 60, True, Kind.RESTART, 90, 90),
+    (5000, 90, 60, False, Kind.RESTART, 90, 90),
+    (5000, 90, None, True, Kind.RESTART, 90, 90),
+    (5000, 90, None, False, Kind.RESTART, 90, 90),
+    (5000, 4800, 60, True, Kind.RESTART, 0, 4800),  # fell, and shows more than time allows
+    (5000, 4800, 60, False, Kind.GAP, 0, 4800),
+    (16_777_000, 100, 60, False, Kind.COUNTED, 316, 100),  # one sign only: it wrapped
+    (16_777_000, 100, 60, True, Kind.RESTART, 100, 100),
+    (16_777_000, 100, None, False, Kind.RESTART, 100, 100),  # both fit, and 100 is less than 316
+    (1000, 999, 60, False, Kind.COUNTED, 0, 1000),  # a frame that came late
+    (1000, 978, None, False, Kind.COUNTED, 0, 1000),
+    (3, 16_777_214, 60, False, Kind.COUNTED, 0, 3),  # late, from before the wrap
+    (1000, 999, 60, True, Kind.RESTART, 999, 999),
+    (1000, 9_000_000, None, False, Kind.GAP, 0, 9_000_000),
+    (1000, 9_000_000, None, True, Kind.RESTART, 0, 9_000_000),
+]
+
+
+@pytest.mark.parametrize(("before", "now", "seconds", "mode_reset", "kind", "counts", "on"), DECISIONS)
+def test_a_restart_takes_two_signs_and_of_two_readings_the_smaller_is_booked(
+    before: int, now: int, seconds: int | None, mode_reset: bool, kind: Kind, counts: int, on: int
+) -> None:
+    step = judge(before, now, None if seconds is None else seconds * SECOND, mode_reset=mode_reset)
+    assert (step.kind, step.counts, step.count) == (kind, counts, on)
+    assert step.note or (kind is Kind.COUNTED and not mode_reset)
 
 
 @pytest.mark.parametrize(("elapsed_us", "most"), [(0, 2), (SECOND, 22), (60 * SECOND, 1202)])

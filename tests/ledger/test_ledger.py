@@ -107,12 +107,23 @@ def test_a_reading_that_comes_late_or_twice_changes_nothing() -> None:
     ledger, _ = account([look(0, 100), look(1, 103)])
     before = ledger.totals()
     assert ledger.observe(look(1, 103, elapsed=0)) == ()
-    assert ledger.observe(look(0.5, 101, elapsed=None)) == ()
+    assert ledger.observe(look(0.5, 101, elapsed=-0.5)) == ()
     assert ledger.totals() == before
+
+
+def test_a_counter_a_little_lower_is_an_older_frame_and_counting_goes_on_from_the_higher_value() -> None:
+    # Watched, or after a pause: 1001 once was a leap no chip can make, and after a pause "it began again", 1001 counts.
+    for elapsed in (1, 3600, None):
+        ledger, entries = account([look(0, 1000), look(1, 1002), look(3600, 1001, elapsed=elapsed), look(3601, 1004)])
+        assert counts([*entries, *ledger.close()]) == (4, 0, 0)
+        assert any("1001 after 1002: an older value" in entry.note for entry in [*entries, *ledger.close()]) or (
+            elapsed == 1
+        )
 
 
 def test_a_wall_clock_stepped_back_loses_no_energy_and_makes_no_entry_run_backwards() -> None:
     ledger, entries = account([look(0, 0), look(1, 1), look(-3599, 2), look(-3598, 3), look(62, 4)])
+    entries += ledger.close()
     assert counts(entries) == (4, 0, 0)
     assert all(entry.start <= entry.end for entry in entries)
     assert ledger.totals().import_mwh == EPOCH.milliwatt_hours(4).__floor__()
@@ -175,7 +186,7 @@ class Chip:
 
 steps = st.lists(
     st.tuples(
-        st.sampled_from(["look", "look", "look", "look", "reset", "gap", "step"]),
+        st.sampled_from(["look", "look", "look", "look", "reset", "gap", "step", "reboot", "late", "MODE"]),
         st.integers(-3_000_000, 3_000_000),
         st.integers(100_000, 3_000_000),
     ),
@@ -184,21 +195,22 @@ steps = st.lists(
 
 
 def lived_through(start: int, story: list[tuple[str, int, int]]) -> list[Observation]:
-    """Looks at a chip that is watched, forgotten, reset and has its host's clock stepped."""
+    """Looks at a chip that is watched, forgotten, reset, set up by others, and has its host's clock stepped."""
     chip, at, looks = Chip(start), NOON, [look(0, start, 0, elapsed=None)]
     for happening, watt, elapsed_us in story:
-        if happening == "gap":
+        if happening in {"gap", "reboot"}:
             elapsed_us *= 1000
         at += timedelta(microseconds=elapsed_us)
-        if happening == "step":
+        if happening in {"step", "reboot"}:
             at += timedelta(seconds=watt // 1000)
         if happening == "reset":
             chip.count, chip.work = 0, 0
         chip.run(watt, elapsed_us)
         looks.append(
             Observation(
-                at=at, elapsed_us=elapsed_us, count=chip.count, watt=watt,
-                restarted=happening == "reset", last_pulse_negative=watt < 0,
+                at=at, elapsed_us=None if happening == "reboot" else elapsed_us,
+                count=max(chip.count - (happening == "late"), 0), watt=watt,
+                restarted=happening in {"reset", "MODE"}, last_pulse_negative=watt < 0,
             )
         )  # fmt: skip
     return looks
@@ -218,6 +230,19 @@ def test_whatever_happens_the_registers_never_fall_and_replay_equals_live(
         before = totals
     entries += ledger.close()
     assert Ledger.replay(entries, {1: EPOCH}).totals() == ledger.totals() == before
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.integers(0, (1 << 24) - 1), steps)
+def test_no_energy_is_booked_that_did_not_flow(start: int, story: list[tuple[str, int, int]]) -> None:
+    # The truth is the chip's work: late frames, MODE set by others, resets and reboots take from it, never add.
+    looks = lived_through(start, story)
+    ledger, entries = account(looks)
+    flowed = sum(
+        abs(watt) * elapsed_us * (1000 if happening in {"gap", "reboot"} else 1)
+        for happening, watt, elapsed_us in story
+    )
+    assert sum(counts([*entries, *ledger.close()])) <= flowed // 419_430_400_000 + 1
 
 
 @settings(max_examples=300, deadline=None)

@@ -137,6 +137,11 @@ def test_a_timetable_knows_whether_one_rate_held_all_the_time() -> None:
         ("from = 2026-10-15", 'from = "soon"', r"price\[2\]\.from: must be a date such as"),
         ('name = "Two rates"', "billing_day = 32", r"billing_day: must be a whole number from 1 to 31, got 32"),
         ('["day", "night"]', '["day", "day"]', r"rates: must be 1 to 9 different names"),
+        ("from = 2026-10-15", "from = 2026-01-01", r"price\[1\]\.from and price\[2\]\.from are both 2026-01-01"),
+        ("export = 0.0786", "export = 1e400", r"price\[1\]\.export: must be below 1000000000 .* got 1E\+400"),
+        ("export = 0.0786", "export = 1e-400", r"price\[1\]\.export: .* 12 decimals at most, got 1E-400"),
+        ("export = 0.0786", 'export = "1e999999999999999999999"', r"price\[1\]\.export: must be an amount of money"),
+        ("export = 0.0786", f"export = {'9' * 4000}", r"price\[1\]\.export: must be below 1000000000"),
         ("rates = { day = 0.3214, night = 0.2541 }", "rates = 0.3", r"price\[1\]\.rates: must give a price for each"),
     ],
 )

@@ -6,7 +6,7 @@ import pytest
 
 from wattrail import ManualClock, Meter
 from wattrail.bl0942 import FRONT_ENDS, Calibration
-from wattrail.bl0942.registers import CF_CNT
+from wattrail.bl0942.registers import CF_CNT, MODE, UNLOCK_KEY, USR_WRPROT
 from wattrail.errors import PortLost
 from wattrail.gateway.account import observation
 from wattrail.ledger import Entry, Epoch, Kind, Ledger, Totals
@@ -108,6 +108,37 @@ def test_a_cable_that_is_pulled_for_ten_minutes_and_put_back_loses_no_energy_and
     assert (gap.end - gap.start).total_seconds() == pytest.approx(602, abs=1)
     assert gap.positive * COUNT_MWH == pytest.approx(mwh(602), abs=2 * COUNT_MWH)
     assert bench.ledger.totals().import_mwh == pytest.approx(bench.true_mwh, abs=2 * COUNT_MWH)
+
+
+@pytest.mark.parametrize("mode", [MODE.reset, 0x97])
+def test_another_program_that_sets_mode_while_nobody_looks_does_not_have_the_counter_booked_again(
+    bench: Bench, mode: int
+) -> None:
+    # The truth is the twin's own energy. OpenBeken and ESPHome write 0x87 at their start, the reset value; tests once
+    # took that for a restart because only a restart of the twin ever wrote it.
+    bench.look(3600)
+    bench.clock.advance(3600)
+    other = bench.meter.dialogue
+    other.tell(USR_WRPROT, UNLOCK_KEY)
+    other.tell(MODE, mode)
+    bench.plug_in()
+    bench.look(60)
+    assert Kind.RESTART not in bench.kinds()
+    noted = [entry for entry in bench.entries if "somebody set MODE, or the chip restarted" in entry.note]
+    assert len(noted) == (mode == MODE.reset)
+    assert bench.ledger.totals().import_mwh == pytest.approx(bench.true_mwh, abs=mwh(3) + 2 * COUNT_MWH)
+
+
+def test_a_chip_that_restarts_while_nobody_looks_books_what_it_shows_since(bench: Bench) -> None:
+    bench.look(7200)
+    bench.clock.advance(600)
+    bench.twin.faults.brown_out()
+    bench.clock.advance(1200)
+    bench.plug_in()
+    bench.look(60)
+    assert Kind.RESTART in bench.kinds()
+    lost = mwh(600)  # between the last look and the brown-out: no register holds it any more
+    assert bench.ledger.totals().import_mwh == pytest.approx(bench.true_mwh - lost, abs=mwh(3) + 2 * COUNT_MWH)
 
 
 def test_the_whole_account_can_be_replayed_from_its_entries(bench: Bench) -> None:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import logging
+from datetime import UTC, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from wattrail.bl0942.registers import CF_CNT_ADD, CF_REVP, Accumulation
 from wattrail.gateway.source import MeterLike
-from wattrail.gateway.timing import day_start
-from wattrail.ledger import Epoch, Ledger, Observation, Totals
+from wattrail.gateway.timing import day_end, day_start
+from wattrail.ledger import CONFIRM_US, Epoch, Kind, Ledger, Observation, Totals
 from wattrail.store import Store
 from wattrail.units import Reading
 
 __all__ = ["Account", "observation"]
 
 _BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_THE_END: Final = datetime.max.replace(tzinfo=UTC)
+
+logger = logging.getLogger(__name__)
 
 
 class Account:
@@ -25,12 +29,12 @@ class Account:
         self, store: Store, name: str, meter: MeterLike, *, now: datetime, zone: ZoneInfo | None = None
     ) -> None:
         row = store.register_meter(name, meter.url, simulated=meter.simulated, calibration=meter.calibration, at=now)
-        self.meter_id = row.id
+        self.meter_id, self.name = row.id, name
         self._store, self._zone = store, zone
         self._ledger = store.ledger(row.id) or Ledger(row.epoch)
         self._seen_us: int | None = None
         self._midnight: datetime | None = None
-        self._before_today = Totals(0, 0)
+        self._other_days = Totals(0, 0)
         if row.recalibrated:
             self._recalibrate(row.epoch.number + 1, meter, now)
 
@@ -42,6 +46,9 @@ class Account:
         entries = self._ledger.observe(seen)
         self._store.append(self.meter_id, reading, seen, entries)
         self._seen_us = moment_us
+        if any(entry.kind is Kind.CLOCK for entry in entries):
+            self._midnight = None  # what was booked by the clock before may be another day's
+            logger.warning("meter %s: %s", self.name, next(e.note for e in entries if e.kind is Kind.CLOCK))
         if entries:
             self._take_stated()
 
@@ -50,22 +57,43 @@ class Account:
         return self._ledger.totals()
 
     def today(self, now: datetime) -> Totals:
-        """Energy since local midnight."""
+        """Energy since local midnight. What is booked outside of this day, at whatever time, is not in it."""
         midnight = day_start(now, self._zone)
         if midnight != self._midnight:
             self._take_stated()
-            self._before_today = self._store.energy_between(self.meter_id, _BEGINNING, midnight)
+            self._other_days = self._booked_outside(midnight, day_end(now, self._zone))
             self._midnight = midnight
-        total, before = self.totals(), self._before_today
-        return Totals(
-            total.import_mwh - before.import_mwh,
-            total.export_mwh - before.export_mwh,
-            total.undirected_mwh - before.undirected_mwh,
+        return _less(self.totals(), self._other_days)
+
+    @property
+    def now(self) -> datetime | None:
+        """The ledger's own time, in which a clock that jumps leaves no trace."""
+        return self._ledger.now
+
+    @property
+    def notice(self) -> str | None:
+        """That the wall clock jumped, in words; None while it agrees with the time that passes."""
+        offset = self._ledger.clock_offset
+        if offset is None:
+            return None
+        way = "ahead of" if offset > timedelta() else "behind"
+        return (
+            f"the wall clock jumped: it is {abs(offset)} {way} the time that passed. Entries go on by the time that "
+            f"passes, and follow the wall clock once it has kept its time for {CONFIRM_US // 60_000_000} minutes"
         )
 
     def close(self) -> None:
         """Write what is counted but not yet an entry."""
         self._store.book(self.meter_id, self._ledger.close())
+
+    def _booked_outside(self, midnight: datetime, end: datetime) -> Totals:
+        before = self._store.energy_between(self.meter_id, _BEGINNING, midnight)
+        after = self._store.energy_between(self.meter_id, end, _THE_END)
+        return Totals(
+            before.import_mwh + after.import_mwh,
+            before.export_mwh + after.export_mwh,
+            before.undirected_mwh + after.undirected_mwh,
+        )
 
     def _take_stated(self) -> None:
         """Take up what a person stated meanwhile, past this process."""
@@ -78,6 +106,14 @@ class Account:
         self._store.begin_epoch(
             self.meter_id, calibration, entries, at=now, evidence="the gateway was given other constants"
         )
+
+
+def _less(total: Totals, part: Totals) -> Totals:
+    return Totals(
+        total.import_mwh - part.import_mwh,
+        total.export_mwh - part.export_mwh,
+        total.undirected_mwh - part.undirected_mwh,
+    )
 
 
 def observation(reading: Reading, elapsed_us: int | None) -> Observation:

@@ -47,6 +47,7 @@ class MeterView:
     """One meter as it is shown. ``reading`` is the last one there was; how old it is, its ``at`` and ``state`` say.
 
     ``scale`` says which constants give the numbers their scale, None before the meter was reached.
+    ``notice`` is what its owner should know although it is read: that the wall clock jumped.
     """
 
     name: str
@@ -56,6 +57,7 @@ class MeterView:
     state: State = State.CONNECTING
     error: str | None = None
     hint: str | None = None
+    notice: str | None = None
     retry_at: datetime | None = None
     reading: Reading | None = None
     today: Totals | None = None
@@ -147,7 +149,9 @@ class Feed:
 def _add(points: deque[Bucket], at: datetime, watts: float) -> None:
     start = at - timedelta(seconds=at.timestamp() % POINT_WIDTH.total_seconds())
     start = start.replace(microsecond=0).astimezone(UTC)
-    if points and points[-1].start >= start:  # also after a step back of the wall clock
+    while points and points[-1].start > start:  # the wall clock was ahead: those points have no place any more
+        points.pop()
+    if points and points[-1].start == start:
         points[-1] = points[-1].with_reading(watts)
     else:
         points.append(Bucket(start, watts, watts, watts, 1))

@@ -90,7 +90,7 @@ class Gateway:
     async def _purge(self) -> None:
         while not self._stopping.is_set():
             try:
-                gone = await asyncio.to_thread(self._store.purge, self._clock.now())
+                gone = await asyncio.to_thread(self._store.purge)
                 logger.debug("%d readings were old enough to forget", gone)
             except StoreError as error:
                 logger.warning("old readings could not be removed: %s", error)

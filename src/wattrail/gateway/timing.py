@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from math import ceil
 from zoneinfo import ZoneInfo
 
-__all__ = ["BackOff", "Schedule", "day_start"]
+__all__ = ["BackOff", "Schedule", "day_end", "day_start"]
 
 
 class Schedule:
@@ -49,3 +49,8 @@ def day_start(now: datetime, zone: ZoneInfo | None) -> datetime:
     if zone is None:  # astimezone() gave a fixed offset, that of now; midnight may have had another
         midnight = midnight.replace(tzinfo=None).astimezone()
     return midnight.astimezone(UTC)
+
+
+def day_end(now: datetime, zone: ZoneInfo | None) -> datetime:
+    """Local midnight after a moment, in UTC."""
+    return day_start(day_start(now, zone) + timedelta(hours=36), zone)  # whatever clocks do: 23 to 25 hours are a day

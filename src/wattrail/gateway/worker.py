@@ -83,9 +83,9 @@ class Worker:
         account.book(reading)
         self._view = replace(
             self._view, url=without_credentials(meter.url), simulated=meter.simulated, state=State.LIVE,
-            error=None, hint=None, retry_at=None,
+            error=None, hint=None, retry_at=None, notice=self._noticed(account),
             scale=meter.scale.words(meter.calibration),
-            reading=reading, today=account.today(reading.at), total=account.totals(),
+            reading=reading, today=account.today(account.now or reading.at), total=account.totals(),
         )  # fmt: skip
         self._feed.put(self._view, power=reading.watts)
         self._feed.scopes.serve(self.plan.name, meter, reading)
@@ -99,6 +99,12 @@ class Worker:
             logger.warning("meter %s: its ledger stays open: %s", self.plan.name, error)
         self._account = None
         self._close_meter()
+
+    def _noticed(self, account: Account) -> str | None:
+        notice = account.notice
+        if (notice is None) != (self._view.notice is None):  # once a jump: its size wanders with every look
+            logger.warning("meter %s: %s", self.plan.name, notice or "the wall clock agrees with the time that passes")
+        return notice if self._view.notice is None or notice is None else self._view.notice
 
     def _scale(self, meter: MeterLike) -> Calibration:
         """What the plan gives, else the newest calibration kept for this name, else the parts; one for a whole run."""

@@ -11,10 +11,11 @@ from wattrail.ledger.register_at import Point, registers_at
 from wattrail.ledger.stated import Direction, adjustment, assignment, milliwatt_hours, opening, unassigned
 from wattrail.ledger.tariff import Price, Tariff, Timetable, Window
 from wattrail.ledger.tariff_file import parse_tariff
+from wattrail.ledger.timeline import CONFIRM_US
 
 __all__ = [
-    "BEGINNING", "STATED", "Audit", "Bill", "Books", "By", "Counts", "Direction", "Energy", "Entry", "Epoch", "Finding",
-    "Interval", "Kind", "Ledger", "Line", "Observation", "Point", "Price", "Tariff", "Timetable", "Totals", "Window",
-    "adjustment", "assignment", "audit", "bills", "boundaries", "by_interval", "midnight", "milliwatt_hours", "opening",
-    "parse_tariff", "registers_at", "unassigned",
+    "BEGINNING", "CONFIRM_US", "STATED", "Audit", "Bill", "Books", "By", "Counts", "Direction", "Energy", "Entry",
+    "Epoch", "Finding", "Interval", "Kind", "Ledger", "Line", "Observation", "Point", "Price", "Tariff", "Timetable",
+    "Totals", "Window", "adjustment", "assignment", "audit", "bills", "boundaries", "by_interval", "midnight",
+    "milliwatt_hours", "opening", "parse_tariff", "registers_at", "unassigned",
 ]  # fmt: skip

@@ -13,7 +13,7 @@ from itertools import pairwise
 
 from wattrail.errors import LedgerError
 from wattrail.ledger.books import Books
-from wattrail.ledger.counter import COUNTER_RANGE, most_counts
+from wattrail.ledger.counter import COUNTER_RANGE, MAX_UNTIMED_COUNTS, most_counts
 from wattrail.ledger.entries import STATED, Entry, Kind, Totals
 from wattrail.ledger.ledger import Ledger
 from wattrail.ledger.register_at import registers_at
@@ -29,18 +29,22 @@ _ABSOLUTE_BIT = 1 << 7
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that differs: in which entry (0: in none), what was looked at, and got against wanted."""
+    """Something that differs: in which entry (0: in none), what was looked at, and got against wanted.
+
+    ``name`` says what differs where it is no single entry.
+    """
 
     sequence: int
     check: str
     got: str
     wanted: str
     stated: bool = False
+    name: str = ""
 
     def __str__(self) -> str:
         """In a sentence."""
         name = f"{'stated ' if self.stated else ''}entry {self.sequence}" if self.sequence else "totals"
-        return f"{name}: {self.check} is {self.got}, should be {self.wanted}"
+        return f"{self.name or name}: {self.check} is {self.got}, should be {self.wanted}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +86,7 @@ def _follows(before: Entry, entry: Entry) -> Iterator[Finding]:
     name = entry.sequence
     if entry.sequence != before.sequence + 1:
         yield Finding(name, "its sequence", str(entry.sequence), str(before.sequence + 1))
-    if entry.start != before.end:
+    if entry.start != before.end and entry.kind is not Kind.CLOCK:
         yield Finding(name, "its start", f"{entry.start}", f"{before.end}, where the one before ends")
     if entry.kind is Kind.START:
         yield Finding(name, "its kind", entry.kind, "another: an account begins once")
@@ -98,16 +102,23 @@ def _follows(before: Entry, entry: Entry) -> Iterator[Finding]:
 def _movements(before: Entry, entry: Entry) -> tuple[int, ...]:
     """The sums of counts that an entry of its kind may book."""
     forward = (entry.count - before.count) % COUNTER_RANGE
-    possible = most_counts(entry.elapsed_us)
+    possible = _possible(entry)
     match entry.kind:
         case Kind.RESTART:
             return (entry.count if entry.count <= possible else 0,)
         case Kind.GAP:
             return (forward if forward <= possible else 0,)
-        case Kind.START | Kind.EPOCH:
+        case Kind.START | Kind.EPOCH | Kind.CLOCK:
             return (0,)
         case _:
             return (forward,)
+
+
+def _possible(entry: Entry) -> int:
+    """The most counts that an entry's time allows; a gap or a restart that no clock spans has no time."""
+    if entry.kind in {Kind.GAP, Kind.RESTART} and entry.elapsed_us == 0:
+        return MAX_UNTIMED_COUNTS
+    return most_counts(entry.elapsed_us)
 
 
 def _is_algebraic(entry: Entry) -> bool:
@@ -133,7 +144,7 @@ def _by_itself(entry: Entry, books: Books) -> Iterator[Finding]:
             name, "its smallest count", str(min(entry.positive, entry.negative, entry.undirected)), "0 or more"
         )
     booked = entry.positive + entry.negative + entry.undirected
-    possible = most_counts(entry.elapsed_us) + _SLACK_PER_LOOK * entry.readings
+    possible = _possible(entry) + _SLACK_PER_LOOK * entry.readings
     if booked > possible:
         seconds = entry.elapsed_us / 1e6
         yield Finding(name, "the sum of its counts", str(booked), f"{possible} at most: it took {seconds:.1f} s")

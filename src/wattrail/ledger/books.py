@@ -64,11 +64,11 @@ class Books:
     epochs: Mapping[int, Epoch]
     stated: tuple[Entry, ...] = ()
     before: Mapping[int, Counts] = field(default_factory=dict)
+    began: datetime | None = field(init=False, repr=False, compare=False)
+    """The earliest start of an entry; None if there is none. Not always the first one's: a clock can be ahead."""
 
-    @property
-    def began(self) -> datetime | None:
-        """Start of the first entry; None if there is none."""
-        return self.entries[0].start if self.entries else None
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "began", min((entry.start for entry in self.entries), default=None))
 
     @property
     def booked_until(self) -> datetime | None:

@@ -11,6 +11,8 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from fractions import Fraction
 
+from wattrail.ledger.timeline import CLOCK_SLACK
+
 __all__ = ["BEGINNING", "CF_UNIT_US", "STATED", "Entry", "Epoch", "Kind", "Observation", "Totals"]
 
 CF_UNIT_US = 419_430_400_000
@@ -18,9 +20,6 @@ CF_UNIT_US = 419_430_400_000
 
 _MWH_PER_COUNT = Fraction(CF_UNIT_US, 3_600_000)
 """Milliwatt-hours times counts per watt in one count of the energy counter."""
-
-_CLOCK_SLACK = timedelta(seconds=5)
-"""By how much wall clock and monotonic clock may differ within a minute before it counts as a clock that was set."""
 
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 """Where the interval of an opening entry starts: before any account."""
@@ -34,6 +33,7 @@ class Kind(StrEnum):
     RESTART = "restart"  # the counter began again; only what it shows since is booked
     GAP = "gap"  # nobody watched; what the counter proves over it is booked, without a shape
     EPOCH = "epoch"  # from here on another calibration holds; no energy
+    CLOCK = "clock"  # from here on the wall clock shows another time; no energy
     OPENING = "opening"  # stated: what an older meter showed before the first look
     ADJUSTED = "adjusted"  # stated: energy that belongs to the account and was never counted
     ASSIGNED = "assigned"  # stated: counts of a gap get a direction
@@ -49,8 +49,9 @@ class Observation:
 
     ``elapsed_us`` is the time since the look before on a monotonic clock, in microseconds, or None when no such
     clock spans the two (the host restarted). ``count`` is the 24-bit counter, ``watt`` the signed power count,
-    ``restarted`` says that the chip had lost its settings, ``algebraic`` that it counts export downwards,
-    ``last_pulse_negative`` the direction of its last energy pulse. ``mode`` and ``status`` are kept as evidence.
+    ``restarted`` says that MODE was found at its reset value, a sign of a restart; ``algebraic`` that it counts
+    export downwards, ``last_pulse_negative`` the direction of its last pulse. ``mode`` and ``status`` are kept as
+    evidence.
     """
 
     at: datetime
@@ -95,7 +96,8 @@ class Entry:
     """One line of the ledger, never edited.
 
     ``positive`` and ``negative`` are counts by the chip's own sign of power, ``undirected`` are counts whose direction
-    nothing proves. ``count`` is the counter at ``end``. The rest is evidence: how long it took on a monotonic clock,
+    nothing proves. ``count`` is the counter at ``end``. The rest is evidence: how long it took on a monotonic clock (0
+    for a gap or a restart that none spans),
     power integrated by sign (WATT counts times microseconds), what the split carries over to the next entry, and the
     power register at ``end`` (None where it was not kept), on which the direction of a gap depends.
 
@@ -132,12 +134,11 @@ class Entry:
     def shaped(self) -> bool:
         """Whether its energy may be spread evenly over its interval: counted, and as long as it took.
 
-        A gap has no shape. Neither has a counted entry in which the wall clock was set: its interval is not the time
-        that passed.
+        A gap has no shape. Neither has a counted entry whose interval is not the time that passed.
         """
         if self.kind is not Kind.COUNTED:
             return False
-        return abs((self.end - self.start) - timedelta(microseconds=self.elapsed_us)) <= _CLOCK_SLACK
+        return abs((self.end - self.start) - timedelta(microseconds=self.elapsed_us)) <= CLOCK_SLACK
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 from wattrail.ledger.books import Books
 from wattrail.ledger.entries import Entry, Kind, Totals
@@ -41,18 +41,20 @@ class Untimed:
 
     def __init__(self, books: Books) -> None:
         self._began, self._until = books.began, books.booked_until
-        holes = [entry for entry in books.entries if _is_hole(entry)]
+        holes = sorted((entry for entry in books.entries if _is_hole(entry)), key=lambda entry: entry.end)
         self._starts = [entry.start for entry in holes]
         self._ends = [entry.end for entry in holes]
+        self._first_start = [*accumulate(reversed(self._starts), min)][::-1]
+        """The earliest start from each place on: where a clock was set, starts are not in order."""
 
     def touches(self, start: datetime, end: datetime) -> bool:
         """Whether ``[start, end)`` meets any of them."""
         if self._began is None or self._until is None or start < self._began or end > self._until:
             return True
         place = bisect_left(self._ends, start)
-        while place < len(self._ends) and self._starts[place] < end:
+        while place < len(self._ends) and self._first_start[place] < end:
             # one that ends where the span begins does not touch it, unless it is an instant
-            if self._ends[place] > start or self._starts[place] == start:
+            if self._starts[place] < end and (self._ends[place] > start or self._starts[place] == start):
                 return True
             place += 1
         return False

@@ -9,14 +9,17 @@ from fractions import Fraction
 
 from wattrail.errors import LedgerError
 from wattrail.ledger.books import Books
-from wattrail.ledger.counter import COUNTER_RANGE, Step, judge, signed_difference
-from wattrail.ledger.entries import STATED, Entry, Epoch, Kind, Observation, Totals
+from wattrail.ledger.counter import COUNTER_RANGE, Step, judge, most_counts, signed_difference
+from wattrail.ledger.entries import BEGINNING, STATED, Entry, Epoch, Kind, Observation, Totals
 from wattrail.ledger.split import Split
+from wattrail.ledger.timeline import MAX_PLAIN_PAUSE, Arrival, Timeline
 
 __all__ = ["ENTRY_SPAN", "GAP_AFTER_US", "Ledger"]
 
+_MICROSECOND = timedelta(microseconds=1)
+
 ENTRY_SPAN = timedelta(minutes=1)
-"""Counted entries are closed at the first look in a new span of this length."""
+"""Counted entries are closed at the first look in a new span of this length, by the ledger's own time."""
 
 GAP_AFTER_US = 10_000_000
 """Time without a look after which the time between counts as a gap. Ten polls: power may have done anything."""
@@ -34,6 +37,21 @@ class _Span:
     notes: list[str] = field(default_factory=list)
 
 
+@dataclass(slots=True)
+class _Away:
+    """What the counter proves over a pause, to be booked once the clock after it is sure.
+
+    ``held`` are the entries before it. They wait too: an entry that is given out accounts for every look up to then.
+    """
+
+    held: tuple[Entry, ...]
+    clock: Arrival
+    seen: Observation
+    kind: Kind
+    counts: tuple[int, int, int]
+    note: str
+
+
 class Ledger:
     """An append-only account. Pure: it knows neither clock nor database; entries it returns are yours to keep.
 
@@ -49,6 +67,8 @@ class Ledger:
         self._last: Observation | None = None
         self._watt: int | None = None
         self._span: _Span | None = None
+        self._away: _Away | None = None
+        self._timeline = Timeline(BEGINNING)
         self._split = Split()
 
     @classmethod
@@ -90,6 +110,18 @@ class Ledger:
         return self._span.start if self._span else None
 
     @property
+    def now(self) -> datetime | None:
+        """The ledger's own time at the last look: the wall clock's, unless that jumped; None before the first look."""
+        if self._span is None:
+            return None
+        return self._timeline.now if self._away is None else self._away.clock.now
+
+    @property
+    def clock_offset(self) -> timedelta | None:
+        """How far the wall clock is ahead of the ledger's own time (negative: behind); None while they agree."""
+        return self._timeline.offset if self._away is None else None
+
+    @property
     def stated(self) -> int:
         """How many stated entries have been taken up."""
         return len(self._stated)
@@ -110,6 +142,8 @@ class Ledger:
         sums = {number: list(counts) for number, counts in self._sums.items()}
         if self._span:
             _add(sums, self._epoch.number, self._span.positive, self._span.negative, 0)
+        if self._away:
+            _add(sums, self._epoch.number, *self._away.counts)
         parts = [Fraction(0), Fraction(0), Fraction(0)]
         for number, counts in sums.items():
             epoch = self._epochs[number]
@@ -132,18 +166,18 @@ class Ledger:
             raise ValueError(f"not a look at a counter: {seen}")
         if self._last is None or self._span is None:
             return self._begin(seen)
-        elapsed_us = self._elapsed_us(seen, self._last)
-        if elapsed_us <= 0:
+        if seen.elapsed_us is None:
+            return self._come_back(seen)
+        if seen.elapsed_us <= 0:
             return ()
-        entries = self._account(seen, elapsed_us)
-        self._last, self._watt = seen, seen.watt
-        return entries
+        return self._account(seen, seen.elapsed_us)
 
     def close(self) -> tuple[Entry, ...]:
         """Write what is counted but not yet an entry, as before a shutdown."""
-        if self._span is None or self._last is None or self._span.readings == 0:
-            return ()
-        return (self._close_span(self._last),)
+        entries = [] if self._away is None else self._settle(self._away)
+        if self._span is not None and self._span.readings:
+            entries.append(self._close_span())
+        return tuple(entries)
 
     def begin_epoch(self, epoch: Epoch) -> tuple[Entry, ...]:
         """From the last look on, another calibration holds. Raises LedgerError if its number is not new."""
@@ -159,27 +193,37 @@ class Ledger:
 
     def _begin(self, seen: Observation) -> tuple[Entry, ...]:
         self._last, self._watt, self._span = seen, seen.watt, _Span(seen.at)
+        self._timeline = Timeline(seen.at)
         return (self._entry(Kind.START, seen.at, seen.at, seen),)
 
-    def _elapsed_us(self, seen: Observation, last: Observation) -> int:
-        if seen.elapsed_us is not None:
-            return seen.elapsed_us
-        return (seen.at - last.at) // timedelta(microseconds=1)
-
     def _account(self, seen: Observation, elapsed_us: int) -> tuple[Entry, ...]:
-        last = self._last
-        assert last is not None
-        if seen.algebraic and not seen.restarted:
-            moved = signed_difference(last.count, seen.count)
-            step = Step(Kind.COUNTED, moved)
+        step = self._step(seen, elapsed_us)
+        if step.kind is Kind.COUNTED and elapsed_us <= GAP_AFTER_US:
+            jumped = self._pass(seen.at, elapsed_us)
+            entries = self._count(seen, elapsed_us, step)
         else:
-            step = judge(last.count, seen.count, elapsed_us, restarted=seen.restarted)
-        unwatched = elapsed_us > GAP_AFTER_US or seen.elapsed_us is None
-        if step.kind is Kind.COUNTED and not unwatched:
-            return self._count(seen, elapsed_us, step)
-        return self._interrupt(seen, elapsed_us, step)
+            entries = list(self.close())
+            jumped = self._pass(seen.at, elapsed_us)
+            entries.append(self._interrupt(seen, elapsed_us, step))
+        return (*entries, *self._follow(seen.at)) if jumped else tuple(entries)
 
-    def _count(self, seen: Observation, elapsed_us: int, step: Step) -> tuple[Entry, ...]:
+    def _step(self, seen: Observation, elapsed_us: int | None) -> Step:
+        assert self._last is not None
+        if seen.algebraic and not seen.restarted:
+            return Step(Kind.COUNTED, signed_difference(self._last.count, seen.count), seen.count)
+        return judge(self._last.count, seen.count, elapsed_us, mode_reset=seen.restarted)
+
+    def _pass(self, wall: datetime, elapsed_us: int) -> bool:
+        """Let time pass by the ledger's clock; returns whether a jump of the wall clock has become certain."""
+        if self._away is not None:
+            self._away.clock.advance(wall, elapsed_us)
+            return False
+        agreed, jumped = self._timeline.offset is None, self._timeline.advance(wall, elapsed_us)
+        if agreed and self._timeline.offset is not None and self._span is not None:
+            self._span.notes.append(f"the wall clock jumped to {wall.isoformat()}")
+        return jumped
+
+    def _count(self, seen: Observation, elapsed_us: int, step: Step) -> list[Entry]:
         span = self._span
         assert span is not None
         positive, negative = self._share(seen, elapsed_us, step.counts)
@@ -189,7 +233,10 @@ class Ledger:
         span.readings += 1
         if step.note:
             span.notes.append(step.note)
-        return (self._close_span(seen),) if _in_new_span(span.start, seen.at) else ()
+        self._look(seen, step)
+        if self._away is not None:
+            return list(self.close()) if self._away.clock.is_sure or self._away.clock.is_late else []
+        return [self._close_span()] if _in_new_span(span.start, self._timeline.now) else []
 
     def _share(self, seen: Observation, elapsed_us: int, counts: int) -> tuple[int, int]:
         if seen.algebraic:
@@ -197,33 +244,75 @@ class Ledger:
         self._split.integrate(seen.watt, elapsed_us)
         return self._split.share(counts, last_pulse_negative=seen.last_pulse_negative)
 
-    def _interrupt(self, seen: Observation, elapsed_us: int, step: Step) -> tuple[Entry, ...]:
-        """Close what was watched; then book what the counter proves over the time nobody watched."""
-        entries = list(self.close())
+    def _look(self, seen: Observation, step: Step) -> None:
+        self._last, self._watt = replace(seen, count=step.count), seen.watt
+
+    def _interrupt(self, seen: Observation, elapsed_us: int, step: Step) -> Entry:
+        """Book what the counter proves over the time nobody watched, up to now."""
         assert self._span is not None
         self._split = Split(carry=self._split.carry)
-        positive, negative, undirected = _directed(step.counts, self._watt, seen)
-        kind = Kind.GAP if step.kind is Kind.COUNTED else step.kind
-        note = step.note or f"nobody looked for {elapsed_us / 1e6:.0f} s; the counter moved by {step.counts}"
-        end = max(seen.at, self._span.start)
-        entries.append(
-            self._entry(
-                kind, self._span.start, end, seen,
-                positive=positive, negative=negative, undirected=undirected, elapsed_us=elapsed_us, note=note,
-            )
-        )  # fmt: skip
+        counts = _directed(step.counts, self._watt, seen)
+        self._look(seen, step)
+        end = max(self._timeline.now, self._span.start)
+        kind, note = _told(step, f"nobody looked for {elapsed_us / 1e6:.0f} s")
+        entry = self._entry(kind, self._span.start, end, self._last, counts=counts, elapsed_us=elapsed_us, note=note)
         self._span = _Span(end)
-        return tuple(entries)
+        return entry
 
-    def _close_span(self, seen: Observation) -> Entry:
-        span = self._span
+    def _come_back(self, seen: Observation) -> tuple[Entry, ...]:
+        """The first look after a pause that no monotonic clock spans: how long it was, only the wall clock says."""
+        held = self.close()
+        pause = seen.at - self._timeline.now
+        step = self._step(seen, None)
+        self._split = Split(carry=self._split.carry)
+        counts = _directed(step.counts, self._watt, seen)
+        self._look(seen, step)
+        assert self._last is not None
+        kind, note = _told(step, "nobody looked, and no clock says for how long")
+        self._away = away = _Away(held, Arrival(seen.at), self._last, kind, counts, note)
+        if timedelta() <= pause <= MAX_PLAIN_PAUSE and abs(step.counts) <= most_counts(pause // _MICROSECOND):
+            return tuple(self._settle(away, plain=True))
+        return ()
+
+    def _settle(self, away: _Away, *, plain: bool = False) -> list[Entry]:
+        """Book the pause, now that its end is known; an end that is not known is an instant after its start."""
+        assert self._span is not None
+        began, first = self._timeline.now, away.clock.first
+        sure = plain or away.clock.is_sure
+        end = max(first, began) if sure else began
+        unsure = "" if end == first else "; the clock was not right, so its end is not known"
+        self._away = None
+        note = away.note + unsure
+        entries = [*away.held, self._entry(away.kind, began, end, away.seen, counts=away.counts, note=note)]
+        self._span.start, self._timeline = end, Timeline(end)
+        if sure and first < began:
+            entries.append(self._set_clock(first, away.seen))
+        self._timeline.now += timedelta(microseconds=away.clock.since_us)
+        return entries
+
+    def _follow(self, wall: datetime) -> list[Entry]:
+        """Close what was counted by the old time, and go on by the new one."""
+        entries = list(self.close())
+        assert self._last is not None
+        return [*entries, self._set_clock(wall, self._last)]
+
+    def _set_clock(self, wall: datetime, last: Observation) -> Entry:
+        assert self._span is not None
+        before = self._timeline.now
+        note = f"the clock was set from {before.isoformat()} to {wall.isoformat()}"
+        entry = replace(self._entry(Kind.CLOCK, min(before, wall), wall, last, note=note), watt=self._watt)
+        self._span.start = wall
+        self._timeline.follow(wall)
+        return entry
+
+    def _close_span(self) -> Entry:
+        span, seen = self._span, self._last
         assert span is not None
-        if seen.at < span.start:
-            span.notes.append(f"the wall clock was set back to {seen.at.isoformat()} meanwhile")
-        end = max(seen.at, span.start)
+        assert seen is not None
+        end = max(self._timeline.now, span.start)
         entry = self._entry(
             Kind.COUNTED, span.start, end, seen,
-            positive=span.positive, negative=span.negative, elapsed_us=span.elapsed_us, readings=span.readings,
+            counts=(span.positive, span.negative, 0), elapsed_us=span.elapsed_us, readings=span.readings,
             note="; ".join(span.notes),
         )  # fmt: skip
         self._span = _Span(end)
@@ -234,17 +323,17 @@ class Ledger:
         kind: Kind,
         start: datetime,
         end: datetime,
-        seen: Observation,
+        seen: Observation | None,
         *,
-        positive: int = 0,
-        negative: int = 0,
-        undirected: int = 0,
+        counts: tuple[int, int, int] = (0, 0, 0),
         elapsed_us: int = 0,
         readings: int = 0,
         note: str = "",
     ) -> Entry:
+        assert seen is not None
         self._sequence += 1
-        _add(self._sums, self._epoch.number, positive, negative, undirected)
+        _add(self._sums, self._epoch.number, *counts)
+        positive, negative, undirected = counts
         return Entry(
             sequence=self._sequence, kind=kind, start=start, end=end, epoch=self._epoch.number, count=seen.count,
             positive=positive, negative=negative, undirected=undirected, elapsed_us=elapsed_us, readings=readings,
@@ -255,7 +344,7 @@ class Ledger:
     def _take_up(self, entry: Entry, epoch: Epoch) -> None:
         if entry.sequence != self._sequence + 1:
             raise LedgerError(f"entry {entry.sequence} follows entry {self._sequence}: one is missing or doubled")
-        if self._span is not None and entry.start != self._span.start:
+        if self._span is not None and entry.start != self._span.start and entry.kind is not Kind.CLOCK:
             raise LedgerError(
                 f"entry {entry.sequence} starts at {entry.start}, the one before ends at {self._span.start}"
             )
@@ -263,7 +352,7 @@ class Ledger:
         self._epochs[epoch.number] = self._epoch = epoch
         _add(self._sums, epoch.number, entry.positive, entry.negative, entry.undirected)
         self._split = Split(entry.watt_us_positive, entry.watt_us_negative, entry.carry)
-        self._span, self._watt = _Span(entry.end), entry.watt
+        self._span, self._watt, self._timeline = _Span(entry.end), entry.watt, Timeline(entry.end)
         self._last = Observation(
             at=entry.end, elapsed_us=None, count=entry.count, watt=entry.watt or 0, mode=entry.mode, status=entry.status
         )
@@ -297,6 +386,12 @@ def _directed(counts: int, before: int | None, seen: Observation) -> tuple[int, 
     if before < 0 and seen.watt < 0 and seen.last_pulse_negative:
         return 0, counts, 0
     return 0, 0, counts
+
+
+def _told(step: Step, away: str) -> tuple[Kind, str]:
+    """Kind and note of an entry over time nobody watched."""
+    kind = Kind.GAP if step.kind is Kind.COUNTED else step.kind
+    return kind, step.note or f"{away}; the counter moved by {step.counts}"
 
 
 def _in_new_span(start: datetime, now: datetime) -> bool:

@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fractions import Fraction
-from itertools import chain, pairwise
+from itertools import chain, islice, pairwise
 
 from wattrail.ledger.books import Books, Counts, Energy
 from wattrail.ledger.entries import Entry, Epoch, Kind
+from wattrail.ledger.timeline import MAX_WAIT_US
 
 __all__ = ["Aside", "Point", "registers_at"]
 
@@ -22,6 +23,8 @@ Aside = Callable[[Entry], bool]
 """Whether an entry without a shape is to be summed apart."""
 
 _MICROSECOND = timedelta(microseconds=1)
+_LONGEST = timedelta(microseconds=MAX_WAIT_US) + timedelta(minutes=1)
+"""No entry with a shape is longer: a minute, or what was counted while a clock was waited for after a start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +83,8 @@ class _Pass:
     def point(self, at: datetime) -> Point:
         for entry in chain(self._counted.done_by(at), self._later.done_by(at)):
             self._book(entry)
-        total, cut = self._total.energy(self._epochs), self._counted.head
-        if cut is not None and cut.start < at < cut.end and cut.shaped:
+        total = self._total.energy(self._epochs)
+        for cut in self._counted.cut_at(at):
             share = Fraction((at - cut.start) // _MICROSECOND, (cut.end - cut.start) // _MICROSECOND)
             total = total.plus(Energy.of(cut, self._epochs[cut.epoch]), share)
         gaps, stated = self._gaps.energy(self._epochs), self._stated.energy(self._epochs)
@@ -98,16 +101,27 @@ class _Pass:
 
 
 class _Queue:
-    """Entries in the order of their ends, given out once each when their time has come."""
+    """Entries in the order of their ends, given out once each when their time has come.
+
+    Where a clock was set back they were not written in that order, and more than one can be cut by a moment.
+    """
 
     def __init__(self, entries: Iterable[Entry]) -> None:
-        self._rest = iter(entries)
-        self.head = next(self._rest, None)
+        self._entries = sorted(entries, key=lambda entry: entry.end)
+        self._place = 0
 
     def done_by(self, at: datetime) -> Iterable[Entry]:
-        while self.head is not None and _is_over(self.head, at):
-            yield self.head
-            self.head = next(self._rest, None)
+        while self._place < len(self._entries) and _is_over(self._entries[self._place], at):
+            self._place += 1
+            yield self._entries[self._place - 1]
+
+    def cut_at(self, at: datetime) -> Iterable[Entry]:
+        """Entries with a shape that lie on both sides of a moment."""
+        for entry in islice(self._entries, self._place, None):
+            if entry.end > at + _LONGEST:
+                return
+            if entry.start < at < entry.end and entry.shaped:
+                yield entry
 
 
 def _is_over(entry: Entry, at: datetime) -> bool:

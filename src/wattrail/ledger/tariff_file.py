@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Decimal, InvalidOperation
 from difflib import get_close_matches
+from typing import Final
 
 from wattrail.errors import ConfigError
 from wattrail.ledger.tariff import Per, Price, Tariff, Window
+from wattrail.sanitize import printable
 
 __all__ = ["parse_tariff"]
 
@@ -17,6 +19,15 @@ _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _PRICE_FIELDS = ("from", "until", "rates", "export", "standing", "standing_per")
 _MOST_RATES = 9
 """OBIS gives a register to rates 1 to 9 in one digit."""
+
+_MAX_MONEY: Final = 1_000_000_000
+"""No kilowatt-hour and no month costs as much, in any currency; products stay exact below it."""
+
+_MAX_DECIMALS: Final = 12
+"""Far more than any price list prints."""
+
+_MAX_SHOWN: Final = 60
+"""Characters of a value of the file in a message."""
 
 
 def parse_tariff(document: Mapping[str, object]) -> Tariff:
@@ -28,6 +39,7 @@ def parse_tariff(document: Mapping[str, object]) -> Tariff:
     prices = tuple(_price(table, rates) for table in top.tables("price", _PRICE_FIELDS))
     if not prices:
         raise ConfigError("price: there is none", hint="a tariff has at least one [[price]] with from and rates")
+    _refuse_same_day(prices)
     return Tariff(
         name=top.text("name", "tariff"),
         currency=top.text("currency"),
@@ -37,6 +49,17 @@ def parse_tariff(document: Mapping[str, object]) -> Tariff:
         billing_day=top.whole("billing_day", 1, least=1, most=31),
         decimals=top.whole("decimals", 2, least=0, most=4),
     )
+
+
+def _refuse_same_day(prices: Sequence[Price]) -> None:
+    first: dict[date, int] = {}
+    for number, price in enumerate(prices, start=1):
+        other = first.setdefault(price.valid_from, number)
+        if other != number:
+            raise ConfigError(
+                f"price[{other}].from and price[{number}].from are both {price.valid_from}: which of the two holds?",
+                hint="give each [[price]] a day of its own, or delete one of the two",
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +80,7 @@ class _Table:
                 )
 
     def name(self, field: str) -> str:
-        return f"{self.where}{field}"
+        return f"{self.where}{printable(field, limit=_MAX_SHOWN)}"
 
     def get(self, field: str) -> object:
         if field not in self.fields:
@@ -67,13 +90,13 @@ class _Table:
     def text(self, field: str, default: str | None = None) -> str:
         value = self.get(field) if default is None else self.fields.get(field, default)
         if not isinstance(value, str) or not value.strip():
-            raise ConfigError(f"{self.name(field)}: must be a text, got {value!r}")
+            raise ConfigError(f"{self.name(field)}: must be a text, got {_shown(value)}")
         return value
 
     def texts(self, field: str, default: Sequence[str]) -> Sequence[str]:
         value = self.fields.get(field, default)
         if not isinstance(value, Sequence) or isinstance(value, str) or not all(isinstance(one, str) for one in value):
-            raise ConfigError(f"{self.name(field)}: must be a list of texts, got {value!r}")
+            raise ConfigError(f"{self.name(field)}: must be a list of texts, got {_shown(value)}")
         return value
 
     def tables(self, field: str, known: tuple[str, ...]) -> list[_Table]:
@@ -85,7 +108,7 @@ class _Table:
     def whole(self, field: str, default: int, *, least: int, most: int) -> int:
         value = self.fields.get(field, default)
         if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-            raise ConfigError(f"{self.name(field)}: must be a whole number from {least} to {most}, got {value!r}")
+            raise ConfigError(f"{self.name(field)}: must be a whole number from {least} to {most}, got {_shown(value)}")
         return value
 
     def money(self, field: str, default: Decimal | None = None) -> Decimal:
@@ -100,7 +123,7 @@ class _Table:
         except ValueError:
             pass
         if not isinstance(value, date) or isinstance(value, datetime):
-            raise ConfigError(f"{self.name(field)}: must be a date such as 2026-03-01, got {value!r}")
+            raise ConfigError(f"{self.name(field)}: must be a date such as 2026-03-01, got {_shown(value)}")
         return value
 
     def moment(self, field: str) -> time:
@@ -112,7 +135,9 @@ class _Table:
                 value = None
         if not isinstance(value, time) or value.tzinfo or value.second or value.microsecond:
             given = self.fields[field]
-            raise ConfigError(f'{self.name(field)}: must be a local time to the minute such as "22:00", got {given!r}')
+            raise ConfigError(
+                f'{self.name(field)}: must be a local time to the minute such as "22:00", got {_shown(given)}'
+            )
         return value
 
 
@@ -165,8 +190,18 @@ def _money(value: object, name: str) -> Decimal:
         )
     try:
         amount = Decimal(value) if isinstance(value, str | int | Decimal) and not isinstance(value, bool) else None
-    except InvalidOperation:
+    except (InvalidOperation, ValueError):
         amount = None
     if amount is None or not amount.is_finite():
-        raise ConfigError(f"{name}: must be an amount of money such as 0.3214, got {value!r}")
+        raise ConfigError(f"{name}: must be an amount of money such as 0.3214, got {_shown(value)}")
+    decimals = amount.as_tuple().exponent
+    assert isinstance(decimals, int)
+    if abs(amount) >= _MAX_MONEY or -decimals > _MAX_DECIMALS:
+        raise ConfigError(
+            f"{name}: must be below {_MAX_MONEY} and have {_MAX_DECIMALS} decimals at most, got {_shown(value)}"
+        )
     return amount
+
+
+def _shown(value: object) -> str:
+    return printable(str(value) if isinstance(value, Decimal) else repr(value), limit=_MAX_SHOWN)

@@ -48,7 +48,7 @@ SETTINGS: Final = {
     MODE: RMS_UPDATE.put(MODE.reset, RmsUpdate.MS_800),
     GAIN_CR: GAIN.put(GAIN_CR.reset, Gain.X16),
 }
-"""What the chip is set to. MODE differs from its reset value on purpose: back at 0x87, the chip has reset itself."""
+"""What the chip is set to. MODE differs from its reset value on purpose: back at 0x87 is one sign of a restart."""
 
 LOOKS: Final = 12
 """How often the registers are looked at for one reading before it is given up."""
@@ -132,7 +132,7 @@ class Meter:
         """
         try:
             self._dialogue.recover()
-            self._restarted |= self._set_up()
+            self._restarted |= _is_reset(self._set_up())
         except (LinkError, TargetError) as error:  # bytes of others may look like a chip that takes no writes
             raise explain_silence(self._dialogue, error) from error
 
@@ -143,9 +143,9 @@ class Meter:
         """
         first = self.statistics.questions
         snapshot = self._settled()
-        if self._set_up():  # the chip restarted since it was set up, perhaps in mid-look: look again
-            self._restarted = True
-            self.statistics.restarts += 1
+        if found := self._set_up():  # set otherwise since, by a restart or by somebody, perhaps in mid-look: look again
+            self._restarted |= _is_reset(found)
+            self.statistics.restarts += _is_reset(found)
             snapshot = self._settled()
         self.statistics.readings += 1
         reading = self._reading(snapshot, self.statistics.questions - first)
@@ -156,17 +156,18 @@ class Meter:
         """Every register's count, in datasheet order. Raises as ``read``."""
         return {register: self._dialogue.ask(register) for register in REGISTERS}
 
-    def _set_up(self) -> bool:
-        """Bring the chip's settings in line; returns whether any was off."""
-        wrong = {register: count for register, count in SETTINGS.items() if self._confirmed(register, count) != count}
+    def _set_up(self) -> dict[Register, int]:
+        """Bring the chip's settings in line; returns what was found where it was off."""
+        found = {register: self._confirmed(register, count) for register, count in SETTINGS.items()}
+        wrong = {register: count for register, count in SETTINGS.items() if found[register] != count}
         if not wrong:
-            return False
+            return {}
         self._write(USR_WRPROT, UNLOCK_KEY, reads=(UNLOCKED_READS, UNLOCK_KEY))
         for register, count in wrong.items():
             self._write(register, count, reads=(count,))
         self._write(USR_WRPROT, LOCK_KEY, reads=(LOCK_KEY,))
         self._carrier.clock.sleep(SETTLING_S)
-        return True
+        return {register: found[register] for register in wrong}
 
     def _confirmed(self, register: Register, expected: int) -> int:
         """A register's count; one that surprises is believed only if it keeps coming."""
@@ -301,6 +302,11 @@ def usual_front_end(url: str, *, spi: bool) -> str:
     if parts.scheme == "twin" and board in FRONT_ENDS:
         return board
     return "pziot-e01" if spi else "reference"
+
+
+def _is_reset(found: dict[Register, int]) -> bool:
+    """Whether settings that were off stood as a reset leaves them; any other value is somebody's choice."""
+    return MODE in found and all(count == register.reset for register, count in found.items())
 
 
 def _agree(before: Snapshot, now: Snapshot) -> bool:

@@ -30,7 +30,7 @@ from wattrail.units import Reading
 __all__ = [
     "PURGE", "books", "energy_between", "entries", "epochs", "last_page", "last_reading_id", "latest", "meters",
     "newest_epoch",
-    "observations_after", "series", "stated", "what_can_be_stated_about",
+    "observations_after", "series", "stated", "watched_out", "what_can_be_stated_about",
 ]  # fmt: skip
 
 _EPOCH: Final = "number, micro_counts_per_volt, micro_counts_per_amp, micro_counts_per_watt, inverted"
@@ -41,10 +41,8 @@ _QUANTITIES: Final = ", ".join(QUANTITY_COLUMNS)
 
 PURGE: Final = """
     DELETE FROM reading WHERE id IN (
-        SELECT reading.id FROM meter JOIN reading ON reading.meter_id = meter.id AND reading.at < ?
-        WHERE reading.id < (SELECT MAX(id) FROM reading) AND reading.id <= (
-            SELECT entry.reading_id FROM entry WHERE entry.meter_id = meter.id ORDER BY entry.sequence DESC LIMIT 1
-        ) LIMIT ?
+        SELECT id FROM reading INDEXED BY reading_by_time
+        WHERE meter_id = ? AND id <= ? AND id < (SELECT MAX(id) FROM reading) LIMIT ?
     )
 """
 
@@ -129,24 +127,43 @@ def _books_from(cursor: sqlite3.Cursor, meter_id: int, first: int) -> Books:
 
 def _first_since(cursor: sqlite3.Cursor, meter_id: int, since: datetime) -> int:
     """The first entry that ends at a moment or later; the last one if none does."""
-    sql = "SELECT sequence FROM entry WHERE meter_id = ? AND ended_at >= ? ORDER BY ended_at, sequence LIMIT 1"
+    sql = "SELECT MIN(sequence) FROM entry INDEXED BY entry_by_time WHERE meter_id = ? AND ended_at >= ?"
     found = cursor.execute(sql, (meter_id, microseconds(since))).fetchone()
-    if found is None:
+    if found[0] is None:
         found = cursor.execute("SELECT MAX(sequence) FROM entry WHERE meter_id = ?", (meter_id,)).fetchone()
     return int(found[0] or 1)
 
 
 def what_can_be_stated_about(cursor: sqlite3.Cursor, meter_id: int) -> Books:
-    """The first and last entry and those with undirected counts, and what was stated: quick, however long the books."""
+    """The first and last entry, those with undirected counts and those of a clock that was set, and what was stated.
+
+    Quick, however long the books.
+    """
     sql = f"""
         SELECT {_ENTRY} FROM entry WHERE meter_id = :meter AND sequence IN (
             SELECT 1 UNION SELECT MAX(sequence) FROM entry WHERE meter_id = :meter
             UNION SELECT sequence FROM entry INDEXED BY entry_without_direction
             WHERE meter_id = :meter AND undirected > 0
+            UNION SELECT sequence FROM entry INDEXED BY entry_of_the_clock
+            WHERE meter_id = :meter AND kind = 'clock'
         ) ORDER BY sequence
     """
     entries = tuple(entry_from_row(row) for row in cursor.execute(sql, {"meter": meter_id}))
     return Books(entries=entries, epochs=epochs(cursor, meter_id), stated=stated(cursor, meter_id))
+
+
+def watched_out(cursor: sqlite3.Cursor, meter_id: int, keep: timedelta) -> int:
+    """The last reading after which the meter was watched for ``keep`` or more; 0 if there is none.
+
+    Watched time is monotonic and stands in the entries: no clock that is wrong makes a reading old.
+    """
+    left = keep // timedelta(microseconds=1)
+    sql = "SELECT elapsed_us, reading_id FROM entry WHERE meter_id = ? AND kind = 'counted' ORDER BY sequence DESC"
+    for elapsed_us, reading_id in cursor.execute(sql, (meter_id,)):
+        if left <= 0:
+            return int(reading_id)
+        left -= elapsed_us
+    return 0
 
 
 def observations_after(cursor: sqlite3.Cursor, meter_id: int, reading_id: int) -> list[tuple[int, Observation]]:
@@ -164,7 +181,7 @@ def latest(cursor: sqlite3.Cursor, meter_id: int) -> Reading | None:
     """The newest reading."""
     sql = f"""
         SELECT {_OBSERVATION}, {_QUANTITIES}, simulated FROM reading JOIN meter ON meter.id = meter_id
-        WHERE meter_id = ? ORDER BY at DESC LIMIT 1
+        WHERE meter_id = ? ORDER BY reading.id DESC LIMIT 1
     """
     row = cursor.execute(sql, (meter_id,)).fetchone()
     if row is None:

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Final
 
 from wattrail.errors import StoreError
-from wattrail.ledger import Books
+from wattrail.ledger import Books, Finding
 from wattrail.store import queries
+from wattrail.store.chain import broken_links
+from wattrail.store.damage import RECOVER, as_damage, integrity_problems
 from wattrail.store.rows import MeterRow
 from wattrail.store.schema import require_current
 
@@ -29,15 +31,28 @@ class StoreReader:
 
     def meters(self) -> tuple[MeterRow, ...]:
         """Every meter that was ever registered, by name."""
-        return queries.meters(self._cursor)
+        with as_damage(self.path):
+            return queries.meters(self._cursor)
 
     def outline(self, meter_id: int) -> Books:
         """The first and last entry, those with undirected counts, and what was stated: quick for long books."""
-        return queries.what_can_be_stated_about(self._cursor, meter_id)
+        with as_damage(self.path):
+            return queries.what_can_be_stated_about(self._cursor, meter_id)
 
     def books(self, meter_id: int, *, since: datetime | None = None) -> Books:
         """The books of a meter; entries that ended before ``since`` are only added up."""
-        return queries.books(self._cursor, meter_id, since)
+        with as_damage(self.path):
+            return queries.books(self._cursor, meter_id, since)
+
+    def file_problems(self) -> tuple[Finding, ...]:
+        """What the database engine finds wrong with the file; takes as long as reading all of it."""
+        texts = integrity_problems(self._cursor)
+        return tuple(Finding(0, "its integrity", text, "ok", name="the file") for text in texts)
+
+    def broken_links(self, meter_id: int) -> tuple[Finding, ...]:
+        """Rows of the books that are missing or altered, by number."""
+        with as_damage(self.path):
+            return tuple(broken_links(self._cursor, meter_id))
 
 
 @contextmanager
@@ -47,11 +62,14 @@ def open_to_read(path: Path) -> Iterator[StoreReader]:
         raise StoreError(f"there is no database {path}", hint="wattrail run makes one; --database names another")
     try:
         with closing(_connect(path)) as connection, closing(connection.cursor()) as cursor:
-            require_current(connection, path)
+            with as_damage(path):
+                require_current(connection, path)
             cursor.execute("BEGIN")
             yield StoreReader(path, cursor)
-    except sqlite3.Error as error:
+    except sqlite3.OperationalError as error:
         raise StoreError(f"{path}: {error}", hint="check that you may read it, and write in its folder") from error
+    except sqlite3.Error as error:
+        raise StoreError(f"{path} is damaged: {error}", hint=RECOVER.format(path=path)) from error
 
 
 def _connect(path: Path) -> sqlite3.Connection:

@@ -91,7 +91,10 @@ def entry_row(entry: Entry) -> tuple[object, ...]:
 
 
 def entry_from_row(row: tuple[Any, ...]) -> Entry:
-    """The entry again."""
+    """The entry again. Raises ValueError for what no entry holds, as in a damaged file."""
+    _require_numbers(row[:1] + row[2:-2], "entry")
+    if not isinstance(row[-2], int | None) or not isinstance(row[-1], str):
+        raise ValueError(f"entry {row[0]}: {row[-2:]!r} is no power and no note")
     sequence, kind, started_at, ended_at, epoch, count, *counted, note = row
     positive, negative, undirected, elapsed_us, readings, watt_us_positive, watt_us_negative, carry, *evidence = counted
     mode, status, watt = evidence
@@ -113,7 +116,10 @@ def stated_row(entry: Entry) -> tuple[object, ...]:
 
 
 def stated_from_row(row: tuple[Any, ...]) -> Entry:
-    """The stated entry again."""
+    """The stated entry again. Raises ValueError for what none holds, as in a damaged file."""
+    _require_numbers((row[0], *row[2:11], row[12]), "stated entry")
+    if not isinstance(row[11], str) or not isinstance(row[13], str):
+        raise ValueError(f"stated entry {row[0]}: {row[11]!r}, {row[13]!r} are no texts")
     sequence, kind, started_at, ended_at, epoch, positive, negative, undirected, *said = row
     import_mwh, export_mwh, about, who, stated_at, note = said
     return Entry(
@@ -168,6 +174,13 @@ def source_kind(url: str) -> str:
     innermost = url.rpartition("of=")[2] if url.startswith("record:") else url
     scheme = innermost.partition(":")[0].lower()
     return scheme if scheme in {"twin", "replay"} else "meter"
+
+
+def _require_numbers(values: tuple[Any, ...], what: str) -> None:
+    """The database promises types when a row is written, not when a damaged page is read."""
+    for value in values:
+        if not isinstance(value, int):
+            raise ValueError(f"{what} {values[0]!r}: {value!r} is no whole number")
 
 
 def _scaled(value: float | None, factor: float) -> int | None:

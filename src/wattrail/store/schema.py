@@ -7,11 +7,15 @@ Migrations are the numbered files in ``schema/``. Each runs in one transaction t
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from importlib.resources import files
 from pathlib import Path
+from typing import Final
 
 from wattrail.errors import StoreError
+from wattrail.store.chain import hash_existing
+from wattrail.store.damage import RECOVER
 
 __all__ = ["APPLICATION_ID", "migrate", "migrations", "require_current"]
 
@@ -21,10 +25,8 @@ APPLICATION_ID = 0x57415454
 _PAGE_BYTES = 1024
 """A second's reading writes two pages into the log, whatever their size: small ones spare an SD card."""
 
-_RECOVER = (
-    "it was left untouched. Stop everything that uses it, keep a copy, then recover what can be read: "
-    "sqlite3 {path} .recover | sqlite3 {path}.recovered, and try the new file"
-)
+_AFTER: Final[Mapping[int, Callable[[sqlite3.Cursor], None]]] = {4: hash_existing}
+"""What SQL alone cannot do, in the same transaction as the step to that version."""
 
 
 def migrations() -> tuple[str, ...]:
@@ -44,7 +46,7 @@ def migrate(connection: sqlite3.Connection, path: Path, steps: Sequence[str] | N
     Raises StoreError if it is somebody else's, damaged, or newer; the file is then as it was.
     """
     steps = migrations() if steps is None else steps
-    version = _checked_version(connection, path)
+    version = _checked_version(connection, path, len(steps))
     if version > len(steps):
         raise StoreError(
             f"{path} has schema version {version}; this program knows versions up to {len(steps)}",
@@ -52,9 +54,22 @@ def migrate(connection: sqlite3.Connection, path: Path, steps: Sequence[str] | N
         )
     connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")  # means something in a new file only
     for number, sql in enumerate(steps[version:], start=version + 1):
-        connection.executescript(
-            f"BEGIN IMMEDIATE; {sql}\nPRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {number}; COMMIT;"
-        )
+        _take_step(connection, number, sql)
+
+
+def _take_step(connection: sqlite3.Connection, number: int, sql: str) -> None:
+    try:
+        connection.executescript(f"BEGIN IMMEDIATE; {sql}")
+        with closing(connection.cursor()) as cursor:
+            if number in _AFTER:
+                _AFTER[number](cursor)
+            cursor.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            cursor.execute(f"PRAGMA user_version = {number}")
+            cursor.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.rollback()
+        raise
 
 
 def require_current(connection: sqlite3.Connection, path: Path) -> None:
@@ -73,20 +88,22 @@ def require_current(connection: sqlite3.Connection, path: Path) -> None:
         raise StoreError(f"{path} has schema version {version}; this program reads version {known}", hint=hint)
 
 
-def _checked_version(connection: sqlite3.Connection, path: Path) -> int:
+def _checked_version(connection: sqlite3.Connection, path: Path, known: int) -> int:
     try:
         version = int(connection.execute("PRAGMA user_version").fetchone()[0])
         owner = int(connection.execute("PRAGMA application_id").fetchone()[0])
         tables = int(connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0])
-        verdict = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
+        # what is to be rewritten is looked at whole; at every other start tables alone, for indexes take long
+        check = "quick_check" if version in {0, known} else "integrity_check"
+        verdict = str(connection.execute(f"PRAGMA {check}(1)").fetchone()[0])
     except sqlite3.OperationalError as error:
         raise StoreError(
             f"{path} cannot be read: {error}", hint="check its owner, and that the disk is mounted"
         ) from error
     except sqlite3.DatabaseError as error:
-        raise StoreError(f"{path} is damaged or no database: {error}", hint=_RECOVER.format(path=path)) from error
+        raise StoreError(f"{path} is damaged or no database: {error}", hint=RECOVER.format(path=path)) from error
     if owner != APPLICATION_ID and tables:
         raise StoreError(f"{path} is a database of another program", hint="give a file of its own for the meters")
     if verdict != "ok":
-        raise StoreError(f"{path} is damaged: {verdict}", hint=_RECOVER.format(path=path))
+        raise StoreError(f"{path} is damaged: {verdict}", hint=RECOVER.format(path=path))
     return version

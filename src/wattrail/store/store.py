@@ -26,6 +26,8 @@ from wattrail.ledger import Books, Entry, Ledger, Observation, Totals
 from wattrail.store import queries
 from wattrail.store.buckets import Bucket
 from wattrail.store.calibrations import KeptCalibration, calibrations_of, keep
+from wattrail.store.chain import extend, require_whole
+from wattrail.store.damage import RECOVER, as_damage
 from wattrail.store.rows import (
     ENTRY_COLUMNS,
     OBSERVATION_COLUMNS,
@@ -46,7 +48,7 @@ from wattrail.units import Reading
 __all__ = ["RETENTION", "Store", "open_store"]
 
 RETENTION: Final = timedelta(days=14)
-"""How long raw readings are kept. Ledger entries are kept for ever."""
+"""How much watched time raw readings are kept for. Ledger entries are kept for ever."""
 
 _PURGE_BATCH: Final = 5_000
 _BUSY_S: Final = 5.0
@@ -78,8 +80,9 @@ def open_store(path: Path | str) -> Store:
         path.parent.mkdir(parents=True, exist_ok=True)
         writer = _connect(path)
         try:
-            migrate(writer, path)
-            writer.execute("PRAGMA journal_mode = WAL")
+            with as_damage(path):
+                migrate(writer, path)
+                writer.execute("PRAGMA journal_mode = WAL")
             return Store(path, writer, _connect(path))
         except BaseException:
             writer.close()
@@ -129,6 +132,7 @@ class Store:
                 meter_id = int(cursor.lastrowid or 0)
                 constants = epoch_constants(calibration)
                 cursor.execute(_INSERT_EPOCH, (meter_id, 1, *constants, now, "first calibration"))
+                extend(cursor, "epoch", meter_id, 1)
             else:
                 meter_id = int(found[0])
                 _refuse_mixing(name, stored=(found[1], bool(found[2])), given=(kind, simulated), path=self.path)
@@ -145,11 +149,12 @@ class Store:
             epoch, _ = queries.newest_epoch(cursor, meter_id)
             row = (meter_id, epoch.number + 1, *epoch_constants(calibration), microseconds(at), evidence)
             cursor.execute(_INSERT_EPOCH, row)
+            extend(cursor, "epoch", meter_id, epoch.number + 1)
             _insert_entries(cursor, meter_id, entries, queries.last_reading_id(cursor))
 
     def meters(self) -> tuple[MeterRow, ...]:
         """Every meter that was ever registered, by name."""
-        with self._reading() as cursor:
+        with self._reading() as cursor, as_damage(self.path):
             return queries.meters(cursor)
 
     def meter(self, name: str) -> MeterRow | None:
@@ -186,7 +191,7 @@ class Store:
 
     def calibrations(self, name: str) -> tuple[KeptCalibration, ...]:
         """Every calibration kept for a name, oldest first."""
-        with self._reading() as cursor:
+        with self._reading() as cursor, as_damage(self.path):
             return calibrations_of(cursor, name)
 
     def calibration(self, name: str, *, simulated: bool) -> Calibration | None:
@@ -218,16 +223,21 @@ class Store:
         with self._transaction(durable=True) as cursor:
             entry = make(queries.what_can_be_stated_about(cursor, meter_id))
             cursor.execute(_INSERT_STATED, (meter_id, *stated_row(entry)))
+            extend(cursor, "stated", meter_id, entry.sequence)
         return entry
 
     def stated(self, meter_id: int, *, after: int = 0) -> tuple[Entry, ...]:
         """Stated entries with a number above ``after``, oldest first: what a ledger has yet to take up."""
-        with self._reading() as cursor:
+        with self._reading() as cursor, as_damage(self.path):
             return queries.stated(cursor, meter_id)[after:]
 
     def ledger(self, meter_id: int) -> Ledger | None:
-        """The ledger as it stood at the last reading kept; None before the first. Raises LedgerError, StoreError."""
-        with self._transaction() as cursor:
+        """The ledger as it stood at the last reading kept; None before the first.
+
+        Raises LedgerError, and StoreError where entries are missing: nothing is written after a torn end.
+        """
+        with self._transaction() as cursor, as_damage(self.path):
+            require_whole(cursor, meter_id, self.path)
             books, accounted = queries.last_page(cursor, meter_id)
             if not books.entries:
                 return None
@@ -241,12 +251,12 @@ class Store:
 
     def entries(self, meter_id: int) -> tuple[Entry, ...]:
         """The whole ledger, oldest first."""
-        with self._reading() as cursor:
+        with self._reading() as cursor, as_damage(self.path):
             return tuple(queries.entries(cursor, meter_id))
 
     def latest(self, meter_id: int) -> Reading | None:
         """The newest reading kept."""
-        with self._reading() as cursor:
+        with self._reading() as cursor, as_damage(self.path):
             return queries.latest(cursor, meter_id)
 
     def series(self, meter_id: int, start: datetime, end: datetime, *, points: int = 720) -> tuple[Bucket, ...]:
@@ -256,15 +266,23 @@ class Store:
 
     def energy_between(self, meter_id: int, start: datetime, end: datetime) -> Totals:
         """Energy of the entries that lie mostly in ``[start, end)``; adjoining spans neither lose nor double one."""
-        with self._reading() as cursor:
+        with self._reading() as cursor, as_damage(self.path):
             return queries.energy_between(cursor, meter_id, start, end)
 
-    def purge(self, now: datetime, *, keep: timedelta = RETENTION) -> int:
-        """Forget readings older than ``keep`` that the ledger has accounted for; returns how many."""
+    def purge(self, *, keep: timedelta = RETENTION) -> int:
+        """Forget readings after which their meter was watched for ``keep``; returns how many.
+
+        What a wall clock says plays no part. Only what the ledger has accounted for is forgotten.
+        """
+        return sum(self._purge_of(row.id, keep) for row in self.meters())
+
+    def _purge_of(self, meter_id: int, keep: timedelta) -> int:
+        with self._reading() as cursor:
+            last = queries.watched_out(cursor, meter_id, keep)
         gone, deleted = 0, _PURGE_BATCH
-        while deleted == _PURGE_BATCH:  # in batches: between them the meters get their turn
+        while last and deleted == _PURGE_BATCH:  # in batches: between them the meters get their turn
             with self._transaction() as cursor:
-                cursor.execute(queries.PURGE, (microseconds(now - keep), _PURGE_BATCH))
+                cursor.execute(queries.PURGE, (meter_id, last, _PURGE_BATCH))
                 deleted = cursor.rowcount
             gone += deleted
         return gone
@@ -293,7 +311,9 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 
 def _insert_entries(cursor: sqlite3.Cursor, meter_id: int, entries: Sequence[Entry], reading_id: int) -> None:
-    cursor.executemany(_INSERT_ENTRY, [(meter_id, reading_id, *entry_row(entry)) for entry in entries])
+    for entry in entries:
+        cursor.execute(_INSERT_ENTRY, (meter_id, reading_id, *entry_row(entry)))
+        extend(cursor, "entry", meter_id, entry.sequence)
 
 
 def _refuse_mixing(name: str, *, stored: tuple[str, bool], given: tuple[str, bool], path: Path) -> None:
@@ -317,6 +337,8 @@ def _explained(path: Path) -> Iterator[None]:
         ) from error
     except sqlite3.OperationalError as error:
         raise StoreError(f"{path}: {error}", hint=_mend(str(error))) from error
+    except sqlite3.DatabaseError as error:
+        raise StoreError(f"{path} is damaged: {error}", hint=RECOVER.format(path=path)) from error
     except (sqlite3.Error, OSError) as error:
         raise StoreError(f"{path}: {error}") from error
 

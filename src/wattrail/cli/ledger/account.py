@@ -11,11 +11,13 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from wattrail.cli.config import FILE_NAME, data_dir, load_config
+from wattrail.cli.config import data_dir, load_config
 from wattrail.cli.exits import UsageError
 from wattrail.cli.ledger.zone import moment, zone_of
-from wattrail.errors import ConfigError
+from wattrail.errors import ConfigError, FileError
+from wattrail.files import parse_toml, read_text
 from wattrail.ledger import Books, By, Tariff, boundaries, midnight, parse_tariff
+from wattrail.sanitize import printable
 from wattrail.store import MeterRow, StoreReader, open_to_read
 
 __all__ = ["Account", "BooksOptions", "Format", "Length", "NamedAccount", "accounts", "load_tariff", "one_account"]
@@ -117,16 +119,14 @@ def one_account(name: str | None, options: BooksOptions) -> Iterator[Account]:
 
 def load_tariff(path: Path) -> Tariff:
     """The tariff in a TOML file. Raises ConfigError by file and field."""
-    import tomllib
     from decimal import Decimal
 
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror}", hint="docs/ledger.md has an example") from error
-    except ValueError as error:  # not UTF-8, or no TOML
-        raise ConfigError(f"{path} is no TOML: {error}", hint=f"it is written as {FILE_NAME} is") from error
+        text = read_text(path)
+    except FileError as error:
+        raise ConfigError(str(error), hint=error.hint or "docs/ledger.md has an example") from error
+    document = parse_toml(text, str(path), parse_float=Decimal)
     try:
         return parse_tariff(document)
     except ConfigError as error:
-        raise ConfigError(f"{path}: {error}", hint=error.hint) from error
+        raise ConfigError(f"{printable(str(path))}: {error}", hint=error.hint) from error

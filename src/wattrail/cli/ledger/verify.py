@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as json_text
+from dataclasses import replace
 
 from wattrail.cli import say
 from wattrail.cli.exits import Exit
@@ -11,24 +12,40 @@ from wattrail.cli.ledger.account import Account, BooksOptions, NamedAccount, acc
 from wattrail.cli.ledger.view import kwh
 from wattrail.cli.reading_view import SIMULATED
 from wattrail.cli.target import Json
-from wattrail.ledger import Audit, audit
+from wattrail.errors import StoreError
+from wattrail.ledger import Audit, Finding, audit
 
 
 def verify(meter: NamedAccount = None, *, json: Json = False, options: BooksOptions | None = None) -> int:
-    """Replay the ledger and say what differs.
+    """Prove the file, replay the ledger and say what differs.
 
-    Checks every entry: its number, its interval, its counts against what the counter moved by and against what a chip
-    can count, what was stated, and the totals. All meters of the database if none is named. Exit code 6 if anything
-    differs.
+    Checks the file as the database engine sees it, that no row of the books is missing or altered, and every entry:
+    its number, its interval, its counts against what the counter moved by and against what a chip can count, what was
+    stated, and the totals. All meters of the database if none is named. Exit code 6 if anything differs.
     """
     with accounts(meter, options or BooksOptions()) as found:
-        checked = [(account, audit(account.reader.books(account.meter.id))) for account in found]
+        file = found[0].reader.file_problems()
+        checked = [(account, _checked(account, file)) for account in found]
         if json:
             print(json_text.dumps([_object(account, result) for account, result in checked]))
         else:
             for account, result in checked:
                 _tell(account, result)
     return Exit.VERIFY if any(result.findings for _, result in checked) else Exit.DONE
+
+
+def _checked(account: Account, file: tuple[Finding, ...]) -> Audit:
+    """What is wrong with the file, then with the chain over the rows, then with what they say."""
+    try:
+        proof = (*file, *account.reader.broken_links(account.meter.id))
+    except StoreError as error:
+        proof = (*file, Finding(0, "reading its rows", f"refused ({error})", "possible", name="the file"))
+    try:
+        audited = audit(account.reader.books(account.meter.id))
+    except StoreError as error:
+        unread = Finding(0, "reading them", f"refused ({error})", "possible", name="the books")
+        return Audit(entries=0, stated=0, findings=(*proof, unread), totals=None)
+    return replace(audited, findings=(*proof, *audited.findings))
 
 
 def _tell(account: Account, result: Audit) -> None:
@@ -40,7 +57,10 @@ def _tell(account: Account, result: Audit) -> None:
     for finding in result.findings:
         print(f"  {finding}")
     if result.findings:
-        say.hint("keep the database as it is, and a copy: entries are never edited, so something else wrote into it")
+        say.hint(
+            "stop the gateway, keep the database as it is, and a copy: entries are never edited, so a disk, a crash or "
+            "another program did it. Put a backup in its place, or begin with another --database"
+        )
 
 
 def _object(account: Account, result: Audit) -> dict[str, object]:
@@ -53,7 +73,7 @@ def _object(account: Account, result: Audit) -> dict[str, object]:
         "findings": [
             {
                 "sequence": finding.sequence, "stated": finding.stated, "check": finding.check,
-                "got": finding.got, "wanted": finding.wanted,
+                "got": finding.got, "wanted": finding.wanted, "text": str(finding),
             }
             for finding in result.findings
         ],

@@ -1,0 +1,232 @@
+"""Wall clocks that are wrong: ahead, behind, set while the gateway runs, or missing as on a Pi without a battery.
+
+The truth is the chip's: it counts four a second whatever a wall clock says, and goes on while the host is away.
+"""
+
+from __future__ import annotations
+
+import random
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Literal
+
+import pytest
+
+from tests.gateway.rig import CALIBRATION, COUNTS_PER_SECOND, Household, StubMeter
+from wattrail.ledger import Books, Epoch, Kind, Totals, audit, registers_at
+from wattrail.units import Reading
+
+NOON = datetime(2026, 6, 21, 12, tzinfo=UTC)
+EPOCH = Epoch.of(1, CALIBRATION.counts_per_watt)
+YEAR, MONTH, DAY, HOUR, MINUTE = 365 * 86400, 30 * 86400, 86400, 3600, 60
+
+
+class SteadyMeter(StubMeter):
+    """Two kilowatts or so, whoever looks: the counter follows the time that really passes."""
+
+    def read(self) -> Reading:
+        assert self.clock is not None
+        self.count = int(self.clock.monotonic() * COUNTS_PER_SECOND) - COUNTS_PER_SECOND
+        return super().read()
+
+
+class Host(Household):
+    """A host whose wall clock can be wrong, and which can lose power or be stopped."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, SteadyMeter(), start=NOON)
+        self.off = 0.0
+
+    def set_wrong(self, seconds: float) -> None:
+        """Have the wall clock be so far from the truth."""
+        self.clock.step(seconds - self.off)
+        self.off = seconds
+
+    def away(self, seconds: float, how: Literal["killed", "stopped"]) -> None:
+        if how == "stopped":
+            self.worker.close()
+        self.clock.advance(seconds)
+        self.start_worker()
+
+    @property
+    def truth(self) -> datetime:
+        return NOON + timedelta(seconds=self.clock.monotonic())
+
+    def books(self) -> Books:
+        row = self.store.meter("house")
+        assert row is not None
+        return Books(entries=self.store.entries(row.id), epochs={1: EPOCH})
+
+    def counted(self) -> int:
+        """What the chip counted since the first look."""
+        return self.meter.count - self.books().entries[0].count
+
+    def energy(self, start: datetime, end: datetime) -> float:
+        before, after = registers_at(self.books(), [start, end])
+        return float(after.total.import_ - before.total.import_)
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Host:
+    return Host(tmp_path)
+
+
+def whole(host: Host) -> None:
+    """Everything the chip counted is booked, once, in entries that follow each other."""
+    total = host.view.total
+    assert total == Totals(EPOCH.milliwatt_hours(host.counted()).__floor__(), 0)
+    books = host.books()
+    assert audit(books).findings == ()
+    assert all(entry.start <= entry.end for entry in books.entries)
+
+
+def mwh(seconds: float) -> float:
+    return float(EPOCH.milliwatt_hours(COUNTS_PER_SECOND)) * seconds
+
+
+def kinds(books: Books) -> list[Kind]:
+    return [entry.kind for entry in books.entries if entry.kind is not Kind.COUNTED]
+
+
+def test_a_clock_a_year_ahead_for_a_minute_leaves_no_trace_in_any_entry(host: Host) -> None:
+    host.run(10 * MINUTE)
+    host.set_wrong(YEAR)
+    host.run(61)
+    assert host.view.notice is not None
+    assert "365 days" in host.view.notice
+    host.set_wrong(0)
+    host.run(10 * MINUTE)
+    assert host.view.notice is None
+    assert kinds(host.books()) == [Kind.START]
+    assert host.books().entries[-1].end > host.truth - timedelta(seconds=70)
+    assert host.view.today == host.view.total
+    whole(host)
+
+
+def test_a_clock_that_was_wrong_at_boot_is_followed_once_it_has_kept_its_time(host: Host) -> None:
+    host.set_wrong(YEAR)
+    host.run(2 * MINUTE)
+    host.set_wrong(0)
+    host.run(30 * MINUTE)
+    books = host.books()
+    assert kinds(books) == [Kind.START, Kind.CLOCK]
+    now = host.truth
+    assert host.energy(now - timedelta(minutes=20), now - timedelta(minutes=5)) == pytest.approx(
+        mwh(15 * MINUTE), abs=mwh(2)
+    )
+    # Today has all but the seven minutes that were booked a year ahead, before the clock was sure.
+    assert host.view.today is not None
+    assert host.view.total is not None
+    assert host.view.total.import_mwh - host.view.today.import_mwh == pytest.approx(mwh(7 * MINUTE), abs=mwh(5))
+    whole(host)
+
+
+@pytest.mark.parametrize("how", ["stopped", "killed"])
+def test_a_pi_without_a_clock_boots_in_the_past_and_its_pause_is_booked_where_it_was(
+    host: Host, how: Literal["stopped", "killed"]
+) -> None:
+    # fake-hwclock keeps the time once an hour: power fails at 13:00, comes back at 14:30, and the Pi believes 12:17.
+    host.run(HOUR)
+    host.away(90 * MINUTE, how)
+    host.set_wrong(-133 * MINUTE)
+    host.run(40)
+    host.set_wrong(0)  # a time server answers
+    host.run(20 * MINUTE)
+    (gap,) = (entry for entry in host.books().entries if entry.kind is Kind.GAP)
+    assert gap.start == pytest.approx(NOON + timedelta(hours=1), abs=timedelta(minutes=1))
+    assert gap.end - (NOON + timedelta(minutes=150)) <= timedelta(seconds=2)
+    assert kinds(host.books()) == [Kind.START, Kind.GAP]
+    whole(host)
+
+
+def test_a_pi_that_never_gets_the_time_books_everything_and_says_that_the_clock_was_not_right(host: Host) -> None:
+    host.run(10 * MINUTE)
+    host.away(30 * MINUTE, "stopped")
+    host.set_wrong(-DAY)
+    host.run(20 * MINUTE)
+    host.worker.close()
+    assert kinds(host.books()) == [Kind.START, Kind.GAP, Kind.CLOCK]
+    gap = next(entry for entry in host.books().entries if entry.kind is Kind.GAP)
+    assert "the clock was not right" in gap.note
+    assert gap.positive == pytest.approx(COUNTS_PER_SECOND * 30 * MINUTE, abs=8 * COUNTS_PER_SECOND)
+    whole(host)
+
+
+def test_a_clean_stop_and_a_crash_under_a_wrong_clock_keep_the_same_energy(tmp_path: Path) -> None:
+    totals = []
+    for how in ("stopped", "killed"):
+        (folder := tmp_path / how).mkdir()
+        host = Host(folder)
+        host.set_wrong(YEAR)
+        host.run(2 * MINUTE)
+        host.set_wrong(0)
+        host.run(HOUR)
+        host.away(HOUR, how)  # type: ignore[arg-type]
+        host.run(10 * MINUTE)
+        whole(host)
+        totals.append(host.view.total)
+    assert totals[0] == totals[1]
+
+
+def test_four_seconds_a_month_ahead_at_start_forget_no_reading(host: Host) -> None:
+    host.run(100)
+    host.away(10, "stopped")
+    host.set_wrong(MONTH)
+    host.run(4)
+    assert host.store.purge() == 0
+    host.set_wrong(0)
+    host.run(10 * MINUTE)
+    assert host.store.purge() == 0
+    assert host.books().entries[-1].end < host.truth
+    whole(host)
+
+
+def test_readings_are_forgotten_by_the_time_watched_even_if_the_clock_is_wrong_for_ever(host: Host) -> None:
+    host.set_wrong(-20 * YEAR)
+    host.run(20 * MINUTE)
+    assert host.store.purge(keep=timedelta(minutes=10)) == pytest.approx(600, abs=60)
+
+
+def test_the_chart_of_the_last_hour_goes_on_after_a_clock_that_was_ahead(host: Host) -> None:
+    host.run(MINUTE)
+    host.set_wrong(YEAR)
+    host.run(MINUTE)
+    host.set_wrong(0)
+    host.run(5 * MINUTE)
+    points = host.feed.recent("house")
+    assert all(point.start <= host.truth for point in points)
+    assert len(points) > 60
+
+
+def wrong_by(chance: random.Random) -> float:
+    """Seconds to years, either way."""
+    return chance.choice([-1, 1]) * 10 ** chance.uniform(0, 8)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_whatever_clocks_do_all_energy_is_booked_and_the_time_after_is_right(host: Host, seed: int) -> None:
+    chance = random.Random(seed)
+    if chance.randrange(2):
+        host.set_wrong(wrong_by(chance))
+    for _ in range(12):
+        match chance.choice(["step", "step", "right", "killed", "stopped", "stepped while away"]):
+            case "step":
+                host.set_wrong(wrong_by(chance))
+            case "right":
+                host.set_wrong(0)
+            case "killed" | "stopped" as how:
+                host.away(chance.uniform(2, 7200), how)
+            case _:
+                host.set_wrong(wrong_by(chance))
+                host.away(chance.uniform(2, 7200), chance.choice(["killed", "stopped"]))
+        host.run(chance.choice([3, 61, 200, 500]))
+        whole(host)
+        assert host.store.purge() == 0
+    host.set_wrong(0)
+    host.run(16 * MINUTE)
+    now = host.truth
+    flowed = host.energy(now - timedelta(minutes=9), now - timedelta(minutes=2))
+    assert flowed == pytest.approx(mwh(7 * MINUTE), abs=mwh(2))
+    whole(host)
+    host.worker.close()
+    assert host.store.purge(keep=timedelta()) > 0

@@ -90,10 +90,6 @@ def test_a_broken_configuration_starts_nothing(wattrail: Type, home: Path) -> No
 
 
 def test_without_the_web_library_the_install_command_is_told(wattrail: Type, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in sys.modules if name.startswith("wattrail.web")]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.delattr("wattrail.web", raising=False)
-    monkeypatch.setitem(sys.modules, "nicegui", None)
     monkeypatch.setitem(sys.modules, "uvicorn", None)
     said = wattrail("run", "--port", "0")
     assert said.code == 2

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -35,23 +35,6 @@ def test_a_listener_that_fails_does_not_stop_the_meter(house: Household, caplog:
     house.step(2)
     assert house.view.state is State.LIVE
     assert "no memory left" in caplog.text
-
-
-def test_the_last_hour_is_720_points_and_no_more(house: Household) -> None:
-    house.run(4000)
-    points = house.feed.recent("house")
-    assert len(points) == 720
-    assert points[-1].start - points[0].start == timedelta(seconds=719 * 5)
-    assert {point.readings for point in points[:-1]} == {5}
-
-
-def test_only_what_is_new_or_has_grown_needs_to_be_asked_for(house: Household) -> None:
-    house.run(60)
-    last = house.feed.recent("house")[-1]
-    house.run(7)
-    fresh = house.feed.recent("house", since=last.start)
-    assert 2 <= len(fresh) <= 3
-    assert fresh[0].start == last.start
 
 
 def test_a_thread_that_never_comes_back_shows_as_stale(house: Household) -> None:

@@ -1,12 +1,17 @@
-"""Rich output: as wide as the terminal, or as wide as a page where there is none."""
+"""Rich output: as wide as the terminal, or as a page where there is none; escapes in a text do nothing."""
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
+from wattrail.cli.safe_output import raw_stdout
+from wattrail.sanitize import hide_credentials, printable_lines
+
 if TYPE_CHECKING:
-    from rich.console import Console
+    from collections.abc import Iterable
+
+    from rich.console import Console, ConsoleOptions, RenderableType
+    from rich.segment import Segment
 
 __all__ = ["results"]
 
@@ -14,7 +19,14 @@ _PAGE_WIDTH = 132
 
 
 def results() -> Console:
-    """Where results are printed."""
+    """Where results are printed. Styles are rich's; escapes within a text are made visible."""
     from rich.console import Console
+    from rich.segment import Segment
 
-    return Console(file=sys.stdout, width=None if sys.stdout.isatty() else _PAGE_WIDTH, highlight=False, markup=False)
+    class SafeConsole(Console):
+        def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+            for text, style, control in super().render(renderable, options):
+                yield Segment(text if control else hide_credentials(printable_lines(text)), style, control)
+
+    stdout = raw_stdout()
+    return SafeConsole(file=stdout, width=None if stdout.isatty() else _PAGE_WIDTH, highlight=False, markup=False)

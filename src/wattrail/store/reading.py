@@ -12,6 +12,7 @@ from typing import Final
 from wattrail.errors import StoreError
 from wattrail.ledger import Books
 from wattrail.store import queries
+from wattrail.store.buckets import Bucket
 from wattrail.store.rows import MeterRow
 from wattrail.store.schema import require_current
 
@@ -38,6 +39,11 @@ class StoreReader:
     def books(self, meter_id: int, *, since: datetime | None = None) -> Books:
         """The books of a meter; entries that ended before ``since`` are only added up."""
         return queries.books(self._cursor, meter_id, since)
+
+    def series(self, name: str, start: datetime, end: datetime, *, points: int) -> tuple[Bucket, ...]:
+        """Power of a meter in ``[start, end)``, as about ``points`` buckets at most; empty for an unknown meter."""
+        row = self._cursor.execute("SELECT id FROM meter WHERE name = ?", (name,)).fetchone()
+        return () if row is None else queries.series(self._cursor, int(row[0]), start, end, points)
 
 
 @contextmanager

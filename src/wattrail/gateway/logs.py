@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 import sys
-import time
 from dataclasses import dataclass
 from typing import Final
 
+from wattrail.clock import Clock, SystemClock
 from wattrail.sanitize import hide_credentials, printable, printable_lines
 
 __all__ = ["CollapseRepeats", "SafeFormatter", "set_up_logging"]
@@ -54,38 +54,37 @@ class _Seen:
 class CollapseRepeats(logging.Filter):
     """Lets a line through once in a while, and says then how often it was left out."""
 
-    def __init__(self, *, window_s: float = WINDOW_S) -> None:
+    def __init__(self, *, clock: Clock | None = None) -> None:
         super().__init__()
-        self._window_s = window_s
-        self._seen: dict[tuple[object, ...], _Seen] = {}
+        self._clock = clock or SystemClock()
+        self._lines: dict[tuple[object, ...], _Seen] = {}
+        self._kinds: dict[tuple[object, ...], _Seen] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether a record is written; one that is may end in how many were not."""
-        now = time.monotonic()
+        """Whether a record is written; one that is may end in how many like it were not."""
+        now, text = self._clock.monotonic(), record.getMessage()
         kind = (record.name, record.levelno, str(record.msg))
-        held = [
-            self._count((*kind, record.getMessage()), now, most=1),
-            self._count(kind, now, most=MAX_ALIKE),
-        ]
-        if None in held:
+        line = self._lines.get((*kind, text))
+        if line is not None and now - line.since < WINDOW_S:
+            line.held += 1
             return False
-        if left_out := max(number or 0 for number in held):
-            record.msg, record.args = f"{record.getMessage()} (repeated {left_out:,} times)", None
+        alike = self._kinds.get(kind)
+        left_out = line.held if line is not None else 0
+        if alike is None or now - alike.since >= WINDOW_S:
+            left_out = max(left_out, alike.held if alike is not None else 0)
+            alike = _remember(self._kinds, kind, _Seen(now))
+        elif alike.lines >= MAX_ALIKE:
+            alike.held += 1
+            return False
+        alike.lines += 1
+        _remember(self._lines, (*kind, text), _Seen(now))
+        if left_out:
+            record.msg, record.args = f"{text} (repeated {left_out:,} times)", None
         return True
 
-    def _count(self, key: tuple[object, ...], now: float, *, most: int) -> int | None:
-        """How many were held back before this one, None if this one is held back too."""
-        seen = self._seen.get(key)
-        if seen is None:
-            if len(self._seen) >= _MAX_KNOWN:
-                self._seen.pop(next(iter(self._seen)))
-            seen = self._seen[key] = _Seen(now)
-        held = 0
-        if now - seen.since >= self._window_s:
-            held = seen.held
-            self._seen[key] = seen = _Seen(now)
-        if seen.lines >= most:
-            seen.held += 1
-            return None
-        seen.lines += 1
-        return held
+
+def _remember(known: dict[tuple[object, ...], _Seen], key: tuple[object, ...], seen: _Seen) -> _Seen:
+    if key not in known and len(known) >= _MAX_KNOWN:
+        known.pop(next(iter(known)))
+    known[key] = seen
+    return seen

@@ -22,13 +22,14 @@ from wattrail.gateway import Feed
 from wattrail.gateway.logs import set_up_logging
 from wattrail.web.app import build_app, meters_json
 from wattrail.web.events import Broadcast
+from wattrail.web.guard import Guard
 from wattrail.web.limits import BACKLOG, KEEP_ALIVE_S, MAX_HEAD_BYTES
 from wattrail.web.messages import MAX_LINE, decode_line, encode_line, view_from_message
 from wattrail.web.protocol import BoundedProtocol
 from wattrail.web.setup import Setup
 from wattrail.web.waveform import Waveform, Waveforms
 
-__all__ = ["main"]
+__all__ = ["main", "server_config"]
 
 _STOP_WITHIN_S: Final = 1
 
@@ -75,12 +76,7 @@ async def _serve(channel: socket.socket, listener: socket.socket) -> None:
     while not first.get("complete"):  # nothing is served before everything is known
         first = decode_line(await reader.readline())
         page.take(first)
-    config = uvicorn.Config(
-        page.app, log_config=None, access_log=False, lifespan="off", http=BoundedProtocol, ws="none", loop="asyncio",
-        server_header=False, backlog=BACKLOG, h11_max_incomplete_event_size=MAX_HEAD_BYTES,
-        timeout_keep_alive=KEEP_ALIVE_S, timeout_graceful_shutdown=_STOP_WITHIN_S,
-    )  # fmt: skip
-    server = _Server(config, writer)
+    server = _Server(server_config(page.app), writer)
     asyncio.get_running_loop().set_exception_handler(_explain)
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     streaming = asyncio.create_task(page.broadcast.run())
@@ -94,6 +90,15 @@ async def _serve(channel: socket.socket, listener: socket.socket) -> None:
         with contextlib.suppress(asyncio.CancelledError):
             await serving
         writer.close()
+
+
+def server_config(app: Guard) -> uvicorn.Config:
+    """How an application is served to strangers."""
+    return uvicorn.Config(
+        app, log_config=None, access_log=False, lifespan="off", http=BoundedProtocol, ws="none", loop="asyncio",
+        server_header=False, backlog=BACKLOG, h11_max_incomplete_event_size=MAX_HEAD_BYTES,
+        timeout_keep_alive=KEEP_ALIVE_S, timeout_graceful_shutdown=_STOP_WITHIN_S,
+    )  # fmt: skip
 
 
 def _explain(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

@@ -14,6 +14,7 @@ from typing import Final, TypeVar
 from urllib.parse import unquote
 
 from wattrail.errors import UrlError
+from wattrail.sanitize import hide_credentials
 
 __all__ = ["NESTED", "Option", "PortUrl", "boolean", "choice", "number_in", "read_options", "split"]
 
@@ -38,7 +39,8 @@ class PortUrl:
     query: Mapping[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        return self.text
+        """The URL as it may be shown; ``text`` is the one that opens."""
+        return hide_credentials(self.text)
 
 
 @dataclass(frozen=True, slots=True)

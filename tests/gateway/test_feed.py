@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from tests.gateway.rig import Household, StubMeter
 from wattrail.clock import ManualClock
-from wattrail.errors import ConfigError
+from wattrail.errors import ConfigError, PortLost
 from wattrail.gateway import Feed, GatewayPlan, MeterPlan, MeterView, State
 from wattrail.gateway.timing import day_start
 
@@ -86,3 +87,16 @@ def test_a_plan_that_cannot_work_says_which_part() -> None:
 
 def test_a_stub_is_a_meter(meter: StubMeter) -> None:
     assert meter.open(MeterPlan(name="house", url=meter.url), ManualClock()) is meter
+
+
+def test_the_password_of_a_meter_shows_in_no_error_of_it(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    # A library that fails to log in may name the password alone, without the URL that it came from.
+    meter = StubMeter(
+        url="tcp://me:s3cret@10.0.0.1:8888", no_connection=PortLost("login as me with s3cret refused\x1b[2J")
+    )
+    house = Household(tmp_path, meter)
+    house.step()
+    assert house.view.error == r"login as me with *** refused\x1b[2J"
+    assert "s3cret" not in house.view.url
+    assert "s3cret" not in caplog.text
+    house.store.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 from wattrail.cli.safe_output import raw_stdout
@@ -13,13 +14,23 @@ if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType
     from rich.segment import Segment
 
-__all__ = ["results"]
+__all__ = ["narration", "results"]
 
 _PAGE_WIDTH = 132
 
 
 def results() -> Console:
     """Where results are printed. Styles are rich's; escapes within a text are made visible."""
+    stdout = raw_stdout()
+    return _safe_console()(file=stdout, width=None if stdout.isatty() else _PAGE_WIDTH, highlight=False, markup=False)
+
+
+def narration() -> Console:
+    """Where a terminal is told what goes on; the same about escapes."""
+    return _safe_console()(file=sys.stderr, highlight=False, markup=False)
+
+
+def _safe_console() -> type[Console]:
     from rich.console import Console
     from rich.segment import Segment
 
@@ -28,5 +39,4 @@ def results() -> Console:
             for text, style, control in super().render(renderable, options):
                 yield Segment(text if control else hide_credentials(printable_lines(text)), style, control)
 
-    stdout = raw_stdout()
-    return SafeConsole(file=stdout, width=None if stdout.isatty() else _PAGE_WIDTH, highlight=False, markup=False)
+    return SafeConsole

@@ -23,7 +23,7 @@ from wattrail.gateway.logs import set_up_logging
 from wattrail.web.app import build_app, meters_json
 from wattrail.web.events import Broadcast
 from wattrail.web.guard import Guard
-from wattrail.web.limits import BACKLOG, KEEP_ALIVE_S, MAX_HEAD_BYTES
+from wattrail.web.limits import BACKLOG, KEEP_ALIVE_S, MAX_CONNECTIONS, MAX_HEAD_BYTES
 from wattrail.web.messages import MAX_LINE, decode_line, encode_line, view_from_message
 from wattrail.web.protocol import BoundedProtocol
 from wattrail.web.setup import Setup
@@ -101,6 +101,19 @@ def server_config(app: Guard) -> uvicorn.Config:
     )  # fmt: skip
 
 
+def _have_descriptors() -> None:
+    """As many as the limits need, where a shell or a service manager gave fewer and allows more."""
+    with contextlib.suppress(ImportError, ValueError, OSError):
+        import resource
+
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        wanted = 2 * (MAX_CONNECTIONS + BACKLOG)
+        if soft < wanted:
+            resource.setrlimit(
+                resource.RLIMIT_NOFILE, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard)
+            )
+
+
 def _explain(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     """One line for what asyncio would write a trace for, once for every connection that it could not take."""
     error = context.get("exception")
@@ -112,6 +125,7 @@ def _explain(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
 
 def main() -> None:
     """Serve until the channel ends."""
+    _have_descriptors()
     for number in (signal.SIGINT, signal.SIGTERM):  # sent to the whole group by a terminal or a service manager
         signal.signal(number, signal.SIG_IGN)
     set_up_logging()

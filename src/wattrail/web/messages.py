@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import fields
 from datetime import datetime
 from typing import Any, Final
 
@@ -16,6 +16,8 @@ from wattrail.ledger import Totals
 from wattrail.units import Reading
 
 __all__ = ["MAX_LINE", "decode_line", "encode_line", "view_from_message", "view_message"]
+
+_READING: Final = tuple(field.name for field in fields(Reading))
 
 MAX_LINE: Final = 4 * 1024 * 1024
 """Bytes of one line; the longest we send, fifty meters with errors of the longest kind, are far below."""
@@ -39,7 +41,7 @@ def view_message(view: MeterView) -> dict[str, object]:
     return {
         "name": view.name, "url": view.url, "simulated": view.simulated, "poll_s": view.poll_s,
         "state": view.state.value, "error": view.error, "hint": view.hint, "retry_at": view.retry_at,
-        "reading": None if view.reading is None else asdict(view.reading),
+        "reading": None if view.reading is None else {name: getattr(view.reading, name) for name in _READING},
         "today": _totals(view.today), "total": _totals(view.total),
     }  # fmt: skip
 

@@ -7,6 +7,7 @@ seven minutes and both cores of a small machine, and so is not a part of ``make 
 from __future__ import annotations
 
 import argparse
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -101,7 +102,7 @@ def _browser(address: str) -> Iterator[None]:
 
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(
-            executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-gpu"]
+            executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
         )
         page = chromium.new_page()
         page.goto(address, timeout=120_000, wait_until="commit")

@@ -117,6 +117,7 @@ async def perform(scene: str, folder: Path) -> None:
         "bare": (),
         "empty": (),
         "live": (("house", "twin://pziot-e01?scenario=house&seed=7"),),
+        "shared": (("house", "twin://pziot-e01?scenario=house&seed=7"),),
         "trouble": (
             ("house", "serial:///dev/ttyUSB1?baud=4800"),
             ("workshop", "serial:///dev/ttyUSB2?baud=4800"),
@@ -136,7 +137,7 @@ async def perform(scene: str, folder: Path) -> None:
             store_past_hour(store, *casts["live"][0], SystemClock())
         async with Gateway(plan, store, opener=opener) as gateway:
             await all_were_looked_at(gateway.feed)
-            setup = Setup(database=store.path, candidates=candidates)
+            setup = Setup(database=store.path, candidates=candidates, open_to_network=scene == "shared")
             await serve(gateway.feed, setup, listener, until=stop, on_ready=tell)
     sys.stdout.write("stopped cleanly\n")
 

@@ -76,6 +76,28 @@ def test_a_twin_is_marked_as_simulated_in_plain_sight(scene: Scene, visit: Calla
     expect(badge).to_be_in_viewport()
 
 
+def test_a_page_that_the_whole_network_can_read_says_so(scene: Scene, visit: Callable[[str], Visit]) -> None:
+    expect(visit(scene("shared")).page.get_by_text("Everyone on this network can read this page")).to_be_visible()
+    page = visit(scene("live")).page
+    expect(page.get_by_role("article", name="Meter house")).to_be_visible()
+    expect(page.get_by_text("Everyone on this network")).to_be_hidden()
+
+
+def test_no_script_from_outside_runs_on_the_page(scene: Scene, visit: Callable[[str], Visit]) -> None:
+    seen = visit(scene("shared"))
+    seen.page.evaluate(
+        """() => {
+            const script = document.createElement("script");
+            script.textContent = "window.owned = true";
+            document.body.append(script);
+            document.body.insertAdjacentHTML("beforeend", "<img src='x:' onerror='window.owned = true'>");
+        }"""
+    )
+    expect(seen.page.get_by_role("article", name="Meter house")).to_be_visible()
+    assert seen.page.evaluate("() => window.owned ?? false") is False
+    assert any("Content Security Policy" in error for error in seen.errors)
+
+
 def test_a_real_meter_carries_no_such_mark(scene: Scene, visit: Callable[[str], Visit]) -> None:
     page = visit(scene("trouble")).page
     expect(page.get_by_role("article")).to_have_count(3)

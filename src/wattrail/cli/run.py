@@ -17,6 +17,7 @@ from wattrail.cli.service import Service, plan_service
 from wattrail.cli.stopping import stop_quietly
 from wattrail.errors import MissingExtra
 from wattrail.gateway.logs import set_up_logging
+from wattrail.gateway.threads import start_thread
 
 _OPEN_TO_NETWORK: Final = (
     "warning: {host} is not this machine alone: everyone on its networks can read these meters, without a password. "
@@ -89,7 +90,8 @@ def _serve(service: Service, *, browser: bool) -> None:
 
 def _leave() -> None:
     """End the process although something still blocks. Every reading that was acknowledged is committed."""
-    say.note("something did not stop in time and was left behind; every stored reading is counted at the next start")
+    left = "something did not stop in time and was left behind; every stored reading is counted at the next start"
+    start_thread(lambda: say.note(left), name="leave").join(0.2)  # stderr may be what blocks
     os._exit(0)
 
 

@@ -42,7 +42,6 @@ def test_every_module_imports_on_a_system_without_terminals_and_users_of_posix()
 def test_everything_that_needs_no_extra_by_its_nature_imports_without_any() -> None:
     extras = (
         "numpy",
-        "nicegui",
         "fastapi",
         "uvicorn",
         "pydantic",

@@ -29,6 +29,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from wattrail.extras import install_command
+from wattrail.sanitize import hide_credentials, printable_lines
 
 __all__ = [
     "ChecksumError",
@@ -59,12 +60,13 @@ __all__ = [
 class WattrailError(Exception):
     """Base of everything wattrail raises on purpose; any other exception is a bug.
 
-    ``hint`` is the next thing to try, or None; it is never a guess dressed as a fact.
+    ``hint`` is the next thing to try, or None; it is never a guess dressed as a fact. Both hold no credentials of URLs
+    and nothing that moves a terminal, whoever chose the texts they quote.
     """
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
-        super().__init__(message)
-        self.hint = hint
+        super().__init__(hide_credentials(printable_lines(message)))
+        self.hint = None if hint is None else hide_credentials(printable_lines(hint))
 
 
 class UrlError(WattrailError, ValueError):

@@ -10,18 +10,24 @@ from __future__ import annotations
 import re
 import unicodedata
 from typing import Final
+from urllib.parse import unquote
 
-__all__ = ["hide_credentials", "printable", "printable_lines"]
+__all__ = ["hide_credentials", "printable", "printable_lines", "url_secrets"]
 
 MAX_SHOWN: Final = 500
 """Characters of one foreign text in a message; what is longer says nothing more to a reader, and fills a log."""
+
+MIN_SECRET: Final = 3
+"""Characters below which a secret is not looked for by value: hiding every ``1`` of a message hides the message."""
 
 _UNSAFE_CATEGORIES: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 """Controls, formats (bidirectional overrides among them), surrogates, private and unassigned, line separators."""
 
 _SOFT_HYPHEN: Final = "\u00ad"
-_URL_CREDENTIALS: Final = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)[^/?#\s@]*@")
-_SECRET_OPTION: Final = re.compile(r"(?P<name>[?&](?:password|token|key|local_key|secret)=)[^&#\s]+", re.IGNORECASE)
+_URL_CREDENTIALS: Final = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)[^/?#\s]*@")
+_SECRET_OPTION: Final = re.compile(
+    r"(?P<name>[?&](?:password|token|key|local_key|secret)=)(?P<value>[^&#\s]+)", re.IGNORECASE
+)
 _HIDDEN: Final = "***"
 
 
@@ -41,6 +47,14 @@ def hide_credentials(text: str, *secrets: str) -> str:
         text = text.replace(secret, _HIDDEN)
     text = _URL_CREDENTIALS.sub(rf"\g<scheme>{_HIDDEN}@", text)
     return _SECRET_OPTION.sub(rf"\g<name>{_HIDDEN}", text)
+
+
+def url_secrets(url: str) -> tuple[str, ...]:
+    """What is secret in a URL, as written and decoded: libraries name a password in their errors without its URL."""
+    authority = _URL_CREDENTIALS.match(url)
+    written = [authority[0].partition("://")[2].removesuffix("@").partition(":")[2]] if authority else []
+    written += [found["value"] for found in _SECRET_OPTION.finditer(url)]
+    return tuple(secret for text in written for secret in {text, unquote(text)} if len(secret) >= MIN_SECRET)
 
 
 def _escape(text: str, *, keep: str) -> str:

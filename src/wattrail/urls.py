@@ -15,7 +15,7 @@ from typing import Final, TypeVar
 from urllib.parse import unquote
 
 from wattrail.errors import UrlError
-from wattrail.sanitize import printable
+from wattrail.sanitize import hide_credentials, printable
 
 __all__ = [
     "DEVICE_SCHEMES", "FILE_SCHEMES", "HOST_SCHEMES", "NESTED", "Option", "PortUrl", "boolean", "choice", "corrected",
@@ -59,7 +59,8 @@ class PortUrl:
     query: Mapping[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        return self.text
+        """The URL as it may be shown; ``text`` is the one that opens."""
+        return hide_credentials(self.text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ import pytest
 
 from tests.cli.conftest import Type
 from wattrail.cli.config import parse_config
+from wattrail.cli.run import run
 from wattrail.cli.service import Service, plan_service
 from wattrail.extras import install_command
 from wattrail.transport.discovery import Candidate
@@ -91,12 +92,37 @@ def test_a_broken_configuration_starts_nothing(wattrail: Type, home: Path) -> No
 
 
 def test_without_the_web_library_the_install_command_is_told(wattrail: Type, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in sys.modules if name.startswith("wattrail.web")]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.delattr("wattrail.web", raising=False)
-    monkeypatch.setitem(sys.modules, "nicegui", None)
     monkeypatch.setitem(sys.modules, "uvicorn", None)
     said = wattrail("run", "--port", "0")
     assert said.code == 2
     assert "error: the dashboard needs the library" in said.err
     assert f"hint: {install_command('nicegui', 'run')}" in said.err
+
+
+@pytest.mark.parametrize(
+    ("host", "is_open"),
+    [
+        ("127.0.0.1", False),
+        ("::1", False),
+        ("localhost", False),
+        ("0.0.0.0", True),
+        ("::", True),
+        ("192.168.1.5", True),
+    ],
+)
+def test_only_this_machine_is_not_the_network(host: str, is_open: bool) -> None:
+    from wattrail.web import is_open_to_network
+
+    assert is_open_to_network(host) is is_open
+
+
+def test_serving_to_the_whole_network_is_said_aloud(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def nothing(*_arguments: object, **_named: object) -> None: ...
+
+    monkeypatch.setattr("wattrail.web.run", nothing)
+    run(host="0.0.0.0", browser=False)
+    assert "warning: 0.0.0.0 is not this machine alone: everyone on its networks can read" in capsys.readouterr().err
+    run(host="127.0.0.1", browser=False)
+    assert "warning" not in capsys.readouterr().err

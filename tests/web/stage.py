@@ -8,8 +8,7 @@ from __future__ import annotations
 import asyncio
 import math
 import sys
-from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from wattrail.bl0942.parts import FRONT_ENDS
@@ -17,24 +16,26 @@ from wattrail.bl0942.scale_origin import CALIBRATED
 from wattrail.bl0942.scaling import Calibration
 from wattrail.clock import Clock, SystemClock
 from wattrail.errors import NoAnswer, PortLost
-from wattrail.gateway import Feed, Gateway, GatewayPlan, MeterLike, MeterPlan, State
-from wattrail.store import Bucket, open_store
+from wattrail.gateway import Feed, Gateway, GatewayPlan, MeterLike, MeterPlan, MeterView, State
+from wattrail.gateway.account import observation
+from wattrail.gateway.stopping import stop_requests
+from wattrail.store import Store, open_store
 from wattrail.units import Reading
-from wattrail.web import Candidate, bind, run, serve
+from wattrail.web import Candidate, Setup, bind, run, serve
 
 CALIBRATION = Calibration.of(FRONT_ENDS["pziot-e01"])
 STARTED = SystemClock().monotonic()
 CANDIDATES = (
     Candidate(
-        "USB serial adapter, CP2102 (Silicon Labs), serial number 0001",
-        "serial:///dev/serial/by-id/usb-Silicon_Labs_CP2102_USB_to_UART_Bridge_Controller_0001-if00-port0",
-        '[[meter]]\nname = "house"\nurl = "serial:///dev/serial/by-id/usb-Silicon_Labs_CP2102_USB_to_UART_Bridge'
+        description="USB serial adapter, CP2102 (Silicon Labs), serial number 0001",
+        url="serial:///dev/serial/by-id/usb-Silicon_Labs_CP2102_USB_to_UART_Bridge_Controller_0001-if00-port0",
+        toml='[[meter]]\nname = "house"\nurl = "serial:///dev/serial/by-id/usb-Silicon_Labs_CP2102_USB_to_UART_Bridge'
         '_Controller_0001-if00-port0"\n',
     ),
     Candidate(
-        "SPI device 0.0 of this board",
-        "spi:///dev/spidev0.0",
-        '[[meter]]\nname = "house"\nurl = "spi:///dev/spidev0.0"\nfront_end = "pziot-e01"\n',
+        description="SPI device 0.0 of this board",
+        url="spi:///dev/spidev0.0",
+        toml='[[meter]]\nname = "house"\nurl = "spi:///dev/spidev0.0"\nfront_end = "pziot-e01"\n',
     ),
 )
 
@@ -57,16 +58,19 @@ class Actor:
         Actor.looks += 1
         if self._part == "workshop" and self._clock.monotonic() > STARTED + 1.5:
             raise NoAnswer("no answer from the chip: 0 of 23 bytes", hint="is mains on? the chip has no other supply")
-        now = self._clock.monotonic()
-        watts = power_at(now)
-        return Reading(
-            at=self._clock.now(), monotonic=now, volts=231.4, amps=abs(watts) / 231.4 / 0.97, watts=watts, hertz=49.98,
-            power_factor=math.copysign(0.97, watts), energy_count=Actor.looks * 3, status=int(watts < 0), mode=0x8F,
-            watt_count=round(watts * CALIBRATION.counts_per_watt),
-        )  # fmt: skip
+        return reading_at(self._clock.now(), self._clock.monotonic(), count=Actor.looks * 3)
 
     def close(self) -> None:
         pass
+
+
+def reading_at(at: datetime, monotonic: float, *, count: int) -> Reading:
+    watts = power_at(monotonic)
+    return Reading(
+        at=at, monotonic=monotonic, volts=231.4, amps=abs(watts) / 231.4 / 0.97, watts=watts, hertz=49.98,
+        power_factor=math.copysign(0.97, watts), energy_count=count, status=int(watts < 0), mode=0x8F,
+        watt_count=round(watts * CALIBRATION.counts_per_watt),
+    )  # fmt: skip
 
 
 def power_at(seconds: float) -> float:
@@ -75,11 +79,15 @@ def power_at(seconds: float) -> float:
     return 420.0 + 60 * math.sin(seconds / 7) + kettle - 1400.0 * cloud * max(0.0, math.sin(seconds / 1100)) + 0.37
 
 
-def past_hour(clock: Clock) -> list[Bucket]:
+def store_past_hour(store: Store, name: str, url: str, clock: Clock) -> None:
+    """A reading every five seconds, with a hole from fifteen to twenty minutes ago."""
     now, instant = clock.now(), clock.monotonic()
-    now = now.replace(microsecond=0, second=now.second // 5 * 5)
-    moments = [(now - timedelta(seconds=5 * n), power_at(instant - 5 * n)) for n in range(719, 0, -1)]
-    return [Bucket(at, watts, watts, watts, 5) for at, watts in moments if not 900 < (now - at).seconds < 1200]
+    row = store.register_meter(name, url, simulated=True, calibration=CALIBRATION, at=now)
+    for seconds in range(3595, 5, -5):
+        if 900 < seconds < 1200:
+            continue
+        reading = reading_at(now - timedelta(seconds=seconds), instant - seconds, count=0)
+        store.append(row.id, reading, observation(reading, None), ())
 
 
 def tell(address: str) -> None:
@@ -87,21 +95,18 @@ def tell(address: str) -> None:
     sys.stdout.flush()
 
 
-def tell_once_all_were_looked_at(feed: Feed) -> Callable[[str], None]:
-    """What tells the address as soon as the server is up and every meter has been looked at once."""
-    addresses: list[str] = []
+async def all_were_looked_at(feed: Feed) -> None:
+    """Wait until every meter has been looked at once."""
+    loop, looked = asyncio.get_running_loop(), asyncio.Event()
 
-    def look(*_: object) -> None:
-        if addresses and all(view.state is not State.CONNECTING for view in feed.views()):
-            unsubscribe()
-            tell(addresses.pop())
-
-    def ready(address: str) -> None:
-        addresses.append(address)
-        look()
+    def look(_view: MeterView | None = None) -> None:
+        if all(view.state is not State.CONNECTING for view in feed.views()):
+            loop.call_soon_threadsafe(looked.set)
 
     unsubscribe = feed.subscribe(look)
-    return ready
+    look()
+    await looked.wait()
+    unsubscribe()
 
 
 async def perform(scene: str, folder: Path) -> None:
@@ -114,6 +119,7 @@ async def perform(scene: str, folder: Path) -> None:
         "bare": (),
         "empty": (),
         "live": (("house", "twin://pziot-e01?scenario=house&seed=7"),),
+        "shared": (("house", "twin://pziot-e01?scenario=house&seed=7"),),
         "trouble": (
             ("house", "serial:///dev/ttyUSB1?baud=4800"),
             ("workshop", "serial:///dev/ttyUSB2?baud=4800"),
@@ -122,18 +128,19 @@ async def perform(scene: str, folder: Path) -> None:
     }
     plan = GatewayPlan(meters=tuple(MeterPlan(name=name, url=url) for name, url in casts[scene]))
     opener: type[MeterLike] = Actor
-    with bind(port=0) as listener, open_store(folder / "stage.sqlite") as store:
-        gateway = Gateway(plan, store, opener=opener)
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    candidates = [] if scene in {"bare", "trouble"} else list(CANDIDATES)
+    with (
+        stop_requests(lambda: loop.call_soon_threadsafe(stop.set)),
+        bind(port=0) as listener,
+        open_store(folder / "stage.sqlite") as store,
+    ):
         if scene == "live":
-            gateway.feed.warm("house", past_hour(SystemClock()))
-        async with gateway:
-            await serve(
-                gateway.feed,
-                store,
-                listener,
-                candidates=() if scene in {"bare", "trouble"} else CANDIDATES,
-                on_ready=tell_once_all_were_looked_at(gateway.feed),
-            )
+            store_past_hour(store, *casts["live"][0], SystemClock())
+        async with Gateway(plan, store, opener=opener) as gateway:
+            await all_were_looked_at(gateway.feed)
+            setup = Setup(database=store.path, candidates=candidates, open_to_network=scene == "shared")
+            await serve(gateway.feed, setup, listener, until=stop, on_ready=tell)
     sys.stdout.write("stopped cleanly\n")
 
 

@@ -15,8 +15,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 pytestmark = pytest.mark.browser
 
 SCREENSHOTS = Path(__file__).parents[2] / "build" / "screenshots"
-POINTS = "wattrail.ids().length ? wattrail.points(wattrail.ids()[0]) : []"
-DRAWN = "wattrail.ids().length ? getElement(wattrail.ids()[0]).chart.getOption().series[0].data.length : 0"
+POINTS = "window.wattrail && wattrail.names().length ? wattrail.points(wattrail.names()[0]) : []"
+DRAWN = f"document.querySelector('.drawing .line') ? ({POINTS}).length : 0"
 SCREENS, SCHEMES = ((390, 844), (1280, 800)), ("light", "dark")
 Scene = Callable[[str], str]
 
@@ -60,7 +60,7 @@ def test_watts_move_every_second_and_the_chart_moves_with_them(scene: Scene, vis
     expect(watts).to_have_text(re.compile(r"^\d+\.\d$"))
     first = watts.inner_text()
     expect(watts).not_to_have_text(first)
-    page.wait_for_function(f"({DRAWN}) > 600")
+    page.wait_for_function(f"() => ({DRAWN}) > 600")
     before = page.evaluate(POINTS)
     page.wait_for_function(
         f"last => String(({POINTS}).at(-1)) !== last", arg=page.evaluate(f"String(({POINTS}).at(-1))")
@@ -74,6 +74,28 @@ def test_a_twin_is_marked_as_simulated_in_plain_sight(scene: Scene, visit: Calla
     badge = page.get_by_text("Simulated – digital twin")
     expect(badge).to_be_visible()
     expect(badge).to_be_in_viewport()
+
+
+def test_a_page_that_the_whole_network_can_read_says_so(scene: Scene, visit: Callable[[str], Visit]) -> None:
+    expect(visit(scene("shared")).page.get_by_text("Everyone on this network can read this page")).to_be_visible()
+    page = visit(scene("live")).page
+    expect(page.get_by_role("article", name="Meter house")).to_be_visible()
+    expect(page.get_by_text("Everyone on this network")).to_be_hidden()
+
+
+def test_no_script_from_outside_runs_on_the_page(scene: Scene, visit: Callable[[str], Visit]) -> None:
+    seen = visit(scene("shared"))
+    seen.page.evaluate(
+        """() => {
+            const script = document.createElement("script");
+            script.textContent = "window.owned = true";
+            document.body.append(script);
+            document.body.insertAdjacentHTML("beforeend", "<img src='x:' onerror='window.owned = true'>");
+        }"""
+    )
+    expect(seen.page.get_by_role("article", name="Meter house")).to_be_visible()
+    assert seen.page.evaluate("() => window.owned ?? false") is False
+    assert any("Content Security Policy" in error for error in seen.errors)
 
 
 def test_a_real_meter_carries_no_such_mark(scene: Scene, visit: Callable[[str], Visit]) -> None:
@@ -134,7 +156,7 @@ def test_nothing_is_asked_of_the_internet_and_nothing_goes_wrong(scene: Scene, v
         seen = visit(scene(name))
         expect(seen.page.get_by_role("heading", name="wattrail")).to_be_visible()
         if name != "empty":
-            seen.page.wait_for_function(f"({DRAWN}) > 0")
+            seen.page.wait_for_function(f"() => ({DRAWN}) > 0")
         hosts = {urlsplit(url).hostname for url in seen.requests if not url.startswith(("data:", "blob:"))}
         assert hosts == {"127.0.0.1"}
         assert seen.errors == []
@@ -151,8 +173,8 @@ def test_every_page_fits_phone_and_desktop_by_day_and_by_night(
         page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
         expect(page.get_by_role("heading", name="wattrail")).to_be_visible()
         if name != "empty":
-            page.wait_for_function(f"({DRAWN}) > 0")
-            expect(page.locator("canvas").first).to_be_visible()
+            page.wait_for_function(f"() => ({DRAWN}) > 0")
+            expect(page.locator(".drawing").first).to_be_visible()
         page.screenshot(path=SCREENSHOTS / f"{name}-{width}-{scheme}.png", full_page=True)
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         background = page.evaluate("getComputedStyle(document.body).backgroundColor")

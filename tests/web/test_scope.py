@@ -18,12 +18,12 @@ def test_the_dashboard_leads_to_curves_and_harmonics_marked_as_simulated(
     page.on("pageerror", lambda error: faults.append(str(error)))
     page.goto(scene("twin"))
     page.get_by_role("link", name="Oscilloscope of house").click()
-    page.wait_for_function("window.wattrailScope && wattrailScope.last()", timeout=30_000)
+    page.wait_for_function("() => window.wattrailScope && wattrailScope.last()", timeout=30_000)
     expect(page.get_by_role("heading", name="Oscilloscope of house")).to_be_visible()
     expect(page.get_by_text("Simulated – digital twin")).to_be_visible()
     expect(page.get_by_text("Reactive power")).to_be_visible()
-    drawn = page.evaluate("wattrailScope.last()[2]")
-    assert 300 < max(volts for _, volts in drawn["volts"]) < 360
+    drawn = page.evaluate("wattrailScope.last()")
+    assert 300 < max(volts for _, volts in drawn["volts"]["points"]) < 360
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert faults == []
     page.close()

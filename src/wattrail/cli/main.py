@@ -80,7 +80,12 @@ def _answer(words: Sequence[str]) -> int:
             return Exit.DONE
     from wattrail.cli.app import dispatch
 
-    return dispatch(words)
+    if {"-h", "--help"} & set(words):
+        return dispatch(words)  # the parser's own help, which it styles itself
+    from wattrail.cli.safe_output import safe_stdout
+
+    with safe_stdout():
+        return dispatch(words)
 
 
 def _lines(beginning: str = "") -> str:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 from cyclopts import Parameter, validators
 
@@ -17,6 +16,13 @@ from wattrail.cli.safety import WiringOptions
 from wattrail.cli.service import Service, plan_service
 from wattrail.cli.stopping import stop_quietly
 from wattrail.errors import MissingExtra
+from wattrail.gateway.logs import set_up_logging
+from wattrail.gateway.threads import start_thread
+
+_OPEN_TO_NETWORK: Final = (
+    "warning: {host} is not this machine alone: everyone on its networks can read these meters, without a password. "
+    "Nobody can change anything. Use --host 127.0.0.1 to keep it to yourself."
+)
 
 _Port = validators.Number(gte=0, lte=65535)
 
@@ -40,7 +46,7 @@ def run(
     With no meter configured it runs a digital twin, and lists the ports of this machine that could carry a meter;
     it opens none that it was not told to.
     """
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
+    set_up_logging()
     with stop_quietly():
         service = plan_service(load_config(config), host=host, port=port, database=database)
         safety.confirm(
@@ -59,24 +65,34 @@ def _serve(service: Service, *, browser: bool) -> None:
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("wattrail"):
             raise
-        raise MissingExtra("the dashboard", library=error.name or "nicegui", extra="run") from error
+        raise MissingExtra("the dashboard", library=error.name or "fastapi", extra="run") from error
 
     def ready(address: str) -> None:
         print(address, flush=True)
         if browser:
             _open_page(address)
 
-    candidates = [web.Candidate(*candidate) for candidate in service.candidates]
+    host = service.host or web.DEFAULT_HOST
+    if web.is_open_to_network(host):
+        say.note(_OPEN_TO_NETWORK.format(host=host))
     asyncio.run(
         web.run(
             service.plan,
             service.database,
-            host=service.host or web.DEFAULT_HOST,
+            host=host,
             port=web.DEFAULT_PORT if service.port is None else service.port,
-            candidates=candidates,
+            candidates=[web.Candidate(**candidate._asdict()) for candidate in service.candidates],
             on_ready=ready,
+            overdue=_leave,
         )
     )
+
+
+def _leave() -> None:
+    """End the process although something still blocks. Every reading that was acknowledged is committed."""
+    left = "something did not stop in time and was left behind; every stored reading is counted at the next start"
+    start_thread(lambda: say.note(left), name="leave").join(0.2)  # stderr may be what blocks
+    os._exit(0)
 
 
 def _on_a_desktop() -> bool:

@@ -6,6 +6,7 @@ import os
 import sys
 
 from wattrail.cli.manual import located
+from wattrail.sanitize import hide_credentials, printable_lines
 
 __all__ = ["error", "hint", "note"]
 
@@ -13,13 +14,17 @@ _RED, _PLAIN = "\033[1;31m", "\033[0m"
 
 
 def note(text: str) -> None:
-    """One line of narration."""
-    print(located(text), file=sys.stderr, flush=True)
+    """A line of narration, or several; escapes in it do nothing, and passwords do not show."""
+    _write(located(hide_credentials(printable_lines(text))))
+
+
+def _write(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 def error(text: str) -> None:
     """What went wrong; the word is red on a terminal."""
-    note(f"{_red('error:')} {text}")
+    _write(f"{_red('error:')} {hide_credentials(printable_lines(text))}")
 
 
 def hint(text: str) -> None:

@@ -1,4 +1,4 @@
-"""What is known now: the state and last reading of every meter, and the power of its last hour. In memory, bounded.
+"""What is known now: the state and last reading of every meter. In memory, bounded; history is the store's.
 
 Written by the meters' threads, read by whoever shows or publishes. Values are frozen: what was read stays consistent.
 """
@@ -7,24 +7,18 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
 from wattrail.clock import Clock, SystemClock
 from wattrail.gateway.scope import Scopes
 from wattrail.ledger import Totals
-from wattrail.store import Bucket
 from wattrail.units import Reading
 
-__all__ = ["HORIZON", "POINT_WIDTH", "Feed", "MeterView", "State"]
-
-HORIZON: Final = timedelta(hours=1)
-POINT_WIDTH: Final = timedelta(seconds=5)
-"""Width of a point of the last hour, so that an hour is 720 points."""
+__all__ = ["Feed", "MeterView", "State"]
 
 STALE_AFTER_POLLS: Final = 5
 """A live meter that missed this many readings is shown as stale, whatever its thread is waiting for."""
@@ -73,7 +67,6 @@ class Feed:
         self.scopes = Scopes(self._clock)
         self._lock = threading.Lock()
         self._views: dict[str, MeterView] = {}
-        self._recent: dict[str, deque[Bucket]] = {}
         self._subscribers: list[Callable[[MeterView], object]] = []
         self._version = 0
 
@@ -97,12 +90,6 @@ class Feed:
         found = self._views.get(name)
         return self._aged(found) if found else None
 
-    def recent(self, name: str, *, since: datetime | None = None) -> tuple[Bucket, ...]:
-        """Power of the last hour; of it, the points that start at ``since`` or later. The last point still grows."""
-        with self._lock:
-            points = tuple(self._recent.get(name, ()))
-        return points if since is None else tuple(point for point in points if point.start >= since)
-
     def subscribe(self, callback: Callable[[MeterView], object]) -> Callable[[], None]:
         """Have every change told, in the thread of the meter; returns what ends it. Callbacks must be quick."""
         with self._lock:
@@ -115,13 +102,10 @@ class Feed:
 
         return unsubscribe
 
-    def put(self, view: MeterView, *, power: float | None = None) -> None:
-        """Make a view the present one; ``power`` adds a reading's watts to the last hour."""
+    def put(self, view: MeterView) -> None:
+        """Make a view the present one."""
         with self._lock:
             self._views[view.name] = view
-            points = self._recent.setdefault(view.name, deque(maxlen=HORIZON // POINT_WIDTH))
-            if power is not None and view.reading is not None:
-                _add(points, view.reading.at, power)
             self._version += 1
             subscribers = tuple(self._subscribers)
         for callback in subscribers:
@@ -130,13 +114,6 @@ class Feed:
             except Exception:  # a listener's defect is not the meter's: reading goes on
                 logger.exception("a listener to meter %s failed", view.name)
 
-    def warm(self, name: str, points: Iterable[Bucket]) -> None:
-        """Take over what was stored of the last hour; whatever is already known stays if there is any."""
-        with self._lock:
-            known = self._recent.setdefault(name, deque(maxlen=HORIZON // POINT_WIDTH))
-            if not known:
-                known.extend(points)
-
     def _aged(self, view: MeterView) -> MeterView:
         if view.state is not State.LIVE or view.reading is None:
             return view
@@ -144,14 +121,3 @@ class Feed:
         if age_s <= STALE_AFTER_POLLS * view.poll_s:
             return view
         return replace(view, state=State.STALE, error=f"no reading for {age_s:.0f} s: the port does not come back")
-
-
-def _add(points: deque[Bucket], at: datetime, watts: float) -> None:
-    start = at - timedelta(seconds=at.timestamp() % POINT_WIDTH.total_seconds())
-    start = start.replace(microsecond=0).astimezone(UTC)
-    while points and points[-1].start > start:  # the wall clock was ahead: those points have no place any more
-        points.pop()
-    if points and points[-1].start == start:
-        points[-1] = points[-1].with_reading(watts)
-    else:
-        points.append(Bucket(start, watts, watts, watts, 1))

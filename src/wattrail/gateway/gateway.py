@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+import threading
+import time
+from functools import partial
 from types import TracebackType
 from typing import Final, Self
 
@@ -14,12 +14,13 @@ from wattrail.errors import StoreError
 from wattrail.gateway.feed import Feed
 from wattrail.gateway.plan import GatewayPlan
 from wattrail.gateway.source import Opener, open_planned
+from wattrail.gateway.threads import in_thread, start_thread
 from wattrail.gateway.worker import Worker
 from wattrail.store import Store
 
 __all__ = ["STOP_WITHIN_S", "Gateway"]
 
-STOP_WITHIN_S: Final = 2.0
+STOP_WITHIN_S: Final = 1.2
 """How long a stop waits for meters that are being read."""
 
 _PURGE_EVERY_S: Final = 3600.0
@@ -30,7 +31,8 @@ logger = logging.getLogger(__name__)
 class Gateway:
     """Reads every meter of a plan into a store, and shows them in ``feed``. Use it in an ``async with`` block.
 
-    Ports block, so each meter has a thread; the waiting in between belongs to asyncio.
+    Each meter has a thread that reads, books, stores and waits for its next turn by itself: no event loop stands
+    between a meter and its ledger, so nothing that an event loop does (a page, a publisher) can delay a reading.
     """
 
     def __init__(
@@ -43,30 +45,34 @@ class Gateway:
         self._workers = [
             Worker(meter, store, self.feed, clock=clock, opener=opener, zone=plan.zone_info()) for meter in plan.meters
         ]
-        self._tasks: list[asyncio.Task[None]] = []
-        self._stopping = asyncio.Event()
+        self._threads: list[threading.Thread] = []
+        self._stopping = threading.Event()
 
     async def start(self) -> None:
         """Begin to read; returns at once."""
-        self._tasks = [asyncio.create_task(self._supervise(worker), name=worker.plan.name) for worker in self._workers]
-        self._tasks.append(asyncio.create_task(self._purge(), name="purge"))
+        count = len(self._workers)
+        for place, worker in enumerate(self._workers):
+            # Meters of one period are read one after the other through that period, not all in one moment.
+            offset_s = worker.plan.poll_s * place / count
+            work = partial(self._supervise, worker, offset_s)
+            self._threads.append(start_thread(work, name=worker.plan.name))
+        start_thread(self._purge, name="purge")  # never waited for: what it did not remove, the next start removes
 
-    async def stop(self) -> None:
-        """Write the ledgers up and give the ports back, within STOP_WITHIN_S.
+    async def stop(self) -> bool:
+        """Write the ledgers up and give the ports back, within STOP_WITHIN_S; whether every meter did.
 
         A meter that blocks for longer is left behind: its readings are stored, and counted at the next start.
         """
         self._stopping.set()
-        if not self._tasks:
-            return
-        _, hanging = await asyncio.wait(self._tasks, timeout=STOP_WITHIN_S)
-        for task in hanging:
-            logger.warning("%s did not stop in time; what it read is stored", task.get_name())
-            task.cancel()
-        for outcome in await asyncio.gather(*self._tasks, return_exceptions=True):
-            if isinstance(outcome, Exception):
-                logger.error("stopping: a meter's supervision had ended by a defect", exc_info=outcome)
-        self._tasks = []
+        threads, self._threads = self._threads, []
+        if not threads:
+            return True
+        until = time.monotonic() + STOP_WITHIN_S
+        await in_thread(lambda: _join(threads, until), name="stop")
+        hanging = [thread.name for thread in threads if thread.is_alive()]
+        if hanging:
+            logger.warning("%s did not stop in time; every stored reading is counted at the next start", _some(hanging))
+        return not hanging
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -77,25 +83,30 @@ class Gateway:
     ) -> None:
         await self.stop()
 
-    async def _supervise(self, worker: Worker) -> None:
-        thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"meter-{worker.plan.name}")
-        loop = asyncio.get_running_loop()
+    def _supervise(self, worker: Worker, offset_s: float) -> None:
+        self._stopping.wait(offset_s)
         try:
             while not self._stopping.is_set():
-                await self._wait(await loop.run_in_executor(thread, worker.step))
-            await loop.run_in_executor(thread, worker.close)
-        finally:
-            thread.shutdown(wait=False, cancel_futures=True)
+                self._stopping.wait(worker.step())
+            worker.close()
+        except Exception:  # step() raises nothing; a defect in what surrounds it must not pass in silence
+            logger.exception("meter %s: its thread ended by a defect", worker.plan.name)
 
-    async def _purge(self) -> None:
+    def _purge(self) -> None:
         while not self._stopping.is_set():
             try:
-                gone = await asyncio.to_thread(self._store.purge)
+                gone = self._store.purge()
                 logger.debug("%d readings were old enough to forget", gone)
             except StoreError as error:
                 logger.warning("old readings could not be removed: %s", error)
-            await self._wait(_PURGE_EVERY_S)
+            self._stopping.wait(_PURGE_EVERY_S)
 
-    async def _wait(self, seconds: float) -> None:
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._stopping.wait(), seconds)
+
+def _join(threads: list[threading.Thread], until: float) -> None:
+    for thread in threads:
+        thread.join(max(0.0, until - time.monotonic()))
+
+
+def _some(names: list[str]) -> str:
+    shown = ", ".join(names[:5])
+    return shown if len(names) <= 5 else f"{shown} and {len(names) - 5} more"

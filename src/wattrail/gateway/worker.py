@@ -18,10 +18,11 @@ from wattrail.bl0942.scaling import Calibration
 from wattrail.clock import Clock
 from wattrail.errors import LinkError, PortError, PortTimeout, TargetError, WattrailError
 from wattrail.gateway.account import Account
-from wattrail.gateway.feed import HORIZON, POINT_WIDTH, Feed, MeterView, State
+from wattrail.gateway.feed import Feed, MeterView, State
 from wattrail.gateway.plan import MeterPlan
 from wattrail.gateway.source import MeterLike, Opener
 from wattrail.gateway.timing import BackOff, Schedule
+from wattrail.sanitize import hide_credentials, printable, url_secrets
 from wattrail.store import Store
 from wattrail.store.rows import source_kind, without_credentials
 
@@ -59,10 +60,12 @@ class Worker:
         try:
             self.poll_once()
         except WattrailError as error:
-            return self._failed(_state_after(error), str(error), error.hint)
+            return self._failed(_state_after(error), self._shown(str(error)), error.hint)
         except Exception as error:
             logger.exception("meter %s: a defect; starting it again", self.plan.name)
-            return self._failed(State.FAILED, f"{type(error).__name__}: {error}", "this is a defect: see the log")
+            return self._failed(
+                State.FAILED, self._shown(f"{type(error).__name__}: {error}"), "this is a defect: see the log"
+            )
         if self._back_off.failures:
             logger.info("meter %s: read again after %d failures", self.plan.name, self._back_off.failures)
         self._back_off.succeed()
@@ -87,7 +90,7 @@ class Worker:
             scale=meter.scale.words(meter.calibration),
             reading=reading, today=account.today(account.now or reading.at), total=account.totals(),
         )  # fmt: skip
-        self._feed.put(self._view, power=reading.watts)
+        self._feed.put(self._view)
         self._feed.scopes.serve(self.plan.name, meter, reading)
 
     def close(self) -> None:
@@ -125,10 +128,7 @@ class Worker:
 
     def _open_account(self, meter: MeterLike) -> Account:
         now = self._clock.now()
-        account = Account(self._store, self.plan.name, meter, now=now, zone=self._zone)
-        points = HORIZON // POINT_WIDTH
-        self._feed.warm(self.plan.name, self._store.series(account.meter_id, now - HORIZON, now, points=points))
-        return account
+        return Account(self._store, self.plan.name, meter, now=now, zone=self._zone)
 
     def _failed(self, state: State, text: str, hint: str | None) -> float:
         delay = self._back_off.fail()
@@ -139,9 +139,15 @@ class Worker:
         if (state, text) != (self._view.state, self._view.error):
             logger.warning("meter %s is %s: %s", self.plan.name, state, text)
         retry_at = self._clock.now() + timedelta(seconds=delay)
-        self._view = replace(self._view, state=state, error=text, hint=hint, retry_at=retry_at)
+        self._view = replace(
+            self._view, state=state, error=text, hint=self._shown(hint) if hint else None, retry_at=retry_at
+        )
         self._feed.put(self._view)
         return delay
+
+    def _shown(self, text: str) -> str:
+        """An error as it may be shown, logged and sent on: a peer may have written parts of it."""
+        return printable(hide_credentials(text, *url_secrets(self.plan.url)))
 
     def _close_meter(self) -> None:
         meter, self._meter, self._connected = self._meter, None, False

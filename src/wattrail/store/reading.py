@@ -12,6 +12,7 @@ from typing import Final
 from wattrail.errors import StoreError
 from wattrail.ledger import Books, Finding
 from wattrail.store import queries
+from wattrail.store.buckets import Bucket
 from wattrail.store.chain import broken_links
 from wattrail.store.damage import RECOVER, as_damage, integrity_problems
 from wattrail.store.rows import MeterRow
@@ -53,6 +54,11 @@ class StoreReader:
         """Rows of the books that are missing or altered, by number."""
         with as_damage(self.path):
             return tuple(broken_links(self._cursor, meter_id))
+
+    def series(self, name: str, start: datetime, end: datetime, *, points: int) -> tuple[Bucket, ...]:
+        """Power of a meter in ``[start, end)``, as about ``points`` buckets at most; empty for an unknown meter."""
+        row = self._cursor.execute("SELECT id FROM meter WHERE name = ?", (name,)).fetchone()
+        return () if row is None else queries.series(self._cursor, int(row[0]), start, end, points)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from typing import Any
 
 from wattrail.bl0942.scaling import Calibration
 from wattrail.ledger import Entry, Epoch, Kind, Observation
+from wattrail.sanitize import hide_credentials
 from wattrail.units import Reading
 
 __all__ = [
@@ -165,8 +166,7 @@ def reading_from_row(
 
 def without_credentials(url: str) -> str:
     """A URL as it may be shown and stored: no user, no password, no token."""
-    url = re.sub(r"//[^/@?]*@", "//", url)
-    return re.sub(r"([?&](?:password|token|secret|key)=)[^&]*", r"\1***", url, flags=re.IGNORECASE)
+    return hide_credentials(re.sub(r"//[^/?#\s]*@", "//", url))
 
 
 def source_kind(url: str) -> str:

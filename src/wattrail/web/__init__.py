@@ -1,9 +1,9 @@
-"""The face: a dashboard and a small REST interface. Reads the store and the live feed, never a port.
+"""The face: a dashboard and a REST interface in a process of their own, over the store and the feed, never a port.
 
-Importing it loads NiceGUI, which takes a second: import it when it is needed.
+The process of the page imports FastAPI, which takes a second; the gateway's own process does not.
 """
 
-from wattrail.web.app import Candidate, build_app
-from wattrail.web.server import DEFAULT_HOST, DEFAULT_PORT, bind, run, serve
+from wattrail.web.server import DEFAULT_HOST, DEFAULT_PORT, bind, is_open_to_network, run, serve
+from wattrail.web.setup import Candidate, Setup
 
-__all__ = ["DEFAULT_HOST", "DEFAULT_PORT", "Candidate", "bind", "build_app", "run", "serve"]
+__all__ = ["DEFAULT_HOST", "DEFAULT_PORT", "Candidate", "Setup", "bind", "is_open_to_network", "run", "serve"]

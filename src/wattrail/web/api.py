@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-from typing import Annotated, Literal, Self
+from datetime import datetime
+from typing import Annotated, Final, Literal, Self
 
 from fastapi import APIRouter, HTTPException, Query
+from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
 from wattrail import __version__
 from wattrail.gateway import Feed, MeterView, State
 from wattrail.ledger import Totals
-from wattrail.store import Store
+from wattrail.sanitize import printable
 from wattrail.units import Reading
+from wattrail.web.events import Broadcast, TooManyStreams
+from wattrail.web.history import History
+from wattrail.web.setup import Candidate, Setup
+from wattrail.web.waveform import Waveform, Waveforms
 
-__all__ = ["api_router"]
+__all__ = ["Meter", "api_router"]
 
 _MOST_MINUTES = 14 * 24 * 60
+
+MAX_NAMES: Final = 20
+"""Names of meters in an error; a client that wants all of them asks for /meters."""
 
 
 class Energy(BaseModel):
@@ -60,7 +68,7 @@ class Live(BaseModel):
 
 
 class Meter(BaseModel):
-    """One meter as it stands."""
+    """One meter as it stands, with its last reading."""
 
     name: str
     url: str
@@ -70,16 +78,21 @@ class Meter(BaseModel):
     hint: str | None
     retry_at: datetime | None
     last_reading_at: datetime | None
+    notice: str | None
     scale: str | None
+    reading: Live | None
     today: Energy | None
     total: Energy | None
 
     @classmethod
     def of(cls, view: MeterView) -> Self:
+        """A view of the feed."""
         return cls(
             name=view.name, url=view.url, simulated=view.simulated, state=view.state,
             error=view.error, hint=view.hint, retry_at=view.retry_at,
-            last_reading_at=view.reading.at if view.reading else None, scale=view.scale,
+            last_reading_at=view.reading.at if view.reading else None,
+            notice=view.notice, scale=view.scale,
+            reading=Live.of(view, view.reading) if view.reading else None,
             today=Energy.of(view.today) if view.today else None,
             total=Energy.of(view.total) if view.total else None,
         )  # fmt: skip
@@ -113,23 +126,37 @@ class Health(BaseModel):
     meters: dict[str, State]
 
 
-def api_router(feed: Feed, store: Store) -> APIRouter:
-    """The routes, reading from a feed and a store."""
+class About(BaseModel):
+    """What a page says beside the meters: hardware that could be one, and who can read all this."""
+
+    version: str
+    zone: str | None
+    open_to_network: bool
+    candidates: list[Candidate]
+
+
+def api_router(feed: Feed, history: History, broadcast: Broadcast, waveforms: Waveforms, setup: Setup) -> APIRouter:
+    """The routes, reading from a feed and a database."""
     router = APIRouter(prefix="/api/v1")
 
     def known(name: str) -> MeterView:
         if (view := feed.view(name)) is None:
-            names = ", ".join(view.name for view in feed.views()) or "none"
-            raise HTTPException(404, f"there is no meter {name!r}; known: {names}")
+            names = ", ".join(view.name for view in feed.views()[:MAX_NAMES]) or "none"
+            raise HTTPException(404, f"there is no meter {printable(name, limit=64)!r}; known: {names}")
         return view
 
     @router.get("/meters")
-    def meters() -> list[Meter]:
+    async def meters() -> list[Meter]:
         """Every meter."""
         return [Meter.of(view) for view in feed.views()]
 
+    @router.get("/meters/{name}")
+    async def meter(name: str) -> Meter:
+        """One meter."""
+        return Meter.of(known(name))
+
     @router.get("/meters/{name}/reading")
-    def reading(name: str) -> Live:
+    async def reading(name: str) -> Live:
         """The last reading of a meter; 503 before the first."""
         view = known(name)
         if view.reading is None:
@@ -143,8 +170,8 @@ def api_router(feed: Feed, store: Store) -> APIRouter:
         points: Annotated[int, Query(ge=2, le=2000)] = 720,
     ) -> Series:
         """Power over the last minutes, in at most about that many points."""
-        view, row, end = known(name), store.meter(name), feed.now()
-        buckets = store.series(row.id, end - timedelta(minutes=minutes), end, points=points) if row else ()
+        view = known(name)
+        buckets = history.series(name, minutes=minutes, points=points)
         return Series(
             name=name,
             simulated=view.simulated,
@@ -156,8 +183,30 @@ def api_router(feed: Feed, store: Store) -> APIRouter:
             ],
         )
 
+    @router.get("/meters/{name}/waveform")
+    async def waveform(name: str) -> Waveform:
+        """The last capture of a meter's waveform. Asking keeps captures coming for some seconds."""
+        view = known(name)
+        return waveforms.of(name) or Waveform(name=name, simulated=view.simulated)
+
+    @router.get("/events")
+    async def events() -> StreamingResponse:
+        """Server-sent events: first every meter as in /meters, then each second those that changed."""
+        try:
+            stream = broadcast.stream()
+        except TooManyStreams as error:
+            raise HTTPException(503, str(error)) from error
+        return StreamingResponse(stream, media_type="text/event-stream")
+
+    @router.get("/about")
+    async def about() -> About:
+        """Version, time zone, hardware that could be a meter."""
+        return About(
+            version=__version__, zone=setup.zone, open_to_network=setup.open_to_network, candidates=setup.candidates
+        )
+
     @router.get("/health")
-    def health() -> Health:
+    async def health() -> Health:
         """How it stands with the whole service."""
         views = feed.views()
         return Health(

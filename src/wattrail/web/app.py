@@ -1,28 +1,44 @@
-"""The web application: dashboard, REST and the guard in front of both."""
+"""The web application: pages as files, the REST interface they are clients of, and the guard in front of both."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from zoneinfo import ZoneInfo
+import mimetypes
+from collections.abc import Iterable
+from importlib.resources import files
+from typing import Final
 
-from fastapi import FastAPI
-from nicegui import ui
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import JSONResponse, PlainTextResponse
+from pydantic import TypeAdapter
+from starlette.exceptions import HTTPException
 
 from wattrail import __version__
-from wattrail.gateway import Feed
-from wattrail.store import Store
-from wattrail.web.api import api_router
+from wattrail.errors import WattrailError
+from wattrail.gateway import Feed, MeterView
+from wattrail.web.api import Meter, api_router
+from wattrail.web.events import Broadcast
 from wattrail.web.guard import Guard
-from wattrail.web.page import ICON, Candidate, dashboard
-from wattrail.web.scope import scope_page
+from wattrail.web.history import History
+from wattrail.web.setup import Setup
+from wattrail.web.waveform import Waveforms
 
-__all__ = ["Candidate", "build_app"]
+__all__ = ["build_app", "meters_json"]
+
+_ASSETS: Final = {
+    file.name: file.read_bytes()
+    for file in (files(__package__) / "assets").iterdir()
+    if file.name.endswith((".css", ".js", ".html", ".svg"))
+}
+_METERS: Final = TypeAdapter(list[Meter])
 
 
-def build_app(
-    feed: Feed, store: Store, *, candidates: Sequence[Candidate] = (), zone: ZoneInfo | None = None
-) -> FastAPI:
-    """The application over a feed and a store. NiceGUI keeps its pages per process: build one."""
+def meters_json(views: Iterable[MeterView]) -> bytes:
+    """Meters as the interface gives them."""
+    return _METERS.dump_json([Meter.of(view) for view in views])
+
+
+def build_app(feed: Feed, setup: Setup, broadcast: Broadcast, waveforms: Waveforms) -> Guard:
+    """The application over a feed and a database."""
     app = FastAPI(
         title="wattrail",
         version=__version__,
@@ -30,16 +46,35 @@ def build_app(
         docs_url=None,  # both pages would load their scripts from the internet
         redoc_url=None,
     )
-    app.include_router(api_router(feed, store))
+    app.include_router(api_router(feed, History(setup.database), broadcast, waveforms, setup))
 
-    @ui.page("/")
-    def page() -> None:
-        dashboard(feed, candidates=candidates, zone=zone)
+    @app.get("/", include_in_schema=False)
+    async def dashboard() -> Response:
+        return _asset("dashboard.html")
 
-    @ui.page("/scope/{name}")
-    def scope(name: str) -> None:
-        scope_page(feed, name)
+    @app.get("/scope/{name}", include_in_schema=False)
+    async def scope(name: str) -> Response:
+        return _asset("scope.html", status=200 if feed.view(name) else 404)
 
-    ui.run_with(app, title="wattrail", favicon=ICON, dark=None, tailwind=False, language="en-US")
-    app.add_middleware(Guard)
-    return app
+    @app.get("/assets/{name}", include_in_schema=False)
+    async def asset(name: str) -> Response:
+        if name not in _ASSETS or name.endswith(".html"):
+            raise HTTPException(404, "there is no such file")
+        return _asset(name)
+
+    @app.exception_handler(HTTPException)
+    async def refused(request: Request, error: HTTPException) -> Response:
+        if request.url.path.startswith("/api"):
+            return JSONResponse({"detail": error.detail}, error.status_code)
+        return PlainTextResponse(f"{error.detail}\n", error.status_code)
+
+    @app.exception_handler(WattrailError)
+    async def failed(_request: Request, error: WattrailError) -> Response:
+        return JSONResponse({"detail": str(error), "hint": error.hint}, 503)
+
+    return Guard(app)
+
+
+def _asset(name: str, *, status: int = 200) -> Response:
+    kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
+    return Response(_ASSETS[name], status, media_type=kind)

@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Final, Protocol
 
 from wattrail.cli import say
+from wattrail.cli.console import narration
 from wattrail.cli.flash.course import Course
 from wattrail.clock import Clock
 from wattrail.flasher import (
@@ -183,7 +184,5 @@ def _words(event: FlashEvent) -> str:
 def _stage() -> Stage:
     if not sys.stderr.isatty():
         return Lines()
-    from rich.console import Console
-
-    console = Console(file=sys.stderr, highlight=False, markup=False)
+    console = narration()
     return Lines() if console.is_dumb_terminal else Redrawn(console)

@@ -1,78 +1,179 @@
-// Draws the last hour. The server sends points once: all of them first, then what is new or has grown.
-(() => {
-  const HOUR = 3600e3, SHORTEST = 300e3;  // the chart shows an hour, or what there is of it, but five minutes at least
-  const BREAK = 20e3;                     // a line is not drawn across more than this without a point
-  const known = new Map();                // chart id -> points [ms, watts]
-  const dark = window.matchMedia("(prefers-color-scheme: dark)");
+// The dashboard: one card a meter, from /api/v1/events. Charts are loaded and drawn for the cards on the screen only.
+import { ask, element, show } from "./element.js";
+import { QUANTITIES, SIMULATED, STATES, clock, direction, kilowattHours, number } from "./format.js";
+import { HourChart } from "./history.js";
 
-  const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+const cards = new Map();
+const main = document.getElementById("main");
+let about = { zone: null, candidates: [], open_to_network: false };
 
-  function broken(points) {
-    const line = [];
-    points.forEach((point, i) => {
-      if (i && point[0] - points[i - 1][0] > BREAK) line.push([points[i - 1][0] + 1, null]);
-      line.push(point);
-    });
-    return line;
+const visible = new IntersectionObserver((entries) => {
+  for (const { target, isIntersecting } of entries) target.card.onScreen(isIntersecting);
+}, { rootMargin: "200px" });
+
+class Card {
+  constructor(meter) {
+    this.meter = meter;
+    this.parts = {};
+    this.root = element("article.meter", { "aria-label": `Meter ${meter.name}` },
+      this.#head(meter), this.#notice(),
+      element("div.body", {},
+        element("div.numbers", {}, this.#power(), this.#quantities(), this.#energy()), this.#hour(meter)));
+    this.root.card = this;
+    this.update();
+    visible.observe(this.root);
   }
 
-  function tooltip(items) {
-    const [ms, watts] = items[0].value;
-    if (watts === null || watts === undefined) return "";
-    const word = watts < 0 ? "Export" : "Import";
-    return `${new Date(ms).toLocaleTimeString()}<br>${word} <b>${Math.abs(watts).toFixed(1)} W</b>`;
+  take(meter) {
+    const fresh = meter.reading && meter.reading.at !== this.meter.reading?.at;
+    this.meter = meter;
+    if (fresh) this.chart.add(meter.reading);
+    this.update();
+    if (this.shown) this.chart.draw();
   }
 
-  function paint(chart) {
-    const ink = css("--soft"), rule = css("--rule");
-    chart.setOption({
-      textStyle: { fontFamily: css("--font") },
-      tooltip: {
-        formatter: tooltip, backgroundColor: css("--card"), borderColor: rule,
-        textStyle: { color: css("--ink") }, axisPointer: { lineStyle: { color: ink } },
-      },
-      xAxis: { axisLine: { lineStyle: { color: rule } }, axisLabel: { color: ink } },
-      yAxis: { splitLine: { lineStyle: { color: rule } }, axisLabel: { color: ink } },
-    });
+  onScreen(is) {
+    this.shown = is;
+    if (!is) return;
+    this.chart.load();
+    this.chart.draw();
   }
 
-  // Import above zero, export below it: one line in two colours, parted at the height of zero.
-  function hue(points) {
-    const watts = points.map(([, w]) => w), high = Math.max(...watts), low = Math.min(...watts);
-    const up = css("--import"), down = css("--export");
-    if (low >= 0) return up;
-    if (high <= 0) return down;
-    const zero = high / (high - low);
-    const stops = [[0, up], [zero, up], [zero, down], [1, down]].map(([offset, color]) => ({ offset, color }));
-    return { type: "linear", x: 0, y: 0, x2: 0, y2: 1, colorStops: stops };
+  update() {
+    const { meter, parts } = this, { reading, today, total } = meter;
+    const word = direction(reading);
+    this.root.className = `meter is-${meter.state} flow-${word.split(" ")[0].toLowerCase()}${reading ? "" : " is-unread"}`;
+    show(parts.state, STATES[meter.state]);
+    show(parts.detail, this.#detail());
+    show(parts.url, meter.url);
+    parts.badge.hidden = !meter.simulated;
+    parts.notice.hidden = meter.error === null;
+    show(parts.error, meter.error ?? "");
+    show(parts.hint, meter.hint ? `Try this: ${meter.hint}` : "");
+    show(parts.retry, meter.retry_at ? `Next attempt at ${clock(meter.retry_at, about.zone)}` : "");
+    show(parts.direction, word);
+    show(parts.watts, reading ? number(Math.abs(reading.watts), 1) : "–");
+    for (const [key, , , decimals] of QUANTITIES) show(parts[key], number(reading?.[key], decimals));
+    for (const way of ["import", "export"]) {
+      show(parts[`${way}-today`], kilowattHours(today?.[`${way}_wh`]));
+      show(parts[`${way}-total`], kilowattHours(total?.[`${way}_wh`]));
+    }
+    const unknown = total?.undirected_wh ?? 0;
+    show(parts.undirected, unknown ? `Direction unknown: ${kilowattHours(unknown)} kWh` : "");
   }
 
-  function line(points) {
-    const color = hue(points);
-    return [{
-      data: broken(points), showSymbol: points.length < 3,
-      lineStyle: { color }, areaStyle: { color }, itemStyle: { color: css("--soft") },
-    }];
+  #detail() {
+    const { state, reading } = this.meter;
+    if (state !== "live" && reading) return `last reading ${clock(reading.at, about.zone)}`;
+    return state === "connecting" ? "waiting for the first reading" : "";
   }
 
-  function draw(id, fresh) {
-    const chart = getElement(id)?.chart;
-    if (!chart) { setTimeout(() => draw(id, fresh), 50); return; }
-    if (!known.has(id)) paint(chart);
-    const end = fresh[fresh.length - 1][0];
-    const kept = (known.get(id) || []).filter(([ms]) => ms < fresh[0][0] && ms > end - HOUR);
-    const points = kept.concat(fresh);
-    known.set(id, points);
-    const begin = Math.max(end - HOUR, Math.min(points[0][0], end - SHORTEST));
-    chart.setOption({ xAxis: { min: begin, max: end + 5e3 }, series: line(points) });
+  #part(name, what, attributes) {
+    this.parts[name] = element(what, attributes);
+    return this.parts[name];
   }
 
-  dark.addEventListener("change", () => known.forEach((_, id) => {
-    const chart = getElement(id)?.chart;
-    if (!chart) return;
-    paint(chart);
-    chart.setOption({ series: line(known.get(id)) });
-  }));
+  #head(meter) {
+    const link = element("a.scope-link",
+      { href: `/scope/${encodeURIComponent(meter.name)}`, "aria-label": `Oscilloscope of ${meter.name}` }, "Oscilloscope");
+    const badge = this.#part("badge", "span.badge");
+    badge.textContent = SIMULATED;
+    return element("header", {},
+      element("div.who", {}, element("h2", {}, meter.name), this.#part("url", "p.url"), link),
+      element("div.marks", {}, badge, element("p.state", { role: "status" },
+        element("span.dot", { "aria-hidden": "true" }), this.#part("state", "span.state-word"),
+        this.#part("detail", "span.state-detail"))));
+  }
 
-  window.wattrail = { draw, points: (id) => known.get(id) || [], ids: () => [...known.keys()] };
-})();
+  #notice() {
+    const notice = this.#part("notice", "div.notice", { role: "alert" });
+    notice.append(this.#part("error", "p.error"), this.#part("hint", "p.hint"), this.#part("retry", "p.retry"));
+    return notice;
+  }
+
+  #power() {
+    return element("div.power", {}, this.#part("direction", "span.direction"),
+      element("p.amount", {}, this.#part("watts", "span.watts"), element("span.unit", {}, "W")));
+  }
+
+  #quantities() {
+    return element("dl.quantities", {}, ...QUANTITIES.map(([key, label, unit]) => element("div", {},
+      element("dt", {}, label),
+      element("dd", {}, this.#part(key, `span.value.${key}`), element("span.unit", {}, unit)))));
+  }
+
+  #energy() {
+    const cell = (name) => element("td", {}, this.#part(name, "span.value"), element("span.unit", {}, "kWh"));
+    const row = (title) => element(`tr.${title.toLowerCase()}`, {}, element("th", { scope: "row" }, title),
+      cell(`${title.toLowerCase()}-today`), cell(`${title.toLowerCase()}-total`));
+    return element("div", {}, element("table.energy", {},
+      element("thead", {}, element("tr", {}, ...["Energy", "Today", "Total"].map((title) => element("th", { scope: "col" }, title)))),
+      element("tbody", {}, row("Import"), row("Export"))), this.#part("undirected", "p.undirected"));
+  }
+
+  #hour(meter) {
+    const plot = element("div.plot", { role: "img", "aria-label": `Chart of the power of ${meter.name} during the last hour` });
+    this.chart = new HourChart(plot, meter.name, about.zone);
+    plot.append(element("p.nothing", {}, "The line begins with the first reading."));
+    return element("figure.hour", {}, element("figcaption", {}, "Power, last hour"), plot);
+  }
+}
+
+function lines(toml) {
+  return element("pre", { tabindex: "0" }, element("code", {}, toml.trim()));
+}
+
+function setup() {
+  const { candidates } = about;
+  if (candidates.length) {
+    return element("section.setup", { "aria-label": "Hardware that could be a meter" },
+      element("h2", {}, "Hardware that could be a meter"),
+      element("p", {}, "None of it was opened. Add the lines of yours to wattrail.toml and start again:"),
+      element("ul.candidates", {}, ...candidates.map(({ description, url, toml }) =>
+        element("li", {}, element("h3", {}, description), element("p.url", {}, url), lines(toml)))));
+  }
+  if (cards.size) return null;
+  return element("section.setup", { "aria-label": "No meter yet" }, element("h2", {}, "No meter yet"),
+    element("p", {}, "Nothing that could be a meter is plugged into this machine."),
+    element("p", {}, "Plug in the adapter and start again, or add a meter by its address to wattrail.toml:"),
+    lines('[[meter]]\nname = "house"\nurl = "tcp://192.168.1.20:8888"'));
+}
+
+function build(meters) {
+  const known = meters.map((meter) => { const card = new Card(meter); cards.set(meter.name, card); return card.root; });
+  const section = known.length ? element("section.meters", { "aria-label": "Meters" }, ...known) : null;
+  main.replaceChildren(...[section, setup()].filter(Boolean));
+}
+
+function take(meters) {
+  if (meters.some(({ name }) => !cards.has(name)) || (!meters.length && !main.childElementCount)) {
+    const all = [...[...cards.values()].map((card) => card.meter).filter(({ name }) => !meters.some((m) => m.name === name)), ...meters];
+    cards.clear();
+    build(all);
+  }
+  for (const meter of meters) cards.get(meter.name).take(meter);
+}
+
+function follow() {
+  const connection = document.getElementById("connection"), stream = new EventSource("/api/v1/events");
+  stream.onmessage = ({ data }) => take(JSON.parse(data));
+  stream.onopen = () => { connection.hidden = true; };
+  stream.onerror = () => {
+    show(connection, "The gateway does not answer. The numbers below are the last ones; this page tries again by itself.");
+    connection.hidden = false;
+    if (stream.readyState === EventSource.CLOSED) setTimeout(follow, 5000);
+  };
+}
+
+about = await ask("about").catch(() => about);
+if (about.open_to_network) {
+  const warning = document.getElementById("warning");
+  show(warning, "Everyone on this network can read this page: there is no password.");
+  warning.hidden = false;
+}
+follow();
+
+window.wattrail = {
+  names: () => [...cards.keys()],
+  points: (name) => cards.get(name)?.chart.points.map(([ms, watts]) => [ms, watts]) ?? [],
+};

@@ -1,79 +1,127 @@
-// Draws the last capture of a meter's waveform: two curves on two axes, and their harmonics as bars.
-(() => {
-  const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-  const dark = window.matchMedia("(prefers-color-scheme: dark)");
-  let last = null;
+// The oscilloscope of one meter: two curves on two axes, their harmonics as bars, and the powers.
+import { ask, element, path, show } from "./element.js";
+import { SIMULATED, number } from "./format.js";
+import { Plot, ticks } from "./plot.js";
 
-  function common() {
-    return {
-      animation: false, textStyle: { fontFamily: css("--font") },
-      grid: { left: 8, right: 8, top: 40, bottom: 4, containLabel: true },
-      legend: { top: 0, left: 0, icon: "roundRect", itemHeight: 4, itemWidth: 18, textStyle: { color: css("--soft") } },
-      tooltip: {
-        trigger: "axis", confine: true, backgroundColor: css("--card"), borderColor: css("--rule"),
-        textStyle: { color: css("--ink") },
-      },
-    };
+const EVERY = 1000;
+const FACTS = ["Frequency", "Voltage", "Current", "Active power", "Reactive power", "Apparent power", "Power factor", "Reads"];
+const main = document.getElementById("main");
+const name = decodeURIComponent(location.pathname.split("/").at(-1));
+let last = null;
+
+// Zero at the same height on both axes: each reaches as far up as down.
+function reach(points) {
+  const most = Math.max(...points.map(([, value]) => Math.abs(value))) * 1.1 || 1;
+  const digits = 10 ** Math.floor(Math.log10(most));
+  return Math.ceil(most / digits * 2) / 2 * digits;
+}
+
+function shape({ crest, thd_percent: thd, thd_uncertainty_percent: uncertain }) {
+  const factor = `crest factor ${number(crest ?? 0, 2)}`;
+  return thd === null ? factor : `THD ${number(thd, 1)} ± ${number(uncertain, 1)} %, ${factor}`;
+}
+
+function facts(wave) {
+  const amount = (value, unit) => (value === null ? "–" : `${number(value, 1)} ${unit}`);
+  const known = wave.amps_known;
+  return {
+    "Frequency": [`${number(wave.hertz, 2)} Hz`, ""],
+    "Voltage": [`${number(wave.volts.rms, 1)} V`, shape(wave.volts)],
+    "Current": known ? [`${number(wave.amps.rms, 3)} A`, shape(wave.amps)] : ["No load", "below the chip's threshold"],
+    "Active power": [amount(wave.watts, "W"), known ? (wave.watts < 0 ? "export" : "import") : ""],
+    "Reactive power": [amount(wave.vars, "var"), known ? "of the fundamental" : ""],
+    "Apparent power": [amount(wave.volt_amps, "VA"), ""],
+    "Power factor": [known ? number(wave.power_factor ?? 0, 3) : "–", ""],
+    "Reads": [`${number(wave.samples_per_s, 0)} / s`, `for each curve; longest gap ${number(wave.longest_gap_ms, 1)} ms`],
+  };
+}
+
+class Page {
+  constructor(meter) {
+    this.facts = {};
+    this.notice = element("div.notice", { role: "status" }, (this.why = element("p.error", {}, "Capturing…")), (this.hint = element("p.hint")));
+    const upper = element("div.plot", { role: "img", "aria-label": `Voltage and current of ${meter.name} over two periods` });
+    const lower = element("div.plot", { role: "img", "aria-label": `Harmonics of ${meter.name} in per cent of the first` });
+    this.body = element("div.curves", { hidden: "" }, legend(), upper, element("dl.facts", {}, ...FACTS.map((fact) => this.#fact(fact))), lower);
+    main.replaceChildren(element("article.meter", {},
+      element("header", {},
+        element("div.who", {}, element("h2", {}, `Oscilloscope of ${meter.name}`), element("p.url", {}, meter.url)),
+        meter.simulated ? element("div.marks", {}, element("span.badge", {}, SIMULATED)) : null),
+      this.notice, this.body));
+    this.curves = new Plot(upper, { tip: (ms) => this.#tip(ms) });
+    this.bars = new Plot(lower, { tip: (order) => this.#harmonic(Math.round(order)) });
   }
 
-  function axis(more) {
-    return {
-      type: "value", axisLabel: { color: css("--soft"), hideOverlap: true }, nameTextStyle: { color: css("--soft") },
-      splitLine: { lineStyle: { color: css("--rule") } }, axisLine: { lineStyle: { color: css("--rule") } }, ...more,
-    };
+  show(wave) {
+    const why = wave.why_not ?? (wave.volts ? "" : "Capturing…");
+    this.notice.hidden = !why;
+    show(this.why, why);
+    show(this.hint, wave.hint ?? "");
+    if (!wave.volts || wave.capture === last?.capture) return;
+    last = wave;
+    this.body.hidden = false;
+    for (const [fact, [value, more]] of Object.entries(facts(wave))) {
+      show(this.facts[fact][0], value);
+      show(this.facts[fact][1], more);
+    }
+    this.#draw(wave);
   }
 
-  // Zero at the same height on both axes: each reaches as far up as down.
-  function reach(points) {
-    const most = Math.max(...points.map(([, value]) => Math.abs(value))) * 1.1 || 1;
-    const digits = Math.pow(10, Math.floor(Math.log10(most)));
-    return Math.ceil(most / digits * 2) / 2 * digits;
+  #fact(fact) {
+    this.facts[fact] = [element("dd"), element("dd.more")];
+    return element("div", {}, element("dt", {}, fact), ...this.facts[fact]);
   }
 
-  function line(name, data, color, yAxisIndex) {
-    return { name, type: "line", data, yAxisIndex, showSymbol: false, lineStyle: { width: 2, color }, itemStyle: { color } };
+  #draw({ volts, amps, amps_known: known, volts: { harmonics_percent: upper }, amps: { harmonics_percent: lower } }) {
+    const unit = known ? "A" : "counts";
+    const end = volts.points.at(-1)[0];
+    const axis = (most, of) => ({ range: [-most, most], ticks: [-most, -most / 2, 0, most / 2, most], label: (v) => `${+v.toPrecision(3)} ${of}` });
+    this.curves.draw({
+      x: { range: [0, end], ticks: ticks(0, end, 5).filter((ms) => ms < end), label: (ms) => `${+ms.toPrecision(3)} ms` },
+      axes: [axis(reach(volts.points), "V"), axis(reach(amps.points), unit)],
+      lines: [{ points: volts.points, axis: 0, css: "volts" }, { points: amps.points, axis: 1, css: "amps" }],
+    });
+    const high = Math.max(1, ...upper, ...lower) * 1.1;
+    const orders = upper.map((_, n) => n + 2);
+    this.bars.draw({
+      x: { range: [1.5, orders.at(-1) + 0.5], ticks: orders.filter((n) => orders.length < 20 || n % 2), label: String },
+      axes: [{ range: [0, high], ticks: ticks(0, high, 4), label: (v) => `${+v.toPrecision(3)} %` }],
+      bars: [{ values: upper, css: "volts" }, { values: lower, css: "amps" }],
+    });
   }
 
-  function curves({ volts, amps, unit }) {
-    const [v, i] = [reach(volts), reach(amps)];
-    const tip = (x, of) => (x === null || x === undefined ? "–" : `${x.toFixed(of === "V" ? 1 : 3)} ${of}`);
-    const base = common();
-    base.tooltip.formatter = (items) =>
-      `${items[0].value[0].toFixed(2)} ms<br>` + items.map((item) => tip(item.value[1], item.seriesIndex ? unit : "V")).join("<br>");
-    return {
-      ...base,
-      xAxis: axis({ max: volts[volts.length - 1][0], splitLine: { show: false },
-        axisLabel: { color: css("--soft"), hideOverlap: true, showMaxLabel: false, formatter: "{value} ms" } }),
-      yAxis: [
-        axis({ min: -v, max: v, interval: v / 2, axisLabel: { color: css("--soft"), formatter: "{value} V" } }),
-        axis({ min: -i, max: i, interval: i / 2, splitLine: { show: false },
-          axisLabel: { color: css("--soft"), formatter: (x) => `${+x.toPrecision(3)} ${unit}` } }),
-      ],
-      series: [line("Voltage", volts, css("--volts"), 0), line("Current", amps, css("--amps"), 1)],
-    };
+  #tip(ms) {
+    const n = Math.round(ms / last.volts.points[1][0]);
+    const at = (trace) => trace.points[Math.min(n, trace.points.length - 1)][1];
+    return `${number(ms, 2)} ms  ${number(at(last.volts), 1)} V  ${number(at(last.amps), 3)} ${last.amps_known ? "A" : "counts"}`;
   }
 
-  function bars({ voltsHarmonics, ampsHarmonics }) {
-    const bar = (name, data, color) => ({ name, type: "bar", data, itemStyle: { color }, barMaxWidth: 14 });
-    const base = common();
-    base.tooltip.valueFormatter = (x) => `${x.toFixed(2)} %`;
-    return {
-      ...base,
-      xAxis: axis({ type: "category", data: voltsHarmonics.map((_, n) => `${n + 2}`), splitLine: { show: false } }),
-      yAxis: axis({ min: 0, axisLabel: { color: css("--soft"), formatter: "{value} %" } }),
-      series: [bar("Voltage harmonics", voltsHarmonics, css("--volts")), bar("Current harmonics", ampsHarmonics, css("--amps"))],
-    };
+  #harmonic(order) {
+    const of = (trace) => trace.harmonics_percent[order - 2];
+    if (of(last.volts) === undefined) return null;
+    return `${order}: ${number(of(last.volts), 2)} % of voltage, ${number(of(last.amps), 2)} % of current`;
   }
+}
 
-  function draw(curvesId, barsId, data) {
-    const upper = getElement(curvesId)?.chart, lower = getElement(barsId)?.chart;
-    if (!upper || !lower) { setTimeout(() => draw(curvesId, barsId, data), 50); return; }
-    last = [curvesId, barsId, data];
-    for (const chart of [upper, lower]) chart.resize();
-    upper.setOption(curves(data), true);
-    lower.setOption(bars(data), true);
+function legend() {
+  return element("p.legend", {}, element("span.key.volts", {}, "Voltage"), element("span.key.amps", {}, "Current"));
+}
+
+async function refresh(page) {
+  try {
+    page.show(await ask(`${path(name)}/waveform`));
+  } catch (error) {
+    page.show({ why_not: error.message, hint: null });
   }
+  setTimeout(() => refresh(page), EVERY);
+}
 
-  dark.addEventListener("change", () => last && draw(...last));
-  window.wattrailScope = { draw, last: () => last };
-})();
+document.title = `${name} – oscilloscope`;
+try {
+  await refresh(new Page(await ask(path(name))));
+} catch (error) {
+  const missing = error.message.startsWith("there is no meter");
+  main.replaceChildren(element("h1", {}, missing ? `There is no meter '${name}'` : error.message));
+}
+
+window.wattrailScope = { last: () => last };

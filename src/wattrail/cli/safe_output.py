@@ -1,0 +1,59 @@
+"""The rim of stdout: whatever a verb prints, escapes in it do nothing to a terminal, and passwords do not show.
+
+Text that a peer, a file or a person chose is made safe where it is put into a message. This is for the one that was
+forgotten. Only ``results()`` writes past it, because rich styles and moves the cursor on purpose.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, TextIO, cast
+
+from wattrail.sanitize import hide_credentials, printable_lines
+
+__all__ = ["raw_stdout", "safe_stdout"]
+
+
+class _SafeStream(io.TextIOBase):
+    """A text stream that writes into another."""
+
+    def __init__(self, inner: TextIO) -> None:
+        self.inner = inner
+
+    def write(self, text: str) -> int:
+        self.inner.write(hide_credentials(printable_lines(text)))
+        return len(text)
+
+    def flush(self) -> None:
+        self.inner.flush()
+
+    def isatty(self) -> bool:
+        return self.inner.isatty()
+
+    def fileno(self) -> int:
+        return self.inner.fileno()
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 buffer, encoding and whatever else the stream has
+        return getattr(self.inner, name)
+
+    def close(self) -> None:
+        """The stream is not ours to close."""
+
+
+@contextmanager
+def safe_stdout() -> Iterator[None]:
+    """Pass everything printed in this block through the rim."""
+    inner = sys.stdout
+    sys.stdout = cast("TextIO", _SafeStream(inner))
+    try:
+        yield
+    finally:
+        sys.stdout = inner
+
+
+def raw_stdout() -> TextIO:
+    """The stream behind the rim."""
+    return sys.stdout.inner if isinstance(sys.stdout, _SafeStream) else sys.stdout

@@ -1,0 +1,76 @@
+"""SIGINT and SIGTERM as a wish to stop, heard at once whatever the main thread is waiting for, and with a deadline.
+
+Python runs a signal handler in the main thread, between two bytecodes: a main thread that opens a damaged database or a
+FIFO hears nothing. The C level of the interpreter writes the signal's number into a pipe at once, though
+(``signal.set_wakeup_fd``), and a thread of its own reads that pipe.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from wattrail.gateway.threads import start_thread
+
+__all__ = ["EXIT_WITHIN_S", "stop_requests"]
+
+EXIT_WITHIN_S: Final = 2.5
+"""From the request to the end of the process, whatever blocks. Service managers and people wait for a few seconds."""
+
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+
+
+@contextmanager
+def stop_requests(told: Callable[[], None], *, overdue: Callable[[], None] | None = None) -> Iterator[None]:
+    """Call ``told`` at the first SIGINT or SIGTERM, in a thread of its own.
+
+    ``overdue`` is called at the second one, or EXIT_WITHIN_S after the first: also after this block has ended, for
+    what blocks the end of the process may come later. Without ``overdue`` there is no deadline. Does nothing outside
+    the main thread, where no handler can be set.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    earlier = {number: signal.signal(number, _heard) for number in _SIGNALS}
+    earlier_fd = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    start_thread(lambda: _watch(reader, told, overdue), name="stop-requests")
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(earlier_fd)
+        for number, handler in earlier.items():
+            signal.signal(number, handler)
+        os.close(writer)
+
+
+def _heard(_number: int, _frame: object) -> None:
+    """The thread acts; a handler must stand, or the signal's default would end the process."""
+
+
+def _watch(reader: int, told: Callable[[], None], overdue: Callable[[], None] | None) -> None:
+    if not _requests(reader):
+        os.close(reader)
+        return  # the block ended without a request
+    told()
+    if overdue is None:
+        os.close(reader)
+        return
+    readable, _, _ = select.select([reader], [], [], EXIT_WITHIN_S)
+    if readable and not _requests(reader):  # the block has ended: the rest of the time is for what comes after it
+        threading.Event().wait(EXIT_WITHIN_S)
+    overdue()
+
+
+def _requests(reader: int) -> bool:
+    """Wait for the next request to stop; False when the writing end was closed."""
+    while numbers := os.read(reader, 16):
+        if any(number in _SIGNALS for number in numbers):
+            return True
+    return False

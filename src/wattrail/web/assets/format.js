@@ -1,0 +1,35 @@
+// Values as people read them.
+
+export const SIMULATED = "Simulated – digital twin";
+export const STATES = { connecting: "Connecting", live: "Live", stale: "Stale", lost: "Lost", failed: "Failed" };
+
+// [field of a reading, label, unit, decimals that mean something]
+export const QUANTITIES = [
+  ["volts", "Voltage", "V", 1], ["amps", "Current", "A", 3], ["power_factor", "Power factor", "", 2],
+  ["hertz", "Frequency", "Hz", 2],
+];
+
+export function number(value, decimals) {
+  if (value === null || value === undefined) return "–";
+  const text = value.toFixed(decimals);
+  return (Number(text) === 0 ? text.replace("-", "") : text).replace("-", "−");
+}
+
+// The amount is shown without a sign beside the word.
+export function direction(reading) {
+  if (!reading) return "No reading yet";
+  if (Number(reading.watts.toFixed(1)) === 0) return "No load";
+  return reading.watts < 0 ? "Export" : "Import";
+}
+
+// Rounded down, so that what is shown never falls.
+export function kilowattHours(wattHours) {
+  if (wattHours === null || wattHours === undefined) return "–";
+  return (Math.floor(wattHours) / 1000).toFixed(3);
+}
+
+export function clock(moment, zone, seconds = true) {
+  const parts = { hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZone: zone ?? undefined };
+  if (seconds) parts.second = "2-digit";
+  return new Date(moment).toLocaleTimeString("en-GB", parts);
+}

@@ -1,0 +1,139 @@
+"""The process of the page: ``python -P -m wattrail.web.child CHANNEL LISTENER``, two inherited descriptors.
+
+It serves strangers and holds nothing that a meter needs: no port, no writable database, none of the gateway's memory,
+descriptors or interpreter. It ends when the channel does, which is when the gateway stops or dies.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Final
+
+import uvicorn
+
+from wattrail.gateway import Feed
+from wattrail.gateway.logs import set_up_logging
+from wattrail.web.app import build_app, meters_json
+from wattrail.web.events import Broadcast
+from wattrail.web.guard import Guard
+from wattrail.web.limits import BACKLOG, KEEP_ALIVE_S, MAX_CONNECTIONS, MAX_HEAD_BYTES
+from wattrail.web.messages import MAX_LINE, decode_line, encode_line, view_from_message
+from wattrail.web.protocol import BoundedProtocol
+from wattrail.web.setup import Setup
+from wattrail.web.waveform import Waveform, Waveforms
+
+__all__ = ["main", "server_config"]
+
+_STOP_WITHIN_S: Final = 1
+
+logger = logging.getLogger(__name__)
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals alone, and says when it is ready."""
+
+    def __init__(self, config: uvicorn.Config, writer: asyncio.StreamWriter) -> None:
+        super().__init__(config)
+        self._writer = writer
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._writer.write(encode_line(ready=True))
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class _Page:
+    """Everything that the messages of the gateway reach."""
+
+    def __init__(self, setup: Setup, writer: asyncio.StreamWriter) -> None:
+        self.feed = Feed()
+        self.waveforms = Waveforms(lambda name: writer.write(encode_line(watch=name)))
+        self.broadcast = Broadcast(self.feed, meters_json)
+        self.app = build_app(self.feed, setup, self.broadcast, self.waveforms)
+
+    def take(self, message: Mapping[str, Any]) -> None:
+        """Take one message in."""
+        for view in message.get("views", ()):
+            self.feed.put(view_from_message(view))
+        if (waveform := message.get("waveform")) is not None:
+            self.waveforms.put(Waveform.model_validate(waveform))
+
+
+async def _serve(channel: socket.socket, listener: socket.socket) -> None:
+    reader, writer = await asyncio.open_connection(sock=channel, limit=MAX_LINE)
+    first = decode_line(await reader.readline())
+    page = _Page(Setup.model_validate(first["setup"]), writer)
+    while not first.get("complete"):  # nothing is served before everything is known
+        first = decode_line(await reader.readline())
+        page.take(first)
+    server = _Server(server_config(page.app), writer)
+    asyncio.get_running_loop().set_exception_handler(_explain)
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    streaming = asyncio.create_task(page.broadcast.run())
+    try:
+        while line := await reader.readline():
+            page.take(decode_line(line))
+    finally:
+        streaming.cancel()
+        page.broadcast.close()
+        server.should_exit = True
+        with contextlib.suppress(asyncio.CancelledError):
+            await serving
+        writer.close()
+
+
+def server_config(app: Guard) -> uvicorn.Config:
+    """How an application is served to strangers."""
+    return uvicorn.Config(
+        app, log_config=None, access_log=False, lifespan="off", http=BoundedProtocol, ws="none", loop="asyncio",
+        server_header=False, backlog=BACKLOG, h11_max_incomplete_event_size=MAX_HEAD_BYTES,
+        timeout_keep_alive=KEEP_ALIVE_S, timeout_graceful_shutdown=_STOP_WITHIN_S,
+    )  # fmt: skip
+
+
+def _have_descriptors() -> None:
+    """As many as the limits need, where a shell or a service manager gave fewer and allows more."""
+    with contextlib.suppress(ImportError, ValueError, OSError):
+        import resource
+
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        wanted = 2 * (MAX_CONNECTIONS + BACKLOG)
+        if soft < wanted:
+            resource.setrlimit(
+                resource.RLIMIT_NOFILE, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard)
+            )
+
+
+def _explain(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """One line for what asyncio would write a trace for, once for every connection that it could not take."""
+    error = context.get("exception")
+    if isinstance(error, OSError):
+        logger.warning("%s: %s", context["message"], error)
+    else:
+        logger.error("%s", context["message"], exc_info=error)
+
+
+def main() -> None:
+    """Serve until the channel ends."""
+    _have_descriptors()
+    for number in (signal.SIGINT, signal.SIGTERM):  # sent to the whole group by a terminal or a service manager
+        signal.signal(number, signal.SIG_IGN)
+    set_up_logging()
+    logging.getLogger("uvicorn").setLevel(logging.ERROR)  # what strangers send is no warning
+    channel, listener = (socket.socket(fileno=int(number)) for number in sys.argv[1:3])
+    with contextlib.suppress(ConnectionError):
+        asyncio.run(_serve(channel, listener))
+
+
+if __name__ == "__main__":
+    main()

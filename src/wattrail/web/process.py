@@ -1,0 +1,162 @@
+"""The gateway's end of the page: a process of its own, fed with what changes, started again should it die.
+
+Metering never waits for it. A meter's thread does no more than put a name into a set; a thread of the link takes the
+set twice a second and sends the views of those meters. However slow the page is, what waits for it is at most one view
+a meter, and a page that takes nothing for some seconds is ended and started anew.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import struct
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from typing import BinaryIO, Final
+
+from wattrail.gateway import Feed, MeterView, ScopeView
+from wattrail.gateway.threads import start_thread
+from wattrail.gateway.timing import BackOff
+from wattrail.web.messages import decode_line, encode_line, view_message
+from wattrail.web.setup import Setup
+from wattrail.web.waveform import Waveform
+
+__all__ = ["WebProcess"]
+
+_SEND_EVERY_S: Final = 0.5
+_SEND_TIMEOUT_S: Final = 10
+_BATCH: Final = 50
+"""Views of one message: encoding it holds the interpreter for less than a millisecond."""
+
+_MAX_REPLY: Final = 4096
+"""Bytes of a line from the page: it names one meter."""
+
+_STOP_WITHIN_S: Final = 0.5
+"""The page has nothing to write down: what it does not end by then is killed."""
+
+logger = logging.getLogger(__name__)
+
+
+class WebProcess:
+    """Keeps the page running on a bound listener, until it is stopped."""
+
+    def __init__(self, feed: Feed, setup: Setup, listener: socket.socket, *, on_ready: Callable[[], None]) -> None:
+        self._feed, self._setup, self._listener, self._on_ready = feed, setup, listener, on_ready
+        self._changed: set[str] = set()
+        self._watched: dict[str, ScopeView | None] = {}
+        self._captures = 0
+        self._lock = threading.Lock()
+        self._stopping = threading.Event()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._unsubscribe = feed.subscribe(self._note)
+        self._thread = start_thread(self._supervise, name="web")
+
+    def stop(self) -> None:
+        """End the process; returns within a second."""
+        self._stopping.set()
+        self._unsubscribe()
+        self._thread.join(_STOP_WITHIN_S + 0.1)
+        if self._process is not None and self._process.poll() is None:
+            self._process.kill()
+
+    def _note(self, view: MeterView) -> None:
+        with self._lock:
+            self._changed.add(view.name)
+
+    def _supervise(self) -> None:
+        back_off = BackOff()
+        while not self._stopping.is_set():
+            try:
+                if self._run_once():
+                    back_off.succeed()
+            except OSError as error:
+                logger.debug("the process of the page cannot be reached: %s", error)
+            except Exception:  # a page that fails must not take the gateway with it
+                logger.exception("the process of the page cannot be looked after")
+            if not self._stopping.is_set():
+                delay = back_off.fail()
+                logger.warning("the process of the page ended; it is started again in %.0f s, readings go on", delay)
+                self._stopping.wait(delay)
+
+    def _run_once(self) -> bool:
+        """Start the process and feed it until it ends or we stop; whether it was ever ready."""
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            # Not settimeout(), which would bound the waiting for replies too, and that has no bound.
+            ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", _SEND_TIMEOUT_S, 0))
+            process = self._process = self._start(theirs)
+            theirs.close()
+            ready = threading.Event()
+            start_thread(lambda: self._listen(ours.makefile("rb"), ready), name="web-replies")
+            try:
+                ours.sendall(encode_line(setup=self._setup.model_dump(mode="json")))
+                self._send_views(ours, {view.name for view in self._feed.views()})
+                ours.sendall(encode_line(complete=True))
+                self._feed_it(ours, process)
+            finally:
+                with self._lock:
+                    self._watched.clear()
+                ours.close()
+                _end(process)
+        return ready.is_set()
+
+    def _start(self, theirs: socket.socket) -> subprocess.Popen[bytes]:
+        # -P: the working directory is a person's, and no module of ours may come from there.
+        command = [sys.executable, "-P", "-m", "wattrail.web.child", str(theirs.fileno()), str(self._listener.fileno())]
+        return subprocess.Popen(
+            command, pass_fds=(theirs.fileno(), self._listener.fileno()), stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+        )  # fmt: skip
+
+    def _feed_it(self, channel: socket.socket, process: subprocess.Popen[bytes]) -> None:
+        while not self._stopping.is_set() and process.poll() is None:
+            with self._lock:
+                changed, self._changed = self._changed, set()
+                watched = tuple(self._watched)
+            self._send_views(channel, changed)
+            for name in watched:
+                self._send_waveform(channel, name)
+            self._stopping.wait(_SEND_EVERY_S)
+
+    def _send_views(self, channel: socket.socket, changed: set[str]) -> None:
+        views = [view for view in self._feed.views() if view.name in changed]
+        for start in range(0, len(views), _BATCH):
+            channel.sendall(encode_line(views=[view_message(view) for view in views[start : start + _BATCH]]))
+
+    def _send_waveform(self, channel: socket.socket, name: str) -> None:
+        scope, view = self._feed.scopes.last(name), self._feed.view(name)
+        if scope is None or view is None or scope is self._watched.get(name):
+            return
+        self._watched[name] = scope
+        self._captures += 1
+        waveform = Waveform.of(name, scope, simulated=view.simulated, capture=self._captures)
+        channel.sendall(encode_line(waveform=waveform.model_dump(mode="json")))
+
+    def _listen(self, replies: BinaryIO, ready: threading.Event) -> None:
+        """What the page says: that it is ready, and which meter's waveform somebody looks at."""
+        try:
+            while line := replies.readline(_MAX_REPLY):
+                self._hear(decode_line(line), ready)
+        except (OSError, ValueError) as error:
+            logger.debug("the page is not heard any more: %s", error)
+
+    def _hear(self, reply: Mapping[str, object], ready: threading.Event) -> None:
+        if reply.get("ready") and not ready.is_set():
+            ready.set()
+            self._on_ready()
+        name = reply.get("watch")
+        if isinstance(name, str) and self._feed.view(name) is not None:
+            self._feed.scopes.watch(name)
+            with self._lock:
+                self._watched.setdefault(name, None)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """The channel is closed, which the process takes as its end; it is killed if it does not."""
+    try:
+        process.wait(_STOP_WITHIN_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

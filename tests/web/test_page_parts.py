@@ -1,0 +1,125 @@
+"""The parts of the page's process: messages, the one stream of events, and the history out of the database."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.gateway.rig import CALIBRATION
+from wattrail.clock import ManualClock
+from wattrail.gateway import Feed, MeterView, State
+from wattrail.gateway.account import observation
+from wattrail.ledger import Totals
+from wattrail.store import open_store
+from wattrail.units import Reading
+from wattrail.web import events
+from wattrail.web.events import Broadcast, TooManyStreams
+from wattrail.web.history import History
+from wattrail.web.limits import MAX_STREAMS
+from wattrail.web.messages import decode_line, encode_line, view_from_message, view_message
+
+NOON = datetime(2026, 6, 21, 12, tzinfo=UTC)
+READING = Reading(
+    at=NOON, monotonic=7.5, volts=230.1, amps=2.0, watts=-460.0, hertz=None, power_factor=None, energy_count=5,
+    watt_count=-9, status=1, mode=0x87, restarted=True, questions=2, simulated=True,
+)  # fmt: skip
+VIEW = MeterView(
+    name="house", url="tcp://10.0.0.1:8888", simulated=True, poll_s=0.5, state=State.STALE, error="gone\n", hint="look",
+    retry_at=NOON, reading=READING, today=Totals(1, 2, 3), total=Totals(4, 5, 6),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("view", [VIEW, MeterView(name="new", url="twin://x", simulated=False)])
+def test_a_view_is_the_same_on_both_sides_of_the_channel(view: MeterView) -> None:
+    line = encode_line(views=[view_message(view)])
+    assert line.count(b"\n") == 1
+    (message,) = decode_line(line)["views"]
+    assert view_from_message(message) == view
+
+
+@pytest.mark.parametrize("line", [b"[]\n", b"1\n", b"{\n", b"\xff\n", b"\n"])
+def test_what_is_no_message_is_refused(line: bytes) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 whichever of them
+        decode_line(line)
+
+
+def names(views: Iterable[MeterView]) -> bytes:
+    return ",".join(view.name for view in views).encode()
+
+
+def play(story: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events, "EVERY_S", 0.0)
+    asyncio.run(story)  # type: ignore[arg-type]
+
+
+def test_a_page_gets_everything_first_and_then_what_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story() -> None:
+        feed = Feed(ManualClock())
+        feed.put(VIEW)
+        feed.put(replace(VIEW, name="garage"))
+        broadcast = Broadcast(feed, names)
+        running = asyncio.create_task(broadcast.run())
+        stream = aiter(broadcast.stream())
+        assert await anext(stream) == b"data: house,garage\n\n"
+        while await anext(stream) != b":\n\n":  # what changed before anybody listened, once; then nothing new
+            pass
+        feed.put(replace(VIEW, name="garage", error="lost"))
+        while (event := await anext(stream)) == b":\n\n":
+            pass
+        assert event == b"data: garage\n\n"
+        broadcast.close()
+        assert [event async for event in stream if event != b":\n\n"] == []
+        running.cancel()
+
+    play(story(), monkeypatch)
+
+
+def test_a_page_that_does_not_keep_up_is_let_go_and_holds_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story() -> None:
+        feed = Feed(ManualClock())
+        broadcast = Broadcast(feed, names)
+        running = asyncio.create_task(broadcast.run())
+        stream = aiter(broadcast.stream())
+        await anext(stream)
+        for _ in range(100):  # it takes nothing while a hundred seconds pass
+            await asyncio.sleep(0)
+        left = [event async for event in stream]
+        assert len(left) <= 6
+        running.cancel()
+
+    play(story(), monkeypatch)
+
+
+def test_there_are_only_so_many_streams(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story() -> None:
+        broadcast = Broadcast(Feed(ManualClock()), names)
+        streams = [aiter(broadcast.stream()) for _ in range(MAX_STREAMS)]
+        for stream in streams:
+            await anext(stream)
+        with pytest.raises(TooManyStreams, match="close one"):
+            broadcast.stream()
+        broadcast.close()
+        assert [await anext(stream, None) for stream in streams] == [None] * MAX_STREAMS
+
+    play(story(), monkeypatch)
+
+
+def test_the_same_question_within_a_second_is_asked_of_the_database_once(tmp_path: Path) -> None:
+    clock = ManualClock(NOON)
+    with open_store(tmp_path / "w.sqlite") as store:
+        row = store.register_meter("house", "twin://x", simulated=True, calibration=CALIBRATION, at=NOON)
+        for second in range(600):
+            reading = replace(READING, at=NOON - timedelta(seconds=second + 1))
+            store.append(row.id, reading, observation(reading, None), ())
+        history = History(tmp_path / "w.sqlite", clock)
+        first = history.series("house", minutes=60, points=720)
+        assert sum(point.readings for point in first) == 600
+        assert history.series("house", minutes=60, points=720) is first
+        clock.advance(2)
+        assert history.series("house", minutes=60, points=720) is not first
+        assert history.series("attic", minutes=60, points=720) == ()

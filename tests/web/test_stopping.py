@@ -1,0 +1,147 @@
+"""SIGTERM ends the process in under three seconds, whatever it is waiting for, and what was stored stays stored."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+LIMIT_S = 3.0
+PROGRAM = """
+import asyncio, os, sys, time
+from pathlib import Path
+from wattrail.gateway import GatewayPlan, MeterPlan, open_planned
+from wattrail.gateway import gateway as module
+from wattrail.gateway.logs import set_up_logging
+from wattrail.web import run
+
+def opener(plan, clock):
+    meter = open_planned(plan, clock)
+    read, seen = meter.read, []
+    def blocking():
+        seen.append(1)
+        if plan.name == "stuck" and len(seen) > 3:
+            BLOCK()
+        return read()
+    meter.read = blocking
+    return meter
+
+module.Gateway.__init__.__kwdefaults__["opener"] = opener
+set_up_logging()
+plan = GatewayPlan(meters=tuple(
+    MeterPlan(name=name, url="twin://pziot-e01?seed=7", poll_s=0.2) for name in ("good", "stuck")
+))
+asyncio.run(run(
+    plan, Path(sys.argv[1]), port=0, on_ready=lambda address: print(address, flush=True), overdue=lambda: os._exit(0)
+))
+"""
+PORT_BLOCKS = PROGRAM.replace("BLOCK()", "time.sleep(25)")
+FIFO_BLOCKS = PROGRAM.replace("BLOCK()", "os.close(os.open(sys.argv[1] + '.fifo', os.O_RDONLY))")
+NOTHING_BLOCKS = PROGRAM.replace("BLOCK()", "pass")
+
+
+@contextmanager
+def started(program: list[str], folder: Path, *, ready: bool = True) -> Iterator[subprocess.Popen[str]]:
+    with subprocess.Popen(
+        [sys.executable, *program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=folder,
+        env={**os.environ, "XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder)},
+    ) as process:  # fmt: skip
+        try:
+            assert process.stdout is not None
+            if ready:
+                assert process.stdout.readline().startswith("http://")
+            yield process
+        finally:
+            process.kill()
+
+
+def seconds_to_end(process: subprocess.Popen[str], *signals: signal.Signals) -> float:
+    began = time.monotonic()
+    for number in signals or (signal.SIGTERM,):
+        process.send_signal(number)
+    process.wait(30)
+    return time.monotonic() - began
+
+
+def asked(database: Path, sql: str, *values: str) -> object:
+    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
+        return connection.execute(sql, values).fetchone()[0]
+
+
+def readings(database: Path, name: str) -> int:
+    sql = "SELECT COUNT(*) FROM reading JOIN meter ON meter.id = meter_id WHERE name = ?"
+    return int(str(asked(database, sql, name)))
+
+
+def wait_for_readings(database: Path, name: str, count: int) -> None:
+    until = time.monotonic() + 20
+    while readings(database, name) < count:
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("program", [PORT_BLOCKS, FIFO_BLOCKS], ids=["port", "fifo"])
+def test_a_port_that_blocks_is_left_behind_and_its_readings_are_kept(tmp_path: Path, program: str) -> None:
+    database = tmp_path / "w.sqlite"
+    os.mkfifo(f"{database}.fifo")
+    with started(["-c", program, str(database)], tmp_path) as process:
+        wait_for_readings(database, "stuck", 3)
+        wait_for_readings(database, "good", 8)
+        assert seconds_to_end(process) < LIMIT_S
+        assert process.returncode == 0
+        assert process.stderr is not None
+        told = process.stderr.read()
+    assert "stuck did not stop in time" in told
+    assert "Traceback" not in told
+    assert readings(database, "stuck") == 3
+
+
+def test_a_database_that_another_program_holds_does_not_hold_the_process(tmp_path: Path) -> None:
+    database = tmp_path / "w.sqlite"
+    with started(["-c", NOTHING_BLOCKS, str(database)], tmp_path) as process:
+        wait_for_readings(database, "good", 3)
+        other = sqlite3.connect(database, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        kept = readings(database, "good")
+        time.sleep(0.5)  # until the meters' threads wait for the lock
+        assert seconds_to_end(process) < LIMIT_S
+        assert process.returncode == 0
+        other.close()
+    assert readings(database, "good") >= kept
+    assert asked(database, "PRAGMA integrity_check") == "ok"
+
+
+def test_a_database_that_never_opens_does_not_hold_the_process(tmp_path: Path) -> None:
+    database = tmp_path / "w.sqlite"
+    os.mkfifo(database)
+    command = ["-m", "wattrail", "run", "--port", "0", "--no-open", "--database", str(database)]
+    with started(command, tmp_path, ready=False) as process:
+        time.sleep(2)
+        assert seconds_to_end(process) < LIMIT_S
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_without_anything_that_blocks_a_stop_is_quick_and_quiet(tmp_path: Path, number: signal.Signals) -> None:
+    with started(["-c", NOTHING_BLOCKS, str(tmp_path / "w.sqlite")], tmp_path) as process:
+        assert seconds_to_end(process, number) < LIMIT_S
+        assert process.returncode == 0
+        assert process.stderr is not None
+        assert process.stderr.read() == ""
+
+
+def test_a_second_signal_ends_the_process_at_once(tmp_path: Path) -> None:
+    database = tmp_path / "w.sqlite"
+    with started(["-c", PORT_BLOCKS, str(database)], tmp_path) as process:
+        wait_for_readings(database, "stuck", 3)
+        time.sleep(0.3)
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.2)
+        assert seconds_to_end(process, signal.SIGINT) < 0.7

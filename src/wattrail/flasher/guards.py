@@ -114,6 +114,9 @@ def _about_chip(image: Image, target: Target) -> Iterator[Objection]:
     elif image.key is not None and target.chip in (Chip.N, Chip.M) and _wrong_key(image, target):
         words = f"the image's code is enciphered with another key than the {target.chip.value} has in its eFuse"
         yield Objection(Risk.WRONG_CHIP, words, f"take the image for the {target.chip.value}")
+    elif image.chip_contradictions:
+        words = f"the evidence for the image's chip contradicts itself: {image.chip_contradictions[0]}"
+        yield Objection(Risk.WRONG_CHIP, words, "'wattrail image info' lists all of it")
 
 
 def _wrong_key(image: Image, target: Target) -> bool:

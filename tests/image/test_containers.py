@@ -220,15 +220,32 @@ def test_uf2_blocks_are_counted_and_checked() -> None:
 
 def test_the_rf_block_tells_the_mac_address() -> None:
     assert decode_rf(rf_block()).mac == "C8:47:8C:01:02:FE"
-    assert decode_rf(rf_block()[: 0x24 - 8] + bytes(8) + rf_block()[0x24:]).mac is None
+    assert decode_rf(rf_block()[: 0x24 - 8] + bytes(8) + rf_block()[0x24:]).mac is None  # its tag and length are gone
     for data, match in (
         (b"", "nothing in place of"),
         (b"TLV\0\x01", "cut off after 5"),
-        (rf_block()[:50], "says 98 bytes, 50 are there"),
+        (rf_block()[:50], "says 502 bytes, 50 are there"),
         (b"TLV\0" + struct.pack("<I", 1 << 31), "says 2147483648 bytes"),
     ):
         with pytest.raises(ImageError, match=match):
             decode_rf(data)
+
+
+@pytest.mark.parametrize(
+    ("groups", "first", "length"), [(1, 0x5A, 0x62), (2, 0x4A, 0xC0), (4, 0x5A, 0x1F6)], ids=["short", "Q", "long"]
+)
+def test_the_rf_block_is_groups_of_elements_of_any_length(groups: int, first: int, length: int) -> None:
+    """Lengths and nesting are those of 50 public dumps; a flat block, which this decoder once read, is on none."""
+    block = decode_rf(rf_block(groups=groups, first=first))
+    assert (block.length, block.group_length, block.mac) == (length, first, "C8:47:8C:01:02:FE")
+    assert [tag for tag, _ in block.elements[:3]] == [0x11111100, 0x11111101, 0x11111102]
+    assert sum(not tag & 0xFF for tag, _ in block.elements) == groups
+
+
+def test_an_element_of_another_group_is_not_taken_for_the_mac_address() -> None:
+    inside = struct.pack("<II6s", 0x11111102, 6, b"\1\2\3\4\5\6")
+    data = b"TLV\0" + struct.pack("<III", 8 + len(inside), 0x22222200, len(inside)) + inside
+    assert decode_rf(data).mac is None
 
 
 @given(st.binary(max_size=300), st.sampled_from([b"", b"TLV\0", b"RBL\0", b"\x55\xaa\x55\xaa", b"UF2\nWQ]\x9e"]))

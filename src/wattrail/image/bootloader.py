@@ -2,12 +2,14 @@
 
     EE BB AA 10  code key, 16 bytes      EE BB BB 32  IV and key of the updates      EE BB CC 0E  version
 
-The table of partitions stands in it unenciphered, 64 bytes an entry, ``01PE`` first; its offsets are logical.
-Source: bk7231-image/bootloader.
+Beken's own loaders have no such records: they hold ``BK7238``, a string by itself, and ``_1.0.15``, which is printed
+behind it. The table of partitions ends the code; it stands there unenciphered, 64 bytes an entry, ``01PE`` first, and
+its offsets are logical. Source: bk7231-image/bootloader.
 """
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
 from collections.abc import Iterator
@@ -16,7 +18,7 @@ from typing import Final
 
 from wattrail.image.cipher import CodeKey, crypt
 from wattrail.image.layout import Chip
-from wattrail.image.limits import RECORDS_MOST
+from wattrail.image.limits import FLASH_MOST, RECORDS_MOST
 
 __all__ = ["KNOWN", "Bootloader", "Entry", "identify", "inspect"]
 
@@ -29,6 +31,9 @@ KNOWN: Final = (
 
 _VERSION_MARK = b"\xee\xbb\xcc"
 _SEEN = 0x1000  # the records stand at 0x44 and behind; a page leaves room for other builds
+_WHOLE_VERSION: Final = re.compile(rb"(?<![\x20-\x7e])(BK72\d\d[A-Za-z]?_\d+\.\d+\.\d+)\0")
+_OWN_NAME: Final = re.compile(rb"\0(BK7231[A-Za-z]|BK72[45]\d[A-Za-z]?|BK7238)\0")
+_OWN_VERSION: Final = re.compile(rb"(_\d+\.\d+\.\d+)\0")
 _ENTRY: Final = struct.Struct("<4s24s24sII4x")
 _ENTRY_MAGIC = b"01PE"
 
@@ -50,6 +55,15 @@ class Bootloader:
     known_as: str | None
     version: str | None
     entries: tuple[Entry, ...]
+    table_end: int = 0
+    """Where its partition table ends, in bytes of code; 0 without one. The code of a whole bootloader ends there."""
+
+    has_record: bool = False
+
+    @property
+    def is_told(self) -> bool:
+        """Whether it says by itself that it is a bootloader: a record of its version, or a table with its own entry."""
+        return self.chip is not None or self.has_record or self.entry("bootloader") is not None
 
     def entry(self, name: str) -> Entry | None:
         """A line of its partition table by name."""
@@ -59,8 +73,14 @@ class Bootloader:
 def inspect(packed: bytes, stored: bytes, key: CodeKey | None) -> Bootloader:
     """Look into a bootloader as it lies in flash (packed), and the same without block CRCs (stored)."""
     chip, name = identify(packed)
-    version = _version(crypt(stored[:_SEEN], key, 0)) if key else None
-    return Bootloader(chip, name, version, tuple(_entries(stored)))
+    code = crypt(stored, key, 0) if key else b""
+    record = _record(code[:_SEEN])
+    found = list(_entries(stored))
+    end = max((at for at, _ in found), default=-_ENTRY.size) + _ENTRY.size
+    return Bootloader(
+        chip, name, record or _version(code), tuple(entry for _, entry in found),
+        table_end=end, has_record=record is not None,
+    )  # fmt: skip
 
 
 def identify(packed: bytes) -> tuple[Chip | None, str | None]:
@@ -71,7 +91,7 @@ def identify(packed: bytes) -> tuple[Chip | None, str | None]:
     return None, None
 
 
-def _version(code: bytes) -> str | None:
+def _record(code: bytes) -> str | None:
     at = code.find(_VERSION_MARK)
     if at < 0 or at + 4 > len(code):
         return None
@@ -79,13 +99,26 @@ def _version(code: bytes) -> str | None:
     return text.decode("ascii") if text.isascii() and text else None
 
 
-def _entries(stored: bytes) -> Iterator[Entry]:
-    at = stored.find(_ENTRY_MAGIC)
+def _version(code: bytes) -> str | None:
+    """The version text of a loader without a record: in one piece, or a name and a version that are printed together.
+
+    The name is the last one: a loader made from another chip's still holds that one's before.
+    """
+    whole = _WHOLE_VERSION.search(code)
+    if whole:
+        return whole[1].decode("ascii")
+    names, version = _OWN_NAME.findall(code), _OWN_VERSION.search(code)
+    return (names[-1] + version[1]).decode("ascii") if names and version else None
+
+
+def _entries(stored: bytes) -> Iterator[tuple[int, Entry]]:
+    """Offset and entry of all that make sense: the code that reads the table holds the four letters as well."""
+    at = -1
     for _ in range(RECORDS_MOST):
+        at = stored.find(_ENTRY_MAGIC, at + 1)
         if at < 0 or at + _ENTRY.size > len(stored):
             return
-        magic, name, _, offset, length = _ENTRY.unpack_from(stored, at)
-        if magic != _ENTRY_MAGIC:
-            return
-        yield Entry(name.partition(b"\0")[0].decode("ascii", "backslashreplace"), offset, length)
-        at += _ENTRY.size
+        _, name, _, offset, length = _ENTRY.unpack_from(stored, at)
+        text = name.partition(b"\0")[0]
+        if re.fullmatch(rb"[\w.-]+", text) and length and offset + length <= FLASH_MOST:
+            yield at, Entry(text.decode("ascii"), offset, length)

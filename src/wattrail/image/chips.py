@@ -9,30 +9,20 @@ from typing import Final
 
 from wattrail.image.bootloader import Bootloader
 from wattrail.image.cipher import CodeKey
-from wattrail.image.find import RF_PLACES
 from wattrail.image.layout import LAYOUTS, Chip
 from wattrail.image.model import Confidence, Container
+from wattrail.image.names import build_names, chip_in
+from wattrail.image.rf import RfBlock
 
 __all__ = ["Clue", "Verdict", "clues", "decide"]
 
 _WEIGHT: Final = {Confidence.CERTAIN: 4, Confidence.LIKELY: 2, Confidence.POSSIBLE: 1}
 
-_NAMES: Final = (
-    ("bk7231n", Chip.N),
-    ("bk7231m", Chip.M),
-    ("bk7231s", Chip.T),
-    ("bk7231t", Chip.T),
-    ("bk7231u", Chip.U),
-)
-"""How builds name their chip; Tuya's bootloader for T calls itself BK7231S."""
-
-_BUILD_NAMES: Final = tuple((f"Open{chip.value}".encode(), chip) for chip in Chip)
-"""OpenBeken says its own name in its code."""
-
-_U_BOOTLOADER: Final = 0xFE9A
-"""Where the bootloader's header stands on U: 256 bytes before N's and T's."""
-
 _WITHOUT_KEY: Final = {Chip.N: Chip.M, Chip.T: Chip.U}
+"""The same silicon, made without a code key."""
+
+_Q_GROUP: Final = 0x4A
+"""Bytes of the first group of the RF block on Q; 0x5A on every other chip that was seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,47 +36,61 @@ class Clue:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The chip that the clues name, and the reasons. ``against`` is the strongest clue for another, in words."""
+    """The chip that the clues name, and the reasons. ``against`` are the clues for another, in words."""
 
     chip: Chip | None
     confidence: Confidence
     reasons: tuple[str, ...]
-    against: str | None = None
+    against: tuple[str, ...] = ()
 
 
 def clues(
     *,
     bootloader: Bootloader | None = None,
-    rf_at: int | None = None,
+    rf: tuple[int, RfBlock] | None = None,
     containers: tuple[Container, ...] = (),
     code: bytes = b"",
+    key: CodeKey | None = None,
 ) -> Iterator[Clue]:
     """All there are. ``code`` is the plain code of the app, as far as it is known."""
+    bare = key is not None and key.bypassed
     if bootloader is not None:
-        yield from _of_bootloader(bootloader)
-    if rf_at in RF_PLACES:
-        yield Clue(RF_PLACES[rf_at], Confidence.LIKELY, f"the RF block is at {rf_at:#x}")
+        yield from _of_bootloader(bootloader, bare=bare)
+    if rf is not None:
+        yield from _of_rf(*rf, bare=bare)
     for container in containers:
         header = container.header
-        if container.packed and header.name == "bootloader" and container.offset == _U_BOOTLOADER:
-            where = f"the bootloader's RBL header is at {_U_BOOTLOADER:#x}, as on U, BK7238 and BK7252"
-            yield Clue(Chip.U, Confidence.POSSIBLE, where)
-        if (chip := _named(header.version)) is not None:
+        if not container.stale and (chip := chip_in(header.version)) is not None:
             yield Clue(chip, Confidence.LIKELY, f"the RBL header of {header.name} has the version {header.version!r}")
-    for name, chip in _BUILD_NAMES:
-        if name in code:
-            yield Clue(chip, Confidence.LIKELY, f"the code names itself {name.decode()}")
+    for chip, words in build_names(code):
+        yield Clue(chip, Confidence.LIKELY, words)
 
 
-def _of_bootloader(found: Bootloader) -> Iterator[Clue]:
+def _of_bootloader(found: Bootloader, *, bare: bool) -> Iterator[Clue]:
     if found.chip is not None:
         yield Clue(found.chip, Confidence.CERTAIN, f"the bootloader's checksum is that of {found.known_as}")
-    if found.version and (chip := _named(found.version)) is not None:
+    if found.version and (chip := chip_in(found.version.partition("_")[0])) is not None:
         yield Clue(chip, Confidence.LIKELY, f"the bootloader calls itself {found.version}")
     entry = found.entry("download")
-    for chip in (Chip.N, Chip.T):
+    for chip in _placed(bare=bare):
         if entry is not None and entry.offset == LAYOUTS[chip]["download"].start:
             yield Clue(chip, Confidence.LIKELY, f"the bootloader's partition table has download at {entry.offset:#x}")
+
+
+def _of_rf(at: int, block: RfBlock, *, bare: bool) -> Iterator[Clue]:
+    for chip in _placed(bare=bare):
+        if at == LAYOUTS[chip]["rf"].start:
+            yield Clue(chip, Confidence.LIKELY, f"the RF block is at {at:#x}")
+    if block.group_length == _Q_GROUP:
+        yield Clue(Chip.Q, Confidence.LIKELY, f"the first group of the RF block has {_Q_GROUP:#x} bytes, as on Q")
+
+
+def _placed(*, bare: bool) -> tuple[Chip, ...]:
+    """Chips whose layout tells them apart.
+
+    Without a code key the places of T are those of Beken's own layout: U, Q, BK7238, BK7252, BK7252N, BL2028N have it.
+    """
+    return (Chip.N,) if bare else (Chip.N, Chip.T)
 
 
 def decide(found: Iterable[Clue], key: CodeKey | None) -> Verdict:
@@ -100,17 +104,13 @@ def decide(found: Iterable[Clue], key: CodeKey | None) -> Verdict:
     (chip, most), *others = sums.most_common()
     reasons = tuple(clue.reason for clue in weighed if clue.chip is chip)
     best = max((clue.weight for clue in weighed if clue.chip is chip), key=_WEIGHT.__getitem__)
-    rival = next((clue for clue in weighed if others and clue.chip is others[0][0]), None)
-    against = f"{rival.reason}, which speaks for {rival.chip.value}" if rival else None
-    if rival and others[0][1] == most:
+    rivals = [clue for clue in weighed if clue.chip is not chip]
+    against = tuple(f"{clue.reason}, which speaks for {clue.chip.value}" for clue in rivals)
+    if others and others[0][1] == most:
         return Verdict(None, Confidence.NONE, reasons, against)
-    return Verdict(chip, Confidence.POSSIBLE if rival and best is not Confidence.CERTAIN else best, reasons, against)
+    return Verdict(chip, Confidence.POSSIBLE if rivals and best is not Confidence.CERTAIN else best, reasons, against)
 
 
 def _without_key(clue: Clue) -> Clue:
     chip = _WITHOUT_KEY.get(clue.chip)
     return clue if chip is None else Clue(chip, clue.weight, f"{clue.reason}, and its code is not enciphered")
-
-
-def _named(text: str) -> Chip | None:
-    return next((chip for name, chip in _NAMES if name in text.lower()), None)

@@ -102,7 +102,7 @@ def _stored(image: Image) -> bytes:
     app = _app(image)
     if sealed is None:
         return unpack(app)
-    code = unpack(app[: sealed.offset - APP])
+    code = unpack(app[: min(sealed.code_length, sealed.offset - APP)])  # behind it, earlier apps may have left theirs
     if sealed.faults:
         raise ImageError(
             f"RBL of {sealed.header.name}: {sealed.faults[0]}",

@@ -1,4 +1,4 @@
-"""Finding by content what a flash holds: RBL headers, damage in code, the RF block, settings."""
+"""Finding by content what a flash holds: RBL headers, damage in code, what earlier apps left, settings."""
 
 from __future__ import annotations
 
@@ -8,40 +8,58 @@ from dataclasses import replace
 from typing import Final
 
 from wattrail.errors import ImageError
-from wattrail.image import rbl, rf
-from wattrail.image.layout import APP, FLASH, LAYOUTS, SECTOR, Chip
+from wattrail.image import rbl
+from wattrail.image.cipher import CodeKey, crypt
+from wattrail.image.layout import APP, LAYOUTS, Chip
 from wattrail.image.limits import CHECKS_MOST, HEADERS_MOST
 from wattrail.image.model import Container, Problem
-from wattrail.image.packing import PACKED, check, grid_shift, strip, without_blank_end
-from wattrail.image.rf import RfBlock
+from wattrail.image.packing import PACKED, check, grid_shift, strip, to_logical, without_blank_end
 
-__all__ = ["RF_PLACES", "code_problems", "containers", "rf_block", "rf_problems", "settings"]
+__all__ = ["OPENBEKEN_MARK", "TUYA_KEY_SECTOR", "code_problems", "containers", "remains", "settings"]
 
-RF_PLACES: Final = {LAYOUTS[chip]["rf"].start: chip for chip in (Chip.N, Chip.T)}
-
-_TUYA_KEY_SECTOR: Final = bytes.fromhex("46dced0e672f3b70ae1276a3f8712e03")
+TUYA_KEY_SECTOR: Final = bytes.fromhex("46dced0e672f3b70ae1276a3f8712e03")
 """16 bytes of FF under Tuya's master key: they follow 32 bytes into the sector that holds the key of the settings."""
+
+OPENBEKEN_MARK: Final = b"CFG"
 
 _STARTS: Final = {"bootloader": 0, "app": APP}
 _SEEN_BEYOND: Final = PACKED * 64
 
 
-def containers(flash: bytes, base: int) -> tuple[Container, ...]:
-    """Every RBL header whose own checksum holds, packed or not, with what is wrong in what it stands for."""
+def containers(flash: bytes, base: int, key: CodeKey | None = None) -> tuple[Container, ...]:
+    """Every RBL header whose own checksum holds, packed or not, with what is wrong in what it stands for.
+
+    Several headers of one partition are held against the code before them until one fits. One that fits the code
+    right behind another header closes a program of its own: production images hold several, end to end.
+    """
     checked: dict[str, list[Container]] = {}
-    found = []
+    found: list[Container] = []
     for at, header, packed in _headers(flash):
-        mine = checked.setdefault(header.name, [])
         if not packed:
             faults = rbl.package_faults(flash[at : at + rbl.HEADER + header.package_size])
             found.append(Container(base + at, header, packed, faults))
-        elif len(mine) == CHECKS_MOST or any(not other.faults for other in mine):
-            found.append(Container(base + at, header, packed, stale=True))
-        else:
-            mine.append(Container(base + at, header, packed, _stored(flash, base, at, header)))
-            found.append(mine[-1])
+            continue
+        mine = checked.setdefault(header.name, [])
+        container = Container(base + at, header, packed, stale=True)
+        if header.name not in _STARTS and _follows(flash, base, container, found, key):
+            container = replace(container, stale=False)
+        elif len(mine) < CHECKS_MOST and all(other.faults for other in mine):
+            container = replace(container, stale=False, faults=_stored(flash, base, at, header, key))
+            mine.append(container)
+        elif len(found) < CHECKS_MOST * CHECKS_MOST and _follows(flash, base, container, found, key):
+            container = replace(container, stale=False)
+        found.append(container)
     fitting = {name for name, mine in checked.items() if any(not other.faults for other in mine)}
     return tuple(_stale(c) if c.packed and c.faults and c.header.name in fitting else c for c in found)
+
+
+def _follows(flash: bytes, base: int, container: Container, found: list[Container], key: CodeKey | None) -> bool:
+    """Whether the code right behind the last header is what this one closes."""
+    before = next((c.offset + rbl.PACKED_HEADER for c in reversed(found) if c.packed), None)
+    if before is None:
+        return False
+    code = strip(flash[before - base : container.offset - base])
+    return bool(code) and not _faults(container.header, code, to_logical(before), key)
 
 
 def _stale(container: Container) -> Container:
@@ -60,24 +78,52 @@ def _headers(flash: bytes) -> Iterator[tuple[int, rbl.RblHeader, bool]]:
                 yield at, rbl.decode_header(text), packed
 
 
-def _stored(flash: bytes, base: int, at: int, header: rbl.RblHeader) -> tuple[str, ...]:
+def _stored(flash: bytes, base: int, at: int, header: rbl.RblHeader, key: CodeKey | None) -> tuple[str, ...]:
     start = _STARTS.get(header.name)
     if start is None:
         return (f"name: {header.name!r} is no partition with a container in flash",)
     if start < base or start > base + at:
         return ("its code is not in this file",)
-    return rbl.stored_faults(header, strip(flash[start - base : at]))
+    return _faults(header, strip(flash[start - base : at]), to_logical(start), key)
+
+
+def _faults(header: rbl.RblHeader, code: bytes, address: int, key: CodeKey | None) -> tuple[str, ...]:
+    """Hold a header against the enciphered code before it; the header of an update, against the plain code."""
+    if not header.is_of_update:
+        return rbl.stored_faults(header, code)
+    if key is None:
+        return ()  # of an update, only the plain code can be checked
+    return rbl.updated_faults(header, crypt(code, key, address))
 
 
 def code_problems(flash: bytes, base: int, found: tuple[Container, ...]) -> Iterator[Problem]:
-    """Bad blocks in the bootloader and in the app; ``offset`` is where in flash."""
+    """Bad blocks in the bootloader and in the app; ``offset`` is where in flash.
+
+    A header says how long its code is. What stands between that and the header is not in use: an update erases whole
+    sectors, so behind a shorter app an older one goes on in the next sector.
+    """
     for name, start in _STARTS.items():
         end = APP if name == "bootloader" else min(base + len(flash), LAYOUTS[Chip.T]["app"].end)
         if start < base or start >= base + len(flash):
             continue
-        header = next((c.offset for c in found if c.packed and not c.stale and c.header.name == name), None)
-        code = flash[start - base : (header or end) - base]
+        header = _closing(found, name)
+        code = flash[start - base : (min(header.offset, start + header.code_length) if header else end) - base]
         yield from _damage(name, start, code if header else _up_to_last_good(code))
+
+
+def remains(flash: bytes, base: int, found: tuple[Container, ...]) -> Iterator[str]:
+    """In words, what is left of an earlier app between the end of the code in use and its header."""
+    app = _closing(found, "app")
+    if app is None or app.faults or base > APP:
+        return
+    end = APP + app.code_length
+    left = without_blank_end(flash[end - base : app.offset - base])
+    if left and check(left).good:
+        yield f"from {end:#x} to {end + len(left):#x}: code that an earlier app left there, not in use"
+
+
+def _closing(found: tuple[Container, ...], name: str) -> Container | None:
+    return next((c for c in found if c.packed and not c.stale and c.header.name == name), None)
 
 
 def _up_to_last_good(code: bytes) -> bytes:
@@ -112,42 +158,12 @@ def _damage(name: str, start: int, code: bytes) -> Iterator[Problem]:
         )
 
 
-def rf_block(flash: bytes, base: int) -> tuple[int, RfBlock] | None:
-    """Where the RF block stands in flash and what it says, looked for on every sector."""
-    for at in range(-base % SECTOR, len(flash), SECTOR):
-        if flash.startswith(rf.MAGIC, at):
-            try:
-                return base + at, rf.decode_rf(flash[at : at + SECTOR])
-            except ImageError:
-                continue
-    return None
-
-
-def rf_problems(at: int | None, length: int) -> Iterator[Problem]:
-    """What the place of the RF block says about a dump of so many bytes."""
-    if at is None and length >= max(RF_PLACES) + SECTOR:
-        yield Problem("no RF block anywhere: calibration and MAC address of this board are lost, or were not read")
-    elif at is not None and at not in RF_PLACES:
-        places = " or ".join(f"{place:#x}" for place in RF_PLACES)
-        near = min(RF_PLACES, key=lambda place: abs(place - at))
-        what = "missing" if near > at else "too many"
-        yield Problem(f"the RF block belongs at {places}: {abs(near - at)} bytes before it are {what}", at)
-
-
-def length_problems(length: int) -> Iterator[Problem]:
-    """What is wrong with the length of a dump."""
-    if length < FLASH:
-        yield Problem(f"{length:#x} bytes: a dump of 2 MiB has {FLASH:#x}, {FLASH - length} are missing")
-    elif length % FLASH:
-        yield Problem(f"{length:#x} bytes: no flash has this size, {length % FLASH} are too many")
-
-
 def settings(flash: bytes, base: int) -> Iterator[str]:
     """Settings of firmwares that were recognised, in words."""
-    for start in sorted({LAYOUTS[chip]["config"].start for chip in RF_PLACES.values()}):
+    for start in sorted({layout["config"].start for layout in LAYOUTS.values()}):
         sector = flash[start - base : start - base + 8] if start >= base else b""
-        if sector[:3] == b"CFG":
+        if sector.startswith(OPENBEKEN_MARK):
             yield f"OpenBeken settings, version {int.from_bytes(sector[4:8], 'little')}, at {start:#x}"
-    at = flash.find(_TUYA_KEY_SECTOR)
+    at = flash.find(TUYA_KEY_SECTOR)
     if at >= 0:
         yield f"Tuya settings, their key at {base + at - 32:#x}"

@@ -40,6 +40,15 @@ class Chip(Enum):
     T = "BK7231T"
     M = "BK7231M"
     U = "BK7231U"
+    Q = "BK7231Q"
+    BK7238 = "BK7238"
+    BK7252 = "BK7252"
+    BK7252N = "BK7252N"
+
+    @property
+    def is_flashable(self) -> bool:
+        """Whether wattrail writes the flash of such a chip; images for the others are recognised, not written."""
+        return self in (Chip.N, Chip.T, Chip.M)
 
     @property
     def code_key(self) -> CodeKey:
@@ -108,5 +117,8 @@ _T = Layout("BK7231T", (
 ))
 # fmt: on
 
-LAYOUTS: Final[Mapping[Chip, Layout]] = MappingProxyType({Chip.N: _N, Chip.M: _N, Chip.T: _T, Chip.U: _T})
-"""By chip. M is an N without a key; of U only the places of its containers, of RF and of the settings were seen."""
+LAYOUTS: Final[Mapping[Chip, Layout]] = MappingProxyType(
+    {chip: _N if chip in (Chip.N, Chip.M) else _T for chip in Chip}
+)
+"""By chip. M is an N without a key; U, Q, BK7238, BK7252 and BK7252N have Beken's own layout, of which the places of
+the app, of the waiting update, of RF and of the settings are those of T."""

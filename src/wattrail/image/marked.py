@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 
-from wattrail.errors import ImageError
+from wattrail.errors import ImageError, MissingExtra
 from wattrail.image import chips, rbl, rf, uf2, ug
-from wattrail.image.layout import Chip
-from wattrail.image.model import Confidence, Container, Image, Kind, Problem
+from wattrail.image.find import TUYA_KEY_SECTOR
+from wattrail.image.layout import LAYOUTS, SECTOR, Chip
+from wattrail.image.model import Confidence, Container, Image, Kind, Problem, Range
+from wattrail.image.names import chip_in
 
-__all__ = ["blank_image", "rbl_image", "rf_image", "uf2_image", "ug_image"]
+__all__ = ["blank_image", "rbl_image", "rf_image", "tuya_image", "uf2_image", "ug_image"]
 
 
 def blank_image(data: bytes) -> Image | None:
@@ -31,7 +34,7 @@ def uf2_image(data: bytes) -> Image | None:
     except ImageError as error:
         return Image(Kind.UF2, Confidence.LIKELY, data, reasons, (Problem(str(error), error.offset),))
     name = uf2.FAMILIES.get(found.family or 0)
-    chip = next((chip for chip in Chip if chip.value == name), None)
+    chip = chip_in(name) if name else None
     return Image(
         Kind.UF2,
         Confidence.LIKELY if found.problems else Confidence.CERTAIN,
@@ -72,7 +75,7 @@ def rbl_image(data: bytes) -> Image | None:
         return Image(Kind.RBL, Confidence.LIKELY, data, reasons, (Problem(str(error), error.offset),))
     faults = rbl.package_faults(data)
     container = Container(0, header, packed=False, faults=faults)
-    verdict = chips.decide(chips.clues(containers=(container,)), None)
+    verdict = chips.decide(chips.clues(containers=(container,), code=b"" if faults else _opened(data)), None)
     return Image(
         Kind.RBL,
         Confidence.LIKELY if faults else Confidence.CERTAIN,
@@ -82,8 +85,16 @@ def rbl_image(data: bytes) -> Image | None:
         chip=verdict.chip,
         chip_confidence=verdict.confidence,
         chip_reasons=verdict.reasons,
+        chip_contradictions=verdict.against,
         containers=(container,),
     )
+
+
+def _opened(data: bytes) -> bytes:
+    """The plain code of a container, for what it says of itself; nothing where it cannot be opened here."""
+    with suppress(ImageError, MissingExtra):  # another key, another compression, or no library for AES
+        return rbl.open_ota(data)[1]
+    return b""
 
 
 def rf_image(data: bytes) -> Image | None:
@@ -93,3 +104,16 @@ def rf_image(data: bytes) -> Image | None:
     except ImageError:
         return None
     return Image(Kind.RF, Confidence.LIKELY, data, ("it begins with the mark of an RF block",), rf=block)
+
+
+def tuya_image(data: bytes) -> Image | None:
+    """The sectors with Tuya's settings on their own, the one with their key among them."""
+    at = data.find(TUYA_KEY_SECTOR) - 32
+    if at < 0 or at % SECTOR:
+        return None
+    start = LAYOUTS[Chip.N]["tuya-key"].start - at
+    ranges = (Range("tuya-kv", 0, start, len(data)),) if start + len(data) == LAYOUTS[Chip.N].partitions[-1].end else ()
+    return Image(
+        Kind.TUYA, Confidence.LIKELY, data, ("a sector of it holds the key of Tuya's settings, and no code is in it",),
+        ranges=ranges, marks=(f"Tuya settings, their key at byte {at:#x} of the file",),
+    )  # fmt: skip

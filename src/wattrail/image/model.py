@@ -8,7 +8,7 @@ from enum import Enum
 from wattrail.image.bootloader import Bootloader
 from wattrail.image.cipher import CodeKey
 from wattrail.image.layout import APP, LAYOUTS, Chip, Layout
-from wattrail.image.packing import BLANK, PACKED, without_blank_end
+from wattrail.image.packing import BLANK, BLOCK, PACKED, to_physical, without_blank_end
 from wattrail.image.rbl import PACKED_HEADER, RblHeader
 from wattrail.image.rf import RfBlock
 from wattrail.image.uf2 import Uf2
@@ -31,6 +31,7 @@ class Kind(Enum):
     UG = "UG container"
     UF2 = "UF2 image"
     RF = "RF block"
+    TUYA = "Tuya settings area"
     BLANK = "blank file"
     UNKNOWN = "unknown file"
 
@@ -83,10 +84,23 @@ class Container:
     faults: tuple[str, ...] = ()
     stale: bool = False
 
+    @property
+    def code_length(self) -> int:
+        """Bytes of flash that its code takes, to the end of the last block; what follows up to the header is not it."""
+        return to_physical(self.header.raw_size + -self.header.raw_size % BLOCK)
+
+    @property
+    def was_updated(self) -> bool:
+        """Whether a loader put this code there from an update over the air, and left the update's header behind it."""
+        return self.packed and self.header.is_of_update
+
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """A file, recognised. ``flash`` are the bytes it puts into flash and ``base`` is where they begin."""
+    """A file, recognised. ``flash`` are the bytes it puts into flash and ``base`` is where they begin.
+
+    ``problems`` is damage; evidence for another chip than ``chip`` is none, and stands in ``chip_contradictions``.
+    """
 
     kind: Kind
     confidence: Confidence

@@ -2,7 +2,8 @@
 
 In flash it is a header in the last 96 code bytes of a partition. Its checks run over the code as it is enciphered
 there, without block CRCs: FNV-1a over ``raw_size`` bytes, CRC-32 over those and a filling of n bytes of value n, where
-n is ``package_size - raw_size``. The filling is only in the sum: flash holds FF in its place.
+n is ``package_size - raw_size``. The filling is only in the sum: flash holds FF in its place. A loader that installs
+an update leaves the update's own header there instead: its hash runs over the plain code, its package is elsewhere.
 
 Over the air the header comes first and the package follows: plain code, compressed by gzip, enciphered by AES-256-CBC.
 CRC-32 runs over the package, FNV-1a over the plain code. Source: bk7231-image/rbl.
@@ -36,6 +37,7 @@ __all__ = [
     "seal",
     "stored_code",
     "stored_faults",
+    "updated_faults",
 ]
 
 MAGIC: Final = b"RBL\x00"
@@ -88,6 +90,11 @@ class RblHeader:
     raw_hash: int = 0
     raw_size: int = 0
     package_size: int = 0
+
+    @property
+    def is_of_update(self) -> bool:
+        """Whether its package was compressed or enciphered, as only that of an update over the air is."""
+        return self.algo != 0
 
     @property
     def encryption(self) -> str:
@@ -149,8 +156,21 @@ def stored_faults(header: RblHeader, code: bytes) -> tuple[str, ...]:
     return tuple(f"{field}: {got:08X}, the code gives {want:08X}" for field, got, want in pairs if got != want)
 
 
+def updated_faults(header: RblHeader, plain: bytes) -> tuple[str, ...]:
+    """What does not fit between the header of an installed update and the plain code before it; empty if all does.
+
+    Its package was not kept, so nothing can be held against the package's size and CRC-32.
+    """
+    if len(plain) < header.raw_size:
+        return (f"raw size: {header.raw_size}, but the partition holds {len(plain)} bytes before its header",)
+    want = _fnv1a(plain[: header.raw_size])
+    return () if header.raw_hash == want else (f"hash FNV-1a: {header.raw_hash:08X}, the plain code gives {want:08X}",)
+
+
 def stored_code(header: RblHeader, code: bytes) -> bytes:
     """The enciphered code that a header in flash was made for, out of what stands before it."""
+    if header.is_of_update:
+        return code[: header.raw_size]
     if header.raw_size - header.package_size == _FILLING:
         return code[: max(0, header.package_size - 2 * _FILLING)]
     return code[: header.raw_size].removesuffix(b"\xff" * _FILLING)

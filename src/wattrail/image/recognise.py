@@ -13,11 +13,11 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from wattrail.errors import ImageError
-from wattrail.image import bootloader, chips, find, rbl
+from wattrail.image import bootloader, chips, find, places, rbl
 from wattrail.image.cipher import ZERO_KEY, CodeKey, crypt, detect_key, looks_like_code
 from wattrail.image.layout import APP, APP_LOGICAL, FLASH, LAYOUTS, QIO_N, Chip
 from wattrail.image.limits import FILE_MOST
-from wattrail.image.marked import blank_image, rbl_image, rf_image, uf2_image, ug_image
+from wattrail.image.marked import blank_image, rbl_image, rf_image, tuya_image, uf2_image, ug_image
 from wattrail.image.model import Confidence, Container, Image, Kind, Problem, Range
 from wattrail.image.packing import BLANK, BLOCK, PACKED, check, grid_shift, strip, to_physical
 
@@ -35,7 +35,7 @@ def recognise(data: bytes) -> Image:
     """
     if len(data) > FILE_MOST:
         raise ImageError(f"{len(data)} bytes are more than any image of this family has ({FILE_MOST})")
-    for kind in (blank_image, uf2_image, ug_image, rbl_image, rf_image, _in_flash, _code):
+    for kind in (blank_image, uf2_image, ug_image, rbl_image, rf_image, _in_flash, _code, tuya_image):
         image = kind(data)
         if image is not None:
             return image
@@ -53,17 +53,29 @@ def _code(data: bytes) -> Image | None:
         key = detect_key(data, address)
         if key is not None and not key.bypassed:
             reason = f"its first words are ARM vectors under the {key.name} key at {address:#x}: {name}"
+            loader = None if address else bootloader.inspect(b"", data, key)
+            code = crypt(data, key, address) if address else b""
+            verdict = chips.decide(chips.clues(bootloader=loader, code=code, key=key), key)
             return Image(
-                Kind.STORED, Confidence.LIKELY, data, (reason, "no block CRC holds"), key=key, base=to_physical(address)
-            )
+                Kind.STORED, Confidence.LIKELY, data, (reason, "no block CRC holds"), key=key, bootloader=loader,
+                base=to_physical(address), chip=verdict.chip, chip_confidence=verdict.confidence,
+                chip_reasons=verdict.reasons, chip_contradictions=verdict.against,
+            )  # fmt: skip
     if not looks_like_code(data):
         return None
-    verdict = chips.decide(chips.clues(code=data), None)
-    reasons = ("its first words are ARM vectors", "no block CRC holds")
+    loader = bootloader.inspect(b"", data, ZERO_KEY)
+    mine = loader if loader.is_told else None
+    verdict = chips.decide(chips.clues(bootloader=mine, code=b"" if mine else data, key=ZERO_KEY), None)
+    reasons = ("its first words are ARM vectors", "no block CRC holds", *((_says(loader),) if mine else ()))
     return Image(
-        Kind.PLAIN, Confidence.LIKELY, data, reasons,
-        chip=verdict.chip, chip_confidence=verdict.confidence, chip_reasons=verdict.reasons, key=ZERO_KEY,
+        Kind.PLAIN, Confidence.LIKELY, data, reasons, chip=verdict.chip, chip_confidence=verdict.confidence,
+        chip_reasons=verdict.reasons, chip_contradictions=verdict.against, key=ZERO_KEY, bootloader=mine,
     )  # fmt: skip
+
+
+def _says(loader: bootloader.Bootloader) -> str:
+    told = f"the version {loader.version}" if loader.version else "a partition table"
+    return f"it is a bootloader: it holds {told}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,20 +93,20 @@ def _in_flash(data: bytes) -> Image | None:
     if start is None:
         return _blank_bootloader(data) or _off_grid(data)
     if start.address == 0:
-        return _described(data, 0, start, *_whole(data, 0))
+        return _described(data, 0, start, *_whole(data, 0, start.key))
     if start.address is None:
         return _described(data, 0, start, Kind.PACKED, ())
     tail = _start_of(data[-APP:]) if len(data) > 2 * APP else None
     if tail is not None and tail.address == 0:
         reason = f"the app comes first and the bootloader {APP:#x} bytes before the end: read from {APP:#x} on, wrapped"
-        image = _described(data[-APP:] + data[:-APP], 0, tail, Kind.ROTATED, tuple(find.length_problems(len(data))))
+        image = _described(data[-APP:] + data[:-APP], 0, tail, Kind.ROTATED, tuple(places.length_problems(len(data))))
         ranges = tuple(replace(r, offset=(r.flash - APP) % len(data)) for r in image.ranges)
         problems = tuple(
             p if p.offset is None else replace(p, offset=(p.offset - APP) % len(data)) for p in image.problems
         )
         problem = Problem("it is rotated: its first byte is flash 0x11000; straighten it before anything is restored")
         return replace(image, data=data, ranges=ranges, reasons=(reason, *image.reasons), problems=(problem, *problems))
-    return _described(data, APP, start, *_whole(data, APP))
+    return _described(data, APP, start, *_whole(data, APP, start.key))
 
 
 def _start_of(data: bytes) -> _Start | None:
@@ -128,6 +140,9 @@ def _tells_a_bootloader(data: bytes) -> str:
     names = {c.header.name for c in find.containers(data[:APP], 0) if c.packed}
     if "bootloader" in names:
         return "an RBL header in its first 68 KiB is a bootloader's"
+    loader = bootloader.inspect(data[:APP], strip(data[:APP]), ZERO_KEY)
+    if loader.is_told:
+        return _says(loader)
     second = data[APP : APP + PACKED]
     if len(second) == PACKED and second != BLANK and not check(second).bad and looks_like_code(strip(second)):
         return f"a second program begins at {APP:#x}"
@@ -141,7 +156,7 @@ def _blank_bootloader(data: bytes) -> Image | None:
     start = _start_of(data[APP:])
     if start is None or start.address == 0:
         return None
-    kind, problems = _whole(data, 0)
+    kind, problems = _whole(data, 0, start.key)
     problem = Problem("the bootloader is blank: a T with it will not answer a flasher any more", 0)
     return _described(data, 0, replace(start, address=0), kind, (problem, *problems))
 
@@ -156,26 +171,43 @@ def _off_grid(data: bytes) -> Image | None:
     )
 
 
-def _whole(data: bytes, base: int) -> tuple[Kind, tuple[Problem, ...]]:
+def _whole(data: bytes, base: int, key: CodeKey | None) -> tuple[Kind, tuple[Problem, ...]]:
     """The kind of some bytes of flash by how far they go, and what their length leaves to be desired."""
     end = base + len(data)
-    sealed = next((c for c in find.containers(data, base) if c.packed and not c.stale and c.header.name == "app"), None)
-    closed = sealed is not None and sealed.offset + rbl.PACKED_HEADER == end
+    programs = [c for c in find.containers(data, base, key) if c.packed and not c.stale]
+    sealed = next((c for c in programs if c.header.name == "app"), None)
+    closed = any(c.offset + rbl.PACKED_HEADER == end for c in programs)
+    if not base and end > APP and end % FLASH and (closed or _ends_in_settings(data)):
+        return Kind.QIO, ()
     if end > LAYOUTS[Chip.T]["app"].end:
         missing = (Problem(f"it begins at flash {base:#x}: the bootloader is missing", 0),) if base else ()
-        return Kind.DUMP, (*missing, *find.length_problems(end))
+        return Kind.DUMP, (*missing, *places.length_problems(end))
     if base:
         return (Kind.UA if sealed else Kind.PACKED), _rest_problems(sealed, end, len(data))
     if end <= APP:
+        loader = bootloader.inspect(data, strip(data), key)
         short = Problem(f"{end:#x} bytes: a bootloader's partition has {APP:#x}")
-        return Kind.BOOTLOADER, (short,) if end < APP else ()
-    if closed:
-        return Kind.QIO, ()
+        whole = (
+            end == APP
+            or 0 < len(data) // PACKED * BLOCK - loader.table_end < BLOCK
+            or loader.table_end == len(strip(data))
+        )
+        return Kind.BOOTLOADER, () if whole else (short,)
     if sealed is None:
         what = f"it ends at {end:#x} without the RBL header that closes an app"
         known = f", as an image for {QIO_LENGTHS[end]} does" if end in QIO_LENGTHS else ": cut short, or built without"
         return Kind.QIO, (Problem(what + known),)
     return Kind.QIO, _rest_problems(sealed, end, len(data))
+
+
+def _ends_in_settings(data: bytes) -> bool:
+    """Whether an image made for no board in particular ends with OpenBeken's settings: no RF block is before them."""
+    return any(
+        len(data) == layout["config"].end
+        and data[layout["config"].start :].startswith(find.OPENBEKEN_MARK)
+        and not data[layout["rf"].start : layout["rf"].end].strip(b"\xff")
+        for layout in LAYOUTS.values()
+    )
 
 
 def _rest_problems(sealed: Container | None, end: int, length: int) -> tuple[Problem, ...]:
@@ -188,27 +220,27 @@ def _rest_problems(sealed: Container | None, end: int, length: int) -> tuple[Pro
 
 def _described(flash: bytes, base: int, start: _Start, kind: Kind, problems: Iterable[Problem]) -> Image:
     """Everything that can be told of bytes of flash."""
-    found = find.containers(flash, base)
+    found = find.containers(flash, base, start.key)
     damage = tuple(replace(p, offset=(p.offset or 0) - base) for p in find.code_problems(flash, base, found))
-    rf_found = find.rf_block(flash, base) if kind in (Kind.DUMP, Kind.ROTATED) else None
-    rf_at = rf_found[0] if rf_found else None
+    whole = kind in (Kind.DUMP, Kind.ROTATED)
+    rf = places.find_rf(flash, base) if whole else None
     loader = (
         bootloader.inspect(flash[:APP], strip(flash[:APP]), start.key) if base == 0 and len(flash) > BLOCK else None
     )
     image = Image(
-        kind, _confidence(flash, damage), flash, (start.reason, *_length_reasons(kind, flash, found)),
+        kind, _confidence(flash, damage), flash,
+        (start.reason, *_length_reasons(kind, flash, found), *find.remains(flash, base, found)),
         key=start.key, flash=flash, base=base, bootloader=loader, containers=found,
-        rf=rf_found[1] if rf_found else None, marks=tuple(find.settings(flash, base)),
+        rf=rf[1] if rf else None, marks=tuple(find.settings(flash, base)),
     )  # fmt: skip
     verdict = chips.decide(
-        chips.clues(bootloader=loader, rf_at=rf_at, containers=found, code=_plain_app(image)), start.key
+        chips.clues(bootloader=loader, rf=rf, containers=found, code=_plain_app(image), key=start.key), start.key
     )
-    contradiction = (Problem(f"evidence for another chip: {verdict.against}"),) if verdict.against else ()
-    about_rf = find.rf_problems(rf_at, base + len(flash)) if kind in (Kind.DUMP, Kind.ROTATED) else ()
+    placed = places.place_problems(flash, base, rf[0] if rf else None, verdict.chip, found) if whole else ()
     faults = (Problem(f"RBL of {c.header.name}: {fault}", c.offset - base) for c in found for fault in c.faults)
     image = replace(
         image, chip=verdict.chip, chip_confidence=verdict.confidence, chip_reasons=verdict.reasons,
-        problems=(*problems, *damage, *faults, *about_rf, *contradiction),
+        chip_contradictions=verdict.against, problems=(*problems, *damage, *faults, *placed),
     )  # fmt: skip
     return replace(image, ranges=tuple(_ranges(image)))
 
@@ -221,19 +253,29 @@ def _confidence(flash: bytes, damage: tuple[Problem, ...]) -> Confidence:
 
 
 def _length_reasons(kind: Kind, flash: bytes, found: tuple[Container, ...]) -> Iterable[str]:
+    programs = sum(c.packed and not c.stale and not c.faults and c.header.name != "bootloader" for c in found)
+    if kind is Kind.QIO and programs > 1:
+        yield f"{programs} programs end to end behind the bootloader: a production image"
+    if kind is Kind.QIO and _ends_in_settings(flash):
+        yield "it ends with OpenBeken's settings, and no board's calibration is in it: an image with settings"
     if kind in (Kind.DUMP, Kind.ROTATED) and len(flash) % FLASH == 0:
         yield f"it has the {len(flash):#x} bytes of a whole flash"
     for container in found:
         where = f"{container.offset:#x}" + ("" if container.packed else ", unpacked")
         verdict = "its checks do not hold" if container.faults else "its checks hold"
+        if container.was_updated:
+            verdict = f"the app was updated over the air, and {verdict}"
         if container.stale:
             verdict = "left there by an earlier image"
         yield f"an RBL header of {container.header.name!r} at {where}: {verdict}"
 
 
 def _plain_app(image: Image) -> bytes:
-    app = image.app
-    return crypt(strip(app), image.key, APP_LOGICAL) if app and image.key else b""
+    app, sealed = image.app, image.sealed("app")
+    if not app or not image.key:
+        return b""
+    used = sealed.code_length if sealed and not sealed.faults else len(app)
+    return crypt(strip(app[:used]), image.key, APP_LOGICAL)
 
 
 def _ranges(image: Image) -> Iterable[Range]:

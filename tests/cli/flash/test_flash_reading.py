@@ -26,7 +26,7 @@ def test_a_board_says_who_it_is_and_why_we_think_so(flash: Type) -> None:
         "flash       id 1560eb, TH25Q16HB, 2048 KiB",
         "protection  on; it is taken off for a write and put back (status 0x4004)",
         "RF block    present at 0x1d0000",
-        "board       bk7231n-1560eb-f8699bfb",
+        "board       bk7231n-1560eb-cde5e5f9",
         "rate        2000000 baud",
     ]
     assert "linked at 115200 baud after " in said.err

@@ -21,10 +21,14 @@ def lines(path: Path, image: Image) -> Iterator[str]:
     yield f"{path}: {image.kind.value}, {image.confidence.value}; {len(image.data)} bytes"
     yield from (f"  {reason}" for reason in image.reasons)
     if image.chip is not None:
-        yield f"chip: {image.chip.value}, {image.chip_confidence.value}"
+        unknown = "" if image.chip.is_flashable else "; wattrail does not flash this chip"
+        yield f"chip: {image.chip.value}, {image.chip_confidence.value}{unknown}"
         yield from (f"  {reason}" for reason in image.chip_reasons)
     else:
-        yield "chip: nothing in it says which"
+        contradicts = "what it says contradicts itself" if image.chip_contradictions else "nothing in it says which"
+        yield f"chip: {contradicts}"
+        yield from (f"  {reason}" for reason in image.chip_reasons)
+    yield from (f"  but: {reason}" for reason in image.chip_contradictions)
     if image.key is not None:
         yield f"code key: {image.key.name}"
     yield from _parts(image)
@@ -69,6 +73,8 @@ def as_json(path: Path, image: Image) -> str:
             "chip": image.chip.value if image.chip else None,
             "chip_confidence": image.chip_confidence.value,
             "chip_reasons": image.chip_reasons,
+            "chip_contradictions": image.chip_contradictions,
+            "flashable": image.chip.is_flashable if image.chip else None,
             "code_key": image.key.name if image.key else None,
             "bootloader": (loader.known_as or loader.version) if loader else None,
             "containers": [_container_object(container) for container in image.containers],
@@ -97,6 +103,7 @@ def _container_object(container: Container) -> dict[str, object]:
         "package_size": header.package_size,
         "faults": container.faults,
         "stale": container.stale,
+        "updated_over_the_air": container.was_updated,
     }
 
 

@@ -233,6 +233,17 @@ def test_another_boards_dump_is_not_restored(desk: Desk) -> None:
     assert desk.flash == desk.before
 
 
+def test_a_dump_of_this_very_board_is_known_by_its_radio_block_whatever_its_code_is(tmp_path: Path) -> None:
+    # A board under a code key that nobody knows: its dump is an unknown file, and its own all the same.
+    flash = random.Random(6).randbytes(0x1D0000) + board("N").dump[0x1D0000:]
+    desk = Desk(tmp_path, image=flash)
+    dump = recognise(flash[:0x12000] + bytes(0x1000) + flash[0x13000:])
+    with desk.session() as flasher:
+        assert flasher.preview_restore(dump).differing == (0x12000,)
+        flasher.restore(dump)
+    assert desk.flash == dump.data
+
+
 SHIFTED = board("N", 2).dump[1:] + b"\xff"
 PAGE = b"<!DOCTYPE html>\n<html><head><title>releases</title></head>".ljust(1 << 21, b" ")
 
@@ -266,7 +277,7 @@ def test_no_word_makes_a_dump_of_what_is_none(desk: Desk, dump: bytes, why: str)
 def test_each_doubt_about_a_dump_has_its_own_word(desk: Desk, ask: Callable[..., object]) -> None:
     hurt = bytearray(board("N", 2).dump)
     hurt[0x40000] ^= 1
-    noise = random.Random(6).randbytes(0x1D0000) + board("N", 2).dump[0x1D0000:]
+    noise = random.Random(6).randbytes(1 << 21)
     foreign = bytearray(board("N", 2).dump)
     foreign[0x1D0024] ^= 1
     other = bytearray(board("T", 2).dump)

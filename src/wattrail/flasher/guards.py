@@ -117,7 +117,8 @@ def check(image: Image, target: Target, start: int | None, allow: Collection[Ris
 
 def check_dump_file(dump: Image, allow: Collection[Risk]) -> None:
     """Raise WriteRefused for a file that cannot be the dump of a whole flash, whichever board is at the other end."""
-    _refuse_first(_of_dump(dump), allow)
+    own = {Risk.UNKNOWN} if _has_rf(dump) else set[Risk]()  # the board will tell whether it is its own
+    _refuse_first(_of_dump(dump), {*allow, *own})
     size = len(dump.data)
     if not MIN_FLASH <= size <= MAX_FLASH or size & (size - 1):
         _refuse(_no_dump(f"it has {size:#x} bytes, and no flash has", _IMAGE_INSTEAD))
@@ -127,13 +128,13 @@ def check_dump(dump: Image, target: Target, allow: Collection[Risk], *, same_rf:
     """Raise WriteRefused for what is no dump of this board's whole flash.
 
     ``same_rf``: the RF blocks of dump and board are the same and hold something, which tells that it is this board's
-    own: then nobody is asked which chip it is for.
+    own: then nobody is asked what it is and which chip it is for, as for a board with a code key that nobody knows.
     """
+    allow = {*allow, Risk.UNKNOWN, Risk.UNKNOWN_CHIP} if same_rf else allow
     if len(dump.data) != target.size:
         _refuse(_no_dump(f"it has {len(dump.data):#x} bytes, the flash {target.size:#x}", _IMAGE_INSTEAD))
     _refuse_first(_of_dump(dump), allow)
-    about_chip = _about_chip(dump, target)
-    _refuse_first((o for o in about_chip if not (same_rf and o.risk is Risk.UNKNOWN_CHIP)), allow)
+    _refuse_first(_about_chip(dump, target), allow)
 
 
 def objections(image: Image, target: Target, start: int | None) -> Iterator[Objection]:
@@ -211,6 +212,12 @@ def _of_dump(dump: Image) -> Iterator[Objection]:
         yield Objection(Risk.UNKNOWN, words, "take a dump that 'wattrail image info' recognises")
     elif dump.problems:
         yield Objection(Risk.DAMAGED, f"the dump is damaged: {_problems(dump)}", "take another dump, or read it again")
+
+
+def _has_rf(dump: Image) -> bool:
+    """Whether something stands where a chip of the family keeps its RF block."""
+    sectors = (dump.data[layout["rf"].start : layout["rf"].end] for layout in LAYOUTS.values())
+    return any(sector.strip(b"\xff") and sector.strip(b"\0") for sector in sectors)
 
 
 _IMAGE_INSTEAD: Final = "'wattrail flash write' writes images that are less than a whole flash"

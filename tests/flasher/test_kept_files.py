@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.flasher.desk import Desk, board, known_image, over
-from wattrail.errors import FileError, WriteRefused
+from wattrail.errors import FileError, TargetError, VerifyError, WriteRefused
 from wattrail.flasher import Note, Progress
 from wattrail.flasher.file_lock import FileLock, port_lock
 from wattrail.flasher.new_file import PartFile
@@ -227,3 +227,49 @@ def test_a_content_that_is_kept_already_is_not_kept_twice(tmp_path: Path) -> Non
         first = flasher.backup()
         again = flasher.backup()
     assert (first.path, first.is_new, again.is_new) == (again.path, True, False)
+
+
+def without_rf(seed: int) -> bytes:
+    flash = bytearray(board("N", seed).dump)
+    flash[0x1D0000:0x1D1000] = b"\xff" * 0x1000
+    flash[0x1D1000:0x1D2000] = random.Random(seed).randbytes(0x1000)
+    return bytes(flash)
+
+
+def put_another_on_the_wires(desk: Desk, other: bytes) -> None:
+    """Somebody takes the board away in the middle of a session, and connects the next one."""
+    desk.twin.flash.data[:] = other
+    desk.twin.faults.brown_out()
+
+
+@pytest.mark.parametrize("what", ["reading", "writing"])
+def test_a_board_without_rf_block_that_is_changed_on_the_wires_is_not_written(tmp_path: Path, what: str) -> None:
+    """Blank RF sectors are all the same: before, any board without one passed for the first."""
+    desk, other = Desk(tmp_path, image=without_rf(1)), without_rf(2)
+    hear = desk._hear
+    done: list[int] = []
+
+    def change(event: object) -> None:
+        hear(event)  # type: ignore[arg-type]
+        if isinstance(event, Progress) and event.what == what and event.done > 0x30000 and not done:
+            done.append(event.done)
+            put_another_on_the_wires(desk, other)
+
+    desk._hear = change  # type: ignore[method-assign]
+    with (
+        desk.session() as flasher,
+        pytest.raises((TargetError, VerifyError), match=r"another board|is not what was|changed between"),
+    ):
+        flasher.write(known_image(seed=3))
+    touched = [at for at in range(0, len(other), 0x1000) if desk.flash[at : at + 0x1000] != other[at : at + 0x1000]]
+    assert touched == []
+    assert done
+
+
+def test_a_board_without_rf_block_survives_a_brown_out_in_its_write(tmp_path: Path) -> None:
+    desk, image = Desk(tmp_path, image=without_rf(1)), known_image(seed=3)
+    with desk.session() as flasher:
+        desk.twin.faults.power_fails_in("page", 300)
+        report = flasher.write(image)
+    assert report.losses
+    assert desk.flash == over(desk.before, image)

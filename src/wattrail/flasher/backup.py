@@ -6,10 +6,11 @@ import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from wattrail.bootrom.checks import wire_crc
 from wattrail.errors import VerifyError, WriteRefused
 from wattrail.flasher.access import FlashAccess
 from wattrail.flasher.new_file import PartFile
-from wattrail.flasher.reader import Known, read_flash
+from wattrail.flasher.reader import Known, blocks_of, read_flash
 
 __all__ = ["Backup", "take_backup"]
 
@@ -25,6 +26,18 @@ class Backup:
         self.data = data
         self.is_new = is_new
         self.sha256 = hashlib.sha256(data).hexdigest()
+
+
+def _prove(access: FlashAccess, data: bytes) -> None:
+    """After a lost link: every block still there? Another board may have been put on the wires meanwhile."""
+    for start, length in blocks_of(0, len(data)):
+        if access.sure_crc(start, length) != wire_crc(data[start : start + length]):
+            raise VerifyError(
+                f"the flash between {start:#x} and {start + length:#x} is not what was read before the link was lost",
+                offset=start,
+                length=length,
+                hint="leave the board on the wires, and repeat the command",
+            )
 
 
 def take_backup(
@@ -56,7 +69,10 @@ def take_backup(
     partial.parent.mkdir(parents=True, exist_ok=True)
     with PartFile(partial) as part:
         sources = [*known, *([Known(0, part.begun)] if part.begun else [])]
+        doubts = access.doubts
         data = read_flash(access, 0, size, known=sources, done=part.put)
+        if access.doubts != doubts:
+            _prove(access, data)
         if set(data) == {0}:
             raise VerifyError(
                 "the flash reads as nothing but 00: that is a dead line, not a backup",

@@ -11,7 +11,7 @@ that was cut short is gone on with by the same call.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from hashlib import sha256
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -24,7 +24,8 @@ from wattrail.errors import UrlError, WriteRefused
 from wattrail.flasher import identify
 from wattrail.flasher.access import FlashAccess
 from wattrail.flasher.backup import Backup, take_backup
-from wattrail.flasher.backup_catalog import KeptBackup, origin_in
+from wattrail.flasher.backup_catalog import KeptBackup
+from wattrail.flasher.board_home import BoardHome
 from wattrail.flasher.conversation import Conversation
 from wattrail.flasher.diagnosis import Diagnosis
 from wattrail.flasher.dialogue import Dialogue
@@ -40,7 +41,7 @@ from wattrail.flasher.rates import Rates
 from wattrail.flasher.reader import Known, read_flash
 from wattrail.flasher.report import Comparison, Report
 from wattrail.flasher.reset_line import ResetLine
-from wattrail.flasher.shelf import BoardFolder, Shelf
+from wattrail.flasher.shelf import Shelf
 from wattrail.flasher.target import Target
 from wattrail.flasher.trace import ResetBy, Trace
 from wattrail.image import Image, recognise
@@ -59,10 +60,6 @@ PERSON_MOST: Final = 921600
 
 WIRED_MOST: Final = 2_000_000
 """The same where a modem line resets it: a rate that fails costs a tenth of a second."""
-
-
-MAX_DOUBTFUL: Final = 3
-"""Unfinished writes on boards like this one that are named: more of them are no help."""
 
 
 class Flasher:
@@ -98,8 +95,7 @@ class Flasher:
             reopen=reopen,
             patience_s=patience_s,
         )
-        self._shelf = Shelf(folder, port.clock) if folder is not None else None
-        self._home: BoardFolder | None = None
+        self._home = BoardHome(Shelf(folder, port.clock), self._trace) if folder is not None else None
         self._target: Target | None = None
         self._seen: list[Known] = []
 
@@ -114,7 +110,8 @@ class Flasher:
         target = self._target
         self._conversation.on_relink(lambda: identify.confirm_same(self._conversation, target, rf_may_differ=False))
         self._trace.tell(Identified(self._target))
-        self._find_home()
+        if self._home is not None:
+            self._home.find(target, self._access().crc)
         return self._target
 
     @property
@@ -147,7 +144,7 @@ class Flasher:
     @property
     def unfinished(self) -> Unfinished | None:
         """The write on this board that did not end, if its journal knows of one."""
-        return self._home.journal.unfinished(self.target.size) if self._home else None
+        return self._home.unfinished if self._home else None
 
     # ---- reading
 
@@ -178,47 +175,28 @@ class Flasher:
         return self._back_up(None, half_written=earlier is not None and bool(earlier.pending))
 
     def _back_up(self, path: Path | None, *, half_written: bool = False, before_write: bool = False) -> Backup:
-        target = self.target
-        if path is None and self._shelf is None:
+        target, home = self.target, self._home
+        if path is None and home is None:
             raise ValueError("a backup needs a path, or a flasher with a folder")
-        folder = self._locked_home() if self._shelf and (path is None or before_write) else None
-        likely = [*folder.likely()] if folder else [*self._home.likely()] if self._home else []
-        access = self._reader(0, target.size)
-        known = [*self._seen, *likely]
-        if path is None and folder is not None:
-            origin = folder.backups.next_origin(half_written=half_written)
+        folder = home.locked() if home and (path is None or before_write) else home.folder if home else None
+        access, known = self._reader(0, target.size), [*self._seen, *(folder.likely() if folder else ())]
+        origin = folder.backups.next_origin(half_written=half_written) if folder else "later"
+        if path is not None or folder is None or home is None:
+            backup = take_backup(access, target.size, path or Path(), known=known)
+        else:
             backup = take_backup(
                 access,
                 target.size,
                 lambda data: folder.backups.name(data, origin, simulated=self.simulated),
                 partial=folder.part,
                 known=known,
-                kept=lambda data: self._kept_with(folder, data, half_written=half_written),
+                kept=lambda data: kept.path if (kept := home.kept_with(data, half_written=half_written)) else None,
             )
-        else:
-            backup = take_backup(access, target.size, path or Path(), known=known)
         self._seen = [Known(0, backup.data)]
-        if folder is not None and backup.is_new:
-            self._note_backup(folder, backup, half_written=half_written)
+        if home is not None and backup.is_new and (path is None or before_write):
+            home.note(backup, origin)
         self._trace.tell(BackedUp(backup.path, backup.sha256))
         return backup
-
-    def _kept_with(self, folder: BoardFolder, data: bytes, *, half_written: bool) -> Path | None:
-        """A kept backup with this content, that says the same of it."""
-        digest = sha256(data).hexdigest()
-        same = folder.backups.same_as(digest, len(data))
-        if same is None and self._shelf is not None and not self.target.has_identity and not half_written:
-            same = self._shelf.same_content(self.target, digest)
-        return same.path if same is not None and (half_written or same.is_whole) else None
-
-    def _note_backup(self, folder: BoardFolder, backup: Backup, *, half_written: bool) -> None:
-        origin = folder.backups.next_origin(half_written=half_written)
-        if (named := origin_in(backup.path)) is not None:
-            origin = named
-        try:
-            folder.backups.note(backup.path, backup.data, origin)
-        except OSError as error:
-            self._trace.note(f"the backup is whole, but the list of backups is not: {error.strerror}")
 
     def look(self) -> Image:
         """The whole flash, read and recognised: what it is, and what is wrong with it."""
@@ -283,18 +261,14 @@ class Flasher:
 
     def backups(self) -> list[KeptBackup]:
         """Kept backups of this very board, oldest first, also those of a half-written flash, which are marked."""
-        return self._home.backups.all() if self._home else []
+        return self._home.backups() if self._home else []
 
     def originals(self) -> list[KeptBackup]:
         """What this board may be taken back to: its first backup.
 
         More than one where this RF block was written to several boards: then nothing tells which of them this one is.
         """
-        if self._shelf is None or self._home is None:
-            return []
-        folders = [self._home, *self._shelf.relatives(self.target)]
-        found = [folder.backups.original() for folder in folders]
-        return [kept for kept in found if kept is not None]
+        return self._home.originals() if self._home else []
 
     def preview_erase(self, start: int, length: int, *, allow: Collection[Risk] = ()) -> Comparison:
         """What ``erase`` would have to change. Raises as it would, and changes nothing."""
@@ -323,7 +297,7 @@ class Flasher:
     def close(self) -> None:
         """Give the port back. The chip stays as it is."""
         if self._home is not None:
-            self._home.lock.release()
+            self._home.release()
         self._dialogue.port.close()
         if self._port_lock is not None:
             self._port_lock.release()
@@ -366,10 +340,10 @@ class Flasher:
         return Job(
             self._conversation,
             self.target,
-            self._locked_home if self._shelf else None,
+            self._home.locked if self._home else None,
             lambda: self.unfinished,
             take_backup=lambda half: self._back_up(backup, half_written=half, before_write=True),
-            can_back_up=backup is not None or self._shelf is not None,
+            can_back_up=backup is not None or self._home is not None,
             allow=allow,
             simulated=self.simulated,
         )
@@ -388,37 +362,8 @@ class Flasher:
             return
         self._target = target
         self._conversation.on_relink(lambda: identify.confirm_same(self._conversation, target, rf_may_differ=False))
-        if self._home is not None and self.unfinished is None:
-            self._home.lock.release()
-            self._home = self._shelf.home(target, None) if self._shelf else None
-
-    # ---- where the board's journal and backups are
-
-    def _find_home(self) -> None:
-        """The board's folder, and what did not end on it, which is said at every connect."""
-        if self._shelf is None:
-            return
-        earlier = self._shelf.unfinished(self.target, self._access().crc)
-        self._home = self._shelf.home(self.target, earlier)
-        if earlier is not None:
-            self._trace.note(
-                f"a write of {earlier.image!r}, begun {earlier.since}, did not end: flash may be half-written"
-            )
-            return
-        for doubtful in self._shelf.doubtful(self.target)[:MAX_DOUBTFUL]:
-            self._trace.note(
-                f"a write of {doubtful.image!r}, begun {doubtful.since}, did not end on a board such as this one, which"
-                f" has no RF block to tell it by; its flash from before is in {doubtful.backup}"
-            )
-
-    def _locked_home(self) -> BoardFolder:
-        """The board's folder, for this process alone. Raises FileError where another process has it."""
-        if self._shelf is None:
-            raise ValueError("a flasher without a folder has none for its boards")
-        if self._home is None:
-            self._home = self._shelf.new_home(self.target)
-        self._home.lock.acquire()
-        return self._home
+        if self._home is not None:
+            self._home.move(target)
 
     def _reader(self, first: int, length: int) -> FlashAccess:
         """Access that tells how far reading has come."""
@@ -456,7 +401,8 @@ def open_flasher(
         return carrier
 
     lock = port_lock(hide_credentials(url.partition("?")[0]))
-    lock.acquire()
+    with suppress(OSError):  # where there can be no lock file, the system's own lock on the device has to do
+        lock.acquire()
     try:
         port = opened()
     except BaseException:

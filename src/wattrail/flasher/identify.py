@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
@@ -84,13 +85,23 @@ def with_new_rf(conversation: Conversation, target: Target) -> Target:
     return replace(target, rf_crc=rf_crc, rf_blank=rf_crc == blank_crc(SECTOR), has_identity=identity)
 
 
-def confirm_same(conversation: Conversation, target: Target, *, rf_may_differ: bool) -> None:
-    """After a lost link: is it still that board? Raises TargetError if not."""
+def confirm_same(
+    conversation: Conversation,
+    target: Target,
+    *,
+    rf_may_differ: bool = False,
+    content_fits: Callable[[], bool] = lambda: True,
+) -> None:
+    """After a lost link: is it still that board? Raises TargetError if not.
+
+    Where its RF block does not say so (it has none, or that is being written), the rest of its flash has to.
+    """
     responder = responder_of(first_look(conversation))
     flash_id = _flash_id(conversation) if responder is Responder.BOOT_ROM else None
     rf_crc = rf_crc_of(conversation, responder, target.size)
     same = responder is target.responder and flash_id == target.flash_id
-    if not same or (rf_crc != target.rf_crc and not rf_may_differ):
+    known_by_rf = target.has_identity and rf_crc == target.rf_crc
+    if not same or (rf_crc != target.rf_crc and not rf_may_differ) or not (known_by_rf or content_fits()):
         raise TargetError(
             f"another board answers now than {target.board}: nothing is written to it",
             hint="connect the first one again and repeat the command",

@@ -88,6 +88,8 @@ class Job:
         access = self._access()
         protection = Protection(self._conversation, self._target, earlier.sr if earlier else None)
         writer = Writer(access, self._target, protection, self._trace, journal=journal, fresh=saved.flash)
+        if saved.flash is not None:
+            self._watch_content(wanted, writer, saved.flash)
         writer.write(wanted)
         if folder is not None:
             self._close(folder, wanted, writer, saved.flash)
@@ -205,6 +207,26 @@ class Job:
         rewrites_rf = any(at <= rf < at + length for at, length in wanted.spans)
         self._conversation.on_relink(
             lambda: identify.confirm_same(self._conversation, self._target, rf_may_differ=rewrites_rf)
+        )
+
+    def _watch_content(self, wanted: Wanted, writer: Writer, fresh: bytes) -> None:
+        """The same, where the RF block does not tell: each block holds what it did, or what it should, but for one."""
+        rf = self._target.layout["rf"].start
+        rewrites_rf = any(at <= rf < at + length for at, length in wanted.spans)
+        after = _laid_over(fresh, wanted)
+        blocks = [block for span in (*wanted.rest(len(fresh)), *wanted.spans) for block in blocks_of(*span)]
+
+        def holds(start: int, length: int) -> bool:
+            fitting = {wire_crc(flash[start : start + length]) for flash in (fresh, after)}
+            return self._access().crc(start, length) in fitting
+
+        self._conversation.on_relink(
+            lambda: identify.confirm_same(
+                self._conversation,
+                self._target,
+                rf_may_differ=rewrites_rf,
+                content_fits=lambda: all(holds(*block) for block in blocks if block != writer.current),
+            )
         )
 
     # ---- what is to lie in flash

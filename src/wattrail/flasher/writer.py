@@ -58,6 +58,8 @@ class Writer:
         self._changed = False
         self._all_new = False
         self._touched: set[int] = set()
+        self.current: Span = (0, 0)
+        """The block that is being written."""
         self.mended: tuple[tuple[int, bytes], ...] = ()
         """Runs outside the range that a damaged command had hit, and that hold again what they did."""
 
@@ -103,6 +105,7 @@ class Writer:
     def _block(self, start: int, want: bytes, known: bytes | None) -> None:
         """Compare, mend what differs, compare that, and again, until it holds."""
         doubts = self._trace.anomalies
+        self.current = start, len(want)
         found = self._first_look(start, want, known)
         for _ in range(REWRITES):
             bad = differing(found)

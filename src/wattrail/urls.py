@@ -187,7 +187,11 @@ def number_in(kind: type[_Number], low: _Number, high: _Number) -> Callable[[str
     """A converter to a number from ``low`` to ``high``, both included."""
 
     def convert(text: str) -> _Number:
-        value = kind(text)
+        try:
+            value = kind(text)
+        except ValueError:
+            what = "a whole number" if kind is int else "a number"
+            raise ValueError(f"must be {what} from {low} to {high}, without a unit") from None
         if not low <= value <= high:
             raise ValueError(f"must be from {low} to {high}")
         return value

@@ -177,7 +177,7 @@ def test_at_a_terminal_a_person_is_led_through_it(wattrail: Type, monkeypatch: p
     assert said.code == 0, said.err
     assert "Switch a steady load on" in said.err
     assert "watch the reference from now on" in said.err
-    assert "'x' is no reading of a reference" in said.err
+    assert "'x' is not a number other than 0" in said.err
     assert "Keep it for bench?" in said.err
     assert len(kept_by()) == 1
 
@@ -263,7 +263,9 @@ def test_wishes_that_make_no_sense_are_usage_errors(wattrail: Type, words: tuple
     assert says in said.err
 
 
-@pytest.mark.parametrize(("typed", "says"), [("abc", "no reading"), ("-230", "only watts have a sign")])
+@pytest.mark.parametrize(
+    ("typed", "says"), [("abc", "is not a number other than 0"), ("-230", "only watts have a sign")]
+)
 def test_values_that_cannot_be_are_refused(wattrail: Type, typed: str, says: str) -> None:
     said = wattrail(*CALIBRATE, IDEAL, f"--volts={typed}")
     assert said.code == 1

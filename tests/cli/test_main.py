@@ -164,3 +164,27 @@ def _answer_with(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
         raise error
 
     monkeypatch.setattr(main_module, "_answer", answer)
+
+
+@pytest.mark.parametrize(
+    ("typed", "error", "hint"),
+    [
+        ("read twin://pziot-e01", 'unknown command "read"', "did you mean wattrail meter read or wattrail flash read?"),
+        ("meter record twin://pziot-e01", "FILE is missing", "type: wattrail meter record METER FILE;"),
+        ("image convert a.bin b.bin", "--to is missing", "type: wattrail image convert FILE OUT --to KIND;"),
+        ("meter read twin://pziot-e01?watts=1150W", "must be a number from", "hold this active power"),
+        ("meter read twin://pziot-e01?seed=1.5", "must be a whole number from", ""),
+        ("meter read twin://pziot-e01?scenario=hous", "no scenario 'hous'", "did you mean house?"),
+        ("meter calibrate twin://pziot-e01 --volts 230V", "'230V' is not a number", "without its unit: 230.4"),
+        ("meter wave twin://pziot-e01 --csv nowhere/x.csv", "there is no folder nowhere", ""),
+        ("calibration show house", "no calibration of house is kept", "'wattrail meter calibrate house' measures one"),
+    ],
+)
+def test_a_slip_is_answered_with_what_to_type(wattrail: Type, typed: str, error: str, hint: str) -> None:
+    said = wattrail(*typed.split())
+    assert said.code in {1, 2}
+    assert said.out == ""
+    assert error in said.err
+    assert hint in said.err
+    assert "Traceback" not in said.err
+    assert "could not convert" not in said.err

@@ -67,7 +67,9 @@ class Given:
         except ValueError:
             value = math.nan
         if not math.isfinite(value) or value == 0:
-            raise CalibrationError(f"{text!r} is no reading of a reference", hint="for example --volts 230.4")
+            raise CalibrationError(
+                f"{text!r} is not a number other than 0", hint="type what the reference shows, without its unit: 230.4"
+            )
         digits = text.strip().lower().partition("e")[0].partition(".")[2]
         return cls(value, 10.0 ** -len(digits) / math.sqrt(12))
 

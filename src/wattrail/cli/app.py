@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import App, CycloptsError, MissingArgumentError, Parameter
 
 from wattrail import __version__
 from wattrail.cli.examples import EXAMPLES
@@ -54,9 +54,32 @@ def dispatch(words: Sequence[str]) -> int:
     app = build()
     try:
         code = app(list(words))
+    except MissingArgumentError as error:
+        raise UsageError(f"{_missing(error)} is missing", hint=_typed_as(words)) from error
     except CycloptsError as error:
-        raise UsageError(_sentence(str(error)), hint=f"see {_help_of(words)}") from error
+        raise UsageError(_sentence(str(error)), hint=_verb_alone(words) or f"see {_help_of(words)}") from error
     return Exit.DONE if code is None else int(code)
+
+
+def _missing(error: MissingArgumentError) -> str:
+    """What was left out, as the usage line names it; an option by its own name."""
+    name = error.argument.name if error.argument is not None else "an argument"
+    is_positional = error.argument is not None and error.argument.index is not None
+    return name.removeprefix("--").upper() if is_positional else name
+
+
+def _typed_as(words: Sequence[str]) -> str:
+    """The usage of the verb that was typed."""
+    verb = next((verb for verb in VERBS if list(words[: verb.words.count(" ") + 1]) == verb.words.split()), None)
+    if verb is None or verb.words not in EXAMPLES:
+        return f"see {_help_of(words)}"
+    return f"type: wattrail {verb.words} {EXAMPLES[verb.words].arguments}; see {_help_of(words)}"
+
+
+def _verb_alone(words: Sequence[str]) -> str | None:
+    """A hint for a verb without its noun, such as ``wattrail read``."""
+    meant = [verb.words for verb in VERBS if words and verb.words.endswith(f" {words[0]}")]
+    return f"did you mean {' or '.join(f'wattrail {one}' for one in meant)}?" if meant else None
 
 
 def _sentence(text: str) -> str:

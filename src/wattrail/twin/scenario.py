@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from difflib import get_close_matches
 from importlib.resources import files
 from pathlib import Path
 
@@ -40,9 +41,10 @@ def load_scenario(name: str, *, starts_at: float = 0.0, seed: int = 0) -> Mains:
     elif name in scenario_names():
         text = (files("wattrail.twin") / "scenarios" / f"{name}.toml").read_text(encoding="utf-8")
     else:
+        close = get_close_matches(name, scenario_names(), n=1)
         raise ConfigError(
             f"no scenario {name!r}; known: {', '.join(scenario_names())}",
-            hint="a file of your own ends in .toml",
+            hint=f"did you mean {close[0]}?" if close else "a file of your own ends in .toml",
         )
     return parse_scenario(text, where=name, starts_at=starts_at, seed=seed)
 

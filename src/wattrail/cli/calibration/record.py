@@ -48,7 +48,10 @@ def one_of(shelf: Shelf, number: int | None) -> KeptCalibration:
             return one
     known = f"; known: 1 to {kept[-1].number}" if kept else ""
     which = "no calibration" if number is None else f"no calibration {number}"
-    raise UsageError(f"{which} of {shelf.name} is kept in {shelf.database}{known}")
+    raise UsageError(
+        f"{which} of {shelf.name} is kept in {shelf.database}{known}",
+        hint=None if kept else f"'wattrail meter calibrate {shelf.name}' measures one",
+    )
 
 
 def as_line(kept: KeptCalibration, *, holds: bool) -> str:

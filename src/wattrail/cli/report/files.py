@@ -11,10 +11,12 @@ __all__ = ["keep", "refuse_existing"]
 
 
 def refuse_existing(*paths: Path | None) -> None:
-    """Nothing is overwritten; said before a test of an hour, not after it. Raises UsageError."""
+    """Nothing is overwritten, and its folder is there; said before a test of an hour, not after. Raises UsageError."""
     for path in paths:
         if path is not None and path.exists():
             raise UsageError(f"{path} exists already", hint="name another file, or remove that one")
+        if path is not None and not path.parent.is_dir():
+            raise UsageError(f"{path} cannot be written: there is no folder {path.parent}")
 
 
 def keep(path: Path, text: str) -> None:

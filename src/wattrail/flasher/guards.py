@@ -85,7 +85,7 @@ class Objection:
 
 _CONVERT: Final = "make an image of it that lies in flash: wattrail image convert FILE OUT --to ua"
 _STRAIGHTEN: Final = "straighten it: wattrail image convert FILE OUT --to dump"
-_DATA: Final = (Kind.UNKNOWN, Kind.BLANK, Kind.RF)
+_DATA: Final = (Kind.UNKNOWN, Kind.BLANK, Kind.RF, Kind.TUYA)
 """Kinds that no conversion brings into flash."""
 
 _CODE: Final = (Kind.QIO, Kind.UA, Kind.BOOTLOADER, Kind.PACKED, Kind.DUMP, Kind.ROTATED, Kind.STORED, Kind.PLAIN)

@@ -46,7 +46,7 @@ def test_backups_are_listed_with_what_they_are(flash: Type, wattrail: Type, benc
     said = wattrail("flash", "backups")
     assert said.code == 0
     lines = [" ".join(line.split()) for line in said.out.splitlines()]
-    assert lines[0] == "bk7231n-1560eb-f8699bfb (SIMULATED: a twin)"
+    assert lines[0] == "bk7231n-1560eb-cde5e5f9 (SIMULATED: a twin)"
     assert " original tuya 2048 KiB " in lines[1]
     assert " later " in lines[2]
     first = backups_of(wattrail, "bk7231n")[0]
@@ -127,7 +127,7 @@ def test_where_the_original_is_gone_nothing_else_is_put_back_in_its_place(
     now = bench.flash
     said = flash("restore")
     assert said.code == 5
-    assert "no kept backup of the board bk7231n-1560eb-f8699bfb is its original, only 1 later ones" in said.err
+    assert "no kept backup of the board bk7231n-1560eb-cde5e5f9 is its original, only 1 later ones" in said.err
     assert bench.flash == now
 
 

@@ -39,11 +39,10 @@ def restore(
     """
     writing = writing or WritingOptions()
     allow = writing.check()
-    if dump is not None:
-        dump = _file(dump, port, options)
-    given = load_dump(dump, allow) if dump is not None else None
+    kept = _kept(dump, port, options) if dump is not None else None
+    given = load_dump(dump, allow) if dump is not None and kept is None else None
     with board(port, options, writes=True, json=json) as flasher:
-        path = dump or original(flasher)
+        path = kept or dump or original(flasher)
         wanted = given or load(path)
         if given is None:
             allow |= AS_IT_WAS
@@ -53,12 +52,12 @@ def restore(
         finish(flasher.restore(wanted, name=path.name, allow=allow, backup=writing.backup), flasher, writing, json=json)
 
 
-def _file(dump: Path, port: str, options: BoardOptions | None) -> Path:
-    """The file that is meant: one that is there, else a kept backup of that name."""
+def _kept(dump: Path, port: str, options: BoardOptions | None) -> Path | None:
+    """The kept backup of that name; None where a file is meant, which is looked for first."""
     if dump.exists() or dump.name != str(dump):
-        return dump
+        return None
     simulated = reach(url_of(port)) == "twin"
-    return kept_by_name(dump.name, options.boards if options else None, simulated=simulated) or dump
+    return kept_by_name(dump.name, options.boards if options else None, simulated=simulated)
 
 
 def original(flasher: Flasher) -> Path:

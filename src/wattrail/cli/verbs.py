@@ -64,7 +64,7 @@ VERBS: Final = (
     Verb("uartprogram",         "uartprogram:uartprogram",            "Take uartprogram's command line, and do it safely."),
     Verb("ledger show",         "ledger.show:show",                   "Show registers, energy by period, or bills."),
     Verb("ledger export",       "ledger.export:export",               "Write energy by period as CSV or JSON."),
-    Verb("ledger verify",       "ledger.verify:verify",               "Replay the ledger and say what differs."),
+    Verb("ledger verify",       "ledger.verify:verify",               "Prove the file, replay the ledger and say what differs."),
     Verb("ledger adjust",       "ledger.adjust:adjust",               "State an opening, an adjustment, a direction."),
     Verb("twin list",           "twin.list:list_twins",               "List boards, scenarios and options of twins."),
     Verb("twin serve",          "twin.serve:serve",                   "Serve a twin that any program can open."),

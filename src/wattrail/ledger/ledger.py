@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from fractions import Fraction
 
@@ -11,6 +11,7 @@ from wattrail.errors import LedgerError
 from wattrail.ledger.books import Books
 from wattrail.ledger.counter import COUNTER_RANGE, Step, judge, most_counts, signed_difference
 from wattrail.ledger.entries import BEGINNING, STATED, Entry, Epoch, Kind, Observation, Totals
+from wattrail.ledger.span import ENTRY_SPAN, Away, Span, directed, in_new_span, kind_and_note
 from wattrail.ledger.split import Split
 from wattrail.ledger.timeline import MAX_PLAIN_PAUSE, Arrival, Timeline
 
@@ -18,38 +19,8 @@ __all__ = ["ENTRY_SPAN", "GAP_AFTER_US", "Ledger"]
 
 _MICROSECOND = timedelta(microseconds=1)
 
-ENTRY_SPAN = timedelta(minutes=1)
-"""Counted entries are closed at the first look in a new span of this length, by the ledger's own time."""
-
 GAP_AFTER_US = 10_000_000
 """Time without a look after which the time between counts as a gap. Ten polls: power may have done anything."""
-
-
-@dataclass(slots=True)
-class _Span:
-    """What has been counted since the last entry."""
-
-    start: datetime
-    positive: int = 0
-    negative: int = 0
-    elapsed_us: int = 0
-    readings: int = 0
-    notes: list[str] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class _Away:
-    """What the counter proves over a pause, to be booked once the clock after it is sure.
-
-    ``held`` are the entries before it. They wait too: an entry that is given out accounts for every look up to then.
-    """
-
-    held: tuple[Entry, ...]
-    clock: Arrival
-    seen: Observation
-    kind: Kind
-    counts: tuple[int, int, int]
-    note: str
 
 
 class Ledger:
@@ -66,8 +37,8 @@ class Ledger:
         self._sequence = 0
         self._last: Observation | None = None
         self._watt: int | None = None
-        self._span: _Span | None = None
-        self._away: _Away | None = None
+        self._span: Span | None = None
+        self._away: Away | None = None
         self._timeline = Timeline(BEGINNING)
         self._split = Split()
 
@@ -192,7 +163,7 @@ class Ledger:
         return (*entries, replace(entry, watt=self._watt))
 
     def _begin(self, seen: Observation) -> tuple[Entry, ...]:
-        self._last, self._watt, self._span = seen, seen.watt, _Span(seen.at)
+        self._last, self._watt, self._span = seen, seen.watt, Span(seen.at)
         self._timeline = Timeline(seen.at)
         return (self._entry(Kind.START, seen.at, seen.at, seen),)
 
@@ -236,7 +207,7 @@ class Ledger:
         self._look(seen, step)
         if self._away is not None:
             return list(self.close()) if self._away.clock.is_sure or self._away.clock.is_late else []
-        return [self._close_span()] if _in_new_span(span.start, self._timeline.now) else []
+        return [self._close_span()] if in_new_span(span.start, self._timeline.now) else []
 
     def _share(self, seen: Observation, elapsed_us: int, counts: int) -> tuple[int, int]:
         if seen.algebraic:
@@ -251,12 +222,12 @@ class Ledger:
         """Book what the counter proves over the time nobody watched, up to now."""
         assert self._span is not None
         self._split = Split(carry=self._split.carry)
-        counts = _directed(step.counts, self._watt, seen)
+        counts = directed(step.counts, self._watt, seen)
         self._look(seen, step)
         end = max(self._timeline.now, self._span.start)
-        kind, note = _told(step, f"nobody looked for {elapsed_us / 1e6:.0f} s")
+        kind, note = kind_and_note(step, f"nobody looked for {elapsed_us / 1e6:.0f} s")
         entry = self._entry(kind, self._span.start, end, self._last, counts=counts, elapsed_us=elapsed_us, note=note)
-        self._span = _Span(end)
+        self._span = Span(end)
         return entry
 
     def _come_back(self, seen: Observation) -> tuple[Entry, ...]:
@@ -265,16 +236,16 @@ class Ledger:
         pause = seen.at - self._timeline.now
         step = self._step(seen, None)
         self._split = Split(carry=self._split.carry)
-        counts = _directed(step.counts, self._watt, seen)
+        counts = directed(step.counts, self._watt, seen)
         self._look(seen, step)
         assert self._last is not None
-        kind, note = _told(step, "nobody looked, and no clock says for how long")
-        self._away = away = _Away(held, Arrival(seen.at), self._last, kind, counts, note)
+        kind, note = kind_and_note(step, "nobody looked, and no clock says for how long")
+        self._away = away = Away(held, Arrival(seen.at), self._last, kind, counts, note)
         if timedelta() <= pause <= MAX_PLAIN_PAUSE and abs(step.counts) <= most_counts(pause // _MICROSECOND):
             return tuple(self._settle(away, plain=True))
         return ()
 
-    def _settle(self, away: _Away, *, plain: bool = False) -> list[Entry]:
+    def _settle(self, away: Away, *, plain: bool = False) -> list[Entry]:
         """Book the pause, now that its end is known; an end that is not known is an instant after its start."""
         assert self._span is not None
         began, first = self._timeline.now, away.clock.first
@@ -315,7 +286,7 @@ class Ledger:
             counts=(span.positive, span.negative, 0), elapsed_us=span.elapsed_us, readings=span.readings,
             note="; ".join(span.notes),
         )  # fmt: skip
-        self._span = _Span(end)
+        self._span = Span(end)
         return entry
 
     def _entry(
@@ -352,7 +323,7 @@ class Ledger:
         self._epochs[epoch.number] = self._epoch = epoch
         _add(self._sums, epoch.number, entry.positive, entry.negative, entry.undirected)
         self._split = Split(entry.watt_us_positive, entry.watt_us_negative, entry.carry)
-        self._span, self._watt, self._timeline = _Span(entry.end), entry.watt, Timeline(entry.end)
+        self._span, self._watt, self._timeline = Span(entry.end), entry.watt, Timeline(entry.end)
         self._last = Observation(
             at=entry.end, elapsed_us=None, count=entry.count, watt=entry.watt or 0, mode=entry.mode, status=entry.status
         )
@@ -369,31 +340,3 @@ def _add(sums: dict[int, list[int]], epoch: int, positive: int, negative: int, u
     row[0] += positive
     row[1] += negative
     row[2] += undirected
-
-
-def _directed(counts: int, before: int | None, seen: Observation) -> tuple[int, int, int]:
-    """Counts made while nobody looked: (positive, negative, undirected).
-
-    Directed only if power stood on the same side before (None: nobody knows) and after, and the chip's last pulse
-    agrees.
-    """
-    if seen.algebraic:
-        return max(counts, 0), max(-counts, 0), 0
-    if before is None:
-        return 0, 0, counts
-    if before >= 0 and seen.watt >= 0 and not seen.last_pulse_negative:
-        return counts, 0, 0
-    if before < 0 and seen.watt < 0 and seen.last_pulse_negative:
-        return 0, counts, 0
-    return 0, 0, counts
-
-
-def _told(step: Step, away: str) -> tuple[Kind, str]:
-    """Kind and note of an entry over time nobody watched."""
-    kind = Kind.GAP if step.kind is Kind.COUNTED else step.kind
-    return kind, step.note or f"{away}; the counter moved by {step.counts}"
-
-
-def _in_new_span(start: datetime, now: datetime) -> bool:
-    seconds = ENTRY_SPAN.total_seconds()
-    return now.timestamp() // seconds > start.timestamp() // seconds

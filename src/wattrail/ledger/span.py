@@ -1,0 +1,72 @@
+"""What the ledger has counted and not yet written into an entry, and what a time nobody watched may be booked as."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+
+from wattrail.ledger.counter import Step
+from wattrail.ledger.entries import Entry, Kind, Observation
+from wattrail.ledger.timeline import Arrival
+
+__all__ = ["ENTRY_SPAN", "Away", "Span", "directed", "in_new_span", "kind_and_note"]
+
+ENTRY_SPAN: Final = timedelta(minutes=1)
+"""Counted entries are closed at the first look in a new span of this length, by the ledger's own time."""
+
+
+@dataclass(slots=True)
+class Span:
+    """What has been counted since the last entry."""
+
+    start: datetime
+    positive: int = 0
+    negative: int = 0
+    elapsed_us: int = 0
+    readings: int = 0
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Away:
+    """What the counter proves over a pause, to be booked once the clock after it is sure.
+
+    ``held`` are the entries before it. They wait too: an entry that is given out accounts for every look up to then.
+    """
+
+    held: tuple[Entry, ...]
+    clock: Arrival
+    seen: Observation
+    kind: Kind
+    counts: tuple[int, int, int]
+    note: str
+
+
+def directed(counts: int, before: int | None, seen: Observation) -> tuple[int, int, int]:
+    """Counts made while nobody looked: (positive, negative, undirected).
+
+    Directed only if power stood on the same side before (None: nobody knows) and after, and the chip's last pulse
+    agrees.
+    """
+    if seen.algebraic:
+        return max(counts, 0), max(-counts, 0), 0
+    if before is None:
+        return 0, 0, counts
+    if before >= 0 and seen.watt >= 0 and not seen.last_pulse_negative:
+        return counts, 0, 0
+    if before < 0 and seen.watt < 0 and seen.last_pulse_negative:
+        return 0, counts, 0
+    return 0, 0, counts
+
+
+def kind_and_note(step: Step, away: str) -> tuple[Kind, str]:
+    """Kind and note of an entry over time nobody watched."""
+    kind = Kind.GAP if step.kind is Kind.COUNTED else step.kind
+    return kind, step.note or f"{away}; the counter moved by {step.counts}"
+
+
+def in_new_span(start: datetime, now: datetime) -> bool:
+    """Whether a moment lies in a later minute than the one in which a span began."""
+    seconds = ENTRY_SPAN.total_seconds()
+    return now.timestamp() // seconds > start.timestamp() // seconds

@@ -36,6 +36,10 @@ class _SafeStream(io.TextIOBase):
     def fileno(self) -> int:
         return self.inner.fileno()
 
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        return self.inner.encoding
+
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 buffer, encoding and whatever else the stream has
         return getattr(self.inner, name)
 

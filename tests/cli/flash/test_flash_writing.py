@@ -229,6 +229,18 @@ def test_a_flash_that_is_worn_out_fails_its_proof(flash: Type, bench: Bench) -> 
     assert "The flash may be half-written" in said.err
 
 
+def test_a_protected_flash_is_told_so_and_not_as_half_written(flash: Type, bench: Bench) -> None:
+    # In no list, protected as it leaves the factory: libretiny #279, ltchiptool #32, bk7231tools #19.
+    bench.build("N", flash_id=0x15AABB)
+    said = flash("write", "new.bin", "--allow", "no-backup")
+    assert said.code == 5
+    assert "error: the flash is write-protected: the sector at 0x" in said.err
+    assert "docs/troubleshooting.md#protected" in said.err
+    assert "Nothing in flash was changed." in said.err
+    assert "half-written" not in said.err
+    assert bench.flash == bench.before
+
+
 # ---- erase
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import zlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from wattrail.errors import ImageError, WriteRefused
 from wattrail.flasher import Flasher, Risk, Target
 from wattrail.flasher.guards import check
 from wattrail.image import pack, recognise
+from wattrail.image.packing import strip
 
 
 @pytest.fixture
@@ -185,6 +187,31 @@ def test_another_bootloader_on_a_t(tmp_path: Path) -> None:
     error = refused(desk, recognise(bytes(broken)), "another bootloader than the chip", allow=[Risk.DAMAGED])
     assert error.risk == "bootloader"
     assert "part 'app'" in str(error.hint)
+
+
+def test_a_bootloader_under_a_header_of_another_date_is_the_same(tmp_path: Path) -> None:
+    """So it is on real boards: OpenBeken's images for T and stock dumps hold loader 1.0.5 under different headers."""
+    desk = Desk(tmp_path, "T")
+    image = bytearray(board("T", 2).qio)
+    header = bytearray(strip(bytes(image[0x10F9A:0x11000])))
+    header[8:12] = (1_600_000_000).to_bytes(4, "little")  # its date, and then its own CRC
+    header[92:96] = zlib.crc32(header[:92]).to_bytes(4, "little")
+    image[0x10F9A:0x11000] = pack(bytes(header))
+    report = desk.write(recognise(bytes(image)))
+    assert report.touched > 0
+    assert desk.flash[:0x11000] == desk.before[:0x11000]
+    assert desk.flash[0x11000 : len(image)] == image[0x11000:]
+
+
+def test_an_rf_block_where_another_chip_has_it_is_kept_back_too(desk: Desk) -> None:
+    """A public BL2028N dump has its RF block at 0x1e0000, with the loader of an N, which has it at 0x1d0000."""
+    dump = bytearray(board("N", 2).dump)
+    dump[0x1E0000:0x1E1000], dump[0x1D0000:0x1D1000] = dump[0x1D0000:0x1D1000], b"\xff" * 0x1000
+    image = recognise(bytes(dump))
+    assert image.rf_at == 0x1E0000
+    desk.write(image, allow=[Risk.DAMAGED, Risk.UNKNOWN_CHIP])
+    for start in (0x1D0000, 0x1E0000):
+        assert desk.flash[start : start + 0x1000] == desk.before[start : start + 0x1000]
 
 
 def test_the_same_bootloader_on_a_t_is_left_alone(tmp_path: Path) -> None:

@@ -194,7 +194,7 @@ def test_the_chart_of_the_last_hour_goes_on_after_a_clock_that_was_ahead(host: H
     host.run(MINUTE)
     host.set_wrong(0)
     host.run(5 * MINUTE)
-    points = host.feed.recent("house")
+    points = host.store.series(1, host.truth - timedelta(hours=1), host.truth)
     assert all(point.start <= host.truth for point in points)
     assert len(points) > 60
 

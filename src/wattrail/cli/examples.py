@@ -42,6 +42,7 @@ EXAMPLES: Final[Mapping[str, Example]] = MappingProxyType({
     "flash erase":         Example("PORT", "flash erase /dev/ttyUSB0 --part app --mains-off"),
     "flash restore":       Example("PORT [DUMP]", "flash restore /dev/ttyUSB0 stock.bin --mains-off"),
     "flash recover":       Example("PORT [IMAGE]", "flash recover /dev/ttyUSB0 --mains-off"),
+    "flash backups":       Example("[BOARD]", "flash backups --prune --dry-run"),
     "flash doctor":        Example("PORT", "flash doctor /dev/ttyUSB0 --mains-off"),
     "uartprogram":         Example("FILENAME", "uartprogram OpenBK7231N.bin -d /dev/ttyUSB0 -w -s 0x0 --mains-off"),
     "ledger show":         Example("[METER]", "ledger show house --by month"),

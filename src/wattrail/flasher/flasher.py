@@ -314,9 +314,10 @@ class Flasher:
 
     def _whole_flash(self, dump: Image, name: str, allow: Collection[Risk]) -> Layer:
         """A dump that may be put back. Raises WriteRefused for any other."""
-        rf = self.target.layout["rf"]
         check_dump_file(dump, allow)
-        theirs, ours = dump.data[rf.start : rf.end], self.read(rf.start, rf.length)
+        rf = self.target.layout["rf"]
+        start = rf.start if dump.rf_at is None else dump.rf_at - dump.rf_at % SECTOR
+        theirs, ours = dump.data[start : start + rf.length], self.read(start, rf.length)
         same_rf = theirs == ours and bool(theirs.strip(b"\xff") and theirs.strip(b"\0"))
         check_dump(dump, self.target, allow, same_rf=same_rf)
         if Risk.RF not in allow and theirs != ours:

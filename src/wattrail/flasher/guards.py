@@ -14,6 +14,7 @@ from enum import Enum
 from itertools import chain
 from typing import Final
 
+from wattrail.bootrom.geometry import SECTOR
 from wattrail.errors import ImageError, WriteRefused
 from wattrail.flasher.survey import Span
 from wattrail.flasher.target import Target
@@ -280,7 +281,7 @@ def pieces_of(
     check(image, target, start, allow)
     base, data = _placed(image, start)
     _check_end(base, data, target.size)
-    return keep_rf(Piece(base, data), target, allow)
+    return keep_rf(Piece(base, data), target, allow, also=image.rf_at)
 
 
 def _placed(image: Image, start: int | None) -> tuple[int, bytes]:
@@ -301,18 +302,28 @@ def _check_end(base: int, data: bytes, size: int) -> None:
         )
 
 
-def keep_rf(whole: Piece, target: Target, allow: Collection[Risk]) -> tuple[list[Piece], list[str]]:
+def keep_rf(
+    whole: Piece, target: Target, allow: Collection[Risk], *, also: int | None = None
+) -> tuple[list[Piece], list[str]]:
     """The piece less the RF block, unless that is allowed; and in words what was kept back.
 
-    Raises WriteRefused where nothing is left: a write of nothing is no success.
+    ``also``: where the image itself holds such a block. Some modules keep it where another chip of the family does: a
+    public BL2028N dump, whose loader is that of an N, has it at 0x1e0000. Raises WriteRefused where nothing is left: a
+    write of nothing is no success.
     """
+    if Risk.RF in allow:
+        return [whole], []
     rf = target.layout["rf"]
-    kept = [whole] if Risk.RF in allow else without(whole, (rf.start, rf.length))
-    if kept == [whole]:
-        return kept, []
+    holes = {rf.start: rf.length} | ({} if also is None else {also - also % SECTOR: rf.length})
+    kept, words = [whole], []
+    for start, length in sorted(holes.items()):
+        left = [piece for one in kept for piece in without(one, (start, length))]
+        if left != kept:
+            words.append(f"the RF block at {start:#x} stays as it is: it belongs to this one board ('rf' allows it)")
+        kept = left
     if not kept:
         raise rf_refused(target)
-    return kept, [f"the RF block at {rf.start:#x} stays as it is: it belongs to this one board ('rf' allows it)"]
+    return kept, words
 
 
 def rf_refused(target: Target) -> WriteRefused:

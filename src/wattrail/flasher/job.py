@@ -28,6 +28,7 @@ from wattrail.flasher.shelf import BoardFolder
 from wattrail.flasher.survey import differing
 from wattrail.flasher.target import Target
 from wattrail.flasher.writer import Writer
+from wattrail.image.rbl import PACKED_HEADER
 
 __all__ = ["Job"]
 
@@ -246,16 +247,34 @@ class Job:
         """The run less what answers here, if that is the same already. Raises WriteRefused if it is not."""
         below = self._target.traits.lost_below
         inside, rest = data[: max(0, below - start)], data[max(0, below - start) :]
-        access = self._access()
-        for at, length in blocks_of(start, len(inside)):
-            if differing(compare(access, at, inside[at - start : at - start + length])):
-                raise WriteRefused(
-                    f"the image has another bootloader than the chip, below {below:#x}: it is what answers here, and"
-                    " if writing it fails, nothing ever answers again",
-                    risk=Risk.BOOTLOADER.value,
-                    hint="write the app alone (part 'app')",
-                )
+        if not self._is_same_loader(start, inside):
+            raise WriteRefused(
+                f"the image has another bootloader than the chip, below {below:#x}: it is what answers here, and"
+                " if writing it fails, nothing ever answers again",
+                risk=Risk.BOOTLOADER.value,
+                hint="write the app alone (part 'app')",
+            )
         return [(max(start, below), rest)] if rest else []
+
+    def _is_same_loader(self, start: int, inside: bytes) -> bool:
+        """Whether the code that answers here is the image's. The header at its end may differ.
+
+        Every OpenBeken image for T and the stock dumps hold the same loader 1.0.5 under headers of other dates: seen in
+        the public images, which differ from a stock dump in 36 bytes, all of the header.
+        """
+        access, header = self._access(), self._target.traits.lost_below - PACKED_HEADER
+        changed = [
+            sector
+            for at, length in blocks_of(start, len(inside))
+            for sector in differing(compare(access, at, inside[at - start : at - start + length]))
+        ]
+        if not changed or changed != [header - header % SECTOR]:
+            return not changed
+        code = inside[changed[0] - start : header - start]
+        same = read_flash(access, changed[0], SECTOR).startswith(code)
+        if same:
+            self._trace.note("the bootloader stays: its code is the image's, only the date in its header differs")
+        return same
 
     def _access(self) -> FlashAccess:
         return FlashAccess(self._conversation, self._target)

@@ -99,7 +99,8 @@ class Container:
 class Image:
     """A file, recognised. ``flash`` are the bytes it puts into flash and ``base`` is where they begin.
 
-    ``problems`` is damage; evidence for another chip than ``chip`` is none, and stands in ``chip_contradictions``.
+    ``rf_at`` is where in flash its RF block stands. ``problems`` is damage; evidence for another chip than ``chip`` is
+    none, and stands in ``chip_contradictions``.
     """
 
     kind: Kind
@@ -118,6 +119,7 @@ class Image:
     bootloader: Bootloader | None = None
     containers: tuple[Container, ...] = ()
     rf: RfBlock | None = None
+    rf_at: int | None = None
     marks: tuple[str, ...] = ()
     uf2: Uf2 | None = None
 

@@ -231,7 +231,7 @@ def _described(flash: bytes, base: int, start: _Start, kind: Kind, problems: Ite
         kind, _confidence(flash, damage), flash,
         (start.reason, *_length_reasons(kind, flash, found), *find.remains(flash, base, found)),
         key=start.key, flash=flash, base=base, bootloader=loader, containers=found,
-        rf=rf[1] if rf else None, marks=tuple(find.settings(flash, base)),
+        rf=rf[1] if rf else None, rf_at=rf[0] if rf else None, marks=tuple(find.settings(flash, base)),
     )  # fmt: skip
     verdict = chips.decide(
         chips.clues(bootloader=loader, rf=rf, containers=found, code=_plain_app(image), key=start.key), start.key

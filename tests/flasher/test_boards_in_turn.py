@@ -54,32 +54,32 @@ class Tracked:
         return {at for at in range(0, SIZE, SECTOR) if now[at : at + SECTOR] != before[at : at + SECTOR]}
 
 
-def actions(chance: random.Random, board: Tracked) -> tuple[list[tuple[int, int]], Action]:
-    """Something a person may do, and the ranges that are proven once it is done."""
+def actions(chance: random.Random, board: Tracked) -> tuple[int, bytes, Action]:
+    """Something a person may do: from where on, and what the flash holds there once it is done."""
     seed = chance.randrange(3)
     match chance.choice(("app", "app", "small", "erase", "config", "stock", "rf")):
         case "app":
             data = random.Random(seed).randbytes(0xC000)
-            return [(APP, 0xC000)], lambda f: f.write(recognise(data), start=APP, allow=ANY)
+            return APP, data, lambda f: f.write(recognise(data), start=APP, allow=ANY)
         case "small":
             data = random.Random(seed).randbytes(SECTOR)
             at = APP + SECTOR * chance.randrange(4)
-            return [(at, SECTOR)], lambda f: f.write(recognise(data), start=at, allow=ANY)
+            return at, data, lambda f: f.write(recognise(data), start=at, allow=ANY)
         case "erase":
-            return [(0x18000, 0x8000)], lambda f: f.erase(0x18000, 0x8000)
+            return 0x18000, b"\xff" * 0x8000, lambda f: f.erase(0x18000, 0x8000)
         case "config":
             own = chance.randbytes(SECTOR)  # settings are a board's own
-            return [(CONFIG, SECTOR)], lambda f: f.write(recognise(own), start=CONFIG, allow=ANY)
+            return CONFIG, own, lambda f: f.write(recognise(own), start=CONFIG, allow=ANY)
         case "rf":
-            return [(RF, SECTOR)], lambda f: f.erase(RF, SECTOR, allow=[Risk.RF])
+            return RF, b"\xff" * SECTOR, lambda f: f.erase(RF, SECTOR, allow=[Risk.RF])
         case _:
             dump = recognise(board.first)
-            return [(0, SIZE)], lambda f: f.restore(dump, allow=[*ANY, Risk.RF])
+            return 0, board.first, lambda f: f.restore(dump, allow=[*ANY, Risk.RF])
 
 
 def step(chance: random.Random, board: Tracked) -> None:
     """One session, cut or not, and everything that must hold after it."""
-    proven, action = actions(chance, board)
+    start, wanted, action = actions(chance, board)
     desk, before, was_torn = board.desk, board.desk.flash, bool(board.torn)
     if chance.random() < 0.6:
         desk.clock.at(desk.clock.monotonic() + chance.uniform(chance.choice((0, WRITING_FROM_S)), SESSION_S), kill)
@@ -94,8 +94,10 @@ def step(chance: random.Random, board: Tracked) -> None:
     except WattrailError as error:
         raise AssertionError(f"nothing was wrong with the line: {error}") from error
     desk.clock.at(float("inf"), kill)  # a cut that came too late is none
+    if desk.flash[start : start + len(wanted)] == wanted:  # cut or not: the kill may fall between proof and report
+        board.torn -= set(range(start, start + len(wanted), SECTOR))
     if report is not None:
-        board.torn -= {at for start, length in proven for at in range(start, start + length, SECTOR)}
+        assert desk.flash[start : start + len(wanted)] == wanted, "done, and the flash holds something else"
         if report.backup is not None:
             kept = report.backup.read_bytes()
             assert kept in board.whole or (was_torn and kept == found), "the backup is of another board"

@@ -80,7 +80,7 @@ def actions(chance: random.Random, board: Tracked) -> tuple[int, bytes, Action]:
 def step(chance: random.Random, board: Tracked) -> None:
     """One session, cut or not, and everything that must hold after it."""
     start, wanted, action = actions(chance, board)
-    desk, before, was_torn = board.desk, board.desk.flash, bool(board.torn)
+    desk, before = board.desk, board.desk.flash
     if chance.random() < 0.6:
         desk.clock.at(desk.clock.monotonic() + chance.uniform(chance.choice((0, WRITING_FROM_S)), SESSION_S), kill)
     report: Report | None = None
@@ -100,7 +100,7 @@ def step(chance: random.Random, board: Tracked) -> None:
         assert desk.flash[start : start + len(wanted)] == wanted, "done, and the flash holds something else"
         if report.backup is not None:
             kept = report.backup.read_bytes()
-            assert kept in board.whole or (was_torn and kept == found), "the backup is of another board"
+            assert kept in board.whole or kept == found, "the backup is of another board"
         if report.touched:
             assert report.backup is not None, "a board was written without a backup"
             if found[RF : RF + SECTOR] == b"\xff" * SECTOR:

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.flasher.desk import Desk
+from tests.flasher.desk import CHIPS, Desk
+from tests.image.boards import MAC, put, rf_block
 from wattrail.errors import LinkFailed, PortLost
 from wattrail.flasher import Report, Resumed, Risk
-from wattrail.image import recognise
+from wattrail.image import LAYOUTS, recognise
 
-SIZE, START, END = 0x80000, 0x1C000, 0x44000
+START, END, USED, SIZE = 0x1C000, 0x44000, 0x80000, 0x200000
 POINTS = 200
 WHAT = ("power", "cable", "process", "Ctrl-C", "brown-out")
 ALLOWED = [Risk.UNKNOWN, Risk.WRONG_CHIP]
@@ -27,11 +28,15 @@ def new_content() -> bytes:
 
 
 def desk_for(folder: Path, chip: str, seed: int, what: str) -> Desk:
-    """Half a megabyte, part of it blank. CEN is wired only where the board must come back by itself."""
-    image = bytearray(random.Random(seed).randbytes(SIZE))
+    """Half a megabyte in use, part of it blank. CEN is wired only where the board must come back by itself.
+
+    The board has the RF block of a real one: without an identity it would be named no earlier backup as its own.
+    """
+    image = bytearray(random.Random(seed).randbytes(USED).ljust(SIZE, b"\xff"))
     image[0x30000:0x36000] = b"\xff" * 0x6000
+    put(image, LAYOUTS[CHIPS[chip]]["rf"].start, rf_block().replace(MAC, b"\xc8\x47\x8c" + seed.to_bytes(3, "big")))
     reset = "rts" if what == "brown-out" else None
-    return Desk(folder, chip, reset=reset, image=bytes(image), flash_id=0x13311C, flash_bytes=SIZE, seed=seed)
+    return Desk(folder, chip, reset=reset, image=bytes(image), seed=seed)
 
 
 def cut(desk: Desk, what: str) -> None:

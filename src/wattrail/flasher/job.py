@@ -94,7 +94,7 @@ class Job:
         writer.write(wanted)
         if folder is not None:
             self._close(folder, wanted, writer, saved.flash)
-        return report(access, writer.touched, resumed=earlier is not None, backup=saved.path)
+        return report(access, writer.touched, resumed=earlier is not None, backup=saved.taken or saved.path)
 
     def _reporter(self, layer: Layer, name: str, wanted: Wanted, before: _Counts, spared: int) -> Callable[..., Report]:
         """Makes the report; without anything else said, that of a flash that held everything already."""
@@ -167,7 +167,7 @@ class Job:
         half_written = earlier is not None and bool(earlier.pending)
         taken = self._take_backup(half_written)
         if kept is not None:
-            return _Saved(kept, taken.data)
+            return _Saved(kept, taken.data, taken=taken.path)
         return _Saved(taken.path, taken.data, taken.sha256, half_written)
 
     def _fits(self, earlier: Unfinished) -> bool:
@@ -293,12 +293,17 @@ def _digest(wanted: Wanted) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Saved:
-    """The backup a write rests on. ``flash`` is what was read just now, ``half_written`` that it is no original."""
+    """The backup a write rests on. ``flash`` is what was read just now, ``half_written`` that it is no original.
+
+    ``taken`` is the file of what was read just now beside an earlier backup: without an identity that one may be of a
+    board that looks the same, so it is never named as the backup of this board.
+    """
 
     path: Path | None = None
     flash: bytes | None = None
     sha256: str | None = None
     half_written: bool = False
+    taken: Path | None = None
 
 
 class _Counts:

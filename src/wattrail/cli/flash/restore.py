@@ -80,6 +80,12 @@ def original(flasher: Flasher) -> Path:
             f"no kept backup of the board {flasher.target.board} is its original, only {len(kept)} later ones",
             hint="list them with 'wattrail flash backups', and name one: wattrail flash restore PORT NAME",
         )
+    if not flasher.target.has_identity:
+        raise TargetError(
+            f"the board {flasher.target.board} has no RF block with a MAC address, so none of the kept backups can be"
+            " told to be its own",
+            hint="list them with 'wattrail flash backups', and name one: wattrail flash restore PORT NAME",
+        )
     raise TargetError(
         f"no backup of the board {flasher.target.board} is kept",
         hint="name a dump of it: wattrail flash restore PORT DUMP",

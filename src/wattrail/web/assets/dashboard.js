@@ -16,9 +16,10 @@ class Card {
     this.meter = meter;
     this.parts = {};
     this.root = element("article.meter", { "aria-label": `Meter ${meter.name}` },
-      this.#head(meter), this.#notice(),
+      this.#head(meter), this.#notice(), this.#part("remark", "p.remark", { role: "status" }),
       element("div.body", {},
-        element("div.numbers", {}, this.#power(), this.#quantities(), this.#energy()), this.#hour(meter)));
+        element("div.numbers", {}, this.#power(), this.#quantities(), this.#energy(), this.#part("scale", "p.scale")),
+        this.#hour(meter)));
     this.root.card = this;
     this.update();
     visible.observe(this.root);
@@ -51,6 +52,9 @@ class Card {
     show(parts.error, meter.error ?? "");
     show(parts.hint, meter.hint ? `Try this: ${meter.hint}` : "");
     show(parts.retry, meter.retry_at ? `Next attempt at ${clock(meter.retry_at, about.zone)}` : "");
+    parts.remark.hidden = meter.notice === null;
+    show(parts.remark, meter.notice ?? "");
+    show(parts.scale, meter.scale ? `Scale: ${meter.scale}` : "");
     show(parts.direction, word);
     show(parts.watts, reading ? number(Math.abs(reading.watts), 1) : "–");
     for (const [key, , , decimals] of QUANTITIES) show(parts[key], number(reading?.[key], decimals));

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -30,8 +30,14 @@ READING = Reading(
 )  # fmt: skip
 VIEW = MeterView(
     name="house", url="tcp://10.0.0.1:8888", simulated=True, poll_s=0.5, state=State.STALE, error="gone\n", hint="look",
-    retry_at=NOON, reading=READING, today=Totals(1, 2, 3), total=Totals(4, 5, 6),
+    retry_at=NOON, reading=READING, today=Totals(1, 2, 3), total=Totals(4, 5, 6), notice="the clock jumped",
+    scale="assumed",
 )  # fmt: skip
+
+
+def test_the_view_above_has_a_value_in_every_field() -> None:
+    """A field that is added and not carried over must fail the next test, not pass it with its default."""
+    assert [field.name for field in fields(VIEW) if getattr(VIEW, field.name) is None] == []
 
 
 @pytest.mark.parametrize("view", [VIEW, MeterView(name="new", url="twin://x", simulated=False)])

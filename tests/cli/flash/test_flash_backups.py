@@ -131,6 +131,20 @@ def test_where_the_original_is_gone_nothing_else_is_put_back_in_its_place(
     assert bench.flash == now
 
 
+def test_a_board_without_identity_is_restored_from_a_backup_that_is_named(
+    flash: Type, wattrail: Type, bench: Bench, new_bin: Path
+) -> None:
+    blank = bytearray(board("N").dump)
+    blank[0x1D0000:0x1D1000] = b"\xff" * 0x1000  # no RF block, so no MAC address
+    bench.build("N", image=bytes(blank))
+    assert flash("write", str(new_bin)).code == 0
+    said = flash("restore")
+    assert (said.code, "so none of the kept backups can be told to be its own" in said.err) == (5, True)
+    (kept,) = backups_of(wattrail)
+    assert flash("restore", Path(str(kept["file"])).name).code == 0
+    assert bench.flash == blank
+
+
 def test_a_file_that_appears_while_a_part_is_read_is_not_replaced(flash: Type, bench: Bench) -> None:
     bench.when("reading", 1.0, lambda: Path("part.bin").write_bytes(b"mine"))
     said = flash("read", "part.bin", "--part", "config")

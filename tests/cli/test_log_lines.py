@@ -8,9 +8,10 @@ import re
 
 import pytest
 
-from tests.cli.conftest import Type
+from tests.cli.conftest import Terminal, Type
 from wattrail.bl0942.parts import FRONT_ENDS
 from wattrail.bl0942.scaling import Calibration
+from wattrail.cli.main import main
 
 METER = "twin://pziot-e01?watts=1150&seed=7"
 
@@ -50,6 +51,17 @@ def test_results_for_programs_stay_whole(wattrail: Type) -> None:
     said = wattrail("meter", "read", METER, "--json", "--debug")
     assert json.loads(said.out)["meter"] == METER
     assert "->" in said.err
+
+
+@pytest.mark.usefixtures("manual_clock")
+def test_a_live_view_leaves_the_lines_to_stderr(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    screen = Terminal()
+    monkeypatch.setattr("sys.stdout", screen)
+    assert main(["meter", "watch", METER, "--count", "2", "--debug"]) == 0
+    assert capsys.readouterr().err.count("meter: reading: V_RMS ") == 2
+    assert "transport:" not in screen.getvalue()
 
 
 @pytest.mark.usefixtures("manual_clock")

@@ -64,3 +64,11 @@ def test_lines_of_one_kind_that_differ_are_bounded_too(written: io.StringIO) -> 
     for number in range(5000):
         logger.warning("refused %d", number)
     assert len(written.getvalue().splitlines()) == logs.MAX_ALIKE
+
+
+def test_frames_repeat_and_every_one_is_written(written: io.StringIO) -> None:
+    logger.setLevel(logging.DEBUG)
+    for _ in range(300):
+        logger.debug("-> 58 AA")
+    logger.setLevel(logging.NOTSET)
+    assert written.getvalue().splitlines() == ["DEBUG -> 58 AA"] * 300

@@ -260,3 +260,10 @@ def test_today_begins_at_local_midnight(tmp_path: Path, meter: StubMeter) -> Non
         assert today is not None
         assert total is not None
         assert 0 < today.import_mwh < total.import_mwh / 3
+
+
+def test_whoever_looks_sees_the_connection_and_every_entry(house: Household, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, logger="wattrail.gateway"):
+        house.step(3)
+    assert caplog.messages[0] == "meter house: connected"
+    assert caplog.messages[1].startswith("meter house: booked entry 1, start, ")

@@ -13,8 +13,11 @@ _SHOWN = 32
 """Bytes quoted in a message."""
 
 
-def problem(asked: Command, event: Event) -> LinkError | TargetError | None:
-    """The error an event amounts to, ready to be raised; None for an answer that refuses nothing."""
+def problem(asked: Command, event: Event, *, secret: str = "") -> LinkError | TargetError | None:
+    """The error an event amounts to, ready to be raised; None for an answer that refuses nothing.
+
+    ``secret`` says why the bytes of the answer must not be quoted, "" if they may be.
+    """
     match event:
         case Answered():
             return _refused(event) if event.refused else None
@@ -27,7 +30,7 @@ def problem(asked: Command, event: Event) -> LinkError | TargetError | None:
             hint = "ask again; if it recurs, lower the baud rate or shorten the wires"
             return NoAnswer(got, got=event.data, hint=hint)
         case Damaged():
-            return _damaged(asked, event)
+            return _damaged(asked, event, secret)
         case Silence():
             return _silence(asked, event)
 
@@ -48,8 +51,10 @@ def _wrong_echo(event: WrongEcho) -> UnexpectedReply:
     )
 
 
-def _damaged(asked: Command, event: Damaged) -> UnexpectedReply:
+def _damaged(asked: Command, event: Damaged, secret: str) -> UnexpectedReply:
     shown = hex_pairs(event.data[:_SHOWN]) + (" ..." if len(event.data) > _SHOWN else "")
+    if secret:
+        shown = f"{len(event.data)} bytes, not shown: {secret}"
     return UnexpectedReply(
         f"{asked}: {event.why} in {shown}",
         hint="check the baud rate and a shared ground; bytes of another device mean that it shares the UART",

@@ -9,6 +9,7 @@ from cyclopts import App, CycloptsError, MissingArgumentError, Parameter
 from wattrail import __version__
 from wattrail.cli.examples import EXAMPLES
 from wattrail.cli.exits import Exit, UsageError
+from wattrail.cli.verbosity import HELP
 from wattrail.cli.verbs import NOUNS, VERBS, Verb
 
 __all__ = ["build", "dispatch"]
@@ -46,7 +47,7 @@ def _page(verb: Verb) -> dict[str, str]:
     usage = " ".join(filter(None, (f"Usage: wattrail {verb.words}", arguments, "[OPTIONS]")))
     # A URL with a question mark or an ampersand is quoted, as a shell wants it.
     words = " ".join(word if word.startswith("'") or "?" not in word else f"'{word}'" for word in typed.split(" "))
-    return {"usage": usage, "help_epilogue": f"Example: wattrail {words}"}
+    return {"usage": usage, "help_epilogue": f"{HELP}\n\nExample: wattrail {words}"}
 
 
 def dispatch(words: Sequence[str]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -27,7 +28,8 @@ _HISTORY: Final = 60
 def live(meter: Meter) -> Iterator[Callable[[Reading], None]]:
     """A view that is drawn anew with every reading it is given."""
     history: deque[Reading] = deque(maxlen=_HISTORY)
-    with Live(console=results(), auto_refresh=False) as view:
+    # What goes to stderr stands above the view; where stderr is a file, it goes there.
+    with Live(console=results(), auto_refresh=False, redirect_stderr=sys.stderr.isatty()) as view:
 
         def show(reading: Reading) -> None:
             history.append(reading)

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 from wattrail import __version__
 from wattrail.cli.exits import Exit, exit_for
+from wattrail.cli.verbosity import take_level
 from wattrail.cli.verbs import NOUNS, VERBS
 from wattrail.errors import WattrailError
 
@@ -28,6 +29,8 @@ Commands:
 
 Options:
   -h, --help             this page; after a command, the help of that command
+  -v, --verbose          with any command: say on stderr what happens
+  --debug                the same with every frame, as hex and in numbers; no secrets
   --version              the version
   --install-completion   complete commands with Tab in bash, zsh or fish
 
@@ -50,12 +53,12 @@ wattrail {noun} COMMAND --help tells more about one of them.
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and give its exit code; every error that is not a bug ends here, in words."""
-    words = sys.argv[1:] if arguments is None else list(arguments)
+    words, level = take_level(sys.argv[1:] if arguments is None else arguments)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without our letters is no reason to fail
     try:
-        code = _answer(words)
+        code = _answer(words) if level is None else _answer_aloud(words, level)
         sys.stdout.flush()
     except WattrailError as error:
         return _tell(error)
@@ -86,6 +89,14 @@ def _answer(words: Sequence[str]) -> int:
 
     with safe_stdout():
         return dispatch(words)
+
+
+def _answer_aloud(words: Sequence[str], level: int) -> int:
+    """The same, with a log on stderr."""
+    from wattrail.cli.log_lines import log_lines
+
+    with log_lines(level, own_handler=words[:1] == ["run"]):
+        return _answer(words)
 
 
 def _lines(beginning: str = "") -> str:

@@ -6,6 +6,7 @@ LinkCheck. So before programming there, a LinkCheck and an erase come first.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Sequence
 
 from wattrail.bootrom.addresses import guarded, wrapped
@@ -18,6 +19,8 @@ from wattrail.flasher.survey import Span
 from wattrail.flasher.target import Target
 
 __all__ = ["FlashAccess"]
+
+logger = logging.getLogger(__name__)
 
 
 class FlashAccess:
@@ -60,6 +63,7 @@ class FlashAccess:
         """Erase one unit. That the chip says so is no proof. Raises ValueError outside the fence."""
         self._check(address, size.span)
         self._arm()
+        logger.debug("erase %d bytes at %#x", size.span, address)
         self._conversation.ask(Stage.ERASE, ERASE, erase=size.code, size=size.code, address=self._reach(ERASE, address))
         self.erases += 1
         self.erased_bytes += size.span
@@ -69,6 +73,7 @@ class FlashAccess:
         self._check(address, SECTOR)
         if self._target.traits.crc_protects and not self._armed:
             self.erase(ERASE_SECTOR, address)
+        logger.debug("program %d bytes at %#x", len(data), address)
         self._conversation.ask(Stage.WRITE, WRITE_4K, data, address=self._reach(WRITE_4K, address))
         self.programmed += 1
         self._reached(address + SECTOR)

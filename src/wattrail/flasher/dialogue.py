@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Mapping
 from typing import Final
 
 from wattrail.bootrom.baud import DELAY_MS, host_switch_s, reply_after_s
@@ -13,9 +15,12 @@ from wattrail.bootrom.link import BootLink
 from wattrail.bootrom.problems import problem
 from wattrail.clock import Deadline
 from wattrail.errors import LinkError, PortTimeout, TargetError
-from wattrail.transport import Port
+from wattrail.flasher.secrets import secret_of
+from wattrail.transport import Port, withhold
 
 __all__ = ["FILLER", "Dialogue"]
+
+logger = logging.getLogger(__name__)
 
 LATENCY_S: Final = 0.05
 """What an adapter and its driver may add to each exchange; common ones hold bytes back for 1 to 16 ms."""
@@ -65,14 +70,31 @@ class Dialogue:
         ``length`` is what a CRC covers, ``erase`` the code of an erase's size: both stretch the deadline.
         """
         request = self._link.ask(command, data, **fields)
-        self._port.write(request)
+        secret = self._send(request, command, data, fields)
         wait = self._latency_s + deadline_s(command, self.baud, sent=len(request), length=length, erase=erase)
         event = self._await(Deadline.after(wait, self._port.clock))
-        if (error := problem(command, event)) is not None:
+        if (error := problem(command, event, secret=secret)) is not None:
+            logger.debug("<- %s: no answer to go by: %s", command, type(event).__name__)
             raise error
         if not isinstance(event, Answered):  # pragma: no cover - every other event is a problem
             raise TypeError(f"{command}: {event} is neither an answer nor a problem")
+        # What went wrong before may have left bytes of a secret under way; with a whole answer they have gone by.
+        withhold(self._port, "")
+        if logger.isEnabledFor(logging.DEBUG):
+            logger.debug("<- %s %s", command, f"(not shown: {secret})" if secret else _words(event.fields, event.data))
         return event
+
+    def _send(self, request: bytes, command: Command, data: bytes, fields: Mapping[str, int]) -> str:
+        """Write a request; returns what of its answer must not be logged, "" for nothing."""
+        if logger.isEnabledFor(logging.DEBUG):
+            logger.debug("-> %s %s", command, _words(fields, data))
+        secret = secret_of(command, fields)
+        if secret and data:
+            withhold(self._port, secret)
+        self._port.write(request)
+        if secret:
+            withhold(self._port, secret)
+        return secret
 
     def answers(self, times: int = 1) -> bool:
         """Whether the chip answers that many LinkChecks in a row."""
@@ -118,6 +140,7 @@ class Dialogue:
 
     def change_rate(self, baud: int) -> bool:
         """Tell the chip another rate and follow it there; whether its reply came at the new rate."""
+        logger.info("rate %d baud: trying it", baud)
         request = self._link.ask(SET_BAUD, baud=baud, delay_ms=DELAY_MS)
         self._port.write(request)
         self._port.clock.sleep(wire_s(len(request), self.baud) + host_switch_s(DELAY_MS))
@@ -135,3 +158,9 @@ class Dialogue:
                 self._link.receive(self._port.read(deadline))
             except PortTimeout:
                 return self._link.end()
+
+
+def _words(fields: Mapping[str, int], data: bytes) -> str:
+    """Fields by name, and how much data came with them."""
+    named = [f"{name}={value:#x}" for name, value in fields.items()]
+    return " ".join([*named, *([f"({len(data)} bytes of data)"] if data else [])])

@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter, deque
 from typing import Final, Literal
 
 from wattrail.bootrom import Responder
 from wattrail.clock import Clock
 from wattrail.flasher.diagnosis import Diagnosis, coach, diagnose
-from wattrail.flasher.events import Coaching, FlashEvent, Listener, Lost, Note, Progress, Repeated, What
+from wattrail.flasher.events import (
+    Coaching,
+    FlashEvent,
+    Linked,
+    Listener,
+    Lost,
+    Note,
+    Progress,
+    RateChanged,
+    Repeated,
+    What,
+)
 from wattrail.flasher.history import History, Loss, Stage
 from wattrail.line_classifier import classify
 
 __all__ = ["ResetBy", "Trace"]
 
 ResetBy = Literal["rts", "dtr", "person"]
+
+logger = logging.getLogger(__name__)
 
 _EAR: Final = 2048
 """Bytes remembered for each rate listened at: enough for a few log lines or frames."""
@@ -162,7 +176,16 @@ class Trace:
             self.tell(Progress(what, done, total))
 
     def tell(self, event: FlashEvent) -> None:
-        """Pass an event on."""
+        """Pass an event on, and log those that a person who wonders what happens wants to know."""
+        match event:
+            case Linked(baud, seconds):
+                logger.info("linked at %d baud after %.3f s", baud, seconds)
+            case RateChanged(baud, why):
+                logger.info("rate %d baud: %s", baud, why)
+            case Repeated(stage, why):
+                logger.info("asking again, %s: %s", stage.value, why)
+            case Lost(loss, words):
+                logger.info("link lost, %s at %d baud: %s", loss.stage.value, loss.baud, words)
         if self._listener is not None:
             self._listener(event)
 

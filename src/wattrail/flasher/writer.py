@@ -7,6 +7,7 @@ everything is compared once more, also what lies outside the range.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Final
 
@@ -23,6 +24,8 @@ from wattrail.flasher.target import Target
 from wattrail.flasher.trace import Trace
 
 __all__ = ["Writer"]
+
+logger = logging.getLogger(__name__)
 
 ATTEMPTS: Final = 2
 """Further attempts to change a sector that did not change, before the flash counts as protected."""
@@ -112,6 +115,10 @@ class Writer:
             if not bad:
                 break
             plan = plan_block(start, want, found, self._target.traits.erases)
+            logger.info(
+                "block %#x: %d of %d sectors differ; to erase: %d units, to program: %d sectors",
+                start, len(bad), len(found), len(plan.erases), len(plan.programs),
+            )  # fmt: skip
             self._apply(plan, start, want)
             found = self._second_look(plan, start, want)
             bad = differing(found)

@@ -45,6 +45,12 @@ class Account:
         seen = observation(reading, elapsed_us)
         entries = self._ledger.observe(seen)
         self._store.append(self.meter_id, reading, seen, entries)
+        for entry in entries:
+            logger.info(
+                "meter %s: booked entry %d, %s, %s to %s: %d counts by positive power, %d by negative, %d undirected",
+                self.name, entry.sequence, entry.kind.value, entry.start, entry.end,
+                entry.positive, entry.negative, entry.undirected,
+            )  # fmt: skip
         self._seen_us = moment_us
         if any(entry.kind is Kind.CLOCK for entry in entries):
             self._midnight = None  # what was booked by the clock before may be another day's

@@ -62,6 +62,8 @@ class CollapseRepeats(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether a record is written; one that is may end in how many like it were not."""
+        if record.levelno <= logging.DEBUG:
+            return True  # somebody wants to see every frame
         now, text = self._clock.monotonic(), record.getMessage()
         kind = (record.name, record.levelno, str(record.msg))
         line = self._lines.get((*kind, text))

@@ -80,6 +80,7 @@ class Worker:
                 meter.scale = CALIBRATED
             meter.connect()
             self._connected = True
+            logger.info("meter %s: connected", self.plan.name)
             self._tell_scale(meter)
         reading = meter.read()
         account = self._account = self._account or self._open_account(meter)

@@ -6,6 +6,7 @@ still fails becomes an error.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -20,12 +21,14 @@ from wattrail.clock import Deadline
 from wattrail.errors import ChecksumError, LinkError, NoAnswer, PortTimeout, UnexpectedReply
 from wattrail.meter.answer_time import AnswerTime, bounds_of
 from wattrail.meter.statistics import Statistics
-from wattrail.transport import Bus, Port
+from wattrail.transport import Bus, Port, end_frame
 from wattrail.wire import Register, hex_pairs
 
 __all__ = ["TRIES", "Dialogue", "SpiDialogue", "UartDialogue", "open_dialogue"]
 
 _Answer = TypeVar("_Answer")
+
+logger = logging.getLogger(__name__)
 
 TRIES = 4
 """How often one question is put before its failure counts."""
@@ -134,6 +137,7 @@ class UartDialogue:
                 return self._timed_out()
             self._taken(data)
             self._link.receive(data)
+        end_frame(self.carrier)
         if isinstance(event, RegisterRead | PacketRead):
             self.time.answered(clock.monotonic() - asked_at)
             self._statistics.junk_bytes += len(event.skipped)
@@ -210,8 +214,9 @@ def _patiently(question: Callable[[], _Answer], dialogue: Dialogue, statistics: 
     for _ in range(tries - 1):
         try:
             return question()
-        except LinkError:
+        except LinkError as error:
             statistics.retries += 1
+            logger.info("asking again: %s", error)
             dialogue.recover()
     return question()
 

@@ -8,6 +8,7 @@ number of times and counted.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from datetime import datetime
 from types import TracebackType
@@ -37,7 +38,7 @@ from wattrail.errors import ImplausibleReading, LinkError, TargetError, UrlError
 from wattrail.meter.diagnosis import explain_silence
 from wattrail.meter.dialogue import TRIES, Dialogue, open_dialogue
 from wattrail.meter.statistics import Statistics
-from wattrail.transport import Bus, Port, open_port
+from wattrail.transport import Bus, Port, open_port, unlogged
 from wattrail.units import Reading
 from wattrail.urls import split
 from wattrail.wire import Register
@@ -70,6 +71,8 @@ SETTLING_REFRESHES: Final = 3
 """Refreshes until mains and load that begin together have left the averages, and one more."""
 
 _NOISY: Final = "lower the SPI clock or shorten the wires; at heavy load use 9600 baud or more over UART"
+
+logger = logging.getLogger(__name__)
 
 
 class Meter:
@@ -104,7 +107,7 @@ class Meter:
     @property
     def recorded_at(self) -> datetime | None:
         """When what was read last was recorded, where a capture stands in the meter's place; else None."""
-        moment = getattr(self._carrier, "recorded_at", None)
+        moment = getattr(unlogged(self._carrier), "recorded_at", None)
         return moment if isinstance(moment, datetime) else None
 
     @property
@@ -132,9 +135,11 @@ class Meter:
         """
         try:
             self._dialogue.recover()
-            self._restarted |= _is_reset(self._set_up())
+            found = self._set_up()
+            self._restarted |= _is_reset(found)
         except (LinkError, TargetError) as error:  # bytes of others may look like a chip that takes no writes
             raise explain_silence(self._dialogue, error) from error
+        logger.info("connected: %s, %s", self.url, _found_words(found))
 
     def read(self) -> Reading:
         """One reading, vouched for by two looks that agree.
@@ -146,9 +151,12 @@ class Meter:
         if found := self._set_up():  # set otherwise since, by a restart or by somebody, perhaps in mid-look: look again
             self._restarted |= _is_reset(found)
             self.statistics.restarts += _is_reset(found)
+            logger.info("looking again: %s, %s", self.url, _found_words(found))
             snapshot = self._settled()
         self.statistics.readings += 1
         reading = self._reading(snapshot, self.statistics.questions - first)
+        if logger.isEnabledFor(logging.DEBUG):
+            logger.debug("reading: %s", _scaled_words(snapshot, reading))
         self._restarted = False
         return reading
 
@@ -199,6 +207,7 @@ class Meter:
         for _ in range(LOOKS):
             now = replace(self._dialogue.look(), i_fast_rms=None)  # it changes every cycle
             if run and not _agree(run[-1], now):
+                logger.info("two looks differ: %s; looking again", self.url)
                 run = []
                 self.statistics.disagreements += 1
                 needed = min(needed + 1, AGREEING_AT_MOST)
@@ -307,6 +316,23 @@ def usual_front_end(url: str, *, spi: bool) -> str:
 def _is_reset(found: dict[Register, int]) -> bool:
     """Whether settings that were off stood as a reset leaves them; any other value is somebody's choice."""
     return MODE in found and all(count == register.reset for register, count in found.items())
+
+
+def _found_words(found: dict[Register, int]) -> str:
+    """Settings that were off, as they were found."""
+    if not found:
+        return "its settings are as they should be"
+    return "settings written: " + ", ".join(f"{register.name} was {count:#x}" for register, count in found.items())
+
+
+def _scaled_words(snapshot: Snapshot, reading: Reading) -> str:
+    """Each count beside what it amounts to."""
+    frequency = "no mains seen" if reading.hertz is None else f"{reading.hertz:.3f} Hz"
+    return (
+        f"V_RMS {snapshot.v_rms} = {reading.volts:.3f} V, I_RMS {snapshot.i_rms} = {reading.amps:.4f} A, "
+        f"WATT {snapshot.watt} = {reading.watts:.2f} W, FREQ {snapshot.freq} = {frequency}, CF_CNT {snapshot.cf_cnt}, "
+        f"STATUS {snapshot.status:#x}"
+    )
 
 
 def _agree(before: Snapshot, now: Snapshot) -> bool:

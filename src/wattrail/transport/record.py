@@ -134,7 +134,7 @@ class RecordedBus(OpenCarrier):
 
 def open_carrier(url: PortUrl, options: Mapping[str, object], clock: Clock) -> Port | Bus:
     """Open what is to be recorded, then the file. Raises PortOpenError, UrlError, and what the inner URL raises."""
-    from wattrail.transport.schemes import open_port
+    from wattrail.transport.schemes import open_unlogged
 
     if options[NESTED] is None:
         example = f"{url.text}{'&' if url.query else '?'}{NESTED}=serial:///dev/ttyUSB0?baud=4800"
@@ -143,7 +143,7 @@ def open_carrier(url: PortUrl, options: Mapping[str, object], clock: Clock) -> P
     if not overwrite and Path(url.path).exists():
         raise _exists(url)
     with ExitStack() as undo:
-        inner = open_port(typed(options, NESTED, str), clock=clock)
+        inner = open_unlogged(typed(options, NESTED, str), clock=clock)
         undo.callback(inner.close)
         file = _create(url, overwrite=overwrite)
         undo.callback(_close, file)

@@ -18,6 +18,7 @@ from wattrail.clock import Clock, SystemClock
 from wattrail.errors import UrlError
 from wattrail.transport.base import Bus, Port
 from wattrail.transport.carrier import SIMULATED, address, com_name, device_path
+from wattrail.transport.frame_log import logged
 from wattrail.transport.opening import device_open_error
 from wattrail.urls import DEVICE_SCHEMES, NESTED, Option, PortUrl, corrected, read_options, split
 
@@ -29,6 +30,7 @@ __all__ = [
     "crosses_network",
     "is_physical",
     "open_port",
+    "open_unlogged",
     "reach",
     "require_device",
 ]
@@ -80,8 +82,14 @@ SCHEMES: Final[Mapping[str, Scheme]] = MappingProxyType({scheme.name: scheme for
 def open_port(url: str, *, clock: Clock | None = None) -> Port | Bus:
     """Open the port (UART) or bus (SPI) a URL names; close it by ``with`` or ``close()``.
 
-    Raises UrlError for an unknown scheme or option, MissingExtra, PortOpenError.
+    Its frames are logged if DEBUG is on now for ``wattrail.transport``. Raises UrlError for an unknown scheme or
+    option, MissingExtra, PortOpenError.
     """
+    return logged(open_unlogged(url, clock=clock))
+
+
+def open_unlogged(url: str, *, clock: Clock | None = None) -> Port | Bus:
+    """As ``open_port``, for a carrier within another, which is logged as a whole."""
     parts = split(url)
     module = _scheme(parts).load()
     return module.open_carrier(parts, read_options(parts, module.OPTIONS), clock or SystemClock())

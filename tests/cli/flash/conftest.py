@@ -14,6 +14,7 @@ from tests.image.boards import Board
 from wattrail.clock import ManualClock
 from wattrail.flasher import Coaching, Flasher, FlashEvent, Progress
 from wattrail.image import Chip
+from wattrail.transport import logged
 from wattrail.twin.bootrom import BootTwin
 
 PORT = "/dev/pts/3?simulated=yes"
@@ -81,7 +82,7 @@ class Bench:
         self.twin.faults.cut_power()
 
     def _port(self):
-        return self.twin.port(reset_line=self.reset_line)  # type: ignore[arg-type]
+        return logged(self.twin.port(reset_line=self.reset_line))  # type: ignore[arg-type]  # as open_port does
 
 
 def _interrupt() -> None:

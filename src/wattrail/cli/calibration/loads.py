@@ -196,16 +196,17 @@ def _truth(twin: Twin) -> Probe:
 @contextmanager
 def _rehearsal(target: Target) -> Iterator[tuple[Meter, Twin]]:
     """A twin with both ends in hand: the cable, and what is true behind it."""
-    from wattrail.transport import open_port
+    from wattrail.transport import open_port, unlogged
 
     if not target.url.startswith("twin:"):
         raise UsageError(f"--reference twin: {target.url} is no twin:// URL", hint="nobody knows the truth elsewhere")
     from wattrail.twin.ports import TwinBus, TwinPort
 
     carrier = open_port(target.url, clock=pace.CLOCK)
-    assert isinstance(carrier, TwinBus | TwinPort)
+    cable = unlogged(carrier)
+    assert isinstance(cable, TwinBus | TwinPort)
     with Meter(carrier, target.calibration or expected(target), address=target.address) as meter:
-        yield meter, carrier.twin
+        yield meter, cable.twin
 
 
 @contextmanager

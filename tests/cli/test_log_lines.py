@@ -1,0 +1,88 @@
+"""Seeing what happens: -v and --debug, on every verb and anywhere on the line."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+
+import pytest
+
+from tests.cli.conftest import Terminal, Type
+from wattrail.bl0942.parts import FRONT_ENDS
+from wattrail.bl0942.scaling import Calibration
+from wattrail.cli.main import main
+
+METER = "twin://pziot-e01?watts=1150&seed=7"
+
+
+@pytest.mark.usefixtures("manual_clock")
+def test_the_printed_voltage_is_in_the_bytes_that_came(wattrail: Type) -> None:
+    said = wattrail("meter", "read", METER, "--debug")
+    (reply, *_) = re.findall(r"-> 58 04 00 00 00 00  twin:.*\n.*<- ((?:[0-9A-F]{2} ){6})", said.err)
+    # The datasheet: two bytes while the address is clocked in, then the count, high byte first, then the checksum.
+    count = int.from_bytes(bytes.fromhex(reply)[2:5], "big")
+    volts = count / Calibration.of(FRONT_ENDS["pziot-e01"]).counts_per_volt
+    assert f"Voltage             {volts:.1f} V" in said.out
+    assert f"reading: V_RMS {count} = {volts:.3f} V" in said.err
+
+
+@pytest.mark.usefixtures("manual_clock")
+def test_nothing_is_logged_unless_it_is_asked_for(wattrail: Type) -> None:
+    assert wattrail("meter", "read", METER).err == ""
+    wattrail("meter", "read", METER, "--debug")
+    assert wattrail("meter", "read", METER).err == ""
+    assert logging.getLogger("wattrail").level == logging.NOTSET
+
+
+@pytest.mark.usefixtures("manual_clock")
+@pytest.mark.parametrize(
+    "typed",
+    [("-v", "meter", "read", METER), ("meter", "-v", "read", METER), ("meter", "read", METER, "--verbose")],
+)
+def test_verbose_stands_anywhere_and_shows_no_frames(wattrail: Type, typed: tuple[str, ...]) -> None:
+    said = wattrail(*typed)
+    assert said.code == 0
+    assert said.err == f"   1.601 meter: connected: {METER}, settings written: MODE was 0x87\n"
+
+
+@pytest.mark.usefixtures("manual_clock")
+def test_results_for_programs_stay_whole(wattrail: Type) -> None:
+    said = wattrail("meter", "read", METER, "--json", "--debug")
+    assert json.loads(said.out)["meter"] == METER
+    assert "->" in said.err
+
+
+@pytest.mark.usefixtures("manual_clock")
+def test_a_live_view_leaves_the_lines_to_stderr(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    screen = Terminal()
+    monkeypatch.setattr("sys.stdout", screen)
+    assert main(["meter", "watch", METER, "--count", "2", "--debug"]) == 0
+    assert capsys.readouterr().err.count("meter: reading: V_RMS ") == 2
+    assert "transport:" not in screen.getvalue()
+
+
+@pytest.mark.usefixtures("manual_clock")
+def test_a_twin_and_a_capture_are_known_behind_the_log(wattrail: Type) -> None:
+    assert wattrail("meter", "calibrate", METER, "--reference", "twin", "--debug", "--dry-run").code == 0
+    assert wattrail("meter", "record", METER, "c.jsonl", "--seconds", "1").code == 0
+    plain, seen = (wattrail("meter", "read", "replay:c.jsonl", "--json", *more).out for more in ((), ("--debug",)))
+    assert json.loads(seen)["at"] == json.loads(plain)["at"]
+
+
+@pytest.mark.usefixtures("manual_clock")
+def test_a_question_that_was_damaged_is_told_with_its_reason(wattrail: Type) -> None:
+    said = wattrail("meter", "read", "twin://lspa9?errors=0.002&seed=3", "-v")
+    assert re.search(r"meter: asking again: \w+ at twin://lspa9.*: ", said.err)
+
+
+def test_behind_two_dashes_nothing_is_an_option_of_ours(wattrail: Type) -> None:
+    assert wattrail("meter", "read", "--", "--debug").err.startswith("error: '--debug' is no URL")
+
+
+def test_the_first_page_and_that_of_a_noun_are_what_they_were(wattrail: Type) -> None:
+    assert "--debug" in wattrail("--help").out
+    assert wattrail("-v").out == wattrail("--help").out
+    assert wattrail("meter", "--debug").out == wattrail("meter").out

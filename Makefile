@@ -16,13 +16,14 @@ test: $(VENV)/dev.stamp  ## set up what is needed, then run every test
 	@tools/system-packages chromium libatomic1  # a browser, and what the driver of it needs
 	@$(BIN)/pytest -n auto $(ARGS)
 
-check: $(VENV)/dev.stamp  ## format, lint, types, rooms, spelling
+check: $(VENV)/dev.stamp  ## format, lint, types, rooms, spelling, docs, names of tests
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/codespell
 	@$(BIN)/python tools/check_docs.py
+	@$(BIN)/python tools/check_tests.py
 
 stories: $(VENV)/dev.stamp  ## only the user journeys
 	@$(BIN)/pytest tests/stories -v

@@ -67,7 +67,7 @@ def test_the_status_says_that_no_real_board_was_met_yet() -> None:
     assert "No real board has been read or flashed by wattrail yet" in README.partition("## ")[0]
 
 
-def test_the_journey_names_every_noun_and_the_verbs_that_keep_a_calibration() -> None:
+def test_the_journey_names_every_noun_and_the_calibration_verbs() -> None:
     from wattrail.cli.verbs import NOUNS, VERBS
 
     journey = README.partition("## The journey")[2].partition("\n## ")[0]
@@ -87,7 +87,7 @@ ROWS = [
 ]
 
 
-def test_the_benchmark_writes_ten_rows_here_and_all_rows_to_the_page_of_numbers(tmp_path: Path) -> None:
+def test_the_benchmark_writes_ten_rows_here_and_all_to_the_numbers_page(tmp_path: Path) -> None:
     readme, numbers = tmp_path / "README.md", tmp_path / "numbers.md"
     for page in (readme, numbers):
         page.write_text("before\n<!-- bench: x -->\nold\n<!-- end of bench -->\nafter\n")

@@ -87,7 +87,7 @@ def test_the_rate_climbs_as_far_as_it_may(tmp_path: Path, chip: str) -> None:
             assert flasher.baud == reached
 
 
-def test_where_only_a_person_resets_no_rate_is_tried_that_needs_one_to_come_back_from(tmp_path: Path) -> None:
+def test_with_manual_reset_no_rate_is_tried_that_needs_one_to_leave(tmp_path: Path) -> None:
     with Desk(tmp_path, reset=None).session() as flasher:
         assert flasher.baud == 921600
 

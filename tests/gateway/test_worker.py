@@ -65,9 +65,7 @@ def test_looks_stay_on_their_second_however_long_they_take(house: Household, met
     assert [round(moment - begin, 6) for moment in moments[1:]] == [float(n) for n in range(99)]
 
 
-def test_a_look_that_takes_longer_than_a_second_skips_seconds_instead_of_catching_up(
-    house: Household, meter: StubMeter
-) -> None:
+def test_a_look_longer_than_a_second_skips_seconds_and_never_catches_up(house: Household, meter: StubMeter) -> None:
     house.step(2)
     meter.takes_s = 2.3
     assert house.step(1) == pytest.approx(0.7, abs=0.06)
@@ -85,9 +83,7 @@ def test_export_goes_into_its_own_register(house: Household, meter: StubMeter) -
     assert view.total.import_mwh - bought.import_mwh < view.total.export_mwh / 10
 
 
-def test_a_lost_port_is_tried_again_after_growing_delays_up_to_half_a_minute(
-    house: Household, meter: StubMeter
-) -> None:
+def test_a_lost_port_is_retried_after_growing_delays_up_to_half_a_minute(house: Household, meter: StubMeter) -> None:
     house.step(2)
     meter.trouble.extend([PortLost("gone", hint="plug it in again")] * 8)
     waits = [house.step() for _ in range(8)]
@@ -180,7 +176,7 @@ def test_an_outage_is_booked_as_a_gap_and_its_energy_is_not_lost(house: Househol
     assert Kind.GAP in kinds
 
 
-def test_a_gateway_that_starts_again_goes_on_with_the_account_and_the_chart(house: Household, meter: StubMeter) -> None:
+def test_a_restarted_gateway_continues_the_account_and_the_chart(house: Household, meter: StubMeter) -> None:
     house.run(90)
     before = house.view.total
     house.start_worker()  # without a goodbye

@@ -143,7 +143,7 @@ def test_without_a_meter_and_without_hardware_the_page_says_what_to_do(
     expect(page.locator("pre")).to_contain_text("[[meter]]")
 
 
-def test_a_twin_that_stands_in_leaves_room_for_the_hardware_that_was_found(
+def test_a_stand_in_twin_leaves_room_for_the_hardware_that_was_found(
     scene: Scene, visit: Callable[[str], Visit]
 ) -> None:
     page = visit(scene("live")).page

@@ -28,10 +28,10 @@ check: $(VENV)/dev.stamp  ## format, lint, types, rooms, spelling, docs, names o
 stories: $(VENV)/dev.stamp  ## only the user journeys
 	@$(BIN)/pytest tests/stories -v
 
-fuzz: $(VENV)/dev.stamp  ## every decoder under damaged bytes, for longer than a test
+fuzz: $(VENV)/dev.stamp  ## every decoder under damaged bytes and every property, on other examples each time
 	@$(BIN)/python -m tests.fuzz $(ARGS)
 
-bench: $(VENV)/dev.stamp  ## measure, beside peers, in one run
+bench: $(VENV)/dev.stamp  ## measure, beside peers, in one run; ARGS=day for one module
 	@$(BIN)/python -m bench $(ARGS)
 
 dist: $(VENV)/dev.stamp  ## build the wheel and say how to install it

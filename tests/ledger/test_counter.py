@@ -50,6 +50,33 @@ def test_a_leap_no_chip_can_make_is_a_gap() -> None:
     assert "more than the 22 counts that time allows" in step.note
 
 
+def test_a_second_allows_22_counts_and_not_one_more() -> None:
+    # 8388608 counts of WATT for a second are 20 counts (1638.4 * 256 each), and two are slack.
+    assert judge(1000, 1022, SECOND, mode_reset=False).kind is Kind.COUNTED
+    assert judge(1000, 1023, SECOND, mode_reset=False).kind is Kind.GAP
+    assert judge(5000, 22, SECOND, mode_reset=False).kind is Kind.RESTART
+    assert judge(5000, 23, SECOND, mode_reset=False).kind is Kind.GAP
+
+
+def test_a_counter_that_stands_still_is_counted_without_a_remark() -> None:
+    step = judge(700, 700, SECOND, mode_reset=False)
+    assert (step.kind, step.counts, step.count, step.note) == (Kind.COUNTED, 0, 700, "")
+
+
+def test_without_a_clock_the_note_of_a_leap_says_why_it_is_not_booked() -> None:
+    step = judge(500, 500 + (1 << 23), None, mode_reset=False)
+    assert step.kind is Kind.GAP
+    assert step.note == (
+        "the counter went from 500 to 8389108, more than the 8388607 counts that can be told apart when no clock spans "
+        "them"
+    )
+
+
+def test_half_the_range_is_where_forwards_becomes_backwards() -> None:
+    assert signed_difference(0, (1 << 23) - 1) == (1 << 23) - 1
+    assert signed_difference(0, 1 << 23) == -(1 << 23)
+
+
 # What is booked, by hand, over the signs of a restart. 60 s allow 1202 counts; None: no clock spans the two looks.
 DECISIONS = [
     # before, now, seconds, MODE at reset -> kind, counts, where counting goes on

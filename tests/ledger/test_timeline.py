@@ -59,6 +59,15 @@ def test_a_clock_set_after_a_pause_dates_the_first_look_by_its_new_time() -> Non
     assert clock.first == NOON + HOUR
 
 
+def test_looks_ten_seconds_apart_are_as_good_as_those_each_second() -> None:
+    clock = Arrival(NOON)
+    for look in range(1, CONFIRM_US // (10 * SECOND) + 1):
+        assert not clock.is_sure
+        clock.advance(NOON + seconds(10 * look), 10 * SECOND)
+    assert clock.is_sure
+    assert clock.first == NOON
+
+
 def set_back() -> list[Entry]:
     """Nine counts a minute for two hours, the clock set back by one hour after the first."""
     entries = [start(NOON)]

@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check stories fuzz bench dist lock cover clean
+.PHONY: help run test check stories fuzz mutants bench dist lock cover clean
 
 help:  ## list the targets
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ stories: $(VENV)/dev.stamp  ## only the user journeys
 fuzz: $(VENV)/dev.stamp  ## every decoder under damaged bytes and every property, on other examples each time
 	@$(BIN)/python -m tests.fuzz $(ARGS)
 
+mutants: $(VENV)/dev.stamp  ## change the code and see whether a test fails; ARGS="'wattrail.ledger.split*'" for a part
+	@tools/mutants $(ARGS)
+
 bench: $(VENV)/dev.stamp  ## measure, beside peers, in one run; ARGS=day for one module
 	@$(BIN)/python -m bench $(ARGS)
 
@@ -42,7 +45,7 @@ lock: $(VENV)/dev.stamp  ## renew the pinned dependencies (asks the package inde
 	@tools/lock
 
 clean:  ## remove what was built
-	@rm -rf $(VENV) build dist
+	@rm -rf $(VENV) build dist mutants
 
 $(VENV)/run.stamp: requirements/run.lock pyproject.toml
 	@tools/set-up $(PYTHON) $(VENV) requirements/run.lock

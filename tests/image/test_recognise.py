@@ -19,6 +19,7 @@ from wattrail.image import (
     Image,
     Kind,
     build_ota,
+    code_key,
     crypt,
     pack,
     recognise,
@@ -48,7 +49,7 @@ def problems(image: Image) -> str:
 def test_every_kind_of_every_chip_is_told_apart(board: Board, what: str, kind: Kind) -> None:
     image = recognise(getattr(board, what))
     assert (image.kind, image.confidence) == (kind, Confidence.CERTAIN)
-    assert image.key == board.chip.code_key
+    assert image.key == code_key(board.chip)
     nameless = what == "ua" or (board.chip is Chip.Q and what in ("loader", "qio"))
     assert image.chip is (None if nameless else board.chip)
     assert image.chip_contradictions == ()

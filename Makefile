@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check stories fuzz bench dist lock cover clean
+.PHONY: help run test check stories fuzz mutants bench dist lock cover clean
 
 help:  ## list the targets
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -16,21 +16,25 @@ test: $(VENV)/dev.stamp  ## set up what is needed, then run every test
 	@tools/system-packages chromium libatomic1  # a browser, and what the driver of it needs
 	@$(BIN)/pytest -n auto $(ARGS)
 
-check: $(VENV)/dev.stamp  ## format, lint, types, rooms, spelling
+check: $(VENV)/dev.stamp  ## format, lint, types, rooms, spelling, docs, names of tests
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/codespell
 	@$(BIN)/python tools/check_docs.py
+	@$(BIN)/python tools/check_tests.py
 
 stories: $(VENV)/dev.stamp  ## only the user journeys
 	@$(BIN)/pytest tests/stories -v
 
-fuzz: $(VENV)/dev.stamp  ## every decoder under damaged bytes, for longer than a test
+fuzz: $(VENV)/dev.stamp  ## every decoder under damaged bytes and every property, on other examples each time
 	@$(BIN)/python -m tests.fuzz $(ARGS)
 
-bench: $(VENV)/dev.stamp  ## measure, beside peers, in one run
+mutants: $(VENV)/dev.stamp  ## change the code and see whether a test fails; ARGS="'wattrail.ledger.split*'" for a part
+	@tools/mutants $(ARGS)
+
+bench: $(VENV)/dev.stamp  ## measure, beside peers, in one run; ARGS=day for one module
 	@$(BIN)/python -m bench $(ARGS)
 
 dist: $(VENV)/dev.stamp  ## build the wheel and say how to install it
@@ -41,7 +45,7 @@ lock: $(VENV)/dev.stamp  ## renew the pinned dependencies (asks the package inde
 	@tools/lock
 
 clean:  ## remove what was built
-	@rm -rf $(VENV) build dist
+	@rm -rf $(VENV) build dist mutants
 
 $(VENV)/run.stamp: requirements/run.lock pyproject.toml
 	@tools/set-up $(PYTHON) $(VENV) requirements/run.lock

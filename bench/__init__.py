@@ -1,1 +1,4 @@
-"""Benchmarks: each module measures one thing beside its peer, in one run. ``make bench`` runs them all."""
+"""Benchmarks: each module measures one thing beside its peer, in one run.
+
+``make bench`` runs them all, ``make bench ARGS=day`` one.
+"""

@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from bench.__main__ import write_tables
+from bench.__main__ import BENCHMARKS, write_tables
+from bench.__main__ import main as bench
 from bench.table import HEADLINES, Row, headlines
 
 ROOT = Path(__file__).parent.parent
@@ -67,7 +68,7 @@ def test_the_status_says_that_no_real_board_was_met_yet() -> None:
     assert "No real board has been read or flashed by wattrail yet" in README.partition("## ")[0]
 
 
-def test_the_journey_names_every_noun_and_the_verbs_that_keep_a_calibration() -> None:
+def test_the_journey_names_every_noun_and_the_calibration_verbs() -> None:
     from wattrail.cli.verbs import NOUNS, VERBS
 
     journey = README.partition("## The journey")[2].partition("\n## ")[0]
@@ -87,7 +88,7 @@ ROWS = [
 ]
 
 
-def test_the_benchmark_writes_ten_rows_here_and_all_rows_to_the_page_of_numbers(tmp_path: Path) -> None:
+def test_the_benchmark_writes_ten_rows_here_and_all_to_the_numbers_page(tmp_path: Path) -> None:
     readme, numbers = tmp_path / "README.md", tmp_path / "numbers.md"
     for page in (readme, numbers):
         page.write_text("before\n<!-- bench: x -->\nold\n<!-- end of bench -->\nafter\n")
@@ -97,6 +98,36 @@ def test_the_benchmark_writes_ten_rows_here_and_all_rows_to_the_page_of_numbers(
         assert text.startswith("before\n<!-- bench: x -->\n| what ")
         assert text.endswith("one machine.\n<!-- end of bench -->\nafter\n")
         assert text.count(" and more |") + text.count("| another |") == rows
+
+
+def test_one_benchmark_runs_by_its_name(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in BENCHMARKS:
+        monkeypatch.setattr(f"bench.{name}.rows", lambda name=name: [Row(f"row of {name}", "1", "2", "3", met=True)])
+    assert bench(["day", "packing"]) == 0
+    said = capsys.readouterr()
+    assert re.findall(r"row of (\w+)", said.out) == ["day", "packing"]
+    assert said.err == "... day\n... packing\n"
+    assert bench([]) == 0
+    assert re.findall(r"row of (\w+)", capsys.readouterr().out) == list(BENCHMARKS)
+
+
+@pytest.mark.parametrize(
+    ("words", "answer"),
+    [
+        (
+            ["dya"],
+            "no benchmark dya; known: help_time, twin_speed, day, bookkeeping, corruption, packing, flashing, gat",
+        ),
+        (["day", "--readme"], "--readme writes whole tables: leave out the names"),
+    ],
+)
+def test_a_benchmark_that_is_not_there_is_answered_with_those_that_are(
+    words: list[str], answer: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        bench(words)
+    assert ended.value.code == 2
+    assert answer in capsys.readouterr().err
 
 
 def test_a_headline_that_no_row_has_is_named() -> None:

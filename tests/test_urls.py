@@ -20,6 +20,7 @@ from wattrail.urls import (
     boolean,
     choice,
     corrected,
+    innermost,
     number_in,
     read_options,
     split,
@@ -182,3 +183,12 @@ def test_every_schemes_example_is_understood_by_its_own_options() -> None:
 def test_a_text_is_a_url_or_refused_and_never_a_crash(text: str) -> None:
     with suppress(UrlError):
         assert split(text).text == text
+
+
+def test_the_port_itself_is_seen_through_every_url_around_it() -> None:
+    assert innermost("serial:///dev/ttyUSB0").scheme == "serial"
+    assert innermost("record:a.jsonl?of=twin://pziot-e01?seed=7&scenario=house").scheme == "twin"
+    twice = innermost("record:a.jsonl?of=record:b.jsonl?of=replay:old.jsonl")
+    assert (twice.scheme, twice.path) == ("replay", "old.jsonl")
+    with pytest.raises(UrlError, match="no scheme"):
+        innermost("record:a.jsonl?of=ttyUSB0")

@@ -18,14 +18,17 @@ from wattrail.errors import UrlError
 from wattrail.sanitize import hide_credentials, printable
 
 __all__ = [
-    "DEVICE_SCHEMES", "FILE_SCHEMES", "HOST_SCHEMES", "NESTED", "Option", "PortUrl", "boolean", "choice", "corrected",
-    "device_url", "number_in", "read_options", "split",
+    "DEVICE_SCHEMES", "FILE_SCHEMES", "HOST_SCHEMES", "METER_NAME", "NESTED", "Option", "PortUrl", "boolean",
+    "choice", "corrected", "device_url", "innermost", "number_in", "read_options", "split",
 ]  # fmt: skip
 
 _Number = TypeVar("_Number", int, float)
 
 NESTED = "of"
 """The one option whose value is itself a URL."""
+
+METER_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+"""The name of a meter, whole: it stands in addresses of pages and in topics, so it needs no escape there."""
 
 LONGEST: Final = 4096
 """Characters of a URL: as many as the longest path of a file has."""
@@ -96,6 +99,14 @@ def split(text: str) -> PortUrl:
         raise UrlError(f"{shown}: the file stands directly after {scheme}:, without slashes", hint=_try(text))
     host, port = _split_authority(text, authority)
     return PortUrl(text, scheme.lower(), host, port, _path(text, slash + path), query)
+
+
+def innermost(url: str) -> PortUrl:
+    """The URL of the port itself, seen through ``record:`` and whatever else nests another. Raises UrlError."""
+    parts = split(url)
+    while NESTED in parts.query:
+        parts = split(parts.query[NESTED])
+    return parts
 
 
 def corrected(text: str) -> str | None:

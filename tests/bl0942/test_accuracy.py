@@ -124,7 +124,7 @@ def test_three_per_cent_fail_every_class_and_the_first_reason_is_told() -> None:
     assert against[0] == "0.25 A at 1: -3.00 ± 0.05 %, limit 2.5 %"
 
 
-def test_a_meter_that_does_not_start_or_creeps_fails_its_class_alone_or_all() -> None:
+def test_a_meter_that_creeps_or_does_not_start_fails_one_class_or_all() -> None:
     points, sleepy = all_points(), Start(class_name="1", amps=0.02, started=False, counts=0, seconds=400.0)
     assert judge(BY_NAME["1"], RANGE, points, [sleepy], None) == (Verdict.FAILS, ("does not start at 20 mA",))
     assert judge(BY_NAME["2"], RANGE, points, [sleepy], None)[0] is Verdict.HOLDS

@@ -107,7 +107,7 @@ def test_two_loads_give_the_line_through_the_origin() -> None:
     assert found.error == pytest.approx(192.3, abs=0.1)
 
 
-def test_the_standard_error_of_one_load_is_that_of_its_mean_and_of_the_typed_digits() -> None:
+def test_the_standard_error_of_a_load_covers_its_mean_and_typed_digits() -> None:
     looks = tuple(Counts(1, 100_000 + off, 1) for off in (-30, 30) * 5)
     exact = fit([Point(looks, Reference(amps=Given(1.0)))]).amps
     typed = fit([Point(looks, Reference(amps=Given.typed("1.00")))]).amps
@@ -442,9 +442,7 @@ def test_constants_that_contradict_each_other_are_a_doubt() -> None:
         ("watts", 0.60, True),
     ],
 )
-def test_parts_far_from_their_names_are_told_and_beyond_what_parts_can_be_they_stop(
-    name: str, ratio: float, stops: bool
-) -> None:
+def test_parts_far_from_nominal_are_reported_and_impossible_ones_refused(name: str, ratio: float, stops: bool) -> None:
     doubt = other_parts(name, ratio)
     assert doubt is not None
     assert f"{100 * (ratio - 1):+.0f} %" in doubt.text
@@ -508,7 +506,7 @@ def test_a_reference_that_shows_va_is_recognised() -> None:
     assert causes(a_point(230.0, 10.0, degrees=50, told=(230.0, 10.0, 2300.0)))[0] is Cause.VOLT_AMPERES
 
 
-def test_a_reactive_load_with_a_sound_transformer_raises_no_doubt_once_it_is_named() -> None:
+def test_a_named_reactive_load_with_a_sound_transformer_raises_no_doubt() -> None:
     assert causes(a_point(230.0, 10.0, degrees=60, load=Load.LAGGING)) == []
     assert causes(a_point(230.0, 10.0, degrees=60)) == [Cause.REACTIVE]
 

@@ -59,7 +59,7 @@ def test_a_packet_published_without_its_checksum_is_reported_as_cut_short(captur
 
 
 @pytest.mark.parametrize("capture", named(captures("uart-packet-22of23")))
-def test_a_packet_published_without_its_checksum_decodes_once_the_byte_is_computed(capture: Capture) -> None:
+def test_a_packet_published_without_checksum_decodes_with_a_computed_one(capture: Capture) -> None:
     link = asked()
     link.receive(capture.data + bytes((inverted_sum(b"\x58" + capture.data),)))
     event = link.next_event()

@@ -69,7 +69,7 @@ def test_a_packet_is_found_between_junk(before: bytes, after: bytes) -> None:
 
 
 @given(st.binary(max_size=60))
-def test_a_packet_behind_junk_full_of_headers_is_found_or_something_equally_valid(before: bytes) -> None:
+def test_behind_junk_full_of_headers_a_valid_packet_is_found(before: bytes) -> None:
     link = UartLink()
     link.read_packet()
     link.receive(before + PACKET)
@@ -153,7 +153,7 @@ def test_bits_above_the_register_are_refused_though_the_checksum_holds() -> None
 
 
 @pytest.mark.parametrize("offset", [18, 21])
-def test_a_packet_whose_zeros_are_not_zero_is_refused_though_the_checksum_holds(offset: int) -> None:
+def test_a_packet_with_non_zero_padding_is_refused_despite_its_checksum(offset: int) -> None:
     packet = bytearray(PACKET)
     packet[offset] = 1
     packet[22] = (packet[22] - 1) & 0xFF

@@ -52,7 +52,7 @@ def test_known_harmonics_come_back_within_the_uncertainty_they_are_given() -> No
         assert wave.amps.uncertainty(order) < 0.001 * 100_000
 
 
-def test_without_the_correction_for_held_samples_the_19th_would_be_off_by_two_per_cent() -> None:
+def test_uncorrected_held_samples_put_the_19th_harmonic_2_per_cent_off() -> None:
     # sinc(19 * 50 / 7812.5) = sinc(0.1216) = 0.9758
     curve = analysed(SINE, {1: 100_000 + 0j, 19: 50_000 + 0j}).amps
     assert abs(abs(curve.phasors[19]) - 50_000) < curve.uncertainty(19) < 0.012 * 50_000
@@ -100,7 +100,7 @@ def test_power_and_its_sign_follow_from_the_phase(turn: int, watts: float, react
     assert wave.volt_amps / 1e10 == pytest.approx(1.0, abs=0.005)
 
 
-def test_a_harmonic_of_the_current_alone_makes_distortion_power_and_no_watts() -> None:
+def test_a_harmonic_of_the_current_alone_is_distortion_power_not_watts() -> None:
     # hand: S = sqrt(1 + 0.3^2) V1 I1, P = V1 I1, so D = 0.3 V1 I1
     wave = analysed(SINE, {1: 100_000 + 0j, 3: 30_000 + 0j})
     assert wave.watts / 1e10 == pytest.approx(1.0, abs=0.005)
@@ -126,7 +126,7 @@ def test_a_handful_of_reads_is_refused() -> None:
         analyse(few, few, sampling(few, few), hertz=50.0)
 
 
-def test_a_wild_count_that_passed_its_checksum_is_left_out_and_a_steep_edge_is_not() -> None:
+def test_a_wild_count_with_a_good_checksum_is_dropped_a_steep_edge_kept() -> None:
     good = reads(SINE)
     hit = [Sample(s.at, s.count ^ 0x40000) if n in {300, 700} else s for n, s in enumerate(good)]
     assert without_spikes(hit) == [s for n, s in enumerate(good) if n not in {300, 700}]

@@ -45,7 +45,7 @@ def test_a_planned_crc_range_covers_exactly_what_was_meant(start: int, length: i
     assert crc_span(*crc_range(start, length, responder), responder) == length
 
 
-def test_the_first_crc_of_hosts_covers_257_bytes_on_the_rom_and_256_on_the_bootloader() -> None:
+def test_the_first_crc_covers_257_bytes_on_the_rom_256_on_the_bootloader() -> None:
     assert crc_span(0, 0x100, ROM) == 257
     assert crc_span(0, 0x100, LOADER) == 256
     assert crc_span(0, 0xFE, LOADER) == 0
@@ -105,7 +105,7 @@ def test_the_bootloader_guards_plain_addresses_and_none_one_flash_higher() -> No
 
 
 @given(parts, st.integers(0, 0xFFFF))
-def test_after_the_planned_write_nothing_is_protected_and_nothing_else_has_changed(part, sr: int) -> None:
+def test_the_planned_status_write_unprotects_and_changes_nothing_else(part, sr: int) -> None:
     sr &= 0xFFFC & ((1 << part.bits) - 1)
     write = plan_unprotect(part, sr)
     after = sr if write is None else write.sr

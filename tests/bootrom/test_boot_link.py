@@ -49,7 +49,7 @@ def test_a_reply_is_found_between_junk(row, before: bytes, after: bytes) -> None
 
 
 @given(rows, st.binary(max_size=60))
-def test_a_reply_behind_any_junk_is_found_or_the_junk_itself_was_the_start_of_one(row, before: bytes) -> None:
+def test_a_reply_behind_junk_is_found_unless_the_junk_starts_like_one(row, before: bytes) -> None:
     link, _, reply = asked(row)
     link.receive(before + reply)
     event = link.next_event()
@@ -163,7 +163,7 @@ def test_another_question_forgets_what_was_left_over() -> None:
 
 
 @pytest.mark.parametrize("name", ["address", "size"])
-def test_a_reply_that_repeats_something_else_is_told_and_the_right_one_is_still_awaited(name: str) -> None:
+def test_a_reply_to_something_else_is_reported_and_the_right_one_awaited(name: str) -> None:
     link = BootLink()
     link.ask(c.ERASE, size=0x20, address=0x11000)
     good = bytes.fromhex("04 0E FF 01 E0 FC F4 07 00 0F 00 20 00 10 01 00")
@@ -248,7 +248,7 @@ def test_a_link_keeps_no_more_than_its_caps() -> None:
     assert len(event.data) <= BUFFER_LIMIT + SKIPPED_LIMIT
 
 
-def test_the_chip_s_late_answer_to_an_earlier_read_does_not_pass_for_this_one() -> None:
+def test_a_late_answer_to_an_earlier_read_does_not_pass_for_this_one() -> None:
     row = next(row for row in ANSWERED if row[0] is c.READ_4K)
     link = BootLink()
     link.ask(c.CHECK_CRC, start=0, end=255)

@@ -54,7 +54,7 @@ def test_a_refusal_is_an_answer_with_its_status(row) -> None:
     assert "guards its bootloader" in (error.hint or "")
 
 
-def test_every_command_of_the_table_has_a_golden_frame_but_the_one_nobody_sends() -> None:
+def test_every_command_that_is_ever_sent_has_a_golden_frame() -> None:
     assert set(COMMANDS) - {row[0] for row in GOLDEN} == {c.FLASH_READ}
 
 
@@ -63,7 +63,7 @@ def test_the_two_namespaces_hold_no_opcode_twice() -> None:
     assert len(seen) == len(set(seen))
 
 
-def test_the_bootloader_knows_nine_commands_and_the_rom_all_others_that_are_answered() -> None:
+def test_the_bootloader_answers_nine_commands_and_the_rom_all_others() -> None:
     loader = {command.name for command in COMMANDS if command.knows(Responder.BOOTLOADER)}
     assert loader == {
         "LinkCheck", "Reboot", "SetBaud", "CheckCRC", "ReadBootVersion", "FlashWrite", "Write4K", "Read4K", "Erase",

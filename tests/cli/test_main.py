@@ -64,7 +64,7 @@ def test_every_verb_has_help_that_begins_as_the_first_page_says(wattrail: Type, 
 
 
 @pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.words)
-def test_every_help_page_names_the_arguments_and_an_example_that_can_be_typed(wattrail: Type, verb: Verb) -> None:
+def test_every_help_page_names_its_arguments_and_an_example_to_type(wattrail: Type, verb: Verb) -> None:
     said = wattrail(*verb.words.split(), "--help").out
     arguments, typed = EXAMPLES[verb.words]
     assert said.startswith(f"Usage: wattrail {verb.words} {arguments}".rstrip())

@@ -149,7 +149,7 @@ def test_a_slow_meter_does_not_make_readings_pile_up(manual_clock: ManualClock) 
     assert meter.asked_at == [0.0, 1.5, 3.0, 4.5]
 
 
-def test_a_port_that_is_lost_ends_the_watch_and_still_tells_the_statistics(
+def test_a_lost_port_ends_the_watch_and_still_prints_the_statistics(
     wattrail: Type, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reading, left = Meter.read, iter(range(2))

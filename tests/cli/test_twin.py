@@ -215,16 +215,14 @@ def test_a_flash_without_a_file_says_that_it_will_be_lost(served: Serve) -> None
 
 
 @pytest.mark.parametrize("words", [["pziot-e01", "--no-flash"], ["lspa9", "--port", "0"]])
-def test_a_board_whose_flash_nobody_wants_or_reaches_is_served_as_a_meter_alone(
-    served: Serve, words: list[str]
-) -> None:
+def test_a_board_whose_flash_is_unused_is_served_as_a_meter_alone(served: Serve, words: list[str]) -> None:
     directions, after = served(*words)
     assert after.code == 0
     assert "read it" in directions
     assert "flash" not in directions
 
 
-def test_where_the_system_has_no_terminals_the_meter_is_served_all_the_same(
+def test_without_terminals_on_the_system_the_meter_is_served_all_the_same(
     served: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "termios", None)

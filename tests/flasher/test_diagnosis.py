@@ -115,7 +115,7 @@ def test_a_link_without_trouble_needs_no_cause() -> None:
     assert "nothing is wrong" in coach(linked())
 
 
-def test_every_symptom_but_one_is_told_in_a_story_and_every_cause_is_among_the_causes_of_one() -> None:
+def test_every_symptom_but_one_has_a_story_and_every_cause_belongs_to_one() -> None:
     told = {diagnose(history) for history, _, _ in STORIES.values()}
     assert {found.symptom for found in told} | {"linked"} == {symptom.name for symptom in SYMPTOMS}
     assert {cause.name for found in told for cause in found.causes} == {known.name for known in CAUSES}
@@ -159,7 +159,7 @@ def test_losses_under_load_after_good_reads_are_the_supply(
 
 
 @given(st.integers(1, 6), st.integers(0, 500), st.sampled_from((None, "CH340", "CP2102", "PL2303")))
-def test_losses_at_reads_as_much_as_at_writes_without_a_restart_are_not_the_supply(count, reads, adapter) -> None:
+def test_equal_losses_at_reads_and_writes_are_not_the_supply(count, reads, adapter) -> None:
     losses = (lost(Stage.READ, False), lost(Stage.WRITE, False)) * count
     damaged = {Stage.READ: count, Stage.WRITE: count}
     history = linked(*losses, done={Stage.READ: reads}, damaged=damaged, adapter=adapter)
@@ -168,20 +168,20 @@ def test_losses_at_reads_as_much_as_at_writes_without_a_restart_are_not_the_supp
 
 
 @given(st.floats(0, 29))
-def test_silence_is_first_a_missing_reset_then_swapped_wires_and_hardly_the_supply(seconds: float) -> None:
+def test_silence_is_first_a_missing_reset_then_swapped_wires(seconds: float) -> None:
     names = [cause.name for cause in diagnose(seeking(seconds=seconds)).causes]
     assert names[:2] == ["not-reset", "swapped"]
     assert "sagging-supply" not in names[:4]
 
 
 @given(st.floats(31, 3600), st.integers(3, 500), st.sampled_from(("rts", "dtr", "person")))
-def test_silence_after_many_resets_brings_up_the_supply_that_gives_way_at_the_start(seconds, pulses, reset) -> None:
+def test_silence_after_many_resets_suggests_a_supply_too_weak_to_start(seconds, pulses, reset) -> None:
     history = seeking(seconds=seconds, pulses=pulses if reset != "person" else 0, reset=reset)
     names = [cause.name for cause in diagnose(history).causes]
     assert set(names[:3]) == {"not-reset", "swapped", "sagging-supply"}
 
 
-def test_what_speaks_for_the_supply_is_said_with_its_numbers_and_what_speaks_against_it_too() -> None:
+def test_evidence_for_and_against_the_supply_is_given_with_numbers() -> None:
     for_it = diagnose(
         linked(lost(Stage.ERASE, True, TrafficKind.TEXT), lost(Stage.WRITE, None, TrafficKind.BREAK))
     ).causes[0]
@@ -228,7 +228,7 @@ def test_pulses_in_vain_point_at_the_reset_line() -> None:
     assert "against it: RTS was pulsed 24 times and no answer followed" in diagnose(pulsed).causes[0].because
 
 
-def test_a_bootloader_that_is_silent_after_an_erase_may_have_erased_itself() -> None:
+def test_a_bootloader_silent_after_an_erase_may_have_erased_itself() -> None:
     rom = linked(lost(Stage.ERASE, None), responder=Responder.BOOT_ROM)
     loader = linked(lost(Stage.ERASE, None), responder=Responder.BOOTLOADER)
     assert place(loader, "bootloader-lost") < place(rom, "bootloader-lost")
@@ -327,7 +327,7 @@ HISTORIES = st.builds(
 
 
 @given(HISTORIES)
-def test_whatever_happened_there_is_a_diagnosis_in_order_that_json_can_carry(history: History) -> None:
+def test_there_is_always_an_ordered_diagnosis_that_json_can_carry(history: History) -> None:
     found = diagnose(history)
     shares = [cause.likelihood for cause in found.causes]
     assert shares == sorted(shares, reverse=True)
@@ -352,7 +352,7 @@ def test_whatever_happened_it_is_told_in_lines_and_in_one_line(history: History)
 # ---- coaching
 
 
-def test_the_live_line_asks_for_a_reset_first_and_then_has_other_ideas_in_between() -> None:
+def test_the_live_line_asks_for_a_reset_first_and_then_for_other_checks() -> None:
     said = [coach(seeking(seconds=seconds)) for seconds in (0, 5, 15, 25, 35)]
     assert said[0] == said[1], "it does not flicker"
     assert said[0].startswith("I hear nothing yet. Reset the module now: short CEN")
@@ -386,7 +386,7 @@ def sections(part: str) -> dict[str, str]:
     return {piece.splitlines()[0].lower().replace(" ", "-"): piece for piece in pieces}
 
 
-def test_every_symptom_and_every_cause_has_its_place_in_the_page_and_the_other_way_round() -> None:
+def test_every_symptom_and_cause_is_in_the_page_and_no_other() -> None:
     assert list(sections("Symptoms")) == [symptom.name for symptom in SYMPTOMS]
     assert list(sections("Causes")) == [known.name for known in CAUSES]
     assert not set(sections("Symptoms")) & set(sections("Causes"))

@@ -115,7 +115,7 @@ def test_allowing_another_chip_does_not_allow_damage(desk: Desk) -> None:
     assert refused(desk, recognise(bytes(broken)), "damaged", allow=[Risk.WRONG_CHIP]).risk == "damaged-image"
 
 
-def test_code_under_another_key_is_for_another_chip_whatever_else_is_allowed(tmp_path: Path) -> None:
+def test_code_under_another_key_is_always_for_another_chip(tmp_path: Path) -> None:
     desk = Desk(tmp_path, "M")  # its eFuse is empty: code under the key of Tuya's modules is noise to it
     error = refused(desk, known_image(kind="ua"), "enciphered with another key", allow=[Risk.UNKNOWN_CHIP])
     assert error.risk == "wrong-chip"
@@ -151,7 +151,7 @@ def test_an_empty_file_is_refused_even_with_a_place(desk: Desk) -> None:
     assert refused(desk, recognise(b""), "the file is empty", start=0x1D2000, allow=Risk).risk == ""
 
 
-def test_a_write_of_nothing_but_the_radio_block_asks_for_it_also_in_a_preview(desk: Desk) -> None:
+def test_a_write_of_the_radio_block_alone_needs_leave_even_in_a_preview(desk: Desk) -> None:
     rf = recognise(board("N", 2).dump[0x1D0000:0x1D1000])
     words = {"start": 0x1D0000, "allow": [Risk.UNKNOWN]}
     assert refused(desk, rf, "they exist on this board only", **words).risk == "rf"
@@ -260,7 +260,7 @@ def test_another_boards_dump_is_not_restored(desk: Desk) -> None:
     assert desk.flash == desk.before
 
 
-def test_a_dump_of_this_very_board_is_known_by_its_radio_block_whatever_its_code_is(tmp_path: Path) -> None:
+def test_a_dump_of_this_board_is_known_by_its_radio_block(tmp_path: Path) -> None:
     # A board under a code key that nobody knows: its dump is an unknown file, and its own all the same.
     flash = random.Random(6).randbytes(0x1D0000) + board("N").dump[0x1D0000:]
     desk = Desk(tmp_path, image=flash)

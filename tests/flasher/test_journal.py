@@ -100,7 +100,7 @@ def chip_with(flash: bytes):
     return lambda start, length: wire_crc(flash[start : start + length])
 
 
-def test_a_board_whose_rf_sector_was_torn_is_known_by_the_rest_of_its_flash(shelf: Shelf, tmp_path: Path) -> None:
+def test_a_board_with_a_torn_rf_sector_is_known_by_the_rest_of_its_flash(shelf: Shelf, tmp_path: Path) -> None:
     """Before, the block of 64 KiB around the RF sector was excuse enough: another board passed for this one."""
     before, other = random.Random(1).randbytes(TARGET.size), random.Random(2).randbytes(TARGET.size)
     backup = tmp_path / "backup.bin"
@@ -119,7 +119,7 @@ def test_a_board_whose_rf_sector_was_torn_is_known_by_the_rest_of_its_flash(shel
     assert shelf.unfinished(now) is None, "nobody asked the chip"
 
 
-def test_the_board_whose_dump_is_being_put_on_another_is_not_taken_for_that_one(shelf: Shelf, tmp_path: Path) -> None:
+def test_a_board_given_the_dump_of_another_is_not_taken_for_that_one(shelf: Shelf, tmp_path: Path) -> None:
     """Its RF block is what the other one's shall be."""
     before, other = random.Random(1).randbytes(TARGET.size), random.Random(2).randbytes(TARGET.size)
     backup = tmp_path / "backup.bin"
@@ -270,7 +270,7 @@ def test_the_first_backup_is_the_original_whatever_the_clock_said(tmp_path: Path
     assert original.path.read_bytes() == b"stock"
 
 
-def test_backups_of_an_earlier_version_keep_their_places_and_the_oldest_is_the_original(tmp_path: Path) -> None:
+def test_backups_of_an_earlier_version_stay_the_oldest_is_the_original(tmp_path: Path) -> None:
     for stamp in ("20260101T000000Z", "20250101T000000Z-simulated", "20260301T000000Z"):
         (tmp_path / f"backup-{stamp}.bin").write_bytes(stamp.encode())
     catalog = BackupCatalog(tmp_path, ManualClock())

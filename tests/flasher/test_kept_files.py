@@ -28,7 +28,7 @@ sys.stdin.read()
 """
 
 
-def test_a_lock_of_another_process_is_respected_and_taken_over_when_that_one_is_killed(tmp_path: Path) -> None:
+def test_a_lock_of_another_process_holds_until_that_one_is_killed(tmp_path: Path) -> None:
     path = tmp_path / "a.lock"
     with subprocess.Popen(
         [sys.executable, "-c", HOLDER, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -243,7 +243,7 @@ def put_another_on_the_wires(desk: Desk, other: bytes) -> None:
 
 
 @pytest.mark.parametrize("what", ["reading", "writing"])
-def test_a_board_without_rf_block_that_is_changed_on_the_wires_is_not_written(tmp_path: Path, what: str) -> None:
+def test_a_board_without_rf_block_swapped_on_the_wires_is_not_written(tmp_path: Path, what: str) -> None:
     """Blank RF sectors are all the same: before, any board without one passed for the first."""
     desk, other = Desk(tmp_path, image=without_rf(1)), without_rf(2)
     hear = desk._hear

@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from tests.flasher.desk import Desk
+from wattrail.bootrom.commands import ERASE, WRITE_4K, Command
 from wattrail.errors import VerifyError, WattrailError
 from wattrail.flasher import RateChanged, Risk
 from wattrail.image import recognise
+from wattrail.twin.line_faults import flipped
 
 SIZE = 0x80000
 START, END = 0x20000, 0x40000
@@ -58,28 +60,71 @@ def test_a_noisy_line_ends_in_the_right_flash_or_in_an_error(tmp_path: Path, chi
     assert outcomes["written"] == 12 or bit_errors > 1e-5, outcomes
 
 
+class Damage:
+    """Inverts one bit of the k-th request from here on, of those of one command if one is given; counts what passes."""
+
+    def __init__(
+        self, desk: Desk, command: Command | None, turn: int = 0, byte: int = 0, bit: int | None = None
+    ) -> None:
+        self.desk, self.command, self.turn, self.byte, self.bit = desk, command, turn, byte, bit
+        self.passed = 0
+        self.struck: list[bytes] = []
+        self._arrives = desk.twin.faults.request
+        desk.twin.faults.request = self._request  # type: ignore[method-assign]
+
+    def _request(self, data: bytes) -> bytes:
+        if self.command is None or command_of(data) == self.command.opcode:
+            if self.bit is not None and self.passed == self.turn:
+                self.struck.append(data)
+                data = flipped(data, self.byte % len(data), self.bit)
+            self.passed += 1
+        return self._arrives(data)
+
+
+def command_of(request: bytes) -> int | None:
+    """The code of a flash command: behind two headers and the length."""
+    return request[7] if request[:5] == bytes.fromhex("01 E0 FC FF F4") else None
+
+
+def requests_of_a_write(folder: Path, chip: str, command: Command | None) -> int:
+    """How many there are of a command, or of all, when nothing is damaged."""
+    desk = small_desk(folder, chip, 0)
+    with desk.session() as flasher:
+        counted = Damage(desk, command)
+        flasher.write(raw(0), start=START, allow=[Risk.UNKNOWN, Risk.WRONG_CHIP])
+    return counted.passed
+
+
 @CHIPS
-def test_one_flipped_bit_in_any_request_never_passes(tmp_path: Path, chip: str) -> None:
-    """A bit of the first 16 bytes of the k-th request: where commands, lengths and addresses stand."""
+@pytest.mark.parametrize(("command", "turns"), [(None, 30), (ERASE, 25), (WRITE_4K, 25)])
+def test_one_flipped_bit_in_any_request_never_passes(
+    tmp_path: Path, chip: str, command: Command | None, turns: int
+) -> None:
+    """A bit of the first 16 bytes of the k-th request: where commands, lengths and addresses stand.
+
+    Requests that change flash are few among those that read it: so erases and programs have turns of their own.
+    """
     chance = random.Random(7)
-    for turn in range(60):
+    requests = requests_of_a_write(tmp_path / "whole", chip, command)
+    assert requests > 1
+    for turn in range(turns):
         desk = small_desk(tmp_path / str(turn), chip, turn)
         with desk.session() as flasher:
-            for _ in range(chance.randrange(120)):
-                desk.twin.faults.flip_request_bit(1 << 20)  # none
-            desk.twin.faults.flip_request_bit(chance.randrange(16), chance.randrange(8))
+            damage = Damage(desk, command, chance.randrange(requests), chance.randrange(16), chance.randrange(8))
             with suppress(VerifyError):
                 flasher.write(raw(turn), start=START, allow=[Risk.UNKNOWN, Risk.WRONG_CHIP])
-                assert desk.flash == wanted(desk, turn)
+                assert desk.flash == wanted(desk, turn), damage.struck[0][:16].hex(" ")
+        assert damage.struck
 
 
 @CHIPS
 def test_one_flipped_bit_in_any_reply_never_passes(tmp_path: Path, chip: str) -> None:
     chance = random.Random(8)
+    replies = requests_of_a_write(tmp_path / "whole", chip, None)
     for turn in range(60):
         desk = small_desk(tmp_path / str(turn), chip, turn)
         with desk.session() as flasher:
-            for _ in range(chance.randrange(120)):
+            for _ in range(chance.randrange(replies)):
                 desk.twin.faults.late(0.0)
             desk.twin.faults.flip_bit(chance.randrange(16), chance.randrange(8))
             flasher.write(raw(turn), start=START, allow=[Risk.UNKNOWN, Risk.WRONG_CHIP])

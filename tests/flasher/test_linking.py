@@ -10,6 +10,7 @@ from tests.flasher.desk import Desk, known_image, over
 from wattrail.errors import LinkFailed, PortError, PortLost, TargetError
 from wattrail.flasher import Coaching, Identified, Linked, Lost, RateChanged
 from wattrail.twin.bootrom import BootTiming
+from wattrail.twin.line_faults import Reply, flipped
 
 CHIPS = pytest.mark.parametrize("chip", ["N", "M", "T"])
 
@@ -87,7 +88,7 @@ def test_the_rate_climbs_as_far_as_it_may(tmp_path: Path, chip: str) -> None:
             assert flasher.baud == reached
 
 
-def test_where_only_a_person_resets_no_rate_is_tried_that_needs_one_to_come_back_from(tmp_path: Path) -> None:
+def test_with_manual_reset_no_rate_is_tried_that_needs_one_to_leave(tmp_path: Path) -> None:
     with Desk(tmp_path, reset=None).session() as flasher:
         assert flasher.baud == 921600
 
@@ -100,6 +101,24 @@ def test_an_adapter_that_cannot_do_a_rate_is_left_at_the_one_below(tmp_path: Pat
         flasher.write(image)
     assert desk.flash == over(desk.before, image)
     assert any("921600 baud did not work" in event.why for event in desk.told(RateChanged))
+
+
+@CHIPS
+def test_a_rate_that_damages_whole_sectors_is_not_taken(tmp_path: Path, chip: str) -> None:
+    """Long bursts alone suffer, as where two clocks disagree or an adapter's buffer overflows."""
+    desk = Desk(tmp_path, chip)
+    arrives = desk.twin.faults.reply
+
+    def reply(data: bytes) -> Reply:
+        if len(data) > 1000 and desk.twin.baud > 460800:
+            data = flipped(data, 900, 3)
+        return arrives(data)
+
+    desk.twin.faults.reply = reply  # type: ignore[method-assign]
+    with desk.session() as flasher:
+        assert flasher.baud == 460800
+        assert flasher.read() == desk.before
+    assert [event.why for event in desk.told(RateChanged)] == ["921600 baud did not work"]
 
 
 def test_replies_to_earlier_knocks_do_not_spoil_the_change_of_rate(tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ def test_what_was_erased_is_programmed_before_the_next_erase() -> None:
     st.lists(st.booleans(), min_size=16, max_size=16),
     st.sampled_from([ROM, LOADER]),
 )
-def test_any_plan_makes_flash_hold_what_is_wanted_and_spares_what_is_right(
+def test_any_plan_makes_flash_hold_the_image_and_spares_what_is_right(
     first: int, findings: list[Found], blank: list[bool], erases
 ) -> None:
     findings = findings[: 16 - first]

@@ -27,7 +27,7 @@ def test_a_wire_is_not_waited_for_as_long() -> None:
     assert line.clock.monotonic() < 0.3
 
 
-def test_what_is_still_under_way_over_a_bridge_is_awaited_before_the_next_question() -> None:
+def test_bytes_still_under_way_over_a_bridge_are_awaited_before_asking() -> None:
     line = bridge(0.3)
     line.write(LINK_CHECK)
     assert Dialogue(line, network=True).hush() == ANSWER

@@ -95,7 +95,7 @@ def test_behind_a_block_that_was_new_one_sector_that_differs_is_enough() -> None
     assert set(done.value.value.values()) == {Found.OTHER}
 
 
-def test_behind_a_block_that_was_new_a_right_sector_brings_the_whole_comparison_back() -> None:
+def test_a_right_sector_after_a_new_block_restores_the_whole_comparison() -> None:
     want = random.Random(9).randbytes(16 * SECTOR)
     questions = survey(BASE, want, expect_new=True)
     next(questions)

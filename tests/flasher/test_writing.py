@@ -214,14 +214,14 @@ def test_a_preview_refuses_and_counts_as_the_write_would(tmp_path: Path) -> None
         assert len(seen.differing) == flasher.write(image).touched
 
 
-def test_the_flash_of_a_t_without_bootloader_version_is_not_written_blindly(tmp_path: Path) -> None:
+def test_a_flash_of_a_t_without_bootloader_version_is_not_written(tmp_path: Path) -> None:
     desk = Desk(tmp_path, "T", version=None)
     with pytest.raises(TargetError, match="not known which chip"):
         desk.write(known_image("T"))
     assert desk.flash == desk.before
 
 
-def test_a_blank_block_of_which_a_part_shall_be_blank_differs_in_the_rest_alone(tmp_path: Path) -> None:
+def test_a_block_to_be_blank_in_part_differs_in_the_rest_alone(tmp_path: Path) -> None:
     blank = b"\xff" * 0x200000
     desk = Desk(tmp_path, image=blank)
     half = recognise(blank[:0x28000] + bytes(range(256)) * 16 + blank[0x29000:])
@@ -229,7 +229,7 @@ def test_a_blank_block_of_which_a_part_shall_be_blank_differs_in_the_rest_alone(
         assert flasher.verify(half, start=0).differing == (0x28000,)
 
 
-def test_the_backup_before_a_second_firmware_reads_only_what_has_changed_since_the_first(tmp_path: Path) -> None:
+def test_the_backup_before_a_second_write_reads_only_what_has_changed(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
     desk.write(known_image())
     desk.twin.flash.data[0x1D1010] ^= 0xFF  # the firmware has kept a setting meanwhile
@@ -254,7 +254,7 @@ def test_progress_comes_sector_by_sector(tmp_path: Path) -> None:
     assert len(told) > 80
 
 
-def test_erasing_nothing_but_the_radio_calibration_is_refused_and_not_called_done(tmp_path: Path) -> None:
+def test_erasing_only_the_radio_calibration_is_refused_not_called_done(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
     with desk.session() as flasher, pytest.raises(WriteRefused, match="they exist on this board only"):
         flasher.erase(0x1D0000, 0x1000)

@@ -15,7 +15,7 @@ from functools import cache
 
 from tests.bootrom.golden import GOLDEN, REFUSALS
 from tests.image.boards import Board, libretiny_uf2, rf_block, uf2
-from wattrail.image import Chip, build_ota, crypt, pack, seal, to_physical
+from wattrail.image import Chip, build_ota, code_key, crypt, pack, seal, to_physical
 from wattrail.image.convert import pack_sealed
 from wattrail.image.rbl import HEADER, MAGIC, PACKED_HEADER, Compression, RblHeader
 from wattrail.image.rf import MAGIC as RF_MAGIC
@@ -85,7 +85,7 @@ def images() -> tuple[bytes, ...]:
     plain = Board(Chip.N).code[:0x800] + b"OpenBK7231N"
     cut = (apps[Chip.N][5:4000], b"\xff" * 69632 + apps[Chip.T])
     whole = tuple(Board(chip).loader + app for chip, app in apps.items())
-    return (*apps.values(), *whole, plain, crypt(plain, Chip.N.code_key, 0x10000), *cut, *ugs(), uf2s()[0], rf_block())
+    return (*apps.values(), *whole, plain, crypt(plain, code_key(Chip.N), 0x10000), *cut, *ugs(), uf2s()[0], rf_block())
 
 
 @cache

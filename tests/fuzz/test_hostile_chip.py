@@ -42,7 +42,7 @@ def touched_nothing_else(watch: Watch, flasher: Flasher) -> bool:
 
 @pytest.mark.parametrize("reset", ["rts", "person"])
 @pytest.mark.parametrize("backup", [True, False])
-def test_a_hostile_chip_ends_in_an_error_and_is_asked_for_nothing_outside_the_range(
+def test_a_hostile_chip_ends_in_an_error_and_no_access_outside_the_range(
     tmp_path: Path, reset: str, backup: bool
 ) -> None:
     outcomes = Counter[str]()

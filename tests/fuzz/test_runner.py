@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.fuzz import runner
-from tests.fuzz.__main__ import main
+from tests.fuzz.__main__ import main, try_properties
 from tests.fuzz.targets import TARGETS, Target
 
 ROOT = Path(__file__).parents[2]
@@ -32,6 +33,41 @@ def test_a_run_tells_how_often_each_target_was_executed(capsys: pytest.CaptureFi
     assert [line.split()[0] for line in said.splitlines()] == ["uf2", "efuse"]
     assert "executions" in said
     assert list(tmp_path.iterdir()) == []
+
+
+def test_without_a_seed_every_run_tries_others_and_prints_which(capsys: pytest.CaptureFixture[str]) -> None:
+    seeds = set()
+    for _ in range(3):
+        assert main(["uf2", "--seconds", "0.01"]) == 0
+        seeds.add(capsys.readouterr().err.rpartition("--seed ")[2].strip())
+    assert len(seeds) == 3
+
+
+def test_property_tests_try_fresh_examples_unless_the_seed_is_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    tried = tmp_path / "tried"
+    monkeypatch.setenv("TRIED", str(tried))
+    runs = []
+    for seed in (1, 1, 2):
+        assert try_properties(seed, "tests/fuzz/property_that_fails.py") == 1
+        runs.append(tried.read_text())
+        tried.unlink()
+    assert runs[0] == runs[1] != runs[2]
+    assert "@reproduce_failure(" in capfd.readouterr().out
+
+
+def test_without_that_profile_every_run_tries_the_same_examples(tmp_path: Path) -> None:
+    runs = []
+    for turn in range(2):
+        tried = tmp_path / str(turn)
+        environment = {name: text for name, text in os.environ.items() if name != "HYPOTHESIS_PROFILE"}
+        subprocess.run(
+            [sys.executable, "-m", "pytest", "-q", "tests/fuzz/property_that_fails.py"],
+            cwd=ROOT, env=environment | {"TRIED": str(tried)}, check=False, capture_output=True,
+        )  # fmt: skip
+        runs.append(tried.read_text())
+    assert runs[0] == runs[1]
 
 
 def test_an_input_that_breaks_a_promise_is_kept_and_can_be_run_again(broken, capsys, tmp_path: Path) -> None:

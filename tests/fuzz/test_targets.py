@@ -55,7 +55,7 @@ def test_more_bytes_than_any_image_has_are_refused() -> None:
         recognise(bytes(FILE_MOST + 1))
 
 
-def test_a_package_that_unpacks_to_more_than_it_says_takes_no_memory_for_it() -> None:
+def test_a_package_larger_than_it_says_takes_no_memory_for_the_rest() -> None:
     *_, bomb = otas()
     tracemalloc.start()
     try:
@@ -75,7 +75,7 @@ def _elsewhere(erase: Callable[..., None]) -> Callable[..., None]:
     return lambda flash, address, span: erase(flash, address + span, span)
 
 
-def test_an_erase_that_hits_another_sector_than_the_one_asked_for_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_erase_that_hits_the_wrong_sector_is_detected(monkeypatch: pytest.MonkeyPatch) -> None:
     TARGETS["chip"].function(LINKED)
     monkeypatch.setattr(NorFlash, "erase", _elsewhere(NorFlash.erase))
     with pytest.raises(AssertionError, match="flash changed at 0x2000, where nobody asked for it"):

@@ -14,7 +14,7 @@ from wattrail.store import open_store
 EVENING = datetime(2026, 6, 21, 23, 57, tzinfo=UTC)
 
 
-def test_an_adjustment_is_taken_up_by_the_running_account_and_stays_in_its_day(tmp_path: Path) -> None:
+def test_a_running_account_takes_up_an_adjustment_and_keeps_its_day(tmp_path: Path) -> None:
     clock = ManualClock(EVENING)
     with open_store(tmp_path / "w.sqlite") as store, open_meter("twin://pziot-e01?watts=3000", clock=clock) as meter:
         meter.connect()

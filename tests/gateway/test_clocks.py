@@ -104,7 +104,7 @@ def test_a_clock_a_year_ahead_for_a_minute_leaves_no_trace_in_any_entry(host: Ho
     whole(host)
 
 
-def test_a_clock_that_was_wrong_at_boot_is_followed_once_it_has_kept_its_time(host: Host) -> None:
+def test_a_clock_wrong_at_boot_is_followed_once_it_has_kept_its_time(host: Host) -> None:
     host.set_wrong(YEAR)
     host.run(2 * MINUTE)
     host.set_wrong(0)
@@ -123,7 +123,7 @@ def test_a_clock_that_was_wrong_at_boot_is_followed_once_it_has_kept_its_time(ho
 
 
 @pytest.mark.parametrize("how", ["stopped", "killed"])
-def test_a_pi_without_a_clock_boots_in_the_past_and_its_pause_is_booked_where_it_was(
+def test_a_pi_that_boots_in_the_past_books_its_pause_where_it_was(
     host: Host, how: Literal["stopped", "killed"]
 ) -> None:
     # fake-hwclock keeps the time once an hour: power fails at 13:00, comes back at 14:30, and the Pi believes 12:17.
@@ -140,7 +140,7 @@ def test_a_pi_without_a_clock_boots_in_the_past_and_its_pause_is_booked_where_it
     whole(host)
 
 
-def test_a_pi_that_never_gets_the_time_books_everything_and_says_that_the_clock_was_not_right(host: Host) -> None:
+def test_a_pi_without_the_time_books_all_and_says_its_clock_is_wrong(host: Host) -> None:
     host.run(10 * MINUTE)
     host.away(30 * MINUTE, "stopped")
     host.set_wrong(-DAY)
@@ -153,7 +153,7 @@ def test_a_pi_that_never_gets_the_time_books_everything_and_says_that_the_clock_
     whole(host)
 
 
-def test_a_clean_stop_and_a_crash_under_a_wrong_clock_keep_the_same_energy(tmp_path: Path) -> None:
+def test_under_a_wrong_clock_a_stop_and_a_crash_keep_the_same_energy(tmp_path: Path) -> None:
     totals = []
     for how in ("stopped", "killed"):
         (folder := tmp_path / how).mkdir()
@@ -182,7 +182,7 @@ def test_four_seconds_a_month_ahead_at_start_forget_no_reading(host: Host) -> No
     whole(host)
 
 
-def test_readings_are_forgotten_by_the_time_watched_even_if_the_clock_is_wrong_for_ever(host: Host) -> None:
+def test_readings_expire_by_time_watched_even_under_a_wrong_clock(host: Host) -> None:
     host.set_wrong(-20 * YEAR)
     host.run(20 * MINUTE)
     assert host.store.purge(keep=timedelta(minutes=10)) == pytest.approx(600, abs=60)
@@ -205,7 +205,7 @@ def wrong_by(chance: random.Random) -> float:
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_whatever_clocks_do_all_energy_is_booked_and_the_time_after_is_right(host: Host, seed: int) -> None:
+def test_whatever_clocks_do_all_energy_is_booked_and_later_times_right(host: Host, seed: int) -> None:
     chance = random.Random(seed)
     if chance.randrange(2):
         host.set_wrong(wrong_by(chance))

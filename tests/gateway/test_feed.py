@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -72,9 +74,28 @@ def test_a_day_ends_at_the_next_midnight_also_when_clocks_change(now: str, hours
     assert day_end(moment, berlin) - day_start(moment, berlin) == timedelta(hours=hours)
 
 
-def test_without_a_zone_the_day_is_that_of_this_machine() -> None:
-    now = datetime(2026, 6, 21, 10, tzinfo=UTC)
-    assert day_start(now, None).astimezone().hour == 0
+@pytest.fixture
+def machine_in_berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "Europe/Berlin")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("machine_in_berlin")
+@pytest.mark.parametrize(
+    ("now", "midnight", "next_midnight"),
+    [
+        ("2026-06-21T10:00", "2026-06-20T22:00", "2026-06-21T22:00"),
+        ("2026-03-29T10:00", "2026-03-28T23:00", "2026-03-29T22:00"),  # 23 hours
+        ("2026-10-25T10:00", "2026-10-24T22:00", "2026-10-25T23:00"),  # 25 hours
+        ("2026-10-25T01:30", "2026-10-24T22:00", "2026-10-25T23:00"),  # in the hour that comes a second time
+    ],
+)
+def test_without_a_zone_the_day_is_that_of_this_machine(now: str, midnight: str, next_midnight: str) -> None:
+    moment, begin, end = (datetime.fromisoformat(text).replace(tzinfo=UTC) for text in (now, midnight, next_midnight))
+    assert (day_start(moment, None), day_end(moment, None)) == (begin, end)
 
 
 @pytest.mark.parametrize("name", ["", "a b", "über", "-x", "x" * 65, "a/b"])

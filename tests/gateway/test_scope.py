@@ -52,7 +52,7 @@ def test_nobody_looks_nothing_is_captured(spi: Rig) -> None:
     assert spi.questions < 200
 
 
-def test_a_look_brings_a_capture_with_the_next_reading_and_others_after_it(spi: Rig) -> None:
+def test_a_request_brings_captures_from_the_next_reading_on(spi: Rig) -> None:
     spi.step()
     assert spi.feed.scopes.watch("house") is None
     spi.step()

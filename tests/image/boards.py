@@ -11,10 +11,11 @@ import struct
 import zlib
 from functools import cached_property
 
-from wattrail.image import TUYA_KEY, Chip, CodeKey, crypt, pack, seal
+from wattrail.bk7231 import APP_START
+from wattrail.image import TUYA_KEY, Chip, CodeKey, code_key, crypt, pack, seal
 from wattrail.image.bootloader import KNOWN
 from wattrail.image.convert import pack_sealed
-from wattrail.image.layout import APP, APP_CONTAINER, FLASH, LAYOUTS
+from wattrail.image.layout import APP_CONTAINER, FLASH, LAYOUTS
 
 VECTORS = bytes.fromhex("0e0000ea14f09fe5")
 LOADER_VECTORS = {Chip.N: bytes.fromhex("480b00ea14f09fe5"), Chip.T: bytes.fromhex("620e00ea14f09fe5")}
@@ -28,7 +29,7 @@ class Board:
 
     def __init__(self, chip: Chip, *, key: CodeKey | None = None, seed: int = 1, says: bytes = b"") -> None:
         self.chip = chip
-        self.key = key or chip.code_key
+        self.key = key or code_key(chip)
         self.kind = Chip.N if chip in (Chip.N, Chip.M) else Chip.T
         self.is_bekens = chip not in (Chip.N, Chip.M, Chip.T)
         self._seed = seed
@@ -73,7 +74,7 @@ class Board:
         code = LOADER_VECTORS[Chip.T].ljust(0x100, b"\0") + version.ljust(0x20, b"\0") + name.ljust(0x20, b"\0")
         code += bytes(n & 0x1F for n in random.Random(7).randbytes(0xD200 - len(code)))
         code += table((b"download", 0x132000, 0xAE000), (b"app", 0x10000, 0x110000), (b"bootloader", 0, 0x10000))
-        return pack_sealed(seal(code, 0xF000, name="bootloader", version="2M.1220")).ljust(APP, b"\xff")
+        return pack_sealed(seal(code, 0xF000, name="bootloader", version="2M.1220")).ljust(APP_START, b"\xff")
 
     @cached_property
     def ua(self) -> bytes:

@@ -95,7 +95,7 @@ def test_a_version_names_a_chip_only_as_a_word() -> None:
     assert chip_in("xbk7231n") is None
 
 
-def test_an_app_for_another_chip_than_the_bootloader_contradicts_it_and_is_not_damaged() -> None:
+def test_an_app_for_another_chip_contradicts_its_bootloader_undamaged() -> None:
     mixed = Board(Chip.N).loader + Board(Chip.N, says=openbeken(Chip.T)).ua
     image = recognise(mixed)
     assert (image.chip, image.problems) == (Chip.N, ())

@@ -57,7 +57,7 @@ def test_a_sealed_partition_is_that_of_another_program() -> None:
 
 
 @pytest.mark.parametrize("length", range(5000, 5036))
-def test_a_partition_sealed_by_another_program_holds_for_every_length_of_code(length: int) -> None:
+def test_a_partition_made_by_another_program_holds_at_any_code_length(length: int) -> None:
     """As ltchiptool 4.15.0 makes its header, whose raw size is more than its package size for half of all lengths."""
     stored = CODE.ljust(length, b"c") + b"\xff" * (-length % 32)
     raw_size = (length + 16 + 31) // 32 * 32 + 16

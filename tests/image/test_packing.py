@@ -59,7 +59,7 @@ def test_what_was_packed_unpacks_to_itself_filled_up_with_ff(code: bytes) -> Non
     assert check(pack(code)).bad == 0
 
 
-def test_the_first_bad_block_is_named_with_what_it_has_and_what_it_should_have() -> None:
+def test_the_first_bad_block_is_named_with_its_crc_and_the_right_one() -> None:
     packed = damaged(pack(bytes(32 * 10)), 3 * 34 + 33)
     with pytest.raises(
         ImageError, match=r"block 3 at 0x66: CRC-16 is 8028, 8029 expected \(1 of 10 blocks are bad\)"

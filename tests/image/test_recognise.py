@@ -19,6 +19,7 @@ from wattrail.image import (
     Image,
     Kind,
     build_ota,
+    code_key,
     crypt,
     pack,
     recognise,
@@ -48,7 +49,7 @@ def problems(image: Image) -> str:
 def test_every_kind_of_every_chip_is_told_apart(board: Board, what: str, kind: Kind) -> None:
     image = recognise(getattr(board, what))
     assert (image.kind, image.confidence) == (kind, Confidence.CERTAIN)
-    assert image.key == board.chip.code_key
+    assert image.key == code_key(board.chip)
     nameless = what == "ua" or (board.chip is Chip.Q and what in ("loader", "qio"))
     assert image.chip is (None if nameless else board.chip)
     assert image.chip_contradictions == ()
@@ -78,7 +79,7 @@ def test_a_dump_tells_everything_about_its_board(n: Board) -> None:
     assert image.reasons[0] == "it begins with a bootloader whose checksum is known"
 
 
-def test_a_rotated_dump_is_straightened_and_its_places_are_those_in_the_file(t: Board) -> None:
+def test_a_rotated_dump_is_straightened_and_keeps_offsets_of_the_file(t: Board) -> None:
     image = recognise(t.rotated)
     assert image.flash == t.dump
     assert image.data == t.rotated
@@ -123,7 +124,7 @@ def test_a_dump_that_begins_with_the_app_says_what_it_lacks(n: Board) -> None:
     assert "it begins at flash 0x11000: the bootloader is missing" in problems(image)
 
 
-def test_a_changed_bit_in_code_is_named_with_its_block_and_its_header_no_longer_fits(n: Board) -> None:
+def test_a_changed_bit_in_code_is_named_with_its_block_and_header(n: Board) -> None:
     image = recognise(damaged(n.qio, 0x20000))
     assert image.kind is Kind.QIO
     assert image.confidence is Confidence.LIKELY
@@ -157,7 +158,7 @@ def test_bytes_after_the_end_of_an_image_are_counted(n: Board) -> None:
     assert "at 0x129f70: 16 bytes follow the RBL header that closes the app" in problems(recognise(n.qio + bytes(16)))
 
 
-def test_bytes_after_the_end_of_an_app_alone_are_placed_in_the_file_and_not_in_flash(n: Board) -> None:
+def test_bytes_after_an_app_alone_are_placed_in_the_file_not_in_flash(n: Board) -> None:
     said = problems(recognise(n.ua + bytes(16)))
     assert f"at {len(n.ua):#x}: 16 bytes follow the RBL header that closes the app" in said
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.image.boards import Board, libretiny_uf2, uf2
 from wattrail.errors import ImageError
-from wattrail.image import Chip, Kind, Recipe, Target, as_lies_in_flash, convert, recognise
+from wattrail.image import Chip, Kind, Recipe, Target, as_lies_in_flash, code_key, convert, recognise
 
 OF_T, OF_RP2040 = 0x675A40B0, 0xE48BFF56
 
@@ -27,7 +27,7 @@ def test_the_chip_comes_from_the_file_where_the_app_does_not_say_it(t: Board) ->
 
 
 def test_an_app_that_names_another_chip_than_its_file_contradicts_it() -> None:
-    app = convert(recognise(Board(Chip.N).code), Target.UA, Recipe(Chip.N.code_key, version="1.0-bk7231n"))
+    app = convert(recognise(Board(Chip.N).code), Target.UA, Recipe(code_key(Chip.N), version="1.0-bk7231n"))
     image = as_lies_in_flash(recognise(libretiny_uf2(app, family=OF_T)))
     assert image.chip is Chip.T
     assert image.chip_contradictions == ("the RBL header of app has the version '1.0-bk7231n'",)

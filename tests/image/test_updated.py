@@ -10,8 +10,9 @@ from __future__ import annotations
 import pytest
 
 from tests.image.boards import VECTORS, Board, damaged, put
+from wattrail.bk7231 import APP_START
 from wattrail.image import TUYA_KEY, ZERO_KEY, Chip, CodeKey, Kind, Target, build_ota, convert, crypt, pack, recognise
-from wattrail.image.layout import APP, LAYOUTS
+from wattrail.image.layout import LAYOUTS
 from wattrail.image.rbl import HEADER
 
 END = LAYOUTS[Chip.T]["app"].end
@@ -21,7 +22,7 @@ NEW = (VECTORS + Board(Chip.N, seed=9).code)[:0x6009]
 
 def partition(old: bytes = b"", key: CodeKey = ZERO_KEY, new: bytes = NEW) -> bytes:
     """An app partition after an update: what a loader writes, over what was there, whole sectors at a time."""
-    flash = bytearray(pack(crypt(old, key, 0x10000)).ljust(END - APP, b"\xff"))
+    flash = bytearray(pack(crypt(old, key, 0x10000)).ljust(END - APP_START, b"\xff"))
     code = pack(crypt(new + b"\xff" * (-len(new) % 32), key, 0x10000))
     put(flash, 0, code.ljust(-(-len(code) // 0x1000) * 0x1000, b"\xff"))
     put(flash, len(flash) - 102, pack(build_ota(new, version="2.0")[:HEADER]))
@@ -68,5 +69,5 @@ def test_the_name_of_an_older_app_says_nothing_of_the_chip() -> None:
 def test_a_header_in_flash_without_a_known_key_is_not_called_wrong() -> None:
     board = Board(Chip.N, key=CodeKey(1, 2, 3, 0x12345670))
     flash = bytearray(board.dump)
-    put(flash, APP, partition(key=board.key)[: 0x120F9A + 102])
+    put(flash, APP_START, partition(key=board.key)[: 0x120F9A + 102])
     assert not [problem for problem in recognise(bytes(flash)).problems if "hash" in problem.what]

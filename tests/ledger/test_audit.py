@@ -127,7 +127,7 @@ def test_what_the_ledger_writes_over_a_new_calibration_is_right() -> None:
     assert audit(Books(entries=tuple(entries), epochs={1: EPOCH, 2: later})).findings == ()
 
 
-def test_a_gap_after_a_start_is_given_a_direction_only_by_what_was_really_seen_before() -> None:
+def test_a_gap_after_a_start_takes_its_direction_from_what_was_seen() -> None:
     # The gateway was stopped while the house exported, and started again when it imported.
     ledger = Ledger(EPOCH)
     entries = [*ledger.observe(look(0, 100, -KILOWATT)), *ledger.observe(look(1, 101, -KILOWATT)), *ledger.close()]

@@ -198,7 +198,7 @@ moves = st.lists(st.tuples(st.sampled_from(["open", "adjust", "assign"]), st.int
 
 @settings(max_examples=150, deadline=None)
 @given(st.integers(0, 1 << 23), steps, moves)
-def test_whatever_happened_lines_and_what_is_not_charged_add_up_to_the_register(
+def test_lines_and_what_is_not_charged_always_add_up_to_the_register(
     begin: int, story: list[tuple[str, int, int]], told: list[tuple[str, int]]
 ) -> None:
     ledger = Ledger(EPOCH)

@@ -20,13 +20,13 @@ def test_a_wrap_is_counted_through_and_noted() -> None:
     assert (step.kind, step.counts, step.note) == (Kind.COUNTED, 19, "the counter wrapped")
 
 
-def test_a_fridge_plug_that_fell_from_2636_to_3_books_three_counts_and_not_three_megawatt_hours() -> None:
+def test_a_counter_that_fell_from_2636_to_3_books_three_counts_not_a_wrap() -> None:
     step = judge(2636, 3, SECOND, mode_reset=False)
     assert (step.kind, step.counts) == (Kind.RESTART, 3)
     assert step.note == "the counter fell from 2636 to 3: it began again"
 
 
-def test_mode_at_its_reset_value_alone_is_no_restart_and_the_smaller_reading_is_booked() -> None:
+def test_mode_at_its_reset_value_alone_books_the_smaller_reading() -> None:
     # This once booked the whole counter: whoever writes 0x87 into MODE then had it booked a second time. Hosts in the
     # field do write it (OpenBeken and ESPHome set MODE up at their start), so one sign proves nothing.
     step = judge(2, 5, SECOND, mode_reset=True)
@@ -34,12 +34,12 @@ def test_mode_at_its_reset_value_alone_is_no_restart_and_the_smaller_reading_is_
     assert "somebody set MODE, or the chip restarted; the smaller, 3 counts, is booked" in step.note
 
 
-def test_a_restart_close_to_the_wrap_is_believed_to_be_a_restart_if_the_settings_are_gone() -> None:
+def test_a_restart_close_to_the_wrap_is_known_by_its_lost_settings() -> None:
     assert judge(0xFFFFFE, 4, SECOND, mode_reset=True).counts == 4
     assert judge(0xFFFFFE, 4, SECOND, mode_reset=False).counts == 6
 
 
-def test_a_chip_that_wakes_with_half_the_range_on_its_counter_proves_nothing() -> None:
+def test_a_chip_that_starts_with_half_its_range_counted_proves_nothing() -> None:
     step = judge(500, 0x800000, SECOND, mode_reset=True)  # one real dump shows this start value
     assert (step.kind, step.counts) == (Kind.RESTART, 0)
 
@@ -48,6 +48,33 @@ def test_a_leap_no_chip_can_make_is_a_gap() -> None:
     step = judge(500, 100_000, SECOND, mode_reset=False)
     assert (step.kind, step.counts) == (Kind.GAP, 0)
     assert "more than the 22 counts that time allows" in step.note
+
+
+def test_a_second_allows_22_counts_and_not_one_more() -> None:
+    # 8388608 counts of WATT for a second are 20 counts (1638.4 * 256 each), and two are slack.
+    assert judge(1000, 1022, SECOND, mode_reset=False).kind is Kind.COUNTED
+    assert judge(1000, 1023, SECOND, mode_reset=False).kind is Kind.GAP
+    assert judge(5000, 22, SECOND, mode_reset=False).kind is Kind.RESTART
+    assert judge(5000, 23, SECOND, mode_reset=False).kind is Kind.GAP
+
+
+def test_a_counter_that_stands_still_is_counted_without_a_remark() -> None:
+    step = judge(700, 700, SECOND, mode_reset=False)
+    assert (step.kind, step.counts, step.count, step.note) == (Kind.COUNTED, 0, 700, "")
+
+
+def test_without_a_clock_the_note_of_a_leap_says_why_it_is_not_booked() -> None:
+    step = judge(500, 500 + (1 << 23), None, mode_reset=False)
+    assert step.kind is Kind.GAP
+    assert step.note == (
+        "the counter went from 500 to 8389108, more than the 8388607 counts that can be told apart when no clock spans "
+        "them"
+    )
+
+
+def test_half_the_range_is_where_forwards_becomes_backwards() -> None:
+    assert signed_difference(0, (1 << 23) - 1) == (1 << 23) - 1
+    assert signed_difference(0, 1 << 23) == -(1 << 23)
 
 
 # What is booked, by hand, over the signs of a restart. 60 s allow 1202 counts; None: no clock spans the two looks.
@@ -76,7 +103,7 @@ DECISIONS = [
 
 
 @pytest.mark.parametrize(("before", "now", "seconds", "mode_reset", "kind", "counts", "on"), DECISIONS)
-def test_a_restart_takes_two_signs_and_of_two_readings_the_smaller_is_booked(
+def test_a_restart_takes_two_signs_else_the_smaller_reading_is_booked(
     before: int, now: int, seconds: int | None, mode_reset: bool, kind: Kind, counts: int, on: int
 ) -> None:
     step = judge(before, now, None if seconds is None else seconds * SECOND, mode_reset=mode_reset)

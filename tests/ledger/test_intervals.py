@@ -47,7 +47,7 @@ def test_a_gap_is_given_no_shape_and_marks_every_interval_it_touches() -> None:
     assert [row.complete for row in rows] == [True, False, False, False, True]
 
 
-def test_a_gap_that_ends_on_the_hour_belongs_to_the_hour_before_and_leaves_the_next_one_complete() -> None:
+def test_a_gap_that_ends_on_the_hour_leaves_the_next_hour_complete() -> None:
     minutes = watched(date(2026, 6, 21), date(2026, 6, 22), lambda _: (9, 0))
     hours = forgotten(minutes, utc(2026, 6, 21, 8, 30), utc(2026, 6, 21, 10), directed=True)
     rows = by_interval(books(hours), boundaries(By.HOUR, utc(2026, 6, 21, 8), utc(2026, 6, 21, 11), BERLIN))
@@ -109,7 +109,7 @@ marks_within = st.lists(st.integers(-60, 100_000_000), min_size=2, max_size=30).
 
 @settings(max_examples=200, deadline=None)
 @given(st.integers(0, (1 << 24) - 1), steps, marks_within)
-def test_however_time_is_divided_the_parts_add_up_and_registers_never_fall(
+def test_however_time_is_divided_parts_add_up_and_registers_never_fall(
     begin: int, story: list[tuple[str, int, int]], marks: list[int]
 ) -> None:
     ledger = Ledger(EPOCH)

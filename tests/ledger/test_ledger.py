@@ -111,7 +111,7 @@ def test_a_reading_that_comes_late_or_twice_changes_nothing() -> None:
     assert ledger.totals() == before
 
 
-def test_a_counter_a_little_lower_is_an_older_frame_and_counting_goes_on_from_the_higher_value() -> None:
+def test_a_counter_slightly_lower_is_an_older_frame_and_changes_nothing() -> None:
     # Watched, or after a pause: 1001 once was a leap no chip can make, and after a pause "it began again", 1001 counts.
     for elapsed in (1, 3600, None):
         ledger, entries = account([look(0, 1000), look(1, 1002), look(3600, 1001, elapsed=elapsed), look(3601, 1004)])
@@ -121,7 +121,7 @@ def test_a_counter_a_little_lower_is_an_older_frame_and_counting_goes_on_from_th
         )
 
 
-def test_a_wall_clock_stepped_back_loses_no_energy_and_makes_no_entry_run_backwards() -> None:
+def test_a_wall_clock_stepped_back_loses_no_energy_and_reverses_no_entry() -> None:
     ledger, entries = account([look(0, 0), look(1, 1), look(-3599, 2), look(-3598, 3), look(62, 4)])
     entries += ledger.close()
     assert counts(entries) == (4, 0, 0)
@@ -260,7 +260,7 @@ def test_the_split_sums_to_exactly_what_the_chip_counted(start: int, story: list
 
 @settings(max_examples=200, deadline=None)
 @given(st.integers(0, 1000), steps, st.integers(0, 60))
-def test_a_host_killed_at_any_moment_goes_on_from_its_entries_and_books_nothing_twice(
+def test_a_host_killed_at_any_moment_resumes_and_books_nothing_twice(
     start: int, story: list[tuple[str, int, int]], moment: int
 ) -> None:
     looks = lived_through(start, story)
@@ -279,7 +279,7 @@ def test_a_host_killed_at_any_moment_goes_on_from_its_entries_and_books_nothing_
 
 @settings(max_examples=200)
 @given(st.integers(0, 1000), steps, st.integers(0, 60), st.integers(-2_000_000, 2_000_000))
-def test_books_whose_older_pages_are_only_added_up_go_on_as_the_whole_ones_do(
+def test_a_ledger_with_older_pages_summed_continues_as_the_whole_one_does(
     start: int, story: list[tuple[str, int, int]], page: int, watt: int
 ) -> None:
     ledger, entries = account(lived_through(start, story))

@@ -39,7 +39,7 @@ def test_in_the_night_clocks_go_forward_an_hour_is_missing() -> None:
     ]  # fmt: skip
 
 
-def test_a_billing_period_that_begins_on_the_31st_begins_on_the_last_day_of_shorter_months() -> None:
+def test_a_period_from_the_31st_begins_on_the_last_day_of_shorter_months() -> None:
     assert starts(By.BILLING, utc(2026, 2, 1), utc(2026, 5, 1), billing_day=31) == [
         "2026-01-31 00:00+0100", "2026-02-28 00:00+0100", "2026-03-31 00:00+0200", "2026-04-30 00:00+0200",
         "2026-05-31 00:00+0200",

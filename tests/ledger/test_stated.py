@@ -158,7 +158,7 @@ statements = st.lists(
 
 @settings(max_examples=200, deadline=None)
 @given(st.integers(0, (1 << 24) - 1), steps, statements)
-def test_stated_in_any_order_among_any_accidents_registers_never_fall_and_replay_equals_live(
+def test_with_manual_entries_registers_never_fall_and_replay_equals_live(
     begin: int, story: list[tuple[str, int, int]], told: list[tuple[str, int, int]]
 ) -> None:
     ledger, account = Ledger(EPOCH), Books(entries=(), epochs={1: EPOCH})

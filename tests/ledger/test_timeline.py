@@ -30,7 +30,7 @@ def test_time_is_the_wall_clocks_while_it_drifts_and_never_runs_back() -> None:
 
 
 @pytest.mark.parametrize("jump", [-400 * 365 * 86400, -3600, -6, 6, 86400, 365 * 86400])
-def test_a_jump_is_certain_once_the_clock_has_kept_its_time_for_five_minutes(jump: int) -> None:
+def test_a_jump_is_certain_after_the_clock_kept_time_for_five_minutes(jump: int) -> None:
     line, took = Timeline(NOON), 0
     while not line.advance(NOON + seconds(took + 1 + jump), SECOND):
         took += 1
@@ -48,7 +48,7 @@ def test_a_clock_that_keeps_jumping_is_never_followed() -> None:
     assert line.now == NOON + seconds(3599)
 
 
-def test_a_clock_that_is_set_after_a_pause_dates_the_first_look_by_its_new_time() -> None:
+def test_a_clock_set_after_a_pause_dates_the_first_look_by_its_new_time() -> None:
     clock = Arrival(NOON)
     for second in range(1, 41):
         clock.advance(NOON + seconds(second), SECOND)
@@ -57,6 +57,15 @@ def test_a_clock_that_is_set_after_a_pause_dates_the_first_look_by_its_new_time(
         clock.advance(NOON + HOUR + seconds(second), SECOND)
     assert clock.is_sure
     assert clock.first == NOON + HOUR
+
+
+def test_looks_ten_seconds_apart_are_as_good_as_those_each_second() -> None:
+    clock = Arrival(NOON)
+    for look in range(1, CONFIRM_US // (10 * SECOND) + 1):
+        assert not clock.is_sure
+        clock.advance(NOON + seconds(10 * look), 10 * SECOND)
+    assert clock.is_sure
+    assert clock.first == NOON
 
 
 def set_back() -> list[Entry]:
@@ -71,7 +80,7 @@ def set_back() -> list[Entry]:
     return entries
 
 
-def test_an_hour_that_comes_twice_has_the_energy_of_both_and_a_moment_cuts_both() -> None:
+def test_an_hour_that_comes_twice_has_both_energies_and_one_cut_for_both() -> None:
     account = books(set_back())
     assert audit(account).findings == ()
     half_past_a_minute = NOON + 30 * MINUTE + seconds(30)

@@ -68,7 +68,7 @@ def test_an_answer_with_one_or_two_bent_bits_is_half_of_one(bits: list[int]) -> 
     assert classify(bytes(bent), 115200).kind is TrafficKind.HALF_ANSWER
 
 
-def test_the_late_answer_to_another_question_is_a_piece_of_the_chip_s_answer() -> None:
+def test_a_late_answer_to_another_request_is_part_of_a_chip_s_answer() -> None:
     late = bytes.fromhex("04 0E 0C 01 E0 FC 03 00 00 80 00 1C 23 07 00")
     assert classify(late, 115200).kind is TrafficKind.HALF_ANSWER
 
@@ -107,7 +107,7 @@ def test_tuya_frames_are_named_and_say_who_speaks() -> None:
     assert "report of a data point" in other.words
 
 
-def test_a_false_head_inside_a_tuya_frame_hides_nothing_and_a_wrong_checksum_is_no_frame() -> None:
+def test_a_false_head_hides_no_tuya_frame_and_a_bad_checksum_makes_none() -> None:
     assert classify(b"\x55\xaa\x55" + HEARTBEAT, 9600).kind is TrafficKind.TUYA_MCU
     assert classify(HEARTBEAT[:-1] + b"\xfe", 9600).kind is TrafficKind.GARBAGE
     assert classify(HEARTBEAT[:-1], 9600).kind is TrafficKind.GARBAGE
@@ -122,7 +122,7 @@ def test_a_bl0942_is_known_by_what_it_is_asked_and_by_what_it_answers(baud: int)
     assert classify(b"\x58\xaa", baud).kind is TrafficKind.BL0942
 
 
-def test_two_bytes_that_look_like_a_bl0942_s_request_prove_nothing_elsewhere() -> None:
+def test_two_bytes_like_a_bl0942_request_prove_nothing_elsewhere() -> None:
     assert classify(b"\x58\xaa" * 3, 115200).kind is TrafficKind.GARBAGE
     assert classify(b"\x58\xaa\x17\x93\xe2", 4800).kind is TrafficKind.GARBAGE
     assert classify(packet()[:-1] + b"\x00", 4800).kind is TrafficKind.GARBAGE
@@ -205,7 +205,7 @@ def test_the_clearest_is_the_most_telling_and_then_the_one_heard_most() -> None:
     assert clearest([]) is None
 
 
-def test_the_rates_to_listen_at_begin_with_those_of_likely_talkers_and_each_has_its_reason() -> None:
+def test_likely_talkers_come_first_in_the_rates_each_with_its_reason() -> None:
     rates = [baud for baud, _ in LISTEN_RATES]
     assert rates[:3] == [115200, 9600, 4800]
     assert {921600, 1_500_000, 2_000_000} <= set(rates)

@@ -142,7 +142,7 @@ class Skipping(TwinBench):
         return point.phase is Phase.UNITY and super().put(point, what)
 
 
-def test_loads_left_out_are_missing_from_the_report_and_an_early_end_keeps_the_rest() -> None:
+def test_skipped_loads_are_missing_from_the_report_and_a_stop_keeps_it() -> None:
     clock = ManualClock()
     twin = open_twin("pziot-e01", clock=clock, powered_for=10, deviation=Deviation())
     meter = Meter(twin.carrier(), PZIOT)

@@ -81,7 +81,7 @@ def looks(*changes: dict[Register, int]) -> Iterator[dict[Register, int]]:
         yield {**STEADY, **changes[-1]}
 
 
-def test_a_line_not_known_yet_is_looked_at_four_times_and_a_quiet_one_twice() -> None:
+def test_an_unknown_line_is_sampled_four_times_and_a_quiet_one_twice() -> None:
     bus = ScriptedBus()
     meter_on(bus, trusted=False).read()
     assert bus.looked == AGREEING_AT_MOST
@@ -90,7 +90,7 @@ def test_a_line_not_known_yet_is_looked_at_four_times_and_a_quiet_one_twice() ->
     assert bus.looked == AGREEING
 
 
-def test_a_refresh_that_falls_into_a_look_costs_more_looks_and_no_torn_reading() -> None:
+def test_a_refresh_during_a_sample_costs_more_samples_no_torn_reading() -> None:
     torn, after = {I_RMS: 2_512_135}, {I_RMS: 2_512_135, WATT: 1_433_806}
     bus = ScriptedBus(looks({}, torn, after))
     reading = meter_on(bus).read()
@@ -105,7 +105,7 @@ def test_an_energy_pulse_between_two_looks_is_no_disagreement() -> None:
     assert meter.statistics.disagreements == 0
 
 
-def test_at_full_load_every_look_has_its_own_pulse_and_the_middle_one_is_taken() -> None:
+def test_at_full_load_each_sample_has_a_pulse_and_the_middle_one_is_taken() -> None:
     bus = ScriptedBus(looks({CF_CNT: 1200}, {CF_CNT: 1201}, {CF_CNT: 1202}))
     assert meter_on(bus).read().energy_count == 1201
 

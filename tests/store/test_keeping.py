@@ -54,7 +54,7 @@ def test_an_account_read_back_is_the_account_that_was_written(store: Store) -> N
     assert list(store.entries(meter_id)) == never_stopped(MINUTES, epoch_of=store)[0]
 
 
-def test_stops_without_a_goodbye_at_any_moment_change_nothing_in_the_books(store: Store) -> None:
+def test_an_unclean_shutdown_at_any_moment_changes_nothing_in_the_ledger(store: Store) -> None:
     meter_id, chance, second = register(store), random.Random(20260621), 0
     while second < 400:
         onwards = min(400, second + chance.randrange(1, 25))
@@ -86,7 +86,7 @@ def test_a_wall_clock_that_steps_back_loses_no_reading(store: Store) -> None:
     assert again.totals() == live.totals()
 
 
-def test_a_process_killed_in_mid_write_keeps_every_reading_it_acknowledged(tmp_path: Path) -> None:
+def test_a_process_killed_during_a_write_keeps_acknowledged_readings(tmp_path: Path) -> None:
     path, acknowledged = tmp_path / "w.sqlite", -1
     for wanted in (75, 40, 131):
         victim = subprocess.Popen(
@@ -125,7 +125,7 @@ def test_a_reading_and_its_entries_are_kept_together_or_not_at_all(store: Store)
     assert kept.at == look(9)[0].at
 
 
-def test_a_second_gateway_on_the_same_file_is_stopped_before_it_books_twice(store: Store) -> None:
+def test_a_second_gateway_on_the_same_file_stops_before_it_books_twice(store: Store) -> None:
     meter_id = register(store)
     first = live_through(store, meter_id, range(30))
     second = store.ledger(meter_id)

@@ -123,7 +123,7 @@ def test_a_damaged_file_of_an_older_version_is_not_brought_up_to_date(tmp_path: 
     assert path.read_bytes() == before
 
 
-def test_a_store_in_memory_is_refused_because_its_reader_would_see_nothing() -> None:
+def test_a_store_in_memory_is_refused_as_its_reader_would_see_nothing() -> None:
     with pytest.raises(StoreError, match="needs a file"):
         open_store(":memory:")
 

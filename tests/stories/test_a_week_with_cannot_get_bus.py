@@ -29,7 +29,7 @@ def names(diagnosis: dict[str, Any]) -> list[str]:
 # ---- five set-ups, and a sixth
 
 
-def test_monday_the_adapters_5_v_into_the_boards_own_regulator_never_links(tmp_path: Path) -> None:
+def test_monday_5_v_into_the_regulator_of_the_board_never_links(tmp_path: Path) -> None:
     desk = Desk(tmp_path, supply="board regulator")
     diagnosis = gives_up(desk, patience_s=45)
     assert diagnosis["symptom"] == "no-answer"
@@ -38,7 +38,7 @@ def test_monday_the_adapters_5_v_into_the_boards_own_regulator_never_links(tmp_p
     assert desk.flash == desk.before
 
 
-def test_tuesday_usb_5_v_through_an_external_regulator_gives_way_on_the_rate_change_and_the_erase(
+def test_tuesday_an_external_regulator_on_usb_fails_at_rate_and_erase(
     tmp_path: Path,
 ) -> None:
     desk = Desk(tmp_path, supply="usb + ldo")
@@ -50,7 +50,7 @@ def test_tuesday_usb_5_v_through_an_external_regulator_gives_way_on_the_rate_cha
     assert "470 to 1000 uF" in said
 
 
-def test_on_tuesday_looking_is_enough_to_see_it_and_nothing_need_be_erased(tmp_path: Path) -> None:
+def test_on_tuesday_a_read_is_enough_to_see_it_and_nothing_is_erased(tmp_path: Path) -> None:
     desk = Desk(tmp_path, supply="usb + ldo")
     with desk.session() as flasher:
         flasher.read(0x11000, 0x10000)
@@ -60,13 +60,13 @@ def test_on_tuesday_looking_is_enough_to_see_it_and_nothing_need_be_erased(tmp_p
     assert desk.flash == desk.before
 
 
-def test_wednesday_an_ftdi_adapter_whose_own_regulator_gives_150_ma_gives_way_on_the_erase(tmp_path: Path) -> None:
+def test_wednesday_an_ftdi_regulator_of_150_ma_fails_at_the_erase(tmp_path: Path) -> None:
     diagnosis = gives_up(Desk(tmp_path, supply="ftdi ldo", port={"adapter": "ft232"}))
     assert diagnosis["symptom"] == "reset-on-erase"
     assert names(diagnosis)[:2] == ["sagging-supply", "adapter-supply"]
 
 
-def test_thursday_the_recommended_adapter_with_the_external_regulator_gives_way_in_the_writes(tmp_path: Path) -> None:
+def test_thursday_the_recommended_adapter_fails_during_the_writes(tmp_path: Path) -> None:
     # It gives way with every seed; whether a person who resets it gets through is luck. Of seeds 0 to 5, two do not.
     desk = Desk(tmp_path, supply="ch340 + ldo", reset=None, port={"adapter": "ch340"}, seed=4)
     diagnosis = gives_up(desk)
@@ -76,7 +76,7 @@ def test_thursday_the_recommended_adapter_with_the_external_regulator_gives_way_
     assert {at for _, at in desk.twin.resets} - radio == {"programming"}
 
 
-def test_on_thursday_with_rts_wired_to_cen_patience_gets_there_all_the_same(tmp_path: Path) -> None:
+def test_on_thursday_with_rts_wired_to_cen_patience_still_gets_there(tmp_path: Path) -> None:
     desk, image = Desk(tmp_path, supply="ch340 + ldo", port={"adapter": "ch340"}), known_image()
     report = desk.write(image)
     assert report.losses > 0
@@ -132,7 +132,7 @@ def test_a_tuya_mcu_shares_the_uart_and_is_heard(tmp_path: Path) -> None:
     assert {"not-reset", "second-device"} <= set(names(diagnosis)[:3])
 
 
-def test_the_rate_is_refused_by_the_adapter_and_a_lower_one_is_taken_without_a_word_from_anybody(
+def test_a_rate_the_adapter_refuses_is_replaced_by_a_lower_one_unasked(
     tmp_path: Path,
 ) -> None:
     desk, image = Desk(tmp_path, port={"adapter": "cp2102"}), known_image()

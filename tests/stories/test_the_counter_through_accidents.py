@@ -70,7 +70,7 @@ def mwh(seconds: float) -> float:
     return WATTS * 1000 * seconds / 3600
 
 
-def test_a_chip_that_resets_in_mid_run_loses_at_most_the_second_it_happened_in(bench: Bench) -> None:
+def test_a_chip_that_resets_loses_at_most_the_second_it_happened_in(bench: Bench) -> None:
     bench.look(600)
     bench.twin.faults.brown_out()
     bench.look(600)
@@ -95,7 +95,7 @@ def test_a_counter_that_wraps_goes_on_as_if_nothing_had_been(bench: Bench) -> No
     assert bench.ledger.totals().import_mwh == pytest.approx(bench.true_mwh, abs=2 * COUNT_MWH)
 
 
-def test_a_cable_that_is_pulled_for_ten_minutes_and_put_back_loses_no_energy_and_says_gap(bench: Bench) -> None:
+def test_a_cable_pulled_for_ten_minutes_loses_no_energy_and_books_a_gap(bench: Bench) -> None:
     bench.look(60)
     bench.twin.faults.unplug()
     with pytest.raises(PortLost):
@@ -111,9 +111,7 @@ def test_a_cable_that_is_pulled_for_ten_minutes_and_put_back_loses_no_energy_and
 
 
 @pytest.mark.parametrize("mode", [MODE.reset, 0x97])
-def test_another_program_that_sets_mode_while_nobody_looks_does_not_have_the_counter_booked_again(
-    bench: Bench, mode: int
-) -> None:
+def test_a_mode_set_by_another_program_does_not_book_the_counter_again(bench: Bench, mode: int) -> None:
     # The truth is the twin's own energy. OpenBeken and ESPHome write 0x87 at their start, the reset value; tests once
     # took that for a restart because only a restart of the twin ever wrote it.
     bench.look(3600)
@@ -129,7 +127,7 @@ def test_another_program_that_sets_mode_while_nobody_looks_does_not_have_the_cou
     assert bench.ledger.totals().import_mwh == pytest.approx(bench.true_mwh, abs=mwh(3) + 2 * COUNT_MWH)
 
 
-def test_a_chip_that_restarts_while_nobody_looks_books_what_it_shows_since(bench: Bench) -> None:
+def test_a_chip_that_restarts_unobserved_books_what_it_shows_since(bench: Bench) -> None:
     bench.look(7200)
     bench.clock.advance(600)
     bench.twin.faults.brown_out()

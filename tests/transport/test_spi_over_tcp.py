@@ -121,7 +121,7 @@ def test_a_master_that_vanishes_in_a_frame_leaves_the_chip_unselected() -> None:
         assert chip.selects == [True, False, True, False]
 
 
-def test_a_slave_that_cannot_release_the_chip_still_serves_the_next_master() -> None:
+def test_a_slave_that_cannot_release_the_chip_serves_the_next_master() -> None:
     class Stuck(ByteChip):
         def select(self, selected: bool, /) -> None:
             if not selected:
@@ -156,7 +156,7 @@ def test_a_server_that_says_nothing_is_given_up() -> None:
         open_bus(port, "?connect_timeout_s=0.03")
 
 
-def test_a_late_reply_ends_the_connection_lest_it_answers_the_next_request() -> None:
+def test_a_late_reply_ends_the_connection_and_answers_no_later_request() -> None:
     with (
         slave_that(lambda sock: (sock.sendall(encode(Hello()) + encode(Configured())), hear_out(sock))) as port,
         open_bus(port) as bus,

@@ -55,7 +55,7 @@ def test_a_locked_chip_ignores_writes_and_an_unlocked_one_reads_back_one(plug) -
     assert (chip.peek(USR_WRPROT), chip.peek(MODE)) == (0, 0x8F)
 
 
-def test_read_only_registers_ignore_writes_and_bits_above_the_width_are_not_stored(plug) -> None:
+def test_read_only_registers_ignore_writes_and_excess_bits_are_dropped(plug) -> None:
     chip = plug.twin.chip
     chip.write_word(USR_WRPROT.address, 0x55, 0.0)
     for register in REGISTERS[:9]:
@@ -66,7 +66,7 @@ def test_read_only_registers_ignore_writes_and_bits_above_the_width_are_not_stor
     assert chip.peek(MODE) == 0x3FF
 
 
-def test_soft_reset_restores_settings_clears_the_counter_and_stays_unlocked(plug) -> None:
+def test_soft_reset_restores_settings_clears_counter_stays_unlocked(plug) -> None:
     chip = plug.twin.chip
     plug.clock.advance(30)
     chip.write_word(0x1C, 0x5A5A5A, plug.twin.now())
@@ -106,7 +106,7 @@ def test_voltage_current_and_power_change_together_at_every_refresh(plug, mode: 
     assert list(seen.values())[1] == pytest.approx(3.2 + period, abs=0.011)
 
 
-def test_a_step_within_a_window_is_averaged_over_it_and_settles_with_the_next(plug) -> None:
+def test_a_step_within_a_window_is_averaged_and_settles_with_the_next(plug) -> None:
     chip = plug.twin.chip
     plug.clock.advance(4.2)  # half way through a window
     plug.twin.set(amps=10.0)
@@ -156,7 +156,7 @@ def test_the_counter_is_exact_at_any_moment(plug) -> None:
         assert plug.twin.chip.peek(CF_CNT) == int(rate * plug.twin.now())
 
 
-def test_absolute_counting_adds_both_ways_and_remembers_the_direction_of_the_last_pulse(plug) -> None:
+def test_absolute_counting_adds_both_ways_and_keeps_the_last_direction(plug) -> None:
     chip = plug.twin.chip
     plug.clock.advance(10)
     forward = chip.peek(CF_CNT)
@@ -266,7 +266,7 @@ def test_the_energy_output_pulses_once_for_every_count(make_plug) -> None:
     assert edges == pytest.approx(chip.peek(CF_CNT) - start, abs=1)
 
 
-def test_the_zero_crossing_output_is_low_in_the_positive_half_wave_570_us_late(plug) -> None:
+def test_zero_crossing_output_is_low_in_positive_half_waves_570_us_late(plug) -> None:
     plug.clock.advance(1)
     levels = []
     for _ in range(400):
@@ -277,7 +277,7 @@ def test_the_zero_crossing_output_is_low_in_the_positive_half_wave_570_us_late(p
     assert falls[1] - falls[0] == pytest.approx(200, abs=3)
 
 
-def test_waveform_registers_carry_twenty_signed_bits_zero_filled_on_the_bus(plug) -> None:
+def test_waveform_registers_carry_twenty_signed_bits_zero_filled(plug) -> None:
     plug.clock.advance(1)
     amps, volts = [], []
     for _ in range(3125):

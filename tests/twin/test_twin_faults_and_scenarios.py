@@ -280,7 +280,7 @@ def test_electronic_loads_and_inverters_stop_without_mains() -> None:
 # ---- by URL
 
 
-def test_a_url_names_board_scenario_and_seed_and_opens_a_fresh_meter_each_time() -> None:
+def test_a_url_names_board_scenario_and_seed_and_opens_a_fresh_meter() -> None:
     clock = ManualClock()
     url = "twin://pziot-e01?scenario=house&seed=7&start=12:00"
     with open_port(url, clock=clock) as first, open_port(url, clock=clock) as second:

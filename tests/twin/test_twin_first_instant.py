@@ -40,7 +40,7 @@ def test_the_energy_of_the_first_moments_is_that_of_the_asked_power() -> None:
     assert seconds - SLOW_S - 1e-6 <= exported <= seconds  # 3600 W are a watt-hour a second
 
 
-def test_a_frequency_register_below_its_threshold_has_never_seen_the_mains() -> None:
+def test_a_frequency_register_below_its_threshold_never_saw_the_mains() -> None:
     # V_RMS of 20 V is below 0x80000: the datasheet's FREQ then stays at its reset value, whatever the mains do.
     twin = open_twin("lspa9", clock=BusyClock(), powered_for=10, volts=20.0, hertz=60.0, amps=0.0)
     assert twin.chip.peek(V_RMS) < 0x80000

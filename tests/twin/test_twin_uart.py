@@ -94,7 +94,7 @@ def test_the_first_packet_after_boot_without_mains_is_the_captured_one(make_plug
 
 
 @pytest.mark.parametrize("name", ["tas-14829-1", "lt-153-1", "esph-10136-1", "esph-15280-1"])
-def test_pins_as_a_captured_device_had_them_give_a_packet_of_the_same_make(make_plug, name: str) -> None:
+def test_pins_as_on_a_captured_device_give_the_same_kind_of_packet(make_plug, name: str) -> None:
     captured = bytes.fromhex(_captures()[name])
     volts = int.from_bytes(captured[4:7], "little") / 15883.341
     offset = int.from_bytes(captured[7:10], "little") / (0.363 / 0.9003163 * 305978 / 1.218)
@@ -123,7 +123,7 @@ def test_status_bit_five_moves_by_chance_and_only_with_mains(make_plug) -> None:
     assert seen == {0, 0x20}
 
 
-def test_a_reply_begins_half_a_bit_after_the_request_and_runs_without_gaps(plug) -> None:
+def test_a_reply_begins_half_a_bit_after_the_request_and_has_no_gaps(plug) -> None:
     bit = 1 / 4800
     started = plug.clock.monotonic()
     plug.send("58 19")

@@ -39,7 +39,7 @@ def test_a_neutral_turned_round_is_a_line_again() -> None:
     assert twin.chip.peek(WATT) > 0
 
 
-def test_a_leading_current_moves_ahead_of_the_voltage_and_a_phase_error_then_costs_power() -> None:
+def test_a_phase_error_on_a_leading_current_costs_power() -> None:
     # lead of the transformer 2 degrees: cos(36.87 + 2) / 0.8 = 0.9732 where the current leads, 1.0256 where it lags
     clock = ManualClock()
     twin = open_twin("pziot-e01", clock=clock, deviation=Deviation(phase_degrees=2.0), volts=230.0, amps=5.0, pf=0.8)

@@ -69,7 +69,7 @@ def test_a_rate_an_adapter_refuses_is_an_error_and_the_old_one_stays() -> None:
     bench.connect()
 
 
-def test_an_adapter_that_makes_another_rate_than_it_says_hears_garbage_and_sends_garbage() -> None:
+def test_an_adapter_off_its_rate_hears_garbage_and_sends_garbage() -> None:
     bench = bench_with("cp2102")
     bench.connect()
     assert not isinstance(bench.set_baud(921600), Answered)
@@ -129,7 +129,7 @@ def test_an_inverted_line_holds_the_chip_when_it_should_let_it_go() -> None:
     assert bench_with("rts inverted").twin.phase is Phase.APP, "and without a wire to CEN nothing happens"
 
 
-def test_lines_asserted_on_opening_hold_a_wired_chip_until_they_are_released() -> None:
+def test_lines_asserted_on_opening_hold_a_wired_chip_until_released() -> None:
     bench = bench_with("cp2102", reset_line="dtr")
     assert bench.twin.phase is Phase.OFF
     bench.port.set_lines(dtr=False, rts=False)

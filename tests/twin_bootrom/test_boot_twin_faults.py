@@ -87,7 +87,7 @@ def test_a_bent_address_is_acted_upon_and_shows_in_the_echo(rom) -> None:
 
 
 @pytest.mark.parametrize("chip", ["N", "T"])
-def test_a_lost_byte_leaves_the_receiver_waiting_and_swallowing_until_it_is_full(make_bench, chip: str) -> None:
+def test_a_lost_byte_leaves_the_receiver_waiting_until_it_is_full(make_bench, chip: str) -> None:
     bench = make_bench(chip)
     bench.unprotect()
     bench.twin.faults.drop_request_byte(1000)
@@ -158,7 +158,7 @@ def test_a_receiver_with_a_time_out_starts_anew(make_bench) -> None:
 
 
 @pytest.mark.parametrize("chip", ["N", "T"])
-def test_power_cut_in_mid_write_leaves_whole_pages_a_torn_one_and_the_rest_blank(make_bench, chip: str) -> None:
+def test_a_power_cut_leaves_whole_pages_a_torn_one_and_the_rest_blank(make_bench, chip: str) -> None:
     bench = make_bench(chip)
     bench.unprotect()
     bench.twin.faults.power_fails_in("page", 5, returns=False)
@@ -234,7 +234,7 @@ def test_a_reply_is_cut_where_the_power_went(rom) -> None:
 # ---- others on the wire
 
 
-def test_a_tuya_heartbeat_does_no_harm_to_an_idle_receiver_and_ruins_a_frame(rom) -> None:
+def test_a_tuya_heartbeat_spares_an_idle_receiver_and_ruins_a_frame(rom) -> None:
     rom.twin.faults.second_talker()
     assert rom.say(LINK) == LINKED
     rom.port.write(bytes.fromhex("01 E0 FC"))

@@ -108,7 +108,7 @@ def test_the_plan_unprotects_the_twin(make_bench, mid: int, sr: int, after: int)
     bench.do(c.ERASE, size=0x20, address=0x11000)
 
 
-def test_a_part_that_locks_on_an_unchanged_write_is_never_locked_by_the_plan(make_bench) -> None:
+def test_a_part_that_locks_on_an_unchanged_write_is_never_locked(make_bench) -> None:
     bench = make_bench("N", flash_id=0x152085, sr=0)
     bench.twin.flash.rewrite_locks = True
     assert unprotect(bench) is None
@@ -131,7 +131,7 @@ def test_an_unknown_flash_id_is_handed_through(make_bench) -> None:
     assert bench.do(c.READ_SR, register=0x9F)["sr"] == 0
 
 
-def test_the_bootloader_unprotects_at_the_first_erase_after_a_link_and_protects_after_every_crc(make_bench) -> None:
+def test_the_bootloader_unprotects_at_an_erase_and_protects_at_every_crc(make_bench) -> None:
     bench = make_bench("T", image=bytes(0x200000))
     address = 0x11000
 

@@ -23,7 +23,7 @@ def image() -> bytes:
 
 @pytest.mark.parametrize("chip", ["N", "T"])
 @pytest.mark.parametrize("row", GOLDEN, ids=lambda row: row[0].name)
-def test_each_responder_answers_what_it_knows_and_is_silent_about_the_rest(make_bench, chip: str, row) -> None:
+def test_each_responder_answers_what_it_knows_and_nothing_else(make_bench, chip: str, row) -> None:
     command, _, _, request, reply, _ = row
     if command in SELF_MADE:
         return

@@ -43,9 +43,7 @@ def test_the_formula_and_small_steps_agree(supply: Supply, volts: float, amps: f
 
 
 @given(SUPPLY, st.floats(2.8, 3.3), st.floats(0.0, 0.5))
-def test_the_moment_at_which_a_level_is_met_is_the_moment_at_which_the_rail_is_there(
-    supply: Supply, volts: float, amps: float
-) -> None:
+def test_the_moment_of_a_level_is_the_moment_the_rail_reaches_it(supply: Supply, volts: float, amps: float) -> None:
     circuit = Circuit(supply.lines, supply.farads, supply.board_amps)
     _, met = circuit.steady(volts, amps, 1.0, 2.7)
     if met < inf:
@@ -77,7 +75,7 @@ def test_a_capacitor_behind_a_resistor_charges_by_the_textbook() -> None:
     assert circuit.steady(3.3, 0.1, inf)[0] == pytest.approx(2.9)
 
 
-def test_beyond_the_limit_a_capacitor_gives_what_is_missing_and_empties_by_its_charge() -> None:
+def test_beyond_the_limit_a_capacitor_supplies_the_rest_and_empties() -> None:
     circuit = Circuit(Supply(3.3, 0.01, 100e-6, limit_amps=0.15).lines, 100e-6)
     assert circuit.steady(3.2, 0.25, 0.001)[0] == pytest.approx(3.2 - 0.1 * 0.001 / 100e-6)
 

@@ -126,7 +126,7 @@ def test_without_a_finger_on_the_button_the_application_stays_deaf() -> None:
 
 
 @pytest.mark.parametrize("chip", ["N", "M", "T"])
-def test_knocking_gets_the_button_pressed_and_the_next_program_gets_in_too(chip: str) -> None:
+def test_link_checks_get_the_board_reset_and_the_next_program_gets_in(chip: str) -> None:
     with serve_boot(BootTwin(chip), press="knock") as served:  # type: ignore[arg-type]
         with opened(served) as port:
             assert linked(port)
@@ -142,7 +142,7 @@ def test_the_finger_is_patient_and_presses_once_a_second_at_most() -> None:
     assert not any(finger.presses(b"reboot\r\n", 10 + tick) for tick in range(9))
 
 
-def test_the_finger_hears_a_knock_in_two_pieces_and_forgets_those_that_were_answered() -> None:
+def test_auto_reset_hears_a_split_link_check_and_forgets_answered_ones() -> None:
     finger = Finger()
     assert not finger.presses(KNOCK[:3], 0.0)
     assert not finger.presses(KNOCK[3:], 0.0)
@@ -153,7 +153,7 @@ def test_the_finger_hears_a_knock_in_two_pieces_and_forgets_those_that_were_answ
     assert not finger.presses(KNOCK, 2.3)
 
 
-def test_the_finger_is_not_taken_in_by_chatter_and_does_not_mind_a_knock_now_and_then() -> None:
+def test_auto_reset_ignores_chatter_and_a_link_check_now_and_then() -> None:
     finger = Finger()
     assert not finger.presses(KNOCK, 0.0)
     finger.listens(bytes.fromhex("55 AA 00 00 00 00 FF"))
@@ -161,7 +161,7 @@ def test_the_finger_is_not_taken_in_by_chatter_and_does_not_mind_a_knock_now_and
     assert not any(finger.presses(KNOCK, 10 + 1.5 * number) for number in range(5))
 
 
-def test_what_was_flashed_is_in_the_file_at_the_end_and_the_next_twin_has_it(tmp_path: Path) -> None:
+def test_what_was_flashed_is_in_the_file_and_the_next_twin_has_it(tmp_path: Path) -> None:
     file = tmp_path / "flash.bin"
     twin = BootTwin("N", image_file=file, timing=AT_ONCE)
     with serve_boot(twin, press="knock") as served, opened(served) as port:
@@ -173,7 +173,7 @@ def test_what_was_flashed_is_in_the_file_at_the_end_and_the_next_twin_has_it(tmp
     assert BootTwin("N", image_file=file).flash.read(0x11000, 2) == b"\x5a\x5a"
 
 
-def test_the_file_is_renewed_when_the_line_is_silent_and_every_two_seconds_if_it_is_not(tmp_path: Path) -> None:
+def test_the_file_is_saved_on_silence_and_otherwise_every_two_seconds(tmp_path: Path) -> None:
     file = tmp_path / "flash.bin"
     clock = ManualClock()
     twin = BootTwin("N", clock=clock, image_file=file, sr=0)
@@ -198,7 +198,7 @@ def test_the_file_is_renewed_when_the_line_is_silent_and_every_two_seconds_if_it
     assert kept()
 
 
-def test_a_server_that_is_killed_has_kept_what_was_flashed_before_the_silence(tmp_path: Path) -> None:
+def test_a_killed_server_has_kept_what_was_flashed_before_the_silence(tmp_path: Path) -> None:
     file = tmp_path / "flash.bin"
     with started("twin", "serve", "pziot-e01", "--flash", str(file)) as process:
         path = line_with(process.stdout, "other flashers").split()[3].rstrip(";")

@@ -73,12 +73,12 @@ def test_each_weak_supply_gives_way_in_a_step_of_its_own(chip: str, supply: str,
         assert (where, first_reset(bench)) == (step, activity)
 
 
-def test_without_a_change_of_rate_the_second_set_up_gets_as_far_as_the_first_erase() -> None:
+def test_without_a_rate_change_the_second_set_up_reaches_the_first_erase() -> None:
     where, bench = session("usb + ldo", baud=None, sectors=2)
     assert (where, first_reset(bench)) == ("erase", "erasing")
 
 
-def test_the_recommended_adapter_fails_in_a_write_and_in_another_one_each_time() -> None:
+def test_the_recommended_adapter_fails_in_a_different_write_each_time() -> None:
     runs = [session("ch340 + ldo", seed=seed, sectors=100) for seed in range(5)]
     assert [(where, first_reset(bench)) for where, bench in runs] == [("write", "programming")] * 5
     torn = {max(bench.twin.flash.dirty): bench.twin.flash for _, bench in runs}
@@ -123,7 +123,7 @@ def test_a_weak_supply_lets_the_application_reset_over_and_over(supply: str) -> 
     assert max(at for at, _ in bench.twin.resets) > 9, "it never ends"
 
 
-def test_the_loop_is_heard_on_the_log_uart_and_not_where_the_rom_is_silent() -> None:
+def test_the_loop_shows_on_the_log_uart_and_not_where_the_rom_is_silent() -> None:
     bench = Bench(linked=False, supply="ftdi ldo")
     log = bench.twin.port(wiring="uart2")
     bench.clock.advance(3)
@@ -135,7 +135,7 @@ def test_the_loop_is_heard_on_the_log_uart_and_not_where_the_rom_is_silent() -> 
     assert log.drain() == b"", "the boot ROM has nothing to say before it fails"
 
 
-def test_a_host_that_knocks_long_enough_is_heard_in_a_loop_without_any_reset() -> None:
+def test_a_host_that_sends_link_checks_long_enough_is_heard_in_a_loop() -> None:
     bench = Bench(linked=False, supply="ch340 + ldo")
     bench.clock.advance(0.5)
     answers = [bench.say(LINK, 0.005) for _ in range(200)]

@@ -51,7 +51,7 @@ def test_the_rom_listens_for_200_ms_and_then_never_leaves(make_bench) -> None:
     assert bench.say(LINK) == ""
 
 
-def test_the_bootloader_leaves_at_once_on_a_silent_line_and_later_on_a_noisy_one(make_bench) -> None:
+def test_the_bootloader_leaves_at_once_on_silence_and_later_on_noise(make_bench) -> None:
     bench = make_bench("T", linked=False)
     bench.twin.reset()
     bench.clock.advance(0.06)
@@ -79,7 +79,7 @@ def test_the_bootloader_gives_up_on_a_quiet_host_and_not_on_a_busy_one(make_benc
     assert bench.say(LINK) == ""
 
 
-def test_every_link_check_in_a_spam_is_answered_once_and_strays_come_first(rom) -> None:
+def test_every_link_check_in_a_burst_is_answered_once_and_strays_first(rom) -> None:
     assert rom.say(LINK * 12).split(" ").count("04") == 12
     rom.port.write(LINK * 3)
     answer = rom.do(c.FLASH_ID)
@@ -159,7 +159,7 @@ def test_a_chip_without_power_is_silent_and_comes_back_with_its_window(rom) -> N
     assert rom.say(LINK) == LINKED
 
 
-def test_a_bootloader_that_was_overwritten_never_answers_again_until_it_is_restored(make_bench) -> None:
+def test_an_overwritten_bootloader_is_silent_until_it_is_restored(make_bench) -> None:
     bench = make_bench("T")
     before = bytes(bench.twin.flash.data)
     bench.do(c.ERASE, size=0x20, address=0x200000)

@@ -105,7 +105,7 @@ def test_an_application_talks_once_a_second_at_its_rate(app: str, baud: int, wor
 
 
 @pytest.mark.parametrize("app", ["tuyamcu", "bl0942"])
-def test_slow_talk_is_heard_as_zeros_and_garbage_at_the_rate_of_a_host_that_knocks(app: str) -> None:
+def test_slow_talk_is_zeros_and_garbage_at_the_rate_of_the_host(app: str) -> None:
     got = Bench(linked=False, app=app).listen(3.5)
     assert got
     assert APPLICATIONS[app].says not in got
@@ -128,7 +128,7 @@ def test_talk_stops_with_the_application_and_begins_anew_with_it() -> None:
     assert bench.listen(5) == b""
 
 
-def test_a_dead_bootloader_starts_no_application_that_talks_listens_or_sags() -> None:
+def test_a_dead_bootloader_starts_no_app_that_talks_listens_or_sags() -> None:
     bench = Bench("T", app="openbeken", image=bytes(0x200000), supply="usb + ldo + capacitor")
     bench.do(c.ERASE, size=0x20, address=0x200000)
     bench.twin.reset()

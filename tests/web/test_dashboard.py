@@ -116,6 +116,19 @@ def test_a_card_tells_direction_quantities_and_energy_by_name(scene: Scene, visi
     expect(card.get_by_role("status")).to_contain_text("Live")
 
 
+def test_energy_is_shown_rounded_down_so_that_it_never_falls(scene: Scene, visit: Callable[[str], Visit]) -> None:
+    """An estimate of the present minute may be corrected by less than a watt-hour: the third decimal must not fall."""
+    page = visit(scene("live")).page
+    shown = page.evaluate(
+        """async (wattHours) => {
+            const { kilowattHours } = await import(new URL("format.js", document.querySelector("script[src]").src));
+            return wattHours.map(kilowattHours);
+        }""",
+        [0, 0.999, 1, 1234.5, 1234.999, 12_345_678.9, None],
+    )
+    assert shown == ["0.000", "0.000", "0.001", "1.234", "1.234", "12345.678", "–"]
+
+
 def test_trouble_is_shown_with_its_mend_and_the_last_numbers_stay(scene: Scene, visit: Callable[[str], Visit]) -> None:
     page = visit(scene("trouble")).page
     silent, gone = (page.get_by_role("article", name=f"Meter {name}") for name in ("workshop", "garage"))
@@ -143,7 +156,7 @@ def test_without_a_meter_and_without_hardware_the_page_says_what_to_do(
     expect(page.locator("pre")).to_contain_text("[[meter]]")
 
 
-def test_a_twin_that_stands_in_leaves_room_for_the_hardware_that_was_found(
+def test_a_stand_in_twin_leaves_room_for_the_hardware_that_was_found(
     scene: Scene, visit: Callable[[str], Visit]
 ) -> None:
     page = visit(scene("live")).page

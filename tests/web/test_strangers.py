@@ -195,7 +195,7 @@ def test_a_client_that_never_finishes_a_request_is_dropped(
     visit(tmp_path, story)
 
 
-def test_among_too_many_connections_the_idlest_goes_and_a_new_one_is_served(
+def test_among_too_many_connections_the_idlest_is_closed_for_a_new_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(protocol, "MAX_CONNECTIONS", 10)

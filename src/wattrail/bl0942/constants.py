@@ -45,8 +45,5 @@ V_ZX_BELOW: Final = 0x080000
 REFRESH_S: Final = (0.4, 0.8)
 """Refresh period of the RMS and power averages by MODE.rms_update."""
 
-SPI_MAX_HZ: Final = 900_000
-"""Nominal limit of the SPI clock. One board needed 800 kHz (openshwprojects/OpenBK7231T_App PR #724)."""
-
 BAUD_RATES: Final = (4800, 9600, 19200, 38400)
 """The first two by strap, the others by MODE.uart_rate."""

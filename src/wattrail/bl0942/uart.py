@@ -28,7 +28,7 @@ from wattrail.bl0942.registers import CF_CNT, FREQ, I_FAST_RMS, I_RMS, STATUS, V
 from wattrail.bl0942.snapshot import Snapshot
 from wattrail.wire import Register, hex_pairs, inverted_sum
 
-__all__ = ["BREAK_BITS", "FRAME_GAP_S", "UartLink"]
+__all__ = ["FRAME_GAP_S", "UartLink"]
 
 WRITE_HEAD = 0xA8
 READ_HEAD = 0x58
@@ -43,9 +43,6 @@ BUFFER_LIMIT = 512
 
 FRAME_GAP_S = 0.020
 """A gap longer than this inside a frame resets the chip's receiver (16 ms in V1.1, 20 ms before)."""
-
-BREAK_BITS = 32
-"""A break longer than this many bit times resets the chip's receiver."""
 
 
 class UartLink:

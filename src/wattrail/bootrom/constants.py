@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from wattrail.bk7231 import TUYA_KEY_WORDS
+
 BAUD_AT_RESET: Final = 115200
 """Every responder starts here. Source: bk-boot/link."""
 
@@ -22,7 +24,6 @@ TICK_S: Final = 0.002
 
 CHIP_ID: Final = 0x0080_0000
 DEVICE_ID: Final = 0x0080_0004
-NEWER_CHIP_ID: Final = 0x4401_0004
 EFUSE_CONTROL: Final = 0x0080_0074
 EFUSE_RESULT: Final = 0x0080_0078
 """Registers worth reading through the boot ROM. Source: bk-boot/rom."""
@@ -34,11 +35,8 @@ EFUSE_VALID: Final = 0x0000_0100
 EFUSE_CLEARED: Final = 0x0000_1F02
 """Bits of EFUSE_CONTROL that a read clears: the old address, and the direction bit. Source: bk-boot/efuse."""
 
-TUYA_KEY: Final = bytes.fromhex("93B00F51 DCEACBA3 7EA19359 03EBADC7")
-"""The code key in every Tuya N and T examined, as the eFuse holds it: four words, low byte first.
-
-Source: bk-boot/efuse.
-"""
+TUYA_KEY: Final = b"".join(word.to_bytes(4, "little") for word in TUYA_KEY_WORDS)
+"""The code key of Tuya's N and T as the eFuse holds it."""
 
 CHIP_ID_N: Final = 0x7231C
 """BK7231N and BK7231M alike: the number does not tell them apart. Source: bk-boot/rom."""
@@ -55,9 +53,6 @@ OTHER_CHIPS: Final = {
     0x7259: "BK7259",
 }
 """Chip numbers of relatives. Source: bk-boot/hosts."""
-
-APP_START: Final = 0x11000
-"""Where the application begins; below lies the bootloader. Physical offset. Source: bk-boot/flash-map."""
 
 REFUSED: Final = 0x06
 """The only status besides 0 that was ever seen: an address the bootloader guards. Source: bk-boot/loader-1."""

@@ -11,26 +11,18 @@ Source: bk-boot/rom, bk-boot/efuse, bk-boot/hosts.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from enum import Enum
 from typing import Final
 
+from wattrail.bk7231 import Chip
 from wattrail.bootrom.commands import Responder
 from wattrail.bootrom.constants import CHIP_ID_N, OTHER_CHIPS, TUYA_KEY
 from wattrail.bootrom.efuse import EfuseBytes
 from wattrail.wire import hex_pairs
 
-__all__ = ["Chip", "Evidence", "Identity", "identify"]
+__all__ = ["Evidence", "Identity", "identify"]
 
 ARM_BRANCH: Final = 0xEA
 """Top byte of the unconditional branch that plain code starts with."""
-
-
-class Chip(Enum):
-    """The chips this room can name."""
-
-    N = "BK7231N"
-    M = "BK7231M"
-    T = "BK7231T"
 
 
 @dataclass(frozen=True, slots=True)

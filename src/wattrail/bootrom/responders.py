@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
+from wattrail.bk7231 import APP_START
 from wattrail.bootrom.commands import Responder
-from wattrail.bootrom.constants import APP_START
 from wattrail.bootrom.geometry import ERASE_64K, ERASE_SECTOR, ERASES, Erase
 
 __all__ = ["TRAITS", "CrcEnd", "Traits"]

@@ -19,7 +19,16 @@ if TYPE_CHECKING:
 
     from wattrail.cli.schema import Config
 
-__all__ = ["FILE_NAME", "data_dir", "find_config", "load_config", "parse_config", "user_config_dir"]
+__all__ = [
+    "FILE_NAME",
+    "data_dir",
+    "database_of",
+    "demo_database",
+    "find_config",
+    "load_config",
+    "parse_config",
+    "user_config_dir",
+]
 
 FILE_NAME: Final = "wattrail.toml"
 
@@ -38,6 +47,16 @@ def data_dir() -> Path:
     from platformdirs import user_data_path
 
     return user_data_path("wattrail", appauthor=False)
+
+
+def database_of(config: Config | None) -> Path:
+    """The database of real meters: the one that is configured, else this user's."""
+    return Path(config.store.path) if config and config.store.path else data_dir() / "wattrail.sqlite"
+
+
+def demo_database() -> Path:
+    """The database of the twin that stands in where no meter is configured: simulated energy never meets real."""
+    return data_dir() / "simulated.sqlite"
 
 
 def find_config() -> Path | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
@@ -11,12 +10,13 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from wattrail.bl0942 import FRONT_ENDS, Calibration
 from wattrail.bl0942.scaling import MAX_CONSTANT, MIN_CONSTANT
 from wattrail.transport import check_url
+from wattrail.urls import METER_NAME
 
 __all__ = ["CalibrationSection", "Config", "MeterSection", "SafetySection", "SiteSection", "StoreSection", "WebSection"]
 
 
 def _name(text: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", text):
+    if not METER_NAME.fullmatch(text):
         raise ValueError(f"{text!r} is no name for a meter: letters, digits, dot, dash and underscore, 64 at most")
     return text
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from wattrail.cli.config import FILE_NAME, data_dir, user_config_dir
+from wattrail.cli.config import FILE_NAME, database_of, demo_database, user_config_dir
 from wattrail.cli.safety import Answer
 from wattrail.gateway import GatewayPlan, MeterPlan
 from wattrail.transport.discovery import list_candidates
@@ -61,11 +61,9 @@ def plan_service(config: Config | None, *, host: str | None, port: int | None, d
     """The plan of a run; what was typed beats what is written. Raises ConfigError."""
     meters = tuple(_meter(section) for section in config.meter) if config else ()
     confirmed = config.safety.confirmed if config else None
-    written = Path(config.store.path) if config and config.store.path else data_dir() / "wattrail.sqlite"
     return Service(
         plan=GatewayPlan(meters=meters or (_DEMO,), zone=config.site.timezone if config else None),
-        # simulated readings never enter the real database
-        database=database or (written if meters else data_dir() / "simulated.sqlite"),
+        database=database or (database_of(config) if meters else demo_database()),
         host=host or (config.web.host if config else None),
         port=config.web.port if config and port is None else port,
         confirmed=Answer(confirmed) if confirmed else None,

@@ -11,7 +11,8 @@ from typing import Annotated, Final
 
 from cyclopts import Parameter, validators
 
-from wattrail.bootrom.constants import APP_START, BAUD_AT_RESET
+from wattrail.bk7231 import APP_START
+from wattrail.bootrom.constants import BAUD_AT_RESET
 from wattrail.cli import say
 from wattrail.cli.exits import UsageError
 from wattrail.cli.flash.image_file import check_image, load_whole

@@ -73,10 +73,6 @@ class KeptBackup:
             return self
         return replace(self, firmware=firmware_of(data), sha256=hashlib.sha256(data).hexdigest())
 
-    def is_intact(self) -> bool:
-        """Whether the file still holds what was noted. Reads it."""
-        return not self.sha256 or self.sha256 == _sha256_of(self.path)
-
 
 class BackupCatalog:
     """The backups of one board, in a folder."""

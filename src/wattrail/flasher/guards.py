@@ -18,7 +18,7 @@ from wattrail.bootrom.geometry import SECTOR
 from wattrail.errors import ImageError, WriteRefused
 from wattrail.flasher.survey import Span
 from wattrail.flasher.target import Target
-from wattrail.image import LAYOUTS, Chip, Image, Kind, recognise_foreign
+from wattrail.image import LAYOUTS, Chip, Image, Kind, code_key, recognise_foreign
 
 __all__ = [
     "AS_IT_WAS",
@@ -245,7 +245,7 @@ def _about_chip(image: Image, target: Target) -> Iterator[Objection]:
     elif image.chip is not None and image.chip is not target.chip:
         words = f"the image is for a {image.chip.value} ({_reason(image)}), the chip is a {target.chip.value}"
         yield Objection(Risk.WRONG_CHIP, words, f"take the image for the {target.chip.value}")
-    elif image.key is not None and target.chip in (Chip.N, Chip.M) and image.key != target.chip.code_key:
+    elif image.key is not None and target.chip in (Chip.N, Chip.M) and image.key != code_key(target.chip):
         words = f"the image's code is enciphered with another key than the {target.chip.value} has in its eFuse"
         yield Objection(Risk.WRONG_CHIP, words, f"take the image for the {target.chip.value}")
     if _is_for_unknown_chip(image):

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
+from wattrail.bk7231 import APP_START
 from wattrail.bootrom import Evidence, Identity, Responder, identify, part_of
 from wattrail.bootrom.checks import crc_range, wire_crc
 from wattrail.bootrom.commands import BOOT_VERSION, CHECK_CRC, FLASH_ID, READ_4K, READ_REG, READ_SR
-from wattrail.bootrom.constants import APP_START, CHIP_ID
+from wattrail.bootrom.constants import CHIP_ID
 from wattrail.bootrom.efuse import EfuseBytes, read_efuse
 from wattrail.bootrom.geometry import MIB, SECTOR, FlashPart, flash_bytes
 from wattrail.bootrom.protection import joined

@@ -40,8 +40,8 @@ class Target:
 
     @property
     def chip(self) -> Chip | None:
-        """The chip as images call it; None if it was not recognised."""
-        return Chip(self.identity.chip.value) if self.identity.chip else None
+        """The chip; None if it was not recognised."""
+        return self.identity.chip
 
     @property
     def traits(self) -> Traits:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from wattrail.bl0942.scaling import Calibration
 from wattrail.errors import ConfigError
+from wattrail.urls import METER_NAME
 
 __all__ = ["GatewayPlan", "MeterPlan"]
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _FASTEST_S, _SLOWEST_S = 0.2, 10.0
 
 
@@ -31,7 +30,7 @@ class MeterPlan:
     address: int = 0
 
     def __post_init__(self) -> None:
-        if not _NAME.fullmatch(self.name):
+        if not METER_NAME.fullmatch(self.name):
             raise ConfigError(
                 f"{self.name!r} cannot be the name of a meter",
                 hint="letters, digits, dot, dash and underscore, 64 at most: it stands in addresses and topics",

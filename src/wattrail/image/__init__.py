@@ -1,10 +1,11 @@
 """Firmware images of the BK7231 family: told apart, checked, converted, compared. Pure: no file, no port, no clock."""
 
+from wattrail.bk7231 import Chip
 from wattrail.image.cipher import KEYS, TUYA_KEY, ZERO_KEY, CodeKey, crypt, detect_key
 from wattrail.image.convert import Recipe, Target, convert
 from wattrail.image.diff import Difference, PartitionDiff, SectorDiff, diff
 from wattrail.image.foreign import Foreign, recognise_foreign
-from wattrail.image.layout import LAYOUTS, Chip, Layout, Partition
+from wattrail.image.layout import LAYOUTS, Layout, Partition, code_key
 from wattrail.image.limits import FILE_MOST
 from wattrail.image.model import Confidence, Container, Image, Kind, Problem, Range
 from wattrail.image.packing import check, pack, to_logical, to_physical, unpack
@@ -40,6 +41,7 @@ __all__ = [
     "as_lies_in_flash",
     "build_ota",
     "check",
+    "code_key",
     "convert",
     "crypt",
     "detect_key",

@@ -16,8 +16,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from wattrail.bk7231 import Chip
 from wattrail.image.cipher import CodeKey, crypt
-from wattrail.image.layout import Chip
 from wattrail.image.limits import FLASH_MOST, RECORDS_MOST
 
 __all__ = ["KNOWN", "Bootloader", "Entry", "identify", "inspect"]

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from wattrail.bk7231 import Chip
 from wattrail.image.bootloader import Bootloader
 from wattrail.image.cipher import CodeKey
-from wattrail.image.layout import LAYOUTS, Chip
+from wattrail.image.layout import LAYOUTS
 from wattrail.image.model import Confidence, Container
 from wattrail.image.names import build_names, chip_in
 from wattrail.image.rf import RfBlock

@@ -11,6 +11,7 @@ from dataclasses import astuple, dataclass
 from types import MappingProxyType
 from typing import Final, Self
 
+from wattrail.bk7231 import TUYA_KEY_WORDS
 from wattrail.errors import ImageError
 
 __all__ = ["KEYS", "TUYA_KEY", "ZERO_KEY", "CodeKey", "crypt", "detect_key", "looks_like_code"]
@@ -53,7 +54,7 @@ class CodeKey:
         return "".join(f"{word:08x}" for word in astuple(self))
 
 
-TUYA_KEY: Final = CodeKey(0x510FB093, 0xA3CBEADC, 0x5993A17E, 0xC7ADEB03)
+TUYA_KEY: Final = CodeKey(*TUYA_KEY_WORDS)
 """On every Tuya module of the N and T kind that was looked at."""
 
 ZERO_KEY: Final = CodeKey(0, 0, 0, 0)

@@ -12,10 +12,11 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Final
 
+from wattrail.bk7231 import APP_START
 from wattrail.errors import ImageError
 from wattrail.image import rbl, ug
 from wattrail.image.cipher import CodeKey, crypt
-from wattrail.image.layout import APP, APP_CONTAINER, APP_LOGICAL
+from wattrail.image.layout import APP_CONTAINER, APP_LOGICAL, code_key
 from wattrail.image.model import Image, Kind
 from wattrail.image.packing import BLOCK, pack, to_logical, to_physical, unpack
 from wattrail.image.recognise import recognise
@@ -102,7 +103,9 @@ def _stored(image: Image) -> bytes:
     app = _app(image)
     if sealed is None:
         return unpack(app)
-    code = unpack(app[: min(sealed.code_length, sealed.offset - APP)])  # behind it, earlier apps may have left theirs
+    code = unpack(
+        app[: min(sealed.code_length, sealed.offset - APP_START)]
+    )  # behind it, earlier apps may have left theirs
     if sealed.faults:
         raise ImageError(
             f"RBL of {sealed.header.name}: {sealed.faults[0]}",
@@ -220,7 +223,7 @@ def _key(image: Image, recipe: Recipe) -> CodeKey:
     """The code key: as asked for, else what the image was found to be under, else what its chip is made with."""
     key = recipe.key or (image.key if image.kind is not Kind.PLAIN else None)
     if key is None and image.chip is not None:
-        key = image.chip.code_key
+        key = code_key(image.chip)
     if key is None:
         raise ImageError(
             f"nothing in this {image.kind.value} says which code key its chip has",

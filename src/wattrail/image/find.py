@@ -7,10 +7,11 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
+from wattrail.bk7231 import APP_START, Chip
 from wattrail.errors import ImageError
 from wattrail.image import rbl
 from wattrail.image.cipher import CodeKey, crypt
-from wattrail.image.layout import APP, LAYOUTS, Chip
+from wattrail.image.layout import LAYOUTS
 from wattrail.image.limits import CHECKS_MOST, HEADERS_MOST
 from wattrail.image.model import Container, Problem
 from wattrail.image.packing import PACKED, check, grid_shift, strip, to_logical, without_blank_end
@@ -22,7 +23,7 @@ TUYA_KEY_SECTOR: Final = bytes.fromhex("46dced0e672f3b70ae1276a3f8712e03")
 
 OPENBEKEN_MARK: Final = b"CFG"
 
-_STARTS: Final = {"bootloader": 0, "app": APP}
+_STARTS: Final = {"bootloader": 0, "app": APP_START}
 _SEEN_BEYOND: Final = PACKED * 64
 
 
@@ -103,7 +104,7 @@ def code_problems(flash: bytes, base: int, found: tuple[Container, ...]) -> Iter
     sectors, so behind a shorter app an older one goes on in the next sector.
     """
     for name, start in _STARTS.items():
-        end = APP if name == "bootloader" else min(base + len(flash), LAYOUTS[Chip.T]["app"].end)
+        end = APP_START if name == "bootloader" else min(base + len(flash), LAYOUTS[Chip.T]["app"].end)
         if start < base or start >= base + len(flash):
             continue
         header = _closing(found, name)
@@ -114,9 +115,9 @@ def code_problems(flash: bytes, base: int, found: tuple[Container, ...]) -> Iter
 def remains(flash: bytes, base: int, found: tuple[Container, ...]) -> Iterator[str]:
     """In words, what is left of an earlier app between the end of the code in use and its header."""
     app = _closing(found, "app")
-    if app is None or app.faults or base > APP:
+    if app is None or app.faults or base > APP_START:
         return
-    end = APP + app.code_length
+    end = APP_START + app.code_length
     left = without_blank_end(flash[end - base : app.offset - base])
     if left and check(left).good:
         yield f"from {end:#x} to {end + len(left):#x}: code that an earlier app left there, not in use"

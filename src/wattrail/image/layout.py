@@ -8,20 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum
 from types import MappingProxyType
 from typing import Final
 
+from wattrail.bk7231 import APP_START, Chip
 from wattrail.image.cipher import TUYA_KEY, ZERO_KEY, CodeKey
 from wattrail.image.packing import to_physical
 
-__all__ = ["FLASH", "LAYOUTS", "SECTOR", "Chip", "Layout", "Partition"]
+__all__ = ["FLASH", "LAYOUTS", "SECTOR", "Chip", "Layout", "Partition", "code_key"]
 
 SECTOR: Final = 0x1000
 FLASH: Final = 0x200000
-APP: Final = 0x11000
-"""Flash offset of the app on every chip of the family."""
-
 APP_LOGICAL: Final = 0x10000
 """The address at which the processor sees it."""
 
@@ -29,31 +26,13 @@ APP_CONTAINER: Final = 0x108700
 """Bytes of code, with its RBL header at the end, in the app partition of Tuya's N and T."""
 
 APP_PACKED: Final = to_physical(APP_CONTAINER)
-QIO_N: Final = APP + APP_PACKED
+QIO_N: Final = APP_START + APP_PACKED
 """0x129F70: where the app's container ends."""
 
 
-class Chip(Enum):
-    """The members of the family that differ in what their flash holds."""
-
-    N = "BK7231N"
-    T = "BK7231T"
-    M = "BK7231M"
-    U = "BK7231U"
-    Q = "BK7231Q"
-    BK7238 = "BK7238"
-    BK7252 = "BK7252"
-    BK7252N = "BK7252N"
-
-    @property
-    def is_flashable(self) -> bool:
-        """Whether wattrail writes the flash of such a chip; images for the others are recognised, not written."""
-        return self in (Chip.N, Chip.T, Chip.M)
-
-    @property
-    def code_key(self) -> CodeKey:
-        """The key of the code cipher its modules are made with."""
-        return TUYA_KEY if self in (Chip.N, Chip.T) else ZERO_KEY
+def code_key(chip: Chip) -> CodeKey:
+    """The key of the code cipher a chip's modules are made with."""
+    return TUYA_KEY if chip in (Chip.N, Chip.T) else ZERO_KEY
 
 
 @dataclass(frozen=True, slots=True)

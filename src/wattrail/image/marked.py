@@ -5,10 +5,11 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import replace
 
+from wattrail.bk7231 import Chip
 from wattrail.errors import ImageError, MissingExtra
 from wattrail.image import chips, rbl, rf, uf2, ug
 from wattrail.image.find import TUYA_KEY_SECTOR
-from wattrail.image.layout import LAYOUTS, SECTOR, Chip
+from wattrail.image.layout import LAYOUTS, SECTOR
 from wattrail.image.model import Confidence, Container, Image, Kind, Problem, Range
 from wattrail.image.names import chip_in
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum
 
+from wattrail.bk7231 import APP_START, Chip
 from wattrail.image.bootloader import Bootloader
 from wattrail.image.cipher import CodeKey
-from wattrail.image.layout import APP, LAYOUTS, Chip, Layout
+from wattrail.image.layout import LAYOUTS, Layout
 from wattrail.image.packing import BLANK, BLOCK, PACKED, to_physical, without_blank_end
 from wattrail.image.rbl import PACKED_HEADER, RblHeader
 from wattrail.image.rf import RfBlock
@@ -131,19 +132,19 @@ class Image:
     @property
     def app(self) -> bytes | None:
         """The app as it lies in flash, up to the end of its header or of what was written; None if it is not here."""
-        if not self.kind.lies_in_flash or self.base > APP or len(self.flash) <= APP - self.base:
+        if not self.kind.lies_in_flash or self.base > APP_START or len(self.flash) <= APP_START - self.base:
             return None
         sealed = self.sealed("app")
         end = sealed.offset + PACKED_HEADER if sealed else min(self.layout["app"].end, self.base + len(self.flash))
-        found = self.flash[APP - self.base : end - self.base]
+        found = self.flash[APP_START - self.base : end - self.base]
         return found if sealed else without_blank_end(found)
 
     @property
     def loader(self) -> bytes | None:
         """The whole bootloader partition; None if it is not here, or not whole."""
-        if not self.kind.lies_in_flash or self.base or len(self.flash) < APP or self.flash[:PACKED] == BLANK:
+        if not self.kind.lies_in_flash or self.base or len(self.flash) < APP_START or self.flash[:PACKED] == BLANK:
             return None
-        return self.flash[:APP]
+        return self.flash[:APP_START]
 
     def sealed(self, name: str) -> Container | None:
         """The header in flash of a partition, by the name it carries."""

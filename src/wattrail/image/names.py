@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from types import MappingProxyType
 from typing import Final
 
-from wattrail.image.layout import Chip
+from wattrail.bk7231 import Chip
 from wattrail.image.limits import RECORDS_MOST
 
 __all__ = ["build_names", "chip_in"]

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from wattrail.bk7231 import APP_START, Chip
 from wattrail.errors import ImageError
 from wattrail.image import rf
 from wattrail.image.find import TUYA_KEY_SECTOR
-from wattrail.image.layout import APP, FLASH, LAYOUTS, SECTOR, Chip, Layout
+from wattrail.image.layout import FLASH, LAYOUTS, SECTOR, Layout
 from wattrail.image.limits import RECORDS_MOST
 from wattrail.image.model import Container, Problem
 from wattrail.image.rbl import PACKED_HEADER
@@ -28,7 +29,7 @@ _KEY_MARK: Final = 32
 def find_rf(flash: bytes, base: int) -> tuple[int, RfBlock] | None:
     """Where the RF block stands in flash and what it says: on a sector, else anywhere behind the bootloader."""
     on_sectors = (at for at in range(-base % SECTOR, len(flash), SECTOR) if flash.startswith(rf.MAGIC, at))
-    for at in (*on_sectors, *_anywhere(flash, max(0, APP - base))):
+    for at in (*on_sectors, *_anywhere(flash, max(0, APP_START - base))):
         try:
             block = rf.decode_rf(flash[at : at + SECTOR])
         except ImageError:

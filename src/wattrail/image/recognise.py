@@ -12,10 +12,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
+from wattrail.bk7231 import APP_START, Chip
 from wattrail.errors import ImageError
 from wattrail.image import bootloader, chips, find, places, rbl
 from wattrail.image.cipher import ZERO_KEY, CodeKey, crypt, detect_key, looks_like_code
-from wattrail.image.layout import APP, APP_LOGICAL, FLASH, LAYOUTS, QIO_N, Chip
+from wattrail.image.layout import APP_LOGICAL, FLASH, LAYOUTS, QIO_N
 from wattrail.image.limits import FILE_MOST
 from wattrail.image.marked import blank_image, rbl_image, rf_image, tuya_image, uf2_image, ug_image
 from wattrail.image.model import Confidence, Container, Image, Kind, Problem, Range
@@ -96,17 +97,20 @@ def _in_flash(data: bytes) -> Image | None:
         return _described(data, 0, start, *_whole(data, 0, start.key))
     if start.address is None:
         return _described(data, 0, start, Kind.PACKED, ())
-    tail = _start_of(data[-APP:]) if len(data) > 2 * APP else None
+    tail = _start_of(data[-APP_START:]) if len(data) > 2 * APP_START else None
     if tail is not None and tail.address == 0:
-        reason = f"the app comes first and the bootloader {APP:#x} bytes before the end: read from {APP:#x} on, wrapped"
-        image = _described(data[-APP:] + data[:-APP], 0, tail, Kind.ROTATED, tuple(places.length_problems(len(data))))
-        ranges = tuple(replace(r, offset=(r.flash - APP) % len(data)) for r in image.ranges)
+        begin = f"{APP_START:#x}"
+        reason = f"the app comes first and the bootloader {begin} bytes before the end: read from {begin} on, wrapped"
+        image = _described(
+            data[-APP_START:] + data[:-APP_START], 0, tail, Kind.ROTATED, tuple(places.length_problems(len(data)))
+        )
+        ranges = tuple(replace(r, offset=(r.flash - APP_START) % len(data)) for r in image.ranges)
         problems = tuple(
-            p if p.offset is None else replace(p, offset=(p.offset - APP) % len(data)) for p in image.problems
+            p if p.offset is None else replace(p, offset=(p.offset - APP_START) % len(data)) for p in image.problems
         )
         problem = Problem("it is rotated: its first byte is flash 0x11000; straighten it before anything is restored")
         return replace(image, data=data, ranges=ranges, reasons=(reason, *image.reasons), problems=(problem, *problems))
-    return _described(data, APP, start, *_whole(data, APP, start.key))
+    return _described(data, APP_START, start, *_whole(data, APP_START, start.key))
 
 
 def _start_of(data: bytes) -> _Start | None:
@@ -137,23 +141,23 @@ def _is_packed(data: bytes) -> bool:
 
 def _tells_a_bootloader(data: bytes) -> str:
     """Without a key that depends on the address: in words what makes it a bootloader, or an empty text."""
-    names = {c.header.name for c in find.containers(data[:APP], 0) if c.packed}
+    names = {c.header.name for c in find.containers(data[:APP_START], 0) if c.packed}
     if "bootloader" in names:
         return "an RBL header in its first 68 KiB is a bootloader's"
-    loader = bootloader.inspect(data[:APP], strip(data[:APP]), ZERO_KEY)
+    loader = bootloader.inspect(data[:APP_START], strip(data[:APP_START]), ZERO_KEY)
     if loader.is_told:
         return _says(loader)
-    second = data[APP : APP + PACKED]
+    second = data[APP_START : APP_START + PACKED]
     if len(second) == PACKED and second != BLANK and not check(second).bad and looks_like_code(strip(second)):
-        return f"a second program begins at {APP:#x}"
+        return f"a second program begins at {APP_START:#x}"
     return ""
 
 
 def _blank_bootloader(data: bytes) -> Image | None:
     """A dump whose bootloader was erased."""
-    if len(data) <= APP or data[:APP].strip(b"\xff"):
+    if len(data) <= APP_START or data[:APP_START].strip(b"\xff"):
         return None
-    start = _start_of(data[APP:])
+    start = _start_of(data[APP_START:])
     if start is None or start.address == 0:
         return None
     kind, problems = _whole(data, 0, start.key)
@@ -177,18 +181,18 @@ def _whole(data: bytes, base: int, key: CodeKey | None) -> tuple[Kind, tuple[Pro
     programs = [c for c in find.containers(data, base, key) if c.packed and not c.stale]
     sealed = next((c for c in programs if c.header.name == "app"), None)
     closed = any(c.offset + rbl.PACKED_HEADER == end for c in programs)
-    if not base and end > APP and end % FLASH and (closed or _ends_in_settings(data)):
+    if not base and end > APP_START and end % FLASH and (closed or _ends_in_settings(data)):
         return Kind.QIO, ()
     if end > LAYOUTS[Chip.T]["app"].end:
         missing = (Problem(f"it begins at flash {base:#x}: the bootloader is missing", 0),) if base else ()
         return Kind.DUMP, (*missing, *places.length_problems(end))
     if base:
         return (Kind.UA if sealed else Kind.PACKED), _rest_problems(sealed, end, len(data))
-    if end <= APP:
+    if end <= APP_START:
         loader = bootloader.inspect(data, strip(data), key)
-        short = Problem(f"{end:#x} bytes: a bootloader's partition has {APP:#x}")
+        short = Problem(f"{end:#x} bytes: a bootloader's partition has {APP_START:#x}")
         whole = (
-            end == APP
+            end == APP_START
             or 0 < len(data) // PACKED * BLOCK - loader.table_end < BLOCK
             or loader.table_end == len(strip(data))
         )
@@ -225,7 +229,9 @@ def _described(flash: bytes, base: int, start: _Start, kind: Kind, problems: Ite
     whole = kind in (Kind.DUMP, Kind.ROTATED)
     rf = places.find_rf(flash, base) if whole else None
     loader = (
-        bootloader.inspect(flash[:APP], strip(flash[:APP]), start.key) if base == 0 and len(flash) > BLOCK else None
+        bootloader.inspect(flash[:APP_START], strip(flash[:APP_START]), start.key)
+        if base == 0 and len(flash) > BLOCK
+        else None
     )
     image = Image(
         kind, _confidence(flash, damage), flash,
@@ -246,7 +252,7 @@ def _described(flash: bytes, base: int, start: _Start, kind: Kind, problems: Ite
 
 
 def _confidence(flash: bytes, damage: tuple[Problem, ...]) -> Confidence:
-    good = max(check(flash[at : at + PACKED * _SURE * 4]).good for at in (0, APP))
+    good = max(check(flash[at : at + PACKED * _SURE * 4]).good for at in (0, APP_START))
     if good < _SURE:
         return Confidence.POSSIBLE
     return Confidence.LIKELY if damage else Confidence.CERTAIN

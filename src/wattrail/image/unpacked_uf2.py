@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
+from wattrail.bk7231 import APP_START
 from wattrail.errors import ImageError
-from wattrail.image.layout import APP
 from wattrail.image.model import Confidence, Image, Kind, Range
 from wattrail.image.recognise import recognise
 from wattrail.image.uf2 import FAMILIES, segments
@@ -26,10 +26,10 @@ def as_lies_in_flash(image: Image) -> Image:
         return image
     _check_family(image)
     app, *others = segments(image.data)
-    if others or app.partition != _APP or app.offset or app.start not in (None, APP):
+    if others or app.partition != _APP or app.offset or app.start not in (None, APP_START):
         places = ", ".join(f"{found.partition} + {found.offset:#x}" for found in (app, *others))
         raise ImageError(
-            f"the UF2 file is for {places}; one run of bytes for the app at {APP:#x} is expected",
+            f"the UF2 file is for {places}; one run of bytes for the app at {APP_START:#x} is expected",
             hint="use the .bin of the same build",
         )
     return _named(_placed(recognise(app.data)), image)
@@ -49,7 +49,7 @@ def _placed(app: Image) -> Image:
     """Packed code under a key that nothing tells is an app all the same: the UF2 file has said where it belongs."""
     if app.kind is not Kind.PACKED or app.base or not app.flash:
         return app
-    return replace(app, base=APP, ranges=(Range(_APP, 0, APP, len(app.flash)),))
+    return replace(app, base=APP_START, ranges=(Range(_APP, 0, APP_START, len(app.flash)),))
 
 
 def _named(app: Image, uf2: Image) -> Image:

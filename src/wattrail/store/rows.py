@@ -8,9 +8,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from wattrail.bl0942.scaling import Calibration
+from wattrail.errors import UrlError
 from wattrail.ledger import Entry, Epoch, Kind, Observation
 from wattrail.sanitize import hide_credentials
 from wattrail.units import Reading
+from wattrail.urls import innermost
 
 __all__ = [
     "MeterRow",
@@ -171,8 +173,10 @@ def without_credentials(url: str) -> str:
 
 def source_kind(url: str) -> str:
     """``twin``, ``replay`` or ``meter``: what may never share one account. ``record:`` is what it records."""
-    innermost = url.rpartition("of=")[2] if url.startswith("record:") else url
-    scheme = innermost.partition(":")[0].lower()
+    try:
+        scheme = innermost(url).scheme
+    except UrlError:  # never opened as it stands: what opens it says so
+        scheme = url.partition(":")[0].lower()
     return scheme if scheme in {"twin", "replay"} else "meter"
 
 

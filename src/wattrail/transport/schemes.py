@@ -20,7 +20,7 @@ from wattrail.transport.base import Bus, Port
 from wattrail.transport.carrier import SIMULATED, address, com_name, device_path
 from wattrail.transport.frame_log import logged
 from wattrail.transport.opening import device_open_error
-from wattrail.urls import DEVICE_SCHEMES, NESTED, Option, PortUrl, corrected, read_options, split
+from wattrail.urls import DEVICE_SCHEMES, NESTED, Option, PortUrl, corrected, innermost, read_options, split
 
 __all__ = [
     "SCHEMES",
@@ -109,9 +109,7 @@ def require_device(url: str) -> None:
 
     For callers who ask a person something before they open. Seen through ``record:``; Windows names no files.
     """
-    parts = split(url)
-    while NESTED in parts.query:
-        parts = split(parts.query[NESTED])
+    parts = innermost(url)
     if parts.scheme not in DEVICE_SCHEMES or os.name == "nt":
         return
     path = device_path(parts)

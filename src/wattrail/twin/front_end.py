@@ -36,9 +36,6 @@ class Deviation:
     noise_uv: float = 0.0
 
 
-IDEAL = Deviation()
-
-
 @dataclass(frozen=True, slots=True)
 class Pins:
     """What the chip's inputs see over each tick, shape (chips, ticks), at millivolts.

@@ -68,7 +68,7 @@ def zipped(*members: tuple[str, bytes]) -> bytes:
 
 @pytest.mark.parametrize("verb", [("write",), ("write", "--dry-run"), ("recover",), ("verify",)], ids=" ".join)
 @pytest.mark.parametrize(("data", "error"), NEVER_AN_IMAGE.values(), ids=NEVER_AN_IMAGE)
-def test_a_file_with_nothing_to_place_is_refused_before_the_port_whatever_is_allowed(
+def test_a_file_with_nothing_to_place_is_always_refused_before_the_port(
     flash: Type, bench: Bench, file: Callable[[bytes], str], verb: tuple[str, ...], data: bytes, error: str
 ) -> None:
     allowed = () if verb == ("verify",) else ALL_ALLOWED
@@ -81,7 +81,7 @@ def test_a_file_with_nothing_to_place_is_refused_before_the_port_whatever_is_all
 
 @pytest.mark.parametrize("verb", [("write",), ("write", "--dry-run"), ("recover",)], ids=" ".join)
 @pytest.mark.parametrize(("data", "error", "risk"), NOT_WITHOUT_A_WORD.values(), ids=NOT_WITHOUT_A_WORD)
-def test_what_the_file_shows_is_refused_before_the_port_with_the_safe_way_first(
+def test_what_the_file_shows_is_refused_before_the_port_safe_way_first(
     flash: Type, bench: Bench, file: Callable[[bytes], str], verb: tuple[str, ...], data: bytes, error: str, risk: str
 ) -> None:
     said = flash(verb[0], file(data), *verb[1:])

@@ -41,7 +41,7 @@ def test_a_genuine_image_is_flashed_by_the_classic_command(name: str, home: Path
     assert kept.read_bytes() == before
 
 
-def test_an_app_for_another_chip_behind_the_right_bootloader_is_asked_about(
+def test_an_app_for_another_chip_behind_the_right_bootloader_needs_a_yes(
     flash: Callable[..., Outcome], bench: Bench
 ) -> None:
     mixed = board("N").loader + Board(Chip.N, says=openbeken(Chip.T)).ua

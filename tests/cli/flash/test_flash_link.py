@@ -104,7 +104,7 @@ def test_what_is_kept_of_a_twin_is_kept_apart(
 # ---- no answer
 
 
-def test_a_board_that_is_silent_is_told_with_causes_in_order_and_their_mends(flash: Type, bench: Bench) -> None:
+def test_a_silent_board_is_reported_with_causes_in_order_and_remedies(flash: Type, bench: Bench) -> None:
     bench.reset_line = None
     said = flash("info", "--patience", "25")
     assert (said.code, said.out) == (4, "")

@@ -109,7 +109,7 @@ def test_what_is_mistyped_is_told_before_a_port_is_opened(
     assert bench.opened == []
 
 
-def test_the_image_of_another_chip_is_refused_with_the_word_that_allows_it(flash: Type, bench: Bench) -> None:
+def test_the_image_of_another_chip_is_refused_naming_what_allows_it(flash: Type, bench: Bench) -> None:
     Path("t.bin").write_bytes(board("T").qio)
     said = flash("write", "t.bin")
     assert said.code == 5
@@ -156,9 +156,7 @@ def test_a_folder_that_cannot_hold_a_backup_stops_everything(flash: Type, bench:
 # ---- cut in the middle
 
 
-def test_ctrl_c_says_in_which_state_the_flash_is_and_the_same_command_goes_on(
-    flash: Type, bench: Bench, home: Path
-) -> None:
+def test_ctrl_c_states_what_the_flash_holds_and_the_same_command_resumes(flash: Type, bench: Bench, home: Path) -> None:
     bench.ctrl_c("writing", 0.3)
     cut = flash("write", "new.bin")
     (kept,) = backups(home)
@@ -206,7 +204,7 @@ def test_ctrl_c_after_the_proof_says_that_all_is_well(
     assert bench.flash == written()
 
 
-def test_a_supply_that_dies_is_told_with_its_causes_and_the_state_of_the_flash(flash: Type, bench: Bench) -> None:
+def test_a_supply_that_dies_is_reported_with_causes_and_state_of_flash(flash: Type, bench: Bench) -> None:
     bench.only_a_person_resets()
     bench.when("writing", 0.3, bench.goes_dead)
     said = flash("write", "new.bin", "--patience", "5")

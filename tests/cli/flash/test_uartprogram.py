@@ -82,7 +82,7 @@ def test_without_an_address_an_image_goes_where_it_belongs(typed: Callable[[str]
     assert bench.flash == written()
 
 
-def test_a_file_that_does_not_tell_goes_where_uartprogram_put_it_once_that_is_allowed(
+def test_an_ambiguous_file_goes_where_uartprogram_put_it_once_allowed(
     typed: Callable[[str], Outcome], bench: Bench
 ) -> None:
     Path("raw.bin").write_bytes(b"raw" * 2000)

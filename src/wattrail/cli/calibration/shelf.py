@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import getpass
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from wattrail.bl0942 import FRONT_ENDS, Calibration
-from wattrail.cli.config import FILE_NAME, data_dir, load_config
+from wattrail.cli.config import FILE_NAME, database_of, demo_database, load_config
 from wattrail.cli.exits import UsageError
 from wattrail.meter.meter import usual_front_end
-from wattrail.urls import split
+from wattrail.urls import METER_NAME, split
 
 if TYPE_CHECKING:
     from wattrail.cli.schema import Config, MeterSection
@@ -26,8 +25,6 @@ if TYPE_CHECKING:
 __all__ = ["MeterName", "Shelf", "ShelfOptions", "by_whom", "expected", "find_shelf", "shelf_of_name"]
 
 MeterName = Annotated[str, Parameter(help=f"Name of the meter, as in {FILE_NAME} or as given with --name.")]
-
-_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
 @Parameter(name="*")
@@ -95,7 +92,7 @@ def find_shelf(named: str | None, *, name: str | None, config: Path | None, data
     by_url = named is not None and ":" in named
     section = next((one for one in loaded.meter if _meant(one, named)), None) if loaded else None
     called = name or (section.name if section else None if by_url else named)
-    if called is not None and not _NAME.fullmatch(called):
+    if called is not None and not METER_NAME.fullmatch(called):
         raise UsageError(
             f"{called!r} is no name for a meter", hint="letters, digits, dot, dash, underscore, 64 at most"
         )
@@ -134,6 +131,4 @@ def _meant(section: MeterSection, named: str | None) -> bool:
 
 
 def _database(config: Config | None, *, simulated: bool) -> Path:
-    if simulated:
-        return data_dir() / "simulated.sqlite"
-    return Path(config.store.path) if config and config.store.path else data_dir() / "wattrail.sqlite"
+    return demo_database() if simulated else database_of(config)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json as json_text
 from typing import Final
 
-from wattrail.bootrom.constants import APP_START
+from wattrail.bk7231 import APP_START
 from wattrail.bootrom.geometry import SECTOR
 from wattrail.cli import pace
 from wattrail.cli.exits import Exit

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from wattrail.cli.config import data_dir, load_config
+from wattrail.cli.config import database_of, demo_database, load_config
 from wattrail.cli.exits import UsageError
 from wattrail.cli.ledger.zone import moment, zone_of
 from wattrail.errors import ConfigError, FileError
@@ -87,8 +87,7 @@ def accounts(name: str | None, options: BooksOptions) -> Iterator[tuple[Account,
     """Every account of that name, or all there are; the first database that has any. Raises UsageError, StoreError."""
     config = load_config(options.config)
     zone = zone_of(config.site.timezone if config else None)
-    written = Path(config.store.path) if config and config.store.path else data_dir() / "wattrail.sqlite"
-    demo = data_dir() / "simulated.sqlite"
+    written, demo = database_of(config), demo_database()
     places = [options.database] if options.database else [place for place in (written, demo) if place.is_file()]
     if not places:
         raise UsageError(f"there is no database: neither {written} nor {demo}", hint="wattrail run makes one")

@@ -16,7 +16,7 @@ from wattrail.bl0942.scale_origin import CALIBRATED
 from wattrail.bl0942.scaling import Calibration
 from wattrail.clock import Clock, SystemClock
 from wattrail.errors import NoAnswer, PortLost
-from wattrail.gateway import Feed, Gateway, GatewayPlan, MeterLike, MeterPlan, MeterView, State
+from wattrail.gateway import Feed, Gateway, GatewayPlan, MeterLike, MeterPlan, State
 from wattrail.gateway.account import observation
 from wattrail.gateway.stopping import stop_requests
 from wattrail.store import Store, open_store
@@ -97,16 +97,10 @@ def tell(address: str) -> None:
 
 async def all_were_looked_at(feed: Feed) -> None:
     """Wait until every meter has been looked at once."""
-    loop, looked = asyncio.get_running_loop(), asyncio.Event()
-
-    def look(_view: MeterView | None = None) -> None:
-        if all(view.state is not State.CONNECTING for view in feed.views()):
-            loop.call_soon_threadsafe(looked.set)
-
-    unsubscribe = feed.subscribe(look)
-    look()
-    await looked.wait()
-    unsubscribe()
+    with feed.subscribe("stage") as events:
+        async for _ in events:
+            if all(view.state is not State.CONNECTING for view in feed.views()):
+                return
 
 
 async def perform(scene: str, folder: Path) -> None:
@@ -138,7 +132,8 @@ async def perform(scene: str, folder: Path) -> None:
         if scene == "live":
             store_past_hour(store, *casts["live"][0], SystemClock())
         async with Gateway(plan, store, opener=opener) as gateway:
-            await all_were_looked_at(gateway.feed)
+            if plan.meters:
+                await all_were_looked_at(gateway.feed)
             setup = Setup(database=store.path, candidates=candidates, open_to_network=scene == "shared")
             await serve(gateway.feed, setup, listener, until=stop, on_ready=tell)
     sys.stdout.write("stopped cleanly\n")

@@ -11,6 +11,8 @@ import sys
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from wattrail.app import ServicePlan, WebPlan
+from wattrail.app import run as run_service
 from wattrail.bl0942.parts import FRONT_ENDS
 from wattrail.bl0942.scale_origin import CALIBRATED
 from wattrail.bl0942.scaling import Calibration
@@ -21,7 +23,7 @@ from wattrail.gateway.account import observation
 from wattrail.gateway.stopping import stop_requests
 from wattrail.store import Store, open_store
 from wattrail.units import Reading
-from wattrail.web import Candidate, Setup, bind, run, serve
+from wattrail.web import Candidate, Setup, WebProcess, bind
 
 CALIBRATION = Calibration.of(FRONT_ENDS["pziot-e01"])
 STARTED = SystemClock().monotonic()
@@ -90,8 +92,8 @@ def store_past_hour(store: Store, name: str, url: str, clock: Clock) -> None:
         store.append(row.id, reading, observation(reading, None), ())
 
 
-def tell(address: str) -> None:
-    sys.stdout.write(address + "\n")
+def tell(address: str | None) -> None:
+    sys.stdout.write(f"{address}\n")
     sys.stdout.flush()
 
 
@@ -104,11 +106,6 @@ async def all_were_looked_at(feed: Feed) -> None:
 
 
 async def perform(scene: str, folder: Path) -> None:
-
-    if scene == "twin":
-        plan = GatewayPlan(meters=(MeterPlan(name="house", url="twin://pziot-e01?scenario=house&seed=7"),))
-        await run(plan, folder / "twin.sqlite", port=0, on_ready=tell)
-        return
     casts: dict[str, tuple[tuple[str, str], ...]] = {
         "bare": (),
         "empty": (),
@@ -135,9 +132,19 @@ async def perform(scene: str, folder: Path) -> None:
             if plan.meters:
                 await all_were_looked_at(gateway.feed)
             setup = Setup(database=store.path, candidates=candidates, open_to_network=scene == "shared")
-            await serve(gateway.feed, setup, listener, until=stop, on_ready=tell)
+            page = WebProcess(gateway.feed, setup, listener, on_ready=tell)
+            await stop.wait()
+            page.stop()
     sys.stdout.write("stopped cleanly\n")
 
 
+def main(scene: str, folder: Path) -> None:
+    if scene != "twin":
+        asyncio.run(perform(scene, folder))
+        return
+    plan = GatewayPlan(meters=(MeterPlan(name="house", url="twin://pziot-e01?scenario=house&seed=7"),))
+    run_service(ServicePlan(gateway=plan, database=folder / "twin.sqlite", web=WebPlan(port=0)), on_ready=tell)
+
+
 if __name__ == "__main__":
-    asyncio.run(perform(sys.argv[1], Path(sys.argv[2])))
+    main(sys.argv[1], Path(sys.argv[2]))

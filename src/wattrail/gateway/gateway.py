@@ -20,8 +20,8 @@ from wattrail.store import Store
 
 __all__ = ["STOP_WITHIN_S", "Gateway"]
 
-STOP_WITHIN_S: Final = 1.2
-"""How long a stop waits for meters that are being read."""
+STOP_WITHIN_S: Final = 1.6
+"""How long a stop waits for meters that are being read; a chip that has just been set up settles for as long."""
 
 _PURGE_EVERY_S: Final = 3600.0
 

@@ -46,6 +46,11 @@ class Subscription:
         """Ordered events that were dropped because this reader was too slow; 0 as long as it is not."""
         return self._lost
 
+    @property
+    def ended(self) -> bool:
+        """Whether no more will come."""
+        return self._ended
+
     def offer(self, *events: MeterChanged | OrderedEvent) -> bool:
         """Let events wait for the reader; never blocks on it. After the end they go nowhere.
 

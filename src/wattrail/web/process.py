@@ -19,6 +19,7 @@ from typing import BinaryIO, Final
 from wattrail.gateway import Event, Feed, MeterChanged, ScopeView, Subscription
 from wattrail.gateway.threads import start_thread
 from wattrail.gateway.timing import BackOff
+from wattrail.web.listener import address_of
 from wattrail.web.messages import decode_line, encode_line, view_message
 from wattrail.web.setup import Setup
 from wattrail.web.waveform import Waveform
@@ -40,9 +41,17 @@ logger = logging.getLogger(__name__)
 
 
 class WebProcess:
-    """Keeps the page running on a bound listener, until it is stopped."""
+    """Keeps the page running on a bound listener, until it is stopped. ``on_ready`` is told its address."""
 
-    def __init__(self, feed: Feed, setup: Setup, listener: socket.socket, *, on_ready: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        feed: Feed,
+        setup: Setup,
+        listener: socket.socket,
+        *,
+        on_ready: Callable[[str], object] | None = None,
+    ) -> None:
+        self.address = address_of(listener)
         self._feed, self._setup, self._listener, self._on_ready = feed, setup, listener, on_ready
         self._watched: dict[str, ScopeView | None] = {}
         self._captures = 0
@@ -132,7 +141,8 @@ class WebProcess:
     def _hear(self, reply: Mapping[str, object], ready: threading.Event) -> None:
         if reply.get("ready") and not ready.is_set():
             ready.set()
-            self._on_ready()
+            if self._on_ready is not None:
+                self._on_ready(self.address)
         name = reply.get("watch")
         if isinstance(name, str) and self._feed.view(name) is not None:
             self._feed.scopes.watch(name)

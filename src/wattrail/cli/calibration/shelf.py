@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 from cyclopts import Parameter
 
+from wattrail.app.config import FILE_NAME, data_dir, load_config
 from wattrail.bl0942 import FRONT_ENDS, Calibration
-from wattrail.cli.config import FILE_NAME, data_dir, load_config
 from wattrail.cli.exits import UsageError
 from wattrail.meter.meter import usual_front_end
 from wattrail.urls import split
 
 if TYPE_CHECKING:
-    from wattrail.cli.schema import Config, MeterSection
+    from wattrail.app.schema import Config, MeterSection
     from wattrail.cli.target import Target
     from wattrail.store import KeptCalibration, Store
 

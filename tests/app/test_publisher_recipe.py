@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import pytest
 
 from tests.gateway.rig import Household, StubMeter
 from wattrail.gateway import EntryBooked, EventsLost, MeterChanged, Subscription
@@ -66,4 +69,23 @@ def test_a_publisher_that_sleeps_for_the_hour_costs_no_reading(tmp_path: Path) -
     assert told == list(house.store.entries(row.id))[-len(told) :], "the newest are kept"
     assert first.count == events.lost > 40
     assert rest[-1] == MeterChanged(view=house.view)
+    house.store.close()
+
+
+def test_the_publisher_of_the_documentation_prints_every_entry(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = (Path(__file__).parents[2] / "docs/gateway.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```python\n((?:(?!```).)*def publish.*?)```", page, re.DOTALL)
+    module: dict[str, object] = {}
+    exec(compile(example, "docs/gateway.md", "exec"), module)
+    house = Household(tmp_path, StubMeter())
+    events = house.feed.subscribe("screen")
+    house.run(3600)
+    house.feed.end()
+    module["publish"](events)  # type: ignore[operator]
+    row = house.store.meter("house")
+    assert row is not None
+    expected = [f"house entry {entry.sequence} {entry.kind}" for entry in house.store.entries(row.id)]
+    assert capsys.readouterr().out.splitlines() == [*expected, "house 500.0 W"]
     house.store.close()

@@ -28,15 +28,16 @@ WARM_UP_S: Final = 15.0
 SECONDS: Final = 60.0
 
 _SERVICE: Final = """
-import asyncio, sys
+import sys
 from pathlib import Path
+from wattrail.app import ServicePlan, WebPlan, run
 from wattrail.gateway import GatewayPlan, MeterPlan
-from wattrail.web import run
 
 plan = GatewayPlan(meters=tuple(
     MeterPlan(name=f"m{n}", url=f"twin://pziot-e01?scenario=house&seed={n}") for n in range(int(sys.argv[1]))
 ))
-asyncio.run(run(plan, Path(sys.argv[2]), port=0, on_ready=lambda address: print(address, flush=True)))
+service = ServicePlan(gateway=plan, database=Path(sys.argv[2]), web=WebPlan(port=0))
+run(service, on_ready=lambda address: print(address, flush=True))
 """
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Terminal, Type
-from wattrail.cli.config import data_dir
+from wattrail.app.config import data_dir
 from wattrail.clock import ManualClock
 from wattrail.errors import StoreError
 from wattrail.gateway import Feed, MeterPlan

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from wattrail.app.config import find_config, load_config, parse_config, user_config_dir
+from wattrail.app.toml_lines import line_of
 from wattrail.bl0942 import Calibration
-from wattrail.cli.config import find_config, load_config, parse_config, user_config_dir
-from wattrail.cli.toml_lines import line_of
 from wattrail.errors import ConfigError, FileError, MissingExtra
 from wattrail.twin.scenario import load_scenario
 

@@ -18,7 +18,7 @@ import pytest
 
 from tests.cli.conftest import Type
 from tests.store.rig import CALIBRATION, START, live_through, look, register
-from wattrail.cli.config import data_dir
+from wattrail.app.config import data_dir
 from wattrail.cli.ledger.zone import MachineZone
 from wattrail.ledger import Books, Entry, adjustment, audit
 from wattrail.store import Store, open_store, open_to_read

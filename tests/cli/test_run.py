@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Type
-from wattrail.cli.config import parse_config
+from wattrail.app.config import parse_config
+from wattrail.app.plan import ServicePlan, WebPlan, plan_service
 from wattrail.cli.run import run
-from wattrail.cli.service import Service, plan_service
+from wattrail.cli.run_notices import demo_notice
 from wattrail.extras import install_command
 from wattrail.transport.discovery import Candidate
 
@@ -32,38 +33,45 @@ timezone = "Europe/Berlin"
 ADAPTER = Candidate("serial:///dev/ttyUSB0", "UART", "QinHeng USB Serial")
 
 
-def planned(text: str | None = None, **typed: object) -> Service:
-    given: dict[str, object] = {"host": None, "port": None, "database": None, **typed}
+def planned(text: str | None = None, **typed: object) -> ServicePlan:
     config = None if text is None else parse_config(text, "wattrail.toml")
-    return plan_service(config, **given)  # type: ignore[arg-type]
+    return plan_service(config, **typed)  # type: ignore[arg-type]
 
 
 def test_the_configured_meters_are_the_plan() -> None:
     service = planned(FILE)
-    (meter,) = service.plan.meters
+    (meter,) = service.gateway.meters
     assert (meter.name, meter.front_end, meter.inverted, meter.poll_s) == ("bench", "pziot-e01", True, 2.0)
-    assert (service.host, service.port, service.database) == ("0.0.0.0", 8080, Path("meters.sqlite"))
-    assert service.plan.zone == "Europe/Berlin"
-    assert not service.demo
+    assert service.web == WebPlan(host="0.0.0.0", port=8080)
+    assert service.database == Path("meters.sqlite")
+    assert service.gateway.zone == "Europe/Berlin"
+    assert service.demo is None
 
 
 def test_what_is_typed_beats_what_is_written() -> None:
     service = planned(FILE, host="::1", port=0, database=Path("other.sqlite"))
-    assert (service.host, service.port, service.database) == ("::1", 0, Path("other.sqlite"))
+    assert service.web == WebPlan(host="::1", port=0)
+    assert service.database == Path("other.sqlite")
+
+
+def test_without_a_page_nothing_of_the_page_is_planned() -> None:
+    assert planned(FILE, web=False).web is None
+    assert planned().web == WebPlan(host="127.0.0.1", port=8042)
 
 
 @pytest.mark.parametrize("text", [None, "", '[store]\npath = "meters.sqlite"\n'])
 def test_without_a_meter_a_twin_runs_in_a_database_of_its_own(home: Path, text: str | None) -> None:
     service = planned(text)
-    assert service.demo
-    assert [meter.url for meter in service.plan.meters] == ["twin://pziot-e01?scenario=house"]
+    assert service.demo is not None
+    assert [meter.url for meter in service.gateway.meters] == ["twin://pziot-e01?scenario=house"]
     assert service.database == home / "data" / "wattrail" / "simulated.sqlite"
 
 
 def test_the_notice_says_simulated_and_gives_the_lines_to_add(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("wattrail.cli.service.list_candidates", lambda: (ADAPTER,))
+    monkeypatch.setattr("wattrail.app.plan.list_candidates", lambda: (ADAPTER,))
     service = planned()
-    notice = service.notice()
+    assert service.demo is not None
+    notice = demo_notice(service.demo)
     assert "SIMULATED" in notice
     assert "none was opened" in notice
     lines = notice[notice.index("[[meter]]") :]
@@ -72,8 +80,10 @@ def test_the_notice_says_simulated_and_gives_the_lines_to_add(monkeypatch: pytes
 
 
 def test_the_notice_says_when_nothing_was_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("wattrail.cli.service.list_candidates", lambda: ())
-    assert "No port of this machine" in planned().notice()
+    monkeypatch.setattr("wattrail.app.plan.list_candidates", lambda: ())
+    demo = planned().demo
+    assert demo is not None
+    assert "No port of this machine" in demo_notice(demo)
 
 
 def test_configured_wires_are_asked_about_before_anything_starts(wattrail: Type) -> None:
@@ -111,18 +121,21 @@ def test_without_the_web_library_the_install_command_is_told(wattrail: Type, mon
     ],
 )
 def test_only_this_machine_is_not_the_network(host: str, is_open: bool) -> None:
-    from wattrail.web import is_open_to_network
-
-    assert is_open_to_network(host) is is_open
+    assert WebPlan(host=host).open_to_network is is_open
 
 
 def test_serving_to_the_whole_network_is_said_aloud(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    async def nothing(*_arguments: object, **_named: object) -> None: ...
-
-    monkeypatch.setattr("wattrail.web.run", nothing)
+    monkeypatch.setattr("wattrail.app.service.run", lambda *_arguments, **_named: None)
     run(host="0.0.0.0", browser=False)
     assert "warning: 0.0.0.0 is not this machine alone: everyone on its networks can read" in capsys.readouterr().err
     run(host="127.0.0.1", browser=False)
     assert "warning" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["--host", "::1"], ["--port", "0"], ["--open"]])
+def test_a_page_that_is_not_served_has_no_address(wattrail: Type, words: list[str]) -> None:
+    said = wattrail("run", "--no-web", *words)
+    assert said.code == 2
+    assert "error: --no-web serves no page" in said.err

@@ -10,9 +10,9 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
+from wattrail.app.config import load_config
 from wattrail.bootrom import Chip, Identity, Responder
 from wattrail.cli.calibration.record import taken_from_file
-from wattrail.cli.config import load_config
 from wattrail.clock import ManualClock
 from wattrail.errors import PortError, UrlError, WattrailError
 from wattrail.flasher.shelf import Shelf

@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.gateway.rig import StubMeter
 from wattrail.clock import Clock, ManualClock, SystemClock
 from wattrail.errors import PortLost
-from wattrail.gateway import Gateway, GatewayPlan, MeterPlan, MeterView, State, open_planned
+from wattrail.gateway import Gateway, GatewayPlan, MeterChanged, MeterPlan, MeterView, State, open_planned
 from wattrail.store import Store, open_store
 
 PLAN = GatewayPlan(
@@ -23,11 +23,14 @@ PLAN = GatewayPlan(
 
 async def until(gateway: Gateway, holds: Callable[[MeterView], bool]) -> None:
     """Wait for a view of which something holds."""
-    loop, came = asyncio.get_running_loop(), asyncio.Event()
-    unsubscribe = gateway.feed.subscribe(lambda view: loop.call_soon_threadsafe(came.set) if holds(view) else None)
-    if not any(holds(view) for view in gateway.feed.views()):
-        await asyncio.wait_for(came.wait(), 10)
-    unsubscribe()
+
+    async def wait() -> None:
+        with gateway.feed.subscribe("test") as events:
+            async for event in events:
+                if isinstance(event, MeterChanged) and holds(event.view):
+                    return
+
+    await asyncio.wait_for(wait(), 10)
 
 
 def with_store(folder: Path, story: Callable[[Store], object]) -> None:

@@ -113,11 +113,14 @@ def test_a_missing_port_says_which_adapter_gives_none(usb: Usb, monkeypatch: pyt
 
 
 def test_without_any_port_the_hidden_adapters_are_told(usb: Usb, monkeypatch: pytest.MonkeyPatch) -> None:
-    from wattrail.cli.service import plan_service
+    from wattrail.app.plan import plan_service
+    from wattrail.cli.run_notices import demo_notice
 
     usb.plug("1-1", CP2102)
     monkeypatch.setattr("wattrail.transport.usb_adapters.SYSFS", usb.sysfs)
-    monkeypatch.setattr("wattrail.cli.service.list_candidates", tuple)
-    notice = plan_service(None, host=None, port=None, database=None).notice()
+    monkeypatch.setattr("wattrail.app.plan.list_candidates", tuple)
+    demo = plan_service().demo
+    assert demo is not None
+    notice = demo_notice(demo)
     assert "No port of this machine" in notice
     assert "a CP2102 (10c4:ea60) is plugged in, and no driver holds it" in notice

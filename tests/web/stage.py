@@ -11,17 +11,19 @@ import sys
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from wattrail.app import ServicePlan, WebPlan
+from wattrail.app import run as run_service
 from wattrail.bl0942.parts import FRONT_ENDS
 from wattrail.bl0942.scale_origin import CALIBRATED
 from wattrail.bl0942.scaling import Calibration
 from wattrail.clock import Clock, SystemClock
 from wattrail.errors import NoAnswer, PortLost
-from wattrail.gateway import Feed, Gateway, GatewayPlan, MeterLike, MeterPlan, MeterView, State
+from wattrail.gateway import Feed, Gateway, GatewayPlan, MeterLike, MeterPlan, State
 from wattrail.gateway.account import observation
 from wattrail.gateway.stopping import stop_requests
 from wattrail.store import Store, open_store
 from wattrail.units import Reading
-from wattrail.web import Candidate, Setup, bind, run, serve
+from wattrail.web import Candidate, Setup, WebProcess, bind
 
 CALIBRATION = Calibration.of(FRONT_ENDS["pziot-e01"])
 STARTED = SystemClock().monotonic()
@@ -90,31 +92,20 @@ def store_past_hour(store: Store, name: str, url: str, clock: Clock) -> None:
         store.append(row.id, reading, observation(reading, None), ())
 
 
-def tell(address: str) -> None:
-    sys.stdout.write(address + "\n")
+def tell(address: str | None) -> None:
+    sys.stdout.write(f"{address}\n")
     sys.stdout.flush()
 
 
 async def all_were_looked_at(feed: Feed) -> None:
     """Wait until every meter has been looked at once."""
-    loop, looked = asyncio.get_running_loop(), asyncio.Event()
-
-    def look(_view: MeterView | None = None) -> None:
-        if all(view.state is not State.CONNECTING for view in feed.views()):
-            loop.call_soon_threadsafe(looked.set)
-
-    unsubscribe = feed.subscribe(look)
-    look()
-    await looked.wait()
-    unsubscribe()
+    with feed.subscribe("stage") as events:
+        async for _ in events:
+            if all(view.state is not State.CONNECTING for view in feed.views()):
+                return
 
 
 async def perform(scene: str, folder: Path) -> None:
-
-    if scene == "twin":
-        plan = GatewayPlan(meters=(MeterPlan(name="house", url="twin://pziot-e01?scenario=house&seed=7"),))
-        await run(plan, folder / "twin.sqlite", port=0, on_ready=tell)
-        return
     casts: dict[str, tuple[tuple[str, str], ...]] = {
         "bare": (),
         "empty": (),
@@ -138,11 +129,22 @@ async def perform(scene: str, folder: Path) -> None:
         if scene == "live":
             store_past_hour(store, *casts["live"][0], SystemClock())
         async with Gateway(plan, store, opener=opener) as gateway:
-            await all_were_looked_at(gateway.feed)
+            if plan.meters:
+                await all_were_looked_at(gateway.feed)
             setup = Setup(database=store.path, candidates=candidates, open_to_network=scene == "shared")
-            await serve(gateway.feed, setup, listener, until=stop, on_ready=tell)
+            page = WebProcess(gateway.feed, setup, listener, on_ready=tell)
+            await stop.wait()
+            page.stop()
     sys.stdout.write("stopped cleanly\n")
 
 
+def main(scene: str, folder: Path) -> None:
+    if scene != "twin":
+        asyncio.run(perform(scene, folder))
+        return
+    plan = GatewayPlan(meters=(MeterPlan(name="house", url="twin://pziot-e01?scenario=house&seed=7"),))
+    run_service(ServicePlan(gateway=plan, database=folder / "twin.sqlite", web=WebPlan(port=0)), on_ready=tell)
+
+
 if __name__ == "__main__":
-    asyncio.run(perform(sys.argv[1], Path(sys.argv[2])))
+    main(sys.argv[1], Path(sys.argv[2]))

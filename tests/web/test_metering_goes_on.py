@@ -23,15 +23,16 @@ LONGEST_S = 2.0
 """Polled every 0.2 s; the rest is for a busy machine. Where page and meters shared a process it was 45 s, or no end."""
 DESCRIPTORS = 1024
 PROGRAM = """
-import asyncio, sys
+import sys
 from pathlib import Path
+from wattrail.app import ServicePlan, WebPlan, run
 from wattrail.gateway import GatewayPlan, MeterPlan
 from wattrail.gateway.logs import set_up_logging
-from wattrail.web import run
 
 set_up_logging()
 plan = GatewayPlan(meters=(MeterPlan(name="house", url="twin://pziot-e01?scenario=house&seed=7", poll_s=0.2),))
-asyncio.run(run(plan, Path(sys.argv[1]), port=0, on_ready=lambda address: print(address, flush=True)))
+service = ServicePlan(gateway=plan, database=Path(sys.argv[1]), web=WebPlan(port=0))
+run(service, on_ready=lambda address: print(address, flush=True))
 """
 
 

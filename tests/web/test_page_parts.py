@@ -66,15 +66,15 @@ def play(story: object, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_page_gets_everything_first_and_then_what_changes(monkeypatch: pytest.MonkeyPatch) -> None:
     async def story() -> None:
         feed = Feed(ManualClock())
-        feed.put(VIEW)
-        feed.put(replace(VIEW, name="garage"))
+        feed.publish(VIEW)
+        feed.publish(replace(VIEW, name="garage"))
         broadcast = Broadcast(feed, names)
         running = asyncio.create_task(broadcast.run())
         stream = aiter(broadcast.stream())
         assert await anext(stream) == b"data: house,garage\n\n"
         while await anext(stream) != b":\n\n":  # what changed before anybody listened, once; then nothing new
             pass
-        feed.put(replace(VIEW, name="garage", error="lost"))
+        feed.publish(replace(VIEW, name="garage", error="lost"))
         while (event := await anext(stream)) == b":\n\n":
             pass
         assert event == b"data: garage\n\n"

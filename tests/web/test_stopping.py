@@ -16,12 +16,11 @@ import pytest
 
 LIMIT_S = 3.0
 PROGRAM = """
-import asyncio, os, sys, time
+import os, sys, time
 from pathlib import Path
+from wattrail.app import ServicePlan, WebPlan, run
 from wattrail.gateway import GatewayPlan, MeterPlan, open_planned
-from wattrail.gateway import gateway as module
 from wattrail.gateway.logs import set_up_logging
-from wattrail.web import run
 
 def opener(plan, clock):
     meter = open_planned(plan, clock)
@@ -29,23 +28,32 @@ def opener(plan, clock):
     def blocking():
         seen.append(1)
         if plan.name == "stuck" and len(seen) > 3:
-            BLOCK()
+            BLOCK
         return read()
     meter.read = blocking
     return meter
 
-module.Gateway.__init__.__kwdefaults__["opener"] = opener
+def publish(events):
+    PUBLISH
+
 set_up_logging()
 plan = GatewayPlan(meters=tuple(
     MeterPlan(name=name, url="twin://pziot-e01?seed=7", poll_s=0.2) for name in ("good", "stuck")
 ))
-asyncio.run(run(
-    plan, Path(sys.argv[1]), port=0, on_ready=lambda address: print(address, flush=True), overdue=lambda: os._exit(0)
-))
+run(
+    ServicePlan(gateway=plan, database=Path(sys.argv[1]), web=PAGE, publishers={"publisher": publish}),
+    on_ready=lambda address: print(address, flush=True), opener=opener,
+)
 """
-PORT_BLOCKS = PROGRAM.replace("BLOCK()", "time.sleep(25)")
-FIFO_BLOCKS = PROGRAM.replace("BLOCK()", "os.close(os.open(sys.argv[1] + '.fifo', os.O_RDONLY))")
-NOTHING_BLOCKS = PROGRAM.replace("BLOCK()", "pass")
+
+
+def program(*, block: str = "pass", publish: str = "list(events)", page: str = "WebPlan(port=0)") -> str:
+    return PROGRAM.replace("BLOCK", block).replace("PUBLISH", publish).replace("PAGE", page)
+
+
+PORT_BLOCKS = program(block="time.sleep(25)")
+FIFO_BLOCKS = program(block="os.close(os.open(sys.argv[1] + '.fifo', os.O_RDONLY))")
+NOTHING_BLOCKS = program()
 
 
 @contextmanager
@@ -57,7 +65,7 @@ def started(program: list[str], folder: Path, *, ready: bool = True) -> Iterator
         try:
             assert process.stdout is not None
             if ready:
-                assert process.stdout.readline().startswith("http://")
+                assert process.stdout.readline().startswith(("http://", "None"))  # None: no page is served
             yield process
         finally:
             process.kill()
@@ -104,6 +112,36 @@ def test_a_port_that_blocks_is_left_behind_and_its_readings_are_kept(tmp_path: P
     assert readings(database, "stuck") == 3
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        program(block="time.sleep(25)", page="None"),
+        program(publish="time.sleep(25)"),
+        program(block="time.sleep(25)", publish="time.sleep(25)"),
+    ],
+    ids=["no page", "publisher", "port and publisher"],
+)
+def test_whatever_part_blocks_a_library_caller_ends_in_time(tmp_path: Path, text: str) -> None:
+    database = tmp_path / "w.sqlite"
+    with started(["-c", text, str(database)], tmp_path) as process:
+        wait_for_readings(database, "stuck", 3)
+        wait_for_readings(database, "good", 8)  # the other one waits in its fourth reading by now
+        assert seconds_to_end(process) < LIMIT_S
+        assert process.returncode == 0
+        assert process.stderr is not None
+        told = process.stderr.read()
+    assert "did not stop in time" in told
+    assert "Traceback" not in told
+
+
+def test_a_caller_that_blocks_after_the_service_is_ended_too(tmp_path: Path) -> None:
+    text = program() + "\ntime.sleep(25)\n"
+    with started(["-c", text, str(tmp_path / "w.sqlite")], tmp_path) as process:
+        # What a caller does after the service has a deadline of its own, as long as that of the service.
+        assert seconds_to_end(process) < LIMIT_S + 2.5
+        assert process.returncode == 0
+
+
 def test_a_database_that_another_program_holds_does_not_hold_the_process(tmp_path: Path) -> None:
     database = tmp_path / "w.sqlite"
     with started(["-c", NOTHING_BLOCKS, str(database)], tmp_path) as process:
@@ -130,7 +168,10 @@ def test_a_database_that_never_opens_does_not_hold_the_process(tmp_path: Path) -
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_without_anything_that_blocks_a_stop_is_quick_and_quiet(tmp_path: Path, number: signal.Signals) -> None:
-    with started(["-c", NOTHING_BLOCKS, str(tmp_path / "w.sqlite")], tmp_path) as process:
+    database = tmp_path / "w.sqlite"
+    with started(["-c", NOTHING_BLOCKS, str(database)], tmp_path) as process:
+        for name in ("good", "stuck"):
+            wait_for_readings(database, name, 1)  # before the first one a chip settles for 1.6 s, which blocks
         assert seconds_to_end(process, number) < LIMIT_S
         assert process.returncode == 0
         assert process.stderr is not None

@@ -37,7 +37,9 @@ async def page(folder: Path) -> AsyncIterator[int]:
         at=now, monotonic=0.0, volts=230.0, amps=1.0, watts=230.0, hertz=50.0, power_factor=1.0, energy_count=1,
         watt_count=1, status=0, mode=0x87,
     )  # fmt: skip
-    feed.put(MeterView(name="house", url="serial:///dev/ttyUSB0", simulated=False, state=State.STALE, reading=reading))
+    feed.publish(
+        MeterView(name="house", url="serial:///dev/ttyUSB0", simulated=False, state=State.STALE, reading=reading)
+    )
     broadcast = Broadcast(feed, meters_json)
     app = build_app(feed, Setup(database=folder / "none.sqlite"), broadcast, Waveforms(lambda _name: None))
     server = uvicorn.Server(server_config(app))

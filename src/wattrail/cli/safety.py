@@ -12,8 +12,8 @@ from typing import Annotated, Final
 
 from cyclopts import Parameter
 
+from wattrail.app.config import user_config_dir
 from wattrail.cli import say
-from wattrail.cli.config import user_config_dir
 from wattrail.cli.exits import UsageError
 from wattrail.errors import WattrailError
 from wattrail.files import parse_toml, read_text

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter, validators
 
+from wattrail.app.config import FILE_NAME, load_config
 from wattrail.bl0942 import Calibration
 from wattrail.cli import pace, safety
-from wattrail.cli.config import FILE_NAME, load_config
 from wattrail.cli.exits import UsageError
 from wattrail.cli.safety import Answer, WiringOptions
 from wattrail.transport import check_url
 from wattrail.urls import corrected
 
 if TYPE_CHECKING:
-    from wattrail.cli.schema import Config
+    from wattrail.app.schema import Config
     from wattrail.meter import Meter
 
 __all__ = ["Json", "MeterOptions", "Named", "Target", "find", "find_calibrated", "opened"]

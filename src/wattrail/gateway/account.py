@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from wattrail.bl0942.registers import CF_CNT_ADD, CF_REVP, Accumulation
 from wattrail.gateway.source import MeterLike
 from wattrail.gateway.timing import day_end, day_start
-from wattrail.ledger import CONFIRM_US, Epoch, Kind, Ledger, Observation, Totals
+from wattrail.ledger import CONFIRM_US, Entry, Epoch, Kind, Ledger, Observation, Totals
 from wattrail.store import Store
 from wattrail.units import Reading
 
@@ -33,6 +33,7 @@ class Account:
         self._store, self._zone = store, zone
         self._ledger = store.ledger(row.id) or Ledger(row.epoch)
         self._seen_us: int | None = None
+        self._booked: list[Entry] = []
         self._midnight: datetime | None = None
         self._other_days = Totals(0, 0)
         if row.recalibrated:
@@ -45,6 +46,7 @@ class Account:
         seen = observation(reading, elapsed_us)
         entries = self._ledger.observe(seen)
         self._store.append(self.meter_id, reading, seen, entries)
+        self._booked += entries
         for entry in entries:
             logger.info(
                 "meter %s: booked entry %d, %s, %s to %s: %d counts by positive power, %d by negative, %d undirected",
@@ -90,7 +92,14 @@ class Account:
 
     def close(self) -> None:
         """Write what is counted but not yet an entry."""
-        self._store.book(self.meter_id, self._ledger.close())
+        entries = self._ledger.close()
+        self._store.book(self.meter_id, entries)
+        self._booked += entries
+
+    def take_booked(self) -> tuple[Entry, ...]:
+        """The entries that were stored since this was last asked, oldest first."""
+        booked, self._booked = tuple(self._booked), []
+        return booked
 
     def _booked_outside(self, midnight: datetime, end: datetime) -> Totals:
         before = self._store.energy_between(self.meter_id, _BEGINNING, midnight)
@@ -105,6 +114,7 @@ class Account:
         """Take up what a person stated meanwhile, past this process."""
         for entry in self._store.stated(self.meter_id, after=self._ledger.stated):
             self._ledger.take(entry)
+            self._booked.append(entry)
 
     def _recalibrate(self, number: int, meter: MeterLike, now: datetime) -> None:
         calibration = meter.calibration
@@ -112,6 +122,7 @@ class Account:
         self._store.begin_epoch(
             self.meter_id, calibration, entries, at=now, evidence="the gateway was given other constants"
         )
+        self._booked += entries
 
 
 def _less(total: Totals, part: Totals) -> Totals:

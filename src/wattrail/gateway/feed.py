@@ -7,56 +7,25 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime
-from enum import StrEnum
 from typing import Final
 
 from wattrail.clock import Clock, SystemClock
+from wattrail.gateway.events import EntryBooked, MeterChanged, NoticeChanged, OrderedEvent, StateChanged
 from wattrail.gateway.scope import Scopes
-from wattrail.ledger import Totals
-from wattrail.units import Reading
+from wattrail.gateway.subscription import MAX_WAITING, Subscription
+from wattrail.gateway.view import MeterView, State
+from wattrail.ledger import Entry
 
-__all__ = ["Feed", "MeterView", "State"]
+__all__ = ["Feed"]
 
 STALE_AFTER_POLLS: Final = 5
 """A live meter that missed this many readings is shown as stale, whatever its thread is waiting for."""
 
+
 logger = logging.getLogger(__name__)
-
-
-class State(StrEnum):
-    """How it stands with a meter."""
-
-    CONNECTING = "connecting"  # not read yet
-    LIVE = "live"  # the last reading is fresh
-    STALE = "stale"  # the port is there, the chip is silent or makes no sense
-    LOST = "lost"  # the port cannot be opened, or went away
-    FAILED = "failed"  # wrong configuration, a full disk, or a defect of this program
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MeterView:
-    """One meter as it is shown. ``reading`` is the last one there was; how old it is, its ``at`` and ``state`` say.
-
-    ``scale`` says which constants give the numbers their scale, None before the meter was reached.
-    ``notice`` is what its owner should know although it is read: that the wall clock jumped.
-    """
-
-    name: str
-    url: str
-    simulated: bool
-    poll_s: float = 1.0
-    state: State = State.CONNECTING
-    error: str | None = None
-    hint: str | None = None
-    notice: str | None = None
-    retry_at: datetime | None = None
-    reading: Reading | None = None
-    today: Totals | None = None
-    total: Totals | None = None
-    scale: str | None = None
 
 
 class Feed:
@@ -67,8 +36,9 @@ class Feed:
         self.scopes = Scopes(self._clock)
         self._lock = threading.Lock()
         self._views: dict[str, MeterView] = {}
-        self._subscribers: list[Callable[[MeterView], object]] = []
+        self._subscriptions: tuple[Subscription, ...] = ()
         self._version = 0
+        self._ended = False
 
     @property
     def version(self) -> int:
@@ -90,29 +60,53 @@ class Feed:
         found = self._views.get(name)
         return self._aged(found) if found else None
 
-    def subscribe(self, callback: Callable[[MeterView], object]) -> Callable[[], None]:
-        """Have every change told, in the thread of the meter; returns what ends it. Callbacks must be quick."""
+    def subscribe(self, reader: str, *, max_waiting: int = MAX_WAITING) -> Subscription:
+        """The events for one reader, beginning with every meter as it stands now.
+
+        ``reader`` names it in the log. ``max_waiting`` bounds the ordered events; 0 asks for ``MeterChanged`` alone.
+        """
+        subscription = Subscription(reader, max_waiting=max_waiting, on_close=self._forget)
         with self._lock:
-            self._subscribers.append(callback)
+            subscription.offer(*(MeterChanged(view=self._aged(view)) for view in self._views.values()))
+            if self._ended:
+                subscription.end()
+            else:
+                self._subscriptions += (subscription,)
+        return subscription
 
-        def unsubscribe() -> None:
-            with self._lock:
-                if callback in self._subscribers:
-                    self._subscribers.remove(callback)
-
-        return unsubscribe
-
-    def put(self, view: MeterView) -> None:
-        """Make a view the present one."""
+    def publish(self, view: MeterView, entries: Iterable[Entry] = ()) -> None:
+        """Make a view the present one, and tell every reader of it and of the entries that were booked with it."""
         with self._lock:
+            before = self._views.get(view.name, view)
             self._views[view.name] = view
             self._version += 1
-            subscribers = tuple(self._subscribers)
-        for callback in subscribers:
-            try:
-                callback(view)
-            except Exception:  # a listener's defect is not the meter's: reading goes on
-                logger.exception("a listener to meter %s failed", view.name)
+            if not self._subscriptions:
+                return
+            # Offered under the lock, or a thread that was interrupted here could tell an older view after a newer one.
+            events = (*self._changes(before, view), *_booked(view, entries), MeterChanged(view=view))
+            too_slow = [subscription.reader for subscription in self._subscriptions if subscription.offer(*events)]
+        for reader in too_slow:
+            logger.warning("%s is too slow for the events of the meters and loses some; entries are stored", reader)
+
+    def end(self) -> None:
+        """No more will be published: every reader gets what waits for it, and then the end."""
+        with self._lock:
+            self._ended = True
+            ending, self._subscriptions = self._subscriptions, ()
+        for subscription in ending:
+            subscription.end()
+
+    def _changes(self, before: MeterView, view: MeterView) -> Iterator[OrderedEvent]:
+        if view.state is not before.state:
+            yield StateChanged(
+                meter=view.name, at=self.now(), before=before.state, state=view.state, error=view.error, hint=view.hint
+            )
+        if view.notice != before.notice:
+            yield NoticeChanged(meter=view.name, at=self.now(), notice=view.notice)
+
+    def _forget(self, subscription: Subscription) -> None:
+        with self._lock:
+            self._subscriptions = tuple(other for other in self._subscriptions if other is not subscription)
 
     def _aged(self, view: MeterView) -> MeterView:
         if view.state is not State.LIVE or view.reading is None:
@@ -121,3 +115,7 @@ class Feed:
         if age_s <= STALE_AFTER_POLLS * view.poll_s:
             return view
         return replace(view, state=State.STALE, error=f"no reading for {age_s:.0f} s: the port does not come back")
+
+
+def _booked(view: MeterView, entries: Iterable[Entry]) -> Iterator[EntryBooked]:
+    return (EntryBooked(meter=view.name, simulated=view.simulated, entry=entry) for entry in entries)

@@ -20,8 +20,8 @@ from wattrail.store import Store
 
 __all__ = ["STOP_WITHIN_S", "Gateway"]
 
-STOP_WITHIN_S: Final = 1.2
-"""How long a stop waits for meters that are being read."""
+STOP_WITHIN_S: Final = 1.6
+"""How long a stop waits for meters that are being read; a chip that has just been set up settles for as long."""
 
 _PURGE_EVERY_S: Final = 3600.0
 
@@ -61,14 +61,17 @@ class Gateway:
     async def stop(self) -> bool:
         """Write the ledgers up and give the ports back, within STOP_WITHIN_S; whether every meter did.
 
-        A meter that blocks for longer is left behind: its readings are stored, and counted at the next start.
+        A meter that blocks for longer is left behind: its readings are stored, and counted at the next start. Then the
+        feed ends: its readers get what waits for them, the last entries included.
         """
         self._stopping.set()
         threads, self._threads = self._threads, []
-        if not threads:
-            return True
         until = time.monotonic() + STOP_WITHIN_S
-        await in_thread(lambda: _join(threads, until), name="stop")
+        try:
+            if threads:
+                await in_thread(lambda: _join(threads, until), name="stop")
+        finally:
+            self.feed.end()
         hanging = [thread.name for thread in threads if thread.is_alive()]
         if hanging:
             logger.warning("%s did not stop in time; every stored reading is counted at the next start", _some(hanging))

@@ -18,10 +18,11 @@ from wattrail.bl0942.scaling import Calibration
 from wattrail.clock import Clock
 from wattrail.errors import LinkError, PortError, PortTimeout, TargetError, WattrailError
 from wattrail.gateway.account import Account
-from wattrail.gateway.feed import Feed, MeterView, State
+from wattrail.gateway.feed import Feed
 from wattrail.gateway.plan import MeterPlan
 from wattrail.gateway.source import MeterLike, Opener
 from wattrail.gateway.timing import BackOff, Schedule
+from wattrail.gateway.view import MeterView, State
 from wattrail.sanitize import hide_credentials, printable, url_secrets
 from wattrail.store import Store
 from wattrail.store.rows import source_kind, without_credentials
@@ -53,7 +54,7 @@ class Worker:
         self._view = MeterView(
             name=plan.name, url=without_credentials(plan.url), simulated=simulated, poll_s=plan.poll_s
         )
-        feed.put(self._view)
+        feed.publish(self._view)
 
     def step(self) -> float:
         """Look once, keep and show what came; returns seconds until the next look. Raises nothing."""
@@ -91,7 +92,7 @@ class Worker:
             scale=meter.scale.words(meter.calibration),
             reading=reading, today=account.today(account.now or reading.at), total=account.totals(),
         )  # fmt: skip
-        self._feed.put(self._view)
+        self._feed.publish(self._view, account.take_booked())
         self._feed.scopes.serve(self.plan.name, meter, reading)
 
     def close(self) -> None:
@@ -101,6 +102,8 @@ class Worker:
                 self._account.close()
         except WattrailError as error:
             logger.warning("meter %s: its ledger stays open: %s", self.plan.name, error)
+        if self._account is not None and (booked := self._account.take_booked()):
+            self._feed.publish(self._view, booked)
         self._account = None
         self._close_meter()
 
@@ -135,6 +138,7 @@ class Worker:
         delay = self._back_off.fail()
         if state is not State.STALE or self._back_off.failures % OPEN_AGAIN_AFTER == 0:
             self._close_meter()
+        booked = self._account.take_booked() if self._account is not None else ()
         if state is State.FAILED:
             self._account = None  # what it holds may be ahead of what is stored: load it again
         if (state, text) != (self._view.state, self._view.error):
@@ -143,7 +147,7 @@ class Worker:
         self._view = replace(
             self._view, state=state, error=text, hint=self._shown(hint) if hint else None, retry_at=retry_at
         )
-        self._feed.put(self._view)
+        self._feed.publish(self._view, booked)
         return delay
 
     def _shown(self, text: str) -> str:

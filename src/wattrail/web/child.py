@@ -64,7 +64,7 @@ class _Page:
     def take(self, message: Mapping[str, Any]) -> None:
         """Take one message in."""
         for view in message.get("views", ()):
-            self.feed.put(view_from_message(view))
+            self.feed.publish(view_from_message(view))
         if (waveform := message.get("waveform")) is not None:
             self.waveforms.put(Waveform.model_validate(waveform))
 

@@ -1,8 +1,8 @@
 """The gateway's end of the page: a process of its own, fed with what changes, started again should it die.
 
-Metering never waits for it. A meter's thread does no more than put a name into a set; a thread of the link takes the
-set twice a second and sends the views of those meters. However slow the page is, what waits for it is at most one view
-a meter, and a page that takes nothing for some seconds is ended and started anew.
+It reads the event stream of the gateway like any publisher, for live values alone: twice a second a thread of the link
+takes the newest view of each meter that changed and sends it. Metering never waits for it. However slow the page is,
+what waits for it is at most one view a meter. A page that takes nothing for some seconds is ended and started again.
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ import struct
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import BinaryIO, Final
 
-from wattrail.gateway import Feed, MeterView, ScopeView
+from wattrail.gateway import Event, Feed, MeterChanged, ScopeView, Subscription
 from wattrail.gateway.threads import start_thread
 from wattrail.gateway.timing import BackOff
+from wattrail.web.listener import address_of
 from wattrail.web.messages import decode_line, encode_line, view_message
 from wattrail.web.setup import Setup
 from wattrail.web.waveform import Waveform
@@ -40,30 +41,31 @@ logger = logging.getLogger(__name__)
 
 
 class WebProcess:
-    """Keeps the page running on a bound listener, until it is stopped."""
+    """Keeps the page running on a bound listener, until it is stopped. ``on_ready`` is told its address."""
 
-    def __init__(self, feed: Feed, setup: Setup, listener: socket.socket, *, on_ready: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        feed: Feed,
+        setup: Setup,
+        listener: socket.socket,
+        *,
+        on_ready: Callable[[str], object] | None = None,
+    ) -> None:
+        self.address = address_of(listener)
         self._feed, self._setup, self._listener, self._on_ready = feed, setup, listener, on_ready
-        self._changed: set[str] = set()
         self._watched: dict[str, ScopeView | None] = {}
         self._captures = 0
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._process: subprocess.Popen[bytes] | None = None
-        self._unsubscribe = feed.subscribe(self._note)
         self._thread = start_thread(self._supervise, name="web")
 
     def stop(self) -> None:
         """End the process; returns within a second."""
         self._stopping.set()
-        self._unsubscribe()
         self._thread.join(_STOP_WITHIN_S + 0.1)
         if self._process is not None and self._process.poll() is None:
             self._process.kill()
-
-    def _note(self, view: MeterView) -> None:
-        with self._lock:
-            self._changed.add(view.name)
 
     def _supervise(self) -> None:
         back_off = BackOff()
@@ -83,7 +85,7 @@ class WebProcess:
     def _run_once(self) -> bool:
         """Start the process and feed it until it ends or we stop; whether it was ever ready."""
         ours, theirs = socket.socketpair()
-        with ours, theirs:
+        with ours, theirs, self._feed.subscribe("the page", max_waiting=0) as events:
             # Not settimeout(), which would bound the waiting for replies too, and that has no bound.
             ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", _SEND_TIMEOUT_S, 0))
             process = self._process = self._start(theirs)
@@ -92,9 +94,9 @@ class WebProcess:
             start_thread(lambda: self._listen(ours.makefile("rb"), ready), name="web-replies")
             try:
                 ours.sendall(encode_line(setup=self._setup.model_dump(mode="json")))
-                self._send_views(ours, {view.name for view in self._feed.views()})
+                _send_views(ours, events.take())  # a subscription begins with every meter
                 ours.sendall(encode_line(complete=True))
-                self._feed_it(ours, process)
+                self._feed_it(ours, events, process)
             finally:
                 with self._lock:
                     self._watched.clear()
@@ -110,20 +112,14 @@ class WebProcess:
             stdout=subprocess.DEVNULL,
         )  # fmt: skip
 
-    def _feed_it(self, channel: socket.socket, process: subprocess.Popen[bytes]) -> None:
+    def _feed_it(self, channel: socket.socket, events: Subscription, process: subprocess.Popen[bytes]) -> None:
         while not self._stopping.is_set() and process.poll() is None:
             with self._lock:
-                changed, self._changed = self._changed, set()
                 watched = tuple(self._watched)
-            self._send_views(channel, changed)
+            _send_views(channel, events.take())
             for name in watched:
                 self._send_waveform(channel, name)
             self._stopping.wait(_SEND_EVERY_S)
-
-    def _send_views(self, channel: socket.socket, changed: set[str]) -> None:
-        views = [view for view in self._feed.views() if view.name in changed]
-        for start in range(0, len(views), _BATCH):
-            channel.sendall(encode_line(views=[view_message(view) for view in views[start : start + _BATCH]]))
 
     def _send_waveform(self, channel: socket.socket, name: str) -> None:
         scope, view = self._feed.scopes.last(name), self._feed.view(name)
@@ -145,12 +141,19 @@ class WebProcess:
     def _hear(self, reply: Mapping[str, object], ready: threading.Event) -> None:
         if reply.get("ready") and not ready.is_set():
             ready.set()
-            self._on_ready()
+            if self._on_ready is not None:
+                self._on_ready(self.address)
         name = reply.get("watch")
         if isinstance(name, str) and self._feed.view(name) is not None:
             self._feed.scopes.watch(name)
             with self._lock:
                 self._watched.setdefault(name, None)
+
+
+def _send_views(channel: socket.socket, events: Iterable[Event]) -> None:
+    views = [event.view for event in events if isinstance(event, MeterChanged)]
+    for start in range(0, len(views), _BATCH):
+        channel.sendall(encode_line(views=[view_message(view) for view in views[start : start + _BATCH]]))
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from wattrail.app.config import FILE_NAME, database_of, demo_database, load_config
 from wattrail.bl0942 import FRONT_ENDS, Calibration
-from wattrail.cli.config import FILE_NAME, database_of, demo_database, load_config
 from wattrail.cli.exits import UsageError
 from wattrail.meter.meter import usual_front_end
 from wattrail.urls import METER_NAME, split
 
 if TYPE_CHECKING:
-    from wattrail.cli.schema import Config, MeterSection
+    from wattrail.app.schema import Config, MeterSection
     from wattrail.cli.target import Target
     from wattrail.store import KeptCalibration, Store
 

@@ -8,9 +8,9 @@ from typing import Annotated, Final, Literal
 
 from cyclopts import Parameter, validators
 
+from wattrail.app.config import data_dir
 from wattrail.bootrom.constants import BAUD_AT_RESET
 from wattrail.cli import pace, safety
-from wattrail.cli.config import data_dir
 from wattrail.cli.exits import UsageError
 from wattrail.cli.safety import WiringOptions
 from wattrail.flasher import Flasher, Listener, open_flasher

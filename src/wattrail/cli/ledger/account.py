@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from wattrail.cli.config import database_of, demo_database, load_config
+from wattrail.app.config import database_of, demo_database, load_config
 from wattrail.cli.exits import UsageError
 from wattrail.cli.ledger.zone import moment, zone_of
 from wattrail.errors import ConfigError, FileError

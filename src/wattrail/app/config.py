@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from wattrail.cli.toml_lines import Step, error_position, line_of
+from wattrail.app.toml_lines import Step, error_position, line_of
 from wattrail.errors import ConfigError, MissingExtra
 from wattrail.files import parse_toml, read_text
 from wattrail.sanitize import printable
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel, ValidationError
     from pydantic_core import ErrorDetails
 
-    from wattrail.cli.schema import Config
+    from wattrail.app.schema import Config
 
 __all__ = [
     "FILE_NAME",
@@ -81,7 +81,7 @@ def parse_config(text: str, name: str) -> Config:
     try:
         from pydantic import ValidationError
 
-        from wattrail.cli.schema import Config
+        from wattrail.app.schema import Config
     except ModuleNotFoundError as error:
         if error.name != "pydantic":
             raise

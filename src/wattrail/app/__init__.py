@@ -1,0 +1,34 @@
+"""The composition root: a configuration becomes a running service, each part of which is optional.
+
+Each name brings its module when it is first used, so that whoever only reads a configuration loads no gateway.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from wattrail.app.config import load_config
+    from wattrail.app.plan import ServicePlan, WebPlan, plan_service
+    from wattrail.app.publishers import Publisher
+    from wattrail.app.service import Service, open_service, run
+
+__all__ = ["Publisher", "Service", "ServicePlan", "WebPlan", "load_config", "open_service", "plan_service", "run"]
+
+_HOME = {
+    "Publisher": "wattrail.app.publishers",
+    "Service": "wattrail.app.service",
+    "ServicePlan": "wattrail.app.plan",
+    "WebPlan": "wattrail.app.plan",
+    "load_config": "wattrail.app.config",
+    "open_service": "wattrail.app.service",
+    "plan_service": "wattrail.app.plan",
+    "run": "wattrail.app.service",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module 'wattrail.app' has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)

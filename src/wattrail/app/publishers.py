@@ -1,0 +1,73 @@
+"""Publishers under supervision: each in a thread of its own, which nobody has to wait for.
+
+A publisher that fails is started again and reads on where it stopped. One that is slow, that hangs, or that blocks
+its event loop harms itself alone: meters, page and the other publishers do not wait for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+import threading
+import time
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, Final
+
+from wattrail.gateway import Feed, Subscription
+from wattrail.gateway.threads import start_thread
+from wattrail.gateway.timing import BackOff
+
+__all__ = ["Publisher", "Publishers"]
+
+_HEALTHY_AFTER_S: Final = 60.0
+"""A publisher that ran for this long before it failed is started again after the shortest delay."""
+
+logger = logging.getLogger(__name__)
+
+Publisher = Callable[[Subscription], None] | Callable[[Subscription], Coroutine[Any, Any, None]]
+"""Reads events until they end: a function, which runs in a thread, or a coroutine function, in an event loop there."""
+
+
+class Publishers:
+    """Every publisher of a service. They begin to read before the first meter does, so that none misses an event."""
+
+    def __init__(self, publishers: Mapping[str, Publisher], feed: Feed) -> None:
+        self._stopping = threading.Event()
+        self._threads = [self._start(name, publish, feed.subscribe(name)) for name, publish in publishers.items()]
+
+    def join(self, within_s: float) -> None:
+        """Let every publisher read what waits, once the feed has ended; whoever takes longer is left behind."""
+        self._stopping.set()
+        until = time.monotonic() + within_s
+        for thread in self._threads:
+            thread.join(max(0.0, until - time.monotonic()))
+            if thread.is_alive():
+                logger.warning("%s did not stop in time and is left behind; every entry is stored", thread.name)
+
+    def _start(self, name: str, publish: Publisher, events: Subscription) -> threading.Thread:
+        return start_thread(lambda: self._supervise(name, publish, events), name=name)
+
+    def _supervise(self, name: str, publish: Publisher, events: Subscription) -> None:
+        back_off, began = BackOff(), time.monotonic()
+        with events:
+            while not _finished(name, publish, events):
+                if time.monotonic() - began > _HEALTHY_AFTER_S:
+                    back_off.succeed()
+                if self._stopping.wait(back_off.fail()):
+                    return
+                began = time.monotonic()
+
+
+def _finished(name: str, publish: Publisher, events: Subscription) -> bool:
+    """Run a publisher until it returns; False when it failed."""
+    try:
+        result = publish(events)
+        if inspect.iscoroutine(result):
+            asyncio.run(result)
+    except Exception:  # a publisher that fails must not take the gateway with it
+        logger.exception("%s failed; readings go on", name)
+        return False
+    if not events.ended:
+        logger.warning("%s returned before the events ended and gets no more of them", name)
+    return True

@@ -1,0 +1,171 @@
+"""A plan becomes a running service: store, gateway, publishers and page, started and stopped in one place.
+
+Order matters. The port of the page is bound and the database opened before any meter is touched, so that what cannot
+work is said first. Publishers subscribe before the meters start. A stop ends the page and the meters at once, then lets
+the publishers read what the meters wrote last, then closes the database; each part has a deadline of its own, and what
+blocks beyond it is left behind in a daemon thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, nullcontext, suppress
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Final
+
+from wattrail.app.plan import ServicePlan, WebPlan
+from wattrail.app.publishers import Publishers
+from wattrail.clock import Clock
+from wattrail.errors import MissingExtra
+from wattrail.gateway import Feed, Gateway, open_planned
+from wattrail.gateway.source import Opener
+from wattrail.gateway.stopping import stop_requests
+from wattrail.gateway.threads import in_thread, start_thread
+from wattrail.store import Store, open_store
+
+if TYPE_CHECKING:
+    from wattrail.web import WebProcess
+
+__all__ = ["Service", "open_service", "run"]
+
+_PUBLISHERS_WITHIN_S: Final = 0.4
+_CLOSE_WITHIN_S: Final = 0.4
+"""Together with STOP_WITHIN_S of the meters these stay below EXIT_WITHIN_S."""
+
+_WEB_LIBRARIES: Final = ("pydantic", "fastapi", "uvicorn")
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """A service that runs. ``address`` is the URL of its page, None where none is served."""
+
+    gateway: Gateway
+    store: Store
+    address: str | None = None
+
+    @property
+    def feed(self) -> Feed:
+        """What is known of the meters now, and their events."""
+        return self.gateway.feed
+
+
+def end_process() -> None:
+    """End the process although something still blocks. Every reading that was acknowledged is committed."""
+    left = "something did not stop in time and was left behind; every stored reading is counted at the next start"
+    start_thread(lambda: logger.warning(left), name="leave").join(0.2)  # stderr may be what blocks
+    os._exit(0)
+
+
+def run(
+    plan: ServicePlan,
+    *,
+    on_ready: Callable[[str | None], object] | None = None,
+    overdue: Callable[[], None] | None = end_process,
+    clock: Clock | None = None,
+    opener: Opener = open_planned,
+) -> None:
+    """Run a service in this process until SIGINT or SIGTERM. Call it in the main thread.
+
+    ``on_ready`` is told the address of the page once it answers; without a page None, once the meters are being read.
+    After such a signal the process has EXIT_WITHIN_S to end. Then ``overdue`` is called, which ends it with exit code
+    0 whatever still blocks; None sets no limit. Raises ConfigError, StoreError and MissingExtra before any meter is
+    touched.
+    """
+
+    async def until_stopped() -> None:
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        assert task is not None
+
+        def told() -> None:
+            loop.call_soon_threadsafe(task.cancel)
+
+        with stop_requests(told, overdue=overdue):
+            async with open_service(plan, on_ready=on_ready, clock=clock, opener=opener):
+                await asyncio.Event().wait()
+
+    with suppress(asyncio.CancelledError):
+        asyncio.run(until_stopped())
+
+
+@asynccontextmanager
+async def open_service(
+    plan: ServicePlan,
+    *,
+    on_ready: Callable[[str | None], object] | None = None,
+    clock: Clock | None = None,
+    opener: Opener = open_planned,
+) -> AsyncIterator[Service]:
+    """A running service for the length of an ``async with`` block. It handles no signals and never ends the process.
+
+    Raises and calls ``on_ready`` as ``run`` does.
+    """
+    with _listener(plan.web) as listener:
+        store = await in_thread(lambda: open_store(plan.database), name="open-store")
+        try:
+            gateway = Gateway(plan.gateway, store, clock=clock, opener=opener)
+            publishers = Publishers(plan.publishers, gateway.feed)
+            page: WebProcess | None = None
+            try:
+                await gateway.start()
+                if plan.web is not None and listener is not None:
+                    page = _start_page(plan, plan.web, gateway.feed, store, listener, on_ready)
+                elif on_ready is not None:
+                    on_ready(None)
+                yield Service(gateway=gateway, store=store, address=page.address if page else None)
+            finally:
+                await _stop(gateway, publishers, page)
+        finally:
+            await _close(store)
+
+
+def _listener(web: WebPlan | None) -> socket.socket | nullcontext[None]:
+    if web is None:
+        return nullcontext()
+    for library in _WEB_LIBRARIES:
+        if find_spec(library) is None:
+            raise MissingExtra("the dashboard", library=library, extra="run")
+    from wattrail.web import bind
+
+    return bind(web.host, web.port)
+
+
+def _start_page(
+    plan: ServicePlan,
+    web: WebPlan,
+    feed: Feed,
+    store: Store,
+    listener: socket.socket,
+    on_ready: Callable[[str], object] | None,
+) -> WebProcess:
+    from wattrail.web import Candidate, Setup, WebProcess
+
+    setup = Setup(
+        database=store.path,
+        zone=plan.gateway.zone,
+        open_to_network=web.open_to_network,
+        candidates=[Candidate(**found._asdict()) for found in (plan.demo.candidates if plan.demo else ())],
+    )
+    return WebProcess(feed, setup, listener, on_ready=on_ready)
+
+
+async def _stop(gateway: Gateway, publishers: Publishers, page: WebProcess | None) -> None:
+    """The page and the meters at the same time; then the publishers, which the end of the feed tells to finish."""
+    ending_page = in_thread(page.stop, name="stop-web") if page is not None else None
+    await gateway.stop()
+    await in_thread(lambda: publishers.join(_PUBLISHERS_WITHIN_S), name="stop-publishers")
+    if ending_page is not None:
+        await ending_page
+
+
+async def _close(store: Store) -> None:
+    closing = in_thread(store.close, name="close-store")
+    _, late = await asyncio.wait({closing}, timeout=_CLOSE_WITHIN_S)
+    if late:
+        logger.warning("%s is still busy and stays as it is: all that was stored is kept", store.path)

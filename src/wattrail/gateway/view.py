@@ -1,0 +1,45 @@
+"""One meter as it is shown: its state and its last reading."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from wattrail.ledger import Totals
+from wattrail.units import Reading
+
+__all__ = ["MeterView", "State"]
+
+
+class State(StrEnum):
+    """How it stands with a meter."""
+
+    CONNECTING = "connecting"  # not read yet
+    LIVE = "live"  # the last reading is fresh
+    STALE = "stale"  # the port is there, the chip is silent or makes no sense
+    LOST = "lost"  # the port cannot be opened, or went away
+    FAILED = "failed"  # wrong configuration, a full disk, or a defect of this program
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeterView:
+    """One meter as it is shown. ``reading`` is the last one there was; how old it is, its ``at`` and ``state`` say.
+
+    ``scale`` says which constants give the numbers their scale, None before the meter was reached.
+    ``notice`` is what its owner should know although it is read: that the wall clock jumped.
+    """
+
+    name: str
+    url: str
+    simulated: bool
+    poll_s: float = 1.0
+    state: State = State.CONNECTING
+    error: str | None = None
+    hint: str | None = None
+    notice: str | None = None
+    retry_at: datetime | None = None
+    reading: Reading | None = None
+    today: Totals | None = None
+    total: Totals | None = None
+    scale: str | None = None

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
-from datetime import timedelta
+from datetime import timedelta, tzinfo
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from wattrail.bl0942.scale_origin import CALIBRATED
 from wattrail.bl0942.scaling import Calibration
-from wattrail.clock import Clock
+from wattrail.clock import MACHINE_ZONE, Clock
 from wattrail.errors import LinkError, PortError, PortTimeout, TargetError, WattrailError
 from wattrail.gateway.account import Account
 from wattrail.gateway.feed import Feed, MeterView, State
@@ -38,7 +37,7 @@ class Worker:
     """Reads, books and shows one meter. Everything here runs in that meter's own thread."""
 
     def __init__(
-        self, plan: MeterPlan, store: Store, feed: Feed, *, clock: Clock, opener: Opener, zone: ZoneInfo | None = None
+        self, plan: MeterPlan, store: Store, feed: Feed, *, clock: Clock, opener: Opener, zone: tzinfo = MACHINE_ZONE
     ) -> None:
         self.plan = plan
         self._store, self._feed, self._clock, self._opener, self._zone = store, feed, clock, opener, zone

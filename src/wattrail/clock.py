@@ -1,4 +1,4 @@
-"""Time as an argument: a system clock, a manual one, and deadlines.
+"""Time as an argument: a system clock, a manual one, deadlines, and the zone in which a day begins.
 
 Durations come from ``monotonic`` and never from ``now``: the wall clock steps (NTP, DST, a person),
 the monotonic one does not.
@@ -9,10 +9,11 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final, Protocol
+from zoneinfo import ZoneInfo
 
-__all__ = ["Clock", "Deadline", "ManualClock", "SystemClock"]
+__all__ = ["MACHINE_ZONE", "Clock", "Deadline", "MachineZone", "ManualClock", "SystemClock", "zone_of"]
 
 _BOOT_TIME: Final[int | None] = getattr(time, "CLOCK_BOOTTIME", None)
 """Linux's clock that goes on while the machine sleeps."""
@@ -112,3 +113,33 @@ class Deadline:
     def passed(self) -> bool:
         """Whether the moment has come."""
         return self.clock.monotonic() >= self.at
+
+
+class MachineZone(tzinfo):
+    """The time zone of this machine, by whatever means the system knows it."""
+
+    def utcoffset(self, moment: datetime | None) -> timedelta | None:
+        """Distance from UTC at a local time."""
+        return None if moment is None else moment.replace(tzinfo=None).astimezone().utcoffset()
+
+    def dst(self, moment: datetime | None) -> timedelta | None:
+        """Not told apart from the zone's own offset."""
+        return None
+
+    def tzname(self, moment: datetime | None) -> str | None:
+        """The zone's short name at a local time."""
+        return None if moment is None else moment.replace(tzinfo=None).astimezone().tzname()
+
+    def fromutc(self, moment: datetime) -> datetime:
+        """Local time of a moment; of an hour that comes twice, the right one."""
+        shown = moment.replace(tzinfo=UTC).astimezone()
+        offset, wall = shown.utcoffset(), shown.replace(tzinfo=self, fold=0)
+        return wall if wall.utcoffset() == offset else wall.replace(fold=1)
+
+
+MACHINE_ZONE: Final = MachineZone()
+
+
+def zone_of(name: str | None) -> tzinfo:
+    """The zone of that name; that of this machine for None. Raises ZoneInfoNotFoundError, ValueError."""
+    return ZoneInfo(name) if name else MACHINE_ZONE

@@ -6,6 +6,8 @@ The truth is the chip's: it counts four a second whatever a wall clock says, and
 from __future__ import annotations
 
 import random
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
@@ -13,8 +15,9 @@ from typing import Literal
 import pytest
 
 from tests.gateway.rig import CALIBRATION, COUNTS_PER_SECOND, Household, StubMeter
-from wattrail.ledger import Books, Epoch, Kind, Totals, audit, registers_at
-from wattrail.store import open_to_read
+from wattrail.clock import MACHINE_ZONE
+from wattrail.ledger import Books, Epoch, Kind, Totals, audit, by_interval, local_day, registers_at
+from wattrail.store import open_store, open_to_read
 from wattrail.units import Reading
 
 NOON = datetime(2026, 6, 21, 12, tzinfo=UTC)
@@ -79,6 +82,23 @@ def whole(host: Host) -> None:
     books = host.books()
     assert audit(books).findings == ()
     assert all(entry.start <= entry.end for entry in books.entries)
+
+
+def today_is_the_day_of_the_books(host: Host, folder: Path) -> None:
+    """What the page shows of today is what the books give for that day, were the gateway killed and stopped now."""
+    account = host.worker._account
+    assert account is not None
+    assert account.now is not None
+    copy = folder / "copy.sqlite"
+    with closing(sqlite3.connect(host.path)) as source, closing(sqlite3.connect(copy)) as target:
+        source.backup(target)
+    with open_store(copy) as store:
+        ledger = store.ledger(1)
+        assert ledger is not None
+        store.book(1, ledger.close())
+        books = Books(entries=store.entries(1), epochs={1: EPOCH})
+    (day,) = by_interval(books, local_day(account.now, MACHINE_ZONE))
+    assert host.view.today == day.energy
 
 
 def mwh(seconds: float) -> float:
@@ -199,13 +219,28 @@ def test_the_chart_of_the_last_hour_goes_on_after_a_clock_that_was_ahead(host: H
     assert len(points) > 60
 
 
+@pytest.mark.parametrize("seconds_before", range(299, 302))
+def test_a_clock_set_back_in_the_second_of_midnight_leaves_today_right(
+    host: Host, tmp_path: Path, seconds_before: int
+) -> None:
+    # A jump is followed after 300 s: one look ends an entry after midnight, and puts the clock back to the evening.
+    host.clock.advance(12 * HOUR - seconds_before - 60)
+    host.run(60)
+    host.set_wrong(-10 * MINUTE)
+    host.run(290)
+    for _ in range(20):
+        host.run(1)
+        today_is_the_day_of_the_books(host, tmp_path)
+    assert Kind.CLOCK in kinds(host.books())
+
+
 def wrong_by(chance: random.Random) -> float:
     """Seconds to years, either way."""
     return chance.choice([-1, 1]) * 10 ** chance.uniform(0, 8)
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_whatever_clocks_do_all_energy_is_booked_and_later_times_right(host: Host, seed: int) -> None:
+def test_whatever_clocks_do_all_energy_is_booked_and_later_times_right(host: Host, tmp_path: Path, seed: int) -> None:
     chance = random.Random(seed)
     if chance.randrange(2):
         host.set_wrong(wrong_by(chance))
@@ -222,6 +257,7 @@ def test_whatever_clocks_do_all_energy_is_booked_and_later_times_right(host: Hos
                 host.away(chance.uniform(2, 7200), chance.choice(["killed", "stopped"]))
         host.run(chance.choice([3, 61, 200, 500]))
         whole(host)
+        today_is_the_day_of_the_books(host, tmp_path)
         assert host.store.purge() == 0
     host.set_wrong(0)
     host.run(16 * MINUTE)

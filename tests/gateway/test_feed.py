@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -14,7 +10,6 @@ from tests.gateway.rig import Household, StubMeter
 from wattrail.clock import ManualClock
 from wattrail.errors import ConfigError, PortLost
 from wattrail.gateway import Feed, GatewayPlan, MeterChanged, MeterPlan, State
-from wattrail.gateway.timing import day_end, day_start
 
 
 def test_every_change_moves_the_version_and_is_told(house: Household) -> None:
@@ -53,51 +48,6 @@ def test_a_thread_that_never_comes_back_shows_as_stale(house: Household) -> None
 
 def test_a_meter_nobody_planned_is_not_there() -> None:
     assert Feed(ManualClock()).view("attic") is None
-
-
-@pytest.mark.parametrize(
-    ("now", "midnight"),
-    [
-        ("2026-03-29T12:00+02:00", "2026-03-28T23:00"),  # the night without a third hour
-        ("2026-10-25T12:00+01:00", "2026-10-24T22:00"),  # the night with two
-        ("2026-06-21T00:00+02:00", "2026-06-20T22:00"),
-    ],
-)
-def test_a_day_begins_at_midnight_also_when_clocks_change(now: str, midnight: str) -> None:
-    berlin = ZoneInfo("Europe/Berlin")
-    assert day_start(datetime.fromisoformat(now), berlin) == datetime.fromisoformat(midnight).replace(tzinfo=UTC)
-
-
-@pytest.mark.parametrize(
-    ("now", "hours"), [("2026-03-29T12:00+02:00", 23), ("2026-10-25T12:00+01:00", 25), ("2026-06-21T00:00+02:00", 24)]
-)
-def test_a_day_ends_at_the_next_midnight_also_when_clocks_change(now: str, hours: int) -> None:
-    moment, berlin = datetime.fromisoformat(now), ZoneInfo("Europe/Berlin")
-    assert day_end(moment, berlin) - day_start(moment, berlin) == timedelta(hours=hours)
-
-
-@pytest.fixture
-def machine_in_berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    with monkeypatch.context() as patch:
-        patch.setenv("TZ", "Europe/Berlin")
-        time.tzset()
-        yield
-    time.tzset()
-
-
-@pytest.mark.usefixtures("machine_in_berlin")
-@pytest.mark.parametrize(
-    ("now", "midnight", "next_midnight"),
-    [
-        ("2026-06-21T10:00", "2026-06-20T22:00", "2026-06-21T22:00"),
-        ("2026-03-29T10:00", "2026-03-28T23:00", "2026-03-29T22:00"),  # 23 hours
-        ("2026-10-25T10:00", "2026-10-24T22:00", "2026-10-25T23:00"),  # 25 hours
-        ("2026-10-25T01:30", "2026-10-24T22:00", "2026-10-25T23:00"),  # in the hour that comes a second time
-    ],
-)
-def test_without_a_zone_the_day_is_that_of_this_machine(now: str, midnight: str, next_midnight: str) -> None:
-    moment, begin, end = (datetime.fromisoformat(text).replace(tzinfo=UTC) for text in (now, midnight, next_midnight))
-    assert (day_start(moment, None), day_end(moment, None)) == (begin, end)
 
 
 @pytest.mark.parametrize("name", ["", "a b", "über", "-x", "x" * 65, "a/b"])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+import time
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
@@ -11,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.ledger.rig import BERLIN, utc
-from wattrail.ledger import By, boundaries, midnight
+from wattrail.clock import MACHINE_ZONE
+from wattrail.ledger import By, boundaries, local_day, midnight
 from wattrail.ledger.periods import period_start
 
 
@@ -88,3 +91,41 @@ def test_periods_cover_the_span_and_join_without_seams(
     assert marks[0] <= begin < marks[1]
     assert marks[-2] < end <= marks[-1]
     assert list(marks) == sorted(set(marks))
+
+
+@pytest.mark.parametrize(
+    ("now", "first", "hours"),
+    [
+        ("2026-03-29T12:00+02:00", "2026-03-28T23:00", 23),  # after the night without a third hour
+        ("2026-10-25T12:00+01:00", "2026-10-24T22:00", 25),  # after the night with two
+        ("2026-06-21T00:00+02:00", "2026-06-20T22:00", 24),  # a day holds the moment at which it begins
+    ],
+)
+def test_a_moment_lies_in_a_day_also_when_clocks_change(now: str, first: str, hours: int) -> None:
+    start, end = local_day(datetime.fromisoformat(now), ZoneInfo("Europe/Berlin"))
+    assert start == datetime.fromisoformat(first).replace(tzinfo=UTC)
+    assert end - start == timedelta(hours=hours)
+
+
+@pytest.fixture
+def machine_in_berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "Europe/Berlin")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("machine_in_berlin")
+@pytest.mark.parametrize(
+    ("now", "midnight", "next_midnight"),
+    [
+        ("2026-06-21T10:00", "2026-06-20T22:00", "2026-06-21T22:00"),
+        ("2026-03-29T10:00", "2026-03-28T23:00", "2026-03-29T22:00"),  # 23 hours
+        ("2026-10-25T10:00", "2026-10-24T22:00", "2026-10-25T23:00"),  # 25 hours
+        ("2026-10-25T01:30", "2026-10-24T22:00", "2026-10-25T23:00"),  # in the hour that comes a second time
+    ],
+)
+def test_without_a_zone_the_day_is_that_of_this_machine(now: str, midnight: str, next_midnight: str) -> None:
+    moment, begin, end = (datetime.fromisoformat(text).replace(tzinfo=UTC) for text in (now, midnight, next_midnight))
+    assert local_day(moment, MACHINE_ZONE) == (begin, end)

@@ -1,16 +1,14 @@
-"""What can be asked of the store: series, energy between two moments, the latest reading; and what it forgets."""
+"""What can be asked of the store: series, the end of a ledger, the latest reading; and what it forgets."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import pytest
 
 from tests.store.rig import START, live_through, look, register
-from wattrail.ledger import Totals
 from wattrail.store import Store, open_store
 from wattrail.store.buckets import bucket_width
 
@@ -56,32 +54,14 @@ def test_a_series_of_no_points_is_refused(store: Store) -> None:
         store.series(register(store), START, START, points=10)
 
 
-def test_energy_of_adjoining_spans_adds_up_to_the_whole(store: Store) -> None:
+def test_the_end_of_a_ledger_begins_at_a_moment_and_is_never_empty(store: Store) -> None:
     meter_id = register(store)
-    ledger = live_through(store, meter_id, range(400))
-    store.book(meter_id, ledger.close())
-    cut = START + timedelta(seconds=170)
-    parts = [
-        store.energy_between(meter_id, START - HOUR, cut),
-        store.energy_between(meter_id, cut, START + HOUR),
-    ]
-    whole = ledger.totals()
-    assert all(0 < part.import_mwh < whole.import_mwh for part in parts)
-    assert 0 <= whole.import_mwh - sum(part.import_mwh for part in parts) <= 1  # each is rounded down once
-    assert 0 <= whole.export_mwh - sum(part.export_mwh for part in parts) <= 1
-
-
-@pytest.mark.parametrize("night", ["2026-03-29", "2026-10-25", "2026-06-21"])
-def test_the_minute_over_midnight_belongs_to_the_day_it_lies_in(store: Store, night: str) -> None:
-    midnight = datetime.fromisoformat(night).replace(tzinfo=ZoneInfo("Europe/Berlin"))
-    meter_id = register(store)
-    ledger = live_through(store, meter_id, range(121), start=midnight - timedelta(seconds=59.5))
-    store.book(meter_id, ledger.close())
-    before = store.energy_between(meter_id, midnight - timedelta(days=1), midnight)
-    after = store.energy_between(meter_id, midnight, midnight + timedelta(days=1))
-    assert before.import_mwh + before.export_mwh > 0
-    assert after.import_mwh + after.export_mwh > 0
-    assert store.energy_between(meter_id, midnight + HOUR, midnight + 2 * HOUR) == Totals(0, 0)
+    assert store.entries_since(meter_id, START) == ()
+    live_through(store, meter_id, range(400))
+    whole, moment = store.entries(meter_id), START + timedelta(seconds=170)
+    assert store.entries_since(meter_id, moment) == tuple(entry for entry in whole if entry.end >= moment)
+    assert store.entries_since(meter_id, START + HOUR) == whole[-1:]
+    assert store.entries_since(meter_id, START - HOUR) == whole
 
 
 def test_old_readings_are_forgotten_and_the_account_stays(store: Store) -> None:

@@ -1,4 +1,6 @@
-"""Where a meter's scale comes from, and whether the mains voltage it leads to is one that exists.
+"""Which constants scale a meter, where they come from, and whether the mains voltage they lead to is one that exists.
+
+Several places may say how a meter scales. ``held_scale`` decides between them, and nothing else does.
 
 The constants of the wrong board give numbers that look right: a PZIOT-E01 read as the reference circuit shows 632.5 W
 for 1150 W, at the right voltage, because both have the same divider. So assumed constants are always said, and a
@@ -7,14 +9,24 @@ voltage far from every mains is a sign that the divider is another.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
-from typing import Final
+from typing import Final, NamedTuple
 
 from wattrail.bl0942.parts import FRONT_ENDS
 from wattrail.bl0942.scaling import Calibration, volts
 
-__all__ = ["CALIBRATED", "ScaleOrigin", "ScaleSource", "fitting_front_ends", "is_mains_voltage"]
+__all__ = [
+    "CALIBRATED",
+    "Scale",
+    "ScaleClaims",
+    "ScaleOrigin",
+    "ScaleSource",
+    "fitting_front_ends",
+    "held_scale",
+    "is_mains_voltage",
+    "scale_of_parts",
+]
 
 MAINS_VOLTS: Final = (100, 110, 120, 127, 220, 230, 240)
 MAINS_MARGIN: Final = 0.15
@@ -68,6 +80,63 @@ class ScaleOrigin:
 
 _SAME_WITHIN: Final = 0.001
 CALIBRATED: Final = ScaleOrigin(ScaleSource.CALIBRATED)
+
+
+class Scale(NamedTuple):
+    """The constants of a meter, and where they come from."""
+
+    calibration: Calibration
+    origin: ScaleOrigin
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScaleClaims:
+    """Who says how a meter scales, the first of them that says something holds. None: says nothing.
+
+    ``override`` is a front end named for this one run (``--front-end``); ``given`` are constants in the configuration,
+    or those that a program passes; ``kept`` is the newest calibration kept under the meter's name; ``front_end`` are
+    the parts that the configuration or a program names. ``inverted`` flips the sign of power whichever holds, and
+    constants that were measured inverted stay so without it.
+    """
+
+    override: str | None = None
+    given: Calibration | None = None
+    kept: Calibration | None = None
+    front_end: str | None = None
+    inverted: bool = False
+
+    @property
+    def holds_kept(self) -> bool:
+        """Whether the kept calibration holds."""
+        return self.kept is not None and self.override is None and self.given is None
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """Every front end that is named."""
+        return tuple(name for name in (self.override, self.front_end) if name is not None)
+
+
+def held_scale(claims: ScaleClaims, usual: Scale) -> Scale:
+    """The scale that holds: the first claim there is, else the ``usual`` one. Raises KeyError for an unknown front end.
+
+    What was measured wins over parts, as it is exact to the reference and they are to 2 %; what a person typed wins
+    over what a program kept; and what was typed last, for one run, wins over all.
+    """
+    measured = claims.given or claims.kept
+    if claims.override is not None:
+        calibration, origin = scale_of_parts(claims.override, ScaleSource.NAMED)
+    elif measured is not None:
+        calibration, origin = measured, CALIBRATED
+    elif claims.front_end is not None:
+        calibration, origin = scale_of_parts(claims.front_end, ScaleSource.NAMED)
+    else:
+        calibration, origin = usual
+    return Scale(replace(calibration, inverted=calibration.inverted or claims.inverted), origin)
+
+
+def scale_of_parts(front_end: str, source: ScaleSource) -> Scale:
+    """The constants that follow from known parts. Raises KeyError for others."""
+    return Scale(Calibration.of(FRONT_ENDS[front_end]), ScaleOrigin(source, front_end))
 
 
 def is_mains_voltage(value: float) -> bool:

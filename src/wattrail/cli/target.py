@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter, validators
 
 from wattrail.app.config import FILE_NAME, load_config
-from wattrail.bl0942 import Calibration
+from wattrail.bl0942.scale_origin import ScaleClaims
 from wattrail.cli import pace, safety
 from wattrail.cli.exits import UsageError
 from wattrail.cli.safety import Answer, WiringOptions
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from wattrail.app.schema import Config
     from wattrail.meter import Meter
 
-__all__ = ["Json", "MeterOptions", "Named", "Target", "find", "find_calibrated", "opened"]
+__all__ = ["Json", "MeterOptions", "Named", "Target", "find", "find_written", "opened"]
 
 Named = Annotated[
     str | None,
@@ -48,55 +48,43 @@ class MeterOptions(WiringOptions):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One meter, found: where it is, how it scales, and what the configuration says about its wiring."""
+    """One meter, found: where it is, who says how it scales, and what the configuration says about its wiring."""
 
     url: str
-    calibration: Calibration | None = None
-    front_end: str | None = None
+    claims: ScaleClaims = field(default_factory=ScaleClaims)
     address: int = 0
-    inverted: bool = False
     configured: Answer | None = None
 
 
 def find(named: str | None, options: MeterOptions) -> Target:
-    """The meter that was meant; options beat the configuration. Raises UsageError, ConfigError."""
+    """The meter that was meant, with the calibration kept for it. Raises UsageError, ConfigError, StoreError."""
+    from wattrail.cli.calibration.shelf import find_shelf
+
+    target = find_written(named, options)
+    if target.claims.override is not None or target.claims.given is not None:
+        return target  # what is kept cannot hold: no database is opened for it
+    kept = find_shelf(named, name=None, config=options.config, database=None).newest()
+    return target if kept is None else replace(target, claims=replace(target.claims, kept=kept.calibration))
+
+
+def find_written(named: str | None, options: MeterOptions) -> Target:
+    """As ``find``, by what is typed and configured only."""
     if named is not None and ":" in named:
         target = Target(check_url(named))
     else:
         target = _from_config(named, load_config(options.config))
     if options.front_end is not None:
-        target = replace(target, front_end=options.front_end, calibration=None)
+        target = replace(target, claims=replace(target.claims, override=options.front_end))
     return target if options.address is None else replace(target, address=options.address)
-
-
-def find_calibrated(named: str | None, options: MeterOptions) -> Target:
-    """As ``find``, with the calibration that is kept for the meter where neither options nor file give one."""
-    from wattrail.cli.calibration.shelf import find_shelf
-
-    target = find(named, options)
-    if target.calibration is not None or options.front_end is not None:
-        return target
-    kept = find_shelf(named, name=None, config=options.config, database=None).newest()
-    if kept is None:
-        return target
-    scale = kept.calibration
-    return replace(target, calibration=scale, inverted=scale.inverted or target.inverted)
 
 
 @contextmanager
 def opened(target: Target, options: MeterOptions) -> Iterator[Meter]:
     """The meter, open and not yet connected, once its device is there and its wiring is confirmed."""
-    from wattrail.meter import open_meter
+    from wattrail.meter.meter import open_scaled
 
     safety.confirm([target.url], given=options.answer, configured=target.configured, opens_now=True)
-    with open_meter(
-        target.url,
-        calibration=target.calibration,
-        front_end=target.front_end,
-        address=target.address,
-        clock=pace.CLOCK,
-    ) as meter:
-        meter.calibration = replace(meter.calibration, inverted=target.inverted)
+    with open_scaled(target.url, target.claims, address=target.address, clock=pace.CLOCK) as meter:
         yield meter
 
 
@@ -108,10 +96,8 @@ def _from_config(name: str | None, config: Config | None) -> Target:
     (meter,) = chosen
     return Target(
         meter.url,
-        calibration=meter.scale(),
-        front_end=meter.front_end,
+        claims=ScaleClaims(given=meter.scale(), front_end=meter.front_end, inverted=meter.inverted),
         address=meter.address,
-        inverted=meter.inverted,
         configured=Answer(config.safety.confirmed) if config.safety.confirmed else None,
     )
 

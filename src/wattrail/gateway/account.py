@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import logging
-from datetime import UTC, datetime, timedelta
-from typing import Final
-from zoneinfo import ZoneInfo
+from datetime import datetime, timedelta, tzinfo
 
 from wattrail.bl0942.registers import CF_CNT_ADD, CF_REVP, Accumulation
+from wattrail.clock import MACHINE_ZONE
 from wattrail.gateway.source import MeterLike
-from wattrail.gateway.timing import day_end, day_start
-from wattrail.ledger import CONFIRM_US, Entry, Epoch, Kind, Ledger, Observation, Totals
+from wattrail.ledger import (
+    CONFIRM_US,
+    Entry,
+    Epoch,
+    Kind,
+    Ledger,
+    Observation,
+    RunningInterval,
+    Totals,
+    local_day,
+)
 from wattrail.store import Store
 from wattrail.units import Reading
 
 __all__ = ["Account", "observation"]
-
-_BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_THE_END: Final = datetime.max.replace(tzinfo=UTC)
 
 logger = logging.getLogger(__name__)
 
@@ -26,7 +31,7 @@ class Account:
     """Books readings of one meter. After an exception open another: what is stored is right, this may be ahead."""
 
     def __init__(
-        self, store: Store, name: str, meter: MeterLike, *, now: datetime, zone: ZoneInfo | None = None
+        self, store: Store, name: str, meter: MeterLike, *, now: datetime, zone: tzinfo = MACHINE_ZONE
     ) -> None:
         row = store.register_meter(name, meter.url, simulated=meter.simulated, calibration=meter.calibration, at=now)
         self.meter_id, self.name = row.id, name
@@ -34,8 +39,7 @@ class Account:
         self._ledger = store.ledger(row.id) or Ledger(row.epoch)
         self._seen_us: int | None = None
         self._booked: list[Entry] = []
-        self._midnight: datetime | None = None
-        self._other_days = Totals(0, 0)
+        self._day: RunningInterval | None = None
         if row.recalibrated:
             self._recalibrate(row.epoch.number + 1, meter, now)
 
@@ -54,9 +58,10 @@ class Account:
                 entry.positive, entry.negative, entry.undirected,
             )  # fmt: skip
         self._seen_us = moment_us
-        if any(entry.kind is Kind.CLOCK for entry in entries):
-            self._midnight = None  # what was booked by the clock before may be another day's
-            logger.warning("meter %s: %s", self.name, next(e.note for e in entries if e.kind is Kind.CLOCK))
+        for entry in entries:
+            if entry.kind is Kind.CLOCK:
+                self._day = None  # what was booked by the clock before may be another day's
+                logger.warning("meter %s: %s", self.name, entry.note)
         if entries:
             self._take_stated()
 
@@ -65,13 +70,16 @@ class Account:
         return self._ledger.totals()
 
     def today(self, now: datetime) -> Totals:
-        """Energy since local midnight. What is booked outside of this day, at whatever time, is not in it."""
-        midnight = day_start(now, self._zone)
-        if midnight != self._midnight:
+        """Energy of the local day that ``now`` lies in, as the books give it for that day."""
+        day = self._day
+        if day is None or not day.covers(now):
             self._take_stated()
-            self._other_days = self._booked_outside(midnight, day_end(now, self._zone))
-            self._midnight = midnight
-        return _less(self.totals(), self._other_days)
+            start, end = local_day(now, self._zone)
+            day = RunningInterval(self._ledger.books(self._store.entries_since(self.meter_id, start)), start, end)
+            # What waits for its entry since another day is divided at midnight anew, with every count that is added.
+            open_since = self._ledger.booked_until
+            self._day = day if open_since is not None and day.covers(open_since) else None
+        return day.energy(self._ledger.energy())
 
     @property
     def now(self) -> datetime | None:
@@ -101,20 +109,12 @@ class Account:
         booked, self._booked = tuple(self._booked), []
         return booked
 
-    def _booked_outside(self, midnight: datetime, end: datetime) -> Totals:
-        before = self._store.energy_between(self.meter_id, _BEGINNING, midnight)
-        after = self._store.energy_between(self.meter_id, end, _THE_END)
-        return Totals(
-            before.import_mwh + after.import_mwh,
-            before.export_mwh + after.export_mwh,
-            before.undirected_mwh + after.undirected_mwh,
-        )
-
     def _take_stated(self) -> None:
-        """Take up what a person stated meanwhile, past this process."""
+        """Take up what a person stated meanwhile, past this process. It may belong to any day, or to none."""
         for entry in self._store.stated(self.meter_id, after=self._ledger.stated):
             self._ledger.take(entry)
             self._booked.append(entry)
+            self._day = None
 
     def _recalibrate(self, number: int, meter: MeterLike, now: datetime) -> None:
         calibration = meter.calibration
@@ -123,14 +123,6 @@ class Account:
             self.meter_id, calibration, entries, at=now, evidence="the gateway was given other constants"
         )
         self._booked += entries
-
-
-def _less(total: Totals, part: Totals) -> Totals:
-    return Totals(
-        total.import_mwh - part.import_mwh,
-        total.export_mwh - part.export_mwh,
-        total.undirected_mwh - part.undirected_mwh,
-    )
 
 
 def observation(reading: Reading, elapsed_us: int | None) -> Observation:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from datetime import tzinfo
+from zoneinfo import ZoneInfoNotFoundError
 
 from wattrail.bl0942.scaling import Calibration
+from wattrail.clock import zone_of
 from wattrail.errors import ConfigError
 from wattrail.urls import METER_NAME
 
@@ -59,6 +61,6 @@ class GatewayPlan:
         except (ZoneInfoNotFoundError, ValueError) as error:
             raise ConfigError(f"unknown time zone {self.zone!r}", hint="for example Europe/Berlin") from error
 
-    def zone_info(self) -> ZoneInfo | None:
-        """The zone, None for that of this machine."""
-        return ZoneInfo(self.zone) if self.zone else None
+    def zone_info(self) -> tzinfo:
+        """The zone."""
+        return zone_of(self.zone)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Protocol
 
 from wattrail.bl0942.scale_origin import ScaleOrigin
@@ -51,9 +50,11 @@ def open_planned(plan: MeterPlan, clock: Clock) -> MeterLike:
     """The meter of a plan. Raises UrlError, PortOpenError, MissingExtra."""
     from wattrail.meter import open_meter
 
-    meter = open_meter(
-        plan.url, calibration=plan.calibration, front_end=plan.front_end, address=plan.address, clock=clock
+    return open_meter(
+        plan.url,
+        calibration=plan.calibration,
+        front_end=plan.front_end,
+        inverted=plan.inverted,
+        address=plan.address,
+        clock=clock,
     )
-    if plan.inverted:
-        meter.calibration = replace(meter.calibration, inverted=True)
-    return meter

@@ -1,12 +1,10 @@
-"""When to look next: a schedule that does not drift, delays that grow and are bounded, and where a day begins."""
+"""When to look next: a schedule that does not drift, and delays that grow and are bounded."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from math import ceil
-from zoneinfo import ZoneInfo
 
-__all__ = ["BackOff", "Schedule", "day_end", "day_start"]
+__all__ = ["BackOff", "Schedule"]
 
 
 class Schedule:
@@ -41,16 +39,3 @@ class BackOff:
     def succeed(self) -> None:
         """Begin again with the shortest delay."""
         self.failures = 0
-
-
-def day_start(now: datetime, zone: ZoneInfo | None) -> datetime:
-    """Local midnight before a moment, in UTC; right on the days on which clocks change. None is this machine's zone."""
-    midnight = now.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
-    if zone is None:  # astimezone() gave a fixed offset, that of now; midnight may have had another
-        midnight = midnight.replace(tzinfo=None).astimezone()
-    return midnight.astimezone(UTC)
-
-
-def day_end(now: datetime, zone: ZoneInfo | None) -> datetime:
-    """Local midnight after a moment, in UTC."""
-    return day_start(day_start(now, zone) + timedelta(hours=36), zone)  # whatever clocks do: 23 to 25 hours are a day

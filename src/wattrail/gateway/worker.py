@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
-from datetime import timedelta
+from datetime import timedelta, tzinfo
 from typing import Final
-from zoneinfo import ZoneInfo
 
-from wattrail.bl0942.scale_origin import CALIBRATED
-from wattrail.bl0942.scaling import Calibration
-from wattrail.clock import Clock
+from wattrail.bl0942.scale_origin import Scale, ScaleClaims, held_scale
+from wattrail.clock import MACHINE_ZONE, Clock
 from wattrail.errors import LinkError, PortError, PortTimeout, TargetError, WattrailError
 from wattrail.gateway.account import Account
 from wattrail.gateway.feed import Feed
@@ -39,15 +37,14 @@ class Worker:
     """Reads, books and shows one meter. Everything here runs in that meter's own thread."""
 
     def __init__(
-        self, plan: MeterPlan, store: Store, feed: Feed, *, clock: Clock, opener: Opener, zone: ZoneInfo | None = None
+        self, plan: MeterPlan, store: Store, feed: Feed, *, clock: Clock, opener: Opener, zone: tzinfo = MACHINE_ZONE
     ) -> None:
         self.plan = plan
         self._store, self._feed, self._clock, self._opener, self._zone = store, feed, clock, opener, zone
         self._meter: MeterLike | None = None
         self._connected = False
         self._account: Account | None = None
-        self._calibration: Calibration | None = None
-        self._is_kept = False
+        self._scale: Scale | None = None
         self._schedule = Schedule(plan.poll_s)
         self._back_off = BackOff()
         simulated = source_kind(plan.url) == "twin"
@@ -76,9 +73,7 @@ class Worker:
         """One reading, booked, stored and published; connects first where needed."""
         meter = self._meter = self._meter or self._opener(self.plan, self._clock)
         if not self._connected:
-            meter.calibration = self._scale(meter)
-            if self._is_kept:
-                meter.scale = CALIBRATED
+            meter.calibration, meter.scale = self._held(meter)
             meter.connect()
             self._connected = True
             logger.info("meter %s: connected", self.plan.name)
@@ -113,16 +108,13 @@ class Worker:
             logger.warning("meter %s: %s", self.plan.name, notice or "the wall clock agrees with the time that passes")
         return notice if self._view.notice is None or notice is None else self._view.notice
 
-    def _scale(self, meter: MeterLike) -> Calibration:
-        """What the plan gives, else the newest calibration kept for this name, else the parts; one for a whole run."""
-        if self._calibration is None:
+    def _held(self, meter: MeterLike) -> Scale:
+        """The scale that holds, decided once for a whole run; a meter is opened with what its plan and parts say."""
+        if self._scale is None:
             kept = self._store.calibration(self.plan.name, simulated=meter.simulated)
-            if kept is None or self.plan.calibration is not None:
-                self._calibration = meter.calibration
-            else:
-                self._is_kept = True
-                self._calibration = replace(kept, inverted=kept.inverted or self.plan.inverted)
-        return self._calibration
+            claims = ScaleClaims(given=self.plan.calibration, kept=kept, inverted=self.plan.inverted)
+            self._scale = held_scale(claims, Scale(meter.calibration, meter.scale))
+        return self._scale
 
     def _tell_scale(self, meter: MeterLike) -> None:
         """Say once that nobody has named the board."""

@@ -99,11 +99,7 @@ class _Billing:
     def bill(self, *, complete: bool) -> Bill:
         lines = (*self._import_lines(), *self._standing_lines(), *self._export_lines())
         first, last = self._points[0].total.rounded_down(), self._points[-1].total.rounded_down()
-        energy = Totals(
-            last.import_mwh - first.import_mwh,
-            last.export_mwh - first.export_mwh,
-            last.undirected_mwh - first.undirected_mwh,
-        )
+        energy = last.less(first)
         imported = sum(mwh for key, mwh in self._imported.items() if key.price is not None)
         exported = sum(mwh for place, mwh in self._exported.items() if self._pays(place))
         return Bill(

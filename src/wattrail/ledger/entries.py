@@ -153,3 +153,11 @@ class Totals:
     def net_mwh(self) -> int:
         """Import less export."""
         return self.import_mwh - self.export_mwh
+
+    def less(self, earlier: Totals) -> Totals:
+        """What the registers moved by since an earlier moment."""
+        return Totals(
+            self.import_mwh - earlier.import_mwh,
+            self.export_mwh - earlier.export_mwh,
+            self.undirected_mwh - earlier.undirected_mwh,
+        )

@@ -72,20 +72,12 @@ def _intervals(points: Sequence[Point], untimed: Untimed) -> Iterator[Interval]:
         yield Interval(
             start=before.at,
             end=after.at,
-            energy=_difference(after.total.rounded_down(), before.total.rounded_down()),
-            gaps=_difference(after.gaps.rounded_down(), before.gaps.rounded_down()),
-            stated=_difference(after.stated.rounded_down(), before.stated.rounded_down()),
+            energy=after.total.rounded_down().less(before.total.rounded_down()),
+            gaps=after.gaps.rounded_down().less(before.gaps.rounded_down()),
+            stated=after.stated.rounded_down().less(before.stated.rounded_down()),
             register=after.total.rounded_down(),
             complete=not untimed.touches(before.at, after.at),
         )
-
-
-def _difference(after: Totals, before: Totals) -> Totals:
-    return Totals(
-        after.import_mwh - before.import_mwh,
-        after.export_mwh - before.export_mwh,
-        after.undirected_mwh - before.undirected_mwh,
-    )
 
 
 def _is_hole(entry: Entry) -> bool:

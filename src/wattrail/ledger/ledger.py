@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 from datetime import datetime, timedelta
 from fractions import Fraction
 
 from wattrail.errors import LedgerError
-from wattrail.ledger.books import Books
+from wattrail.ledger.books import Books, Counts, Energy
 from wattrail.ledger.counter import COUNTER_RANGE, Step, judge, most_counts, signed_difference
 from wattrail.ledger.entries import BEGINNING, STATED, Entry, Epoch, Kind, Observation, Totals
 from wattrail.ledger.span import ENTRY_SPAN, Away, Span, directed, in_new_span, kind_and_note
@@ -110,6 +111,10 @@ class Ledger:
 
     def totals(self) -> Totals:
         """The energy registers, with what is counted but not yet written into an entry, and what was stated."""
+        return self.energy().rounded_down()
+
+    def energy(self) -> Energy:
+        """As ``totals``, exactly."""
         sums = {number: list(counts) for number, counts in self._sums.items()}
         if self._span:
             _add(sums, self._epoch.number, self._span.positive, self._span.negative, 0)
@@ -125,7 +130,7 @@ class Ledger:
         for entry in self._stated:
             parts[0] += entry.import_mwh
             parts[1] += entry.export_mwh
-        return Totals(*(part.__floor__() for part in parts))
+        return Energy(*parts)
 
     def observe(self, seen: Observation) -> tuple[Entry, ...]:
         """Account for one look at the counter; returns the entries it caused, oldest first.
@@ -149,6 +154,29 @@ class Ledger:
         if self._span is not None and self._span.readings:
             entries.append(self._close_span())
         return tuple(entries)
+
+    def books(self, tail: Sequence[Entry]) -> Books:
+        """The books as a stop would leave them now. They begin with ``tail``: what is older is only added up.
+
+        ``tail`` are the last entries that were given out, without a gap up to the last of them. Raises LedgerError.
+        """
+        closed = copy(self)
+        closed._sums = {number: list(counts) for number, counts in self._sums.items()}
+        closed._span = replace(self._span) if self._span else None
+        closed._timeline = replace(self._timeline)
+        entries = (*tail, *closed.close())
+        if entries and (entries[-1].sequence, len(entries)) != (
+            closed._sequence,
+            closed._sequence - entries[0].sequence + 1,
+        ):
+            raise LedgerError(
+                f"the tail ends at entry {entries[-1].sequence} or has a hole; the last entry is {closed._sequence}",
+                hint="give every entry from the first wanted to the last one written",
+            )
+        for entry in (*entries, *self._stated):
+            _add(closed._sums, entry.epoch, -entry.positive, -entry.negative, -entry.undirected)
+        before = {number: Counts(*counts) for number, counts in closed._sums.items()}
+        return Books(entries=entries, epochs=dict(self._epochs), stated=tuple(self._stated), before=before)
 
     def begin_epoch(self, epoch: Epoch) -> tuple[Entry, ...]:
         """From the last look on, another calibration holds. Raises LedgerError if its number is not new."""

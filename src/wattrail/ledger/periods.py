@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from enum import StrEnum
 
-__all__ = ["By", "boundaries", "midnight", "period_start"]
+__all__ = ["By", "boundaries", "local_day", "midnight", "period_start"]
 
 _DAY = timedelta(days=1)
 
@@ -33,6 +33,12 @@ _STRIDES = {By.QUARTER_HOUR: timedelta(minutes=15), By.HOUR: timedelta(hours=1)}
 def midnight(day: date, zone: tzinfo) -> datetime:
     """The beginning of a local day, in UTC. Where clocks skip midnight, the moment at which they do."""
     return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
+
+
+def local_day(at: datetime, zone: tzinfo) -> tuple[datetime, datetime]:
+    """The local day that a moment lies in, from midnight to midnight, in UTC."""
+    day = at.astimezone(zone).date()
+    return midnight(day, zone), midnight(day + _DAY, zone)
 
 
 def period_start(day: date, billing_day: int = 1) -> date:

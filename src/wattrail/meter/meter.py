@@ -30,7 +30,17 @@ from wattrail.bl0942.registers import (
     Gain,
     RmsUpdate,
 )
-from wattrail.bl0942.scale_origin import CALIBRATED, ScaleOrigin, ScaleSource, fitting_front_ends, is_mains_voltage
+from wattrail.bl0942.scale_origin import (
+    CALIBRATED,
+    Scale,
+    ScaleClaims,
+    ScaleOrigin,
+    ScaleSource,
+    fitting_front_ends,
+    held_scale,
+    is_mains_voltage,
+    scale_of_parts,
+)
 from wattrail.bl0942.scaling import Calibration, amps, counter_difference, hertz, volts, watts
 from wattrail.bl0942.snapshot import Snapshot
 from wattrail.clock import Clock
@@ -43,7 +53,7 @@ from wattrail.units import Reading
 from wattrail.urls import split
 from wattrail.wire import Register
 
-__all__ = ["SETTINGS", "Meter", "open_meter", "scale_doubt", "usual_front_end"]
+__all__ = ["SETTINGS", "Meter", "open_meter", "open_scaled", "require_known", "scale_doubt", "usual_scale"]
 
 SETTINGS: Final = {
     MODE: RMS_UPDATE.put(MODE.reset, RmsUpdate.MS_800),
@@ -73,6 +83,9 @@ SETTLING_REFRESHES: Final = 3
 _NOISY: Final = "lower the SPI clock or shorten the wires; at heavy load use 9600 baud or more over UART"
 
 logger = logging.getLogger(__name__)
+
+
+_USUAL_TWIN: Final = "pziot-e01"
 
 
 class Meter:
@@ -265,6 +278,7 @@ def open_meter(
     *,
     calibration: Calibration | None = None,
     front_end: str | None = None,
+    inverted: bool = False,
     address: int = 0,
     clock: Clock | None = None,
 ) -> Meter:
@@ -272,23 +286,25 @@ def open_meter(
 
     Scale comes from ``calibration``, else from the parts of the named front end, else from the twin's own board, else
     from the usual one of the bus: a pziot-e01 on SPI, the reference circuit on UART. ``Meter.scale`` says from which.
-    Raises UrlError for an unknown front end, PortOpenError, MissingExtra.
+    ``inverted`` flips the sign of power. Raises UrlError for an unknown front end, PortOpenError, MissingExtra.
     """
-    if front_end is not None and front_end not in FRONT_ENDS:
-        raise UrlError(f"unknown front end {front_end!r}; known: {', '.join(FRONT_ENDS)}")
+    claims = ScaleClaims(given=calibration, front_end=front_end, inverted=inverted)
+    return open_scaled(url, claims, address=address, clock=clock)
+
+
+def open_scaled(url: str, claims: ScaleClaims, *, address: int = 0, clock: Clock | None = None) -> Meter:
+    """As ``open_meter``, where more than one place says how the meter scales."""
+    require_known(claims)
     carrier = open_port(url, clock=clock)
-    if calibration is not None:
-        return Meter(carrier, calibration, address=address)
-    scale = _origin(url, front_end, usual_front_end(url, spi=isinstance(carrier, Bus)))
-    return Meter(carrier, Calibration.of(FRONT_ENDS[str(scale.front_end)]), address=address, scale=scale)
+    scale = held_scale(claims, usual_scale(url, spi=isinstance(carrier, Bus)))
+    return Meter(carrier, scale.calibration, address=address, scale=scale.origin)
 
 
-def _origin(url: str, named: str | None, usual: str) -> ScaleOrigin:
-    if named is not None:
-        return ScaleOrigin(ScaleSource.NAMED, named)
-    parts = split(url)
-    its_own = parts.scheme == "twin" and usual == (parts.host or usual)
-    return ScaleOrigin(ScaleSource.TWIN if its_own else ScaleSource.ASSUMED, usual)
+def require_known(claims: ScaleClaims) -> None:
+    """Raises UrlError where a front end is named that nobody knows."""
+    for name in claims.named:
+        if name not in FRONT_ENDS:
+            raise UrlError(f"unknown front end {name!r}; known: {', '.join(FRONT_ENDS)}")
 
 
 def scale_doubt(meter: Meter, reading: Reading) -> str | None:
@@ -304,13 +320,15 @@ def scale_doubt(meter: Meter, reading: Reading) -> str | None:
     return f"{reading.volts:.1f} V is no mains voltage, so the divider is probably another; {remedy}"
 
 
-def usual_front_end(url: str, *, spi: bool) -> str:
-    """The front end to take where nobody names one: the twin's own, or the usual one of the bus. Raises UrlError."""
-    parts = split(url)
-    board = parts.host or "pziot-e01"
-    if parts.scheme == "twin" and board in FRONT_ENDS:
-        return board
-    return "pziot-e01" if spi else "reference"
+def usual_scale(url: str, *, spi: bool) -> Scale:
+    """The scale to take where nobody names one: the twin's own, or that of the usual board of the bus. Raises UrlError.
+
+    A meter that is recorded scales as the one behind the recording.
+    """
+    parts = split(url.rpartition("of=")[2] if url.startswith("record:") else url)
+    if parts.scheme == "twin" and (parts.host or _USUAL_TWIN) in FRONT_ENDS:
+        return scale_of_parts(parts.host or _USUAL_TWIN, ScaleSource.TWIN)
+    return scale_of_parts("pziot-e01" if spi else "reference", ScaleSource.ASSUMED)
 
 
 def _is_reset(found: dict[Register, int]) -> bool:

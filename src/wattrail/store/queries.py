@@ -5,11 +5,10 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from fractions import Fraction
 from typing import Final
 
 from wattrail.errors import StoreError
-from wattrail.ledger import Books, Counts, Entry, Epoch, Observation, Totals
+from wattrail.ledger import Books, Counts, Entry, Epoch, Observation
 from wattrail.store.buckets import Bucket, bucket_width
 from wattrail.store.rows import (
     ENTRY_COLUMNS,
@@ -28,7 +27,7 @@ from wattrail.store.rows import (
 from wattrail.units import Reading
 
 __all__ = [
-    "PURGE", "books", "energy_between", "entries", "epochs", "last_page", "last_reading_id", "latest", "meters",
+    "PURGE", "books", "entries", "entries_since", "epochs", "last_page", "last_reading_id", "latest", "meters",
     "newest_epoch",
     "observations_after", "series", "stated", "watched_out", "what_can_be_stated_about",
 ]  # fmt: skip
@@ -49,18 +48,6 @@ PURGE: Final = """
 _SERIES: Final = """
     SELECT at / :width, MIN(milliwatts), AVG(milliwatts), MAX(milliwatts), COUNT(*)
     FROM reading WHERE meter_id = :meter AND at >= :start AND at < :end GROUP BY 1 ORDER BY 1
-"""
-
-_BETWEEN: Final = """
-    FROM {table}
-    WHERE meter_id = :meter AND ended_at >= :start
-      AND (started_at + ended_at) / 2 >= :start AND (started_at + ended_at) / 2 < :end
-    GROUP BY epoch
-"""
-_ENERGY: Final = f"SELECT epoch, SUM(positive), SUM(negative), SUM(undirected), 0, 0 {_BETWEEN.format(table='entry')}"
-_STATED_ENERGY: Final = f"""
-    SELECT epoch, SUM(positive), SUM(negative), SUM(undirected), SUM(import_mwh), SUM(export_mwh)
-    {_BETWEEN.format(table="stated")}
 """
 
 
@@ -99,6 +86,11 @@ def entries(cursor: sqlite3.Cursor, meter_id: int) -> list[Entry]:
     return [entry_from_row(row) for row in cursor.execute(sql, (meter_id,))]
 
 
+def entries_since(cursor: sqlite3.Cursor, meter_id: int, since: datetime) -> tuple[Entry, ...]:
+    """The entries from the first that ends at a moment or later; the last one if none does."""
+    return _entries_from(cursor, meter_id, _first_since(cursor, meter_id, since))
+
+
 def stated(cursor: sqlite3.Cursor, meter_id: int) -> tuple[Entry, ...]:
     """The stated entries, oldest first."""
     sql = f"SELECT {_STATED} FROM stated WHERE meter_id = ? ORDER BY sequence"
@@ -120,9 +112,13 @@ def last_page(cursor: sqlite3.Cursor, meter_id: int) -> tuple[Books, int]:
 def _books_from(cursor: sqlite3.Cursor, meter_id: int, first: int) -> Books:
     sums = "SELECT epoch, SUM(positive), SUM(negative), SUM(undirected) FROM entry WHERE meter_id = ? AND sequence < ?"
     before = {row[0]: Counts(*row[1:]) for row in cursor.execute(f"{sums} GROUP BY epoch", (meter_id, first))}
-    sql = f"SELECT {_ENTRY} FROM entry WHERE meter_id = ? AND sequence >= ? ORDER BY sequence"
-    entries = tuple(entry_from_row(row) for row in cursor.execute(sql, (meter_id, first)))
+    entries = _entries_from(cursor, meter_id, first)
     return Books(entries=entries, epochs=epochs(cursor, meter_id), stated=stated(cursor, meter_id), before=before)
+
+
+def _entries_from(cursor: sqlite3.Cursor, meter_id: int, first: int) -> tuple[Entry, ...]:
+    sql = f"SELECT {_ENTRY} FROM entry WHERE meter_id = ? AND sequence >= ? ORDER BY sequence"
+    return tuple(entry_from_row(row) for row in cursor.execute(sql, (meter_id, first)))
 
 
 def _first_since(cursor: sqlite3.Cursor, meter_id: int, since: datetime) -> int:
@@ -195,21 +191,6 @@ def series(cursor: sqlite3.Cursor, meter_id: int, start: datetime, end: datetime
     width = bucket_width(end - start, points) // timedelta(microseconds=1)
     values = {"meter": meter_id, "start": microseconds(start), "end": microseconds(end), "width": width}
     return tuple(_buckets(cursor.execute(_SERIES, values), width))
-
-
-def energy_between(cursor: sqlite3.Cursor, meter_id: int, start: datetime, end: datetime) -> Totals:
-    """Energy of the entries whose middle lies in ``[start, end)``; an opening lies before any account."""
-    known = epochs(cursor, meter_id)
-    values = {"meter": meter_id, "start": microseconds(start), "end": microseconds(end)}
-    sums = [Fraction(), Fraction(), Fraction()]
-    rows = [*cursor.execute(_ENERGY, values), *cursor.execute(_STATED_ENERGY, values)]
-    for number, *counts, import_mwh, export_mwh in rows:
-        epoch = known[number]
-        positive, negative, undirected = (epoch.milliwatt_hours(count) for count in counts)
-        sums[0] += import_mwh + (negative if epoch.inverted else positive)
-        sums[1] += export_mwh + (positive if epoch.inverted else negative)
-        sums[2] += undirected
-    return Totals(*(total.__floor__() for total in sums))
 
 
 def _buckets(rows: sqlite3.Cursor, width: int) -> Iterator[Bucket]:

@@ -22,7 +22,7 @@ from typing import Final, Self
 
 from wattrail.bl0942.scaling import Calibration
 from wattrail.errors import StoreError
-from wattrail.ledger import Books, Entry, Ledger, Observation, Totals
+from wattrail.ledger import Books, Entry, Ledger, Observation
 from wattrail.store import queries
 from wattrail.store.buckets import Bucket
 from wattrail.store.calibrations import KeptCalibration, calibrations_of, keep
@@ -254,6 +254,11 @@ class Store:
         with self._reading() as cursor, as_damage(self.path):
             return tuple(queries.entries(cursor, meter_id))
 
+    def entries_since(self, meter_id: int, since: datetime) -> tuple[Entry, ...]:
+        """The end of the ledger: from the first entry that ends at a moment or later, and the last one in any case."""
+        with self._reading() as cursor, as_damage(self.path):
+            return queries.entries_since(cursor, meter_id, since)
+
     def latest(self, meter_id: int) -> Reading | None:
         """The newest reading kept."""
         with self._reading() as cursor, as_damage(self.path):
@@ -263,11 +268,6 @@ class Store:
         """Power in ``[start, end)`` as about ``points`` buckets at most; those without a reading are left out."""
         with self._reading() as cursor:
             return queries.series(cursor, meter_id, start, end, points)
-
-    def energy_between(self, meter_id: int, start: datetime, end: datetime) -> Totals:
-        """Energy of the entries that lie mostly in ``[start, end)``; adjoining spans neither lose nor double one."""
-        with self._reading() as cursor, as_damage(self.path):
-            return queries.energy_between(cursor, meter_id, start, end)
 
     def purge(self, *, keep: timedelta = RETENTION) -> int:
         """Forget readings after which their meter was watched for ``keep``; returns how many.

@@ -15,9 +15,9 @@ from cyclopts import Parameter, validators
 
 from wattrail.bl0942.calibrate import CalibrationError, Given, Load, Point, Reference
 from wattrail.cli import pace, say
-from wattrail.cli.calibration.shelf import expected
+from wattrail.cli.calibration.shelf import scale_before
 from wattrail.cli.exits import UsageError
-from wattrail.cli.target import MeterOptions, Target, find_calibrated, opened
+from wattrail.cli.target import MeterOptions, Target, find, opened
 from wattrail.meter import Meter
 from wattrail.meter.calibration import FEWEST_READINGS, Probe, measure, reading_probe
 
@@ -205,13 +205,13 @@ def _rehearsal(target: Target) -> Iterator[tuple[Meter, Twin]]:
     carrier = open_port(target.url, clock=pace.CLOCK)
     cable = unlogged(carrier)
     assert isinstance(cable, TwinBus | TwinPort)
-    with Meter(carrier, target.calibration or expected(target), address=target.address) as meter:
+    with Meter(carrier, scale_before(target), address=target.address) as meter:
         yield meter, cable.twin
 
 
 @contextmanager
 def _other_meter(wishes: ReferenceOptions, options: MeterOptions) -> Iterator[Probe]:
-    other = find_calibrated(wishes.reference, MeterOptions(config=options.config))
+    other = find(wishes.reference, MeterOptions(config=options.config))
     with opened(other, options) as meter:
         meter.connect()
         yield reading_probe(meter, wishes.load)

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from wattrail.app.config import FILE_NAME, database_of, demo_database, load_config
-from wattrail.bl0942 import FRONT_ENDS, Calibration
+from wattrail.bl0942 import Calibration
+from wattrail.bl0942.scale_origin import held_scale
 from wattrail.cli.exits import UsageError
-from wattrail.meter.meter import usual_front_end
+from wattrail.meter.meter import require_known, usual_scale
 from wattrail.urls import METER_NAME, split
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from wattrail.cli.target import Target
     from wattrail.store import KeptCalibration, Store
 
-__all__ = ["MeterName", "Shelf", "ShelfOptions", "by_whom", "expected", "find_shelf", "shelf_of_name"]
+__all__ = ["MeterName", "Shelf", "ShelfOptions", "by_whom", "find_shelf", "scale_before", "shelf_of_name"]
 
 MeterName = Annotated[str, Parameter(help=f"Name of the meter, as in {FILE_NAME} or as given with --name.")]
 
@@ -109,13 +110,11 @@ def shelf_of_name(name: str, options: ShelfOptions) -> Shelf:
     return rehearsed if rehearsed.all() else shelf
 
 
-def expected(target: Target) -> Calibration:
-    """The constants that the parts give, before anything is measured: named parts, the twin's, the usual of the bus."""
-    url = target.url.rpartition("of=")[2]
-    name = target.front_end or usual_front_end(url, spi=split(url).scheme.startswith("spi"))
-    if name not in FRONT_ENDS:
-        raise UsageError(f"unknown front end {name!r}; known: {', '.join(FRONT_ENDS)}")
-    return Calibration.of(FRONT_ENDS[name], inverted=target.inverted)
+def scale_before(target: Target) -> Calibration:
+    """The constants that hold for a meter that is not open. Raises UrlError for an unknown front end."""
+    require_known(target.claims)
+    innermost = target.url.rpartition("of=")[2]
+    return held_scale(target.claims, usual_scale(target.url, spi=split(innermost).scheme.startswith("spi"))).calibration
 
 
 def by_whom() -> str:

@@ -13,7 +13,8 @@ from cyclopts import Parameter
 
 from wattrail.app.config import database_of, demo_database, load_config
 from wattrail.cli.exits import UsageError
-from wattrail.cli.ledger.zone import moment, zone_of
+from wattrail.cli.ledger.zone import moment
+from wattrail.clock import zone_of
 from wattrail.errors import ConfigError, FileError
 from wattrail.files import parse_toml, read_text
 from wattrail.ledger import Books, By, Tariff, boundaries, midnight, parse_tariff

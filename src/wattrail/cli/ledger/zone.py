@@ -1,41 +1,13 @@
-"""Local time: that of the configuration, else that of this machine with all its changes of clock."""
+"""Local time as a person types and reads it."""
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta, tzinfo
-from zoneinfo import ZoneInfo
+from datetime import UTC, date, datetime, time, tzinfo
 
 from wattrail.cli.exits import UsageError
 from wattrail.ledger import midnight
 
-__all__ = ["MachineZone", "local", "moment", "zone_of"]
-
-
-class MachineZone(tzinfo):
-    """The time zone of this machine, by whatever means the system knows it."""
-
-    def utcoffset(self, moment: datetime | None) -> timedelta | None:
-        """Distance from UTC at a local time."""
-        return None if moment is None else moment.replace(tzinfo=None).astimezone().utcoffset()
-
-    def dst(self, moment: datetime | None) -> timedelta | None:
-        """Not told apart from the zone's own offset."""
-        return None
-
-    def tzname(self, moment: datetime | None) -> str | None:
-        """The zone's short name at a local time."""
-        return None if moment is None else moment.replace(tzinfo=None).astimezone().tzname()
-
-    def fromutc(self, moment: datetime) -> datetime:
-        """Local time of a moment; of an hour that comes twice, the right one."""
-        shown = moment.replace(tzinfo=UTC).astimezone()
-        offset, wall = shown.utcoffset(), shown.replace(tzinfo=self, fold=0)
-        return wall if wall.utcoffset() == offset else wall.replace(fold=1)
-
-
-def zone_of(name: str | None) -> tzinfo:
-    """The zone of that name, which was checked; that of this machine for None."""
-    return ZoneInfo(name) if name else MachineZone()
+__all__ = ["local", "moment"]
 
 
 def moment(text: str, zone: tzinfo, option: str) -> datetime:

@@ -80,22 +80,14 @@ def _opened(
     """The meter, connected, and who knows what really flows. A twin is put on a clock of its own, which runs free."""
     from wattrail.cli.report.benches import MeterBench, PersonBench, TwinBench, asked, twin_of
     from wattrail.clock import ManualClock
-    from wattrail.meter import open_meter
+    from wattrail.meter.meter import open_scaled
 
     if split(target.url).scheme == "twin":
         if reference is not None:
             raise UsageError("a twin is tested against its own truth: leave --reference out")
-        clock = ManualClock()
         device = stack.enter_context(
-            open_meter(
-                target.url,
-                calibration=target.calibration,
-                front_end=target.front_end,
-                address=target.address,
-                clock=clock,
-            )
+            open_scaled(target.url, target.claims, address=target.address, clock=ManualClock())
         )
-        device.calibration = replace(device.calibration, inverted=target.inverted)
         twin = twin_of(device)
         if twin is None:
             raise UsageError(f"{target.url}: this twin is out of reach")

@@ -13,12 +13,13 @@ from wattrail.bl0942 import Calibration
 from wattrail.bl0942.calibrate import factory_calibration, flipped, turned
 from wattrail.bl0942.doubts import NOTES, Cause, Doubt, diagnose, other_parts
 from wattrail.bl0942.fitting import fit
+from wattrail.bl0942.scale_origin import ScaleClaims
 from wattrail.cli import pace, say
 from wattrail.cli.calibration.loads import ReferenceOptions, answer, at_a_terminal, measured_loads
 from wattrail.cli.calibration.proposal import Proposal, as_fields, as_text, evidence
-from wattrail.cli.calibration.shelf import Shelf, by_whom, expected, find_shelf
+from wattrail.cli.calibration.shelf import Shelf, by_whom, find_shelf, scale_before
 from wattrail.cli.exits import Exit, UsageError
-from wattrail.cli.target import Json, MeterOptions, Named, Target, find
+from wattrail.cli.target import Json, MeterOptions, Named, Target, find_written
 
 _STOPPING: Final = tuple(cause.value for cause in Cause if cause not in NOTES)
 
@@ -86,7 +87,7 @@ def calibrate(
         keeping or KeepingOptions(),
     )
     options = options or MeterOptions()
-    target = find(meter, options)
+    target = find_written(meter, options)
     shelf = find_shelf(meter, name=keeping.name, config=options.config, database=keeping.database)
     _check(reference, setting, keeping, shelf)
     _check_mains(reference, setting, options)
@@ -131,9 +132,9 @@ def _propose(
 ) -> Proposal:
     kept = shelf.newest()
     simulated = kept.simulated if kept else target.url.startswith("twin:")
-    before = target.calibration or (kept.calibration if kept else None) or expected(target)
-    before = replace(before, inverted=before.inverted or target.inverted)
-    turns_before = kept.turns if kept and not target.calibration else 1
+    target = replace(target, claims=replace(target.claims, kept=kept.calibration if kept else None))
+    before = scale_before(target)
+    turns_before = kept.turns if kept and target.claims.holds_kept else 1
     turns = setting.turns or turns_before
     wanted = turned(before, turns, before=turns_before)
     wanted = flipped(wanted) if setting.invert else wanted
@@ -145,7 +146,7 @@ def _propose(
         return _from_factory(draft, setting.factory)
     if (setting.turns or setting.invert) and not reference.given:
         return draft
-    points, simulated = measured_loads(replace(target, calibration=before), reference, options)
+    points, simulated = measured_loads(replace(target, claims=ScaleClaims(given=before)), reference, options)
     found = fit(points)
     return replace(
         draft, origin="measured", reference=reference.words, simulated=simulated, after=found.completed(wanted),

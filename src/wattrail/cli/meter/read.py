@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from wattrail.cli import reading_view, say
 from wattrail.cli.pace import read_once
-from wattrail.cli.target import Json, MeterOptions, Named, find_calibrated, opened
+from wattrail.cli.target import Json, MeterOptions, Named, find, opened
 
 
 def read(meter: Named = None, *, json: Json = False, options: MeterOptions | None = None) -> None:
@@ -14,7 +14,7 @@ def read(meter: Named = None, *, json: Json = False, options: MeterOptions | Non
     import and negative for export. Says which constants give the numbers their scale.
     """
     options = options or MeterOptions()
-    with opened(find_calibrated(meter, options), options) as device:
+    with opened(find(meter, options), options) as device:
         device.connect()
         reading = read_once(device)
         if json:

@@ -14,7 +14,7 @@ from wattrail.cli.exits import UsageError
 from wattrail.cli.pace import steady_readings
 from wattrail.cli.report.files import refuse_existing
 from wattrail.cli.stopping import stop_quietly
-from wattrail.cli.target import MeterOptions, Target, find_calibrated, opened
+from wattrail.cli.target import MeterOptions, Target, find, opened
 from wattrail.units import Reading
 
 _Positive = validators.Number(gte=1, lte=10**7)
@@ -36,7 +36,7 @@ def record(
         raise UsageError("--seconds and --count both say when to stop; keep one of them")
     refuse_existing(file)
     options = options or MeterOptions()
-    target = find_calibrated(meter, options)
+    target = find(meter, options)
     through = replace(target, url=f"record:{quote(str(file))}?of={target.url}")
     turns = 0
     with opened(through, options) as device:
@@ -49,7 +49,8 @@ def record(
 
 
 def _summary(file: Path, target: Target, turns: int, *, simulated: bool) -> str:
-    scale = f" --front-end {target.front_end}" if target.front_end else ""
+    front_end = target.claims.override or target.claims.front_end
+    scale = f" --front-end {front_end}" if front_end else ""
     mark = f", {reading_view.SIMULATED}: captured from a digital twin" if simulated else ""
     size = file.stat().st_size
     return (

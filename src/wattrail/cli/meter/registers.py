@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from wattrail.cli import reading_view, register_view
 from wattrail.cli.console import results
-from wattrail.cli.target import Json, MeterOptions, Named, find_calibrated, opened
+from wattrail.cli.target import Json, MeterOptions, Named, find, opened
 from wattrail.errors import NoAnswer
 from wattrail.meter import Meter
 from wattrail.wire import Register
@@ -16,7 +16,7 @@ def show_registers(meter: Named = None, *, json: Json = False, options: MeterOpt
     The registers are shown as they are found: a chip that answers is only read, and none of its settings is changed.
     """
     options = options or MeterOptions()
-    with opened(find_calibrated(meter, options), options) as device:
+    with opened(find(meter, options), options) as device:
         found = register_view.lines(_as_they_are(device), device.calibration)
         if json:
             print(register_view.as_json(found, device))

@@ -12,7 +12,7 @@ from cyclopts import Parameter, validators
 from wattrail.cli import reading_view, say
 from wattrail.cli.pace import steady_readings
 from wattrail.cli.stopping import stop_quietly
-from wattrail.cli.target import Json, MeterOptions, Named, find_calibrated, opened
+from wattrail.cli.target import Json, MeterOptions, Named, find, opened
 from wattrail.meter import Meter
 from wattrail.transport.replay import CaptureEnded
 from wattrail.units import Reading
@@ -43,7 +43,7 @@ def watch(
     and the next is tried; a port that is lost ends the watch. A capture is shown with its own times, to its end.
     """
     options = options or MeterOptions()
-    with opened(find_calibrated(meter, options), options) as device:
+    with opened(find(meter, options), options) as device:
         device.connect()
         try:
             with stop_quietly(), suppress(CaptureEnded), _shown(device, json=json) as show:

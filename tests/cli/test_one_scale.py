@@ -1,0 +1,57 @@
+"""Every verb reads a meter by the constants that hold for it, and they are the same for all."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Type
+from tests.cli.test_accuracy import QUICK
+from wattrail.bl0942.scale_origin import ScaleOrigin, ScaleSource
+from wattrail.meter.meter import usual_scale
+
+HOUSE = "twin://pziot-e01?watts=1000&volts=230&seed=1&tolerance=5"
+BY_PARTS = ("--front-end", "pziot-e01")
+
+pytestmark = pytest.mark.usefixtures("manual_clock")
+
+
+@pytest.fixture(autouse=True)
+def calibrated(home: Path, manual_clock: object, wattrail: Type) -> None:
+    """A house with a meter of 5 % parts, calibrated against the truth: 1000 W is 1000 W."""
+    Path("wattrail.toml").write_text(f'[[meter]]\nname = "house"\nurl = "{HOUSE}"\n')
+    assert wattrail("meter", "calibrate", "house", "--reference", "twin", "--apply").code == 0
+    raw = json.loads(wattrail("meter", "read", HOUSE, *BY_PARTS, "--json").out)["watts"]
+    kept = json.loads(wattrail("meter", "read", "house", "--json").out)["watts"]
+    assert abs(raw / 1000 - 1) > 0.02
+    assert kept == pytest.approx(1000, rel=1e-3)
+
+
+def test_curves_are_scaled_by_what_was_measured(wattrail: Type) -> None:
+    found = json.loads(wattrail("meter", "wave", "house", "--json").out)
+    assert found["watts_by_register"] == pytest.approx(1000, rel=2e-3)
+    assert found["watts"] == pytest.approx(1000, rel=5e-3)
+
+
+def test_accuracy_is_that_of_the_calibrated_meter(wattrail: Type) -> None:
+    by_parts, found = (
+        json.loads(wattrail("meter", "accuracy", "house", *QUICK, "--json", *words).out)["loads"]
+        for words in (BY_PARTS, ())
+    )
+    at_unity = [place for place, load in enumerate(found) if load["power_factor"] == "1"]
+    assert all(abs(by_parts[place]["power_error_percent"]) > 2 for place in at_unity)
+    assert all(abs(found[place]["power_error_percent"]) < 0.1 for place in at_unity)
+
+
+def test_a_front_end_named_for_one_run_is_where_a_calibration_begins(wattrail: Type) -> None:
+    said = json.loads(wattrail("meter", "calibrate", "house", "--front-end", "reference", "--invert", "--json").out)
+    parts = json.loads(wattrail("meter", "read", "house", "--front-end", "reference", "--json").out)["scale"]
+    assert said["before"]["counts_per_watt"] == pytest.approx(parts["counts_per_watt"])
+
+
+def test_a_twin_behind_a_recording_scales_as_its_own_board() -> None:
+    plain = usual_scale("twin://lspa9", spi=False)
+    assert plain.origin == ScaleOrigin(ScaleSource.TWIN, "lspa9")
+    assert usual_scale("record:c.jsonl?of=twin://lspa9", spi=False) == plain

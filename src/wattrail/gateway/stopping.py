@@ -11,6 +11,7 @@ import os
 import select
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -22,6 +23,9 @@ __all__ = ["EXIT_WITHIN_S", "stop_requests"]
 EXIT_WITHIN_S: Final = 2.5
 """From the request to the end of the process, whatever blocks. Service managers and people wait for a few seconds."""
 
+SAME_REQUEST_S: Final = 0.1
+"""Signals that come together are one request: timeout(1), for one, sends its signal to the process and to its group."""
+
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -29,8 +33,8 @@ _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 def stop_requests(told: Callable[[], None], *, overdue: Callable[[], None] | None = None) -> Iterator[None]:
     """Call ``told`` at the first SIGINT or SIGTERM, in a thread of its own.
 
-    ``overdue`` is called at the second one, or EXIT_WITHIN_S after the first: also after this block has ended, for
-    what blocks the end of the process may come later. Without ``overdue`` there is no deadline. Does nothing outside
+    ``overdue`` is called at a second one, unless it comes together with the first, or EXIT_WITHIN_S after the first:
+    also after this block has ended, for what blocks the end of the process may come later. Without ``overdue`` there is no deadline. Does nothing outside
     the main thread, where no handler can be set.
     """
     if threading.current_thread() is not threading.main_thread():
@@ -62,10 +66,23 @@ def _watch(reader: int, told: Callable[[], None], overdue: Callable[[], None] | 
     if overdue is None:
         os.close(reader)
         return
-    readable, _, _ = select.select([reader], [], [], EXIT_WITHIN_S)
-    if readable and not _requests(reader):  # the block has ended: the rest of the time is for what comes after it
-        threading.Event().wait(EXIT_WITHIN_S)
+    until = time.monotonic() + EXIT_WITHIN_S
+    time.sleep(SAME_REQUEST_S)
+    ended = _drain(reader)
+    if not ended:
+        readable, _, _ = select.select([reader], [], [], EXIT_WITHIN_S - SAME_REQUEST_S)
+        ended = bool(readable) and not _requests(reader)
+    if ended:  # the block has ended: the rest of the time is for what comes after it
+        time.sleep(max(0.0, until - time.monotonic()))
     overdue()
+
+
+def _drain(reader: int) -> bool:
+    """Forget what has come meanwhile; whether the writing end was closed."""
+    while select.select([reader], [], [], 0)[0]:
+        if not os.read(reader, 16):
+            return True
+    return False
 
 
 def _requests(reader: int) -> bool:

@@ -34,8 +34,8 @@ def stop_requests(told: Callable[[], None], *, overdue: Callable[[], None] | Non
     """Call ``told`` at the first SIGINT or SIGTERM, in a thread of its own.
 
     ``overdue`` is called at a second one, unless it comes together with the first, or EXIT_WITHIN_S after the first:
-    also after this block has ended, for what blocks the end of the process may come later. Without ``overdue`` there is no deadline. Does nothing outside
-    the main thread, where no handler can be set.
+    also after this block has ended, for what blocks the end of the process may come later. Without ``overdue`` there is
+    no deadline. Does nothing outside the main thread, where no handler can be set.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

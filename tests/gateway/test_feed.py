@@ -14,7 +14,7 @@ from tests.gateway.rig import Household, StubMeter
 from wattrail.clock import ManualClock
 from wattrail.errors import ConfigError, PortLost
 from wattrail.gateway import Feed, GatewayPlan, MeterPlan, MeterView, State
-from wattrail.gateway.timing import day_end, day_start
+from wattrail.gateway.timing import Schedule, day_end, day_start
 
 
 def test_every_change_moves_the_version_and_is_told(house: Household) -> None:
@@ -90,12 +90,23 @@ def machine_in_berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         ("2026-06-21T10:00", "2026-06-20T22:00", "2026-06-21T22:00"),
         ("2026-03-29T10:00", "2026-03-28T23:00", "2026-03-29T22:00"),  # 23 hours
         ("2026-10-25T10:00", "2026-10-24T22:00", "2026-10-25T23:00"),  # 25 hours
-        ("2026-10-25T01:30", "2026-10-24T22:00", "2026-10-25T23:00"),  # in the hour that comes a second time
+        ("2026-10-25T01:30:59.5", "2026-10-24T22:00", "2026-10-25T23:00"),  # in the hour that comes a second time
     ],
 )
 def test_without_a_zone_the_day_is_that_of_this_machine(now: str, midnight: str, next_midnight: str) -> None:
     moment, begin, end = (datetime.fromisoformat(text).replace(tzinfo=UTC) for text in (now, midnight, next_midnight))
     assert (day_start(moment, None), day_end(moment, None)) == (begin, end)
+
+
+@pytest.mark.parametrize("period", [0.2, 0.5, 1.0, 2.5])
+def test_looks_keep_their_period_whatever_it_is(period: float) -> None:
+    schedule = Schedule(period)
+    now = begin = 100.0
+    for look in range(1, 20):
+        now += schedule.wait_s(now)
+        assert now == pytest.approx(begin + look * period)
+        now += 0.7 * period  # the look itself takes most of it
+    assert schedule.wait_s(now + 3 * period) == pytest.approx(0.3 * period), "three are missed, and not caught up with"
 
 
 @pytest.mark.parametrize("name", ["", "a b", "über", "-x", "x" * 65, "a/b"])

@@ -107,5 +107,14 @@ def test_what_no_mains_can_do_is_named(changes: dict[str, int], reason: str) -> 
     assert reason in found
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [{"v_rms": 6074631}, {"i_rms": 10550966}, {"freq": 14_000}, {"freq": 25_000}, {"freq": 1, "status": 0x200}],
+)
+def test_what_is_just_possible_is_not_refused(changes: dict[str, int]) -> None:
+    """At the clipping of the pins, at 71 and 40 Hz; and any frequency where V_ZX_LOW says that there is no mains."""
+    assert contradictions(at_230_volts(**changes)) == ()
+
+
 def test_a_frozen_frequency_without_mains_is_no_contradiction() -> None:
     assert contradictions(at_230_volts(v_rms=0, i_rms=0, watt=0, freq=20000, status=0x300)) == ()

@@ -36,6 +36,7 @@ class StubMeter:
     no_connection: BaseException | None = None
     clock: Clock | None = None
     opened: int = 0
+    connected: int = 0
     closed: int = 0
 
     def open(self, plan: MeterPlan, clock: Clock) -> StubMeter:
@@ -46,6 +47,7 @@ class StubMeter:
     def connect(self) -> None:
         if self.no_connection is not None:
             raise self.no_connection
+        self.connected += 1
 
     def read(self) -> Reading:
         assert self.clock is not None

@@ -10,6 +10,7 @@ from tests.gateway.rig import Household, StubMeter
 from wattrail.clock import ManualClock
 from wattrail.errors import ConfigError, PortLost
 from wattrail.gateway import Feed, GatewayPlan, MeterChanged, MeterPlan, State
+from wattrail.gateway.timing import Schedule
 
 
 def test_every_change_moves_the_version_and_is_told(house: Household) -> None:
@@ -48,6 +49,17 @@ def test_a_thread_that_never_comes_back_shows_as_stale(house: Household) -> None
 
 def test_a_meter_nobody_planned_is_not_there() -> None:
     assert Feed(ManualClock()).view("attic") is None
+
+
+@pytest.mark.parametrize("period", [0.2, 0.5, 1.0, 2.5])
+def test_looks_keep_their_period_whatever_it_is(period: float) -> None:
+    schedule = Schedule(period)
+    now = begin = 100.0
+    for look in range(1, 20):
+        now += schedule.wait_s(now)
+        assert now == pytest.approx(begin + look * period)
+        now += 0.7 * period  # the look itself takes most of it
+    assert schedule.wait_s(now + 3 * period) == pytest.approx(0.3 * period), "three are missed, and not caught up with"
 
 
 @pytest.mark.parametrize("name", ["", "a b", "über", "-x", "x" * 65, "a/b"])

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tests.gateway.rig import CALIBRATION, COUNTS_PER_SECOND, Household, StubMeter
-from wattrail.bl0942.scale_origin import ScaleOrigin, ScaleSource
+from wattrail.bl0942.scale_origin import CALIBRATED, ScaleOrigin, ScaleSource
 from wattrail.errors import (
     ChecksumError,
     MissingExtra,
@@ -258,6 +258,34 @@ def test_another_calibration_in_the_configuration_begins_an_epoch(house: Househo
     assert before is not None
     assert house.view.total is not None
     assert 0 <= house.view.total.import_mwh - before.import_mwh < 2_000
+
+
+def test_a_meter_is_connected_once_and_again_only_after_it_was_lost(house: Household, meter: StubMeter) -> None:
+    house.step(5)
+    assert meter.connected == 1
+    meter.trouble.append(PortLost("gone"))
+    house.step(5)
+    assert meter.connected == 2
+
+
+@pytest.mark.parametrize(
+    ("kept", "written", "inverted"), [(False, False, False), (True, False, True), (False, True, True)]
+)
+def test_a_kept_calibration_holds_and_a_wire_turned_round_stays_so(
+    house: Household, meter: StubMeter, kept: bool, written: bool, inverted: bool
+) -> None:
+    """What a person measured wins over the parts; which way the wire passes may be said in either place."""
+    measured = replace(
+        CALIBRATION, counts_per_volt=16000.0, counts_per_amp=140000.0, counts_per_watt=345.5, inverted=kept
+    )
+    house.store.keep_calibration(
+        "house", measured, simulated=False, origin="measured", by="a person", at=house.clock.now()
+    )
+    plan = MeterPlan(name="house", url=meter.url, inverted=written)
+    house.worker = Worker(plan, house.store, house.feed, clock=house.clock, opener=meter.open)
+    house.step()
+    assert meter.calibration == replace(measured, inverted=inverted)
+    assert meter.scale is CALIBRATED
 
 
 def test_a_twin_under_a_meters_name_is_refused_and_told(house: Household, meter: StubMeter) -> None:

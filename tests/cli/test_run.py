@@ -132,3 +132,10 @@ def test_serving_to_the_whole_network_is_said_aloud(
     assert "warning: 0.0.0.0 is not this machine alone: everyone on its networks can read" in capsys.readouterr().err
     run(host="127.0.0.1", browser=False)
     assert "warning" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["--host", "::1"], ["--port", "0"], ["--open"]])
+def test_a_page_that_is_not_served_has_no_address(wattrail: Type, words: list[str]) -> None:
+    said = wattrail("run", "--no-web", *words)
+    assert said.code == 2
+    assert "error: --no-web serves no page" in said.err

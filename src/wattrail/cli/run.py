@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +12,7 @@ from wattrail.app.config import FILE_NAME, load_config
 from wattrail.cli import safety, say
 from wattrail.cli.browser import is_at_a_desktop, open_page
 from wattrail.cli.exits import UsageError
-from wattrail.cli.run_notices import demo_notice, headless_notice, network_notice
+from wattrail.cli.run_notices import notices
 from wattrail.cli.safety import Answer, WiringOptions
 from wattrail.cli.stopping import stop_quietly
 from wattrail.gateway.logs import set_up_logging
@@ -58,17 +59,14 @@ def run(
             given=(wiring or WiringOptions()).answer,
             configured=Answer(configured) if configured else None,
         )
-        if plan.demo is not None:
-            say.note(demo_notice(plan.demo))
-        if plan.web is not None and plan.web.open_to_network:
-            say.note(network_notice(plan.web.host))
+        for notice in notices(plan):
+            say.note(notice)
+        app.run(plan, on_ready=partial(_ready, opens=is_at_a_desktop() if browser is None else browser))
 
-        def ready(address: str | None) -> None:
-            if address is None:
-                say.note(headless_notice(plan))
-                return
-            print(address, flush=True)
-            if is_at_a_desktop() if browser is None else browser:
-                open_page(address)
 
-        app.run(plan, on_ready=ready)
+def _ready(address: str | None, *, opens: bool) -> None:
+    if address is None:
+        return  # no page is served
+    print(address, flush=True)
+    if opens:
+        open_page(address)

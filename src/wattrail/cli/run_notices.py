@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 from wattrail.app.config import FILE_NAME, user_config_dir
 from wattrail.app.plan import Demo, ServicePlan
 
-__all__ = ["demo_notice", "headless_notice", "network_notice"]
+__all__ = ["demo_notice", "notices"]
 
 _SIMULATED: Final = (
     "No meter is configured, so all you see is SIMULATED: a digital twin of a PZIOT-E01 in a solar house."
@@ -17,6 +18,16 @@ _OPEN_TO_NETWORK: Final = (
     "warning: {host} is not this machine alone: everyone on its networks can read these meters, without a password. "
     "Nobody can change anything. Use --host 127.0.0.1 to keep it to yourself."
 )
+
+
+def notices(plan: ServicePlan) -> Iterator[str]:
+    """What to say before a plan runs: that it is simulated, that the network can read it, that no page is served."""
+    if plan.demo is not None:
+        yield demo_notice(plan.demo)
+    if plan.web is None:
+        yield _headless_notice(plan)
+    elif plan.web.open_to_network:
+        yield _OPEN_TO_NETWORK.format(host=plan.web.host)
 
 
 def demo_notice(demo: Demo) -> str:
@@ -31,12 +42,6 @@ def demo_notice(demo: Demo) -> str:
     )
 
 
-def network_notice(host: str) -> str:
-    """That others can read the meters, too."""
-    return _OPEN_TO_NETWORK.format(host=host)
-
-
-def headless_notice(plan: ServicePlan) -> str:
-    """What runs where no page shows it."""
+def _headless_notice(plan: ServicePlan) -> str:
     count = len(plan.gateway.meters)
     return f"reading {count} {'meter' if count == 1 else 'meters'} into {plan.database}; no page is served (--no-web)"

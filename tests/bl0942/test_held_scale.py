@@ -30,14 +30,24 @@ def named(name: str) -> Scale:
     ids=["this run's front end", "the file's constants", "what is kept", "the file's front end", "the usual parts"],
 )
 def test_the_first_that_says_something_holds(silent: tuple[str, ...], holds: Scale) -> None:
-    assert held_scale(replace(EVERYTHING, **dict.fromkeys(silent)), USUAL) == holds
+    assert held_scale(replace(EVERYTHING, **dict.fromkeys(silent)), USUAL, simulated=False) == holds
 
 
 @pytest.mark.parametrize("claims", [EVERYTHING, ScaleClaims(kept=KEPT), ScaleClaims()])
 def test_a_wire_that_passes_the_other_way_flips_whatever_holds(claims: ScaleClaims) -> None:
-    plain, flipped = held_scale(claims, USUAL), held_scale(replace(claims, inverted=True), USUAL)
+    plain, flipped = (
+        held_scale(claims, USUAL, simulated=False),
+        held_scale(replace(claims, inverted=True), USUAL, simulated=False),
+    )
     assert flipped == Scale(replace(plain.calibration, inverted=True), plain.origin)
 
 
 def test_constants_that_were_measured_inverted_stay_so() -> None:
-    assert held_scale(ScaleClaims(kept=replace(KEPT, inverted=True)), USUAL).calibration.inverted
+    assert held_scale(ScaleClaims(kept=replace(KEPT, inverted=True)), USUAL, simulated=False).calibration.inverted
+
+
+@pytest.mark.parametrize("of_twin", [False, True])
+def test_a_twin_and_a_meter_lend_each_other_no_constants(of_twin: bool) -> None:
+    claims = ScaleClaims(kept=KEPT, kept_of_twin=of_twin)
+    assert held_scale(claims, USUAL, simulated=of_twin).calibration == KEPT
+    assert held_scale(claims, USUAL, simulated=not of_twin) == USUAL

@@ -55,3 +55,21 @@ def test_a_twin_behind_a_recording_scales_as_its_own_board() -> None:
     plain = usual_scale("twin://lspa9", spi=False)
     assert plain.origin == ScaleOrigin(ScaleSource.TWIN, "lspa9")
     assert usual_scale("record:c.jsonl?of=twin://lspa9", spi=False) == plain
+
+
+def test_constants_of_a_twin_scale_no_capture_of_a_meter(wattrail: Type) -> None:
+    # The house was rehearsed on a twin under the name that the meter has now; the gateway refuses those constants, too.
+    assert wattrail("meter", "record", "house", "c.jsonl", "--count", "2").code == 0
+    Path("real.jsonl").write_text(Path("c.jsonl").read_text().replace('"simulated": true', '"simulated": false'))
+    Path("wattrail.toml").write_text('[[meter]]\nname = "house"\nurl = "replay:real.jsonl"\n')
+    said = json.loads(wattrail("meter", "read", "house", "--json").out)
+    assert not said["simulated"]
+    assert said["scale"]["source"] == "assumed"
+
+
+def test_constants_of_a_twin_scale_its_capture(wattrail: Type) -> None:
+    assert wattrail("meter", "record", "house", "c.jsonl", "--count", "2").code == 0
+    Path("wattrail.toml").write_text('[[meter]]\nname = "house"\nurl = "replay:c.jsonl"\n')
+    said = json.loads(wattrail("meter", "read", "house", "--json").out)
+    assert said["simulated"]
+    assert said["scale"]["source"] == "calibrated"

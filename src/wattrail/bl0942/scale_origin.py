@@ -94,21 +94,23 @@ class ScaleClaims:
     """Who says how a meter scales, the first of them that says something holds. None: says nothing.
 
     ``override`` is a front end named for this one run (``--front-end``); ``given`` are constants in the configuration,
-    or those that a program passes; ``kept`` is the newest calibration kept under the meter's name; ``front_end`` are
-    the parts that the configuration or a program names. ``inverted`` flips the sign of power whichever holds, and
-    constants that were measured inverted stay so without it.
+    or those that a program passes; ``kept`` is the newest calibration kept under the meter's name, which scales no
+    meter if it is ``kept_of_twin``, and no twin otherwise; ``front_end`` are the parts that the configuration or a
+    program names. ``inverted`` flips the sign of power whichever holds, and constants that were measured inverted stay
+    so without it.
     """
 
     override: str | None = None
     given: Calibration | None = None
     kept: Calibration | None = None
+    kept_of_twin: bool = False
     front_end: str | None = None
     inverted: bool = False
 
-    @property
-    def holds_kept(self) -> bool:
+    def holds_kept(self, *, simulated: bool) -> bool:
         """Whether the kept calibration holds."""
-        return self.kept is not None and self.override is None and self.given is None
+        silent = self.override is None and self.given is None
+        return silent and self.kept is not None and self.kept_of_twin == simulated
 
     @property
     def named(self) -> tuple[str, ...]:
@@ -116,13 +118,15 @@ class ScaleClaims:
         return tuple(name for name in (self.override, self.front_end) if name is not None)
 
 
-def held_scale(claims: ScaleClaims, usual: Scale) -> Scale:
+def held_scale(claims: ScaleClaims, usual: Scale, *, simulated: bool) -> Scale:
     """The scale that holds: the first claim there is, else the ``usual`` one. Raises KeyError for an unknown front end.
+
+    ``simulated`` says that what is read is a twin, or a capture of one.
 
     What was measured wins over parts, as it is exact to the reference and they are to 2 %; what a person typed wins
     over what a program kept; and what was typed last, for one run, wins over all.
     """
-    measured = claims.given or claims.kept
+    measured = claims.kept if claims.holds_kept(simulated=simulated) else claims.given
     if claims.override is not None:
         calibration, origin = scale_of_parts(claims.override, ScaleSource.NAMED)
     elif measured is not None:

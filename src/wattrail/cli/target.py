@@ -21,8 +21,9 @@ from wattrail.urls import corrected
 if TYPE_CHECKING:
     from wattrail.app.schema import Config
     from wattrail.meter import Meter
+    from wattrail.store import KeptCalibration
 
-__all__ = ["Json", "MeterOptions", "Named", "Target", "find", "find_written", "opened"]
+__all__ = ["Json", "MeterOptions", "Named", "Target", "find", "find_written", "opened", "with_kept"]
 
 Named = Annotated[
     str | None,
@@ -64,7 +65,12 @@ def find(named: str | None, options: MeterOptions) -> Target:
     if target.claims.override is not None or target.claims.given is not None:
         return target  # what is kept cannot hold: no database is opened for it
     kept = find_shelf(named, name=None, config=options.config, database=None).newest()
-    return target if kept is None else replace(target, claims=replace(target.claims, kept=kept.calibration))
+    return target if kept is None else with_kept(target, kept)
+
+
+def with_kept(target: Target, kept: KeptCalibration) -> Target:
+    """The meter, with a calibration that is kept for it."""
+    return replace(target, claims=replace(target.claims, kept=kept.calibration, kept_of_twin=kept.simulated))
 
 
 def find_written(named: str | None, options: MeterOptions) -> Target:

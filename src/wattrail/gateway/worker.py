@@ -112,8 +112,11 @@ class Worker:
         """The scale that holds, decided once for a whole run; a meter is opened with what its plan and parts say."""
         if self._scale is None:
             kept = self._store.calibration(self.plan.name, simulated=meter.simulated)
-            claims = ScaleClaims(given=self.plan.calibration, kept=kept, inverted=self.plan.inverted)
-            self._scale = held_scale(claims, Scale(meter.calibration, meter.scale))
+            claims = ScaleClaims(
+                given=self.plan.calibration, kept=kept, kept_of_twin=meter.simulated, inverted=self.plan.inverted
+            )
+            usual = Scale(meter.calibration, meter.scale)
+            self._scale = held_scale(claims, usual, simulated=meter.simulated)
         return self._scale
 
     def _tell_scale(self, meter: MeterLike) -> None:

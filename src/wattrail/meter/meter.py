@@ -296,7 +296,7 @@ def open_scaled(url: str, claims: ScaleClaims, *, address: int = 0, clock: Clock
     """As ``open_meter``, where more than one place says how the meter scales."""
     require_known(claims)
     carrier = open_port(url, clock=clock)
-    scale = held_scale(claims, usual_scale(url, spi=isinstance(carrier, Bus)))
+    scale = held_scale(claims, usual_scale(url, spi=isinstance(carrier, Bus)), simulated=carrier.simulated)
     return Meter(carrier, scale.calibration, address=address, scale=scale.origin)
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from wattrail.cli.target import Target
     from wattrail.store import KeptCalibration, Store
 
-__all__ = ["MeterName", "Shelf", "ShelfOptions", "by_whom", "find_shelf", "scale_before", "shelf_of_name"]
+__all__ = ["MeterName", "Shelf", "ShelfOptions", "by_whom", "find_shelf", "is_twin", "scale_before", "shelf_of_name"]
 
 MeterName = Annotated[str, Parameter(help=f"Name of the meter, as in {FILE_NAME} or as given with --name.")]
 
@@ -113,8 +113,16 @@ def shelf_of_name(name: str, options: ShelfOptions) -> Shelf:
 def scale_before(target: Target) -> Calibration:
     """The constants that hold for a meter that is not open. Raises UrlError for an unknown front end."""
     require_known(target.claims)
-    innermost = target.url.rpartition("of=")[2]
-    return held_scale(target.claims, usual_scale(target.url, spi=split(innermost).scheme.startswith("spi"))).calibration
+    usual = usual_scale(target.url, spi=split(target.url.rpartition("of=")[2]).scheme.startswith("spi"))
+    return held_scale(target.claims, usual, simulated=is_twin(target)).calibration
+
+
+def is_twin(target: Target) -> bool:
+    """Whether a meter that is not open is simulated, as far as its URL and what is kept for it say.
+
+    A capture or a port says so only once it is open; the store then refuses to mix the two.
+    """
+    return split(target.url.rpartition("of=")[2]).scheme == "twin" or target.claims.kept_of_twin
 
 
 def by_whom() -> str:

@@ -17,9 +17,9 @@ from wattrail.bl0942.scale_origin import ScaleClaims
 from wattrail.cli import pace, say
 from wattrail.cli.calibration.loads import ReferenceOptions, answer, at_a_terminal, measured_loads
 from wattrail.cli.calibration.proposal import Proposal, as_fields, as_text, evidence
-from wattrail.cli.calibration.shelf import Shelf, by_whom, find_shelf, scale_before
+from wattrail.cli.calibration.shelf import Shelf, by_whom, find_shelf, is_twin, scale_before
 from wattrail.cli.exits import Exit, UsageError
-from wattrail.cli.target import Json, MeterOptions, Named, Target, find_written
+from wattrail.cli.target import Json, MeterOptions, Named, Target, find_written, with_kept
 
 _STOPPING: Final = tuple(cause.value for cause in Cause if cause not in NOTES)
 
@@ -132,9 +132,9 @@ def _propose(
 ) -> Proposal:
     kept = shelf.newest()
     simulated = kept.simulated if kept else target.url.startswith("twin:")
-    target = replace(target, claims=replace(target.claims, kept=kept.calibration if kept else None))
+    target = with_kept(target, kept) if kept else target
     before = scale_before(target)
-    turns_before = kept.turns if kept and target.claims.holds_kept else 1
+    turns_before = kept.turns if kept and target.claims.holds_kept(simulated=is_twin(target)) else 1
     turns = setting.turns or turns_before
     wanted = turned(before, turns, before=turns_before)
     wanted = flipped(wanted) if setting.invert else wanted

@@ -180,7 +180,7 @@ def test_a_thread_and_an_event_loop_read_the_same_events() -> None:
     assert seen[-1] == looped[-1] == MeterChanged(view=VIEW)
 
 
-def test_the_end_comes_after_what_waits_and_a_later_reader_meets_it_at_once() -> None:
+def test_the_end_comes_after_what_waits_and_later_readers_meet_it() -> None:
     feed = Feed(ManualClock(NOON))
     events = feed.subscribe("test")
     feed.publish(VIEW, [entry(1)])

@@ -1,4 +1,4 @@
-"""Check the documents: links lead somewhere, source keys are listed, and what is made from tables is up to date.
+"""Check the documents: links and named files are there, source keys are listed, what is made from tables is up to date.
 
 With --write the parts that are made from tables are written anew.
 """
@@ -14,6 +14,7 @@ from wattrail.bl0942.registers import REGISTERS
 
 ROOT = Path(__file__).resolve().parent.parent
 LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)[^)]*\)")
+NAMED_FILE = re.compile(r"`((?:[a-z0-9_]+/)+[a-z0-9_]+\.(?:py|js|css|html))`")
 SOURCE = re.compile(r"Source: ([a-z0-9-]+/[a-z0-9-]+)")
 REGISTER_PAGE = ROOT / "docs/protocols/bl0942.md"
 REGISTER_PART = re.compile(r"(<!-- registers.*?-->\n).*?(<!-- end of registers -->)", re.DOTALL)
@@ -24,6 +25,14 @@ def broken_links() -> Iterator[str]:
         for target in LINK.findall(page.read_text(encoding="utf-8")):
             if "://" not in target and not (page.parent / target).exists():
                 yield f"{page.relative_to(ROOT)}: link to {target} leads nowhere"
+
+
+def missing_files() -> Iterator[str]:
+    """Files that the page of the architecture names, below the package or the root, and that are not there."""
+    page = ROOT / "docs/architecture.md"
+    for name in NAMED_FILE.findall(page.read_text(encoding="utf-8")):
+        if not (ROOT / "src/wattrail" / name).is_file() and not (ROOT / name).is_file():
+            yield f"{page.relative_to(ROOT)}: there is no file {name}"
 
 
 def unlisted_sources() -> Iterator[str]:
@@ -63,7 +72,7 @@ def stale_pages() -> Iterator[str]:
 def main() -> int:
     if "--write" in sys.argv:
         REGISTER_PAGE.write_text(register_page(), encoding="utf-8")
-    faults = [*broken_links(), *unlisted_sources(), *stale_pages()]
+    faults = [*broken_links(), *missing_files(), *unlisted_sources(), *stale_pages()]
     print(
         "\n".join(faults) or "docs: links, sources and tables are in order", file=sys.stderr if faults else sys.stdout
     )

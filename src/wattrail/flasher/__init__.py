@@ -16,8 +16,9 @@ from wattrail.flasher.events import (
     Repeated,
     Resumed,
 )
-from wattrail.flasher.flasher import Flasher, open_flasher
+from wattrail.flasher.flasher import Flasher
 from wattrail.flasher.guards import AS_IT_WAS, Risk, check_dump_file, check_file, is_placed
+from wattrail.flasher.opening import open_flasher
 from wattrail.flasher.reader import Known
 from wattrail.flasher.report import Comparison, Report
 from wattrail.flasher.shelf import BoardFolder, Shelf

@@ -11,7 +11,6 @@ that was cut short is gone on with by the same call.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -19,8 +18,7 @@ from typing import Final, Self
 from wattrail.bootrom.commands import REBOOT
 from wattrail.bootrom.geometry import SECTOR
 from wattrail.bootrom.link import BootLink
-from wattrail.clock import Clock
-from wattrail.errors import UrlError, WriteRefused
+from wattrail.errors import WriteRefused
 from wattrail.flasher import identify
 from wattrail.flasher.access import FlashAccess
 from wattrail.flasher.backup import Backup, take_backup
@@ -30,7 +28,7 @@ from wattrail.flasher.conversation import Conversation
 from wattrail.flasher.diagnosis import Diagnosis
 from wattrail.flasher.dialogue import Dialogue
 from wattrail.flasher.events import BackedUp, Identified, Listener
-from wattrail.flasher.file_lock import FileLock, port_lock
+from wattrail.flasher.file_lock import FileLock
 from wattrail.flasher.guards import Piece, Risk, check_dump, check_dump_file
 from wattrail.flasher.history import History
 from wattrail.flasher.job import Job
@@ -45,12 +43,9 @@ from wattrail.flasher.shelf import Shelf
 from wattrail.flasher.target import Target
 from wattrail.flasher.trace import ResetBy, Trace
 from wattrail.image import Image, recognise
-from wattrail.sanitize import hide_credentials
-from wattrail.transport import Port, crosses_network, open_port
-from wattrail.transport.discovery import adapter_chip
-from wattrail.urls import device_url, split
+from wattrail.transport import Port
 
-__all__ = ["PERSON_MOST", "Flasher", "open_flasher"]
+__all__ = ["PATIENCE_S", "PERSON_MOST", "Flasher"]
 
 PATIENCE_S: Final = 60.0
 """How long a person may take for a reset."""
@@ -372,52 +367,3 @@ class Flasher:
         self._trace.begin("reading", length)
         access.watch(lambda at: self._trace.reached(at - first))
         return access
-
-
-def open_flasher(
-    url: str,
-    *,
-    reset: ResetBy = "person",
-    most_baud: int | None = None,
-    patience_s: float = PATIENCE_S,
-    listener: Listener | None = None,
-    folder: Path | None = None,
-    clock: Clock | None = None,
-) -> Flasher:
-    """A flasher on the port of a URL, or of a device such as ``/dev/ttyUSB0`` or ``COM5``; close it by ``with``.
-
-    ``reset``: the modem line wired to CEN, or a person who resets when told. ``most_baud``: the fastest rate to try;
-    by itself 2000000 with a wired line, 921600 without. ``patience_s``: how long to wait for a reset, or for a cable to
-    come back. ``listener`` is called with every event. ``folder`` keeps each board's journal and backups: without it a
-    write needs a path for its backup, and cannot know of an earlier one that was cut. Raises UrlError, PortOpenError,
-    MissingExtra.
-    """
-    url = device_url(url)
-
-    def opened() -> Port:
-        carrier = open_port(url, clock=clock)
-        if not isinstance(carrier, Port):
-            carrier.close()
-            raise UrlError(f"{url!r} is an SPI bus", hint="a chip is flashed over its UART1: serial:///dev/ttyUSB0")
-        return carrier
-
-    lock = port_lock(hide_credentials(url.partition("?")[0]))
-    with suppress(OSError):  # where there can be no lock file, the system's own lock on the device has to do
-        lock.acquire()
-    try:
-        port = opened()
-    except BaseException:
-        lock.release()
-        raise
-    return Flasher(
-        port,
-        reset=reset,
-        most_baud=most_baud,
-        patience_s=patience_s,
-        listener=listener,
-        folder=folder,
-        reopen=opened,
-        adapter=adapter_chip(split(url)),
-        network=crosses_network(url),
-        lock=lock,
-    )

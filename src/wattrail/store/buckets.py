@@ -20,17 +20,6 @@ class Bucket:
     highest_watts: float
     readings: int
 
-    def with_reading(self, watts: float) -> Bucket:
-        """The bucket with one more reading in it."""
-        count = self.readings + 1
-        return Bucket(
-            self.start,
-            min(self.lowest_watts, watts),
-            self.mean_watts + (watts - self.mean_watts) / count,
-            max(self.highest_watts, watts),
-            count,
-        )
-
 
 def bucket_width(span: timedelta, points: int) -> timedelta:
     """The narrowest usual width of which no more than ``points`` cover a span. Raises ValueError below one point."""

@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from bench.table import Row, text
-from wattrail.bl0942 import FRONT_ENDS, Calibration
+from wattrail.chips.bl0942 import FRONT_ENDS, Calibration
 from wattrail.ledger import Books, By, Entry, Ledger, Observation, audit, boundaries, by_interval
 from wattrail.store import open_store, open_to_read
 

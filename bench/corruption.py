@@ -16,8 +16,8 @@ from types import TracebackType
 from typing import Final, Self
 
 from bench.table import Row, text
-from wattrail.bl0942 import FRONT_ENDS, Calibration
-from wattrail.bl0942.registers import (
+from wattrail.chips.bl0942 import FRONT_ENDS, Calibration
+from wattrail.chips.bl0942.registers import (
     BY_ADDRESS,
     CF_CNT,
     FREQ,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from bench.table import Row, text
 from wattrail import ManualClock, Meter, Reading
-from wattrail.bl0942 import FRONT_ENDS, Calibration
+from wattrail.chips.bl0942 import FRONT_ENDS, Calibration
 from wattrail.gateway.account import observation
 from wattrail.ledger import Epoch, Ledger
 from wattrail.twin import open_twin

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from bench.table import Row, text
-from wattrail.bl0942.parts import FRONT_ENDS
+from wattrail.chips.bl0942.parts import FRONT_ENDS
 from wattrail.clock import Deadline, ManualClock
 from wattrail.transport.base import Bus
 from wattrail.twin import open_twin

@@ -12,7 +12,7 @@ from wattrail.errors import WattrailError
 from wattrail.units import Reading
 
 if TYPE_CHECKING:
-    from wattrail.bl0942 import Calibration, FrontEnd, Snapshot
+    from wattrail.chips.bl0942 import Calibration, FrontEnd, Snapshot
     from wattrail.clock import ManualClock, SystemClock
     from wattrail.flasher import Flasher, open_flasher
     from wattrail.image import Image, recognise
@@ -45,15 +45,15 @@ __all__ = [
 ]
 
 _HOME = {
-    "Calibration": "wattrail.bl0942",
+    "Calibration": "wattrail.chips.bl0942",
     "Flasher": "wattrail.flasher",
-    "FrontEnd": "wattrail.bl0942",
+    "FrontEnd": "wattrail.chips.bl0942",
     "Image": "wattrail.image",
     "Ledger": "wattrail.ledger",
     "ManualClock": "wattrail.clock",
     "Meter": "wattrail.meter",
     "Register": "wattrail.wire",
-    "Snapshot": "wattrail.bl0942",
+    "Snapshot": "wattrail.chips.bl0942",
     "SystemClock": "wattrail.clock",
     "open_flasher": "wattrail.flasher",
     "open_meter": "wattrail.meter",

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wattrail.bl0942.calibrate import (
+from wattrail.chips.bl0942.calibrate import (
     CalibrationError,
     Counts,
     Given,
@@ -26,7 +26,7 @@ from wattrail.bl0942.calibrate import (
     turned,
     unsteadiness,
 )
-from wattrail.bl0942.doubts import (
+from wattrail.chips.bl0942.doubts import (
     MAX_OFF,
     Cause,
     contradiction,
@@ -44,9 +44,9 @@ from wattrail.bl0942.doubts import (
     wrong_turns,
     wrong_way,
 )
-from wattrail.bl0942.fitting import fit
-from wattrail.bl0942.parts import FRONT_ENDS
-from wattrail.bl0942.scaling import WATT_IDENTITY, Calibration
+from wattrail.chips.bl0942.fitting import fit
+from wattrail.chips.bl0942.parts import FRONT_ENDS
+from wattrail.chips.bl0942.scaling import WATT_IDENTITY, Calibration
 
 REFERENCE = Calibration.of(FRONT_ENDS["reference"])
 PZIOT = Calibration.of(FRONT_ENDS["pziot-e01"])

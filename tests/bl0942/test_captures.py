@@ -7,11 +7,11 @@ from dataclasses import asdict
 import pytest
 
 from tests.captures import Capture, captures
-from wattrail.bl0942.events import NEED_DATA, PacketRead, Truncated
-from wattrail.bl0942.plausible import contradictions
-from wattrail.bl0942.registers import BY_ADDRESS, CF_CNT, STATUS
-from wattrail.bl0942.scaling import WATT_IDENTITY
-from wattrail.bl0942.uart import UartLink
+from wattrail.chips.bl0942.events import NEED_DATA, PacketRead, Truncated
+from wattrail.chips.bl0942.plausible import contradictions
+from wattrail.chips.bl0942.registers import BY_ADDRESS, CF_CNT, STATUS
+from wattrail.chips.bl0942.scaling import WATT_IDENTITY
+from wattrail.chips.bl0942.uart import UartLink
 from wattrail.wire import inverted_sum
 
 

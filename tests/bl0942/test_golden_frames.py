@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from wattrail.bl0942.events import PacketRead, RegisterRead
-from wattrail.bl0942.registers import (
+from wattrail.chips.bl0942.events import PacketRead, RegisterRead
+from wattrail.chips.bl0942.registers import (
     FREQ,
     GAIN_CR,
     I_FAST_RMS_TH,
@@ -20,9 +20,9 @@ from wattrail.bl0942.registers import (
     WA_CREEP,
     WATT,
 )
-from wattrail.bl0942.snapshot import Snapshot
-from wattrail.bl0942.spi import RESYNCHRONISE, SpiLink
-from wattrail.bl0942.uart import UartLink
+from wattrail.chips.bl0942.snapshot import Snapshot
+from wattrail.chips.bl0942.spi import RESYNCHRONISE, SpiLink
+from wattrail.chips.bl0942.uart import UartLink
 from wattrail.wire import Register
 
 # register, count, UART address 0, UART address 2, SPI

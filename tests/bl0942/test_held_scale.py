@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from wattrail.bl0942 import FRONT_ENDS, Calibration
-from wattrail.bl0942.scale_origin import CALIBRATED, Scale, ScaleClaims, ScaleOrigin, ScaleSource, held_scale
+from wattrail.chips.bl0942 import FRONT_ENDS, Calibration
+from wattrail.chips.bl0942.scale_origin import CALIBRATED, Scale, ScaleClaims, ScaleOrigin, ScaleSource, held_scale
 
 USUAL = Scale(Calibration.of(FRONT_ENDS["reference"]), ScaleOrigin(ScaleSource.ASSUMED, "reference"))
 GIVEN, KEPT = Calibration(15_900, 138_000, 343), Calibration(15_800, 137_000, 341)

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wattrail.bl0942.events import NEED_DATA, Damaged, PacketRead, RegisterRead, Silence, Truncated
-from wattrail.bl0942.registers import FREQ, MODE, REGISTERS, V_RMS, WATT
-from wattrail.bl0942.spi import SpiLink
-from wattrail.bl0942.uart import BUFFER_LIMIT, UartLink
+from wattrail.chips.bl0942.events import NEED_DATA, Damaged, PacketRead, RegisterRead, Silence, Truncated
+from wattrail.chips.bl0942.registers import FREQ, MODE, REGISTERS, V_RMS, WATT
+from wattrail.chips.bl0942.spi import SpiLink
+from wattrail.chips.bl0942.uart import BUFFER_LIMIT, UartLink
 from wattrail.wire import Register, inverted_sum
 
 PACKET = bytes.fromhex("55 07 55 26 30 BE 37 21 EA 0D 5B 7F EE B0 04 00 1E 4E 00 01 00 00 AA")

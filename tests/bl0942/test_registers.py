@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from wattrail.bl0942.plausible import contradictions, excess_power
-from wattrail.bl0942.registers import (
+from wattrail.chips.bl0942.plausible import contradictions, excess_power
+from wattrail.chips.bl0942.registers import (
     BY_ADDRESS,
     GAIN_CR,
     I_WAVE,
@@ -19,7 +19,7 @@ from wattrail.bl0942.registers import (
     RmsUpdate,
     UartRate,
 )
-from wattrail.bl0942.snapshot import Snapshot
+from wattrail.chips.bl0942.snapshot import Snapshot
 from wattrail.wire import Access
 
 

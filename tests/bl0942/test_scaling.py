@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from wattrail.bl0942.parts import FRONT_ENDS
-from wattrail.bl0942.scaling import (
+from wattrail.chips.bl0942.parts import FRONT_ENDS
+from wattrail.chips.bl0942.scaling import (
     WATT_IDENTITY,
     Calibration,
     amps,

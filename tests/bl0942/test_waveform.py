@@ -8,8 +8,8 @@ import random
 
 import pytest
 
-from wattrail.bl0942.constants import SAMPLE_HZ
-from wattrail.bl0942.waveform import Curve, Sample, Sampling, Waveform, analyse, repeats, without_spikes
+from wattrail.chips.bl0942.constants import SAMPLE_HZ
+from wattrail.chips.bl0942.waveform import Curve, Sample, Sampling, Waveform, analyse, repeats, without_spikes
 
 SPAN_S = 0.2
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.cli.conftest import Terminal, Type
 from tests.cli.test_wave import assert_self_contained
-from wattrail.bl0942.iec62053 import LoadPoint, Phase
+from wattrail.chips.bl0942.iec62053 import LoadPoint, Phase
 from wattrail.cli.exits import UsageError
 from wattrail.cli.report.benches import MeterBench, PersonBench, asked
 from wattrail.clock import ManualClock

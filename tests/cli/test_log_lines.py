@@ -9,8 +9,8 @@ import re
 import pytest
 
 from tests.cli.conftest import Terminal, Type
-from wattrail.bl0942.parts import FRONT_ENDS
-from wattrail.bl0942.scaling import Calibration
+from wattrail.chips.bl0942.parts import FRONT_ENDS
+from wattrail.chips.bl0942.scaling import Calibration
 from wattrail.cli.main import main
 
 METER = "twin://pziot-e01?watts=1150&seed=7"

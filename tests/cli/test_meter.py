@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from tests.cli.conftest import Terminal, Type
-from wattrail.bl0942 import REGISTERS
+from wattrail.chips.bl0942 import REGISTERS
 from wattrail.cli import pace, register_view
 from wattrail.cli.live_view import picture
 from wattrail.cli.pace import steady_readings

@@ -9,7 +9,7 @@ import pytest
 
 from tests.cli.conftest import Type
 from tests.cli.test_accuracy import QUICK
-from wattrail.bl0942.scale_origin import ScaleOrigin, ScaleSource
+from wattrail.chips.bl0942.scale_origin import ScaleOrigin, ScaleSource
 from wattrail.meter.meter import usual_scale
 
 HOUSE = "twin://pziot-e01?watts=1000&volts=230&seed=1&tolerance=5"

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from wattrail.bl0942.parts import FRONT_ENDS
-from wattrail.bl0942.scale_origin import ScaleOrigin, ScaleSource
-from wattrail.bl0942.scaling import Calibration
+from wattrail.chips.bl0942.parts import FRONT_ENDS
+from wattrail.chips.bl0942.scale_origin import ScaleOrigin, ScaleSource
+from wattrail.chips.bl0942.scaling import Calibration
 from wattrail.clock import Clock, ManualClock
 from wattrail.gateway import Feed, MeterPlan, MeterView
 from wattrail.gateway.worker import Worker

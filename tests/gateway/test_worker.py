@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tests.gateway.rig import CALIBRATION, COUNTS_PER_SECOND, Household, StubMeter
-from wattrail.bl0942.scale_origin import CALIBRATED, ScaleOrigin, ScaleSource
+from wattrail.chips.bl0942.scale_origin import CALIBRATED, ScaleOrigin, ScaleSource
 from wattrail.errors import (
     ChecksumError,
     MissingExtra,

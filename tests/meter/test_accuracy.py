@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from wattrail.bl0942 import FRONT_ENDS, Calibration
-from wattrail.bl0942.accuracy import PointResult, best_class, causes, phase_lead_degrees
-from wattrail.bl0942.iec62053 import BasicRange, LoadPoint, Phase
+from wattrail.chips.bl0942 import FRONT_ENDS, Calibration
+from wattrail.chips.bl0942.accuracy import PointResult, best_class, causes, phase_lead_degrees
+from wattrail.chips.bl0942.iec62053 import BasicRange, LoadPoint, Phase
 from wattrail.cli.report.benches import TwinBench
 from wattrail.clock import ManualClock
 from wattrail.meter import Meter
@@ -117,7 +117,7 @@ def test_a_meter_with_a_high_threshold_does_not_start() -> None:
     twin = open_twin("pziot-e01", clock=clock, powered_for=10, deviation=Deviation())
     meter = Meter(twin.carrier(), PZIOT)
     meter.connect()
-    from wattrail.bl0942.registers import WA_CREEP
+    from wattrail.chips.bl0942.registers import WA_CREEP
 
     twin.chip.poke(WA_CREEP, 255)  # 255 * 3125 / 256 counts = 9.1 W, more than 25 mA
     report = run(meter, TwinBench(twin), Plan(energy_s=0.0, no_load=False))

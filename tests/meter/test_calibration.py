@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from wattrail import ManualClock, open_twin
-from wattrail.bl0942.calibrate import CalibrationError, Counts, Given, Point, Reference, turned
-from wattrail.bl0942.doubts import Cause, diagnose
-from wattrail.bl0942.fitting import fit
-from wattrail.bl0942.parts import FRONT_ENDS, CurrentTransformer, Divider, FrontEnd
-from wattrail.bl0942.scaling import Calibration
+from wattrail.chips.bl0942.calibrate import CalibrationError, Counts, Given, Point, Reference, turned
+from wattrail.chips.bl0942.doubts import Cause, diagnose
+from wattrail.chips.bl0942.fitting import fit
+from wattrail.chips.bl0942.parts import FRONT_ENDS, CurrentTransformer, Divider, FrontEnd
+from wattrail.chips.bl0942.scaling import Calibration
 from wattrail.meter.calibration import Probe, measure, reading_probe, settle
 from wattrail.meter.meter import Meter
 from wattrail.twin.front_end import Deviation

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from wattrail.bl0942 import FRONT_ENDS, Calibration
-from wattrail.bl0942.registers import (
+from wattrail.chips.bl0942 import FRONT_ENDS, Calibration
+from wattrail.chips.bl0942.registers import (
     BY_ADDRESS,
     CF_CNT,
     FREQ,

@@ -13,9 +13,9 @@ import pytest
 
 from tests.meter.lines import Line, chip
 from tests.meter.test_meter import ScriptedBus, meter_on
-from wattrail.bl0942 import FRONT_ENDS, Calibration
-from wattrail.bl0942.registers import MODE
-from wattrail.bl0942.spi import bits_late
+from wattrail.chips.bl0942 import FRONT_ENDS, Calibration
+from wattrail.chips.bl0942.registers import MODE
+from wattrail.chips.bl0942.spi import bits_late
 from wattrail.errors import ChecksumError, NoAnswer, TargetError, WattrailError
 from wattrail.meter import Meter
 from wattrail.meter.answer_time import NETWORK, WIRE, AnswerTime, bounds_of

@@ -7,8 +7,8 @@ import json
 import pytest
 
 from tests.meter.lines import COUNTS, Line, chip
-from wattrail.bl0942 import FRONT_ENDS, Calibration
-from wattrail.bl0942.scale_origin import (
+from wattrail.chips.bl0942 import FRONT_ENDS, Calibration
+from wattrail.chips.bl0942.scale_origin import (
     CALIBRATED,
     MAINS_VOLTS,
     ScaleOrigin,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from wattrail.bl0942 import FRONT_ENDS, Calibration
+from wattrail.chips.bl0942 import FRONT_ENDS, Calibration
 from wattrail.clock import ManualClock
 from wattrail.errors import LinkError, UrlError
 from wattrail.meter import Meter, open_meter

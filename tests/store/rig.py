@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from wattrail.bl0942.parts import FRONT_ENDS
-from wattrail.bl0942.scaling import Calibration
+from wattrail.chips.bl0942.parts import FRONT_ENDS
+from wattrail.chips.bl0942.scaling import Calibration
 from wattrail.ledger import Entry, Ledger, Observation
 from wattrail.store import Store
 from wattrail.units import Reading

@@ -8,7 +8,7 @@ import pytest
 from bench.day import live
 
 from wattrail import ManualClock, open_meter
-from wattrail.bl0942 import FRONT_ENDS, Calibration
+from wattrail.chips.bl0942 import FRONT_ENDS, Calibration
 from wattrail.gateway.account import observation
 from wattrail.ledger import Epoch, Ledger
 

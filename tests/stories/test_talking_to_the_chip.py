@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from wattrail import ManualClock, Meter, open_meter
-from wattrail.bl0942 import FRONT_ENDS, Calibration
-from wattrail.bl0942.registers import CF_CNT, GAIN_CR, MODE, USR_WRPROT, V_RMS, WA_CREEP
+from wattrail.chips.bl0942 import FRONT_ENDS, Calibration
+from wattrail.chips.bl0942.registers import CF_CNT, GAIN_CR, MODE, USR_WRPROT, V_RMS, WA_CREEP
 from wattrail.errors import ImplausibleReading, LinkError, NoAnswer, PortLost, WattrailError
 from wattrail.twin import open_twin
 from wattrail.twin.twin import Twin

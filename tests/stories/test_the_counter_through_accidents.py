@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from wattrail import ManualClock, Meter
-from wattrail.bl0942 import FRONT_ENDS, Calibration
-from wattrail.bl0942.registers import CF_CNT, MODE, UNLOCK_KEY, USR_WRPROT
+from wattrail.chips.bl0942 import FRONT_ENDS, Calibration
+from wattrail.chips.bl0942.registers import CF_CNT, MODE, UNLOCK_KEY, USR_WRPROT
 from wattrail.errors import PortLost
 from wattrail.gateway.account import observation
 from wattrail.ledger import Entry, Epoch, Kind, Ledger, Totals

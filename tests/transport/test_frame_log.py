@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from wattrail.bl0942.registers import V_RMS
+from wattrail.chips.bl0942.registers import V_RMS
 from wattrail.clock import Deadline, ManualClock
 from wattrail.errors import PortTimeout
 from wattrail.meter.dialogue import UartDialogue, open_dialogue

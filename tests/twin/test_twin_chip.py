@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from wattrail.bl0942.constants import CF_WATT_SECONDS, CREEP_STEP
-from wattrail.bl0942.parts import FRONT_ENDS
-from wattrail.bl0942.registers import (
+from wattrail.chips.bl0942.constants import CF_WATT_SECONDS, CREEP_STEP
+from wattrail.chips.bl0942.parts import FRONT_ENDS
+from wattrail.chips.bl0942.registers import (
     BY_ADDRESS,
     CF_CNT,
     CREEP,

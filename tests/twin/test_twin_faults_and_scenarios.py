@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from wattrail.bl0942.constants import CF_WATT_SECONDS
-from wattrail.bl0942.registers import CF_CNT, FREQ, MODE, STATUS, USR_WRPROT, V_RMS, WATT
+from wattrail.chips.bl0942.constants import CF_WATT_SECONDS
+from wattrail.chips.bl0942.registers import CF_CNT, FREQ, MODE, STATUS, USR_WRPROT, V_RMS, WATT
 from wattrail.clock import Deadline, ManualClock, SystemClock
 from wattrail.errors import ConfigError, FileError, MissingExtra, PortError, PortLost, UrlError
 from wattrail.extras import install_command

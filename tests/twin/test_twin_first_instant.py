@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from wattrail.bl0942.registers import CF_CNT, FREQ, I_RMS, V_RMS, WATT
+from wattrail.chips.bl0942.registers import CF_CNT, FREQ, I_RMS, V_RMS, WATT
 from wattrail.clock import Deadline, ManualClock
 from wattrail.transport import Port, open_port
 from wattrail.twin import open_twin

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from wattrail.bl0942.parts import FRONT_ENDS, FrontEnd
-from wattrail.bl0942.registers import GAIN_CR, I_FAST_RMS, I_RMS, V_RMS, WATT
+from wattrail.chips.bl0942.parts import FRONT_ENDS, FrontEnd
+from wattrail.chips.bl0942.registers import GAIN_CR, I_FAST_RMS, I_RMS, V_RMS, WATT
 from wattrail.clock import ManualClock
 from wattrail.twin import open_twin
 from wattrail.twin.bank import ChipBank

@@ -8,7 +8,7 @@ import threading
 import pytest
 import serial  # the other people's library, to meet them with their own tool
 
-from wattrail.bl0942.registers import MODE
+from wattrail.chips.bl0942.registers import MODE
 from wattrail.clock import Deadline, ManualClock, SystemClock
 from wattrail.errors import PortError
 from wattrail.transport import Bus, Port, open_port

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from wattrail.bl0942.registers import CF_CNT, MODE, USR_WRPROT, WA_CREEP
+from wattrail.chips.bl0942.registers import CF_CNT, MODE, USR_WRPROT, WA_CREEP
 from wattrail.clock import Deadline
 from wattrail.errors import PortTimeout
 

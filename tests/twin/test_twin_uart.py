@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from wattrail.bl0942.registers import (
+from wattrail.chips.bl0942.registers import (
     CF_CNT,
     CREEP,
     FREQ,

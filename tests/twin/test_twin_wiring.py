@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from wattrail.bl0942.registers import I_RMS, I_WAVE, V_RMS, WATT
+from wattrail.chips.bl0942.registers import I_RMS, I_WAVE, V_RMS, WATT
 from wattrail.clock import ManualClock
 from wattrail.errors import UrlError
 from wattrail.twin import open_twin

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from wattrail.app import ServicePlan, WebPlan
 from wattrail.app import run as run_service
-from wattrail.bl0942.parts import FRONT_ENDS
-from wattrail.bl0942.scale_origin import CALIBRATED
-from wattrail.bl0942.scaling import Calibration
+from wattrail.chips.bl0942.parts import FRONT_ENDS
+from wattrail.chips.bl0942.scale_origin import CALIBRATED
+from wattrail.chips.bl0942.scaling import Calibration
 from wattrail.clock import Clock, SystemClock
 from wattrail.errors import NoAnswer, PortLost
 from wattrail.gateway import Feed, Gateway, GatewayPlan, MeterLike, MeterPlan, State

@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from wattrail.bl0942 import FRONT_ENDS, Calibration
-from wattrail.bl0942.scaling import MAX_CONSTANT, MIN_CONSTANT
+from wattrail.chips.bl0942 import FRONT_ENDS, Calibration
+from wattrail.chips.bl0942.scaling import MAX_CONSTANT, MIN_CONSTANT
 from wattrail.transport import check_url
 from wattrail.urls import METER_NAME
 

@@ -6,8 +6,8 @@ import json
 from datetime import UTC
 from typing import Final
 
-from wattrail.bl0942 import Calibration
-from wattrail.bl0942.scale_origin import ScaleSource
+from wattrail.chips.bl0942 import Calibration
+from wattrail.chips.bl0942.scale_origin import ScaleSource
 from wattrail.meter import Meter, Statistics
 from wattrail.meter.meter import scale_doubt
 from wattrail.units import QUANTITIES, Quantity, Reading

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from wattrail.bl0942 import Calibration, scaling
-from wattrail.bl0942.constants import FAST_RMS_RATIO
+from wattrail.chips.bl0942 import Calibration, scaling
+from wattrail.chips.bl0942.constants import FAST_RMS_RATIO
 from wattrail.meter import Meter
 from wattrail.wire import Register
 from wattrail.wire.register import Access

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter, validators
 
 from wattrail.app.config import FILE_NAME, load_config
-from wattrail.bl0942.scale_origin import ScaleClaims
+from wattrail.chips.bl0942.scale_origin import ScaleClaims
 from wattrail.cli import pace, safety
 from wattrail.cli.exits import UsageError
 from wattrail.cli.safety import Answer, WiringOptions

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from datetime import datetime, timedelta, tzinfo
 
-from wattrail.bl0942.registers import CF_CNT_ADD, CF_REVP, Accumulation
+from wattrail.chips.bl0942.registers import CF_CNT_ADD, CF_REVP, Accumulation
 from wattrail.clock import MACHINE_ZONE
 from wattrail.gateway.source import MeterLike
 from wattrail.ledger import (

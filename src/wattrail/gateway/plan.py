@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import tzinfo
 from zoneinfo import ZoneInfoNotFoundError
 
-from wattrail.bl0942.scaling import Calibration
+from wattrail.chips.bl0942.scaling import Calibration
 from wattrail.clock import zone_of
 from wattrail.errors import ConfigError
 from wattrail.urls import METER_NAME

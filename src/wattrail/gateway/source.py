@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from wattrail.bl0942.scale_origin import ScaleOrigin
-from wattrail.bl0942.scaling import Calibration
+from wattrail.chips.bl0942.scale_origin import ScaleOrigin
+from wattrail.chips.bl0942.scaling import Calibration
 from wattrail.clock import Clock
 from wattrail.gateway.plan import MeterPlan
 from wattrail.units import Reading

@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import timedelta, tzinfo
 from typing import Final
 
-from wattrail.bl0942.scale_origin import Scale, ScaleClaims, held_scale
+from wattrail.chips.bl0942.scale_origin import Scale, ScaleClaims, held_scale
 from wattrail.clock import MACHINE_ZONE, Clock
 from wattrail.errors import LinkError, PortError, PortTimeout, TargetError, WattrailError
 from wattrail.gateway.account import Account

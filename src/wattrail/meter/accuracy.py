@@ -15,9 +15,9 @@ from datetime import datetime
 from statistics import fmean, stdev
 from typing import Final, Protocol
 
-from wattrail.bl0942.accuracy import Figure, NoLoad, PointResult, Start
-from wattrail.bl0942.constants import I_FULL_SCALE_MV, I_RMS_PER_MV, REFRESH_S, V_REF
-from wattrail.bl0942.iec62053 import (
+from wattrail.chips.bl0942.accuracy import Figure, NoLoad, PointResult, Start
+from wattrail.chips.bl0942.constants import I_FULL_SCALE_MV, I_RMS_PER_MV, REFRESH_S, V_REF
+from wattrail.chips.bl0942.iec62053 import (
     CLASSES,
     NO_LOAD_VOLTS,
     BasicRange,
@@ -26,8 +26,8 @@ from wattrail.bl0942.iec62053 import (
     no_load_minutes,
     points_for,
 )
-from wattrail.bl0942.registers import CF_CNT, RmsUpdate
-from wattrail.bl0942.scaling import Calibration, counter_difference
+from wattrail.chips.bl0942.registers import CF_CNT, RmsUpdate
+from wattrail.chips.bl0942.scaling import Calibration, counter_difference
 from wattrail.errors import LinkError
 from wattrail.meter.meter import Meter
 

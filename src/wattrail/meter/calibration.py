@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
-from wattrail.bl0942.calibrate import (
+from wattrail.chips.bl0942.calibrate import (
     STEADY_WITHIN,
     CalibrationError,
     Counts,
@@ -21,8 +21,8 @@ from wattrail.bl0942.calibrate import (
     mean,
     unsteadiness,
 )
-from wattrail.bl0942.constants import REFRESH_S
-from wattrail.bl0942.registers import RmsUpdate
+from wattrail.chips.bl0942.constants import REFRESH_S
+from wattrail.chips.bl0942.registers import RmsUpdate
 from wattrail.clock import Clock, Deadline
 from wattrail.meter.meter import SETTLING_S, Meter
 

@@ -10,10 +10,10 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final
 
-from wattrail.bl0942.constants import BAUD_RATES
-from wattrail.bl0942.registers import FREQ_CYC, GAIN_CR, MODE, OT_FUNX, WA_CREEP
-from wattrail.bl0942.spi import SPI_MODE, bits_late
-from wattrail.bl0942.uart import UartLink
+from wattrail.chips.bl0942.constants import BAUD_RATES
+from wattrail.chips.bl0942.registers import FREQ_CYC, GAIN_CR, MODE, OT_FUNX, WA_CREEP
+from wattrail.chips.bl0942.spi import SPI_MODE, bits_late
+from wattrail.chips.bl0942.uart import UartLink
 from wattrail.clock import Deadline
 from wattrail.errors import ChecksumError, LinkError, NoAnswer, PortError, PortTimeout, WattrailError
 from wattrail.line_classifier import HEARD_LIMIT, LineReport, TrafficKind, classify, clearest

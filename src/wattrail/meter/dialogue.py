@@ -12,11 +12,11 @@ from contextlib import suppress
 from functools import partial
 from typing import Protocol, TypeVar
 
-from wattrail.bl0942.events import Damaged, Event, NeedData, PacketRead, RegisterRead, Silence, Truncated
-from wattrail.bl0942.registers import CF_CNT, FREQ, I_RMS, STATUS, V_RMS, WATT
-from wattrail.bl0942.snapshot import Snapshot
-from wattrail.bl0942.spi import RESYNCHRONISE, SpiLink
-from wattrail.bl0942.uart import FRAME_GAP_S, UartLink
+from wattrail.chips.bl0942.events import Damaged, Event, NeedData, PacketRead, RegisterRead, Silence, Truncated
+from wattrail.chips.bl0942.registers import CF_CNT, FREQ, I_RMS, STATUS, V_RMS, WATT
+from wattrail.chips.bl0942.snapshot import Snapshot
+from wattrail.chips.bl0942.spi import RESYNCHRONISE, SpiLink
+from wattrail.chips.bl0942.uart import FRAME_GAP_S, UartLink
 from wattrail.clock import Deadline
 from wattrail.errors import ChecksumError, LinkError, NoAnswer, PortTimeout, UnexpectedReply
 from wattrail.meter.answer_time import AnswerTime, bounds_of

@@ -14,10 +14,10 @@ from datetime import datetime
 from types import TracebackType
 from typing import Final, Self
 
-from wattrail.bl0942.constants import REFRESH_S
-from wattrail.bl0942.parts import FRONT_ENDS
-from wattrail.bl0942.plausible import contradictions, excess_power
-from wattrail.bl0942.registers import (
+from wattrail.chips.bl0942.constants import REFRESH_S
+from wattrail.chips.bl0942.parts import FRONT_ENDS
+from wattrail.chips.bl0942.plausible import contradictions, excess_power
+from wattrail.chips.bl0942.registers import (
     GAIN,
     GAIN_CR,
     LOCK_KEY,
@@ -30,7 +30,7 @@ from wattrail.bl0942.registers import (
     Gain,
     RmsUpdate,
 )
-from wattrail.bl0942.scale_origin import (
+from wattrail.chips.bl0942.scale_origin import (
     CALIBRATED,
     Scale,
     ScaleClaims,
@@ -41,8 +41,8 @@ from wattrail.bl0942.scale_origin import (
     is_mains_voltage,
     scale_of_parts,
 )
-from wattrail.bl0942.scaling import Calibration, amps, counter_difference, hertz, volts, watts
-from wattrail.bl0942.snapshot import Snapshot
+from wattrail.chips.bl0942.scaling import Calibration, amps, counter_difference, hertz, volts, watts
+from wattrail.chips.bl0942.snapshot import Snapshot
 from wattrail.clock import Clock
 from wattrail.errors import ImplausibleReading, LinkError, TargetError, UrlError
 from wattrail.meter.diagnosis import explain_silence

@@ -13,9 +13,9 @@ from itertools import pairwise
 from statistics import median
 from typing import Final
 
-from wattrail.bl0942.constants import REFRESH_S
-from wattrail.bl0942.registers import I_WAVE, V_WAVE, RmsUpdate
-from wattrail.bl0942.waveform import Sample, Sampling, Waveform, analyse, repeats, without_spikes
+from wattrail.chips.bl0942.constants import REFRESH_S
+from wattrail.chips.bl0942.registers import I_WAVE, V_WAVE, RmsUpdate
+from wattrail.chips.bl0942.waveform import Sample, Sampling, Waveform, analyse, repeats, without_spikes
 from wattrail.errors import LinkError, UrlError
 from wattrail.meter.dialogue import SpiDialogue
 from wattrail.meter.meter import Meter

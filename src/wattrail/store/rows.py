@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from wattrail.bl0942.scaling import Calibration
+from wattrail.chips.bl0942.scaling import Calibration
 from wattrail.errors import UrlError
 from wattrail.ledger import Entry, Epoch, Kind, Observation
 from wattrail.sanitize import hide_credentials

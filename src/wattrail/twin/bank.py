@@ -12,8 +12,8 @@ from typing import Final
 
 import numpy as np
 
-from wattrail.bl0942.constants import CF_WATT_SECONDS, CREEP_STEP, I_CLIP_MV, I_ZX_BELOW, V_ZX_BELOW
-from wattrail.bl0942.registers import (
+from wattrail.chips.bl0942.constants import CF_WATT_SECONDS, CREEP_STEP, I_CLIP_MV, I_ZX_BELOW, V_ZX_BELOW
+from wattrail.chips.bl0942.registers import (
     BY_ADDRESS,
     CF1,
     CF2,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from wattrail.bl0942.registers import BY_ADDRESS, CF_CNT, MODE
+from wattrail.chips.bl0942.registers import BY_ADDRESS, CF_CNT, MODE
 from wattrail.twin.bank import ChipBank
 from wattrail.wire.register import Access, Register
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from wattrail.bl0942.registers import CF_CNT, FREQ, V_RMS
+from wattrail.chips.bl0942.registers import CF_CNT, FREQ, V_RMS
 from wattrail.twin.chip import Chip
 from wattrail.twin.line_faults import LineFaults
 

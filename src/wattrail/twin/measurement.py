@@ -20,7 +20,7 @@ from typing import Final, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from wattrail.bl0942.constants import (
+from wattrail.chips.bl0942.constants import (
     CF_WATT_SECONDS,
     FAST_RMS_RATIO,
     FREQ_NUMERATOR,
@@ -33,7 +33,7 @@ from wattrail.bl0942.constants import (
     V_ZX_BELOW,
     WATT_PER_MV2,
 )
-from wattrail.bl0942.registers import FREQ, I_RMS, WATT
+from wattrail.chips.bl0942.registers import FREQ, I_RMS, WATT
 from wattrail.twin.front_end import Pins
 from wattrail.twin.mains import TICK_S
 from wattrail.twin.noise import FloatArray, IntArray

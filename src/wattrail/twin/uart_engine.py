@@ -16,8 +16,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from wattrail.bl0942.constants import BAUD_RATES
-from wattrail.bl0942.registers import (
+from wattrail.chips.bl0942.constants import BAUD_RATES
+from wattrail.chips.bl0942.registers import (
     CF_CNT,
     FREQ,
     I_FAST_RMS,

@@ -12,8 +12,8 @@ from dataclasses import fields
 
 import numpy as np
 
-from wattrail.bl0942.constants import I_RMS_PER_MV, SAMPLE_HZ, V_CLIP_MV, V_REF, V_RMS_PER_MV
-from wattrail.bl0942.registers import I_WAVE
+from wattrail.chips.bl0942.constants import I_RMS_PER_MV, SAMPLE_HZ, V_CLIP_MV, V_REF, V_RMS_PER_MV
+from wattrail.chips.bl0942.registers import I_WAVE
 from wattrail.twin.front_end import Pins, Wiring
 from wattrail.twin.mains import TICK_S, Mains
 from wattrail.twin.noise import FloatArray, IntArray

@@ -7,7 +7,7 @@ from typing import Final, Self
 
 from pydantic import BaseModel
 
-from wattrail.bl0942.waveform import Curve
+from wattrail.chips.bl0942.waveform import Curve
 from wattrail.gateway import ScopeView
 
 __all__ = ["Trace", "Waveform", "Waveforms"]

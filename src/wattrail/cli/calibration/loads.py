@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 from cyclopts import Parameter, validators
 
-from wattrail.bl0942.calibrate import CalibrationError, Given, Load, Point, Reference
+from wattrail.chips.bl0942.calibrate import CalibrationError, Given, Load, Point, Reference
 from wattrail.cli import pace, say
 from wattrail.cli.calibration.shelf import scale_before
 from wattrail.cli.exits import UsageError

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from wattrail.bl0942 import Calibration
-from wattrail.bl0942.calibrate import Constant, Counts, Fit, Given, Point, Reference, phase_error_of_power
-from wattrail.bl0942.doubts import AGREES_WITHIN, Doubt
+from wattrail.chips.bl0942 import Calibration
+from wattrail.chips.bl0942.calibrate import Constant, Counts, Fit, Given, Point, Reference, phase_error_of_power
+from wattrail.chips.bl0942.doubts import AGREES_WITHIN, Doubt
 from wattrail.cli.reading_view import SIMULATED
 
 __all__ = ["Proposal", "as_fields", "as_text", "constants", "evidence", "toml_line"]

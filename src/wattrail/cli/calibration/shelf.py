@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from wattrail.app.config import FILE_NAME, database_of, demo_database, load_config
-from wattrail.bl0942 import Calibration
-from wattrail.bl0942.scale_origin import held_scale
+from wattrail.chips.bl0942 import Calibration
+from wattrail.chips.bl0942.scale_origin import held_scale
 from wattrail.cli.exits import UsageError
 from wattrail.meter.meter import require_known, usual_scale
 from wattrail.urls import METER_NAME, split

@@ -9,11 +9,11 @@ from typing import Annotated, Final
 
 from cyclopts import Parameter, validators
 
-from wattrail.bl0942 import Calibration
-from wattrail.bl0942.calibrate import factory_calibration, flipped, turned
-from wattrail.bl0942.doubts import NOTES, Cause, Doubt, diagnose, other_parts
-from wattrail.bl0942.fitting import fit
-from wattrail.bl0942.scale_origin import ScaleClaims
+from wattrail.chips.bl0942 import Calibration
+from wattrail.chips.bl0942.calibrate import factory_calibration, flipped, turned
+from wattrail.chips.bl0942.doubts import NOTES, Cause, Doubt, diagnose, other_parts
+from wattrail.chips.bl0942.fitting import fit
+from wattrail.chips.bl0942.scale_origin import ScaleClaims
 from wattrail.cli import pace, say
 from wattrail.cli.calibration.loads import ReferenceOptions, answer, at_a_terminal, measured_loads
 from wattrail.cli.calibration.proposal import Proposal, as_fields, as_text, evidence

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from wattrail.bl0942.accuracy import PointResult, Verdict, causes, judge
-from wattrail.bl0942.iec62053 import CLASSES, Class, Phase
+from wattrail.chips.bl0942.accuracy import PointResult, Verdict, causes, judge
+from wattrail.chips.bl0942.iec62053 import CLASSES, Class, Phase
 from wattrail.cli.report import page
 from wattrail.cli.report.accuracy_text import NO_TYPE_TEST, TRANSFORMER, begun_words, conditions, headline
 from wattrail.cli.report.svg import Axis, Panel, picture, round_ticks

@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from wattrail.bl0942.accuracy import Figure, PointResult, best_class, causes, judge, phase_lead_degrees
-from wattrail.bl0942.iec62053 import CLASSES, Class, limit_at
+from wattrail.chips.bl0942.accuracy import Figure, PointResult, best_class, causes, judge, phase_lead_degrees
+from wattrail.chips.bl0942.iec62053 import CLASSES, Class, limit_at
 from wattrail.meter.accuracy import Report
 
 __all__ = ["NO_TYPE_TEST", "TRANSFORMER", "as_json", "as_text", "begun_words", "conditions", "headline", "reasons"]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from wattrail.bl0942.iec62053 import LoadPoint
+from wattrail.chips.bl0942.iec62053 import LoadPoint
 from wattrail.cli import say
 from wattrail.cli.exits import UsageError
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-from wattrail.bl0942.waveform import Curve
+from wattrail.chips.bl0942.waveform import Curve
 from wattrail.cli.report import page
 from wattrail.cli.report.svg import Axis, Panel, picture, round_ticks
 from wattrail.cli.report.wave_text import amps_unit, lag_words, quality

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from datetime import UTC
 from typing import Final
 
-from wattrail.bl0942.constants import SAMPLE_HZ
-from wattrail.bl0942.waveform import Curve, Sampling, Waveform
+from wattrail.chips.bl0942.constants import SAMPLE_HZ
+from wattrail.chips.bl0942.waveform import Curve, Sampling, Waveform
 from wattrail.cli.report.braille import plot
 from wattrail.meter.wave import Oscillogram
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from wattrail.bl0942.snapshot import Snapshot
+from wattrail.chips.bl0942.snapshot import Snapshot
 from wattrail.wire.register import Register
 
 __all__ = ["NEED_DATA", "Damaged", "Event", "NeedData", "PacketRead", "RegisterRead", "Silence", "Truncated"]

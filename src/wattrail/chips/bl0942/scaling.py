@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from wattrail.bl0942.constants import (
+from wattrail.chips.bl0942.constants import (
     CF_WATT_SECONDS,
     CREEP_STEP,
     FAST_RMS_RATIO,
@@ -22,8 +22,8 @@ from wattrail.bl0942.constants import (
     V_RMS_PER_MV,
     WATT_PER_MV2,
 )
-from wattrail.bl0942.parts import FrontEnd
-from wattrail.bl0942.registers import CF_CNT, WATT
+from wattrail.chips.bl0942.parts import FrontEnd
+from wattrail.chips.bl0942.registers import CF_CNT, WATT
 
 __all__ = [
     "MAX_CONSTANT",

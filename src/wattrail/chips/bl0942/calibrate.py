@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
-from wattrail.bl0942.scaling import WATT_IDENTITY, Calibration
+from wattrail.chips.bl0942.scaling import WATT_IDENTITY, Calibration
 from wattrail.errors import WattrailError
 
 __all__ = [

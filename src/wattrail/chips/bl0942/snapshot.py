@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from wattrail.bl0942.registers import UNKNOWN, V_ZX_LOW
+from wattrail.chips.bl0942.registers import UNKNOWN, V_ZX_LOW
 
 __all__ = ["Snapshot"]
 

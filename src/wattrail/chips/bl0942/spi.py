@@ -11,7 +11,7 @@ its bit counter back and change no register. Source: bl0942-ds/spi-frame.
 
 from __future__ import annotations
 
-from wattrail.bl0942.events import NEED_DATA, Damaged, Event, NeedData, RegisterRead, Silence, Truncated
+from wattrail.chips.bl0942.events import NEED_DATA, Damaged, Event, NeedData, RegisterRead, Silence, Truncated
 from wattrail.wire import Register, inverted_sum
 
 __all__ = ["FRAME_LENGTH", "RESYNCHRONISE", "SPI_MODE", "SpiLink", "bits_late"]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from wattrail.bl0942.constants import I_FULL_SCALE_MV, V_FULL_SCALE_MV
+from wattrail.chips.bl0942.constants import I_FULL_SCALE_MV, V_FULL_SCALE_MV
 
 __all__ = ["FRONT_ENDS", "CurrentTransformer", "Divider", "FrontEnd", "Shunt", "VoltageTransformer"]
 

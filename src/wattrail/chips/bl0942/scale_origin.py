@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Final, NamedTuple
 
-from wattrail.bl0942.parts import FRONT_ENDS
-from wattrail.bl0942.scaling import Calibration, volts
+from wattrail.chips.bl0942.parts import FRONT_ENDS
+from wattrail.chips.bl0942.scaling import Calibration, volts
 
 __all__ = [
     "CALIBRATED",

@@ -6,9 +6,9 @@ refused; unusual is allowed.
 
 from __future__ import annotations
 
-from wattrail.bl0942.constants import I_CLIP_MV, I_RMS_PER_MV, V_CLIP_MV, V_REF, V_RMS_PER_MV
-from wattrail.bl0942.scaling import WATT_IDENTITY
-from wattrail.bl0942.snapshot import Snapshot
+from wattrail.chips.bl0942.constants import I_CLIP_MV, I_RMS_PER_MV, V_CLIP_MV, V_REF, V_RMS_PER_MV
+from wattrail.chips.bl0942.scaling import WATT_IDENTITY
+from wattrail.chips.bl0942.snapshot import Snapshot
 
 __all__ = ["contradictions", "excess_power"]
 

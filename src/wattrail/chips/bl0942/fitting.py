@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from wattrail.bl0942.calibrate import (
+from wattrail.chips.bl0942.calibrate import (
     REACTIVE_BELOW,
     CalibrationError,
     Constant,
@@ -24,7 +24,7 @@ from wattrail.bl0942.calibrate import (
     Reference,
     phase_of_one_load,
 )
-from wattrail.bl0942.scaling import WATT_IDENTITY
+from wattrail.chips.bl0942.scaling import WATT_IDENTITY
 
 __all__ = ["fit"]
 

@@ -13,9 +13,9 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
-from wattrail.bl0942.calibrate import REACTIVE_BELOW, Constant, Fit, Load, Point, phase_of_one_load
-from wattrail.bl0942.constants import I_FULL_SCALE_MV, I_RMS_PER_MV, V_FULL_SCALE_MV, V_REF, V_RMS_PER_MV
-from wattrail.bl0942.scaling import Calibration
+from wattrail.chips.bl0942.calibrate import REACTIVE_BELOW, Constant, Fit, Load, Point, phase_of_one_load
+from wattrail.chips.bl0942.constants import I_FULL_SCALE_MV, I_RMS_PER_MV, V_FULL_SCALE_MV, V_REF, V_RMS_PER_MV
+from wattrail.chips.bl0942.scaling import Calibration
 
 __all__ = [
     "AGREES_WITHIN", "MAX_OFF", "MAX_UNCERTAINTY", "NOTES", "Cause", "Doubt", "contradiction", "diagnose",

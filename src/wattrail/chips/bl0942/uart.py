@@ -14,7 +14,7 @@ STATUS[15:8] on every captured chip, where the datasheets print 0.
 
 from __future__ import annotations
 
-from wattrail.bl0942.events import (
+from wattrail.chips.bl0942.events import (
     NEED_DATA,
     Damaged,
     Event,
@@ -24,8 +24,8 @@ from wattrail.bl0942.events import (
     Silence,
     Truncated,
 )
-from wattrail.bl0942.registers import CF_CNT, FREQ, I_FAST_RMS, I_RMS, STATUS, V_RMS, WATT
-from wattrail.bl0942.snapshot import Snapshot
+from wattrail.chips.bl0942.registers import CF_CNT, FREQ, I_FAST_RMS, I_RMS, STATUS, V_RMS, WATT
+from wattrail.chips.bl0942.snapshot import Snapshot
 from wattrail.wire import Register, hex_pairs, inverted_sum
 
 __all__ = ["FRAME_GAP_S", "UartLink"]

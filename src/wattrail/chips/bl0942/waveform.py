@@ -15,8 +15,8 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Final
 
-from wattrail.bl0942.constants import SAMPLE_HZ
-from wattrail.bl0942.harmonics import HIGHEST_HZ, Fit, fit, frequency, resolved
+from wattrail.chips.bl0942.constants import SAMPLE_HZ
+from wattrail.chips.bl0942.harmonics import HIGHEST_HZ, Fit, fit, frequency, resolved
 
 __all__ = ["HARMONICS", "Curve", "Sample", "Sampling", "Waveform", "analyse", "repeats", "without_spikes"]
 

@@ -1,0 +1,1 @@
+"""Metering chips, a folder each: their registers, links and constants. Pure: bytes in, events out."""

@@ -105,13 +105,13 @@ def _lines(beginning: str = "") -> str:
 
 
 def _tell(error: WattrailError) -> int:
-    from wattrail.cli import say
+    from wattrail.cli import output
 
-    say.error(str(error))
+    output.error(str(error))
     for note in getattr(error, "__notes__", ()):
-        say.note(note)
+        output.note(note)
     if error.hint:
-        say.hint(error.hint)
+        output.hint(error.hint)
     return exit_for(error)
 
 

@@ -9,7 +9,7 @@ from typing import Annotated
 from cyclopts import Parameter, validators
 
 from wattrail.app.config import FILE_NAME, load_config
-from wattrail.cli import safety, say
+from wattrail.cli import output, safety
 from wattrail.cli.browser import is_at_a_desktop, open_page
 from wattrail.cli.exits import UsageError
 from wattrail.cli.run_notices import notices
@@ -60,7 +60,7 @@ def run(
             configured=Answer(configured) if configured else None,
         )
         for notice in notices(plan):
-            say.note(notice)
+            output.note(notice)
         app.run(plan, on_ready=partial(_ready, opens=is_at_a_desktop() if browser is None else browser))
 
 

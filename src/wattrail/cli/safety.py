@@ -13,7 +13,7 @@ from typing import Annotated, Final
 from cyclopts import Parameter
 
 from wattrail.app.config import user_config_dir
-from wattrail.cli import say
+from wattrail.cli import output
 from wattrail.cli.exits import UsageError
 from wattrail.errors import WattrailError
 from wattrail.files import parse_toml, read_text
@@ -86,7 +86,7 @@ def confirm(
     urls = tuple(urls)
     for url in urls:
         if reach(url) == "network":
-            say.note("note: " + _NETWORK_NOTE.format(url=url))
+            output.note("note: " + _NETWORK_NOTE.format(url=url))
     physical = [url for url in urls if is_physical(url)]
     if not physical or given or configured:
         return
@@ -94,13 +94,13 @@ def confirm(
         require_device(url)
     remembered = _remembered()
     if remembered and remembered.answer is Answer.ISOLATED:
-        say.note(f"safety: isolated, {remembered.when} ({memory_path()})")
+        output.note(f"safety: isolated, {remembered.when} ({memory_path()})")
         return
     at_a_terminal = sys.stdin.isatty() and sys.stderr.isatty()
     if remembered and at_a_terminal:
         _ask_again(remembered)
         return
-    say.note(WARNING)
+    output.note(WARNING)
     if not at_a_terminal:
         raise UsageError(f"{physical[0]} may touch mains potential, and nobody has confirmed its wiring", hint=_MEND)
     _remember(_ask())
@@ -112,7 +112,7 @@ def memory_path() -> Path:
 
 
 def _ask() -> Answer:
-    say.note("Type mains-off or isolated, whichever is true now; anything else opens nothing.")
+    output.note("Type mains-off or isolated, whichever is true now; anything else opens nothing.")
     try:
         return Answer(_typed("> "))
     except ValueError:
@@ -121,7 +121,7 @@ def _ask() -> Answer:
 
 def _ask_again(remembered: _Memory) -> None:
     """Wait for a yes. Raises UsageError for anything else."""
-    say.note(f"safety: mains-off, {remembered.when} ({memory_path()})")
+    output.note(f"safety: mains-off, {remembered.when} ({memory_path()})")
     if _typed("Are the mains off the board now, too? [y/N] ") not in {"y", "yes"}:
         raise UsageError("no port was opened: nobody confirmed that the mains are off now", hint=_MEND)
 
@@ -141,9 +141,9 @@ def _remember(answer: Answer) -> None:
             f'# Remove this file to be asked again.\nconfirmed = "{answer}"\nat = {now}\n', encoding="utf-8"
         )
     except OSError as error:
-        say.note(f"not remembered: {path} cannot be written: {error.strerror}")
+        output.note(f"not remembered: {path} cannot be written: {error.strerror}")
     else:
-        say.note(f"remembered in {path}; remove that file to be asked again")
+        output.note(f"remembered in {path}; remove that file to be asked again")
 
 
 def _remembered() -> _Memory | None:

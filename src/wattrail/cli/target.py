@@ -12,7 +12,7 @@ from cyclopts import Parameter, validators
 
 from wattrail.app.config import FILE_NAME, load_config
 from wattrail.chips.bl0942.scale_origin import ScaleClaims
-from wattrail.cli import pace, safety
+from wattrail.cli import clock, safety
 from wattrail.cli.exits import UsageError
 from wattrail.cli.safety import Answer, WiringOptions
 from wattrail.transport import check_url
@@ -90,7 +90,7 @@ def opened(target: Target, options: MeterOptions) -> Iterator[Meter]:
     from wattrail.meter.meter import open_scaled
 
     safety.confirm([target.url], given=options.answer, configured=target.configured, opens_now=True)
-    with open_scaled(target.url, target.claims, address=target.address, clock=pace.CLOCK) as meter:
+    with open_scaled(target.url, target.claims, address=target.address, clock=clock.CLOCK) as meter:
         yield meter
 
 

@@ -13,7 +13,7 @@ from cyclopts import Parameter, validators
 
 from wattrail.bk7231 import APP_START
 from wattrail.bootrom.constants import BAUD_AT_RESET
-from wattrail.cli import say
+from wattrail.cli import output
 from wattrail.cli.exits import UsageError
 from wattrail.cli.flash.image_file import check_image, load_whole
 from wattrail.cli.flash.opening import BoardOptions
@@ -95,9 +95,9 @@ def uartprogram(
     image = load_whole(filename, allow)
     place = ImagePlace(start=_start(image, typed.start))
     check_image(image, place, allow)
-    say.note("a backup comes first; then only what differs is written, and all of it is checked by the chip's CRCs")
+    output.note("a backup comes first; then only what differs is written, and all of it is checked by the chip's CRCs")
     if typed.unprotect:
-        say.note("--unprotect is not needed: protection is taken off where it is on, and put back afterwards")
+        output.note("--unprotect is not needed: protection is taken off where it is on, and put back afterwards")
     write_image(typed.device, filename, image, place=place, writing=writing, options=options)
 
 

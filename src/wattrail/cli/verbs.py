@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-__all__ = ["NOUNS", "VERBS", "Verb"]
+__all__ = ["NOUNS", "OLD_VALUES", "OLD_VERBS", "VERBS", "Verb"]
 
 
 class Verb(NamedTuple):
@@ -49,8 +49,8 @@ VERBS: Final = (
     Verb("calibration restore", "calibration.restore:restore",        "Put an earlier calibration back."),
     Verb("image info",          "image.info:info",                    "Say what an image is, and what is wrong with it."),
     Verb("image convert",       "image.convert:convert",              "Make an image into one of another kind."),
-    Verb("image pack",          "image.pack:pack",                    "Give code its block CRCs."),
-    Verb("image unpack",        "image.unpack:unpack",                "Check code's block CRCs, and take them out."),
+    Verb("image add-crc",       "image.block_crc:add_crc",            "Add block CRCs to code."),
+    Verb("image strip-crc",     "image.block_crc:strip_crc",          "Check the block CRCs of code, and remove them."),
     Verb("image diff",          "image.diff:diff",                    "Compare two images by partition and sector."),
     Verb("flash info",          "flash.info:info",                    "Say which chip and which flash answer."),
     Verb("flash read",          "flash.read:read",                    "Read flash, or a part of it, into a file."),
@@ -71,3 +71,9 @@ VERBS: Final = (
 )
 # fmt: on
 """In the order of the journey, which is the order of the help page."""
+
+OLD_VERBS: Final[Mapping[str, str]] = MappingProxyType(
+    {"image pack": "image add-crc", "image unpack": "image strip-crc"},
+)
+OLD_VALUES: Final[Mapping[tuple[str, str], str]] = MappingProxyType({("--reset", "person"): "manual"})
+"""What earlier versions called a verb, and the value of an option. Both still work; no help page shows them."""

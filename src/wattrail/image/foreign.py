@@ -127,7 +127,7 @@ def _texts(data: bytes) -> Iterator[Foreign]:
     start = data[:_MAX_TEXT_LOOKED_AT].removeprefix(b"\xef\xbb\xbf")
     if start.startswith(_GIT_LFS):
         yield Foreign(
-            "a pointer of Git LFS: it stands for the file and holds none of it",
+            "a pointer of Git LFS: it refers to the file and does not contain it",
             "fetch the file it stands for, in its repository: git lfs pull --include {file}",
         )
     if _HTML.match(start):

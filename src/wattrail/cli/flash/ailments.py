@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from wattrail.flasher import Target
-from wattrail.image import Image, Kind
+from wattrail.image import Image, ImageKind
 
 __all__ = ["Ailment", "ailments", "starts"]
 
@@ -43,7 +43,7 @@ def _found(image: Image, target: Target) -> Iterator[Ailment]:
         part = target.layout[name]
         if not image.data[part.start : part.end].strip(b"\xff"):
             yield Ailment(name, "it is blank")
-    if image.kind is Kind.UNKNOWN:
+    if image.kind is ImageKind.UNKNOWN:
         yield Ailment(_WHOLE, f"nothing in it is recognised: {image.reasons[0]}")
     for problem in image.problems:
         yield Ailment(_part_of(problem.offset, target), str(problem))

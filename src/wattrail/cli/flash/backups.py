@@ -10,7 +10,7 @@ from typing import Annotated, Final
 
 from cyclopts import Parameter, validators
 
-from wattrail.cli import pace, say
+from wattrail.cli import clock, output
 from wattrail.cli.exits import UsageError
 from wattrail.cli.flash.opening import boards_folder
 from wattrail.cli.flash.view import unfinished_object, unfinished_words
@@ -66,7 +66,7 @@ def backups(
 
 def kept_by_name(name: str, boards: Path | None, *, simulated: bool) -> Path | None:
     """A kept backup by its name, or the first digits of its SHA-256. Raises UsageError where several fit."""
-    shelf = Shelf(boards_folder(boards, simulated=simulated), pace.CLOCK)
+    shelf = Shelf(boards_folder(boards, simulated=simulated), clock.CLOCK)
     every = [kept for folder in shelf.boards() for kept in folder.backups.all()]
     fitting = [kept for kept in every if kept.path.name == name] or [
         kept for kept in every if len(name) >= 4 and (kept.sha256.startswith(name) or kept.path.name.startswith(name))
@@ -79,7 +79,7 @@ def kept_by_name(name: str, boards: Path | None, *, simulated: bool) -> Path | N
 
 def _boards(given: Path | None, keep: int | None) -> Iterator[_Board]:
     for simulated in (False, True):
-        for folder in Shelf(boards_folder(given, simulated=simulated), pace.CLOCK).boards():
+        for folder in Shelf(boards_folder(given, simulated=simulated), clock.CLOCK).boards():
             kept = tuple(one.looked_into() for one in folder.backups.all())
             gone = () if keep is None else tuple(folder.backups.prunable(keep))
             yield _Board(folder, simulated, kept, gone)
@@ -109,7 +109,9 @@ def _lines(one: _Board) -> Iterator[str]:
 def _tell(found: list[_Board], *, dry_run: bool) -> None:
     gone = [kept for one in found for kept in one.prunable]
     size = sum(kept.bytes for kept in gone) // 1024
-    say.note(f"{len(gone)} files with {size} KiB " + ("would be removed; nothing was" if dry_run else "were removed"))
+    output.note(
+        f"{len(gone)} files with {size} KiB " + ("would be removed; nothing was" if dry_run else "were removed")
+    )
 
 
 def _object(found: list[_Board], *, removed: bool) -> dict[str, object]:

@@ -7,7 +7,7 @@ from typing import Final
 
 from wattrail.bk7231 import APP_START
 from wattrail.bootrom.geometry import SECTOR
-from wattrail.cli import pace
+from wattrail.cli import clock
 from wattrail.cli.exits import Exit
 from wattrail.cli.flash import view
 from wattrail.cli.flash.line_record import LineRecord
@@ -31,10 +31,10 @@ def doctor(port: PortText, *, json: Json = False, options: BoardOptions | None =
     """
     record = LineRecord()
     with board(port, options, json=json, listener=record) as flasher:
-        began = pace.CLOCK.monotonic()
+        began = clock.CLOCK.monotonic()
         for _ in range(ROUNDS):
             flasher.read(APP_START, ROUND)
-        record.seconds = pace.CLOCK.monotonic() - began
+        record.seconds = clock.CLOCK.monotonic() - began
         record.sectors = ROUNDS * ROUND // SECTOR
         code = Exit.DONE if flasher.diagnosis.nothing_wrong else Exit.LINK
         said = json_text.dumps(_object(flasher, record)) if json else "\n".join(_lines(flasher, record))

@@ -11,7 +11,7 @@ from wattrail.cli.flash.session import name_the_override
 from wattrail.cli.image.files import ForeignFile, load, read
 from wattrail.errors import WriteRefused
 from wattrail.flasher import Risk, check_dump_file, check_file
-from wattrail.image import Image, as_lies_in_flash, recognise
+from wattrail.image import Image, as_flash_image, recognise
 
 __all__ = ["check_image", "load_dump", "load_image", "load_whole"]
 
@@ -26,7 +26,7 @@ def load_image(path: Path, place: ImagePlace, allow: Collection[Risk]) -> Image:
 def load_whole(path: Path, allow: Collection[Risk]) -> Image:
     """An image as it lies in flash, not checked yet: a UF2 file is taken for the app it carries."""
     try:
-        return as_lies_in_flash(load(path))
+        return as_flash_image(load(path))
     except ForeignFile as error:
         if Risk.UNKNOWN in allow:
             return recognise(read(path))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Final, Protocol
 
-from wattrail.cli import say
+from wattrail.cli import output
 from wattrail.cli.console import narration
 from wattrail.cli.flash.course import Course
 from wattrail.clock import Clock
@@ -64,7 +64,7 @@ class Lines:
 
     def advise(self, words: str) -> None:
         """One line."""
-        say.note(words)
+        output.note(words)
 
     def show(self, course: Course) -> None:
         """One line, if the next tenth is reached; none for what is over at once."""
@@ -73,7 +73,7 @@ class Lines:
         tenth = (course.progress.what, course.percent // _STEP)
         if tenth != self._told:
             self._told = tenth
-            say.note(course.words())
+            output.note(course.words())
 
     def clear(self) -> None:
         """What was said stays."""
@@ -145,7 +145,7 @@ class Narrator:
                 self.identified = self.identified or isinstance(event, Identified)
                 self._what = ""
                 self._stage.clear()
-                say.note(_words(event))
+                output.note(_words(event))
         self._last = now
 
     def end(self) -> None:

@@ -10,7 +10,7 @@ from cyclopts import Parameter, validators
 
 from wattrail.app.config import data_dir
 from wattrail.bootrom.constants import BAUD_AT_RESET
-from wattrail.cli import pace, safety
+from wattrail.cli import clock, safety
 from wattrail.cli.exits import UsageError
 from wattrail.cli.safety import WiringOptions
 from wattrail.flasher import Flasher, Listener, open_flasher
@@ -21,7 +21,7 @@ from wattrail.urls import device_url, split
 __all__ = ["BoardOptions", "PortText", "Reset", "boards_folder", "opened", "url_of"]
 
 PortText = Annotated[str, Parameter(help="Port of the adapter: /dev/ttyUSB0, COM5, or a URL.")]
-Reset = Literal["person", "rts", "dtr"]
+Reset = Literal["manual", "rts", "dtr"]
 
 _FASTEST: Final = 4_000_000
 _TWIN_HINT: Final = "'wattrail twin serve pziot-e01' gives you a serial device to rehearse on"
@@ -32,7 +32,9 @@ _TWIN_HINT: Final = "'wattrail twin serve pziot-e01' gives you a serial device t
 class BoardOptions(WiringOptions):
     """What every verb about a board's flash understands."""
 
-    reset: Annotated[Reset, Parameter(help="What resets the chip: a modem line wired to CEN, or a person.")] = "person"
+    reset: Annotated[Reset, Parameter(help="What resets the chip: a modem line wired to CEN, or you (manual).")] = (
+        "manual"
+    )
     baud: Annotated[
         int | None,
         Parameter(
@@ -68,12 +70,12 @@ def opened(url: str, options: BoardOptions, listener: Listener) -> Flasher:
     safety.confirm([url], given=options.answer, opens_now=True)
     return open_flasher(
         url,
-        reset=options.reset,
+        reset="person" if options.reset == "manual" else options.reset,
         most_baud=options.baud,
         patience_s=options.patience,
         listener=listener,
         folder=boards_folder(options.boards, simulated=reach(url) == "twin"),
-        clock=pace.CLOCK,
+        clock=clock.CLOCK,
     )
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from wattrail.cli import say
+from wattrail.cli import output
 from wattrail.cli.flash import view
 from wattrail.cli.flash.ailments import Ailment, ailments
 from wattrail.cli.flash.image_file import load_image
@@ -46,7 +46,7 @@ def recover(
         if remedy is None:
             _leave(flasher, found, json=json)
             return
-        say.note(remedy.words)
+        output.note(remedy.words)
         if writing.dry_run:
             foretell(remedy.preview(flasher, allow), flasher, json=json, besides=_object(flasher, found))
             return
@@ -78,4 +78,4 @@ def _leave(flasher: Flasher, found: list[Ailment], *, json: bool) -> None:
             "the radio's calibration is lost, and nothing here has it",
             hint="a dump of this very board has: wattrail flash restore PORT DUMP --allow rf",
         )
-    say.note("nothing keeps this board from starting: nothing was written; name an IMAGE to write one all the same")
+    output.note("nothing keeps this board from starting: nothing was written; name an IMAGE to write one all the same")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from wattrail.cli import say
+from wattrail.cli import output
 from wattrail.cli.flash.backups import kept_by_name
 from wattrail.cli.flash.image_file import load_dump
 from wattrail.cli.flash.opening import BoardOptions, PortText, url_of
@@ -67,7 +67,7 @@ def original(flasher: Flasher) -> Path:
         (one,) = originals.values()
         others = len(kept) - 1
         more = f", the original; {others} more are kept: wattrail flash backups" if others > 0 else ""
-        say.note(f"putting back {one.path}{more}")
+        output.note(f"putting back {one.path}{more}")
         return one.path
     if originals:
         raise TargetError(

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
-from wattrail.cli import pace, say
+from wattrail.cli import clock, output
 from wattrail.cli.exits import UsageError
 from wattrail.cli.flash.narrator import Narrator
 from wattrail.cli.flash.opening import BoardOptions, opened, url_of
@@ -41,7 +41,7 @@ def board(
     person is told. With ``json`` a link that fails is told on stdout too. Raises whatever the flasher does, with what
     it means for the flash as a note, and UsageError for files that cannot be used.
     """
-    narrator = Narrator(pace.CLOCK, listener)
+    narrator = Narrator(clock.CLOCK, listener)
     with opened(url_of(port), options or BoardOptions(), narrator) as flasher:
         end = _End(flasher, narrator, writes=writes, after_cut=after_cut)
         try:
@@ -49,7 +49,7 @@ def board(
             yield flasher
         except KeyboardInterrupt:
             narrator.end()
-            say.note(f"{_below_what_was_typed()}stopped. {end.words()}")
+            output.note(f"{_below_what_was_typed()}stopped. {end.words()}")
             raise
         except WattrailError as error:
             narrator.end()

@@ -11,7 +11,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from wattrail.cli import say
+from wattrail.cli import output
 from wattrail.cli.exits import UsageError
 from wattrail.cli.flash import view
 from wattrail.cli.flash.place import Allowed, risks
@@ -53,7 +53,7 @@ def foretell(
         return
     print("\n".join(view.comparison_lines(found, flasher)))
     sectors = len(found.differing)
-    say.note(f"dry run: {sectors} sectors would be changed, after a backup; nothing was")
+    output.note(f"dry run: {sectors} sectors would be changed, after a backup; nothing was")
 
 
 def finish(
@@ -70,4 +70,4 @@ def finish(
     )
     if not writing.no_reboot:
         flasher.reboot()
-        say.note("the board was told to start")
+        output.note("the board was told to start")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 from cyclopts import Parameter, validators
 
 from wattrail.cli.exits import UsageError
-from wattrail.cli.say import hint, note
+from wattrail.cli.output import hint, note
 from wattrail.errors import PortOpenError
 
 if TYPE_CHECKING:

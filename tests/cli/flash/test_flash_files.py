@@ -94,7 +94,7 @@ def test_what_the_file_shows_is_refused_before_the_port_safe_way_first(
     assert lines[0].startswith("error: ")
     assert error in lines[0]
     assert lines[1].startswith("hint: ")
-    assert lines[2:] == [f"to do it all the same: --allow {risk}"]
+    assert lines[2:] == [f"use --allow {risk} to override"]
     assert bench.opened == []
 
 
@@ -170,7 +170,7 @@ def test_a_damaged_dump_needs_a_word_and_then_goes_back(
     hurt = bytearray(board("N", 2).dump)
     hurt[0x40000] ^= 1
     said = flash("restore", file(bytes(hurt)))
-    assert (said.code, said.err.splitlines()[-1]) == (5, "to do it all the same: --allow damaged-image")
+    assert (said.code, said.err.splitlines()[-1]) == (5, "use --allow damaged-image to override")
     assert flash("restore", "file.bin", "--allow", "damaged-image").code == 0
     assert bench.flash == bytes(hurt)
 
@@ -234,7 +234,7 @@ def test_a_uf2_file_for_another_chip_is_refused(flash: Type, bench: Bench, file:
     said = flash("write", "esphome.uf2", "--allow", "unknown-chip", "--allow", "damaged-image")
     assert said.code == 5
     assert "the image is for a BK7231T (its blocks carry the family number of BK7231T)" in said.err
-    assert said.err.splitlines()[-1] == "to do it all the same: --allow wrong-chip"
+    assert said.err.splitlines()[-1] == "use --allow wrong-chip to override"
     assert bench.flash == bench.before
 
 
@@ -287,5 +287,5 @@ def test_noise_is_not_written_where_an_app_belongs_without_a_word(
 ) -> None:
     file(random.Random(3).randbytes(0x1000), "noise.bin")
     said = flash("write", "noise.bin", "--start", "0x11000", "--allow", "damaged-image", "--allow", "unknown-chip")
-    assert (said.code, said.err.splitlines()[-1]) == (5, "to do it all the same: --allow unknown-image")
+    assert (said.code, said.err.splitlines()[-1]) == (5, "use --allow unknown-image to override")
     assert bench.flash == bench.before

@@ -76,8 +76,8 @@ def test_a_dump_that_was_cut_is_gone_on_with_by_the_same_command(flash: Type, be
     cut = flash("read", "dump.bin")
     assert cut.code == 130
     assert cut.err.splitlines()[-1] == (
-        "stopped. Nothing in flash was changed. What was read is kept in dump.bin.part, and the same command goes on"
-        " from there."
+        "stopped. Nothing in flash was changed. What was read is kept in dump.bin.part; run the same command again"
+        " to resume."
     )
     assert not Path("dump.bin").exists()
     kept = Path("dump.bin.part").stat().st_size

@@ -1,37 +1,28 @@
-"""Where in flash: ranges and partitions as they are typed, and the risks a person takes."""
+"""What of a flash, and how: ranges, partitions, the place of an image, and the options of every change."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Annotated, Final
 
 from cyclopts import Parameter, validators
 
 from wattrail.cli.exits import UsageError
+from wattrail.errors import WriteRefused
 from wattrail.flasher import Risk, Target
 from wattrail.image import LAYOUTS
 
-__all__ = ["Allowed", "ImagePlace", "RangeOptions", "risks"]
+__all__ = ["ImagePlace", "RangeOptions", "WritingOptions", "name_override"]
 
-_LARGEST: Final = 1 << 24
+_MAX_FLASH_BYTES: Final = 1 << 24
 """No flash of this family is larger."""
 
-_Offset = validators.Number(gte=0, lt=_LARGEST)
+_Offset = validators.Number(gte=0, lt=_MAX_FLASH_BYTES)
 _RISKS: Final = tuple(risk.value for risk in Risk)
 _PARTS: Final = tuple(dict.fromkeys(part.name for layout in LAYOUTS.values() for part in layout.partitions))
-
-Allowed = Annotated[
-    tuple[str, ...], Parameter(name="--allow", help=f"Take a risk, a word each time: {', '.join(_RISKS)}.")
-]
-
-
-def risks(words: Collection[str]) -> frozenset[Risk]:
-    """The risks behind some words. Raises UsageError for a word that is none."""
-    for word in words:
-        _known(word, _RISKS, "--allow")
-    return frozenset(Risk(word) for word in words)
 
 
 @Parameter(name="*")
@@ -44,22 +35,23 @@ class RangeOptions:
     part: Annotated[str | None, Parameter(help="A partition by its name, in place of a range.")] = None
 
     def check(self) -> None:
-        """Raise UsageError for words that contradict each other, before a port is opened."""
+        """Raise UsageError for options that contradict each other, before a port is opened."""
         if self.part is None:
             return
-        _known(self.part, _PARTS, "--part")
+        _check_known(self.part, _PARTS, "--part")
         if self.start is not None or self.length is not None:
             raise UsageError("--part and a range exclude each other; keep one of them")
 
     @property
     def is_all(self) -> bool:
-        """Whether nothing was said, which means the whole flash."""
+        """Whether no range is given, which means the whole flash."""
         return self.start is None and self.length is None and self.part is None
 
     def span(self, target: Target) -> tuple[int, int]:
         """Start and length in bytes. Raises UsageError for what is not inside this flash."""
         if self.part is not None:
-            _known(self.part, [part.name for part in target.layout.partitions], f"{target.layout.name}: --part")
+            names = [part.name for part in target.layout.partitions]
+            _check_known(self.part, names, f"{target.layout.name}: --part")
             partition = target.layout[self.part]
             start, length = partition.start, partition.length
         else:
@@ -79,16 +71,52 @@ class ImagePlace:
         int | None, Parameter(help="Where it begins, for a file that does not tell.", validator=_Offset)
     ] = None
     part: Annotated[
-        tuple[str, ...], Parameter(help="Only this partition of it; may be said several times.", consume_multiple=False)
+        tuple[str, ...],
+        Parameter(help="Only this partition of it; may be given several times.", consume_multiple=False),
     ] = ()
 
     def check(self) -> None:
         """Raise UsageError for a name that no partition has."""
         for name in self.part:
-            _known(name, _PARTS, "--part")
+            _check_known(name, _PARTS, "--part")
 
 
-def _known(word: str, known: Collection[str], option: str) -> None:
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class WritingOptions:
+    """How flash is changed."""
+
+    allow: Annotated[
+        tuple[str, ...], Parameter(name="--allow", help=f"Take a risk, a word each time: {', '.join(_RISKS)}.")
+    ] = ()
+    backup: Annotated[
+        Path | None, Parameter(help="File for the backup that is taken first; else in the boards' folder.")
+    ] = None
+    dry_run: Annotated[bool, Parameter(help="Print what would be changed, and change nothing.")] = False
+    no_reboot: Annotated[bool, Parameter(help="Leave the chip as it is afterwards, ready for the next command.")] = (
+        False
+    )
+
+    def check(self) -> frozenset[Risk]:
+        """The risks taken. Raises UsageError for options that cannot be meant, before a port is opened."""
+        for word in self.allow:
+            _check_known(word, _RISKS, "--allow")
+        allow = frozenset(Risk(word) for word in self.allow)
+        if self.backup is not None and Risk.NO_BACKUP in allow:
+            raise UsageError("--backup and --allow no-backup exclude each other; keep one of them")
+        if self.backup is not None and self.backup.exists():
+            raise UsageError(f"{self.backup} exists already", hint="name another file: a backup replaces nothing")
+        return allow
+
+
+def name_override(error: WriteRefused) -> None:
+    """Add the option that overrides a refusal to its hint, below the safe way, which comes first."""
+    if error.risk:
+        override = f"use --allow {error.risk} to override"
+        error.hint = f"{error.hint}\n{override}" if error.hint else override
+
+
+def _check_known(word: str, known: Collection[str], option: str) -> None:
     if word in known:
         return
     close = get_close_matches(word, known, n=1)

@@ -163,7 +163,7 @@ def _answer_with(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
     def answer(_words: object) -> int:
         raise error
 
-    monkeypatch.setattr(main_module, "_answer", answer)
+    monkeypatch.setattr(main_module, "_run", answer)
 
 
 @pytest.mark.parametrize(
@@ -200,6 +200,7 @@ def test_a_slip_is_answered_with_what_to_type(wattrail: Type, typed: str, error:
         ("image unpack a b --key zero", "image strip-crc a b --key zero"),
         ("flash info /dev/ttyUSB0 --reset person", "flash info /dev/ttyUSB0 --reset manual"),
         ("flash info /dev/ttyUSB0 --reset=person", "flash info /dev/ttyUSB0 --reset=manual"),
+        ("twin serve --reset knock", "twin serve --reset auto"),
         ("image diff image pack", "image diff image pack"),
         ("flash info person", "flash info person"),
     ],

@@ -97,7 +97,7 @@ def _verb_alone(words: Sequence[str]) -> str | None:
 
 
 def _sentence(text: str) -> str:
-    """The parser's words in our tone."""
+    """The parser's message, written as our own are: no capital, no full stop."""
     return text[:1].lower() + text[1:].strip().removesuffix(".")
 
 

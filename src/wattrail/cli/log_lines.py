@@ -1,4 +1,4 @@
-"""Log lines of one command, on stderr: results on stdout stay whole, and what is redrawn stays below them."""
+"""Log lines of one command, on stderr: results on stdout stay whole, and a redrawn line stays below them."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class _ToStderr(logging.Handler):
         self.setFormatter(_SinceStart(clock))
 
     def emit(self, record: logging.LogRecord) -> None:
-        """One line. Where nobody reads any more, the command goes on."""
+        """One line. The command continues where stderr is closed."""
         with suppress(OSError, ValueError):
             print(self.format(record), file=sys.stderr, flush=True)
 

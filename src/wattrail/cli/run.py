@@ -43,7 +43,7 @@ def run(
 
     Reads the meters of the configuration, keeps their accounts and shows them on a page, until Ctrl-C or SIGTERM.
     With no meter configured it runs a digital twin, and lists the ports of this machine that could carry a meter;
-    it opens none that it was not told to.
+    it opens none that is not configured.
     """
     from wattrail import app
 

@@ -117,7 +117,7 @@ def _not_one(name: str | None, known: list[str]) -> UsageError:
     if name is not None:
         meant = corrected(name)
         hint = f"try {meant}" if meant else _NO_METER
-        return UsageError(f"{name!r} is no URL, and no {FILE_NAME} names such a meter", hint=hint)
+        return UsageError(f"{name!r} is not a URL, and no {FILE_NAME} names such a meter", hint=hint)
     if known:
         return UsageError(f"{FILE_NAME} holds {len(known)} meters; say which: {', '.join(known)}")
     return UsageError(f"which meter? None was named, and no {FILE_NAME} holds one", hint=_NO_METER)

@@ -60,7 +60,7 @@ class Typed:
 
     @property
     def start(self) -> int | None:
-        """Where to begin, None if nothing was said. Raises UsageError for what is no number."""
+        """Where to begin, None if not given. Raises UsageError for what is not a number."""
         return None if self.startaddr is None else _hexadecimal(self.startaddr, "--startaddr")
 
 

@@ -31,7 +31,7 @@ NOUNS: Final[Mapping[str, str]] = MappingProxyType(
         "twin": "Rehearse with a digital twin instead of a board.",
     }
 )
-"""What the first words mean."""
+"""What each noun is about."""
 
 # fmt: off
 VERBS: Final = (
@@ -75,5 +75,7 @@ VERBS: Final = (
 OLD_VERBS: Final[Mapping[str, str]] = MappingProxyType(
     {"image pack": "image add-crc", "image unpack": "image strip-crc"},
 )
-OLD_VALUES: Final[Mapping[tuple[str, str], str]] = MappingProxyType({("--reset", "person"): "manual"})
+OLD_VALUES: Final[Mapping[tuple[str, str], str]] = MappingProxyType(
+    {("--reset", "person"): "manual", ("--reset", "knock"): "auto"}
+)
 """What earlier versions called a verb, and the value of an option. Both still work; no help page shows them."""

@@ -114,12 +114,12 @@ def decide(found: Iterable[Clue], key: CodeKey | None) -> ChipVerdict:
     sums = Counter[Chip]()
     for clue in weighed:
         sums[clue.chip] += _WEIGHT[clue.weight]
-    (chip, most), *others = sums.most_common()
+    (chip, weight), *others = sums.most_common()
     reasons = tuple(clue.reason for clue in weighed if clue.chip is chip)
     best = max((clue.weight for clue in weighed if clue.chip is chip), key=_WEIGHT.__getitem__)
     rivals = [clue for clue in weighed if clue.chip is not chip]
     against = tuple(f"{clue.reason}, which speaks for {clue.chip.value}" for clue in rivals)
-    if others and others[0][1] == most:
+    if others and others[0][1] == weight:
         return ChipVerdict(None, Confidence.NONE, reasons, against)
     return ChipVerdict(
         chip, Confidence.POSSIBLE if rivals and best is not Confidence.CERTAIN else best, reasons, against

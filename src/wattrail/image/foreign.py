@@ -32,7 +32,7 @@ _OTHER_FAMILY: Final = "use the firmware for the BK7231 in the module, for examp
 
 @dataclass(frozen=True, slots=True)
 class Foreign:
-    """A format that is no firmware image of this family. ``what`` reads after "the file is"."""
+    """A format that is not a firmware image of this family. ``what`` reads after "the file is"."""
 
     what: str
     remedy: str
@@ -95,7 +95,7 @@ _HEX: Final = re.compile(rb"[0-9A-Fa-f\s]+")
 
 
 def recognise_foreign(data: bytes) -> Foreign | None:
-    """The format of a file that is no image of this family; None for everything else, images among it."""
+    """The format of a file that is not an image of this family; None for everything else, images among it."""
     return next(_formats(data), None)
 
 

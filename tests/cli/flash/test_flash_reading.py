@@ -37,7 +37,7 @@ def test_a_board_without_radio_calibration_and_with_a_bootloader_says_so(flash: 
     bench.build("T", image=board("T").dump[:0x1E0000] + b"\xff" * 0x20000)
     said = flash("info")
     assert "chip        BK7231T" in said.out
-    assert "flash       2048 KiB; a bootloader does not tell its id" in said.out
+    assert "flash       2048 KiB; a bootloader does not report its id" in said.out
     assert "protection  not known" in said.out
     assert "RF block    blank at 0x1e0000: radio calibration and MAC address are lost" in said.out
 

@@ -62,8 +62,8 @@ def backups(
 
 def kept_by_name(name: str, boards: Path | None, *, simulated: bool) -> Path | None:
     """A kept backup by its name, or the first digits of its SHA-256. Raises UsageError where several fit."""
-    shelf = Shelf(boards_folder(boards, simulated=simulated), clock.CLOCK)
-    every = [kept for folder in shelf.boards() for kept in folder.backups.all()]
+    store = Shelf(boards_folder(boards, simulated=simulated), clock.CLOCK)
+    every = [kept for folder in store.boards() for kept in folder.backups.all()]
     fitting = [kept for kept in every if kept.path.name == name] or [
         kept for kept in every if len(name) >= 4 and (kept.sha256.startswith(name) or kept.path.name.startswith(name))
     ]

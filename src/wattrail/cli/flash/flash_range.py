@@ -68,7 +68,7 @@ class ImagePlace:
     """Where an image goes, and how much of it."""
 
     start: Annotated[
-        int | None, Parameter(help="Where it begins, for a file that does not tell.", validator=_Offset)
+        int | None, Parameter(help="Where it begins, for a file that does not say.", validator=_Offset)
     ] = None
     part: Annotated[
         tuple[str, ...],

@@ -75,7 +75,7 @@ def board_lines(flasher: Flasher) -> Iterator[str]:
 def _flash_text(target: Target) -> str:
     known = "" if target.size_is_measured else ", assumed: nothing reports it"
     if target.flash_id is None:
-        return f"{target.size // 1024} KiB{known}; a bootloader does not tell its id"
+        return f"{target.size // 1024} KiB{known}; a bootloader does not report its id"
     part = target.part.name if target.part else "in no list"
     return f"id {target.flash_id:06x}, {part}, {target.size // 1024} KiB{known}"
 
@@ -185,7 +185,7 @@ def report_lines(report: Report) -> Iterator[str]:
 
 
 def comparison_lines(found: Comparison, flasher: Flasher) -> Iterator[str]:
-    """Each partition that was looked at, with the sectors that differ."""
+    """Each partition that was compared, with the sectors that differ."""
     yield from simulated_mark(flasher)
     for name, start, looked, bad in _by_partition(found, flasher.target):
         verdict = f"{len(bad)} of {looked} sectors differ" if bad else "same"
@@ -224,7 +224,7 @@ def comparison_object(found: Comparison, flasher: Flasher) -> dict[str, object]:
 
 
 def _by_partition(found: Comparison, target: Target) -> Iterator[tuple[str, int, int, list[int]]]:
-    """Name, start, sectors looked at, sectors that differ. What lies behind the last partition comes last."""
+    """Name, start, sectors compared, sectors that differ. What is behind the last partition comes last."""
     looked = [at for start, length in found.compared for at in range(start, start + length, SECTOR)]
     ends = [(part.name, part.start, part.end) for part in target.layout.partitions]
     for name, start, end in (*ends, (_BEYOND, ends[-1][2], target.size)):

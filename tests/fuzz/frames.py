@@ -17,7 +17,7 @@ from wattrail.bootrom.frames import LONG_MOST, REPLY_START, Frame, NoFrame, Unfi
 from wattrail.bootrom.link import BUFFER_LIMIT, SKIPPED_LIMIT
 from wattrail.errors import TargetError
 from wattrail.line_classifier import HEARD_LIMIT, SHOWN_LIMIT, TrafficKind, classify
-from wattrail.twin.bootrom.receiver import Heard, Page, Receiver
+from wattrail.twin.bootrom.receiver import FrameReceiver, ReceivedCommand, ReceivedPage
 
 __all__ = ["boot_link", "efuse", "evidence", "frame", "hearing", "receiver"]
 
@@ -120,20 +120,20 @@ def receiver(data: bytes) -> None:
     """The chip's receiver always wants at least a byte, holds no more than a body, and hears what was said."""
     if len(data) < 2:
         return
-    ear, step = Receiver(), 1 + data[1]
+    ear, step = FrameReceiver(), 1 + data[1]
     data = data[2:]
     said, pages = 0, 0
     for piece in _portions(ear, data, step):
         for found in ear.feed(piece):
-            said += isinstance(found, Heard)
-            pages += isinstance(found, Page)
-            assert len(found.body if isinstance(found, Heard) else found.data) <= LONGEST_BODY
+            said += isinstance(found, ReceivedCommand)
+            pages += isinstance(found, ReceivedPage)
+            assert len(found.body if isinstance(found, ReceivedCommand) else found.data) <= LONGEST_BODY
         assert len(ear._body) <= LONGEST_BODY
     assert said <= len(data) // 5
     assert pages * 256 <= len(data)
 
 
-def _portions(ear: Receiver, data: bytes, step: int) -> Iterator[bytes]:
+def _portions(ear: FrameReceiver, data: bytes, step: int) -> Iterator[bytes]:
     place = 0
     while place < len(data):
         assert ear.missing >= 1, "a receiver that wants nothing is fed for ever"

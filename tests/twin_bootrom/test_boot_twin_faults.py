@@ -11,8 +11,8 @@ from tests.twin_bootrom.conftest import Bench
 from wattrail.bootrom import commands as c
 from wattrail.bootrom.events import Answered, ChipFailed, Damaged, Silence, Truncated, WrongEcho
 from wattrail.errors import PortLost
-from wattrail.twin.bootrom import BootTiming, Phase
-from wattrail.twin.bootrom.receiver import Heard, Page, Receiver
+from wattrail.twin.bootrom import BootPhase, BootTiming
+from wattrail.twin.bootrom.receiver import FrameReceiver, ReceivedCommand, ReceivedPage
 
 LINK = "01 E0 FC 01 00"
 LINKED = "04 0E 05 01 E0 FC 01 00"
@@ -163,7 +163,7 @@ def test_a_power_cut_leaves_whole_pages_a_torn_one_and_the_rest_blank(make_bench
     bench.unprotect()
     bench.twin.faults.power_fails_in("page", 5, returns=False)
     assert isinstance(bench.ask(c.WRITE_4K, bytes(4096), address=0x11000, seconds=1), Silence)
-    assert bench.twin.phase is Phase.OFF
+    assert bench.twin.phase is BootPhase.OFF
     assert bench.twin.flash.read(0x11000, 4096) == bytes(4 * 256 + 128) + b"\xff" * (4096 - 4 * 256 - 128)
     bench.twin.power(True)
     bench.clock.advance(0.01)
@@ -174,7 +174,7 @@ def test_a_brown_out_in_mid_write_is_a_reset_and_the_host_sees_silence(rom) -> N
     rom.set_baud(921600)
     rom.twin.faults.power_fails_in("page", 16)
     assert isinstance(rom.ask(c.WRITE_4K, bytes(4096), address=0x11000, seconds=0.1), Silence)
-    assert rom.twin.phase is Phase.WINDOW
+    assert rom.twin.phase is BootPhase.WINDOW
     assert rom.twin.baud == 115200
 
 
@@ -204,7 +204,7 @@ def test_power_may_go_at_any_moment_and_only_the_past_has_happened(at: float) ->
     bench.twin.faults.cut_power()
     sector = bench.twin.flash.read(0x11000, 4096)
     bench.clock.advance(10)
-    assert bench.twin.phase is Phase.OFF
+    assert bench.twin.phase is BootPhase.OFF
     assert bench.twin.flash.read(0x11000, 4096) == sector, "nothing happens without power"
     if writing:  # a page is programmed as soon as its last byte has come, while the next one is on the wire
         come = [(12 + 256 * number) * 10 / 115200 for number in range(1, 17)]
@@ -221,7 +221,7 @@ def test_power_may_go_at_any_moment_and_only_the_past_has_happened(at: float) ->
 def test_a_brown_out_forgets_the_link(rom) -> None:
     rom.twin.faults.brown_out()
     rom.clock.advance(0.01)
-    assert rom.twin.phase is Phase.WINDOW
+    assert rom.twin.phase is BootPhase.WINDOW
 
 
 def test_a_reply_is_cut_where_the_power_went(rom) -> None:
@@ -289,13 +289,13 @@ def test_no_bytes_at_any_rate_upset_a_chip(portions: list[bytes], chip: str, bau
 def test_the_receiver_hears_a_write_page_by_page(data: bytes, address: int) -> None:
     data = (data * 4096)[:4096]
     frame = bytes.fromhex("01 E0 FC FF F4 05 10 07") + address.to_bytes(4, "little") + data
-    receiver, found, place = Receiver(), [], 0
+    receiver, found, place = FrameReceiver(), [], 0
     while place < len(frame):
         count = receiver.missing
         found += receiver.feed(frame[place : place + count])
         place += count
-    pages = [item for item in found if isinstance(item, Page)]
+    pages = [item for item in found if isinstance(item, ReceivedPage)]
     assert b"".join(page.data for page in pages) == data
     assert [page.address - address for page in pages] == list(range(0, 4096, 256))
-    assert found[-1] == Heard(True, 7, frame[8:12])
+    assert found[-1] == ReceivedCommand(True, 7, frame[8:12])
     assert receiver.idle

@@ -87,8 +87,7 @@ def flash_terminal(meter: Twin, wishes: FlashWishes) -> Iterator[str]:
     module = BootTwin(wishes.chip, image_file=wishes.flash, supply=wishes.supply, timing=wishes.timing())
     with ExitStack() as stack:
         try:
-            press: Literal["never", "knock"] = "knock" if wishes.reset == "knock" else "never"
-            place = stack.enter_context(serve_boot(module, press=press))
+            place = stack.enter_context(serve_boot(module, auto_reset=wishes.reset == "knock"))
         except PortOpenError as error:
             note(f"note: the board cannot be flashed here: {error}")
             yield ""

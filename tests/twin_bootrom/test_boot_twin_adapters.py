@@ -7,7 +7,7 @@ import pytest
 from tests.bootrom.golden import SECTOR
 from tests.twin_bootrom.conftest import Bench
 from wattrail.bootrom import commands as c
-from wattrail.bootrom.events import Answered, Silence, Truncated
+from wattrail.bootrom.events import Answered, NoReply, TruncatedReply
 from wattrail.clock import Deadline
 from wattrail.errors import ConfigError, PortError
 from wattrail.twin.bootrom import ADAPTERS, Adapter, BootPhase, ByteLoss
@@ -86,7 +86,7 @@ def test_bytes_go_missing_in_long_fast_replies_only() -> None:
     assert {len(bench.do(c.READ_4K, address=0).data) for _ in range(40)} == {4096}
     bench.set_baud(921600)
     events = [bench.ask(c.READ_4K, address=0, seconds=0.2) for _ in range(60)]
-    short = [event for event in events if isinstance(event, Truncated)]
+    short = [event for event in events if isinstance(event, TruncatedReply)]
     assert 5 < len(short) < 30, "a quarter or so"
     assert {event.want - len(event.data) for event in short} <= {1, 2, 3}
     for _ in range(60):
@@ -105,7 +105,7 @@ def test_the_same_seed_loses_the_same_bytes() -> None:
         bench = Bench(linked=False, seed=seed)
         bench.port = bench.twin.port(adapter=Adapter("lossy", loss=ByteLoss(1e-3, after=100)))
         bench.connect()
-        bench.port.write(bench.link.ask(c.READ_4K, address=0) * 3)
+        bench.port.write(bench.link.request(c.READ_4K, address=0) * 3)
         return [len(bench.listen(1.0)) for _ in range(3)]
 
     assert lengths(1) == lengths(1) != lengths(2)
@@ -114,7 +114,7 @@ def test_the_same_seed_loses_the_same_bytes() -> None:
 def test_an_adapter_may_lose_what_the_host_says() -> None:
     bench = bench_with(Adapter("deaf", loss=ByteLoss(0.5, after=8, received=False)))
     bench.connect()
-    assert isinstance(bench.ask(c.WRITE_4K, SECTOR, address=0x11000, seconds=1), Silence)
+    assert isinstance(bench.ask(c.WRITE_4K, SECTOR, address=0x11000, seconds=1), NoReply)
 
 
 def test_an_inverted_line_holds_the_chip_when_it_should_let_it_go() -> None:

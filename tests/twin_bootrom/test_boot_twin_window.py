@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from wattrail.bootrom import commands as c
-from wattrail.bootrom.events import Answered, Silence
+from wattrail.bootrom.events import Answered, NoReply
 from wattrail.clock import Deadline
 from wattrail.errors import PortError, PortLost, PortTimeout
 from wattrail.transport import Port
@@ -125,7 +125,7 @@ def test_the_chip_keeps_its_rate_until_a_reset(rom) -> None:
     rom.set_baud(921600)
     rom.port.close()
     rom.port = rom.twin.port()
-    assert isinstance(rom.ask(c.LINK_CHECK, seconds=0.1), Silence)
+    assert isinstance(rom.ask(c.LINK_CHECK, seconds=0.1), NoReply)
     rom.connect()
     assert rom.twin.baud == 115200
 

@@ -19,12 +19,12 @@ from collections.abc import Callable, Collection
 from typing import ClassVar, Final, Literal
 
 from wattrail.bootrom import commands as c
-from wattrail.bootrom.commands import Command, Responder
+from wattrail.bootrom.commands import TRAITS, Command, CrcEnd, Responder
 from wattrail.bootrom.constants import (
     CHIP_ID,
     CHIP_ID_N,
     CRC_BLOCK,
-    CRC_MOST_BLOCKS,
+    CRC_MAX_BLOCKS,
     DEVICE_ID,
     DEVICE_ID_N,
     EFUSE_BYTES,
@@ -36,7 +36,6 @@ from wattrail.bootrom.constants import (
     TICK_S,
 )
 from wattrail.bootrom.geometry import ERASE_SECTOR, PAGE, SECTOR
-from wattrail.bootrom.responders import TRAITS, CrcEnd
 from wattrail.twin.bootrom.activity import Response, WorkStep, erase_step, long_reply, page_step, short_reply
 from wattrail.twin.bootrom.flash import NorFlash
 from wattrail.twin.bootrom.receiver import ReceivedCommand, ReceivedPage
@@ -140,7 +139,7 @@ class TwinResponder:
         start, end = _number(body[:4]), _number(body[4:])
         length = (end - start + 1) & 0xFFFF_FFFF
         if self._traits.crc_end is CrcEnd.BLOCKS:
-            length = (length // CRC_BLOCK & CRC_MOST_BLOCKS) * CRC_BLOCK
+            length = (length // CRC_BLOCK & CRC_MAX_BLOCKS) * CRC_BLOCK
         if length > MAX_CRC_BYTES:
             return None
         crc = self._flash.crc(start, length).to_bytes(4, "little")

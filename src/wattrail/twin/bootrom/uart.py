@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Final
 
-from wattrail.bootrom.constants import BAUD_AT_RESET, CLOCK_HZ, LEAST_DIVIDER, MOST_DIVIDER
+from wattrail.bootrom.constants import BAUD_AT_RESET, CLOCK_HZ, MAX_DIVIDER, MIN_DIVIDER
 from wattrail.twin.bootrom.activity import NEVER
 from wattrail.twin.bootrom.receiver import FrameReceiver, ReceivedCommand, ReceivedPage
 from wattrail.twin.bootrom.timing import BootTiming
@@ -266,4 +266,4 @@ class Uart:
 def _real_baud(baud: int) -> float:
     """The rate that the chip's divider makes of the one asked for."""
     divider = (CLOCK_HZ - 1 + baud // 2) // baud - 1
-    return CLOCK_HZ / (max(LEAST_DIVIDER, min(MOST_DIVIDER, divider)) + 1)
+    return CLOCK_HZ / (max(MIN_DIVIDER, min(MAX_DIVIDER, divider)) + 1)

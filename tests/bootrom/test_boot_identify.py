@@ -24,7 +24,7 @@ BLANK = b"\xff" * 8
         (KEYED, ENCIPHERED, Chip.N, "Tuya's"),
         (KEYED, BLANK, Chip.N, "Tuya's"),
         (FOREIGN, None, Chip.N, "not Tuya's: only an image enciphered with it will run"),
-        (KEYED, PLAIN, None, "yet the application stands there in plain code"),
+        (KEYED, PLAIN, None, "but the application is plain code"),
         (EMPTY, None, Chip.M, "all zero: a BK7231M"),
         (EMPTY, PLAIN, Chip.M, "the application is plain code"),
         (EMPTY, BLANK, Chip.M, "all zero"),
@@ -32,7 +32,7 @@ BLANK = b"\xff" * 8
             EMPTY,
             ENCIPHERED,
             None,
-            "yet the application is enciphered: a key that cannot be read, or an N's image on an M",
+            "but the application is enciphered: a key that cannot be read, or an N's image on an M",
         ),
         (BARRED, None, None, "its valid bits are not all set"),
         (None, None, None, "the eFuse has not been read"),
@@ -61,10 +61,13 @@ def test_silence_and_a_boot_version_are_a_t() -> None:
     [
         (ChipEvidence(), "has not been asked for"),
         (ChipEvidence(chip_id_silent=True), "the boot version has not been asked for"),
-        (ChipEvidence(chip_id_silent=True, boot_version_silent=True), "another Beken bootloader, or the link is dying"),
-        (ChipEvidence(chip_id_silent=True, boot_version=b"BK9999_1"), "belongs to no chip known here"),
-        (ChipEvidence(chip_id=0x7238), "a BK7238, which this room cannot flash"),
-        (ChipEvidence(chip_id=0xFFFFFFFF), "no chip known here"),
+        (
+            ChipEvidence(chip_id_silent=True, boot_version_silent=True),
+            "another Beken bootloader, or the link is failing",
+        ),
+        (ChipEvidence(chip_id_silent=True, boot_version=b"BK9999_1"), "belongs to no known chip"),
+        (ChipEvidence(chip_id=0x7238), "a BK7238, which wattrail cannot flash"),
+        (ChipEvidence(chip_id=0xFFFFFFFF), "not a known chip"),
     ],
 )
 def test_what_is_not_known_gets_no_name(evidence: ChipEvidence, because: str) -> None:

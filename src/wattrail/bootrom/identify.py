@@ -2,7 +2,7 @@
 
 A BK7231N and a BK7231M have the same boot ROM and the same chip number. What tells them apart is the code key in the
 eFuse: an M's is all zero. An all-zero key may also mean that reading it is blocked, so the first words of the
-application count too: plain ARM code on an M, encrypted on an N. Where these contradict each other, no chip is named,
+application count too: plain ARM code on an M, enciphered on an N. Where these contradict each other, no chip is named,
 because an image for the wrong chip does not start.
 
 The eFuse is read through two registers, one byte a round:
@@ -141,7 +141,9 @@ def identify(evidence: ChipEvidence) -> Identity:
     if evidence.boot_version is not None:
         return _by_version(evidence.boot_version, silent)
     if evidence.boot_version_silent:
-        return Identity(None, None, (silent, "no boot version either: another Beken bootloader, or the link is dying"))
+        return Identity(
+            None, None, (silent, "no boot version either: another Beken bootloader, or the link is failing")
+        )
     return Identity(None, None, (silent, "the boot version has not been asked for"))
 
 
@@ -149,14 +151,14 @@ def _by_version(version: bytes, silent: str) -> Identity:
     text = version.rstrip(b"\0").decode("ascii", "replace")
     if text.startswith("BK7231S_"):
         return Identity(Chip.T, Responder.BOOTLOADER, (silent, f"boot version {text}, the BK7231T's bootloader"))
-    return Identity(None, Responder.BOOTLOADER, (silent, f"boot version {text!r} belongs to no chip known here"))
+    return Identity(None, Responder.BOOTLOADER, (silent, f"boot version {text!r} belongs to no known chip"))
 
 
 def _by_number(number: int, evidence: ChipEvidence) -> Identity:
     said = f"chip number {number:#x}"
     if number != CHIP_ID_N:
         name = OTHER_CHIPS.get(number)
-        what = f"a {name}, which this room cannot flash" if name else "no chip known here"
+        what = f"a {name}, which wattrail cannot flash" if name else "not a known chip"
         return Identity(None, None, (f"{said}: {what}",))
     found = Identity(None, Responder.BOOT_ROM, (f"{said}: BK7231N or BK7231M",))
     if evidence.efuse is None:
@@ -172,11 +174,11 @@ def _by_key(found: Identity, key: bytes, code: str | None) -> Identity:
         whose = "Tuya's" if key == TUYA_KEY else "not Tuya's: only an image enciphered with it will run"
         found = _because(found, f"eFuse key {hex_pairs(key)}, {whose}")
         if code == "plain":
-            return _because(found, "yet the application stands there in plain code: it cannot run on this chip")
+            return _because(found, "but the application is plain code: it cannot run on this chip")
         return replace(found, chip=Chip.N)
-    found = _because(found, "eFuse key all zero: a BK7231M, or reading it is barred")
+    found = _because(found, "eFuse key all zero: a BK7231M, or reading it is blocked")
     if code == "enciphered":
-        return _because(found, "yet the application is enciphered: a key that cannot be read, or an N's image on an M")
+        return _because(found, "but the application is enciphered: a key that cannot be read, or an N's image on an M")
     if code == "plain":
         found = _because(found, "the application is plain code")
     return replace(found, chip=Chip.M)

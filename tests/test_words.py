@@ -76,8 +76,8 @@ def test_a_replaced_name_names_its_successor() -> None:
 
 
 def test_a_refused_word_is_found_inside_a_name() -> None:
-    found = names("MOST_RATES = 9\ndef f(*, longest_s): ...\nself.almost = 1")
-    assert [line.split("in the name ")[1].split(":")[0] for line in found] == ["MOST_RATES", "longest_s"]
+    found = names("MOST_RATES = 9\nLONGEST = 1\ndef f(*, least_s): ...\nself.almost = longest_gap = 1")
+    assert [line.split("in the name ")[1].split(":")[0] for line in found] == ["MOST_RATES", "LONGEST", "least_s"]
 
 
 def test_the_glossary_gives_terms_and_the_words_to_avoid() -> None:

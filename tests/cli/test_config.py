@@ -80,7 +80,10 @@ def test_a_meter_without_constants_leaves_the_scale_to_its_front_end() -> None:
         ("[wep]\nport = 1\n", r"^w.toml, line 1: the file has no field 'wep'; known: meter, store, web, site, safety"),
         ('[[meter]]\nname = "a"\n', r"^w.toml, line 1: meter\[1\].url: this field is missing"),
         (METER + METER, r"^w.toml, line 5: a second meter is named 'a'"),
-        ('[[meter]]\nname = "Big One"\nurl = "tcp://h:1"\n', r"line 2: meter\[1\].name: 'Big One' is no name"),
+        (
+            '[[meter]]\nname = "Big One"\nurl = "tcp://h:1"\n',
+            r"line 2: meter\[1\].name: 'Big One' cannot be the name of a meter",
+        ),
         (METER + "poll_s = 0.1\n", r"line 4: meter\[1\].poll_s: must be greater than or equal to 0.2, got 0.1"),
         (METER + 'poll_s = "1"\n', r"line 4: meter\[1\].poll_s: must be a valid number, got '1'"),
         (METER + 'front_end = "ct"\n', r"line 4: meter\[1\].front_end: unknown front end 'ct'; known: reference"),

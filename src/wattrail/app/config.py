@@ -1,4 +1,4 @@
-"""Finding and reading ``wattrail.toml``; what is wrong with it is told by file, line and field."""
+"""Finds and reads ``wattrail.toml``; errors name file, line and field."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ Path_ = tuple[Step, ...]
 
 
 def user_config_dir() -> Path:
-    """Where this user's configuration belongs on this system."""
+    """The folder for this user's configuration on this system."""
     from platformdirs import user_config_path
 
     return user_config_path("wattrail", appauthor=False)
 
 
 def data_dir() -> Path:
-    """Where this user's database belongs on this system."""
+    """The folder for this user's database on this system."""
     from platformdirs import user_data_path
 
     return user_data_path("wattrail", appauthor=False)
@@ -55,7 +55,7 @@ def database_of(config: Config | None) -> Path:
 
 
 def demo_database() -> Path:
-    """The database of the twin that stands in where no meter is configured: simulated energy never meets real."""
+    """The database of the demo twin, used where no meter is configured: simulated and real energy are never mixed."""
     return data_dir() / "simulated.sqlite"
 
 

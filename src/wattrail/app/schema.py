@@ -17,7 +17,9 @@ __all__ = ["CalibrationSection", "Config", "MeterSection", "SafetySection", "Sit
 
 def _name(text: str) -> str:
     if not METER_NAME.fullmatch(text):
-        raise ValueError(f"{text!r} is no name for a meter: letters, digits, dot, dash and underscore, 64 at most")
+        raise ValueError(
+            f"{text!r} cannot be the name of a meter: use letters, digits, dot, dash and underscore, at most 64"
+        )
     return text
 
 
@@ -42,7 +44,7 @@ def _path(text: str) -> str:
 
 
 def _constant(value: float) -> float:
-    """Within what Calibration takes; a whole number of hundreds of digits is no float."""
+    """Within the limits of Calibration; checked as given, since an integer of hundreds of digits overflows a float."""
     if not MIN_CONSTANT <= value <= MAX_CONSTANT:
         raise ValueError(f"must be from {MIN_CONSTANT:g} to {MAX_CONSTANT:g}")
     return value
@@ -56,7 +58,7 @@ class _Section(BaseModel):
 
 
 class CalibrationSection(_Section):
-    """What ``wattrail meter calibrate`` measures: counts per unit of one meter."""
+    """Counts per volt, ampere and watt of one meter, as ``wattrail meter calibrate`` measures them."""
 
     counts_per_volt: Constant
     counts_per_amp: Constant
@@ -81,7 +83,7 @@ class MeterSection(_Section):
         return self
 
     def scale(self) -> Calibration | None:
-        """The measured constants, where they are given."""
+        """The measured constants, or None."""
         return Calibration(**self.calibration.model_dump()) if self.calibration else None
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from wattrail.chips.bl0942 import FRONT_ENDS, Calibration
 from wattrail.chips.bl0942.scaling import MAX_CONSTANT, MIN_CONSTANT
+from wattrail.toml_schema import field_error
+from wattrail.toml_schema.section import Section
 from wattrail.transport import check_url
 from wattrail.urls import METER_NAME
 
@@ -53,11 +55,7 @@ def _constant(value: float) -> float:
 Constant = Annotated[float, AfterValidator(_constant)]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
-
-
-class CalibrationSection(_Section):
+class CalibrationSection(Section):
     """Counts per volt, ampere and watt of one meter, as ``wattrail meter calibrate`` measures them."""
 
     counts_per_volt: Constant
@@ -65,7 +63,7 @@ class CalibrationSection(_Section):
     counts_per_watt: Constant
 
 
-class MeterSection(_Section):
+class MeterSection(Section):
     """One ``[[meter]]``."""
 
     name: Annotated[str, AfterValidator(_name)]
@@ -87,36 +85,48 @@ class MeterSection(_Section):
         return Calibration(**self.calibration.model_dump()) if self.calibration else None
 
 
-class StoreSection(_Section):
+class StoreSection(Section):
     """``[store]``."""
 
     path: Annotated[str, AfterValidator(_path)] | None = None
 
 
-class WebSection(_Section):
+class WebSection(Section):
     """``[web]``."""
 
     host: str | None = None
     port: Annotated[int, Field(ge=0, le=65535)] | None = None
 
 
-class SiteSection(_Section):
+class SiteSection(Section):
     """``[site]``."""
 
     timezone: Annotated[str, AfterValidator(_timezone)] | None = None
 
 
-class SafetySection(_Section):
+class SafetySection(Section):
     """``[safety]``."""
 
     confirmed: Literal["mains-off", "isolated"] | None = None
 
 
-class Config(_Section):
+class Config(Section):
     """The whole file."""
 
-    meter: list[MeterSection] = []
+    meter: list[MeterSection] = Field(default_factory=list)
     store: StoreSection = StoreSection()
     web: WebSection = WebSection()
     site: SiteSection = SiteSection()
     safety: SafetySection = SafetySection()
+
+    @model_validator(mode="after")
+    def _named_once(self) -> Self:
+        names = [meter.name for meter in self.meter]
+        for index, name in enumerate(names):
+            if name in names[:index]:
+                raise field_error(
+                    ("meter", index, "name"),
+                    f"a second meter is named {name!r}",
+                    hint="give every meter a name of its own: what it measured is kept under that name",
+                )
+        return self

@@ -20,7 +20,7 @@ from wattrail.errors import PortTimeout
 from wattrail.extras import install_command
 from wattrail.meter import open_meter
 from wattrail.transport import Port, open_port
-from wattrail.twin.bootrom import BootTwin, Phase
+from wattrail.twin.bootrom import BootPhase, BootTwin
 
 KNOCK = bytes.fromhex("01 E0 FC 01 00")
 LINKED = bytes.fromhex("04 0E 05 01 E0 FC 01 00")
@@ -240,11 +240,11 @@ def test_enter_resets_the_chip_and_another_key_does_not(capsys: pytest.CaptureFi
     end = Deadline.after(5, clock)
     with enter_resets(twin, keyboard):
         os.write(person, b"x")
-        assert twin.phase is Phase.APP
+        assert twin.phase is BootPhase.APP
         os.write(person, b"\n")
-        while twin.phase is Phase.APP and end.remaining:
+        while twin.phase is BootPhase.APP and end.remaining:
             pass
-        assert twin.phase is not Phase.APP
+        assert twin.phase is not BootPhase.APP
     os.close(person)
     os.close(keyboard)
     assert capsys.readouterr().err == "reset\n"

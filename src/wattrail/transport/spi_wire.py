@@ -1,7 +1,7 @@
 """SPI transfers over a byte stream, as messages. Sans-IO; byte for byte in docs/protocols/spi-over-tcp.md.
 
-Every message of either direction is ``kind (1) length (2, high byte first) payload (length)``. The slave speaks first,
-with HELLO; from then on the master requests, and each request gets one reply, in order.
+Every message of either direction is ``kind (1) length (2, high byte first) payload (length)``. The slave sends HELLO
+first; from then on the master requests, and each request gets one reply, in order.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _SIMULATED: Final = 0x01
 
 @dataclass(frozen=True, slots=True)
 class Hello:
-    """The slave's greeting: the longest transfer in bytes it takes, and whether a twin stands behind it."""
+    """The slave's greeting: the longest transfer in bytes it takes, and whether it is a twin."""
 
     max_transfer: int = MAX_TRANSFER
     simulated: bool = False
@@ -86,12 +86,12 @@ class Transferred:
 
 @dataclass(frozen=True, slots=True)
 class Selected:
-    """Chip select stands as asked."""
+    """Chip select is set."""
 
 
 @dataclass(frozen=True, slots=True)
 class Configured:
-    """Mode and clock stand as asked."""
+    """Mode and clock are set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +151,7 @@ class Decoder:
         if not self._buffer:
             return None
         kind = self._kinds.get(self._buffer[0])
-        if kind is None:  # said at the first byte: a peer of another protocol may never send a third
+        if kind is None:  # raised at the first byte: a peer of another protocol may never send a third
             raise UnexpectedReply(f"no message starts with {hex_pairs(bytes(self._buffer[:8]))}", hint=_STRANGER)
         if len(self._buffer) < _HEADER.size:
             return None
@@ -211,7 +211,7 @@ REQUESTS: Final[Mapping[int, _Kind]] = MappingProxyType(
         0x03: _Kind("CONFIGURE", _CONFIGURE.size, _CONFIGURE.size, _parse_configure),
     }
 )
-"""What a master may say."""
+"""What a master may send."""
 
 REPLIES: Final[Mapping[int, _Kind]] = MappingProxyType(
     {
@@ -222,4 +222,4 @@ REPLIES: Final[Mapping[int, _Kind]] = MappingProxyType(
         0xFF: _Kind("REFUSED", 0, MAX_REFUSAL, lambda payload: Refused(payload.decode(errors="replace"))),
     }
 )
-"""What a slave may say."""
+"""What a slave may send."""

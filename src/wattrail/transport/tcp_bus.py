@@ -37,7 +37,7 @@ _READ_SIZE: Final = 65536
 
 
 class TcpBus(OpenCarrier):
-    """The master's side. A reply that stays out ends the connection: taken late, it would answer the next request."""
+    """The master's side. A missing reply ends the connection: read late, it would answer the next request."""
 
     def __init__(self, url: str, clock: Clock, sock: socket.socket, *, cs: bool) -> None:
         super().__init__(url, clock)
@@ -85,7 +85,7 @@ class TcpBus(OpenCarrier):
             self._socket.settimeout(deadline.remaining)
             data = self._socket.recv(_READ_SIZE)
             if not data:
-                raise PortLost(f"{self.url}: the slave closed the connection", hint="open it anew")
+                raise PortLost(f"{self.url}: the slave closed the connection", hint="open it again")
             self._decoder.receive(data)
         return message
 
@@ -98,7 +98,7 @@ class TcpBus(OpenCarrier):
             raise PortTimeout(f"{self.url}: no reply before the deadline; the connection was dropped") from error
         except OSError as error:
             self.close()
-            raise PortLost(f"{self.url} went away: {error}", hint="open it anew") from error
+            raise PortLost(f"{self.url} went away: {error}", hint="open it again") from error
         except (PortLost, LinkError):
             self.close()
             raise

@@ -10,7 +10,7 @@ import pytest
 from tests.cli.conftest import Type
 from tests.cli.flash.conftest import Bench, board, written
 from wattrail.flasher import Flasher
-from wattrail.twin.bootrom import Phase
+from wattrail.twin.bootrom import BootPhase
 
 pytestmark = pytest.mark.usefixtures("new_bin")
 
@@ -36,13 +36,13 @@ def test_an_image_is_written_after_a_backup_and_the_board_starts(flash: Type, be
     assert f"the flash as it is now is kept in {kept}" in said.err
     assert said.err.splitlines()[-1] == "reboot sent: the board starts its firmware"
     bench.clock.sleep(1.0)
-    assert bench.twin.phase is Phase.APP
+    assert bench.twin.phase is BootPhase.APP
 
 
 def test_a_chip_may_be_left_ready_for_the_next_command(flash: Type, bench: Bench) -> None:
     assert flash("write", "new.bin", "--no-reboot").code == 0
     bench.clock.sleep(1.0)
-    assert bench.twin.phase is Phase.LINKED
+    assert bench.twin.phase is BootPhase.LINKED
 
 
 def test_a_report_for_programs_says_that_it_was_verified(flash: Type) -> None:

@@ -87,8 +87,7 @@ def flash_terminal(meter: Twin, options: FlashTwinOptions) -> Iterator[str]:
     module = BootTwin(options.chip, image_file=options.flash, supply=options.supply, timing=options.timing())
     with ExitStack() as stack:
         try:
-            press: Literal["never", "knock"] = "knock" if options.reset == "auto" else "never"
-            place = stack.enter_context(serve_boot(module, press=press))
+            place = stack.enter_context(serve_boot(module, auto_reset=options.reset == "auto"))
         except PortOpenError as error:
             note(f"note: the board cannot be flashed here: {error}")
             yield ""

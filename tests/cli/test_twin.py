@@ -41,7 +41,7 @@ def test_the_list_in_json_has_the_same(wattrail: Type) -> None:
     assert {"name", "default", "help"} == set(found["options"][0])
 
 
-def test_without_numpy_the_install_command_is_told(wattrail: Type, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_numpy_the_install_command_is_shown(wattrail: Type, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in sys.modules if name.startswith("wattrail.twin.") and not name.endswith("boards")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "numpy", None)
@@ -89,7 +89,7 @@ def test_what_is_wished_becomes_the_twins_url(board: str, wishes: TwinOptions, u
         (["--flash", "nowhere/flash.bin"], "nowhere/flash.bin: the flash image cannot be written"),
     ],
 )
-def test_what_cannot_be_served_is_refused_in_words(wattrail: Type, words: list[str], complaint: str) -> None:
+def test_what_cannot_be_served_is_refused_plainly(wattrail: Type, words: list[str], complaint: str) -> None:
     said = wattrail("twin", "serve", *words)
     assert said.code == 2
     assert complaint in said.err
@@ -222,7 +222,7 @@ def test_a_board_whose_flash_is_unused_is_served_as_a_meter_alone(served: Serve,
     assert "flash" not in directions
 
 
-def test_without_terminals_on_the_system_the_meter_is_served_all_the_same(
+def test_without_terminals_on_the_system_the_meter_is_still_served(
     served: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "termios", None)

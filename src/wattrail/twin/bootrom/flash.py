@@ -22,7 +22,7 @@ _WRITE_SHIFTS: Final = {0x01: 0, 0x31: 8, 0x11: 16}
 
 
 class NorFlash:
-    """One flash chip. ``mid`` is its id, capacity in bits 23..16; ``size`` overrules it."""
+    """One flash chip. ``mid`` is its id, capacity in bits 23..16; ``size`` overrides it."""
 
     def __init__(
         self, mid: int, *, image: bytes | None = None, size: int | None = None, sr: int = 0, seed: int = 0

@@ -1,7 +1,7 @@
-"""Where in a TOML file something stands; ``tomllib`` gives values and forgets their lines.
+"""Finds the line of a value in a TOML file; ``tomllib`` gives values without their lines.
 
-One pass splits the text into statements, which is easy because strings, comments and brackets tell where each ends, and
-notes the line of every table and key. A file of megabytes takes a moment; reading it again for each line took a minute.
+One pass splits the text into statements, whose ends follow from strings, comments and brackets, and notes the line of
+every table and key. Reading the text once matters: a pass for each line took a minute for a file of megabytes.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ _HEAD: Final = re.compile(rf"\s*(?P<brackets>\[\[?)?\s*(?P<keys>{_KEY}(?:\s*\.\s
 def line_of(text: str, path: Sequence[Step]) -> int:
     """The line, from 1, on which the value at ``path`` begins, or the nearest table around it; 1 for none.
 
-    ``text`` is a whole TOML document. What stands inside a value (an array, an inline table) begins with its statement.
+    ``text`` is a whole TOML document. A part of a value (an array, an inline table) gets the line of its statement.
     """
     lines = _lines(text)
     return next((lines[found] for depth in range(len(path), 0, -1) if (found := tuple(path[:depth])) in lines), 1)
 
 
 def error_position(error: tomllib.TOMLDecodeError, text: str) -> tuple[int, int]:
-    """Line and column, from 1, of what is no TOML; the parser tells them in its message alone."""
+    """Line and column, from 1, of a syntax error; the parser has them in its message only."""
     if found := re.search(r"\(at line (\d+), column (\d+)\)", str(error)):
         return int(found[1]), int(found[2])
     lines = text.splitlines() or [""]

@@ -221,7 +221,7 @@ def test_a_malformed_line_is_named_by_number(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", [b"", b"58 AA\n", b"\xff\xfe", b'{"format": "other"}\n'])
 def test_a_file_that_is_no_capture_is_refused_at_once(tmp_path: Path, content: bytes) -> None:
     (path := tmp_path / "x.jsonl").write_bytes(content)
-    with pytest.raises(PortOpenError, match="is no capture file") as caught:
+    with pytest.raises(PortOpenError, match="is not a capture file") as caught:
         open_port(f"replay:{path}")
     assert caught.value.hint == "'wattrail meter record METER FILE' writes one"
 

@@ -103,7 +103,7 @@ class TruncatedReply:
 class NoReply:
     """Not one byte of an answer.
 
-    ``strays`` counts replies to other requests that came meanwhile: above 0 the chip is alive and did not answer this
+    ``strays`` counts replies to other requests: above 0 the chip is alive and did not answer this
     one. ``echoed``: our own request came back, so the line is shorted or shared.
     """
 

@@ -143,7 +143,7 @@ _OPCODES: Final = {
 
 
 def take_frame(data: bytes | bytearray, start: int = 0) -> Frame | PartialFrame | NoFrame:
-    """What stands at ``start``, where REPLY_START was found."""
+    """The frame at ``start``, where REPLY_START was found."""
     head = bytes(data[start : start + LONG_HEAD])
     if len(head) < SHORT_HEAD:
         return PartialFrame(SHORT_HEAD) if _may_begin(head) else NoFrame(f"{hex_pairs(head)} begins no reply")

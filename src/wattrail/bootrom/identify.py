@@ -111,7 +111,7 @@ class ChipEvidence:
     """What was asked and answered. None: no reply; ``..._silent``: although it was asked for.
 
     ``chip_id``: register 0x800000. ``boot_version``: 16 bytes of text. ``app_head``: what the flash holds from
-    0x11000, at least 8 bytes, as it stands there.
+    0x11000, at least 8 bytes, as stored.
     """
 
     chip_id: int | None = None
@@ -155,12 +155,12 @@ def _by_version(version: bytes, silent: str) -> Identity:
 
 
 def _by_number(number: int, evidence: ChipEvidence) -> Identity:
-    said = f"chip number {number:#x}"
+    number_text = f"chip number {number:#x}"
     if number != CHIP_ID_N:
         name = OTHER_CHIPS.get(number)
         what = f"a {name}, which wattrail cannot flash" if name else "not a known chip"
-        return Identity(None, None, (f"{said}: {what}",))
-    found = Identity(None, Responder.BOOT_ROM, (f"{said}: BK7231N or BK7231M",))
+        return Identity(None, None, (f"{number_text}: {what}",))
+    found = Identity(None, Responder.BOOT_ROM, (f"{number_text}: BK7231N or BK7231M",))
     if evidence.efuse is None:
         return _because(found, "the eFuse has not been read")
     key = evidence.efuse.key
@@ -185,7 +185,7 @@ def _by_key(found: Identity, key: bytes, code: str | None) -> Identity:
 
 
 def _code_kind(head: bytes | None) -> str | None:
-    """How the application stands in flash; None if blank or not read."""
+    """How the application is stored in flash; None if blank or not read."""
     if head is None or len(head) < 8 or set(head[:8]) in ({0xFF}, {0x00}):
         return None
     return "plain" if head[3] == ARM_BRANCH else "enciphered"

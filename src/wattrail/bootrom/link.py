@@ -45,7 +45,7 @@ BUFFER_LIMIT: Final = 4 * (MAX_LONG_LENGTH + 9)
 The oldest are dropped beyond it."""
 
 SKIPPED_LIMIT: Final = 512
-"""Bytes of noise kept for the report: enough to see what it is (a log line, a second talker)."""
+"""Bytes of noise kept for the report: enough to see what it is (a log line, a second sender)."""
 
 
 class BootLink:

@@ -101,7 +101,7 @@ def reply_timeout_s(
     """Seconds to wait for the reply, both ways on the wire included.
 
     ``sent`` is the request's length in bytes, ``length`` what a CRC covers, ``erase`` the code of an erase's size. The
-    wait counts from the return of the write call, when the bytes may still stand in a kernel buffer: so the request's
+    wait counts from the return of the write call, when the bytes may still be in a kernel buffer: so the request's
     own time on the wire is part of it.
     """
     budget = REPLY_BUDGETS.get(command, QUICK)

@@ -234,7 +234,7 @@ def open_carrier(url: PortUrl, options: Mapping[str, object], clock: Clock) -> P
     except (ValueError, PortError) as error:
         file.close()
         raise PortOpenError(
-            f"{url.text}: {printable(url.path)} is no capture file: {error}",
+            f"{url.text}: {printable(url.path)} is not a capture file: {error}",
             hint="'wattrail meter record METER FILE' writes one",
         ) from error
     if reader.header.kind == "spi":

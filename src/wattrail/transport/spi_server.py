@@ -137,11 +137,11 @@ class _Connection:
 
     def _answer(self, request: Message) -> Message:
         try:
-            return self._carry_out(request)
+            return self._execute(request)
         except WattrailError as error:
             return Refused(str(error))
 
-    def _carry_out(self, request: Message) -> Message:
+    def _execute(self, request: Message) -> Message:
         match request:
             case Transfer(data):
                 return Transferred(self._slave.transfer(data, mode=self._mode, hz=self._hz))

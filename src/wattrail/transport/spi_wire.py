@@ -105,7 +105,7 @@ Message = Hello | Transfer | Select | Configure | Transferred | Selected | Confi
 
 
 @dataclass(frozen=True, slots=True)
-class _Kind:
+class _MessageKind:
     """One kind of message: its name in errors, the payload lengths it may have, and its parser."""
 
     name: str
@@ -138,7 +138,7 @@ def encode(message: Message) -> bytes:
 class Decoder:
     """Bytes of one direction in, messages out. ``kinds`` is REQUESTS or REPLIES."""
 
-    def __init__(self, kinds: Mapping[int, _Kind]) -> None:
+    def __init__(self, kinds: Mapping[int, _MessageKind]) -> None:
         self._kinds = kinds
         self._buffer = bytearray()
 
@@ -204,22 +204,22 @@ def _parse_configure(payload: bytes) -> Configure:
     return Configure(mode, hz)
 
 
-REQUESTS: Final[Mapping[int, _Kind]] = MappingProxyType(
+REQUESTS: Final[Mapping[int, _MessageKind]] = MappingProxyType(
     {
-        0x01: _Kind("TRANSFER", 1, MAX_TRANSFER, Transfer),
-        0x02: _Kind("SELECT", 1, 1, _parse_select),
-        0x03: _Kind("CONFIGURE", _CONFIGURE.size, _CONFIGURE.size, _parse_configure),
+        0x01: _MessageKind("TRANSFER", 1, MAX_TRANSFER, Transfer),
+        0x02: _MessageKind("SELECT", 1, 1, _parse_select),
+        0x03: _MessageKind("CONFIGURE", _CONFIGURE.size, _CONFIGURE.size, _parse_configure),
     }
 )
 """What a master may send."""
 
-REPLIES: Final[Mapping[int, _Kind]] = MappingProxyType(
+REPLIES: Final[Mapping[int, _MessageKind]] = MappingProxyType(
     {
-        0x80: _Kind("HELLO", _HELLO.size, _HELLO.size, _parse_hello),
-        0x81: _Kind("TRANSFERRED", 1, MAX_TRANSFER, Transferred),
-        0x82: _Kind("SELECTED", 0, 0, lambda payload: Selected()),
-        0x83: _Kind("CONFIGURED", 0, 0, lambda payload: Configured()),
-        0xFF: _Kind("REFUSED", 0, MAX_REFUSAL, lambda payload: Refused(payload.decode(errors="replace"))),
+        0x80: _MessageKind("HELLO", _HELLO.size, _HELLO.size, _parse_hello),
+        0x81: _MessageKind("TRANSFERRED", 1, MAX_TRANSFER, Transferred),
+        0x82: _MessageKind("SELECTED", 0, 0, lambda payload: Selected()),
+        0x83: _MessageKind("CONFIGURED", 0, 0, lambda payload: Configured()),
+        0xFF: _MessageKind("REFUSED", 0, MAX_REFUSAL, lambda payload: Refused(payload.decode(errors="replace"))),
     }
 )
 """What a slave may send."""

@@ -53,7 +53,7 @@ class TcpBus(OpenCarrier):
             if not isinstance(hello, Hello):
                 raise UnexpectedReply(f"{self.url}: expected HELLO, got {_words(hello)}")
             self._max_transfer, self._simulated = hello.max_transfer, hello.simulated
-            self._ask((Configure(MODE, hz),), deadline)
+            self._exchange((Configure(MODE, hz),), deadline)
 
     def transfer(self, data: bytes, deadline: Deadline) -> bytes:
         """Clock bytes out and as many in, under chip select unless cs=no. Raises PortTimeout, PortLost, PortError."""
@@ -65,11 +65,11 @@ class TcpBus(OpenCarrier):
         if self._cs:
             frame = (Select(True), Transfer(data), Select(False))
         with self._watched():
-            replies = self._ask(frame, deadline)
+            replies = self._exchange(frame, deadline)
         (got,) = (reply.data for reply in replies if isinstance(reply, Transferred))
         return got
 
-    def _ask(self, requests: Sequence[Message], deadline: Deadline) -> list[Message]:
+    def _exchange(self, requests: Sequence[Message], deadline: Deadline) -> list[Message]:
         self._socket.settimeout(max(deadline.remaining, 0.001))
         self._socket.sendall(b"".join(map(encode, requests)))
         replies = [self._next(deadline) for _ in requests]

@@ -149,7 +149,7 @@ class StepQueue:
             self._begin(now)
 
     def tear(self, now: float) -> None:
-        """The supply failed: the step under way is torn where it stands, the others are dropped."""
+        """The supply failed: the step under way is torn, the others are dropped."""
         if self._steps and self.ends != NEVER:
             step = self._steps[0]
             part = (now - self._began) / step.seconds if step.seconds else 0.0

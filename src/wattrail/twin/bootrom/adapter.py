@@ -1,7 +1,7 @@
 """The host's end: USB serial adapters, the wires from them to the chip, and the port that a host opens.
 
 An adapter makes its own rates, loses bytes and drives modem lines. Users report which adapter fails at what (Source:
-bk-boot/adapters); the cause inside it is guessed, and so is every number whose line does not say otherwise.
+bk-boot/adapters); the cause inside it is guessed, and so is every number without a source beside it.
 """
 
 from __future__ import annotations
@@ -162,7 +162,7 @@ class HostWires:
         self._paced = paced
 
     def wait_s(self) -> float:
-        """How long nothing can arrive at the host, as things stand."""
+        """How long nothing can arrive at the host, by what is under way now."""
         with self._twin.lock:
             now = self._twin.now()
             return max(0.0, self._twin.engine.next_at(now, self._queue) - now)

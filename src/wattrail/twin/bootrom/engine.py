@@ -59,7 +59,7 @@ class BootEngine:
 
     @property
     def baud_asked(self) -> int:
-        """The rate the chip was last told to use."""
+        """The rate that was last set."""
         return self._uart.baud_asked
 
     # ---- from outside
@@ -85,7 +85,7 @@ class BootEngine:
         self._now = max(self._now, now)
 
     def next_at(self, now: float, queue: TransmitQueue) -> float:
-        """When a reader of this queue should look again, as things stand; NEVER if nothing is under way."""
+        """When a reader of this queue should look again; NEVER if nothing is under way."""
         if queue:
             return queue.next_at(now)
         steps, power = self._steps, self._power
@@ -142,7 +142,7 @@ class BootEngine:
         self._start(at)
 
     def _stop(self, at: float) -> None:
-        """The chip stops where it stands."""
+        """The chip stops at once."""
         self._steps.tear(at)
         self.transmitted.cut(at)
         self.log.cut(at)

@@ -15,14 +15,14 @@ from wattrail.bootrom.geometry import SECTOR, WIP, WRITE_ENABLE, FlashPart, part
 __all__ = ["NorFlash"]
 
 USUAL_MASK: Final = 0x407C
-"""Protection bits of a part nobody has listed."""
+"""Protection bits of a part that is not listed."""
 LOCKED_BY_REWRITE: Final = 0x7BFC
 """What a Puya part read back after an unchanged 0 had been written to it. Source: bk-boot/flash-parts."""
 _WRITE_SHIFTS: Final = {0x01: 0, 0x31: 8, 0x11: 16}
 
 
 class NorFlash:
-    """One flash chip. ``mid`` is its id, capacity in bits 23..16; ``size`` overrules it."""
+    """One flash chip. ``mid`` is its id, capacity in bits 23..16; ``size`` overrides it."""
 
     def __init__(
         self, mid: int, *, image: bytes | None = None, size: int | None = None, sr: int = 0, seed: int = 0
@@ -112,7 +112,7 @@ class NorFlash:
         self._stuck[address % self.size] = bits
 
     def protect_above(self, address: int) -> None:
-        """Protect everything from there on, whatever the status register says."""
+        """Protect everything from there on, whatever the status register holds."""
         self._open_below = address
 
     # ---- status registers

@@ -1,6 +1,6 @@
 """A twin's flash stored in a file, used by one process at a time.
 
-A lock on the file itself says so; it ends with the process. Systems and file systems without such locks go without.
+A lock on the file ensures that; it ends with the process. Systems and file systems without such locks go without.
 """
 
 from __future__ import annotations

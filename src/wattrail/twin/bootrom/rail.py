@@ -232,7 +232,7 @@ class Power:
 
     @property
     def crosses_at(self) -> float:
-        """When the rail crosses a threshold next, as things stand."""
+        """When the rail crosses a threshold next; NEVER: not under the present load."""
         return NEVER if self._rail is None else self._rail.crosses_at
 
     def volts(self, now: float) -> float:

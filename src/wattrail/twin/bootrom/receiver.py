@@ -6,7 +6,7 @@
 Anything else starts over, and the byte that did not fit is not looked at again: 01 01 E0 FC is missed. After a lost
 byte the machine swallows the next commands until the body is full. Write4K comes out page by page while the body comes
 in; a body that is not 1 to 16 whole pages leaves it stuck until reset. Source: bk-boot/loader-1. That the mask ROM has
-the same receiver is a guess; bk-boot/timing says what speaks for it.
+the same receiver is a guess; bk-boot/timing gives the reasons for it.
 """
 
 from __future__ import annotations

@@ -281,7 +281,7 @@ class RomResponder(TwinResponder):
         return self._erased(_number(body), ERASE_SECTOR.span, long_reply(c.ERASE_4K.opcode, 0, body), now)
 
     def _erase_all(self, body: bytes, now: float) -> Response | None:
-        """Answered before it is done; the flash shows itself busy meanwhile."""
+        """Answered before it is done; the flash is busy until then."""
         if body != b"\x04":
             return None
         seconds = self._timing.erase_mib_s * self._flash.size / (1 << 20)

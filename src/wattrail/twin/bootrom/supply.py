@@ -3,7 +3,7 @@
 The rail is the voltage at the module's 3.3 V pin. Its source is a voltage behind a resistance, with an adapter's or a
 regulator's current limit, and a capacitor at the pin holds it up through short peaks. ``wattrail.twin.bootrom.rail``
 calculates the rest. The maker publishes the currents of the radio and the supply voltage of a CBU (Source:
-cbu-hw/power); nobody has published what the boot ROM draws, so those lines are guesses, of the size that makes the
+cbu-hw/power); what the boot ROM draws is not published, so those lines are guesses, of the size that makes the
 failures which users report follow from the physics. Source: bk-boot/supply.
 """
 

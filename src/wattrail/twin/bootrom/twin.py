@@ -143,7 +143,7 @@ class BootTwin:
 
     @property
     def baud(self) -> int:
-        """The rate the chip was last told to use."""
+        """The rate that was last set."""
         with self.lock:
             self.engine.advance(self.now())
             return self.engine.baud_asked

@@ -160,7 +160,7 @@ class TransmitQueue:
 
 
 class Uart:
-    """UART1. ``baud_asked``: the rate the chip was told to use; ``baud``: what its divider makes of it.
+    """UART1. ``baud_asked``: the rate that was set; ``baud``: what its divider makes of it.
 
     While the chip works, received bytes wait in a ring of ``timing.ring`` bytes.
     """

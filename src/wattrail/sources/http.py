@@ -121,12 +121,13 @@ class HttpServer:
         parser = h11.Connection(h11.CLIENT, max_incomplete_event_size=_MAX_HEAD_BYTES)
         parser.send(h11.Request(method="GET", target="/", headers=[("Host", self._host), ("Connection", "close")]))
         parser.send(h11.EndOfMessage())
-        parser.receive_data(await _repaired_start(reader))
-        status, body = 0, bytearray()
+        data, status, body = await _repaired_start(reader), 0, bytearray()
+        parser.receive_data(data)
         while True:
-            event = self._next_event(parser, body)
+            event = self._next_event(parser, body, is_at_end=not data)
             if event is h11.NEED_DATA:
-                parser.receive_data(await reader.read(_READ_SIZE))
+                data = await reader.read(_READ_SIZE)
+                parser.receive_data(data)
             elif isinstance(event, h11.Response):
                 status = event.status_code
             elif isinstance(event, h11.Data):
@@ -138,17 +139,18 @@ class HttpServer:
                     )
             elif isinstance(event, h11.EndOfMessage):
                 return HttpAnswer(status, bytes(body))
-            elif isinstance(event, h11.ConnectionClosed):
-                raise PortLost(f"{self.name}: the meter closed the connection before it answered")
 
-    def _next_event(self, parser: h11.Connection, body: bytearray) -> object:
+    def _next_event(self, parser: h11.Connection, body: bytearray, *, is_at_end: bool) -> object:
         import h11
 
         try:
             return parser.next_event()
         except h11.RemoteProtocolError as error:
-            if parser.their_state is h11.ERROR and "complete message body" in str(error):
-                raise PortLost(f"{self.name}: the connection was closed early, after {len(body)} bytes") from error
+            if is_at_end:
+                raise PortLost(
+                    f"{self.name}: the meter closed the connection early, after {len(body)} bytes of its answer",
+                    hint="poll less often: these servers answer one client at a time",
+                ) from error
             raise UnexpectedReply(
                 f"{self.name}: the answer is not HTTP: {printable(str(error), limit=120)}",
                 hint="check the port: a meter's web server is on 80",

@@ -122,13 +122,13 @@ def open_source(
     Sources that are opened with the same ``pool`` share a connection to each broker. Raises UrlError, ConfigError and
     FileError for the secrets file, MissingExtra.
     """
-    url = split(text)
-    if url.scheme not in SCHEMES:
-        raise UrlError(f"{text!r}: not a network meter; known: {', '.join(SCHEMES)}")
-    if "@" in url.host:
+    if "@" in text.partition("://")[2].partition("/")[0]:  # before it is taken apart, and a part is shown
         raise UrlError(
             f"{text!r}: a URL holds no user and no password", hint="store them by docs/sources.md, credentials"
         )
+    url = split(text)
+    if url.scheme not in SCHEMES:
+        raise UrlError(f"{text!r}: not a network meter; known: {', '.join(SCHEMES)}")
     if not url.host:
         raise UrlError(f"{text!r}: the host is missing", hint=f"write it like {SCHEMES[url.scheme].example}")
     secrets, clock = secrets or Secrets(), clock or SystemClock()

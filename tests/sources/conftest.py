@@ -100,6 +100,12 @@ async def opened(*urls: str, secrets: Secrets | None = None) -> AsyncIterator[li
             await source.close()
 
 
+async def read_forever(source: MeterSource) -> None:
+    """Reading after reading, until one is an error."""
+    while True:
+        await source.read()
+
+
 def no_secrets() -> Secrets:
     """Nothing of this machine's own."""
     return Secrets(file=Path("/nonexistent"), environment={}, uses_keyring=False)

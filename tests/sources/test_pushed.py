@@ -14,6 +14,7 @@ from tests.sources.conftest import (
     no_secrets,
     opened,
     publisher,
+    read_forever,
     run,
 )
 from wattrail.energy_register import Direction, Freshness
@@ -36,11 +37,6 @@ async def next_after(source: MeterSource, publish: object, topic: str, payload: 
         await publish(topic, text)  # type: ignore[operator]
         await asyncio.wait([reading], timeout=0.02)
     return reading.result()
-
-
-async def read_forever(source: MeterSource) -> None:
-    while True:
-        await source.read()
 
 
 def test_one_connection_serves_every_meter_behind_a_broker(broker: Mosquitto) -> None:

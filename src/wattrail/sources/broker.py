@@ -131,6 +131,7 @@ class Broker:
                 return
             with suppress(_mqtt_error()):
                 await self._client.publish(command.topic, command.payload, qos=0, timeout=_TIMEOUT_S)
+            _end_if_cancelled()
 
     async def _stop(self) -> None:
         task, self._task = self._task, None
@@ -185,6 +186,7 @@ class Broker:
     async def _subscribe(self, topics: Sequence[str]) -> None:
         if topics and self._client is not None:
             await self._client.subscribe([(topic, 0) for topic in topics], timeout=_TIMEOUT_S)
+        _end_if_cancelled()
 
     def _problem_of(self, error: Exception) -> PortError:
         code = getattr(error, "rc", None)
@@ -219,6 +221,13 @@ class BrokerPool:
         if address not in self._brokers:
             self._brokers[address] = Broker(address, credentials=credentials, retry_s=self._retry_s)
         return self._brokers[address]
+
+
+def _end_if_cancelled() -> None:
+    """Python 3.11's wait_for, in which aiomqtt waits, loses a cancel that arrives together with the result."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def _mqtt_error() -> type[Exception]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, Literal
 
-from wattrail.chips.bl0942.parts import FRONT_ENDS, FrontEnd
+from wattrail.front_end import FRONT_ENDS, FrontEnd
 
 __all__ = ["BOARDS", "Board"]
 

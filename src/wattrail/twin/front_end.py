@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 
 from wattrail.chips.bl0942.constants import V_CLIP_MV
-from wattrail.chips.bl0942.parts import FrontEnd
+from wattrail.front_end import FrontEnd
 from wattrail.twin.mains import Mains, State
 from wattrail.twin.noise import FloatArray
 

@@ -9,7 +9,7 @@ from wattrail.clock import Deadline
 from wattrail.errors import PortError, PortTimeout
 from wattrail.transport.carrier import OpenCarrier
 from wattrail.twin.spi_engine import SpiEngine
-from wattrail.twin.uart_engine import Arrival, UartEngine
+from wattrail.twin.uart_engine import TimedByte, UartEngine
 
 if TYPE_CHECKING:
     from wattrail.twin.twin import Twin
@@ -42,7 +42,7 @@ class TwinPort(_Cable):
         super().__init__(twin, url)
         self._engine = engine
         self._baud = baud or engine.strap_baud
-        self._arrivals: deque[Arrival] = deque()
+        self._arrivals: deque[TimedByte] = deque()
 
     def read(self, deadline: Deadline) -> bytes:
         """At least one byte, and whatever else has arrived. Raises PortTimeout, PortLost."""

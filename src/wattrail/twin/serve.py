@@ -19,7 +19,7 @@ from wattrail.errors import PortError, PortOpenError
 from wattrail.transport import spi_server
 from wattrail.twin.terminal import open_terminal, running
 from wattrail.twin.twin import Twin
-from wattrail.twin.uart_engine import Arrival
+from wattrail.twin.uart_engine import TimedByte
 
 __all__ = ["ServedPty", "ServedTcp", "serve_spi", "serve_uart", "serve_uart_tcp"]
 
@@ -154,7 +154,7 @@ class _UartServer:
         self._twin = twin
         self._line = line
         self._host_baud = host_baud
-        self._waiting: list[tuple[float, int, Arrival]] = []
+        self._waiting: list[tuple[float, int, TimedByte]] = []
         self._count = 0
 
     def run(self, stop: threading.Event) -> None:

@@ -14,7 +14,7 @@ import random
 from collections.abc import Callable
 from typing import Final
 
-from wattrail.twin.chip import Chip
+from wattrail.twin.chip import MeterChip
 from wattrail.twin.faults import Faults
 
 __all__ = ["SpiEngine"]
@@ -36,7 +36,7 @@ class SpiEngine:
 
     def __init__(
         self,
-        chip: Chip,
+        chip: MeterChip,
         faults: Faults,
         now: Callable[[], float],
         *,

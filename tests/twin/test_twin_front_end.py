@@ -12,7 +12,7 @@ from wattrail.twin import open_twin
 from wattrail.twin.chip import MeterChip
 from wattrail.twin.chips.bl0942.array import Bl0942Array
 from wattrail.twin.front_end import Deviation, FrontEnds, Wiring
-from wattrail.twin.mains import Mains, Supply
+from wattrail.twin.mains import GridSupply, Mains
 from wattrail.twin.twin import Twin
 from wattrail.twin.waveform import SampledFrontEnds
 
@@ -86,7 +86,7 @@ def test_gain_scales_current_and_power_and_the_range_the_other_way() -> None:
 
 
 def test_samples_and_rms_quantities_tell_the_same_story() -> None:
-    mains = [Mains(Supply())]
+    mains = [Mains(GridSupply())]
     mains[0].set(-1.0, amps=5.0, power_factor=0.7)
     wiring = Wiring([FRONT_ENDS["reference"]], [Deviation(dc_mv=0.3, phase_degrees=2.0)])
     by_rms = Bl0942Array(FrontEnds(mains, wiring)).snapshot(2.0)
@@ -96,7 +96,7 @@ def test_samples_and_rms_quantities_tell_the_same_story() -> None:
 
 
 def test_samples_clip_as_the_closed_form_says() -> None:
-    mains = [Mains(Supply())]
+    mains = [Mains(GridSupply())]
     mains[0].set(-1.0, amps=50.0, power_factor=1.0)
     wiring = Wiring([FRONT_ENDS["reference"]], [Deviation()])
     by_rms = Bl0942Array(FrontEnds(mains, wiring)).snapshot(2.0)

@@ -1,4 +1,4 @@
-"""One metering chip: a row of an array on the twin's own time, as its bus and a curious test see it."""
+"""One metering chip: a row of an array on the twin's own time, as its bus and tests see it."""
 
 from __future__ import annotations
 

@@ -218,7 +218,7 @@ class ChipArray(ABC):
     # ---- plans
 
     def _restart_from(self, held: AccumulatorState) -> None:
-        self._horizon = 1  # whoever changes one thing tends to change another
+        self._horizon = 1  # one change tends to be followed by another
         self._plan = self._compute(self._latest, held)
 
     def _compute(self, start: float, held: AccumulatorState) -> MeasurementPlan:

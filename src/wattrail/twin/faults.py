@@ -25,10 +25,10 @@ class Faults(LineFaults):
         self._twin = twin
         self._chip = chip
 
-    # ---- until told otherwise
+    # ---- until switched off
 
     def stick_volts(self, count: int | None = 0) -> None:
-        """V_RMS reads that count; None heals it."""
+        """V_RMS reads that count; None lets it follow the mains again."""
         self._chip.stick(self._chip.array.registers.V_RMS, count)
 
     def freeze_frequency(self, on: bool = True) -> None:
@@ -55,5 +55,5 @@ class Faults(LineFaults):
     # ---- for the engines
 
     def request(self, data: bytes) -> bytes:
-        """What of the host's bytes arrives at the chip; a silent or unplugged one hears nothing."""
+        """What of the host's bytes arrives at the chip; nothing while it is silent or unplugged."""
         return b"" if self._silent or self.unplugged else super().request(data)

@@ -1,7 +1,7 @@
 """From mains to pins: the analogue parts, how far they are off, and what the chip's inputs then see.
 
 Two ways to the same pins. ``FrontEnds`` takes the mains' rms quantities and is exact for sines; ``SampledFrontEnds``
-(in ``waveform``) takes every sample. The chip does not know which of them it hangs on.
+(in ``waveform``) takes every sample. The chip cannot tell them apart.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 
 from wattrail.chips.bl0942.parts import FrontEnd
 from wattrail.twin.chip_model import Silicon
-from wattrail.twin.mains import Mains, State
+from wattrail.twin.mains import Mains, MainsState
 from wattrail.twin.noise import FloatArray
 
 __all__ = ["Deviation", "FrontEnds", "PinSignals", "PinSource", "Wiring"]
@@ -51,7 +51,7 @@ class PinSignals:
 
 
 class PinSource(Protocol):
-    """Something an array of chips can hang on."""
+    """What an array of chips measures."""
 
     @property
     def size(self) -> int:
@@ -94,7 +94,7 @@ class Wiring:
 
 
 class FrontEnds:
-    """N front ends on the rms quantities of their mains; chip ``n`` hangs on mains ``n % len(mains)``."""
+    """N front ends on the rms quantities of their mains; chip ``n`` measures mains ``n % len(mains)``."""
 
     ahead = 128  # 300 kB a meter; thousands of them in one process are polled in our benchmarks
 
@@ -130,7 +130,7 @@ class FrontEnds:
             hertz=self._rows(states, "hertz"),
         )
 
-    def _rows(self, states: Sequence[State], name: str) -> FloatArray:
+    def _rows(self, states: Sequence[MainsState], name: str) -> FloatArray:
         rows = np.stack([getattr(state, name) for state in states])
         return rows if len(states) == 1 else rows[self._mains_of]
 

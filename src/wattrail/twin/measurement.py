@@ -1,8 +1,8 @@
 """The chip's arithmetic, from pins to counts, for many chips and many ticks at once.
 
 Theory of operation. Pins do not depend on the host, so a stretch of time is computed ahead as a ``MeasurementPlan``
-and a read takes a column of it. A plan is thrown away when the host changes a setting or somebody the mains; what must
-survive that is ``AccumulatorState``.
+and a read takes a column of it. A plan is thrown away when a setting or the mains changes; what must survive that is
+``AccumulatorState``.
 
     power   the gate sees power in slots of 10 ms and zeroes what is under the threshold; energy integrates what is
             left, and WATT is its mean over 400 or 800 ms

@@ -1,4 +1,4 @@
-"""What can be asked of a twin, and which wishes contradict each other."""
+"""What can be asked of a twin, and which options contradict each other."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ _SLICE_S = 0.05
 
 
 class _Cable(OpenCarrier):
-    """What both ends have in common. Closing lets go of the cable; the chip keeps running."""
+    """What both ends have in common. Closing leaves the chip running."""
 
     def __init__(self, twin: Twin, url: str) -> None:
         super().__init__(url, twin.clock, simulated=True)
@@ -77,7 +77,7 @@ class TwinPort(_Cable):
     def set_baud(self, baud: int) -> None:
         """Change the host's rate; the chip keeps its own."""
         if baud <= 0:
-            raise PortError(f"{self.url}: {baud} baud is no rate")
+            raise PortError(f"{self.url}: a rate of {baud} baud; a rate is 1 or more")
         self._baud = baud
 
     def set_lines(self, *, dtr: bool | None = None, rts: bool | None = None) -> None:

@@ -103,11 +103,11 @@ class UartEngine:
         """Bytes the host begins to send now; returns what will arrive at the host, in order of time."""
         begins = max(now, self._line_free_at)
         self._line_free_at = begins + len(data) * BYTE_BITS / host_baud
-        heard = as_received(self._faults.request(data), host_baud, self.baud)
-        step = (self._line_free_at - begins) / max(1, len(heard))
+        received = as_received(self._faults.request(data), host_baud, self.baud)
+        step = (self._line_free_at - begins) / max(1, len(received))
         arrivals: list[TimedByte] = []
-        for number, byte in enumerate(heard, 1):
-            arrivals += self._hear(byte, begins + number * step, host_baud)
+        for number, byte in enumerate(received, 1):
+            arrivals += self._take(byte, begins + number * step, host_baud)
         return arrivals
 
     def line_break(self, seconds: float, now: float) -> None:
@@ -117,7 +117,7 @@ class UartEngine:
             self._frame.clear()
             self._foreign = False
 
-    def _hear(self, byte: int, at: float, host_baud: int) -> list[TimedByte]:
+    def _take(self, byte: int, at: float, host_baud: int) -> list[TimedByte]:
         if not self._listening or at <= self._busy_until:
             return []
         gap = at - self._byte_at - BYTE_BITS / host_baud
@@ -164,10 +164,10 @@ class UartEngine:
         byte_s = BYTE_BITS / baud + self._timing.byte_gap_s
         self._busy_until = begins + len(answer) * byte_s
         reply = self._faults.reply(answer)
-        heard = as_received(reply.data, baud, host_baud)
+        received = as_received(reply.data, baud, host_baud)
         begins += reply.late
-        step = len(reply.data) * byte_s / max(1, len(heard))
-        return [TimedByte(begins + number * step, byte) for number, byte in enumerate(heard, 1)]
+        step = len(reply.data) * byte_s / max(1, len(received))
+        return [TimedByte(begins + number * step, byte) for number, byte in enumerate(received, 1)]
 
 
 def _sum(data: bytes) -> int:

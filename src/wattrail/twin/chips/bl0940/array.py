@@ -89,7 +89,7 @@ class Bl0940Array(ChipArray):
             counting=ones == 1,
             absolute=ones == 0,
             slow=self.setting(MODE, RMS_UPDATE) == 1,
-            fast_ticks=ones.astype(np.int64),  # half a cycle and one cycle cannot be told from two
+            fast_ticks=ones.astype(np.int64),  # half a cycle and one cycle: shorter than a tick
         )
 
     def _track(self, plan: MeasurementPlan, pins: PinSignals) -> tuple[FloatArray, BoolArray]:

@@ -59,7 +59,7 @@ __all__ = ["Bl0942Array"]
 
 _STATUS_NOISE = 17
 _GAINS: Final = np.array([gain.factor / Gain.X16.factor for gain in Gain])
-_FAST_TICKS: Final = np.array([1, 1, 1, 2, 4, 4, 4, 4])  # half a cycle cannot be told from two
+_FAST_TICKS: Final = np.array([1, 1, 1, 2, 4, 4, 4, 4])  # shorter windows than a tick are one tick
 _OUTPUTS: Final = {"cf1": CF1, "cf2": CF2, "zx": ZX}
 _FAST_RATES: Final = {UartRate.BAUD_19200: BAUD_RATES[2], UartRate.BAUD_38400: BAUD_RATES[3]}
 

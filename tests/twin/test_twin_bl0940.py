@@ -345,6 +345,18 @@ def test_the_counter_goes_down_on_export_and_through_zero() -> None:
     assert plug.twin.chip.peek(CF_CNT) == pytest.approx(rate * 5, abs=1), "up through 0 again"
 
 
+def test_the_counter_keeps_what_flowed_less_what_was_exported(make_shp10: Make) -> None:
+    clock = ManualClock()
+    twin = open_twin("bw-shp10", clock=clock, scenario="cloudy", seed=4, start="09:00", deviation=Deviation())
+    watts_a_count = 1.218**2 / (4046 * 1000 / 1989)
+    for _ in range(8):
+        clock.advance(1800)
+        net = (twin.chip.peek(CF_CNT) ^ 0x800000) - 0x800000
+        assert net * CF_WATT_SECONDS * watts_a_count / 3600 == pytest.approx(twin.truth.net_wh, rel=2e-3, abs=0.2)
+    assert twin.truth.export_wh > 100
+    assert twin.truth.import_wh > 100
+
+
 def test_corner_is_the_time_between_voltage_and_current(make_shp10: Make) -> None:
     plug = settled(make_shp10(pf=0.5))
     assert plug.twin.chip.peek(CORNER) == pytest.approx(1e6 / 50 / 6, abs=1)

@@ -54,7 +54,7 @@ class ChipArray(ABC):
     measuring: ClassVar[frozenset[Register]]
     """The writable registers on which the measurement depends."""
     tracked: ClassVar[Register]
-    """The chip's own measure beside the common ones; see ``_track``."""
+    """The chip's own measure beside the common ones; see ``_tracked_counts``."""
     frequency: ClassVar[Register | None] = None
     """The register of the line frequency, if there is one."""
     reset_clears_counter: ClassVar[bool]
@@ -74,7 +74,7 @@ class ChipArray(ABC):
         self._waves = waves
         seeds = range(self.size) if seeds is None else seeds
         self._noise = Noise(seeds, _CHIP_NOISE) if source.noise_uv.any() else None
-        self._own(seeds, options or {})
+        self._prepare(seeds, options or {})
         self._horizon = 1
         self._writable = [r for r in self.registers.BY_ADDRESS.values() if r.access is Access.READ_WRITE]
         self._words = {r.address: np.full(self.size, r.reset, dtype=np.int64) for r in self._writable}
@@ -86,7 +86,7 @@ class ChipArray(ABC):
     # ---- what a chip adds
 
     @abstractmethod
-    def _own(self, seeds: Sequence[int], options: TwinOptions) -> None:
+    def _prepare(self, seeds: Sequence[int], options: TwinOptions) -> None:
         """Make what the chip keeps beside its registers."""
 
     @abstractmethod
@@ -94,7 +94,7 @@ class ChipArray(ABC):
         """What the writable registers ask of the measurement."""
 
     @abstractmethod
-    def _track(self, plan: MeasurementPlan, pins: PinSignals) -> tuple[FloatArray, BoolArray]:
+    def _tracked_counts(self, plan: MeasurementPlan, pins: PinSignals) -> tuple[FloatArray, BoolArray]:
         """The counts of ``tracked`` by tick, and the ticks at whose end they are taken."""
 
     @abstractmethod
@@ -240,7 +240,7 @@ class ChipArray(ABC):
             settings=settings,
             held=held,
         )
-        plan.follow(*self._track(plan, pins))
+        plan.track(*self._tracked_counts(plan, pins))
         return plan
 
     def _pulses(self, plan: MeasurementPlan, time: float) -> IntArray:

@@ -99,7 +99,7 @@ class MeasurementPlan:
     """A stretch of time computed ahead: from ``start`` (seconds) to the end of the ticks it was given.
 
     Arrays by tick have a column for "before the first"; column n holds after n ticks. The same for refreshes.
-    ``ended`` numbers the ticks by their ends, shape (1, ticks). ``follow`` completes a plan.
+    ``ended`` numbers the ticks by their ends, shape (1, ticks). ``track`` completes a plan.
     """
 
     tracked: FloatArray
@@ -129,7 +129,7 @@ class MeasurementPlan:
         self._refresh()
         self._measure_fast(pins)
 
-    def follow(self, counts: FloatArray, when: BoolArray) -> None:
+    def track(self, counts: FloatArray, when: BoolArray) -> None:
         """Give the plan the chip's own measure, tick by tick, and the ticks at whose end it is taken."""
         self.tracked = hold(counts, when, self._held.tracked)
 

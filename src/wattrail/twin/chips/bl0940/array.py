@@ -75,7 +75,7 @@ class Bl0940Array(ChipArray):
     reset_clears_counter = False
     pulse_s = 0.09
 
-    def _own(self, seeds: Sequence[int], options: TwinOptions) -> None:
+    def _prepare(self, seeds: Sequence[int], options: TwinOptions) -> None:
         self._second = Noise(seeds, _SECOND_NOISE)
         self._powered_at = np.zeros(len(seeds))
         self._tps1 = round(64 + (options.get("celsius", _CELSIUS) + 45) * 896 / 170)
@@ -92,7 +92,7 @@ class Bl0940Array(ChipArray):
             fast_ticks=ones.astype(np.int64),  # half a cycle and one cycle: shorter than a tick
         )
 
-    def _track(self, plan: MeasurementPlan, pins: PinSignals) -> tuple[FloatArray, BoolArray]:
+    def _tracked_counts(self, plan: MeasurementPlan, pins: PinSignals) -> tuple[FloatArray, BoolArray]:
         """CORNER: microseconds between voltage and current, which way unknown; it stands still without a current."""
         cosine = pins.power / np.maximum(pins.volts * pins.amps, 1e-12)
         counts = np.rint(np.arccos(np.clip(cosine, -1, 1)) / (2 * math.pi * pins.hertz) * 1e6)

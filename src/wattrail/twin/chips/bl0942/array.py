@@ -76,7 +76,7 @@ class Bl0942Array(ChipArray):
     reset_clears_counter = True  # drivers depend on it
     pulse_s = 0.08
 
-    def _own(self, seeds: Sequence[int], options: TwinOptions) -> None:
+    def _prepare(self, seeds: Sequence[int], options: TwinOptions) -> None:
         self._toggle = Noise(seeds, _STATUS_NOISE) if options.get("toggling", True) else None
 
     def _settings(self) -> MeasurementSettings:
@@ -90,7 +90,7 @@ class Bl0942Array(ChipArray):
             fast_ticks=_FAST_TICKS[self._words[I_FAST_RMS_CYC.address]][:, None],
         )
 
-    def _track(self, plan: MeasurementPlan, pins: PinSignals) -> tuple[FloatArray, BoolArray]:
+    def _tracked_counts(self, plan: MeasurementPlan, pins: PinSignals) -> tuple[FloatArray, BoolArray]:
         """FREQ, which stands still where there is too little voltage to time."""
         ticks = 1 << self._words[FREQ_CYC.address][:, None]
         seen = plan.by_tick(plan.v_rms) >= V_ZX_BELOW

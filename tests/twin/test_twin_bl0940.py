@@ -32,8 +32,10 @@ from wattrail.clock import Deadline, ManualClock
 from wattrail.errors import UrlError
 from wattrail.transport import open_port
 from wattrail.twin import open_twin
+from wattrail.twin.chips import CHIP_MODELS
 from wattrail.twin.chips.bl0940.array import CF_B, I_B, I_FAST_B, WATT_B
 from wattrail.twin.front_end import Deviation
+from wattrail.twin.ports import TwinPort
 
 Make = Callable[..., Plug]
 
@@ -431,3 +433,10 @@ def test_either_chip_sits_on_either_boards_parts() -> None:
     plug = Plug("bw-shp10", chip="bl0942")
     assert len(bytes.fromhex(plug.ask("58 AA"))) == 23
     assert len(bytes.fromhex(reference().ask("58 AA"))) == 35
+
+
+@pytest.mark.parametrize("name", CHIP_MODELS)
+def test_every_chip_can_be_asked_for_by_url(name: str) -> None:
+    with open_port(f"twin://lspa9?chip={name}", clock=ManualClock()) as port:
+        assert isinstance(port, TwinPort)
+        assert port.twin.model is CHIP_MODELS[name]

@@ -11,8 +11,8 @@ from pathlib import Path
 from wattrail.errors import ConfigError
 from wattrail.files import parse_toml, read_text
 from wattrail.sanitize import printable
-from wattrail.twin.loads import Harmonic, Kind, Load, Photovoltaics, Schedule
-from wattrail.twin.mains import Mains, Supply
+from wattrail.twin.loads import Harmonic, HouseholdLoad, LoadKind, LoadSchedule, Photovoltaics
+from wattrail.twin.mains import GridSupply, Mains
 from wattrail.twin.noise import Noise
 
 __all__ = ["load_scenario", "parse_scenario", "scenario_names"]
@@ -68,8 +68,8 @@ def _shown(value: object) -> str:
     return printable(repr(value), limit=80)
 
 
-def _supply(table: _Table) -> Supply:
-    return Supply(
+def _supply(table: _Table) -> GridSupply:
+    return GridSupply(
         volts=table.number("volts", 230.0, 0, 500),
         hertz=table.number("hertz", 50.0, 40, 70),
         volts_swing=table.number("volts_swing", 0.0, 0, 100),
@@ -79,24 +79,24 @@ def _supply(table: _Table) -> Supply:
     )
 
 
-def _load(table: _Table) -> Load:
-    kind = table.text("kind", Kind.RESISTIVE.value)
-    if kind not in {k.value for k in Kind}:
-        raise table.wrong("kind", f"{_shown(kind)} is none of {', '.join(k.value for k in Kind)}")
+def _load(table: _Table) -> HouseholdLoad:
+    kind = table.text("kind", LoadKind.RESISTIVE.value)
+    if kind not in {k.value for k in LoadKind}:
+        raise table.wrong("kind", f"{_shown(kind)} is none of {', '.join(k.value for k in LoadKind)}")
     power_factor = table.number("pf", 1.0, 0.01, 1.0)
-    if kind == Kind.RESISTIVE.value and power_factor != 1.0:
+    if kind == LoadKind.RESISTIVE.value and power_factor != 1.0:
         raise table.wrong("pf", "a resistive load has 1.0; say inductive, capacitive or electronic")
-    return Load(
+    return HouseholdLoad(
         name=table.text("name"),
         watts=table.number("watts", None, 0.01, 100_000),
         power_factor=power_factor,
-        kind=Kind(kind),
+        kind=LoadKind(kind),
         schedule=_schedule(table),
         harmonics=_harmonics(table),
     )
 
 
-def _schedule(table: _Table) -> Schedule:
+def _schedule(table: _Table) -> LoadSchedule:
     starts, every = table.times("at"), 60 * table.number("every_minutes", 0.0, 0, 1440)
     lasts = 60 * table.number("minutes", 0.0, 0, 1440)
     if starts and every:
@@ -105,7 +105,7 @@ def _schedule(table: _Table) -> Schedule:
         raise table.wrong("minutes", "is missing: how long is it on?")
     if lasts and not (starts or every):
         raise table.wrong("minutes", "needs at or every_minutes")
-    return Schedule(starts, lasts, every, 60 * table.number("offset_minutes", 0.0, 0, 1440))
+    return LoadSchedule(starts, lasts, every, 60 * table.number("offset_minutes", 0.0, 0, 1440))
 
 
 def _source(table: _Table, seed: int, number: int) -> Photovoltaics:

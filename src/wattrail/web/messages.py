@@ -1,6 +1,6 @@
-"""What the gateway and the process of the page tell each other: JSON, a line each, over a socket that both inherit.
+"""Messages between the gateway and the process of the page: one JSON object a line, over an inherited socket.
 
-JSON and not pickle, because the process of the page talks to strangers: whatever it sends must not become code here.
+JSON and not pickle, because the process of the page talks to strangers: its messages must not become code here.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from wattrail.units import PlainSample, Reading
 __all__ = ["MAX_LINE", "decode_line", "encode_line", "view_from_message", "view_message"]
 
 MAX_LINE: Final = 4 * 1024 * 1024
-"""Bytes of one line; the longest we send, fifty meters with errors of the longest kind, are far below."""
+"""Bytes of one line; the longest, fifty meters with long errors, is far shorter."""
 
 
 def _adapters(kind: type, *, apart: str, **instead: Any) -> dict[str, TypeAdapter[Any]]:  # noqa: ANN401 any type
@@ -76,4 +76,4 @@ def _read(message: Mapping[str, Any], adapters: Mapping[str, TypeAdapter[Any]]) 
 def _plain(value: object) -> str:
     if isinstance(value, datetime):
         return value.isoformat()
-    raise TypeError(f"{type(value).__name__} is no part of a message")
+    raise TypeError(f"{type(value).__name__} cannot be part of a message")

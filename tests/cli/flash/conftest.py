@@ -92,7 +92,7 @@ def _interrupt() -> None:
 @pytest.fixture
 def bench(manual_clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> Bench:
     bench = Bench(manual_clock)
-    monkeypatch.setattr("wattrail.cli.flash.opening.open_flasher", bench.open_flasher)
+    monkeypatch.setattr("wattrail.cli.flash.session.open_flasher", bench.open_flasher)
     return bench
 
 

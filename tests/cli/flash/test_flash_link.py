@@ -12,12 +12,11 @@ import pytest
 from tests.cli.conftest import Terminal, Type
 from tests.cli.flash.conftest import PORT, Bench
 from wattrail.cli.exits import exit_for
-from wattrail.cli.flash.course import Course
-from wattrail.cli.flash.opening import url_of
+from wattrail.cli.flash.session import url_of
 from wattrail.cli.main import main
 from wattrail.cli.manual import located
+from wattrail.cli.progress import WorkProgress
 from wattrail.errors import LinkFailed, VerifyError, WattrailError, WriteRefused
-from wattrail.flasher import Progress
 
 # ---- the port as it is typed
 
@@ -183,7 +182,7 @@ def test_on_a_terminal_one_line_is_redrawn(bench: Bench, monkeypatch: pytest.Mon
     assert "I hear nothing yet. Reset the module now: " in shown
     assert "━" in shown
     assert re.search(r"reading    50 %   1024 of 2048 KiB  \d+ kB/s  \d+ s left", shown)
-    assert shown.count("\x1b[2K") > 32  # wiped and drawn anew, once a block
+    assert shown.count("\x1b[2K") > 32  # wiped and drawn again, once a block
     assert "the flash as it is now is kept in dump.bin\n" in re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown)
 
 
@@ -194,7 +193,7 @@ def test_results_are_not_drawn_over_on_a_terminal(
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setattr(sys, "stderr", screen)
     assert main(["flash", "recover", PORT, "--reset", "rts"]) == 0
-    assert capsys.readouterr().out.endswith("\nnothing is wrong in flash, as far as can be told\n")
+    assert capsys.readouterr().out.endswith("\nnothing is wrong in flash, as far as can be seen\n")
     drawn, _, after = screen.getvalue().rpartition("\x1b[2K")
     assert "reading   100 %" in drawn
     assert "nothing keeps this board from starting" in after
@@ -219,7 +218,7 @@ def test_a_terminal_that_cannot_redraw_gets_lines(bench: Bench, monkeypatch: pyt
     ],
 )
 def test_progress_is_said_with_its_rate_and_the_time_left(done: int, seconds: float, words: str) -> None:
-    assert Course(Progress("writing", done, 1 << 21), 5.0, 5.0 + seconds).words() == words
+    assert WorkProgress("writing", done, 1 << 21, seconds).text() == words
 
 
 # ---- the doctor

@@ -28,7 +28,7 @@ def test_a_served_board_is_looked_at_written_and_verified(chip: str, home: Path)
     before, image = board(chip).dump, board(chip, 2).qio
     Path("new.bin").write_bytes(image)
     twin = BootTwin(chip, image=before, timing=AT_ONCE)  # type: ignore[arg-type]
-    with serve_boot(twin, press="knock") as served:
+    with serve_boot(twin, auto_reset=True) as served:
         known = json.loads(say("flash", "info", served.url, "--json").stdout)
         assert (known["chip"], known["simulated"]) == (f"BK7231{chip}", True)
 
@@ -46,7 +46,7 @@ def test_a_process_that_is_killed_leaves_a_write_that_is_gone_on_with() -> None:
     Path("new.bin").write_bytes(board("N", 2).qio)
     slow_to_erase = replace(AT_ONCE, erase_4k_s=0.1, erase_32k_s=0.3, erase_64k_s=0.5)
     twin = BootTwin("N", image=board("N").dump, timing=slow_to_erase)
-    with serve_boot(twin, press="knock") as served:
+    with serve_boot(twin, auto_reset=True) as served:
         with started("flash", "write", served.url, "new.bin", "--backup", "stock.bin") as process:
             line_with(process.stderr, "writing")
             process.send_signal(signal.SIGKILL)
@@ -61,7 +61,7 @@ def test_a_process_that_is_killed_leaves_a_write_that_is_gone_on_with() -> None:
 def test_ctrl_c_ends_a_process_calmly() -> None:
     twin = BootTwin("N", image=board("N").dump)
     with (
-        serve_boot(twin, press="knock") as served,
+        serve_boot(twin, auto_reset=True) as served,
         started("flash", "read", served.url, "dump.bin") as process,
     ):
         line_with(process.stderr, "reading")

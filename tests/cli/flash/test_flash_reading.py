@@ -37,7 +37,7 @@ def test_a_board_without_radio_calibration_and_with_a_bootloader_says_so(flash: 
     bench.build("T", image=board("T").dump[:0x1E0000] + b"\xff" * 0x20000)
     said = flash("info")
     assert "chip        BK7231T" in said.out
-    assert "flash       2048 KiB; a bootloader does not tell its id" in said.out
+    assert "flash       2048 KiB; a bootloader does not report its id" in said.out
     assert "protection  not known" in said.out
     assert "RF block    blank at 0x1e0000: radio calibration and MAC address are lost" in said.out
 
@@ -76,8 +76,8 @@ def test_a_dump_that_was_cut_is_gone_on_with_by_the_same_command(flash: Type, be
     cut = flash("read", "dump.bin")
     assert cut.code == 130
     assert cut.err.splitlines()[-1] == (
-        "stopped. Nothing in flash was changed. What was read is kept in dump.bin.part, and the same command goes on"
-        " from there."
+        "stopped. Nothing in flash was changed. What was read is kept in dump.bin.part; run the same command again"
+        " to resume."
     )
     assert not Path("dump.bin").exists()
     kept = Path("dump.bin.part").stat().st_size

@@ -21,7 +21,7 @@ def tear(bench: Bench, start: int = 0x20000, length: int = 0x8000) -> None:
 def test_a_healthy_board_is_left_alone(flash: Type, bench: Bench) -> None:
     said = flash("recover")
     assert said.code == 0
-    assert said.out.splitlines()[1:] == ["nothing is wrong in flash, as far as can be told"]
+    assert said.out.splitlines()[1:] == ["nothing is wrong in flash, as far as can be seen"]
     assert said.out.startswith("SIMULATED")
     assert "nothing keeps this board from starting: nothing was written" in said.err
     assert bench.flash == bench.before
@@ -97,7 +97,7 @@ def test_a_cut_write_is_finished_with_its_image(flash: Type, bench: Bench, new_b
     said = flash("recover", str(new_bin))
     assert said.code == 0
     assert "a write of 'new.bin', begun 2026-06-21T12:00:" in said.out
-    assert "going on with new.bin" in said.err
+    assert "resuming with new.bin" in said.err
     assert bench.flash == written()
 
 

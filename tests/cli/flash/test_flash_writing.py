@@ -10,7 +10,7 @@ import pytest
 from tests.cli.conftest import Type
 from tests.cli.flash.conftest import Bench, board, written
 from wattrail.flasher import Flasher
-from wattrail.twin.bootrom import Phase
+from wattrail.twin.bootrom import BootPhase
 
 pytestmark = pytest.mark.usefixtures("new_bin")
 
@@ -34,15 +34,15 @@ def test_an_image_is_written_after_a_backup_and_the_board_starts(flash: Type, be
     ]
     assert f"backup      {kept}" in said.out
     assert f"the flash as it is now is kept in {kept}" in said.err
-    assert said.err.splitlines()[-1] == "the board was told to start"
+    assert said.err.splitlines()[-1] == "reboot sent: the board starts its firmware"
     bench.clock.sleep(1.0)
-    assert bench.twin.phase is Phase.APP
+    assert bench.twin.phase is BootPhase.APP
 
 
 def test_a_chip_may_be_left_ready_for_the_next_command(flash: Type, bench: Bench) -> None:
     assert flash("write", "new.bin", "--no-reboot").code == 0
     bench.clock.sleep(1.0)
-    assert bench.twin.phase is Phase.LINKED
+    assert bench.twin.phase is BootPhase.LINKED
 
 
 def test_a_report_for_programs_says_that_it_was_verified(flash: Type) -> None:
@@ -113,7 +113,7 @@ def test_the_image_of_another_chip_is_refused_naming_what_allows_it(flash: Type,
     Path("t.bin").write_bytes(board("T").qio)
     said = flash("write", "t.bin")
     assert said.code == 5
-    assert "to do it all the same: --allow wrong-chip" in said.err
+    assert "use --allow wrong-chip to override" in said.err
     assert "hint: take the image for the BK7231N" in said.err
     assert "half-written" not in said.err
     assert bench.flash == bench.before
@@ -162,16 +162,16 @@ def test_ctrl_c_states_what_the_flash_holds_and_the_same_command_resumes(flash: 
     (kept,) = backups(home)
     assert (cut.code, cut.out) == (130, "")
     assert cut.err.splitlines()[-1] == (
-        "stopped. The flash may be half-written, and the board may not start. The same command goes on from there."
-        f" How it was before is kept in {kept}."
+        "stopped. The flash may be half-written, and the board may not start. Run the same command again to resume."
+        f" Its previous content is kept in {kept}."
     )
     assert bench.flash not in (bench.before, written())
 
     said = flash("write", "new.bin")
     assert said.code == 0
     assert "a write of 'new.bin', begun 2026-06-21T12:00:" in said.err
-    assert f"did not end: this one goes on from there; how the flash was before is kept in {kept}" in said.err
-    assert "new.bin: done and verified, gone on with after a cut" in said.out
+    assert f"did not end: this one resumes it; the previous content is kept in {kept}" in said.err
+    assert "new.bin: done and verified, resumed after an interruption" in said.out
     assert bench.flash == written()
     assert backups(home) == [kept]
 
@@ -263,8 +263,8 @@ def test_an_erase_can_be_looked_at_first(flash: Type, bench: Bench) -> None:
     [
         ((), "what is to be erased?"),
         (("--start", "0x1000"), "what is to be erased?"),
-        (("--start", "0x100", "--length", "0x1000"), "0x1000 bytes from 0x100 are no whole sectors of 0x1000"),
-        (("--start", "0x1000", "--length", "0"), "0x0 bytes from 0x1000 are no whole sectors of 0x1000"),
+        (("--start", "0x100", "--length", "0x1000"), "0x1000 bytes from 0x100 are not whole sectors of 0x1000"),
+        (("--start", "0x1000", "--length", "0"), "0x0 bytes from 0x1000 are not whole sectors of 0x1000"),
     ],
 )
 def test_an_erase_without_clear_bounds_is_refused(
@@ -328,7 +328,7 @@ def test_another_boards_dump_is_refused_for_its_radio(flash: Type, bench: Bench)
     Path("foreign.bin").write_bytes(foreign)
     said = flash("restore", "foreign.bin")
     assert said.code == 5
-    assert "to do it all the same: --allow rf" in said.err
+    assert "use --allow rf to override" in said.err
     assert bench.flash == bench.before
     assert flash("restore", "foreign.bin", "--allow", "rf").code == 0
     assert bench.flash == bytes(foreign)

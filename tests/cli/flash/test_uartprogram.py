@@ -72,7 +72,7 @@ def test_an_address_that_contradicts_the_image_is_refused(typed: Callable[[str],
     said = typed("new.bin -u -w -s 0x11000 -d /dev/ttyUSB0")
     assert said.code == 5
     assert "error: the QIO image belongs at 0x0, not at 0x11000" in said.err
-    assert "to do it all the same: --allow wrong-place" in said.err
+    assert "use --allow wrong-place to override" in said.err
     assert bench.flash == bench.before
 
 
@@ -88,7 +88,7 @@ def test_an_ambiguous_file_goes_where_uartprogram_put_it_once_allowed(
     Path("raw.bin").write_bytes(b"raw" * 2000)
     said = typed("raw.bin -w -d /dev/ttyUSB0")
     assert said.code == 5
-    assert "to do it all the same: --allow unknown-image" in said.err
+    assert "use --allow unknown-image to override" in said.err
     assert typed("raw.bin -w -d /dev/ttyUSB0 --allow unknown-image").code == 0
     assert bench.flash[0x11000:][:6000] == b"raw" * 2000
 

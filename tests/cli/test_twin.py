@@ -30,13 +30,14 @@ NO_TERMINALS = pytest.mark.skipif(not Path("/dev/pts").is_dir(), reason="no pseu
 def test_the_list_names_boards_scenarios_and_options(wattrail: Type) -> None:
     said = wattrail("twin", "list")
     assert (said.code, said.err) == (0, "")
-    for word in ("pziot-e01", "lspa9", "house", "cloudy", "seed", "volts"):
+    for word in ("pziot-e01", "lspa9", "bw-shp10      BL0940  UART", "house", "cloudy", "seed", "volts"):
         assert word in said.out
 
 
 def test_the_list_in_json_has_the_same(wattrail: Type) -> None:
     found = json.loads(wattrail("twin", "list", "--json").out)
-    assert {board["name"] for board in found["boards"]} >= {"pziot-e01", "lspa9"}
+    chips = {board["name"]: board["chip"] for board in found["boards"]}
+    assert chips.items() >= {"pziot-e01": "bl0942", "lspa9": "bl0942", "bw-shp10": "bl0940"}.items()
     assert {scenario["name"] for scenario in found["scenarios"]} >= {"house", "bench"}
     assert {"name", "default", "help"} == set(found["options"][0])
 
@@ -123,6 +124,15 @@ def test_a_served_uart_is_opened_as_its_directions_say(
     (directions,) = visits
     assert directions.startswith("SIMULATED: ")
     assert "at 4800 baud, 8 data bits, no parity, 1 stop bit; chip address 0" in directions
+
+
+@NO_TERMINALS
+def test_a_served_bl0940_names_its_heads_in_place_of_an_address(served: Serve) -> None:
+    directions, after = served("bw-shp10")
+    assert after.code == 0
+    assert "SIMULATED: a digital twin of Blitzwolf BW-SHP10" in directions
+    assert "at 4800 baud, 8 data bits, no parity, 1 stop bit; frame heads 50 and A0" in directions
+    assert "address" not in directions
 
 
 @pytest.mark.parametrize(("board", "scheme"), [("pziot-e01", "spi+tcp"), ("lspa9", "tcp")])

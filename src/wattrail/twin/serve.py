@@ -19,7 +19,7 @@ from wattrail.errors import PortError, PortOpenError
 from wattrail.transport import spi_server
 from wattrail.twin.terminal import open_terminal, running
 from wattrail.twin.twin import Twin
-from wattrail.twin.uart_engine import Arrival
+from wattrail.twin.uart_engine import TimedByte
 
 __all__ = ["ServedPty", "ServedTcp", "serve_spi", "serve_uart", "serve_uart_tcp"]
 
@@ -125,7 +125,7 @@ class _LockedSlave:
             self._twin.spi.select(selected)
 
 
-class _Line(Protocol):
+class _ByteStream(Protocol):
     """A byte stream with a descriptor; ``read`` gives b"" at its end."""
 
     def fileno(self) -> int: ...
@@ -150,26 +150,26 @@ class _Client:
 class _UartServer:
     """Carries bytes between a line and the engine, each at its time."""
 
-    def __init__(self, twin: Twin, line: _Line, host_baud: Callable[[], int]) -> None:
+    def __init__(self, twin: Twin, line: _ByteStream, host_baud: Callable[[], int]) -> None:
         self._twin = twin
         self._line = line
         self._host_baud = host_baud
-        self._waiting: list[tuple[float, int, Arrival]] = []
+        self._waiting: list[tuple[float, int, TimedByte]] = []
         self._count = 0
 
     def run(self, stop: threading.Event) -> None:
-        """Until told to stop, or the line ends."""
+        """Until ``stop`` is set, or the line ends."""
         while not stop.is_set():
             wait = self._waiting[0][0] - self._twin.now() if self._waiting else _IDLE_S
             readable, _, _ = select.select([self._line], [], [], min(max(wait, 0.0), _IDLE_S))
             try:
-                if readable and not self._hear():
+                if readable and not self._receive():
                     return
                 self._deliver()
             except OSError:  # the other side has gone
                 return
 
-    def _hear(self) -> bool:
+    def _receive(self) -> bool:
         data = self._line.read()
         with self._twin.lock:
             arrivals = self._twin.uart.receive(data, self._twin.now(), self._host_baud()) if data else []

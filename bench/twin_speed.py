@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 
 from bench.table import Row, text
-from wattrail.chips.bl0942.parts import FRONT_ENDS
 from wattrail.clock import Deadline, ManualClock
+from wattrail.front_end import FRONT_ENDS
 from wattrail.transport.base import Bus
 from wattrail.twin import open_twin
 from wattrail.twin.chips.bl0942.array import Bl0942Array

@@ -13,7 +13,7 @@ import pytest
 
 from wattrail.app.config import find_config, load_config, parse_config, user_config_dir
 from wattrail.app.toml_lines import line_of
-from wattrail.chips.bl0942 import Calibration
+from wattrail.calibration import Calibration
 from wattrail.errors import ConfigError, FileError, MissingExtra
 from wattrail.twin.scenario import load_scenario
 

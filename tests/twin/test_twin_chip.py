@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from wattrail.chips.bl0942.constants import CF_WATT_SECONDS, CREEP_STEP
-from wattrail.chips.bl0942.parts import FRONT_ENDS
 from wattrail.chips.bl0942.registers import (
     BY_ADDRESS,
     CF_CNT,
@@ -28,6 +27,7 @@ from wattrail.chips.bl0942.registers import (
     WA_CREEP,
     WATT,
 )
+from wattrail.front_end import FRONT_ENDS
 from wattrail.twin.chips.bl0942.array import Bl0942Array
 from wattrail.twin.front_end import Deviation, FrontEnds, Wiring
 from wattrail.twin.mains import GridSupply, Mains

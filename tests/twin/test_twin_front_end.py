@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from wattrail.chips.bl0942.parts import FRONT_ENDS, FrontEnd
 from wattrail.chips.bl0942.registers import GAIN_CR, I_FAST_RMS, I_RMS, V_RMS, WATT
 from wattrail.clock import ManualClock
+from wattrail.front_end import FRONT_ENDS, FrontEnd
 from wattrail.twin import open_twin
 from wattrail.twin.chip import MeterChip
 from wattrail.twin.chips.bl0942.array import Bl0942Array

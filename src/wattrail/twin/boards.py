@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, Literal
 
-from wattrail.chips.bl0942.parts import FRONT_ENDS, Divider, FrontEnd, Shunt
+from wattrail.front_end import FRONT_ENDS, FrontEnd
 
 __all__ = ["BOARDS", "Board"]
 
@@ -30,13 +30,6 @@ class Board:
     baud: int = 4800
     heads: Literal["58", "50"] = "58"
 
-
-_BW_SHP10: Final = FrontEnd(
-    "bw-shp10",
-    Shunt(1e-3),
-    Divider(top_ohms=1988, bottom_ohms=1),  # the ratio is known, the resistors are not
-    "33000 counts a volt, 275000 an ampere in Tasmota and ESPHome, before a calibration",
-)
 
 _TABLE: Final = (
     Board(
@@ -68,7 +61,7 @@ _TABLE: Final = (
         title="Blitzwolf BW-SHP10 smart plug, shunt",
         chip="bl0940",
         interface="uart",
-        front_end=_BW_SHP10,
+        front_end=FRONT_ENDS["bw-shp10"],
         heads="50",
         outputs=(),
         evidence=(

@@ -12,7 +12,7 @@ from typing import Protocol
 
 import numpy as np
 
-from wattrail.chips.bl0942.parts import FrontEnd
+from wattrail.front_end import FrontEnd
 from wattrail.twin.chip_model import Silicon
 from wattrail.twin.mains import Mains, MainsState
 from wattrail.twin.noise import FloatArray

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final, Literal, TypedDict
 
-from wattrail.chips.bl0942.parts import CurrentTransformer, FrontEnd
+from wattrail.front_end import CurrentTransformer, FrontEnd
 from wattrail.twin.boards import Board
 from wattrail.twin.chip_model import ChipModel
 from wattrail.twin.chips import CHIP_MODELS

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 from cyclopts import Parameter, validators
 
-from wattrail.chips.bl0942.calibrate import CalibrationError, Given, Load, Point, Reference
 from wattrail.cli import pace, say
 from wattrail.cli.calibration.shelf import scale_before
 from wattrail.cli.exits import UsageError
 from wattrail.cli.target import MeterOptions, Target, find, opened
 from wattrail.meter import Meter
 from wattrail.meter.calibration import FEWEST_READINGS, Probe, measure, reading_probe
+from wattrail.metrology.calibrate import CalibrationError, Given, Load, Point, Reference
 
 if TYPE_CHECKING:
     from wattrail.twin.twin import Twin

@@ -10,6 +10,7 @@ import pytest
 from rich.console import Console
 
 from tests.cli.conftest import Terminal, Type
+from wattrail.chips import BL0940
 from wattrail.chips.bl0942.registers import REGISTERS
 from wattrail.cli import pace, register_view
 from wattrail.cli.live_view import picture
@@ -291,3 +292,15 @@ class FailingMeter(Meter):
             at=self._clock.now(), monotonic=self._clock.monotonic(),
             sample=Quantities(volts=230.0, amps=0.0, watts=0.0, hertz=50.0),
         )  # fmt: skip
+
+
+@pytest.mark.usefixtures("manual_clock")
+def test_the_verbs_take_their_facts_from_the_chip(wattrail: Type) -> None:
+    shown = wattrail("meter", "read", "twin://bw-shp10?watts=60").out
+    assert "Temperature" in shown
+    assert "Hz  (the BL0940 has no register for the line frequency)" in shown
+    registers = wattrail("meter", "registers", "twin://bw-shp10?watts=60").out
+    assert all(register.name in registers for register in BL0940.registers)
+    calibrated = wattrail("meter", "calibrate", "twin://bw-shp10?watts=1150", "--reference", "twin", "--dry-run")
+    assert calibrated.code == 0
+    assert "the three agree with each other within" in calibrated.out

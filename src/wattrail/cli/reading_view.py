@@ -6,6 +6,7 @@ import json
 from datetime import UTC
 from typing import Final
 
+from wattrail.chips import Capability
 from wattrail.meter import Meter, Statistics
 from wattrail.meter.opening import scale_doubt
 from wattrail.metrology.scale_origin import ScaleSource
@@ -38,6 +39,8 @@ def heading(meter: Meter) -> str:
 def as_table(reading: Reading, meter: Meter) -> str:
     """One line a quantity, then the energy counter."""
     rows = [(q.label, q.format(value_of(reading, q)), q.unit) for q in QUANTITIES]
+    if obstacle := meter.chip.obstacles.get(Capability.FREQUENCY):
+        rows[-1] = (*rows[-1][:2], f"{rows[-1][2]}  ({obstacle.reason})")
     if reading.celsius is not None:
         rows.append((TEMPERATURE.label, TEMPERATURE.format(reading.celsius), TEMPERATURE.unit))
     energy_wh = reading.energy_count * meter.wh_per_count

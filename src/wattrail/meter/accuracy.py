@@ -112,8 +112,10 @@ class Report:
 def usual_range(
     calibration: Calibration, chip: MeteringChip, *, basic_amps: float = 5.0, most_amps: float | None = None
 ) -> BasicRange:
-    """What a meter of this scale is tested at: up to the largest usual current within the chip's range."""
-    full = chip.scaling.i_full_scale / calibration.counts_per_amp
+    """What a meter of this scale is tested at: up to the largest usual current within its registers."""
+    scaling = chip.scaling
+    watts = scaling.max_watt / calibration.counts_per_watt
+    full = min(scaling.i_full_scale / calibration.counts_per_amp, watts / BasicRange().volts)
     usual = max((amps for amps in _MAX_AMPS if amps <= full), default=full)
     return BasicRange(basic_amps=basic_amps, most_amps=float(most_amps or usual))
 

@@ -71,7 +71,9 @@ def open_client(
             raise ValueError("it is not read over UART")
         heads = chip.uart.candidates(address, read_head)
     except ValueError as error:
-        raise UrlError(f"{chip.title} at {carrier.url}: {error}") from error
+        raise UrlError(
+            f"{chip.title} at {carrier.url}: {error}", hint="name another address or other heads, or neither"
+        ) from error
     return UartClient(carrier, chip, statistics, heads=heads)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from wattrail.calibration import Calibration
-from wattrail.chips import DEFAULT_CHIP, MeteringChip, chip_named
+from wattrail.chips import DEFAULT_CHIP, Capability, MeteringChip, chip_named
 from wattrail.clock import Clock
 from wattrail.errors import UrlError
 from wattrail.front_end import FRONT_ENDS
@@ -55,6 +55,8 @@ def open_scaled(
     """As ``open_meter``, where more than one place says how the meter scales."""
     require_known(claims)
     there = chip_of(url, given=chip)
+    if innermost(url).scheme.startswith("spi"):
+        there.require(Capability.SPI)
     carrier = open_port(url, clock=clock)
     usual = usual_scale(url, spi=isinstance(carrier, Bus), chip=there)
     scale = held_scale(claims, usual, simulated=carrier.simulated, scaling=there.scaling)

@@ -127,15 +127,25 @@ def test_a_served_uart_is_opened_as_its_directions_say(
 
 
 @NO_TERMINALS
-def test_a_served_bl0940_names_its_heads_in_place_of_an_address(served: Serve) -> None:
-    directions, after = served("bw-shp10")
+def test_a_served_bl0940_is_read_as_its_directions_say(served: Serve) -> None:
+    visited: list[float | None] = []
+
+    def visit(directions: str) -> None:
+        url = re.search(r"read it: wattrail meter watch '(\S+)' --front-end bw-shp10\n", directions)
+        assert url
+        with open_meter(url[1], front_end="bw-shp10") as meter:
+            meter.connect()
+            assert meter.simulated
+            visited.append(meter.read().volts)
+
+    directions, after = served("bw-shp10", "--volts", "231", visit=visit)
     assert after.code == 0
-    assert "SIMULATED: a digital twin of Blitzwolf BW-SHP10" in directions
+    assert visited == [pytest.approx(231, abs=0.5)]
     assert "at 4800 baud, 8 data bits, no parity, 1 stop bit; frame heads 50 and A0" in directions
     assert "address" not in directions
 
 
-@pytest.mark.parametrize(("board", "scheme"), [("pziot-e01", "spi+tcp"), ("lspa9", "tcp")])
+@pytest.mark.parametrize(("board", "scheme"), [("pziot-e01", "spi+tcp"), ("lspa9", "tcp"), ("bw-shp10", "tcp")])
 def test_a_twin_on_a_tcp_port_is_read_as_its_directions_say(
     wattrail: Type,
     capsys: pytest.CaptureFixture[str],

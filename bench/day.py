@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from bench.table import Row, text
 from wattrail import ManualClock, Meter, Reading
 from wattrail.chips.bl0942 import FRONT_ENDS, Calibration
-from wattrail.gateway.account import observation
+from wattrail.gateway.account import booked_registers, observation
 from wattrail.ledger import Epoch, Ledger
 from wattrail.twin import open_twin
 
@@ -50,7 +50,7 @@ def live(scenario: str, *, seconds: int = DAY_S, poll_s: float = 1.0, seed: int 
     clock = ManualClock()
     twin = open_twin("pziot-e01", clock=clock, scenario=scenario, seed=seed)
     calibration = Calibration.of(FRONT_ENDS["pziot-e01"])
-    ledger = Ledger(Epoch.of(1, calibration.counts_per_watt))
+    ledger = Ledger(Epoch(number=1, registers=booked_registers(calibration)))
     polled, crossings, began = [0.0, 0.0], 0, (0.0, 0.0)
     before: Reading | None = None
     with Meter(twin.carrier(), calibration) as meter:

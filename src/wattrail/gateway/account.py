@@ -5,11 +5,15 @@ from __future__ import annotations
 import logging
 from datetime import datetime, timedelta, tzinfo
 
+from wattrail.chips.bl0942.counter import energy_register
 from wattrail.chips.bl0942.registers import CF_CNT_ADD, CF_REVP, Accumulation
+from wattrail.chips.bl0942.scaling import Calibration
 from wattrail.clock import MACHINE_ZONE
+from wattrail.energy_register import EnergyRegister
 from wattrail.gateway.source import MeterLike
 from wattrail.ledger import (
     CONFIRM_US,
+    GAP_AFTER_US,
     Entry,
     Epoch,
     Kind,
@@ -28,15 +32,31 @@ logger = logging.getLogger(__name__)
 
 
 class Account:
-    """Books readings of one meter. After an exception open another: what is stored is right, this may be ahead."""
+    """Books readings of one meter. After an exception open another: what is stored is right, this may be ahead.
+
+    ``longest_silence_s`` is how long the meter may be silent before the time between two readings counts as a gap.
+    """
 
     def __init__(
-        self, store: Store, name: str, meter: MeterLike, *, now: datetime, zone: tzinfo = MACHINE_ZONE
+        self,
+        store: Store,
+        name: str,
+        meter: MeterLike,
+        *,
+        now: datetime,
+        zone: tzinfo = MACHINE_ZONE,
+        longest_silence_s: float = GAP_AFTER_US / 1e6,
     ) -> None:
-        row = store.register_meter(name, meter.url, simulated=meter.simulated, calibration=meter.calibration, at=now)
+        row = store.register_meter(
+            name, meter.url, simulated=meter.simulated, calibration=meter.calibration,
+            registers=booked_registers(meter.calibration), at=now,
+        )  # fmt: skip
         self.meter_id, self.name = row.id, name
         self._store, self._zone = store, zone
-        self._ledger = store.ledger(row.id) or Ledger(row.epoch)
+        silence_us = round(longest_silence_s * 1e6)
+        self._ledger = store.ledger(row.id, longest_silence_us=silence_us) or Ledger(
+            row.epoch, longest_silence_us=silence_us
+        )
         self._seen_us: int | None = None
         self._booked: list[Entry] = []
         self._day: RunningInterval | None = None
@@ -88,10 +108,10 @@ class Account:
 
     @property
     def notice(self) -> str | None:
-        """That the wall clock jumped, in words; None while it agrees with the time that passes."""
+        """What its owner should know, in words: that the wall clock jumped, or that a register is not believed."""
         offset = self._ledger.clock_offset
         if offset is None:
-            return None
+            return self._ledger.doubted or None
         way = "ahead of" if offset > timedelta() else "behind"
         return (
             f"the wall clock jumped: it is {abs(offset)} {way} the time that passed. Entries go on by the time that "
@@ -117,12 +137,19 @@ class Account:
             self._day = None
 
     def _recalibrate(self, number: int, meter: MeterLike, now: datetime) -> None:
-        calibration = meter.calibration
-        entries = self._ledger.begin_epoch(Epoch.of(number, calibration.counts_per_watt, inverted=calibration.inverted))
+        calibration, registers = meter.calibration, booked_registers(meter.calibration)
+        epoch = Epoch(number=number, registers=registers, inverted=calibration.inverted)
+        entries = self._ledger.begin_epoch(epoch)
         self._store.begin_epoch(
-            self.meter_id, calibration, entries, at=now, evidence="the gateway was given other constants"
-        )
+            self.meter_id, calibration, entries,
+            at=now, evidence="the gateway was given other constants", registers=registers,
+        )  # fmt: skip
         self._booked += entries
+
+
+def booked_registers(calibration: Calibration) -> tuple[EnergyRegister, ...]:
+    """The registers of a meter that the ledger books."""
+    return (energy_register(round(calibration.counts_per_watt * 1_000_000)),)
 
 
 def observation(reading: Reading, elapsed_us: int | None) -> Observation:

@@ -131,7 +131,7 @@ def _movements(entry: Entry, ends: tuple[int, int], mark: int | None, rule: Regi
             return (0,)
         case Kind.RESTART if register.is_confirmed:
             return (now if possible is None or now <= possible else 0,)
-        case Kind.RESTART if register.persistence in {Persistence.VOLATILE, Persistence.PERIODIC}:
+        case Kind.RESTART if register.persistence is Persistence.VOLATILE:
             return (now, 0)
         case Kind.RESTART:
             return ()

@@ -103,5 +103,6 @@ def _combined(
         # each register is rounded down by itself, so a difference may fall by a count of each
         slack=sum(chain((register.slack * times for register, times in used), (t for _, t in used if is_difference))),
         is_confirmed=all(register.is_confirmed for register, _ in used),
-        may_rise=is_difference or any(register.may_rise for register, _ in used),
+        # net and export fall back to saves of different moments, and net rises where it falls back over an export
+        may_rise=any(one.may_rise or (is_difference and one.direction is Direction.NET) for one, _ in used),
     )  # fmt: skip

@@ -2,7 +2,7 @@
 
 The register says what it can do (`EnergyRegister`), the device what happened to it (`Boot`). In this order:
 
-    evidence    what is shown              KEPT     SAVED, UNKNOWN         VOLATILE, PERIODIC
+    evidence    what is shown              KEPT     SAVED and others       VOLATILE
     reset, or changed firmware             restart, books nothing; counting goes on from what it shows
     restarted   goes on, believable        counted  counted [1]            restart: what it shows since
     restarted   anything else              held     restart, nothing       restart: what it shows, if believable
@@ -103,7 +103,6 @@ class RegisterRule:
         self.register = register
         self._speed = register.max_counts_per_us.numerator
         self._per_us = register.max_counts_per_us.denominator
-        self._begins_at_zero = register.persistence in {Persistence.VOLATILE, Persistence.PERIODIC}
 
     # Arithmetic
 
@@ -145,7 +144,7 @@ class RegisterRule:
         if believable and (seen.boot is Boot.SOFT or not self.register.may_rise):
             return RegisterStep(Kind.COUNTED, now - before, now, mark=_moved(seen.mark, now - before))
         note = f"the device restarted: it shows {now} after {before}; what it lost is not known"
-        return RegisterStep(Kind.RESTART, 0, now, note, mark=max(before, seen.mark or 0))
+        return RegisterStep(Kind.RESTART, 0, now, note, mark=_new_mark(before, seen) if now < before else None)
 
     def _without_evidence(self, before: int, now: int, seen: RegisterCircumstances) -> RegisterStep:
         moved, possible = now - before, self.possible(seen.elapsed_us)
@@ -170,10 +169,10 @@ class RegisterRule:
         mark, is_fresh, moved = seen.mark, seen.mark_age_us <= MARK_HOLDS_US, now - before
         if mark is None or now - mark < -1 - self.register.slack:
             return False
-        if mark < before:  # it had risen too far, and a second reading stood by that
-            return is_fresh and moved < 0 and now - mark <= self.possible(seen.mark_age_us)
-        if now - mark > self.possible(seen.elapsed_us):
+        if now - mark > self.possible(seen.mark_age_us if is_fresh else seen.elapsed_us):
             return False
+        if mark < before:  # it had risen too far, and a second reading stood by that
+            return is_fresh and moved < -self.register.slack
         return moved > self.possible(seen.elapsed_us) or (is_fresh and before < mark and moved > self._by_power(seen))
 
     def _by_power(self, seen: RegisterCircumstances) -> int:
@@ -201,10 +200,11 @@ class RegisterRule:
         if now > before:
             note = f"the register went from {before} to {now}, more than the {possible} counts that time allows"
             return RegisterStep(Kind.GAP, 0, now, note, mark=before)
-        if self._begins_at_zero:
+        if self.register.persistence is Persistence.VOLATILE:
             return self._from_zero(before, now, seen.elapsed_us)
         note = f"the register fell from {before} to {first}, and a second reading stands by it: assumed a restart"
-        return RegisterStep(Kind.RESTART, now - first, now, note, mark=max(before, seen.mark or 0) + now - first)
+        counts = now - first if now - first <= self._by_power(seen) else 0  # or a late restore stood beside it
+        return RegisterStep(Kind.RESTART, counts, now, note, mark=_new_mark(before, seen) + counts)
 
     def _from_zero(self, before: int, now: int, since_us: int | None) -> RegisterStep:
         if now > self.possible(since_us):
@@ -250,6 +250,12 @@ def _chip_restarted(before: int, now: int, possible: int, *, is_reset: bool) -> 
         return RegisterStep(Kind.RESTART, 0, now, f"{sign}; its counter shows {now}, which proves nothing")
     note = f"{sign}; its counter began again and shows {now}" if is_reset else f"{sign}: it began again"
     return RegisterStep(Kind.RESTART, now, now, note)
+
+
+def _new_mark(before: int, seen: RegisterCircumstances) -> int:
+    """The former value after a fall; of several falls within the hour the highest."""
+    is_fresh = seen.mark is not None and seen.mark_age_us <= MARK_HOLDS_US
+    return max(before, seen.mark or before) if is_fresh else before
 
 
 def _moved(mark: int | None, counts: int) -> int | None:

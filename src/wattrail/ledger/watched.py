@@ -32,6 +32,7 @@ class WatchedRegisters:
         self.main = self.rules[0]
         self.is_chip = len(self.rules) == 1 and self.main.register.is_confirmed
         self.direction = self.main.register.direction
+        self.is_difference = self.rules[-1].register.name in self.main.register.name.split("+")[1:]
         self.last: Observation | None = None
         self.marks: tuple[int | None, int | None] = (None, None)
         self.waiting_us = 0
@@ -146,7 +147,7 @@ class WatchedRegisters:
         """The two steps as one: what happened to either happened to the device."""
         kind = max(step.kind, beside.kind, key=_SEVERITY.__getitem__)
         counts = step.counts
-        if self.main.register.may_rise and beside.kind is not Kind.COUNTED and step.kind is Kind.COUNTED:
+        if self.is_difference and beside.kind is not Kind.COUNTED and step.kind is Kind.COUNTED:
             counts = 0  # a difference rises where only what is subtracted fell
         return replace(
             step, kind=kind, counts=counts, beside=beside, note="; ".join(filter(None, (step.note, beside.note))),

@@ -28,6 +28,9 @@ __all__ = [
 
 _WATT_MARGIN = 1.02
 _WATT_SLACK = 64
+_LATE_FRAME_US = 1_000_000
+"""A frame that comes late shows the counter of up to a second ago."""
+
 """Power may exceed volts times amps by rounding, and by residues of the anti-creep gate (a few counts, captured)."""
 
 
@@ -144,13 +147,20 @@ class MeteringChip:
 
     def energy_register(self, calibration: Calibration) -> EnergyRegister:
         """The energy counter as a register with an exact step: counts are raw, before ``inverted``."""
+        return self.energy_register_at(round(calibration.counts_per_watt * 1_000_000))
+
+    def energy_register_at(self, micro_counts_per_watt: int) -> EnergyRegister:
+        """As ``energy_register``, with the constant in millionths of a count per watt, as a database keeps it."""
+        fastest = Fraction(self.scaling.max_watt, self.scaling.watt_us_per_count)
         return EnergyRegister(
             name="energy",
-            step_mwh=self.scaling.step_mwh(calibration),
+            step_mwh=self.scaling.step_mwh(micro_counts_per_watt),
             direction=self.direction,
             persistence=Persistence.VOLATILE,
-            max_counts_per_us=Fraction(self.scaling.max_watt, self.scaling.watt_us_per_count),
+            max_counts_per_us=fastest,
             modulus=1 << self.energy.bits,
+            slack=int(fastest * _LATE_FRAME_US) + 2,
+            is_confirmed=True,
         )
 
     def counts_between(self, before: int, now: int) -> int:

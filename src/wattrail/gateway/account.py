@@ -1,15 +1,19 @@
-"""One meter's books: what a reading means to the ledger, kept in the store together with what it causes."""
+"""One meter's account: what a reading means to the ledger, stored together with the entries that it causes."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from datetime import datetime, timedelta, tzinfo
+from typing import Protocol
 
+from wattrail.calibration import Calibration
 from wattrail.clock import MACHINE_ZONE
-from wattrail.energy_register import Direction
-from wattrail.gateway.source import MeterReader
+from wattrail.energy_register import Direction, EnergyRegister, RegisterCount
 from wattrail.ledger import (
     CONFIRM_US,
+    GAP_AFTER_US,
+    Channels,
     Entry,
     Epoch,
     Kind,
@@ -22,7 +26,7 @@ from wattrail.ledger import (
 from wattrail.store import Store
 from wattrail.units import Reading
 
-__all__ = ["Account", "observation"]
+__all__ = ["Account", "MeterIdentity", "observation"]
 
 _LAST_PULSE_NEGATIVE = 1
 """STATUS[0] of a BL0942; chips without it leave STATUS out."""
@@ -30,27 +34,67 @@ _LAST_PULSE_NEGATIVE = 1
 logger = logging.getLogger(__name__)
 
 
+class MeterIdentity(Protocol):
+    """What the store keeps of a meter."""
+
+    @property
+    def url(self) -> str:
+        """Where it is."""
+        ...
+
+    @property
+    def simulated(self) -> bool:
+        """Whether it is a twin."""
+        ...
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """Its constants; None where it scales for itself."""
+        ...
+
+
 class Account:
-    """Books readings of one meter. After an exception open another: what is stored is right, this may be ahead."""
+    """Books readings of one meter. After an exception open another: what is stored is right, this may be ahead.
+
+    ``registers`` are those of its readings. ``longest_silence_s`` is how long the meter may be silent before the time
+    between two readings counts as a gap. Raises LedgerError, StoreError.
+    """
 
     def __init__(
-        self, store: Store, name: str, meter: MeterReader, *, now: datetime, zone: tzinfo = MACHINE_ZONE
+        self,
+        store: Store,
+        name: str,
+        meter: MeterIdentity,
+        registers: Sequence[EnergyRegister],
+        *,
+        now: datetime,
+        zone: tzinfo = MACHINE_ZONE,
+        longest_silence_s: float = GAP_AFTER_US / 1e6,
     ) -> None:
-        row = store.register_meter(name, meter.url, simulated=meter.simulated, calibration=meter.calibration, at=now)
-        self.meter_id, self.name = row.id, name
+        self._registers, self._channels = tuple(registers), Channels.of(registers)
+        row = store.register_meter(
+            name, meter.url, simulated=meter.simulated, calibration=meter.calibration,
+            registers=self._channels.registers, at=now,
+        )  # fmt: skip
+        self.meter_id, self.name, self.simulated = row.id, name, meter.simulated
+        self._meter = meter
         self._store, self._zone = store, zone
-        self._ledger = store.ledger(row.id) or Ledger(row.epoch)
+        silence_us = round(longest_silence_s * 1e6)
+        self._ledger = store.ledger(row.id, longest_silence_us=silence_us) or Ledger(
+            row.epoch, longest_silence_us=silence_us
+        )
         self._seen_us: int | None = None
         self._booked: list[Entry] = []
         self._day: RunningInterval | None = None
         if row.recalibrated:
-            self._recalibrate(row.epoch.number + 1, meter, now)
+            self._recalibrate(now)
 
-    def book(self, reading: Reading) -> None:
-        """Account for a reading; once this returns, it is kept."""
+    def book(self, reading: Reading) -> tuple[Entry, ...]:
+        """Account for a reading; once this returns, it is kept. Returns the entries that it caused."""
+        self._follow_registers(reading)
         moment_us = round(reading.monotonic * 1e6)
         elapsed_us = None if self._seen_us is None else moment_us - self._seen_us
-        seen = observation(reading, elapsed_us)
+        seen = observation(reading, elapsed_us, self._channels)
         entries = self._ledger.observe(seen)
         self._store.append(self.meter_id, reading, seen, entries)
         self._booked += entries
@@ -67,13 +111,17 @@ class Account:
                 logger.warning("meter %s: %s", self.name, entry.note)
         if entries:
             self._take_stated()
+        return entries
 
     def totals(self) -> Totals:
         """The energy registers."""
         return self._ledger.totals()
 
     def today(self, now: datetime) -> Totals:
-        """Energy of the local day that ``now`` lies in, as the books give it for that day."""
+        """Energy of the local day that ``now`` lies in, as the books give it for that day.
+
+        What this account wrote in a transaction that is still open cannot be seen: ask after it.
+        """
         day = self._day
         if day is None or not day.covers(now):
             self._take_stated()
@@ -91,10 +139,10 @@ class Account:
 
     @property
     def notice(self) -> str | None:
-        """That the wall clock jumped, in words; None while it agrees with the time that passes."""
+        """What its owner should know, in words: that the wall clock jumped, or that a register is not believed."""
         offset = self._ledger.clock_offset
         if offset is None:
-            return None
+            return self._ledger.doubted or None
         way = "ahead of" if offset > timedelta() else "behind"
         return (
             f"the wall clock jumped: it is {abs(offset)} {way} the time that passed. Entries go on by the time that "
@@ -119,25 +167,55 @@ class Account:
             self._booked.append(entry)
             self._day = None
 
-    def _recalibrate(self, number: int, meter: MeterReader, now: datetime) -> None:
-        calibration = meter.calibration
-        entries = self._ledger.begin_epoch(Epoch.of(number, calibration.counts_per_watt, inverted=calibration.inverted))
+    def _follow_registers(self, reading: Reading) -> None:
+        """Begin another epoch where a meter shows other registers than before."""
+        registers = _registers(reading.registers)
+        if registers != self._registers:
+            self._registers, self._channels = registers, Channels.of(registers)
+            if self._channels.registers != self._ledger.epoch.registers:
+                self._recalibrate(reading.at)
+
+    def _recalibrate(self, now: datetime) -> None:
+        calibration, registers = self._meter.calibration, self._channels.registers
+        epoch = Epoch(
+            number=self._ledger.epoch.number + 1, registers=registers,
+            inverted=calibration is not None and calibration.inverted,
+        )  # fmt: skip
+        entries = self._ledger.begin_epoch(epoch)
         self._store.begin_epoch(
-            self.meter_id, calibration, entries, at=now, evidence="the gateway was given other constants"
-        )
+            self.meter_id, calibration, entries,
+            at=now, evidence="the meter has other constants or registers", registers=registers,
+        )  # fmt: skip
         self._booked += entries
 
 
-def observation(reading: Reading, elapsed_us: int | None) -> Observation:
-    """A reading as the ledger sees it."""
+def observation(reading: Reading, elapsed_us: int | None, channels: Channels | None = None) -> Observation:
+    """A reading as the ledger sees it. ``channels`` are those of its registers, made from it if left out."""
+    channels = channels or Channels.of(_registers(reading.registers))
+    counts = channels.counts([shown.count for shown in reading.registers])
+    main = channels.registers[0]
+    status = reading.sample.counts.get("status", 0)
     return Observation(
         at=reading.at,
         elapsed_us=elapsed_us,
-        count=reading.energy_count,
-        watt=reading.watt_count,
+        count=counts[0],
+        watt=_watt(reading),
         mode=reading.sample.counts.get("mode", 0),
-        status=(status := reading.sample.counts.get("status", 0)),
+        status=status,
         restarted=reading.evidence.is_reset,
-        algebraic=any(shown.register.direction is Direction.NET for shown in reading.registers),
+        algebraic=main.direction is Direction.NET,
         last_pulse_negative=bool(status & _LAST_PULSE_NEGATIVE),
+        export_count=counts[1] if len(counts) > 1 else None,
+        boot=None if main.is_confirmed else reading.evidence,
     )
+
+
+def _registers(shown: Sequence[RegisterCount]) -> tuple[EnergyRegister, ...]:
+    return tuple(one.register for one in shown)
+
+
+def _watt(reading: Reading) -> int | None:
+    """The power count of a chip, else milliwatts, else None."""
+    if (count := reading.sample.counts.get("watt")) is not None:
+        return count
+    return None if reading.watts is None else round(1000 * reading.watts)

@@ -11,20 +11,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
 
+from wattrail.energy_register import Persistence
 from wattrail.errors import LedgerError
 from wattrail.ledger.books import Books
-from wattrail.ledger.counter import COUNTER_RANGE, MAX_UNTIMED_COUNTS, most_counts
-from wattrail.ledger.entries import STATED, Entry, Kind, Totals
+from wattrail.ledger.entries import STATED, Entry, Epoch, Kind, Totals
 from wattrail.ledger.ledger import Ledger
 from wattrail.ledger.register_at import registers_at
+from wattrail.ledger.register_rule import RegisterRule
 from wattrail.ledger.stated import unassigned
 
 __all__ = ["Audit", "Finding", "audit"]
 
 _SLACK_PER_LOOK = 2
 _THE_END = datetime.max.replace(tzinfo=UTC)
-_ABSOLUTE_BIT = 1 << 7
-"""MODE bit that says the counter counts either direction upwards. Source: bl0942-ds/registers"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +61,8 @@ def audit(books: Books) -> Audit:
     findings = [*_first(books)]
     for before, entry in pairwise(books.entries):
         findings += _follows(before, entry)
+        if entry.epoch in books.epochs and before.epoch in books.epochs:
+            findings += _moved(before, entry, books.epochs[entry.epoch])
     for entry in books.entries:
         findings += _by_itself(entry, books)
     findings += _stated(books)
@@ -92,41 +93,67 @@ def _follows(before: Entry, entry: Entry) -> Iterator[Finding]:
         yield Finding(name, "its kind", entry.kind, "another: an account begins once")
     if entry.epoch != before.epoch and entry.kind is not Kind.EPOCH:
         yield Finding(name, "its epoch", str(entry.epoch), f"{before.epoch}, for no epoch begins here")
-    booked, wanted = entry.positive + entry.negative + entry.undirected, _movements(before, entry)
-    if booked not in wanted and not (_is_algebraic(entry) and _moved_algebraically(before, entry)):
-        texts = " or ".join(str(counts) for counts in wanted)
-        moved = f"{texts}: the counter went from {before.count} to {entry.count}"
-        yield Finding(name, "the sum of its counts", str(booked), moved)
 
 
-def _movements(before: Entry, entry: Entry) -> tuple[int, ...]:
-    """The sums of counts that an entry of its kind may book."""
-    forward = (entry.count - before.count) % COUNTER_RANGE
-    possible = _possible(entry)
+def _moved(before: Entry, entry: Entry, epoch: Epoch) -> Iterator[Finding]:
+    """Every register against what it showed at the end of the entry before."""
+    main = RegisterRule(epoch.registers[0])
+    if len(epoch.registers) == 2:
+        export = RegisterRule(epoch.registers[1])
+        ends = before.export_count or 0, entry.export_count or 0
+        yield from _booked_as_moved(entry, entry.positive, (before.count, entry.count), before.mark, main)
+        yield from _booked_as_moved(entry, entry.negative, ends, before.export_mark, export)
+        return
+    signed = entry.positive - entry.negative - main.forward(before.count, entry.count)
+    if _may_be_algebraic(entry) and signed % (main.register.modulus or 1 << 63) == 0:
+        return
+    booked = entry.positive + entry.negative + entry.undirected
+    yield from _booked_as_moved(entry, booked, (before.count, entry.count), before.mark, main)
+
+
+def _booked_as_moved(
+    entry: Entry, booked: int, ends: tuple[int, int], mark: int | None, rule: RegisterRule
+) -> Iterator[Finding]:
+    wanted = _movements(entry, ends, mark, rule)
+    if wanted and booked not in wanted:
+        texts = " or ".join(str(counts) for counts in dict.fromkeys(wanted))
+        moved = f"{texts}: the counter went from {ends[0]} to {ends[1]}"
+        yield Finding(entry.sequence, "the sum of its counts", str(booked), moved)
+
+
+def _movements(entry: Entry, ends: tuple[int, int], mark: int | None, rule: RegisterRule) -> tuple[int, ...]:
+    """The sums of counts that an entry of its kind may book; empty where any that time allows may be."""
+    before, now = ends
+    forward, register, possible = rule.forward(before, now), rule.register, _possible(entry, rule)
+    is_believable = possible is None or forward <= possible
     match entry.kind:
-        case Kind.RESTART:
-            return (entry.count if entry.count <= possible else 0,)
-        case Kind.GAP:
-            return (forward if forward <= possible else 0,)
         case Kind.START | Kind.EPOCH | Kind.CLOCK:
             return (0,)
+        case Kind.RESTART if register.is_confirmed:
+            return (now if possible is None or now <= possible else 0,)
+        case Kind.RESTART if register.persistence is Persistence.VOLATILE:
+            return (now, 0)
+        case Kind.RESTART:
+            return ()
+        case Kind.GAP if register.is_confirmed:
+            return (forward if is_believable else 0,)
+        case Kind.GAP:
+            restored = () if mark is None else (max(now - mark, 0),)
+            return (*((forward,) if is_believable and forward >= 0 else ()), 0, *restored)
         case _:
             return (forward,)
 
 
-def _possible(entry: Entry) -> int:
-    """The most counts that an entry's time allows; a gap or a restart that no clock spans has no time."""
+def _possible(entry: Entry, rule: RegisterRule) -> int | None:
+    """The most counts that an entry's time allows; None where no clock spans it and the register has no end."""
     if entry.kind in {Kind.GAP, Kind.RESTART} and entry.elapsed_us == 0:
-        return MAX_UNTIMED_COUNTS
-    return most_counts(entry.elapsed_us)
+        return rule.possible(None) if rule.register.modulus is not None else None
+    return rule.possible(entry.elapsed_us)
 
 
-def _is_algebraic(entry: Entry) -> bool:
-    return entry.kind in {Kind.COUNTED, Kind.GAP} and not entry.mode & _ABSOLUTE_BIT and not entry.undirected
-
-
-def _moved_algebraically(before: Entry, entry: Entry) -> bool:
-    return (entry.positive - entry.negative - entry.count + before.count) % COUNTER_RANGE == 0
+def _may_be_algebraic(entry: Entry) -> bool:
+    """Whether its register counted export downwards; older versions did not write that down."""
+    return entry.kind in {Kind.COUNTED, Kind.GAP} and entry.algebraic is not False and not entry.undirected
 
 
 def _by_itself(entry: Entry, books: Books) -> Iterator[Finding]:
@@ -137,17 +164,25 @@ def _by_itself(entry: Entry, books: Books) -> Iterator[Finding]:
         yield Finding(name, "its end", f"{entry.end}", f"{entry.start} or later")
     if entry.kind in STATED or entry.import_mwh or entry.export_mwh:
         yield Finding(name, "stated energy", f"in an entry of kind {entry.kind}", "in a stated entry")
-    if not 0 <= entry.count < COUNTER_RANGE:
-        yield Finding(name, "its counter", str(entry.count), "within 24 bits")
     if min(entry.positive, entry.negative, entry.undirected) < 0:
         yield Finding(
             name, "its smallest count", str(min(entry.positive, entry.negative, entry.undirected)), "0 or more"
         )
+    if entry.epoch in books.epochs:
+        yield from _within_reach(entry, books.epochs[entry.epoch])
+
+
+def _within_reach(entry: Entry, epoch: Epoch) -> Iterator[Finding]:
+    rules = [RegisterRule(register) for register in epoch.registers]
+    modulus = rules[0].register.modulus
+    if modulus is not None and not 0 <= entry.count < modulus:
+        yield Finding(entry.sequence, "its counter", str(entry.count), f"0 to {modulus - 1}")
+    possible = [_possible(entry, rule) for rule in rules]
     booked = entry.positive + entry.negative + entry.undirected
-    possible = _possible(entry) + _SLACK_PER_LOOK * entry.readings
-    if booked > possible:
+    most = sum(each or 0 for each in possible) + _SLACK_PER_LOOK * entry.readings
+    if None not in possible and booked > most:
         seconds = entry.elapsed_us / 1e6
-        yield Finding(name, "the sum of its counts", str(booked), f"{possible} at most: it took {seconds:.1f} s")
+        yield Finding(entry.sequence, "the sum of its counts", str(booked), f"{most} at most: it took {seconds:.1f} s")
 
 
 def _stated(books: Books) -> Iterator[Finding]:

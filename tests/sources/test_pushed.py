@@ -73,9 +73,10 @@ def test_an_openbeken_meter_is_asked_and_answers(broker: Mosquitto) -> None:
         async with aiomqtt.Client("127.0.0.1", broker.port) as client:
             await client.subscribe("cmnd/obk1/Status")
             async for message in client.messages:
-                if message.payload == b"8":
-                    energy = {"Power": 50.5, "Voltage": 230.0, "ConsumptionTotal": 1234.5}
-                    await client.publish("stat/obk1/STATUS8", json.dumps({"StatusSNS": {"ENERGY": energy}}))
+                assert isinstance(message.payload, bytes)
+                energy = {"Power": 50.5, "Voltage": 230.0, "ConsumptionTotal": 1234.5}
+                document = {"StatusSNS": {"ENERGY": energy}, "StatusSTS": {"UptimeSec": 7}, "StatusFWR": {"SDK": "obk"}}
+                await client.publish(f"stat/obk1/STATUS{message.payload.decode()}", json.dumps(document))
 
     async def story() -> None:
         asking = asyncio.create_task(device())
@@ -95,7 +96,7 @@ def test_topics_of_a_tasmota_meter_are_learnt_from_its_mac(broker: Mosquitto) ->
     async def story() -> None:
         async with (
             publisher(broker.port) as publish,
-            opened(url(broker, "A4C138000001?device=tasmota")) as (source,),
+            opened(url(broker, "A4C138000001?device=tasmota&ask=0")) as (source,),
         ):
             await publish("tasmota/discovery/A4C138000001/config", json.dumps(config), retain=True)
             sensor = {"Time": "2026-11-28T12:00:00", "ENERGY": {"Total": 1.5, "Power": 10}}

@@ -95,7 +95,7 @@ class _Energy:
         if export is None or rule in (ExportRule.ADDED, ExportRule.NONE):
             return tuple(counts)
         if export == 0 and sample.volts == 0:  # after 4 s without data some drivers show 0 for all of them
-            return () if rule is ExportRule.SUBTRACTED else tuple(counts)
+            return ()
         return (*counts, count_of(self._registers[Direction.EXPORT], export, "kWh"))
 
     def _checked_rule(self, export: Decimal | None, where: str) -> ExportRule:
@@ -198,6 +198,7 @@ class TasmotaTopics:
         self._discovery = f"tasmota/discovery/{name}/config" if is_mac else ""
         self._address = None if is_mac else TasmotaAddress(name, full_topic)
         self._evidence = NO_EVIDENCE
+        self._answered: set[str] = set()
         self._quality = LinkQuality()
         self._is_simulated = False
 
@@ -223,12 +224,13 @@ class TasmotaTopics:
             return None
         name = topic.rpartition("/")[2]
         if name == "LWT":
-            self._evidence = NO_EVIDENCE
+            self._age()
             online = self._address.online if self._address else "Online"
             return Decoded(is_online=payload.decode("utf-8", errors="replace") == online)
         return self._receive_json(name, parse_payload(payload, where), where, is_retained=is_retained)
 
     def _receive_json(self, name: str, document: object, where: str, *, is_retained: bool) -> Decoded | None:
+        self._answered.add(name)
         match name:
             case "SENSOR":
                 return self._said(document, where, Freshness.RETAINED if is_retained else Freshness.PUSHED)
@@ -236,8 +238,9 @@ class TasmotaTopics:
                 sensors = document.get("StatusSNS") if isinstance(document, Mapping) else None
                 return self._said(sensors, where, Freshness.POLLED)
             case "INFO3":  # the first thing after a boot: what was known of the boot before is history
+                self._age()
                 reason = text_of(document, "Info3", "RestartReason")
-                self._evidence = replace(NO_EVIDENCE, reset_reason=reason, is_power_on=_is_power_on(reason))
+                self._evidence = replace(self._evidence, reset_reason=reason, is_power_on=_is_power_on(reason))
             case "STATUS1":
                 self._evidence = _boot(document, self._evidence, self._evidence.start_stamp)
             case "STATUS2":
@@ -253,14 +256,24 @@ class TasmotaTopics:
     def _said(self, sensors: object, where: str, freshness: Freshness) -> Decoded:
         sample, registers = self._energy.decode(sensors, where)
         self._evidence = replace(self._evidence, start_stamp=text_of(sensors, *_START))
+        if self._may_ask and not {"STATUS1", "STATUS2", "STATUS11"} <= self._answered:
+            registers = ()  # without what it says of its boot a total cannot be judged; it is asked for first
+        evidence, aged = self._evidence, replace(self._evidence, uptime_s=None)
+        if registers:
+            self._evidence = aged  # an uptime holds for the reading after it; later it would look like a restart
         return Decoded(
             sample=sample,
             registers=registers,
-            evidence=self._evidence,
+            evidence=evidence if registers else aged,
             quality=self._quality,
             freshness=freshness,
             is_simulated=self._is_simulated,
         )
+
+    def _age(self) -> None:
+        """A new connection, perhaps after a boot: what must be asked for anew before a total counts."""
+        self._answered = set()
+        self._evidence = replace(self._evidence, uptime_s=None)
 
     def _discover(self, document: object, where: str) -> None:
         config = _mapping(document)

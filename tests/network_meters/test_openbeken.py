@@ -1,4 +1,4 @@
-"""OpenBeken's answers and topics, in the shapes its firmware prints (openbeken.md, run on its simulator build)."""
+"""OpenBeken's answers and topics, in the shapes its firmware prints."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from wattrail.energy_register import Direction, Freshness, Persistence
 from wattrail.errors import UnexpectedReply
-from wattrail.network_meters.decoded import Command, Decoded
+from wattrail.network_meters.decoded import Decoded, MqttCommand
 from wattrail.network_meters.openbeken import OpenBekenPages, OpenBekenTopics
 
 SENSORS = (
@@ -178,7 +178,7 @@ def answer(link: OpenBekenTopics, *, uptime: int = 77) -> Decoded:
 
 def test_over_mqtt_energy_comes_from_the_answer_in_watt_hours() -> None:
     link = topics()
-    assert [command for command in link.commands() if command.payload == "8"] == [Command("cmnd/obk1/Status", "8")]
+    assert [command for command in link.commands() if command.payload == "8"] == [MqttCommand("cmnd/obk1/Status", "8")]
     said = answer(link)
     assert said.registers[0].register.milliwatt_hours(said.registers[0].count) == Fraction(123_456_789, 100)
     assert (said.evidence.uptime_s, said.evidence.revision) == (77, "OpenBK7231N_1.18.230")

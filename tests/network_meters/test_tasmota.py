@@ -1,4 +1,4 @@
-"""Tasmota's messages, in the shapes of its documentation and of captures (network-meters.md section 2)."""
+"""Tasmota's messages, in the shapes of its documentation and of captures."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ def test_telemetry_gives_its_uptime_to_whoever_only_listens() -> None:
     assert sensor(link, ONE_PHASE).evidence.uptime_s == 289
 
 
-def test_after_a_new_connection_the_boot_is_asked_for_before_a_total_counts() -> None:
+def test_after_a_new_connection_a_total_waits_for_boot_evidence() -> None:
     link = topics(may_ask=True)
     answer(link)
     online = say(link, "tele/meter/LWT", "Online", is_retained=True)

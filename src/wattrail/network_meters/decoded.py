@@ -16,10 +16,10 @@ __all__ = [
     "NO_EVIDENCE",
     "SIMULATED_MARK",
     "UNIT_MWH",
-    "Command",
     "Decoded",
     "HttpLink",
     "LinkQuality",
+    "MqttCommand",
     "Quantities",
     "TopicLink",
     "count_of",
@@ -83,7 +83,7 @@ class Decoded:
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
+class MqttCommand:
     """A message to publish."""
 
     topic: str
@@ -120,8 +120,8 @@ class TopicLink(Protocol):
         """The topics to subscribe to."""
         ...
 
-    def commands(self) -> Sequence[Command]:
-        """What to publish to be told the state now; nothing for a device that is only listened to."""
+    def commands(self) -> Sequence[MqttCommand]:
+        """What to publish to get the state now; nothing for a device that is only listened to."""
         ...
 
     def receive(self, topic: str, payload: bytes, *, is_retained: bool) -> Decoded | None:

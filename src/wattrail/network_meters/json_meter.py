@@ -28,9 +28,9 @@ from wattrail.errors import UnexpectedReply
 from wattrail.network_meters.decoded import (
     MAX_WATTS,
     UNIT_MWH,
-    Command,
     Decoded,
     LinkQuality,
+    MqttCommand,
     Quantities,
     count_of,
     is_marked_simulated,
@@ -108,7 +108,7 @@ class JsonMeter:
     uptime_topic: str = ""
     uptime: Path = ()
     last_seen: Path = ()
-    request: Command | None = None
+    request: MqttCommand | None = None
     expected_s: float = 60.0
     silence_s: float = 300.0
     ignores_retained: bool = True
@@ -135,7 +135,7 @@ PROFILES: Final[Mapping[str, JsonMeter]] = {
             _quantity("hertz", "#ac_frequency"), _quantity("power_factor", "#power_factor"),
         ),
         availability="availability", last_seen=("last_seen",), is_cached=True,
-        request=Command("get", '{"energy":""}'), silence_s=3700,
+        request=MqttCommand("get", '{"energy":""}'), silence_s=3700,
     ),
     # sensors/power/p1meter of esp8266_p1meter: integer Wh and W; one register for each tariff, as in the meter
     "p1": JsonMeter(
@@ -205,10 +205,10 @@ class JsonTopics:
         below += filter(None, [self._meter.availability, self._meter.uptime_topic])
         return sorted({self._topic(name) for name in below})
 
-    def commands(self) -> Sequence[Command]:
+    def commands(self) -> Sequence[MqttCommand]:
         """The request for a fresh value, where there is one."""
         request = self._meter.request
-        return [] if request is None else [Command(self._topic(request.topic), request.payload)]
+        return [] if request is None else [MqttCommand(self._topic(request.topic), request.payload)]
 
     def receive(self, topic: str, payload: bytes, *, is_retained: bool) -> Decoded | None:
         """One message. Raises UnexpectedReply."""

@@ -24,9 +24,9 @@ from wattrail.network_meters.decoded import (
     MAX_WATTS,
     NO_EVIDENCE,
     UNIT_MWH,
-    Command,
     Decoded,
     LinkQuality,
+    MqttCommand,
     Quantities,
     count_of,
     is_marked_simulated,
@@ -226,11 +226,11 @@ class OpenBekenTopics:
             *(f"{stat}/STATUS{number}" for number in (2, 8, 11) if self._may_ask),
         )
 
-    def commands(self) -> Sequence[Command]:
+    def commands(self) -> Sequence[MqttCommand]:
         """Firmware, uptime, then energy: when the energy comes, its evidence is there."""
         if not self._may_ask:
             return ()
-        return [Command(f"cmnd/{self._client}/Status", number) for number in ("2", "11", "8")]
+        return [MqttCommand(f"cmnd/{self._client}/Status", number) for number in ("2", "11", "8")]
 
     def receive(self, topic: str, payload: bytes, *, is_retained: bool) -> Decoded | None:
         """One message. Raises UnexpectedReply."""

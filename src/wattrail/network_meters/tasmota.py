@@ -29,9 +29,9 @@ from wattrail.errors import AccessDenied, UnexpectedReply
 from wattrail.network_meters.decoded import (
     MAX_WATTS,
     NO_EVIDENCE,
-    Command,
     Decoded,
     LinkQuality,
+    MqttCommand,
     Quantities,
     count_of,
     is_marked_simulated,
@@ -82,7 +82,7 @@ class _Energy:
             )
         sample = _quantities(energy, where)
         has_clock = not text_of(sensors, "Time").startswith("1970")
-        # Until the clock is set, Total lacks the current day: it is no fall, and no reading either.
+        # Until the clock is set, Total lacks the current day: that is not a fall, and not a reading either.
         return sample, self._counts(energy, sample, where) if has_clock else ()
 
     def _counts(self, energy: Mapping[str, object], sample: Quantities, where: str) -> tuple[RegisterCount, ...]:
@@ -206,15 +206,15 @@ class TasmotaTopics:
         """Discovery first where topics are not known yet."""
         if self._address is None:
             return (self._discovery,)
-        told = [self._address.of(2, name) for name in ("LWT", "STATE", "SENSOR", "INFO3")]
+        telemetry = [self._address.of(2, name) for name in ("LWT", "STATE", "SENSOR", "INFO3")]
         asked = [self._address.of(1, f"STATUS{number}") for number in (1, 2, 8, 10, 11)]
-        return [*filter(None, [self._discovery]), *told, *(asked if self._may_ask else ())]
+        return [*filter(None, [self._discovery]), *telemetry, *(asked if self._may_ask else ())]
 
-    def commands(self) -> Sequence[Command]:
+    def commands(self) -> Sequence[MqttCommand]:
         """Boot evidence first, then energy."""
         if self._address is None or not self._may_ask:
             return ()
-        return [Command(self._address.of(0, "Status"), number) for number in ("1", "2", "11", "8")]
+        return [MqttCommand(self._address.of(0, "Status"), number) for number in ("1", "2", "11", "8")]
 
     def receive(self, topic: str, payload: bytes, *, is_retained: bool) -> Decoded | None:
         """One message. Raises UnexpectedReply."""
@@ -271,7 +271,7 @@ class TasmotaTopics:
         )
 
     def _age(self) -> None:
-        """A new connection, perhaps after a boot: what must be asked for anew before a total counts."""
+        """A new connection, perhaps after a boot: what must be asked for again before a total counts."""
         self._answered = set()
         self._evidence = replace(self._evidence, uptime_s=None)
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
 from wattrail.errors import AccessDenied, MissingExtra, PortError, PortLost, PortOpenError
-from wattrail.network_meters.decoded import Command
+from wattrail.network_meters.decoded import MqttCommand
 from wattrail.sanitize import printable
 from wattrail.sources.credentials import Credentials
 
@@ -124,7 +124,7 @@ class Broker:
             with suppress(_mqtt_error()):
                 await self._client.unsubscribe(unused, timeout=_TIMEOUT_S)
 
-    async def publish(self, commands: Iterable[Command]) -> None:
+    async def publish(self, commands: Iterable[MqttCommand]) -> None:
         """Publish, where the connection stands; a command that is lost is given again by whoever needs it."""
         for command in commands:
             if self._client is None:
@@ -148,7 +148,7 @@ class Broker:
                     failures = 0
                     await self._serve(client)
             except _mqtt_error() as error:
-                self._tell(self._problem_of(error))
+                self._notify(self._problem_of(error))
             finally:
                 self._client = None
             await asyncio.sleep(self._retry_s[min(failures, len(self._retry_s) - 1)])
@@ -175,7 +175,7 @@ class Broker:
     async def _serve(self, client: aiomqtt.Client) -> None:
         self._client = client
         await self._subscribe(list(self._counts))
-        self._tell(None)
+        self._notify(None)
         async for message in client.messages:
             payload = message.payload if isinstance(message.payload, bytes) else b""
             topic = message.topic.value
@@ -202,7 +202,7 @@ class Broker:
             return PortLost(f"{self.address}: the connection broke: {reason}", hint="it is being connected again")
         return PortOpenError(f"{self.address}: cannot connect: {reason}", hint="check host, port and whether it runs")
 
-    def _tell(self, problem: PortError | None) -> None:
+    def _notify(self, problem: PortError | None) -> None:
         self.problem = problem
         _log.info("%s: %s", self.address, problem or "connected")
         for listener in tuple(self._listeners):

@@ -36,7 +36,7 @@ class Physics:
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
-class NetworkWishes:
+class NetworkTwinOptions:
     """How a network device behaves."""
 
     broker: Annotated[str | None, Parameter(help="Publish to this MQTT broker, host or host:port.")] = None
@@ -59,15 +59,15 @@ class NetworkWishes:
         return host, int(port or _MQTT_PORT)
 
 
-def serve_device(name: str, host: str, port: int, physics: Physics, wishes: NetworkWishes) -> None:
+def serve_device(name: str, host: str, port: int, physics: Physics, options: NetworkTwinOptions) -> None:
     """Serve until it is interrupted. Raises UsageError, ConfigError, PortOpenError, MissingExtra."""
-    if name == "mqtt-json" and wishes.broker is None:
+    if name == "mqtt-json" and options.broker is None:
         raise UsageError("mqtt-json publishes over MQTT and needs a broker", hint="add --broker 127.0.0.1:1883")
-    device = _made(name, physics, wishes)
-    asyncio.run(_serve(name, device, host, port, wishes))
+    device = _made(name, physics, options)
+    asyncio.run(_serve(name, device, host, port, options))
 
 
-def _made(name: str, physics: Physics, wishes: NetworkWishes) -> _Device:
+def _made(name: str, physics: Physics, options: NetworkTwinOptions) -> _Device:
     from wattrail.clock import SystemClock
 
     try:
@@ -81,10 +81,10 @@ def _made(name: str, physics: Physics, wishes: NetworkWishes) -> _Device:
     device: _Device
     match name:
         case "openbeken":
-            device = openbeken = devices.openbeken(clock, meters=wishes.meters, **given)
+            device = openbeken = devices.openbeken(clock, meters=options.meters, **given)
             conductors = [openbeken.meter]
         case "tasmota":
-            device = tasmota = devices.tasmota(clock, phases=wishes.phases, export=wishes.export, **given)
+            device = tasmota = devices.tasmota(clock, phases=options.phases, export=options.export, **given)
             conductors = list(tasmota.phases)
         case _:
             device = plug = devices.json_meter(clock, **given)
@@ -95,7 +95,7 @@ def _made(name: str, physics: Physics, wishes: NetworkWishes) -> _Device:
     return device
 
 
-async def _serve(name: str, device: _Device, host: str, port: int, wishes: NetworkWishes) -> None:
+async def _serve(name: str, device: _Device, host: str, port: int, options: NetworkTwinOptions) -> None:
     from wattrail.twin.network.mqtt_json import SimulatedJsonMeter
 
     lines = [f"SIMULATED: {NETWORK_DEVICES[name]}"]
@@ -104,8 +104,8 @@ async def _serve(name: str, device: _Device, host: str, port: int, wishes: Netwo
             place = await stack.enter_async_context(serve_web(device.answer, host=host, port=port))
             lines += [f"HTTP at http://{place}", f"its URL: {name}://{place}"]
         tasks = [asyncio.create_task(_until_stopped())]
-        if broker := wishes.place():
-            connection = connect_to_broker(device, host=broker[0], port=broker[1], interval_s=wishes.every)
+        if broker := options.place():
+            connection = connect_to_broker(device, host=broker[0], port=broker[1], interval_s=options.every)
             tasks.append(asyncio.create_task(connection))
             lines += [f"MQTT at {broker[0]}:{broker[1]}", f"its URL: mqtt://{broker[0]}:{broker[1]}/{_path(device)}"]
         print(*lines, "Ctrl-C ends it", sep="\n", flush=True)

@@ -51,6 +51,35 @@ def test_one_connection_serves_every_meter_behind_a_broker(broker: Mosquitto) ->
     run(story())
 
 
+class Faulty:
+    """A listener with a bug."""
+
+    def filters(self) -> list[str]:
+        return ["z/plug"]
+
+    def receive(self, topic: str, payload: bytes, *, is_retained: bool) -> None:
+        raise ZeroDivisionError
+
+    def connection_changed(self, problem: PortError | None) -> None:
+        return
+
+
+def test_a_bug_in_one_listener_costs_the_others_nothing(broker: Mosquitto, caplog: pytest.LogCaptureFixture) -> None:
+    async def story() -> None:
+        async with (
+            publisher(broker.port) as publish,
+            opened(url(broker, "z/plug?device=json&profile=zigbee2mqtt")) as (source,),
+        ):
+            shared, faulty = source._broker, Faulty()  # type: ignore[attr-defined]
+            await shared.add(faulty)
+            assert (await next_after(source, publish, "z/plug", PLUG)).registers
+            assert shared.reconnects == 0
+            await shared.remove(faulty)
+
+    run(story())
+    assert "ZeroDivisionError" in caplog.text
+
+
 def test_a_published_total_becomes_whole_counts(broker: Mosquitto) -> None:
     async def story() -> None:
         async with (

@@ -28,8 +28,8 @@ __all__ = ["Broker", "BrokerAddress", "BrokerListener", "BrokerPool"]
 RETRY_S: Final = (1.0, 2.0, 5.0, 15.0, 60.0)
 """Pauses between attempts to connect; the last one repeats."""
 
-MAX_QUEUED: Final = 10_000
-"""Messages that wait to be handed out; what a flood adds beyond is dropped, totals come again."""
+MAX_PENDING: Final = 10_000
+"""Commands that may be on their way at once before aiomqtt warns: each meter asks for itself."""
 
 _TIMEOUT_S: Final = 10.0
 _KEEPALIVE_S: Final = 30
@@ -158,8 +158,16 @@ class Broker:
     def _connect(self) -> aiomqtt.Client:
         import aiomqtt
 
+        hand_out = self._hand_out
+
+        class Handing(asyncio.Queue[aiomqtt.Message]):
+            """In place of aiomqtt's queue: waiting for each message there takes a task and twice the time."""
+
+            def put_nowait(self, item: aiomqtt.Message) -> None:
+                hand_out(item)
+
         login = self._credentials
-        return aiomqtt.Client(
+        client = aiomqtt.Client(
             self.address.host,
             self.address.port,
             username=login.user if login else None,
@@ -168,20 +176,28 @@ class Broker:
             tls_context=ssl.create_default_context() if self.address.is_encrypted else None,
             timeout=_TIMEOUT_S,
             keepalive=_KEEPALIVE_S,
-            max_queued_incoming_messages=MAX_QUEUED,
+            queue_type=Handing,
             logger=_log,
         )
+        client.pending_calls_threshold = MAX_PENDING
+        return client
 
     async def _serve(self, client: aiomqtt.Client) -> None:
         self._client = client
         await self._subscribe(list(self._counts))
         self._notify(None)
-        async for message in client.messages:
-            payload = message.payload if isinstance(message.payload, bytes) else b""
-            topic = message.topic.value
-            for listeners in list(self._of_filter.iter_match(topic)):  # type: ignore[no-untyped-call]
-                for listener in tuple(listeners):
+        async for _ in client.messages:  # none comes this way; it ends with the connection, as an error
+            pass
+
+    def _hand_out(self, message: aiomqtt.Message) -> None:
+        payload = message.payload if isinstance(message.payload, bytes) else b""
+        topic = message.topic.value
+        for listeners in list(self._of_filter.iter_match(topic)):  # type: ignore[no-untyped-call]
+            for listener in tuple(listeners):
+                try:
                     listener.receive(topic, payload, is_retained=message.retain)
+                except Exception:  # noqa: BLE001 - a bug in one meter's decoder must not end the others' connection
+                    _log.exception("%s: topic %s", self.address, printable(topic))
 
     async def _subscribe(self, topics: Sequence[str]) -> None:
         if topics and self._client is not None:

@@ -21,7 +21,7 @@ def read(url: str) -> float | None:
     source = open_source(url, secrets=Secrets(file=Path("/nonexistent"), environment={}, uses_keyring=False))
     reading = asyncio.run(source.read())
     assert reading.simulated
-    return reading.sample.watts
+    return reading.watts
 
 
 @pytest.mark.parametrize("device", ["openbeken", "tasmota"])

@@ -16,7 +16,6 @@ from fractions import Fraction
 from typing import Final
 
 from wattrail.energy_register import (
-    BootEvidence,
     Direction,
     EnergyRegister,
     Freshness,
@@ -31,7 +30,6 @@ from wattrail.network_meters.decoded import (
     Decoded,
     LinkQuality,
     MqttCommand,
-    Quantities,
     count_of,
     is_marked_simulated,
 )
@@ -45,6 +43,7 @@ from wattrail.network_meters.payload import (
     text_of,
 )
 from wattrail.sanitize import printable
+from wattrail.units import NO_EVIDENCE, Quantities
 
 __all__ = ["PROFILES", "JsonMeter", "JsonTopics", "QuantityPath", "RegisterPath"]
 
@@ -195,7 +194,7 @@ class JsonTopics:
         self._registers = {path: path.register(max_watts) for path in meter.registers}
         self._values: dict[QuantityPath, Decimal | None] = {}
         self._counts: dict[RegisterPath, RegisterCount] = {}
-        self._evidence = BootEvidence()
+        self._evidence = NO_EVIDENCE
         self._last_seen: float | None = None
         self._is_simulated = is_marked_simulated(base)
 

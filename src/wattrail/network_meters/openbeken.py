@@ -22,18 +22,17 @@ from wattrail.energy_register import BootEvidence, Direction, EnergyRegister, Fr
 from wattrail.errors import UnexpectedReply
 from wattrail.network_meters.decoded import (
     MAX_WATTS,
-    NO_EVIDENCE,
     UNIT_MWH,
     Decoded,
     LinkQuality,
     MqttCommand,
-    Quantities,
     count_of,
     is_marked_simulated,
     merged,
 )
 from wattrail.network_meters.payload import find_number, float_of, number_of, parse_payload, text_of
 from wattrail.sanitize import printable
+from wattrail.units import NO_EVIDENCE, Quantities
 
 __all__ = ["OpenBekenPages", "OpenBekenTopics"]
 

@@ -28,16 +28,15 @@ from wattrail.energy_register import (
 from wattrail.errors import AccessDenied, UnexpectedReply
 from wattrail.network_meters.decoded import (
     MAX_WATTS,
-    NO_EVIDENCE,
     Decoded,
     LinkQuality,
     MqttCommand,
-    Quantities,
     count_of,
     is_marked_simulated,
 )
 from wattrail.network_meters.payload import find_number, float_of, parse_payload, text_of
 from wattrail.sanitize import printable
+from wattrail.units import NO_EVIDENCE, Quantities
 
 __all__ = ["ExportRule", "TasmotaAddress", "TasmotaPages", "TasmotaTopics"]
 

@@ -27,7 +27,13 @@ def _known_twins() -> dict[str, list[dict[str, object]]]:
         raise MissingExtra("a digital twin", library="numpy", extra="twin") from error
     return {
         "boards": [
-            {"name": board.name, "interface": board.interface, "title": board.title, "evidence": list(board.evidence)}
+            {
+                "name": board.name,
+                "chip": board.chip,
+                "interface": board.interface,
+                "title": board.title,
+                "evidence": list(board.evidence),
+            }
             for board in BOARDS.values()
         ],
         "network_devices": [{"name": name, "title": title} for name, title in NETWORK_DEVICES.items()],
@@ -41,7 +47,9 @@ def _known_twins() -> dict[str, list[dict[str, object]]]:
 
 def _as_text(found: dict[str, list[dict[str, object]]]) -> str:
     lines = ["Boards"]
-    lines += [f"  {board['name']:<14}{str(board['interface']).upper():<6}{board['title']}" for board in found["boards"]]
+    for board in found["boards"]:
+        chip, interface = str(board["chip"]).upper(), str(board["interface"]).upper()
+        lines.append(f"  {board['name']:<14}{chip:<8}{interface:<6}{board['title']}")
     lines += ["", "Network devices", *(f"  {one['name']:<20}{one['title']}" for one in found["network_devices"])]
     lines += ["", "Scenarios", *(f"  {scenario['name']}" for scenario in found["scenarios"])]
     lines += ["", "Options, as in twin://pziot-e01?scenario=house&seed=7"]

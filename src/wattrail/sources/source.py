@@ -1,0 +1,59 @@
+"""What every source of readings of a network meter can do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from wattrail.network_meters.decoded import LinkQuality
+from wattrail.units import Reading
+
+__all__ = ["Cadence", "MeterSource"]
+
+
+@dataclass(frozen=True, slots=True)
+class Cadence:
+    """How often a source gives readings, and the longest silence that is still usual; seconds."""
+
+    expected_s: float
+    silence_s: float
+
+
+class MeterSource(Protocol):
+    """A network meter, opened by ``sources.open_source``. Opening talks to nobody."""
+
+    @property
+    def url(self) -> str:
+        """Where it is, without credentials: may be shown and stored."""
+        ...
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the device has said that it is simulated."""
+        ...
+
+    @property
+    def cadence(self) -> Cadence:
+        """How often to expect a reading."""
+        ...
+
+    @property
+    def quality(self) -> LinkQuality:
+        """How well the device was connected when it last said so."""
+        ...
+
+    @property
+    def advice(self) -> tuple[str, ...]:
+        """What a person should change on the device, one sentence each."""
+        ...
+
+    async def read(self) -> Reading:
+        """The next reading: asked for now, or the next one that is published. It has all registers, or none.
+
+        Raises PortOpenError, AccessDenied, PortLost, PortTimeout, UnexpectedReply; it may be called again after each.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Give back what it holds."""
+        ...

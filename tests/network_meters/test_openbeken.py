@@ -102,6 +102,17 @@ def test_after_a_boot_the_page_is_read_for_its_reason() -> None:
     assert (said.evidence.reset_reason, said.evidence.is_power_on) == ("0 - Pwr", True)
 
 
+def test_a_page_that_did_not_come_after_a_boot_is_asked_for_again() -> None:
+    link = OpenBekenPages("openbeken://meter")
+    poll(link, answers(status("1234.567890")))
+    link.begin()
+    link.next_request()
+    link.receive(200, status("1230.000000", uptime=8))  # and then the connection breaks
+    asked, said = poll(link, answers(status("1230.100000", uptime=18), index=page(reason=(0, "Pwr"))))
+    assert INDEX in asked
+    assert said.evidence.is_power_on is True
+
+
 def test_after_a_reset_of_the_total_the_clear_date_is_read_anew() -> None:
     link = OpenBekenPages("openbeken://meter")
     poll(link, answers(status("1234.567890")))

@@ -17,6 +17,7 @@ from tests.sources.conftest import (
     read_forever,
     run,
 )
+from wattrail.clock import ManualClock
 from wattrail.energy_register import Direction, Freshness
 from wattrail.errors import PortError, PortLost, PortOpenError, PortTimeout, UnexpectedReply, UrlError
 from wattrail.sources import BrokerPool, MeterSource, open_source
@@ -227,6 +228,32 @@ def test_not_a_number_is_a_reading_without_a_register(broker: Mosquitto) -> None
             assert (reading.registers, reading.watts) == ((), 5.0)
 
     run(story())
+
+
+def test_a_unit_mistaken_by_1000_is_refused_before_much_is_booked(broker: Mosquitto) -> None:
+    clock = ManualClock()
+
+    async def story() -> int:
+        pool = BrokerPool(retry_s=RETRY_S)
+        text = url(broker, "z/p?device=json&energy=e&power=p&unit=Wh")  # it publishes kWh
+        source = open_source(text, pool=pool, secrets=no_secrets(), clock=clock)
+        readings = 0
+        async with publisher(broker.port) as publish:
+            await next_after(source, publish, "z/p", '{"e":100.000,"p":1000}')
+            try:
+                for minute in range(1, 60):
+                    clock.advance(60)
+                    await publish("z/p", json.dumps({"e": round(100 + minute / 60, 3), "p": 1000}))
+                    while (await source.read()).monotonic < clock.monotonic():
+                        pass
+                    readings += 1
+            finally:
+                await source.close()
+        return readings
+
+    with pytest.raises(UnexpectedReply, match=r"registers of import rose by .* times too little") as caught:
+        run(story())
+    assert "set unit= to the other of Wh and kWh" in (caught.value.hint or "")
 
 
 def test_a_topic_that_never_comes_is_named(broker: Mosquitto) -> None:

@@ -154,8 +154,10 @@ class OpenBekenPages:
         """Read the page again where it may say something new: after a boot, and after the total was reset."""
         has_booted = uptime_s is not None and self._uptime_s is not None and uptime_s < self._uptime_s
         has_fallen = total is not None and self._total is not None and total < self._total
-        if (has_booted or has_fallen) and _INDEX not in self._queue:
-            self._queue.append(_INDEX)
+        if has_booted or has_fallen:
+            self._page = ""  # asked for until it has come, also in a later poll
+            if _INDEX not in self._queue:
+                self._queue.append(_INDEX)
         if has_booted:
             self._info = None
         self._uptime_s, self._total = uptime_s, total

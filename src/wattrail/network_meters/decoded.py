@@ -10,17 +10,16 @@ from math import floor
 from typing import Final, Protocol
 
 from wattrail.energy_register import BootEvidence, EnergyRegister, Freshness, RegisterCount
+from wattrail.units import NO_EVIDENCE, Quantities
 
 __all__ = [
     "MAX_WATTS",
-    "NO_EVIDENCE",
     "SIMULATED_MARK",
     "UNIT_MWH",
-    "Command",
     "Decoded",
     "HttpLink",
     "LinkQuality",
-    "Quantities",
+    "MqttCommand",
     "TopicLink",
     "count_of",
     "is_marked_simulated",
@@ -43,18 +42,7 @@ UNIT_MWH: Final = {
 """Units of energy registers in milliwatt-hours; Wmin is a watt-minute (Shelly Gen1 plugs)."""
 
 
-NO_EVIDENCE: Final = BootEvidence()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Quantities:
-    """Electrical quantities; None for what was not said. ``watts`` is signed where the device signs it."""
-
-    volts: float | None = None
-    amps: float | None = None
-    watts: float | None = None
-    hertz: float | None = None
-    power_factor: float | None = None
+NO_QUANTITIES: Final = Quantities()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +60,7 @@ class Decoded:
     ``advice`` is what a person should change, one sentence each. ``is_online`` comes from an availability topic.
     """
 
-    sample: Quantities = Quantities()
+    sample: Quantities = NO_QUANTITIES
     registers: tuple[RegisterCount, ...] = ()
     evidence: BootEvidence = NO_EVIDENCE
     quality: LinkQuality = LinkQuality()
@@ -83,7 +71,7 @@ class Decoded:
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
+class MqttCommand:
     """A message to publish."""
 
     topic: str
@@ -120,8 +108,8 @@ class TopicLink(Protocol):
         """The topics to subscribe to."""
         ...
 
-    def commands(self) -> Sequence[Command]:
-        """What to publish to be told the state now; nothing for a device that is only listened to."""
+    def commands(self) -> Sequence[MqttCommand]:
+        """What to publish to get the state now; nothing for a device that is only listened to."""
         ...
 
     def receive(self, topic: str, payload: bytes, *, is_retained: bool) -> Decoded | None:

@@ -91,10 +91,10 @@ class _Deficit:
         return Outcome(invented, max(0.0, self._last - self._lowest * (invented > 0) - self._tolerance * (1 + events)))
 
 
-def live(source: Source, seed: int, *, days: int = DAYS) -> History:
+def live(source: Source, seed: int, *, days: int = DAYS, haste: float = 1) -> History:
     """One history: the same happenings for every source of that seed."""
     chance = random.Random(seed)
-    house, powers, plan = SimulatedHouse(source, chance), loads(chance), happenings(chance, days)
+    house, powers, plan = SimulatedHouse(source, chance), loads(chance), happenings(chance, days, haste)
     device, result = house.device, History(source)
     booking = _Booking(house)
     for tick in range(days * TICKS_PER_DAY):
@@ -133,6 +133,7 @@ class _Booking:
         self._deficits = [_Deficit(tolerance) for _ in range(3)]
         self._read_at: int | None = None
         self._true_before = 0
+        self._true_uj = self._lost_uj = 0
         self._compared_at = -_COMPARE_TICKS
 
     def read(self, milliwatts: int) -> None:
@@ -156,16 +157,15 @@ class _Booking:
         for rivals in self._rivals:
             for rival, count in zip(rivals, counts, strict=True):
                 rival.see(count)
+        if self._true_uj == 0:
+            self._true_before = device.true_uj
+        self._true_uj, self._lost_uj = device.true_uj, device.lost_uj
         if house.tick - self._compared_at >= _COMPARE_TICKS:
             self._compared_at = house.tick
             self._compare()
 
     def _compare(self) -> None:
-        device = self._device
-        if self._true_before == 0:
-            self._true_before = device.true_uj
-            device.lost_uj = 0
-        true, lost = (device.true_uj - self._true_before) / _UJ_PER_MWH, device.lost_uj / _UJ_PER_MWH
+        true, lost = (self._true_uj - self._true_before) / _UJ_PER_MWH, self._lost_uj / _UJ_PER_MWH
         energy = self.ledger.energy()
         booked = float(energy.import_ + energy.export + energy.undirected)
         sums = [sum(rival.sum for rival in rivals) * self._step for rivals in self._rivals]

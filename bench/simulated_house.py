@@ -260,13 +260,13 @@ _RATES: Final = (
 """What happens, and how often in thirty days."""
 
 
-def happenings(chance: random.Random, days: int) -> dict[int, list[Happening]]:
-    """What happens, by the tick at which it does."""
+def happenings(chance: random.Random, days: float, haste: float = 1) -> dict[int, list[Happening]]:
+    """What happens, by the tick at which it does; ``haste`` times as often as usual."""
     plan: dict[int, list[Happening]] = defaultdict(list)
     for happening, rate in _RATES:
-        expected = rate * days / DAYS
+        expected = rate * days / DAYS * haste
         for _ in range(int(expected) + (chance.random() < expected % 1)):
-            plan[chance.randrange(10, days * TICKS_PER_DAY - 60)].append(happening)
+            plan[chance.randrange(10, int(days * TICKS_PER_DAY) - 60)].append(happening)
     return plan
 
 

@@ -28,7 +28,7 @@ class Boot(Enum):
     @property
     def is_restart(self) -> bool:
         """Whether a restart is proven."""
-        return self in {Boot.SOFT, Boot.POWER, Boot.UNKNOWN}
+        return self is Boot.SOFT or self is Boot.POWER or self is Boot.UNKNOWN
 
 
 def boot_between(before: BootEvidence | None, now: BootEvidence | None, elapsed_s: float | None) -> Boot:

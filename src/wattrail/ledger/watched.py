@@ -87,7 +87,9 @@ class WatchedRegisters:
         is_restart = step.kind is not Kind.COUNTED
         self._mark_age_us = 0 if has_new_mark or is_restart else self._mark_age_us + self.waiting_us + elapsed_us
         self.marks, self.held, self.held_note, self.waiting_us, self.begins_again = marks, None, "", 0, False
-        self.last = replace(seen, count=step.count, export_count=beside.count if beside else None)
+        export_count = beside.count if beside else None
+        is_as_shown = (seen.count, seen.export_count) == (step.count, export_count)
+        self.last = seen if is_as_shown else replace(seen, count=step.count, export_count=export_count)
 
     def hold(self, seen: Observation, step: RegisterStep, elapsed_us: int) -> None:
         """Wait for another look before this one is booked."""
@@ -145,14 +147,12 @@ class WatchedRegisters:
 
     def _with_export(self, step: RegisterStep, beside: RegisterStep) -> RegisterStep:
         """The two steps as one: what happened to either happened to the device."""
-        kind = max(step.kind, beside.kind, key=_SEVERITY.__getitem__)
-        counts = step.counts
-        if self.is_difference and beside.kind is not Kind.COUNTED and step.kind is Kind.COUNTED:
-            counts = 0  # a difference rises where only what is subtracted fell
-        return replace(
-            step, kind=kind, counts=counts, beside=beside, note="; ".join(filter(None, (step.note, beside.note))),
-            is_held=step.is_held or beside.is_held,
-        )  # fmt: skip
+        kind = step.kind if _SEVERITY[step.kind] >= _SEVERITY[beside.kind] else beside.kind
+        rose = self.is_difference and beside.kind is not Kind.COUNTED and step.kind is Kind.COUNTED
+        counts = 0 if rose else step.counts  # a difference rises where only what is subtracted fell
+        note = "; ".join(note for note in (step.note, beside.note) if note)
+        is_held = step.is_held or beside.is_held
+        return RegisterStep(kind, counts, step.count, note, step.mark, is_held=is_held, beside=beside)
 
     def _goes_on(self, shown: tuple[int, ...]) -> bool:
         """Whether a held value moved on, so that the first one stays what the next is compared with."""

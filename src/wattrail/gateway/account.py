@@ -26,10 +26,13 @@ from wattrail.ledger import (
 from wattrail.store import Store
 from wattrail.units import Reading
 
-__all__ = ["Account", "MeterIdentity", "observation"]
+__all__ = ["Account", "Booking", "MeterIdentity", "observation"]
 
 _LAST_PULSE_NEGATIVE = 1
 """STATUS[0] of a BL0942; chips without it leave STATUS out."""
+
+Booking = tuple[int, Reading, Observation, tuple[Entry, ...]]
+"""The id of a meter, a reading, what the ledger saw in it, and the entries that it caused."""
 
 logger = logging.getLogger(__name__)
 
@@ -89,14 +92,24 @@ class Account:
         if row.recalibrated:
             self._recalibrate(now)
 
-    def book(self, reading: Reading) -> tuple[Entry, ...]:
-        """Account for a reading; once this returns, it is kept. Returns the entries that it caused."""
+    def book(self, reading: Reading) -> None:
+        """Account for a reading; once this returns, it is kept."""
+        booking = self.prepare(reading)
+        self._store.append_all([booking])
+        self.confirm(booking)
+
+    def prepare(self, reading: Reading) -> Booking:
+        """What the store is to keep for a reading. Keep it, then ``confirm`` it, before another is prepared."""
         self._follow_registers(reading)
         moment_us = round(reading.monotonic * 1e6)
         elapsed_us = None if self._seen_us is None else moment_us - self._seen_us
         seen = observation(reading, elapsed_us, self._channels)
-        entries = self._ledger.observe(seen)
-        self._store.append(self.meter_id, reading, seen, entries)
+        self._seen_us = moment_us
+        return self.meter_id, reading, seen, self._ledger.observe(seen)
+
+    def confirm(self, booking: Booking) -> None:
+        """Follow what was kept."""
+        *_, entries = booking
         self._booked += entries
         for entry in entries:
             logger.info(
@@ -104,24 +117,18 @@ class Account:
                 self.name, entry.sequence, entry.kind.value, entry.start, entry.end,
                 entry.positive, entry.negative, entry.undirected,
             )  # fmt: skip
-        self._seen_us = moment_us
-        for entry in entries:
             if entry.kind is Kind.CLOCK:
                 self._day = None  # what was booked by the clock before may be another day's
                 logger.warning("meter %s: %s", self.name, entry.note)
         if entries:
             self._take_stated()
-        return entries
 
     def totals(self) -> Totals:
         """The energy registers."""
         return self._ledger.totals()
 
     def today(self, now: datetime) -> Totals:
-        """Energy of the local day that ``now`` lies in, as the books give it for that day.
-
-        What this account wrote in a transaction that is still open cannot be seen: ask after it.
-        """
+        """Energy of the local day that ``now`` lies in, as the books give it for that day."""
         day = self._day
         if day is None or not day.covers(now):
             self._take_stated()
@@ -151,9 +158,13 @@ class Account:
 
     def close(self) -> None:
         """Write what is counted but not yet an entry."""
-        entries = self._ledger.close()
+        entries = self.finish()
         self._store.book(self.meter_id, entries)
         self._booked += entries
+
+    def finish(self) -> tuple[Entry, ...]:
+        """What is counted but not yet an entry, for whoever writes it in place of ``close``."""
+        return self._ledger.close()
 
     def take_booked(self) -> tuple[Entry, ...]:
         """The entries that were stored since this was last asked, oldest first."""

@@ -3,6 +3,7 @@
 from wattrail.ledger.audit import Audit, Finding, audit
 from wattrail.ledger.bill import Bill, Line, bills
 from wattrail.ledger.books import Books, Counts, Energy
+from wattrail.ledger.boot import Boot, boot_between
 from wattrail.ledger.channels import Channels
 from wattrail.ledger.entries import BEGINNING, STATED, Entry, Epoch, Kind, Observation, Totals
 from wattrail.ledger.intervals import Interval, by_interval
@@ -15,9 +16,9 @@ from wattrail.ledger.tariff import Price, Tariff, Timetable, Window
 from wattrail.ledger.timeline import CONFIRM_US
 
 __all__ = [
-    "BEGINNING", "CONFIRM_US", "GAP_AFTER_US", "STATED", "Audit", "Bill", "Books", "By", "Channels", "Counts",
+    "BEGINNING", "CONFIRM_US", "GAP_AFTER_US", "STATED", "Audit", "Bill", "Books", "Boot", "By", "Channels", "Counts",
     "Direction", "Energy", "Entry", "Epoch", "Finding", "Interval", "Kind", "Ledger", "Line", "Observation", "Point",
     "Price", "RunningInterval", "Tariff", "Timetable", "Totals", "Window", "adjustment", "assignment", "audit",
-    "bills", "boundaries", "by_interval", "local_day", "midnight", "milliwatt_hours", "opening", "registers_at",
-    "unassigned",
+    "bills", "boot_between", "boundaries", "by_interval", "local_day", "midnight", "milliwatt_hours", "opening",
+    "registers_at", "unassigned",
 ]  # fmt: skip

@@ -67,6 +67,6 @@ def open_planned(plan: MeterPlan, clock: Clock) -> MeterReader:
 
 
 def source_opener(*, secrets: Secrets | None = None, pool: BrokerPool | None = None) -> SourceOpener:
-    """An opener whose sources share a connection to each broker. ``secrets`` are those of docs/sources.md if left out."""
+    """An opener whose sources share a connection to each broker; ``secrets`` are the usual ones if left out."""
     pool, secrets = pool or BrokerPool(), secrets or Secrets()
     return lambda plan, clock: open_source(plan.url, poll_s=plan.poll_s, pool=pool, secrets=secrets, clock=clock)

@@ -21,7 +21,7 @@ __all__ = ["PushedSource"]
 MAX_WAITING: Final = 256
 """Readings that nobody has taken yet; of more the oldest go, totals hold what they said."""
 
-MAX_MESSAGES: Final = 500
+MAX_MESSAGES: Final = 2000
 MAX_BYTES: Final = 512 << 10
 """What one device may send in a second. A device of a hundred channels publishes all of them after it has connected;
 what is more is a flood, and would keep the others waiting. Its topics are then left until the next ``read``."""

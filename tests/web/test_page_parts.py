@@ -17,8 +17,8 @@ from wattrail.energy_register import BootEvidence, Freshness, RegisterCount
 from wattrail.gateway import Feed, MeterState, MeterView
 from wattrail.gateway.account import observation
 from wattrail.ledger import Totals
-from wattrail.store import open_store
 from wattrail.network_meters.link_health import LinkDay
+from wattrail.store import open_store
 from wattrail.units import PlainSample, Quantities, Reading
 from wattrail.web import events
 from wattrail.web.events import Broadcast, TooManyStreams

@@ -28,7 +28,7 @@ PENDING: Final[tuple[str, ...]] = (
         f"src/wattrail/{room}"
         for room in (
             "bootrom", "chips", "cli", "flasher", "image", "ledger", "line_classifier", "meter", "store", "transport",
-            "twin", "gateway/account.py",
+            "twin", "units.py", "gateway/account.py",
         )
     ),
 )  # fmt: skip

@@ -26,10 +26,12 @@ PENDING: Final[tuple[str, ...]] = (
     "docs/glossary.md",
     *(
         f"src/wattrail/{room}"
-        for room in (
-            "bootrom", "chips", "cli", "flasher", "image", "ledger", "line_classifier", "meter", "store", "transport",
-            "twin", "units.py", "gateway/account.py",
-        )
+        for room in ("chips", "flasher", "ledger", "meter", "store", "twin", "units.py", "gateway/account.py")
+    ),
+    *(
+        f"src/wattrail/cli/{part}"
+        for part in ("calibration", "ledger", "meter", "report", "console.py", "live_view.py", "reading_view.py",
+                     "register_view.py", "target.py")
     ),
 )  # fmt: skip
 """Files and folders below the root that are not clean yet. What is found there is counted and passes."""

@@ -17,12 +17,12 @@ except ModuleNotFoundError as error:
     raise MissingExtra("working on firmware images", library="numpy", extra="image") from error
 
 __all__ = [
+    "apply_keystream",
     "block_crcs",
     "changed_sectors",
-    "combined",
+    "count_blocks",
     "fnv1a",
     "keystream",
-    "survey",
     "with_crcs",
     "without_crcs",
 ]
@@ -86,7 +86,7 @@ def without_crcs(packed: bytes) -> bytes:
     return _rows(packed)[:, :_BLOCK].tobytes()
 
 
-def survey(packed: bytes) -> tuple[int, int, int | None, int, int]:
+def count_blocks(packed: bytes) -> tuple[int, int, int | None, int, int]:
     """Blank blocks, bad blocks, the number of the first bad one, the CRC it has and the one it should have."""
     rows = _rows(packed)
     got = rows[:, _BLOCK].astype(np.uint16) << 8 | rows[:, _BLOCK + 1]
@@ -105,7 +105,7 @@ def _rows(packed: bytes) -> Bytes:
     return np.frombuffer(packed, dtype=np.uint8, count=whole).reshape(-1, _PACKED)
 
 
-def combined(code: bytes, key: tuple[int, int, int, int], address: int) -> bytes:
+def apply_keystream(code: bytes, key: tuple[int, int, int, int], address: int) -> bytes:
     """Code, enciphered or deciphered; a last word that is not whole takes as much keystream as it has bytes."""
     words = np.frombuffer(code + bytes(-len(code) % 4), dtype="<u4")
     return (words ^ keystream(key, address, len(words))).astype("<u4", copy=False).tobytes()[: len(code)]

@@ -1,4 +1,4 @@
-"""Speaking to the person: narration goes to stderr, so that stdout carries results alone."""
+"""Messages on stderr, so that stdout carries results alone."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _RED, _PLAIN = "\033[1;31m", "\033[0m"
 
 
 def note(text: str) -> None:
-    """A line of narration, or several; escapes in it do nothing, and passwords do not show."""
+    """A line of text, or several; escapes in it do nothing, and passwords do not show."""
     _write(located(hide_credentials(printable_lines(text))))
 
 
@@ -23,7 +23,7 @@ def _write(text: str) -> None:
 
 
 def error(text: str) -> None:
-    """What went wrong; the word is red on a terminal."""
+    """What went wrong; 'error:' is red on a terminal."""
     _write(f"{_red('error:')} {hide_credentials(printable_lines(text))}")
 
 

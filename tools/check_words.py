@@ -38,6 +38,7 @@ PENDING: Final[tuple[str, ...]] = (
     "src/wattrail/gateway/account.py",
     "src/wattrail/ledger",
     "src/wattrail/meter",
+    "src/wattrail/metrology",
     "src/wattrail/network_meters",
     "src/wattrail/sources",
     "src/wattrail/store",

@@ -10,12 +10,13 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
+from wattrail.flasher.calibrations import CalibrationStore
+
 from wattrail.app.config import load_config
 from wattrail.bootrom import Chip, Identity, Responder
 from wattrail.cli.calibration.record import taken_from_file
 from wattrail.clock import ManualClock
 from wattrail.errors import PortError, UrlError, WattrailError
-from wattrail.flasher.shelf import Shelf
 from wattrail.flasher.target import Target
 from wattrail.transport.capture import decode_event, encode_event
 from wattrail.transport.replay import CaptureReader
@@ -31,27 +32,27 @@ BOARD: Final = Target(
 
 
 @cache
-def _shelf() -> tuple[Shelf, tempfile.TemporaryDirectory[str]]:
+def _shelf() -> tuple[CalibrationStore, tempfile.TemporaryDirectory[str]]:
     folder = tempfile.TemporaryDirectory(prefix="fuzz-")
-    return Shelf(Path(folder.name), ManualClock()), folder
+    return CalibrationStore(Path(folder.name), ManualClock()), folder
 
 
 def journal(data: bytes) -> None:
     """Whatever stands in the file: it is read, the next write is noted behind it, and its end is the end."""
-    shelf, folder = _shelf()
+    calibrations, folder = _shelf()
     path = Path(folder.name) / BOARD.board / "journal.jsonl"
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(data)
-    earlier = shelf.unfinished(BOARD)
+    earlier = calibrations.unfinished(BOARD)
     assert earlier is None or earlier.sr is None or isinstance(earlier.sr, int)
-    mine = shelf.journal(BOARD)
+    mine = calibrations.journal(BOARD)
     mine.begin(BOARD, image="b.bin", sha256="11", rf_after=1, backup=None, simulated=True)
     assert path.read_bytes().startswith(data)
-    now = shelf.unfinished(BOARD)
+    now = calibrations.unfinished(BOARD)
     assert now is not None, "a write that was begun is forgotten"
     assert now.image == "b.bin"
     mine.done([(0, bytes(BOARD.size))])
-    assert shelf.unfinished(BOARD) is None, "a write that ended is taken for a torn one"
+    assert calibrations.unfinished(BOARD) is None, "a write that ended is taken for a torn one"
 
 
 def capture(data: bytes) -> None:

@@ -22,7 +22,13 @@ from wattrail.units import Sample
 from wattrail.wire import Register
 
 __all__ = [
-    "Capability", "ChipSample", "MeteringChip", "Obstacle", "Protection", "RegisterScale", "WaveRegisters",
+    "Capability",
+    "ChipSample",
+    "MeteringChip",
+    "Obstacle",
+    "RegisterScale",
+    "WaveformRegisters",
+    "WriteProtection",
     "excess_power",
 ]  # fmt: skip
 
@@ -91,7 +97,7 @@ class RegisterScale(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Protection:
+class WriteProtection:
     """The register that guards the writable ones: the key that opens it, what it then reads, and the key that locks."""
 
     register: Register
@@ -101,7 +107,7 @@ class Protection:
 
 
 @dataclass(frozen=True, slots=True)
-class WaveRegisters:
+class WaveformRegisters:
     """The registers that hold the newest sample of each waveform, and how many the chip makes in a second."""
 
     volts: Register
@@ -131,10 +137,10 @@ class MeteringChip:
     spi_sample: tuple[Register, ...] = ()
     settings: Mapping[Register, int] = field(default_factory=dict)
     reset_marker: Register | None = None
-    protection: Protection | None = None
+    protection: WriteProtection | None = None
     probed: tuple[Register, ...] = ()
     scales: Mapping[str, RegisterScale] = field(default_factory=dict)
-    wave: WaveRegisters | None = None
+    wave: WaveformRegisters | None = None
     obstacles: Mapping[Capability, Obstacle] = field(default_factory=dict)
 
     @property

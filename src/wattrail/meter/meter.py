@@ -251,7 +251,7 @@ class Meter:
         )
 
     def _energy_register(self) -> EnergyRegister:
-        """The energy counter by the calibration that holds now; made anew only when that changes."""
+        """The energy counter by the calibration that holds now; made again only when that changes."""
         if self._energy[0] is not self.calibration:
             self._energy = (self.calibration, self.chip.energy_register(self.calibration))
         return self._energy[1]

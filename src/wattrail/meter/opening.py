@@ -23,7 +23,7 @@ from wattrail.transport import Bus, open_port
 from wattrail.units import Reading
 from wattrail.urls import innermost
 
-__all__ = ["chip_of", "open_meter", "open_scaled", "require_known", "scale_doubt", "usual_scale"]
+__all__ = ["chip_of", "open_meter", "open_scaled", "require_known", "scale_finding", "usual_scale"]
 
 _USUAL_TWIN: Final = "pziot-e01"
 
@@ -100,7 +100,7 @@ def require_known(claims: ScaleClaims) -> None:
             raise UrlError(f"unknown front end {name!r}; known: {', '.join(FRONT_ENDS)}")
 
 
-def scale_doubt(meter: Meter, reading: Reading) -> str | None:
+def scale_finding(meter: Meter, reading: Reading) -> str | None:
     """What speaks against the scale of a reading, None if nothing: a voltage that no mains has."""
     volts, v_rms = reading.volts, reading.sample.counts.get("v_rms")
     sample = reading.sample
@@ -108,7 +108,7 @@ def scale_doubt(meter: Meter, reading: Reading) -> str | None:
         return None
     fitting = [name for name in fitting_front_ends(v_rms, meter.chip) if name != meter.scale.front_end]
     remedy = f"try front_end={fitting[0]}" if fitting else "no known front end fits: calibrate the meter"
-    return f"{volts:.1f} V is no mains voltage, so the divider is probably another; {remedy}"
+    return f"{volts:.1f} V is not a mains voltage, so the divider is probably another; {remedy}"
 
 
 def usual_scale(url: str, *, spi: bool, chip: MeteringChip) -> Scale:

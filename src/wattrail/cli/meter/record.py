@@ -14,7 +14,7 @@ from wattrail.cli.clock import steady_readings
 from wattrail.cli.exits import UsageError
 from wattrail.cli.report.files import refuse_existing
 from wattrail.cli.stopping import stop_quietly
-from wattrail.cli.target import MeterOptions, Target, find, opened
+from wattrail.cli.target import MeterOptions, MeterTarget, find, opened
 from wattrail.units import Reading
 
 _Positive = validators.Number(gte=1, lte=10**7)
@@ -48,7 +48,7 @@ def record(
     print(_summary(file, target, turns, simulated=device.simulated))
 
 
-def _summary(file: Path, target: Target, turns: int, *, simulated: bool) -> str:
+def _summary(file: Path, target: MeterTarget, turns: int, *, simulated: bool) -> str:
     front_end = target.claims.override or target.claims.front_end
     scale = f" --front-end {front_end}" if front_end else ""
     mark = f", {reading_view.SIMULATED}: captured from a digital twin" if simulated else ""

@@ -26,7 +26,9 @@ PENDING: Final[tuple[str, ...]] = (
     "docs/glossary.md",
     *(
         f"src/wattrail/{room}"
-        for room in ("cli/ledger", "flasher", "image", "ledger", "store", "twin", "gateway/account.py")
+        for room in (
+            "cli/ledger", "flasher", "ledger", "network_meters", "sources", "store", "twin", "gateway/account.py",
+        )
     ),
 )  # fmt: skip
 """Files and folders below the root that are not clean yet. What is found there is counted and passes."""

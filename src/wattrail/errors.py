@@ -7,6 +7,7 @@ WattrailError
 ├── MissingExtra                    an optional library is not installed
 ├── PortError                       a port or bus: opening, loss, timeout
 │   ├── PortOpenError
+│   │   └── AccessDenied            a device or a broker refuses the user or the password
 │   ├── PortLost
 │   └── PortTimeout
 ├── LinkError                       the protocol: bytes came, but not the expected ones
@@ -32,6 +33,7 @@ from wattrail.extras import install_command
 from wattrail.sanitize import hide_credentials, printable_lines
 
 __all__ = [
+    "AccessDenied",
     "ChecksumError",
     "ConfigError",
     "FileError",
@@ -98,6 +100,10 @@ class PortError(WattrailError):
 
 class PortOpenError(PortError):
     """A port cannot be opened: it is missing, busy, or not permitted."""
+
+
+class AccessDenied(PortOpenError):
+    """A device or a broker refuses the user or the password."""
 
 
 class PortLost(PortError):

@@ -129,7 +129,7 @@ def test_every_error_has_its_exit_code(error: errors.WattrailError, code: int) -
     assert exit_for(error) == code
 
 
-def test_an_error_is_told_in_words_with_its_hint(wattrail: Type, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_is_printed_with_its_hint(wattrail: Type, monkeypatch: pytest.MonkeyPatch) -> None:
     _answer_with(monkeypatch, errors.NoAnswer("nothing came", hint="swap two wires"))
     said = wattrail("anything")
     assert said == type(said)(4, "", "error: nothing came\nhint: swap two wires\n")

@@ -42,7 +42,7 @@ def test_the_list_in_json_has_the_same(wattrail: Type) -> None:
     assert {"name", "default", "help"} == set(found["options"][0])
 
 
-def test_without_numpy_the_install_command_is_told(wattrail: Type, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_numpy_the_install_command_is_shown(wattrail: Type, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in sys.modules if name.startswith("wattrail.twin.") and not name.endswith("boards")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "numpy", None)
@@ -90,7 +90,7 @@ def test_what_is_wished_becomes_the_twins_url(board: str, wishes: TwinOptions, u
         (["--flash", "nowhere/flash.bin"], "nowhere/flash.bin: the flash image cannot be written"),
     ],
 )
-def test_what_cannot_be_served_is_refused_in_words(wattrail: Type, words: list[str], complaint: str) -> None:
+def test_what_cannot_be_served_is_refused_plainly(wattrail: Type, words: list[str], complaint: str) -> None:
     said = wattrail("twin", "serve", *words)
     assert said.code == 2
     assert complaint in said.err
@@ -127,15 +127,25 @@ def test_a_served_uart_is_opened_as_its_directions_say(
 
 
 @NO_TERMINALS
-def test_a_served_bl0940_names_its_heads_in_place_of_an_address(served: Serve) -> None:
-    directions, after = served("bw-shp10")
+def test_a_served_bl0940_is_read_as_its_directions_say(served: Serve) -> None:
+    visited: list[float | None] = []
+
+    def visit(directions: str) -> None:
+        url = re.search(r"read it: wattrail meter watch '(\S+)' --front-end bw-shp10\n", directions)
+        assert url
+        with open_meter(url[1], front_end="bw-shp10") as meter:
+            meter.connect()
+            assert meter.simulated
+            visited.append(meter.read().volts)
+
+    directions, after = served("bw-shp10", "--volts", "231", visit=visit)
     assert after.code == 0
-    assert "SIMULATED: a digital twin of Blitzwolf BW-SHP10" in directions
+    assert visited == [pytest.approx(231, abs=0.5)]
     assert "at 4800 baud, 8 data bits, no parity, 1 stop bit; frame heads 50 and A0" in directions
     assert "address" not in directions
 
 
-@pytest.mark.parametrize(("board", "scheme"), [("pziot-e01", "spi+tcp"), ("lspa9", "tcp")])
+@pytest.mark.parametrize(("board", "scheme"), [("pziot-e01", "spi+tcp"), ("lspa9", "tcp"), ("bw-shp10", "tcp")])
 def test_a_twin_on_a_tcp_port_is_read_as_its_directions_say(
     wattrail: Type,
     capsys: pytest.CaptureFixture[str],
@@ -232,7 +242,7 @@ def test_a_board_whose_flash_is_unused_is_served_as_a_meter_alone(served: Serve,
     assert "flash" not in directions
 
 
-def test_without_terminals_on_the_system_the_meter_is_served_all_the_same(
+def test_without_terminals_on_the_system_the_meter_is_still_served(
     served: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "termios", None)

@@ -119,7 +119,7 @@ def test_an_update_under_another_key_is_not_called_damaged() -> None:
     assert (image.kind, image.problems, image.chip) == (ImageKind.RBL, (), None)
 
 
-def test_a_bootloader_without_encipherment_is_told_by_its_record() -> None:
+def test_a_bootloader_without_encipherment_is_known_by_its_record() -> None:
     """The loader of an image for M, without its RBL header: nothing but its own words tells it from an app."""
     code = bytearray(Board(Chip.M).loader)
     code[0x10F00:] = b"\xff" * (len(code) - 0x10F00)

@@ -23,7 +23,7 @@ def files(home: Path, n: Board) -> Path:
 pytestmark = pytest.mark.usefixtures("files")
 
 
-def test_an_image_is_told_in_words(wattrail: Type) -> None:
+def test_an_image_is_described_to_people(wattrail: Type) -> None:
     said = wattrail("image", "info", "dump.bin")
     assert (said.code, said.err) == (0, "")
     for line in (
@@ -38,7 +38,7 @@ def test_an_image_is_told_in_words(wattrail: Type) -> None:
         assert line in said.out.splitlines()
 
 
-def test_an_image_is_told_to_programs(wattrail: Type) -> None:
+def test_an_image_is_described_to_programs(wattrail: Type) -> None:
     told = json.loads(wattrail("image", "info", "rotated.bin", "--json").out)
     assert (told["kind"], told["chip"], told["code_key"]) == ("rotated flash dump", "BK7231N", "tuya")
     assert told["problems"][0]["what"].startswith("it is rotated")
@@ -76,7 +76,7 @@ def test_plain_code_gets_its_header_under_the_key_given(wattrail: Type, n: Board
     assert Path("out.bin").read_bytes() == n.ua
 
 
-def test_a_file_is_never_replaced_unless_told(wattrail: Type, n: Board) -> None:
+def test_a_file_is_never_replaced_unless_asked_for(wattrail: Type, n: Board) -> None:
     words = ("image", "convert", "dump.bin", "ua.bin", "--to", "ua")
     Path("ua.bin").write_bytes(b"mine")
     said = wattrail(*words)

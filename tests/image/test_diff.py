@@ -14,7 +14,7 @@ def test_a_dump_is_the_same_as_itself_even_rotated(n: Board) -> None:
     assert diff(recognise(n.dump), recognise(n.rotated)).same
 
 
-def test_differences_are_told_by_partition_and_sector(n: Board) -> None:
+def test_differences_are_reported_by_partition_and_sector(n: Board) -> None:
     other = bytearray(n.dump)
     put(other, 0x1D1010, b"changed")
     other[0x20000] ^= 1

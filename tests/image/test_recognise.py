@@ -46,7 +46,7 @@ def problems(image: Image) -> str:
         ("rotated", ImageKind.ROTATED),
     ],
 )
-def test_every_kind_of_every_chip_is_told_apart(board: Board, what: str, kind: ImageKind) -> None:
+def test_every_kind_of_every_chip_is_recognised(board: Board, what: str, kind: ImageKind) -> None:
     image = recognise(getattr(board, what))
     assert (image.kind, image.confidence) == (kind, Confidence.CERTAIN)
     assert image.key == code_key(board.chip)
@@ -111,7 +111,7 @@ def test_a_dump_without_an_rf_block_says_what_is_lost(n: Board) -> None:
     )
 
 
-def test_an_erased_bootloader_is_said_and_the_rest_is_still_told(t: Board) -> None:
+def test_an_erased_bootloader_is_reported_and_the_rest_recognised(t: Board) -> None:
     image = recognise(b"\xff" * 0x11000 + t.dump[0x11000:])
     assert (image.kind, image.chip) == (ImageKind.DUMP, Chip.T)
     assert "the bootloader is blank: a T with it will not answer a flasher" in problems(image)
@@ -133,7 +133,7 @@ def test_a_changed_bit_in_code_is_named_with_its_block_and_header(n: Board) -> N
     assert "RBL of app: package CRC-32: " in problems(image)
 
 
-def test_bytes_lost_in_the_middle_of_code_are_told_from_damage(n: Board) -> None:
+def test_bytes_lost_in_the_middle_of_code_differ_from_damage(n: Board) -> None:
     image = recognise(n.qio[:0x20000] + n.qio[0x20003:])
     assert "from there on every block stands 31 bytes too late, or 3 too early: bytes were added or lost" in problems(
         image
@@ -214,7 +214,7 @@ def test_a_key_nobody_knows_is_not_guessed() -> None:
     assert recognise(board.ua).kind is ImageKind.PACKED
 
 
-def test_code_without_crcs_is_told_by_its_first_words(n: Board) -> None:
+def test_code_without_crcs_is_recognised_by_its_first_words(n: Board) -> None:
     plain = recognise(n.code)
     assert (plain.kind, plain.confidence) == (ImageKind.PLAIN, Confidence.LIKELY)
     stored = recognise(crypt(n.code, TUYA_KEY, 0x10000))
@@ -285,7 +285,7 @@ SMALL = Board(Chip.N)
 
 @given(st.data())
 @settings(max_examples=60, deadline=None)
-def test_an_image_cut_anywhere_is_still_recognised_or_refused_in_words(data: st.DataObject) -> None:
+def test_an_image_cut_anywhere_is_recognised_or_refused_plainly(data: st.DataObject) -> None:
     whole = getattr(SMALL, data.draw(st.sampled_from(["loader", "ua", "qio", "dump", "rotated"])))
     start, end = data.draw(st.integers(0, 200)), data.draw(st.integers(0, len(whole)))
     image = recognise(whole[start:end])

@@ -67,7 +67,7 @@ def test_a_changed_bit_in_what_is_not_in_use_is_no_damage() -> None:
     assert recognise(damaged(partition(old=Board(Chip.N, seed=3).code), 0x30000)).problems == ()
 
 
-def test_an_update_longer_than_what_is_there_is_said() -> None:
+def test_an_update_longer_than_what_is_there_is_reported() -> None:
     header = pack(build_ota(bytes(0x200000))[:HEADER])
     image = recognise(partition()[:-102] + header)
     assert "raw size: 2097152, but the partition holds" in str(image.problems)

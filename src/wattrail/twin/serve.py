@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from wattrail.chips import DEFAULT_CHIP
 from wattrail.clock import ManualClock
 from wattrail.errors import PortError, PortOpenError
 from wattrail.transport import spi_server
@@ -31,29 +32,36 @@ _IDLE_S: Final = 0.1
 
 @dataclass(frozen=True, slots=True)
 class ServedPty:
-    """Where the twin's UART is to be found, and its rate."""
+    """Where the twin's UART is to be found, its rate, and the chip that answers."""
 
     path: str
     baud: int
+    chip: str
 
     @property
     def url(self) -> str:
         """The URL for wattrail's own tools; it says that what is read there is simulated."""
-        return f"serial://{self.path}?baud={self.baud}&simulated=yes"
+        return f"serial://{self.path}?baud={self.baud}&simulated=yes{_chip_option(self.chip)}"
 
 
 @dataclass(frozen=True, slots=True)
 class ServedTcp:
-    """Where the twin is to be found."""
+    """Where the twin is to be found, and the chip that answers."""
 
     scheme: str
     host: str
     port: int
+    chip: str
 
     @property
     def url(self) -> str:
         """The URL for wattrail's own tools; SPI over TCP says by itself that a twin answers."""
-        return f"{self.scheme}://{self.host}:{self.port}" + ("?simulated=yes" if self.scheme == "tcp" else "")
+        options = f"?simulated=yes{_chip_option(self.chip)}" if self.scheme == "tcp" else ""
+        return f"{self.scheme}://{self.host}:{self.port}{options}"
+
+
+def _chip_option(chip: str) -> str:
+    return "" if chip == DEFAULT_CHIP else f"&chip={chip}"
 
 
 @contextmanager
@@ -70,7 +78,7 @@ def serve_uart(twin: Twin) -> Iterator[ServedPty]:
             return terminal.baud or twin.uart.baud
 
         with running(_UartServer(twin, terminal, host_baud).run):
-            yield ServedPty(terminal.path, twin.uart.baud)
+            yield ServedPty(terminal.path, twin.uart.baud, twin.model.name)
 
 
 @contextmanager
@@ -92,7 +100,7 @@ def serve_uart_tcp(twin: Twin, host: str = "127.0.0.1", port: int = 0) -> Iterat
                     _UartServer(twin, _Client(client), lambda: twin.uart.baud).run(stop)
 
         with running(run):
-            yield ServedTcp("tcp", host, listener.getsockname()[1])
+            yield ServedTcp("tcp", host, listener.getsockname()[1], twin.model.name)
 
 
 @contextmanager
@@ -105,7 +113,7 @@ def serve_spi(twin: Twin, host: str = "127.0.0.1", port: int = 0) -> Iterator[Se
             spi_server.serve_spi(listener, _LockedSlave(twin), stop=stop)
 
         with running(run):
-            yield ServedTcp("spi+tcp", host, listener.getsockname()[1])
+            yield ServedTcp("spi+tcp", host, listener.getsockname()[1], twin.model.name)
 
 
 class _LockedSlave:

@@ -23,7 +23,7 @@ from wattrail.twin.scenario import load_scenario, seconds_of_day
 from wattrail.twin.spi_engine import SpiEngine
 from wattrail.twin.truth import Truth
 from wattrail.twin.uart_engine import UartEngine
-from wattrail.twin.waveform import SampledFrontEnds, WaveRegisters
+from wattrail.twin.waveform import SampledFrontEnds, WaveformSampler
 
 __all__ = ["Twin"]
 
@@ -158,7 +158,7 @@ class Twin:
         self._wiring.direction[:] = self._way
         self._wiring.mv_per_amp *= abs(seen)
         sampled = SampledFrontEnds([self.mains], self._wiring)
-        self._waves = WaveRegisters(sampled, self.model.array.silicon)
+        self._waves = WaveformSampler(sampled, self.model.array.silicon)
         source = sampled if options.get("samples") else FrontEnds([self.mains], self._wiring)
         array = self.model.array(source, seeds=[seed], waves=self._waves, options=options)
         self._chip = MeterChip(array, 0, self.now)

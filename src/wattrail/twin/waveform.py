@@ -17,7 +17,7 @@ from wattrail.twin.front_end import PinSignals, Wiring
 from wattrail.twin.mains import TICK_S, Mains
 from wattrail.twin.noise import FloatArray, IntArray
 
-__all__ = ["RMS_PER_WAVE", "SampledFrontEnds", "WaveRegisters"]
+__all__ = ["RMS_PER_WAVE", "SampledFrontEnds", "WaveformSampler"]
 
 RMS_PER_WAVE = 32
 """RMS counts in one waveform count. A guess."""
@@ -94,7 +94,7 @@ class SampledFrontEnds:
         return np.rint(volts * per_volt) / per_volt, np.rint(amps * per_amp) / per_amp
 
 
-class WaveRegisters:
+class WaveformSampler:
     """I_WAVE and V_WAVE, sample by sample, a block computed at a time."""
 
     def __init__(self, source: SampledFrontEnds, silicon: Silicon) -> None:

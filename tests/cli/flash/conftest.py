@@ -73,7 +73,7 @@ class Bench:
         self.when(what, share, _interrupt)
 
     def only_a_person_resets(self) -> None:
-        """CEN is not wired to anything; somebody touches it when told to."""
+        """CEN is not wired to anything; somebody touches it when asked to."""
         self.reset_line, self.helpful = None, True
 
     def goes_dead(self) -> None:

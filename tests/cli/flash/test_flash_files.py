@@ -110,7 +110,7 @@ def test_the_old_command_line_looks_at_the_file_first_too(
     assert bench.opened == []
 
 
-def test_a_part_that_no_chip_has_in_such_a_file_is_told_before_the_port(
+def test_an_unknown_part_in_such_a_file_is_refused_before_the_port(
     flash: Type, bench: Bench, file: Callable[[bytes], str]
 ) -> None:
     said = flash("write", file(board("N", 2).qio), "--part", "tuya-kv")
@@ -274,7 +274,7 @@ def test_a_conversion_that_cannot_keep_the_chip_says_so(wattrail: Type, file: Ca
     assert "note: app.bin does not say that it is for a BK7231N; keep that in its name" in said.err
 
 
-def test_a_foreign_file_goes_where_it_is_told_once_that_is_allowed(
+def test_a_foreign_file_goes_to_its_start_once_that_is_allowed(
     flash: Type, bench: Bench, file: Callable[..., str]
 ) -> None:
     file(PAGE, "index.html")

@@ -1,4 +1,4 @@
-"""The command lines people have been told to type for years."""
+"""The command lines guides have shown for years."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def test_an_ambiguous_file_goes_where_uartprogram_put_it_once_allowed(
         ("-w -b 9600 new.bin", "", "see wattrail uartprogram --help"),
     ],
 )
-def test_what_cannot_be_done_is_told_before_a_port_is_opened(
+def test_what_cannot_be_done_is_refused_before_a_port_is_opened(
     typed: Callable[[str], Outcome], bench: Bench, line: str, error: str, hint: str
 ) -> None:
     said = typed(f"{line} -d /dev/ttyUSB0")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from wattrail.chips.belling import Heads
-from wattrail.chips.bl0942.constants import BAUD_RATES
+from wattrail.chips.bl0942.constants import BAUD_RATES, HEADS
 from wattrail.chips.bl0942.registers import CF_CNT, FREQ, I_FAST_RMS, I_RMS, STATUS, V_RMS, WATT
 from wattrail.twin.chip_model import ChipModel
 from wattrail.twin.chips.bl0942.array import Bl0942Array
@@ -26,8 +26,7 @@ _UART: Final = UartDialect(
 
 
 def _heads(options: TwinOptions) -> Heads:
-    address = options.get("address", 0)
-    return Heads(read=0x58 | address, write=0xA8 | address)
+    return HEADS[options.get("address", 0)]
 
 
 BL0942: Final = ChipModel(

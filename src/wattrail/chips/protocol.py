@@ -119,21 +119,23 @@ class WaveformRegisters:
 class MeteringChip:
     """One chip.
 
-    ``settings`` are what a driver holds the chip to; where all that were off stand at their reset values and
-    ``reset_marker`` is one of them, the chip has restarted, or somebody else's set-up looks the same. ``spi_sample`` is
-    what one sample over SPI reads, empty where the chip is not read over SPI. ``scales`` are by the name of a register.
-    ``refresh_s`` is how often the averages change with these settings. ``probed`` are registers that read differently,
-    to tell an answer from chance.
+    ``direction`` is what its energy counter adds up, ``modulus`` where that begins again at 0 (None: the host counts),
+    ``energy`` the register that holds it, where there is one. ``settings`` are what a driver holds the chip to; where
+    all that were off stand at their reset values and ``reset_marker`` is one of them, the chip has restarted, or
+    somebody else's set-up looks the same. ``spi_sample`` is what one sample over SPI reads, empty where the chip is not
+    read over SPI. ``scales`` are by the name of a register. ``refresh_s`` is how often the averages change with these
+    settings. ``probed`` are registers that read differently, to tell an answer from chance.
     """
 
     name: str
-    registers: tuple[Register, ...]
-    energy: Register
     direction: Direction
+    modulus: int | None
     scaling: Scaling
-    sample_of: Callable[[Mapping[Register, int]], ChipSample]
-    uart: UartGrammar | None
     refresh_s: float
+    sample_of: Callable[[Mapping[Register, int]], ChipSample]
+    registers: tuple[Register, ...] = ()
+    energy: Register | None = None
+    uart: UartGrammar | None = None
     spi_sample: tuple[Register, ...] = ()
     settings: Mapping[Register, int] = field(default_factory=dict)
     reset_marker: Register | None = None
@@ -156,7 +158,7 @@ class MeteringChip:
             direction=self.direction,
             persistence=Persistence.VOLATILE,
             max_counts_per_us=Fraction(self.scaling.max_watt, self.scaling.watt_us_per_count),
-            modulus=1 << self.energy.bits,
+            modulus=self.modulus,
         )
 
     def counts_between(self, before: int, now: int) -> int:
@@ -164,9 +166,11 @@ class MeteringChip:
 
         Only a counter of net energy falls: there the way is the shorter one.
         """
-        forward = (now - before) % (1 << self.energy.bits)
-        if self.direction is Direction.NET and forward >> (self.energy.bits - 1):
-            return forward - (1 << self.energy.bits)
+        if self.modulus is None:
+            return now - before
+        forward = (now - before) % self.modulus
+        if self.direction is Direction.NET and 2 * forward >= self.modulus:
+            return forward - self.modulus
         return forward
 
     def was_reset(self, found: Mapping[Register, int]) -> bool:

@@ -44,7 +44,8 @@ def as_table(reading: Reading, meter: Meter) -> str:
     if reading.celsius is not None:
         rows.append((TEMPERATURE.label, TEMPERATURE.format(reading.celsius), TEMPERATURE.unit))
     energy_wh = reading.energy_count * meter.wh_per_count
-    counter = f"{meter.chip.energy.name} {reading.energy_count}; it wraps, and restarts"
+    name = meter.chip.energy.name if meter.chip.energy else "pulses"
+    counter = f"{name} {reading.energy_count}; it wraps, and restarts"
     rows.append(("Energy counter", f"{energy_wh:.1f}", f"Wh  ({counter})"))
     return "\n".join(f"{label:<15}{value:>10} {unit}".rstrip() for label, value, unit in rows)
 

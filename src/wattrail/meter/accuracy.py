@@ -277,8 +277,10 @@ def _edge(meter: Meter, loads: LoadSource, since: int, steps: int, interval: flo
 
 def _count(meter: Meter, *, unless: int | None = None) -> int:
     """The energy counter; a value that surprises is read twice."""
-    count = meter.client.read_register(meter.chip.energy)
-    while count != unless and (again := meter.client.read_register(meter.chip.energy)) != count:
+    if (energy := meter.chip.energy) is None:
+        raise LinkError(f"{meter.url}: the {meter.chip.title} has no register for its energy", hint="test power alone")
+    count = meter.client.read_register(energy)
+    while count != unless and (again := meter.client.read_register(energy)) != count:
         count = again
     return count
 

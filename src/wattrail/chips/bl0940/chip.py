@@ -51,6 +51,7 @@ BL0940: Final = MeteringChip(
     name="bl0940",
     registers=REGISTERS,
     energy=CF_CNT,
+    modulus=1 << CF_CNT.bits,
     direction=Direction.NET,
     scaling=SCALING,
     sample_of=Bl0940Sample.of,

@@ -60,6 +60,7 @@ BL0942: Final = MeteringChip(
     name="bl0942",
     registers=REGISTERS,
     energy=CF_CNT,
+    modulus=1 << CF_CNT.bits,
     direction=Direction.SUM,  # MODE.cf_cnt_add is absolute in the settings
     scaling=SCALING,
     sample_of=Bl0942Sample.of,

@@ -89,9 +89,9 @@ class Obstacle(NamedTuple):
 
 
 class RegisterScale(NamedTuple):
-    """How a register's count becomes a quantity, its unit, its decimals."""
+    """How a register's count becomes a quantity (None: it is none), its unit, its decimals."""
 
-    scale: Callable[[int, Calibration], float]
+    scale: Callable[[int, Calibration], float | None]
     unit: str
     decimals: int
 

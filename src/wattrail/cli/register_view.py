@@ -99,7 +99,7 @@ def as_json(found: list[RegisterLine], meter: Meter) -> str:
 
 
 def _line(register: Register, count: int, calibration: Calibration, chip: MeteringChip) -> RegisterLine:
-    if register.name not in chip.scales or (register.name == "FREQ" and count == 0):
+    if register.name not in chip.scales:
         return RegisterLine(register, count)
     scale, unit, decimals = chip.scales[register.name]
     return RegisterLine(register, count, scale(count, calibration), unit, decimals)

@@ -83,7 +83,7 @@ BL0942: Final = MeteringChip(
         "V_RMS": RegisterScale(lambda count, calibration: calibration.volts(count), "V", 2),
         "WATT": RegisterScale(watts, "W", 2),
         "CF_CNT": RegisterScale(lambda count, calibration: count * SCALING.wh_per_count(calibration), "Wh", 1),
-        "FREQ": RegisterScale(lambda count, _: hertz(count), "Hz", 3),
+        "FREQ": RegisterScale(lambda count, _: hertz(count) if count else None, "Hz", 3),
         "WA_CREEP": RegisterScale(creep_watts, "W", 2),
         "I_FAST_RMS_TH": RegisterScale(lambda count, calibration: fast_amps(count << 8, calibration), "A", 1),
     },

@@ -10,13 +10,12 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from wattrail.flasher.calibrations import CalibrationStore
-
 from wattrail.app.config import load_config
 from wattrail.bootrom import Chip, Identity, Responder
 from wattrail.cli.calibration.record import taken_from_file
 from wattrail.clock import ManualClock
 from wattrail.errors import PortError, UrlError, WattrailError
+from wattrail.flasher.shelf import Shelf
 from wattrail.flasher.target import Target
 from wattrail.transport.capture import decode_event, encode_event
 from wattrail.transport.replay import CaptureReader
@@ -32,27 +31,27 @@ BOARD: Final = Target(
 
 
 @cache
-def _shelf() -> tuple[CalibrationStore, tempfile.TemporaryDirectory[str]]:
+def _shelf() -> tuple[Shelf, tempfile.TemporaryDirectory[str]]:
     folder = tempfile.TemporaryDirectory(prefix="fuzz-")
-    return CalibrationStore(Path(folder.name), ManualClock()), folder
+    return Shelf(Path(folder.name), ManualClock()), folder
 
 
 def journal(data: bytes) -> None:
     """Whatever stands in the file: it is read, the next write is noted behind it, and its end is the end."""
-    calibrations, folder = _shelf()
+    shelf, folder = _shelf()
     path = Path(folder.name) / BOARD.board / "journal.jsonl"
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(data)
-    earlier = calibrations.unfinished(BOARD)
+    earlier = shelf.unfinished(BOARD)
     assert earlier is None or earlier.sr is None or isinstance(earlier.sr, int)
-    mine = calibrations.journal(BOARD)
+    mine = shelf.journal(BOARD)
     mine.begin(BOARD, image="b.bin", sha256="11", rf_after=1, backup=None, simulated=True)
     assert path.read_bytes().startswith(data)
-    now = calibrations.unfinished(BOARD)
+    now = shelf.unfinished(BOARD)
     assert now is not None, "a write that was begun is forgotten"
     assert now.image == "b.bin"
     mine.done([(0, bytes(BOARD.size))])
-    assert calibrations.unfinished(BOARD) is None, "a write that ended is taken for a torn one"
+    assert shelf.unfinished(BOARD) is None, "a write that ended is taken for a torn one"
 
 
 def capture(data: bytes) -> None:

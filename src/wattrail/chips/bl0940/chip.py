@@ -61,7 +61,7 @@ BL0940: Final = MeteringChip(
         packet=_PACKET,
         baud_rates=(BAUD,),
         rates="4800 baud and nothing else",
-        frame_gap_s=FRAME_GAP_S,
+        frame_gap_s=FRAME_GAP_S + 0.0015,  # the datasheet lets a host pause for 20 ms in all
     ),
     refresh_s=REFRESH_S[RmsUpdate.MS_800],
     settings=SETTINGS,

@@ -20,17 +20,26 @@ from wattrail.urls import METER_NAME, innermost, split
 
 if TYPE_CHECKING:
     from wattrail.app.schema import Config, MeterSection
-    from wattrail.cli.target import Target
+    from wattrail.cli.target import MeterTarget
     from wattrail.store import KeptCalibration, Store
 
-__all__ = ["MeterName", "Shelf", "ShelfOptions", "by_whom", "find_shelf", "is_twin", "scale_before", "shelf_of_name"]
+__all__ = [
+    "CalibrationStore",
+    "MeterName",
+    "StoreOptions",
+    "by_whom",
+    "calibrations_of_name",
+    "find_calibrations",
+    "is_twin",
+    "scale_before",
+]
 
 MeterName = Annotated[str, Parameter(help=f"Name of the meter, as in {FILE_NAME} or as given with --name.")]
 
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
-class ShelfOptions:
+class StoreOptions:
     """Where a verb about kept calibrations looks."""
 
     database: Annotated[Path | None, Parameter(help="Database file; else that of 'wattrail run'.")] = None
@@ -38,7 +47,7 @@ class ShelfOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class Shelf:
+class CalibrationStore:
     """The calibrations of one meter. ``name`` is None for a URL that nobody has named."""
 
     name: str | None
@@ -84,8 +93,10 @@ class Shelf:
         return words
 
 
-def find_shelf(named: str | None, *, name: str | None, config: Path | None, database: Path | None) -> Shelf:
-    """The shelf of a meter given by URL, by name, or as the only configured one; ``name`` overrides.
+def find_calibrations(
+    named: str | None, *, name: str | None, config: Path | None, database: Path | None
+) -> CalibrationStore:
+    """The calibrations of a meter given by URL, by name, or as the only configured one; ``name`` overrides.
 
     Raises UsageError for what cannot be a name, ConfigError.
     """
@@ -95,22 +106,22 @@ def find_shelf(named: str | None, *, name: str | None, config: Path | None, data
     called = name or (section.name if section else None if by_url else named)
     if called is not None and not METER_NAME.fullmatch(called):
         raise UsageError(
-            f"{called!r} is no name for a meter", hint="letters, digits, dot, dash, underscore, 64 at most"
+            f"{called!r} is not a name for a meter", hint="letters, digits, dot, dash, underscore, 64 at most"
         )
     loose_twin = by_url and section is None and split(str(named)).scheme == "twin"
-    return Shelf(called, database or _database(loaded, simulated=loose_twin), section)
+    return CalibrationStore(called, database or _database(loaded, simulated=loose_twin), section)
 
 
-def shelf_of_name(name: str, options: ShelfOptions) -> Shelf:
-    """The shelf of a name for the verbs of this noun; where only a rehearsal knows the name, that of rehearsals."""
-    shelf = find_shelf(name, name=None, config=options.config, database=options.database)
-    if options.database or shelf.section or shelf.all():
-        return shelf
-    rehearsed = Shelf(name, _database(None, simulated=True))
-    return rehearsed if rehearsed.all() else shelf
+def calibrations_of_name(name: str, options: StoreOptions) -> CalibrationStore:
+    """The calibrations of a name for the verbs of this noun: those of rehearsals where only a rehearsal knows it."""
+    calibrations = find_calibrations(name, name=None, config=options.config, database=options.database)
+    if options.database or calibrations.section or calibrations.all():
+        return calibrations
+    rehearsed = CalibrationStore(name, _database(None, simulated=True))
+    return rehearsed if rehearsed.all() else calibrations
 
 
-def scale_before(target: Target) -> Calibration:
+def scale_before(target: MeterTarget) -> Calibration:
     """The constants that hold for a meter that is not open. Raises UrlError for an unknown front end."""
     require_known(target.claims)
     chip = chip_of(target.url, given=target.chip)
@@ -118,7 +129,7 @@ def scale_before(target: Target) -> Calibration:
     return held_scale(target.claims, usual, simulated=is_twin(target), scaling=chip.scaling).calibration
 
 
-def is_twin(target: Target) -> bool:
+def is_twin(target: MeterTarget) -> bool:
     """Whether a meter that is not open is simulated, as far as its URL and what is kept for it say.
 
     A capture or a port says so only once it is open; the store then refuses to mix the two.

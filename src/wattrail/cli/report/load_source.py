@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from wattrail.meter import Meter
     from wattrail.twin.twin import Twin
 
-__all__ = ["MeterBench", "PersonBench", "TwinBench", "asked", "twin_of"]
+__all__ = ["ManualLoads", "MeterReference", "TwinLoads", "asked", "twin_of"]
 
 _SAMPLES: Final = "type the active power in watts that the reference shows, s to skip, q to end"
 
 
-class TwinBench:
+class TwinLoads:
     """A twin's mains, set by hand, and its own truth."""
 
     name = "the twin's own truth"
@@ -30,35 +30,35 @@ class TwinBench:
     def __init__(self, twin: Twin) -> None:
         self._twin = twin
 
-    def put(self, point: LoadPoint, _what: str) -> bool:
-        """See ``Bench``."""
+    def set_load(self, point: LoadPoint, _what: str) -> bool:
+        """See ``LoadSource``."""
         phase = point.phase
         self._twin.set(volts=point.volts, amps=point.amps, pf=phase.power_factor, leading=phase.leads)
         return True
 
     def watts(self) -> float:
-        """See ``Bench``."""
+        """See ``LoadSource``."""
         return self._twin.truth.watts
 
     def watt_hours(self) -> float | None:
-        """See ``Bench``."""
+        """See ``LoadSource``."""
         return self._twin.truth.net_wh
 
 
 @dataclass
-class PersonBench:
+class ManualLoads:
     """A person who sets the load and reads a reference."""
 
     uncertainty: float | None
-    ask: Callable[[str], str] = input
+    prompt: Callable[[str], str] = input
     name: str = "typed in by a person"
     _watts: float = 0.0
 
-    def put(self, point: LoadPoint, what: str) -> bool:
-        """See ``Bench``."""
+    def set_load(self, point: LoadPoint, what: str) -> bool:
+        """See ``LoadSource``."""
         output.note(_wish(point, what))
         while True:
-            typed = self.ask("Enter when it is so" if not point.amps else _SAMPLES).strip().lower()
+            typed = self.prompt("Enter when it is so" if not point.amps else _SAMPLES).strip().lower()
             if typed == "q":
                 raise EOFError
             if typed == "s":
@@ -68,33 +68,33 @@ class PersonBench:
             try:
                 self._watts = float(typed.removesuffix("w").replace(",", "."))
             except ValueError:
-                output.note(f"{typed!r} is no number of watts")
+                output.note(f"{typed!r} is not a number of watts")
                 continue
             if self._watts:
                 return True
             output.note("0 W gives no error in per cent; s skips this load")
 
     def watts(self) -> float:
-        """See ``Bench``: held steady by the person."""
+        """See ``LoadSource``: held steady by the person."""
         return self._watts
 
     def watt_hours(self) -> float | None:
-        """See ``Bench``: power times time."""
+        """See ``LoadSource``: power times time."""
         return None
 
 
-class MeterBench:
+class MeterReference:
     """A person who sets the load, and another meter that reads it."""
 
-    def __init__(self, reference: Meter, uncertainty: float | None, ask: Callable[[str], str] = input) -> None:
-        self._reference, self._ask = reference, ask
+    def __init__(self, reference: Meter, uncertainty: float | None, prompt: Callable[[str], str] = input) -> None:
+        self._reference, self._prompt = reference, prompt
         self.uncertainty = uncertainty
         self.name = f"{reference.url}{', SIMULATED' if reference.simulated else ''}"
 
-    def put(self, point: LoadPoint, what: str) -> bool:
-        """See ``Bench``."""
+    def set_load(self, point: LoadPoint, what: str) -> bool:
+        """See ``LoadSource``."""
         output.note(_wish(point, what))
-        typed = self._ask("Enter when it is so, s to skip, q to end").strip().lower()
+        typed = self._prompt("Enter when it is so, s to skip, q to end").strip().lower()
         if typed == "q":
             raise EOFError
         if typed == "s":
@@ -105,13 +105,13 @@ class MeterBench:
         return True
 
     def watts(self) -> float:
-        """See ``Bench``."""
+        """See ``LoadSource``."""
         if (watts := self._reference.read().watts) is None:
             raise NoAnswer(f"{self._reference.url}: the reference gives no power")
         return watts
 
     def watt_hours(self) -> float | None:
-        """See ``Bench``: power times time; another counter would bring its own grain."""
+        """See ``LoadSource``: power times time; another counter would bring its own grain."""
         return None
 
 

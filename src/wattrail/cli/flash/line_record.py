@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from wattrail.flasher import FlashEvent, Linked, Lost, RateChanged, Repeated
-from wattrail.flasher.history import Loss, Stage
+from wattrail.flasher.session_statistics import Loss, Stage
 
 __all__ = ["LineRecord"]
 

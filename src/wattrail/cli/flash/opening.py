@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
-from cyclopts import Parameter, validators
+from cyclopts import Parameter, Token, convert, validators
 
 from wattrail.app.config import data_dir
 from wattrail.bootrom.constants import BAUD_AT_RESET
@@ -21,7 +22,17 @@ from wattrail.urls import device_url, split
 __all__ = ["BoardOptions", "PortText", "Reset", "boards_folder", "opened", "url_of"]
 
 PortText = Annotated[str, Parameter(help="Port of the adapter: /dev/ttyUSB0, COM5, or a URL.")]
-Reset = Literal["person", "rts", "dtr"]
+
+
+def _reset(type_: Any, tokens: Sequence[Token]) -> Any:  # noqa: ANN401 - as cyclopts declares a converter
+    """``person`` is what ``manual`` was called before."""
+    return "manual" if tokens[0].value == "person" else convert(type_, tokens)
+
+
+Reset = Annotated[
+    Literal["manual", "rts", "dtr"],
+    Parameter(help="What resets the chip: a modem line wired to CEN, or a person.", converter=_reset),
+]
 
 _FASTEST: Final = 4_000_000
 _TWIN_HINT: Final = "'wattrail twin serve pziot-e01' gives you a serial device to rehearse on"
@@ -32,7 +43,7 @@ _TWIN_HINT: Final = "'wattrail twin serve pziot-e01' gives you a serial device t
 class BoardOptions(WiringOptions):
     """What every verb about a board's flash understands."""
 
-    reset: Annotated[Reset, Parameter(help="What resets the chip: a modem line wired to CEN, or a person.")] = "person"
+    reset: Reset = "manual"
     baud: Annotated[
         int | None,
         Parameter(
@@ -69,7 +80,7 @@ def opened(url: str, options: BoardOptions, listener: Listener) -> Flasher:
     return open_flasher(
         url,
         reset=options.reset,
-        most_baud=options.baud,
+        max_baud=options.baud,
         patience_s=options.patience,
         listener=listener,
         folder=boards_folder(options.boards, simulated=reach(url) == "twin"),

@@ -14,7 +14,7 @@ from tests.flasher.desk import Desk, board, known_image, over
 from wattrail.bootrom import Identity, Responder
 from wattrail.errors import ImageError, WriteRefused
 from wattrail.flasher import Flasher, Risk, Target
-from wattrail.flasher.guards import check
+from wattrail.flasher.safety_checks import check
 from wattrail.image import pack, recognise
 from wattrail.image.packing import strip
 

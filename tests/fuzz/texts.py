@@ -31,14 +31,14 @@ BOARD: Final = Target(
 
 
 @cache
-def _shelf() -> tuple[BackupStore, tempfile.TemporaryDirectory[str]]:
+def _store() -> tuple[BackupStore, tempfile.TemporaryDirectory[str]]:
     folder = tempfile.TemporaryDirectory(prefix="fuzz-")
     return BackupStore(Path(folder.name), ManualClock()), folder
 
 
 def journal(data: bytes) -> None:
     """Whatever stands in the file: it is read, the next write is noted behind it, and its end is the end."""
-    store, folder = _shelf()
+    store, folder = _store()
     path = Path(folder.name) / BOARD.board / "journal.jsonl"
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(data)
@@ -99,7 +99,7 @@ def calibrations(data: bytes) -> None:
 
 
 def _handed_over(data: bytes, name: str, load: Callable[[Path], object]) -> None:
-    path = Path(_shelf()[1].name) / name
+    path = Path(_store()[1].name) / name
     path.write_bytes(data)
     said = ""
     try:

@@ -104,7 +104,7 @@ def test_a_right_sector_after_a_new_block_restores_the_whole_comparison() -> Non
 
 def test_parts_of_sectors_are_refused() -> None:
     for start, length in ((BASE + 1, SECTOR), (BASE, SECTOR - 1), (BASE, 0)):
-        with pytest.raises(ValueError, match="no whole sectors"):
+        with pytest.raises(ValueError, match="not whole sectors"):
             next(crc_queries(start, bytes(length)))
 
 

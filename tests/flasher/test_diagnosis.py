@@ -371,7 +371,7 @@ def test_the_live_line_says_what_is_heard_and_what_was_lost() -> None:
     more = classify(bytes.fromhex("55 AA 00 00 00 00 FF") * 9, 9600)
     assert coach(seeking(HEARTBEAT, seconds=3)) == coach(seeking(more, seconds=4)), "counts alone are no news"
     assert coach(linked(lost(Stage.ERASE, True))).startswith("The link was lost: erase. Put a stronger 3.3 V supply")
-    assert coach(linked(lost(Stage.ERASE, True))).endswith("Reset the module to go on.")
+    assert coach(linked(lost(Stage.ERASE, True))).endswith("Reset the module to continue.")
     assert coach(seeking(losses=(lost(Stage.LINK, None),))).startswith("The chip answered, and was gone again.")
     assert coach(seeking(classify(b"\0", 115200), seconds=1)).startswith("I hear a click and no answer yet.")
 

@@ -98,7 +98,9 @@ def test_a_worn_out_sector_is_named_and_never_called_a_success(tmp_path: Path, c
     desk.twin.flash.wear_out(0x42123, 0x40)
     blank = bytearray(desk.before)
     blank[0x42000:0x43000] = bytes(0x1000)
-    with pytest.raises(VerifyError, match=r"1 sector.s. from 0x42000 on do not take their content") as caught:
+    with pytest.raises(
+        VerifyError, match=r"1 sector.s. from 0x42000 on failed verification after 8 attempts"
+    ) as caught:
         desk.write(recognise(bytes(blank)), allow=[Risk.DAMAGED])
     assert (caught.value.offset, caught.value.length) == (0x42000, 0x1000)
     with desk.session() as flasher:

@@ -58,7 +58,7 @@ def crc_queries(start: int, want: bytes, *, exact: bool = False, expect_new: boo
     Raises ValueError for anything but whole sectors.
     """
     if start % SECTOR or len(want) % SECTOR or not want:
-        raise ValueError(f"{len(want)} bytes at {start:#x} are no whole sectors of {SECTOR}")
+        raise ValueError(f"{len(want)} bytes at {start:#x} are not whole sectors of {SECTOR}")
     if expect_new and not exact:
         middle = len(want) // SECTOR // 2 * SECTOR
         crc = yield start + middle, SECTOR

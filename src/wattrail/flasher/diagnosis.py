@@ -89,16 +89,16 @@ class Diagnosis:
 
     def lines(self) -> list[str]:
         """For a terminal: the words, then each cause with its evidence and its remedy."""
-        told = ["SIMULATED: this happened on a digital twin, not on a chip"] if self.simulated else []
-        told.append(self.words)
+        lines = ["SIMULATED: this happened on a digital twin, not on a chip"] if self.simulated else []
+        lines.append(self.words)
         for number, cause in enumerate(self.causes[:_MAX_EXPLAINED], 1):
-            told.append(f"{number}. {cause.words} ({cause.odds})")
-            told += [f"   - {reason}" for reason in cause.because]
-            told.append(f"   -> {cause.remedy}")
+            lines.append(f"{number}. {cause.words} ({cause.odds})")
+            lines += [f"   - {reason}" for reason in cause.because]
+            lines.append(f"   -> {cause.remedy}")
         if rest := ", ".join(cause.name for cause in self.causes[_MAX_EXPLAINED:]):
-            told.append(f"less likely still: {rest}")
-        told.append(f"more: docs/troubleshooting.md#{self.symptom}")
-        return told
+            lines.append(f"less likely still: {rest}")
+        lines.append(f"more: docs/troubleshooting.md#{self.symptom}")
+        return lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +129,8 @@ def coach(statistics: SessionStatistics) -> str:
         return symptom.words
     turn = 0 if statistics.losses else int(statistics.seconds / _TURN_S)
     cause = causes[(turn + 1) // 2 % len(causes) if turn % 2 else 0]
-    go_on = " Reset the module to go on." if statistics.losses else ""
-    return f"{_state(symptom, statistics)}. {_NOW[cause.name]}.{go_on}"
+    resume = " Reset the module to continue." if statistics.losses else ""
+    return f"{_state(symptom, statistics)}. {_NOW[cause.name]}.{resume}"
 
 
 def _state(symptom: Symptom, statistics: SessionStatistics) -> str:

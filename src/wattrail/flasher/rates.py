@@ -115,7 +115,7 @@ class RateControl:
     def _down(self, fast: int, slow: int) -> bool:
         """Bring both to the slower rate, wherever of the two the chip is; whether it answers there.
 
-        What it says at the fast one may be garbled and what it hears may not: so it is told there all the same.
+        At the fast rate its replies may be garbled, and what it gets may not: so the change is sent there all the same.
         """
         for _ in range(2):
             self._client.set_host_rate(fast)

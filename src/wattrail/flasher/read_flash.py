@@ -1,6 +1,6 @@
 """Reading flash: what the chip's CRCs confirm, and nothing else. What is known already is not read.
 
-Each block's CRC is asked first. If it is that of a blank block, or of bytes somebody has at hand (an earlier backup,
+Each block's CRC is asked first. If it is that of a blank block, or of bytes that are at hand (an earlier backup,
 the half of one that was cut short), the block is done for 24 bytes of wire. Otherwise its sectors are read and the same
 CRC judges them.
 """
@@ -185,7 +185,7 @@ def _whole_flash(device: FlashDevice, file: PartFile, known: Sequence[KnownBytes
             "the flash reads as nothing but 00: that is a dead line, not a backup",
             offset=0,
             length=size,
-            hint="check the wires and the supply, or refuse the backup in words if you know better",
+            hint="check the wires and the supply; write without a backup only if the flash really holds nothing but 00",
         )
     return data
 

@@ -1,9 +1,9 @@
 """Checks what must not be written where, before anything is touched. Pure.
 
-What a file shows by itself is decided without a board (``check_file``, ``check_dump_file``), so that nobody wires one
+What a file shows by itself is decided without a board (``check_file``, ``check_dump_file``), before anybody wires one
 up for a file that is refused anyway; ``check`` and ``check_dump`` decide the same and what the chip adds. Each
 violation names its own risk, and allowing one risk allows no other. Some things nothing allows: a file with nothing to
-place, the end of the flash, a file that is no dump in place of a dump.
+place, the end of the flash, a file that is not a dump in place of one.
 """
 
 from __future__ import annotations
@@ -106,18 +106,18 @@ def check_dump_file(dump: Image, allow: Collection[Risk]) -> None:
     _refuse_first(_of_dump(dump), {*allow, *own})
     size = len(dump.data)
     if not MIN_FLASH <= size <= MAX_FLASH or size & (size - 1):
-        _refuse(_no_dump(f"it has {size:#x} bytes, and no flash has", _IMAGE_INSTEAD))
+        _refuse(_not_a_dump(f"it has {size:#x} bytes, and no flash has", _IMAGE_INSTEAD))
 
 
 def check_dump(dump: Image, target: Target, allow: Collection[Risk], *, same_rf: bool) -> None:
-    """Raise WriteRefused for what is no dump of this board's whole flash.
+    """Raise WriteRefused for what is not a dump of this board's whole flash.
 
     ``same_rf``: the RF blocks of dump and board are the same and hold something, which tells that it is this board's
     own: then nobody is asked what it is and which chip it is for, as for a board with a code key that nobody knows.
     """
     allow = {*allow, Risk.UNKNOWN, Risk.UNKNOWN_CHIP} if same_rf else allow
     if len(dump.data) != target.size:
-        _refuse(_no_dump(f"it has {len(dump.data):#x} bytes, the flash {target.size:#x}", _IMAGE_INSTEAD))
+        _refuse(_not_a_dump(f"it has {len(dump.data):#x} bytes, the flash {target.size:#x}", _IMAGE_INSTEAD))
     _refuse_first(_of_dump(dump), allow)
     _refuse_first(_about_chip(dump, target), allow)
 
@@ -180,18 +180,20 @@ def _of_dump(dump: Image) -> Iterator[Violation]:
     """What cannot be put back over a whole flash. A word helps only where a real flash may look like that."""
     foreign = recognise_foreign(dump.data)
     if foreign is not None:
-        yield _no_dump(f"it is {foreign.what}", foreign.hint())
+        yield _not_a_dump(f"it is {foreign.what}", foreign.hint())
     elif dump.kind is Kind.BLANK:
-        yield _no_dump(dump.reasons[0], "erase a flash with 'wattrail flash erase'")
+        yield _not_a_dump(dump.reasons[0], "erase a flash with 'wattrail flash erase'")
     elif dump.kind is Kind.ROTATED:
         words = "it is rotated: it begins at 0x11000 and wraps"
-        yield _no_dump(words, _STRAIGHTEN)
+        yield _not_a_dump(words, _STRAIGHTEN)
     elif dump.kind.lies_in_flash and not dump.flash:
-        yield _no_dump(f"it is shifted: {_problems(dump) or dump.reasons[0]}", "read the whole flash again, from 0 on")
+        yield _not_a_dump(
+            f"it is shifted: {_problems(dump) or dump.reasons[0]}", "read the whole flash again, from 0 on"
+        )
     elif dump.kind in (Kind.QIO, Kind.UA, Kind.BOOTLOADER):
-        yield _no_dump(f"it is a {dump.kind.value}", _IMAGE_INSTEAD)
+        yield _not_a_dump(f"it is a {dump.kind.value}", _IMAGE_INSTEAD)
     elif dump.base:
-        yield _no_dump(f"it begins at {dump.base:#x} of a flash", "read the whole flash again, from 0 on")
+        yield _not_a_dump(f"it begins at {dump.base:#x} of a flash", "read the whole flash again, from 0 on")
     elif dump.kind is not Kind.DUMP:
         words = f"nothing tells that this {dump.kind.value} is the dump of a flash: {dump.reasons[0]}"
         yield Violation(Risk.UNKNOWN, words, "take a dump that 'wattrail image info' recognises")
@@ -208,8 +210,8 @@ def _has_rf(dump: Image) -> bool:
 _IMAGE_INSTEAD: Final = "'wattrail flash write' writes images that are less than a whole flash"
 
 
-def _no_dump(why: str, instead: str) -> Violation:
-    return Violation(None, f"this is no dump of the whole flash: {why}", instead)
+def _not_a_dump(why: str, instead: str) -> Violation:
+    return Violation(None, f"this is not a dump of the whole flash: {why}", instead)
 
 
 def _problems(image: Image) -> str:

@@ -1,7 +1,7 @@
 """Writing sectors: only those that differ, and nothing is believed that a CRC has not said afterwards.
 
 Each block is compared, erased and programmed where it differs, and compared again. Whatever goes wrong on the way (a
-damaged request, a lost link) puts in doubt what was checked before, for a damaged address erases elsewhere: then
+damaged request, a lost link) may have changed what was checked before, for a damaged address erases elsewhere: then
 everything is compared once more, also what lies outside the range.
 """
 
@@ -39,7 +39,7 @@ MAX_RETRIES: Final = 2
 """Further attempts to change a sector that did not change, before the flash counts as protected."""
 
 MAX_REWRITES: Final = 8
-"""Turns of erasing and programming a block that does not hold its content."""
+"""Attempts to erase and program a block that does not hold its content."""
 
 MAX_PASSES: Final = 5
 """Turns of comparing everything after something went wrong; each begins only because the last one met trouble."""
@@ -48,7 +48,7 @@ MAX_PASSES: Final = 5
 class SectorWriter:
     """One write. ``fresh`` is the whole flash as this session has just read it, None if it has not.
 
-    ``board`` is told which block is being written: if the link is lost meanwhile, it may hold anything.
+    ``board`` learns which block is being written: if the link is lost meanwhile, that block may hold anything.
     """
 
     def __init__(
@@ -135,7 +135,7 @@ class SectorWriter:
                 self._device.data_differs(Stage.WRITE, f"the sector at {at:#x} does not hold what was written")
         if bad := differing(found):
             raise VerifyError(
-                f"{len(bad)} sector(s) from {bad[0]:#x} on do not take their content in {MAX_REWRITES} turns",
+                f"{len(bad)} sector(s) from {bad[0]:#x} on failed verification after {MAX_REWRITES} attempts",
                 offset=bad[0],
                 length=SECTOR * len(bad),
                 hint="the supply sags while it programs, or the flash is worn out there: try a bench supply first",

@@ -2,7 +2,7 @@
 
 Every request of the boot protocol may be sent twice. Reading and CRCs change nothing; an erase erases what is erased;
 a sector programmed twice with the same bytes holds those bytes, and if the first time other bytes arrived, its CRC will
-tell. So whoever flashes asks here, and need not know how often it took.
+tell. So the layers above ask once, and need not know how often it took.
 """
 
 from __future__ import annotations

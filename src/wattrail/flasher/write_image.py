@@ -32,7 +32,7 @@ __all__ = ["Comparison", "Report", "compare_plan", "write_image"]
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A write that was verified; there is no report of any other.
+    """A write that was verified; a write that failed has no report.
 
     ``touched`` sectors were erased or programmed, ``untouched`` ones held what they should before; ``programs`` and
     ``erases`` count commands, so repeated ones count twice. ``repeated`` are requests sent again, ``losses`` links
@@ -253,7 +253,7 @@ def _fitting_content(wanted: SectorRuns, fresh: bytes) -> dict[Span, frozenset[i
 
 @dataclass(frozen=True, slots=True)
 class _Saved:
-    """The backup a write rests on. ``flash`` is what was read just now, ``half_written`` that it is no original.
+    """The backup a write rests on. ``flash`` is what was read just now, ``half_written`` that it is not an original.
 
     ``taken`` is the file of what was read just now beside an earlier backup: without an identity that one may be of a
     board that looks the same, so it is never named as the backup of this board.
@@ -280,7 +280,7 @@ def _saved(
         return _Saved(kept)
     if path is None and home is None:
         raise WriteRefused(
-            "nobody said where the backup goes that is taken before the first erase",
+            "no path says where the backup goes that is taken before the first erase",
             risk=Risk.NO_BACKUP.value,
             hint="name a file for it",
         )

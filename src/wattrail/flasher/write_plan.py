@@ -138,7 +138,7 @@ def plan_erase(start: int, length: int, target: Target, allow: Collection[Risk])
     Raises ValueError for parts of sectors, WriteRefused if nothing is left.
     """
     if start % SECTOR or length % SECTOR or length <= 0 or start < 0 or start + length > target.size:
-        raise ValueError(f"{length:#x} bytes from {start:#x} are no whole sectors of {SECTOR:#x} inside the flash")
+        raise ValueError(f"{length:#x} bytes from {start:#x} are not whole sectors of {SECTOR:#x} inside the flash")
     segments, kept = _keep_rf(Segment(start, b"\xff" * length), target, allow)
     return WritePlan(tuple(segments), tuple(kept))
 
@@ -146,7 +146,7 @@ def plan_erase(start: int, length: int, target: Target, allow: Collection[Risk])
 def _part(segments: list[Segment], target: Target, name: str) -> list[Segment]:
     known = [partition.name for partition in target.layout.partitions]
     if name not in known:
-        raise ImageError(f"{name!r} is no partition", hint=f"known: {', '.join(known)}")
+        raise ImageError(f"there is no partition {name!r}", hint=f"known: {', '.join(known)}")
     partition = target.layout[name]
     found = []
     for segment in segments:
@@ -166,7 +166,7 @@ def _keep_rf(
 
     ``also``: where the image itself holds such a block. Some modules keep it where another chip of the family does: a
     public BL2028N dump, whose loader is that of an N, has it at 0x1e0000. Raises WriteRefused where nothing is left: a
-    write of nothing is no success.
+    write of nothing would look like a success.
     """
     if Risk.RF in allow:
         return [whole], []
@@ -176,7 +176,9 @@ def _keep_rf(
     for start, length in sorted(holes.items()):
         left = [segment for one in kept for segment in _without(one, start, start + length)]
         if left != kept:
-            words.append(f"the RF block at {start:#x} stays as it is: it belongs to this one board ('rf' allows it)")
+            words.append(
+                f"the RF block at {start:#x} stays as it is: it belongs to this one board (allow 'rf' to write it)"
+            )
         kept = left
     if not kept:
         raise _rf_refused(target)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 from wattrail.bootrom import Responder
+from wattrail.bootrom.checks import wire_crc
 from wattrail.bootrom.commands import Command
 from wattrail.bootrom.constants import BAUD_AT_RESET
 from wattrail.bootrom.events import Answered
+from wattrail.bootrom.geometry import Erase
 from wattrail.bootrom.identify import Identity
 from wattrail.clock import ManualClock
 from wattrail.flasher.events import SessionState
@@ -98,3 +102,56 @@ class ScriptedSession:
 
     def sink(self, event: object) -> None:
         self.events.append(event)
+
+
+class MemoryDevice:
+    """In place of a ``FlashDevice``: a flash in memory; ``fault`` happens with the next erase or program."""
+
+    def __init__(self, flash: bytes, target: Target = TARGET_N) -> None:
+        self.flash = bytearray(flash)
+        self.target = replace(target, size=len(flash))
+        self.simulated = True
+        self.fault_generation = 0
+        self.is_protected = False
+        self.acts: list[tuple[str, int]] = []
+        self.events: list[Any] = []
+        self.fault: Callable[[], None] | None = None
+
+    def sink(self, event: object) -> None:
+        self.events.append(event)
+
+    def fence_in(self, spans: Iterable[tuple[int, int]]) -> None:
+        self.fence = [*spans]
+
+    def crc(self, start: int, length: int) -> int:
+        return wire_crc(bytes(self.flash[start : start + length]))
+
+    agreed_crc = crc
+
+    def read_sector(self, address: int) -> bytes:
+        return bytes(self.flash[address : address + 0x1000])
+
+    def erase(self, size: Erase, address: int) -> None:
+        self._act("erase", address, b"\xff" * size.span)
+
+    def program(self, address: int, data: bytes) -> None:
+        self._act("program", address, data)
+
+    def data_differs(self, stage: object, why: str) -> None:
+        self.acts.append(("differs", 0))
+
+    def unprotect(self, *, again: bool = False) -> None:
+        self.acts.append(("unprotect again" if again else "unprotect", 0))
+
+    def restore_protection(self) -> None:
+        self.acts.append(("restore", 0))
+
+    def _act(self, what: str, address: int, data: bytes) -> None:
+        assert any(start <= address and address + len(data) <= start + length for start, length in self.fence)
+        self.acts.append((what, address))
+        if not self.is_protected:
+            self.flash[address : address + len(data)] = data
+        if self.fault is not None:
+            happens, self.fault = self.fault, None
+            self.fault_generation += 1
+            happens()

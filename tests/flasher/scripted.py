@@ -110,8 +110,9 @@ class MemoryDevice:
     def __init__(self, flash: bytes, target: Target = TARGET_N) -> None:
         self.flash = bytearray(flash)
         self.target = replace(target, size=len(flash))
-        self.simulated = True
-        self.fault_generation = 0
+        self.simulated, self.baud = True, BAUD_AT_RESET
+        self.original_status: int | None = None
+        self.fault_generation = self.erases = self.erased_bytes = self.programs = 0
         self.is_protected = False
         self.acts: list[tuple[str, int]] = []
         self.events: list[Any] = []
@@ -119,6 +120,12 @@ class MemoryDevice:
 
     def sink(self, event: object) -> None:
         self.events.append(event)
+
+    def statistics(self) -> SessionStatistics:
+        return SessionStatistics()
+
+    def expect(self, board: object) -> None:
+        self.board = board
 
     def fence_in(self, spans: Iterable[tuple[int, int]]) -> None:
         self.fence = [*spans]
@@ -133,9 +140,12 @@ class MemoryDevice:
 
     def erase(self, size: Erase, address: int) -> None:
         self._act("erase", address, b"\xff" * size.span)
+        self.erases += 1
+        self.erased_bytes += size.span
 
     def program(self, address: int, data: bytes) -> None:
         self._act("program", address, data)
+        self.programs += 1
 
     def data_differs(self, stage: object, why: str) -> None:
         self.acts.append(("differs", 0))

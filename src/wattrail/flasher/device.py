@@ -21,8 +21,8 @@ from wattrail.flasher import identify
 from wattrail.flasher.crc_compare import Span
 from wattrail.flasher.events import EventSink, Note
 from wattrail.flasher.identify import Target
-from wattrail.flasher.session import FlashSession
-from wattrail.flasher.session_statistics import Stage
+from wattrail.flasher.session import BoardCheck, FlashSession
+from wattrail.flasher.session_statistics import SessionStatistics, Stage
 
 __all__ = ["FlashDevice"]
 
@@ -35,13 +35,13 @@ BUSY_READS: Final = 100
 class FlashDevice:
     """One chip's flash. Offsets and lengths in bytes; sectors are 4096 of them.
 
-    ``original_status`` is the status word to put back at the end, None for the one that was found at first.
+    ``original_status`` is the status word to put back at the end: the one that was found, if nothing else is said.
     """
 
-    def __init__(self, session: FlashSession, target: Target, *, original_status: int | None = None) -> None:
-        self.session = session
+    def __init__(self, session: FlashSession, target: Target) -> None:
+        self._session = session
         self.target = target
-        self._original_status = target.sr if original_status is None else original_status
+        self.original_status = target.sr
         self._unprotected = False
         self._fence: tuple[Span, ...] = ()
         self._armed_at = -1
@@ -53,40 +53,55 @@ class FlashDevice:
         """From here on nothing is erased or programmed outside these."""
         self._fence = tuple(spans)
 
+    # ---- what the session knows
+
     @property
     def sink(self) -> EventSink:
         """Where events go."""
-        return self.session.sink
+        return self._session.sink
 
     @property
     def simulated(self) -> bool:
         """Whether a twin is at the other end."""
-        return self.session.simulated
+        return self._session.simulated
+
+    @property
+    def baud(self) -> int:
+        """The present rate."""
+        return self._session.baud
+
+    def statistics(self) -> SessionStatistics:
+        """What was tried, heard, repeated and lost so far."""
+        return self._session.statistics()
+
+    def expect(self, board: BoardCheck) -> None:
+        """The board to be confirmed whenever the link was lost and made again."""
+        self._session.expect(board)
 
     @property
     def fault_generation(self) -> int:
         """How often something has gone wrong so far that may have changed flash."""
-        return self.session.fault_generation
+        return self._session.fault_generation
 
     def data_differs(self, stage: Stage, why: str) -> None:
         """Data does not have its CRC. Raises LinkFailed if the line is lost over it."""
-        self.session.data_differs(stage, why)
+        self._session.data_differs(stage, why)
 
     # ---- reading
 
     def crc(self, start: int, length: int) -> int:
         """The chip's own CRC of a range of whole sectors."""
         self._armed_at = -1
-        return identify.crc(self.session, self.target.responder, start, length)
+        return identify.crc(self._session, self.target.responder, start, length)
 
     def agreed_crc(self, start: int, length: int) -> int:
         """The chip's CRC, twice the same: for one that is kept and compared much later."""
         self._armed_at = -1
-        return identify.agreed_crc(self.session, self.target.responder, start, length)
+        return identify.agreed_crc(self._session, self.target.responder, start, length)
 
     def read_sector(self, address: int) -> bytes:
         """4096 bytes as they arrived; only a CRC tells whether they are right."""
-        return self.session.ask(Stage.READ, READ_4K, address=self._reachable(READ_4K, address)).data
+        return self._session.ask(Stage.READ, READ_4K, address=self._reachable(READ_4K, address)).data
 
     # ---- writing
 
@@ -94,11 +109,11 @@ class FlashDevice:
         """Erase one unit. That the chip says so is no proof. Raises ValueError outside the fence."""
         self._check(address, size.span)
         if self.target.traits.crc_protects and not self._is_armed:
-            self.session.send_link_check()
-            self._armed_at = self.session.links
+            self._session.send_link_check()
+            self._armed_at = self._session.links
         logger.debug("erase %d bytes at %#x", size.span, address)
         reachable = self._reachable(ERASE, address)
-        self.session.ask(Stage.ERASE, ERASE, erase=size.code, size=size.code, address=reachable)
+        self._session.ask(Stage.ERASE, ERASE, erase=size.code, size=size.code, address=reachable)
         self.erases += 1
         self.erased_bytes += size.span
 
@@ -108,13 +123,13 @@ class FlashDevice:
         if self.target.traits.crc_protects and not self._is_armed:
             self.erase(ERASE_SECTOR, address)
         logger.debug("program %d bytes at %#x", len(data), address)
-        self.session.ask(Stage.WRITE, WRITE_4K, data, address=self._reachable(WRITE_4K, address))
+        self._session.ask(Stage.WRITE, WRITE_4K, data, address=self._reachable(WRITE_4K, address))
         self.programs += 1
 
     @property
     def _is_armed(self) -> bool:
         """Whether an erase has taken the bootloader's protection off since the last CRC, on this very link."""
-        return self._armed_at == self.session.links
+        return self._armed_at == self._session.links
 
     def _reachable(self, command: Command, address: int) -> int:
         """The address to send: one flash size higher where the plain one is guarded."""
@@ -147,22 +162,22 @@ class FlashDevice:
     def restore_protection(self) -> None:
         """Put the protection back as it was; a note goes up where it does not take. Raises TargetError, LinkFailed."""
         part = self.target.part
-        if part is None or self._original_status is None or not self._unprotected:
+        if part is None or self.original_status is None or not self._unprotected:
             return
         status = self._settled_status(part)
-        plan = plan_restore(part, status, self._original_status)
+        plan = plan_restore(part, status, self.original_status)
         if plan is not None and not settled(part, plan, status := self._write_status(part, plan, status)):
             self.sink(Note(f"the flash's protection was not put back: its status reads {status:#06x}"))
 
     def _write_status(self, part: FlashPart, plan: StatusWrite | None, status: int) -> int:
         if plan is None:
             return status
-        self.session.ask(Stage.UNPROTECT, plan.command, register=plan.register, sr=plan.sr)
+        self._session.ask(Stage.UNPROTECT, plan.command, register=plan.register, sr=plan.sr)
         return self._settled_status(part)
 
     def _settled_status(self, part: FlashPart) -> int:
         for _ in range(BUSY_READS):
-            status = identify.read_status(self.session, part)
+            status = identify.read_status(self._session, part)
             if not is_busy(status):
                 return status
         raise TargetError(f"the flash {part.name} is busy and stays so", hint="reset the chip and try again")

@@ -135,7 +135,7 @@ class Flasher:
         self._is_now(target)
         self._state.record(Identified(target))
         if self._home is not None:
-            self._home.find(target, FlashDevice(self._session, target).crc)
+            self._home.find(target, self._device().crc)
         return target
 
     @property
@@ -183,7 +183,7 @@ class Flasher:
         if start < 0 or length <= 0 or start + length > self.target.size:
             raise ValueError(f"{length:#x} bytes from {start:#x} are not inside {self.target.size:#x} bytes of flash")
         first, last = start // SECTOR * SECTOR, -(-(start + length) // SECTOR) * SECTOR
-        data = FlashReader(FlashDevice(self._session, self.target), known).read(first, last - first)
+        data = FlashReader(self._device(), known).read(first, last - first)
         self._seen = [KnownBytes(first, data)]
         return data[start - first : start - first + length]
 
@@ -195,8 +195,7 @@ class Flasher:
         """
         earlier = self.unfinished if path is None else None
         half_written = earlier is not None and bool(earlier.pending)
-        device = FlashDevice(self._session, self.target)
-        backup = take_backup(device, self._home, path, known=self._seen, half_written=half_written)
+        backup = take_backup(self._device(), self._home, path, known=self._seen, half_written=half_written)
         self._seen = [KnownBytes(0, backup.data)]
         return backup
 
@@ -329,19 +328,12 @@ class Flasher:
         return WritePlan((Segment(0, dump.data),))
 
     def _compare(self, plan: WritePlan, allow: Collection[Risk]) -> Comparison:
-        return compare_plan(self._session, self.target, plan, frozenset(allow))
+        return compare_plan(self._device(), plan, frozenset(allow))
 
     def _write(self, plan: WritePlan, name: str, allow: Collection[Risk], backup: Path | None) -> Report:
         """Write it; a board whose RF block was written has another identity from then on."""
         report = write_image(
-            self._session,
-            self.target,
-            plan,
-            name,
-            allow=frozenset(allow),
-            home=self._home,
-            backup=backup,
-            known=self._seen,
+            self._device(), plan, name, allow=frozenset(allow), home=self._home, backup=backup, known=self._seen
         )
         rf = self.target.layout["rf"]
         if report.touched and any(segment.start < rf.end and rf.start < segment.end for segment in plan.segments):
@@ -351,6 +343,10 @@ class Flasher:
                 if self._home is not None:
                     self._home.move(target)
         return report
+
+    def _device(self) -> FlashDevice:
+        """One for each operation: it counts what that one erases and programs."""
+        return FlashDevice(self._session, self.target)
 
     def _is_now(self, target: Target) -> None:
         """From here on this board has to answer after every lost link."""

@@ -22,7 +22,6 @@ from wattrail.flasher.journal import Journal, Unfinished
 from wattrail.flasher.read_flash import FlashReader, compare, take_backup
 from wattrail.flasher.safety_checks import Risk
 from wattrail.flasher.sector_writer import SectorWriter
-from wattrail.flasher.session import FlashSession
 from wattrail.flasher.session_statistics import SessionStatistics
 from wattrail.flasher.write_plan import SectorRuns, WritePlan
 from wattrail.image.rbl import PACKED_HEADER
@@ -76,11 +75,10 @@ class Comparison:
         return not self.differing
 
 
-def compare_plan(session: FlashSession, target: Target, plan: WritePlan, allow: frozenset[Risk]) -> Comparison:
+def compare_plan(device: FlashDevice, plan: WritePlan, allow: frozenset[Risk]) -> Comparison:
     """What of the flash differs. Raises WriteRefused for a bootloader that may not be written, LinkFailed."""
-    device = FlashDevice(session, target)
     wanted, _ = _wanted(device, plan, allow)
-    progress, bad, done = ProgressCounter(session.sink, "comparing", wanted.length), list[int](), 0
+    progress, bad, done = ProgressCounter(device.sink, "comparing", wanted.length), list[int](), 0
     for at, data in wanted.blocks:
         bad += differing(compare(device, at, data, exact=True))
         done += len(data)
@@ -89,8 +87,7 @@ def compare_plan(session: FlashSession, target: Target, plan: WritePlan, allow: 
 
 
 def write_image(
-    session: FlashSession,
-    target: Target,
+    device: FlashDevice,
     plan: WritePlan,
     name: str,
     *,
@@ -104,23 +101,22 @@ def write_image(
     The backup goes to ``backup``, else into the board's folder; ``known`` is what this session has read already. Raises
     WriteRefused, VerifyError, TargetError, LinkFailed.
     """
-    before = session.statistics()
-    device = FlashDevice(session, target)
+    before = device.statistics()
     wanted, spared = _wanted(device, plan, allow)
-    board = _expected_board(target, wanted)
-    session.expect(board)
-    report = _Reporter(session, target, name, wanted, spared, before, plan.kept)
+    board = _expected_board(device.target, wanted)
+    device.expect(board)
+    report = _Reporter(device, name, wanted, spared, before, plan.kept)
     if (home is None or home.unfinished is None) and _holds(device, wanted):
-        return report.of(device)
+        return report.of()
     folder = home.locked() if home is not None else None
     earlier = home.unfinished if home is not None else None
     if earlier is not None:
-        session.sink(Resumed(earlier.since, earlier.image, earlier.backup))
-        device = FlashDevice(session, target, original_status=earlier.sr)
+        device.sink(Resumed(earlier.since, earlier.image, earlier.backup))
+        device.original_status = device.original_status if earlier.sr is None else earlier.sr
     saved = _saved(device, earlier, allow, home, backup, known)
     journal = folder.journal if folder is not None else None
     if journal is not None:
-        _begin(journal, target, wanted, name, saved, simulated=session.simulated)
+        _begin(journal, device, wanted, name, saved)
     if saved.flash is not None:
         board.content = _fitting_content(wanted, saved.flash)
     writer = SectorWriter(device, board, journal=journal, fresh=saved.flash)
@@ -131,32 +127,31 @@ def write_image(
         raise
     if folder is not None:
         _close(device, folder, wanted, writer, saved.flash)
-    return report.of(device, writer.touched, resumed=earlier is not None, backup=saved.taken or saved.path)
+    return report.of(writer.touched, resumed=earlier is not None, backup=saved.taken or saved.path)
 
 
 @dataclass(frozen=True, slots=True)
 class _Reporter:
     """What a report is made from; ``before`` are the session's statistics when the operation began."""
 
-    session: FlashSession
-    target: Target
+    device: FlashDevice
     name: str
     wanted: SectorRuns
     spared: int
     before: SessionStatistics
     kept: tuple[str, ...]
 
-    def of(self, device: FlashDevice, touched: int = 0, *, resumed: bool = False, backup: Path | None = None) -> Report:
+    def of(self, touched: int = 0, *, resumed: bool = False, backup: Path | None = None) -> Report:
         """The report; by itself that of a flash that held everything already."""
-        now = self.session.statistics()
+        device, target, now = self.device, self.device.target, self.device.statistics()
         return Report(
             image=self.name,
             sha256=_digest(self.wanted),
-            board=self.target.board,
-            chip=self.target.chip.value if self.target.chip else None,
-            simulated=self.session.simulated,
+            board=target.board,
+            chip=target.chip.value if target.chip else None,
+            simulated=device.simulated,
             seconds=now.seconds - self.before.seconds,
-            baud=self.session.baud,
+            baud=device.baud,
             touched=touched,
             untouched=self.wanted.length // SECTOR + self.spared - touched,
             programs=device.programs,
@@ -302,7 +297,8 @@ def _fits(device: FlashDevice, earlier: Unfinished) -> bool:
     return False
 
 
-def _begin(journal: Journal, target: Target, wanted: SectorRuns, name: str, saved: _Saved, *, simulated: bool) -> None:
+def _begin(journal: Journal, device: FlashDevice, wanted: SectorRuns, name: str, saved: _Saved) -> None:
+    target = device.target
     rf, rf_after = target.layout["rf"], target.rf_crc
     for start, data in wanted.runs:
         if start <= rf.start < start + len(data):
@@ -315,7 +311,7 @@ def _begin(journal: Journal, target: Target, wanted: SectorRuns, name: str, save
         backup=saved.path,
         backup_sha256=saved.sha256 or (sha256_of(saved.path) if saved.path else None),
         half_written=saved.half_written,
-        simulated=simulated,
+        simulated=device.simulated,
     )
 
 

@@ -18,7 +18,7 @@ from typing import Self
 
 from wattrail.bootrom.geometry import SECTOR
 from wattrail.clock import Clock
-from wattrail.errors import UrlError, WriteRefused
+from wattrail.errors import UrlError
 from wattrail.flasher.backup_store import BackupStore, BoardHome
 from wattrail.flasher.backups import Backup, KeptBackup, KnownBytes
 from wattrail.flasher.boot_client import BootClient
@@ -29,11 +29,11 @@ from wattrail.flasher.exclusive_file import FileLock, port_lock
 from wattrail.flasher.identify import ExpectedBoard, Target, identify_target, query_chip, responder_of, with_new_rf
 from wattrail.flasher.journal import Unfinished
 from wattrail.flasher.read_flash import FlashReader, take_backup
-from wattrail.flasher.safety_checks import Risk, check_dump, check_dump_file
+from wattrail.flasher.safety_checks import Risk, check_dump_file
 from wattrail.flasher.session import PATIENCE_S, FlashSession
 from wattrail.flasher.session_statistics import ResetBy, SessionStatistics
 from wattrail.flasher.write_image import Comparison, Report, compare_plan, write_image
-from wattrail.flasher.write_plan import Segment, WritePlan, plan_erase, plan_image
+from wattrail.flasher.write_plan import WritePlan, plan_dump, plan_erase, plan_image, rf_span
 from wattrail.image import Image, recognise
 from wattrail.sanitize import hide_credentials
 from wattrail.transport import Port, crosses_network, open_port
@@ -312,20 +312,8 @@ class Flasher:
     # ---- parts
 
     def _plan_restore(self, dump: Image, name: str, allow: Collection[Risk]) -> WritePlan:
-        """A dump that may be put back. Raises WriteRefused for any other."""
         check_dump_file(dump, allow)
-        rf = self.target.layout["rf"]
-        start = rf.start if dump.rf_at is None else dump.rf_at - dump.rf_at % SECTOR
-        theirs, ours = dump.data[start : start + rf.length], self.read(start, rf.length)
-        same_rf = theirs == ours and bool(theirs.strip(b"\xff") and theirs.strip(b"\0"))
-        check_dump(dump, self.target, allow, same_rf=same_rf)
-        if Risk.RF not in allow and theirs != ours:
-            raise WriteRefused(
-                f"{name} has another RF block than this board: it is another board's dump, or this one's was lost",
-                risk=Risk.RF.value,
-                hint="take a dump of this very board: radio calibration and MAC address belong to one board",
-            )
-        return WritePlan((Segment(0, dump.data),))
+        return plan_dump(dump, self.target, self.read(*rf_span(dump, self.target)), name=name, allow=allow)
 
     def _compare(self, plan: WritePlan, allow: Collection[Risk]) -> Comparison:
         return compare_plan(self._device(), plan, frozenset(allow))

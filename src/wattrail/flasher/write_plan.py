@@ -9,13 +9,23 @@ from typing import TYPE_CHECKING, Final
 from wattrail.bootrom.geometry import ERASE_32K, ERASE_64K, SECTOR, Erase
 from wattrail.errors import ImageError, WriteRefused
 from wattrail.flasher.crc_compare import SectorState, Span, blocks_of
-from wattrail.flasher.safety_checks import Risk, check, check_end, no_part, placed
+from wattrail.flasher.safety_checks import Risk, check, check_dump, check_end, no_part, placed
 from wattrail.image import Image
 
 if TYPE_CHECKING:
     from wattrail.flasher.identify import Target
 
-__all__ = ["BlockPlan", "SectorRuns", "Segment", "WritePlan", "plan_block", "plan_erase", "plan_image"]
+__all__ = [
+    "BlockPlan",
+    "SectorRuns",
+    "Segment",
+    "WritePlan",
+    "plan_block",
+    "plan_dump",
+    "plan_erase",
+    "plan_image",
+    "rf_span",
+]
 
 WORTH: Final = {ERASE_64K.code: 6, ERASE_32K.code: 4}
 """From how many sectors on a larger erase takes less time than theirs one by one (250 and 150 ms against 45 each)."""
@@ -141,6 +151,27 @@ def plan_erase(start: int, length: int, target: Target, allow: Collection[Risk])
         raise ValueError(f"{length:#x} bytes from {start:#x} are not whole sectors of {SECTOR:#x} inside the flash")
     segments, kept = _keep_rf(Segment(start, b"\xff" * length), target, allow)
     return WritePlan(tuple(segments), tuple(kept))
+
+
+def rf_span(dump: Image, target: Target) -> Span:
+    """Where a dump has its RF block: by itself, or by the layout of the chip."""
+    rf = target.layout["rf"]
+    return (rf.start if dump.rf_at is None else dump.rf_at - dump.rf_at % SECTOR), rf.length
+
+
+def plan_dump(dump: Image, target: Target, rf_now: bytes, *, name: str, allow: Collection[Risk]) -> WritePlan:
+    """The whole flash as a dump has it; ``rf_now`` is what the board holds at ``rf_span``. Raises WriteRefused."""
+    start, length = rf_span(dump, target)
+    theirs = dump.data[start : start + length]
+    same_rf = theirs == rf_now and bool(theirs.strip(b"\xff") and theirs.strip(b"\0"))
+    check_dump(dump, target, allow, same_rf=same_rf)
+    if Risk.RF not in allow and theirs != rf_now:
+        raise WriteRefused(
+            f"{name} has another RF block than this board: it is another board's dump, or this one's was lost",
+            risk=Risk.RF.value,
+            hint="take a dump of this very board: radio calibration and MAC address belong to one board",
+        )
+    return WritePlan((Segment(0, dump.data),))
 
 
 def _part(segments: list[Segment], target: Target, name: str) -> list[Segment]:

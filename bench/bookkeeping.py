@@ -85,7 +85,7 @@ def measure(seconds: int = DAY_S) -> Bookkeeping:
     verifying_s = _seconds(lambda: audit(books))
     dividing_s = _seconds(lambda: by_interval(books, marks))
     if audit(books).findings or audit(books).totals != ledger.totals():
-        raise AssertionError("the books do not add up: nothing here is worth measuring")
+        raise AssertionError("the ledger does not add up: nothing here is worth measuring")
     return Bookkeeping(
         looks=len(seen),
         entries=len(entries),

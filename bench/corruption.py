@@ -2,7 +2,7 @@
 
 A seeded channel stands between the meter and a chip whose registers are known. It damages a frame by flipped bits,
 flipped bits that cancel in the checksum, swapped, replaced, lost, doubled and inserted bytes, and bursts. Every
-reading the meter vouches for is compared with the registers. The peer is what public drivers do: believe any frame
+reading that the meter confirms is compared with the registers. The peer is what public drivers do: believe any frame
 whose checksum holds.
 """
 

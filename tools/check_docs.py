@@ -1,6 +1,6 @@
 """Check the documents: links and named files are there, source keys are listed, what is made from tables is up to date.
 
-With --write the parts that are made from tables are written anew.
+With --write the parts that are made from tables are written again.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""wattrail: from a sealed energy meter to numbers its owner can trust.
+"""wattrail: reads energy meters, keeps their ledger, and flashes their firmware.
 
-The public door. Importing it loads nothing beyond the standard library; each name brings its room when first used.
+The public API. Importing it loads only the standard library; each name imports its module when first used.
 """
 
 from __future__ import annotations

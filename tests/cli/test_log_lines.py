@@ -79,7 +79,7 @@ def test_a_question_that_was_damaged_is_told_with_its_reason(wattrail: Type) -> 
 
 
 def test_behind_two_dashes_nothing_is_an_option_of_ours(wattrail: Type) -> None:
-    assert wattrail("meter", "read", "--", "--debug").err.startswith("error: '--debug' is no URL")
+    assert wattrail("meter", "read", "--", "--debug").err.startswith("error: '--debug' is not a URL")
 
 
 def test_the_first_page_and_that_of_a_noun_are_what_they_were(wattrail: Type) -> None:

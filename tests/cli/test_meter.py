@@ -11,9 +11,9 @@ from rich.console import Console
 
 from tests.cli.conftest import Terminal, Type
 from wattrail.chips.bl0942 import REGISTERS
-from wattrail.cli import pace, register_view
+from wattrail.cli import clock, register_view
+from wattrail.cli.clock import steady_readings
 from wattrail.cli.live_view import picture
-from wattrail.cli.pace import steady_readings
 from wattrail.clock import ManualClock
 from wattrail.errors import NoAnswer, PortLost
 from wattrail.meter import Meter, open_meter
@@ -202,7 +202,7 @@ def test_registers_in_json_are_decoded(wattrail: Type) -> None:
 
 
 def test_a_setting_that_was_changed_is_marked() -> None:
-    with open_meter(UART_TWIN, clock=pace.CLOCK) as meter:
+    with open_meter(UART_TWIN, clock=clock.CLOCK) as meter:
         meter.connect()  # sets MODE
         lines = register_view.lines(meter.read_registers(), meter.calibration)
     assert [line.register.name for line in lines if line.changed] == ["MODE"]

@@ -8,20 +8,20 @@ from dataclasses import replace
 from typing import Any
 
 from wattrail.bootrom import Responder
-from wattrail.bootrom.checks import wire_crc
 from wattrail.bootrom.commands import Command
 from wattrail.bootrom.constants import BAUD_AT_RESET
 from wattrail.bootrom.events import Answered
 from wattrail.bootrom.geometry import Erase
 from wattrail.bootrom.identify import Identity
+from wattrail.bootrom.ranges import wire_crc
 from wattrail.clock import ManualClock
 from wattrail.flasher.events import SessionState
-from wattrail.flasher.identify import Target
+from wattrail.flasher.identify import FlashTarget
 from wattrail.flasher.session_statistics import SessionStatistics
 from wattrail.image import Chip
 
-TARGET_N = Target(Identity(Chip.N, Responder.BOOT_ROM, ()), Responder.BOOT_ROM, 0x200000, True, flash_id=0x15ABCD)
-TARGET_T = Target(Identity(Chip.T, Responder.BOOTLOADER, ()), Responder.BOOTLOADER, 0x200000, True)
+TARGET_N = FlashTarget(Identity(Chip.N, Responder.BOOT_ROM, ()), Responder.BOOT_ROM, 0x200000, True, flash_id=0x15ABCD)
+TARGET_T = FlashTarget(Identity(Chip.T, Responder.BOOTLOADER, ()), Responder.BOOTLOADER, 0x200000, True)
 
 
 def reply(command: Command, data: bytes = b"", **fields: int) -> Answered:
@@ -40,7 +40,7 @@ class ScriptedClient:
         self.log: list[str] = []
         self.simulated = True
 
-    def ask(self, command: Command, data: bytes = b"", **_: Any) -> Answered:
+    def request(self, command: Command, data: bytes = b"", **_: Any) -> Answered:
         self.log.append(str(command))
         answer = self.replies.popleft() if self.replies else reply(command, data)
         if isinstance(answer, Exception):
@@ -80,7 +80,7 @@ class ScriptedSession:
 
     baud, simulated = BAUD_AT_RESET, True
 
-    def __init__(self, target: Target, *statuses: int) -> None:
+    def __init__(self, target: FlashTarget, *statuses: int) -> None:
         self.target = target
         self.links = 1
         self.fault_generation = 0
@@ -89,11 +89,11 @@ class ScriptedSession:
         self.statuses = deque(statuses)
         self.crcs: dict[int, int] = {}
 
-    def ask(self, stage: object, command: Command, data: bytes = b"", **fields: int) -> Answered:
+    def request(self, stage: object, command: Command, data: bytes = b"", **fields: int) -> Answered:
         self.asked.append((str(command), fields.get("address", fields.get("sr", 0))))
         return reply(command, bytes(0x1000), crc=self.crcs.get(fields.get("start", -1), 0))
 
-    def ask_agreed(self, stage: object, command: Command, **fields: int) -> Answered:
+    def request_agreed(self, stage: object, command: Command, **fields: int) -> Answered:
         self.asked.append((str(command), fields.get("register", 0)))
         return reply(command, sr=self.statuses.popleft(), crc=0) if "register" in fields else reply(command, crc=0)
 
@@ -107,7 +107,7 @@ class ScriptedSession:
 class MemoryDevice:
     """In place of a ``FlashDevice``: a flash in memory; ``fault`` happens with the next erase or program."""
 
-    def __init__(self, flash: bytes, target: Target = TARGET_N) -> None:
+    def __init__(self, flash: bytes, target: FlashTarget = TARGET_N) -> None:
         self.flash = bytearray(flash)
         self.target = replace(target, size=len(flash))
         self.simulated, self.baud = True, BAUD_AT_RESET

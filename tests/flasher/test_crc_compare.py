@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wattrail.bootrom.checks import wire_crc
+from wattrail.bootrom.ranges import wire_crc
 from wattrail.flasher.crc_compare import SectorState, blank_crc, crc_queries, differing, second_half
 
 SECTOR = 4096

@@ -10,7 +10,7 @@ from wattrail.bootrom.geometry import ERASE_64K, ERASE_SECTOR, PARTS
 from wattrail.errors import TargetError
 from wattrail.flasher.device import BUSY_READS, FlashDevice
 from wattrail.flasher.events import Note
-from wattrail.flasher.identify import Target
+from wattrail.flasher.identify import FlashTarget
 
 SECTOR = bytes(0x1000)
 LINK_CHECK = ("LinkCheck", 0)
@@ -18,7 +18,7 @@ PROTECTED, OPEN = 0x4004, 0x0000
 """Two status registers of 8 bits, as read one after the other: 04 and 40, 00 and 00."""
 
 
-def device_on(target: Target, *statuses: int) -> tuple[FlashDevice, ScriptedSession]:
+def device_on(target: FlashTarget, *statuses: int) -> tuple[FlashDevice, ScriptedSession]:
     session = ScriptedSession(target, *statuses)
     device = FlashDevice(session, target)  # type: ignore[arg-type]
     device.fence_in([(0x20000, 0x20000)])
@@ -80,9 +80,9 @@ def test_a_crc_is_the_chip_s_own() -> None:
 # ---- protection
 
 
-def listed(sr: int) -> Target:
+def listed(sr: int) -> FlashTarget:
     part = next(part for part in PARTS if part.name == "TH25Q16HB")
-    return Target(TARGET_N.identity, TARGET_N.responder, TARGET_N.size, True, flash_id=part.mid, part=part, sr=sr)
+    return FlashTarget(TARGET_N.identity, TARGET_N.responder, TARGET_N.size, True, flash_id=part.mid, part=part, sr=sr)
 
 
 def test_protection_is_taken_off_once_and_put_back() -> None:

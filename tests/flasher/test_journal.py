@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 
 from wattrail.bootrom import Chip, Identity, Responder
-from wattrail.bootrom.checks import wire_crc
+from wattrail.bootrom.ranges import wire_crc
 from wattrail.clock import ManualClock
 from wattrail.flasher.backup_store import BackupStore
 from wattrail.flasher.backups import BackupCatalog
-from wattrail.flasher.identify import Target
+from wattrail.flasher.identify import FlashTarget
 from wattrail.flasher.journal import JOURNAL, Journal
 
-TARGET = Target(
+TARGET = FlashTarget(
     Identity(Chip.N, Responder.BOOT_ROM, ()), Responder.BOOT_ROM, 0x200000, True, flash_id=0x1560EB, sr=0x4004, rf_crc=1
 )
 
@@ -34,7 +34,12 @@ def store(tmp_path: Path) -> BackupStore:
 
 
 def begin(
-    journal: Journal, *, image: str = "a.bin", target: Target = TARGET, rf_after: int = 1, backup: Path | None = None
+    journal: Journal,
+    *,
+    image: str = "a.bin",
+    target: FlashTarget = TARGET,
+    rf_after: int = 1,
+    backup: Path | None = None,
 ) -> None:
     journal.begin(target, image=image, sha256="00", rf_after=rf_after, backup=backup, simulated=True)
 

@@ -213,7 +213,7 @@ def test_the_first_content_is_what_a_board_is_taken_back_to(tmp_path: Path) -> N
 def test_a_write_that_changes_nothing_leaves_no_files(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
     with desk.session() as flasher:
-        image = flasher.look()
+        image = flasher.read_image()
         report = flasher.restore(image)
     assert (report.touched, report.backup) == (0, None)
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []

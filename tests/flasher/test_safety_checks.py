@@ -13,7 +13,7 @@ import pytest
 from tests.flasher.desk import Desk, board, known_image, over
 from wattrail.bootrom import Identity, Responder
 from wattrail.errors import ImageError, WriteRefused
-from wattrail.flasher import Flasher, Risk, Target
+from wattrail.flasher import Flasher, FlashTarget, Risk
 from wattrail.flasher.safety_checks import check
 from wattrail.image import pack, recognise
 from wattrail.image.packing import strip
@@ -123,7 +123,7 @@ def test_code_under_another_key_is_always_for_another_chip(tmp_path: Path) -> No
 
 def test_a_chip_that_was_not_recognised_is_unknown_and_not_wrong() -> None:
     identity = Identity(None, Responder.BOOTLOADER, ("its bootloader is in no list",))
-    target = Target(identity, Responder.BOOTLOADER, 1 << 21, size_is_measured=False)
+    target = FlashTarget(identity, Responder.BOOTLOADER, 1 << 21, size_is_measured=False)
     with pytest.raises(WriteRefused, match="not known which chip this is: its bootloader is in no list") as caught:
         check(known_image(), target, None, [Risk.WRONG_CHIP])
     assert caught.value.risk == "unknown-chip"

@@ -34,7 +34,7 @@ class Scene:
 
 def test_a_damaged_exchange_is_repeated_and_reported() -> None:
     scene = Scene(SILENCE, reply(READ_4K, b"sector"))
-    assert scene.session.ask(Stage.READ, READ_4K, address=0).data == b"sector"
+    assert scene.session.request(Stage.READ, READ_4K, address=0).data == b"sector"
     assert scene.client.log == [str(READ_4K)] * 2
     assert scene.told(Repeated) == [Repeated(Stage.READ, "no reply", is_fault=True)]
     counted = scene.session.statistics()
@@ -42,22 +42,22 @@ def test_a_damaged_exchange_is_repeated_and_reported() -> None:
 
 
 def test_a_refusal_is_believed_when_it_comes_twice() -> None:
-    assert Scene(REFUSAL).session.ask(Stage.ERASE, ERASE, address=0)
+    assert Scene(REFUSAL).session.request(Stage.ERASE, ERASE, address=0)
     scene = Scene(REFUSAL, REFUSAL)
     with pytest.raises(TargetError, match="the chip refuses"):
-        scene.session.ask(Stage.ERASE, ERASE, address=0)
+        scene.session.request(Stage.ERASE, ERASE, address=0)
 
 
 def test_a_request_is_given_up_after_so_many_tries() -> None:
     scene = Scene(*[SILENCE] * TRIES)
     with pytest.raises(LinkFailed, match=f"was not answered properly {TRIES} times") as caught:
-        scene.session.ask(Stage.CHECK, CHECK_CRC)
+        scene.session.request(Stage.CHECK, CHECK_CRC)
     assert caught.value.diagnosis["symptom"]
 
 
 def test_a_value_without_a_crc_needs_two_equal_replies() -> None:
     scene = Scene(reply(READ_SR, sr=1), reply(READ_SR, sr=3), reply(READ_SR, sr=3))
-    assert scene.session.ask_agreed(Stage.UNPROTECT, READ_SR)["sr"] == 3
+    assert scene.session.request_agreed(Stage.UNPROTECT, READ_SR)["sr"] == 3
     assert [event.why for event in scene.told(Repeated)] == [f"{READ_SR}: two answers differ"]
 
 
@@ -72,7 +72,7 @@ def test_what_the_chip_may_not_know_is_left_after_two_refusals() -> None:
 @pytest.mark.parametrize(("stage", "faults"), [(Stage.READ, 1), (Stage.ERASE, 1), (Stage.CHECK, 0)])
 def test_only_a_request_that_may_change_flash_is_a_fault(stage: Stage, faults: int) -> None:
     scene = Scene(SILENCE)
-    scene.session.ask(stage, READ_4K)
+    scene.session.request(stage, READ_4K)
     assert scene.session.fault_generation == faults
 
 
@@ -115,7 +115,7 @@ def test_after_a_lost_link_the_board_is_confirmed_before_repeating() -> None:
     scene = Scene(SILENCE)
     scene.client.resyncs.append(False)
     scene.session.expect(Board(scene.client))
-    scene.session.ask(Stage.ERASE, ERASE, address=0)
+    scene.session.request(Stage.ERASE, ERASE, address=0)
     assert scene.client.log == [str(ERASE), "confirm", str(ERASE)]
     assert [event.loss.was_reset for event in scene.told(Lost)] == [True]
     assert scene.told(Lost)[0].words, "the sink adds the diagnosis"
@@ -126,7 +126,7 @@ def test_nothing_more_is_sent_to_another_board() -> None:
     scene.client.resyncs.append(False)
     scene.session.expect(Board(scene.client, other=True))
     with pytest.raises(TargetError, match="another board"):
-        scene.session.ask(Stage.ERASE, ERASE, address=0)
+        scene.session.request(Stage.ERASE, ERASE, address=0)
     assert scene.client.log == [str(ERASE), "confirm"]
 
 
@@ -138,7 +138,7 @@ def test_losses_end_the_session_unless_blocks_are_proven_between(proven: bool) -
         scene.client.baud = 921600
         scene.client.replies.append(SILENCE)
         scene.client.resyncs.append(False)
-        scene.session.ask(Stage.WRITE, READ_4K)
+        scene.session.request(Stage.WRITE, READ_4K)
         if proven:
             scene.session.sink(Fact.BLOCK_PROVEN)
 
@@ -171,7 +171,7 @@ def test_a_port_that_comes_back_is_used_again() -> None:
         return fresh
 
     scene = Scene(PortLost("unplugged"), reopen=reopen)
-    scene.session.ask(Stage.READ, READ_4K)
+    scene.session.request(Stage.READ, READ_4K)
     assert scene.client.log == [str(READ_4K), "closed", "moved", str(READ_4K)]
     assert scene.session.statistics().cable_lost == 1
     assert scene.session.fault_generation == 2, "the damaged request, and the time without a cable"

@@ -16,7 +16,7 @@ from wattrail.cli.calibration.record import taken_from_file
 from wattrail.clock import ManualClock
 from wattrail.errors import PortError, UrlError, WattrailError
 from wattrail.flasher.backup_store import BackupStore
-from wattrail.flasher.identify import Target
+from wattrail.flasher.identify import FlashTarget
 from wattrail.transport.capture import decode_event, encode_event
 from wattrail.transport.replay import CaptureReader
 from wattrail.transport.schemes import check_url
@@ -25,7 +25,7 @@ from wattrail.urls import Option, boolean, choice, number_in, read_options, spli
 
 __all__ = ["calibrations", "capture", "configuration", "journal", "scenario", "url"]
 
-BOARD: Final = Target(
+BOARD: Final = FlashTarget(
     Identity(Chip.N, Responder.BOOT_ROM, ()), Responder.BOOT_ROM, 0x200000, True, flash_id=0x1560EB, sr=0x4004, rf_crc=1
 )
 

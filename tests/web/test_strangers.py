@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import uvicorn
 
-from wattrail.gateway import Feed, MeterView, State
+from wattrail.gateway import Feed, MeterState, MeterView
 from wattrail.units import Reading
 from wattrail.web import Setup, protocol
 from wattrail.web.app import build_app, meters_json
@@ -38,7 +38,7 @@ async def page(folder: Path) -> AsyncIterator[int]:
         watt_count=1, status=0, mode=0x87,
     )  # fmt: skip
     feed.publish(
-        MeterView(name="house", url="serial:///dev/ttyUSB0", simulated=False, state=State.STALE, reading=reading)
+        MeterView(name="house", url="serial:///dev/ttyUSB0", simulated=False, state=MeterState.STALE, reading=reading)
     )
     broadcast = Broadcast(feed, meters_json)
     app = build_app(feed, Setup(database=folder / "none.sqlite"), broadcast, Waveforms(lambda _name: None))

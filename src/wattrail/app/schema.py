@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from wattrail.chips.bl0942 import FRONT_ENDS, Calibration
 from wattrail.chips.bl0942.scaling import MAX_CONSTANT, MIN_CONSTANT
+from wattrail.toml_schema import field_error
+from wattrail.toml_schema.section import Section
 from wattrail.transport import check_url
 from wattrail.urls import METER_NAME
 
@@ -17,7 +19,9 @@ __all__ = ["CalibrationSection", "Config", "MeterSection", "SafetySection", "Sit
 
 def _name(text: str) -> str:
     if not METER_NAME.fullmatch(text):
-        raise ValueError(f"{text!r} is no name for a meter: letters, digits, dot, dash and underscore, 64 at most")
+        raise ValueError(
+            f"{text!r} cannot be the name of a meter: use letters, digits, dot, dash and underscore, at most 64"
+        )
     return text
 
 
@@ -42,7 +46,7 @@ def _path(text: str) -> str:
 
 
 def _constant(value: float) -> float:
-    """Within what Calibration takes; a whole number of hundreds of digits is no float."""
+    """Within the limits of Calibration; checked as given, since an integer of hundreds of digits overflows a float."""
     if not MIN_CONSTANT <= value <= MAX_CONSTANT:
         raise ValueError(f"must be from {MIN_CONSTANT:g} to {MAX_CONSTANT:g}")
     return value
@@ -51,19 +55,15 @@ def _constant(value: float) -> float:
 Constant = Annotated[float, AfterValidator(_constant)]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
-
-
-class CalibrationSection(_Section):
-    """What ``wattrail meter calibrate`` measures: counts per unit of one meter."""
+class CalibrationSection(Section):
+    """Counts per volt, ampere and watt of one meter, as ``wattrail meter calibrate`` measures them."""
 
     counts_per_volt: Constant
     counts_per_amp: Constant
     counts_per_watt: Constant
 
 
-class MeterSection(_Section):
+class MeterSection(Section):
     """One ``[[meter]]``."""
 
     name: Annotated[str, AfterValidator(_name)]
@@ -81,40 +81,52 @@ class MeterSection(_Section):
         return self
 
     def scale(self) -> Calibration | None:
-        """The measured constants, where they are given."""
+        """The measured constants, or None."""
         return Calibration(**self.calibration.model_dump()) if self.calibration else None
 
 
-class StoreSection(_Section):
+class StoreSection(Section):
     """``[store]``."""
 
     path: Annotated[str, AfterValidator(_path)] | None = None
 
 
-class WebSection(_Section):
+class WebSection(Section):
     """``[web]``."""
 
     host: str | None = None
     port: Annotated[int, Field(ge=0, le=65535)] | None = None
 
 
-class SiteSection(_Section):
+class SiteSection(Section):
     """``[site]``."""
 
     timezone: Annotated[str, AfterValidator(_timezone)] | None = None
 
 
-class SafetySection(_Section):
+class SafetySection(Section):
     """``[safety]``."""
 
     confirmed: Literal["mains-off", "isolated"] | None = None
 
 
-class Config(_Section):
+class Config(Section):
     """The whole file."""
 
-    meter: list[MeterSection] = []
+    meter: list[MeterSection] = Field(default_factory=list)
     store: StoreSection = StoreSection()
     web: WebSection = WebSection()
     site: SiteSection = SiteSection()
     safety: SafetySection = SafetySection()
+
+    @model_validator(mode="after")
+    def _named_once(self) -> Self:
+        names = [meter.name for meter in self.meter]
+        for index, name in enumerate(names):
+            if name in names[:index]:
+                raise field_error(
+                    ("meter", index, "name"),
+                    f"a second meter is named {name!r}",
+                    hint="give every meter a name of its own: what it measured is kept under that name",
+                )
+        return self

@@ -12,7 +12,7 @@ from cyclopts import Parameter, validators
 
 from wattrail.app.config import FILE_NAME, load_config
 from wattrail.chips.bl0942.scale_origin import ScaleClaims
-from wattrail.cli import pace, safety
+from wattrail.cli import clock, safety
 from wattrail.cli.exits import UsageError
 from wattrail.cli.safety import Answer, WiringOptions
 from wattrail.transport import check_url
@@ -90,7 +90,7 @@ def opened(target: Target, options: MeterOptions) -> Iterator[Meter]:
     from wattrail.meter.meter import open_scaled
 
     safety.confirm([target.url], given=options.answer, configured=target.configured, opens_now=True)
-    with open_scaled(target.url, target.claims, address=target.address, clock=pace.CLOCK) as meter:
+    with open_scaled(target.url, target.claims, address=target.address, clock=clock.CLOCK) as meter:
         yield meter
 
 
@@ -117,7 +117,7 @@ def _not_one(name: str | None, known: list[str]) -> UsageError:
     if name is not None:
         meant = corrected(name)
         hint = f"try {meant}" if meant else _NO_METER
-        return UsageError(f"{name!r} is no URL, and no {FILE_NAME} names such a meter", hint=hint)
+        return UsageError(f"{name!r} is not a URL, and no {FILE_NAME} names such a meter", hint=hint)
     if known:
         return UsageError(f"{FILE_NAME} holds {len(known)} meters; say which: {', '.join(known)}")
     return UsageError(f"which meter? None was named, and no {FILE_NAME} holds one", hint=_NO_METER)

@@ -17,7 +17,7 @@ from wattrail.flasher.events import (
     Resumed,
 )
 from wattrail.flasher.flasher import Flasher, open_flasher
-from wattrail.flasher.identify import Target
+from wattrail.flasher.identify import FlashTarget
 from wattrail.flasher.safety_checks import AS_IT_WAS, Risk, check_dump_file, check_file, is_placed
 from wattrail.flasher.write_image import Comparison, Report
 
@@ -30,6 +30,7 @@ __all__ = [
     "Coaching",
     "Comparison",
     "FlashEvent",
+    "FlashTarget",
     "Flasher",
     "Identified",
     "KeptBackup",
@@ -44,7 +45,6 @@ __all__ = [
     "Report",
     "Resumed",
     "Risk",
-    "Target",
     "check_dump_file",
     "check_file",
     "is_placed",

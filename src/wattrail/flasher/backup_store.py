@@ -20,16 +20,16 @@ each is read into a file before it is written all the same.
     identity, as before           anything                   differs   yes, its firmware   a new one, marked
                                                                        ran meanwhile       half-written
     anything, not as before       touched                    fits      yes                 identity: the kept one;
-                                                                                           none: read anew
+                                                                                           none: read again
     anything, not as before       touched                    differs   no                  a new one, its own
     anything, not as before       not touched                -         no                  a new one, its own
-    no identity, as before        anything                   fits      yes                 read anew
+    no identity, as before        anything                   fits      yes                 read again
     no identity, as before        anything                   differs   no                  a new one, its own
     any                           no intact backup           -         only with identity  a new one, marked
                                                              as before                     half-written
 
 "Touched" means that the RF sector itself was noted before it was erased; that it lies in the same block of 64 KiB as
-another sector is no excuse. A board without identity gets a folder for each session, and never the backups of another.
+another sector does not count. A board without identity gets a folder for each session, never another's backups.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-from wattrail.bootrom.checks import wire_crc
 from wattrail.bootrom.geometry import SECTOR
+from wattrail.bootrom.ranges import wire_crc
 from wattrail.clock import Clock
 from wattrail.errors import FileError
 from wattrail.files import read_bytes
@@ -48,7 +48,7 @@ from wattrail.flasher.backups import Backup, BackupCatalog, KeptBackup, KnownByt
 from wattrail.flasher.crc_compare import Span, blank_crc, blocks_of
 from wattrail.flasher.events import EventSink, Note
 from wattrail.flasher.exclusive_file import MAX_FLASH_BYTES, FileLock
-from wattrail.flasher.identify import Target
+from wattrail.flasher.identify import FlashTarget
 from wattrail.flasher.journal import JOURNAL, Journal, Unfinished
 
 __all__ = ["BackupStore", "BoardFolder", "BoardHome", "content_fits"]
@@ -59,7 +59,7 @@ MAX_FOLDERS: Final = 1000
 """Sessions with boards without identity for one chip and flash."""
 
 MAX_UNCERTAIN: Final = 3
-"""Unfinished writes on boards like this one that are named: more of them are no help."""
+"""Unfinished writes on boards like this one that are named: more of them do not help."""
 
 AskCrc = Callable[[int, int], int]
 """The chip's CRC of a range of whole sectors: start, length."""
@@ -112,8 +112,8 @@ class BackupStore:
         self.folder = folder
         self._clock = clock
 
-    def unfinished(self, target: Target, ask: AskCrc | None = None) -> Unfinished | None:
-        """What did not end on this board. ``ask`` the chip for CRCs where its identity alone does not tell.
+    def unfinished(self, target: FlashTarget, crc_of: AskCrc | None = None) -> Unfinished | None:
+        """What did not end on this board. ``crc_of`` asks the chip where its identity alone does not tell.
 
         Raises LinkFailed while asking.
         """
@@ -121,21 +121,21 @@ class BackupStore:
         for one in found:
             if _is_by_identity(one, target):
                 return one
-        if ask is None:
+        if crc_of is None:
             return None
-        return next((one for one in found if _may_be(one, target) and content_fits(one, target, ask)), None)
+        return next((one for one in found if _may_be(one, target) and content_fits(one, target, crc_of)), None)
 
-    def uncertain(self, target: Target) -> list[Unfinished]:
+    def uncertain(self, target: FlashTarget) -> list[Unfinished]:
         """What did not end on some board that this one may be, though its content does not prove it."""
         return [] if target.has_identity else [one for one in self._unfinished_of_kind(target) if _may_be(one, target)]
 
-    def home(self, target: Target, earlier: Unfinished | None) -> BoardFolder | None:
+    def home(self, target: FlashTarget, earlier: Unfinished | None) -> BoardFolder | None:
         """The board's folder, or that of what did not end on it; None for a board without identity that has none."""
         if earlier is not None:
             return self._folder(earlier.journal.folder)
         return self._folder(self.folder / target.board) if target.has_identity else None
 
-    def new_home(self, target: Target) -> BoardFolder:
+    def new_home(self, target: FlashTarget) -> BoardFolder:
         """A folder that no other session has, locked. Raises FileError, OSError."""
         for turn in range(1, MAX_FOLDERS):
             folder = self._folder(self.folder / f"{target.board}-{turn}")
@@ -153,19 +153,19 @@ class BackupStore:
             folder.lock.release()
         raise FileError(f"{self.folder} holds {MAX_FOLDERS} boards without identity", hint="move some of them away")
 
-    def same_content(self, target: Target, sha256: str) -> KeptBackup | None:
+    def same_content(self, target: FlashTarget, sha256: str) -> KeptBackup | None:
         """A backup of some board without identity, of such a chip and flash, with this very content."""
         for path in sorted(self.folder.glob(f"{target.board}-*/")):
             if (kept := self._folder(path).backups.same_as(sha256, target.size)) is not None and kept.is_whole:
                 return kept
         return None
 
-    def journal(self, target: Target) -> Journal:
+    def journal(self, target: FlashTarget) -> Journal:
         """The one to write to: that of what did not end on this board, else the board's own."""
         found = self.unfinished(target)
         return found.journal if found else Journal(self.folder / target.board, self._clock)
 
-    def relatives(self, target: Target) -> list[BoardFolder]:
+    def relatives(self, target: FlashTarget) -> list[BoardFolder]:
         """Folders of boards to which this one's RF block was written: it may be one of them."""
         if not target.has_identity:
             return []
@@ -181,7 +181,7 @@ class BackupStore:
         found = {path.parent for path in (*self.folder.glob(f"*/{JOURNAL}"), *self.folder.glob("*/backup*"))}
         return [self._folder(path) for path in sorted(found)]
 
-    def _unfinished_of_kind(self, target: Target) -> Iterator[Unfinished]:
+    def _unfinished_of_kind(self, target: FlashTarget) -> Iterator[Unfinished]:
         for path in sorted(self.folder.glob(f"*/{JOURNAL}")):
             journal = Journal(path.parent, self._clock)
             if journal.is_of_kind(target) and (found := journal.unfinished(target.size)) is not None:
@@ -197,13 +197,13 @@ class BoardHome:
     def __init__(self, store: BackupStore, sink: EventSink) -> None:
         self._store = store
         self._sink = sink
-        self._target: Target | None = None
+        self._target: FlashTarget | None = None
         self.folder: BoardFolder | None = None
 
-    def find(self, target: Target, ask: AskCrc) -> None:
+    def find(self, target: FlashTarget, crc_of: AskCrc) -> None:
         """The board's folder, and what did not end on it, which is said at every connect. Raises LinkFailed."""
         self._target = target
-        earlier = self._store.unfinished(target, ask)
+        earlier = self._store.unfinished(target, crc_of)
         self.folder = self._store.home(target, earlier)
         if earlier is not None:
             self._sink(
@@ -218,7 +218,7 @@ class BoardHome:
                 )
             )
 
-    def move(self, target: Target) -> None:
+    def move(self, target: FlashTarget) -> None:
         """The board has another RF block now, and another name."""
         self._target = target
         if self.folder is not None and self.folder.journal.unfinished(target.size) is None:
@@ -271,7 +271,7 @@ class BoardHome:
             self._sink(Note(f"the backup is whole, but the list of backups is not: {error.strerror}"))
 
     @property
-    def _known(self) -> Target:
+    def _known(self) -> FlashTarget:
         if self._target is None:
             raise RuntimeError("not connected: call connect() first")
         return self._target
@@ -280,19 +280,19 @@ class BoardHome:
 # ---- is this the board of that journal?
 
 
-def _is_by_identity(found: Unfinished, target: Target) -> bool:
+def _is_by_identity(found: Unfinished, target: FlashTarget) -> bool:
     """Whether the RF block says so: it is as before the first write, or names the folder."""
     return target.has_identity and (found.rf_before == target.rf_crc or found.journal.folder.name == target.board)
 
 
-def _may_be(found: Unfinished, target: Target) -> bool:
+def _may_be(found: Unfinished, target: FlashTarget) -> bool:
     """Whether it is worth looking at the content: nothing that is known already speaks against it."""
     if found.backup is None:
         return False
     return found.rf_before == target.rf_crc or target.layout["rf"].start in found.sectors
 
 
-def content_fits(found: Unfinished, target: Target, ask: AskCrc) -> bool:
+def content_fits(found: Unfinished, target: FlashTarget, crc_of: AskCrc) -> bool:
     """Whether the flash is the one of its backup with what its sessions have done to it. Asks for CRCs only."""
     try:
         backup = read_bytes(found.backup, limit=MAX_FLASH_BYTES) if found.backup else b""
@@ -301,34 +301,34 @@ def content_fits(found: Unfinished, target: Target, ask: AskCrc) -> bool:
     if len(backup) != target.size:
         return False
     touched = sorted(found.sectors)
-    if not all(_sector_fits(found, backup, at, ask) for at in touched):
+    if not all(_sector_fits(found, backup, at, crc_of) for at in touched):
         return False
-    if not target.has_identity and not _shows_a_cut(found, backup, ask):
+    if not target.has_identity and not _shows_a_cut(found, backup, crc_of):
         return False
     return all(
-        _holds(ask, (start, length), {wire_crc(backup[start : start + length])})
+        _holds(crc_of, (start, length), {wire_crc(backup[start : start + length])})
         for start, length in _between(touched, target.size)
     )
 
 
-def _shows_a_cut(found: Unfinished, backup: bytes, ask: AskCrc) -> bool:
+def _shows_a_cut(found: Unfinished, backup: bytes, crc_of: AskCrc) -> bool:
     """Whether some sector that is not proven differs from the backup: without that, any board of that content fits."""
-    return any(not _holds(ask, (at, SECTOR), {wire_crc(backup[at : at + SECTOR])}) for at in found.pending)
+    return any(not _holds(crc_of, (at, SECTOR), {wire_crc(backup[at : at + SECTOR])}) for at in found.pending)
 
 
-def _holds(ask: AskCrc, span: Span, fitting: set[int]) -> bool:
+def _holds(crc_of: AskCrc, span: Span, fitting: set[int]) -> bool:
     """Asked twice before it is denied: an answer may be damaged."""
-    return ask(*span) in fitting or ask(*span) in fitting
+    return crc_of(*span) in fitting or crc_of(*span) in fitting
 
 
-def _sector_fits(found: Unfinished, backup: bytes, at: int, ask: AskCrc) -> bool:
+def _sector_fits(found: Unfinished, backup: bytes, at: int, crc_of: AskCrc) -> bool:
     sector = found.sectors[at]
     if sector.torn:
         return True
     fitting = set(sector.wanted)
     if not sector.proven:
         fitting |= {blank_crc(SECTOR), wire_crc(backup[at : at + SECTOR])}
-    return _holds(ask, (at, SECTOR), fitting)
+    return _holds(crc_of, (at, SECTOR), fitting)
 
 
 def _between(touched: list[int], size: int) -> Iterator[Span]:

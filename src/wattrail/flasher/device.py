@@ -12,15 +12,15 @@ import logging
 from collections.abc import Iterable
 from typing import Final
 
-from wattrail.bootrom.addresses import guarded, wrapped
 from wattrail.bootrom.commands import ERASE, READ_4K, WRITE_4K, Command
 from wattrail.bootrom.geometry import ERASE_SECTOR, SECTOR, Erase, FlashPart
 from wattrail.bootrom.protection import StatusWrite, is_busy, is_unprotected, plan_restore, plan_unprotect, settled
+from wattrail.bootrom.ranges import is_guarded, wrapped
 from wattrail.errors import TargetError
 from wattrail.flasher import identify
 from wattrail.flasher.crc_compare import Span
 from wattrail.flasher.events import EventSink, Note
-from wattrail.flasher.identify import Target
+from wattrail.flasher.identify import FlashTarget
 from wattrail.flasher.session import BoardCheck, FlashSession
 from wattrail.flasher.session_statistics import SessionStatistics, Stage
 
@@ -38,7 +38,7 @@ class FlashDevice:
     ``original_status`` is the status word to put back at the end: the one that was found, if nothing else is said.
     """
 
-    def __init__(self, session: FlashSession, target: Target) -> None:
+    def __init__(self, session: FlashSession, target: FlashTarget) -> None:
         self._session = session
         self.target = target
         self.original_status = target.sr
@@ -101,19 +101,19 @@ class FlashDevice:
 
     def read_sector(self, address: int) -> bytes:
         """4096 bytes as they arrived; only a CRC tells whether they are right."""
-        return self._session.ask(Stage.READ, READ_4K, address=self._reachable(READ_4K, address)).data
+        return self._session.request(Stage.READ, READ_4K, address=self._reachable(READ_4K, address)).data
 
     # ---- writing
 
     def erase(self, size: Erase, address: int) -> None:
-        """Erase one unit. That the chip says so is no proof. Raises ValueError outside the fence."""
+        """Erase one unit. That the chip says so does not prove it. Raises ValueError outside the fence."""
         self._check(address, size.span)
         if self.target.traits.crc_protects and not self._is_armed:
             self._session.send_link_check()
             self._armed_at = self._session.links
         logger.debug("erase %d bytes at %#x", size.span, address)
         reachable = self._reachable(ERASE, address)
-        self._session.ask(Stage.ERASE, ERASE, erase=size.code, size=size.code, address=reachable)
+        self._session.request(Stage.ERASE, ERASE, erase=size.code, size=size.code, address=reachable)
         self.erases += 1
         self.erased_bytes += size.span
 
@@ -123,7 +123,7 @@ class FlashDevice:
         if self.target.traits.crc_protects and not self._is_armed:
             self.erase(ERASE_SECTOR, address)
         logger.debug("program %d bytes at %#x", len(data), address)
-        self._session.ask(Stage.WRITE, WRITE_4K, data, address=self._reachable(WRITE_4K, address))
+        self._session.request(Stage.WRITE, WRITE_4K, data, address=self._reachable(WRITE_4K, address))
         self.programs += 1
 
     @property
@@ -133,7 +133,7 @@ class FlashDevice:
 
     def _reachable(self, command: Command, address: int) -> int:
         """The address to send: one flash size higher where the plain one is guarded."""
-        if guarded(command, address, self.target.responder):
+        if is_guarded(command, address, self.target.responder):
             return wrapped(address, self.target.size)
         return address
 
@@ -172,7 +172,7 @@ class FlashDevice:
     def _write_status(self, part: FlashPart, plan: StatusWrite | None, status: int) -> int:
         if plan is None:
             return status
-        self._session.ask(Stage.UNPROTECT, plan.command, register=plan.register, sr=plan.sr)
+        self._session.request(Stage.UNPROTECT, plan.command, register=plan.register, sr=plan.sr)
         return self._settled_status(part)
 
     def _settled_status(self, part: FlashPart) -> int:

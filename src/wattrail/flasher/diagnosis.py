@@ -17,7 +17,7 @@ from wattrail.flasher.diagnosis_rules import CAUSES, KnownCause
 from wattrail.flasher.session_statistics import SessionStatistics, Stage
 from wattrail.line_classifier import TrafficKind
 
-__all__ = ["SYMPTOMS", "Cause", "Diagnosis", "Symptom", "coach", "diagnose"]
+__all__ = ["SYMPTOMS", "Diagnosis", "LikelyCause", "Symptom", "coach", "diagnose"]
 
 _UNKNOWN: Final = 1.0
 """Weight of everything the table does not have."""
@@ -40,7 +40,7 @@ _POSSIBLE: Final = 0.12
 
 
 @dataclass(frozen=True, slots=True)
-class Cause:
+class LikelyCause:
     """One cause of a diagnosis. ``likelihood`` is its share of 1; ``because`` the evidence for it, or against."""
 
     name: str
@@ -61,7 +61,7 @@ class Diagnosis:
 
     symptom: str
     words: str
-    causes: tuple[Cause, ...]
+    causes: tuple[LikelyCause, ...]
     simulated: bool = False
 
     @property
@@ -146,12 +146,13 @@ def _state(symptom: Symptom, statistics: SessionStatistics) -> str:
     return f"I hear {'a click and no answer' if statistics.clicked else 'nothing'}{waited}"
 
 
-def _causes(symptom: Symptom, statistics: SessionStatistics) -> tuple[Cause, ...]:
+def _causes(symptom: Symptom, statistics: SessionStatistics) -> tuple[LikelyCause, ...]:
     possible = [known for known in CAUSES if symptom.name in known.explains and not known.contradicted(statistics)]
     weighed = [_weigh(known, symptom, statistics) for known in possible]
     total = _UNKNOWN + sum(weight for weight, _, _ in weighed)
     causes = [
-        Cause(known.name, weight / total, because, known.remedy, known.words) for weight, because, known in weighed
+        LikelyCause(known.name, weight / total, because, known.remedy, known.words)
+        for weight, because, known in weighed
     ]
     likely = [cause for cause in causes if cause.likelihood >= _MIN_LIKELIHOOD]
     return tuple(sorted(likely, key=lambda cause: -cause.likelihood))

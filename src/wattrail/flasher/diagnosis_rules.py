@@ -5,7 +5,7 @@ reports found, which docs/troubleshooting.md lists; how far apart they stand, th
 and the factor of every piece of evidence are judgement. Weights are compared within one symptom only.
 
 A piece of evidence is a factor and a function of the statistics; a factor below 1 speaks against the cause. The
-function says the evidence in words, empty where there is none.
+function gives the evidence as text, empty where there is none.
 """
 
 from __future__ import annotations
@@ -168,7 +168,7 @@ def _silent_bootloader(h: SessionStatistics) -> str:
 
 
 def _unchanged(h: SessionStatistics) -> str:
-    return f"the chip accepted and did not do what it was told, {_times(h.unchanged)}" if h.unchanged else ""
+    return f"the chip accepted and did not do what it was asked, {_times(h.unchanged)}" if h.unchanged else ""
 
 
 def _cable(h: SessionStatistics) -> str:
@@ -248,7 +248,7 @@ CAUSES: Final = (
     ),
     KnownCause(
         "parasitic-power",
-        "The chip lives on the data lines when its supply is switched off, so that this is no reset.",
+        "The chip lives on the data lines when its supply is switched off, so that this does not reset it.",
         "Take the data wires off too while the power is off, or reset by CEN, which always works.",
         "reset by CEN, or take the data wires off while the power is off",
         {"no-answer": 1, "second-talker": 1, "log-heard": 0.5},
@@ -372,7 +372,7 @@ CAUSES: Final = (
     KnownCause(
         "bootloader-lost",
         "This BK7231T has no bootloader any more: it lay in the flash, and was erased or overwritten.",
-        "UART cannot mend that. Write a full dump over SPI: CEN low for a second, then P20 SCK, P21 CS, P22 SI, P23 SO "
+        "UART cannot fix that. Write a full dump over SPI: CEN low for a second, then P20 SCK, P21 CS, P22 SI, P23 SO "
         "with an SPI programmer. A BK7231N is not concerned, its boot ROM cannot be lost.",
         "if it is a BK7231T that was erased: recover it over SPI",
         {"no-answer": 0.7, "reset-on-erase": 0.5, "reset-on-write": 0.5},

@@ -22,7 +22,7 @@ from wattrail.flasher.session_statistics import Loss, SessionStatistics, Stage
 from wattrail.line_classifier import classify
 
 if TYPE_CHECKING:
-    from wattrail.flasher.identify import Target
+    from wattrail.flasher.identify import FlashTarget
 
 __all__ = [
     "BackedUp",
@@ -77,7 +77,7 @@ class Linked:
 class Identified:
     """It is known which chip and which flash answer."""
 
-    target: Target
+    target: FlashTarget
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,7 +57,7 @@ class FileLock:
         return self._descriptor is not None
 
     def acquire(self) -> None:
-        """Take it, at once. Raises FileError where another process has it, OSError where there can be no such file."""
+        """Take it, at once. Raises FileError where another process has it, OSError where such a file cannot be made."""
         if self.held:
             return
         self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -140,7 +140,7 @@ def _owner(path: Path) -> int | None:
 
 
 def _is_alive(process: int | None) -> bool:
-    """Whether there is such a process; where that cannot be told, there is."""
+    """Whether there is such a process; where that is not known, there is."""
     if process is None or process <= 0:
         return False
     try:

@@ -26,7 +26,7 @@ from wattrail.flasher.device import FlashDevice
 from wattrail.flasher.diagnosis import Diagnosis
 from wattrail.flasher.events import Identified, Listener, SessionState
 from wattrail.flasher.exclusive_file import FileLock, port_lock
-from wattrail.flasher.identify import ExpectedBoard, Target, identify_target, query_chip, responder_of, with_new_rf
+from wattrail.flasher.identify import ExpectedBoard, FlashTarget, identify_target, query_chip, responder_of, with_new_rf
 from wattrail.flasher.journal import Unfinished
 from wattrail.flasher.read_flash import FlashReader, take_backup
 from wattrail.flasher.safety_checks import Risk, check_dump_file
@@ -55,7 +55,7 @@ def open_flasher(
 ) -> Flasher:
     """A flasher on the port of a URL, or of a device such as ``/dev/ttyUSB0`` or ``COM5``; close it by ``with``.
 
-    ``reset``: the modem line wired to CEN, or a person who resets when told. ``max_baud``: the fastest rate to try;
+    ``reset``: the modem line wired to CEN, or a person who resets when asked. ``max_baud``: the fastest rate to try;
     by itself 2000000 with a wired line, 921600 without. ``patience_s``: how long to wait for a reset, or for a cable to
     come back. ``listener`` is called with every event. ``folder`` keeps each board's journal and backups: without it a
     write needs a path for its backup, and cannot know of an earlier one that was cut. Raises UrlError, PortOpenError,
@@ -71,7 +71,7 @@ def open_flasher(
         return carrier
 
     lock = port_lock(hide_credentials(url.partition("?")[0]))
-    with suppress(OSError):  # where there can be no lock file, the system's own lock on the device has to do
+    with suppress(OSError):  # where a lock file cannot be made, the system's own lock on the device has to do
         lock.acquire()
     try:
         port = opened()
@@ -121,12 +121,12 @@ class Flasher:
         )
         self._port_lock = lock
         self._home = BoardHome(BackupStore(folder, port.clock), self._state.record) if folder is not None else None
-        self._target: Target | None = None
+        self._target: FlashTarget | None = None
         self._seen: list[KnownBytes] = []
 
     # ---- who is there
 
-    def connect(self) -> Target:
+    def connect(self) -> FlashTarget:
         """Link up, find the fastest rate, identify. Raises LinkFailed with a diagnosis, TargetError, PortLost."""
         self._session.link()
         evidence = query_chip(self._session)
@@ -139,7 +139,7 @@ class Flasher:
         return target
 
     @property
-    def target(self) -> Target:
+    def target(self) -> FlashTarget:
         """What ``connect`` found. Raises RuntimeError before it."""
         if self._target is None:
             raise RuntimeError("not connected: call connect() first")
@@ -199,7 +199,7 @@ class Flasher:
         self._seen = [KnownBytes(0, backup.data)]
         return backup
 
-    def look(self) -> Image:
+    def read_image(self) -> Image:
         """The whole flash, read and recognised: what it is, and what is wrong with it."""
         return recognise(self.read())
 
@@ -336,7 +336,7 @@ class Flasher:
         """One for each operation: it counts what that one erases and programs."""
         return FlashDevice(self._session, self.target)
 
-    def _is_now(self, target: Target) -> None:
+    def _is_now(self, target: FlashTarget) -> None:
         """From here on this board has to answer after every lost link."""
         self._target = target
         self._session.expect(ExpectedBoard(target))

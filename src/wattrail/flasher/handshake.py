@@ -100,7 +100,7 @@ class Handshake:
             # Every other pulse is inverted, for modules that invert the line.
             self._reset.pulse(port, inverted=bool(turn % 2))
         elif turn % 2:
-            port.write(REBOOT + BootLink().ask(APP_RESET))
+            port.write(REBOOT + BootLink().request(APP_RESET))
 
     def _answers_within(self, seconds: float) -> bool:
         """Link checks for that long; whether the chip answers them, and goes on answering."""
@@ -112,7 +112,7 @@ class Handshake:
 
     def _send_link_check(self) -> bool:
         port = self._client.port
-        request = self._link.ask(LINK_CHECK)
+        request = self._link.request(LINK_CHECK)
         port.write(request)
         self._state.record(LinkCheckSent(request))
         slot = Deadline.after(LINK_CHECK_EVERY_S, port.clock)
@@ -198,7 +198,7 @@ class ResetMark:
     def leave(self) -> None:
         """Leave it; a chip that does not keep it goes without."""
         try:
-            self._client.ask(WRITE_REG, address=EFUSE_CONTROL, value=self._MARK)
+            self._client.request(WRITE_REG, address=EFUSE_CONTROL, value=self._MARK)
             self._left = self._read() == self._MARK
         except (LinkError, TargetError):
             self._left = False
@@ -213,7 +213,7 @@ class ResetMark:
             return False
 
     def _read(self) -> int:
-        return self._client.ask(READ_REG, address=EFUSE_CONTROL)["value"]
+        return self._client.request(READ_REG, address=EFUSE_CONTROL)["value"]
 
 
 def _release_lines(port: Port) -> None:

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from wattrail.bk7231 import APP_START
-from wattrail.bootrom import TRAITS, Evidence, Identity, Responder, Traits, identify, part_of
-from wattrail.bootrom.checks import crc_range, wire_crc
+from wattrail.bootrom import TRAITS, ChipEvidence, Identity, Responder, Traits, identify, part_of
 from wattrail.bootrom.commands import BOOT_VERSION, CHECK_CRC, FLASH_ID, READ_4K, READ_REG, READ_SR
 from wattrail.bootrom.constants import CHIP_ID
-from wattrail.bootrom.efuse import EfuseBytes, read_efuse
 from wattrail.bootrom.geometry import MIB, SECTOR, FlashPart, flash_bytes
+from wattrail.bootrom.identify import EfuseBytes, read_efuse
 from wattrail.bootrom.protection import joined
+from wattrail.bootrom.ranges import crc_range, wire_crc
 from wattrail.errors import ImageError, TargetError
 from wattrail.flasher.crc_compare import Span, blank_crc
 from wattrail.flasher.session import FlashSession
@@ -23,7 +23,7 @@ from wattrail.image.rf import decode_rf
 
 __all__ = [
     "ExpectedBoard",
-    "Target",
+    "FlashTarget",
     "agreed_crc",
     "crc",
     "identify_target",
@@ -45,13 +45,13 @@ RF_SECTORS: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class FlashTarget:
     """A chip that was asked who it is.
 
     ``flash_id`` is capacity, kind, manufacturer, None where it cannot be asked for; ``size`` in bytes, and
-    ``size_is_measured`` says that it was seen or told, not assumed. ``rf_crc`` is the CRC of the sector with the radio
-    calibration: it tells one board from another where ``has_identity``, that is, where an RF block with a MAC address
-    of the board's own stands there. ``key`` are the 16 bytes of the code key, None if not read.
+    ``size_is_measured`` says that it was measured or given by the id, not assumed. ``rf_crc`` is the CRC of the sector
+    with the radio calibration: it tells one board from another where ``has_identity``, that is, where an RF block with
+    a MAC address of the board's own stands there. ``key`` are the 16 bytes of the code key, None if not read.
     """
 
     identity: Identity
@@ -97,24 +97,24 @@ class Target:
         return f"{chip}-{flash}-" + (f"{self.rf_crc:08x}" if self.has_identity else "without-identity")
 
 
-def query_chip(session: FlashSession) -> Evidence:
+def query_chip(session: FlashSession) -> ChipEvidence:
     """What tells the boot ROM from the bootloader: chip number and boot version."""
     number = session.query_optional(READ_REG, address=CHIP_ID)
     if number is None:
         version = session.query_optional(BOOT_VERSION)
         found = None if version is None or version.refused else version.data
-        return Evidence(chip_id_silent=True, boot_version=found, boot_version_silent=found is None)
-    return Evidence(chip_id=number["value"])
+        return ChipEvidence(chip_id_silent=True, boot_version=found, boot_version_silent=found is None)
+    return ChipEvidence(chip_id=number["value"])
 
 
-def responder_of(evidence: Evidence) -> Responder:
+def responder_of(evidence: ChipEvidence) -> Responder:
     """Who answers; of two unknowns the one with the smaller set of commands, which both have."""
     return identify(evidence).responder or Responder.BOOTLOADER
 
 
-def identify_target(session: FlashSession, evidence: Evidence) -> Target:
+def identify_target(session: FlashSession, evidence: ChipEvidence) -> FlashTarget:
     """Chip, flash and board. Raises TargetError for a flash whose size is not known, LinkFailed."""
-    head = session.ask(Stage.IDENTIFY, READ_4K, address=APP_START).data[:16]
+    head = session.request(Stage.IDENTIFY, READ_4K, address=APP_START).data[:16]
     efuse = _efuse(session) if evidence.chip_id is not None else None
     evidence = replace(evidence, efuse=efuse, app_head=head)
     session.leave_mark()  # reading the eFuse has wiped it out
@@ -125,7 +125,7 @@ def identify_target(session: FlashSession, evidence: Evidence) -> Target:
     size, measured = _size(session, responder, flash_id)
     rf_crc = rf_crc_of(session, responder, size)
     version = evidence.boot_version
-    return Target(
+    return FlashTarget(
         identity,
         responder,
         size,
@@ -141,7 +141,7 @@ def identify_target(session: FlashSession, evidence: Evidence) -> Target:
     )
 
 
-def with_new_rf(session: FlashSession, target: Target) -> Target:
+def with_new_rf(session: FlashSession, target: FlashTarget) -> FlashTarget:
     """The same board after its RF sector was written: it has another identity now, or none. Raises LinkFailed."""
     rf_crc = rf_crc_of(session, target.responder, target.size)
     identity = _has_identity(session, target.responder, rf_crc)
@@ -157,7 +157,7 @@ class ExpectedBoard:
     ``changing`` is the span that is being written and may hold anything.
     """
 
-    target: Target
+    target: FlashTarget
     rf_may_differ: bool = False
     content: Mapping[Span, frozenset[int]] = field(default_factory=dict)
     changing: Span = (0, 0)
@@ -191,13 +191,13 @@ class ExpectedBoard:
 def crc(session: FlashSession, responder: Responder, start: int, length: int) -> int:
     """The chip's CRC of a range of whole sectors. A damaged one matches nothing; it is asked again where that shows."""
     first, end = crc_range(start, length, responder)
-    return session.ask(Stage.CHECK, CHECK_CRC, length=length, start=first, end=end)["crc"]
+    return session.request(Stage.CHECK, CHECK_CRC, length=length, start=first, end=end)["crc"]
 
 
 def agreed_crc(session: FlashSession, responder: Responder, start: int, length: int) -> int:
     """The same, said twice: for a CRC that is kept and compared much later."""
     first, end = crc_range(start, length, responder)
-    return session.ask_agreed(Stage.CHECK, CHECK_CRC, length=length, start=first, end=end)["crc"]
+    return session.request_agreed(Stage.CHECK, CHECK_CRC, length=length, start=first, end=end)["crc"]
 
 
 def rf_crc_of(session: FlashSession, responder: Responder, size: int) -> int:
@@ -211,7 +211,7 @@ def _has_identity(session: FlashSession, responder: Responder, rf_crc: int) -> b
     if rf_crc == blank_crc(SECTOR):
         return False
     for _ in range(REREADS):
-        data = session.ask(Stage.IDENTIFY, READ_4K, address=RF_SECTORS[responder]).data
+        data = session.request(Stage.IDENTIFY, READ_4K, address=RF_SECTORS[responder]).data
         if wire_crc(data) == rf_crc:
             return _is_own(data)
         session.data_differs(Stage.IDENTIFY, "the RF sector arrived damaged")
@@ -232,7 +232,9 @@ def _is_own(sector: bytes) -> bool:
 
 def read_status(session: FlashSession, part: FlashPart) -> int:
     """The flash's status registers, joined."""
-    return joined(part, [session.ask_agreed(Stage.UNPROTECT, READ_SR, register=opcode)["sr"] for opcode in part.reads])
+    return joined(
+        part, [session.request_agreed(Stage.UNPROTECT, READ_SR, register=opcode)["sr"] for opcode in part.reads]
+    )
 
 
 def _efuse(session: FlashSession) -> EfuseBytes | None:

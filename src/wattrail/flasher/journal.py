@@ -33,7 +33,7 @@ from wattrail.flasher.crc_compare import Span, sector_crcs
 from wattrail.flasher.exclusive_file import MAX_FLASH_BYTES
 
 if TYPE_CHECKING:
-    from wattrail.flasher.identify import Target
+    from wattrail.flasher.identify import FlashTarget
 
 __all__ = ["JOURNAL", "Journal", "SectorHistory", "Unfinished"]
 
@@ -91,7 +91,7 @@ class Journal:
 
     def begin(
         self,
-        target: Target,
+        target: FlashTarget,
         *,
         image: str,
         sha256: str,
@@ -165,7 +165,7 @@ class Journal:
         replayed = self._replayed(size)
         return replayed.result(self) if replayed is not None else None
 
-    def is_of_kind(self, target: Target) -> bool:
+    def is_of_kind(self, target: FlashTarget) -> bool:
         """Whether its last session was on such a chip with such a flash."""
         last = next((entry for entry in reversed([*self.lines()]) if entry.get("event") == "begin"), {})
         chip = target.chip.value if target.chip else None
@@ -206,12 +206,12 @@ class Journal:
             replay.take(entry)
         return replay if replay.is_unfinished else None
 
-    def _end(self, most: int) -> bytes:
+    def _end(self, max_bytes: int) -> bytes:
         """The last bytes of the file, none if there is no file."""
         try:
             with (self.folder / JOURNAL).open("rb") as file:
-                file.seek(max(0, file.seek(0, os.SEEK_END) - most))
-                return file.read(most)
+                file.seek(max(0, file.seek(0, os.SEEK_END) - max_bytes))
+                return file.read(max_bytes)
         except OSError:
             return b""
 

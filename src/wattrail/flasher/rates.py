@@ -9,10 +9,10 @@ from collections import deque
 from typing import Final
 
 from wattrail.bk7231 import APP_START
-from wattrail.bootrom.checks import crc_range, wire_crc
 from wattrail.bootrom.commands import CHECK_CRC, READ_4K, Responder
 from wattrail.bootrom.constants import BAUD_AT_RESET
 from wattrail.bootrom.geometry import SECTOR
+from wattrail.bootrom.ranges import crc_range, wire_crc
 from wattrail.errors import LinkError, PortError, PortLost, TargetError
 from wattrail.flasher.boot_client import BootClient
 from wattrail.flasher.events import EventSink, Exchanged, RateChanged, RateFailed
@@ -108,9 +108,9 @@ class RateControl:
 
     def _carries(self, responder: Responder) -> bool:
         """Whether a sector arrives with its CRC: long bursts suffer where link checks do not."""
-        data = self._client.ask(READ_4K, address=APP_START).data
+        data = self._client.request(READ_4K, address=APP_START).data
         start, end = crc_range(APP_START, SECTOR, responder)
-        return self._client.ask(CHECK_CRC, length=SECTOR, start=start, end=end)["crc"] == wire_crc(data)
+        return self._client.request(CHECK_CRC, length=SECTOR, start=start, end=end)["crc"] == wire_crc(data)
 
     def _down(self, fast: int, slow: int) -> bool:
         """Bring both to the slower rate, wherever of the two the chip is; whether it answers there.

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from wattrail.bootrom.checks import wire_crc
 from wattrail.bootrom.geometry import SECTOR
+from wattrail.bootrom.ranges import wire_crc
 from wattrail.errors import VerifyError, WriteRefused
 from wattrail.flasher.backup_store import BoardFolder, BoardHome
 from wattrail.flasher.backups import Backup, KnownBytes

@@ -15,10 +15,10 @@ from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 from wattrail.errors import ImageError, WriteRefused
-from wattrail.image import LAYOUTS, Chip, Image, Kind, code_key, recognise_foreign
+from wattrail.image import LAYOUTS, Chip, Image, ImageKind, code_key, recognise_foreign
 
 if TYPE_CHECKING:
-    from wattrail.flasher.identify import Target
+    from wattrail.flasher.identify import FlashTarget
 
 __all__ = [
     "AS_IT_WAS",
@@ -70,10 +70,13 @@ class Violation:
 
 _CONVERT: Final = "make an image of it that lies in flash: wattrail image convert FILE OUT --to ua"
 _STRAIGHTEN: Final = "straighten it: wattrail image convert FILE OUT --to dump"
-_DATA: Final = (Kind.UNKNOWN, Kind.BLANK, Kind.RF, Kind.TUYA)
+_DATA: Final = (ImageKind.UNKNOWN, ImageKind.BLANK, ImageKind.RF, ImageKind.TUYA)
 """Kinds that no conversion brings into flash."""
 
-_CODE: Final = (Kind.QIO, Kind.UA, Kind.BOOTLOADER, Kind.PACKED, Kind.DUMP, Kind.ROTATED, Kind.STORED, Kind.PLAIN)
+_CODE: Final = (
+    ImageKind.QIO, ImageKind.UA, ImageKind.BOOTLOADER, ImageKind.PACKED, ImageKind.DUMP, ImageKind.ROTATED,
+    ImageKind.STORED, ImageKind.PLAIN,
+)  # fmt: skip
 """Kinds that run on a chip; all others are data, which no chip objects to."""
 
 
@@ -95,7 +98,7 @@ def no_part(name: str) -> ImageError:
     return ImageError(f"the image holds nothing of the partition {name}", hint="'wattrail image info' shows its parts")
 
 
-def check(image: Image, target: Target, start: int | None, allow: Collection[Risk]) -> None:
+def check(image: Image, target: FlashTarget, start: int | None, allow: Collection[Risk]) -> None:
     """Raise WriteRefused for the first violation that is not allowed."""
     _refuse_first(violations(image, target, start), allow)
 
@@ -109,7 +112,7 @@ def check_dump_file(dump: Image, allow: Collection[Risk]) -> None:
         _refuse(_not_a_dump(f"it has {size:#x} bytes, and no flash has", _IMAGE_INSTEAD))
 
 
-def check_dump(dump: Image, target: Target, allow: Collection[Risk], *, same_rf: bool) -> None:
+def check_dump(dump: Image, target: FlashTarget, allow: Collection[Risk], *, same_rf: bool) -> None:
     """Raise WriteRefused for what is not a dump of this board's whole flash.
 
     ``same_rf``: the RF blocks of dump and board are the same and hold something, which tells that it is this board's
@@ -122,7 +125,7 @@ def check_dump(dump: Image, target: Target, allow: Collection[Risk], *, same_rf:
     _refuse_first(_about_chip(dump, target), allow)
 
 
-def violations(image: Image, target: Target, start: int | None) -> Iterator[Violation]:
+def violations(image: Image, target: FlashTarget, start: int | None) -> Iterator[Violation]:
     """All there are, the gravest first."""
     yield from _about_kind(image, start)
     yield from _about_chip(image, target)
@@ -145,7 +148,7 @@ def _refuse(violation: Violation) -> None:
 
 def is_placed(image: Image) -> bool:
     """Whether the image itself tells where in flash it belongs: packed code under a key nobody knows does not."""
-    return image.kind.lies_in_flash and not (image.kind is Kind.PACKED and image.base == 0)
+    return image.kind.is_flash_image and not (image.kind is ImageKind.PACKED and image.base == 0)
 
 
 def _about_kind(image: Image, start: int | None) -> Iterator[Violation]:
@@ -155,12 +158,12 @@ def _about_kind(image: Image, start: int | None) -> Iterator[Violation]:
     foreign = recognise_foreign(image.data)
     if foreign is not None:
         yield Violation(Risk.UNKNOWN, f"the file is {foreign.what}, not a firmware image", foreign.hint())
-    elif image.kind is Kind.ROTATED:
+    elif image.kind is ImageKind.ROTATED:
         yield Violation(Risk.UNKNOWN, "the dump is rotated: it begins at 0x11000 and wraps", _STRAIGHTEN)
-    elif image.kind.lies_in_flash and not image.flash:
+    elif image.kind.is_flash_image and not image.flash:
         words = f"nothing in the {image.kind.value} can be placed in flash: {_problems(image) or image.reasons[0]}"
         yield Violation(None, words, "download or read it again: its beginning is missing")
-    elif not image.kind.lies_in_flash:
+    elif not image.kind.is_flash_image:
         also = "" if start is not None else ", and nobody said where it should begin"
         instead = _CONVERT if image.kind not in _DATA else "look at what it is: wattrail image info FILE"
         yield Violation(Risk.UNKNOWN, f"the {image.kind.value} is not something that lies in flash{also}", instead)
@@ -168,7 +171,7 @@ def _about_kind(image: Image, start: int | None) -> Iterator[Violation]:
 
 def _about_state(image: Image, start: int | None, wanted: Chip | None) -> Iterator[Violation]:
     """Damage, and another place than its own."""
-    if image.kind is not Kind.UNKNOWN and image.problems:
+    if image.kind is not ImageKind.UNKNOWN and image.problems:
         instead = "download or read it again" + (f", the one for {wanted.value}" if wanted is not None else "")
         yield Violation(Risk.DAMAGED, f"the image is damaged: {_problems(image)}", instead)
     if is_placed(image) and start is not None and start != image.base:
@@ -181,20 +184,20 @@ def _of_dump(dump: Image) -> Iterator[Violation]:
     foreign = recognise_foreign(dump.data)
     if foreign is not None:
         yield _not_a_dump(f"it is {foreign.what}", foreign.hint())
-    elif dump.kind is Kind.BLANK:
+    elif dump.kind is ImageKind.BLANK:
         yield _not_a_dump(dump.reasons[0], "erase a flash with 'wattrail flash erase'")
-    elif dump.kind is Kind.ROTATED:
+    elif dump.kind is ImageKind.ROTATED:
         words = "it is rotated: it begins at 0x11000 and wraps"
         yield _not_a_dump(words, _STRAIGHTEN)
-    elif dump.kind.lies_in_flash and not dump.flash:
+    elif dump.kind.is_flash_image and not dump.flash:
         yield _not_a_dump(
             f"it is shifted: {_problems(dump) or dump.reasons[0]}", "read the whole flash again, from 0 on"
         )
-    elif dump.kind in (Kind.QIO, Kind.UA, Kind.BOOTLOADER):
+    elif dump.kind in (ImageKind.QIO, ImageKind.UA, ImageKind.BOOTLOADER):
         yield _not_a_dump(f"it is a {dump.kind.value}", _IMAGE_INSTEAD)
     elif dump.base:
         yield _not_a_dump(f"it begins at {dump.base:#x} of a flash", "read the whole flash again, from 0 on")
-    elif dump.kind is not Kind.DUMP:
+    elif dump.kind is not ImageKind.DUMP:
         words = f"nothing tells that this {dump.kind.value} is the dump of a flash: {dump.reasons[0]}"
         yield Violation(Risk.UNKNOWN, words, "take a dump that 'wattrail image info' recognises")
     elif dump.problems:
@@ -224,7 +227,7 @@ def _problems(image: Image) -> str:
 # ---- what the chip adds
 
 
-def _about_chip(image: Image, target: Target) -> Iterator[Violation]:
+def _about_chip(image: Image, target: FlashTarget) -> Iterator[Violation]:
     if target.chip is None:
         reason = target.identity.reasons[-1] if target.identity.reasons else "no reason known"
         yield Violation(Risk.UNKNOWN_CHIP, f"it is not known which chip this is: {reason}", "see 'wattrail flash info'")
@@ -259,7 +262,7 @@ def _reason(image: Image) -> str:
 
 def placed(image: Image, start: int | None) -> tuple[int, bytes]:
     """Where the bytes begin, and the bytes. Raises ImageError if nothing says where."""
-    data = image.flash if image.kind.lies_in_flash else image.data
+    data = image.flash if image.kind.is_flash_image else image.data
     if start is not None:
         return start, data
     if not is_placed(image):

@@ -142,7 +142,7 @@ class FlashSession:
 
     def reboot(self) -> None:
         """Start the application. There is no reply to this; the link ends here."""
-        self._client.port.write(BootLink().ask(REBOOT))
+        self._client.port.write(BootLink().request(REBOOT))
 
     def close(self) -> None:
         """Give the port back. The chip stays as it is."""
@@ -150,7 +150,7 @@ class FlashSession:
 
     # ---- requests
 
-    def ask(
+    def request(
         self,
         stage: Stage,
         command: Command,
@@ -164,10 +164,10 @@ class FlashSession:
         refused = ""
         for _ in range(TRIES):
             try:
-                answer = self._client.ask(command, data, length=length, erase=erase, **fields)
+                answer = self._client.request(command, data, length=length, erase=erase, **fields)
             except (LinkError, PortLost, TargetError) as error:
                 if isinstance(error, TargetError) and str(error) == refused:
-                    raise  # said twice: that is no damaged byte
+                    raise  # said twice: that was not a damaged byte
                 refused = str(error)
                 self._damaged(Repeated(stage, refused, is_fault=stage is not Stage.CHECK))
                 try:
@@ -180,11 +180,11 @@ class FlashSession:
             return answer
         raise self._state.link_failed(f"{command} was not answered properly {TRIES} times")
 
-    def ask_agreed(self, stage: Stage, command: Command, *, length: int = 0, **fields: int) -> Answered:
-        """Ask until two replies in a row say the same: for values that no CRC covers. Raises as ``ask`` does."""
-        before = self.ask(stage, command, b"", length=length, **fields)
+    def request_agreed(self, stage: Stage, command: Command, *, length: int = 0, **fields: int) -> Answered:
+        """Ask until two replies in a row say the same: for values that no CRC covers. Raises as ``request`` does."""
+        before = self.request(stage, command, b"", length=length, **fields)
         for _ in range(TRIES):
-            answer = self.ask(stage, command, b"", length=length, **fields)
+            answer = self.request(stage, command, b"", length=length, **fields)
             if (answer.fields, answer.data) == (before.fields, before.data):
                 return answer
             self._damaged(Repeated(stage, f"{command}: two answers differ"))
@@ -198,12 +198,12 @@ class FlashSession:
         """
         for _ in range(2):
             try:
-                self._client.ask(command, b"", **fields)
+                self._client.request(command, b"", **fields)
             except (LinkError, TargetError):
                 if not self._client.resync():
                     self._recover(Stage.IDENTIFY)
                 continue
-            return self.ask_agreed(Stage.IDENTIFY, command, **fields)
+            return self.request_agreed(Stage.IDENTIFY, command, **fields)
         return None
 
     def send_link_check(self) -> None:

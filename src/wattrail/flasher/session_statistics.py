@@ -60,7 +60,7 @@ class Loss:
 
     @property
     def is_restart(self) -> bool:
-        """Whether the chip restarted, as far as can be told; garbage after a rate change says that it did change."""
+        """Whether the chip restarted, as far as is known; garbage after a rate change says that it did change."""
         garbled = self.stage is Stage.BAUD and self.was_reset is None and self.traffic in _GARBLED
         return self.was_reset is not False and not garbled
 
@@ -107,12 +107,12 @@ class SessionStatistics:
     @property
     def heard(self) -> LineReport | None:
         """The clearest traffic heard; None for silence, and for the few bytes a reset causes."""
-        most = _CLICK + self.seconds / _CLICK_EVERY_S + self.pulses
+        max_clicks = _CLICK + self.seconds / _CLICK_EVERY_S + self.pulses
         quiet = (TrafficKind.BREAK, TrafficKind.GARBAGE)
         return clearest(
             report
             for report in self.line_reports
-            if report.kind is not TrafficKind.SILENCE and (report.kind not in quiet or report.count > most)
+            if report.kind is not TrafficKind.SILENCE and (report.kind not in quiet or report.count > max_clicks)
         )
 
     @property

@@ -8,8 +8,8 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from wattrail.bootrom.checks import wire_crc
 from wattrail.bootrom.geometry import SECTOR
+from wattrail.bootrom.ranges import wire_crc
 from wattrail.errors import LinkError, PortError, TargetError, WriteProtected, WriteRefused
 from wattrail.flasher.backup_store import BoardFolder, BoardHome, content_fits
 from wattrail.flasher.backups import KnownBytes
@@ -17,7 +17,7 @@ from wattrail.flasher.crc_compare import Span, blocks_of, differing
 from wattrail.flasher.device import FlashDevice
 from wattrail.flasher.events import Note, ProgressCounter, Resumed
 from wattrail.flasher.exclusive_file import sha256_of
-from wattrail.flasher.identify import ExpectedBoard, Target
+from wattrail.flasher.identify import ExpectedBoard, FlashTarget
 from wattrail.flasher.journal import Journal, Unfinished
 from wattrail.flasher.read_flash import FlashReader, compare, take_backup
 from wattrail.flasher.safety_checks import Risk
@@ -35,7 +35,7 @@ class Report:
 
     ``touched`` sectors were erased or programmed, ``untouched`` ones held what they should before; ``programs`` and
     ``erases`` count commands, so repeated ones count twice. ``repeated`` are requests sent again, ``losses`` links
-    made again. ``kept`` says in words what of the image was left out.
+    made again. ``kept`` says what of the image was left out.
     """
 
     image: str
@@ -228,7 +228,7 @@ def _holds(device: FlashDevice, wanted: SectorRuns) -> bool:
 # ---- is it still the same board?
 
 
-def _expected_board(target: Target, wanted: SectorRuns) -> ExpectedBoard:
+def _expected_board(target: FlashTarget, wanted: SectorRuns) -> ExpectedBoard:
     rf = target.layout["rf"].start
     return ExpectedBoard(target, rf_may_differ=any(at <= rf < at + length for at, length in wanted.spans))
 

@@ -13,7 +13,7 @@ from wattrail.flasher.safety_checks import Risk, check, check_dump, check_end, n
 from wattrail.image import Image
 
 if TYPE_CHECKING:
-    from wattrail.flasher.identify import Target
+    from wattrail.flasher.identify import FlashTarget
 
 __all__ = [
     "BlockPlan",
@@ -46,7 +46,7 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class WritePlan:
-    """Segments for flash, ascending, a byte at least; and in words what was kept back."""
+    """Segments for flash, ascending, a byte at least; and what was kept back, as text."""
 
     segments: tuple[Segment, ...]
     kept: tuple[str, ...] = ()
@@ -123,7 +123,7 @@ class SectorRuns:
 
 
 def plan_image(
-    image: Image, target: Target, *, start: int | None, parts: Collection[str], allow: Collection[Risk]
+    image: Image, target: FlashTarget, *, start: int | None, parts: Collection[str], allow: Collection[Risk]
 ) -> WritePlan:
     """The segments of an image; never none. ``start`` is only for bytes that do not say where they belong.
 
@@ -142,7 +142,7 @@ def plan_image(
     return WritePlan(tuple(segments), tuple(kept))
 
 
-def plan_erase(start: int, length: int, target: Target, allow: Collection[Risk]) -> WritePlan:
+def plan_erase(start: int, length: int, target: FlashTarget, allow: Collection[Risk]) -> WritePlan:
     """Erased sectors; the RF block is kept back unless allowed.
 
     Raises ValueError for parts of sectors, WriteRefused if nothing is left.
@@ -153,13 +153,13 @@ def plan_erase(start: int, length: int, target: Target, allow: Collection[Risk])
     return WritePlan(tuple(segments), tuple(kept))
 
 
-def rf_span(dump: Image, target: Target) -> Span:
+def rf_span(dump: Image, target: FlashTarget) -> Span:
     """Where a dump has its RF block: by itself, or by the layout of the chip."""
     rf = target.layout["rf"]
     return (rf.start if dump.rf_at is None else dump.rf_at - dump.rf_at % SECTOR), rf.length
 
 
-def plan_dump(dump: Image, target: Target, rf_now: bytes, *, name: str, allow: Collection[Risk]) -> WritePlan:
+def plan_dump(dump: Image, target: FlashTarget, rf_now: bytes, *, name: str, allow: Collection[Risk]) -> WritePlan:
     """The whole flash as a dump has it; ``rf_now`` is what the board holds at ``rf_span``. Raises WriteRefused."""
     start, length = rf_span(dump, target)
     theirs = dump.data[start : start + length]
@@ -174,7 +174,7 @@ def plan_dump(dump: Image, target: Target, rf_now: bytes, *, name: str, allow: C
     return WritePlan((Segment(0, dump.data),))
 
 
-def _part(segments: list[Segment], target: Target, name: str) -> list[Segment]:
+def _part(segments: list[Segment], target: FlashTarget, name: str) -> list[Segment]:
     known = [partition.name for partition in target.layout.partitions]
     if name not in known:
         raise ImageError(f"there is no partition {name!r}", hint=f"known: {', '.join(known)}")
@@ -191,9 +191,9 @@ def _part(segments: list[Segment], target: Target, name: str) -> list[Segment]:
 
 
 def _keep_rf(
-    whole: Segment, target: Target, allow: Collection[Risk], *, also: int | None = None
+    whole: Segment, target: FlashTarget, allow: Collection[Risk], *, also: int | None = None
 ) -> tuple[list[Segment], list[str]]:
-    """The segment less the RF block, unless that is allowed; and in words what was kept back.
+    """The segment less the RF block, unless that is allowed; and what was kept back, as text.
 
     ``also``: where the image itself holds such a block. Some modules keep it where another chip of the family does: a
     public BL2028N dump, whose loader is that of an N, has it at 0x1e0000. Raises WriteRefused where nothing is left: a
@@ -216,7 +216,7 @@ def _keep_rf(
     return kept, words
 
 
-def _rf_refused(target: Target) -> WriteRefused:
+def _rf_refused(target: FlashTarget) -> WriteRefused:
     """The error where the RF block is all that there is to write."""
     return WriteRefused(
         f"the RF block at {target.layout['rf'].start:#x} holds radio calibration and MAC address: "

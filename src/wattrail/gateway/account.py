@@ -7,7 +7,7 @@ from datetime import datetime, timedelta, tzinfo
 
 from wattrail.chips.bl0942.registers import CF_CNT_ADD, CF_REVP, Accumulation
 from wattrail.clock import MACHINE_ZONE
-from wattrail.gateway.source import MeterLike
+from wattrail.gateway.source import MeterReader
 from wattrail.ledger import (
     CONFIRM_US,
     Entry,
@@ -31,7 +31,7 @@ class Account:
     """Books readings of one meter. After an exception open another: what is stored is right, this may be ahead."""
 
     def __init__(
-        self, store: Store, name: str, meter: MeterLike, *, now: datetime, zone: tzinfo = MACHINE_ZONE
+        self, store: Store, name: str, meter: MeterReader, *, now: datetime, zone: tzinfo = MACHINE_ZONE
     ) -> None:
         row = store.register_meter(name, meter.url, simulated=meter.simulated, calibration=meter.calibration, at=now)
         self.meter_id, self.name = row.id, name
@@ -116,7 +116,7 @@ class Account:
             self._booked.append(entry)
             self._day = None
 
-    def _recalibrate(self, number: int, meter: MeterLike, now: datetime) -> None:
+    def _recalibrate(self, number: int, meter: MeterReader, now: datetime) -> None:
         calibration = meter.calibration
         entries = self._ledger.begin_epoch(Epoch.of(number, calibration.counts_per_watt, inverted=calibration.inverted))
         self._store.begin_epoch(

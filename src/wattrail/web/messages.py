@@ -1,6 +1,6 @@
-"""What the gateway and the process of the page tell each other: JSON, a line each, over a socket that both inherit.
+"""Messages between the gateway and the process of the page: one JSON object a line, over an inherited socket.
 
-JSON and not pickle, because the process of the page talks to strangers: whatever it sends must not become code here.
+JSON and not pickle, because the process of the page talks to strangers: its messages must not become code here.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ __all__ = ["MAX_LINE", "decode_line", "encode_line", "view_from_message", "view_
 _VIEW: Final = TypeAdapter(MeterView)
 
 MAX_LINE: Final = 4 * 1024 * 1024
-"""Bytes of one line; the longest we send, fifty meters with errors of the longest kind, are far below."""
+"""Bytes of one line; the longest, fifty meters with long errors, is far shorter."""
 
 
 def encode_line(**fields: object) -> bytes:
@@ -36,17 +36,17 @@ def decode_line(line: bytes) -> Mapping[str, Any]:
 
 
 def view_message(view: MeterView) -> dict[str, object]:
-    """A meter's view as plain values; every field of it, those that are added later too."""
+    """A meter's view as plain values; pydantic takes every field, also those added later."""
     message: dict[str, object] = _VIEW.dump_python(view, mode="json")
     return message
 
 
 def view_from_message(message: Mapping[str, Any]) -> MeterView:
-    """The view again. Raises ValueError for what is none."""
+    """The view in a message. Raises ValueError for anything else."""
     return _VIEW.validate_python(message)
 
 
 def _plain(value: object) -> str:
     if isinstance(value, datetime):
         return value.isoformat()
-    raise TypeError(f"{type(value).__name__} is no part of a message")
+    raise TypeError(f"{type(value).__name__} cannot be part of a message")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter, validators
 
-from wattrail.cli import reading_view, say
+from wattrail.cli import output, reading_view
 from wattrail.cli.exits import UsageError
 from wattrail.cli.report.files import keep, refuse_existing
 from wattrail.cli.target import Json, MeterOptions, Named, Target, find, opened
@@ -56,7 +56,7 @@ def accuracy(
         device, bench = _opened(stack, target, options, reference, reference_error)
         range_ = usual_range(device.calibration, basic_amps=basic_amps, most_amps=most_amps)
         plan = Plan(range=range_, energy_s=energy_s, starts=standing, no_load=standing)
-        report = run(device, bench, plan, tell=say.note)
+        report = run(device, bench, plan, tell=output.note)
     if json:
         print(accuracy_text.as_json(report))
     else:

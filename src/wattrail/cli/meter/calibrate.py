@@ -14,7 +14,7 @@ from wattrail.chips.bl0942.calibrate import factory_calibration, flipped, turned
 from wattrail.chips.bl0942.doubts import NOTES, Cause, Doubt, diagnose, other_parts
 from wattrail.chips.bl0942.fitting import fit
 from wattrail.chips.bl0942.scale_origin import ScaleClaims
-from wattrail.cli import pace, say
+from wattrail.cli import clock, output
 from wattrail.cli.calibration.loads import ReferenceOptions, answer, at_a_terminal, measured_loads
 from wattrail.cli.calibration.proposal import Proposal, as_fields, as_text, evidence
 from wattrail.cli.calibration.shelf import Shelf, by_whom, find_shelf, is_twin, scale_before
@@ -99,9 +99,9 @@ def calibrate(
     if json:
         print(dumps({**as_fields(proposal), "kept": number}))
     if refused:
-        say.error("doubts speak against this calibration; nothing was kept")
+        output.error("doubts speak against this calibration; nothing was kept")
         words = " ".join(f"--allow {cause}" for cause in refused)
-        say.hint(f"correct what they name and measure again; where the parts really are so, keep it with {words}")
+        output.hint(f"correct what they name and measure again; where the parts really are so, keep it with {words}")
     return Exit.FAILED if refused else Exit.DONE
 
 
@@ -179,10 +179,10 @@ def _agreed(shelf: Shelf, keeping: KeepingOptions, *, json: bool) -> bool:
     if keeping.apply or keeping.dry_run:
         return keeping.apply
     if shelf.name is None:
-        say.note("nothing was kept: give it a --name to keep it under")
+        output.note("nothing was kept: give it a --name to keep it under")
         return False
     if json or not at_a_terminal():
-        say.note("nothing was kept: --apply keeps it")
+        output.note("nothing was kept: --apply keeps it")
         return False
     return answer(f"Keep it for {shelf.name}? [y/N]").lower() in {"y", "yes"}
 
@@ -192,10 +192,10 @@ def _keep(shelf: Shelf, proposal: Proposal, keeping: KeepingOptions) -> int:
     with shelf.opened() as store:
         kept = store.keep_calibration(
             shelf.name, proposal.after, simulated=proposal.simulated, origin=proposal.origin, turns=proposal.turns,
-            at=pace.CLOCK.now(), by=keeping.by or by_whom(), note=keeping.note, evidence=dumps(evidence(proposal)),
+            at=clock.CLOCK.now(), by=keeping.by or by_whom(), note=keeping.note, evidence=dumps(evidence(proposal)),
         )  # fmt: skip
-    say.note(f"kept as calibration {kept.number} of {shelf.name} in {shelf.database}")
-    say.note("the gateway takes it at its next start; the past keeps its own")
+    output.note(f"kept as calibration {kept.number} of {shelf.name} in {shelf.database}")
+    output.note("the gateway takes it at its next start; the past keeps its own")
     for words in shelf.words_of_the_file(proposal.after):
-        say.note(f"note: {words}")
+        output.note(f"note: {words}")
     return kept.number

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from wattrail.chips.bl0942.iec62053 import LoadPoint
-from wattrail.cli import say
+from wattrail.cli import output
 from wattrail.cli.exits import UsageError
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class PersonBench:
 
     def put(self, point: LoadPoint, what: str) -> bool:
         """See ``Bench``."""
-        say.note(_wish(point, what))
+        output.note(_wish(point, what))
         while True:
             typed = self.ask("Enter when it is so" if not point.amps else _SAMPLES).strip().lower()
             if typed == "q":
@@ -67,11 +67,11 @@ class PersonBench:
             try:
                 self._watts = float(typed.removesuffix("w").replace(",", "."))
             except ValueError:
-                say.note(f"{typed!r} is no number of watts")
+                output.note(f"{typed!r} is no number of watts")
                 continue
             if self._watts:
                 return True
-            say.note("0 W gives no error in per cent; s skips this load")
+            output.note("0 W gives no error in per cent; s skips this load")
 
     def watts(self) -> float:
         """See ``Bench``: held steady by the person."""
@@ -92,14 +92,14 @@ class MeterBench:
 
     def put(self, point: LoadPoint, what: str) -> bool:
         """See ``Bench``."""
-        say.note(_wish(point, what))
+        output.note(_wish(point, what))
         typed = self._ask("Enter when it is so, s to skip, q to end").strip().lower()
         if typed == "q":
             raise EOFError
         if typed == "s":
             return False
         if point.amps and not self._reference.read().watts:
-            say.note("the reference sees no power: left out")
+            output.note("the reference sees no power: left out")
             return False
         return True
 

@@ -10,7 +10,7 @@ from tests.flasher.scripted import ScriptedClient, reply, state_of
 from wattrail.bootrom.commands import CHECK_CRC, ERASE, FLASH_ID, READ_4K, READ_SR
 from wattrail.errors import LinkFailed, NoAnswer, PortError, PortLost, TargetError
 from wattrail.flasher.events import Fact, Linked, Lost, RateChanged, Repeated
-from wattrail.flasher.session import TRIES, FlashSession
+from wattrail.flasher.session import MAX_TRIES, FlashSession
 from wattrail.flasher.session_statistics import Stage
 
 SILENCE = NoAnswer("no reply")
@@ -49,8 +49,8 @@ def test_a_refusal_is_believed_when_it_comes_twice() -> None:
 
 
 def test_a_request_is_given_up_after_so_many_tries() -> None:
-    scene = Scene(*[SILENCE] * TRIES)
-    with pytest.raises(LinkFailed, match=f"was not answered properly {TRIES} times") as caught:
+    scene = Scene(*[SILENCE] * MAX_TRIES)
+    with pytest.raises(LinkFailed, match=f"was not answered properly {MAX_TRIES} times") as caught:
         scene.session.request(Stage.CHECK, CHECK_CRC)
     assert caught.value.diagnosis["symptom"]
 

@@ -223,13 +223,21 @@ class PartFile:
         """
         os.ftruncate(self._descriptor, len(data))
         os.fsync(self._descriptor)
-        wrong = self._content() != data or not self._is_mine()
-        if wrong:
+        if self._content() != data or not self._is_mine():
             raise FileError(
                 f"{printable(str(self.path))} does not hold what was written to it",
                 hint="check the disk, and whether another program writes there; then repeat the command",
             )
-        _publish(self.path, path, data)
+        try:
+            give_name(self.path, path)
+        except FileExistsError as error:
+            raise WriteRefused(
+                f"{printable(str(path))} exists already, and a backup replaces nothing",
+                risk="",
+                hint="name another file for the backup",
+            ) from error
+        if sha256_of(path) != hashlib.sha256(data).hexdigest():
+            raise FileError(f"{printable(str(path))} does not hold what was written to it", hint="check the disk")
         with suppress(OSError):
             self.path.unlink(missing_ok=True)
 
@@ -278,20 +286,3 @@ def sha256_of(path: Path) -> str | None:
         return hashlib.sha256(read_bytes(path, limit=MAX_FLASH_BYTES)).hexdigest()
     except FileError:
         return None
-
-
-def _publish(beside: Path, path: Path, data: bytes) -> None:
-    try:
-        give_name(beside, path)
-    except FileExistsError as error:
-        raise _exists(path) from error
-    if sha256_of(path) != hashlib.sha256(data).hexdigest():
-        raise FileError(f"{printable(str(path))} does not hold what was written to it", hint="check the disk")
-
-
-def _exists(path: Path) -> WriteRefused:
-    return WriteRefused(
-        f"{printable(str(path))} exists already, and a backup replaces nothing",
-        risk="",
-        hint="name another file for the backup",
-    )

@@ -33,7 +33,7 @@ __all__ = [
     "with_new_rf",
 ]
 
-REREADS: Final = 20
+MAX_REREADS: Final = 20
 """How often the RF sector is read until it has its CRC."""
 
 USUAL_BYTES: Final = 2 * MIB
@@ -210,7 +210,7 @@ def _has_identity(session: FlashSession, responder: Responder, rf_crc: int) -> b
     """Whether an RF block with a MAC address of the board's own stands where the layout has it."""
     if rf_crc == blank_crc(SECTOR):
         return False
-    for _ in range(REREADS):
+    for _ in range(MAX_REREADS):
         data = session.request(Stage.IDENTIFY, READ_4K, address=RF_SECTORS[responder]).data
         if wire_crc(data) == rf_crc:
             return _is_own(data)

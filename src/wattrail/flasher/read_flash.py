@@ -27,7 +27,7 @@ __all__ = ["FlashReader", "compare", "take_backup"]
 MAX_REREADS: Final = 20
 """How often one sector is read before it is given up: at four damaged ones in five that still succeeds."""
 
-TURNS: Final = 5
+MAX_TURNS: Final = 5
 """Turns of comparing a block that was read with its CRC: each but the first only because a CRC was damaged."""
 
 BLANK_END: Final = 64
@@ -89,7 +89,7 @@ class FlashReader:
         agreed = self._device.agreed_crc(start, length)
         if agreed != crc and self._device.fault_generation != faults:
             raise _changed(start, length)
-        for _ in range(TURNS):  # some sector arrived damaged
+        for _ in range(MAX_TURNS):  # some sector arrived damaged
             if wire_crc(data) == agreed:
                 return data
             data = self._corrected(start, data)

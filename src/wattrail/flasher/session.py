@@ -38,7 +38,7 @@ __all__ = ["PATIENCE_S", "BoardCheck", "FlashSession"]
 PATIENCE_S: Final = 60.0
 """How long a person may take for a reset."""
 
-TRIES: Final = 12
+MAX_TRIES: Final = 12
 """How often one request is sent before it is given up: far more than noise needs, so that something is broken."""
 
 LISTEN_S: Final = 1.1
@@ -162,7 +162,7 @@ class FlashSession:
     ) -> Answered:
         """Ask until it is answered. Raises LinkFailed when the link is gone for good, TargetError for a refusal."""
         refused = ""
-        for _ in range(TRIES):
+        for _ in range(MAX_TRIES):
             try:
                 answer = self._client.request(command, data, length=length, erase=erase, **fields)
             except (LinkError, PortLost, TargetError) as error:
@@ -178,18 +178,18 @@ class FlashSession:
             self._rates.count(good=True)
             self.sink(Exchanged(stage))
             return answer
-        raise self._state.link_failed(f"{command} was not answered properly {TRIES} times")
+        raise self._state.link_failed(f"{command} was not answered properly {MAX_TRIES} times")
 
     def request_agreed(self, stage: Stage, command: Command, *, length: int = 0, **fields: int) -> Answered:
         """Ask until two replies in a row say the same: for values that no CRC covers. Raises as ``request`` does."""
         before = self.request(stage, command, b"", length=length, **fields)
-        for _ in range(TRIES):
+        for _ in range(MAX_TRIES):
             answer = self.request(stage, command, b"", length=length, **fields)
             if (answer.fields, answer.data) == (before.fields, before.data):
                 return answer
             self._damaged(Repeated(stage, f"{command}: two answers differ"))
             before = answer
-        raise self._state.link_failed(f"{command}: no two answers were the same in {TRIES}")
+        raise self._state.link_failed(f"{command}: no two answers were the same in {MAX_TRIES}")
 
     def query_optional(self, command: Command, **fields: int) -> Answered | None:
         """Ask something the chip may not know; None if it refuses or stays silent, twice. Raises LinkFailed.
@@ -290,7 +290,7 @@ class FlashSession:
         """Open the port again as soon as it is back. Raises the error that took it away."""
         self._cables_lost += 1
         self.sink(Fact.CABLE_LOST)
-        if self._reopen is None or self._cables_lost > TRIES:
+        if self._reopen is None or self._cables_lost > MAX_TRIES:
             raise error
         self.sink(Note(f"{error}: waiting for it to come back"))
         clock = self._client.port.clock

@@ -25,7 +25,6 @@ PACKAGE: Final = ROOT / "src/wattrail"
 PENDING: Final[tuple[str, ...]] = (
     "docs/glossary.md",
     "src/wattrail/cli/ledger",
-    "src/wattrail/flasher",
     "src/wattrail/gateway/account.py",
     "src/wattrail/ledger",
     "src/wattrail/network_meters",

@@ -9,15 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wattrail.bootrom.ranges import wire_crc
-from wattrail.flasher.survey import Found, blank_crc, differing, second_half, survey
+from wattrail.flasher.crc_compare import SectorState, blank_crc, crc_queries, differing, second_half
 
 SECTOR = 4096
 BASE = 0x40000
 
 
-def answered(flash: bytes, want: bytes) -> tuple[dict[int, Found], list[tuple[int, int]]]:
+def answered(flash: bytes, want: bytes) -> tuple[dict[int, SectorState], list[tuple[int, int]]]:
     """The findings, and the spans that were asked for."""
-    questions, asked = survey(BASE, want), []
+    questions, asked = crc_queries(BASE, want), []
     span = next(questions)
     while True:
         asked.append(span)
@@ -41,13 +41,13 @@ def test_it_follows_for_whole_blocks_of_flash_too() -> None:
 def test_a_block_that_is_right_takes_one_question() -> None:
     want = random.Random(2).randbytes(16 * SECTOR)
     found, asked = answered(want, want)
-    assert set(found.values()) == {Found.SAME}
+    assert set(found.values()) == {SectorState.SAME}
     assert asked == [(BASE, 16 * SECTOR)]
 
 
 def test_a_blank_block_is_known_as_such_by_one_question() -> None:
     found, asked = answered(b"\xff" * 16 * SECTOR, random.Random(3).randbytes(16 * SECTOR))
-    assert set(found.values()) == {Found.BLANK}
+    assert set(found.values()) == {SectorState.BLANK}
     assert len(asked) == 1
 
 
@@ -81,31 +81,31 @@ def test_no_sector_that_differs_is_ever_taken_for_right(count: int, fates: list[
     found, asked = answered(flash, want)
     really = {BASE + n * SECTOR for n in range(count) if fates[n] != "same"}
     assert really <= set(differing(found))
-    assert all(found[BASE + n * SECTOR] is not Found.BLANK or fates[n] == "blank" for n in range(count))
+    assert all(found[BASE + n * SECTOR] is not SectorState.BLANK or fates[n] == "blank" for n in range(count))
     assert all(at >= BASE and at + length <= BASE + len(want) for at, length in asked)
 
 
 def test_behind_a_block_that_was_new_one_sector_that_differs_is_enough() -> None:
     chance = random.Random(8)
     want = chance.randbytes(16 * SECTOR)
-    questions = survey(BASE, want, expect_new=True)
+    questions = crc_queries(BASE, want, expect_new=True)
     assert next(questions) == (BASE + 8 * SECTOR, SECTOR)
     with pytest.raises(StopIteration) as done:
         questions.send(0x12345678)
-    assert set(done.value.value.values()) == {Found.OTHER}
+    assert set(done.value.value.values()) == {SectorState.OTHER}
 
 
 def test_a_right_sector_after_a_new_block_restores_the_whole_comparison() -> None:
     want = random.Random(9).randbytes(16 * SECTOR)
-    questions = survey(BASE, want, expect_new=True)
+    questions = crc_queries(BASE, want, expect_new=True)
     next(questions)
     assert questions.send(wire_crc(want[8 * SECTOR : 9 * SECTOR])) == (BASE, 16 * SECTOR)
 
 
 def test_parts_of_sectors_are_refused() -> None:
     for start, length in ((BASE + 1, SECTOR), (BASE, SECTOR - 1), (BASE, 0)):
-        with pytest.raises(ValueError, match="no whole sectors"):
-            next(survey(start, bytes(length)))
+        with pytest.raises(ValueError, match="not whole sectors"):
+            next(crc_queries(start, bytes(length)))
 
 
 def test_the_blank_crc_is_the_published_one() -> None:

@@ -13,8 +13,8 @@ import pytest
 from tests.flasher.desk import Desk, board, known_image, over
 from wattrail.bootrom import Identity, Responder
 from wattrail.errors import ImageError, WriteRefused
-from wattrail.flasher import Flasher, Risk, Target
-from wattrail.flasher.guards import check
+from wattrail.flasher import Flasher, FlashTarget, Risk
+from wattrail.flasher.safety_checks import check
 from wattrail.image import pack, recognise
 from wattrail.image.packing import strip
 
@@ -123,7 +123,7 @@ def test_code_under_another_key_is_always_for_another_chip(tmp_path: Path) -> No
 
 def test_a_chip_that_was_not_recognised_is_unknown_and_not_wrong() -> None:
     identity = Identity(None, Responder.BOOTLOADER, ("its bootloader is in no list",))
-    target = Target(identity, Responder.BOOTLOADER, 1 << 21, size_is_measured=False)
+    target = FlashTarget(identity, Responder.BOOTLOADER, 1 << 21, size_is_measured=False)
     with pytest.raises(WriteRefused, match="not known which chip this is: its bootloader is in no list") as caught:
         check(known_image(), target, None, [Risk.WRONG_CHIP])
     assert caught.value.risk == "unknown-chip"
@@ -231,7 +231,7 @@ def test_the_app_alone_is_written_to_a_t(tmp_path: Path) -> None:
 
 
 def test_a_part_nobody_knows(desk: Desk) -> None:
-    with desk.session() as flasher, pytest.raises(ImageError, match="'apple' is no partition") as caught:
+    with desk.session() as flasher, pytest.raises(ImageError, match="no partition 'apple'") as caught:
         flasher.write(known_image(), parts=["apple"])
     assert "known: bootloader, app" in str(caught.value.hint)
 
@@ -293,7 +293,7 @@ def test_no_word_makes_a_dump_of_what_is_none(desk: Desk, dump: bytes, why: str)
     for ask in (Flasher.restore, Flasher.preview_restore):  # a preview once said what would be written of all of them
         with (
             desk.session() as flasher,
-            pytest.raises(WriteRefused, match=f"no dump of the whole flash: .*{why}") as got,
+            pytest.raises(WriteRefused, match=f"not a dump of the whole flash: .*{why}") as got,
         ):
             ask(flasher, recognise(dump), allow=Risk)
         assert got.value.risk == ""
@@ -318,7 +318,7 @@ def test_each_doubt_about_a_dump_has_its_own_word(desk: Desk, ask: Callable[...,
 
 
 def test_less_than_a_flash_is_not_restored(desk: Desk) -> None:
-    with desk.session() as flasher, pytest.raises(WriteRefused, match="no dump of the whole flash"):
+    with desk.session() as flasher, pytest.raises(WriteRefused, match="not a dump of the whole flash"):
         flasher.restore(known_image())
 
 

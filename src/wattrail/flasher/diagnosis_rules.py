@@ -2,10 +2,10 @@
 
 ``explains`` gives each symptom a weight. Causes that users of other flashers have reported are ordered by the number of
 reports found, which docs/troubleshooting.md lists; how far apart they stand, the weights of causes that nobody reports,
-and the factor of every sign are judgement. Weights are compared within one symptom only.
+and the factor of every piece of evidence are judgement. Weights are compared within one symptom only.
 
-A sign is a factor and a question to the history; a factor below 1 speaks against the cause. The answer is the evidence
-in words, empty where the sign is absent.
+A piece of evidence is a factor and a function of the statistics; a factor below 1 speaks against the cause. The
+function gives the evidence as text, empty where there is none.
 """
 
 from __future__ import annotations
@@ -15,31 +15,31 @@ from dataclasses import dataclass
 from typing import Final
 
 from wattrail.bootrom.commands import Responder
-from wattrail.flasher.history import LOADS, History, Stage
+from wattrail.flasher.session_statistics import LOADS, SessionStatistics, Stage
 from wattrail.line_classifier import TrafficKind
 
-__all__ = ["CAUSES", "KnownCause", "Sign"]
+__all__ = ["CAUSES", "Evidence", "KnownCause"]
 
-Sign = tuple[float, Callable[[History], str]]
+Evidence = tuple[float, Callable[[SessionStatistics], str]]
 
 
 @dataclass(frozen=True, slots=True)
 class KnownCause:
-    """One cause. ``mend`` is what to do, at length; ``now`` the same as the one line to show while trying.
+    """One cause. ``remedy`` is what to do, at length; ``now`` the same as the one line to show while trying.
 
     ``contradicted``: whether what is known excludes it; then it is not listed at all.
     """
 
     name: str
     words: str
-    mend: str
+    remedy: str
     now: str
     explains: Mapping[str, float]
-    signs: tuple[Sign, ...] = ()
-    contradicted: Callable[[History], bool] = lambda _: False
+    evidence: tuple[Evidence, ...] = ()
+    contradicted: Callable[[SessionStatistics], bool] = lambda _: False
 
 
-# ---- signs
+# ---- evidence
 
 _LONG_S: Final = 30.0
 _TALKERS: Final = (TrafficKind.TEXT, TrafficKind.TUYA_MCU, TrafficKind.BL0942)
@@ -51,155 +51,155 @@ def _times(count: int) -> str:
     return "once" if count == 1 else f"{count} times"
 
 
-def _never_heard(h: History) -> str:
+def _never_heard(h: SessionStatistics) -> str:
     return "nothing at all was heard" if not (h.links or h.heard or h.clicked) else ""
 
 
-def _long_tried(h: History) -> str:
+def _long_tried(h: SessionStatistics) -> str:
     waited = h.seconds >= _LONG_S and not h.links and not h.heard
     return f"{h.seconds:.0f} s went by without an answer, probably with a reset among them" if waited else ""
 
 
-def _gives_way_at_once(h: History) -> str:
+def _gives_way_at_once(h: SessionStatistics) -> str:
     tried = bool(_long_tried(h)) or bool(_pulsed(h))
     return "it was reset time and again: a supply that gives way at the start looks just like this" if tried else ""
 
 
-def _clicked(h: History) -> str:
+def _clicked(h: SessionStatistics) -> str:
     return "a few stray bytes came, as when a supply is switched: the adapter does hear the module" if h.clicked else ""
 
 
-def _pulsed(h: History) -> str:
+def _pulsed(h: SessionStatistics) -> str:
     pulsed = h.pulses >= 3 and not h.links
     return f"{h.reset.upper()} was pulsed {_times(h.pulses)} and no answer followed" if pulsed else ""
 
 
-def _module_talks(h: History) -> str:
+def _module_talks(h: SessionStatistics) -> str:
     talks = h.heard is not None and h.heard.from_module is True
     return "the module's own firmware is heard: it runs, and was not caught in its reset" if talks else ""
 
 
-def _other_talks(h: History) -> str:
+def _other_talks(h: SessionStatistics) -> str:
     talks = h.heard is not None and h.heard.from_module is False
     return "what is heard is said to the module, not by it: our RX lies on the module's RX" if talks else ""
 
 
-def _banner(h: History) -> str:
+def _banner(h: SessionStatistics) -> str:
     return "a boot banner is heard, and those come out of TX2 only" if h.banners else ""
 
 
-def _boots_again(h: History) -> str:
+def _boots_again(h: SessionStatistics) -> str:
     words = f"the boot banner came {_times(h.banners)} in {h.seconds:.0f} s: it starts over and over"
     return words if h.reboots else ""
 
 
-def _reads_went_well(h: History) -> str:
+def _reads_went_well(h: SessionStatistics) -> str:
     well = h.reads_went_well and h.restarts_under_load
     return f"{h.done[Stage.READ]} reads went well, and reading takes little current" if well else ""
 
 
-def _restarts_under_load(h: History) -> str:
+def _restarts_under_load(h: SessionStatistics) -> str:
     lost = h.restarts_under_load
     stages = " and ".join(stage.value for stage in LOADS if any(loss.stage is stage for loss in lost))
     return f"the chip was gone after {stages}, {_times(len(lost))}" if lost else ""
 
 
-def _firmware_after_loss(h: History) -> str:
-    heard = any(loss.sound in _TALKERS for loss in h.losses)
+def _firmware_after_loss(h: SessionStatistics) -> str:
+    heard = any(loss.traffic in _TALKERS for loss in h.losses)
     return "its firmware was heard right after the loss: it had restarted" if heard else ""
 
 
-def _low_after_loss(h: History) -> str:
-    return "the line fell when the link was lost" if any(loss.sound is TrafficKind.BREAK for loss in h.losses) else ""
+def _low_after_loss(h: SessionStatistics) -> str:
+    return "the line fell when the link was lost" if any(loss.traffic is TrafficKind.BREAK for loss in h.losses) else ""
 
 
-def _loads_went_well(h: History) -> str:
+def _loads_went_well(h: SessionStatistics) -> str:
     writes = h.done.get(Stage.ERASE, 0) + h.done.get(Stage.WRITE, 0)
     well = writes >= 8 and all(loss.stage is Stage.BAUD for loss in h.restarts_under_load)
     return f"{writes} erases and writes went well, which load the supply more" if well else ""
 
 
-def _same_rate(h: History) -> str:
+def _same_rate(h: SessionStatistics) -> str:
     kept = sum(loss.was_reset is False for loss in h.losses)
     return f"it answered again at the same rate, {_times(kept)}: it never restarted" if kept else ""
 
 
-def _only_rate_changes(h: History) -> bool:
+def _only_rate_changes(h: SessionStatistics) -> bool:
     return all(loss.stage is Stage.BAUD for loss in h.losses)
 
 
-def _slower_rate_works(h: History) -> str:
+def _slower_rate_works(h: SessionStatistics) -> str:
     works = bool(h.failed_rates) and h.done.get(Stage.BAUD, 0) > 0 and _only_rate_changes(h)
     return f"{min(h.failed_rates)} baud did not work, a change to another rate did" if works else ""
 
 
-def _fast_rate_failed(h: History) -> str:
+def _fast_rate_failed(h: SessionStatistics) -> str:
     return f"{min(h.failed_rates)} baud did not work" if h.failed_rates else ""
 
 
-def _garbled_after_change(h: History) -> str:
+def _garbled_after_change(h: SessionStatistics) -> str:
     garbled = any(loss.stage is Stage.BAUD and not loss.is_restart and loss.was_reset is None for loss in h.losses)
     return "after the change of rate only garbage came" if garbled else ""
 
 
-def _damage(h: History) -> str:
+def _damage(h: SessionStatistics) -> str:
     count = sum(h.damaged.values())
     return f"{count} exchanges had to be repeated, reads among them" if h.damaged.get(Stage.READ) else ""
 
 
-def _cp2102_too_fast(h: History) -> str:
+def _cp2102_too_fast(h: SessionStatistics) -> str:
     rates = (*h.failed_rates, *(loss.baud for loss in h.losses if loss.stage is Stage.BAUD))
     known = h.adapter == "CP2102" and max(rates, default=0) >= _FAST and _only_rate_changes(h)
     return f"the adapter is a CP2102, which is known to fail at {_FAST} baud and above" if known else ""
 
 
-def _adapter_is(name: str, known_for: str) -> Callable[[History], str]:
+def _adapter_is(name: str, known_for: str) -> Callable[[SessionStatistics], str]:
     return lambda h: f"the adapter is a {name}, {known_for}" if h.adapter == name else ""
 
 
-def _answer_elsewhere(h: History) -> str:
+def _answer_elsewhere(h: SessionStatistics) -> str:
     return f"its answer was heard at {h.elsewhere.baud} baud" if h.elsewhere else ""
 
 
-def _silent_bootloader(h: History) -> str:
+def _silent_bootloader(h: SessionStatistics) -> str:
     gone = any(loss.was_reset is None and loss.stage in (Stage.ERASE, Stage.WRITE) for loss in h.losses)
     flash = "a BK7231T's bootloader lies in the flash, and nothing answered after it was worked on"
     return flash if gone and h.responder is Responder.BOOTLOADER else ""
 
 
-def _unchanged(h: History) -> str:
-    return f"the chip accepted and did not do what it was told, {_times(h.unchanged)}" if h.unchanged else ""
+def _unchanged(h: SessionStatistics) -> str:
+    return f"the chip accepted and did not do what it was asked, {_times(h.unchanged)}" if h.unchanged else ""
 
 
-def _cable(h: History) -> str:
+def _cable(h: SessionStatistics) -> str:
     return f"the port went away {_times(h.cable_lost)}" if h.cable_lost else ""
 
 
-def _cable_and_person(h: History) -> str:
+def _cable_and_person(h: SessionStatistics) -> str:
     return "the port went away while somebody was to reset the chip" if h.cable_lost and not h.links else ""
 
 
 # ---- what excludes a cause
 
 
-def _is_boot_rom(h: History) -> bool:
+def _is_boot_rom(h: SessionStatistics) -> bool:
     """A boot ROM has answered: this chip has one, and no program in flash is needed to reach it."""
     return h.responder is Responder.BOOT_ROM
 
 
-def _is_out_of_reset(h: History) -> bool:
+def _is_out_of_reset(h: SessionStatistics) -> bool:
     return bool(h.links or h.banners)
 
 
-def _is_on_the_module_s_tx(h: History) -> bool:
+def _is_on_the_module_s_tx(h: SessionStatistics) -> bool:
     return h.heard is not None and h.heard.from_module is True
 
 
-def _is_no_usb(h: History) -> bool:
+def _is_no_usb(h: SessionStatistics) -> bool:
     return h.network
 
 
-def _is_no_bridge(h: History) -> bool:
+def _is_no_bridge(h: SessionStatistics) -> bool:
     return not h.network
 
 
@@ -248,7 +248,7 @@ CAUSES: Final = (
     ),
     KnownCause(
         "parasitic-power",
-        "The chip lives on the data lines when its supply is switched off, so that this is no reset.",
+        "The chip lives on the data lines when its supply is switched off, so that this does not reset it.",
         "Take the data wires off too while the power is off, or reset by CEN, which always works.",
         "reset by CEN, or take the data wires off while the power is off",
         {"no-answer": 1, "second-talker": 1, "log-heard": 0.5},
@@ -372,7 +372,7 @@ CAUSES: Final = (
     KnownCause(
         "bootloader-lost",
         "This BK7231T has no bootloader any more: it lay in the flash, and was erased or overwritten.",
-        "UART cannot mend that. Write a full dump over SPI: CEN low for a second, then P20 SCK, P21 CS, P22 SI, P23 SO "
+        "UART cannot fix that. Write a full dump over SPI: CEN low for a second, then P20 SCK, P21 CS, P22 SI, P23 SO "
         "with an SPI programmer. A BK7231N is not concerned, its boot ROM cannot be lost.",
         "if it is a BK7231T that was erased: recover it over SPI",
         {"no-answer": 0.7, "reset-on-erase": 0.5, "reset-on-write": 0.5},

@@ -1,4 +1,8 @@
-"""Questions to a chip over a port, one at a time, by the boot protocol's core. It knows deadlines and no policy."""
+"""One request and its reply at a time, over a port, by the boot protocol's core. It knows deadlines and no policy.
+
+The code key and the content of a flash are never logged: a dump holds an owner's Wi-Fi password and the keys of a
+cloud, and with the code key all code can be read. Somebody may publish a log to be helped.
+"""
 
 from __future__ import annotations
 
@@ -6,17 +10,26 @@ import logging
 from collections.abc import Mapping
 from typing import Final
 
-from wattrail.bootrom.commands import LINK_CHECK, SET_BAUD, Command, Responder
-from wattrail.bootrom.constants import BAUD_AT_RESET
+from wattrail.bootrom.commands import (
+    FLASH_READ,
+    FLASH_WRITE,
+    LINK_CHECK,
+    READ_4K,
+    READ_REG,
+    SET_BAUD,
+    WRITE_4K,
+    Command,
+    Responder,
+)
+from wattrail.bootrom.constants import BAUD_AT_RESET, EFUSE_RESULT
 from wattrail.bootrom.events import NEED_DATA, Answered, Event, problem
 from wattrail.bootrom.link import BootLink
 from wattrail.bootrom.timing import DELAY_MS, host_switch_s, reply_after_s, reply_timeout_s, wire_s
 from wattrail.clock import Deadline
 from wattrail.errors import LinkError, PortTimeout, TargetError
-from wattrail.flasher.secrets import secret_of
 from wattrail.transport import Port, withhold
 
-__all__ = ["FILLER", "Dialogue"]
+__all__ = ["FILLER", "BootClient"]
 
 logger = logging.getLogger(__name__)
 
@@ -29,14 +42,14 @@ NETWORK_LATENCY_S: Final = 0.6
 QUIET_S: Final = 0.02
 """Silence after which nothing more of an earlier answer is under way."""
 
-_BABBLE_S: Final = 1.0
+_MAX_DRAIN_S: Final = 1.0
 """Longest wait for that silence: a second device on the wire may never be silent."""
 
 FILLER: Final = bytes(4108)
 """Fills up a receiver that waits for the rest of a Write4K, whatever it missed. Source: bk-boot/loader-1."""
 
 
-class Dialogue:
+class BootClient:
     """One chip on one port. ``baud`` is the rate both have, as far as the host knows; ``network``: over a bridge."""
 
     def __init__(self, port: Port, *, network: bool = False) -> None:
@@ -52,7 +65,7 @@ class Dialogue:
         return self._port
 
     def move_to(self, port: Port) -> None:
-        """Go on over another port: the cable was pulled and is back."""
+        """Continue over another port: the cable was pulled and is back."""
         self._port, self._link = port, BootLink()
 
     def set_host_rate(self, baud: int) -> None:
@@ -60,10 +73,10 @@ class Dialogue:
         self._port.set_baud(baud)
         self.baud = baud
 
-    def ask(
+    def request(
         self, command: Command, data: bytes = b"", *, length: int = 0, erase: int | None = None, **fields: int
     ) -> Answered:
-        """One question, one answer. Raises LinkError, TargetError for a refusal, PortLost.
+        """One request, one reply. Raises LinkError, TargetError for a refusal, PortLost.
 
         ``length`` is what a CRC covers, ``erase`` the code of an erase's size: both stretch the deadline.
         """
@@ -86,7 +99,7 @@ class Dialogue:
         """Write a request; returns what of its answer must not be logged, "" for nothing."""
         if logger.isEnabledFor(logging.DEBUG):
             logger.debug("-> %s %s", command, _words(fields, data))
-        secret = secret_of(command, fields)
+        secret = _secret_of(command, fields)
         if secret and data:
             withhold(self._port, secret)
         self._port.write(request)
@@ -98,14 +111,14 @@ class Dialogue:
         """Whether the chip answers that many LinkChecks in a row."""
         try:
             for _ in range(times):
-                self.ask(LINK_CHECK)
-        except (LinkError, TargetError):  # "system error" is no answer to a LinkCheck
+                self.request(LINK_CHECK)
+        except (LinkError, TargetError):  # "system error" does not answer a LinkCheck
             return False
         return True
 
-    def hush(self) -> bytes:
-        """Read until nothing comes any more, or for a second; returns what came."""
-        end = Deadline.after(_BABBLE_S, self._port.clock)
+    def drain_until_quiet(self) -> bytes:
+        """Read until the line is quiet, for a second at most; returns what came."""
+        end = Deadline.after(_MAX_DRAIN_S, self._port.clock)
         heard = bytearray()
         while not end.passed:
             try:
@@ -130,14 +143,14 @@ class Dialogue:
             if filler:
                 self._port.write(filler)
                 self._port.clock.sleep(wire_s(len(filler), self.baud))
-            self.hush()
+            self.drain_until_quiet()
             if self.answers() or self.answers():
-                self.hush()
+                self.drain_until_quiet()
                 return True
         return False
 
     def change_rate(self, baud: int) -> bool:
-        """Tell the chip another rate and follow it there; whether its reply came at the new rate."""
+        """Change the rate of the chip, then of the host; whether the reply came at the new rate."""
         logger.info("rate %d baud: trying it", baud)
         request = self._link.request(SET_BAUD, baud=baud, delay_ms=DELAY_MS)
         self._port.write(request)
@@ -156,6 +169,16 @@ class Dialogue:
                 self._link.receive(self._port.read(deadline))
             except PortTimeout:
                 return self._link.end()
+
+
+_CONTENT: Final = (READ_4K, WRITE_4K, FLASH_READ, FLASH_WRITE)
+
+
+def _secret_of(command: Command, fields: Mapping[str, int]) -> str:
+    """Why the bytes of an exchange must not be logged, "" if they may be."""
+    if command is READ_REG and fields.get("address") == EFUSE_RESULT:
+        return "a byte of the code key"
+    return "what the flash holds" if command in _CONTENT else ""
 
 
 def _words(fields: Mapping[str, int], data: bytes) -> str:

@@ -9,17 +9,17 @@ from hypothesis import strategies as st
 
 from wattrail.bootrom import TRAITS, Responder
 from wattrail.bootrom.geometry import ERASE_32K, ERASE_64K, ERASE_SECTOR
-from wattrail.flasher.plan import Wanted, plan_block
-from wattrail.flasher.survey import Found
+from wattrail.flasher.crc_compare import SectorState
+from wattrail.flasher.write_plan import SectorRuns, plan_block
 
 SECTOR = 4096
 ROM = TRAITS[Responder.BOOT_ROM].erases
 LOADER = TRAITS[Responder.BOOTLOADER].erases
-SAME, BLANK, OTHER = Found.SAME, Found.BLANK, Found.OTHER
+SAME, BLANK, OTHER = SectorState.SAME, SectorState.BLANK, SectorState.OTHER
 DATA = random.Random(1).randbytes(16 * SECTOR)
 
 
-def found_of(start: int, findings: list[Found]) -> dict[int, Found]:
+def found_of(start: int, findings: list[SectorState]) -> dict[int, SectorState]:
     return {start + n * SECTOR: how for n, how in enumerate(findings)}
 
 
@@ -61,17 +61,17 @@ def test_what_was_erased_is_programmed_before_the_next_erase() -> None:
 
 @given(
     st.integers(0, 15),
-    st.lists(st.sampled_from(list(Found)), min_size=1, max_size=16),
+    st.lists(st.sampled_from(list(SectorState)), min_size=1, max_size=16),
     st.lists(st.booleans(), min_size=16, max_size=16),
     st.sampled_from([ROM, LOADER]),
 )
 def test_any_plan_makes_flash_hold_the_image_and_spares_what_is_right(
-    first: int, findings: list[Found], blank: list[bool], erases
+    first: int, findings: list[SectorState], blank: list[bool], erases
 ) -> None:
     findings = findings[: 16 - first]
     start = 0x50000 + first * SECTOR
     want = b"".join(b"\xff" * SECTOR if blank[n] else DATA[n * SECTOR : (n + 1) * SECTOR] for n in range(len(findings)))
-    # A blank sector that should be blank is right, so the survey never says otherwise.
+    # A blank sector that should be blank is right, so the comparison never says otherwise.
     found = {
         at: SAME if how is BLANK and blank[n] else how for n, (at, how) in enumerate(found_of(start, findings).items())
     }
@@ -91,6 +91,6 @@ def test_any_plan_makes_flash_hold_the_image_and_spares_what_is_right(
 
 
 def test_the_rest_of_a_flash_is_everything_between_the_runs() -> None:
-    wanted = Wanted(((0x1000, bytes(0x1000)), (0x4000, bytes(0x2000))))
+    wanted = SectorRuns(((0x1000, bytes(0x1000)), (0x4000, bytes(0x2000))))
     assert wanted.rest(0x8000) == ((0, 0x1000), (0x2000, 0x2000), (0x6000, 0x2000))
-    assert Wanted(((0, bytes(0x8000)),)).rest(0x8000) == ()
+    assert SectorRuns(((0, bytes(0x8000)),)).rest(0x8000) == ()

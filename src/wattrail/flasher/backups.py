@@ -27,11 +27,11 @@ from typing import Final, Literal
 from wattrail.clock import Clock
 from wattrail.errors import FileError, ImageError
 from wattrail.files import parse_json, read_bytes
+from wattrail.flasher.exclusive_file import MAX_FLASH_BYTES, sha256_of
 from wattrail.flasher.journal import Journal
-from wattrail.flasher.new_file import MAX_FLASH_BYTES
 from wattrail.image import Image, crypt, recognise, unpack
 
-__all__ = ["BackupCatalog", "KeptBackup", "Origin", "firmware_of", "origin_in"]
+__all__ = ["Backup", "BackupCatalog", "KeptBackup", "KnownBytes", "Origin", "firmware_of", "origin_in"]
 
 Origin = Literal["original", "later", "half-written"]
 
@@ -42,6 +42,34 @@ _NAME: Final = re.compile(
     r"backup-(?P<at>\d{8}T\d{6}Z)(-simulated)?(-\d+)?(-(?P<origin>original|later|half-written)-.*)?\.bin"
 )
 _ORIGINS: Final[tuple[Origin, ...]] = ("original", "later", "half-written")
+
+
+class Backup:
+    """A whole flash, read and confirmed by CRCs. ``data`` is what stood there at that moment.
+
+    ``is_new``: the file was made for it; else one was kept that has the same content.
+    """
+
+    def __init__(self, path: Path, data: bytes, *, is_new: bool = True) -> None:
+        self.path = path
+        self.data = data
+        self.is_new = is_new
+        self.sha256 = hashlib.sha256(data).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class KnownBytes:
+    """Bytes that may still stand in flash from ``start`` on; every use of them is confirmed by a CRC."""
+
+    start: int
+    data: bytes
+
+    def at(self, start: int, length: int) -> bytes | None:
+        """The bytes of a range, None if they do not cover it."""
+        place = start - self.start
+        if place < 0 or place + length > len(self.data):
+            return None
+        return self.data[place : place + length]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +147,7 @@ class BackupCatalog:
     def same_as(self, sha256: str, size: int) -> KeptBackup | None:
         """A kept one with this very content, looked at now."""
         for kept in self.all():
-            if kept.bytes == size and kept.sha256 in ("", sha256) and _sha256_of(kept.path) == sha256:
+            if kept.bytes == size and kept.sha256 in ("", sha256) and sha256_of(kept.path) == sha256:
                 return kept
         return None
 
@@ -237,10 +265,3 @@ def _deciphered(code: bytes, image: Image) -> bytes:
         return crypt(unpack(code), image.key, 0x10000)
     except (ImageError, ImportError, ValueError):
         return b""
-
-
-def _sha256_of(path: Path) -> str:
-    try:
-        return hashlib.sha256(read_bytes(path, limit=MAX_FLASH_BYTES)).hexdigest()
-    except FileError:
-        return ""

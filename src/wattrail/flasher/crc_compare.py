@@ -1,6 +1,6 @@
-"""Comparing flash with what it should hold by the chip's own CRCs, and finding the sectors that differ. Pure.
+"""Compares flash with what it should hold by the chip's own CRCs, and finds the sectors that differ. Pure.
 
-A question for a CRC costs 24 bytes of wire, a sector 4123. The CRC of two halves follows from the CRC of the whole and
+A request for a CRC costs 24 bytes of wire, a sector 4123. The CRC of two halves follows from the CRC of the whole and
 that of one half, so going down from 64 KiB to a sector asks for one half at each step and works out the other.
 
 When a block differs, four of its sectors are looked at first: a new firmware differs everywhere, and then going down
@@ -9,21 +9,32 @@ would cost more than it saves.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from enum import Enum
 from functools import cache
 from typing import Final
 
-from wattrail.bootrom.geometry import SECTOR
+from wattrail.bootrom.geometry import ERASE_64K, SECTOR
 from wattrail.bootrom.ranges import wire_crc
 
-__all__ = ["Found", "Span", "Survey", "blank_crc", "second_half", "survey"]
+__all__ = [
+    "CrcQueries",
+    "SectorState",
+    "Span",
+    "blank_crc",
+    "blocks_of",
+    "compare_bytes",
+    "crc_queries",
+    "differing",
+    "joined_spans",
+    "sector_crcs",
+]
 
 Span = tuple[int, int]
 """Start and length in bytes."""
 
 
-class Found(Enum):
+class SectorState(Enum):
     """How a sector compares with what it should hold."""
 
     SAME = "holds it"
@@ -31,14 +42,15 @@ class Found(Enum):
     OTHER = "holds something else"
 
 
-Survey = Generator[Span, int, dict[int, Found]]
-"""Yields the span whose CRC is wanted, is sent that CRC, and returns each sector's finding by its address."""
+CrcQueries = Generator[Span, int, dict[int, SectorState]]
+"""Yields the span whose CRC is wanted, is sent that CRC, and returns each sector's state by its address."""
 
+BLOCK: Final = ERASE_64K.span
 PROBES: Final = 4
 _POLYNOMIAL: Final = 0xEDB88320
 
 
-def survey(start: int, want: bytes, *, exact: bool = False, expect_new: bool = False) -> Survey:
+def crc_queries(start: int, want: bytes, *, exact: bool = False, expect_new: bool = False) -> CrcQueries:
     """Compare the sectors from ``start`` on with ``want``, whole sectors of bytes.
 
     Unless ``exact``, a block whose probes all differ is taken to differ as a whole: what is found to be right is right,
@@ -46,27 +58,27 @@ def survey(start: int, want: bytes, *, exact: bool = False, expect_new: bool = F
     Raises ValueError for anything but whole sectors.
     """
     if start % SECTOR or len(want) % SECTOR or not want:
-        raise ValueError(f"{len(want)} bytes at {start:#x} are no whole sectors of {SECTOR}")
+        raise ValueError(f"{len(want)} bytes at {start:#x} are not whole sectors of {SECTOR}")
     if expect_new and not exact:
         middle = len(want) // SECTOR // 2 * SECTOR
         crc = yield start + middle, SECTOR
-        if _verdict(crc, want[middle : middle + SECTOR]) is Found.OTHER:
-            return _all(start, want, Found.OTHER)
+        if _verdict(crc, want[middle : middle + SECTOR]) is SectorState.OTHER:
+            return _all(start, want, SectorState.OTHER)
     crc = yield start, len(want)
     verdict = _verdict(crc, want)
     count = len(want) // SECTOR
-    if verdict is not Found.OTHER or count == 1:
+    if verdict is not SectorState.OTHER or count == 1:
         return _all(start, want, verdict)
     probed = yield from _probe(start, want)
-    if count <= PROBES or not (exact or Found.SAME in probed.values()):
-        return {at: probed.get(at, Found.OTHER) for at in range(start, start + len(want), SECTOR)}
+    if count <= PROBES or not (exact or SectorState.SAME in probed.values()):
+        return {at: probed.get(at, SectorState.OTHER) for at in range(start, start + len(want), SECTOR)}
     found = yield from _descend(start, want, crc)
     return {**found, **probed}
 
 
-def _probe(start: int, want: bytes) -> Survey:
+def _probe(start: int, want: bytes) -> CrcQueries:
     """A few sectors, spread evenly; all of them where there are no more."""
-    found: dict[int, Found] = {}
+    found: dict[int, SectorState] = {}
     for place in _spread(len(want) // SECTOR):
         piece = want[place * SECTOR : (place + 1) * SECTOR]
         crc = yield start + place * SECTOR, SECTOR
@@ -78,10 +90,10 @@ def _spread(count: int) -> Iterable[int]:
     return range(count) if count <= PROBES else [(2 * turn + 1) * count // (2 * PROBES) for turn in range(PROBES)]
 
 
-def _descend(start: int, want: bytes, crc: int) -> Survey:
+def _descend(start: int, want: bytes, crc: int) -> CrcQueries:
     """Both halves of a span that is known to differ, one of them worked out."""
     verdict = _verdict(crc, want)
-    if verdict is not Found.OTHER or len(want) == SECTOR:
+    if verdict is not SectorState.OTHER or len(want) == SECTOR:
         return _all(start, want, verdict)
     half = len(want) // SECTOR // 2 * SECTOR
     left = yield start, half
@@ -91,20 +103,20 @@ def _descend(start: int, want: bytes, crc: int) -> Survey:
     return {**found, **rest}
 
 
-def _all(start: int, want: bytes, verdict: Found) -> dict[int, Found]:
+def _all(start: int, want: bytes, verdict: SectorState) -> dict[int, SectorState]:
     """The verdict for each sector; in a blank span those that shall be blank are right."""
     found = dict.fromkeys(range(start, start + len(want), SECTOR), verdict)
-    if verdict is Found.BLANK:
+    if verdict is SectorState.BLANK:
         for at in found:
             if not want[at - start : at - start + SECTOR].strip(b"\xff"):
-                found[at] = Found.SAME
+                found[at] = SectorState.SAME
     return found
 
 
-def _verdict(crc: int, want: bytes) -> Found:
+def _verdict(crc: int, want: bytes) -> SectorState:
     if crc == wire_crc(want):
-        return Found.SAME
-    return Found.BLANK if crc == blank_crc(len(want)) else Found.OTHER
+        return SectorState.SAME
+    return SectorState.BLANK if crc == blank_crc(len(want)) else SectorState.OTHER
 
 
 @cache
@@ -149,6 +161,46 @@ def _product(left: int, right: int) -> int:
     return result
 
 
-def differing(found: Mapping[int, Found]) -> list[int]:
+def sector_crcs(runs: Iterable[tuple[int, bytes]]) -> dict[int, int]:
+    """The CRC of each sector of some runs, by address."""
+    return {
+        start + place: wire_crc(data[place : place + SECTOR])
+        for start, data in runs
+        for place in range(0, len(data), SECTOR)
+    }
+
+
+def compare_bytes(start: int, want: bytes, known: bytes) -> dict[int, SectorState]:
+    """The same comparison without asking the chip: ``known`` is the whole flash as it was just read."""
+    found = {}
+    for place in range(0, len(want), SECTOR):
+        is_, should = known[start + place : start + place + SECTOR], want[place : place + SECTOR]
+        blank = not is_.strip(b"\xff")
+        state = SectorState.SAME if is_ == should else SectorState.BLANK if blank else SectorState.OTHER
+        found[start + place] = state
+    return found
+
+
+def blocks_of(start: int, length: int) -> Iterator[Span]:
+    """The range cut at the borders of 64 KiB."""
+    end = start + length
+    while start < end:
+        border = min(end, (start // BLOCK + 1) * BLOCK)
+        yield start, border - start
+        start = border
+
+
+def joined_spans(sectors: Iterable[int]) -> list[Span]:
+    """Neighbouring sectors, joined."""
+    spans: list[Span] = []
+    for at in sorted(sectors):
+        if spans and sum(spans[-1]) == at:
+            spans[-1] = (spans[-1][0], spans[-1][1] + SECTOR)
+        else:
+            spans.append((at, SECTOR))
+    return spans
+
+
+def differing(found: Mapping[int, SectorState]) -> list[int]:
     """Addresses of the sectors that do not hold what they should, ascending."""
-    return sorted(at for at, how in found.items() if how is not Found.SAME)
+    return sorted(at for at, how in found.items() if how is not SectorState.SAME)

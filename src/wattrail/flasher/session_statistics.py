@@ -1,4 +1,4 @@
-"""What has happened in a session so far: all a diagnosis needs to know, and nothing it would have to look up."""
+"""Statistics of a session so far: what was tried, heard, repeated and lost. All that a diagnosis needs. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from wattrail.bootrom.commands import Responder
 from wattrail.bootrom.constants import BAUD_AT_RESET
 from wattrail.line_classifier import LineReport, TrafficKind, clearest
 
-__all__ = ["History", "Loss", "Stage"]
+__all__ = ["LOADS", "Loss", "ResetBy", "SessionStatistics", "Stage"]
+
+ResetBy = Literal["rts", "dtr", "manual"]
+"""What resets the chip: a modem line wired to CEN, or a person."""
 
 
 class Stage(Enum):
@@ -32,14 +35,13 @@ LOADS: Final = (Stage.BAUD, Stage.UNPROTECT, Stage.ERASE, Stage.WRITE)
 
 _CLICK: Final = 3
 _CLICK_EVERY_S: Final = 5.0
-"""Bytes of garbage or zeros that a switched supply or reset makes on any line: a few, and some with each reset."""
+"""Bytes of garbage or zeros that a switched supply or reset causes on any line: a few, and some with each reset."""
 
 _LOOP: Final = 3
 _LOOP_S: Final = 1.5
-"""So many starts, closer together than this on average, are nobody's resets: a person is told to reset every few
-seconds."""
+"""So many starts, closer together than this on average, are not caused by resets: a person resets every few seconds."""
 
-_SPOILED: Final = 0.05
+_MAX_DAMAGED_SHARE: Final = 0.05
 """Share of reads that may need a second try while reading still counts as going well."""
 
 
@@ -48,18 +50,18 @@ class Loss:
     """A link that was lost.
 
     ``was_reset``: True if the chip answered again only in its reset state, or its firmware was heard; False if it
-    answered again at the rate it had; None if it never answered again. ``sound`` is what was heard right after.
+    answered again at the rate it had; None if it never answered again. ``traffic`` is what was heard right after.
     """
 
     stage: Stage
     baud: int
     was_reset: bool | None
-    sound: TrafficKind = TrafficKind.SILENCE
+    traffic: TrafficKind = TrafficKind.SILENCE
 
     @property
     def is_restart(self) -> bool:
-        """Whether the chip restarted, as far as can be told; garbage after a rate change says that it did change."""
-        garbled = self.stage is Stage.BAUD and self.was_reset is None and self.sound in _GARBLED
+        """Whether the chip restarted, as far as is known; garbage after a rate change says that it did change."""
+        garbled = self.stage is Stage.BAUD and self.was_reset is None and self.traffic in _GARBLED
         return self.was_reset is not False and not garbled
 
     def as_dict(self) -> dict[str, object]:
@@ -68,7 +70,7 @@ class Loss:
             "stage": self.stage.value,
             "baud": self.baud,
             "was_reset": self.was_reset,
-            "sound": self.sound.value,
+            "sound": self.traffic.value,
         }
 
 
@@ -76,8 +78,8 @@ _GARBLED: Final = (TrafficKind.GARBAGE, TrafficKind.HALF_ANSWER)
 
 
 @dataclass(frozen=True, slots=True)
-class History:
-    """One session. ``seconds`` since it began or, without a link, since knocking began; ``links`` made so far.
+class SessionStatistics:
+    """One session. ``seconds`` since it began or, without a link, since link checks began; ``links`` made so far.
 
     ``done`` and ``damaged`` count exchanges that went well, and repetitions, by stage. ``adapter`` is the name the USB
     gives, ``pulses`` how often the wired line was pulsed, ``cable_lost`` how often the port went away. ``unchanged``:
@@ -85,15 +87,15 @@ class History:
     ``network``: the port is a bridge on a network, and no adapter on the USB.
     """
 
-    knocks: int = 0
+    link_checks: int = 0
     seconds: float = 0.0
     links: int = 0
-    hearings: tuple[LineReport, ...] = ()
+    line_reports: tuple[LineReport, ...] = ()
     losses: tuple[Loss, ...] = ()
     done: Mapping[Stage, int] = field(default_factory=dict)
     damaged: Mapping[Stage, int] = field(default_factory=dict)
     failed_rates: tuple[int, ...] = ()
-    reset: Literal["rts", "dtr", "person"] = "person"
+    reset: ResetBy = "manual"
     pulses: int = 0
     adapter: str | None = None
     cable_lost: int = 0
@@ -104,30 +106,30 @@ class History:
 
     @property
     def heard(self) -> LineReport | None:
-        """The most telling sound; None for silence, and for the clicks of a reset."""
-        most = _CLICK + self.seconds / _CLICK_EVERY_S + self.pulses
+        """The clearest traffic heard; None for silence, and for the few bytes a reset causes."""
+        max_clicks = _CLICK + self.seconds / _CLICK_EVERY_S + self.pulses
         quiet = (TrafficKind.BREAK, TrafficKind.GARBAGE)
         return clearest(
-            hearing
-            for hearing in self.hearings
-            if hearing.kind is not TrafficKind.SILENCE and (hearing.kind not in quiet or hearing.count > most)
+            report
+            for report in self.line_reports
+            if report.kind is not TrafficKind.SILENCE and (report.kind not in quiet or report.count > max_clicks)
         )
 
     @property
     def clicked(self) -> bool:
         """Whether the line moved, and nothing more."""
-        return self.heard is None and any(hearing.count for hearing in self.hearings)
+        return self.heard is None and any(report.count for report in self.line_reports)
 
     @property
     def elsewhere(self) -> LineReport | None:
         """An answer at another rate than that of a reset."""
-        answers = (hearing for hearing in self.hearings if hearing.kind is TrafficKind.LINK)
-        return next((hearing for hearing in answers if hearing.baud != BAUD_AT_RESET), None)
+        answers = (report for report in self.line_reports if report.kind is TrafficKind.LINK)
+        return next((report for report in answers if report.baud != BAUD_AT_RESET), None)
 
     @property
     def banners(self) -> int:
         """Boot banners heard: starts of the chip."""
-        return sum(hearing.banners for hearing in self.hearings)
+        return sum(report.banners for report in self.line_reports)
 
     @property
     def reboots(self) -> bool:
@@ -147,17 +149,17 @@ class History:
     @property
     def reads_went_well(self) -> bool:
         """Whether there were reads, and next to nothing was wrong with them."""
-        spoiled = self.damaged.get(Stage.READ, 0) + sum(loss.stage is Stage.READ for loss in self.losses)
-        return 0 < self.done.get(Stage.READ, 0) >= spoiled / _SPOILED
+        damaged = self.damaged.get(Stage.READ, 0) + sum(loss.stage is Stage.READ for loss in self.losses)
+        return 0 < self.done.get(Stage.READ, 0) >= damaged / _MAX_DAMAGED_SHARE
 
     def as_dict(self) -> dict[str, object]:
         """For JSON."""
         return {
             "simulated": self.simulated,
-            "knocks": self.knocks,
+            "link_checks": self.link_checks,
             "seconds": round(self.seconds, 3),
             "links": self.links,
-            "hearings": [hearing.as_dict() for hearing in self.hearings],
+            "line_reports": [report.as_dict() for report in self.line_reports],
             "losses": [loss.as_dict() for loss in self.losses],
             "done": {stage.value: count for stage, count in self.done.items()},
             "damaged": {stage.value: count for stage, count in self.damaged.items()},

@@ -1,9 +1,9 @@
-"""What must not be written where, decided before anything is touched. Pure.
+"""Checks what must not be written where, before anything is touched. Pure.
 
-What a file shows by itself is decided without a board (``check_file``, ``check_dump_file``), so that nobody wires one
+What a file shows by itself is decided without a board (``check_file``, ``check_dump_file``), before anybody wires one
 up for a file that is refused anyway; ``check`` and ``check_dump`` decide the same and what the chip adds. Each
 violation names its own risk, and allowing one risk allows no other. Some things nothing allows: a file with nothing to
-place, the end of the flash, a file that is no dump in place of a dump.
+place, the end of the flash, a file that is not a dump in place of one.
 """
 
 from __future__ import annotations
@@ -12,28 +12,25 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from itertools import chain
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from wattrail.bootrom.geometry import SECTOR
 from wattrail.errors import ImageError, WriteRefused
-from wattrail.flasher.survey import Span
-from wattrail.flasher.target import Target
 from wattrail.image import LAYOUTS, Chip, Image, ImageKind, code_key, recognise_foreign
+
+if TYPE_CHECKING:
+    from wattrail.flasher.identify import FlashTarget
 
 __all__ = [
     "AS_IT_WAS",
-    "Piece",
     "Risk",
     "check",
     "check_dump",
     "check_dump_file",
+    "check_end",
     "check_file",
     "is_placed",
-    "keep_rf",
     "no_part",
-    "pieces_of",
-    "rf_refused",
-    "without",
+    "placed",
 ]
 
 MAX_FLASH: Final = 1 << 24
@@ -63,20 +60,7 @@ AS_IT_WAS: Final = frozenset({Risk.DAMAGED, Risk.UNKNOWN})
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
-    """Bytes and where in flash they belong."""
-
-    start: int
-    data: bytes
-
-    @property
-    def span(self) -> Span:
-        """Its place."""
-        return self.start, len(self.data)
-
-
-@dataclass(frozen=True, slots=True)
-class Objection:
+class Violation:
     """Why not, the risk that allows it (None: nothing does), and the safe way."""
 
     risk: Risk | None
@@ -90,15 +74,9 @@ _DATA: Final = (ImageKind.UNKNOWN, ImageKind.BLANK, ImageKind.RF, ImageKind.TUYA
 """Kinds that no conversion brings into flash."""
 
 _CODE: Final = (
-    ImageKind.QIO,
-    ImageKind.UA,
-    ImageKind.BOOTLOADER,
-    ImageKind.PACKED,
-    ImageKind.DUMP,
-    ImageKind.ROTATED,
-    ImageKind.STORED,
-    ImageKind.PLAIN,
-)
+    ImageKind.QIO, ImageKind.UA, ImageKind.BOOTLOADER, ImageKind.PACKED, ImageKind.DUMP, ImageKind.ROTATED,
+    ImageKind.STORED, ImageKind.PLAIN,
+)  # fmt: skip
 """Kinds that run on a chip; all others are data, which no chip objects to."""
 
 
@@ -106,8 +84,8 @@ def check_file(image: Image, start: int | None, allow: Collection[Risk], parts: 
     """Raise WriteRefused or ImageError for what the file alone shows, whichever chip is at the other end."""
     unknown = [_unknown_chip(image)] if _is_for_unknown_chip(image) else []
     _refuse_first(chain(_about_kind(image, start), unknown, _about_state(image, start, None)), allow)
-    base, data = _placed(image, start)
-    _check_end(base, data, MAX_FLASH)
+    base, data = placed(image, start)
+    check_end(base, data, MAX_FLASH)
     layouts = [LAYOUTS[image.chip]] if image.chip is not None else list(LAYOUTS.values())
     for name in parts:
         known = [layout[name] for layout in layouts if name in {part.name for part in layout.partitions}]
@@ -120,9 +98,9 @@ def no_part(name: str) -> ImageError:
     return ImageError(f"the image holds nothing of the partition {name}", hint="'wattrail image info' shows its parts")
 
 
-def check(image: Image, target: Target, start: int | None, allow: Collection[Risk]) -> None:
-    """Raise WriteRefused for the first objection that is not allowed."""
-    _refuse_first(objections(image, target, start), allow)
+def check(image: Image, target: FlashTarget, start: int | None, allow: Collection[Risk]) -> None:
+    """Raise WriteRefused for the first violation that is not allowed."""
+    _refuse_first(violations(image, target, start), allow)
 
 
 def check_dump_file(dump: Image, allow: Collection[Risk]) -> None:
@@ -131,38 +109,38 @@ def check_dump_file(dump: Image, allow: Collection[Risk]) -> None:
     _refuse_first(_of_dump(dump), {*allow, *own})
     size = len(dump.data)
     if not MIN_FLASH <= size <= MAX_FLASH or size & (size - 1):
-        _refuse(_no_dump(f"it has {size:#x} bytes, and no flash has", _IMAGE_INSTEAD))
+        _refuse(_not_a_dump(f"it has {size:#x} bytes, and no flash has", _IMAGE_INSTEAD))
 
 
-def check_dump(dump: Image, target: Target, allow: Collection[Risk], *, same_rf: bool) -> None:
-    """Raise WriteRefused for what is no dump of this board's whole flash.
+def check_dump(dump: Image, target: FlashTarget, allow: Collection[Risk], *, same_rf: bool) -> None:
+    """Raise WriteRefused for what is not a dump of this board's whole flash.
 
     ``same_rf``: the RF blocks of dump and board are the same and hold something, which tells that it is this board's
     own: then nobody is asked what it is and which chip it is for, as for a board with a code key that nobody knows.
     """
     allow = {*allow, Risk.UNKNOWN, Risk.UNKNOWN_CHIP} if same_rf else allow
     if len(dump.data) != target.size:
-        _refuse(_no_dump(f"it has {len(dump.data):#x} bytes, the flash {target.size:#x}", _IMAGE_INSTEAD))
+        _refuse(_not_a_dump(f"it has {len(dump.data):#x} bytes, the flash {target.size:#x}", _IMAGE_INSTEAD))
     _refuse_first(_of_dump(dump), allow)
     _refuse_first(_about_chip(dump, target), allow)
 
 
-def objections(image: Image, target: Target, start: int | None) -> Iterator[Objection]:
+def violations(image: Image, target: FlashTarget, start: int | None) -> Iterator[Violation]:
     """All there are, the gravest first."""
     yield from _about_kind(image, start)
     yield from _about_chip(image, target)
     yield from _about_state(image, start, target.chip)
 
 
-def _refuse_first(found: Iterable[Objection], allow: Collection[Risk]) -> None:
-    for objection in found:
-        if objection.risk is None or objection.risk not in allow:
-            _refuse(objection)
+def _refuse_first(found: Iterable[Violation], allow: Collection[Risk]) -> None:
+    for violation in found:
+        if violation.risk is None or violation.risk not in allow:
+            _refuse(violation)
 
 
-def _refuse(objection: Objection) -> None:
-    risk = objection.risk.value if objection.risk is not None else ""
-    raise WriteRefused(objection.words, risk=risk, hint=objection.instead)
+def _refuse(violation: Violation) -> None:
+    risk = violation.risk.value if violation.risk is not None else ""
+    raise WriteRefused(violation.words, risk=risk, hint=violation.instead)
 
 
 # ---- what the file shows
@@ -173,55 +151,57 @@ def is_placed(image: Image) -> bool:
     return image.kind.is_flash_image and not (image.kind is ImageKind.PACKED and image.base == 0)
 
 
-def _about_kind(image: Image, start: int | None) -> Iterator[Objection]:
+def _about_kind(image: Image, start: int | None) -> Iterator[Violation]:
     if not image.data:
-        yield Objection(None, "the file is empty", "download or read it again")
+        yield Violation(None, "the file is empty", "download or read it again")
         return
     foreign = recognise_foreign(image.data)
     if foreign is not None:
-        yield Objection(Risk.UNKNOWN, f"the file is {foreign.what}, not a firmware image", foreign.hint())
+        yield Violation(Risk.UNKNOWN, f"the file is {foreign.what}, not a firmware image", foreign.hint())
     elif image.kind is ImageKind.ROTATED:
-        yield Objection(Risk.UNKNOWN, "the dump is rotated: it begins at 0x11000 and wraps", _STRAIGHTEN)
+        yield Violation(Risk.UNKNOWN, "the dump is rotated: it begins at 0x11000 and wraps", _STRAIGHTEN)
     elif image.kind.is_flash_image and not image.flash:
         words = f"nothing in the {image.kind.value} can be placed in flash: {_problems(image) or image.reasons[0]}"
-        yield Objection(None, words, "download or read it again: its beginning is missing")
+        yield Violation(None, words, "download or read it again: its beginning is missing")
     elif not image.kind.is_flash_image:
         also = "" if start is not None else ", and nobody said where it should begin"
         instead = _CONVERT if image.kind not in _DATA else "look at what it is: wattrail image info FILE"
-        yield Objection(Risk.UNKNOWN, f"the {image.kind.value} is not something that lies in flash{also}", instead)
+        yield Violation(Risk.UNKNOWN, f"the {image.kind.value} is not something that lies in flash{also}", instead)
 
 
-def _about_state(image: Image, start: int | None, wanted: Chip | None) -> Iterator[Objection]:
+def _about_state(image: Image, start: int | None, wanted: Chip | None) -> Iterator[Violation]:
     """Damage, and another place than its own."""
     if image.kind is not ImageKind.UNKNOWN and image.problems:
         instead = "download or read it again" + (f", the one for {wanted.value}" if wanted is not None else "")
-        yield Objection(Risk.DAMAGED, f"the image is damaged: {_problems(image)}", instead)
+        yield Violation(Risk.DAMAGED, f"the image is damaged: {_problems(image)}", instead)
     if is_placed(image) and start is not None and start != image.base:
         words = f"the {image.kind.value} belongs at {image.base:#x}, not at {start:#x}"
-        yield Objection(Risk.PLACE, words, "leave the start away")
+        yield Violation(Risk.PLACE, words, "leave the start away")
 
 
-def _of_dump(dump: Image) -> Iterator[Objection]:
+def _of_dump(dump: Image) -> Iterator[Violation]:
     """What cannot be put back over a whole flash. A word helps only where a real flash may look like that."""
     foreign = recognise_foreign(dump.data)
     if foreign is not None:
-        yield _no_dump(f"it is {foreign.what}", foreign.hint())
+        yield _not_a_dump(f"it is {foreign.what}", foreign.hint())
     elif dump.kind is ImageKind.BLANK:
-        yield _no_dump(dump.reasons[0], "erase a flash with 'wattrail flash erase'")
+        yield _not_a_dump(dump.reasons[0], "erase a flash with 'wattrail flash erase'")
     elif dump.kind is ImageKind.ROTATED:
         words = "it is rotated: it begins at 0x11000 and wraps"
-        yield _no_dump(words, _STRAIGHTEN)
+        yield _not_a_dump(words, _STRAIGHTEN)
     elif dump.kind.is_flash_image and not dump.flash:
-        yield _no_dump(f"it is shifted: {_problems(dump) or dump.reasons[0]}", "read the whole flash again, from 0 on")
+        yield _not_a_dump(
+            f"it is shifted: {_problems(dump) or dump.reasons[0]}", "read the whole flash again, from 0 on"
+        )
     elif dump.kind in (ImageKind.QIO, ImageKind.UA, ImageKind.BOOTLOADER):
-        yield _no_dump(f"it is a {dump.kind.value}", _IMAGE_INSTEAD)
+        yield _not_a_dump(f"it is a {dump.kind.value}", _IMAGE_INSTEAD)
     elif dump.base:
-        yield _no_dump(f"it begins at {dump.base:#x} of a flash", "read the whole flash again, from 0 on")
+        yield _not_a_dump(f"it begins at {dump.base:#x} of a flash", "read the whole flash again, from 0 on")
     elif dump.kind is not ImageKind.DUMP:
         words = f"nothing tells that this {dump.kind.value} is the dump of a flash: {dump.reasons[0]}"
-        yield Objection(Risk.UNKNOWN, words, "take a dump that 'wattrail image info' recognises")
+        yield Violation(Risk.UNKNOWN, words, "take a dump that 'wattrail image info' recognises")
     elif dump.problems:
-        yield Objection(Risk.DAMAGED, f"the dump is damaged: {_problems(dump)}", "take another dump, or read it again")
+        yield Violation(Risk.DAMAGED, f"the dump is damaged: {_problems(dump)}", "take another dump, or read it again")
 
 
 def _has_rf(dump: Image) -> bool:
@@ -233,8 +213,8 @@ def _has_rf(dump: Image) -> bool:
 _IMAGE_INSTEAD: Final = "'wattrail flash write' writes images that are less than a whole flash"
 
 
-def _no_dump(why: str, instead: str) -> Objection:
-    return Objection(None, f"this is no dump of the whole flash: {why}", instead)
+def _not_a_dump(why: str, instead: str) -> Violation:
+    return Violation(None, f"this is not a dump of the whole flash: {why}", instead)
 
 
 def _problems(image: Image) -> str:
@@ -247,16 +227,16 @@ def _problems(image: Image) -> str:
 # ---- what the chip adds
 
 
-def _about_chip(image: Image, target: Target) -> Iterator[Objection]:
+def _about_chip(image: Image, target: FlashTarget) -> Iterator[Violation]:
     if target.chip is None:
         reason = target.identity.reasons[-1] if target.identity.reasons else "no reason known"
-        yield Objection(Risk.UNKNOWN_CHIP, f"it is not known which chip this is: {reason}", "see 'wattrail flash info'")
+        yield Violation(Risk.UNKNOWN_CHIP, f"it is not known which chip this is: {reason}", "see 'wattrail flash info'")
     elif image.chip is not None and image.chip is not target.chip:
         words = f"the image is for a {image.chip.value} ({_reason(image)}), the chip is a {target.chip.value}"
-        yield Objection(Risk.WRONG_CHIP, words, f"take the image for the {target.chip.value}")
+        yield Violation(Risk.WRONG_CHIP, words, f"take the image for the {target.chip.value}")
     elif image.key is not None and target.chip in (Chip.N, Chip.M) and image.key != code_key(target.chip):
         words = f"the image's code is enciphered with another key than the {target.chip.value} has in its eFuse"
-        yield Objection(Risk.WRONG_CHIP, words, f"take the image for the {target.chip.value}")
+        yield Violation(Risk.WRONG_CHIP, words, f"take the image for the {target.chip.value}")
     if _is_for_unknown_chip(image):
         yield _unknown_chip(image)
 
@@ -265,35 +245,22 @@ def _is_for_unknown_chip(image: Image) -> bool:
     return image.kind in _CODE and (image.chip is None or bool(image.chip_contradictions))
 
 
-def _unknown_chip(image: Image) -> Objection:
+def _unknown_chip(image: Image) -> Violation:
     """Firmware for T and N looks the same from outside; the wrong one leaves a module that does not start."""
     words = f"nothing in the {image.kind.value} says which chip it is for"
     if signs := (*image.chip_reasons, *image.chip_contradictions):
         words = f"the {image.kind.value} does not say clearly which chip it is for: {'; '.join(signs)}"
-    return Objection(Risk.UNKNOWN_CHIP, words, "take a file that names its chip: a QIO image or a UF2 file")
+    return Violation(Risk.UNKNOWN_CHIP, words, "take a file that names its chip: a QIO image or a UF2 file")
 
 
 def _reason(image: Image) -> str:
     return image.chip_reasons[0] if image.chip_reasons else "by its content"
 
 
-# ---- what is left to write
+# ---- where it is to lie
 
 
-def pieces_of(
-    image: Image, target: Target, start: int | None, allow: Collection[Risk]
-) -> tuple[list[Piece], list[str]]:
-    """What of the image goes into flash, and in words what of it is kept back.
-
-    The RF block is kept back unless allowed. Raises WriteRefused, and ImageError for what does not fit the flash.
-    """
-    check(image, target, start, allow)
-    base, data = _placed(image, start)
-    _check_end(base, data, target.size)
-    return keep_rf(Piece(base, data), target, allow, also=image.rf_at)
-
-
-def _placed(image: Image, start: int | None) -> tuple[int, bytes]:
+def placed(image: Image, start: int | None) -> tuple[int, bytes]:
     """Where the bytes begin, and the bytes. Raises ImageError if nothing says where."""
     data = image.flash if image.kind.is_flash_image else image.data
     if start is not None:
@@ -303,52 +270,10 @@ def _placed(image: Image, start: int | None) -> tuple[int, bytes]:
     return image.base, data
 
 
-def _check_end(base: int, data: bytes, size: int) -> None:
+def check_end(base: int, data: bytes, size: int) -> None:
+    """Raise ImageError for what does not end within a flash of that size."""
     if base + len(data) > size:
         raise ImageError(
             f"{len(data):#x} bytes from {base:#x} on end behind the flash of {size:#x} bytes",
             hint="take the image for this board, or its app alone",
         )
-
-
-def keep_rf(
-    whole: Piece, target: Target, allow: Collection[Risk], *, also: int | None = None
-) -> tuple[list[Piece], list[str]]:
-    """The piece less the RF block, unless that is allowed; and in words what was kept back.
-
-    ``also``: where the image itself holds such a block. Some modules keep it where another chip of the family does: a
-    public BL2028N dump, whose loader is that of an N, has it at 0x1e0000. Raises WriteRefused where nothing is left: a
-    write of nothing is no success.
-    """
-    if Risk.RF in allow:
-        return [whole], []
-    rf = target.layout["rf"]
-    holes = {rf.start: rf.length} | ({} if also is None else {also - also % SECTOR: rf.length})
-    kept, words = [whole], []
-    for start, length in sorted(holes.items()):
-        left = [piece for one in kept for piece in without(one, (start, length))]
-        if left != kept:
-            words.append(f"the RF block at {start:#x} stays as it is: it belongs to this one board ('rf' allows it)")
-        kept = left
-    if not kept:
-        raise rf_refused(target)
-    return kept, words
-
-
-def rf_refused(target: Target) -> WriteRefused:
-    """The error where the RF block is all that there is to write."""
-    return WriteRefused(
-        f"the RF block at {target.layout['rf'].start:#x} holds radio calibration and MAC address: "
-        "they exist on this board only",
-        risk=Risk.RF.value,
-        hint="keep a dump of this board in a safe place first: wattrail flash read PORT OUT",
-    )
-
-
-def without(piece: Piece, hole: Span) -> list[Piece]:
-    """A piece less a range."""
-    start, end = hole[0], hole[0] + hole[1]
-    before = piece.data[: max(0, start - piece.start)]
-    after = piece.data[max(0, end - piece.start) :]
-    places = ((piece.start, before), (max(piece.start, end), after))
-    return [Piece(at, data) for at, data in places if data]

@@ -13,10 +13,10 @@ run: $(VENV)/run.stamp  ## set up what is needed, then start the gateway and its
 	@$(BIN)/wattrail run $(ARGS)
 
 test: $(VENV)/dev.stamp  ## set up what is needed, then run every test
-	@tools/system-packages chromium libatomic1  # a browser, and what the driver of it needs
+	@tools/system-packages chromium libatomic1 mosquitto  # a browser, what its driver needs, an MQTT broker
 	@$(BIN)/pytest -n auto $(ARGS)
 
-check: $(VENV)/dev.stamp  ## format, lint, types, rooms, spelling, docs, names of tests
+check: $(VENV)/dev.stamp  ## format, lint, types, rooms, spelling, docs, names of tests, words
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
@@ -24,6 +24,7 @@ check: $(VENV)/dev.stamp  ## format, lint, types, rooms, spelling, docs, names o
 	@$(BIN)/codespell
 	@$(BIN)/python tools/check_docs.py
 	@$(BIN)/python tools/check_tests.py
+	@$(BIN)/python tools/check_words.py
 
 stories: $(VENV)/dev.stamp  ## only the user journeys
 	@$(BIN)/pytest tests/stories -v

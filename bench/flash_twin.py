@@ -57,7 +57,7 @@ class Watch:
 
 def main(image: str, chip: str) -> None:
     twin, watch = BootTwin("N", image=Path(image).read_bytes(), timing=CHIPS[chip]), Watch()
-    with serve_boot(twin, press="knock", tap=watch.tap) as served:
+    with serve_boot(twin, auto_reset=True, tap=watch.tap) as served:
         print(served.path, flush=True)
         for _ in sys.stdin:
             watch.mark()

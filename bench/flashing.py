@@ -2,7 +2,7 @@
 
 The chip is a twin on a pseudo-terminal, in a process of its own, that lets every byte take its time. What a run took
 is what the chip saw, from the first command that reads, erases or writes to the last answer; our own runs begin before,
-with the CRCs by which they compare. A run whose bytes are not the right ones at the end is no run.
+with the CRCs by which they compare. A run that ends with wrong bytes does not count.
 """
 
 from __future__ import annotations
@@ -57,9 +57,9 @@ class Job:
 
     @property
     def what(self) -> str:
-        """In words."""
-        deed = {"read": "read 2 MiB", "write": "write 2 MiB", "renew": "write 2 MiB, 5 % changed"}[self.task]
-        return f"flash: {deed} at {self.baud}, chip works {self.chip}"
+        """The run as text."""
+        task = {"read": "read 2 MiB", "write": "write 2 MiB", "renew": "write 2 MiB, 5 % changed"}[self.task]
+        return f"flash: {task} at {self.baud}, chip works {self.chip}"
 
     @property
     def wire_s(self) -> float:
@@ -83,7 +83,7 @@ class Run:
     tool: str
     seconds: float
 
-    def told(self, job: Job) -> str:
+    def text(self, job: Job) -> str:
         """Time, and share of the wire's limit where there is one."""
         share = "" if job.task == "renew" else f", {100 * job.wire_s / self.seconds:.1f} %"
         return f"{self.seconds:.1f} s{share}"
@@ -218,7 +218,7 @@ def _rows(job: Job, runs: Sequence[Run]) -> Iterator[Row]:
     for peer in peers:
         ratio = peer.seconds / mine.seconds
         goal = ("", None) if peer.tool == BARE else _goal(job, mine, ratio)
-        yield Row(job.what, mine.told(job), f"{peer.told(job)}, {peer.tool}", f"{ratio:.2f}", *goal)
+        yield Row(job.what, mine.text(job), f"{peer.text(job)}, {peer.tool}", f"{ratio:.2f}", *goal)
 
 
 def _goal(job: Job, mine: Run, ratio: float) -> tuple[str, bool]:

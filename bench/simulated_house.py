@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
-from wattrail.chips.bl0942.counter import energy_register
+from wattrail.calibration import Calibration
+from wattrail.chips import BL0942
 from wattrail.energy_register import Direction, EnergyRegister, Persistence, fastest
 from wattrail.ledger import Channels
 from wattrail.twin.network.register_habits import HABITS, RegisterHabits, SimulatedRegister
@@ -54,7 +55,7 @@ def _source(name: str, *habits: RegisterHabits, cadence_s: int, has_power: bool 
 
 
 def _chip() -> Source:
-    register = energy_register(342_867_000)
+    register = BL0942.energy_register(Calibration(1, 1, 342.867))
     habits = RegisterHabits(
         step_mwh=register.step_mwh, direction=register.direction, persistence=register.persistence,
         modulus=register.modulus, keeps_over_restart=False,

@@ -1,7 +1,7 @@
 """Time as an argument: a system clock, a manual one, deadlines, and the zone in which a day begins.
 
-Durations come from ``monotonic`` and never from ``now``: the wall clock steps (NTP, DST, a person),
-the monotonic one does not.
+Durations come from ``monotonic`` and never from ``now``: the wall clock steps (NTP, DST, a person), the monotonic one
+does not.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from zoneinfo import ZoneInfo
 __all__ = ["MACHINE_ZONE", "Clock", "Deadline", "MachineZone", "ManualClock", "SystemClock", "zone_of"]
 
 _BOOT_TIME: Final[int | None] = getattr(time, "CLOCK_BOOTTIME", None)
-"""Linux's clock that goes on while the machine sleeps."""
+"""Linux's clock that also runs while the machine sleeps."""
 
 
 class Clock(Protocol):
-    """What the shells know of time."""
+    """The clock that the shells take as an argument."""
 
     def monotonic(self) -> float:
         """Seconds since an arbitrary start; never steps back."""
@@ -39,9 +39,9 @@ class SystemClock:
     """The machine's own clock."""
 
     def monotonic(self) -> float:
-        """Seconds since the machine started, time asleep included where the system tells it.
+        """Seconds since the machine started, including time asleep where the system has such a clock.
 
-        A laptop that slept for a night must not take the night's energy for a second's.
+        After a night asleep, a laptop must not take the energy of the night for that of one second.
         """
         return time.monotonic() if _BOOT_TIME is None else time.clock_gettime(_BOOT_TIME)
 
@@ -55,10 +55,7 @@ class SystemClock:
 
 
 class ManualClock:
-    """A clock that moves only when told to, or when somebody sleeps on it.
-
-    A story can live through a day in a second. Safe to share between threads.
-    """
+    """A clock that moves only by ``advance``, ``step`` and ``sleep``. Safe to share between threads."""
 
     def __init__(self, start: datetime = datetime(2026, 6, 21, tzinfo=UTC)) -> None:
         if start.tzinfo is None:
@@ -81,7 +78,7 @@ class ManualClock:
         self.advance(max(0.0, seconds))
 
     def advance(self, seconds: float) -> None:
-        """Move both clocks forward."""
+        """Move the wall clock and the monotonic clock forward. Raises ValueError for a negative time."""
         if seconds < 0:
             raise ValueError(f"time does not run backwards: {seconds} s; to move the wall clock use step()")
         with self._lock:

@@ -1,26 +1,27 @@
-"""One exception tree. Every error says what, where, and got against wanted; a hint says the mend.
+"""One exception tree. Every error says what, where, and got against wanted; the hint is the remedy.
 
 WattrailError
 ├── UrlError (also ValueError)      a port URL that cannot be understood
 ├── ConfigError (also ValueError)   a configuration or scenario file that cannot be used
-├── FileError                       a file that was handed over cannot be read
+├── FileError                       a given file cannot be read
 ├── MissingExtra                    an optional library is not installed
-├── PortError                       the carrier: opening it, losing it, waiting for it
+├── PortError                       a port or bus: opening, loss, timeout
 │   ├── PortOpenError
+│   │   └── AccessDenied            a device or a broker refuses the user or the password
 │   ├── PortLost
 │   └── PortTimeout
-├── LinkError                       the conversation: bytes came, but not the ones agreed on
+├── LinkError                       the protocol: bytes came, but not the expected ones
 │   ├── NoAnswer
 │   ├── ChecksumError
 │   ├── UnexpectedReply
-│   ├── LinkFailed                  no link, or one that was lost for good; carries a diagnosis
+│   ├── LinkFailed                  no link, or a lost one; carries a diagnosis
 │   └── ImplausibleReading
-├── TargetError                     the chip refused, or did not do what it was told
+├── TargetError                     the chip refused a command, or did not carry it out
 │   ├── VerifyError                 the flash does not hold what it should
-│   ├── WriteProtected              the flash accepts erases and writes, and nothing changes
-│   └── WriteRefused                a write that would do harm, refused before the chip was asked
+│   ├── WriteProtected              the flash accepts erases and writes without changing
+│   └── WriteRefused                a harmful write, refused before the chip was touched
 ├── ImageError                      a firmware image is damaged, or is not what it is taken for
-├── LedgerError                     the account would no longer add up
+├── LedgerError                     an entry that would make the account wrong
 └── StoreError                      the database
 """
 
@@ -32,6 +33,7 @@ from wattrail.extras import install_command
 from wattrail.sanitize import hide_credentials, printable_lines
 
 __all__ = [
+    "AccessDenied",
     "ChecksumError",
     "ConfigError",
     "FileError",
@@ -60,8 +62,8 @@ __all__ = [
 class WattrailError(Exception):
     """Base of everything wattrail raises on purpose; any other exception is a bug.
 
-    ``hint`` is the next thing to try, or None; it is never a guess dressed as a fact. Both hold no credentials of URLs
-    and nothing that moves a terminal, whoever chose the texts they quote.
+    ``hint`` is the next thing to try, or None; it states no guess as a fact. Credentials of URLs and terminal escapes
+    are removed from both, also from quoted text.
     """
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
@@ -78,7 +80,7 @@ class ConfigError(WattrailError, ValueError):
 
 
 class FileError(WattrailError):
-    """A file that was handed over is missing, is no regular file, is too large, or is not text where text is wanted."""
+    """A given file is missing, not a regular file, too large, or not text where text is needed."""
 
 
 class MissingExtra(WattrailError):
@@ -100,6 +102,10 @@ class PortOpenError(PortError):
     """A port cannot be opened: it is missing, busy, or not permitted."""
 
 
+class AccessDenied(PortOpenError):
+    """A device or a broker refuses the user or the password."""
+
+
 class PortLost(PortError):
     """An open port went away: cable pulled, peer closed, device gone."""
 
@@ -109,11 +115,11 @@ class PortTimeout(PortError):
 
 
 class LinkError(WattrailError):
-    """The peer answered, or should have, in another way than its protocol says."""
+    """The peer did not answer, or not as its protocol requires."""
 
 
 class NoAnswer(LinkError):
-    """The chip stayed silent, or answered only in part; ``got`` holds what came."""
+    """The chip sent nothing or only part of a reply; ``got`` holds the bytes received."""
 
     def __init__(self, message: str, *, got: bytes = b"", hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
@@ -121,7 +127,7 @@ class NoAnswer(LinkError):
 
 
 class ChecksumError(LinkError):
-    """A frame arrived whole, and its checksum says that it is damaged."""
+    """A frame is complete, and its checksum does not match."""
 
 
 class UnexpectedReply(LinkError):
@@ -129,7 +135,7 @@ class UnexpectedReply(LinkError):
 
 
 class LinkFailed(LinkError):
-    """A flash chip's link was not made, or lost for good; ``diagnosis`` says why, as data that JSON can carry."""
+    """The link to a flash chip was not established, or was lost; ``diagnosis`` says why, as JSON data."""
 
     def __init__(self, message: str, *, diagnosis: Mapping[str, object] | None = None, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
@@ -141,9 +147,9 @@ class ImplausibleReading(LinkError):
 
 
 class TargetError(WattrailError):
-    """The chip did not do what it was told, for example kept an old register value.
+    """The chip did not carry out a command, for example kept an old register value.
 
-    ``offset`` and ``length`` say where in its flash, in bytes; None where no place is meant.
+    ``offset`` and ``length`` locate it in the flash, in bytes; None if it concerns no place.
     """
 
     def __init__(
@@ -159,7 +165,7 @@ class VerifyError(TargetError):
 
 
 class WriteProtected(TargetError):
-    """The flash accepts erases and writes, and not one bit changes; ``elsewhere``: other sectors did change before."""
+    """The flash accepts erases and writes, and no bit changes; ``elsewhere``: other sectors did change before."""
 
     def __init__(
         self, message: str, *, offset: int, length: int, elsewhere: bool = False, hint: str | None = None
@@ -169,7 +175,7 @@ class WriteProtected(TargetError):
 
 
 class WriteRefused(TargetError):
-    """A write that would do harm, refused before anything was touched; ``risk`` is the word to allow it, or empty."""
+    """A harmful write, refused before the chip was touched; ``risk`` is the word that allows it, or empty."""
 
     def __init__(self, message: str, *, risk: str, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)

@@ -1,7 +1,8 @@
 """The command that installs the libraries of an extra, for the Python that runs now.
 
-wattrail is in no package index, so ``pip install 'wattrail[spi]'`` finds nothing. Its libraries are, and the metadata
-of the installed package says which: naming them works for a checkout, a wheel and a tool's own environment alike.
+wattrail is not in a package index, so ``pip install 'wattrail[spi]'`` finds nothing. Its libraries are, and the
+metadata of the installed package lists them: naming them works in a checkout, for a wheel and
+in a tool's own environment.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ _OURSELVES = re.compile(rf"{_PACKAGE}\[(?P<extras>[^\]]+)\]")
 
 
 def install_command(library: str, extra: str) -> str:
-    """What to type. ``library`` is named where the package says nothing about ``extra``."""
-    from importlib.util import find_spec  # costs a start more than it takes, and is wanted once
+    """The command. ``library`` is installed where the package does not list ``extra``."""
+    from importlib.util import find_spec  # slow to import, and needed once
 
     wanted = list(dict.fromkeys(_libraries(extra))) or [library]
     # A virtual environment of uv or pipx has no pip of its own.

@@ -1,7 +1,7 @@
-"""Reads files that a person hands over: regular files only, of a bounded size, as bytes, text, TOML or JSON.
+"""Reads the files that a person gives: regular files only, of a bounded size, as bytes, text, TOML or JSON.
 
-A path can name a pipe that never ends, a device that has no end, or a file somebody prepared. Every such file passes
-through here, so that what is wrong with it is an error with a name in it, never a hang, a traceback or a full memory.
+A path can name a pipe or a device without an end, or a prepared file. Every such file is read here, so that a bad file
+is an error with its name, never a hang, a traceback or a full memory.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ __all__ = [
 ]
 
 MAX_TEXT_BYTES: Final = 4 << 20
-"""A configuration, tariff, scenario or report of a person's own; the largest seen has 40 kB."""
+"""Largest configuration, tariff, scenario or report in bytes; the largest seen has 40 kB."""
 
 MAX_DEPTH: Final = 64
-"""Tables in tables; a document that is nested deeper was not written for us."""
+"""Deepest nesting of tables; wattrail's own formats have three levels."""
 
 _NO_LINKS: Final = frozenset(
     {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EACCES, errno.EXDEV}
 )
-"""What a file system without hard links says, a USB stick's for example."""
+"""Errors of a file system without hard links, for example on a USB stick."""
 
 _NO_WAITING: Final = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
-"""Opening a pipe nobody writes to must not wait; for a regular file O_NONBLOCK changes nothing."""
+"""Opening a pipe without a writer must not block; for a regular file O_NONBLOCK has no effect."""
 
 
 def read_bytes(path: Path, *, limit: int) -> bytes:
@@ -60,13 +60,13 @@ def read_bytes(path: Path, *, limit: int) -> bytes:
 def open_text(path: Path, *, limit: int) -> TextIO:
     """A regular file of at most ``limit`` bytes, open for reading line by line as UTF-8. Raises FileError.
 
-    For what is larger than memory; the caller bounds each line, and closes it.
+    For files larger than memory; the caller bounds each line, and closes the file.
     """
     return io.TextIOWrapper(_opened(path, limit=limit), encoding="utf-8")
 
 
 def read_text(path: Path, *, limit: int = MAX_TEXT_BYTES) -> str:
-    """A regular file as UTF-8 text; a byte order mark, as Windows editors write, is dropped. Raises FileError."""
+    """A regular file as UTF-8 text, without the byte order mark that Windows editors write. Raises FileError."""
     content = read_bytes(path, limit=limit)
     try:
         return content.decode("utf-8-sig")
@@ -78,9 +78,9 @@ def read_text(path: Path, *, limit: int = MAX_TEXT_BYTES) -> str:
 
 
 def give_name(beside: Path, path: Path) -> None:
-    """Give a finished file its name, unless there is one already. ``beside`` may be left as a second name of it.
+    """Give a finished file its name, unless the name is taken. ``beside`` may remain as a second name of it.
 
-    Raises FileExistsError, also for one that came there a moment ago, and OSError.
+    Raises OSError, and FileExistsError even if the other file was created a moment ago.
     """
     try:
         os.link(beside, path)
@@ -94,7 +94,7 @@ def give_name(beside: Path, path: Path) -> None:
 
 
 def parse_toml(text: str, name: str, *, parse_float: Callable[[str], object] = float) -> dict[str, object]:
-    """A TOML document. ``name`` is what errors call it. Raises ConfigError, its cause the parser's error."""
+    """A TOML document. ``name`` is its name in errors. Raises ConfigError, its cause the parser's error."""
     try:
         document: dict[str, object] = tomllib.loads(text, parse_float=lambda digits: _finite(digits, parse_float))
     except (ValueError, RecursionError) as error:
@@ -107,7 +107,7 @@ def parse_toml(text: str, name: str, *, parse_float: Callable[[str], object] = f
 
 
 def parse_json(text: str, name: str, *, parse_float: Callable[[str], object] = float) -> object:
-    """A JSON document without Infinity and NaN. ``name`` is what errors call it. Raises ConfigError."""
+    """A JSON document without Infinity and NaN. ``name`` is its name in errors. Raises ConfigError."""
     try:
         return decode_json(text, parse_float=parse_float)
     except ValueError as error:
@@ -115,7 +115,7 @@ def parse_json(text: str, name: str, *, parse_float: Callable[[str], object] = f
 
 
 def decode_json(text: str, *, parse_float: Callable[[str], object] = float) -> object:
-    """As ``parse_json``, for a text that has no name of its own, such as one line of a file. Raises ValueError."""
+    """As ``parse_json``, for a text without a name, such as one line of a file. Raises ValueError."""
     try:
         document: object = json.loads(
             text, parse_float=lambda digits: _finite(digits, parse_float), parse_constant=_refuse_constant
@@ -140,7 +140,7 @@ def _refuse_constant(word: str) -> NoReturn:
 
 
 def _check(document: object) -> None:
-    """Raises ValueError for what a parser lets through and later code cannot carry: deep nesting, lone surrogates."""
+    """Raises ValueError for what the parsers accept and later code does not: deep nesting, lone surrogates."""
     pending: list[tuple[object, int]] = [(document, 0)]
     while pending:
         value, depth = pending.pop()
@@ -203,5 +203,5 @@ def _named(path: Path) -> str:
 
 
 def _lower(sentence: str) -> str:
-    """A sentence as part of another; words such as NaN stay as they are."""
+    """A sentence without its capital, to continue another; words such as NaN keep theirs."""
     return sentence if sentence[:3].lower() == "nan" else sentence[:1].lower() + sentence[1:]

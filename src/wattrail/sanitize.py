@@ -1,8 +1,8 @@
 """Makes text from outside safe to show: escapes, line breaks and bidirectional controls become visible, passwords go.
 
-Whatever a peer, a file or a request can choose (an image's version, a log line, a URL, a reason somebody typed) passes
-through ``printable`` where it is put into a message. The places that print or log pass whole messages through
-``printable_lines``, so that a text that was forgotten does no harm either.
+Text that a peer, a file or a request can choose (an image's version, a log line, a URL, a typed reason) passes through
+``printable`` where it is put into a message. Whole messages pass through ``printable_lines`` where they are printed or
+logged, which also catches a text that missed the first step.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from urllib.parse import unquote
 __all__ = ["hide_credentials", "printable", "printable_lines", "url_secrets"]
 
 MAX_SHOWN: Final = 500
-"""Characters of one foreign text in a message; what is longer says nothing more to a reader, and fills a log."""
+"""Characters of one foreign text in a message; longer ones fill a log and help no reader."""
 
 MIN_SECRET: Final = 3
-"""Characters below which a secret is not looked for by value: hiding every ``1`` of a message hides the message."""
+"""Shortest secret in characters that is hidden by its value: hiding every ``1`` would hide the message."""
 
 _UNSAFE_CATEGORIES: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 """Controls, formats (bidirectional overrides among them), surrogates, private and unassigned, line separators."""
@@ -32,17 +32,17 @@ _HIDDEN: Final = "***"
 
 
 def printable(text: str, *, limit: int = MAX_SHOWN) -> str:
-    """A foreign text on one line, ``limit`` characters at most; what is unsafe is written as an escape (ESC as x1b)."""
+    """A foreign text on one line, at most ``limit`` characters, unsafe ones as escapes (ESC as x1b)."""
     return _escape(text if len(text) <= limit else f"{text[:limit]}…", keep="")
 
 
 def printable_lines(text: str) -> str:
-    """A whole message with its own line breaks and tabs kept, and everything else that is unsafe escaped."""
+    """A whole message: its line breaks and tabs stay, all other unsafe characters are escaped."""
     return _escape(text, keep="\n\t")
 
 
 def hide_credentials(text: str, *secrets: str) -> str:
-    """A text without passwords: the user part of URLs, secret options, and each of ``secrets`` wherever it stands."""
+    """A text without passwords: the user part of URLs, secret options, and every occurrence of each of ``secrets``."""
     for secret in sorted(filter(None, secrets), key=len, reverse=True):
         text = text.replace(secret, _HIDDEN)
     text = _URL_CREDENTIALS.sub(rf"\g<scheme>{_HIDDEN}@", text)
@@ -50,7 +50,7 @@ def hide_credentials(text: str, *secrets: str) -> str:
 
 
 def url_secrets(url: str) -> tuple[str, ...]:
-    """What is secret in a URL, as written and decoded: libraries name a password in their errors without its URL."""
+    """The secrets in a URL, as written and decoded: libraries quote a password in their errors without its URL."""
     authority = _URL_CREDENTIALS.match(url)
     written = [authority[0].partition("://")[2].removesuffix("@").partition(":")[2]] if authority else []
     written += [found["value"] for found in _SECRET_OPTION.finditer(url)]

@@ -1,8 +1,8 @@
 """Port URLs: a strict grammar, and option tables that refuse what they do not know.
 
-``scheme://host:port/path?option=value&option=value``. Two schemes carry no authority: ``replay:FILE`` and
-``record:FILE?of=URL``. An option of kind ``url`` takes everything up to the end, question marks and all, so
-that URLs nest without escapes; it therefore stands last.
+``scheme://host:port/path?option=value&option=value``. Two schemes have no authority: ``replay:FILE`` and
+``record:FILE?of=URL``. The option ``of`` takes everything up to the end, including question marks, so that URLs nest
+without escapes; it is therefore the last option.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ NESTED = "of"
 """The one option whose value is itself a URL."""
 
 METER_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
-"""The name of a meter, whole: it stands in addresses of pages and in topics, so it needs no escape there."""
+"""The name of a meter. It is part of page addresses and topics, and needs no escape there."""
 
-LONGEST: Final = 4096
-"""Characters of a URL: as many as the longest path of a file has."""
+MAX_LENGTH: Final = 4096
+"""Characters of a URL; the longest path of a file on Linux has as many."""
 
 DEVICE_SCHEMES: Final = frozenset({"serial", "spi", "spi+gpio"})
 """Schemes whose URL names a device of this machine by its path: three slashes, no host."""
@@ -52,7 +52,7 @@ _BARE_DEVICE: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class PortUrl:
-    """A URL taken apart; ``text`` is what the person typed."""
+    """The parts of a URL; ``text`` is the URL as typed."""
 
     text: str
     scheme: str
@@ -62,13 +62,13 @@ class PortUrl:
     query: Mapping[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        """The URL as it may be shown; ``text`` is the one that opens."""
+        """The URL without credentials, to be shown; ``text`` is the one to open."""
         return hide_credentials(self.text)
 
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One option of a scheme: how its text becomes a value, and what it is when left out."""
+    """One option of a scheme: how its text becomes a value, and its default."""
 
     name: str
     convert: Callable[[str], object]
@@ -77,9 +77,11 @@ class Option:
 
 
 def split(text: str) -> PortUrl:
-    """Take a URL apart. Raises UrlError for anything outside the grammar."""
-    if len(text) > LONGEST:
-        raise UrlError(f"a URL of {len(text)} characters, {LONGEST} are the most: {printable(text, limit=40)!r}")
+    """Split a URL into its parts. Raises UrlError for anything outside the grammar."""
+    if len(text) > MAX_LENGTH:
+        raise UrlError(
+            f"a URL has at most {MAX_LENGTH} characters, this one has {len(text)}: {printable(text, limit=40)!r}"
+        )
     shown = repr(text)
     scheme, colon, rest = text.partition(":")
     if not colon or not scheme or not all(c.isalnum() or c in "+-." for c in scheme):
@@ -96,13 +98,13 @@ def split(text: str) -> PortUrl:
         return PortUrl(text, scheme.lower(), path=_path(text, rest), query=query)
     authority, slash, path = rest[2:].partition("/")
     if is_file and authority:
-        raise UrlError(f"{shown}: the file stands directly after {scheme}:, without slashes", hint=_try(text))
+        raise UrlError(f"{shown}: the file follows {scheme}: directly, without slashes", hint=_try(text))
     host, port = _split_authority(text, authority)
     return PortUrl(text, scheme.lower(), host, port, _path(text, slash + path), query)
 
 
 def innermost(url: str) -> PortUrl:
-    """The URL of the port itself, seen through ``record:`` and whatever else nests another. Raises UrlError."""
+    """The URL of the port itself, inside ``record:`` and any other scheme that nests a URL. Raises UrlError."""
     parts = split(url)
     while NESTED in parts.query:
         parts = split(parts.query[NESTED])
@@ -110,10 +112,10 @@ def innermost(url: str) -> PortUrl:
 
 
 def corrected(text: str) -> str | None:
-    """The URL that was probably meant by a text which is not quite one; None where nothing can be said.
+    """The URL that a malformed one probably means, or None.
 
     People type ``ttyUSB0``, ``/dev/ttyUSB0``, ``serial:/dev/ttyUSB0`` and ``serial://dev/ttyUSB0`` for
-    ``serial:///dev/ttyUSB0``. What is given back is a URL by the grammar, and another one than ``text``.
+    ``serial:///dev/ttyUSB0``. The result follows the grammar and differs from ``text``.
     """
     typed, colon, rest = text.partition(":")
     scheme = next(iter(get_close_matches(typed.lower(), DEVICE_SCHEMES | HOST_SCHEMES | FILE_SCHEMES, n=1)), "")
@@ -137,12 +139,12 @@ def corrected(text: str) -> str | None:
 
 
 def device_url(text: str) -> str:
-    """The URL of a serial device that is named as systems name it, ``/dev/ttyUSB0`` or ``COM5``; else ``text``."""
+    """The URL of a serial device given by its system name, ``/dev/ttyUSB0`` or ``COM5``; other ``text`` unchanged."""
     return _device_url("serial", text) if _SERIAL_DEVICE.fullmatch(text) else text
 
 
 def _device_url(scheme: str, rest: str) -> str:
-    """A device by its path, whatever number of slashes stood before it; options after the first ``?`` or ``&``."""
+    """A device by its path, after any number of slashes; options follow the first ``?`` or ``&``."""
     found = re.match(r"/*(?P<device>[^?&]*)[?&]?(?P<query>.*)", rest, re.DOTALL)
     assert found is not None  # every part of it may be empty
     device = found["device"]
@@ -239,7 +241,7 @@ def _split_query(text: str, query: str) -> dict[str, str]:
         else:
             value, _, query = rest.partition("&")
         if name in found:
-            raise UrlError(f"{text!r}: option {name!r} stands twice")
+            raise UrlError(f"{text!r}: option {name!r} is given twice")
         found[name] = value if name == NESTED else unquote(value)
     return found
 
@@ -247,7 +249,7 @@ def _split_query(text: str, query: str) -> dict[str, str]:
 def _path(text: str, quoted: str) -> str:
     path = unquote(quoted)
     if "\0" in path:
-        raise UrlError(f"{text!r}: no path has a NUL in it")
+        raise UrlError(f"{text!r}: a path cannot contain a NUL character")
     return path
 
 
@@ -263,7 +265,7 @@ def _split_authority(text: str, authority: str) -> tuple[str, int | None]:
     try:
         host.encode("idna")  # as whatever looks the name up will do
     except UnicodeError as error:
-        raise UrlError(f"{text!r}: {host!r} is no name of a host: {error}") from error
+        raise UrlError(f"{text!r}: {host!r} is not the name of a host: {error}") from error
     if not port:
         return host, None
     if not port.isdecimal() or not 0 <= int(port) <= 65535:

@@ -18,7 +18,7 @@ from tests.gateway.rig import StubMeter
 from wattrail.app import ServicePlan, WebPlan, load_config, open_service, plan_service
 from wattrail.clock import Clock
 from wattrail.errors import ConfigError, StoreError
-from wattrail.gateway import EntryBooked, GatewayPlan, MeterChanged, MeterPlan, State, Subscription
+from wattrail.gateway import EntryBooked, GatewayPlan, MeterChanged, MeterPlan, MeterState, Subscription
 from wattrail.store import open_store
 
 ROOT = Path(__file__).parents[2]
@@ -36,7 +36,7 @@ def opener(plan: MeterPlan, clock: Clock) -> StubMeter:
 
 async def until_live(events: Subscription) -> None:
     async for event in events:
-        if isinstance(event, MeterChanged) and event.view.state is State.LIVE:
+        if isinstance(event, MeterChanged) and event.view.state is MeterState.LIVE:
             return
 
 
@@ -119,7 +119,7 @@ def test_a_publisher_that_fails_is_started_again_and_reads_on(
                 while len(starts) < 3:
                     await asyncio.wait_for(until_live(events), 20)
             (view,) = service.feed.views()
-            assert view.state is State.LIVE
+            assert view.state is MeterState.LIVE
 
     asyncio.run(story())
     assert caplog.text.count("broker failed; readings go on") == 2

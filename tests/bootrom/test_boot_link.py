@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from tests.bootrom.golden import ANSWERED, SECTOR
 from wattrail.bootrom import BootLink, problem
 from wattrail.bootrom import commands as c
-from wattrail.bootrom.events import NEED_DATA, Answered, ChipFailed, Damaged, Silence, Truncated, WrongEcho
-from wattrail.bootrom.frames import LONG_MOST, SHORT_MOST, NoFrame, Unfinished, take_frame
+from wattrail.bootrom.events import NEED_DATA, Answered, ChipFailed, DamagedReply, NoReply, TruncatedReply, WrongEcho
+from wattrail.bootrom.frames import MAX_LONG_LENGTH, MAX_SHORT_LENGTH, NoFrame, PartialFrame, take_frame
 from wattrail.bootrom.link import BUFFER_LIMIT, SKIPPED_LIMIT
 from wattrail.errors import NoAnswer, UnexpectedReply
 
@@ -25,7 +25,7 @@ def asked(row) -> tuple[BootLink, bytes, bytes]:
     """A link that waits for the row's reply; request and reply."""
     command, fields, data, _, reply, _ = row
     link = BootLink()
-    return link, link.ask(command, data, **fields), bytes.fromhex(reply)
+    return link, link.request(command, data, **fields), bytes.fromhex(reply)
 
 
 @given(rows)
@@ -81,17 +81,17 @@ def test_our_own_request_coming_back_is_stepped_over(row, cut: int) -> None:
 def test_a_request_that_comes_back_with_a_reply_inside_is_not_mistaken() -> None:
     fake = bytes.fromhex("04 0E FF 01 E0 FC F4 06 00 07 00 00 10 01 00")
     link = BootLink()
-    request = link.ask(c.WRITE_4K, (fake + b"\0" * 4096)[:4096], address=0x11000)
+    request = link.request(c.WRITE_4K, (fake + b"\0" * 4096)[:4096], address=0x11000)
     link.receive(request)
     assert link.next_event() is NEED_DATA
-    assert link.end() == Silence(echoed=True)
+    assert link.end() == NoReply(echoed=True)
 
 
 def test_a_sector_that_holds_a_picture_of_a_reply_is_read_as_it_is() -> None:
     head = bytes.fromhex("04 0E FF 01 E0 FC F4 06 10 09 00 00 10 01 00")
     data = (head + SECTOR)[:4096]
     link = BootLink()
-    link.ask(c.READ_4K, address=0x12000)
+    link.request(c.READ_4K, address=0x12000)
     stale = bytes.fromhex("04 0E FF 01 E0 FC F4 06 10 09 00 00 20 02 00") + data
     link.receive(stale)
     assert isinstance(link.next_event(), WrongEcho), "the stale frame as a whole, not the one inside"
@@ -105,7 +105,7 @@ def test_a_reply_cut_anywhere_is_truncated(row, data) -> None:
     link.receive(reply[:length])
     assert link.next_event() is NEED_DATA
     event = link.end()
-    assert isinstance(event, Truncated)
+    assert isinstance(event, TruncatedReply)
     assert event.data == reply[:length]
     assert len(event.data) < event.want <= len(reply)
     error = problem(row[0], event)
@@ -146,18 +146,18 @@ def test_bytes_that_nearly_make_frames_upset_no_link(pieces: list[bytes], row) -
 
 def test_a_repeated_link_check_forgets_nothing_that_has_begun_to_arrive() -> None:
     link = BootLink()
-    link.ask(c.LINK_CHECK)
+    link.request(c.LINK_CHECK)
     link.receive(LINK[:5])
-    link.ask(c.LINK_CHECK)
+    link.request(c.LINK_CHECK)
     link.receive(LINK[5:])
     assert isinstance(link.next_event(), Answered)
 
 
 def test_another_question_forgets_what_was_left_over() -> None:
     link = BootLink()
-    link.ask(c.READ_4K, address=0x11000)
+    link.request(c.READ_4K, address=0x11000)
     link.receive(bytes.fromhex("04 0E FF 01 E0 FC F4 06 10 09 00") + b"x" * 100)
-    link.ask(c.LINK_CHECK)
+    link.request(c.LINK_CHECK)
     link.receive(LINK)
     assert isinstance(link.next_event(), Answered)
 
@@ -165,14 +165,14 @@ def test_another_question_forgets_what_was_left_over() -> None:
 @pytest.mark.parametrize("name", ["address", "size"])
 def test_a_reply_to_something_else_is_reported_and_the_right_one_awaited(name: str) -> None:
     link = BootLink()
-    link.ask(c.ERASE, size=0x20, address=0x11000)
+    link.request(c.ERASE, size=0x20, address=0x11000)
     good = bytes.fromhex("04 0E FF 01 E0 FC F4 07 00 0F 00 20 00 10 01 00")
     wrong = bytearray(good)
     wrong[12 if name == "address" else 11] ^= 0x80
     link.receive(bytes(wrong) + good)
     event = link.next_event()
     assert isinstance(event, WrongEcho)
-    assert (event.part, event.sent) == (name, 0x11000 if name == "address" else 0x20)
+    assert (event.field, event.sent) == (name, 0x11000 if name == "address" else 0x20)
     assert event.sent ^ event.got == 0x80
     error = problem(c.ERASE, event)
     assert isinstance(error, UnexpectedReply)
@@ -182,7 +182,7 @@ def test_a_reply_to_something_else_is_reported_and_the_right_one_awaited(name: s
 
 def test_a_status_other_than_0_makes_any_full_reply_a_refusal() -> None:
     link = BootLink()
-    link.ask(c.READ_4K, address=0x11000)
+    link.request(c.READ_4K, address=0x11000)
     link.receive(bytes.fromhex("04 0E FF 01 E0 FC F4 06 10 09 05 00 10 01 00") + SECTOR)
     event = link.next_event()
     assert isinstance(event, Answered)
@@ -191,17 +191,17 @@ def test_a_status_other_than_0_makes_any_full_reply_a_refusal() -> None:
 
 def test_a_short_read_with_status_0_is_no_answer() -> None:
     link = BootLink()
-    link.ask(c.READ_4K, address=0)
+    link.request(c.READ_4K, address=0)
     link.receive(bytes.fromhex("04 0E FF 01 E0 FC F4 07 00 09 00 00 00 00 00 00"))
     event = link.end()
-    assert isinstance(event, Damaged)
+    assert isinstance(event, DamagedReply)
     assert event.why == "a reply to Read4K with 5 bytes of payload"
 
 
 @pytest.mark.parametrize("code", [0xEE, 0xFE])
 def test_a_system_error_is_told(code: int) -> None:
     link = BootLink()
-    link.ask(c.READ_4K, address=0x11000)
+    link.request(c.READ_4K, address=0x11000)
     link.receive(bytes((0x04, 0x0E, 0x04, 0x01, 0xE0, 0xFC, code)))
     event = link.next_event()
     assert isinstance(event, ChipFailed)
@@ -211,7 +211,7 @@ def test_a_system_error_is_told(code: int) -> None:
 def test_silence_noise_strays_and_echo_have_words_of_their_own() -> None:
     def said(data: bytes, command=c.READ_REG, **fields: int) -> str:
         link = BootLink()
-        request = link.ask(command, **(fields or {"address": 0x800000}))
+        request = link.request(command, **(fields or {"address": 0x800000}))
         link.receive(data.replace(b"ECHO", request))
         error = problem(command, link.end())
         assert error is not None
@@ -227,31 +227,31 @@ def test_silence_noise_strays_and_echo_have_words_of_their_own() -> None:
 
 
 def test_a_length_beyond_any_known_reply_is_noise_and_not_waited_for() -> None:
-    longest = (LONG_MOST + 1).to_bytes(2, "little")
+    longest = (MAX_LONG_LENGTH + 1).to_bytes(2, "little")
     for head in (
         b"\x04\x0e\xff\x01\xe0\xfc\xf4" + longest + b"\x09\x00",
-        bytes((4, 14, SHORT_MOST + 1, 1, 0xE0, 0xFC, 3)),
+        bytes((4, 14, MAX_SHORT_LENGTH + 1, 1, 0xE0, 0xFC, 3)),
     ):
         found = take_frame(head)
         assert isinstance(found, NoFrame)
         assert "the longest known is" in found.why
-    assert isinstance(take_frame(b"\x04\x0e\xff\x01\xe0\xfc\xf4\x06\x10\x09\x00"), Unfinished)
+    assert isinstance(take_frame(b"\x04\x0e\xff\x01\xe0\xfc\xf4\x06\x10\x09\x00"), PartialFrame)
 
 
 def test_a_link_keeps_no_more_than_its_caps() -> None:
     link = BootLink()
-    link.ask(c.READ_4K, address=0)
+    link.request(c.READ_4K, address=0)
     for _ in range(20):
         link.receive(b"\x55" * 4096)
     event = link.end()
-    assert isinstance(event, Damaged)
+    assert isinstance(event, DamagedReply)
     assert len(event.data) <= BUFFER_LIMIT + SKIPPED_LIMIT
 
 
 def test_a_late_answer_to_an_earlier_read_does_not_pass_for_this_one() -> None:
     row = next(row for row in ANSWERED if row[0] is c.READ_4K)
     link = BootLink()
-    link.ask(c.CHECK_CRC, start=0, end=255)
+    link.request(c.CHECK_CRC, start=0, end=255)
     link.receive(bytes.fromhex(row[4]) + bytes.fromhex("04 0E 08 01 E0 FC 10 01 02 03 04"))
     event = link.next_event()
     assert isinstance(event, Answered)

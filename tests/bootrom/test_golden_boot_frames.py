@@ -9,7 +9,7 @@ import pytest
 from tests.bootrom.golden import ANSWERED, GOLDEN, REFUSALS
 from wattrail.bootrom import COMMANDS, BootLink, Responder, problem
 from wattrail.bootrom import commands as c
-from wattrail.bootrom.events import NEED_DATA, Answered, Silence
+from wattrail.bootrom.events import NEED_DATA, Answered, NoReply
 from wattrail.errors import TargetError
 
 PAGE = Path(__file__).parents[2] / "docs" / "protocols" / "bk7231-boot.md"
@@ -18,14 +18,14 @@ PAGE = Path(__file__).parents[2] / "docs" / "protocols" / "bk7231-boot.md"
 @pytest.mark.parametrize("row", GOLDEN, ids=lambda row: row[0].name)
 def test_a_request_is_its_golden_frame(row) -> None:
     command, fields, data, request, _, _ = row
-    assert BootLink().ask(command, data, **fields) == bytes.fromhex(request)
+    assert BootLink().request(command, data, **fields) == bytes.fromhex(request)
 
 
 @pytest.mark.parametrize("row", ANSWERED, ids=lambda row: row[0].name)
 def test_a_golden_reply_is_understood(row) -> None:
     command, fields, data, _, reply, says = row
     link, frame = BootLink(), bytes.fromhex(reply)
-    link.ask(command, data, **fields)
+    link.request(command, data, **fields)
     assert link.wanted == len(frame)
     link.receive(frame)
     event = link.next_event()
@@ -42,7 +42,7 @@ def test_a_golden_reply_is_understood(row) -> None:
 def test_a_refusal_is_an_answer_with_its_status(row) -> None:
     command, fields, data, reply = row
     link = BootLink()
-    link.ask(command, data, **fields)
+    link.request(command, data, **fields)
     link.receive(bytes.fromhex(reply))
     event = link.next_event()
     assert isinstance(event, Answered)
@@ -73,7 +73,7 @@ def test_the_bootloader_answers_nine_commands_and_the_rom_all_others() -> None:
 
 def test_a_bootloader_without_version_says_07() -> None:
     link = BootLink()
-    link.ask(c.BOOT_VERSION)
+    link.request(c.BOOT_VERSION)
     link.receive(bytes.fromhex("04 0E 05 01 E0 FC 11 07"))
     event = link.next_event()
     assert isinstance(event, Answered)
@@ -83,9 +83,9 @@ def test_a_bootloader_without_version_says_07() -> None:
 
 def test_a_reboot_expects_no_reply() -> None:
     link = BootLink()
-    link.ask(c.REBOOT)
+    link.request(c.REBOOT)
     assert link.wanted == 0
-    assert link.end() == Silence()
+    assert link.end() == NoReply()
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_a_reboot_expects_no_reply() -> None:
 )
 def test_a_bad_argument_is_refused_before_it_becomes_bytes(command, data, fields, why) -> None:
     with pytest.raises(ValueError, match=why):
-        BootLink().ask(command, data, **fields)
+        BootLink().request(command, data, **fields)
 
 
 def test_the_page_shows_every_golden_frame() -> None:

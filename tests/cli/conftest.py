@@ -64,7 +64,7 @@ def wattrail(capsys: pytest.CaptureFixture[str]) -> Type:
 def manual_clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[ManualClock]:
     """Verbs wait for nothing, and every run sees the same moments, in UTC."""
     clock = ManualClock(datetime(2026, 6, 21, 12, tzinfo=UTC))
-    monkeypatch.setattr("wattrail.cli.pace.CLOCK", clock)
+    monkeypatch.setattr("wattrail.cli.clock.CLOCK", clock)
     monkeypatch.setenv("TZ", "UTC")
     time.tzset()
     yield clock

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from wattrail.app.config import find_config, load_config, parse_config, user_config_dir
-from wattrail.app.toml_lines import line_of
-from wattrail.chips.bl0942 import Calibration
+from wattrail.calibration import Calibration
 from wattrail.errors import ConfigError, FileError, MissingExtra
+from wattrail.toml_schema.lines import line_of
 from wattrail.twin.scenario import load_scenario
 
 WHOLE = """\
@@ -79,8 +79,11 @@ def test_a_meter_without_constants_leaves_the_scale_to_its_front_end() -> None:
         (METER + "pol_s = 2\n", r"^w.toml, line 4: meter\[1\] has no field 'pol_s'; known: name, url, address"),
         ("[wep]\nport = 1\n", r"^w.toml, line 1: the file has no field 'wep'; known: meter, store, web, site, safety"),
         ('[[meter]]\nname = "a"\n', r"^w.toml, line 1: meter\[1\].url: this field is missing"),
-        (METER + METER, r"^w.toml, line 5: a second meter is named 'a'"),
-        ('[[meter]]\nname = "Big One"\nurl = "tcp://h:1"\n', r"line 2: meter\[1\].name: 'Big One' is no name"),
+        (METER + METER, r"^w.toml, line 5: meter\[2\].name: a second meter is named 'a'"),
+        (
+            '[[meter]]\nname = "Big One"\nurl = "tcp://h:1"\n',
+            r"line 2: meter\[1\].name: 'Big One' cannot be the name of a meter",
+        ),
         (METER + "poll_s = 0.1\n", r"line 4: meter\[1\].poll_s: must be greater than or equal to 0.2, got 0.1"),
         (METER + 'poll_s = "1"\n', r"line 4: meter\[1\].poll_s: must be a valid number, got '1'"),
         (METER + 'front_end = "ct"\n', r"line 4: meter\[1\].front_end: unknown front end 'ct'; known: reference"),

@@ -95,8 +95,8 @@ def test_a_bill_is_shown_and_is_the_same_in_json(wattrail: Type, database: Path)
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("currency = 5", "tariff.toml: rates: must|tariff.toml: price"),
-        ("a = = b", "tariff.toml: invalid value (at line 1"),
+        ("currency = 5", "tariff.toml, line 1: currency: must be a valid string, got 5"),
+        ("a = = b", "tariff.toml, line 1, column 5: invalid value"),
         (None, "cannot be read"),
     ],
 )
@@ -107,7 +107,7 @@ def test_a_tariff_that_cannot_be_used_is_told_by_file(
         Path("tariff.toml").write_text(text)
     said = wattrail("ledger", "show", "--tariff", "tariff.toml")
     assert said.code == 2
-    assert any(part in said.err for part in says.split("|"))
+    assert says in said.err
 
 
 def test_csv_has_a_row_for_each_quarter_hour_marked_as_real(wattrail: Type, database: Path) -> None:

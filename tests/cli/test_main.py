@@ -16,7 +16,7 @@ import wattrail as package
 from tests.cli.conftest import Terminal, Type
 from wattrail import errors
 from wattrail.cli import main as main_module
-from wattrail.cli.app import build
+from wattrail.cli.app import build, in_current_words
 from wattrail.cli.examples import EXAMPLES
 from wattrail.cli.exits import Exit, UsageError, exit_for
 from wattrail.cli.verbs import VERBS, Verb
@@ -129,7 +129,7 @@ def test_every_error_has_its_exit_code(error: errors.WattrailError, code: int) -
     assert exit_for(error) == code
 
 
-def test_an_error_is_told_in_words_with_its_hint(wattrail: Type, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_is_printed_with_its_hint(wattrail: Type, monkeypatch: pytest.MonkeyPatch) -> None:
     _answer_with(monkeypatch, errors.NoAnswer("nothing came", hint="swap two wires"))
     said = wattrail("anything")
     assert said == type(said)(4, "", "error: nothing came\nhint: swap two wires\n")
@@ -163,7 +163,7 @@ def _answer_with(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
     def answer(_words: object) -> int:
         raise error
 
-    monkeypatch.setattr(main_module, "_answer", answer)
+    monkeypatch.setattr(main_module, "_run", answer)
 
 
 @pytest.mark.parametrize(
@@ -188,3 +188,26 @@ def test_a_slip_is_answered_with_what_to_type(wattrail: Type, typed: str, error:
     assert hint in said.err
     assert "Traceback" not in said.err
     assert "could not convert" not in said.err
+
+
+# ---- words of earlier versions
+
+
+@pytest.mark.parametrize(
+    ("typed", "current"),
+    [
+        ("image pack a b", "image add-crc a b"),
+        ("image unpack a b --key zero", "image strip-crc a b --key zero"),
+        ("flash info /dev/ttyUSB0 --reset person", "flash info /dev/ttyUSB0 --reset manual"),
+        ("flash info /dev/ttyUSB0 --reset=person", "flash info /dev/ttyUSB0 --reset=manual"),
+        ("twin serve --reset knock", "twin serve --reset auto"),
+        ("image diff image pack", "image diff image pack"),
+        ("flash info person", "flash info person"),
+    ],
+)
+def test_words_of_earlier_versions_still_work(typed: str, current: str) -> None:
+    assert in_current_words(typed.split()) == current.split()
+
+
+def test_an_old_verb_shows_the_help_of_the_current_one(wattrail: Type) -> None:
+    assert "wattrail image add-crc FILE OUT [OPTIONS]" in wattrail("image", "pack", "--help").out

@@ -16,7 +16,7 @@ from tests.cli.conftest import Type
 from tests.gateway.rig import CALIBRATION, Household, StubMeter
 from tests.ledger.rig import chip_epoch
 from wattrail.ledger import Totals
-from wattrail.web.api import Meter
+from wattrail.web.api import MeterJson
 
 EVENING = datetime(2026, 6, 21, 17, 58, tzinfo=UTC)
 MWH_PER_COUNT: Fraction = chip_epoch(1, CALIBRATION.counts_per_watt).milliwatt_hours(1)
@@ -33,7 +33,7 @@ def house(tmp_path: Path) -> Iterator[Household]:
 
 def on_the_page(house: Household) -> int:
     """Milliwatt-hours imported today, as the API gives them and the page shows them."""
-    today = Meter.of(house.view).today
+    today = MeterJson.of(house.view).today
     assert today is not None
     return round(today.import_wh * 1000)
 

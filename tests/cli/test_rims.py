@@ -9,14 +9,14 @@ import pytest
 from rich.table import Table
 
 from tests.cli.conftest import Type
-from wattrail.cli import say
+from wattrail.cli import output
 from wattrail.cli.console import results
 from wattrail.cli.safe_output import safe_stdout
 
 HOSTILE = "\x1b]0;owned\x07\x1b[2J\x9b31m\u202e"
 
 
-@pytest.mark.parametrize("speak", [say.note, say.error, say.hint])
+@pytest.mark.parametrize("speak", [output.note, output.error, output.hint])
 def test_narration_shows_escapes_instead_of_sending_them(speak: object, capsys: pytest.CaptureFixture[str]) -> None:
     speak(f"the image is {HOSTILE}\nand from mqtt://me:secret@host")  # type: ignore[operator]
     err = capsys.readouterr().err

@@ -13,7 +13,7 @@ from wattrail.app.plan import ServicePlan, WebPlan, plan_service
 from wattrail.cli.run import run
 from wattrail.cli.run_notices import demo_notice
 from wattrail.extras import install_command
-from wattrail.transport.discovery import Candidate
+from wattrail.transport.discovery import DeviceCandidate
 
 FILE = """\
 [[meter]]
@@ -30,7 +30,7 @@ port = 8080
 [site]
 timezone = "Europe/Berlin"
 """
-ADAPTER = Candidate("serial:///dev/ttyUSB0", "UART", "QinHeng USB Serial")
+ADAPTER = DeviceCandidate("serial:///dev/ttyUSB0", "UART", "QinHeng USB Serial")
 
 
 def planned(text: str | None = None, **typed: object) -> ServicePlan:

@@ -13,14 +13,14 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Outcome, Type
-from wattrail.cli.twin.flash_terminal import FlashWishes, enter_resets
-from wattrail.cli.twin.serve import Wishes
+from wattrail.cli.twin.flash_terminal import FlashTwinOptions, enter_resets
+from wattrail.cli.twin.serve import TwinOptions
 from wattrail.clock import Deadline, SystemClock
 from wattrail.errors import PortTimeout
 from wattrail.extras import install_command
 from wattrail.meter import open_meter
 from wattrail.transport import Port, open_port
-from wattrail.twin.bootrom import BootTwin, Phase
+from wattrail.twin.bootrom import BootPhase, BootTwin
 
 KNOCK = bytes.fromhex("01 E0 FC 01 00")
 LINKED = bytes.fromhex("04 0E 05 01 E0 FC 01 00")
@@ -30,18 +30,19 @@ NO_TERMINALS = pytest.mark.skipif(not Path("/dev/pts").is_dir(), reason="no pseu
 def test_the_list_names_boards_scenarios_and_options(wattrail: Type) -> None:
     said = wattrail("twin", "list")
     assert (said.code, said.err) == (0, "")
-    for word in ("pziot-e01", "lspa9", "house", "cloudy", "seed", "volts"):
+    for word in ("pziot-e01", "lspa9", "bw-shp10      BL0940  UART", "house", "cloudy", "seed", "volts"):
         assert word in said.out
 
 
 def test_the_list_in_json_has_the_same(wattrail: Type) -> None:
     found = json.loads(wattrail("twin", "list", "--json").out)
-    assert {board["name"] for board in found["boards"]} >= {"pziot-e01", "lspa9"}
+    chips = {board["name"]: board["chip"] for board in found["boards"]}
+    assert chips.items() >= {"pziot-e01": "bl0942", "lspa9": "bl0942", "bw-shp10": "bl0940"}.items()
     assert {scenario["name"] for scenario in found["scenarios"]} >= {"house", "bench"}
     assert {"name", "default", "help"} == set(found["options"][0])
 
 
-def test_without_numpy_the_install_command_is_told(wattrail: Type, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_numpy_the_install_command_is_shown(wattrail: Type, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in sys.modules if name.startswith("wattrail.twin.") and not name.endswith("boards")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "numpy", None)
@@ -52,7 +53,7 @@ def test_without_numpy_the_install_command_is_told(wattrail: Type, monkeypatch: 
 
 
 def test_the_times_of_the_flash_can_be_asked_for(wattrail: Type) -> None:
-    asked, plain = FlashWishes(page_ms=0.2, crc_us=2.3).timing(), FlashWishes().timing()
+    asked, plain = FlashTwinOptions(page_ms=0.2, crc_us=2.3).timing(), FlashTwinOptions().timing()
     assert (asked.page_s, asked.crc_byte_s) == (pytest.approx(0.0002), pytest.approx(2.3e-6))
     assert (plain.page_s, plain.crc_byte_s) == (0.0007, 2.0e-6)
     # A host whose deadline is counted from where the terminal took its bytes must not pay for the wire as well.
@@ -66,12 +67,12 @@ def test_the_times_of_the_flash_can_be_asked_for(wattrail: Type) -> None:
 @pytest.mark.parametrize(
     ("board", "wishes", "url"),
     [
-        ("lspa9", Wishes(), "twin://lspa9"),
-        ("lspa9", Wishes(seed=7, volts=230.0), "twin://lspa9?seed=7&volts=230.0"),
-        ("twin://lspa9?errors=0.1", Wishes(seed=7), "twin://lspa9?errors=0.1&seed=7"),
+        ("lspa9", TwinOptions(), "twin://lspa9"),
+        ("lspa9", TwinOptions(seed=7, volts=230.0), "twin://lspa9?seed=7&volts=230.0"),
+        ("twin://lspa9?errors=0.1", TwinOptions(seed=7), "twin://lspa9?errors=0.1&seed=7"),
     ],
 )
-def test_what_is_wished_becomes_the_twins_url(board: str, wishes: Wishes, url: str) -> None:
+def test_what_is_wished_becomes_the_twins_url(board: str, wishes: TwinOptions, url: str) -> None:
     assert wishes.url(board) == url
 
 
@@ -82,14 +83,14 @@ def test_what_is_wished_becomes_the_twins_url(board: str, wishes: Wishes, url: s
         (["--volts", "999"], "option volts='999.0' does not fit: must be from 0 to 400"),
         (["--volts", "200", "--scenario", "house"], "volts holds a steady state"),
         (["--scenario", "hose"], "no scenario 'hose'; known: bench"),
-        (["serial:///dev/ttyUSB0"], "'serial:///dev/ttyUSB0' is no twin"),
+        (["serial:///dev/ttyUSB0"], "'serial:///dev/ttyUSB0' is not a twin"),
         (["lspa9", "--flash", "flash.bin"], "the meter chip of lspa9 is on the UART its module is flashed by"),
         (["--flash", "flash.bin", "--no-flash"], "--flash and --no-flash contradict each other"),
         (["--supply", "a potato"], "no supply 'a potato'"),
         (["--flash", "nowhere/flash.bin"], "nowhere/flash.bin: the flash image cannot be written"),
     ],
 )
-def test_what_cannot_be_served_is_refused_in_words(wattrail: Type, words: list[str], complaint: str) -> None:
+def test_what_cannot_be_served_is_refused_plainly(wattrail: Type, words: list[str], complaint: str) -> None:
     said = wattrail("twin", "serve", *words)
     assert said.code == 2
     assert complaint in said.err
@@ -125,7 +126,26 @@ def test_a_served_uart_is_opened_as_its_directions_say(
     assert "at 4800 baud, 8 data bits, no parity, 1 stop bit; chip address 0" in directions
 
 
-@pytest.mark.parametrize(("board", "scheme"), [("pziot-e01", "spi+tcp"), ("lspa9", "tcp")])
+@NO_TERMINALS
+def test_a_served_bl0940_is_read_as_its_directions_say(served: Serve) -> None:
+    visited: list[float | None] = []
+
+    def visit(directions: str) -> None:
+        url = re.search(r"read it: wattrail meter watch '(\S+)' --front-end bw-shp10\n", directions)
+        assert url
+        with open_meter(url[1], front_end="bw-shp10") as meter:
+            meter.connect()
+            assert meter.simulated
+            visited.append(meter.read().volts)
+
+    directions, after = served("bw-shp10", "--volts", "231", visit=visit)
+    assert after.code == 0
+    assert visited == [pytest.approx(231, abs=0.5)]
+    assert "at 4800 baud, 8 data bits, no parity, 1 stop bit; frame heads 50 and A0" in directions
+    assert "address" not in directions
+
+
+@pytest.mark.parametrize(("board", "scheme"), [("pziot-e01", "spi+tcp"), ("lspa9", "tcp"), ("bw-shp10", "tcp")])
 def test_a_twin_on_a_tcp_port_is_read_as_its_directions_say(
     wattrail: Type,
     capsys: pytest.CaptureFixture[str],
@@ -203,7 +223,7 @@ def test_one_board_is_read_and_flashed_as_its_directions_say(served: Serve, tmp_
     assert "read it: wattrail meter watch spi+tcp://" in directions
     assert f"SIMULATED too: its module, a BK7231T; flash: in {file}" in directions
     assert "they begin at 115200 baud" in directions
-    assert "it is reset when a flasher knocks" in directions
+    assert "it is reset when link checks go unanswered for 0.2 s" in directions
     assert directions.endswith("Ctrl-C ends it\n")
     assert file.stat().st_size == 1 << 21
 
@@ -222,7 +242,7 @@ def test_a_board_whose_flash_is_unused_is_served_as_a_meter_alone(served: Serve,
     assert "flash" not in directions
 
 
-def test_without_terminals_on_the_system_the_meter_is_served_all_the_same(
+def test_without_terminals_on_the_system_the_meter_is_still_served(
     served: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "termios", None)
@@ -240,11 +260,11 @@ def test_enter_resets_the_chip_and_another_key_does_not(capsys: pytest.CaptureFi
     end = Deadline.after(5, clock)
     with enter_resets(twin, keyboard):
         os.write(person, b"x")
-        assert twin.phase is Phase.APP
+        assert twin.phase is BootPhase.APP
         os.write(person, b"\n")
-        while twin.phase is Phase.APP and end.remaining:
+        while twin.phase is BootPhase.APP and end.remaining:
             pass
-        assert twin.phase is not Phase.APP
+        assert twin.phase is not BootPhase.APP
     os.close(person)
     os.close(keyboard)
     assert capsys.readouterr().err == "reset\n"

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from wattrail.bootrom import Chip, Identity, Responder
-from wattrail.bootrom.checks import wire_crc
+from wattrail.bootrom.ranges import wire_crc
 from wattrail.clock import ManualClock
 from wattrail.flasher.backup_catalog import BackupCatalog
 from wattrail.flasher.journal import JOURNAL, Journal

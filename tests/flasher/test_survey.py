@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wattrail.bootrom.checks import wire_crc
+from wattrail.bootrom.ranges import wire_crc
 from wattrail.flasher.survey import Found, blank_crc, differing, second_half, survey
 
 SECTOR = 4096

@@ -10,7 +10,7 @@ import numpy as np
 
 from wattrail.bootrom import TRAITS, Responder
 from wattrail.bootrom import commands as c
-from wattrail.bootrom.constants import BAUD_AT_RESET, CLOCK_HZ, MOST_DIVIDER
+from wattrail.bootrom.constants import BAUD_AT_RESET, CLOCK_HZ, MAX_DIVIDER
 from wattrail.bootrom.geometry import ERASES, PAGE, SECTOR
 from wattrail.clock import ManualClock
 from wattrail.twin.bootrom import AT_ONCE, BootTiming, BootTwin
@@ -22,7 +22,7 @@ SIZE: Final = 0x20000
 
 KNOCK: Final = bytes.fromhex("01 E0 FC 01 00")
 LONGEST_REPLY: Final = 4107
-BLUR: Final = BAUD_AT_RESET * (MOST_DIVIDER + 1) // CLOCK_HZ + 1
+BLUR: Final = BAUD_AT_RESET * (MAX_DIVIDER + 1) // CLOCK_HZ + 1
 """Bytes that a host makes of one, when the chip speaks at its slowest."""
 
 _SPANS: Final = {erase.code: erase.span for erase in ERASES}

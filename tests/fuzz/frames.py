@@ -9,19 +9,27 @@ from dataclasses import replace
 from typing import Final
 
 from tests.bootrom.golden import ANSWERED
-from wattrail.bootrom import BootLink, Evidence, Identity, identify, problem
+from wattrail.bootrom import BootLink, ChipEvidence, Identity, identify, problem
 from wattrail.bootrom.constants import CHIP_ID_N, EFUSE_KEY_BYTES, RATES
-from wattrail.bootrom.efuse import POLL_LIMIT, EfuseBytes, read_efuse
-from wattrail.bootrom.events import NEED_DATA, Damaged, Event
-from wattrail.bootrom.frames import LONG_MOST, REPLY_START, Frame, NoFrame, Unfinished, encode_request, take_frame
+from wattrail.bootrom.events import NEED_DATA, DamagedReply, Event
+from wattrail.bootrom.frames import (
+    MAX_LONG_LENGTH,
+    REPLY_START,
+    Frame,
+    NoFrame,
+    PartialFrame,
+    encode_request,
+    take_frame,
+)
+from wattrail.bootrom.identify import POLL_LIMIT, EfuseBytes, read_efuse
 from wattrail.bootrom.link import BUFFER_LIMIT, SKIPPED_LIMIT
 from wattrail.errors import TargetError
 from wattrail.line_classifier import HEARD_LIMIT, SHOWN_LIMIT, TrafficKind, classify
-from wattrail.twin.bootrom.receiver import Heard, Page, Receiver
+from wattrail.twin.bootrom.receiver import FrameReceiver, ReceivedCommand, ReceivedPage
 
 __all__ = ["boot_link", "efuse", "evidence", "frame", "hearing", "receiver"]
 
-MOST_FRAME: Final = LONG_MOST + 9
+MOST_FRAME: Final = MAX_LONG_LENGTH + 9
 LONGEST_BODY: Final = 0xFFFF
 """What the length field of a long request can say."""
 
@@ -34,8 +42,8 @@ def frame(data: bytes) -> None:
         if isinstance(found, Frame):
             assert data.startswith(found.raw, at)
             assert len(found.raw) <= MOST_FRAME
-            assert isinstance(take_frame(data[: at + len(found.raw) - 1], at), Unfinished)
-        elif isinstance(found, Unfinished):
+            assert isinstance(take_frame(data[: at + len(found.raw) - 1], at), PartialFrame)
+        elif isinstance(found, PartialFrame):
             assert len(data) - at < found.want <= MOST_FRAME
         else:
             assert isinstance(found, NoFrame)
@@ -55,7 +63,7 @@ def boot_link(data: bytes) -> None:
 
 def _conversation(row: tuple, data: bytes, step: int) -> list[Event]:
     link, events = BootLink(), []
-    link.ask(row[0], row[2], **row[1])
+    link.request(row[0], row[2], **row[1])
     for place in range(0, len(data), step):
         link.receive(data[place : place + step])
         while (event := link.next_event()) is not NEED_DATA:
@@ -66,7 +74,7 @@ def _conversation(row: tuple, data: bytes, step: int) -> list[Event]:
     for event in events:
         problem(row[0], event)
     # Why it was damaged quotes as many bytes as had come when that was plain.
-    return [replace(event, why="") if isinstance(event, Damaged) else event for event in events]
+    return [replace(event, why="") if isinstance(event, DamagedReply) else event for event in events]
 
 
 def evidence(data: bytes) -> None:
@@ -74,7 +82,7 @@ def evidence(data: bytes) -> None:
     if not data:
         return
     how, rest = data[0], data[1:]
-    said = Evidence(
+    said = ChipEvidence(
         chip_id=CHIP_ID_N if how & 1 else int.from_bytes(rest[:4], "little") if how & 2 else None,
         chip_id_silent=bool(how & 4),
         boot_version=rest[4:20] if how & 8 else None,
@@ -120,20 +128,20 @@ def receiver(data: bytes) -> None:
     """The chip's receiver always wants at least a byte, holds no more than a body, and hears what was said."""
     if len(data) < 2:
         return
-    ear, step = Receiver(), 1 + data[1]
+    ear, step = FrameReceiver(), 1 + data[1]
     data = data[2:]
     said, pages = 0, 0
     for piece in _portions(ear, data, step):
         for found in ear.feed(piece):
-            said += isinstance(found, Heard)
-            pages += isinstance(found, Page)
-            assert len(found.body if isinstance(found, Heard) else found.data) <= LONGEST_BODY
+            said += isinstance(found, ReceivedCommand)
+            pages += isinstance(found, ReceivedPage)
+            assert len(found.body if isinstance(found, ReceivedCommand) else found.data) <= LONGEST_BODY
         assert len(ear._body) <= LONGEST_BODY
     assert said <= len(data) // 5
     assert pages * 256 <= len(data)
 
 
-def _portions(ear: Receiver, data: bytes, step: int) -> Iterator[bytes]:
+def _portions(ear: FrameReceiver, data: bytes, step: int) -> Iterator[bytes]:
     place = 0
     while place < len(data):
         assert ear.missing >= 1, "a receiver that wants nothing is fed for ever"

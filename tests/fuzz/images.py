@@ -8,8 +8,8 @@ from wattrail.errors import ImageError
 from wattrail.image import (
     KEYS,
     Image,
+    OutputKind,
     Recipe,
-    Target,
     check,
     convert,
     detect_key,
@@ -23,7 +23,7 @@ from wattrail.image import (
 )
 from wattrail.image.bootloader import inspect
 from wattrail.image.cipher import TUYA_KEY, CodeKey
-from wattrail.image.limits import FLASH_MOST, RECORDS_MOST
+from wattrail.image.limits import MAX_FLASH_BYTES, MAX_RECORDS
 from wattrail.image.packing import PACKED, grid_shift, strip, without_blank_end
 from wattrail.image.rf import decode_rf
 from wattrail.image.uf2 import decode_uf2, segments
@@ -64,11 +64,11 @@ def recognition(data: bytes) -> None:
 def conversions(data: bytes) -> None:
     """Every conversion, and a comparison with the half of it, ends in bytes or in an ImageError."""
     image = recognise(data)
-    for target in Target:
+    for target in OutputKind:
         for recipe in (Recipe(), Recipe(key=TUYA_KEY)):
             with suppress(ImageError):
                 made = convert(image, target, recipe)
-                assert len(made) <= 2 * len(data) + FLASH_MOST
+                assert len(made) <= 2 * len(data) + MAX_FLASH_BYTES
     assert diff(image, image).same
     other = recognise(data[: len(data) // 2])
     with suppress(ImageError):
@@ -85,7 +85,7 @@ def ota(data: bytes) -> None:
     """A container is opened to as many bytes as its header says, never more than any flash has."""
     with suppress(ImageError):
         header, code = open_ota(data)
-        assert len(code) == header.raw_size <= FLASH_MOST
+        assert len(code) == header.raw_size <= MAX_FLASH_BYTES
 
 
 def ug(data: bytes) -> None:
@@ -121,7 +121,7 @@ def archive(data: bytes) -> None:
 def rf(data: bytes) -> None:
     with suppress(ImageError):
         block = decode_rf(data)
-        assert len(block.elements) <= RECORDS_MOST
+        assert len(block.elements) <= MAX_RECORDS
         assert sum(8 + length for tag, length in block.elements if tag & 0xFF) <= len(data)  # a group holds the others
 
 
@@ -141,7 +141,7 @@ def packing(data: bytes) -> None:
 def bootloader(data: bytes) -> None:
     for key in (None, *KEYS.values()):
         found = inspect(data, strip(data), key)
-        assert len(found.entries) <= RECORDS_MOST
+        assert len(found.entries) <= MAX_RECORDS
         assert found.version is None or found.version.isascii()
 
 

@@ -15,8 +15,8 @@ from functools import cache
 
 from tests.bootrom.golden import GOLDEN, REFUSALS
 from tests.image.boards import Board, libretiny_uf2, rf_block, uf2
-from wattrail.image import Chip, build_ota, code_key, crypt, pack, seal, to_physical
-from wattrail.image.convert import pack_sealed
+from wattrail.image import Chip, add_rbl, build_ota, code_key, crypt, pack, to_physical
+from wattrail.image.convert import pack_with_rbl
 from wattrail.image.rbl import HEADER, MAGIC, PACKED_HEADER, Compression, RblHeader
 from wattrail.image.rf import MAGIC as RF_MAGIC
 from wattrail.image.uf2 import MAGIC as UF2_MAGIC
@@ -76,7 +76,7 @@ def _small_app(chip: Chip) -> bytes:
     """An app with its header, sealed for a partition of 8 KiB."""
     board = Board(chip)
     code = crypt(board.code[:0x1000], board.key, 0x10000)
-    return pack_sealed(seal(code, 0x2000, version="1.2.3", timestamp=86400))
+    return pack_with_rbl(add_rbl(code, 0x2000, version="1.2.3", timestamp=86400))
 
 
 @cache

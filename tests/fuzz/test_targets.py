@@ -12,7 +12,7 @@ from tests.fuzz.inputs import draw, entry, property_of
 from tests.fuzz.seeds import otas
 from tests.fuzz.targets import TARGETS
 from wattrail.errors import ImageError
-from wattrail.image import FILE_MOST, open_ota, recognise
+from wattrail.image import MAX_FILE_BYTES, open_ota, recognise
 from wattrail.twin.bootrom import NorFlash
 
 EXAMPLES = 400
@@ -52,7 +52,7 @@ def test_what_is_drawn_keeps_to_its_size_and_comes_again_with_its_seed(name: str
 
 def test_more_bytes_than_any_image_has_are_refused() -> None:
     with pytest.raises(ImageError, match="more than any image of this family has"):
-        recognise(bytes(FILE_MOST + 1))
+        recognise(bytes(MAX_FILE_BYTES + 1))
 
 
 def test_a_package_larger_than_it_says_takes_no_memory_for_the_rest() -> None:

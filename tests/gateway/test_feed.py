@@ -9,8 +9,8 @@ import pytest
 from tests.gateway.rig import Household, StubMeter
 from wattrail.clock import ManualClock
 from wattrail.errors import ConfigError, PortLost
-from wattrail.gateway import Feed, GatewayPlan, MeterChanged, MeterPlan, State
-from wattrail.gateway.timing import Schedule
+from wattrail.gateway import Feed, GatewayPlan, MeterChanged, MeterPlan, MeterState
+from wattrail.gateway.timing import PollSchedule
 
 
 def test_every_change_moves_the_version_and_is_told(house: Household) -> None:
@@ -22,7 +22,7 @@ def test_every_change_moves_the_version_and_is_told(house: Household) -> None:
         house.step()
         told += [event.view.state for event in events.take() if isinstance(event, MeterChanged)]
     assert house.feed.version == version + 2
-    assert told == [State.LIVE, State.LIVE]
+    assert told == [MeterState.LIVE, MeterState.LIVE]
     events.close()
     events.close()
     house.step()
@@ -33,18 +33,18 @@ def test_a_reader_that_takes_nothing_does_not_stop_the_meter(house: Household) -
     # It stood here for a callback that raises; what a reader can still do wrong is to take nothing.
     events = house.feed.subscribe("a broker without memory", max_waiting=1)
     house.run(600)
-    assert house.view.state is State.LIVE
+    assert house.view.state is MeterState.LIVE
     assert events.lost > 5
     assert len(events.take()) == 3  # what was lost, the newest entry, the newest view
 
 
 def test_a_thread_that_never_comes_back_shows_as_stale(house: Household) -> None:
     house.step(2)
-    assert house.view.state is State.LIVE
+    assert house.view.state is MeterState.LIVE
     house.clock.advance(60)
-    assert house.view.state is State.STALE
+    assert house.view.state is MeterState.STALE
     assert "no reading for 60 s" in str(house.view.error)
-    assert house.feed.views()[0].state is State.STALE
+    assert house.feed.views()[0].state is MeterState.STALE
 
 
 def test_a_meter_nobody_planned_is_not_there() -> None:
@@ -53,7 +53,7 @@ def test_a_meter_nobody_planned_is_not_there() -> None:
 
 @pytest.mark.parametrize("period", [0.2, 0.5, 1.0, 2.5])
 def test_looks_keep_their_period_whatever_it_is(period: float) -> None:
-    schedule = Schedule(period)
+    schedule = PollSchedule(period)
     now = begin = 100.0
     for look in range(1, 20):
         now += schedule.wait_s(now)

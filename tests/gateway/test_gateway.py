@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.gateway.rig import StubMeter
 from wattrail.clock import Clock, ManualClock, SystemClock
 from wattrail.errors import PortLost
-from wattrail.gateway import Gateway, GatewayPlan, MeterChanged, MeterPlan, MeterView, State, open_planned
+from wattrail.gateway import Gateway, GatewayPlan, MeterChanged, MeterPlan, MeterState, MeterView, open_planned
 from wattrail.store import Store, open_store
 
 PLAN = GatewayPlan(
@@ -46,8 +46,8 @@ def test_one_bad_meter_does_not_stop_the_good_one(tmp_path: Path) -> None:
 
     async def story(store: Store) -> None:
         async with Gateway(PLAN, store, opener=opener) as gateway:
-            await until(gateway, lambda view: view.name == "bad" and view.state is State.LOST)
-            await until(gateway, lambda view: view.name == "good" and view.state is State.LIVE)
+            await until(gateway, lambda view: view.name == "bad" and view.state is MeterState.LOST)
+            await until(gateway, lambda view: view.name == "good" and view.state is MeterState.LIVE)
         row = store.meter("good")
         assert row is not None
         ledger = store.ledger(row.id)
@@ -103,7 +103,7 @@ def test_a_twin_house_is_read_and_booked_through_the_real_meter(tmp_path: Path) 
             view = gateway.feed.view("demo")
             assert view is not None
             assert view.simulated
-            assert view.state is State.LIVE
+            assert view.state is MeterState.LIVE
         assert [row.simulated for row in store.meters()] == [True]
 
     with_store(tmp_path, story)

@@ -10,7 +10,7 @@ from wattrail.clock import Clock, ManualClock
 from wattrail.gateway.feed import Feed
 from wattrail.gateway.plan import MeterPlan
 from wattrail.gateway.scope import EVERY_S, LEASE_S
-from wattrail.gateway.source import MeterLike, open_planned
+from wattrail.gateway.source import MeterReader, open_planned
 from wattrail.gateway.worker import Worker
 from wattrail.meter import Meter
 from wattrail.store import open_store
@@ -21,11 +21,11 @@ class Rig:
         self.clock = ManualClock()
         self.store = open_store(folder / "w.sqlite")
         self.feed = Feed(self.clock)
-        self.meter: MeterLike | None = None
+        self.meter: MeterReader | None = None
         plan = MeterPlan(name="house", url=url)
         self.worker = Worker(plan, self.store, self.feed, clock=self.clock, opener=self._open)
 
-    def _open(self, plan: MeterPlan, clock: Clock) -> MeterLike:
+    def _open(self, plan: MeterPlan, clock: Clock) -> MeterReader:
         self.meter = open_planned(plan, clock)
         return self.meter
 
@@ -36,7 +36,7 @@ class Rig:
     @property
     def questions(self) -> int:
         assert isinstance(self.meter, Meter)
-        return self.meter.statistics.questions
+        return self.meter.statistics.exchanges
 
 
 @pytest.fixture

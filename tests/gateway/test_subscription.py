@@ -18,9 +18,9 @@ from wattrail.gateway import (
     EventsLost,
     Feed,
     MeterChanged,
+    MeterState,
     MeterView,
     NoticeChanged,
-    State,
     StateChanged,
     Subscription,
 )
@@ -97,9 +97,9 @@ def test_a_state_that_passes_between_two_looks_of_a_reader_is_told(house: Househ
     house.step(3)
     changes = [event for event in events.take() if isinstance(event, StateChanged)]
     assert [(change.before, change.state) for change in changes] == [
-        (State.CONNECTING, State.LIVE),
-        (State.LIVE, State.LOST),
-        (State.LOST, State.LIVE),
+        (MeterState.CONNECTING, MeterState.LIVE),
+        (MeterState.LIVE, MeterState.LOST),
+        (MeterState.LOST, MeterState.LIVE),
     ]
     assert [change.error for change in changes] == [None, "cable out", None]
 

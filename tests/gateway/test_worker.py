@@ -12,7 +12,6 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tests.gateway.rig import CALIBRATION, COUNTS_PER_SECOND, Household, StubMeter
-from wattrail.chips.bl0942.scale_origin import CALIBRATED, ScaleOrigin, ScaleSource
 from wattrail.errors import (
     ChecksumError,
     MissingExtra,
@@ -23,9 +22,10 @@ from wattrail.errors import (
     StoreError,
     WattrailError,
 )
-from wattrail.gateway import MeterPlan, State
+from wattrail.gateway import MeterPlan, MeterState
 from wattrail.gateway.worker import Worker
 from wattrail.ledger import Entry, Kind, Observation
+from wattrail.metrology.scale_origin import CALIBRATED, ScaleOrigin, ScaleSource
 from wattrail.units import Reading
 
 FIRST_COUNT = 1000 + COUNTS_PER_SECOND
@@ -44,7 +44,7 @@ def booked(house: Household) -> int:
 def test_a_reading_is_booked_stored_and_shown_in_one_step(house: Household) -> None:
     house.step(3)
     view = house.view
-    assert view.state is State.LIVE
+    assert view.state is MeterState.LIVE
     assert view.reading is not None
     assert view.reading.watts == 500.0
     assert view.total is not None
@@ -102,11 +102,11 @@ def test_a_lost_port_is_retried_after_growing_delays_up_to_half_a_minute(house: 
     meter.trouble.extend([PortLost("gone", hint="plug it in again")] * 8)
     waits = [house.step() for _ in range(8)]
     assert waits == [1, 2, 4, 8, 16, 30, 30, 30]
-    assert (house.view.state, house.view.error, house.view.hint) == (State.LOST, "gone", "plug it in again")
+    assert (house.view.state, house.view.error, house.view.hint) == (MeterState.LOST, "gone", "plug it in again")
     assert house.view.retry_at is not None
     assert meter.opened == meter.closed == 8
     house.step()
-    assert (house.view.state, house.view.error, house.view.retry_at) == (State.LIVE, None, None)
+    assert (house.view.state, house.view.error, house.view.retry_at) == (MeterState.LIVE, None, None)
 
 
 def test_the_delays_begin_small_again_after_a_good_reading(house: Household, meter: StubMeter) -> None:
@@ -119,18 +119,18 @@ def test_the_delays_begin_small_again_after_a_good_reading(house: Household, met
 @pytest.mark.parametrize(
     ("error", "state"),
     [
-        (NoAnswer("0 of 23 bytes"), State.STALE),
-        (ChecksumError("damaged"), State.STALE),
-        (PortTimeout("late"), State.STALE),
-        (PortLost("gone"), State.LOST),
-        (PortOpenError("busy"), State.LOST),
-        (StoreError("disk full"), State.FAILED),
-        (MissingExtra("serial ports", library="serialx", extra="serial"), State.FAILED),
-        (ZeroDivisionError("a defect"), State.FAILED),
+        (NoAnswer("0 of 23 bytes"), MeterState.STALE),
+        (ChecksumError("damaged"), MeterState.STALE),
+        (PortTimeout("late"), MeterState.STALE),
+        (PortLost("gone"), MeterState.LOST),
+        (PortOpenError("busy"), MeterState.LOST),
+        (StoreError("disk full"), MeterState.FAILED),
+        (MissingExtra("serial ports", library="serialx", extra="serial"), MeterState.FAILED),
+        (ZeroDivisionError("a defect"), MeterState.FAILED),
     ],
 )
 def test_the_state_says_where_the_trouble_is(
-    house: Household, meter: StubMeter, error: Exception, state: State
+    house: Household, meter: StubMeter, error: Exception, state: MeterState
 ) -> None:
     house.step()
     meter.trouble.append(error)
@@ -139,7 +139,7 @@ def test_the_state_says_where_the_trouble_is(
     if isinstance(error, WattrailError):
         assert (house.view.error, house.view.hint) == (str(error), error.hint)
     house.step()
-    assert house.view.state is State.LIVE
+    assert house.view.state is MeterState.LIVE
 
 
 def test_a_silent_chip_keeps_its_port_for_a_while_then_gets_a_new_one(house: Household, meter: StubMeter) -> None:
@@ -152,13 +152,13 @@ def test_a_silent_chip_keeps_its_port_for_a_while_then_gets_a_new_one(house: Hou
 
 
 def test_a_meter_that_cannot_be_reached_at_first_is_waited_for(house: Household, meter: StubMeter) -> None:
-    assert house.view.state is State.CONNECTING
+    assert house.view.state is MeterState.CONNECTING
     meter.no_connection = NoAnswer("no answer", hint="is mains on?")
     house.step(3)
-    assert (house.view.state, house.view.hint) == (State.STALE, "is mains on?")
+    assert (house.view.state, house.view.hint) == (MeterState.STALE, "is mains on?")
     meter.no_connection = None
     house.step()
-    assert house.view.state is State.LIVE
+    assert house.view.state is MeterState.LIVE
 
 
 def test_a_defect_is_logged_with_its_trace_and_the_books_are_read_again(
@@ -193,7 +193,7 @@ def test_an_outage_is_booked_as_a_gap_and_its_energy_is_not_lost(house: Househol
     house.step(5)
     meter.trouble.extend([NoAnswer("silence")] * 5)
     house.step(5)
-    assert house.view.state is State.STALE
+    assert house.view.state is MeterState.STALE
     meter.count += 100
     house.step(4)
     row = house.store.meter("house")
@@ -294,7 +294,7 @@ def test_a_twin_under_a_meters_name_is_refused_and_told(house: Household, meter:
     meter.url, meter.simulated = "twin://pziot-e01", True
     house.start_worker()
     house.step()
-    assert house.view.state is State.FAILED
+    assert house.view.state is MeterState.FAILED
     assert "must not share one account" in str(house.view.error)
     assert house.view.simulated
 

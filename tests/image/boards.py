@@ -12,9 +12,9 @@ import zlib
 from functools import cached_property
 
 from wattrail.bk7231 import APP_START
-from wattrail.image import TUYA_KEY, Chip, CodeKey, code_key, crypt, pack, seal
+from wattrail.image import TUYA_KEY, Chip, CodeKey, add_rbl, code_key, crypt, pack
 from wattrail.image.bootloader import KNOWN
-from wattrail.image.convert import pack_sealed
+from wattrail.image.convert import pack_with_rbl
 from wattrail.image.layout import APP_CONTAINER, FLASH, LAYOUTS
 
 VECTORS = bytes.fromhex("0e0000ea14f09fe5")
@@ -59,7 +59,7 @@ class Board:
         length, wanted = next((length, crc) for length, crc, chip, _ in KNOWN if chip is self.kind)
         if self.key == TUYA_KEY:
             _bring_about(stored, length, wanted)
-        return pack_sealed(seal(bytes(stored), 0x10000, name="bootloader", version="1.0"))
+        return pack_with_rbl(add_rbl(bytes(stored), 0x10000, name="bootloader", version="1.0"))
 
     @cached_property
     def _bekens_loader(self) -> bytes:
@@ -74,13 +74,13 @@ class Board:
         code = LOADER_VECTORS[Chip.T].ljust(0x100, b"\0") + version.ljust(0x20, b"\0") + name.ljust(0x20, b"\0")
         code += bytes(n & 0x1F for n in random.Random(7).randbytes(0xD200 - len(code)))
         code += table((b"download", 0x132000, 0xAE000), (b"app", 0x10000, 0x110000), (b"bootloader", 0, 0x10000))
-        return pack_sealed(seal(code, 0xF000, name="bootloader", version="2M.1220")).ljust(APP_START, b"\xff")
+        return pack_with_rbl(add_rbl(code, 0xF000, name="bootloader", version="2M.1220")).ljust(APP_START, b"\xff")
 
     @cached_property
     def ua(self) -> bytes:
         """The app partition, up to its header."""
         length = 0x110000 if self.is_bekens else APP_CONTAINER
-        return pack_sealed(seal(crypt(self.code, self.key, 0x10000), length, version="1.2.3", timestamp=86400))
+        return pack_with_rbl(add_rbl(crypt(self.code, self.key, 0x10000), length, version="1.2.3", timestamp=86400))
 
     @cached_property
     def qio(self) -> bytes:

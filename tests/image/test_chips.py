@@ -19,22 +19,22 @@ from wattrail.image import (
     ZERO_KEY,
     Chip,
     Confidence,
-    Kind,
+    ImageKind,
+    add_rbl,
     build_ota,
     crypt,
     pack,
     recognise,
-    seal,
     ug,
 )
-from wattrail.image.convert import pack_sealed
-from wattrail.image.names import build_names, chip_in
+from wattrail.image.chips import build_names, chip_in
+from wattrail.image.convert import pack_with_rbl
 
 
 @pytest.mark.parametrize("chip", [chip for chip in Chip if chip is not Chip.Q], ids=lambda chip: chip.value)
 def test_a_genuine_openbeken_image_names_its_chip_and_nothing_against_it(chip: Chip) -> None:
     image = recognise(Board(chip, says=openbeken(chip)).qio)
-    assert (image.kind, image.chip) == (Kind.QIO, chip)
+    assert (image.kind, image.chip) == (ImageKind.QIO, chip)
     assert (image.problems, image.chip_contradictions) == ((), ())
     assert any("the build names itself OpenBK72" in reason for reason in image.chip_reasons)
 
@@ -108,7 +108,7 @@ def test_an_update_is_opened_for_the_name_inside() -> None:
     """OpenBeken's updates carry no chip in their header."""
     package = build_ota(VECTORS + b"\0" + openbeken(Chip.T) + bytes(64), version="1.18.219")
     image = recognise(ug.wrap(package, "1.18.219"))
-    assert (image.kind, image.chip, image.chip_contradictions) == (Kind.UG, Chip.T, ())
+    assert (image.kind, image.chip, image.chip_contradictions) == (ImageKind.UG, Chip.T, ())
 
 
 def test_an_update_under_another_key_is_not_called_damaged() -> None:
@@ -116,15 +116,15 @@ def test_an_update_under_another_key_is_not_called_damaged() -> None:
     package[4:8] = (0x103).to_bytes(4, "little")  # an encryption that cannot be undone here
     package[92:96] = zlib.crc32(bytes(package[:92])).to_bytes(4, "little")
     image = recognise(bytes(package))
-    assert (image.kind, image.problems, image.chip) == (Kind.RBL, (), None)
+    assert (image.kind, image.problems, image.chip) == (ImageKind.RBL, (), None)
 
 
-def test_a_bootloader_without_encipherment_is_told_by_its_record() -> None:
+def test_a_bootloader_without_encipherment_is_known_by_its_record() -> None:
     """The loader of an image for M, without its RBL header: nothing but its own words tells it from an app."""
     code = bytearray(Board(Chip.M).loader)
     code[0x10F00:] = b"\xff" * (len(code) - 0x10F00)
     image = recognise(bytes(code))
-    assert (image.kind, image.chip, image.base) == (Kind.BOOTLOADER, Chip.M, 0)
+    assert (image.kind, image.chip, image.base) == (ImageKind.BOOTLOADER, Chip.M, 0)
     assert "it is a bootloader: it holds the version BK7231N_1.0.1" in image.reasons[0]
 
 
@@ -132,39 +132,39 @@ def test_a_bootloader_file_that_ends_with_its_table_is_whole() -> None:
     """As toolkits have it before it is sealed: code and table of partitions, packed, nothing behind."""
     whole = Board(Chip.BK7238).loader[: (0xD200 + 192) // 32 * 34]
     image = recognise(whole)
-    assert (image.kind, image.chip, image.problems) == (Kind.BOOTLOADER, Chip.BK7238, ())
+    assert (image.kind, image.chip, image.problems) == (ImageKind.BOOTLOADER, Chip.BK7238, ())
     cut = recognise(Board(Chip.M).loader[:0x8000])
-    assert (cut.kind, cut.chip) == (Kind.BOOTLOADER, Chip.M)
+    assert (cut.kind, cut.chip) == (ImageKind.BOOTLOADER, Chip.M)
     assert "a bootloader's partition has 0x11000" in str(cut.problems)
 
 
 def test_a_bootloader_before_packing_is_no_app() -> None:
     code = b"".join(Board(Chip.BK7238).loader[at : at + 32] for at in range(0, 0xD2C0 // 32 * 34, 34))
     image = recognise(code)
-    assert (image.kind, image.chip) == (Kind.PLAIN, Chip.BK7238)
+    assert (image.kind, image.chip) == (ImageKind.PLAIN, Chip.BK7238)
     assert "it is a bootloader: it holds the version BK7238_1.0.15" in image.reasons
 
 
 def test_bare_settings_of_tuya_are_named() -> None:
     """The last 0x12000 bytes of a flash, as some tools save them."""
     image = recognise(Board(Chip.T).dump[0x1EE000:])
-    assert (image.kind, image.confidence, image.problems) == (Kind.TUYA, Confidence.LIKELY, ())
+    assert (image.kind, image.confidence, image.problems) == (ImageKind.TUYA, Confidence.LIKELY, ())
     assert [(span.flash, span.length) for span in image.ranges] == [(0x1EE000, 0x12000)]
-    assert image.marks == ("Tuya settings, their key at byte 0x0 of the file",)
+    assert image.settings == ("Tuya settings, their key at byte 0x0 of the file",)
 
 
 def test_a_production_image_with_three_apps_is_whole() -> None:
     """Tuya's for the T2 (an N) are longer than an app partition, end with a header, and are no cut dump."""
     board = Board(Chip.N)
     more = b"".join(
-        pack_sealed(seal(crypt(Board(Chip.N, seed=seed).code[:0x8000], TUYA_KEY, at), 0x20000))
+        pack_with_rbl(add_rbl(crypt(Board(Chip.N, seed=seed).code[:0x8000], TUYA_KEY, at), 0x20000))
         for seed, at in ((5, 0x118700), (6, 0x138700))
     )
     image = recognise(board.qio + more)
-    assert (image.kind, image.chip, image.problems) == (Kind.QIO, Chip.N, ())
+    assert (image.kind, image.chip, image.problems) == (ImageKind.QIO, Chip.N, ())
     assert "3 programs end to end behind the bootloader: a production image" in image.reasons
     cut = recognise((board.qio + more)[:-0x3000])
-    assert cut.kind is Kind.DUMP
+    assert cut.kind is ImageKind.DUMP
     assert cut.problems
 
 
@@ -172,9 +172,9 @@ def test_an_image_with_openbekens_settings_is_no_cut_dump() -> None:
     """OpenBeken's builder appends settings: the image ends behind them, and has no calibration of any board."""
     board = Board(Chip.T, says=openbeken(Chip.T))
     image = recognise(board.qio.ljust(0x1E1000, b"\xff") + board.dump[0x1E1000:0x1E2000])
-    assert (image.kind, image.chip, image.problems) == (Kind.QIO, Chip.T, ())
+    assert (image.kind, image.chip, image.problems) == (ImageKind.QIO, Chip.T, ())
     cut = recognise(board.dump[:0x1E2000])
-    assert (cut.kind, len(cut.problems)) == (Kind.DUMP, 1)  # a board's calibration is in it: a dump, cut
+    assert (cut.kind, len(cut.problems)) == (ImageKind.DUMP, 1)  # a board's calibration is in it: a dump, cut
 
 
 def test_info_says_which_chips_are_only_recognised(wattrail: Type, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ def files(home: Path, n: Board) -> Path:
 pytestmark = pytest.mark.usefixtures("files")
 
 
-def test_an_image_is_told_in_words(wattrail: Type) -> None:
+def test_an_image_is_described_to_people(wattrail: Type) -> None:
     said = wattrail("image", "info", "dump.bin")
     assert (said.code, said.err) == (0, "")
     for line in (
@@ -38,7 +38,7 @@ def test_an_image_is_told_in_words(wattrail: Type) -> None:
         assert line in said.out.splitlines()
 
 
-def test_an_image_is_told_to_programs(wattrail: Type) -> None:
+def test_an_image_is_described_to_programs(wattrail: Type) -> None:
     told = json.loads(wattrail("image", "info", "rotated.bin", "--json").out)
     assert (told["kind"], told["chip"], told["code_key"]) == ("rotated flash dump", "BK7231N", "tuya")
     assert told["problems"][0]["what"].startswith("it is rotated")
@@ -61,18 +61,22 @@ def test_a_rotated_dump_is_straightened(wattrail: Type, n: Board) -> None:
 def test_an_app_and_a_bootloader_make_a_qio_image(wattrail: Type, n: Board) -> None:
     assert wattrail("image", "convert", "ua.bin", "out.bin", "--to", "qio", "--bootloader", "dump.bin").code == 0
     assert Path("out.bin").read_bytes() == n.qio
+    said = wattrail("image", "convert", "ua.bin", "more.bin", "--to", "qio")
+    assert "hint: --bootloader: give a file that has one" in said.err
     said = wattrail("image", "convert", "ua.bin", "more.bin", "--to", "qio", "--bootloader", "ua.bin")
     assert (said.code, "has no whole bootloader" in said.err) == (2, True)
 
 
-def test_plain_code_is_sealed_under_the_key_that_is_said(wattrail: Type, n: Board) -> None:
+def test_plain_code_gets_its_header_under_the_key_given(wattrail: Type, n: Board) -> None:
     words = ("image", "convert", "code.bin", "out.bin", "--to", "ua", "--version", "1.2.3", "--timestamp", "86400")
-    assert "error: nothing in this plain code says which code key" in wattrail(*words).err
+    said = wattrail(*words).err
+    assert "error: nothing in this plain code says which code key" in said
+    assert "hint: --key: give the code key" in said
     assert wattrail(*words, "--key", "tuya").code == 0
     assert Path("out.bin").read_bytes() == n.ua
 
 
-def test_a_file_is_never_replaced_unless_told(wattrail: Type, n: Board) -> None:
+def test_a_file_is_never_replaced_unless_asked_for(wattrail: Type, n: Board) -> None:
     words = ("image", "convert", "dump.bin", "ua.bin", "--to", "ua")
     Path("ua.bin").write_bytes(b"mine")
     said = wattrail(*words)
@@ -108,24 +112,24 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_rest(wattrail: Type, monk
 
 def test_damaged_code_is_named_and_nothing_is_written(wattrail: Type, n: Board) -> None:
     Path("bad.bin").write_bytes(damaged(n.ua, 1000))
-    said = wattrail("image", "unpack", "bad.bin", "out.bin")
+    said = wattrail("image", "strip-crc", "bad.bin", "out.bin")
     assert (said.code, Path("out.bin").exists()) == (1, False)
     assert "error: block 29 at 0x3da: CRC-16 is" in said.err
 
 
 def test_packing_and_unpacking_undo_each_other(wattrail: Type, n: Board) -> None:
-    assert wattrail("image", "pack", "code.bin", "packed.bin", "--key", "tuya").code == 0
+    assert wattrail("image", "add-crc", "code.bin", "packed.bin", "--key", "tuya").code == 0
     assert recognise(Path("packed.bin").read_bytes()).kind.value == "packed code"
-    assert wattrail("image", "unpack", "packed.bin", "plain.bin", "--key", "tuya").code == 0
+    assert wattrail("image", "strip-crc", "packed.bin", "plain.bin", "--key", "tuya").code == 0
     assert Path("plain.bin").read_bytes() == n.code
-    assert wattrail("image", "pack", "code.bin", "crc.bin").code == 0
-    assert wattrail("image", "unpack", "crc.bin", "same.bin").code == 0
+    assert wattrail("image", "add-crc", "code.bin", "crc.bin").code == 0
+    assert wattrail("image", "strip-crc", "crc.bin", "same.bin").code == 0
     assert Path("same.bin").read_bytes() == n.code
 
 
 @pytest.mark.parametrize("address", ["0x10001", "home", "-4"])
 def test_an_address_that_is_none_is_refused(wattrail: Type, address: str) -> None:
-    said = wattrail("image", "pack", "code.bin", "out.bin", "--key", "tuya", f"--address={address}")
+    said = wattrail("image", "add-crc", "code.bin", "out.bin", "--key", "tuya", f"--address={address}")
     assert (said.code, said.err.startswith(f"error: --address {address}: ")) == (2, True)
 
 

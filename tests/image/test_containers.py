@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from tests.image.boards import damaged, rf_block, uf2
 from wattrail.errors import ImageError, MissingExtra
-from wattrail.image import build_ota, crypt, open_ota, rbl, seal, ug
+from wattrail.image import add_rbl, build_ota, crypt, open_ota, rbl, ug
 from wattrail.image.cipher import TUYA_KEY
-from wattrail.image.convert import pack_sealed
+from wattrail.image.convert import pack_with_rbl
 from wattrail.image.layout import APP_CONTAINER
 from wattrail.image.rbl import RblHeader, decode_header, stored_faults
 from wattrail.image.rf import decode_rf
@@ -49,10 +49,10 @@ def test_fnv1a_goes_on_over_chunks() -> None:
     assert rbl._fnv1a(data) == value
 
 
-def test_a_sealed_partition_is_that_of_another_program() -> None:
+def test_a_partition_with_rbl_is_that_of_another_program() -> None:
     """SHA-256 of what ltchiptool 4.15.0 (BekenBinary.package) makes of the same code, without a time."""
     stored = crypt(CODE + b"\xff" * (-len(CODE) % 32), TUYA_KEY, 0x10000)
-    partition = pack_sealed(seal(stored, APP_CONTAINER, version="1.00"))
+    partition = pack_with_rbl(add_rbl(stored, APP_CONTAINER, version="1.00"))
     assert hashlib.sha256(partition).hexdigest() == "0eb3cce4276134bed819169d68cb186139fa91ba3f02e597615a02037d6d8d12"
 
 
@@ -152,7 +152,7 @@ def test_a_package_that_grows_beyond_its_promise_is_not_unpacked() -> None:
 
 
 def test_a_header_that_does_not_belong_to_its_code_says_both_checks() -> None:
-    container = seal(bytes(320), 0x1000)
+    container = add_rbl(bytes(320), 0x1000)
     header = decode_header(container[-96:])
     assert stored_faults(header, container[:-96]) == ()
     crc, hash_ = stored_faults(header, damaged(container, 7)[:-96])
@@ -162,9 +162,9 @@ def test_a_header_that_does_not_belong_to_its_code_says_both_checks() -> None:
 
 
 def test_code_that_does_not_fit_its_partition_is_refused() -> None:
-    assert len(seal(bytes(0x1000 - 128), 0x1000)) == 0x1000
+    assert len(add_rbl(bytes(0x1000 - 128), 0x1000)) == 0x1000
     with pytest.raises(ImageError, match="the code has 4000 bytes, 3968 fit before the header"):
-        seal(bytes(4000), 0x1000)
+        add_rbl(bytes(4000), 0x1000)
 
 
 def test_a_text_too_long_for_its_field_is_refused() -> None:
@@ -212,7 +212,7 @@ def test_uf2_blocks_are_counted_and_checked() -> None:
     assert (decode_uf2(whole).blocks, decode_uf2(whole).family, decode_uf2(whole).payload) == (20, 0x7B3EF230, 5120)
     assert decode_uf2(whole[: 512 * 7]).problems == ("7 of 20 blocks are there",)
     assert "ends 100 bytes into block 7" in " ".join(decode_uf2(whole[: 512 * 7 + 100]).problems)
-    assert decode_uf2(damaged(whole, 512 * 3)).problems == ("block 3 at 0x600 has no UF2 marks",)
+    assert decode_uf2(damaged(whole, 512 * 3)).problems == ("block 3 at 0x600 has no UF2 magic",)
     assert "block 5 says it is 6 of 20" in decode_uf2(whole[: 512 * 5] + whole[512 * 6 :]).problems[0]
     with pytest.raises(ImageError, match="no UF2"):
         decode_uf2(whole[:100])

@@ -14,7 +14,7 @@ def test_a_dump_is_the_same_as_itself_even_rotated(n: Board) -> None:
     assert diff(recognise(n.dump), recognise(n.rotated)).same
 
 
-def test_differences_are_told_by_partition_and_sector(n: Board) -> None:
+def test_differences_are_reported_by_partition_and_sector(n: Board) -> None:
     other = bytearray(n.dump)
     put(other, 0x1D1010, b"changed")
     other[0x20000] ^= 1
@@ -56,7 +56,7 @@ def test_files_outside_flash_are_compared_from_their_first_byte(n: Board) -> Non
     ]
 
 
-def test_code_and_flash_are_not_laid_side_by_side(n: Board) -> None:
-    with pytest.raises(ImageError, match="plain code and flash dump cannot be laid") as got:
+def test_code_and_flash_are_not_compared(n: Board) -> None:
+    with pytest.raises(ImageError, match="plain code and flash dump cannot be compared") as got:
         diff(recognise(n.code), recognise(n.dump))
-    assert "--to plain" in str(got.value.hint)
+    assert "for example to plain code" in str(got.value.hint)

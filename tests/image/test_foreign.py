@@ -228,7 +228,7 @@ def test_an_enciphered_archive_says_so() -> None:
         look_into_zip(bytes(data))
 
 
-def test_a_damaged_archive_is_an_error_in_words() -> None:
+def test_a_damaged_archive_is_an_error_with_a_message() -> None:
     whole = zipped(("new.bin", IMAGE), ("readme.txt", b"read me"))
     rng = random.Random(8)
     for _ in range(300):

@@ -16,8 +16,8 @@ from tests.image.boards import damaged
 from wattrail.errors import ImageError, MissingExtra
 from wattrail.extras import install_command
 from wattrail.image import check, pack, to_logical, to_physical, unpack
-from wattrail.image.bulk import block_crcs
 from wattrail.image.packing import grid_shift
+from wattrail.image.vectorised import block_crcs
 
 
 def _slow_crc(data: bytes) -> int:
@@ -89,8 +89,8 @@ def test_a_rest_of_anything_else_means_cut_short() -> None:
 
 def test_without_numpy_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "numpy", None)
-    monkeypatch.delitem(sys.modules, "wattrail.image.bulk")
-    monkeypatch.delattr("wattrail.image.bulk")
+    monkeypatch.delitem(sys.modules, "wattrail.image.vectorised")
+    monkeypatch.delattr("wattrail.image.vectorised")
     with pytest.raises(MissingExtra, match="working on firmware images needs the library 'numpy'") as got:
         pack(bytes(32))
     assert got.value.hint == install_command("numpy", "image")

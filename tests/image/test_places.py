@@ -31,14 +31,14 @@ def test_bytes_lost_in_a_blank_stretch_are_counted(flash: bytes, place: int, los
 
 @given(lost=st.integers(-5000, 5000).filter(bool), at=st.integers(0x12A000, 0x1CE000))
 @settings(max_examples=25, deadline=None)
-def test_any_shift_in_either_direction_is_told(lost: int, at: int) -> None:
+def test_any_shift_in_either_direction_is_reported(lost: int, at: int) -> None:
     moved = N[:at] + N[at + lost :] + b"\xff" * lost if lost > 0 else N[:at] + b"\xff" * -lost + N[at:lost]
     (said,) = about_places(recognise(moved))
     assert f": {abs(lost)} byte" in said
     assert ("missing" if lost > 0 else "too many") in said
 
 
-def test_a_byte_lost_in_code_is_told_by_its_blocks_and_by_the_rf_block() -> None:
+def test_a_byte_lost_in_code_shows_in_its_blocks_and_the_rf_block() -> None:
     image = recognise(N[:0x20000] + N[0x20001:] + b"\xff")
     assert "33 bytes too late, or 1 too early" in str(image.problems)
     (said,) = about_places(image)

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from tests.image.boards import VECTORS, Board, damaged, put, rf_block, uf2
 from wattrail.errors import ImageError
 from wattrail.image import (
-    FILE_MOST,
+    MAX_FILE_BYTES,
     TUYA_KEY,
     Chip,
     CodeKey,
     Confidence,
     Image,
-    Kind,
+    ImageKind,
     build_ota,
     code_key,
     crypt,
@@ -26,7 +26,7 @@ from wattrail.image import (
     ug,
 )
 from wattrail.image.layout import LAYOUTS
-from wattrail.image.rbl import RblHeader, seal
+from wattrail.image.rbl import RblHeader, add_rbl
 
 BOARDS = [Board(chip) for chip in Chip]
 
@@ -39,14 +39,14 @@ def problems(image: Image) -> str:
 @pytest.mark.parametrize(
     ("what", "kind"),
     [
-        ("loader", Kind.BOOTLOADER),
-        ("ua", Kind.UA),
-        ("qio", Kind.QIO),
-        ("dump", Kind.DUMP),
-        ("rotated", Kind.ROTATED),
+        ("loader", ImageKind.BOOTLOADER),
+        ("ua", ImageKind.UA),
+        ("qio", ImageKind.QIO),
+        ("dump", ImageKind.DUMP),
+        ("rotated", ImageKind.ROTATED),
     ],
 )
-def test_every_kind_of_every_chip_is_told_apart(board: Board, what: str, kind: Kind) -> None:
+def test_every_kind_of_every_chip_is_recognised(board: Board, what: str, kind: ImageKind) -> None:
     image = recognise(getattr(board, what))
     assert (image.kind, image.confidence) == (kind, Confidence.CERTAIN)
     assert image.key == code_key(board.chip)
@@ -67,7 +67,7 @@ def test_a_dump_tells_everything_about_its_board(n: Board) -> None:
     )
     assert image.rf is not None
     assert image.rf.mac == "C8:47:8C:01:02:FE"
-    assert image.marks == (
+    assert image.settings == (
         "OpenBeken settings, version 5, at 0x1d1000",
         "Tuya settings, their key at 0x1ee000",
     )
@@ -93,7 +93,7 @@ def test_a_rotated_dump_is_straightened_and_keeps_offsets_of_the_file(t: Board) 
 @pytest.mark.parametrize("missing", [0x1000, 0x10000, 1, 4095])
 def test_a_short_dump_says_how_much_is_missing(n: Board, missing: int) -> None:
     image = recognise(n.dump[:-missing])
-    assert (image.kind, image.chip) == (Kind.DUMP, Chip.N)
+    assert (image.kind, image.chip) == (ImageKind.DUMP, Chip.N)
     assert f"a dump of 2 MiB has 0x200000, {missing} are missing" in problems(image)
 
 
@@ -111,29 +111,29 @@ def test_a_dump_without_an_rf_block_says_what_is_lost(n: Board) -> None:
     )
 
 
-def test_an_erased_bootloader_is_said_and_the_rest_is_still_told(t: Board) -> None:
+def test_an_erased_bootloader_is_reported_and_the_rest_recognised(t: Board) -> None:
     image = recognise(b"\xff" * 0x11000 + t.dump[0x11000:])
-    assert (image.kind, image.chip) == (Kind.DUMP, Chip.T)
+    assert (image.kind, image.chip) == (ImageKind.DUMP, Chip.T)
     assert "the bootloader is blank: a T with it will not answer a flasher" in problems(image)
     assert image.loader is None
 
 
 def test_a_dump_that_begins_with_the_app_says_what_it_lacks(n: Board) -> None:
     image = recognise(n.dump[0x11000:])
-    assert (image.kind, image.base, image.chip) == (Kind.DUMP, 0x11000, Chip.N)
+    assert (image.kind, image.base, image.chip) == (ImageKind.DUMP, 0x11000, Chip.N)
     assert "it begins at flash 0x11000: the bootloader is missing" in problems(image)
 
 
 def test_a_changed_bit_in_code_is_named_with_its_block_and_header(n: Board) -> None:
     image = recognise(damaged(n.qio, 0x20000))
-    assert image.kind is Kind.QIO
+    assert image.kind is ImageKind.QIO
     assert image.confidence is Confidence.LIKELY
     assert "at 0x1fffe: block 1807 of the app: CRC-16 is" in problems(image)
     assert "1 of 10241 are bad" in problems(image)  # of those of the code; what stands up to its header is not in use
     assert "RBL of app: package CRC-32: " in problems(image)
 
 
-def test_bytes_lost_in_the_middle_of_code_are_told_from_damage(n: Board) -> None:
+def test_bytes_lost_in_the_middle_of_code_differ_from_damage(n: Board) -> None:
     image = recognise(n.qio[:0x20000] + n.qio[0x20003:])
     assert "from there on every block stands 31 bytes too late, or 3 too early: bytes were added or lost" in problems(
         image
@@ -143,14 +143,14 @@ def test_bytes_lost_in_the_middle_of_code_are_told_from_damage(n: Board) -> None
 @pytest.mark.parametrize("cut", [1, 33, 100])
 def test_code_whose_beginning_is_missing_is_still_packed_code(n: Board, cut: int) -> None:
     image = recognise(n.ua[cut:])
-    assert (image.kind, image.confidence) == (Kind.PACKED, Confidence.POSSIBLE)
+    assert (image.kind, image.confidence) == (ImageKind.PACKED, Confidence.POSSIBLE)
     assert f"its first whole block begins at byte {-cut % 34}: " in problems(image)
 
 
 @pytest.mark.parametrize("length", [0x11001, 0x20000, 0x129000, 0x129F6F])
 def test_a_qio_image_cut_short_says_so(n: Board, length: int) -> None:
     image = recognise(n.qio[:length])
-    assert image.kind is Kind.QIO
+    assert image.kind is ImageKind.QIO
     assert "without the RBL header that closes an app" in problems(image)
 
 
@@ -166,19 +166,19 @@ def test_bytes_after_an_app_alone_are_placed_in_the_file_not_in_flash(n: Board) 
 def test_openbekens_image_for_t_has_its_header_off_the_grid(t: Board) -> None:
     """Its app's header stands in the last 102 bytes of 0x100000, which is no whole number of blocks from the app on."""
     stored = crypt(t.code, TUYA_KEY, 0x10000)
-    header = pack(seal(stored, 0xE1000)[-96:])
+    header = pack(add_rbl(stored, 0xE1000)[-96:])
     data = (t.loader + pack(stored + b"\xff" * 32)).ljust(0xFFF9A, b"\xff") + header
     image = recognise(data)
-    assert (len(data), image.kind, image.chip, problems(image)) == (0x100000, Kind.QIO, Chip.T, "")
+    assert (len(data), image.kind, image.chip, problems(image)) == (0x100000, ImageKind.QIO, Chip.T, "")
     assert [c.offset for c in image.containers] == [0x10F9A, 0xFFF9A]
 
 
 def test_a_header_left_by_an_earlier_image_is_no_damage(t: Board) -> None:
     stored = crypt(Board(Chip.T, seed=2).code, TUYA_KEY, 0x10000)
-    newer = (t.loader + pack(stored + b"\xff" * 32)).ljust(0xFFF9A, b"\xff") + pack(seal(stored, 0xE1000)[-96:])
+    newer = (t.loader + pack(stored + b"\xff" * 32)).ljust(0xFFF9A, b"\xff") + pack(add_rbl(stored, 0xE1000)[-96:])
     image = recognise(newer + t.dump[len(newer) :])
     assert [(c.offset, c.stale) for c in image.containers] == [(0x10F9A, False), (0xFFF9A, False), (0x129F0A, True)]
-    assert (image.kind, problems(image)) == (Kind.DUMP, "")
+    assert (image.kind, problems(image)) == (ImageKind.DUMP, "")
     assert "an RBL header of 'app' at 0x129f0a: left there by an earlier image" in image.reasons
 
 
@@ -192,7 +192,7 @@ def test_a_file_full_of_headers_is_not_checked_a_thousand_times(n: Board) -> Non
 def test_an_app_that_names_its_chip_is_believed_with_care() -> None:
     code = VECTORS + random.Random(1).randbytes(4000) + b"\0OpenBK7231N_1.18" + bytes(8)
     image = recognise(pack(crypt(code, TUYA_KEY, 0x10000)))
-    assert (image.kind, image.chip, image.chip_confidence) == (Kind.PACKED, Chip.N, Confidence.LIKELY)
+    assert (image.kind, image.chip, image.chip_confidence) == (ImageKind.PACKED, Chip.N, Confidence.LIKELY)
     assert image.chip_reasons == ("the build names itself OpenBK7231N_1.18",)
 
 
@@ -209,41 +209,41 @@ def test_clues_that_contradict_each_other_are_said(n: Board, t: Board) -> None:
 def test_a_key_nobody_knows_is_not_guessed() -> None:
     board = Board(Chip.N, key=CodeKey(1, 2, 3, 0x12345670))
     image = recognise(board.dump)
-    assert (image.kind, image.key, image.chip) == (Kind.DUMP, None, Chip.N)
+    assert (image.kind, image.key, image.chip) == (ImageKind.DUMP, None, Chip.N)
     assert "no known code key makes sense of it" in image.reasons[0]
-    assert recognise(board.ua).kind is Kind.PACKED
+    assert recognise(board.ua).kind is ImageKind.PACKED
 
 
-def test_code_without_crcs_is_told_by_its_first_words(n: Board) -> None:
+def test_code_without_crcs_is_recognised_by_its_first_words(n: Board) -> None:
     plain = recognise(n.code)
-    assert (plain.kind, plain.confidence) == (Kind.PLAIN, Confidence.LIKELY)
+    assert (plain.kind, plain.confidence) == (ImageKind.PLAIN, Confidence.LIKELY)
     stored = recognise(crypt(n.code, TUYA_KEY, 0x10000))
-    assert (stored.kind, stored.key, stored.base) == (Kind.STORED, TUYA_KEY, 0x11000)
+    assert (stored.kind, stored.key, stored.base) == (ImageKind.STORED, TUYA_KEY, 0x11000)
 
 
 @pytest.mark.parametrize(
     ("data", "kind", "confidence", "said"),
     [
-        (b"", Kind.BLANK, Confidence.CERTAIN, "the file is empty: nothing was read"),
-        (b"\xff" * 4096, Kind.BLANK, Confidence.CERTAIN, "every byte is FF"),
-        (bytes(4096), Kind.BLANK, Confidence.CERTAIN, "every byte is 00"),
-        (uf2(9), Kind.UF2, Confidence.CERTAIN, ""),
-        (uf2(9)[:-512], Kind.UF2, Confidence.LIKELY, "8 of 9 blocks are there"),
-        (uf2(9)[:300], Kind.UF2, Confidence.LIKELY, "not a whole block"),
-        (build_ota(VECTORS * 20), Kind.RBL, Confidence.CERTAIN, ""),
-        (build_ota(VECTORS * 20)[:-1], Kind.RBL, Confidence.LIKELY, "package size: "),
-        (damaged(build_ota(VECTORS * 20), 100), Kind.RBL, Confidence.LIKELY, "package CRC-32: "),
-        (damaged(build_ota(VECTORS * 20), 50), Kind.RBL, Confidence.LIKELY, "RBL header CRC-32: got"),
-        (build_ota(VECTORS * 20) + b"x", Kind.RBL, Confidence.LIKELY, "bytes follow the header"),
-        (ug.wrap(build_ota(VECTORS * 20), "1.0"), Kind.UG, Confidence.CERTAIN, ""),
-        (ug.wrap(build_ota(VECTORS * 20), "1.0")[:-1], Kind.UG, Confidence.LIKELY, "UG size"),
-        (ug.wrap(b"something else", "1.0"), Kind.UG, Confidence.LIKELY, "no RBL container follows"),
-        (rf_block(), Kind.RF, Confidence.LIKELY, ""),
-        (random.Random(1).randbytes(9999), Kind.UNKNOWN, Confidence.NONE, ""),
-        (b"#!/bin/sh\necho\n" * 100, Kind.UNKNOWN, Confidence.NONE, ""),
+        (b"", ImageKind.BLANK, Confidence.CERTAIN, "the file is empty: nothing was read"),
+        (b"\xff" * 4096, ImageKind.BLANK, Confidence.CERTAIN, "every byte is FF"),
+        (bytes(4096), ImageKind.BLANK, Confidence.CERTAIN, "every byte is 00"),
+        (uf2(9), ImageKind.UF2, Confidence.CERTAIN, ""),
+        (uf2(9)[:-512], ImageKind.UF2, Confidence.LIKELY, "8 of 9 blocks are there"),
+        (uf2(9)[:300], ImageKind.UF2, Confidence.LIKELY, "not a whole block"),
+        (build_ota(VECTORS * 20), ImageKind.RBL, Confidence.CERTAIN, ""),
+        (build_ota(VECTORS * 20)[:-1], ImageKind.RBL, Confidence.LIKELY, "package size: "),
+        (damaged(build_ota(VECTORS * 20), 100), ImageKind.RBL, Confidence.LIKELY, "package CRC-32: "),
+        (damaged(build_ota(VECTORS * 20), 50), ImageKind.RBL, Confidence.LIKELY, "RBL header CRC-32: got"),
+        (build_ota(VECTORS * 20) + b"x", ImageKind.RBL, Confidence.LIKELY, "bytes follow the header"),
+        (ug.wrap(build_ota(VECTORS * 20), "1.0"), ImageKind.UG, Confidence.CERTAIN, ""),
+        (ug.wrap(build_ota(VECTORS * 20), "1.0")[:-1], ImageKind.UG, Confidence.LIKELY, "UG size"),
+        (ug.wrap(b"something else", "1.0"), ImageKind.UG, Confidence.LIKELY, "no RBL container follows"),
+        (rf_block(), ImageKind.RF, Confidence.LIKELY, ""),
+        (random.Random(1).randbytes(9999), ImageKind.UNKNOWN, Confidence.NONE, ""),
+        (b"#!/bin/sh\necho\n" * 100, ImageKind.UNKNOWN, Confidence.NONE, ""),
     ],
 )
-def test_files_of_other_kinds(data: bytes, kind: Kind, confidence: Confidence, said: str) -> None:
+def test_files_of_other_kinds(data: bytes, kind: ImageKind, confidence: Confidence, said: str) -> None:
     image = recognise(data)
     assert (image.kind, image.confidence) == (kind, confidence)
     assert said in problems(image)
@@ -257,7 +257,7 @@ def test_an_update_that_names_its_chip_is_believed_with_care() -> None:
 
 def test_a_file_larger_than_any_flash_is_refused() -> None:
     with pytest.raises(ImageError, match="more than any image of this family"):
-        recognise(bytes(FILE_MOST + 1))
+        recognise(bytes(MAX_FILE_BYTES + 1))
 
 
 def test_letters_of_a_header_by_chance_are_no_header(n: Board) -> None:
@@ -277,7 +277,7 @@ def test_an_update_waiting_in_flash_is_found(n: Board) -> None:
 def test_a_header_with_an_unknown_name_is_no_reason_to_fail(n: Board) -> None:
     flash = bytearray(n.dump)
     put(flash, 0x129F0A, pack(RblHeader(name="mystery").encode()))
-    assert "name: 'mystery' is no partition with a container" in problems(recognise(bytes(flash)))
+    assert "name: 'mystery' is not a partition with a container" in problems(recognise(bytes(flash)))
 
 
 SMALL = Board(Chip.N)
@@ -285,7 +285,7 @@ SMALL = Board(Chip.N)
 
 @given(st.data())
 @settings(max_examples=60, deadline=None)
-def test_an_image_cut_anywhere_is_still_recognised_or_refused_in_words(data: st.DataObject) -> None:
+def test_an_image_cut_anywhere_is_recognised_or_refused_plainly(data: st.DataObject) -> None:
     whole = getattr(SMALL, data.draw(st.sampled_from(["loader", "ua", "qio", "dump", "rotated"])))
     start, end = data.draw(st.integers(0, 200)), data.draw(st.integers(0, len(whole)))
     image = recognise(whole[start:end])
@@ -296,7 +296,7 @@ def test_an_image_cut_anywhere_is_still_recognised_or_refused_in_words(data: st.
 
 @given(st.binary(max_size=2000))
 def test_any_bytes_are_recognised_as_something(data: bytes) -> None:
-    assert recognise(data).kind in Kind
+    assert recognise(data).kind in ImageKind
 
 
 @given(st.binary(min_size=1, max_size=60), st.integers(0, 0x12F00), st.sampled_from(["loader", "qio"]))
@@ -309,5 +309,5 @@ def test_an_image_overwritten_anywhere_is_recognised_as_something(junk: bytes, a
 
 def test_a_damaged_first_block_does_not_hide_what_follows(n: Board) -> None:
     image = recognise(damaged(n.ua, 0x10))
-    assert image.kind is Kind.UA
+    assert image.kind is ImageKind.UA
     assert "at 0x0: block 0 of the app: CRC-16 is" in problems(image)

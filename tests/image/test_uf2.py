@@ -8,14 +8,14 @@ import pytest
 
 from tests.image.boards import Board, libretiny_uf2, uf2
 from wattrail.errors import ImageError
-from wattrail.image import Chip, Kind, Recipe, Target, as_lies_in_flash, code_key, convert, recognise
+from wattrail.image import Chip, ImageKind, OutputKind, Recipe, as_flash_image, code_key, convert, recognise
 
 OF_T, OF_RP2040 = 0x675A40B0, 0xE48BFF56
 
 
 def test_what_a_flasher_writes_comes_out_and_nothing_else(n: Board) -> None:
-    app = as_lies_in_flash(recognise(libretiny_uf2(n.ua)))
-    assert (app.kind, app.base, app.flash, app.problems) == (Kind.UA, 0x11000, n.ua, ())
+    app = as_flash_image(recognise(libretiny_uf2(n.ua)))
+    assert (app.kind, app.base, app.flash, app.problems) == (ImageKind.UA, 0x11000, n.ua, ())
     assert app.chip is Chip.N
     assert app.chip_reasons == ("its blocks carry the family number of BK7231N",)
 
@@ -23,51 +23,51 @@ def test_what_a_flasher_writes_comes_out_and_nothing_else(n: Board) -> None:
 def test_the_chip_comes_from_the_file_where_the_app_does_not_say_it(t: Board) -> None:
     # An app for T has the key and the place of one for N: only the family number tells them apart.
     assert recognise(t.ua).chip is None
-    assert as_lies_in_flash(recognise(libretiny_uf2(t.ua, family=OF_T))).chip is Chip.T
+    assert as_flash_image(recognise(libretiny_uf2(t.ua, family=OF_T))).chip is Chip.T
 
 
 def test_an_app_that_names_another_chip_than_its_file_contradicts_it() -> None:
-    app = convert(recognise(Board(Chip.N).code), Target.UA, Recipe(code_key(Chip.N), version="1.0-bk7231n"))
-    image = as_lies_in_flash(recognise(libretiny_uf2(app, family=OF_T)))
+    app = convert(recognise(Board(Chip.N).code), OutputKind.UA, Recipe(code_key(Chip.N), version="1.0-bk7231n"))
+    image = as_flash_image(recognise(libretiny_uf2(app, family=OF_T)))
     assert image.chip is Chip.T
     assert image.chip_contradictions == ("the RBL header of app has the version '1.0-bk7231n'",)
 
 
 def test_an_image_that_is_no_uf2_is_left_as_it_is(n: Board) -> None:
     image = recognise(n.qio)
-    assert as_lies_in_flash(image) is image
+    assert as_flash_image(image) is image
 
 
-@pytest.mark.parametrize("to", [Target.UA, Target.PACKED, Target.PLAIN, Target.RBL, Target.UG])
-def test_it_becomes_what_the_app_alone_would_become(n: Board, to: Target) -> None:
+@pytest.mark.parametrize("to", [OutputKind.UA, OutputKind.PACKED, OutputKind.PLAIN, OutputKind.RBL, OutputKind.UG])
+def test_it_becomes_what_the_app_alone_would_become(n: Board, to: OutputKind) -> None:
     recipe = Recipe(version="2.0")
     assert convert(recognise(libretiny_uf2(n.ua)), to, recipe) == convert(recognise(n.ua), to, recipe)
 
 
 def test_with_a_bootloader_of_its_chip_it_becomes_a_qio_image(n: Board) -> None:
-    made = recognise(convert(recognise(libretiny_uf2(n.ua)), Target.QIO, Recipe(bootloader=n.loader)))
-    assert (made.kind, made.data, made.chip) == (Kind.QIO, n.qio, Chip.N)
+    made = recognise(convert(recognise(libretiny_uf2(n.ua)), OutputKind.QIO, Recipe(bootloader=n.loader)))
+    assert (made.kind, made.data, made.chip) == (ImageKind.QIO, n.qio, Chip.N)
 
 
 def test_the_chip_stays_known_when_a_header_is_made(t: Board) -> None:
     # A UA image has one place for the name of a chip: the version in its header. Before, it said 1.00, and an app for T
     # passed onto an N.
-    packed = convert(recognise(t.ua), Target.PACKED)
-    for source in (libretiny_uf2(packed, family=OF_T), convert(recognise(t.dump), Target.UG)):
-        made = recognise(convert(recognise(source), Target.UA, Recipe(key=t.key)))
-        assert (made.kind, made.chip) == (Kind.UA, Chip.T)
+    packed = convert(recognise(t.ua), OutputKind.PACKED)
+    for source in (libretiny_uf2(packed, family=OF_T), convert(recognise(t.dump), OutputKind.UG)):
+        made = recognise(convert(recognise(source), OutputKind.UA, Recipe(key=t.key)))
+        assert (made.kind, made.chip) == (ImageKind.UA, Chip.T)
 
 
 def test_the_version_of_an_update_goes_with_it(t: Board) -> None:
-    update = convert(recognise(t.ua), Target.UG, Recipe(version="25.05.28-bk7231t"))
-    made = recognise(convert(recognise(update), Target.UA, Recipe(key=t.key)))
+    update = convert(recognise(t.ua), OutputKind.UG, Recipe(version="25.05.28-bk7231t"))
+    made = recognise(convert(recognise(update), OutputKind.UA, Recipe(key=t.key)))
     assert made.containers[0].header.version == "25.05.28-bk7231t"
     assert made.chip is Chip.T
 
 
 def test_a_bootloader_of_another_chip_is_not_put_before_an_app(n: Board, t: Board) -> None:
     with pytest.raises(ImageError, match="the bootloader is for a BK7231N, the UA image for a BK7231T") as got:
-        convert(recognise(libretiny_uf2(t.ua, family=OF_T)), Target.QIO, Recipe(bootloader=n.loader))
+        convert(recognise(libretiny_uf2(t.ua, family=OF_T)), OutputKind.QIO, Recipe(bootloader=n.loader))
     assert "a dump of a BK7231T" in str(got.value.hint)
 
 
@@ -85,7 +85,7 @@ def test_a_bootloader_of_another_chip_is_not_put_before_an_app(n: Board, t: Boar
 )
 def test_what_cannot_be_placed_is_refused_by_name(data: bytes, why: str) -> None:
     with pytest.raises(ImageError, match=why):
-        as_lies_in_flash(recognise(data))
+        as_flash_image(recognise(data))
 
 
 def test_tags_that_lie_about_their_length_end_where_the_block_ends(n: Board) -> None:
@@ -93,4 +93,4 @@ def test_tags_that_lie_about_their_length_end_where_the_block_ends(n: Board) -> 
     data[32] = 0xFF  # the first tag of the header reaches over all others
     struct.pack_into("<B", data, 512 + 32 + 256 + 8, 0xFF)
     with pytest.raises(ImageError):
-        as_lies_in_flash(recognise(bytes(data[: 512 * 3])))
+        as_flash_image(recognise(bytes(data[: 512 * 3])))

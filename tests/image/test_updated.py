@@ -11,7 +11,19 @@ import pytest
 
 from tests.image.boards import VECTORS, Board, damaged, put
 from wattrail.bk7231 import APP_START
-from wattrail.image import TUYA_KEY, ZERO_KEY, Chip, CodeKey, Kind, Target, build_ota, convert, crypt, pack, recognise
+from wattrail.image import (
+    TUYA_KEY,
+    ZERO_KEY,
+    Chip,
+    CodeKey,
+    ImageKind,
+    OutputKind,
+    build_ota,
+    convert,
+    crypt,
+    pack,
+    recognise,
+)
 from wattrail.image.layout import LAYOUTS
 from wattrail.image.rbl import HEADER
 
@@ -32,7 +44,7 @@ def partition(old: bytes = b"", key: CodeKey = ZERO_KEY, new: bytes = NEW) -> by
 @pytest.mark.parametrize("key", [ZERO_KEY, TUYA_KEY], ids=["zero", "tuya"])
 def test_an_app_updated_over_the_air_is_whole_and_said_to_be_updated(key: CodeKey) -> None:
     image = recognise(partition(key=key))
-    assert (image.kind, image.key, image.problems) == (Kind.UA, key, ())
+    assert (image.kind, image.key, image.problems) == (ImageKind.UA, key, ())
     assert image.containers[0].was_updated
     assert "an RBL header of 'app' at 0x131f9a: the app was updated over the air, and its checks hold" in image.reasons
 
@@ -42,7 +54,7 @@ def test_what_an_older_app_left_behind_a_shorter_one_is_no_damage(key: CodeKey) 
     image = recognise(partition(old=Board(Chip.N, seed=3).code, key=key))
     assert image.problems == ()
     assert image.reasons[-1] == "from 0x17622 to 0x66000: code that an earlier app left there, not in use"
-    assert convert(image, Target.PLAIN) == NEW
+    assert convert(image, OutputKind.PLAIN) == NEW
 
 
 def test_a_changed_bit_in_updated_code_is_damage_by_its_hash() -> None:
@@ -55,7 +67,7 @@ def test_a_changed_bit_in_what_is_not_in_use_is_no_damage() -> None:
     assert recognise(damaged(partition(old=Board(Chip.N, seed=3).code), 0x30000)).problems == ()
 
 
-def test_an_update_longer_than_what_is_there_is_said() -> None:
+def test_an_update_longer_than_what_is_there_is_reported() -> None:
     header = pack(build_ota(bytes(0x200000))[:HEADER])
     image = recognise(partition()[:-102] + header)
     assert "raw size: 2097152, but the partition holds" in str(image.problems)

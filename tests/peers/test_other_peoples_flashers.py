@@ -32,7 +32,7 @@ def images() -> dict[str, bytes]:
 @WORKS
 def test_it_says_which_chip_it_has_met(peer: str, chip: ChipName, images: dict[str, bytes]) -> None:
     twin = BootTwin(chip, image=images[chip], timing=AT_ONCE)
-    with serve_boot(twin, press="knock") as served:
+    with serve_boot(twin, auto_reset=True) as served:
         said = PEERS[peer].say(PEERS[peer].info, device=served.path, family=FAMILY[chip])
     wanted = {
         "N": ("BK7231N", "eb 60 15", "FULL"),
@@ -51,7 +51,7 @@ def test_it_says_which_chip_it_has_met(peer: str, chip: ChipName, images: dict[s
 def test_it_reads_all_of_the_flash(peer: str, chip: ChipName, images: dict[str, bytes], tmp_path: Path) -> None:
     file = tmp_path / "dump.bin"
     twin = BootTwin(chip, image=images[chip], timing=AT_ONCE)
-    with serve_boot(twin, press="knock") as served:
+    with serve_boot(twin, auto_reset=True) as served:
         PEERS[peer].say(PEERS[peer].read, device=served.path, family=FAMILY[chip], baud=921600, length=WHOLE, file=file)
     assert file.read_bytes() == images[chip]
     assert twin.flash.data == images[chip]
@@ -66,7 +66,7 @@ def test_it_writes_an_image_and_reads_it_back_in_a_second_session(
     image = Board(Chip[chip], seed=2).dump
     file.write_bytes(image[start:])
     twin = BootTwin(chip, image=images[chip], timing=AT_ONCE)
-    with serve_boot(twin, press="knock") as served:
+    with serve_boot(twin, auto_reset=True) as served:
         known = {"device": served.path, "family": FAMILY[chip], "baud": 2_000_000}
         said = PEERS[peer].say(PEERS[peer].write, file=file, start=hex(start), **known)
         assert twin.flash.data == images[chip][:start] + image[start:]
@@ -82,7 +82,7 @@ def test_it_gets_on_with_a_chip_that_takes_its_time(peer: str, chip: ChipName, t
     piece = bytes(reversed(range(256))) * 64
     file.write_bytes(piece)
     twin = BootTwin(chip, timing=replace(BootTiming(), erase_4k_s=0.06))
-    with serve_boot(twin, press="knock") as served:
+    with serve_boot(twin, auto_reset=True) as served:
         known = {"device": served.path, "family": FAMILY[chip], "baud": 921600}
         said = PEERS[peer].say(PEERS[peer].write, file=file, start=hex(APP), **known)
         PEERS[peer].say(PEERS[peer].read, file=back, length=APP + len(piece), **known)
@@ -97,5 +97,5 @@ def test_it_notices_a_flash_that_cannot_be_programmed(peer: str, images: dict[st
     twin = BootTwin("N", image=images["N"], timing=AT_ONCE)
     twin.flash.wear_out(APP + 7, bits=0x10)
     words = {"family": "bk7231n", "baud": 921600, "start": hex(APP), "file": file}
-    with serve_boot(twin, press="knock") as served, pytest.raises(AssertionError, match="does not match"):
+    with serve_boot(twin, auto_reset=True) as served, pytest.raises(AssertionError, match="does not match"):
         PEERS[peer].say(PEERS[peer].write, device=served.path, **words)

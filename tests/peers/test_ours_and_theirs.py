@@ -36,7 +36,7 @@ def test_what_another_flasher_wrote_is_read_by_ours(peer: str, chip: ChipName, t
     file, board = tmp_path / "image.bin", Board(Chip[chip], seed=2)
     file.write_bytes(board.ua)
     twin = BootTwin(chip, image=Board(Chip[chip]).dump, timing=AT_ONCE)
-    with serve_boot(twin, press="knock") as served:
+    with serve_boot(twin, auto_reset=True) as served:
         say = PEERS[peer]
         say.say(say.write, device=served.path, family=FAMILY[chip], baud=921600, file=file, start=hex(APP))
         flash = read(served.url)
@@ -49,7 +49,7 @@ def test_what_ours_wrote_is_read_by_another_flasher(peer: str, chip: ChipName, t
     file, board = tmp_path / "dump.bin", Board(Chip[chip], seed=2)
     before = Board(Chip[chip]).dump
     twin = BootTwin(chip, image=before, timing=AT_ONCE)
-    with serve_boot(twin, press="knock") as served:
+    with serve_boot(twin, auto_reset=True) as served:
         report = write(served.url, board.qio, tmp_path / "boards")
         say = PEERS[peer]
         say.say(say.read, device=served.path, family=FAMILY[chip], baud=921600, length=len(before), file=file)
@@ -64,7 +64,7 @@ def test_a_backup_of_ours_is_put_back_by_another_flasher(chip: ChipName, tmp_pat
     before = Board(Chip[chip]).dump
     twin = BootTwin(chip, image=before, timing=AT_ONCE)
     start = APP if chip == "T" else 0
-    with serve_boot(twin, press="knock") as served:
+    with serve_boot(twin, auto_reset=True) as served:
         report = write(served.url, Board(Chip[chip], seed=2).qio, tmp_path / "boards")
         assert report.backup is not None
         file = tmp_path / "tail.bin"

@@ -8,7 +8,7 @@ import pytest
 
 from tests.image.boards import Board
 from tests.peers.rig import PEERS
-from wattrail.image import Chip, Kind, Target, as_lies_in_flash, build_ota, convert, recognise
+from wattrail.image import Chip, ImageKind, OutputKind, as_flash_image, build_ota, convert, recognise
 
 MAKE = (
     "uf2 write -o {out} -b generic-{family}-qfn32-tuya -L 1.9.0 -F blink:1.0 -d 1700000000"
@@ -23,7 +23,7 @@ def test_the_app_in_it_comes_out_byte_for_byte_with_its_chip(chip: Chip, tmp_pat
     update.write_bytes(build_ota(board.code))
     PEERS["ltchiptool"].say(MAKE, out=out, family=chip.value.lower(), app=app, update=update)
     image = recognise(out.read_bytes())
-    assert (image.kind, image.chip, image.problems) == (Kind.UF2, chip, ())
-    lies = as_lies_in_flash(image)
-    assert (lies.kind, lies.chip, lies.base, lies.flash) == (Kind.UA, chip, 0x11000, board.ua)
-    assert convert(image, Target.PLAIN) == board.code
+    assert (image.kind, image.chip, image.problems) == (ImageKind.UF2, chip, ())
+    lies = as_flash_image(image)
+    assert (lies.kind, lies.chip, lies.base, lies.flash) == (ImageKind.UA, chip, 0x11000, board.ua)
+    assert convert(image, OutputKind.PLAIN) == board.code

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 from wattrail.transport.capture import (
     BaudSet,
+    BusTransfer,
     Drained,
     Event,
     Header,
     LinesSet,
     Received,
     Sent,
-    Transferred,
     decode_event,
     decode_header,
     encode_event,
@@ -35,8 +35,8 @@ events = st.one_of(
     st.builds(Drained, moments, st.binary()),
     st.builds(BaudSet, moments, st.integers(1, 10**7)),
     st.builds(LinesSet, moments, lines, lines),
-    st.builds(lambda at, mosi: Transferred(at, mosi, bytes(len(mosi))), moments, st.binary()),
-    st.builds(lambda at, mosi: Transferred(at, mosi, None), moments, st.binary()),
+    st.builds(lambda at, mosi: BusTransfer(at, mosi, bytes(len(mosi))), moments, st.binary()),
+    st.builds(lambda at, mosi: BusTransfer(at, mosi, None), moments, st.binary()),
 )
 
 

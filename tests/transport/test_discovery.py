@@ -10,7 +10,7 @@ import pytest
 import serialx
 
 from wattrail.transport import SCHEMES, discovery, open_port
-from wattrail.transport.discovery import Candidate, adapter_chip, list_candidates
+from wattrail.transport.discovery import DeviceCandidate, adapter_chip, list_candidates
 from wattrail.urls import read_options, split
 
 GUIDE = Path(__file__).parents[2] / "docs" / "transports.md"
@@ -36,10 +36,10 @@ def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 def test_adapters_and_buses_are_listed_with_the_url_to_use(machine: Path) -> None:
     assert list_candidates() == (
-        Candidate("serial:///dev/serial/by-id/usb-1a86", "UART", "QinHeng USB Serial (/dev/ttyUSB0)"),
-        Candidate("serial:///dev/ttyS0", "UART", "serial port"),
-        Candidate(f"spi://{machine}/spidev0.0", "SPI", "SPI bus 0, chip select 0"),
-        Candidate(f"spi://{machine}/spidev0.1", "SPI", "SPI bus 0, chip select 1"),
+        DeviceCandidate("serial:///dev/serial/by-id/usb-1a86", "UART", "QinHeng USB Serial (/dev/ttyUSB0)"),
+        DeviceCandidate("serial:///dev/ttyS0", "UART", "serial port"),
+        DeviceCandidate(f"spi://{machine}/spidev0.0", "SPI", "SPI bus 0, chip select 0"),
+        DeviceCandidate(f"spi://{machine}/spidev0.1", "SPI", "SPI bus 0, chip select 1"),
     )
 
 
@@ -60,7 +60,7 @@ def test_the_chip_of_an_adapter_is_told_by_its_usb_numbers(
 
 def test_a_windows_name_becomes_a_url(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(serialx, "list_serial_ports", lambda: [adapter("COM3", "COM3", None, "CH340")])
-    assert list_candidates()[0] == Candidate("serial:///COM3", "UART", "CH340")
+    assert list_candidates()[0] == DeviceCandidate("serial:///COM3", "UART", "CH340")
 
 
 @pytest.mark.usefixtures("machine")

@@ -22,8 +22,8 @@ from transport_rigs import (
 from wattrail.clock import Deadline, ManualClock
 from wattrail.errors import PortError, PortLost, PortOpenError, PortTimeout, UnexpectedReply, UrlError
 from wattrail.transport import Bus, Port, is_physical, open_port
-from wattrail.transport.capture import BaudSet, Drained, LinesSet, Received, Sent, Transferred
-from wattrail.transport.replay import LINE_MOST, CaptureReader
+from wattrail.transport.capture import BaudSet, BusTransfer, Drained, LinesSet, Received, Sent
+from wattrail.transport.replay import MAX_LINE_CHARS, CaptureReader
 
 
 def opened(url: str, clock: ManualClock | None = None) -> Port:
@@ -144,7 +144,7 @@ def test_another_request_than_recorded_names_both_and_the_line(tmp_path: Path) -
 
 
 def test_another_transfer_than_recorded_names_both_and_the_line(tmp_path: Path) -> None:
-    write_capture(tmp_path / "x.jsonl", "spi", [Transferred(0.0, b"\x58\x03", b"\0\0")])
+    write_capture(tmp_path / "x.jsonl", "spi", [BusTransfer(0.0, b"\x58\x03", b"\0\0")])
     bus = open_port(f"replay:{tmp_path / 'x.jsonl'}")
     assert isinstance(bus, Bus)
     with bus, pytest.raises(UnexpectedReply, match=r"x.jsonl:2: got a transfer of 58 04, .* a transfer of 58 03"):
@@ -221,7 +221,7 @@ def test_a_malformed_line_is_named_by_number(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", [b"", b"58 AA\n", b"\xff\xfe", b'{"format": "other"}\n'])
 def test_a_file_that_is_no_capture_is_refused_at_once(tmp_path: Path, content: bytes) -> None:
     (path := tmp_path / "x.jsonl").write_bytes(content)
-    with pytest.raises(PortOpenError, match="is no capture file") as caught:
+    with pytest.raises(PortOpenError, match="is not a capture file") as caught:
         open_port(f"replay:{path}")
     assert caught.value.hint == "'wattrail meter record METER FILE' writes one"
 
@@ -237,7 +237,7 @@ def test_a_line_without_an_end_is_not_read_to_the_end_of_memory() -> None:
     file = Endless()
     with pytest.raises(ValueError, match="a line of more than 16777216 characters"):
         CaptureReader("/dev/zero", file)
-    assert file.asked == LINE_MOST + 1
+    assert file.asked == MAX_LINE_CHARS + 1
 
 
 def test_a_capture_that_is_not_there_is_told() -> None:

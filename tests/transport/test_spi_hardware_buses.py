@@ -12,7 +12,7 @@ from wattrail.clock import ManualClock
 from wattrail.errors import MissingExtra, PortLost, PortOpenError, UrlError
 from wattrail.extras import install_command
 from wattrail.transport import Bus, open_port
-from wattrail.transport.gpio_bus import BitBang, Pins
+from wattrail.transport.gpio_bus import BitBang, GpioPins
 
 GPIO = "spi+gpio:///dev/gpiochip0?sclk=11&sdi=10&sdo=9"
 
@@ -135,7 +135,7 @@ def test_pyftdis_spi_port_takes_the_arguments_we_give() -> None:
 
 def test_bits_by_hand_speak_mode_1_to_the_edge() -> None:
     chip = BitChip(cs=8)
-    got = BitBang(chip, Pins(sclk=11, sdi=10, sdo=9, cs=8), pause=lambda: None).transfer(FRAME)
+    got = BitBang(chip, GpioPins(sclk=11, sdi=10, sdo=9, cs=8), pause=lambda: None).transfer(FRAME)
     assert got == answer_of(FRAME)
     assert chip.taken_bytes == FRAME
     assert chip.levels[11] is False, "the clock idles low"
@@ -165,7 +165,7 @@ def test_the_lines_are_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_busy_lines_name_who_holds_them(monkeypatch: pytest.MonkeyPatch) -> None:
     install_gpiod(monkeypatch, BitChip(), used_by="spi0 CS0")
-    with pytest.raises(PortOpenError, match="cannot be had") as caught:
+    with pytest.raises(PortOpenError, match="cannot be requested") as caught:
         open_port(GPIO)
     assert caught.value.hint == "line 11 is used by spi0 CS0"
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from wattrail.clock import Clock, Deadline, SystemClock
 from wattrail.transport import Bus, Port, open_port
-from wattrail.transport.capture import Header, Received, Sent, Transferred, encode_event, encode_header
+from wattrail.transport.capture import BusTransfer, Header, Received, Sent, encode_event, encode_header
 
 Dialogue = Sequence[tuple[bytes, bytes]]
 """Requests the far end waits for, each with the answer it then sends."""
@@ -308,8 +308,8 @@ class BusRig:
     chip: ByteChip | BitChip | None
 
 
-def bus_events(count: int = 3) -> list[Transferred]:
-    return [Transferred(i * 1.0, FRAME, answer_of(FRAME)) for i in range(count)]
+def bus_events(count: int = 3) -> list[BusTransfer]:
+    return [BusTransfer(i * 1.0, FRAME, answer_of(FRAME)) for i in range(count)]
 
 
 @contextmanager

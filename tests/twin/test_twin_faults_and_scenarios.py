@@ -16,7 +16,7 @@ from wattrail.extras import install_command
 from wattrail.transport import Bus, Port, open_port
 from wattrail.twin import open_twin
 from wattrail.twin.loads import DAY_S
-from wattrail.twin.mains import Mains, Supply
+from wattrail.twin.mains import GridSupply, Mains
 from wattrail.twin.scenario import load_scenario, parse_scenario, scenario_names
 
 READ_MODE = "58 19"
@@ -225,28 +225,40 @@ def test_a_held_state_can_be_handed_back_to_the_scenario() -> None:
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("mains = 3", "scenario mine.toml: mains: must be a table"),
-        ("[mains]\nvolt = 230", "scenario mine.toml: mains: unknown field 'volt'"),
-        ("[mains]\nvolts = 'high'", "scenario mine.toml: mains: volts: must be a number, got 'high'"),
-        ("[mains]\nvolts = 9000", "scenario mine.toml: mains: volts: must be from 0 to 500, got 9000"),
-        ("[[loads]]\nwatts = 3", r"scenario mine.toml: loads\[0\]: name: is missing"),
-        ("[[loads]]\nname='a'", r"scenario mine.toml: loads\[0\]: watts: is missing"),
-        ("[[loads]]\nname='a'\nwatts=1\npf=0.5", r"loads\[0\]: pf: a resistive load has 1.0"),
-        ("[[loads]]\nname='a'\nwatts=1\nkind='odd'", r"loads\[0\]: kind: 'odd' is none of resistive"),
+        ("mains = 3", "^scenario mine.toml, line 1: mains: must be a table, got 3"),
+        ("[mains]\nvolt = 230", "scenario mine.toml, line 2: mains has no field 'volt'; known: volts, hertz"),
+        ("[mains]\nvolts = 'high'", "scenario mine.toml, line 2: mains.volts: must be a valid number, got 'high'"),
+        ("[mains]\nvolts = 9000", "scenario mine.toml, line 2: mains.volts: must be from 0 to 500, got 9000"),
+        ("[[loads]]\nwatts = 3", r"scenario mine.toml, line 1: loads\[1\].name: this field is missing"),
+        ("[[loads]]\nname='a'", r"scenario mine.toml, line 1: loads\[1\].watts: this field is missing"),
+        ("[[loads]]\nname='a'\nwatts=1\npf=0.5", r"line 4: loads\[1\].pf: a resistive load has 1.0"),
+        ("[[loads]]\nname='a'\nwatts=1\nkind='odd'", r"line 4: loads\[1\].kind: must be 'resistive', .*, got 'odd'"),
         (
             "[[loads]]\nname='a'\nwatts=1\nat=['7:5']\nminutes=1",
-            r"""loads\[0\]: at: must be a time like "07:30", got '7:5'""",
+            r"""line 4: loads\[1\].at\[1\]: must be a time like "07:30", got '7:5'""",
         ),
-        ("[[loads]]\nname='a'\nwatts=1\nat=['07:05']", r"loads\[0\]: minutes: is missing"),
-        ("[[loads]]\nname='a'\nwatts=1\n[[loads]]\nname='a'\nwatts=1", "loads: the name 'a' stands twice"),
-        ("[[sources]]\nname='a'\nwatts=1\nsunrise='20:00'\nsunset='06:00'", r"sources\[0\]: sunset: must be after"),
-        ("loads = 3", "scenario mine.toml: loads: must be a list of tables"),
-        ("[mains", "scenario mine.toml: not TOML"),
+        ("[[loads]]\nname='a'\nwatts=1\nat=['07:05']", r"line 1: loads\[1\].minutes: this field is missing"),
+        (
+            "[[loads]]\nname='a'\nwatts=1\n[[loads]]\nname='a'\nwatts=1",
+            r"line 5: loads\[2\].name: another load is named 'a'",
+        ),
+        (
+            "[[sources]]\nname='a'\nwatts=1\nsunrise='20:00'\nsunset='06:00'",
+            r"line 5: sources\[1\].sunset: must be after",
+        ),
+        ("loads = 3", "scenario mine.toml, line 1: loads: must be a list, got 3"),
+        ("[mains", "scenario mine.toml, line 1, column 7: expected '\\]'"),
     ],
 )
 def test_a_malformed_scenario_names_file_and_field(text: str, complaint: str) -> None:
     with pytest.raises(ConfigError, match=complaint):
         parse_scenario(text, where="mine.toml")
+
+
+def test_without_pydantic_a_scenario_names_the_command_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pydantic", None)
+    with pytest.raises(MissingExtra, match="a twin needs the library 'pydantic'"):
+        parse_scenario("", where="mine.toml")
 
 
 def test_a_file_of_ones_own_is_a_scenario(tmp_path) -> None:
@@ -274,7 +286,7 @@ def test_electronic_loads_and_inverters_stop_without_mains() -> None:
     state = house.ticks(0, 10)
     assert not state.amps.any()
     assert not state.watts.any()
-    assert Mains(Supply()).ticks(0, 1).amps[0] == 0
+    assert Mains(GridSupply()).ticks(0, 1).amps[0] == 0
 
 
 # ---- by URL
@@ -335,7 +347,7 @@ def test_without_numpy_the_extra_is_named(monkeypatch) -> None:
 def test_lines_and_senseless_rates_are_port_errors(plug) -> None:
     with pytest.raises(PortError, match="no modem lines"):
         plug.port.set_lines(dtr=True)
-    with pytest.raises(PortError, match="0 baud is no rate"):
+    with pytest.raises(PortError, match="a rate of 0 baud; a rate is 1 or more"):
         plug.port.set_baud(0)
 
 

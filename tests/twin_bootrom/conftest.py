@@ -39,7 +39,7 @@ class Bench:
     def ask(self, command: Command, data: bytes = b"", *, seconds: float = 5.0, **fields: int) -> Event:
         """One question and its event; ``took`` is how long it lasted."""
         began = self.clock.monotonic()
-        self.port.write(self.link.ask(command, data, **fields))
+        self.port.write(self.link.request(command, data, **fields))
         deadline = Deadline.after(seconds, self.clock)
         try:
             while (event := self.link.next_event()) is NEED_DATA:
@@ -56,7 +56,7 @@ class Bench:
         return event
 
     def set_baud(self, baud: int, delay_ms: int = 20) -> Event:
-        self.port.write(self.link.ask(c.SET_BAUD, baud=baud, delay_ms=delay_ms))
+        self.port.write(self.link.request(c.SET_BAUD, baud=baud, delay_ms=delay_ms))
         self.clock.sleep(10 * 10 / self.port.baud + delay_ms / 2000)
         self.port.set_baud(baud)
         self.link.receive(self.listen(0.5))

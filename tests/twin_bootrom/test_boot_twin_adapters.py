@@ -7,10 +7,10 @@ import pytest
 from tests.bootrom.golden import SECTOR
 from tests.twin_bootrom.conftest import Bench
 from wattrail.bootrom import commands as c
-from wattrail.bootrom.events import Answered, Silence, Truncated
+from wattrail.bootrom.events import Answered, NoReply, TruncatedReply
 from wattrail.clock import Deadline
 from wattrail.errors import ConfigError, PortError
-from wattrail.twin.bootrom import ADAPTERS, Adapter, Loss, Phase
+from wattrail.twin.bootrom import ADAPTERS, Adapter, BootPhase, ByteLoss
 
 LINK = bytes.fromhex("01 E0 FC 01 00")
 LINKED = "04 0E 05 01 E0 FC 01 00"
@@ -39,7 +39,7 @@ def bench_with(adapter: str | Adapter, **options: object) -> Bench:
     ],
 )
 def test_an_adapter_makes_the_rate_it_can(name: str, asked: int, made: int | None) -> None:
-    assert ADAPTERS[name].made(asked) == made
+    assert ADAPTERS[name].real_baud(asked) == made
 
 
 @pytest.mark.parametrize("name", list(ADAPTERS))
@@ -86,7 +86,7 @@ def test_bytes_go_missing_in_long_fast_replies_only() -> None:
     assert {len(bench.do(c.READ_4K, address=0).data) for _ in range(40)} == {4096}
     bench.set_baud(921600)
     events = [bench.ask(c.READ_4K, address=0, seconds=0.2) for _ in range(60)]
-    short = [event for event in events if isinstance(event, Truncated)]
+    short = [event for event in events if isinstance(event, TruncatedReply)]
     assert 5 < len(short) < 30, "a quarter or so"
     assert {event.want - len(event.data) for event in short} <= {1, 2, 3}
     for _ in range(60):
@@ -94,7 +94,7 @@ def test_bytes_go_missing_in_long_fast_replies_only() -> None:
 
 
 def test_short_replies_never_add_up_to_a_long_one() -> None:
-    bench = bench_with(Adapter("lossy", loss=Loss(0.5, after=20)))
+    bench = bench_with(Adapter("lossy", loss=ByteLoss(0.5, after=20)))
     bench.connect()
     for _ in range(20):
         bench.do(c.FLASH_ID)
@@ -103,35 +103,35 @@ def test_short_replies_never_add_up_to_a_long_one() -> None:
 def test_the_same_seed_loses_the_same_bytes() -> None:
     def lengths(seed: int) -> list[int]:
         bench = Bench(linked=False, seed=seed)
-        bench.port = bench.twin.port(adapter=Adapter("lossy", loss=Loss(1e-3, after=100)))
+        bench.port = bench.twin.port(adapter=Adapter("lossy", loss=ByteLoss(1e-3, after=100)))
         bench.connect()
-        bench.port.write(bench.link.ask(c.READ_4K, address=0) * 3)
+        bench.port.write(bench.link.request(c.READ_4K, address=0) * 3)
         return [len(bench.listen(1.0)) for _ in range(3)]
 
     assert lengths(1) == lengths(1) != lengths(2)
 
 
 def test_an_adapter_may_lose_what_the_host_says() -> None:
-    bench = bench_with(Adapter("deaf", loss=Loss(0.5, after=8, heard=False)))
+    bench = bench_with(Adapter("deaf", loss=ByteLoss(0.5, after=8, received=False)))
     bench.connect()
-    assert isinstance(bench.ask(c.WRITE_4K, SECTOR, address=0x11000, seconds=1), Silence)
+    assert isinstance(bench.ask(c.WRITE_4K, SECTOR, address=0x11000, seconds=1), NoReply)
 
 
 def test_an_inverted_line_holds_the_chip_when_it_should_let_it_go() -> None:
     bench = bench_with("rts inverted", reset_line="rts")
-    assert bench.twin.phase is Phase.OFF, "from the moment it is opened"
+    assert bench.twin.phase is BootPhase.OFF, "from the moment it is opened"
     bench.port.set_lines(rts=True)
     bench.clock.advance(0.01)
     assert bench.say(LINK) == LINKED
     bench.port.set_lines(rts=False)
-    assert bench.twin.phase is Phase.OFF
-    assert bench_with("rts inverted", reset_line="dtr").twin.phase is Phase.APP, "its other line is as it should be"
-    assert bench_with("rts inverted").twin.phase is Phase.APP, "and without a wire to CEN nothing happens"
+    assert bench.twin.phase is BootPhase.OFF
+    assert bench_with("rts inverted", reset_line="dtr").twin.phase is BootPhase.APP, "its other line is as it should be"
+    assert bench_with("rts inverted").twin.phase is BootPhase.APP, "and without a wire to CEN nothing happens"
 
 
 def test_lines_asserted_on_opening_hold_a_wired_chip_until_released() -> None:
     bench = bench_with("cp2102", reset_line="dtr")
-    assert bench.twin.phase is Phase.OFF
+    assert bench.twin.phase is BootPhase.OFF
     bench.port.set_lines(dtr=False, rts=False)
     bench.clock.advance(0.01)
     assert bench.say(LINK) == LINKED

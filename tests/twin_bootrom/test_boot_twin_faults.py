@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from tests.bootrom.golden import SECTOR
 from tests.twin_bootrom.conftest import Bench
 from wattrail.bootrom import commands as c
-from wattrail.bootrom.events import Answered, ChipFailed, Damaged, Silence, Truncated, WrongEcho
+from wattrail.bootrom.events import Answered, ChipFailed, DamagedReply, NoReply, TruncatedReply, WrongEcho
 from wattrail.errors import PortLost
-from wattrail.twin.bootrom import BootTiming, Phase
-from wattrail.twin.bootrom.receiver import Heard, Page, Receiver
+from wattrail.twin.bootrom import BootPhase, BootTiming
+from wattrail.twin.bootrom.receiver import FrameReceiver, ReceivedCommand, ReceivedPage
 
 LINK = "01 E0 FC 01 00"
 LINKED = "04 0E 05 01 E0 FC 01 00"
@@ -24,12 +24,12 @@ LINKED = "04 0E 05 01 E0 FC 01 00"
 def test_a_reply_loses_a_byte_or_its_end_or_all_of_it(rom) -> None:
     rom.twin.faults.drop_byte(2000)
     event = rom.ask(c.READ_4K, address=0x11000)
-    assert isinstance(event, Truncated)
+    assert isinstance(event, TruncatedReply)
     assert (len(event.data), event.want) == (4110, 4111)
     rom.twin.faults.cut_reply(after=9)
-    assert isinstance(rom.ask(c.FLASH_ID), Truncated)
+    assert isinstance(rom.ask(c.FLASH_ID), TruncatedReply)
     rom.twin.faults.drop(2)
-    assert [type(rom.ask(c.FLASH_ID, seconds=0.1)) for _ in range(3)] == [Silence, Silence, Answered]
+    assert [type(rom.ask(c.FLASH_ID, seconds=0.1)) for _ in range(3)] == [NoReply, NoReply, Answered]
 
 
 def test_a_bent_bit_in_a_reply_s_data_is_told_by_the_crc_only(rom) -> None:
@@ -37,7 +37,7 @@ def test_a_bent_bit_in_a_reply_s_data_is_told_by_the_crc_only(rom) -> None:
     data = rom.do(c.READ_4K, address=0x11000).data
     assert data != b"\xff" * 4096
     rom.twin.faults.flip_bit(byte=1)
-    assert isinstance(rom.ask(c.FLASH_ID, seconds=0.1), Damaged)
+    assert isinstance(rom.ask(c.FLASH_ID, seconds=0.1), DamagedReply)
 
 
 def test_a_late_acknowledgement_comes_50_ms_later_and_in_order(rom) -> None:
@@ -61,7 +61,7 @@ def test_junk_doubles_and_a_system_error(rom) -> None:
 
 def test_a_cut_sending_wire_hides_what_was_done(rom) -> None:
     rom.twin.faults.silence()
-    assert isinstance(rom.ask(c.WRITE_4K, SECTOR, address=0x11000), Silence)
+    assert isinstance(rom.ask(c.WRITE_4K, SECTOR, address=0x11000), NoReply)
     rom.twin.faults.silence(False)
     assert rom.do(c.READ_4K, address=0x11000).data == SECTOR
 
@@ -91,7 +91,7 @@ def test_a_lost_byte_leaves_the_receiver_waiting_until_it_is_full(make_bench, ch
     bench = make_bench(chip)
     bench.unprotect()
     bench.twin.faults.drop_request_byte(1000)
-    assert isinstance(bench.ask(c.WRITE_4K, SECTOR, address=0x11000, seconds=1), Silence)
+    assert isinstance(bench.ask(c.WRITE_4K, SECTOR, address=0x11000, seconds=1), NoReply)
     assert bench.say(LINK) == "04 0E FF 01 E0 FC F4 06 00 07 00 00 10 01 00", "the first byte of it ended the body"
     assert bench.say(LINK) == LINKED
 
@@ -137,7 +137,7 @@ def test_slow_pages_lose_bytes_once_the_ring_is_full(make_bench) -> None:
         event = bench.ask(c.WRITE_4K, SECTOR, address=0x11000, seconds=1)
         assert isinstance(event, Answered) is survives, page_s
         if not survives:
-            assert isinstance(event, Silence)
+            assert isinstance(event, NoReply)
 
 
 def test_bytes_that_take_no_time_on_the_wire_overrun_nothing(make_bench) -> None:
@@ -162,8 +162,8 @@ def test_a_power_cut_leaves_whole_pages_a_torn_one_and_the_rest_blank(make_bench
     bench = make_bench(chip)
     bench.unprotect()
     bench.twin.faults.power_fails_in("page", 5, returns=False)
-    assert isinstance(bench.ask(c.WRITE_4K, bytes(4096), address=0x11000, seconds=1), Silence)
-    assert bench.twin.phase is Phase.OFF
+    assert isinstance(bench.ask(c.WRITE_4K, bytes(4096), address=0x11000, seconds=1), NoReply)
+    assert bench.twin.phase is BootPhase.OFF
     assert bench.twin.flash.read(0x11000, 4096) == bytes(4 * 256 + 128) + b"\xff" * (4096 - 4 * 256 - 128)
     bench.twin.power(True)
     bench.clock.advance(0.01)
@@ -173,8 +173,8 @@ def test_a_power_cut_leaves_whole_pages_a_torn_one_and_the_rest_blank(make_bench
 def test_a_brown_out_in_mid_write_is_a_reset_and_the_host_sees_silence(rom) -> None:
     rom.set_baud(921600)
     rom.twin.faults.power_fails_in("page", 16)
-    assert isinstance(rom.ask(c.WRITE_4K, bytes(4096), address=0x11000, seconds=0.1), Silence)
-    assert rom.twin.phase is Phase.WINDOW
+    assert isinstance(rom.ask(c.WRITE_4K, bytes(4096), address=0x11000, seconds=0.1), NoReply)
+    assert rom.twin.phase is BootPhase.WINDOW
     assert rom.twin.baud == 115200
 
 
@@ -194,17 +194,17 @@ def test_a_torn_erase_leaves_a_sector_that_is_neither(make_bench) -> None:
 @given(st.floats(0, 0.5))
 def test_power_may_go_at_any_moment_and_only_the_past_has_happened(at: float) -> None:
     bench = Bench("N", image=bytes(0x40000), flash_bytes=0x40000, sr=0)
-    bench.port.write(bench.link.ask(c.ERASE, size=0x20, address=0x11000))
+    bench.port.write(bench.link.request(c.ERASE, size=0x20, address=0x11000))
     writing = at > 0.08
     if writing:
         bench.clock.advance(0.08)
-        bench.port.write(bench.link.ask(c.WRITE_4K, b"\xa5" * 4096, address=0x11000))
+        bench.port.write(bench.link.request(c.WRITE_4K, b"\xa5" * 4096, address=0x11000))
         at -= 0.08
     bench.clock.advance(at)
     bench.twin.faults.cut_power()
     sector = bench.twin.flash.read(0x11000, 4096)
     bench.clock.advance(10)
-    assert bench.twin.phase is Phase.OFF
+    assert bench.twin.phase is BootPhase.OFF
     assert bench.twin.flash.read(0x11000, 4096) == sector, "nothing happens without power"
     if writing:  # a page is programmed as soon as its last byte has come, while the next one is on the wire
         come = [(12 + 256 * number) * 10 / 115200 for number in range(1, 17)]
@@ -221,11 +221,11 @@ def test_power_may_go_at_any_moment_and_only_the_past_has_happened(at: float) ->
 def test_a_brown_out_forgets_the_link(rom) -> None:
     rom.twin.faults.brown_out()
     rom.clock.advance(0.01)
-    assert rom.twin.phase is Phase.WINDOW
+    assert rom.twin.phase is BootPhase.WINDOW
 
 
 def test_a_reply_is_cut_where_the_power_went(rom) -> None:
-    rom.port.write(rom.link.ask(c.READ_4K, address=0))
+    rom.port.write(rom.link.request(c.READ_4K, address=0))
     rom.clock.advance(0.1)
     rom.twin.power(False)
     assert 900 < len(rom.listen(1.0)) < 1200
@@ -260,7 +260,7 @@ def test_the_same_seed_gives_the_same_noise() -> None:
     def run() -> bytes:
         bench = Bench("N", seed=5)
         bench.twin.faults.noise(1e-3)
-        bench.port.write(bench.link.ask(c.READ_4K, address=0x11000))
+        bench.port.write(bench.link.request(c.READ_4K, address=0x11000))
         return bench.listen(1.0)
 
     assert run() == run()
@@ -289,13 +289,13 @@ def test_no_bytes_at_any_rate_upset_a_chip(portions: list[bytes], chip: str, bau
 def test_the_receiver_hears_a_write_page_by_page(data: bytes, address: int) -> None:
     data = (data * 4096)[:4096]
     frame = bytes.fromhex("01 E0 FC FF F4 05 10 07") + address.to_bytes(4, "little") + data
-    receiver, found, place = Receiver(), [], 0
+    receiver, found, place = FrameReceiver(), [], 0
     while place < len(frame):
         count = receiver.missing
         found += receiver.feed(frame[place : place + count])
         place += count
-    pages = [item for item in found if isinstance(item, Page)]
+    pages = [item for item in found if isinstance(item, ReceivedPage)]
     assert b"".join(page.data for page in pages) == data
     assert [page.address - address for page in pages] == list(range(0, 4096, 256))
-    assert found[-1] == Heard(True, 7, frame[8:12])
+    assert found[-1] == ReceivedCommand(True, 7, frame[8:12])
     assert receiver.idle

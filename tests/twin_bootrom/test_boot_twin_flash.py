@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 
 from tests.bootrom.golden import SECTOR
 from tests.twin_bootrom.conftest import Bench
-from wattrail.bootrom import Chip, Evidence, identify, part_of
+from wattrail.bootrom import Chip, ChipEvidence, identify, part_of
 from wattrail.bootrom import commands as c
-from wattrail.bootrom.checks import wire_crc
-from wattrail.bootrom.efuse import read_efuse
-from wattrail.bootrom.events import Silence
+from wattrail.bootrom.events import NoReply
+from wattrail.bootrom.identify import read_efuse
 from wattrail.bootrom.protection import StatusWrite, plan_unprotect, settled
+from wattrail.bootrom.ranges import wire_crc
 from wattrail.errors import ConfigError
 from wattrail.twin.bootrom import AT_ONCE, BootTwin, NorFlash
 
@@ -187,8 +187,8 @@ def test_a_chip_at_once_takes_no_time(make_bench) -> None:
 def test_driver_and_twin_agree_on_who_is_there(make_bench, chip: str, named: Chip) -> None:
     bench = make_bench(chip)
     number = bench.ask(c.READ_REG, address=0x800000, seconds=0.1)
-    if isinstance(number, Silence):
-        evidence = Evidence(chip_id_silent=True, boot_version=bench.do(c.BOOT_VERSION).data)
+    if isinstance(number, NoReply):
+        evidence = ChipEvidence(chip_id_silent=True, boot_version=bench.do(c.BOOT_VERSION).data)
     else:
         steps = read_efuse()
         step = next(steps)
@@ -196,12 +196,12 @@ def test_driver_and_twin_agree_on_who_is_there(make_bench, chip: str, named: Chi
             while True:
                 step = steps.send(bench.do(step.command, **step.fields)["value"])
         except StopIteration as stop:
-            evidence = Evidence(chip_id=number["value"], efuse=stop.value)
+            evidence = ChipEvidence(chip_id=number["value"], efuse=stop.value)
     assert identify(evidence).chip is named
 
 
 def test_a_plain_beken_bootloader_tells_no_version(make_bench) -> None:
-    assert isinstance(make_bench("T", version=None).ask(c.BOOT_VERSION, seconds=0.1), Silence)
+    assert isinstance(make_bench("T", version=None).ask(c.BOOT_VERSION, seconds=0.1), NoReply)
 
 
 # ---- the flash by itself

@@ -36,7 +36,7 @@ def test_each_responder_answers_what_it_knows_and_nothing_else(make_bench, chip:
 @pytest.mark.parametrize("row", REFUSALS, ids=lambda row: row[0].name)
 def test_the_bootloader_refuses_in_its_own_words(loader, row) -> None:
     command, fields, data, reply = row
-    assert loader.say(loader.link.ask(command, data, **fields), 1.0) == reply
+    assert loader.say(loader.link.request(command, data, **fields), 1.0) == reply
     assert not loader.twin.flash.dirty
 
 
@@ -71,7 +71,7 @@ def test_a_set_baud_reply_comes_late_and_at_the_new_rate(rom, loader) -> None:
         bench.twin.reset()
         bench.port.set_baud(115200)
         bench.connect()
-        bench.port.write(bench.link.ask(c.SET_BAUD, baud=921600, delay_ms=delay))
+        bench.port.write(bench.link.request(c.SET_BAUD, baud=921600, delay_ms=delay))
         bench.clock.sleep(0.0009 + delay / 2000)
         bench.port.set_baud(921600)
         assert bench.listen(earliest - delay / 2000 - 0.001) == b""
@@ -81,7 +81,7 @@ def test_a_set_baud_reply_comes_late_and_at_the_new_rate(rom, loader) -> None:
 
 
 def test_a_host_that_changes_too_late_reads_garbage(rom) -> None:
-    rom.port.write(rom.link.ask(c.SET_BAUD, baud=921600, delay_ms=20))
+    rom.port.write(rom.link.request(c.SET_BAUD, baud=921600, delay_ms=20))
     got = rom.listen(0.2)
     assert b"\x04\x0e" not in got
     assert rom.say("01 E0 FC 01 00") == "", "and the chip hears garbage"
@@ -90,7 +90,7 @@ def test_a_host_that_changes_too_late_reads_garbage(rom) -> None:
 def test_the_same_rate_again_and_junk_behind_the_command_do_no_harm(rom, loader) -> None:
     for bench in (rom, loader):
         assert bench.set_baud(115200, 200).frame.hex().startswith("040e09")
-        bench.port.write(bench.link.ask(c.SET_BAUD, baud=921600, delay_ms=15) + bytes.fromhex("D4 9E 9E 9E"))
+        bench.port.write(bench.link.request(c.SET_BAUD, baud=921600, delay_ms=15) + bytes.fromhex("D4 9E 9E 9E"))
         bench.clock.sleep(0.01)
         bench.port.set_baud(921600)
         bench.listen(0.2)

@@ -17,11 +17,10 @@ from tests.cli.test_processes import line_with, started
 from wattrail.clock import ManualClock, SystemClock
 from wattrail.errors import ConfigError, FileError, PortError, PortOpenError
 from wattrail.transport import open_port
-from wattrail.twin.bootrom import AT_ONCE, BootTwin, Phase
-from wattrail.twin.bootrom.button import Finger
-from wattrail.twin.bootrom.serve import Keeper, ServedBoot, serve_boot
+from wattrail.twin.bootrom import AT_ONCE, BootPhase, BootTwin
+from wattrail.twin.bootrom.serve import AutoReset, FlashSaver, ServedBoot, serve_boot
 
-KNOCK = bytes.fromhex("01 E0 FC 01 00")
+LINK_CHECK = bytes.fromhex("01 E0 FC 01 00")
 LINKED = bytes.fromhex("04 0E 05 01 E0 FC 01 00")
 UNPROTECT = bytes.fromhex("01 E0 FC FF F4 04 00 0D 01 00 00")
 READ_11000 = bytes.fromhex("01 E0 FC FF F4 05 00 09 00 10 01 00")
@@ -36,15 +35,15 @@ def opened(served: ServedBoot, baud: int = 115200) -> Iterator[serial.Serial]:
 
 
 def linked(port: serial.Serial) -> bool:
-    """Knock as flashers do, every few milliseconds, until there is an answer."""
+    """Send LinkCheck as flashers do, every few milliseconds, until there is an answer."""
     port.timeout = 0.01
     heard = b""
     for _ in range(300):
-        port.write(KNOCK)
+        port.write(LINK_CHECK)
         heard += port.read(len(LINKED))
         if LINKED in heard:
             break
-    while port.read(4096):  # the answers to the other knocks
+    while port.read(4096):  # the replies to the other link checks
         pass
     port.timeout = LONGEST_S
     return LINKED in heard
@@ -63,7 +62,7 @@ def set_baud(port: serial.Serial, baud: int) -> bytes:
 @pytest.mark.parametrize("baud", [230400, 921600, 2_000_000, 250_000, 1_234_567])
 def test_a_program_reads_at_whatever_rate_it_sets_even_one_without_a_name(baud: int) -> None:
     twin = BootTwin("N", image=bytes(range(256)) * 8192)
-    with serve_boot(twin, press="knock") as served, opened(served) as port:
+    with serve_boot(twin, auto_reset=True) as served, opened(served) as port:
         assert linked(port)
         assert set_baud(port, baud)[:4] == baud.to_bytes(4, "little")
         port.write(READ_11000)
@@ -82,7 +81,7 @@ def test_a_program_at_the_wrong_rate_hears_no_sense() -> None:
         assert linked(port)
         port.baudrate = 230400
         port.timeout = 0.2
-        port.write(KNOCK)
+        port.write(LINK_CHECK)
         assert LINKED not in port.read(100)
         port.baudrate = 115200
         assert linked(port)
@@ -91,7 +90,7 @@ def test_a_program_at_the_wrong_rate_hears_no_sense() -> None:
 def test_bytes_take_the_time_of_the_wire() -> None:
     clock = SystemClock()
     twin = BootTwin("N", timing=replace(AT_ONCE, pace_replies=True))
-    with serve_boot(twin, press="knock") as served, opened(served) as port:
+    with serve_boot(twin, auto_reset=True) as served, opened(served) as port:
         assert linked(port)
         began = clock.monotonic()
         port.write(READ_11000)
@@ -111,23 +110,23 @@ def test_a_tap_hears_both_sides() -> None:
         twin.reset()
         assert linked(port)
     assert heard[0][0] == "host"
-    assert KNOCK in b"".join(data for who, data in heard if who == "host")
+    assert LINK_CHECK in b"".join(data for who, data in heard if who == "host")
     assert LINKED in b"".join(data for who, data in heard if who == "chip")
 
 
-def test_without_a_finger_on_the_button_the_application_stays_deaf() -> None:
+def test_without_auto_reset_the_application_does_not_answer() -> None:
     twin = BootTwin("N")
     with serve_boot(twin) as served, opened(served) as port:
         port.timeout = 0.3
         for _ in range(3):
-            port.write(KNOCK)
+            port.write(LINK_CHECK)
             assert port.read(8) == b""
-        assert twin.phase is Phase.APP
+        assert twin.phase is BootPhase.APP
 
 
 @pytest.mark.parametrize("chip", ["N", "M", "T"])
 def test_link_checks_get_the_board_reset_and_the_next_program_gets_in(chip: str) -> None:
-    with serve_boot(BootTwin(chip), press="knock") as served:  # type: ignore[arg-type]
+    with serve_boot(BootTwin(chip), auto_reset=True) as served:  # type: ignore[arg-type]
         with opened(served) as port:
             assert linked(port)
             assert set_baud(port, 921600)
@@ -135,36 +134,36 @@ def test_link_checks_get_the_board_reset_and_the_next_program_gets_in(chip: str)
             assert linked(port)
 
 
-def test_the_finger_is_patient_and_presses_once_a_second_at_most() -> None:
-    finger = Finger()
-    pressed = [tick for tick in range(300) if finger.presses(KNOCK, tick / 100)]
-    assert pressed == [20, 120, 220]
-    assert not any(finger.presses(b"reboot\r\n", 10 + tick) for tick in range(9))
+def test_auto_reset_waits_and_resets_once_a_second_at_most() -> None:
+    auto_reset = AutoReset()
+    resets = [tick for tick in range(300) if auto_reset.is_due(LINK_CHECK, tick / 100)]
+    assert resets == [20, 120, 220]
+    assert not any(auto_reset.is_due(b"reboot\r\n", 10 + tick) for tick in range(9))
 
 
 def test_auto_reset_hears_a_split_link_check_and_forgets_answered_ones() -> None:
-    finger = Finger()
-    assert not finger.presses(KNOCK[:3], 0.0)
-    assert not finger.presses(KNOCK[3:], 0.0)
-    assert finger.presses(KNOCK, 0.3)
-    assert not finger.presses(KNOCK, 2.0)
-    finger.listens(LINKED[:5])
-    finger.listens(LINKED[5:])
-    assert not finger.presses(KNOCK, 2.3)
+    auto_reset = AutoReset()
+    assert not auto_reset.is_due(LINK_CHECK[:3], 0.0)
+    assert not auto_reset.is_due(LINK_CHECK[3:], 0.0)
+    assert auto_reset.is_due(LINK_CHECK, 0.3)
+    assert not auto_reset.is_due(LINK_CHECK, 2.0)
+    auto_reset.note_reply(LINKED[:5])
+    auto_reset.note_reply(LINKED[5:])
+    assert not auto_reset.is_due(LINK_CHECK, 2.3)
 
 
 def test_auto_reset_ignores_chatter_and_a_link_check_now_and_then() -> None:
-    finger = Finger()
-    assert not finger.presses(KNOCK, 0.0)
-    finger.listens(bytes.fromhex("55 AA 00 00 00 00 FF"))
-    assert finger.presses(KNOCK, 0.3)
-    assert not any(finger.presses(KNOCK, 10 + 1.5 * number) for number in range(5))
+    auto_reset = AutoReset()
+    assert not auto_reset.is_due(LINK_CHECK, 0.0)
+    auto_reset.note_reply(bytes.fromhex("55 AA 00 00 00 00 FF"))
+    assert auto_reset.is_due(LINK_CHECK, 0.3)
+    assert not any(auto_reset.is_due(LINK_CHECK, 10 + 1.5 * number) for number in range(5))
 
 
 def test_what_was_flashed_is_in_the_file_and_the_next_twin_has_it(tmp_path: Path) -> None:
     file = tmp_path / "flash.bin"
     twin = BootTwin("N", image_file=file, timing=AT_ONCE)
-    with serve_boot(twin, press="knock") as served, opened(served) as port:
+    with serve_boot(twin, auto_reset=True) as served, opened(served) as port:
         assert file.stat().st_size == 1 << 21  # from the beginning on
         assert linked(port)
         port.write(UNPROTECT + WRITE_11000)
@@ -177,24 +176,24 @@ def test_the_file_is_saved_on_silence_and_otherwise_every_two_seconds(tmp_path: 
     file = tmp_path / "flash.bin"
     clock = ManualClock()
     twin = BootTwin("N", clock=clock, image_file=file, sr=0)
-    keeper = Keeper(twin)
+    saver = FlashSaver(twin)
 
     def kept() -> bool:
         return file.exists() and file.read_bytes() == bytes(twin.flash.data)
 
     twin.flash.program(0, b"\x01")
-    keeper.look(busy=True)
+    saver.save_if_due(busy=True)
     assert not kept()
     clock.advance(0.3)
-    keeper.look(busy=False)
+    saver.save_if_due(busy=False)
     assert kept()
     for _ in range(19):
         twin.flash.program(0x1000, b"\x01")
-        keeper.look(busy=True)
+        saver.save_if_due(busy=True)
         clock.advance(0.1)
     assert not kept()
     clock.advance(0.2)
-    keeper.look(busy=True)
+    saver.save_if_due(busy=True)
     assert kept()
 
 

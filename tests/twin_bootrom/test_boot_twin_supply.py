@@ -16,7 +16,7 @@ from wattrail.bootrom import commands as c
 from wattrail.bootrom.events import Answered
 from wattrail.clock import ManualClock
 from wattrail.errors import ConfigError
-from wattrail.twin.bootrom import SUPPLIES, BootTwin, Phase, Supply
+from wattrail.twin.bootrom import SUPPLIES, BootPhase, BootTwin, PowerSupply
 
 LINK = bytes.fromhex("01 E0 FC 01 00")
 
@@ -32,7 +32,7 @@ def knocked(bench: Bench) -> bool:
 
 
 def session(
-    supply: str | Supply, *, chip: str = "N", seed: int = 0, sectors: int = 48, baud: int | None = 921600
+    supply: str | PowerSupply, *, chip: str = "N", seed: int = 0, sectors: int = 48, baud: int | None = 921600
 ) -> tuple[str, Bench]:
     """What any flasher does, until the chip no longer answers: the step at which it fell silent, or "done"."""
     bench = Bench(chip, linked=False, supply=supply, seed=seed, sr=0)
@@ -97,7 +97,7 @@ def test_a_good_supply_carries_the_whole_session_and_the_radio(supply: str) -> N
         assert where == "done"
         bench.twin.reset()
         bench.clock.advance(60)
-        assert bench.twin.phase is Phase.APP
+        assert bench.twin.phase is BootPhase.APP
         assert bench.twin.resets == ()
 
 
@@ -140,7 +140,7 @@ def test_a_host_that_sends_link_checks_long_enough_is_heard_in_a_loop() -> None:
     bench.clock.advance(0.5)
     answers = [bench.say(LINK, 0.005) for _ in range(200)]
     assert "04 0E 05 01 E0 FC 01 00" in answers
-    assert bench.twin.phase is Phase.LINKED
+    assert bench.twin.phase is BootPhase.LINKED
 
 
 # ---- the rail as the bench shows it
@@ -161,27 +161,27 @@ def test_the_rail_can_be_measured() -> None:
 
 def test_a_capacitor_delays_the_start_and_is_no_window_lost() -> None:
     small = Bench(linked=False, supply="bench supply")
-    large = Bench(linked=False, supply=Supply(3.3, 4.0, 10e-3, limit_amps=0.2))
+    large = Bench(linked=False, supply=PowerSupply(3.3, 4.0, 10e-3, limit_amps=0.2))
     for bench in (small, large):
         bench.twin.power(False)
         bench.clock.advance(10)
         bench.twin.power(True)
         bench.clock.advance(0.05)
-    assert small.twin.phase is Phase.WINDOW
-    assert large.twin.phase is Phase.OFF, "10 mF through 4 ohms take their time"
+    assert small.twin.phase is BootPhase.WINDOW
+    assert large.twin.phase is BootPhase.OFF, "10 mF through 4 ohms take their time"
     large.clock.advance(0.2)
-    assert large.twin.phase is Phase.WINDOW
+    assert large.twin.phase is BootPhase.WINDOW
 
 
 def test_a_held_chip_stays_in_reset_whatever_the_rail_does() -> None:
     bench = Bench(linked=False, supply="ftdi ldo")
     bench.twin.hold_reset()
     bench.clock.advance(5)
-    assert bench.twin.phase is Phase.OFF
+    assert bench.twin.phase is BootPhase.OFF
     assert len(bench.twin.resets) <= 1
-    bench.twin.release_reset()
+    bench.twin.reset()
     bench.clock.advance(0.01)
-    assert bench.twin.phase is Phase.WINDOW
+    assert bench.twin.phase is BootPhase.WINDOW
 
 
 def test_the_same_seed_browns_out_at_the_same_moments() -> None:
@@ -206,7 +206,7 @@ def test_a_supply_nobody_knows_is_refused_with_those_that_are_known() -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(SUPPLY, st.sampled_from(["N", "T"]), st.integers(0, 9))
-def test_no_supply_however_odd_upsets_the_twin(supply: Supply, chip: str, seed: int) -> None:
+def test_no_supply_however_odd_upsets_the_twin(supply: PowerSupply, chip: str, seed: int) -> None:
     _, bench = session(supply, chip=chip, seed=seed, sectors=2)
     assert 0 <= bench.twin.rail_volts <= max(supply.volts, 3.3)
     times = [at for at, _ in bench.twin.resets]

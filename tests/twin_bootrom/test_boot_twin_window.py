@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from wattrail.bootrom import commands as c
-from wattrail.bootrom.events import Answered, Silence
+from wattrail.bootrom.events import Answered, NoReply
 from wattrail.clock import Deadline
 from wattrail.errors import PortError, PortLost, PortTimeout
 from wattrail.transport import Port
-from wattrail.twin.bootrom import BootTiming, Phase
+from wattrail.twin.bootrom import BootPhase, BootTiming
 
 LINK = bytes.fromhex("01 E0 FC 01 00")
 LINKED = "04 0E 05 01 E0 FC 01 00"
@@ -19,7 +19,7 @@ def test_the_port_is_a_port(rom) -> None:
     assert isinstance(rom.port, Port)
     assert rom.port.simulated
     assert (rom.port.url, rom.port.clock) == ("twin://bk7231n", rom.clock)
-    with pytest.raises(PortError, match="0 baud is no rate"):
+    with pytest.raises(PortError, match="the baud rate must be above 0, got 0"):
         rom.port.set_baud(0)
     with rom.port as port:
         pass
@@ -31,23 +31,23 @@ def test_the_port_is_a_port(rom) -> None:
 @pytest.mark.parametrize("chip", ["N", "M", "T"])
 def test_without_a_reset_the_application_is_deaf(make_bench, chip: str) -> None:
     bench = make_bench(chip, linked=False)
-    assert bench.twin.phase is Phase.APP
+    assert bench.twin.phase is BootPhase.APP
     assert bench.say(LINK * 50) == ""
 
 
 def test_the_rom_listens_for_200_ms_and_then_never_leaves(make_bench) -> None:
     bench = make_bench("N", linked=False)
     bench.twin.reset()
-    assert bench.twin.phase is Phase.STARTING
+    assert bench.twin.phase is BootPhase.STARTING
     assert bench.say(LINK, 0.004) == "", "sent before the chip was awake"
     bench.clock.advance(0.19)
-    assert bench.twin.phase is Phase.WINDOW
+    assert bench.twin.phase is BootPhase.WINDOW
     assert bench.say(LINK) == LINKED
     bench.clock.advance(86400)
-    assert bench.twin.phase is Phase.LINKED
+    assert bench.twin.phase is BootPhase.LINKED
     bench.twin.reset()
     bench.clock.advance(0.21)
-    assert bench.twin.phase is Phase.APP
+    assert bench.twin.phase is BootPhase.APP
     assert bench.say(LINK) == ""
 
 
@@ -55,14 +55,14 @@ def test_the_bootloader_leaves_at_once_on_silence_and_later_on_noise(make_bench)
     bench = make_bench("T", linked=False)
     bench.twin.reset()
     bench.clock.advance(0.06)
-    assert bench.twin.phase is Phase.APP
+    assert bench.twin.phase is BootPhase.APP
     bench.twin.reset()
     bench.clock.advance(0.02)
     bench.twin.faults.second_talker(b"\x55", baud=115200)
     bench.clock.advance(0.7)
-    assert bench.twin.phase is Phase.WINDOW
+    assert bench.twin.phase is BootPhase.WINDOW
     bench.clock.advance(0.2)
-    assert bench.twin.phase is Phase.APP
+    assert bench.twin.phase is BootPhase.APP
 
 
 def test_the_bootloader_gives_up_on_a_quiet_host_and_not_on_a_busy_one(make_bench) -> None:
@@ -75,7 +75,7 @@ def test_the_bootloader_gives_up_on_a_quiet_host_and_not_on_a_busy_one(make_benc
     bench.clock.advance(4)
     bench.do(c.LINK_CHECK)
     bench.clock.advance(6)
-    assert bench.twin.phase is Phase.APP
+    assert bench.twin.phase is BootPhase.APP
     assert bench.say(LINK) == ""
 
 
@@ -114,18 +114,18 @@ def test_some_applications_reset_themselves_when_asked(make_bench, app, text: by
 
 def test_a_reboot_ends_download_mode_without_a_word(rom, loader) -> None:
     rom.say("01 E0 FC 02 0E A5")
-    assert rom.twin.phase is Phase.APP
+    assert rom.twin.phase is BootPhase.APP
     assert loader.say("01 E0 FC 02 0E A4") == ""
-    assert loader.twin.phase is Phase.LINKED, "another argument does nothing"
+    assert loader.twin.phase is BootPhase.LINKED, "another argument does nothing"
     loader.say("01 E0 FC 02 0E A5", 0.02)
-    assert loader.twin.phase is Phase.WINDOW
+    assert loader.twin.phase is BootPhase.WINDOW
 
 
 def test_the_chip_keeps_its_rate_until_a_reset(rom) -> None:
     rom.set_baud(921600)
     rom.port.close()
     rom.port = rom.twin.port()
-    assert isinstance(rom.ask(c.LINK_CHECK, seconds=0.1), Silence)
+    assert isinstance(rom.ask(c.LINK_CHECK, seconds=0.1), NoReply)
     rom.connect()
     assert rom.twin.baud == 115200
 
@@ -136,23 +136,23 @@ def test_a_modem_line_wired_to_cen_resets_the_chip(make_bench, line: str) -> Non
     bench.port = bench.twin.port(reset_line=line)
     bench.port.set_lines(**{line: True})
     bench.clock.advance(1)
-    assert bench.twin.phase is Phase.OFF, "a line that stays asserted holds it there"
+    assert bench.twin.phase is BootPhase.OFF, "a line that stays asserted holds it there"
     assert bench.say(LINK) == ""
     bench.port.set_lines(**{line: False})
     bench.clock.advance(0.01)
     assert bench.say(LINK) == LINKED
     bench.port.set_lines(**{"dtr" if line == "rts" else "rts": True})
-    assert bench.twin.phase is Phase.LINKED
+    assert bench.twin.phase is BootPhase.LINKED
 
 
 def test_lines_that_lead_nowhere_do_nothing(rom) -> None:
     rom.port.set_lines(rts=True, dtr=True)
-    assert rom.twin.phase is Phase.LINKED
+    assert rom.twin.phase is BootPhase.LINKED
 
 
 def test_a_chip_without_power_is_silent_and_comes_back_with_its_window(rom) -> None:
     rom.twin.power(False)
-    assert rom.twin.phase is Phase.OFF
+    assert rom.twin.phase is BootPhase.OFF
     assert rom.say(LINK) == ""
     rom.twin.power(True)
     rom.clock.advance(0.01)

@@ -7,7 +7,7 @@ import pytest
 from tests.twin_bootrom.conftest import Bench
 from wattrail.bootrom import commands as c
 from wattrail.errors import ConfigError
-from wattrail.twin.bootrom import APPLICATIONS, BootTiming, BootTwin, Phase
+from wattrail.twin.bootrom import APPLICATIONS, BootPhase, BootTiming, BootTwin
 
 LINK = bytes.fromhex("01 E0 FC 01 00")
 LINKED = "04 0E 05 01 E0 FC 01 00"
@@ -30,7 +30,7 @@ def reset_and_knock(bench: Bench) -> str:
 def test_over_wrong_wires_nobody_is_reached(wiring: str, chip: str) -> None:
     bench = bench_wired(wiring, chip)
     assert LINKED not in reset_and_knock(bench)
-    assert bench.twin.phase is Phase.APP, "its window passed unused"
+    assert bench.twin.phase is BootPhase.APP, "its window passed unused"
 
 
 def test_over_swapped_wires_a_second_talker_is_heard_and_the_chip_is_not() -> None:
@@ -99,7 +99,7 @@ def test_an_application_talks_once_a_second_at_its_rate(app: str, baud: int, wor
     bench = Bench(linked=False, app=app)
     bench.port.set_baud(baud)
     heard = [bench.listen(1.0) for _ in range(4)]
-    said = APPLICATIONS[app].says
+    said = APPLICATIONS[app].text
     assert b"".join(heard).count(said) in (3, 4)
     assert said.hex(" ").upper() == words or said.decode().endswith("\r\n")
 
@@ -108,7 +108,7 @@ def test_an_application_talks_once_a_second_at_its_rate(app: str, baud: int, wor
 def test_slow_talk_is_zeros_and_garbage_at_the_rate_of_the_host(app: str) -> None:
     got = Bench(linked=False, app=app).listen(3.5)
     assert got
-    assert APPLICATIONS[app].says not in got
+    assert APPLICATIONS[app].text not in got
 
 
 @pytest.mark.parametrize("app", [None, "stock", "libretiny", "beken"])
@@ -135,21 +135,21 @@ def test_a_dead_bootloader_starts_no_app_that_talks_listens_or_sags() -> None:
     assert bench.listen(5) == b""
     steady = bench.twin.rail_volts
     bench.say(b"reboot\r\n", 0.01)
-    assert bench.twin.phase is Phase.APP
+    assert bench.twin.phase is BootPhase.APP
     assert bench.twin.rail_volts == steady == pytest.approx(3.3 - 0.06 * 4.0), "no radio is on"
 
 
 def test_talk_that_nobody_takes_is_lost_and_not_hoarded() -> None:
     bench = Bench(linked=False, app="openbeken")
     bench.clock.advance(3600)
-    assert bench.twin.phase is Phase.APP
-    assert len(bench.port.drain()) <= 64 * len(APPLICATIONS["openbeken"].says)
+    assert bench.twin.phase is BootPhase.APP
+    assert len(bench.port.drain()) <= 64 * len(APPLICATIONS["openbeken"].text)
 
 
 def test_talk_is_no_reply_to_a_fault_and_silence_hides_it() -> None:
     bench = Bench(linked=False, app="openbeken")
     bench.twin.faults.cut_reply(after=3)
-    assert bench.listen(1.5) == APPLICATIONS["openbeken"].says
+    assert bench.listen(1.5) == APPLICATIONS["openbeken"].text
     bench.twin.reset()
     bench.clock.advance(0.01)
     assert bench.say(LINK) == "04 0E 05", "the fault has waited for a reply"

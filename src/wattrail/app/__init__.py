@@ -1,6 +1,6 @@
 """The composition root: a configuration becomes a running service, each part of which is optional.
 
-Each name brings its module when it is first used, so that whoever only reads a configuration loads no gateway.
+Each name imports its module when it is first used: reading a configuration loads no gateway.
 """
 
 from __future__ import annotations

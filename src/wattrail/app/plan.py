@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from wattrail.app.publishers import Publisher
     from wattrail.app.schema import Config, MeterSection
 
-__all__ = ["DEFAULT_HOST", "DEFAULT_PORT", "Demo", "Found", "ServicePlan", "WebPlan", "plan_service"]
+__all__ = ["DEFAULT_HOST", "DEFAULT_PORT", "Demo", "PortOffer", "ServicePlan", "WebPlan", "plan_service"]
 
 DEFAULT_HOST: Final = "127.0.0.1"
 DEFAULT_PORT: Final = 8042
@@ -25,8 +25,8 @@ DEFAULT_PORT: Final = 8042
 _DEMO: Final = MeterPlan(name="twin", url="twin://pziot-e01?scenario=house")
 
 
-class Found(NamedTuple):
-    """A port that could carry a meter: what it is, its URL, and the lines that configure it."""
+class PortOffer(NamedTuple):
+    """A port that could be a meter: what it is, its URL, and the lines that configure it."""
 
     description: str
     url: str
@@ -35,9 +35,12 @@ class Found(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Demo:
-    """A twin runs because no meter is configured; what could be one. ``hidden``: USB adapters that give no port."""
+    """A twin runs because no meter is configured.
 
-    candidates: tuple[Found, ...] = ()
+    ``candidates`` are ports that could be a meter, ``hidden`` are USB adapters without a port.
+    """
+
+    candidates: tuple[PortOffer, ...] = ()
     hidden: tuple[str, ...] = ()
 
 
@@ -50,7 +53,7 @@ class WebPlan:
 
     @property
     def open_to_network(self) -> bool:
-        """Whether others than this machine reach what is served there."""
+        """Whether other machines can reach the page."""
         try:
             return not ip_address(self.host).is_loopback
         except ValueError:
@@ -61,7 +64,7 @@ class WebPlan:
 class ServicePlan:
     """Everything that a service needs to know. Without ``web`` no page is served, and no web library is needed.
 
-    ``publishers``: by a name for the log, what reads the events of the meters; see ``Publisher``.
+    ``publishers`` maps a name for the log to a reader of the meters' events; see ``Publisher``.
     """
 
     gateway: GatewayPlan
@@ -79,7 +82,7 @@ def plan_service(
     port: int | None = None,
     database: Path | None = None,
 ) -> ServicePlan:
-    """The plan of a service; what is given here beats what is written in the configuration. Raises ConfigError."""
+    """The plan of a service. Arguments override the configuration. Raises ConfigError."""
     meters = tuple(_meter(section) for section in config.meter) if config else ()
     return ServicePlan(
         gateway=GatewayPlan(meters=meters or (_DEMO,), zone=config.site.timezone if config else None),
@@ -103,6 +106,7 @@ def _meter(section: MeterSection) -> MeterPlan:
         front_end=section.front_end,
         calibration=section.scale(),
         address=section.address,
+        chip=section.chip,
         inverted=section.inverted,
         poll_s=section.poll_s,
     )
@@ -110,7 +114,7 @@ def _meter(section: MeterSection) -> MeterPlan:
 
 def _demo() -> Demo:
     candidates = tuple(
-        Found(
+        PortOffer(
             f"{candidate.description} ({candidate.carries})",
             candidate.url,
             f'[[meter]]\nname = "meter-{number}"\nurl = "{candidate.url}"',

@@ -1,7 +1,7 @@
-"""Publishers under supervision: each in a thread of its own, which nobody has to wait for.
+"""Supervises publishers, each in a daemon thread of its own.
 
-A publisher that fails is started again and reads on where it stopped. One that is slow, that hangs, or that blocks
-its event loop harms itself alone: meters, page and the other publishers do not wait for it.
+A publisher that fails is started again and continues where it stopped. One that is slow, hangs or blocks its event
+loop delays only itself: meters, page and the other publishers do not wait for it.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ Publisher = Callable[[Subscription], None] | Callable[[Subscription], Coroutine[
 
 
 class Publishers:
-    """Every publisher of a service. They begin to read before the first meter does, so that none misses an event."""
+    """Every publisher of a service. They subscribe before the first meter starts, so that none misses an event."""
 
     def __init__(self, publishers: Mapping[str, Publisher], feed: Feed) -> None:
         self._stopping = threading.Event()
         self._threads = [self._start(name, publish, feed.subscribe(name)) for name, publish in publishers.items()]
 
     def join(self, within_s: float) -> None:
-        """Let every publisher read what waits, once the feed has ended; whoever takes longer is left behind."""
+        """Let every publisher read the waiting events once the feed has ended, for ``within_s`` at most."""
         self._stopping.set()
         until = time.monotonic() + within_s
         for thread in self._threads:

@@ -5,25 +5,36 @@ from __future__ import annotations
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from wattrail.chips.bl0942 import FRONT_ENDS, Calibration
-from wattrail.chips.bl0942.scaling import MAX_CONSTANT, MIN_CONSTANT
+from wattrail.calibration import MAX_CONSTANT, MIN_CONSTANT, Calibration
+from wattrail.chips import CHIPS
+from wattrail.front_end import FRONT_ENDS
+from wattrail.toml_schema import field_error
+from wattrail.toml_schema.section import Section
 from wattrail.transport import check_url
-from wattrail.urls import METER_NAME
+from wattrail.urls import METER_NAME, innermost
 
 __all__ = ["CalibrationSection", "Config", "MeterSection", "SafetySection", "SiteSection", "StoreSection", "WebSection"]
 
 
 def _name(text: str) -> str:
     if not METER_NAME.fullmatch(text):
-        raise ValueError(f"{text!r} is no name for a meter: letters, digits, dot, dash and underscore, 64 at most")
+        raise ValueError(
+            f"{text!r} cannot be the name of a meter: use letters, digits, dot, dash and underscore, at most 64"
+        )
     return text
 
 
 def _front_end(name: str) -> str:
     if name not in FRONT_ENDS:
         raise ValueError(f"unknown front end {name!r}; known: {', '.join(FRONT_ENDS)}")
+    return name
+
+
+def _chip(name: str) -> str:
+    if name not in CHIPS:
+        raise ValueError(f"unknown chip {name!r}; known: {', '.join(CHIPS)}")
     return name
 
 
@@ -42,7 +53,7 @@ def _path(text: str) -> str:
 
 
 def _constant(value: float) -> float:
-    """Within what Calibration takes; a whole number of hundreds of digits is no float."""
+    """Within the limits of Calibration; checked as given, since an integer of hundreds of digits overflows a float."""
     if not MIN_CONSTANT <= value <= MAX_CONSTANT:
         raise ValueError(f"must be from {MIN_CONSTANT:g} to {MAX_CONSTANT:g}")
     return value
@@ -51,24 +62,21 @@ def _constant(value: float) -> float:
 Constant = Annotated[float, AfterValidator(_constant)]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
-
-
-class CalibrationSection(_Section):
-    """What ``wattrail meter calibrate`` measures: counts per unit of one meter."""
+class CalibrationSection(Section):
+    """Counts per volt, ampere and watt of one meter, as ``wattrail meter calibrate`` measures them."""
 
     counts_per_volt: Constant
     counts_per_amp: Constant
     counts_per_watt: Constant
 
 
-class MeterSection(_Section):
+class MeterSection(Section):
     """One ``[[meter]]``."""
 
     name: Annotated[str, AfterValidator(_name)]
     url: Annotated[str, AfterValidator(check_url)]
     address: Annotated[int, Field(ge=0, le=3)] = 0
+    chip: Annotated[str, AfterValidator(_chip)] | None = None
     front_end: Annotated[str, AfterValidator(_front_end)] | None = None
     calibration: CalibrationSection | None = None
     inverted: bool = False
@@ -80,41 +88,62 @@ class MeterSection(_Section):
             raise ValueError("front_end and calibration both set the scale; keep one of them")
         return self
 
+    @model_validator(mode="after")
+    def _one_chip(self) -> Self:
+        named = innermost(self.url).query.get("chip")
+        if named is not None and named not in CHIPS:
+            raise ValueError(f"url names an unknown chip {named!r}; known: {', '.join(CHIPS)}")
+        if None not in (named, self.chip) and named != self.chip:
+            raise ValueError(f"url says chip={named}, and chip says {self.chip}; keep one of them")
+        return self
+
     def scale(self) -> Calibration | None:
-        """The measured constants, where they are given."""
+        """The measured constants, or None."""
         return Calibration(**self.calibration.model_dump()) if self.calibration else None
 
 
-class StoreSection(_Section):
+class StoreSection(Section):
     """``[store]``."""
 
     path: Annotated[str, AfterValidator(_path)] | None = None
 
 
-class WebSection(_Section):
+class WebSection(Section):
     """``[web]``."""
 
     host: str | None = None
     port: Annotated[int, Field(ge=0, le=65535)] | None = None
 
 
-class SiteSection(_Section):
+class SiteSection(Section):
     """``[site]``."""
 
     timezone: Annotated[str, AfterValidator(_timezone)] | None = None
 
 
-class SafetySection(_Section):
+class SafetySection(Section):
     """``[safety]``."""
 
     confirmed: Literal["mains-off", "isolated"] | None = None
 
 
-class Config(_Section):
+class Config(Section):
     """The whole file."""
 
-    meter: list[MeterSection] = []
+    meter: list[MeterSection] = Field(default_factory=list)
     store: StoreSection = StoreSection()
     web: WebSection = WebSection()
     site: SiteSection = SiteSection()
     safety: SafetySection = SafetySection()
+
+    @model_validator(mode="after")
+    def _named_once(self) -> Self:
+        names = [meter.name for meter in self.meter]
+        for index, name in enumerate(names):
+            if name in names[:index]:
+                raise field_error(
+                    ("meter", index, "name"),
+                    f"a second meter is named {name!r}",
+                    hint="give every meter a name of its own: what it measured is kept under that name",
+                )
+        return self

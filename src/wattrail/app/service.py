@@ -1,9 +1,9 @@
 """A plan becomes a running service: store, gateway, publishers and page, started and stopped in one place.
 
-Order matters. The port of the page is bound and the database opened before any meter is touched, so that what cannot
-work is said first. Publishers subscribe before the meters start. A stop ends the page and the meters at once, then lets
-the publishers read what the meters wrote last, then closes the database; each part has a deadline of its own, and what
-blocks beyond it is left behind in a daemon thread.
+Order matters. The page's port is bound and the database opened before any meter is touched, so that errors of both come
+first. Publishers subscribe before the meters start. A stop ends the page and the meters together, then lets the
+publishers read the last events, then closes the database. Each part has a deadline; a call that blocks longer is left
+in its daemon thread.
 """
 
 from __future__ import annotations
@@ -57,8 +57,8 @@ class Service:
 
 
 def end_process() -> None:
-    """End the process although something still blocks. Every reading that was acknowledged is committed."""
-    left = "something did not stop in time and was left behind; every stored reading is counted at the next start"
+    """End the process although a call still blocks. Every acknowledged reading is committed."""
+    left = "not everything stopped in time; every stored reading is counted at the next start"
     start_thread(lambda: logger.warning(left), name="leave").join(0.2)  # stderr may be what blocks
     os._exit(0)
 
@@ -73,9 +73,9 @@ def run(
 ) -> None:
     """Run a service in this process until SIGINT or SIGTERM. Call it in the main thread.
 
-    ``on_ready`` is told the address of the page once it answers; without a page None, once the meters are being read.
-    After such a signal the process has EXIT_WITHIN_S to end. Then ``overdue`` is called, which ends it with exit code
-    0 whatever still blocks; None sets no limit. Raises ConfigError, StoreError and MissingExtra before any meter is
+    ``on_ready`` gets the address of the page once it answers; without a page it gets None once the meters are read.
+    After the signal the process has EXIT_WITHIN_S to end. Then ``overdue`` is called, which ends it with exit code 0
+    even while calls block; None sets no limit. Raises ConfigError, StoreError and MissingExtra before any meter is
     touched.
     """
 
@@ -83,10 +83,10 @@ def run(
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
         assert task is not None
 
-        def told() -> None:
+        def stop() -> None:
             loop.call_soon_threadsafe(task.cancel)
 
-        with stop_requests(told, overdue=overdue):
+        with stop_requests(stop, overdue=overdue):
             async with open_service(plan, on_ready=on_ready, clock=clock, opener=opener):
                 await asyncio.Event().wait()
 
@@ -144,19 +144,19 @@ def _start_page(
     listener: socket.socket,
     on_ready: Callable[[str], object] | None,
 ) -> WebProcess:
-    from wattrail.web import Candidate, Setup, WebProcess
+    from wattrail.web import CandidateJson, Setup, WebProcess
 
     setup = Setup(
         database=store.path,
         zone=plan.gateway.zone,
         open_to_network=web.open_to_network,
-        candidates=[Candidate(**found._asdict()) for found in (plan.demo.candidates if plan.demo else ())],
+        candidates=[CandidateJson(**found._asdict()) for found in (plan.demo.candidates if plan.demo else ())],
     )
     return WebProcess(feed, setup, listener, on_ready=on_ready)
 
 
 async def _stop(gateway: Gateway, publishers: Publishers, page: WebProcess | None) -> None:
-    """The page and the meters at the same time; then the publishers, which the end of the feed tells to finish."""
+    """The page and the meters at the same time; then the publishers, which finish at the end of the feed."""
     ending_page = in_thread(page.stop, name="stop-web") if page is not None else None
     await gateway.stop()
     await in_thread(lambda: publishers.join(_PUBLISHERS_WITHIN_S), name="stop-publishers")
@@ -168,4 +168,4 @@ async def _close(store: Store) -> None:
     closing = in_thread(store.close, name="close-store")
     _, late = await asyncio.wait({closing}, timeout=_CLOSE_WITHIN_S)
     if late:
-        logger.warning("%s is still busy and stays as it is: all that was stored is kept", store.path)
+        logger.warning("%s is still busy and is left open: every stored reading is kept", store.path)

@@ -1,9 +1,9 @@
-"""Every command of the boot protocol, one line each: what is asked, what comes back, who knows it.
+"""Every command of the boot protocol, one line each: request, reply, who answers it; and how the responders differ.
 
-Short and long opcodes are two namespaces: short 0E reboots, long 0E asks for the flash id. A part of the reply that
-bears the name of a part of the request repeats it, and must repeat it exactly. Integers are little-endian.
+Short and long opcodes are two namespaces: short 0E reboots, long 0E asks for the flash id. A field of the reply with
+the name of a field of the request repeats it, and must repeat it exactly. Integers are little-endian.
 
-Source: bk-boot/packets; who knows what: bk-boot/loader-1 for the bootloader, bk-boot/hosts for the boot ROM.
+Source: bk-boot/packets; who answers what: bk-boot/loader-1 for the bootloader, bk-boot/hosts for the boot ROM.
 """
 
 # ruff: noqa: E501 - one aligned line a command
@@ -14,11 +14,14 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-__all__ = ["COMMANDS", "Command", "Namespace", "Part", "Responder"]
+from wattrail.bk7231 import APP_START
+from wattrail.bootrom.geometry import ERASE_64K, ERASE_SECTOR, ERASES, Erase
+
+__all__ = ["COMMANDS", "TRAITS", "Command", "CrcEnd", "Namespace", "PayloadField", "Responder", "Traits"]
 
 
 class Namespace(Enum):
-    """Which of the two frame shapes, and thereby which of the two lists of opcodes."""
+    """Which of the two frame formats, and thereby which of the two lists of opcodes."""
 
     SHORT = "short"
     LONG = "long"
@@ -32,39 +35,39 @@ class Responder(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """A run of bytes in a payload: an integer, or the part named ``data``, which is bytes.
+class PayloadField:
+    """A run of bytes in a payload: an integer, or the field named ``data``, which is bytes.
 
-    ``most`` is the greatest size in bytes where it varies. ``fixed`` is what always stands there. ``mask`` says which
-    bits of a repeated part are to be compared.
+    ``max_size`` is the greatest size in bytes where it varies. ``fixed`` is a constant value. ``mask`` says which bits
+    of a repeated field are compared.
     """
 
     name: str
     size: int
-    most: int = 0
+    max_size: int = 0
     fixed: int | None = None
     mask: int = 0xFFFF_FFFF
 
     @property
     def sizes(self) -> range:
         """All sizes it can have, in bytes."""
-        return range(self.size, (self.most or self.size) + 1)
+        return range(self.size, (self.max_size or self.size) + 1)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Command:
-    """One command. ``reply`` None: it is never answered. ``refusal`` is the other shape its reply may have.
+    """One command. ``reply`` None: it is never answered. ``refusal`` is the other layout its reply may have.
 
-    A long reply has a status byte in front of these parts; a short one has none.
+    A long reply has a status byte in front of these fields; a short one has none.
     """
 
     namespace: Namespace
     opcode: int
     name: str
-    request: tuple[Part, ...]
-    reply: tuple[Part, ...] | None
+    request: tuple[PayloadField, ...]
+    reply: tuple[PayloadField, ...] | None
     known: tuple[Responder, ...]
-    refusal: tuple[Part, ...] = ()
+    refusal: tuple[PayloadField, ...] = ()
     reply_opcode: int = -1
 
     def __post_init__(self) -> None:
@@ -88,33 +91,35 @@ SHORT, LONG = Namespace.SHORT, Namespace.LONG
 ROM, LOADER = (Responder.BOOT_ROM,), (Responder.BOOTLOADER,)
 BOTH, NONE = ROM + LOADER, ()
 
-ADDRESS = Part("address", 4)
-VALUE = Part("value", 4)
-START = Part("start", 4)
-END = Part("end", 4)
-CRC = Part("crc", 4)
-BAUD = Part("baud", 4)
-DELAY = Part("delay_ms", 1)
-SIZE = Part("size", 1)
-REGISTER = Part("register", 1)
-STATUS_8 = Part("sr", 1)
-STATUS_16 = Part("sr", 2)
-PAGE = Part("data", 1, 256)
-SECTOR = Part("data", 4096)
-FILLER = Part("filler", 1)
-TEXT = Part("data", 16)
-LENGTH = Part("length", 2)
-WRITTEN = Part("written", 1)
-TIMEOUT = Part("timeout_s", 1)
-MAKER, KIND, CAPACITY = Part("manufacturer", 1), Part("kind", 1), Part("capacity", 1)
-OLD_ADDRESS = Part("address", 4, mask=0xFFFF_0000)  # the bootloader writes E0 20 over the low half (Write4K refused)
-STAY = Part("key", 1, fixed=0x55)
-LINKED = Part("linked", 1, fixed=0)
-UP_TO_4K = Part("data", 0, 4096)
+ADDRESS = PayloadField("address", 4)
+VALUE = PayloadField("value", 4)
+START = PayloadField("start", 4)
+END = PayloadField("end", 4)
+CRC = PayloadField("crc", 4)
+BAUD = PayloadField("baud", 4)
+DELAY = PayloadField("delay_ms", 1)
+SIZE = PayloadField("size", 1)
+REGISTER = PayloadField("register", 1)
+STATUS_8 = PayloadField("sr", 1)
+STATUS_16 = PayloadField("sr", 2)
+PAGE = PayloadField("data", 1, 256)
+SECTOR = PayloadField("data", 4096)
+FILLER = PayloadField("filler", 1)
+TEXT = PayloadField("data", 16)
+LENGTH = PayloadField("length", 2)
+WRITTEN = PayloadField("written", 1)
+TIMEOUT = PayloadField("timeout_s", 1)
+MAKER, KIND, CAPACITY = PayloadField("manufacturer", 1), PayloadField("kind", 1), PayloadField("capacity", 1)
+OLD_ADDRESS = PayloadField(
+    "address", 4, mask=0xFFFF_0000
+)  # the bootloader writes E0 20 over the low half (Write4K refused)
+STAY = PayloadField("key", 1, fixed=0x55)
+LINKED = PayloadField("linked", 1, fixed=0)
+UP_TO_4K = PayloadField("data", 0, 4096)
 
 
-def _key(size: int, value: int) -> Part:
-    return Part("key", size, fixed=value)
+def _key(size: int, value: int) -> PayloadField:
+    return PayloadField("key", size, fixed=value)
 
 
 # fmt: off
@@ -146,7 +151,45 @@ COMMANDS: Final = (
     LINK_CHECK, WRITE_REG, READ_REG, REBOOT, SET_BAUD, CHECK_CRC, BOOT_VERSION, STAY_ROM, RESET, APP_RESET,
     FLASH_WRITE, WRITE_4K, FLASH_READ, READ_4K, ERASE_ALL, ERASE_4K, READ_SR, WRITE_SR, WRITE_SR_16, FLASH_ID, ERASE,
 )  # fmt: skip
-"""All of them, short before long, by opcode but for the two resets that belong to other programs."""
+"""All of them, short before long, by opcode except for the two resets that belong to other programs."""
 
 CHIP_ERRORS: Final = (0xEE, 0xFE)
 """Opcodes of a short reply without payload that hosts read as "system error"; never captured. Source: bk-boot/hosts."""
+
+
+# ---- how the two responders differ
+
+
+class CrcEnd(Enum):
+    """How the end of a CRC's range is counted."""
+
+    INCLUSIVE = "the byte at the end counts"
+    BLOCKS = "whole blocks of 256 bytes"
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """How one responder behaves.
+
+    ``guard`` is the lowest address it reads, erases and programs when asked for it plainly, ``write_4k_guard`` the
+    lowest that Write4K takes. Below ``lost_below`` lies the responder itself: once that is
+    erased, the chip may never answer on the UART again. Sizes outside ``erases`` are answered as done and not carried out. ``keepalive_s``: a
+    longer silence may end the download mode; None where it never ends.
+    """
+
+    crc_end: CrcEnd
+    erases: tuple[Erase, ...]
+    guard: int
+    write_4k_guard: int
+    crc_protects: bool
+    lost_below: int
+    keepalive_s: float | None
+
+
+TRAITS: Final = {
+    # The mask ROM is not in flash: no write can destroy it. Source: bk-boot/rom.
+    Responder.BOOT_ROM: Traits(CrcEnd.INCLUSIVE, ERASES, 0, 0, False, 0, None),
+    # Its watchdog fires after about 400 000 idle polls; the seconds were never measured. Source: bk-boot/loader-1.
+    Responder.BOOTLOADER: Traits(CrcEnd.BLOCKS, (ERASE_SECTOR, ERASE_64K), 0x10000, 0x20E0, True, APP_START, 1.0),
+}
+"""By responder."""

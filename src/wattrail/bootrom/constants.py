@@ -15,8 +15,8 @@ RATES: Final = (115200, 230400, 460800, 576000, 921600, 1_000_000, 1_500_000, 2_
 CLOCK_HZ: Final = 26_000_000
 """The UART's clock; a rate is this divided by a whole number. Source: bk-boot/loader-1."""
 
-LEAST_DIVIDER: Final = 4
-MOST_DIVIDER: Final = 0x1FFF
+MIN_DIVIDER: Final = 4
+MAX_DIVIDER: Final = 0x1FFF
 """Bounds of the divider register; the rate is the clock over divider + 1. Source: bk-boot/loader-1."""
 
 TICK_S: Final = 0.002
@@ -55,10 +55,10 @@ OTHER_CHIPS: Final = {
 """Chip numbers of relatives. Source: bk-boot/hosts."""
 
 REFUSED: Final = 0x06
-"""The only status besides 0 that was ever seen: an address the bootloader guards. Source: bk-boot/loader-1."""
+"""The only status besides 0 ever seen: an address the bootloader guards. Source: bk-boot/loader-1."""
 
 CRC_BLOCK: Final = 256
 """The bootloader counts in blocks of this many bytes. Source: bk-boot/loader-1."""
 
-CRC_MOST_BLOCKS: Final = 0xFFFF
+CRC_MAX_BLOCKS: Final = 0xFFFF
 """Its block counter has 16 bits."""

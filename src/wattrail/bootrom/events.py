@@ -1,34 +1,48 @@
-"""What a boot link can tell about the bytes it was given."""
+"""What a boot link reports about the bytes it was given, and the errors that these reports amount to."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum, auto
+from typing import Final
 
 from wattrail.bootrom.commands import Command
+from wattrail.errors import LinkError, NoAnswer, TargetError, UnexpectedReply
+from wattrail.wire import hex_pairs
 
-__all__ = ["NEED_DATA", "Answered", "ChipFailed", "Damaged", "Event", "NeedData", "Silence", "Truncated", "WrongEcho"]
+__all__ = [
+    "NEED_DATA",
+    "Answered",
+    "ChipFailed",
+    "DamagedReply",
+    "Event",
+    "NeedReplyData",
+    "NoReply",
+    "TruncatedReply",
+    "WrongEcho",
+    "problem",
+]
 
 
-class NeedData(Enum):
+class NeedReplyData(Enum):
     """Type of the single value NEED_DATA."""
 
     NEED_DATA = auto()
 
 
-NEED_DATA = NeedData.NEED_DATA
-"""No whole reply yet: give the link more bytes, or tell it that none will come."""
+NEED_DATA = NeedReplyData.NEED_DATA
+"""No whole reply yet: give the link more bytes, or call ``end``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answered:
     """The reply to what was asked.
 
-    ``status`` is the chip's word for how it went, None in short replies: 0 says "accepted", which is no proof that
-    the flash changed. ``refused``: the status is not 0, or the reply has the shape of a refusal. ``fields`` are the
-    integers by name. ``skipped`` are bytes in front that were no part of it, ``strays`` how many whole replies to
-    something else stood there.
+    ``status`` is the chip's result, None in short replies: 0 means "accepted", which does not prove that the flash
+    changed. ``refused``: the status is not 0, or the reply has the shape of a refusal. ``fields`` are the
+    integers by name. ``skipped`` are bytes in front of it, ``strays`` the number of whole replies
+    to other requests among them.
     """
 
     command: Command
@@ -47,14 +61,14 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class WrongEcho:
-    """A reply of the right kind repeats another ``part`` than was sent. The link goes on waiting.
+    """A reply of the right kind repeats another value of ``field`` than was sent. The link keeps waiting.
 
     Either it is late and belongs to an earlier request, or the request was damaged on its way and the chip has acted
     on ``got``: then the flash at that address must be looked at.
     """
 
     command: Command
-    part: str
+    field: str
     sent: int
     got: int
     frame: bytes
@@ -63,38 +77,102 @@ class WrongEcho:
 
 @dataclass(frozen=True, slots=True)
 class ChipFailed:
-    """The chip said "system error" with this code, 0xEE or 0xFE."""
+    """The chip replied "system error" with this code, 0xEE or 0xFE."""
 
     code: int
     frame: bytes
 
 
 @dataclass(frozen=True, slots=True)
-class Damaged:
-    """Bytes came, and no reply among them. ``why`` names what was wrong first."""
+class DamagedReply:
+    """Bytes came without a reply among them. ``why`` names the first fault."""
 
     data: bytes
     why: str
 
 
 @dataclass(frozen=True, slots=True)
-class Truncated:
-    """The reply stopped short: ``data`` is ``len(data)`` of ``want`` bytes."""
+class TruncatedReply:
+    """The reply ended early: ``data`` is ``len(data)`` of ``want`` bytes."""
 
     data: bytes
     want: int
 
 
 @dataclass(frozen=True, slots=True)
-class Silence:
+class NoReply:
     """Not one byte of an answer.
 
-    ``strays`` counts replies to something else that came meanwhile: above 0 the chip is alive and merely did not
-    answer this. ``echoed``: our own request came back, so the line is shorted or shared.
+    ``strays`` counts replies to other requests: above 0 the chip is alive and did not answer this
+    one. ``echoed``: our own request came back, so the line is shorted or shared.
     """
 
     strays: int = 0
-    echoed: bool = field(default=False)
+    echoed: bool = False
 
 
-Event = Answered | WrongEcho | ChipFailed | Damaged | Truncated | Silence
+Event = Answered | WrongEcho | ChipFailed | DamagedReply | TruncatedReply | NoReply
+
+
+# ---- as errors
+
+
+_SHOWN: Final = 32
+"""Bytes quoted in a message."""
+
+
+def problem(asked: Command, event: Event, *, secret: str = "") -> LinkError | TargetError | None:
+    """The error an event amounts to, ready to be raised; None for an answer that refuses nothing.
+
+    ``secret`` says why the bytes of the answer must not be quoted, "" if they may be.
+    """
+    match event:
+        case Answered():
+            return _refused(event) if event.refused else None
+        case WrongEcho():
+            return _wrong_echo(event)
+        case ChipFailed():
+            return TargetError(f"{asked}: the chip replied system error {event.code:02X}")
+        case TruncatedReply():
+            got = f"{asked}: {len(event.data)} of {event.want} bytes arrived"
+            hint = "ask again; if it recurs, lower the baud rate or shorten the wires"
+            return NoAnswer(got, got=event.data, hint=hint)
+        case DamagedReply():
+            return _damaged(asked, event, secret)
+        case NoReply():
+            return _silence(asked, event)
+
+
+def _refused(event: Answered) -> TargetError:
+    at = f" at {event['address']:#x}" if "address" in event.fields else ""
+    status = f"status {event.status:02X}" if event.status is not None else f"reply {hex_pairs(event.frame)}"
+    return TargetError(
+        f"{event.command}{at}: refused with {status}",
+        hint="a BK7231T guards its bootloader below 0x10000" if event.status == 6 else None,
+    )
+
+
+def _wrong_echo(event: WrongEcho) -> UnexpectedReply:
+    return UnexpectedReply(
+        f"{event.command}: sent {event.field} {event.sent:#x}, the reply repeats {event.got:#x}",
+        hint="a late reply, or the request was damaged on its way: check the flash at both places by CRC",
+    )
+
+
+def _damaged(asked: Command, event: DamagedReply, secret: str) -> UnexpectedReply:
+    shown = hex_pairs(event.data[:_SHOWN]) + (" ..." if len(event.data) > _SHOWN else "")
+    if secret:
+        shown = f"{len(event.data)} bytes, not shown: {secret}"
+    return UnexpectedReply(
+        f"{asked}: {event.why} in {shown}",
+        hint="check the baud rate and a shared ground; bytes of another device mean that it shares the UART",
+    )
+
+
+def _silence(asked: Command, event: NoReply) -> NoAnswer:
+    if event.echoed:
+        return NoAnswer(f"{asked}: only our own bytes came back", hint="look for a short between TX and RX")
+    if event.strays:
+        text = f"{asked}: not answered, though {event.strays} other replies came"
+        return NoAnswer(text, hint="the chip is alive and may not know this command")
+    return NoAnswer(f"{asked}: no answer", hint="reset the chip while LinkCheck is being sent; check that TX meets RX")

@@ -1,7 +1,7 @@
 """The flash behind the chip: its sizes, and every part by its id with the bits that protect it.
 
 ``mid`` is the id as hosts print it: capacity, kind, manufacturer; on the wire the bytes come in the other order.
-Status registers are joined low byte first: SR1 in bits 7..0, SR2 in bits 15..8. Where sources disagree, ``doubt`` says
+Status registers are joined low byte first: SR1 in bits 7..0, SR2 in bits 15..8. Where sources disagree, ``note`` says
 so. Source: bk-boot/flash-parts.
 """
 
@@ -17,9 +17,9 @@ SECTOR: Final = 4096
 BLANK: Final = 0xFF
 MIB: Final = 1 << 20
 
-LEAST_CAPACITY: Final = 0x10
-MOST_CAPACITY: Final = 0x18
-"""Capacity codes believed: 64 KiB to 16 MiB. The parts met are 0x13 to 0x16; 0 is an id that was not read."""
+MIN_CAPACITY: Final = 0x10
+MAX_CAPACITY: Final = 0x18
+"""Capacity codes accepted: 64 KiB to 16 MiB. Parts seen so far have 0x13 to 0x16; 0 is an id that was not read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class FlashPart:
     width: int
     reads: tuple[int, ...]
     write: int = 0x01
-    doubt: str = ""
+    note: str = ""
 
     @property
     def size(self) -> int:
@@ -77,8 +77,8 @@ class FlashPart:
 
 def flash_bytes(capacity: int) -> int:
     """Bytes of a flash by the last byte of its id. Raises ValueError for a code no flash of this kind has."""
-    if not LEAST_CAPACITY <= capacity <= MOST_CAPACITY:
-        raise ValueError(f"capacity code {capacity:#04x} is not {LEAST_CAPACITY:#04x} to {MOST_CAPACITY:#04x}")
+    if not MIN_CAPACITY <= capacity <= MAX_CAPACITY:
+        raise ValueError(f"capacity code {capacity:#04x} is not {MIN_CAPACITY:#04x} to {MAX_CAPACITY:#04x}")
     return 1 << capacity
 
 
@@ -87,12 +87,12 @@ _COUNT = "sources disagree on one or two status registers"
 _USUAL = "only the number of status registers is published; the mask is the usual one"
 
 
-def _two(mid: int, name: str = "unnamed", doubt: str = "", *, mask: int = 0x407C, width: int = 5) -> FlashPart:
-    return FlashPart(mid, name, 2, mask, 2, width, _TWO, doubt=doubt)
+def _two(mid: int, name: str = "unnamed", note: str = "", *, mask: int = 0x407C, width: int = 5) -> FlashPart:
+    return FlashPart(mid, name, 2, mask, 2, width, _TWO, note=note)
 
 
-def _one(mid: int, name: str = "unnamed", doubt: str = "", *, mask: int = 0x3C, width: int = 4) -> FlashPart:
-    return FlashPart(mid, name, 1, mask, 2, width, _ONE, doubt=doubt)
+def _one(mid: int, name: str = "unnamed", note: str = "", *, mask: int = 0x3C, width: int = 4) -> FlashPart:
+    return FlashPart(mid, name, 1, mask, 2, width, _ONE, note=note)
 
 
 PARTS: Final = (
@@ -107,7 +107,7 @@ PARTS: Final = (
     _two(0x156085, "P25Q16SU"),
     _one(0x154285, "P25Q16HB", "listed with a bit in a register that is never read", mask=0x407C, width=5),
     FlashPart(0x1560C4, "GT25Q16B", 3, 0x407C, 2, 5, _THREE),
-    FlashPart(0x1523C2, "MX25V1635F", 2, 0x103C, 2, 5, (0x05, 0x15), doubt=_COUNT),
+    FlashPart(0x1523C2, "MX25V1635F", 2, 0x103C, 2, 5, (0x05, 0x15), note=_COUNT),
     _two(0x1460CD),
     _two(0x1440C8),
     _two(0x146085),
@@ -119,25 +119,25 @@ PARTS: Final = (
     _two(0x1340E0, "PN25Q40A", _COUNT, mask=0x401C, width=3),
     _two(0x1440E0, "PN25Q80A", _COUNT, mask=0x401C, width=3),
     _two(0x16400B),
-    _two(0x1640C8, doubt=_COUNT),
+    _two(0x1640C8, note=_COUNT),
     _two(0x1665C8),
     _two(0x166085),
     _two(0x162085),
     _two(0x164020),
     _two(0x1660CD),
-    _two(0x16411C, doubt=_COUNT),
+    _two(0x16411C, note=_COUNT),
     _two(0x16611C),
-    _one(0x16701C, doubt="listed once with its bytes in wire order", mask=0x407C, width=5),
-    _two(0x14400B, doubt=_USUAL),
-    _two(0x17400B, doubt=_USUAL),
-    _two(0x17600B, doubt=_USUAL),
-    _two(0x16400E, doubt=_USUAL),
-    _two(0x136085, doubt=_USUAL),
-    _two(0x176085, doubt=_USUAL),
-    _two(0x1423C2, doubt=_USUAL),
-    _two(0x1765C8, doubt=_USUAL),
-    _two(0x1640EF, doubt=_USUAL),
-    _two(0x1840EF, doubt=_USUAL),
+    _one(0x16701C, note="listed once with its bytes in wire order", mask=0x407C, width=5),
+    _two(0x14400B, note=_USUAL),
+    _two(0x17400B, note=_USUAL),
+    _two(0x17600B, note=_USUAL),
+    _two(0x16400E, note=_USUAL),
+    _two(0x136085, note=_USUAL),
+    _two(0x176085, note=_USUAL),
+    _two(0x1423C2, note=_USUAL),
+    _two(0x1765C8, note=_USUAL),
+    _two(0x1640EF, note=_USUAL),
+    _two(0x1840EF, note=_USUAL),
 )
 """Named parts first, then those known by id only."""
 
@@ -145,5 +145,5 @@ _BY_MID: Final = {part.mid: part for part in PARTS}
 
 
 def part_of(mid: int) -> FlashPart | None:
-    """The part with that id, or None: an id nobody has listed must not be guessed at."""
+    """The part with that id, or None: the protection bits of an unlisted part must not be guessed."""
     return _BY_MID.get(mid)

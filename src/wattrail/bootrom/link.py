@@ -1,8 +1,8 @@
-"""The conversation with a responder: one question at a time, sans-IO.
+"""The link to a responder: one request at a time, sans-IO.
 
 The receiver looks for frames, not for positions. Noise, a reply to an earlier LinkCheck, the host's own bytes on a
-shared wire are stepped over and reported; the inside of a well-formed frame is never searched for another, because a
-flash may well hold a picture of this very protocol. What was asked decides which frame is the answer.
+shared wire are skipped and reported; the inside of a well-formed frame is never searched for another, because the
+flash may hold a recording of this protocol. The request decides which frame is its reply.
 
 Source: bk-boot/packets; stray LinkCheck replies: bk-boot/hosts.
 """
@@ -11,26 +11,26 @@ from __future__ import annotations
 
 from typing import Final
 
-from wattrail.bootrom.commands import CHIP_ERRORS, LINK_CHECK, Command, Part
+from wattrail.bootrom.commands import CHIP_ERRORS, LINK_CHECK, Command, PayloadField
 from wattrail.bootrom.events import (
     NEED_DATA,
     Answered,
     ChipFailed,
-    Damaged,
+    DamagedReply,
     Event,
-    NeedData,
-    Silence,
-    Truncated,
+    NeedReplyData,
+    NoReply,
+    TruncatedReply,
     WrongEcho,
 )
 from wattrail.bootrom.frames import (
     LONG_HEAD,
-    LONG_MOST,
+    MAX_LONG_LENGTH,
     REPLY_START,
     REQUEST_START,
     SHORT_HEAD,
     Frame,
-    Unfinished,
+    PartialFrame,
     encode_request,
     fields_of,
     reply_lengths,
@@ -39,26 +39,26 @@ from wattrail.bootrom.frames import (
 
 __all__ = ["BootLink"]
 
-BUFFER_LIMIT: Final = 4 * (LONG_MOST + 9)
+BUFFER_LIMIT: Final = 4 * (MAX_LONG_LENGTH + 9)
 """Bytes kept while looking for a reply: the longest one, a stale one of its kind, an echo, and noise of that size.
 
 The oldest are dropped beyond it."""
 
 SKIPPED_LIMIT: Final = 512
-"""Bytes of noise kept for the report: enough to see what it is (a log line, a second talker)."""
+"""Bytes of noise kept for the report: enough to see what it is (a log line, a second sender)."""
 
 
 class BootLink:
-    """A conversation with one chip. Requests are bytes, answers become events.
+    """The link to one chip. Requests are bytes, replies become events.
 
-    Each request forgets what an earlier one left over; only a repeated LinkCheck does not, for hosts send it faster
-    than the answer can come.
+    Each request drops what is left of an earlier one; only a repeated LinkCheck does not, because hosts send it faster
+    than the reply can come.
     """
 
     def __init__(self) -> None:
         self._buffer = bytearray()
         self._skipped = bytearray()
-        self._request = b""
+        self._sent_frame = b""
         self._sent: dict[str, int] = {}
         self._asked: Command | None = None
         self._open = False
@@ -66,8 +66,8 @@ class BootLink:
         self._echoed = False
         self._why = ""
 
-    def ask(self, command: Command, data: bytes = b"", **fields: int) -> bytes:
-        """The frame that asks for ``command``. Raises ValueError for fields it has not or values that do not fit."""
+    def request(self, command: Command, data: bytes = b"", **fields: int) -> bytes:
+        """The frame of the request. Raises ValueError for fields it has not or values that do not fit."""
         request = encode_request(command, data, fields)
         if not (self._open and command is LINK_CHECK is self._asked):
             self._expect(command, request, fields)
@@ -87,8 +87,8 @@ class BootLink:
         if len(self._buffer) > BUFFER_LIMIT:
             self._skip(len(self._buffer) - BUFFER_LIMIT)
 
-    def next_event(self) -> Event | NeedData:
-        """What the bytes so far amount to, or NEED_DATA. After a WrongEcho the link still waits for the answer."""
+    def next_event(self) -> Event | NeedReplyData:
+        """What the bytes so far amount to, or NEED_DATA. After a WrongEcho the link still waits for the reply."""
         while self._open and (frame := self._next_frame()) is not None:
             event = self._judge(frame)
             if event is not None:
@@ -97,9 +97,9 @@ class BootLink:
         return NEED_DATA
 
     def end(self) -> Event:
-        """No more bytes will come: say what those that came amount to."""
+        """No more bytes will come: the event that those so far amount to."""
         event = self.next_event()
-        if not isinstance(event, NeedData):
+        if not isinstance(event, NeedReplyData):
             return event
         self._open = False
         return self._remains()
@@ -109,26 +109,26 @@ class BootLink:
     def _expect(self, command: Command, request: bytes, fields: dict[str, int]) -> None:
         self._buffer.clear()
         self._skipped.clear()
-        self._request, self._sent, self._asked = request, fields, command
+        self._sent_frame, self._sent, self._asked = request, fields, command
         self._open = command.reply is not None
         self._strays, self._echoed, self._why = 0, False, ""
 
     def _next_frame(self) -> Frame | None:
-        """The next whole frame, with everything in front of it stepped over; None if none is whole yet."""
+        """The next whole frame, with everything in front of it skipped; None if none is whole yet."""
         while True:
             start = self._buffer.find(REPLY_START)
             echo = self._echo(start if start >= 0 else len(self._buffer))
             if echo >= 0:
-                if len(self._buffer) - echo < len(self._request):
+                if len(self._buffer) - echo < len(self._sent_frame):
                     return None
                 self._skip(echo)
-                del self._buffer[: len(self._request)]
+                del self._buffer[: len(self._sent_frame)]
                 self._echoed = True
                 continue
             if start < 0:
                 return None
             found = take_frame(self._buffer, start)
-            if isinstance(found, Unfinished):
+            if isinstance(found, PartialFrame):
                 return None
             if isinstance(found, Frame):
                 self._skip(start)
@@ -138,10 +138,10 @@ class BootLink:
             self._skip(start + 1)
 
     def _echo(self, before: int) -> int:
-        """Where in front of there our own request came back, wholly or so far; -1 if nowhere."""
+        """Where in front of ``before`` our own request came back, whole or in part; -1 if nowhere."""
         at = self._buffer.find(REQUEST_START, 0, before)
         while at >= 0:
-            if self._request.startswith(self._buffer[at : at + len(self._request)]):
+            if self._sent_frame.startswith(self._buffer[at : at + len(self._sent_frame)]):
                 return at
             at = self._buffer.find(REQUEST_START, at + 1, before)
         return -1
@@ -154,15 +154,15 @@ class BootLink:
     # ---- understanding them
 
     def _judge(self, frame: Frame) -> Event | None:
-        """What the frame says, or None if it answers something else."""
+        """The event of a frame, or None if it answers another request."""
         asked = self._asked
         if asked is None:  # pragma: no cover - an open link has asked
             return None
         if frame.namespace is asked.namespace and frame.opcode == asked.reply_opcode:
-            for parts, refusal in ((asked.reply, False), (asked.refusal, True)):
-                found = fields_of(parts, frame.payload) if parts else None
-                if parts and found is not None and self._fits(frame, refusal):
-                    return self._compare(asked, parts, frame, *found, refusal)
+            for layout, refusal in ((asked.reply, False), (asked.refusal, True)):
+                found = fields_of(layout, frame.payload) if layout else None
+                if layout and found is not None and self._fits(frame, refusal):
+                    return self._compare(asked, layout, frame, *found, refusal)
             self._why = self._why or f"a reply to {asked} with {len(frame.payload)} bytes of payload"
         if frame.status is None and frame.opcode in CHIP_ERRORS and not frame.payload:
             return ChipFailed(frame.opcode, frame.raw)
@@ -170,21 +170,21 @@ class BootLink:
         return None
 
     def _fits(self, frame: Frame, refusal: bool) -> bool:
-        """A long refusal has a status, and a status of 0 is none."""
+        """A long refusal has a status other than 0."""
         return not (refusal and frame.status == 0)
 
     def _compare(
         self,
         asked: Command,
-        parts: tuple[Part, ...],
+        layout: tuple[PayloadField, ...],
         frame: Frame,
         fields: dict[str, int],
         data: bytes,
         refusal: bool,
     ) -> Event:
-        masks = {part.name: part.mask for part in parts}
-        if refusal or frame.status:  # one way to refuse spoils part of the echo
-            masks |= {part.name: part.mask for part in asked.refusal}
+        masks = {field.name: field.mask for field in layout}
+        if refusal or frame.status:  # one kind of refusal overwrites half of the repeated address
+            masks |= {field.name: field.mask for field in asked.refusal}
         for name, sent in self._sent.items():
             if name in fields and (fields[name] ^ sent) & masks[name]:
                 return WrongEcho(asked, name, sent, fields[name], frame.raw, frame.status)
@@ -194,11 +194,11 @@ class BootLink:
 
     def _remains(self) -> Event:
         start = self._buffer.find(REPLY_START)
-        if start >= 0 and isinstance(found := take_frame(self._buffer, start), Unfinished):
-            return Truncated(bytes(self._buffer[start:]), found.want)
+        if start >= 0 and isinstance(found := take_frame(self._buffer, start), PartialFrame):
+            return TruncatedReply(bytes(self._buffer[start:]), found.want)
         data = bytes(self._skipped + self._buffer)
-        if self._buffer and self._request.startswith(self._buffer):
+        if self._buffer and self._sent_frame.startswith(self._buffer):
             self._echoed, data = True, bytes(self._skipped)
         if not data and not self._why:
-            return Silence(self._strays, self._echoed)
-        return Damaged(data, self._why or f"no reply among {len(data)} bytes")
+            return NoReply(self._strays, self._echoed)
+        return DamagedReply(data, self._why or f"no reply among {len(data)} bytes")

@@ -1,4 +1,4 @@
-"""Taking the flash's protection off and putting it back, planned before anything is written.
+"""Removing the flash's protection and restoring it, planned before anything is written.
 
 A status register is written only if that changes a protection bit. On one Puya part an unprotecting write of the
 unchanged value 0 arrived as FFFF and locked the chip until its power was cut. Source: bk-boot/flash-parts.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from wattrail.bootrom.commands import WRITE_SR, WRITE_SR_16, Command
 from wattrail.bootrom.geometry import WIP, WRITE_ENABLE, FlashPart
@@ -24,7 +25,7 @@ __all__ = [
     "settled",
 ]
 
-PROTECT: int = 0x07
+PROTECT: Final = 0x07
 """The block-protect field hosts restore, as far as it fits. Source: bk-boot/hosts."""
 
 
@@ -55,42 +56,48 @@ def is_unprotected(part: FlashPart, sr: int) -> bool:
 
 
 def plan_unprotect(part: FlashPart, sr: int) -> StatusWrite | None:
-    """What clears every protection bit; None if none is set, and then nothing must be written."""
+    """The write that clears every protection bit; None if none is set, because then nothing must be written."""
     return plan_status(part, sr, 0)
 
 
 def plan_protect(part: FlashPart, sr: int) -> StatusWrite | None:
-    """What sets the block-protect field as hosts do (7), None if it stands so already."""
+    """The write that sets the block-protect field as hosts do (7), None if it is set already."""
     return plan_status(part, sr, PROTECT & ((1 << part.width) - 1))
 
 
 def plan_status(part: FlashPart, sr: int, field: int) -> StatusWrite | None:
-    """What brings the block-protect field to ``field`` and clears the other protection bits; None if nothing changes.
+    """The write that sets the block-protect field and clears the other protection bits; None if none is due.
 
     Bits outside the mask keep their value; the flash's own two (busy, enabled) are sent as 0. Raises ValueError for a
     status word of a busy flash or a field that is too wide.
     """
-    if is_busy(sr):
-        raise ValueError(f"{part.name} is busy (status {sr:#06x}): its other bits may change yet")
+    _refuse_busy(part, sr)
     if not 0 <= field < 1 << part.width:
         raise ValueError(f"{part.name}: {field} does not fit the {part.width} block-protect bits")
     value = field << part.shift
     if sr & part.guard == value & part.guard:
         return None
-    word = (sr & ~part.guard | value) & ~(WIP | WRITE_ENABLE) & ((1 << part.bits) - 1)
-    return StatusWrite(WRITE_SR if part.bits == 8 else WRITE_SR_16, part.write, word)
+    return _write_of(part, sr & ~part.guard | value)
 
 
 def plan_restore(part: FlashPart, sr: int, original: int) -> StatusWrite | None:
-    """What brings every protection bit within reach back to ``original``'s; None if they stand so already."""
-    if is_busy(sr):
-        raise ValueError(f"{part.name} is busy (status {sr:#06x}): its other bits may change yet")
+    """The write that restores every protection bit within reach from ``original``; None if none is due."""
+    _refuse_busy(part, sr)
     if not (sr ^ original) & part.guard:
         return None
-    word = (sr & ~part.guard | original & part.guard) & ~(WIP | WRITE_ENABLE) & ((1 << part.bits) - 1)
-    return StatusWrite(WRITE_SR if part.bits == 8 else WRITE_SR_16, part.write, word)
+    return _write_of(part, sr & ~part.guard | original & part.guard)
 
 
 def settled(part: FlashPart, write: StatusWrite, sr: int) -> bool:
-    """Whether a read-back shows what was written, looking at the protection bits only: others move by themselves."""
+    """Whether a read-back shows what was written. Only protection bits are compared: others change by themselves."""
     return not (sr ^ write.sr) & part.guard
+
+
+def _refuse_busy(part: FlashPart, sr: int) -> None:
+    if is_busy(sr):
+        raise ValueError(f"{part.name} is busy (status {sr:#06x}): its other bits may still change")
+
+
+def _write_of(part: FlashPart, sr: int) -> StatusWrite:
+    word = sr & ~(WIP | WRITE_ENABLE) & ((1 << part.bits) - 1)
+    return StatusWrite(WRITE_SR if part.bits == 8 else WRITE_SR_16, part.write, word)

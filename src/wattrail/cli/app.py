@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from cyclopts import App, CycloptsError, MissingArgumentError, Parameter
 
@@ -10,9 +11,9 @@ from wattrail import __version__
 from wattrail.cli.examples import EXAMPLES
 from wattrail.cli.exits import Exit, UsageError
 from wattrail.cli.verbosity import HELP
-from wattrail.cli.verbs import NOUNS, VERBS, Verb
+from wattrail.cli.verbs import NOUNS, OLD_VALUES, OLD_VERBS, VERBS, Verb
 
-__all__ = ["build", "dispatch"]
+__all__ = ["build", "dispatch", "in_current_words"]
 
 
 def build() -> App:
@@ -52,7 +53,7 @@ def _page(verb: Verb) -> dict[str, str]:
 
 def dispatch(words: Sequence[str]) -> int:
     """Parse and run one command. A verb returns None for done, or its exit code. Raises UsageError."""
-    app = build()
+    app, words = build(), in_current_words(words)
     try:
         code = app(list(words))
     except MissingArgumentError as error:
@@ -60,6 +61,18 @@ def dispatch(words: Sequence[str]) -> int:
     except CycloptsError as error:
         raise UsageError(_sentence(str(error)), hint=_verb_alone(words) or f"see {_help_of(words)}") from error
     return Exit.DONE if code is None else int(code)
+
+
+def in_current_words(words: Sequence[str]) -> list[str]:
+    """A command line with the verb and the values of options that earlier versions knew replaced by today's."""
+    verb = " ".join(words[:2])
+    current = [*OLD_VERBS[verb].split(), *words[2:]] if verb in OLD_VERBS else list(words)
+    for (option, old), new in OLD_VALUES.items():
+        for at, pair in enumerate(pairwise(current), start=1):
+            if pair == (option, old):
+                current[at] = new
+        current = [f"{option}={new}" if word == f"{option}={old}" else word for word in current]
+    return current
 
 
 def _missing(error: MissingArgumentError) -> str:
@@ -84,7 +97,7 @@ def _verb_alone(words: Sequence[str]) -> str | None:
 
 
 def _sentence(text: str) -> str:
-    """The parser's words in our tone."""
+    """The parser's message, written as our own are: no capital, no full stop."""
     return text[:1].lower() + text[1:].strip().removesuffix(".")
 
 

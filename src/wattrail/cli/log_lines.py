@@ -1,4 +1,4 @@
-"""Log lines of one command, on stderr: results on stdout stay whole, and what is redrawn stays below them."""
+"""Log lines of one command, on stderr: results on stdout stay whole, and a redrawn line stays below them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from wattrail.cli import pace
+from wattrail.cli import clock
 from wattrail.clock import Clock
 from wattrail.gateway.logs import SafeFormatter
 
@@ -21,7 +21,7 @@ def log_lines(level: int, *, own_handler: bool) -> Iterator[None]:
     ``own_handler``: the command sets up a handler itself, as the service does, whose lines bear the time of day.
     """
     logger = logging.getLogger("wattrail")
-    before, handler = logger.level, _ToStderr(pace.CLOCK)
+    before, handler = logger.level, _ToStderr(clock.CLOCK)
     logger.setLevel(level)
     if not own_handler:
         logger.addHandler(handler)
@@ -40,7 +40,7 @@ class _ToStderr(logging.Handler):
         self.setFormatter(_SinceStart(clock))
 
     def emit(self, record: logging.LogRecord) -> None:
-        """One line. Where nobody reads any more, the command goes on."""
+        """One line. The command continues where stderr is closed."""
         with suppress(OSError, ValueError):
             print(self.format(record), file=sys.stderr, flush=True)
 

@@ -1,4 +1,4 @@
-"""The command ``wattrail``: the quick answers, and the one place where errors become words and exit codes.
+"""The command ``wattrail``: the quick answers, and the one place where errors become messages and exit codes.
 
 Help pages that list verbs, and the version come from tables and load no parser: they are what a person
 meets first.
@@ -29,7 +29,7 @@ Commands:
 
 Options:
   -h, --help             this page; after a command, the help of that command
-  -v, --verbose          with any command: say on stderr what happens
+  -v, --verbose          with any command: print on stderr what happens
   --debug                the same with every frame, as hex and in numbers; no secrets
   --version              the version
   --install-completion   complete commands with Tab in bash, zsh or fish
@@ -47,21 +47,21 @@ Usage: wattrail {noun} COMMAND [OPTIONS]
 Commands:
 {commands}
 
-wattrail {noun} COMMAND --help tells more about one of them.
+wattrail {noun} COMMAND --help shows more about one of them.
 """
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and give its exit code; every error that is not a bug ends here, in words."""
+    """Run one command and give its exit code; every error that is not a bug ends here, as a message."""
     words, level = take_level(sys.argv[1:] if arguments is None else arguments)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a terminal without our letters is no reason to fail
+            stream.reconfigure(errors="replace")  # a terminal without our letters does not make a command fail
     try:
-        code = _answer(words) if level is None else _answer_aloud(words, level)
+        code = _run(words) if level is None else _run_with_log(words, level)
         sys.stdout.flush()
     except WattrailError as error:
-        return _tell(error)
+        return _print_error(error)
     except KeyboardInterrupt:
         return Exit.INTERRUPTED
     except BrokenPipeError:
@@ -70,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
-def _answer(words: Sequence[str]) -> int:
+def _run(words: Sequence[str]) -> int:
     match words:
         case [] | ["-h"] | ["--help"]:
             print(_HELP.format(commands=_lines()), end="")
@@ -91,12 +91,12 @@ def _answer(words: Sequence[str]) -> int:
         return dispatch(words)
 
 
-def _answer_aloud(words: Sequence[str], level: int) -> int:
+def _run_with_log(words: Sequence[str], level: int) -> int:
     """The same, with a log on stderr."""
     from wattrail.cli.log_lines import log_lines
 
     with log_lines(level, own_handler=words[:1] == ["run"]):
-        return _answer(words)
+        return _run(words)
 
 
 def _lines(beginning: str = "") -> str:
@@ -104,14 +104,14 @@ def _lines(beginning: str = "") -> str:
     return "\n".join(f"  {verb.words:<22} {verb.help}" for verb in VERBS if verb.words.startswith(beginning))
 
 
-def _tell(error: WattrailError) -> int:
-    from wattrail.cli import say
+def _print_error(error: WattrailError) -> int:
+    from wattrail.cli import output
 
-    say.error(str(error))
+    output.error(str(error))
     for note in getattr(error, "__notes__", ()):
-        say.note(note)
+        output.note(note)
     if error.hint:
-        say.hint(error.hint)
+        output.hint(error.hint)
     return exit_for(error)
 
 

@@ -1,6 +1,6 @@
 """Where the pages of the manual are on this machine: beside the checkout, or inside the installed package.
 
-Messages name a page as ``docs/safety.md``, which is right in a checkout's folder alone. Whatever is said to a person
+Messages name a page as ``docs/safety.md``, which is right in a checkout's folder alone. Every message
 passes through ``located``.
 """
 

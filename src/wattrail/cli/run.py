@@ -9,7 +9,7 @@ from typing import Annotated
 from cyclopts import Parameter, validators
 
 from wattrail.app.config import FILE_NAME, load_config
-from wattrail.cli import safety, say
+from wattrail.cli import output, safety
 from wattrail.cli.browser import is_at_a_desktop, open_page
 from wattrail.cli.exits import UsageError
 from wattrail.cli.run_notices import notices
@@ -43,7 +43,7 @@ def run(
 
     Reads the meters of the configuration, keeps their accounts and shows them on a page, until Ctrl-C or SIGTERM.
     With no meter configured it runs a digital twin, and lists the ports of this machine that could carry a meter;
-    it opens none that it was not told to.
+    it opens none that is not configured.
     """
     from wattrail import app
 
@@ -60,7 +60,7 @@ def run(
             configured=Answer(configured) if configured else None,
         )
         for notice in notices(plan):
-            say.note(notice)
+            output.note(notice)
         app.run(plan, on_ready=partial(_ready, opens=is_at_a_desktop() if browser is None else browser))
 
 

@@ -1,6 +1,6 @@
-"""The rim of stdout: whatever a verb prints, escapes in it do nothing to a terminal, and passwords do not show.
+"""Makes stdout safe: escapes in what a verb prints do nothing to a terminal, and passwords do not show.
 
-Text that a peer, a file or a person chose is made safe where it is put into a message. This is for the one that was
+Text that a peer, a file or a person chose is made safe where it is put into a message. This catches any that was
 forgotten. Only ``results()`` writes past it, because rich styles and moves the cursor on purpose.
 """
 
@@ -40,7 +40,7 @@ class _SafeStream(io.TextIOBase):
     def encoding(self) -> str:  # type: ignore[override]
         return self.inner.encoding
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 buffer, encoding and whatever else the stream has
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 buffer, encoding and all else the stream has
         return getattr(self.inner, name)
 
     def close(self) -> None:
@@ -49,7 +49,7 @@ class _SafeStream(io.TextIOBase):
 
 @contextmanager
 def safe_stdout() -> Iterator[None]:
-    """Pass everything printed in this block through the rim."""
+    """Make everything printed in this block safe."""
     inner = sys.stdout
     sys.stdout = cast("TextIO", _SafeStream(inner))
     try:
@@ -59,5 +59,5 @@ def safe_stdout() -> Iterator[None]:
 
 
 def raw_stdout() -> TextIO:
-    """The stream behind the rim."""
+    """The stream itself, past the protection."""
     return sys.stdout.inner if isinstance(sys.stdout, _SafeStream) else sys.stdout

@@ -1,4 +1,4 @@
-"""Before a port touches wires that may be on mains potential, the person says how they are kept off it."""
+"""Asks how a person is kept off the mains, before a port touches wires that may be on mains potential."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Annotated, Final
 from cyclopts import Parameter
 
 from wattrail.app.config import user_config_dir
-from wattrail.cli import say
+from wattrail.cli import output
 from wattrail.cli.exits import UsageError
 from wattrail.errors import WattrailError
 from wattrail.files import parse_toml, read_text
@@ -32,7 +32,7 @@ class Answer(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class _Memory:
-    """A remembered answer, and when it was given, in words."""
+    """A remembered answer, and when it was given, as text."""
 
     answer: Answer
     when: str
@@ -43,12 +43,12 @@ class _Memory:
 class WiringOptions:
     """What every verb that opens ports understands."""
 
-    mains_off: Annotated[bool, Parameter(help="No mains on the board while it is wired; said for this run.")] = False
-    isolated: Annotated[bool, Parameter(help="An isolator stands in the wires; said for this run.")] = False
+    mains_off: Annotated[bool, Parameter(help="No mains on the board while it is wired; for this run.")] = False
+    isolated: Annotated[bool, Parameter(help="An isolator in the wires; for this run.")] = False
 
     @property
     def answer(self) -> Answer | None:
-        """What was said about the mains, if anything."""
+        """How the person is kept off the mains, if given."""
         if self.mains_off:
             return Answer.MAINS_OFF
         return Answer.ISOLATED if self.isolated else None
@@ -70,7 +70,7 @@ _MAX_MEMORY_BYTES: Final = 10_000
 """The file that remembers the answer has a hundred bytes."""
 
 _NETWORK_NOTE: Final = "{url} is reached over a network: whoever wired its far end must have isolated it from the mains"
-_MEND: Final = "say how you are kept off the mains: add --mains-off or --isolated; docs/safety.md explains both"
+_REMEDY: Final = "say how you are kept off the mains: add --mains-off or --isolated; docs/safety.md explains both"
 
 
 def confirm(
@@ -81,12 +81,12 @@ def confirm(
     ``given`` was typed for this run alone; ``configured`` stands in the configuration file. An isolator stays in its
     wires, so that answer holds until the memory is removed. Mains that were off may be on again: that answer is asked
     for at every run, and where nobody can be asked it does not count. ``opens_now``: a device that is not there is
-    told before anything is asked (PortOpenError); a gateway waits for it instead.
+    reported before anything is asked (PortOpenError); a gateway waits for it instead.
     """
     urls = tuple(urls)
     for url in urls:
         if reach(url) == "network":
-            say.note("note: " + _NETWORK_NOTE.format(url=url))
+            output.note("note: " + _NETWORK_NOTE.format(url=url))
     physical = [url for url in urls if is_physical(url)]
     if not physical or given or configured:
         return
@@ -94,16 +94,16 @@ def confirm(
         require_device(url)
     remembered = _remembered()
     if remembered and remembered.answer is Answer.ISOLATED:
-        say.note(f"safety: isolated, {remembered.when} ({memory_path()})")
+        output.note(f"safety: isolated, {remembered.when} ({memory_path()})")
         return
     at_a_terminal = sys.stdin.isatty() and sys.stderr.isatty()
     if remembered and at_a_terminal:
         _ask_again(remembered)
         return
-    say.note(WARNING)
+    output.note(WARNING)
     if not at_a_terminal:
-        raise UsageError(f"{physical[0]} may touch mains potential, and nobody has confirmed its wiring", hint=_MEND)
-    _remember(_ask())
+        raise UsageError(f"{physical[0]} may touch mains potential, and nobody has confirmed its wiring", hint=_REMEDY)
+    _remember(_ask_for_answer())
 
 
 def memory_path() -> Path:
@@ -111,19 +111,19 @@ def memory_path() -> Path:
     return user_config_dir() / "safety.toml"
 
 
-def _ask() -> Answer:
-    say.note("Type mains-off or isolated, whichever is true now; anything else opens nothing.")
+def _ask_for_answer() -> Answer:
+    output.note("Type mains-off or isolated, whichever is true now; anything else opens nothing.")
     try:
         return Answer(_typed("> "))
     except ValueError:
-        raise UsageError("no port was opened: neither mains-off nor isolated was confirmed", hint=_MEND) from None
+        raise UsageError("no port was opened: neither mains-off nor isolated was confirmed", hint=_REMEDY) from None
 
 
 def _ask_again(remembered: _Memory) -> None:
     """Wait for a yes. Raises UsageError for anything else."""
-    say.note(f"safety: mains-off, {remembered.when} ({memory_path()})")
+    output.note(f"safety: mains-off, {remembered.when} ({memory_path()})")
     if _typed("Are the mains off the board now, too? [y/N] ") not in {"y", "yes"}:
-        raise UsageError("no port was opened: nobody confirmed that the mains are off now", hint=_MEND)
+        raise UsageError("no port was opened: nobody confirmed that the mains are off now", hint=_REMEDY)
 
 
 def _typed(prompt: str) -> str:
@@ -141,9 +141,9 @@ def _remember(answer: Answer) -> None:
             f'# Remove this file to be asked again.\nconfirmed = "{answer}"\nat = {now}\n', encoding="utf-8"
         )
     except OSError as error:
-        say.note(f"not remembered: {path} cannot be written: {error.strerror}")
+        output.note(f"not remembered: {path} cannot be written: {error.strerror}")
     else:
-        say.note(f"remembered in {path}; remove that file to be asked again")
+        output.note(f"remembered in {path}; remove that file to be asked again")
 
 
 def _remembered() -> _Memory | None:

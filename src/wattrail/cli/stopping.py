@@ -16,7 +16,7 @@ def stop_quietly() -> Iterator[None]:
     """Run a block until it ends or the person, or the system, asks it to; both are a clean end.
 
     A shell without job control starts its background commands with SIGINT ignored, and Python leaves that as it is.
-    ``kill -INT`` must stop a server all the same.
+    ``kill -INT`` must still stop a server.
     """
     before = {signal.SIGTERM: signal.signal(signal.SIGTERM, _interrupt)}
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

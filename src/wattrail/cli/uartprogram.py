@@ -1,4 +1,4 @@
-"""``wattrail uartprogram``: the command line of an older flasher, for those who have been told to type it.
+"""``wattrail uartprogram``: the command line of an older flasher, for guides that tell people to type it.
 
 Options, defaults and hexadecimal numbers are those of uartprogram. Source: bk-boot/hosts.
 """
@@ -13,14 +13,12 @@ from cyclopts import Parameter, validators
 
 from wattrail.bk7231 import APP_START
 from wattrail.bootrom.constants import BAUD_AT_RESET
-from wattrail.cli import say
+from wattrail.cli import output
 from wattrail.cli.exits import UsageError
-from wattrail.cli.flash.image_file import check_image, load_whole
-from wattrail.cli.flash.opening import BoardOptions
-from wattrail.cli.flash.place import ImagePlace, RangeOptions
+from wattrail.cli.flash.flash_range import ImagePlace, RangeOptions, WritingOptions
 from wattrail.cli.flash.read import read
-from wattrail.cli.flash.write import write_image
-from wattrail.cli.flash.writing import WritingOptions
+from wattrail.cli.flash.session import BoardOptions
+from wattrail.cli.flash.write import check_image, load_unchecked, write_image
 from wattrail.flasher import is_placed
 from wattrail.image import Image
 
@@ -62,7 +60,7 @@ class Typed:
 
     @property
     def start(self) -> int | None:
-        """Where to begin, None if nothing was said. Raises UsageError for what is no number."""
+        """Where to begin, None if not given. Raises UsageError for what is not a number."""
         return None if self.startaddr is None else _hexadecimal(self.startaddr, "--startaddr")
 
 
@@ -76,7 +74,7 @@ def uartprogram(
     """Take uartprogram's command line, and do it safely.
 
     The options are those of uartprogram, hexadecimal numbers included. What is done is 'wattrail flash write' or 'flash
-    read': with a backup first, guards, only what differs, and a proof.
+    read': with safety checks and a backup before, only what differs, and a comparison by CRCs after.
     """
     typed, options = typed or Typed(), options or BoardOptions()
     typed.check()
@@ -92,12 +90,12 @@ def uartprogram(
         return
     writing = writing or WritingOptions()
     allow = writing.check()
-    image = load_whole(filename, allow)
+    image = load_unchecked(filename, allow)
     place = ImagePlace(start=_start(image, typed.start))
     check_image(image, place, allow)
-    say.note("a backup comes first; then only what differs is written, and all of it is checked by the chip's CRCs")
+    output.note("a backup comes first; then only what differs is written, and all of it is checked by the chip's CRCs")
     if typed.unprotect:
-        say.note("--unprotect is not needed: protection is taken off where it is on, and put back afterwards")
+        output.note("--unprotect is not needed: protection is taken off where it is on, and put back afterwards")
     write_image(typed.device, filename, image, place=place, writing=writing, options=options)
 
 

@@ -19,7 +19,7 @@ HELP: Final = "With -v or --verbose it says on stderr what happens, with --debug
 def take_level(words: Sequence[str]) -> tuple[list[str], int | None]:
     """The words without these options, and the level they ask for, None if they ask for none.
 
-    What follows ``--`` is no option.
+    What follows ``--`` is not an option.
     """
     end = words.index("--") if "--" in words else len(words)
     levels = [_LEVELS[word] for word in words[:end] if word in _LEVELS]

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-__all__ = ["NOUNS", "VERBS", "Verb"]
+__all__ = ["NOUNS", "OLD_VALUES", "OLD_VERBS", "VERBS", "Verb"]
 
 
 class Verb(NamedTuple):
@@ -26,12 +26,12 @@ NOUNS: Final[Mapping[str, str]] = MappingProxyType(
         "meter": "Talk to one meter.",
         "calibration": "Keep the calibrations of a meter.",
         "image": "Look into firmware images, and convert them.",
-        "flash": "Read, write and mend the flash of a board.",
+        "flash": "Read, write and repair the flash of a board.",
         "ledger": "Account for energy: registers, periods, bills.",
         "twin": "Rehearse with a digital twin instead of a board.",
     }
 )
-"""What the first words mean."""
+"""What each noun is about."""
 
 # fmt: off
 VERBS: Final = (
@@ -49,17 +49,17 @@ VERBS: Final = (
     Verb("calibration restore", "calibration.restore:restore",        "Put an earlier calibration back."),
     Verb("image info",          "image.info:info",                    "Say what an image is, and what is wrong with it."),
     Verb("image convert",       "image.convert:convert",              "Make an image into one of another kind."),
-    Verb("image pack",          "image.pack:pack",                    "Give code its block CRCs."),
-    Verb("image unpack",        "image.unpack:unpack",                "Check code's block CRCs, and take them out."),
+    Verb("image add-crc",       "image.block_crc:add_crc",            "Add block CRCs to code."),
+    Verb("image strip-crc",     "image.block_crc:strip_crc",          "Check the block CRCs of code, and remove them."),
     Verb("image diff",          "image.diff:diff",                    "Compare two images by partition and sector."),
     Verb("flash info",          "flash.info:info",                    "Say which chip and which flash answer."),
     Verb("flash read",          "flash.read:read",                    "Read flash, or a part of it, into a file."),
-    Verb("flash write",         "flash.write:write",                  "Write an image to flash, after a backup, and prove it."),
+    Verb("flash write",         "flash.write:write",                  "Write an image to flash, after a backup, and verify it."),
     Verb("flash verify",        "flash.verify:verify",                "Compare flash with an image, and change nothing."),
     Verb("flash erase",         "flash.erase:erase",                  "Erase a partition, or whole sectors, after a backup."),
     Verb("flash restore",       "flash.restore:restore",              "Put the whole flash back as a dump has it."),
     Verb("flash backups",       "flash.backups:backups",              "List the kept backups of all boards, or prune them."),
-    Verb("flash recover",       "flash.recover:recover",              "Find out why a board does not start, and mend it."),
+    Verb("flash recover",       "flash.recover:recover",              "Find out why a board does not start, and repair it."),
     Verb("flash doctor",        "flash.doctor:doctor",                "Find out what is wrong on the line to a board."),
     Verb("uartprogram",         "uartprogram:uartprogram",            "Take uartprogram's command line, and do it safely."),
     Verb("ledger show",         "ledger.show:show",                   "Show registers, energy by period, or bills."),
@@ -71,3 +71,11 @@ VERBS: Final = (
 )
 # fmt: on
 """In the order of the journey, which is the order of the help page."""
+
+OLD_VERBS: Final[Mapping[str, str]] = MappingProxyType(
+    {"image pack": "image add-crc", "image unpack": "image strip-crc"},
+)
+OLD_VALUES: Final[Mapping[tuple[str, str], str]] = MappingProxyType(
+    {("--reset", "person"): "manual", ("--reset", "knock"): "auto"}
+)
+"""What earlier versions called a verb, and the value of an option. Both still work; no help page shows them."""

@@ -9,9 +9,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Sequence
 
-from wattrail.bootrom.addresses import guarded, wrapped
 from wattrail.bootrom.commands import ERASE, READ_4K, WRITE_4K, Command
 from wattrail.bootrom.geometry import ERASE_SECTOR, SECTOR, Erase
+from wattrail.bootrom.ranges import is_guarded, wrapped
 from wattrail.flasher import identify
 from wattrail.flasher.conversation import Conversation
 from wattrail.flasher.history import Stage
@@ -111,7 +111,7 @@ class FlashAccess:
 
     def _reach(self, command: Command, address: int) -> int:
         """The address to send: one flash size higher where the plain one is guarded."""
-        if guarded(command, address, self._target.responder):
+        if is_guarded(command, address, self._target.responder):
             return wrapped(address, self._target.size)
         return address
 

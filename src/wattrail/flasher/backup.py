@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from wattrail.bootrom.checks import wire_crc
+from wattrail.bootrom.ranges import wire_crc
 from wattrail.errors import VerifyError, WriteRefused
 from wattrail.flasher.access import FlashAccess
 from wattrail.flasher.new_file import PartFile

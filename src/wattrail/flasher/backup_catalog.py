@@ -224,7 +224,7 @@ def firmware_of(data: bytes) -> str:
             return "openbeken"
         if b"esphome" in found or b"LibreTiny" in found:
             return "libretiny"
-    if any(mark.startswith("Tuya") for mark in image.marks):
+    if any(mark.startswith("Tuya") for mark in image.settings):
         return "tuya"
     return "unknown"
 

@@ -6,13 +6,11 @@ import logging
 from collections.abc import Mapping
 from typing import Final
 
-from wattrail.bootrom.baud import DELAY_MS, host_switch_s, reply_after_s
-from wattrail.bootrom.budgets import deadline_s, wire_s
 from wattrail.bootrom.commands import LINK_CHECK, SET_BAUD, Command, Responder
 from wattrail.bootrom.constants import BAUD_AT_RESET
-from wattrail.bootrom.events import NEED_DATA, Answered, Event
+from wattrail.bootrom.events import NEED_DATA, Answered, Event, problem
 from wattrail.bootrom.link import BootLink
-from wattrail.bootrom.problems import problem
+from wattrail.bootrom.timing import DELAY_MS, host_switch_s, reply_after_s, reply_timeout_s, wire_s
 from wattrail.clock import Deadline
 from wattrail.errors import LinkError, PortTimeout, TargetError
 from wattrail.flasher.secrets import secret_of
@@ -69,9 +67,9 @@ class Dialogue:
 
         ``length`` is what a CRC covers, ``erase`` the code of an erase's size: both stretch the deadline.
         """
-        request = self._link.ask(command, data, **fields)
+        request = self._link.request(command, data, **fields)
         secret = self._send(request, command, data, fields)
-        wait = self._latency_s + deadline_s(command, self.baud, sent=len(request), length=length, erase=erase)
+        wait = self._latency_s + reply_timeout_s(command, self.baud, sent=len(request), length=length, erase=erase)
         event = self._await(Deadline.after(wait, self._port.clock))
         if (error := problem(command, event, secret=secret)) is not None:
             logger.debug("<- %s: no answer to go by: %s", command, type(event).__name__)
@@ -141,12 +139,12 @@ class Dialogue:
     def change_rate(self, baud: int) -> bool:
         """Tell the chip another rate and follow it there; whether its reply came at the new rate."""
         logger.info("rate %d baud: trying it", baud)
-        request = self._link.ask(SET_BAUD, baud=baud, delay_ms=DELAY_MS)
+        request = self._link.request(SET_BAUD, baud=baud, delay_ms=DELAY_MS)
         self._port.write(request)
         self._port.clock.sleep(wire_s(len(request), self.baud) + host_switch_s(DELAY_MS))
         self.set_host_rate(baud)
         late = reply_after_s(DELAY_MS, Responder.BOOTLOADER)  # the slower of the two
-        wait = self._latency_s + late + deadline_s(SET_BAUD, baud)
+        wait = self._latency_s + late + reply_timeout_s(SET_BAUD, baud)
         return problem(SET_BAUD, self._await(Deadline.after(wait, self._port.clock))) is None
 
     def _await(self, deadline: Deadline) -> Event:

@@ -285,7 +285,7 @@ class Flasher:
 
     def reboot(self) -> None:
         """Start the application. There is no answer to this; the link ends here."""
-        self._dialogue.port.write(BootLink().ask(REBOOT))
+        self._dialogue.port.write(BootLink().request(REBOOT))
 
     # ---- the end
 

@@ -18,7 +18,7 @@ from wattrail.bootrom.geometry import SECTOR
 from wattrail.errors import ImageError, WriteRefused
 from wattrail.flasher.survey import Span
 from wattrail.flasher.target import Target
-from wattrail.image import LAYOUTS, Chip, Image, Kind, code_key, recognise_foreign
+from wattrail.image import LAYOUTS, Chip, Image, ImageKind, code_key, recognise_foreign
 
 __all__ = [
     "AS_IT_WAS",
@@ -86,10 +86,19 @@ class Objection:
 
 _CONVERT: Final = "make an image of it that lies in flash: wattrail image convert FILE OUT --to ua"
 _STRAIGHTEN: Final = "straighten it: wattrail image convert FILE OUT --to dump"
-_DATA: Final = (Kind.UNKNOWN, Kind.BLANK, Kind.RF, Kind.TUYA)
+_DATA: Final = (ImageKind.UNKNOWN, ImageKind.BLANK, ImageKind.RF, ImageKind.TUYA)
 """Kinds that no conversion brings into flash."""
 
-_CODE: Final = (Kind.QIO, Kind.UA, Kind.BOOTLOADER, Kind.PACKED, Kind.DUMP, Kind.ROTATED, Kind.STORED, Kind.PLAIN)
+_CODE: Final = (
+    ImageKind.QIO,
+    ImageKind.UA,
+    ImageKind.BOOTLOADER,
+    ImageKind.PACKED,
+    ImageKind.DUMP,
+    ImageKind.ROTATED,
+    ImageKind.STORED,
+    ImageKind.PLAIN,
+)
 """Kinds that run on a chip; all others are data, which no chip objects to."""
 
 
@@ -161,7 +170,7 @@ def _refuse(objection: Objection) -> None:
 
 def is_placed(image: Image) -> bool:
     """Whether the image itself tells where in flash it belongs: packed code under a key nobody knows does not."""
-    return image.kind.lies_in_flash and not (image.kind is Kind.PACKED and image.base == 0)
+    return image.kind.is_flash_image and not (image.kind is ImageKind.PACKED and image.base == 0)
 
 
 def _about_kind(image: Image, start: int | None) -> Iterator[Objection]:
@@ -171,12 +180,12 @@ def _about_kind(image: Image, start: int | None) -> Iterator[Objection]:
     foreign = recognise_foreign(image.data)
     if foreign is not None:
         yield Objection(Risk.UNKNOWN, f"the file is {foreign.what}, not a firmware image", foreign.hint())
-    elif image.kind is Kind.ROTATED:
+    elif image.kind is ImageKind.ROTATED:
         yield Objection(Risk.UNKNOWN, "the dump is rotated: it begins at 0x11000 and wraps", _STRAIGHTEN)
-    elif image.kind.lies_in_flash and not image.flash:
+    elif image.kind.is_flash_image and not image.flash:
         words = f"nothing in the {image.kind.value} can be placed in flash: {_problems(image) or image.reasons[0]}"
         yield Objection(None, words, "download or read it again: its beginning is missing")
-    elif not image.kind.lies_in_flash:
+    elif not image.kind.is_flash_image:
         also = "" if start is not None else ", and nobody said where it should begin"
         instead = _CONVERT if image.kind not in _DATA else "look at what it is: wattrail image info FILE"
         yield Objection(Risk.UNKNOWN, f"the {image.kind.value} is not something that lies in flash{also}", instead)
@@ -184,7 +193,7 @@ def _about_kind(image: Image, start: int | None) -> Iterator[Objection]:
 
 def _about_state(image: Image, start: int | None, wanted: Chip | None) -> Iterator[Objection]:
     """Damage, and another place than its own."""
-    if image.kind is not Kind.UNKNOWN and image.problems:
+    if image.kind is not ImageKind.UNKNOWN and image.problems:
         instead = "download or read it again" + (f", the one for {wanted.value}" if wanted is not None else "")
         yield Objection(Risk.DAMAGED, f"the image is damaged: {_problems(image)}", instead)
     if is_placed(image) and start is not None and start != image.base:
@@ -197,18 +206,18 @@ def _of_dump(dump: Image) -> Iterator[Objection]:
     foreign = recognise_foreign(dump.data)
     if foreign is not None:
         yield _no_dump(f"it is {foreign.what}", foreign.hint())
-    elif dump.kind is Kind.BLANK:
+    elif dump.kind is ImageKind.BLANK:
         yield _no_dump(dump.reasons[0], "erase a flash with 'wattrail flash erase'")
-    elif dump.kind is Kind.ROTATED:
+    elif dump.kind is ImageKind.ROTATED:
         words = "it is rotated: it begins at 0x11000 and wraps"
         yield _no_dump(words, _STRAIGHTEN)
-    elif dump.kind.lies_in_flash and not dump.flash:
+    elif dump.kind.is_flash_image and not dump.flash:
         yield _no_dump(f"it is shifted: {_problems(dump) or dump.reasons[0]}", "read the whole flash again, from 0 on")
-    elif dump.kind in (Kind.QIO, Kind.UA, Kind.BOOTLOADER):
+    elif dump.kind in (ImageKind.QIO, ImageKind.UA, ImageKind.BOOTLOADER):
         yield _no_dump(f"it is a {dump.kind.value}", _IMAGE_INSTEAD)
     elif dump.base:
         yield _no_dump(f"it begins at {dump.base:#x} of a flash", "read the whole flash again, from 0 on")
-    elif dump.kind is not Kind.DUMP:
+    elif dump.kind is not ImageKind.DUMP:
         words = f"nothing tells that this {dump.kind.value} is the dump of a flash: {dump.reasons[0]}"
         yield Objection(Risk.UNKNOWN, words, "take a dump that 'wattrail image info' recognises")
     elif dump.problems:
@@ -286,7 +295,7 @@ def pieces_of(
 
 def _placed(image: Image, start: int | None) -> tuple[int, bytes]:
     """Where the bytes begin, and the bytes. Raises ImageError if nothing says where."""
-    data = image.flash if image.kind.lies_in_flash else image.data
+    data = image.flash if image.kind.is_flash_image else image.data
     if start is not None:
         return start, data
     if not is_placed(image):

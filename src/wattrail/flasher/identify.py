@@ -7,13 +7,13 @@ from dataclasses import replace
 from typing import Final
 
 from wattrail.bk7231 import APP_START
-from wattrail.bootrom import Evidence, Identity, Responder, identify, part_of
-from wattrail.bootrom.checks import crc_range, wire_crc
+from wattrail.bootrom import ChipEvidence, Identity, Responder, identify, part_of
 from wattrail.bootrom.commands import BOOT_VERSION, CHECK_CRC, FLASH_ID, READ_4K, READ_REG, READ_SR
 from wattrail.bootrom.constants import CHIP_ID
-from wattrail.bootrom.efuse import EfuseBytes, read_efuse
 from wattrail.bootrom.geometry import MIB, SECTOR, FlashPart, flash_bytes
+from wattrail.bootrom.identify import EfuseBytes, read_efuse
 from wattrail.bootrom.protection import joined
+from wattrail.bootrom.ranges import crc_range, wire_crc
 from wattrail.errors import ImageError, TargetError
 from wattrail.flasher.conversation import Conversation
 from wattrail.flasher.history import Stage
@@ -35,22 +35,22 @@ RF_SECTORS: Final = {
 }
 
 
-def first_look(conversation: Conversation) -> Evidence:
+def first_look(conversation: Conversation) -> ChipEvidence:
     """Which of the two answers: chip number and boot version tell."""
     number = conversation.curious(READ_REG, address=CHIP_ID)
     if number is None:
         version = conversation.curious(BOOT_VERSION)
         found = None if version is None or version.refused else version.data
-        return Evidence(chip_id_silent=True, boot_version=found, boot_version_silent=found is None)
-    return Evidence(chip_id=number["value"])
+        return ChipEvidence(chip_id_silent=True, boot_version=found, boot_version_silent=found is None)
+    return ChipEvidence(chip_id=number["value"])
 
 
-def responder_of(evidence: Evidence) -> Responder:
+def responder_of(evidence: ChipEvidence) -> Responder:
     """Who answers; of two unknowns the one with the smaller set of commands, which both have."""
     return identify(evidence).responder or Responder.BOOTLOADER
 
 
-def ask_who(conversation: Conversation, evidence: Evidence) -> Target:
+def ask_who(conversation: Conversation, evidence: ChipEvidence) -> Target:
     """Everything else. Raises TargetError for a flash whose size is not known, LinkFailed."""
     head = conversation.ask(Stage.IDENTIFY, READ_4K, address=APP_START).data[:16]
     efuse = _efuse(conversation) if evidence.chip_id is not None else None

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from wattrail.bootrom.checks import wire_crc
 from wattrail.bootrom.geometry import SECTOR
+from wattrail.bootrom.ranges import wire_crc
 from wattrail.errors import WriteRefused
 from wattrail.flasher import identify
 from wattrail.flasher.access import FlashAccess

@@ -24,8 +24,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from wattrail.bootrom.checks import wire_crc
 from wattrail.bootrom.geometry import SECTOR
+from wattrail.bootrom.ranges import wire_crc
 from wattrail.clock import Clock
 from wattrail.errors import FileError
 from wattrail.files import read_bytes

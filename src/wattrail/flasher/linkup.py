@@ -91,7 +91,7 @@ class LinkUp:
             # Every other pulse turned over, for modules that invert the line.
             self._reset.pulse(port, inverted=bool(turn % 2))
         elif turn % 2:
-            port.write(REBOOT + BootLink().ask(APP_RESET))
+            port.write(REBOOT + BootLink().request(APP_RESET))
 
     def _knock_for(self, seconds: float) -> bool:
         """LinkChecks for that long; whether the chip answers them, and goes on answering."""
@@ -103,7 +103,7 @@ class LinkUp:
 
     def _knock_once(self) -> bool:
         port = self._dialogue.port
-        request = self._knock.ask(LINK_CHECK)
+        request = self._knock.request(LINK_CHECK)
         port.write(request)
         self._trace.sent = request
         self._trace.knocks += 1

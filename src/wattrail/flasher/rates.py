@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import Final
 
 from wattrail.bk7231 import APP_START
-from wattrail.bootrom.checks import crc_range, wire_crc
 from wattrail.bootrom.commands import CHECK_CRC, READ_4K, Responder
 from wattrail.bootrom.constants import BAUD_AT_RESET
 from wattrail.bootrom.geometry import SECTOR
+from wattrail.bootrom.ranges import crc_range, wire_crc
 from wattrail.errors import LinkError, PortError, PortLost, TargetError
 from wattrail.flasher.dialogue import Dialogue
 from wattrail.flasher.events import RateChanged

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from wattrail.bootrom.checks import wire_crc
 from wattrail.bootrom.geometry import ERASE_64K, SECTOR
+from wattrail.bootrom.ranges import wire_crc
 from wattrail.errors import VerifyError
 from wattrail.flasher.access import FlashAccess
 from wattrail.flasher.survey import Found, Span, Survey, blank_crc, differing, survey

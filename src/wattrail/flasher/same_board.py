@@ -34,8 +34,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from wattrail.bootrom.checks import wire_crc
 from wattrail.bootrom.geometry import SECTOR
+from wattrail.bootrom.ranges import wire_crc
 from wattrail.errors import FileError
 from wattrail.files import read_bytes
 from wattrail.flasher.journal import Unfinished

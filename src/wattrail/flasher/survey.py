@@ -14,8 +14,8 @@ from enum import Enum
 from functools import cache
 from typing import Final
 
-from wattrail.bootrom.checks import wire_crc
 from wattrail.bootrom.geometry import SECTOR
+from wattrail.bootrom.ranges import wire_crc
 
 __all__ = ["Found", "Span", "Survey", "blank_crc", "second_half", "survey"]
 

@@ -11,8 +11,8 @@ import logging
 from collections.abc import Mapping
 from typing import Final
 
-from wattrail.bootrom.checks import wire_crc
 from wattrail.bootrom.geometry import SECTOR
+from wattrail.bootrom.ranges import wire_crc
 from wattrail.errors import VerifyError, WriteProtected
 from wattrail.flasher.access import FlashAccess
 from wattrail.flasher.journal import Journal

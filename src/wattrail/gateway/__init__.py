@@ -1,13 +1,13 @@
-"""The running service: meters are read, booked, stored and shown, each under its own supervision."""
+"""Reads meters into the ledger and the store, and reports their state; each meter has a supervised thread."""
 
 from wattrail.gateway.events import EntryBooked, Event, EventsLost, MeterChanged, NoticeChanged, StateChanged
 from wattrail.gateway.feed import Feed
 from wattrail.gateway.gateway import Gateway
 from wattrail.gateway.plan import GatewayPlan, MeterPlan
 from wattrail.gateway.scope import ScopeView
-from wattrail.gateway.source import MeterLike, open_planned
+from wattrail.gateway.source import MeterReader, open_planned
 from wattrail.gateway.subscription import Subscription
-from wattrail.gateway.view import MeterView, State
+from wattrail.gateway.view import MeterState, MeterView
 
 __all__ = [
     "EntryBooked",
@@ -17,12 +17,12 @@ __all__ = [
     "Gateway",
     "GatewayPlan",
     "MeterChanged",
-    "MeterLike",
     "MeterPlan",
+    "MeterReader",
+    "MeterState",
     "MeterView",
     "NoticeChanged",
     "ScopeView",
-    "State",
     "StateChanged",
     "Subscription",
     "open_planned",

@@ -1,7 +1,7 @@
-"""What a gateway tells its readers (the page, publishers, tests). Every event is frozen and safe to hand on.
+"""The events of a gateway for its readers (the page, publishers, tests). Every event is frozen and can be shared.
 
-Two kinds, with two promises. ``MeterChanged`` is a live value: of each meter a slow reader gets the newest one and no
-older one. All others are told one by one, in the order in which they happened, and how many did not fit is told, too.
+``MeterChanged`` is a live value: a slow reader gets only the newest one of each meter. All others are delivered one by
+one in their order; ``EventsLost`` counts those that a slow reader missed.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from wattrail.gateway.view import MeterView, State
+from wattrail.gateway.view import MeterState, MeterView
 from wattrail.ledger import Entry
 
 __all__ = ["EntryBooked", "Event", "EventsLost", "MeterChanged", "NoticeChanged", "OrderedEvent", "StateChanged"]
@@ -29,7 +29,7 @@ class MeterChanged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntryBooked:
-    """A ledger entry was booked and is stored: counted energy, a gap, a restart, or what a person entered.
+    """A ledger entry was booked and stored: counted energy, a gap, a restart, or a manual entry.
 
     Energy is in ``entry`` as raw counts of its epoch; ``simulated`` says that a twin counted them.
     """
@@ -45,15 +45,15 @@ class StateChanged:
 
     meter: str
     at: datetime
-    before: State
-    state: State
+    before: MeterState
+    state: MeterState
     error: str | None
     hint: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoticeChanged:
-    """The wall clock of a meter's host jumped (``notice`` says by how much), or agrees again (None)."""
+    """The wall clock of the host jumped (``notice`` says by how much), or agrees again (None)."""
 
     meter: str
     at: datetime
@@ -62,12 +62,12 @@ class NoticeChanged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventsLost:
-    """The reader was too slow: this many ordered events before the next one were dropped. The store has the entries."""
+    """The reader was too slow: ``count`` ordered events before the next one were dropped. Entries are in the store."""
 
     count: int
 
 
 OrderedEvent = EntryBooked | StateChanged | NoticeChanged
-"""Told one by one."""
+"""Delivered one by one, in order."""
 
 Event = MeterChanged | OrderedEvent | EventsLost

@@ -1,6 +1,6 @@
-"""What is known now: the state and last reading of every meter. In memory, bounded; history is the store's.
+"""The present state and last reading of every meter, in memory; the store keeps the past.
 
-Written by the meters' threads, read by whoever shows or publishes. Values are frozen: what was read stays consistent.
+Written by the meters' threads, read by the page and by publishers. Values are frozen, so they stay consistent.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from wattrail.clock import Clock, SystemClock
 from wattrail.gateway.events import EntryBooked, MeterChanged, NoticeChanged, OrderedEvent, StateChanged
 from wattrail.gateway.scope import Scopes
 from wattrail.gateway.subscription import MAX_WAITING, Subscription
-from wattrail.gateway.view import MeterView, State
+from wattrail.gateway.view import MeterState, MeterView
 from wattrail.ledger import Entry
 
 __all__ = ["Feed"]
 
 STALE_AFTER_POLLS: Final = 5
-"""A live meter that missed this many readings is shown as stale, whatever its thread is waiting for."""
+"""A live meter that missed this many readings is shown as stale, even while its thread is blocked."""
 
 
 logger = logging.getLogger(__name__)
 
 
 class Feed:
-    """The live feed. ``version`` goes up with every change; ``scopes`` are waveforms, captured only when asked for."""
+    """The live feed. ``version`` rises with every change; ``scopes`` are waveforms, captured only on request."""
 
     def __init__(self, clock: Clock | None = None) -> None:
         self._clock = clock or SystemClock()
@@ -42,11 +42,11 @@ class Feed:
 
     @property
     def version(self) -> int:
-        """A number that goes up with every change."""
+        """A number that rises with every change."""
         return self._version
 
     def now(self) -> datetime:
-        """The time by the clock that the readings carry, in UTC."""
+        """The time by the clock of the readings, in UTC."""
         return self._clock.now()
 
     def views(self) -> tuple[MeterView, ...]:
@@ -63,7 +63,7 @@ class Feed:
     def subscribe(self, reader: str, *, max_waiting: int = MAX_WAITING) -> Subscription:
         """The events for one reader, beginning with every meter as it stands now.
 
-        ``reader`` names it in the log. ``max_waiting`` bounds the ordered events; 0 asks for ``MeterChanged`` alone.
+        ``reader`` is its name in the log. ``max_waiting`` bounds the ordered events; 0 selects ``MeterChanged`` only.
         """
         subscription = Subscription(reader, max_waiting=max_waiting, on_close=self._forget)
         with self._lock:
@@ -75,21 +75,21 @@ class Feed:
         return subscription
 
     def publish(self, view: MeterView, entries: Iterable[Entry] = ()) -> None:
-        """Make a view the present one, and tell every reader of it and of the entries that were booked with it."""
+        """Replace a meter's view, and send events for it and for the entries booked with it."""
         with self._lock:
             before = self._views.get(view.name, view)
             self._views[view.name] = view
             self._version += 1
             if not self._subscriptions:
                 return
-            # Offered under the lock, or a thread that was interrupted here could tell an older view after a newer one.
+            # Offered under the lock: a thread interrupted here could otherwise offer an older view after a newer one.
             events = (*self._changes(before, view), *_booked(view, entries), MeterChanged(view=view))
             too_slow = [subscription.reader for subscription in self._subscriptions if subscription.offer(*events)]
         for reader in too_slow:
             logger.warning("%s is too slow for the events of the meters and loses some; entries are stored", reader)
 
     def end(self) -> None:
-        """No more will be published: every reader gets what waits for it, and then the end."""
+        """End the stream: every reader gets its waiting events, and then the end."""
         with self._lock:
             self._ended = True
             ending, self._subscriptions = self._subscriptions, ()
@@ -109,12 +109,12 @@ class Feed:
             self._subscriptions = tuple(other for other in self._subscriptions if other is not subscription)
 
     def _aged(self, view: MeterView) -> MeterView:
-        if view.state is not State.LIVE or view.reading is None:
+        if view.state is not MeterState.LIVE or view.reading is None:
             return view
         age_s = self._clock.monotonic() - view.reading.monotonic
         if age_s <= STALE_AFTER_POLLS * view.poll_s:
             return view
-        return replace(view, state=State.STALE, error=f"no reading for {age_s:.0f} s: the port does not come back")
+        return replace(view, state=MeterState.STALE, error=f"no reading for {age_s:.0f} s: the port does not answer")
 
 
 def _booked(view: MeterView, entries: Iterable[Entry]) -> Iterator[EntryBooked]:

@@ -1,4 +1,4 @@
-"""The service: one supervised thread a meter, started and stopped together."""
+"""One supervised thread for each meter, started and stopped together."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from wattrail.store import Store
 __all__ = ["STOP_WITHIN_S", "Gateway"]
 
 STOP_WITHIN_S: Final = 1.6
-"""How long a stop waits for meters that are being read; a chip that has just been set up settles for as long."""
+"""Seconds that a stop waits for a reading in progress; the average of a chip just set up needs as long to settle."""
 
 _PURGE_EVERY_S: Final = 3600.0
 
@@ -31,8 +31,8 @@ logger = logging.getLogger(__name__)
 class Gateway:
     """Reads every meter of a plan into a store, and shows them in ``feed``. Use it in an ``async with`` block.
 
-    Each meter has a thread that reads, books, stores and waits for its next turn by itself: no event loop stands
-    between a meter and its ledger, so nothing that an event loop does (a page, a publisher) can delay a reading.
+    Each meter has a thread that reads, books, stores and waits for its next poll. No event loop lies between a meter
+    and its ledger, so a page or a publisher cannot delay a reading.
     """
 
     def __init__(
@@ -52,17 +52,17 @@ class Gateway:
         """Begin to read; returns at once."""
         count = len(self._workers)
         for place, worker in enumerate(self._workers):
-            # Meters of one period are read one after the other through that period, not all in one moment.
+            # Polls of meters are spread over the period, not all made at the same moment.
             offset_s = worker.plan.poll_s * place / count
             work = partial(self._supervise, worker, offset_s)
             self._threads.append(start_thread(work, name=worker.plan.name))
-        start_thread(self._purge, name="purge")  # never waited for: what it did not remove, the next start removes
+        start_thread(self._purge, name="purge")  # never waited for: the next start removes the rest
 
     async def stop(self) -> bool:
-        """Write the ledgers up and give the ports back, within STOP_WITHIN_S; whether every meter did.
+        """Close the ledgers and the ports within STOP_WITHIN_S. Returns whether every meter did.
 
-        A meter that blocks for longer is left behind: its readings are stored, and counted at the next start. Then the
-        feed ends: its readers get what waits for them, the last entries included.
+        A meter that blocks longer is left in its daemon thread: its readings are stored, and counted at the next start.
+        Then the feed ends: its readers get their waiting events, including the last entries.
         """
         self._stopping.set()
         threads, self._threads = self._threads, []
@@ -92,16 +92,16 @@ class Gateway:
             while not self._stopping.is_set():
                 self._stopping.wait(worker.step())
             worker.close()
-        except Exception:  # step() raises nothing; a defect in what surrounds it must not pass in silence
+        except Exception:  # step() raises nothing; a defect around it must be logged
             logger.exception("meter %s: its thread ended by a defect", worker.plan.name)
 
     def _purge(self) -> None:
         while not self._stopping.is_set():
             try:
                 gone = self._store.purge()
-                logger.debug("%d readings were old enough to forget", gone)
+                logger.debug("%d old readings were deleted", gone)
             except StoreError as error:
-                logger.warning("old readings could not be removed: %s", error)
+                logger.warning("old readings could not be deleted: %s", error)
             self._stopping.wait(_PURGE_EVERY_S)
 
 

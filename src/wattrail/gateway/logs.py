@@ -1,4 +1,4 @@
-"""Logging of the service: foreign text is made safe, passwords are hidden, repeated lines are counted."""
+"""Logging of the service: foreign text is escaped, passwords are hidden, repeated lines are counted."""
 
 from __future__ import annotations
 
@@ -13,11 +13,10 @@ from wattrail.sanitize import hide_credentials, printable, printable_lines
 __all__ = ["CollapseRepeats", "SafeFormatter", "set_up_logging"]
 
 WINDOW_S: Final = 60.0
-"""How long a line that was written stands for those that are like it."""
+"""Seconds after a line in which equal lines are only counted."""
 
 MAX_ALIKE: Final = 200
-"""Lines of one kind in a window, whatever they name: a thousand meters may be lost at once, and a stranger may vary
-what he sends."""
+"""Lines of one format string in a window: a thousand meters may be lost together, and a stranger may vary requests."""
 
 _MAX_KNOWN: Final = 2000
 _MAX_LINE: Final = 4000
@@ -32,7 +31,7 @@ def set_up_logging(level: int = logging.WARNING) -> None:
 
 
 class SafeFormatter(logging.Formatter):
-    """One record, one line, whatever a peer put into it; a traceback keeps its lines."""
+    """Writes each record on one line, with foreign characters escaped; a traceback keeps its lines."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         """The message on one line."""
@@ -52,7 +51,7 @@ class _Seen:
 
 
 class CollapseRepeats(logging.Filter):
-    """Lets a line through once in a while, and says then how often it was left out."""
+    """Passes a repeated line once in each window, with the number of repeats."""
 
     def __init__(self, *, clock: Clock | None = None) -> None:
         super().__init__()
@@ -61,9 +60,9 @@ class CollapseRepeats(logging.Filter):
         self._kinds: dict[tuple[object, ...], _Seen] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether a record is written; one that is may end in how many like it were not."""
+        """Whether a record is written; a written one may end with the number of records left out."""
         if record.levelno <= logging.DEBUG:
-            return True  # somebody wants to see every frame
+            return True  # debugging shows every frame
         now, text = self._clock.monotonic(), record.getMessage()
         kind = (record.name, record.levelno, str(record.msg))
         line = self._lines.get((*kind, text))

@@ -1,4 +1,4 @@
-"""What the gateway is asked to do."""
+"""Which meters a gateway reads, and how."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import tzinfo
 from zoneinfo import ZoneInfoNotFoundError
 
-from wattrail.chips.bl0942.scaling import Calibration
+from wattrail.calibration import Calibration
 from wattrail.clock import zone_of
 from wattrail.errors import ConfigError
 from wattrail.urls import METER_NAME
@@ -18,9 +18,9 @@ _FASTEST_S, _SLOWEST_S = 0.2, 10.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeterPlan:
-    """One meter to read. Scale comes from ``calibration``, else ``front_end``, else what is usual for the port.
+    """One meter to read. The scale comes from ``calibration``, else ``front_end``, else the usual one for the port.
 
-    ``inverted`` says that the wire passes the meter the other way. Raises ConfigError for what cannot work.
+    ``inverted``: the wire passes the meter in the other direction. Raises ConfigError for values that cannot work.
     """
 
     name: str
@@ -30,12 +30,13 @@ class MeterPlan:
     poll_s: float = 1.0
     inverted: bool = False
     address: int = 0
+    chip: str | None = None
 
     def __post_init__(self) -> None:
         if not METER_NAME.fullmatch(self.name):
             raise ConfigError(
                 f"{self.name!r} cannot be the name of a meter",
-                hint="letters, digits, dot, dash and underscore, 64 at most: it stands in addresses and topics",
+                hint="use letters, digits, dot, dash and underscore, at most 64: it is part of addresses and topics",
             )
         if not _FASTEST_S <= self.poll_s <= _SLOWEST_S:
             raise ConfigError(
@@ -55,7 +56,10 @@ class GatewayPlan:
         names = [meter.name for meter in self.meters]
         for name in names:
             if names.count(name) > 1:
-                raise ConfigError(f"two meters are named {name!r}", hint="names are how their accounts are told apart")
+                raise ConfigError(
+                    f"two meters are named {name!r}",
+                    hint="give each a name of its own: its account is kept under that name",
+                )
         try:
             self.zone_info()
         except (ZoneInfoNotFoundError, ValueError) as error:

@@ -15,13 +15,13 @@ from wattrail.errors import WattrailError
 from wattrail.units import Reading
 
 if TYPE_CHECKING:
-    from wattrail.gateway.source import MeterLike
+    from wattrail.gateway.source import MeterReader
     from wattrail.meter.wave import Oscillogram
 
 __all__ = ["EVERY_S", "LEASE_S", "ScopeView", "Scopes"]
 
 LEASE_S: Final = 5.0
-"""How long after the last request a meter's waveform is still captured."""
+"""Seconds after the last request in which a meter's waveform is captured."""
 
 EVERY_S: Final = 1.8
 """Seconds from one capture to the next, at least."""
@@ -39,7 +39,7 @@ class ScopeView:
 
 
 class Scopes:
-    """What is asked for, and what was captured. Safe to share between threads."""
+    """Requests for captures, and the last captures. Safe to share between threads."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -48,26 +48,26 @@ class Scopes:
         self._views: dict[str, tuple[float, ScopeView]] = {}
 
     def watch(self, name: str) -> ScopeView | None:
-        """Somebody looks at a meter: keep its captures coming. Returns the last one, None before the first."""
+        """Request captures of a meter for LEASE_S. Returns the last one, None before the first."""
         with self._lock:
             self._until[name] = self._clock.monotonic() + LEASE_S
             found = self._views.get(name)
         return found[1] if found else None
 
     def last(self, name: str) -> ScopeView | None:
-        """The last capture of a meter, without asking for another."""
+        """The last capture of a meter, without a request for another."""
         with self._lock:
             found = self._views.get(name)
         return found[1] if found else None
 
-    def serve(self, name: str, meter: MeterLike, reading: Reading) -> None:
-        """After a reading, in the meter's thread: capture if somebody looks. Raises nothing of ours."""
+    def serve(self, name: str, meter: MeterReader, reading: Reading) -> None:
+        """Capture if it was requested; called in the meter's thread after a reading. Raises no WattrailError."""
         now = self._clock.monotonic()
         with self._lock:
             wanted = self._until.get(name, now) > now
             seen = self._views.get(name)
             if not wanted:
-                self._views.pop(name, None)  # whoever looks next must not see an old picture
+                self._views.pop(name, None)  # the next request must not get an old capture
         if not wanted or (seen and now - seen[0] < EVERY_S):
             return
         view = _captured(meter, reading)
@@ -75,7 +75,7 @@ class Scopes:
             self._views[name] = (now, view)
 
 
-def _captured(meter: MeterLike, reading: Reading) -> ScopeView:
+def _captured(meter: MeterReader, reading: Reading) -> ScopeView:
     from wattrail.meter import Meter
     from wattrail.meter.wave import capture
 

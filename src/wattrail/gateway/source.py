@@ -1,28 +1,28 @@
-"""Where readings come from: what the gateway asks of a meter, and how a plan becomes one."""
+"""The protocol of a meter that the gateway reads, and the meter of a plan."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Protocol
 
-from wattrail.chips.bl0942.scale_origin import ScaleOrigin
-from wattrail.chips.bl0942.scaling import Calibration
+from wattrail.calibration import Calibration
 from wattrail.clock import Clock
 from wattrail.gateway.plan import MeterPlan
+from wattrail.metrology.scale_origin import ScaleOrigin
 from wattrail.units import Reading
 
-__all__ = ["MeterLike", "Opener", "open_planned"]
+__all__ = ["MeterReader", "Opener", "open_planned"]
 
 
-class MeterLike(Protocol):
-    """An open meter. Opening does not talk; ``connect`` and ``read`` block until their deadlines."""
+class MeterReader(Protocol):
+    """An open meter. Opening sends nothing; ``connect`` and ``read`` block until their deadlines."""
 
     calibration: Calibration
     scale: ScaleOrigin
 
     @property
     def url(self) -> str:
-        """Where it is."""
+        """The URL of its port."""
         ...
 
     @property
@@ -39,14 +39,14 @@ class MeterLike(Protocol):
         ...
 
     def close(self) -> None:
-        """Give the port back."""
+        """Close the port."""
         ...
 
 
-Opener = Callable[[MeterPlan, Clock], MeterLike]
+Opener = Callable[[MeterPlan, Clock], MeterReader]
 
 
-def open_planned(plan: MeterPlan, clock: Clock) -> MeterLike:
+def open_planned(plan: MeterPlan, clock: Clock) -> MeterReader:
     """The meter of a plan. Raises UrlError, PortOpenError, MissingExtra."""
     from wattrail.meter import open_meter
 
@@ -56,5 +56,6 @@ def open_planned(plan: MeterPlan, clock: Clock) -> MeterLike:
         front_end=plan.front_end,
         inverted=plan.inverted,
         address=plan.address,
+        chip=plan.chip,
         clock=clock,
     )

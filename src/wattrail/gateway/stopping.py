@@ -1,8 +1,8 @@
-"""SIGINT and SIGTERM as a wish to stop, heard at once whatever the main thread is waiting for, and with a deadline.
+"""Handles SIGINT and SIGTERM as requests to stop, even while the main thread blocks, with a deadline.
 
-Python runs a signal handler in the main thread, between two bytecodes: a main thread that opens a damaged database or a
-FIFO hears nothing. The C level of the interpreter writes the signal's number into a pipe at once, though
-(``signal.set_wakeup_fd``), and a thread of its own reads that pipe.
+Python runs a signal handler in the main thread between two bytecodes: not while it opens a damaged database or a FIFO.
+The C level of the interpreter writes the signal's number into a pipe at once (``signal.set_wakeup_fd``), and a thread
+reads that pipe.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from wattrail.gateway.threads import start_thread
 __all__ = ["EXIT_WITHIN_S", "stop_requests"]
 
 EXIT_WITHIN_S: Final = 2.5
-"""From the request to the end of the process, whatever blocks. Service managers and people wait for a few seconds."""
+"""Seconds from the request to the end of the process. Service managers and people wait for a few seconds."""
 
 SAME_REQUEST_S: Final = 0.1
 """Signals that come together are one request: timeout(1), for one, sends its signal to the process and to its group."""
@@ -30,11 +30,11 @@ _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
 @contextmanager
-def stop_requests(told: Callable[[], None], *, overdue: Callable[[], None] | None = None) -> Iterator[None]:
-    """Call ``told`` at the first SIGINT or SIGTERM, in a thread of its own.
+def stop_requests(on_stop: Callable[[], None], *, overdue: Callable[[], None] | None = None) -> Iterator[None]:
+    """Call ``on_stop`` at the first SIGINT or SIGTERM, in a thread of its own.
 
-    ``overdue`` is called at a second one, unless it comes together with the first, or EXIT_WITHIN_S after the first:
-    also after this block has ended, for what blocks the end of the process may come later. Without ``overdue`` there is
+    ``overdue`` is called at a second one, unless it comes together with the first, or EXIT_WITHIN_S after the first,
+    also after this block has ended: something may block the process later. Without ``overdue`` there is
     no deadline. Does nothing outside the main thread, where no handler can be set.
     """
     if threading.current_thread() is not threading.main_thread():
@@ -42,9 +42,9 @@ def stop_requests(told: Callable[[], None], *, overdue: Callable[[], None] | Non
         return
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
-    earlier = {number: signal.signal(number, _heard) for number in _SIGNALS}
+    earlier = {number: signal.signal(number, _ignore) for number in _SIGNALS}
     earlier_fd = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-    start_thread(lambda: _watch(reader, told, overdue), name="stop-requests")
+    start_thread(lambda: _watch(reader, on_stop, overdue), name="stop-requests")
     try:
         yield
     finally:
@@ -54,15 +54,15 @@ def stop_requests(told: Callable[[], None], *, overdue: Callable[[], None] | Non
         os.close(writer)
 
 
-def _heard(_number: int, _frame: object) -> None:
-    """The thread acts; a handler must stand, or the signal's default would end the process."""
+def _ignore(_number: int, _frame: object) -> None:
+    """The thread acts; without a handler the signal's default would end the process."""
 
 
-def _watch(reader: int, told: Callable[[], None], overdue: Callable[[], None] | None) -> None:
+def _watch(reader: int, on_stop: Callable[[], None], overdue: Callable[[], None] | None) -> None:
     if not _requests(reader):
         os.close(reader)
         return  # the block ended without a request
-    told()
+    on_stop()
     if overdue is None:
         os.close(reader)
         return
@@ -78,7 +78,7 @@ def _watch(reader: int, told: Callable[[], None], overdue: Callable[[], None] | 
 
 
 def _drain(reader: int) -> bool:
-    """Forget what has come meanwhile; whether the writing end was closed."""
+    """Discard signals that came meanwhile. Returns whether the writing end was closed."""
     while select.select([reader], [], [], 0)[0]:
         if not os.read(reader, 16):
             return True

@@ -1,7 +1,7 @@
-"""One reader's end of the event stream: bounded, readable from a thread or an event loop, never in a meter's way.
+"""One reader's queue of the event stream: bounded, for a thread or an event loop, and it never blocks a meter.
 
-``offer`` is called in the thread of a meter and takes the time of one append, whatever the reader does. What waits is
-at most one view a meter and ``MAX_WAITING`` ordered events; beyond that the oldest is dropped and counted.
+``offer`` is called in the thread of a meter and only appends. At most one view of each meter and ``MAX_WAITING``
+ordered events wait; beyond that the oldest is dropped and counted.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ MAX_WAITING: Final = 10_000
 class Subscription:
     """Events for one reader: ``for event in subscription`` in a thread, ``async for`` in an event loop, or ``take()``.
 
-    Iteration waits for events and ends when the gateway has stopped and everything that waited was read. One reader
-    only: two that share a subscription share its events. Leave it with ``close()`` or a ``with`` block.
+    Iteration waits for events, and ends once the gateway has stopped and the waiting events were read. Two readers that
+    share a subscription share its events. End it with ``close()`` or a ``with`` block.
     """
 
     def __init__(
@@ -37,13 +37,13 @@ class Subscription:
         self._changed = threading.Condition()
         self._ordered: deque[OrderedEvent] = deque()
         self._views: dict[str, MeterChanged] = {}
-        self._lost = self._lost_untold = 0
+        self._lost = self._lost_unreported = 0
         self._ended = False
         self._waiter: tuple[asyncio.AbstractEventLoop, asyncio.Event] | None = None
 
     @property
     def lost(self) -> int:
-        """Ordered events that were dropped because this reader was too slow; 0 as long as it is not."""
+        """Ordered events that were dropped because this reader was too slow."""
         return self._lost
 
     @property
@@ -52,21 +52,21 @@ class Subscription:
         return self._ended
 
     def offer(self, *events: MeterChanged | OrderedEvent) -> bool:
-        """Let events wait for the reader; never blocks on it. After the end they go nowhere.
+        """Queue events for the reader, without blocking; after the end they are discarded.
 
-        Returns whether the reader begins to lose events, which it learns by the next one that it reads.
+        Returns whether the reader begins to lose events; the next event that it reads says so.
         """
         with self._changed:
             if self._ended or not events:
                 return False
-            lost_before = self._lost_untold
+            lost_before = self._lost_unreported
             for event in events:
                 if isinstance(event, MeterChanged):
                     self._views[event.meter] = event
                 else:
                     self._append(event)
             self._wake()
-            return self._lost_untold > lost_before == 0
+            return self._lost_unreported > lost_before == 0
 
     def get(self, timeout_s: float | None = None) -> Event | None:
         """The next event. None when the stream has ended, or when nothing came in time."""
@@ -75,22 +75,22 @@ class Subscription:
             return self._next()
 
     def take(self) -> tuple[Event, ...]:
-        """Everything that waits, without waiting."""
+        """All waiting events, without blocking."""
         with self._changed:
             return tuple(iter(self._next, None))
 
     def end(self) -> None:
-        """No more will come; what waits is still read. The gateway calls this when it stops."""
+        """End the stream; waiting events can still be read. The gateway calls this when it stops."""
         with self._changed:
             self._ended = True
             self._wake()
 
     def close(self) -> None:
-        """The reader wants no more: what waits is dropped."""
+        """Unsubscribe: waiting events are dropped."""
         with self._changed:
             self._ordered.clear()
             self._views.clear()
-            self._lost_untold = 0
+            self._lost_unreported = 0
         self.end()
         if self._on_close is not None:
             self._on_close(self)
@@ -130,20 +130,20 @@ class Subscription:
 
     def _append(self, event: OrderedEvent) -> None:
         if self._max_waiting == 0:
-            return  # this reader asked for live values alone
+            return  # this reader takes live values only
         if len(self._ordered) >= self._max_waiting:
             self._ordered.popleft()
             self._lost += 1
-            self._lost_untold += 1
+            self._lost_unreported += 1
         self._ordered.append(event)
 
     def _has_some(self) -> bool:
         return bool(self._ordered or self._views)
 
     def _next(self) -> Event | None:
-        """Ordered events first, so that the last thing read of a meter is its newest view."""
-        if self._lost_untold:
-            count, self._lost_untold = self._lost_untold, 0
+        """Ordered events come first, so that a meter's newest view is read last."""
+        if self._lost_unreported:
+            count, self._lost_unreported = self._lost_unreported, 0
             return EventsLost(count=count)
         if self._ordered:
             return self._ordered.popleft()

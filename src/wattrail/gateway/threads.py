@@ -1,7 +1,7 @@
-"""Threads that nobody has to wait for: a port or a database may block for ever, and the process still ends.
+"""Daemon threads: a port or a database may block for ever, and the process still ends.
 
 ``concurrent.futures`` and ``asyncio.to_thread`` join their threads when the interpreter ends, so one blocked call keeps
-the process alive. The threads here are daemons: what they hold is committed, or is read again at the next start.
+the process alive. A daemon thread loses nothing: its data is committed, or is read again at the next start.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def start_thread(work: Callable[[], object], *, name: str) -> threading.Thread:
 
 
 def in_thread(work: Callable[[], _Result], *, name: str) -> asyncio.Future[_Result]:
-    """The result of ``work``, which runs in a daemon thread. Whoever stops waiting leaves the thread behind."""
+    """The result of ``work``, which runs in a daemon thread. The thread goes on if the future is cancelled."""
     loop = asyncio.get_running_loop()
     future: asyncio.Future[_Result] = loop.create_future()
 

@@ -1,14 +1,14 @@
-"""When to look next: a schedule that does not drift, and delays that grow and are bounded."""
+"""When to poll next: a schedule without drift, and bounded delays that grow."""
 
 from __future__ import annotations
 
 from math import ceil
 
-__all__ = ["BackOff", "Schedule"]
+__all__ = ["BackOff", "PollSchedule"]
 
 
-class Schedule:
-    """Moments a period apart on a monotonic clock; those already missed are skipped, not caught up with."""
+class PollSchedule:
+    """Moments one period apart on a monotonic clock; missed ones are skipped."""
 
     def __init__(self, period_s: float) -> None:
         self._period = period_s
@@ -24,18 +24,18 @@ class Schedule:
 
 
 class BackOff:
-    """Delays that double from ``first_s`` to ``most_s``."""
+    """Delays that double from ``first_s`` to ``max_s``."""
 
-    def __init__(self, first_s: float = 1.0, most_s: float = 30.0) -> None:
-        self._first, self._most = first_s, most_s
+    def __init__(self, first_s: float = 1.0, max_s: float = 30.0) -> None:
+        self._first, self._max = first_s, max_s
         self.failures = 0
 
     def fail(self) -> float:
-        """One more failure; returns how long to wait."""
-        delay = min(self._first * 2.0 ** min(self.failures, 30), self._most)
+        """Count a failure; returns seconds to wait."""
+        delay = min(self._first * 2.0 ** min(self.failures, 30), self._max)
         self.failures += 1
         return delay
 
     def succeed(self) -> None:
-        """Begin again with the shortest delay."""
+        """Start again with the shortest delay."""
         self.failures = 0

@@ -1,4 +1,4 @@
-"""One meter as it is shown: its state and its last reading."""
+"""The view of one meter: its state and its last reading."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from enum import StrEnum
 from wattrail.ledger import Totals
 from wattrail.units import Reading
 
-__all__ = ["MeterView", "State"]
+__all__ = ["MeterState", "MeterView"]
 
 
-class State(StrEnum):
-    """How it stands with a meter."""
+class MeterState(StrEnum):
+    """The state of a meter."""
 
     CONNECTING = "connecting"  # not read yet
     LIVE = "live"  # the last reading is fresh
@@ -34,7 +34,7 @@ class MeterView:
     url: str
     simulated: bool
     poll_s: float = 1.0
-    state: State = State.CONNECTING
+    state: MeterState = MeterState.CONNECTING
     error: str | None = None
     hint: str | None = None
     notice: str | None = None

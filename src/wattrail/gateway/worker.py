@@ -1,4 +1,4 @@
-"""One meter under supervision. ``step`` is one look and whatever comes of it; a loop elsewhere gives it its time.
+"""One supervised meter. ``step`` polls it once and handles every failure; the gateway's loop calls it.
 
 connecting ──reading──▶ live ──silence──▶ stale ──port gone──▶ lost      any of them ──defect──▶ failed
      ▲                   ▲                  │                   │
@@ -12,23 +12,24 @@ from dataclasses import replace
 from datetime import timedelta, tzinfo
 from typing import Final
 
-from wattrail.chips.bl0942.scale_origin import Scale, ScaleClaims, held_scale
 from wattrail.clock import MACHINE_ZONE, Clock
 from wattrail.errors import LinkError, PortError, PortTimeout, TargetError, WattrailError
 from wattrail.gateway.account import Account
 from wattrail.gateway.feed import Feed
 from wattrail.gateway.plan import MeterPlan
-from wattrail.gateway.source import MeterLike, Opener
-from wattrail.gateway.timing import BackOff, Schedule
-from wattrail.gateway.view import MeterView, State
+from wattrail.gateway.source import MeterReader, Opener
+from wattrail.gateway.timing import BackOff, PollSchedule
+from wattrail.gateway.view import MeterState, MeterView
+from wattrail.metrology.scale_origin import Scale, ScaleClaims, held_scale
 from wattrail.sanitize import hide_credentials, printable, url_secrets
 from wattrail.store import Store
 from wattrail.store.rows import source_kind, without_credentials
+from wattrail.units import Reading
 
 __all__ = ["OPEN_AGAIN_AFTER", "Worker"]
 
 OPEN_AGAIN_AFTER: Final = 4
-"""Looks in a row that failed on an open port before it is closed and opened anew."""
+"""Failed polls in a row on an open port before it is closed and opened again."""
 
 logger = logging.getLogger(__name__)
 
@@ -41,11 +42,11 @@ class Worker:
     ) -> None:
         self.plan = plan
         self._store, self._feed, self._clock, self._opener, self._zone = store, feed, clock, opener, zone
-        self._meter: MeterLike | None = None
+        self._meter: MeterReader | None = None
         self._connected = False
         self._account: Account | None = None
         self._scale: Scale | None = None
-        self._schedule = Schedule(plan.poll_s)
+        self._schedule = PollSchedule(plan.poll_s)
         self._back_off = BackOff()
         simulated = source_kind(plan.url) == "twin"
         self._view = MeterView(
@@ -54,15 +55,17 @@ class Worker:
         feed.publish(self._view)
 
     def step(self) -> float:
-        """Look once, keep and show what came; returns seconds until the next look. Raises nothing."""
+        """Poll once, store and publish the result; returns seconds until the next poll. Raises nothing."""
         try:
             self.poll_once()
         except WattrailError as error:
             return self._failed(_state_after(error), self._shown(str(error)), error.hint)
         except Exception as error:
-            logger.exception("meter %s: a defect; starting it again", self.plan.name)
+            logger.exception("meter %s: a defect; the meter is started again", self.plan.name)
             return self._failed(
-                State.FAILED, self._shown(f"{type(error).__name__}: {error}"), "this is a defect: see the log"
+                MeterState.FAILED,
+                self._shown(f"{type(error).__name__}: {error}"),
+                "this is a defect: report it with the log",
             )
         if self._back_off.failures:
             logger.info("meter %s: read again after %d failures", self.plan.name, self._back_off.failures)
@@ -70,28 +73,28 @@ class Worker:
         return self._schedule.wait_s(self._clock.monotonic())
 
     def poll_once(self) -> None:
-        """One reading, booked, stored and published; connects first where needed."""
+        """Read once, book, store and publish; connect first if needed."""
         meter = self._meter = self._meter or self._opener(self.plan, self._clock)
         if not self._connected:
             meter.calibration, meter.scale = self._held(meter)
             meter.connect()
             self._connected = True
             logger.info("meter %s: connected", self.plan.name)
-            self._tell_scale(meter)
+            self._warn_of_assumed_scale(meter)
         reading = meter.read()
-        account = self._account = self._account or self._open_account(meter)
+        account = self._account = self._account or self._open_account(meter, reading)
         account.book(reading)
         self._view = replace(
-            self._view, url=without_credentials(meter.url), simulated=meter.simulated, state=State.LIVE,
+            self._view, url=without_credentials(meter.url), simulated=meter.simulated, state=MeterState.LIVE,
             error=None, hint=None, retry_at=None, notice=self._noticed(account),
-            scale=meter.scale.words(meter.calibration),
+            scale=meter.scale.words(),
             reading=reading, today=account.today(account.now or reading.at), total=account.totals(),
         )  # fmt: skip
         self._feed.publish(self._view, account.take_booked())
         self._feed.scopes.serve(self.plan.name, meter, reading)
 
     def close(self) -> None:
-        """Write the ledger up and give the port back. Raises nothing: what cannot be written counts at next start."""
+        """Close the ledger and the port. Raises nothing: what cannot be written is counted at the next start."""
         try:
             if self._account is not None:
                 self._account.close()
@@ -104,12 +107,12 @@ class Worker:
 
     def _noticed(self, account: Account) -> str | None:
         notice = account.notice
-        if (notice is None) != (self._view.notice is None):  # once a jump: its size wanders with every look
+        if (notice is None) != (self._view.notice is None):  # once for each jump: its size varies with every reading
             logger.warning("meter %s: %s", self.plan.name, notice or "the wall clock agrees with the time that passes")
         return notice if self._view.notice is None or notice is None else self._view.notice
 
-    def _held(self, meter: MeterLike) -> Scale:
-        """The scale that holds, decided once for a whole run; a meter is opened with what its plan and parts say."""
+    def _held(self, meter: MeterReader) -> Scale:
+        """The scale of the meter, decided once for a run; the meter was opened with that of its plan and front end."""
         if self._scale is None:
             kept = self._store.calibration(self.plan.name, simulated=meter.simulated)
             claims = ScaleClaims(
@@ -119,23 +122,23 @@ class Worker:
             self._scale = held_scale(claims, usual, simulated=meter.simulated)
         return self._scale
 
-    def _tell_scale(self, meter: MeterLike) -> None:
-        """Say once that nobody has named the board."""
-        words = meter.scale.words(meter.calibration)
+    def _warn_of_assumed_scale(self, meter: MeterReader) -> None:
+        """Log once that the front end is assumed."""
+        words = meter.scale.words()
         if meter.scale.is_assumed and self._view.scale is None:
             logger.warning("meter %s: %s; name its front_end or calibrate it", self.plan.name, words)
 
-    def _open_account(self, meter: MeterLike) -> Account:
+    def _open_account(self, meter: MeterReader, first: Reading) -> Account:
         now = self._clock.now()
-        return Account(self._store, self.plan.name, meter, now=now, zone=self._zone)
+        return Account(self._store, self.plan.name, meter, first, now=now, zone=self._zone)
 
-    def _failed(self, state: State, text: str, hint: str | None) -> float:
+    def _failed(self, state: MeterState, text: str, hint: str | None) -> float:
         delay = self._back_off.fail()
-        if state is not State.STALE or self._back_off.failures % OPEN_AGAIN_AFTER == 0:
+        if state is not MeterState.STALE or self._back_off.failures % OPEN_AGAIN_AFTER == 0:
             self._close_meter()
         booked = self._account.take_booked() if self._account is not None else ()
-        if state is State.FAILED:
-            self._account = None  # what it holds may be ahead of what is stored: load it again
+        if state is MeterState.FAILED:
+            self._account = None  # it may be ahead of the store: load it again
         if (state, text) != (self._view.state, self._view.error):
             logger.warning("meter %s is %s: %s", self.plan.name, state, text)
         retry_at = self._clock.now() + timedelta(seconds=delay)
@@ -146,7 +149,7 @@ class Worker:
         return delay
 
     def _shown(self, text: str) -> str:
-        """An error as it may be shown, logged and sent on: a peer may have written parts of it."""
+        """An error text made safe to show, log and send: a peer may have written parts of it."""
         return printable(hide_credentials(text, *url_secrets(self.plan.url)))
 
     def _close_meter(self) -> None:
@@ -159,11 +162,11 @@ class Worker:
             logger.debug("meter %s: closing: %s", self.plan.name, error)
 
 
-def _state_after(error: WattrailError) -> State:
+def _state_after(error: WattrailError) -> MeterState:
     match error:
         case LinkError() | PortTimeout() | TargetError():
-            return State.STALE
+            return MeterState.STALE
         case PortError():
-            return State.LOST
+            return MeterState.LOST
         case _:
-            return State.FAILED
+            return MeterState.FAILED

@@ -1,23 +1,22 @@
-"""Firmware images of the BK7231 family: told apart, checked, converted, compared. Pure: no file, no port, no clock."""
+"""Firmware images of the BK7231 family: recognised, checked, converted, compared. Pure: no file, no port, no clock."""
 
 from wattrail.bk7231 import Chip
 from wattrail.image.cipher import KEYS, TUYA_KEY, ZERO_KEY, CodeKey, crypt, detect_key
-from wattrail.image.convert import Recipe, Target, convert
+from wattrail.image.convert import MissingInput, OutputKind, Recipe, as_flash_image, convert
 from wattrail.image.diff import Difference, PartitionDiff, SectorDiff, diff
 from wattrail.image.foreign import Foreign, recognise_foreign
 from wattrail.image.layout import LAYOUTS, Layout, Partition, code_key
-from wattrail.image.limits import FILE_MOST
-from wattrail.image.model import Confidence, Container, Image, Kind, Problem, Range
+from wattrail.image.limits import MAX_FILE_BYTES
+from wattrail.image.model import Confidence, Container, Image, ImageKind, Problem, Range
 from wattrail.image.packing import check, pack, to_logical, to_physical, unpack
-from wattrail.image.rbl import RblHeader, build_ota, open_ota, seal
+from wattrail.image.rbl import RblHeader, add_rbl, build_ota, open_ota
 from wattrail.image.recognise import recognise
-from wattrail.image.unpacked_uf2 import as_lies_in_flash
 from wattrail.image.zipped import Zipped, look_into_zip
 
 __all__ = [
-    "FILE_MOST",
     "KEYS",
     "LAYOUTS",
+    "MAX_FILE_BYTES",
     "TUYA_KEY",
     "ZERO_KEY",
     "Chip",
@@ -27,8 +26,10 @@ __all__ = [
     "Difference",
     "Foreign",
     "Image",
-    "Kind",
+    "ImageKind",
     "Layout",
+    "MissingInput",
+    "OutputKind",
     "Partition",
     "PartitionDiff",
     "Problem",
@@ -36,9 +37,9 @@ __all__ = [
     "RblHeader",
     "Recipe",
     "SectorDiff",
-    "Target",
     "Zipped",
-    "as_lies_in_flash",
+    "add_rbl",
+    "as_flash_image",
     "build_ota",
     "check",
     "code_key",
@@ -51,7 +52,6 @@ __all__ = [
     "pack",
     "recognise",
     "recognise_foreign",
-    "seal",
     "to_logical",
     "to_physical",
     "unpack",

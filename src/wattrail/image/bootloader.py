@@ -1,4 +1,4 @@
-"""What a bootloader tells about the chip it was made for: its checksum, and records inside its code.
+"""What a bootloader says about the chip it was made for: its checksum, and records inside its code.
 
     EE BB AA 10  code key, 16 bytes      EE BB BB 32  IV and key of the updates      EE BB CC 0E  version
 
@@ -18,9 +18,9 @@ from typing import Final
 
 from wattrail.bk7231 import Chip
 from wattrail.image.cipher import CodeKey, crypt
-from wattrail.image.limits import FLASH_MOST, RECORDS_MOST
+from wattrail.image.limits import MAX_FLASH_BYTES, MAX_RECORDS
 
-__all__ = ["KNOWN", "Bootloader", "Entry", "identify", "inspect"]
+__all__ = ["KNOWN", "BootloaderInfo", "PartitionEntry", "identify", "inspect"]
 
 KNOWN: Final = (
     (257, 0xE14191BA, Chip.N, "BK7231N 1.0.1"),
@@ -39,7 +39,7 @@ _ENTRY_MAGIC = b"01PE"
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class PartitionEntry:
     """One line of the partition table inside a bootloader. Bytes, logical."""
 
     name: str
@@ -48,36 +48,36 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Bootloader:
+class BootloaderInfo:
     """What it says of itself. ``chip`` is the one its checksum belongs to, or None for one we do not know."""
 
     chip: Chip | None
     known_as: str | None
     version: str | None
-    entries: tuple[Entry, ...]
+    entries: tuple[PartitionEntry, ...]
     table_end: int = 0
     """Where its partition table ends, in bytes of code; 0 without one. The code of a whole bootloader ends there."""
 
     has_record: bool = False
 
     @property
-    def is_told(self) -> bool:
+    def is_identified(self) -> bool:
         """Whether it says by itself that it is a bootloader: a record of its version, or a table with its own entry."""
         return self.chip is not None or self.has_record or self.entry("bootloader") is not None
 
-    def entry(self, name: str) -> Entry | None:
+    def entry(self, name: str) -> PartitionEntry | None:
         """A line of its partition table by name."""
         return next((entry for entry in self.entries if entry.name == name), None)
 
 
-def inspect(packed: bytes, stored: bytes, key: CodeKey | None) -> Bootloader:
-    """Look into a bootloader as it lies in flash (packed), and the same without block CRCs (stored)."""
+def inspect(packed: bytes, stored: bytes, key: CodeKey | None) -> BootloaderInfo:
+    """Look into a bootloader as it is stored in flash (packed), and the same without block CRCs (stored)."""
     chip, name = identify(packed)
     code = crypt(stored, key, 0) if key else b""
     record = _record(code[:_SEEN])
     found = list(_entries(stored))
     end = max((at for at, _ in found), default=-_ENTRY.size) + _ENTRY.size
-    return Bootloader(
+    return BootloaderInfo(
         chip, name, record or _version(code), tuple(entry for _, entry in found),
         table_end=end, has_record=record is not None,
     )  # fmt: skip
@@ -111,14 +111,14 @@ def _version(code: bytes) -> str | None:
     return (names[-1] + version[1]).decode("ascii") if names and version else None
 
 
-def _entries(stored: bytes) -> Iterator[tuple[int, Entry]]:
+def _entries(stored: bytes) -> Iterator[tuple[int, PartitionEntry]]:
     """Offset and entry of all that make sense: the code that reads the table holds the four letters as well."""
     at = -1
-    for _ in range(RECORDS_MOST):
+    for _ in range(MAX_RECORDS):
         at = stored.find(_ENTRY_MAGIC, at + 1)
         if at < 0 or at + _ENTRY.size > len(stored):
             return
         _, name, _, offset, length = _ENTRY.unpack_from(stored, at)
         text = name.partition(b"\0")[0]
-        if re.fullmatch(rb"[\w.-]+", text) and length and offset + length <= FLASH_MOST:
-            yield at, Entry(text.decode("ascii"), offset, length)
+        if re.fullmatch(rb"[\w.-]+", text) and length and offset + length <= MAX_FLASH_BYTES:
+            yield at, PartitionEntry(text.decode("ascii"), offset, length)

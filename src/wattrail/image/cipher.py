@@ -69,9 +69,9 @@ def crypt(code: bytes, key: CodeKey, address: int) -> bytes:
         raise ValueError(f"address {address:#x} is not a multiple of 4 within 32 bits")
     if key.bypassed or not code:
         return code
-    from wattrail.image import bulk
+    from wattrail.image import vectorised
 
-    return bulk.combined(code, (key.c0, key.c1, key.c2, key.c3), address)
+    return vectorised.apply_keystream(code, (key.c0, key.c1, key.c2, key.c3), address)
 
 
 def detect_key(code: bytes, address: int) -> CodeKey | None:

@@ -1,13 +1,13 @@
-"""From one kind of image to another, by way of its parts: a bootloader partition, and an app as it lies in flash.
+"""From one kind of image to another, by way of its parts: a bootloader partition, and an app as it is stored in flash.
 
 What is already in the wanted form is copied byte for byte, with its header and whatever stands behind its code; only
-code that has no such form yet is enciphered, packed and sealed anew.
+code that has no such form yet is enciphered, packed and given a header.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from types import MappingProxyType
 from typing import Final
@@ -17,15 +17,15 @@ from wattrail.errors import ImageError
 from wattrail.image import rbl, ug
 from wattrail.image.cipher import CodeKey, crypt
 from wattrail.image.layout import APP_CONTAINER, APP_LOGICAL, code_key
-from wattrail.image.model import Image, Kind
+from wattrail.image.model import Confidence, Image, ImageKind, Range
 from wattrail.image.packing import BLOCK, pack, to_logical, to_physical, unpack
 from wattrail.image.recognise import recognise
-from wattrail.image.unpacked_uf2 import as_lies_in_flash
+from wattrail.image.uf2 import FAMILIES, segments
 
-__all__ = ["Recipe", "Target", "convert"]
+__all__ = ["MissingInput", "OutputKind", "Recipe", "as_flash_image", "convert"]
 
 
-class Target(Enum):
+class OutputKind(Enum):
     """What an image can be made into; the value is what is typed."""
 
     PLAIN = "plain"
@@ -39,26 +39,34 @@ class Target(Enum):
 
     @property
     def meaning(self) -> str:
-        """In words."""
+        """What it is, for people."""
         return _MEANINGS[self]
 
 
-_MEANINGS: Final[Mapping[Target, str]] = MappingProxyType(
+_MEANINGS: Final[Mapping[OutputKind, str]] = MappingProxyType(
     {
-        Target.PLAIN: "the app's code as the processor sees it",
-        Target.PACKED: "the app's code enciphered, with block CRCs, without an RBL header",
-        Target.UA: "the app partition as it is written at 0x11000, with its RBL header",
-        Target.QIO: "bootloader and app, to be written at 0",
-        Target.DUMP: "the whole flash from 0 on; straightens a rotated dump",
-        Target.BOOTLOADER: "the bootloader partition as it lies in flash",
-        Target.RBL: "a container for an update over the air, compressed and enciphered",
-        Target.UG: "the same in Tuya's wrapping",
+        OutputKind.PLAIN: "the app's code as the processor sees it",
+        OutputKind.PACKED: "the app's code enciphered, with block CRCs, without an RBL header",
+        OutputKind.UA: "the app partition as it is written at 0x11000, with its RBL header",
+        OutputKind.QIO: "bootloader and app, to be written at 0",
+        OutputKind.DUMP: "the whole flash from 0 on; straightens a rotated dump",
+        OutputKind.BOOTLOADER: "the bootloader partition as it is stored in flash",
+        OutputKind.RBL: "a container for an update over the air, compressed and enciphered",
+        OutputKind.UG: "the same in Tuya's wrapping",
     }
 )
 
 
 DEFAULT_VERSION: Final = "1.00"
 """In a header that is made for code that never had one."""
+
+
+class MissingInput(ImageError):
+    """A conversion needs what the recipe leaves out; ``field`` is its name there."""
+
+    def __init__(self, message: str, *, field: str, hint: str) -> None:
+        super().__init__(message, hint=hint)
+        self.field = field
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,62 +83,64 @@ class Recipe:
     timestamp: int = 0
 
 
-def convert(image: Image, to: Target, recipe: Recipe | None = None) -> bytes:
+def convert(image: Image, to: OutputKind, recipe: Recipe | None = None) -> bytes:
     """The bytes of another kind of image.
 
     A UF2 image counts as the app it carries. Raises ImageError where the image lacks what is needed, is damaged there,
     or is for another chip than the bootloader that is put before it; ValueError never.
     """
-    return _MAKERS[to](as_lies_in_flash(image), recipe or Recipe())
+    return _MAKERS[to](as_flash_image(image), recipe or Recipe())
 
 
 def _plain(image: Image, recipe: Recipe) -> bytes:
     match image.kind:
-        case Kind.PLAIN:
+        case ImageKind.PLAIN:
             return image.data
-        case Kind.STORED:
+        case ImageKind.STORED:
             return crypt(image.data, _key(image, recipe), to_logical(image.base))
-        case Kind.RBL:
+        case ImageKind.RBL:
             return rbl.open_ota(image.data)[1]
-        case Kind.UG:
+        case ImageKind.UG:
             return rbl.open_ota(ug.unwrap(image.data)[1])[1]
     return crypt(_stored(image), _key(image, recipe), APP_LOGICAL)
 
 
 def _stored(image: Image) -> bytes:
     """The app's enciphered code, every block checked, without its RBL header and the filling before that."""
-    sealed = image.sealed("app")
+    container = image.rbl_of("app")
     app = _app(image)
-    if sealed is None:
+    if container is None:
         return unpack(app)
     code = unpack(
-        app[: min(sealed.code_length, sealed.offset - APP_START)]
+        app[: min(container.code_length, container.offset - APP_START)]
     )  # behind it, earlier apps may have left theirs
-    if sealed.faults:
+    if container.faults:
         raise ImageError(
-            f"RBL of {sealed.header.name}: {sealed.faults[0]}",
-            offset=sealed.offset - image.base,
+            f"RBL of {container.header.name}: {container.faults[0]}",
+            offset=container.offset - image.base,
             hint="the code is not the one this header was made for; read or download the file again",
         )
-    return rbl.stored_code(sealed.header, code)
+    return rbl.stored_code(container.header, code)
 
 
 def _packed(image: Image, recipe: Recipe) -> bytes:
-    if image.kind.lies_in_flash:
+    if image.kind.is_flash_image:
         return pack(_stored(image))
     return pack(crypt(_filled(_plain(image, recipe)), _key(image, recipe), APP_LOGICAL))
 
 
 def _ua(image: Image, recipe: Recipe) -> bytes:
-    if image.kind.lies_in_flash and image.sealed("app"):
+    if image.kind.is_flash_image and image.rbl_of("app"):
         _stored(image)  # nothing that is damaged is passed on
         return _app(image)
     stored = crypt(_filled(_plain(image, recipe)), _key(image, recipe), APP_LOGICAL)
-    return pack_sealed(rbl.seal(stored, APP_CONTAINER, version=_version(image, recipe), timestamp=recipe.timestamp))
+    return pack_with_rbl(
+        rbl.add_rbl(stored, APP_CONTAINER, version=_version(image, recipe), timestamp=recipe.timestamp)
+    )
 
 
-def pack_sealed(container: bytes) -> bytes:
-    """A sealed container as it lies in flash: erased where nothing was written, not FF with a CRC."""
+def pack_with_rbl(container: bytes) -> bytes:
+    """A container with its RBL header, as it is stored in flash: erased where nothing was written, without CRCs."""
     used = rbl.decode_header(container[-rbl.HEADER :]).raw_size
     body = pack(container[: used + -used % BLOCK])
     header = pack(container[-rbl.HEADER :])
@@ -144,9 +154,10 @@ def _qio(image: Image, recipe: Recipe) -> bytes:
 def _bootloader(image: Image, recipe: Recipe) -> bytes:
     found = recipe.bootloader or image.loader
     if found is None:
-        raise ImageError(
+        raise MissingInput(
             f"there is no whole bootloader in this {image.kind.value}",
-            hint="name a file that has one with --bootloader: a dump or a QIO image of the same chip",
+            field="bootloader",
+            hint="give a file that has one: a dump or a QIO image of the same chip",
         )
     unpack(found)
     _check_chips(image, recipe)
@@ -154,7 +165,7 @@ def _bootloader(image: Image, recipe: Recipe) -> bytes:
 
 
 def _check_chips(image: Image, recipe: Recipe) -> None:
-    """Raise ImageError for a bootloader of another chip: with it in front, nothing tells what the app is for."""
+    """Raise ImageError for a bootloader of another chip: with it in front, the chip of the app could not be seen."""
     other = recognise(recipe.bootloader).chip if recipe.bootloader is not None else None
     if other is not None and image.chip is not None and other is not image.chip:
         raise ImageError(
@@ -175,7 +186,7 @@ def _version(image: Image, recipe: Recipe) -> str:
 
 
 def _dump(image: Image, recipe: Recipe) -> bytes:
-    if image.kind not in (Kind.DUMP, Kind.ROTATED) or image.base:
+    if image.kind not in (ImageKind.DUMP, ImageKind.ROTATED) or image.base:
         raise ImageError(
             f"there is no whole flash in this {image.kind.value}",
             hint="the RF block and the settings exist on one board alone: only a dump of it has them",
@@ -184,53 +195,111 @@ def _dump(image: Image, recipe: Recipe) -> bytes:
 
 
 def _rbl(image: Image, recipe: Recipe) -> bytes:
-    if image.kind is Kind.RBL:
+    if image.kind is ImageKind.RBL:
         return image.data
-    if image.kind is Kind.UG:
+    if image.kind is ImageKind.UG:
         return ug.unwrap(image.data)[1]
     return rbl.build_ota(_plain(image, recipe), version=_version(image, recipe), timestamp=recipe.timestamp)
 
 
 def _ug(image: Image, recipe: Recipe) -> bytes:
-    return image.data if image.kind is Kind.UG else ug.wrap(_rbl(image, recipe), _version(image, recipe))
+    return image.data if image.kind is ImageKind.UG else ug.wrap(_rbl(image, recipe), _version(image, recipe))
 
 
-_MAKERS: Final[Mapping[Target, Callable[[Image, Recipe], bytes]]] = MappingProxyType(
+_MAKERS: Final[Mapping[OutputKind, Callable[[Image, Recipe], bytes]]] = MappingProxyType(
     {
-        Target.PLAIN: _plain,
-        Target.PACKED: _packed,
-        Target.UA: _ua,
-        Target.QIO: _qio,
-        Target.DUMP: _dump,
-        Target.BOOTLOADER: _bootloader,
-        Target.RBL: _rbl,
-        Target.UG: _ug,
+        OutputKind.PLAIN: _plain,
+        OutputKind.PACKED: _packed,
+        OutputKind.UA: _ua,
+        OutputKind.QIO: _qio,
+        OutputKind.DUMP: _dump,
+        OutputKind.BOOTLOADER: _bootloader,
+        OutputKind.RBL: _rbl,
+        OutputKind.UG: _ug,
     }
 )
 
 
 def _app(image: Image) -> bytes:
-    app = image.app if image.kind is not Kind.PACKED or image.base else image.data
+    app = image.app if image.kind is not ImageKind.PACKED or image.base else image.data
     if not app:
         raise ImageError(
             f"there is no app in this {image.kind.value}",
-            hint="wattrail image info says what is in a file",
+            hint="look at what is in the file",
         )
     return app
 
 
 def _key(image: Image, recipe: Recipe) -> CodeKey:
     """The code key: as asked for, else what the image was found to be under, else what its chip is made with."""
-    key = recipe.key or (image.key if image.kind is not Kind.PLAIN else None)
+    key = recipe.key or (image.key if image.kind is not ImageKind.PLAIN else None)
     if key is None and image.chip is not None:
         key = code_key(image.chip)
     if key is None:
-        raise ImageError(
+        raise MissingInput(
             f"nothing in this {image.kind.value} says which code key its chip has",
-            hint="say it with --key: tuya for N and T modules of Tuya, zero for BK7231M and chips without a key",
+            field="key",
+            hint="give the code key: tuya for N and T modules of Tuya, zero for BK7231M and chips without a key",
         )
     return key
 
 
 def _filled(code: bytes) -> bytes:
     return code + b"\xff" * (-len(code) % BLOCK)
+
+
+# ---- a UF2 file as the image that is written to flash
+
+_APP: Final = "app"
+
+
+def as_flash_image(image: Image) -> Image:
+    """The app of a UF2 image; any other image as it is.
+
+    Raises ImageError for a UF2 file of another family, for one that is damaged, and for one whose blocks do not belong
+    into the app partition.
+    """
+    if image.kind is not ImageKind.UF2:
+        return image
+    _check_family(image)
+    app, *others = segments(image.data)
+    if others or app.partition != _APP or app.offset or app.start not in (None, APP_START):
+        places = ", ".join(f"{found.partition} + {found.offset:#x}" for found in (app, *others))
+        raise ImageError(
+            f"the UF2 file is for {places}; one run of bytes for the app at {APP_START:#x} is expected",
+            hint="use the .bin of the same build",
+        )
+    return _named(_placed(recognise(app.data)), image)
+
+
+def _check_family(image: Image) -> None:
+    """Raise ImageError where the blocks carry the number of a chip whose flash is not known here."""
+    number = image.uf2.family if image.uf2 is not None else None
+    if number is not None and image.chip is None:
+        raise ImageError(
+            f"the UF2 file is for {FAMILIES.get(number, f'the family {number:#010x}')}, whose flash is not known here",
+            hint="use the file for the chip in the module, for example the one for BK7231N",
+        )
+
+
+def _placed(app: Image) -> Image:
+    """Packed code under an unknown key is an app all the same: the UF2 file says where it belongs."""
+    if app.kind is not ImageKind.PACKED or app.base or not app.flash:
+        return app
+    return replace(app, base=APP_START, ranges=(Range(_APP, 0, APP_START, len(app.flash)),))
+
+
+def _named(app: Image, uf2: Image) -> Image:
+    """The chip of the family number; an app that names another contradicts it."""
+    reasons = ("it comes from a UF2 file", *app.reasons)
+    if uf2.chip is None:
+        return replace(app, reasons=reasons)
+    if app.chip not in (None, uf2.chip):
+        return replace(
+            app, reasons=reasons, chip=uf2.chip, chip_confidence=Confidence.POSSIBLE, chip_reasons=uf2.chip_reasons,
+            chip_contradictions=(*app.chip_contradictions, *app.chip_reasons),
+        )  # fmt: skip
+    return replace(
+        app, reasons=reasons, chip=uf2.chip, chip_confidence=uf2.chip_confidence,
+        chip_reasons=(*uf2.chip_reasons, *app.chip_reasons),
+    )  # fmt: skip

@@ -38,7 +38,7 @@ class PartitionDiff:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Two images beside each other. ``only`` are ranges that one of them alone has, in words."""
+    """Two images beside each other. ``only`` names ranges that one of them alone has."""
 
     partitions: tuple[PartitionDiff, ...]
     only: tuple[str, ...]
@@ -55,14 +55,14 @@ class Difference:
 
 
 def diff(one: Image, other: Image) -> Difference:
-    """Compare what two images put into flash; files that do not lie in flash are compared from their first byte on.
+    """Compare what two images put into flash; files of other kinds are compared from their first byte on.
 
-    Raises ImageError if only one of them lies in flash.
+    Raises ImageError if only one of them is a flash image.
     """
-    if one.kind.lies_in_flash != other.kind.lies_in_flash:
+    if one.kind.is_flash_image != other.kind.is_flash_image:
         raise ImageError(
-            f"{one.kind.value} and {other.kind.value} cannot be laid side by side",
-            hint="convert both to the same kind first, for example --to plain",
+            f"{one.kind.value} and {other.kind.value} cannot be compared",
+            hint="convert both to the same kind first, for example to plain code",
         )
     (a, start), (b, other_start) = _bytes(one), _bytes(other)
     low, high = max(start, other_start), min(start + len(a), other_start + len(b))
@@ -70,7 +70,7 @@ def diff(one: Image, other: Image) -> Difference:
     if low < high:
         laid = one if one.chip else other
         spans = [(p.name, p.start, p.end, p.unique) for p in laid.layout.partitions]
-        if not one.kind.lies_in_flash or high > spans[-1][2]:
+        if not one.kind.is_flash_image or high > spans[-1][2]:
             spans = [("file", 0, high, False)]
         for name, begin, end, unique in spans:
             begin, end = max(begin, low), min(end, high)
@@ -82,16 +82,16 @@ def diff(one: Image, other: Image) -> Difference:
 
 
 def _bytes(image: Image) -> tuple[bytes, int]:
-    return (image.flash, image.base) if image.kind.lies_in_flash and image.flash else (image.data, 0)
+    return (image.flash, image.base) if image.kind.is_flash_image and image.flash else (image.data, 0)
 
 
 def _sectors(a: bytes, b: bytes, begin: int) -> tuple[SectorDiff, ...]:
     if a == b:
         return ()
-    from wattrail.image import bulk
+    from wattrail.image import vectorised
 
     lead = begin % SECTOR  # so that sectors are those of the flash
-    numbers, counts = bulk.changed_sectors(bytes(lead) + a, bytes(lead) + b, SECTOR)
+    numbers, counts = vectorised.changed_sectors(bytes(lead) + a, bytes(lead) + b, SECTOR)
     return tuple(
         SectorDiff(begin - lead + number * SECTOR, count, begin + _first(a, b, number * SECTOR - lead))
         for number, count in zip(numbers, counts, strict=True)

@@ -12,16 +12,16 @@ from wattrail.errors import ImageError
 from wattrail.image import rbl
 from wattrail.image.cipher import CodeKey, crypt
 from wattrail.image.layout import LAYOUTS
-from wattrail.image.limits import CHECKS_MOST, HEADERS_MOST
+from wattrail.image.limits import MAX_CHECKED_HEADERS, MAX_HEADERS
 from wattrail.image.model import Container, Problem
 from wattrail.image.packing import PACKED, check, grid_shift, strip, to_logical, without_blank_end
 
-__all__ = ["OPENBEKEN_MARK", "TUYA_KEY_SECTOR", "code_problems", "containers", "remains", "settings"]
+__all__ = ["OPENBEKEN_MAGIC", "TUYA_KEY_SECTOR", "code_problems", "containers", "remains", "settings"]
 
 TUYA_KEY_SECTOR: Final = bytes.fromhex("46dced0e672f3b70ae1276a3f8712e03")
 """16 bytes of FF under Tuya's master key: they follow 32 bytes into the sector that holds the key of the settings."""
 
-OPENBEKEN_MARK: Final = b"CFG"
+OPENBEKEN_MAGIC: Final = b"CFG"
 
 _STARTS: Final = {"bootloader": 0, "app": APP_START}
 _SEEN_BEYOND: Final = PACKED * 64
@@ -44,10 +44,10 @@ def containers(flash: bytes, base: int, key: CodeKey | None = None) -> tuple[Con
         container = Container(base + at, header, packed, stale=True)
         if header.name not in _STARTS and _follows(flash, base, container, found, key):
             container = replace(container, stale=False)
-        elif len(mine) < CHECKS_MOST and all(other.faults for other in mine):
+        elif len(mine) < MAX_CHECKED_HEADERS and all(other.faults for other in mine):
             container = replace(container, stale=False, faults=_stored(flash, base, at, header, key))
             mine.append(container)
-        elif len(found) < CHECKS_MOST * CHECKS_MOST and _follows(flash, base, container, found, key):
+        elif len(found) < MAX_CHECKED_HEADERS * MAX_CHECKED_HEADERS and _follows(flash, base, container, found, key):
             container = replace(container, stale=False)
         found.append(container)
     fitting = {name for name, mine in checked.items() if any(not other.faults for other in mine)}
@@ -70,7 +70,7 @@ def _stale(container: Container) -> Container:
 def _headers(flash: bytes) -> Iterator[tuple[int, rbl.RblHeader, bool]]:
     """Offset, header, and whether it is packed, of all whose own checksum holds."""
     at = -1
-    for _ in range(HEADERS_MOST):
+    for _ in range(MAX_HEADERS):
         at = flash.find(rbl.MAGIC, at + 1)
         if at < 0:
             return
@@ -82,7 +82,7 @@ def _headers(flash: bytes) -> Iterator[tuple[int, rbl.RblHeader, bool]]:
 def _stored(flash: bytes, base: int, at: int, header: rbl.RblHeader, key: CodeKey | None) -> tuple[str, ...]:
     start = _STARTS.get(header.name)
     if start is None:
-        return (f"name: {header.name!r} is no partition with a container in flash",)
+        return (f"name: {header.name!r} is not a partition with a container in flash",)
     if start < base or start > base + at:
         return ("its code is not in this file",)
     return _faults(header, strip(flash[start - base : at]), to_logical(start), key)
@@ -107,14 +107,14 @@ def code_problems(flash: bytes, base: int, found: tuple[Container, ...]) -> Iter
         end = APP_START if name == "bootloader" else min(base + len(flash), LAYOUTS[Chip.T]["app"].end)
         if start < base or start >= base + len(flash):
             continue
-        header = _closing(found, name)
+        header = _rbl_of(found, name)
         code = flash[start - base : (min(header.offset, start + header.code_length) if header else end) - base]
         yield from _damage(name, start, code if header else _up_to_last_good(code))
 
 
 def remains(flash: bytes, base: int, found: tuple[Container, ...]) -> Iterator[str]:
-    """In words, what is left of an earlier app between the end of the code in use and its header."""
-    app = _closing(found, "app")
+    """What is left of an earlier app between the end of the code in use and its header."""
+    app = _rbl_of(found, "app")
     if app is None or app.faults or base > APP_START:
         return
     end = APP_START + app.code_length
@@ -123,7 +123,7 @@ def remains(flash: bytes, base: int, found: tuple[Container, ...]) -> Iterator[s
         yield f"from {end:#x} to {end + len(left):#x}: code that an earlier app left there, not in use"
 
 
-def _closing(found: tuple[Container, ...], name: str) -> Container | None:
+def _rbl_of(found: tuple[Container, ...], name: str) -> Container | None:
     return next((c for c in found if c.packed and not c.stale and c.header.name == name), None)
 
 
@@ -160,10 +160,10 @@ def _damage(name: str, start: int, code: bytes) -> Iterator[Problem]:
 
 
 def settings(flash: bytes, base: int) -> Iterator[str]:
-    """Settings of firmwares that were recognised, in words."""
+    """Settings of firmwares that were recognised."""
     for start in sorted({layout["config"].start for layout in LAYOUTS.values()}):
         sector = flash[start - base : start - base + 8] if start >= base else b""
-        if sector.startswith(OPENBEKEN_MARK):
+        if sector.startswith(OPENBEKEN_MAGIC):
             yield f"OpenBeken settings, version {int.from_bytes(sector[4:8], 'little')}, at {start:#x}"
     at = flash.find(TUYA_KEY_SECTOR)
     if at >= 0:

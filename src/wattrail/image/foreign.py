@@ -32,7 +32,7 @@ _OTHER_FAMILY: Final = "use the firmware for the BK7231 in the module, for examp
 
 @dataclass(frozen=True, slots=True)
 class Foreign:
-    """A format that is no firmware image of this family. ``what`` reads after "the file is"."""
+    """A format that is not a firmware image of this family. ``what`` reads after "the file is"."""
 
     what: str
     remedy: str
@@ -95,7 +95,7 @@ _HEX: Final = re.compile(rb"[0-9A-Fa-f\s]+")
 
 
 def recognise_foreign(data: bytes) -> Foreign | None:
-    """The format of a file that is no image of this family; None for everything else, images among it."""
+    """The format of a file that is not an image of this family; None for everything else, images among it."""
     return next(_formats(data), None)
 
 
@@ -127,7 +127,7 @@ def _texts(data: bytes) -> Iterator[Foreign]:
     start = data[:_MAX_TEXT_LOOKED_AT].removeprefix(b"\xef\xbb\xbf")
     if start.startswith(_GIT_LFS):
         yield Foreign(
-            "a pointer of Git LFS: it stands for the file and holds none of it",
+            "a pointer of Git LFS: it refers to the file and does not contain it",
             "fetch the file it stands for, in its repository: git lfs pull --include {file}",
         )
     if _HTML.match(start):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Final
 
 from wattrail.bk7231 import APP_START, Chip
-from wattrail.image.bootloader import Bootloader
+from wattrail.image.bootloader import BootloaderInfo
 from wattrail.image.cipher import CodeKey
 from wattrail.image.layout import LAYOUTS, Layout
 from wattrail.image.packing import BLANK, BLOCK, PACKED, to_physical, without_blank_end
@@ -14,10 +15,10 @@ from wattrail.image.rbl import PACKED_HEADER, RblHeader
 from wattrail.image.rf import RfBlock
 from wattrail.image.uf2 import Uf2
 
-__all__ = ["Confidence", "Container", "Image", "Kind", "Problem", "Range"]
+__all__ = ["Confidence", "Container", "Image", "ImageKind", "Problem", "Range"]
 
 
-class Kind(Enum):
+class ImageKind(Enum):
     """Kinds of image; the value is what people call it."""
 
     DUMP = "flash dump"
@@ -37,9 +38,21 @@ class Kind(Enum):
     UNKNOWN = "unknown file"
 
     @property
-    def lies_in_flash(self) -> bool:
+    def is_flash_image(self) -> bool:
         """Whether its bytes are bytes of flash."""
-        return self in (Kind.DUMP, Kind.ROTATED, Kind.QIO, Kind.UA, Kind.BOOTLOADER, Kind.PACKED)
+        return self in (
+            ImageKind.DUMP,
+            ImageKind.ROTATED,
+            ImageKind.QIO,
+            ImageKind.UA,
+            ImageKind.BOOTLOADER,
+            ImageKind.PACKED,
+        )
+
+
+_FLASH_IMAGES: Final = (
+    ImageKind.DUMP, ImageKind.ROTATED, ImageKind.QIO, ImageKind.UA, ImageKind.BOOTLOADER, ImageKind.PACKED,
+)  # fmt: skip
 
 
 class Confidence(Enum):
@@ -74,7 +87,7 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """An RBL header that was found. ``offset`` is where in flash, or in the file if that is no part of flash.
+    """An RBL header that was found. ``offset`` is where in flash, or in the file for bytes outside flash.
 
     ``stale`` is one that an earlier image left behind: another header of its partition fits, or was looked at first.
     """
@@ -104,7 +117,7 @@ class Image:
     none, and stands in ``chip_contradictions``.
     """
 
-    kind: Kind
+    kind: ImageKind
     confidence: Confidence
     data: bytes = field(repr=False)
     reasons: tuple[str, ...] = ()
@@ -117,11 +130,11 @@ class Image:
     flash: bytes = field(default=b"", repr=False)
     base: int = 0
     ranges: tuple[Range, ...] = ()
-    bootloader: Bootloader | None = None
+    bootloader: BootloaderInfo | None = None
     containers: tuple[Container, ...] = ()
     rf: RfBlock | None = None
     rf_at: int | None = None
-    marks: tuple[str, ...] = ()
+    settings: tuple[str, ...] = ()
     uf2: Uf2 | None = None
 
     @property
@@ -131,21 +144,23 @@ class Image:
 
     @property
     def app(self) -> bytes | None:
-        """The app as it lies in flash, up to the end of its header or of what was written; None if it is not here."""
-        if not self.kind.lies_in_flash or self.base > APP_START or len(self.flash) <= APP_START - self.base:
+        """The app as it is stored in flash, up to the end of its header or of what was written; None without one."""
+        if not self.kind.is_flash_image or self.base > APP_START or len(self.flash) <= APP_START - self.base:
             return None
-        sealed = self.sealed("app")
-        end = sealed.offset + PACKED_HEADER if sealed else min(self.layout["app"].end, self.base + len(self.flash))
+        container = self.rbl_of("app")
+        end = (
+            container.offset + PACKED_HEADER if container else min(self.layout["app"].end, self.base + len(self.flash))
+        )
         found = self.flash[APP_START - self.base : end - self.base]
-        return found if sealed else without_blank_end(found)
+        return found if container else without_blank_end(found)
 
     @property
     def loader(self) -> bytes | None:
         """The whole bootloader partition; None if it is not here, or not whole."""
-        if not self.kind.lies_in_flash or self.base or len(self.flash) < APP_START or self.flash[:PACKED] == BLANK:
+        if not self.kind.is_flash_image or self.base or len(self.flash) < APP_START or self.flash[:PACKED] == BLANK:
             return None
         return self.flash[:APP_START]
 
-    def sealed(self, name: str) -> Container | None:
+    def rbl_of(self, name: str) -> Container | None:
         """The header in flash of a partition, by the name it carries."""
         return next((c for c in self.containers if c.packed and not c.stale and c.header.name == name), None)

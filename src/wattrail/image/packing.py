@@ -1,4 +1,4 @@
-"""How code lies in flash: 32 bytes, then their CRC-16, big-endian; 34 bytes for every 32 that the processor sees.
+"""How code is stored in flash: 32 bytes, then their CRC-16, big-endian; 34 bytes for every 32 that the processor sees.
 
     logical   0x00 .......... 0x1F   0x20 .......... 0x3F
     physical  0x00 .......... 0x1F CC CC   0x22 .......... 0x41 CC CC
@@ -30,7 +30,7 @@ __all__ = [
 
 BLOCK: Final = 32
 PACKED: Final = 34
-"""Bytes of a block as the processor sees it, and as it lies in flash."""
+"""Bytes of a block as the processor sees it, and as it is stored in flash."""
 
 BLANK: Final = b"\xff" * PACKED
 """An erased block."""
@@ -58,7 +58,7 @@ class Packing:
 
     @property
     def fault(self) -> str:
-        """What is wrong with the first bad block, in words, or an empty text."""
+        """What is wrong with the first bad block, or an empty text."""
         return "" if self.first_bad is None else f"CRC-16 is {self.got:04X}, {self.want:04X} expected"
 
 
@@ -71,7 +71,7 @@ def to_logical(physical: int) -> int:
     """The code address of a flash address. Raises ValueError where a CRC stands, which no code sees."""
     block, inside = divmod(physical, PACKED)
     if inside >= BLOCK:
-        raise ValueError(f"{physical:#x} holds the CRC of block {block}, no code")
+        raise ValueError(f"{physical:#x} holds the CRC of block {block}, not code")
     return block * BLOCK + inside
 
 
@@ -81,15 +81,15 @@ def pack(code: bytes, *, keep_blank: bool = False) -> bytes:
     With ``keep_blank`` a block of 32 times FF becomes an erased one, which undoes ``unpack`` byte for byte as long as
     no block of FF was written with its CRC.
     """
-    from wattrail.image import bulk
+    from wattrail.image import vectorised
 
-    return bulk.with_crcs(code + b"\xff" * (-len(code) % BLOCK), keep_blank=keep_blank)
+    return vectorised.with_crcs(code + b"\xff" * (-len(code) % BLOCK), keep_blank=keep_blank)
 
 
 def unpack(packed: bytes) -> bytes:
     """Code without its CRCs; every block is checked first.
 
-    Raises ImageError with the first block whose CRC does not hold, or with the rest that is no whole block. A rest of
+    Raises ImageError with the first block whose CRC does not hold, or with a rest that is not a whole block. A rest of
     FF is flash that was never written, and is left out.
     """
     found = check(packed)
@@ -111,22 +111,22 @@ def unpack(packed: bytes) -> bytes:
 
 
 def strip(packed: bytes) -> bytes:
-    """Code without its CRCs, whether they hold or not, and without a rest that is no whole block."""
-    from wattrail.image import bulk
+    """Code without its CRCs, whether they hold or not, and without a rest that is not a whole block."""
+    from wattrail.image import vectorised
 
-    return bulk.without_crcs(packed)
+    return vectorised.without_crcs(packed)
 
 
 def check(packed: bytes) -> Packing:
     """Count blocks that hold, blank ones and bad ones; raises nothing."""
-    from wattrail.image import bulk
+    from wattrail.image import vectorised
 
-    blank, bad, first, got, want = bulk.survey(packed)
+    blank, bad, first, got, want = vectorised.count_blocks(packed)
     return Packing(len(packed) // PACKED, blank, bad, first, got, want, len(packed) % PACKED)
 
 
 def grid_shift(data: bytes) -> int | None:
-    """Where the first whole block begins, 0 to 33, told by the CRCs alone; None if they agree nowhere."""
+    """Where the first whole block begins, 0 to 33, by the CRCs alone; None if they agree nowhere."""
     for shift in range(PACKED):
         found = check(data[shift : shift + _SAMPLE * PACKED])
         if found.good >= 2 and found.bad * 8 <= found.good:

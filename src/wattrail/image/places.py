@@ -1,4 +1,4 @@
-"""Whether what a dump holds stands where it belongs: its length, the RF block, the sector with Tuya's key.
+"""Whether the parts of a dump are where they belong: its length, the RF block, the sector with Tuya's key.
 
 A byte that was lost on the way makes everything behind it stand a byte early, so the RF block is looked for at every
 byte, by its structure: its four letters alone stand in the code of every firmware as well.
@@ -14,7 +14,7 @@ from wattrail.errors import ImageError
 from wattrail.image import rf
 from wattrail.image.find import TUYA_KEY_SECTOR
 from wattrail.image.layout import FLASH, LAYOUTS, SECTOR, Layout
-from wattrail.image.limits import RECORDS_MOST
+from wattrail.image.limits import MAX_RECORDS
 from wattrail.image.model import Container, Problem
 from wattrail.image.rbl import PACKED_HEADER
 from wattrail.image.rf import RfBlock
@@ -41,7 +41,7 @@ def find_rf(flash: bytes, base: int) -> tuple[int, RfBlock] | None:
 
 def _anywhere(flash: bytes, at: int) -> Iterator[int]:
     begin = rf.MAGIC
-    for _ in range(RECORDS_MOST):
+    for _ in range(MAX_RECORDS):
         at = flash.find(begin, at)
         if at < 0:
             return

@@ -19,7 +19,7 @@ from enum import IntEnum
 from typing import Final
 
 from wattrail.errors import ImageError, MissingExtra
-from wattrail.image.limits import FLASH_MOST
+from wattrail.image.limits import MAX_FLASH_BYTES
 
 __all__ = [
     "HEADER",
@@ -30,11 +30,11 @@ __all__ = [
     "Compression",
     "Encryption",
     "RblHeader",
+    "add_rbl",
     "build_ota",
     "decode_header",
     "open_ota",
     "package_faults",
-    "seal",
     "stored_code",
     "stored_faults",
     "updated_faults",
@@ -57,7 +57,7 @@ OTA_IV: Final = b"0123456789ABCDEF"
 _FIELDS: Final = struct.Struct("<4sII16s24s24sIIIII")
 _AES_BLOCK = 16
 _FILLING: Final = 16
-"""Bytes of FF that close code sealed in flash, and again of the filling that only its CRC-32 sees."""
+"""Bytes of FF that end the code before an RBL header in flash, and again of the filling that only its CRC-32 sees."""
 
 
 class Encryption(IntEnum):
@@ -98,12 +98,12 @@ class RblHeader:
 
     @property
     def encryption(self) -> str:
-        """In words: none, xor, aes256, or the number."""
+        """Its name: none, xor, aes256, or the number."""
         return _word(Encryption, self.algo & 0xFF)
 
     @property
     def compression(self) -> str:
-        """In words: none, gzip, quicklz, fastlz, or the number."""
+        """Its name: none, gzip, quicklz, fastlz, or the number."""
         return _word(Compression, self.algo >> 8)
 
     def encode(self) -> bytes:
@@ -128,13 +128,13 @@ def decode_header(data: bytes) -> RblHeader:
     _expect("magic", int.from_bytes(magic, "big"), int.from_bytes(MAGIC, "big"), 0)
     _expect("header CRC-32", own, zlib.crc32(data[: HEADER - 4]), HEADER - 4)
     for field, size in (("raw size", raw), ("package size", package)):
-        if size > FLASH_MOST:
-            raise ImageError(f"RBL {field}: {size} bytes, no flash has more than {FLASH_MOST}", offset=84)
+        if size > MAX_FLASH_BYTES:
+            raise ImageError(f"RBL {field}: {size} bytes, no flash has more than {MAX_FLASH_BYTES}", offset=84)
     return RblHeader(algo, timestamp, _read(name), _read(version), _read(serial), crc, hash_, raw, package)
 
 
 def stored_faults(header: RblHeader, code: bytes) -> tuple[str, ...]:
-    """What does not fit between a header and the enciphered code before it in flash, in words; empty if all does.
+    """What does not fit between a header and the enciphered code before it in flash; empty if all does.
 
     For half of all lengths of code ltchiptool counts the filling twice in its raw size and hashes it as well. Such
     images run, so the sums are held against what that tool summed.
@@ -176,7 +176,7 @@ def stored_code(header: RblHeader, code: bytes) -> bytes:
     return code[: header.raw_size].removesuffix(b"\xff" * _FILLING)
 
 
-def seal(code: bytes, container: int, *, name: str = "app", version: str = "", timestamp: int = 0) -> bytes:
+def add_rbl(code: bytes, container: int, *, name: str = "app", version: str = "", timestamp: int = 0) -> bytes:
     """Enciphered code, filled with FF up to a container of so many bytes and closed by its header.
 
     Raises ImageError if it does not fit.
@@ -271,7 +271,7 @@ def _decrypted(package: bytes, header: RblHeader) -> bytes:
         case Encryption.NONE:
             return package
         case Encryption.AES256 if len(package) % _AES_BLOCK:
-            raise ImageError(f"RBL package size: {len(package)} is no multiple of AES's {_AES_BLOCK}", offset=88)
+            raise ImageError(f"RBL package size: {len(package)} is not a multiple of AES's {_AES_BLOCK}", offset=88)
         case Encryption.AES256:
             return _without_filling(_aes(package, decrypt=True))
     raise ImageError(f"RBL algo: encryption {header.encryption} cannot be undone here", offset=4)
@@ -322,9 +322,9 @@ def _without_filling(data: bytes) -> bytes:
 
 
 def _fnv1a(data: bytes) -> int:
-    from wattrail.image import bulk
+    from wattrail.image import vectorised
 
-    return bulk.fnv1a(data, FNV_START)
+    return vectorised.fnv1a(data, FNV_START)
 
 
 def _expect(field: str, got: int, want: int, offset: int, *, hint: str | None = None) -> None:

@@ -1,9 +1,9 @@
 """Telling what a file is by what is in it; its name says nothing here.
 
-First the kinds that begin with a mark of their own (UF2, UG, RBL, RF). Then code: the block CRCs say whether it is
-packed, the first words say under which key and at which address it makes sense, which tells a bootloader (address 0)
-from an app (0x10000), and what follows tells a QIO image from a dump. A file that is damaged or cut keeps its kind
-and gets problems.
+First the kinds that begin with a magic number (UF2, UG, RBL, RF). Then code: the block CRCs say whether it is
+packed, the first words say under which key and at which address it makes sense, which separates a bootloader
+(address 0) from an app (0x10000), and what follows separates a QIO image from a dump. A file that is damaged or cut
+keeps its kind and gets problems.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from wattrail.errors import ImageError
 from wattrail.image import bootloader, chips, find, places, rbl
 from wattrail.image.cipher import ZERO_KEY, CodeKey, crypt, detect_key, looks_like_code
 from wattrail.image.layout import APP_LOGICAL, FLASH, LAYOUTS, QIO_N
-from wattrail.image.limits import FILE_MOST
-from wattrail.image.marked import blank_image, rbl_image, rf_image, tuya_image, uf2_image, ug_image
-from wattrail.image.model import Confidence, Container, Image, Kind, Problem, Range
+from wattrail.image.limits import MAX_FILE_BYTES
+from wattrail.image.magic import blank_image, rbl_image, rf_image, tuya_image, uf2_image, ug_image
+from wattrail.image.model import Confidence, Container, Image, ImageKind, Problem, Range
 from wattrail.image.packing import BLANK, BLOCK, PACKED, check, grid_shift, strip, to_physical
 
 __all__ = ["recognise"]
@@ -34,17 +34,17 @@ def recognise(data: bytes) -> Image:
 
     Raises ImageError only for more bytes than any image of this family has, MissingExtra without numpy.
     """
-    if len(data) > FILE_MOST:
-        raise ImageError(f"{len(data)} bytes are more than any image of this family has ({FILE_MOST})")
+    if len(data) > MAX_FILE_BYTES:
+        raise ImageError(f"{len(data)} bytes are more than any image of this family has ({MAX_FILE_BYTES})")
     for kind in (blank_image, uf2_image, ug_image, rbl_image, rf_image, _in_flash, _code, tuya_image):
         image = kind(data)
         if image is not None:
             return image
     return Image(
-        Kind.UNKNOWN,
+        ImageKind.UNKNOWN,
         Confidence.NONE,
         data,
-        ("no mark of a known container at its start, no block CRC that holds, no ARM vectors under a known key",),
+        ("no magic of a known container at its start, no block CRC that holds, no ARM vectors under a known key",),
     )
 
 
@@ -58,25 +58,25 @@ def _code(data: bytes) -> Image | None:
             code = crypt(data, key, address) if address else b""
             verdict = chips.decide(chips.clues(bootloader=loader, code=code, key=key), key)
             return Image(
-                Kind.STORED, Confidence.LIKELY, data, (reason, "no block CRC holds"), key=key, bootloader=loader,
+                ImageKind.STORED, Confidence.LIKELY, data, (reason, "no block CRC holds"), key=key, bootloader=loader,
                 base=to_physical(address), chip=verdict.chip, chip_confidence=verdict.confidence,
                 chip_reasons=verdict.reasons, chip_contradictions=verdict.against,
             )  # fmt: skip
     if not looks_like_code(data):
         return None
     loader = bootloader.inspect(b"", data, ZERO_KEY)
-    mine = loader if loader.is_told else None
+    mine = loader if loader.is_identified else None
     verdict = chips.decide(chips.clues(bootloader=mine, code=b"" if mine else data, key=ZERO_KEY), None)
     reasons = ("its first words are ARM vectors", "no block CRC holds", *((_says(loader),) if mine else ()))
     return Image(
-        Kind.PLAIN, Confidence.LIKELY, data, reasons, chip=verdict.chip, chip_confidence=verdict.confidence,
+        ImageKind.PLAIN, Confidence.LIKELY, data, reasons, chip=verdict.chip, chip_confidence=verdict.confidence,
         chip_reasons=verdict.reasons, chip_contradictions=verdict.against, key=ZERO_KEY, bootloader=mine,
     )  # fmt: skip
 
 
-def _says(loader: bootloader.Bootloader) -> str:
-    told = f"the version {loader.version}" if loader.version else "a partition table"
-    return f"it is a bootloader: it holds {told}"
+def _says(loader: bootloader.BootloaderInfo) -> str:
+    evidence = f"the version {loader.version}" if loader.version else "a partition table"
+    return f"it is a bootloader: it holds {evidence}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +96,13 @@ def _in_flash(data: bytes) -> Image | None:
     if start.address == 0:
         return _described(data, 0, start, *_whole(data, 0, start.key))
     if start.address is None:
-        return _described(data, 0, start, Kind.PACKED, ())
+        return _described(data, 0, start, ImageKind.PACKED, ())
     tail = _start_of(data[-APP_START:]) if len(data) > 2 * APP_START else None
     if tail is not None and tail.address == 0:
         begin = f"{APP_START:#x}"
         reason = f"the app comes first and the bootloader {begin} bytes before the end: read from {begin} on, wrapped"
         image = _described(
-            data[-APP_START:] + data[:-APP_START], 0, tail, Kind.ROTATED, tuple(places.length_problems(len(data)))
+            data[-APP_START:] + data[:-APP_START], 0, tail, ImageKind.ROTATED, tuple(places.length_problems(len(data)))
         )
         ranges = tuple(replace(r, offset=(r.flash - APP_START) % len(data)) for r in image.ranges)
         problems = tuple(
@@ -124,7 +124,7 @@ def _start_of(data: bytes) -> _Start | None:
         key = detect_key(stored, address)
         if key is not None and not key.bypassed:
             return _Start(address, key, f"its first words are ARM vectors under the {key.name} key: {name}")
-    loader = _tells_a_bootloader(data)
+    loader = _bootloader_evidence(data)
     if looks_like_code(stored):
         name = loader or "an app: nothing says it is a bootloader"
         return _Start(0 if loader else APP_LOGICAL, ZERO_KEY, f"its first words are plain ARM vectors; {name}")
@@ -139,13 +139,13 @@ def _is_packed(data: bytes) -> bool:
     return (several.good >= 2 and several.good > 2 * several.bad) or (len(data) < 2 * PACKED and not first.bad)
 
 
-def _tells_a_bootloader(data: bytes) -> str:
-    """Without a key that depends on the address: in words what makes it a bootloader, or an empty text."""
+def _bootloader_evidence(data: bytes) -> str:
+    """Without a key that depends on the address: what makes it a bootloader, or an empty text."""
     names = {c.header.name for c in find.containers(data[:APP_START], 0) if c.packed}
     if "bootloader" in names:
         return "an RBL header in its first 68 KiB is a bootloader's"
     loader = bootloader.inspect(data[:APP_START], strip(data[:APP_START]), ZERO_KEY)
-    if loader.is_told:
+    if loader.is_identified:
         return _says(loader)
     second = data[APP_START : APP_START + PACKED]
     if len(second) == PACKED and second != BLANK and not check(second).bad and looks_like_code(strip(second)):
@@ -171,23 +171,27 @@ def _off_grid(data: bytes) -> Image | None:
         return None
     what = f"its first whole block begins at byte {shift}: {PACKED - shift} bytes are missing, or {shift} too many"
     return Image(
-        Kind.PACKED, Confidence.POSSIBLE, data, (f"its block CRCs hold from byte {shift} on",), (Problem(what, shift),)
+        ImageKind.PACKED,
+        Confidence.POSSIBLE,
+        data,
+        (f"its block CRCs hold from byte {shift} on",),
+        (Problem(what, shift),),
     )
 
 
-def _whole(data: bytes, base: int, key: CodeKey | None) -> tuple[Kind, tuple[Problem, ...]]:
+def _whole(data: bytes, base: int, key: CodeKey | None) -> tuple[ImageKind, tuple[Problem, ...]]:
     """The kind of some bytes of flash by how far they go, and what their length leaves to be desired."""
     end = base + len(data)
     programs = [c for c in find.containers(data, base, key) if c.packed and not c.stale]
-    sealed = next((c for c in programs if c.header.name == "app"), None)
+    container = next((c for c in programs if c.header.name == "app"), None)
     closed = any(c.offset + rbl.PACKED_HEADER == end for c in programs)
     if not base and end > APP_START and end % FLASH and (closed or _ends_in_settings(data)):
-        return Kind.QIO, ()
+        return ImageKind.QIO, ()
     if end > LAYOUTS[Chip.T]["app"].end:
         missing = (Problem(f"it begins at flash {base:#x}: the bootloader is missing", 0),) if base else ()
-        return Kind.DUMP, (*missing, *places.length_problems(end))
+        return ImageKind.DUMP, (*missing, *places.length_problems(end))
     if base:
-        return (Kind.UA if sealed else Kind.PACKED), _rest_problems(sealed, end, len(data))
+        return (ImageKind.UA if container else ImageKind.PACKED), _rest_problems(container, end, len(data))
     if end <= APP_START:
         loader = bootloader.inspect(data, strip(data), key)
         short = Problem(f"{end:#x} bytes: a bootloader's partition has {APP_START:#x}")
@@ -196,37 +200,37 @@ def _whole(data: bytes, base: int, key: CodeKey | None) -> tuple[Kind, tuple[Pro
             or 0 < len(data) // PACKED * BLOCK - loader.table_end < BLOCK
             or loader.table_end == len(strip(data))
         )
-        return Kind.BOOTLOADER, () if whole else (short,)
-    if sealed is None:
+        return ImageKind.BOOTLOADER, () if whole else (short,)
+    if container is None:
         what = f"it ends at {end:#x} without the RBL header that closes an app"
         known = f", as an image for {QIO_LENGTHS[end]} does" if end in QIO_LENGTHS else ": cut short, or built without"
-        return Kind.QIO, (Problem(what + known),)
-    return Kind.QIO, _rest_problems(sealed, end, len(data))
+        return ImageKind.QIO, (Problem(what + known),)
+    return ImageKind.QIO, _rest_problems(container, end, len(data))
 
 
 def _ends_in_settings(data: bytes) -> bool:
     """Whether an image made for no board in particular ends with OpenBeken's settings: no RF block is before them."""
     return any(
         len(data) == layout["config"].end
-        and data[layout["config"].start :].startswith(find.OPENBEKEN_MARK)
+        and data[layout["config"].start :].startswith(find.OPENBEKEN_MAGIC)
         and not data[layout["rf"].start : layout["rf"].end].strip(b"\xff")
         for layout in LAYOUTS.values()
     )
 
 
-def _rest_problems(sealed: Container | None, end: int, length: int) -> tuple[Problem, ...]:
+def _rest_problems(container: Container | None, end: int, length: int) -> tuple[Problem, ...]:
     """What follows the app's header in so many bytes that end there in flash."""
-    if sealed is None or sealed.offset + rbl.PACKED_HEADER == end:
+    if container is None or container.offset + rbl.PACKED_HEADER == end:
         return ()
-    rest = end - sealed.offset - rbl.PACKED_HEADER
+    rest = end - container.offset - rbl.PACKED_HEADER
     return (Problem(f"{rest} bytes follow the RBL header that closes the app", length - rest),)
 
 
-def _described(flash: bytes, base: int, start: _Start, kind: Kind, problems: Iterable[Problem]) -> Image:
-    """Everything that can be told of bytes of flash."""
+def _described(flash: bytes, base: int, start: _Start, kind: ImageKind, problems: Iterable[Problem]) -> Image:
+    """Everything that can be recognised in bytes of flash."""
     found = find.containers(flash, base, start.key)
     damage = tuple(replace(p, offset=(p.offset or 0) - base) for p in find.code_problems(flash, base, found))
-    whole = kind in (Kind.DUMP, Kind.ROTATED)
+    whole = kind in (ImageKind.DUMP, ImageKind.ROTATED)
     rf = places.find_rf(flash, base) if whole else None
     loader = (
         bootloader.inspect(flash[:APP_START], strip(flash[:APP_START]), start.key)
@@ -237,7 +241,7 @@ def _described(flash: bytes, base: int, start: _Start, kind: Kind, problems: Ite
         kind, _confidence(flash, damage), flash,
         (start.reason, *_length_reasons(kind, flash, found), *find.remains(flash, base, found)),
         key=start.key, flash=flash, base=base, bootloader=loader, containers=found,
-        rf=rf[1] if rf else None, rf_at=rf[0] if rf else None, marks=tuple(find.settings(flash, base)),
+        rf=rf[1] if rf else None, rf_at=rf[0] if rf else None, settings=tuple(find.settings(flash, base)),
     )  # fmt: skip
     verdict = chips.decide(
         chips.clues(bootloader=loader, rf=rf, containers=found, code=_plain_app(image), key=start.key), start.key
@@ -258,13 +262,13 @@ def _confidence(flash: bytes, damage: tuple[Problem, ...]) -> Confidence:
     return Confidence.LIKELY if damage else Confidence.CERTAIN
 
 
-def _length_reasons(kind: Kind, flash: bytes, found: tuple[Container, ...]) -> Iterable[str]:
+def _length_reasons(kind: ImageKind, flash: bytes, found: tuple[Container, ...]) -> Iterable[str]:
     programs = sum(c.packed and not c.stale and not c.faults and c.header.name != "bootloader" for c in found)
-    if kind is Kind.QIO and programs > 1:
+    if kind is ImageKind.QIO and programs > 1:
         yield f"{programs} programs end to end behind the bootloader: a production image"
-    if kind is Kind.QIO and _ends_in_settings(flash):
+    if kind is ImageKind.QIO and _ends_in_settings(flash):
         yield "it ends with OpenBeken's settings, and no board's calibration is in it: an image with settings"
-    if kind in (Kind.DUMP, Kind.ROTATED) and len(flash) % FLASH == 0:
+    if kind in (ImageKind.DUMP, ImageKind.ROTATED) and len(flash) % FLASH == 0:
         yield f"it has the {len(flash):#x} bytes of a whole flash"
     for container in found:
         where = f"{container.offset:#x}" + ("" if container.packed else ", unpacked")
@@ -277,16 +281,16 @@ def _length_reasons(kind: Kind, flash: bytes, found: tuple[Container, ...]) -> I
 
 
 def _plain_app(image: Image) -> bytes:
-    app, sealed = image.app, image.sealed("app")
+    app, container = image.app, image.rbl_of("app")
     if not app or not image.key:
         return b""
-    used = sealed.code_length if sealed and not sealed.faults else len(app)
+    used = container.code_length if container and not container.faults else len(app)
     return crypt(strip(app[:used]), image.key, APP_LOGICAL)
 
 
 def _ranges(image: Image) -> Iterable[Range]:
     end = image.base + len(image.flash)
-    if image.kind is Kind.PACKED and image.base == 0:
+    if image.kind is ImageKind.PACKED and image.base == 0:
         return
     for partition in image.layout.partitions:
         start, stop = max(partition.start, image.base), min(partition.end, end)

@@ -16,7 +16,7 @@ from itertools import islice
 from typing import Final
 
 from wattrail.errors import ImageError
-from wattrail.image.limits import RECORDS_MOST
+from wattrail.image.limits import MAX_RECORDS
 
 __all__ = ["MAGIC", "RfBlock", "decode_rf"]
 
@@ -52,14 +52,14 @@ def decode_rf(data: bytes) -> RfBlock:
     (length,) = struct.unpack_from("<I", data, 4)
     if length > len(data):
         raise ImageError(f"the RF block says {length} bytes, {len(data)} are there", offset=4)
-    found = list(islice(_elements(data, _HEAD, min(_HEAD + length, len(data))), RECORDS_MOST))
+    found = list(islice(_elements(data, _HEAD, min(_HEAD + length, len(data))), MAX_RECORDS))
     mac = next((value for tag, value in found if tag == _MAC_TAG and len(value) == _MAC_BYTES), None)
     return RfBlock(length, tuple((tag, len(value)) for tag, value in found), mac.hex(":").upper() if mac else None)
 
 
 def _elements(data: bytes, at: int, end: int) -> Iterator[tuple[int, bytes]]:
     """Every whole element, and after a group those in it; the first that does not fit ends the list."""
-    for _ in range(RECORDS_MOST):
+    for _ in range(MAX_RECORDS):
         if at + 8 > end:
             return
         tag, length = struct.unpack_from("<II", data, at)
@@ -72,7 +72,7 @@ def _elements(data: bytes, at: int, end: int) -> Iterator[tuple[int, bytes]]:
 
 
 def _inside(data: bytes, group: int, at: int, end: int) -> Iterator[tuple[int, bytes]]:
-    for _ in range(RECORDS_MOST):
+    for _ in range(MAX_RECORDS):
         if at + 8 > end:
             return
         tag, length = struct.unpack_from("<II", data, at)

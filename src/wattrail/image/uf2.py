@@ -2,7 +2,7 @@
 
 What the addresses mean depends on tags behind the bytes of a block: one names the partition for each way of writing
 (by the device itself, by a flasher; one slot or two), the header's table says where partitions lie. What is for a
-flasher with one slot is what lies in flash. Source: bk7231-image/uf2.
+flasher with one slot is what is written to flash. Source: bk7231-image/uf2.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ __all__ = ["FAMILIES", "MAGIC", "Uf2", "Uf2Segment", "decode_uf2", "segments"]
 MAGIC: Final = b"UF2\nWQ]\x9e"
 _END: Final = 0x0AB16F30
 _BLOCK: Final = struct.Struct("<8s6I476sI")
-_PAYLOAD_MOST = 476
+_MAX_PAYLOAD = 476
 _NOT_FOR_FLASH = 0x1
 _HAS_FAMILY = 0x2000
 _HAS_TAGS = 0x8000
@@ -65,7 +65,7 @@ def decode_uf2(data: bytes) -> Uf2:
     problems = list(_faults(data[:whole], first[5]))
     if len(data) != whole:
         problems.append(f"the file ends {len(data) - whole} bytes into block {whole // _BLOCK.size}")
-    payload = sum(min(b[3], _PAYLOAD_MOST) for b in _BLOCK.iter_unpack(data[:whole]) if not b[1] & _NOT_FOR_FLASH)
+    payload = sum(min(b[3], _MAX_PAYLOAD) for b in _BLOCK.iter_unpack(data[:whole]) if not b[1] & _NOT_FOR_FLASH)
     family = first[6] if first[1] & _HAS_FAMILY else None
     return Uf2(whole // _BLOCK.size, first[5], family, payload, tuple(problems))
 
@@ -74,9 +74,9 @@ def _faults(data: bytes, count: int) -> Iterator[str]:
     """The first block that does not fit, and a number of blocks that does not."""
     for number, (magic, _, _, size, place, total, _, _, end) in enumerate(_BLOCK.iter_unpack(data)):
         if magic != MAGIC or end != _END:
-            yield f"block {number} at {number * _BLOCK.size:#x} has no UF2 marks"
+            yield f"block {number} at {number * _BLOCK.size:#x} has no UF2 magic"
             return
-        if place != number or total != count or size > _PAYLOAD_MOST:
+        if place != number or total != count or size > _MAX_PAYLOAD:
             yield f"block {number} says it is {place} of {total} with {size} bytes; expected {number} of {count}"
             return
     if len(data) // _BLOCK.size < count:
@@ -85,7 +85,7 @@ def _faults(data: bytes, count: int) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True)
 class Uf2Segment:
-    """Bytes for one partition. ``offset`` is where in it they begin; ``start`` its place in flash, if that is told."""
+    """Bytes for one partition. ``offset`` is where in it they begin; ``start`` its place in flash, if that is known."""
 
     partition: str
     offset: int

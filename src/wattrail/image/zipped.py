@@ -16,8 +16,8 @@ from typing import Final
 
 from wattrail.errors import ImageError
 from wattrail.image.foreign import recognise_foreign
-from wattrail.image.limits import FILE_MOST
-from wattrail.image.model import Kind
+from wattrail.image.limits import MAX_FILE_BYTES
+from wattrail.image.model import ImageKind
 from wattrail.image.recognise import recognise
 
 __all__ = ["Member", "Zipped", "look_into_zip"]
@@ -28,8 +28,8 @@ MAX_DIRECTORY_BYTES: Final = 1 << 18
 MAX_MEMBERS: Final = 256
 """Members that are looked into."""
 
-MAX_UNPACKED: Final = 2 * FILE_MOST
-"""Bytes that all members together may unpack to: a member alone may have FILE_MOST."""
+MAX_UNPACKED: Final = 2 * MAX_FILE_BYTES
+"""Bytes that all members together may unpack to: a member alone may have MAX_FILE_BYTES."""
 
 _END: Final = struct.Struct("<4s4H2IH")
 _END_MAGIC: Final = b"PK\x05\x06"
@@ -105,7 +105,7 @@ def _images(archive: zipfile.ZipFile, files: list[zipfile.ZipInfo]) -> Iterator[
             )
         if info.compress_type not in _METHODS:
             raise NotImplementedError(f"{info.filename!r} is compressed by method {info.compress_type}")
-        limit = min(left, FILE_MOST)
+        limit = min(left, MAX_FILE_BYTES)
         with archive.open(info) as file:
             content = file.read(limit + 1)
         if len(content) > limit:
@@ -113,5 +113,5 @@ def _images(archive: zipfile.ZipFile, files: list[zipfile.ZipInfo]) -> Iterator[
                 f"{info.filename!r} in the zip archive unpacks to more than {limit} bytes, and no image does"
             )
         left -= len(content)
-        if recognise_foreign(content) is None and recognise(content).kind not in (Kind.UNKNOWN, Kind.BLANK):
+        if recognise_foreign(content) is None and recognise(content).kind not in (ImageKind.UNKNOWN, ImageKind.BLANK):
             yield Member(info.filename, content)

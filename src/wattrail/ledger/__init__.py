@@ -12,13 +12,12 @@ from wattrail.ledger.register_at import Point, registers_at
 from wattrail.ledger.running import RunningInterval
 from wattrail.ledger.stated import Direction, adjustment, assignment, milliwatt_hours, opening, unassigned
 from wattrail.ledger.tariff import Price, Tariff, Timetable, Window
-from wattrail.ledger.tariff_file import parse_tariff
 from wattrail.ledger.timeline import CONFIRM_US
 
 __all__ = [
     "BEGINNING", "CONFIRM_US", "GAP_AFTER_US", "STATED", "Audit", "Bill", "Books", "By", "Channels", "Counts",
     "Direction", "Energy", "Entry", "Epoch", "Finding", "Interval", "Kind", "Ledger", "Line", "Observation", "Point",
     "Price", "RunningInterval", "Tariff", "Timetable", "Totals", "Window", "adjustment", "assignment", "audit",
-    "bills", "boundaries", "by_interval", "local_day", "midnight", "milliwatt_hours", "opening", "parse_tariff",
+    "bills", "boundaries", "by_interval", "local_day", "midnight", "milliwatt_hours", "opening",
     "registers_at", "unassigned",
 ]  # fmt: skip

@@ -1,8 +1,8 @@
 """Classifies what arrives on a UART: a chip's answer, TuyaMCU, meter chips, a log, our own echo, noise.
 
-Every sender is known by what only it sends: a BK7231 by its answer, a TuyaMCU, a BL0942 and a CSE7766 by frames with a
-checksum, a log by its words. Whatever was sent at another rate than it is received at has none of these and is garbage,
-so a report also says that the rate is right.
+Every sender is recognised by what only it sends: a BK7231 by its reply to LinkCheck, a TuyaMCU, a BL0942 and a CSE7766
+by frames with a checksum, a log by its words. Bytes sent at another rate have none of these and are garbage, so any
+other report also confirms the rate.
 
 Source: bk-boot/packets for answers; banners: bk-boot/link; BL0942: bl0942-ds/uart-frame; CSE7766: cse7766-ds/frame;
 TuyaMCU frames as Tuya's general serial protocol describes them.
@@ -23,7 +23,7 @@ from wattrail.wire import inverted_sum
 __all__ = ["HEARD_LIMIT", "SHOWN_LIMIT", "classify"]
 
 HEARD_LIMIT: Final = 16384
-"""Bytes looked at, the first ones: more than a second at 115200 baud, and all a talker needs to give itself away."""
+"""Bytes that are examined, the first ones: more than a second at 115200 baud, enough to recognise any sender."""
 
 SHOWN_LIMIT: Final = 48
 
@@ -31,8 +31,8 @@ SHOWN_LIMIT: Final = 48
 def classify(data: bytes, baud: int, *, sent: bytes | tuple[bytes, ...] = ()) -> LineReport:
     """What ``data``, all that came in one span of listening at ``baud``, is most likely to be.
 
-    ``sent`` is what we sent meanwhile, one request or several; LinkChecks that come back are known without it. Give it
-    a span of a few tenths of a second, not single reads: a frame that is cut in two is garbage twice. Never raises.
+    ``sent`` is what we sent in that span, one request or several; echoed LinkChecks are recognised without it. Pass a
+    span of a few tenths of a second, not single reads: a frame that is cut in two is garbage twice. Never raises.
     """
     data = data[:HEARD_LIMIT]
     own = (sent,) if isinstance(sent, bytes) else sent
@@ -54,7 +54,7 @@ def _counted(count: int, thing: str) -> str:
 
 _LINK_CHECK: Final = encode_request(LINK_CHECK)
 _LONG_REQUEST: Final = len(_LINK_CHECK)
-"""Requests this long do not stand in other traffic by chance; the two bytes of a meter's do."""
+"""Requests this long do not occur in other traffic by chance; the two bytes of a meter's do."""
 
 
 def _without_own(data: bytes, sent: tuple[bytes, ...]) -> bytes:
@@ -90,13 +90,13 @@ _PIECE: Final = re.compile(
         (
             *(re.escape(_ANSWER[at : at + 4]) for at in (0, 1)),  # cut short, or without its first byte
             *(re.escape(_ANSWER[:at] + _ANSWER[at + 1 :]) for at in (1, 2, 3)),  # another byte lost
-            *(_gapped(_ANSWER, lost) for lost in combinations(range(len(_ANSWER)), 2)),  # two bytes bent
+            *(_gapped(_ANSWER, lost) for lost in combinations(range(len(_ANSWER)), 2)),  # two bytes damaged
             _gapped(REPLY_START + b"." + REQUEST_START, (2,)),  # the head of the reply to something else
         )
     ),
     re.DOTALL,
 )
-"""What is left of an answer after damage. By chance it stands once in 2**31 random bytes."""
+"""What is left of an answer after damage. By chance it occurs once in 2**31 random bytes."""
 
 
 def _link(data: bytes, foreign: bytes, baud: int) -> LineReport | None:
@@ -122,11 +122,11 @@ def _half_answer(data: bytes, foreign: bytes, baud: int) -> LineReport | None:
 # ---- other devices
 
 _TUYA_HEAD: Final = b"\x55\xaa"
-_TUYA_SHORTEST: Final = 7
-_TUYA_LONGEST: Final = 1024
-"""Modules receive no more; a greater length is no frame."""
-_TUYA_NEWEST: Final = 3
-"""Versions are 0 for what the module says, 1 to 3 for a microcontroller on the mains; 0 also for one on batteries."""
+_TUYA_MIN_BYTES: Final = 7
+_TUYA_MAX_BYTES: Final = 1024
+"""Modules receive no more; a greater length does not belong to a frame."""
+_TUYA_MAX_VERSION: Final = 3
+"""Versions are 0 for a frame of the module, 1 to 3 for one of a mains-powered microcontroller; 0 also on batteries."""
 
 _TUYA_COMMANDS: Final = {
     0x00: "heartbeat",
@@ -146,13 +146,13 @@ _TUYA_COMMANDS: Final = {
 
 
 def _tuya_frames(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Frames whose checksum is right, each with its place."""
+    """Frames with a correct checksum, each with its offset."""
     at = data.find(_TUYA_HEAD)
     while at >= 0:
-        end = at + _TUYA_SHORTEST + int.from_bytes(data[at + 4 : at + 6], "big")
+        end = at + _TUYA_MIN_BYTES + int.from_bytes(data[at + 4 : at + 6], "big")
         frame = data[at:end]
-        whole = _TUYA_SHORTEST <= len(frame) == end - at <= _TUYA_LONGEST
-        if whole and frame[2] <= _TUYA_NEWEST and sum(frame[:-1]) & 0xFF == frame[-1]:
+        whole = _TUYA_MIN_BYTES <= len(frame) == end - at <= _TUYA_MAX_BYTES
+        if whole and frame[2] <= _TUYA_MAX_VERSION and sum(frame[:-1]) & 0xFF == frame[-1]:
             yield at, frame
             at = data.find(_TUYA_HEAD, end)
         else:
@@ -187,7 +187,7 @@ def _bl0942(data: bytes, foreign: bytes, baud: int) -> LineReport | None:
     requests = foreign.count(_METER_REQUEST)
     if packets:
         count, at, what = len(packets), packets[0].start(), "packet"
-    elif requests and 2 * requests >= 0.75 * len(foreign):  # two bytes prove little: hardly anything else may be there
+    elif requests and 2 * requests >= 0.75 * len(foreign):  # two bytes prove little, so nearly all must be requests
         count, at, what = requests, 0, "request"
     else:
         return None
@@ -201,7 +201,7 @@ def _is_packet(packet: bytes) -> bool:
 
 
 _CSE7766_FRAME: Final = re.compile(b"[\x55\xaa\xf0-\xff]\x5a.{22}", re.DOTALL)
-"""24 bytes that the chip sends by itself about ten times a second; the last is the sum of those behind the header."""
+"""24 bytes that the chip sends unasked about ten times a second; the last is the sum of those after the header."""
 
 
 def _cse7766(data: bytes, foreign: bytes, baud: int) -> LineReport | None:
@@ -218,9 +218,9 @@ def _cse7766(data: bytes, foreign: bytes, baud: int) -> LineReport | None:
 _BANNER: Final = re.compile(rb"BK72\d\d[A-Za-z]?_\d+\.\d+\.\d+")
 _WORD: Final = re.compile(rb"(?<![A-Za-z])(?:[A-Za-z][a-z]{2,}|[A-Z]{3,})(?![A-Za-z])")
 _UNPRINTABLE: Final = re.compile(rb"[^\t\r\n\x1b -~]")
-_LEAST_WORDS: Final = 3
-_LEAST_LETTERS: Final = 3
-"""Different ones in a word: a bit pattern that repeats is no word."""
+_MIN_WORDS: Final = 3
+_MIN_LETTERS: Final = 3
+"""Different letters in a word: a repeated bit pattern is not a word."""
 
 
 def _text(data: bytes, foreign: bytes, baud: int) -> LineReport | None:
@@ -236,11 +236,11 @@ def _text(data: bytes, foreign: bytes, baud: int) -> LineReport | None:
 
 
 def _reads_as_text(data: bytes) -> bool:
-    """Several words, and little else than characters: a wrong rate makes printable bytes too, and repeats itself."""
-    words = [word for word in _WORD.findall(data) if len(set(word.lower())) >= _LEAST_LETTERS]
+    """Several words and few unprintable bytes: a wrong rate makes printable bytes too, but repeats them."""
+    words = [word for word in _WORD.findall(data) if len(set(word.lower())) >= _MIN_LETTERS]
     printable = len(data) - len(_UNPRINTABLE.findall(data))
     in_words = sum(map(len, words))
-    return len(set(words)) >= _LEAST_WORDS and printable >= 0.8 * len(data) and in_words >= 0.2 * len(data)
+    return len(set(words)) >= _MIN_WORDS and printable >= 0.8 * len(data) and in_words >= 0.2 * len(data)
 
 
 def _break(data: bytes, foreign: bytes, baud: int) -> LineReport | None:
@@ -260,4 +260,4 @@ _RECOGNISERS: Final[tuple[Callable[[bytes, bytes, int], LineReport | None], ...]
     _echo,
     _break,
 )
-"""Asked in this order, the surest first. Each is given all bytes, those that are not our own, and the rate."""
+"""Tried in this order, the most certain first. Each takes all bytes, those that are not our own, and the rate."""

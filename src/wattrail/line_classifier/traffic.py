@@ -1,4 +1,4 @@
-"""What classifying a serial line results in: the kind of traffic, and a report of what was heard at one rate. Data."""
+"""The result of classifying a serial line: the kind of traffic, and a report for one rate. Data."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["LISTEN_RATES", "LineReport", "ListenRate", "TrafficKind", "clearest"
 
 
 class TrafficKind(Enum):
-    """What can arrive on a serial line, the least telling first."""
+    """What can arrive on a serial line, the least specific first."""
 
     SILENCE = "silence"
     GARBAGE = "garbage"
@@ -25,16 +25,16 @@ class TrafficKind(Enum):
     LINK = "answer"
 
 
-_TELLING: Final = tuple(TrafficKind)
+_SPECIFICITY: Final = tuple(TrafficKind)
 
 
 @dataclass(frozen=True, slots=True)
 class LineReport:
-    """What was heard at one rate in one span of listening.
+    """What was received at one rate in one span of listening.
 
     ``count`` is in the kind's own unit: answers, frames, echoed requests, else bytes. ``shown`` is the evidence,
-    48 bytes at most; ``words`` say it. ``banners`` counts boot banners, one a start of the chip. ``from_module`` says
-    who spoke where frames tell: the module itself, or the device that speaks to it.
+    48 bytes at most; ``words`` describe it. ``banners`` counts boot banners, one a start of the chip. ``from_module``:
+    the sender, where frames tell: the module itself, or the device connected to it.
     """
 
     kind: TrafficKind
@@ -59,7 +59,7 @@ class LineReport:
 
 
 class ListenRate(NamedTuple):
-    """A rate worth listening at, and who may be talking there."""
+    """A rate to listen at, and who may be sending at it."""
 
     baud: int
     reason: str
@@ -81,9 +81,9 @@ LISTEN_RATES: Final = tuple(
         (38400, "the same"),
     )
 )
-"""Where to listen when what is heard makes no sense, in this order. Source: bk-boot/hosts for the flashers' rates."""
+"""Rates to try, in this order, when what arrives is garbage. Source: bk-boot/hosts for the flashers' rates."""
 
 
 def clearest(reports: Iterable[LineReport]) -> LineReport | None:
-    """The most telling of them, None of none."""
-    return max(reports, key=lambda report: (_TELLING.index(report.kind), report.count), default=None)
+    """The most specific report, None of none."""
+    return max(reports, key=lambda report: (_SPECIFICITY.index(report.kind), report.count), default=None)

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from wattrail.chips.bl0942.scaling import Calibration
+from wattrail.calibration import Calibration
+from wattrail.energy_register import BootEvidence
 from wattrail.errors import UrlError
 from wattrail.ledger import Entry, Epoch, Kind, Observation
 from wattrail.sanitize import hide_credentials
 from wattrail.store.registers import boot_from_text, boot_text
-from wattrail.units import Reading
+from wattrail.units import PlainSample, Quantities, Reading
 from wattrail.urls import innermost
 
 __all__ = [
@@ -169,16 +170,19 @@ def observation_from_row(
     )  # fmt: skip
 
 
-def reading_from_row(
-    seen: Observation, quantities: tuple[int, int, int, int | None, int | None], *, simulated: bool
-) -> Reading:
+def reading_from_row(seen: Observation, quantities: tuple[int | None, ...], *, simulated: bool) -> Reading:
     """A stored reading. Its monotonic clock is gone: 0.0."""
     millivolts, microamps, milliwatts, millihertz, ppm = quantities
+    known = Quantities(
+        volts=_unscaled(millivolts, 1e3), amps=_unscaled(microamps, 1e6), watts=_unscaled(milliwatts, 1e3),
+        hertz=_unscaled(millihertz, 1e3), power_factor=_unscaled(ppm, 1e6),
+    )  # fmt: skip
+    counts = {"cf_cnt": seen.count, "status": seen.status, "mode": seen.mode}
+    if seen.watt is not None:
+        counts["watt"] = seen.watt
     return Reading(
-        at=seen.at, monotonic=0.0, volts=millivolts / 1e3, amps=microamps / 1e6, watts=milliwatts / 1e3,
-        hertz=None if millihertz is None else millihertz / 1e3, power_factor=None if ppm is None else ppm / 1e6,
-        energy_count=seen.count, watt_count=seen.watt or 0, status=seen.status, mode=seen.mode,
-        restarted=seen.restarted, simulated=simulated,
+        at=seen.at, monotonic=0.0, sample=PlainSample(known, counts),
+        evidence=BootEvidence(is_reset=seen.restarted), simulated=simulated,
     )  # fmt: skip
 
 
@@ -201,6 +205,10 @@ def _require_numbers(values: tuple[Any, ...], what: str) -> None:
     for value in values:
         if not isinstance(value, int):
             raise ValueError(f"{what} {values[0]!r}: {value!r} is no whole number")
+
+
+def _unscaled(value: int | None, factor: float) -> float | None:
+    return None if value is None else value / factor
 
 
 def _scaled(value: float | None, factor: float) -> int | None:

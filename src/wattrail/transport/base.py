@@ -1,4 +1,4 @@
-"""The two carriers a meter can hang on: a byte stream (Port) and a shared SPI bus (Bus).
+"""The two carriers of a meter: a byte stream (Port) and a shared SPI bus (Bus).
 
 Both block with deadlines; neither retries nor parses.
 """
@@ -14,7 +14,7 @@ __all__ = ["Bus", "Carrier", "Port"]
 
 
 class Carrier(Protocol):
-    """What every open carrier is: it has a name, a clock, an end."""
+    """Common to all open carriers: URL, clock, and closing."""
 
     @property
     def url(self) -> str:
@@ -32,7 +32,7 @@ class Carrier(Protocol):
         ...
 
     def close(self) -> None:
-        """Give the device back. Closing twice is harmless."""
+        """Release the device. Closing twice is harmless."""
         ...
 
     def __enter__(self) -> Self: ...

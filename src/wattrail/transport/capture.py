@@ -1,6 +1,6 @@
 """Capture files: JSON Lines, one header, then one event per line. Line by line in docs/protocols/captures.md.
 
-What can be known from the text alone is pure here; ``replay`` and ``record`` do the reading and writing.
+Pure: text in, events out. ``replay`` and ``record`` do the reading and writing.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from wattrail.sanitize import printable
 
 __all__ = [
     "BaudSet",
+    "BusTransfer",
     "Drained",
     "Event",
     "Header",
     "LinesSet",
     "Received",
     "Sent",
-    "Transferred",
     "decode_event",
     "decode_header",
     "encode_event",
@@ -34,15 +34,15 @@ FORMAT: Final = "wattrail-capture"
 VERSION: Final = 1
 KINDS: Final = ("uart", "spi")
 _FIRST_YEAR, _LAST_YEAR = 1970, 9000
-"""The longest capture after the last of them still ends within what a date can be."""
+"""The longest capture after the last of them still ends within the range of a date."""
 
-LONGEST_S: Final = 1e10
+MAX_SECONDS: Final = 1e10
 """Seconds of the longest capture: three centuries."""
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What was captured: kind (uart or spi), the URL behind it, start in UTC, whether a twin spoke, our version."""
+    """What was captured: kind (uart or spi), its URL, start in UTC, whether a twin was read, our version."""
 
     kind: str
     url: str
@@ -61,7 +61,7 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """What one read brought; no bytes mean that it met its deadline."""
+    """The result of one read; no bytes mean that it reached its deadline."""
 
     at: float
     data: bytes
@@ -69,7 +69,7 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class Drained:
-    """What was taken without waiting; never no bytes."""
+    """What was taken without waiting; at least one byte."""
 
     at: float
     data: bytes
@@ -85,7 +85,7 @@ class BaudSet:
 
 @dataclass(frozen=True, slots=True)
 class LinesSet:
-    """The modem lines were driven; None left one alone."""
+    """The modem lines were driven; None left one as it was."""
 
     at: float
     dtr: bool | None
@@ -93,15 +93,15 @@ class LinesSet:
 
 
 @dataclass(frozen=True, slots=True)
-class Transferred:
-    """One SPI transfer; ``miso`` is None where it met its deadline."""
+class BusTransfer:
+    """One SPI transfer; ``miso`` is None where it reached its deadline."""
 
     at: float
     mosi: bytes
     miso: bytes | None
 
 
-Event = Sent | Received | Drained | BaudSet | LinesSet | Transferred
+Event = Sent | Received | Drained | BaudSet | LinesSet | BusTransfer
 
 
 def encode_header(header: Header) -> str:
@@ -151,7 +151,7 @@ def encode_event(event: Event) -> str:
             fields["baud"] = baud
         case LinesSet(_, dtr, rts):
             fields["lines"] = {"dtr": dtr, "rts": rts}
-        case Transferred(_, mosi, miso):
+        case BusTransfer(_, mosi, miso):
             fields |= {"mosi": _hex(mosi), "miso": None if miso is None else _hex(miso)}
     return json.dumps(fields)
 
@@ -160,7 +160,7 @@ def decode_event(line: str) -> Event:
     """The event in a line. Raises ValueError for anything else."""
     fields = _fields(line)
     at = fields.pop("t", None)
-    if isinstance(at, bool) or not isinstance(at, int | float) or not 0 <= at <= LONGEST_S:
+    if isinstance(at, bool) or not isinstance(at, int | float) or not 0 <= at <= MAX_SECONDS:
         raise ValueError(f"t is {_shown(at)}, expected seconds since the start")
     parse = _EVENTS.get(frozenset(fields))
     if parse is None:
@@ -178,12 +178,12 @@ def _lines_set(at: float, fields: Mapping[str, object]) -> LinesSet:
     return LinesSet(at, dtr, rts)
 
 
-def _transferred(at: float, fields: Mapping[str, object]) -> Transferred:
+def _transferred(at: float, fields: Mapping[str, object]) -> BusTransfer:
     mosi = _bytes(fields, "mosi")
     miso = None if fields["miso"] is None else _bytes(fields, "miso")
     if miso is not None and len(miso) != len(mosi):
-        raise ValueError(f"{len(mosi)} bytes out and {len(miso)} in; SPI moves as many both ways")
-    return Transferred(at, mosi, miso)
+        raise ValueError(f"{len(mosi)} bytes out and {len(miso)} in; SPI transfers as many each way")
+    return BusTransfer(at, mosi, miso)
 
 
 _Parser = Callable[[float, Mapping[str, object]], Event]
@@ -230,7 +230,7 @@ def _bytes(fields: Mapping[str, object], name: str) -> bytes:
 def _moment(text: str) -> datetime:
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None or not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
-        raise ValueError(f"started is {_shown(text)}, expected a moment with its offset from UTC")
+        raise ValueError(f"started is {_shown(text)}, expected a time with its offset from UTC")
     return moment
 
 

@@ -1,4 +1,4 @@
-"""What every carrier of this room shares: a name, a clock, an end, and typed options."""
+"""Common to all carriers: URL, clock, closing, and typed options."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ __all__ = ["SIMULATED", "OpenCarrier", "address", "com_name", "device_path", "ty
 _Value = TypeVar("_Value")
 
 SIMULATED: Final = Option("simulated", boolean, False, "simulated=yes says that a twin is at the other end")
-"""For carriers whose other end cannot say so itself: everything read through them is marked."""
+"""For carriers that cannot know what is at the other end: everything read through them is marked as simulated."""
 
 
 class OpenCarrier:
-    """An open port or bus. A subclass says in ``_release`` how the device is given back."""
+    """An open port or bus. A subclass releases its device in ``_release``."""
 
     def __init__(self, url: str, clock: Clock, *, simulated: bool = False) -> None:
         self._url = url
@@ -44,7 +44,7 @@ class OpenCarrier:
         return self._simulated
 
     def close(self) -> None:
-        """Give the device back. Closing twice is harmless."""
+        """Release the device. Closing twice is harmless."""
         if not self._closed:
             self._closed = True
             self._release()
@@ -62,10 +62,10 @@ class OpenCarrier:
 
     def _check_open(self) -> None:
         if self._closed:
-            raise PortLost(f"{self._url} is closed", hint="open it anew")
+            raise PortLost(f"{self._url} is closed", hint="open it again")
 
     def _check_time(self, deadline: Deadline) -> None:
-        # A bus frame takes microseconds and must not be cut in two, so the deadline is asked once, before it.
+        # A bus frame takes microseconds and must not be cut in two, so the deadline is checked once, before it.
         if deadline.passed:
             raise PortTimeout(f"{self._url}: the deadline had passed before the first clock")
 
@@ -79,7 +79,7 @@ def typed(options: Mapping[str, object], name: str, kind: type[_Value]) -> _Valu
 
 
 def device_path(url: PortUrl) -> str:
-    """The device a URL names by its path. Raises UrlError where a host stands in its place, or nothing."""
+    """The device a URL names by its path. Raises UrlError for a host in its place, or an empty path."""
     if url.host or not url.path.strip("/"):
         raise UrlError(f"{url.text!r} names no device", hint=f"a device follows three slashes: try {_device_of(url)}")
     if "&" in url.path:
@@ -88,7 +88,7 @@ def device_path(url: PortUrl) -> str:
 
 
 def com_name(path: str) -> str:
-    """The name of a serial device as its system has it: ``/COM3`` is ``COM3``, every other path is a path."""
+    """The name of a serial device on its system: ``/COM3`` is ``COM3``, every other path stays."""
     return path[1:] if re.fullmatch(r"/COM\d+", path, re.IGNORECASE) else path
 
 

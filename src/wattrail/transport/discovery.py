@@ -1,4 +1,4 @@
-"""Where a meter could hang on this machine. Lists names only: nothing is opened, no chip is touched."""
+"""Devices of this machine that may carry a meter. Lists names only: nothing is opened, no chip is touched."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Final
 from wattrail.transport.usb_adapters import CHIPS
 from wattrail.urls import PortUrl
 
-__all__ = ["Candidate", "adapter_chip", "list_candidates"]
+__all__ = ["DeviceCandidate", "adapter_chip", "list_candidates"]
 
 _DEVICES: Final = Path("/dev")
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class DeviceCandidate:
     """A device that could carry a meter: the URL to open it by, what it carries (UART or SPI), and what it is."""
 
     url: str
@@ -23,13 +23,13 @@ class Candidate:
     description: str
 
 
-def list_candidates() -> tuple[Candidate, ...]:
+def list_candidates() -> tuple[DeviceCandidate, ...]:
     """Serial adapters, then SPI devices, each sorted by name; none where a library or system knows none."""
     return (*_serial_adapters(), *_spi_devices(_DEVICES))
 
 
 def adapter_chip(url: PortUrl) -> str | None:
-    """The chip of the serial adapter a URL names, as its USB tells it; None for any other, or one not listed."""
+    """The chip of the serial adapter a URL names, as its USB reports it; None for any other, or one not listed."""
     if url.scheme != "serial":
         return None
     try:
@@ -43,7 +43,7 @@ def adapter_chip(url: PortUrl) -> str | None:
     return None
 
 
-def _serial_adapters() -> tuple[Candidate, ...]:
+def _serial_adapters() -> tuple[DeviceCandidate, ...]:
     try:
         from serialx import list_serial_ports
     except ImportError:
@@ -55,14 +55,14 @@ def _serial_adapters() -> tuple[Candidate, ...]:
         words = [port.manufacturer or "", port.product or "serial port"]
         if port.resolved_device != port.device:
             words.append(f"({port.resolved_device})")
-        found.append(Candidate(f"serial://{path}", "UART", " ".join(filter(None, words))))
+        found.append(DeviceCandidate(f"serial://{path}", "UART", " ".join(filter(None, words))))
     return tuple(sorted(found, key=lambda candidate: candidate.url))
 
 
-def _spi_devices(folder: Path) -> tuple[Candidate, ...]:
+def _spi_devices(folder: Path) -> tuple[DeviceCandidate, ...]:
     paths = sorted(folder.glob("spidev*.*")) if folder.is_dir() else []
     return tuple(
-        Candidate(f"spi://{path.as_posix()}", "SPI", "SPI bus {}, chip select {}".format(*_numbers(path)))
+        DeviceCandidate(f"spi://{path.as_posix()}", "SPI", "SPI bus {}, chip select {}".format(*_numbers(path)))
         for path in paths
     )
 

@@ -1,14 +1,14 @@
 """Logs every frame that passes through a port or a bus, at DEBUG: direction, bytes as hex, and where.
 
-``open_port`` wraps what it opens, so that every scheme is logged in this one place. Whether DEBUG is on is asked once,
-at opening: where it is off nothing is wrapped, and a frame costs nothing more.
+``open_port`` wraps what it opens, so that all schemes are logged in one place. Whether DEBUG is on is checked once,
+at opening: where it is off nothing is wrapped, and a frame costs nothing extra.
 
 A UART delivers a reply in portions, byte by byte at 4800 baud. They are gathered and logged as one line: when the
-reader says by ``end_frame`` that a frame is whole, or when the next thing happens. The record's ``monotonic`` says when
+reader calls ``end_frame`` because a frame is whole, or at the next event. The record's ``monotonic`` is when
 the first of them arrived.
 
-A frame is no secret as such, but what it carries may be: a firmware's settings with the key of a Wi-Fi, the code key of
-a chip. Only the conversation knows when that happens, and says so by ``withhold``.
+A frame may carry a secret: a firmware's settings with a Wi-Fi key, the code key of a chip. Only the caller knows when,
+and calls ``withhold``.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ logger = logging.getLogger(__name__)
 
 
 class _Logged(OpenCarrier):
-    """What a logged port and a logged bus share: they are called what they carry, and write lines."""
+    """Common to logged ports and buses: they keep the URL of what they wrap, and write lines."""
 
     def __init__(self, inner: Port | Bus) -> None:
         super().__init__(inner.url, inner.clock, simulated=inner.simulated)
@@ -113,13 +113,13 @@ class LoggedPort(_Logged):
         self._inner.set_baud(baud)
 
     def set_lines(self, *, dtr: bool | None = None, rts: bool | None = None) -> None:
-        """Drive the modem lines; None leaves one alone. Raises PortError where the carrier has none."""
+        """Drive the modem lines; None leaves one as it is. Raises PortError where the carrier has none."""
         self.end_frame()
         self._note(f"lines dtr={dtr} rts={rts}")
         self._inner.set_lines(dtr=dtr, rts=rts)
 
     def withhold(self, why: str) -> None:
-        """What arrived before is logged as it was to be then."""
+        """Bytes that arrived before are logged by the former setting."""
         self.end_frame()
         super().withhold(why)
 
@@ -167,14 +167,14 @@ def logged(carrier: Bus) -> Bus: ...
 @overload
 def logged(carrier: Port | Bus) -> Port | Bus: ...
 def logged(carrier: Port | Bus) -> Port | Bus:
-    """The carrier, wrapped where frames are logged now, else as it came."""
+    """The carrier, wrapped if frames are logged now, else unchanged."""
     if not logger.isEnabledFor(logging.DEBUG):
         return carrier
     return LoggedBus(carrier) if isinstance(carrier, Bus) else LoggedPort(carrier)
 
 
 def unlogged(carrier: Port | Bus) -> Port | Bus:
-    """The carrier itself, for those who look for more than a port's or bus's own methods on it."""
+    """The carrier itself, for callers that need more than the methods of a port or bus."""
     return carrier.inner if isinstance(carrier, _Logged) else carrier
 
 

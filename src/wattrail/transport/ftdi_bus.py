@@ -23,7 +23,7 @@ _CHIPS: Final = ("232h", "2232h", "4232h")
 
 OPTIONS: Final[Sequence[Option]] = (
     hz_option(100_000),
-    Option("cs", number_in(int, 0, 4), 0, "which select pin the chip hangs on: 0 is AD3, 4 is AD7"),
+    Option("cs", number_in(int, 0, 4), 0, "the select pin of the chip: 0 is AD3, 4 is AD7"),
     Option("serial", str, "", "serial number of the adapter, where several are plugged in"),
 )
 
@@ -58,8 +58,8 @@ class FtdiBus(OpenCarrier):
         self._check_time(deadline)
         try:
             return bytes(self._port.exchange(data, duplex=True))
-        except OSError as error:  # every USB and FTDI error is one
-            raise PortLost(f"{self.url} went away: {error}", hint="check the USB cable, then open it anew") from error
+        except OSError as error:  # all USB and FTDI errors are OSErrors
+            raise PortLost(f"{self.url} went away: {error}", hint="check the USB cable, then open it again") from error
 
     def _release(self) -> None:
         self._controller.close()

@@ -1,7 +1,7 @@
-"""``spi+gpio://`` - SPI mode 1 clocked by hand on GPIO lines, by libgpiod 2.
+"""``spi+gpio://`` - SPI mode 1 clocked by software on GPIO lines, by libgpiod 2.
 
 For boards without a free SPI controller. The clock idles low; both sides shift out on its rising edge and sample on its
-falling edge. The chip waits between edges as long as it must, so a busy machine is slow, never wrong.
+falling edge. The chip waits between edges as long as needed, so a busy machine is slow but correct.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from wattrail.urls import Option, PortUrl, number_in
 if TYPE_CHECKING:
     from gpiod import Chip, LineRequest
 
-__all__ = ["OPTIONS", "BitBang", "GpioBus", "Lines", "Pins", "missing_hint", "open_carrier"]
+__all__ = ["OPTIONS", "BitBang", "GpioBus", "GpioLines", "GpioPins", "missing_hint", "open_carrier"]
 
 _offset: Final = number_in(int, 0, 1023)
 
@@ -36,7 +36,7 @@ _MISSING: Final = "'ls /dev/gpiochip*' lists what exists"
 
 
 @dataclass(frozen=True, slots=True)
-class Pins:
+class GpioPins:
     """Line offsets, named after the chip's pins. No two may be the same."""
 
     sclk: int
@@ -50,7 +50,7 @@ class Pins:
         return (self.sclk, self.sdi, self.sdo) + (() if self.cs is None else (self.cs,))
 
 
-class Lines(Protocol):
+class GpioLines(Protocol):
     """GPIO lines by offset; True is high."""
 
     def set(self, offset: int, level: bool, /) -> None:
@@ -58,14 +58,14 @@ class Lines(Protocol):
         ...
 
     def get(self, offset: int, /) -> bool:
-        """Sense a line."""
+        """Read a line."""
         ...
 
 
 class BitBang:
     """SPI mode 1, most significant bit first, on four lines; ``pause`` lets half a clock period pass."""
 
-    def __init__(self, lines: Lines, pins: Pins, *, pause: Callable[[], None]) -> None:
+    def __init__(self, lines: GpioLines, pins: GpioPins, *, pause: Callable[[], None]) -> None:
         self._lines = lines
         self._pins = pins
         self._pause = pause
@@ -101,7 +101,7 @@ class GpioBus(OpenCarrier):
     def __init__(self, url: str, clock: Clock, engine: BitBang, release: Callable[[], None]) -> None:
         super().__init__(url, clock)
         self._engine = engine
-        self._give_back = release
+        self._release_lines = release
 
     def transfer(self, data: bytes, deadline: Deadline) -> bytes:
         """Clock bytes out and as many in, as one block. Raises PortTimeout, PortLost."""
@@ -110,10 +110,10 @@ class GpioBus(OpenCarrier):
         try:
             return self._engine.transfer(data)
         except OSError as error:
-            raise PortLost(f"{self.url} went away: {error}", hint="open it anew") from error
+            raise PortLost(f"{self.url} went away: {error}", hint="open it again") from error
 
     def _release(self) -> None:
-        self._give_back()
+        self._release_lines()
 
 
 class _GpiodLines:
@@ -133,7 +133,7 @@ class _GpiodLines:
 
 
 def missing_hint() -> str:
-    """What helps where the device is not there."""
+    """The hint for a device that does not exist."""
     return _MISSING
 
 
@@ -155,20 +155,20 @@ def open_carrier(url: PortUrl, options: Mapping[str, object], clock: Clock) -> B
     return GpioBus(url.text, clock, engine, request.release)
 
 
-def _pins(url: PortUrl, options: Mapping[str, object]) -> Pins:
+def _pins(url: PortUrl, options: Mapping[str, object]) -> GpioPins:
     for name in ("sclk", "sdi", "sdo"):
         if options[name] is None:
             raise UrlError(
                 f"{url.text!r}: option {name} is missing", hint=f"which GPIO line goes to the chip's {name}?"
             )
     cs = None if options["cs"] is None else typed(options, "cs", int)
-    pins = Pins(typed(options, "sclk", int), typed(options, "sdi", int), typed(options, "sdo", int), cs)
+    pins = GpioPins(typed(options, "sclk", int), typed(options, "sdi", int), typed(options, "sdo", int), cs)
     if len(set(pins.used)) < len(pins.used):
         raise UrlError(f"{url.text!r}: two pins of the chip on one GPIO line")
     return pins
 
 
-def _request(url: PortUrl, chip: Chip, pins: Pins) -> LineRequest:
+def _request(url: PortUrl, chip: Chip, pins: GpioPins) -> LineRequest:
     from gpiod import LineSettings
     from gpiod.line import Direction, Value
 
@@ -184,10 +184,12 @@ def _request(url: PortUrl, chip: Chip, pins: Pins) -> LineRequest:
     try:
         return chip.request_lines(config, consumer="wattrail")
     except (OSError, ValueError) as error:
-        raise PortOpenError(f"{url.text}: the GPIO lines cannot be had: {error}", hint=_holders(chip, pins)) from error
+        raise PortOpenError(
+            f"{url.text}: the GPIO lines cannot be requested: {error}", hint=_holders(chip, pins)
+        ) from error
 
 
-def _holders(chip: Chip, pins: Pins) -> str | None:
+def _holders(chip: Chip, pins: GpioPins) -> str | None:
     try:
         infos = [chip.get_line_info(offset) for offset in pins.used]
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""Why a device or an address cannot be opened, and what mends it."""
+"""Why a device or an address cannot be opened, and how to fix it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _ABSENT = frozenset({errno.ENOENT, errno.ENODEV, errno.ENXIO})
 
 
 def device_open_error(url: str, path: str, error: OSError, *, missing: str) -> PortOpenError:
-    """The error for a device file that would not open; ``missing`` is the hint for one that does not exist."""
+    """The error for a device file that cannot be opened; ``missing`` is the hint for one that does not exist."""
     if isinstance(error, FileNotFoundError) or error.errno in _ABSENT:
         return PortOpenError(f"{url}: there is no device {path}", hint=missing)
     # Windows says "access denied" for a port that another program has open.
@@ -30,7 +30,7 @@ def device_open_error(url: str, path: str, error: OSError, *, missing: str) -> P
 
 
 def address_open_error(url: str, error: OSError) -> PortOpenError:
-    """The error for a host and port that would not answer."""
+    """The error for a host and port that cannot be connected."""
     if isinstance(error, ConnectionRefusedError):
         hint = "nothing listens there: check the port number, and that the server runs"
     elif isinstance(error, TimeoutError):

@@ -1,4 +1,4 @@
-"""``record:FILE?of=URL`` - any port or bus, with everything that passes written to a capture file as it passes."""
+"""``record:FILE?of=URL`` - any port or bus; all that passes is written to a capture file at once."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from wattrail.errors import PortError, PortOpenError, PortTimeout, UrlError
 from wattrail.transport.base import Bus, Port
 from wattrail.transport.capture import (
     BaudSet,
+    BusTransfer,
     Drained,
     Event,
     Header,
     LinesSet,
     Received,
     Sent,
-    Transferred,
     encode_event,
     encode_header,
 )
@@ -29,13 +29,13 @@ from wattrail.urls import NESTED, Option, PortUrl, boolean
 __all__ = ["OPTIONS", "CaptureWriter", "RecordedBus", "RecordedPort", "open_carrier"]
 
 OPTIONS: Final[Sequence[Option]] = (
-    Option("overwrite", boolean, False, "overwrite=yes replaces an existing file; it stands before of="),
-    Option(NESTED, str, None, "the URL to record; it stands last, for example of=serial:///dev/ttyUSB0?baud=4800"),
+    Option("overwrite", boolean, False, "overwrite=yes replaces an existing file; put it before of="),
+    Option(NESTED, str, None, "the URL to record, put it last: for example of=serial:///dev/ttyUSB0?baud=4800"),
 )
 
 
 class CaptureWriter:
-    """An open capture file. Every line is flushed: what a crash leaves behind can be replayed."""
+    """An open capture file. Every line is flushed, so that the file can be replayed after a crash."""
 
     def __init__(self, file: TextIO, header: Header, clock: Clock) -> None:
         self._file = file
@@ -43,7 +43,7 @@ class CaptureWriter:
         self._start = clock.monotonic()
         self._line(encode_header(header))
 
-    def note(self, event: Callable[[float], Event]) -> None:
+    def write(self, event: Callable[[float], Event]) -> None:
         """Write an event, made from the seconds since the start."""
         self._line(encode_event(event(self._clock.monotonic() - self._start)))
 
@@ -60,7 +60,7 @@ class CaptureWriter:
 
 
 class RecordedPort(OpenCarrier):
-    """A port that notes what passes through it."""
+    """A port that records what passes through it."""
 
     def __init__(self, url: str, inner: Port, writer: CaptureWriter) -> None:
         super().__init__(url, inner.clock, simulated=inner.simulated)
@@ -73,35 +73,35 @@ class RecordedPort(OpenCarrier):
         try:
             data = self._inner.read(deadline)
         except PortTimeout:
-            self._writer.note(lambda at: Received(at, b""))
+            self._writer.write(lambda at: Received(at, b""))
             raise
-        self._writer.note(lambda at: Received(at, data))
+        self._writer.write(lambda at: Received(at, data))
         return data
 
     def write(self, data: bytes) -> None:
         """Send all bytes as one block. Raises PortLost, PortTimeout."""
         self._check_open()
         self._inner.write(data)
-        self._writer.note(lambda at: Sent(at, data))
+        self._writer.write(lambda at: Sent(at, data))
 
     def drain(self) -> bytes:
         """Take what has already arrived, without waiting. Raises PortLost."""
         self._check_open()
         if data := self._inner.drain():
-            self._writer.note(lambda at: Drained(at, data))
+            self._writer.write(lambda at: Drained(at, data))
         return data
 
     def set_baud(self, baud: int) -> None:
         """Change the rate. Raises PortError where the carrier has none."""
         self._check_open()
         self._inner.set_baud(baud)
-        self._writer.note(lambda at: BaudSet(at, baud))
+        self._writer.write(lambda at: BaudSet(at, baud))
 
     def set_lines(self, *, dtr: bool | None = None, rts: bool | None = None) -> None:
-        """Drive the modem lines; None leaves one alone. Raises PortError where the carrier has none."""
+        """Drive the modem lines; None leaves one as it is. Raises PortError where the carrier has none."""
         self._check_open()
         self._inner.set_lines(dtr=dtr, rts=rts)
-        self._writer.note(lambda at: LinesSet(at, dtr, rts))
+        self._writer.write(lambda at: LinesSet(at, dtr, rts))
 
     def _release(self) -> None:
         self._writer.close()
@@ -109,7 +109,7 @@ class RecordedPort(OpenCarrier):
 
 
 class RecordedBus(OpenCarrier):
-    """A bus that notes what passes through it."""
+    """A bus that records what passes through it."""
 
     def __init__(self, url: str, inner: Bus, writer: CaptureWriter) -> None:
         super().__init__(url, inner.clock, simulated=inner.simulated)
@@ -122,9 +122,9 @@ class RecordedBus(OpenCarrier):
         try:
             got = self._inner.transfer(data, deadline)
         except PortTimeout:
-            self._writer.note(lambda at: Transferred(at, data, None))
+            self._writer.write(lambda at: BusTransfer(at, data, None))
             raise
-        self._writer.note(lambda at: Transferred(at, data, got))
+        self._writer.write(lambda at: BusTransfer(at, data, got))
         return got
 
     def _release(self) -> None:
@@ -163,7 +163,7 @@ def _create(url: PortUrl, *, overwrite: bool) -> TextIO:
 
 
 def _close(file: TextIO) -> None:
-    with suppress(OSError):  # told when the line was written; closing tries the same bytes once more
+    with suppress(OSError):  # reported when the line was written; closing tries the same bytes again
         file.close()
 
 

@@ -1,4 +1,4 @@
-"""``replay:FILE`` - a capture file in place of the meter: it answers as recorded, to exactly what was recorded."""
+"""``replay:FILE`` - a capture file in place of the meter: the recorded replies to exactly the recorded requests."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from wattrail.sanitize import printable
 from wattrail.transport.base import Bus, Port
 from wattrail.transport.capture import (
     BaudSet,
+    BusTransfer,
     Drained,
     Event,
     Header,
     LinesSet,
     Received,
     Sent,
-    Transferred,
     decode_event,
     decode_header,
 )
@@ -33,11 +33,11 @@ from wattrail.wire import hex_pairs
 __all__ = ["OPTIONS", "CaptureEnded", "CaptureReader", "ReplayBus", "ReplayPort", "open_carrier"]
 
 OPTIONS: Final[Sequence[Option]] = (
-    Option("pace", choice("fast", "real"), "fast", "pace=real lets answers take as long as they took"),
+    Option("pace", choice("fast", "real"), "fast", "pace=real keeps the recorded delays of replies"),
 )
 
-LINE_MOST: Final = 1 << 24
-"""Characters of a line, which are five MiB in one portion; a device in place of a file would never end its line."""
+MAX_LINE_CHARS: Final = 1 << 24
+"""Characters of a line, five MiB of data; a device in place of a file would never end its line."""
 
 MAX_BYTES: Final = 16 << 30
 """Bytes of a capture file: one meter, read once a second, takes 300 MB a day."""
@@ -74,7 +74,7 @@ class CaptureReader:
 
     @property
     def recorded_at(self) -> datetime:
-        """When the last event that was passed took place, by the clock of whoever recorded it."""
+        """The time of the last event that was passed, by the clock of the recording machine."""
         return self.header.started + timedelta(seconds=self._reached_s)
 
     @property
@@ -89,13 +89,13 @@ class CaptureReader:
     def _line(self) -> str | None:
         self.number = next(self._numbers)
         try:
-            line = self._file.readline(LINE_MOST + 1)
+            line = self._file.readline(MAX_LINE_CHARS + 1)
         except UnicodeDecodeError as error:
             raise ValueError("not UTF-8 text") from error
         except OSError as error:
             raise ValueError(f"it cannot be read: {error.strerror}") from error
-        if len(line) > LINE_MOST:
-            raise ValueError(f"a line of more than {LINE_MOST} characters")
+        if len(line) > MAX_LINE_CHARS:
+            raise ValueError(f"a line of more than {MAX_LINE_CHARS} characters")
         return line or None
 
 
@@ -111,11 +111,11 @@ class ReplayPort(OpenCarrier):
 
     @property
     def recorded_at(self) -> datetime:
-        """When what was said last was recorded."""
+        """The recorded time of the last event."""
         return self._reader.recorded_at
 
     def read(self, deadline: Deadline) -> bytes:
-        """What one recorded read brought. Raises PortTimeout (at once, unless pace=real), PortLost at the end."""
+        """The result of one recorded read. Raises PortTimeout (at once, unless pace=real), PortLost at the end."""
         self._check_open()
         if self._waiting:
             return self._take_waiting()
@@ -194,7 +194,7 @@ class ReplayPort(OpenCarrier):
 
 
 class ReplayBus(OpenCarrier):
-    """A recorded bus. Its transfers take no time at either pace: when to ask is the caller's."""
+    """A recorded bus. Its transfers take no time at either pace: the caller decides when to read."""
 
     def __init__(self, url: str, clock: Clock, reader: CaptureReader) -> None:
         super().__init__(url, clock, simulated=reader.header.simulated)
@@ -202,21 +202,21 @@ class ReplayBus(OpenCarrier):
 
     @property
     def recorded_at(self) -> datetime:
-        """When what was said last was recorded."""
+        """The recorded time of the last event."""
         return self._reader.recorded_at
 
     def transfer(self, data: bytes, deadline: Deadline) -> bytes:
-        """Compare with what was clocked out, give what came in. Raises UnexpectedReply, PortTimeout, PortLost."""
+        """Compare with what was clocked out, return what came in. Raises UnexpectedReply, PortTimeout, PortLost."""
         self._check_open()
         self._check_time(deadline)
         event = self._reader.next
         if event is None:
             raise _ended(self.url, self._reader)
-        if not isinstance(event, Transferred) or event.mosi != data:
-            raise _mismatch(self._reader, Transferred(0.0, data, None))
+        if not isinstance(event, BusTransfer) or event.mosi != data:
+            raise _mismatch(self._reader, BusTransfer(0.0, data, None))
         self._reader.advance()
         if event.miso is None:
-            raise PortTimeout(f"{self.url}: the transfer met its deadline, as recorded")
+            raise PortTimeout(f"{self.url}: the transfer reached its deadline, as recorded")
         return event.miso
 
     def _release(self) -> None:
@@ -234,7 +234,7 @@ def open_carrier(url: PortUrl, options: Mapping[str, object], clock: Clock) -> P
     except (ValueError, PortError) as error:
         file.close()
         raise PortOpenError(
-            f"{url.text}: {printable(url.path)} is no capture file: {error}",
+            f"{url.text}: {printable(url.path)} is not a capture file: {error}",
             hint="'wattrail meter record METER FILE' writes one",
         ) from error
     if reader.header.kind == "spi":
@@ -261,5 +261,5 @@ def _words(event: Event) -> str:
             return f"a rate of {baud} baud"
         case LinesSet(_, dtr, rts):
             return f"lines dtr={dtr} rts={rts}"
-        case Transferred(_, mosi, _):
+        case BusTransfer(_, mosi, _):
             return f"a transfer of {hex_pairs(mosi)}"

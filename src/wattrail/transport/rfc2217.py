@@ -47,6 +47,6 @@ def open_carrier(url: PortUrl, options: Mapping[str, object], clock: Clock) -> P
 def _skip_state_masks(serial: BaseSerial) -> None:
     # serialx waits for the server to confirm the state masks, and pyserial's server, on which most others are built,
     # never does. We read no modem state and the masks have defaults, so they are not sent. The library has no public
-    # way to say so; the conformance suite, which runs against pyserial's server, tells when this stops working.
+    # option for that; the conformance suite, which runs against pyserial's server, fails when this stops working.
     client: Any = serial
     client._engine.build_state_mask_commands = tuple

@@ -87,7 +87,7 @@ class SerialxPort(OpenCarrier):
 
 
 class _Watched:
-    """Around every use of a port: the library's errors become ours. Entered for each exchange, so kept small."""
+    """Converts the library's errors to ours. Entered for each read and write, so kept small."""
 
     def __init__(self, port: SerialxPort) -> None:
         from serialx import SerialException, UnsupportedSetting
@@ -104,12 +104,12 @@ class _Watched:
         if error is None:
             return
         url = self._port.url
-        if isinstance(error, TimeoutError):  # before OSError, which it is a kind of
+        if isinstance(error, TimeoutError):  # before OSError, of which it is a subclass
             raise PortTimeout(f"{url}: no progress within {IO_TIMEOUT_S} s") from error
         if isinstance(error, self._setting):
             raise PortError(f"{url}: {error}") from error
         if isinstance(error, self._gone):
-            raise PortLost(f"{url} went away: {error}", hint="check the cable, then open it anew") from error
+            raise PortLost(f"{url} went away: {error}", hint="check the cable, then open it again") from error
 
 
 def open_carrier(url: PortUrl, options: Mapping[str, object], clock: Clock) -> Port:
@@ -136,7 +136,7 @@ def prepare(
         parity=_PARITY[typed(options, "parity", str)],
         read_timeout=IO_TIMEOUT_S,
         write_timeout=IO_TIMEOUT_S,
-        connect_timeout=connect_timeout_s,  # of network servers; devices have no use for it
+        connect_timeout=connect_timeout_s,  # for network servers; devices do not use it
         # Left alone, because serialx drives them again at every change of rate.
         dtr_on_open=serialx.PinState.UNDEFINED,
         rts_on_open=serialx.PinState.UNDEFINED,
@@ -160,7 +160,7 @@ def _device(url: PortUrl) -> str:
 
 
 def missing_hint() -> str:
-    """What helps where a serial device is not there."""
+    """The hint for a serial device that does not exist."""
     try:
         from serialx import list_serial_ports
     except ImportError:

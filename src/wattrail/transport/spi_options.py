@@ -1,4 +1,4 @@
-"""What every SPI bus agrees on: the chip's mode and clock, as options."""
+"""Options that all SPI buses share: chip select and clock."""
 
 from __future__ import annotations
 

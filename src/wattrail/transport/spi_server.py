@@ -29,7 +29,7 @@ __all__ = ["SpiSlave", "serve_spi"]
 
 _STOP_POLL_S: Final = 0.05
 _SEND_TIMEOUT_S: Final = 5.0
-"""A master that takes no reply for so long is given up."""
+"""A master that reads no reply for this long is dropped."""
 _DEFAULT_MODE: Final = 1
 _DEFAULT_HZ: Final = 800_000
 
@@ -39,11 +39,11 @@ class SpiSlave(Protocol):
 
     @property
     def simulated(self) -> bool:
-        """Whether a twin stands behind it."""
+        """Whether it is a twin."""
         ...
 
     def transfer(self, data: bytes, *, mode: int, hz: int) -> bytes:
-        """Clock bytes in and as many out. A WattrailError it raises is told to the master."""
+        """Clock bytes in and as many out. A WattrailError it raises is sent to the master."""
         ...
 
     def select(self, selected: bool, /) -> None:
@@ -54,26 +54,26 @@ class SpiSlave(Protocol):
 def serve_spi(listener: socket.socket, slave: SpiSlave, *, stop: threading.Event) -> None:
     """Serve masters, one after the other, until ``stop`` is set; a second one at a time is refused.
 
-    ``listener`` is bound, listening, and stays the caller's to close. No peer can end the server; an exception of
-    the slave that is no WattrailError does.
+    ``listener`` is bound and listening; the caller closes it. No peer can end the server; an exception of the slave
+    other than WattrailError does.
     """
-    visit: _Visit | None = None
+    connection: _Connection | None = None
     try:
         while not stop.is_set():
-            watched = [listener] if visit is None else [listener, visit.socket]
+            watched = [listener] if connection is None else [listener, connection.socket]
             ready, _, _ = select.select(watched, [], [], _STOP_POLL_S)
-            if visit is not None and visit.socket in ready:
-                if not visit.step():
-                    visit.close()
-                    visit = None
+            if connection is not None and connection.socket in ready:
+                if not connection.step():
+                    connection.close()
+                    connection = None
             elif listener in ready:  # only now: a master that hung up a moment ago must not count as present
-                visit = _admit(listener, slave, visit)
+                connection = _admit(listener, slave, connection)
     finally:
-        if visit is not None:
-            visit.close()
+        if connection is not None:
+            connection.close()
 
 
-def _admit(listener: socket.socket, slave: SpiSlave, busy: _Visit | None) -> _Visit | None:
+def _admit(listener: socket.socket, slave: SpiSlave, busy: _Connection | None) -> _Connection | None:
     try:
         sock, _ = listener.accept()
     except OSError:  # the peer was gone before it was let in
@@ -82,19 +82,19 @@ def _admit(listener: socket.socket, slave: SpiSlave, busy: _Visit | None) -> _Vi
         sock.settimeout(_SEND_TIMEOUT_S)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    visit = _Visit(sock, slave)
+    connection = _Connection(sock, slave)
     if busy is not None:
-        visit.say(Refused("busy: another master is connected"))
+        connection.send(Refused("busy: another master is connected"))
         sock.close()
         return busy
-    if visit.say(Hello(MAX_TRANSFER, slave.simulated)):
-        return visit
+    if connection.send(Hello(MAX_TRANSFER, slave.simulated)):
+        return connection
     sock.close()
     return None
 
 
-class _Visit:
-    """One master's visit."""
+class _Connection:
+    """The connection of one master."""
 
     def __init__(self, sock: socket.socket, slave: SpiSlave) -> None:
         self.socket = sock
@@ -105,7 +105,7 @@ class _Visit:
         self._selected = False
 
     def step(self) -> bool:
-        """Answer what has arrived; False once the visit is over."""
+        """Answer what has arrived; False once the connection is over."""
         try:
             data = self.socket.recv(MAX_TRANSFER)
         except OSError:
@@ -113,14 +113,14 @@ class _Visit:
         self._decoder.receive(data)
         try:
             while (request := self._decoder.next_message()) is not None:
-                if not self.say(self._answer(request)):
+                if not self.send(self._answer(request)):
                     return False
         except LinkError as error:
-            self.say(Refused(str(error)))
+            self.send(Refused(str(error)))
             return False
         return bool(data)
 
-    def say(self, message: Message) -> bool:
+    def send(self, message: Message) -> bool:
         """Send a message; False if the master is gone."""
         try:
             self.socket.sendall(encode(message))
@@ -129,19 +129,19 @@ class _Visit:
         return True
 
     def close(self) -> None:
-        """Leave the chip unselected and hang up."""
+        """Leave the chip unselected and close the connection."""
         if self._selected:
-            with suppress(WattrailError):  # there is nobody left to tell
+            with suppress(WattrailError):  # nobody is left to report it to
                 self._slave.select(False)
         self.socket.close()
 
     def _answer(self, request: Message) -> Message:
         try:
-            return self._carry_out(request)
+            return self._execute(request)
         except WattrailError as error:
             return Refused(str(error))
 
-    def _carry_out(self, request: Message) -> Message:
+    def _execute(self, request: Message) -> Message:
         match request:
             case Transfer(data):
                 return Transferred(self._slave.transfer(data, mode=self._mode, hz=self._hz))

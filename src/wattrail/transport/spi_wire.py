@@ -1,7 +1,7 @@
 """SPI transfers over a byte stream, as messages. Sans-IO; byte for byte in docs/protocols/spi-over-tcp.md.
 
-Every message of either direction is ``kind (1) length (2, high byte first) payload (length)``. The slave speaks first,
-with HELLO; from then on the master requests, and each request gets one reply, in order.
+Every message of either direction is ``kind (1) length (2, high byte first) payload (length)``. The slave sends HELLO
+first; from then on the master requests, and each request gets one reply, in order.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _SIMULATED: Final = 0x01
 
 @dataclass(frozen=True, slots=True)
 class Hello:
-    """The slave's greeting: the longest transfer in bytes it takes, and whether a twin stands behind it."""
+    """The slave's greeting: the longest transfer in bytes it takes, and whether it is a twin."""
 
     max_transfer: int = MAX_TRANSFER
     simulated: bool = False
@@ -86,12 +86,12 @@ class Transferred:
 
 @dataclass(frozen=True, slots=True)
 class Selected:
-    """Chip select stands as asked."""
+    """Chip select is set."""
 
 
 @dataclass(frozen=True, slots=True)
 class Configured:
-    """Mode and clock stand as asked."""
+    """Mode and clock are set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ Message = Hello | Transfer | Select | Configure | Transferred | Selected | Confi
 
 
 @dataclass(frozen=True, slots=True)
-class _Kind:
+class _MessageKind:
     """One kind of message: its name in errors, the payload lengths it may have, and its parser."""
 
     name: str
@@ -138,7 +138,7 @@ def encode(message: Message) -> bytes:
 class Decoder:
     """Bytes of one direction in, messages out. ``kinds`` is REQUESTS or REPLIES."""
 
-    def __init__(self, kinds: Mapping[int, _Kind]) -> None:
+    def __init__(self, kinds: Mapping[int, _MessageKind]) -> None:
         self._kinds = kinds
         self._buffer = bytearray()
 
@@ -151,7 +151,7 @@ class Decoder:
         if not self._buffer:
             return None
         kind = self._kinds.get(self._buffer[0])
-        if kind is None:  # said at the first byte: a peer of another protocol may never send a third
+        if kind is None:  # raised at the first byte: a peer of another protocol may never send a third
             raise UnexpectedReply(f"no message starts with {hex_pairs(bytes(self._buffer[:8]))}", hint=_STRANGER)
         if len(self._buffer) < _HEADER.size:
             return None
@@ -204,22 +204,22 @@ def _parse_configure(payload: bytes) -> Configure:
     return Configure(mode, hz)
 
 
-REQUESTS: Final[Mapping[int, _Kind]] = MappingProxyType(
+REQUESTS: Final[Mapping[int, _MessageKind]] = MappingProxyType(
     {
-        0x01: _Kind("TRANSFER", 1, MAX_TRANSFER, Transfer),
-        0x02: _Kind("SELECT", 1, 1, _parse_select),
-        0x03: _Kind("CONFIGURE", _CONFIGURE.size, _CONFIGURE.size, _parse_configure),
+        0x01: _MessageKind("TRANSFER", 1, MAX_TRANSFER, Transfer),
+        0x02: _MessageKind("SELECT", 1, 1, _parse_select),
+        0x03: _MessageKind("CONFIGURE", _CONFIGURE.size, _CONFIGURE.size, _parse_configure),
     }
 )
-"""What a master may say."""
+"""What a master may send."""
 
-REPLIES: Final[Mapping[int, _Kind]] = MappingProxyType(
+REPLIES: Final[Mapping[int, _MessageKind]] = MappingProxyType(
     {
-        0x80: _Kind("HELLO", _HELLO.size, _HELLO.size, _parse_hello),
-        0x81: _Kind("TRANSFERRED", 1, MAX_TRANSFER, Transferred),
-        0x82: _Kind("SELECTED", 0, 0, lambda payload: Selected()),
-        0x83: _Kind("CONFIGURED", 0, 0, lambda payload: Configured()),
-        0xFF: _Kind("REFUSED", 0, MAX_REFUSAL, lambda payload: Refused(payload.decode(errors="replace"))),
+        0x80: _MessageKind("HELLO", _HELLO.size, _HELLO.size, _parse_hello),
+        0x81: _MessageKind("TRANSFERRED", 1, MAX_TRANSFER, Transferred),
+        0x82: _MessageKind("SELECTED", 0, 0, lambda payload: Selected()),
+        0x83: _MessageKind("CONFIGURED", 0, 0, lambda payload: Configured()),
+        0xFF: _MessageKind("REFUSED", 0, MAX_REFUSAL, lambda payload: Refused(payload.decode(errors="replace"))),
     }
 )
-"""What a slave may say."""
+"""What a slave may send."""

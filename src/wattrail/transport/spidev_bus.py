@@ -52,14 +52,14 @@ class SpidevBus(OpenCarrier):
         try:
             return bytes(self._device.xfer2(list(data)))
         except OSError as error:
-            raise PortLost(f"{self.url} went away: {error}", hint="open it anew") from error
+            raise PortLost(f"{self.url} went away: {error}", hint="open it again") from error
 
     def _release(self) -> None:
         self._device.close()
 
 
 def missing_hint() -> str:
-    """What helps where the device is not there."""
+    """The hint for a device that does not exist."""
     return _ENABLE
 
 

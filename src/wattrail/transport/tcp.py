@@ -1,4 +1,4 @@
-"""``tcp://`` - raw bytes over TCP, as serial bridges and twins serve them."""
+"""``tcp://`` - raw bytes over TCP, as served by serial bridges and twins."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class TcpPort(OpenCarrier):
     def _receive(self) -> bytes:
         if data := self._socket.recv(_READ_SIZE):
             return data
-        raise PortLost(f"{self.url}: the other end closed the connection", hint="open it anew")
+        raise PortLost(f"{self.url}: the other end closed the connection", hint="open it again")
 
     @contextmanager
     def _watched(self, timeout_s: float) -> Iterator[None]:
@@ -72,7 +72,7 @@ class TcpPort(OpenCarrier):
         except (TimeoutError, BlockingIOError) as error:
             raise PortTimeout(f"{self.url}: nothing moved before the deadline") from error
         except OSError as error:
-            raise PortLost(f"{self.url} went away: {error}", hint="open it anew") from error
+            raise PortLost(f"{self.url} went away: {error}", hint="open it again") from error
 
     def _release(self) -> None:
         self._socket.close()

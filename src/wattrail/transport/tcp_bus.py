@@ -37,7 +37,7 @@ _READ_SIZE: Final = 65536
 
 
 class TcpBus(OpenCarrier):
-    """The master's side. A reply that stays out ends the connection: taken late, it would answer the next request."""
+    """The master's side. A missing reply ends the connection: read late, it would answer the next request."""
 
     def __init__(self, url: str, clock: Clock, sock: socket.socket, *, cs: bool) -> None:
         super().__init__(url, clock)
@@ -53,7 +53,7 @@ class TcpBus(OpenCarrier):
             if not isinstance(hello, Hello):
                 raise UnexpectedReply(f"{self.url}: expected HELLO, got {_words(hello)}")
             self._max_transfer, self._simulated = hello.max_transfer, hello.simulated
-            self._ask((Configure(MODE, hz),), deadline)
+            self._exchange((Configure(MODE, hz),), deadline)
 
     def transfer(self, data: bytes, deadline: Deadline) -> bytes:
         """Clock bytes out and as many in, under chip select unless cs=no. Raises PortTimeout, PortLost, PortError."""
@@ -65,11 +65,11 @@ class TcpBus(OpenCarrier):
         if self._cs:
             frame = (Select(True), Transfer(data), Select(False))
         with self._watched():
-            replies = self._ask(frame, deadline)
+            replies = self._exchange(frame, deadline)
         (got,) = (reply.data for reply in replies if isinstance(reply, Transferred))
         return got
 
-    def _ask(self, requests: Sequence[Message], deadline: Deadline) -> list[Message]:
+    def _exchange(self, requests: Sequence[Message], deadline: Deadline) -> list[Message]:
         self._socket.settimeout(max(deadline.remaining, 0.001))
         self._socket.sendall(b"".join(map(encode, requests)))
         replies = [self._next(deadline) for _ in requests]
@@ -85,7 +85,7 @@ class TcpBus(OpenCarrier):
             self._socket.settimeout(deadline.remaining)
             data = self._socket.recv(_READ_SIZE)
             if not data:
-                raise PortLost(f"{self.url}: the slave closed the connection", hint="open it anew")
+                raise PortLost(f"{self.url}: the slave closed the connection", hint="open it again")
             self._decoder.receive(data)
         return message
 
@@ -98,7 +98,7 @@ class TcpBus(OpenCarrier):
             raise PortTimeout(f"{self.url}: no reply before the deadline; the connection was dropped") from error
         except OSError as error:
             self.close()
-            raise PortLost(f"{self.url} went away: {error}", hint="open it anew") from error
+            raise PortLost(f"{self.url} went away: {error}", hint="open it again") from error
         except (PortLost, LinkError):
             self.close()
             raise

@@ -1,4 +1,4 @@
-"""USB serial adapters that are plugged in and give no serial device, and why. Linux, from sysfs; elsewhere none."""
+"""USB serial adapters that are plugged in without a serial device, and why. Linux, from sysfs; elsewhere none."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CHIPS: Final = {
     (0x0403, 0x6014): "FT232",
     (0x0403, 0x6015): "FT232",
 }
-"""Serial adapters' chips by the vendor and product number that their USB tells. One number stands for a family."""
+"""Serial adapters' chips by the USB vendor and product number. One number may stand for a family."""
 
 _MODULES: Final = {
     "CP2102": "cp210x",
@@ -36,7 +36,7 @@ _MODULES: Final = {
 }
 """The Linux driver of each."""
 
-_BY_A_PROGRAM: Final = "usbfs"
+_USBFS: Final = "usbfs"
 """What sysfs names as the driver of an interface that a program has taken for itself."""
 
 
@@ -51,14 +51,14 @@ class UsbAdapter:
     tty: str | None = None
 
     def words(self) -> str:
-        """What is there, why it gives no device, and what to do."""
+        """What is plugged in, why it has no device, and how to fix it."""
         where = f"a {self.chip} ({self.vendor:04x}:{self.product:04x}) is plugged in"
         if self.tty is not None:
             return (
                 f"{where} as {self.tty}, and /dev/{self.tty} does not exist here: in a container hand it in "
                 f"(docker run --device /dev/{self.tty})"
             )
-        if self.driver == _BY_A_PROGRAM:
+        if self.driver == _USBFS:
             return (
                 f"{where}, and another program has taken it, usually brltty, which takes it for a Braille display: "
                 "sudo apt remove brltty, then plug it in again"

@@ -1,4 +1,4 @@
-"""REST, version 1. Everything says whether it is simulated; energy is in watt-hours, times are UTC."""
+"""The REST interface, version 1. Every answer says whether it is simulated; energy is in watt-hours, times are UTC."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
 from wattrail import __version__
-from wattrail.gateway import Feed, MeterView, State
+from wattrail.gateway import Feed, MeterState, MeterView
 from wattrail.ledger import Totals
 from wattrail.sanitize import printable
 from wattrail.units import Reading
 from wattrail.web.events import Broadcast, TooManyStreams
-from wattrail.web.history import History
-from wattrail.web.setup import Candidate, Setup
-from wattrail.web.waveform import Waveform, Waveforms
+from wattrail.web.history import PowerHistory
+from wattrail.web.setup import CandidateJson, Setup
+from wattrail.web.waveform import WaveformJson, Waveforms
 
-__all__ = ["Meter", "api_router"]
+__all__ = ["MeterJson", "api_router"]
 
-_MOST_MINUTES = 14 * 24 * 60
+_MAX_MINUTES = 14 * 24 * 60
 
 MAX_NAMES: Final = 20
-"""Names of meters in an error; a client that wants all of them asks for /meters."""
+"""Names of meters listed in an error; /meters has all of them."""
 
 
-class Energy(BaseModel):
-    """Energy registers in watt-hours; ``undirected`` is energy whose direction nothing proves."""
+class EnergyJson(BaseModel):
+    """Energy registers in watt-hours; ``undirected`` is energy of unknown direction."""
 
     import_wh: float
     export_wh: float
@@ -43,16 +43,16 @@ class Energy(BaseModel):
         )
 
 
-class Live(BaseModel):
+class ReadingJson(BaseModel):
     """One reading; ``watts`` is positive for import and negative for export."""
 
     name: str
     simulated: bool
-    state: State
+    state: MeterState
     at: datetime
-    volts: float
-    amps: float
-    watts: float
+    volts: float | None
+    amps: float | None
+    watts: float | None
     hertz: float | None
     power_factor: float | None
     energy_count: int
@@ -67,22 +67,22 @@ class Live(BaseModel):
         )  # fmt: skip
 
 
-class Meter(BaseModel):
-    """One meter as it stands, with its last reading."""
+class MeterJson(BaseModel):
+    """The state of one meter, with its last reading."""
 
     name: str
     url: str
     simulated: bool
-    state: State
+    state: MeterState
     error: str | None
     hint: str | None
     retry_at: datetime | None
     last_reading_at: datetime | None
     notice: str | None
     scale: str | None
-    reading: Live | None
-    today: Energy | None
-    total: Energy | None
+    reading: ReadingJson | None
+    today: EnergyJson | None
+    total: EnergyJson | None
 
     @classmethod
     def of(cls, view: MeterView) -> Self:
@@ -92,13 +92,13 @@ class Meter(BaseModel):
             error=view.error, hint=view.hint, retry_at=view.retry_at,
             last_reading_at=view.reading.at if view.reading else None,
             notice=view.notice, scale=view.scale,
-            reading=Live.of(view, view.reading) if view.reading else None,
-            today=Energy.of(view.today) if view.today else None,
-            total=Energy.of(view.total) if view.total else None,
+            reading=ReadingJson.of(view, view.reading) if view.reading else None,
+            today=EnergyJson.of(view.today) if view.today else None,
+            total=EnergyJson.of(view.total) if view.total else None,
         )  # fmt: skip
 
 
-class Point(BaseModel):
+class PointJson(BaseModel):
     """Power during one stretch of time, in watts."""
 
     at: datetime
@@ -108,35 +108,37 @@ class Point(BaseModel):
     readings: int
 
 
-class Series(BaseModel):
-    """Power over time; stretches without a reading are left out."""
+class SeriesJson(BaseModel):
+    """Power over time, without the stretches that have no reading."""
 
     name: str
     simulated: bool
     unit: Literal["W"] = "W"
-    points: list[Point]
+    points: list[PointJson]
 
 
-class Health(BaseModel):
+class HealthJson(BaseModel):
     """``ok`` when every meter is live."""
 
     status: Literal["ok", "degraded"]
     version: str
     simulated: bool
-    meters: dict[str, State]
+    meters: dict[str, MeterState]
 
 
-class About(BaseModel):
-    """What a page says beside the meters: hardware that could be one, and who can read all this."""
+class AboutJson(BaseModel):
+    """Version, time zone, ports that could be meters, and whether other machines can read the page."""
 
     version: str
     zone: str | None
     open_to_network: bool
-    candidates: list[Candidate]
+    candidates: list[CandidateJson]
 
 
-def api_router(feed: Feed, history: History, broadcast: Broadcast, waveforms: Waveforms, setup: Setup) -> APIRouter:
-    """The routes, reading from a feed and a database."""
+def api_router(
+    feed: Feed, history: PowerHistory, broadcast: Broadcast, waveforms: Waveforms, setup: Setup
+) -> APIRouter:
+    """The routes over a feed and a database."""
     router = APIRouter(prefix="/api/v1")
 
     def known(name: str) -> MeterView:
@@ -146,37 +148,37 @@ def api_router(feed: Feed, history: History, broadcast: Broadcast, waveforms: Wa
         return view
 
     @router.get("/meters")
-    async def meters() -> list[Meter]:
+    async def meters() -> list[MeterJson]:
         """Every meter."""
-        return [Meter.of(view) for view in feed.views()]
+        return [MeterJson.of(view) for view in feed.views()]
 
     @router.get("/meters/{name}")
-    async def meter(name: str) -> Meter:
+    async def meter(name: str) -> MeterJson:
         """One meter."""
-        return Meter.of(known(name))
+        return MeterJson.of(known(name))
 
     @router.get("/meters/{name}/reading")
-    async def reading(name: str) -> Live:
+    async def reading(name: str) -> ReadingJson:
         """The last reading of a meter; 503 before the first."""
         view = known(name)
         if view.reading is None:
             raise HTTPException(503, f"{name} has not been read yet: {view.error or view.state}")
-        return Live.of(view, view.reading)
+        return ReadingJson.of(view, view.reading)
 
     @router.get("/meters/{name}/series")
     def series(
         name: str,
-        minutes: Annotated[int, Query(ge=1, le=_MOST_MINUTES)] = 60,
+        minutes: Annotated[int, Query(ge=1, le=_MAX_MINUTES)] = 60,
         points: Annotated[int, Query(ge=2, le=2000)] = 720,
-    ) -> Series:
-        """Power over the last minutes, in at most about that many points."""
+    ) -> SeriesJson:
+        """Power over the last minutes, in about ``points`` points at most."""
         view = known(name)
         buckets = history.series(name, minutes=minutes, points=points)
-        return Series(
+        return SeriesJson(
             name=name,
             simulated=view.simulated,
             points=[
-                Point(
+                PointJson(
                     at=b.start, lowest=b.lowest_watts, mean=b.mean_watts, highest=b.highest_watts, readings=b.readings
                 )
                 for b in buckets
@@ -184,10 +186,10 @@ def api_router(feed: Feed, history: History, broadcast: Broadcast, waveforms: Wa
         )
 
     @router.get("/meters/{name}/waveform")
-    async def waveform(name: str) -> Waveform:
-        """The last capture of a meter's waveform. Asking keeps captures coming for some seconds."""
+    async def waveform(name: str) -> WaveformJson:
+        """The last capture of a meter's waveform. Each request keeps captures coming for some seconds."""
         view = known(name)
-        return waveforms.of(name) or Waveform(name=name, simulated=view.simulated)
+        return waveforms.of(name) or WaveformJson(name=name, simulated=view.simulated)
 
     @router.get("/events")
     async def events() -> StreamingResponse:
@@ -199,18 +201,18 @@ def api_router(feed: Feed, history: History, broadcast: Broadcast, waveforms: Wa
         return StreamingResponse(stream, media_type="text/event-stream")
 
     @router.get("/about")
-    async def about() -> About:
-        """Version, time zone, hardware that could be a meter."""
-        return About(
+    async def about() -> AboutJson:
+        """Version, time zone, ports that could be a meter."""
+        return AboutJson(
             version=__version__, zone=setup.zone, open_to_network=setup.open_to_network, candidates=setup.candidates
         )
 
     @router.get("/health")
-    async def health() -> Health:
-        """How it stands with the whole service."""
+    async def health() -> HealthJson:
+        """The state of the whole service."""
         views = feed.views()
-        return Health(
-            status="ok" if all(view.state is State.LIVE for view in views) else "degraded",
+        return HealthJson(
+            status="ok" if all(view.state is MeterState.LIVE for view in views) else "degraded",
             version=__version__,
             simulated=any(view.simulated for view in views),
             meters={view.name: view.state for view in views},

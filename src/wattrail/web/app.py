@@ -1,4 +1,4 @@
-"""The web application: pages as files, the REST interface they are clients of, and the guard in front of both."""
+"""The web application: pages as files, the REST interface that they use, and the guard before both."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from starlette.exceptions import HTTPException
 from wattrail import __version__
 from wattrail.errors import WattrailError
 from wattrail.gateway import Feed, MeterView
-from wattrail.web.api import Meter, api_router
+from wattrail.web.api import MeterJson, api_router
 from wattrail.web.events import Broadcast
 from wattrail.web.guard import Guard
-from wattrail.web.history import History
+from wattrail.web.history import PowerHistory
 from wattrail.web.setup import Setup
 from wattrail.web.waveform import Waveforms
 
@@ -29,12 +29,12 @@ _ASSETS: Final = {
     for file in (files(__package__) / "assets").iterdir()
     if file.name.endswith((".css", ".js", ".html", ".svg"))
 }
-_METERS: Final = TypeAdapter(list[Meter])
+_METERS: Final = TypeAdapter(list[MeterJson])
 
 
 def meters_json(views: Iterable[MeterView]) -> bytes:
-    """Meters as the interface gives them."""
-    return _METERS.dump_json([Meter.of(view) for view in views])
+    """Meters as JSON of the REST interface."""
+    return _METERS.dump_json([MeterJson.of(view) for view in views])
 
 
 def build_app(feed: Feed, setup: Setup, broadcast: Broadcast, waveforms: Waveforms) -> Guard:
@@ -43,10 +43,10 @@ def build_app(feed: Feed, setup: Setup, broadcast: Broadcast, waveforms: Wavefor
         title="wattrail",
         version=__version__,
         openapi_url="/api/v1/openapi.json",
-        docs_url=None,  # both pages would load their scripts from the internet
+        docs_url=None,  # its pages would load scripts from the internet
         redoc_url=None,
     )
-    app.include_router(api_router(feed, History(setup.database), broadcast, waveforms, setup))
+    app.include_router(api_router(feed, PowerHistory(setup.database), broadcast, waveforms, setup))
 
     @app.get("/", include_in_schema=False)
     async def dashboard() -> Response:

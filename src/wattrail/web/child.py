@@ -1,7 +1,7 @@
 """The process of the page: ``python -P -m wattrail.web.child CHANNEL LISTENER``, two inherited descriptors.
 
-It serves strangers and holds nothing that a meter needs: no port, no writable database, none of the gateway's memory,
-descriptors or interpreter. It ends when the channel does, which is when the gateway stops or dies.
+It serves strangers, and shares nothing with the meters: no port, no writable database, none of the gateway's memory,
+descriptors or interpreter. It ends when the channel closes, which is when the gateway stops or dies.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from wattrail.web.limits import BACKLOG, KEEP_ALIVE_S, MAX_CONNECTIONS, MAX_HEAD
 from wattrail.web.messages import MAX_LINE, decode_line, encode_line, view_from_message
 from wattrail.web.protocol import BoundedProtocol
 from wattrail.web.setup import Setup
-from wattrail.web.waveform import Waveform, Waveforms
+from wattrail.web.waveform import WaveformJson, Waveforms
 
 __all__ = ["main", "server_config"]
 
@@ -36,8 +36,8 @@ _STOP_WITHIN_S: Final = 1
 logger = logging.getLogger(__name__)
 
 
-class _Server(uvicorn.Server):
-    """Leaves signals alone, and says when it is ready."""
+class _PageServer(uvicorn.Server):
+    """Handles no signals, and reports when it is ready."""
 
     def __init__(self, config: uvicorn.Config, writer: asyncio.StreamWriter) -> None:
         super().__init__(config)
@@ -53,7 +53,7 @@ class _Server(uvicorn.Server):
 
 
 class _Page:
-    """Everything that the messages of the gateway reach."""
+    """The state of the page, which messages of the gateway change."""
 
     def __init__(self, setup: Setup, writer: asyncio.StreamWriter) -> None:
         self.feed = Feed()
@@ -61,28 +61,28 @@ class _Page:
         self.broadcast = Broadcast(self.feed, meters_json)
         self.app = build_app(self.feed, setup, self.broadcast, self.waveforms)
 
-    def take(self, message: Mapping[str, Any]) -> None:
-        """Take one message in."""
+    def apply(self, message: Mapping[str, Any]) -> None:
+        """Apply one message of the gateway."""
         for view in message.get("views", ()):
             self.feed.publish(view_from_message(view))
         if (waveform := message.get("waveform")) is not None:
-            self.waveforms.put(Waveform.model_validate(waveform))
+            self.waveforms.keep(WaveformJson.model_validate(waveform))
 
 
 async def _serve(channel: socket.socket, listener: socket.socket) -> None:
     reader, writer = await asyncio.open_connection(sock=channel, limit=MAX_LINE)
     first = decode_line(await reader.readline())
     page = _Page(Setup.model_validate(first["setup"]), writer)
-    while not first.get("complete"):  # nothing is served before everything is known
+    while not first.get("complete"):  # nothing is served before all meters are known
         first = decode_line(await reader.readline())
-        page.take(first)
-    server = _Server(server_config(page.app), writer)
+        page.apply(first)
+    server = _PageServer(server_config(page.app), writer)
     asyncio.get_running_loop().set_exception_handler(_explain)
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     streaming = asyncio.create_task(page.broadcast.run())
     try:
         while line := await reader.readline():
-            page.take(decode_line(line))
+            page.apply(decode_line(line))
     finally:
         streaming.cancel()
         page.broadcast.close()
@@ -93,7 +93,7 @@ async def _serve(channel: socket.socket, listener: socket.socket) -> None:
 
 
 def server_config(app: Guard) -> uvicorn.Config:
-    """How an application is served to strangers."""
+    """The configuration of the server: limits for strangers, no log of requests."""
     return uvicorn.Config(
         app, log_config=None, access_log=False, lifespan="off", http=BoundedProtocol, ws="none", loop="asyncio",
         server_header=False, backlog=BACKLOG, h11_max_incomplete_event_size=MAX_HEAD_BYTES,
@@ -101,8 +101,8 @@ def server_config(app: Guard) -> uvicorn.Config:
     )  # fmt: skip
 
 
-def _have_descriptors() -> None:
-    """As many as the limits need, where a shell or a service manager gave fewer and allows more."""
+def _raise_descriptor_limit() -> None:
+    """Allow as many descriptors as the limits need, where a shell or a service manager gave fewer and permits more."""
     with contextlib.suppress(ImportError, ValueError, OSError):
         import resource
 
@@ -115,7 +115,7 @@ def _have_descriptors() -> None:
 
 
 def _explain(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """One line for what asyncio would write a trace for, once for every connection that it could not take."""
+    """Log one line where asyncio would write a traceback for every connection that it could not accept."""
     error = context.get("exception")
     if isinstance(error, OSError):
         logger.warning("%s: %s", context["message"], error)
@@ -124,12 +124,12 @@ def _explain(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
 
 
 def main() -> None:
-    """Serve until the channel ends."""
-    _have_descriptors()
-    for number in (signal.SIGINT, signal.SIGTERM):  # sent to the whole group by a terminal or a service manager
+    """Serve until the channel closes."""
+    _raise_descriptor_limit()
+    for number in (signal.SIGINT, signal.SIGTERM):  # a terminal or a service manager sends them to the whole group
         signal.signal(number, signal.SIG_IGN)
     set_up_logging()
-    logging.getLogger("uvicorn").setLevel(logging.ERROR)  # what strangers send is no warning
+    logging.getLogger("uvicorn").setLevel(logging.ERROR)  # bad requests of strangers are not worth a warning
     channel, listener = (socket.socket(fileno=int(number)) for number in sys.argv[1:3])
     with contextlib.suppress(ConnectionError):
         asyncio.run(_serve(channel, listener))

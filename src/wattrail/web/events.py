@@ -1,7 +1,7 @@
-"""One bounded stream of what changes, for every page: made once a second, whoever and how many listen.
+"""One bounded stream of changes for all pages, made once a second for any number of them.
 
-A page that does not keep up is let go: it connects again and begins with the whole state, so nothing is ever missing
-and nothing piles up here.
+A page that does not keep up is disconnected. It connects again and begins with the whole state, so it misses
+nothing, and nothing accumulates here.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ __all__ = ["Broadcast", "TooManyStreams"]
 
 EVERY_S: Final = 1.0
 _MAX_WAITING: Final = 5
-"""Events that a page may be behind."""
+"""Events that a page may lag behind."""
 
 _Encode = Callable[[Iterable[MeterView]], bytes]
 
 
 class TooManyStreams(Exception):
-    """As many pages are open as there may be."""
+    """The limit of open pages is reached."""
 
 
 class Broadcast:
-    """Everything here runs in the event loop of the page, but for what the feed's subscription does."""
+    """Sends changes of the feed to every open page. Runs in the event loop of the page's process."""
 
     def __init__(self, feed: Feed, encode: _Encode) -> None:
         self._feed, self._encode = feed, encode
@@ -36,20 +36,20 @@ class Broadcast:
         self._sent: dict[str, MeterView] = {}
 
     async def run(self) -> None:
-        """Send what changes, once a second, until it is cancelled."""
+        """Send changes once a second until cancelled."""
         while True:
             await asyncio.sleep(EVERY_S)
             if self._queues:
                 self._publish(self._changed())
 
     def stream(self) -> AsyncIterator[bytes]:
-        """What one page gets. Raises TooManyStreams."""
+        """The stream for one page. Raises TooManyStreams."""
         if len(self._queues) >= MAX_STREAMS:
-            raise TooManyStreams(f"{MAX_STREAMS} pages are open, which is the limit: close one")
+            raise TooManyStreams(f"{MAX_STREAMS} pages are open, which is the limit; close one")
         return self._follow()
 
     async def _follow(self) -> AsyncIterator[bytes]:
-        queue: asyncio.Queue[bytes | None] = asyncio.Queue(_MAX_WAITING + 1)  # one place more, for the end
+        queue: asyncio.Queue[bytes | None] = asyncio.Queue(_MAX_WAITING + 1)  # one more, for the end
         self._queues.add(queue)
         try:
             yield _event(self._encode(self._feed.views()))
@@ -61,7 +61,7 @@ class Broadcast:
     def close(self) -> None:
         """End every stream."""
         for queue in tuple(self._queues):
-            self._let_go(queue)
+            self._disconnect(queue)
 
     def _changed(self) -> list[MeterView]:
         changed = []
@@ -72,14 +72,14 @@ class Broadcast:
         return changed
 
     def _publish(self, changed: list[MeterView]) -> None:
-        event = _event(self._encode(changed)) if changed else b":\n\n"  # a comment tells that the line is alive
+        event = _event(self._encode(changed)) if changed else b":\n\n"  # a comment keeps the connection alive
         for queue in tuple(self._queues):
             if queue.qsize() >= _MAX_WAITING:
-                self._let_go(queue)
+                self._disconnect(queue)
             else:
                 queue.put_nowait(event)
 
-    def _let_go(self, queue: asyncio.Queue[bytes | None]) -> None:
+    def _disconnect(self, queue: asyncio.Queue[bytes | None]) -> None:
         self._queues.discard(queue)
         with suppress(asyncio.QueueFull):
             queue.put_nowait(None)

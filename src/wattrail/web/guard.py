@@ -1,9 +1,9 @@
-"""Who may ask, and how: what every request passes before anything of ours looks at it.
+"""Checks every request before the application sees it.
 
-A browser sends any page's requests to 127.0.0.1. Two checks keep strangers out without a password: the host asked for
-must be this machine by address or local name (so a foreign name that was made to point here is refused), and a request
-that says which page it comes from must come from our own. Nothing here takes a body or changes anything, so every
-method but GET and HEAD is refused, and so is every body.
+A browser sends requests of any page to 127.0.0.1. Two checks keep foreign pages out without a password. The Host header
+must be an address or local name of this machine, which refuses a foreign name that points here (DNS rebinding). An
+Origin header must name our own page. Requests change nothing here, so methods other than GET and HEAD are refused, and
+so are bodies.
 """
 
 from __future__ import annotations
@@ -36,20 +36,20 @@ SECURITY_HEADERS: Final[_Headers] = [
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"cross-origin-resource-policy", b"same-origin"),
 ]
-"""Every answer carries them: scripts come from our own files alone, and no other page may frame or embed ours."""
+"""Headers of every answer: scripts come only from our own files, and no other page may frame or embed ours."""
 
 _AUTHORITY: Final = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]{2,45})\]|(?P<name>[A-Za-z0-9._-]{1,253}))(?::[0-9]{1,5})?")
 _ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]*://(?P<authority>[^/?#@\s]+)", re.IGNORECASE)
 
 
 class Guard:
-    """Answers what must be refused, and puts the security headers on everything."""
+    """Refuses bad requests, and adds the security headers to every answer."""
 
     def __init__(self, app: _App) -> None:
         self._app = app
 
     async def __call__(self, scope: _Scope, receive: _Receive, send: _Send) -> None:
-        """Pass a request on, or refuse it."""
+        """Pass a request to the application, or refuse it."""
         if scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008})
             return
@@ -78,11 +78,11 @@ def _refusal(scope: _Scope) -> tuple[int, str] | None:
         if sender is None or _AUTHORITY.fullmatch(sender["authority"]) is None:
             return 400, "the Origin header is not an origin"
         if sender["authority"].lower() != host.lower():
-            return 403, "a page from elsewhere may not ask"
+            return 403, "requests of other pages are refused"
     elif origin == "null":
-        return 403, "a page from elsewhere may not ask"
+        return 403, "requests of other pages are refused"
     if scope["method"] not in {"GET", "HEAD"}:
-        return 405, "only GET and HEAD are known: nothing can be changed here"
+        return 405, "only GET and HEAD are allowed: nothing can be changed here"
     if headers.get("content-length", "0").strip("0") or "transfer-encoding" in headers:
         return 413, "a request has no body here"
     return None
@@ -119,7 +119,7 @@ def _with_headers(send: _Send, *, api: bool) -> _Send:
 
 
 def _head_only(send: _Send) -> _Send:
-    """Send the head that GET would have, and end there: also where GET would stream without an end."""
+    """Send only the head of the answer to GET, also where GET would stream without an end."""
     begun = False
 
     async def send_head(message: _Message) -> None:
@@ -143,6 +143,6 @@ async def _refuse(scope: _Scope, send: _Send, status: int, why: str) -> None:
     if status == 405:
         headers.append((b"allow", b"GET, HEAD"))
     if status in {400, 405, 413}:
-        headers.append((b"connection", b"close"))  # whatever else it sends is not read
+        headers.append((b"connection", b"close"))  # the rest of the request is not read
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -1,4 +1,4 @@
-"""How much one visitor, and all of them together, may take: each number with its reason."""
+"""Limits for one visitor and for all of them together, each with its reason."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ MAX_HEAD_BYTES: Final = 16 * 1024
 """Bytes of request line and headers. Servers usually take 8 to 16 KiB, and a browser sends one or two."""
 
 HEAD_TIMEOUT_S: Final = 10.0
-"""From the opening of a connection, or the first byte of its next request, until that request's head is whole."""
+"""From the opening of a connection, or the first byte of its next request, until that request's head is complete."""
 
 KEEP_ALIVE_S: Final = 5
 """How long a connection may stay idle after an answer."""
 
 STALL_TIMEOUT_S: Final = 30.0
-"""How long a visitor may leave an answer unread: as long as a phone may be between two networks."""
+"""How long an answer may stay unread; a phone may need as long to change networks."""
 
 MAX_CONNECTIONS: Final = 200
 """Connections at one time: thirty browsers with six each. Together with BACKLOG far below the 1,024 descriptors that
 a process has by default, and none of them is a descriptor of the process that holds ports and database."""
 
 MAX_STREAMS: Final = 50
-"""Event streams at one time, so that they leave connections for everything else."""
+"""Event streams at one time; the other connections stay free for requests."""
 
 BACKLOG: Final = 64
-"""Connections that the kernel holds for us, and that are accepted in one go."""
+"""Connections that the kernel queues, and that are accepted together."""

@@ -1,30 +1,41 @@
-"""What the gateway and the process of the page tell each other: JSON, a line each, over a socket that both inherit.
+"""Messages between the gateway and the process of the page: one JSON object a line, over an inherited socket.
 
-JSON and not pickle, because the process of the page talks to strangers: whatever it sends must not become code here.
+JSON and not pickle, because the process of the page talks to strangers: its messages must not become code here.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import fields
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, get_type_hints
 
 from pydantic import TypeAdapter
 
 from wattrail.gateway import MeterView
+from wattrail.units import PlainSample, Reading
 
 __all__ = ["MAX_LINE", "decode_line", "encode_line", "view_from_message", "view_message"]
 
-_VIEW: Final = TypeAdapter(MeterView)
-
 MAX_LINE: Final = 4 * 1024 * 1024
-"""Bytes of one line; the longest we send, fifty meters with errors of the longest kind, are far below."""
+"""Bytes of one line; the longest, fifty meters with long errors, is far shorter."""
 
 
-def encode_line(**fields: object) -> bytes:
+def _adapters(kind: type, *, apart: str, **instead: Any) -> dict[str, TypeAdapter[Any]]:  # noqa: ANN401 any type
+    """How each field of a dataclass is written and read; ``apart`` is left out."""
+    hints = get_type_hints(kind)
+    names = [field.name for field in fields(kind) if field.init and field.name != apart]
+    return {name: TypeAdapter(instead.get(name, hints[name])) for name in names}
+
+
+_VIEW: Final = _adapters(MeterView, apart="reading")
+_READING: Final = _adapters(Reading, apart="", sample=PlainSample)
+
+
+def encode_line(**message: object) -> bytes:
     """One message as a line."""
-    return json.dumps(fields, separators=(",", ":"), default=_plain).encode() + b"\n"
+    return json.dumps(message, separators=(",", ":"), default=_plain).encode() + b"\n"
 
 
 def decode_line(line: bytes) -> Mapping[str, Any]:
@@ -37,16 +48,32 @@ def decode_line(line: bytes) -> Mapping[str, Any]:
 
 def view_message(view: MeterView) -> dict[str, object]:
     """A meter's view as plain values; every field of it, those that are added later too."""
-    message: dict[str, object] = _VIEW.dump_python(view, mode="json")
+    message = _written(view, _VIEW)
+    if reading := view.reading:
+        sample = PlainSample(reading.quantities, reading.sample.counts)
+        message["reading"] = {**_written(reading, _READING, "sample"), "sample": _READING["sample"].dump_python(sample)}
     return message
 
 
 def view_from_message(message: Mapping[str, Any]) -> MeterView:
     """The view again. Raises ValueError for what is none."""
-    return _VIEW.validate_python(message)
+    reading = message.get("reading")
+    return MeterView(**_read(message, _VIEW), reading=None if reading is None else Reading(**_read(reading, _READING)))
+
+
+def _written(value: object, adapters: Mapping[str, TypeAdapter[Any]], *apart: str) -> dict[str, object]:
+    return {
+        name: adapter.dump_python(getattr(value, name), mode="json")
+        for name, adapter in adapters.items()
+        if name not in apart
+    }
+
+
+def _read(message: Mapping[str, Any], adapters: Mapping[str, TypeAdapter[Any]]) -> dict[str, Any]:
+    return {name: adapter.validate_python(message[name]) for name, adapter in adapters.items() if name in message}
 
 
 def _plain(value: object) -> str:
     if isinstance(value, datetime):
         return value.isoformat()
-    raise TypeError(f"{type(value).__name__} is no part of a message")
+    raise TypeError(f"{type(value).__name__} cannot be part of a message")

@@ -1,8 +1,8 @@
-"""The gateway's end of the page: a process of its own, fed with what changes, started again should it die.
+"""Runs the page in a process of its own, sends it the changes, and starts it again if it dies.
 
-It reads the event stream of the gateway like any publisher, for live values alone: twice a second a thread of the link
-takes the newest view of each meter that changed and sends it. Metering never waits for it. However slow the page is,
-what waits for it is at most one view a meter. A page that takes nothing for some seconds is ended and started again.
+It reads the event stream of the gateway like any publisher, live values only: twice a second a thread takes the newest
+view of each changed meter and sends it. Metering never waits for it. At most one view of each meter waits for a slow
+page. A page that reads nothing for some seconds is ended and started again.
 """
 
 from __future__ import annotations
@@ -22,26 +22,26 @@ from wattrail.gateway.timing import BackOff
 from wattrail.web.listener import address_of
 from wattrail.web.messages import decode_line, encode_line, view_message
 from wattrail.web.setup import Setup
-from wattrail.web.waveform import Waveform
+from wattrail.web.waveform import WaveformJson
 
 __all__ = ["WebProcess"]
 
 _SEND_EVERY_S: Final = 0.5
 _SEND_TIMEOUT_S: Final = 10
 _BATCH: Final = 50
-"""Views of one message: encoding it holds the interpreter for less than a millisecond."""
+"""Views of one message; encoding it takes less than a millisecond."""
 
 _MAX_REPLY: Final = 4096
-"""Bytes of a line from the page: it names one meter."""
+"""Bytes of a line from the page, which names one meter."""
 
 _STOP_WITHIN_S: Final = 0.5
-"""The page has nothing to write down: what it does not end by then is killed."""
+"""Seconds until the page is killed; it has nothing to save."""
 
 logger = logging.getLogger(__name__)
 
 
 class WebProcess:
-    """Keeps the page running on a bound listener, until it is stopped. ``on_ready`` is told its address."""
+    """Keeps the page running on a bound listener until it is stopped. ``on_ready`` gets its address."""
 
     def __init__(
         self,
@@ -76,17 +76,17 @@ class WebProcess:
             except OSError as error:
                 logger.debug("the process of the page cannot be reached: %s", error)
             except Exception:  # a page that fails must not take the gateway with it
-                logger.exception("the process of the page cannot be looked after")
+                logger.exception("supervising the process of the page failed")
             if not self._stopping.is_set():
                 delay = back_off.fail()
                 logger.warning("the process of the page ended; it is started again in %.0f s, readings go on", delay)
                 self._stopping.wait(delay)
 
     def _run_once(self) -> bool:
-        """Start the process and feed it until it ends or we stop; whether it was ever ready."""
+        """Start the process and send it changes until it ends or we stop. Returns whether it was ever ready."""
         ours, theirs = socket.socketpair()
         with ours, theirs, self._feed.subscribe("the page", max_waiting=0) as events:
-            # Not settimeout(), which would bound the waiting for replies too, and that has no bound.
+            # Not settimeout(), which would also limit the wait for replies.
             ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", _SEND_TIMEOUT_S, 0))
             process = self._process = self._start(theirs)
             theirs.close()
@@ -96,7 +96,7 @@ class WebProcess:
                 ours.sendall(encode_line(setup=self._setup.model_dump(mode="json")))
                 _send_views(ours, events.take())  # a subscription begins with every meter
                 ours.sendall(encode_line(complete=True))
-                self._feed_it(ours, events, process)
+                self._send_changes(ours, events, process)
             finally:
                 with self._lock:
                     self._watched.clear()
@@ -105,14 +105,14 @@ class WebProcess:
         return ready.is_set()
 
     def _start(self, theirs: socket.socket) -> subprocess.Popen[bytes]:
-        # -P: the working directory is a person's, and no module of ours may come from there.
+        # -P: no module may come from the working directory.
         command = [sys.executable, "-P", "-m", "wattrail.web.child", str(theirs.fileno()), str(self._listener.fileno())]
         return subprocess.Popen(
             command, pass_fds=(theirs.fileno(), self._listener.fileno()), stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
         )  # fmt: skip
 
-    def _feed_it(self, channel: socket.socket, events: Subscription, process: subprocess.Popen[bytes]) -> None:
+    def _send_changes(self, channel: socket.socket, events: Subscription, process: subprocess.Popen[bytes]) -> None:
         while not self._stopping.is_set() and process.poll() is None:
             with self._lock:
                 watched = tuple(self._watched)
@@ -127,18 +127,18 @@ class WebProcess:
             return
         self._watched[name] = scope
         self._captures += 1
-        waveform = Waveform.of(name, scope, simulated=view.simulated, capture=self._captures)
+        waveform = WaveformJson.of(name, scope, simulated=view.simulated, capture=self._captures)
         channel.sendall(encode_line(waveform=waveform.model_dump(mode="json")))
 
     def _listen(self, replies: BinaryIO, ready: threading.Event) -> None:
-        """What the page says: that it is ready, and which meter's waveform somebody looks at."""
+        """Read the replies of the page: it is ready, or a meter's waveform is requested."""
         try:
             while line := replies.readline(_MAX_REPLY):
-                self._hear(decode_line(line), ready)
+                self._handle_reply(decode_line(line), ready)
         except (OSError, ValueError) as error:
-            logger.debug("the page is not heard any more: %s", error)
+            logger.debug("no more replies of the page: %s", error)
 
-    def _hear(self, reply: Mapping[str, object], ready: threading.Event) -> None:
+    def _handle_reply(self, reply: Mapping[str, object], ready: threading.Event) -> None:
         if reply.get("ready") and not ready.is_set():
             ready.set()
             if self._on_ready is not None:
@@ -157,7 +157,7 @@ def _send_views(channel: socket.socket, events: Iterable[Event]) -> None:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """The channel is closed, which the process takes as its end; it is killed if it does not."""
+    """Wait for the process, which ends when its channel is closed; kill it if it does not."""
     try:
         process.wait(_STOP_WITHIN_S)
     except subprocess.TimeoutExpired:

@@ -1,7 +1,7 @@
 """HTTP for strangers: uvicorn's protocol with a deadline for the head of a request and a limit on connections.
 
-uvicorn bounds the size of a head and the idle time after an answer. It does not bound how long a head may take, how
-many connections wait without ever asking, nor how long an answer may stay unread.
+uvicorn limits the size of a head and the idle time after an answer. It does not limit how long a head may take, how
+many connections wait without a request, or how long an answer may stay unread.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class BoundedProtocol(H11Protocol):
         return self.cycle is not None and not self.cycle.response_complete
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Take a connection; where there are too many, the one that has been idle longest goes."""
+        """Accept a connection; if there are too many, drop the one that has been idle longest."""
         super().connection_made(transport)
         self.idle_since = self.loop.time()
         if len(self.connections) > MAX_CONNECTIONS:
@@ -48,23 +48,23 @@ class BoundedProtocol(H11Protocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes in."""
+        """Process received bytes."""
         super().data_received(data)
         self._watch_head()
 
     def on_response_complete(self) -> None:
-        """Begin to wait for the next request."""
+        """Start the wait for the next request."""
         self.idle_since = self.loop.time()
         super().on_response_complete()
         self._watch_head()
 
     def pause_writing(self) -> None:
-        """The visitor does not read: give it some time."""
+        """The visitor does not read: start the timer."""
         super().pause_writing()
         self._stall_timer = self._stall_timer or self.loop.call_later(STALL_TIMEOUT_S, self.drop, "answer unread")
 
     def resume_writing(self) -> None:
-        """It reads again."""
+        """The visitor reads again: stop the timer."""
         if self._stall_timer is not None:
             self._stall_timer.cancel()
             self._stall_timer = None
@@ -78,7 +78,7 @@ class BoundedProtocol(H11Protocol):
             self.transport.abort()
 
     def send_400_response(self, msg: str) -> None:
-        """Refuse what is not HTTP, or has too long a head, and close; like uvicorn's, with our headers."""
+        """Refuse a request that is not HTTP or has too long a head, and close; as uvicorn does, with our headers."""
         head = h11.Response(
             status_code=400, reason=b"Bad Request",
             headers=[(b"content-type", b"text/plain; charset=utf-8"), (b"connection", b"close"), *SECURITY_HEADERS],

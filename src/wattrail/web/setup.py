@@ -1,4 +1,4 @@
-"""What the page needs to know beside the meters; it goes from the gateway to the process of the page as one message."""
+"""What the page needs beside the meters; the gateway sends it to the process of the page as one message."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-__all__ = ["Candidate", "Setup"]
+__all__ = ["CandidateJson", "Setup"]
 
 
-class Candidate(BaseModel):
-    """Hardware that could be a meter: what it looks like, its URL, and the lines for wattrail.toml that make it one."""
+class CandidateJson(BaseModel):
+    """A port that could be a meter: what it is, its URL, and the lines of wattrail.toml that configure it."""
 
     description: str
     url: str
@@ -18,9 +18,9 @@ class Candidate(BaseModel):
 
 
 class Setup(BaseModel):
-    """The surroundings of a page. ``open_to_network``: others than this machine can read it."""
+    """Settings of the page. ``open_to_network``: other machines can read it."""
 
     database: Path
     zone: str | None = None
     open_to_network: bool = False
-    candidates: list[Candidate] = []
+    candidates: list[CandidateJson] = []

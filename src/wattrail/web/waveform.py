@@ -7,16 +7,16 @@ from typing import Final, Self
 
 from pydantic import BaseModel
 
-from wattrail.chips.bl0942.waveform import Curve
 from wattrail.gateway import ScopeView
+from wattrail.metrology.waveform import Curve
 
-__all__ = ["Trace", "Waveform", "Waveforms"]
+__all__ = ["CurveJson", "WaveformJson", "Waveforms"]
 
 _POINTS: Final = 180
 """Points of one period."""
 
 
-class Trace(BaseModel):
+class CurveJson(BaseModel):
     """One curve: two periods as [milliseconds, value]; harmonics from the second on, in per cent of the first."""
 
     rms: float
@@ -42,10 +42,10 @@ class Trace(BaseModel):
         )
 
 
-class Waveform(BaseModel):
-    """The last capture, or why there is none; without both, the first is still to come.
+class WaveformJson(BaseModel):
+    """The last capture, or why there is none; with neither, the first is still to come.
 
-    ``amps.points`` are amperes if ``amps_known``, else counts. ``capture`` goes up with every capture.
+    ``amps.points`` are amperes if ``amps_known``, else counts. ``capture`` rises with every capture.
     """
 
     name: str
@@ -61,12 +61,12 @@ class Waveform(BaseModel):
     amps_known: bool = False
     samples_per_s: float | None = None
     longest_gap_ms: float | None = None
-    volts: Trace | None = None
-    amps: Trace | None = None
+    volts: CurveJson | None = None
+    amps: CurveJson | None = None
 
     @classmethod
     def of(cls, name: str, scope: ScopeView, *, simulated: bool, capture: int) -> Self:
-        """What the gateway captured, in words of the API."""
+        """The gateway's capture in the terms of the API."""
         if scope.found is None:
             return cls(name=name, simulated=simulated, capture=capture, why_not=scope.why_not, hint=scope.hint)
         wave = scope.found.waveform
@@ -83,23 +83,23 @@ class Waveform(BaseModel):
             amps_known=known,
             samples_per_s=wave.sampling.hertz,
             longest_gap_ms=1000 * wave.sampling.longest_gap_s,
-            volts=Trace.of(wave.volts, step_ms=step_ms),
-            amps=Trace.of(wave.amps, step_ms=step_ms),
+            volts=CurveJson.of(wave.volts, step_ms=step_ms),
+            amps=CurveJson.of(wave.amps, step_ms=step_ms),
         )
 
 
 class Waveforms:
-    """The captures that pages ask for; ``ask`` tells the gateway that somebody looks at a meter."""
+    """The captures that pages request; ``request`` sends the gateway the name of a meter to capture."""
 
-    def __init__(self, ask: Callable[[str], None]) -> None:
-        self._ask = ask
-        self._known: dict[str, Waveform] = {}
+    def __init__(self, request: Callable[[str], None]) -> None:
+        self._request = request
+        self._known: dict[str, WaveformJson] = {}
 
-    def of(self, name: str) -> Waveform | None:
-        """The last capture of a meter, None before the first. The name must be a meter's."""
-        self._ask(name)
+    def of(self, name: str) -> WaveformJson | None:
+        """The last capture of a meter, None before the first; requests the next. The name must be a meter's."""
+        self._request(name)
         return self._known.get(name)
 
-    def put(self, waveform: Waveform) -> None:
-        """Take a capture that came from the gateway."""
+    def keep(self, waveform: WaveformJson) -> None:
+        """Keep a capture of the gateway."""
         self._known[waveform.name] = waveform

@@ -47,7 +47,7 @@ class Field:
         return (count & ~self.mask) | value << self.low
 
     def word(self, count: int) -> str:
-        """The field's value in words: the enum's name, or the number."""
+        """The field's value as text: the enum's name, or the number."""
         value = self.get(count)
         if self.values is not None and value in self.values._value2member_map_:
             return self.values(value).name.lower()
@@ -111,5 +111,5 @@ class Register:
         raise KeyError(f"{self.name} has no field {name!r}; known: {', '.join(f.name for f in self.fields)}")
 
     def words(self, count: int) -> Mapping[str, str]:
-        """Every field in words, in table order."""
+        """Every field as text, in table order."""
         return {field.name: field.word(count) for field in self.fields}

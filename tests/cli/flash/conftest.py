@@ -73,7 +73,7 @@ class Bench:
         self.when(what, share, _interrupt)
 
     def only_a_person_resets(self) -> None:
-        """CEN is not wired to anything; somebody touches it when told to."""
+        """CEN is not wired to anything; somebody touches it when asked to."""
         self.reset_line, self.helpful = None, True
 
     def goes_dead(self) -> None:
@@ -92,7 +92,7 @@ def _interrupt() -> None:
 @pytest.fixture
 def bench(manual_clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> Bench:
     bench = Bench(manual_clock)
-    monkeypatch.setattr("wattrail.cli.flash.opening.open_flasher", bench.open_flasher)
+    monkeypatch.setattr("wattrail.cli.flash.session.open_flasher", bench.open_flasher)
     return bench
 
 

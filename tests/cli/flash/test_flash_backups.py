@@ -139,7 +139,7 @@ def test_a_board_without_identity_is_restored_from_a_backup_that_is_named(
     bench.build("N", image=bytes(blank))
     assert flash("write", str(new_bin)).code == 0
     said = flash("restore")
-    assert (said.code, "so none of the kept backups can be told to be its own" in said.err) == (5, True)
+    assert (said.code, "so no kept backup can be identified as its own" in said.err) == (5, True)
     (kept,) = backups_of(wattrail)
     assert flash("restore", Path(str(kept["file"])).name).code == 0
     assert bench.flash == blank

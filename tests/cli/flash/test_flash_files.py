@@ -14,7 +14,7 @@ import pytest
 from tests.cli.conftest import Outcome, Type
 from tests.cli.flash.conftest import PORT, Bench, board, written
 from tests.image.boards import libretiny_uf2
-from wattrail.image import Target, convert, recognise
+from wattrail.image import OutputKind, convert, recognise
 
 PAGE = b"<!DOCTYPE html>\n<html><head><title>Releases</title></head></html>"
 OF_T = 0x675A40B0
@@ -26,7 +26,11 @@ NEVER_AN_IMAGE = {
 NOT_WITHOUT_A_WORD = {
     "web page": (PAGE, "is a web page (HTML), not a firmware image", "unknown-image"),
     "notes": (b"shopping list", "the unknown file is not something that lies in flash", "unknown-image"),
-    "update": (convert(recognise(board("N", 2).ua), Target.UG), "the UG container is not something", "unknown-image"),
+    "update": (
+        convert(recognise(board("N", 2).ua), OutputKind.UG),
+        "the UG container is not something",
+        "unknown-image",
+    ),
     "app of no chip": (board("N", 2).ua, "nothing in the UA image says which chip it is for", "unknown-chip"),
     "cut": (board("N", 2).qio[:-100], "the image is damaged", "damaged-image"),
 }
@@ -90,7 +94,7 @@ def test_what_the_file_shows_is_refused_before_the_port_safe_way_first(
     assert lines[0].startswith("error: ")
     assert error in lines[0]
     assert lines[1].startswith("hint: ")
-    assert lines[2:] == [f"to do it all the same: --allow {risk}"]
+    assert lines[2:] == [f"use --allow {risk} to override"]
     assert bench.opened == []
 
 
@@ -106,7 +110,7 @@ def test_the_old_command_line_looks_at_the_file_first_too(
     assert bench.opened == []
 
 
-def test_a_part_that_no_chip_has_in_such_a_file_is_told_before_the_port(
+def test_an_unknown_part_in_such_a_file_is_refused_before_the_port(
     flash: Type, bench: Bench, file: Callable[[bytes], str]
 ) -> None:
     said = flash("write", file(board("N", 2).qio), "--part", "tuya-kv")
@@ -166,7 +170,7 @@ def test_a_damaged_dump_needs_a_word_and_then_goes_back(
     hurt = bytearray(board("N", 2).dump)
     hurt[0x40000] ^= 1
     said = flash("restore", file(bytes(hurt)))
-    assert (said.code, said.err.splitlines()[-1]) == (5, "to do it all the same: --allow damaged-image")
+    assert (said.code, said.err.splitlines()[-1]) == (5, "use --allow damaged-image to override")
     assert flash("restore", "file.bin", "--allow", "damaged-image").code == 0
     assert bench.flash == bytes(hurt)
 
@@ -230,14 +234,14 @@ def test_a_uf2_file_for_another_chip_is_refused(flash: Type, bench: Bench, file:
     said = flash("write", "esphome.uf2", "--allow", "unknown-chip", "--allow", "damaged-image")
     assert said.code == 5
     assert "the image is for a BK7231T (its blocks carry the family number of BK7231T)" in said.err
-    assert said.err.splitlines()[-1] == "to do it all the same: --allow wrong-chip"
+    assert said.err.splitlines()[-1] == "use --allow wrong-chip to override"
     assert bench.flash == bench.before
 
 
 def test_a_converted_update_is_still_for_its_chip(
     wattrail: Type, flash: Type, bench: Bench, file: Callable[..., str]
 ) -> None:
-    update = convert(recognise(libretiny_uf2(board("T", 2).ua, family=OF_T)), Target.UG)
+    update = convert(recognise(libretiny_uf2(board("T", 2).ua, family=OF_T)), OutputKind.UG)
     file(update, "kickstart.ug.bin")
     assert wattrail("image", "convert", "kickstart.ug.bin", "app.bin", "--to", "ua").code == 0
     said = flash("write", "app.bin")
@@ -248,7 +252,7 @@ def test_a_converted_update_is_still_for_its_chip(
 
 @pytest.mark.parametrize(
     ("data", "verb"),
-    [(convert(recognise(board("N", 2).qio), Target.UG), "write"), (board("N", 2).rotated, "restore")],
+    [(convert(recognise(board("N", 2).qio), OutputKind.UG), "write"), (board("N", 2).rotated, "restore")],
     ids=["update", "rotated"],
 )
 def test_the_command_in_a_refusal_makes_what_is_taken(
@@ -261,7 +265,7 @@ def test_the_command_in_a_refusal_makes_what_is_taken(
     assert flash(verb, "out.bin").code == 0
     made = recognise(Path("out.bin").read_bytes())
     assert bench.flash[made.base :].startswith(made.flash)
-    assert convert(recognise(bench.flash), Target.PLAIN) == board("N", 2).code
+    assert convert(recognise(bench.flash), OutputKind.PLAIN) == board("N", 2).code
 
 
 def test_a_conversion_that_cannot_keep_the_chip_says_so(wattrail: Type, file: Callable[..., str]) -> None:
@@ -270,7 +274,7 @@ def test_a_conversion_that_cannot_keep_the_chip_says_so(wattrail: Type, file: Ca
     assert "note: app.bin does not say that it is for a BK7231N; keep that in its name" in said.err
 
 
-def test_a_foreign_file_goes_where_it_is_told_once_that_is_allowed(
+def test_a_foreign_file_goes_to_its_start_once_that_is_allowed(
     flash: Type, bench: Bench, file: Callable[..., str]
 ) -> None:
     file(PAGE, "index.html")
@@ -283,5 +287,5 @@ def test_noise_is_not_written_where_an_app_belongs_without_a_word(
 ) -> None:
     file(random.Random(3).randbytes(0x1000), "noise.bin")
     said = flash("write", "noise.bin", "--start", "0x11000", "--allow", "damaged-image", "--allow", "unknown-chip")
-    assert (said.code, said.err.splitlines()[-1]) == (5, "to do it all the same: --allow unknown-image")
+    assert (said.code, said.err.splitlines()[-1]) == (5, "use --allow unknown-image to override")
     assert bench.flash == bench.before

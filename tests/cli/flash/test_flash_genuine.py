@@ -30,7 +30,7 @@ def test_a_genuine_image_is_flashed_by_the_classic_command(name: str, home: Path
     before, image = board(name).dump, build(Chip[name])
     Path("build.bin").write_bytes(image)
     twin = BootTwin(name, image=before, timing=AT_ONCE)  # type: ignore[arg-type]
-    with serve_boot(twin, press="knock") as served:
+    with serve_boot(twin, auto_reset=True) as served:
         line = f"uartprogram build.bin --unprotect -d {served.path}?simulated=yes -w --startaddr 0x0"
         said = say(*line.split())
     assert (said.returncode, "build.bin: done and verified" in said.stdout) == (0, True), said.stderr

@@ -12,12 +12,11 @@ import pytest
 from tests.cli.conftest import Terminal, Type
 from tests.cli.flash.conftest import PORT, Bench
 from wattrail.cli.exits import exit_for
-from wattrail.cli.flash.course import Course
-from wattrail.cli.flash.opening import url_of
+from wattrail.cli.flash.session import url_of
 from wattrail.cli.main import main
 from wattrail.cli.manual import located
+from wattrail.cli.progress import WorkProgress
 from wattrail.errors import LinkFailed, VerifyError, WattrailError, WriteRefused
-from wattrail.flasher import Progress
 
 # ---- the port as it is typed
 
@@ -47,7 +46,7 @@ def test_a_device_needs_no_scheme(typed: str, url: str) -> None:
         ("ttyUSB0", "'ttyUSB0'", "hint: "),
     ],
 )
-def test_what_is_no_port_of_a_chip_is_told_before_anything_is_asked(
+def test_a_port_without_a_chip_is_refused_before_anything_is_asked(
     wattrail: Type, bench: Bench, typed: str, error: str, hint: str
 ) -> None:
     said = wattrail("flash", "info", typed)
@@ -67,14 +66,14 @@ def test_a_wire_is_confirmed_before_it_is_opened(wattrail: Type, bench: Bench) -
 
 
 @pytest.mark.parametrize(("typed", "named"), [("com3", "com3"), ("/dev/ttyUSB77", "/dev/ttyUSB77")])
-def test_a_port_that_is_not_there_is_told_before_any_danger(wattrail: Type, typed: str, named: str) -> None:
+def test_a_missing_port_is_reported_before_any_danger(wattrail: Type, typed: str, named: str) -> None:
     said = wattrail("flash", "info", typed)
     assert said.code == 3
     assert f"there is no device {named}" in said.err
     assert "DANGER" not in said.err
 
 
-def test_a_port_that_is_not_there_is_told_as_ever(wattrail: Type) -> None:
+def test_a_missing_port_is_reported_with_wiring_confirmed_too(wattrail: Type) -> None:
     said = wattrail("flash", "info", "/dev/ttyUSB77", "--mains-off")
     assert said.code == 3
     assert "there is no device /dev/ttyUSB77" in said.err
@@ -122,11 +121,11 @@ def test_a_silent_board_is_reported_with_causes_in_order_and_remedies(flash: Typ
 def test_a_program_gets_the_diagnosis_too(flash: Type, bench: Bench, verb: str) -> None:
     bench.reset_line = None
     said = flash(verb, "--patience", "3", "--json")
-    told = json.loads(said.out)
+    shown = json.loads(said.out)
     assert said.code == 4
-    assert told["error"].startswith("no link after 3 s: ")
-    assert (told["diagnosis"]["symptom"], told["diagnosis"]["simulated"]) == ("no-answer", True)
-    assert told["diagnosis"]["causes"][0]["name"] == "not-reset"
+    assert shown["error"].startswith("no link after 3 s: ")
+    assert (shown["diagnosis"]["symptom"], shown["diagnosis"]["simulated"]) == ("no-answer", True)
+    assert shown["diagnosis"]["causes"][0]["name"] == "not-reset"
 
 
 def test_advice_is_a_line_only_when_it_changes(flash: Type, bench: Bench) -> None:
@@ -136,7 +135,7 @@ def test_advice_is_a_line_only_when_it_changes(flash: Type, bench: Bench) -> Non
     assert 2 <= len(lines) == len(set(lines)) <= 4
 
 
-def test_a_person_who_resets_when_told_gets_through(flash: Type, bench: Bench) -> None:
+def test_a_person_who_resets_when_asked_gets_through(flash: Type, bench: Bench) -> None:
     bench.only_a_person_resets()
     said = flash("info")
     assert said.code == 0
@@ -183,7 +182,7 @@ def test_on_a_terminal_one_line_is_redrawn(bench: Bench, monkeypatch: pytest.Mon
     assert "I hear nothing yet. Reset the module now: " in shown
     assert "━" in shown
     assert re.search(r"reading    50 %   1024 of 2048 KiB  \d+ kB/s  \d+ s left", shown)
-    assert shown.count("\x1b[2K") > 32  # wiped and drawn anew, once a block
+    assert shown.count("\x1b[2K") > 32  # wiped and drawn again, once a block
     assert "the flash as it is now is kept in dump.bin\n" in re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown)
 
 
@@ -194,7 +193,7 @@ def test_results_are_not_drawn_over_on_a_terminal(
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setattr(sys, "stderr", screen)
     assert main(["flash", "recover", PORT, "--reset", "rts"]) == 0
-    assert capsys.readouterr().out.endswith("\nnothing is wrong in flash, as far as can be told\n")
+    assert capsys.readouterr().out.endswith("\nnothing is wrong in flash, as far as can be seen\n")
     drawn, _, after = screen.getvalue().rpartition("\x1b[2K")
     assert "reading   100 %" in drawn
     assert "nothing keeps this board from starting" in after
@@ -218,14 +217,14 @@ def test_a_terminal_that_cannot_redraw_gets_lines(bench: Bench, monkeypatch: pyt
         (1 << 21, 10.0, "writing   100 %   2048 of 2048 KiB  210 kB/s"),
     ],
 )
-def test_progress_is_said_with_its_rate_and_the_time_left(done: int, seconds: float, words: str) -> None:
-    assert Course(Progress("writing", done, 1 << 21), 5.0, 5.0 + seconds).words() == words
+def test_progress_shows_its_rate_and_the_time_left(done: int, seconds: float, words: str) -> None:
+    assert WorkProgress("writing", done, 1 << 21, seconds).text() == words
 
 
 # ---- the doctor
 
 
-def test_a_good_line_is_told_so(flash: Type, bench: Bench) -> None:
+def test_a_good_line_is_reported_as_good(flash: Type, bench: Bench) -> None:
     said = flash("doctor")
     assert said.code == 0
     lines = said.out.splitlines()
@@ -243,11 +242,11 @@ def test_a_good_line_is_told_so(flash: Type, bench: Bench) -> None:
 def test_a_noisy_line_is_counted_and_named(flash: Type, bench: Bench) -> None:
     bench.twin.faults.noise(1e-5)
     said = flash("doctor", "--json")
-    assert said.code == 4, "a script is told too: until now it was 0 with a finding"
-    told = json.loads(said.out)
-    assert sum(told["history"]["repeated"].values()) > 0
-    assert told["diagnosis"]["symptom"] in {"bytes-lost", "rate-refused"}
-    assert told["history"]["sectors"] == 64
+    assert said.code == 4, "a script sees it too: until now it was 0 with a finding"
+    shown = json.loads(said.out)
+    assert sum(shown["history"]["repeated"].values()) > 0
+    assert shown["diagnosis"]["symptom"] in {"bytes-lost", "rate-refused"}
+    assert shown["history"]["sectors"] == 64
 
 
 def test_a_supply_that_sags_under_an_erase_is_named_first(flash: Type, bench: Bench) -> None:

@@ -24,11 +24,11 @@ def say(*words: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("chip", ["N", "T"])
-def test_a_served_board_is_looked_at_written_and_verified(chip: str, home: Path) -> None:
+def test_a_served_board_is_identified_written_and_verified(chip: str, home: Path) -> None:
     before, image = board(chip).dump, board(chip, 2).qio
     Path("new.bin").write_bytes(image)
     twin = BootTwin(chip, image=before, timing=AT_ONCE)  # type: ignore[arg-type]
-    with serve_boot(twin, press="knock") as served:
+    with serve_boot(twin, auto_reset=True) as served:
         known = json.loads(say("flash", "info", served.url, "--json").stdout)
         assert (known["chip"], known["simulated"]) == (f"BK7231{chip}", True)
 
@@ -42,11 +42,11 @@ def test_a_served_board_is_looked_at_written_and_verified(chip: str, home: Path)
         assert (proof.returncode, "differ" in proof.stdout) == (0, False), proof.stderr
 
 
-def test_a_process_that_is_killed_leaves_a_write_that_is_gone_on_with() -> None:
+def test_a_process_that_is_killed_leaves_a_write_to_resume() -> None:
     Path("new.bin").write_bytes(board("N", 2).qio)
     slow_to_erase = replace(AT_ONCE, erase_4k_s=0.1, erase_32k_s=0.3, erase_64k_s=0.5)
     twin = BootTwin("N", image=board("N").dump, timing=slow_to_erase)
-    with serve_boot(twin, press="knock") as served:
+    with serve_boot(twin, auto_reset=True) as served:
         with started("flash", "write", served.url, "new.bin", "--backup", "stock.bin") as process:
             line_with(process.stderr, "writing")
             process.send_signal(signal.SIGKILL)
@@ -58,16 +58,16 @@ def test_a_process_that_is_killed_leaves_a_write_that_is_gone_on_with() -> None:
     assert json.loads(again.stdout)["backup"] == os.fspath(Path("stock.bin").resolve())
 
 
-def test_ctrl_c_ends_a_process_calmly() -> None:
+def test_ctrl_c_ends_a_process_without_a_traceback() -> None:
     twin = BootTwin("N", image=board("N").dump)
     with (
-        serve_boot(twin, press="knock") as served,
+        serve_boot(twin, auto_reset=True) as served,
         started("flash", "read", served.url, "dump.bin") as process,
     ):
         line_with(process.stderr, "reading")
         process.send_signal(signal.SIGINT)
         assert process.wait(LONGEST_S) == 130
         assert process.stderr is not None
-        told = process.stderr.read()
-    assert "stopped. Nothing in flash was changed. What was read is kept in dump.bin.part" in told
-    assert "Traceback" not in told
+        shown = process.stderr.read()
+    assert "stopped. Nothing in flash was changed. What was read is kept in dump.bin.part" in shown
+    assert "Traceback" not in shown

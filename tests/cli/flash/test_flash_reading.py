@@ -37,21 +37,26 @@ def test_a_board_without_radio_calibration_and_with_a_bootloader_says_so(flash: 
     bench.build("T", image=board("T").dump[:0x1E0000] + b"\xff" * 0x20000)
     said = flash("info")
     assert "chip        BK7231T" in said.out
-    assert "flash       2048 KiB; a bootloader does not tell its id" in said.out
+    assert "flash       2048 KiB; a bootloader does not report its id" in said.out
     assert "protection  not known" in said.out
     assert "RF block    blank at 0x1e0000: radio calibration and MAC address are lost" in said.out
 
 
 def test_a_program_gets_every_field_the_manual_lists(flash: Type) -> None:
-    told = json.loads(flash("info", "--json").out)
+    shown = json.loads(flash("info", "--json").out)
     manual = (Path(__file__).parents[3] / "docs" / "cli.md").read_text(encoding="utf-8")
     section = manual.partition("\n## wattrail flash info\n")[2].partition("\n## ")[0]
-    assert {field for field in told if f"`{field}`" not in section} == set()
-    assert (told["simulated"], told["chip"], told["flash_id"], told["protected"]) == (True, "BK7231N", "1560eb", True)
-    assert (told["unfinished"], told["backups"]) == (None, [])
+    assert {field for field in shown if f"`{field}`" not in section} == set()
+    assert (shown["simulated"], shown["chip"], shown["flash_id"], shown["protected"]) == (
+        True,
+        "BK7231N",
+        "1560eb",
+        True,
+    )
+    assert (shown["unfinished"], shown["backups"]) == (None, [])
 
 
-def test_the_whole_flash_goes_into_a_file_and_the_digest_is_said(flash: Type, bench: Bench) -> None:
+def test_the_whole_flash_goes_into_a_file_and_its_digest_is_shown(flash: Type, bench: Bench) -> None:
     said = flash("read", "dump.bin")
     assert said.code == 0
     assert Path("dump.bin").read_bytes() == bench.flash
@@ -71,13 +76,13 @@ def test_progress_without_a_terminal_is_a_line_for_each_tenth(flash: Type) -> No
     assert "left" not in lines[-1]
 
 
-def test_a_dump_that_was_cut_is_gone_on_with_by_the_same_command(flash: Type, bench: Bench) -> None:
+def test_the_same_command_resumes_an_interrupted_read(flash: Type, bench: Bench) -> None:
     bench.ctrl_c("reading", 0.5)
     cut = flash("read", "dump.bin")
     assert cut.code == 130
     assert cut.err.splitlines()[-1] == (
-        "stopped. Nothing in flash was changed. What was read is kept in dump.bin.part, and the same command goes on"
-        " from there."
+        "stopped. Nothing in flash was changed. What was read is kept in dump.bin.part; run the same command again"
+        " to resume."
     )
     assert not Path("dump.bin").exists()
     kept = Path("dump.bin.part").stat().st_size
@@ -104,10 +109,10 @@ def test_a_dump_that_was_cut_is_gone_on_with_by_the_same_command(flash: Type, be
 def test_a_part_of_the_flash_is_read(
     flash: Type, bench: Bench, words: tuple[str, ...], start: int, length: int
 ) -> None:
-    told = json.loads(flash("read", "part.bin", *words, "--json").out)
+    shown = json.loads(flash("read", "part.bin", *words, "--json").out)
     assert Path("part.bin").read_bytes() == bench.flash[start : start + length]
-    assert (told["start"], told["bytes"], told["simulated"]) == (start, length, True)
-    assert told["sha256"] == sha256(Path("part.bin").read_bytes()).hexdigest()
+    assert (shown["start"], shown["bytes"], shown["simulated"]) == (start, length, True)
+    assert shown["sha256"] == sha256(Path("part.bin").read_bytes()).hexdigest()
 
 
 def test_a_file_is_replaced_only_on_demand_and_by_a_part_only(flash: Type, bench: Bench) -> None:
@@ -160,7 +165,7 @@ def test_flash_that_holds_an_image_is_verified(flash: Type, bench: Bench) -> Non
     assert "differ" not in said.out
 
 
-def test_what_differs_is_told_by_partition(flash: Type, bench: Bench, new_bin: Path) -> None:
+def test_what_differs_is_reported_by_partition(flash: Type, bench: Bench, new_bin: Path) -> None:
     said = flash("verify", str(new_bin))
     assert said.code == 6
     assert said.out.splitlines() == [
@@ -171,9 +176,9 @@ def test_what_differs_is_told_by_partition(flash: Type, bench: Bench, new_bin: P
         "  0x129000 to 0x129fff",
     ]
     assert bench.flash == bench.before
-    told = json.loads(flash("verify", str(new_bin), "--json").out)
-    assert (told["same"], told["simulated"]) == (False, True)
-    assert [(part["name"], part["sectors"], len(part["differing"])) for part in told["partitions"]] == [
+    shown = json.loads(flash("verify", str(new_bin), "--json").out)
+    assert (shown["same"], shown["simulated"]) == (False, True)
+    assert [(part["name"], part["sectors"], len(part["differing"])) for part in shown["partitions"]] == [
         ("bootloader", 17, 0),
         ("app", 281, 86),
     ]
@@ -203,11 +208,11 @@ def test_a_backup_and_an_unfinished_write_are_part_of_what_is_known(flash: Type,
     said = flash("info")
     assert "unfinished  a write of 'new.bin', begun 2026-06-21T12:00:" in said.out
     assert "did not end: flash may be half-written" in said.out
-    told = json.loads(flash("info", "--json").out)
-    assert told["unfinished"]["image"] == "new.bin"
-    assert told["backups"] == [told["unfinished"]["backup"]]
-    assert Path(told["backups"][0]).read_bytes() == bench.before
-    assert told["backups"][0].endswith("-simulated.bin")
+    shown = json.loads(flash("info", "--json").out)
+    assert shown["unfinished"]["image"] == "new.bin"
+    assert shown["backups"] == [shown["unfinished"]["backup"]]
+    assert Path(shown["backups"][0]).read_bytes() == bench.before
+    assert shown["backups"][0].endswith("-simulated.bin")
 
 
 def test_nothing_is_opened_for_an_image_that_cannot_be_read(flash: Type, bench: Bench) -> None:

@@ -21,7 +21,7 @@ def tear(bench: Bench, start: int = 0x20000, length: int = 0x8000) -> None:
 def test_a_healthy_board_is_left_alone(flash: Type, bench: Bench) -> None:
     said = flash("recover")
     assert said.code == 0
-    assert said.out.splitlines()[1:] == ["nothing is wrong in flash, as far as can be told"]
+    assert said.out.splitlines()[1:] == ["nothing is wrong in flash, as far as can be seen"]
     assert said.out.startswith("SIMULATED")
     assert "nothing keeps this board from starting: nothing was written" in said.err
     assert bench.flash == bench.before
@@ -72,7 +72,7 @@ def test_what_is_blank_is_named(flash: Type, bench: Bench, start: int, length: i
     assert words in said.out.splitlines()
 
 
-def test_a_lost_radio_block_is_told_and_no_image_mends_it(flash: Type, bench: Bench) -> None:
+def test_a_lost_radio_block_is_reported_and_no_image_restores_it(flash: Type, bench: Bench) -> None:
     tear(bench, 0x1D0000, 0x1000)
     said = flash("recover")
     assert said.code == 5
@@ -84,11 +84,11 @@ def test_a_lost_radio_block_is_told_and_no_image_mends_it(flash: Type, bench: Be
 
 def test_an_update_that_was_cut_is_named(flash: Type, bench: Bench, new_bin: Path) -> None:
     tear(bench, 0x40000, 0x80000)
-    told = json.loads(flash("recover", str(new_bin), "--dry-run", "--json").out)
-    assert told["dry_run"]
-    assert {found["partition"] for found in told["found"]} == {"app"}
-    assert all(found["fatal"] for found in told["found"])
-    assert told["unfinished"] is None
+    shown = json.loads(flash("recover", str(new_bin), "--dry-run", "--json").out)
+    assert shown["dry_run"]
+    assert {found["partition"] for found in shown["found"]} == {"app"}
+    assert all(found["fatal"] for found in shown["found"])
+    assert shown["unfinished"] is None
 
 
 def test_a_cut_write_is_finished_with_its_image(flash: Type, bench: Bench, new_bin: Path) -> None:
@@ -97,7 +97,7 @@ def test_a_cut_write_is_finished_with_its_image(flash: Type, bench: Bench, new_b
     said = flash("recover", str(new_bin))
     assert said.code == 0
     assert "a write of 'new.bin', begun 2026-06-21T12:00:" in said.out
-    assert "going on with new.bin" in said.err
+    assert "resuming with new.bin" in said.err
     assert bench.flash == written()
 
 
@@ -127,8 +127,8 @@ def test_a_cut_restore_of_the_radio_is_undone_too(flash: Type, bench: Bench) -> 
 
 def test_a_program_gets_what_was_found_and_what_was_done(flash: Type, bench: Bench, new_bin: Path) -> None:
     tear(bench)
-    told = json.loads(flash("recover", str(new_bin), "--json").out)
-    assert (told["verified"], told["simulated"], told["unfinished"]) == (True, True, None)
-    assert told["found"][0]["partition"] == "app"
+    shown = json.loads(flash("recover", str(new_bin), "--json").out)
+    assert (shown["verified"], shown["simulated"], shown["unfinished"]) == (True, True, None)
+    assert shown["found"][0]["partition"] == "app"
     healthy = json.loads(flash("recover", "--json").out)
     assert (healthy["found"], healthy["simulated"]) == ([], True)

@@ -10,7 +10,7 @@ import pytest
 from tests.cli.conftest import Type
 from tests.cli.flash.conftest import Bench, board, written
 from wattrail.flasher import Flasher
-from wattrail.twin.bootrom import Phase
+from wattrail.twin.bootrom import BootPhase
 
 pytestmark = pytest.mark.usefixtures("new_bin")
 
@@ -34,23 +34,23 @@ def test_an_image_is_written_after_a_backup_and_the_board_starts(flash: Type, be
     ]
     assert f"backup      {kept}" in said.out
     assert f"the flash as it is now is kept in {kept}" in said.err
-    assert said.err.splitlines()[-1] == "the board was told to start"
+    assert said.err.splitlines()[-1] == "reboot sent: the board starts its firmware"
     bench.clock.sleep(1.0)
-    assert bench.twin.phase is Phase.APP
+    assert bench.twin.phase is BootPhase.APP
 
 
 def test_a_chip_may_be_left_ready_for_the_next_command(flash: Type, bench: Bench) -> None:
     assert flash("write", "new.bin", "--no-reboot").code == 0
     bench.clock.sleep(1.0)
-    assert bench.twin.phase is Phase.LINKED
+    assert bench.twin.phase is BootPhase.LINKED
 
 
 def test_a_report_for_programs_says_that_it_was_verified(flash: Type) -> None:
-    told = json.loads(flash("write", "new.bin", "--json").out)
-    assert (told["verified"], told["simulated"], told["touched"], told["resumed"]) == (True, True, 86, False)
+    shown = json.loads(flash("write", "new.bin", "--json").out)
+    assert (shown["verified"], shown["simulated"], shown["touched"], shown["resumed"]) == (True, True, 86, False)
     manual = (Path(__file__).parents[3] / "docs" / "cli.md").read_text(encoding="utf-8")
     section = manual.partition("\n## wattrail flash write\n")[2].partition("\n## ")[0]
-    assert {field for field in told if f"`{field}`" not in section} == set()
+    assert {field for field in shown if f"`{field}`" not in section} == set()
 
 
 def test_a_dry_run_says_what_would_change_and_changes_nothing(flash: Type, bench: Bench, home: Path) -> None:
@@ -58,8 +58,8 @@ def test_a_dry_run_says_what_would_change_and_changes_nothing(flash: Type, bench
     assert said.code == 0
     assert "app         0x011000  86 of 281 sectors differ" in said.out
     assert "dry run: 86 sectors would be changed, after a backup; nothing was" in said.err
-    told = json.loads(flash("write", "new.bin", "--dry-run", "--json").out)
-    assert (told["dry_run"], told["same"]) == (True, False)
+    shown = json.loads(flash("write", "new.bin", "--dry-run", "--json").out)
+    assert (shown["dry_run"], shown["same"]) == (True, False)
     assert (bench.flash, backups(home)) == (bench.before, [])
 
 
@@ -71,13 +71,13 @@ def test_one_partition_is_written_and_no_other(flash: Type, bench: Bench) -> Non
     assert bench.flash == bench.before[:0x1D1000] + bytes(16) + bench.before[0x1D1010:]
 
 
-def test_the_backup_goes_where_it_was_told_to(flash: Type, bench: Bench, home: Path) -> None:
+def test_the_backup_goes_to_the_file_given(flash: Type, bench: Bench, home: Path) -> None:
     assert flash("write", "new.bin", "--backup", "stock.bin").code == 0
     assert Path("stock.bin").read_bytes() == bench.before
     assert backups(home) == []
 
 
-def test_a_backup_is_left_out_only_in_words(flash: Type, home: Path) -> None:
+def test_a_backup_is_left_out_only_if_allowed(flash: Type, home: Path) -> None:
     said = flash("write", "new.bin", "--allow", "no-backup")
     assert said.code == 0
     assert "backup      none: that was allowed" in said.out
@@ -99,7 +99,7 @@ def test_a_backup_is_left_out_only_in_words(flash: Type, home: Path) -> None:
         (("--reset", "cts"), "", "see wattrail flash write --help"),
     ],
 )
-def test_what_is_mistyped_is_told_before_a_port_is_opened(
+def test_what_is_mistyped_is_refused_before_a_port_is_opened(
     flash: Type, bench: Bench, words: tuple[str, ...], error: str, hint: str
 ) -> None:
     said = flash("write", "new.bin", *words)
@@ -113,7 +113,7 @@ def test_the_image_of_another_chip_is_refused_naming_what_allows_it(flash: Type,
     Path("t.bin").write_bytes(board("T").qio)
     said = flash("write", "t.bin")
     assert said.code == 5
-    assert "to do it all the same: --allow wrong-chip" in said.err
+    assert "use --allow wrong-chip to override" in said.err
     assert "hint: take the image for the BK7231N" in said.err
     assert "half-written" not in said.err
     assert bench.flash == bench.before
@@ -162,16 +162,16 @@ def test_ctrl_c_states_what_the_flash_holds_and_the_same_command_resumes(flash: 
     (kept,) = backups(home)
     assert (cut.code, cut.out) == (130, "")
     assert cut.err.splitlines()[-1] == (
-        "stopped. The flash may be half-written, and the board may not start. The same command goes on from there."
-        f" How it was before is kept in {kept}."
+        "stopped. The flash may be half-written, and the board may not start. Run the same command again to resume."
+        f" Its previous content is kept in {kept}."
     )
     assert bench.flash not in (bench.before, written())
 
     said = flash("write", "new.bin")
     assert said.code == 0
     assert "a write of 'new.bin', begun 2026-06-21T12:00:" in said.err
-    assert f"did not end: this one goes on from there; how the flash was before is kept in {kept}" in said.err
-    assert "new.bin: done and verified, gone on with after a cut" in said.out
+    assert f"did not end: this one resumes it; the previous content is kept in {kept}" in said.err
+    assert "new.bin: done and verified, resumed after an interruption" in said.out
     assert bench.flash == written()
     assert backups(home) == [kept]
 
@@ -227,7 +227,7 @@ def test_a_flash_that_is_worn_out_fails_its_proof(flash: Type, bench: Bench) -> 
     assert "The flash may be half-written" in said.err
 
 
-def test_a_protected_flash_is_told_so_and_not_as_half_written(flash: Type, bench: Bench) -> None:
+def test_a_protected_flash_is_reported_and_not_as_half_written(flash: Type, bench: Bench) -> None:
     # In no list, protected as it leaves the factory: libretiny #279, ltchiptool #32, bk7231tools #19.
     bench.build("N", flash_id=0x15AABB)
     said = flash("write", "new.bin", "--allow", "no-backup")
@@ -250,7 +250,7 @@ def test_a_partition_is_erased(flash: Type, bench: Bench, home: Path) -> None:
     assert backups(home)[0].read_bytes() == bench.before
 
 
-def test_an_erase_can_be_looked_at_first(flash: Type, bench: Bench) -> None:
+def test_an_erase_can_be_previewed(flash: Type, bench: Bench) -> None:
     said = flash("erase", "--start", "0x1d0000", "--length", "0x2000", "--dry-run")
     assert said.code == 0
     assert "config      0x1d1000  1 of 1 sectors differ" in said.out
@@ -263,8 +263,8 @@ def test_an_erase_can_be_looked_at_first(flash: Type, bench: Bench) -> None:
     [
         ((), "what is to be erased?"),
         (("--start", "0x1000"), "what is to be erased?"),
-        (("--start", "0x100", "--length", "0x1000"), "0x1000 bytes from 0x100 are no whole sectors of 0x1000"),
-        (("--start", "0x1000", "--length", "0"), "0x0 bytes from 0x1000 are no whole sectors of 0x1000"),
+        (("--start", "0x100", "--length", "0x1000"), "0x1000 bytes from 0x100 are not whole sectors of 0x1000"),
+        (("--start", "0x1000", "--length", "0"), "0x0 bytes from 0x1000 are not whole sectors of 0x1000"),
     ],
 )
 def test_an_erase_without_clear_bounds_is_refused(
@@ -275,7 +275,7 @@ def test_an_erase_without_clear_bounds_is_refused(
     assert bench.opened == []
 
 
-def test_the_radios_calibration_is_erased_only_in_words(flash: Type, bench: Bench) -> None:
+def test_the_radios_calibration_is_erased_only_if_allowed(flash: Type, bench: Bench) -> None:
     said = flash("erase", "--part", "rf")
     assert said.code == 5
     assert "they exist on this board only" in said.err
@@ -285,7 +285,7 @@ def test_the_radios_calibration_is_erased_only_in_words(flash: Type, bench: Benc
     assert bench.flash[0x1D0000:0x1D1000] == b"\xff" * 0x1000
 
 
-def test_the_bootloader_of_a_t_is_erased_only_in_words(flash: Type, bench: Bench) -> None:
+def test_the_bootloader_of_a_t_is_erased_only_if_allowed(flash: Type, bench: Bench) -> None:
     bench.build("T")
     said = flash("erase", "--part", "bootloader")
     assert said.code == 5
@@ -305,7 +305,7 @@ def test_the_newest_backup_of_this_board_is_put_back(flash: Type, bench: Bench, 
     assert bench.flash == bench.before
 
 
-def test_a_restore_can_be_looked_at_first(flash: Type, bench: Bench) -> None:
+def test_a_restore_can_be_previewed(flash: Type, bench: Bench) -> None:
     assert flash("write", "new.bin").code == 0
     said = flash("restore", "--dry-run")
     assert "app         0x011000  86 of 281 sectors differ" in said.out
@@ -328,7 +328,7 @@ def test_another_boards_dump_is_refused_for_its_radio(flash: Type, bench: Bench)
     Path("foreign.bin").write_bytes(foreign)
     said = flash("restore", "foreign.bin")
     assert said.code == 5
-    assert "to do it all the same: --allow rf" in said.err
+    assert "use --allow rf to override" in said.err
     assert bench.flash == bench.before
     assert flash("restore", "foreign.bin", "--allow", "rf").code == 0
     assert bench.flash == bytes(foreign)

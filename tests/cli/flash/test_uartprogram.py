@@ -1,4 +1,4 @@
-"""The command lines people have been told to type for years."""
+"""The command lines guides have shown for years."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_an_address_that_contradicts_the_image_is_refused(typed: Callable[[str],
     said = typed("new.bin -u -w -s 0x11000 -d /dev/ttyUSB0")
     assert said.code == 5
     assert "error: the QIO image belongs at 0x0, not at 0x11000" in said.err
-    assert "to do it all the same: --allow wrong-place" in said.err
+    assert "use --allow wrong-place to override" in said.err
     assert bench.flash == bench.before
 
 
@@ -88,7 +88,7 @@ def test_an_ambiguous_file_goes_where_uartprogram_put_it_once_allowed(
     Path("raw.bin").write_bytes(b"raw" * 2000)
     said = typed("raw.bin -w -d /dev/ttyUSB0")
     assert said.code == 5
-    assert "to do it all the same: --allow unknown-image" in said.err
+    assert "use --allow unknown-image to override" in said.err
     assert typed("raw.bin -w -d /dev/ttyUSB0 --allow unknown-image").code == 0
     assert bench.flash[0x11000:][:6000] == b"raw" * 2000
 
@@ -106,7 +106,7 @@ def test_an_ambiguous_file_goes_where_uartprogram_put_it_once_allowed(
         ("-w -b 9600 new.bin", "", "see wattrail uartprogram --help"),
     ],
 )
-def test_what_cannot_be_done_is_told_before_a_port_is_opened(
+def test_what_cannot_be_done_is_refused_before_a_port_is_opened(
     typed: Callable[[str], Outcome], bench: Bench, line: str, error: str, hint: str
 ) -> None:
     said = typed(f"{line} -d /dev/ttyUSB0")

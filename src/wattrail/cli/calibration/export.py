@@ -8,7 +8,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from wattrail.cli import say
+from wattrail.cli import output
 from wattrail.cli.calibration.record import as_document
 from wattrail.cli.calibration.shelf import MeterName, ShelfOptions, shelf_of_name
 from wattrail.cli.exits import UsageError
@@ -37,4 +37,4 @@ def export(
             stream.write(text + "\n")
     except OSError as error:
         raise UsageError(f"{file} cannot be written: {error.strerror}") from error
-    say.note(f"{file}: {len(kept)} calibrations of {meter}")
+    output.note(f"{file}: {len(kept)} calibrations of {meter}")

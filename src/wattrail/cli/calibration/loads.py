@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 from cyclopts import Parameter, validators
 
-from wattrail.chips.bl0942.calibrate import CalibrationError, Given, Load, Point, Reference
-from wattrail.cli import pace, say
+from wattrail.cli import clock, output
 from wattrail.cli.calibration.shelf import scale_before
 from wattrail.cli.exits import UsageError
 from wattrail.cli.target import MeterOptions, Target, find, opened
 from wattrail.meter import Meter
 from wattrail.meter.calibration import FEWEST_READINGS, Probe, measure, reading_probe
+from wattrail.metrology.calibrate import CalibrationError, Given, Load, Point, Reference
 
 if TYPE_CHECKING:
     from wattrail.twin.twin import Twin
@@ -135,7 +135,7 @@ def _asked(meter: Meter, wishes: ReferenceOptions) -> Iterator[Point]:
     """Measure first, then ask what was true meanwhile: the person watches the reference, not the keyboard."""
     while True:
         answer(f"{_SWITCH_ON} Enter when it runs.")
-        say.note("watch the reference from now on, until the next question")
+        output.note("watch the reference from now on, until the next question")
         point = _one(meter, wishes, Reference())
         yield replace(point, reference=_told(wishes.load))
         if not _yes("Another load?"):
@@ -149,12 +149,12 @@ def _told(load: Load) -> Reference:
         try:
             return _as_reference(values[0], values[1], values[2], Load(kind or load))
         except (CalibrationError, ValueError) as error:
-            say.note(f"{error}; once more, please")
+            output.note(f"{error}; once more, please")
 
 
 def _one(meter: Meter, wishes: ReferenceOptions, reference: Reference | Probe) -> Point:
-    say.note(f"waiting for the load to settle, then {wishes.readings} readings")
-    return measure(meter, pace.CLOCK, readings=wishes.readings, reference=reference)
+    output.note(f"waiting for the load to settle, then {wishes.readings} readings")
+    return measure(meter, clock.CLOCK, readings=wishes.readings, reference=reference)
 
 
 def _as_reference(volts: str | None, amps: str | None, watts: str | None, load: Load) -> Reference:
@@ -196,16 +196,19 @@ def _truth(twin: Twin) -> Probe:
 @contextmanager
 def _rehearsal(target: Target) -> Iterator[tuple[Meter, Twin]]:
     """A twin with both ends in hand: the cable, and what is true behind it."""
-    from wattrail.transport import open_port, unlogged
+    from wattrail.meter.opening import open_scaled
+    from wattrail.metrology.scale_origin import ScaleClaims
+    from wattrail.transport import unlogged
 
     if not target.url.startswith("twin:"):
         raise UsageError(f"--reference twin: {target.url} is no twin:// URL", hint="nobody knows the truth elsewhere")
     from wattrail.twin.ports import TwinBus, TwinPort
 
-    carrier = open_port(target.url, clock=pace.CLOCK)
-    cable = unlogged(carrier)
-    assert isinstance(cable, TwinBus | TwinPort)
-    with Meter(carrier, scale_before(target), address=target.address) as meter:
+    with open_scaled(
+        target.url, ScaleClaims(given=scale_before(target)), address=target.address, chip=target.chip, clock=clock.CLOCK
+    ) as meter:
+        cable = unlogged(meter.client.carrier)
+        assert isinstance(cable, TwinBus | TwinPort)
         yield meter, cable.twin
 
 

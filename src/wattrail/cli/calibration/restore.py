@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from wattrail.cli import pace, say
+from wattrail.cli import clock, output
 from wattrail.cli.calibration.proposal import toml_line
 from wattrail.cli.calibration.record import Taken, one_of, taken_from_file
 from wattrail.cli.calibration.shelf import MeterName, Shelf, ShelfOptions, by_whom, shelf_of_name
@@ -43,9 +43,9 @@ def restore(
     else:
         print(f"{meter}: {taken.words}\n{toml_line(taken.calibration)}")
     if kept:
-        say.note(f"kept as calibration {kept.number} of {meter}; the gateway takes it at its next start")
+        output.note(f"kept as calibration {kept.number} of {meter}; the gateway takes it at its next start")
         for words in shelf.words_of_the_file(taken.calibration):
-            say.note(f"note: {words}")
+            output.note(f"note: {words}")
 
 
 def _earlier(shelf: Shelf, number: int | None) -> Taken:
@@ -60,5 +60,5 @@ def _kept_again(shelf: Shelf, meter: str, taken: Taken, by: str) -> KeptCalibrat
     with shelf.opened() as store:
         return store.keep_calibration(
             meter, taken.calibration, simulated=taken.simulated, origin="restored", turns=taken.turns,
-            at=pace.CLOCK.now(), by=by, note=taken.words, evidence=dumps({"restored": taken.words}),
+            at=clock.CLOCK.now(), by=by, note=taken.words, evidence=dumps({"restored": taken.words}),
         )  # fmt: skip

@@ -1,1 +1,1 @@
-"""Verbs about the flash of a board: each opens a port, and closes it with the state of the flash said in words."""
+"""Verbs about the flash of a board: each opens a port, and says what state it left the flash in."""

@@ -6,24 +6,22 @@ import json as json_text
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 from cyclopts import Parameter, validators
 
-from wattrail.cli import pace, say
+from wattrail.cli import clock, output
 from wattrail.cli.exits import UsageError
-from wattrail.cli.flash.opening import boards_folder
-from wattrail.cli.flash.view import unfinished_object, unfinished_words
+from wattrail.cli.flash.session import BoardsFolder, boards_folder
+from wattrail.cli.flash.view import unfinished_object, unfinished_text
 from wattrail.cli.target import Json
 from wattrail.flasher import BoardFolder, KeptBackup, Shelf
 
 __all__ = ["backups", "kept_by_name"]
 
-_TWIN: Final = "simulated"
-
 
 @dataclass(frozen=True, slots=True)
-class _Board:
+class _KeptOfBoard:
     """What is kept of one board. ``prunable`` are those to be removed, or that were."""
 
     folder: BoardFolder
@@ -35,14 +33,12 @@ class _Board:
 def backups(
     board: Annotated[str | None, Parameter(help="Only boards whose name begins like this.")] = None,
     *,
-    prune: Annotated[bool, Parameter(help="Remove those that nothing rests on; never a board's first.")] = False,
+    prune: Annotated[bool, Parameter(help="Remove those that nothing depends on; never a board's first.")] = False,
     keep: Annotated[
         int, Parameter(help="How many of the newest stay besides the first (1).", validator=validators.Number(gte=0))
     ] = 1,
-    dry_run: Annotated[bool, Parameter(help="With --prune: say what would be removed, and remove nothing.")] = False,
-    boards: Annotated[
-        Path | None, Parameter(help="Folder for journals and backups; else your own.", env_var="WATTRAIL_BOARDS")
-    ] = None,
+    dry_run: Annotated[bool, Parameter(help="With --prune: print what would be removed, and remove nothing.")] = False,
+    boards: BoardsFolder = None,
     json: Json = False,
 ) -> None:
     """List the kept backups of all boards, or prune them.
@@ -61,13 +57,13 @@ def backups(
         return
     print("\n".join(line for one in found for line in _lines(one)) or "no backup is kept")
     if prune:
-        _tell(found, dry_run=dry_run)
+        _print_removed(found, dry_run=dry_run)
 
 
 def kept_by_name(name: str, boards: Path | None, *, simulated: bool) -> Path | None:
     """A kept backup by its name, or the first digits of its SHA-256. Raises UsageError where several fit."""
-    shelf = Shelf(boards_folder(boards, simulated=simulated), pace.CLOCK)
-    every = [kept for folder in shelf.boards() for kept in folder.backups.all()]
+    store = Shelf(boards_folder(boards, simulated=simulated), clock.CLOCK)
+    every = [kept for folder in store.boards() for kept in folder.backups.all()]
     fitting = [kept for kept in every if kept.path.name == name] or [
         kept for kept in every if len(name) >= 4 and (kept.sha256.startswith(name) or kept.path.name.startswith(name))
     ]
@@ -77,15 +73,15 @@ def kept_by_name(name: str, boards: Path | None, *, simulated: bool) -> Path | N
     return fitting[0].path if fitting else None
 
 
-def _boards(given: Path | None, keep: int | None) -> Iterator[_Board]:
+def _boards(given: Path | None, keep: int | None) -> Iterator[_KeptOfBoard]:
     for simulated in (False, True):
-        for folder in Shelf(boards_folder(given, simulated=simulated), pace.CLOCK).boards():
+        for folder in Shelf(boards_folder(given, simulated=simulated), clock.CLOCK).boards():
             kept = tuple(one.looked_into() for one in folder.backups.all())
             gone = () if keep is None else tuple(folder.backups.prunable(keep))
-            yield _Board(folder, simulated, kept, gone)
+            yield _KeptOfBoard(folder, simulated, kept, gone)
 
 
-def _remove(one: _Board) -> None:
+def _remove(one: _KeptOfBoard) -> None:
     """Remove what is prunable, while no other process works on that board. Raises FileError."""
     if not one.prunable:
         return
@@ -97,22 +93,23 @@ def _remove(one: _Board) -> None:
         one.folder.lock.release()
 
 
-def _lines(one: _Board) -> Iterator[str]:
+def _lines(one: _KeptOfBoard) -> Iterator[str]:
     yield f"{one.folder.path.name}{'  (SIMULATED: a twin)' if one.simulated else ''}"
     if (unfinished := one.folder.journal.unfinished()) is not None:
-        yield f"  {unfinished_words(unfinished)}"
+        yield f"  {unfinished_text(unfinished)}"
     for kept in one.kept:
         mark = "  to be removed" if kept.path in {gone.path for gone in one.prunable} else ""
         yield f"  {kept.at:<20}  {kept.origin:<12}  {kept.firmware:<10}  {kept.bytes // 1024:>5} KiB  {kept.path}{mark}"
 
 
-def _tell(found: list[_Board], *, dry_run: bool) -> None:
+def _print_removed(found: list[_KeptOfBoard], *, dry_run: bool) -> None:
     gone = [kept for one in found for kept in one.prunable]
     size = sum(kept.bytes for kept in gone) // 1024
-    say.note(f"{len(gone)} files with {size} KiB " + ("would be removed; nothing was" if dry_run else "were removed"))
+    what = "would be removed; nothing was" if dry_run else "were removed"
+    output.note(f"{len(gone)} files with {size} KiB {what}")
 
 
-def _object(found: list[_Board], *, removed: bool) -> dict[str, object]:
+def _object(found: list[_KeptOfBoard], *, removed: bool) -> dict[str, object]:
     """For JSON; its fields are listed in docs/cli.md."""
     return {
         "boards": [
@@ -127,7 +124,7 @@ def _object(found: list[_Board], *, removed: bool) -> dict[str, object]:
     }
 
 
-def _backup(kept: KeptBackup, one: _Board, *, removed: bool) -> dict[str, object]:
+def _backup(kept: KeptBackup, one: _KeptOfBoard, *, removed: bool) -> dict[str, object]:
     prunable = kept.path in {gone.path for gone in one.prunable}
     return {
         "file": str(kept.path),

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from wattrail.bootrom.geometry import SECTOR
 from wattrail.cli.exits import UsageError
-from wattrail.cli.flash.opening import BoardOptions, PortText
-from wattrail.cli.flash.place import RangeOptions
-from wattrail.cli.flash.session import board
-from wattrail.cli.flash.writing import WritingOptions, finish, foretell
+from wattrail.cli.flash.flash_range import RangeOptions, WritingOptions
+from wattrail.cli.flash.session import BoardOptions, PortText, board, finish
+from wattrail.cli.flash.view import print_preview
 from wattrail.cli.target import Json
 
 
@@ -29,7 +28,7 @@ def erase(
     with board(port, options, writes=True, json=json) as flasher:
         start, length = where.span(flasher.target)
         if writing.dry_run:
-            foretell(flasher.preview_erase(start, length, allow=allow), flasher, json=json)
+            print_preview(flasher.preview_erase(start, length, allow=allow), flasher, json=json)
             return
         finish(flasher.erase(start, length, allow=allow, backup=writing.backup), flasher, writing, json=json)
 
@@ -40,6 +39,6 @@ def _check(where: RangeOptions) -> None:
         raise UsageError("what is to be erased?", hint="name it: --part NAME, or --start and --length")
     if (where.start or 0) % SECTOR or (where.length or 0) % SECTOR or where.length == 0:
         raise UsageError(
-            f"{where.length or 0:#x} bytes from {where.start or 0:#x} are no whole sectors of {SECTOR:#x}",
+            f"{where.length or 0:#x} bytes from {where.start or 0:#x} are not whole sectors of {SECTOR:#x}",
             hint="flash is erased by sectors: begin and end at multiples of 0x1000",
         )

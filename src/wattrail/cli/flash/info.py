@@ -5,8 +5,7 @@ from __future__ import annotations
 import json as json_text
 
 from wattrail.cli.flash import view
-from wattrail.cli.flash.opening import BoardOptions, PortText
-from wattrail.cli.flash.session import board
+from wattrail.cli.flash.session import BoardOptions, PortText, board
 from wattrail.cli.target import Json
 
 
@@ -16,5 +15,5 @@ def info(port: PortText, *, json: Json = False, options: BoardOptions | None = N
     Reads, and changes nothing. Without a wire from RTS or DTR to CEN, reset the board while it is trying.
     """
     with board(port, options, json=json) as flasher:
-        said = json_text.dumps(view.board_object(flasher)) if json else "\n".join(view.board_lines(flasher))
-    print(said)
+        text = json_text.dumps(view.board_object(flasher)) if json else "\n".join(view.board_lines(flasher))
+    print(text)

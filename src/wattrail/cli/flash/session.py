@@ -1,28 +1,97 @@
-"""One session with a board, and how it ends: whatever cuts it, the last words say what state the flash is in."""
+"""One session with a board: its options, its port, what is printed meanwhile, the state in which flash is left."""
 
 from __future__ import annotations
 
 import json as json_text
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Final
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated, Final, Literal
 
-from wattrail.cli import pace, say
+from cyclopts import Parameter, validators
+
+from wattrail.app.config import data_dir
+from wattrail.bootrom.constants import BAUD_AT_RESET
+from wattrail.cli import clock, output, safety
 from wattrail.cli.exits import UsageError
-from wattrail.cli.flash.narrator import Narrator
-from wattrail.cli.flash.opening import BoardOptions, opened, url_of
+from wattrail.cli.flash import view
+from wattrail.cli.flash.flash_range import WritingOptions, name_override
+from wattrail.cli.progress import WorkProgress, open_display
+from wattrail.cli.safety import WiringOptions
 from wattrail.errors import ImageError, LinkFailed, WattrailError, WriteProtected, WriteRefused
-from wattrail.flasher import Flasher, Listener
-from wattrail.flasher.diagnosis import Diagnosis
+from wattrail.flasher import (
+    Coaching,
+    Flasher,
+    FlashEvent,
+    Identified,
+    Listener,
+    Progress,
+    Repeated,
+    Report,
+    open_flasher,
+)
+from wattrail.transport import check_url, reach
+from wattrail.transport.schemes import SCHEMES
+from wattrail.urls import device_url, split
 
-__all__ = ["SIMULATED", "board", "name_the_override"]
+__all__ = ["BoardOptions", "PortText", "board", "boards_folder", "finish", "url_of"]
 
-SIMULATED: Final = "SIMULATED: a digital twin is at the other end, not a board"
-_GO_ON: Final = "The same command goes on from there."
+PortText = Annotated[str, Parameter(help="Port of the adapter: /dev/ttyUSB0, COM5, or a URL.")]
+BoardsFolder = Annotated[
+    Path | None, Parameter(help="Folder for journals and backups; else your own.", env_var="WATTRAIL_BOARDS")
+]
+
+_MAX_BAUD: Final = 4_000_000
+_TWIN_HINT: Final = "'wattrail twin serve pziot-e01' gives you a serial device to rehearse on"
+_RESUME: Final = "Run the same command again to resume."
 _BEFORE_ANYTHING: Final = (UsageError, ImageError, WriteRefused)
-"""Errors after which nobody wonders whether something was written."""
+"""Errors that come before anything could be written; they need no word about the state of the flash."""
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class BoardOptions(WiringOptions):
+    """What every verb about a board's flash understands."""
+
+    reset: Annotated[
+        Literal["manual", "rts", "dtr"],
+        Parameter(help="What resets the chip: you (manual), or a modem line wired to CEN."),
+    ] = "manual"
+    baud: Annotated[
+        int | None,
+        Parameter(
+            help="Fastest rate to try; else as fast as the line carries.",
+            validator=validators.Number(gte=BAUD_AT_RESET, lte=_MAX_BAUD),
+        ),
+    ] = None
+    patience: Annotated[
+        float,
+        Parameter(
+            help="Seconds to wait for a reset, or for a cable to come back (60).",
+            validator=validators.Number(gt=0, lte=86400),
+        ),
+    ] = 60.0
+    boards: BoardsFolder = None
+
+
+def url_of(port: str) -> str:
+    """The URL of a port; a plain device gets its scheme. Raises UrlError, UsageError for what has no chip to flash."""
+    url = device_url(port)
+    scheme = SCHEMES[split(check_url(url)).scheme]
+    if scheme.reach == "twin":
+        raise UsageError(f"{url!r} is a meter, whose module has its port elsewhere", hint=_TWIN_HINT)
+    if scheme.carries == "SPI":
+        raise UsageError(f"{url!r} is an SPI bus", hint="a chip is flashed over its UART1: /dev/ttyUSB0")
+    return url
+
+
+def boards_folder(given: Path | None, *, simulated: bool) -> Path:
+    """Where journals and backups are kept. A twin of a board has that board's name: it is kept apart."""
+    folder = given or data_dir() / "boards"
+    return folder / "simulated" if simulated else folder
 
 
 @contextmanager
@@ -31,88 +100,156 @@ def board(
     options: BoardOptions | None,
     *,
     writes: bool = False,
-    after_cut: str = "",
+    if_interrupted: str = "",
     json: bool = False,
     listener: Listener | None = None,
 ) -> Iterator[Flasher]:
     """A board that answers.
 
-    ``after_cut`` is what else to say if the session is cut before anything was changed; ``listener`` hears what the
-    person is told. With ``json`` a link that fails is told on stdout too. Raises whatever the flasher does, with what
-    it means for the flash as a note, and UsageError for files that cannot be used.
+    ``if_interrupted`` is printed too if the session is interrupted before anything was changed; ``listener`` gets
+    every event before it is printed. With ``json`` a link that fails is reported on stdout as well. Raises whatever
+    the flasher does, with what it means for the flash as a note, and UsageError for files that cannot be used.
     """
-    narrator = Narrator(pace.CLOCK, listener)
-    with opened(url_of(port), options or BoardOptions(), narrator) as flasher:
-        end = _End(flasher, narrator, writes=writes, after_cut=after_cut)
+    printer = _EventPrinter(listener)
+    with _open_board(url_of(port), options or BoardOptions(), printer) as flasher:
+        end = _SessionEnd(flasher, printer, writes, if_interrupted)
         try:
             flasher.connect()
             yield flasher
         except KeyboardInterrupt:
-            narrator.end()
-            say.note(f"{_below_what_was_typed()}stopped. {end.words()}")
+            printer.end()
+            output.note(f"{_below_the_echo()}stopped. {end.flash_state()}")
             raise
         except WattrailError as error:
-            narrator.end()
+            printer.end()
             end.explain(error, json=json)
             raise
         except BrokenPipeError:
-            raise  # whoever reads our words has enough of them
+            raise  # whoever reads the output has closed it
         except OSError as error:
             failure = UsageError(f"{error.filename or 'a file'} cannot be used: {error.strerror}")
-            failure.add_note(end.words())
+            failure.add_note(end.flash_state())
             raise failure from error
         finally:
-            narrator.end()
+            printer.end()
+
+
+def finish(
+    report: Report,
+    flasher: Flasher,
+    writing: WritingOptions,
+    *,
+    json: bool,
+    extra: Mapping[str, object] = MappingProxyType({}),
+) -> None:
+    """Print what was done, and start the board. ``extra`` are more fields for JSON."""
+    done = json_text.dumps({**extra, **report.as_dict()}) if json else "\n".join(view.report_lines(report))
+    print(done, flush=True)
+    if not writing.no_reboot:
+        flasher.reboot()
+        output.note("reboot sent: the board starts its firmware")
+
+
+def _open_board(url: str, options: BoardOptions, listener: Listener) -> Flasher:
+    """The flasher, not yet connected, once the wiring is confirmed. Raises UsageError, PortOpenError, MissingExtra."""
+    safety.confirm([url], given=options.answer, opens_now=True)
+    return open_flasher(
+        url,
+        reset="person" if options.reset == "manual" else options.reset,
+        most_baud=options.baud,
+        patience_s=options.patience,
+        listener=listener,
+        folder=boards_folder(options.boards, simulated=reach(url) == "twin"),
+        clock=clock.CLOCK,
+    )
+
+
+class _EventPrinter:
+    """Prints what a flasher does. ``identified``: the board is known; ``wrote``: writing has had its first result."""
+
+    def __init__(self, listener: Listener | None = None) -> None:
+        self._listener = listener
+        self._display = open_display()
+        self._what, self._done = "", 0
+        self._began = self._last = clock.CLOCK.monotonic()
+        self.identified = False
+        self.wrote = False
+
+    def __call__(self, event: FlashEvent) -> None:
+        """Print one event."""
+        if self._listener is not None:
+            self._listener(event)
+        now = clock.CLOCK.monotonic()
+        match event:
+            case Coaching(text):
+                self._display.advise(text)
+            case Progress():
+                self._show(event, now)
+            case Repeated():
+                pass  # hundreds on a bad line; the report has their number
+            case _:
+                self.identified = self.identified or isinstance(event, Identified)
+                self._what = ""
+                self._display.clear()
+                output.note(view.event_text(event))
+        self._last = now
+
+    def end(self) -> None:
+        """Wipe what is redrawn."""
+        self._display.clear()
+
+    def _show(self, progress: Progress, now: float) -> None:
+        if progress.what != self._what or progress.done < self._done:
+            self._what, self._began = progress.what, self._last  # its first result took time already
+        self._done = progress.done
+        self.wrote = self.wrote or progress.what == "writing"
+        self._display.show(WorkProgress(progress.what, progress.done, progress.total, now - self._began))
+        if progress.done >= progress.total:
+            self._display.clear()  # results may follow on the same terminal
 
 
 @dataclass(frozen=True, slots=True)
-class _End:
+class _SessionEnd:
     """How a session ends, and what state it leaves the flash in."""
 
     flasher: Flasher
-    narrator: Narrator
+    printer: _EventPrinter
     writes: bool
-    after_cut: str
+    if_interrupted: str
 
-    def words(self) -> str:
+    def flash_state(self) -> str:
         """One or two sentences."""
-        unfinished = self.flasher.unfinished if self.writes and self.narrator.identified else None
+        unfinished = self.flasher.unfinished if self.writes and self.printer.identified else None
         if unfinished is not None:
-            kept = f" How it was before is kept in {unfinished.backup}." if unfinished.backup else ""
-            return f"The flash may be half-written, and the board may not start. {_GO_ON}{kept}"
-        if self.narrator.wrote:
+            kept = f" Its previous content is kept in {unfinished.backup}." if unfinished.backup else ""
+            return f"The flash may be half-written, and the board may not start. {_RESUME}{kept}"
+        if self.printer.wrote:
             return "Before that the flash was written and verified."
-        return f"Nothing in flash was changed. {self.after_cut}".rstrip()
+        return f"Nothing in flash was changed. {self.if_interrupted}".rstrip()
 
     def explain(self, error: WattrailError, *, json: bool) -> None:
-        """Give an error what a person needs besides: the causes, the word that allows it, the state of the flash."""
+        """Add to an error what a person needs besides: causes, the option that overrides it, the state of the flash."""
         if isinstance(error, LinkFailed):
-            _add_causes(error, self.flasher.diagnosis, json=json)
+            _add_causes(error, self.flasher, json=json)
         if isinstance(error, WriteRefused):
-            name_the_override(error)
+            name_override(error)
         if isinstance(error, WriteProtected) and not error.elsewhere:
             error.add_note("Nothing in flash was changed.")
         elif not isinstance(error, _BEFORE_ANYTHING):
-            error.add_note(self.words())
+            error.add_note(self.flash_state())
 
 
-def name_the_override(error: WriteRefused) -> None:
-    """Below the safe way, which comes first, the option that does it all the same."""
-    if error.risk:
-        override = f"to do it all the same: --allow {error.risk}"
-        error.hint = f"{error.hint}\n{override}" if error.hint else override
-
-
-def _below_what_was_typed() -> str:
+def _below_the_echo() -> str:
     """A terminal shows Ctrl-C as ^C and stays in that line."""
     return "\n" if sys.stderr.isatty() else ""
 
 
-def _add_causes(error: LinkFailed, diagnosis: Diagnosis, *, json: bool) -> None:
+def _add_causes(error: LinkFailed, flasher: Flasher, *, json: bool) -> None:
     """The diagnosis: for a program on stdout, for a person below the error."""
+    diagnosis = flasher.diagnosis
     if json:
         print(json_text.dumps({"error": str(error), "diagnosis": diagnosis.as_dict()}))
     for line in diagnosis.lines():
-        if line != diagnosis.words:  # the error has said it
+        if line != diagnosis.words:  # the error says it
             error.add_note(line)
     error.hint = None  # the first cause has it

@@ -6,10 +6,9 @@ import json as json_text
 
 from wattrail.cli.exits import Exit
 from wattrail.cli.flash import view
-from wattrail.cli.flash.image_file import load_image
-from wattrail.cli.flash.opening import BoardOptions, PortText
-from wattrail.cli.flash.place import ImagePlace
-from wattrail.cli.flash.session import board
+from wattrail.cli.flash.flash_range import ImagePlace
+from wattrail.cli.flash.session import BoardOptions, PortText, board
+from wattrail.cli.flash.write import load_image
 from wattrail.cli.image.files import Source
 from wattrail.cli.target import Json
 from wattrail.flasher import Risk
@@ -25,11 +24,11 @@ def verify(
 ) -> int:
     """Compare flash with an image, and change nothing.
 
-    The chip works out CRCs, and only where they differ it is asked more closely. Exit code 6 if anything differs.
+    The chip computes CRCs, and single sectors are compared only where they differ. Exit code 6 if anything differs.
     """
     place = place or ImagePlace()
     place.check()
-    wanted = load_image(image, place, frozenset(Risk))  # comparing is no risk
+    wanted = load_image(image, place, frozenset(Risk))  # a comparison takes no risk
     with board(port, options, json=json) as flasher:
         found = flasher.verify(wanted, start=place.start, parts=place.part)
         as_object = view.comparison_object(found, flasher)

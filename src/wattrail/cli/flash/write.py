@@ -1,17 +1,21 @@
-"""``wattrail flash write``."""
+"""``wattrail flash write``, and image files, checked before a port is opened.
+
+Nobody should wire up a board for a file that is refused anyway.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
-from wattrail.cli.flash.image_file import load_image
-from wattrail.cli.flash.opening import BoardOptions, PortText
-from wattrail.cli.flash.place import ImagePlace
-from wattrail.cli.flash.session import board
-from wattrail.cli.flash.writing import WritingOptions, finish, foretell
-from wattrail.cli.image.files import Source
+from wattrail.cli.flash.flash_range import ImagePlace, WritingOptions, name_override
+from wattrail.cli.flash.session import BoardOptions, PortText, board, finish
+from wattrail.cli.flash.view import print_preview
+from wattrail.cli.image.files import ForeignFile, Source, load, read
 from wattrail.cli.target import Json
-from wattrail.image import Image
+from wattrail.errors import WriteRefused
+from wattrail.flasher import Risk, check_file
+from wattrail.image import Image, as_flash_image, recognise
 
 
 def write(
@@ -23,10 +27,10 @@ def write(
     json: Json = False,
     options: BoardOptions | None = None,
 ) -> None:
-    """Write an image to flash, after a backup, and prove it.
+    """Write an image to flash, after a backup, and verify it.
 
-    Only sectors that differ are erased and written, and all are compared with the chip's CRCs afterwards. A write that
-    was cut, by whatever, is gone on with by the same command.
+    Only sectors that differ are erased and written, and all are compared with the chip's CRCs afterwards. Run the same
+    command again to resume an interrupted write.
     """
     place, writing = place or ImagePlace(), writing or WritingOptions()
     place.check()
@@ -44,14 +48,42 @@ def write_image(
     json: bool = False,
     options: BoardOptions | None = None,
 ) -> None:
-    """Open the port, and write an image whose file was looked at before."""
+    """Open the port, and write an image whose file was checked before."""
     allow = writing.check()
     with board(port, options, writes=True, json=json) as flasher:
         if writing.dry_run:
             found = flasher.preview(wanted, start=place.start, parts=place.part, allow=allow)
-            foretell(found, flasher, json=json)
+            print_preview(found, flasher, json=json)
             return
         report = flasher.write(
             wanted, name=path.name, start=place.start, parts=place.part, allow=allow, backup=writing.backup
         )
         finish(report, flasher, writing, json=json)
+
+
+def load_image(path: Path, place: ImagePlace, allow: Collection[Risk]) -> Image:
+    """An image that may be written as far as the file shows. Raises FileError, ImageError, WriteRefused."""
+    image = load_unchecked(path, allow)
+    check_image(image, place, allow)
+    return image
+
+
+def load_unchecked(path: Path, allow: Collection[Risk]) -> Image:
+    """An image as it is stored in flash, not checked yet: a UF2 file is taken for the app it carries."""
+    try:
+        return as_flash_image(load(path))
+    except ForeignFile as error:
+        if Risk.UNKNOWN in allow:
+            return recognise(read(path))
+        refusal = WriteRefused(str(error), risk=Risk.UNKNOWN.value, hint=error.hint)
+        name_override(refusal)
+        raise refusal from error
+
+
+def check_image(image: Image, place: ImagePlace, allow: Collection[Risk]) -> None:
+    """Raise WriteRefused or ImageError for what the file alone shows."""
+    try:
+        check_file(image, place.start, allow, place.part)
+    except WriteRefused as error:
+        name_override(error)
+        raise

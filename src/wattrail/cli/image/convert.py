@@ -7,10 +7,10 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter, validators
 
-from wattrail.cli import say
+from wattrail.cli import output
 from wattrail.cli.exits import UsageError
 from wattrail.cli.image.files import Source, WriteOptions, load, write
-from wattrail.image import CodeKey, Recipe, Target, recognise
+from wattrail.image import CodeKey, MissingInput, OutputKind, Recipe, recognise
 from wattrail.image import convert as converted
 
 To = Literal["plain", "packed", "ua", "qio", "dump", "bootloader", "rbl", "ug"]
@@ -21,7 +21,7 @@ def convert(
     file: Source,
     out: Annotated[Path, Parameter(help="The file to write.")],
     *,
-    to: Annotated[To, Parameter(help="Kind of image to make.")],
+    to: Annotated[To, Parameter(help="ImageKind of image to make.")],
     key: Annotated[str | None, Parameter(help="Code key: tuya, zero, or 32 hexadecimal digits.")] = None,
     bootloader: Annotated[Path | None, Parameter(help="Image to take the bootloader from, for qio.")] = None,
     version: Annotated[
@@ -32,17 +32,21 @@ def convert(
 ) -> None:
     """Make an image into one of another kind.
 
-    What is in the wanted form already is copied byte for byte; the rest is checked, enciphered, packed and sealed. A
-    UF2 file counts as the app it carries, a zip archive with one image in it as that image.
+    What is in the wanted form already is copied byte for byte; the rest is checked, enciphered, packed and given a
+    header. A UF2 file counts as the app it carries, a zip archive with one image in it as that image.
     """
     image = load(file)
     for problem in image.problems:
-        say.note(f"note: {problem}")
+        output.note(f"note: {problem}")
     recipe = Recipe(CodeKey.parse(key) if key else None, _loader(bootloader), version, timestamp)
-    data = converted(image, Target(to), recipe)
-    say.note(f"{image.kind.value} to {to}: {Target(to).meaning}")
+    try:
+        data = converted(image, OutputKind(to), recipe)
+    except MissingInput as error:
+        error.hint = f"--{error.field}: {error.hint}"
+        raise
+    output.note(f"{image.kind.value} to {to}: {OutputKind(to).meaning}")
     if image.chip is not None and recognise(data).chip is None:
-        say.note(f"note: {out} does not say that it is for a {image.chip.value}; keep that in its name")
+        output.note(f"note: {out} does not say that it is for a {image.chip.value}; keep that in its name")
     write(out, data, options or WriteOptions(), sources=(file, *([bootloader] if bootloader else [])))
 
 

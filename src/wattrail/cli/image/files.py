@@ -1,4 +1,4 @@
-"""Images as files: read whole, written whole or not at all, never over another one unless told.
+"""Images as files: read whole, written whole or not at all, never over another one unless asked to.
 
 People hand over what they downloaded: a zip with one image in it is that image; a web page, a pointer, a text that
 encodes bytes is refused by its name, with the way to the image.
@@ -15,11 +15,11 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from wattrail.cli import say
+from wattrail.cli import output
 from wattrail.cli.exits import UsageError
 from wattrail.errors import ImageError
 from wattrail.files import give_name, read_bytes
-from wattrail.image import FILE_MOST, Foreign, Image, Zipped, look_into_zip, recognise, recognise_foreign
+from wattrail.image import MAX_FILE_BYTES, Foreign, Image, Zipped, look_into_zip, recognise, recognise_foreign
 from wattrail.sanitize import printable
 
 __all__ = ["ForeignFile", "Source", "WriteOptions", "load", "read", "write"]
@@ -40,18 +40,18 @@ class WriteOptions:
 
 
 class ForeignFile(ImageError):
-    """A file of a format that is no firmware image; the hint is the way to one."""
+    """A file of a format that is not a firmware image; the hint is the way to one."""
 
 
 def read(path: Path) -> bytes:
     """A file's bytes. Raises FileError where it cannot be read or is larger than any image."""
-    return read_bytes(path, limit=FILE_MOST)
+    return read_bytes(path, limit=MAX_FILE_BYTES)
 
 
 def load(path: Path) -> Image:
     """A file, recognised; a zip archive that holds one image is taken for that image.
 
-    Raises FileError, ImageError for an archive that cannot be read, ForeignFile for what is no firmware image.
+    Raises FileError, ImageError for an archive that cannot be read, ForeignFile for what is not a firmware image.
     """
     data = read(path)
     foreign = recognise_foreign(data)
@@ -67,7 +67,7 @@ def _from_zip(path: Path, found: Zipped) -> Image:
     file = _quoted(path)
     match found.images:
         case [member]:
-            say.note(f"{_shown(path)} is a zip archive with one image in it: {printable(member.name)} is taken")
+            output.note(f"{_shown(path)} is a zip archive with one image in it: {printable(member.name)} is taken")
             return recognise(member.data)
         case []:
             raise ForeignFile(
@@ -119,17 +119,17 @@ def write(path: Path, data: bytes, options: WriteOptions, *, sources: tuple[Path
     if not data:
         raise UsageError(f"nothing is left to write to {path}", hint="look at the source with 'wattrail image info'")
     if options.dry_run:
-        say.note(f"{path}: {len(data)} bytes would be written")
+        output.note(f"{path}: {len(data)} bytes would be written")
         return
     try:
         _write_whole(path, data, replace=options.overwrite)
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}") from error
-    say.note(f"{path}: {len(data)} bytes written")
+    output.note(f"{path}: {len(data)} bytes written")
 
 
 def _write_whole(path: Path, data: bytes, *, replace: bool) -> None:
-    """A file that came there since it was looked at is not replaced unless told."""
+    """A file that came there in the meantime is not replaced unless asked to."""
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with beside.open("xb") as file:

@@ -42,7 +42,7 @@ def _parts(image: Image) -> Iterator[str]:
         yield _container(container)
     if image.rf is not None:
         yield f"MAC address: {image.rf.mac or 'not in the RF block'}"
-    yield from image.marks
+    yield from image.settings
     if image.uf2 is not None:
         yield f"UF2: {image.uf2.blocks} of {image.uf2.count} blocks, {image.uf2.payload} bytes for flash"
     if image.ranges:
@@ -79,7 +79,7 @@ def as_json(path: Path, image: Image) -> str:
             "bootloader": (loader.known_as or loader.version) if loader else None,
             "containers": [_container_object(container) for container in image.containers],
             "mac": image.rf.mac if image.rf else None,
-            "settings": image.marks,
+            "settings": image.settings,
             "partitions": [
                 {"name": r.name, "file_offset": r.offset, "flash_offset": r.flash, "bytes": r.length}
                 for r in image.ranges

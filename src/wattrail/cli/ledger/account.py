@@ -16,10 +16,11 @@ from wattrail.cli.exits import UsageError
 from wattrail.cli.ledger.zone import moment
 from wattrail.clock import zone_of
 from wattrail.errors import ConfigError, FileError
-from wattrail.files import parse_toml, read_text
-from wattrail.ledger import Books, By, Tariff, boundaries, midnight, parse_tariff
+from wattrail.files import read_text
+from wattrail.ledger import Books, By, Tariff, boundaries, midnight
 from wattrail.sanitize import printable
 from wattrail.store import MeterRow, StoreReader, open_to_read
+from wattrail.toml_schema import needs_pydantic
 
 __all__ = ["Account", "BooksOptions", "Format", "Length", "NamedAccount", "accounts", "load_tariff", "one_account"]
 
@@ -118,15 +119,13 @@ def one_account(name: str | None, options: BooksOptions) -> Iterator[Account]:
 
 
 def load_tariff(path: Path) -> Tariff:
-    """The tariff in a TOML file. Raises ConfigError by file and field."""
-    from decimal import Decimal
-
+    """The tariff in a TOML file. Raises ConfigError by file, line and field, MissingExtra."""
+    name = printable(str(path))
     try:
         text = read_text(path)
     except FileError as error:
         raise ConfigError(str(error), hint=error.hint or "docs/ledger.md has an example") from error
-    document = parse_toml(text, str(path), parse_float=Decimal)
-    try:
-        return parse_tariff(document)
-    except ConfigError as error:
-        raise ConfigError(f"{printable(str(path))}: {error}", hint=error.hint) from error
+    with needs_pydantic(f"reading {name}", extra="run"):
+        from wattrail.app.tariff_file import parse_tariff
+
+        return parse_tariff(text, name)

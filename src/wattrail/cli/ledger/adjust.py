@@ -9,7 +9,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from wattrail.cli import pace, say
+from wattrail.cli import clock, output
 from wattrail.cli.exits import UsageError
 from wattrail.cli.ledger import view
 from wattrail.cli.ledger.account import BooksOptions, NamedAccount, one_account
@@ -38,13 +38,13 @@ def adjust(
     Each is an entry of its own, kept for ever; nothing that was counted is touched, and registers never fall. A gateway
     may run meanwhile.
     """
-    said = {"at": pace.CLOCK.now(), "who": who or _user(), "reason": reason}
+    said = {"at": clock.CLOCK.now(), "who": who or _user(), "reason": reason}
     make = _maker(import_kwh, export_kwh, gap, direction, said, opens=opening)
     with one_account(meter, options or BooksOptions()) as account:
         path, row, zone = account.reader.path, account.meter, account.zone
         planned = make(account.reader.outline(row.id))
     if dry_run:
-        say.note("nothing was kept; without --dry-run this would be:")
+        output.note("nothing was kept; without --dry-run this would be:")
     else:
         with open_store(path) as store:
             planned = store.state(row.id, make)

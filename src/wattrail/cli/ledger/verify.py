@@ -5,7 +5,7 @@ from __future__ import annotations
 import json as json_text
 from dataclasses import replace
 
-from wattrail.cli import say
+from wattrail.cli import output
 from wattrail.cli.exits import Exit
 from wattrail.cli.ledger import document
 from wattrail.cli.ledger.account import Account, BooksOptions, NamedAccount, accounts
@@ -57,7 +57,7 @@ def _tell(account: Account, result: Audit) -> None:
     for finding in result.findings:
         print(f"  {finding}")
     if result.findings:
-        say.hint(
+        output.hint(
             "stop the gateway, keep the database as it is, and a copy: entries are never edited, so a disk, a crash or "
             "another program did it. Put a backup in its place, or begin with another --database"
         )

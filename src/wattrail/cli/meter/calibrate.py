@@ -9,17 +9,18 @@ from typing import Annotated, Final
 
 from cyclopts import Parameter, validators
 
-from wattrail.chips.bl0942 import Calibration
-from wattrail.chips.bl0942.calibrate import factory_calibration, flipped, turned
-from wattrail.chips.bl0942.doubts import NOTES, Cause, Doubt, diagnose, other_parts
-from wattrail.chips.bl0942.fitting import fit
-from wattrail.chips.bl0942.scale_origin import ScaleClaims
-from wattrail.cli import pace, say
+from wattrail.calibration import Calibration
+from wattrail.cli import clock, output
 from wattrail.cli.calibration.loads import ReferenceOptions, answer, at_a_terminal, measured_loads
 from wattrail.cli.calibration.proposal import Proposal, as_fields, as_text, evidence
 from wattrail.cli.calibration.shelf import Shelf, by_whom, find_shelf, is_twin, scale_before
 from wattrail.cli.exits import Exit, UsageError
 from wattrail.cli.target import Json, MeterOptions, Named, Target, find_written, with_kept
+from wattrail.meter.opening import chip_of
+from wattrail.metrology.calibrate import factory_calibration, flipped, turned
+from wattrail.metrology.calibration_checks import NOTES, Cause, Finding, diagnose, other_parts
+from wattrail.metrology.fitting import fit
+from wattrail.metrology.scale_origin import ScaleClaims
 
 _STOPPING: Final = tuple(cause.value for cause in Cause if cause not in NOTES)
 
@@ -99,9 +100,9 @@ def calibrate(
     if json:
         print(dumps({**as_fields(proposal), "kept": number}))
     if refused:
-        say.error("doubts speak against this calibration; nothing was kept")
+        output.error("doubts speak against this calibration; nothing was kept")
         words = " ".join(f"--allow {cause}" for cause in refused)
-        say.hint(f"correct what they name and measure again; where the parts really are so, keep it with {words}")
+        output.hint(f"correct what they name and measure again; where the parts really are so, keep it with {words}")
     return Exit.FAILED if refused else Exit.DONE
 
 
@@ -140,7 +141,7 @@ def _propose(
     wanted = flipped(wanted) if setting.invert else wanted
     draft = Proposal(
         meter=shelf.name or target.url, origin="settings", reference="none: only what was set", simulated=simulated,
-        before=before, after=wanted, turns=turns,
+        before=before, after=wanted, scaling=chip_of(target.url, given=target.chip).scaling, turns=turns,
     )  # fmt: skip
     if setting.factory:
         return _from_factory(draft, setting.factory)
@@ -159,14 +160,14 @@ def _from_factory(draft: Proposal, text: str) -> Proposal:
     if len(parts) != 4 or not all(part.strip().isdecimal() for part in parts):
         raise UsageError(f"{text!r} is no factory set", hint="four whole numbers: --factory 15968,12418,3091,2653")
     per_volt, per_amp, per_watt, per_kwh = (int(part) for part in parts)
-    after = turned(factory_calibration(per_volt, per_amp, per_watt, per_kwh), draft.turns)
+    after = turned(factory_calibration(per_volt, per_amp, per_watt, per_kwh, scaling=draft.scaling), draft.turns)
     after = replace(after, inverted=draft.after.inverted)
     return replace(
         draft, origin="factory", reference=f"factory set {text}", after=after, doubts=_compared(draft.after, after)
     )
 
 
-def _compared(wanted: Calibration, after: Calibration) -> tuple[Doubt, ...]:
+def _compared(wanted: Calibration, after: Calibration) -> tuple[Finding, ...]:
     ratios = {
         "volts": after.counts_per_volt / wanted.counts_per_volt,
         "amps": after.counts_per_amp / wanted.counts_per_amp,
@@ -179,10 +180,10 @@ def _agreed(shelf: Shelf, keeping: KeepingOptions, *, json: bool) -> bool:
     if keeping.apply or keeping.dry_run:
         return keeping.apply
     if shelf.name is None:
-        say.note("nothing was kept: give it a --name to keep it under")
+        output.note("nothing was kept: give it a --name to keep it under")
         return False
     if json or not at_a_terminal():
-        say.note("nothing was kept: --apply keeps it")
+        output.note("nothing was kept: --apply keeps it")
         return False
     return answer(f"Keep it for {shelf.name}? [y/N]").lower() in {"y", "yes"}
 
@@ -192,10 +193,10 @@ def _keep(shelf: Shelf, proposal: Proposal, keeping: KeepingOptions) -> int:
     with shelf.opened() as store:
         kept = store.keep_calibration(
             shelf.name, proposal.after, simulated=proposal.simulated, origin=proposal.origin, turns=proposal.turns,
-            at=pace.CLOCK.now(), by=keeping.by or by_whom(), note=keeping.note, evidence=dumps(evidence(proposal)),
+            at=clock.CLOCK.now(), by=keeping.by or by_whom(), note=keeping.note, evidence=dumps(evidence(proposal)),
         )  # fmt: skip
-    say.note(f"kept as calibration {kept.number} of {shelf.name} in {shelf.database}")
-    say.note("the gateway takes it at its next start; the past keeps its own")
+    output.note(f"kept as calibration {kept.number} of {shelf.name} in {shelf.database}")
+    output.note("the gateway takes it at its next start; the past keeps its own")
     for words in shelf.words_of_the_file(proposal.after):
-        say.note(f"note: {words}")
+        output.note(f"note: {words}")
     return kept.number

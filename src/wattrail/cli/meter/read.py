@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from wattrail.cli import reading_view, say
-from wattrail.cli.pace import read_once
+from wattrail.cli import output, reading_view
+from wattrail.cli.clock import read_once
 from wattrail.cli.target import Json, MeterOptions, Named, find, opened
 
 
@@ -21,6 +21,6 @@ def read(meter: Named = None, *, json: Json = False, options: MeterOptions | Non
             print(reading_view.as_json(reading, device))
         else:
             print(reading_view.heading(device))
-            print(reading_view.as_table(reading, device.calibration))
+            print(reading_view.as_table(reading, device))
         if doubt := reading_view.doubt_words(device, reading):
-            say.note(doubt)
+            output.note(doubt)

@@ -9,9 +9,9 @@ from urllib.parse import quote
 
 from cyclopts import Parameter, validators
 
-from wattrail.cli import reading_view, say
+from wattrail.cli import output, reading_view
+from wattrail.cli.clock import steady_readings
 from wattrail.cli.exits import UsageError
-from wattrail.cli.pace import steady_readings
 from wattrail.cli.report.files import refuse_existing
 from wattrail.cli.stopping import stop_quietly
 from wattrail.cli.target import MeterOptions, Target, find, opened
@@ -44,7 +44,7 @@ def record(
         with stop_quietly():
             for reading in steady_readings(device, 1.0, count or seconds or 60):
                 turns += 1
-                say.note(reading_view.as_line(reading) if isinstance(reading, Reading) else f"no reading: {reading}")
+                output.note(reading_view.as_line(reading) if isinstance(reading, Reading) else f"no reading: {reading}")
     print(_summary(file, target, turns, simulated=device.simulated))
 
 

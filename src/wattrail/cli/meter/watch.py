@@ -9,8 +9,8 @@ from typing import Annotated
 
 from cyclopts import Parameter, validators
 
-from wattrail.cli import reading_view, say
-from wattrail.cli.pace import steady_readings
+from wattrail.cli import output, reading_view
+from wattrail.cli.clock import steady_readings
 from wattrail.cli.stopping import stop_quietly
 from wattrail.cli.target import Json, MeterOptions, Named, find, opened
 from wattrail.meter import Meter
@@ -52,11 +52,11 @@ def watch(
                     if isinstance(reading, Reading):
                         show(reading)
                         if doubt is None and (doubt := reading_view.doubt_words(device, reading)):
-                            say.note(doubt)
+                            output.note(doubt)
                     else:
-                        say.note(f"no reading: {reading}")
+                        output.note(f"no reading: {reading}")
         finally:
-            say.note(f"{device.statistics.readings} readings; {reading_view.statistics_words(device.statistics)}")
+            output.note(f"{device.statistics.readings} readings; {reading_view.statistics_words(device.statistics)}")
 
 
 def _pause_s(device: Meter, interval: float | None) -> float:
@@ -75,5 +75,5 @@ def _shown(device: Meter, *, json: bool) -> Iterator[Callable[[Reading], None]]:
         with live(device) as show:
             yield show
     else:
-        say.note(reading_view.heading(device))
+        output.note(reading_view.heading(device))
         yield lambda reading: print(reading_view.as_line(reading), flush=True)

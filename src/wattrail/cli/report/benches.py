@@ -7,9 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from wattrail.chips.bl0942.iec62053 import LoadPoint
-from wattrail.cli import say
+from wattrail.cli import output
 from wattrail.cli.exits import UsageError
+from wattrail.errors import NoAnswer
+from wattrail.metrology.iec62053 import LoadPoint
 
 if TYPE_CHECKING:
     from wattrail.meter import Meter
@@ -55,7 +56,7 @@ class PersonBench:
 
     def put(self, point: LoadPoint, what: str) -> bool:
         """See ``Bench``."""
-        say.note(_wish(point, what))
+        output.note(_wish(point, what))
         while True:
             typed = self.ask("Enter when it is so" if not point.amps else _SAMPLES).strip().lower()
             if typed == "q":
@@ -67,11 +68,11 @@ class PersonBench:
             try:
                 self._watts = float(typed.removesuffix("w").replace(",", "."))
             except ValueError:
-                say.note(f"{typed!r} is no number of watts")
+                output.note(f"{typed!r} is no number of watts")
                 continue
             if self._watts:
                 return True
-            say.note("0 W gives no error in per cent; s skips this load")
+            output.note("0 W gives no error in per cent; s skips this load")
 
     def watts(self) -> float:
         """See ``Bench``: held steady by the person."""
@@ -92,20 +93,22 @@ class MeterBench:
 
     def put(self, point: LoadPoint, what: str) -> bool:
         """See ``Bench``."""
-        say.note(_wish(point, what))
+        output.note(_wish(point, what))
         typed = self._ask("Enter when it is so, s to skip, q to end").strip().lower()
         if typed == "q":
             raise EOFError
         if typed == "s":
             return False
         if point.amps and not self._reference.read().watts:
-            say.note("the reference sees no power: left out")
+            output.note("the reference sees no power: left out")
             return False
         return True
 
     def watts(self) -> float:
         """See ``Bench``."""
-        return self._reference.read().watts
+        if (watts := self._reference.read().watts) is None:
+            raise NoAnswer(f"{self._reference.url}: the reference gives no power")
+        return watts
 
     def watt_hours(self) -> float | None:
         """See ``Bench``: power times time; another counter would bring its own grain."""
@@ -117,7 +120,7 @@ def twin_of(meter: Meter) -> Twin | None:
     from wattrail.transport import unlogged
     from wattrail.twin.twin import Twin
 
-    found = getattr(unlogged(meter.dialogue.carrier), "twin", None)
+    found = getattr(unlogged(meter.client.carrier), "twin", None)
     return found if isinstance(found, Twin) else None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from wattrail.cli import say
+from wattrail.cli import output
 from wattrail.cli.exits import UsageError
 
 __all__ = ["keep", "refuse_existing"]
@@ -25,4 +25,4 @@ def keep(path: Path, text: str) -> None:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}") from error
-    say.note(f"kept in {path}")
+    output.note(f"kept in {path}")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 from cyclopts import Parameter, validators
 
 from wattrail.cli.exits import UsageError
-from wattrail.cli.say import hint, note
+from wattrail.cli.output import hint, note
 from wattrail.errors import PortOpenError
 
 if TYPE_CHECKING:
@@ -29,14 +29,14 @@ _READ_SIZE: Final = 1024
 _Time = validators.Number(gte=0, lte=1000)
 
 _RESETS: Final = {
-    "knock": "when a flasher knocks and is not heard, as if somebody pressed CEN",
+    "auto": "when link checks go unanswered for 0.2 s, as by an auto-reset circuit on CEN",
     "enter": "when you press Enter here, as if you touched CEN to ground",
 }
 
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
-class FlashWishes:
+class FlashTwinOptions:
     """How the board's module can be flashed."""
 
     flash: Annotated[
@@ -44,8 +44,8 @@ class FlashWishes:
     ] = None
     chip: Annotated[Literal["N", "M", "T"], Parameter(help="The module's chip: BK7231N, M or T.")] = "N"
     reset: Annotated[
-        Literal["knock", "enter"], Parameter(help="What resets it: a flasher that knocks in vain, or your Enter.")
-    ] = "knock"
+        Literal["auto", "enter"], Parameter(help="What resets it: link checks without an answer, or your Enter.")
+    ] = "auto"
     supply: Annotated[
         str, Parameter(help="What feeds it: ideal, or one that sags, such as 'usb + ldo' (docs/twin.md has them all).")
     ] = "ideal"
@@ -72,36 +72,35 @@ class FlashWishes:
 
 
 @contextmanager
-def flash_terminal(meter: Twin, wishes: FlashWishes) -> Iterator[str]:
+def flash_terminal(meter: Twin, options: FlashTwinOptions) -> Iterator[str]:
     """Serve the module's flashing UART, where the board has it free; gives the directions, or no text.
 
     Raises UsageError for a file that no flash would be kept in, ConfigError for one that cannot be used.
     """
-    if wishes.no_flash or meter.interface == "uart":
-        _refuse_file(meter, wishes)
+    if options.no_flash or meter.interface == "uart":
+        _refuse_file(meter, options)
         yield ""
         return
     from wattrail.twin.bootrom import BootTwin
     from wattrail.twin.bootrom.serve import serve_boot
 
-    module = BootTwin(wishes.chip, image_file=wishes.flash, supply=wishes.supply, timing=wishes.timing())
+    module = BootTwin(options.chip, image_file=options.flash, supply=options.supply, timing=options.timing())
     with ExitStack() as stack:
         try:
-            press: Literal["never", "knock"] = "knock" if wishes.reset == "knock" else "never"
-            place = stack.enter_context(serve_boot(module, press=press))
+            place = stack.enter_context(serve_boot(module, auto_reset=options.reset == "auto"))
         except PortOpenError as error:
             note(f"note: the board cannot be flashed here: {error}")
             yield ""
             return
-        if wishes.reset == "enter" and sys.stdin is not None:
+        if options.reset == "enter" and sys.stdin is not None:
             stack.enter_context(enter_resets(module, sys.stdin.fileno()))
-        yield _directions(place.path, wishes)
+        yield _directions(place.path, options)
 
 
-def _refuse_file(meter: Twin, wishes: FlashWishes) -> None:
-    if wishes.flash is None:
+def _refuse_file(meter: Twin, options: FlashTwinOptions) -> None:
+    if options.flash is None:
         return
-    if wishes.no_flash:
+    if options.no_flash:
         raise UsageError("--flash and --no-flash contradict each other")
     raise UsageError(
         f"the meter chip of {meter.board.name} is on the UART its module is flashed by: this twin has no flash",
@@ -109,13 +108,13 @@ def _refuse_file(meter: Twin, wishes: FlashWishes) -> None:
     )
 
 
-def _directions(path: str, wishes: FlashWishes) -> str:
-    kept = f"in {wishes.flash}" if wishes.flash else "blank, and lost at the end; --flash FILE keeps it"
+def _directions(path: str, options: FlashTwinOptions) -> str:
+    kept = f"in {options.flash}" if options.flash else "blank, and lost at the end; --flash FILE keeps it"
     return (
-        f"SIMULATED too: its module, a BK7231{wishes.chip}; flash: {kept}\n"
+        f"SIMULATED too: its module, a BK7231{options.chip}; flash: {kept}\n"
         f"flash it: wattrail flash info 'serial://{path}?simulated=yes'\n"
         f"other flashers: open {path}; they begin at 115200 baud\n"
-        f"it is reset {_RESETS[wishes.reset]}"
+        f"it is reset {_RESETS[options.reset]}"
     )
 
 
@@ -129,8 +128,8 @@ def enter_resets(module: BootTwin, keyboard: int) -> Iterator[None]:
             if not select.select([keyboard], [], [], _LOOK_S)[0]:
                 continue
             typed = os.read(keyboard, _READ_SIZE)
-            if not typed:  # nobody is there, or nobody any more
-                hint("nobody can press Enter here: start it in a terminal, or with --reset knock")
+            if not typed:  # the end of the input
+                hint("nobody can press Enter here: start it in a terminal, or with --reset auto")
                 return
             if b"\n" in typed:
                 module.reset()

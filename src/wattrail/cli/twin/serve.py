@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter, validators
 
 from wattrail.cli.stopping import stop_quietly
-from wattrail.cli.twin.flash_terminal import FlashWishes, flash_terminal
+from wattrail.cli.twin.flash_terminal import FlashTwinOptions, flash_terminal
 from wattrail.transport.schemes import SCHEMES
 from wattrail.urls import read_options, split
 
@@ -24,7 +24,7 @@ _Port = validators.Number(gte=0, lte=65535)
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
-class Wishes:
+class TwinOptions:
     """What the twin should do; every one is an option of its URL."""
 
     scenario: Annotated[str | None, Parameter(help="What the house does: a name, or the path of a .toml file.")] = None
@@ -50,8 +50,8 @@ def serve(
     port: Annotated[
         int | None, Parameter(help="TCP port; 0 takes one that is free. Puts a UART on TCP too.", validator=_Port)
     ] = None,
-    wishes: Wishes | None = None,
-    flashing: FlashWishes | None = None,
+    options: TwinOptions | None = None,
+    flashing: FlashTwinOptions | None = None,
 ) -> None:
     """Serve a twin that any program can open.
 
@@ -59,8 +59,8 @@ def serve(
     pseudo-terminal to flash its module by. Says how to connect, and serves until Ctrl-C or SIGTERM.
     """
     with stop_quietly():
-        twin = _open((wishes or Wishes()).url(board))
-        with _served(twin, host, port) as meter, flash_terminal(twin, flashing or FlashWishes()) as module:
+        twin = _open((options or TwinOptions()).url(board))
+        with _served(twin, host, port) as meter, flash_terminal(twin, flashing or FlashTwinOptions()) as module:
             print(*filter(None, (meter, module, "Ctrl-C ends it")), sep="\n", flush=True)
             _until_stopped()
 
@@ -73,7 +73,7 @@ def _open(text: str) -> Twin:
     url = split(text)
     known = SCHEMES["twin"].load().OPTIONS
     if url.scheme != "twin":
-        raise UsageError(f"{text!r} is no twin", hint="wattrail twin list shows the boards")
+        raise UsageError(f"{text!r} is not a twin", hint="wattrail twin list shows the boards")
     wanted = {name: value for name, value in read_options(url, known).items() if value is not None}
     return open_twin(url.host or "pziot-e01", powered_for=POWERED_FOR_S, **wanted)  # type: ignore[arg-type]
 
@@ -96,17 +96,15 @@ def _served(twin: Twin, host: str, port: int | None) -> Iterator[str]:
 
 
 def _pty_directions(title: str, pty: ServedPty, twin: Twin, front_end: str) -> str:
-    baud, address = twin.uart.baud, twin.uart.address
+    baud, heads, address = twin.uart.baud, twin.uart.heads, twin.address
+    called = f"frame heads {heads.read:02X} and {heads.write:02X}" if address is None else f"chip address {address}"
+    option = f" --address {address}" if address else ""
     return (
         f"{title}\nUART at {pty.path}\n"
-        f"read it: wattrail meter watch '{pty.url}' {front_end}{_address_option(address)}\n"
-        f"other programs: open {pty.path} at {baud} baud, 8 data bits, no parity, 1 stop bit; chip address {address}\n"
+        f"read it: wattrail meter watch '{pty.url}' {front_end}{option}\n"
+        f"other programs: open {pty.path} at {baud} baud, 8 data bits, no parity, 1 stop bit; {called}\n"
         "They cannot know that it is a twin: keep what they store apart."
     )
-
-
-def _address_option(address: int) -> str:
-    return f" --address {address}" if address else ""
 
 
 def _until_stopped() -> None:

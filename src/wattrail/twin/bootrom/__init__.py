@@ -6,18 +6,20 @@
     port.write(bytes.fromhex("01 E0 FC 01 00"))
 
 It shares the protocol's tables with the drivers and none of their code. docs/protocols/bk7231-boot.md says what of its
-behaviour is seen, read in code, or guessed. Around the chip there are a supply that may sag, adapters with faults, and
-wires that may be wrong. It does not model what the application does, the radio, or which part of the flash a real
-part's protection bits choose.
+behaviour is seen, read in code, or guessed. The supply may sag, adapters have faults, and the wires may be wrong. Not
+modelled: what the application does, the radio, and which part of the flash a real part's protection bits choose.
+
+``twin`` puts it together; ``engine`` runs one chip over time. Around it: ``uart`` and ``receiver`` (bytes to commands),
+``responders`` (commands to responses), ``activity`` (steps and responses), ``timing``, ``flash`` and ``flash_file``,
+``firmware`` (what the application sends), ``supply`` and ``rail``, ``faults``, ``adapter`` (the host's end), ``serve``.
 """
 
-from wattrail.twin.bootrom.adapters import ADAPTERS, Adapter, Loss
+from wattrail.twin.bootrom.activity import BootPhase
+from wattrail.twin.bootrom.adapter import ADAPTERS, Adapter, BootPort, ByteLoss
 from wattrail.twin.bootrom.faults import BootFaults
+from wattrail.twin.bootrom.firmware import APPLICATIONS, Application
 from wattrail.twin.bootrom.flash import NorFlash
-from wattrail.twin.bootrom.phase import Phase
-from wattrail.twin.bootrom.port import BootPort
-from wattrail.twin.bootrom.supply import DRAWS, SUPPLIES, Draw, Supply
-from wattrail.twin.bootrom.talk import APPLICATIONS, Application
+from wattrail.twin.bootrom.supply import DRAWS, SUPPLIES, Draw, PowerSupply
 from wattrail.twin.bootrom.timing import AT_ONCE, BootTiming
 from wattrail.twin.bootrom.twin import BootTwin
 
@@ -30,12 +32,12 @@ __all__ = [
     "Adapter",
     "Application",
     "BootFaults",
+    "BootPhase",
     "BootPort",
     "BootTiming",
     "BootTwin",
+    "ByteLoss",
     "Draw",
-    "Loss",
     "NorFlash",
-    "Phase",
-    "Supply",
+    "PowerSupply",
 ]

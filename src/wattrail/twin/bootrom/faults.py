@@ -1,7 +1,7 @@
 """What can go wrong between a chip in download mode and its host, as calls.
 
-A fault on a reply or a request waits for the next one and is then gone; a fault with an on and off stays. A request is
-what the host hands over in one write. Chance is seeded.
+A fault on a reply or a request acts on the next one only; a fault with an on and off stays. A request is what the host
+hands over in one write. Chance is seeded.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from wattrail.twin.line_faults import LineFaults, flipped, without
 __all__ = ["BootFaults"]
 
 
-class _Victim(Protocol):
+class _FaultyChip(Protocol):
     """What the faults act on besides bytes."""
 
     def power(self, on: bool) -> None: ...
-    def hear(self, data: bytes, *, baud: int) -> None: ...
+    def receive_foreign(self, data: bytes, *, baud: int) -> None: ...
 
 
 class BootFaults(LineFaults):
-    """All faults of one twin. Silence is the chip's sending wire: it goes on doing what it is told."""
+    """All faults of one twin. ``silence`` cuts the chip's sending wire only: the chip still obeys."""
 
-    def __init__(self, twin: _Victim, seed: int) -> None:
+    def __init__(self, twin: _FaultyChip, seed: int) -> None:
         super().__init__(seed)
         self._twin = twin
         self._requests: deque[Callable[[bytes], bytes]] = deque()
@@ -51,42 +51,42 @@ class BootFaults(LineFaults):
     # ---- once, now or soon
 
     def cut_power(self) -> None:
-        """The supply goes, and stays away until ``twin.power(True)``."""
+        """The supply fails, until ``twin.power(True)``."""
         self._twin.power(False)
 
     def brown_out(self) -> None:
-        """The supply drops and comes back: a reset in the middle of whatever was going on."""
+        """The supply drops and comes back: a reset in the middle of whatever the chip was doing."""
         self._twin.power(False)
         self._twin.power(True)
 
     def power_fails_in(self, kind: Literal["page", "erase"], count: int = 1, *, returns: bool = True) -> None:
         """The supply drops half-way through the ``count``-th page or erase from now."""
         if count < 1:
-            raise ValueError(f"{count} is no count: the next one is 1")
+            raise ValueError(f"count {count} is below 1, the next one")
         self._cuts[kind] = (count, returns)
 
     def second_talker(self, data: bytes = bytes.fromhex("55 AA 00 00 00 00 FF"), *, baud: int = 9600) -> None:
-        """Another device on the chip's receiving wire says something (a TuyaMCU's heartbeat, if nothing is given)."""
-        self._twin.hear(data, baud=baud)
+        """Another device sends on the chip's receiving wire (a TuyaMCU's heartbeat, if nothing is given)."""
+        self._twin.receive_foreign(data, baud=baud)
 
     # ---- for the engine and the ports
 
     def request(self, data: bytes) -> bytes:
-        """What becomes of a request."""
+        """The request as it arrives at the chip."""
         if self._requests:
             data = self._requests.popleft()(data)
         return super().request(data)
 
-    def talk(self, data: bytes) -> bytes:
-        """What becomes of bytes that the application sends of its own accord: they are no reply."""
+    def unasked(self, data: bytes) -> bytes:
+        """Bytes that the application sends unasked, as they arrive at the host: faults on replies spare them."""
         return b"" if self._silent else self._noisy(data)
 
     def failure(self) -> int | None:
-        """The code of the "system error" that the next command meets."""
+        """The code of the "system error" that answers the next command, if one is set."""
         code, self._failure = self._failure, None
         return code
 
-    def strikes(self, kind: str) -> bool | None:
+    def power_failure(self, kind: str) -> bool | None:
         """Whether the power fails in this step: None if not, else whether it returns."""
         if kind not in self._cuts:
             return None

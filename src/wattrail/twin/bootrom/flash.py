@@ -1,4 +1,4 @@
-"""Flash truth: programming only clears bits, erasing sets them, protection is silent, torn work leaves its traces.
+"""A NOR flash: programming only clears bits, erasing sets them, protected writes fail silently, torn work shows.
 
 Addresses wrap at the flash's size, as on the real bus. Any protection bit protects everything; a real part protects
 the range that its bits choose, which is modelled by ``protect_above`` alone.
@@ -15,14 +15,14 @@ from wattrail.bootrom.geometry import SECTOR, WIP, WRITE_ENABLE, FlashPart, part
 __all__ = ["NorFlash"]
 
 USUAL_MASK: Final = 0x407C
-"""Protection bits of a part nobody has listed."""
+"""Protection bits of a part that is not listed."""
 LOCKED_BY_REWRITE: Final = 0x7BFC
 """What a Puya part read back after an unchanged 0 had been written to it. Source: bk-boot/flash-parts."""
-_WRITE_PLACES: Final = {0x01: 0, 0x31: 8, 0x11: 16}
+_WRITE_SHIFTS: Final = {0x01: 0, 0x31: 8, 0x11: 16}
 
 
 class NorFlash:
-    """One flash chip. ``mid`` is its id, capacity in bits 23..16; the size comes from it unless ``size`` says other."""
+    """One flash chip. ``mid`` is its id, capacity in bits 23..16; ``size`` overrides it."""
 
     def __init__(
         self, mid: int, *, image: bytes | None = None, size: int | None = None, sr: int = 0, seed: int = 0
@@ -54,11 +54,11 @@ class NorFlash:
 
     @property
     def protected(self) -> bool:
-        """Whether writes and erases are, silently, without effect."""
+        """Whether writes and erases have, silently, no effect."""
         return bool(self.sr & (self.part.mask if self.part else USUAL_MASK))
 
     def read(self, address: int, length: int) -> bytes:
-        """Bytes from there on, round the end if need be."""
+        """Bytes from there on, wrapping at the end."""
         start = address % self.size
         if start + length <= self.size:
             return bytes(self.data[start : start + length])
@@ -112,7 +112,7 @@ class NorFlash:
         self._stuck[address % self.size] = bits
 
     def protect_above(self, address: int) -> None:
-        """Protect everything from there on, whatever the status register says."""
+        """Protect everything from there on, whatever the status register holds."""
         self._open_below = address
 
     # ---- status registers
@@ -127,18 +127,18 @@ class NorFlash:
 
     def write_status(self, opcode: int, values: bytes) -> None:
         """Write status bytes by opcode: 01 from the first register on, 31 the second, 11 the third."""
-        if self.locked or opcode not in _WRITE_PLACES:
+        if self.locked or opcode not in _WRITE_SHIFTS:
             return
-        place = _WRITE_PLACES[opcode]
-        mask = ((1 << 8 * len(values)) - 1) << place
-        written = int.from_bytes(values, "little") << place
+        shift = _WRITE_SHIFTS[opcode]
+        mask = ((1 << 8 * len(values)) - 1) << shift
+        written = int.from_bytes(values, "little") << shift
         new = (self.sr & ~mask | written) & ~(WIP | WRITE_ENABLE)
         if self.rewrite_locks and new == self.sr:
             new, self.locked = LOCKED_BY_REWRITE, True
         self.sr = new
 
     def power_cycle(self) -> None:
-        """What was locked until the power went is free again, and holds no protection it did not save."""
+        """The supply was cut: a status register locked until then is free again, and no work goes on."""
         self.locked = False
         self.busy_until = 0.0
 

@@ -1,12 +1,12 @@
-"""The chip's receiver, byte by byte: a state machine without time-out or checksum.
+"""The chip's frame receiver, byte by byte: a state machine without time-out or checksum.
 
-    01 -> E0 -> FC -> length -> body                     a short frame; length 00 starts anew
+    01 -> E0 -> FC -> length -> body                     a short frame; length 00 starts over
     01 -> E0 -> FC -> FF -> F4 -> low -> high -> body    a long one
 
-Anything else starts anew, and the byte that did not fit is not looked at again: 01 01 E0 FC is missed. After a lost
+Anything else starts over, and the byte that did not fit is not looked at again: 01 01 E0 FC is missed. After a lost
 byte the machine swallows the next commands until the body is full. Write4K comes out page by page while the body comes
 in; a body that is not 1 to 16 whole pages leaves it stuck until reset. Source: bk-boot/loader-1. That the mask ROM has
-the same receiver is a guess; bk-boot/timing says what speaks for it.
+the same receiver is a guess; bk-boot/timing gives the reasons for it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Final
 from wattrail.bootrom.commands import WRITE_4K
 from wattrail.bootrom.geometry import PAGE, SECTOR
 
-__all__ = ["Heard", "Page", "Receiver"]
+__all__ = ["FrameReceiver", "ReceivedCommand", "ReceivedPage"]
 
 _SYNC: Final = b"\x01\xe0\xfc"
 _LONG: Final = 0xFF
@@ -27,7 +27,7 @@ _WRITE_HEAD: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class ReceivedCommand:
     """A whole command. ``body`` is what follows the opcode; of Write4K, only its address."""
 
     long: bool
@@ -36,15 +36,15 @@ class Heard:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class ReceivedPage:
     """A page of a write that is still coming in."""
 
     address: int
     data: bytes
 
 
-class Receiver:
-    """One receiver."""
+class FrameReceiver:
+    """The receiver of one UART."""
 
     def __init__(self) -> None:
         self.restart()
@@ -65,7 +65,7 @@ class Receiver:
 
     @property
     def missing(self) -> int:
-        """How many bytes can be fed before anything can come of them."""
+        """How many bytes can be fed before they can complete anything."""
         if self.stuck:
             return _FOREVER
         if not self._want:
@@ -79,8 +79,8 @@ class Receiver:
             return min(self._want, _WRITE_HEAD) - len(self._body)
         return PAGE - len(self._body) + _WRITE_HEAD
 
-    def feed(self, data: bytes) -> list[Heard | Page]:
-        """Bytes, not more than ``missing``; what has become whole by them."""
+    def feed(self, data: bytes) -> list[ReceivedCommand | ReceivedPage]:
+        """Bytes, not more than ``missing``; returns what they complete."""
         if self.stuck:
             return []
         if not self._want:
@@ -91,24 +91,24 @@ class Receiver:
             return self._stream()
         if len(self._body) < self._want:
             return []
-        heard = Heard(self._long, self._body[0], bytes(self._body[1:]))
+        command = ReceivedCommand(self._long, self._body[0], bytes(self._body[1:]))
         self.restart()
-        return [heard]
+        return [command]
 
     # ---- the head
 
     def _take_head(self, byte: int) -> None:
-        place = len(self._head)
+        index = len(self._head)
         self._head.append(byte)
-        if place < len(_SYNC):
-            if byte != _SYNC[place]:
+        if index < len(_SYNC):
+            if byte != _SYNC[index]:
                 self._head.clear()
-        elif place == 3:
+        elif index == 3:
             self._take_length(byte)
-        elif place == 4:
+        elif index == 4:
             if byte != _LONG_TYPE:
                 self._head.clear()
-        elif place == 6:
+        elif index == 6:
             self._take_long_length()
 
     def _take_length(self, byte: int) -> None:
@@ -139,10 +139,10 @@ class Receiver:
             self._want -= _WRITE_HEAD
         return True
 
-    def _stream(self) -> list[Heard | Page]:
+    def _stream(self) -> list[ReceivedCommand | ReceivedPage]:
         if self.stuck or self._page_at is None or len(self._body) < _WRITE_HEAD + PAGE:
             return []
-        page = Page(self._page_at, bytes(self._body[_WRITE_HEAD:]))
+        page = ReceivedPage(self._page_at, bytes(self._body[_WRITE_HEAD:]))
         first = bytes(self._body[1:_WRITE_HEAD])
         del self._body[_WRITE_HEAD:]
         self._page_at += PAGE
@@ -150,4 +150,4 @@ class Receiver:
         if self._want:
             return [page]
         self.restart()
-        return [page, Heard(True, WRITE_4K.opcode, first)]
+        return [page, ReceivedCommand(True, WRITE_4K.opcode, first)]

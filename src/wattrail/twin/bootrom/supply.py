@@ -1,10 +1,10 @@
-"""What feeds the chip, and what it draws: two tables.
+"""What feeds the chip and what it draws: two tables.
 
 The rail is the voltage at the module's 3.3 V pin. Its source is a voltage behind a resistance, with an adapter's or a
-regulator's limit of current, and a capacitor at the pin holds it up through short peaks. ``wattrail.twin.bootrom.rail``
-calculates the rest. Currents of the radio and the voltages a CBU works at stand in its maker's pages (Source:
-cbu-hw/power); nobody has published what the boot ROM draws, so those lines are guesses, of the size that makes the
-failures which users report come out of the physics. Source: bk-boot/supply.
+regulator's current limit, and a capacitor at the pin holds it up through short peaks. ``wattrail.twin.bootrom.rail``
+calculates the rest. The maker publishes the currents of the radio and the supply voltage of a CBU (Source:
+cbu-hw/power); what the boot ROM draws is not published, so those lines are guesses, of the size that makes the
+failures which users report follow from the physics. Source: bk-boot/supply.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ __all__ = [
     "SPREAD",
     "SUPPLIES",
     "Draw",
-    "Supply",
+    "PowerSupply",
     "supply_of",
 ]
 
@@ -41,9 +41,9 @@ SPREAD: Final = 0.04
 
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """What one activity draws: ``amps`` all the time, and ``peak_amps`` in all for ``peak_s``, every ``period_s``.
+    """What one activity draws: ``amps`` all the time, and ``peak_amps`` in total for ``peak_s``, every ``period_s``.
 
-    After ``lasts_s`` another activity, ``then``, goes on.
+    After ``lasts_s`` the activity ``then`` follows.
     """
 
     amps: float
@@ -74,11 +74,11 @@ DRAWS: Final[Mapping[str, Draw]] = MappingProxyType(
 
 
 @dataclass(frozen=True, slots=True)
-class Supply:
+class PowerSupply:
     """One way to feed the module.
 
     ``volts``: the source without load. ``ohms``: from there to the module's pin, both wires. ``farads``: the capacitor
-    at the pin. ``limit_amps``: no more ever comes; as the rail falls to 0 the limit folds back to ``folded_amps`` (left
+    at the pin. ``limit_amps``: the current limit; as the rail falls to 0 the limit folds back to ``folded_amps`` (left
     out: it stays). A linear regulator that may run out of input has ``input_volts``, ``input_ohms`` in front of it, and
     needs ``dropout_volts`` across itself. ``board_amps``: what hangs on the rail besides the module.
     """
@@ -97,12 +97,12 @@ class Supply:
         if not (self.volts > 0 and self.ohms > 0 and self.farads > 0 and self.limit_amps > 0):
             raise ConfigError(
                 f"{self}: volts, ohms, farads and the limit of current must be above 0",
-                hint='for a supply without flaw say supply="ideal"',
+                hint='use supply="ideal" for a supply without faults',
             )
 
     @property
     def lines(self) -> tuple[tuple[float, float], ...]:
-        """The current it can give: the least of these straight lines, each amperes at 0 V and amperes per volt."""
+        """The current it can give is the least of these straight lines, each as amperes at 0 V and amperes per volt."""
         folded = self.limit_amps if self.folded_amps is None else self.folded_amps
         lines = [(self.volts / self.ohms, -1 / self.ohms), (folded, (self.limit_amps - folded) / self.volts)]
         if self.input_volts < inf:
@@ -114,33 +114,35 @@ class Supply:
 _OWN_FARADS: Final = 10e-6
 """The capacitor beside the module that its maker asks for. Source: cbu-hw/power."""
 
-SUPPLIES: Final[Mapping[str, Supply | None]] = MappingProxyType(
+SUPPLIES: Final[Mapping[str, PowerSupply | None]] = MappingProxyType(
     {
         "ideal": None,
         # 5 V of an adapter less its fuse and cable, into a 1117 behind a diode: no headroom is left, and the whole
         # board is fed. 4 ohms of thin leads, fuse and contacts.
-        "board regulator": Supply(
+        "board regulator": PowerSupply(
             3.3, 0.2, 22e-6, 0.5, input_volts=4.7, input_ohms=3.8, dropout_volts=1.5, board_amps=0.04
         ),
         # A 1117 on a breadboard: jumper wires and four contacts of half an ohm and more, no capacitor behind them.
-        "usb + ldo": Supply(3.3, 4.0, 22e-6, 0.5, input_volts=4.9, input_ohms=0.5, dropout_volts=1.1),
+        "usb + ldo": PowerSupply(3.3, 4.0, 22e-6, 0.5, input_volts=4.9, input_ohms=0.5, dropout_volts=1.1),
         # The adapter's own small regulator gives 150 mA and folds back; short leads; a lamp on the board.
-        "ftdi ldo": Supply(3.3, 1.0, 22e-6, 0.15, 0.05, board_amps=0.02),
+        "ftdi ldo": PowerSupply(3.3, 1.0, 22e-6, 0.15, 0.05, board_amps=0.02),
         # The same 1117 on shorter wires: what is left of them is enough for the worst of the page pulses only.
-        "ch340 + ldo": Supply(3.3, 2.15, _OWN_FARADS, 0.5, input_volts=4.8, input_ohms=0.5, dropout_volts=1.1),
+        "ch340 + ldo": PowerSupply(3.3, 2.15, _OWN_FARADS, 0.5, input_volts=4.8, input_ohms=0.5, dropout_volts=1.1),
         # A laboratory supply on decent leads, limit set to 1 A.
-        "bench supply": Supply(3.3, 0.3, _OWN_FARADS, 1.0),
+        "bench supply": PowerSupply(3.3, 0.3, _OWN_FARADS, 1.0),
         # "usb + ldo" as it was, and 1000 microfarads at the module's pins, behind the wires.
-        "usb + ldo + capacitor": Supply(3.3, 4.0, 1000e-6, 0.5, input_volts=4.9, input_ohms=0.5, dropout_volts=1.1),
+        "usb + ldo + capacitor": PowerSupply(
+            3.3, 4.0, 1000e-6, 0.5, input_volts=4.9, input_ohms=0.5, dropout_volts=1.1
+        ),
     }
 )
-"""The set-ups that one user tried on a CBU, in order: four sag, the last two carry. All values are guesses in the range
-such parts have. "ideal" is no model: the rail is 3.3 V whatever happens."""
+"""The set-ups that one user tried on a CBU, in order: four sag, the last two hold. All values are guesses in the range
+such parts have. "ideal" is not modelled: the rail is always 3.3 V."""
 
 
-def supply_of(supply: Supply | str) -> Supply | None:
-    """The supply itself, or the one of that name; None stands for an ideal one. Raises ConfigError."""
-    if isinstance(supply, Supply):
+def supply_of(supply: PowerSupply | str) -> PowerSupply | None:
+    """The supply itself, or the one of that name; None for the ideal one. Raises ConfigError for an unknown name."""
+    if isinstance(supply, PowerSupply):
         return supply
     if supply not in SUPPLIES:
         raise ConfigError(f"no supply {supply!r}", hint=f"known are {', '.join(SUPPLIES)}")

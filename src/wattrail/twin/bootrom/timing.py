@@ -1,8 +1,8 @@
-"""How long the chip takes for what it does. All times in seconds; all of them can be set.
+"""How long the chip takes for its work. All times are in seconds, and all can be set.
 
-Nobody has published a measurement. Each default is a guess, of the size that such parts have, inside the deadlines of
-every host that is known to work: ``tests/twin_bootrom/hosts.py`` has those, each with the place in its host's source,
-and a test holds the defaults against them. Source: bk-boot/timing.
+Nobody has published a measurement. Each default is a guess in the range of such parts, inside the deadlines of every
+host that is known to work: ``tests/twin_bootrom/hosts.py`` lists those, each with the place in its host's source, and a
+test compares the defaults with them. Source: bk-boot/timing.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ class BootTiming:
 
     ``ready_s``: from the end of a reset to listening. ``window_s``: how long the boot ROM listens. The bootloader
     listens ``idle_window_s`` on a silent line and ``noisy_window_s`` once a byte has come; ``quiet_s`` of silence end
-    its download mode. ``ring``: bytes its receiver holds while it is at work. ``byte_gap_s``: a longer gap inside a
-    frame makes the receiver start anew; None, as in the bootloader, waits for ever.
+    its download mode. ``ring``: bytes its receiver holds while it works. ``byte_gap_s``: a longer gap inside a frame
+    makes the receiver start over; None, as in the bootloader, waits for ever.
 
     ``pace_requests`` and ``pace_replies``: whether bytes take their time on the wire. A pseudo-terminal takes a
-    host's bytes at once and lets its deadline run from there; with requests unpaced such a host is not cheated.
+    host's bytes at once and lets its deadline run from there; with unpaced requests the deadlines of such a host hold.
     """
 
-    # guess: oscillator and start-up code; a host knocks for ten seconds
+    # guess: oscillator and start-up code; a host sends LinkCheck for ten seconds
     ready_s: float = 0.005
-    # guess: hosts of 1.0 s of knocking get in with a reset by hand
+    # guess: hosts that send LinkCheck for 1.0 s link with a reset by hand
     window_s: float = 0.2
     # read in a disassembly of BK7231S_1.0.5 as counts of loops; seconds are estimated from them
     idle_window_s: float = 0.05
@@ -73,4 +73,4 @@ AT_ONCE: Final = BootTiming(
     pace_requests=False,
     pace_replies=False,
 )
-"""A chip that works in no time behind a wire that takes none; its windows stay."""
+"""A chip and a wire that take no time; the listening windows stay."""

@@ -1,72 +1,225 @@
-"""The chip's flashing UART: its rate, what comes in, the receiver that makes frames of it, what goes out."""
+"""The chip's flashing UART in time: bytes on their way to it, its rate and receive ring, bytes on their way to a host.
+
+Bytes travel as blocks with a beginning and a time for each byte, so that 2 MiB do not become two million objects. Which
+bytes arrive depends on the rates of both ends at that moment.
+"""
 
 from __future__ import annotations
 
-from wattrail.bootrom.constants import BAUD_AT_RESET, CLOCK_HZ, LEAST_DIVIDER, MOST_DIVIDER
-from wattrail.twin.bootrom.inbox import Inbox
-from wattrail.twin.bootrom.outbox import Outbox
-from wattrail.twin.bootrom.receiver import Heard, Page, Receiver
-from wattrail.twin.bootrom.timing import BootTiming
-from wattrail.twin.bootrom.wire import Burst
-from wattrail.twin.bootrom.work import NEVER
+from collections import deque
+from typing import Final
 
-__all__ = ["Uart"]
+from wattrail.bootrom.constants import BAUD_AT_RESET, CLOCK_HZ, MAX_DIVIDER, MIN_DIVIDER
+from wattrail.twin.bootrom.activity import NEVER
+from wattrail.twin.bootrom.receiver import FrameReceiver, ReceivedCommand, ReceivedPage
+from wattrail.twin.bootrom.timing import BootTiming
+from wattrail.twin.uart_line import BYTE_BITS, as_received
+
+__all__ = ["MAX_BLOCKS", "IncomingBlock", "SentBlock", "TransmitQueue", "Uart"]
+
+MAX_BLOCKS: Final = 64
+"""Blocks of text that wait for a host that does not read them; more are lost."""
+
+_PORTION_S: Final = 0.004
+"""How long an adapter may gather bytes of one reply before it hands them over."""
+
+
+class IncomingBlock:
+    """A block that a host began to send at ``begins``."""
+
+    def __init__(self, data: bytes, begins: float, baud: int, *, paced: bool = True) -> None:
+        self._raw = data
+        self._baud = baud
+        self._begins = begins
+        self._byte_s = BYTE_BITS / baud if paced else 0.0
+        self._taken = 0
+        self._chip_baud = 0.0
+        self._received = b""
+        self._step = self._byte_s
+
+    @property
+    def ends(self) -> float:
+        """When its last bit is through."""
+        return self._begins + len(self._raw) * self._byte_s
+
+    def set_chip_baud(self, baud: float) -> None:
+        """The chip receives at this rate from here on."""
+        if baud == self._chip_baud:
+            return
+        done = self._taken * self._step / self._byte_s if self._byte_s else self._taken
+        self._raw = self._raw[int(done) :]
+        self._begins += int(done) * self._byte_s
+        self._taken, self._chip_baud = 0, baud
+        self._received = as_received(self._raw, self._baud, round(baud))
+        self._step = len(self._raw) * self._byte_s / max(1, len(self._received))
+
+    @property
+    def left(self) -> int:
+        """Bytes still to arrive."""
+        return len(self._received) - self._taken
+
+    def at(self, count: int = 1) -> float:
+        """When the ``count``-th byte from here has arrived."""
+        return self._begins + (self._taken + min(count, self.left)) * self._step
+
+    def arrived(self, until: float) -> int:
+        """How many of the bytes left have arrived by then."""
+        if not self._step:
+            return self.left if self._begins <= until else 0
+        count = int((until - self._begins) / self._step + 1e-6) - self._taken
+        return max(0, min(self.left, count))
+
+    def take(self, count: int) -> bytes:
+        """The next bytes."""
+        taken = self._received[self._taken : self._taken + count]
+        self._taken += len(taken)
+        return taken
+
+
+class SentBlock:
+    """A block that was sent to a host from ``begins`` on; the host's rate when it looks decides what it reads."""
+
+    def __init__(self, data: bytes, begins: float, baud: float, *, paced: bool = True) -> None:
+        self._raw = data
+        self._baud = baud
+        self.begins = begins
+        self._byte_s = BYTE_BITS / baud if paced else 0.0
+        self._received: bytes | None = None
+        self._step = self._byte_s
+        self._taken = 0
+
+    @property
+    def ends(self) -> float:
+        """When its last bit is through."""
+        return self.begins + len(self._raw) * self._byte_s
+
+    @property
+    def next_at(self) -> float:
+        """When the next byte has arrived."""
+        return self.begins + (self._taken + 1) * self._step
+
+    @property
+    def is_done(self) -> bool:
+        """Whether everything has been taken."""
+        return self._received is not None and self._taken >= len(self._received)
+
+    def cut(self, at: float) -> None:
+        """The sender loses its power then: what was not on the wire yet never comes."""
+        if self._byte_s and at < self.ends:
+            self._raw = self._raw[: max(0, int((at - self.begins) / self._byte_s))]
+            self._received = None if self._received is None else self._received[: len(self._raw)]
+
+    def take(self, now: float, host_baud: int) -> bytes:
+        """The bytes that have arrived by now and were not taken yet."""
+        if self.begins > now:
+            return b""
+        if self._received is None:
+            self._received = as_received(self._raw, round(self._baud), host_baud, keep_broken=True)
+            self._step = len(self._raw) * self._byte_s / max(1, len(self._received))
+        count = len(self._received) if not self._step else int((now - self.begins) / self._step + 1e-6)
+        taken = self._received[self._taken : max(count, self._taken)]
+        self._taken += len(taken)
+        return taken
+
+
+class TransmitQueue:
+    """Blocks on one wire towards a host. ``max_blocks``: the oldest are lost beyond it."""
+
+    def __init__(self, max_blocks: int | None = None) -> None:
+        self._blocks: deque[SentBlock] = deque(maxlen=max_blocks)
+
+    def __len__(self) -> int:
+        """Blocks that were not taken."""
+        return len(self._blocks)
+
+    def put(self, block: SentBlock) -> None:
+        """Add a block."""
+        self._blocks.append(block)
+
+    def cut(self, at: float) -> None:
+        """The sender loses its power then."""
+        for block in self._blocks:
+            block.cut(at)
+
+    def next_at(self, now: float) -> float:
+        """When a reader should look: bytes come in portions, the last one of a block on time. NEVER if none do."""
+        if not self._blocks:
+            return NEVER
+        first = self._blocks[0]
+        return min(first.ends, max(first.next_at, now + _PORTION_S))
+
+    def collect(self, now: float, host_baud: int) -> bytes:
+        """What has arrived at a host that listens at this rate."""
+        taken = bytearray()
+        while self._blocks:
+            taken += self._blocks[0].take(now, host_baud)
+            if not self._blocks[0].is_done:
+                break
+            self._blocks.popleft()
+        return bytes(taken)
 
 
 class Uart:
-    """UART1. ``baud_asked``: the rate it was told to use; ``baud``: what its divider makes of it."""
+    """UART1. ``baud_asked``: the rate that was set; ``baud``: what its divider makes of it.
+
+    While the chip works, received bytes wait in a ring of ``timing.ring`` bytes.
+    """
 
     def __init__(self, timing: BootTiming) -> None:
         self._timing = timing
-        self._inbox = Inbox(timing.ring, paced=timing.pace_requests)
-        self._receiver = Receiver()
+        self._incoming: deque[IncomingBlock] = deque()
+        self._ring = bytearray()
+        self._receiver = FrameReceiver()
         self._last_byte = 0.0
-        self.outbox = Outbox()
+        self.transmitted = TransmitQueue()
         self.set_baud(BAUD_AT_RESET)
 
     def set_baud(self, baud: int) -> None:
         """Another rate, at once; 0 is the one after a reset."""
         self.baud_asked = baud or BAUD_AT_RESET
-        self.baud = _real(self.baud_asked)
+        self.baud = _real_baud(self.baud_asked)
 
     def restart(self) -> None:
         """As after a reset."""
-        self._inbox.forget()
+        self._ring.clear()
         self._receiver.restart()
         self.set_baud(BAUD_AT_RESET)
 
-    # ---- in
+    # ---- receiving
 
     def receive(self, data: bytes, now: float, host_baud: int) -> None:
-        """Somebody begins to send this now, or as soon as what was sent before is through."""
-        self._inbox.put(data, now, host_baud)
+        """A host begins to send this now, or as soon as what was sent before is through.
+
+        Two senders take turns here; that real ones destroy each other's bytes is not modelled.
+        """
+        if data:
+            begins = max(now, self._incoming[-1].ends if self._incoming else now)
+            self._incoming.append(IncomingBlock(data, begins, host_baud, paced=self._timing.pace_requests))
 
     def byte_at(self, now: float, *, working: bool) -> float:
-        """When the next byte can be heard, or goes into the ring of a chip that is at work."""
+        """When the next byte can be received, or goes into the ring of a chip that works."""
         if working and not self._timing.pace_requests:
             return NEVER  # bytes that take no time on the wire wait where they are, or every ring would overflow
-        if self._inbox.holds_any and not working:
+        if self._ring and not working:
             return now
-        block = self._inbox.first(self.baud)
+        block = self._first()
         return NEVER if block is None else block.at()
 
-    def portion_at(self) -> float:
-        """When something may come of the bytes that are on their way."""
-        block = self._inbox.first(self.baud)
+    def frame_at(self) -> float:
+        """When the bytes on their way may complete a frame or a page."""
+        block = self._first()
         return NEVER if block is None else block.at(self._receiver.missing)
 
-    @property
-    def holds_any(self) -> bool:
-        """Whether the ring holds bytes."""
-        return self._inbox.holds_any
-
-    def kept(self) -> bytes:
-        """Bytes out of the ring, as many as the receiver may be fed."""
-        return self._inbox.kept(self._receiver.missing)
+    def take_ring(self) -> bytes:
+        """Bytes out of the ring, at most as many as the receiver may be fed; empty if it holds none."""
+        count = self._receiver.missing
+        taken = bytes(self._ring[:count])
+        del self._ring[:count]
+        return taken
 
     def take(self, until: float, *, framed: bool) -> tuple[bytes, float]:
-        """Bytes off the wire, and when the last of them came. ``framed``: not more than the receiver may be fed."""
-        block = self._inbox.first(self.baud)
+        """Bytes off the wire, and when the last of them came. ``framed``: at most what the receiver may be fed."""
+        block = self._first()
         if block is None:
             return b"", until
         count = max(1, block.arrived(until))
@@ -76,31 +229,41 @@ class Uart:
         return block.take(count), at
 
     def keep(self, data: bytes) -> None:
-        """The chip is at work: into the ring."""
-        self._inbox.keep(data)
+        """The chip works: into the ring. What does not fit is lost."""
+        self._ring += data[: max(0, self._timing.ring - len(self._ring))]
 
-    def note(self, at: float, *, working: bool) -> None:
-        """A byte came then: a receiver that waits for no one starts anew after a gap."""
+    def note_byte(self, at: float, *, working: bool) -> None:
+        """A byte came then: with ``timing.byte_gap_s`` the receiver starts over after a longer gap."""
         gap = self._timing.byte_gap_s
         if gap is not None and at - self._last_byte > gap and not working:
             self._receiver.restart()
         self._last_byte = at
 
-    def feed(self, data: bytes) -> list[Heard | Page]:
-        """What has become whole by these bytes."""
+    def feed(self, data: bytes) -> list[ReceivedCommand | ReceivedPage]:
+        """What these bytes complete."""
         return self._receiver.feed(data)
 
-    # ---- out
+    def _first(self) -> IncomingBlock | None:
+        """The block of which the next byte comes."""
+        while self._incoming:
+            block = self._incoming[0]
+            block.set_chip_baud(self.baud)
+            if block.left:
+                return block
+            self._incoming.popleft()
+        return None
+
+    # ---- sending
 
     def send(self, data: bytes, at: float, baud: float | None = None) -> float:
-        """Send at the chip's rate or another; when the last bit is through."""
-        burst = Burst(data, at, baud or self.baud, paced=self._timing.pace_replies)
+        """Send at the chip's rate or another; returns when the last bit is through."""
+        block = SentBlock(data, at, baud or self.baud, paced=self._timing.pace_replies)
         if data:
-            self.outbox.put(burst)
-        return burst.ends
+            self.transmitted.put(block)
+        return block.ends
 
 
-def _real(baud: int) -> float:
+def _real_baud(baud: int) -> float:
     """The rate that the chip's divider makes of the one asked for."""
     divider = (CLOCK_HZ - 1 + baud // 2) // baud - 1
-    return CLOCK_HZ / (max(LEAST_DIVIDER, min(MOST_DIVIDER, divider)) + 1)
+    return CLOCK_HZ / (max(MIN_DIVIDER, min(MAX_DIVIDER, divider)) + 1)

@@ -1,0 +1,313 @@
+"""Any meter that publishes JSON or plain numbers on MQTT, described by data: topics, paths, units; no expressions.
+
+A ``JsonMeter`` says where each register and quantity stands; ``PROFILES`` are the usual ones. A quantity may have
+several places that are added up (import and export power of a P1 reader). Messages of one device come on one topic or
+on many; a reading follows each message that holds a register or power. Source: mqtt-json/shapes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+from fractions import Fraction
+from typing import Final
+
+from wattrail.energy_register import (
+    BootEvidence,
+    Direction,
+    EnergyRegister,
+    Freshness,
+    Persistence,
+    RegisterCount,
+    fastest,
+)
+from wattrail.errors import UnexpectedReply
+from wattrail.network_meters.decoded import (
+    MAX_WATTS,
+    UNIT_MWH,
+    Command,
+    Decoded,
+    LinkQuality,
+    Quantities,
+    count_of,
+    is_marked_simulated,
+)
+from wattrail.network_meters.payload import (
+    Path,
+    find,
+    find_number,
+    float_of,
+    number_of,
+    parse_payload,
+    text_of,
+)
+from wattrail.sanitize import printable
+
+__all__ = ["PROFILES", "JsonMeter", "JsonTopics", "QuantityPath", "RegisterPath"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegisterPath:
+    """Where a register stands: a topic below the base (empty: the base itself), a path (empty: the payload is it).
+
+    ``decimals`` of ``unit`` are its exact step.
+    """
+
+    name: str
+    direction: Direction
+    topic: str = ""
+    path: Path = ()
+    unit: str = "kWh"
+    decimals: int = 3
+    persistence: Persistence = Persistence.UNKNOWN
+    modulus: int | None = None
+    slack: int = 0
+
+    def register(self, max_watts: int) -> EnergyRegister:
+        """The register behind it."""
+        step = UNIT_MWH[self.unit] / Fraction(10) ** self.decimals
+        return EnergyRegister(
+            name=self.name,
+            step_mwh=step,
+            direction=self.direction,
+            persistence=self.persistence,
+            max_counts_per_us=fastest(max_watts, step),
+            modulus=self.modulus,
+            slack=self.slack,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuantityPath:
+    """Where a quantity stands, as for a register; ``scale`` makes it V, A, W or Hz, and turns its sign."""
+
+    quantity: str
+    topic: str = ""
+    path: Path = ()
+    scale: Decimal = Decimal(1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JsonMeter:
+    """Everything there is to know of a meter that publishes.
+
+    ``availability`` is a topic below the base with one of two words, plain or under ``state``. ``uptime`` is the path
+    of seconds since a boot on ``uptime_topic``. ``last_seen`` is the path of the device's own time (ISO 8601 or epoch
+    milliseconds): a bridge repeats what it has cached, and only this says so. ``is_cached`` says that fresh arrival
+    proves nothing where there is no such time.
+    """
+
+    registers: tuple[RegisterPath, ...]
+    quantities: tuple[QuantityPath, ...] = ()
+    availability: str = ""
+    online: str = "online"
+    offline: str = "offline"
+    uptime_topic: str = ""
+    uptime: Path = ()
+    last_seen: Path = ()
+    request: Command | None = None
+    expected_s: float = 60.0
+    silence_s: float = 300.0
+    ignores_retained: bool = True
+    is_cached: bool = False
+    has_text_numbers: bool = False
+
+
+def _quantity(quantity: str, where: str, scale: int = 1) -> QuantityPath:
+    """A quantity by ``topic#path``."""
+    topic, _, path = where.partition("#")
+    return QuantityPath(quantity=quantity, topic=topic, path=tuple(filter(None, [path])), scale=Decimal(scale))
+
+
+_IN, _OUT = Direction.IMPORT, Direction.EXPORT
+_KEPT = Persistence.KEPT
+
+# fmt: off
+PROFILES: Final[Mapping[str, JsonMeter]] = {
+    # zigbee2mqtt/<name>; the bridge caches and repeats: glitches in zigbee2mqtt#27990, #24396, core#114630
+    "zigbee2mqtt": JsonMeter(
+        registers=(RegisterPath(name="import", direction=_IN, path=("energy",)),),
+        quantities=(
+            _quantity("watts", "#power"), _quantity("volts", "#voltage"), _quantity("amps", "#current"),
+            _quantity("hertz", "#ac_frequency"), _quantity("power_factor", "#power_factor"),
+        ),
+        availability="availability", last_seen=("last_seen",), is_cached=True,
+        request=Command("get", '{"energy":""}'), silence_s=3700,
+    ),
+    # sensors/power/p1meter of esp8266_p1meter: integer Wh and W; one register for each tariff, as in the meter
+    "p1": JsonMeter(
+        registers=(
+            RegisterPath(name="import.1", direction=_IN, topic="consumption_low_tarif",
+                         unit="Wh", decimals=0, persistence=_KEPT),
+            RegisterPath(name="import.2", direction=_IN, topic="consumption_high_tarif",
+                         unit="Wh", decimals=0, persistence=_KEPT),
+            RegisterPath(name="export.1", direction=_OUT, topic="returndelivery_low_tarif",
+                         unit="Wh", decimals=0, persistence=_KEPT),
+            RegisterPath(name="export.2", direction=_OUT, topic="returndelivery_high_tarif",
+                         unit="Wh", decimals=0, persistence=_KEPT),
+        ),
+        quantities=(
+            _quantity("watts", "actual_consumption"), _quantity("watts", "actual_returndelivery", -1),
+            _quantity("volts", "l1_voltage"),
+        ),
+        expected_s=10, silence_s=60,
+    ),
+    # shellies/<id>/emeter/0 of Gen1 EM and 3EM: Wh with one decimal; falls by 0.1 Wh without a restart (core#93606)
+    "shelly-em": JsonMeter(
+        registers=(
+            RegisterPath(name="import", direction=_IN, topic="total", unit="Wh", decimals=1,
+                         persistence=_KEPT, slack=1),
+            RegisterPath(name="export", direction=_OUT, topic="total_returned", unit="Wh", decimals=1,
+                         persistence=_KEPT, slack=1),
+        ),
+        quantities=(
+            _quantity("watts", "power"), _quantity("volts", "voltage"), _quantity("amps", "current"),
+            _quantity("power_factor", "pf"),
+        ),
+        availability="../../online", online="true", offline="false",
+        uptime_topic="../../info", uptime=("uptime",), expected_s=30, silence_s=120,
+    ),
+    # shellies/<id>/relay/0 of Gen1 plugs: watt-minutes in RAM, 0 at each boot (core#85210); export is added
+    "shelly-plug": JsonMeter(
+        registers=(
+            RegisterPath(name="sum", direction=Direction.SUM, topic="energy", unit="Wmin", decimals=0,
+                         persistence=Persistence.VOLATILE),
+        ),
+        quantities=(_quantity("watts", "power"),),
+        availability="../../online", online="true", offline="false",
+        uptime_topic="../../info", uptime=("uptime",), expected_s=30, silence_s=120,
+    ),
+}
+# fmt: on
+"""Meters whose shape is known, by the word that names them in a URL."""
+
+
+class JsonTopics:
+    """One such meter behind a broker, below the topic ``base``."""
+
+    def __init__(self, where: str, base: str, meter: JsonMeter, *, max_watts: int = MAX_WATTS) -> None:
+        self._where = where
+        self._base = base
+        self._meter = meter
+        self._registers = {path: path.register(max_watts) for path in meter.registers}
+        self._values: dict[QuantityPath, Decimal | None] = {}
+        self._evidence = BootEvidence()
+        self._last_seen: float | None = None
+        self._is_simulated = is_marked_simulated(base)
+
+    def filters(self) -> Sequence[str]:
+        """Every topic that the description names."""
+        below = [path.topic for path in self._meter.registers] + [path.topic for path in self._meter.quantities]
+        below += filter(None, [self._meter.availability, self._meter.uptime_topic])
+        return sorted({self._topic(name) for name in below})
+
+    def commands(self) -> Sequence[Command]:
+        """The request for a fresh value, where there is one."""
+        request = self._meter.request
+        return [] if request is None else [Command(self._topic(request.topic), request.payload)]
+
+    def receive(self, topic: str, payload: bytes, *, is_retained: bool) -> Decoded | None:
+        """One message. Raises UnexpectedReply."""
+        where = f"{self._where} topic {printable(topic)}"
+        meter = self._meter
+        if meter.availability and topic == self._topic(meter.availability):
+            return self._receive_availability(payload, where)
+        if is_retained and meter.ignores_retained:
+            return None
+        if meter.uptime_topic and topic == self._topic(meter.uptime_topic):
+            document = parse_payload(payload, where)
+            self._evidence = replace(self._evidence, uptime_s=float_of(document, *map(str, meter.uptime)))
+            return None
+        return self._receive_values(topic, payload, where, is_retained=is_retained)
+
+    def _receive_values(self, topic: str, payload: bytes, where: str, *, is_retained: bool) -> Decoded | None:
+        registers = [path for path in self._meter.registers if self._topic(path.topic) == topic]
+        quantities = [path for path in self._meter.quantities if self._topic(path.topic) == topic]
+        is_json = any(path.path for path in registers) or any(path.path for path in quantities)
+        document = parse_payload(payload, where) if is_json else payload[:200].decode("utf-8", errors="replace")
+        self._is_simulated |= isinstance(document, Mapping) and document.get("simulated") is True
+        if self._is_repeated(document, where):
+            return None
+        for quantity in quantities:
+            self._values[quantity] = self._quantity_at(document, quantity, where)
+        counts = tuple(self._counts(document, registers, where))
+        if not counts and not any(path.quantity == "watts" for path in quantities):
+            return None
+        return Decoded(
+            sample=self._sample(),
+            registers=counts,
+            evidence=self._evidence,
+            quality=LinkQuality(signal_dbm=float_of(document, "rssi")),
+            freshness=self._freshness(is_retained=is_retained),
+            is_simulated=self._is_simulated,
+        )
+
+    def _receive_availability(self, payload: bytes, where: str) -> Decoded | None:
+        text = payload[:200].decode("utf-8", errors="replace").strip()
+        word = text_of(parse_payload(payload, where), "state") if text.startswith("{") else text
+        online, offline = self._meter.online, self._meter.offline
+        if word not in (online, offline):
+            raise UnexpectedReply(
+                f"{where}: expected {online!r} or {offline!r}, got {printable(word, limit=40)!r}",
+                hint="set online= and offline= to the words of this device",
+            )
+        return Decoded(is_online=word == online)
+
+    def _counts(self, document: object, registers: Sequence[RegisterPath], where: str) -> list[RegisterCount]:
+        values = [(path, self._number(document, path.path, where)) for path in registers]
+        return [count_of(self._registers[path], value, path.unit) for path, value in values if value is not None]
+
+    def _quantity_at(self, document: object, path: QuantityPath, where: str) -> Decimal | None:
+        """A quantity that a device leaves out is unknown; a register that it leaves out is an error."""
+        if path.path and not (isinstance(document, Mapping) and path.path[0] in document):
+            return None
+        value = self._number(document, path.path, where)
+        return None if value is None else value * path.scale
+
+    def _number(self, document: object, path: Path, where: str) -> Decimal | None:
+        if isinstance(document, str) and not path:
+            return number_of(document, where)
+        return find_number(document, path, where, is_text_allowed=self._meter.has_text_numbers)
+
+    def _sample(self) -> Quantities:
+        """Each quantity as the sum of its places, unknown until all of them have come."""
+        sums: dict[str, float | None] = {}
+        for path in self._meter.quantities:
+            value, before = self._values.get(path), sums.get(path.quantity, 0.0)
+            sums[path.quantity] = None if value is None or before is None else before + float(value)
+        return Quantities(**sums)
+
+    def _is_repeated(self, document: object, where: str) -> bool:
+        """Whether the device's own time says that nothing new was measured."""
+        if not self._meter.last_seen or not isinstance(document, Mapping) or self._meter.last_seen[0] not in document:
+            return False
+        seen = _epoch_s(find(document, self._meter.last_seen, where), where)
+        is_repeated = self._last_seen is not None and seen <= self._last_seen
+        self._last_seen = seen
+        return is_repeated
+
+    def _freshness(self, *, is_retained: bool) -> Freshness:
+        if is_retained:
+            return Freshness.RETAINED
+        return Freshness.CACHED if self._meter.is_cached and self._last_seen is None else Freshness.PUSHED
+
+    def _topic(self, below: str) -> str:
+        """A topic below the base; each ``..`` goes one level up."""
+        base = self._base
+        while below.startswith("../"):
+            base, below = base.rpartition("/")[0], below.removeprefix("../")
+        return f"{base}/{below}" if below else base
+
+
+def _epoch_s(value: object, where: str) -> float:
+    try:
+        if isinstance(value, int | Decimal) and not isinstance(value, bool):
+            return float(value) / 1000
+        return datetime.fromisoformat(str(value)).timestamp()
+    except (ValueError, OverflowError) as error:
+        raise UnexpectedReply(
+            f"{where}: last_seen is {printable(str(value), limit=40)!r}, expected ISO 8601 or epoch milliseconds",
+            hint="set last_seen: ISO_8601 in the bridge's configuration",
+        ) from error

@@ -1,0 +1,97 @@
+"""Finds registers whose unit is mistaken by 1000: by their rise against power over time.
+
+Wh taken for kWh makes every step a thousand times too large, kWh taken for Wh a thousand times too small. Power shows
+which within minutes, long before a bill would. Registers of one direction are added up first: of two tariffs only one
+counts at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from wattrail.energy_register import Direction, RegisterCount
+from wattrail.errors import UnexpectedReply
+
+__all__ = ["UnitCheck"]
+
+MIN_COUNTS: Final = 20
+"""Steps of a register below which its rise is too coarse to be compared."""
+
+MIN_WH: Final = 1.0
+"""Energy by power below which noise and no-load offsets could explain a ratio."""
+
+MAX_BREAK_S: Final = 300.0
+"""A longer time between two readings says nothing about power meanwhile."""
+
+_FAR: Final = 300.0
+"""A ratio beyond which no meter error is left as an explanation; a mistaken unit is 1000."""
+
+
+class UnitCheck:
+    """Follows the readings of one source; ``check`` raises as soon as a unit is certainly wrong, and from then on."""
+
+    def __init__(self) -> None:
+        self._at: float | None = None
+        self._watts = 0.0
+        self._problem = ""
+        self._restart()
+
+    def check(self, monotonic: float, watts: float | None, counts: Sequence[RegisterCount]) -> None:
+        """One reading at a time of the monotonic clock, seconds. Raises UnexpectedReply."""
+        self._integrate(monotonic, watts)
+        for count in counts:
+            first = self._first.setdefault(count.register.name, count.count)
+            if count.count < first:
+                self._restart()
+                break
+            self._latest[count.register.name] = count
+        for direction in {count.register.direction for count in counts}:
+            self._compare(direction)
+        if self._problem:
+            raise UnexpectedReply(
+                self._problem, hint="set unit= to the other of Wh and kWh, then open the source again"
+            )
+
+    def _restart(self) -> None:
+        self._import_wh = self._export_wh = 0.0
+        self._first: dict[str, int] = {}
+        self._latest: dict[str, RegisterCount] = {}
+
+    def _integrate(self, monotonic: float, watts: float | None) -> None:
+        if self._at is not None:
+            seconds = monotonic - self._at
+            if seconds > MAX_BREAK_S or not (watts and self._watts):
+                # Firmware without a sign shows 0 W while it exports, and its total rises all the same.
+                self._restart()
+            else:
+                energy_wh = (self._watts + watts) / 2 * seconds / 3600
+                self._import_wh += max(energy_wh, 0.0)
+                self._export_wh += max(-energy_wh, 0.0)
+        self._at, self._watts = monotonic, watts or 0.0
+
+    def _compare(self, direction: Direction) -> None:
+        latest = [count for count in self._latest.values() if count.register.direction is direction]
+        rises = [count.register.milliwatt_hours(count.count - self._first[count.register.name]) for count in latest]
+        rise_mwh, energy_wh = sum(rises), self._energy_wh(direction)
+        if energy_wh < MIN_WH or rise_mwh < max((count.register.step_mwh for count in latest), default=0) * MIN_COUNTS:
+            return
+        ratio = float(rise_mwh) / 1000 / energy_wh
+        if 1 / _FAR < ratio < _FAR:
+            return
+        way, factor = ("much", ratio) if ratio > 1 else ("little", 1 / ratio)
+        self._problem = self._problem or (
+            f"registers of {direction} rose by {float(rise_mwh) / 1000:.3f} Wh where power says {energy_wh:.3f} Wh: "
+            f"{factor:.0f} times too {way}"
+        )
+
+    def _energy_wh(self, direction: Direction) -> float:
+        match direction:
+            case Direction.IMPORT:
+                return self._import_wh
+            case Direction.EXPORT:
+                return self._export_wh
+            case Direction.SUM:
+                return self._import_wh + self._export_wh
+            case Direction.NET:
+                return self._import_wh - self._export_wh

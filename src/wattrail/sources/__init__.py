@@ -1,0 +1,15 @@
+"""Network meters by URL: OpenBeken and Tasmota over HTTP and MQTT, and whatever else publishes on MQTT.
+
+    pool = BrokerPool()
+    source = open_source("openbeken://192.168.1.20", pool=pool)
+    reading = await source.read()
+
+Asyncio throughout: one event loop carries thousands of them. What each scheme can and cannot know: docs/sources.md.
+"""
+
+from wattrail.sources.broker import BrokerPool
+from wattrail.sources.credentials import Secrets
+from wattrail.sources.opening import open_source
+from wattrail.sources.reading import Cadence, MeterSource, SourceReading
+
+__all__ = ["BrokerPool", "Cadence", "MeterSource", "Secrets", "SourceReading", "open_source"]

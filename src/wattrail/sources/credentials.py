@@ -1,0 +1,131 @@
+"""Users and passwords of meters and brokers: from the environment, a secrets file, or the system's password store.
+
+They never stand in a URL. A source has a login name, ``login=NAME`` in its URL and the host if left out, and that name
+is looked up in this order:
+
+    environment   WATTRAIL_LOGIN_<NAME>=user:password, the name in capitals, every other character than A-Z0-9 as _
+    secrets file  TOML, a table for each name with ``user`` and ``password``; nobody else may read it (mode 0600)
+    keyring       service "wattrail", the name as user; the password, or user:password
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from wattrail.errors import ConfigError, FileError
+from wattrail.files import parse_toml, read_text
+from wattrail.sanitize import printable
+
+__all__ = ["Credentials", "Secrets", "default_secrets_file"]
+
+_FILE_VARIABLE: Final = "WATTRAIL_SECRETS"
+_PREFIX: Final = "WATTRAIL_LOGIN_"
+_KEYRING_SERVICE: Final = "wattrail"
+_READABLE_BY_OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """A user and a password; no text that is made of it shows the password."""
+
+    user: str
+    password: str = field(repr=False)
+
+    def __str__(self) -> str:
+        return f"{self.user}:***"
+
+
+def default_secrets_file(environment: Mapping[str, str] = os.environ) -> Path:
+    """The file that ``WATTRAIL_SECRETS`` names, else secrets.toml in the user's configuration folder."""
+    if named := environment.get(_FILE_VARIABLE):
+        return Path(named)
+    from platformdirs import user_config_path
+
+    return user_config_path("wattrail", appauthor=False) / "secrets.toml"
+
+
+class Secrets:
+    """Looks logins up by name. The file is read at the first look, and again only by another ``Secrets``."""
+
+    def __init__(
+        self,
+        *,
+        file: Path | None = None,
+        environment: Mapping[str, str] = os.environ,
+        uses_keyring: bool = True,
+    ) -> None:
+        self._file = default_secrets_file(environment) if file is None else file
+        self._environment = environment
+        self._uses_keyring = uses_keyring
+        self._tables: Mapping[str, object] | None = None
+
+    def find(self, name: str, *, default_user: str = "") -> Credentials | None:
+        """The login of that name, or None. ``default_user`` stands in where only a password is stored.
+
+        Raises ConfigError for a secrets file that others may read, or whose content does not fit.
+        """
+        return (
+            self._from_environment(name, default_user)
+            or self._from_file(name, default_user)
+            or (self._from_keyring(name, default_user) if self._uses_keyring else None)
+        )
+
+    def _from_environment(self, name: str, default_user: str) -> Credentials | None:
+        text = self._environment.get(_PREFIX + re.sub(r"[^A-Z0-9]", "_", name.upper()))
+        return None if text is None else _pair(text, default_user)
+
+    def _from_file(self, name: str, default_user: str) -> Credentials | None:
+        if self._tables is None:
+            self._tables = self._read()
+        table = self._tables.get(name)
+        if table is None:
+            return None
+        user = table.get("user", default_user) if isinstance(table, Mapping) else None
+        password = table.get("password") if isinstance(table, Mapping) else None
+        if not isinstance(user, str) or not isinstance(password, str):
+            raise ConfigError(
+                f"{self._file}: [{printable(name)}] needs password, and user, as text",
+                hint=f'write [{printable(name)}], user = "…" and password = "…" on three lines',
+            )
+        return Credentials(user, password)
+
+    def _read(self) -> Mapping[str, object]:
+        try:
+            mode = self._file.stat().st_mode
+        except FileNotFoundError:
+            return {}
+        except OSError as error:
+            raise FileError(f"{self._file} cannot be read: {error.strerror}") from error
+        if os.name == "posix" and mode & _READABLE_BY_OTHERS:
+            raise ConfigError(
+                f"{self._file} has mode {stat.S_IMODE(mode):04o}: others may read its passwords; expected 0600",
+                hint=f"type: chmod 600 {self._file}",
+            )
+        try:
+            return parse_toml(read_text(self._file), str(self._file))
+        except ConfigError:
+            # Not chained: the parser quotes what it stumbled over, which may be a password.
+            raise ConfigError(f"{self._file} is not TOML", hint="docs/sources.md has an example") from None
+
+    def _from_keyring(self, name: str, default_user: str) -> Credentials | None:
+        try:
+            import keyring
+            import keyring.errors
+        except ImportError:
+            return None
+        try:
+            text = keyring.get_password(_KEYRING_SERVICE, name)
+        except keyring.errors.KeyringError:  # none on this machine, or locked: as if it were empty
+            return None
+        return None if text is None else _pair(text, default_user)
+
+
+def _pair(text: str, default_user: str) -> Credentials:
+    user, colon, password = text.partition(":")
+    return Credentials(user, password) if colon else Credentials(default_user, user)

@@ -1,0 +1,176 @@
+"""GET requests to the web servers of meters, which keep to HTTP only more or less.
+
+h11 parses; httpx 0.28 and aiohttp 3.14 were tried against OpenBeken's server first. Both take a bare LF after the
+status line and a body that ends with the connection; both refuse ``HTTP/1.1 -1 OK``, and the answer without any head
+that ``/api/del`` gives. What h11 cannot read either is only the first line: it is set right here before h11 sees it.
+
+Everything is bounded: the whole exchange by one deadline, however slowly a server dribbles, and the body by a size.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import re
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal
+from urllib.parse import quote
+
+from wattrail.errors import AccessDenied, MissingExtra, PortLost, PortOpenError, PortTimeout, UnexpectedReply
+from wattrail.network_meters.payload import MAX_PAYLOAD_BYTES
+from wattrail.sanitize import printable
+from wattrail.sources.credentials import Credentials
+
+if TYPE_CHECKING:
+    import h11
+
+__all__ = ["HttpAnswer", "HttpServer"]
+
+_READ_SIZE: Final = 16384
+_MAX_HEAD_BYTES: Final = 16384
+_MAX_STATUS_LINE: Final = 1024
+_STATUS_LINE: Final = re.compile(rb"HTTP/1\.[01] (?P<status>-?\d+)(?P<rest>[^\r\n]*)\r?\n")
+_NO_STATUS: Final = b"HTTP/1.1 200 OK\r\n\r\n"
+
+
+@dataclass(frozen=True, slots=True)
+class HttpAnswer:
+    """Status, 400 where a server said something that is none, and the whole body."""
+
+    status: int
+    body: bytes
+
+
+class HttpServer:
+    """A device's web server. ``timeout_s`` bounds a whole exchange, connecting and the last byte included.
+
+    ``auth`` is how a login is sent: in a header, or, as Tasmota wants it, in the query.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        *,
+        credentials: Credentials | None = None,
+        auth: Literal["basic", "query"] = "basic",
+        timeout_s: float = 5.0,
+    ) -> None:
+        try:
+            import h11  # noqa: F401 - only whether it is there
+        except ImportError as error:
+            raise MissingExtra("a meter over HTTP", library="h11", extra="http") from error
+        self._host = host
+        self._port = port
+        self._credentials = credentials
+        self._auth = auth
+        self._timeout_s = timeout_s
+        self.name = f"http://{host}" if port == 80 else f"http://{host}:{port}"
+
+    async def get(self, target: str) -> HttpAnswer:
+        """One GET on a connection of its own, as these servers want it.
+
+        Raises PortOpenError, AccessDenied, PortLost, PortTimeout, UnexpectedReply.
+        """
+        stage = "connecting"
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                try:
+                    reader, writer = await asyncio.open_connection(self._host, self._port)
+                except OSError as error:
+                    raise PortOpenError(
+                        f"{self.name}: cannot connect: {error}", hint="check the address, and that the meter has power"
+                    ) from error
+                stage = "waiting for the end of the answer"
+                try:
+                    # One segment: OpenBeken takes what arrives in one read for the whole request.
+                    writer.write(self._request(target))
+                    answer = await self._read_answer(reader)
+                finally:
+                    writer.close()
+                    with suppress(OSError):
+                        await writer.wait_closed()
+        except TimeoutError as error:
+            raise PortTimeout(
+                f"{self.name}: no whole answer within {self._timeout_s:g} s ({stage})",
+                hint="check the Wi-Fi signal at the meter, or set timeout= to more",
+            ) from error
+        except OSError as error:
+            raise PortLost(f"{self.name}: the connection broke: {error}") from error
+        if answer.status == 401:
+            raise AccessDenied(
+                f"{self.name}: the meter refuses the user or the password", hint="docs/sources.md, credentials"
+            )
+        return answer
+
+    def _request(self, target: str) -> bytes:
+        header: list[str] = []
+        login = self._credentials
+        if login is not None and self._auth == "query":
+            target += f"&user={quote(login.user, safe='')}&password={quote(login.password, safe='')}"
+        elif login is not None:
+            pair = base64.b64encode(f"{login.user}:{login.password}".encode()).decode("ascii")
+            header = [f"Authorization: Basic {pair}"]
+        lines = [f"GET {target} HTTP/1.1", f"Host: {self._host}", "Connection: close", *header]
+        return "\r\n".join([*lines, "", ""]).encode("ascii")
+
+    async def _read_answer(self, reader: asyncio.StreamReader) -> HttpAnswer:
+        import h11
+
+        parser = h11.Connection(h11.CLIENT, max_incomplete_event_size=_MAX_HEAD_BYTES)
+        parser.send(h11.Request(method="GET", target="/", headers=[("Host", self._host), ("Connection", "close")]))
+        parser.send(h11.EndOfMessage())
+        data, status, body = await _repaired_start(reader), 0, bytearray()
+        parser.receive_data(data)
+        while True:
+            event = self._next_event(parser, body, is_at_end=not data)
+            if event is h11.NEED_DATA:
+                data = await reader.read(_READ_SIZE)
+                parser.receive_data(data)
+            elif isinstance(event, h11.Response):
+                status = event.status_code
+            elif isinstance(event, h11.Data):
+                body += event.data
+                if len(body) > MAX_PAYLOAD_BYTES:
+                    raise UnexpectedReply(
+                        f"{self.name}: more than {MAX_PAYLOAD_BYTES} bytes, a meter sends a few thousand",
+                        hint="check that this is the address of a meter",
+                    )
+            elif isinstance(event, h11.EndOfMessage):
+                return HttpAnswer(status, bytes(body))
+
+    def _next_event(self, parser: h11.Connection, body: bytearray, *, is_at_end: bool) -> object:
+        import h11
+
+        try:
+            return parser.next_event()
+        except h11.RemoteProtocolError as error:
+            if is_at_end:
+                raise PortLost(
+                    f"{self.name}: the meter closed the connection early, after {len(body)} bytes of its answer",
+                    hint="poll less often: these servers answer one client at a time",
+                ) from error
+            raise UnexpectedReply(
+                f"{self.name}: the answer is not HTTP: {printable(str(error), limit=120)}",
+                hint="check the port: a meter's web server is on 80",
+            ) from error
+
+
+async def _repaired_start(reader: asyncio.StreamReader) -> bytes:
+    """The beginning of an answer up to its first line end, with a status line that can be parsed.
+
+    ``HTTP/1.1 -1 OK`` becomes status 400; an answer without any head becomes the body of a 200.
+    """
+    start = bytearray()
+    while b"\n" not in start and len(start) < _MAX_STATUS_LINE:
+        data = await reader.read(_READ_SIZE)
+        start += data
+        if not data:
+            break
+    if not start or start.startswith(b"HTTP/1."):
+        found = _STATUS_LINE.match(start)
+        if found and int(found["status"]) < 100:
+            return b"HTTP/1.1 400" + found["rest"] + b"\r\n" + bytes(start[found.end() :])
+        return bytes(start)
+    return _NO_STATUS + bytes(start)

@@ -1,0 +1,275 @@
+"""Network meters by URL: which schemes and options there are, and the source that each URL means."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Any, Final
+
+from wattrail.clock import Clock, SystemClock
+from wattrail.energy_register import Direction, Persistence
+from wattrail.errors import UrlError
+from wattrail.network_meters.decoded import MAX_WATTS, UNIT_MWH
+from wattrail.network_meters.json_meter import PROFILES, JsonMeter, JsonTopics, QuantityPath, RegisterPath
+from wattrail.network_meters.openbeken import OpenBekenPages, OpenBekenTopics
+from wattrail.network_meters.payload import parse_path
+from wattrail.network_meters.tasmota import ExportRule, TasmotaPages, TasmotaTopics
+from wattrail.network_meters.unit_check import UnitCheck
+from wattrail.sources.broker import Broker, BrokerAddress, BrokerPool
+from wattrail.sources.credentials import Secrets
+from wattrail.sources.http import HttpServer
+from wattrail.sources.polled import PolledSource
+from wattrail.sources.pushed import PushedSource
+from wattrail.sources.reading import Cadence, MeterSource
+from wattrail.urls import Option, PortUrl, boolean, choice, number_in, read_options, split
+
+__all__ = ["DEVICES", "SCHEMES", "SourceScheme", "open_source"]
+
+_MQTT_PORT: Final = 1883
+_MQTTS_PORT: Final = 8883
+_POLL: Final = Cadence(expected_s=10.0, silence_s=60.0)
+
+_Values = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceScheme:
+    """A scheme, or a device behind a broker: an example for people, and its options."""
+
+    example: str
+    options: Sequence[Option]
+
+
+def _direction(text: str) -> Direction:
+    return Direction(choice(*Direction)(text))
+
+
+def _persistence(text: str) -> Persistence:
+    return Persistence(choice(*Persistence)(text.upper()))
+
+
+def _export(text: str) -> ExportRule:
+    return ExportRule(choice(*ExportRule)(text))
+
+
+# fmt: off
+_ANY = (
+    Option("login", str, None, "name of the login in the secrets file; the host if left out"),
+    Option("max_watts", number_in(int, 1, 10_000_000), MAX_WATTS, "the most the installation carries, watts"),
+)
+_SILENCE = Option("silence", number_in(float, 1, 90_000), None, "seconds without a reading that are still usual")
+_HTTP = (*_ANY, Option("timeout", number_in(float, 0.1, 60), 5.0, "seconds for one whole answer"))
+_MQTT = (
+    *_ANY, _SILENCE,
+    Option("device", choice("openbeken", "tasmota", "json"), None, "openbeken, tasmota or json"),
+    Option("tls", boolean, False, "whether the broker wants TLS"),
+)
+_ASK = Option("ask", number_in(float, 0, 3600), 10.0, "seconds between questions to the meter; 0 only listens")
+_OPENBEKEN = (
+    Option("meter", number_in(int, 1, 2), 1, "which meter of a two-meter build"),
+    Option("direction", _direction, Direction.SUM, "what the total adds up: sum, import, export, net"),
+)
+_TASMOTA = (
+    Option("export", _export, None, "what the driver does with export: added, none, separate, subtracted"),
+)
+_UNIT = Option("unit", choice(*UNIT_MWH), None, "unit of the total: Wh, kWh, Wmin, mWh, MWh")
+_JSON = (
+    _UNIT,
+    Option("profile", choice(*PROFILES), None, f"a known shape: {', '.join(PROFILES)}"),
+    Option("energy", parse_path, None, "path of the total, like ENERGY.Total; empty for a plain number"),
+    Option("decimals", number_in(int, 0, 9), None, "decimals of the total in its unit: its exact step"),
+    Option("direction", _direction, None, "what the total adds up: import, export, sum, net"),
+    Option("export_energy", parse_path, None, "path of the exported total, in the same unit"),
+    Option("class", _persistence, None, "what a power cut does to the total: A kept, B saved, C zero, E unknown"),
+    Option("modulus", number_in(int, 2, 2**64), None, "counts after which the total begins again at 0"),
+    Option("power", parse_path, None, "path of the power"),
+    Option("power_scale", Decimal, Decimal(1), "makes the power watts; -1 turns its sign"),
+    Option("volts", parse_path, None, "path of the voltage"),
+    Option("amps", parse_path, None, "path of the current"),
+    Option("availability", str, None, "topic of the availability, below the base topic"),
+    Option("online", str, None, "its word for online"),
+    Option("offline", str, None, "its word for offline"),
+    Option("last_seen", parse_path, None, "path of the device's own time"),
+    Option("retained", choice("ignore", "use"), None, "what to do with values a broker has kept"),
+    Option("text_numbers", boolean, False, "whether numbers stand in quotes"),
+)
+DEVICES: Final[Mapping[str, SourceScheme]] = MappingProxyType({
+    "openbeken": SourceScheme("mqtt://broker.lan/obk1A2B3C4D?device=openbeken", (*_MQTT, _ASK, _UNIT, *_OPENBEKEN)),
+    "tasmota": SourceScheme("mqtt://broker.lan/A4C138000001?device=tasmota", (
+        *_MQTT, _ASK, *_TASMOTA,
+        Option("full_topic", str, "%prefix%/%topic%/", "FullTopic, where the URL names the topic and not the MAC"),
+    )),
+    "json": SourceScheme("mqtt://broker.lan/zigbee2mqtt/plug?device=json&profile=zigbee2mqtt", (*_MQTT, *_JSON)),
+})
+"""What can be behind a broker, by the word that ``device=`` takes."""
+
+SCHEMES: Final[Mapping[str, SourceScheme]] = MappingProxyType({
+    "openbeken": SourceScheme("openbeken://192.168.1.20", (*_HTTP, *_OPENBEKEN)),
+    "tasmota": SourceScheme("tasmota://192.168.1.21?export=subtracted", (*_HTTP, *_TASMOTA)),
+    "mqtt": SourceScheme(DEVICES["openbeken"].example, _MQTT),
+})
+"""Schemes of network meters."""
+# fmt: on
+
+
+def open_source(
+    text: str, *, pool: BrokerPool | None = None, secrets: Secrets | None = None, clock: Clock | None = None
+) -> MeterSource:
+    """The source that a URL means; it talks to nobody before its first ``read``.
+
+    Sources that are opened with the same ``pool`` share a connection to each broker. Raises UrlError, ConfigError and
+    FileError for the secrets file, MissingExtra.
+    """
+    if "@" in text.partition("://")[2].partition("/")[0]:  # before it is taken apart, and a part is shown
+        raise UrlError(
+            f"{text!r}: a URL holds no user and no password", hint="store them by docs/sources.md, credentials"
+        )
+    url = split(text)
+    if url.scheme not in SCHEMES:
+        raise UrlError(f"{text!r}: not a network meter; known: {', '.join(SCHEMES)}")
+    if not url.host:
+        raise UrlError(f"{text!r}: the host is missing", hint=f"write it like {SCHEMES[url.scheme].example}")
+    secrets, clock = secrets or Secrets(), clock or SystemClock()
+    if url.scheme == "mqtt":
+        return _pushed(url, pool or BrokerPool(), secrets, clock)
+    return _polled(url, secrets, clock)
+
+
+def _polled(url: PortUrl, secrets: Secrets, clock: Clock) -> MeterSource:
+    values: _Values = read_options(url, SCHEMES[url.scheme].options)
+    if url.path.strip("/"):
+        raise UrlError(f"{url.text!r}: nothing stands after the host but options")
+    login = secrets.find(values["login"] or url.host, default_user="admin")
+    is_openbeken = url.scheme == "openbeken"
+    server = HttpServer(
+        url.host,
+        80 if url.port is None else url.port,
+        credentials=login,
+        auth="basic" if is_openbeken else "query",
+        timeout_s=values["timeout"],
+    )
+    where, max_watts = str(url).partition("?")[0].rstrip("/"), values["max_watts"]
+    if is_openbeken:
+        pages = OpenBekenPages(where, meter=values["meter"], direction=values["direction"], max_watts=max_watts)
+        return PolledSource(str(url), server, pages, cadence=_POLL, clock=clock)
+    link = TasmotaPages(where, export=values["export"], max_watts=max_watts)
+    return PolledSource(str(url), server, link, cadence=_POLL, clock=clock)
+
+
+def _pushed(url: PortUrl, pool: BrokerPool, secrets: Secrets, clock: Clock) -> MeterSource:
+    device = url.query.get("device", "")
+    if device not in DEVICES:
+        raise UrlError(
+            f"{url.text!r}: option device={device!r} does not fit: must be one of {', '.join(DEVICES)}",
+            hint=f"write it like {DEVICES['openbeken'].example}",
+        )
+    values: _Values = read_options(url, DEVICES[device].options)
+    topic = url.path.strip("/")
+    if not topic or {"+", "#"} & set(topic):
+        raise UrlError(
+            f"{url.text!r}: after the broker stands the topic of one meter, without + and #",
+            hint=f"write it like {DEVICES[device].example}",
+        )
+    port = url.port if url.port is not None else _MQTTS_PORT if values["tls"] else _MQTT_PORT
+    address = BrokerAddress(url.host, port, values["tls"], values["login"] or url.host)
+    broker = pool.broker(address, secrets.find(address.login))
+    make = {"openbeken": _openbeken, "tasmota": _tasmota, "json": _json}[device]
+    return make(url, broker, topic, values, clock)
+
+
+def _cadence(values: _Values, expected_s: float, silence_s: float) -> Cadence:
+    return Cadence(expected_s, values["silence"] or silence_s)
+
+
+def _openbeken(url: PortUrl, broker: Broker, topic: str, values: _Values, clock: Clock) -> MeterSource:
+    may_ask, meter = values["ask"] > 0, values["meter"]
+    link = OpenBekenTopics(
+        str(url).partition("?")[0],
+        topic,
+        meter=meter,
+        may_ask=may_ask,
+        unit=values["unit"] or "Wh",
+        direction=values["direction"],
+        max_watts=values["max_watts"],
+    )
+    is_unit_stated = not may_ask or meter == 2
+    return PushedSource(
+        str(url),
+        broker,
+        link,
+        cadence=_cadence(values, values["ask"] or 60.0, 150.0),
+        clock=clock,
+        ask_s=values["ask"] or None,
+        unit_check=UnitCheck() if is_unit_stated else None,
+    )
+
+
+def _tasmota(url: PortUrl, broker: Broker, topic: str, values: _Values, clock: Clock) -> MeterSource:
+    link = TasmotaTopics(
+        str(url).partition("?")[0],
+        topic,
+        may_ask=values["ask"] > 0,
+        full_topic=values["full_topic"],
+        export=values["export"],
+        max_watts=values["max_watts"],
+    )
+    cadence = _cadence(values, values["ask"] or 300.0, 60.0 if values["ask"] else 700.0)
+    return PushedSource(str(url), broker, link, cadence=cadence, clock=clock, ask_s=values["ask"] or None)
+
+
+def _json(url: PortUrl, broker: Broker, topic: str, values: _Values, clock: Clock) -> MeterSource:
+    meter = _json_meter(url, values)
+    return PushedSource(
+        str(url),
+        broker,
+        JsonTopics(str(url).partition("?")[0], topic, meter, max_watts=values["max_watts"]),
+        cadence=_cadence(values, meter.expected_s, meter.silence_s),
+        clock=clock,
+        ask_s=meter.silence_s / 2 if meter.request else None,
+        unit_check=UnitCheck(),
+    )
+
+
+def _json_meter(url: PortUrl, values: _Values) -> JsonMeter:
+    """The profile, with what the URL says in place of what it says."""
+    profile = PROFILES.get(values["profile"] or "", None)
+    if profile is None and values["energy"] is None:
+        raise UrlError(
+            f"{url.text!r}: device=json needs profile= or energy=", hint=f"write it like {DEVICES['json'].example}"
+        )
+    meter = profile or JsonMeter(registers=())
+    if values["energy"] is not None:
+        meter = replace(meter, registers=tuple(_registers(values)))
+    quantities = {name: values[option] for name, option in (("watts", "power"), ("volts", "volts"), ("amps", "amps"))}
+    stated = [
+        QuantityPath(quantity=name, path=path, scale=values["power_scale"] if name == "watts" else Decimal(1))
+        for name, path in quantities.items()
+        if path is not None
+    ]
+    kept = [path for path in meter.quantities if quantities.get(path.quantity) is None]
+    changes: dict[str, Any] = {
+        name: values[name] for name in ("availability", "online", "offline", "last_seen") if values[name] is not None
+    }
+    if values["retained"]:
+        changes["ignores_retained"] = values["retained"] == "ignore"
+    return replace(meter, quantities=(*kept, *stated), has_text_numbers=values["text_numbers"], **changes)
+
+
+def _registers(values: _Values) -> list[RegisterPath]:
+    direction = values["direction"] or Direction.IMPORT
+    stated = [(direction, values["energy"]), (Direction.EXPORT, values["export_energy"])]
+    return [
+        RegisterPath(
+            name=way.value,
+            direction=way,
+            path=path,
+            unit=values["unit"] or "kWh",
+            decimals=3 if values["decimals"] is None else values["decimals"],
+            persistence=values["class"] or Persistence.UNKNOWN,
+            modulus=values["modulus"],
+        )
+        for way, path in stated
+        if path is not None
+    ]

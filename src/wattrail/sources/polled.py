@@ -1,0 +1,46 @@
+"""A meter that is asked over HTTP."""
+
+from __future__ import annotations
+
+from wattrail.clock import Clock
+from wattrail.network_meters.decoded import HttpLink, LinkQuality
+from wattrail.sources.http import HttpServer
+from wattrail.sources.reading import Cadence, SourceReading
+
+__all__ = ["PolledSource"]
+
+
+class PolledSource:
+    """A device's web server and the conversation with it. Every ``read`` is a poll; the caller keeps the cadence."""
+
+    def __init__(self, url: str, server: HttpServer, link: HttpLink, *, cadence: Cadence, clock: Clock) -> None:
+        self.url = url
+        self.cadence = cadence
+        self.simulated = False
+        self.quality = LinkQuality()
+        self.advice: tuple[str, ...] = ()
+        self._server = server
+        self._link = link
+        self._clock = clock
+
+    async def read(self) -> SourceReading:
+        """Ask, and give what was said. Raises PortError and LinkError, as ``MeterSource`` says."""
+        self._link.begin()
+        while (target := self._link.next_request()) is not None:
+            answer = await self._server.get(target)
+            self._link.receive(answer.status, answer.body)
+        decoded = self._link.finish()
+        self.simulated |= decoded.is_simulated
+        self.quality, self.advice = decoded.quality, decoded.advice
+        return SourceReading(
+            at=self._clock.now(),
+            monotonic=self._clock.monotonic(),
+            sample=decoded.sample,
+            registers=decoded.registers,
+            evidence=decoded.evidence,
+            freshness=decoded.freshness,
+            simulated=self.simulated,
+        )
+
+    async def close(self) -> None:
+        """Nothing is held between two polls."""

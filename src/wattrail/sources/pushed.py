@@ -1,0 +1,167 @@
+"""A meter that publishes over MQTT, and may be asked there as well."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from typing import Final
+
+from wattrail.clock import Clock
+from wattrail.errors import LinkError, PortError, PortLost, PortTimeout, UnexpectedReply, WattrailError
+from wattrail.network_meters.decoded import Decoded, LinkQuality, TopicLink
+from wattrail.network_meters.payload import MAX_PAYLOAD_BYTES
+from wattrail.network_meters.unit_check import UnitCheck
+from wattrail.sanitize import printable
+from wattrail.sources.broker import Broker
+from wattrail.sources.reading import Cadence, SourceReading
+
+__all__ = ["PushedSource"]
+
+MAX_WAITING: Final = 256
+"""Readings that nobody has taken yet; of more the oldest go, totals hold what they said."""
+
+
+class PushedSource:
+    """A device behind a broker. ``read`` gives what was published, one reading after the other.
+
+    ``ask_s`` is how often the device is asked while somebody reads, None for never. ``unit_check`` is for registers
+    whose unit a person has stated.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        broker: Broker,
+        link: TopicLink,
+        *,
+        cadence: Cadence,
+        clock: Clock,
+        ask_s: float | None = None,
+        unit_check: UnitCheck | None = None,
+    ) -> None:
+        self.url = url
+        self.cadence = cadence
+        self.simulated = False
+        self.quality = LinkQuality()
+        self.advice: tuple[str, ...] = ()
+        self._broker = broker
+        self._link = link
+        self._clock = clock
+        self._ask_s = ask_s
+        self._ask_at = 0.0 if ask_s else math.inf
+        self._unit_check = unit_check
+        self._inbox: asyncio.Queue[SourceReading | WattrailError | None] = asyncio.Queue(MAX_WAITING)
+        self._is_listening = False
+        self._topics: tuple[str, ...] = ()
+        self._last_topic = ""
+
+    async def read(self) -> SourceReading:
+        """The next reading. Raises PortError and LinkError, as ``MeterSource`` says."""
+        until = self._clock.monotonic() + self.cadence.silence_s
+        if not self._is_listening:
+            self._is_listening, self._topics = True, tuple(self._link.filters())
+            await self._broker.add(self)
+        while True:
+            await self._keep_up()
+            now = self._clock.monotonic()
+            if now >= until:
+                raise self._silence()
+            try:
+                async with asyncio.timeout(max(0.0, min(until, self._ask_at) - now)):
+                    item = await self._inbox.get()
+            except TimeoutError:
+                continue
+            if isinstance(item, WattrailError):
+                raise item
+            if item is not None:
+                return item
+
+    async def close(self) -> None:
+        """Stop listening."""
+        if self._is_listening:
+            self._is_listening = False
+            await self._broker.remove(self)
+
+    # What the broker calls
+
+    def filters(self) -> tuple[str, ...]:
+        """The topics of this meter."""
+        return tuple(self._link.filters())
+
+    def receive(self, topic: str, payload: bytes, *, is_retained: bool) -> None:
+        """A message becomes a reading, an error, or nothing."""
+        self._last_topic = topic
+        try:
+            if len(payload) > MAX_PAYLOAD_BYTES:
+                raise UnexpectedReply(
+                    f"{self.url} topic {printable(topic)}: {len(payload)} bytes, a meter sends at most "
+                    f"{MAX_PAYLOAD_BYTES}",
+                    hint="check the topic",
+                )
+            decoded = self._link.receive(topic, payload, is_retained=is_retained)
+            self._put(None if decoded is None else self._item(decoded))
+        except LinkError as error:
+            self._put(error)
+
+    def connection_changed(self, problem: PortError | None) -> None:
+        """Ask as soon as there is a connection; a broken one ends the wait of whoever reads."""
+        if problem is None and self._ask_s:
+            self._ask_at = 0.0
+        self._put(problem)
+
+    def _item(self, decoded: Decoded) -> SourceReading | WattrailError | None:
+        self.simulated |= decoded.is_simulated
+        if decoded.is_online is not None:
+            if self._ask_s:
+                self._ask_at = 0.0
+            return None if decoded.is_online else self._offline()
+        self.quality, self.advice = decoded.quality, decoded.advice
+        monotonic = self._clock.monotonic()
+        if self._unit_check is not None:
+            self._unit_check.check(monotonic, decoded.sample.watts, decoded.registers)
+        return SourceReading(
+            at=self._clock.now(),
+            monotonic=monotonic,
+            sample=decoded.sample,
+            registers=decoded.registers,
+            evidence=decoded.evidence,
+            freshness=decoded.freshness,
+            simulated=self.simulated,
+        )
+
+    def _put(self, item: SourceReading | WattrailError | None) -> None:
+        if self._inbox.full():
+            self._inbox.get_nowait()
+        self._inbox.put_nowait(item)
+
+    async def _keep_up(self) -> None:
+        """Follow topics that were learnt meanwhile, and ask when it is time."""
+        topics = tuple(self._link.filters())
+        if topics != self._topics:
+            self._topics = topics
+            await self._broker.refresh(self)
+            if self._ask_s:
+                self._ask_at = 0.0
+        if self._ask_s and self._clock.monotonic() >= self._ask_at:
+            self._ask_at = self._clock.monotonic() + self._ask_s
+            await self._broker.publish(self._link.commands())
+
+    def _offline(self) -> PortLost:
+        return PortLost(
+            f"{self.url}: the broker says that the meter is offline", hint="check its power and its Wi-Fi signal"
+        )
+
+    def _silence(self) -> PortError:
+        if self._broker.problem is not None:
+            return self._broker.problem
+        seconds = f"{self.cadence.silence_s:g} s"
+        topics = printable(", ".join(self._topics), limit=200)
+        if not self._last_topic:
+            return PortTimeout(
+                f"{self.url}: no message within {seconds} on any of {topics}; the broker is connected",
+                hint="check the name of the meter in the URL; mosquitto_sub -v -t '#' lists every topic",
+            )
+        return PortTimeout(
+            f"{self.url}: no reading for {seconds}; the last message came on {printable(self._last_topic)}",
+            hint="check power and Wi-Fi of the meter, or set silence= to more",
+        )

@@ -1,0 +1,77 @@
+"""A reading of a network meter, and what every source of them can do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from wattrail.energy_register import BootEvidence, Freshness, RegisterCount
+from wattrail.network_meters.decoded import LinkQuality, Quantities
+
+__all__ = ["Cadence", "MeterSource", "SourceReading"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceReading:
+    """What a meter said at one time. ``registers`` is empty where only power came.
+
+    ``monotonic`` is the monotonic clock at ``at``, seconds. ``calibration`` is None: the device scales for itself.
+    """
+
+    at: datetime
+    monotonic: float
+    sample: Quantities
+    registers: tuple[RegisterCount, ...]
+    evidence: BootEvidence
+    freshness: Freshness
+    simulated: bool
+    calibration: None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cadence:
+    """How often a source gives readings, and the longest silence that is still usual; seconds."""
+
+    expected_s: float
+    silence_s: float
+
+
+class MeterSource(Protocol):
+    """A network meter, opened by ``sources.open_source``. Opening talks to nobody."""
+
+    @property
+    def url(self) -> str:
+        """Where it is, without credentials: may be shown and stored."""
+        ...
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the device has said that it is simulated."""
+        ...
+
+    @property
+    def cadence(self) -> Cadence:
+        """How often to expect a reading."""
+        ...
+
+    @property
+    def quality(self) -> LinkQuality:
+        """How well the device was connected when it last said so."""
+        ...
+
+    @property
+    def advice(self) -> tuple[str, ...]:
+        """What a person should change on the device, one sentence each."""
+        ...
+
+    async def read(self) -> SourceReading:
+        """The next reading: asked for now, or the next one that is published.
+
+        Raises PortOpenError, AccessDenied, PortLost, PortTimeout, UnexpectedReply; it may be called again after each.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Give back what it holds."""
+        ...

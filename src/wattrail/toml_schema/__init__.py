@@ -1,0 +1,9 @@
+"""TOML files against pydantic models: one way to validate, and errors that name file, line and field.
+
+It reads ``wattrail.toml``, tariffs and scenarios. The models are imported when a file is read, so ``import wattrail``
+loads no pydantic. Where pydantic is missing, the error has the command that installs it.
+"""
+
+from wattrail.toml_schema.validation import field_error, needs_pydantic, read_model
+
+__all__ = ["field_error", "needs_pydantic", "read_model"]

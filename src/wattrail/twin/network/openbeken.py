@@ -1,0 +1,227 @@
+"""A simulated OpenBeken meter: its web server with its peculiarities, its MQTT topics, its flash-saved total.
+
+Documented or seen in the firmware: the bare LF after the status line, no length, status -1, an answer without a head,
+200 for unknown paths, ``inf`` where the frequency register is 0, constants in ``StatusPRM``, texts on MQTT that are cut
+and not rounded, Wh or kWh by flag 40, power without a sign unless flag 25, the second meter of a twin build.
+Not modelled: OTA, flash and file calls, channels, the publish thresholds (everything is published each time).
+"""
+
+from __future__ import annotations
+
+import base64
+import math
+from collections.abc import Sequence
+from typing import Final
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from wattrail.network_meters.decoded import SIMULATED_MARK
+from wattrail.twin.network.meter import NetworkMeter, Shown
+from wattrail.twin.network.register_habits import UJ_PER_WH
+from wattrail.twin.network.serving import Message, WebFaults
+
+__all__ = ["SimulatedOpenBeken"]
+
+_VERSION: Final = "1.18.230"
+_ALLOW_NEGATIVE: Final = 25
+_REASONS: Final = {True: "0 - Pwr", False: "1 - Rbt"}
+
+
+class SimulatedOpenBeken:
+    """One device with one meter or two. ``is_signed`` is flag 25, ``is_kwh`` flag 40."""
+
+    def __init__(
+        self,
+        meter: NetworkMeter,
+        second: NetworkMeter | None = None,
+        *,
+        client: str = "obk51A0CAFE",
+        is_signed: bool = True,
+        is_kwh: bool = False,
+        password: str = "",
+    ) -> None:
+        self.meter = meter
+        self.second = second
+        self.client = client
+        self.is_signed = is_signed
+        self.is_kwh = is_kwh
+        self.signal_dbm = -61
+        self.faults = WebFaults()
+        self._password = password
+        self._resets = 0
+
+    def reset_energy(self) -> None:
+        """EnergyCntReset: the total becomes 0, and the clear date says when."""
+        self.meter.register.reset()
+        self._resets += 1
+
+    # HTTP
+
+    def answer(self, target: str, head: bytes) -> bytes:
+        """The raw answer to a GET."""
+        if self._password and base64.b64encode(f"admin:{self._password}".encode()) not in head:
+            return _http("401 Unauthorized", "text/html", "", 'WWW-Authenticate: Basic realm="OpenBeken HTTP Server"')
+        url = urlsplit(target)
+        query = parse_qs(url.query)
+        match url.path:
+            case "/cm":
+                return _http("200 OK", "application/json", self.command(query.get("cmnd", [""])[0]))
+            case "/api/info":
+                return _http("200 OK", "application/json", self._info())
+            case "/index":
+                return _http("200 OK", "text/html", self._page())
+            case "/":
+                return _http("302 OK", "text/html", "", "Location: /index")
+            case path if path.startswith("/api/flash/"):
+                return _http("-1 OK", "application/json", '{"error":-1, "msg":"out of range"}')
+            case path if path.startswith("/api/del/"):
+                return b"OK"
+        return _http("200 OK", "text/html", f"<h1>Not found</h1>{unquote(url.path)}")
+
+    def command(self, line: str) -> str:
+        """The answer to a console line."""
+        name, _, argument = line.partition(" ")
+        if name.lower() == "status":
+            return self._status(argument.strip())
+        return "{}"
+
+    def _status(self, number: str) -> str:
+        parts = {
+            "2": ["StatusFWR"], "8": ["StatusSNS"], "10": ["StatusSNS"], "11": ["StatusSTS"],
+        }.get(number, ["StatusPRM", "StatusFWR", "StatusSNS", "StatusSTS"])  # fmt: skip
+        return "{" + ",".join(f'"{part}":{self._part(part)}' for part in parts) + "}"
+
+    def _part(self, part: str) -> str:
+        shown, register = self.meter.update(), self.meter.register
+        match part:
+            case "StatusPRM":  # constants of the firmware, whatever happened
+                return '{"RestartReason":"HardwareWatchdog","BootCount":22,"SaveCount":1235}'
+            case "StatusFWR":
+                version = f"OpenBK7231N_{SIMULATED_MARK}_{_VERSION}.{register.evidence().revision or 0}"
+                return f'{{"Version":"{version}","SDK":"obk","Hardware":"BK7231N"}}'
+            case "StatusSTS":
+                uptime = int(register.uptime_s)
+                wifi = f'{{"RSSI":{(self.signal_dbm + 100) * 2},"Signal":{self.signal_dbm}}}'
+                return f'{{"UptimeSec":{uptime},"Heap":25,"LoadAvg":99,"Wifi":{wifi}}}'
+        return (
+            f'{{"Time":"{self._time()}","ENERGY":{self._energy(shown)},"ESP32":{{"Temperature":41.5}},"TempUnit":"C"}}'
+        )
+
+    def _energy(self, shown: Shown) -> str:
+        watts = self._signed(shown)
+        apparent = shown.volts * shown.amps
+        reactive = math.sqrt(max(0.0, apparent**2 - shown.watts**2))
+        values = {
+            "Power": watts, "ApparentPower": apparent, "ReactivePower": reactive, "Factor": shown.power_factor,
+            "Voltage": shown.volts, "Current": shown.amps, "Frequency": _hertz(shown),
+            "ConsumptionTotal": float(self.meter.register.mwh / 1000), "Yesterday": 0.0, "ConsumptionLastHour": 0.0,
+        }  # fmt: skip
+        return "{" + ",".join(f'"{name}":{value:f}' for name, value in values.items()) + "}"
+
+    def _info(self) -> str:
+        flags = 1 << _ALLOW_NEGATIVE if self.is_signed else 0
+        uptime = int(self.meter.register.uptime_s)
+        return (
+            f'{{"uptime_s":{uptime},"build":"Built on Nov 1 2026 version {_VERSION}","mac":"C8478C51CAFE",'
+            f'"flags":"{flags}","mqtthost":":1883","mqtttopic":"{self.client}","chipset":"BK7231N",'
+            f'"shortName":"{SIMULATED_MARK}_{self.client}"}}'
+        )
+
+    def _page(self) -> str:
+        meters = [self.meter] if self.second is None else [self.meter, self.second]
+        evidence = self.meter.register.evidence()
+        is_power_on = evidence.is_power_on if evidence.is_power_on is not None else True
+        return (
+            f"<h1>{SIMULATED_MARK} {self.client}</h1>"
+            + "".join(map(self._table, meters))
+            + f"<h5>Energy Clear Date: 2026-01-{self._resets + 1:02d} 00:00:00<br></h5>"
+            + f"<h5>Wifi RSSI: Good ({self.signal_dbm}dBm)</h5><h5>Reboot reason: {_REASONS[is_power_on]}</h5>"
+        )
+
+    def _table(self, meter: NetworkMeter) -> str:
+        shown = meter.update()
+        rows = (
+            ("Voltage", f"{shown.volts:.1f}", "V"),
+            ("Current", f"{shown.amps:.3f}", "A"),
+            ("Power", f"{self._signed(shown):.2f}", "W"),
+            ("Frequency", f"{_hertz(shown):.2f}", "Hz"),
+            ("Power Factor", f"{shown.power_factor:.2f}", ""),
+            ("Energy Total", f"{float(meter.register.mwh) / 1e6:.3f}", "kWh"),
+        )
+        cells = "".join(
+            f"<tr><td><b>{label}</b></td><td style='text-align: right;'>{value}</td><td>{unit}</td>"
+            for label, value, unit in rows
+        )
+        return f"<hr><table style='width:100%'>{cells}</table>"
+
+    def _signed(self, shown: Shown) -> float:
+        return shown.watts if self.is_signed else max(0.0, shown.watts)
+
+    def _time(self) -> str:
+        return self.meter.clock.now().strftime("%Y-%m-%dT%H:%M:%S")
+
+    # MQTT
+
+    @property
+    def will(self) -> Message:
+        """``connected`` = ``offline``, kept by the broker."""
+        return Message(f"{self.client}/connected", "offline", retain=True)
+
+    @property
+    def commands(self) -> str:
+        """Console commands."""
+        return f"cmnd/{self.client}/+"
+
+    def births(self) -> Sequence[Message]:
+        """Availability and the device's own state."""
+        uptime = int(self.meter.register.uptime_s)
+        own = {"build": f"{SIMULATED_MARK} {_VERSION}", "rssi": str(self.signal_dbm), "uptime": str(uptime)}
+        return [
+            Message(f"{self.client}/connected", "online", retain=True),
+            *(Message(f"{self.client}/{name}", text) for name, text in own.items()),
+        ]
+
+    def state(self) -> Sequence[Message]:
+        """Every value of every meter, in text that is cut to its decimals."""
+        meters = [("", self.meter)] + ([("_b", self.second)] if self.second else [])
+        return [
+            Message(f"{self.client}/{name}{suffix}/get", text)
+            for suffix, meter in meters
+            for name, text in self._values(meter).items()
+        ]
+
+    def answer_command(self, topic: str, payload: str) -> Sequence[Message]:
+        """``stat/<client>/STATUS8`` and the like."""
+        name = topic.rpartition("/")[2]
+        suffix = payload.strip() if name.lower() == "status" else ""
+        return [Message(f"stat/{self.client}/{name.upper()}{suffix}", self.command(f"{name} {payload}"))]
+
+    def _values(self, meter: NetworkMeter) -> dict[str, str]:
+        shown = meter.update()
+        energy_uj = int(meter.register.mwh * UJ_PER_WH / 1000)
+        return {
+            "voltage": _cut(shown.volts, 1),
+            "current": _cut(shown.amps, 3),
+            "power": _cut(self._signed(shown), 2),
+            "138": _cut(_hertz(shown), 2),
+            "power_factor": _cut(shown.power_factor, 2),
+            "energycounter": _cut(energy_uj / UJ_PER_WH / (1000 if self.is_kwh else 1), 3),
+            "energycounter_clear_date": f"2026-01-{self._resets + 1:02d}T00:00+00:00",
+        }
+
+
+def _hertz(shown: Shown) -> float:
+    """The frequency register is 0 without mains, and the firmware divides by it."""
+    return shown.hertz if shown.volts > 1 else math.inf
+
+
+def _cut(value: float, decimals: int) -> str:
+    if math.isinf(value):
+        return "inf"
+    scale = 10**decimals
+    return f"{math.trunc(value * scale) / scale:.{decimals}f}"
+
+
+def _http(status: str, kind: str, body: str, *headers: str) -> bytes:
+    """A bare LF after the status line, CRLF after each header, no length."""
+    lines = [f"Content-type: {kind}", "Access-Control-Allow-Origin: *", "Connection: close", *headers, "", ""]
+    return f"HTTP/1.1 {status}\n".encode() + "\r\n".join(lines).encode() + body.encode()

@@ -1,0 +1,330 @@
+"""Our sources read our simulated devices, by both of their protocols, through the accidents of their registers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import pytest
+
+from tests.sources.conftest import NEEDS_BROKER, Mosquitto, opened, read_forever, run
+from wattrail.clock import ManualClock
+from wattrail.energy_register import Direction
+from wattrail.errors import PortLost, PortTimeout, UnexpectedReply
+from wattrail.sources import MeterSource, SourceReading
+from wattrail.twin.network.devices import json_meter, openbeken, tasmota
+from wattrail.twin.network.openbeken import SimulatedOpenBeken
+from wattrail.twin.network.serving import MqttDevice, connect_to_broker, serve_web
+from wattrail.twin.network.tasmota import SimulatedTasmota
+
+HOUR = 3600.0
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@asynccontextmanager
+async def over_http(device: SimulatedOpenBeken | SimulatedTasmota, options: str = "") -> AsyncIterator[MeterSource]:
+    scheme = "openbeken" if isinstance(device, SimulatedOpenBeken) else "tasmota"
+    async with (
+        serve_web(device.answer, faults=device.faults) as place,
+        opened(f"{scheme}://{place}{options}") as (source,),
+    ):
+        yield source
+
+
+@asynccontextmanager
+async def over_mqtt(
+    broker: Mosquitto, device: MqttDevice, path: str, *, interval_s: float = 0.05
+) -> AsyncIterator[MeterSource]:
+    running = asyncio.create_task(connect_to_broker(device, port=broker.port, interval_s=interval_s))
+    try:
+        async with opened(f"mqtt://127.0.0.1:{broker.port}/{path}") as (source,):
+            yield source
+    finally:
+        running.cancel()
+        await asyncio.wait([running])
+
+
+async def with_register(source: MeterSource, *, is_uptime_needed: bool = False) -> SourceReading:
+    """The next reading that holds a register."""
+    while True:
+        reading = await source.read()
+        if reading.registers and (reading.evidence.uptime_s is not None or not is_uptime_needed):
+            return reading
+
+
+def wh(reading: SourceReading, direction: Direction = Direction.SUM) -> float:
+    (count,) = (count for count in reading.registers if count.register.direction is direction)
+    return float(count.register.milliwatt_hours(count.count)) / 1000
+
+
+@NEEDS_BROKER
+def test_export_that_is_added_reads_alike_over_http_and_mqtt(broker: Mosquitto, clock: ManualClock) -> None:
+    async def story() -> None:
+        device = openbeken(clock, total_wh=1000)
+        device.meter.set(volts=230.0, watts=500.0)
+        clock.advance(HOUR)
+        device.meter.update()
+        device.meter.set(watts=-800.0)  # noon
+        clock.advance(HOUR)
+        async with (
+            over_http(device) as polled,
+            over_mqtt(broker, device, f"{device.client}?device=openbeken&ask=0.1") as pushed,
+        ):
+            by_http, by_mqtt = await polled.read(), await with_register(pushed, is_uptime_needed=True)
+            assert wh(by_http) == pytest.approx(2300, abs=0.2)
+            assert by_http.registers == by_mqtt.registers
+            assert by_http.sample.watts == pytest.approx(-800, abs=0.1)
+            assert by_mqtt.sample.watts == pytest.approx(-800, abs=0.1)
+            assert by_http.evidence.uptime_s == by_mqtt.evidence.uptime_s == 7200
+            assert polled.simulated
+            assert pushed.simulated
+            assert polled.quality.signal_dbm == pushed.quality.signal_dbm == -61
+
+    run(story())
+
+
+def test_after_a_power_cut_the_total_falls_and_the_evidence_says_why(clock: ManualClock) -> None:
+    async def story() -> None:
+        device = openbeken(clock, total_wh=1000)
+        device.meter.set(watts=36.0)
+        async with over_http(device) as source:
+            clock.advance(900)
+            before = await source.read()
+            device.meter.register.power_cut()
+            clock.advance(60)
+            device.meter.update()
+            device.meter.register.power_on()
+            clock.advance(5)
+            after = await source.read()
+        assert wh(before) == pytest.approx(1009, abs=0.1)
+        assert wh(after) == pytest.approx(1000, abs=0.1)  # the last save, plus what came since
+        assert (after.evidence.uptime_s, after.evidence.is_power_on) == (5, True)
+
+    run(story())
+
+
+def test_a_reset_by_command_changes_the_clear_date(clock: ManualClock) -> None:
+    async def story() -> None:
+        device = openbeken(clock, total_wh=1000)
+        async with over_http(device) as source:
+            before = await source.read()
+            device.reset_energy()
+            after = await source.read()
+        assert wh(after) == 0
+        assert before.evidence.start_stamp != after.evidence.start_stamp
+
+    run(story())
+
+
+def test_a_dead_line_costs_the_frequency_alone(clock: ManualClock) -> None:
+    async def story() -> None:
+        device = openbeken(clock)
+        device.meter.set(volts=0.0, amps=0.0)
+        assert b'"Frequency":inf' in device.answer("/cm?cmnd=Status%208", b"")
+        async with over_http(device) as source:
+            reading = await source.read()
+        assert (reading.sample.volts, reading.sample.hertz) == (0.0, None)
+
+    run(story())
+
+
+@pytest.mark.parametrize("meter", [1, 2])
+def test_each_meter_of_a_two_meter_build_is_read(clock: ManualClock, meter: int) -> None:
+    async def story() -> None:
+        device = openbeken(clock, meters=2)
+        assert device.second is not None
+        device.meter.set(watts=1000.0)
+        device.second.set(watts=250.0)
+        clock.advance(HOUR)
+        async with over_http(device, f"?meter={meter}") as source:
+            reading = await source.read()
+        assert wh(reading) == pytest.approx({1: 1000, 2: 250}[meter], abs=1)
+        assert reading.sample.watts == pytest.approx({1: 1000, 2: 250}[meter], abs=0.1)
+
+    run(story())
+
+
+@NEEDS_BROKER
+@pytest.mark.parametrize("is_kwh", [False, True])
+def test_flag_40_is_of_no_matter_where_the_meter_is_asked(broker: Mosquitto, clock: ManualClock, is_kwh: bool) -> None:
+    async def story() -> float:
+        device = openbeken(clock, total_wh=12_345, is_kwh=is_kwh)
+        async with over_mqtt(broker, device, f"{device.client}?device=openbeken&ask=0.1") as source:
+            return wh(await with_register(source))
+
+    assert run(story()) == 12_345
+
+
+@NEEDS_BROKER
+def test_who_only_listens_states_the_unit(broker: Mosquitto, clock: ManualClock) -> None:
+    async def story() -> float:
+        device = openbeken(clock, total_wh=12_345, is_kwh=True)
+        async with over_mqtt(broker, device, f"{device.client}?device=openbeken&ask=0&unit=kWh") as source:
+            return wh(await with_register(source))
+
+    assert run(story()) == 12_345
+
+
+def test_power_without_a_sign_comes_with_advice(clock: ManualClock) -> None:
+    async def story() -> None:
+        device = openbeken(clock, is_signed=False)
+        device.meter.set(watts=-800.0)
+        clock.advance(HOUR)
+        async with over_http(device) as source:
+            reading = await source.read()
+            assert reading.sample.watts == 0
+            assert wh(reading) == pytest.approx(800, abs=0.1)
+            assert "set flag 25" in source.advice[0]
+
+    run(story())
+
+
+def test_a_meter_that_hangs_or_hangs_up_is_an_error_and_then_read(clock: ManualClock) -> None:
+    async def story() -> None:
+        device = openbeken(clock)
+        async with over_http(device, "?timeout=0.2") as source:
+            device.faults.is_silent = True
+            with pytest.raises(PortTimeout):
+                await source.read()
+            device.faults.is_silent, device.faults.cut_after = False, 0
+            with pytest.raises(PortLost):
+                await source.read()
+            device.faults.cut_after = 300  # without a length nothing but the JSON shows it
+            with pytest.raises(UnexpectedReply, match="expected JSON"):
+                await source.read()
+            device.faults.cut_after = None
+            assert (await source.read()).registers
+
+    run(story())
+
+
+@pytest.mark.parametrize("phases", [1, 3])
+def test_tasmota_is_read_over_http(clock: ManualClock, phases: int) -> None:
+    async def story() -> None:
+        device = tasmota(clock, phases=phases, export="subtracted")
+        for phase in device.phases:
+            phase.set(volts=230.0, watts=-600.0)
+        clock.advance(HOUR)
+        async with over_http(device, "?export=subtracted") as source:
+            reading = await source.read()
+        assert wh(reading, Direction.NET) == pytest.approx(-600 * phases, abs=1)
+        assert wh(reading, Direction.EXPORT) == pytest.approx(600 * phases, abs=phases)
+        assert reading.sample.watts == -600 * phases
+        assert reading.evidence.boot_count == 1
+        assert reading.simulated
+
+    run(story())
+
+
+@NEEDS_BROKER
+def test_tasmota_reads_alike_over_http_and_mqtt(broker: Mosquitto, clock: ManualClock) -> None:
+    async def story() -> None:
+        device = tasmota(clock, total_wh=5000)
+        device.full_topic = "home/%topic%/%prefix%/"
+        async with (
+            over_http(device) as polled,
+            over_mqtt(broker, device, f"{device.mac}?device=tasmota&ask=0.1", interval_s=60) as pushed,
+        ):
+            clock.advance(30)
+            by_http, by_mqtt = await polled.read(), await with_register(pushed, is_uptime_needed=True)
+            assert by_http.registers == by_mqtt.registers
+            assert by_http.evidence == by_mqtt.evidence
+            assert pushed.simulated
+
+    run(story())
+
+
+def test_tasmota_falls_to_midnight_and_says_power_on(clock: ManualClock) -> None:
+    async def story() -> None:
+        device = tasmota(clock, start="23:00")
+        device.phases[0].set(watts=1000.0)
+        async with over_http(device) as source:
+            clock.advance(3 * HOUR)
+            device.phases[0].update()
+            before = await source.read()
+            device.phases[0].register.power_cut()
+            device.phases[0].register.power_on()
+            clock.advance(60)
+            after = await source.read()
+        assert wh(after) < wh(before)
+        assert (after.evidence.boot_count, after.evidence.is_power_on) == (2, True)
+        assert after.evidence.uptime_s == 60
+
+    run(story())
+
+
+def test_until_the_clock_is_set_there_is_no_total(clock: ManualClock) -> None:
+    async def story() -> None:
+        device = tasmota(clock)
+        device.has_clock = False
+        async with over_http(device) as source:
+            assert (await source.read()).registers == ()
+
+    run(story())
+
+
+@NEEDS_BROKER
+def test_a_plug_that_publishes_json_is_read(broker: Mosquitto, clock: ManualClock) -> None:
+    async def story() -> None:
+        device = json_meter(clock, total_wh=1000)
+        device.meter.set(watts=500.0)
+        clock.advance(HOUR)
+        path = f"{device.topic}?device=json&profile=zigbee2mqtt"
+        async with over_mqtt(broker, device, path) as source:
+            reading = await source.read()
+            assert wh(reading, Direction.IMPORT) == 1500
+            assert reading.sample.watts == 500.0
+            assert reading.simulated
+
+    run(story())
+
+
+@NEEDS_BROKER
+def test_a_device_that_loses_power_is_offline_by_its_will(broker: Mosquitto, clock: ManualClock) -> None:
+    async def story() -> None:
+        device = json_meter(clock)
+        running = asyncio.create_task(connect_to_broker(device, port=broker.port, interval_s=0.05))
+        url = f"mqtt://127.0.0.1:{broker.port}/{device.topic}?device=json&profile=zigbee2mqtt"
+        async with opened(url) as (source,):
+            await source.read()
+            await asyncio.to_thread(broker.stop)
+            running.cancel()
+            await asyncio.wait([running])
+            with pytest.raises(PortLost):
+                await read_forever(source)
+
+    run(story())
+
+
+@pytest.mark.parametrize(
+    ("target", "raw"),
+    [
+        ("/api/flash/FFFFFF-10", b"HTTP/1.1 -1 OK\nContent-type: application/json\r\n"),
+        ("/api/del/x", b"OK"),
+        ("/nowhere", b"HTTP/1.1 200 OK\nContent-type: text/html\r\n"),
+        ("/", b"HTTP/1.1 302 OK\n"),
+    ],
+)
+def test_the_servers_peculiarities_are_there(clock: ManualClock, target: str, raw: bytes) -> None:
+    answer = openbeken(clock).answer(target, b"")
+    assert answer.startswith(raw)
+    assert b"Content-Length" not in answer
+
+
+def test_another_firmware_changes_the_revision(clock: ManualClock) -> None:
+    async def story() -> None:
+        device = openbeken(clock, total_wh=1000)
+        async with over_http(device) as source:
+            before = await source.read()
+            register = device.meter.register
+            register.change_to(replace(register.habits, direction=Direction.NET))
+            after = await source.read()
+        assert before.evidence.revision != after.evidence.revision
+
+    run(story())

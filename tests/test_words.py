@@ -1,0 +1,100 @@
+"""The words of the project: what the check of them refuses, and what it lets pass."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+SPEC = importlib.util.spec_from_file_location("check_words", ROOT / "tools/check_words.py")
+assert SPEC is not None
+assert SPEC.loader is not None
+words = importlib.util.module_from_spec(SPEC)
+sys.modules["check_words"] = words
+SPEC.loader.exec_module(words)
+
+RULES = words.load_rules()
+GLOSSARY = "| say | meaning | not |\n|---|---|---|\n| wrap · gap | its rollover · a hole | overflow, noise gate |\n"
+
+
+def phrases(text: str) -> list[str]:
+    return [str(refusal) for refusal in words.refused_phrases(text, 1, RULES, "page.md")]
+
+
+def names(source: str) -> list[str]:
+    found = words.defined_names(ast.parse(source))
+    return [str(refusal) for refusal in words.refused_names(found, RULES, "module.py")]
+
+
+def test_a_phrase_is_refused_by_file_line_and_what_to_write() -> None:
+    assert phrases("First.\nThe file is\nno image.") == [
+        'page.md:2: \'is no\': write "is not", "has no", or "there is no"'
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "the counter is told apart from noise",
+        "there is no such file",
+        "it is no longer there",
+        "it is no slower than that",
+        "registers in words of 32 bits",
+        "recommended, amendment, early, ordeals",
+        "the most recent one",
+    ],
+)
+def test_plain_english_passes(text: str) -> None:
+    assert phrases(text) == []
+
+
+@pytest.mark.parametrize("text", ["is no TOML", "read anew", "whoever is told", "In words: 3", "200 are the most"])
+def test_private_english_is_refused(text: str) -> None:
+    assert len(phrases(text)) == 1
+
+
+def test_quoted_code_and_blocks_of_a_page_are_not_prose() -> None:
+    page = "`told` and [a page](anew.md)\n```console\n$ anew\n```\nanew\n"
+    assert [line.split(":")[1] for line in phrases(words.prose_of_page(page))] == ["5"]
+
+
+def test_comments_docstrings_and_messages_are_prose_and_keys_are_not() -> None:
+    source = '"""Read anew."""\nx = {"told": f"was told {1}"}  # mend it\n'
+    found = [phrases(text)[0] for _, text in words.prose_of_code(source)]
+    assert [line.split("'")[1] for line in found] == ["anew", "told", "mend"]
+
+
+def test_a_replaced_name_names_its_successor() -> None:
+    assert names("class Books: pass\ndef hush(): ...") == [
+        "module.py:1: the name Books: write LedgerSlice",
+        "module.py:2: the name hush: write drain_until_quiet",
+    ]
+
+
+def test_a_refused_word_is_found_inside_a_name() -> None:
+    found = names("MOST_RATES = 9\nLONGEST = 1\ndef f(*, least_s): ...\nself.almost = longest_gap = 1")
+    assert [line.split("in the name ")[1].split(":")[0] for line in found] == ["MOST_RATES", "LONGEST", "least_s"]
+
+
+def test_the_glossary_gives_terms_and_the_words_to_avoid() -> None:
+    assert list(words.glossary_terms(GLOSSARY)) == [
+        words.Term(3, ("wrap", "gap"), ("overflow", "noise gate")),
+    ]
+
+
+def test_a_term_that_no_module_uses_is_refused() -> None:
+    terms = list(words.glossary_terms(GLOSSARY))
+    assert [str(refusal) for refusal in words.unused_terms(terms, "a wrap of the counter")] == [
+        "docs/glossary.md:3: no module uses 'gap': delete it, or use it"
+    ]
+
+
+def test_a_class_that_occurs_twice_is_refused_with_both_places() -> None:
+    modules = {"a.py": [words.Name("Kind", 3, is_class=True)], "b.py": [words.Name("Kind", 7, is_class=True)]}
+    assert [str(refusal) for refusal in words.repeated_classes(modules)] == [
+        "b.py:7: the class Kind is also in a.py:3: say whose it is"
+    ]

@@ -159,7 +159,14 @@ class MeteringChip:
             persistence=Persistence.VOLATILE,
             max_counts_per_us=Fraction(self.scaling.max_watt, self.scaling.watt_us_per_count),
             modulus=self.modulus,
+            slack=self._late_counts,
+            is_confirmed=True,
         )
+
+    @property
+    def _late_counts(self) -> int:
+        """How far a frame may be behind that comes late: a second of the fastest counting, and two counts."""
+        return self.scaling.max_watt * 1_000_000 // self.scaling.watt_us_per_count + 2
 
     def counts_between(self, before: int, now: int) -> int:
         """Counts from one value of the energy counter to a later one, through one wrap; negative where it fell.

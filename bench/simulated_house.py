@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
-from wattrail.chips.bl0942.counter import energy_register
+from wattrail.calibration import Calibration
+from wattrail.chips import BL0942
 from wattrail.energy_register import Direction, EnergyRegister, Persistence, fastest
 from wattrail.ledger import Channels
 from wattrail.twin.network.register_habits import HABITS, RegisterHabits, SimulatedRegister
@@ -27,7 +28,7 @@ _MAX_WATTS: Final = 23_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """One kind of meter: its registers as they behave, and as the ledger is told of them."""
+    """One kind of meter: its registers as they behave, and as the ledger is given them."""
 
     name: str
     habits: tuple[RegisterHabits, ...]
@@ -54,7 +55,7 @@ def _source(name: str, *habits: RegisterHabits, cadence_s: int, has_power: bool 
 
 
 def _chip() -> Source:
-    register = energy_register(342_867_000)
+    register = BL0942.energy_register(Calibration(1, 1, 342.867))
     habits = RegisterHabits(
         step_mwh=register.step_mwh, direction=register.direction, persistence=register.persistence,
         modulus=register.modulus, keeps_over_restart=False,
@@ -148,7 +149,7 @@ class ForgetfulDevice:
             self._shown -= held - self.energy_uj
 
     def was_read(self) -> None:
-        """A reading was taken of what the registers hold: what cannot be told any more is lost for good."""
+        """A reading was taken of what the registers hold: what nobody can read any more is lost for good."""
         if self._episode is None:
             self._since_uj, self._shown = 0, self.energy_uj
             self._off_uj = self._until_boot_uj = 0

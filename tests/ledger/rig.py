@@ -7,7 +7,8 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from wattrail.chips.bl0942.counter import energy_register
+from wattrail.calibration import Calibration
+from wattrail.chips import BL0942
 from wattrail.ledger import Books, Entry, Epoch, Kind, midnight
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -16,7 +17,9 @@ MINUTE = timedelta(minutes=1)
 
 def chip_epoch(number: int, counts_per_watt: float, *, inverted: bool = False) -> Epoch:
     """An epoch of a BL0942 with that calibration constant."""
-    return Epoch(number=number, registers=(energy_register(round(counts_per_watt * 1_000_000)),), inverted=inverted)
+    return Epoch(
+        number=number, registers=(BL0942.energy_register(Calibration(1, 1, counts_per_watt)),), inverted=inverted
+    )
 
 
 NINTHS = chip_epoch(1, 1_048.576)

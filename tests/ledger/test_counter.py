@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from wattrail.chips.bl0942.counter import energy_register
+from tests.ledger.rig import chip_epoch
 from wattrail.ledger import Kind
 from wattrail.ledger.boot import Boot
 from wattrail.ledger.register_rule import RegisterCircumstances, RegisterRule, RegisterStep
 
 SECOND = 1_000_000
-RULE = RegisterRule(energy_register(342_867_000))
+RULE = RegisterRule(chip_epoch(1, 342.867).registers[0])
 most_counts, signed_difference = RULE.possible, RULE.signed
 
 

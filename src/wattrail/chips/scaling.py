@@ -64,9 +64,10 @@ class Scaling:
         identical = calibration.counts_per_amp * calibration.counts_per_volt * self.watt_identity
         return calibration.counts_per_watt / identical - 1
 
-    def step_mwh(self, micro_counts_per_watt: int) -> Fraction:
-        """Exact energy of one count in milliwatt-hours, by counts per watt in millionths."""
-        return Fraction(self.watt_us_per_count * 1000, _US_PER_HOUR) * _MILLION / micro_counts_per_watt
+    def step_mwh(self, calibration: Calibration) -> Fraction:
+        """Exact energy of one count in milliwatt-hours; counts per watt count to six decimals, as a database keeps."""
+        per_watt = Fraction(round(calibration.counts_per_watt * _MILLION), _MILLION)
+        return Fraction(self.watt_us_per_count * 1000, _US_PER_HOUR) / per_watt
 
     def wh_per_count(self, calibration: Calibration) -> float:
         """Energy of one count in watt-hours."""

@@ -1,15 +1,14 @@
-"""One meter's account: what a reading means to the ledger, stored together with the entries that it causes."""
+"""One meter's books: what a reading means to the ledger, kept in the store together with what it causes."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from datetime import datetime, timedelta, tzinfo
 from typing import Protocol
 
 from wattrail.calibration import Calibration
 from wattrail.clock import MACHINE_ZONE
-from wattrail.energy_register import Direction, EnergyRegister, RegisterCount
+from wattrail.energy_register import Direction, Freshness
 from wattrail.ledger import (
     CONFIRM_US,
     GAP_AFTER_US,
@@ -24,9 +23,10 @@ from wattrail.ledger import (
     local_day,
 )
 from wattrail.store import Store
+from wattrail.store.registers import counts_alike
 from wattrail.units import Reading
 
-__all__ = ["Account", "Booking", "MeterIdentity", "observation"]
+__all__ = ["Account", "Booking", "MeterIdentity", "is_booked", "observation"]
 
 _LAST_PULSE_NEGATIVE = 1
 """STATUS[0] of a BL0942; chips without it leave STATUS out."""
@@ -52,15 +52,15 @@ class MeterIdentity(Protocol):
 
     @property
     def calibration(self) -> Calibration | None:
-        """Its constants; None where it scales for itself."""
+        """Its constants; None where it scales by itself."""
         ...
 
 
 class Account:
     """Books readings of one meter. After an exception open another: what is stored is right, this may be ahead.
 
-    ``registers`` are those of its readings. ``longest_silence_s`` is how long the meter may be silent before the time
-    between two readings counts as a gap. Raises LedgerError, StoreError.
+    ``first`` is the first reading to be booked: it shows which registers the meter has. ``longest_silence_s`` is
+    how long the meter may be silent before the time between two readings counts as a gap.
     """
 
     def __init__(
@@ -68,39 +68,44 @@ class Account:
         store: Store,
         name: str,
         meter: MeterIdentity,
-        registers: Sequence[EnergyRegister],
+        first: Reading,
         *,
         now: datetime,
         zone: tzinfo = MACHINE_ZONE,
         longest_silence_s: float = GAP_AFTER_US / 1e6,
     ) -> None:
-        self._registers, self._channels = tuple(registers), Channels.of(registers)
+        self._channels = Channels.of([shown.register for shown in first.registers])
         row = store.register_meter(
             name, meter.url, simulated=meter.simulated, calibration=meter.calibration,
             registers=self._channels.registers, at=now,
         )  # fmt: skip
         self.meter_id, self.name, self.simulated = row.id, name, meter.simulated
-        self._meter = meter
         self._store, self._zone = store, zone
         silence_us = round(longest_silence_s * 1e6)
-        self._ledger = store.ledger(row.id, longest_silence_us=silence_us) or Ledger(
-            row.epoch, longest_silence_us=silence_us
-        )
+        ledger = store.ledger(row.id, longest_silence_us=silence_us)
+        self._ledger = ledger or Ledger(row.epoch, longest_silence_us=silence_us)
+        self._known = frozenset(shown.register for shown in first.registers)
         self._seen_us: int | None = None
         self._booked: list[Entry] = []
         self._day: RunningInterval | None = None
         if row.recalibrated:
-            self._recalibrate(now)
+            self._begin_epoch(row.epoch.number + 1, meter.calibration, now, "the gateway was given other constants")
 
     def book(self, reading: Reading) -> None:
-        """Account for a reading; once this returns, it is kept."""
-        booking = self.prepare(reading)
-        self._store.append_all([booking])
-        self.confirm(booking)
+        """Account for a reading; once this returns, it is kept. What ``prepare`` leaves out is left out here."""
+        if (booking := self.prepare(reading)) is not None:
+            self._store.append_all([booking])
+            self.confirm(booking)
 
-    def prepare(self, reading: Reading) -> Booking:
-        """What the store is to keep for a reading. Keep it, then ``confirm`` it, before another is prepared."""
-        self._follow_registers(reading)
+    def prepare(self, reading: Reading) -> Booking | None:
+        """What the store is to keep for a reading. Keep it, then ``confirm`` it, before another is prepared.
+
+        One without a register, or kept by a broker for nobody knows how long, proves no energy: it is None.
+        """
+        if not is_booked(reading):
+            return None
+        if any(shown.register not in self._known for shown in reading.registers):
+            self._change_registers(reading)
         moment_us = round(reading.monotonic * 1e6)
         elapsed_us = None if self._seen_us is None else moment_us - self._seen_us
         seen = observation(reading, elapsed_us, self._channels)
@@ -178,55 +183,43 @@ class Account:
             self._booked.append(entry)
             self._day = None
 
-    def _follow_registers(self, reading: Reading) -> None:
-        """Begin another epoch where a meter shows other registers than before."""
-        registers = _registers(reading.registers)
-        if registers != self._registers:
-            self._registers, self._channels = registers, Channels.of(registers)
-            if self._channels.registers != self._ledger.epoch.registers:
-                self._recalibrate(reading.at)
+    def _change_registers(self, reading: Reading) -> None:
+        """The meter shows other registers than before: other firmware, another step, another calibration."""
+        channels = Channels.of([shown.register for shown in reading.registers])
+        self._known = frozenset(shown.register for shown in reading.registers)
+        if not counts_alike(channels.registers, self._channels.registers):
+            self._channels = channels
+            number = self._ledger.epoch.number + 1
+            self._begin_epoch(number, reading.calibration, reading.at, "the meter shows other registers")
 
-    def _recalibrate(self, now: datetime) -> None:
-        calibration, registers = self._meter.calibration, self._channels.registers
-        epoch = Epoch(
-            number=self._ledger.epoch.number + 1, registers=registers,
-            inverted=calibration is not None and calibration.inverted,
-        )  # fmt: skip
-        entries = self._ledger.begin_epoch(epoch)
-        self._store.begin_epoch(
-            self.meter_id, calibration, entries,
-            at=now, evidence="the meter has other constants or registers", registers=registers,
-        )  # fmt: skip
+    def _begin_epoch(self, number: int, calibration: Calibration | None, at: datetime, evidence: str) -> None:
+        registers = self._channels.registers
+        inverted = calibration is not None and calibration.inverted
+        entries = self._ledger.begin_epoch(Epoch(number=number, registers=registers, inverted=inverted))
+        self._store.begin_epoch(self.meter_id, calibration, entries, at=at, evidence=evidence, registers=registers)
         self._booked += entries
 
 
+def is_booked(reading: Reading) -> bool:
+    """Whether a reading proves any energy."""
+    return bool(reading.registers) and reading.freshness is not Freshness.RETAINED
+
+
 def observation(reading: Reading, elapsed_us: int | None, channels: Channels | None = None) -> Observation:
-    """A reading as the ledger sees it. ``channels`` are those of its registers, made from it if left out."""
-    channels = channels or Channels.of(_registers(reading.registers))
-    counts = channels.counts([shown.count for shown in reading.registers])
-    main = channels.registers[0]
-    status = reading.sample.counts.get("status", 0)
+    """A reading as the ledger sees it; ``channels`` say how its registers are booked."""
+    channels = channels or Channels.of([shown.register for shown in reading.registers])
+    count, *export = channels.counts([shown.count for shown in reading.registers])
+    main, sampled = channels.registers[0], reading.sample.counts
     return Observation(
         at=reading.at,
         elapsed_us=elapsed_us,
-        count=counts[0],
-        watt=_watt(reading),
-        mode=reading.sample.counts.get("mode", 0),
-        status=status,
+        count=count,
+        export_count=export[0] if export else None,
+        watt=None if reading.watts is None and "watt" not in sampled else reading.watt_count,
+        mode=sampled.get("mode", 0),
+        status=(status := sampled.get("status", 0)),
         restarted=reading.evidence.is_reset,
+        boot=None if main.is_confirmed else reading.evidence,
         algebraic=main.direction is Direction.NET,
         last_pulse_negative=bool(status & _LAST_PULSE_NEGATIVE),
-        export_count=counts[1] if len(counts) > 1 else None,
-        boot=None if main.is_confirmed else reading.evidence,
     )
-
-
-def _registers(shown: Sequence[RegisterCount]) -> tuple[EnergyRegister, ...]:
-    return tuple(one.register for one in shown)
-
-
-def _watt(reading: Reading) -> int | None:
-    """The power count of a chip, else milliwatts, else None."""
-    if (count := reading.sample.counts.get("watt")) is not None:
-        return count
-    return None if reading.watts is None else round(1000 * reading.watts)

@@ -10,7 +10,7 @@ from typing import Final
 from wattrail.clock import Clock
 from wattrail.energy_register import BootEvidence
 from wattrail.errors import WattrailError
-from wattrail.gateway.account import Account, Booking
+from wattrail.gateway.account import Account, Booking, is_booked
 from wattrail.gateway.failures import DEFECT_HINT, safe_text, state_after
 from wattrail.gateway.feed import Feed
 from wattrail.gateway.plan import MeterPlan
@@ -76,7 +76,7 @@ class NetworkMeter:
         """What the store is to keep for a reading; None where it has no registers. Raises WattrailError."""
         reading = arrival.reading
         self._watch_link(arrival)
-        if not reading.registers:
+        if not is_booked(reading):
             return None
         if self._account is not None and self._account.simulated != reading.simulated:
             self._account = None  # the store refuses to mix the two, and says so
@@ -143,9 +143,8 @@ class NetworkMeter:
     def _open_account(self, arrival: Arrival) -> Account:
         reading = arrival.reading
         account = Account(
-            self._store, self.plan.name, _Identity(self._url, reading.simulated),
-            [shown.register for shown in reading.registers], now=self._clock.now(), zone=self._zone,
-            longest_silence_s=arrival.cadence.silence_s,
+            self._store, self.plan.name, _Identity(self._url, reading.simulated), reading,
+            now=self._clock.now(), zone=self._zone, longest_silence_s=arrival.cadence.silence_s,
         )  # fmt: skip
         if not self._is_link_restored and self._link is not None:
             self._link.restore(self._store.link_days(account.meter_id, limit=1))

@@ -128,9 +128,9 @@ class Worker:
         if meter.scale.is_assumed and self._view.scale is None:
             logger.warning("meter %s: %s; name its front_end or calibrate it", self.plan.name, words)
 
-    def _open_account(self, meter: MeterReader, reading: Reading) -> Account:
-        registers = [shown.register for shown in reading.registers]
-        return Account(self._store, self.plan.name, meter, registers, now=self._clock.now(), zone=self._zone)
+    def _open_account(self, meter: MeterReader, first: Reading) -> Account:
+        now = self._clock.now()
+        return Account(self._store, self.plan.name, meter, first, now=now, zone=self._zone)
 
     def _failed(self, state: MeterState, text: str, hint: str | None) -> float:
         delay = self._back_off.fail()

@@ -1,6 +1,6 @@
 """From counters to energy: import and export as two registers that never fall. Pure, integer, append-only."""
 
-from wattrail.ledger.audit import Audit, Finding, audit
+from wattrail.ledger.audit import Audit, AuditFinding, audit
 from wattrail.ledger.bill import Bill, Line, bills
 from wattrail.ledger.books import Books, Counts, Energy
 from wattrail.ledger.boot import Boot, boot_between
@@ -16,9 +16,45 @@ from wattrail.ledger.tariff import Price, Tariff, Timetable, Window
 from wattrail.ledger.timeline import CONFIRM_US
 
 __all__ = [
-    "BEGINNING", "CONFIRM_US", "GAP_AFTER_US", "STATED", "Audit", "Bill", "Books", "Boot", "By", "Channels", "Counts",
-    "Direction", "Energy", "Entry", "Epoch", "Finding", "Interval", "Kind", "Ledger", "Line", "Observation", "Point",
-    "Price", "RunningInterval", "Tariff", "Timetable", "Totals", "Window", "adjustment", "assignment", "audit",
-    "bills", "boot_between", "boundaries", "by_interval", "local_day", "midnight", "milliwatt_hours", "opening",
-    "registers_at", "unassigned",
+    "BEGINNING",
+    "CONFIRM_US",
+    "GAP_AFTER_US",
+    "STATED",
+    "Audit",
+    "AuditFinding",
+    "Bill",
+    "Books",
+    "Boot",
+    "By",
+    "Channels",
+    "Counts",
+    "Direction",
+    "Energy",
+    "Entry",
+    "Epoch",
+    "Interval",
+    "Kind",
+    "Ledger",
+    "Line",
+    "Observation",
+    "Point",
+    "Price",
+    "RunningInterval",
+    "Tariff",
+    "Timetable",
+    "Totals",
+    "Window",
+    "adjustment",
+    "assignment",
+    "audit",
+    "bills",
+    "boot_between",
+    "boundaries",
+    "by_interval",
+    "local_day",
+    "midnight",
+    "milliwatt_hours",
+    "opening",
+    "registers_at",
+    "unassigned",
 ]  # fmt: skip

@@ -311,6 +311,7 @@ def _register(direction: Direction, max_watts: int) -> EnergyRegister:
         persistence=Persistence.SAVED,
         max_counts_per_us=fastest(max_watts, _STEP),
         slack=_SLACK,
+        may_rise=True,
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import asdict, fields
 from fractions import Fraction
 from typing import Any, Final
 
+from wattrail.calibration import Calibration
 from wattrail.chips import BL0942
 from wattrail.energy_register import BootEvidence, Direction, EnergyRegister, Persistence
 
@@ -27,7 +28,7 @@ def registers_text(registers: tuple[EnergyRegister, ...]) -> str:
 def registers_from_text(text: str | None, micro_counts_per_watt: int | None) -> tuple[EnergyRegister, ...]:
     """The registers of an epoch again; None is that of a BL0942, the only meter of older versions."""
     if text is None:
-        return (BL0942.energy_register_at(micro_counts_per_watt or 0),)
+        return (BL0942.energy_register(Calibration(1, 1, (micro_counts_per_watt or 0) / 1_000_000)),)
     return tuple(_register(row) for row in json.loads(text))
 
 

@@ -170,19 +170,19 @@ def observation_from_row(
     )  # fmt: skip
 
 
-def reading_from_row(
-    seen: Observation, quantities: tuple[int | None, int | None, int | None, int | None, int | None], *, simulated: bool
-) -> Reading:
+def reading_from_row(seen: Observation, quantities: tuple[int | None, ...], *, simulated: bool) -> Reading:
     """A stored reading. Its monotonic clock is gone: 0.0."""
     millivolts, microamps, milliwatts, millihertz, ppm = quantities
     known = Quantities(
-        volts=_in_units(millivolts, 1e3), amps=_in_units(microamps, 1e6), watts=_in_units(milliwatts, 1e3),
-        hertz=_in_units(millihertz, 1e3), power_factor=_in_units(ppm, 1e6),
+        volts=_unscaled(millivolts, 1e3), amps=_unscaled(microamps, 1e6), watts=_unscaled(milliwatts, 1e3),
+        hertz=_unscaled(millihertz, 1e3), power_factor=_unscaled(ppm, 1e6),
     )  # fmt: skip
-    counts = {"cf_cnt": seen.count, "watt": seen.watt or 0, "status": seen.status, "mode": seen.mode}
+    counts = {"cf_cnt": seen.count, "status": seen.status, "mode": seen.mode}
+    if seen.watt is not None:
+        counts["watt"] = seen.watt
     return Reading(
         at=seen.at, monotonic=0.0, sample=PlainSample(known, counts),
-        evidence=seen.boot or BootEvidence(is_reset=seen.restarted), simulated=simulated,
+        evidence=BootEvidence(is_reset=seen.restarted), simulated=simulated,
     )  # fmt: skip
 
 
@@ -207,9 +207,9 @@ def _require_numbers(values: tuple[Any, ...], what: str) -> None:
             raise ValueError(f"{what} {values[0]!r}: {value!r} is no whole number")
 
 
+def _unscaled(value: int | None, factor: float) -> float | None:
+    return None if value is None else value / factor
+
+
 def _scaled(value: float | None, factor: float) -> int | None:
     return None if value is None else round(value * factor)
-
-
-def _in_units(value: int | None, factor: float) -> float | None:
-    return None if value is None else value / factor

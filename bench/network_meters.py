@@ -38,6 +38,7 @@ MQTT_METERS, HTTP_METERS, EVERY_S = 2000, 200, 10.0
 GOAL_P99_S = 2.0
 FULL_CORE = 0.9
 _SEARCH_S = 10.0
+_DRAIN_S = 30.0
 _START_WITHIN_S = 120.0
 
 
@@ -172,7 +173,9 @@ async def _load(gateway: Gateway, path: Path, twins: Twins, seconds: float, ever
     cpu, begin = time.process_time(), time.monotonic()
     published = await asyncio.to_thread(twins.publish, seconds, every)
     cores = (time.process_time() - cpu) / (time.monotonic() - begin)
-    await asyncio.sleep(3.0)
+    until = time.monotonic() + _DRAIN_S
+    while _rows(path, "m") - stored < published and time.monotonic() < until:
+        await asyncio.sleep(0.5)
     seen = quantiles(latencies.seconds or [0.0, 0.0], n=100)
     return Load(
         published=published, stored=_rows(path, "m") - stored, polled=_rows(path, "h") - polled, p50=seen[49],

@@ -94,7 +94,7 @@ class Account:
     def book(self, reading: Reading) -> None:
         """Account for a reading; once this returns, it is kept. What ``prepare`` leaves out is left out here."""
         if (booking := self.prepare(reading)) is not None:
-            self._store.append_all([booking])
+            self._store.append(*booking)
             self.confirm(booking)
 
     def prepare(self, reading: Reading) -> Booking | None:

@@ -134,7 +134,11 @@ class Account:
 
     def today(self, now: datetime) -> Totals:
         """Energy of the local day that ``now`` lies in, as the books give it for that day."""
-        day = self._day
+        return self.today_and_total(now)[0]
+
+    def today_and_total(self, now: datetime) -> tuple[Totals, Totals]:
+        """``today`` and ``totals`` at once: the energy of both is derived once."""
+        energy, day = self._ledger.energy(), self._day
         if day is None or not day.covers(now):
             self._take_stated()
             start, end = local_day(now, self._zone)
@@ -142,7 +146,8 @@ class Account:
             # What waits for its entry since another day is divided at midnight anew, with every count that is added.
             open_since = self._ledger.booked_until
             self._day = day if open_since is not None and day.covers(open_since) else None
-        return day.energy(self._ledger.energy())
+            energy = self._ledger.energy()
+        return day.energy(energy), energy.rounded_down()
 
     @property
     def now(self) -> datetime | None:

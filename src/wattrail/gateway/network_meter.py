@@ -88,9 +88,8 @@ class NetworkMeter:
         account, view, reading = self._account, self._view, arrival.reading
         if account is not None and booking is not None:
             account.confirm(booking)
-            view = replace(
-                view, today=account.today(account.now or reading.at), total=account.totals(), notice=account.notice
-            )
+            today, total = account.today_and_total(account.now or reading.at)
+            view = replace(view, today=today, total=total, notice=account.notice)
         if view.state is not MeterState.LIVE:
             logger.info("meter %s: read", self.plan.name)
         link = self._link.day if self._link is not None else None

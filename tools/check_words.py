@@ -24,12 +24,8 @@ PACKAGE: Final = ROOT / "src/wattrail"
 
 PENDING: Final[tuple[str, ...]] = (
     "docs/glossary.md",
-    "src/wattrail/cli/ledger",
-    "src/wattrail/gateway/account.py",
-    "src/wattrail/ledger",
     "src/wattrail/network_meters",
     "src/wattrail/sources",
-    "src/wattrail/store",
     "src/wattrail/twin",
 )
 """Files and folders below the root that are not clean yet. What is found there is counted and passes."""

@@ -14,8 +14,8 @@ from wattrail.ledger import (
     GAP_AFTER_US,
     Channels,
     Entry,
+    EntryKind,
     Epoch,
-    Kind,
     Ledger,
     Observation,
     RunningInterval,
@@ -92,7 +92,7 @@ class Account:
             )  # fmt: skip
         self._seen_us = moment_us
         for entry in entries:
-            if entry.kind is Kind.CLOCK:
+            if entry.kind is EntryKind.CLOCK:
                 self._day = None  # what was booked by the clock before may be another day's
                 logger.warning("meter %s: %s", self.name, entry.note)
         if entries:
@@ -103,13 +103,15 @@ class Account:
         return self._ledger.totals()
 
     def today(self, now: datetime) -> Totals:
-        """Energy of the local day that ``now`` lies in, as the books give it for that day."""
+        """Energy of the local day that ``now`` lies in, as the ledger give it for that day."""
         day = self._day
         if day is None or not day.covers(now):
             self._take_stated()
             start, end = local_day(now, self._zone)
-            day = RunningInterval(self._ledger.books(self._store.entries_since(self.meter_id, start)), start, end)
-            # What waits for its entry since another day is divided at midnight anew, with every count that is added.
+            day = RunningInterval(
+                self._ledger.ledger_slice(self._store.entries_since(self.meter_id, start)), start, end
+            )
+            # What waits for its entry since another day is divided at midnight again, with every count that is added.
             open_since = self._ledger.booked_until
             self._day = day if open_since is not None and day.covers(open_since) else None
         return day.energy(self._ledger.energy())
@@ -121,7 +123,7 @@ class Account:
 
     @property
     def notice(self) -> str | None:
-        """What its owner should know, in words: that the wall clock jumped, or that a register is not believed."""
+        """What its owner should know, as text: that the wall clock jumped, or that a register is not believed."""
         offset = self._ledger.clock_offset
         if offset is None:
             return self._ledger.doubted or None

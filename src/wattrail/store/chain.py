@@ -1,4 +1,4 @@
-"""The chain over the books: each row's hash covers the row and the hash before it, and the last one is kept twice.
+"""The chain over the ledger: each row's hash covers the row and the hash before it, and the last one is kept twice.
 
 A row that was changed does not fit its hash, a row that is gone leaves a number out, and a tail that is cut off is
 missed by the table ``chain``. It guards against damage, not against a forger who can write the whole file.
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from wattrail.errors import StoreError
-from wattrail.ledger import Finding
+from wattrail.ledger import AuditFinding
 from wattrail.store.rows import ENTRY_COLUMNS, LATER_COLUMNS, STATED_COLUMNS
 
 __all__ = ["BOOKS", "broken_links", "extend", "hash_existing", "require_whole"]
@@ -36,7 +36,7 @@ _LATER: Final = {"epoch": ("registers",), "entry": LATER_COLUMNS, "stated": ()}
 _NAMES: Final = {
     "epoch": ("calibration epoch", "calibration epochs"),
     "entry": ("entry", "entries"),
-    "stated": ("stated entry", "stated entries"),
+    "stated": ("manual entry", "manual entries"),
 }
 _BEFORE_ALL: Final = bytes(32)
 
@@ -88,13 +88,13 @@ def require_whole(cursor: sqlite3.Cursor, meter_id: int, path: Path) -> None:
             )
 
 
-def broken_links(cursor: sqlite3.Cursor, meter_id: int) -> Iterator[Finding]:
-    """Every row of the books that is missing or altered, by its number."""
+def broken_links(cursor: sqlite3.Cursor, meter_id: int) -> Iterator[AuditFinding]:
+    """Every row of the ledger that is missing or altered, by its number."""
     for book in BOOKS:
         yield from _broken(cursor, meter_id, book)
 
 
-def _broken(cursor: sqlite3.Cursor, meter_id: int, book: str) -> Iterator[Finding]:
+def _broken(cursor: sqlite3.Cursor, meter_id: int, book: str) -> Iterator[AuditFinding]:
     head = cursor.execute(
         "SELECT length, hash FROM chain WHERE meter_id = ? AND book = ?", (meter_id, book)
     ).fetchone() or (0, _BEFORE_ALL)
@@ -122,10 +122,10 @@ def _broken(cursor: sqlite3.Cursor, meter_id: int, book: str) -> Iterator[Findin
         yield _finding(book, head[0], head[0], "its hash", "another", "that of the end of the chain")
 
 
-def _finding(book: str, first: int, last: int, check: str, got: str, wanted: str) -> Finding:
+def _finding(book: str, first: int, last: int, check: str, got: str, wanted: str) -> AuditFinding:
     one, many = _NAMES[book]
     name = f"{one} {first}" if first == last else f"{many} {first} to {last}"
-    return Finding(first, check, got, wanted, stated=book == "stated", name=name)
+    return AuditFinding(first, check, got, wanted, stated=book == "stated", name=name)
 
 
 def _link(before: bytes, book: str, meter_id: int, row: Sequence[object]) -> bytes:

@@ -2,6 +2,7 @@
 
 from wattrail.ledger.audit import Audit, AuditFinding, audit
 from wattrail.ledger.bill import Bill, BillLine, bills
+from wattrail.ledger.boot import Boot, boot_between
 from wattrail.ledger.channels import Channels
 from wattrail.ledger.entries import BEGINNING, STATED, Entry, EntryKind, Epoch, Observation, Totals
 from wattrail.ledger.intervals import Interval, by_interval
@@ -23,6 +24,7 @@ __all__ = [
     "AuditFinding",
     "Bill",
     "BillLine",
+    "Boot",
     "By",
     "Channels",
     "Counts",
@@ -46,6 +48,7 @@ __all__ = [
     "assignment",
     "audit",
     "bills",
+    "boot_between",
     "boundaries",
     "by_interval",
     "local_day",

@@ -11,10 +11,12 @@ from typing import Final
 
 from wattrail.errors import StoreError
 from wattrail.ledger import AuditFinding, LedgerSlice
+from wattrail.network_meters.link_health import LinkDay
 from wattrail.store import queries
 from wattrail.store.buckets import Bucket
 from wattrail.store.chain import broken_links
 from wattrail.store.damage import RECOVER, as_damage, integrity_problems
+from wattrail.store.link_days import link_days
 from wattrail.store.rows import MeterRow
 from wattrail.store.schema import require_current
 
@@ -59,6 +61,11 @@ class StoreReader:
         """Power of a meter in ``[start, end)``, as about ``points`` buckets at most; empty for an unknown meter."""
         row = self._cursor.execute("SELECT id FROM meter WHERE name = ?", (name,)).fetchone()
         return () if row is None else queries.series(self._cursor, int(row[0]), start, end, points)
+
+    def link_days(self, name: str, *, limit: int = 31) -> tuple[LinkDay, ...]:
+        """How a meter was connected on its last days, newest first; empty for an unknown meter."""
+        row = self._cursor.execute("SELECT id FROM meter WHERE name = ?", (name,)).fetchone()
+        return () if row is None else link_days(self._cursor, int(row[0]), limit)
 
 
 @contextmanager

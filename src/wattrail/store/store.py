@@ -24,11 +24,13 @@ from wattrail.calibration import Calibration
 from wattrail.energy_register import EnergyRegister
 from wattrail.errors import StoreError
 from wattrail.ledger import GAP_AFTER_US, Entry, Ledger, LedgerSlice, Observation
+from wattrail.network_meters.link_health import LinkDay
 from wattrail.store import queries
 from wattrail.store.buckets import Bucket
 from wattrail.store.calibrations import KeptCalibration, calibrations_of, keep
 from wattrail.store.chain import extend, require_whole
 from wattrail.store.damage import RECOVER, as_damage
+from wattrail.store.link_days import keep_link_days, link_days
 from wattrail.store.registers import counts_alike, registers_from_text, registers_text
 from wattrail.store.rows import (
     ENTRY_COLUMNS,
@@ -213,16 +215,38 @@ class Store:
 
     def append(self, meter_id: int, reading: Reading, seen: Observation, entries: Sequence[Entry]) -> None:
         """Keep a reading and the ledger entries it caused, all or nothing. Raises StoreError."""
-        with self._transaction(durable=bool(entries)) as cursor:
-            cursor.execute(_INSERT_READING, (meter_id, *reading_row(reading, seen)))
-            _insert_entries(cursor, meter_id, entries, int(cursor.lastrowid or 0))
+        self.append_all([(meter_id, reading, seen, entries)])
+
+    def append_all(self, rows: Sequence[tuple[int, Reading, Observation, Sequence[Entry]]]) -> None:
+        """As ``append`` for readings of many meters, each beside its meter's id, in one transaction."""
+        with self._transaction(durable=any(entries for *_, entries in rows)) as cursor:
+            for meter_id, reading, seen, entries in rows:
+                cursor.execute(_INSERT_READING, (meter_id, *reading_row(reading, seen)))
+                _insert_entries(cursor, meter_id, entries, int(cursor.lastrowid or 0))
 
     def book(self, meter_id: int, entries: Sequence[Entry]) -> None:
         """Keep entries that no new reading caused, as when a ledger is closed."""
-        if not entries:
+        self.book_all([(meter_id, entries)])
+
+    def book_all(self, closed: Sequence[tuple[int, Sequence[Entry]]]) -> None:
+        """As ``book`` for many meters, each by its id, in one transaction."""
+        if not any(entries for _, entries in closed):
             return
         with self._transaction(durable=True) as cursor:
-            _insert_entries(cursor, meter_id, entries, queries.last_reading_id(cursor))
+            last_id = queries.last_reading_id(cursor)
+            for meter_id, entries in closed:
+                _insert_entries(cursor, meter_id, entries, last_id)
+
+    def keep_link_days(self, days: Sequence[tuple[int, LinkDay]]) -> None:
+        """Keep how meters, by their ids, were connected on a day; a day that was kept before is replaced."""
+        if days:
+            with self._transaction() as cursor:
+                keep_link_days(cursor, days)
+
+    def link_days(self, meter_id: int, *, limit: int = 31) -> tuple[LinkDay, ...]:
+        """How a meter was connected on its last days, newest first."""
+        with self._reading() as cursor, as_damage(self.path):
+            return link_days(cursor, meter_id, limit)
 
     def state(self, meter_id: int, make: Callable[[LedgerSlice], Entry]) -> Entry:
         """Keep an entry that a person states; ``make`` gets the ledger it depends on. Raises StoreError, LedgerError.

@@ -12,7 +12,7 @@ from wattrail.twin.network.register_habits import UJ_PER_WH, RegisterHabits, Sim
 from wattrail.twin.scenario import load_scenario, seconds_of_day
 from wattrail.twin.truth import Truth
 
-__all__ = ["NetworkMeter", "Shown"]
+__all__ = ["Shown", "SimulatedNetworkMeter"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Shown:
         return min(1.0, abs(self.watts) / apparent) if apparent else 1.0
 
 
-class NetworkMeter:
+class SimulatedNetworkMeter:
     """One conductor and the registers that firmware makes of it; every fault is a call on ``registers``.
 
     Energy flows into the registers when somebody looks (``update``): between two updates nothing can be seen. ``truth``

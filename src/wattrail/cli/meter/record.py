@@ -9,14 +9,17 @@ from urllib.parse import quote
 
 from cyclopts import Parameter, validators
 
-from wattrail.cli import output, reading_view
+from wattrail.cli import clock, output, reading_view
 from wattrail.cli.clock import steady_readings
 from wattrail.cli.exits import UsageError
+from wattrail.cli.network_reader import opened_network
 from wattrail.cli.report.files import refuse_existing
 from wattrail.cli.stopping import stop_quietly
 from wattrail.cli.target import MeterOptions, Target, find, opened
+from wattrail.errors import LinkError, PortError
 from wattrail.units import Reading
 
+_USUAL_S = 60
 _Positive = validators.Number(gte=1, lte=10**7)
 
 
@@ -30,22 +33,46 @@ def record(
 ) -> None:
     """Keep what a meter says in a capture file.
 
-    Reads the meter once a second. Every byte goes into the file, which can be replayed in the meter's place.
+    Reads a chip once a second, a device on a network at its own pace. Every byte of a chip, every answer and message of
+    a device goes into the file, which can be replayed in the meter's place; passwords and network names do not.
     """
     if seconds is not None and count is not None:
         raise UsageError("--seconds and --count both say when to stop; keep one of them")
     refuse_existing(file)
     options = options or MeterOptions()
-    target = find(meter, options)
+    target = find(meter, options, takes_network=True)
+    if target.is_network:
+        print(_record_device(target, file, seconds=seconds, count=count))
+        return
     through = replace(target, url=f"record:{quote(str(file))}?of={target.url}")
     turns = 0
     with opened(through, options) as device:
         device.connect()
         with stop_quietly():
-            for reading in steady_readings(device, 1.0, count or seconds or 60):
+            for reading in steady_readings(device, 1.0, count or seconds or _USUAL_S):
                 turns += 1
                 output.note(reading_view.as_line(reading) if isinstance(reading, Reading) else f"no reading: {reading}")
     print(_summary(file, target, turns, simulated=device.simulated))
+
+
+def _record_device(target: Target, file: Path, *, seconds: int | None, count: int | None) -> str:
+    turns = 0
+    until = clock.CLOCK.monotonic() + (seconds or (_USUAL_S if count is None else float("inf")))
+    with opened_network(target.url, capture=file) as device, stop_quietly():
+        while turns != count and (left := until - clock.CLOCK.monotonic()) > 0:
+            try:
+                reading = device.read(within_s=None if count else left)
+            except (LinkError, PortError) as error:
+                if clock.CLOCK.monotonic() >= until:
+                    break
+                if turns == 0:
+                    raise
+                output.note(f"no reading: {error}")
+            else:
+                turns += 1
+                output.note(reading_view.as_line(reading))
+                clock.CLOCK.sleep(min(device.pause_s, max(0.0, until - clock.CLOCK.monotonic())))
+    return _summary(file, target, turns, simulated=device.simulated)
 
 
 def _summary(file: Path, target: Target, turns: int, *, simulated: bool) -> str:

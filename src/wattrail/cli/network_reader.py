@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from wattrail.network_meters.decoded import LinkQuality
-    from wattrail.sources import MeterSource, SourceReading
+    from wattrail.sources import MeterSource
     from wattrail.sources.recording import CaptureOfSource
 
 __all__ = ["NetworkReader", "is_network_meter", "opened_network"]
@@ -101,7 +101,7 @@ class NetworkReader:
             self.failures += not isinstance(error, CaptureEnded)
             raise
         self.readings += 1
-        return _as_reading(said, self.quality)
+        return _with_temperature(said, self.quality)
 
     def read_whole(self) -> Reading:
         """A reading with an energy register and power, put together of several where the device says them apart."""
@@ -155,24 +155,9 @@ def opened_network(url: str, *, capture: Path | None = None) -> Iterator[Network
             kept.close()
 
 
-def _as_reading(said: SourceReading, quality: LinkQuality) -> Reading:
-    sample = said.sample
-    return Reading(
-        at=said.at,
-        monotonic=said.monotonic,
-        sample=Quantities(
-            volts=sample.volts,
-            amps=sample.amps,
-            watts=sample.watts,
-            hertz=sample.hertz,
-            power_factor=sample.power_factor,
-            celsius=quality.device_celsius,
-        ),
-        registers=said.registers,
-        evidence=said.evidence,
-        freshness=said.freshness,
-        simulated=said.simulated,
-    )
+def _with_temperature(said: Reading, quality: LinkQuality) -> Reading:
+    celsius = quality.device_celsius
+    return said if celsius is None else replace(said, sample=replace(said.quantities, celsius=celsius))
 
 
 def _joined(before: Reading, now: Reading) -> Reading:

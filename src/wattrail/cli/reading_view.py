@@ -13,7 +13,7 @@ from wattrail.chips import Capability
 from wattrail.cli.network_reader import NetworkReader
 from wattrail.energy_register import Direction, RegisterCount
 from wattrail.meter import Meter, Statistics
-from wattrail.meter.opening import scale_doubt
+from wattrail.meter.opening import scale_finding
 from wattrail.metrology.scale_origin import ScaleSource
 from wattrail.units import QUANTITIES, TEMPERATURE, Quantity, Reading
 
@@ -23,8 +23,8 @@ __all__ = [
     "as_json",
     "as_line",
     "as_table",
-    "doubt_words",
     "energy_words",
+    "finding_words",
     "heading",
     "json_time",
     "meter_words",
@@ -73,7 +73,8 @@ def as_table(reading: Reading, meter: Meter | NetworkReader) -> str:
     if reading.celsius is not None:
         rows.append((TEMPERATURE.label, TEMPERATURE.format(reading.celsius), TEMPERATURE.unit))
     if isinstance(meter, Meter):
-        counter = f"{meter.chip.energy.name} {reading.energy_count}; it wraps, and restarts"
+        name = meter.chip.energy.name if meter.chip.energy else "pulses"
+        counter = f"{name} {reading.energy_count}; it wraps, and restarts"
         rows.append(("Energy counter", f"{reading.energy_count * meter.wh_per_count:.1f}", f"Wh  ({counter})"))
     else:
         rows += [_register_row(count) for count in reading.registers]
@@ -123,7 +124,7 @@ def _chip_fields(reading: Reading, meter: Meter) -> dict[str, object]:
         "energy_count": reading.energy_count,
         "watt_count": reading.watt_count,
         "wh_per_count": meter.wh_per_count,
-        "scale": {**meter.scale.as_dict(meter.calibration), "doubt": scale_doubt(meter, reading)},
+        "scale": {**meter.scale.as_dict(meter.calibration), "doubt": scale_finding(meter, reading)},
         "status": reading.sample.counts.get("status"),
         "mode": reading.sample.counts.get("mode"),
         "restarted": reading.evidence.is_reset,
@@ -155,12 +156,12 @@ def register_fields(count: RegisterCount) -> dict[str, object]:
     }
 
 
-def doubt_words(meter: Meter | NetworkReader, reading: Reading) -> str | None:
+def finding_words(meter: Meter | NetworkReader, reading: Reading) -> str | None:
     """What speaks against the scale or the device's settings, with its remedy; None if nothing does."""
     if not isinstance(meter, Meter):
         return "; ".join(meter.advice) or None
-    doubt = scale_doubt(meter, reading)
-    return doubt.replace("front_end=", "--front-end ") if doubt else None
+    finding = scale_finding(meter, reading)
+    return finding.replace("front_end=", "--front-end ") if finding else None
 
 
 def meter_words(meter: Meter | NetworkReader) -> str:

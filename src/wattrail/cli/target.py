@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from wattrail.meter import Meter
     from wattrail.store import KeptCalibration
 
-__all__ = ["Json", "MeterOptions", "Named", "Target", "find", "find_written", "opened", "opened_any", "with_kept"]
+__all__ = ["Json", "MeterOptions", "MeterTarget", "Named", "find", "find_written", "opened", "opened_any", "with_kept"]
 
 Named = Annotated[
     str | None,
@@ -53,7 +53,7 @@ class MeterOptions(WiringOptions):
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class MeterTarget:
     """One meter, found: where it is, who says how it scales, and what the configuration says about its wiring."""
 
     url: str
@@ -68,29 +68,29 @@ class Target:
         return is_network_meter(self.url)
 
 
-def find(named: str | None, options: MeterOptions, *, takes_network: bool = False) -> Target:
+def find(named: str | None, options: MeterOptions, *, takes_network: bool = False) -> MeterTarget:
     """The meter that was meant, with the calibration kept for it. Raises UsageError, ConfigError, StoreError.
 
     ``takes_network``: also a meter that speaks for itself on a network, which has no calibration of ours.
     """
-    from wattrail.cli.calibration.shelf import find_shelf
+    from wattrail.cli.calibration.calibration_store import find_calibrations
 
     target = find_written(named, options, takes_network=takes_network)
     if target.is_network or target.claims.override is not None or target.claims.given is not None:
         return target  # what is kept cannot hold: no database is opened for it
-    kept = find_shelf(named, name=None, config=options.config, database=None).newest()
+    kept = find_calibrations(named, name=None, config=options.config, database=None).newest()
     return target if kept is None else with_kept(target, kept)
 
 
-def with_kept(target: Target, kept: KeptCalibration) -> Target:
+def with_kept(target: MeterTarget, kept: KeptCalibration) -> MeterTarget:
     """The meter, with a calibration that is kept for it."""
     return replace(target, claims=replace(target.claims, kept=kept.calibration, kept_of_twin=kept.simulated))
 
 
-def find_written(named: str | None, options: MeterOptions, *, takes_network: bool = False) -> Target:
+def find_written(named: str | None, options: MeterOptions, *, takes_network: bool = False) -> MeterTarget:
     """As ``find``, by what is typed and configured only."""
     if named is not None and ":" in named:
-        target = Target(named if is_network_meter(named) else check_url(named))
+        target = MeterTarget(named if is_network_meter(named) else check_url(named))
     else:
         target = _from_config(named, load_config(options.config))
     if target.is_network:
@@ -101,7 +101,7 @@ def find_written(named: str | None, options: MeterOptions, *, takes_network: boo
 
 
 @contextmanager
-def opened(target: Target, options: MeterOptions) -> Iterator[Meter]:
+def opened(target: MeterTarget, options: MeterOptions) -> Iterator[Meter]:
     """The meter, open and not yet connected, once its device is there and its wiring is confirmed."""
     from wattrail.meter.opening import open_scaled
 
@@ -111,7 +111,7 @@ def opened(target: Target, options: MeterOptions) -> Iterator[Meter]:
 
 
 @contextmanager
-def opened_any(target: Target, options: MeterOptions) -> Iterator[Meter | NetworkReader]:
+def opened_any(target: MeterTarget, options: MeterOptions) -> Iterator[Meter | NetworkReader]:
     """The meter, ready to be read, whether a chip on a wire or a device on a network."""
     if target.is_network:
         with opened_network(target.url) as reader:
@@ -122,7 +122,7 @@ def opened_any(target: Target, options: MeterOptions) -> Iterator[Meter | Networ
             yield meter
 
 
-def _network_target(target: Target, options: MeterOptions, *, is_taken: bool) -> Target:
+def _network_target(target: MeterTarget, options: MeterOptions, *, is_taken: bool) -> MeterTarget:
     if not is_taken:
         raise UsageError(f"{target.url} speaks through its firmware: this needs its metering chip", hint=_NEEDS_CHIP)
     given = [name for name, value in (("--front-end", options.front_end), ("--address", options.address)) if value]
@@ -131,13 +131,13 @@ def _network_target(target: Target, options: MeterOptions, *, is_taken: bool) ->
     return target
 
 
-def _from_config(name: str | None, config: Config | None) -> Target:
+def _from_config(name: str | None, config: Config | None) -> MeterTarget:
     meters = config.meter if config else []
     chosen = [meter for meter in meters if name in {None, meter.name}]
     if config is None or len(chosen) != 1:
         raise _not_one(name, [meter.name for meter in meters])
     (meter,) = chosen
-    return Target(
+    return MeterTarget(
         meter.url,
         claims=ScaleClaims(given=meter.scale(), front_end=meter.front_end, inverted=meter.inverted),
         address=meter.address,

@@ -24,10 +24,10 @@ from wattrail.sources.credentials import Credentials, Secrets
 from wattrail.sources.opening import open_source
 from wattrail.sources.polled import PolledSource
 from wattrail.sources.pushed import PushedSource
-from wattrail.sources.reading import SourceReading
 from wattrail.transport.capture import Event, Header, PageAnswered, TopicPublished, decode_header, encode_header
 from wattrail.transport.record import CaptureWriter
 from wattrail.transport.replay import MAX_BYTES, CaptureEnded, CaptureReader
+from wattrail.units import Reading
 from wattrail.urls import read_options, split
 
 __all__ = ["CaptureOfSource", "ReplayedSource", "is_network_capture", "open_replayed", "scrubbed"]
@@ -186,13 +186,13 @@ class ReplayedSource:
         self._reader = reader
         self._source = source
 
-    async def read(self) -> SourceReading:
+    async def read(self) -> Reading:
         """The next reading. Raises CaptureEnded after the last one, UnexpectedReply as recorded."""
         decoded = self._poll(self._source) if isinstance(self._source, PolledSource) else self._listen(self._source)
         self.simulated |= decoded.is_simulated
         self.quality, self.advice = decoded.quality, decoded.advice
         at = self._reader.recorded_at
-        return SourceReading(
+        return Reading(
             at=at,
             monotonic=(at - self._reader.header.started).total_seconds(),
             sample=decoded.sample,

@@ -9,14 +9,16 @@ from urllib.parse import quote
 
 from cyclopts import Parameter, validators
 
+from wattrail.chips import DEFAULT_CHIP
 from wattrail.cli import clock, output, reading_view
 from wattrail.cli.clock import steady_readings
 from wattrail.cli.exits import UsageError
-from wattrail.cli.network_reader import opened_network
+from wattrail.cli.network_reader import NetworkReader, opened_network
 from wattrail.cli.report.files import refuse_existing
 from wattrail.cli.stopping import stop_quietly
-from wattrail.cli.target import MeterOptions, Target, find, opened
+from wattrail.cli.target import MeterOptions, MeterTarget, find, opened
 from wattrail.errors import LinkError, PortError
+from wattrail.meter import Meter
 from wattrail.units import Reading
 
 _USUAL_S = 60
@@ -52,10 +54,10 @@ def record(
             for reading in steady_readings(device, 1.0, count or seconds or _USUAL_S):
                 turns += 1
                 output.note(reading_view.as_line(reading) if isinstance(reading, Reading) else f"no reading: {reading}")
-    print(_summary(file, target, turns, simulated=device.simulated))
+    print(_summary(file, target, turns, device))
 
 
-def _record_device(target: Target, file: Path, *, seconds: int | None, count: int | None) -> str:
+def _record_device(target: MeterTarget, file: Path, *, seconds: int | None, count: int | None) -> str:
     turns = 0
     until = clock.CLOCK.monotonic() + (seconds or (_USUAL_S if count is None else float("inf")))
     with opened_network(target.url, capture=file) as device, stop_quietly():
@@ -72,15 +74,19 @@ def _record_device(target: Target, file: Path, *, seconds: int | None, count: in
                 turns += 1
                 output.note(reading_view.as_line(reading))
                 clock.CLOCK.sleep(min(device.pause_s, max(0.0, until - clock.CLOCK.monotonic())))
-    return _summary(file, target, turns, simulated=device.simulated)
+    return _summary(file, target, turns, device)
 
 
-def _summary(file: Path, target: Target, turns: int, *, simulated: bool) -> str:
-    front_end = target.claims.override or target.claims.front_end
+def _summary(file: Path, target: MeterTarget, turns: int, device: Meter | NetworkReader) -> str:
+    """What was recorded, and the command that replays it: a capture names neither the chip nor the front end."""
+    is_unusual = isinstance(device, Meter) and device.chip.name != DEFAULT_CHIP
+    chip = f"?chip={device.chip.name}" if isinstance(device, Meter) and is_unusual else ""
+    assumed = device.scale.front_end if isinstance(device, Meter) and is_unusual else None
+    front_end = target.claims.override or target.claims.front_end or assumed
     scale = f" --front-end {front_end}" if front_end else ""
-    mark = f", {reading_view.SIMULATED}: captured from a digital twin" if simulated else ""
+    mark = f", {reading_view.SIMULATED}: captured from a digital twin" if device.simulated else ""
     size = file.stat().st_size
     return (
         f"{file}: {turns} readings, {size} bytes{mark}\n"
-        f"replay it: wattrail meter watch replay:{quote(str(file))}{scale}"
+        f"replay it: wattrail meter watch replay:{quote(str(file))}{chip}{scale}"
     )

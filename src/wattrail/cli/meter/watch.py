@@ -49,13 +49,13 @@ def watch(
         readings = 0
         try:
             with stop_quietly(), suppress(CaptureEnded), _shown(device, json=json) as show:
-                doubt: str | None = None
+                finding: str | None = None
                 for reading in steady_readings(device, _pause_s(device, interval), count):
                     if isinstance(reading, Reading):
                         readings += 1
                         show(reading)
-                        if doubt is None and (doubt := reading_view.doubt_words(device, reading)):
-                            output.note(doubt)
+                        if finding is None and (finding := reading_view.finding_words(device, reading)):
+                            output.note(finding)
                     else:
                         output.note(f"no reading: {reading}")
         finally:

@@ -50,6 +50,10 @@ def test_everything_that_needs_no_extra_by_its_nature_imports_without_any() -> N
         "gpiod",
         "pyftdi",
         "cryptography",
+        "aiomqtt",
+        "paho",
+        "h11",
+        "keyring",
     )
     # These need an extra by their nature, and are imported only by what says which one.
     rooms = ("wattrail.twin", "wattrail.web", "wattrail.app.schema", "wattrail.cli.report", "wattrail.image.vectorised")

@@ -27,8 +27,6 @@ PENDING: Final[tuple[str, ...]] = (
     "src/wattrail/cli/ledger",
     "src/wattrail/gateway/account.py",
     "src/wattrail/ledger",
-    "src/wattrail/network_meters",
-    "src/wattrail/sources",
     "src/wattrail/store",
     "src/wattrail/twin",
 )

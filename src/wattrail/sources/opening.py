@@ -22,7 +22,7 @@ from wattrail.sources.credentials import Secrets
 from wattrail.sources.http import HttpServer
 from wattrail.sources.polled import PolledSource
 from wattrail.sources.pushed import PushedSource
-from wattrail.sources.reading import Cadence, MeterSource
+from wattrail.sources.source import Cadence, MeterSource
 from wattrail.urls import Option, PortUrl, boolean, choice, number_in, read_options, split
 
 __all__ = ["DEVICES", "SCHEMES", "SourceScheme", "open_source"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from wattrail.clock import Clock
 from wattrail.network_meters.decoded import HttpLink, LinkQuality
 from wattrail.sources.http import HttpServer
-from wattrail.sources.reading import Cadence
+from wattrail.sources.source import Cadence
 from wattrail.units import Reading
 
 __all__ = ["PolledSource"]

@@ -13,7 +13,7 @@ from wattrail.network_meters.payload import MAX_PAYLOAD_BYTES
 from wattrail.network_meters.unit_check import UnitCheck
 from wattrail.sanitize import printable
 from wattrail.sources.broker import Broker
-from wattrail.sources.reading import Cadence
+from wattrail.sources.source import Cadence
 from wattrail.units import Reading
 
 __all__ = ["PushedSource"]

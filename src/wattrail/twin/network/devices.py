@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
-from types import MappingProxyType
 from typing import Final, TypedDict, Unpack
 
 from wattrail.clock import Clock
@@ -15,19 +13,10 @@ from wattrail.twin.network.openbeken import SimulatedOpenBeken
 from wattrail.twin.network.register_habits import HABITS, RegisterHabits
 from wattrail.twin.network.tasmota import SimulatedTasmota
 
-__all__ = ["NETWORK_DEVICES", "PhysicsOptions", "json_meter", "openbeken", "tasmota"]
+__all__ = ["PhysicsOptions", "json_meter", "openbeken", "tasmota"]
 
 _OPENBEKEN: Final = replace(HABITS["openbeken"], has_reset_reason=True)  # on its page
 _TASMOTA: Final = HABITS["tasmota"]
-
-NETWORK_DEVICES: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "openbeken": "OpenBeken with a BL0942: web server, and MQTT with a broker",
-        "tasmota": "Tasmota with a BL0942: web server, and MQTT with a broker",
-        "mqtt-json": "a plug behind zigbee2mqtt: MQTT alone",
-    }
-)
-"""What can be served, by the word that names it."""
 
 
 class PhysicsOptions(TypedDict, total=False):

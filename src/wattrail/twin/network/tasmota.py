@@ -87,7 +87,7 @@ class SimulatedTasmota:
         total = sum(float(phase.register.mwh) for phase in self.phases) / 1e6
         exports = [round(float(phase.export.mwh) / 1e6, 3) for phase in self.phases if phase.export]
         energy: dict[str, object] = {
-            "TotalStartTime": evidence.start_stamp,
+            "TotalStartTime": f"2026-01-01T00:00:{int(evidence.start_stamp.removeprefix('reset ')):02d}",
             "Total": round(total, 3),
             "Yesterday": 0.0,
             "Today": 0.0,

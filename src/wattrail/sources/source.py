@@ -1,4 +1,4 @@
-"""What every source of network meters can do."""
+"""What every source of readings of a network meter can do."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class MeterSource(Protocol):
         ...
 
     async def read(self) -> Reading:
-        """The next reading: asked for now, or the next one that is published.
+        """The next reading: asked for now, or the next one that is published. It has all registers, or none.
 
         Raises PortOpenError, AccessDenied, PortLost, PortTimeout, UnexpectedReply; it may be called again after each.
         """

@@ -17,7 +17,7 @@ from wattrail import __version__
 from wattrail.clock import Clock, SystemClock
 from wattrail.errors import FileError, PortError, PortOpenError, UnexpectedReply
 from wattrail.files import open_text
-from wattrail.network_meters.decoded import Command, Decoded, HttpLink, LinkQuality, TopicLink
+from wattrail.network_meters.decoded import Decoded, HttpLink, LinkQuality, MqttCommand, TopicLink
 from wattrail.sanitize import printable
 from wattrail.sources.broker import BrokerPool
 from wattrail.sources.credentials import Credentials, Secrets
@@ -108,7 +108,7 @@ class _RecordedTopics:
     def filters(self) -> Sequence[str]:
         return self._link.filters()
 
-    def commands(self) -> Sequence[Command]:
+    def commands(self) -> Sequence[MqttCommand]:
         return self._link.commands()
 
     def receive(self, topic: str, payload: bytes, *, is_retained: bool) -> Decoded | None:

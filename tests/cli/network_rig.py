@@ -41,9 +41,15 @@ class Background:
     def stop(self) -> None:
         """Leave every context, then end the thread."""
         self.run(self._stack.aclose())
+        self.run(_finished())
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join(DEADLINE_S)
         self.loop.close()
+
+
+async def _finished() -> None:
+    """Wait for whoever still answers a client that has left."""
+    await asyncio.gather(*(asyncio.all_tasks() - {asyncio.current_task()}), return_exceptions=True)
 
 
 @asynccontextmanager

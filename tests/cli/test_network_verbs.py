@@ -11,7 +11,7 @@ import pytest
 from tests.cli.conftest import Type
 from tests.cli.network_rig import background, house_openbeken, web_device
 from tests.sources.conftest import NEEDS_BROKER, Mosquitto
-from wattrail.clock import ManualClock
+from wattrail.clock import ManualClock, SystemClock
 from wattrail.twin.network.openbeken import SimulatedOpenBeken
 from wattrail.twin.network.serving import connect_to_broker
 
@@ -135,3 +135,47 @@ def test_a_device_behind_a_broker_is_read_and_recorded(wattrail: Type, tmp_path:
     assert recorded.code == 0
     assert json.loads(capture.read_text().splitlines()[0])["kind"] == "mqtt"
     assert len(wattrail("meter", "watch", f"replay:{capture}").out.splitlines()) >= 2
+
+
+@pytest.fixture
+def quick_polls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two seconds side by side are enough for a verdict on power."""
+    monkeypatch.setattr("wattrail.cli.network_reader._POLL_S", 0.1)
+    monkeypatch.setattr("wattrail.cli.meter.compare._CHIP_PAUSE_S", 0.1)
+
+
+@pytest.mark.usefixtures("quick_polls")
+def test_a_chip_and_a_firmware_are_compared(wattrail: Type) -> None:
+    with web_device(house_openbeken(SystemClock()).answer) as place:
+        url = f"openbeken://{place}"
+        said = wattrail("meter", "compare", "twin://pziot-e01?watts=1150&seed=7", url, "--seconds", "2", "--json")
+    assert said.code == 0
+    found = json.loads(said.out)
+    assert found["compared"] == url
+    assert found["simulated"] is True
+    assert abs(found["power"]["percent"]) < 1
+    assert found["energy"]["uncertainty"] > 0
+    assert min(found["readings"]) > 4
+
+
+@pytest.mark.usefixtures("quick_polls")
+def test_a_wrong_calibration_shows_in_a_comparison(wattrail: Type) -> None:
+    with web_device(house_openbeken(SystemClock()).answer) as place:
+        said = wattrail(
+            "meter", "compare", "twin://pziot-e01?watts=1300&seed=7", f"openbeken://{place}", "--seconds", "2"
+        )
+    assert said.code == 0
+    assert said.out.startswith("reference: twin://pziot-e01?watts=1300&seed=7\nSIMULATED")
+    assert "Verdict: they differ in power: -11." in said.out
+
+
+def test_a_meter_is_not_compared_with_itself(wattrail: Type) -> None:
+    said = wattrail("meter", "compare", "openbeken://192.0.2.1", "openbeken://192.0.2.1")
+    assert said.code == 2
+    assert "name two meters that measure the same conductor" in said.err
+
+
+def test_a_comparison_ends_where_one_never_answers(wattrail: Type, openbeken: Served) -> None:
+    said = wattrail("meter", "compare", openbeken[1], "openbeken://127.0.0.1:9", "--seconds", "1000000")
+    assert said.code == 3
+    assert "http://127.0.0.1:9: cannot connect" in said.err

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Coroutine, Iterator
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, Future
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -33,6 +33,7 @@ _MAX_PARTIAL: Final = 50
 
 _CLOSE_S: Final = 10.0
 
+_FIRMWARE_AGE_S: Final = 1.0
 _POLL_S: Final = 2.0
 """An ESP8266 answers one request after the other, about one a second."""
 
@@ -59,6 +60,7 @@ class NetworkReader:
         self.source = source
         self.readings = 0
         self.failures = 0
+        self._pending: Future[Any] | None = None
         self._thread.start()
 
     @property
@@ -91,6 +93,12 @@ class NetworkReader:
         """Seconds between two readings that such a device can bear; 0 where it sets the pace itself."""
         return _POLL_S if split(self.url).scheme in ("openbeken", "tasmota") else 0.0
 
+    @property
+    def age_s(self) -> float:
+        """How old a value may be when it is read: firmware measures each second, others publish in their own time."""
+        is_firmware = split(self.url).query.get("device", "openbeken") in ("openbeken", "tasmota")
+        return _FIRMWARE_AGE_S if is_firmware else self.source.cadence.expected_s
+
     def read(self, *, within_s: float | None = None) -> Reading:
         """The next reading. Raises as ``MeterSource.read``, and PortTimeout after ``within_s`` seconds."""
         try:
@@ -117,6 +125,11 @@ class NetworkReader:
                 break
         return whole
 
+    def cancel(self) -> None:
+        """End the wait of whoever reads in another thread: CancelledError is raised there."""
+        if self._pending is not None:
+            self._pending.cancel()
+
     def close(self) -> None:
         """Give back what the source holds."""
         with suppress(TimeoutError, CancelledError):
@@ -127,7 +140,7 @@ class NetworkReader:
             self._loop.close()
 
     def _run(self, work: Coroutine[Any, Any, T], within_s: float | None) -> T:
-        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        self._pending = future = asyncio.run_coroutine_threadsafe(work, self._loop)
         try:
             return future.result(within_s)
         finally:

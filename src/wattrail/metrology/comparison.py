@@ -8,7 +8,9 @@ cancels out. Their noise is of type A, s / sqrt(n), with n reduced by the lag-1 
 n (1 - r) / (1 + r): neighbours on a slope are not independent. The step of shown values is of type B, step / sqrt(12).
 
 Energy. Both registers are interpolated to a common begin and end. Each end knows its register to one step
-(step / sqrt(12)) and the age of its value to ``age_s``, which is power times age / sqrt(12). Two ends, two meters.
+(step / sqrt(12)), the age of its value to ``age_s`` (power there times age / sqrt(12), around half that age), and a
+load that changes between two samples there to a quarter of it (change times interval / 4 sqrt(3)). Two ends
+of two meters.
 Source: jcgm/gum.
 """
 
@@ -16,12 +18,13 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
 from itertools import pairwise
 from statistics import fmean, stdev
+from types import MappingProxyType
 from typing import Final
 
 from wattrail.energy_register import Direction, RegisterCount
@@ -37,6 +40,14 @@ MAX_OPEN_PERCENT: Final = 5.0
 """An uncertainty beyond which agreement says nothing."""
 
 _AIM_PERCENT: Final = 1.0
+_MAX_PERCENT: Final = 1000.0
+_CAUSES: Final[Mapping[float, str]] = MappingProxyType(
+    {
+        1000.0: "about 1000 times more: a unit is mistaken",
+        0.001: "about 1000 times less: a unit is mistaken",
+        -1.0: "the other sign: one of the two is wired, or set, the other way round",
+    }
+)
 _RECTANGULAR: Final = math.sqrt(12)
 _MAX_AUTOCORRELATION: Final = 0.99
 
@@ -52,7 +63,7 @@ class Agreement(StrEnum):
 class MeterSeries:
     """What one meter has shown: power in watts, energy in milliwatt-hours, by seconds of one monotonic clock.
 
-    ``age_s`` is how old a shown value may be.
+    ``age_s`` is how old a shown value may be; on average it belongs to half that time before.
     """
 
     def __init__(self, *, age_s: float = 1.0) -> None:
@@ -67,11 +78,12 @@ class MeterSeries:
 
     def add(self, reading: Reading) -> None:
         """Take a reading. All its energy registers together are compared; a wrap is undone, a fall is remembered."""
-        if reading.watts is not None and (not self.power or reading.monotonic > self.power[-1][0]):
-            self.power.append((reading.monotonic, reading.watts))
-        if reading.registers and (not self.energy or reading.monotonic > self.energy[-1][0]):
+        at = reading.monotonic - self.age_s / 2
+        if reading.watts is not None and (not self.power or at > self.power[-1][0]):
+            self.power.append((at, reading.watts))
+        if reading.registers and (not self.energy or at > self.energy[-1][0]):
             self._rise_mwh += sum(map(self._rise, reading.registers))
-            self.energy.append((reading.monotonic, self._rise_mwh))
+            self.energy.append((at, self._rise_mwh))
 
     def _rise(self, count: RegisterCount) -> Fraction:
         register = count.register
@@ -157,9 +169,10 @@ class Comparison:
         return f"too little to judge{self._advice()}"
 
     def _advice(self) -> str:
-        if self.energy is None or not self.energy.uncertainty_percent or not self.seconds:
+        watts = abs(self.power.reference) if self.power else 0.0
+        if self.energy is None or watts < 1:
             return ": compare for longer, with a load"
-        minutes = math.ceil(self.seconds * self.energy.uncertainty_percent / _AIM_PERCENT / 60)
+        minutes = math.ceil(self.energy.uncertainty / (watts * _AIM_PERCENT / 100) * 60)
         return f": at this load, {minutes} minutes give an uncertainty of {_AIM_PERCENT:g} % in energy"
 
 
@@ -198,14 +211,25 @@ def _compare_energy(
         reasons.append("energy is not compared: no register was seen twice by both in the same time")
         return None, None
     seconds, rises, variance = span[1] - span[0], [], 0.0
+    watts = [*reference.power, *other.power]
     for series in (reference, other):
         rise_mwh = _at(series.energy, span[1]) - _at(series.energy, span[0])
-        watts = abs(rise_mwh) / 1000 / seconds * 3600
-        step_wh = float(series.step_mwh) / 1000
-        variance += 2 * ((step_wh / _RECTANGULAR) ** 2 + (watts * series.age_s / 3600 / _RECTANGULAR) ** 2)
         rises.append(rise_mwh / 1000)
+        mean_watts = abs(rise_mwh) / 1000 / seconds * 3600
+        variance += sum(_end_variance(series, end, watts, mean_watts) for end in span)
     samples = min(len(reference.energy), len(other.energy))
     return Deviation(rises[0], rises[1], COVERAGE * math.sqrt(variance), samples), seconds
+
+
+def _end_variance(series: MeterSeries, at: float, power: Sequence[tuple[float, float]], mean_watts: float) -> float:
+    """Variance of a register at one end of the comparison, in Wh squared."""
+    interval = (series.energy[-1][0] - series.energy[0][0]) / (len(series.energy) - 1)
+    reach = max(interval, series.age_s)
+    near = [abs(watts) for when, watts in power if abs(when - at) <= reach] or [mean_watts]
+    step = float(series.step_mwh) / 1000 / _RECTANGULAR
+    age = max(near) * series.age_s / 3600 / _RECTANGULAR
+    between = (max(near) - min(near)) * interval / 3600 / 4 / math.sqrt(3)
+    return step**2 + age**2 + between**2
 
 
 def _obstacle(reference: MeterSeries, other: MeterSeries) -> str:
@@ -256,9 +280,9 @@ def _mean_uncertainty(values: Sequence[float]) -> float:
     return scatter / math.sqrt(independent)
 
 
-def _step_of(values: object) -> float:
+def _step_of(values: Iterable[float]) -> float:
     """The step in which values are shown: the largest power of ten of which all of them are multiples, 0 for none."""
-    shown = list(values)  # type: ignore[call-overload]
+    shown = list(values)
     for decimals in range(4):
         if all(abs(value - round(value, decimals)) < 1e-9 for value in shown):
             return float(10.0**-decimals)
@@ -268,19 +292,15 @@ def _step_of(values: object) -> float:
 def _written(one: Deviation) -> str:
     if one.percent is None or one.uncertainty_percent is None:
         return f"{one.difference:+.3g} ± {one.uncertainty:.2g}"
+    if abs(one.percent) > _MAX_PERCENT:
+        return f"{one.other / one.reference:.0f} times the reference"
     return f"{one.percent:+.2f} % ± {one.uncertainty_percent:.2f} %"
 
 
 def _cause(one: Deviation) -> str:
     """What a round ratio points to, or nothing."""
-    if not one.reference or not one.other:
-        return ""
-    ratio = one.other / one.reference
-    for factor, words in (
-        (1000.0, "1000 times more: a unit is mistaken"),
-        (0.001, "1000 times less: a unit is mistaken"),
-        (-1.0, "the other sign: one of the two is wired, or set, the other way round"),
-    ):
-        if abs(ratio / factor - 1) < 0.1:
+    for factor, words in _CAUSES.items():
+        expected = factor * one.reference
+        if one.reference and abs(one.other - expected) <= min(abs(expected), 0.1 * abs(expected) + one.uncertainty):
             return f"; {words}"
     return ""

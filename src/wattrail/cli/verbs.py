@@ -36,6 +36,7 @@ NOUNS: Final[Mapping[str, str]] = MappingProxyType(
 # fmt: off
 VERBS: Final = (
     Verb("run",                 "run:run",                            "Run the gateway with its dashboard."),
+    Verb("discover",            "discover:discover",                  "Find the meters on the network."),
     Verb("meter read",          "meter.read:read",                    "Read a meter once."),
     Verb("meter watch",         "meter.watch:watch",                  "Watch a meter live."),
     Verb("meter registers",     "meter.registers:show_registers",     "Show every register by bit field."),

@@ -181,6 +181,9 @@ class ReplayedSource:
         self.url = url
         self.simulated = reader.header.simulated
         self.cadence = source.cadence
+        self.is_polled = source.is_polled
+        self.reconnects = 0
+        self.broker_problem: PortError | None = None
         self.quality = LinkQuality()
         self.advice: tuple[str, ...] = ()
         self._reader = reader

@@ -54,6 +54,17 @@ def test_a_view_is_the_same_on_both_sides_of_the_channel(view: MeterView) -> Non
     assert view_from_message(message) == view
 
 
+def test_a_reading_without_counts_crosses_the_channel_too() -> None:
+    """A network meter gives quantities alone: its sample has no counts, and no calibration."""
+    quantities = Quantities(volts=230.0, watts=115.0)
+    view = replace(VIEW, reading=replace(READING, sample=quantities, calibration=None))
+    (message,) = decode_line(encode_line(views=[view_message(view)]))["views"]
+    back = view_from_message(message).reading
+    assert back is not None
+    assert back.quantities == quantities
+    assert back.registers == READING.registers
+
+
 @pytest.mark.parametrize("line", [b"[]\n", b"1\n", b"{\n", b"\xff\n", b"\n"])
 def test_what_is_no_message_is_refused(line: bytes) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 whichever of them

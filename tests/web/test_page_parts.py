@@ -38,6 +38,7 @@ VIEW = MeterView(
     hint="look", retry_at=NOON, reading=READING, today=Totals(1, 2, 3), total=Totals(4, 5, 6),
     notice="the clock jumped", scale="assumed", silence_s=60.0,
     link=LinkDay(day=NOON.date(), readings=3, signal_min=-81.0, signal_sum=-160.5, signals=2), advice=("range: …",),
+    has_waveform=True,
 )  # fmt: skip
 
 

@@ -16,7 +16,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from bench.table import Row, text
-from wattrail.chips.bl0942 import FRONT_ENDS, Calibration
+from wattrail.chips import BL0942
+from wattrail.front_end import FRONT_ENDS
 from wattrail.ledger import Books, By, Entry, Ledger, Observation, audit, boundaries, by_interval
 from wattrail.store import open_store, open_to_read
 
@@ -26,7 +27,7 @@ READING_BYTES = 88
 
 _SEED = 942
 _START = datetime(2026, 6, 21, tzinfo=UTC)
-_CALIBRATION = Calibration.of(FRONT_ENDS["pziot-e01"])
+_CALIBRATION = BL0942.scaling.calibration_of(FRONT_ENDS["pziot-e01"])
 _WORK_PER_COUNT = 419_430_400_000
 
 

@@ -16,7 +16,8 @@ from types import TracebackType
 from typing import Final, Self
 
 from bench.table import Row, text
-from wattrail.chips.bl0942 import FRONT_ENDS, Calibration
+from wattrail.calibration import Calibration
+from wattrail.chips import BL0942
 from wattrail.chips.bl0942.registers import (
     BY_ADDRESS,
     CF_CNT,
@@ -28,10 +29,11 @@ from wattrail.chips.bl0942.registers import (
     V_RMS,
     WATT,
 )  # fmt: skip
+from wattrail.chips.bl0942.sample import SETTINGS
 from wattrail.clock import Deadline, ManualClock
 from wattrail.errors import LinkError, PortTimeout, TargetError
+from wattrail.front_end import FRONT_ENDS
 from wattrail.meter import Meter
-from wattrail.meter.meter import SETTINGS
 from wattrail.units import Reading
 from wattrail.wire import Register, inverted_sum
 
@@ -212,7 +214,7 @@ def campaign(bus: str, damaged_share: float, frames: int, seed: int) -> Counter[
     """Read through the channel until that many damaged frames have been delivered."""
     channel = SpiChannel if bus == "SPI" else UartChannel
     chip = channel(seed, damaged_share)
-    calibration = Calibration.of(FRONT_ENDS["reference"])
+    calibration = BL0942.scaling.calibration_of(FRONT_ENDS["reference"])
     meter, found = Meter(chip, calibration), Counter[str]()
     while chip.damaged < frames:
         chip.next_truth()

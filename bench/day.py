@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from bench.table import Row, text
 from wattrail import ManualClock, Meter, Reading
-from wattrail.chips.bl0942 import FRONT_ENDS, Calibration
+from wattrail.chips import BL0942
+from wattrail.front_end import FRONT_ENDS
 from wattrail.gateway.account import observation
 from wattrail.ledger import Epoch, Ledger
 from wattrail.twin import open_twin
@@ -49,7 +50,7 @@ def live(scenario: str, *, seconds: int = DAY_S, poll_s: float = 1.0, seed: int 
     """Read a twin PZIOT-E01 through a scenario and account for it."""
     clock = ManualClock()
     twin = open_twin("pziot-e01", clock=clock, scenario=scenario, seed=seed)
-    calibration = Calibration.of(FRONT_ENDS["pziot-e01"])
+    calibration = BL0942.scaling.calibration_of(FRONT_ENDS["pziot-e01"])
     ledger = Ledger(Epoch.of(1, calibration.counts_per_watt))
     polled, crossings, began = [0.0, 0.0], 0, (0.0, 0.0)
     before: Reading | None = None
@@ -65,8 +66,9 @@ def live(scenario: str, *, seconds: int = DAY_S, poll_s: float = 1.0, seed: int 
                 elapsed = None
             else:
                 elapsed = reading.monotonic - before.monotonic
-                polled[reading.watts < 0] += abs(reading.watts) * elapsed / 3600
-                crossings += (reading.watts < 0) != (before.watts < 0)
+                watts, watts_before = reading.watts or 0.0, before.watts or 0.0
+                polled[watts < 0] += abs(watts) * elapsed / 3600
+                crossings += (watts < 0) != (watts_before < 0)
             ledger.observe(observation(reading, None if elapsed is None else round(elapsed * 1e6)))
             before = reading
     totals = ledger.totals()
@@ -80,7 +82,7 @@ def live(scenario: str, *, seconds: int = DAY_S, poll_s: float = 1.0, seed: int 
         polled_import=polled[0],
         polled_export=polled[1],
         crossings=crossings,
-        questions=meter.statistics.questions,
+        questions=meter.statistics.exchanges,
     )
 
 

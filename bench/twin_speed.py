@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 
 from bench.table import Row, text
-from wattrail.chips.bl0942.parts import FRONT_ENDS
 from wattrail.clock import Deadline, ManualClock
+from wattrail.front_end import FRONT_ENDS
 from wattrail.transport.base import Bus
 from wattrail.twin import open_twin
-from wattrail.twin.bank import ChipBank
+from wattrail.twin.chips.bl0942.array import Bl0942Array
 from wattrail.twin.front_end import Deviation, FrontEnds, Wiring
 from wattrail.twin.mains import Mains
 from wattrail.twin.scenario import load_scenario
@@ -69,12 +69,12 @@ def _chips_in_real_time(*, chips: int, houses: int, seconds: float, samples: boo
     return chips * seconds / (time.process_time() - began)
 
 
-def _bank(chips: int, houses: int, *, samples: bool) -> ChipBank:
+def _bank(chips: int, houses: int, *, samples: bool) -> Bl0942Array:
     mains: list[Mains] = [load_scenario("house", starts_at=MIDDAY_S, seed=seed) for seed in range(houses)]
     offs = [Deviation(amps_ratio=n % 100 / 1e4, dc_mv=0.2, noise_uv=3.0) for n in range(chips)]
     wiring = Wiring([FRONT_ENDS["pziot-e01"]] * chips, offs)
     source = SampledFrontEnds(mains, wiring) if samples else FrontEnds(mains, wiring)
-    return ChipBank(source, seeds=range(chips))
+    return Bl0942Array(source, seeds=range(chips))
 
 
 def _polled_meter(*, seconds: int) -> float:

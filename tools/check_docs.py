@@ -10,13 +10,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from wattrail.chips.bl0942.registers import REGISTERS
+from wattrail.chips import CHIPS, MeteringChip
 
 ROOT = Path(__file__).resolve().parent.parent
 LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)[^)]*\)")
 NAMED_FILE = re.compile(r"`((?:[a-z0-9_]+/)+[a-z0-9_]+\.(?:py|js|css|html))`")
 SOURCE = re.compile(r"Source: ([a-z0-9-]+/[a-z0-9-]+)")
-REGISTER_PAGE = ROOT / "docs/protocols/bl0942.md"
 REGISTER_PART = re.compile(r"(<!-- registers.*?-->\n).*?(<!-- end of registers -->)", re.DOTALL)
 
 
@@ -43,9 +42,9 @@ def unlisted_sources() -> Iterator[str]:
                 yield f"{module.relative_to(ROOT)}: source {key} is not in docs/references.md"
 
 
-def register_table() -> str:
+def register_table(chip: MeteringChip) -> str:
     lines = ["| address | name | bits | access | reset | meaning |", "|---|---|---|---|---|---|"]
-    for register in REGISTERS:
+    for register in chip.registers:
         bits = f"{register.bits}, signed" if register.signed else str(register.bits)
         lines.append(
             f"| 0x{register.address:02X} | {register.name} | {bits} | {register.access.value} | "
@@ -58,20 +57,25 @@ def register_table() -> str:
     return "\n".join(lines) + "\n"
 
 
-def register_page() -> str:
-    return REGISTER_PART.sub(
-        lambda part: part[1] + register_table() + part[2], REGISTER_PAGE.read_text(encoding="utf-8")
-    )
+def register_pages() -> Iterator[tuple[Path, str]]:
+    """The page of every chip with registers, and what should stand there."""
+    for chip in CHIPS.values():
+        if chip.registers:
+            page, table = ROOT / f"docs/protocols/{chip.name}.md", register_table(chip)
+            text = page.read_text(encoding="utf-8")
+            yield page, REGISTER_PART.sub(lambda part, table=table: part[1] + table + part[2], text)
 
 
 def stale_pages() -> Iterator[str]:
-    if register_page() != REGISTER_PAGE.read_text(encoding="utf-8"):
-        yield f"{REGISTER_PAGE.relative_to(ROOT)}: the register table is stale; run tools/check_docs.py --write"
+    for page, wanted in register_pages():
+        if wanted != page.read_text(encoding="utf-8"):
+            yield f"{page.relative_to(ROOT)}: the register table is stale; run tools/check_docs.py --write"
 
 
 def main() -> int:
     if "--write" in sys.argv:
-        REGISTER_PAGE.write_text(register_page(), encoding="utf-8")
+        for page, wanted in register_pages():
+            page.write_text(wanted, encoding="utf-8")
     faults = [*broken_links(), *missing_files(), *unlisted_sources(), *stale_pages()]
     print(
         "\n".join(faults) or "docs: links, sources and tables are in order", file=sys.stderr if faults else sys.stdout

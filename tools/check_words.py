@@ -26,7 +26,10 @@ PENDING: Final[tuple[str, ...]] = (
     "docs/glossary.md",
     *(
         f"src/wattrail/{room}"
-        for room in ("chips", "flasher", "ledger", "meter", "network_meters", "sources", "store", "twin", "gateway/account.py")
+        for room in (
+            "chips", "flasher", "ledger", "meter", "metrology", "network_meters", "sources", "store", "twin",
+            "gateway/account.py",
+        )
     ),
     *(
         f"src/wattrail/cli/{part}"

@@ -9,12 +9,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from wattrail.errors import WattrailError
-from wattrail.units import Reading
+from wattrail.units import Quantities, Reading
 
 if TYPE_CHECKING:
-    from wattrail.chips.bl0942 import Calibration, FrontEnd, Snapshot
+    from wattrail.calibration import Calibration
+    from wattrail.chips import MeteringChip
     from wattrail.clock import ManualClock, SystemClock
     from wattrail.flasher import Flasher, open_flasher
+    from wattrail.front_end import FrontEnd
     from wattrail.image import Image, recognise
     from wattrail.ledger import Ledger
     from wattrail.meter import Meter, open_meter
@@ -32,9 +34,10 @@ __all__ = [
     "Ledger",
     "ManualClock",
     "Meter",
+    "MeteringChip",
+    "Quantities",
     "Reading",
     "Register",
-    "Snapshot",
     "SystemClock",
     "WattrailError",
     "open_flasher",
@@ -45,15 +48,15 @@ __all__ = [
 ]
 
 _HOME = {
-    "Calibration": "wattrail.chips.bl0942",
+    "Calibration": "wattrail.calibration",
     "Flasher": "wattrail.flasher",
-    "FrontEnd": "wattrail.chips.bl0942",
+    "FrontEnd": "wattrail.front_end",
     "Image": "wattrail.image",
     "Ledger": "wattrail.ledger",
     "ManualClock": "wattrail.clock",
     "Meter": "wattrail.meter",
+    "MeteringChip": "wattrail.chips",
     "Register": "wattrail.wire",
-    "Snapshot": "wattrail.chips.bl0942",
     "SystemClock": "wattrail.clock",
     "open_flasher": "wattrail.flasher",
     "open_meter": "wattrail.meter",

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
+from typing import Final, Protocol
 
-__all__ = ["QUANTITIES", "Quantity", "Reading"]
+from wattrail.calibration import Calibration
+from wattrail.energy_register import BootEvidence, Freshness, RegisterCount
+
+__all__ = ["NO_EVIDENCE", "QUANTITIES", "TEMPERATURE", "PlainSample", "Quantities", "Quantity", "Reading", "Sample"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,34 +40,125 @@ QUANTITIES = (
 )
 """The electrical quantities, in the order in which they are shown."""
 
+TEMPERATURE = Quantity("celsius", "Temperature", "°C", 1)
+"""Shown where a meter measures its own."""
+
+NO_EVIDENCE: Final = BootEvidence()
+"""A meter that says nothing of its restarts."""
+
+_NO_COUNTS: Final[Mapping[str, int]] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quantities:
+    """What was measured at one moment; None for what is not known.
+
+    ``watts`` is signed: positive is import, negative is export. ``hertz`` is None while the meter cannot see the mains;
+    ``power_factor`` is None without load. A source that gives quantities and no counts is a ``Sample`` by itself.
+    """
+
+    volts: float | None = None
+    amps: float | None = None
+    watts: float | None = None
+    hertz: float | None = None
+    power_factor: float | None = None
+    celsius: float | None = None
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """No counts: see ``Sample``."""
+        return _NO_COUNTS
+
+    def quantities(self, calibration: Calibration | None) -> Quantities:
+        """These: see ``Sample``."""
+        return self
+
+
+class Sample(Protocol):
+    """What a meter said at one moment, as it said it."""
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """Raw counts by the name of their register, in lower case; empty where there are none."""
+        ...
+
+    def quantities(self, calibration: Calibration | None) -> Quantities:
+        """What the sample amounts to by a calibration."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PlainSample:
+    """A sample whose calibration is no longer at hand: from a database, or from another process."""
+
+    known: Quantities
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+    def quantities(self, calibration: Calibration | None) -> Quantities:
+        """What it amounted to when it was kept."""
+        return self.known
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """A timestamped set of scaled quantities, with the counts they came from.
+    """What a meter said at one moment, with all that is needed to scale it and to book it.
 
-    ``watts`` is signed: positive is import, negative is export. ``hertz`` is None while the chip cannot see
-    the mains; ``power_factor`` is None without load. ``monotonic`` is the monotonic clock at ``at``, seconds.
-    ``restarted`` says that MODE was found at its reset value since the reading before: one sign of a restart of the
-    chip, which somebody else's set-up can leave as well.
-    ``questions`` is how many questions it took the chip to answer until two looks agreed.
+    ``quantities`` are derived from ``sample`` and ``calibration``, once; ``calibration`` is None where the meter scales
+    by itself. ``registers`` are its energy registers in raw counts, ``evidence`` what it says of its own restarts since
+    the reading before. ``monotonic`` is the monotonic clock at ``at``, seconds. ``exchanges`` is how many requests it
+    took until two samples agreed.
     """
 
     at: datetime
     monotonic: float
-    volts: float
-    amps: float
-    watts: float
-    hertz: float | None
-    power_factor: float | None
-    energy_count: int
-    watt_count: int
-    status: int
-    mode: int
-    restarted: bool = False
-    questions: int = 0
+    sample: Sample
+    calibration: Calibration | None = None
+    registers: tuple[RegisterCount, ...] = ()
+    evidence: BootEvidence = NO_EVIDENCE
+    freshness: Freshness = Freshness.POLLED
+    exchanges: int = 0
     simulated: bool = False
+    quantities: Quantities = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "quantities", self.sample.quantities(self.calibration))
 
     @property
-    def volt_amps(self) -> float:
-        """Apparent power in VA."""
-        return self.volts * self.amps
+    def volts(self) -> float | None:
+        """Volts rms."""
+        return self.quantities.volts
+
+    @property
+    def amps(self) -> float | None:
+        """Amperes rms."""
+        return self.quantities.amps
+
+    @property
+    def watts(self) -> float | None:
+        """Active power; positive is import."""
+        return self.quantities.watts
+
+    @property
+    def hertz(self) -> float | None:
+        """Line frequency."""
+        return self.quantities.hertz
+
+    @property
+    def power_factor(self) -> float | None:
+        """Active over apparent power, signed as ``watts``."""
+        return self.quantities.power_factor
+
+    @property
+    def celsius(self) -> float | None:
+        """Temperature of the meter."""
+        return self.quantities.celsius
+
+    @property
+    def energy_count(self) -> int:
+        """Raw count of the first energy register; 0 where there is none."""
+        return self.registers[0].count if self.registers else self.sample.counts.get("cf_cnt", 0)
+
+    @property
+    def watt_count(self) -> int:
+        """Raw count of power; milliwatts where the meter gives no counts."""
+        return self.sample.counts.get("watt", round(1000 * (self.watts or 0.0)))

@@ -6,12 +6,13 @@ from dataclasses import asdict
 
 import pytest
 
+from tests.bl0942.test_links import uart_link
 from tests.captures import Capture, captures
-from wattrail.chips.bl0942.events import NEED_DATA, PacketRead, Truncated
-from wattrail.chips.bl0942.plausible import contradictions
 from wattrail.chips.bl0942.registers import BY_ADDRESS, CF_CNT, STATUS
-from wattrail.chips.bl0942.scaling import WATT_IDENTITY
-from wattrail.chips.bl0942.uart import UartLink
+from wattrail.chips.bl0942.sample import Bl0942Sample
+from wattrail.chips.bl0942.scaling import SCALING
+from wattrail.chips.events import NEED_DATA, PacketRead, Truncated
+from wattrail.chips.uart import UartLink
 from wattrail.wire import inverted_sum
 
 
@@ -20,7 +21,7 @@ def named(rows: list[Capture]) -> list[object]:
 
 
 def asked() -> UartLink:
-    link = UartLink()
+    link = uart_link()
     link.read_packet()
     return link
 
@@ -36,7 +37,7 @@ def test_a_real_packet_decodes_to_the_values_published_with_it(capture: Capture)
     link.receive(capture.data)
     event = link.next_event()
     assert isinstance(event, PacketRead)
-    assert asdict(event.snapshot) == capture.values
+    assert asdict(Bl0942Sample.of(event.counts)) == capture.values
 
 
 @pytest.mark.parametrize("capture", named(captures("uart-packet")))
@@ -64,7 +65,7 @@ def test_a_packet_published_without_checksum_decodes_with_a_computed_one(capture
     link.receive(capture.data + bytes((inverted_sum(b"\x58" + capture.data),)))
     event = link.next_event()
     assert isinstance(event, PacketRead)
-    assert asdict(event.snapshot) == capture.values
+    assert asdict(Bl0942Sample.of(event.counts)) == capture.values
 
 
 @pytest.mark.parametrize("capture", named(captures("uart-stream")[:-1]))
@@ -93,12 +94,12 @@ def test_no_real_packet_contradicts_physics(capture: Capture) -> None:
     link.receive(capture.data)
     event = link.next_event()
     assert isinstance(event, PacketRead)
-    assert contradictions(event.snapshot) == ()
+    assert Bl0942Sample.of(event.counts).contradictions() == ()
 
 
 def test_power_agrees_with_volts_times_amps_in_the_forty_watt_set() -> None:
     for capture in captures("uart-packet-22of23"):
-        apparent = capture.values["i_rms"] * capture.values["v_rms"] * WATT_IDENTITY
+        apparent = capture.values["i_rms"] * capture.values["v_rms"] * SCALING.watt_identity
         assert abs(capture.values["watt"]) / apparent == pytest.approx(0.9984, abs=0.0002)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from wattrail.chips.bl0942.events import PacketRead, RegisterRead
+from tests.bl0942.test_links import uart_link
 from wattrail.chips.bl0942.registers import (
     FREQ,
     GAIN_CR,
@@ -20,9 +20,9 @@ from wattrail.chips.bl0942.registers import (
     WA_CREEP,
     WATT,
 )
-from wattrail.chips.bl0942.snapshot import Snapshot
-from wattrail.chips.bl0942.spi import RESYNCHRONISE, SpiLink
-from wattrail.chips.bl0942.uart import UartLink
+from wattrail.chips.bl0942.sample import Bl0942Sample
+from wattrail.chips.events import PacketRead, RegisterRead
+from wattrail.chips.spi import RESYNCHRONISE, SpiLink
 from wattrail.wire import Register
 
 # register, count, UART address 0, UART address 2, SPI
@@ -57,9 +57,9 @@ REPLIES = [
 ]
 
 
-def example(**changes: int) -> Snapshot:
+def example(**changes: int) -> Bl0942Sample:
     values = {"i_rms": 1256067, "v_rms": 3653168, "i_fast_rms": 455952, "watt": 716903, "cf_cnt": 1200, "freq": 19998}
-    return Snapshot(**{**values, "status": 0, **changes})
+    return Bl0942Sample(**{**values, "status": 0, **changes})
 
 
 EXAMPLE_B = example(i_rms=2512135, i_fast_rms=911905, watt=-1147045, status=1)
@@ -74,15 +74,15 @@ PACKETS = [
 
 @pytest.mark.parametrize(("register", "count", "uart", "uart_2", "spi"), WRITES)
 def test_writes_are_the_golden_frames(register: Register, count: int, uart: str, uart_2: str, spi: str | None) -> None:
-    assert UartLink().write_register(register, count) == bytes.fromhex(uart)
-    assert UartLink(2).write_register(register, count) == bytes.fromhex(uart_2)
+    assert uart_link().write_register(register, count) == bytes.fromhex(uart)
+    assert uart_link(2).write_register(register, count) == bytes.fromhex(uart_2)
     if spi is not None:
         assert SpiLink().write_register(register, count) == bytes.fromhex(spi)
 
 
 @pytest.mark.parametrize(("register", "count", "uart", "_spi"), REPLIES)
 def test_uart_replies_are_understood(register: Register, count: int, uart: str, _spi: str) -> None:
-    link = UartLink()
+    link = uart_link()
     assert link.read_register(register) == bytes((0x58, register.address))
     link.receive(bytes.fromhex(uart))
     assert link.next_event() == RegisterRead(register, count, bytes.fromhex(uart))
@@ -100,12 +100,14 @@ def test_spi_replies_are_understood_whatever_the_undriven_line_shows(
     assert link.next_event() == RegisterRead(register, count, frame)
 
 
-@pytest.mark.parametrize(("address", "snapshot", "text"), PACKETS)
-def test_packets_are_understood(address: int, snapshot: Snapshot, text: str) -> None:
-    link = UartLink(address)
+@pytest.mark.parametrize(("address", "sample", "text"), PACKETS)
+def test_packets_are_understood(address: int, sample: Bl0942Sample, text: str) -> None:
+    link = uart_link(address)
     assert link.read_packet() == bytes((0x58 | address, 0xAA))
     link.receive(bytes.fromhex(text))
-    assert link.next_event() == PacketRead(snapshot, bytes.fromhex(text))
+    event = link.next_event()
+    assert isinstance(event, PacketRead)
+    assert (Bl0942Sample.of(event.counts), event.frame) == (sample, bytes.fromhex(text))
 
 
 def test_six_bytes_of_ones_resynchronise_spi() -> None:
@@ -113,6 +115,6 @@ def test_six_bytes_of_ones_resynchronise_spi() -> None:
 
 
 def test_the_byte_order_trap_a_frame_for_the_wrong_bus_keeps_its_checksum() -> None:
-    uart, spi = UartLink().write_register(USR_WRPROT, 0x55), SpiLink().write_register(USR_WRPROT, 0x55)
+    uart, spi = uart_link().write_register(USR_WRPROT, 0x55), SpiLink().write_register(USR_WRPROT, 0x55)
     assert uart != spi
     assert uart[-1] == spi[-1]  # why a wrong byte order is never flagged by the chip: it stays locked in silence

@@ -6,14 +6,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wattrail.chips.bl0942.events import NEED_DATA, Damaged, PacketRead, RegisterRead, Silence, Truncated
+from wattrail.chips import BL0942
 from wattrail.chips.bl0942.registers import FREQ, MODE, REGISTERS, V_RMS, WATT
-from wattrail.chips.bl0942.spi import SpiLink
-from wattrail.chips.bl0942.uart import BUFFER_LIMIT, UartLink
+from wattrail.chips.events import NEED_DATA, Damaged, PacketRead, RegisterRead, Silence, Truncated
+from wattrail.chips.spi import SpiLink
+from wattrail.chips.uart import BUFFER_LIMIT, UartLink
 from wattrail.wire import Register, inverted_sum
 
 PACKET = bytes.fromhex("55 07 55 26 30 BE 37 21 EA 0D 5B 7F EE B0 04 00 1E 4E 00 01 00 00 AA")
 registers = st.sampled_from(REGISTERS)
+
+
+def uart_link(address: int = 0) -> UartLink:
+    assert BL0942.uart is not None
+    (heads,) = BL0942.uart.candidates(address)
+    return UartLink(BL0942.uart, heads)
 
 
 @st.composite
@@ -36,7 +43,7 @@ def spi_reply(register: Register, count: int) -> bytes:
 def test_any_register_comes_back_over_uart_whole_and_byte_by_byte(pair: tuple[Register, int], address: int) -> None:
     register, count = pair
     reply = uart_reply(register, count, address)
-    whole, dripping = UartLink(address), UartLink(address)
+    whole, dripping = uart_link(address), uart_link(address)
     for link in (whole, dripping):
         link.read_register(register)
     whole.receive(reply)
@@ -60,7 +67,7 @@ def test_any_register_comes_back_over_spi_in_any_portions(pair: tuple[Register, 
 
 @given(st.binary(max_size=40).filter(lambda junk: 0x55 not in junk), st.binary(max_size=10))
 def test_a_packet_is_found_between_junk(before: bytes, after: bytes) -> None:
-    link = UartLink()
+    link = uart_link()
     link.read_packet()
     link.receive(before + PACKET + after)
     event = link.next_event()
@@ -70,7 +77,7 @@ def test_a_packet_is_found_between_junk(before: bytes, after: bytes) -> None:
 
 @given(st.binary(max_size=60))
 def test_behind_junk_full_of_headers_a_valid_packet_is_found(before: bytes) -> None:
-    link = UartLink()
+    link = uart_link()
     link.read_packet()
     link.receive(before + PACKET)
     event = link.next_event()
@@ -80,7 +87,7 @@ def test_behind_junk_full_of_headers_a_valid_packet_is_found(before: bytes) -> N
 
 @given(st.integers(1, 22))
 def test_a_packet_cut_anywhere_is_truncated(length: int) -> None:
-    link = UartLink()
+    link = uart_link()
     link.read_packet()
     link.receive(PACKET[:length])
     assert link.next_event() is NEED_DATA
@@ -91,7 +98,7 @@ def test_a_packet_cut_anywhere_is_truncated(length: int) -> None:
 def test_one_flipped_bit_is_always_noticed_in_a_packet(byte: int, bit: int) -> None:
     damaged = bytearray(PACKET)
     damaged[byte] ^= 1 << bit
-    link = UartLink()
+    link = uart_link()
     link.read_packet()
     link.receive(bytes(damaged))
     assert isinstance(link.end(), Damaged | Truncated)
@@ -100,7 +107,10 @@ def test_one_flipped_bit_is_always_noticed_in_a_packet(byte: int, bit: int) -> N
 @given(counted(), st.integers(0, 3), st.integers(0, 7))
 def test_one_flipped_bit_is_always_noticed_in_a_register(pair: tuple[Register, int], byte: int, bit: int) -> None:
     register, count = pair
-    for link, reply, skip in ((UartLink(), uart_reply(register, count), 0), (SpiLink(), spi_reply(register, count), 2)):
+    for link, reply, skip in (
+        (uart_link(), uart_reply(register, count), 0),
+        (SpiLink(), spi_reply(register, count), 2),
+    ):
         damaged = bytearray(reply)
         damaged[skip + byte] ^= 1 << bit
         link.read_register(register)
@@ -110,7 +120,7 @@ def test_one_flipped_bit_is_always_noticed_in_a_register(pair: tuple[Register, i
 
 @given(st.lists(st.binary(max_size=64), max_size=20), registers)
 def test_no_bytes_whatever_upset_a_link(portions: list[bytes], register: Register) -> None:
-    for link in (UartLink(), SpiLink()):
+    for link in (uart_link(), SpiLink()):
         link.read_register(register)
         for portion in portions:
             link.receive(portion)
@@ -119,7 +129,7 @@ def test_no_bytes_whatever_upset_a_link(portions: list[bytes], register: Registe
 
 
 def test_the_buffer_of_a_link_is_bounded_and_keeps_the_newest() -> None:
-    link = UartLink()
+    link = uart_link()
     link.read_packet()
     link.receive(b"\x00" * 10 * BUFFER_LIMIT + PACKET)
     event = link.next_event()
@@ -128,7 +138,7 @@ def test_the_buffer_of_a_link_is_bounded_and_keeps_the_newest() -> None:
 
 
 def test_silence_is_silence() -> None:
-    link = UartLink()
+    link = uart_link()
     link.read_register(MODE)
     assert link.end() == Silence()
 
@@ -144,7 +154,7 @@ def test_a_line_nobody_drives_is_silence_and_not_a_count(level: int) -> None:
 def test_bits_above_the_register_are_refused_though_the_checksum_holds() -> None:
     data = bytes((0x1E, 0x4E, 0x01))  # FREQ has 16 bits
     reply = data + bytes((inverted_sum(bytes((0x58, FREQ.address)) + data),))
-    link = UartLink()
+    link = uart_link()
     link.read_register(FREQ)
     link.receive(reply)
     event = link.end()
@@ -157,7 +167,7 @@ def test_a_packet_with_non_zero_padding_is_refused_despite_its_checksum(offset: 
     packet = bytearray(PACKET)
     packet[offset] = 1
     packet[22] = (packet[22] - 1) & 0xFF
-    link = UartLink()
+    link = uart_link()
     link.read_packet()
     link.receive(bytes(packet))
     event = link.end()
@@ -166,7 +176,7 @@ def test_a_packet_with_non_zero_padding_is_refused_despite_its_checksum(offset: 
 
 
 def test_a_new_question_forgets_the_rest_of_an_old_answer() -> None:
-    link = UartLink()
+    link = uart_link()
     link.read_register(WATT)
     link.receive(b"\x01\x02")
     link.read_register(MODE)
@@ -175,16 +185,16 @@ def test_a_new_question_forgets_the_rest_of_an_old_answer() -> None:
 
 
 def test_bytes_nobody_asked_for_are_no_event() -> None:
-    link = UartLink()
+    link = uart_link()
     link.receive(PACKET)
     assert link.next_event() is NEED_DATA
 
 
 def test_a_count_that_does_not_fit_is_not_sent() -> None:
     with pytest.raises(ValueError, match=r"MODE: 1024 does not fit 0\.\.1023"):
-        UartLink().write_register(MODE, 1024)
+        uart_link().write_register(MODE, 1024)
 
 
 def test_there_are_four_addresses() -> None:
     with pytest.raises(ValueError, match="address 4 is not 0 to 3"):
-        UartLink(4)
+        uart_link(4)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from wattrail.chips.bl0942.plausible import contradictions, excess_power
 from wattrail.chips.bl0942.registers import (
     BY_ADDRESS,
     GAIN_CR,
@@ -19,7 +18,7 @@ from wattrail.chips.bl0942.registers import (
     RmsUpdate,
     UartRate,
 )
-from wattrail.chips.bl0942.snapshot import Snapshot
+from wattrail.chips.bl0942.sample import Bl0942Sample
 from wattrail.wire import Access
 
 
@@ -74,23 +73,23 @@ def test_status_reads_in_words() -> None:
     assert STATUS.words(0x122) == {"cf_revp": "0", "creep": "1", "unknown": "8", "i_zx_low": "1", "v_zx_low": "0"}
 
 
-def at_230_volts(**changes: int) -> Snapshot:
+def at_230_volts(**changes: int) -> Bl0942Sample:
     values = {"i_rms": 1256067, "v_rms": 3653168, "watt": 716903, "cf_cnt": 1200, "freq": 19998, "status": 0}
-    return Snapshot(**{**values, **changes})
+    return Bl0942Sample(**{**values, **changes})
 
 
 def test_an_ordinary_snapshot_contradicts_nothing() -> None:
-    assert contradictions(at_230_volts()) == ()
-    assert excess_power(at_230_volts()) == ""
+    assert at_230_volts().contradictions() == ()
+    assert at_230_volts().excess_power() == ""
 
 
 @pytest.mark.parametrize("watt", [0x7FF067, -0x0BF067])
 def test_power_beyond_volts_times_amps_is_named_in_either_direction(watt: int) -> None:
-    assert excess_power(at_230_volts(watt=watt)) == f"WATT {watt} is more than volts times amps allow, 716903"
+    assert at_230_volts(watt=watt).excess_power() == f"WATT {watt} is more than volts times amps allow, 716903"
 
 
 def test_the_residue_of_a_gated_load_is_no_excess() -> None:
-    assert excess_power(at_230_volts(i_rms=33, v_rms=3687021, watt=-4)) == ""  # capture lt-153-2
+    assert at_230_volts(i_rms=33, v_rms=3687021, watt=-4).excess_power() == ""  # capture lt-153-2
 
 
 @pytest.mark.parametrize(
@@ -103,7 +102,7 @@ def test_the_residue_of_a_gated_load_is_no_excess() -> None:
     ],
 )
 def test_what_no_mains_can_do_is_named(changes: dict[str, int], reason: str) -> None:
-    (found,) = contradictions(at_230_volts(**changes))
+    (found,) = at_230_volts(**changes).contradictions()
     assert reason in found
 
 
@@ -113,8 +112,8 @@ def test_what_no_mains_can_do_is_named(changes: dict[str, int], reason: str) -> 
 )
 def test_what_is_just_possible_is_not_refused(changes: dict[str, int]) -> None:
     """At the clipping of the pins, at 71 and 40 Hz; and any frequency where V_ZX_LOW says that there is no mains."""
-    assert contradictions(at_230_volts(**changes)) == ()
+    assert at_230_volts(**changes).contradictions() == ()
 
 
 def test_a_frozen_frequency_without_mains_is_no_contradiction() -> None:
-    assert contradictions(at_230_volts(v_rms=0, i_rms=0, watt=0, freq=20000, status=0x300)) == ()
+    assert at_230_volts(v_rms=0, i_rms=0, watt=0, freq=20000, status=0x300).contradictions() == ()

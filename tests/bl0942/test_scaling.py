@@ -4,28 +4,20 @@ from __future__ import annotations
 
 import pytest
 
-from wattrail.chips.bl0942.parts import FRONT_ENDS
-from wattrail.chips.bl0942.scaling import (
-    WATT_IDENTITY,
-    Calibration,
-    amps,
-    counter_difference,
-    creep_watts,
-    hertz,
-    over_current_code,
-    volts,
-    watts,
-)
+from wattrail.calibration import Calibration
+from wattrail.chips import BL0942
+from wattrail.chips.bl0942.scaling import SCALING, creep_watts, hertz, over_current_code, watts
+from wattrail.front_end import FRONT_ENDS
 
-REFERENCE = Calibration.of(FRONT_ENDS["reference"])
+REFERENCE = BL0942.scaling.calibration_of(FRONT_ENDS["reference"])
 
 
 def test_the_reference_circuit_follows_from_its_parts() -> None:
     assert REFERENCE.counts_per_amp == pytest.approx(251213.46, abs=0.01)
     assert REFERENCE.counts_per_volt == pytest.approx(15883.341, abs=0.001)
     assert REFERENCE.counts_per_watt == pytest.approx(623.394, abs=0.001)
-    assert REFERENCE.wh_per_count == pytest.approx(0.186894, abs=1e-6)
-    assert REFERENCE.counts_per_kwh == pytest.approx(5350.63, abs=0.01)
+    assert BL0942.scaling.wh_per_count(REFERENCE) == pytest.approx(0.186894, abs=1e-6)
+    assert BL0942.scaling.counts_per_kwh(REFERENCE) == pytest.approx(5350.63, abs=0.01)
 
 
 @pytest.mark.parametrize(
@@ -39,23 +31,23 @@ def test_the_reference_circuit_follows_from_its_parts() -> None:
 def test_other_front_ends_follow_from_their_parts(
     name: str, per_amp: float, per_volt: float, per_watt: float, wh_per_count: float
 ) -> None:
-    calibration = Calibration.of(FRONT_ENDS[name])
+    calibration = BL0942.scaling.calibration_of(FRONT_ENDS[name])
     assert calibration.counts_per_amp == pytest.approx(per_amp, rel=2e-6)
     assert calibration.counts_per_volt == pytest.approx(per_volt, rel=2e-6)
     assert calibration.counts_per_watt == pytest.approx(per_watt, rel=2e-6)
-    assert calibration.wh_per_count == pytest.approx(wh_per_count, rel=4e-6)
+    assert BL0942.scaling.wh_per_count(calibration) == pytest.approx(wh_per_count, rel=4e-6)
 
 
 def test_the_reference_circuit_is_specified_to_thirty_amperes() -> None:
-    assert FRONT_ENDS["reference"].full_scale_amps == pytest.approx(30.0)
-    assert FRONT_ENDS["reference"].full_scale_volts == pytest.approx(267.7, abs=0.05)
+    assert SCALING.i_full_scale / REFERENCE.counts_per_amp == pytest.approx(30.0)
+    assert SCALING.v_full_scale / REFERENCE.counts_per_volt == pytest.approx(267.7, abs=0.05)
 
 
 def test_the_application_notes_check_comes_out() -> None:
-    assert amps(251213, REFERENCE) == pytest.approx(1.0, abs=1e-5)
-    assert volts(3494335, REFERENCE) == pytest.approx(219.999, abs=1e-3)
+    assert REFERENCE.amps(251213) == pytest.approx(1.0, abs=1e-5)
+    assert REFERENCE.volts(3494335) == pytest.approx(219.999, abs=1e-3)
     assert watts(137146, REFERENCE) == pytest.approx(219.999, abs=1e-3)
-    assert 1200 * REFERENCE.wh_per_count == pytest.approx(224.3, abs=0.05)
+    assert 1200 * BL0942.scaling.wh_per_count(REFERENCE) == pytest.approx(224.3, abs=0.05)
 
 
 @pytest.mark.parametrize(
@@ -71,14 +63,15 @@ def test_the_application_notes_check_comes_out() -> None:
 def test_the_worked_examples_come_out(
     name: str, v_rms: int, i_rms: int, watt: int, volt: float, ampere: float, power: float
 ) -> None:
-    calibration = Calibration.of(FRONT_ENDS[name])
-    assert volts(v_rms, calibration) == pytest.approx(volt, abs=2e-4)
-    assert amps(i_rms, calibration) == pytest.approx(ampere, abs=2e-5)
+    calibration = BL0942.scaling.calibration_of(FRONT_ENDS[name])
+    assert calibration.volts(v_rms) == pytest.approx(volt, abs=2e-4)
+    assert calibration.amps(i_rms) == pytest.approx(ampere, abs=2e-5)
     assert watts(watt, calibration) == pytest.approx(power, abs=2e-3)
 
 
 def test_a_conductor_the_other_way_round_turns_export_into_import() -> None:
-    assert watts(-716903, Calibration.of(FRONT_ENDS["reference"], inverted=True)) == pytest.approx(1150.0, abs=1e-3)
+    turned = SCALING.calibration_of(FRONT_ENDS["reference"], inverted=True)
+    assert watts(-716903, turned) == pytest.approx(1150.0, abs=1e-3)
 
 
 @pytest.mark.parametrize(("hz", "count"), [(45, 22222), (50, 20000), (50.005, 19998), (60, 16667), (65, 15385)])
@@ -112,13 +105,15 @@ def test_an_over_current_limit_beyond_the_register_is_refused() -> None:
 
 
 def test_the_counter_is_followed_through_its_wrap() -> None:
-    assert counter_difference(0xFFFFF0, 0x000010) == 32
+    assert BL0942.counts_between(0xFFFFF0, 0x000010) == 32
 
 
 def test_the_identity_of_the_chip_binds_the_three_constants() -> None:
-    assert pytest.approx(1.5623477e-7, rel=1e-7) == WATT_IDENTITY
-    assert REFERENCE.disagreement == pytest.approx(0, abs=1e-9)
-    assert Calibration(15968, 124180, 309.1).disagreement == pytest.approx(-0.0022, abs=1e-4)  # a real factory set
+    assert pytest.approx(1.5623477e-7, rel=1e-7) == SCALING.watt_identity
+    assert BL0942.scaling.disagreement(REFERENCE) == pytest.approx(0, abs=1e-9)
+    assert SCALING.disagreement(Calibration(15968, 124180, 309.1)) == pytest.approx(
+        -0.0022, abs=1e-4
+    )  # a real factory set
 
 
 def test_constants_must_be_positive() -> None:

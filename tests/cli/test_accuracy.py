@@ -11,11 +11,11 @@ import pytest
 
 from tests.cli.conftest import Terminal, Type
 from tests.cli.test_wave import assert_self_contained
-from wattrail.chips.bl0942.iec62053 import LoadPoint, Phase
 from wattrail.cli.exits import UsageError
 from wattrail.cli.report.benches import MeterBench, PersonBench, asked
 from wattrail.clock import ManualClock
 from wattrail.meter import open_meter
+from wattrail.metrology.iec62053 import LoadPoint, Phase
 
 QUICK = ("--energy-s", "0", "--no-standing")
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from wattrail.app.config import find_config, load_config, parse_config, user_config_dir
-from wattrail.chips.bl0942 import Calibration
+from wattrail.calibration import Calibration
 from wattrail.errors import ConfigError, FileError, MissingExtra
 from wattrail.toml_schema.lines import line_of
 from wattrail.twin.scenario import load_scenario

@@ -9,9 +9,9 @@ import re
 import pytest
 
 from tests.cli.conftest import Terminal, Type
-from wattrail.chips.bl0942.parts import FRONT_ENDS
-from wattrail.chips.bl0942.scaling import Calibration
+from wattrail.chips import BL0942
 from wattrail.cli.main import main
+from wattrail.front_end import FRONT_ENDS
 
 METER = "twin://pziot-e01?watts=1150&seed=7"
 
@@ -22,7 +22,7 @@ def test_the_printed_voltage_is_in_the_bytes_that_came(wattrail: Type) -> None:
     (reply, *_) = re.findall(r"-> 58 04 00 00 00 00  twin:.*\n.*<- ((?:[0-9A-F]{2} ){6})", said.err)
     # The datasheet: two bytes while the address is clocked in, then the count, high byte first, then the checksum.
     count = int.from_bytes(bytes.fromhex(reply)[2:5], "big")
-    volts = count / Calibration.of(FRONT_ENDS["pziot-e01"]).counts_per_volt
+    volts = count / BL0942.scaling.calibration_of(FRONT_ENDS["pziot-e01"]).counts_per_volt
     assert f"Voltage             {volts:.1f} V" in said.out
     assert f"reading: V_RMS {count} = {volts:.3f} V" in said.err
 

@@ -10,14 +10,15 @@ import pytest
 from rich.console import Console
 
 from tests.cli.conftest import Terminal, Type
-from wattrail.chips.bl0942 import REGISTERS
+from wattrail.chips import BL0940
+from wattrail.chips.bl0942.registers import REGISTERS
 from wattrail.cli import clock, register_view
 from wattrail.cli.clock import steady_readings
 from wattrail.cli.live_view import picture
 from wattrail.clock import ManualClock
 from wattrail.errors import NoAnswer, PortLost
 from wattrail.meter import Meter, open_meter
-from wattrail.units import Reading
+from wattrail.units import Quantities, Reading
 
 TWIN = "twin://pziot-e01?watts=1150&seed=7"
 UART_TWIN = "twin://lspa9?watts=60&seed=7"
@@ -204,7 +205,7 @@ def test_registers_in_json_are_decoded(wattrail: Type) -> None:
 def test_a_setting_that_was_changed_is_marked() -> None:
     with open_meter(UART_TWIN, clock=clock.CLOCK) as meter:
         meter.connect()  # sets MODE
-        lines = register_view.lines(meter.read_registers(), meter.calibration)
+        lines = register_view.lines(meter.read_registers(), meter.calibration, meter.chip)
     assert [line.register.name for line in lines if line.changed] == ["MODE"]
     console = Console(record=True, width=132, file=Terminal())
     console.print(register_view.as_table(lines))
@@ -288,6 +289,18 @@ class FailingMeter(Meter):
         if turn in self._fails:
             raise NoAnswer("silence")
         return Reading(
-            at=self._clock.now(), monotonic=self._clock.monotonic(), volts=230.0, amps=0.0, watts=0.0, hertz=50.0,
-            power_factor=None, energy_count=0, watt_count=0, status=0, mode=0,
+            at=self._clock.now(), monotonic=self._clock.monotonic(),
+            sample=Quantities(volts=230.0, amps=0.0, watts=0.0, hertz=50.0),
         )  # fmt: skip
+
+
+@pytest.mark.usefixtures("manual_clock")
+def test_the_verbs_take_their_facts_from_the_chip(wattrail: Type) -> None:
+    shown = wattrail("meter", "read", "twin://bw-shp10?watts=60").out
+    assert "Temperature" in shown
+    assert "Hz  (the BL0940 has no register for the line frequency)" in shown
+    registers = wattrail("meter", "registers", "twin://bw-shp10?watts=60").out
+    assert all(register.name in registers for register in BL0940.registers)
+    calibrated = wattrail("meter", "calibrate", "twin://bw-shp10?watts=1150", "--reference", "twin", "--dry-run")
+    assert calibrated.code == 0
+    assert "the three agree with each other within" in calibrated.out

@@ -9,8 +9,9 @@ import pytest
 
 from tests.cli.conftest import Type
 from tests.cli.test_accuracy import QUICK
-from wattrail.chips.bl0942.scale_origin import ScaleOrigin, ScaleSource
-from wattrail.meter.meter import usual_scale
+from wattrail.chips import BL0942
+from wattrail.meter.opening import usual_scale
+from wattrail.metrology.scale_origin import ScaleOrigin, ScaleSource
 
 HOUSE = "twin://pziot-e01?watts=1000&volts=230&seed=1&tolerance=5"
 BY_PARTS = ("--front-end", "pziot-e01")
@@ -52,9 +53,9 @@ def test_a_front_end_named_for_one_run_is_where_a_calibration_begins(wattrail: T
 
 
 def test_a_twin_behind_a_recording_scales_as_its_own_board() -> None:
-    plain = usual_scale("twin://lspa9", spi=False)
+    plain = usual_scale("twin://lspa9", spi=False, chip=BL0942)
     assert plain.origin == ScaleOrigin(ScaleSource.TWIN, "lspa9")
-    assert usual_scale("record:c.jsonl?of=twin://lspa9", spi=False) == plain
+    assert usual_scale("record:c.jsonl?of=twin://lspa9", spi=False, chip=BL0942) == plain
 
 
 def test_constants_of_a_twin_scale_no_capture_of_a_meter(wattrail: Type) -> None:

@@ -30,13 +30,14 @@ NO_TERMINALS = pytest.mark.skipif(not Path("/dev/pts").is_dir(), reason="no pseu
 def test_the_list_names_boards_scenarios_and_options(wattrail: Type) -> None:
     said = wattrail("twin", "list")
     assert (said.code, said.err) == (0, "")
-    for word in ("pziot-e01", "lspa9", "house", "cloudy", "seed", "volts"):
+    for word in ("pziot-e01", "lspa9", "bw-shp10      BL0940  UART", "house", "cloudy", "seed", "volts"):
         assert word in said.out
 
 
 def test_the_list_in_json_has_the_same(wattrail: Type) -> None:
     found = json.loads(wattrail("twin", "list", "--json").out)
-    assert {board["name"] for board in found["boards"]} >= {"pziot-e01", "lspa9"}
+    chips = {board["name"]: board["chip"] for board in found["boards"]}
+    assert chips.items() >= {"pziot-e01": "bl0942", "lspa9": "bl0942", "bw-shp10": "bl0940"}.items()
     assert {scenario["name"] for scenario in found["scenarios"]} >= {"house", "bench"}
     assert {"name", "default", "help"} == set(found["options"][0])
 
@@ -125,7 +126,26 @@ def test_a_served_uart_is_opened_as_its_directions_say(
     assert "at 4800 baud, 8 data bits, no parity, 1 stop bit; chip address 0" in directions
 
 
-@pytest.mark.parametrize(("board", "scheme"), [("pziot-e01", "spi+tcp"), ("lspa9", "tcp")])
+@NO_TERMINALS
+def test_a_served_bl0940_is_read_as_its_directions_say(served: Serve) -> None:
+    visited: list[float | None] = []
+
+    def visit(directions: str) -> None:
+        url = re.search(r"read it: wattrail meter watch '(\S+)' --front-end bw-shp10\n", directions)
+        assert url
+        with open_meter(url[1], front_end="bw-shp10") as meter:
+            meter.connect()
+            assert meter.simulated
+            visited.append(meter.read().volts)
+
+    directions, after = served("bw-shp10", "--volts", "231", visit=visit)
+    assert after.code == 0
+    assert visited == [pytest.approx(231, abs=0.5)]
+    assert "at 4800 baud, 8 data bits, no parity, 1 stop bit; frame heads 50 and A0" in directions
+    assert "address" not in directions
+
+
+@pytest.mark.parametrize(("board", "scheme"), [("pziot-e01", "spi+tcp"), ("lspa9", "tcp"), ("bw-shp10", "tcp")])
 def test_a_twin_on_a_tcp_port_is_read_as_its_directions_say(
     wattrail: Type,
     capsys: pytest.CaptureFixture[str],

@@ -7,16 +7,19 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from wattrail.chips.bl0942.parts import FRONT_ENDS
-from wattrail.chips.bl0942.scale_origin import ScaleOrigin, ScaleSource
-from wattrail.chips.bl0942.scaling import Calibration
+from wattrail.calibration import Calibration
+from wattrail.chips import BL0942
 from wattrail.clock import Clock, ManualClock
+from wattrail.energy_register import RegisterCount
+from wattrail.front_end import FRONT_ENDS
 from wattrail.gateway import Feed, MeterPlan, MeterView
 from wattrail.gateway.worker import Worker
+from wattrail.metrology.scale_origin import ScaleOrigin, ScaleSource
 from wattrail.store import Store, open_store
-from wattrail.units import Reading
+from wattrail.units import PlainSample, Quantities, Reading
 
-CALIBRATION = Calibration.of(FRONT_ENDS["pziot-e01"])
+CALIBRATION = BL0942.scaling.calibration_of(FRONT_ENDS["pziot-e01"])
+ENERGY = BL0942.energy_register(CALIBRATION)
 NAMED = ScaleOrigin(ScaleSource.NAMED, "pziot-e01")
 COUNTS_PER_SECOND = 4
 
@@ -56,11 +59,11 @@ class StubMeter:
         if trouble is not None:
             raise trouble
         self.count = (self.count + COUNTS_PER_SECOND) % (1 << 24)
+        known = Quantities(volts=230.0, amps=abs(self.watts) / 230, watts=self.watts, hertz=50.0, power_factor=1.0)
+        counts = {"watt": round(self.watts * CALIBRATION.counts_per_watt), "status": int(self.watts < 0), "mode": 0x8F}
         return Reading(
-            at=self.clock.now(), monotonic=self.clock.monotonic(), volts=230.0, amps=abs(self.watts) / 230,
-            watts=self.watts, hertz=50.0, power_factor=1.0, energy_count=self.count,
-            watt_count=round(self.watts * CALIBRATION.counts_per_watt), status=int(self.watts < 0), mode=0x8F,
-            simulated=self.simulated,
+            at=self.clock.now(), monotonic=self.clock.monotonic(), sample=PlainSample(known, counts),
+            registers=(RegisterCount(ENERGY, self.count),), simulated=self.simulated,
         )  # fmt: skip
 
     def close(self) -> None:

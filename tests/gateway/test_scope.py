@@ -36,7 +36,7 @@ class Rig:
     @property
     def questions(self) -> int:
         assert isinstance(self.meter, Meter)
-        return self.meter.statistics.questions
+        return self.meter.statistics.exchanges
 
 
 @pytest.fixture

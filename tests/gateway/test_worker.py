@@ -12,7 +12,6 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tests.gateway.rig import CALIBRATION, COUNTS_PER_SECOND, Household, StubMeter
-from wattrail.chips.bl0942.scale_origin import CALIBRATED, ScaleOrigin, ScaleSource
 from wattrail.errors import (
     ChecksumError,
     MissingExtra,
@@ -26,6 +25,7 @@ from wattrail.errors import (
 from wattrail.gateway import MeterPlan, MeterState
 from wattrail.gateway.worker import Worker
 from wattrail.ledger import Entry, Kind, Observation
+from wattrail.metrology.scale_origin import CALIBRATED, ScaleOrigin, ScaleSource
 from wattrail.units import Reading
 
 FIRST_COUNT = 1000 + COUNTS_PER_SECOND

@@ -4,26 +4,27 @@ from __future__ import annotations
 
 import pytest
 
-from wattrail.chips.bl0942 import FRONT_ENDS, Calibration
-from wattrail.chips.bl0942.accuracy import PointResult, best_class, causes, phase_lead_degrees
-from wattrail.chips.bl0942.iec62053 import BasicRange, LoadPoint, Phase
+from wattrail.chips import BL0942
 from wattrail.cli.report.benches import TwinBench
 from wattrail.clock import ManualClock
+from wattrail.front_end import FRONT_ENDS
 from wattrail.meter import Meter
 from wattrail.meter.accuracy import Plan, Report, run, usual_range
+from wattrail.metrology.accuracy import PointResult, best_class, causes, phase_lead_degrees
+from wattrail.metrology.iec62053 import BasicRange, LoadPoint, Phase
 from wattrail.twin import open_twin
 from wattrail.twin.front_end import Deviation
 
-PZIOT = Calibration.of(FRONT_ENDS["pziot-e01"])
+PZIOT = BL0942.scaling.calibration_of(FRONT_ENDS["pziot-e01"])
 
 
 def measured(*, plan: Plan | None = None, board: str = "pziot-e01", **options: object) -> Report:
     clock = ManualClock()
     twin = open_twin(board, clock=clock, powered_for=10, **options)  # type: ignore[arg-type]
-    scale = Calibration.of(FRONT_ENDS[board])
+    scale = BL0942.scaling.calibration_of(FRONT_ENDS[board])
     meter = Meter(twin.carrier(), scale)
     meter.connect()
-    return run(meter, TwinBench(twin), plan or Plan(range=usual_range(scale)))
+    return run(meter, TwinBench(twin), plan or Plan(range=usual_range(scale, BL0942)))
 
 
 def at(report: Report, amps: float, phase: Phase) -> PointResult:
@@ -158,5 +159,5 @@ def test_skipped_loads_are_missing_from_the_report_and_a_stop_keeps_it() -> None
 
 
 def test_the_usual_range_ends_within_the_chips() -> None:
-    assert usual_range(PZIOT).most_amps == 50.0  # full scale 54.5 A
-    assert usual_range(Calibration.of(FRONT_ENDS["reference"])).most_amps == 30.0
+    assert usual_range(PZIOT, BL0942).most_amps == 50.0  # full scale 54.5 A
+    assert usual_range(BL0942.scaling.calibration_of(FRONT_ENDS["reference"]), BL0942).most_amps == 30.0

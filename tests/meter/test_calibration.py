@@ -5,18 +5,19 @@ from __future__ import annotations
 import pytest
 
 from wattrail import ManualClock, open_twin
-from wattrail.chips.bl0942.calibrate import CalibrationError, Counts, Given, Point, Reference, turned
-from wattrail.chips.bl0942.doubts import Cause, diagnose
-from wattrail.chips.bl0942.fitting import fit
-from wattrail.chips.bl0942.parts import FRONT_ENDS, CurrentTransformer, Divider, FrontEnd
-from wattrail.chips.bl0942.scaling import Calibration
+from wattrail.calibration import Calibration
+from wattrail.chips import BL0942
+from wattrail.front_end import FRONT_ENDS, CurrentTransformer, Divider, FrontEnd
 from wattrail.meter.calibration import Probe, measure, reading_probe, settle
 from wattrail.meter.meter import Meter
+from wattrail.metrology.calibrate import CalibrationError, Counts, Given, Point, Reference, turned
+from wattrail.metrology.calibration_checks import Cause, diagnose
+from wattrail.metrology.fitting import fit
 from wattrail.twin.front_end import Deviation
 from wattrail.twin.twin import Twin
 from wattrail.units import Reading
 
-PZIOT = Calibration.of(FRONT_ENDS["pziot-e01"])
+PZIOT = BL0942.scaling.calibration_of(FRONT_ENDS["pziot-e01"])
 TWO_TURNS = FrontEnd("two-turns", CurrentTransformer(2000, 1.1, turns=2), Divider(5 * 390e3, 510), "a story")
 
 
@@ -141,7 +142,7 @@ def test_a_step_is_given_two_refreshes(clock: ManualClock) -> None:
     point = measure(twin.meter, clock, reference=twin.truth())
     assert clock.monotonic() - before > 1.6 + 9 * 0.8
     assert point.i_rms.value == pytest.approx(10 * PZIOT.counts_per_amp, rel=1e-4)
-    assert len(point.looks) == 10
+    assert len(point.samples) == 10
 
 
 def test_a_reference_that_moves_is_refused(clock: ManualClock) -> None:
@@ -198,4 +199,4 @@ class Restless(Meter):
 def test_counts_come_back_from_a_reading_exactly(clock: ManualClock) -> None:
     twin = bench(clock, noise=0.0)
     point = twin.load(5.0)
-    assert point.looks[0] == Counts(3_653_168, 690_837, 394_297)
+    assert point.samples[0] == Counts(3_653_168, 690_837, 394_297)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from wattrail.chips.bl0942 import FRONT_ENDS, Calibration
+from wattrail.chips import BL0942
 from wattrail.chips.bl0942.registers import (
     BY_ADDRESS,
     CF_CNT,
@@ -21,8 +21,9 @@ from wattrail.chips.bl0942.registers import (
 )
 from wattrail.clock import Deadline, ManualClock
 from wattrail.errors import ChecksumError, ImplausibleReading, TargetError, UrlError
+from wattrail.front_end import FRONT_ENDS
 from wattrail.meter import Meter, open_meter
-from wattrail.meter.meter import AGREEING, AGREEING_AT_MOST, LOOKS, TRUST_AFTER
+from wattrail.meter.meter import MAX_AGREEING, MAX_SAMPLES, MIN_AGREEING, TRUST_AFTER
 from wattrail.transport.carrier import OpenCarrier
 from wattrail.wire import Register, inverted_sum
 
@@ -66,7 +67,7 @@ class ScriptedBus(OpenCarrier):
 
 def meter_on(bus: ScriptedBus, *, trusted: bool = True) -> Meter:
     """A meter; ``trusted`` lets it get used to a quiet line first."""
-    meter = Meter(bus, Calibration.of(FRONT_ENDS["reference"]))
+    meter = Meter(bus, BL0942.scaling.calibration_of(FRONT_ENDS["reference"]))
     looks, bus.looks = bus.looks, None
     for _ in range(TRUST_AFTER if trusted else 0):
         meter.read()
@@ -84,10 +85,10 @@ def looks(*changes: dict[Register, int]) -> Iterator[dict[Register, int]]:
 def test_an_unknown_line_is_sampled_four_times_and_a_quiet_one_twice() -> None:
     bus = ScriptedBus()
     meter_on(bus, trusted=False).read()
-    assert bus.looked == AGREEING_AT_MOST
+    assert bus.looked == MAX_AGREEING
     bus = ScriptedBus()
     meter_on(bus).read()
-    assert bus.looked == AGREEING
+    assert bus.looked == MIN_AGREEING
 
 
 def test_a_refresh_during_a_sample_costs_more_samples_no_torn_reading() -> None:
@@ -118,13 +119,13 @@ def test_a_counter_that_jumps_between_two_looks_is_not_believed_at_once() -> Non
 def test_the_unknown_status_bit_may_toggle_between_looks() -> None:
     bus = ScriptedBus(looks({STATUS: 0x00}, {STATUS: 0x20}))
     meter_on(bus).read()
-    assert bus.looked == AGREEING
+    assert bus.looked == MIN_AGREEING
 
 
-def test_looks_that_never_agree_are_given_up() -> None:
+def test_samples_that_never_agree_are_given_up() -> None:
     bus = ScriptedBus({**STEADY, V_RMS: 3_600_000 + look} for look in range(1000))
     meter = meter_on(bus)
-    with pytest.raises(ImplausibleReading, match=f"{LOOKS} looks, and no 4 in a row agreed") as caught:
+    with pytest.raises(ImplausibleReading, match=f"{MAX_SAMPLES} samples, and no 4 in a row agreed") as caught:
         meter.read()
     assert caught.value.hint is not None
 
@@ -137,7 +138,7 @@ def test_after_a_failure_the_line_has_to_earn_its_trust_again() -> None:
     meter.read()
     bus.looked = 0
     meter.read()
-    assert bus.looked == AGREEING_AT_MOST
+    assert bus.looked == MAX_AGREEING
 
 
 def test_power_beyond_volts_times_amps_is_given_time_to_settle() -> None:
@@ -178,7 +179,7 @@ def test_a_single_wrong_mode_does_not_make_a_restart() -> None:
     meter = meter_on(bus)
     wrong = iter([bytes.fromhex("FF FF 00 00 87 07")])
     bus.spoil = lambda frame: next(wrong, frame) if frame.endswith(b"\x8f\xff") else frame
-    assert not meter.read().restarted
+    assert not meter.read().evidence.is_reset
     assert meter.statistics.restarts == 0
 
 

@@ -13,10 +13,11 @@ import pytest
 
 from tests.meter.lines import Line, chip
 from tests.meter.test_meter import ScriptedBus, meter_on
-from wattrail.chips.bl0942 import FRONT_ENDS, Calibration
+from wattrail.chips import BL0942
 from wattrail.chips.bl0942.registers import MODE
-from wattrail.chips.bl0942.spi import bits_late
+from wattrail.chips.spi import bits_late
 from wattrail.errors import ChecksumError, NoAnswer, TargetError, WattrailError
+from wattrail.front_end import FRONT_ENDS
 from wattrail.meter import Meter
 from wattrail.meter.answer_time import NETWORK, WIRE, AnswerTime, bounds_of
 
@@ -30,7 +31,7 @@ BRIDGE = "tcp://192.168.1.20:8888"
 
 
 def meter(line: Line) -> Meter:
-    return Meter(line, Calibration.of(FRONT_ENDS["reference"]))
+    return Meter(line, BL0942.scaling.calibration_of(FRONT_ENDS["reference"]))
 
 
 def refusal(line: Line) -> tuple[str, str]:

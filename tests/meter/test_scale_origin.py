@@ -7,8 +7,13 @@ import json
 import pytest
 
 from tests.meter.lines import COUNTS, Line, chip
-from wattrail.chips.bl0942 import FRONT_ENDS, Calibration
-from wattrail.chips.bl0942.scale_origin import (
+from wattrail.calibration import Calibration
+from wattrail.chips import BL0942
+from wattrail.cli import reading_view
+from wattrail.front_end import FRONT_ENDS
+from wattrail.meter import Meter, open_meter
+from wattrail.meter.opening import scale_doubt
+from wattrail.metrology.scale_origin import (
     CALIBRATED,
     MAINS_VOLTS,
     ScaleOrigin,
@@ -16,9 +21,6 @@ from wattrail.chips.bl0942.scale_origin import (
     fitting_front_ends,
     is_mains_voltage,
 )
-from wattrail.cli import reading_view
-from wattrail.meter import Meter, open_meter
-from wattrail.meter.meter import scale_doubt
 
 URL = "tcp://192.168.1.20:8888"
 LOAD_W = 1150.0
@@ -27,12 +29,12 @@ LOAD_W = 1150.0
 @pytest.fixture
 def pziot_on_uart(monkeypatch: pytest.MonkeyPatch) -> None:
     """A PZIOT-E01 whose chip was rewired to UART: 230 V, 5 A, by the parts of its own front end."""
-    scale = Calibration.of(FRONT_ENDS["pziot-e01"])
+    scale = BL0942.scaling.calibration_of(FRONT_ENDS["pziot-e01"])
     counts = {3: round(5 * scale.counts_per_amp), 4: round(230 * scale.counts_per_volt)}
     for address, count in {**counts, 6: round(LOAD_W * scale.counts_per_watt)}.items():
         monkeypatch.setitem(COUNTS, address, count)
     monkeypatch.setattr(
-        "wattrail.meter.meter.open_port", lambda url, clock=None: Line(url, answers=chip(lambda: 0.05), fixed=True)
+        "wattrail.meter.opening.open_port", lambda url, clock=None: Line(url, answers=chip(lambda: 0.05), fixed=True)
     )
 
 
@@ -65,14 +67,14 @@ def test_a_board_that_was_named_is_told_by_its_name() -> None:
 
 @pytest.mark.usefixtures("pziot_on_uart")
 def test_measured_constants_are_told_as_calibrated() -> None:
-    device = opened(calibration=Calibration.of(FRONT_ENDS["pziot-e01"]))
+    device = opened(calibration=BL0942.scaling.calibration_of(FRONT_ENDS["pziot-e01"]))
     assert device.scale == CALIBRATED
     assert reading_view.heading(device).endswith("scale: calibrated constants")
 
 
 @pytest.mark.usefixtures("pziot_on_uart")
 def test_a_voltage_that_no_mains_has_names_the_front_end_to_try() -> None:
-    right = Calibration.of(FRONT_ENDS["zmpt107"])
+    right = BL0942.scaling.calibration_of(FRONT_ENDS["zmpt107"])
     third = Calibration(3 * right.counts_per_volt, right.counts_per_amp, right.counts_per_watt)
     device = opened(calibration=third)
     reading = device.read()
@@ -112,5 +114,5 @@ def test_what_lies_between_and_beyond_is_none(volts: float) -> None:
 
 def test_captured_voltages_fit_the_usual_divider() -> None:
     for v_rms in (3693130, 3398583):  # libretiny #153, esphome #10136
-        assert "reference" in fitting_front_ends(v_rms)
-    assert fitting_front_ends(3653168 // 4) == ()
+        assert "reference" in fitting_front_ends(v_rms, BL0942)
+    assert fitting_front_ends(3653168 // 4, BL0942) == ()

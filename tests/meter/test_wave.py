@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from wattrail.chips.bl0942 import FRONT_ENDS, Calibration
+from wattrail.chips import BL0942
 from wattrail.clock import ManualClock
 from wattrail.errors import LinkError, UrlError
+from wattrail.front_end import FRONT_ENDS
 from wattrail.meter import Meter, open_meter
 from wattrail.meter.wave import Oscillogram, capture, obstacle
 from wattrail.twin import open_twin
@@ -32,7 +33,7 @@ harmonics = [{ order = 3, percent = 40, degrees = 175 }, { order = 5, percent = 
 def captured(url: str, *, inverted: bool = False, cycles: int = 10) -> Oscillogram:
     with open_meter(url, clock=ManualClock()) as meter:
         if inverted:
-            scale = Calibration.of(FRONT_ENDS["pziot-e01"], inverted=True)
+            scale = BL0942.scaling.calibration_of(FRONT_ENDS["pziot-e01"], inverted=True)
             meter.calibration = scale
         meter.connect()
         return capture(meter, cycles=cycles)
@@ -91,7 +92,7 @@ def test_a_current_that_the_chip_calls_no_load_has_no_scale() -> None:
 def test_a_load_that_changes_meanwhile_is_noticed() -> None:
     clock = ManualClock()
     twin = open_twin("pziot-e01", clock=clock, powered_for=10, deviation=Deviation(), amps=5.0)
-    meter = Meter(twin.carrier(), Calibration.of(FRONT_ENDS["pziot-e01"]))
+    meter = Meter(twin.carrier(), BL0942.scaling.calibration_of(FRONT_ENDS["pziot-e01"]))
     meter.connect()
     read = meter.read
 
@@ -118,7 +119,7 @@ def test_a_bus_that_is_held_up_makes_the_capture_longer_and_not_wrong() -> None:
     clock = ManualClock()
     with open_meter("twin://pziot-e01?amps=5&pf=0.5", clock=clock) as meter:
         meter.connect()
-        ask, asked = meter.dialogue.ask, iter(range(10**6))
+        ask, asked = meter.client.read_register, iter(range(10**6))
 
         def held_up(register: Register) -> int:
             count = ask(register)
@@ -126,7 +127,7 @@ def test_a_bus_that_is_held_up_makes_the_capture_longer_and_not_wrong() -> None:
                 clock.sleep(0.02)  # the system had other things to do
             return count
 
-        meter.dialogue.ask = held_up  # type: ignore[method-assign]
+        meter.client.read_register = held_up  # type: ignore[method-assign]
         found = capture(meter)
     sampling = found.waveform.sampling
     assert 0.21 < sampling.seconds < 0.45

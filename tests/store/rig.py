@@ -6,13 +6,16 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from wattrail.chips.bl0942.parts import FRONT_ENDS
-from wattrail.chips.bl0942.scaling import Calibration
+from wattrail.calibration import Calibration
+from wattrail.chips import BL0942
+from wattrail.energy_register import RegisterCount
+from wattrail.front_end import FRONT_ENDS
 from wattrail.ledger import Entry, Ledger, Observation
 from wattrail.store import Store
-from wattrail.units import Reading
+from wattrail.units import PlainSample, Quantities, Reading
 
-CALIBRATION = Calibration.of(FRONT_ENDS["pziot-e01"])
+CALIBRATION = BL0942.scaling.calibration_of(FRONT_ENDS["pziot-e01"])
+ENERGY = BL0942.energy_register(CALIBRATION)
 START = datetime(2026, 6, 21, 10, 0, 0, 250_000, tzinfo=UTC)
 
 
@@ -20,14 +23,14 @@ def look(second: int, *, start: datetime = START, watts: float | None = None) ->
     """Reading and observation number ``second``: four counts a second, power swinging through zero."""
     power = 600.0 * (second % 40 - 15) if watts is None else watts
     at, count = start + timedelta(seconds=second), (second * 4 + 16_777_000) % (1 << 24)
+    known = Quantities(volts=230.125, amps=abs(power) / 230.125, watts=power, hertz=50.01, power_factor=0.5)
+    counts = {"watt": round(power * CALIBRATION.counts_per_watt), "status": int(power < 0), "mode": 0x8F}
     reading = Reading(
-        at=at, monotonic=float(second), volts=230.125, amps=abs(power) / 230.125, watts=power, hertz=50.01,
-        power_factor=0.5, energy_count=count, watt_count=round(power * CALIBRATION.counts_per_watt), status=power < 0,
-        mode=0x8F,
+        at=at, monotonic=float(second), sample=PlainSample(known, counts), registers=(RegisterCount(ENERGY, count),),
     )  # fmt: skip
     seen = Observation(
         at=at, elapsed_us=1_000_000 if second else None, count=count, watt=reading.watt_count, mode=0x8F,
-        status=reading.status, last_pulse_negative=power < 0,
+        status=int(power < 0), last_pulse_negative=power < 0,
     )  # fmt: skip
     return reading, seen
 

@@ -8,7 +8,8 @@ import pytest
 from bench.day import live
 
 from wattrail import ManualClock, open_meter
-from wattrail.chips.bl0942 import FRONT_ENDS, Calibration
+from wattrail.chips import BL0942
+from wattrail.front_end import FRONT_ENDS
 from wattrail.gateway.account import observation
 from wattrail.ledger import Epoch, Ledger
 
@@ -34,7 +35,7 @@ def test_at_noon_the_house_exports_and_at_night_it_imports() -> None:
 
 def test_nothing_of_the_noon_export_is_booked_as_import() -> None:
     clock = ManualClock(MIDSUMMER.replace(hour=12))
-    ledger = Ledger(Epoch.of(1, Calibration.of(FRONT_ENDS["pziot-e01"]).counts_per_watt))
+    ledger = Ledger(Epoch.of(1, BL0942.scaling.calibration_of(FRONT_ENDS["pziot-e01"]).counts_per_watt))
     with open_meter("twin://pziot-e01?watts=-2500", clock=clock) as meter:
         meter.connect()
         clock.advance(5)

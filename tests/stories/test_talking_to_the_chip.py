@@ -7,9 +7,10 @@ from collections.abc import Iterator
 import pytest
 
 from wattrail import ManualClock, Meter, open_meter
-from wattrail.chips.bl0942 import FRONT_ENDS, Calibration
+from wattrail.chips import BL0942
 from wattrail.chips.bl0942.registers import CF_CNT, GAIN_CR, MODE, USR_WRPROT, V_RMS, WA_CREEP
 from wattrail.errors import ImplausibleReading, LinkError, NoAnswer, PortLost, WattrailError
+from wattrail.front_end import FRONT_ENDS
 from wattrail.twin import open_twin
 from wattrail.twin.twin import Twin
 
@@ -27,7 +28,7 @@ def twin(request: pytest.FixtureRequest, clock: ManualClock) -> Twin:
 
 @pytest.fixture
 def meter(twin: Twin, clock: ManualClock) -> Iterator[Meter]:
-    with Meter(twin.carrier(), Calibration.of(FRONT_ENDS[twin.board.name])) as meter:
+    with Meter(twin.carrier(), BL0942.scaling.calibration_of(FRONT_ENDS[twin.board.name])) as meter:
         meter.connect()
         clock.advance(3)
         yield meter
@@ -50,14 +51,14 @@ def test_connecting_sets_the_chip_up_and_locks_it_again(meter: Meter, twin: Twin
 
 def test_connecting_keeps_the_energy_counter(twin: Twin, clock: ManualClock) -> None:
     twin.chip.poke(CF_CNT, 123_456)
-    with Meter(twin.carrier(), Calibration.of(FRONT_ENDS["reference"])) as meter:
+    with Meter(twin.carrier(), BL0942.scaling.calibration_of(FRONT_ENDS["reference"])) as meter:
         meter.connect()
         assert meter.read().energy_count >= 123_456
 
 
 def test_a_gain_another_host_left_behind_is_put_right(twin: Twin, clock: ManualClock) -> None:
     twin.chip.poke(GAIN_CR, 3)
-    with Meter(twin.carrier(), Calibration.of(FRONT_ENDS[twin.board.name])) as meter:
+    with Meter(twin.carrier(), BL0942.scaling.calibration_of(FRONT_ENDS[twin.board.name])) as meter:
         meter.connect()
         clock.advance(3)
         assert twin.chip.peek(GAIN_CR) == 2
@@ -66,7 +67,7 @@ def test_a_gain_another_host_left_behind_is_put_right(twin: Twin, clock: ManualC
 
 def test_settings_that_are_not_ours_are_left_alone(twin: Twin) -> None:
     twin.chip.poke(WA_CREEP, 0x33)
-    with Meter(twin.carrier(), Calibration.of(FRONT_ENDS["reference"])) as meter:
+    with Meter(twin.carrier(), BL0942.scaling.calibration_of(FRONT_ENDS["reference"])) as meter:
         meter.connect()
     assert twin.chip.peek(WA_CREEP) == 0x33
 
@@ -79,13 +80,13 @@ def test_every_register_can_be_read(meter: Meter, twin: Twin) -> None:
 
 
 def test_a_chip_that_resets_is_noticed_at_the_next_reading_and_set_up(meter: Meter, twin: Twin) -> None:
-    assert meter.read().restarted  # it had just been powered: its counter began then
-    assert not meter.read().restarted
+    assert meter.read().evidence.is_reset  # it had just been powered: its counter began then
+    assert not meter.read().evidence.is_reset
     twin.faults.brown_out()
     reading = meter.read()
-    assert reading.restarted
+    assert reading.evidence.is_reset
     assert twin.chip.peek(MODE) == 0x08F
-    assert not meter.read().restarted
+    assert not meter.read().evidence.is_reset
     assert meter.statistics.restarts == 1
 
 
@@ -94,7 +95,7 @@ def test_a_meter_whose_host_was_away_finds_the_chip_as_it_left_it(meter: Meter, 
     clock.advance(3600)
     with Meter(twin.carrier(), meter.calibration) as again:
         again.connect()
-        assert not again.read().restarted
+        assert not again.read().evidence.is_reset
 
 
 @pytest.mark.parametrize("cut", [1, 2, 3])
@@ -131,7 +132,7 @@ def test_noise_on_the_line_costs_retries_and_never_a_wrong_reading(
             continue  # refused, with its reason: that is allowed
         assert reading.volts == pytest.approx(230, rel=1e-3)
         assert reading.watts == pytest.approx(1150, rel=2e-3)
-        assert not reading.restarted or meter.statistics.readings == 1
+        assert not reading.evidence.is_reset or meter.statistics.readings == 1
     assert meter.statistics.readings > 150
     assert meter.statistics.retries > 10
 
@@ -153,7 +154,7 @@ def test_a_pulled_cable_is_said_and_a_put_back_one_goes_on(meter: Meter, twin: T
     with Meter(twin.carrier(), meter.calibration) as again:
         again.connect()
         after = again.read()
-    assert not after.restarted  # the chip never lost its supply
+    assert not after.evidence.is_reset  # the chip never lost its supply
     assert after.energy_count > before.energy_count
 
 
@@ -176,7 +177,7 @@ def test_a_reversed_conductor_is_turned_round_by_the_calibration(twin: Twin, clo
     twin.faults.reverse_transformer()
     clock.advance(3)
     assert meter.read().watts == pytest.approx(-1150, rel=1e-3)
-    inverted = Calibration.of(FRONT_ENDS[twin.board.name], inverted=True)
+    inverted = BL0942.scaling.calibration_of(FRONT_ENDS[twin.board.name], inverted=True)
     with Meter(twin.carrier(), inverted) as again:
         again.connect()
         assert again.read().watts == pytest.approx(1150, rel=1e-3)
@@ -232,7 +233,7 @@ def test_an_spi_clock_that_is_too_fast_is_refused_or_read_right(clock: ManualClo
 def test_a_bus_out_of_step_finds_back_by_itself(clock: ManualClock) -> None:
     twin = open_twin("pziot-e01", clock=clock, volts=230.0, amps=5.0)
     bus = twin.carrier()
-    with Meter(bus, Calibration.of(FRONT_ENDS["pziot-e01"])) as meter:
+    with Meter(bus, BL0942.scaling.calibration_of(FRONT_ENDS["pziot-e01"])) as meter:
         meter.connect()
         clock.advance(3)
         twin.spi.transfer(b"\x58\x04\x00", mode=1, hz=800_000)  # half a frame from somebody else

@@ -5,16 +5,17 @@ from __future__ import annotations
 import pytest
 
 from wattrail import ManualClock, Meter
-from wattrail.chips.bl0942 import FRONT_ENDS, Calibration
+from wattrail.chips import BL0942
 from wattrail.chips.bl0942.registers import CF_CNT, MODE, UNLOCK_KEY, USR_WRPROT
 from wattrail.errors import PortLost
+from wattrail.front_end import FRONT_ENDS
 from wattrail.gateway.account import observation
 from wattrail.ledger import Entry, Epoch, Kind, Ledger, Totals
 from wattrail.twin import open_twin
 
 WATTS = 3000
-CALIBRATION = Calibration.of(FRONT_ENDS["pziot-e01"])
-COUNT_MWH = CALIBRATION.wh_per_count * 1000
+CALIBRATION = BL0942.scaling.calibration_of(FRONT_ENDS["pziot-e01"])
+COUNT_MWH = BL0942.scaling.wh_per_count(CALIBRATION) * 1000
 
 
 class Bench:
@@ -116,9 +117,9 @@ def test_a_mode_set_by_another_program_does_not_book_the_counter_again(bench: Be
     # took that for a restart because only a restart of the twin ever wrote it.
     bench.look(3600)
     bench.clock.advance(3600)
-    other = bench.meter.dialogue
-    other.tell(USR_WRPROT, UNLOCK_KEY)
-    other.tell(MODE, mode)
+    other = bench.meter.client
+    other.write_register(USR_WRPROT, UNLOCK_KEY)
+    other.write_register(MODE, mode)
     bench.plug_in()
     bench.look(60)
     assert Kind.RESTART not in bench.kinds()

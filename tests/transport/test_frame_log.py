@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from wattrail.chips import BL0942
+from wattrail.chips.bl0942.constants import HEADS
 from wattrail.chips.bl0942.registers import V_RMS
 from wattrail.clock import Deadline, ManualClock
 from wattrail.errors import PortTimeout
-from wattrail.meter.dialogue import UartDialogue, open_dialogue
+from wattrail.meter.chip_client import UartClient, open_client
 from wattrail.meter.statistics import Statistics
 from wattrail.transport import logged, open_port, withhold
 from wattrail.transport.frame_log import MAX_SHOWN, LoggedBus, LoggedPort
@@ -56,7 +58,7 @@ def test_nothing_is_wrapped_while_nobody_wants_to_see_frames() -> None:
 
 def test_a_question_and_its_answer_are_a_line_each(lines: pytest.LogCaptureFixture) -> None:
     with open_port(UART, clock=ManualClock()) as port:
-        count = open_dialogue(port, Statistics()).ask(V_RMS)
+        count = open_client(port, BL0942, Statistics()).read_register(V_RMS)
     sent = lines.messages.index(f"-> 58 04  {UART}")
     low, middle, high, _ = bytes.fromhex(lines.messages[sent + 1].removeprefix("<- ").removesuffix(f"  {UART}"))
     assert high << 16 | middle << 8 | low == count  # the datasheet: low byte first on the UART
@@ -67,7 +69,7 @@ def test_a_question_and_its_answer_are_a_line_each(lines: pytest.LogCaptureFixtu
 def test_a_transfer_is_a_line_each_way(lines: pytest.LogCaptureFixture) -> None:
     with open_port(SPI, clock=ManualClock()) as bus:
         assert isinstance(bus, LoggedBus)
-        count = open_dialogue(bus, Statistics()).ask(V_RMS)
+        count = open_client(bus, BL0942, Statistics()).read_register(V_RMS)
     answer = bytes.fromhex(lines.messages[lines.messages.index(f"-> 58 04 00 00 00 00  {SPI}") + 1][3:20])
     assert int.from_bytes(answer[2:5], "big") == count  # the datasheet: high byte first over SPI
 
@@ -93,7 +95,7 @@ def test_a_carrier_within_another_is_logged_once(lines: pytest.LogCaptureFixture
     with open_port(url, clock=ManualClock()) as bus:
         assert isinstance(bus, LoggedBus)
         assert isinstance(bus.inner, RecordedBus)
-        open_dialogue(bus, Statistics()).ask(V_RMS)
+        open_client(bus, BL0942, Statistics()).read_register(V_RMS)
     assert lines.messages.count(f"-> 58 04 00 00 00 00  {url}") == 1
     assert len([line for line in lines.messages if line.startswith("->")]) == 1
 
@@ -127,5 +129,5 @@ def test_a_url_shows_neither_its_password_nor_its_escapes(lines: pytest.LogCaptu
 
 def test_a_question_that_is_put_again_says_why(lines: pytest.LogCaptureFixture) -> None:
     with Peer("tcp://h:1") as port, pytest.raises(Exception, match="no answer"):
-        UartDialogue(port, Statistics(), tries=2).ask(V_RMS)
+        UartClient(port, BL0942, Statistics(), heads=HEADS[:1], tries=2).read_register(V_RMS)
     assert "asking again: V_RMS at tcp://h:1, address 0: no answer" in lines.messages

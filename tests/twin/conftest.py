@@ -17,10 +17,12 @@ IDEAL = Deviation()
 class Plug:
     """A UART twin on ideal parts, with what a host would do to it."""
 
-    def __init__(self, **options: object) -> None:
+    def __init__(self, board: str = "lspa9", **options: object) -> None:
         self.clock = ManualClock()
-        options = {"deviation": IDEAL, "toggling": False, "volts": 230.0, "amps": 5.0} | options
-        self.twin: Twin = open_twin("lspa9", clock=self.clock, **options)  # type: ignore[arg-type]
+        options = {"deviation": IDEAL, "volts": 230.0, "amps": 5.0} | options
+        if board == "lspa9" and "chip" not in options:
+            options = {"toggling": False} | options
+        self.twin: Twin = open_twin(board, clock=self.clock, **options)  # type: ignore[arg-type]
         self.port = self.twin.carrier()
         assert isinstance(self.port, Port)
 

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from wattrail.chips.bl0942.constants import CF_WATT_SECONDS, CREEP_STEP
-from wattrail.chips.bl0942.parts import FRONT_ENDS
 from wattrail.chips.bl0942.registers import (
     BY_ADDRESS,
     CF_CNT,
@@ -28,9 +27,10 @@ from wattrail.chips.bl0942.registers import (
     WA_CREEP,
     WATT,
 )
-from wattrail.twin.bank import ChipBank
+from wattrail.front_end import FRONT_ENDS
+from wattrail.twin.chips.bl0942.array import Bl0942Array
 from wattrail.twin.front_end import Deviation, FrontEnds, Wiring
-from wattrail.twin.mains import Mains, Supply
+from wattrail.twin.mains import GridSupply, Mains
 from wattrail.twin.twin import NOISE_UV
 
 A_WATTS = 1150 * 623.394 / CF_WATT_SECONDS  # CF counts a second of 1150 W on the reference circuit
@@ -297,22 +297,22 @@ def test_a_measured_register_cannot_be_poked_but_can_stick(plug) -> None:
     assert plug.twin.chip.peek(V_RMS) == 0
 
 
-def bank_of(count: int, *, noise_uv: float) -> ChipBank:
-    mains = Mains(Supply(volts_swing=5.0, hertz_swing=0.1, noise=0.001), seed=1)
+def bank_of(count: int, *, noise_uv: float) -> Bl0942Array:
+    mains = Mains(GridSupply(volts_swing=5.0, hertz_swing=0.1, noise=0.001), seed=1)
     mains.set(-1.0, amps=0.02, power_factor=0.9)
     parts = [FRONT_ENDS["reference"], FRONT_ENDS["pziot-e01"]] * (count // 2)
     offs = [Deviation(amps_ratio=n / 1000, dc_mv=n / 10, noise_uv=noise_uv) for n in range(count)]
-    return ChipBank(FrontEnds([mains], Wiring(parts[:count], offs)), seeds=range(count))
+    return Bl0942Array(FrontEnds([mains], Wiring(parts[:count], offs)), seeds=range(count))
 
 
 def test_a_chip_in_a_bank_is_the_chip_it_would_be_alone() -> None:
     bank = bank_of(6, noise_uv=3.5)
     bank.write(USR_WRPROT.address, 0x55, 0.0, 3)
     bank.write(MODE.address, 0x0F, 1.1, 3)
-    mains = Mains(Supply(volts_swing=5.0, hertz_swing=0.1, noise=0.001), seed=1)
+    mains = Mains(GridSupply(volts_swing=5.0, hertz_swing=0.1, noise=0.001), seed=1)
     mains.set(-1.0, amps=0.02, power_factor=0.9)
     wiring = Wiring([FRONT_ENDS["pziot-e01"]], [Deviation(amps_ratio=3 / 1000, dc_mv=0.3, noise_uv=3.5)])
-    alone = ChipBank(FrontEnds([mains], wiring), seeds=[3])
+    alone = Bl0942Array(FrontEnds([mains], wiring), seeds=[3])
     alone.write(USR_WRPROT.address, 0x55, 0.0, 0)
     alone.write(MODE.address, 0x0F, 1.1, 0)
     for time in (0.5, 2.0, 77.7, 1000.0):

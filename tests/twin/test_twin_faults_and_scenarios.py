@@ -16,7 +16,7 @@ from wattrail.extras import install_command
 from wattrail.transport import Bus, Port, open_port
 from wattrail.twin import open_twin
 from wattrail.twin.loads import DAY_S
-from wattrail.twin.mains import Mains, Supply
+from wattrail.twin.mains import GridSupply, Mains
 from wattrail.twin.scenario import load_scenario, parse_scenario, scenario_names
 
 READ_MODE = "58 19"
@@ -286,7 +286,7 @@ def test_electronic_loads_and_inverters_stop_without_mains() -> None:
     state = house.ticks(0, 10)
     assert not state.amps.any()
     assert not state.watts.any()
-    assert Mains(Supply()).ticks(0, 1).amps[0] == 0
+    assert Mains(GridSupply()).ticks(0, 1).amps[0] == 0
 
 
 # ---- by URL
@@ -347,7 +347,7 @@ def test_without_numpy_the_extra_is_named(monkeypatch) -> None:
 def test_lines_and_senseless_rates_are_port_errors(plug) -> None:
     with pytest.raises(PortError, match="no modem lines"):
         plug.port.set_lines(dtr=True)
-    with pytest.raises(PortError, match="0 baud is no rate"):
+    with pytest.raises(PortError, match="a rate of 0 baud; a rate is 1 or more"):
         plug.port.set_baud(0)
 
 

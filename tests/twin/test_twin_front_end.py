@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from wattrail.chips.bl0942.parts import FRONT_ENDS, FrontEnd
 from wattrail.chips.bl0942.registers import GAIN_CR, I_FAST_RMS, I_RMS, V_RMS, WATT
 from wattrail.clock import ManualClock
+from wattrail.front_end import FRONT_ENDS, FrontEnd
 from wattrail.twin import open_twin
-from wattrail.twin.bank import ChipBank
-from wattrail.twin.chip import Chip
+from wattrail.twin.chip import MeterChip
+from wattrail.twin.chips.bl0942.array import Bl0942Array
 from wattrail.twin.front_end import Deviation, FrontEnds, Wiring
-from wattrail.twin.mains import Mains, Supply
+from wattrail.twin.mains import GridSupply, Mains
 from wattrail.twin.twin import Twin
 from wattrail.twin.waveform import SampledFrontEnds
 
@@ -35,7 +35,7 @@ def settled(front_end: FrontEnd, amps: float, pf: float, **deviation: float) -> 
     return twin
 
 
-def meter(front_end: FrontEnd, amps: float, pf: float, **deviation: float) -> Chip:
+def meter(front_end: FrontEnd, amps: float, pf: float, **deviation: float) -> MeterChip:
     return settled(front_end, amps, pf, **deviation).chip
 
 
@@ -86,20 +86,20 @@ def test_gain_scales_current_and_power_and_the_range_the_other_way() -> None:
 
 
 def test_samples_and_rms_quantities_tell_the_same_story() -> None:
-    mains = [Mains(Supply())]
+    mains = [Mains(GridSupply())]
     mains[0].set(-1.0, amps=5.0, power_factor=0.7)
     wiring = Wiring([FRONT_ENDS["reference"]], [Deviation(dc_mv=0.3, phase_degrees=2.0)])
-    by_rms = ChipBank(FrontEnds(mains, wiring)).snapshot(2.0)
-    by_sample = ChipBank(SampledFrontEnds(mains, wiring)).snapshot(2.0)
+    by_rms = Bl0942Array(FrontEnds(mains, wiring)).snapshot(2.0)
+    by_sample = Bl0942Array(SampledFrontEnds(mains, wiring)).snapshot(2.0)
     for name in ("V_RMS", "I_RMS", "WATT", "I_FAST_RMS"):
         assert by_sample[name][0] == pytest.approx(by_rms[name][0], rel=1e-3), name
 
 
 def test_samples_clip_as_the_closed_form_says() -> None:
-    mains = [Mains(Supply())]
+    mains = [Mains(GridSupply())]
     mains[0].set(-1.0, amps=50.0, power_factor=1.0)
     wiring = Wiring([FRONT_ENDS["reference"]], [Deviation()])
-    by_rms = ChipBank(FrontEnds(mains, wiring)).snapshot(2.0)
-    by_sample = ChipBank(SampledFrontEnds(mains, wiring)).snapshot(2.0)
+    by_rms = Bl0942Array(FrontEnds(mains, wiring)).snapshot(2.0)
+    by_sample = Bl0942Array(SampledFrontEnds(mains, wiring)).snapshot(2.0)
     for name in ("I_RMS", "WATT"):
         assert by_sample[name][0] == pytest.approx(by_rms[name][0], rel=2e-3), name

@@ -45,6 +45,15 @@ def test_our_own_serial_port_reads_it_like_any_adapter() -> None:
         assert got == MODE_REPLY
 
 
+def test_a_served_bl0940_answers_to_its_own_heads() -> None:
+    with serve_uart(open_twin("bw-shp10", amps=5)) as served, serial.Serial(served.path, 4800, timeout=1) as port:
+        port.write(bytes.fromhex("50 1A"))
+        assert port.read(4) == bytes.fromhex("00 00 00 95")
+        port.write(bytes.fromhex("50 AA"))
+        packet = port.read(35)
+        assert ~(0x50 + sum(packet[:34])) & 0xFF == packet[34]
+
+
 def test_a_serial_program_at_the_wrong_rate_hears_no_sense() -> None:
     twin = open_twin("lspa9")
     with serve_uart(twin) as served, serial.Serial(served.path, 9600, timeout=0.1) as port:

@@ -13,19 +13,21 @@ from pathlib import Path
 
 from wattrail.app import ServicePlan, WebPlan
 from wattrail.app import run as run_service
-from wattrail.chips.bl0942.parts import FRONT_ENDS
-from wattrail.chips.bl0942.scale_origin import CALIBRATED
-from wattrail.chips.bl0942.scaling import Calibration
+from wattrail.chips import BL0942
 from wattrail.clock import Clock, SystemClock
+from wattrail.energy_register import RegisterCount
 from wattrail.errors import NoAnswer, PortLost
+from wattrail.front_end import FRONT_ENDS
 from wattrail.gateway import Feed, Gateway, GatewayPlan, MeterPlan, MeterReader, MeterState
 from wattrail.gateway.account import observation
 from wattrail.gateway.stopping import stop_requests
+from wattrail.metrology.scale_origin import CALIBRATED
 from wattrail.store import Store, open_store
-from wattrail.units import Reading
+from wattrail.units import PlainSample, Quantities, Reading
 from wattrail.web import CandidateJson, Setup, WebProcess, bind
 
-CALIBRATION = Calibration.of(FRONT_ENDS["pziot-e01"])
+CALIBRATION = BL0942.scaling.calibration_of(FRONT_ENDS["pziot-e01"])
+ENERGY = BL0942.energy_register(CALIBRATION)
 STARTED = SystemClock().monotonic()
 CANDIDATES = (
     CandidateJson(
@@ -68,11 +70,13 @@ class Actor:
 
 def reading_at(at: datetime, monotonic: float, *, count: int) -> Reading:
     watts = power_at(monotonic)
+    known = Quantities(
+        volts=231.4, amps=abs(watts) / 231.4 / 0.97, watts=watts, hertz=49.98, power_factor=math.copysign(0.97, watts)
+    )
+    counts = {"watt": round(watts * CALIBRATION.counts_per_watt), "status": int(watts < 0), "mode": 0x8F}
     return Reading(
-        at=at, monotonic=monotonic, volts=231.4, amps=abs(watts) / 231.4 / 0.97, watts=watts, hertz=49.98,
-        power_factor=math.copysign(0.97, watts), energy_count=count, status=int(watts < 0), mode=0x8F,
-        watt_count=round(watts * CALIBRATION.counts_per_watt),
-    )  # fmt: skip
+        at=at, monotonic=monotonic, sample=PlainSample(known, counts), registers=(RegisterCount(ENERGY, count),)
+    )
 
 
 def power_at(seconds: float) -> float:

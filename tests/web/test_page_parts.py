@@ -11,12 +11,14 @@ from pathlib import Path
 import pytest
 
 from tests.gateway.rig import CALIBRATION
+from wattrail.chips import BL0942
 from wattrail.clock import ManualClock
+from wattrail.energy_register import BootEvidence, Freshness, RegisterCount
 from wattrail.gateway import Feed, MeterState, MeterView
 from wattrail.gateway.account import observation
 from wattrail.ledger import Totals
 from wattrail.store import open_store
-from wattrail.units import Reading
+from wattrail.units import PlainSample, Quantities, Reading
 from wattrail.web import events
 from wattrail.web.events import Broadcast, TooManyStreams
 from wattrail.web.history import PowerHistory
@@ -25,8 +27,10 @@ from wattrail.web.messages import decode_line, encode_line, view_from_message, v
 
 NOON = datetime(2026, 6, 21, 12, tzinfo=UTC)
 READING = Reading(
-    at=NOON, monotonic=7.5, volts=230.1, amps=2.0, watts=-460.0, hertz=None, power_factor=None, energy_count=5,
-    watt_count=-9, status=1, mode=0x87, restarted=True, questions=2, simulated=True,
+    at=NOON, monotonic=7.5,
+    sample=PlainSample(Quantities(volts=230.1, amps=2.0, watts=-460.0), {"cf_cnt": 5, "watt": -9, "status": 1}),
+    calibration=CALIBRATION, registers=(RegisterCount(BL0942.energy_register(CALIBRATION), 5),),
+    evidence=BootEvidence(is_reset=True), freshness=Freshness.RETAINED, exchanges=2, simulated=True,
 )  # fmt: skip
 VIEW = MeterView(
     name="house", url="tcp://10.0.0.1:8888", simulated=True, poll_s=0.5, state=MeterState.STALE, error="gone\n",

@@ -14,7 +14,7 @@ import pytest
 import uvicorn
 
 from wattrail.gateway import Feed, MeterState, MeterView
-from wattrail.units import Reading
+from wattrail.units import Quantities, Reading
 from wattrail.web import Setup, protocol
 from wattrail.web.app import build_app, meters_json
 from wattrail.web.child import server_config
@@ -34,8 +34,7 @@ async def page(folder: Path) -> AsyncIterator[int]:
     feed = Feed()
     now = datetime.now(UTC)
     reading = Reading(
-        at=now, monotonic=0.0, volts=230.0, amps=1.0, watts=230.0, hertz=50.0, power_factor=1.0, energy_count=1,
-        watt_count=1, status=0, mode=0x87,
+        at=now, monotonic=0.0, sample=Quantities(volts=230.0, amps=1.0, watts=230.0, hertz=50.0, power_factor=1.0),
     )  # fmt: skip
     feed.publish(
         MeterView(name="house", url="serial:///dev/ttyUSB0", simulated=False, state=MeterState.STALE, reading=reading)

@@ -106,6 +106,7 @@ def _meter(section: MeterSection) -> MeterPlan:
         front_end=section.front_end,
         calibration=section.scale(),
         address=section.address,
+        chip=section.chip,
         inverted=section.inverted,
         poll_s=section.poll_s,
     )

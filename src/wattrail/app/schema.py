@@ -7,12 +7,13 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, model_validator
 
-from wattrail.chips.bl0942 import FRONT_ENDS, Calibration
-from wattrail.chips.bl0942.scaling import MAX_CONSTANT, MIN_CONSTANT
+from wattrail.calibration import MAX_CONSTANT, MIN_CONSTANT, Calibration
+from wattrail.chips import CHIPS
+from wattrail.front_end import FRONT_ENDS
 from wattrail.toml_schema import field_error
 from wattrail.toml_schema.section import Section
 from wattrail.transport import check_url
-from wattrail.urls import METER_NAME
+from wattrail.urls import METER_NAME, innermost
 
 __all__ = ["CalibrationSection", "Config", "MeterSection", "SafetySection", "SiteSection", "StoreSection", "WebSection"]
 
@@ -28,6 +29,12 @@ def _name(text: str) -> str:
 def _front_end(name: str) -> str:
     if name not in FRONT_ENDS:
         raise ValueError(f"unknown front end {name!r}; known: {', '.join(FRONT_ENDS)}")
+    return name
+
+
+def _chip(name: str) -> str:
+    if name not in CHIPS:
+        raise ValueError(f"unknown chip {name!r}; known: {', '.join(CHIPS)}")
     return name
 
 
@@ -69,6 +76,7 @@ class MeterSection(Section):
     name: Annotated[str, AfterValidator(_name)]
     url: Annotated[str, AfterValidator(check_url)]
     address: Annotated[int, Field(ge=0, le=3)] = 0
+    chip: Annotated[str, AfterValidator(_chip)] | None = None
     front_end: Annotated[str, AfterValidator(_front_end)] | None = None
     calibration: CalibrationSection | None = None
     inverted: bool = False
@@ -78,6 +86,15 @@ class MeterSection(Section):
     def _scaled_once(self) -> Self:
         if self.front_end and self.calibration:
             raise ValueError("front_end and calibration both set the scale; keep one of them")
+        return self
+
+    @model_validator(mode="after")
+    def _one_chip(self) -> Self:
+        named = innermost(self.url).query.get("chip")
+        if named is not None and named not in CHIPS:
+            raise ValueError(f"url names an unknown chip {named!r}; known: {', '.join(CHIPS)}")
+        if None not in (named, self.chip) and named != self.chip:
+            raise ValueError(f"url says chip={named}, and chip says {self.chip}; keep one of them")
         return self
 
     def scale(self) -> Calibration | None:

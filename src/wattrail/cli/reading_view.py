@@ -6,11 +6,11 @@ import json
 from datetime import UTC
 from typing import Final
 
-from wattrail.chips.bl0942 import Calibration
-from wattrail.chips.bl0942.scale_origin import ScaleSource
+from wattrail.chips import Capability
 from wattrail.meter import Meter, Statistics
-from wattrail.meter.meter import scale_doubt
-from wattrail.units import QUANTITIES, Quantity, Reading
+from wattrail.meter.opening import scale_doubt
+from wattrail.metrology.scale_origin import ScaleSource
+from wattrail.units import QUANTITIES, TEMPERATURE, Quantity, Reading
 
 __all__ = ["SIMULATED", "as_json", "as_line", "as_table", "doubt_words", "heading", "statistics_words", "value_of"]
 
@@ -32,15 +32,20 @@ def heading(meter: Meter) -> str:
         lines.append(_FROM_TWIN)
     if meter.scale.source is not ScaleSource.TWIN:
         remedy = _NAME_IT if meter.scale.is_assumed else ""
-        lines.append(f"scale: {meter.scale.words(meter.calibration)}{remedy}")
+        lines.append(f"scale: {meter.scale.words()}{remedy}")
     return "\n".join(lines)
 
 
-def as_table(reading: Reading, calibration: Calibration) -> str:
+def as_table(reading: Reading, meter: Meter) -> str:
     """One line a quantity, then the energy counter."""
     rows = [(q.label, q.format(value_of(reading, q)), q.unit) for q in QUANTITIES]
-    energy_wh = reading.energy_count * calibration.wh_per_count
-    rows.append(("Energy counter", f"{energy_wh:.1f}", f"Wh  (CF_CNT {reading.energy_count}; it wraps, and restarts)"))
+    if obstacle := meter.chip.obstacles.get(Capability.FREQUENCY):
+        rows[-1] = (*rows[-1][:2], f"{rows[-1][2]}  ({obstacle.reason})")
+    if reading.celsius is not None:
+        rows.append((TEMPERATURE.label, TEMPERATURE.format(reading.celsius), TEMPERATURE.unit))
+    energy_wh = reading.energy_count * meter.wh_per_count
+    counter = f"{meter.chip.energy.name} {reading.energy_count}; it wraps, and restarts"
+    rows.append(("Energy counter", f"{energy_wh:.1f}", f"Wh  ({counter})"))
     return "\n".join(f"{label:<15}{value:>10} {unit}".rstrip() for label, value, unit in rows)
 
 
@@ -57,14 +62,15 @@ def as_json(reading: Reading, meter: Meter) -> str:
         "meter": meter.url,
         "simulated": reading.simulated,
         "at": f"{reading.at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='milliseconds')}Z",
-        **{q.key: value_of(reading, q) for q in QUANTITIES},
+        "chip": meter.chip.name,
+        **{q.key: value_of(reading, q) for q in (*QUANTITIES, TEMPERATURE)},
         "energy_count": reading.energy_count,
         "watt_count": reading.watt_count,
-        "wh_per_count": meter.calibration.wh_per_count,
+        "wh_per_count": meter.wh_per_count,
         "scale": {**meter.scale.as_dict(meter.calibration), "doubt": scale_doubt(meter, reading)},
-        "status": reading.status,
-        "mode": reading.mode,
-        "restarted": reading.restarted,
+        "status": reading.sample.counts.get("status"),
+        "mode": reading.sample.counts.get("mode"),
+        "restarted": reading.evidence.is_reset,
     }
     return json.dumps(fields)
 
@@ -82,9 +88,9 @@ def statistics_words(statistics: Statistics) -> str:
         "silent": statistics.silent,
         "cut short": statistics.truncated,
         "damaged": statistics.damaged,
-        "disagreeing looks": statistics.disagreements,
+        "disagreeing samples": statistics.disagreements,
         "implausible": statistics.implausible,
         "restarts of the chip": statistics.restarts,
     }
     happened = [f"{count} {name}" for name, count in troubles.items() if count]
-    return f"{statistics.questions} questions, {', '.join(happened) or 'no trouble'}"
+    return f"{statistics.exchanges} questions, {', '.join(happened) or 'no trouble'}"

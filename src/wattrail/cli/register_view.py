@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from wattrail.chips.bl0942 import Calibration, scaling
-from wattrail.chips.bl0942.constants import FAST_RMS_RATIO
+from wattrail.calibration import Calibration
+from wattrail.chips import MeteringChip
 from wattrail.meter import Meter
 from wattrail.wire import Register
 from wattrail.wire.register import Access
@@ -17,24 +17,6 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 __all__ = ["Line", "as_json", "as_table", "lines"]
-
-_Scale = Callable[[int, Calibration], float]
-
-
-def _fast_amps(count: int, calibration: Calibration) -> float:
-    return scaling.amps(count, calibration) / FAST_RMS_RATIO
-
-
-_SCALES: Final[Mapping[str, tuple[_Scale, str, int]]] = {
-    "I_RMS": (scaling.amps, "A", 3),
-    "V_RMS": (scaling.volts, "V", 2),
-    "WATT": (scaling.watts, "W", 2),
-    "CF_CNT": (lambda count, calibration: count * calibration.wh_per_count, "Wh", 1),
-    "FREQ": (lambda count, _: scaling.hertz(count), "Hz", 3),
-    "WA_CREEP": (scaling.creep_watts, "W", 2),
-    "I_FAST_RMS_TH": (lambda count, calibration: _fast_amps(count << 8, calibration), "A", 1),
-}
-"""How a count becomes a quantity, its unit, its decimals."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +40,9 @@ class Line:
         return f"0x{self.register.encode(self.count):0{(self.register.bits + 3) // 4}X}"
 
 
-def lines(counts: Mapping[Register, int], calibration: Calibration) -> list[Line]:
+def lines(counts: Mapping[Register, int], calibration: Calibration, chip: MeteringChip) -> list[Line]:
     """Every register with its quantity, where it has one."""
-    return [_line(register, count, calibration) for register, count in counts.items()]
+    return [_line(register, count, calibration, chip) for register, count in counts.items()]
 
 
 def as_table(found: list[Line]) -> Table:
@@ -105,13 +87,21 @@ def as_json(found: list[Line], meter: Meter) -> str:
         for line in found
     ]
     scale = meter.scale.as_dict(meter.calibration)
-    return json.dumps({"meter": meter.url, "simulated": meter.simulated, "scale": scale, "registers": registers})
+    return json.dumps(
+        {
+            "meter": meter.url,
+            "simulated": meter.simulated,
+            "chip": meter.chip.name,
+            "scale": scale,
+            "registers": registers,
+        }
+    )
 
 
-def _line(register: Register, count: int, calibration: Calibration) -> Line:
-    if register.name not in _SCALES or (register.name == "FREQ" and count == 0):
+def _line(register: Register, count: int, calibration: Calibration, chip: MeteringChip) -> Line:
+    if register.name not in chip.scales or (register.name == "FREQ" and count == 0):
         return Line(register, count)
-    scale, unit, decimals = _SCALES[register.name]
+    scale, unit, decimals = chip.scales[register.name]
     return Line(register, count, scale(count, calibration), unit, decimals)
 
 

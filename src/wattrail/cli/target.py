@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter, validators
 
 from wattrail.app.config import FILE_NAME, load_config
-from wattrail.chips.bl0942.scale_origin import ScaleClaims
 from wattrail.cli import clock, safety
 from wattrail.cli.exits import UsageError
 from wattrail.cli.safety import Answer, WiringOptions
+from wattrail.metrology.scale_origin import ScaleClaims
 from wattrail.transport import check_url
 from wattrail.urls import corrected
 
@@ -54,6 +54,7 @@ class Target:
     url: str
     claims: ScaleClaims = field(default_factory=ScaleClaims)
     address: int = 0
+    chip: str | None = None
     configured: Answer | None = None
 
 
@@ -87,10 +88,10 @@ def find_written(named: str | None, options: MeterOptions) -> Target:
 @contextmanager
 def opened(target: Target, options: MeterOptions) -> Iterator[Meter]:
     """The meter, open and not yet connected, once its device is there and its wiring is confirmed."""
-    from wattrail.meter.meter import open_scaled
+    from wattrail.meter.opening import open_scaled
 
     safety.confirm([target.url], given=options.answer, configured=target.configured, opens_now=True)
-    with open_scaled(target.url, target.claims, address=target.address, clock=clock.CLOCK) as meter:
+    with open_scaled(target.url, target.claims, address=target.address, chip=target.chip, clock=clock.CLOCK) as meter:
         yield meter
 
 
@@ -104,6 +105,7 @@ def _from_config(name: str | None, config: Config | None) -> Target:
         meter.url,
         claims=ScaleClaims(given=meter.scale(), front_end=meter.front_end, inverted=meter.inverted),
         address=meter.address,
+        chip=meter.chip,
         configured=Answer(config.safety.confirmed) if config.safety.confirmed else None,
     )
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 from datetime import datetime, timedelta, tzinfo
 
-from wattrail.chips.bl0942.registers import CF_CNT_ADD, CF_REVP, Accumulation
 from wattrail.clock import MACHINE_ZONE
+from wattrail.energy_register import Direction
 from wattrail.gateway.source import MeterReader
 from wattrail.ledger import (
     CONFIRM_US,
@@ -23,6 +23,9 @@ from wattrail.store import Store
 from wattrail.units import Reading
 
 __all__ = ["Account", "observation"]
+
+_LAST_PULSE_NEGATIVE = 1
+"""STATUS[0] of a BL0942; chips without it leave STATUS out."""
 
 logger = logging.getLogger(__name__)
 
@@ -132,9 +135,9 @@ def observation(reading: Reading, elapsed_us: int | None) -> Observation:
         elapsed_us=elapsed_us,
         count=reading.energy_count,
         watt=reading.watt_count,
-        mode=reading.mode,
-        status=reading.status,
-        restarted=reading.restarted,
-        algebraic=CF_CNT_ADD.get(reading.mode) == Accumulation.ALGEBRAIC,
-        last_pulse_negative=bool(CF_REVP.get(reading.status)),
+        mode=reading.sample.counts.get("mode", 0),
+        status=(status := reading.sample.counts.get("status", 0)),
+        restarted=reading.evidence.is_reset,
+        algebraic=any(shown.register.direction is Direction.NET for shown in reading.registers),
+        last_pulse_negative=bool(status & _LAST_PULSE_NEGATIVE),
     )

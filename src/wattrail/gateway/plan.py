@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import tzinfo
 from zoneinfo import ZoneInfoNotFoundError
 
-from wattrail.chips.bl0942.scaling import Calibration
+from wattrail.calibration import Calibration
 from wattrail.clock import zone_of
 from wattrail.errors import ConfigError
 from wattrail.urls import METER_NAME
@@ -30,6 +30,7 @@ class MeterPlan:
     poll_s: float = 1.0
     inverted: bool = False
     address: int = 0
+    chip: str | None = None
 
     def __post_init__(self) -> None:
         if not METER_NAME.fullmatch(self.name):

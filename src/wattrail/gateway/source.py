@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from wattrail.chips.bl0942.scale_origin import ScaleOrigin
-from wattrail.chips.bl0942.scaling import Calibration
+from wattrail.calibration import Calibration
 from wattrail.clock import Clock
 from wattrail.gateway.plan import MeterPlan
+from wattrail.metrology.scale_origin import ScaleOrigin
 from wattrail.units import Reading
 
 __all__ = ["MeterReader", "Opener", "open_planned"]
@@ -56,5 +56,6 @@ def open_planned(plan: MeterPlan, clock: Clock) -> MeterReader:
         front_end=plan.front_end,
         inverted=plan.inverted,
         address=plan.address,
+        chip=plan.chip,
         clock=clock,
     )

@@ -12,7 +12,6 @@ from dataclasses import replace
 from datetime import timedelta, tzinfo
 from typing import Final
 
-from wattrail.chips.bl0942.scale_origin import Scale, ScaleClaims, held_scale
 from wattrail.clock import MACHINE_ZONE, Clock
 from wattrail.errors import LinkError, PortError, PortTimeout, TargetError, WattrailError
 from wattrail.gateway.account import Account
@@ -21,6 +20,7 @@ from wattrail.gateway.plan import MeterPlan
 from wattrail.gateway.source import MeterReader, Opener
 from wattrail.gateway.timing import BackOff, PollSchedule
 from wattrail.gateway.view import MeterState, MeterView
+from wattrail.metrology.scale_origin import Scale, ScaleClaims, held_scale
 from wattrail.sanitize import hide_credentials, printable, url_secrets
 from wattrail.store import Store
 from wattrail.store.rows import source_kind, without_credentials
@@ -86,7 +86,7 @@ class Worker:
         self._view = replace(
             self._view, url=without_credentials(meter.url), simulated=meter.simulated, state=MeterState.LIVE,
             error=None, hint=None, retry_at=None, notice=self._noticed(account),
-            scale=meter.scale.words(meter.calibration),
+            scale=meter.scale.words(),
             reading=reading, today=account.today(account.now or reading.at), total=account.totals(),
         )  # fmt: skip
         self._feed.publish(self._view, account.take_booked())
@@ -123,7 +123,7 @@ class Worker:
 
     def _warn_of_assumed_scale(self, meter: MeterReader) -> None:
         """Log once that the front end is assumed."""
-        words = meter.scale.words(meter.calibration)
+        words = meter.scale.words()
         if meter.scale.is_assumed and self._view.scale is None:
             logger.warning("meter %s: %s; name its front_end or calibrate it", self.plan.name, words)
 

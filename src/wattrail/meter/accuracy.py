@@ -3,7 +3,7 @@
 A bench sets the load and knows what really flows: a twin's own truth, another meter, or a person who reads one. At
 each load the meter first settles; then its power is read over several refreshes together with the reference; then
 the energy counter is timed, from the moment it takes one step to the moment it has taken many more. Timing whole
-steps leaves of its grain (a third of a watt-hour) only the time between two looks at it.
+steps leaves of its grain (a third of a watt-hour) only the time between two samples at it.
 """
 
 from __future__ import annotations
@@ -15,9 +15,12 @@ from datetime import datetime
 from statistics import fmean, stdev
 from typing import Final, Protocol
 
-from wattrail.chips.bl0942.accuracy import Figure, NoLoad, PointResult, Start
-from wattrail.chips.bl0942.constants import I_FULL_SCALE_MV, I_RMS_PER_MV, REFRESH_S, V_REF
-from wattrail.chips.bl0942.iec62053 import (
+from wattrail.calibration import Calibration
+from wattrail.chips.protocol import MeteringChip
+from wattrail.errors import LinkError
+from wattrail.meter.meter import Meter
+from wattrail.metrology.accuracy import Figure, NoLoad, PointResult, Start
+from wattrail.metrology.iec62053 import (
     CLASSES,
     NO_LOAD_VOLTS,
     BasicRange,
@@ -26,31 +29,27 @@ from wattrail.chips.bl0942.iec62053 import (
     no_load_minutes,
     points_for,
 )
-from wattrail.chips.bl0942.registers import CF_CNT, RmsUpdate
-from wattrail.chips.bl0942.scaling import Calibration, counter_difference
-from wattrail.errors import LinkError
-from wattrail.meter.meter import Meter
 
 __all__ = ["Bench", "Plan", "Report", "run", "usual_range"]
 
-SETTLING_S: Final = 3 * REFRESH_S[RmsUpdate.MS_800]
+_SETTLING_REFRESHES: Final = 3
 """After a change of the load: the refresh it falls into, a whole one, and one to spare."""
 
 COVERAGE: Final = 2.0
 """Standard deviations in every uncertainty: 95 %."""
 
-_MOST_AMPS: Final = (5, 10, 16, 20, 25, 30, 40, 50, 60, 80, 100)
+_MAX_AMPS: Final = (5, 10, 16, 20, 25, 30, 40, 50, 60, 80, 100)
 """Largest currents that meters are sold for."""
 
-_LOOK_SHARE: Final = 1e-4
-"""Time between two looks at the counter, as a share of the whole count."""
+_INTERVAL_SHARE: Final = 1e-4
+"""Time between two samples at the counter, as a share of the whole count."""
 
-_LEAST_LOOK_S: Final = 0.001
+_MIN_INTERVAL_S: Final = 0.001
 _PATIENCE: Final = 3.0
 """Periods without a step after which the counter is taken to stand still."""
 
 _RESTART: Final = 1 << 20
-"""Counts that cannot come between two looks: the counter has begun anew."""
+"""Counts that cannot come between two samples: the counter has begun again."""
 
 
 class Bench(Protocol):
@@ -110,10 +109,14 @@ class Report:
     no_load: NoLoad | None
 
 
-def usual_range(calibration: Calibration, *, basic_amps: float = 5.0, most_amps: float | None = None) -> BasicRange:
-    """What a meter of this scale is tested at: up to the largest usual current within the chip's range."""
-    full = I_RMS_PER_MV * I_FULL_SCALE_MV / V_REF / calibration.counts_per_amp
-    usual = max((amps for amps in _MOST_AMPS if amps <= full), default=full)
+def usual_range(
+    calibration: Calibration, chip: MeteringChip, *, basic_amps: float = 5.0, most_amps: float | None = None
+) -> BasicRange:
+    """What a meter of this scale is tested at: up to the largest usual current within its registers."""
+    scaling = chip.scaling
+    watts = scaling.max_watt / calibration.counts_per_watt
+    full = min(scaling.i_full_scale / calibration.counts_per_amp, watts / BasicRange().volts)
+    usual = max((amps for amps in _MAX_AMPS if amps <= full), default=full)
     return BasicRange(basic_amps=basic_amps, most_amps=float(most_amps or usual))
 
 
@@ -122,7 +125,7 @@ def run(meter: Meter, bench: Bench, plan: Plan, *, tell: Callable[[str], object]
 
     An EOFError from the bench ends the test: the report holds what was measured until then.
     """
-    clock = meter.dialogue.carrier.clock
+    clock = meter.client.carrier.clock
     begun = clock.now()
     wanted = points_for(plan.range)
     points: list[PointResult] = []
@@ -147,7 +150,7 @@ def run(meter: Meter, bench: Bench, plan: Plan, *, tell: Callable[[str], object]
         range=plan.range,
         reference=bench.name,
         reference_uncertainty=bench.uncertainty,
-        wh_per_count=meter.calibration.wh_per_count,
+        wh_per_count=meter.wh_per_count,
         planned=len(wanted),
         points=tuple(points),
         starts=tuple(starts),
@@ -163,8 +166,8 @@ def _words(number: int, total: int, result: PointResult) -> str:
 
 
 def _at_point(meter: Meter, bench: Bench, plan: Plan, point: LoadPoint) -> PointResult:
-    clock = meter.dialogue.carrier.clock
-    clock.sleep(SETTLING_S)
+    clock = meter.client.carrier.clock
+    clock.sleep(_SETTLING_REFRESHES * meter.chip.refresh_s)
     said, true = _paired(meter, bench, plan.readings)
     reference, watts = fmean(true), fmean(said)
     off = [s - t for s, t in zip(said, true, strict=True)]
@@ -178,7 +181,7 @@ def _at_point(meter: Meter, bench: Bench, plan: Plan, point: LoadPoint) -> Point
     counted = _counted(meter, bench, plan, reference) if plan.energy_s else None
     energy = None
     if counted is not None:
-        energy = _energy_figure(counted, meter.calibration, reference, math.copysign(1.0, watts or 1.0), base)
+        energy = _energy_figure(counted, meter.wh_per_count, reference, math.copysign(1.0, watts or 1.0), base)
     return PointResult(
         point=point,
         reference_watts=reference,
@@ -191,13 +194,19 @@ def _at_point(meter: Meter, bench: Bench, plan: Plan, point: LoadPoint) -> Point
     )
 
 
+def _watts(meter: Meter) -> float:
+    if (watts := meter.read().watts) is None:
+        raise LinkError(f"{meter.url}: the meter gives no power", hint="wait until it has measured a whole period")
+    return watts
+
+
 def _paired(meter: Meter, bench: Bench, readings: int) -> tuple[list[float], list[float]]:
     """Power of the meter and of the reference, a refresh apart."""
-    clock, pairs = meter.dialogue.carrier.clock, []
+    clock, pairs = meter.client.carrier.clock, []
     for turn in range(readings):
         if turn:
-            clock.sleep(REFRESH_S[RmsUpdate.MS_800])
-        pairs.append((meter.read().watts, bench.watts()))
+            clock.sleep(meter.chip.refresh_s)
+        pairs.append((_watts(meter), bench.watts()))
     return [said for said, _ in pairs], [true for _, true in pairs]
 
 
@@ -221,43 +230,43 @@ class _Counted:
 
 def _counted(meter: Meter, bench: Bench, plan: Plan, watts: float) -> _Counted:
     """Time the counter over enough whole steps at a steady load."""
-    period = 3600 * meter.calibration.wh_per_count / abs(watts)
+    period = 3600 * meter.wh_per_count / abs(watts)
     counts = max(plan.counts, math.ceil(plan.energy_s / period))
     counts = max(1, min(counts, int(plan.longest_s / period)))
-    look = max(_LEAST_LOOK_S, min(counts * period * _LOOK_SHARE, period / 3))
-    clock = meter.dialogue.carrier.clock
+    interval = max(_MIN_INTERVAL_S, min(counts * period * _INTERVAL_SHARE, period / 3))
+    clock = meter.client.carrier.clock
     begun = clock.monotonic()
-    first = _edge(meter, bench, _count(meter), 1, look, period)
+    first = _edge(meter, bench, _count(meter), 1, interval, period)
     if first is None:
         return _Counted(0, clock.monotonic() - begun, 0.0, None)
-    last = _edge(meter, bench, first.count, counts, look, period)
+    last = _edge(meter, bench, first.count, counts, interval, period)
     if last is None:
         return _Counted(0, clock.monotonic() - begun, 0.0, None)
     hours = last.watt_hours - first.watt_hours if None not in (first.watt_hours, last.watt_hours) else None  # type: ignore[operator]
     return _Counted(
-        counter_difference(first.count, last.count),
+        abs(meter.chip.counts_between(first.count, last.count)),
         last.at - first.at - (last.slack - first.slack) / 2,
         math.hypot(first.slack, last.slack),
         hours,
     )
 
 
-def _edge(meter: Meter, bench: Bench, since: int, steps: int, look: float, period: float) -> _Edge | None:
+def _edge(meter: Meter, bench: Bench, since: int, steps: int, interval: float, period: float) -> _Edge | None:
     """The moment at which the counter has taken so many steps; None if it stands still.
 
-    It is looked at four times a period until one step is missing, then finely.
+    It is sampled four times a period until one step is missing, then finely.
     """
-    clock = meter.dialogue.carrier.clock
+    clock = meter.client.carrier.clock
     moved_at = before = clock.monotonic()
-    taken = 0
+    taken, expected = 0, since
     while clock.monotonic() - moved_at <= _PATIENCE * period + 1:
-        clock.sleep(look if steps - taken <= 1 else max(look, period / 4))
+        clock.sleep(interval if steps - taken <= 1 else max(interval, period / 4))
         now = clock.monotonic()
-        count = _count(meter, unless=(since + taken) % (1 << CF_CNT.bits))
-        if (seen := counter_difference(since, count)) != taken:
+        count = _count(meter, unless=expected)
+        if (seen := abs(meter.chip.counts_between(since, count))) != taken:
             if seen > _RESTART:
-                raise LinkError(f"{meter.url}: the energy counter began anew during the test", hint="test again")
-            taken, moved_at = seen, now
+                raise LinkError(f"{meter.url}: the energy counter restarted during the test", hint="test again")
+            taken, moved_at, expected = seen, now, count
         if taken >= steps:
             return _Edge(clock.monotonic(), clock.monotonic() - before, count, bench.watt_hours())
         before = now
@@ -265,32 +274,32 @@ def _edge(meter: Meter, bench: Bench, since: int, steps: int, look: float, perio
 
 
 def _count(meter: Meter, *, unless: int | None = None) -> int:
-    """CF_CNT; a value that surprises is asked for twice."""
-    count = meter.dialogue.ask(CF_CNT)
-    while count != unless and (again := meter.dialogue.ask(CF_CNT)) != count:
+    """The energy counter; a value that surprises is read twice."""
+    count = meter.client.read_register(meter.chip.energy)
+    while count != unless and (again := meter.client.read_register(meter.chip.energy)) != count:
         count = again
     return count
 
 
-def _energy_figure(counted: _Counted, calibration: Calibration, watts: float, sign: float, base: float) -> Figure:
+def _energy_figure(counted: _Counted, wh_per_count: float, watts: float, sign: float, base: float) -> Figure:
     if not counted.counts:
         return Figure(-100.0, base)
     true = counted.watt_hours if counted.watt_hours is not None else watts * counted.seconds / 3600
-    said = sign * counted.counts * calibration.wh_per_count
-    # two looks, each somewhere within its slack: rectangular
+    said = sign * counted.counts * wh_per_count
+    # two samples, each somewhere within its slack: rectangular
     timing = 100 * COVERAGE * counted.slack / math.sqrt(12) / counted.seconds
     return Figure(100 * (said - true) / true, math.hypot(timing, base))
 
 
 def _starting(meter: Meter, bench: Bench, plan: Plan) -> Iterator[Start]:
     """Each class's starting current: a count must come within one and a half times its period."""
-    clock, calibration = meter.dialogue.carrier.clock, meter.calibration
+    clock = meter.client.carrier.clock
     for class_ in CLASSES:
         point = LoadPoint(plan.range.volts, class_.starts * plan.range.basic_amps, Phase.UNITY)
         if not bench.put(point, f"starting current, class {class_.name}"):
             continue
-        clock.sleep(SETTLING_S)
-        allowed = 1.5 * 3600 * calibration.wh_per_count / point.watts
+        clock.sleep(_SETTLING_REFRESHES * meter.chip.refresh_s)
+        allowed = 1.5 * 3600 * meter.wh_per_count / point.watts
         counts, seconds = _waited(meter, allowed, until=1)
         yield Start(class_name=class_.name, amps=point.amps, started=counts > 0, counts=counts, seconds=seconds)
 
@@ -299,18 +308,19 @@ def _without_load(meter: Meter, bench: Bench, plan: Plan) -> Iterator[NoLoad]:
     point = LoadPoint(round(plan.range.volts * NO_LOAD_VOLTS, 1), 0.0, Phase.UNITY)
     if not bench.put(point, "no load"):
         return
-    meter.dialogue.carrier.clock.sleep(SETTLING_S)
-    minutes = max(no_load_minutes(c, plan.range, meter.calibration.counts_per_kwh) for c in CLASSES)
+    meter.client.carrier.clock.sleep(_SETTLING_REFRESHES * meter.chip.refresh_s)
+    counts_per_kwh = meter.chip.scaling.counts_per_kwh(meter.calibration)
+    minutes = max(no_load_minutes(c, plan.range, counts_per_kwh) for c in CLASSES)
     counts, seconds = _waited(meter, 60 * minutes, until=1000)
     yield NoLoad(volts=point.volts, minutes=seconds / 60, counts=counts)
 
 
 def _waited(meter: Meter, seconds: float, *, until: int) -> tuple[int, float]:
     """Counts, and the time waited: at most ``seconds``, or until so many counts have come."""
-    clock = meter.dialogue.carrier.clock
+    clock = meter.client.carrier.clock
     begun, start = clock.monotonic(), _count(meter)
     counts = 0
     while clock.monotonic() - begun < seconds and counts < until:
         clock.sleep(seconds / 200)
-        counts = counter_difference(start, _count(meter))
+        counts = abs(meter.chip.counts_between(start, _count(meter)))
     return counts, clock.monotonic() - begun

@@ -1,7 +1,7 @@
 """A meter against a reference: wait until the load is steady, then read both in the same window.
 
-The shell of ``bl0942.calibrate``. After a step the chip's averages need a whole refresh to forget what was before, and
-a heater needs longer to warm up; both are waited for, by the carrier's own clock, and not for ever.
+The shell of ``metrology.calibrate``. After a step the chip's averages need a whole refresh to forget what was
+before, and a heater needs longer to warm up; both are waited for, by the carrier's own clock, and not for ever.
 """
 
 from __future__ import annotations
@@ -10,7 +10,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
-from wattrail.chips.bl0942.calibrate import (
+from wattrail.clock import Clock, Deadline
+from wattrail.meter.meter import Meter
+from wattrail.metrology.calibrate import (
     STEADY_WITHIN,
     CalibrationError,
     Counts,
@@ -21,10 +23,6 @@ from wattrail.chips.bl0942.calibrate import (
     mean,
     unsteadiness,
 )
-from wattrail.chips.bl0942.constants import REFRESH_S
-from wattrail.chips.bl0942.registers import RmsUpdate
-from wattrail.clock import Clock, Deadline
-from wattrail.meter.meter import SETTLING_S, Meter
 
 __all__ = ["FEWEST_READINGS", "PATIENCE_S", "Probe", "counts_of", "measure", "reading_probe", "settle"]
 
@@ -35,7 +33,6 @@ PATIENCE_S: Final = 60.0
 """How long a load may take to become steady: a heater's wire warms up within it, a thermostat never stops."""
 
 _ALIKE: Final = 3
-_REFRESH_S: Final = REFRESH_S[RmsUpdate.MS_800]
 _STEADIER: Final = (
     "take a load that holds still: a kettle, a heater without thermostat; and nothing else behind the meter"
 )
@@ -46,12 +43,8 @@ Probe = Callable[[], Reference]
 
 def counts_of(meter: Meter) -> Counts:
     """One reading as the counts it came from. Raises as ``Meter.read``."""
-    reading, scale = meter.read(), meter.calibration
-    return Counts(
-        v_rms=round(reading.volts * scale.counts_per_volt),
-        i_rms=round(reading.amps * scale.counts_per_amp),
-        watt=reading.watt_count,
-    )
+    counts = meter.read().sample.counts
+    return Counts(v_rms=counts["v_rms"], i_rms=counts["i_rms"], watt=counts["watt"])
 
 
 def settle(meter: Meter, clock: Clock, *, patience_s: float = PATIENCE_S) -> None:
@@ -60,16 +53,16 @@ def settle(meter: Meter, clock: Clock, *, patience_s: float = PATIENCE_S) -> Non
     Raises CalibrationError if it does not within ``patience_s``, with what moved; LinkError, PortError.
     """
     deadline = Deadline.after(patience_s, clock)
-    clock.sleep(SETTLING_S)
-    looks: list[Counts] = []
+    clock.sleep(meter.settling_s)
+    samples: list[Counts] = []
     while True:
-        looks = [*looks[1 - _ALIKE :], counts_of(meter)]
-        moved = unsteadiness(looks) if len(looks) == _ALIKE else "too few readings"
+        samples = [*samples[1 - _ALIKE :], counts_of(meter)]
+        moved = unsteadiness(samples) if len(samples) == _ALIKE else "too few readings"
         if moved is None:
             return
         if deadline.passed:
             raise CalibrationError(f"the load is not steady: after {patience_s:g} s {moved}", hint=_STEADIER)
-        clock.sleep(_REFRESH_S)
+        clock.sleep(meter.chip.refresh_s)
 
 
 def measure(
@@ -87,16 +80,17 @@ def measure(
     if readings < FEWEST_READINGS:
         raise CalibrationError(f"{readings} readings are too few for a mean: {FEWEST_READINGS} at least")
     settle(meter, clock, patience_s=patience_s)
-    looks: list[Counts] = []
+    samples: list[Counts] = []
     shown: list[Reference] = []
     for _ in range(readings):
-        looks.append(counts_of(meter))
+        samples.append(counts_of(meter))
         if callable(reference):
             shown.append(reference())
-        clock.sleep(_REFRESH_S)
-    if moved := unsteadiness(looks):
+        clock.sleep(meter.chip.refresh_s)
+    if moved := unsteadiness(samples):
         raise CalibrationError(f"the load is not steady: {moved}", hint=_STEADIER)
-    return Point(tuple(looks), reference if isinstance(reference, Reference) else averaged(shown))
+    shown_at_once = reference if isinstance(reference, Reference) else averaged(shown)
+    return Point(tuple(samples), shown_at_once, meter.chip.scaling)
 
 
 def averaged(shown: Sequence[Reference]) -> Reference:
@@ -115,10 +109,14 @@ def reading_probe(meter: Meter, load: Load = Load.RESISTIVE) -> Probe:
     """Another meter as the reference."""
 
     def probe() -> Reference:
-        reading = meter.read()
-        return Reference(volts=Given(reading.volts), amps=Given(reading.amps), watts=Given(reading.watts), load=load)
+        known = meter.read().quantities
+        return Reference(volts=_given(known.volts), amps=_given(known.amps), watts=_given(known.watts), load=load)
 
     return probe
+
+
+def _given(value: float | None) -> Given | None:
+    return None if value is None else Given(value)
 
 
 def _merged(values: Sequence[Given | None], name: str) -> Given | None:

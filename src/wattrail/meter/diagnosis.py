@@ -10,15 +10,15 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final
 
-from wattrail.chips.bl0942.constants import BAUD_RATES
-from wattrail.chips.bl0942.registers import FREQ_CYC, GAIN_CR, MODE, OT_FUNX, WA_CREEP
-from wattrail.chips.bl0942.spi import SPI_MODE, bits_late
-from wattrail.chips.bl0942.uart import UartLink
+from wattrail.chips.heads import Heads
+from wattrail.chips.protocol import MeteringChip
+from wattrail.chips.spi import SPI_MODE, bits_late
+from wattrail.chips.uart import UartLink
 from wattrail.clock import Deadline
 from wattrail.errors import ChecksumError, LinkError, NoAnswer, PortError, PortTimeout, WattrailError
 from wattrail.line_classifier import HEARD_LIMIT, LineReport, TrafficKind, classify, clearest
 from wattrail.meter.answer_time import AnswerTime, bounds_of
-from wattrail.meter.dialogue import Dialogue, SpiDialogue, UartDialogue
+from wattrail.meter.chip_client import ChipClient, SpiClient, UartClient
 from wattrail.meter.statistics import Statistics
 from wattrail.transport import Port
 
@@ -34,9 +34,8 @@ _UART_SILENCE: Final = (
     "open to speak UART)"
 )
 _RATE_CANNOT_CHANGE: Final = (
-    "the rate of this port cannot be changed from here; the chip speaks 4800 baud, or 9600 if its SCLK_BPS pin is "
-    "high. If the rate is right: no 3.3 V, grounds not joined, RX and TX swapped, or SEL tied to VDD (then the chip "
-    "speaks SPI)"
+    "the rate of this port cannot be changed from here; the chip speaks {rates}. If the rate is right: no 3.3 V, "
+    "grounds not joined, RX and TX swapped, or SEL tied to VDD (then the chip speaks SPI)"
 )
 _WRONG_MODE: Final = (
     f"set the SPI master to mode {SPI_MODE}: clock low at rest (CPOL 0), bits taken on its falling edge (CPHA 1), most "
@@ -47,9 +46,7 @@ LISTEN_S: Final = 1.2
 """Listening at another rate where something is heard: a module or a microcontroller speaks about once a second."""
 
 _LOG_BAUD: Final = 115200
-_USUAL_BAUD: Final = BAUD_RATES[0]
-_PROBED: Final = (MODE, GAIN_CR, FREQ_CYC, OT_FUNX, WA_CREEP)
-"""Registers with different answers, so that an answer that fits by chance once in 128 does not fit each time."""
+_USUAL_BAUD: Final = 4800
 
 _OTHERS: Final = {
     TrafficKind.LINK: (
@@ -62,11 +59,11 @@ _OTHERS: Final = {
     ),
     TrafficKind.TUYA_MCU: (
         "a module and a microcontroller talk on this line",
-        "move the wires to the RX and TX of the metering chip itself, if the board has a BL0942",
+        "move the wires to the RX and TX of the metering chip itself, if the board has a {chip}",
     ),
     TrafficKind.CSE7766: (
         "another metering chip talks on this line",
-        "this meter has no BL0942 here; its own firmware (OpenBeken: startDriver CSE7766) can read it",
+        "this meter has no {chip} here; its own firmware (OpenBeken: startDriver CSE7766) can read it",
     ),
     TrafficKind.TEXT: (
         "this is the log of a module",
@@ -92,7 +89,7 @@ _NOISE: Final = {
     ),
     TrafficKind.GARBAGE: (
         "something talks on this line and makes no sense at any rate tried",
-        "join the grounds; then check that the wires are on the RX and TX of the BL0942 and that nothing else is",
+        "join the grounds; then check that the wires are on the RX and TX of the {chip} and that nothing else is",
     ),
 }
 
@@ -102,17 +99,17 @@ class _Found:
     """Where a chip answered; ``baud`` is None at the rate the port was opened with; ``late_s`` if it took too long."""
 
     baud: int | None
-    address: int
+    heads: Heads
     late_s: float | None = None
 
 
-def explain_silence(dialogue: Dialogue, error: WattrailError) -> WattrailError:
+def explain_silence(client: ChipClient, error: WattrailError) -> WattrailError:
     """The same failure with its cause, as far as asking around and listening can find it. Raises PortError."""
-    if isinstance(dialogue, SpiDialogue):
-        return _explain_spi(dialogue, error)
-    if not isinstance(dialogue, UartDialogue):
+    if isinstance(client, SpiClient):
+        return _explain_spi(client, error)
+    if not isinstance(client, UartClient):
         return error
-    survey = _Survey(dialogue.carrier, dialogue.address)
+    survey = _Survey(client.carrier, client.chip, client.heads)
     refused: PortError | None = None
     try:
         found = survey.run()
@@ -121,30 +118,32 @@ def explain_silence(dialogue: Dialogue, error: WattrailError) -> WattrailError:
     except PortError as cannot_change:
         found, refused = None, cannot_change
     if (heard := survey.heard) and heard.kind in _OTHERS:
-        return _told(error, heard, *_OTHERS[heard.kind])
+        return _named(error, heard, client.chip, *_OTHERS[heard.kind])
     if found is not None:
-        return NoAnswer(str(error), hint=_where_it_answers(dialogue, found))
+        return NoAnswer(str(error), hint=_where_it_answers(client, found))
     if heard is not None:
-        return _told(error, heard, *_NOISE[heard.kind])
+        return _named(error, heard, client.chip, *_NOISE[heard.kind])
     if not isinstance(error, LinkError):
         return error
-    hint = _UART_SILENCE if refused is None else f"{_RATE_CANNOT_CHANGE} ({refused})"
+    rates = client.grammar.rates
+    hint = _UART_SILENCE if refused is None else f"{_RATE_CANNOT_CHANGE.format(rates=rates)} ({refused})"
     return NoAnswer(str(error), hint=hint)
 
 
-def _told(error: WattrailError, heard: LineReport, what: str, remedy: str) -> NoAnswer:
-    return NoAnswer(f"{error}; {what}: {heard.words}", got=heard.shown, hint=remedy)
+def _named(error: WattrailError, heard: LineReport, chip: MeteringChip, what: str, remedy: str) -> NoAnswer:
+    return NoAnswer(f"{error}; {what}: {heard.words}", got=heard.shown, hint=remedy.format(chip=chip.title))
 
 
 class _Survey:
-    """Asks one port at every documented rate and address, and remembers what arrived at each rate."""
+    """Asks one port at every documented rate and through all heads, and remembers what arrived at each rate."""
 
-    def __init__(self, port: Port, address: int) -> None:
-        self._port = port
+    def __init__(self, port: Port, chip: MeteringChip, heads: Heads) -> None:
+        assert chip.uart is not None, "only a chip with a UART is asked over one"
+        self._port, self._chip, self._grammar = port, chip, chip.uart
         self._bounds = bounds_of(port.url)
-        self._addresses = (address, *(other for other in range(4) if other != address))
-        self._requests = tuple(UartLink(address).read_register(MODE) for address in range(4))
-        self._taken = bytearray()
+        self._heads = (heads, *(other for other in chip.uart.heads if other != heads))
+        self._requests = tuple(UartLink(chip.uart, each).read_register(chip.probed[0]) for each in chip.uart.heads)
+        self._received = bytearray()
         self._reports: list[LineReport] = []
 
     @property
@@ -155,12 +154,12 @@ class _Survey:
     def run(self) -> _Found | None:
         """Where the chip answers, None if nowhere or where others talk. Raises PortError if the rate cannot change."""
         self._listen(self._bounds.noticed_s)  # what is still under way to us answers none of what is asked now
-        for baud in (None, *BAUD_RATES):
+        for baud in (None, *self._grammar.baud_rates):
             if baud is not None:
                 self._port.set_baud(baud)
                 if self.heard is not None:
                     self._listen(LISTEN_S)
-            found = next((at for address in self._addresses if (at := self._ask(baud, address))), None)
+            found = next((at for heads in self._heads if (at := self._ask(baud, heads))), None)
             self._report(baud or _baud_in(self._port.url))
             if found is not None or self._others_talk:
                 return found
@@ -178,45 +177,53 @@ class _Survey:
         end = Deadline.after(seconds, self._port.clock)
         with suppress(PortTimeout):
             while not end.passed:
-                self._take(self._port.read(end))
+                self._receive(self._port.read(end))
 
-    def _take(self, data: bytes) -> None:
-        self._taken += data[: HEARD_LIMIT - len(self._taken)]
+    def _receive(self, data: bytes) -> None:
+        self._received += data[: HEARD_LIMIT - len(self._received)]
 
     def _report(self, baud: int) -> None:
-        self._reports.append(classify(bytes(self._taken), baud, sent=self._requests))
-        self._taken.clear()
+        self._reports.append(classify(bytes(self._received), baud, sent=self._requests))
+        self._received.clear()
 
-    def _ask(self, baud: int | None, address: int) -> _Found | None:
+    def _ask(self, baud: int | None, heads: Heads) -> _Found | None:
         """Whether the chip answers there; the first time it is given the longest time there is."""
         bounds = self._bounds
-        first = baud is None and address == self._addresses[0]
+        first = baud is None and heads == self._heads[0]
         time = AnswerTime(replace(bounds, longest_s=bounds.noticed_s), patient=first)
-        probe = UartDialogue(self._port, Statistics(), address=address, tries=1, time=time, taken=self._take)
+        probe = UartClient(
+            self._port, self._chip, Statistics(), heads=(heads,), tries=1, time=time, received=self._receive
+        )
         clock = self._port.clock
         try:
             probe.recover()
             asked_at = clock.monotonic()
-            probe.ask(MODE)
+            probe.read_register(self._chip.probed[0])
         except LinkError:
             return None
         took_s = clock.monotonic() - asked_at
-        return _Found(baud, address, took_s if took_s > bounds.longest_s else None)
+        return _Found(baud, heads, took_s if took_s > bounds.longest_s else None)
 
 
-def _where_it_answers(dialogue: UartDialogue, found: _Found) -> str:
+def _where_it_answers(client: UartClient, found: _Found) -> str:
     parts = []
     if found.baud is not None:
-        parts.append(f"the chip answers at {found.baud} baud: open {_with_baud(dialogue.carrier.url, found.baud)}")
-    if found.address != dialogue.address:
-        parts.append(f"the chip has address {found.address}: use --address {found.address}")
+        parts.append(f"the chip answers at {found.baud} baud: open {_with_baud(client.carrier.url, found.baud)}")
+    if found.heads != client.heads and client.grammar.is_addressed:
+        address = client.grammar.heads.index(found.heads)
+        parts.append(f"the chip has address {address}: use --address {address}")
+    elif found.heads != client.heads:
+        parts.append(
+            f"the chip answers to heads {found.heads.read:02X} and {found.heads.write:02X}: open it with "
+            f"heads={found.heads.read:02X}"
+        )
     if found.late_s is not None:
         parts.append(f"its answers are whole and late, by {found.late_s:.2f} s: look for what delays them on the way")
     return "; ".join(parts) or "the chip answers now; the line is unreliable, check the wiring and the supply"
 
 
 def _baud_in(url: str) -> int:
-    """The rate that a URL names, the chip's usual one where it names none."""
+    """The rate that a URL names, the usual one where it names none."""
     found = re.search(r"baud=(\d+)", url)
     return int(found[1]) if found else _USUAL_BAUD
 
@@ -229,8 +236,8 @@ def _with_baud(url: str, baud: int) -> str:
 # ---- SPI
 
 
-def _explain_spi(dialogue: SpiDialogue, error: WattrailError) -> WattrailError:
-    late = {bits_late(register, dialogue.raw(register)) for register in _PROBED}
+def _explain_spi(client: SpiClient, error: WattrailError) -> WattrailError:
+    late = {bits_late(register, client.raw(register)) for register in client.chip.probed}
     if late in ({1}, {-1}):
         where = "late" if late == {1} else "early"
         return ChecksumError(

@@ -1,6 +1,6 @@
-"""A BL0942 as a meter: the chip's core times an open carrier, in readings.
+"""A metering chip as a meter: the chip's core times an open carrier, in readings.
 
-Connecting sets the chip up and proves it by reading back. A reading is what the chip said twice: two looks in a row
+Connecting sets the chip up and proves it by reading back. A reading is what the chip said twice: two samples in a row
 must agree in every register, more where the line misbehaves, because the checksum is only eight bits wide, and because
 over SPI the registers are read one by one and a refresh can fall in between. Whatever goes wrong is retried a bounded
 number of times and counted.
@@ -9,83 +9,48 @@ number of times and counted.
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
+from collections.abc import Mapping
 from datetime import datetime
 from types import TracebackType
 from typing import Final, Self
 
-from wattrail.chips.bl0942.constants import REFRESH_S
-from wattrail.chips.bl0942.parts import FRONT_ENDS
-from wattrail.chips.bl0942.plausible import contradictions, excess_power
-from wattrail.chips.bl0942.registers import (
-    GAIN,
-    GAIN_CR,
-    LOCK_KEY,
-    MODE,
-    REGISTERS,
-    RMS_UPDATE,
-    UNLOCK_KEY,
-    UNLOCKED_READS,
-    USR_WRPROT,
-    Gain,
-    RmsUpdate,
-)
-from wattrail.chips.bl0942.scale_origin import (
-    CALIBRATED,
-    Scale,
-    ScaleClaims,
-    ScaleOrigin,
-    ScaleSource,
-    fitting_front_ends,
-    held_scale,
-    is_mains_voltage,
-    scale_of_parts,
-)
-from wattrail.chips.bl0942.scaling import Calibration, amps, counter_difference, hertz, volts, watts
-from wattrail.chips.bl0942.snapshot import Snapshot
-from wattrail.clock import Clock
-from wattrail.errors import ImplausibleReading, LinkError, TargetError, UrlError
+from wattrail.calibration import Calibration
+from wattrail.chips import BL0942
+from wattrail.chips.protocol import ChipSample, MeteringChip
+from wattrail.energy_register import BootEvidence, EnergyRegister, RegisterCount
+from wattrail.errors import ImplausibleReading, LinkError, TargetError
+from wattrail.meter.chip_client import TRIES, ChipClient, open_client
 from wattrail.meter.diagnosis import explain_silence
-from wattrail.meter.dialogue import TRIES, Dialogue, open_dialogue
 from wattrail.meter.statistics import Statistics
-from wattrail.transport import Bus, Port, open_port, unlogged
+from wattrail.metrology.scale_origin import CALIBRATED, ScaleOrigin
+from wattrail.transport import Bus, Port, unlogged
 from wattrail.units import Reading
-from wattrail.urls import split
 from wattrail.wire import Register
 
-__all__ = ["SETTINGS", "Meter", "open_meter", "open_scaled", "require_known", "scale_doubt", "usual_scale"]
+__all__ = ["MAX_SAMPLES", "Meter"]
 
-SETTINGS: Final = {
-    MODE: RMS_UPDATE.put(MODE.reset, RmsUpdate.MS_800),
-    GAIN_CR: GAIN.put(GAIN_CR.reset, Gain.X16),
-}
-"""What the chip is set to. MODE differs from its reset value on purpose: back at 0x87 is one sign of a restart."""
+MAX_SAMPLES: Final = 12
+"""How many samples are taken for one reading before it is given up."""
 
-LOOKS: Final = 12
-"""How often the registers are looked at for one reading before it is given up."""
-
-AGREEING: Final = 2
-AGREEING_AT_MOST: Final = 4
-"""Looks in a row that must agree: on a line that behaves, one more after each disagreement; on one that does not."""
+MIN_AGREEING: Final = 2
+MAX_AGREEING: Final = 4
+"""Samples in a row that must agree: on a line that behaves, one more after each disagreement; on one that does not."""
 
 TRUST_AFTER: Final = 20
-"""Readings without a single failed question until a line is one that behaves."""
+"""Readings without a single failed exchange until a line is one that behaves."""
 
-PULSES_BETWEEN_LOOKS: Final = 4
-"""The energy counter makes at most twenty pulses a second, and a slow look with a retry takes 0.2 s."""
+MAX_PULSES_BETWEEN: Final = 4
+"""The energy counter makes at most twenty pulses a second, and a slow sample with a retry takes 0.2 s."""
 
-SETTLING_S: Final = 2 * REFRESH_S[RmsUpdate.MS_800]
-"""Time until the averages have forgotten what was before the chip was set up: that refresh, and a whole one."""
+SETTLING_REFRESHES: Final = 2
+"""Refreshes until the averages have forgotten what was before: the one it falls into, and a whole one."""
 
-SETTLING_REFRESHES: Final = 3
+MAX_SETTLING_SAMPLES: Final = 3
 """Refreshes until mains and load that begin together have left the averages, and one more."""
 
 _NOISY: Final = "lower the SPI clock or shorten the wires; at heavy load use 9600 baud or more over UART"
 
 logger = logging.getLogger(__name__)
-
-
-_USUAL_TWIN: Final = "pziot-e01"
 
 
 class Meter:
@@ -96,16 +61,20 @@ class Meter:
         carrier: Port | Bus,
         calibration: Calibration,
         *,
+        chip: MeteringChip = BL0942,
         address: int = 0,
+        read_head: int | None = None,
         scale: ScaleOrigin = CALIBRATED,
     ) -> None:
         self.calibration = calibration
+        self.chip = chip
         self.scale = scale
         self.statistics = Statistics()
         self._carrier = carrier
-        self._dialogue: Dialogue = open_dialogue(carrier, self.statistics, address=address)
-        self._restarted = False
+        self._client = open_client(carrier, chip, self.statistics, address=address, read_head=read_head)
+        self._is_reset = False
         self._clean_readings = 0
+        self._energy = (calibration, chip.energy_register(calibration))
 
     @property
     def url(self) -> str:
@@ -124,9 +93,19 @@ class Meter:
         return moment if isinstance(moment, datetime) else None
 
     @property
-    def dialogue(self) -> Dialogue:
+    def client(self) -> ChipClient:
         """What the meter speaks through, for reads that ``read`` does not do; not while ``read`` runs."""
-        return self._dialogue
+        return self._client
+
+    @property
+    def wh_per_count(self) -> float:
+        """Energy of one count of the energy counter in watt-hours."""
+        return self.chip.scaling.wh_per_count(self.calibration)
+
+    @property
+    def settling_s(self) -> float:
+        """Time until the averages have forgotten what was before."""
+        return SETTLING_REFRESHES * self.chip.refresh_s
 
     def close(self) -> None:
         """Give the carrier back."""
@@ -147,55 +126,59 @@ class Meter:
         chip keeps an old value, PortError.
         """
         try:
-            self._dialogue.recover()
+            self._client.recover()
             found = self._set_up()
-            self._restarted |= _is_reset(found)
+            self._is_reset |= self.chip.was_reset(found)
         except (LinkError, TargetError) as error:  # bytes of others may look like a chip that takes no writes
-            raise explain_silence(self._dialogue, error) from error
+            raise explain_silence(self._client, error) from error
         logger.info("connected: %s, %s", self.url, _found_words(found))
 
     def read(self) -> Reading:
-        """One reading, vouched for by two looks that agree.
+        """One reading, confirmed by two samples that agree.
 
-        Raises ImplausibleReading if looks keep disagreeing or contradict physics, NoAnswer, ChecksumError, PortError.
+        Raises ImplausibleReading if samples keep disagreeing or contradict physics, NoAnswer, ChecksumError, PortError.
         """
-        first = self.statistics.questions
-        snapshot = self._settled()
-        if found := self._set_up():  # set otherwise since, by a restart or by somebody, perhaps in mid-look: look again
-            self._restarted |= _is_reset(found)
-            self.statistics.restarts += _is_reset(found)
-            logger.info("looking again: %s, %s", self.url, _found_words(found))
-            snapshot = self._settled()
+        first = self.statistics.exchanges
+        sample = self._settled()
+        if found := self._set_up():  # set otherwise since, by a restart or by somebody, perhaps in between: once more
+            is_reset = self.chip.was_reset(found)
+            self._is_reset |= is_reset
+            self.statistics.restarts += is_reset
+            logger.info("sampling again: %s, %s", self.url, _found_words(found))
+            sample = self._settled()
         self.statistics.readings += 1
-        reading = self._reading(snapshot, self.statistics.questions - first)
+        reading = self._reading(sample, self.statistics.exchanges - first)
         if logger.isEnabledFor(logging.DEBUG):
-            logger.debug("reading: %s", _scaled_words(snapshot, reading))
-        self._restarted = False
+            logger.debug("reading: %s", _scaled_words(self.chip, reading))
+        self._is_reset = False
         return reading
 
     def read_registers(self) -> dict[Register, int]:
         """Every register's count, in datasheet order. Raises as ``read``."""
-        return {register: self._dialogue.ask(register) for register in REGISTERS}
+        return {register: self._client.read_register(register) for register in self.chip.registers}
 
     def _set_up(self) -> dict[Register, int]:
         """Bring the chip's settings in line; returns what was found where it was off."""
-        found = {register: self._confirmed(register, count) for register, count in SETTINGS.items()}
-        wrong = {register: count for register, count in SETTINGS.items() if found[register] != count}
+        settings, protection = self.chip.settings, self.chip.protection
+        found = {register: self._confirmed(register, count) for register, count in settings.items()}
+        wrong = {register: count for register, count in settings.items() if found[register] != count}
         if not wrong:
             return {}
-        self._write(USR_WRPROT, UNLOCK_KEY, reads=(UNLOCKED_READS, UNLOCK_KEY))
+        if protection:
+            self._write(protection.register, protection.unlock, reads=protection.unlocked_reads)
         for register, count in wrong.items():
             self._write(register, count, reads=(count,))
-        self._write(USR_WRPROT, LOCK_KEY, reads=(LOCK_KEY,))
-        self._carrier.clock.sleep(SETTLING_S)
+        if protection:
+            self._write(protection.register, protection.lock, reads=(protection.lock,))
+        self._carrier.clock.sleep(self.settling_s)
         return {register: found[register] for register in wrong}
 
     def _confirmed(self, register: Register, expected: int) -> int:
         """A register's count; one that surprises is believed only if it keeps coming."""
-        for _ in range(LOOKS):
-            counts = {self._dialogue.ask(register)}
+        for _ in range(MAX_SAMPLES):
+            counts = {self._client.read_register(register)}
             if counts != {expected}:
-                counts |= {self._dialogue.ask(register) for _ in range(AGREEING_AT_MOST - 1)}
+                counts |= {self._client.read_register(register) for _ in range(MAX_AGREEING - 1)}
             if len(counts) == 1:
                 return counts.pop()
             self.statistics.disagreements += 1
@@ -203,8 +186,8 @@ class Meter:
 
     def _write(self, register: Register, count: int, *, reads: tuple[int, ...]) -> None:
         for _ in range(TRIES):
-            self._dialogue.tell(register, count)
-            if (got := self._dialogue.ask(register)) in reads:
+            self._client.write_register(register, count)
+            if (got := self._client.read_register(register)) in reads:
                 return
             self.statistics.retries += 1
         raise TargetError(
@@ -212,155 +195,89 @@ class Meter:
             hint="the chip hears reads but takes no writes: check its supply and the line to its data input",
         )
 
-    def _agreed(self) -> Snapshot:
-        """Look until enough looks in a row agree; on a line that has failed lately more must."""
+    def _agreed(self) -> ChipSample:
+        """Take samples until enough in a row agree; on a line that has failed lately more must."""
         failures = self.statistics.failures
-        needed = AGREEING if self._clean_readings >= TRUST_AFTER else AGREEING_AT_MOST
-        run: list[Snapshot] = []
-        for _ in range(LOOKS):
-            now = replace(self._dialogue.look(), i_fast_rms=None)  # it changes every cycle
-            if run and not _agree(run[-1], now):
-                logger.info("two looks differ: %s; looking again", self.url)
+        needed = MIN_AGREEING if self._clean_readings >= TRUST_AFTER else MAX_AGREEING
+        run: list[ChipSample] = []
+        for _ in range(MAX_SAMPLES):
+            now = self._client.sample()
+            if run and not self._agree(run[-1], now):
+                logger.info("two samples differ: %s; sampling again", self.url)
                 run = []
                 self.statistics.disagreements += 1
-                needed = min(needed + 1, AGREEING_AT_MOST)
+                needed = min(needed + 1, MAX_AGREEING)
             run.append(now)
             if self.statistics.failures > failures:
-                self._clean_readings, needed = 0, AGREEING_AT_MOST
-            if len(run) >= needed and (vouched := _vouched(run)):
+                self._clean_readings, needed = 0, MAX_AGREEING
+            if len(run) >= needed and (confirmed := _confirmed(run)):
                 self._clean_readings += 1
-                return vouched
+                return confirmed
         self._clean_readings = 0
-        raise ImplausibleReading(f"{self.url}: {LOOKS} looks, and no {needed} in a row agreed", hint=_NOISY)
+        raise ImplausibleReading(f"{self.url}: {MAX_SAMPLES} samples, and no {needed} in a row agreed", hint=_NOISY)
 
-    def _settled(self) -> Snapshot:
-        """A look that physics allows; one that may be a load switching on in mid-refresh is given time to settle."""
-        for _ in range(SETTLING_REFRESHES):
-            snapshot = self._agreed()
-            if reasons := contradictions(snapshot):
+    def _agree(self, before: ChipSample, now: ChipSample) -> bool:
+        """Whether two samples fell into one refresh: all equal, but for pulses of the energy counter."""
+        pulses = self.chip.counts_between(before.energy_count, now.energy_count)
+        return before.held == now.held and abs(pulses) <= MAX_PULSES_BETWEEN
+
+    def _settled(self) -> ChipSample:
+        """A sample that physics allows; one that may be a load switching on in mid-refresh is given time to settle."""
+        for _ in range(MAX_SETTLING_SAMPLES):
+            sample = self._agreed()
+            if reasons := sample.contradictions():
                 break
-            if not (excess := excess_power(snapshot)):
-                return snapshot
+            if not (excess := sample.excess_power()):
+                return sample
             reasons = (excess,)
-            self._carrier.clock.sleep(REFRESH_S[RmsUpdate.MS_800])
+            self._carrier.clock.sleep(self.chip.refresh_s)
         self.statistics.implausible += 1
         raise ImplausibleReading(
             f"{self.url}: the chip says so repeatedly, and it cannot be: {'; '.join(reasons)}",
             hint="check the wiring of the data line and lower the rate: damage that repeats comes from timing",
         )
 
-    def _reading(self, snapshot: Snapshot, questions: int) -> Reading:
-        calibration, clock = self.calibration, self._carrier.clock
-        voltage, current = volts(snapshot.v_rms, calibration), amps(snapshot.i_rms, calibration)
-        power = watts(snapshot.watt, calibration)
+    def _reading(self, sample: ChipSample, exchanges: int) -> Reading:
+        clock = self._carrier.clock
         return Reading(
             at=clock.now(),
             monotonic=clock.monotonic(),
-            volts=voltage,
-            amps=current,
-            watts=power,
-            hertz=hertz(snapshot.freq) if snapshot.sees_mains else None,
-            power_factor=max(-1.0, min(1.0, power / (voltage * current)))
-            if snapshot.i_rms and snapshot.v_rms
-            else None,
-            energy_count=snapshot.cf_cnt,
-            watt_count=snapshot.watt,
-            status=snapshot.status,
-            mode=SETTINGS[MODE],
-            restarted=self._restarted,
-            questions=questions,
+            sample=sample,
+            calibration=self.calibration,
+            registers=(RegisterCount(self._energy_register(), sample.energy_count),),
+            evidence=BootEvidence(is_reset=self._is_reset),
+            exchanges=exchanges,
             simulated=self.simulated,
         )
 
-
-def open_meter(
-    url: str,
-    *,
-    calibration: Calibration | None = None,
-    front_end: str | None = None,
-    inverted: bool = False,
-    address: int = 0,
-    clock: Clock | None = None,
-) -> Meter:
-    """A meter by URL; ``connect`` it, then ``read``. Use it in a ``with`` block.
-
-    Scale comes from ``calibration``, else from the parts of the named front end, else from the twin's own board, else
-    from the usual one of the bus: a pziot-e01 on SPI, the reference circuit on UART. ``Meter.scale`` says from which.
-    ``inverted`` flips the sign of power. Raises UrlError for an unknown front end, PortOpenError, MissingExtra.
-    """
-    claims = ScaleClaims(given=calibration, front_end=front_end, inverted=inverted)
-    return open_scaled(url, claims, address=address, clock=clock)
+    def _energy_register(self) -> EnergyRegister:
+        """The energy counter by the calibration that holds now; made anew only when that changes."""
+        if self._energy[0] is not self.calibration:
+            self._energy = (self.calibration, self.chip.energy_register(self.calibration))
+        return self._energy[1]
 
 
-def open_scaled(url: str, claims: ScaleClaims, *, address: int = 0, clock: Clock | None = None) -> Meter:
-    """As ``open_meter``, where more than one place says how the meter scales."""
-    require_known(claims)
-    carrier = open_port(url, clock=clock)
-    scale = held_scale(claims, usual_scale(url, spi=isinstance(carrier, Bus)), simulated=carrier.simulated)
-    return Meter(carrier, scale.calibration, address=address, scale=scale.origin)
-
-
-def require_known(claims: ScaleClaims) -> None:
-    """Raises UrlError where a front end is named that nobody knows."""
-    for name in claims.named:
-        if name not in FRONT_ENDS:
-            raise UrlError(f"unknown front end {name!r}; known: {', '.join(FRONT_ENDS)}")
-
-
-def scale_doubt(meter: Meter, reading: Reading) -> str | None:
-    """What speaks against the scale of a reading, None if nothing: a voltage that no mains has."""
-    if reading.hertz is None or is_mains_voltage(reading.volts):
-        return None
-    fitting = [
-        name
-        for name in fitting_front_ends(round(reading.volts * meter.calibration.counts_per_volt))
-        if name != meter.scale.front_end
-    ]
-    remedy = f"try front_end={fitting[0]}" if fitting else "no known front end fits: calibrate the meter"
-    return f"{reading.volts:.1f} V is no mains voltage, so the divider is probably another; {remedy}"
-
-
-def usual_scale(url: str, *, spi: bool) -> Scale:
-    """The scale to take where nobody names one: the twin's own, or that of the usual board of the bus. Raises UrlError.
-
-    A meter that is recorded scales as the one behind the recording.
-    """
-    parts = split(url.rpartition("of=")[2] if url.startswith("record:") else url)
-    if parts.scheme == "twin" and (parts.host or _USUAL_TWIN) in FRONT_ENDS:
-        return scale_of_parts(parts.host or _USUAL_TWIN, ScaleSource.TWIN)
-    return scale_of_parts("pziot-e01" if spi else "reference", ScaleSource.ASSUMED)
-
-
-def _is_reset(found: dict[Register, int]) -> bool:
-    """Whether settings that were off stood as a reset leaves them; any other value is somebody's choice."""
-    return MODE in found and all(count == register.reset for register, count in found.items())
-
-
-def _found_words(found: dict[Register, int]) -> str:
+def _found_words(found: Mapping[Register, int]) -> str:
     """Settings that were off, as they were found."""
     if not found:
         return "its settings are as they should be"
     return "settings written: " + ", ".join(f"{register.name} was {count:#x}" for register, count in found.items())
 
 
-def _scaled_words(snapshot: Snapshot, reading: Reading) -> str:
+def _scaled_words(chip: MeteringChip, reading: Reading) -> str:
     """Each count beside what it amounts to."""
-    frequency = "no mains seen" if reading.hertz is None else f"{reading.hertz:.3f} Hz"
-    return (
-        f"V_RMS {snapshot.v_rms} = {reading.volts:.3f} V, I_RMS {snapshot.i_rms} = {reading.amps:.4f} A, "
-        f"WATT {snapshot.watt} = {reading.watts:.2f} W, FREQ {snapshot.freq} = {frequency}, CF_CNT {snapshot.cf_cnt}, "
-        f"STATUS {snapshot.status:#x}"
-    )
+    assert reading.calibration is not None, "a chip's readings carry their calibration"
+    words = []
+    for name, count in reading.sample.counts.items():
+        label = name.upper()
+        words.append(f"{label} {count}")
+        if (scale := chip.scales.get(label)) and (label != "FREQ" or reading.hertz is not None):
+            words[-1] += f" = {scale.scale(count, reading.calibration):.{scale.decimals + 1}f} {scale.unit}"
+    return ", ".join(words)
 
 
-def _agree(before: Snapshot, now: Snapshot) -> bool:
-    """Whether two looks fell into one refresh: all equal, but for pulses of the energy counter."""
-    pulses = counter_difference(before.cf_cnt, now.cf_cnt)
-    return before.held == now.held and before.freq == now.freq and pulses <= PULSES_BETWEEN_LOOKS
-
-
-def _vouched(run: list[Snapshot]) -> Snapshot | None:
-    """The look whose energy counter is vouched for too: seen twice, or between an earlier and a later one."""
-    if run[-1].cf_cnt == run[-2].cf_cnt:
+def _confirmed(run: list[ChipSample]) -> ChipSample | None:
+    """The sample whose energy counter is confirmed too: seen twice, or between an earlier and a later one."""
+    if run[-1].energy_count == run[-2].energy_count:
         return run[-1]
     return run[-2] if len(run) > 2 else None

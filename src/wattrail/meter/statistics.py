@@ -12,7 +12,7 @@ class Statistics:
     """Counters of one meter since it was opened; all only go up."""
 
     readings: int = 0
-    questions: int = 0
+    exchanges: int = 0
     retries: int = 0
     silent: int = 0
     truncated: int = 0
@@ -24,5 +24,5 @@ class Statistics:
 
     @property
     def failures(self) -> int:
-        """Questions that were not answered as they should be."""
+        """Exchanges that did not bring the answer they should."""
         return self.silent + self.truncated + self.damaged

@@ -13,12 +13,11 @@ from itertools import pairwise
 from statistics import median
 from typing import Final
 
-from wattrail.chips.bl0942.constants import REFRESH_S
-from wattrail.chips.bl0942.registers import I_WAVE, V_WAVE, RmsUpdate
-from wattrail.chips.bl0942.waveform import Sample, Sampling, Waveform, analyse, repeats, without_spikes
+from wattrail.chips.protocol import Capability, WaveRegisters
 from wattrail.errors import LinkError, UrlError
-from wattrail.meter.dialogue import SpiDialogue
+from wattrail.meter.chip_client import SpiClient
 from wattrail.meter.meter import Meter
+from wattrail.metrology.waveform import Sampling, Waveform, WaveSample, analyse, repeats, without_spikes
 from wattrail.units import Reading
 from wattrail.wire import Register
 
@@ -27,16 +26,16 @@ __all__ = ["CYCLES", "Oscillogram", "capture", "obstacle", "require_fast"]
 CYCLES: Final = 10
 """Line cycles in one capture unless asked for otherwise: 0.2 s at 50 Hz."""
 
-LATE: Final = 3.0
+MAX_SLOWNESS: Final = 3.0
 """A read that took this many times as long as usual: nobody knows when in it the sample was taken."""
 
-MOST_READS: Final = 200_000
+MAX_READS: Final = 200_000
 """Of one capture: memory for half a minute at the fastest clock."""
 
-WANTED_READS: Final = 800
+MIN_READS: Final = 800
 """Fewer on a held-up bus make a capture go on, for twice its time at most."""
 
-STEADY: Final = 0.01
+MAX_DRIFT: Final = 0.01
 """Share by which the rms may differ before and after a capture."""
 
 _ORDER_SEED = 942
@@ -66,7 +65,7 @@ class Oscillogram:
     @property
     def steady(self) -> bool:
         """Whether voltage and current held still, so that the scale can be believed."""
-        return self.drift <= STEADY
+        return self.drift <= MAX_DRIFT
 
     @property
     def watts_off(self) -> float | None:
@@ -77,8 +76,10 @@ class Oscillogram:
 
 
 def obstacle(meter: Meter) -> tuple[str, str] | None:
-    """Why this meter's waveform cannot be captured, and the mend; None if it can."""
-    if isinstance(meter.dialogue, SpiDialogue):
+    """Why this meter's waveform cannot be captured, and what to do about it; None if it can."""
+    if found := meter.chip.obstacles.get(Capability.WAVEFORM):
+        return f"{meter.url}: {found.reason}", found.remedy
+    if isinstance(meter.client, SpiClient):
         return None
     return (
         f"{meter.url}: no waveform over UART: reading one register takes 12.5 ms at 4800 baud, 80 reads a second for "
@@ -87,10 +88,12 @@ def obstacle(meter: Meter) -> tuple[str, str] | None:
     )
 
 
-def require_fast(meter: Meter) -> None:
-    """Raises UrlError if ``obstacle`` names one."""
-    if told := obstacle(meter):
-        raise UrlError(told[0], hint=told[1])
+def require_fast(meter: Meter) -> WaveRegisters:
+    """The wave registers. Raises UrlError if ``obstacle`` names one, or the chip has none."""
+    if (found := obstacle(meter)) or meter.chip.wave is None:
+        reason, remedy = found or (f"{meter.url}: the {meter.chip.title} has no wave registers", None)
+        raise UrlError(reason, hint=remedy)
+    return meter.chip.wave
 
 
 def capture(meter: Meter, *, cycles: int = CYCLES, settle: bool = True, before: Reading | None = None) -> Oscillogram:
@@ -101,27 +104,28 @@ def capture(meter: Meter, *, cycles: int = CYCLES, settle: bool = True, before: 
     one. Raises UrlError where the bus is too slow, LinkError where there is no mains or too many reads failed, and what
     ``Meter.read`` raises.
     """
-    require_fast(meter)
+    wave = require_fast(meter)
     before = before or meter.read()
     if before.hertz is None:
         raise LinkError(f"{meter.url}: the chip sees no mains, so there is no waveform", hint="connect the mains side")
-    waveform = _read_waveform(meter, cycles / before.hertz, before.hertz)
+    waveform = _read_waveform(meter, wave, cycles / before.hertz, before.hertz)
     if settle:
-        meter.dialogue.carrier.clock.sleep(2 * REFRESH_S[RmsUpdate.MS_800])
+        meter.client.carrier.clock.sleep(2 * meter.chip.refresh_s)
     after = meter.read() if settle else before
     return _scaled(meter, waveform, before, after)
 
 
-def _read_waveform(meter: Meter, seconds: float, hertz: float) -> Waveform:
+def _read_waveform(meter: Meter, wave: WaveRegisters, seconds: float, hertz: float) -> Waveform:
     retries = meter.statistics.retries
-    reads, late = _timely(_reads(meter, seconds))
-    volts, amps = ([sample for register, sample in reads if register is wanted] for wanted in (V_WAVE, I_WAVE))
+    reads, late = _timely(_reads(meter, wave, seconds))
+    volts, amps = ([sample for register, sample in reads if register is wanted] for wanted in (wave.volts, wave.amps))
     clean_volts, clean_amps = without_spikes(volts), without_spikes(amps)
     sampling = Sampling(
         seconds=_span(reads),
+        sample_hz=wave.sample_hz,
         volts_reads=len(clean_volts),
         amps_reads=len(clean_amps),
-        repeats=repeats(volts) + repeats(amps),
+        repeats=repeats(volts, wave.sample_hz) + repeats(amps, wave.sample_hz),
         late=late,
         spikes=len(volts) + len(amps) - len(clean_volts) - len(clean_amps),
         retries=meter.statistics.retries - retries,
@@ -135,49 +139,50 @@ def _read_waveform(meter: Meter, seconds: float, hertz: float) -> Waveform:
         ) from error
 
 
-def _reads(meter: Meter, seconds: float) -> list[tuple[Register, Sample, float]]:
+def _reads(meter: Meter, wave: WaveRegisters, seconds: float) -> list[tuple[Register, WaveSample, float]]:
     """Register, sample and how long its read took.
 
     The two channels take turns, and chance decides which is first in each pair. In strict alternation a bus whose
     pace fits the chip's would always find one channel's sample fresh and the other's old: a phase error of a degree.
     """
-    dialogue, clock = meter.dialogue, meter.dialogue.carrier.clock
+    client, clock = meter.client, meter.client.carrier.clock
     order = random.Random(_ORDER_SEED)
-    reads: list[tuple[Register, Sample, float]] = []
+    reads: list[tuple[Register, WaveSample, float]] = []
     end = clock.monotonic() + seconds
-    while (now := clock.monotonic()) < end or (len(reads) < WANTED_READS and now < end + seconds):
-        if len(reads) >= MOST_READS:
+    while (now := clock.monotonic()) < end or (len(reads) < MIN_READS and now < end + seconds):
+        if len(reads) >= MAX_READS:
             break
-        for register in (V_WAVE, I_WAVE) if order.random() < 0.5 else (I_WAVE, V_WAVE):
+        for register in (wave.volts, wave.amps) if order.random() < 0.5 else (wave.amps, wave.volts):
             begun = clock.monotonic()
-            count = dialogue.ask(register)
-            reads.append((register, Sample(begun, count), clock.monotonic() - begun))
+            count = client.read_register(register)
+            reads.append((register, WaveSample(begun, count), clock.monotonic() - begun))
     return reads
 
 
-def _timely(reads: list[tuple[Register, Sample, float]]) -> tuple[list[tuple[Register, Sample]], int]:
+def _timely(reads: list[tuple[Register, WaveSample, float]]) -> tuple[list[tuple[Register, WaveSample]], int]:
     """The reads whose moment is known, and how many took too long for that: retried, or held up by the system."""
     if not reads:
         return [], 0
-    limit = LATE * median(took for _, _, took in reads)
+    limit = MAX_SLOWNESS * median(took for _, _, took in reads)
     kept = [(register, sample) for register, sample, took in reads if took <= limit]
     return kept, len(reads) - len(kept)
 
 
-def _span(reads: list[tuple[Register, Sample]]) -> float:
+def _span(reads: list[tuple[Register, WaveSample]]) -> float:
     return reads[-1][1].at - reads[0][1].at if reads else 0.0
 
 
-def _longest_gap(*channels: list[Sample]) -> float:
+def _longest_gap(*channels: list[WaveSample]) -> float:
     gaps = [b.at - a.at for samples in channels for a, b in pairwise(samples)]
     return max(gaps, default=0.0)
 
 
 def _scaled(meter: Meter, waveform: Waveform, before: Reading, after: Reading) -> Oscillogram:
-    volts, amps = (before.volts + after.volts) / 2, (before.amps + after.amps) / 2
+    pairs = [(reading.volts or 0.0, reading.amps or 0.0) for reading in (before, after)]
+    volts, amps = (sum(channel) / 2 for channel in zip(*pairs, strict=True))
     calibration = meter.calibration
     if not waveform.volts.rms:
-        raise LinkError(f"{meter.url}: V_WAVE stays at one value, while V_RMS says {volts:.1f} V", hint=None)
+        raise LinkError(f"{meter.url}: the voltage wave stays at one value, while its rms is {volts:.1f} V", hint=None)
     volts_scale = volts / waveform.volts.rms
     amps_scale = amps / waveform.amps.rms if amps and waveform.amps.rms else None
     turned = -1.0 if calibration.inverted else 1.0
@@ -196,7 +201,7 @@ def _scaled(meter: Meter, waveform: Waveform, before: Reading, after: Reading) -
             volts_scale * calibration.counts_per_volt,
             None if amps_scale is None else amps_scale * calibration.counts_per_amp,
         ),
-        drift=max(_change(before.volts, after.volts), _change(before.amps, after.amps)),
+        drift=max(_change(first, last) for first, last in zip(*pairs, strict=True)),
     )
 
 

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from wattrail.chips.bl0942.scaling import Calibration
+from wattrail.calibration import Calibration
+from wattrail.energy_register import BootEvidence
 from wattrail.errors import UrlError
 from wattrail.ledger import Entry, Epoch, Kind, Observation
 from wattrail.sanitize import hide_credentials
-from wattrail.units import Reading
+from wattrail.units import PlainSample, Quantities, Reading
 from wattrail.urls import innermost
 
 __all__ = [
@@ -137,7 +138,7 @@ def reading_row(reading: Reading, seen: Observation) -> tuple[object, ...]:
     return (
         microseconds(seen.at), seen.elapsed_us, seen.count, seen.watt, seen.mode, seen.status,
         seen.restarted, seen.algebraic, seen.last_pulse_negative,
-        round(reading.volts * 1e3), round(reading.amps * 1e6), round(reading.watts * 1e3),
+        round((reading.volts or 0.0) * 1e3), round((reading.amps or 0.0) * 1e6), round((reading.watts or 0.0) * 1e3),
         _scaled(reading.hertz, 1e3), _scaled(reading.power_factor, 1e6),
     )  # fmt: skip
 
@@ -158,11 +159,14 @@ def reading_from_row(
 ) -> Reading:
     """A stored reading. Its monotonic clock is gone: 0.0."""
     millivolts, microamps, milliwatts, millihertz, ppm = quantities
-    return Reading(
-        at=seen.at, monotonic=0.0, volts=millivolts / 1e3, amps=microamps / 1e6, watts=milliwatts / 1e3,
+    known = Quantities(
+        volts=millivolts / 1e3, amps=microamps / 1e6, watts=milliwatts / 1e3,
         hertz=None if millihertz is None else millihertz / 1e3, power_factor=None if ppm is None else ppm / 1e6,
-        energy_count=seen.count, watt_count=seen.watt, status=seen.status, mode=seen.mode,
-        restarted=seen.restarted, simulated=simulated,
+    )  # fmt: skip
+    counts = {"cf_cnt": seen.count, "watt": seen.watt, "status": seen.status, "mode": seen.mode}
+    return Reading(
+        at=seen.at, monotonic=0.0, sample=PlainSample(known, counts),
+        evidence=BootEvidence(is_reset=seen.restarted), simulated=simulated,
     )  # fmt: skip
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from wattrail.chips.bl0942.scaling import Calibration
+from wattrail.calibration import Calibration
 from wattrail.errors import StoreError
 from wattrail.ledger import Books, Entry, Ledger, Observation
 from wattrail.store import queries

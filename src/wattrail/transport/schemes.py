@@ -20,7 +20,7 @@ from wattrail.transport.base import Bus, Port
 from wattrail.transport.carrier import SIMULATED, address, com_name, device_path
 from wattrail.transport.frame_log import logged
 from wattrail.transport.opening import device_open_error
-from wattrail.urls import DEVICE_SCHEMES, NESTED, Option, PortUrl, corrected, innermost, read_options, split
+from wattrail.urls import DEVICE_SCHEMES, NESTED, Option, PortUrl, choice, corrected, innermost, read_options, split
 
 __all__ = [
     "SCHEMES",
@@ -58,6 +58,17 @@ class Scheme:
         """The module behind the scheme."""
         return cast(_Module, import_module(self.module))
 
+    def options(self) -> tuple[Option, ...]:
+        """Its own options, and those that say what is at the other end; a scheme's own of that name comes first."""
+        own = tuple(self.load().OPTIONS)
+        names = {option.name for option in own}
+        return own if NESTED in names else (*own, *(option for option in METER_OPTIONS if option.name not in names))
+
+
+METER_OPTIONS: Final = (
+    Option("chip", str, None, "the metering chip at the other end: chip=bl0942 (usual) or chip=bl0940"),
+    Option("heads", choice("58", "50"), None, "BL0940: its frames begin with 58/A8 or with 50/A0; both are tried"),
+)
 
 _ROOM: Final = "wattrail.transport"
 # fmt: off
@@ -91,8 +102,8 @@ def open_port(url: str, *, clock: Clock | None = None) -> Port | Bus:
 def open_unlogged(url: str, *, clock: Clock | None = None) -> Port | Bus:
     """As ``open_port``, for a carrier within another, which is logged as a whole."""
     parts = split(url)
-    module = _scheme(parts).load()
-    return module.open_carrier(parts, read_options(parts, module.OPTIONS), clock or SystemClock())
+    scheme = _scheme(parts)
+    return scheme.load().open_carrier(parts, read_options(parts, scheme.options()), clock or SystemClock())
 
 
 def check_url(url: str) -> str:
@@ -141,7 +152,7 @@ def crosses_network(url: str) -> bool:
 def _innermost(url: str) -> tuple[Scheme, dict[str, object]]:
     parts = split(url)
     scheme = _scheme(parts)
-    options = read_options(parts, scheme.load().OPTIONS)
+    options = read_options(parts, scheme.options())
     if scheme.name in DEVICE_SCHEMES:
         device_path(parts)
     elif scheme.reach == "network":

@@ -1,9 +1,9 @@
-"""Digital twins: a BL0942 meter that behaves as a real one, down to the byte, on a clock of your choice.
+"""Digital twins: a meter with a BL0942 or BL0940 that behaves as a real one, byte for byte, on a clock of your choice.
 
     twin = open_twin("pziot-e01", clock=ManualClock(), scenario="house", seed=7)
     with twin.carrier() as bus: ...
 
-What is documented, captured, inferred and guessed about it stands in docs/twin.md. The twin shares the chip's tables
+What is documented, captured, inferred and guessed about it stands in docs/twin.md. The twin shares the chips' tables
 with the drivers (registers, constants, parts) and none of their code.
 """
 
@@ -37,14 +37,15 @@ def open_twin(
     ``powered_for`` is how long, in seconds, the chip has had its supply already: 0 is a chip at power-on, which has
     measured nothing yet. ``scenario`` is a name or the path of a TOML file; left out it is ``house``, or ``bench`` if
     a steady state (``volts``, ``amps``, ``watts``, ``pf``, ``hertz``) is asked for. The other options are those of
-    ``TwinOptions``. Raises UrlError for an unknown board or options that contradict each other, ConfigError for the
-    scenario, MissingExtra without numpy.
+    ``TwinOptions``. Raises UrlError for an unknown board or chip, or for options that contradict each other,
+    ConfigError for the scenario, MissingExtra without numpy.
     """
     try:
         import numpy  # noqa: F401 - only whether it is there
     except ImportError as error:
         raise MissingExtra("a digital twin", library="numpy", extra="twin") from error
     from wattrail.twin.boards import BOARDS
+    from wattrail.twin.chips import CHIP_MODELS
     from wattrail.twin.options import TwinOptions, contradiction
     from wattrail.twin.twin import Twin
 
@@ -54,11 +55,15 @@ def open_twin(
 
     if name not in BOARDS:
         raise UrlError(f"no twin of a board {name!r}; known: {', '.join(BOARDS)}")
-    fault = contradiction(BOARDS[name], scenario, options)
-    if fault:
+    board = BOARDS[name]
+    model = CHIP_MODELS.get(options.get("chip", board.chip))
+    if model is None:
+        raise UrlError(f"no twin of a chip {options['chip']!r}; known: {', '.join(CHIP_MODELS)}")
+    if fault := contradiction(board, model, scenario, options):
         raise UrlError(f"twin {name}: {fault}")
     return Twin(
-        BOARDS[name],
+        board,
+        model,
         clock=clock or SystemClock(),
         scenario=scenario,
         seed=seed,

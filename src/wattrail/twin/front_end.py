@@ -1,7 +1,7 @@
 """From mains to pins: the analogue parts, how far they are off, and what the chip's inputs then see.
 
 Two ways to the same pins. ``FrontEnds`` takes the mains' rms quantities and is exact for sines; ``SampledFrontEnds``
-(in ``waveform``) takes every sample. The chip does not know which of them it hangs on.
+(in ``waveform``) takes every sample. The chip cannot tell them apart.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from typing import Protocol
 
 import numpy as np
 
-from wattrail.chips.bl0942.constants import V_CLIP_MV
-from wattrail.chips.bl0942.parts import FrontEnd
-from wattrail.twin.mains import Mains, State
+from wattrail.front_end import FrontEnd
+from wattrail.twin.chip_model import Silicon
+from wattrail.twin.mains import Mains, MainsState
 from wattrail.twin.noise import FloatArray
 
-__all__ = ["Deviation", "FrontEnds", "PinSource", "Pins", "Wiring"]
+__all__ = ["Deviation", "FrontEnds", "PinSignals", "PinSource", "Wiring"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Deviation:
 
 
 @dataclass(frozen=True, slots=True)
-class Pins:
+class PinSignals:
     """What the chip's inputs see over each tick, shape (chips, ticks), at millivolts.
 
     ``power`` is the mean product of both, mV squared; ``fast`` the mean of the rectified current; ``hertz`` broadcasts.
@@ -51,7 +51,7 @@ class Pins:
 
 
 class PinSource(Protocol):
-    """Something a bank of chips can hang on."""
+    """What an array of chips measures."""
 
     @property
     def size(self) -> int:
@@ -68,8 +68,8 @@ class PinSource(Protocol):
         """How many refreshes of 400 ms are worth computing ahead, if nothing changes."""
         ...
 
-    def pins(self, first: int, count: int, *, clip_mv: FloatArray, see_dc: FloatArray) -> Pins:
-        """The pins over ``count`` ticks.
+    def pins(self, first: int, count: int, *, silicon: Silicon, clip_mv: FloatArray, see_dc: FloatArray) -> PinSignals:
+        """The pins of a chip of this kind over ``count`` ticks.
 
         ``clip_mv`` is the peak the current input takes at its gain, ``see_dc`` 1.0 where the fast path includes the
         offset; both have shape (chips, 1).
@@ -94,7 +94,7 @@ class Wiring:
 
 
 class FrontEnds:
-    """N front ends on the rms quantities of their mains; chip ``n`` hangs on mains ``n % len(mains)``."""
+    """N front ends on the rms quantities of their mains; chip ``n`` measures mains ``n % len(mains)``."""
 
     ahead = 128  # 300 kB a meter; thousands of them in one process are polled in our benchmarks
 
@@ -113,16 +113,16 @@ class FrontEnds:
         """White noise at the current pins of each chip, shape (chips, 1)."""
         return self.wiring.noise_uv
 
-    def pins(self, first: int, count: int, *, clip_mv: FloatArray, see_dc: FloatArray) -> Pins:
+    def pins(self, first: int, count: int, *, silicon: Silicon, clip_mv: FloatArray, see_dc: FloatArray) -> PinSignals:
         """The pins over ``count`` ticks; see ``PinSource``."""
         wiring = self.wiring
         states = [mains.ticks(first, count) for mains in self.mains]
-        volts, kept_volts = _clip(wiring.mv_per_volt * self._rows(states, "volts"), np.full((1, 1), V_CLIP_MV))
+        volts, kept_volts = _clip(wiring.mv_per_volt * self._rows(states, "volts"), np.full((1, 1), silicon.V_CLIP_MV))
         raw_amps = wiring.mv_per_amp * self._rows(states, "amps")
         amps, kept_amps = _clip(raw_amps, clip_mv)
         power = self._rows(states, "watts") * np.cos(wiring.phase) + self._rows(states, "vars") * np.sin(wiring.phase)
         scale = wiring.direction * wiring.mv_per_volt * wiring.mv_per_amp
-        return Pins(
+        return PinSignals(
             volts=volts,
             amps=amps,
             power=scale * power * kept_volts * kept_amps,
@@ -130,7 +130,7 @@ class FrontEnds:
             hertz=self._rows(states, "hertz"),
         )
 
-    def _rows(self, states: Sequence[State], name: str) -> FloatArray:
+    def _rows(self, states: Sequence[MainsState], name: str) -> FloatArray:
         rows = np.stack([getattr(state, name) for state in states])
         return rows if len(states) == 1 else rows[self._mains_of]
 

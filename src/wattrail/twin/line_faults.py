@@ -38,47 +38,47 @@ class LineFaults:
 
     def flip_bit(self, byte: int = 0, bit: int = 0) -> None:
         """Invert one bit of the next reply; a negative byte counts from its end."""
-        self._spoil(lambda data: flipped(data, byte, bit))
+        self._corrupt(lambda data: flipped(data, byte, bit))
 
     def flip_bits(self, count: int) -> None:
         """Invert that many bits of the next reply, by chance."""
 
-        def spoil(data: bytes) -> bytes:
+        def corrupt(data: bytes) -> bytes:
             for place in self._chance.sample(range(8 * len(data)), min(count, 8 * len(data))):
                 data = flipped(data, *divmod(place, 8))
             return data
 
-        self._spoil(spoil)
+        self._corrupt(corrupt)
 
     def drop_byte(self, byte: int = 0) -> None:
         """Lose one byte of the next reply."""
-        self._spoil(lambda data: without(data, byte))
+        self._corrupt(lambda data: without(data, byte))
 
     def cut_reply(self, after: int) -> None:
         """Let only the first ``after`` bytes of the next reply through."""
-        self._spoil(lambda data: data[:after])
+        self._corrupt(lambda data: data[:after])
 
     def drop(self, count: int = 1) -> None:
         """Lose the next replies altogether."""
         for _ in range(count):
-            self._spoil(lambda _: b"")
+            self._corrupt(lambda _: b"")
 
     def double(self) -> None:
         """Send the next reply twice."""
-        self._spoil(lambda data: data * 2)
+        self._corrupt(lambda data: data * 2)
 
     def junk(self, before: bytes = b"", after: bytes = b"") -> None:
         """Put bytes around the next reply that do not belong there."""
-        self._spoil(lambda data: before + data + after)
+        self._corrupt(lambda data: before + data + after)
 
     def late(self, seconds: float) -> None:
         """Hold the next reply back."""
         self._waiting.append(lambda reply: Reply(reply.data, reply.late + seconds))
 
-    # ---- until told otherwise
+    # ---- until switched off
 
     def silence(self, on: bool = True) -> None:
-        """Nothing of the chip is heard."""
+        """Nothing of the chip arrives."""
         self._silent = on
 
     def noise(self, bit_error_rate: float) -> None:
@@ -113,17 +113,17 @@ class LineFaults:
         """What of the host's bytes arrives at the chip."""
         return self._noisy(data)
 
-    def _spoil(self, how: Callable[[bytes], bytes]) -> None:
+    def _corrupt(self, how: Callable[[bytes], bytes]) -> None:
         self._waiting.append(lambda reply: Reply(how(reply.data), reply.late))
 
     def _noisy(self, data: bytes) -> bytes:
         if not self._bit_error_rate or not data:
             return data
-        spoiled, place = bytearray(data), self._gap() - 1
+        corrupted, place = bytearray(data), self._gap() - 1
         while place < 8 * len(data):
-            spoiled[place // 8] ^= 1 << place % 8
+            corrupted[place // 8] ^= 1 << place % 8
             place += self._gap()
-        return bytes(spoiled)
+        return bytes(corrupted)
 
     def _gap(self) -> int:
         """Bits to the next error: a geometric distribution."""

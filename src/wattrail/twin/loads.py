@@ -1,4 +1,4 @@
-"""What hangs on the conductor: loads with their schedules, and photovoltaics that push the other way.
+"""What is connected to the conductor: loads with their schedules, and photovoltaics that push the other way.
 
 Every quantity is a function of time, so a day can be computed in any order and any portions.
 """
@@ -13,13 +13,13 @@ import numpy as np
 
 from wattrail.twin.noise import FloatArray, Noise
 
-__all__ = ["DAY_S", "Harmonic", "Kind", "Load", "Photovoltaics", "Schedule", "Steps"]
+__all__ = ["DAY_S", "Harmonic", "HouseholdLoad", "LoadKind", "LoadSchedule", "Photovoltaics", "Steps"]
 
 DAY_S = 86400.0
 
 
 class Steps:
-    """A value that somebody sets now and then: a staircase over time. NaN where nobody has."""
+    """A value that is set by hand now and then: a staircase over time. NaN where it is not."""
 
     def __init__(self) -> None:
         self._times: list[float] = [-math.inf]
@@ -52,7 +52,7 @@ class Harmonic:
         return self.ratio * complex(math.cos(self.phase), math.sin(self.phase))
 
 
-class Kind(Enum):
+class LoadKind(Enum):
     """How a load draws its current."""
 
     RESISTIVE = "resistive"
@@ -63,11 +63,11 @@ class Kind(Enum):
     @property
     def var_sign(self) -> float:
         """Sign of the reactive power: positive lags."""
-        return 1.0 if self is Kind.INDUCTIVE else -1.0
+        return 1.0 if self is LoadKind.INDUCTIVE else -1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Schedule:
+class LoadSchedule:
     """When something is on. Without any field set: always.
 
     ``starts`` are seconds of the day, ``lasts`` the seconds from each; a cycle of ``every`` seconds repeats all day.
@@ -91,14 +91,14 @@ class Schedule:
 
 
 @dataclass(frozen=True, slots=True)
-class Load:
+class HouseholdLoad:
     """One appliance: active power at nominal voltage, power factor, how it behaves, when it is on."""
 
     name: str
     watts: float
     power_factor: float = 1.0
-    kind: Kind = Kind.RESISTIVE
-    schedule: Schedule = Schedule()
+    kind: LoadKind = LoadKind.RESISTIVE
+    schedule: LoadSchedule = LoadSchedule()
     harmonics: tuple[Harmonic, ...] = ()
     switch: Steps = field(default_factory=Steps, compare=False)
 
@@ -112,7 +112,7 @@ class Load:
         """Magnitude of the current at nominal phase, amperes: to be multiplied by ``direction``."""
         on = self.switch.over(times, self.schedule.on(times_of_day))
         amps = abs(self.volt_amps) / nominal * on
-        if self.kind is Kind.ELECTRONIC:  # lamps and chargers cut out when the mains has gone
+        if self.kind is LoadKind.ELECTRONIC:  # lamps and chargers cut out when the mains has gone
             return amps * np.where(volts > 0.3 * nominal, nominal / np.maximum(volts, 1.0), 0.0)
         return amps * volts / nominal
 

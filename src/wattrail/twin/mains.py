@@ -17,10 +17,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from wattrail.twin.loads import DAY_S, Harmonic, Load, Photovoltaics, Steps
+from wattrail.twin.loads import DAY_S, Harmonic, HouseholdLoad, Photovoltaics, Steps
 from wattrail.twin.noise import FloatArray, IntArray, Noise
 
-__all__ = ["TICK_S", "Mains", "Phasors", "State", "Supply", "tick_at"]
+__all__ = ["TICK_S", "GridSupply", "Mains", "MainsState", "Phasors", "tick_at"]
 
 TICK_S = 0.04
 """Grain of everything but the sine itself: two cycles at 50 Hz, a tenth of the chip's shorter refresh."""
@@ -42,7 +42,7 @@ def middle_of(ticks: IntArray) -> FloatArray:
 
 
 @dataclass(frozen=True, slots=True)
-class Supply:
+class GridSupply:
     """What the grid provides. Swings are peak values of a slow drift, ``noise`` is relative, rms, for every tick."""
 
     volts: float = 230.0
@@ -54,7 +54,7 @@ class Supply:
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class MainsState:
     """The rms quantities, one value a tick. ``watts`` and ``vars`` are signed: positive is import, and lagging."""
 
     volts: FloatArray
@@ -81,8 +81,8 @@ class Mains:
 
     def __init__(
         self,
-        supply: Supply,
-        loads: Sequence[Load] = (),
+        supply: GridSupply,
+        loads: Sequence[HouseholdLoad] = (),
         sources: Sequence[Photovoltaics] = (),
         *,
         starts_at: float = 0.0,
@@ -130,11 +130,11 @@ class Mains:
             raise KeyError(f"no load {load!r} here; known: {', '.join(self.loads) or 'none'}")
         self.loads[load].switch.set(self._next_tick(time), None if on is None else float(on))
 
-    def state(self, times: FloatArray) -> State:
+    def state(self, times: FloatArray) -> MainsState:
         """Volts, amperes, watts, vars and hertz at each time, shape (len(times),)."""
         phasors = self.phasors(times)
         power = (phasors.volts * phasors.amps.conj()).sum(axis=0)
-        return State(
+        return MainsState(
             volts=np.sqrt((np.abs(phasors.volts) ** 2).sum(axis=0)),
             amps=np.sqrt((np.abs(phasors.amps) ** 2).sum(axis=0)),
             watts=power.real,
@@ -142,7 +142,7 @@ class Mains:
             hertz=self.hertz(times),
         )
 
-    def ticks(self, first: int, count: int) -> State:
+    def ticks(self, first: int, count: int) -> MainsState:
         """The state over each of ``count`` ticks."""
         return self.state(middle_of(np.arange(first, first + count)))
 

@@ -1,76 +1,65 @@
 """The chip's arithmetic, from pins to counts, for many chips and many ticks at once.
 
-Theory of operation. Pins do not depend on the host, so a stretch of time is computed ahead as a ``Plan`` and a read
-is a look into it. A plan is thrown away when the host changes a setting or somebody the mains; what must survive
-that is ``Held``.
+Theory of operation. Pins do not depend on the host, so a stretch of time is computed ahead as a ``MeasurementPlan``
+and a read takes a column of it. A plan is thrown away when a setting or the mains changes; what must survive that is
+``AccumulatorState``.
 
     power   the gate sees power in slots of 10 ms and zeroes what is under the threshold; energy integrates what is
             left, and WATT is its mean over 400 or 800 ms
     rms     the mean of every tick's rms; current counts only where the gate is open
 
-The gate stands before the mean, so noise that opens it for one slot leaves WATT of 3 or 4 and I_RMS of some 30 behind,
-as captured chips show.
+The gate stands before the mean, so noise that opens it for one slot leaves a small WATT and I_RMS behind, as captured
+chips show: 3 or 4 and some 30 counts on a BL0942, -12 and -21 with 51 and 73 on a BL0940.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Final, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from wattrail.chips.bl0942.constants import (
-    CF_WATT_SECONDS,
-    FAST_RMS_RATIO,
-    FREQ_NUMERATOR,
-    I_RMS_PER_MV,
-    I_ZX_BELOW,
-    REFRESH_S,
-    SAMPLE_HZ,
-    V_REF,
-    V_RMS_PER_MV,
-    V_ZX_BELOW,
-    WATT_PER_MV2,
-)
-from wattrail.chips.bl0942.registers import FREQ, I_RMS, WATT
-from wattrail.twin.front_end import Pins
+from wattrail.twin.chip_model import RegisterTable, Silicon
+from wattrail.twin.front_end import PinSignals
 from wattrail.twin.mains import TICK_S
 from wattrail.twin.noise import FloatArray, IntArray
 
-__all__ = ["REFRESH_TICKS", "SLOTS", "Held", "Plan", "Settings", "hold"]
+__all__ = ["SLOTS", "AccumulatorState", "BoolArray", "MeasurementPlan", "MeasurementSettings", "hold", "refresh_ticks"]
 
-REFRESH_TICKS: Final[int] = round(REFRESH_S[0] / TICK_S)
 SLOTS = 4
 """Slots of the anti-creep gate in a tick. 10 ms each: a finer or coarser gate leaves other residues than captured."""
 
-_SLOT_SAMPLES = SAMPLE_HZ * TICK_S / SLOTS
 _SINE_MEAN = 2 * np.sqrt(2) / np.pi  # mean of a rectified sine over its rms
-_FAST_PER_MV = FAST_RMS_RATIO / _SINE_MEAN * I_RMS_PER_MV / V_REF
 
 _Scalar = TypeVar("_Scalar", np.float64, np.int64)
 BoolArray = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
-    """What the writable registers ask of the measurement; each of shape (chips, 1)."""
+class MeasurementSettings:
+    """What the writable registers ask of the measurement; each of shape (chips, 1).
+
+    ``see_dc`` is 1.0 where the fast measure includes the offset at the pins, ``absolute`` tells where energy of either
+    direction counts upwards, ``slow`` where averages take two refreshes.
+    """
 
     gain: FloatArray
+    see_dc: FloatArray
     creep: FloatArray
     counting: BoolArray
     absolute: BoolArray
     slow: BoolArray
     fast_ticks: IntArray
-    freq_ticks: IntArray
 
 
 @dataclass(slots=True)
-class Held:
+class AccumulatorState:
     """What a chip carries from one plan into the next; each of shape (chips,).
 
-    ``energy`` is in WATT counts times seconds. ``before`` and ``begun`` are sums over ticks of current, voltage and
-    power, shape (3, chips): of the last whole refresh of 400 ms, and of the one under way.
+    ``energy`` is in WATT counts times seconds, ``tracked`` the chip's own measure beside the common ones.
+    ``before`` and ``begun`` are sums over ticks of current, voltage and power, shape (3, chips): of the last whole
+    refresh of 400 ms, and of the one under way.
     """
 
     energy: FloatArray
@@ -80,17 +69,22 @@ class Held:
     watt: FloatArray
     creep: IntArray
     i_fast_rms: FloatArray
-    freq: FloatArray
+    tracked: FloatArray
     before: FloatArray
     begun: FloatArray
 
     @classmethod
-    def at_power_on(cls, size: int) -> Held:
-        """Nothing measured yet."""
+    def at_power_on(cls, size: int, tracked: int) -> AccumulatorState:
+        """Nothing measured yet; ``tracked`` is what the chip's own measure reads meanwhile."""
         zeros = {f.name: np.zeros(size) for f in fields(cls)}
         flags = {name: np.zeros(size, dtype=np.int64) for name in ("reverse", "creep")}
         sums = {name: np.zeros((3, size)) for name in ("before", "begun")}
-        return cls(**{**zeros, **flags, **sums, "freq": np.full(size, float(FREQ.reset))})
+        return cls(**{**zeros, **flags, **sums, "tracked": np.full(size, float(tracked))})
+
+
+def refresh_ticks(silicon: Silicon) -> int:
+    """Ticks in the shorter refresh; the longer one takes two."""
+    return round(silicon.REFRESH_S[0] / TICK_S)
 
 
 def hold(values: npt.NDArray[_Scalar], when: BoolArray, before: npt.NDArray[_Scalar]) -> npt.NDArray[_Scalar]:
@@ -101,30 +95,48 @@ def hold(values: npt.NDArray[_Scalar], when: BoolArray, before: npt.NDArray[_Sca
     return np.take_along_axis(padded, index, axis=1)
 
 
-class Plan:
+class MeasurementPlan:
     """A stretch of time computed ahead: from ``start`` (seconds) to the end of the ticks it was given.
 
     Arrays by tick have a column for "before the first"; column n holds after n ticks. The same for refreshes.
+    ``ended`` numbers the ticks by their ends, shape (1, ticks). ``track`` completes a plan.
     """
+
+    tracked: FloatArray
 
     def __init__(
         self,
+        registers: RegisterTable,
+        silicon: Silicon,
+        *,
         start: float,
         tick: int,
-        pins: Pins,
+        pins: PinSignals,
         noise: FloatArray | None,
-        settings: Settings,
-        held: Held,
         noise_uv: FloatArray,
+        settings: MeasurementSettings,
+        held: AccumulatorState,
     ) -> None:
         self.start, self.tick = start, tick
+        self.refresh_ticks = refresh_ticks(silicon)
+        self._registers, self._silicon = registers, silicon
         self.count: int = pins.volts.shape[1]
         self.end = (tick + self.count) * TICK_S
+        self.ended = np.arange(tick + 1, tick + self.count + 1)[None, :]
         self._settings, self._held = settings, held
         self._measure(pins, noise, noise_uv)
         self._integrate()
         self._refresh()
-        self._track(pins)
+        self._measure_fast(pins)
+
+    def track(self, counts: FloatArray, when: BoolArray) -> None:
+        """Give the plan the chip's own measure, tick by tick, and the ticks at whose end it is taken."""
+        self.tracked = hold(counts, when, self._held.tracked)
+
+    def by_tick(self, refreshed: FloatArray) -> FloatArray:
+        """What stood in a register at the end of each tick, from the register by refreshes."""
+        refresh = self.ended // self.refresh_ticks - self.tick // self.refresh_ticks
+        return refreshed[:, np.minimum(refresh[0], refreshed.shape[1] - 1)]
 
     def energy_at(self, time: float) -> FloatArray:
         """The accumulator of each chip: WATT counts times seconds."""
@@ -135,7 +147,7 @@ class Plan:
     def reverse_at(self, time: float) -> IntArray:
         """1 where the last pulse was one of export."""
         index = self.ticks_at(time)
-        pulsed = np.floor(self.energy_at(time) / CF_WATT_SECONDS) != np.floor(self.energy[:, index] / CF_WATT_SECONDS)
+        pulsed = self._pulses(self.energy_at(time)) != self._pulses(self.energy[:, index])
         return np.where(pulsed, self.backwards[:, index], self.reverse[:, index])
 
     def ticks_at(self, time: float) -> int:
@@ -144,15 +156,15 @@ class Plan:
 
     def refreshes_at(self, time: float) -> int:
         """How many refreshes of 400 ms were completed since the plan began."""
-        return max(int(time / TICK_S + 1e-6), self.tick) // REFRESH_TICKS - self.tick // REFRESH_TICKS
+        return max(int(time / TICK_S + 1e-6), self.tick) // self.refresh_ticks - self.tick // self.refresh_ticks
 
-    def held_at(self, time: float) -> Held:
+    def held_at(self, time: float) -> AccumulatorState:
         """What must survive when the plan ends here."""
         ticks, refreshes = self.ticks_at(time), self.refreshes_at(time)
         ticks = self.count if time >= self.end - 1e-9 else ticks
         first = 0 if refreshes == 0 else int(self._starts[refreshes]) if refreshes < len(self._starts) else self.count
         begun = self._ticks[:, :, first:ticks].sum(axis=2)
-        return Held(
+        return AccumulatorState(
             energy=self.energy[:, -1] if ticks == self.count else self.energy_at(time),
             reverse=self.reverse[:, -1] if ticks == self.count else self.reverse_at(time),
             i_rms=self.i_rms[:, refreshes],
@@ -160,24 +172,24 @@ class Plan:
             watt=self.watt[:, refreshes],
             creep=self.creep[:, refreshes],
             i_fast_rms=self.i_fast_rms[:, ticks],
-            freq=self.freq[:, ticks],
+            tracked=self.tracked[:, ticks],
             before=self._sums[:, :, refreshes - 1] if refreshes else self._held.before,
             begun=begun if refreshes else begun + self._held.begun,
         )
 
-    def _measure(self, pins: Pins, noise: FloatArray | None, noise_uv: FloatArray) -> None:
+    def _measure(self, pins: PinSignals, noise: FloatArray | None, noise_uv: FloatArray) -> None:
         """Counts of every tick: current, voltage and power (gated), and what energy integrates."""
-        gain, floor_mv = self._settings.gain, noise_uv / 1000
+        silicon, gain, floor_mv = self._silicon, self._settings.gain, noise_uv / 1000
         power = pins.power[..., None]
         if noise is not None:
-            share = (pins.volts * floor_mv / np.sqrt(_SLOT_SAMPLES))[..., None]
-            power = power + share * noise.reshape(*pins.volts.shape, SLOTS)
-        power = power * (gain[..., None] * WATT_PER_MV2 / V_REF**2)
+            share = pins.volts * floor_mv / np.sqrt(silicon.SAMPLE_HZ * TICK_S / SLOTS)
+            power = power + share[..., None] * noise.reshape(*pins.volts.shape, SLOTS)
+        power = power * (gain[..., None] * silicon.WATT_PER_MV2 / silicon.V_REF**2)
         shut = np.abs(power) < self._settings.creep[..., None]
         power = np.where(shut, 0.0, power)
         amps = np.hypot(pins.amps, floor_mv) * gain * (1 - shut.mean(axis=2))
-        volts = np.broadcast_to(pins.volts * (V_RMS_PER_MV / V_REF), shut.shape[:2])
-        self._ticks = np.stack([amps * (I_RMS_PER_MV / V_REF), volts, power.mean(axis=2)])
+        volts = np.broadcast_to(pins.volts * (silicon.V_RMS_PER_MV / silicon.V_REF), shut.shape[:2])
+        self._ticks = np.stack([amps * (silicon.I_RMS_PER_MV / silicon.V_REF), volts, power.mean(axis=2)])
         self._shut = shut[..., -1]
         self.backwards = (self._ticks[2] < 0).astype(np.int64)
         integrated = np.where(self._settings.absolute, np.abs(power).mean(axis=2), self._ticks[2])
@@ -188,47 +200,37 @@ class Plan:
         lasts[0] = (self.tick + 1) * TICK_S - self.start
         steps = np.concatenate([self._held.energy[:, None], self.rate * lasts], axis=1)
         self.energy = np.cumsum(steps, axis=1)
-        pulses = np.diff(np.floor(self.energy / CF_WATT_SECONDS), axis=1) != 0
+        pulses = np.diff(self._pulses(self.energy), axis=1) != 0
         self.reverse = hold(self.backwards, pulses, self._held.reverse)
+
+    def _pulses(self, energy: FloatArray) -> FloatArray:
+        return np.floor(energy / self._silicon.CF_WATT_SECONDS)
 
     def _refresh(self) -> None:
         """The registers that change together every 400 or 800 ms."""
-        into = self.tick % REFRESH_TICKS
-        whole = (into + self.count) // REFRESH_TICKS
-        self._starts = np.maximum(0, np.arange(whole) * REFRESH_TICKS - into)
+        length, registers = self.refresh_ticks, self._registers
+        into = self.tick % length
+        whole = (into + self.count) // length
+        self._starts = np.maximum(0, np.arange(whole) * length - into)
         held, slow = self._held, self._settings.slow
-        sums = np.add.reduceat(self._ticks[:, :, : whole * REFRESH_TICKS - into], self._starts, axis=2)
+        sums = np.add.reduceat(self._ticks[:, :, : whole * length - into], self._starts, axis=2)
         sums[:, :, 0] += held.begun
         self._sums = sums
         pairs = sums + np.concatenate([held.before[:, :, None], sums[:, :, :-1]], axis=2)
-        means = np.where(slow, pairs / 2, sums) / REFRESH_TICKS
-        odd = (self.tick // REFRESH_TICKS + np.arange(whole)) % 2 == 1
+        means = np.where(slow, pairs / 2, sums) / length
+        odd = (self.tick // length + np.arange(whole)) % 2 == 1
         when = ~slow | odd[None, :]
-        amps, volts, watts = np.clip(np.rint(means), WATT.lowest, I_RMS.highest)
+        amps, volts, watts = np.clip(np.rint(means), registers.WATT.lowest, registers.I_RMS.highest)
         self.i_rms = hold(amps, when, held.i_rms)
         self.v_rms = hold(volts, when, held.v_rms)
-        self.watt = hold(np.minimum(watts, WATT.highest), when, held.watt)
-        last = self._starts + REFRESH_TICKS - 1
-        last[0] = REFRESH_TICKS - into - 1
-        seen = self.v_rms[:, 1:] >= V_ZX_BELOW  # without mains CREEP_F stays 0, as captured
-        self.creep = hold((self._shut[:, last] & seen).astype(np.int64), when, held.creep)
+        self.watt = hold(np.minimum(watts, registers.WATT.highest), when, held.watt)
+        last = self._starts + length - 1
+        last[0] = length - into - 1
+        self.creep = hold(self._shut[:, last].astype(np.int64), when, held.creep)
 
-    def _track(self, pins: Pins) -> None:
-        """I_FAST_RMS and FREQ, which keep their own time."""
-        held, settings = self._held, self._settings
-        ended = np.arange(self.tick + 1, self.tick + self.count + 1)[None, :]
-        fast = np.rint(pins.fast * settings.gain * _FAST_PER_MV)
-        self.i_fast_rms = hold(np.minimum(fast, I_RMS.highest), ended % settings.fast_ticks == 0, held.i_fast_rms)
-        refresh = ended // REFRESH_TICKS - self.tick // REFRESH_TICKS
-        seen = self.v_rms[:, np.minimum(refresh[0], self.v_rms.shape[1] - 1)] >= V_ZX_BELOW
-        period = FREQ_NUMERATOR / np.maximum(pins.hertz, 16.0)
-        counts = np.minimum(8 * np.rint((period - 6) / 8) + 6, FREQ.highest)
-        self.freq = hold(counts, seen & (ended % settings.freq_ticks == 0), held.freq)
-
-
-def status_word(
-    i_rms: FloatArray, v_rms: FloatArray, creep: IntArray, reverse: IntArray, unknown: IntArray
-) -> IntArray:
-    """STATUS from what it is made of; ``unknown`` is 1 where bit 5 shows."""
-    zero_crossings = (i_rms < I_ZX_BELOW).astype(np.int64) << 8 | (v_rms < V_ZX_BELOW).astype(np.int64) << 9
-    return zero_crossings | unknown << 5 | creep << 1 | reverse
+    def _measure_fast(self, pins: PinSignals) -> None:
+        """I_FAST_RMS, which keeps its own time."""
+        silicon, settings = self._silicon, self._settings
+        per_mv = silicon.FAST_RMS_RATIO / _SINE_MEAN * silicon.I_RMS_PER_MV / silicon.V_REF
+        fast = np.minimum(np.rint(pins.fast * settings.gain * per_mv), self._registers.I_FAST_RMS.highest)
+        self.i_fast_rms = hold(fast, self.ended % settings.fast_ticks == 0, self._held.i_fast_rms)

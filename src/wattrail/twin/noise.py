@@ -1,4 +1,4 @@
-"""Seeded chance as a function of an index: whoever asks, and in whatever portions, sees the same deviates."""
+"""Seeded chance as a function of an index: asked again, or in other portions, it gives the same deviates."""
 
 from __future__ import annotations
 

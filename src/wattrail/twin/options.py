@@ -1,4 +1,4 @@
-"""What can be asked of a twin, and which wishes contradict each other."""
+"""What can be asked of a twin, and which options contradict each other."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final, Literal, TypedDict
 
-from wattrail.chips.bl0942.parts import CurrentTransformer, FrontEnd
+from wattrail.front_end import CurrentTransformer, FrontEnd
 from wattrail.twin.boards import Board
+from wattrail.twin.chip_model import ChipModel
+from wattrail.twin.chips import CHIP_MODELS
 from wattrail.twin.front_end import Deviation
 from wattrail.twin.uart_engine import UartTiming
 
@@ -33,12 +35,18 @@ class TwinOptions(TypedDict, total=False):
     """All of the front end's errors by hand; excludes tolerance and noise."""
     front_end: FrontEnd
     """Other parts than the board's."""
+    chip: str
+    """Another chip than the board's on the same parts."""
     sel: Literal["spi", "uart"]
     """The SEL strap, to rehearse a wrong one."""
     strap: int
-    """UART: 4800 or 9600."""
+    """BL0942 on UART: 4800 or 9600."""
     address: int
-    """UART: 0 to 3."""
+    """BL0942 on UART: 0 to 3."""
+    heads: Literal["58", "50"]
+    """BL0940: the variant of the chip, 58 and A8 or 50 and A0."""
+    celsius: float
+    """BL0940: what its internal temperature sensor is exposed to."""
     baud: int
     """UART: the host's rate; the chip's own if left out."""
     timing: UartTiming
@@ -55,7 +63,7 @@ class TwinOptions(TypedDict, total=False):
     wiring: Threading
     """Which wires pass the transformer, and how."""
     toggling: bool
-    """Whether STATUS bit 5 moves by chance."""
+    """BL0942: whether STATUS bit 5 moves by chance."""
 
 
 Threading = Literal["line", "neutral", "both", "twice", "off-centre"]
@@ -72,8 +80,8 @@ from the neutral, is not modelled.
 STEADY: Final = ("volts", "amps", "watts", "pf", "hertz")
 
 
-def contradiction(board: Board, scenario: str | None, options: TwinOptions) -> str | None:
-    """What is wrong with the options in words, or None."""
+def contradiction(board: Board, model: ChipModel, scenario: str | None, options: TwinOptions) -> str | None:
+    """What is wrong with the options, or None."""
     if "amps" in options and "watts" in options:
         return "amps and watts exclude each other"
     if "watts" in options and options.get("pf") == 0:
@@ -85,8 +93,13 @@ def contradiction(board: Board, scenario: str | None, options: TwinOptions) -> s
         return f"wiring={options['wiring']} needs a transformer, and {board.name} has a shunt"
     if "deviation" in options and ("tolerance" in options or "noise" in options):
         return "deviation says everything that tolerance and noise would"
+    if board.interface == "spi" and not model.spi:
+        return f"the board is wired by SPI, and the {model.title} is modelled on UART only"
     other = ("hz", "mode", "overclocking") if board.interface == "uart" else ("baud", "strap", "address", "timing")
     for name in other:
         if name in options:
             return f"{name} means nothing on {board.name}, which is wired by {board.interface.upper()}"
+    foreign = {name for other in CHIP_MODELS.values() for name in other.options} - {*model.options}
+    for name in sorted(foreign & {*options}):
+        return f"{name} means nothing to its chip, a {model.title}"
     return None

@@ -9,7 +9,7 @@ from wattrail.clock import Deadline
 from wattrail.errors import PortError, PortTimeout
 from wattrail.transport.carrier import OpenCarrier
 from wattrail.twin.spi_engine import SpiEngine
-from wattrail.twin.uart_engine import Arrival, UartEngine
+from wattrail.twin.uart_engine import TimedByte, UartEngine
 
 if TYPE_CHECKING:
     from wattrail.twin.twin import Twin
@@ -21,7 +21,7 @@ _SLICE_S = 0.05
 
 
 class _Cable(OpenCarrier):
-    """What both ends have in common. Closing lets go of the cable; the chip keeps running."""
+    """What both ends have in common. Closing leaves the chip running."""
 
     def __init__(self, twin: Twin, url: str) -> None:
         super().__init__(url, twin.clock, simulated=True)
@@ -42,7 +42,7 @@ class TwinPort(_Cable):
         super().__init__(twin, url)
         self._engine = engine
         self._baud = baud or engine.strap_baud
-        self._arrivals: deque[Arrival] = deque()
+        self._arrivals: deque[TimedByte] = deque()
 
     def read(self, deadline: Deadline) -> bytes:
         """At least one byte, and whatever else has arrived. Raises PortTimeout, PortLost."""
@@ -77,7 +77,7 @@ class TwinPort(_Cable):
     def set_baud(self, baud: int) -> None:
         """Change the host's rate; the chip keeps its own."""
         if baud <= 0:
-            raise PortError(f"{self.url}: {baud} baud is no rate")
+            raise PortError(f"{self.url}: a rate of {baud} baud; a rate is 1 or more")
         self._baud = baud
 
     def set_lines(self, *, dtr: bool | None = None, rts: bool | None = None) -> None:

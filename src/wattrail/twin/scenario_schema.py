@@ -10,8 +10,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from wattrail.toml_schema import field_error
 from wattrail.toml_schema.section import Section
-from wattrail.twin.loads import Harmonic, Kind, Load, Photovoltaics, Schedule
-from wattrail.twin.mains import Mains, Supply
+from wattrail.twin.loads import Harmonic, HouseholdLoad, LoadKind, LoadSchedule, Photovoltaics
+from wattrail.twin.mains import GridSupply, Mains
 from wattrail.twin.noise import Noise
 from wattrail.twin.scenario import seconds_of_day
 
@@ -62,9 +62,9 @@ class MainsSection(Section):
     noise_percent: Annotated[float, _between(0, 10)] = 0.0
     harmonics: list[HarmonicSection] = Field(default_factory=list)
 
-    def supply(self) -> Supply:
+    def supply(self) -> GridSupply:
         """The supply of the twin."""
-        return Supply(
+        return GridSupply(
             volts=self.volts,
             hertz=self.hertz,
             volts_swing=self.volts_swing,
@@ -80,7 +80,7 @@ class LoadSection(Section):
     name: str
     watts: Annotated[float, _between(0.01, 100_000)]
     pf: Annotated[float, _between(0.01, 1.0)] = 1.0
-    kind: Annotated[Kind, Field(strict=False)] = Kind.RESISTIVE
+    kind: Annotated[LoadKind, Field(strict=False)] = LoadKind.RESISTIVE
     at: list[Time] = Field(default_factory=list)
     minutes: Minutes = 0.0
     every_minutes: Minutes = 0.0
@@ -89,7 +89,7 @@ class LoadSection(Section):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        if self.kind is Kind.RESISTIVE and self.pf != 1.0:
+        if self.kind is LoadKind.RESISTIVE and self.pf != 1.0:
             raise field_error(("pf",), "a resistive load has 1.0; write kind inductive, capacitive or electronic")
         if self.at and self.every_minutes:
             raise field_error(("at",), "excludes every_minutes; keep one of them")
@@ -99,14 +99,14 @@ class LoadSection(Section):
             raise field_error(("minutes",), "needs at or every_minutes")
         return self
 
-    def load(self) -> Load:
+    def load(self) -> HouseholdLoad:
         """The load of the twin."""
-        return Load(
+        return HouseholdLoad(
             name=self.name,
             watts=self.watts,
             power_factor=self.pf,
             kind=self.kind,
-            schedule=Schedule(tuple(self.at), 60 * self.minutes, 60 * self.every_minutes, 60 * self.offset_minutes),
+            schedule=LoadSchedule(tuple(self.at), 60 * self.minutes, 60 * self.every_minutes, 60 * self.offset_minutes),
             harmonics=_harmonics(self.harmonics),
         )
 

@@ -14,12 +14,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from wattrail.chips import DEFAULT_CHIP
 from wattrail.clock import ManualClock
 from wattrail.errors import PortError, PortOpenError
 from wattrail.transport import spi_server
 from wattrail.twin.terminal import open_terminal, running
 from wattrail.twin.twin import Twin
-from wattrail.twin.uart_engine import Arrival
+from wattrail.twin.uart_engine import TimedByte
 
 __all__ = ["ServedPty", "ServedTcp", "serve_spi", "serve_uart", "serve_uart_tcp"]
 
@@ -31,29 +32,36 @@ _IDLE_S: Final = 0.1
 
 @dataclass(frozen=True, slots=True)
 class ServedPty:
-    """Where the twin's UART is to be found, and its rate."""
+    """Where the twin's UART is to be found, its rate, and the chip that answers."""
 
     path: str
     baud: int
+    chip: str
 
     @property
     def url(self) -> str:
         """The URL for wattrail's own tools; it says that what is read there is simulated."""
-        return f"serial://{self.path}?baud={self.baud}&simulated=yes"
+        return f"serial://{self.path}?baud={self.baud}&simulated=yes{_chip_option(self.chip)}"
 
 
 @dataclass(frozen=True, slots=True)
 class ServedTcp:
-    """Where the twin is to be found."""
+    """Where the twin is to be found, and the chip that answers."""
 
     scheme: str
     host: str
     port: int
+    chip: str
 
     @property
     def url(self) -> str:
         """The URL for wattrail's own tools; SPI over TCP says by itself that a twin answers."""
-        return f"{self.scheme}://{self.host}:{self.port}" + ("?simulated=yes" if self.scheme == "tcp" else "")
+        options = f"?simulated=yes{_chip_option(self.chip)}" if self.scheme == "tcp" else ""
+        return f"{self.scheme}://{self.host}:{self.port}{options}"
+
+
+def _chip_option(chip: str) -> str:
+    return "" if chip == DEFAULT_CHIP else f"&chip={chip}"
 
 
 @contextmanager
@@ -70,7 +78,7 @@ def serve_uart(twin: Twin) -> Iterator[ServedPty]:
             return terminal.baud or twin.uart.baud
 
         with running(_UartServer(twin, terminal, host_baud).run):
-            yield ServedPty(terminal.path, twin.uart.baud)
+            yield ServedPty(terminal.path, twin.uart.baud, twin.model.name)
 
 
 @contextmanager
@@ -92,7 +100,7 @@ def serve_uart_tcp(twin: Twin, host: str = "127.0.0.1", port: int = 0) -> Iterat
                     _UartServer(twin, _Client(client), lambda: twin.uart.baud).run(stop)
 
         with running(run):
-            yield ServedTcp("tcp", host, listener.getsockname()[1])
+            yield ServedTcp("tcp", host, listener.getsockname()[1], twin.model.name)
 
 
 @contextmanager
@@ -105,7 +113,7 @@ def serve_spi(twin: Twin, host: str = "127.0.0.1", port: int = 0) -> Iterator[Se
             spi_server.serve_spi(listener, _LockedSlave(twin), stop=stop)
 
         with running(run):
-            yield ServedTcp("spi+tcp", host, listener.getsockname()[1])
+            yield ServedTcp("spi+tcp", host, listener.getsockname()[1], twin.model.name)
 
 
 class _LockedSlave:
@@ -125,7 +133,7 @@ class _LockedSlave:
             self._twin.spi.select(selected)
 
 
-class _Line(Protocol):
+class _ByteStream(Protocol):
     """A byte stream with a descriptor; ``read`` gives b"" at its end."""
 
     def fileno(self) -> int: ...
@@ -150,26 +158,26 @@ class _Client:
 class _UartServer:
     """Carries bytes between a line and the engine, each at its time."""
 
-    def __init__(self, twin: Twin, line: _Line, host_baud: Callable[[], int]) -> None:
+    def __init__(self, twin: Twin, line: _ByteStream, host_baud: Callable[[], int]) -> None:
         self._twin = twin
         self._line = line
         self._host_baud = host_baud
-        self._waiting: list[tuple[float, int, Arrival]] = []
+        self._waiting: list[tuple[float, int, TimedByte]] = []
         self._count = 0
 
     def run(self, stop: threading.Event) -> None:
-        """Until told to stop, or the line ends."""
+        """Until ``stop`` is set, or the line ends."""
         while not stop.is_set():
             wait = self._waiting[0][0] - self._twin.now() if self._waiting else _IDLE_S
             readable, _, _ = select.select([self._line], [], [], min(max(wait, 0.0), _IDLE_S))
             try:
-                if readable and not self._hear():
+                if readable and not self._receive():
                     return
                 self._deliver()
             except OSError:  # the other side has gone
                 return
 
-    def _hear(self) -> bool:
+    def _receive(self) -> bool:
         data = self._line.read()
         with self._twin.lock:
             arrivals = self._twin.uart.receive(data, self._twin.now(), self._host_baud()) if data else []

@@ -14,7 +14,7 @@ import random
 from collections.abc import Callable
 from typing import Final
 
-from wattrail.twin.chip import Chip
+from wattrail.twin.chip import MeterChip
 from wattrail.twin.faults import Faults
 
 __all__ = ["SpiEngine"]
@@ -36,7 +36,7 @@ class SpiEngine:
 
     def __init__(
         self,
-        chip: Chip,
+        chip: MeterChip,
         faults: Faults,
         now: Callable[[], float],
         *,
@@ -70,15 +70,15 @@ class SpiEngine:
                 self._restart()
 
     def transfer(self, data: bytes, *, mode: int = 1, hz: int = _SAFE_HZ) -> bytes:
-        """Clock bytes in and as many out. A pause between calls is as good as none."""
+        """Clock bytes in and as many out. A pause between calls does not matter."""
         if not self._selected or not self._enabled or not data:
             return b"\xff" * len(data)
-        heard = self._faults.request(data)
-        if len(heard) != len(data):
+        received = self._faults.request(data)
+        if len(received) != len(data):
             return b"\xff" * len(data)
         self._hz = hz
         bits = 8 * len(data)
-        sent = int.from_bytes(heard, "big")
+        sent = int.from_bytes(received, "big")
         if mode == 3:  # host changes its line on the very edge on which the chip looks: it sees the bit before
             sent, self._last_in = self._last_in << bits - 1 | sent >> 1, sent & 1
         shifted = self.clock(sent, bits)
@@ -136,7 +136,7 @@ class SpiEngine:
             self._ones = 0
 
     def _garbled(self) -> bool:
-        """Whether this frame falls victim to a clock beyond what the wiring bears."""
+        """Whether this frame fails, at a clock beyond what the wiring carries."""
         odds = 0.5 * (self._hz - _SAFE_HZ) / (_HALF_BAD_HZ - _SAFE_HZ) if self._overclocking else 0.0
         return odds > 0 and self._chance.random() < odds
 

@@ -59,7 +59,7 @@ class Terminal:
 
 @contextmanager
 def open_terminal(baud: int) -> Iterator[Terminal]:
-    """A new pseudo-terminal, raw, at this rate until somebody sets another.
+    """A new pseudo-terminal, raw, at this rate until another program sets one.
 
     Raises PortOpenError where the system has none.
     """
@@ -87,7 +87,7 @@ def open_terminal(baud: int) -> Iterator[Terminal]:
 
 @contextmanager
 def running(run: Callable[[threading.Event], None]) -> Iterator[None]:
-    """A thread that is told to stop, and waited for, at the end of the block."""
+    """A thread that is stopped, and waited for, at the end of the block."""
     stop = threading.Event()
     thread = threading.Thread(target=run, args=(stop,), name="wattrail-twin", daemon=True)
     thread.start()

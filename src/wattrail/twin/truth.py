@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from wattrail.twin.mains import TICK_S, Mains, State, tick_at
+from wattrail.twin.mains import TICK_S, Mains, MainsState, tick_at
 from wattrail.twin.noise import FloatArray
 
 __all__ = ["Truth"]
@@ -42,7 +42,7 @@ class Truth:
         return float(import_wh - export_wh)
 
     @property
-    def state(self) -> State:
+    def state(self) -> MainsState:
         """Volts, amperes, watts, vars and hertz now, one value each."""
         return self._mains.ticks(tick_at(self._now()), 1)
 

@@ -10,9 +10,9 @@ from datetime import datetime
 from typing import Literal
 
 from wattrail.clock import Clock, ManualClock
-from wattrail.twin.bank import ChipBank
 from wattrail.twin.boards import Board
-from wattrail.twin.chip import Chip
+from wattrail.twin.chip import MeterChip
+from wattrail.twin.chip_model import ChipModel
 from wattrail.twin.faults import Faults
 from wattrail.twin.front_end import Deviation, FrontEnds, Wiring
 from wattrail.twin.loads import DAY_S
@@ -23,15 +23,12 @@ from wattrail.twin.scenario import load_scenario, seconds_of_day
 from wattrail.twin.spi_engine import SpiEngine
 from wattrail.twin.truth import Truth
 from wattrail.twin.uart_engine import UartEngine
-from wattrail.twin.waveform import SampledFrontEnds, WaveRegisters
+from wattrail.twin.waveform import SampledFrontEnds, WaveformSampler
 
 __all__ = ["Twin"]
 
-DC_MV = (0.15, 0.75)
-"""Offsets at the current pins that explain the I_FAST_RMS of four captured devices at no load."""
-
 NOISE_UV = 3.0
-"""White noise at the current pins that leaves a residue in a fifth of all readings without load, as captured (3 of 16).
+"""White noise at the current pins: a fifth of a BL0942's readings without load have a residue, as captured (3 of 16).
 
 It also explains 4 of the 6 % by which the datasheet lets I_RMS be off at 10 mA."""
 
@@ -45,6 +42,7 @@ class Twin:
     def __init__(
         self,
         board: Board,
+        model: ChipModel,
         *,
         clock: Clock,
         scenario: str | None,
@@ -53,6 +51,7 @@ class Twin:
         options: TwinOptions,
     ) -> None:
         self.board = board
+        self.model = model
         self.clock = clock
         self.url = f"twin://{board.name}"
         self._epoch = clock.monotonic()
@@ -68,7 +67,7 @@ class Twin:
         self._epoch -= powered_for
 
     @property
-    def chip(self) -> Chip:
+    def chip(self) -> MeterChip:
         """The register file, past every bus: ``peek``, ``poke``, ``stick``, ``output``."""
         return self._chip
 
@@ -86,6 +85,11 @@ class Twin:
     def interface(self) -> Literal["spi", "uart"]:
         """What the board's wires carry, whatever the chip is strapped to."""
         return self.board.interface
+
+    @property
+    def address(self) -> int | None:
+        """The chip's address on its UART; None for a chip that has none."""
+        return self._options.get("address", 0) if "address" in self.model.options else None
 
     def now(self) -> float:
         """Seconds since the twin began."""
@@ -141,29 +145,32 @@ class Twin:
 
     @contextmanager
     def _changing(self) -> Iterator[None]:
-        with self.lock, self._chip.bank.changing(self.now()):
+        with self.lock, self._chip.array.changing(self.now()):
             yield
             self._waves.forget()
 
     def _wire(self, seed: int, options: TwinOptions) -> None:
-        self._wiring = Wiring([options.get("front_end", self.board.front_end)], [_deviation(seed, options)])
+        self._wiring = Wiring(
+            [options.get("front_end", self.board.front_end)], [_deviation(seed, options, self.model.dc_mv)]
+        )
         seen = THREADINGS[options.get("wiring", "line")]
         self._way = -1.0 if seen < 0 else 1.0
         self._wiring.direction[:] = self._way
         self._wiring.mv_per_amp *= abs(seen)
         sampled = SampledFrontEnds([self.mains], self._wiring)
-        self._waves = WaveRegisters(sampled)
+        self._waves = WaveformSampler(sampled, self.model.array.silicon)
         source = sampled if options.get("samples") else FrontEnds([self.mains], self._wiring)
-        bank = ChipBank(source, seeds=[seed], toggling=options.get("toggling", True), waves=self._waves)
-        self._chip = Chip(bank, 0, self.now)
+        array = self.model.array(source, seeds=[seed], waves=self._waves, options=options)
+        self._chip = MeterChip(array, 0, self.now)
         self._faults = Faults(self, self._chip, seed)
         self._faults.noise(options.get("errors", 0.0))
         sel = options.get("sel", self.board.interface)
         self.uart = UartEngine(
             self._chip,
             self._faults,
+            self.model.uart,
+            self.model.heads({"heads": self.board.heads, **options}),
             strap_baud=options.get("strap", self.board.baud),
-            address=options.get("address", 0),
             listening=sel == "uart",
             timing=options.get("timing"),
         )
@@ -194,11 +201,11 @@ def _current_of(watts: float, volts: float, pf: float | None) -> tuple[float, fl
     return (watts / (volts * signed) if volts else 0.0), signed
 
 
-def _deviation(seed: int, options: TwinOptions) -> Deviation:
+def _deviation(seed: int, options: TwinOptions, dc_mv_range: tuple[float, float]) -> Deviation:
     if "deviation" in options:
         return options["deviation"]
     chance = random.Random(seed)
-    dc_mv = chance.uniform(*DC_MV)
+    dc_mv = chance.uniform(*dc_mv_range)
     off = options.get("tolerance", 0.0) / 100
     return Deviation(
         volts_ratio=chance.uniform(-off, off),

@@ -1,59 +1,63 @@
-"""The chip's UART, byte by byte with its timing. Half duplex, low byte first, silent about everything it dislikes.
+"""A metering chip's UART, byte by byte with its timing. Half duplex, low byte first, no answer to what is wrong.
 
-This is a codec of its own: it shares the register table with the driver, and not one line of frame code.
+This is a codec of its own: it shares the register table with the driver, and not one line of frame code. Heads, packet
+and timing differ between chips and come as a ``UartDialect``; the grammar is common:
 
-    A8+a reg d0 d1 d2 sum      write
-    58+a reg                   read: d0 d1 d2 sum comes back
-    58+a AA                    packet: 55, 21 bytes, sum
+    write-head reg d0 d1 d2 sum    write
+    read-head reg                  read: d0 d1 d2 sum comes back
+    read-head AA                   packet: 55, three bytes for each of its registers, sum
 
 A head that is not ours (another address, another chip) opens a foreign frame, which is listened past until the frame
-limit has run out. That follows from V1.05's "wait one frame timeout" between chips; how real silicon finds its way
-back is not documented.
+limit has run out. That follows from the BL0942's V1.05, "wait one frame timeout" between chips; how real silicon finds
+its way back is not documented.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
-from wattrail.chips.bl0942.constants import BAUD_RATES
-from wattrail.chips.bl0942.registers import (
-    CF_CNT,
-    FREQ,
-    I_FAST_RMS,
-    I_RMS,
-    STATUS,
-    UART_RATE,
-    V_RMS,
-    WATT,
-    UartRate,
-)
-from wattrail.twin.chip import Chip
+from wattrail.chips.heads import Heads
+from wattrail.twin.chip import MeterChip
 from wattrail.twin.faults import Faults
 from wattrail.twin.uart_line import BYTE_BITS, as_received
+from wattrail.wire.register import Register
 
-__all__ = ["Arrival", "UartEngine", "UartTiming"]
+__all__ = ["TimedByte", "UartDialect", "UartEngine", "UartTiming"]
 
-_WRITE, _READ, _PACKET, _HEADER = 0xA8, 0x58, 0xAA, 0x55
-_PACKET_REGISTERS: Final = ((I_RMS, 3), (V_RMS, 3), (I_FAST_RMS, 3), (WATT, 3), (CF_CNT, 3), (FREQ, 3), (STATUS, 3))
-_BREAK_BITS: Final = 32
+_PACKET: Final = 0xAA
+_HEADER: Final = 0x55
 
 
 @dataclass(frozen=True, slots=True)
 class UartTiming:
-    """What differs between versions of the datasheet; the defaults are V1.1.
+    """What differs between chips, and between versions of their datasheets.
 
-    ``frame_s`` is the time from the end of the head to the end of the frame. A reply comes ``reply_bits`` bit times,
-    plus ``reply_s`` seconds, after its request: V1.04 and V1.05 say 20 ms, and 150 microseconds instead of half a bit.
+    A frame is forgotten ``frame_s`` after the end of its head, or when ``gap_s`` pass between two of its bytes. A reply
+    comes ``reply_bits`` bit times plus ``reply_s`` seconds after its request, with ``byte_gap_s`` after each byte. A
+    line held low for more than ``break_bits`` bit times resets the receiver.
     """
 
-    frame_s: float = 0.016
-    reply_bits: float = 0.5
+    frame_s: float = math.inf
+    gap_s: float = math.inf
+    reply_bits: float = 0.0
     reply_s: float = 0.0
+    byte_gap_s: float = 0.0
+    break_bits: float = 32.0
 
 
 @dataclass(frozen=True, slots=True)
-class Arrival:
+class UartDialect:
+    """What one chip adds to the common grammar. ``straps`` are the rates its pins can select, the usual one first."""
+
+    packet: tuple[Register, ...]
+    straps: tuple[int, ...]
+    timing: UartTiming
+
+
+@dataclass(frozen=True, slots=True)
+class TimedByte:
     """A byte at the host, and the moment its stop bit ends."""
 
     at: float
@@ -65,72 +69,75 @@ class UartEngine:
 
     def __init__(
         self,
-        chip: Chip,
+        chip: MeterChip,
         faults: Faults,
+        dialect: UartDialect,
+        heads: Heads,
         *,
-        strap_baud: int = 4800,
-        address: int = 0,
+        strap_baud: int | None = None,
         listening: bool = True,
         timing: UartTiming | None = None,
     ) -> None:
-        if strap_baud not in BAUD_RATES[:2]:
-            raise ValueError(f"the strap gives 4800 or 9600 baud, not {strap_baud}")
+        strap_baud = strap_baud or dialect.straps[0]
+        if strap_baud not in dialect.straps:
+            raise ValueError(f"the strap gives {' or '.join(map(str, dialect.straps))} baud, not {strap_baud}")
         self._chip = chip
         self._faults = faults
+        self._packet_registers = dialect.packet
+        self.heads = heads
         self.strap_baud = strap_baud
-        self.address = address
         self._listening = listening
-        self._timing = timing or UartTiming()
+        self._timing = timing or dialect.timing
         self._frame = bytearray()
         self._foreign = False
-        self._head_at = 0.0
+        self._head_at = self._byte_at = 0.0
         self._busy_until = 0.0
         self._line_free_at = 0.0
 
     @property
     def baud(self) -> int:
-        """The chip's rate now: by MODE, else by strap."""
-        rate = UART_RATE.get(self._chip.mode)
-        fast = {UartRate.BAUD_19200: BAUD_RATES[2], UartRate.BAUD_38400: BAUD_RATES[3]}
-        return fast.get(UartRate(rate), self.strap_baud)
+        """The chip's rate now."""
+        return self._chip.baud(self.strap_baud)
 
-    def receive(self, data: bytes, now: float, host_baud: int) -> list[Arrival]:
+    def receive(self, data: bytes, now: float, host_baud: int) -> list[TimedByte]:
         """Bytes the host begins to send now; returns what will arrive at the host, in order of time."""
         begins = max(now, self._line_free_at)
         self._line_free_at = begins + len(data) * BYTE_BITS / host_baud
-        heard = as_received(self._faults.request(data), host_baud, self.baud)
-        step = (self._line_free_at - begins) / max(1, len(heard))
-        arrivals: list[Arrival] = []
-        for number, byte in enumerate(heard, 1):
-            arrivals += self._hear(byte, begins + number * step, host_baud)
+        received = as_received(self._faults.request(data), host_baud, self.baud)
+        step = (self._line_free_at - begins) / max(1, len(received))
+        arrivals: list[TimedByte] = []
+        for number, byte in enumerate(received, 1):
+            arrivals += self._take(byte, begins + number * step, host_baud)
         return arrivals
 
     def line_break(self, seconds: float, now: float) -> None:
-        """The host holds the line low: more than 32 bit times reset the receiver, never the registers."""
+        """The host holds the line low: long enough, that resets the receiver, never the registers."""
         self._line_free_at = max(now, self._line_free_at) + seconds
-        if seconds * self.baud > _BREAK_BITS:
+        if seconds * self.baud > self._timing.break_bits:
             self._frame.clear()
             self._foreign = False
 
-    def _hear(self, byte: int, at: float, host_baud: int) -> list[Arrival]:
+    def _take(self, byte: int, at: float, host_baud: int) -> list[TimedByte]:
         if not self._listening or at <= self._busy_until:
             return []
-        if (self._frame or self._foreign) and at - self._head_at > self._timing.frame_s:
+        gap = at - self._byte_at - BYTE_BITS / host_baud
+        self._byte_at = at
+        if (self._frame or self._foreign) and (at - self._head_at > self._timing.frame_s or gap > self._timing.gap_s):
             self._frame.clear()
             self._foreign = False
         if self._foreign:
             return []
         if not self._frame:
             self._head_at = at
-            self._foreign = byte not in (_WRITE | self.address, _READ | self.address)
+            self._foreign = byte not in (self.heads.write, self.heads.read)
         if not self._foreign:
             self._frame.append(byte)
         return self._act(at, host_baud)
 
-    def _act(self, at: float, host_baud: int) -> list[Arrival]:
+    def _act(self, at: float, host_baud: int) -> list[TimedByte]:
         """Carry out the frame if it is whole."""
         frame = bytes(self._frame)
-        if len(frame) == 2 and frame[0] & 0xFC == _READ:
+        if len(frame) == 2 and frame[0] == self.heads.read:
             self._frame.clear()
             answer = self._packet(frame[0], at) if frame[1] == _PACKET else self._register(frame, at)
             return self._send(answer, at, host_baud)
@@ -145,22 +152,22 @@ class UartEngine:
         return data + bytes((_sum(frame + data),))
 
     def _packet(self, head: int, at: float) -> bytes:
-        """All registers of one moment. Byte 20 is STATUS[15:8], as in every capture, where the datasheets print 0."""
+        """All registers of one moment; the sum leaves out the packet's command."""
         data = bytes((_HEADER,)) + b"".join(
-            self._chip.read_word(register.address, at).to_bytes(length, "little")
-            for register, length in _PACKET_REGISTERS
+            self._chip.read_register(register, at).to_bytes(3, "little") for register in self._packet_registers
         )
         return data + bytes((_sum(bytes((head,)) + data),))
 
-    def _send(self, answer: bytes, at: float, host_baud: int) -> list[Arrival]:
+    def _send(self, answer: bytes, at: float, host_baud: int) -> list[TimedByte]:
         baud = self.baud
         begins = at + self._timing.reply_bits / baud + self._timing.reply_s
-        self._busy_until = begins + len(answer) * BYTE_BITS / baud
+        byte_s = BYTE_BITS / baud + self._timing.byte_gap_s
+        self._busy_until = begins + len(answer) * byte_s
         reply = self._faults.reply(answer)
-        heard = as_received(reply.data, baud, host_baud)
+        received = as_received(reply.data, baud, host_baud)
         begins += reply.late
-        step = len(reply.data) * BYTE_BITS / baud / max(1, len(heard))
-        return [Arrival(begins + number * step, byte) for number, byte in enumerate(heard, 1)]
+        step = len(reply.data) * byte_s / max(1, len(received))
+        return [TimedByte(begins + number * step, byte) for number, byte in enumerate(received, 1)]
 
 
 def _sum(data: bytes) -> int:

@@ -50,9 +50,9 @@ class ReadingJson(BaseModel):
     simulated: bool
     state: MeterState
     at: datetime
-    volts: float
-    amps: float
-    watts: float
+    volts: float | None
+    amps: float | None
+    watts: float | None
     hertz: float | None
     power_factor: float | None
     energy_count: int

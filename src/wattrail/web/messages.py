@@ -7,24 +7,35 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import fields
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, get_type_hints
 
 from pydantic import TypeAdapter
 
 from wattrail.gateway import MeterView
+from wattrail.units import PlainSample, Reading
 
 __all__ = ["MAX_LINE", "decode_line", "encode_line", "view_from_message", "view_message"]
-
-_VIEW: Final = TypeAdapter(MeterView)
 
 MAX_LINE: Final = 4 * 1024 * 1024
 """Bytes of one line; the longest, fifty meters with long errors, is far shorter."""
 
 
-def encode_line(**fields: object) -> bytes:
+def _adapters(kind: type, *, apart: str, **instead: Any) -> dict[str, TypeAdapter[Any]]:  # noqa: ANN401 any type
+    """How each field of a dataclass is written and read; ``apart`` is left out."""
+    hints = get_type_hints(kind)
+    names = [field.name for field in fields(kind) if field.init and field.name != apart]
+    return {name: TypeAdapter(instead.get(name, hints[name])) for name in names}
+
+
+_VIEW: Final = _adapters(MeterView, apart="reading")
+_READING: Final = _adapters(Reading, apart="", sample=PlainSample)
+
+
+def encode_line(**message: object) -> bytes:
     """One message as a line."""
-    return json.dumps(fields, separators=(",", ":"), default=_plain).encode() + b"\n"
+    return json.dumps(message, separators=(",", ":"), default=_plain).encode() + b"\n"
 
 
 def decode_line(line: bytes) -> Mapping[str, Any]:
@@ -36,14 +47,30 @@ def decode_line(line: bytes) -> Mapping[str, Any]:
 
 
 def view_message(view: MeterView) -> dict[str, object]:
-    """A meter's view as plain values; pydantic takes every field, also those added later."""
-    message: dict[str, object] = _VIEW.dump_python(view, mode="json")
+    """A meter's view as plain values; every field of it, those that are added later too."""
+    message = _written(view, _VIEW)
+    if reading := view.reading:
+        sample = PlainSample(reading.quantities, reading.sample.counts)
+        message["reading"] = {**_written(reading, _READING, "sample"), "sample": _READING["sample"].dump_python(sample)}
     return message
 
 
 def view_from_message(message: Mapping[str, Any]) -> MeterView:
-    """The view in a message. Raises ValueError for anything else."""
-    return _VIEW.validate_python(message)
+    """The view again. Raises ValueError for what is none."""
+    reading = message.get("reading")
+    return MeterView(**_read(message, _VIEW), reading=None if reading is None else Reading(**_read(reading, _READING)))
+
+
+def _written(value: object, adapters: Mapping[str, TypeAdapter[Any]], *apart: str) -> dict[str, object]:
+    return {
+        name: adapter.dump_python(getattr(value, name), mode="json")
+        for name, adapter in adapters.items()
+        if name not in apart
+    }
+
+
+def _read(message: Mapping[str, Any], adapters: Mapping[str, TypeAdapter[Any]]) -> dict[str, Any]:
+    return {name: adapter.validate_python(message[name]) for name, adapter in adapters.items() if name in message}
 
 
 def _plain(value: object) -> str:

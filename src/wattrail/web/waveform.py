@@ -7,8 +7,8 @@ from typing import Final, Self
 
 from pydantic import BaseModel
 
-from wattrail.chips.bl0942.waveform import Curve
 from wattrail.gateway import ScopeView
+from wattrail.metrology.waveform import Curve
 
 __all__ = ["CurveJson", "WaveformJson", "Waveforms"]
 

@@ -1,10 +1,6 @@
 """The BL0942 energy-metering chip: registers, frames, scaling. Pure: no port, no clock."""
 
-from wattrail.chips.bl0942.parts import FRONT_ENDS, FrontEnd
-from wattrail.chips.bl0942.registers import REGISTERS
-from wattrail.chips.bl0942.scaling import Calibration
-from wattrail.chips.bl0942.snapshot import Snapshot
-from wattrail.chips.bl0942.spi import SpiLink
-from wattrail.chips.bl0942.uart import UartLink
+from wattrail.chips.bl0942.chip import BL0942
+from wattrail.chips.bl0942.sample import Bl0942Sample
 
-__all__ = ["FRONT_ENDS", "REGISTERS", "Calibration", "FrontEnd", "Snapshot", "SpiLink", "UartLink"]
+__all__ = ["BL0942", "Bl0942Sample"]

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from wattrail.chips.heads import Heads
+
 V_REF: Final = 1.218
 """Reference voltage, volts."""
 
@@ -47,3 +49,9 @@ REFRESH_S: Final = (0.4, 0.8)
 
 BAUD_RATES: Final = (4800, 9600, 19200, 38400)
 """The first two by strap, the others by MODE.uart_rate."""
+
+FRAME_GAP_S: Final = 0.020
+"""A gap longer than this inside a frame resets the chip's receiver (16 ms in V1.1, 20 ms before)."""
+
+HEADS: Final = tuple(Heads(read=0x58 | address, write=0xA8 | address) for address in range(4))
+"""By address, which stands in the two low bits."""

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 from cyclopts import Parameter, validators
 
-from wattrail.chips.bl0942.calibrate import CalibrationError, Given, Load, Point, Reference
 from wattrail.cli import clock, output
 from wattrail.cli.calibration.shelf import scale_before
 from wattrail.cli.exits import UsageError
 from wattrail.cli.target import MeterOptions, Target, find, opened
 from wattrail.meter import Meter
 from wattrail.meter.calibration import FEWEST_READINGS, Probe, measure, reading_probe
+from wattrail.metrology.calibrate import CalibrationError, Given, Load, Point, Reference
 
 if TYPE_CHECKING:
     from wattrail.twin.twin import Twin
@@ -196,16 +196,19 @@ def _truth(twin: Twin) -> Probe:
 @contextmanager
 def _rehearsal(target: Target) -> Iterator[tuple[Meter, Twin]]:
     """A twin with both ends in hand: the cable, and what is true behind it."""
-    from wattrail.transport import open_port, unlogged
+    from wattrail.meter.opening import open_scaled
+    from wattrail.metrology.scale_origin import ScaleClaims
+    from wattrail.transport import unlogged
 
     if not target.url.startswith("twin:"):
         raise UsageError(f"--reference twin: {target.url} is no twin:// URL", hint="nobody knows the truth elsewhere")
     from wattrail.twin.ports import TwinBus, TwinPort
 
-    carrier = open_port(target.url, clock=clock.CLOCK)
-    cable = unlogged(carrier)
-    assert isinstance(cable, TwinBus | TwinPort)
-    with Meter(carrier, scale_before(target), address=target.address) as meter:
+    with open_scaled(
+        target.url, ScaleClaims(given=scale_before(target)), address=target.address, chip=target.chip, clock=clock.CLOCK
+    ) as meter:
+        cable = unlogged(meter.client.carrier)
+        assert isinstance(cable, TwinBus | TwinPort)
         yield meter, cable.twin
 
 

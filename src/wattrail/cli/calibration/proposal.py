@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from wattrail.chips.bl0942 import Calibration
-from wattrail.chips.bl0942.calibrate import Constant, Counts, Fit, Given, Point, Reference, phase_error_of_power
-from wattrail.chips.bl0942.doubts import AGREES_WITHIN, Doubt
+from wattrail.calibration import Calibration
+from wattrail.chips.scaling import Scaling
 from wattrail.cli.reading_view import SIMULATED
+from wattrail.metrology.calibrate import Constant, Counts, Fit, Given, Point, Reference, phase_error_of_power
+from wattrail.metrology.calibration_checks import AGREES_WITHIN, Finding
 
 __all__ = ["Proposal", "as_fields", "as_text", "constants", "evidence", "toml_line"]
 
@@ -29,10 +30,11 @@ class Proposal:
     simulated: bool
     before: Calibration
     after: Calibration
+    scaling: Scaling
     turns: int = 1
     points: tuple[Point, ...] = ()
     fit: Fit | None = None
-    doubts: tuple[Doubt, ...] = field(default=())
+    doubts: tuple[Finding, ...] = field(default=())
 
     @property
     def stopped(self) -> bool:
@@ -51,7 +53,7 @@ def as_text(proposal: Proposal) -> str:
     lines.append(f"{'':<16}{'before':>12}{'after':>12}{'change':>10}{'uncertain by':>14}{off_line}")
     lines += _rows(proposal)
     lines.append(_direction_words(proposal))
-    apart = abs(proposal.after.disagreement)
+    apart = abs(proposal.scaling.disagreement(proposal.after))
     verdict = "agree with each other within" if apart <= AGREES_WITHIN else "disagree with each other by"
     lines.append(f"the three {verdict} {100 * apart:.2f} %")
     if proposal.fit and (phase := proposal.fit.phase):
@@ -88,7 +90,7 @@ def evidence(proposal: Proposal) -> dict[str, object]:
         "phase": {"degrees": fit.phase.degrees, "error": fit.phase.error} if fit and fit.phase else None,
         "doubts": [{"cause": d.cause.value, "text": d.text, "stops": d.stops} for d in proposal.doubts],
         "points": [
-            {"reference": _reference(point.reference), "counts": [_counts(look) for look in point.looks]}
+            {"reference": _reference(point.reference), "counts": [_counts(look) for look in point.samples]}
             for point in proposal.points
         ],
     }
@@ -125,7 +127,7 @@ def _load_words(point: Point) -> str:
     reference = point.reference
     given = (("V", reference.volts), ("A", reference.amps), ("W", reference.watts))
     shown = ", ".join(f"{one.value:.6g} {unit}" for unit, one in given if one)
-    return f"{len(point.looks)} readings, reference {shown}; power factor by the chip {abs(point.power_factor):.3f}"
+    return f"{len(point.samples)} readings, reference {shown}; power factor by the chip {abs(point.power_factor):.3f}"
 
 
 def _direction_words(proposal: Proposal) -> str:

@@ -9,7 +9,7 @@ from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from wattrail.chips.bl0942 import Calibration
+from wattrail.calibration import Calibration
 from wattrail.cli.calibration.proposal import constants, toml_line
 from wattrail.cli.calibration.shelf import Shelf
 from wattrail.cli.exits import UsageError

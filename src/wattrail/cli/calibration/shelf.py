@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from wattrail.app.config import FILE_NAME, database_of, demo_database, load_config
-from wattrail.chips.bl0942 import Calibration
-from wattrail.chips.bl0942.scale_origin import held_scale
+from wattrail.calibration import Calibration
 from wattrail.cli.exits import UsageError
-from wattrail.meter.meter import require_known, usual_scale
-from wattrail.urls import METER_NAME, split
+from wattrail.meter.opening import chip_of, require_known, usual_scale
+from wattrail.metrology.scale_origin import held_scale
+from wattrail.urls import METER_NAME, innermost, split
 
 if TYPE_CHECKING:
     from wattrail.app.schema import Config, MeterSection
@@ -113,8 +113,9 @@ def shelf_of_name(name: str, options: ShelfOptions) -> Shelf:
 def scale_before(target: Target) -> Calibration:
     """The constants that hold for a meter that is not open. Raises UrlError for an unknown front end."""
     require_known(target.claims)
-    usual = usual_scale(target.url, spi=split(target.url.rpartition("of=")[2]).scheme.startswith("spi"))
-    return held_scale(target.claims, usual, simulated=is_twin(target)).calibration
+    chip = chip_of(target.url, given=target.chip)
+    usual = usual_scale(target.url, spi=innermost(target.url).scheme.startswith("spi"), chip=chip)
+    return held_scale(target.claims, usual, simulated=is_twin(target), scaling=chip.scaling).calibration
 
 
 def is_twin(target: Target) -> bool:
@@ -122,7 +123,7 @@ def is_twin(target: Target) -> bool:
 
     A capture or a port says so only once it is open; the store then refuses to mix the two.
     """
-    return split(target.url.rpartition("of=")[2]).scheme == "twin" or target.claims.kept_of_twin
+    return innermost(target.url).scheme == "twin" or target.claims.kept_of_twin
 
 
 def by_whom() -> str:

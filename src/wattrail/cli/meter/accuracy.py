@@ -54,7 +54,7 @@ def accuracy(
     target = _with_wiring(find("twin://pziot-e01" if meter == "twin" else meter, options), wiring)
     with ExitStack() as stack:
         device, bench = _opened(stack, target, options, reference, reference_error)
-        range_ = usual_range(device.calibration, basic_amps=basic_amps, most_amps=most_amps)
+        range_ = usual_range(device.calibration, device.chip, basic_amps=basic_amps, most_amps=most_amps)
         plan = Plan(range=range_, energy_s=energy_s, starts=standing, no_load=standing)
         report = run(device, bench, plan, tell=output.note)
     if json:
@@ -80,13 +80,13 @@ def _opened(
     """The meter, connected, and who knows what really flows. A twin is put on a clock of its own, which runs free."""
     from wattrail.cli.report.benches import MeterBench, PersonBench, TwinBench, asked, twin_of
     from wattrail.clock import ManualClock
-    from wattrail.meter.meter import open_scaled
+    from wattrail.meter.opening import open_scaled
 
     if split(target.url).scheme == "twin":
         if reference is not None:
             raise UsageError("a twin is tested against its own truth: leave --reference out")
         device = stack.enter_context(
-            open_scaled(target.url, target.claims, address=target.address, clock=ManualClock())
+            open_scaled(target.url, target.claims, address=target.address, chip=target.chip, clock=ManualClock())
         )
         twin = twin_of(device)
         if twin is None:

@@ -9,17 +9,18 @@ from typing import Annotated, Final
 
 from cyclopts import Parameter, validators
 
-from wattrail.chips.bl0942 import Calibration
-from wattrail.chips.bl0942.calibrate import factory_calibration, flipped, turned
-from wattrail.chips.bl0942.doubts import NOTES, Cause, Doubt, diagnose, other_parts
-from wattrail.chips.bl0942.fitting import fit
-from wattrail.chips.bl0942.scale_origin import ScaleClaims
+from wattrail.calibration import Calibration
 from wattrail.cli import clock, output
 from wattrail.cli.calibration.loads import ReferenceOptions, answer, at_a_terminal, measured_loads
 from wattrail.cli.calibration.proposal import Proposal, as_fields, as_text, evidence
 from wattrail.cli.calibration.shelf import Shelf, by_whom, find_shelf, is_twin, scale_before
 from wattrail.cli.exits import Exit, UsageError
 from wattrail.cli.target import Json, MeterOptions, Named, Target, find_written, with_kept
+from wattrail.meter.opening import chip_of
+from wattrail.metrology.calibrate import factory_calibration, flipped, turned
+from wattrail.metrology.calibration_checks import NOTES, Cause, Finding, diagnose, other_parts
+from wattrail.metrology.fitting import fit
+from wattrail.metrology.scale_origin import ScaleClaims
 
 _STOPPING: Final = tuple(cause.value for cause in Cause if cause not in NOTES)
 
@@ -140,7 +141,7 @@ def _propose(
     wanted = flipped(wanted) if setting.invert else wanted
     draft = Proposal(
         meter=shelf.name or target.url, origin="settings", reference="none: only what was set", simulated=simulated,
-        before=before, after=wanted, turns=turns,
+        before=before, after=wanted, scaling=chip_of(target.url, given=target.chip).scaling, turns=turns,
     )  # fmt: skip
     if setting.factory:
         return _from_factory(draft, setting.factory)
@@ -159,14 +160,14 @@ def _from_factory(draft: Proposal, text: str) -> Proposal:
     if len(parts) != 4 or not all(part.strip().isdecimal() for part in parts):
         raise UsageError(f"{text!r} is no factory set", hint="four whole numbers: --factory 15968,12418,3091,2653")
     per_volt, per_amp, per_watt, per_kwh = (int(part) for part in parts)
-    after = turned(factory_calibration(per_volt, per_amp, per_watt, per_kwh), draft.turns)
+    after = turned(factory_calibration(per_volt, per_amp, per_watt, per_kwh, scaling=draft.scaling), draft.turns)
     after = replace(after, inverted=draft.after.inverted)
     return replace(
         draft, origin="factory", reference=f"factory set {text}", after=after, doubts=_compared(draft.after, after)
     )
 
 
-def _compared(wanted: Calibration, after: Calibration) -> tuple[Doubt, ...]:
+def _compared(wanted: Calibration, after: Calibration) -> tuple[Finding, ...]:
     ratios = {
         "volts": after.counts_per_volt / wanted.counts_per_volt,
         "amps": after.counts_per_amp / wanted.counts_per_amp,

@@ -21,6 +21,6 @@ def read(meter: Named = None, *, json: Json = False, options: MeterOptions | Non
             print(reading_view.as_json(reading, device))
         else:
             print(reading_view.heading(device))
-            print(reading_view.as_table(reading, device.calibration))
+            print(reading_view.as_table(reading, device))
         if doubt := reading_view.doubt_words(device, reading):
             output.note(doubt)

@@ -17,7 +17,7 @@ def show_registers(meter: Named = None, *, json: Json = False, options: MeterOpt
     """
     options = options or MeterOptions()
     with opened(find(meter, options), options) as device:
-        found = register_view.lines(_as_they_are(device), device.calibration)
+        found = register_view.lines(_as_they_are(device), device.calibration, device.chip)
         if json:
             print(register_view.as_json(found, device))
         else:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from wattrail.chips.bl0942.accuracy import PointResult, Verdict, causes, judge
-from wattrail.chips.bl0942.iec62053 import CLASSES, Class, Phase
 from wattrail.cli.report import page
 from wattrail.cli.report.accuracy_text import NO_TYPE_TEST, TRANSFORMER, begun_words, conditions, headline
 from wattrail.cli.report.svg import Axis, Panel, picture, round_ticks
 from wattrail.meter.accuracy import Report
+from wattrail.metrology.accuracy import PointResult, Verdict, causes, judge
+from wattrail.metrology.iec62053 import CLASSES, Class, Phase
 
 __all__ = ["as_html"]
 

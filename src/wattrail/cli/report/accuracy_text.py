@@ -6,9 +6,9 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from wattrail.chips.bl0942.accuracy import Figure, PointResult, best_class, causes, judge, phase_lead_degrees
-from wattrail.chips.bl0942.iec62053 import CLASSES, Class, limit_at
 from wattrail.meter.accuracy import Report
+from wattrail.metrology.accuracy import Figure, PointResult, best_class, causes, judge, phase_lead_degrees
+from wattrail.metrology.iec62053 import CLASSES, Class, limit_at
 
 __all__ = ["NO_TYPE_TEST", "TRANSFORMER", "as_json", "as_text", "begun_words", "conditions", "headline", "reasons"]
 

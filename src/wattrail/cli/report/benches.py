@@ -7,9 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from wattrail.chips.bl0942.iec62053 import LoadPoint
 from wattrail.cli import output
 from wattrail.cli.exits import UsageError
+from wattrail.errors import NoAnswer
+from wattrail.metrology.iec62053 import LoadPoint
 
 if TYPE_CHECKING:
     from wattrail.meter import Meter
@@ -105,7 +106,9 @@ class MeterBench:
 
     def watts(self) -> float:
         """See ``Bench``."""
-        return self._reference.read().watts
+        if (watts := self._reference.read().watts) is None:
+            raise NoAnswer(f"{self._reference.url}: the reference gives no power")
+        return watts
 
     def watt_hours(self) -> float | None:
         """See ``Bench``: power times time; another counter would bring its own grain."""
@@ -117,7 +120,7 @@ def twin_of(meter: Meter) -> Twin | None:
     from wattrail.transport import unlogged
     from wattrail.twin.twin import Twin
 
-    found = getattr(unlogged(meter.dialogue.carrier), "twin", None)
+    found = getattr(unlogged(meter.client.carrier), "twin", None)
     return found if isinstance(found, Twin) else None
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from html import escape
 
-from wattrail.chips.bl0942.waveform import Curve
 from wattrail.cli.report import page
 from wattrail.cli.report.svg import Axis, Panel, picture, round_ticks
 from wattrail.cli.report.wave_text import amps_unit, lag_words, quality
 from wattrail.meter.wave import Oscillogram
+from wattrail.metrology.waveform import Curve
 
 __all__ = ["as_html"]
 

@@ -9,10 +9,9 @@ from collections.abc import Iterator
 from datetime import UTC
 from typing import Final
 
-from wattrail.chips.bl0942.constants import SAMPLE_HZ
-from wattrail.chips.bl0942.waveform import Curve, Sampling, Waveform
 from wattrail.cli.report.braille import plot
 from wattrail.meter.wave import Oscillogram
+from wattrail.metrology.waveform import Curve, Sampling, Waveform
 
 __all__ = ["amps_unit", "as_csv", "as_json", "as_text", "lag_words", "quality", "sampling_words", "scale_words"]
 
@@ -101,7 +100,7 @@ def sampling_words(wave: Waveform) -> str:
     told = ", ".join(f"{count} {what}" for what, count in left_out.items() if count)
     return (
         f"Sampling: {sampling.volts_reads} + {sampling.amps_reads} reads in {sampling.seconds * 1000:.0f} ms, "
-        f"{sampling.hertz:.0f} a second and curve, {100 * sampling.share:.0f} % of the chip's {SAMPLE_HZ:g}; "
+        f"{sampling.hertz:.0f} a second and curve, {100 * sampling.share:.0f} % of the chip's {sampling.sample_hz:g}; "
         f"longest gap {sampling.longest_gap_s * 1000:.2f} ms; {sampling.repeats} found a sample again"
         f"{'; left out: ' + told if told else ''}. Harmonics up to {len(wave.volts.phasors) - 1} resolved; "
         f"unexplained: {_percent(wave.volts)} of the voltage, {_percent(wave.amps)} of the current"

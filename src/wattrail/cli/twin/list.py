@@ -26,7 +26,13 @@ def _known_twins() -> dict[str, list[dict[str, object]]]:
         raise MissingExtra("a digital twin", library="numpy", extra="twin") from error
     return {
         "boards": [
-            {"name": board.name, "interface": board.interface, "title": board.title, "evidence": list(board.evidence)}
+            {
+                "name": board.name,
+                "chip": board.chip,
+                "interface": board.interface,
+                "title": board.title,
+                "evidence": list(board.evidence),
+            }
             for board in BOARDS.values()
         ],
         "scenarios": [{"name": name} for name in scenario_names()],
@@ -39,7 +45,9 @@ def _known_twins() -> dict[str, list[dict[str, object]]]:
 
 def _as_text(found: dict[str, list[dict[str, object]]]) -> str:
     lines = ["Boards"]
-    lines += [f"  {board['name']:<14}{str(board['interface']).upper():<6}{board['title']}" for board in found["boards"]]
+    for board in found["boards"]:
+        chip, interface = str(board["chip"]).upper(), str(board["interface"]).upper()
+        lines.append(f"  {board['name']:<14}{chip:<8}{interface:<6}{board['title']}")
     lines += ["", "Scenarios", *(f"  {scenario['name']}" for scenario in found["scenarios"])]
     lines += ["", "Options, as in twin://pziot-e01?scenario=house&seed=7"]
     lines += [f"  {option['name']:<14}{option['help']}{_default(option['default'])}" for option in found["options"]]

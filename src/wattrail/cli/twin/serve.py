@@ -96,17 +96,15 @@ def _served(twin: Twin, host: str, port: int | None) -> Iterator[str]:
 
 
 def _pty_directions(title: str, pty: ServedPty, twin: Twin, front_end: str) -> str:
-    baud, address = twin.uart.baud, twin.uart.address
+    baud, heads, address = twin.uart.baud, twin.uart.heads, twin.address
+    called = f"frame heads {heads.read:02X} and {heads.write:02X}" if address is None else f"chip address {address}"
+    option = f" --address {address}" if address else ""
     return (
         f"{title}\nUART at {pty.path}\n"
-        f"read it: wattrail meter watch '{pty.url}' {front_end}{_address_option(address)}\n"
-        f"other programs: open {pty.path} at {baud} baud, 8 data bits, no parity, 1 stop bit; chip address {address}\n"
+        f"read it: wattrail meter watch '{pty.url}' {front_end}{option}\n"
+        f"other programs: open {pty.path} at {baud} baud, 8 data bits, no parity, 1 stop bit; {called}\n"
         "They cannot know that it is a twin: keep what they store apart."
     )
-
-
-def _address_option(address: int) -> str:
-    return f" --address {address}" if address else ""
 
 
 def _until_stopped() -> None:

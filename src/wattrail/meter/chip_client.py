@@ -1,7 +1,7 @@
-"""Questions and answers: a sans-IO link times an open carrier.
+"""Requests and replies: a sans-IO link times an open carrier.
 
-A question that fails is put again, with the link brought back in step in between, a bounded number of times; what
-still fails becomes an error.
+A request that fails is repeated, with the link brought back in step in between, a bounded number of times; what still
+fails becomes an error.
 """
 
 from __future__ import annotations
@@ -12,49 +12,46 @@ from contextlib import suppress
 from functools import partial
 from typing import Protocol, TypeVar
 
-from wattrail.chips.bl0942.events import Damaged, Event, NeedData, PacketRead, RegisterRead, Silence, Truncated
-from wattrail.chips.bl0942.registers import CF_CNT, FREQ, I_RMS, STATUS, V_RMS, WATT
-from wattrail.chips.bl0942.snapshot import Snapshot
-from wattrail.chips.bl0942.spi import RESYNCHRONISE, SpiLink
-from wattrail.chips.bl0942.uart import FRAME_GAP_S, UartLink
+from wattrail.chips.events import Damaged, Event, NeedData, PacketRead, RegisterRead, Silence, Truncated
+from wattrail.chips.heads import Heads
+from wattrail.chips.protocol import Capability, ChipSample, MeteringChip
+from wattrail.chips.spi import RESYNCHRONISE, SpiLink
+from wattrail.chips.uart import UartLink
 from wattrail.clock import Deadline
-from wattrail.errors import ChecksumError, LinkError, NoAnswer, PortTimeout, UnexpectedReply
+from wattrail.errors import ChecksumError, LinkError, NoAnswer, PortTimeout, UnexpectedReply, UrlError
 from wattrail.meter.answer_time import AnswerTime, bounds_of
 from wattrail.meter.statistics import Statistics
 from wattrail.transport import Bus, Port, end_frame
 from wattrail.wire import Register, hex_pairs
 
-__all__ = ["TRIES", "Dialogue", "SpiDialogue", "UartDialogue", "open_dialogue"]
+__all__ = ["TRIES", "ChipClient", "SpiClient", "UartClient", "open_client"]
 
 _Answer = TypeVar("_Answer")
 
 logger = logging.getLogger(__name__)
 
 TRIES = 4
-"""How often one question is put before its failure counts."""
-
-_LOOK = (I_RMS, V_RMS, WATT, CF_CNT, FREQ, STATUS)
-"""What one look over SPI reads, in this order; there is no packet."""
+"""How often one request is sent before its failure counts."""
 
 
-class Dialogue(Protocol):
-    """What the meter needs to say to a chip, whatever bus it is on."""
+class ChipClient(Protocol):
+    """What the meter asks of a chip, whatever bus it is on."""
 
     @property
     def carrier(self) -> Port | Bus:
-        """What the dialogue runs over."""
+        """What the client runs over."""
         ...
 
-    def ask(self, register: Register) -> int:
+    def read_register(self, register: Register) -> int:
         """A register's count. Raises NoAnswer, ChecksumError, UnexpectedReply, PortError."""
         ...
 
-    def tell(self, register: Register, count: int) -> None:
+    def write_register(self, register: Register, count: int) -> None:
         """Write a count; the chip acknowledges nothing. Raises PortError."""
         ...
 
-    def look(self) -> Snapshot:
-        """The electrical registers. Raises as ``ask``."""
+    def sample(self) -> ChipSample:
+        """The electrical registers. Raises as ``read_register``."""
         ...
 
     def recover(self) -> None:
@@ -62,70 +59,95 @@ class Dialogue(Protocol):
         ...
 
 
-def open_dialogue(carrier: Port | Bus, statistics: Statistics, *, address: int = 0) -> Dialogue:
-    """The dialogue that fits the carrier: a Bus speaks SPI, a Port UART."""
+def open_client(
+    carrier: Port | Bus, chip: MeteringChip, statistics: Statistics, *, address: int = 0, read_head: int | None = None
+) -> ChipClient:
+    """The client that fits the carrier: a Bus speaks SPI, a Port UART. Raises UrlError where the chip does not."""
     if isinstance(carrier, Bus):
-        return SpiDialogue(carrier, statistics)
-    return UartDialogue(carrier, statistics, address=address)
+        chip.require(Capability.SPI)
+        return SpiClient(carrier, chip, statistics)
+    try:
+        if chip.uart is None:
+            raise ValueError("it is not read over UART")
+        heads = chip.uart.candidates(address, read_head)
+    except ValueError as error:
+        raise UrlError(
+            f"{chip.title} at {carrier.url}: {error}", hint="name another address or other heads, or neither"
+        ) from error
+    return UartClient(carrier, chip, statistics, heads=heads)
 
 
-class UartDialogue:
-    """Questions over a byte stream. ``taken`` is handed everything that arrives; ``time`` says how long to wait."""
+class UartClient:
+    """Requests over a byte stream. ``heads`` are tried in turn until the chip answers to one, which then stays.
+
+    ``received`` is handed everything that arrives; ``time`` says how long to wait.
+    """
 
     def __init__(
         self,
         port: Port,
+        chip: MeteringChip,
         statistics: Statistics,
         *,
-        address: int = 0,
+        heads: tuple[Heads, ...],
         tries: int = TRIES,
         time: AnswerTime | None = None,
-        taken: Callable[[bytes], object] = len,
+        received: Callable[[bytes], object] = len,
     ) -> None:
+        assert chip.uart is not None, f"{chip.title} is not read over UART"
         self.carrier = port
-        self.address = address
+        self.chip, self.grammar = chip, chip.uart
         self.time = time or AnswerTime(bounds_of(port.url))
-        self._taken = taken
-        self._link = UartLink(address)
+        self._untried = list(heads[1:])
+        self._received = received
+        self._link = UartLink(chip.uart, heads[0])
         self._statistics = statistics
         self._tries = tries
         self._missed = False
 
-    def ask(self, register: Register) -> int:
-        """See ``Dialogue``."""
-        return _patiently(partial(self._ask_once, register), self, self._statistics, self._tries)
+    @property
+    def heads(self) -> Heads:
+        """The heads of the frames now."""
+        return self._link.heads
 
-    def look(self) -> Snapshot:
-        """See ``Dialogue``: one packet."""
-        return _patiently(self._look_once, self, self._statistics, self._tries)
+    def read_register(self, register: Register) -> int:
+        """See ``ChipClient``."""
+        return _with_retries(partial(self._read_once, register), self, self._statistics, self._tries)
 
-    def tell(self, register: Register, count: int) -> None:
-        """See ``Dialogue``."""
+    def sample(self) -> ChipSample:
+        """See ``ChipClient``: one packet."""
+        return _with_retries(self._sample_once, self, self._statistics, self._tries)
+
+    def write_register(self, register: Register, count: int) -> None:
+        """See ``ChipClient``."""
         self.carrier.write(self._link.write_register(register, count))
 
     def recover(self) -> None:
         """Let the chip's frame time run out, and a late answer arrive; then forget what came meanwhile."""
-        self.carrier.clock.sleep(FRAME_GAP_S)
+        self.carrier.clock.sleep(self.grammar.frame_gap_s)
         if self._missed and self.time.grace_s:
             self._await_late_answer(Deadline.after(self.time.grace_s, self.carrier.clock))
+        if self._missed and self._untried:
+            self._untried.append(self._link.heads)
+            self._link.heads = self._untried.pop(0)
         self._missed = False
-        self._junk(self.carrier.drain())
+        self._count_junk(self.carrier.drain())
 
-    def _ask_once(self, register: Register) -> int:
-        event = self._put(self._link.read_register(register))
+    def _read_once(self, register: Register) -> int:
+        event = self._exchange(self._link.read_register(register))
         if isinstance(event, RegisterRead):
             return event.count
         raise self._failure(event, register.name)
 
-    def _look_once(self) -> Snapshot:
-        event = self._put(self._link.read_packet())
+    def _sample_once(self) -> ChipSample:
+        event = self._exchange(self._link.read_packet())
         if isinstance(event, PacketRead):
-            return event.snapshot
+            return self.chip.sample_of(event.counts)
         raise self._failure(event, "packet")
 
-    def _put(self, request: bytes) -> Event:
-        self._statistics.questions += 1
-        self._junk(self.carrier.drain())
+    def _exchange(self, request: bytes) -> Event:
+        self._statistics.exchanges += 1
+        self._count_junk(self.carrier.drain())
         clock = self.carrier.clock
         asked_at = clock.monotonic()
         self.carrier.write(request)
@@ -135,10 +157,11 @@ class UartDialogue:
                 data = self.carrier.read(deadline)
             except PortTimeout:
                 return self._timed_out()
-            self._taken(data)
+            self._received(data)
             self._link.receive(data)
         end_frame(self.carrier)
         if isinstance(event, RegisterRead | PacketRead):
+            self._untried.clear()
             self.time.answered(clock.monotonic() - asked_at)
             self._statistics.junk_bytes += len(event.skipped)
         return event
@@ -153,39 +176,40 @@ class UartDialogue:
     def _await_late_answer(self, end: Deadline) -> None:
         with suppress(PortTimeout):
             while not end.passed:
-                self._junk(self.carrier.read(end))
+                self._count_junk(self.carrier.read(end))
                 self.time.came_late()
-                end = Deadline.after(FRAME_GAP_S, self.carrier.clock)
+                end = Deadline.after(self.grammar.frame_gap_s, self.carrier.clock)
 
-    def _junk(self, data: bytes) -> None:
-        self._taken(data)
+    def _count_junk(self, data: bytes) -> None:
+        self._received(data)
         self._statistics.junk_bytes += len(data)
 
     def _failure(self, event: Event, what: str) -> LinkError:
-        return _failure(event, f"{what} at {self.carrier.url}, address {self.address}", self._statistics)
+        where = f"address {self.grammar.heads.index(self.heads)}" if self.grammar.is_addressed else self.chip.title
+        return _failure(event, f"{what} at {self.carrier.url}, {where}", self._statistics)
 
 
-class SpiDialogue:
-    """Questions over an SPI bus."""
+class SpiClient:
+    """Requests over an SPI bus."""
 
-    def __init__(self, bus: Bus, statistics: Statistics, *, tries: int = TRIES) -> None:
+    def __init__(self, bus: Bus, chip: MeteringChip, statistics: Statistics, *, tries: int = TRIES) -> None:
         self.carrier = bus
+        self.chip = chip
         self._within_s = bounds_of(bus.url).longest_s
         self._link = SpiLink()
         self._statistics = statistics
         self._tries = tries
 
-    def ask(self, register: Register) -> int:
-        """See ``Dialogue``."""
-        return _patiently(partial(self._ask_once, register), self, self._statistics, self._tries)
+    def read_register(self, register: Register) -> int:
+        """See ``ChipClient``."""
+        return _with_retries(partial(self._read_once, register), self, self._statistics, self._tries)
 
-    def look(self) -> Snapshot:
-        """See ``Dialogue``: one register after the other, so a refresh can fall in between."""
-        i_rms, v_rms, watt, cf_cnt, freq, status = map(self.ask, _LOOK)
-        return Snapshot(i_rms=i_rms, v_rms=v_rms, watt=watt, cf_cnt=cf_cnt, freq=freq, status=status)
+    def sample(self) -> ChipSample:
+        """See ``ChipClient``: one register after the other, so a refresh can fall in between."""
+        return self.chip.sample_of({register: self.read_register(register) for register in self.chip.spi_sample})
 
-    def tell(self, register: Register, count: int) -> None:
-        """See ``Dialogue``."""
+    def write_register(self, register: Register, count: int) -> None:
+        """See ``ChipClient``."""
         self._transfer(self._link.write_register(register, count))
 
     def recover(self) -> None:
@@ -196,8 +220,8 @@ class SpiDialogue:
         """The six bytes that were clocked in while a register was asked for, whatever they are. Raises PortError."""
         return self._transfer(self._link.read_register(register))
 
-    def _ask_once(self, register: Register) -> int:
-        self._statistics.questions += 1
+    def _read_once(self, register: Register) -> int:
+        self._statistics.exchanges += 1
         self._link.receive(self._transfer(self._link.read_register(register)))
         event = self._link.next_event()
         if isinstance(event, NeedData):
@@ -210,15 +234,15 @@ class SpiDialogue:
         return self.carrier.transfer(data, Deadline.after(self._within_s, self.carrier.clock))
 
 
-def _patiently(question: Callable[[], _Answer], dialogue: Dialogue, statistics: Statistics, tries: int) -> _Answer:
+def _with_retries(request: Callable[[], _Answer], client: ChipClient, statistics: Statistics, tries: int) -> _Answer:
     for _ in range(tries - 1):
         try:
-            return question()
+            return request()
         except LinkError as error:
             statistics.retries += 1
             logger.info("asking again: %s", error)
-            dialogue.recover()
-    return question()
+            client.recover()
+    return request()
 
 
 def _failure(event: Event, what: str, statistics: Statistics) -> LinkError:

@@ -9,27 +9,31 @@ import random
 import pytest
 
 from wattrail.chips.bl0942.constants import SAMPLE_HZ
-from wattrail.chips.bl0942.waveform import Curve, Sample, Sampling, Waveform, analyse, repeats, without_spikes
+from wattrail.metrology.waveform import Curve, Sampling, Waveform, WaveSample, analyse, repeats, without_spikes
 
 SPAN_S = 0.2
 
 
 def reads(
     harmonics: dict[int, complex], *, hertz: float = 50.0, seed: int = 1, every_s: float = 120e-6, held: bool = True
-) -> list[Sample]:
+) -> list[WaveSample]:
     """Reads of a sum of rms phasors at jittery moments; the chip holds each sample until the next."""
     chance, found, t = random.Random(seed), [], 0.0
     while t < SPAN_S:
         taken = math.floor(t * SAMPLE_HZ) / SAMPLE_HZ if held else t
         value = sum(math.sqrt(2) * (p * cmath.exp(2j * math.pi * k * hertz * taken)).real for k, p in harmonics.items())
-        found.append(Sample(100 + t, round(value)))
+        found.append(WaveSample(100 + t, round(value)))
         t += every_s * (0.5 + chance.random())
     return found
 
 
-def sampling(volts: list[Sample], amps: list[Sample]) -> Sampling:
+def sampling(volts: list[WaveSample], amps: list[WaveSample]) -> Sampling:
     return Sampling(
-        seconds=SPAN_S, volts_reads=len(volts), amps_reads=len(amps), repeats=repeats(volts) + repeats(amps)
+        seconds=SPAN_S,
+        sample_hz=SAMPLE_HZ,
+        volts_reads=len(volts),
+        amps_reads=len(amps),
+        repeats=repeats(volts, SAMPLE_HZ) + repeats(amps, SAMPLE_HZ),
     )
 
 
@@ -121,21 +125,21 @@ def test_a_slow_bus_resolves_fewer_harmonics_and_says_how_many() -> None:
 
 
 def test_a_handful_of_reads_is_refused() -> None:
-    few = [Sample(n * 0.025, n) for n in range(8)]
+    few = [WaveSample(n * 0.025, n) for n in range(8)]
     with pytest.raises(ValueError, match="8 and 8 reads are too few"):
         analyse(few, few, sampling(few, few), hertz=50.0)
 
 
 def test_a_wild_count_with_a_good_checksum_is_dropped_a_steep_edge_kept() -> None:
     good = reads(SINE)
-    hit = [Sample(s.at, s.count ^ 0x40000) if n in {300, 700} else s for n, s in enumerate(good)]
+    hit = [WaveSample(s.at, s.count ^ 0x40000) if n in {300, 700} else s for n, s in enumerate(good)]
     assert without_spikes(hit) == [s for n, s in enumerate(good) if n not in {300, 700}]
-    square = [Sample(n * 1e-4, 1000 if n // 50 % 2 else -1000) for n in range(1000)]
+    square = [WaveSample(n * 1e-4, 1000 if n // 50 % 2 else -1000) for n in range(1000)]
     assert without_spikes(square) == square
 
 
 def test_reading_one_sample_twice_is_counted_and_does_no_harm() -> None:
     fast = reads(SINE, every_s=60e-6)
-    assert repeats(fast) > len(fast) / 3
+    assert repeats(fast, SAMPLE_HZ) > len(fast) / 3
     wave = analyse(fast, fast, sampling(fast, fast), hertz=50.0)
     assert wave.volts.rms == pytest.approx(100_000, rel=0.002)

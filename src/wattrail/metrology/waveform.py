@@ -1,6 +1,7 @@
 """A waveform: voltage and current as harmonics of one frequency, and every quantity that follows from them.
 
-How the harmonics are found stands in ``harmonics``. A read finds a sample that is 0 to 128 us old. Over many reads at
+How the harmonics are found stands in ``harmonics``. A read finds a sample that is 0 to 128 us old
+(at 7812.5 a second). Over many reads at
 random positions this is a delay of half a sample, the same in both channels, and a weakening by sinc(k f / 7812.5),
 0.3 % at 500 Hz and 2.7 % at 1 kHz, both undone here. Reading one sample twice is thereby accounted for: such reads are
 counted and kept.
@@ -15,10 +16,9 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Final
 
-from wattrail.chips.bl0942.constants import SAMPLE_HZ
-from wattrail.chips.bl0942.harmonics import HIGHEST_HZ, Fit, fit, frequency, resolved
+from wattrail.metrology.harmonics import HIGHEST_HZ, Fit, fit, frequency, resolved
 
-__all__ = ["HARMONICS", "Curve", "Sample", "Sampling", "Waveform", "analyse", "repeats", "without_spikes"]
+__all__ = ["HARMONICS", "Curve", "Sampling", "WaveSample", "Waveform", "analyse", "repeats", "without_spikes"]
 
 HARMONICS: Final = 20
 """Harmonics looked for: 1 kHz at 50 Hz, well inside the 3.5 kHz that the chip lets through."""
@@ -36,7 +36,7 @@ _NEIGHBOURS = 0.08
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
+class WaveSample:
     """One read of a waveform register: when, on the monotonic clock in seconds, and the count."""
 
     at: float
@@ -45,9 +45,13 @@ class Sample:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sampling:
-    """How the reads were spread. Rates are of one channel; what was left out is counted."""
+    """How the reads were spread. Rates are of one channel; what was left out is counted.
+
+    ``sample_hz`` is how many samples a second the chip makes.
+    """
 
     seconds: float
+    sample_hz: float
     volts_reads: int
     amps_reads: int
     repeats: int
@@ -64,7 +68,7 @@ class Sampling:
     @property
     def share(self) -> float:
         """Reads a second over samples a second."""
-        return self.hertz / SAMPLE_HZ
+        return self.hertz / self.sample_hz
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +206,12 @@ class Waveform:
 
 
 def analyse(
-    volts: Sequence[Sample], amps: Sequence[Sample], sampling: Sampling, *, hertz: float | None, orders: int = HARMONICS
+    volts: Sequence[WaveSample],
+    amps: Sequence[WaveSample],
+    sampling: Sampling,
+    *,
+    hertz: float | None,
+    orders: int = HARMONICS,
 ) -> Waveform:
     """Harmonics of both channels, in counts. ``hertz`` is where to look for the frequency, None for anywhere.
 
@@ -216,7 +225,8 @@ def analyse(
     i_times, i_counts = [s.at - start for s in amps], [float(s.count) for s in amps]
     hertz = frequency(v_times, v_counts, near=hertz, orders=orders)
     v_curve, i_curve = (
-        _released(_curve(fit(t, x, hertz, orders)), hertz) for t, x in ((v_times, v_counts), (i_times, i_counts))
+        _released(_curve(fit(t, x, hertz, orders)), hertz, sampling.sample_hz)
+        for t, x in ((v_times, v_counts), (i_times, i_counts))
     )
     angle = -math.pi / 2 - cmath.phase(v_curve.phasors[1]) if v_curve.fundamental else 0.0
     return Waveform(
@@ -227,12 +237,12 @@ def analyse(
     )
 
 
-def repeats(samples: Sequence[Sample]) -> int:
+def repeats(samples: Sequence[WaveSample], sample_hz: float) -> int:
     """Reads that found the very sample of the read before: the same count, and less than a sample's time later."""
-    return sum(b.count == a.count and b.at - a.at < 1 / SAMPLE_HZ for a, b in pairwise(samples))
+    return sum(b.count == a.count and b.at - a.at < 1 / sample_hz for a, b in pairwise(samples))
 
 
-def without_spikes(samples: Sequence[Sample]) -> list[Sample]:
+def without_spikes(samples: Sequence[WaveSample]) -> list[WaveSample]:
     """The samples without those that no signal of 3.5 kHz can make: far off for a single read.
 
     An eight-bit checksum lets one damaged frame in 256 pass, and one wild count bends every harmonic.
@@ -258,11 +268,11 @@ def _curve(found: Fit) -> Curve:
     return Curve((constant, *(math.sqrt(2) * c for c in others)), found.sigmas, found.residual)
 
 
-def _released(curve: Curve, hertz: float) -> Curve:
+def _released(curve: Curve, hertz: float, sample_hz: float) -> Curve:
     """Undo what holding each sample until the next does to its harmonics: weakening and delay."""
-    kept = [_sinc(k * hertz / SAMPLE_HZ) for k in range(len(curve.phasors))]
+    kept = [_sinc(k * hertz / sample_hz) for k in range(len(curve.phasors))]
     phasors = (
-        p / s * cmath.exp(1j * math.pi * k * hertz / SAMPLE_HZ)
+        p / s * cmath.exp(1j * math.pi * k * hertz / sample_hz)
         for k, (p, s) in enumerate(zip(curve.phasors, kept, strict=True))
     )
     return Curve(tuple(phasors), tuple(g / s for g, s in zip(curve.sigmas, kept, strict=True)), curve.residual)

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wattrail.chips.bl0942.calibrate import (
+from wattrail.calibration import Calibration
+from wattrail.chips import BL0942
+from wattrail.chips.bl0942.scaling import SCALING
+from wattrail.front_end import FRONT_ENDS
+from wattrail.metrology.calibrate import (
     CalibrationError,
     Counts,
     Given,
@@ -26,7 +31,7 @@ from wattrail.chips.bl0942.calibrate import (
     turned,
     unsteadiness,
 )
-from wattrail.chips.bl0942.doubts import (
+from wattrail.metrology.calibration_checks import (
     MAX_OFF,
     Cause,
     contradiction,
@@ -44,12 +49,16 @@ from wattrail.chips.bl0942.doubts import (
     wrong_turns,
     wrong_way,
 )
-from wattrail.chips.bl0942.fitting import fit
-from wattrail.chips.bl0942.parts import FRONT_ENDS
-from wattrail.chips.bl0942.scaling import WATT_IDENTITY, Calibration
+from wattrail.metrology.fitting import fit
 
-REFERENCE = Calibration.of(FRONT_ENDS["reference"])
-PZIOT = Calibration.of(FRONT_ENDS["pziot-e01"])
+REFERENCE = BL0942.scaling.calibration_of(FRONT_ENDS["reference"])
+
+
+def point_of(samples: Sequence[Counts], reference: Reference) -> Point:
+    return Point(tuple(samples), reference, SCALING)
+
+
+PZIOT = BL0942.scaling.calibration_of(FRONT_ENDS["pziot-e01"])
 
 
 def a_point(
@@ -70,7 +79,7 @@ def a_point(
         round(volts * scale.counts_per_volt), round(amps * scale.counts_per_amp), round(seen * scale.counts_per_watt)
     )
     shown = [None if value is None else Given(value) for value in told or true]
-    return Point((counts,) * 10, Reference(volts=shown[0], amps=shown[1], watts=shown[2], load=load))
+    return point_of((counts,) * 10, Reference(volts=shown[0], amps=shown[1], watts=shown[2], load=load))
 
 
 def causes(*points: Point, turns: int = 1, before: Calibration = PZIOT) -> list[Cause]:
@@ -82,7 +91,7 @@ def causes(*points: Point, turns: int = 1, before: Calibration = PZIOT) -> list[
 
 def test_one_load_gives_counts_over_quantity() -> None:
     looks = (Counts(3659520, 606108, 346080),) * 10
-    found = fit([Point(looks, Reference(volts=Given(230.4), amps=Given(4.35), watts=Given(1001.0)))])
+    found = fit([point_of(looks, Reference(volts=Given(230.4), amps=Given(4.35), watts=Given(1001.0)))])
     assert found.volts is not None
     assert found.amps is not None
     assert found.watts is not None
@@ -90,13 +99,13 @@ def test_one_load_gives_counts_over_quantity() -> None:
     assert found.amps.value == pytest.approx(139335.172, abs=1e-3)
     assert found.watts.value == pytest.approx(345.734, abs=1e-3)
     # 139335.172 * 15883.333 * 1.5623477e-7 = 345.764; 345.734 / 345.764 - 1 = -0.009 %
-    assert found.completed(PZIOT).disagreement == pytest.approx(-8.7e-5, abs=1e-6)
+    assert BL0942.scaling.disagreement(found.completed(PZIOT)) == pytest.approx(-8.7e-5, abs=1e-6)
 
 
 def test_two_loads_give_the_line_through_the_origin() -> None:
     points = [
-        Point((Counts(1, 200_000, 1),), Reference(amps=Given(2.0))),
-        Point((Counts(1, 1_010_000, 1),), Reference(amps=Given(10.0))),
+        point_of((Counts(1, 200_000, 1),), Reference(amps=Given(2.0))),
+        point_of((Counts(1, 1_010_000, 1),), Reference(amps=Given(10.0))),
     ]
     found = fit(points).amps
     assert found is not None
@@ -109,8 +118,8 @@ def test_two_loads_give_the_line_through_the_origin() -> None:
 
 def test_the_standard_error_of_a_load_covers_its_mean_and_typed_digits() -> None:
     looks = tuple(Counts(1, 100_000 + off, 1) for off in (-30, 30) * 5)
-    exact = fit([Point(looks, Reference(amps=Given(1.0)))]).amps
-    typed = fit([Point(looks, Reference(amps=Given.typed("1.00")))]).amps
+    exact = fit([point_of(looks, Reference(amps=Given(1.0)))]).amps
+    typed = fit([point_of(looks, Reference(amps=Given.typed("1.00")))]).amps
     assert exact is not None
     assert typed is not None
     # deviation 30 * sqrt(10 / 9) = 31.623, over sqrt(10) = 10
@@ -161,17 +170,17 @@ def test_watts_alone_leave_the_volts_and_change_the_current() -> None:
 def test_volts_alone_scale_the_power_too() -> None:
     after = fit([a_point(230.0, 10.0, told=(220.0, None, None))]).completed(PZIOT)
     assert after.counts_per_amp == PZIOT.counts_per_amp
-    assert after.disagreement == pytest.approx(0, abs=1e-12)
+    assert BL0942.scaling.disagreement(after) == pytest.approx(0, abs=1e-12)
 
 
 def test_without_a_reference_there_is_nothing_to_fit() -> None:
     with pytest.raises(CalibrationError, match="no reference, no calibration"):
-        fit([Point((Counts(1, 1, 1),), Reference())])
+        fit([point_of((Counts(1, 1, 1),), Reference())])
 
 
 def test_a_chip_that_counts_nothing_is_told_apart() -> None:
     with pytest.raises(CalibrationError, match="counted nothing"):
-        fit([Point((Counts(3_653_168, 0, 0),), Reference(amps=Given(4.0)))])
+        fit([point_of((Counts(3_653_168, 0, 0),), Reference(amps=Given(4.0)))])
 
 
 # ---- several loads
@@ -182,7 +191,7 @@ def test_several_loads_beat_one_small_load_under_noise() -> None:
     scale, one_off, many_off = 138_000.0, 0.0, 0.0
     for _ in range(200):
         points = [
-            Point((Counts(1, round(scale * amps + chance.gauss(0, 200)), 1),), Reference(amps=Given(amps)))
+            point_of((Counts(1, round(scale * amps + chance.gauss(0, 200)), 1),), Reference(amps=Given(amps)))
             for amps in (2.0, 5.0, 10.0)
         ]
         one, many = fit(points[:1]).amps, fit(points).amps
@@ -196,7 +205,7 @@ def test_several_loads_beat_one_small_load_under_noise() -> None:
 
 @given(st.lists(st.floats(0.5, 50), min_size=1, max_size=6), st.floats(1e4, 1e6))
 def test_exact_loads_give_the_exact_constant_whatever_they_are(amps: list[float], scale: float) -> None:
-    points = [Point((Counts(1, round(scale * one * 1000), 1),), Reference(amps=Given(one))) for one in amps]
+    points = [point_of((Counts(1, round(scale * one * 1000), 1),), Reference(amps=Given(one))) for one in amps]
     found = fit(points).amps
     assert found is not None
     assert found.value == pytest.approx(scale * 1000, rel=1e-6)
@@ -221,7 +230,9 @@ def test_a_reactive_load_alone_gives_it_by_the_identity() -> None:
     found = fit([a_point(230.0, 10.0, degrees=60, lead=2.0, load=Load.LAGGING)])
     assert found.phase is not None
     assert found.phase.degrees == pytest.approx(2.0, abs=0.001)
-    assert found.completed(REFERENCE).disagreement == pytest.approx(math.cos(math.radians(2)) - 1, abs=1e-5)
+    assert BL0942.scaling.disagreement(found.completed(REFERENCE)) == pytest.approx(
+        math.cos(math.radians(2)) - 1, abs=1e-5
+    )
 
 
 def test_a_phase_error_shows_through_a_wire_the_wrong_way() -> None:
@@ -268,13 +279,13 @@ def test_the_wrong_direction_doubles_the_error_in_place_of_removing_it() -> None
 
 @pytest.mark.parametrize("numbers", [(15968, 12418, 3091, 2653), (15901, 12728, 3159, 2711)])
 def test_real_factory_sets_are_taken(numbers: tuple[int, int, int, int]) -> None:
-    calibration = factory_calibration(*numbers)
+    calibration = factory_calibration(*numbers, scaling=SCALING)
     assert calibration.counts_per_volt == numbers[0]
     assert calibration.counts_per_amp == numbers[1] * 10
     assert calibration.counts_per_watt == pytest.approx(numbers[2] / 10)
-    assert calibration.counts_per_kwh == pytest.approx(numbers[3], abs=1)
+    assert BL0942.scaling.counts_per_kwh(calibration) == pytest.approx(numbers[3], abs=1)
     # 15968 * 124180 * 1.5623477e-7 = 309.799 against 309.1
-    assert abs(calibration.disagreement) < 0.0025
+    assert abs(BL0942.scaling.disagreement(calibration)) < 0.0025
 
 
 @pytest.mark.parametrize(
@@ -289,14 +300,14 @@ def test_real_factory_sets_are_taken(numbers: tuple[int, int, int, int]) -> None
 )
 def test_factory_sets_that_cannot_be_are_refused(numbers: tuple[int, int, int, int], why: str) -> None:
     with pytest.raises(CalibrationError, match=why):
-        factory_calibration(*numbers)
+        factory_calibration(*numbers, scaling=SCALING)
 
 
 def test_turns_scale_current_and_power_and_not_volts() -> None:
     twice = turned(PZIOT, 2)
     assert twice.counts_per_volt == PZIOT.counts_per_volt
     assert twice.counts_per_amp == 2 * PZIOT.counts_per_amp
-    assert twice.disagreement == pytest.approx(0, abs=1e-12)
+    assert BL0942.scaling.disagreement(twice) == pytest.approx(0, abs=1e-12)
     assert turned(twice, 1, before=2).counts_per_amp == PZIOT.counts_per_amp
     with pytest.raises(CalibrationError, match="0 times"):
         turned(PZIOT, 0)
@@ -462,17 +473,17 @@ def test_constants_less_certain_than_parts_are_refused() -> None:
     assert doubt.stops
     assert "uncertain by 14.0 %, and 2 % is allowed" in doubt.text
     coarse = Reference(volts=Given.typed("230.0"), amps=Given.typed("2"), watts=None)
-    point = Point(a_point(230.0, 2.0).looks, coarse)  # one digit: 1 / sqrt(12) / 2 = 14.4 %
+    point = point_of(a_point(230.0, 2.0).samples, coarse)  # one digit: 1 / sqrt(12) / 2 = 14.4 %
     assert causes(point)[0] is Cause.UNCERTAIN
 
 
 def test_small_and_too_large_loads_are_told() -> None:
-    small = small_load(PZIOT.counts_per_amp * 1.0)
+    small = small_load(PZIOT.counts_per_amp * 1.0, SCALING)
     assert small is not None
     assert "1.8 % of the chip's range" in small.text
-    assert small_load(PZIOT.counts_per_amp * 10) is None
-    assert overload(PZIOT.counts_per_volt * 230, PZIOT.counts_per_amp * 10) is None
-    beyond = overload(PZIOT.counts_per_volt * 230, PZIOT.counts_per_amp * 60)
+    assert small_load(PZIOT.counts_per_amp * 10, SCALING) is None
+    assert overload(PZIOT.counts_per_volt * 230, PZIOT.counts_per_amp * 10, SCALING) is None
+    beyond = overload(PZIOT.counts_per_volt * 230, PZIOT.counts_per_amp * 60, SCALING)
     assert beyond is not None
     assert beyond.text.startswith("current beyond")
 
@@ -524,7 +535,7 @@ def test_declared_turns_are_no_doubt() -> None:
 
 def test_the_identity_holds_on_every_front_end() -> None:
     for front_end in FRONT_ENDS.values():
-        scale = Calibration.of(front_end)
+        scale = BL0942.scaling.calibration_of(front_end)
         assert scale.counts_per_watt == pytest.approx(
-            scale.counts_per_volt * scale.counts_per_amp * WATT_IDENTITY, rel=1e-12
+            scale.counts_per_volt * scale.counts_per_amp * SCALING.watt_identity, rel=1e-12
         )

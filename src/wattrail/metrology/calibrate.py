@@ -2,7 +2,8 @@
 
 A current transformer turns the current's phase by an angle d. The chip then measures ``P cos d + Q sin d``, with Q the
 reactive power, positive where the current lags, and d positive where the transformer leads. The chip has no register
-to correct it. ``fitting`` finds the constants and the angle, ``doubts`` says what looks wrong about them.
+to correct it. ``fitting`` finds the constants and the angle, ``calibration_checks`` says what looks wrong about
+them.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
-from wattrail.chips.bl0942.scaling import WATT_IDENTITY, Calibration
+from wattrail.calibration import Calibration
+from wattrail.chips.scaling import Scaling
 from wattrail.errors import WattrailError
 
 __all__ = [
@@ -113,30 +115,34 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One load: what the chip counted over several refreshes, and what the reference showed meanwhile."""
+    """One load: what the chip counted over several refreshes, and what the reference showed meanwhile.
 
-    looks: tuple[Counts, ...]
+    ``scaling`` is the chip's: it ties its counts together.
+    """
+
+    samples: tuple[Counts, ...]
     reference: Reference
+    scaling: Scaling
 
     @property
     def v_rms(self) -> Mean:
         """Mean of V_RMS."""
-        return mean([look.v_rms for look in self.looks])
+        return mean([sample.v_rms for sample in self.samples])
 
     @property
     def i_rms(self) -> Mean:
         """Mean of I_RMS."""
-        return mean([look.i_rms for look in self.looks])
+        return mean([sample.i_rms for sample in self.samples])
 
     @property
     def watt(self) -> Mean:
         """Mean of WATT, signed."""
-        return mean([look.watt for look in self.looks])
+        return mean([sample.watt for sample in self.samples])
 
     @property
     def power_factor(self) -> float:
         """Power factor as the chip sees it, from counts alone: no constant takes part. 0.0 without current."""
-        apparent = self.v_rms.value * self.i_rms.value * WATT_IDENTITY
+        apparent = self.v_rms.value * self.i_rms.value * self.scaling.watt_identity
         return self.watt.value / apparent if apparent else 0.0
 
 
@@ -166,25 +172,27 @@ class Fit:
     watts: Constant | None
     phase: Phase | None
     inverted: bool | None
+    scaling: Scaling
 
     def completed(self, before: Calibration) -> Calibration:
         """A whole calibration: measured constants as they are, others by the identity, else as before.
 
         Power alone leaves the volts as they were and gives its change to the current.
         """
+        identity = self.scaling.watt_identity
         per_volt = self.volts.value if self.volts else None
         per_amp = self.amps.value if self.amps else None
         per_watt = self.watts.value if self.watts else None
         if per_volt is None and per_amp is not None and per_watt is not None:
-            per_volt = per_watt / (per_amp * WATT_IDENTITY)
+            per_volt = per_watt / (per_amp * identity)
         per_volt = per_volt or before.counts_per_volt
         if per_amp is None and per_watt is not None:
-            per_amp = per_watt / (per_volt * WATT_IDENTITY)
+            per_amp = per_watt / (per_volt * identity)
         per_amp = per_amp or before.counts_per_amp
         return Calibration(
             counts_per_volt=per_volt,
             counts_per_amp=per_amp,
-            counts_per_watt=per_watt or per_volt * per_amp * WATT_IDENTITY,
+            counts_per_watt=per_watt or per_volt * per_amp * identity,
             inverted=before.inverted if self.inverted is None else self.inverted,
         )
 
@@ -209,18 +217,18 @@ def spread(values: Sequence[float]) -> float:
     return width / centre if centre else (math.inf if width else 0.0)
 
 
-def unsteadiness(looks: Sequence[Counts], *, within: float = STEADY_WITHIN) -> str | None:
-    """Which quantity moved too far within a window, and by how much, in words; None for a steady load."""
+def unsteadiness(samples: Sequence[Counts], *, within: float = STEADY_WITHIN) -> str | None:
+    """Which quantity moved too far within a window, and by how much; None for a steady load."""
     moved = {
-        "the voltage": spread([look.v_rms for look in looks]),
-        "the current": spread([look.i_rms for look in looks]),
-        "the power": spread([look.watt for look in looks]),
+        "the voltage": spread([sample.v_rms for sample in samples]),
+        "the current": spread([sample.i_rms for sample in samples]),
+        "the power": spread([sample.watt for sample in samples]),
     }
     name, width = max(moved.items(), key=lambda item: item[1])
     if width <= within:
         return None
     by = "about nothing" if math.isinf(width) else f"by {100 * width:.1f} %"
-    return f"{name} moved {by} within {len(looks)} readings, and {100 * within:g} % is allowed"
+    return f"{name} moved {by} within {len(samples)} readings, and {100 * within:g} % is allowed"
 
 
 def phase_of_one_load(chip: float, reference: float, load: Load) -> float:
@@ -255,7 +263,7 @@ def phase_error_of_power(degrees: float, power_factor: float) -> float:
     return math.tan(math.radians(degrees)) * math.tan(math.acos(power_factor))
 
 
-def factory_calibration(per_volt: int, per_amp: int, per_watt: int, per_kwh: int) -> Calibration:
+def factory_calibration(per_volt: int, per_amp: int, per_watt: int, per_kwh: int, *, scaling: Scaling) -> Calibration:
     """The set a stock device keeps as data points 22 to 25: Kv, Ki / 10, Kp * 10, counts per kWh.
 
     Raises CalibrationError for zeros, and for numbers that contradict each other. What they mean was seen on two units
@@ -268,17 +276,19 @@ def factory_calibration(per_volt: int, per_amp: int, per_watt: int, per_kwh: int
             hint="this unit was never calibrated, or the dump is not whole: measure it with a reference",
         )
     calibration = Calibration(counts_per_volt=per_volt, counts_per_amp=per_amp * 10, counts_per_watt=per_watt / 10)
-    if abs(calibration.disagreement) > _FACTORY_AGREES:
+    disagreement = scaling.disagreement(calibration)
+    if abs(disagreement) > _FACTORY_AGREES:
         raise CalibrationError(
             f"factory constants {numbers} contradict each other: volts and amperes ask for "
-            f"{calibration.counts_per_watt / (1 + calibration.disagreement):.1f} counts per watt, "
+            f"{calibration.counts_per_watt / (1 + disagreement):.1f} counts per watt, "
             f"the set says {calibration.counts_per_watt:.1f}",
             hint="the order is data points 22, 23, 24, 25: Kv, Ki / 10, Kp * 10, counts per kWh",
         )
-    if abs(calibration.counts_per_kwh / per_kwh - 1) > _FACTORY_AGREES:
+    counts_per_kwh = scaling.counts_per_kwh(calibration)
+    if abs(counts_per_kwh / per_kwh - 1) > _FACTORY_AGREES:
         raise CalibrationError(
             f"factory constants {numbers} contradict each other: {calibration.counts_per_watt:.1f} counts per watt are "
-            f"{calibration.counts_per_kwh:.0f} counts per kWh, the set says {per_kwh}",
+            f"{counts_per_kwh:.0f} counts per kWh, the set says {per_kwh}",
             hint="a digit of the third or the fourth number is wrong",
         )
     return calibration

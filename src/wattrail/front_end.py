@@ -10,9 +10,15 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from wattrail.chips.bl0942.constants import I_FULL_SCALE_MV, V_FULL_SCALE_MV
-
-__all__ = ["FRONT_ENDS", "CurrentTransformer", "Divider", "FrontEnd", "Shunt", "VoltageTransformer"]
+__all__ = [
+    "FRONT_ENDS",
+    "CurrentTransformer",
+    "Divider",
+    "FrontEnd",
+    "Shunt",
+    "VoltageTransformer",
+    "front_ends_of",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +75,13 @@ class VoltageTransformer:
 
 @dataclass(frozen=True, slots=True)
 class FrontEnd:
-    """The analogue parts between the mains and the chip, at the default gain of 16."""
+    """The analogue parts between the mains and the chip. ``chips`` are the metering chips that are met behind them."""
 
     name: str
     current: Shunt | CurrentTransformer
     voltage: Divider | VoltageTransformer
     evidence: str
+    chips: tuple[str, ...] = ("bl0942",)
 
     @property
     def millivolts_per_amp(self) -> float:
@@ -86,21 +93,17 @@ class FrontEnd:
         """Pin signal for one volt of line voltage."""
         return self.voltage.millivolts_per_volt
 
-    @property
-    def full_scale_amps(self) -> float:
-        """Largest current, rms, that the chip is specified for."""
-        return I_FULL_SCALE_MV / self.millivolts_per_amp
-
-    @property
-    def full_scale_volts(self) -> float:
-        """Largest voltage, rms, that the chip is specified for."""
-        return V_FULL_SCALE_MV / self.millivolts_per_volt
-
 
 _USUAL_DIVIDER: Final = Divider(top_ohms=5 * 390e3, bottom_ohms=510)
 
 _TABLE: Final = (
-    FrontEnd("reference", Shunt(1e-3), _USUAL_DIVIDER, "application note, reference circuit"),
+    FrontEnd(
+        "reference",
+        Shunt(1e-3),
+        _USUAL_DIVIDER,
+        "application notes of the BL0942 and the BL0940, reference circuit",
+        chips=("bl0942", "bl0940"),
+    ),
     FrontEnd(
         "lspa9",
         Shunt(1e-3),
@@ -125,7 +128,19 @@ _TABLE: Final = (
         VoltageTransformer(series_ohms=100e3, burden_ohms=24.9),
         "ESP32 boards with a voltage transformer",
     ),
+    FrontEnd(
+        "bw-shp10",
+        Shunt(1e-3),
+        Divider(top_ohms=1988, bottom_ohms=1),  # the ratio is known, the resistors are not
+        "plug BW-SHP10: 33000 counts a volt, 275000 an ampere in Tasmota and ESPHome, before a calibration",
+        chips=("bl0940",),
+    ),
 )
 
 FRONT_ENDS: Final[Mapping[str, FrontEnd]] = MappingProxyType({front_end.name: front_end for front_end in _TABLE})
 """Known front ends by name."""
+
+
+def front_ends_of(chip: str) -> tuple[FrontEnd, ...]:
+    """The known front ends behind which a chip is met, by the chip's name."""
+    return tuple(front_end for front_end in _TABLE if chip in front_end.chips)

@@ -13,8 +13,10 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Final, NamedTuple
 
-from wattrail.chips.bl0942.parts import FRONT_ENDS
-from wattrail.chips.bl0942.scaling import Calibration, volts
+from wattrail.calibration import Calibration
+from wattrail.chips.protocol import MeteringChip
+from wattrail.chips.scaling import Scaling
+from wattrail.front_end import FRONT_ENDS, FrontEnd, front_ends_of
 
 __all__ = [
     "CALIBRATED",
@@ -54,17 +56,13 @@ class ScaleOrigin:
         """Whether nobody has said which board this is."""
         return self.source is ScaleSource.ASSUMED
 
-    def words(self, scale: Calibration) -> str:
+    def words(self) -> str:
         """One sentence; with what the power would be on the other boards, where the board is assumed."""
         if self.front_end is None:
             return "calibrated constants"
         if not self.is_assumed:
             return f"front end {self.front_end}, not calibrated"
-        others = (
-            f"x{scale.counts_per_watt / Calibration.of(parts).counts_per_watt:.3g} on {name}"
-            for name, parts in FRONT_ENDS.items()
-            if abs(scale.counts_per_watt / Calibration.of(parts).counts_per_watt - 1) > _SAME_WITHIN
-        )
+        others = (f"x{ratio:.3g} on {name}" for name, ratio in _power_ratios(FRONT_ENDS[self.front_end]).items())
         return f"front end {self.front_end}, assumed because none was named; power would be {', '.join(others)}"
 
     def as_dict(self, scale: Calibration) -> dict[str, object]:
@@ -118,29 +116,32 @@ class ScaleClaims:
         return tuple(name for name in (self.override, self.front_end) if name is not None)
 
 
-def held_scale(claims: ScaleClaims, usual: Scale, *, simulated: bool) -> Scale:
+def held_scale(claims: ScaleClaims, usual: Scale, *, simulated: bool, scaling: Scaling | None = None) -> Scale:
     """The scale that holds: the first claim there is, else the ``usual`` one. Raises KeyError for an unknown front end.
 
-    ``simulated`` says that what is read is a twin, or a capture of one.
+    ``simulated`` says that what is read is a twin, or a capture of one. ``scaling`` is the chip's, needed
+    where a front end is named.
 
     What was measured wins over parts, as it is exact to the reference and they are to 2 %; what a person typed wins
     over what a program kept; and what was typed last, for one run, wins over all.
     """
     measured = claims.kept if claims.holds_kept(simulated=simulated) else claims.given
     if claims.override is not None:
-        calibration, origin = scale_of_parts(claims.override, ScaleSource.NAMED)
+        calibration, origin = scale_of_parts(claims.override, ScaleSource.NAMED, scaling)
     elif measured is not None:
         calibration, origin = measured, CALIBRATED
     elif claims.front_end is not None:
-        calibration, origin = scale_of_parts(claims.front_end, ScaleSource.NAMED)
+        calibration, origin = scale_of_parts(claims.front_end, ScaleSource.NAMED, scaling)
     else:
         calibration, origin = usual
     return Scale(replace(calibration, inverted=calibration.inverted or claims.inverted), origin)
 
 
-def scale_of_parts(front_end: str, source: ScaleSource) -> Scale:
-    """The constants that follow from known parts. Raises KeyError for others."""
-    return Scale(Calibration.of(FRONT_ENDS[front_end]), ScaleOrigin(source, front_end))
+def scale_of_parts(front_end: str, source: ScaleSource, scaling: Scaling | None) -> Scale:
+    """The constants that follow from known parts before a chip. Raises KeyError for others, ValueError without chip."""
+    if scaling is None:
+        raise ValueError("a named front end scales a meter by the numbers of its chip: give them")
+    return Scale(scaling.calibration_of(FRONT_ENDS[front_end]), ScaleOrigin(source, front_end))
 
 
 def is_mains_voltage(value: float) -> bool:
@@ -148,6 +149,20 @@ def is_mains_voltage(value: float) -> bool:
     return any(abs(value - nominal) <= MAINS_MARGIN * nominal for nominal in MAINS_VOLTS)
 
 
-def fitting_front_ends(v_rms: int) -> tuple[str, ...]:
-    """Known front ends with which a V_RMS count is a mains voltage."""
-    return tuple(name for name, parts in FRONT_ENDS.items() if is_mains_voltage(volts(v_rms, Calibration.of(parts))))
+def fitting_front_ends(v_rms: int, chip: MeteringChip) -> tuple[str, ...]:
+    """Known front ends of a chip with which a V_RMS count is a mains voltage."""
+    return tuple(
+        parts.name
+        for parts in front_ends_of(chip.name)
+        if is_mains_voltage(chip.scaling.calibration_of(parts).volts(v_rms))
+    )
+
+
+def _power_ratios(assumed: FrontEnd) -> dict[str, float]:
+    """By what factor power would differ on the other boards of the same chips, by their name."""
+
+    def gain(parts: FrontEnd) -> float:
+        return parts.millivolts_per_amp * parts.millivolts_per_volt
+
+    alike = {parts.name: gain(assumed) / gain(parts) for chip in assumed.chips for parts in front_ends_of(chip)}
+    return {name: ratio for name, ratio in alike.items() if abs(ratio - 1) > _SAME_WITHIN}

@@ -1,4 +1,4 @@
-"""The SPI side of the chip: mode 1, most significant bit first, high byte first, 48 clocks a frame.
+"""The SPI side of Belling chips: mode 1, most significant bit first, high byte first, 48 clocks a frame.
 
     write   A8 ADDR D[23:16] D[15:8] D[7:0] CS
     read    58 ADDR   then four bytes come: D[23:16] D[15:8] D[7:0] CS
@@ -11,7 +11,7 @@ its bit counter back and change no register. Source: bl0942-ds/spi-frame.
 
 from __future__ import annotations
 
-from wattrail.chips.bl0942.events import NEED_DATA, Damaged, Event, NeedData, RegisterRead, Silence, Truncated
+from wattrail.chips.events import NEED_DATA, Damaged, Event, NeedData, RegisterRead, Silence, Truncated
 from wattrail.wire import Register, inverted_sum
 
 __all__ = ["FRAME_LENGTH", "RESYNCHRONISE", "SPI_MODE", "SpiLink", "bits_late"]

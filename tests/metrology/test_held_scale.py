@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
-from wattrail.chips.bl0942 import FRONT_ENDS, Calibration
-from wattrail.chips.bl0942.scale_origin import CALIBRATED, Scale, ScaleClaims, ScaleOrigin, ScaleSource, held_scale
+from wattrail.calibration import Calibration
+from wattrail.chips import BL0942
+from wattrail.front_end import FRONT_ENDS
+from wattrail.metrology import scale_origin
+from wattrail.metrology.scale_origin import CALIBRATED, Scale, ScaleClaims, ScaleOrigin, ScaleSource
 
-USUAL = Scale(Calibration.of(FRONT_ENDS["reference"]), ScaleOrigin(ScaleSource.ASSUMED, "reference"))
+held_scale = partial(scale_origin.held_scale, scaling=BL0942.scaling)
+USUAL = Scale(BL0942.scaling.calibration_of(FRONT_ENDS["reference"]), ScaleOrigin(ScaleSource.ASSUMED, "reference"))
 GIVEN, KEPT = Calibration(15_900, 138_000, 343), Calibration(15_800, 137_000, 341)
 EVERYTHING = ScaleClaims(override="lspa9", given=GIVEN, kept=KEPT, front_end="pziot-e01")
 
 
 def named(name: str) -> Scale:
-    return Scale(Calibration.of(FRONT_ENDS[name]), ScaleOrigin(ScaleSource.NAMED, name))
+    return Scale(BL0942.scaling.calibration_of(FRONT_ENDS[name]), ScaleOrigin(ScaleSource.NAMED, name))
 
 
 @pytest.mark.parametrize(
@@ -43,7 +48,9 @@ def test_a_wire_that_passes_the_other_way_flips_whatever_holds(claims: ScaleClai
 
 
 def test_constants_that_were_measured_inverted_stay_so() -> None:
-    assert held_scale(ScaleClaims(kept=replace(KEPT, inverted=True)), USUAL, simulated=False).calibration.inverted
+    assert held_scale(
+        ScaleClaims(kept=replace(KEPT, inverted=True)), USUAL, simulated=False, scaling=BL0942.scaling
+    ).calibration.inverted
 
 
 @pytest.mark.parametrize("of_twin", [False, True])

@@ -2,7 +2,7 @@
 
 A constant is ``counts / quantity``. With several loads it is the line through the origin with the least squares, so
 the largest load, where noise and rounding weigh least, has the most to say. The chip ties the three constants together
-(``WATT_IDENTITY``): what was not measured follows from what was. Source: bl0942-ds/formulas.
+(``Scaling.watt_identity``): what was not measured follows from what was. Source: bl0942-ds/formulas.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from wattrail.chips.bl0942.calibrate import (
+from wattrail.metrology.calibrate import (
     REACTIVE_BELOW,
     CalibrationError,
     Constant,
@@ -24,7 +24,6 @@ from wattrail.chips.bl0942.calibrate import (
     Reference,
     phase_of_one_load,
 )
-from wattrail.chips.bl0942.scaling import WATT_IDENTITY
 
 __all__ = ["fit"]
 
@@ -54,7 +53,7 @@ def fit(points: Sequence[Point]) -> Fit:
         per_watt = _constant([(ref, _signed(p.watt, sign)) for p in resistive or known if (ref := p.reference.watts)])
     if not (per_volt or per_amp or per_watt):
         raise CalibrationError("no reference, no calibration", hint="give volts, amperes or watts, best all three")
-    return Fit(per_volt, per_amp, per_watt, phase, inverted)
+    return Fit(per_volt, per_amp, per_watt, phase, inverted, points[0].scaling)
 
 
 def _constant(pairs: Sequence[tuple[Given, Mean]]) -> Constant | None:
@@ -106,7 +105,7 @@ def _power_by_identity(
         error = math.hypot(*map(_relative, (*seen, given.watts, given.volts, given.amps)))
         errors.append(math.degrees(error * abs(true) / math.sqrt(max(1e-9, 1 - true**2))))
     phase = Phase(math.fsum(angles) / len(angles), max(errors))
-    value = per_volt.value * per_amp.value * WATT_IDENTITY * math.cos(math.radians(phase.degrees))
+    value = per_volt.value * per_amp.value * points[0].scaling.watt_identity * math.cos(math.radians(phase.degrees))
     error = math.hypot(per_volt.error / per_volt.value, per_amp.error / per_amp.value)
     return Constant(value, value * error, ()), phase
 

@@ -21,7 +21,7 @@ from enum import StrEnum
 from statistics import median
 from typing import Final
 
-from wattrail.chips.bl0942.iec62053 import CLASSES, BasicRange, Class, LoadPoint, Phase, limit_at
+from wattrail.metrology.iec62053 import CLASSES, BasicRange, Class, LoadPoint, Phase, limit_at
 
 __all__ = ["Figure", "NoLoad", "PointResult", "Start", "Verdict", "best_class", "causes", "judge", "phase_lead_degrees"]
 

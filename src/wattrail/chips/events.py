@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from wattrail.chips.bl0942.snapshot import Snapshot
 from wattrail.wire.register import Register
 
 __all__ = ["NEED_DATA", "Damaged", "Event", "NeedData", "PacketRead", "RegisterRead", "Silence", "Truncated"]
@@ -33,9 +33,9 @@ class RegisterRead:
 
 @dataclass(frozen=True, slots=True)
 class PacketRead:
-    """The electrical registers in one packet."""
+    """The registers of one packet, all of one moment."""
 
-    snapshot: Snapshot
+    counts: Mapping[Register, int]
     frame: bytes
     skipped: bytes = b""
 

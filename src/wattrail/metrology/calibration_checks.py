@@ -13,12 +13,12 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
-from wattrail.chips.bl0942.calibrate import REACTIVE_BELOW, Constant, Fit, Load, Point, phase_of_one_load
-from wattrail.chips.bl0942.constants import I_FULL_SCALE_MV, I_RMS_PER_MV, V_FULL_SCALE_MV, V_REF, V_RMS_PER_MV
-from wattrail.chips.bl0942.scaling import Calibration
+from wattrail.calibration import Calibration
+from wattrail.chips.scaling import Scaling
+from wattrail.metrology.calibrate import REACTIVE_BELOW, Constant, Fit, Load, Point, phase_of_one_load
 
 __all__ = [
-    "AGREES_WITHIN", "MAX_OFF", "MAX_UNCERTAINTY", "NOTES", "Cause", "Doubt", "contradiction", "diagnose",
+    "AGREES_WITHIN", "MAX_OFF", "MAX_UNCERTAINTY", "NOTES", "Cause", "Finding", "contradiction", "diagnose",
     "impossible_power", "other_parts", "overload", "phase_error", "reactive_load", "slipped_decimal", "small_load",
     "two_ways", "uncertain", "volt_amperes", "wrong_turns", "wrong_way",
 ]  # fmt: skip
@@ -59,12 +59,10 @@ _PHASE_AT_MOST: Final = 6.0
 
 _MOST_TURNS: Final = 9
 _SMALL: Final = 0.10
-_FULL_SCALE_AMPS: Final = I_FULL_SCALE_MV * I_RMS_PER_MV / V_REF
-_FULL_SCALE_VOLTS: Final = V_FULL_SCALE_MV * V_RMS_PER_MV / V_REF
 
 
 class Cause(StrEnum):
-    """What a doubt is about."""
+    """What a finding is about."""
 
     WRONG_WAY = "wrong-way"
     TWO_WAYS = "two-ways"
@@ -86,7 +84,7 @@ NOTES: Final = frozenset({Cause.WRONG_WAY, Cause.PHASE, Cause.SMALL})
 
 
 @dataclass(frozen=True, slots=True)
-class Doubt:
+class Finding:
     """One thing that looks wrong, and how to correct it. ``stops``: it is kept only if a person allows its cause."""
 
     cause: Cause
@@ -94,12 +92,12 @@ class Doubt:
     stops: bool = True
 
 
-def wrong_way(watt_counts: float, true_watts: float, *, inverted: bool) -> Doubt | None:
+def wrong_way(watt_counts: float, true_watts: float, *, inverted: bool) -> Finding | None:
     """Power has another sign than it would have the way the meter is set now: no fault, the sign is set right."""
     against = watt_counts * true_watts < 0
     if against == inverted or not watt_counts * true_watts:
         return None
-    return Doubt(
+    return Finding(
         Cause.WRONG_WAY,
         "the wire passes the hole the other way than it was set: import reads as export; "
         + ("inverted is now true" if against else "inverted is now false"),
@@ -107,25 +105,25 @@ def wrong_way(watt_counts: float, true_watts: float, *, inverted: bool) -> Doubt
     )
 
 
-def two_ways(products: Sequence[float]) -> Doubt | None:
+def two_ways(products: Sequence[float]) -> Finding | None:
     """WATT times true watts by point: some positive, some negative."""
     if all(product >= 0 for product in products) or all(product <= 0 for product in products):
         return None
-    return Doubt(
+    return Finding(
         Cause.TWO_WAYS,
         "power agrees in direction with the reference at one load and not at another: a sign was left out, or the wire "
         "was turned in between",
     )
 
 
-def wrong_turns(amps_ratio: float, watts_ratio: float | None, turns: int) -> Doubt | None:
+def wrong_turns(amps_ratio: float, watts_ratio: float | None, turns: int) -> Finding | None:
     """Current, and power if it was measured, off by one whole factor: the wire passes the hole more or less often."""
     for times in range(1, _MOST_TURNS + 1):
         factor = times / turns
         alike = _near(amps_ratio, factor, _PARTS_WITHIN / 2)
         if times == turns or not alike or not (watts_ratio is None or _near(watts_ratio, factor, _PARTS_WITHIN)):
             continue
-        return Doubt(
+        return Finding(
             Cause.TURNS,
             f"current reads {amps_ratio:.3g} times what it should if the wire passes the hole {_times(turns)}: does it "
             f"pass {_times(times)}? then say --turns {times}. Else the reference counts the wire more than once",
@@ -133,7 +131,7 @@ def wrong_turns(amps_ratio: float, watts_ratio: float | None, turns: int) -> Dou
     if turns == 1 and amps_ratio < 1:
         for times in range(2, _MOST_TURNS + 1):
             if _near(amps_ratio, 1 / times, _PARTS_WITHIN / 2):
-                return Doubt(
+                return Finding(
                     Cause.TURNS,
                     f"current reads 1/{times} of what it should: does the wire pass the reference {_times(times)}"
                     ", or was the calibration before this one made with more turns?",
@@ -141,58 +139,58 @@ def wrong_turns(amps_ratio: float, watts_ratio: float | None, turns: int) -> Dou
     return None
 
 
-def slipped_decimal(name: str, ratio: float) -> Doubt | None:
+def slipped_decimal(name: str, ratio: float) -> Finding | None:
     """A constant off by a power of ten: a decimal point, or milliamperes, or kilowatts."""
     for power in (-3, -2, -1, 1, 2, 3):
         if _near(ratio, 10.0**power, 0.15):
             times = f"{10 ** abs(power)} times too {'small' if power > 0 else 'large'}"
-            return Doubt(
+            return Finding(
                 Cause.DECIMAL,
                 f"the {name} of the reference seem {times}: look at the decimal point, and at the unit it shows",
             )
     return None
 
 
-def impossible_power(reference: float) -> Doubt | None:
+def impossible_power(reference: float) -> Finding | None:
     """More watts than volts times amperes."""
     if abs(reference) <= 1 + AGREES_WITHIN:
         return None
-    return Doubt(
+    return Finding(
         Cause.IMPOSSIBLE,
         f"the reference shows {abs(reference):.3f} times as many watts as volts times amperes, and no load does that: "
         "a value was misread, or the three are not of one moment",
     )
 
 
-def volt_amperes(chip: float, reference: float) -> Doubt | None:
+def volt_amperes(chip: float, reference: float) -> Finding | None:
     """The reference's watts are volts times amperes, and the chip sees a reactive load."""
     if abs(reference) < 1 - AGREES_WITHIN / 2 or abs(chip) >= 0.97:
         return None
-    return Doubt(
+    return Finding(
         Cause.VOLT_AMPERES,
         f"the chip sees a power factor of {abs(chip):.3f}, the reference's watts are volts times amperes: does it show "
         "VA in place of W? else it does not measure the same load",
     )
 
 
-def reactive_load(chip: float, reference: float | None, load: Load) -> Doubt | None:
+def reactive_load(chip: float, reference: float | None, load: Load) -> Finding | None:
     """The load is not resistive, and nobody said which way its current is off."""
     seen = abs(chip if reference is None else reference)
     if load is not Load.RESISTIVE or seen >= REACTIVE_BELOW:
         return None
-    return Doubt(
+    return Finding(
         Cause.REACTIVE,
         f"the load is not resistive, its power factor is {seen:.3f}: the phase error of the transformer would go into "
         "the watts. Take a kettle or a heater; or say --load lagging (motor, coil) or --load leading (capacitor)",
     )
 
 
-def phase_error(chip: float, reference: float, load: Load) -> Doubt | None:
+def phase_error(chip: float, reference: float, load: Load) -> Finding | None:
     """Power factors that differ as a transformer's phase error lets them: no fault, it is measured."""
     degrees = phase_of_one_load(chip, reference, load)
     if abs(degrees) > _PHASE_AT_MOST or abs(abs(chip) / abs(reference) - 1) <= AGREES_WITHIN:
         return None
-    return Doubt(
+    return Finding(
         Cause.PHASE,
         f"at a power factor of {abs(reference):.3f} the chip sees {abs(chip):.3f}: the transformer turns the current "
         f"by {degrees:+.1f} degrees, and power of reactive loads will be wrong accordingly",
@@ -200,11 +198,11 @@ def phase_error(chip: float, reference: float, load: Load) -> Doubt | None:
     )
 
 
-def contradiction(disagreement: float) -> Doubt | None:
+def contradiction(disagreement: float) -> Finding | None:
     """The three constants contradict the chip's identity, and nothing above explains it."""
     if abs(disagreement) <= AGREES_WITHIN:
         return None
-    return Doubt(
+    return Finding(
         Cause.CONTRADICTION,
         f"the three constants disagree by {100 * disagreement:+.1f} %, {100 * AGREES_WITHIN:g} % is allowed: the "
         "reference sits at another point (is something else on behind one of them?), the load is not resistive, or a "
@@ -212,7 +210,7 @@ def contradiction(disagreement: float) -> Doubt | None:
     )
 
 
-def other_parts(name: str, ratio: float) -> Doubt | None:
+def other_parts(name: str, ratio: float) -> Finding | None:
     """A constant further off than parts are: other parts, or a reference at another point.
 
     ``name`` is volts, amps or watts. Beyond ``MAX_OFF`` no parts of the kind explain it, and it stops.
@@ -221,7 +219,7 @@ def other_parts(name: str, ratio: float) -> Doubt | None:
         return None
     stops = abs(ratio - 1) > MAX_OFF[name]
     limit = f", and {100 * MAX_OFF[name]:.0f} % is the most that parts at their worst can be off" if stops else ""
-    return Doubt(
+    return Finding(
         Cause.PARTS,
         f"{name}: {100 * (ratio - 1):+.0f} % from what was expected{limit}: another front end than assumed, or a "
         "reference that sits at another point or was misread",
@@ -229,23 +227,23 @@ def other_parts(name: str, ratio: float) -> Doubt | None:
     )
 
 
-def uncertain(name: str, error: float) -> Doubt | None:
+def uncertain(name: str, error: float) -> Finding | None:
     """A constant whose standard error, as a fraction, is beyond ``MAX_UNCERTAINTY``."""
     if error <= MAX_UNCERTAINTY:
         return None
-    return Doubt(
+    return Finding(
         Cause.UNCERTAIN,
         f"{name}: uncertain by {100 * error:.1f} %, and {100 * MAX_UNCERTAINTY:g} % is allowed: parts are better than "
         "that without a calibration. Take a larger load, and type every digit that the reference shows",
     )
 
 
-def small_load(i_rms: float) -> Doubt | None:
+def small_load(i_rms: float, scaling: Scaling) -> Finding | None:
     """The largest load is small for the chip; ``i_rms`` in counts."""
-    share = i_rms / _FULL_SCALE_AMPS
+    share = i_rms / scaling.i_full_scale
     if share >= _SMALL:
         return None
-    return Doubt(
+    return Finding(
         Cause.SMALL,
         f"the largest load is {100 * share:.1f} % of the chip's range: above {100 * _SMALL:.0f} % noise and rounding "
         "weigh less",
@@ -253,19 +251,19 @@ def small_load(i_rms: float) -> Doubt | None:
     )
 
 
-def overload(v_rms: float, i_rms: float) -> Doubt | None:
+def overload(v_rms: float, i_rms: float, scaling: Scaling) -> Finding | None:
     """A quantity beyond the range for which the chip is specified, in counts."""
     over = [
         name
-        for name, share in (("voltage", v_rms / _FULL_SCALE_VOLTS), ("current", i_rms / _FULL_SCALE_AMPS))
+        for name, share in (("voltage", v_rms / scaling.v_full_scale), ("current", i_rms / scaling.i_full_scale))
         if share > 1
     ]
     if not over:
         return None
-    return Doubt(Cause.OVERLOAD, f"{' and '.join(over)} beyond the range of the chip: its input clips there")
+    return Finding(Cause.OVERLOAD, f"{' and '.join(over)} beyond the range of the chip: its input clips there")
 
 
-def diagnose(points: Sequence[Point], found: Fit, *, before: Calibration, turns: int = 1) -> tuple[Doubt, ...]:
+def diagnose(points: Sequence[Point], found: Fit, *, before: Calibration, turns: int = 1) -> tuple[Finding, ...]:
     """Everything that looks wrong, the gravest first. ``before`` is what was expected, for that many turns."""
     after = found.completed(before)
     ratios = {
@@ -273,63 +271,63 @@ def diagnose(points: Sequence[Point], found: Fit, *, before: Calibration, turns:
         "amps": _ratio(found.amps, before.counts_per_amp),
         "watts": _ratio(found.watts, before.counts_per_watt),
     }
-    doubts = _of_ratios(ratios, turns)
-    explained = any(doubt.cause in {Cause.TURNS, Cause.DECIMAL} for doubt in doubts)
-    doubts += _of_signs(points, before)
+    findings = _of_ratios(ratios, turns)
+    explained = any(finding.cause in {Cause.TURNS, Cause.DECIMAL} for finding in findings)
+    findings += _of_signs(points, before)
     for point in points:
-        doubts += _of_point(point, explained=explained)
-    if not any(doubt.stops for doubt in doubts) and (doubt := contradiction(after.disagreement)):
-        doubts.append(doubt)
+        findings += _of_point(point, explained=explained)
+    if not any(finding.stops for finding in findings) and (finding := contradiction(found.scaling.disagreement(after))):
+        findings.append(finding)
     largest = max(point.i_rms.value for point in points)
-    if (found.amps or found.watts) and (doubt := small_load(largest)):
-        doubts.append(doubt)
+    if (found.amps or found.watts) and (finding := small_load(largest, found.scaling)):
+        findings.append(finding)
     for name, constant in (("volts", found.volts), ("amps", found.amps), ("watts", found.watts)):
-        if constant is not None and (doubt := uncertain(name, constant.error / abs(constant.value))):
-            doubts.append(doubt)
-    unique = {doubt.text: doubt for doubt in doubts}
-    return tuple(sorted(unique.values(), key=lambda doubt: not doubt.stops))
+        if constant is not None and (finding := uncertain(name, constant.error / abs(constant.value))):
+            findings.append(finding)
+    unique = {finding.text: finding for finding in findings}
+    return tuple(sorted(unique.values(), key=lambda finding: not finding.stops))
 
 
-def _of_ratios(ratios: dict[str, float | None], turns: int) -> list[Doubt]:
+def _of_ratios(ratios: dict[str, float | None], turns: int) -> list[Finding]:
     amps, watts = ratios["amps"], ratios["watts"]
-    if amps is not None and (doubt := wrong_turns(amps, watts, turns)):
-        return [doubt]
-    doubts: list[Doubt] = []
+    if amps is not None and (finding := wrong_turns(amps, watts, turns)):
+        return [finding]
+    findings: list[Finding] = []
     for name, ratio in ratios.items():
-        if ratio is not None and (doubt := slipped_decimal(name, ratio) or other_parts(name, ratio)):
-            told_better = doubt.cause is Cause.PARTS and name == "watts" and all(ratios.values())
-            doubts.append(replace(doubt, stops=False) if told_better else doubt)  # by the power factor
-    return doubts
+        if ratio is not None and (finding := slipped_decimal(name, ratio) or other_parts(name, ratio)):
+            told_better = finding.cause is Cause.PARTS and name == "watts" and all(ratios.values())
+            findings.append(replace(finding, stops=False) if told_better else finding)  # by the power factor
+    return findings
 
 
-def _of_signs(points: Sequence[Point], before: Calibration) -> list[Doubt]:
+def _of_signs(points: Sequence[Point], before: Calibration) -> list[Finding]:
     pairs = [(p.watt.value, p.reference.watts.value) for p in points if p.reference.watts]
     if not pairs:
         return []
-    if doubt := two_ways([counts * watts for counts, watts in pairs]):
-        return [doubt]
-    doubt = wrong_way(*max(pairs, key=lambda pair: abs(pair[1])), inverted=before.inverted)
-    return [doubt] if doubt else []
+    if finding := two_ways([counts * watts for counts, watts in pairs]):
+        return [finding]
+    finding = wrong_way(*max(pairs, key=lambda pair: abs(pair[1])), inverted=before.inverted)
+    return [finding] if finding else []
 
 
-def _of_point(point: Point, *, explained: bool) -> list[Doubt]:
+def _of_point(point: Point, *, explained: bool) -> list[Finding]:
     """What one load says by itself; ``explained``: a factor already accounts for watts that do not fit."""
     reference, chip = point.reference, point.power_factor
     true = reference.power_factor
-    if doubt := overload(point.v_rms.value, point.i_rms.value):
-        return [doubt]
+    if finding := overload(point.v_rms.value, point.i_rms.value, point.scaling):
+        return [finding]
     if reference.watts is None or explained:
         return []
-    doubt = None
+    finding = None
     if true is not None:
         load = _kind(point)
-        doubt = impossible_power(true) or volt_amperes(chip, true)
-        doubt = doubt or (phase_error(chip, true, load) if load is not Load.RESISTIVE else None)
-    if not doubt and reference.vars is None:
-        doubt = reactive_load(chip, true, reference.load)
-    if not doubt and true:
-        doubt = contradiction(abs(chip) / abs(true) - 1)
-    return [doubt] if doubt else []
+        finding = impossible_power(true) or volt_amperes(chip, true)
+        finding = finding or (phase_error(chip, true, load) if load is not Load.RESISTIVE else None)
+    if not finding and reference.vars is None:
+        finding = reactive_load(chip, true, reference.load)
+    if not finding and true:
+        finding = contradiction(abs(chip) / abs(true) - 1)
+    return [finding] if finding else []
 
 
 def _kind(point: Point) -> Load:

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from wattrail.chips.bl0942.accuracy import (
+from wattrail.metrology.accuracy import (
     Figure,
     NoLoad,
     PointResult,
@@ -17,7 +17,7 @@ from wattrail.chips.bl0942.accuracy import (
     judge,
     phase_lead_degrees,
 )
-from wattrail.chips.bl0942.iec62053 import CLASSES, BasicRange, LoadPoint, Phase, limit_at, no_load_minutes, points_for
+from wattrail.metrology.iec62053 import CLASSES, BasicRange, LoadPoint, Phase, limit_at, no_load_minutes, points_for
 
 RANGE = BasicRange()
 BY_NAME = {class_.name: class_ for class_ in CLASSES}

@@ -135,8 +135,11 @@ class HomeAssistantDialect:
         return component
 
     def _link(self, meter: PublishedMeter, unique: str) -> dict[str, object]:
-        """Says that a meter is offline, so it must stay available then. Both levels take the form of a list: a
-        component with ``availability_topic`` below a device with a list is refused, without a word in the log."""
+        """Says that a meter is offline, so it stays available then.
+
+        Its availability is a list, as that of the device: one with ``availability_topic`` would inherit the list as
+        well and be refused, while all other entities appear.
+        """
         return {
             "platform": "binary_sensor",
             "unique_id": f"{unique}_link",

@@ -22,7 +22,7 @@ from wattrail.gateway import Subscription
 from wattrail.gateway.timing import BackOff
 from wattrail.publish.consumer import ConsumerContext, Publisher
 from wattrail.publish.line_protocol import live_point, registers_point
-from wattrail.publish.pending import Cadence, PendingValues, published_meter
+from wattrail.publish.pending import DEFAULT_CADENCE, Cadence, PendingValues, published_meter
 from wattrail.publish.status import PublisherStatus
 from wattrail.publish.values import RegisterValues
 from wattrail.sanitize import printable
@@ -96,7 +96,7 @@ class InfluxPlan:
     influx: InfluxTarget
     login: str
     measurement: str = "meter"
-    cadence: Cadence = Cadence()
+    cadence: Cadence = DEFAULT_CADENCE
     pacing: InfluxPacing = InfluxPacing()
     name: str = "influxdb"
 
@@ -165,6 +165,7 @@ class _InfluxWriter:
     def _write_once(self, timeout_s: float) -> bool:
         """One write; returns whether more waits."""
         now_s, measurement = time.monotonic(), self._plan.measurement
+        self._pending.flush(now_s)
         rows, known = self._outbox.waiting(self._lines), self._outbox.identities()
         live = tuple(self._pending.due(now_s))
         lines = [
@@ -182,9 +183,7 @@ class _InfluxWriter:
         self._back_off.succeed()
         self._board.reached(self._plan.name)
         has_more = len(rows) == self._lines
-        self._board.delivered(
-            self._plan.name, waiting=self._outbox.count() if has_more else 0, held=self._pending.held
-        )
+        self._board.delivered(self._plan.name, waiting=self._outbox.count() if has_more else 0, held=self._pending.held)
         return has_more
 
     def _post(self, lines: Sequence[str], timeout_s: float) -> None:

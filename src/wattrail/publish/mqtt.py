@@ -23,7 +23,7 @@ from wattrail.gateway import Subscription
 from wattrail.gateway.timing import BackOff
 from wattrail.publish.consumer import ConsumerContext, Publisher
 from wattrail.publish.dialect import MqttDialect, MqttMessage
-from wattrail.publish.pending import Cadence, PendingMeter, PendingValues
+from wattrail.publish.pending import DEFAULT_CADENCE, Cadence, PendingMeter, PendingValues
 from wattrail.publish.status import PublisherStatus
 from wattrail.publish.values import RegisterValues
 from wattrail.sanitize import printable
@@ -34,11 +34,15 @@ from wattrail.store.outbox import Announced, Outbox, StoredRegisters
 
 if TYPE_CHECKING:
     import aiomqtt
+    from paho.mqtt.properties import Properties
 
 __all__ = ["MqttPacing", "MqttPlan"]
 
 _KEEPALIVE_S: Final = 30
 _TIMEOUT_S: Final = 10.0
+_COUNT_EVERY_S: Final = 1.0
+"""While the broker is away, registers are stored and counted as often."""
+
 _BATCH: Final = 200
 """Registers that are read from the outbox together."""
 
@@ -68,7 +72,7 @@ class MqttPlan:
     name: str
     address: BrokerAddress
     dialect: MqttDialect
-    cadence: Cadence = Cadence()
+    cadence: Cadence = DEFAULT_CADENCE
     ca_file: Path | None = None
     pacing: MqttPacing = MqttPacing()
 
@@ -244,6 +248,7 @@ class _MqttSession:
 
     async def _send_registers(self, client: aiomqtt.Client) -> bool:
         """Send registers that wait; returns whether there are more."""
+        self._pending.flush(time.monotonic())
         rows = self._outbox.waiting(_BATCH)
         if not rows:
             return False
@@ -251,9 +256,7 @@ class _MqttSession:
             await self._send_some(client, rows[start : start + _IN_FLIGHT])
         self._outbox.delivered(rows[-1].id)
         has_more = len(rows) == _BATCH
-        self._board.delivered(
-            self._plan.name, waiting=self._outbox.count() if has_more else 0, held=self._pending.held
-        )
+        self._board.delivered(self._plan.name, waiting=self._outbox.count() if has_more else 0, held=self._pending.held)
         return has_more
 
     async def _send_some(self, client: aiomqtt.Client, rows: Sequence[StoredRegisters]) -> None:
@@ -326,10 +329,13 @@ class _MqttSession:
 
     async def _pause(self, seconds: float, collecting: asyncio.Task[None]) -> None:
         """Wait for the next attempt; what comes meanwhile is stored and counted."""
-        await self._wait(seconds)
-        if collecting.done():
-            collecting.result()
-        self._board.waiting(self._plan.name, self._outbox.count())
+        until = time.monotonic() + seconds
+        while not self._ended.is_set() and (left_s := until - time.monotonic()) > 0:
+            await self._wait(min(left_s, _COUNT_EVERY_S))
+            if collecting.done():
+                collecting.result()
+            self._pending.flush(time.monotonic())
+            self._board.waiting(self._plan.name, self._outbox.count())
 
     async def _wait(self, seconds: float) -> None:
         with suppress(TimeoutError):
@@ -383,12 +389,12 @@ def _tls(ca_file: Path | None) -> ssl.SSLContext:
         raise FileError(f"{ca_file} cannot be used as ca_file: {error.strerror or error}") from error
 
 
-def _properties(message: MqttMessage) -> aiomqtt.Properties | None:
+def _properties(message: MqttMessage) -> Properties | None:
     if message.expiry_s is None:
         return None
     from paho.mqtt.packettypes import PacketTypes
     from paho.mqtt.properties import Properties
 
-    properties = Properties(PacketTypes.PUBLISH)
+    properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # paho has types elsewhere
     properties.MessageExpiryInterval = message.expiry_s
     return properties

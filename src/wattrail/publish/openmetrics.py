@@ -39,7 +39,9 @@ class MetricFamily:
         if not self.samples:
             return
         sample = self.name + {"counter": "_total", "info": "_info"}.get(self.kind, "")
-        name, kind = (self.name, self.kind) if openmetrics else (sample, "counter" if self.kind == "counter" else "gauge")
+        name, kind = (
+            (self.name, self.kind) if openmetrics else (sample, "counter" if self.kind == "counter" else "gauge")
+        )
         yield f"# TYPE {name} {kind}"
         if openmetrics and self.unit:
             yield f"# UNIT {name} {self.unit}"
@@ -51,7 +53,10 @@ class MetricFamily:
 
 def metrics_page(views: Iterable[MeterView], *, has_kwh: bool = False, openmetrics: bool = True) -> str:
     """The page. ``has_kwh`` adds registers in kWh, which dashboards of other meters expect, to those in joules."""
-    families = {name: MetricFamily(f"wattrail_{name}", *rest) for name, *rest in _families(has_kwh=has_kwh)}
+    families = {
+        name: MetricFamily(f"wattrail_{name}", kind, unit, help)
+        for name, kind, unit, help in _families(has_kwh=has_kwh)
+    }
     families["build"].samples.append(({"version": __version__}, 1.0))
     for view in views:
         _add(families, view, has_kwh=has_kwh)

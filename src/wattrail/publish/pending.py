@@ -17,7 +17,7 @@ from wattrail.ledger import Totals
 from wattrail.publish.values import LiveValues, PublishedMeter, RegisterValues, live_values
 from wattrail.store.outbox import MeterIdentity, Outbox, StoredRegisters
 
-__all__ = ["Cadence", "PendingMeter", "PendingValues", "published_meter"]
+__all__ = ["DEFAULT_CADENCE", "Cadence", "PendingMeter", "PendingValues", "published_meter"]
 
 _SILENT_AFTER_POLLS: Final = 5
 """A meter without an event for so many of its polls is offline, whatever its last event said: its thread may block."""
@@ -38,6 +38,10 @@ class Cadence:
     live_s: float = 10.0
     registers_s: float = 60.0
     change_w: float = 0.0
+
+
+DEFAULT_CADENCE: Final = Cadence()
+"""Live values every ten seconds, registers every minute: consumers write each of them into a database."""
 
 
 @dataclass(slots=True)

@@ -73,6 +73,14 @@ class PublisherBoard:
         if self._change(name, status=PublisherStatus.LIVE, error=None, hint=None):
             logger.info("%s: connected to %s", name, self._states[name].target)
 
+    def crashed(self, name: str, error: Exception) -> None:
+        """The publisher failed, and is started again; whoever does that logs it."""
+        hint = error.hint if isinstance(error, WattrailError) else "this is a defect: report it with the log"
+        with self._lock:
+            known = name in self._states  # a publisher of a library's user reports nothing here
+        if known:
+            self._change(name, status=PublisherStatus.FAILED, error=str(error) or type(error).__name__, hint=hint)
+
     def failed(self, name: str, status: PublisherStatus, error: WattrailError) -> None:
         """The consumer is away or refuses; logged once for each reason."""
         if self._change(name, status=status, error=str(error), hint=error.hint):

@@ -1,4 +1,4 @@
-"""What is published of a meter: who it is, its live values, its registers; one table of quantities for every consumer."""
+"""What is published of a meter: who it is, its live values, its registers; one table of quantities for all."""
 
 from __future__ import annotations
 
@@ -12,7 +12,15 @@ from typing import Final
 from wattrail.ledger import Totals
 from wattrail.units import Reading
 
-__all__ = ["QUANTITIES", "LiveValues", "PublishedMeter", "PublishedQuantity", "RegisterValues", "live_values", "utc_text"]
+__all__ = [
+    "QUANTITIES",
+    "LiveValues",
+    "PublishedMeter",
+    "PublishedQuantity",
+    "RegisterValues",
+    "live_values",
+    "utc_text",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +54,8 @@ QUANTITIES: Final = (
                       lambda reading: reading.hertz),
     PublishedQuantity("power_factor", "", 2, "power_factor", "power_factor_ratio",
                       "Active over apparent power.", lambda reading: reading.power_factor),
+    PublishedQuantity("temperature", "°C", 1, "temperature", "temperature_celsius", "Temperature of the meter.",
+                      lambda reading: reading.celsius),
 )
 # fmt: on
 """In the order in which they are shown."""

@@ -157,9 +157,7 @@ class Outbox:
     def count(self) -> int:
         """How many registers wait."""
         with self._reading() as cursor:
-            return int(
-                cursor.execute("SELECT count(*) FROM outbox WHERE consumer = ?", (self.consumer,)).fetchone()[0]
-            )
+            return int(cursor.execute("SELECT count(*) FROM outbox WHERE consumer = ?", (self.consumer,)).fetchone()[0])
 
     def delivered(self, up_to: int) -> None:
         """The consumer has every register up to that ``id``."""

@@ -51,7 +51,7 @@ def live(scenario: str, *, seconds: int = DAY_S, poll_s: float = 1.0, seed: int 
     clock = ManualClock()
     twin = open_twin("pziot-e01", clock=clock, scenario=scenario, seed=seed)
     calibration = BL0942.scaling.calibration_of(FRONT_ENDS["pziot-e01"])
-    ledger = Ledger(Epoch.of(1, calibration.counts_per_watt))
+    ledger = Ledger(Epoch(number=1, registers=(BL0942.energy_register(calibration),)))
     polled, crossings, began = [0.0, 0.0], 0, (0.0, 0.0)
     before: Reading | None = None
     with Meter(twin.carrier(), calibration) as meter:

@@ -94,7 +94,7 @@ class Run:
 
 def ours(job: Job, device: str, file: Path, begins: Callable[[], None]) -> None:
     """Do it with our own flasher. No backup, as others take none; every CRC it asks for beforehand is counted."""
-    with open_flasher(f"serial://{device}?simulated=yes", most_baud=job.baud) as flasher:
+    with open_flasher(f"serial://{device}?simulated=yes", max_baud=job.baud) as flasher:
         flasher.connect()
         if job.task == "read":
             begins()

@@ -68,6 +68,20 @@ def test_comments_docstrings_and_messages_are_prose_and_keys_are_not() -> None:
     assert [line.split("'")[1] for line in found] == ["anew", "told", "mend"]
 
 
+def test_a_phrase_is_found_across_joined_strings_and_lines_of_a_comment() -> None:
+    source = 'x = (\n    "1 is "\n    "no image"\n)\n# it was\n# told so\n# 200 are the\n# most\n'
+    found = [
+        refusal
+        for line, text in words.prose_of_code(source)
+        for refusal in words.refused_phrases(text, line, RULES, "m")
+    ]
+    assert [(refusal.line, refusal.text.split("'")[1]) for refusal in found] == [
+        (2, "is no"),
+        (6, "told"),
+        (7, "are the most"),
+    ]
+
+
 def test_a_replaced_name_names_its_successor() -> None:
     assert names("class Books: pass\ndef hush(): ...") == [
         "module.py:1: the name Books: write LedgerSlice",

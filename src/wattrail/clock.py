@@ -113,7 +113,7 @@ class Deadline:
 
 
 class MachineZone(tzinfo):
-    """The time zone of this machine, by whatever means the system knows it."""
+    """The time zone of this machine, as the C library knows it: by name, POSIX rule or file."""
 
     def utcoffset(self, moment: datetime | None) -> timedelta | None:
         """Distance from UTC at a local time."""

@@ -60,6 +60,9 @@ class EnergyRegister:
     ``step_mwh`` is the exact energy of one count in milliwatt-hours. ``modulus`` is the number of counts after which
     it begins again at 0, None where it has no such end. ``slack`` is how many counts it may fall without meaning
     anything. ``max_counts_per_us`` is how fast it can count at most.
+
+    ``is_confirmed``: every count was read twice before it is given (a chip on a wire), so that none waits for a second
+    one. ``may_rise``: after a power cut it may show more than it counted (Tasmota#16791; a difference of registers).
     """
 
     name: str
@@ -69,6 +72,8 @@ class EnergyRegister:
     max_counts_per_us: Fraction
     modulus: int | None = None
     slack: int = 0
+    is_confirmed: bool = False
+    may_rise: bool = False
 
     def __post_init__(self) -> None:
         if self.step_mwh <= 0 or self.max_counts_per_us <= 0:

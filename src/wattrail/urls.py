@@ -263,7 +263,7 @@ def _split_authority(text: str, authority: str) -> tuple[str, int | None]:
     elif ":" in authority:
         host, _, port = authority.rpartition(":")
     try:
-        host.encode("idna")  # as whatever looks the name up will do
+        host.encode("idna")  # as the look-up of the name will do
     except UnicodeError as error:
         raise UrlError(f"{text!r}: {host!r} is not the name of a host: {error}") from error
     if not port:

@@ -11,6 +11,7 @@ import pytest
 
 from wattrail.calibration import Calibration
 from wattrail.chips import BL0940
+from wattrail.chips.belling import Heads, RmsUpdate
 from wattrail.chips.bl0940 import Bl0940Sample
 from wattrail.chips.bl0940.constants import DATASHEET_HEADS, HEADS, PLUG_HEADS
 from wattrail.chips.bl0940.registers import (
@@ -28,10 +29,8 @@ from wattrail.chips.bl0940.registers import (
     USR_WRPROT,
     WA_CREEP,
     WATT,
-    RmsUpdate,
 )
 from wattrail.chips.events import Damaged, PacketRead, RegisterRead
-from wattrail.chips.heads import Heads
 from wattrail.chips.uart import UartLink
 from wattrail.energy_register import Direction, Persistence
 from wattrail.front_end import FRONT_ENDS

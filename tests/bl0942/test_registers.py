@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from wattrail.chips.belling import RmsUpdate
 from wattrail.chips.bl0942.registers import (
     BY_ADDRESS,
     GAIN_CR,
@@ -15,7 +16,6 @@ from wattrail.chips.bl0942.registers import (
     Accumulation,
     Gain,
     Output,
-    RmsUpdate,
     UartRate,
 )
 from wattrail.chips.bl0942.sample import Bl0942Sample

@@ -80,7 +80,7 @@ def test_frequency_is_a_million_over_the_count(hz: float, count: int) -> None:
 
 
 def test_a_period_of_zero_is_a_failed_read() -> None:
-    with pytest.raises(ValueError, match="FREQ count 0 is no period"):
+    with pytest.raises(ValueError, match="FREQ count 0 is not a period"):
         hertz(0)
 
 

@@ -12,10 +12,10 @@ import pytest
 from tests.cli.conftest import Terminal, Type
 from tests.cli.test_wave import assert_self_contained
 from wattrail.cli.exits import UsageError
-from wattrail.cli.report.benches import MeterBench, PersonBench, asked
+from wattrail.cli.report.load_source import ManualLoads, MeterReference, asked
 from wattrail.clock import ManualClock
 from wattrail.meter import open_meter
-from wattrail.metrology.iec62053 import LoadPoint, Phase
+from wattrail.metrology.iec62053 import LoadPhase, LoadPoint
 
 QUICK = ("--energy-s", "0", "--no-standing")
 
@@ -84,22 +84,22 @@ def answers(*words: str) -> Callable[[str], str]:
     return lambda _question: next(left)
 
 
-POINT = LoadPoint(230.0, 5.0, Phase.INDUCTIVE)
-OPEN = LoadPoint(264.5, 0.0, Phase.UNITY)
+POINT = LoadPoint(230.0, 5.0, LoadPhase.INDUCTIVE)
+OPEN = LoadPoint(264.5, 0.0, LoadPhase.UNITY)
 
 
 def test_a_person_types_watts_skips_and_ends(capsys: pytest.CaptureFixture[str]) -> None:
-    bench = PersonBench(0.2, answers("five", "0", "574,5 W", "s", "", "q"))
-    assert bench.put(POINT, "point 1 of 3")
-    assert bench.watts() == 574.5
-    assert bench.watt_hours() is None
-    assert not bench.put(POINT, "point 2 of 3")
-    assert bench.put(OPEN, "no load")
+    loads = ManualLoads(0.2, answers("five", "0", "574,5 W", "s", "", "q"))
+    assert loads.set_load(POINT, "point 1 of 3")
+    assert loads.watts() == 574.5
+    assert loads.watt_hours() is None
+    assert not loads.set_load(POINT, "point 2 of 3")
+    assert loads.set_load(OPEN, "no load")
     with pytest.raises(EOFError):
-        bench.put(POINT, "point 3 of 3")
+        loads.set_load(POINT, "point 3 of 3")
     told = capsys.readouterr().err
     assert "point 1 of 3: 230 V, 5 A, power factor 0.5 inductive (about 575.0 W)" in told
-    assert "'five' is no number of watts" in told
+    assert "'five' is not a number of watts" in told
     assert "0 W gives no error" in told
     assert "no load: 264.5 V, and the wire open" in told
 
@@ -107,13 +107,13 @@ def test_a_person_types_watts_skips_and_ends(capsys: pytest.CaptureFixture[str])
 def test_another_meter_can_be_the_reference(manual_clock: ManualClock) -> None:
     with open_meter("twin://lspa9?watts=-575", clock=manual_clock) as reference:
         reference.connect()
-        bench = MeterBench(reference, None, answers("", "s", "q"))
-        assert "SIMULATED" in bench.name
-        assert bench.put(POINT, "point 1 of 3")
-        assert bench.watts() == pytest.approx(-575, rel=0.01)
-        assert not bench.put(POINT, "point 2 of 3")
+        loads = MeterReference(reference, None, answers("", "s", "q"))
+        assert "SIMULATED" in loads.name
+        assert loads.set_load(POINT, "point 1 of 3")
+        assert loads.watts() == pytest.approx(-575, rel=0.01)
+        assert not loads.set_load(POINT, "point 2 of 3")
         with pytest.raises(EOFError):
-            bench.put(POINT, "point 3 of 3")
+            loads.set_load(POINT, "point 3 of 3")
 
 
 def test_questions_go_to_stderr_and_need_a_terminal(

@@ -99,7 +99,7 @@ def test_what_looks_wrong_is_named_and_nothing_is_kept(
     said = wattrail(*CALIBRATE, url, *typed, *KEPT)
     assert said.code == 1
     assert says in said.out
-    assert "error: doubts speak against this calibration; nothing was kept" in said.err
+    assert "error: findings speak against this calibration; nothing was kept" in said.err
     assert not (data_dir() / "simulated.sqlite").exists()
 
 
@@ -130,7 +130,7 @@ def test_what_no_parts_can_be_is_kept_only_in_its_own_word(wattrail: Type, typed
 def test_a_word_that_is_no_doubt_is_told_before_anything_is_measured(wattrail: Type) -> None:
     said = wattrail(*CALIBRATE, IDEAL, *TRUTH, *KEPT, "--allow", "everything")
     assert said.code == 2
-    assert "--allow everything: no such doubt; known: two-ways, turns, decimal" in said.err
+    assert "--allow everything: no such finding; known: two-ways, turns, decimal" in said.err
 
 
 def test_declared_turns_are_taken_without_a_word(wattrail: Type) -> None:
@@ -248,10 +248,10 @@ def test_turns_and_direction_are_settings(wattrail: Type) -> None:
         (("--apply", "--dry-run", "--name", "a", *TRUTH), "exclude each other"),
         (("--volts", "230", *TRUTH), "exclude each other"),
         (("--loads", "2", "--volts", "230"), "only with --reference twin"),
-        (("--loads", "2@x", *TRUTH), "is no load"),
-        (("--loads", "0", *TRUTH), "is no load"),
+        (("--loads", "2@x", *TRUTH), "is not a load"),
+        (("--loads", "0", *TRUTH), "is not a load"),
         (("--factory", "1,1,1,1", *TRUTH), "exclude each other"),
-        (("--name", "a b", *TRUTH), "is no name for a meter"),
+        (("--name", "a b", *TRUTH), "is not a name for a meter"),
         (("--reference", "ask"), "needs a terminal"),
         (("--readings", "3", *TRUTH), "readings"),
         (("--mains-off", "--volts", "230"), "without mains there are no volts"),
@@ -275,7 +275,7 @@ def test_values_that_cannot_be_are_refused(wattrail: Type, typed: str, says: str
 def test_the_truth_is_known_of_twins_alone(wattrail: Type) -> None:
     said = wattrail(*CALIBRATE, "serial:///dev/ttyUSB77", "--isolated", *TRUTH)
     assert said.code == 2
-    assert "is no twin:// URL" in said.err
+    assert "is not a twin:// URL" in said.err
 
 
 # ---- what is kept
@@ -318,7 +318,7 @@ def test_a_file_of_another_kind_is_refused(wattrail: Type, text: str) -> None:
     Path("file.json").write_text(text)
     said = wattrail("calibration", "restore", "bench", "--file", "file.json")
     assert said.code == 2
-    assert "file.json is no export of calibrations" in said.err
+    assert "file.json is not an export of calibrations" in said.err
 
 
 def test_restoring_can_be_tried_and_needs_something_to_restore(wattrail: Type) -> None:

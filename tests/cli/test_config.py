@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from wattrail.app.config import find_config, load_config, parse_config, user_config_dir
+from wattrail.app.plan import plan_service
 from wattrail.calibration import Calibration
 from wattrail.errors import ConfigError, FileError, MissingExtra
 from wattrail.toml_schema.lines import line_of
@@ -77,6 +78,15 @@ def test_a_meter_without_constants_leaves_the_scale_to_its_front_end() -> None:
         ("[web]\nport = 1\n\nhost = \n", r"^w.toml, line 4, column 8: invalid value"),
         ("numbers = [1,\n2", r"^w.toml, line 2, column 2: unclosed array"),
         (METER + "pol_s = 2\n", r"^w.toml, line 4: meter\[1\] has no field 'pol_s'; known: name, url, address"),
+        (METER + 'chip = "bl0941"\n', r"line 4: meter\[1\].chip: unknown chip 'bl0941'; known: bl0942, bl0940"),
+        (
+            '[[meter]]\nname = "a"\nurl = "tcp://h:1?chip=bl0940"\nchip = "bl0942"\n',
+            r"url says chip=bl0940, and chip says bl0942; keep one of them",
+        ),
+        (
+            '[[meter]]\nname = "a"\nurl = "tcp://h:1?chip=bl0941"\n',
+            r"url names an unknown chip 'bl0941'; known: bl0942, bl0940",
+        ),
         ("[wep]\nport = 1\n", r"^w.toml, line 1: the file has no field 'wep'; known: meter, store, web, site, safety"),
         ('[[meter]]\nname = "a"\n', r"^w.toml, line 1: meter\[1\].url: this field is missing"),
         (METER + METER, r"^w.toml, line 5: meter\[2\].name: a second meter is named 'a'"),
@@ -282,3 +292,9 @@ def test_a_pipe_in_place_of_a_file_is_refused_at_once(name: str) -> None:
     os.mkfifo(name)
     with pytest.raises(FileError, match=f"{name} is a pipe, not a file"):
         load_config() if name == "wattrail.toml" else load_scenario(name)
+
+
+@pytest.mark.parametrize(("lines", "chip"), [("", None), ('chip = "bl0940"\n', "bl0940")])
+def test_the_chip_of_a_meter_reaches_the_plan(lines: str, chip: str | None) -> None:
+    config = parse_config(METER + lines, "w.toml")
+    assert [meter.chip for meter in plan_service(config, web=False).gateway.meters] == [chip]

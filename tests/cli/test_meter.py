@@ -215,7 +215,7 @@ def test_a_setting_that_was_changed_is_marked() -> None:
     assert "* differs from its value after a reset" in shown
 
 
-@pytest.mark.parametrize("url", [TWIN, UART_TWIN])
+@pytest.mark.parametrize("url", [TWIN, UART_TWIN, "twin://bw-shp10?watts=60&seed=7"])
 def test_what_was_recorded_can_be_replayed_as_it_says(wattrail: Type, url: str) -> None:
     said = wattrail("meter", "record", url, "a capture.jsonl", "--count", "3")
     assert said.code == 0

@@ -14,11 +14,12 @@ import pytest
 
 from tests.cli.conftest import Type
 from tests.gateway.rig import CALIBRATION, Household, StubMeter
-from wattrail.ledger import Epoch, Totals
+from tests.ledger.rig import chip_epoch
+from wattrail.ledger import Totals
 from wattrail.web.api import MeterJson
 
 EVENING = datetime(2026, 6, 21, 17, 58, tzinfo=UTC)
-MWH_PER_COUNT: Fraction = Epoch.of(1, CALIBRATION.counts_per_watt).milliwatt_hours(1)
+MWH_PER_COUNT: Fraction = chip_epoch(1, CALIBRATION.counts_per_watt).milliwatt_hours(1)
 
 pytestmark = pytest.mark.usefixtures("manual_clock")
 

@@ -72,9 +72,9 @@ def test_no_load_shows_the_current_in_counts(wattrail: Type) -> None:
 
 
 def test_a_curve_in_braille_has_its_ends_where_they_belong() -> None:
-    lines = plot([1.0, -1.0], width=1, height=1, most=1.0)
+    lines = plot([1.0, -1.0], width=1, height=1, peak=1.0)
     assert lines == [chr(0x2800 + 0x01 + 0x10 + 0x20 + 0x80)]
-    assert plot([0.0] * 8, width=4, height=3, most=0.0)[1] != "⠀⠀⠀⠀"
+    assert plot([0.0] * 8, width=4, height=3, peak=0.0)[1] != "⠀⠀⠀⠀"
 
 
 def test_ticks_are_round() -> None:

@@ -77,7 +77,7 @@ class Desk:
     def flasher(self, **options: Any) -> Flasher:
         return Flasher(
             self.twin.port(**self._port),
-            reset=self.reset or "person",  # type: ignore[arg-type]
+            reset=self.reset or "manual",  # type: ignore[arg-type]
             listener=self._hear,
             folder=self.folder,
             **{"patience_s": 20.0} | options,

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wattrail.bootrom.commands import Responder
-from wattrail.flasher.causes import CAUSES
 from wattrail.flasher.diagnosis import SYMPTOMS, coach, diagnose
-from wattrail.flasher.history import LOADS, History, Loss, Stage
+from wattrail.flasher.diagnosis_rules import CAUSES
+from wattrail.flasher.session_statistics import LOADS, Loss, SessionStatistics, Stage
 from wattrail.line_classifier import LineReport, TrafficKind, classify
 
 ANSWER = bytes.fromhex("04 0E 05 01 E0 FC 01 00")
@@ -27,25 +27,27 @@ LOG = classify(b"Info:MAIN:Time 5, idle 0/s, free 77000, MQTT off\r\n", 115200)
 READS_FINE = {Stage.READ: 118, Stage.BAUD: 1, Stage.IDENTIFY: 4}
 
 
-def lost(stage: Stage, was_reset: bool | None, sound: TrafficKind = TrafficKind.SILENCE, baud: int = 921600) -> Loss:
-    return Loss(stage, baud, was_reset, sound)
+def lost(stage: Stage, was_reset: bool | None, traffic: TrafficKind = TrafficKind.SILENCE, baud: int = 921600) -> Loss:
+    return Loss(stage, baud, was_reset, traffic)
 
 
-def seeking(*hearings: LineReport, seconds: float = 12, **more) -> History:
+def seeking(*line_reports: LineReport, seconds: float = 12, **more) -> SessionStatistics:
     """Knocking, no link yet."""
-    return History(knocks=int(seconds * 100), seconds=seconds, hearings=hearings, **more)
+    return SessionStatistics(link_checks=int(seconds * 100), seconds=seconds, line_reports=line_reports, **more)
 
 
-def linked(*losses: Loss, **more) -> History:
+def linked(*losses: Loss, **more) -> SessionStatistics:
     """Linked, and lost so often."""
-    return History(knocks=900, seconds=80, links=1 + len(losses), losses=losses, **{"done": READS_FINE, **more})
+    return SessionStatistics(
+        link_checks=900, seconds=80, links=1 + len(losses), losses=losses, **{"done": READS_FINE, **more}
+    )
 
 
-def first(history: History) -> str:
+def first(history: SessionStatistics) -> str:
     return diagnose(history).causes[0].name
 
 
-def place(history: History, name: str) -> int:
+def place(history: SessionStatistics, name: str) -> int:
     names = [cause.name for cause in diagnose(history).causes]
     return names.index(name) if name in names else len(names)
 
@@ -129,7 +131,7 @@ LOAD_LOSSES = st.lists(
         stage=st.sampled_from(LOADS),
         baud=st.sampled_from((115200, 460800, 921600)),
         was_reset=st.sampled_from((True, None)),
-        sound=st.sampled_from((TrafficKind.SILENCE, TrafficKind.TEXT, TrafficKind.BREAK)),
+        traffic=st.sampled_from((TrafficKind.SILENCE, TrafficKind.TEXT, TrafficKind.BREAK)),
     ),
     min_size=1,
     max_size=6,
@@ -142,7 +144,7 @@ LOAD_LOSSES = st.lists(
     changes=st.integers(0, 5),
     failed=st.lists(st.sampled_from((460800, 921600, 2_000_000)), max_size=3).map(tuple),
     adapter=st.sampled_from((None, "CH340", "FT232", "PL2303")),
-    reset=st.sampled_from(("rts", "dtr", "person")),
+    reset=st.sampled_from(("rts", "dtr", "manual")),
     responder=st.sampled_from((None, *Responder)),
     seconds=st.floats(0, 600),
 )
@@ -151,7 +153,7 @@ def test_losses_under_load_after_good_reads_are_the_supply(
 ) -> None:
     done = {Stage.READ: reads, Stage.BAUD: changes}
     damaged = {loss.stage: 1 for loss in losses}
-    history = History(
+    history = SessionStatistics(
         seconds=seconds, links=len(losses), losses=losses, done=done, damaged=damaged, failed_rates=failed,
         adapter=adapter, reset=reset, responder=responder,
     )  # fmt: skip
@@ -174,9 +176,9 @@ def test_silence_is_first_a_missing_reset_then_swapped_wires(seconds: float) -> 
     assert "sagging-supply" not in names[:4]
 
 
-@given(st.floats(31, 3600), st.integers(3, 500), st.sampled_from(("rts", "dtr", "person")))
+@given(st.floats(31, 3600), st.integers(3, 500), st.sampled_from(("rts", "dtr", "manual")))
 def test_silence_after_many_resets_suggests_a_supply_too_weak_to_start(seconds, pulses, reset) -> None:
-    history = seeking(seconds=seconds, pulses=pulses if reset != "person" else 0, reset=reset)
+    history = seeking(seconds=seconds, pulses=pulses if reset != "manual" else 0, reset=reset)
     names = [cause.name for cause in diagnose(history).causes]
     assert set(names[:3]) == {"not-reset", "swapped", "sagging-supply"}
 
@@ -195,7 +197,7 @@ def test_evidence_for_and_against_the_supply_is_given_with_numbers() -> None:
 
 
 def test_the_mend_of_a_sagging_supply_names_current_wires_and_capacitor() -> None:
-    mend = diagnose(linked(lost(Stage.ERASE, True))).causes[0].mend
+    mend = diagnose(linked(lost(Stage.ERASE, True))).causes[0].remedy
     for part in ("500 mA", "short", "470 to 1000 uF", "grounds"):
         assert part in mend
 
@@ -232,7 +234,7 @@ def test_a_bootloader_silent_after_an_erase_may_have_erased_itself() -> None:
     rom = linked(lost(Stage.ERASE, None), responder=Responder.BOOT_ROM)
     loader = linked(lost(Stage.ERASE, None), responder=Responder.BOOTLOADER)
     assert place(loader, "bootloader-lost") < place(rom, "bootloader-lost")
-    assert "SPI" in next(cause.mend for cause in diagnose(loader).causes if cause.name == "bootloader-lost")
+    assert "SPI" in next(cause.remedy for cause in diagnose(loader).causes if cause.name == "bootloader-lost")
 
 
 def test_a_restart_that_was_heard_clears_the_adapter_s_rate() -> None:
@@ -249,7 +251,7 @@ def test_a_cable_that_came_back_once_does_not_hide_later_restarts() -> None:
 # ---- what is known excludes causes
 
 
-def names(history: History) -> list[str]:
+def names(history: SessionStatistics) -> list[str]:
     return [cause.name for cause in diagnose(history).causes]
 
 
@@ -308,15 +310,15 @@ LOSSES = st.builds(
     st.sampled_from(TrafficKind),
 )
 HISTORIES = st.builds(
-    History,
+    SessionStatistics,
     seconds=st.floats(0, 1e5),
     links=st.integers(0, 5),
-    hearings=st.lists(HEARINGS, max_size=5).map(tuple),
+    line_reports=st.lists(HEARINGS, max_size=5).map(tuple),
     losses=st.lists(LOSSES, max_size=6).map(tuple),
     done=COUNTS,
     damaged=COUNTS,
     failed_rates=st.lists(st.sampled_from((460800, 921600)), max_size=2).map(tuple),
-    reset=st.sampled_from(("rts", "dtr", "person")),
+    reset=st.sampled_from(("rts", "dtr", "manual")),
     pulses=st.integers(0, 99),
     adapter=st.sampled_from((None, "CP2102", "PL2303", "CH340", "FT232", "something")),
     cable_lost=st.integers(0, 3),
@@ -327,7 +329,7 @@ HISTORIES = st.builds(
 
 
 @given(HISTORIES)
-def test_there_is_always_an_ordered_diagnosis_that_json_can_carry(history: History) -> None:
+def test_there_is_always_an_ordered_diagnosis_that_json_can_carry(history: SessionStatistics) -> None:
     found = diagnose(history)
     shares = [cause.likelihood for cause in found.causes]
     assert shares == sorted(shares, reverse=True)
@@ -339,7 +341,7 @@ def test_there_is_always_an_ordered_diagnosis_that_json_can_carry(history: Histo
 
 
 @given(HISTORIES)
-def test_whatever_happened_it_is_told_in_lines_and_in_one_line(history: History) -> None:
+def test_whatever_happened_it_is_told_in_lines_and_in_one_line(history: SessionStatistics) -> None:
     found = diagnose(history)
     lines = found.lines()
     assert all(line and "\n" not in line for line in [*lines, coach(history)])
@@ -369,7 +371,7 @@ def test_the_live_line_says_what_is_heard_and_what_was_lost() -> None:
     more = classify(bytes.fromhex("55 AA 00 00 00 00 FF") * 9, 9600)
     assert coach(seeking(HEARTBEAT, seconds=3)) == coach(seeking(more, seconds=4)), "counts alone are no news"
     assert coach(linked(lost(Stage.ERASE, True))).startswith("The link was lost: erase. Put a stronger 3.3 V supply")
-    assert coach(linked(lost(Stage.ERASE, True))).endswith("Reset the module to go on.")
+    assert coach(linked(lost(Stage.ERASE, True))).endswith("Reset the module to continue.")
     assert coach(seeking(losses=(lost(Stage.LINK, None),))).startswith("The chip answered, and was gone again.")
     assert coach(seeking(classify(b"\0", 115200), seconds=1)).startswith("I hear a click and no answer yet.")
 

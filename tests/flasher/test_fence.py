@@ -9,7 +9,7 @@ import pytest
 
 from tests.flasher.desk import Desk
 from wattrail.bootrom.geometry import ERASE_64K, ERASE_SECTOR
-from wattrail.flasher.access import FlashAccess
+from wattrail.flasher.device import FlashDevice
 
 FENCE = ((0x20000, 0x10000), (0x40000, 0x1000))
 SECTOR = bytes(0x1000)
@@ -28,11 +28,11 @@ SECTOR = bytes(0x1000)
     ],
 )
 def test_what_lies_outside_the_fence_is_refused_and_never_sent(
-    tmp_path: Path, chip: str, act: Callable[[FlashAccess], None]
+    tmp_path: Path, chip: str, act: Callable[[FlashDevice], None]
 ) -> None:
     desk = Desk(tmp_path, chip, sr=0)
     with desk.session() as flasher:
-        flash = FlashAccess(flasher._conversation, flasher.target)
+        flash = FlashDevice(flasher._session, flasher.target)
         flash.fence_in(FENCE)
         sent = []
         desk.twin.faults.request = lambda data: sent.append(data) or data  # type: ignore[method-assign,func-returns-value]
@@ -45,14 +45,14 @@ def test_what_lies_outside_the_fence_is_refused_and_never_sent(
 def test_before_a_fence_is_set_nothing_at_all_may_be_written(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
     with desk.session() as flasher, pytest.raises(ValueError, match="4096 bytes at 0x20000"):
-        FlashAccess(flasher._conversation, flasher.target).program(0x20000, SECTOR)
+        FlashDevice(flasher._session, flasher.target).program(0x20000, SECTOR)
     assert desk.flash == desk.before
 
 
 def test_the_whole_of_a_fence_may_be_written_up_to_its_edges(tmp_path: Path) -> None:
     desk = Desk(tmp_path, sr=0)
     with desk.session() as flasher:
-        flash = FlashAccess(flasher._conversation, flasher.target)
+        flash = FlashDevice(flasher._session, flasher.target)
         flash.fence_in(FENCE)
         flash.erase(ERASE_64K, 0x20000)
         flash.erase(ERASE_SECTOR, 0x40000)

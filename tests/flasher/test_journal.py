@@ -14,12 +14,12 @@ import pytest
 from wattrail.bootrom import Chip, Identity, Responder
 from wattrail.bootrom.ranges import wire_crc
 from wattrail.clock import ManualClock
-from wattrail.flasher.backup_catalog import BackupCatalog
+from wattrail.flasher.backup_store import BackupStore
+from wattrail.flasher.backups import BackupCatalog
+from wattrail.flasher.identify import FlashTarget
 from wattrail.flasher.journal import JOURNAL, Journal
-from wattrail.flasher.shelf import Shelf
-from wattrail.flasher.target import Target
 
-TARGET = Target(
+TARGET = FlashTarget(
     Identity(Chip.N, Responder.BOOT_ROM, ()), Responder.BOOT_ROM, 0x200000, True, flash_id=0x1560EB, sr=0x4004, rf_crc=1
 )
 
@@ -29,67 +29,72 @@ ALL = [(0, bytes(TARGET.size))]
 
 
 @pytest.fixture
-def shelf(tmp_path: Path) -> Shelf:
-    return Shelf(tmp_path / "boards", ManualClock())
+def store(tmp_path: Path) -> BackupStore:
+    return BackupStore(tmp_path / "boards", ManualClock())
 
 
 def begin(
-    journal: Journal, *, image: str = "a.bin", target: Target = TARGET, rf_after: int = 1, backup: Path | None = None
+    journal: Journal,
+    *,
+    image: str = "a.bin",
+    target: FlashTarget = TARGET,
+    rf_after: int = 1,
+    backup: Path | None = None,
 ) -> None:
     journal.begin(target, image=image, sha256="00", rf_after=rf_after, backup=backup, simulated=True)
 
 
-def test_a_write_that_ended_leaves_nothing_to_do(shelf: Shelf) -> None:
-    journal = shelf.journal(TARGET)
+def test_a_write_that_ended_leaves_nothing_to_do(store: BackupStore) -> None:
+    journal = store.journal(TARGET)
     begin(journal)
     journal.touching({0x11000: 7})
     journal.done(ALL)
-    assert shelf.unfinished(TARGET) is None
+    assert store.unfinished(TARGET) is None
 
 
-def test_a_write_that_was_cut_is_found_again(shelf: Shelf, tmp_path: Path) -> None:
+def test_a_write_that_was_cut_is_found_again(store: BackupStore, tmp_path: Path) -> None:
     backup = tmp_path / "backup.bin"
     backup.write_bytes(bytes(TARGET.size))  # a file of another size is no backup of this flash
-    begin(shelf.journal(TARGET), backup=backup)
-    found = shelf.unfinished(TARGET)
+    begin(store.journal(TARGET), backup=backup)
+    found = store.unfinished(TARGET)
     assert found is not None
     assert (found.image, found.backup, found.sr) == ("a.bin", backup, 0x4004)
 
 
-def test_a_second_attempt_keeps_the_first_ones_backup_and_protection(shelf: Shelf, tmp_path: Path) -> None:
+def test_a_second_attempt_keeps_the_first_ones_backup_and_protection(store: BackupStore, tmp_path: Path) -> None:
     first, second = tmp_path / "1.bin", tmp_path / "2.bin"
     first.write_bytes(bytes(TARGET.size))
     second.write_bytes(bytes(TARGET.size))
-    begin(shelf.journal(TARGET), backup=first)
-    begin(shelf.journal(TARGET), image="b.bin", target=replace(TARGET, sr=0), backup=second)
-    found = shelf.unfinished(TARGET)
+    begin(store.journal(TARGET), backup=first)
+    begin(store.journal(TARGET), image="b.bin", target=replace(TARGET, sr=0), backup=second)
+    found = store.unfinished(TARGET)
     assert found is not None
     assert (found.image, found.backup, found.sr) == ("b.bin", first, 0x4004)
 
 
-def test_a_backup_that_was_deleted_is_not_promised(shelf: Shelf, tmp_path: Path) -> None:
-    begin(shelf.journal(TARGET), backup=tmp_path / "gone.bin")
-    found = shelf.unfinished(TARGET)
+def test_a_backup_that_was_deleted_is_not_promised(store: BackupStore, tmp_path: Path) -> None:
+    begin(store.journal(TARGET), backup=tmp_path / "gone.bin")
+    found = store.unfinished(TARGET)
     assert found is not None
     assert found.backup is None
 
 
 @pytest.mark.parametrize("cut", range(1, 40, 3))
-def test_a_torn_last_line_is_no_line(shelf: Shelf, cut: int) -> None:
-    journal = shelf.journal(TARGET)
+def test_a_torn_last_line_is_no_line(store: BackupStore, cut: int) -> None:
+    journal = store.journal(TARGET)
     begin(journal)
     journal.done(ALL)
     path = journal.folder / "journal.jsonl"
     path.write_bytes(path.read_bytes()[:-cut])
-    assert shelf.unfinished(TARGET) is not None, "the line that said done was torn: it is not done"
+    assert store.unfinished(TARGET) is not None, "the line that said done was torn: it is not done"
     journal.done(ALL)
-    assert shelf.unfinished(TARGET) is None
+    assert store.unfinished(TARGET) is None
 
 
-def test_the_board_is_told_by_its_radio_calibration(shelf: Shelf) -> None:
-    begin(shelf.journal(TARGET))
-    assert shelf.unfinished(replace(TARGET, rf_crc=2)) is None
-    assert shelf.unfinished(replace(TARGET, flash_id=0x15701C)) is None
+def test_the_board_is_told_by_its_radio_calibration(store: BackupStore) -> None:
+    begin(store.journal(TARGET))
+    assert store.unfinished(replace(TARGET, rf_crc=2)) is None
+    assert store.unfinished(replace(TARGET, flash_id=0x15701C)) is None
 
 
 RF = TARGET.layout["rf"].start
@@ -100,61 +105,61 @@ def chip_with(flash: bytes):
     return lambda start, length: wire_crc(flash[start : start + length])
 
 
-def test_a_board_with_a_torn_rf_sector_is_known_by_the_rest_of_its_flash(shelf: Shelf, tmp_path: Path) -> None:
+def test_a_board_with_a_torn_rf_sector_is_known_by_the_rest_of_its_flash(store: BackupStore, tmp_path: Path) -> None:
     """Before, the block of 64 KiB around the RF sector was excuse enough: another board passed for this one."""
     before, other = random.Random(1).randbytes(TARGET.size), random.Random(2).randbytes(TARGET.size)
     backup = tmp_path / "backup.bin"
     backup.write_bytes(before)
     torn = before[:RF] + bytes(0x800) + before[RF + 0x800 :]
-    journal = shelf.journal(TARGET)
+    journal = store.journal(TARGET)
     begin(journal, rf_after=7, backup=backup)
     now = replace(TARGET, rf_crc=99)
-    assert shelf.unfinished(now, chip_with(torn)) is None, "the RF sector was not touched"
+    assert store.unfinished(now, chip_with(torn)) is None, "the RF sector was not touched"
     journal.touching({RF + 0x1000: 5})
-    assert shelf.unfinished(now, chip_with(torn)) is None, "nor was it by its neighbour in the same block"
+    assert store.unfinished(now, chip_with(torn)) is None, "nor was it by its neighbour in the same block"
     journal.touching({RF: 7})
-    assert shelf.unfinished(now, chip_with(before[: RF + 0x1000] + bytes(0x1000) + before[RF + 0x2000 :])) is None
-    assert shelf.unfinished(now, chip_with(torn)) is not None
-    assert shelf.unfinished(now, chip_with(other)) is None
-    assert shelf.unfinished(now) is None, "nobody asked the chip"
+    assert store.unfinished(now, chip_with(before[: RF + 0x1000] + bytes(0x1000) + before[RF + 0x2000 :])) is None
+    assert store.unfinished(now, chip_with(torn)) is not None
+    assert store.unfinished(now, chip_with(other)) is None
+    assert store.unfinished(now) is None, "nobody asked the chip"
 
 
-def test_a_board_given_the_dump_of_another_is_not_taken_for_that_one(shelf: Shelf, tmp_path: Path) -> None:
+def test_a_board_given_the_dump_of_another_is_not_taken_for_that_one(store: BackupStore, tmp_path: Path) -> None:
     """Its RF block is what the other one's shall be."""
     before, other = random.Random(1).randbytes(TARGET.size), random.Random(2).randbytes(TARGET.size)
     backup = tmp_path / "backup.bin"
     backup.write_bytes(before)
-    journal = shelf.journal(TARGET)
+    journal = store.journal(TARGET)
     begin(journal, rf_after=7, backup=backup)
     journal.touching({RF: wire_crc(other[RF : RF + 0x1000])})
-    assert shelf.unfinished(replace(TARGET, rf_crc=7), chip_with(other)) is None
+    assert store.unfinished(replace(TARGET, rf_crc=7), chip_with(other)) is None
 
 
-def test_a_smaller_write_takes_away_only_what_it_has_proven(shelf: Shelf) -> None:
-    journal = shelf.journal(TARGET)
+def test_a_smaller_write_takes_away_only_what_it_has_proven(store: BackupStore) -> None:
+    journal = store.journal(TARGET)
     begin(journal)
     journal.touching({0x11000: 1, 0x12000: 2, 0x13000: 3})
     begin(journal, image="small.bin")
     journal.touching({0x11000: 4})
     journal.done([(0x11000, bytes(0x1000))])
-    found = shelf.unfinished(TARGET)
+    found = store.unfinished(TARGET)
     assert found is not None
     assert found.pending == (0x12000, 0x13000)
     begin(journal, image="erase")
     journal.done([(0x1F0000, bytes(0x1000))])
-    assert shelf.unfinished(TARGET) is not None
+    assert store.unfinished(TARGET) is not None
     journal.done([(0x12000, bytes(0x2000))])
-    assert shelf.unfinished(TARGET) is None
+    assert store.unfinished(TARGET) is None
 
 
-def test_a_backup_of_a_half_written_flash_is_not_what_a_session_rests_on(shelf: Shelf, tmp_path: Path) -> None:
+def test_a_backup_of_a_half_written_flash_is_not_what_a_session_rests_on(store: BackupStore, tmp_path: Path) -> None:
     half = tmp_path / "half.bin"
     half.write_bytes(bytes(TARGET.size))
-    journal = shelf.journal(TARGET)
+    journal = store.journal(TARGET)
     begin(journal)
     journal.touching({0x11000: 1})
     begin(journal, backup=half)
-    found = shelf.unfinished(TARGET)
+    found = store.unfinished(TARGET)
     assert found is not None
     assert found.backup is None
     assert journal.half_written_backups() == {"half.bin"}
@@ -165,12 +170,12 @@ def old_line(event: str, **fields: object) -> str:
     return json.dumps({"event": event, "at": "2026-06-21T00:00:00Z", **fields}) + "\n"
 
 
-def test_the_journal_of_an_earlier_version_forgets_no_cut_either(shelf: Shelf, tmp_path: Path) -> None:
+def test_the_journal_of_an_earlier_version_forgets_no_cut_either(store: BackupStore, tmp_path: Path) -> None:
     backup, half = tmp_path / "backup-1.bin", tmp_path / "backup-2.bin"
     for path in (backup, half):
         path.write_bytes(bytes(TARGET.size))
     begun = {"version": 1, "chip": "BK7231N", "flash_id": 0x1560EB, "rf": [1, 1], "sr": 0}
-    journal = shelf.journal(TARGET)
+    journal = store.journal(TARGET)
     journal.folder.mkdir(parents=True)
     (journal.folder / JOURNAL).write_text(
         old_line("begin", **begun, image="a.bin", sha256="00", backup=str(backup))
@@ -181,17 +186,17 @@ def test_the_journal_of_an_earlier_version_forgets_no_cut_either(shelf: Shelf, t
         + old_line("begin", **begun, image="c.bin", sha256="02", backup=str(half))
         + old_line("done")
     )
-    found = shelf.unfinished(TARGET)
+    found = store.unfinished(TARGET)
     assert found is not None
     assert (found.backup, found.pending[0], len(found.pending)) == (backup, 0x12000, 15)
     assert journal.half_written_backups() == {"backup-2.bin"}
     journal.done([(0x12000, bytes(0xF000))])
-    assert shelf.unfinished(TARGET) is None
+    assert store.unfinished(TARGET) is None
 
 
-def test_the_same_image_of_an_earlier_version_has_closed_its_own_cut(shelf: Shelf) -> None:
+def test_the_same_image_of_an_earlier_version_has_closed_its_own_cut(store: BackupStore) -> None:
     begun = {"version": 1, "chip": "BK7231N", "flash_id": 0x1560EB, "rf": [1, 1], "image": "a.bin", "sha256": "00"}
-    journal = shelf.journal(TARGET)
+    journal = store.journal(TARGET)
     journal.folder.mkdir(parents=True)
     (journal.folder / JOURNAL).write_text(
         old_line("begin", **begun)
@@ -200,11 +205,13 @@ def test_the_same_image_of_an_earlier_version_has_closed_its_own_cut(shelf: Shel
         + old_line("touching", start=0x20000, length=0x10000)
         + old_line("done")
     )
-    assert shelf.unfinished(TARGET) is None
+    assert store.unfinished(TARGET) is None
 
 
 @pytest.mark.parametrize("what", ["empty", "altered", "folder", "pipe", "larger"])
-def test_a_file_that_is_not_the_backup_any_more_is_not_taken_for_it(shelf: Shelf, tmp_path: Path, what: str) -> None:
+def test_a_file_that_is_not_the_backup_any_more_is_not_taken_for_it(
+    store: BackupStore, tmp_path: Path, what: str
+) -> None:
     """Before, any file of that name was: an empty one, /etc/passwd, a pipe that never ends."""
     content = random.Random(1).randbytes(TARGET.size)
     path = tmp_path / "backup.bin"
@@ -220,21 +227,21 @@ def test_a_file_that_is_not_the_backup_any_more_is_not_taken_for_it(shelf: Shelf
         case "larger":
             with path.open("wb") as file:
                 file.truncate(1 << 40)
-    shelf.journal(TARGET).begin(
+    store.journal(TARGET).begin(
         TARGET, image="a", sha256="", rf_after=1, backup=path, backup_sha256=sha256(content).hexdigest(), simulated=True
     )
-    found = shelf.unfinished(TARGET)
+    found = store.unfinished(TARGET)
     assert found is not None
     assert found.backup is None
 
 
-def test_two_boards_have_two_journals(shelf: Shelf) -> None:
+def test_two_boards_have_two_journals(store: BackupStore) -> None:
     other = replace(TARGET, rf_crc=2)
-    begin(shelf.journal(TARGET))
-    begin(shelf.journal(other), target=other, rf_after=2)
-    shelf.journal(other).done(ALL)
-    assert shelf.unfinished(TARGET) is not None
-    assert shelf.unfinished(other) is None
+    begin(store.journal(TARGET))
+    begin(store.journal(other), target=other, rf_after=2)
+    store.journal(other).done(ALL)
+    assert store.unfinished(TARGET) is not None
+    assert store.unfinished(other) is None
 
 
 def test_the_name_of_a_board_tells_no_address() -> None:
@@ -297,12 +304,12 @@ def test_where_the_original_was_removed_no_other_backup_takes_its_place(tmp_path
 @pytest.mark.parametrize(
     "line", ['{"event": "begin"}', "[" * 3000, '{"event": "begin", "backup": "' + "x" * 5000 + '"}', "\xff\xfe", "null"]
 )
-def test_a_line_that_makes_no_sense_bars_no_board_from_being_flashed(shelf: Shelf, line: str) -> None:
-    journal = shelf.journal(TARGET)
+def test_a_line_that_makes_no_sense_bars_no_board_from_being_flashed(store: BackupStore, line: str) -> None:
+    journal = store.journal(TARGET)
     begin(journal)
     with (journal.folder / "journal.jsonl").open("a", encoding="utf-8") as file:
         file.write(line + "\n")
-    shelf.unfinished(TARGET)
-    begin(shelf.journal(TARGET))
-    shelf.journal(TARGET).done(ALL)
-    assert shelf.unfinished(TARGET) is None
+    store.unfinished(TARGET)
+    begin(store.journal(TARGET))
+    store.journal(TARGET).done(ALL)
+    assert store.unfinished(TARGET) is None

@@ -14,14 +14,13 @@ import pytest
 from tests.flasher.desk import Desk, board, known_image, over
 from wattrail.errors import FileError, TargetError, VerifyError, WriteRefused
 from wattrail.flasher import Note, Progress
-from wattrail.flasher.file_lock import FileLock, port_lock
-from wattrail.flasher.new_file import PartFile
-from wattrail.flasher.shelf import BoardFolder
+from wattrail.flasher.backup_store import BoardFolder
+from wattrail.flasher.exclusive_file import FileLock, PartFile, port_lock
 
 HOLDER = """
 import sys
 from pathlib import Path
-from wattrail.flasher.file_lock import FileLock
+from wattrail.flasher.exclusive_file import FileLock
 FileLock(Path(sys.argv[1]), "it").acquire()
 print("held", flush=True)
 sys.stdin.read()
@@ -49,7 +48,7 @@ def test_without_locks_of_the_system_a_dead_processs_lock_is_taken_over(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in (("_FCNTL", None), ("_MSVCRT", None), ("_HAS_LOCKS", False)):
-        monkeypatch.setattr(f"wattrail.flasher.file_lock.{name}", value)
+        monkeypatch.setattr(f"wattrail.flasher.exclusive_file.{name}", value)
     path = tmp_path / "a.lock"
     first = FileLock(path, "it")
     first.acquire()
@@ -81,7 +80,7 @@ def test_a_file_that_appears_meanwhile_is_not_replaced(tmp_path: Path) -> None:
             path.write_bytes(b"somebody's")
 
     with desk.session() as flasher:
-        flasher._trace._listener = appear
+        flasher._state._listener = appear
         with pytest.raises(WriteRefused, match=r"dump\.bin exists already"):
             flasher.backup(path)
     assert path.read_bytes() == b"somebody's"
@@ -176,7 +175,7 @@ def test_a_full_disk_after_the_proof_is_said_and_decides_nothing(
 
     module, name = {
         "journal.done": ("journal.Journal", "done"),
-        "backups.note": ("backup_catalog.BackupCatalog", "note"),
+        "backups.note": ("backups.BackupCatalog", "note"),
     }[what]
     monkeypatch.setattr(f"wattrail.flasher.{module}.{name}", full)
     desk, image = Desk(tmp_path), known_image()
@@ -214,7 +213,7 @@ def test_the_first_content_is_what_a_board_is_taken_back_to(tmp_path: Path) -> N
 def test_a_write_that_changes_nothing_leaves_no_files(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
     with desk.session() as flasher:
-        image = flasher.look()
+        image = flasher.read_image()
         report = flasher.restore(image)
     assert (report.touched, report.backup) == (0, None)
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []

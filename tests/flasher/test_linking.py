@@ -84,7 +84,7 @@ def test_firmware_that_resets_itself_when_asked_needs_no_person(tmp_path: Path, 
 @CHIPS
 def test_the_rate_climbs_as_far_as_it_may(tmp_path: Path, chip: str) -> None:
     for most, reached in ((115200, 115200), (460800, 460800), (1_500_000, 1_500_000), (None, 2_000_000)):
-        with Desk(tmp_path, chip).session(most_baud=most) as flasher:
+        with Desk(tmp_path, chip).session(max_baud=most) as flasher:
             assert flasher.baud == reached
 
 
@@ -123,14 +123,14 @@ def test_a_rate_that_damages_whole_sectors_is_not_taken(tmp_path: Path, chip: st
 
 def test_replies_to_earlier_knocks_do_not_spoil_the_change_of_rate(tmp_path: Path) -> None:
     desk = Desk(tmp_path, timing=BootTiming(command_s=0.02))  # a slow chip: its answers queue up
-    with desk.session(most_baud=921600) as flasher:
+    with desk.session(max_baud=921600) as flasher:
         assert flasher.baud == 921600
 
 
 def test_the_shared_wire_of_a_half_duplex_adapter_is_seen_through(tmp_path: Path) -> None:
     desk = Desk(tmp_path, port={"echo": True})
     image = known_image()
-    with desk.session(most_baud=115200) as flasher:
+    with desk.session(max_baud=115200) as flasher:
         flasher.write(image)
     assert desk.flash == over(desk.before, image)
 
@@ -187,7 +187,7 @@ def test_an_answer_and_then_the_log_of_a_firmware_is_a_restart(tmp_path: Path) -
         flasher.write(image)
         diagnosis = flasher.diagnosis
     loss = desk.told(Lost)[0].loss
-    assert (loss.was_reset, loss.sound.value) == (True, "text")
+    assert (loss.was_reset, loss.traffic.value) == (True, "text")
     assert "its firmware was heard right after the loss" in " ".join(diagnosis.causes[0].because)
     assert desk.flash == over(desk.before, image)
 

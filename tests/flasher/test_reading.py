@@ -8,7 +8,7 @@ import pytest
 
 from tests.flasher.desk import Desk, board
 from wattrail.errors import PortLost, VerifyError
-from wattrail.flasher import BackedUp, Known
+from wattrail.flasher import BackedUp, KnownBytes
 
 CHIPS = pytest.mark.parametrize("chip", ["N", "M", "T"])
 
@@ -45,7 +45,7 @@ def test_reading_changes_nothing(tmp_path: Path) -> None:
 
 def test_blank_flash_costs_no_time_on_the_wire(tmp_path: Path) -> None:
     desk = Desk(tmp_path, image=b"\xff" * 0x200000)
-    with desk.session(most_baud=115200) as flasher:
+    with desk.session(max_baud=115200) as flasher:
         began = desk.clock.monotonic()
         assert flasher.read() == desk.before
         assert desk.clock.monotonic() - began < 6  # the chip's own summing; 183 s of wire otherwise
@@ -55,11 +55,11 @@ def test_what_is_known_and_still_there_is_not_read(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
     changed = bytearray(desk.before)
     changed[0x1D1100] ^= 1
-    with desk.session(most_baud=460800) as flasher:
+    with desk.session(max_baud=460800) as flasher:
         began = desk.clock.monotonic()
-        assert flasher.read(known=[Known(0, bytes(changed))]) == desk.before
+        assert flasher.read(known=[KnownBytes(0, bytes(changed))]) == desk.before
         took = desk.clock.monotonic() - began
-    with desk.session(most_baud=460800) as flasher:
+    with desk.session(max_baud=460800) as flasher:
         began = desk.clock.monotonic()
         flasher.read()
         assert took < (desk.clock.monotonic() - began) / 3
@@ -67,7 +67,7 @@ def test_what_is_known_and_still_there_is_not_read(tmp_path: Path) -> None:
 
 def test_what_was_read_in_this_session_is_not_read_again(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
-    with desk.session(most_baud=115200) as flasher:
+    with desk.session(max_baud=115200) as flasher:
         flasher.read()
         began = desk.clock.monotonic()
         desk.twin.flash.data[0x33000] ^= 1  # but looked at again
@@ -78,7 +78,7 @@ def test_what_was_read_in_this_session_is_not_read_again(tmp_path: Path) -> None
 def test_what_is_known_wrongly_is_never_believed(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
     with desk.session() as flasher:
-        assert flasher.read(known=[Known(0, board("N", 9).dump), Known(0x1000, b"short")]) == desk.before
+        assert flasher.read(known=[KnownBytes(0, board("N", 9).dump), KnownBytes(0x1000, b"short")]) == desk.before
 
 
 def test_a_backup_is_the_flash_and_says_that_it_is_simulated(tmp_path: Path) -> None:
@@ -93,16 +93,16 @@ def test_a_backup_is_the_flash_and_says_that_it_is_simulated(tmp_path: Path) -> 
 def test_a_backup_that_was_cut_goes_on_where_it_stopped(tmp_path: Path) -> None:
     desk = Desk(tmp_path, helpful=False)
     path = tmp_path / "mine.bin"
-    with desk.session(most_baud=115200) as flasher:
+    with desk.session(max_baud=115200) as flasher:
         began = desk.clock.monotonic()
         flasher.read()
         whole = desk.clock.monotonic() - began
     desk.clock.at(desk.clock.monotonic() + whole * 0.9, desk.twin.faults.unplug)
-    with pytest.raises(PortLost, match="unplugged"), desk.session(most_baud=115200) as flasher:
+    with pytest.raises(PortLost, match="unplugged"), desk.session(max_baud=115200) as flasher:
         flasher.backup(path)
     assert not path.exists()
     desk.twin.faults.replug()
-    with desk.session(most_baud=115200) as flasher:
+    with desk.session(max_baud=115200) as flasher:
         began = desk.clock.monotonic()
         assert flasher.backup(path).data == desk.before
         assert desk.clock.monotonic() - began < whole * 0.25

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.meter.lines import Line
-from wattrail.flasher.dialogue import Dialogue
+from wattrail.flasher.boot_client import BootClient
 
 LINK_CHECK = bytes.fromhex("01 E0 FC 01 00")
 ANSWER = bytes.fromhex("04 0E 05 01 E0 FC 01 00")
@@ -18,16 +18,16 @@ def bridge(late_s: float) -> Line:
 @pytest.mark.parametrize("late_s", [0.02, 0.25, 0.3, 0.5])
 def test_a_chip_behind_a_bridge_is_given_the_bridge_s_time(late_s: float) -> None:
     # 250 ms: esp-link #275; 300 ms: ESPEasy #4983.
-    assert Dialogue(bridge(late_s), network=True).answers(3)
+    assert BootClient(bridge(late_s), network=True).answers(3)
 
 
 def test_a_wire_is_not_waited_for_as_long() -> None:
     line = bridge(0.3)
-    assert not Dialogue(line).answers()
+    assert not BootClient(line).answers()
     assert line.clock.monotonic() < 0.3
 
 
 def test_bytes_still_under_way_over_a_bridge_are_awaited_before_asking() -> None:
     line = bridge(0.3)
     line.write(LINK_CHECK)
-    assert Dialogue(line, network=True).hush() == ANSWER
+    assert BootClient(line, network=True).drain_until_quiet() == ANSWER

@@ -9,7 +9,7 @@ import pytest
 
 from tests.flasher.desk import Desk, board, known_image, over
 from wattrail.errors import LinkFailed, TargetError, VerifyError, WriteProtected, WriteRefused
-from wattrail.flasher import Progress, Risk
+from wattrail.flasher import Note, Progress, Risk
 from wattrail.flasher.events import RateChanged
 from wattrail.image import recognise
 
@@ -98,7 +98,9 @@ def test_a_worn_out_sector_is_named_and_never_called_a_success(tmp_path: Path, c
     desk.twin.flash.wear_out(0x42123, 0x40)
     blank = bytearray(desk.before)
     blank[0x42000:0x43000] = bytes(0x1000)
-    with pytest.raises(VerifyError, match=r"1 sector.s. from 0x42000 on do not take their content") as caught:
+    with pytest.raises(
+        VerifyError, match=r"1 sector.s. from 0x42000 on failed verification after 8 attempts"
+    ) as caught:
         desk.write(recognise(bytes(blank)), allow=[Risk.DAMAGED])
     assert (caught.value.offset, caught.value.length) == (0x42000, 0x1000)
     with desk.session() as flasher:
@@ -136,12 +138,57 @@ def test_a_blank_place_of_a_protected_flash_is_told_as_protected(tmp_path: Path,
     assert not any("damaged" in event.why for event in desk.told(RateChanged)), "the rate is not to blame"
 
 
+@pytest.mark.parametrize("backup", [True, False])
+def test_a_write_that_a_protected_flash_did_not_take_is_not_unfinished(tmp_path: Path, backup: bool) -> None:
+    desk = Desk(tmp_path, flash_id=0x15AABB)
+    with desk.session() as flasher:
+        with pytest.raises(WriteProtected):
+            flasher.write(known_image(), allow=[] if backup else [Risk.NO_BACKUP])
+        assert flasher.unfinished is None
+    desk.events.clear()
+    with desk.session() as flasher:
+        assert flasher.unfinished is None
+        assert [kept.origin for kept in flasher.backups()] == ["original"] * backup
+    assert not any("did not end" in event.words for event in desk.told(Note))
+    assert desk.flash == desk.before
+
+
+def test_a_flash_that_stays_protected_is_not_left_unfinished(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    desk.twin.flash.locked = True
+    with desk.session() as flasher:
+        with pytest.raises(TargetError, match="stays protected"):
+            flasher.write(known_image())
+        assert flasher.unfinished is None
+
+
+def test_a_protected_flash_leaves_an_earlier_cut_write_unfinished(tmp_path: Path) -> None:
+    desk, image = Desk(tmp_path, flash_id=0x15AABB, sr=0), known_image()
+    with desk.session() as flasher:
+        desk.clock.at(desk.clock.monotonic() + 10, lambda: desk.twin.faults.cut_power())
+        with pytest.raises(LinkFailed):
+            flasher.write(image, name="first.bin")
+    desk.twin.power(True)
+    half = desk.flash
+    assert half != desk.before
+    desk.twin.flash.protect_above(0)
+    with desk.session() as flasher:
+        with pytest.raises(WriteProtected) as caught:
+            flasher.write(image, name="second.bin")
+        assert not caught.value.elsewhere
+        assert flasher.unfinished is not None
+        assert flasher.unfinished.image == "first.bin"
+    assert desk.flash == half
+
+
 def test_a_flash_protected_in_a_part_is_told_as_protected_there(tmp_path: Path) -> None:
     # Block protection bits cover a range on every listed part: an erase that works proves its own sector only.
     desk = Desk(tmp_path, flash_id=0x15AABB, sr=0)
     desk.twin.flash.protect_above(0x80000)  # the image differs from what stands there at 0x129000
     with pytest.raises(WriteProtected, match="the sector at 0x129000 was erased or programmed 3 times") as caught:
         desk.write(known_image(), allow=[Risk.NO_BACKUP])
+    with desk.session() as flasher:
+        assert flasher.unfinished is not None
     assert caught.value.elsewhere, "what lies below was written"
     assert desk.flash[0x80000:] == desk.before[0x80000:]
 
@@ -234,7 +281,7 @@ def test_the_backup_before_a_second_write_reads_only_what_has_changed(tmp_path: 
     desk.write(known_image())
     desk.twin.flash.data[0x1D1010] ^= 0xFF  # the firmware has kept a setting meanwhile
     between = desk.flash
-    with desk.session(most_baud=115200) as flasher:
+    with desk.session(max_baud=115200) as flasher:
         began = desk.clock.monotonic()
         assert flasher.backup().data == between
         assert desk.clock.monotonic() - began < 10  # the chip's summing; 64 s of wire otherwise

@@ -40,7 +40,7 @@ def touched_nothing_else(watch: Watch, flasher: Flasher) -> bool:
     return not watch.changes or not watch.strays(flasher.target.size, [RANGE])
 
 
-@pytest.mark.parametrize("reset", ["rts", "person"])
+@pytest.mark.parametrize("reset", ["rts", "manual"])
 @pytest.mark.parametrize("backup", [True, False])
 def test_a_hostile_chip_ends_in_an_error_and_no_access_outside_the_range(
     tmp_path: Path, reset: str, backup: bool

@@ -15,8 +15,8 @@ from wattrail.bootrom import Chip, Identity, Responder
 from wattrail.cli.calibration.record import taken_from_file
 from wattrail.clock import ManualClock
 from wattrail.errors import PortError, UrlError, WattrailError
-from wattrail.flasher.shelf import Shelf
-from wattrail.flasher.target import Target
+from wattrail.flasher.backup_store import BackupStore
+from wattrail.flasher.identify import FlashTarget
 from wattrail.transport.capture import decode_event, encode_event
 from wattrail.transport.replay import CaptureReader
 from wattrail.transport.schemes import check_url
@@ -25,33 +25,33 @@ from wattrail.urls import Option, boolean, choice, number_in, read_options, spli
 
 __all__ = ["calibrations", "capture", "configuration", "journal", "scenario", "url"]
 
-BOARD: Final = Target(
+BOARD: Final = FlashTarget(
     Identity(Chip.N, Responder.BOOT_ROM, ()), Responder.BOOT_ROM, 0x200000, True, flash_id=0x1560EB, sr=0x4004, rf_crc=1
 )
 
 
 @cache
-def _shelf() -> tuple[Shelf, tempfile.TemporaryDirectory[str]]:
+def _store() -> tuple[BackupStore, tempfile.TemporaryDirectory[str]]:
     folder = tempfile.TemporaryDirectory(prefix="fuzz-")
-    return Shelf(Path(folder.name), ManualClock()), folder
+    return BackupStore(Path(folder.name), ManualClock()), folder
 
 
 def journal(data: bytes) -> None:
     """Whatever stands in the file: it is read, the next write is noted behind it, and its end is the end."""
-    shelf, folder = _shelf()
+    store, folder = _store()
     path = Path(folder.name) / BOARD.board / "journal.jsonl"
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(data)
-    earlier = shelf.unfinished(BOARD)
+    earlier = store.unfinished(BOARD)
     assert earlier is None or earlier.sr is None or isinstance(earlier.sr, int)
-    mine = shelf.journal(BOARD)
+    mine = store.journal(BOARD)
     mine.begin(BOARD, image="b.bin", sha256="11", rf_after=1, backup=None, simulated=True)
     assert path.read_bytes().startswith(data)
-    now = shelf.unfinished(BOARD)
+    now = store.unfinished(BOARD)
     assert now is not None, "a write that was begun is forgotten"
     assert now.image == "b.bin"
     mine.done([(0, bytes(BOARD.size))])
-    assert shelf.unfinished(BOARD) is None, "a write that ended is taken for a torn one"
+    assert store.unfinished(BOARD) is None, "a write that ended is taken for a torn one"
 
 
 def capture(data: bytes) -> None:
@@ -99,7 +99,7 @@ def calibrations(data: bytes) -> None:
 
 
 def _handed_over(data: bytes, name: str, load: Callable[[Path], object]) -> None:
-    path = Path(_shelf()[1].name) / name
+    path = Path(_store()[1].name) / name
     path.write_bytes(data)
     said = ""
     try:

@@ -18,7 +18,7 @@ def test_a_running_account_takes_up_an_adjustment_and_keeps_its_day(tmp_path: Pa
     clock = ManualClock(EVENING)
     with open_store(tmp_path / "w.sqlite") as store, open_meter("twin://pziot-e01?watts=3000", clock=clock) as meter:
         meter.connect()
-        account = Account(store, "house", meter, now=clock.now(), zone=ZoneInfo("UTC"))
+        account = Account(store, "house", meter, meter.read(), now=clock.now(), zone=ZoneInfo("UTC"))
 
         def look(seconds: int) -> None:
             for _ in range(seconds):

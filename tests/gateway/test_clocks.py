@@ -15,13 +15,14 @@ from typing import Literal
 import pytest
 
 from tests.gateway.rig import CALIBRATION, COUNTS_PER_SECOND, Household, StubMeter
+from tests.ledger.rig import chip_epoch
 from wattrail.clock import MACHINE_ZONE
-from wattrail.ledger import Books, Epoch, Kind, Totals, audit, by_interval, local_day, registers_at
+from wattrail.ledger import Books, Kind, Totals, audit, by_interval, local_day, registers_at
 from wattrail.store import open_store, open_to_read
 from wattrail.units import Reading
 
 NOON = datetime(2026, 6, 21, 12, tzinfo=UTC)
-EPOCH = Epoch.of(1, CALIBRATION.counts_per_watt)
+EPOCH = chip_epoch(1, CALIBRATION.counts_per_watt)
 YEAR, MONTH, DAY, HOUR, MINUTE = 365 * 86400, 30 * 86400, 86400, 3600, 60
 
 

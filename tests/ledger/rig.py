@@ -7,15 +7,25 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from wattrail.calibration import Calibration
+from wattrail.chips import BL0942
 from wattrail.ledger import Books, Entry, Epoch, Kind, midnight
 
 BERLIN = ZoneInfo("Europe/Berlin")
 MINUTE = timedelta(minutes=1)
 
-NINTHS = Epoch(number=1, micro_counts_per_watt=1_048_576_000)
+
+def chip_epoch(number: int, counts_per_watt: float, *, inverted: bool = False) -> Epoch:
+    """An epoch of a BL0942 with that calibration constant."""
+    return Epoch(
+        number=number, registers=(BL0942.energy_register(Calibration(1, 1, counts_per_watt)),), inverted=inverted
+    )
+
+
+NINTHS = chip_epoch(1, 1_048.576)
 """A count is 419430.4e6 / 3600e3 / 1048.576 = 1000/9 mWh."""
 
-EPOCHS = {1: NINTHS, 2: Epoch(number=2, micro_counts_per_watt=524_288_000, inverted=True)}
+EPOCHS = {1: NINTHS, 2: chip_epoch(2, 524.288, inverted=True)}
 
 
 def entry(

@@ -7,9 +7,9 @@ from datetime import date, timedelta
 
 import pytest
 
-from tests.ledger.rig import MINUTE, books, entry, start, utc, watched
+from tests.ledger.rig import MINUTE, books, chip_epoch, entry, start, utc, watched
 from tests.ledger.test_ledger import EPOCH, KILOWATT, look
-from wattrail.ledger import Books, Entry, Epoch, Kind, Ledger, Observation, Totals, adjustment, audit
+from wattrail.ledger import Books, Entry, Kind, Ledger, Observation, Totals, adjustment, audit
 
 DAY = watched(date(2026, 6, 21), date(2026, 6, 22), lambda _: (9, 0))
 NOON = utc(2026, 6, 21, 12)
@@ -121,7 +121,7 @@ def test_what_the_ledger_writes_about_an_algebraic_counter_is_right() -> None:
 
 def test_what_the_ledger_writes_over_a_new_calibration_is_right() -> None:
     ledger = Ledger(EPOCH)
-    later = Epoch.of(2, 300.0, inverted=True)
+    later = chip_epoch(2, 300.0, inverted=True)
     entries = [*ledger.observe(look(0, 0)), *ledger.observe(look(1, 7)), *ledger.begin_epoch(later)]
     entries += [*ledger.observe(look(2, 9)), *ledger.close()]
     assert audit(Books(entries=tuple(entries), epochs={1: EPOCH, 2: later})).findings == ()

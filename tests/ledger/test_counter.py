@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import pytest
 
+from tests.ledger.rig import chip_epoch
 from wattrail.ledger import Kind
-from wattrail.ledger.counter import judge, most_counts, signed_difference
+from wattrail.ledger.boot import Boot
+from wattrail.ledger.register_rule import RegisterCircumstances, RegisterRule, RegisterStep
 
 SECOND = 1_000_000
+RULE = RegisterRule(chip_epoch(1, 342.867).registers[0])
+most_counts, signed_difference = RULE.possible, RULE.signed
+
+
+def judge(before: int, now: int, elapsed_us: int | None, *, mode_reset: bool) -> RegisterStep:
+    boot = Boot.SIGN if mode_reset else Boot.NONE
+    return RULE.judge(before, now, RegisterCircumstances(elapsed_us=elapsed_us, boot=boot))
 
 
 def test_an_ordinary_step_is_counted() -> None:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from tests.ledger.rig import EPOCHS, entry, start, utc
-from wattrail.ledger import Energy, Epoch, Totals
+from tests.ledger.rig import EPOCHS, chip_epoch, entry, start, utc
+from wattrail.ledger import Energy, Totals
 from wattrail.ledger.split import Split
 
 NOON = utc(2026, 6, 21, 12)
 
 
 def test_energy_of_counts() -> None:
-    nine = Epoch.of(1, 1048.576)
+    nine = chip_epoch(1, 1048.576)
     assert nine.milliwatt_hours(9) == 1000
     assert nine.milliwatt_hours(10).__floor__() == 1111
-    usual = Epoch.of(1, 342.867)
+    usual = chip_epoch(1, 342.867)
     assert usual.milliwatt_hours(1).__floor__() == 339
     assert usual.milliwatt_hours(2942).__floor__() == 999_710
 

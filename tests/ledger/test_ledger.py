@@ -11,13 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.ledger.rig import chip_epoch
 from wattrail.errors import LedgerError
-from wattrail.ledger import Books, Entry, Epoch, Kind, Ledger, Observation, Totals
+from wattrail.ledger import Books, Entry, Kind, Ledger, Observation, Totals
 from wattrail.ledger.books import Counts
 
 NOON = datetime(2026, 6, 21, 12, tzinfo=UTC)
 SECOND = 1_000_000
-EPOCH = Epoch.of(1, 342.867)
+EPOCH = chip_epoch(1, 342.867)
 KILOWATT = 342_867
 """WATT count of 1 kW in that epoch."""
 
@@ -132,7 +133,7 @@ def test_a_wall_clock_stepped_back_loses_no_energy_and_reverses_no_entry() -> No
 def test_a_new_calibration_leaves_the_past_alone() -> None:
     ledger, _ = account([look(0, 0), look(1, 10)])
     was = ledger.totals().import_mwh
-    ledger.begin_epoch(Epoch.of(2, 342.867 / 2))
+    ledger.begin_epoch(chip_epoch(2, 342.867 / 2))
     assert ledger.totals().import_mwh == was
     ledger.observe(look(2, 20))
     assert ledger.totals().import_mwh == pytest.approx(3 * was, abs=3)
@@ -140,7 +141,7 @@ def test_a_new_calibration_leaves_the_past_alone() -> None:
 
 def test_turning_the_direction_round_leaves_the_past_alone() -> None:
     ledger, _ = account([look(0, 0), look(1, 10)])
-    ledger.begin_epoch(Epoch.of(2, 342.867, inverted=True))
+    ledger.begin_epoch(chip_epoch(2, 342.867, inverted=True))
     ledger.observe(look(2, 15))
     totals = ledger.totals()
     assert totals.import_mwh == EPOCH.milliwatt_hours(10).__floor__()

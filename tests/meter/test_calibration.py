@@ -10,8 +10,8 @@ from wattrail.chips import BL0942
 from wattrail.front_end import FRONT_ENDS, CurrentTransformer, Divider, FrontEnd
 from wattrail.meter.calibration import Probe, measure, reading_probe, settle
 from wattrail.meter.meter import Meter
-from wattrail.metrology.calibrate import CalibrationError, Counts, Given, Point, Reference, turned
-from wattrail.metrology.calibration_checks import Cause, diagnose
+from wattrail.metrology.calibrate import CalibrationError, CalibrationPoint, Given, LoadCounts, Reference, turned
+from wattrail.metrology.calibration_checks import FindingCause, diagnose
 from wattrail.metrology.fitting import fit
 from wattrail.twin.front_end import Deviation
 from wattrail.twin.twin import Twin
@@ -37,7 +37,7 @@ class Bench:
 
         return probe
 
-    def load(self, amps: float, pf: float = 1.0) -> Point:
+    def load(self, amps: float, pf: float = 1.0) -> CalibrationPoint:
         self.twin.set(amps=amps, pf=pf)
         return measure(self.meter, self.clock, reference=self.truth())
 
@@ -77,7 +77,7 @@ def test_a_reversed_transformer_is_recognised_and_set_right(clock: ManualClock) 
     points = [twin.load(10.0)]
     found = fit(points)
     (doubt,) = diagnose(points, found, before=PZIOT)
-    assert doubt.cause is Cause.WRONG_WAY
+    assert doubt.cause is FindingCause.WRONG_WAY
     assert not doubt.stops
     twin.meter.calibration = found.completed(PZIOT)
     assert twin.meter.calibration.inverted
@@ -89,7 +89,7 @@ def test_a_wire_that_passes_twice_is_recognised(clock: ManualClock) -> None:
     points = [twin.load(10.0)]
     found = fit(points)
     (doubt,) = diagnose(points, found, before=PZIOT)
-    assert doubt.cause is Cause.TURNS
+    assert doubt.cause is FindingCause.TURNS
     assert "--turns 2" in doubt.text
     assert diagnose(points, found, before=turned(PZIOT, 2), turns=2) == ()
 
@@ -199,4 +199,4 @@ class Restless(Meter):
 def test_counts_come_back_from_a_reading_exactly(clock: ManualClock) -> None:
     twin = bench(clock, noise=0.0)
     point = twin.load(5.0)
-    assert point.samples[0] == Counts(3_653_168, 690_837, 394_297)
+    assert point.samples[0] == LoadCounts(3_653_168, 690_837, 394_297)

@@ -12,7 +12,7 @@ from wattrail.chips import BL0942
 from wattrail.cli import reading_view
 from wattrail.front_end import FRONT_ENDS
 from wattrail.meter import Meter, open_meter
-from wattrail.meter.opening import scale_doubt
+from wattrail.meter.opening import scale_finding
 from wattrail.metrology.scale_origin import (
     CALIBRATED,
     MAINS_VOLTS,
@@ -78,11 +78,11 @@ def test_a_voltage_that_no_mains_has_names_the_front_end_to_try() -> None:
     third = Calibration(3 * right.counts_per_volt, right.counts_per_amp, right.counts_per_watt)
     device = opened(calibration=third)
     reading = device.read()
-    doubt = scale_doubt(device, reading)
+    doubt = scale_finding(device, reading)
     assert doubt is not None
-    assert "80.5 V is no mains voltage" in doubt
+    assert "80.5 V is not a mains voltage" in doubt
     assert "front_end=reference" in doubt
-    assert "--front-end reference" in str(reading_view.doubt_words(device, reading))
+    assert "--front-end reference" in str(reading_view.finding_words(device, reading))
     assert json.loads(reading_view.as_json(reading, device))["scale"]["doubt"] == doubt
 
 
@@ -91,7 +91,7 @@ def test_a_voltage_that_fits_no_known_front_end_asks_for_a_calibration(monkeypat
     for address in (4, 6):
         monkeypatch.setitem(COUNTS, address, COUNTS[address] // 4)
     device = opened()
-    assert "57.5 V is no mains voltage" in str(doubt := scale_doubt(device, device.read()))
+    assert "57.5 V is not a mains voltage" in str(doubt := scale_finding(device, device.read()))
     assert "no known front end fits: calibrate the meter" in str(doubt)
 
 

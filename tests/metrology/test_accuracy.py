@@ -17,7 +17,7 @@ from wattrail.metrology.accuracy import (
     judge,
     phase_lead_degrees,
 )
-from wattrail.metrology.iec62053 import CLASSES, BasicRange, LoadPoint, Phase, limit_at, no_load_minutes, points_for
+from wattrail.metrology.iec62053 import CLASSES, BasicRange, LoadPhase, LoadPoint, limit_at, no_load_minutes, points_for
 
 RANGE = BasicRange()
 BY_NAME = {class_.name: class_ for class_ in CLASSES}
@@ -44,14 +44,14 @@ def all_points(*, ratio: float = 0.0, lead: float = 0.0) -> list[PointResult]:
 @pytest.mark.parametrize(
     ("amps", "phase", "half", "one", "two"),
     [
-        (0.05, Phase.UNITY, 1.0, None, None),
-        (0.25, Phase.UNITY, 0.5, 1.5, 2.5),
-        (0.5, Phase.UNITY, 0.5, 1.0, 2.0),
-        (50.0, Phase.UNITY, 0.5, 1.0, 2.0),
-        (0.1, Phase.INDUCTIVE, 1.0, None, None),
-        (0.5, Phase.INDUCTIVE, 0.6, 1.5, 2.5),
-        (1.0, Phase.INDUCTIVE, 0.6, 1.0, 2.0),
-        (1.0, Phase.CAPACITIVE, 0.6, 1.0, None),
+        (0.05, LoadPhase.UNITY, 1.0, None, None),
+        (0.25, LoadPhase.UNITY, 0.5, 1.5, 2.5),
+        (0.5, LoadPhase.UNITY, 0.5, 1.0, 2.0),
+        (50.0, LoadPhase.UNITY, 0.5, 1.0, 2.0),
+        (0.1, LoadPhase.INDUCTIVE, 1.0, None, None),
+        (0.5, LoadPhase.INDUCTIVE, 0.6, 1.5, 2.5),
+        (1.0, LoadPhase.INDUCTIVE, 0.6, 1.0, 2.0),
+        (1.0, LoadPhase.CAPACITIVE, 0.6, 1.0, None),
     ],
 )
 def test_limits_are_those_of_the_standards_tables(amps, phase, half, one, two) -> None:
@@ -84,10 +84,10 @@ def test_two_degrees_are_six_per_cent_at_half_a_power_factor() -> None:
     # inductive: cos(60 - 2) / cos 60 - 1 = 0.529919 / 0.5 - 1 = +5.98 %; lagging by 2: cos 62 / cos 60 - 1 = -6.11 %
     # capacitive: cos(36.87 + 2) / 0.8 - 1 = 0.778577 / 0.8 - 1 = -2.68 %
     by_phase = {p.point.phase: p.figure.error for p in all_points(lead=2.0)}
-    assert by_phase[Phase.INDUCTIVE] == pytest.approx(5.98, abs=0.01)
-    assert by_phase[Phase.CAPACITIVE] == pytest.approx(-2.68, abs=0.01)
-    assert by_phase[Phase.UNITY] == pytest.approx(-0.06, abs=0.01)
-    assert {p.point.phase: p.figure.error for p in all_points(lead=-2.0)}[Phase.INDUCTIVE] == pytest.approx(
+    assert by_phase[LoadPhase.INDUCTIVE] == pytest.approx(5.98, abs=0.01)
+    assert by_phase[LoadPhase.CAPACITIVE] == pytest.approx(-2.68, abs=0.01)
+    assert by_phase[LoadPhase.UNITY] == pytest.approx(-0.06, abs=0.01)
+    assert {p.point.phase: p.figure.error for p in all_points(lead=-2.0)}[LoadPhase.INDUCTIVE] == pytest.approx(
         -6.11, abs=0.01
     )
 

@@ -19,7 +19,8 @@ from tests.sources.conftest import (
 )
 from wattrail.energy_register import Direction, Freshness
 from wattrail.errors import PortError, PortLost, PortOpenError, PortTimeout, UnexpectedReply, UrlError
-from wattrail.sources import BrokerPool, MeterSource, SourceReading, open_source
+from wattrail.sources import BrokerPool, MeterSource, open_source
+from wattrail.units import Reading
 
 pytestmark = NEEDS_BROKER
 PLUG = {"energy": 12.345, "power": 120, "last_seen": "2026-11-28T12:00:00Z"}
@@ -29,7 +30,7 @@ def url(broker: Mosquitto, rest: str) -> str:
     return f"mqtt://127.0.0.1:{broker.port}/{rest}"
 
 
-async def next_after(source: MeterSource, publish: object, topic: str, payload: object) -> SourceReading:
+async def next_after(source: MeterSource, publish: object, topic: str, payload: object) -> Reading:
     """Publish, again and again until the source listens, and give the reading."""
     text = payload if isinstance(payload, str | bytes) else json.dumps(payload)
     reading = asyncio.create_task(source.read())

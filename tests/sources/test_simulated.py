@@ -13,11 +13,12 @@ from tests.sources.conftest import NEEDS_BROKER, Mosquitto, opened, read_forever
 from wattrail.clock import ManualClock
 from wattrail.energy_register import Direction
 from wattrail.errors import PortLost, PortTimeout, UnexpectedReply
-from wattrail.sources import MeterSource, SourceReading
+from wattrail.sources import MeterSource
 from wattrail.twin.network.devices import json_meter, openbeken, tasmota
 from wattrail.twin.network.openbeken import SimulatedOpenBeken
 from wattrail.twin.network.serving import MqttDevice, connect_to_broker, serve_web
 from wattrail.twin.network.tasmota import SimulatedTasmota
+from wattrail.units import Reading
 
 HOUR = 3600.0
 
@@ -50,7 +51,7 @@ async def over_mqtt(
         await asyncio.wait([running])
 
 
-async def with_register(source: MeterSource, *, is_uptime_needed: bool = False) -> SourceReading:
+async def with_register(source: MeterSource, *, is_uptime_needed: bool = False) -> Reading:
     """The next reading that holds a register."""
     while True:
         reading = await source.read()
@@ -58,7 +59,7 @@ async def with_register(source: MeterSource, *, is_uptime_needed: bool = False) 
             return reading
 
 
-def wh(reading: SourceReading, direction: Direction = Direction.SUM) -> float:
+def wh(reading: Reading, direction: Direction = Direction.SUM) -> float:
     (count,) = (count for count in reading.registers if count.register.direction is direction)
     return float(count.register.milliwatt_hours(count.count)) / 1000
 

@@ -16,9 +16,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.ledger.rig import chip_epoch
 from tests.store.rig import CALIBRATION, START, live_through, look, never_stopped, register
 from wattrail.errors import StoreError
-from wattrail.ledger import Epoch, Kind, Ledger
+from wattrail.ledger import Kind, Ledger
 from wattrail.store import Store, open_store
 
 MINUTES = range(400)
@@ -152,7 +153,7 @@ def test_a_new_calibration_begins_an_epoch_and_leaves_past_energy_alone(store: S
     better = replace(CALIBRATION, counts_per_watt=CALIBRATION.counts_per_watt * 1.1)
     row = store.register_meter("house", "serial:///dev/ttyUSB0", simulated=False, calibration=better)
     assert row.recalibrated
-    entries = ledger.begin_epoch(Epoch.of(2, better.counts_per_watt))
+    entries = ledger.begin_epoch(chip_epoch(2, better.counts_per_watt))
     store.begin_epoch(meter_id, better, entries, at=START, evidence="reference meter, 2 kW")
     again = store.ledger(meter_id)
     assert again is not None

@@ -7,11 +7,12 @@ from datetime import UTC, datetime
 import pytest
 from bench.day import live
 
+from tests.ledger.rig import chip_epoch
 from wattrail import ManualClock, open_meter
 from wattrail.chips import BL0942
 from wattrail.front_end import FRONT_ENDS
 from wattrail.gateway.account import observation
-from wattrail.ledger import Epoch, Ledger
+from wattrail.ledger import Ledger
 
 MIDSUMMER = datetime(2026, 6, 21, tzinfo=UTC)
 
@@ -35,7 +36,7 @@ def test_at_noon_the_house_exports_and_at_night_it_imports() -> None:
 
 def test_nothing_of_the_noon_export_is_booked_as_import() -> None:
     clock = ManualClock(MIDSUMMER.replace(hour=12))
-    ledger = Ledger(Epoch.of(1, BL0942.scaling.calibration_of(FRONT_ENDS["pziot-e01"]).counts_per_watt))
+    ledger = Ledger(chip_epoch(1, BL0942.scaling.calibration_of(FRONT_ENDS["pziot-e01"]).counts_per_watt))
     with open_meter("twin://pziot-e01?watts=-2500", clock=clock) as meter:
         meter.connect()
         clock.advance(5)

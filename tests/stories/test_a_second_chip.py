@@ -162,5 +162,7 @@ def test_what_it_cannot_do_is_said_with_what_to_do_instead(plug: Twin) -> None:
 
 
 def test_the_url_and_the_configuration_must_not_name_two_chips() -> None:
-    with pytest.raises(UrlError, match="says chip=bl0940, and bl0942 is configured"):
+    with pytest.raises(UrlError, match="is a bl0940, and bl0942 is configured"):
         open_meter("tcp://127.0.0.1:1?chip=bl0940", chip="bl0942")
+    with pytest.raises(UrlError, match="is a bl0940, and bl0942 is configured"):
+        open_meter("twin://bw-shp10", chip="bl0942")

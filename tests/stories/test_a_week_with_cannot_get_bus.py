@@ -152,10 +152,10 @@ def test_a_bricked_update_is_recovered_over_the_wire(tmp_path: Path, chip: str) 
     flash[0x40000:0x60000] = random.Random(5).randbytes(0x20000)
     desk = Desk(tmp_path, chip, image=bytes(flash))
     with desk.session() as flasher:
-        seen = flasher.look()
+        seen = flasher.read_image()
         assert any("block" in str(problem) for problem in seen.problems)
         report = flasher.write(known_image(chip), name="OpenBeken.bin")
-        assert flasher.look().problems == ()
+        assert flasher.read_image().problems == ()
     assert report.backup is not None
     assert report.backup.read_bytes() == bytes(flash), "even a bricked flash is backed up: its calibration is in there"
     assert desk.flash == over(bytes(flash), known_image(chip))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from tests.ledger.rig import chip_epoch
 from wattrail import ManualClock, Meter
 from wattrail.chips import BL0942
 from wattrail.chips.bl0942.registers import CF_CNT, MODE, UNLOCK_KEY, USR_WRPROT
 from wattrail.errors import PortLost
 from wattrail.front_end import FRONT_ENDS
 from wattrail.gateway.account import observation
-from wattrail.ledger import Entry, Epoch, Kind, Ledger, Totals
+from wattrail.ledger import Entry, Kind, Ledger, Totals
 from wattrail.twin import open_twin
 
 WATTS = 3000
@@ -25,7 +26,7 @@ class Bench:
         self.clock = ManualClock()
         self.twin = open_twin("pziot-e01", clock=self.clock, volts=230.0, watts=WATTS)
         self.clock.advance(5)  # the averages settle
-        self.ledger = Ledger(Epoch.of(1, CALIBRATION.counts_per_watt))
+        self.ledger = Ledger(chip_epoch(1, CALIBRATION.counts_per_watt))
         self.entries: list[Entry] = []
         self.began_wh = 0.0
         self.plug_in()
@@ -45,7 +46,7 @@ class Bench:
 
     def begin_anew(self) -> None:
         """Forget what was booked; the next look is the first."""
-        self.ledger = Ledger(Epoch.of(1, CALIBRATION.counts_per_watt))
+        self.ledger = Ledger(chip_epoch(1, CALIBRATION.counts_per_watt))
         self.entries.clear()
         self.look()
         self.began_wh = self.twin.truth.import_wh
@@ -145,5 +146,5 @@ def test_the_whole_account_can_be_replayed_from_its_entries(bench: Bench) -> Non
     bench.twin.faults.brown_out()
     bench.look(200)
     bench.entries += bench.ledger.close()
-    epochs = {1: Epoch.of(1, CALIBRATION.counts_per_watt)}
+    epochs = {1: chip_epoch(1, CALIBRATION.counts_per_watt)}
     assert Ledger.replay(bench.entries, epochs).totals() == bench.ledger.totals() != Totals(0, 0)

@@ -43,7 +43,7 @@ def _shown(value: object) -> str:
 
 
 def _money(value: object) -> Decimal:
-    """An amount as it stands in the file: a float has lost its decimals before it comes here."""
+    """An amount exactly as written: a float would have lost its decimals before."""
     if isinstance(value, float):
         raise ConfigError(f"{value!r} came as a float", hint="parse TOML with Decimal, or write the amount as text")
     try:

@@ -22,7 +22,13 @@ from wattrail.units import Sample
 from wattrail.wire import Register
 
 __all__ = [
-    "Capability", "ChipSample", "MeteringChip", "Obstacle", "Protection", "RegisterScale", "WaveRegisters",
+    "Capability",
+    "ChipSample",
+    "MeteringChip",
+    "Obstacle",
+    "RegisterScale",
+    "WaveformRegisters",
+    "WriteProtection",
     "excess_power",
 ]  # fmt: skip
 
@@ -83,15 +89,15 @@ class Obstacle(NamedTuple):
 
 
 class RegisterScale(NamedTuple):
-    """How a register's count becomes a quantity, its unit, its decimals."""
+    """How a register's count becomes a quantity (None: it is none), its unit, its decimals."""
 
-    scale: Callable[[int, Calibration], float]
+    scale: Callable[[int, Calibration], float | None]
     unit: str
     decimals: int
 
 
 @dataclass(frozen=True, slots=True)
-class Protection:
+class WriteProtection:
     """The register that guards the writable ones: the key that opens it, what it then reads, and the key that locks."""
 
     register: Register
@@ -101,7 +107,7 @@ class Protection:
 
 
 @dataclass(frozen=True, slots=True)
-class WaveRegisters:
+class WaveformRegisters:
     """The registers that hold the newest sample of each waveform, and how many the chip makes in a second."""
 
     volts: Register
@@ -113,28 +119,30 @@ class WaveRegisters:
 class MeteringChip:
     """One chip.
 
-    ``settings`` are what a driver holds the chip to; where all that were off stand at their reset values and
-    ``reset_marker`` is one of them, the chip has restarted, or somebody else's set-up looks the same. ``spi_sample`` is
-    what one sample over SPI reads, empty where the chip is not read over SPI. ``scales`` are by the name of a register.
-    ``refresh_s`` is how often the averages change with these settings. ``probed`` are registers that read differently,
-    to tell an answer from chance.
+    ``direction`` is what its energy counter adds up, ``modulus`` where that begins again at 0 (None: the host counts),
+    ``energy`` the register that holds it, where there is one. ``settings`` are what a driver holds the chip to; where
+    all that were off stand at their reset values and ``reset_marker`` is one of them, the chip has restarted, or
+    somebody else's set-up looks the same. ``spi_sample`` is what one sample over SPI reads, empty where the chip is not
+    read over SPI. ``scales`` are by the name of a register. ``refresh_s`` is how often the averages change with these
+    settings. ``probed`` are registers that read differently, to tell an answer from chance.
     """
 
     name: str
-    registers: tuple[Register, ...]
-    energy: Register
     direction: Direction
+    modulus: int | None
     scaling: Scaling
-    sample_of: Callable[[Mapping[Register, int]], ChipSample]
-    uart: UartGrammar | None
     refresh_s: float
+    sample_of: Callable[[Mapping[Register, int]], ChipSample]
+    registers: tuple[Register, ...] = ()
+    energy: Register | None = None
+    uart: UartGrammar | None = None
     spi_sample: tuple[Register, ...] = ()
     settings: Mapping[Register, int] = field(default_factory=dict)
     reset_marker: Register | None = None
-    protection: Protection | None = None
+    protection: WriteProtection | None = None
     probed: tuple[Register, ...] = ()
     scales: Mapping[str, RegisterScale] = field(default_factory=dict)
-    wave: WaveRegisters | None = None
+    wave: WaveformRegisters | None = None
     obstacles: Mapping[Capability, Obstacle] = field(default_factory=dict)
 
     @property
@@ -150,17 +158,26 @@ class MeteringChip:
             direction=self.direction,
             persistence=Persistence.VOLATILE,
             max_counts_per_us=Fraction(self.scaling.max_watt, self.scaling.watt_us_per_count),
-            modulus=1 << self.energy.bits,
+            modulus=self.modulus,
+            slack=self._late_counts,
+            is_confirmed=True,
         )
+
+    @property
+    def _late_counts(self) -> int:
+        """How far a frame may be behind that comes late: a second of the fastest counting, and two counts."""
+        return self.scaling.max_watt * 1_000_000 // self.scaling.watt_us_per_count + 2
 
     def counts_between(self, before: int, now: int) -> int:
         """Counts from one value of the energy counter to a later one, through one wrap; negative where it fell.
 
         Only a counter of net energy falls: there the way is the shorter one.
         """
-        forward = (now - before) % (1 << self.energy.bits)
-        if self.direction is Direction.NET and forward >> (self.energy.bits - 1):
-            return forward - (1 << self.energy.bits)
+        if self.modulus is None:
+            return now - before
+        forward = (now - before) % self.modulus
+        if self.direction is Direction.NET and 2 * forward >= self.modulus:
+            return forward - self.modulus
         return forward
 
     def was_reset(self, found: Mapping[Register, int]) -> bool:

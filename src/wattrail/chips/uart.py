@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from wattrail.chips.belling import Heads
 from wattrail.chips.events import (
     NEED_DATA,
     Damaged,
@@ -26,7 +27,6 @@ from wattrail.chips.events import (
     Silence,
     Truncated,
 )
-from wattrail.chips.heads import Heads
 from wattrail.wire import Register, hex_pairs, inverted_sum
 
 __all__ = ["PacketLayout", "UartGrammar", "UartLink"]
@@ -93,9 +93,9 @@ class UartGrammar:
                 known = ", ".join(f"{heads.read:02X}" for heads in self.heads)
                 raise ValueError(f"read head {read_head:02X} is unknown; known: {known}")
             return named
-        most = len(self.heads) - 1 if self.is_addressed else 0
-        if not 0 <= address <= most:
-            raise ValueError(f"address {address} is not 0 to {most}" if most else "this chip has no address")
+        last = len(self.heads) - 1 if self.is_addressed else 0
+        if not 0 <= address <= last:
+            raise ValueError(f"address {address} is not 0 to {last}" if last else "this chip has no address")
         return (self.heads[address],) if self.is_addressed else self.heads
 
 

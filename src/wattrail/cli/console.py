@@ -26,7 +26,7 @@ def results() -> Console:
 
 
 def narration() -> Console:
-    """Where a terminal is told what goes on; the same about escapes."""
+    """Where a terminal is shown what goes on; the same about escapes."""
     return _safe_console()(file=sys.stderr, highlight=False, markup=False)
 
 

@@ -26,7 +26,7 @@ _HISTORY: Final = 60
 
 @contextmanager
 def live(meter: Meter) -> Iterator[Callable[[Reading], None]]:
-    """A view that is drawn anew with every reading it is given."""
+    """A view that is drawn again with every reading it is given."""
     history: deque[Reading] = deque(maxlen=_HISTORY)
     # What goes to stderr stands above the view; where stderr is a file, it goes there.
     with Live(console=results(), auto_refresh=False, redirect_stderr=sys.stderr.isatty()) as view:
@@ -49,5 +49,5 @@ def picture(meter: Meter, history: deque[Reading]) -> Group:
         bounds = f"{quantity.format(min(known))} to {quantity.format(max(known))}" if known else ""
         table.add_row(quantity.label, quantity.format(past[-1]), quantity.unit, sparkline(past), bounds)
     heading = Text(reading_view.heading(meter), style="yellow" if meter.simulated else "")
-    told = f"{history[-1].at.astimezone():%H:%M:%S}  {reading_view.statistics_words(meter.statistics)}"
-    return Group(heading, table, Text(told, style="dim"))
+    footer = f"{history[-1].at.astimezone():%H:%M:%S}  {reading_view.statistics_words(meter.statistics)}"
+    return Group(heading, table, Text(footer, style="dim"))

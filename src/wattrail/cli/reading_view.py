@@ -8,11 +8,11 @@ from typing import Final
 
 from wattrail.chips import Capability
 from wattrail.meter import Meter, Statistics
-from wattrail.meter.opening import scale_doubt
+from wattrail.meter.opening import scale_finding
 from wattrail.metrology.scale_origin import ScaleSource
 from wattrail.units import QUANTITIES, TEMPERATURE, Quantity, Reading
 
-__all__ = ["SIMULATED", "as_json", "as_line", "as_table", "doubt_words", "heading", "statistics_words", "value_of"]
+__all__ = ["SIMULATED", "as_json", "as_line", "as_table", "finding_words", "heading", "statistics_words", "value_of"]
 
 SIMULATED: Final = "SIMULATED"
 _NAME_IT: Final = ". Name the board by --front-end, or by front_end in wattrail.toml; or calibrate it"
@@ -44,7 +44,8 @@ def as_table(reading: Reading, meter: Meter) -> str:
     if reading.celsius is not None:
         rows.append((TEMPERATURE.label, TEMPERATURE.format(reading.celsius), TEMPERATURE.unit))
     energy_wh = reading.energy_count * meter.wh_per_count
-    counter = f"{meter.chip.energy.name} {reading.energy_count}; it wraps, and restarts"
+    name = meter.chip.energy.name if meter.chip.energy else "pulses"
+    counter = f"{name} {reading.energy_count}; it wraps, and restarts"
     rows.append(("Energy counter", f"{energy_wh:.1f}", f"Wh  ({counter})"))
     return "\n".join(f"{label:<15}{value:>10} {unit}".rstrip() for label, value, unit in rows)
 
@@ -67,7 +68,7 @@ def as_json(reading: Reading, meter: Meter) -> str:
         "energy_count": reading.energy_count,
         "watt_count": reading.watt_count,
         "wh_per_count": meter.wh_per_count,
-        "scale": {**meter.scale.as_dict(meter.calibration), "doubt": scale_doubt(meter, reading)},
+        "scale": {**meter.scale.as_dict(meter.calibration), "doubt": scale_finding(meter, reading)},
         "status": reading.sample.counts.get("status"),
         "mode": reading.sample.counts.get("mode"),
         "restarted": reading.evidence.is_reset,
@@ -75,10 +76,10 @@ def as_json(reading: Reading, meter: Meter) -> str:
     return json.dumps(fields)
 
 
-def doubt_words(meter: Meter, reading: Reading) -> str | None:
+def finding_words(meter: Meter, reading: Reading) -> str | None:
     """What speaks against the scale, with the option that names another board; None if nothing does."""
-    doubt = scale_doubt(meter, reading)
-    return doubt.replace("front_end=", "--front-end ") if doubt else None
+    finding = scale_finding(meter, reading)
+    return finding.replace("front_end=", "--front-end ") if finding else None
 
 
 def statistics_words(statistics: Statistics) -> str:

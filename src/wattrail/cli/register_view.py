@@ -1,4 +1,4 @@
-"""The chip's registers for people and for programs: counts, bit fields in words, quantities."""
+"""The chip's registers for people and for programs: counts, bit fields as text, quantities."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from wattrail.wire.register import Access
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["Line", "as_json", "as_table", "lines"]
+__all__ = ["RegisterLine", "as_json", "as_table", "lines"]
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class RegisterLine:
     """One register as it was found."""
 
     register: Register
@@ -40,12 +40,12 @@ class Line:
         return f"0x{self.register.encode(self.count):0{(self.register.bits + 3) // 4}X}"
 
 
-def lines(counts: Mapping[Register, int], calibration: Calibration, chip: MeteringChip) -> list[Line]:
+def lines(counts: Mapping[Register, int], calibration: Calibration, chip: MeteringChip) -> list[RegisterLine]:
     """Every register with its quantity, where it has one."""
     return [_line(register, count, calibration, chip) for register, count in counts.items()]
 
 
-def as_table(found: list[Line]) -> Table:
+def as_table(found: list[RegisterLine]) -> Table:
     """A table for a terminal."""
     from rich import box
     from rich.table import Table
@@ -69,7 +69,7 @@ def as_table(found: list[Line]) -> Table:
     return table
 
 
-def as_json(found: list[Line], meter: Meter) -> str:
+def as_json(found: list[RegisterLine], meter: Meter) -> str:
     """One JSON object; its fields are listed in docs/cli.md."""
     registers = [
         {
@@ -98,14 +98,14 @@ def as_json(found: list[Line], meter: Meter) -> str:
     )
 
 
-def _line(register: Register, count: int, calibration: Calibration, chip: MeteringChip) -> Line:
-    if register.name not in chip.scales or (register.name == "FREQ" and count == 0):
-        return Line(register, count)
+def _line(register: Register, count: int, calibration: Calibration, chip: MeteringChip) -> RegisterLine:
+    if register.name not in chip.scales:
+        return RegisterLine(register, count)
     scale, unit, decimals = chip.scales[register.name]
-    return Line(register, count, scale(count, calibration), unit, decimals)
+    return RegisterLine(register, count, scale(count, calibration), unit, decimals)
 
 
-def _words(line: Line) -> str:
+def _words(line: RegisterLine) -> str:
     fields = " ".join(f"{name}={word}" for name, word in line.register.words(line.count).items())
     reset = f" (after a reset: 0x{line.register.reset:X})" if line.changed else ""
     return (fields or line.register.meaning) + reset

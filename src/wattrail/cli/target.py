@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from wattrail.meter import Meter
     from wattrail.store import KeptCalibration
 
-__all__ = ["Json", "MeterOptions", "Named", "Target", "find", "find_written", "opened", "with_kept"]
+__all__ = ["Json", "MeterOptions", "MeterTarget", "Named", "find", "find_written", "opened", "with_kept"]
 
 Named = Annotated[
     str | None,
@@ -48,7 +48,7 @@ class MeterOptions(WiringOptions):
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class MeterTarget:
     """One meter, found: where it is, who says how it scales, and what the configuration says about its wiring."""
 
     url: str
@@ -58,26 +58,26 @@ class Target:
     configured: Answer | None = None
 
 
-def find(named: str | None, options: MeterOptions) -> Target:
+def find(named: str | None, options: MeterOptions) -> MeterTarget:
     """The meter that was meant, with the calibration kept for it. Raises UsageError, ConfigError, StoreError."""
-    from wattrail.cli.calibration.shelf import find_shelf
+    from wattrail.cli.calibration.calibration_store import find_calibrations
 
     target = find_written(named, options)
     if target.claims.override is not None or target.claims.given is not None:
         return target  # what is kept cannot hold: no database is opened for it
-    kept = find_shelf(named, name=None, config=options.config, database=None).newest()
+    kept = find_calibrations(named, name=None, config=options.config, database=None).newest()
     return target if kept is None else with_kept(target, kept)
 
 
-def with_kept(target: Target, kept: KeptCalibration) -> Target:
+def with_kept(target: MeterTarget, kept: KeptCalibration) -> MeterTarget:
     """The meter, with a calibration that is kept for it."""
     return replace(target, claims=replace(target.claims, kept=kept.calibration, kept_of_twin=kept.simulated))
 
 
-def find_written(named: str | None, options: MeterOptions) -> Target:
+def find_written(named: str | None, options: MeterOptions) -> MeterTarget:
     """As ``find``, by what is typed and configured only."""
     if named is not None and ":" in named:
-        target = Target(check_url(named))
+        target = MeterTarget(check_url(named))
     else:
         target = _from_config(named, load_config(options.config))
     if options.front_end is not None:
@@ -86,7 +86,7 @@ def find_written(named: str | None, options: MeterOptions) -> Target:
 
 
 @contextmanager
-def opened(target: Target, options: MeterOptions) -> Iterator[Meter]:
+def opened(target: MeterTarget, options: MeterOptions) -> Iterator[Meter]:
     """The meter, open and not yet connected, once its device is there and its wiring is confirmed."""
     from wattrail.meter.opening import open_scaled
 
@@ -95,13 +95,13 @@ def opened(target: Target, options: MeterOptions) -> Iterator[Meter]:
         yield meter
 
 
-def _from_config(name: str | None, config: Config | None) -> Target:
+def _from_config(name: str | None, config: Config | None) -> MeterTarget:
     meters = config.meter if config else []
     chosen = [meter for meter in meters if name in {None, meter.name}]
     if config is None or len(chosen) != 1:
         raise _not_one(name, [meter.name for meter in meters])
     (meter,) = chosen
-    return Target(
+    return MeterTarget(
         meter.url,
         claims=ScaleClaims(given=meter.scale(), front_end=meter.front_end, inverted=meter.inverted),
         address=meter.address,

@@ -1,7 +1,7 @@
 """The flasher: a BK7231's flash read, backed up, written and proven, over a port that may fail at any moment."""
 
-from wattrail.flasher.backup import Backup
-from wattrail.flasher.backup_catalog import KeptBackup
+from wattrail.flasher.backup_store import BackupStore, BoardFolder
+from wattrail.flasher.backups import Backup, KeptBackup, KnownBytes
 from wattrail.flasher.events import (
     BackedUp,
     Coaching,
@@ -16,26 +16,25 @@ from wattrail.flasher.events import (
     Repeated,
     Resumed,
 )
-from wattrail.flasher.flasher import Flasher
-from wattrail.flasher.guards import AS_IT_WAS, Risk, check_dump_file, check_file, is_placed
-from wattrail.flasher.opening import open_flasher
-from wattrail.flasher.reader import Known
-from wattrail.flasher.report import Comparison, Report
-from wattrail.flasher.shelf import BoardFolder, Shelf
-from wattrail.flasher.target import Target
+from wattrail.flasher.flasher import Flasher, open_flasher
+from wattrail.flasher.identify import FlashTarget
+from wattrail.flasher.safety_checks import AS_IT_WAS, Risk, check_dump_file, check_file, is_placed
+from wattrail.flasher.write_image import Comparison, Report
 
 __all__ = [
     "AS_IT_WAS",
     "BackedUp",
     "Backup",
+    "BackupStore",
     "BoardFolder",
     "Coaching",
     "Comparison",
     "FlashEvent",
+    "FlashTarget",
     "Flasher",
     "Identified",
     "KeptBackup",
-    "Known",
+    "KnownBytes",
     "Linked",
     "Listener",
     "Lost",
@@ -46,8 +45,6 @@ __all__ = [
     "Report",
     "Resumed",
     "Risk",
-    "Shelf",
-    "Target",
     "check_dump_file",
     "check_file",
     "is_placed",

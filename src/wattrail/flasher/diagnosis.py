@@ -1,8 +1,8 @@
-"""What a session's history means: a symptom, its causes in order of likelihood, and the next thing to do.
+"""What a session's statistics mean: a symptom, its causes in order of likelihood, and the next thing to do.
 
-The first symptom that fits is taken. Its causes start with the weights of the table, each sign of the history
-multiplies them, and what is left is shared out so that all of them and the unknown make 1. The numbers order the
-causes; they are no statistics.
+The first symptom that fits is taken. Its causes start with the weights of the table, each piece of evidence multiplies
+them, and what is left is shared out so that all of them and the unknown make 1. The numbers order the causes; they are
+not probabilities.
 """
 
 from __future__ import annotations
@@ -13,25 +13,25 @@ from math import prod
 from typing import Final
 
 from wattrail.bootrom.constants import BAUD_AT_RESET
-from wattrail.flasher.causes import CAUSES, KnownCause
-from wattrail.flasher.history import History, Stage
+from wattrail.flasher.diagnosis_rules import CAUSES, KnownCause
+from wattrail.flasher.session_statistics import SessionStatistics, Stage
 from wattrail.line_classifier import TrafficKind
 
-__all__ = ["SYMPTOMS", "Cause", "Diagnosis", "Symptom", "coach", "diagnose"]
+__all__ = ["SYMPTOMS", "Diagnosis", "LikelyCause", "Symptom", "coach", "diagnose"]
 
 _UNKNOWN: Final = 1.0
 """Weight of everything the table does not have."""
 
-_LEAST: Final = 0.02
-"""Causes less likely than this are not told."""
+_MIN_LIKELIHOOD: Final = 0.02
+"""Causes less likely than this are not listed."""
 
 _TURN_S: Final = 10.0
 """How long one piece of advice is shown before the next has its turn."""
 
-_TOLD: Final = 6
+_MAX_EXPLAINED: Final = 6
 """Causes that are explained in full, and that have a turn; the others are only named."""
 
-_SPOILED: Final = 3
+_MANY_DAMAGED: Final = 3
 """Repeated exchanges from which on it is the line that loses bytes."""
 
 _LINKED: Final = "linked"
@@ -40,13 +40,13 @@ _POSSIBLE: Final = 0.12
 
 
 @dataclass(frozen=True, slots=True)
-class Cause:
+class LikelyCause:
     """One cause of a diagnosis. ``likelihood`` is its share of 1; ``because`` the evidence for it, or against."""
 
     name: str
     likelihood: float
     because: tuple[str, ...]
-    mend: str
+    remedy: str
     words: str
 
     @property
@@ -61,7 +61,7 @@ class Diagnosis:
 
     symptom: str
     words: str
-    causes: tuple[Cause, ...]
+    causes: tuple[LikelyCause, ...]
     simulated: bool = False
 
     @property
@@ -81,24 +81,24 @@ class Diagnosis:
                     "likelihood": round(cause.likelihood, 3),
                     "words": cause.words,
                     "because": list(cause.because),
-                    "mend": cause.mend,
+                    "mend": cause.remedy,
                 }
                 for cause in self.causes
             ],
         }
 
     def lines(self) -> list[str]:
-        """For a terminal: the words, then each cause with its evidence and its mend."""
-        told = ["SIMULATED: this happened on a digital twin, not on a chip"] if self.simulated else []
-        told.append(self.words)
-        for number, cause in enumerate(self.causes[:_TOLD], 1):
-            told.append(f"{number}. {cause.words} ({cause.odds})")
-            told += [f"   - {reason}" for reason in cause.because]
-            told.append(f"   -> {cause.mend}")
-        if rest := ", ".join(cause.name for cause in self.causes[_TOLD:]):
-            told.append(f"less likely still: {rest}")
-        told.append(f"more: docs/troubleshooting.md#{self.symptom}")
-        return told
+        """For a terminal: the words, then each cause with its evidence and its remedy."""
+        lines = ["SIMULATED: this happened on a digital twin, not on a chip"] if self.simulated else []
+        lines.append(self.words)
+        for number, cause in enumerate(self.causes[:_MAX_EXPLAINED], 1):
+            lines.append(f"{number}. {cause.words} ({cause.odds})")
+            lines += [f"   - {reason}" for reason in cause.because]
+            lines.append(f"   -> {cause.remedy}")
+        if rest := ", ".join(cause.name for cause in self.causes[_MAX_EXPLAINED:]):
+            lines.append(f"less likely still: {rest}")
+        lines.append(f"more: docs/troubleshooting.md#{self.symptom}")
+        return lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,57 +106,62 @@ class Symptom:
     """A state of affairs that has causes. ``words`` describe it."""
 
     name: str
-    holds: Callable[[History], bool]
+    holds: Callable[[SessionStatistics], bool]
     words: str
 
 
-def diagnose(history: History) -> Diagnosis:
-    """The symptom a history shows, and its causes, most likely first."""
-    symptom = next(symptom for symptom in SYMPTOMS if symptom.holds(history))
-    heard = f" Heard: {history.heard.words}." if history.heard and not history.links else ""
-    return Diagnosis(symptom.name, symptom.words + heard, _causes(symptom, history), history.simulated)
+def diagnose(statistics: SessionStatistics) -> Diagnosis:
+    """The symptom a statistics shows, and its causes, most likely first."""
+    symptom = next(symptom for symptom in SYMPTOMS if symptom.holds(statistics))
+    heard = f" Heard: {statistics.heard.words}." if statistics.heard and not statistics.links else ""
+    return Diagnosis(symptom.name, symptom.words + heard, _causes(symptom, statistics), statistics.simulated)
 
 
-def coach(history: History) -> str:
+def coach(statistics: SessionStatistics) -> str:
     """The one line to show while still trying: what is heard, and what to do now.
 
     As time passes every other turn goes to a less likely cause; the likeliest has the turns in between, and after a
     loss all of them.
     """
-    symptom = next(symptom for symptom in SYMPTOMS if symptom.holds(history))
-    causes = _causes(symptom, history)[:_TOLD]
+    symptom = next(symptom for symptom in SYMPTOMS if symptom.holds(statistics))
+    causes = _causes(symptom, statistics)[:_MAX_EXPLAINED]
     if not causes:
         return symptom.words
-    turn = 0 if history.losses else int(history.seconds / _TURN_S)
+    turn = 0 if statistics.losses else int(statistics.seconds / _TURN_S)
     cause = causes[(turn + 1) // 2 % len(causes) if turn % 2 else 0]
-    go_on = " Reset the module to go on." if history.losses else ""
-    return f"{_state(symptom, history)}. {_NOW[cause.name]}.{go_on}"
+    resume = " Reset the module to continue." if statistics.losses else ""
+    return f"{_state(symptom, statistics)}. {_NOW[cause.name]}.{resume}"
 
 
-def _state(symptom: Symptom, history: History) -> str:
-    if history.losses:
-        stage = history.losses[-1].stage
+def _state(symptom: Symptom, statistics: SessionStatistics) -> str:
+    if statistics.losses:
+        stage = statistics.losses[-1].stage
         return "The chip answered, and was gone again" if stage is Stage.LINK else f"The link was lost: {stage.value}"
-    if history.heard:
-        return f"I hear {_HEARD[history.heard.kind]} at {history.heard.baud} baud"
+    if statistics.heard:
+        return f"I hear {_HEARD[statistics.heard.kind]} at {statistics.heard.baud} baud"
     if symptom.name != "no-answer":
         return symptom.words.removesuffix(".")
-    turn = int(history.seconds / _TURN_S)
+    turn = int(statistics.seconds / _TURN_S)
     waited = f" after {turn * _TURN_S:.0f} s" if turn else " yet"
-    return f"I hear {'a click and no answer' if history.clicked else 'nothing'}{waited}"
+    return f"I hear {'a click and no answer' if statistics.clicked else 'nothing'}{waited}"
 
 
-def _causes(symptom: Symptom, history: History) -> tuple[Cause, ...]:
-    possible = [known for known in CAUSES if symptom.name in known.explains and not known.contradicted(history)]
-    weighed = [_weigh(known, symptom, history) for known in possible]
+def _causes(symptom: Symptom, statistics: SessionStatistics) -> tuple[LikelyCause, ...]:
+    possible = [known for known in CAUSES if symptom.name in known.explains and not known.contradicted(statistics)]
+    weighed = [_weigh(known, symptom, statistics) for known in possible]
     total = _UNKNOWN + sum(weight for weight, _, _ in weighed)
-    causes = [Cause(known.name, weight / total, because, known.mend, known.words) for weight, because, known in weighed]
-    likely = [cause for cause in causes if cause.likelihood >= _LEAST]
+    causes = [
+        LikelyCause(known.name, weight / total, because, known.remedy, known.words)
+        for weight, because, known in weighed
+    ]
+    likely = [cause for cause in causes if cause.likelihood >= _MIN_LIKELIHOOD]
     return tuple(sorted(likely, key=lambda cause: -cause.likelihood))
 
 
-def _weigh(known: KnownCause, symptom: Symptom, history: History) -> tuple[float, tuple[str, ...], KnownCause]:
-    found = [(factor, words) for factor, sign in known.signs if (words := sign(history))]
+def _weigh(
+    known: KnownCause, symptom: Symptom, statistics: SessionStatistics
+) -> tuple[float, tuple[str, ...], KnownCause]:
+    found = [(factor, words) for factor, evidence in known.evidence if (words := evidence(statistics))]
     because = tuple(words if factor >= 1 else f"against it: {words}" for factor, words in found)
     return known.explains[symptom.name] * prod(factor for factor, _ in found), because, known
 
@@ -172,7 +177,7 @@ _HEARD: Final = {
     TrafficKind.BREAK: "a line that stays low, or somebody much slower,",
     TrafficKind.GARBAGE: "bytes that make no sense",
 }
-"""Sounds without their counts: the line changes when something new is heard, not with every byte."""
+"""Traffic without its counts: the line changes when something new is heard, not with every byte."""
 
 _NOW: Final = {known.name: known.now[0].upper() + known.now[1:] for known in CAUSES}
 
@@ -180,26 +185,30 @@ _NOW: Final = {known.name: known.now[0].upper() + known.now[1:] for known in CAU
 # ---- symptoms
 
 
-def _restarts_on(*stages: Stage) -> Callable[[History], bool]:
+def _restarts_on(*stages: Stage) -> Callable[[SessionStatistics], bool]:
     """Whether the chip restarted under load rather than anywhere, and last in one of these stages."""
 
-    def holds(history: History) -> bool:
-        loaded = history.restarts_under_load
-        elsewhere = len(history.losses) - len(loaded)
+    def holds(statistics: SessionStatistics) -> bool:
+        loaded = statistics.restarts_under_load
+        elsewhere = len(statistics.losses) - len(loaded)
         return len(loaded) > elsewhere and loaded[-1].stage in stages
 
     return holds
 
 
-def _hears(*sounds: TrafficKind) -> Callable[[History], bool]:
-    return lambda history: not history.links and history.heard is not None and history.heard.kind in sounds
+def _hears(*kinds: TrafficKind) -> Callable[[SessionStatistics], bool]:
+    return lambda statistics: not statistics.links and statistics.heard is not None and statistics.heard.kind in kinds
 
 
-def _rate_fails(history: History) -> bool:
+def _rate_fails(statistics: SessionStatistics) -> bool:
     """Whether it is the change of rate that fails, and not now and then an exchange."""
-    at_change = sum(loss.stage is Stage.BAUD for loss in history.losses)
-    spoiled = sum(count for stage, count in history.damaged.items() if stage is not Stage.BAUD)
-    return bool(history.failed_rates or at_change) and 2 * at_change >= len(history.losses) and spoiled < _SPOILED
+    at_change = sum(loss.stage is Stage.BAUD for loss in statistics.losses)
+    damaged = sum(count for stage, count in statistics.damaged.items() if stage is not Stage.BAUD)
+    return (
+        bool(statistics.failed_rates or at_change)
+        and 2 * at_change >= len(statistics.losses)
+        and damaged < _MANY_DAMAGED
+    )
 
 
 SYMPTOMS: Final = (

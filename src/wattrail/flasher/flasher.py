@@ -1,60 +1,95 @@
-"""A board to be read, backed up, written and verified: the door of this room.
+"""A board to be read, backed up, written and verified: the public class of this room.
 
     with open_flasher("serial:///dev/ttyUSB0", reset="rts", folder=Path("boards")) as flasher:
         flasher.connect()
         report = flasher.write(recognise(Path("OpenBK7231N_QIO.bin").read_bytes()))
 
-Whatever is written is compared with the chip's own CRCs afterwards, and a report exists only of what was right. A write
-that was cut short is gone on with by the same call.
+Whatever is written is compared with the chip's own CRCs afterwards, and a report exists only of what was right. The
+same call resumes a write that was cut short.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Self
 
-from wattrail.bootrom.commands import REBOOT
 from wattrail.bootrom.geometry import SECTOR
-from wattrail.bootrom.link import BootLink
-from wattrail.errors import WriteRefused
-from wattrail.flasher import identify
-from wattrail.flasher.access import FlashAccess
-from wattrail.flasher.backup import Backup, take_backup
-from wattrail.flasher.backup_catalog import KeptBackup
-from wattrail.flasher.board_home import BoardHome
-from wattrail.flasher.conversation import Conversation
+from wattrail.clock import Clock
+from wattrail.errors import UrlError
+from wattrail.flasher.backup_store import BackupStore, BoardHome
+from wattrail.flasher.backups import Backup, KeptBackup, KnownBytes
+from wattrail.flasher.boot_client import BootClient
+from wattrail.flasher.device import FlashDevice
 from wattrail.flasher.diagnosis import Diagnosis
-from wattrail.flasher.dialogue import Dialogue
-from wattrail.flasher.events import BackedUp, Identified, Listener
-from wattrail.flasher.file_lock import FileLock
-from wattrail.flasher.guards import Piece, Risk, check_dump, check_dump_file
-from wattrail.flasher.history import History
-from wattrail.flasher.job import Job
+from wattrail.flasher.events import Identified, Listener, SessionState
+from wattrail.flasher.exclusive_file import FileLock, port_lock
+from wattrail.flasher.identify import ExpectedBoard, FlashTarget, identify_target, query_chip, responder_of, with_new_rf
 from wattrail.flasher.journal import Unfinished
-from wattrail.flasher.layer import Layer, layer_of
-from wattrail.flasher.linkup import LinkUp
-from wattrail.flasher.rates import Rates
-from wattrail.flasher.reader import Known, read_flash
-from wattrail.flasher.report import Comparison, Report
-from wattrail.flasher.reset_line import ResetLine
-from wattrail.flasher.shelf import Shelf
-from wattrail.flasher.target import Target
-from wattrail.flasher.trace import ResetBy, Trace
+from wattrail.flasher.read_flash import FlashReader, take_backup
+from wattrail.flasher.safety_checks import Risk, check_dump_file
+from wattrail.flasher.session import PATIENCE_S, FlashSession
+from wattrail.flasher.session_statistics import ResetBy, SessionStatistics
+from wattrail.flasher.write_image import Comparison, Report, compare_plan, write_image
+from wattrail.flasher.write_plan import WritePlan, plan_dump, plan_erase, plan_image, rf_span
 from wattrail.image import Image, recognise
-from wattrail.transport import Port
+from wattrail.sanitize import hide_credentials
+from wattrail.transport import Port, crosses_network, open_port
+from wattrail.transport.discovery import adapter_chip
+from wattrail.urls import device_url, split
 
-__all__ = ["PATIENCE_S", "PERSON_MOST", "Flasher"]
+__all__ = ["Flasher", "open_flasher"]
 
-PATIENCE_S: Final = 60.0
-"""How long a person may take for a reset."""
 
-PERSON_MOST: Final = 921600
-"""Fastest rate tried by itself where only a person can reset the chip: almost every adapter and wire carries it."""
+def open_flasher(
+    url: str,
+    *,
+    reset: ResetBy = "manual",
+    max_baud: int | None = None,
+    patience_s: float = PATIENCE_S,
+    listener: Listener | None = None,
+    folder: Path | None = None,
+    clock: Clock | None = None,
+) -> Flasher:
+    """A flasher on the port of a URL, or of a device such as ``/dev/ttyUSB0`` or ``COM5``; close it by ``with``.
 
-WIRED_MOST: Final = 2_000_000
-"""The same where a modem line resets it: a rate that fails costs a tenth of a second."""
+    ``reset``: the modem line wired to CEN, or a person who resets when asked. ``max_baud``: the fastest rate to try;
+    by itself 2000000 with a wired line, 921600 without. ``patience_s``: how long to wait for a reset, or for a cable to
+    come back. ``listener`` is called with every event. ``folder`` keeps each board's journal and backups: without it a
+    write needs a path for its backup, and cannot know of an earlier one that was cut. Raises UrlError, PortOpenError,
+    MissingExtra.
+    """
+    url = device_url(url)
+
+    def opened() -> Port:
+        carrier = open_port(url, clock=clock)
+        if not isinstance(carrier, Port):
+            carrier.close()
+            raise UrlError(f"{url!r} is an SPI bus", hint="a chip is flashed over its UART1: serial:///dev/ttyUSB0")
+        return carrier
+
+    lock = port_lock(hide_credentials(url.partition("?")[0]))
+    with suppress(OSError):  # where a lock file cannot be made, the system's own lock on the device has to do
+        lock.acquire()
+    try:
+        port = opened()
+    except BaseException:
+        lock.release()
+        raise
+    return Flasher(
+        port,
+        reset=reset,
+        max_baud=max_baud,
+        patience_s=patience_s,
+        listener=listener,
+        folder=folder,
+        reopen=opened,
+        adapter=adapter_chip(split(url)),
+        network=crosses_network(url),
+        lock=lock,
+    )
 
 
 class Flasher:
@@ -64,8 +99,8 @@ class Flasher:
         self,
         port: Port,
         *,
-        reset: ResetBy = "person",
-        most_baud: int | None = None,
+        reset: ResetBy = "manual",
+        max_baud: int | None = None,
         patience_s: float = PATIENCE_S,
         listener: Listener | None = None,
         folder: Path | None = None,
@@ -74,43 +109,37 @@ class Flasher:
         network: bool = False,
         lock: FileLock | None = None,
     ) -> None:
-        self._port = port
-        self._port_lock = lock
-        self._trace = Trace(port.clock, listener, reset=reset, simulated=port.simulated)
-        self._trace.adapter = adapter
-        self._trace.network = network
-        self._dialogue = Dialogue(port, network=network)
-        line = None if reset == "person" else ResetLine(reset)
-        most = most_baud or (PERSON_MOST if line is None else WIRED_MOST)
-        self._conversation = Conversation(
-            self._dialogue,
-            LinkUp(self._dialogue, line, self._trace),
-            Rates(self._dialogue, self._trace, most),
-            self._trace,
-            reopen=reopen,
+        about = SessionStatistics(reset=reset, adapter=adapter, network=network, simulated=port.simulated)
+        self._state = SessionState(port.clock, listener, about)
+        self._session = FlashSession(
+            BootClient(port, network=network),
+            self._state,
+            reset=reset,
+            max_baud=max_baud,
             patience_s=patience_s,
+            reopen=reopen,
         )
-        self._home = BoardHome(Shelf(folder, port.clock), self._trace) if folder is not None else None
-        self._target: Target | None = None
-        self._seen: list[Known] = []
+        self._port_lock = lock
+        self._home = BoardHome(BackupStore(folder, port.clock), self._state.record) if folder is not None else None
+        self._target: FlashTarget | None = None
+        self._seen: list[KnownBytes] = []
 
     # ---- who is there
 
-    def connect(self) -> Target:
+    def connect(self) -> FlashTarget:
         """Link up, find the fastest rate, identify. Raises LinkFailed with a diagnosis, TargetError, PortLost."""
-        self._conversation.link()
-        evidence = identify.first_look(self._conversation)
-        self._conversation.climb(identify.responder_of(evidence))
-        self._target = identify.ask_who(self._conversation, evidence)
-        target = self._target
-        self._conversation.on_relink(lambda: identify.confirm_same(self._conversation, target, rf_may_differ=False))
-        self._trace.tell(Identified(self._target))
+        self._session.link()
+        evidence = query_chip(self._session)
+        self._session.climb(responder_of(evidence))
+        target = identify_target(self._session, evidence)
+        self._is_now(target)
+        self._state.record(Identified(target))
         if self._home is not None:
-            self._home.find(target, self._access().crc)
-        return self._target
+            self._home.find(target, self._device().crc)
+        return target
 
     @property
-    def target(self) -> Target:
+    def target(self) -> FlashTarget:
         """What ``connect`` found. Raises RuntimeError before it."""
         if self._target is None:
             raise RuntimeError("not connected: call connect() first")
@@ -119,22 +148,22 @@ class Flasher:
     @property
     def baud(self) -> int:
         """The present rate."""
-        return self._dialogue.baud
+        return self._session.baud
 
     @property
     def simulated(self) -> bool:
         """Whether a twin is at the other end."""
-        return self._port.simulated
+        return self._session.simulated
 
     @property
     def diagnosis(self) -> Diagnosis:
-        """What this session's facts amount to so far, also when all is well."""
-        return self._trace.diagnosis()
+        """What this session's statistics amount to so far, also when all is well."""
+        return self._state.diagnosis()
 
     @property
-    def history(self) -> History:
-        """All facts of this session so far: what was tried, heard, repeated, lost."""
-        return self._trace.history()
+    def statistics(self) -> SessionStatistics:
+        """What was tried, heard, repeated and lost in this session so far."""
+        return self._state.statistics()
 
     @property
     def unfinished(self) -> Unfinished | None:
@@ -143,8 +172,8 @@ class Flasher:
 
     # ---- reading
 
-    def read(self, start: int = 0, length: int | None = None, *, known: Sequence[Known] = ()) -> bytes:
-        """Bytes of flash, vouched for by the chip's CRCs; the whole flash if nothing is said.
+    def read(self, start: int = 0, length: int | None = None, *, known: Sequence[KnownBytes] = ()) -> bytes:
+        """Bytes of flash, confirmed by the chip's CRCs; the whole flash if nothing is said.
 
         ``known`` is what may still stand there: where the CRC agrees it is taken instead of being read. What was
         read here is known to a backup in the same session. Raises ValueError outside the flash, VerifyError,
@@ -154,8 +183,8 @@ class Flasher:
         if start < 0 or length <= 0 or start + length > self.target.size:
             raise ValueError(f"{length:#x} bytes from {start:#x} are not inside {self.target.size:#x} bytes of flash")
         first, last = start // SECTOR * SECTOR, -(-(start + length) // SECTOR) * SECTOR
-        data = read_flash(self._reader(first, last - first), first, last - first, known=known)
-        self._seen = [Known(first, data)]
+        data = FlashReader(self._device(), known).read(first, last - first)
+        self._seen = [KnownBytes(first, data)]
         return data[start - first : start - first + length]
 
     def backup(self, path: Path | None = None) -> Backup:
@@ -164,36 +193,13 @@ class Flasher:
         In the board's folder no second file is made of a content that is kept there already. Raises FileError where
         another process works on the same file or board.
         """
-        if path is not None:
-            return self._back_up(path)
-        earlier = self.unfinished
-        return self._back_up(None, half_written=earlier is not None and bool(earlier.pending))
-
-    def _back_up(self, path: Path | None, *, half_written: bool = False, before_write: bool = False) -> Backup:
-        target, home = self.target, self._home
-        if path is None and home is None:
-            raise ValueError("a backup needs a path, or a flasher with a folder")
-        folder = home.locked() if home and (path is None or before_write) else home.folder if home else None
-        access, known = self._reader(0, target.size), [*self._seen, *(folder.likely() if folder else ())]
-        origin = folder.backups.next_origin(half_written=half_written) if folder else "later"
-        if path is not None or folder is None or home is None:
-            backup = take_backup(access, target.size, path or Path(), known=known)
-        else:
-            backup = take_backup(
-                access,
-                target.size,
-                lambda data: folder.backups.name(data, origin, simulated=self.simulated),
-                partial=folder.part,
-                known=known,
-                kept=lambda data: kept.path if (kept := home.kept_with(data, half_written=half_written)) else None,
-            )
-        self._seen = [Known(0, backup.data)]
-        if home is not None and backup.is_new and (path is None or before_write):
-            home.note(backup, origin)
-        self._trace.tell(BackedUp(backup.path, backup.sha256))
+        earlier = self.unfinished if path is None else None
+        half_written = earlier is not None and bool(earlier.pending)
+        backup = take_backup(self._device(), self._home, path, known=self._seen, half_written=half_written)
+        self._seen = [KnownBytes(0, backup.data)]
         return backup
 
-    def look(self) -> Image:
+    def read_image(self) -> Image:
         """The whole flash, read and recognised: what it is, and what is wrong with it."""
         return recognise(self.read())
 
@@ -201,8 +207,7 @@ class Flasher:
 
     def verify(self, image: Image, *, start: int | None = None, parts: Collection[str] = ()) -> Comparison:
         """Compare flash with an image and change nothing. Raises ImageError, LinkFailed."""
-        layer = layer_of(image, self.target, start=start, parts=parts, allow=frozenset(Risk))
-        return self._job(frozenset(Risk)).compare(layer)
+        return self.preview(image, start=start, parts=parts, allow=frozenset(Risk))
 
     def preview(
         self,
@@ -213,8 +218,15 @@ class Flasher:
         allow: Collection[Risk] = (),
     ) -> Comparison:
         """What ``write`` would have to change. Raises WriteRefused as it would, and changes nothing."""
-        layer = layer_of(image, self.target, start=start, parts=parts, allow=frozenset(allow))
-        return self._job(frozenset(allow)).compare(layer)
+        return self._compare(plan_image(image, self.target, start=start, parts=parts, allow=allow), allow)
+
+    def preview_restore(self, dump: Image, *, name: str = "dump", allow: Collection[Risk] = ()) -> Comparison:
+        """What ``restore`` would have to change. Raises WriteRefused as it would, and changes nothing."""
+        return self._compare(self._plan_restore(dump, name, allow), allow)
+
+    def preview_erase(self, start: int, length: int, *, allow: Collection[Risk] = ()) -> Comparison:
+        """What ``erase`` would have to change. Raises as it would, and changes nothing."""
+        return self._compare(plan_erase(start, length, self.target, allow), allow)
 
     # ---- writing
 
@@ -233,26 +245,26 @@ class Flasher:
         ``start`` is only for bytes that do not say where they belong; ``parts`` names partitions, all if empty;
         ``backup`` says where the backup goes, else into the board's folder. Raises WriteRefused for what is not
         allowed, ImageError, VerifyError, TargetError, LinkFailed. After any of the last three, or a cut, the same call
-        goes on where this one stopped.
+        resumes where this one stopped.
         """
-        layer = layer_of(image, self.target, start=start, parts=parts, allow=frozenset(allow))
-        return self._carry_out(layer, name, frozenset(allow), backup)
+        plan = plan_image(image, self.target, start=start, parts=parts, allow=allow)
+        return self._write(plan, name, allow, backup)
 
     def restore(
         self, dump: Image, *, name: str = "dump", allow: Collection[Risk] = (), backup: Path | None = None
     ) -> Report:
         """Make the whole flash what a dump holds. Raises WriteRefused, also for a dump of another board."""
-        layer = self._whole_flash(dump, name, allow)
-        return self._carry_out(layer, name, frozenset(allow), backup)
-
-    def preview_restore(self, dump: Image, *, name: str = "dump", allow: Collection[Risk] = ()) -> Comparison:
-        """What ``restore`` would have to change. Raises WriteRefused as it would, and changes nothing."""
-        return self._job(frozenset(allow)).compare(self._whole_flash(dump, name, allow))
+        return self._write(self._plan_restore(dump, name, allow), name, allow, backup)
 
     def erase(self, start: int, length: int, *, allow: Collection[Risk] = (), backup: Path | None = None) -> Report:
         """Erase whole sectors, after a backup. Raises ValueError for parts of sectors, WriteRefused."""
-        layer = self._blank(start, length, allow)
-        return self._carry_out(layer, "erase", frozenset(allow), backup)
+        return self._write(plan_erase(start, length, self.target, allow), "erase", allow, backup)
+
+    def reboot(self) -> None:
+        """Start the application. There is no reply to this; the link ends here."""
+        self._session.reboot()
+
+    # ---- what is kept of this board
 
     def backups(self) -> list[KeptBackup]:
         """Kept backups of this very board, oldest first, also those of a half-written flash, which are marked."""
@@ -264,10 +276,6 @@ class Flasher:
         More than one where this RF block was written to several boards: then nothing tells which of them this one is.
         """
         return self._home.originals() if self._home else []
-
-    def preview_erase(self, start: int, length: int, *, allow: Collection[Risk] = ()) -> Comparison:
-        """What ``erase`` would have to change. Raises as it would, and changes nothing."""
-        return self._job(frozenset(allow)).compare(self._blank(start, length, allow))
 
     def kept_backups(self) -> list[Path]:
         """Whole backups of this very board: the original, that of an unfinished write, then the others, newest first.
@@ -283,17 +291,13 @@ class Flasher:
         ]
         return list(dict.fromkeys(ordered))
 
-    def reboot(self) -> None:
-        """Start the application. There is no answer to this; the link ends here."""
-        self._dialogue.port.write(BootLink().request(REBOOT))
-
     # ---- the end
 
     def close(self) -> None:
         """Give the port back. The chip stays as it is."""
         if self._home is not None:
             self._home.release()
-        self._dialogue.port.close()
+        self._session.close()
         if self._port_lock is not None:
             self._port_lock.release()
 
@@ -307,63 +311,32 @@ class Flasher:
 
     # ---- parts
 
-    def _whole_flash(self, dump: Image, name: str, allow: Collection[Risk]) -> Layer:
-        """A dump that may be put back. Raises WriteRefused for any other."""
+    def _plan_restore(self, dump: Image, name: str, allow: Collection[Risk]) -> WritePlan:
         check_dump_file(dump, allow)
-        rf = self.target.layout["rf"]
-        start = rf.start if dump.rf_at is None else dump.rf_at - dump.rf_at % SECTOR
-        theirs, ours = dump.data[start : start + rf.length], self.read(start, rf.length)
-        same_rf = theirs == ours and bool(theirs.strip(b"\xff") and theirs.strip(b"\0"))
-        check_dump(dump, self.target, allow, same_rf=same_rf)
-        if Risk.RF not in allow and theirs != ours:
-            raise WriteRefused(
-                f"{name} has another RF block than this board: it is another board's dump, or this one's was lost",
-                risk=Risk.RF.value,
-                hint="take a dump of this very board: radio calibration and MAC address belong to one board",
-            )
-        return Layer((Piece(0, dump.data),))
+        return plan_dump(dump, self.target, self.read(*rf_span(dump, self.target)), name=name, allow=allow)
 
-    def _blank(self, start: int, length: int, allow: Collection[Risk]) -> Layer:
-        """Sectors to be erased. Raises ValueError for parts of sectors, WriteRefused."""
-        if start % SECTOR or length % SECTOR or length <= 0 or start < 0 or start + length > self.target.size:
-            raise ValueError(f"{length:#x} bytes from {start:#x} are no whole sectors of {SECTOR:#x} inside the flash")
-        return Layer.blank(start, length, self.target, frozenset(allow))
+    def _compare(self, plan: WritePlan, allow: Collection[Risk]) -> Comparison:
+        return compare_plan(self._device(), plan, frozenset(allow))
 
-    def _access(self) -> FlashAccess:
-        return FlashAccess(self._conversation, self.target)
-
-    def _job(self, allow: frozenset[Risk], backup: Path | None = None) -> Job:
-        return Job(
-            self._conversation,
-            self.target,
-            self._home.locked if self._home else None,
-            lambda: self.unfinished,
-            take_backup=lambda half: self._back_up(backup, half_written=half, before_write=True),
-            can_back_up=backup is not None or self._home is not None,
-            allow=allow,
-            simulated=self.simulated,
-        )
-
-    def _carry_out(self, layer: Layer, name: str, allow: frozenset[Risk], backup: Path | None) -> Report:
+    def _write(self, plan: WritePlan, name: str, allow: Collection[Risk], backup: Path | None) -> Report:
         """Write it; a board whose RF block was written has another identity from then on."""
-        report = self._job(allow, backup).carry_out(layer, name)
+        report = write_image(
+            self._device(), plan, name, allow=frozenset(allow), home=self._home, backup=backup, known=self._seen
+        )
         rf = self.target.layout["rf"]
-        if report.touched and any(piece.start < rf.end and rf.start < sum(piece.span) for piece in layer.pieces):
-            self._identify_again()
+        if report.touched and any(segment.start < rf.end and rf.start < segment.end for segment in plan.segments):
+            target = with_new_rf(self._session, self.target)
+            if target != self._target:
+                self._is_now(target)
+                if self._home is not None:
+                    self._home.move(target)
         return report
 
-    def _identify_again(self) -> None:
-        target = identify.with_new_rf(self._conversation, self.target)
-        if target == self._target:
-            return
-        self._target = target
-        self._conversation.on_relink(lambda: identify.confirm_same(self._conversation, target, rf_may_differ=False))
-        if self._home is not None:
-            self._home.move(target)
+    def _device(self) -> FlashDevice:
+        """One for each operation: it counts what that one erases and programs."""
+        return FlashDevice(self._session, self.target)
 
-    def _reader(self, first: int, length: int) -> FlashAccess:
-        """Access that tells how far reading has come."""
-        access = self._access()
-        self._trace.begin("reading", length)
-        access.watch(lambda at: self._trace.reached(at - first))
-        return access
+    def _is_now(self, target: FlashTarget) -> None:
+        """From here on this board has to answer after every lost link."""
+        self._target = target
+        self._session.expect(ExpectedBoard(target))

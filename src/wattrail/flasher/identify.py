@@ -1,13 +1,13 @@
-"""Asking who is there: chip, flash, board, by questions that do no harm to any of them."""
+"""Who is there: chip, flash and board, by requests that do no harm to any of them; and whether it is still the same."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from wattrail.bk7231 import APP_START
-from wattrail.bootrom import ChipEvidence, Identity, Responder, identify, part_of
+from wattrail.bootrom import TRAITS, ChipEvidence, Identity, Responder, Traits, identify, part_of
 from wattrail.bootrom.commands import BOOT_VERSION, CHECK_CRC, FLASH_ID, READ_4K, READ_REG, READ_SR
 from wattrail.bootrom.constants import CHIP_ID
 from wattrail.bootrom.geometry import MIB, SECTOR, FlashPart, flash_bytes
@@ -15,16 +15,25 @@ from wattrail.bootrom.identify import EfuseBytes, read_efuse
 from wattrail.bootrom.protection import joined
 from wattrail.bootrom.ranges import crc_range, wire_crc
 from wattrail.errors import ImageError, TargetError
-from wattrail.flasher.conversation import Conversation
-from wattrail.flasher.history import Stage
-from wattrail.flasher.survey import blank_crc
-from wattrail.flasher.target import Target
-from wattrail.image import LAYOUTS, Chip
+from wattrail.flasher.crc_compare import Span, blank_crc
+from wattrail.flasher.session import FlashSession
+from wattrail.flasher.session_statistics import Stage
+from wattrail.image import LAYOUTS, Chip, Layout
 from wattrail.image.rf import decode_rf
 
-__all__ = ["ask_who", "confirm_same", "first_look", "with_new_rf"]
+__all__ = [
+    "ExpectedBoard",
+    "FlashTarget",
+    "agreed_crc",
+    "crc",
+    "identify_target",
+    "query_chip",
+    "read_status",
+    "responder_of",
+    "with_new_rf",
+]
 
-REREADS: Final = 20
+MAX_REREADS: Final = 20
 """How often the RF sector is read until it has its CRC."""
 
 USUAL_BYTES: Final = 2 * MIB
@@ -35,11 +44,64 @@ RF_SECTORS: Final = {
 }
 
 
-def first_look(conversation: Conversation) -> ChipEvidence:
-    """Which of the two answers: chip number and boot version tell."""
-    number = conversation.curious(READ_REG, address=CHIP_ID)
+@dataclass(frozen=True, slots=True)
+class FlashTarget:
+    """A chip that was asked who it is.
+
+    ``flash_id`` is capacity, kind, manufacturer, None where it cannot be asked for; ``size`` in bytes, and
+    ``size_is_measured`` says that it was measured or given by the id, not assumed. ``rf_crc`` is the CRC of the sector
+    with the radio calibration: it tells one board from another where ``has_identity``, that is, where an RF block with
+    a MAC address of the board's own stands there. ``key`` are the 16 bytes of the code key, None if not read.
+    """
+
+    identity: Identity
+    responder: Responder
+    size: int
+    size_is_measured: bool
+    flash_id: int | None = None
+    part: FlashPart | None = None
+    sr: int | None = None
+    rf_crc: int = 0
+    rf_blank: bool = False
+    has_identity: bool = True
+    key: bytes | None = field(default=None, repr=False)
+    boot_version: str | None = None
+
+    def __post_init__(self) -> None:
+        """A blank RF sector is nobody's."""
+        if self.rf_blank:
+            object.__setattr__(self, "has_identity", False)
+
+    @property
+    def chip(self) -> Chip | None:
+        """The chip; None if it was not recognised."""
+        return self.identity.chip
+
+    @property
+    def traits(self) -> Traits:
+        """The responder's ways."""
+        return TRAITS[self.responder]
+
+    @property
+    def layout(self) -> Layout:
+        """Partitions; those of the commonest chip behind the same responder if the chip was not recognised."""
+        return LAYOUTS[self.chip or (Chip.N if self.responder is Responder.BOOT_ROM else Chip.T)]
+
+    @property
+    def board(self) -> str:
+        """A name for this one board, without telling its MAC address; many may share it where it has no identity."""
+        chip = self.chip.value.lower() if self.chip else "unknown"
+        flash = f"{self.flash_id:06x}" if self.flash_id else "flash"
+        if self.rf_blank:
+            return f"{chip}-{flash}-without-rf"
+        return f"{chip}-{flash}-" + (f"{self.rf_crc:08x}" if self.has_identity else "without-identity")
+
+
+def query_chip(session: FlashSession) -> ChipEvidence:
+    """What tells the boot ROM from the bootloader: chip number and boot version."""
+    number = session.query_optional(READ_REG, address=CHIP_ID)
     if number is None:
-        version = conversation.curious(BOOT_VERSION)
+        version = session.query_optional(BOOT_VERSION)
         found = None if version is None or version.refused else version.data
         return ChipEvidence(chip_id_silent=True, boot_version=found, boot_version_silent=found is None)
     return ChipEvidence(chip_id=number["value"])
@@ -50,92 +112,109 @@ def responder_of(evidence: ChipEvidence) -> Responder:
     return identify(evidence).responder or Responder.BOOTLOADER
 
 
-def ask_who(conversation: Conversation, evidence: ChipEvidence) -> Target:
-    """Everything else. Raises TargetError for a flash whose size is not known, LinkFailed."""
-    head = conversation.ask(Stage.IDENTIFY, READ_4K, address=APP_START).data[:16]
-    efuse = _efuse(conversation) if evidence.chip_id is not None else None
+def identify_target(session: FlashSession, evidence: ChipEvidence) -> FlashTarget:
+    """Chip, flash and board. Raises TargetError for a flash whose size is not known, LinkFailed."""
+    head = session.request(Stage.IDENTIFY, READ_4K, address=APP_START).data[:16]
+    efuse = _efuse(session) if evidence.chip_id is not None else None
     evidence = replace(evidence, efuse=efuse, app_head=head)
-    conversation.leave_mark()  # reading the eFuse has wiped it out
+    session.leave_mark()  # reading the eFuse has wiped it out
     identity = identify(evidence)
     responder = responder_of(evidence)
-    flash_id = _flash_id(conversation) if responder is Responder.BOOT_ROM else None
+    flash_id = _flash_id(session) if responder is Responder.BOOT_ROM else None
     part = part_of(flash_id) if flash_id else None
-    size, measured = _size(conversation, identity, responder, flash_id)
-    rf_crc = rf_crc_of(conversation, responder, size)
+    size, measured = _size(session, responder, flash_id)
+    rf_crc = rf_crc_of(session, responder, size)
     version = evidence.boot_version
-    return Target(
+    return FlashTarget(
         identity,
         responder,
         size,
         measured,
         flash_id=flash_id,
         part=part,
-        sr=read_status(conversation, part) if part else None,
+        sr=read_status(session, part) if part else None,
         rf_crc=rf_crc,
         rf_blank=rf_crc == blank_crc(SECTOR),
-        has_identity=_has_identity(conversation, responder, rf_crc),
+        has_identity=_has_identity(session, responder, rf_crc),
         key=evidence.efuse.key if evidence.efuse else None,
         boot_version=version.rstrip(b"\0").decode("ascii", "replace") if version else None,
     )
 
 
-def with_new_rf(conversation: Conversation, target: Target) -> Target:
+def with_new_rf(session: FlashSession, target: FlashTarget) -> FlashTarget:
     """The same board after its RF sector was written: it has another identity now, or none. Raises LinkFailed."""
-    rf_crc = rf_crc_of(conversation, target.responder, target.size)
-    identity = _has_identity(conversation, target.responder, rf_crc)
+    rf_crc = rf_crc_of(session, target.responder, target.size)
+    identity = _has_identity(session, target.responder, rf_crc)
     return replace(target, rf_crc=rf_crc, rf_blank=rf_crc == blank_crc(SECTOR), has_identity=identity)
 
 
-def confirm_same(
-    conversation: Conversation,
-    target: Target,
-    *,
-    rf_may_differ: bool = False,
-    content_fits: Callable[[], bool] = lambda: True,
-) -> None:
-    """After a lost link: is it still that board? Raises TargetError if not.
+@dataclass(slots=True)
+class ExpectedBoard:
+    """The board that has to answer after a lost link.
 
-    Where its RF block does not say so (it has none, or that is being written), the rest of its flash has to.
+    ``rf_may_differ``: its RF block is being written. Where the RF block does not say which board it is (it has none, or
+    that is being written), the rest of the flash has to: ``content`` has the CRCs that each span may have, and
+    ``changing`` is the span that is being written and may hold anything.
     """
-    responder = responder_of(first_look(conversation))
-    flash_id = _flash_id(conversation) if responder is Responder.BOOT_ROM else None
-    rf_crc = rf_crc_of(conversation, responder, target.size)
-    same = responder is target.responder and flash_id == target.flash_id
-    known_by_rf = target.has_identity and rf_crc == target.rf_crc
-    if not same or (rf_crc != target.rf_crc and not rf_may_differ) or not (known_by_rf or content_fits()):
-        raise TargetError(
-            f"another board answers now than {target.board}: nothing is written to it",
-            hint="connect the first one again and repeat the command",
+
+    target: FlashTarget
+    rf_may_differ: bool = False
+    content: Mapping[Span, frozenset[int]] = field(default_factory=dict)
+    changing: Span = (0, 0)
+
+    def confirm(self, session: FlashSession) -> None:
+        """Raises TargetError if another board answers."""
+        target = self.target
+        responder = responder_of(query_chip(session))
+        flash_id = _flash_id(session) if responder is Responder.BOOT_ROM else None
+        rf_crc = rf_crc_of(session, responder, target.size)
+        same = responder is target.responder and flash_id == target.flash_id
+        known_by_rf = target.has_identity and rf_crc == target.rf_crc
+        if (
+            not same
+            or (rf_crc != target.rf_crc and not self.rf_may_differ)
+            or not (known_by_rf or self._content_fits(session))
+        ):
+            raise TargetError(
+                f"another board answers now than {target.board}: nothing is written to it",
+                hint="connect the first one again and repeat the command",
+            )
+
+    def _content_fits(self, session: FlashSession) -> bool:
+        return all(
+            crc(session, self.target.responder, *span) in fitting
+            for span, fitting in self.content.items()
+            if span != self.changing
         )
 
 
-def crc(conversation: Conversation, responder: Responder, start: int, length: int) -> int:
+def crc(session: FlashSession, responder: Responder, start: int, length: int) -> int:
     """The chip's CRC of a range of whole sectors. A damaged one matches nothing; it is asked again where that shows."""
     first, end = crc_range(start, length, responder)
-    return conversation.ask(Stage.CHECK, CHECK_CRC, length=length, start=first, end=end)["crc"]
+    return session.request(Stage.CHECK, CHECK_CRC, length=length, start=first, end=end)["crc"]
 
 
-def agreed_crc(conversation: Conversation, responder: Responder, start: int, length: int) -> int:
+def agreed_crc(session: FlashSession, responder: Responder, start: int, length: int) -> int:
     """The same, said twice: for a CRC that is kept and compared much later."""
     first, end = crc_range(start, length, responder)
-    return conversation.agreed(Stage.CHECK, CHECK_CRC, length=length, start=first, end=end)["crc"]
+    return session.request_agreed(Stage.CHECK, CHECK_CRC, length=length, start=first, end=end)["crc"]
 
 
-def rf_crc_of(conversation: Conversation, responder: Responder, size: int) -> int:
+def rf_crc_of(session: FlashSession, responder: Responder, size: int) -> int:
     """The CRC of the sector with the radio calibration; that of a blank one where the flash is too small for it."""
     start = RF_SECTORS[responder]
-    return agreed_crc(conversation, responder, start, SECTOR) if start < size else blank_crc(SECTOR)
+    return agreed_crc(session, responder, start, SECTOR) if start < size else blank_crc(SECTOR)
 
 
-def _has_identity(conversation: Conversation, responder: Responder, rf_crc: int) -> bool:
+def _has_identity(session: FlashSession, responder: Responder, rf_crc: int) -> bool:
     """Whether an RF block with a MAC address of the board's own stands where the layout has it."""
     if rf_crc == blank_crc(SECTOR):
         return False
-    for _ in range(REREADS):
-        data = conversation.ask(Stage.IDENTIFY, READ_4K, address=RF_SECTORS[responder]).data
+    for _ in range(MAX_REREADS):
+        data = session.request(Stage.IDENTIFY, READ_4K, address=RF_SECTORS[responder]).data
         if wire_crc(data) == rf_crc:
             return _is_own(data)
-        conversation.mismatch(Stage.IDENTIFY, "the RF sector arrived damaged")
+        session.data_differs(Stage.IDENTIFY, "the RF sector arrived damaged")
     return False
 
 
@@ -151,18 +230,20 @@ def _is_own(sector: bytes) -> bool:
     return first % 2 == 0 and tail not in ("000000", "ffffff", "FFFFFF")
 
 
-def read_status(conversation: Conversation, part: FlashPart) -> int:
+def read_status(session: FlashSession, part: FlashPart) -> int:
     """The flash's status registers, joined."""
-    return joined(part, [conversation.agreed(Stage.UNPROTECT, READ_SR, register=opcode)["sr"] for opcode in part.reads])
+    return joined(
+        part, [session.request_agreed(Stage.UNPROTECT, READ_SR, register=opcode)["sr"] for opcode in part.reads]
+    )
 
 
-def _efuse(conversation: Conversation) -> EfuseBytes | None:
+def _efuse(session: FlashSession) -> EfuseBytes | None:
     """The code key. A register that does not answer, or a controller that is never done, leaves it unknown."""
     steps = read_efuse()
     step = next(steps)
     try:
         while True:
-            answer = conversation.curious(step.command, **step.fields)
+            answer = session.query_optional(step.command, **step.fields)
             if answer is None:
                 return None
             step = steps.send(answer["value"])
@@ -172,27 +253,25 @@ def _efuse(conversation: Conversation) -> EfuseBytes | None:
         return None
 
 
-def _flash_id(conversation: Conversation) -> int | None:
-    answer = conversation.curious(FLASH_ID)
+def _flash_id(session: FlashSession) -> int | None:
+    answer = session.query_optional(FLASH_ID)
     if answer is None:
         return None
     return answer["capacity"] << 16 | answer["kind"] << 8 | answer["manufacturer"]
 
 
-def _size(
-    conversation: Conversation, identity: Identity, responder: Responder, flash_id: int | None
-) -> tuple[int, bool]:
-    """Its size in bytes, by the id, or by where the flash begins anew; and whether that was seen."""
+def _size(session: FlashSession, responder: Responder, flash_id: int | None) -> tuple[int, bool]:
+    """Its size in bytes, by the id, or by where its content repeats; and whether that was seen."""
     if flash_id:
         try:
             return flash_bytes(flash_id >> 16), True
         except ValueError:
             pass  # an id that makes no sense: measure
-    here = agreed_crc(conversation, responder, APP_START, SECTOR)
+    here = agreed_crc(session, responder, APP_START, SECTOR)
     if here == blank_crc(SECTOR):
         return USUAL_BYTES, False
     for size in SIZES:
-        if agreed_crc(conversation, responder, APP_START + size, SECTOR) == here:
+        if agreed_crc(session, responder, APP_START + size, SECTOR) == here:
             return size, True
     raise TargetError(
         f"the flash has none of the usual sizes, and its id is {flash_id or 0:#08x}",

@@ -10,6 +10,7 @@ between them is one of a half-written flash, and is never the original.
     begin      chip, flash, RF block before and after, protection, image, backup with its SHA-256
     touching   sectors that may be torn from here on, with the CRC each will have
     done       the ranges that were proven, and the CRCs of the sectors in them that earlier sessions had touched
+    unchanged  the flash took nothing of it: every sector that was touched is proven to hold what it did before
 
 Lines of version 1 (no CRCs, whole blocks, no ranges in "done") are read: what they do not tell counts as not proven.
 """
@@ -22,18 +23,19 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from wattrail.bootrom.geometry import SECTOR
-from wattrail.bootrom.ranges import wire_crc
 from wattrail.clock import Clock
 from wattrail.errors import FileError
 from wattrail.files import read_bytes
-from wattrail.flasher.new_file import MAX_FLASH_BYTES
-from wattrail.flasher.survey import Span
-from wattrail.flasher.target import Target
+from wattrail.flasher.crc_compare import Span, sector_crcs
+from wattrail.flasher.exclusive_file import MAX_FLASH_BYTES
 
-__all__ = ["JOURNAL", "Journal", "SectorHistory", "Unfinished", "digest"]
+if TYPE_CHECKING:
+    from wattrail.flasher.identify import FlashTarget
+
+__all__ = ["JOURNAL", "Journal", "SectorHistory", "Unfinished"]
 
 JOURNAL: Final = "journal.jsonl"
 _VERSION: Final = 2
@@ -89,7 +91,7 @@ class Journal:
 
     def begin(
         self,
-        target: Target,
+        target: FlashTarget,
         *,
         image: str,
         sha256: str,
@@ -127,18 +129,34 @@ class Journal:
     def done(self, runs: Sequence[tuple[int, bytes]]) -> None:
         """Everything in these runs of whole sectors was verified."""
         before = self._replayed(MAX_FLASH_BYTES)
-        proven = [[at, crc] for at, crc in _crcs(runs) if before is not None and at in before.sectors]
+        proven = [[at, crc] for at, crc in sector_crcs(runs).items() if before is not None and at in before.sectors]
         self._add("done", spans=[[start, len(data)] for start, data in runs], proven=proven)
+
+    def unchanged(self) -> None:
+        """The session ends, and flash is proven to be as it was before: it counts for nothing."""
+        self._add("unchanged")
 
     # ---- what is read from it
 
     def lines(self) -> Iterator[dict[str, object]]:
-        """Every whole line, oldest first."""
+        """Every whole line of the sessions that may have changed something, oldest first."""
+        session: list[dict[str, object]] = []
+        for entry in self._all_lines():
+            if entry.get("event") == "begin":
+                yield from session
+                session = []
+            if entry.get("event") == "unchanged":
+                session = []
+            else:
+                session.append(entry)
+        yield from session
+
+    def _all_lines(self) -> Iterator[dict[str, object]]:
         for line in self._end(_MAX_BYTES).split(b"\n")[:-1]:
             try:
                 entry = json.loads(line)
             except (ValueError, RecursionError):
-                continue  # torn by a cut, or mended by its successor's first line break
+                continue  # torn by a cut, or ended by its successor's first line break
             if isinstance(entry, dict):
                 yield entry
 
@@ -147,7 +165,7 @@ class Journal:
         replayed = self._replayed(size)
         return replayed.result(self) if replayed is not None else None
 
-    def is_of_kind(self, target: Target) -> bool:
+    def is_of_kind(self, target: FlashTarget) -> bool:
         """Whether its last session was on such a chip with such a flash."""
         last = next((entry for entry in reversed([*self.lines()]) if entry.get("event") == "begin"), {})
         chip = target.chip.value if target.chip else None
@@ -188,12 +206,12 @@ class Journal:
             replay.take(entry)
         return replay if replay.is_unfinished else None
 
-    def _end(self, most: int) -> bytes:
+    def _end(self, max_bytes: int) -> bytes:
         """The last bytes of the file, none if there is no file."""
         try:
             with (self.folder / JOURNAL).open("rb") as file:
-                file.seek(max(0, file.seek(0, os.SEEK_END) - most))
-                return file.read(most)
+                file.seek(max(0, file.seek(0, os.SEEK_END) - max_bytes))
+                return file.read(max_bytes)
         except OSError:
             return b""
 
@@ -320,17 +338,6 @@ class _Replay:
             sector.wanted = {crcs[at]} if at in crcs else set()
         if not self.is_unfinished:
             self._clear()
-
-
-def digest(runs: Sequence[tuple[int, bytes]]) -> dict[int, int]:
-    """The CRC of each sector of some runs."""
-    return dict(_crcs(runs))
-
-
-def _crcs(runs: Sequence[tuple[int, bytes]]) -> Iterator[tuple[int, int]]:
-    for start, data in runs:
-        for place in range(0, len(data), SECTOR):
-            yield start + place, wire_crc(data[place : place + SECTOR])
 
 
 def _image(begin: Mapping[str, object]) -> object:

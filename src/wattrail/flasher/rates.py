@@ -1,10 +1,11 @@
-"""The rate of the conversation: up as far as the line carries, down by itself where it does not.
+"""The rate of a session: up as far as the line carries, down by itself where it does not.
 
 A rate counts as carried when the chip has answered there, and a sector read there has the CRC the chip says it has.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Final
 
 from wattrail.bk7231 import APP_START
@@ -13,90 +14,111 @@ from wattrail.bootrom.constants import BAUD_AT_RESET
 from wattrail.bootrom.geometry import SECTOR
 from wattrail.bootrom.ranges import crc_range, wire_crc
 from wattrail.errors import LinkError, PortError, PortLost, TargetError
-from wattrail.flasher.dialogue import Dialogue
-from wattrail.flasher.events import RateChanged
-from wattrail.flasher.history import Stage
-from wattrail.flasher.trace import Trace
+from wattrail.flasher.boot_client import BootClient
+from wattrail.flasher.events import EventSink, Exchanged, RateChanged, RateFailed
+from wattrail.flasher.session_statistics import Stage
 
-__all__ = ["LADDER", "Rates"]
+__all__ = ["MAX_BAUD_BY_HAND", "MAX_BAUD_WIRED", "RateControl"]
 
 LADDER: Final = (460800, 921600, 1_500_000, 2_000_000)
-"""Steps upwards; those in between bring little."""
+"""Rates tried upwards; those in between bring little."""
+
+MAX_BAUD_BY_HAND: Final = 921600
+"""Fastest rate tried by itself where only a person can reset the chip: almost every adapter and wire carries it."""
+
+MAX_BAUD_WIRED: Final = 2_000_000
+"""The same where a modem line resets it: a rate that fails costs a tenth of a second."""
+
+RECENT: Final = 50
+MAX_DAMAGED: Final = 3
+"""Damaged exchanges among the recent ones, from which on the rate is too high for the line."""
 
 
-class Rates:
-    """The rates of one session. ``most`` is the highest that may be tried, in baud."""
+class RateControl:
+    """The rate of one session. ``max_baud`` is the highest that may be tried."""
 
-    def __init__(self, dialogue: Dialogue, trace: Trace, most: int) -> None:
-        self._dialogue = dialogue
-        self._trace = trace
-        self.most = most
+    def __init__(self, client: BootClient, sink: EventSink, max_baud: int) -> None:
+        self._client = client
+        self._sink = sink
+        self._max_baud = max_baud
+        self._failed: list[int] = []
+        self._recent: deque[bool] = deque(maxlen=RECENT)
+
+    def count(self, *, good: bool) -> None:
+        """An exchange was answered as it should be, or was damaged."""
+        self._recent.append(good)
+
+    @property
+    def error_rate_high(self) -> bool:
+        """Whether the line carries its present rate badly."""
+        return self._recent.count(False) >= MAX_DAMAGED
 
     def climb(self, responder: Responder) -> bool:
-        """Try the steps from the present rate upwards; False if the chip was lost on one of them."""
-        steps = sorted({*LADDER, self.most})
-        for rate in steps:
-            if not self._dialogue.baud < rate <= self.most or rate in self._trace.failed_rates:
+        """Try the rates from the present one upwards; False if the chip was lost on one of them."""
+        for rate in sorted({*LADDER, self._max_baud}):
+            if not self._client.baud < rate <= self._max_baud or rate in self._failed:
                 continue
-            before = self._dialogue.baud
+            before = self._client.baud
             if self._try(rate, responder):
                 continue
-            self._trace.failed_rates.append(rate)
-            self.most = before
-            if not self._down(self._dialogue.baud, before):
+            self._fail(rate, before)
+            if not self._down(self._client.baud, before):
                 return False
             break
-        if self._dialogue.baud > BAUD_AT_RESET or self._trace.failed_rates:
-            self._trace.tell(RateChanged(self._dialogue.baud, self._why()))
+        if self._client.baud > BAUD_AT_RESET or self._failed:
+            failed = f"{min(self._failed)} baud did not work" if self._failed else ""
+            why = failed or "the fastest that may be tried, and the line carries it"
+            self._sink(RateChanged(self._client.baud, why))
         return True
-
-    def _why(self) -> str:
-        if self._trace.failed_rates:
-            return f"{min(self._trace.failed_rates)} baud did not work"
-        return "the fastest that may be tried, and the line carries it"
 
     def step_down(self) -> bool:
         """Go one step slower, because the line damages too much; False if the chip was lost on the way."""
-        lower = max((step for step in (BAUD_AT_RESET, *LADDER) if step < self._dialogue.baud), default=None)
+        lower = max((rate for rate in (BAUD_AT_RESET, *LADDER) if rate < self._client.baud), default=None)
         if lower is None:
             return True
-        self._trace.failed_rates.append(self._dialogue.baud)
-        self.most = lower
-        self._trace.new_rate()
-        if not self._down(self._dialogue.baud, lower):
+        self._fail(self._client.baud, lower)
+        self._recent.clear()  # damage at the old rate says nothing about the new one
+        if not self._down(self._client.baud, lower):
             return False
-        self._trace.tell(RateChanged(lower, "too much was damaged at the faster one"))
+        self._sink(RateChanged(lower, "too much was damaged at the faster one"))
         return True
 
+    def _fail(self, rate: int, lower: int) -> None:
+        self._failed.append(rate)
+        self._max_baud = lower
+        self._sink(RateFailed(rate))
+
     def _try(self, rate: int, responder: Responder) -> bool:
-        before = self._dialogue.baud
+        before = self._client.baud
         try:
-            self._dialogue.set_host_rate(rate)  # an adapter that refuses it must do so before the chip has changed
-            self._dialogue.set_host_rate(before)
+            self._client.set_host_rate(rate)  # an adapter that refuses it must do so before the chip has changed
+            self._client.set_host_rate(before)
         except PortLost:
             raise
         except PortError:
             return False
         try:
-            if not (self._dialogue.change_rate(rate) or self._dialogue.answers()):
+            if not (self._client.change_rate(rate) or self._client.answers()):
                 return False
-            self._trace.good(Stage.BAUD)
-            return self._dialogue.answers(3) and self._carries(responder)
+            self.count(good=True)
+            self._sink(Exchanged(Stage.BAUD))
+            return self._client.answers(3) and self._carries(responder)
         except (LinkError, TargetError):
             return False
 
     def _carries(self, responder: Responder) -> bool:
-        data = self._dialogue.ask(READ_4K, address=APP_START).data
+        """Whether a sector arrives with its CRC: long bursts suffer where link checks do not."""
+        data = self._client.request(READ_4K, address=APP_START).data
         start, end = crc_range(APP_START, SECTOR, responder)
-        return self._dialogue.ask(CHECK_CRC, length=SECTOR, start=start, end=end)["crc"] == wire_crc(data)
+        return self._client.request(CHECK_CRC, length=SECTOR, start=start, end=end)["crc"] == wire_crc(data)
 
     def _down(self, fast: int, slow: int) -> bool:
         """Bring both to the slower rate, wherever of the two the chip is; whether it answers there.
 
-        What it says at the fast one may be garbled and what it hears may not: so it is told there all the same.
+        At the fast rate its replies may be garbled, and what it gets may not: so the change is sent there all the same.
         """
         for _ in range(2):
-            self._dialogue.set_host_rate(fast)
-            if self._dialogue.change_rate(slow) or self._dialogue.resync():
+            self._client.set_host_rate(fast)
+            if self._client.change_rate(slow) or self._client.resync():
                 return True
         return False

@@ -5,11 +5,14 @@ from __future__ import annotations
 import logging
 from datetime import datetime, timedelta, tzinfo
 
+from wattrail.calibration import Calibration
 from wattrail.clock import MACHINE_ZONE
-from wattrail.energy_register import Direction
+from wattrail.energy_register import Direction, Freshness
 from wattrail.gateway.source import MeterReader
 from wattrail.ledger import (
     CONFIRM_US,
+    GAP_AFTER_US,
+    Channels,
     Entry,
     Epoch,
     Kind,
@@ -20,6 +23,7 @@ from wattrail.ledger import (
     local_day,
 )
 from wattrail.store import Store
+from wattrail.store.registers import counts_alike
 from wattrail.units import Reading
 
 __all__ = ["Account", "observation"]
@@ -31,26 +35,52 @@ logger = logging.getLogger(__name__)
 
 
 class Account:
-    """Books readings of one meter. After an exception open another: what is stored is right, this may be ahead."""
+    """Books readings of one meter. After an exception open another: what is stored is right, this may be ahead.
+
+    ``first`` is the first reading to be booked: it shows which registers the meter has. ``longest_silence_s`` is
+    how long the meter may be silent before the time between two readings counts as a gap.
+    """
 
     def __init__(
-        self, store: Store, name: str, meter: MeterReader, *, now: datetime, zone: tzinfo = MACHINE_ZONE
+        self,
+        store: Store,
+        name: str,
+        meter: MeterReader,
+        first: Reading,
+        *,
+        now: datetime,
+        zone: tzinfo = MACHINE_ZONE,
+        longest_silence_s: float = GAP_AFTER_US / 1e6,
     ) -> None:
-        row = store.register_meter(name, meter.url, simulated=meter.simulated, calibration=meter.calibration, at=now)
+        self._channels = Channels.of([shown.register for shown in first.registers])
+        row = store.register_meter(
+            name, meter.url, simulated=meter.simulated, calibration=meter.calibration,
+            registers=self._channels.registers, at=now,
+        )  # fmt: skip
         self.meter_id, self.name = row.id, name
         self._store, self._zone = store, zone
-        self._ledger = store.ledger(row.id) or Ledger(row.epoch)
+        silence_us = round(longest_silence_s * 1e6)
+        ledger = store.ledger(row.id, longest_silence_us=silence_us)
+        self._ledger = ledger or Ledger(row.epoch, longest_silence_us=silence_us)
+        self._known = frozenset(shown.register for shown in first.registers)
         self._seen_us: int | None = None
         self._booked: list[Entry] = []
         self._day: RunningInterval | None = None
         if row.recalibrated:
-            self._recalibrate(row.epoch.number + 1, meter, now)
+            self._begin_epoch(row.epoch.number + 1, meter.calibration, now, "the gateway was given other constants")
 
     def book(self, reading: Reading) -> None:
-        """Account for a reading; once this returns, it is kept."""
+        """Account for a reading; once this returns, it is kept.
+
+        One without a register, or kept by a broker for nobody knows how long, proves no energy: it is left out.
+        """
+        if not reading.registers or reading.freshness is Freshness.RETAINED:
+            return
+        if any(shown.register not in self._known for shown in reading.registers):
+            self._change_registers(reading)
         moment_us = round(reading.monotonic * 1e6)
         elapsed_us = None if self._seen_us is None else moment_us - self._seen_us
-        seen = observation(reading, elapsed_us)
+        seen = observation(reading, elapsed_us, self._channels)
         entries = self._ledger.observe(seen)
         self._store.append(self.meter_id, reading, seen, entries)
         self._booked += entries
@@ -91,10 +121,10 @@ class Account:
 
     @property
     def notice(self) -> str | None:
-        """That the wall clock jumped, in words; None while it agrees with the time that passes."""
+        """What its owner should know, in words: that the wall clock jumped, or that a register is not believed."""
         offset = self._ledger.clock_offset
         if offset is None:
-            return None
+            return self._ledger.doubted or None
         way = "ahead of" if offset > timedelta() else "behind"
         return (
             f"the wall clock jumped: it is {abs(offset)} {way} the time that passed. Entries go on by the time that "
@@ -119,25 +149,38 @@ class Account:
             self._booked.append(entry)
             self._day = None
 
-    def _recalibrate(self, number: int, meter: MeterReader, now: datetime) -> None:
-        calibration = meter.calibration
-        entries = self._ledger.begin_epoch(Epoch.of(number, calibration.counts_per_watt, inverted=calibration.inverted))
-        self._store.begin_epoch(
-            self.meter_id, calibration, entries, at=now, evidence="the gateway was given other constants"
-        )
+    def _change_registers(self, reading: Reading) -> None:
+        """The meter shows other registers than before: other firmware, another step, another calibration."""
+        channels = Channels.of([shown.register for shown in reading.registers])
+        self._known = frozenset(shown.register for shown in reading.registers)
+        if not counts_alike(channels.registers, self._channels.registers):
+            self._channels = channels
+            number = self._ledger.epoch.number + 1
+            self._begin_epoch(number, reading.calibration, reading.at, "the meter shows other registers")
+
+    def _begin_epoch(self, number: int, calibration: Calibration | None, at: datetime, evidence: str) -> None:
+        registers = self._channels.registers
+        inverted = calibration is not None and calibration.inverted
+        entries = self._ledger.begin_epoch(Epoch(number=number, registers=registers, inverted=inverted))
+        self._store.begin_epoch(self.meter_id, calibration, entries, at=at, evidence=evidence, registers=registers)
         self._booked += entries
 
 
-def observation(reading: Reading, elapsed_us: int | None) -> Observation:
-    """A reading as the ledger sees it."""
+def observation(reading: Reading, elapsed_us: int | None, channels: Channels | None = None) -> Observation:
+    """A reading as the ledger sees it; ``channels`` say how its registers are booked."""
+    channels = channels or Channels.of([shown.register for shown in reading.registers])
+    count, *export = channels.counts([shown.count for shown in reading.registers])
+    main, sampled = channels.registers[0], reading.sample.counts
     return Observation(
         at=reading.at,
         elapsed_us=elapsed_us,
-        count=reading.energy_count,
-        watt=reading.watt_count,
-        mode=reading.sample.counts.get("mode", 0),
-        status=(status := reading.sample.counts.get("status", 0)),
+        count=count,
+        export_count=export[0] if export else None,
+        watt=None if reading.watts is None and "watt" not in sampled else reading.watt_count,
+        mode=sampled.get("mode", 0),
+        status=(status := sampled.get("status", 0)),
         restarted=reading.evidence.is_reset,
-        algebraic=any(shown.register.direction is Direction.NET for shown in reading.registers),
+        boot=None if main.is_confirmed else reading.evidence,
+        algebraic=main.direction is Direction.NET,
         last_pulse_negative=bool(status & _LAST_PULSE_NEGATIVE),
     )

@@ -50,18 +50,18 @@ class Feed:
         return self._clock.now()
 
     def views(self) -> tuple[MeterView, ...]:
-        """Every meter as it stands now, in the order of the plan."""
+        """The present view of every meter, in the order of the plan."""
         with self._lock:
             views = tuple(self._views.values())
         return tuple(self._aged(view) for view in views)
 
     def view(self, name: str) -> MeterView | None:
-        """One meter as it stands now."""
+        """The present view of one meter."""
         found = self._views.get(name)
         return self._aged(found) if found else None
 
     def subscribe(self, reader: str, *, max_waiting: int = MAX_WAITING) -> Subscription:
-        """The events for one reader, beginning with every meter as it stands now.
+        """The events for one reader, beginning with the present view of every meter.
 
         ``reader`` is its name in the log. ``max_waiting`` bounds the ordered events; 0 selects ``MeterChanged`` only.
         """

@@ -1,4 +1,4 @@
-"""Waveforms on request: captured by the meter's own thread, between two readings, only while somebody looks.
+"""Waveforms on request: captured by the meter's own thread, between two readings, only while a page shows them.
 
 A page asks again and again; each time renews a lease. A meter's worker, after a reading, captures if the lease of its
 meter holds and the last capture is old enough. It takes 0.2 s of the bus, and as much of one core to analyse.

@@ -156,5 +156,5 @@ class Subscription:
         waiter, self._waiter = self._waiter, None
         if waiter is not None:
             loop, came = waiter
-            with suppress(RuntimeError):  # that loop has ended: nobody waits any more
+            with suppress(RuntimeError):  # that loop has ended: nothing awaits the event
                 loop.call_soon_threadsafe(came.set)

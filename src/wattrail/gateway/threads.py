@@ -44,7 +44,7 @@ def in_thread(work: Callable[[], _Result], *, name: str) -> asyncio.Future[_Resu
             result = work()
         except BaseException as caught:  # noqa: BLE001 it is raised again where the result is awaited
             error = caught
-        with suppress(RuntimeError):  # the loop has ended meanwhile: nobody waits any more
+        with suppress(RuntimeError):  # the loop has ended meanwhile: nothing awaits the result
             loop.call_soon_threadsafe(deliver, result, error)
 
     start_thread(run, name=name)

@@ -24,6 +24,7 @@ from wattrail.metrology.scale_origin import Scale, ScaleClaims, held_scale
 from wattrail.sanitize import hide_credentials, printable, url_secrets
 from wattrail.store import Store
 from wattrail.store.rows import source_kind, without_credentials
+from wattrail.units import Reading
 
 __all__ = ["OPEN_AGAIN_AFTER", "Worker"]
 
@@ -81,7 +82,7 @@ class Worker:
             logger.info("meter %s: connected", self.plan.name)
             self._warn_of_assumed_scale(meter)
         reading = meter.read()
-        account = self._account = self._account or self._open_account(meter)
+        account = self._account = self._account or self._open_account(meter, reading)
         account.book(reading)
         self._view = replace(
             self._view, url=without_credentials(meter.url), simulated=meter.simulated, state=MeterState.LIVE,
@@ -127,9 +128,9 @@ class Worker:
         if meter.scale.is_assumed and self._view.scale is None:
             logger.warning("meter %s: %s; name its front_end or calibrate it", self.plan.name, words)
 
-    def _open_account(self, meter: MeterReader) -> Account:
+    def _open_account(self, meter: MeterReader, first: Reading) -> Account:
         now = self._clock.now()
-        return Account(self._store, self.plan.name, meter, now=now, zone=self._zone)
+        return Account(self._store, self.plan.name, meter, first, now=now, zone=self._zone)
 
     def _failed(self, state: MeterState, text: str, hint: str | None) -> float:
         delay = self._back_off.fail()

@@ -11,24 +11,23 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
 
+from wattrail.energy_register import Persistence
 from wattrail.errors import LedgerError
 from wattrail.ledger.books import Books
-from wattrail.ledger.counter import COUNTER_RANGE, MAX_UNTIMED_COUNTS, most_counts
-from wattrail.ledger.entries import STATED, Entry, Kind, Totals
+from wattrail.ledger.entries import STATED, Entry, Epoch, Kind, Totals
 from wattrail.ledger.ledger import Ledger
 from wattrail.ledger.register_at import registers_at
+from wattrail.ledger.register_rule import RegisterRule
 from wattrail.ledger.stated import unassigned
 
-__all__ = ["Audit", "Finding", "audit"]
+__all__ = ["Audit", "AuditFinding", "audit"]
 
 _SLACK_PER_LOOK = 2
 _THE_END = datetime.max.replace(tzinfo=UTC)
-_ABSOLUTE_BIT = 1 << 7
-"""MODE bit that says the counter counts either direction upwards. Source: bl0942-ds/registers"""
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class AuditFinding:
     """Something that differs: in which entry (0: in none), what was looked at, and got against wanted.
 
     ``name`` says what differs where it is no single entry.
@@ -53,7 +52,7 @@ class Audit:
 
     entries: int
     stated: int
-    findings: tuple[Finding, ...]
+    findings: tuple[AuditFinding, ...]
     totals: Totals | None
 
 
@@ -62,6 +61,8 @@ def audit(books: Books) -> Audit:
     findings = [*_first(books)]
     for before, entry in pairwise(books.entries):
         findings += _follows(before, entry)
+        if entry.epoch in books.epochs and before.epoch in books.epochs:
+            findings += _moved(before, entry, books.epochs[entry.epoch])
     for entry in books.entries:
         findings += _by_itself(entry, books)
     findings += _stated(books)
@@ -72,96 +73,132 @@ def audit(books: Books) -> Audit:
     return Audit(entries=len(books.entries), stated=len(books.stated), findings=tuple(findings), totals=totals)
 
 
-def _first(books: Books) -> Iterator[Finding]:
+def _first(books: Books) -> Iterator[AuditFinding]:
     if not books.entries:
         return
     first = books.entries[0]
     if first.sequence != 1:
-        yield Finding(first.sequence, "the first sequence", str(first.sequence), "1")
+        yield AuditFinding(first.sequence, "the first sequence", str(first.sequence), "1")
     if first.kind is not Kind.START:
-        yield Finding(first.sequence, "the kind of the first entry", first.kind, Kind.START)
+        yield AuditFinding(first.sequence, "the kind of the first entry", first.kind, Kind.START)
 
 
-def _follows(before: Entry, entry: Entry) -> Iterator[Finding]:
+def _follows(before: Entry, entry: Entry) -> Iterator[AuditFinding]:
     name = entry.sequence
     if entry.sequence != before.sequence + 1:
-        yield Finding(name, "its sequence", str(entry.sequence), str(before.sequence + 1))
+        yield AuditFinding(name, "its sequence", str(entry.sequence), str(before.sequence + 1))
     if entry.start != before.end and entry.kind is not Kind.CLOCK:
-        yield Finding(name, "its start", f"{entry.start}", f"{before.end}, where the one before ends")
+        yield AuditFinding(name, "its start", f"{entry.start}", f"{before.end}, where the one before ends")
     if entry.kind is Kind.START:
-        yield Finding(name, "its kind", entry.kind, "another: an account begins once")
+        yield AuditFinding(name, "its kind", entry.kind, "another: an account begins once")
     if entry.epoch != before.epoch and entry.kind is not Kind.EPOCH:
-        yield Finding(name, "its epoch", str(entry.epoch), f"{before.epoch}, for no epoch begins here")
-    booked, wanted = entry.positive + entry.negative + entry.undirected, _movements(before, entry)
-    if booked not in wanted and not (_is_algebraic(entry) and _moved_algebraically(before, entry)):
-        texts = " or ".join(str(counts) for counts in wanted)
-        moved = f"{texts}: the counter went from {before.count} to {entry.count}"
-        yield Finding(name, "the sum of its counts", str(booked), moved)
+        yield AuditFinding(name, "its epoch", str(entry.epoch), f"{before.epoch}, for no epoch begins here")
 
 
-def _movements(before: Entry, entry: Entry) -> tuple[int, ...]:
-    """The sums of counts that an entry of its kind may book."""
-    forward = (entry.count - before.count) % COUNTER_RANGE
-    possible = _possible(entry)
+def _moved(before: Entry, entry: Entry, epoch: Epoch) -> Iterator[AuditFinding]:
+    """Every register against what it showed at the end of the entry before."""
+    main = RegisterRule(epoch.registers[0])
+    if len(epoch.registers) == 2:
+        export = RegisterRule(epoch.registers[1])
+        ends = before.export_count or 0, entry.export_count or 0
+        yield from _booked_as_moved(entry, entry.positive, (before.count, entry.count), before.mark, main)
+        yield from _booked_as_moved(entry, entry.negative, ends, before.export_mark, export)
+        return
+    signed = entry.positive - entry.negative - main.forward(before.count, entry.count)
+    if _may_be_algebraic(entry) and signed % (main.register.modulus or 1 << 63) == 0:
+        return
+    booked = entry.positive + entry.negative + entry.undirected
+    yield from _booked_as_moved(entry, booked, (before.count, entry.count), before.mark, main)
+
+
+def _booked_as_moved(
+    entry: Entry, booked: int, ends: tuple[int, int], mark: int | None, rule: RegisterRule
+) -> Iterator[AuditFinding]:
+    wanted = _movements(entry, ends, mark, rule)
+    if wanted and booked not in wanted:
+        texts = " or ".join(str(counts) for counts in dict.fromkeys(wanted))
+        moved = f"{texts}: the counter went from {ends[0]} to {ends[1]}"
+        yield AuditFinding(entry.sequence, "the sum of its counts", str(booked), moved)
+
+
+def _movements(entry: Entry, ends: tuple[int, int], mark: int | None, rule: RegisterRule) -> tuple[int, ...]:
+    """The sums of counts that an entry of its kind may book; empty where any that time allows may be."""
+    before, now = ends
+    forward, register, possible = rule.forward(before, now), rule.register, _possible(entry, rule)
+    is_believable = possible is None or forward <= possible
     match entry.kind:
-        case Kind.RESTART:
-            return (entry.count if entry.count <= possible else 0,)
-        case Kind.GAP:
-            return (forward if forward <= possible else 0,)
         case Kind.START | Kind.EPOCH | Kind.CLOCK:
             return (0,)
+        case Kind.RESTART if register.is_confirmed:
+            return (now if possible is None or now <= possible else 0,)
+        case Kind.RESTART if register.persistence is Persistence.VOLATILE:
+            return (now, 0)
+        case Kind.RESTART:
+            return ()
+        case Kind.GAP if register.is_confirmed:
+            return (forward if is_believable else 0,)
+        case Kind.GAP:
+            restored = () if mark is None else (max(now - mark, 0),)
+            return (*((forward,) if is_believable and forward >= 0 else ()), 0, *restored)
         case _:
             return (forward,)
 
 
-def _possible(entry: Entry) -> int:
-    """The most counts that an entry's time allows; a gap or a restart that no clock spans has no time."""
+def _possible(entry: Entry, rule: RegisterRule) -> int | None:
+    """The most counts that an entry's time allows; None where no clock spans it and the register has no end."""
     if entry.kind in {Kind.GAP, Kind.RESTART} and entry.elapsed_us == 0:
-        return MAX_UNTIMED_COUNTS
-    return most_counts(entry.elapsed_us)
+        return rule.possible(None) if rule.register.modulus is not None else None
+    return rule.possible(entry.elapsed_us)
 
 
-def _is_algebraic(entry: Entry) -> bool:
-    return entry.kind in {Kind.COUNTED, Kind.GAP} and not entry.mode & _ABSOLUTE_BIT and not entry.undirected
+def _may_be_algebraic(entry: Entry) -> bool:
+    """Whether its register counted export downwards; older versions did not write that down."""
+    return entry.kind in {Kind.COUNTED, Kind.GAP} and entry.algebraic is not False and not entry.undirected
 
 
-def _moved_algebraically(before: Entry, entry: Entry) -> bool:
-    return (entry.positive - entry.negative - entry.count + before.count) % COUNTER_RANGE == 0
-
-
-def _by_itself(entry: Entry, books: Books) -> Iterator[Finding]:
+def _by_itself(entry: Entry, books: Books) -> Iterator[AuditFinding]:
     name = entry.sequence
     if entry.epoch not in books.epochs:
-        yield Finding(name, "its epoch", str(entry.epoch), f"one of {', '.join(map(str, sorted(books.epochs)))}")
+        yield AuditFinding(name, "its epoch", str(entry.epoch), f"one of {', '.join(map(str, sorted(books.epochs)))}")
     if entry.end < entry.start:
-        yield Finding(name, "its end", f"{entry.end}", f"{entry.start} or later")
+        yield AuditFinding(name, "its end", f"{entry.end}", f"{entry.start} or later")
     if entry.kind in STATED or entry.import_mwh or entry.export_mwh:
-        yield Finding(name, "stated energy", f"in an entry of kind {entry.kind}", "in a stated entry")
-    if not 0 <= entry.count < COUNTER_RANGE:
-        yield Finding(name, "its counter", str(entry.count), "within 24 bits")
+        yield AuditFinding(name, "stated energy", f"in an entry of kind {entry.kind}", "in a stated entry")
     if min(entry.positive, entry.negative, entry.undirected) < 0:
-        yield Finding(
+        yield AuditFinding(
             name, "its smallest count", str(min(entry.positive, entry.negative, entry.undirected)), "0 or more"
         )
+    if entry.epoch in books.epochs:
+        yield from _within_reach(entry, books.epochs[entry.epoch])
+
+
+def _within_reach(entry: Entry, epoch: Epoch) -> Iterator[AuditFinding]:
+    rules = [RegisterRule(register) for register in epoch.registers]
+    modulus = rules[0].register.modulus
+    if modulus is not None and not 0 <= entry.count < modulus:
+        yield AuditFinding(entry.sequence, "its counter", str(entry.count), f"0 to {modulus - 1}")
+    possible = [_possible(entry, rule) for rule in rules]
     booked = entry.positive + entry.negative + entry.undirected
-    possible = _possible(entry) + _SLACK_PER_LOOK * entry.readings
-    if booked > possible:
+    most = sum(each or 0 for each in possible) + _SLACK_PER_LOOK * entry.readings
+    if None not in possible and booked > most:
         seconds = entry.elapsed_us / 1e6
-        yield Finding(name, "the sum of its counts", str(booked), f"{possible} at most: it took {seconds:.1f} s")
+        yield AuditFinding(
+            entry.sequence, "the sum of its counts", str(booked), f"{most} at most: it took {seconds:.1f} s"
+        )
 
 
-def _stated(books: Books) -> Iterator[Finding]:
+def _stated(books: Books) -> Iterator[AuditFinding]:
     left = unassigned(books)
     openings = 0
     for number, entry in enumerate(books.stated, start=1):
         openings += entry.kind is Kind.OPENING
         for check, got, wanted in _stated_alone(entry, number, books):
-            yield Finding(entry.sequence, check, got, wanted, stated=True)
+            yield AuditFinding(entry.sequence, check, got, wanted, stated=True)
         if entry.about and left.get(entry.about, 0) < 0:
             rest = f"{-left[entry.about]} more than entry {entry.about} had"
-            yield Finding(entry.sequence, "what it assigns", rest, "no more", stated=True)
+            yield AuditFinding(entry.sequence, "what it assigns", rest, "no more", stated=True)
     if openings > 1:
-        yield Finding(0, "the number of openings", str(openings), "1")
+        yield AuditFinding(0, "the number of openings", str(openings), "1")
 
 
 def _stated_alone(entry: Entry, number: int, books: Books) -> Iterator[tuple[str, str, str]]:
@@ -184,12 +221,12 @@ def _stated_alone(entry: Entry, number: int, books: Books) -> Iterator[tuple[str
             yield "the entry it is about", str(entry.about), "an entry of the same epoch with undirected counts"
 
 
-def _replayed(books: Books) -> tuple[Totals | None, list[Finding]]:
+def _replayed(books: Books) -> tuple[Totals | None, list[AuditFinding]]:
     try:
         replayed = Ledger.replay([*books.entries, *books.stated], books.epochs).totals()
         shown = registers_at(books, [_THE_END])[0].total.rounded_down()
     except (LedgerError, KeyError) as error:
-        return None, [Finding(0, "the replay", f"refused ({error})", "possible")]
+        return None, [AuditFinding(0, "the replay", f"refused ({error})", "possible")]
     if replayed != shown:
-        return replayed, [Finding(0, "what a replay gives", f"{replayed}", f"{shown}, the sum of the entries")]
+        return replayed, [AuditFinding(0, "what a replay gives", f"{replayed}", f"{shown}, the sum of the entries")]
     return replayed, []

@@ -11,15 +11,10 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from fractions import Fraction
 
+from wattrail.energy_register import BootEvidence, EnergyRegister
 from wattrail.ledger.timeline import CLOCK_SLACK
 
-__all__ = ["BEGINNING", "CF_UNIT_US", "STATED", "Entry", "Epoch", "Kind", "Observation", "Totals"]
-
-CF_UNIT_US = 419_430_400_000
-"""WATT counts times microseconds in one count of the energy counter. Source: bl0942-ds/energy."""
-
-_MWH_PER_COUNT = Fraction(CF_UNIT_US, 3_600_000)
-"""Milliwatt-hours times counts per watt in one count of the energy counter."""
+__all__ = ["BEGINNING", "STATED", "Entry", "Epoch", "Kind", "Observation", "Totals"]
 
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 """Where the interval of an opening entry starts: before any account."""
@@ -45,61 +40,68 @@ STATED = frozenset({Kind.OPENING, Kind.ADJUSTED, Kind.ASSIGNED})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
-    """One look at the energy counter.
+    """One look at the registers that are booked.
 
     ``elapsed_us`` is the time since the look before on a monotonic clock, in microseconds, or None when no such
-    clock spans the two (the host restarted). ``count`` is the 24-bit counter, ``watt`` the signed power count,
-    ``restarted`` says that MODE was found at its reset value, a sign of a restart; ``algebraic`` that it counts
-    export downwards, ``last_pulse_negative`` the direction of its last pulse. ``mode`` and ``status`` are kept as
-    evidence.
+    clock spans the two (the host restarted). ``count`` is what the first register of the epoch shows, ``export_count``
+    what the second one does. ``watt`` is signed power: milliwatts, or the power count of a chip; None if not known.
+
+    ``restarted`` says that a setting was found at its reset value, a sign of a restart, and ``boot`` whatever else the
+    device says of its restarts. ``algebraic`` says that the register counts export downwards, ``last_pulse_negative``
+    the direction of its last pulse. ``mode`` and ``status`` are kept as evidence.
     """
 
     at: datetime
     elapsed_us: int | None
     count: int
-    watt: int
+    watt: int | None
     mode: int = 0
     status: int = 0
     restarted: bool = False
     algebraic: bool = False
     last_pulse_negative: bool = False
+    export_count: int | None = None
+    boot: BootEvidence | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Epoch:
     """The time during which one calibration holds.
 
-    ``micro_counts_per_watt`` is an integer (counts per watt, times a million), so that energy is exact.
-    ``inverted`` says that the chip's positive direction is export.
+    ``registers`` are the one or two that are booked, in the same exact step: what a count is worth in it, and how the
+    register can fall. ``inverted`` says that the device's positive direction is export.
     """
 
     number: int
-    micro_counts_per_watt: int
+    registers: tuple[EnergyRegister, ...]
     inverted: bool = False
 
     def __post_init__(self) -> None:
-        if self.micro_counts_per_watt <= 0:
-            raise ValueError(f"counts per watt must be positive, got {self.micro_counts_per_watt} millionths")
+        if len({register.step_mwh for register in self.registers}) != 1 or len(self.registers) > 2:
+            raise ValueError(f"an epoch has one or two registers of one step, got {self.registers}")
 
-    @classmethod
-    def of(cls, number: int, counts_per_watt: float, *, inverted: bool = False) -> Epoch:
-        """An epoch from a calibration constant in counts per watt."""
-        return cls(number=number, micro_counts_per_watt=round(counts_per_watt * 1_000_000), inverted=inverted)
+    @property
+    def step_mwh(self) -> Fraction:
+        """Exact energy of one count, in milliwatt-hours."""
+        return self.registers[0].step_mwh
 
     def milliwatt_hours(self, counts: int) -> Fraction:
         """Exact energy of a number of counts, in milliwatt-hours."""
-        return counts * _MWH_PER_COUNT * 1_000_000 / self.micro_counts_per_watt
+        return counts * self.registers[0].step_mwh
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """One line of the ledger, never edited.
 
-    ``positive`` and ``negative`` are counts by the chip's own sign of power, ``undirected`` are counts whose direction
-    nothing proves. ``count`` is the counter at ``end``. The rest is evidence: how long it took on a monotonic clock (0
-    for a gap or a restart that none spans),
-    power integrated by sign (WATT counts times microseconds), what the split carries over to the next entry, and the
-    power register at ``end`` (None where it was not kept), on which the direction of a gap depends.
+    ``positive`` and ``negative`` are counts by the device's own sign of power, ``undirected`` those whose direction
+    nothing proves. ``count`` is the register at ``end``, ``export_count`` the second one, ``mark`` and ``export_mark``
+    are former values to which they may jump back.
+
+    The rest is evidence: how long it took on a monotonic clock (0 for a gap or a restart that none spans), power
+    integrated by sign (power times microseconds), what the split carries over to the next entry, the power at ``end``
+    (None where it was not kept), on which the direction of a gap depends, and what the device said of its restarts.
+    ``algebraic`` is None in entries of versions that did not keep it.
 
     A stated entry says besides who stated it and when, with the reason as its note. ``import_mwh`` and ``export_mwh``
     are exact milliwatt-hours and touch no counts; ``about`` is the sequence of the gap whose counts it gives a
@@ -124,6 +126,11 @@ class Entry:
     status: int = 0
     watt: int | None = None
     note: str = ""
+    export_count: int | None = None
+    mark: int | None = None
+    export_mark: int | None = None
+    algebraic: bool | None = False
+    boot: BootEvidence | None = None
     import_mwh: int = 0
     export_mwh: int = 0
     about: int = 0

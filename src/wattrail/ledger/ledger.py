@@ -10,41 +10,47 @@ from fractions import Fraction
 
 from wattrail.errors import LedgerError
 from wattrail.ledger.books import Books, Counts, Energy
-from wattrail.ledger.counter import COUNTER_RANGE, Step, judge, most_counts, signed_difference
 from wattrail.ledger.entries import BEGINNING, STATED, Entry, Epoch, Kind, Observation, Totals
-from wattrail.ledger.span import ENTRY_SPAN, Away, Span, directed, in_new_span, kind_and_note
+from wattrail.ledger.register_rule import RegisterStep
+from wattrail.ledger.span import ENTRY_SPAN, Away, Span, in_new_span, kind_and_note
 from wattrail.ledger.split import Split
 from wattrail.ledger.timeline import MAX_PLAIN_PAUSE, Arrival, Timeline
+from wattrail.ledger.watched import WatchedRegisters
 
 __all__ = ["ENTRY_SPAN", "GAP_AFTER_US", "Ledger"]
 
 _MICROSECOND = timedelta(microseconds=1)
 
 GAP_AFTER_US = 10_000_000
-"""Time without a look after which the time between counts as a gap. Ten polls: power may have done anything."""
+"""Time without a look at a chip after which what lies between counts as a gap: ten polls of a second."""
 
 
 class Ledger:
     """An append-only account. Pure: it knows neither clock nor database; entries it returns are yours to keep.
 
     Rebuild it with ``replay``: the same entries give the same totals, and counting goes on where they end.
+    ``longest_silence_us`` is how long the source may be silent before the time between two looks counts as a gap.
     """
 
-    def __init__(self, epoch: Epoch) -> None:
+    def __init__(self, epoch: Epoch, *, longest_silence_us: int = GAP_AFTER_US) -> None:
+        self.longest_silence_us = longest_silence_us
         self._epochs = {epoch.number: epoch}
         self._epoch = epoch
+        self._registers = WatchedRegisters(epoch)
         self._sums: dict[int, list[int]] = {}
         self._stated: list[Entry] = []
         self._sequence = 0
-        self._last: Observation | None = None
         self._watt: int | None = None
+        self._is_untimed = False
         self._span: Span | None = None
         self._away: Away | None = None
         self._timeline = Timeline(BEGINNING)
         self._split = Split()
 
     @classmethod
-    def replay(cls, entries: Iterable[Entry], epochs: Mapping[int, Epoch]) -> Ledger:
+    def replay(
+        cls, entries: Iterable[Entry], epochs: Mapping[int, Epoch], *, longest_silence_us: int = GAP_AFTER_US
+    ) -> Ledger:
         """The ledger as it stood when the last entry was written. Raises LedgerError where entries do not follow.
 
         Stated entries may stand anywhere among the others, in their own order.
@@ -52,15 +58,16 @@ class Ledger:
         counted, stated = list[Entry](), list[Entry]()
         for entry in entries:
             (stated if entry.kind in STATED else counted).append(entry)
-        return cls.resume(Books(entries=tuple(counted), epochs=epochs, stated=tuple(stated)))
+        books = Books(entries=tuple(counted), epochs=epochs, stated=tuple(stated))
+        return cls.resume(books, longest_silence_us=longest_silence_us)
 
     @classmethod
-    def resume(cls, books: Books) -> Ledger:
+    def resume(cls, books: Books, *, longest_silence_us: int = GAP_AFTER_US) -> Ledger:
         """As ``replay``, from books that may begin later: what is older counts by its sums and is not looked at."""
         if not books.entries:
             raise LedgerError("no entries to replay", hint="a ledger begins with its first look at the counter")
         first = books.entries[0]
-        ledger = cls(_known(first, books.epochs))
+        ledger = cls(_known(first, books.epochs), longest_silence_us=longest_silence_us)
         if books.before:
             ledger._sequence = first.sequence - 1
             ledger._sums = {number: list(counts) for number, counts in books.before.items()}
@@ -92,6 +99,11 @@ class Ledger:
     def clock_offset(self) -> timedelta | None:
         """How far the wall clock is ahead of the ledger's own time (negative: behind); None while they agree."""
         return self._timeline.offset if self._away is None else None
+
+    @property
+    def doubted(self) -> str:
+        """What the device shows that is not booked until another look stands by it, in words; empty if nothing."""
+        return self._registers.held_note
 
     @property
     def stated(self) -> int:
@@ -136,13 +148,12 @@ class Ledger:
         """Account for one look at the counter; returns the entries it caused, oldest first.
 
         A look at or before the last one (late, or doubled) changes nothing. Raises ValueError for a counter
-        outside 24 bits or a naive time.
+        outside its range or a naive time.
         """
-        if seen.at.tzinfo is None or not 0 <= seen.count < COUNTER_RANGE:
-            raise ValueError(f"not a look at a counter: {seen}")
-        if self._last is None or self._span is None:
+        self._registers.require_possible(seen)
+        if self._registers.last is None or self._span is None:
             return self._begin(seen)
-        if seen.elapsed_us is None:
+        if seen.elapsed_us is None or self._is_untimed:
             return self._come_back(seen)
         if seen.elapsed_us <= 0:
             return ()
@@ -179,38 +190,48 @@ class Ledger:
         return Books(entries=entries, epochs=dict(self._epochs), stated=tuple(self._stated), before=before)
 
     def begin_epoch(self, epoch: Epoch) -> tuple[Entry, ...]:
-        """From the last look on, another calibration holds. Raises LedgerError if its number is not new."""
+        """From the last look on, another calibration holds. Raises LedgerError if its number is not new.
+
+        A chip counts on through it. Counts of any other register do not: the next look is where counting goes on.
+        """
         if epoch.number in self._epochs:
             raise LedgerError(f"epoch {epoch.number} exists; the next is {max(self._epochs) + 1}")
         entries = self.close()
         self._epochs[epoch.number] = self._epoch = epoch
-        if self._last is None or self._span is None:
+        last = self._registers.last
+        if last is None or self._span is None:
+            self._registers = WatchedRegisters(epoch)
             return entries
         moment = self._span.start
-        entry = self._entry(Kind.EPOCH, moment, moment, self._last, note=f"epoch {epoch.number} begins")
+        entry = self._entry(Kind.EPOCH, moment, moment, last, note=f"epoch {epoch.number} begins")
+        self._watch(epoch, last)
         return (*entries, replace(entry, watt=self._watt))
 
+    def _watch(self, epoch: Epoch, last: Observation) -> None:
+        self._registers = WatchedRegisters(epoch)
+        self._registers.begins_again = not self._registers.is_chip
+        self._registers.last = last
+
     def _begin(self, seen: Observation) -> tuple[Entry, ...]:
-        self._last, self._watt, self._span = seen, seen.watt, Span(seen.at)
+        self._registers.last, self._watt, self._span = seen, seen.watt, Span(seen.at)
         self._timeline = Timeline(seen.at)
         return (self._entry(Kind.START, seen.at, seen.at, seen),)
 
     def _account(self, seen: Observation, elapsed_us: int) -> tuple[Entry, ...]:
-        step = self._step(seen, elapsed_us)
-        if step.kind is Kind.COUNTED and elapsed_us <= GAP_AFTER_US:
+        step = self._registers.step(seen, elapsed_us)
+        if step.is_held:
             jumped = self._pass(seen.at, elapsed_us)
-            entries = self._count(seen, elapsed_us, step)
+            self._registers.hold(seen, step, elapsed_us)
+            return self._follow(seen.at) if jumped else ()
+        since_us = elapsed_us + self._registers.waiting_us
+        if step.kind is Kind.COUNTED and since_us <= self.longest_silence_us:
+            jumped = self._pass(seen.at, elapsed_us)
+            entries = self._count(seen, since_us, step)
         else:
             entries = list(self.close())
             jumped = self._pass(seen.at, elapsed_us)
-            entries.append(self._interrupt(seen, elapsed_us, step))
+            entries.append(self._interrupt(seen, since_us, step))
         return (*entries, *self._follow(seen.at)) if jumped else tuple(entries)
-
-    def _step(self, seen: Observation, elapsed_us: int | None) -> Step:
-        assert self._last is not None
-        if seen.algebraic and not seen.restarted:
-            return Step(Kind.COUNTED, signed_difference(self._last.count, seen.count), seen.count)
-        return judge(self._last.count, seen.count, elapsed_us, mode_reset=seen.restarted)
 
     def _pass(self, wall: datetime, elapsed_us: int) -> bool:
         """Let time pass by the ledger's clock; returns whether a jump of the wall clock has become certain."""
@@ -222,54 +243,64 @@ class Ledger:
             self._span.notes.append(f"the wall clock jumped to {wall.isoformat()}")
         return jumped
 
-    def _count(self, seen: Observation, elapsed_us: int, step: Step) -> list[Entry]:
+    def _count(self, seen: Observation, elapsed_us: int, step: RegisterStep) -> list[Entry]:
         span = self._span
         assert span is not None
-        positive, negative = self._share(seen, elapsed_us, step.counts)
+        positive, negative = self._share(seen, elapsed_us, step)
         span.positive += positive
         span.negative += negative
         span.elapsed_us += elapsed_us
         span.readings += 1
         if step.note:
             span.notes.append(step.note)
-        self._look(seen, step)
+        self._look(seen, step, elapsed_us)
         if self._away is not None:
             return list(self.close()) if self._away.clock.is_sure or self._away.clock.is_late else []
         return [self._close_span()] if in_new_span(span.start, self._timeline.now) else []
 
-    def _share(self, seen: Observation, elapsed_us: int, counts: int) -> tuple[int, int]:
+    def _share(self, seen: Observation, elapsed_us: int, step: RegisterStep) -> tuple[int, int]:
+        if (sides := self._registers.sides(step.counts, step.beside)) is not None:
+            return sides
         if seen.algebraic:
-            return max(counts, 0), max(-counts, 0)
-        self._split.integrate(seen.watt, elapsed_us)
-        return self._split.share(counts, last_pulse_negative=seen.last_pulse_negative)
+            return max(step.counts, 0), max(-step.counts, 0)
+        self._split.integrate(seen.watt or 0, elapsed_us)
+        return self._split.share(step.counts, last_pulse_negative=seen.last_pulse_negative)
 
-    def _look(self, seen: Observation, step: Step) -> None:
-        self._last, self._watt = replace(seen, count=step.count), seen.watt
+    def _look(self, seen: Observation, step: RegisterStep, elapsed_us: int) -> None:
+        self._registers.accept(seen, step, elapsed_us)
+        self._watt = seen.watt
 
-    def _interrupt(self, seen: Observation, elapsed_us: int, step: Step) -> Entry:
+    def _interrupt(self, seen: Observation, elapsed_us: int, step: RegisterStep) -> Entry:
         """Book what the counter proves over the time nobody watched, up to now."""
         assert self._span is not None
         self._split = Split(carry=self._split.carry)
-        counts = directed(step.counts, self._watt, seen)
-        self._look(seen, step)
+        counts = self._registers.directed(step, self._watt, seen)
+        self._look(seen, step, elapsed_us)
         end = max(self._timeline.now, self._span.start)
         kind, note = kind_and_note(step, f"nobody looked for {elapsed_us / 1e6:.0f} s")
-        entry = self._entry(kind, self._span.start, end, self._last, counts=counts, elapsed_us=elapsed_us, note=note)
+        last = self._registers.last
+        entry = self._entry(kind, self._span.start, end, last, counts=counts, elapsed_us=elapsed_us, note=note)
         self._span = Span(end)
         return entry
 
     def _come_back(self, seen: Observation) -> tuple[Entry, ...]:
         """The first look after a pause that no monotonic clock spans: how long it was, only the wall clock says."""
-        held = self.close()
+        step = self._registers.step(seen, None, pause=seen.at - self._timeline.now)
+        if step.is_held:
+            self._registers.hold(seen, step, 0)
+            self._is_untimed = True
+            return ()
+        held, self._is_untimed = self.close(), False
         pause = seen.at - self._timeline.now
-        step = self._step(seen, None)
         self._split = Split(carry=self._split.carry)
-        counts = directed(step.counts, self._watt, seen)
-        self._look(seen, step)
-        assert self._last is not None
+        counts = self._registers.directed(step, self._watt, seen)
+        self._look(seen, step, 0)
+        last = self._registers.last
+        assert last is not None
         kind, note = kind_and_note(step, "nobody looked, and no clock says for how long")
-        self._away = away = Away(held, Arrival(seen.at), self._last, kind, counts, note)
-        if timedelta() <= pause <= MAX_PLAIN_PAUSE and abs(step.counts) <= most_counts(pause // _MICROSECOND):
+        self._away = away = Away(held, Arrival(seen.at), last, kind, counts, note)
+        possible = self._registers.main.possible(max(pause // _MICROSECOND, 0))
+        if timedelta() <= pause <= MAX_PLAIN_PAUSE and abs(step.counts) <= possible:
             return tuple(self._settle(away, plain=True))
         return ()
 
@@ -289,11 +320,12 @@ class Ledger:
         self._timeline.now += timedelta(microseconds=away.clock.since_us)
         return entries
 
-    def _follow(self, wall: datetime) -> list[Entry]:
+    def _follow(self, wall: datetime) -> tuple[Entry, ...]:
         """Close what was counted by the old time, and go on by the new one."""
-        entries = list(self.close())
-        assert self._last is not None
-        return [*entries, self._set_clock(wall, self._last)]
+        entries = self.close()
+        last = self._registers.last
+        assert last is not None
+        return (*entries, self._set_clock(wall, last))
 
     def _set_clock(self, wall: datetime, last: Observation) -> Entry:
         assert self._span is not None
@@ -305,7 +337,7 @@ class Ledger:
         return entry
 
     def _close_span(self) -> Entry:
-        span, seen = self._span, self._last
+        span, seen = self._span, self._registers.last
         assert span is not None
         assert seen is not None
         end = max(self._timeline.now, span.start)
@@ -333,11 +365,14 @@ class Ledger:
         self._sequence += 1
         _add(self._sums, self._epoch.number, *counts)
         positive, negative, undirected = counts
+        mark, export_mark = self._registers.marks
         return Entry(
             sequence=self._sequence, kind=kind, start=start, end=end, epoch=self._epoch.number, count=seen.count,
             positive=positive, negative=negative, undirected=undirected, elapsed_us=elapsed_us, readings=readings,
             watt_us_positive=self._split.watt_us_positive, watt_us_negative=self._split.watt_us_negative,
             carry=self._split.carry, mode=seen.mode, status=seen.status, watt=seen.watt, note=note,
+            export_count=seen.export_count, mark=mark, export_mark=export_mark, algebraic=seen.algebraic,
+            boot=seen.boot,
         )  # fmt: skip
 
     def _take_up(self, entry: Entry, epoch: Epoch) -> None:
@@ -348,13 +383,20 @@ class Ledger:
                 f"entry {entry.sequence} starts at {entry.start}, the one before ends at {self._span.start}"
             )
         self._sequence = entry.sequence
-        self._epochs[epoch.number] = self._epoch = epoch
         _add(self._sums, epoch.number, entry.positive, entry.negative, entry.undirected)
         self._split = Split(entry.watt_us_positive, entry.watt_us_negative, entry.carry)
         self._span, self._watt, self._timeline = Span(entry.end), entry.watt, Timeline(entry.end)
-        self._last = Observation(
-            at=entry.end, elapsed_us=None, count=entry.count, watt=entry.watt or 0, mode=entry.mode, status=entry.status
-        )
+        last = Observation(
+            at=entry.end, elapsed_us=None, count=entry.count, watt=entry.watt, mode=entry.mode,
+            status=entry.status, export_count=entry.export_count, boot=entry.boot,
+        )  # fmt: skip
+        if entry.kind is Kind.EPOCH:
+            self._watch(epoch, last)
+        elif epoch is not self._epoch:
+            self._registers = WatchedRegisters(epoch)
+        if entry.kind is not Kind.EPOCH:
+            self._registers.take_up(last, (entry.mark, entry.export_mark))
+        self._epochs[epoch.number] = self._epoch = epoch
 
 
 def _known(entry: Entry, epochs: Mapping[int, Epoch]) -> Epoch:

@@ -1,8 +1,8 @@
 """What the cumulative registers show at given moments, exactly, in one pass over the books.
 
-A counted entry, a minute at most, is divided evenly at a moment that falls into it. Whatever has no shape (a gap, a
-restart, an entry in which the clock was set, a stated entry) is booked whole where it ends. What ends at a moment
-belongs to the time before it; what happens in an instant belongs to the time after.
+A counted entry, a minute or one reading long, is divided evenly at a moment that falls into it. Whatever has no shape
+(a gap, a restart, an entry in which the clock was set, a stated entry) is booked whole where it ends. What ends at a
+moment belongs to the time before it; what happens in an instant belongs to the time after.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from itertools import chain, islice, pairwise
 
 from wattrail.ledger.books import Books, Counts, Energy
 from wattrail.ledger.entries import Entry, Epoch, Kind
-from wattrail.ledger.timeline import MAX_WAIT_US
+from wattrail.ledger.timeline import CLOCK_SLACK
 
 __all__ = ["Aside", "Point", "registers_at"]
 
@@ -23,8 +23,6 @@ Aside = Callable[[Entry], bool]
 """Whether an entry without a shape is to be summed apart."""
 
 _MICROSECOND = timedelta(microseconds=1)
-_LONGEST = timedelta(microseconds=MAX_WAIT_US) + timedelta(minutes=1)
-"""No entry with a shape is longer: a minute, or what was counted while a clock was waited for after a start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +107,8 @@ class _Queue:
     def __init__(self, entries: Iterable[Entry]) -> None:
         self._entries = sorted(entries, key=lambda entry: entry.end)
         self._place = 0
+        counted_us = max((entry.elapsed_us for entry in self._entries if entry.kind is Kind.COUNTED), default=0)
+        self._longest = timedelta(microseconds=counted_us) + CLOCK_SLACK
 
     def done_by(self, at: datetime) -> Iterable[Entry]:
         while self._place < len(self._entries) and _is_over(self._entries[self._place], at):
@@ -118,7 +118,7 @@ class _Queue:
     def cut_at(self, at: datetime) -> Iterable[Entry]:
         """Entries with a shape that lie on both sides of a moment."""
         for entry in islice(self._entries, self._place, None):
-            if entry.end > at + _LONGEST:
+            if entry.end > at + self._longest:
                 return
             if entry.start < at < entry.end and entry.shaped:
                 yield entry

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
-from wattrail.ledger.counter import Step
 from wattrail.ledger.entries import Entry, Kind, Observation
+from wattrail.ledger.register_rule import RegisterStep
 from wattrail.ledger.timeline import Arrival
 
-__all__ = ["ENTRY_SPAN", "Away", "Span", "directed", "in_new_span", "kind_and_note"]
+__all__ = ["ENTRY_SPAN", "Away", "Span", "in_new_span", "kind_and_note"]
 
 ENTRY_SPAN: Final = timedelta(minutes=1)
 """Counted entries are closed at the first look in a new span of this length, by the ledger's own time."""
@@ -43,24 +43,7 @@ class Away:
     note: str
 
 
-def directed(counts: int, before: int | None, seen: Observation) -> tuple[int, int, int]:
-    """Counts made while nobody looked: (positive, negative, undirected).
-
-    Directed only if power stood on the same side before (None: nobody knows) and after, and the chip's last pulse
-    agrees.
-    """
-    if seen.algebraic:
-        return max(counts, 0), max(-counts, 0), 0
-    if before is None:
-        return 0, 0, counts
-    if before >= 0 and seen.watt >= 0 and not seen.last_pulse_negative:
-        return counts, 0, 0
-    if before < 0 and seen.watt < 0 and seen.last_pulse_negative:
-        return 0, counts, 0
-    return 0, 0, counts
-
-
-def kind_and_note(step: Step, away: str) -> tuple[Kind, str]:
+def kind_and_note(step: RegisterStep, away: str) -> tuple[Kind, str]:
     """Kind and note of an entry over time nobody watched."""
     kind = Kind.GAP if step.kind is Kind.COUNTED else step.kind
     return kind, step.note or f"{away}; the counter moved by {step.counts}"

@@ -1,9 +1,9 @@
 """Testing a meter against a reference: load after load, by the power register and by the energy counter.
 
-A bench sets the load and knows what really flows: a twin's own truth, another meter, or a person who reads one. At
-each load the meter first settles; then its power is read over several refreshes together with the reference; then
-the energy counter is timed, from the moment it takes one step to the moment it has taken many more. Timing whole
-steps leaves of its grain (a third of a watt-hour) only the time between two samples at it.
+A load source sets the load and knows what really flows: a twin's own truth, another meter, or a person who reads
+one. At each load the meter first settles; then its power is read over several refreshes together with the reference;
+then the energy counter is timed, from the moment it takes one step to the moment it has taken many more. Timing whole
+steps leaves of its grain (a third of a watt-hour) only the time between two samples of it.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from wattrail.metrology.iec62053 import (
     CLASSES,
     NO_LOAD_VOLTS,
     BasicRange,
+    LoadPhase,
     LoadPoint,
-    Phase,
     no_load_minutes,
     points_for,
 )
 
-__all__ = ["Bench", "Plan", "Report", "run", "usual_range"]
+__all__ = ["AccuracyPlan", "AccuracyReport", "LoadSource", "run", "usual_range"]
 
 _SETTLING_REFRESHES: Final = 3
 """After a change of the load: the refresh it falls into, a whole one, and one to spare."""
@@ -52,12 +52,12 @@ _RESTART: Final = 1 << 20
 """Counts that cannot come between two samples: the counter has begun again."""
 
 
-class Bench(Protocol):
+class LoadSource(Protocol):
     """Who sets the load, and knows what really flows."""
 
     @property
     def name(self) -> str:
-        """What the reference is, in words."""
+        """What the reference is."""
         ...
 
     @property
@@ -65,7 +65,7 @@ class Bench(Protocol):
         """Of the reference, per cent, 95 %; None if nobody stated it."""
         ...
 
-    def put(self, point: LoadPoint, what: str) -> bool:
+    def set_load(self, point: LoadPoint, what: str) -> bool:
         """Bring a load about; False leaves it out. ``what`` says which test it is for. Raises EOFError to stop."""
         ...
 
@@ -79,7 +79,7 @@ class Bench(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class AccuracyPlan:
     """What to test, and how long. ``energy_s`` is the least time for the counter at each load, 0 for none of it."""
 
     range: BasicRange = field(default_factory=BasicRange)
@@ -92,7 +92,7 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class AccuracyReport:
     """Everything one test found."""
 
     meter: str
@@ -110,20 +110,22 @@ class Report:
 
 
 def usual_range(
-    calibration: Calibration, chip: MeteringChip, *, basic_amps: float = 5.0, most_amps: float | None = None
+    calibration: Calibration, chip: MeteringChip, *, basic_amps: float = 5.0, max_amps: float | None = None
 ) -> BasicRange:
     """What a meter of this scale is tested at: up to the largest usual current within its registers."""
     scaling = chip.scaling
     watts = scaling.max_watt / calibration.counts_per_watt
     full = min(scaling.i_full_scale / calibration.counts_per_amp, watts / BasicRange().volts)
     usual = max((amps for amps in _MAX_AMPS if amps <= full), default=full)
-    return BasicRange(basic_amps=basic_amps, most_amps=float(most_amps or usual))
+    return BasicRange(basic_amps=basic_amps, max_amps=float(max_amps or usual))
 
 
-def run(meter: Meter, bench: Bench, plan: Plan, *, tell: Callable[[str], object] = lambda _: None) -> Report:
-    """Test a connected meter; ``tell`` hears what happens. Raises what ``Meter.read`` raises.
+def run(
+    meter: Meter, loads: LoadSource, plan: AccuracyPlan, *, progress: Callable[[str], object] = lambda _: None
+) -> AccuracyReport:
+    """Test a connected meter; ``progress`` is called with each result. Raises what ``Meter.read`` raises.
 
-    An EOFError from the bench ends the test: the report holds what was measured until then.
+    An EOFError from the loads ends the test: the report holds what was measured until then.
     """
     clock = meter.client.carrier.clock
     begun = clock.now()
@@ -133,23 +135,23 @@ def run(meter: Meter, bench: Bench, plan: Plan, *, tell: Callable[[str], object]
     still: list[NoLoad] = []
     try:
         for number, point in enumerate(wanted, start=1):
-            if bench.put(point, f"point {number} of {len(wanted)}"):
-                points.append(result := _at_point(meter, bench, plan, point))
-                tell(_words(number, len(wanted), result))
+            if loads.set_load(point, f"point {number} of {len(wanted)}"):
+                points.append(result := _at_point(meter, loads, plan, point))
+                progress(_words(number, len(wanted), result))
         if plan.starts:
-            starts.extend(_starting(meter, bench, plan))
+            starts.extend(_starting(meter, loads, plan))
         if plan.no_load:
-            still.extend(_without_load(meter, bench, plan))
+            still.extend(_without_load(meter, loads, plan))
     except EOFError:
-        tell("ended before its last point; the report holds what was measured")
-    return Report(
+        progress("ended before its last point; the report holds what was measured")
+    return AccuracyReport(
         meter=meter.url,
         simulated=meter.simulated,
         begun=begun,
         ended=clock.now(),
         range=plan.range,
-        reference=bench.name,
-        reference_uncertainty=bench.uncertainty,
+        reference=loads.name,
+        reference_uncertainty=loads.uncertainty,
         wh_per_count=meter.wh_per_count,
         planned=len(wanted),
         points=tuple(points),
@@ -165,20 +167,20 @@ def _words(number: int, total: int, result: PointResult) -> str:
     return f"{number:2} of {total}  {load:<24} power {power} %{energy}"
 
 
-def _at_point(meter: Meter, bench: Bench, plan: Plan, point: LoadPoint) -> PointResult:
+def _at_point(meter: Meter, loads: LoadSource, plan: AccuracyPlan, point: LoadPoint) -> PointResult:
     clock = meter.client.carrier.clock
     clock.sleep(_SETTLING_REFRESHES * meter.chip.refresh_s)
-    said, true = _paired(meter, bench, plan.readings)
+    said, true = _paired(meter, loads, plan.readings)
     reference, watts = fmean(true), fmean(said)
     off = [s - t for s, t in zip(said, true, strict=True)]
     scatter = stdev(off) / math.sqrt(len(off)) if len(off) > 1 else 0.0
     grain = 0.5 / math.sqrt(3) / meter.calibration.counts_per_watt
-    base = bench.uncertainty or 0.0
+    base = loads.uncertainty or 0.0
     power = Figure(
         100 * (watts - reference) / reference,
         math.hypot(100 * COVERAGE * math.hypot(scatter, grain) / abs(reference), base),
     )
-    counted = _counted(meter, bench, plan, reference) if plan.energy_s else None
+    counted = _counted(meter, loads, plan, reference) if plan.energy_s else None
     energy = None
     if counted is not None:
         energy = _energy_figure(counted, meter.wh_per_count, reference, math.copysign(1.0, watts or 1.0), base)
@@ -200,13 +202,13 @@ def _watts(meter: Meter) -> float:
     return watts
 
 
-def _paired(meter: Meter, bench: Bench, readings: int) -> tuple[list[float], list[float]]:
+def _paired(meter: Meter, loads: LoadSource, readings: int) -> tuple[list[float], list[float]]:
     """Power of the meter and of the reference, a refresh apart."""
     clock, pairs = meter.client.carrier.clock, []
     for turn in range(readings):
         if turn:
             clock.sleep(meter.chip.refresh_s)
-        pairs.append((_watts(meter), bench.watts()))
+        pairs.append((_watts(meter), loads.watts()))
     return [said for said, _ in pairs], [true for _, true in pairs]
 
 
@@ -228,7 +230,7 @@ class _Counted:
     watt_hours: float | None
 
 
-def _counted(meter: Meter, bench: Bench, plan: Plan, watts: float) -> _Counted:
+def _counted(meter: Meter, loads: LoadSource, plan: AccuracyPlan, watts: float) -> _Counted:
     """Time the counter over enough whole steps at a steady load."""
     period = 3600 * meter.wh_per_count / abs(watts)
     counts = max(plan.counts, math.ceil(plan.energy_s / period))
@@ -236,10 +238,10 @@ def _counted(meter: Meter, bench: Bench, plan: Plan, watts: float) -> _Counted:
     interval = max(_MIN_INTERVAL_S, min(counts * period * _INTERVAL_SHARE, period / 3))
     clock = meter.client.carrier.clock
     begun = clock.monotonic()
-    first = _edge(meter, bench, _count(meter), 1, interval, period)
+    first = _edge(meter, loads, _count(meter), 1, interval, period)
     if first is None:
         return _Counted(0, clock.monotonic() - begun, 0.0, None)
-    last = _edge(meter, bench, first.count, counts, interval, period)
+    last = _edge(meter, loads, first.count, counts, interval, period)
     if last is None:
         return _Counted(0, clock.monotonic() - begun, 0.0, None)
     hours = last.watt_hours - first.watt_hours if None not in (first.watt_hours, last.watt_hours) else None  # type: ignore[operator]
@@ -251,7 +253,7 @@ def _counted(meter: Meter, bench: Bench, plan: Plan, watts: float) -> _Counted:
     )
 
 
-def _edge(meter: Meter, bench: Bench, since: int, steps: int, interval: float, period: float) -> _Edge | None:
+def _edge(meter: Meter, loads: LoadSource, since: int, steps: int, interval: float, period: float) -> _Edge | None:
     """The moment at which the counter has taken so many steps; None if it stands still.
 
     It is sampled four times a period until one step is missing, then finely.
@@ -268,15 +270,17 @@ def _edge(meter: Meter, bench: Bench, since: int, steps: int, interval: float, p
                 raise LinkError(f"{meter.url}: the energy counter restarted during the test", hint="test again")
             taken, moved_at, expected = seen, now, count
         if taken >= steps:
-            return _Edge(clock.monotonic(), clock.monotonic() - before, count, bench.watt_hours())
+            return _Edge(clock.monotonic(), clock.monotonic() - before, count, loads.watt_hours())
         before = now
     return None
 
 
 def _count(meter: Meter, *, unless: int | None = None) -> int:
     """The energy counter; a value that surprises is read twice."""
-    count = meter.client.read_register(meter.chip.energy)
-    while count != unless and (again := meter.client.read_register(meter.chip.energy)) != count:
+    if (energy := meter.chip.energy) is None:
+        raise LinkError(f"{meter.url}: the {meter.chip.title} has no register for its energy", hint="test power alone")
+    count = meter.client.read_register(energy)
+    while count != unless and (again := meter.client.read_register(energy)) != count:
         count = again
     return count
 
@@ -291,12 +295,12 @@ def _energy_figure(counted: _Counted, wh_per_count: float, watts: float, sign: f
     return Figure(100 * (said - true) / true, math.hypot(timing, base))
 
 
-def _starting(meter: Meter, bench: Bench, plan: Plan) -> Iterator[Start]:
+def _starting(meter: Meter, loads: LoadSource, plan: AccuracyPlan) -> Iterator[Start]:
     """Each class's starting current: a count must come within one and a half times its period."""
     clock = meter.client.carrier.clock
     for class_ in CLASSES:
-        point = LoadPoint(plan.range.volts, class_.starts * plan.range.basic_amps, Phase.UNITY)
-        if not bench.put(point, f"starting current, class {class_.name}"):
+        point = LoadPoint(plan.range.volts, class_.starts * plan.range.basic_amps, LoadPhase.UNITY)
+        if not loads.set_load(point, f"starting current, class {class_.name}"):
             continue
         clock.sleep(_SETTLING_REFRESHES * meter.chip.refresh_s)
         allowed = 1.5 * 3600 * meter.wh_per_count / point.watts
@@ -304,9 +308,9 @@ def _starting(meter: Meter, bench: Bench, plan: Plan) -> Iterator[Start]:
         yield Start(class_name=class_.name, amps=point.amps, started=counts > 0, counts=counts, seconds=seconds)
 
 
-def _without_load(meter: Meter, bench: Bench, plan: Plan) -> Iterator[NoLoad]:
-    point = LoadPoint(round(plan.range.volts * NO_LOAD_VOLTS, 1), 0.0, Phase.UNITY)
-    if not bench.put(point, "no load"):
+def _without_load(meter: Meter, loads: LoadSource, plan: AccuracyPlan) -> Iterator[NoLoad]:
+    point = LoadPoint(round(plan.range.volts * NO_LOAD_VOLTS, 1), 0.0, LoadPhase.UNITY)
+    if not loads.set_load(point, "no load"):
         return
     meter.client.carrier.clock.sleep(_SETTLING_REFRESHES * meter.chip.refresh_s)
     counts_per_kwh = meter.chip.scaling.counts_per_kwh(meter.calibration)

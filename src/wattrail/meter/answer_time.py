@@ -20,8 +20,8 @@ __all__ = ["NETWORK", "WIRE", "AnswerTime", "Bounds", "bounds_of"]
 class Bounds:
     """Limits of a carrier in seconds: never less than ``shortest_s``, never more than ``longest_s``.
 
-    ``silent_s`` is the limit while a chip has never answered; ``noticed_s`` how late an answer may be and still be told
-    as late.
+    ``silent_s`` is the limit while a chip has never answered; ``noticed_s`` how late an answer may be and still be
+    reported as late.
     """
 
     shortest_s: float

@@ -15,10 +15,10 @@ from wattrail.meter.meter import Meter
 from wattrail.metrology.calibrate import (
     STEADY_WITHIN,
     CalibrationError,
-    Counts,
+    CalibrationPoint,
     Given,
     Load,
-    Point,
+    LoadCounts,
     Reference,
     mean,
     unsteadiness,
@@ -41,10 +41,10 @@ Probe = Callable[[], Reference]
 """What a reference shows now."""
 
 
-def counts_of(meter: Meter) -> Counts:
+def counts_of(meter: Meter) -> LoadCounts:
     """One reading as the counts it came from. Raises as ``Meter.read``."""
     counts = meter.read().sample.counts
-    return Counts(v_rms=counts["v_rms"], i_rms=counts["i_rms"], watt=counts["watt"])
+    return LoadCounts(v_rms=counts["v_rms"], i_rms=counts["i_rms"], watt=counts["watt"])
 
 
 def settle(meter: Meter, clock: Clock, *, patience_s: float = PATIENCE_S) -> None:
@@ -54,7 +54,7 @@ def settle(meter: Meter, clock: Clock, *, patience_s: float = PATIENCE_S) -> Non
     """
     deadline = Deadline.after(patience_s, clock)
     clock.sleep(meter.settling_s)
-    samples: list[Counts] = []
+    samples: list[LoadCounts] = []
     while True:
         samples = [*samples[1 - _ALIKE :], counts_of(meter)]
         moved = unsteadiness(samples) if len(samples) == _ALIKE else "too few readings"
@@ -72,7 +72,7 @@ def measure(
     readings: int = FEWEST_READINGS,
     reference: Reference | Probe,
     patience_s: float = PATIENCE_S,
-) -> Point:
+) -> CalibrationPoint:
     """One load: a reading from each of that many refreshes, and the reference in the same window.
 
     Raises CalibrationError for a load that moves, by more than a hundredth; LinkError, PortError.
@@ -80,7 +80,7 @@ def measure(
     if readings < FEWEST_READINGS:
         raise CalibrationError(f"{readings} readings are too few for a mean: {FEWEST_READINGS} at least")
     settle(meter, clock, patience_s=patience_s)
-    samples: list[Counts] = []
+    samples: list[LoadCounts] = []
     shown: list[Reference] = []
     for _ in range(readings):
         samples.append(counts_of(meter))
@@ -90,7 +90,7 @@ def measure(
     if moved := unsteadiness(samples):
         raise CalibrationError(f"the load is not steady: {moved}", hint=_STEADIER)
     shown_at_once = reference if isinstance(reference, Reference) else averaged(shown)
-    return Point(tuple(samples), shown_at_once, meter.chip.scaling)
+    return CalibrationPoint(tuple(samples), shown_at_once, meter.chip.scaling)
 
 
 def averaged(shown: Sequence[Reference]) -> Reference:

@@ -12,8 +12,8 @@ from contextlib import suppress
 from functools import partial
 from typing import Protocol, TypeVar
 
+from wattrail.chips.belling import Heads
 from wattrail.chips.events import Damaged, Event, NeedData, PacketRead, RegisterRead, Silence, Truncated
-from wattrail.chips.heads import Heads
 from wattrail.chips.protocol import Capability, ChipSample, MeteringChip
 from wattrail.chips.spi import RESYNCHRONISE, SpiLink
 from wattrail.chips.uart import UartLink
@@ -246,7 +246,7 @@ def _with_retries(request: Callable[[], _Answer], client: ChipClient, statistics
 
 
 def _failure(event: Event, what: str, statistics: Statistics) -> LinkError:
-    """The error for an event that is no answer, counted."""
+    """The error for an event other than an answer, counted."""
     if isinstance(event, Silence):
         statistics.silent += 1
         return NoAnswer(f"{what}: no answer" + _idle_level(event))

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final
 
-from wattrail.chips.heads import Heads
+from wattrail.chips.belling import Heads
 from wattrail.chips.protocol import MeteringChip
 from wattrail.chips.spi import SPI_MODE, bits_late
 from wattrail.chips.uart import UartLink
@@ -95,7 +95,7 @@ _NOISE: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class _ChipFound:
     """Where a chip answered; ``baud`` is None at the rate the port was opened with; ``late_s`` if it took too long."""
 
     baud: int | None
@@ -151,7 +151,7 @@ class _Survey:
         """The clearest of what was heard, None of silence."""
         return clearest(report for report in self._reports if report.kind is not TrafficKind.SILENCE)
 
-    def run(self) -> _Found | None:
+    def run(self) -> _ChipFound | None:
         """Where the chip answers, None if nowhere or where others talk. Raises PortError if the rate cannot change."""
         self._listen(self._bounds.noticed_s)  # what is still under way to us answers none of what is asked now
         for baud in (None, *self._grammar.baud_rates):
@@ -159,7 +159,7 @@ class _Survey:
                 self._port.set_baud(baud)
                 if self.heard is not None:
                     self._listen(LISTEN_S)
-            found = next((at for heads in self._heads if (at := self._ask(baud, heads))), None)
+            found = next((at for heads in self._heads if (at := self._probe(baud, heads))), None)
             self._report(baud or _baud_in(self._port.url))
             if found is not None or self._others_talk:
                 return found
@@ -186,7 +186,7 @@ class _Survey:
         self._reports.append(classify(bytes(self._received), baud, sent=self._requests))
         self._received.clear()
 
-    def _ask(self, baud: int | None, heads: Heads) -> _Found | None:
+    def _probe(self, baud: int | None, heads: Heads) -> _ChipFound | None:
         """Whether the chip answers there; the first time it is given the longest time there is."""
         bounds = self._bounds
         first = baud is None and heads == self._heads[0]
@@ -202,10 +202,10 @@ class _Survey:
         except LinkError:
             return None
         took_s = clock.monotonic() - asked_at
-        return _Found(baud, heads, took_s if took_s > bounds.longest_s else None)
+        return _ChipFound(baud, heads, took_s if took_s > bounds.longest_s else None)
 
 
-def _where_it_answers(client: UartClient, found: _Found) -> str:
+def _where_it_answers(client: UartClient, found: _ChipFound) -> str:
     parts = []
     if found.baud is not None:
         parts.append(f"the chip answers at {found.baud} baud: open {_with_baud(client.carrier.url, found.baud)}")

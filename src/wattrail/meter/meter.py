@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from wattrail.calibration import Calibration
-from wattrail.chips import BL0942
+from wattrail.chips import CHIPS, DEFAULT_CHIP
 from wattrail.chips.protocol import ChipSample, MeteringChip
 from wattrail.energy_register import BootEvidence, EnergyRegister, RegisterCount
 from wattrail.errors import ImplausibleReading, LinkError, TargetError
@@ -61,7 +61,7 @@ class Meter:
         carrier: Port | Bus,
         calibration: Calibration,
         *,
-        chip: MeteringChip = BL0942,
+        chip: MeteringChip = CHIPS[DEFAULT_CHIP],
         address: int = 0,
         read_head: int | None = None,
         scale: ScaleOrigin = CALIBRATED,
@@ -251,7 +251,7 @@ class Meter:
         )
 
     def _energy_register(self) -> EnergyRegister:
-        """The energy counter by the calibration that holds now; made anew only when that changes."""
+        """The energy counter by the calibration that holds now; made again only when that changes."""
         if self._energy[0] is not self.calibration:
             self._energy = (self.calibration, self.chip.energy_register(self.calibration))
         return self._energy[1]
@@ -270,9 +270,10 @@ def _scaled_words(chip: MeteringChip, reading: Reading) -> str:
     words = []
     for name, count in reading.sample.counts.items():
         label = name.upper()
-        words.append(f"{label} {count}")
-        if (scale := chip.scales.get(label)) and (label != "FREQ" or reading.hertz is not None):
-            words[-1] += f" = {scale.scale(count, reading.calibration):.{scale.decimals + 1}f} {scale.unit}"
+        scale = chip.scales.get(label)
+        value = scale.scale(count, reading.calibration) if scale else None
+        scaled = f" = {value:.{scale.decimals + 1}f} {scale.unit}" if scale and value is not None else ""
+        words.append(f"{label} {count}{scaled}")
     return ", ".join(words)
 
 

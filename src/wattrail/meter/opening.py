@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, cast
 
 from wattrail.calibration import Calibration
-from wattrail.chips import DEFAULT_CHIP, Capability, MeteringChip, chip_named
+from wattrail.chips import DEFAULT_CHIP, Capability, ChipSample, MeteringChip, chip_named
 from wattrail.clock import Clock
 from wattrail.errors import UrlError
 from wattrail.front_end import FRONT_ENDS
@@ -23,7 +23,7 @@ from wattrail.transport import Bus, open_port
 from wattrail.units import Reading
 from wattrail.urls import innermost
 
-__all__ = ["chip_of", "open_meter", "open_scaled", "require_known", "scale_doubt", "usual_scale"]
+__all__ = ["chip_of", "open_meter", "open_scaled", "require_known", "scale_finding", "usual_scale"]
 
 _USUAL_TWIN: Final = "pziot-e01"
 
@@ -75,15 +75,14 @@ def open_scaled(
 
 
 def chip_of(url: str, *, given: str | None = None) -> MeteringChip:
-    """The chip that a URL names, else the one that is given, else that of a twin's board. Raises UrlError."""
+    """The chip that a URL names, itself or by a twin's board; else the one that is given. Raises UrlError."""
     parts = innermost(url)
     named = parts.query.get("chip")
+    if named is None and parts.scheme == "twin" and (parts.host or _USUAL_TWIN) in FRONT_ENDS:
+        named = FRONT_ENDS[parts.host or _USUAL_TWIN].chips[0]
     if named is not None and given is not None and named != given:
-        raise UrlError(f"{url!r} says chip={named}, and {given} is configured", hint="keep one of the two")
-    name = named or given
-    if name is None and parts.scheme == "twin" and (parts.host or _USUAL_TWIN) in FRONT_ENDS:
-        name = FRONT_ENDS[parts.host or _USUAL_TWIN].chips[0]
-    return chip_named(name or DEFAULT_CHIP)
+        raise UrlError(f"{url!r} is a {named}, and {given} is configured", hint="keep one of the two")
+    return chip_named(named or given or DEFAULT_CHIP)
 
 
 def _read_head(url: str) -> int | None:
@@ -100,15 +99,14 @@ def require_known(claims: ScaleClaims) -> None:
             raise UrlError(f"unknown front end {name!r}; known: {', '.join(FRONT_ENDS)}")
 
 
-def scale_doubt(meter: Meter, reading: Reading) -> str | None:
+def scale_finding(meter: Meter, reading: Reading) -> str | None:
     """What speaks against the scale of a reading, None if nothing: a voltage that no mains has."""
-    volts, v_rms = reading.volts, reading.sample.counts.get("v_rms")
-    sample = reading.sample
-    if volts is None or v_rms is None or not getattr(sample, "sees_mains", False) or is_mains_voltage(volts):
+    sample, volts = cast(ChipSample, reading.sample), reading.volts  # a Meter reads samples of its chip
+    if volts is None or not sample.sees_mains or is_mains_voltage(volts):
         return None
-    fitting = [name for name in fitting_front_ends(v_rms, meter.chip) if name != meter.scale.front_end]
+    fitting = [name for name in fitting_front_ends(sample.counts["v_rms"], meter.chip) if name != meter.scale.front_end]
     remedy = f"try front_end={fitting[0]}" if fitting else "no known front end fits: calibrate the meter"
-    return f"{volts:.1f} V is no mains voltage, so the divider is probably another; {remedy}"
+    return f"{volts:.1f} V is not a mains voltage, so the divider is probably another; {remedy}"
 
 
 def usual_scale(url: str, *, spi: bool, chip: MeteringChip) -> Scale:

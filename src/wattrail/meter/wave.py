@@ -13,7 +13,7 @@ from itertools import pairwise
 from statistics import median
 from typing import Final
 
-from wattrail.chips.protocol import Capability, WaveRegisters
+from wattrail.chips.protocol import Capability, WaveformRegisters
 from wattrail.errors import LinkError, UrlError
 from wattrail.meter.chip_client import SpiClient
 from wattrail.meter.meter import Meter
@@ -88,7 +88,7 @@ def obstacle(meter: Meter) -> tuple[str, str] | None:
     )
 
 
-def require_fast(meter: Meter) -> WaveRegisters:
+def require_fast(meter: Meter) -> WaveformRegisters:
     """The wave registers. Raises UrlError if ``obstacle`` names one, or the chip has none."""
     if (found := obstacle(meter)) or meter.chip.wave is None:
         reason, remedy = found or (f"{meter.url}: the {meter.chip.title} has no wave registers", None)
@@ -115,7 +115,7 @@ def capture(meter: Meter, *, cycles: int = CYCLES, settle: bool = True, before: 
     return _scaled(meter, waveform, before, after)
 
 
-def _read_waveform(meter: Meter, wave: WaveRegisters, seconds: float, hertz: float) -> Waveform:
+def _read_waveform(meter: Meter, wave: WaveformRegisters, seconds: float, hertz: float) -> Waveform:
     retries = meter.statistics.retries
     reads, late = _timely(_reads(meter, wave, seconds))
     volts, amps = ([sample for register, sample in reads if register is wanted] for wanted in (wave.volts, wave.amps))
@@ -139,7 +139,7 @@ def _read_waveform(meter: Meter, wave: WaveRegisters, seconds: float, hertz: flo
         ) from error
 
 
-def _reads(meter: Meter, wave: WaveRegisters, seconds: float) -> list[tuple[Register, WaveSample, float]]:
+def _reads(meter: Meter, wave: WaveformRegisters, seconds: float) -> list[tuple[Register, WaveSample, float]]:
     """Register, sample and how long its read took.
 
     The two channels take turns, and chance decides which is first in each pair. In strict alternation a bus whose

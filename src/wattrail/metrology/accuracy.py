@@ -21,22 +21,22 @@ from enum import StrEnum
 from statistics import median
 from typing import Final
 
-from wattrail.metrology.iec62053 import CLASSES, BasicRange, Class, LoadPoint, Phase, limit_at
+from wattrail.metrology.iec62053 import CLASSES, AccuracyClass, BasicRange, LoadPhase, LoadPoint, limit_at
 
 __all__ = ["Figure", "NoLoad", "PointResult", "Start", "Verdict", "best_class", "causes", "judge", "phase_lead_degrees"]
 
-_TAN: Final = {Phase.INDUCTIVE: math.tan(math.acos(0.5)), Phase.CAPACITIVE: -math.tan(math.acos(0.8))}
+_TAN: Final = {LoadPhase.INDUCTIVE: math.tan(math.acos(0.5)), LoadPhase.CAPACITIVE: -math.tan(math.acos(0.8))}
 
 _NEAR = 5.0
 """Per cent within which an error is taken for a wiring that gives 0, -1, 2, 3... times the current."""
 
-_LEAST_LEAD = 0.05
-_LEAST_RATIO = 0.1
+_MIN_LEAD = 0.05
+_MIN_RATIO = 0.1
 """Degrees and per cent below which an error is not worth a cause."""
 
 
 class Verdict(StrEnum):
-    """Whether a limit is kept: for certain, for certain not, or not to be told within the uncertainty."""
+    """Whether a limit is kept: for certain, for certain not, or not to be decided within the uncertainty."""
 
     HOLDS = "holds"
     OPEN = "open"
@@ -110,7 +110,11 @@ class NoLoad:
 
 
 def judge(
-    class_: Class, range_: BasicRange, points: Iterable[PointResult], starts: Iterable[Start], no_load: NoLoad | None
+    class_: AccuracyClass,
+    range_: BasicRange,
+    points: Iterable[PointResult],
+    starts: Iterable[Start],
+    no_load: NoLoad | None,
 ) -> tuple[Verdict, tuple[str, ...]]:
     """Whether a class holds as far as it was tested, and what speaks against it."""
     verdicts, against = [], []
@@ -136,41 +140,41 @@ def judge(
 
 def best_class(
     range_: BasicRange, points: Sequence[PointResult], starts: Sequence[Start], no_load: NoLoad | None
-) -> Class | None:
+) -> AccuracyClass | None:
     """The strictest class that holds as far as it was tested."""
     return next((c for c in CLASSES if judge(c, range_, points, starts, no_load)[0] is Verdict.HOLDS), None)
 
 
 def phase_lead_degrees(points: Iterable[PointResult]) -> float | None:
     """By how many degrees the current channel leads the voltage channel; None if reactive points are missing."""
-    usual = {phase: _usual(points, phase) for phase in Phase} if (points := tuple(points)) else {}
-    lagging, leading = usual.get(Phase.INDUCTIVE), usual.get(Phase.CAPACITIVE)
+    usual = {phase: _usual(points, phase) for phase in LoadPhase} if (points := tuple(points)) else {}
+    lagging, leading = usual.get(LoadPhase.INDUCTIVE), usual.get(LoadPhase.CAPACITIVE)
     if lagging is None or leading is None:
         return None
     # exact for one angle: (1+e) = (1+r)(cos d + tan(phi) sin d), and both share r and cos d
     ratio = (1 + lagging / 100) / (1 + leading / 100) if leading > -99 else math.inf
     if not 0.5 < ratio < 2:
         return None
-    tangent = (ratio - 1) / (_TAN[Phase.INDUCTIVE] - ratio * _TAN[Phase.CAPACITIVE])
+    tangent = (ratio - 1) / (_TAN[LoadPhase.INDUCTIVE] - ratio * _TAN[LoadPhase.CAPACITIVE])
     return math.degrees(math.atan(tangent))
 
 
 def causes(points: Sequence[PointResult]) -> tuple[str, ...]:
-    """What the errors look like, in words; what cannot be told from here is said with it."""
-    unity = _usual(points, Phase.UNITY)
+    """What the errors look like, a sentence each, with what cannot be known from here."""
+    unity = _usual(points, LoadPhase.UNITY)
     if unity is None:
         return ()
     found = [] if (falls_off := _clipping(points, unity)) is None else [falls_off]
     if (wiring := _wiring(unity)) is not None:
         return (wiring, *found)
     lead = phase_lead_degrees(points)
-    if lead is not None and abs(lead) >= _LEAST_LEAD:
+    if lead is not None and abs(lead) >= _MIN_LEAD:
         found.append(
             f"the current channel {'leads' if lead > 0 else 'lags'} by {abs(lead):.2f}°: nothing at power factor 1, "
-            f"{100 * _TAN[Phase.INDUCTIVE] * math.radians(lead):+.1f} % at 0.5 inductive. It is the phase error of the "
-            "transformer and its filter; the chip has no register to mend it"
+            f"{100 * _TAN[LoadPhase.INDUCTIVE] * math.radians(lead):+.1f} % at 0.5 inductive. It is the phase error of "
+            "the transformer and its filter; the chip has no register to correct it"
         )
-    if abs(unity) >= _LEAST_RATIO:
+    if abs(unity) >= _MIN_RATIO:
         found.append(
             f"a ratio error of {unity:+.2f} %: burden, divider and reference voltage have tolerances, a wire off the "
             "middle of the hole adds a little. A calibration takes it away"
@@ -179,7 +183,7 @@ def causes(points: Sequence[PointResult]) -> tuple[str, ...]:
 
 
 def _wiring(unity: float) -> str | None:
-    """A gross error that looks like wires, in words."""
+    """A gross error that looks like wires, as text."""
     times = 1 + unity / 100
     nearest = round(times)
     if nearest == 1 or abs(times - nearest) * 100 > _NEAR * max(1, abs(nearest)):
@@ -199,14 +203,14 @@ def _wiring(unity: float) -> str | None:
 
 
 def _clipping(points: Sequence[PointResult], unity: float) -> str | None:
-    """The largest current falling behind the others, in words."""
-    largest = max((p for p in points if p.point.phase is Phase.UNITY), key=lambda p: p.point.amps)
+    """The largest current falling behind the others, as text."""
+    largest = max((p for p in points if p.point.phase is LoadPhase.UNITY), key=lambda p: p.point.amps)
     if abs(1 + largest.figure.error / 100) >= 0.98 * abs(1 + unity / 100):
         return None
     return f"at {largest.point.amps:g} A it falls behind: the chip's input has reached its limit"
 
 
-def _usual(points: Iterable[PointResult], phase: Phase) -> float | None:
+def _usual(points: Iterable[PointResult], phase: LoadPhase) -> float | None:
     """The usual error at the points of a phase that are certain to a fifth of a per cent; else at its surest."""
     figures = [p.figure for p in points if p.point.phase is phase]
     sure = [f.error for f in figures if f.uncertainty <= 0.2]

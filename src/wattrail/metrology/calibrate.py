@@ -19,9 +19,27 @@ from wattrail.chips.scaling import Scaling
 from wattrail.errors import WattrailError
 
 __all__ = [
-    "REACTIVE_BELOW", "STEADY_WITHIN", "CalibrationError", "Constant", "Counts", "Fit", "Given", "Load", "Mean",
-    "Phase", "Point", "Reference", "corrected_watts", "factory_calibration", "flipped", "mean", "phase_error_of_power",
-    "phase_of_one_load", "spread", "turned", "unsteadiness",
+    "REACTIVE_BELOW",
+    "STEADY_WITHIN",
+    "CalibrationError",
+    "CalibrationFit",
+    "CalibrationPoint",
+    "Constant",
+    "Given",
+    "Load",
+    "LoadCounts",
+    "Mean",
+    "PhaseError",
+    "Reference",
+    "corrected_watts",
+    "factory_calibration",
+    "flipped",
+    "mean",
+    "phase_error_of_power",
+    "phase_of_one_load",
+    "spread",
+    "turned",
+    "unsteadiness",
 ]  # fmt: skip
 
 STEADY_WITHIN: Final = 0.01
@@ -105,7 +123,7 @@ class Reference:
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
+class LoadCounts:
     """The three registers of one refresh."""
 
     v_rms: int
@@ -114,13 +132,13 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
+class CalibrationPoint:
     """One load: what the chip counted over several refreshes, and what the reference showed meanwhile.
 
     ``scaling`` is the chip's: it ties its counts together.
     """
 
-    samples: tuple[Counts, ...]
+    samples: tuple[LoadCounts, ...]
     reference: Reference
     scaling: Scaling
 
@@ -156,7 +174,7 @@ class Constant:
 
 
 @dataclass(frozen=True, slots=True)
-class Phase:
+class PhaseError:
     """Lead of the current channel in degrees, and its standard error."""
 
     degrees: float
@@ -164,13 +182,13 @@ class Phase:
 
 
 @dataclass(frozen=True, slots=True)
-class Fit:
+class CalibrationFit:
     """What the points say; None for a constant that nobody measured. ``inverted``: WATT had the other sign."""
 
     volts: Constant | None
     amps: Constant | None
     watts: Constant | None
-    phase: Phase | None
+    phase: PhaseError | None
     inverted: bool | None
     scaling: Scaling
 
@@ -217,7 +235,7 @@ def spread(values: Sequence[float]) -> float:
     return width / centre if centre else (math.inf if width else 0.0)
 
 
-def unsteadiness(samples: Sequence[Counts], *, within: float = STEADY_WITHIN) -> str | None:
+def unsteadiness(samples: Sequence[LoadCounts], *, within: float = STEADY_WITHIN) -> str | None:
     """Which quantity moved too far within a window, and by how much; None for a steady load."""
     moved = {
         "the voltage": spread([sample.v_rms for sample in samples]),
@@ -259,7 +277,7 @@ def phase_error_of_power(degrees: float, power_factor: float) -> float:
     The other sign holds for a leading one. Raises ValueError outside 0 to 1, and at 0, where any error is infinite.
     """
     if not 0 < power_factor <= 1:
-        raise ValueError(f"{power_factor} is no power factor above 0")
+        raise ValueError(f"{power_factor} is not a power factor above 0")
     return math.tan(math.radians(degrees)) * math.tan(math.acos(power_factor))
 
 

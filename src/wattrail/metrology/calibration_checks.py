@@ -1,4 +1,4 @@
-"""What may be wrong with a calibration, told from its numbers. Each diagnosis is a pure function of a few of them.
+"""What may be wrong with a calibration, by its numbers. Each diagnosis is a pure function of a few of them.
 
 Two comparisons carry it all. A measured constant over the expected one says by what factor a quantity is off: parts are
 off by some per cent, a wire through the hole twice by 2, a slipped decimal point by 10. And the power factor by the
@@ -15,12 +15,36 @@ from typing import Final
 
 from wattrail.calibration import Calibration
 from wattrail.chips.scaling import Scaling
-from wattrail.metrology.calibrate import REACTIVE_BELOW, Constant, Fit, Load, Point, phase_of_one_load
+from wattrail.metrology.calibrate import (
+    REACTIVE_BELOW,
+    CalibrationFit,
+    CalibrationPoint,
+    Constant,
+    Load,
+    phase_of_one_load,
+)
 
 __all__ = [
-    "AGREES_WITHIN", "MAX_OFF", "MAX_UNCERTAINTY", "NOTES", "Cause", "Finding", "contradiction", "diagnose",
-    "impossible_power", "other_parts", "overload", "phase_error", "reactive_load", "slipped_decimal", "small_load",
-    "two_ways", "uncertain", "volt_amperes", "wrong_turns", "wrong_way",
+    "AGREES_WITHIN",
+    "MAX_OFF",
+    "MAX_UNCERTAINTY",
+    "NOTES",
+    "Finding",
+    "FindingCause",
+    "contradiction",
+    "diagnose",
+    "impossible_power",
+    "other_parts",
+    "overload",
+    "phase_error",
+    "reactive_load",
+    "slipped_decimal",
+    "small_load",
+    "two_ways",
+    "uncertain",
+    "volt_amperes",
+    "wrong_turns",
+    "wrong_way",
 ]  # fmt: skip
 
 AGREES_WITHIN: Final = 0.01
@@ -54,14 +78,14 @@ MAX_UNCERTAINTY: Final = 0.02
 """One standard error, as a fraction. A board of 1 % parts is within 2 % before anybody calibrates it, so constants that
 are less certain than that make a meter worse. Source: bl0942-ds/formulas"""
 
-_PHASE_AT_MOST: Final = 6.0
+_MAX_PHASE: Final = 6.0
 """Degrees; a current transformer that is worse is broken."""
 
-_MOST_TURNS: Final = 9
+_MAX_TURNS: Final = 9
 _SMALL: Final = 0.10
 
 
-class Cause(StrEnum):
+class FindingCause(StrEnum):
     """What a finding is about."""
 
     WRONG_WAY = "wrong-way"
@@ -79,15 +103,15 @@ class Cause(StrEnum):
     OVERLOAD = "overload"
 
 
-NOTES: Final = frozenset({Cause.WRONG_WAY, Cause.PHASE, Cause.SMALL})
-"""Causes that are only told, and never stop."""
+NOTES: Final = frozenset({FindingCause.WRONG_WAY, FindingCause.PHASE, FindingCause.SMALL})
+"""Causes that are only notes, and never stop."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One thing that looks wrong, and how to correct it. ``stops``: it is kept only if a person allows its cause."""
 
-    cause: Cause
+    cause: FindingCause
     text: str
     stops: bool = True
 
@@ -98,7 +122,7 @@ def wrong_way(watt_counts: float, true_watts: float, *, inverted: bool) -> Findi
     if against == inverted or not watt_counts * true_watts:
         return None
     return Finding(
-        Cause.WRONG_WAY,
+        FindingCause.WRONG_WAY,
         "the wire passes the hole the other way than it was set: import reads as export; "
         + ("inverted is now true" if against else "inverted is now false"),
         stops=False,
@@ -110,7 +134,7 @@ def two_ways(products: Sequence[float]) -> Finding | None:
     if all(product >= 0 for product in products) or all(product <= 0 for product in products):
         return None
     return Finding(
-        Cause.TWO_WAYS,
+        FindingCause.TWO_WAYS,
         "power agrees in direction with the reference at one load and not at another: a sign was left out, or the wire "
         "was turned in between",
     )
@@ -118,21 +142,21 @@ def two_ways(products: Sequence[float]) -> Finding | None:
 
 def wrong_turns(amps_ratio: float, watts_ratio: float | None, turns: int) -> Finding | None:
     """Current, and power if it was measured, off by one whole factor: the wire passes the hole more or less often."""
-    for times in range(1, _MOST_TURNS + 1):
+    for times in range(1, _MAX_TURNS + 1):
         factor = times / turns
         alike = _near(amps_ratio, factor, _PARTS_WITHIN / 2)
         if times == turns or not alike or not (watts_ratio is None or _near(watts_ratio, factor, _PARTS_WITHIN)):
             continue
         return Finding(
-            Cause.TURNS,
+            FindingCause.TURNS,
             f"current reads {amps_ratio:.3g} times what it should if the wire passes the hole {_times(turns)}: does it "
             f"pass {_times(times)}? then say --turns {times}. Else the reference counts the wire more than once",
         )
     if turns == 1 and amps_ratio < 1:
-        for times in range(2, _MOST_TURNS + 1):
+        for times in range(2, _MAX_TURNS + 1):
             if _near(amps_ratio, 1 / times, _PARTS_WITHIN / 2):
                 return Finding(
-                    Cause.TURNS,
+                    FindingCause.TURNS,
                     f"current reads 1/{times} of what it should: does the wire pass the reference {_times(times)}"
                     ", or was the calibration before this one made with more turns?",
                 )
@@ -145,7 +169,7 @@ def slipped_decimal(name: str, ratio: float) -> Finding | None:
         if _near(ratio, 10.0**power, 0.15):
             times = f"{10 ** abs(power)} times too {'small' if power > 0 else 'large'}"
             return Finding(
-                Cause.DECIMAL,
+                FindingCause.DECIMAL,
                 f"the {name} of the reference seem {times}: look at the decimal point, and at the unit it shows",
             )
     return None
@@ -156,7 +180,7 @@ def impossible_power(reference: float) -> Finding | None:
     if abs(reference) <= 1 + AGREES_WITHIN:
         return None
     return Finding(
-        Cause.IMPOSSIBLE,
+        FindingCause.IMPOSSIBLE,
         f"the reference shows {abs(reference):.3f} times as many watts as volts times amperes, and no load does that: "
         "a value was misread, or the three are not of one moment",
     )
@@ -167,7 +191,7 @@ def volt_amperes(chip: float, reference: float) -> Finding | None:
     if abs(reference) < 1 - AGREES_WITHIN / 2 or abs(chip) >= 0.97:
         return None
     return Finding(
-        Cause.VOLT_AMPERES,
+        FindingCause.VOLT_AMPERES,
         f"the chip sees a power factor of {abs(chip):.3f}, the reference's watts are volts times amperes: does it show "
         "VA in place of W? else it does not measure the same load",
     )
@@ -179,7 +203,7 @@ def reactive_load(chip: float, reference: float | None, load: Load) -> Finding |
     if load is not Load.RESISTIVE or seen >= REACTIVE_BELOW:
         return None
     return Finding(
-        Cause.REACTIVE,
+        FindingCause.REACTIVE,
         f"the load is not resistive, its power factor is {seen:.3f}: the phase error of the transformer would go into "
         "the watts. Take a kettle or a heater; or say --load lagging (motor, coil) or --load leading (capacitor)",
     )
@@ -188,10 +212,10 @@ def reactive_load(chip: float, reference: float | None, load: Load) -> Finding |
 def phase_error(chip: float, reference: float, load: Load) -> Finding | None:
     """Power factors that differ as a transformer's phase error lets them: no fault, it is measured."""
     degrees = phase_of_one_load(chip, reference, load)
-    if abs(degrees) > _PHASE_AT_MOST or abs(abs(chip) / abs(reference) - 1) <= AGREES_WITHIN:
+    if abs(degrees) > _MAX_PHASE or abs(abs(chip) / abs(reference) - 1) <= AGREES_WITHIN:
         return None
     return Finding(
-        Cause.PHASE,
+        FindingCause.PHASE,
         f"at a power factor of {abs(reference):.3f} the chip sees {abs(chip):.3f}: the transformer turns the current "
         f"by {degrees:+.1f} degrees, and power of reactive loads will be wrong accordingly",
         stops=False,
@@ -203,7 +227,7 @@ def contradiction(disagreement: float) -> Finding | None:
     if abs(disagreement) <= AGREES_WITHIN:
         return None
     return Finding(
-        Cause.CONTRADICTION,
+        FindingCause.CONTRADICTION,
         f"the three constants disagree by {100 * disagreement:+.1f} %, {100 * AGREES_WITHIN:g} % is allowed: the "
         "reference sits at another point (is something else on behind one of them?), the load is not resistive, or a "
         "value was misread",
@@ -220,7 +244,7 @@ def other_parts(name: str, ratio: float) -> Finding | None:
     stops = abs(ratio - 1) > MAX_OFF[name]
     limit = f", and {100 * MAX_OFF[name]:.0f} % is the most that parts at their worst can be off" if stops else ""
     return Finding(
-        Cause.PARTS,
+        FindingCause.PARTS,
         f"{name}: {100 * (ratio - 1):+.0f} % from what was expected{limit}: another front end than assumed, or a "
         "reference that sits at another point or was misread",
         stops=stops,
@@ -232,7 +256,7 @@ def uncertain(name: str, error: float) -> Finding | None:
     if error <= MAX_UNCERTAINTY:
         return None
     return Finding(
-        Cause.UNCERTAIN,
+        FindingCause.UNCERTAIN,
         f"{name}: uncertain by {100 * error:.1f} %, and {100 * MAX_UNCERTAINTY:g} % is allowed: parts are better than "
         "that without a calibration. Take a larger load, and type every digit that the reference shows",
     )
@@ -244,7 +268,7 @@ def small_load(i_rms: float, scaling: Scaling) -> Finding | None:
     if share >= _SMALL:
         return None
     return Finding(
-        Cause.SMALL,
+        FindingCause.SMALL,
         f"the largest load is {100 * share:.1f} % of the chip's range: above {100 * _SMALL:.0f} % noise and rounding "
         "weigh less",
         stops=False,
@@ -260,10 +284,12 @@ def overload(v_rms: float, i_rms: float, scaling: Scaling) -> Finding | None:
     ]
     if not over:
         return None
-    return Finding(Cause.OVERLOAD, f"{' and '.join(over)} beyond the range of the chip: its input clips there")
+    return Finding(FindingCause.OVERLOAD, f"{' and '.join(over)} beyond the range of the chip: its input clips there")
 
 
-def diagnose(points: Sequence[Point], found: Fit, *, before: Calibration, turns: int = 1) -> tuple[Finding, ...]:
+def diagnose(
+    points: Sequence[CalibrationPoint], found: CalibrationFit, *, before: Calibration, turns: int = 1
+) -> tuple[Finding, ...]:
     """Everything that looks wrong, the gravest first. ``before`` is what was expected, for that many turns."""
     after = found.completed(before)
     ratios = {
@@ -272,7 +298,7 @@ def diagnose(points: Sequence[Point], found: Fit, *, before: Calibration, turns:
         "watts": _ratio(found.watts, before.counts_per_watt),
     }
     findings = _of_ratios(ratios, turns)
-    explained = any(finding.cause in {Cause.TURNS, Cause.DECIMAL} for finding in findings)
+    explained = any(finding.cause in {FindingCause.TURNS, FindingCause.DECIMAL} for finding in findings)
     findings += _of_signs(points, before)
     for point in points:
         findings += _of_point(point, explained=explained)
@@ -295,12 +321,12 @@ def _of_ratios(ratios: dict[str, float | None], turns: int) -> list[Finding]:
     findings: list[Finding] = []
     for name, ratio in ratios.items():
         if ratio is not None and (finding := slipped_decimal(name, ratio) or other_parts(name, ratio)):
-            told_better = finding.cause is Cause.PARTS and name == "watts" and all(ratios.values())
+            told_better = finding.cause is FindingCause.PARTS and name == "watts" and all(ratios.values())
             findings.append(replace(finding, stops=False) if told_better else finding)  # by the power factor
     return findings
 
 
-def _of_signs(points: Sequence[Point], before: Calibration) -> list[Finding]:
+def _of_signs(points: Sequence[CalibrationPoint], before: Calibration) -> list[Finding]:
     pairs = [(p.watt.value, p.reference.watts.value) for p in points if p.reference.watts]
     if not pairs:
         return []
@@ -310,7 +336,7 @@ def _of_signs(points: Sequence[Point], before: Calibration) -> list[Finding]:
     return [finding] if finding else []
 
 
-def _of_point(point: Point, *, explained: bool) -> list[Finding]:
+def _of_point(point: CalibrationPoint, *, explained: bool) -> list[Finding]:
     """What one load says by itself; ``explained``: a factor already accounts for watts that do not fit."""
     reference, chip = point.reference, point.power_factor
     true = reference.power_factor
@@ -330,7 +356,7 @@ def _of_point(point: Point, *, explained: bool) -> list[Finding]:
     return [finding] if finding else []
 
 
-def _kind(point: Point) -> Load:
+def _kind(point: CalibrationPoint) -> Load:
     if not point.reference.reactive or abs(point.reference.power_factor or 1.0) >= REACTIVE_BELOW:
         return Load.RESISTIVE
     return Load.LAGGING if point.reference.reactive > 0 else Load.LEADING

@@ -14,13 +14,13 @@ from typing import Final
 from wattrail.metrology.calibrate import (
     REACTIVE_BELOW,
     CalibrationError,
+    CalibrationFit,
+    CalibrationPoint,
     Constant,
-    Fit,
     Given,
     Load,
     Mean,
-    Phase,
-    Point,
+    PhaseError,
     Reference,
     phase_of_one_load,
 )
@@ -31,7 +31,7 @@ _REACTIVE_SHARE: Final = 0.4
 """Reactive over apparent power that a load needs before it can tell a phase error."""
 
 
-def fit(points: Sequence[Point]) -> Fit:
+def fit(points: Sequence[CalibrationPoint]) -> CalibrationFit:
     """The constants that suit the points best. Raises CalibrationError if no point has a reference, or no counts.
 
     Power is fitted from resistive loads; with a reactive one beside them, power and phase error are fitted together.
@@ -44,7 +44,7 @@ def fit(points: Sequence[Point]) -> Fit:
     reactive = [p for p in known if _share(p.reference) >= _REACTIVE_SHARE]
     resistive = [p for p in known if abs(p.reference.power_factor or 1.0) >= REACTIVE_BELOW]
     per_watt: Constant | None
-    phase: Phase | None = None
+    phase: PhaseError | None = None
     if reactive and resistive:
         per_watt, phase = _power_and_phase(known, sign)
     elif reactive and per_volt and per_amp:
@@ -53,7 +53,7 @@ def fit(points: Sequence[Point]) -> Fit:
         per_watt = _constant([(ref, _signed(p.watt, sign)) for p in resistive or known if (ref := p.reference.watts)])
     if not (per_volt or per_amp or per_watt):
         raise CalibrationError("no reference, no calibration", hint="give volts, amperes or watts, best all three")
-    return Fit(per_volt, per_amp, per_watt, phase, inverted, points[0].scaling)
+    return CalibrationFit(per_volt, per_amp, per_watt, phase, inverted, points[0].scaling)
 
 
 def _constant(pairs: Sequence[tuple[Given, Mean]]) -> Constant | None:
@@ -75,7 +75,7 @@ def _constant(pairs: Sequence[tuple[Given, Mean]]) -> Constant | None:
     return Constant(slope, math.sqrt(max(known, scatter)), residuals)
 
 
-def _power_and_phase(points: Sequence[Point], sign: int) -> tuple[Constant, Phase]:
+def _power_and_phase(points: Sequence[CalibrationPoint], sign: int) -> tuple[Constant, PhaseError]:
     """WATT = a P + b Q by least squares: a is the constant at power factor 1, b / a the tangent of the phase error."""
     rows = [(w.value, p.reference.reactive, _signed(p.watt, sign), w) for p in points if (w := p.reference.watts)]
     aa, ab, bb = _sums(rows, lambda p, q: p * p), _sums(rows, lambda p, q: p * q), _sums(rows, lambda p, q: q * q)
@@ -88,13 +88,13 @@ def _power_and_phase(points: Sequence[Point], sign: int) -> tuple[Constant, Phas
     per_watt = math.sqrt(math.fsum((wa * n) ** 2 for (wa, _), n in zip(weights, noise, strict=True)))
     turn = math.sqrt(math.fsum(((a * wb - b * wa) * n) ** 2 for (wa, wb), n in zip(weights, noise, strict=True)))
     residuals = tuple(m.value / (a * p + b * q) - 1 for p, q, m, _ in rows)
-    phase = Phase(math.degrees(math.atan2(b, a)), math.degrees(turn / (a * a + b * b)))
+    phase = PhaseError(math.degrees(math.atan2(b, a)), math.degrees(turn / (a * a + b * b)))
     return Constant(a, per_watt, residuals), phase
 
 
 def _power_by_identity(
-    points: Sequence[Point], per_volt: Constant, per_amp: Constant, sign: int
-) -> tuple[Constant, Phase]:
+    points: Sequence[CalibrationPoint], per_volt: Constant, per_amp: Constant, sign: int
+) -> tuple[Constant, PhaseError]:
     """Phase error from reactive loads alone, volts and amperes being known; then the constant at power factor 1."""
     angles, errors = [], []
     for point in points:
@@ -104,13 +104,13 @@ def _power_by_identity(
         given, seen = point.reference, (point.watt, point.v_rms, point.i_rms)
         error = math.hypot(*map(_relative, (*seen, given.watts, given.volts, given.amps)))
         errors.append(math.degrees(error * abs(true) / math.sqrt(max(1e-9, 1 - true**2))))
-    phase = Phase(math.fsum(angles) / len(angles), max(errors))
+    phase = PhaseError(math.fsum(angles) / len(angles), max(errors))
     value = per_volt.value * per_amp.value * points[0].scaling.watt_identity * math.cos(math.radians(phase.degrees))
     error = math.hypot(per_volt.error / per_volt.value, per_amp.error / per_amp.value)
     return Constant(value, value * error, ()), phase
 
 
-def _direction(points: Sequence[Point]) -> tuple[bool | None, int]:
+def _direction(points: Sequence[CalibrationPoint]) -> tuple[bool | None, int]:
     """Whether WATT and the reference differ in sign, by the largest load; and the sign that makes them alike."""
     products = [p.watt.value * p.reference.watts.value for p in points if p.reference.watts]
     if not products:

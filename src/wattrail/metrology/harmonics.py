@@ -23,7 +23,7 @@ from itertools import pairwise
 from statistics import median
 from typing import Final
 
-__all__ = ["HIGHEST_HZ", "Fit", "fit", "frequency", "resolved"]
+__all__ = ["HIGHEST_HZ", "HarmonicFit", "fit", "frequency", "resolved"]
 
 LOWEST_HZ: Final = 44.0
 HIGHEST_HZ: Final = 66.0
@@ -39,7 +39,7 @@ _READS_PER_UNKNOWN = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Fit:
+class HarmonicFit:
     """Coefficients 0 to H, the standard uncertainty of the rms of each, and the rms of what is left."""
 
     coefficients: tuple[complex, ...]
@@ -78,7 +78,7 @@ def frequency(times: Sequence[float], values: Sequence[float], *, near: float | 
     return hertz
 
 
-def fit(times: Sequence[float], values: Sequence[float], hertz: float, orders: int) -> Fit:
+def fit(times: Sequence[float], values: Sequence[float], hertz: float, orders: int) -> HarmonicFit:
     """Harmonics 0 to ``orders`` of a known frequency. Raises ValueError if the reads do not tell them apart."""
     model, variances = _solve(times, values, hertz, orders)
     squares = 0.0
@@ -86,7 +86,7 @@ def fit(times: Sequence[float], values: Sequence[float], hertz: float, orders: i
         squares += (x - _at(model, cmath.exp(2j * math.pi * hertz * t))[0]) ** 2
     residual = math.sqrt(squares / max(1, len(times) - 2 * orders - 1))
     sigmas = tuple(residual * math.sqrt(max(0.0, variance)) for variance in variances)
-    return Fit(tuple(model), sigmas, residual)
+    return HarmonicFit(tuple(model), sigmas, residual)
 
 
 def _at(model: Sequence[complex], turn: complex) -> tuple[float, float]:

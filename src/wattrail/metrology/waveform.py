@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Final
 
-from wattrail.metrology.harmonics import HIGHEST_HZ, Fit, fit, frequency, resolved
+from wattrail.metrology.harmonics import HIGHEST_HZ, HarmonicFit, fit, frequency, resolved
 
 __all__ = ["HARMONICS", "Curve", "Sampling", "WaveSample", "Waveform", "analyse", "repeats", "without_spikes"]
 
@@ -24,9 +24,9 @@ HARMONICS: Final = 20
 """Harmonics looked for: 1 kHz at 50 Hz, well inside the 3.5 kHz that the chip lets through."""
 
 COVERAGE: Final = 2.0
-"""Standard deviations in every uncertainty told: 95 %."""
+"""Standard deviations in every uncertainty: 95 %."""
 
-_LEAST_FOR_THD = 7
+_MIN_FOR_THD = 7
 """Harmonics below which a distortion would be a guess: the 3rd, 5th and 7th make most of it."""
 
 
@@ -99,14 +99,14 @@ class Curve:
         Noise lifts every harmonic, and the mean square of what it adds is known (twice the variance of a length,
         for it moves phasors both along and across): it is taken off.
         """
-        if not self.fundamental or len(self.phasors) <= _LEAST_FOR_THD:
+        if not self.fundamental or len(self.phasors) <= _MIN_FOR_THD:
             return None
         power = sum(abs(p) ** 2 - 2 * s**2 for p, s in zip(self.phasors[2:], self.sigmas[2:], strict=True))
         return math.sqrt(max(0.0, power)) / self.fundamental
 
     @property
     def thd_uncertainty(self) -> float | None:
-        """Uncertainty (95 %) of ``thd``, and the least that would be told from none."""
+        """Uncertainty (95 %) of ``thd``, and the smallest that differs from none."""
         if (thd := self.thd) is None:
             return None
         pairs = list(zip(self.phasors[2:], self.sigmas[2:], strict=True))
@@ -263,7 +263,7 @@ def without_spikes(samples: Sequence[WaveSample]) -> list[WaveSample]:
     return kept
 
 
-def _curve(found: Fit) -> Curve:
+def _curve(found: HarmonicFit) -> Curve:
     constant, *others = found.coefficients
     return Curve((constant, *(math.sqrt(2) * c for c in others)), found.sigmas, found.residual)
 

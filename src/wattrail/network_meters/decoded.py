@@ -10,6 +10,7 @@ from math import floor
 from typing import Final, Protocol
 
 from wattrail.energy_register import BootEvidence, EnergyRegister, Freshness, RegisterCount
+from wattrail.units import NO_EVIDENCE, Quantities
 
 __all__ = [
     "MAX_WATTS",
@@ -42,19 +43,8 @@ UNIT_MWH: Final = {
 }
 """Units of energy registers in milliwatt-hours; Wmin is a watt-minute (Shelly Gen1 plugs)."""
 
-
-NO_EVIDENCE: Final = BootEvidence()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Quantities:
-    """Electrical quantities; None for what was not said. ``watts`` is signed where the device signs it."""
-
-    volts: float | None = None
-    amps: float | None = None
-    watts: float | None = None
-    hertz: float | None = None
-    power_factor: float | None = None
+NOTHING_KNOWN: Final = Quantities()
+"""The sample of an answer with nothing electrical in it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +62,7 @@ class Decoded:
     ``advice`` is what a person should change, one sentence each. ``is_online`` comes from an availability topic.
     """
 
-    sample: Quantities = Quantities()
+    sample: Quantities = NOTHING_KNOWN
     registers: tuple[RegisterCount, ...] = ()
     evidence: BootEvidence = NO_EVIDENCE
     quality: LinkQuality = LinkQuality()

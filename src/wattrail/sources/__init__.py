@@ -10,6 +10,6 @@ Asyncio throughout: one event loop carries thousands of them. What each scheme c
 from wattrail.sources.broker import BrokerPool
 from wattrail.sources.credentials import Secrets
 from wattrail.sources.opening import open_source
-from wattrail.sources.reading import Cadence, MeterSource, SourceReading
+from wattrail.sources.reading import Cadence, MeterSource
 
-__all__ = ["BrokerPool", "Cadence", "MeterSource", "Secrets", "SourceReading", "open_source"]
+__all__ = ["BrokerPool", "Cadence", "MeterSource", "Secrets", "open_source"]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from wattrail.clock import Clock
 from wattrail.network_meters.decoded import HttpLink, LinkQuality
 from wattrail.sources.http import HttpServer
-from wattrail.sources.reading import Cadence, SourceReading
+from wattrail.sources.reading import Cadence
+from wattrail.units import Reading
 
 __all__ = ["PolledSource"]
 
@@ -23,7 +24,7 @@ class PolledSource:
         self._link = link
         self._clock = clock
 
-    async def read(self) -> SourceReading:
+    async def read(self) -> Reading:
         """Ask, and give what was said. Raises PortError and LinkError, as ``MeterSource`` says."""
         self._link.begin()
         while (target := self._link.next_request()) is not None:
@@ -32,7 +33,7 @@ class PolledSource:
         decoded = self._link.finish()
         self.simulated |= decoded.is_simulated
         self.quality, self.advice = decoded.quality, decoded.advice
-        return SourceReading(
+        return Reading(
             at=self._clock.now(),
             monotonic=self._clock.monotonic(),
             sample=decoded.sample,

@@ -13,7 +13,8 @@ from wattrail.network_meters.payload import MAX_PAYLOAD_BYTES
 from wattrail.network_meters.unit_check import UnitCheck
 from wattrail.sanitize import printable
 from wattrail.sources.broker import Broker
-from wattrail.sources.reading import Cadence, SourceReading
+from wattrail.sources.reading import Cadence
+from wattrail.units import Reading
 
 __all__ = ["PushedSource"]
 
@@ -50,12 +51,12 @@ class PushedSource:
         self._ask_s = ask_s
         self._ask_at = 0.0 if ask_s else math.inf
         self._unit_check = unit_check
-        self._inbox: asyncio.Queue[SourceReading | WattrailError | None] = asyncio.Queue(MAX_WAITING)
+        self._inbox: asyncio.Queue[Reading | WattrailError | None] = asyncio.Queue(MAX_WAITING)
         self._is_listening = False
         self._topics: tuple[str, ...] = ()
         self._last_topic = ""
 
-    async def read(self) -> SourceReading:
+    async def read(self) -> Reading:
         """The next reading. Raises PortError and LinkError, as ``MeterSource`` says."""
         until = self._clock.monotonic() + self.cadence.silence_s
         if not self._is_listening:
@@ -109,7 +110,7 @@ class PushedSource:
             self._ask_at = 0.0
         self._put(problem)
 
-    def _item(self, decoded: Decoded) -> SourceReading | WattrailError | None:
+    def _item(self, decoded: Decoded) -> Reading | WattrailError | None:
         self.simulated |= decoded.is_simulated
         if decoded.is_online is not None:
             if self._ask_s:
@@ -119,7 +120,7 @@ class PushedSource:
         monotonic = self._clock.monotonic()
         if self._unit_check is not None:
             self._unit_check.check(monotonic, decoded.sample.watts, decoded.registers)
-        return SourceReading(
+        return Reading(
             at=self._clock.now(),
             monotonic=monotonic,
             sample=decoded.sample,
@@ -129,7 +130,7 @@ class PushedSource:
             simulated=self.simulated,
         )
 
-    def _put(self, item: SourceReading | WattrailError | None) -> None:
+    def _put(self, item: Reading | WattrailError | None) -> None:
         if self._inbox.full():
             self._inbox.get_nowait()
         self._inbox.put_nowait(item)

@@ -1,32 +1,14 @@
-"""A reading of a network meter, and what every source of them can do."""
+"""What every source of network meters can do."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Protocol
 
-from wattrail.energy_register import BootEvidence, Freshness, RegisterCount
-from wattrail.network_meters.decoded import LinkQuality, Quantities
+from wattrail.network_meters.decoded import LinkQuality
+from wattrail.units import Reading
 
-__all__ = ["Cadence", "MeterSource", "SourceReading"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceReading:
-    """What a meter said at one time. ``registers`` is empty where only power came.
-
-    ``monotonic`` is the monotonic clock at ``at``, seconds. ``calibration`` is None: the device scales for itself.
-    """
-
-    at: datetime
-    monotonic: float
-    sample: Quantities
-    registers: tuple[RegisterCount, ...]
-    evidence: BootEvidence
-    freshness: Freshness
-    simulated: bool
-    calibration: None = None
+__all__ = ["Cadence", "MeterSource"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +47,7 @@ class MeterSource(Protocol):
         """What a person should change on the device, one sentence each."""
         ...
 
-    async def read(self) -> SourceReading:
+    async def read(self) -> Reading:
         """The next reading: asked for now, or the next one that is published.
 
         Raises PortOpenError, AccessDenied, PortLost, PortTimeout, UnexpectedReply; it may be called again after each.

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from itertools import groupby
 from pathlib import Path
 from typing import Final
 
 from wattrail.errors import StoreError
-from wattrail.ledger import Finding
-from wattrail.store.rows import ENTRY_COLUMNS, STATED_COLUMNS
+from wattrail.ledger import AuditFinding
+from wattrail.store.rows import ENTRY_COLUMNS, LATER_COLUMNS, STATED_COLUMNS
 
 __all__ = ["BOOKS", "broken_links", "extend", "hash_existing", "require_whole"]
 
@@ -30,6 +30,9 @@ BOOKS: Final = {
 }  # fmt: skip
 """The columns that a hash covers; the first is the row's number, from 1 on without a gap."""
 
+_LATER: Final = {"epoch": ("registers",), "entry": LATER_COLUMNS, "stated": ()}
+"""Columns that version 5 added. A row in which all of them are NULL is hashed without them, as older versions did."""
+
 _NAMES: Final = {
     "epoch": ("calibration epoch", "calibration epochs"),
     "entry": ("entry", "entries"),
@@ -41,8 +44,8 @@ _BEFORE_ALL: Final = bytes(32)
 def extend(cursor: sqlite3.Cursor, book: str, meter_id: int, number: int) -> None:
     """Give a row that was just inserted its hash, and note it as the end of its chain."""
     head = cursor.execute("SELECT hash FROM chain WHERE meter_id = ? AND book = ?", (meter_id, book)).fetchone()
-    key, *_ = columns = BOOKS[book]
-    sql = f"SELECT {', '.join(columns)} FROM {book} WHERE meter_id = ? AND {key} = ?"
+    key, *_ = BOOKS[book]
+    sql = f"SELECT {', '.join(BOOKS[book] + _LATER[book])} FROM {book} WHERE meter_id = ? AND {key} = ?"
     row = cursor.execute(sql, (meter_id, number)).fetchone()
     link = _link(head[0] if head else _BEFORE_ALL, book, meter_id, row)
     cursor.execute(f"UPDATE {book} SET hash = ? WHERE meter_id = ? AND {key} = ?", (link, meter_id, number))
@@ -85,17 +88,17 @@ def require_whole(cursor: sqlite3.Cursor, meter_id: int, path: Path) -> None:
             )
 
 
-def broken_links(cursor: sqlite3.Cursor, meter_id: int) -> Iterator[Finding]:
+def broken_links(cursor: sqlite3.Cursor, meter_id: int) -> Iterator[AuditFinding]:
     """Every row of the books that is missing or altered, by its number."""
     for book in BOOKS:
         yield from _broken(cursor, meter_id, book)
 
 
-def _broken(cursor: sqlite3.Cursor, meter_id: int, book: str) -> Iterator[Finding]:
+def _broken(cursor: sqlite3.Cursor, meter_id: int, book: str) -> Iterator[AuditFinding]:
     head = cursor.execute(
         "SELECT length, hash FROM chain WHERE meter_id = ? AND book = ?", (meter_id, book)
     ).fetchone() or (0, _BEFORE_ALL)
-    columns = BOOKS[book]
+    columns = BOOKS[book] + _LATER[book]
     sql = f"SELECT hash, {', '.join(columns)} FROM {book} WHERE meter_id = ? ORDER BY {columns[0]}"
     before, seen, present = _BEFORE_ALL, 0, set[int]()
     for stored, *row in cursor.execute(sql, (meter_id,)):
@@ -119,12 +122,15 @@ def _broken(cursor: sqlite3.Cursor, meter_id: int, book: str) -> Iterator[Findin
         yield _finding(book, head[0], head[0], "its hash", "another", "that of the end of the chain")
 
 
-def _finding(book: str, first: int, last: int, check: str, got: str, wanted: str) -> Finding:
+def _finding(book: str, first: int, last: int, check: str, got: str, wanted: str) -> AuditFinding:
     one, many = _NAMES[book]
     name = f"{one} {first}" if first == last else f"{many} {first} to {last}"
-    return Finding(first, check, got, wanted, stated=book == "stated", name=name)
+    return AuditFinding(first, check, got, wanted, stated=book == "stated", name=name)
 
 
-def _link(before: bytes, book: str, meter_id: int, row: object) -> bytes:
+def _link(before: bytes, book: str, meter_id: int, row: Sequence[object]) -> bytes:
+    first = len(BOOKS[book])
+    if all(value is None for value in row[first:]):
+        row = row[:first]
     text = json.dumps([book, meter_id, row], default=repr, separators=(",", ":"))
     return sha256(before + text.encode()).digest()

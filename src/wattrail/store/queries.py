@@ -10,8 +10,10 @@ from typing import Final
 from wattrail.errors import StoreError
 from wattrail.ledger import Books, Counts, Entry, Epoch, Observation
 from wattrail.store.buckets import Bucket, bucket_width
+from wattrail.store.registers import registers_from_text
 from wattrail.store.rows import (
     ENTRY_COLUMNS,
+    LATER_COLUMNS,
     OBSERVATION_COLUMNS,
     QUANTITY_COLUMNS,
     STATED_COLUMNS,
@@ -32,8 +34,8 @@ __all__ = [
     "observations_after", "series", "stated", "watched_out", "what_can_be_stated_about",
 ]  # fmt: skip
 
-_EPOCH: Final = "number, micro_counts_per_volt, micro_counts_per_amp, micro_counts_per_watt, inverted"
-_ENTRY: Final = ", ".join(ENTRY_COLUMNS)
+_EPOCH: Final = "number, micro_counts_per_volt, micro_counts_per_amp, micro_counts_per_watt, inverted, registers"
+_ENTRY: Final = ", ".join(ENTRY_COLUMNS + LATER_COLUMNS)
 _STATED: Final = ", ".join(STATED_COLUMNS)
 _OBSERVATION: Final = ", ".join(OBSERVATION_COLUMNS)
 _QUANTITIES: Final = ", ".join(QUANTITY_COLUMNS)
@@ -47,7 +49,7 @@ PURGE: Final = """
 
 _SERIES: Final = """
     SELECT at / :width, MIN(milliwatts), AVG(milliwatts), MAX(milliwatts), COUNT(*)
-    FROM reading WHERE meter_id = :meter AND at >= :start AND at < :end GROUP BY 1 ORDER BY 1
+    FROM reading WHERE meter_id = :meter AND at >= :start AND at < :end AND milliwatts IS NOT NULL GROUP BY 1 ORDER BY 1
 """
 
 
@@ -66,17 +68,17 @@ def newest_epoch(cursor: sqlite3.Cursor, meter_id: int) -> tuple[Epoch, Constant
     row = cursor.execute(sql, (meter_id,)).fetchone()
     if row is None:
         raise StoreError(f"there is no meter with id {meter_id}")
-    number, volt, amp, watt, inverted = row
-    epoch = Epoch(number=number, micro_counts_per_watt=watt, inverted=bool(inverted))
+    number, volt, amp, watt, inverted, registers = row
+    epoch = Epoch(number=number, registers=registers_from_text(registers, watt), inverted=bool(inverted))
     return epoch, (volt, amp, watt, bool(inverted))
 
 
 def epochs(cursor: sqlite3.Cursor, meter_id: int) -> dict[int, Epoch]:
     """Every calibration epoch of a meter, by number."""
-    sql = "SELECT number, micro_counts_per_watt, inverted FROM epoch WHERE meter_id = ?"
+    sql = "SELECT number, micro_counts_per_watt, inverted, registers FROM epoch WHERE meter_id = ?"
     return {
-        number: Epoch(number=number, micro_counts_per_watt=watt, inverted=bool(inverted))
-        for number, watt, inverted in cursor.execute(sql, (meter_id,))
+        number: Epoch(number=number, registers=registers_from_text(registers, watt), inverted=bool(inverted))
+        for number, watt, inverted, registers in cursor.execute(sql, (meter_id,))
     }
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from wattrail.errors import StoreError
-from wattrail.ledger import Books, Finding
+from wattrail.ledger import AuditFinding, Books
 from wattrail.store import queries
 from wattrail.store.buckets import Bucket
 from wattrail.store.chain import broken_links
@@ -45,12 +45,12 @@ class StoreReader:
         with as_damage(self.path):
             return queries.books(self._cursor, meter_id, since)
 
-    def file_problems(self) -> tuple[Finding, ...]:
+    def file_problems(self) -> tuple[AuditFinding, ...]:
         """What the database engine finds wrong with the file; takes as long as reading all of it."""
         texts = integrity_problems(self._cursor)
-        return tuple(Finding(0, "its integrity", text, "ok", name="the file") for text in texts)
+        return tuple(AuditFinding(0, "its integrity", text, "ok", name="the file") for text in texts)
 
-    def broken_links(self, meter_id: int) -> tuple[Finding, ...]:
+    def broken_links(self, meter_id: int) -> tuple[AuditFinding, ...]:
         """Rows of the books that are missing or altered, by number."""
         with as_damage(self.path):
             return tuple(broken_links(self._cursor, meter_id))

@@ -12,6 +12,7 @@ from wattrail.energy_register import BootEvidence
 from wattrail.errors import UrlError
 from wattrail.ledger import Entry, Epoch, Kind, Observation
 from wattrail.sanitize import hide_credentials
+from wattrail.store.registers import boot_from_text, boot_text
 from wattrail.units import PlainSample, Quantities, Reading
 from wattrail.urls import innermost
 
@@ -35,8 +36,11 @@ _ORIGIN = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _MILLION = 1_000_000
 
-Constants = tuple[int, int, int, bool]
-"""Counts per volt, per ampere and per watt in millionths, and whether the sign of power is flipped."""
+Constants = tuple[int | None, int | None, int | None, bool]
+"""Counts per volt, per ampere and per watt in millionths, and whether the sign of power is flipped.
+
+None for a meter that gives quantities.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +63,11 @@ STATED_COLUMNS = (
     "sequence", "kind", "started_at", "ended_at", "epoch", "positive", "negative", "undirected", "import_mwh",
     "export_mwh", "about", "who", "stated_at", "note",
 )  # fmt: skip
+LATER_COLUMNS = ("export_count", "mark", "export_mark", "algebraic", "boot")
+"""Columns of an entry that version 5 added."""
 OBSERVATION_COLUMNS = (
     "at", "elapsed_us", "energy_count", "watt_count", "mode", "status", "restarted", "algebraic", "last_pulse_negative",
+    "export_count", "boot",
 )  # fmt: skip
 QUANTITY_COLUMNS = ("millivolts", "microamps", "milliwatts", "millihertz", "power_factor_ppm")
 
@@ -75,8 +82,10 @@ def from_microseconds(count: int) -> datetime:
     return _ORIGIN + timedelta(microseconds=count)
 
 
-def epoch_constants(calibration: Calibration) -> Constants:
+def epoch_constants(calibration: Calibration | None) -> Constants:
     """A calibration as exact integers."""
+    if calibration is None:
+        return None, None, None, False
     return (
         round(calibration.counts_per_volt * _MILLION),
         round(calibration.counts_per_amp * _MILLION),
@@ -86,19 +95,24 @@ def epoch_constants(calibration: Calibration) -> Constants:
 
 
 def entry_row(entry: Entry) -> tuple[object, ...]:
-    """An entry in the order of ENTRY_COLUMNS."""
+    """An entry in the order of ENTRY_COLUMNS, then LATER_COLUMNS."""
     return (
         entry.sequence, entry.kind.value, microseconds(entry.start), microseconds(entry.end), entry.epoch, entry.count,
         entry.positive, entry.negative, entry.undirected, entry.elapsed_us, entry.readings, entry.watt_us_positive,
         entry.watt_us_negative, entry.carry, entry.mode, entry.status, entry.watt, entry.note,
+        entry.export_count, entry.mark, entry.export_mark, entry.algebraic, boot_text(entry.boot),
     )  # fmt: skip
 
 
 def entry_from_row(row: tuple[Any, ...]) -> Entry:
     """The entry again. Raises ValueError for what no entry holds, as in a damaged file."""
+    row, later = row[: len(ENTRY_COLUMNS)], row[len(ENTRY_COLUMNS) :]
     _require_numbers(row[:1] + row[2:-2], "entry")
     if not isinstance(row[-2], int | None) or not isinstance(row[-1], str):
         raise ValueError(f"entry {row[0]}: {row[-2:]!r} is no power and no note")
+    export_count, mark, export_mark, algebraic, boot = later
+    if not all(isinstance(value, int | None) for value in later[:-1]):
+        raise ValueError(f"entry {row[0]}: {later[:-1]!r} are no counts")
     sequence, kind, started_at, ended_at, epoch, count, *counted, note = row
     positive, negative, undirected, elapsed_us, readings, watt_us_positive, watt_us_negative, carry, *evidence = counted
     mode, status, watt = evidence
@@ -106,7 +120,8 @@ def entry_from_row(row: tuple[Any, ...]) -> Entry:
         sequence=sequence, kind=Kind(kind), start=from_microseconds(started_at), end=from_microseconds(ended_at),
         epoch=epoch, count=count, positive=positive, negative=negative, undirected=undirected, elapsed_us=elapsed_us,
         readings=readings, watt_us_positive=watt_us_positive, watt_us_negative=watt_us_negative, carry=carry,
-        mode=mode, status=status, watt=watt, note=note,
+        mode=mode, status=status, watt=watt, note=note, export_count=export_count, mark=mark, export_mark=export_mark,
+        algebraic=None if algebraic is None else bool(algebraic), boot=boot_from_text(boot),
     )  # fmt: skip
 
 
@@ -137,33 +152,34 @@ def reading_row(reading: Reading, seen: Observation) -> tuple[object, ...]:
     """A reading in the order of OBSERVATION_COLUMNS, then QUANTITY_COLUMNS."""
     return (
         microseconds(seen.at), seen.elapsed_us, seen.count, seen.watt, seen.mode, seen.status,
-        seen.restarted, seen.algebraic, seen.last_pulse_negative,
-        round((reading.volts or 0.0) * 1e3), round((reading.amps or 0.0) * 1e6), round((reading.watts or 0.0) * 1e3),
+        seen.restarted, seen.algebraic, seen.last_pulse_negative, seen.export_count, boot_text(seen.boot),
+        _scaled(reading.volts, 1e3), _scaled(reading.amps, 1e6), _scaled(reading.watts, 1e3),
         _scaled(reading.hertz, 1e3), _scaled(reading.power_factor, 1e6),
     )  # fmt: skip
 
 
 def observation_from_row(
-    row: tuple[int, int | None, int, int, int, int, int, int, int],
+    row: tuple[int, int | None, int, int | None, int, int, int, int, int, int | None, str | None],
 ) -> Observation:
     """What the ledger saw, from OBSERVATION_COLUMNS."""
-    at, elapsed_us, count, watt, mode, status, restarted, algebraic, negative = row
+    at, elapsed_us, count, watt, mode, status, restarted, algebraic, negative, export_count, boot = row
     return Observation(
         at=from_microseconds(at), elapsed_us=elapsed_us, count=count, watt=watt, mode=mode, status=status,
         restarted=bool(restarted), algebraic=bool(algebraic), last_pulse_negative=bool(negative),
+        export_count=export_count, boot=boot_from_text(boot),
     )  # fmt: skip
 
 
-def reading_from_row(
-    seen: Observation, quantities: tuple[int, int, int, int | None, int | None], *, simulated: bool
-) -> Reading:
+def reading_from_row(seen: Observation, quantities: tuple[int | None, ...], *, simulated: bool) -> Reading:
     """A stored reading. Its monotonic clock is gone: 0.0."""
     millivolts, microamps, milliwatts, millihertz, ppm = quantities
     known = Quantities(
-        volts=millivolts / 1e3, amps=microamps / 1e6, watts=milliwatts / 1e3,
-        hertz=None if millihertz is None else millihertz / 1e3, power_factor=None if ppm is None else ppm / 1e6,
+        volts=_unscaled(millivolts, 1e3), amps=_unscaled(microamps, 1e6), watts=_unscaled(milliwatts, 1e3),
+        hertz=_unscaled(millihertz, 1e3), power_factor=_unscaled(ppm, 1e6),
     )  # fmt: skip
-    counts = {"cf_cnt": seen.count, "watt": seen.watt, "status": seen.status, "mode": seen.mode}
+    counts = {"cf_cnt": seen.count, "status": seen.status, "mode": seen.mode}
+    if seen.watt is not None:
+        counts["watt"] = seen.watt
     return Reading(
         at=seen.at, monotonic=0.0, sample=PlainSample(known, counts),
         evidence=BootEvidence(is_reset=seen.restarted), simulated=simulated,
@@ -189,6 +205,10 @@ def _require_numbers(values: tuple[Any, ...], what: str) -> None:
     for value in values:
         if not isinstance(value, int):
             raise ValueError(f"{what} {values[0]!r}: {value!r} is no whole number")
+
+
+def _unscaled(value: int | None, factor: float) -> float | None:
+    return None if value is None else value / factor
 
 
 def _scaled(value: float | None, factor: float) -> int | None:

@@ -21,15 +21,18 @@ from types import TracebackType
 from typing import Final, Self
 
 from wattrail.calibration import Calibration
+from wattrail.energy_register import EnergyRegister
 from wattrail.errors import StoreError
-from wattrail.ledger import Books, Entry, Ledger, Observation
+from wattrail.ledger import GAP_AFTER_US, Books, Entry, Ledger, Observation
 from wattrail.store import queries
 from wattrail.store.buckets import Bucket
 from wattrail.store.calibrations import KeptCalibration, calibrations_of, keep
 from wattrail.store.chain import extend, require_whole
 from wattrail.store.damage import RECOVER, as_damage
+from wattrail.store.registers import counts_alike, registers_from_text, registers_text
 from wattrail.store.rows import (
     ENTRY_COLUMNS,
+    LATER_COLUMNS,
     OBSERVATION_COLUMNS,
     QUANTITY_COLUMNS,
     STATED_COLUMNS,
@@ -61,9 +64,9 @@ def _insert(table: str, *columns: str) -> str:
 _INSERT_METER: Final = _insert("meter", "name", "url", "kind", "simulated", "created_at")
 _INSERT_EPOCH: Final = _insert(
     "epoch", "meter_id", "number", "micro_counts_per_volt", "micro_counts_per_amp", "micro_counts_per_watt",
-    "inverted", "began_at", "evidence",
+    "inverted", "began_at", "evidence", "registers",
 )  # fmt: skip
-_INSERT_ENTRY: Final = _insert("entry", "meter_id", "reading_id", *ENTRY_COLUMNS)
+_INSERT_ENTRY: Final = _insert("entry", "meter_id", "reading_id", *ENTRY_COLUMNS, *LATER_COLUMNS)
 _INSERT_STATED: Final = _insert("stated", "meter_id", *STATED_COLUMNS)
 _INSERT_READING: Final = _insert("reading", "meter_id", *OBSERVATION_COLUMNS, *QUANTITY_COLUMNS)
 
@@ -116,39 +119,46 @@ class Store:
     # Meters and their calibration
 
     def register_meter(
-        self, name: str, url: str, *, simulated: bool, calibration: Calibration, at: datetime | None = None
-    ) -> MeterRow:
-        """The meter of that name; a new one begins with epoch 1.
+        self, name: str, url: str, *, simulated: bool, calibration: Calibration | None,
+        registers: tuple[EnergyRegister, ...] | None = None, at: datetime | None = None,
+    ) -> MeterRow:  # fmt: skip
+        """The meter of that name; a new one begins with epoch 1. ``registers`` are those that are booked.
 
-        If the constants differ from the epoch that holds, the row says ``recalibrated``: begin another epoch.
+        Without them it is a BL0942, and its register follows from the calibration. If constants or registers differ
+        from those of the epoch that holds, the row says ``recalibrated``: begin another epoch.
         Raises StoreError where a twin, a capture and a meter would share one name.
         """
         kind, shown = source_kind(url), without_credentials(url)
+        given = epoch_constants(calibration)
+        registers = registers or registers_from_text(None, given[2])
         with self._transaction() as cursor:
             found = cursor.execute("SELECT id, kind, simulated FROM meter WHERE name = ?", (name,)).fetchone()
             if found is None:
                 now = microseconds(at or datetime.now(UTC))
                 cursor.execute(_INSERT_METER, (name, shown, kind, simulated, now))
                 meter_id = int(cursor.lastrowid or 0)
-                constants = epoch_constants(calibration)
-                cursor.execute(_INSERT_EPOCH, (meter_id, 1, *constants, now, "first calibration"))
+                row = (meter_id, 1, *given, now, "first calibration", registers_text(registers))
+                cursor.execute(_INSERT_EPOCH, row)
                 extend(cursor, "epoch", meter_id, 1)
             else:
                 meter_id = int(found[0])
                 _refuse_mixing(name, stored=(found[1], bool(found[2])), given=(kind, simulated), path=self.path)
                 cursor.execute("UPDATE meter SET url = ? WHERE id = ?", (shown, meter_id))
             epoch, constants = queries.newest_epoch(cursor, meter_id)
-        recalibrated = constants != epoch_constants(calibration)
+        recalibrated = constants != given or not counts_alike(epoch.registers, registers)
         return MeterRow(meter_id, name, shown, simulated, epoch, recalibrated)
 
     def begin_epoch(
-        self, meter_id: int, calibration: Calibration, entries: Sequence[Entry], *, at: datetime, evidence: str
-    ) -> None:
-        """Record the calibration that holds from now on, with the entries that its beginning caused."""
+        self, meter_id: int, calibration: Calibration | None, entries: Sequence[Entry], *, at: datetime, evidence: str,
+        registers: tuple[EnergyRegister, ...] | None = None,
+    ) -> None:  # fmt: skip
+        """Record what holds from now on, with the entries that its beginning caused; see ``register_meter``."""
+        given = epoch_constants(calibration)
+        registers = registers or registers_from_text(None, given[2])
         with self._transaction(durable=True) as cursor:
             epoch, _ = queries.newest_epoch(cursor, meter_id)
-            row = (meter_id, epoch.number + 1, *epoch_constants(calibration), microseconds(at), evidence)
-            cursor.execute(_INSERT_EPOCH, row)
+            texts = (evidence, registers_text(registers))
+            cursor.execute(_INSERT_EPOCH, (meter_id, epoch.number + 1, *given, microseconds(at), *texts))
             extend(cursor, "epoch", meter_id, epoch.number + 1)
             _insert_entries(cursor, meter_id, entries, queries.last_reading_id(cursor))
 
@@ -231,7 +241,7 @@ class Store:
         with self._reading() as cursor, as_damage(self.path):
             return queries.stated(cursor, meter_id)[after:]
 
-    def ledger(self, meter_id: int) -> Ledger | None:
+    def ledger(self, meter_id: int, *, longest_silence_us: int = GAP_AFTER_US) -> Ledger | None:
         """The ledger as it stood at the last reading kept; None before the first.
 
         Raises LedgerError, and StoreError where entries are missing: nothing is written after a torn end.
@@ -241,7 +251,7 @@ class Store:
             books, accounted = queries.last_page(cursor, meter_id)
             if not books.entries:
                 return None
-            ledger = Ledger.resume(books)
+            ledger = Ledger.resume(books, longest_silence_us=longest_silence_us)
             for reading_id, seen in queries.observations_after(cursor, meter_id, accounted):
                 # An entry arises here only if an older version closed its entries by another rule.
                 _insert_entries(cursor, meter_id, ledger.observe(seen), reading_id)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from wattrail.chips.heads import Heads
+from wattrail.chips.belling import Heads
 from wattrail.wire.register import Field, Register
 
 if TYPE_CHECKING:

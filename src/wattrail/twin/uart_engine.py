@@ -18,7 +18,7 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
-from wattrail.chips.heads import Heads
+from wattrail.chips.belling import Heads
 from wattrail.twin.chip import MeterChip
 from wattrail.twin.faults import Faults
 from wattrail.twin.uart_line import BYTE_BITS, as_received

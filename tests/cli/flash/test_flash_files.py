@@ -35,12 +35,12 @@ NOT_WITHOUT_A_WORD = {
     "cut": (board("N", 2).qio[:-100], "the image is damaged", "damaged-image"),
 }
 NO_DUMP = {
-    "zeros": (bytes(1 << 21), "no dump of the whole flash: every byte is 00"),
+    "zeros": (bytes(1 << 21), "not a dump of the whole flash: every byte is 00"),
     "web page": (PAGE.ljust(1 << 21), "is a web page (HTML), not a firmware image"),
-    "rotated": (board("N", 2).rotated, "no dump of the whole flash: it is rotated"),
-    "shifted": (board("N", 2).dump[1:] + b"\xff", "no dump of the whole flash: it is shifted"),
-    "image": (board("N", 2).qio, "no dump of the whole flash: it is a QIO image"),
-    "short": (board("N", 2).dump[:-4096], "no dump of the whole flash: it has 0x1ff000 bytes"),
+    "rotated": (board("N", 2).rotated, "not a dump of the whole flash: it is rotated"),
+    "shifted": (board("N", 2).dump[1:] + b"\xff", "not a dump of the whole flash: it is shifted"),
+    "image": (board("N", 2).qio, "not a dump of the whole flash: it is a QIO image"),
+    "short": (board("N", 2).dump[:-4096], "not a dump of the whole flash: it has 0x1ff000 bytes"),
 }
 EVERY_WORD = (
     "wrong-chip", "unknown-chip", "damaged-image", "unknown-image", "wrong-place", "bootloader", "rf", "no-backup",

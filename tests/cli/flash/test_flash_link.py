@@ -83,7 +83,7 @@ def test_what_was_typed_reaches_the_flasher(flash: Type, bench: Bench) -> None:
     assert flash("info", "--reset", "rts", "--baud", "460800", "--patience", "7").code == 0
     url, options = bench.opened[0]
     assert url == "serial:///dev/pts/3?simulated=yes"
-    assert (options["reset"], options["most_baud"], options["patience_s"]) == ("rts", 460800, 7.0)
+    assert (options["reset"], options["max_baud"], options["patience_s"]) == ("rts", 460800, 7.0)
 
 
 def test_what_is_kept_of_a_twin_is_kept_apart(
@@ -267,3 +267,9 @@ def test_a_supply_that_sags_under_an_erase_is_named_first(flash: Type, bench: Be
 )
 def test_every_error_of_a_flasher_has_its_exit_code(error: WattrailError, code: int) -> None:
     assert exit_for(error) == code
+
+
+def test_the_old_word_for_a_reset_by_hand_is_still_understood(flash, bench) -> None:
+    bench.only_a_person_resets()
+    assert flash("info", "--reset", "person").code == 0
+    assert bench.opened[0][1]["reset"] == "manual"

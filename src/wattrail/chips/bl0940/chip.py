@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from wattrail.chips.belling import RmsUpdate
 from wattrail.chips.bl0940.constants import BAUD, FRAME_GAP_S, HEADS, PACKET_LENGTH, REFRESH_S
 from wattrail.chips.bl0940.registers import (
     CF_CNT,
@@ -22,11 +23,10 @@ from wattrail.chips.bl0940.registers import (
     V_RMS,
     WA_CREEP,
     WATT,
-    RmsUpdate,
 )
 from wattrail.chips.bl0940.sample import SETTINGS, Bl0940Sample
 from wattrail.chips.bl0940.scaling import SCALING, celsius, creep_watts
-from wattrail.chips.protocol import Capability, MeteringChip, Obstacle, Protection, RegisterScale
+from wattrail.chips.protocol import Capability, MeteringChip, Obstacle, RegisterScale, WriteProtection
 from wattrail.chips.uart import PacketLayout, UartGrammar
 from wattrail.energy_register import Direction
 
@@ -51,6 +51,7 @@ BL0940: Final = MeteringChip(
     name="bl0940",
     registers=REGISTERS,
     energy=CF_CNT,
+    modulus=1 << CF_CNT.bits,
     direction=Direction.NET,
     scaling=SCALING,
     sample_of=Bl0940Sample.of,
@@ -60,12 +61,12 @@ BL0940: Final = MeteringChip(
         packet=_PACKET,
         baud_rates=(BAUD,),
         rates="4800 baud and nothing else",
-        frame_gap_s=FRAME_GAP_S,
+        frame_gap_s=FRAME_GAP_S + 0.0015,  # the datasheet lets a host pause for 20 ms in all
     ),
     refresh_s=REFRESH_S[RmsUpdate.MS_800],
     settings=SETTINGS,
     reset_marker=MODE,
-    protection=Protection(USR_WRPROT, UNLOCK_KEY, LOCK_KEY, (UNLOCKED_READS,)),
+    protection=WriteProtection(USR_WRPROT, UNLOCK_KEY, LOCK_KEY, (UNLOCKED_READS,)),
     probed=(MODE, WA_CREEP, I_FAST_RMS_CTRL, TPS_CTRL),
     scales={
         "I_RMS": RegisterScale(lambda count, calibration: calibration.amps(count), "A", 3),

@@ -8,24 +8,11 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Final
 
+from wattrail.chips.belling import LineFrequency, RmsUpdate
 from wattrail.wire.register import Access, Field, Register
 
 RW = Access.READ_WRITE
 KEY = Access.KEY
-
-
-class RmsUpdate(IntEnum):
-    """MODE[8]: how long RMS and power are averaged."""
-
-    MS_400 = 0
-    MS_800 = 1
-
-
-class LineFrequency(IntEnum):
-    """MODE[9]: the length of a cycle for the fast RMS."""
-
-    HZ_50 = 0
-    HZ_60 = 1
 
 
 class CfOutput(IntEnum):

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Final
 
 from wattrail.calibration import Calibration
+from wattrail.chips.belling import RmsUpdate
 from wattrail.chips.bl0940.constants import I_CLIP_MV
 from wattrail.chips.bl0940.registers import (
     CF_CNT,
@@ -18,7 +19,6 @@ from wattrail.chips.bl0940.registers import (
     TPS2,
     V_RMS,
     WATT,
-    RmsUpdate,
 )
 from wattrail.chips.bl0940.scaling import SCALING, celsius
 from wattrail.chips.protocol import excess_power

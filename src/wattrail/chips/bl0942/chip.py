@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from wattrail.chips.belling import RmsUpdate
 from wattrail.chips.bl0942.constants import BAUD_RATES, FRAME_GAP_S, HEADS, REFRESH_S, SAMPLE_HZ
 from wattrail.chips.bl0942.registers import (
     CF_CNT,
@@ -25,11 +26,17 @@ from wattrail.chips.bl0942.registers import (
     V_WAVE,
     WA_CREEP,
     WATT,
-    RmsUpdate,
 )
 from wattrail.chips.bl0942.sample import SETTINGS, Bl0942Sample
 from wattrail.chips.bl0942.scaling import SCALING, creep_watts, fast_amps, hertz, watts
-from wattrail.chips.protocol import Capability, MeteringChip, Obstacle, Protection, RegisterScale, WaveRegisters
+from wattrail.chips.protocol import (
+    Capability,
+    MeteringChip,
+    Obstacle,
+    RegisterScale,
+    WaveformRegisters,
+    WriteProtection,
+)
 from wattrail.chips.uart import PacketLayout, UartGrammar
 from wattrail.energy_register import Direction
 
@@ -53,6 +60,7 @@ BL0942: Final = MeteringChip(
     name="bl0942",
     registers=REGISTERS,
     energy=CF_CNT,
+    modulus=1 << CF_CNT.bits,
     direction=Direction.SUM,  # MODE.cf_cnt_add is absolute in the settings
     scaling=SCALING,
     sample_of=Bl0942Sample.of,
@@ -68,18 +76,18 @@ BL0942: Final = MeteringChip(
     spi_sample=(I_RMS, V_RMS, WATT, CF_CNT, FREQ, STATUS),
     settings=SETTINGS,
     reset_marker=MODE,
-    protection=Protection(USR_WRPROT, UNLOCK_KEY, LOCK_KEY, (UNLOCKED_READS, UNLOCK_KEY)),
+    protection=WriteProtection(USR_WRPROT, UNLOCK_KEY, LOCK_KEY, (UNLOCKED_READS, UNLOCK_KEY)),
     probed=(MODE, GAIN_CR, FREQ_CYC, OT_FUNX, WA_CREEP),
     scales={
         "I_RMS": RegisterScale(lambda count, calibration: calibration.amps(count), "A", 3),
         "V_RMS": RegisterScale(lambda count, calibration: calibration.volts(count), "V", 2),
         "WATT": RegisterScale(watts, "W", 2),
         "CF_CNT": RegisterScale(lambda count, calibration: count * SCALING.wh_per_count(calibration), "Wh", 1),
-        "FREQ": RegisterScale(lambda count, _: hertz(count), "Hz", 3),
+        "FREQ": RegisterScale(lambda count, _: hertz(count) if count else None, "Hz", 3),
         "WA_CREEP": RegisterScale(creep_watts, "W", 2),
         "I_FAST_RMS_TH": RegisterScale(lambda count, calibration: fast_amps(count << 8, calibration), "A", 1),
     },
-    wave=WaveRegisters(volts=V_WAVE, amps=I_WAVE, sample_hz=SAMPLE_HZ),
+    wave=WaveformRegisters(volts=V_WAVE, amps=I_WAVE, sample_hz=SAMPLE_HZ),
     obstacles={
         Capability.TEMPERATURE: Obstacle("the BL0942 measures no temperature", "a BL0940 does"),
     },

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from wattrail.chips.heads import Heads
+from wattrail.chips.belling import Heads
 
 V_REF: Final = 1.218
 """Reference voltage, volts."""

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Final
 
 from wattrail.calibration import Calibration
+from wattrail.chips.belling import RmsUpdate
 from wattrail.chips.bl0942.constants import I_CLIP_MV, V_CLIP_MV
 from wattrail.chips.bl0942.registers import (
     CF_CNT,
@@ -23,7 +24,6 @@ from wattrail.chips.bl0942.registers import (
     V_ZX_LOW,
     WATT,
     Gain,
-    RmsUpdate,
 )
 from wattrail.chips.bl0942.scaling import SCALING, hertz
 from wattrail.chips.protocol import excess_power

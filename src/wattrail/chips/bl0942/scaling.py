@@ -50,7 +50,7 @@ def watts(count: int, calibration: Calibration) -> float:
 def hertz(count: int) -> float:
     """Line frequency in hertz from a FREQ count. Raises ValueError for 0, which no chip sends."""
     if count <= 0:
-        raise ValueError("FREQ count 0 is no period: the read failed")
+        raise ValueError("FREQ count 0 is not a period: the read failed")
     return FREQ_NUMERATOR / count
 
 

@@ -9,8 +9,8 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from wattrail.cli import output
+from wattrail.cli.calibration.calibration_store import MeterName, StoreOptions, calibrations_of_name
 from wattrail.cli.calibration.record import as_document
-from wattrail.cli.calibration.shelf import MeterName, ShelfOptions, shelf_of_name
 from wattrail.cli.exits import UsageError
 
 
@@ -18,16 +18,16 @@ def export(
     meter: MeterName,
     file: Annotated[Path | None, Parameter(help="File to write; it must not exist yet. Else to stdout.")] = None,
     *,
-    options: ShelfOptions | None = None,
+    options: StoreOptions | None = None,
 ) -> None:
     """Export every calibration of a meter as JSON.
 
     It carries all evidence; 'calibration restore --file' takes it.
     """
-    shelf = shelf_of_name(meter, options or ShelfOptions())
-    kept = shelf.all()
+    calibrations = calibrations_of_name(meter, options or StoreOptions())
+    kept = calibrations.all()
     if not kept:
-        raise UsageError(f"no calibration of {meter} is kept in {shelf.database}")
+        raise UsageError(f"no calibration of {meter} is kept in {calibrations.database}")
     text = dumps(as_document(kept), indent=2)
     if file is None:
         print(text)

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Annotated, Final
 from cyclopts import Parameter, validators
 
 from wattrail.cli import clock, output
-from wattrail.cli.calibration.shelf import scale_before
+from wattrail.cli.calibration.calibration_store import scale_before
 from wattrail.cli.exits import UsageError
-from wattrail.cli.target import MeterOptions, Target, find, opened
+from wattrail.cli.target import MeterOptions, MeterTarget, find, opened
 from wattrail.meter import Meter
 from wattrail.meter.calibration import FEWEST_READINGS, Probe, measure, reading_probe
-from wattrail.metrology.calibrate import CalibrationError, Given, Load, Point, Reference
+from wattrail.metrology.calibrate import CalibrationError, CalibrationPoint, Given, Load, Reference
 
 if TYPE_CHECKING:
     from wattrail.twin.twin import Twin
@@ -96,7 +96,9 @@ def answer(question: str) -> str:
     return line.strip()
 
 
-def measured_loads(target: Target, wishes: ReferenceOptions, options: MeterOptions) -> tuple[tuple[Point, ...], bool]:
+def measured_loads(
+    target: MeterTarget, wishes: ReferenceOptions, options: MeterOptions
+) -> tuple[tuple[CalibrationPoint, ...], bool]:
     """Every load, measured, and whether the meter is simulated.
 
     Raises CalibrationError, UsageError, LinkError, PortError.
@@ -115,14 +117,14 @@ def measured_loads(target: Target, wishes: ReferenceOptions, options: MeterOptio
         return tuple(_asked(meter, wishes)), meter.simulated
 
 
-def _twin_loads(meter: Meter, twin: Twin, wishes: ReferenceOptions) -> Iterator[Point]:
+def _twin_loads(meter: Meter, twin: Twin, wishes: ReferenceOptions) -> Iterator[CalibrationPoint]:
     for amps, power_factor in _wanted(wishes.loads) if wishes.loads else [(None, None)]:
         if amps is not None:
             twin.set(amps=amps, pf=power_factor)
         yield _one(meter, wishes, _truth(twin))
 
 
-def _with_probe(meter: Meter, wishes: ReferenceOptions, probe: Probe) -> Iterator[Point]:
+def _with_probe(meter: Meter, wishes: ReferenceOptions, probe: Probe) -> Iterator[CalibrationPoint]:
     while True:
         if at_a_terminal():
             answer(f"{_SWITCH_ON} Enter when it runs.")
@@ -131,18 +133,18 @@ def _with_probe(meter: Meter, wishes: ReferenceOptions, probe: Probe) -> Iterato
             return
 
 
-def _asked(meter: Meter, wishes: ReferenceOptions) -> Iterator[Point]:
+def _asked(meter: Meter, wishes: ReferenceOptions) -> Iterator[CalibrationPoint]:
     """Measure first, then ask what was true meanwhile: the person watches the reference, not the keyboard."""
     while True:
         answer(f"{_SWITCH_ON} Enter when it runs.")
         output.note("watch the reference from now on, until the next question")
         point = _one(meter, wishes, Reference())
-        yield replace(point, reference=_told(wishes.load))
+        yield replace(point, reference=_stated_reference(wishes.load))
         if not _yes("Another load?"):
             return
 
 
-def _told(load: Load) -> Reference:
+def _stated_reference(load: Load) -> Reference:
     while True:
         values = [answer(f"{what} that the reference showed (empty: unknown):") for what in ("Volts", "Amps", "Watts")]
         kind = answer(f"Kind of load: resistive, lagging (motor) or leading (capacitor) [{load}]:")
@@ -152,7 +154,7 @@ def _told(load: Load) -> Reference:
             output.note(f"{error}; once more, please")
 
 
-def _one(meter: Meter, wishes: ReferenceOptions, reference: Reference | Probe) -> Point:
+def _one(meter: Meter, wishes: ReferenceOptions, reference: Reference | Probe) -> CalibrationPoint:
     output.note(f"waiting for the load to settle, then {wishes.readings} readings")
     return measure(meter, clock.CLOCK, readings=wishes.readings, reference=reference)
 
@@ -174,9 +176,11 @@ def _wanted(text: str) -> list[tuple[float, float]]:
         try:
             wanted.append((float(amps), float(power_factor or 1.0)))
         except ValueError:
-            raise UsageError(f"{part!r} is no load", hint="amperes, and a power factor after @: 2,10,10@0.5") from None
+            raise UsageError(
+                f"{part!r} is not a load", hint="amperes, and a power factor after @: 2,10,10@0.5"
+            ) from None
         if not (0 < wanted[-1][0] <= 200 and 0 < abs(wanted[-1][1]) <= 1):
-            raise UsageError(f"{part!r} is no load: amperes from 0 to 200, a power factor from -1 to 1 without 0")
+            raise UsageError(f"{part!r} is not a load: amperes from 0 to 200, a power factor from -1 to 1 without 0")
     return wanted
 
 
@@ -194,14 +198,16 @@ def _truth(twin: Twin) -> Probe:
 
 
 @contextmanager
-def _rehearsal(target: Target) -> Iterator[tuple[Meter, Twin]]:
+def _rehearsal(target: MeterTarget) -> Iterator[tuple[Meter, Twin]]:
     """A twin with both ends in hand: the cable, and what is true behind it."""
     from wattrail.meter.opening import open_scaled
     from wattrail.metrology.scale_origin import ScaleClaims
     from wattrail.transport import unlogged
 
     if not target.url.startswith("twin:"):
-        raise UsageError(f"--reference twin: {target.url} is no twin:// URL", hint="nobody knows the truth elsewhere")
+        raise UsageError(
+            f"--reference twin: {target.url} is not a twin:// URL", hint="nobody knows the truth elsewhere"
+        )
     from wattrail.twin.ports import TwinBus, TwinPort
 
     with open_scaled(

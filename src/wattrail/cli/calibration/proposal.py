@@ -9,7 +9,15 @@ from typing import Final
 from wattrail.calibration import Calibration
 from wattrail.chips.scaling import Scaling
 from wattrail.cli.reading_view import SIMULATED
-from wattrail.metrology.calibrate import Constant, Counts, Fit, Given, Point, Reference, phase_error_of_power
+from wattrail.metrology.calibrate import (
+    CalibrationFit,
+    CalibrationPoint,
+    Constant,
+    Given,
+    LoadCounts,
+    Reference,
+    phase_error_of_power,
+)
 from wattrail.metrology.calibration_checks import AGREES_WITHIN, Finding
 
 __all__ = ["Proposal", "as_fields", "as_text", "constants", "evidence", "toml_line"]
@@ -32,18 +40,18 @@ class Proposal:
     after: Calibration
     scaling: Scaling
     turns: int = 1
-    points: tuple[Point, ...] = ()
-    fit: Fit | None = None
-    doubts: tuple[Finding, ...] = field(default=())
+    points: tuple[CalibrationPoint, ...] = ()
+    fit: CalibrationFit | None = None
+    findings: tuple[Finding, ...] = field(default=())
 
     @property
     def stopped(self) -> bool:
-        """Whether a doubt forbids to keep it."""
-        return any(doubt.stops for doubt in self.doubts)
+        """Whether a finding forbids to keep it."""
+        return any(finding.stops for finding in self.findings)
 
 
 def as_text(proposal: Proposal) -> str:
-    """The loads, the constants before and after, and every doubt."""
+    """The loads, the constants before and after, and every finding."""
     lines = [proposal.meter]
     if proposal.simulated:
         lines.append(f"{SIMULATED}: this calibrates a digital twin, not a meter")
@@ -58,7 +66,7 @@ def as_text(proposal: Proposal) -> str:
     lines.append(f"the three {verdict} {100 * apart:.2f} %")
     if proposal.fit and (phase := proposal.fit.phase):
         lines.append(_phase_words(phase.degrees, phase.error))
-    lines += [f"{'doubt' if doubt.stops else 'note'}: {doubt.text}" for doubt in proposal.doubts]
+    lines += [f"{'doubt' if finding.stops else 'note'}: {finding.text}" for finding in proposal.findings]
     lines.append("for wattrail.toml, if you prefer it there:")
     lines.append(toml_line(proposal.after))
     return "\n".join(lines)
@@ -80,7 +88,7 @@ def as_fields(proposal: Proposal) -> dict[str, object]:
 
 
 def evidence(proposal: Proposal) -> dict[str, object]:
-    """What a calibration rests on, to be kept beside it: every count, the reference, and the doubts."""
+    """What a calibration rests on, to be kept beside it: every count, the reference, and the findings."""
     fit = proposal.fit
     return {
         "reference": proposal.reference,
@@ -88,9 +96,9 @@ def evidence(proposal: Proposal) -> dict[str, object]:
         "uncertainty": {name: _relative(constant) for name, constant in _measured(fit)},
         "residuals": {name: list(constant.residuals) for name, constant in _measured(fit) if constant},
         "phase": {"degrees": fit.phase.degrees, "error": fit.phase.error} if fit and fit.phase else None,
-        "doubts": [{"cause": d.cause.value, "text": d.text, "stops": d.stops} for d in proposal.doubts],
+        "doubts": [{"cause": d.cause.value, "text": d.text, "stops": d.stops} for d in proposal.findings],
         "points": [
-            {"reference": _reference(point.reference), "counts": [_counts(look) for look in point.samples]}
+            {"reference": _reference(point.reference), "counts": [_counts(sample) for sample in point.samples]}
             for point in proposal.points
         ],
     }
@@ -107,7 +115,7 @@ def toml_line(calibration: Calibration) -> str:
     return f"calibration = {{ {fields} }}" + ("\ninverted = true" if calibration.inverted else "")
 
 
-def _measured(fit: Fit | None) -> Iterator[tuple[str, Constant | None]]:
+def _measured(fit: CalibrationFit | None) -> Iterator[tuple[str, Constant | None]]:
     values = (fit.volts, fit.amps, fit.watts) if fit else (None, None, None)
     yield from zip(_NAMES, values, strict=True)
 
@@ -123,7 +131,7 @@ def _rows(proposal: Proposal) -> Iterator[str]:
         yield f"{row}{known:>14}  {off}".rstrip()
 
 
-def _load_words(point: Point) -> str:
+def _load_words(point: CalibrationPoint) -> str:
     reference = point.reference
     given = (("V", reference.volts), ("A", reference.amps), ("W", reference.watts))
     shown = ", ".join(f"{one.value:.6g} {unit}" for unit, one in given if one)
@@ -168,5 +176,5 @@ def _given(given: Given | None) -> dict[str, float] | None:
     return {"value": given.value, "error": given.error} if given else None
 
 
-def _counts(look: Counts) -> list[int]:
-    return [look.v_rms, look.i_rms, look.watt]
+def _counts(sample: LoadCounts) -> list[int]:
+    return [sample.v_rms, sample.i_rms, sample.watt]

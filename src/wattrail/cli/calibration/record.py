@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from wattrail.calibration import Calibration
+from wattrail.cli.calibration.calibration_store import CalibrationStore
 from wattrail.cli.calibration.proposal import constants, toml_line
-from wattrail.cli.calibration.shelf import Shelf
 from wattrail.cli.exits import UsageError
 from wattrail.cli.reading_view import SIMULATED
 from wattrail.files import decode_json, read_text
@@ -31,7 +31,7 @@ _MAX_WHOLE: Final = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A calibration to be put back, and where it was taken from, in words."""
+    """A calibration to be put back, and where it was taken from."""
 
     number: int
     calibration: Calibration
@@ -40,17 +40,17 @@ class Taken:
     words: str
 
 
-def one_of(shelf: Shelf, number: int | None) -> KeptCalibration:
+def one_of(calibrations: CalibrationStore, number: int | None) -> KeptCalibration:
     """One of the kept calibrations, the newest for None. Raises UsageError."""
-    kept = shelf.all()
+    kept = calibrations.all()
     for one in reversed(kept):
         if number in {None, one.number}:
             return one
     known = f"; known: 1 to {kept[-1].number}" if kept else ""
     which = "no calibration" if number is None else f"no calibration {number}"
     raise UsageError(
-        f"{which} of {shelf.name} is kept in {shelf.database}{known}",
-        hint=None if kept else f"'wattrail meter calibrate {shelf.name}' measures one",
+        f"{which} of {calibrations.name} is kept in {calibrations.database}{known}",
+        hint=None if kept else f"'wattrail meter calibrate {calibrations.name}' measures one",
     )
 
 
@@ -81,7 +81,7 @@ def as_text(kept: KeptCalibration) -> str:
     if phase := rests_on.get("phase"):
         lines.append(f"phase            {phase['degrees']:+.2f} degrees ({phase['error']:.2f})")
     lines.append(f"loads            {len(rests_on.get('points', []))}")
-    lines += [f"doubt: {doubt['text']}" for doubt in rests_on.get("doubts", [])]
+    lines += [f"doubt: {finding['text']}" for finding in rests_on.get("doubts", [])]
     return "\n".join([*lines, toml_line(kept.calibration)])
 
 
@@ -114,7 +114,7 @@ def taken_from_file(file: Path, number: int | None) -> Taken:
         taken = _taken(found[-1], file) if found else None
     except ValueError as error:
         raise UsageError(
-            f"{name} is no export of calibrations: {printable(str(error))}",
+            f"{name} is not an export of calibrations: {printable(str(error))}",
             hint="'wattrail calibration export METER FILE' writes one",
         ) from error
     if taken is None:

@@ -7,8 +7,8 @@ from typing import Annotated
 
 from cyclopts import Parameter, validators
 
+from wattrail.cli.calibration.calibration_store import MeterName, StoreOptions, calibrations_of_name
 from wattrail.cli.calibration.record import as_fields, as_text, one_of
-from wattrail.cli.calibration.shelf import MeterName, ShelfOptions, shelf_of_name
 from wattrail.cli.target import Json
 
 Number = Annotated[
@@ -17,8 +17,8 @@ Number = Annotated[
 
 
 def show_calibration(
-    meter: MeterName, number: Number = None, *, json: Json = False, options: ShelfOptions | None = None
+    meter: MeterName, number: Number = None, *, json: Json = False, options: StoreOptions | None = None
 ) -> None:
     """Show one calibration with what it rests on."""
-    kept = one_of(shelf_of_name(meter, options or ShelfOptions()), number)
+    kept = one_of(calibrations_of_name(meter, options or StoreOptions()), number)
     print(dumps(as_fields(kept)) if json else as_text(kept))

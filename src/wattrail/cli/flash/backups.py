@@ -15,7 +15,7 @@ from wattrail.cli.exits import UsageError
 from wattrail.cli.flash.session import BoardsFolder, boards_folder
 from wattrail.cli.flash.view import unfinished_object, unfinished_text
 from wattrail.cli.target import Json
-from wattrail.flasher import BoardFolder, KeptBackup, Shelf
+from wattrail.flasher import BackupStore, BoardFolder, KeptBackup
 
 __all__ = ["backups", "kept_by_name"]
 
@@ -62,7 +62,7 @@ def backups(
 
 def kept_by_name(name: str, boards: Path | None, *, simulated: bool) -> Path | None:
     """A kept backup by its name, or the first digits of its SHA-256. Raises UsageError where several fit."""
-    store = Shelf(boards_folder(boards, simulated=simulated), clock.CLOCK)
+    store = BackupStore(boards_folder(boards, simulated=simulated), clock.CLOCK)
     every = [kept for folder in store.boards() for kept in folder.backups.all()]
     fitting = [kept for kept in every if kept.path.name == name] or [
         kept for kept in every if len(name) >= 4 and (kept.sha256.startswith(name) or kept.path.name.startswith(name))
@@ -75,7 +75,7 @@ def kept_by_name(name: str, boards: Path | None, *, simulated: bool) -> Path | N
 
 def _boards(given: Path | None, keep: int | None) -> Iterator[_KeptOfBoard]:
     for simulated in (False, True):
-        for folder in Shelf(boards_folder(given, simulated=simulated), clock.CLOCK).boards():
+        for folder in BackupStore(boards_folder(given, simulated=simulated), clock.CLOCK).boards():
             kept = tuple(one.looked_into() for one in folder.backups.all())
             gone = () if keep is None else tuple(folder.backups.prunable(keep))
             yield _KeptOfBoard(folder, simulated, kept, gone)

@@ -12,7 +12,7 @@ from cyclopts import Parameter, validators
 
 from wattrail.cli.exits import UsageError
 from wattrail.errors import WriteRefused
-from wattrail.flasher import Risk, Target
+from wattrail.flasher import FlashTarget, Risk
 from wattrail.image import LAYOUTS
 
 __all__ = ["ImagePlace", "RangeOptions", "WritingOptions", "name_override"]
@@ -47,7 +47,7 @@ class RangeOptions:
         """Whether no range is given, which means the whole flash."""
         return self.start is None and self.length is None and self.part is None
 
-    def span(self, target: Target) -> tuple[int, int]:
+    def span(self, target: FlashTarget) -> tuple[int, int]:
         """Start and length in bytes. Raises UsageError for what is not inside this flash."""
         if self.part is not None:
             names = [part.name for part in target.layout.partitions]

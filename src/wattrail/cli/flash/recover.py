@@ -18,7 +18,7 @@ from wattrail.cli.flash.write import load_image
 from wattrail.cli.image.files import load
 from wattrail.cli.target import Json
 from wattrail.errors import TargetError
-from wattrail.flasher import AS_IT_WAS, Comparison, Flasher, Report, Risk, Target
+from wattrail.flasher import AS_IT_WAS, Comparison, Flasher, FlashTarget, Report, Risk
 from wattrail.image import Image, ImageKind
 
 
@@ -39,7 +39,7 @@ def recover(
     allow = writing.check()
     given = (image, load_image(image, ImagePlace(), allow)) if image is not None else None
     with board(port, options, writes=True, json=json) as flasher:
-        problems = find_problems(flasher.look(), flasher.target)
+        problems = find_problems(flasher.read_image(), flasher.target)
         if not json:
             print("\n".join(_lines(flasher, problems)), flush=True)
         recovery = choose(flasher, problems, given)
@@ -73,12 +73,12 @@ class FlashProblem:
         return self.part in (*_CODE, _WHOLE)
 
 
-def find_problems(image: Image, target: Target) -> list[FlashProblem]:
+def find_problems(image: Image, target: FlashTarget) -> list[FlashProblem]:
     """Everything that is wrong with the whole flash of a board."""
     return list(dict.fromkeys(_problems(image, target)))
 
 
-def _problems(image: Image, target: Target) -> Iterator[FlashProblem]:
+def _problems(image: Image, target: FlashTarget) -> Iterator[FlashProblem]:
     for name in _CODE:
         part = target.layout[name]
         if not image.data[part.start : part.end].strip(b"\xff"):
@@ -147,7 +147,7 @@ def choose(flasher: Flasher, problems: Sequence[FlashProblem], given: tuple[Path
     )
 
 
-def _starts(image: Image, target: Target) -> bool:
+def _starts(image: Image, target: FlashTarget) -> bool:
     """Whether a board with this flash should start."""
     return not any(problem.is_fatal for problem in find_problems(image, target))
 

@@ -155,8 +155,8 @@ def _open_board(url: str, options: BoardOptions, listener: Listener) -> Flasher:
     safety.confirm([url], given=options.answer, opens_now=True)
     return open_flasher(
         url,
-        reset="person" if options.reset == "manual" else options.reset,
-        most_baud=options.baud,
+        reset=options.reset,
+        max_baud=options.baud,
         patience_s=options.patience,
         listener=listener,
         folder=boards_folder(options.boards, simulated=reach(url) == "twin"),

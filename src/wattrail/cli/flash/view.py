@@ -15,6 +15,7 @@ from wattrail.flasher import (
     Comparison,
     Flasher,
     FlashEvent,
+    FlashTarget,
     Identified,
     Linked,
     Lost,
@@ -22,7 +23,6 @@ from wattrail.flasher import (
     RateChanged,
     Report,
     Resumed,
-    Target,
 )
 from wattrail.flasher.journal import Unfinished
 
@@ -72,7 +72,7 @@ def board_lines(flasher: Flasher) -> Iterator[str]:
     yield from (f"{'backups' if path == backups[0] else '':<12}{path}" for path in backups)
 
 
-def _flash_text(target: Target) -> str:
+def _flash_text(target: FlashTarget) -> str:
     known = "" if target.size_is_measured else ", assumed: nothing reports it"
     if target.flash_id is None:
         return f"{target.size // 1024} KiB{known}; a bootloader does not report its id"
@@ -80,14 +80,14 @@ def _flash_text(target: Target) -> str:
     return f"id {target.flash_id:06x}, {part}, {target.size // 1024} KiB{known}"
 
 
-def _protection_text(target: Target) -> str:
+def _protection_text(target: FlashTarget) -> str:
     if target.part is None or target.sr is None:
         return "not known"
     state = "off" if is_unprotected(target.part, target.sr) else "on; it is taken off for a write and put back"
     return f"{state} (status {target.sr:#06x})"
 
 
-def _rf_text(target: Target) -> str:
+def _rf_text(target: FlashTarget) -> str:
     place = f"at {target.layout['rf'].start:#x}"
     return f"blank {place}: radio calibration and MAC address are lost" if target.rf_blank else f"present {place}"
 
@@ -136,7 +136,7 @@ def unfinished_object(unfinished: Unfinished | None) -> dict[str, object] | None
 # ---- an event, and a write
 
 
-def chip_text(target: Target) -> str:
+def chip_text(target: FlashTarget) -> str:
     """Chip and flash, short."""
     chip = target.chip.value if target.chip else "a chip that is not recognised"
     part = target.part.name if target.part and target.part.name != "unnamed" else "flash"
@@ -223,7 +223,7 @@ def comparison_object(found: Comparison, flasher: Flasher) -> dict[str, object]:
     }
 
 
-def _by_partition(found: Comparison, target: Target) -> Iterator[tuple[str, int, int, list[int]]]:
+def _by_partition(found: Comparison, target: FlashTarget) -> Iterator[tuple[str, int, int, list[int]]]:
     """Name, start, sectors compared, sectors that differ. What is behind the last partition comes last."""
     looked = [at for start, length in found.compared for at in range(start, start + length, SECTOR)]
     ends = [(part.name, part.start, part.end) for part in target.layout.partitions]

@@ -13,7 +13,7 @@ from wattrail.cli.ledger.view import kwh
 from wattrail.cli.reading_view import SIMULATED
 from wattrail.cli.target import Json
 from wattrail.errors import StoreError
-from wattrail.ledger import Audit, Finding, audit
+from wattrail.ledger import Audit, AuditFinding, audit
 
 
 def verify(meter: NamedAccount = None, *, json: Json = False, options: BooksOptions | None = None) -> int:
@@ -34,16 +34,16 @@ def verify(meter: NamedAccount = None, *, json: Json = False, options: BooksOpti
     return Exit.VERIFY if any(result.findings for _, result in checked) else Exit.DONE
 
 
-def _checked(account: Account, file: tuple[Finding, ...]) -> Audit:
+def _checked(account: Account, file: tuple[AuditFinding, ...]) -> Audit:
     """What is wrong with the file, then with the chain over the rows, then with what they say."""
     try:
         proof = (*file, *account.reader.broken_links(account.meter.id))
     except StoreError as error:
-        proof = (*file, Finding(0, "reading its rows", f"refused ({error})", "possible", name="the file"))
+        proof = (*file, AuditFinding(0, "reading its rows", f"refused ({error})", "possible", name="the file"))
     try:
         audited = audit(account.reader.books(account.meter.id))
     except StoreError as error:
-        unread = Finding(0, "reading them", f"refused ({error})", "possible", name="the books")
+        unread = AuditFinding(0, "reading them", f"refused ({error})", "possible", name="the books")
         return Audit(entries=0, stated=0, findings=(*proof, unread), totals=None)
     return replace(audited, findings=(*proof, *audited.findings))
 

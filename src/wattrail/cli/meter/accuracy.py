@@ -12,12 +12,12 @@ from cyclopts import Parameter, validators
 from wattrail.cli import output, reading_view
 from wattrail.cli.exits import UsageError
 from wattrail.cli.report.files import keep, refuse_existing
-from wattrail.cli.target import Json, MeterOptions, Named, Target, find, opened
+from wattrail.cli.target import Json, MeterOptions, MeterTarget, Named, find, opened
 from wattrail.urls import split
 
 if TYPE_CHECKING:
     from wattrail.meter import Meter
-    from wattrail.meter.accuracy import Bench
+    from wattrail.meter.accuracy import LoadSource
 
 Wiring = Literal["line", "neutral", "both", "twice", "off-centre"]
 _Amps = validators.Number(gt=0, lte=200)
@@ -32,7 +32,10 @@ def accuracy(
     ] = None,
     reference_error: Annotated[float | None, Parameter(help="Its uncertainty in per cent.", validator=_Percent)] = None,
     basic_amps: Annotated[float, Parameter(help="Basic current (5).", validator=_Amps)] = 5.0,
-    most_amps: Annotated[float | None, Parameter(help="Largest current; by the chip's range.", validator=_Amps)] = None,
+    max_amps: Annotated[
+        float | None,
+        Parameter(name=("--max-amps", "--most-amps"), help="Largest current; by the chip's range.", validator=_Amps),
+    ] = None,
     energy_s: Annotated[float, Parameter(help="Seconds of counting a load, at least; 0 for none (60).")] = 60.0,
     standing: Annotated[bool, Parameter(help="Also starting current and no load.", negative="--no-standing")] = True,
     wiring: Annotated[Wiring | None, Parameter(help="Twin: what passes its transformer.")] = None,
@@ -47,16 +50,16 @@ def accuracy(
     the energy counter with their uncertainty, the class whose limits hold, starting current, and creep without load.
     """
     from wattrail.cli.report import accuracy_html, accuracy_text
-    from wattrail.meter.accuracy import Plan, run, usual_range
+    from wattrail.meter.accuracy import AccuracyPlan, run, usual_range
 
     refuse_existing(html)
     options = options or MeterOptions()
     target = _with_wiring(find("twin://pziot-e01" if meter == "twin" else meter, options), wiring)
     with ExitStack() as stack:
-        device, bench = _opened(stack, target, options, reference, reference_error)
-        range_ = usual_range(device.calibration, device.chip, basic_amps=basic_amps, most_amps=most_amps)
-        plan = Plan(range=range_, energy_s=energy_s, starts=standing, no_load=standing)
-        report = run(device, bench, plan, tell=output.note)
+        device, loads = _opened(stack, target, options, reference, reference_error)
+        range_ = usual_range(device.calibration, device.chip, basic_amps=basic_amps, max_amps=max_amps)
+        plan = AccuracyPlan(range=range_, energy_s=energy_s, starts=standing, no_load=standing)
+        report = run(device, loads, plan, progress=output.note)
     if json:
         print(accuracy_text.as_json(report))
     else:
@@ -66,7 +69,7 @@ def accuracy(
         keep(html, accuracy_html.as_html(report))
 
 
-def _with_wiring(target: Target, wiring: Wiring | None) -> Target:
+def _with_wiring(target: MeterTarget, wiring: Wiring | None) -> MeterTarget:
     if wiring is None:
         return target
     if not target.url.startswith("twin:"):
@@ -75,10 +78,10 @@ def _with_wiring(target: Target, wiring: Wiring | None) -> Target:
 
 
 def _opened(
-    stack: ExitStack, target: Target, options: MeterOptions, reference: str | None, error: float | None
-) -> tuple[Meter, Bench]:
+    stack: ExitStack, target: MeterTarget, options: MeterOptions, reference: str | None, error: float | None
+) -> tuple[Meter, LoadSource]:
     """The meter, connected, and who knows what really flows. A twin is put on a clock of its own, which runs free."""
-    from wattrail.cli.report.benches import MeterBench, PersonBench, TwinBench, asked, twin_of
+    from wattrail.cli.report.load_source import ManualLoads, MeterReference, TwinLoads, asked, twin_of
     from wattrail.clock import ManualClock
     from wattrail.meter.opening import open_scaled
 
@@ -92,12 +95,12 @@ def _opened(
         if twin is None:
             raise UsageError(f"{target.url}: this twin is out of reach")
         device.connect()
-        return device, TwinBench(twin)
+        return device, TwinLoads(twin)
     device = stack.enter_context(opened(target, options))
-    bench: Bench = PersonBench(error, asked)
+    loads: LoadSource = ManualLoads(error, asked)
     if reference is not None:
         other = stack.enter_context(opened(find(reference, MeterOptions(config=options.config)), options))
         other.connect()
-        bench = MeterBench(other, error, asked)
+        loads = MeterReference(other, error, asked)
     device.connect()
-    return device, bench
+    return device, loads

@@ -11,18 +11,24 @@ from cyclopts import Parameter, validators
 
 from wattrail.calibration import Calibration
 from wattrail.cli import clock, output
+from wattrail.cli.calibration.calibration_store import (
+    CalibrationStore,
+    by_whom,
+    find_calibrations,
+    is_twin,
+    scale_before,
+)
 from wattrail.cli.calibration.loads import ReferenceOptions, answer, at_a_terminal, measured_loads
 from wattrail.cli.calibration.proposal import Proposal, as_fields, as_text, evidence
-from wattrail.cli.calibration.shelf import Shelf, by_whom, find_shelf, is_twin, scale_before
 from wattrail.cli.exits import Exit, UsageError
-from wattrail.cli.target import Json, MeterOptions, Named, Target, find_written, with_kept
+from wattrail.cli.target import Json, MeterOptions, MeterTarget, Named, find_written, with_kept
 from wattrail.meter.opening import chip_of
 from wattrail.metrology.calibrate import factory_calibration, flipped, turned
-from wattrail.metrology.calibration_checks import NOTES, Cause, Finding, diagnose, other_parts
+from wattrail.metrology.calibration_checks import NOTES, Finding, FindingCause, diagnose, other_parts
 from wattrail.metrology.fitting import fit
 from wattrail.metrology.scale_origin import ScaleClaims
 
-_STOPPING: Final = tuple(cause.value for cause in Cause if cause not in NOTES)
+_STOPPING: Final = tuple(cause.value for cause in FindingCause if cause not in NOTES)
 
 _NO_REFERENCE = (
     "type what a reference shows (--volts 230.4 --amps 4.35 --watts 1001), name another meter (--reference URL), "
@@ -62,9 +68,9 @@ class KeepingOptions:
 
     @property
     def allowed(self) -> frozenset[str]:
-        """The doubts that somebody answers for. Raises UsageError for a word that is none."""
+        """The findings that somebody answers for. Raises UsageError for a word that is none."""
         if unknown := sorted(set(self.allow) - set(_STOPPING)):
-            raise UsageError(f"--allow {unknown[0]}: no such doubt; known: {', '.join(_STOPPING)}")
+            raise UsageError(f"--allow {unknown[0]}: no such finding; known: {', '.join(_STOPPING)}")
         return frozenset(self.allow)
 
 
@@ -89,29 +95,33 @@ def calibrate(
     )
     options = options or MeterOptions()
     target = find_written(meter, options)
-    shelf = find_shelf(meter, name=keeping.name, config=options.config, database=keeping.database)
-    _check(reference, setting, keeping, shelf)
+    calibrations = find_calibrations(meter, name=keeping.name, config=options.config, database=keeping.database)
+    _check(reference, setting, keeping, calibrations)
     _check_mains(reference, setting, options)
-    proposal = _propose(target, shelf, reference, setting, options)
-    refused = sorted({doubt.cause for doubt in proposal.doubts if doubt.stops} - keeping.allowed)
+    proposal = _propose(target, calibrations, reference, setting, options)
+    refused = sorted({finding.cause for finding in proposal.findings if finding.stops} - keeping.allowed)
     if not json:
         print(as_text(proposal))
-    number = None if refused or not _agreed(shelf, keeping, json=json) else _keep(shelf, proposal, keeping)
+    number = (
+        None if refused or not _agreed(calibrations, keeping, json=json) else _keep(calibrations, proposal, keeping)
+    )
     if json:
         print(dumps({**as_fields(proposal), "kept": number}))
     if refused:
-        output.error("doubts speak against this calibration; nothing was kept")
+        output.error("findings speak against this calibration; nothing was kept")
         words = " ".join(f"--allow {cause}" for cause in refused)
         output.hint(f"correct what they name and measure again; where the parts really are so, keep it with {words}")
     return Exit.FAILED if refused else Exit.DONE
 
 
-def _check(reference: ReferenceOptions, setting: SettingOptions, keeping: KeepingOptions, shelf: Shelf) -> None:
+def _check(
+    reference: ReferenceOptions, setting: SettingOptions, keeping: KeepingOptions, calibrations: CalibrationStore
+) -> None:
     reference.check()
     _ = keeping.allowed  # said before a load is switched on
     if keeping.apply and keeping.dry_run:
         raise UsageError("--apply and --dry-run exclude each other; keep one of them")
-    if keeping.apply and shelf.name is None:
+    if keeping.apply and calibrations.name is None:
         raise UsageError("under which name? this URL stands in no wattrail.toml", hint="add --name NAME")
     if setting.factory and reference.given:
         raise UsageError("--factory and a reference exclude each other; keep one of them")
@@ -129,9 +139,13 @@ def _check_mains(reference: ReferenceOptions, setting: SettingOptions, options: 
 
 
 def _propose(
-    target: Target, shelf: Shelf, reference: ReferenceOptions, setting: SettingOptions, options: MeterOptions
+    target: MeterTarget,
+    calibrations: CalibrationStore,
+    reference: ReferenceOptions,
+    setting: SettingOptions,
+    options: MeterOptions,
 ) -> Proposal:
-    kept = shelf.newest()
+    kept = calibrations.newest()
     simulated = kept.simulated if kept else target.url.startswith("twin:")
     target = with_kept(target, kept) if kept else target
     before = scale_before(target)
@@ -140,8 +154,9 @@ def _propose(
     wanted = turned(before, turns, before=turns_before)
     wanted = flipped(wanted) if setting.invert else wanted
     draft = Proposal(
-        meter=shelf.name or target.url, origin="settings", reference="none: only what was set", simulated=simulated,
-        before=before, after=wanted, scaling=chip_of(target.url, given=target.chip).scaling, turns=turns,
+        meter=calibrations.name or target.url, origin="settings", reference="none: only what was set",
+        simulated=simulated, before=before, after=wanted, turns=turns,
+        scaling=chip_of(target.url, given=target.chip).scaling,
     )  # fmt: skip
     if setting.factory:
         return _from_factory(draft, setting.factory)
@@ -151,19 +166,19 @@ def _propose(
     found = fit(points)
     return replace(
         draft, origin="measured", reference=reference.words, simulated=simulated, after=found.completed(wanted),
-        points=points, fit=found, doubts=diagnose(points, found, before=wanted, turns=turns),
+        points=points, fit=found, findings=diagnose(points, found, before=wanted, turns=turns),
     )  # fmt: skip
 
 
 def _from_factory(draft: Proposal, text: str) -> Proposal:
     parts = text.split(",")
     if len(parts) != 4 or not all(part.strip().isdecimal() for part in parts):
-        raise UsageError(f"{text!r} is no factory set", hint="four whole numbers: --factory 15968,12418,3091,2653")
+        raise UsageError(f"{text!r} is not a factory set", hint="four whole numbers: --factory 15968,12418,3091,2653")
     per_volt, per_amp, per_watt, per_kwh = (int(part) for part in parts)
     after = turned(factory_calibration(per_volt, per_amp, per_watt, per_kwh, scaling=draft.scaling), draft.turns)
     after = replace(after, inverted=draft.after.inverted)
     return replace(
-        draft, origin="factory", reference=f"factory set {text}", after=after, doubts=_compared(draft.after, after)
+        draft, origin="factory", reference=f"factory set {text}", after=after, findings=_compared(draft.after, after)
     )
 
 
@@ -173,30 +188,31 @@ def _compared(wanted: Calibration, after: Calibration) -> tuple[Finding, ...]:
         "amps": after.counts_per_amp / wanted.counts_per_amp,
         "watts": after.counts_per_watt / wanted.counts_per_watt,
     }
-    return tuple(doubt for name, ratio in ratios.items() if (doubt := other_parts(name, ratio)))
+    return tuple(finding for name, ratio in ratios.items() if (finding := other_parts(name, ratio)))
 
 
-def _agreed(shelf: Shelf, keeping: KeepingOptions, *, json: bool) -> bool:
+def _agreed(calibrations: CalibrationStore, keeping: KeepingOptions, *, json: bool) -> bool:
     if keeping.apply or keeping.dry_run:
         return keeping.apply
-    if shelf.name is None:
+    if calibrations.name is None:
         output.note("nothing was kept: give it a --name to keep it under")
         return False
     if json or not at_a_terminal():
         output.note("nothing was kept: --apply keeps it")
         return False
-    return answer(f"Keep it for {shelf.name}? [y/N]").lower() in {"y", "yes"}
+    return answer(f"Keep it for {calibrations.name}? [y/N]").lower() in {"y", "yes"}
 
 
-def _keep(shelf: Shelf, proposal: Proposal, keeping: KeepingOptions) -> int:
-    assert shelf.name is not None
-    with shelf.opened() as store:
+def _keep(calibrations: CalibrationStore, proposal: Proposal, keeping: KeepingOptions) -> int:
+    assert calibrations.name is not None
+    with calibrations.opened() as store:
         kept = store.keep_calibration(
-            shelf.name, proposal.after, simulated=proposal.simulated, origin=proposal.origin, turns=proposal.turns,
-            at=clock.CLOCK.now(), by=keeping.by or by_whom(), note=keeping.note, evidence=dumps(evidence(proposal)),
+            calibrations.name, proposal.after, simulated=proposal.simulated, origin=proposal.origin,
+            turns=proposal.turns, at=clock.CLOCK.now(), by=keeping.by or by_whom(),
+            note=keeping.note, evidence=dumps(evidence(proposal)),
         )  # fmt: skip
-    output.note(f"kept as calibration {kept.number} of {shelf.name} in {shelf.database}")
+    output.note(f"kept as calibration {kept.number} of {calibrations.name} in {calibrations.database}")
     output.note("the gateway takes it at its next start; the past keeps its own")
-    for words in shelf.words_of_the_file(proposal.after):
+    for words in calibrations.words_of_the_file(proposal.after):
         output.note(f"note: {words}")
     return kept.number

@@ -22,5 +22,5 @@ def read(meter: Named = None, *, json: Json = False, options: MeterOptions | Non
         else:
             print(reading_view.heading(device))
             print(reading_view.as_table(reading, device))
-        if doubt := reading_view.doubt_words(device, reading):
-            output.note(doubt)
+        if finding := reading_view.finding_words(device, reading):
+            output.note(finding)

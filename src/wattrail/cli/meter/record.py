@@ -9,12 +9,14 @@ from urllib.parse import quote
 
 from cyclopts import Parameter, validators
 
+from wattrail.chips import DEFAULT_CHIP
 from wattrail.cli import output, reading_view
 from wattrail.cli.clock import steady_readings
 from wattrail.cli.exits import UsageError
 from wattrail.cli.report.files import refuse_existing
 from wattrail.cli.stopping import stop_quietly
-from wattrail.cli.target import MeterOptions, Target, find, opened
+from wattrail.cli.target import MeterOptions, MeterTarget, find, opened
+from wattrail.meter import Meter
 from wattrail.units import Reading
 
 _Positive = validators.Number(gte=1, lte=10**7)
@@ -45,15 +47,18 @@ def record(
             for reading in steady_readings(device, 1.0, count or seconds or 60):
                 turns += 1
                 output.note(reading_view.as_line(reading) if isinstance(reading, Reading) else f"no reading: {reading}")
-    print(_summary(file, target, turns, simulated=device.simulated))
+    print(_summary(file, target, turns, device))
 
 
-def _summary(file: Path, target: Target, turns: int, *, simulated: bool) -> str:
-    front_end = target.claims.override or target.claims.front_end
+def _summary(file: Path, target: MeterTarget, turns: int, device: Meter) -> str:
+    """What was recorded, and the command that replays it: a capture names neither the chip nor the front end."""
+    is_usual = device.chip.name == DEFAULT_CHIP
+    chip = "" if is_usual else f"?chip={device.chip.name}"
+    front_end = target.claims.override or target.claims.front_end or (None if is_usual else device.scale.front_end)
     scale = f" --front-end {front_end}" if front_end else ""
-    mark = f", {reading_view.SIMULATED}: captured from a digital twin" if simulated else ""
+    mark = f", {reading_view.SIMULATED}: captured from a digital twin" if device.simulated else ""
     size = file.stat().st_size
     return (
         f"{file}: {turns} readings, {size} bytes{mark}\n"
-        f"replay it: wattrail meter watch replay:{quote(str(file))}{scale}"
+        f"replay it: wattrail meter watch replay:{quote(str(file))}{chip}{scale}"
     )

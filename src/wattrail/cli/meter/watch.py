@@ -39,7 +39,7 @@ def watch(
 ) -> None:
     """Watch a meter live.
 
-    A live view on a terminal, else a line for each reading; Ctrl-C ends it. A reading that fails is told on stderr
+    A live view on a terminal, else a line for each reading; Ctrl-C ends it. A reading that fails is reported on stderr
     and the next is tried; a port that is lost ends the watch. A capture is shown with its own times, to its end.
     """
     options = options or MeterOptions()
@@ -47,12 +47,12 @@ def watch(
         device.connect()
         try:
             with stop_quietly(), suppress(CaptureEnded), _shown(device, json=json) as show:
-                doubt: str | None = None
+                finding: str | None = None
                 for reading in steady_readings(device, _pause_s(device, interval), count):
                     if isinstance(reading, Reading):
                         show(reading)
-                        if doubt is None and (doubt := reading_view.doubt_words(device, reading)):
-                            output.note(doubt)
+                        if finding is None and (finding := reading_view.finding_words(device, reading)):
+                            output.note(finding)
                     else:
                         output.note(f"no reading: {reading}")
         finally:

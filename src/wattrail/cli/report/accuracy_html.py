@@ -5,21 +5,21 @@ from __future__ import annotations
 from wattrail.cli.report import page
 from wattrail.cli.report.accuracy_text import NO_TYPE_TEST, TRANSFORMER, begun_words, conditions, headline
 from wattrail.cli.report.svg import Axis, Panel, picture, round_ticks
-from wattrail.meter.accuracy import Report
+from wattrail.meter.accuracy import AccuracyReport
 from wattrail.metrology.accuracy import PointResult, Verdict, causes, judge
-from wattrail.metrology.iec62053 import CLASSES, Class, Phase
+from wattrail.metrology.iec62053 import CLASSES, AccuracyClass, LoadPhase
 
 __all__ = ["as_html"]
 
-_LEAST_PERCENT = 3.0
+_MIN_PERCENT = 3.0
 _ROOM = 1.12
 
 
-def as_html(report: Report) -> str:
+def as_html(report: AccuracyReport) -> str:
     """The whole document."""
-    told = "".join(page.paragraph(cause) for cause in causes(report.points))
+    found = "".join(page.paragraph(cause) for cause in causes(report.points))
     sections = [
-        page.section("", page.paragraph(headline(report), "verdict"), _classes(report), told),
+        page.section("", page.paragraph(headline(report), "verdict"), _classes(report), found),
         page.section("Errors", _picture(report), _table(report)) if report.points else "",
         page.section("Starting current, and no load", _standing(report)) if report.starts or report.no_load else "",
         page.section("Conditions", *map(page.paragraph, conditions(report)), page.paragraph(NO_TYPE_TEST)),
@@ -40,7 +40,7 @@ def as_html(report: Report) -> str:
     )
 
 
-def _classes(report: Report) -> str:
+def _classes(report: AccuracyReport) -> str:
     rows, kinds = [], []
     for class_ in CLASSES:
         verdict, against = judge(class_, report.range, report.points, report.starts, report.no_load)
@@ -51,7 +51,7 @@ def _classes(report: Report) -> str:
     return page.table(["Class", "Standard", "Why", "Verdict"], rows, kind="words", kinds=kinds)
 
 
-def _picture(report: Report) -> str:
+def _picture(report: AccuracyReport) -> str:
     return page.figure(
         _panels(report, 920, "wide"),
         _panels(report, 380, "narrow"),
@@ -70,14 +70,14 @@ def _key() -> str:
     return f'<ul class="key">{"".join(f"<li>{item}</li>" for item in items)}</ul>'
 
 
-def _panels(report: Report, width: int, kind: str) -> str:
+def _panels(report: AccuracyReport, width: int, kind: str) -> str:
     each = 220 if kind == "wide" else 190
     low, high = _reach(report)
     range_ = report.range
     amps = [p.point.amps for p in report.points]
-    x = Axis(min(*amps, 0.01 * range_.basic_amps) / 1.25, max(*amps, range_.most_amps) * 1.25, 60, width - 14, log=True)
+    x = Axis(min(*amps, 0.01 * range_.basic_amps) / 1.25, max(*amps, range_.max_amps) * 1.25, 60, width - 14, log=True)
     panels = []
-    for number, phase in enumerate(Phase):
+    for number, phase in enumerate(LoadPhase):
         top = number * each
         panel = Panel(x, Axis(low, high, top + each - 34, top + 34))
         panel.frame(
@@ -89,14 +89,14 @@ def _panels(report: Report, width: int, kind: str) -> str:
             _limits(panel, report, class_, phase, f"limit-{place}")
         _points(panel, [p for p in report.points if p.point.phase is phase])
         panels.append(panel)
-    return picture(panels, width=width, height=each * len(Phase), label=headline(report), kind=kind)
+    return picture(panels, width=width, height=each * len(LoadPhase), label=headline(report), kind=kind)
 
 
-def _reach(report: Report) -> tuple[float, float]:
+def _reach(report: AccuracyReport) -> tuple[float, float]:
     """The errors between which everything is drawn: both limits of class 2, unless an error is gross."""
     errors = [f.error for p in report.points for f in (p.power, p.energy) if f]
     low, high = min(errors) * _ROOM, max(errors) * _ROOM
-    return min(-_LEAST_PERCENT, low), max(_LEAST_PERCENT, high)
+    return min(-_MIN_PERCENT, low), max(_MIN_PERCENT, high)
 
 
 def _decades(x: Axis, kind: str) -> list[float]:
@@ -105,12 +105,12 @@ def _decades(x: Axis, kind: str) -> list[float]:
     return [round(a, 6) for a in found if x.low <= a <= x.high]
 
 
-def _limits(panel: Panel, report: Report, class_: Class, phase: Phase, kind: str) -> None:
+def _limits(panel: Panel, report: AccuracyReport, class_: AccuracyClass, phase: LoadPhase, kind: str) -> None:
     limits = [limit for limit in class_.limits if limit.phase is phase]
     if not limits:
         return
-    basic, most = report.range.basic_amps, report.range.most_amps
-    ends = [limit.begins * basic for limit in limits[1:]] + [most]
+    basic, largest = report.range.basic_amps, report.range.max_amps
+    ends = [limit.begins * basic for limit in limits[1:]] + [largest]
     steps = [(a, limit.percent) for limit, end in zip(limits, ends, strict=True) for a in (limit.begins * basic, end)]
     panel.curve(steps, kind)
     panel.curve([(a, -percent) for a, percent in steps], kind)
@@ -124,18 +124,18 @@ def _points(panel: Panel, results: list[PointResult]) -> None:
             (result.energy, "energy", "energy counter"),
         ):
             if figure:
-                told = f"{result.point.amps:g} A, {name}: {figure} %"
+                label = f"{result.point.amps:g} A, {name}: {figure} %"
                 panel.mark(
                     result.point.amps,
                     figure.error,
                     figure.uncertainty,
                     kind,
-                    words=told,
+                    words=label,
                     radius=6.5 if kind == "power" else 4.0,
                 )
 
 
-def _table(report: Report) -> str:
+def _table(report: AccuracyReport) -> str:
     rows = []
     for result in report.points:
         point, energy = result.point, result.energy
@@ -158,7 +158,7 @@ def _counts(number: int) -> str:
     return f"{number} count{'' if number == 1 else 's'}"
 
 
-def _standing(report: Report) -> str:
+def _standing(report: AccuracyReport) -> str:
     rows, kinds = [], []
     for start in report.starts:
         rows.append(

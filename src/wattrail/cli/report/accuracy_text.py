@@ -6,9 +6,9 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from wattrail.meter.accuracy import Report
+from wattrail.meter.accuracy import AccuracyReport
 from wattrail.metrology.accuracy import Figure, PointResult, best_class, causes, judge, phase_lead_degrees
-from wattrail.metrology.iec62053 import CLASSES, Class, limit_at
+from wattrail.metrology.iec62053 import CLASSES, AccuracyClass, limit_at
 
 __all__ = ["NO_TYPE_TEST", "TRANSFORMER", "as_json", "as_text", "begun_words", "conditions", "headline", "reasons"]
 
@@ -49,7 +49,7 @@ TRANSFORMER = (
 """What passes the hole; what a current transformer makes of it; the error of power that follows."""
 
 
-def as_text(report: Report) -> str:
+def as_text(report: AccuracyReport) -> str:
     """The table, the verdict and its reasons."""
     lines = [
         f"{'Load':<24}{'Reference':>12}{'Power':>18}{'Energy':>18}{'Counts':>9}{'One count':>12}",
@@ -66,7 +66,7 @@ def as_text(report: Report) -> str:
     return "\n".join(lines)
 
 
-def headline(report: Report) -> str:
+def headline(report: AccuracyReport) -> str:
     """The class in a sentence."""
     best = best_class(report.range, report.points, report.starts, report.no_load)
     if not report.points:
@@ -81,7 +81,7 @@ def headline(report: Report) -> str:
     return f"Holds the limits of class {best.name} ({best.standard}){done}"
 
 
-def reasons(report: Report) -> Iterator[str]:
+def reasons(report: AccuracyReport) -> Iterator[str]:
     """What speaks against each class, a line a class."""
     for class_ in CLASSES:
         verdict, against = judge(class_, report.range, report.points, report.starts, report.no_load)
@@ -89,11 +89,11 @@ def reasons(report: Report) -> Iterator[str]:
         yield f"class {class_.name:<6}{verdict:<6} {against[0] + more if against else ''}".rstrip()
 
 
-def conditions(report: Report) -> Iterator[str]:
+def conditions(report: AccuracyReport) -> Iterator[str]:
     """What was tested against what, a sentence a line."""
     range_ = report.range
     yield (
-        f"Tested at {range_.volts:g} V, basic current {range_.basic_amps:g} A, largest current {range_.most_amps:g} A, "
+        f"Tested at {range_.volts:g} V, basic current {range_.basic_amps:g} A, largest current {range_.max_amps:g} A, "
         f"against {report.reference}"
     )
     if report.reference_uncertainty is None:
@@ -111,7 +111,7 @@ def begun_words(moment: datetime) -> str:
     return f"{moment.astimezone():%Y-%m-%d %H:%M:%S %z}"
 
 
-def as_json(report: Report) -> str:
+def as_json(report: AccuracyReport) -> str:
     """One object; its fields are listed in docs/accuracy.md."""
     best = best_class(report.range, report.points, report.starts, report.no_load)
     fields = {
@@ -121,7 +121,7 @@ def as_json(report: Report) -> str:
         "ended": _utc(report.ended),
         "volts": report.range.volts,
         "basic_amps": report.range.basic_amps,
-        "most_amps": report.range.most_amps,
+        "most_amps": report.range.max_amps,
         "reference": report.reference,
         "reference_uncertainty_percent": report.reference_uncertainty,
         "wh_per_count": report.wh_per_count,
@@ -161,10 +161,10 @@ def _figure(figure: Figure | None) -> str:
     return f"{'–':>18}" if figure is None else f"{f'{figure} %':>18}"
 
 
-def _start_line(report: Report) -> Iterator[str]:
+def _start_line(report: AccuracyReport) -> Iterator[str]:
     for start in report.starts:
-        told = f"a count after {start.seconds:.0f} s" if start.started else f"no count in {start.seconds:.0f} s"
-        yield f"Starting current of class {start.class_name}, {start.amps * 1000:g} mA: {told}"
+        outcome = f"a count after {start.seconds:.0f} s" if start.started else f"no count in {start.seconds:.0f} s"
+        yield f"Starting current of class {start.class_name}, {start.amps * 1000:g} mA: {outcome}"
     if still := report.no_load:
         passed = "as it should" if still.passed else "it should stand still"
         yield f"No load, {still.volts:g} V: {still.counts} counts in {still.minutes:.1f} min, {passed}"
@@ -172,7 +172,7 @@ def _start_line(report: Report) -> Iterator[str]:
         yield ""
 
 
-def _point(report: Report, result: PointResult) -> dict[str, object]:
+def _point(report: AccuracyReport, result: PointResult) -> dict[str, object]:
     point, energy = result.point, result.energy
     return {
         "volts": point.volts,
@@ -191,7 +191,7 @@ def _point(report: Report, result: PointResult) -> dict[str, object]:
     }
 
 
-def _class(report: Report, class_: Class) -> dict[str, object]:
+def _class(report: AccuracyReport, class_: AccuracyClass) -> dict[str, object]:
     verdict, against = judge(class_, report.range, report.points, report.starts, report.no_load)
     return {"class": class_.name, "standard": class_.standard, "verdict": verdict.value, "against": against}
 

@@ -11,13 +11,13 @@ _DOTS: Final = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 """Bits of the dots in a braille cell, by row and column."""
 
 
-def plot(values: Sequence[float], *, width: int, height: int, most: float) -> list[str]:
-    """Lines of ``width`` characters; the middle of the picture is zero, its upper edge ``most``."""
+def plot(values: Sequence[float], *, width: int, height: int, peak: float) -> list[str]:
+    """Lines of ``width`` characters; the middle of the picture is zero, its upper edge ``peak``."""
     rows, columns = 4 * height, 2 * width
     cells = [[0] * width for _ in range(height)]
 
     def row_of(value: float) -> int:
-        return min(rows - 1, max(0, round((1 - value / (most or 1.0)) / 2 * (rows - 1))))
+        return min(rows - 1, max(0, round((1 - value / (peak or 1.0)) / 2 * (rows - 1))))
 
     before = None
     for column in range(columns):

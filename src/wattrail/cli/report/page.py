@@ -51,9 +51,9 @@ def table(
         if number < len(kinds) and kinds[number]:
             cells[-1] = f'<td class="{kinds[number]}">{escape(row[-1])}</td>'
         body += f"<tr>{''.join(cells)}</tr>"
-    told = f"<caption>{escape(caption)}</caption>" if caption else ""
+    title = f"<caption>{escape(caption)}</caption>" if caption else ""
     return (
-        f'<div class="scroll"><table class="{kind}">{told}<thead><tr>{head}</tr></thead>'
+        f'<div class="scroll"><table class="{kind}">{title}<thead><tr>{head}</tr></thead>'
         f"<tbody>{body}</tbody></table></div>"
     )
 

@@ -59,9 +59,9 @@ def _curves(found: Oscillogram, width: int, height: int, kind: str) -> str:
     panels = []
     for curve, unit, name in ((wave.volts, "V", "volts"), (wave.amps, amps_unit(wave), "amps")):
         values = curve.cycle(_POINTS) * 2
-        most = max(map(abs, values)) * _ROOM or 1.0
-        panel = Panel(x, Axis(-most, most, height - 34, 24))
-        ticks = round_ticks(-most, most, about=6)
+        peak = max(map(abs, values)) * _ROOM or 1.0
+        panel = Panel(x, Axis(-peak, peak, height - 34, 24))
+        ticks = round_ticks(-peak, peak, about=6)
         if name == "volts":
             times = round_ticks(0, 2 * period_ms, about=8 if kind == "wide" else 4)
             panel.frame([(t, f"{t:g} ms" if t else "0") for t in times], [(v, _plain(v)) for v in ticks])
@@ -79,10 +79,10 @@ def _bars(found: Oscillogram, width: int, height: int, kind: str) -> str:
     wave = found.waveform
     orders = range(2, len(wave.volts.phasors))
     shares = [(order, _share(wave.volts, order), _share(wave.amps, order)) for order in orders]
-    most = max([1.0, *(max(v, i) for _, v, i in shares)]) * _ROOM
-    panel = Panel(Axis(1.2, len(wave.volts.phasors) - 0.2, 52, width - 12), Axis(0, most, height - 34, 24))
+    peak = max([1.0, *(max(v, i) for _, v, i in shares)]) * _ROOM
+    panel = Panel(Axis(1.2, len(wave.volts.phasors) - 0.2, 52, width - 12), Axis(0, peak, height - 34, 24))
     every = 1 if kind == "wide" else 2
-    panel.frame([], [(v, f"{v:g} %") for v in round_ticks(0, most, about=5)])
+    panel.frame([], [(v, f"{v:g} %") for v in round_ticks(0, peak, about=5)])
     wide = (panel.x.at(3) - panel.x.at(2)) * 0.34
     for order, volts, amps in shares:
         panel.bar(order, volts, width=wide, kind="volts", offset=-wide / 2)

@@ -97,12 +97,12 @@ def sampling_words(wave: Waveform) -> str:
         "wild": sampling.spikes,
         "put again": sampling.retries,
     }
-    told = ", ".join(f"{count} {what}" for what, count in left_out.items() if count)
+    skipped = ", ".join(f"{count} {what}" for what, count in left_out.items() if count)
     return (
         f"Sampling: {sampling.volts_reads} + {sampling.amps_reads} reads in {sampling.seconds * 1000:.0f} ms, "
         f"{sampling.hertz:.0f} a second and curve, {100 * sampling.share:.0f} % of the chip's {sampling.sample_hz:g}; "
         f"longest gap {sampling.longest_gap_s * 1000:.2f} ms; {sampling.repeats} found a sample again"
-        f"{'; left out: ' + told if told else ''}. Harmonics up to {len(wave.volts.phasors) - 1} resolved; "
+        f"{'; left out: ' + skipped if skipped else ''}. Harmonics up to {len(wave.volts.phasors) - 1} resolved; "
         f"unexplained: {_percent(wave.volts)} of the voltage, {_percent(wave.amps)} of the current"
     )
 
@@ -128,9 +128,9 @@ def _warnings(found: Oscillogram) -> Iterator[str]:
 
 def _curve(title: str, unit: str, curve: Curve) -> list[str]:
     one = curve.cycle(_WIDTH)
-    most = max(map(abs, one))
-    lines = plot(one * _SHOWN_PERIODS, width=_WIDTH, height=_HEIGHT, most=most)
-    edge = {0: f"+{_short(most)} {unit}", _HEIGHT // 2: title, _HEIGHT - 1: f"−{_short(most)} {unit}"}
+    peak = max(map(abs, one))
+    lines = plot(one * _SHOWN_PERIODS, width=_WIDTH, height=_HEIGHT, peak=peak)
+    edge = {0: f"+{_short(peak)} {unit}", _HEIGHT // 2: title, _HEIGHT - 1: f"−{_short(peak)} {unit}"}
     return [f"{edge.get(n, ''):>10}  {line}" for n, line in enumerate(lines)]
 
 

@@ -141,6 +141,11 @@ class SimulatedRegister:
         """What the device shows, in exact milliwatt-hours."""
         return self.count * self.habits.step_mwh
 
+    @property
+    def is_restoring(self) -> bool:
+        """Whether part of its total is not shown yet, after a boot."""
+        return self._hidden != 0
+
     def evidence(self) -> BootEvidence:
         """What the device says about its restarts; what its kind does not say is left out."""
         habits = self.habits

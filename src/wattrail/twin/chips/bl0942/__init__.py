@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from wattrail.chips.belling import Heads
 from wattrail.chips.bl0942.constants import BAUD_RATES, HEADS
 from wattrail.chips.bl0942.registers import CF_CNT, FREQ, I_FAST_RMS, I_RMS, STATUS, V_RMS, WATT
-from wattrail.chips.heads import Heads
 from wattrail.twin.chip_model import ChipModel
 from wattrail.twin.chips.bl0942.array import Bl0942Array
 from wattrail.twin.uart_engine import UartDialect, UartTiming

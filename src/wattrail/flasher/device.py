@@ -1,0 +1,183 @@
+"""The flash behind the chip: sectors read, erased and programmed, whoever answers. A fence holds every write in range.
+
+The bootloader of a T protects the flash after each CRC, and takes the protection off at the first erase that follows a
+LinkCheck. So before programming there, a LinkCheck and an erase come first. A boot ROM leaves the flash's own
+protection bits alone: they are taken off before a write and put back afterwards; a status register is written only
+where one of them changes, and read again.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from typing import Final
+
+from wattrail.bootrom.commands import ERASE, READ_4K, WRITE_4K, Command
+from wattrail.bootrom.geometry import ERASE_SECTOR, SECTOR, Erase, FlashPart
+from wattrail.bootrom.protection import StatusWrite, is_busy, is_unprotected, plan_restore, plan_unprotect, settled
+from wattrail.bootrom.ranges import is_guarded, wrapped
+from wattrail.errors import TargetError
+from wattrail.flasher import identify
+from wattrail.flasher.crc_compare import Span
+from wattrail.flasher.events import EventSink, Note
+from wattrail.flasher.identify import FlashTarget
+from wattrail.flasher.session import BoardCheck, FlashSession
+from wattrail.flasher.session_statistics import SessionStatistics, Stage
+
+__all__ = ["FlashDevice"]
+
+logger = logging.getLogger(__name__)
+
+BUSY_READS: Final = 100
+"""Status reads of a busy flash before it is given up: one exchange each, so half a second and more."""
+
+
+class FlashDevice:
+    """One chip's flash. Offsets and lengths in bytes; sectors are 4096 of them.
+
+    ``original_status`` is the status word to put back at the end: the one that was found, if nothing else is said.
+    """
+
+    def __init__(self, session: FlashSession, target: FlashTarget) -> None:
+        self._session = session
+        self.target = target
+        self.original_status = target.sr
+        self._unprotected = False
+        self._fence: tuple[Span, ...] = ()
+        self._armed_at = -1
+        self.erased_bytes = 0
+        self.erases = 0
+        self.programs = 0
+
+    def fence_in(self, spans: Iterable[Span]) -> None:
+        """From here on nothing is erased or programmed outside these."""
+        self._fence = tuple(spans)
+
+    # ---- what the session knows
+
+    @property
+    def sink(self) -> EventSink:
+        """Where events go."""
+        return self._session.sink
+
+    @property
+    def simulated(self) -> bool:
+        """Whether a twin is at the other end."""
+        return self._session.simulated
+
+    @property
+    def baud(self) -> int:
+        """The present rate."""
+        return self._session.baud
+
+    def statistics(self) -> SessionStatistics:
+        """What was tried, heard, repeated and lost so far."""
+        return self._session.statistics()
+
+    def expect(self, board: BoardCheck) -> None:
+        """The board to be confirmed whenever the link was lost and made again."""
+        self._session.expect(board)
+
+    @property
+    def fault_generation(self) -> int:
+        """How often something has gone wrong so far that may have changed flash."""
+        return self._session.fault_generation
+
+    def data_differs(self, stage: Stage, why: str) -> None:
+        """Data does not have its CRC. Raises LinkFailed if the line is lost over it."""
+        self._session.data_differs(stage, why)
+
+    # ---- reading
+
+    def crc(self, start: int, length: int) -> int:
+        """The chip's own CRC of a range of whole sectors."""
+        self._armed_at = -1
+        return identify.crc(self._session, self.target.responder, start, length)
+
+    def agreed_crc(self, start: int, length: int) -> int:
+        """The chip's CRC, twice the same: for one that is kept and compared much later."""
+        self._armed_at = -1
+        return identify.agreed_crc(self._session, self.target.responder, start, length)
+
+    def read_sector(self, address: int) -> bytes:
+        """4096 bytes as they arrived; only a CRC tells whether they are right."""
+        return self._session.request(Stage.READ, READ_4K, address=self._reachable(READ_4K, address)).data
+
+    # ---- writing
+
+    def erase(self, size: Erase, address: int) -> None:
+        """Erase one unit. That the chip says so does not prove it. Raises ValueError outside the fence."""
+        self._check(address, size.span)
+        if self.target.traits.crc_protects and not self._is_armed:
+            self._session.send_link_check()
+            self._armed_at = self._session.links
+        logger.debug("erase %d bytes at %#x", size.span, address)
+        reachable = self._reachable(ERASE, address)
+        self._session.request(Stage.ERASE, ERASE, erase=size.code, size=size.code, address=reachable)
+        self.erases += 1
+        self.erased_bytes += size.span
+
+    def program(self, address: int, data: bytes) -> None:
+        """Program one erased sector. Raises ValueError outside the fence."""
+        self._check(address, SECTOR)
+        if self.target.traits.crc_protects and not self._is_armed:
+            self.erase(ERASE_SECTOR, address)
+        logger.debug("program %d bytes at %#x", len(data), address)
+        self._session.request(Stage.WRITE, WRITE_4K, data, address=self._reachable(WRITE_4K, address))
+        self.programs += 1
+
+    @property
+    def _is_armed(self) -> bool:
+        """Whether an erase has taken the bootloader's protection off since the last CRC, on this very link."""
+        return self._armed_at == self._session.links
+
+    def _reachable(self, command: Command, address: int) -> int:
+        """The address to send: one flash size higher where the plain one is guarded."""
+        if is_guarded(command, address, self.target.responder):
+            return wrapped(address, self.target.size)
+        return address
+
+    def _check(self, address: int, span: int) -> None:
+        if not any(start <= address and address + span <= start + length for start, length in self._fence):
+            raise ValueError(f"{span} bytes at {address:#x} lie outside what may be written")
+
+    # ---- protection
+
+    def unprotect(self, *, again: bool = False) -> None:
+        """Make the flash writable, once; ``again`` after an erase had no effect. Raises TargetError if that fails."""
+        part = self.target.part
+        if (self._unprotected and not again) or part is None:
+            return  # a part that nobody has listed is not guessed at: the first erase will tell
+        self._unprotected = True
+        status = self._settled_status(part)
+        if is_unprotected(part, status):
+            return
+        status = self._write_status(part, plan_unprotect(part, status), status)
+        if not is_unprotected(part, status):
+            raise TargetError(
+                f"the flash {part.name} stays protected: its status register reads {status:#06x}",
+                hint="cut its power for a moment and try again; a register that is locked for good cannot be written",
+            )
+
+    def restore_protection(self) -> None:
+        """Put the protection back as it was; a note goes up where it does not take. Raises TargetError, LinkFailed."""
+        part = self.target.part
+        if part is None or self.original_status is None or not self._unprotected:
+            return
+        status = self._settled_status(part)
+        plan = plan_restore(part, status, self.original_status)
+        if plan is not None and not settled(part, plan, status := self._write_status(part, plan, status)):
+            self.sink(Note(f"the flash's protection was not put back: its status reads {status:#06x}"))
+
+    def _write_status(self, part: FlashPart, plan: StatusWrite | None, status: int) -> int:
+        if plan is None:
+            return status
+        self._session.request(Stage.UNPROTECT, plan.command, register=plan.register, sr=plan.sr)
+        return self._settled_status(part)
+
+    def _settled_status(self, part: FlashPart) -> int:
+        for _ in range(BUSY_READS):
+            status = identify.read_status(self._session, part)
+            if not is_busy(status):
+                return status
+        raise TargetError(f"the flash {part.name} is busy and stays so", hint="reset the chip and try again")

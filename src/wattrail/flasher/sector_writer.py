@@ -1,0 +1,245 @@
+"""Writing sectors: only those that differ, and nothing is believed that a CRC has not said afterwards.
+
+Each block is compared, erased and programmed where it differs, and compared again. Whatever goes wrong on the way (a
+damaged request, a lost link) may have changed what was checked before, for a damaged address erases elsewhere: then
+everything is compared once more, also what lies outside the range.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from wattrail.bootrom.geometry import SECTOR
+from wattrail.bootrom.ranges import wire_crc
+from wattrail.errors import VerifyError, WriteProtected
+from wattrail.flasher.crc_compare import (
+    SectorState,
+    Span,
+    blank_crc,
+    compare_bytes,
+    differing,
+    joined_spans,
+    sector_crcs,
+)
+from wattrail.flasher.device import FlashDevice
+from wattrail.flasher.events import Fact, Note, ProgressCounter
+from wattrail.flasher.identify import ExpectedBoard
+from wattrail.flasher.journal import Journal
+from wattrail.flasher.read_flash import compare
+from wattrail.flasher.session_statistics import Stage
+from wattrail.flasher.write_plan import BlockPlan, SectorRuns, plan_block
+
+__all__ = ["SectorWriter"]
+
+logger = logging.getLogger(__name__)
+
+MAX_RETRIES: Final = 2
+"""Further attempts to change a sector that did not change, before the flash counts as protected."""
+
+MAX_REWRITES: Final = 8
+"""Attempts to erase and program a block that does not hold its content."""
+
+MAX_PASSES: Final = 5
+"""Turns of comparing everything after something went wrong; each begins only because the last one met trouble."""
+
+
+class SectorWriter:
+    """One write. ``fresh`` is the whole flash as this session has just read it, None if it has not.
+
+    ``board`` learns which block is being written: if the link is lost meanwhile, that block may hold anything.
+    """
+
+    def __init__(
+        self, device: FlashDevice, board: ExpectedBoard, *, journal: Journal | None = None, fresh: bytes | None = None
+    ) -> None:
+        self._device = device
+        self._board = board
+        self._journal = journal
+        self._fresh = fresh
+        self._first_faults = device.fault_generation
+        self._proven: dict[Span, int] = {}
+        self._before: dict[Span, int] = {}
+        self._erase_works = False
+        self._has_changed = False
+        self._all_new = False
+        self._touched: set[int] = set()
+        self.put_back: tuple[tuple[int, bytes], ...] = ()
+        """Runs outside the range that a damaged command had hit, and that hold again what they did."""
+
+    @property
+    def touched(self) -> int:
+        """Sectors that were erased or programmed."""
+        return len(self._touched)
+
+    def write(self, wanted: SectorRuns) -> None:
+        """Make the flash hold what is wanted. Raises VerifyError, TargetError, LinkFailed."""
+        faults = self._device.fault_generation
+        outside = self._outside(wanted)
+        self._blocks(wanted, known=self._fresh)
+        for _ in range(MAX_PASSES):
+            now = self._device.fault_generation
+            if faults == now and all(then == now for then in self._proven.values()):
+                self._device.restore_protection()
+                return
+            if faults != now:
+                self._put_back(outside)
+                faults = now
+            self._blocks(wanted, known=None)
+        raise VerifyError("the line damages too much to prove what was written", hint="lower the baud rate")
+
+    def has_left_flash_unchanged(self) -> bool:
+        """Whether every sector that was touched is proven to hold what it did before, and nothing else went wrong."""
+        return (
+            not self._has_changed
+            and self._device.fault_generation == self._first_faults
+            and all(self._device.agreed_crc(*span) == crc for span, crc in self._before.items())
+        )
+
+    # ---- blocks
+
+    def _blocks(self, wanted: SectorRuns, known: bytes | None) -> None:
+        self._device.fence_in(wanted.spans)
+        progress, done = ProgressCounter(self._device.sink, "writing", wanted.length), 0
+        for at, data in wanted.blocks:
+            progress.count_from(at, done)
+            if self._proven.get((at, len(data))) != self._device.fault_generation:
+                self._block(at, data, known, progress)
+            done += len(data)
+            progress.reached(at + len(data))
+
+    def _block(self, start: int, want: bytes, known: bytes | None, progress: ProgressCounter) -> None:
+        """Compare, correct what differs, compare that, and again, until it holds."""
+        faults = self._device.fault_generation
+        self._board.changing = start, len(want)
+        found = self._first_state(start, want, known)
+        for _ in range(MAX_REWRITES):
+            bad = differing(found)
+            if not bad:
+                break
+            plan = plan_block(start, want, found, self._device.target.traits.erases)
+            logger.info(
+                "block %#x: %d of %d sectors differ; to erase: %d units, to program: %d sectors",
+                start, len(bad), len(found), len(plan.erases), len(plan.programs),
+            )  # fmt: skip
+            self._apply(plan, start, want, progress)
+            found = {}
+            for at, length in joined_spans(plan.sectors):  # the rest was compared before
+                found |= compare(self._device, at, want[at - start : at - start + length])
+            bad = differing(found)
+            self._has_changed = self._has_changed or len(bad) < len(found)
+            if bad:
+                self._change(bad[0], want[bad[0] - start : bad[0] - start + SECTOR])
+            for at in bad:
+                self._device.data_differs(Stage.WRITE, f"the sector at {at:#x} does not hold what was written")
+        if bad := differing(found):
+            raise VerifyError(
+                f"{len(bad)} sector(s) from {bad[0]:#x} on failed verification after {MAX_REWRITES} attempts",
+                offset=bad[0],
+                length=SECTOR * len(bad),
+                hint="the supply sags while it programs, or the flash is worn out there: try a bench supply first",
+            )
+        self._proven[start, len(want)] = faults
+        self._device.sink(Fact.BLOCK_PROVEN)
+
+    def _first_state(self, start: int, want: bytes, known: bytes | None) -> dict[int, SectorState]:
+        if known is not None:
+            return compare_bytes(start, want, known)
+        found = compare(self._device, start, want, expect_new=self._all_new)
+        self._all_new = len(differing(found)) == len(found)
+        return found
+
+    def _apply(self, plan: BlockPlan, start: int, want: bytes, progress: ProgressCounter) -> None:
+        self._device.unprotect()
+        sectors = {at: want[at - start : at - start + SECTOR] for at in sorted(plan.sectors)}
+        self._remember(sectors)
+        if self._journal is not None:
+            self._journal.touching(sector_crcs(sectors.items()))
+        for size, at in plan.steps:
+            if size is None:
+                self._device.program(at, sectors[at])
+                self._touched.add(at)
+                progress.reached(at + SECTOR)
+                continue
+            self._device.erase(size, at)
+            self._touched |= set(range(at, at + size.span, SECTOR))
+            if not self._erase_works:
+                is_blank = self._device.agreed_crc(at, SECTOR) == blank_crc(SECTOR)
+                self._erase_works = is_blank or self._change(at, sectors[at])
+
+    def _remember(self, sectors: Iterable[int]) -> None:
+        """What stands in these, until something has changed: a flash that takes nothing is proven to be as it was."""
+        if self._has_changed:
+            return
+        for start, length in joined_spans(sectors):
+            if (start, length) in self._before:
+                continue
+            if self._fresh is not None:
+                self._before[start, length] = wire_crc(self._fresh[start : start + length])
+            else:
+                self._before[start, length] = self._device.crc(start, length)
+
+    def _change(self, at: int, data: bytes) -> bool:
+        """Whether the sector can be changed at all: programmed where it is blank, erased where it is not.
+
+        The chip says "done" on a protected flash too; only a CRC that stays the same shows it. Returns True; raises
+        WriteProtected if nothing changes in ``MAX_RETRIES`` attempts. A flash that is worn out, or whose supply sags,
+        changes, though not to what it should.
+        """
+        for _ in range(MAX_RETRIES):
+            before = self._device.agreed_crc(at, SECTOR)
+            if before == blank_crc(SECTOR):
+                self._device.program(at, data)
+            else:
+                self._device.erase(self._device.target.traits.erases[0], at)
+            if self._device.agreed_crc(at, SECTOR) != before:
+                self._has_changed = True
+                return True
+            self._device.sink(Fact.UNCHANGED)
+            self._device.unprotect(again=True)
+        raise WriteProtected(
+            f"the flash is write-protected: the sector at {at:#x} was erased or programmed {MAX_RETRIES + 1} times, the"
+            " chip answered each time that it was done, and not one bit of it has changed",
+            offset=at,
+            length=SECTOR,
+            elsewhere=self._has_changed,
+            hint=self._protected_hint(),
+        )
+
+    def _protected_hint(self) -> str:
+        target = self._device.target
+        if target.flash_id and target.part is None:
+            return (
+                f"its id {target.flash_id:06x} is in no list, so nobody knows which bits protect it:"
+                " report the id and the part's marking; docs/troubleshooting.md#protected"
+            )
+        return "switch its power off and on, and try again; docs/troubleshooting.md#protected"
+
+    # ---- everything else
+
+    def _outside(self, wanted: SectorRuns) -> Mapping[Span, int]:
+        """What the rest of the flash holds before anything is written, as CRCs."""
+        spans = wanted.rest(self._device.target.size)
+        if self._fresh is None:
+            return {span: self._device.agreed_crc(*span) for span in spans}
+        return {(start, length): wire_crc(self._fresh[start : start + length]) for start, length in spans}
+
+    def _put_back(self, outside: Mapping[Span, int]) -> None:
+        """Something went wrong: put back what it has hit outside the range."""
+        hit = [span for span, crc in outside.items() if self._device.agreed_crc(*span) != crc]
+        if not hit:
+            return
+        if self._fresh is None:
+            start, length = hit[0]
+            raise VerifyError(
+                f"a damaged command has changed flash outside the range, between {start:#x} and {start + length:#x}",
+                offset=start,
+                length=length,
+                hint="'wattrail flash restore' with the last backup puts it back",
+            )
+        words = "a damaged command has changed flash outside the range: it is put back from the backup"
+        self._device.sink(Note(words))
+        runs = tuple((start, self._fresh[start : start + length]) for start, length in hit)
+        self.put_back += runs
+        self._blocks(SectorRuns(runs), known=None)

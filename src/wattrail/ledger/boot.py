@@ -1,0 +1,62 @@
+"""Whether a device restarted between two readings, and how, by what it says about itself."""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+from typing import Final
+
+from wattrail.energy_register import BootEvidence
+
+__all__ = ["Boot", "boot_between"]
+
+_UPTIME_SLACK_S: Final = 5.0
+_CLOCK_DRIFT: Final = 0.001
+"""How far uptime and our own clock may be apart: a reading's way through a network, and what a cheap crystal drifts."""
+
+
+class Boot(Enum):
+    """What happened to a device between two readings, as far as its evidence goes."""
+
+    NONE = auto()  # nothing says that it restarted
+    SIGN = auto()  # a setting stands at its reset value: one sign, no proof
+    SOFT = auto()  # it restarted under power
+    POWER = auto()  # it lost power
+    UNKNOWN = auto()  # it restarted, and does not say why
+    RESET = auto()  # its total was set by command
+    CHANGED = auto()  # another firmware or configuration: counts never cross it
+
+    @property
+    def is_restart(self) -> bool:
+        """Whether a restart is proven."""
+        return self is Boot.SOFT or self is Boot.POWER or self is Boot.UNKNOWN
+
+
+def boot_between(before: BootEvidence | None, now: BootEvidence | None, elapsed_s: float | None) -> Boot:
+    """What the evidence of two readings says; ``elapsed_s`` is None where no clock spans them."""
+    if now is None:
+        return Boot.NONE
+    if before is not None and before.revision != now.revision:
+        return Boot.CHANGED
+    if before is not None and before.start_stamp and now.start_stamp and before.start_stamp != now.start_stamp:
+        return Boot.RESET
+    if _counted_up(before, now) or _uptime_fell(before, now, elapsed_s):
+        if now.is_power_on is None:
+            return Boot.UNKNOWN
+        return Boot.POWER if now.is_power_on else Boot.SOFT
+    return Boot.SIGN if now.is_reset else Boot.NONE
+
+
+def _counted_up(before: BootEvidence | None, now: BootEvidence) -> bool:
+    if before is None or before.boot_count is None or now.boot_count is None:
+        return False
+    return before.boot_count != now.boot_count
+
+
+def _uptime_fell(before: BootEvidence | None, now: BootEvidence, elapsed_s: float | None) -> bool:
+    if now.uptime_s is None:
+        return False
+    known = before.uptime_s if before is not None else None
+    if elapsed_s is None:
+        return known is not None and now.uptime_s < known
+    missing = elapsed_s - now.uptime_s + (known or 0.0)
+    return missing > _UPTIME_SLACK_S + _CLOCK_DRIFT * elapsed_s

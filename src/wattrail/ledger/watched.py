@@ -1,0 +1,163 @@
+"""The registers of an epoch as they were last accepted: what the rule needs to judge the next look at them.
+
+It also knows which way counts go. One register of either direction is split by the sign of power; of two, the first is
+import and the second export.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Final
+
+from wattrail.energy_register import Direction
+from wattrail.ledger.boot import Boot, boot_between
+from wattrail.ledger.entries import Epoch, Kind, Observation
+from wattrail.ledger.register_rule import RegisterCircumstances, RegisterRule, RegisterStep
+
+__all__ = ["WatchedRegisters"]
+
+_US: Final = timedelta(microseconds=1)
+_UNKNOWN_PAUSE_US: Final = timedelta(days=31) // _US
+"""How long a pause may have been where the clock after it is behind: bounds what may be booked over it."""
+
+_SEVERITY: Final = {Kind.COUNTED: 0, Kind.GAP: 1, Kind.RESTART: 2}
+
+
+class WatchedRegisters:
+    """One or two registers, what they showed last, and what they showed meanwhile that was not believed."""
+
+    def __init__(self, epoch: Epoch) -> None:
+        self.rules = tuple(RegisterRule(register) for register in epoch.registers)
+        self.main = self.rules[0]
+        self.is_chip = len(self.rules) == 1 and self.main.register.is_confirmed
+        self.direction = self.main.register.direction
+        self.is_difference = self.rules[-1].register.name in self.main.register.name.split("+")[1:]
+        self.last: Observation | None = None
+        self.marks: tuple[int | None, int | None] = (None, None)
+        self.waiting_us = 0
+        """Time since the last look that was accepted, while others are held."""
+        self.held: tuple[int, ...] | None = None
+        self.held_note = ""
+        self.begins_again = False
+        """Whether what is shown next belongs to another register than what was shown last."""
+        self._mark_age_us = 0
+
+    def require_possible(self, seen: Observation) -> None:
+        """Raises ValueError for what no look at these registers can be."""
+        modulus = self.main.register.modulus
+        if seen.at.tzinfo is None or (modulus is not None and not 0 <= seen.count < modulus):
+            raise ValueError(f"not a look at a counter: {seen}")
+        if (seen.export_count is None) != (len(self.rules) == 1):
+            raise ValueError(f"{len(self.rules)} registers are booked, and not those of this look: {seen}")
+
+    def step(self, seen: Observation, elapsed_us: int | None, *, pause: timedelta | None = None) -> RegisterStep:
+        """What a look means; with a second register its step is ``beside``. Nothing is changed.
+
+        ``pause`` is what the wall clock says where no monotonic clock spans the two (``elapsed_us`` is None).
+        """
+        last = self.last
+        assert last is not None
+        if self.is_chip:
+            if seen.algebraic and not seen.restarted:
+                return RegisterStep(Kind.COUNTED, self.main.signed(last.count, seen.count), seen.count)
+            return self.main.by_signs(last.count, seen.count, elapsed_us, is_reset=seen.restarted)
+        if self.begins_again:
+            step = RegisterStep(Kind.GAP, 0, seen.count, "counting goes on from another register")
+            return self._with_export(step, RegisterStep(Kind.GAP, 0, seen.export_count or 0))
+        if elapsed_us is None:
+            boot = boot_between(last.boot, seen.boot, None)
+            elapsed_us = _UNKNOWN_PAUSE_US if pause is None or pause < timedelta() else pause // _US
+        else:
+            elapsed_us += self.waiting_us
+            boot = boot_between(last.boot, seen.boot, elapsed_us / 1e6)
+        step = self._judge(0, last.count, seen.count, seen, elapsed_us, boot)
+        if seen.export_count is None or last.export_count is None:
+            return step
+        return self._with_export(step, self._judge(1, last.export_count, seen.export_count, seen, elapsed_us, boot))
+
+    def accept(self, seen: Observation, step: RegisterStep, elapsed_us: int) -> None:
+        """Go on from a step that is booked."""
+        if self.is_chip:
+            self.last = seen if seen.count == step.count else replace(seen, count=step.count)
+            return
+        beside = step.beside
+        marks = (step.mark, beside.mark if beside else None)
+        has_new_mark = any(new is not None and old is None for new, old in zip(marks, self.marks, strict=True))
+        is_restart = step.kind is not Kind.COUNTED
+        self._mark_age_us = 0 if has_new_mark or is_restart else self._mark_age_us + self.waiting_us + elapsed_us
+        self.marks, self.held, self.held_note, self.waiting_us, self.begins_again = marks, None, "", 0, False
+        export_count = beside.count if beside else None
+        is_as_shown = (seen.count, seen.export_count) == (step.count, export_count)
+        self.last = seen if is_as_shown else replace(seen, count=step.count, export_count=export_count)
+
+    def hold(self, seen: Observation, step: RegisterStep, elapsed_us: int) -> None:
+        """Wait for another look before this one is booked."""
+        shown = (seen.count,) if seen.export_count is None else (seen.count, seen.export_count)
+        self.waiting_us += elapsed_us
+        if self.held is None or not self._goes_on(shown):
+            self.held, self.held_note = shown, step.note
+
+    def take_up(self, last: Observation, marks: tuple[int | None, int | None]) -> None:
+        """Begin from what an entry says."""
+        self.last, self.marks, self.held, self.waiting_us, self._mark_age_us = last, marks, None, 0, 0
+
+    def sides(self, counts: int, beside: RegisterStep | None) -> tuple[int, int] | None:
+        """Counts of import and export where the registers say which is which; None where power decides."""
+        if beside is not None:
+            return counts, beside.counts
+        match self.direction:
+            case Direction.IMPORT:
+                return counts, 0
+            case Direction.EXPORT:
+                return 0, counts
+        return None
+
+    def directed(self, step: RegisterStep, watt_before: int | None, seen: Observation) -> tuple[int, int, int]:
+        """Counts made while nobody looked: (positive, negative, undirected).
+
+        Directed by power only if it stood on the same side before (None: nobody knows) and after, and the last pulse
+        agrees.
+        """
+        counts = step.counts
+        if (sides := self.sides(counts, step.beside)) is not None:
+            return (*sides, 0)
+        if seen.algebraic:
+            return max(counts, 0), max(-counts, 0), 0
+        if seen.watt is None and not self.is_chip:
+            return counts, 0, 0  # a device without a sign of power measures what is used
+        if watt_before is None or seen.watt is None:
+            return 0, 0, counts
+        if watt_before >= 0 and seen.watt >= 0 and not seen.last_pulse_negative:
+            return counts, 0, 0
+        if watt_before < 0 and seen.watt < 0 and (seen.last_pulse_negative or not self.is_chip):
+            return 0, counts, 0
+        return 0, 0, counts
+
+    def _judge(self, place: int, before: int, now: int, seen: Observation, elapsed_us: int, boot: Boot) -> RegisterStep:
+        assert self.last is not None
+        powers = [abs(watt) for watt in (self.last.watt, seen.watt) if watt is not None]
+        uptime_s = seen.boot.uptime_s if seen.boot is not None else None
+        circumstances = RegisterCircumstances(
+            elapsed_us=elapsed_us, boot=boot, uptime_us=None if uptime_s is None else round(uptime_s * 1e6),
+            mark=self.marks[place], mark_age_us=self._mark_age_us + elapsed_us,
+            held=None if self.held is None else self.held[place], milliwatts=max(powers) if len(powers) == 2 else None,
+        )  # fmt: skip
+        return self.rules[place].judge(before, now, circumstances)
+
+    def _with_export(self, step: RegisterStep, beside: RegisterStep) -> RegisterStep:
+        """The two steps as one: what happened to either happened to the device."""
+        kind = step.kind if _SEVERITY[step.kind] >= _SEVERITY[beside.kind] else beside.kind
+        rose = self.is_difference and beside.kind is not Kind.COUNTED and step.kind is Kind.COUNTED
+        counts = 0 if rose else step.counts  # a difference rises where only what is subtracted fell
+        note = "; ".join(note for note in (step.note, beside.note) if note)
+        is_held = step.is_held or beside.is_held
+        return RegisterStep(kind, counts, step.count, note, step.mark, is_held=is_held, beside=beside)
+
+    def _goes_on(self, shown: tuple[int, ...]) -> bool:
+        """Whether a held value moved on, so that the first one stays what the next is compared with."""
+        assert self.held is not None
+        return all(
+            0 <= now - first <= rule.possible(self.waiting_us)
+            for now, first, rule in zip(shown, self.held, self.rules, strict=True)
+        )

@@ -1,0 +1,234 @@
+"""What the step of a network meter's register means. One count is a watt-hour; 23 kW are 383 of them a minute."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from fractions import Fraction
+
+import pytest
+
+from wattrail.energy_register import BootEvidence, Direction, EnergyRegister, Persistence, fastest
+from wattrail.errors import LedgerError
+from wattrail.ledger import Books, Channels, Entry, Epoch, Kind, Ledger, Observation, audit
+
+NOON = datetime(2026, 6, 21, 12, tzinfo=UTC)
+MINUTE_US = 60_000_000
+KILOWATT = 1_000_000
+WH = Fraction(1000)
+SAVED = EnergyRegister(
+    name="total", step_mwh=WH, direction=Direction.IMPORT, persistence=Persistence.SAVED,
+    max_counts_per_us=fastest(23_000, WH),
+)  # fmt: skip
+KEPT = replace(SAVED, persistence=Persistence.KEPT)
+VOLATILE = replace(SAVED, persistence=Persistence.VOLATILE)
+UNKNOWN = replace(SAVED, persistence=Persistence.UNKNOWN)
+
+
+class Account:
+    """Readings a minute apart, booked."""
+
+    def __init__(self, *registers: EnergyRegister, silence_minutes: float = 3) -> None:
+        self.epochs = {1: Epoch(number=1, registers=registers)}
+        self.silence_us = round(silence_minutes * MINUTE_US)
+        self.ledger = Ledger(self.epochs[1], longest_silence_us=self.silence_us)
+        self.entries: list[Entry] = []
+        self.minute = 0
+
+    def read(self, *counts: int, after: int | None = 1, watt: int | None = KILOWATT, **boot: object) -> None:
+        self.minute += after or 1
+        seen = Observation(
+            at=NOON + timedelta(minutes=self.minute), elapsed_us=None if after is None else after * MINUTE_US,
+            count=counts[0], export_count=counts[1] if len(counts) > 1 else None, watt=watt,
+            boot=BootEvidence(**boot) if boot else None,  # type: ignore[arg-type]
+        )  # fmt: skip
+        self.entries += self.ledger.observe(seen)
+
+    @property
+    def wh(self) -> float:
+        """Import, with what is not yet an entry."""
+        return self.ledger.totals().import_mwh / 1000
+
+    @property
+    def kinds(self) -> list[Kind]:
+        return [entry.kind for entry in self.entries if entry.kind not in {Kind.COUNTED, Kind.START}]
+
+    def check(self) -> None:
+        """The books replay and hold against an audit."""
+        entries = (*self.entries, *self.ledger.close())
+        assert audit(Books(entries=entries, epochs=self.epochs)).findings == ()
+        assert Ledger.replay(entries, self.epochs).totals() == self.ledger.totals()
+
+
+def account(register: EnergyRegister, counts: Iterable[int]) -> Account:
+    made = Account(register)
+    for count in counts:
+        made.read(count)
+    made.check()
+    return made
+
+
+def test_a_total_that_fell_back_to_its_save_counts_on_from_there() -> None:
+    house = Account(SAVED)
+    house.read(10_500, uptime_s=9000.0)
+    house.read(10_100, uptime_s=20.0)
+    house.read(10_300, uptime_s=80.0)
+    assert (house.wh, house.kinds) == (200, [Kind.RESTART])
+    (restart,) = (entry for entry in house.entries if entry.kind is Kind.RESTART)
+    assert "it shows 10100 after 10500" in restart.note
+    house.check()
+
+
+def test_a_young_total_that_falls_without_evidence_books_nothing() -> None:
+    house = Account(SAVED, silence_minutes=15)
+    for count in (1000, 800, 800, 810):
+        house.read(count, after=5)
+    assert (house.wh, house.kinds) == (10, [Kind.RESTART])
+    house.check()
+
+
+def test_a_zero_that_is_shown_once_is_not_booked() -> None:
+    house = account(UNKNOWN, [5000, 5010, 0, 5030])
+    assert (house.wh, house.kinds) == (30, [])
+
+
+def test_a_cached_zero_that_stands_and_goes_books_what_was_counted() -> None:
+    house = account(UNKNOWN, [50, 60, 0, 0, 0, 110])
+    assert house.wh == 60
+    assert house.kinds == [Kind.RESTART, Kind.GAP]
+
+
+def test_a_total_restored_late_is_no_energy() -> None:
+    house = Account(SAVED)
+    house.read(300, uptime_s=9000.0)
+    house.read(0, uptime_s=10.0)
+    house.read(316, uptime_s=70.0)  # below what 23 kW could do, far above what a kilowatt does
+    assert (house.wh, house.kinds) == (16, [Kind.RESTART, Kind.GAP])
+    house.check()
+
+
+def test_garbage_that_stands_is_a_gap_and_its_end_books_the_time() -> None:
+    house = account(SAVED, [5000, 42_949_670, 42_949_670, 42_949_670, 5064, 5080])
+    assert (house.wh, house.kinds) == (80, [Kind.GAP, Kind.GAP])
+
+
+def test_a_billing_meter_that_falls_is_not_believed_however_long() -> None:
+    house = account(KEPT, [9000, 9010, 12, 13, 14, 15])
+    assert house.wh == 10
+    assert "went from 9010 to 12, and nothing says why: not booked" in house.ledger.doubted
+    house.read(9030)
+    assert (house.wh, house.ledger.doubted, house.kinds) == (30, "", [Kind.GAP])
+
+
+def test_a_plug_that_began_at_zero_books_what_it_shows_since() -> None:
+    house = Account(VOLATILE)
+    house.read(700, uptime_s=5000.0)
+    house.read(5, uptime_s=30.0)
+    assert (house.wh, house.kinds) == (5, [Kind.RESTART])
+    house.read(1000, uptime_s=10.0)  # more than ten seconds can bring
+    assert (house.wh, house.kinds) == (5, [Kind.RESTART] * 2)
+    house.check()
+
+
+def test_a_fall_below_its_slack_keeps_the_higher_value() -> None:
+    house = account(replace(SAVED, slack=1), [44_790, 44_789, 44_790, 44_792])
+    assert (house.wh, house.kinds) == (2, [])
+
+
+def test_a_register_of_23_bits_wraps() -> None:
+    house = account(replace(KEPT, modulus=1 << 23), [(1 << 23) - 5, 7])
+    assert (house.wh, house.kinds) == (12, [])
+
+
+def test_silence_is_measured_by_the_cadence_of_the_source() -> None:
+    house = Account(SAVED, silence_minutes=180)
+    for count in (0, 60, 120):
+        house.read(count, after=60)
+    assert (house.wh, house.kinds) == (120, [])
+    house.read(500, after=240)
+    assert (house.wh, house.kinds) == (500, [Kind.GAP])
+    house.check()
+
+
+def test_a_rise_after_a_power_cut_is_not_believed_where_firmware_adds() -> None:
+    house = Account(replace(SAVED, may_rise=True))
+    house.read(1000, boot_count=4, is_power_on=False)
+    house.read(1300, boot_count=5, is_power_on=True)
+    house.read(1310, boot_count=6, is_power_on=False)
+    assert (house.wh, house.kinds) == (10, [Kind.RESTART])
+    house.check()
+
+
+@pytest.mark.parametrize("change", [{"start_stamp": "b"}, {"start_stamp": "a", "revision": "2"}])
+def test_a_total_that_was_set_or_firmware_that_changed_books_nothing(change: dict[str, str]) -> None:
+    house = Account(SAVED)
+    house.read(1000, start_stamp="a")
+    house.read(1100, **change)
+    house.read(1110, **change)
+    assert (house.wh, house.kinds) == (10, [Kind.RESTART])
+    house.check()
+
+
+def test_import_and_export_apart_are_booked_apart() -> None:
+    house = Account(*Channels.of([KEPT, replace(KEPT, name="export", direction=Direction.EXPORT)]).registers)
+    house.read(100, 50)
+    house.read(107, 53)
+    totals = house.ledger.totals()
+    assert (totals.import_mwh, totals.export_mwh, totals.undirected_mwh) == (7000, 3000, 0)
+    house.check()
+
+
+EXPORT = replace(SAVED, name="export", direction=Direction.EXPORT)
+
+
+@pytest.mark.parametrize(
+    ("direction", "shown", "booked"),
+    [(Direction.SUM, (130, 30), (100, 30)), (Direction.NET, (70, 30), (100, 30)), (Direction.IMPORT, (9, 30), (9, 30))],
+)
+def test_import_follows_from_sum_or_net_and_export(
+    direction: Direction, shown: tuple[int, int], booked: tuple[int, int]
+) -> None:
+    channels = Channels.of([replace(SAVED, direction=direction), EXPORT])
+    assert channels.counts(shown) == booked
+    assert [register.direction for register in channels.registers] == [Direction.IMPORT, Direction.EXPORT]
+
+
+def test_registers_of_different_steps_meet_in_the_greatest_common_one() -> None:
+    fine = replace(EXPORT, step_mwh=Fraction(50, 3), max_counts_per_us=fastest(23_000, Fraction(50, 3)))
+    channels = Channels.of([SAVED, fine])
+    assert channels.registers[0].step_mwh == Fraction(50, 3)
+    assert channels.counts([2, 7]) == (120, 7)
+
+
+def test_phases_are_added_up() -> None:
+    phases = [replace(KEPT, name=f"{phase}.import") for phase in "abc"]
+    channels = Channels.of(phases)
+    assert channels.counts([1, 2, 3]) == (6,)
+    assert channels.registers[0].name == "a.import+b.import+c.import"
+
+
+def test_net_energy_alone_is_refused_with_what_to_name() -> None:
+    with pytest.raises(LedgerError, match="is import less export, and no register of export") as refused:
+        Channels.of([replace(SAVED, direction=Direction.NET)])
+    assert "name the export register too" in (refused.value.hint or "")
+
+
+def test_a_meter_that_is_exchanged_counts_on_from_what_the_new_one_shows() -> None:
+    house = Account(KEPT)
+    house.read(9000)
+    house.epochs[2] = Epoch(number=2, registers=(KEPT,))
+    house.entries += house.ledger.begin_epoch(house.epochs[2])
+    house.read(12)
+    house.read(15)
+    assert (house.wh, house.kinds) == (3, [Kind.EPOCH, Kind.GAP])
+    house.check()
+
+
+def test_a_host_that_was_away_believes_no_total_that_its_pause_rules_out() -> None:
+    house = Account(SAVED)
+    house.read(1000)
+    house.read(9_999_999, after=None)
+    house.read(1100)
+    assert house.wh == 100
+    house.check()

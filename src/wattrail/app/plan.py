@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from wattrail.app.config import database_of, demo_database
-from wattrail.app.publish_plan import page_url, plan_consumers
 from wattrail.gateway import GatewayPlan, MeterPlan
 from wattrail.transport.discovery import list_candidates
 from wattrail.transport.usb_adapters import without_device
@@ -123,8 +122,10 @@ def _metrics(section: OpenMetricsSection | None) -> MetricsPlan | None:
 
 
 def _consumers(config: Config | None, gateway: GatewayPlan, page: WebPlan | None) -> tuple[ConsumerPlan, ...]:
-    if config is None:
+    if config is None or not config.publish.model_fields_set:
         return ()
+    from wattrail.app.publish_plan import page_url, plan_consumers  # with the libraries of their consumers
+
     url = page_url(page.host, page.port) if page and page.open_to_network and page.port else None
     return plan_consumers(config.publish, [meter.name for meter in gateway.meters], configuration_url=url)
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
 
-from wattrail.publish.home_assistant import DISCOVERY_PREFIX
-from wattrail.sources.broker import BrokerAddress
 from wattrail.toml_schema import field_error
 from wattrail.toml_schema.section import Section
+
+if TYPE_CHECKING:
+    from wattrail.sources.broker import BrokerAddress
 
 __all__ = [
     "HomeAssistantSection",
@@ -78,6 +79,8 @@ class BrokerSection(Section):
 
     def address(self) -> BrokerAddress:
         """Where the broker is."""
+        from wattrail.sources.broker import BrokerAddress  # with the library of the web sources
+
         parts = urlsplit(self.broker)
         host = parts.hostname or ""
         return BrokerAddress(host, parts.port or _MQTT_PORTS[parts.scheme], parts.scheme == "mqtts", self.login or host)
@@ -87,7 +90,7 @@ class HomeAssistantSection(BrokerSection):
     """``[publish.home_assistant]``."""
 
     topic: Topic = "wattrail"
-    discovery_prefix: Topic = DISCOVERY_PREFIX
+    discovery_prefix: Topic = "homeassistant"
 
 
 class MqttSection(BrokerSection):
@@ -150,7 +153,7 @@ class PublishSection(Section):
     @model_validator(mode="after")
     def _topics_apart(self) -> Self:
         one, other = self.home_assistant, self.mqtt
-        if one and other and one.address() == other.address() and one.topic == other.topic:
+        if one and other and one.broker == other.broker and one.topic == other.topic:
             raise field_error(
                 ("mqtt", "topic"), f"{other.topic!r} is the topic of home_assistant too", hint="give each its own"
             )

@@ -15,9 +15,7 @@ from wattrail import __version__
 from wattrail.publish.dialect import MqttMessage, live_json, registers_json
 from wattrail.publish.values import QUANTITIES, LiveValues, PublishedMeter, PublishedQuantity, RegisterValues
 
-__all__ = ["DISCOVERY_PREFIX", "HomeAssistantDialect"]
-
-DISCOVERY_PREFIX: Final = "homeassistant"
+__all__ = ["HomeAssistantDialect"]
 
 _MIN_EXPIRY_S: Final = 60
 _SUPPORT_URL: Final = "https://github.com/wattrail/wattrail"
@@ -31,7 +29,7 @@ class HomeAssistantDialect:
     """
 
     topic: str = "wattrail"
-    discovery_prefix: str = DISCOVERY_PREFIX
+    discovery_prefix: str = "homeassistant"
     live_s: float = 10.0
     configuration_url: str | None = None
     replays: bool = False  # Home Assistant books a register when it arrives: the past would become one step now

@@ -132,6 +132,10 @@ class _InfluxWriter:
         self._back_off = BackOff(plan.pacing.first_retry_s)
         self._retry_at_s = float("-inf")
         self._lines = _BATCH
+        self._login = self._find_login()
+
+    def _find_login(self) -> Credentials | None:
+        return Secrets().find(self._plan.login)
 
     def run(self, events: Subscription) -> None:
         """Write until the events end."""
@@ -159,8 +163,8 @@ class _InfluxWriter:
                 self._lines //= 2
                 return
             self._retry_at_s = time.monotonic() + self._back_off.fail()
-            self._board.failed(self._plan.name, failed.status, failed.error)
-            self._board.waiting(self._plan.name, self._outbox.count())
+            self._login = self._find_login()  # a person may have corrected it
+            self._board.failed(self._plan.name, failed.status, failed.error, waiting=self._outbox.count())
 
     def _write_once(self, timeout_s: float) -> bool:
         """One write; returns whether more waits."""
@@ -206,7 +210,7 @@ class _InfluxWriter:
         headers = {
             "Content-Type": "text/plain; charset=utf-8",
             "Content-Encoding": "gzip",
-            **target.authorization(Secrets().find(self._plan.login)),
+            **target.authorization(self._login),
         }
         connection = (
             http.client.HTTPSConnection(where.netloc, timeout=timeout_s, context=ssl.create_default_context())

@@ -115,7 +115,7 @@ class _MqttSession:
                 try:
                     await self._connect_and_serve(back_off, collecting)
                 except _MqttProblem as problem:
-                    self._board.failed(self._plan.name, problem.status, problem.error)
+                    self._board.failed(self._plan.name, problem.status, problem.error, waiting=self._outbox.count())
                     await self._pause(back_off.fail(), collecting)
         finally:
             collecting.cancel()

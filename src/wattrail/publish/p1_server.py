@@ -30,6 +30,7 @@ _MAX_UNSENT: Final = 64 * 1024
 """Bytes that a client may leave unread, about a minute of telegrams; then it is disconnected."""
 
 _RETRY_S: Final = 5.0
+_REMEMBER_S: Final = 60.0
 
 logger = logging.getLogger(__name__)
 
@@ -65,9 +66,9 @@ class _P1Server:
 
     def __init__(self, plan: P1Plan, context: ConsumerContext, outbox: Outbox) -> None:
         self._plan, self._board, self._zone = plan, context.board, context.zone
-        # Nothing waits for a client: what is remembered is the newest, below which no telegram goes.
+        # Nothing waits for a client. What is remembered is the newest register, below which no telegram goes.
         cadence = Cadence(live_s=0.0, registers_s=0.0)
-        self._pending = PendingValues(outbox, cadence, (plan.meter,), is_queued=False)
+        self._pending = PendingValues(outbox, cadence, (plan.meter,), is_queued=False, flush_s=_REMEMBER_S)
         self._clients: set[asyncio.StreamWriter] = set()
         self._ended = asyncio.Event()
 

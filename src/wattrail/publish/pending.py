@@ -22,9 +22,6 @@ __all__ = ["DEFAULT_CADENCE", "Cadence", "PendingMeter", "PendingValues", "publi
 _SILENT_AFTER_POLLS: Final = 5
 """A meter without an event for so many of its polls is offline, whatever its last event said: its thread may block."""
 
-_FLUSH_S: Final = 1.0
-"""Registers are stored in batches. What a kill in between takes is in the next register."""
-
 logger = logging.getLogger(__name__)
 
 
@@ -77,6 +74,7 @@ class PendingValues:
     """Takes the events of the gateway, and gives what is due.
 
     ``names`` are the meters of the configuration: one that is not read yet is known by its account, if it has one.
+    Registers are stored every ``flush_s``, together: what a kill in between takes is in the next register.
     ``held`` says for each meter why its registers are not passed on.
     """
 
@@ -84,6 +82,7 @@ class PendingValues:
     cadence: Cadence
     names: Sequence[str]
     is_queued: bool = True
+    flush_s: float = 1.0
     meters: dict[str, PendingMeter] = field(default_factory=dict)
     held: dict[str, str] = field(default_factory=dict)
     _last: dict[int, StoredRegisters] = field(default_factory=dict)
@@ -103,7 +102,7 @@ class PendingValues:
                 meter.view, meter.seen_s = event.view, now_s
                 if event.view.state is MeterState.LIVE:
                     self._note_reading(meter, event.view, now_s)
-        if now_s - self._flushed_s >= _FLUSH_S:
+        if now_s - self._flushed_s >= self.flush_s:
             self.flush(now_s)
 
     def flush(self, now_s: float) -> None:

@@ -81,9 +81,9 @@ class PublisherBoard:
         if known:
             self._change(name, status=PublisherStatus.FAILED, error=str(error) or type(error).__name__, hint=hint)
 
-    def failed(self, name: str, status: PublisherStatus, error: WattrailError) -> None:
-        """The consumer is away or refuses; logged once for each reason."""
-        if self._change(name, status=status, error=str(error), hint=error.hint):
+    def failed(self, name: str, status: PublisherStatus, error: WattrailError, *, waiting: int = 0) -> None:
+        """The consumer is away or refuses, while so many registers wait; logged once for each reason."""
+        if self._change(name, status=status, error=str(error), hint=error.hint, waiting=waiting):
             logger.warning("%s is %s: %s", name, status, error)
 
     def delivered(self, name: str, *, waiting: int, held: Mapping[str, str]) -> None:

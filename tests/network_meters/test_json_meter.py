@@ -68,22 +68,34 @@ def test_availability_comes_as_a_word_or_as_json() -> None:
 
 def test_a_p1_reader_has_a_register_for_each_tariff() -> None:
     link, base = topics("p1", "sensors/power/p1meter"), "sensors/power/p1meter"
-    assert energies(say(link, f"{base}/consumption_low_tarif", "2209397")) == {"import.1": 2_209_397_000}
-    assert energies(say(link, f"{base}/returndelivery_high_tarif", "17")) == {"export.2": 17_000}
-    first = say(link, f"{base}/actual_consumption", "0")
+    first = say(link, f"{base}/consumption_low_tarif", "2209397")
+    assert energies(first) == {}  # what is booked is made of all of them
     assert first is not None
-    assert first.sample.watts is None  # until the other half of the power has come
+    assert first.advice == ("no total is booked before all have come; missing: import.2, export.1, export.2",)
+    say(link, f"{base}/consumption_high_tarif", "1964962")
+    say(link, f"{base}/returndelivery_low_tarif", "0")
+    said = say(link, f"{base}/returndelivery_high_tarif", "17")
+    assert energies(said) == {
+        "import.1": 2_209_397_000, "import.2": 1_964_962_000, "export.1": 0, "export.2": 17_000,
+    }  # fmt: skip
+
+
+def test_power_of_two_places_is_known_when_both_have_come() -> None:
+    link, base = topics("p1", "sensors/power/p1meter"), "sensors/power/p1meter"
+    first = say(link, f"{base}/actual_consumption", "0")
     said = say(link, f"{base}/actual_returndelivery", "313")
+    assert first is not None
     assert said is not None
-    assert said.sample.watts == -313
+    assert (first.sample.watts, said.sample.watts) == (None, -313)
 
 
 def test_a_shelly_em_keeps_tenths_of_a_watt_hour_and_its_slack() -> None:
     link, base = topics("shelly-em", "shellies/shellyem-B9F355/emeter/0"), "shellies/shellyem-B9F355"
     assert f"{base}/online" in link.filters()
     say(link, f"{base}/info", '{"uptime":4711,"emeters":[]}')
-    said = say(link, f"{base}/emeter/0/total", "2748359.7")
-    assert energies(said) == {"import": 2_748_359_700}
+    say(link, f"{base}/emeter/0/total", "2748359.7")
+    said = say(link, f"{base}/emeter/0/total_returned", "0.2")
+    assert energies(said) == {"import": 2_748_359_700, "export": 200}
     assert said is not None
     assert said.evidence.uptime_s == 4711
     assert (said.registers[0].register.slack, said.registers[0].register.persistence) == (1, Persistence.KEPT)

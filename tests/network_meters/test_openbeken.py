@@ -1,4 +1,4 @@
-"""OpenBeken's answers and topics, in the shapes its firmware prints (openbeken.md, run on its simulator build)."""
+"""OpenBeken's answers and topics, in the shapes its firmware prints."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from wattrail.energy_register import Direction, Freshness, Persistence
 from wattrail.errors import UnexpectedReply
-from wattrail.network_meters.decoded import Command, Decoded
+from wattrail.network_meters.decoded import Decoded, MqttCommand
 from wattrail.network_meters.openbeken import OpenBekenPages, OpenBekenTopics
 
 SENSORS = (
@@ -102,6 +102,17 @@ def test_after_a_boot_the_page_is_read_for_its_reason() -> None:
     assert (said.evidence.reset_reason, said.evidence.is_power_on) == ("0 - Pwr", True)
 
 
+def test_a_page_that_did_not_come_after_a_boot_is_asked_for_again() -> None:
+    link = OpenBekenPages("openbeken://meter")
+    poll(link, answers(status("1234.567890")))
+    link.begin()
+    link.next_request()
+    link.receive(200, status("1230.000000", uptime=8))  # and then the connection breaks
+    asked, said = poll(link, answers(status("1230.100000", uptime=18), index=page(reason=(0, "Pwr"))))
+    assert INDEX in asked
+    assert said.evidence.is_power_on is True
+
+
 def test_after_a_reset_of_the_total_the_clear_date_is_read_anew() -> None:
     link = OpenBekenPages("openbeken://meter")
     poll(link, answers(status("1234.567890")))
@@ -167,13 +178,19 @@ def say(link: OpenBekenTopics, topic: str, payload: str, *, is_retained: bool = 
     return link.receive(topic, payload.encode(), is_retained=is_retained)
 
 
-def test_over_mqtt_energy_comes_from_the_answer_in_watt_hours() -> None:
-    link = topics()
-    assert [command for command in link.commands() if command.payload == "8"] == [Command("cmnd/obk1/Status", "8")]
-    say(link, "stat/obk1/STATUS11", '{"StatusSTS":{"UptimeSec":77,"Wifi":{"Signal":-71}}}')
+def answer(link: OpenBekenTopics, *, uptime: int = 77) -> Decoded:
+    """What a meter says when it is asked for everything."""
     say(link, "stat/obk1/STATUS2", '{"StatusFWR":{"Version":"OpenBK7231N_1.18.230","SDK":"obk"}}')
+    say(link, "stat/obk1/STATUS11", f'{{"StatusSTS":{{"UptimeSec":{uptime},"Wifi":{{"Signal":-71}}}}}}')
     said = say(link, "stat/obk1/STATUS8", SENSORS % ("50.000000", "1234.567890"))
     assert said is not None
+    return said
+
+
+def test_over_mqtt_energy_comes_from_the_answer_in_watt_hours() -> None:
+    link = topics()
+    assert [command for command in link.commands() if command.payload == "8"] == [MqttCommand("cmnd/obk1/Status", "8")]
+    said = answer(link)
     assert said.registers[0].register.milliwatt_hours(said.registers[0].count) == Fraction(123_456_789, 100)
     assert (said.evidence.uptime_s, said.evidence.revision) == (77, "OpenBK7231N_1.18.230")
     assert said.quality.signal_dbm == -71
@@ -182,9 +199,7 @@ def test_over_mqtt_energy_comes_from_the_answer_in_watt_hours() -> None:
 
 def test_http_and_mqtt_give_the_same_register() -> None:
     _, polled = poll(OpenBekenPages("openbeken://meter"), answers(status()))
-    pushed = say(topics(), "stat/obk1/STATUS8", SENSORS % ("50.000000", "1234.567890"))
-    assert pushed is not None
-    assert pushed.registers == polled.registers
+    assert answer(topics()).registers == polled.registers
 
 
 def test_a_published_power_is_a_reading_without_a_register() -> None:
@@ -220,15 +235,36 @@ def test_the_second_meter_has_topics_of_its_own() -> None:
     assert said.registers[0].register.milliwatt_hours(said.registers[0].count) == 99_000
 
 
-def test_the_last_will_ends_what_was_known() -> None:
+def test_a_total_waits_for_what_the_meter_says_of_its_boot() -> None:
     link = topics()
+    early = say(link, "stat/obk1/STATUS8", SENSORS % ("50.000000", "1234.567890"))
+    assert early is not None
+    assert (early.registers, early.sample.watts) == ((), 104.25)
+    assert answer(link).registers
+
+
+def test_a_new_connection_asks_for_the_boot_again_and_keeps_the_firmware() -> None:
+    link = topics()
+    answer(link)
+    online = say(link, "obk1/connected", "online", is_retained=True)
+    assert online is not None
+    assert online.is_online is True
+    early = say(link, "stat/obk1/STATUS8", SENSORS % ("50.000000", "1230.000000"))
+    assert early is not None
+    assert (early.registers, early.evidence.uptime_s) == ((), None)
+    assert early.evidence.revision == "OpenBK7231N_1.18.230"  # one that comes and goes would begin an epoch
+    assert answer(link, uptime=5).evidence.uptime_s == 5
+
+
+def test_an_uptime_is_used_once_later_it_would_look_like_a_restart() -> None:
+    link = topics(may_ask=False)
     say(link, "obk1/uptime", "500")
-    offline = say(link, "obk1/connected", "offline", is_retained=True)
-    assert offline is not None
-    assert offline.is_online is False
-    said = say(link, "obk1/power/get", "5.00")
-    assert said is not None
-    assert said.evidence.uptime_s is None
+    power = say(link, "obk1/power/get", "5.00")
+    first, second = (say(link, "obk1/energycounter/get", "12.345") for _ in range(2))
+    assert power is not None
+    assert first is not None
+    assert second is not None
+    assert [one.evidence.uptime_s for one in (power, first, second)] == [None, 500, None]
 
 
 def test_a_retained_value_says_that_it_is_one() -> None:

@@ -1,4 +1,4 @@
-"""Tasmota's messages, in the shapes of its documentation and of captures (network-meters.md section 2)."""
+"""Tasmota's messages, in the shapes of its documentation and of captures."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ CONFIG = {
 }  # fmt: skip
 
 
-def topics(name: str = "meter", **options: object) -> TasmotaTopics:
-    return TasmotaTopics("mqtt://broker/meter", name, **options)  # type: ignore[arg-type]
+def topics(name: str = "meter", *, may_ask: bool = False, **options: object) -> TasmotaTopics:
+    return TasmotaTopics("mqtt://broker/meter", name, may_ask=may_ask, **options)  # type: ignore[arg-type]
 
 
 def say(link: TasmotaTopics, topic: str, payload: str, *, is_retained: bool = False) -> Decoded | None:
@@ -98,10 +98,11 @@ def test_a_rule_without_its_register_is_refused() -> None:
         sensor(topics(export=ExportRule.SEPARATE), ONE_PHASE)
 
 
-def test_the_false_zero_after_lost_data_is_no_export_register() -> None:
+def test_the_false_zero_of_export_after_lost_data_is_no_reading() -> None:
     lost = THREE_PHASES.replace("[8.196,0.000,0.012]", "[0,0,0]").replace("[234,235,235]", "[0,0,0]")
-    assert energies(sensor(topics(export=ExportRule.SEPARATE), lost)) == {Direction.IMPORT: 32_325_000}
+    assert energies(sensor(topics(export=ExportRule.SEPARATE), lost)) == {}
     assert energies(sensor(topics(export=ExportRule.SUBTRACTED), lost)) == {}
+    assert energies(sensor(topics(export=ExportRule.NONE), lost)) == {Direction.IMPORT: 32_325_000}
 
 
 def test_before_the_clock_is_set_there_is_power_and_no_total() -> None:
@@ -116,12 +117,20 @@ def test_a_fall_at_midnight_is_within_the_slack() -> None:
     assert 0 < before.count - after.count <= before.register.slack
 
 
-def test_answers_carry_the_evidence_of_a_boot() -> None:
-    link = topics()
-    say(link, "stat/meter/STATUS1", STATUS1 % "Power On")
+def answer(link: TasmotaTopics, *, reason: str = "Power On", uptime: int = 289) -> Decoded:
+    """What a meter says when it is asked for everything."""
+    say(link, "stat/meter/STATUS1", STATUS1 % reason)
     say(link, "stat/meter/STATUS2", '{"StatusFWR":{"Version":"14.4.1(tasmota)"}}')
-    say(link, "tele/meter/STATE", STATE)
-    said = sensor(link, ONE_PHASE)
+    say(link, "stat/meter/STATUS11", f'{{"StatusSTS":{STATE.replace("289", str(uptime))}}}')
+    said = say(link, "stat/meter/STATUS8", f'{{"StatusSNS":{ONE_PHASE}}}')
+    assert said is not None
+    return said
+
+
+def test_answers_carry_the_evidence_of_a_boot() -> None:
+    said = answer(topics(may_ask=True))
+    assert energies(said) == {Direction.SUM: 1_234_567_000}
+    assert said.freshness is Freshness.POLLED
     assert (said.evidence.boot_count, said.evidence.uptime_s) == (171, 289)
     assert (said.evidence.reset_reason, said.evidence.is_power_on) == ("Power On", True)
     assert said.evidence.revision == "14.4.1(tasmota)"
@@ -129,22 +138,40 @@ def test_answers_carry_the_evidence_of_a_boot() -> None:
 
 
 def test_a_soft_restart_is_no_power_on() -> None:
+    assert answer(topics(may_ask=True), reason="Software/System restart").evidence.is_power_on is False
     link = topics()
     say(link, "tele/meter/INFO3", '{"Info3":{"RestartReason":"Software/System restart","BootCount":172}}')
     assert sensor(link, ONE_PHASE).evidence.is_power_on is False
 
 
-def test_a_new_connection_ends_what_was_known_of_the_boot() -> None:
+def test_an_uptime_is_used_once_later_it_would_look_like_a_restart() -> None:
+    link = topics(may_ask=True)
+    assert answer(link).evidence.uptime_s == 289
+    pushed = sensor(link, ONE_PHASE)
+    assert (pushed.evidence.uptime_s, pushed.evidence.boot_count) == (None, 171)
+    assert energies(pushed) == {Direction.SUM: 1_234_567_000}
+
+
+def test_telemetry_gives_its_uptime_to_whoever_only_listens() -> None:
     link = topics()
-    say(link, "stat/meter/STATUS1", STATUS1 % "Power On")
+    say(link, "tele/meter/STATE", STATE)
+    assert sensor(link, ONE_PHASE).evidence.uptime_s == 289
+
+
+def test_after_a_new_connection_a_total_waits_for_boot_evidence() -> None:
+    link = topics(may_ask=True)
+    answer(link)
     online = say(link, "tele/meter/LWT", "Online", is_retained=True)
     assert online is not None
     assert online.is_online is True
-    assert sensor(link, ONE_PHASE).evidence.boot_count is None
+    early = sensor(link, ONE_PHASE)
+    assert (early.registers, early.sample.watts) == ((), 230.0)
+    assert early.evidence.revision == "14.4.1(tasmota)"  # a revision that comes and goes would begin an epoch
+    assert answer(link, uptime=12).evidence.uptime_s == 12
 
 
 def test_topics_come_from_discovery_where_a_mac_is_named() -> None:
-    link = topics("A4C138000001")
+    link = topics("A4C138000001", may_ask=True)
     assert link.filters() == ("tasmota/discovery/A4C138000001/config",)
     assert link.commands() == ()
     say(link, "tasmota/discovery/A4C138000001/config", json.dumps(CONFIG), is_retained=True)
@@ -163,12 +190,9 @@ def test_a_discovery_that_makes_no_topic_is_refused(change: dict[str, object]) -
         say(topics("A4C138000001"), "tasmota/discovery/A4C138000001/config", json.dumps({**CONFIG, **change}))
 
 
-def test_an_answer_is_polled_and_a_kept_one_is_none() -> None:
-    answer = f'{{"StatusSNS":{ONE_PHASE}}}'
-    said = say(topics(), "stat/meter/STATUS10", answer)
-    assert said is not None
-    assert said.freshness is Freshness.POLLED
-    assert say(topics(), "stat/meter/STATUS8", answer, is_retained=True) is None
+def test_an_answer_that_a_broker_kept_is_no_answer() -> None:
+    kept = f'{{"StatusSNS":{ONE_PHASE}}}'
+    assert say(topics(may_ask=True), "stat/meter/STATUS8", kept, is_retained=True) is None
 
 
 def http(body: str, status: int = 200, **options: object) -> Decoded:

@@ -26,6 +26,7 @@ ACCEPTED = {
     "current": ({"mA", "A"}, {"measurement"}),
     "frequency": ({"Hz", "kHz", "MHz", "GHz"}, {"measurement"}),
     "power_factor": ({"%", None}, {"measurement"}),
+    "signal_strength": ({"dB", "dBm"}, {"measurement"}),
     "temperature": ({"°C", "°F", "K"}, {"measurement"}),
 }
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hatasmota.discovery import TasmotaDiscovery
 from hatasmota.mqtt import ReceiveMessage, TasmotaMQTTClient
-from hatasmota.sensor import TasmotaSensor
+from hatasmota.sensor import TasmotaSensor, TasmotaSensorConfig
 
 from tests.sources.conftest import run
 from wattrail.clock import ManualClock
@@ -22,11 +22,11 @@ class Hub:
     """Home Assistant's side of MQTT: keeps the callbacks of what was subscribed to."""
 
     def __init__(self) -> None:
-        self.topics: dict[str, Callable[[ReceiveMessage], Awaitable[None] | None]] = {}
+        self.callbacks: list[tuple[str, Callable[[ReceiveMessage], Awaitable[None] | None]]] = []
         self.client = TasmotaMQTTClient(self._publish, self._subscribe, self._unsubscribe)
 
     async def deliver(self, message: Message) -> None:
-        for pattern, callback in list(self.topics.items()):
+        for pattern, callback in list(self.callbacks):
             if message.topic == pattern or (pattern.endswith("#") and message.topic.startswith(pattern[:-1])):
                 done = callback(ReceiveMessage(message.topic, message.payload, 0, message.retain))
                 if done is not None:
@@ -37,7 +37,7 @@ class Hub:
 
     async def _subscribe(self, state: dict[str, Any] | None, topics: dict[str, Any]) -> dict[str, Any]:
         for topic in topics.values():
-            self.topics[topic["topic"]] = topic["msg_callback"]
+            self.callbacks.append((topic["topic"], topic["msg_callback"]))
         return state or {}
 
     async def _unsubscribe(self, state: dict[str, Any] | None) -> dict[str, Any]:
@@ -58,7 +58,7 @@ async def values_of(device: SimulatedTasmota) -> dict[str, object]:
     await discovery.start_discovery(device_discovered, discovered)
     for message in device.births():
         await hub.deliver(message)
-    for config, _hash in found:
+    for config in (config for config, _ in found if isinstance(config, TasmotaSensorConfig)):
         entity = TasmotaSensor(config=config, mqtt_client=hub.client)
         entity.set_on_state_callback(lambda state, name=config.friendly_name, **_: shown.__setitem__(name, state))
         await entity.subscribe_topics()

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.sources.conftest import run, web_server
 from wattrail.errors import AccessDenied, PortLost, PortOpenError, PortTimeout, UnexpectedReply, WattrailError
@@ -89,3 +94,21 @@ def test_tasmota_takes_the_login_in_the_query() -> None:
             return web.asked[0]
 
     assert run(story()) == "/cm?cmnd=Status%200&user=admin&password=a%26b%20c"
+
+
+HEAD = st.sampled_from([b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 -1 OK\n", b"HTTP/1.1 204 x\r\n", b"HTTP/1.0 ", b""])
+LINE = st.sampled_from(
+    [b"Content-Length: 3\r\n", b"Transfer-Encoding: chunked\r\n", b"\r\n", b"\n", b"3\r\n", b"a: b\r\n"]
+)
+
+
+@given(HEAD, st.lists(LINE | st.binary(max_size=12), max_size=6))
+def test_any_bytes_are_an_answer_or_an_error_of_ours(head: bytes, rest: list[bytes]) -> None:
+    async def story() -> None:
+        reader = asyncio.StreamReader()
+        reader.feed_data(head + b"".join(rest))
+        reader.feed_eof()
+        with suppress(PortLost, UnexpectedReply):
+            await HttpServer("meter", 80)._read_answer(reader)
+
+    asyncio.run(story())

@@ -17,6 +17,7 @@ from tests.sources.conftest import (
     read_forever,
     run,
 )
+from wattrail.clock import ManualClock
 from wattrail.energy_register import Direction, Freshness
 from wattrail.errors import PortError, PortLost, PortOpenError, PortTimeout, UnexpectedReply, UrlError
 from wattrail.sources import BrokerPool, MeterSource, open_source
@@ -52,6 +53,35 @@ def test_one_connection_serves_every_meter_behind_a_broker(broker: Mosquitto) ->
     run(story())
 
 
+class Faulty:
+    """A listener with a bug."""
+
+    def filters(self) -> list[str]:
+        return ["z/plug"]
+
+    def receive(self, topic: str, payload: bytes, *, is_retained: bool) -> None:
+        raise ZeroDivisionError
+
+    def connection_changed(self, problem: PortError | None) -> None:
+        return
+
+
+def test_a_bug_in_one_listener_costs_the_others_nothing(broker: Mosquitto, caplog: pytest.LogCaptureFixture) -> None:
+    async def story() -> None:
+        async with (
+            publisher(broker.port) as publish,
+            opened(url(broker, "z/plug?device=json&profile=zigbee2mqtt")) as (source,),
+        ):
+            shared, faulty = source._broker, Faulty()  # type: ignore[attr-defined]
+            await shared.add(faulty)
+            assert (await next_after(source, publish, "z/plug", PLUG)).registers
+            assert shared.reconnects == 0
+            await shared.remove(faulty)
+
+    run(story())
+    assert "ZeroDivisionError" in caplog.text
+
+
 def test_a_published_total_becomes_whole_counts(broker: Mosquitto) -> None:
     async def story() -> None:
         async with (
@@ -61,7 +91,7 @@ def test_a_published_total_becomes_whole_counts(broker: Mosquitto) -> None:
             reading = await next_after(source, publish, "z/plug", PLUG)
             assert reading.registers[0].count == 12_345
             assert reading.registers[0].register.direction is Direction.IMPORT
-            assert (reading.sample.watts, reading.freshness) == (120.0, Freshness.PUSHED)
+            assert (reading.watts, reading.freshness) == (120.0, Freshness.PUSHED)
             assert not reading.simulated
 
     run(story())
@@ -74,9 +104,10 @@ def test_an_openbeken_meter_is_asked_and_answers(broker: Mosquitto) -> None:
         async with aiomqtt.Client("127.0.0.1", broker.port) as client:
             await client.subscribe("cmnd/obk1/Status")
             async for message in client.messages:
-                if message.payload == b"8":
-                    energy = {"Power": 50.5, "Voltage": 230.0, "ConsumptionTotal": 1234.5}
-                    await client.publish("stat/obk1/STATUS8", json.dumps({"StatusSNS": {"ENERGY": energy}}))
+                assert isinstance(message.payload, bytes)
+                energy = {"Power": 50.5, "Voltage": 230.0, "ConsumptionTotal": 1234.5}
+                document = {"StatusSNS": {"ENERGY": energy}, "StatusSTS": {"UptimeSec": 7}, "StatusFWR": {"SDK": "obk"}}
+                await client.publish(f"stat/obk1/STATUS{message.payload.decode()}", json.dumps(document))
 
     async def story() -> None:
         asking = asyncio.create_task(device())
@@ -96,7 +127,7 @@ def test_topics_of_a_tasmota_meter_are_learnt_from_its_mac(broker: Mosquitto) ->
     async def story() -> None:
         async with (
             publisher(broker.port) as publish,
-            opened(url(broker, "A4C138000001?device=tasmota")) as (source,),
+            opened(url(broker, "A4C138000001?device=tasmota&ask=0")) as (source,),
         ):
             await publish("tasmota/discovery/A4C138000001/config", json.dumps(config), retain=True)
             sensor = {"Time": "2026-11-28T12:00:00", "ENERGY": {"Total": 1.5, "Power": 10}}
@@ -194,9 +225,35 @@ def test_not_a_number_is_a_reading_without_a_register(broker: Mosquitto) -> None
             opened(url(broker, "z/p?device=json&energy=e&power=p")) as (source,),
         ):
             reading = await next_after(source, publish, "z/p", '{"e":NaN,"p":5}')
-            assert (reading.registers, reading.sample.watts) == ((), 5.0)
+            assert (reading.registers, reading.watts) == ((), 5.0)
 
     run(story())
+
+
+def test_a_unit_mistaken_by_1000_is_refused_before_much_is_booked(broker: Mosquitto) -> None:
+    clock = ManualClock()
+
+    async def story() -> int:
+        pool = BrokerPool(retry_s=RETRY_S)
+        text = url(broker, "z/p?device=json&energy=e&power=p&unit=Wh")  # it publishes kWh
+        source = open_source(text, pool=pool, secrets=no_secrets(), clock=clock)
+        readings = 0
+        async with publisher(broker.port) as publish:
+            await next_after(source, publish, "z/p", '{"e":100.000,"p":1000}')
+            try:
+                for minute in range(1, 60):
+                    clock.advance(60)
+                    await publish("z/p", json.dumps({"e": round(100 + minute / 60, 3), "p": 1000}))
+                    while (await source.read()).monotonic < clock.monotonic():
+                        pass
+                    readings += 1
+            finally:
+                await source.close()
+        return readings
+
+    with pytest.raises(UnexpectedReply, match=r"registers of import rose by .* times too little") as caught:
+        run(story())
+    assert "set unit= to the other of Wh and kWh" in (caught.value.hint or "")
 
 
 def test_a_topic_that_never_comes_is_named(broker: Mosquitto) -> None:

@@ -80,8 +80,8 @@ def test_export_that_is_added_reads_alike_over_http_and_mqtt(broker: Mosquitto, 
             by_http, by_mqtt = await polled.read(), await with_register(pushed, is_uptime_needed=True)
             assert wh(by_http) == pytest.approx(2300, abs=0.2)
             assert by_http.registers == by_mqtt.registers
-            assert by_http.sample.watts == pytest.approx(-800, abs=0.1)
-            assert by_mqtt.sample.watts == pytest.approx(-800, abs=0.1)
+            assert by_http.watts == pytest.approx(-800, abs=0.1)
+            assert by_mqtt.watts == pytest.approx(-800, abs=0.1)
             assert by_http.evidence.uptime_s == by_mqtt.evidence.uptime_s == 7200
             assert polled.simulated
             assert pushed.simulated
@@ -130,7 +130,7 @@ def test_a_dead_line_costs_the_frequency_alone(clock: ManualClock) -> None:
         assert b'"Frequency":inf' in device.answer("/cm?cmnd=Status%208", b"")
         async with over_http(device) as source:
             reading = await source.read()
-        assert (reading.sample.volts, reading.sample.hertz) == (0.0, None)
+        assert (reading.volts, reading.hertz) == (0.0, None)
 
     run(story())
 
@@ -146,7 +146,7 @@ def test_each_meter_of_a_two_meter_build_is_read(clock: ManualClock, meter: int)
         async with over_http(device, f"?meter={meter}") as source:
             reading = await source.read()
         assert wh(reading) == pytest.approx({1: 1000, 2: 250}[meter], abs=1)
-        assert reading.sample.watts == pytest.approx({1: 1000, 2: 250}[meter], abs=0.1)
+        assert reading.watts == pytest.approx({1: 1000, 2: 250}[meter], abs=0.1)
 
     run(story())
 
@@ -179,7 +179,7 @@ def test_power_without_a_sign_comes_with_advice(clock: ManualClock) -> None:
         clock.advance(HOUR)
         async with over_http(device) as source:
             reading = await source.read()
-            assert reading.sample.watts == 0
+            assert reading.watts == 0
             assert wh(reading) == pytest.approx(800, abs=0.1)
             assert "set flag 25" in source.advice[0]
 
@@ -216,7 +216,7 @@ def test_tasmota_is_read_over_http(clock: ManualClock, phases: int) -> None:
             reading = await source.read()
         assert wh(reading, Direction.NET) == pytest.approx(-600 * phases, abs=1)
         assert wh(reading, Direction.EXPORT) == pytest.approx(600 * phases, abs=phases)
-        assert reading.sample.watts == -600 * phases
+        assert reading.watts == -600 * phases
         assert reading.evidence.boot_count == 1
         assert reading.simulated
 
@@ -280,7 +280,7 @@ def test_a_plug_that_publishes_json_is_read(broker: Mosquitto, clock: ManualCloc
         async with over_mqtt(broker, device, path) as source:
             reading = await source.read()
             assert wh(reading, Direction.IMPORT) == 1500
-            assert reading.sample.watts == 500.0
+            assert reading.watts == 500.0
             assert reading.simulated
 
     run(story())

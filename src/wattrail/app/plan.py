@@ -15,7 +15,7 @@ from wattrail.transport.usb_adapters import without_device
 
 if TYPE_CHECKING:
     from wattrail.app.publish_schema import OpenMetricsSection
-    from wattrail.app.schema import Config, MeterSection
+    from wattrail.app.schema import Config
     from wattrail.publish import ConsumerPlan, Publisher
 
 __all__ = ["DEFAULT_HOST", "DEFAULT_PORT", "Demo", "PortOffer", "ServicePlan", "WebPlan", "plan_service"]
@@ -94,7 +94,7 @@ def plan_service(
     database: Path | None = None,
 ) -> ServicePlan:
     """The plan of a service. Arguments override the configuration. Raises ConfigError."""
-    meters = tuple(_meter(section) for section in config.meter) if config else ()
+    meters = tuple(section.planned() for section in config.meter) if config else ()
     gateway = GatewayPlan(meters=meters or (_DEMO,), zone=config.site.timezone if config else None)
     page = _web(config, host, port) if web else None
     return ServicePlan(
@@ -128,19 +128,6 @@ def _consumers(config: Config | None, gateway: GatewayPlan, page: WebPlan | None
 
     url = page_url(page.host, page.port) if page and page.open_to_network and page.port else None
     return plan_consumers(config.publish, [meter.name for meter in gateway.meters], configuration_url=url)
-
-
-def _meter(section: MeterSection) -> MeterPlan:
-    return MeterPlan(
-        name=section.name,
-        url=section.url,
-        front_end=section.front_end,
-        calibration=section.scale(),
-        address=section.address,
-        chip=section.chip,
-        inverted=section.inverted,
-        poll_s=section.poll_s,
-    )
 
 
 def _demo() -> Demo:

@@ -14,14 +14,12 @@ from wattrail.units import NO_EVIDENCE, Quantities
 
 __all__ = [
     "MAX_WATTS",
-    "NO_EVIDENCE",
     "SIMULATED_MARK",
     "UNIT_MWH",
-    "Command",
     "Decoded",
     "HttpLink",
     "LinkQuality",
-    "Quantities",
+    "MqttCommand",
     "TopicLink",
     "count_of",
     "is_marked_simulated",
@@ -43,8 +41,8 @@ UNIT_MWH: Final = {
 }
 """Units of energy registers in milliwatt-hours; Wmin is a watt-minute (Shelly Gen1 plugs)."""
 
-NOTHING_KNOWN: Final = Quantities()
-"""The sample of an answer with nothing electrical in it."""
+
+NO_QUANTITIES: Final = Quantities()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +60,7 @@ class Decoded:
     ``advice`` is what a person should change, one sentence each. ``is_online`` comes from an availability topic.
     """
 
-    sample: Quantities = NOTHING_KNOWN
+    sample: Quantities = NO_QUANTITIES
     registers: tuple[RegisterCount, ...] = ()
     evidence: BootEvidence = NO_EVIDENCE
     quality: LinkQuality = LinkQuality()
@@ -73,7 +71,7 @@ class Decoded:
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
+class MqttCommand:
     """A message to publish."""
 
     topic: str
@@ -110,8 +108,8 @@ class TopicLink(Protocol):
         """The topics to subscribe to."""
         ...
 
-    def commands(self) -> Sequence[Command]:
-        """What to publish to be told the state now; nothing for a device that is only listened to."""
+    def commands(self) -> Sequence[MqttCommand]:
+        """What to publish to get the state now; nothing for a device that is only listened to."""
         ...
 
     def receive(self, topic: str, payload: bytes, *, is_retained: bool) -> Decoded | None:

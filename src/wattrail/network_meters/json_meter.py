@@ -2,7 +2,8 @@
 
 A ``JsonMeter`` says where each register and quantity stands; ``PROFILES`` are the usual ones. A quantity may have
 several places that are added up (import and export power of a P1 reader). Messages of one device come on one topic or
-on many; a reading follows each message that holds a register or power. Source: mqtt-json/shapes.
+on many; a reading follows each message that holds a register or power. It has all registers or none: what is booked is
+made of all of them. Source: mqtt-json/shapes.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ from fractions import Fraction
 from typing import Final
 
 from wattrail.energy_register import (
-    BootEvidence,
     Direction,
     EnergyRegister,
     Freshness,
@@ -27,10 +27,9 @@ from wattrail.errors import UnexpectedReply
 from wattrail.network_meters.decoded import (
     MAX_WATTS,
     UNIT_MWH,
-    Command,
     Decoded,
     LinkQuality,
-    Quantities,
+    MqttCommand,
     count_of,
     is_marked_simulated,
 )
@@ -44,6 +43,7 @@ from wattrail.network_meters.payload import (
     text_of,
 )
 from wattrail.sanitize import printable
+from wattrail.units import NO_EVIDENCE, Quantities
 
 __all__ = ["PROFILES", "JsonMeter", "JsonTopics", "QuantityPath", "RegisterPath"]
 
@@ -107,7 +107,7 @@ class JsonMeter:
     uptime_topic: str = ""
     uptime: Path = ()
     last_seen: Path = ()
-    request: Command | None = None
+    request: MqttCommand | None = None
     expected_s: float = 60.0
     silence_s: float = 300.0
     ignores_retained: bool = True
@@ -134,7 +134,7 @@ PROFILES: Final[Mapping[str, JsonMeter]] = {
             _quantity("hertz", "#ac_frequency"), _quantity("power_factor", "#power_factor"),
         ),
         availability="availability", last_seen=("last_seen",), is_cached=True,
-        request=Command("get", '{"energy":""}'), silence_s=3700,
+        request=MqttCommand("get", '{"energy":""}'), silence_s=3700,
     ),
     # sensors/power/p1meter of esp8266_p1meter: integer Wh and W; one register for each tariff, as in the meter
     "p1": JsonMeter(
@@ -193,7 +193,8 @@ class JsonTopics:
         self._meter = meter
         self._registers = {path: path.register(max_watts) for path in meter.registers}
         self._values: dict[QuantityPath, Decimal | None] = {}
-        self._evidence = BootEvidence()
+        self._counts: dict[RegisterPath, RegisterCount] = {}
+        self._evidence = NO_EVIDENCE
         self._last_seen: float | None = None
         self._is_simulated = is_marked_simulated(base)
 
@@ -203,10 +204,10 @@ class JsonTopics:
         below += filter(None, [self._meter.availability, self._meter.uptime_topic])
         return sorted({self._topic(name) for name in below})
 
-    def commands(self) -> Sequence[Command]:
+    def commands(self) -> Sequence[MqttCommand]:
         """The request for a fresh value, where there is one."""
         request = self._meter.request
-        return [] if request is None else [Command(self._topic(request.topic), request.payload)]
+        return [] if request is None else [MqttCommand(self._topic(request.topic), request.payload)]
 
     def receive(self, topic: str, payload: bytes, *, is_retained: bool) -> Decoded | None:
         """One message. Raises UnexpectedReply."""
@@ -232,13 +233,18 @@ class JsonTopics:
             return None
         for quantity in quantities:
             self._values[quantity] = self._quantity_at(document, quantity, where)
-        counts = tuple(self._counts(document, registers, where))
-        if not counts and not any(path.quantity == "watts" for path in quantities):
+        has_total = self._count(document, registers, where)
+        if not has_total and not any(path.quantity == "watts" for path in quantities):
             return None
+        missing = [path.name for path in self._meter.registers if path not in self._counts]
+        evidence, aged = self._evidence, replace(self._evidence, uptime_s=None)
+        if has_total and not missing:
+            self._evidence = aged  # an uptime holds for the reading after it; later it would look like a restart
         return Decoded(
             sample=self._sample(),
-            registers=counts,
-            evidence=self._evidence,
+            registers=tuple(self._counts[path] for path in self._meter.registers) if has_total and not missing else (),
+            evidence=evidence if has_total and not missing else aged,
+            advice=(f"no total is booked before all have come; missing: {', '.join(missing)}",) if missing else (),
             quality=LinkQuality(signal_dbm=float_of(document, "rssi")),
             freshness=self._freshness(is_retained=is_retained),
             is_simulated=self._is_simulated,
@@ -255,9 +261,13 @@ class JsonTopics:
             )
         return Decoded(is_online=word == online)
 
-    def _counts(self, document: object, registers: Sequence[RegisterPath], where: str) -> list[RegisterCount]:
-        values = [(path, self._number(document, path.path, where)) for path in registers]
-        return [count_of(self._registers[path], value, path.unit) for path, value in values if value is not None]
+    def _count(self, document: object, registers: Sequence[RegisterPath], where: str) -> bool:
+        """Keep what the registers in this message show; whether there were any."""
+        values = {path: self._number(document, path.path, where) for path in registers}
+        for path, value in values.items():
+            if value is not None:
+                self._counts[path] = count_of(self._registers[path], value, path.unit)
+        return bool(values) and None not in values.values()
 
     def _quantity_at(self, document: object, path: QuantityPath, where: str) -> Decimal | None:
         """A quantity that a device leaves out is unknown; a register that it leaves out is an error."""

@@ -22,18 +22,17 @@ from wattrail.energy_register import BootEvidence, Direction, EnergyRegister, Fr
 from wattrail.errors import UnexpectedReply
 from wattrail.network_meters.decoded import (
     MAX_WATTS,
-    NO_EVIDENCE,
     UNIT_MWH,
-    Command,
     Decoded,
     LinkQuality,
-    Quantities,
+    MqttCommand,
     count_of,
     is_marked_simulated,
     merged,
 )
 from wattrail.network_meters.payload import find_number, float_of, number_of, parse_payload, text_of
 from wattrail.sanitize import printable
+from wattrail.units import NO_EVIDENCE, Quantities
 
 __all__ = ["OpenBekenPages", "OpenBekenTopics"]
 
@@ -155,8 +154,10 @@ class OpenBekenPages:
         """Read the page again where it may say something new: after a boot, and after the total was reset."""
         has_booted = uptime_s is not None and self._uptime_s is not None and uptime_s < self._uptime_s
         has_fallen = total is not None and self._total is not None and total < self._total
-        if (has_booted or has_fallen) and _INDEX not in self._queue:
-            self._queue.append(_INDEX)
+        if has_booted or has_fallen:
+            self._page = ""  # asked for until it has come, also in a later poll
+            if _INDEX not in self._queue:
+                self._queue.append(_INDEX)
         if has_booted:
             self._info = None
         self._uptime_s, self._total = uptime_s, total
@@ -211,7 +212,10 @@ class OpenBekenTopics:
         self._unit = unit
         step = _HTTP_STEP if self._takes_status else UNIT_MWH[unit] / 1000
         self._register = _register(direction, step, max_watts)
-        self._forget()
+        self._sample = Quantities()
+        self._quality = LinkQuality()
+        self._evidence = NO_EVIDENCE
+        self._answered: set[str] = set()
         self._is_simulated = False
 
     def filters(self) -> Sequence[str]:
@@ -223,11 +227,11 @@ class OpenBekenTopics:
             *(f"{stat}/STATUS{number}" for number in (2, 8, 11) if self._may_ask),
         )
 
-    def commands(self) -> Sequence[Command]:
+    def commands(self) -> Sequence[MqttCommand]:
         """Firmware, uptime, then energy: when the energy comes, its evidence is there."""
         if not self._may_ask:
             return ()
-        return [Command(f"cmnd/{self._client}/Status", number) for number in ("2", "11", "8")]
+        return [MqttCommand(f"cmnd/{self._client}/Status", number) for number in ("2", "11", "8")]
 
     def receive(self, topic: str, payload: bytes, *, is_retained: bool) -> Decoded | None:
         """One message. Raises UnexpectedReply."""
@@ -236,33 +240,33 @@ class OpenBekenTopics:
             return None if is_retained else self._receive_status(topic, payload, where)
         name = topic.split("/")[1]
         if name == "connected":
-            is_online = payload == b"online"
-            self._forget()
-            return Decoded(is_online=is_online)
+            # What was known of its boot is history, and firmware may be another one now.
+            self._sample, self._answered = Quantities(), set()
+            self._evidence = replace(self._evidence, uptime_s=None)
+            return Decoded(is_online=payload == b"online")
         if not payload:  # somebody asks for a value; the device receives its own values back, and so do we
             return None
         text = payload[:64].decode("utf-8", errors="replace")
         return self._receive_value(name, text, where, Freshness.RETAINED if is_retained else Freshness.PUSHED)
 
-    def _forget(self) -> None:
-        self._sample = Quantities()
-        self._evidence = NO_EVIDENCE
-        self._quality = LinkQuality()
-
     def _receive_status(self, topic: str, payload: bytes, where: str) -> Decoded | None:
-        document = parse_payload(payload, where)
-        if topic.endswith("STATUS2"):
+        document, name = parse_payload(payload, where), topic.rpartition("/")[2]
+        self._answered.add(name)
+        if name == "STATUS2":
             version = text_of(document, "StatusFWR", "Version")
             self._is_simulated = is_marked_simulated(version)
             self._evidence = replace(self._evidence, revision=version)
-        elif topic.endswith("STATUS11"):
+        elif name == "STATUS11":
             self._evidence = replace(self._evidence, uptime_s=float_of(document, "StatusSTS", "UptimeSec"))
             self._quality = _quality(document)
         elif self._takes_status:
             energy = _energy_object(document, where)
             total = find_number(energy, ("ConsumptionTotal",), where)
             self._sample = merged((self._sample, _quantities(energy, where)))
-            return self._said(total, "Wh", Freshness.POLLED)
+            # Without what it says of its boot a total cannot be judged; both are asked for first.
+            has_evidence = {"STATUS2", "STATUS11"} <= self._answered
+            self._answered.discard("STATUS11")
+            return self._said(total if has_evidence else None, "Wh", Freshness.POLLED)
         return None
 
     def _receive_value(self, name: str, text: str, where: str, freshness: Freshness) -> Decoded | None:
@@ -274,7 +278,6 @@ class OpenBekenTopics:
             case "temp":
                 self._quality = replace(self._quality, device_celsius=_float(text, where))
             case "build":
-                self._evidence = replace(self._evidence, revision=self._evidence.revision or printable(text, limit=60))
                 self._is_simulated |= is_marked_simulated(text)
             case "energycounter_clear_date":
                 self._evidence = replace(self._evidence, start_stamp=printable(text, limit=40))
@@ -289,10 +292,13 @@ class OpenBekenTopics:
         return self._said(None, "Wh", freshness) if field == "watts" else None
 
     def _said(self, total: Decimal | None, unit: str, freshness: Freshness) -> Decoded:
+        evidence, aged = self._evidence, replace(self._evidence, uptime_s=None)
+        if total is not None:
+            self._evidence = aged  # an uptime holds for the reading after it; later it would look like a restart
         return Decoded(
             sample=self._sample,
             registers=() if total is None else (count_of(self._register, total, unit),),
-            evidence=self._evidence,
+            evidence=aged if total is None else evidence,
             quality=self._quality,
             freshness=freshness,
             is_simulated=self._is_simulated,

@@ -31,7 +31,7 @@ MAX_PAYLOAD_BYTES: Final = 256 << 10
 """The largest payload of a meter seen is 6 kB; a megabyte is another device, or an attack."""
 
 MAX_DIGITS: Final = 30
-"""A longer number is no register: 2**64 has 20 digits."""
+"""Longer numbers do not come from registers: 2**64 has 20 digits."""
 
 _NOT_FINITE: Final = re.compile(r'"(?:[^"\\]|\\.)*"|(?P<bare>-?\b(?:inf(?:inity)?|nan)\b)', re.IGNORECASE)
 _PATH_STEP: Final = re.compile(r"\.?([^.\[\]]+)|\[(\d+)\]")

@@ -28,16 +28,15 @@ from wattrail.energy_register import (
 from wattrail.errors import AccessDenied, UnexpectedReply
 from wattrail.network_meters.decoded import (
     MAX_WATTS,
-    NO_EVIDENCE,
-    Command,
     Decoded,
     LinkQuality,
-    Quantities,
+    MqttCommand,
     count_of,
     is_marked_simulated,
 )
 from wattrail.network_meters.payload import find_number, float_of, parse_payload, text_of
 from wattrail.sanitize import printable
+from wattrail.units import NO_EVIDENCE, Quantities
 
 __all__ = ["ExportRule", "TasmotaAddress", "TasmotaPages", "TasmotaTopics"]
 
@@ -82,7 +81,7 @@ class _Energy:
             )
         sample = _quantities(energy, where)
         has_clock = not text_of(sensors, "Time").startswith("1970")
-        # Until the clock is set, Total lacks the current day: it is no fall, and no reading either.
+        # Until the clock is set, Total lacks the current day: that is not a fall, and not a reading either.
         return sample, self._counts(energy, sample, where) if has_clock else ()
 
     def _counts(self, energy: Mapping[str, object], sample: Quantities, where: str) -> tuple[RegisterCount, ...]:
@@ -95,7 +94,7 @@ class _Energy:
         if export is None or rule in (ExportRule.ADDED, ExportRule.NONE):
             return tuple(counts)
         if export == 0 and sample.volts == 0:  # after 4 s without data some drivers show 0 for all of them
-            return () if rule is ExportRule.SUBTRACTED else tuple(counts)
+            return ()
         return (*counts, count_of(self._registers[Direction.EXPORT], export, "kWh"))
 
     def _checked_rule(self, export: Decimal | None, where: str) -> ExportRule:
@@ -198,6 +197,7 @@ class TasmotaTopics:
         self._discovery = f"tasmota/discovery/{name}/config" if is_mac else ""
         self._address = None if is_mac else TasmotaAddress(name, full_topic)
         self._evidence = NO_EVIDENCE
+        self._answered: set[str] = set()
         self._quality = LinkQuality()
         self._is_simulated = False
 
@@ -205,15 +205,15 @@ class TasmotaTopics:
         """Discovery first where topics are not known yet."""
         if self._address is None:
             return (self._discovery,)
-        told = [self._address.of(2, name) for name in ("LWT", "STATE", "SENSOR", "INFO3")]
+        telemetry = [self._address.of(2, name) for name in ("LWT", "STATE", "SENSOR", "INFO3")]
         asked = [self._address.of(1, f"STATUS{number}") for number in (1, 2, 8, 10, 11)]
-        return [*filter(None, [self._discovery]), *told, *(asked if self._may_ask else ())]
+        return [*filter(None, [self._discovery]), *telemetry, *(asked if self._may_ask else ())]
 
-    def commands(self) -> Sequence[Command]:
+    def commands(self) -> Sequence[MqttCommand]:
         """Boot evidence first, then energy."""
         if self._address is None or not self._may_ask:
             return ()
-        return [Command(self._address.of(0, "Status"), number) for number in ("1", "2", "11", "8")]
+        return [MqttCommand(self._address.of(0, "Status"), number) for number in ("1", "2", "11", "8")]
 
     def receive(self, topic: str, payload: bytes, *, is_retained: bool) -> Decoded | None:
         """One message. Raises UnexpectedReply."""
@@ -223,12 +223,13 @@ class TasmotaTopics:
             return None
         name = topic.rpartition("/")[2]
         if name == "LWT":
-            self._evidence = NO_EVIDENCE
+            self._age()
             online = self._address.online if self._address else "Online"
             return Decoded(is_online=payload.decode("utf-8", errors="replace") == online)
         return self._receive_json(name, parse_payload(payload, where), where, is_retained=is_retained)
 
     def _receive_json(self, name: str, document: object, where: str, *, is_retained: bool) -> Decoded | None:
+        self._answered.add(name)
         match name:
             case "SENSOR":
                 return self._said(document, where, Freshness.RETAINED if is_retained else Freshness.PUSHED)
@@ -236,8 +237,9 @@ class TasmotaTopics:
                 sensors = document.get("StatusSNS") if isinstance(document, Mapping) else None
                 return self._said(sensors, where, Freshness.POLLED)
             case "INFO3":  # the first thing after a boot: what was known of the boot before is history
+                self._age()
                 reason = text_of(document, "Info3", "RestartReason")
-                self._evidence = replace(NO_EVIDENCE, reset_reason=reason, is_power_on=_is_power_on(reason))
+                self._evidence = replace(self._evidence, reset_reason=reason, is_power_on=_is_power_on(reason))
             case "STATUS1":
                 self._evidence = _boot(document, self._evidence, self._evidence.start_stamp)
             case "STATUS2":
@@ -253,14 +255,24 @@ class TasmotaTopics:
     def _said(self, sensors: object, where: str, freshness: Freshness) -> Decoded:
         sample, registers = self._energy.decode(sensors, where)
         self._evidence = replace(self._evidence, start_stamp=text_of(sensors, *_START))
+        if self._may_ask and not {"STATUS1", "STATUS2", "STATUS11"} <= self._answered:
+            registers = ()  # without what it says of its boot a total cannot be judged; it is asked for first
+        evidence, aged = self._evidence, replace(self._evidence, uptime_s=None)
+        if registers:
+            self._evidence = aged  # an uptime holds for the reading after it; later it would look like a restart
         return Decoded(
             sample=sample,
             registers=registers,
-            evidence=self._evidence,
+            evidence=evidence if registers else aged,
             quality=self._quality,
             freshness=freshness,
             is_simulated=self._is_simulated,
         )
+
+    def _age(self) -> None:
+        """A new connection, perhaps after a boot: what must be asked for again before a total counts."""
+        self._answered = set()
+        self._evidence = replace(self._evidence, uptime_s=None)
 
     def _discover(self, document: object, where: str) -> None:
         config = _mapping(document)
@@ -299,6 +311,7 @@ def _register(direction: Direction, max_watts: int) -> EnergyRegister:
         persistence=Persistence.SAVED,
         max_counts_per_us=fastest(max_watts, _STEP),
         slack=_SLACK,
+        may_rise=True,
     )
 
 

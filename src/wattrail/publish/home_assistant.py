@@ -128,6 +128,8 @@ class HomeAssistantDialect:
             "suggested_display_precision": min(quantity.decimals, 2),
             "expire_after": self._expiry_s(),
         }
+        if quantity.is_diagnostic:
+            component["entity_category"] = "diagnostic"
         if quantity.unit:  # an empty unit is an error to Home Assistant
             component["unit_of_measurement"] = quantity.unit
         return component

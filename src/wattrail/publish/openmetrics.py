@@ -97,7 +97,7 @@ def _add(families: Mapping[str, MetricFamily], view: MeterView, *, has_kwh: bool
             families[f"energy_{way}_joules"].samples.append((meter, mwh * _JOULES_PER_MWH))
             if has_kwh:
                 families[f"energy_{way}_kwh"].samples.append((meter, mwh * _KWH_PER_MWH))
-    live = live_values(view.reading)
+    live = live_values(view.reading, view.link)
     for quantity in QUANTITIES:
         if quantity.key in live.values:
             families[quantity.metric].samples.append((meter, live.values[quantity.key]))

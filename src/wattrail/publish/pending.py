@@ -20,7 +20,7 @@ from wattrail.store.outbox import MeterIdentity, Outbox, StoredRegisters
 __all__ = ["DEFAULT_CADENCE", "Cadence", "PendingMeter", "PendingValues", "published_meter"]
 
 _SILENT_AFTER_POLLS: Final = 5
-"""A meter without an event for so many of its polls is offline, whatever its last event said: its thread may block."""
+"""A meter on a wire without an event for so many polls is offline, whatever its last event said: a thread may block."""
 
 logger = logging.getLogger(__name__)
 
@@ -65,8 +65,8 @@ class PendingMeter:
         """Whether its last reading is fresh."""
         if self.view is None:
             return False
-        fresh = now_s - self.seen_s <= _SILENT_AFTER_POLLS * self.view.poll_s
-        return fresh and self.view.state is MeterState.LIVE
+        usual_s = self.view.silence_s or _SILENT_AFTER_POLLS * self.view.poll_s
+        return now_s - self.seen_s <= usual_s and self.view.state is MeterState.LIVE
 
 
 @dataclass(slots=True)
@@ -155,7 +155,7 @@ class PendingValues:
         if view.reading is None:
             return
         if meter.live is None or meter.live.at != view.reading.at:
-            meter.live = live_values(view.reading)
+            meter.live = live_values(view.reading, view.link)
             meter.quantities |= meter.live.values.keys()
         if view.total is not None and now_s - meter.stored_s >= self.cadence.registers_s:
             self._store(meter, view.total, view.reading.at, now_s)

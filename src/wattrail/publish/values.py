@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Final
 
 from wattrail.ledger import Totals
+from wattrail.network_meters.link_health import LinkDay
 from wattrail.units import Reading
 
 __all__ = [
@@ -25,7 +26,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class PublishedQuantity:
-    """A live quantity: its key in payloads, its decimals, its unit and class in Home Assistant, its metric's name."""
+    """A live quantity: its key in payloads, its unit, decimals and class in Home Assistant, its metric's name."""
 
     key: str
     unit: str
@@ -33,10 +34,11 @@ class PublishedQuantity:
     device_class: str
     metric: str
     help: str
-    of: Callable[[Reading], float | None]
+    of: Callable[[Reading, LinkDay | None], float | None]
+    is_diagnostic: bool = False
 
 
-def _signed_amps(reading: Reading) -> float | None:
+def _signed_amps(reading: Reading, _link: LinkDay | None) -> float | None:
     """Amperes with the sign of power, as charge controllers want them (evcc-io/evcc#4660)."""
     if reading.amps is None or reading.watts is None:
         return reading.amps
@@ -46,16 +48,20 @@ def _signed_amps(reading: Reading) -> float | None:
 # fmt: off
 QUANTITIES: Final = (
     PublishedQuantity("power", "W", 1, "power", "active_power_watts",
-                      "Active power; positive is import, negative is export.", lambda reading: reading.watts),
-    PublishedQuantity("voltage", "V", 1, "voltage", "voltage_volts", "Voltage, rms.", lambda reading: reading.volts),
+                      "Active power; positive is import, negative is export.", lambda reading, _link: reading.watts),
+    PublishedQuantity("voltage", "V", 1, "voltage", "voltage_volts", "Voltage, rms.",
+                      lambda reading, _link: reading.volts),
     PublishedQuantity("current", "A", 3, "current", "current_amperes",
                       "Current, rms, with the sign of the power.", _signed_amps),
     PublishedQuantity("frequency", "Hz", 2, "frequency", "frequency_hertz", "Frequency.",
-                      lambda reading: reading.hertz),
+                      lambda reading, _link: reading.hertz),
     PublishedQuantity("power_factor", "", 2, "power_factor", "power_factor_ratio",
-                      "Active over apparent power.", lambda reading: reading.power_factor),
+                      "Active over apparent power.", lambda reading, _link: reading.power_factor),
     PublishedQuantity("temperature", "°C", 1, "temperature", "temperature_celsius", "Temperature of the meter.",
-                      lambda reading: reading.celsius),
+                      lambda reading, _link: reading.celsius),
+    PublishedQuantity("signal_strength", "dBm", 0, "signal_strength", "signal_strength_dbm",
+                      "Signal of a meter on the network, mean of the day so far.",
+                      lambda _reading, link: link.signal_mean if link else None, is_diagnostic=True),
 )
 # fmt: on
 """In the order in which they are shown."""
@@ -106,9 +112,9 @@ class RegisterValues:
         return self.import_mwh < other.import_mwh or self.export_mwh < other.export_mwh
 
 
-def live_values(reading: Reading) -> LiveValues:
-    """The known quantities of a reading, rounded to the decimals that mean something."""
-    found = ((quantity, quantity.of(reading)) for quantity in QUANTITIES)
+def live_values(reading: Reading, link: LinkDay | None = None) -> LiveValues:
+    """The known quantities of a reading, and of the connection it came by, rounded to what means something."""
+    found = ((quantity, quantity.of(reading, link)) for quantity in QUANTITIES)
     values = {
         quantity.key: round(value, quantity.decimals) + 0.0  # -0.0 becomes 0.0
         for quantity, value in found

@@ -10,13 +10,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
+import threading
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
 from wattrail.errors import AccessDenied, MissingExtra, PortError, PortLost, PortOpenError
-from wattrail.network_meters.decoded import Command
+from wattrail.network_meters.decoded import MqttCommand
 from wattrail.sanitize import printable
 from wattrail.sources.credentials import Credentials
 
@@ -28,8 +29,8 @@ __all__ = ["Broker", "BrokerAddress", "BrokerListener", "BrokerPool"]
 RETRY_S: Final = (1.0, 2.0, 5.0, 15.0, 60.0)
 """Pauses between attempts to connect; the last one repeats."""
 
-MAX_QUEUED: Final = 10_000
-"""Messages that wait to be handed out; what a flood adds beyond is dropped, totals come again."""
+MAX_PENDING: Final = 10_000
+"""Commands that may be on their way at once before aiomqtt warns: each meter asks for itself."""
 
 _TIMEOUT_S: Final = 10.0
 _KEEPALIVE_S: Final = 30
@@ -124,7 +125,7 @@ class Broker:
             with suppress(_mqtt_error()):
                 await self._client.unsubscribe(unused, timeout=_TIMEOUT_S)
 
-    async def publish(self, commands: Iterable[Command]) -> None:
+    async def publish(self, commands: Iterable[MqttCommand]) -> None:
         """Publish, where the connection stands; a command that is lost is given again by whoever needs it."""
         for command in commands:
             if self._client is None:
@@ -148,7 +149,7 @@ class Broker:
                     failures = 0
                     await self._serve(client)
             except _mqtt_error() as error:
-                self._tell(self._problem_of(error))
+                self._notify(self._problem_of(error))
             finally:
                 self._client = None
             await asyncio.sleep(self._retry_s[min(failures, len(self._retry_s) - 1)])
@@ -158,8 +159,16 @@ class Broker:
     def _connect(self) -> aiomqtt.Client:
         import aiomqtt
 
+        hand_out = self._hand_out
+
+        class Handing(asyncio.Queue[aiomqtt.Message]):
+            """In place of aiomqtt's queue: waiting for each message there takes a task and twice the time."""
+
+            def put_nowait(self, item: aiomqtt.Message) -> None:
+                hand_out(item)
+
         login = self._credentials
-        return aiomqtt.Client(
+        client = aiomqtt.Client(
             self.address.host,
             self.address.port,
             username=login.user if login else None,
@@ -168,20 +177,28 @@ class Broker:
             tls_context=ssl.create_default_context() if self.address.is_encrypted else None,
             timeout=_TIMEOUT_S,
             keepalive=_KEEPALIVE_S,
-            max_queued_incoming_messages=MAX_QUEUED,
+            queue_type=Handing,
             logger=_log,
         )
+        client.pending_calls_threshold = MAX_PENDING
+        return client
 
     async def _serve(self, client: aiomqtt.Client) -> None:
         self._client = client
         await self._subscribe(list(self._counts))
-        self._tell(None)
-        async for message in client.messages:
-            payload = message.payload if isinstance(message.payload, bytes) else b""
-            topic = message.topic.value
-            for listeners in list(self._of_filter.iter_match(topic)):  # type: ignore[no-untyped-call]
-                for listener in tuple(listeners):
+        self._notify(None)
+        async for _ in client.messages:  # none comes this way; it ends with the connection, as an error
+            pass
+
+    def _hand_out(self, message: aiomqtt.Message) -> None:
+        payload = message.payload if isinstance(message.payload, bytes) else b""
+        topic = message.topic.value
+        for listeners in list(self._of_filter.iter_match(topic)):  # type: ignore[no-untyped-call]
+            for listener in tuple(listeners):
+                try:
                     listener.receive(topic, payload, is_retained=message.retain)
+                except Exception:  # noqa: BLE001 - a bug in one meter's decoder must not end the others' connection
+                    _log.exception("%s: topic %s", self.address, printable(topic))
 
     async def _subscribe(self, topics: Sequence[str]) -> None:
         if topics and self._client is not None:
@@ -202,7 +219,7 @@ class Broker:
             return PortLost(f"{self.address}: the connection broke: {reason}", hint="it is being connected again")
         return PortOpenError(f"{self.address}: cannot connect: {reason}", hint="check host, port and whether it runs")
 
-    def _tell(self, problem: PortError | None) -> None:
+    def _notify(self, problem: PortError | None) -> None:
         self.problem = problem
         _log.info("%s: %s", self.address, problem or "connected")
         for listener in tuple(self._listeners):
@@ -215,12 +232,14 @@ class BrokerPool:
     def __init__(self, *, retry_s: Sequence[float] = RETRY_S) -> None:
         self._retry_s = retry_s
         self._brokers: dict[BrokerAddress, Broker] = {}
+        self._lock = threading.Lock()  # sources are opened in threads: a password store may block
 
     def broker(self, address: BrokerAddress, credentials: Credentials | None) -> Broker:
         """The broker at an address, made at the first call."""
-        if address not in self._brokers:
-            self._brokers[address] = Broker(address, credentials=credentials, retry_s=self._retry_s)
-        return self._brokers[address]
+        with self._lock:
+            if address not in self._brokers:
+                self._brokers[address] = Broker(address, credentials=credentials, retry_s=self._retry_s)
+            return self._brokers[address]
 
 
 def _end_if_cancelled() -> None:

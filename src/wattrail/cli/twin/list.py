@@ -17,6 +17,7 @@ def list_twins(*, json: Json = False) -> None:
 def _known_twins() -> dict[str, list[dict[str, object]]]:
     from wattrail.transport.schemes import SCHEMES
     from wattrail.twin.boards import BOARDS
+    from wattrail.twin.network.serving import NETWORK_DEVICES
 
     try:
         from wattrail.twin.scenario import scenario_names
@@ -35,6 +36,7 @@ def _known_twins() -> dict[str, list[dict[str, object]]]:
             }
             for board in BOARDS.values()
         ],
+        "network_devices": [{"name": name, "title": title} for name, title in NETWORK_DEVICES.items()],
         "scenarios": [{"name": name} for name in scenario_names()],
         "options": [
             {"name": option.name, "default": option.default, "help": option.help}
@@ -48,6 +50,7 @@ def _as_text(found: dict[str, list[dict[str, object]]]) -> str:
     for board in found["boards"]:
         chip, interface = str(board["chip"]).upper(), str(board["interface"]).upper()
         lines.append(f"  {board['name']:<14}{chip:<8}{interface:<6}{board['title']}")
+    lines += ["", "Network devices", *(f"  {one['name']:<20}{one['title']}" for one in found["network_devices"])]
     lines += ["", "Scenarios", *(f"  {scenario['name']}" for scenario in found["scenarios"])]
     lines += ["", "Options, as in twin://pziot-e01?scenario=house&seed=7"]
     lines += [f"  {option['name']:<14}{option['help']}{_default(option['default'])}" for option in found["options"]]

@@ -12,7 +12,9 @@ from cyclopts import Parameter, validators
 
 from wattrail.cli.stopping import stop_quietly
 from wattrail.cli.twin.flash_terminal import FlashTwinOptions, flash_terminal
+from wattrail.cli.twin.network_device import NetworkTwinOptions, Physics, serve_device
 from wattrail.transport.schemes import SCHEMES
+from wattrail.twin.network.serving import NETWORK_DEVICES
 from wattrail.urls import read_options, split
 
 if TYPE_CHECKING:
@@ -24,7 +26,7 @@ _Port = validators.Number(gte=0, lte=65535)
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
-class TwinOptions:
+class ServeOptions:
     """What the twin should do; every one is an option of its URL."""
 
     scenario: Annotated[str | None, Parameter(help="What the house does: a name, or the path of a .toml file.")] = None
@@ -42,24 +44,41 @@ class TwinOptions:
         query = "&".join(f"{name}={value}" for name, value in asdict(self).items() if value is not None)
         return f"{url}{'&' if '?' in url else '?'}{query}" if query else url
 
+    def physics(self) -> Physics:
+        """The same for a network device."""
+        return Physics(
+            self.scenario or "house",
+            self.seed or 0,
+            self.start,
+            {name: getattr(self, name) for name in ("volts", "amps", "watts", "pf", "hertz")},
+        )
+
 
 def serve(
-    board: Annotated[str, Parameter(help="A board of 'wattrail twin list', or a whole twin:// URL.")] = "pziot-e01",
+    board: Annotated[
+        str, Parameter(help="A board or network device of 'wattrail twin list', or a whole twin:// URL.")
+    ] = "pziot-e01",
     *,
     host: Annotated[str, Parameter(help="Address to serve at (127.0.0.1).")] = "127.0.0.1",
     port: Annotated[
         int | None, Parameter(help="TCP port; 0 takes one that is free. Puts a UART on TCP too.", validator=_Port)
     ] = None,
-    options: TwinOptions | None = None,
+    options: ServeOptions | None = None,
     flashing: FlashTwinOptions | None = None,
+    network: NetworkTwinOptions | None = None,
 ) -> None:
     """Serve a twin that any program can open.
 
     A UART board gets a pseudo-terminal, or with --port a TCP port; an SPI board gets a TCP port for spi+tcp://, and a
-    pseudo-terminal to flash its module by. Says how to connect, and serves until Ctrl-C or SIGTERM.
+    pseudo-terminal to flash its module by. A network device (openbeken, tasmota, mqtt-json) gets a web server, and with
+    --broker publishes over MQTT. Says how to connect, and serves until Ctrl-C or SIGTERM.
     """
+    if board in NETWORK_DEVICES:
+        with stop_quietly():
+            serve_device(board, host, port or 0, (options or ServeOptions()).physics(), network or NetworkTwinOptions())
+        return
     with stop_quietly():
-        twin = _open((options or TwinOptions()).url(board))
+        twin = _open((options or ServeOptions()).url(board))
         with _served(twin, host, port) as meter, flash_terminal(twin, flashing or FlashTwinOptions()) as module:
             print(*filter(None, (meter, module, "Ctrl-C ends it")), sep="\n", flush=True)
             _until_stopped()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Protocol
 
 from wattrail.errors import MissingExtra, PortOpenError
@@ -13,7 +14,16 @@ from wattrail.errors import MissingExtra, PortOpenError
 if TYPE_CHECKING:
     import aiomqtt
 
-__all__ = ["Message", "MqttDevice", "WebFaults", "connect_to_broker", "serve_web"]
+__all__ = ["NETWORK_DEVICES", "Message", "MqttDevice", "WebFaults", "connect_to_broker", "serve_web"]
+
+NETWORK_DEVICES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "openbeken": "OpenBeken with a BL0942: web server, and MQTT with a broker",
+        "tasmota": "Tasmota with a BL0942: web server, and MQTT with a broker",
+        "mqtt-json": "a plug behind zigbee2mqtt: MQTT alone",
+    }
+)
+"""What can be served, by the word that names it."""
 
 _READ_SIZE: Final = 2048
 """What such a server takes for a whole request: what arrives in one read."""
@@ -56,6 +66,8 @@ async def serve_web(
                     writer.write(answer(words[1].decode("latin-1"), request)[: faults.cut_after])
                     await writer.drain()
         writer.close()
+        with suppress(OSError):
+            await writer.wait_closed()
 
     try:
         server = await asyncio.start_server(serve, host, port)

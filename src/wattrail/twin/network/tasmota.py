@@ -12,7 +12,7 @@ from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
 from wattrail.network_meters.decoded import SIMULATED_MARK
-from wattrail.twin.network.meter import NetworkMeter, Shown
+from wattrail.twin.network.meter import Shown, SimulatedNetworkMeter
 from wattrail.twin.network.serving import Message, WebFaults
 
 __all__ = ["SimulatedTasmota"]
@@ -33,7 +33,7 @@ class SimulatedTasmota:
 
     def __init__(
         self,
-        *phases: NetworkMeter,
+        *phases: SimulatedNetworkMeter,
         topic: str = "meter",
         mac: str = "A4C138000001",
         full_topic: str = "%prefix%/%topic%/",
@@ -87,7 +87,7 @@ class SimulatedTasmota:
         total = sum(float(phase.register.mwh) for phase in self.phases) / 1e6
         exports = [round(float(phase.export.mwh) / 1e6, 3) for phase in self.phases if phase.export]
         energy: dict[str, object] = {
-            "TotalStartTime": evidence.start_stamp,
+            "TotalStartTime": f"2026-01-01T00:00:{int(evidence.start_stamp.removeprefix('reset ')):02d}",
             "Total": round(total, 3),
             "Yesterday": 0.0,
             "Today": 0.0,

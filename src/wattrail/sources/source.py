@@ -1,10 +1,11 @@
-"""What every source of network meters can do."""
+"""What every source of readings of a network meter can do."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Protocol
 
+from wattrail.errors import PortError
 from wattrail.network_meters.decoded import LinkQuality
 from wattrail.units import Reading
 
@@ -38,6 +39,21 @@ class MeterSource(Protocol):
         ...
 
     @property
+    def is_polled(self) -> bool:
+        """Whether ``read`` asks, so that its caller keeps the cadence."""
+        ...
+
+    @property
+    def reconnects(self) -> int:
+        """How often the device has said that it connected again."""
+        ...
+
+    @property
+    def broker_problem(self) -> PortError | None:
+        """Why the broker in between cannot be reached; None while it can be, or where there is none."""
+        ...
+
+    @property
     def quality(self) -> LinkQuality:
         """How well the device was connected when it last said so."""
         ...
@@ -48,7 +64,7 @@ class MeterSource(Protocol):
         ...
 
     async def read(self) -> Reading:
-        """The next reading: asked for now, or the next one that is published.
+        """The next reading: asked for now, or the next one that is published. It has all registers, or none.
 
         Raises PortOpenError, AccessDenied, PortLost, PortTimeout, UnexpectedReply; it may be called again after each.
         """

@@ -1,0 +1,132 @@
+"""Network devices of ``wattrail twin serve``: OpenBeken, Tasmota, and a plug that publishes JSON."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Final, Literal
+
+from cyclopts import Parameter, validators
+
+from wattrail.cli.exits import UsageError
+from wattrail.errors import MissingExtra
+from wattrail.twin.network.serving import NETWORK_DEVICES, connect_to_broker, serve_web
+
+if TYPE_CHECKING:
+    from wattrail.twin.network.mqtt_json import SimulatedJsonMeter
+    from wattrail.twin.network.openbeken import SimulatedOpenBeken
+    from wattrail.twin.network.tasmota import SimulatedTasmota
+
+    _Device = SimulatedOpenBeken | SimulatedTasmota | SimulatedJsonMeter
+
+_MQTT_PORT: Final = 1883
+
+
+@dataclass(frozen=True, slots=True)
+class Physics:
+    """What happens at the conductor: a scenario, or a state that is held."""
+
+    scenario: str
+    seed: int
+    start: str | None
+    steady: Mapping[str, float | None]
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class NetworkTwinOptions:
+    """How a network device behaves."""
+
+    broker: Annotated[str | None, Parameter(help="Publish to this MQTT broker, host or host:port.")] = None
+    every: Annotated[
+        float, Parameter(help="Seconds between two publications.", validator=validators.Number(gte=0.1, lte=3600))
+    ] = 5.0
+    meters: Annotated[Literal[1, 2], Parameter(help="OpenBeken: meters of the build.")] = 1
+    phases: Annotated[Literal[1, 3], Parameter(help="Tasmota: phases.")] = 1
+    export: Annotated[
+        Literal["added", "separate", "subtracted"], Parameter(help="Tasmota: what its driver does with export.")
+    ] = "added"
+
+    def place(self) -> tuple[str, int] | None:
+        """Host and port of the broker, or None. Raises UsageError."""
+        if self.broker is None:
+            return None
+        host, _, port = self.broker.partition(":")
+        if not host or (port and not (port.isdecimal() and int(port) < 65536)):
+            raise UsageError(f"--broker {self.broker!r} is not a host, or host:port")
+        return host, int(port or _MQTT_PORT)
+
+
+def serve_device(name: str, host: str, port: int, physics: Physics, options: NetworkTwinOptions) -> None:
+    """Serve until it is interrupted. Raises UsageError, ConfigError, PortOpenError, MissingExtra."""
+    if name == "mqtt-json" and options.broker is None:
+        raise UsageError("mqtt-json publishes over MQTT and needs a broker", hint="add --broker 127.0.0.1:1883")
+    device = _made(name, physics, options)
+    asyncio.run(_serve(name, device, host, port, options))
+
+
+def _made(name: str, physics: Physics, options: NetworkTwinOptions) -> _Device:
+    from wattrail.clock import SystemClock
+
+    try:
+        from wattrail.twin.network import devices
+    except ModuleNotFoundError as error:
+        if error.name != "numpy":
+            raise
+        raise MissingExtra("a simulated device", library="numpy", extra="twin") from error
+    clock = SystemClock()
+    given: devices.PhysicsOptions = {"scenario": physics.scenario, "seed": physics.seed, "start": physics.start}
+    device: _Device
+    match name:
+        case "openbeken":
+            device = openbeken = devices.openbeken(clock, meters=options.meters, **given)
+            conductors = [openbeken.meter]
+        case "tasmota":
+            device = tasmota = devices.tasmota(clock, phases=options.phases, export=options.export, **given)
+            conductors = list(tasmota.phases)
+        case _:
+            device = plug = devices.json_meter(clock, **given)
+            conductors = [plug.meter]
+    if any(value is not None for value in physics.steady.values()):
+        for conductor in conductors:
+            conductor.set(**physics.steady)
+    return device
+
+
+async def _serve(name: str, device: _Device, host: str, port: int, options: NetworkTwinOptions) -> None:
+    from wattrail.twin.network.mqtt_json import SimulatedJsonMeter
+
+    lines = [f"SIMULATED: {NETWORK_DEVICES[name]}"]
+    async with AsyncExitStack() as stack:
+        if not isinstance(device, SimulatedJsonMeter):
+            place = await stack.enter_async_context(serve_web(device.answer, host=host, port=port))
+            lines += [f"HTTP at http://{place}", f"its URL: {name}://{place}"]
+        tasks = [asyncio.create_task(_until_stopped())]
+        if broker := options.place():
+            connection = connect_to_broker(device, host=broker[0], port=broker[1], interval_s=options.every)
+            tasks.append(asyncio.create_task(connection))
+            lines += [f"MQTT at {broker[0]}:{broker[1]}", f"its URL: mqtt://{broker[0]}:{broker[1]}/{_path(device)}"]
+        print(*lines, "Ctrl-C ends it", sep="\n", flush=True)
+        done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in pending:
+            task.cancel()
+        await asyncio.gather(*pending, return_exceptions=True)
+        for task in done:
+            task.result()
+
+
+def _path(device: _Device) -> str:
+    from wattrail.twin.network.openbeken import SimulatedOpenBeken
+    from wattrail.twin.network.tasmota import SimulatedTasmota
+
+    if isinstance(device, SimulatedOpenBeken):
+        return f"{device.client}?device=openbeken"
+    if isinstance(device, SimulatedTasmota):
+        return f"{device.mac}?device=tasmota"
+    return f"{device.topic}?device=json&profile=zigbee2mqtt"
+
+
+async def _until_stopped() -> None:
+    await asyncio.Event().wait()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Annotated, Final, Literal, Self
 
@@ -17,7 +18,7 @@ from wattrail.sanitize import printable
 from wattrail.units import Reading
 from wattrail.web.events import Broadcast, TooManyStreams
 from wattrail.web.history import PowerHistory
-from wattrail.web.setup import CandidateJson, Setup
+from wattrail.web.setup import CandidateJson, PublisherJson, Setup
 from wattrail.web.waveform import WaveformJson, Waveforms
 
 __all__ = ["MeterJson", "api_router"]
@@ -172,7 +173,12 @@ class AboutJson(BaseModel):
 
 
 def api_router(
-    feed: Feed, history: PowerHistory, broadcast: Broadcast, waveforms: Waveforms, setup: Setup
+    feed: Feed,
+    history: PowerHistory,
+    broadcast: Broadcast,
+    waveforms: Waveforms,
+    setup: Setup,
+    publishers: Sequence[PublisherJson],
 ) -> APIRouter:
     """The routes over a feed and a database."""
     router = APIRouter(prefix="/api/v1")
@@ -251,6 +257,11 @@ def api_router(
         return AboutJson(
             version=__version__, zone=setup.zone, open_to_network=setup.open_to_network, candidates=setup.candidates
         )
+
+    @router.get("/publishers")
+    async def publishing() -> list[PublisherJson]:
+        """Every publisher: whether it reaches its consumer, and how many registers wait for it."""
+        return list(publishers)
 
     @router.get("/health")
     async def health() -> HealthJson:

@@ -56,5 +56,13 @@ def test_everything_that_needs_no_extra_by_its_nature_imports_without_any() -> N
         "keyring",
     )
     # These need an extra by their nature, and are imported only by what says which one.
-    rooms = ("wattrail.twin", "wattrail.web", "wattrail.app.schema", "wattrail.cli.report", "wattrail.image.vectorised")
+    rooms = (
+        "wattrail.twin",
+        "wattrail.web",
+        "wattrail.app.schema",
+        "wattrail.app.tariff_file",
+        "wattrail.toml_schema.section",
+        "wattrail.cli.report",
+        "wattrail.image.vectorised",
+    )
     every_module_imports_without(*extras, left_out=rooms)

@@ -17,6 +17,7 @@ from wattrail.energy_register import BootEvidence, Freshness, RegisterCount
 from wattrail.gateway import Feed, MeterState, MeterView
 from wattrail.gateway.account import observation
 from wattrail.ledger import Totals
+from wattrail.network_meters.link_health import LinkDay
 from wattrail.store import open_store
 from wattrail.units import PlainSample, Quantities, Reading
 from wattrail.web import events
@@ -35,7 +36,8 @@ READING = Reading(
 VIEW = MeterView(
     name="house", url="tcp://10.0.0.1:8888", simulated=True, poll_s=0.5, state=MeterState.STALE, error="gone\n",
     hint="look", retry_at=NOON, reading=READING, today=Totals(1, 2, 3), total=Totals(4, 5, 6),
-    notice="the clock jumped", scale="assumed",
+    notice="the clock jumped", scale="assumed", silence_s=60.0,
+    link=LinkDay(day=NOON.date(), readings=3, signal_min=-81.0, signal_sum=-160.5, signals=2), advice=("range: …",),
 )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from wattrail.transport.usb_adapters import without_device
 
 if TYPE_CHECKING:
     from wattrail.app.publishers import Publisher
-    from wattrail.app.schema import Config, MeterSection
+    from wattrail.app.schema import Config
 
 __all__ = ["DEFAULT_HOST", "DEFAULT_PORT", "Demo", "PortOffer", "ServicePlan", "WebPlan", "plan_service"]
 
@@ -83,7 +83,7 @@ def plan_service(
     database: Path | None = None,
 ) -> ServicePlan:
     """The plan of a service. Arguments override the configuration. Raises ConfigError."""
-    meters = tuple(_meter(section) for section in config.meter) if config else ()
+    meters = tuple(section.planned() for section in config.meter) if config else ()
     return ServicePlan(
         gateway=GatewayPlan(meters=meters or (_DEMO,), zone=config.site.timezone if config else None),
         database=database or (database_of(config) if meters else demo_database()),
@@ -97,19 +97,6 @@ def _web(config: Config | None, host: str | None, port: int | None) -> WebPlan:
         host = host or config.web.host
         port = config.web.port if port is None else port
     return WebPlan(host=host or DEFAULT_HOST, port=DEFAULT_PORT if port is None else port)
-
-
-def _meter(section: MeterSection) -> MeterPlan:
-    return MeterPlan(
-        name=section.name,
-        url=section.url,
-        front_end=section.front_end,
-        calibration=section.scale(),
-        address=section.address,
-        chip=section.chip,
-        inverted=section.inverted,
-        poll_s=section.poll_s,
-    )
 
 
 def _demo() -> Demo:

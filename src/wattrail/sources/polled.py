@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from wattrail.clock import Clock
 from wattrail.network_meters.decoded import HttpLink, LinkQuality
 from wattrail.sources.http import HttpServer
@@ -13,6 +15,10 @@ __all__ = ["PolledSource"]
 
 class PolledSource:
     """A device's web server and the conversation with it. Every ``read`` is a poll; the caller keeps the cadence."""
+
+    is_polled: Final = True
+    reconnects: Final = 0
+    broker_problem: Final = None
 
     def __init__(self, url: str, server: HttpServer, link: HttpLink, *, cadence: Cadence, clock: Clock) -> None:
         self.url = url

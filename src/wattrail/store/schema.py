@@ -79,9 +79,9 @@ def require_current(connection: sqlite3.Connection, path: Path) -> None:
             int(connection.execute(f"PRAGMA {name}").fetchone()[0]) for name in ("user_version", "application_id")
         )
     except sqlite3.DatabaseError as error:
-        raise StoreError(f"{path} is no database, or cannot be read: {error}") from error
+        raise StoreError(f"{path} is not a database, or cannot be read: {error}") from error
     if owner != APPLICATION_ID:
-        raise StoreError(f"{path} is no database of this program")
+        raise StoreError(f"{path} is not a database of this program")
     known = len(migrations())
     if version != known:
         hint = "update wattrail" if version > known else "start it once with this version: wattrail run"

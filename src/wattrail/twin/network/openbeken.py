@@ -19,7 +19,7 @@ from typing import Final
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from wattrail.network_meters.decoded import SIMULATED_MARK
-from wattrail.twin.network.meter import NetworkMeter, Shown
+from wattrail.twin.network.meter import Shown, SimulatedNetworkMeter
 from wattrail.twin.network.register_habits import UJ_PER_WH
 from wattrail.twin.network.serving import Message, WebFaults
 
@@ -38,8 +38,8 @@ class SimulatedOpenBeken:
 
     def __init__(
         self,
-        meter: NetworkMeter,
-        second: NetworkMeter | None = None,
+        meter: SimulatedNetworkMeter,
+        second: SimulatedNetworkMeter | None = None,
         *,
         client: str = "obk51A0CAFE",
         is_signed: bool = True,
@@ -155,7 +155,7 @@ class SimulatedOpenBeken:
             + f"<h5>Wifi RSSI: Good ({self.signal_dbm}dBm)</h5><h5>Reboot reason: {_REASONS[is_power_on]}</h5>"
         )
 
-    def _table(self, meter: NetworkMeter) -> str:
+    def _table(self, meter: SimulatedNetworkMeter) -> str:
         shown = meter.update()
         rows = (
             ("Voltage", f"{shown.volts:.1f}", "V"),
@@ -252,7 +252,7 @@ class SimulatedOpenBeken:
         suffix = payload.strip() if name.lower() == "status" else ""
         return [Message(f"stat/{self.client}/{name.upper()}{suffix}", self.command(f"{name} {payload}"))]
 
-    def _values(self, meter: NetworkMeter) -> dict[str, str]:
+    def _values(self, meter: SimulatedNetworkMeter) -> dict[str, str]:
         shown = meter.update()
         energy_uj = int(meter.register.mwh * UJ_PER_WH / 1000)
         return {

@@ -8,6 +8,7 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -35,8 +36,7 @@ class SsdpResponder(asyncio.DatagramProtocol):
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         self.asked.append(data)
-        assert isinstance(self.transport, asyncio.DatagramTransport)
-        self.transport.sendto(self.answer, addr)
+        cast(asyncio.DatagramTransport, self.transport).sendto(self.answer, addr)
 
 
 @asynccontextmanager
@@ -224,7 +224,7 @@ def test_a_broker_that_is_not_there_is_said(wattrail: Type) -> None:
         (("--range", "kitchen"), "'kitchen' is not a range of addresses"),
         (("--broker", "http://x"), "'http://x' is not a broker"),
         (("--broker", "mqtt://x/topic"), "'mqtt://x/topic' is not a broker"),
-        (("--seconds", "0"), "must be >= 0.5"),
+        (("--seconds", "0"), "Must be >= 0.5"),
     ],
 )
 def test_what_makes_no_sense_is_refused(wattrail: Type, words: tuple[str, str], message: str) -> None:

@@ -14,8 +14,8 @@ from wattrail.ledger import (
     GAP_AFTER_US,
     Channels,
     Entry,
+    EntryKind,
     Epoch,
-    Kind,
     Ledger,
     Observation,
     RunningInterval,
@@ -122,7 +122,7 @@ class Account:
                 self.name, entry.sequence, entry.kind.value, entry.start, entry.end,
                 entry.positive, entry.negative, entry.undirected,
             )  # fmt: skip
-            if entry.kind is Kind.CLOCK:
+            if entry.kind is EntryKind.CLOCK:
                 self._day = None  # what was booked by the clock before may be another day's
                 logger.warning("meter %s: %s", self.name, entry.note)
         if entries:
@@ -142,8 +142,10 @@ class Account:
         if day is None or not day.covers(now):
             self._take_stated()
             start, end = local_day(now, self._zone)
-            day = RunningInterval(self._ledger.books(self._store.entries_since(self.meter_id, start)), start, end)
-            # What waits for its entry since another day is divided at midnight anew, with every count that is added.
+            day = RunningInterval(
+                self._ledger.ledger_slice(self._store.entries_since(self.meter_id, start)), start, end
+            )
+            # What waits for its entry since another day is divided at midnight again, with every count that is added.
             open_since = self._ledger.booked_until
             self._day = day if open_since is not None and day.covers(open_since) else None
             energy = self._ledger.energy()
@@ -156,7 +158,7 @@ class Account:
 
     @property
     def notice(self) -> str | None:
-        """What its owner should know, in words: that the wall clock jumped, or that a register is not believed."""
+        """What its owner should know, as text: that the wall clock jumped, or that a register is not believed."""
         offset = self._ledger.clock_offset
         if offset is None:
             return self._ledger.doubted or None

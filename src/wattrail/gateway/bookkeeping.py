@@ -16,7 +16,7 @@ from typing import Final
 
 from wattrail.errors import StoreError, WattrailError
 from wattrail.gateway.account import Booking
-from wattrail.gateway.network_meter import Arrival, Failure, NetworkMeter
+from wattrail.gateway.network_meter import ArrivedReading, Failure, NetworkMeter
 from wattrail.gateway.threads import start_thread
 from wattrail.store import Store
 
@@ -36,7 +36,7 @@ class BookkeepingWork:
     """A reading or a failure of a meter; ``done`` is called in the bookkeeping thread once it is kept, or refused."""
 
     meter: NetworkMeter
-    news: Arrival | Failure
+    news: ArrivedReading | Failure
     done: Callable[[], object]
 
 
@@ -94,7 +94,7 @@ class Bookkeeper:
         return batch
 
     def _work(self, batch: list[BookkeepingWork]) -> None:
-        arrived: list[tuple[NetworkMeter, Arrival, Booking | None]] = []
+        arrived: list[tuple[NetworkMeter, ArrivedReading, Booking | None]] = []
         for work in batch:
             if isinstance(work.news, Failure):
                 work.meter.fail(work.news)
@@ -110,8 +110,8 @@ class Bookkeeper:
                 meter.fail(Failure(error=error, retry_s=0.0))
 
     def _kept(
-        self, arrived: list[tuple[NetworkMeter, Arrival, Booking | None]]
-    ) -> Iterable[tuple[NetworkMeter, Arrival, Booking | None]]:
+        self, arrived: list[tuple[NetworkMeter, ArrivedReading, Booking | None]]
+    ) -> Iterable[tuple[NetworkMeter, ArrivedReading, Booking | None]]:
         """Those whose reading is kept, or had nothing to keep."""
         bookings = [booking for *_, booking in arrived if booking is not None]
         try:
@@ -121,7 +121,7 @@ class Bookkeeper:
             return [one for one in arrived if self._is_kept_alone(*one)]
         return arrived
 
-    def _is_kept_alone(self, meter: NetworkMeter, _arrival: Arrival, booking: Booking | None) -> bool:
+    def _is_kept_alone(self, meter: NetworkMeter, _arrival: ArrivedReading, booking: Booking | None) -> bool:
         try:
             if booking is not None:
                 self._store.append_all([booking])

@@ -19,7 +19,7 @@ from typing import Final
 from wattrail.clock import Clock
 from wattrail.errors import WattrailError
 from wattrail.gateway.bookkeeping import Bookkeeper, BookkeepingWork
-from wattrail.gateway.network_meter import Arrival, Failure, NetworkMeter
+from wattrail.gateway.network_meter import ArrivedReading, Failure, NetworkMeter
 from wattrail.gateway.source import SourceOpener
 from wattrail.gateway.threads import in_thread, start_thread
 from wattrail.gateway.timing import BackOff, PollSchedule
@@ -134,7 +134,7 @@ class NetworkReader:
             await _close(source)
         return delay_s
 
-    async def _hand_over(self, meter: NetworkMeter, news: Arrival | Failure) -> None:
+    async def _hand_over(self, meter: NetworkMeter, news: ArrivedReading | Failure) -> None:
         """Wait until the bookkeeper has kept it."""
         loop, kept = asyncio.get_running_loop(), asyncio.Event()
 
@@ -146,8 +146,8 @@ class NetworkReader:
         await kept.wait()
 
 
-def _arrival(source: MeterSource, reading: Reading) -> Arrival:
-    return Arrival(
+def _arrival(source: MeterSource, reading: Reading) -> ArrivedReading:
+    return ArrivedReading(
         reading=reading,
         cadence=source.cadence,
         signal_dbm=source.quality.signal_dbm,

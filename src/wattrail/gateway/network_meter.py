@@ -22,7 +22,7 @@ from wattrail.store import Store
 from wattrail.store.rows import without_credentials
 from wattrail.units import Reading
 
-__all__ = ["Arrival", "Failure", "NetworkMeter"]
+__all__ = ["ArrivedReading", "Failure", "NetworkMeter"]
 
 _SCALE: Final = "the meter scales by itself"
 
@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Arrival:
+class ArrivedReading:
     """A reading with what its source says beside it."""
 
     reading: Reading
@@ -72,7 +72,7 @@ class NetworkMeter:
         self._view = MeterView(name=plan.name, url=self._url, simulated=False, poll_s=plan.poll_s)
         feed.publish(self._view)
 
-    def prepare(self, arrival: Arrival) -> Booking | None:
+    def prepare(self, arrival: ArrivedReading) -> Booking | None:
         """What the store is to keep for a reading; None where it has no registers. Raises WattrailError."""
         reading = arrival.reading
         self._watch_link(arrival)
@@ -83,7 +83,7 @@ class NetworkMeter:
         account = self._account = self._account or self._open_account(arrival)
         return account.prepare(reading)
 
-    def show(self, arrival: Arrival, booking: Booking | None) -> None:
+    def show(self, arrival: ArrivedReading, booking: Booking | None) -> None:
         """Follow what was kept, and publish it. Raises WattrailError."""
         account, view, reading = self._account, self._view, arrival.reading
         if account is not None and booking is not None:
@@ -139,7 +139,7 @@ class NetworkMeter:
         if booked or entries:
             self._feed.publish(self._view, (*booked, *entries))
 
-    def _open_account(self, arrival: Arrival) -> Account:
+    def _open_account(self, arrival: ArrivedReading) -> Account:
         reading = arrival.reading
         account = Account(
             self._store, self.plan.name, _Identity(self._url, reading.simulated), reading,
@@ -150,7 +150,7 @@ class NetworkMeter:
             self._is_link_restored = True
         return account
 
-    def _watch_link(self, arrival: Arrival) -> None:
+    def _watch_link(self, arrival: ArrivedReading) -> None:
         reading = arrival.reading
         day, boot = self._day(reading.at), Boot.NONE
         if self._evidence is not None:

@@ -27,16 +27,16 @@ class PolledSource:
         self.quality = LinkQuality()
         self.advice: tuple[str, ...] = ()
         self._server = server
-        self._link = link
+        self.link = link
         self._clock = clock
 
     async def read(self) -> Reading:
         """Ask, and give what was said. Raises PortError and LinkError, as ``MeterSource`` says."""
-        self._link.begin()
-        while (target := self._link.next_request()) is not None:
+        self.link.begin()
+        while (target := self.link.next_request()) is not None:
             answer = await self._server.get(target)
-            self._link.receive(answer.status, answer.body)
-        decoded = self._link.finish()
+            self.link.receive(answer.status, answer.body)
+        decoded = self.link.finish()
         self.simulated |= decoded.is_simulated
         self.quality, self.advice = decoded.quality, decoded.advice
         return Reading(

@@ -56,7 +56,7 @@ class PushedSource:
         self.quality = LinkQuality()
         self.advice: tuple[str, ...] = ()
         self._broker = broker
-        self._link = link
+        self.link = link
         self._clock = clock
         self._ask_s = ask_s
         self._ask_at = 0.0 if ask_s else math.inf
@@ -85,7 +85,7 @@ class PushedSource:
         """The next reading. Raises PortError and LinkError, as ``MeterSource`` says."""
         until = self._clock.monotonic() + self.cadence.silence_s
         if not self._is_listening:
-            self._is_listening, self._topics = True, tuple(self._link.filters())
+            self._is_listening, self._topics = True, tuple(self.link.filters())
             self._rate = _MessageRate()
             await self._broker.add(self)
         while True:
@@ -118,7 +118,7 @@ class PushedSource:
 
     def filters(self) -> tuple[str, ...]:
         """The topics of this meter."""
-        return tuple(self._link.filters())
+        return tuple(self.link.filters())
 
     def receive(self, topic: str, payload: bytes, *, is_retained: bool) -> None:
         """A message becomes a reading, an error, or nothing."""
@@ -136,8 +136,8 @@ class PushedSource:
                 self._flood = self._flooded(topic)
                 self._leaving = asyncio.ensure_future(self.close())  # at once: whoever reads may be waiting
                 raise self._flood
-            decoded = self._link.receive(topic, payload, is_retained=is_retained)
-            self._put(None if decoded is None else self._item(decoded))
+            decoded = self.link.receive(topic, payload, is_retained=is_retained)
+            self._put(None if decoded is None else self._item(decoded, is_retained=is_retained))
         except (LinkError, PortLost) as error:
             self._put(error)
 
@@ -147,11 +147,11 @@ class PushedSource:
             self._ask_at = 0.0
         self._put(problem)
 
-    def _item(self, decoded: Decoded) -> Reading | WattrailError | None:
+    def _item(self, decoded: Decoded, *, is_retained: bool) -> Reading | WattrailError | None:
         self.simulated |= decoded.is_simulated
         if decoded.is_online is not None:
             self._connections += decoded.is_online
-            if self._ask_s:
+            if self._ask_s and not is_retained:  # a retained one comes with the connection, which has asked already
                 self._ask_at = 0.0
             return None if decoded.is_online else self._offline()
         self.quality, self.advice = decoded.quality, decoded.advice
@@ -177,7 +177,7 @@ class PushedSource:
 
     async def _keep_up(self) -> None:
         """Follow topics that were learnt meanwhile, and ask when it is time."""
-        topics = tuple(self._link.filters())
+        topics = tuple(self.link.filters())
         if topics != self._topics:
             self._topics = topics
             await self._broker.refresh(self)
@@ -185,7 +185,7 @@ class PushedSource:
                 self._ask_at = 0.0
         if self._ask_s and self._clock.monotonic() >= self._ask_at:
             self._ask_at = self._clock.monotonic() + self._ask_s
-            await self._broker.publish(self._link.commands())
+            await self._broker.publish(self.link.commands())
 
     def _offline(self) -> PortLost:
         return PortLost(

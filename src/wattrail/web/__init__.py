@@ -5,6 +5,6 @@ The process of the page imports FastAPI, which takes a second; the gateway's own
 
 from wattrail.web.listener import bind
 from wattrail.web.process import WebProcess
-from wattrail.web.setup import CandidateJson, Setup
+from wattrail.web.setup import CandidateJson, MetricsSetup, Setup
 
-__all__ = ["CandidateJson", "Setup", "WebProcess", "bind"]
+__all__ = ["CandidateJson", "MetricsSetup", "Setup", "WebProcess", "bind"]

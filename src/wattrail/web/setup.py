@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
-__all__ = ["CandidateJson", "Setup"]
+from wattrail.publish import PublisherStatus
+
+__all__ = ["CandidateJson", "MetricsSetup", "PublisherJson", "Setup"]
 
 
 class CandidateJson(BaseModel):
@@ -17,10 +20,33 @@ class CandidateJson(BaseModel):
     toml: str
 
 
+class PublisherJson(BaseModel):
+    """One publisher: what it does, since when, and what waits; ``held`` says why a meter's registers are not sent."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    name: str
+    target: str
+    status: PublisherStatus
+    since: datetime
+    error: str | None
+    hint: str | None
+    delivered_at: datetime | None
+    waiting: int
+    held: dict[str, str]
+
+
+class MetricsSetup(BaseModel):
+    """Settings of ``/metrics``; ``has_kwh`` adds registers in kWh."""
+
+    has_kwh: bool = False
+
+
 class Setup(BaseModel):
-    """Settings of the page. ``open_to_network``: other machines can read it."""
+    """Settings of the page. ``open_to_network``: other machines can read it. Without ``metrics`` there are none."""
 
     database: Path
     zone: str | None = None
     open_to_network: bool = False
     candidates: list[CandidateJson] = []
+    metrics: MetricsSetup | None = None

@@ -26,7 +26,7 @@ from wattrail.store import Store
 from wattrail.store.registers import counts_alike
 from wattrail.units import Reading
 
-__all__ = ["Account", "Booking", "MeterIdentity", "is_booked", "observation"]
+__all__ = ["Account", "BookedMeter", "Booking", "is_booked", "observation"]
 
 _LAST_PULSE_NEGATIVE = 1
 """STATUS[0] of a BL0942; chips without it leave STATUS out."""
@@ -37,7 +37,7 @@ Booking = tuple[int, Reading, Observation, tuple[Entry, ...]]
 logger = logging.getLogger(__name__)
 
 
-class MeterIdentity(Protocol):
+class BookedMeter(Protocol):
     """What the store keeps of a meter."""
 
     @property
@@ -67,7 +67,7 @@ class Account:
         self,
         store: Store,
         name: str,
-        meter: MeterIdentity,
+        meter: BookedMeter,
         first: Reading,
         *,
         now: datetime,
@@ -133,7 +133,7 @@ class Account:
         return self._ledger.totals()
 
     def today(self, now: datetime) -> Totals:
-        """Energy of the local day that ``now`` lies in, as the books give it for that day."""
+        """Energy of the local day that ``now`` lies in, as the ledger gives it for that day."""
         return self.today_and_total(now)[0]
 
     def today_and_total(self, now: datetime) -> tuple[Totals, Totals]:

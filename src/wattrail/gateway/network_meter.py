@@ -17,7 +17,7 @@ from wattrail.gateway.plan import MeterPlan
 from wattrail.gateway.view import MeterState, MeterView
 from wattrail.ledger import Boot, Entry, boot_between
 from wattrail.network_meters.link_health import LinkDay, LinkEvents, LinkWatch, advice
-from wattrail.sources import Cadence
+from wattrail.sources import SourceCadence
 from wattrail.store import Store
 from wattrail.store.rows import without_credentials
 from wattrail.units import Reading
@@ -34,7 +34,7 @@ class ArrivedReading:
     """A reading with what its source says beside it."""
 
     reading: Reading
-    cadence: Cadence
+    cadence: SourceCadence
     signal_dbm: float | None = None
     reconnects: int = 0
     advice: tuple[str, ...] = ()

@@ -13,7 +13,7 @@ from wattrail.network_meters.payload import MAX_PAYLOAD_BYTES
 from wattrail.network_meters.unit_check import UnitCheck
 from wattrail.sanitize import printable
 from wattrail.sources.broker import Broker
-from wattrail.sources.source import Cadence
+from wattrail.sources.source import SourceCadence
 from wattrail.units import Reading
 
 __all__ = ["PushedSource"]
@@ -45,7 +45,7 @@ class PushedSource:
         broker: Broker,
         link: TopicLink,
         *,
-        cadence: Cadence,
+        cadence: SourceCadence,
         clock: Clock,
         ask_s: float | None = None,
         unit_check: UnitCheck | None = None,

@@ -49,7 +49,8 @@ class Background:
 
 async def _finished() -> None:
     """Wait for whoever still answers a client that has left."""
-    await asyncio.gather(*(asyncio.all_tasks() - {asyncio.current_task()}), return_exceptions=True)
+    while tasks := asyncio.all_tasks() - {asyncio.current_task()}:
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 @asynccontextmanager

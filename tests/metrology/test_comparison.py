@@ -11,7 +11,7 @@ from random import Random
 import pytest
 
 from wattrail.energy_register import Direction, EnergyRegister, Persistence, RegisterCount
-from wattrail.metrology.comparison import Agreement, Comparison, MeterSeries, compare
+from wattrail.metrology.comparison import Agreement, MeterComparison, MeterSeries, compare
 from wattrail.units import Quantities, Reading
 
 START = datetime(2026, 6, 21, tzinfo=UTC)
@@ -60,7 +60,7 @@ class SimulatedMeter:
 
 def side_by_side(
     one: SimulatedMeter, two: SimulatedMeter, *, seconds: float = 600, every: tuple[float, float] = (1.0, 2.3)
-) -> Comparison:
+) -> MeterComparison:
     series = []
     for meter, interval in zip((one, two), every, strict=True):
         shown, at = MeterSeries(age_s=meter.age_s), 1.0

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from wattrail.cli import reading_view
-from wattrail.cli.network_reader import NetworkReader
+from wattrail.cli.source_reader import SourceReader
 from wattrail.energy_register import BootEvidence, EnergyRegister, Persistence
 from wattrail.units import Reading
 
@@ -63,7 +63,7 @@ def as_evidence(evidence: BootEvidence) -> str:
     return "\n".join(["Evidence of restarts", *lines])
 
 
-def as_json(reading: Reading, meter: NetworkReader) -> str:
+def as_json(reading: Reading, meter: SourceReader) -> str:
     """One JSON object: the one of a reading, with the class of each register spelled out."""
     fields = json.loads(reading_view.as_json(reading, meter))
     for shown, count in zip(fields["registers"], reading.registers, strict=True):

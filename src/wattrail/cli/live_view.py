@@ -15,7 +15,7 @@ from rich.text import Text
 
 from wattrail.cli import reading_view
 from wattrail.cli.console import results
-from wattrail.cli.network_reader import NetworkReader
+from wattrail.cli.source_reader import SourceReader
 from wattrail.cli.sparkline import sparkline
 from wattrail.meter import Meter
 from wattrail.units import QUANTITIES, Reading
@@ -26,7 +26,7 @@ _HISTORY: Final = 60
 
 
 @contextmanager
-def live(meter: Meter | NetworkReader) -> Iterator[Callable[[Reading], None]]:
+def live(meter: Meter | SourceReader) -> Iterator[Callable[[Reading], None]]:
     """A view that is drawn again with every reading it is given."""
     history: deque[Reading] = deque(maxlen=_HISTORY)
     # What goes to stderr stands above the view; where stderr is a file, it goes there.
@@ -39,7 +39,7 @@ def live(meter: Meter | NetworkReader) -> Iterator[Callable[[Reading], None]]:
         yield show
 
 
-def picture(meter: Meter | NetworkReader, history: deque[Reading]) -> Group:
+def picture(meter: Meter | SourceReader, history: deque[Reading]) -> Group:
     """Each quantity with its last value, its history, and the bounds between which that history is drawn."""
     table = Table(box=None, show_header=False, pad_edge=False)
     for justify in ("left", "right", "left", "left", "left"):

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Final
 
 from wattrail.chips import Capability
-from wattrail.cli.network_reader import NetworkReader
+from wattrail.cli.source_reader import SourceReader
 from wattrail.energy_register import Direction, RegisterCount
 from wattrail.meter import Meter, Statistics
 from wattrail.meter.opening import scale_finding
@@ -54,7 +54,7 @@ def value_of(reading: Reading, quantity: Quantity) -> float | None:
     return value
 
 
-def heading(meter: Meter | NetworkReader) -> str:
+def heading(meter: Meter | SourceReader) -> str:
     """Where the numbers come from, and by which constants, unless they are a twin's own."""
     lines = [meter.url]
     if meter.simulated:
@@ -65,7 +65,7 @@ def heading(meter: Meter | NetworkReader) -> str:
     return "\n".join(lines)
 
 
-def as_table(reading: Reading, meter: Meter | NetworkReader) -> str:
+def as_table(reading: Reading, meter: Meter | SourceReader) -> str:
     """One line a quantity, then the energy registers."""
     rows = [(q.label, q.format(value_of(reading, q)), q.unit) for q in QUANTITIES]
     if isinstance(meter, Meter) and (obstacle := meter.chip.obstacles.get(Capability.FREQUENCY)):
@@ -101,7 +101,7 @@ def as_line(reading: Reading) -> str:
     return f"{line}  {SIMULATED}" if reading.simulated else line
 
 
-def as_json(reading: Reading, meter: Meter | NetworkReader) -> str:
+def as_json(reading: Reading, meter: Meter | SourceReader) -> str:
     """One JSON object in one line; its fields are listed in docs/cli.md."""
     fields = {
         "meter": meter.url,
@@ -131,7 +131,7 @@ def _chip_fields(reading: Reading, meter: Meter) -> dict[str, object]:
     }
 
 
-def _device_fields(reading: Reading, meter: NetworkReader) -> dict[str, object]:
+def _device_fields(reading: Reading, meter: SourceReader) -> dict[str, object]:
     return {
         "registers": [register_fields(count) for count in reading.registers],
         "evidence": {name: value for name, value in asdict(reading.evidence).items() if name != "is_reset"},
@@ -156,7 +156,7 @@ def register_fields(count: RegisterCount) -> dict[str, object]:
     }
 
 
-def finding_words(meter: Meter | NetworkReader, reading: Reading) -> str | None:
+def finding_words(meter: Meter | SourceReader, reading: Reading) -> str | None:
     """What speaks against the scale or the device's settings, with its remedy; None if nothing does."""
     if not isinstance(meter, Meter):
         return "; ".join(meter.advice) or None
@@ -164,7 +164,7 @@ def finding_words(meter: Meter | NetworkReader, reading: Reading) -> str | None:
     return finding.replace("front_end=", "--front-end ") if finding else None
 
 
-def meter_words(meter: Meter | NetworkReader) -> str:
+def meter_words(meter: Meter | SourceReader) -> str:
     """What it took, in a line."""
     if isinstance(meter, Meter):
         return statistics_words(meter.statistics)

@@ -13,8 +13,8 @@ from cyclopts import Parameter, validators
 from wattrail.app.config import FILE_NAME, load_config
 from wattrail.cli import clock, safety
 from wattrail.cli.exits import UsageError
-from wattrail.cli.network_reader import NetworkReader, is_network_meter, opened_network
 from wattrail.cli.safety import Answer, WiringOptions
+from wattrail.cli.source_reader import SourceReader, is_network_meter, opened_network
 from wattrail.metrology.scale_origin import ScaleClaims
 from wattrail.transport import check_url
 from wattrail.urls import corrected
@@ -111,7 +111,7 @@ def opened(target: MeterTarget, options: MeterOptions) -> Iterator[Meter]:
 
 
 @contextmanager
-def opened_any(target: MeterTarget, options: MeterOptions) -> Iterator[Meter | NetworkReader]:
+def opened_any(target: MeterTarget, options: MeterOptions) -> Iterator[Meter | SourceReader]:
     """The meter, ready to be read, whether a chip on a wire or a device on a network."""
     if target.is_network:
         with opened_network(target.url) as reader:

@@ -30,7 +30,7 @@ from typing import Final
 from wattrail.energy_register import Direction, RegisterCount
 from wattrail.units import Reading
 
-__all__ = ["Agreement", "Comparison", "Deviation", "MeterSeries", "compare"]
+__all__ = ["Agreement", "MeterComparison", "MeterDeviation", "MeterSeries", "compare"]
 
 COVERAGE: Final = 2.0
 MIN_PAIRS: Final = 5
@@ -100,7 +100,7 @@ class MeterSeries:
 
 
 @dataclass(frozen=True, slots=True)
-class Deviation:
+class MeterDeviation:
     """Two values of one quantity, and what lies between them; ``uncertainty`` is expanded, of ``difference``."""
 
     reference: float
@@ -138,12 +138,12 @@ class Deviation:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class MeterComparison:
     """What two meters have shown side by side; a quantity that cannot be compared is None, and ``reasons`` say why."""
 
     seconds: float
-    power: Deviation | None
-    energy: Deviation | None
+    power: MeterDeviation | None
+    energy: MeterDeviation | None
     reasons: tuple[str, ...] = ()
 
     @property
@@ -176,16 +176,16 @@ class Comparison:
         return f": at this load, {minutes} minutes give an uncertainty of {_AIM_PERCENT:g} % in energy"
 
 
-def compare(reference: MeterSeries, other: MeterSeries) -> Comparison:
+def compare(reference: MeterSeries, other: MeterSeries) -> MeterComparison:
     """The deviation of ``other`` from ``reference`` over the time that both have seen."""
     reasons: list[str] = []
     power = _compare_power(reference, other, reasons)
     energy, seconds = _compare_energy(reference, other, reasons)
     span = _common(reference.power, other.power)
-    return Comparison(seconds or (span[1] - span[0] if span else 0.0), power, energy, tuple(reasons))
+    return MeterComparison(seconds or (span[1] - span[0] if span else 0.0), power, energy, tuple(reasons))
 
 
-def _compare_power(reference: MeterSeries, other: MeterSeries, reasons: list[str]) -> Deviation | None:
+def _compare_power(reference: MeterSeries, other: MeterSeries, reasons: list[str]) -> MeterDeviation | None:
     span = _common(reference.power, other.power)
     # The fewer samples are kept as they are: interpolation of many to few invents nothing.
     dense, sparse = sorted((reference.power, other.power), key=len, reverse=True)
@@ -197,12 +197,12 @@ def _compare_power(reference: MeterSeries, other: MeterSeries, reasons: list[str
     ours, theirs = (at_dense, at_sparse) if dense is reference.power else (at_sparse, at_dense)
     noise = _mean_uncertainty([b - a for a, b in zip(ours, theirs, strict=True)])
     steps = [_step_of(value for _, value in series) / _RECTANGULAR for series in (reference.power, other.power)]
-    return Deviation(fmean(ours), fmean(theirs), COVERAGE * math.hypot(noise, *steps), len(times))
+    return MeterDeviation(fmean(ours), fmean(theirs), COVERAGE * math.hypot(noise, *steps), len(times))
 
 
 def _compare_energy(
     reference: MeterSeries, other: MeterSeries, reasons: list[str]
-) -> tuple[Deviation | None, float | None]:
+) -> tuple[MeterDeviation | None, float | None]:
     if reason := _obstacle(reference, other):
         reasons.append(f"energy is not compared: {reason}")
         return None, None
@@ -218,7 +218,7 @@ def _compare_energy(
         mean_watts = abs(rise_mwh) / 1000 / seconds * 3600
         variance += sum(_end_variance(series, end, watts, mean_watts) for end in span)
     samples = min(len(reference.energy), len(other.energy))
-    return Deviation(rises[0], rises[1], COVERAGE * math.sqrt(variance), samples), seconds
+    return MeterDeviation(rises[0], rises[1], COVERAGE * math.sqrt(variance), samples), seconds
 
 
 def _end_variance(series: MeterSeries, at: float, power: Sequence[tuple[float, float]], mean_watts: float) -> float:
@@ -289,7 +289,7 @@ def _step_of(values: Iterable[float]) -> float:
     return 0.0
 
 
-def _written(one: Deviation) -> str:
+def _written(one: MeterDeviation) -> str:
     if one.percent is None or one.uncertainty_percent is None:
         return f"{one.difference:+.3g} ± {one.uncertainty:.2g}"
     if abs(one.percent) > _MAX_PERCENT:
@@ -297,7 +297,7 @@ def _written(one: Deviation) -> str:
     return f"{one.percent:+.2f} % ± {one.uncertainty_percent:.2f} %"
 
 
-def _cause(one: Deviation) -> str:
+def _cause(one: MeterDeviation) -> str:
     """What a round ratio points to, or nothing."""
     for factor, words in _CAUSES.items():
         expected = factor * one.reference

@@ -203,10 +203,11 @@ class BrokerDiscovery:
             url=self._url(client, "device=openbeken"), name=_name(client), title="OpenBeken", identity=client
         )
         if text_of(document, "StatusFWR", "SDK") == "obk":
-            title, is_simulated = f"OpenBeken {printable(version, limit=60)}", is_marked_simulated(version)
-            self._put(key, replace(before, title=title, simulated=before.simulated or is_simulated))
-        elif key in self._meters and isinstance(document, Mapping):
-            measures = _measured(document.get("StatusSNS"))
+            is_simulated = before.simulated or is_marked_simulated(version)
+            before = replace(before, title=f"OpenBeken {printable(version, limit=60)}", simulated=is_simulated)
+            self._put(key, before)
+        if key in self._meters and isinstance(document, Mapping) and "StatusSNS" in document:
+            measures = _measured(document["StatusSNS"])
             note = "" if measures else "it measures nothing: no metering driver runs"
             self._put(key, replace(before, measures=measures, note=note))
 

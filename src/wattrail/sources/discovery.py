@@ -194,11 +194,11 @@ async def _ask_web_servers(
     asked = [one for one in candidates if one.is_known or plan.asks_all]
     limit = asyncio.Semaphore(_AT_ONCE)
 
-    async def ask(candidate: _Candidate) -> FoundMeter | None:
+    async def bounded(candidate: _Candidate) -> FoundMeter | None:
         async with limit:
-            return await _ask(candidate, plan.seconds)
+            return await _identified(candidate, plan.seconds)
 
-    found = [meter for meter in await asyncio.gather(*map(ask, asked)) if meter is not None]
+    found = [meter for meter in await asyncio.gather(*map(bounded, asked)) if meter is not None]
     findings.meters += found
     if candidates:
         left = len(candidates) - len(asked)
@@ -206,7 +206,7 @@ async def _ask_web_servers(
         findings.actions.append(f"HTTP: asked {len(asked)} {what} for {_STATUS}; {len(found)} are meters{others}")
 
 
-async def _ask(candidate: _Candidate, timeout_s: float) -> FoundMeter | None:
+async def _identified(candidate: _Candidate, timeout_s: float) -> FoundMeter | None:
     server = HttpServer(candidate.host, candidate.port, timeout_s=timeout_s)
     try:
         answer = await server.get(_STATUS)

@@ -135,7 +135,7 @@ class PushedSource:
                 self._leaving = asyncio.ensure_future(self.close())  # at once: whoever reads may be waiting
                 raise self._flood
             decoded = self.link.receive(topic, payload, is_retained=is_retained)
-            self._put(None if decoded is None else self._item(decoded))
+            self._put(None if decoded is None else self._item(decoded, is_retained=is_retained))
         except (LinkError, PortLost) as error:
             self._put(error)
 
@@ -145,11 +145,11 @@ class PushedSource:
             self._ask_at = 0.0
         self._put(problem)
 
-    def _item(self, decoded: Decoded) -> Reading | WattrailError | None:
+    def _item(self, decoded: Decoded, *, is_retained: bool) -> Reading | WattrailError | None:
         self.simulated |= decoded.is_simulated
         if decoded.is_online is not None:
             self._connections += decoded.is_online
-            if self._ask_s:
+            if self._ask_s and not is_retained:  # a retained one comes with the connection, which has asked already
                 self._ask_at = 0.0
             return None if decoded.is_online else self._offline()
         self.quality, self.advice = decoded.quality, decoded.advice

@@ -64,13 +64,6 @@ class _SeenSecrets(Secrets):
         return found
 
 
-class _NoSecrets(Secrets):
-    """A replay contacts nobody."""
-
-    def find(self, name: str, *, default_user: str = "") -> Credentials | None:
-        return None
-
-
 class _RecordedPages:
     """The conversation with a web server; each answer is written before it is decoded."""
 
@@ -166,7 +159,7 @@ def open_replayed(url: str) -> ReplayedSource:
     read_options(parts, ())
     try:
         reader = CaptureReader(parts.path, open_text(Path(parts.path), limit=MAX_BYTES))
-        source = open_source(reader.header.url, secrets=_NoSecrets())
+        source = open_source(reader.header.url, secrets=Secrets.none())
     except (ValueError, PortError) as error:
         raise PortOpenError(f"{url}: {printable(parts.path)} cannot be replayed: {error}") from error
     if not isinstance(source, PolledSource | PushedSource):  # open_source gives no other

@@ -97,6 +97,8 @@ class LinkJson(BaseModel):
 class MeterJson(BaseModel):
     """The state of one meter, with its last reading. ``expected_s`` is the time between two readings.
 
+    ``has_waveform``: its waveforms can be asked for.
+
     ``link`` is the connection of a network meter today; ``advice`` is what to change about it or on it.
     """
 
@@ -111,6 +113,7 @@ class MeterJson(BaseModel):
     notice: str | None
     scale: str | None
     expected_s: float
+    has_waveform: bool
     link: LinkJson | None
     advice: list[str]
     reading: ReadingJson | None
@@ -124,7 +127,7 @@ class MeterJson(BaseModel):
             name=view.name, url=view.url, simulated=view.simulated, state=view.state,
             error=view.error, hint=view.hint, retry_at=view.retry_at,
             last_reading_at=view.reading.at if view.reading else None,
-            notice=view.notice, scale=view.scale, expected_s=view.poll_s,
+            notice=view.notice, scale=view.scale, expected_s=view.poll_s, has_waveform=view.has_waveform,
             link=LinkJson.of(view.link) if view.link else None, advice=list(view.advice),
             reading=ReadingJson.of(view, view.reading) if view.reading else None,
             today=EnergyJson.of(view.today) if view.today else None,

@@ -50,8 +50,9 @@ def view_message(view: MeterView) -> dict[str, object]:
     """A meter's view as plain values; every field of it, those that are added later too."""
     message = _written(view, _VIEW)
     if reading := view.reading:
-        sample = PlainSample(reading.quantities, reading.sample.counts)
-        message["reading"] = {**_written(reading, _READING, "sample"), "sample": _READING["sample"].dump_python(sample)}
+        sample = PlainSample(reading.quantities, dict(reading.sample.counts))
+        plain = _READING["sample"].dump_python(sample, mode="json")
+        message["reading"] = {**_written(reading, _READING, "sample"), "sample": plain}
     return message
 
 

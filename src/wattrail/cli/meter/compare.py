@@ -14,7 +14,7 @@ from cyclopts import Parameter, validators
 from wattrail.cli import clock, output, reading_view
 from wattrail.cli.clock import read_once
 from wattrail.cli.exits import UsageError
-from wattrail.cli.network_reader import NetworkReader
+from wattrail.cli.source_reader import SourceReader
 from wattrail.cli.stopping import stop_quietly
 from wattrail.cli.target import Json, MeterOptions, find, opened_any
 from wattrail.errors import LinkError, PortError, WattrailError
@@ -22,7 +22,7 @@ from wattrail.meter import Meter
 from wattrail.units import Reading
 
 if TYPE_CHECKING:
-    from wattrail.metrology.comparison import Comparison, Deviation, MeterSeries
+    from wattrail.metrology.comparison import MeterComparison, MeterDeviation, MeterSeries
 
 _CHIP_PAUSE_S: Final = 1.0
 _REPORT_EVERY_S: Final = 10.0
@@ -61,7 +61,7 @@ def compare(
     print(_as_json(found, meters, series) if json else _as_text(found))
 
 
-def _compared(series: list[MeterSeries]) -> Comparison:
+def _compared(series: list[MeterSeries]) -> MeterComparison:
     from wattrail.metrology.comparison import compare as compare_series
 
     return compare_series(*series)
@@ -70,7 +70,7 @@ def _compared(series: list[MeterSeries]) -> Comparison:
 class _Reader:
     """Reads one meter in a thread, reading after reading, into a queue."""
 
-    def __init__(self, index: int, meter: Meter | NetworkReader, into: queue.SimpleQueue[_Item]) -> None:
+    def __init__(self, index: int, meter: Meter | SourceReader, into: queue.SimpleQueue[_Item]) -> None:
         self._index = index
         self._meter = meter
         self._into = into
@@ -80,7 +80,7 @@ class _Reader:
 
     def stop(self) -> None:
         self._stop.set()
-        if isinstance(self._meter, NetworkReader):
+        if isinstance(self._meter, SourceReader):
             self._meter.cancel()
         self._thread.join(_JOIN_S)
 
@@ -101,7 +101,7 @@ class _Reader:
 _Item = tuple[int, Reading | WattrailError]
 
 
-def _watch_both(meters: list[Meter | NetworkReader], seconds: float | None, *, reports: bool) -> list[MeterSeries]:
+def _watch_both(meters: list[Meter | SourceReader], seconds: float | None, *, reports: bool) -> list[MeterSeries]:
     from wattrail.metrology.comparison import MeterSeries
 
     series = [MeterSeries(age_s=_age_s(meter)) for meter in meters]
@@ -124,29 +124,29 @@ def _watch_both(meters: list[Meter | NetworkReader], seconds: float | None, *, r
 
 
 def _take(
-    index: int, item: Reading | WattrailError, series: list[MeterSeries], meters: list[Meter | NetworkReader]
+    index: int, item: Reading | WattrailError, series: list[MeterSeries], meters: list[Meter | SourceReader]
 ) -> None:
     """A reading, or what came in its place. Raises the error of a meter that has never answered, or is lost."""
     if isinstance(item, Reading):
         series[index].add(item)
         return
-    is_transient = isinstance(item, LinkError) or isinstance(meters[index], NetworkReader)
+    is_transient = isinstance(item, LinkError) or isinstance(meters[index], SourceReader)
     if not series[index].power or not is_transient:
         raise item
     output.note(f"no reading of {meters[index].url}: {item}")
 
 
-def _age_s(meter: Meter | NetworkReader) -> float:
+def _age_s(meter: Meter | SourceReader) -> float:
     return meter.chip.refresh_s if isinstance(meter, Meter) else meter.age_s
 
 
-def _as_text(found: Comparison) -> str:
+def _as_text(found: MeterComparison) -> str:
     lines = [f"{found.seconds:.0f} s side by side"]
     lines += [_row("Power", found.power, "W", 1), _row("Energy", found.energy, "Wh", 3)]
     return "\n".join([*filter(None, lines), *found.reasons, f"Verdict: {found.verdict}"])
 
 
-def _row(label: str, one: Deviation | None, unit: str, decimals: int) -> str:
+def _row(label: str, one: MeterDeviation | None, unit: str, decimals: int) -> str:
     if one is None:
         return ""
     values = f"{one.reference:.{decimals}f} {unit} and {one.other:.{decimals}f} {unit}"
@@ -155,7 +155,7 @@ def _row(label: str, one: Deviation | None, unit: str, decimals: int) -> str:
     return f"{label:<8}{values}: {difference}{percent}, E_n {one.normalised:.2f}"
 
 
-def _as_json(found: Comparison, meters: list[Meter | NetworkReader], series: list[MeterSeries]) -> str:
+def _as_json(found: MeterComparison, meters: list[Meter | SourceReader], series: list[MeterSeries]) -> str:
     return json_text.dumps(
         {
             "reference": meters[0].url,
@@ -172,7 +172,7 @@ def _as_json(found: Comparison, meters: list[Meter | NetworkReader], series: lis
     )
 
 
-def _fields(one: Deviation | None) -> dict[str, object] | None:
+def _fields(one: MeterDeviation | None) -> dict[str, object] | None:
     if one is None:
         return None
     return {

@@ -13,8 +13,8 @@ from wattrail.chips import DEFAULT_CHIP
 from wattrail.cli import clock, output, reading_view
 from wattrail.cli.clock import steady_readings
 from wattrail.cli.exits import UsageError
-from wattrail.cli.network_reader import NetworkReader, opened_network
 from wattrail.cli.report.files import refuse_existing
+from wattrail.cli.source_reader import SourceReader, opened_network
 from wattrail.cli.stopping import stop_quietly
 from wattrail.cli.target import MeterOptions, MeterTarget, find, opened
 from wattrail.errors import LinkError, PortError
@@ -77,7 +77,7 @@ def _record_device(target: MeterTarget, file: Path, *, seconds: int | None, coun
     return _summary(file, target, turns, device)
 
 
-def _summary(file: Path, target: MeterTarget, turns: int, device: Meter | NetworkReader) -> str:
+def _summary(file: Path, target: MeterTarget, turns: int, device: Meter | SourceReader) -> str:
     """What was recorded, and the command that replays it: a capture names neither the chip nor the front end."""
     is_unusual = isinstance(device, Meter) and device.chip.name != DEFAULT_CHIP
     chip = f"?chip={device.chip.name}" if isinstance(device, Meter) and is_unusual else ""

@@ -11,7 +11,7 @@ from cyclopts import Parameter, validators
 
 from wattrail.cli import output, reading_view
 from wattrail.cli.clock import steady_readings
-from wattrail.cli.network_reader import NetworkReader
+from wattrail.cli.source_reader import SourceReader
 from wattrail.cli.stopping import stop_quietly
 from wattrail.cli.target import Json, MeterOptions, Named, find, opened_any
 from wattrail.meter import Meter
@@ -62,16 +62,16 @@ def watch(
             output.note(f"{readings} readings; {reading_view.meter_words(device)}")
 
 
-def _pause_s(device: Meter | NetworkReader, interval: float | None) -> float:
+def _pause_s(device: Meter | SourceReader, interval: float | None) -> float:
     if interval is not None:
         return interval
-    if isinstance(device, NetworkReader):
+    if isinstance(device, SourceReader):
         return device.pause_s
     return 1.0 if device.recorded_at is None else 0.0
 
 
 @contextmanager
-def _shown(device: Meter | NetworkReader, *, json: bool) -> Iterator[Callable[[Reading], None]]:
+def _shown(device: Meter | SourceReader, *, json: bool) -> Iterator[Callable[[Reading], None]]:
     if json:
         yield lambda reading: print(reading_view.as_json(reading, device), flush=True)
     elif sys.stdout.isatty():

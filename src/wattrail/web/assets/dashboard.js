@@ -49,6 +49,7 @@ class Card {
     show(parts.detail, this.#detail());
     show(parts.url, meter.url);
     parts.badge.hidden = !meter.simulated;
+    parts.scope.hidden = !meter.has_waveform;
     parts.notice.hidden = meter.error === null;
     show(parts.error, meter.error ?? "");
     show(parts.hint, meter.hint ? `Try this: ${meter.hint}` : "");
@@ -81,12 +82,13 @@ class Card {
   }
 
   #head(meter) {
-    const link = element("a.scope-link",
-      { href: `/scope/${encodeURIComponent(meter.name)}`, "aria-label": `Oscilloscope of ${meter.name}` }, "Oscilloscope");
+    const scope = this.#part("scope", "a.scope-link",
+      { href: `/scope/${encodeURIComponent(meter.name)}`, "aria-label": `Oscilloscope of ${meter.name}` });
+    scope.textContent = "Oscilloscope";
     const badge = this.#part("badge", "span.badge");
     badge.textContent = SIMULATED;
     return element("header", {},
-      element("div.who", {}, element("h2", {}, meter.name), this.#part("url", "p.url"), link),
+      element("div.who", {}, element("h2", {}, meter.name), this.#part("url", "p.url"), scope),
       element("div.marks", {}, badge, element("p.state", { role: "status" },
         element("span.dot", { "aria-hidden": "true" }), this.#part("state", "span.state-word"),
         this.#part("detail", "span.state-detail"))));

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from wattrail.sources import MeterSource
     from wattrail.sources.recording import CaptureOfSource
 
-__all__ = ["NetworkReader", "is_network_meter", "opened_network"]
+__all__ = ["SourceReader", "is_network_meter", "opened_network"]
 
 T = TypeVar("T")
 
@@ -48,7 +48,7 @@ def is_network_meter(url: str) -> bool:
     return parts.scheme in NETWORK_SCHEMES
 
 
-class NetworkReader:
+class SourceReader:
     """One network meter, read as a chip is: ``read`` waits for the next reading.
 
     A thread runs the event loop, so that a broker is heard between two readings as well.
@@ -148,7 +148,7 @@ class NetworkReader:
 
 
 @contextmanager
-def opened_network(url: str, *, capture: Path | None = None) -> Iterator[NetworkReader]:
+def opened_network(url: str, *, capture: Path | None = None) -> Iterator[SourceReader]:
     """A network meter or a capture of one; ``capture`` is a file that keeps what it says. Raises UrlError."""
     from wattrail.sources import open_source
     from wattrail.sources.recording import CaptureOfSource, open_replayed
@@ -159,7 +159,7 @@ def opened_network(url: str, *, capture: Path | None = None) -> Iterator[Network
         source: MeterSource = kept.source
     else:
         source = open_replayed(url) if split(url).scheme == "replay" else open_source(url, clock=clock.CLOCK)
-    reader = NetworkReader(source)
+    reader = SourceReader(source)
     try:
         yield reader
     finally:

@@ -31,7 +31,7 @@ class PublisherJson(BaseModel):
     since: datetime
     error: str | None
     hint: str | None
-    delivered_at: datetime | None
+    sent_at: datetime | None
     waiting: int
     held: dict[str, str]
 

@@ -58,7 +58,8 @@ class PayloadField:
 class Command:
     """One command. ``reply`` None: it is never answered. ``refusal`` is the other layout its reply may have.
 
-    A long reply has a status byte in front of these fields; a short one has none.
+    A long reply has a status byte in front of these fields; a short one has none. ``known`` are the responders that
+    answer it; one that does not know it stays silent.
     """
 
     namespace: Namespace
@@ -78,10 +79,6 @@ class Command:
     def long(self) -> bool:
         """Whether it travels in the long frame."""
         return self.namespace is Namespace.LONG
-
-    def knows(self, responder: Responder) -> bool:
-        """Whether that responder answers it. One that does not stays silent."""
-        return responder in self.known
 
     def __repr__(self) -> str:
         return self.name
@@ -110,9 +107,8 @@ LENGTH = PayloadField("length", 2)
 WRITTEN = PayloadField("written", 1)
 TIMEOUT = PayloadField("timeout_s", 1)
 MAKER, KIND, CAPACITY = PayloadField("manufacturer", 1), PayloadField("kind", 1), PayloadField("capacity", 1)
-OLD_ADDRESS = PayloadField(
-    "address", 4, mask=0xFFFF_0000
-)  # the bootloader writes E0 20 over the low half (Write4K refused)
+OLD_ADDRESS = PayloadField("address", 4, mask=0xFFFF_0000)
+"""Of a refused Write4K: the bootloader copies its guard, E0 20, over the low half. Source: bk-boot/loader-1."""
 STAY = PayloadField("key", 1, fixed=0x55)
 LINKED = PayloadField("linked", 1, fixed=0)
 UP_TO_4K = PayloadField("data", 0, 4096)

@@ -11,7 +11,7 @@ import zlib
 from wattrail.bootrom.commands import ERASE, FLASH_WRITE, READ_4K, TRAITS, WRITE_4K, Command, CrcEnd, Responder
 from wattrail.bootrom.constants import CRC_BLOCK, CRC_MAX_BLOCKS
 
-__all__ = ["crc_range", "crc_span", "is_guarded", "wire_crc", "wrapped"]
+__all__ = ["crc_range", "is_guarded", "wire_crc", "wrapped"]
 
 
 def is_guarded(command: Command, address: int, responder: Responder) -> bool:
@@ -55,10 +55,3 @@ def crc_range(start: int, length: int, responder: Responder) -> tuple[int, int]:
             f"the {responder.value} counts 1 to {CRC_MAX_BLOCKS} blocks of {CRC_BLOCK} bytes, got {length} bytes"
         )
     return start, start + length - 1
-
-
-def crc_span(start: int, end: int, responder: Responder) -> int:
-    """How many bytes from ``start`` a CRC command with this end covers."""
-    if TRAITS[responder].crc_end is CrcEnd.INCLUSIVE:
-        return end - start + 1
-    return ((end - start + 1) // CRC_BLOCK & CRC_MAX_BLOCKS) * CRC_BLOCK

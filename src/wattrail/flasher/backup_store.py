@@ -160,11 +160,6 @@ class BackupStore:
                 return kept
         return None
 
-    def journal(self, target: FlashTarget) -> Journal:
-        """The one to write to: that of what did not end on this board, else the board's own."""
-        found = self.unfinished(target)
-        return found.journal if found else Journal(self.folder / target.board, self._clock)
-
     def relatives(self, target: FlashTarget) -> list[BoardFolder]:
         """Folders of boards to which this one's RF block was written: it may be one of them."""
         if not target.has_identity:

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Final
 from wattrail.clock import Clock, Deadline
 from wattrail.errors import MissingExtra, PortError, PortLost, PortOpenError, PortTimeout
 from wattrail.transport.base import Port
-from wattrail.transport.carrier import SIMULATED, OpenCarrier, com_name, device_path, typed
-from wattrail.transport.opening import device_open_error
+from wattrail.transport.carrier import SIMULATED, OpenCarrier, com_name, device_open_error, device_path, typed
 from wattrail.transport.usb_adapters import without_device
 from wattrail.urls import Option, PortUrl, choice, number_in
 

@@ -10,8 +10,7 @@ from typing import Final
 from wattrail.clock import Clock, Deadline
 from wattrail.errors import LinkError, PortError, PortLost, PortOpenError, PortTimeout, UnexpectedReply
 from wattrail.transport.base import Bus
-from wattrail.transport.carrier import OpenCarrier, typed
-from wattrail.transport.spi_options import CS_OPTION, HZ_OPTION, MODE
+from wattrail.transport.carrier import CS_OPTION, HZ_OPTION, MODE, OpenCarrier, typed
 from wattrail.transport.spi_wire import (
     REPLIES,
     Configure,

@@ -7,6 +7,7 @@ from datetime import UTC
 from typing import Final
 
 from wattrail.chips import Capability
+from wattrail.cli.output import with_options
 from wattrail.meter import Meter, Statistics
 from wattrail.meter.opening import scale_finding
 from wattrail.metrology.scale_origin import ScaleSource
@@ -79,7 +80,7 @@ def as_json(reading: Reading, meter: Meter) -> str:
 def finding_words(meter: Meter, reading: Reading) -> str | None:
     """What speaks against the scale, with the option that names another board; None if nothing does."""
     finding = scale_finding(meter, reading)
-    return finding.replace("front_end=", "--front-end ") if finding else None
+    return with_options(finding) if finding else None
 
 
 def statistics_words(statistics: Statistics) -> str:

@@ -58,7 +58,7 @@ def opening(books: Books, *, import_mwh: int, export_mwh: int, at: datetime, who
 def adjustment(books: Books, *, import_mwh: int, export_mwh: int, at: datetime, who: str, reason: str) -> Entry:
     """Energy that belongs to the account and was never counted. Raises LedgerError where a register would fall."""
     if import_mwh == export_mwh == 0:
-        raise LedgerError("an adjustment of nothing", hint="give --import-kwh, --export-kwh, or both")
+        raise LedgerError("an adjustment of nothing", hint="state the import, the export, or both")
     _refuse_fall(import_mwh, export_mwh)
     moment = _moment(books, at)
     return _stated(

@@ -5,15 +5,14 @@ from __future__ import annotations
 import cmath
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC
 from typing import Final
 
-from wattrail.cli.report.braille import plot
 from wattrail.meter.wave import Oscillogram
 from wattrail.metrology.waveform import Curve, Sampling, Waveform
 
-__all__ = ["amps_unit", "as_csv", "as_json", "as_text", "lag_words", "quality", "sampling_words", "scale_words"]
+__all__ = ["amps_unit", "as_csv", "as_json", "as_text", "lag_words", "plot", "quality", "sampling_words", "scale_words"]
 
 _WIDTH: Final = 72
 _HEIGHT: Final = 6
@@ -231,3 +230,26 @@ def _sampling(sampling: Sampling) -> dict[str, float]:
         "spikes": sampling.spikes,
         "retries": sampling.retries,
     }
+
+
+_DOTS: Final = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
+"""Bits of the dots in a braille cell, by row and column."""
+
+
+def plot(values: Sequence[float], *, width: int, height: int, peak: float) -> list[str]:
+    """Lines of ``width`` characters; the middle of the picture is zero, its upper edge ``peak``."""
+    rows, columns = 4 * height, 2 * width
+    cells = [[0] * width for _ in range(height)]
+
+    def row_of(value: float) -> int:
+        return min(rows - 1, max(0, round((1 - value / (peak or 1.0)) / 2 * (rows - 1))))
+
+    before = None
+    for column in range(columns):
+        row = row_of(values[column * len(values) // columns])
+        first, last = sorted((row, row if before is None else before))
+        for y in range(first, last + 1):
+            if y != before or y == row:  # the column before has that dot already
+                cells[y // 4][column // 2] |= _DOTS[y % 4][column % 2]
+        before = row
+    return ["".join(chr(0x2800 + cell) for cell in line) for line in cells]

@@ -76,6 +76,7 @@ def flash_bytes(capacity: int) -> int:
     """Bytes of a flash by the last byte of its id. Raises ValueError for a code no flash of this kind has."""
     if not MIN_CAPACITY <= capacity <= MAX_CAPACITY:
         raise ValueError(f"capacity code {capacity:#04x} is not {MIN_CAPACITY:#04x} to {MAX_CAPACITY:#04x}")
+    # An id read as 00 00 00 would make a flash of one byte, as it did in another flasher (bk7231tools #30).
     return 1 << capacity
 
 

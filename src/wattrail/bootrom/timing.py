@@ -35,6 +35,7 @@ def real_baud(baud: int) -> float:
     if baud < 0:
         raise ValueError(f"a baud rate must not be negative, got {baud}")
     wanted = baud or BAUD_AT_RESET
+    # Rounded as the loader rounds: half of the rate is added before it is divided. Source: bk-boot/loader-1.
     divider = (CLOCK_HZ - 1 + wanted // 2) // wanted - 1
     return CLOCK_HZ / (min(max(divider, MIN_DIVIDER), MAX_DIVIDER) + 1)
 

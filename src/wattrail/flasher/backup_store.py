@@ -15,18 +15,8 @@ that are not proven has to differ from the backup: a board that shows no trace o
 boards without identity that differ in nothing but what the cut write was to change cannot be told apart; the flash of
 each is read into a file before it is written all the same.
 
-    RF sector now                 RF sector in the journal   content   it is that board    backup it rests on
-    identity, as before           anything                   fits      yes                 the kept one
-    identity, as before           anything                   differs   yes, its firmware   a new one, marked
-                                                                       ran meanwhile       half-written
-    anything, not as before       touched                    fits      yes                 identity: the kept one;
-                                                                                           none: read again
-    anything, not as before       touched                    differs   no                  a new one, its own
-    anything, not as before       not touched                -         no                  a new one, its own
-    no identity, as before        anything                   fits      yes                 read again
-    no identity, as before        anything                   differs   no                  a new one, its own
-    any                           no intact backup           -         only with identity  a new one, marked
-                                                             as before                     half-written
+Every combination of RF sector, journal and content, and the backup the write rests on, is a line of the table in
+docs/adr/0021-a-board-is-known-by-its-rf-block-or-by-its-untouched-flash.md.
 
 "Touched" means that the RF sector itself was noted before it was erased; that it lies in the same block of 64 KiB as
 another sector does not count. A board without identity gets a folder for each session, never another's backups.

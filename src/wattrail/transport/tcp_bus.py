@@ -69,6 +69,7 @@ class TcpBus(OpenCarrier):
         return got
 
     def _exchange(self, requests: Sequence[Message], deadline: Deadline) -> list[Message]:
+        # 0 would make the socket non-blocking, and cut a request in two.
         self._socket.settimeout(max(deadline.remaining, 0.001))
         self._socket.sendall(b"".join(map(encode, requests)))
         replies = [self._next(deadline) for _ in requests]

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from wattrail.cli import reading_view
 from wattrail.cli.console import results
+from wattrail.cli.source_reader import SourceReader
 from wattrail.meter import Meter
 from wattrail.units import QUANTITIES, Reading
 
@@ -24,7 +25,7 @@ _HISTORY: Final = 60
 
 
 @contextmanager
-def live(meter: Meter) -> Iterator[Callable[[Reading], None]]:
+def live(meter: Meter | SourceReader) -> Iterator[Callable[[Reading], None]]:
     """A view that is drawn again with every reading it is given."""
     history: deque[Reading] = deque(maxlen=_HISTORY)
     # What goes to stderr stands above the view; where stderr is a file, it goes there.
@@ -37,7 +38,7 @@ def live(meter: Meter) -> Iterator[Callable[[Reading], None]]:
         yield show
 
 
-def picture(meter: Meter, history: deque[Reading]) -> Group:
+def picture(meter: Meter | SourceReader, history: deque[Reading]) -> Group:
     """Each quantity with its last value, its history, and the bounds between which that history is drawn."""
     table = Table(box=None, show_header=False, pad_edge=False)
     for justify in ("left", "right", "left", "left", "left"):
@@ -48,7 +49,7 @@ def picture(meter: Meter, history: deque[Reading]) -> Group:
         bounds = f"{quantity.format(min(known))} to {quantity.format(max(known))}" if known else ""
         table.add_row(quantity.label, quantity.format(past[-1]), quantity.unit, sparkline(past), bounds)
     heading = Text(reading_view.heading(meter), style="yellow" if meter.simulated else "")
-    footer = f"{history[-1].at.astimezone():%H:%M:%S}  {reading_view.statistics_words(meter.statistics)}"
+    footer = f"{history[-1].at.astimezone():%H:%M:%S}  {reading_view.meter_words(meter)}"
     return Group(heading, table, Text(footer, style="dim"))
 
 

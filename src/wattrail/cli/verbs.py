@@ -36,6 +36,7 @@ NOUNS: Final[Mapping[str, str]] = MappingProxyType(
 # fmt: off
 VERBS: Final = (
     Verb("run",                 "run:run",                            "Run the gateway with its dashboard."),
+    Verb("discover",            "discover:discover",                  "Find the meters on the network."),
     Verb("meter read",          "meter.read:read",                    "Read a meter once."),
     Verb("meter watch",         "meter.watch:watch",                  "Watch a meter live."),
     Verb("meter registers",     "meter.registers:show_registers",     "Show every register by bit field."),
@@ -43,6 +44,7 @@ VERBS: Final = (
     Verb("meter wave",          "meter.wave:wave",                    "Show voltage and current as curves."),
     Verb("meter calibrate",     "meter.calibrate:calibrate",          "Calibrate a meter against a reference."),
     Verb("meter accuracy",      "meter.accuracy:accuracy",            "Test a meter at the loads of IEC 62053-21."),
+    Verb("meter compare",       "meter.compare:compare",              "Compare two meters side by side."),
     Verb("calibration list",    "calibration.show:list_calibrations", "List what is kept of a meter's calibrations."),
     Verb("calibration show",    "calibration.show:show_calibration",  "Show one calibration with what it rests on."),
     Verb("calibration export",  "calibration.show:export",            "Export every calibration of a meter as JSON."),

@@ -1,4 +1,4 @@
-"""The chain over the books: each row's hash covers the row and the hash before it, and the last one is kept twice.
+"""The chain over the ledger: each row's hash covers the row and the hash before it, and the last one is kept twice.
 
 A row that was changed does not fit its hash, a row that is gone leaves a number out, and a tail that is cut off is
 missed by the table ``chain``. It guards against damage, not against a forger who can write the whole file.
@@ -36,7 +36,7 @@ _LATER: Final = {"epoch": ("registers",), "entry": LATER_COLUMNS, "stated": ()}
 _NAMES: Final = {
     "epoch": ("calibration epoch", "calibration epochs"),
     "entry": ("entry", "entries"),
-    "stated": ("stated entry", "stated entries"),
+    "stated": ("manual entry", "manual entries"),
 }
 _BEFORE_ALL: Final = bytes(32)
 
@@ -89,7 +89,7 @@ def require_whole(cursor: sqlite3.Cursor, meter_id: int, path: Path) -> None:
 
 
 def broken_links(cursor: sqlite3.Cursor, meter_id: int) -> Iterator[AuditFinding]:
-    """Every row of the books that is missing or altered, by its number."""
+    """Every row of the ledger that is missing or altered, by its number."""
     for book in BOOKS:
         yield from _broken(cursor, meter_id, book)
 

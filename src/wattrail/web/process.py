@@ -21,7 +21,8 @@ from wattrail.errors import ConfigError
 from wattrail.gateway import Event, Feed, MeterChanged, ScopeView, Subscription
 from wattrail.gateway.threads import start_thread
 from wattrail.gateway.timing import BackOff
-from wattrail.web.messages import Setup, decode_line, encode_line, view_message
+from wattrail.publish import PublisherBoard
+from wattrail.web.messages import PublisherJson, Setup, decode_line, encode_line, view_message
 from wattrail.web.waveform import WaveformJson
 
 __all__ = ["WebProcess", "address_of", "bind"]
@@ -49,8 +50,10 @@ class WebProcess:
         setup: Setup,
         listener: socket.socket,
         *,
+        board: PublisherBoard | None = None,
         on_ready: Callable[[str], object] | None = None,
     ) -> None:
+        self._board = board or PublisherBoard()
         self.address = address_of(listener)
         self._feed, self._setup, self._listener, self._on_ready = feed, setup, listener, on_ready
         self._watched: dict[str, ScopeView | None] = {}
@@ -94,9 +97,10 @@ class WebProcess:
             start_thread(lambda: self._listen(ours.makefile("rb"), ready), name="web-replies")
             try:
                 ours.sendall(encode_line(setup=self._setup.model_dump(mode="json")))
+                board_version = self._send_publishers(ours)
                 _send_views(ours, events.take())  # a subscription begins with every meter
                 ours.sendall(encode_line(complete=True))
-                self._send_changes(ours, events, process)
+                self._send_changes(ours, events, process, board_version)
             finally:
                 with self._lock:
                     self._watched.clear()
@@ -112,11 +116,22 @@ class WebProcess:
             stdout=subprocess.DEVNULL,
         )  # fmt: skip
 
-    def _send_changes(self, channel: socket.socket, events: Subscription, process: subprocess.Popen[bytes]) -> None:
+    def _send_publishers(self, channel: socket.socket) -> int:
+        """Send the state of every publisher; returns the version of what was sent."""
+        version = self._board.version
+        states = [PublisherJson.model_validate(state).model_dump(mode="json") for state in self._board.states()]
+        channel.sendall(encode_line(publishers=states))
+        return version
+
+    def _send_changes(
+        self, channel: socket.socket, events: Subscription, process: subprocess.Popen[bytes], board_version: int
+    ) -> None:
         while not self._stopping.is_set() and process.poll() is None:
             with self._lock:
                 watched = tuple(self._watched)
             _send_views(channel, events.take())
+            if self._board.version != board_version:
+                board_version = self._send_publishers(channel)
             for name in watched:
                 self._send_waveform(channel, name)
             self._stopping.wait(_SEND_EVERY_S)

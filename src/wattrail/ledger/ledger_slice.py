@@ -1,4 +1,4 @@
-"""The books of one meter: everything its registers follow from."""
+"""The ledger of one meter: everything its registers follow from."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from datetime import datetime
 from fractions import Fraction
 from typing import NamedTuple, Self
 
-from wattrail.ledger.entries import BEGINNING, Entry, Epoch, Kind, Totals
+from wattrail.ledger.entries import BEGINNING, Entry, EntryKind, Epoch, Totals
 
-__all__ = ["Books", "Counts", "Energy"]
+__all__ = ["Counts", "Energy", "LedgerSlice"]
 
 
 class Counts(NamedTuple):
@@ -53,8 +53,8 @@ class Energy(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Books:
-    """Entries of the counter and stated entries, each oldest first, with the epochs they belong to.
+class LedgerSlice:
+    """Entries of the counter and manual entries, each oldest first, with the epochs they belong to.
 
     ``before`` are counts, by epoch, of entries older than the first one here: books need not be read whole to know
     what the registers show.
@@ -77,10 +77,10 @@ class Books:
 
     def earliest(self, entry: Entry) -> datetime:
         """The earliest moment at which energy of one of these entries can have flowed; ``entry.end`` is the latest."""
-        if entry.kind is Kind.ASSIGNED:
+        if entry.kind is EntryKind.ASSIGNED:
             gap = self.entry(entry.about)
             return BEGINNING if gap is None else gap.start
-        return (self.began or BEGINNING) if entry.kind is Kind.ADJUSTED else entry.start
+        return (self.began or BEGINNING) if entry.kind is EntryKind.ADJUSTED else entry.start
 
     def entry(self, sequence: int) -> Entry | None:
         """The entry of the counter with that number, if it is among these."""

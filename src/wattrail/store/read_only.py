@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Final
 
 from wattrail.errors import StoreError
-from wattrail.ledger import AuditFinding, Books
+from wattrail.ledger import AuditFinding, LedgerSlice
+from wattrail.network_meters.link_health import LinkDay
 from wattrail.store import queries
 from wattrail.store.buckets import Bucket
 from wattrail.store.chain import broken_links
 from wattrail.store.damage import RECOVER, as_damage, integrity_problems
+from wattrail.store.link_days import link_days
 from wattrail.store.rows import MeterRow
 from wattrail.store.schema import require_current
 
@@ -35,15 +37,15 @@ class StoreReader:
         with as_damage(self.path):
             return queries.meters(self._cursor)
 
-    def outline(self, meter_id: int) -> Books:
+    def outline(self, meter_id: int) -> LedgerSlice:
         """The first and last entry, those with undirected counts, and what was stated: quick for long books."""
         with as_damage(self.path):
-            return queries.what_can_be_stated_about(self._cursor, meter_id)
+            return queries.adjustable_entries(self._cursor, meter_id)
 
-    def books(self, meter_id: int, *, since: datetime | None = None) -> Books:
-        """The books of a meter; entries that ended before ``since`` are only added up."""
+    def ledger_slice(self, meter_id: int, *, since: datetime | None = None) -> LedgerSlice:
+        """The ledger of a meter; entries that ended before ``since`` are only added up."""
         with as_damage(self.path):
-            return queries.books(self._cursor, meter_id, since)
+            return queries.ledger_slice(self._cursor, meter_id, since)
 
     def file_problems(self) -> tuple[AuditFinding, ...]:
         """What the database engine finds wrong with the file; takes as long as reading all of it."""
@@ -51,7 +53,7 @@ class StoreReader:
         return tuple(AuditFinding(0, "its integrity", text, "ok", name="the file") for text in texts)
 
     def broken_links(self, meter_id: int) -> tuple[AuditFinding, ...]:
-        """Rows of the books that are missing or altered, by number."""
+        """Rows of the ledger that are missing or altered, by number."""
         with as_damage(self.path):
             return tuple(broken_links(self._cursor, meter_id))
 
@@ -60,12 +62,17 @@ class StoreReader:
         row = self._cursor.execute("SELECT id FROM meter WHERE name = ?", (name,)).fetchone()
         return () if row is None else queries.series(self._cursor, int(row[0]), start, end, points)
 
+    def link_days(self, name: str, *, limit: int = 31) -> tuple[LinkDay, ...]:
+        """How a meter was connected on its last days, newest first; empty for an unknown meter."""
+        row = self._cursor.execute("SELECT id FROM meter WHERE name = ?", (name,)).fetchone()
+        return () if row is None else link_days(self._cursor, int(row[0]), limit)
+
 
 @contextmanager
 def open_to_read(path: Path) -> Iterator[StoreReader]:
     """The database at a path. Raises StoreError if it is not there, not ours, or of another version."""
     if not path.is_file():
-        raise StoreError(f"there is no database {path}", hint="wattrail run makes one; database=FILE names another")
+        raise StoreError(f"there is not a database {path}", hint="wattrail run makes one; database=FILE names another")
     try:
         with closing(_connect(path)) as connection, closing(connection.cursor()) as cursor:
             with as_damage(path):

@@ -12,7 +12,18 @@ from typing import Final
 from wattrail.meter.wave import Oscillogram
 from wattrail.metrology.waveform import Curve, Sampling, Waveform
 
-__all__ = ["amps_unit", "as_csv", "as_json", "as_text", "lag_words", "plot", "quality", "sampling_words", "scale_words"]
+__all__ = [
+    "amps_unit",
+    "as_csv",
+    "as_json",
+    "as_text",
+    "lag_words",
+    "plot",
+    "quality",
+    "sampling_words",
+    "scale_words",
+    "shape_words",
+]
 
 _WIDTH: Final = 72
 _HEIGHT: Final = 6
@@ -137,8 +148,8 @@ def _quantities(found: Oscillogram) -> list[str]:
     wave = found.waveform
     rows = [
         ("Frequency", f"{wave.hertz:.3f} Hz", ""),
-        ("Voltage", f"{wave.volts.rms:.1f} V", _shape(wave.volts)),
-        ("Current", f"{_short(wave.amps.rms)} {amps_unit(wave)}", _shape(wave.amps)),
+        ("Voltage", f"{wave.volts.rms:.1f} V", shape_words(wave.volts)),
+        ("Current", f"{_short(wave.amps.rms)} {amps_unit(wave)}", shape_words(wave.amps)),
     ]
     if wave.amps_known:
         way = "export" if wave.watts < 0 else "import"
@@ -155,12 +166,13 @@ def _quantities(found: Oscillogram) -> list[str]:
     return [f"{name:<12}{value:>14}  {more}".rstrip() for name, value, more in rows]
 
 
-def _shape(curve: Curve) -> str:
+def shape_words(curve: Curve, crest: str = "crest factor") -> str:
+    """THD and crest factor, with the uncertainty of the first."""
     if curve.crest is None:
         return "no signal"
     if curve.thd is None:
-        return f"too few harmonics for a THD, crest factor {curve.crest:.3f}"
-    return f"THD {100 * curve.thd:.2f} ± {100 * (curve.thd_uncertainty or 0):.2f} %, crest factor {curve.crest:.3f}"
+        return f"too few harmonics for a THD, {crest} {curve.crest:.3f}"
+    return f"THD {100 * curve.thd:.2f} ± {100 * (curve.thd_uncertainty or 0):.2f} %, {crest} {curve.crest:.3f}"
 
 
 def lag_words(wave: Waveform) -> str:
@@ -213,7 +225,6 @@ def _channel(curve: Curve) -> dict[str, object]:
 
 
 def _degrees(phasor: complex) -> float:
-
     return math.degrees(cmath.phase(phasor))
 
 

@@ -17,7 +17,7 @@ from wattrail.gateway.plan import MeterPlan
 from wattrail.gateway.view import MeterState, MeterView
 from wattrail.ledger import Boot, Entry, boot_between
 from wattrail.network_meters.link_health import LinkDay, LinkEvents, LinkWatch, advice
-from wattrail.sources import Cadence
+from wattrail.sources import SourceCadence
 from wattrail.store import Store
 from wattrail.store.rows import without_credentials
 from wattrail.units import Reading
@@ -34,7 +34,7 @@ class ArrivedReading:
     """A reading with what its source says beside it."""
 
     reading: Reading
-    cadence: Cadence
+    cadence: SourceCadence
     signal_dbm: float | None = None
     reconnects: int = 0
     advice: tuple[str, ...] = ()
@@ -88,9 +88,8 @@ class NetworkMeter:
         account, view, reading = self._account, self._view, arrival.reading
         if account is not None and booking is not None:
             account.confirm(booking)
-            view = replace(
-                view, today=account.today(account.now or reading.at), total=account.totals(), notice=account.notice
-            )
+            today, total = account.today_and_total(account.now or reading.at)
+            view = replace(view, today=today, total=total, notice=account.notice)
         if view.state is not MeterState.LIVE:
             logger.info("meter %s: read", self.plan.name)
         link = self._link.day if self._link is not None else None

@@ -18,11 +18,11 @@ from tests.publish.rig import Site
 from tests.sources.conftest import Mosquitto
 from wattrail.gateway import Subscription
 from wattrail.publish.mqtt import MqttPacing, MqttPlan
-from wattrail.publish.pending import Cadence
+from wattrail.publish.pending import PublishCadence
 
 DEADLINE_S = 20.0
 QUICK = MqttPacing(tick_s=0.02, settle_s=0.02, birth_delay_s=0.02, first_retry_s=0.02)
-EVERY = Cadence(live_s=0.0, registers_s=0.0)
+EVERY = PublishCadence(live_s=0.0, registers_s=0.0)
 
 
 @dataclass

@@ -20,7 +20,7 @@ from tests.publish.rig import AT, Site
 from wattrail.ledger import Totals
 from wattrail.publish import PublisherStatus
 from wattrail.publish.influxdb import InfluxPacing, InfluxPlan, InfluxTarget
-from wattrail.publish.pending import Cadence
+from wattrail.publish.pending import PublishCadence
 from wattrail.store.outbox import Outbox, StoredRegisters
 
 QUICK = InfluxPacing(tick_s=0.02, timeout_s=2.0, last_timeout_s=2.0, first_retry_s=0.02)
@@ -90,7 +90,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
 def plan(influx: Influx, *, version: Any = 1, registers_s: float = 0.0) -> InfluxPlan:
     target = InfluxTarget(url=f"http://127.0.0.1:{influx.port}", version=version, database="energy", org="home")
     return InfluxPlan(
-        influx=target, login="influx", cadence=Cadence(live_s=0.0, registers_s=registers_s), pacing=QUICK
+        influx=target, login="influx", cadence=PublishCadence(live_s=0.0, registers_s=registers_s), pacing=QUICK
     )  # fmt: skip
 
 
@@ -150,7 +150,7 @@ def test_each_version_has_its_own_path_and_login(
 def test_a_day_that_waited_is_one_write_and_then_forgotten(site: Site, influx: Influx) -> None:
     store_a_day(site)
     with writing(site, plan(influx)):
-        board_says(site, lambda: site.state("influxdb").delivered_at)
+        board_says(site, lambda: site.state("influxdb").sent_at)
     assert influx.imports() == [minute * 8000 for minute in range(1440)]
     assert site.state("influxdb").waiting == 0
     assert len(influx.requests) == 1
@@ -187,7 +187,7 @@ def test_what_a_server_does_not_take_is_logged_and_not_repeated(
     store_a_day(site)
     influx.answers = [(400, b'{"error":"partial write: points beyond retention policy dropped=7"}')]
     with writing(site, plan(influx)):
-        board_says(site, lambda: site.state("influxdb").delivered_at)
+        board_says(site, lambda: site.state("influxdb").sent_at)
     assert "did not take every one of 1440 points" in caplog.text
     assert "points beyond retention policy dropped=7" in caplog.text
     assert len(influx.requests) == 1
@@ -197,7 +197,7 @@ def test_a_write_that_is_too_large_is_made_smaller(site: Site, influx: Influx) -
     store_a_day(site)
     influx.answers = [(413, b""), (413, b"")]
     with writing(site, plan(influx)):
-        board_says(site, lambda: site.state("influxdb").delivered_at and site.state("influxdb").waiting == 0)
+        board_says(site, lambda: site.state("influxdb").sent_at and site.state("influxdb").waiting == 0)
     assert influx.imports(first=2) == [minute * 8000 for minute in range(1440)]
     assert [len(lines) for _, _, lines in influx.requests] == [1440, 1440, 1250, 190]
 

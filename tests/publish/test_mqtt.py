@@ -147,7 +147,7 @@ def test_a_day_without_a_broker_loses_no_register(site: Site, mosquitto: Mosquit
     async def story() -> None:
         async with subscriber(mosquitto, "meters/house/registers") as heard, publishing(site, plain(mosquitto)):
             await heard.until(lambda: len(heard.messages) >= DAY)
-            await board_says(site, lambda: site.state("mqtt").delivered_at)
+            await board_says(site, lambda: site.state("mqtt").sent_at)
         got = [one["import_kwh"] for one in heard.of("meters/house/registers")]
         assert got == [minute * 8.0 for minute in range(DAY)], "each once, in order"
         assert site.state("mqtt").waiting == 0
@@ -161,7 +161,7 @@ def test_home_assistant_gets_only_the_newest_register_of_that_day(site: Site, mo
     async def story() -> None:
         topic = f"wattrail/m/{identity(site)}/registers"
         async with subscriber(mosquitto, topic) as heard, publishing(site, home_assistant(mosquitto)):
-            await board_says(site, lambda: site.state("home_assistant").delivered_at)
+            await board_says(site, lambda: site.state("home_assistant").sent_at)
             await heard.until(lambda: heard.of(topic))
         assert {one["import_kwh"] for one in heard.of(topic)} == {(DAY - 1) * 8.0}, "the past would be one step now"
 
@@ -265,7 +265,7 @@ def test_tls_needs_the_authority_that_signed_and_then_works(tmp_path: Path) -> N
             assert "certificate" in (site.state("mqtt").error or "")
             assert "ca_file in [publish.mqtt]" in (site.state("mqtt").hint or "")
         async with publishing(site, replace(plan, ca_file=mosquitto.authority)):
-            await board_says(site, lambda: site.state("mqtt").delivered_at)
+            await board_says(site, lambda: site.state("mqtt").sent_at)
 
     try:
         run(story())
@@ -278,13 +278,13 @@ def test_a_renamed_meter_leaves_no_topic_behind(site: Site, mosquitto: Mosquitto
         site.show()
         plan = plain(mosquitto, is_flat=True)
         async with publishing(site, plan):
-            await board_says(site, lambda: site.state("mqtt").delivered_at)
+            await board_says(site, lambda: site.state("mqtt").sent_at)
         with sqlite3.connect(site.database) as connection:
             connection.execute("UPDATE meter SET name = 'villa'")
         renamed = Site(site.folder, ("villa",))
         renamed.show("villa", minute=1)
         async with publishing(renamed, plan):
-            await board_says(renamed, lambda: renamed.state("mqtt").delivered_at)
+            await board_says(renamed, lambda: renamed.state("mqtt").sent_at)
         async with subscriber(mosquitto) as heard:
             await heard.until_topic("meters/state", "offline")
             await heard.until(lambda: heard.newest("meters/villa/registers"))
@@ -321,7 +321,7 @@ def test_a_meter_that_is_silent_at_the_start_is_not_taken_for_removed(site: Site
     async def story() -> None:
         site.show()
         async with publishing(site, home_assistant(mosquitto)):
-            await board_says(site, lambda: site.state("home_assistant").delivered_at)
+            await board_says(site, lambda: site.state("home_assistant").sent_at)
         silent = Site(site.folder)
         base = f"wattrail/m/{identity(site)}"
         async with subscriber(mosquitto) as heard, publishing(silent, home_assistant(mosquitto)):
@@ -366,6 +366,6 @@ def test_an_unreachable_broker_is_away_and_not_a_defect(site: Site) -> None:
     async def story() -> None:
         async with publishing(site, plain(Nowhere())):  # type: ignore[arg-type]
             await board_says(site, lambda: site.state("mqtt").status is PublisherStatus.AWAY)
-            assert "mqtt://127.0.0.1:1: cannot connect" in (site.state("mqtt").error or "")
+            assert "broker 127.0.0.1:1: cannot connect" in (site.state("mqtt").error or "")
 
     run(story())

@@ -37,7 +37,7 @@ def test_registers_come_out_in_order_until_they_are_delivered(outbox: Outbox) ->
     outbox.add([row(minute) for minute in range(5)])
     first = outbox.waiting(2)
     assert minutes(first) == minutes(outbox.waiting(2)) == [0, 1]
-    outbox.delivered(first[-1].id)
+    outbox.acknowledged(first[-1].id)
     assert minutes(outbox.waiting(100)) == [2, 3, 4]
     assert outbox.count() == 3
 

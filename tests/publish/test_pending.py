@@ -10,11 +10,11 @@ import pytest
 from tests.publish.rig import AT, TOTALS, Site, view
 from wattrail.gateway import MeterChanged, MeterState
 from wattrail.ledger import Totals
-from wattrail.publish.pending import Cadence, PendingValues
+from wattrail.publish.pending import PendingValues, PublishCadence
 from wattrail.store.outbox import Outbox
 from wattrail.units import Quantities
 
-CADENCE = Cadence(live_s=10.0, registers_s=60.0)
+CADENCE = PublishCadence(live_s=10.0, registers_s=60.0)
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def outbox(tmp_path: Path) -> Iterator[Outbox]:
         yield opened
 
 
-def pending(outbox: Outbox, cadence: Cadence = CADENCE) -> PendingValues:
+def pending(outbox: Outbox, cadence: PublishCadence = CADENCE) -> PendingValues:
     return PendingValues(outbox, cadence, ("house",))
 
 
@@ -74,7 +74,7 @@ def test_a_change_of_power_is_sent_at_once(outbox: Outbox) -> None:
 def test_registers_that_fell_are_held_and_go_on_when_they_are_back(
     outbox: Outbox, caplog: pytest.LogCaptureFixture
 ) -> None:
-    values = pending(outbox, Cadence(registers_s=0.0))
+    values = pending(outbox, PublishCadence(registers_s=0.0))
     seen(values, 0, total=Totals(5_000_000, 1_000_000))
     for second in range(1, 4):
         seen(values, second, total=Totals(4_000_000, 1_000_000))
@@ -90,10 +90,10 @@ def test_registers_that_fell_are_held_and_go_on_when_they_are_back(
 
 
 def test_the_last_published_register_is_known_after_a_restart(outbox: Outbox) -> None:
-    first = pending(outbox, Cadence(registers_s=0.0))
+    first = pending(outbox, PublishCadence(registers_s=0.0))
     seen(first, 0, total=Totals(5_000_000, 0))
     first.flush(0.0)
-    again = pending(outbox, Cadence(registers_s=0.0))
+    again = pending(outbox, PublishCadence(registers_s=0.0))
     newest = again.registers(again.meters["house"])
     assert newest is not None
     assert newest.import_mwh == 5_000_000

@@ -14,7 +14,7 @@ from wattrail.publish.influxdb import InfluxPlan, InfluxTarget
 from wattrail.publish.mqtt import MqttPlan
 from wattrail.publish.mqtt_topics import PlainDialect
 from wattrail.publish.p1_server import P1Plan
-from wattrail.publish.pending import Cadence
+from wattrail.publish.pending import PublishCadence
 
 if TYPE_CHECKING:
     from wattrail.app.publish_schema import BrokerSection, InfluxSection, P1Section, PublishSection
@@ -63,7 +63,7 @@ def _broker(name: str, section: BrokerSection, dialect: MqttDialect, *, change_w
         name=name,
         address=section.address(),
         dialect=dialect,
-        cadence=Cadence(live_s=section.live_s, registers_s=section.registers_s, change_w=change_w),
+        cadence=PublishCadence(live_s=section.live_s, registers_s=section.registers_s, change_w=change_w),
         ca_file=Path(section.ca_file) if section.ca_file else None,
     )
 
@@ -78,7 +78,7 @@ def _influx(section: InfluxSection) -> InfluxPlan:
         ),
         login=section.login or urlsplit(section.url).hostname or "",
         measurement=section.measurement,
-        cadence=Cadence(live_s=section.live_s, registers_s=section.registers_s),
+        cadence=PublishCadence(live_s=section.live_s, registers_s=section.registers_s),
     )
 
 

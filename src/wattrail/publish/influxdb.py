@@ -22,7 +22,7 @@ from wattrail.gateway import Subscription
 from wattrail.gateway.timing import BackOff
 from wattrail.publish.consumer import ConsumerContext, Publisher
 from wattrail.publish.line_protocol import live_point, registers_point
-from wattrail.publish.pending import DEFAULT_CADENCE, Cadence, PendingValues, published_meter
+from wattrail.publish.pending import DEFAULT_CADENCE, PendingValues, PublishCadence, published_meter
 from wattrail.publish.status import PublisherStatus
 from wattrail.publish.values import RegisterValues
 from wattrail.sanitize import printable
@@ -96,7 +96,7 @@ class InfluxPlan:
     influx: InfluxTarget
     login: str
     measurement: str = "meter"
-    cadence: Cadence = DEFAULT_CADENCE
+    cadence: PublishCadence = DEFAULT_CADENCE
     pacing: InfluxPacing = InfluxPacing()
     name: str = "influxdb"
 
@@ -181,13 +181,13 @@ class _InfluxWriter:
             return False
         self._post(lines, timeout_s)
         if rows:
-            self._outbox.delivered(rows[-1].id)
+            self._outbox.acknowledged(rows[-1].id)
         for meter, values in live:
             self._pending.live_sent(meter, values, now_s)
         self._back_off.succeed()
         self._board.reached(self._plan.name)
         has_more = len(rows) == self._lines
-        self._board.delivered(self._plan.name, waiting=self._outbox.count() if has_more else 0, held=self._pending.held)
+        self._board.sent(self._plan.name, waiting=self._outbox.count() if has_more else 0, held=self._pending.held)
         return has_more
 
     def _post(self, lines: Sequence[str], timeout_s: float) -> None:

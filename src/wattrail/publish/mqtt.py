@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-import ssl
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -18,28 +17,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from wattrail.errors import AccessDenied, FileError, MissingExtra, PortError, PortLost, PortOpenError, WattrailError
 from wattrail.gateway import Subscription
 from wattrail.gateway.timing import BackOff
 from wattrail.publish.consumer import ConsumerContext, Publisher
 from wattrail.publish.dialect import MqttDialect, MqttMessage
-from wattrail.publish.pending import DEFAULT_CADENCE, Cadence, PendingMeter, PendingValues
-from wattrail.publish.status import PublisherStatus
+from wattrail.publish.mqtt_connection import (
+    TIMEOUT_S,
+    MqttProblem,
+    broker_client,
+    publish_properties,
+    require_aiomqtt,
+)
+from wattrail.publish.pending import DEFAULT_CADENCE, PendingMeter, PendingValues, PublishCadence
 from wattrail.publish.values import RegisterValues
-from wattrail.sanitize import printable
-from wattrail.sources import Secrets
 from wattrail.sources.broker import BrokerAddress
-from wattrail.sources.credentials import Credentials
 from wattrail.store.outbox import Announced, Outbox, StoredRegisters
 
 if TYPE_CHECKING:
     import aiomqtt
-    from paho.mqtt.properties import Properties
 
 __all__ = ["MqttPacing", "MqttPlan"]
 
-_KEEPALIVE_S: Final = 30
-_TIMEOUT_S: Final = 10.0
 _COUNT_EVERY_S: Final = 1.0
 """While the broker is away, registers are stored and counted as often."""
 
@@ -49,15 +47,12 @@ _BATCH: Final = 200
 _IN_FLIGHT: Final = 20
 """Messages that wait for their acknowledgement together; mosquitto takes as many by default."""
 
-_REFUSED: Final = {134, 135}
-"""CONNACK of MQTT 5: bad user name or password, not authorized."""
-
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MqttPacing:
-    """Times in seconds: between two looks at what is due, after an announcement, before the answer to a birth."""
+    """Times in seconds: between two rounds of what is due, after an announcement, before the answer to a birth."""
 
     tick_s: float = 0.5
     settle_s: float = 0.5  # Home Assistant needs it to make entities, before their first state comes
@@ -72,7 +67,7 @@ class MqttPlan:
     name: str
     address: BrokerAddress
     dialect: MqttDialect
-    cadence: Cadence = DEFAULT_CADENCE
+    cadence: PublishCadence = DEFAULT_CADENCE
     ca_file: Path | None = None
     pacing: MqttPacing = MqttPacing()
 
@@ -107,14 +102,14 @@ class _MqttSession:
 
     async def run(self, events: Subscription) -> None:
         """Publish until the events end."""
-        import_aiomqtt(self._plan.name)
+        require_aiomqtt(self._plan.name)
         collecting = asyncio.create_task(self._collect(events))
         back_off = BackOff(self._plan.pacing.first_retry_s)
         try:
             while not self._ended.is_set():
                 try:
                     await self._connect_and_serve(back_off, collecting)
-                except _MqttProblem as problem:
+                except MqttProblem as problem:
                     self._board.failed(self._plan.name, problem.status, problem.error, waiting=self._outbox.count())
                     await self._pause(back_off.fail(), collecting)
         finally:
@@ -131,9 +126,9 @@ class _MqttSession:
     async def _connect_and_serve(self, back_off: BackOff, collecting: asyncio.Task[None]) -> None:
         import aiomqtt
 
-        is_connected = False
+        plan, will, is_connected = self._plan, self._dialect.gateway_state(online=False), False
         try:
-            async with self._client() as client:
+            async with broker_client(plan.address, will, plan.ca_file) as client:
                 is_connected = True
                 back_off.succeed()
                 self._board.reached(self._plan.name)
@@ -145,33 +140,12 @@ class _MqttSession:
                     with suppress(asyncio.CancelledError, aiomqtt.MqttError):
                         await listening
         except aiomqtt.MqttError as error:
-            raise _MqttProblem.of(error, self._plan, is_connected=is_connected) from error
-
-    def _client(self) -> aiomqtt.Client:
-        import aiomqtt
-
-        plan, will = self._plan, self._dialect.gateway_state(online=False)
-        login = self._login()
-        return aiomqtt.Client(
-            plan.address.host,
-            plan.address.port,
-            username=login.user if login else None,
-            password=login.password if login else None,
-            protocol=aiomqtt.ProtocolVersion.V5,
-            will=aiomqtt.Will(will.topic, will.payload, qos=will.qos, retain=will.retain),
-            tls_context=_tls(plan.ca_file) if plan.address.is_encrypted else None,
-            timeout=_TIMEOUT_S,
-            keepalive=_KEEPALIVE_S,
-            logger=logger,
-        )
-
-    def _login(self) -> Credentials | None:
-        return Secrets().find(self._plan.address.login)
+            raise MqttProblem.of(error, plan.address, name=plan.name, is_connected=is_connected) from error
 
     async def _listen(self, client: aiomqtt.Client) -> None:
         """Wait for the consumer's birth; ends with an error when the connection does."""
         if self._dialect.birth_topic:
-            await client.subscribe(self._dialect.birth_topic, qos=1, timeout=_TIMEOUT_S)
+            await client.subscribe(self._dialect.birth_topic, qos=1, timeout=TIMEOUT_S)
         async for message in client.messages:
             if message.payload == b"online" and not message.retain:  # retained: it was born before we came
                 delay_s = random.uniform(0, self._plan.pacing.birth_delay_s)
@@ -254,9 +228,9 @@ class _MqttSession:
             return False
         for start in range(0, len(rows), _IN_FLIGHT):
             await self._send_some(client, rows[start : start + _IN_FLIGHT])
-        self._outbox.delivered(rows[-1].id)
+        self._outbox.acknowledged(rows[-1].id)
         has_more = len(rows) == _BATCH
-        self._board.delivered(self._plan.name, waiting=self._outbox.count() if has_more else 0, held=self._pending.held)
+        self._board.sent(self._plan.name, waiting=self._outbox.count() if has_more else 0, held=self._pending.held)
         return has_more
 
     async def _send_some(self, client: aiomqtt.Client, rows: Sequence[StoredRegisters]) -> None:
@@ -323,8 +297,8 @@ class _MqttSession:
                 message.payload,
                 qos=message.qos,
                 retain=message.retain,
-                timeout=_TIMEOUT_S,
-                properties=_properties(message),
+                timeout=TIMEOUT_S,
+                properties=publish_properties(message),
             )
 
     async def _pause(self, seconds: float, collecting: asyncio.Task[None]) -> None:
@@ -340,61 +314,3 @@ class _MqttSession:
     async def _wait(self, seconds: float) -> None:
         with suppress(TimeoutError):
             await asyncio.wait_for(self._ended.wait(), seconds)
-
-
-class _MqttProblem(Exception):
-    """Why there is no connection: what to show, and whether the broker refuses us."""
-
-    def __init__(self, status: PublisherStatus, error: WattrailError) -> None:
-        super().__init__(str(error))
-        self.status, self.error = status, error
-
-    @classmethod
-    def of(cls, error: Exception, plan: MqttPlan, *, is_connected: bool) -> _MqttProblem:
-        """What an error of the library means."""
-        code = getattr(error, "rc", None)
-        reason = printable(str(error), limit=160)
-        shown: PortError
-        if getattr(code, "value", code) in _REFUSED:
-            shown = AccessDenied(
-                f"{plan.target} refuses the login {plan.address.login!r}: {reason}",
-                hint="docs/sources.md, credentials, says where the login is stored",
-            )
-            return cls(PublisherStatus.REFUSED, shown)
-        if "CERTIFICATE" in reason.upper():
-            shown = PortOpenError(
-                f"{plan.target}: the certificate of the broker is not accepted: {reason}",
-                hint=f"name the authority that signed it: ca_file in [publish.{plan.name}]",
-            )
-            return cls(PublisherStatus.REFUSED, shown)
-        if is_connected:
-            shown = PortLost(f"{plan.target}: the connection broke: {reason}", hint="it is being connected again")
-        else:
-            shown = PortOpenError(f"{plan.target}: cannot connect: {reason}", hint="check that the broker runs there")
-        return cls(PublisherStatus.AWAY, shown)
-
-
-def import_aiomqtt(name: str) -> None:
-    """Raises MissingExtra where the library is missing."""
-    try:
-        import aiomqtt  # noqa: F401 - only whether it is there
-    except ImportError as error:
-        raise MissingExtra(f"[publish.{name}]", library="aiomqtt", extra="mqtt") from error
-
-
-def _tls(ca_file: Path | None) -> ssl.SSLContext:
-    try:
-        return ssl.create_default_context(cafile=ca_file)
-    except OSError as error:  # a missing file, and one without a certificate in it
-        raise FileError(f"{ca_file} cannot be used as ca_file: {error.strerror or error}") from error
-
-
-def _properties(message: MqttMessage) -> Properties | None:
-    if message.expiry_s is None:
-        return None
-    from paho.mqtt.packettypes import PacketTypes
-    from paho.mqtt.properties import Properties
-
-    properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # paho has types elsewhere
-    properties.MessageExpiryInterval = message.expiry_s
-    return properties

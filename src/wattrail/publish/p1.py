@@ -19,7 +19,7 @@ def telegram(
 ) -> bytes:
     """One telegram. ``local`` is the local time of the reading; ``is_summer`` whether daylight saving time holds.
 
-    Everything is in tariff 1. Quantities that are unknown are left out. Source: dsmr/p1-5.0.2.
+    Everything is in tariff 1. Quantities that are unknown are left out. Source: dsmr/p1-5.
     """
     lines = [*_head(meter, local, is_summer=is_summer), *_energy(registers), *_power(live), "!"]
     text = "\r\n".join(lines).encode("ascii", "replace")

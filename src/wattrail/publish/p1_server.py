@@ -19,7 +19,7 @@ from wattrail.errors import PortOpenError
 from wattrail.gateway import Subscription
 from wattrail.publish.consumer import ConsumerContext, Publisher
 from wattrail.publish.p1 import telegram
-from wattrail.publish.pending import Cadence, PendingMeter, PendingValues
+from wattrail.publish.pending import PendingMeter, PendingValues, PublishCadence
 from wattrail.publish.status import PublisherStatus
 from wattrail.store.outbox import Outbox
 
@@ -67,7 +67,7 @@ class _P1Server:
     def __init__(self, plan: P1Plan, context: ConsumerContext, outbox: Outbox) -> None:
         self._plan, self._board, self._zone = plan, context.board, context.zone
         # Nothing waits for a client. What is remembered is the newest register, below which no telegram goes.
-        cadence = Cadence(live_s=0.0, registers_s=0.0)
+        cadence = PublishCadence(live_s=0.0, registers_s=0.0)
         self._pending = PendingValues(outbox, cadence, (plan.meter,), is_queued=False, flush_s=_REMEMBER_S)
         self._clients: set[asyncio.StreamWriter] = set()
         self._ended = asyncio.Event()
@@ -126,7 +126,7 @@ class _P1Server:
             if text is not None and self._clients:
                 for writer in tuple(self._clients):
                     self._send(writer, text)
-                self._board.delivered(self._plan.name, waiting=0, held=self._pending.held)
+                self._board.sent(self._plan.name, waiting=0, held=self._pending.held)
             await self._wait(self._plan.every_s)
 
     def _telegram(self) -> bytes | None:

@@ -15,9 +15,9 @@ from typing import Final
 from wattrail.gateway import Event, MeterChanged, MeterState, MeterView
 from wattrail.ledger import Totals
 from wattrail.publish.values import LiveValues, PublishedMeter, RegisterValues, live_values
-from wattrail.store.outbox import MeterIdentity, Outbox, StoredRegisters
+from wattrail.store.outbox import Outbox, StoredIdentity, StoredRegisters
 
-__all__ = ["DEFAULT_CADENCE", "Cadence", "PendingMeter", "PendingValues", "published_meter"]
+__all__ = ["DEFAULT_CADENCE", "PendingMeter", "PendingValues", "PublishCadence", "published_meter"]
 
 _SILENT_AFTER_POLLS: Final = 5
 """A meter on a wire without an event for so many polls is offline, whatever its last event said: a thread may block."""
@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cadence:
+class PublishCadence:
     """Seconds between two live values, and between two registers, of a meter.
 
     ``change_w`` is the change of power after which a live value is sent at once; 0 turns that off.
@@ -37,7 +37,7 @@ class Cadence:
     change_w: float = 0.0
 
 
-DEFAULT_CADENCE: Final = Cadence()
+DEFAULT_CADENCE: Final = PublishCadence()
 """Live values every ten seconds, registers every minute: consumers write each of them into a database."""
 
 
@@ -79,7 +79,7 @@ class PendingValues:
     """
 
     outbox: Outbox
-    cadence: Cadence
+    cadence: PublishCadence
     names: Sequence[str]
     is_queued: bool = True
     flush_s: float = 1.0
@@ -184,7 +184,7 @@ class PendingValues:
         return before is not None and after is not None and abs(after - before) >= self.cadence.change_w
 
 
-def published_meter(known: MeterIdentity) -> PublishedMeter:
+def published_meter(known: StoredIdentity) -> PublishedMeter:
     """Who a meter of the store is to consumers."""
     return PublishedMeter(identity=known.identity, name=known.name, simulated=known.simulated)
 

@@ -39,7 +39,7 @@ class PublisherState:
     since: datetime
     error: str | None = None
     hint: str | None = None
-    delivered_at: datetime | None = None
+    sent_at: datetime | None = None
     waiting: int = 0
     held: Mapping[str, str] = field(default_factory=dict)
 
@@ -86,9 +86,9 @@ class PublisherBoard:
         if self._change(name, status=status, error=str(error), hint=error.hint, waiting=waiting):
             logger.warning("%s is %s: %s", name, status, error)
 
-    def delivered(self, name: str, *, waiting: int, held: Mapping[str, str]) -> None:
-        """Something was delivered just now, after which ``waiting`` registers are left."""
-        self._change(name, delivered_at=datetime.now(UTC), waiting=waiting, held=dict(held))
+    def sent(self, name: str, *, waiting: int, held: Mapping[str, str]) -> None:
+        """Something was sent and acknowledged just now, after which ``waiting`` registers are left."""
+        self._change(name, sent_at=datetime.now(UTC), waiting=waiting, held=dict(held))
 
     def waiting(self, name: str, count: int) -> None:
         """So many registers wait."""

@@ -21,7 +21,7 @@ from wattrail.errors import StoreError
 from wattrail.ledger import Totals
 from wattrail.store.rows import from_microseconds, microseconds
 
-__all__ = ["Announced", "MeterIdentity", "Outbox", "StoredRegisters"]
+__all__ = ["Announced", "Outbox", "StoredIdentity", "StoredRegisters"]
 
 MAX_WAITING: Final = 1_000_000
 """Rows that wait for one consumer, about 70 MB: a day of 690 meters at one a minute, or two years of one meter.
@@ -31,11 +31,11 @@ Beyond that the oldest go. No energy goes with them: every later register contai
 
 _BUSY_S: Final = 5.0
 _COUNT_EVERY: Final = 10_000
-"""Rows added between two looks at how many wait: counting a million takes 30 ms."""
+"""Rows added between two counts of those that wait: counting a million takes 30 ms."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MeterIdentity:
+class StoredIdentity:
     """The name of a meter now, and under which other programs know it for the life of its account."""
 
     meter_id: int
@@ -86,7 +86,7 @@ class Outbox:
     ) -> None:
         self.close()
 
-    def identity(self, name: str) -> MeterIdentity | None:
+    def identity(self, name: str) -> StoredIdentity | None:
         """Who the meter of that name is to other programs; None before its first reading, which opens its account."""
         with self._transaction() as cursor:
             found = cursor.execute("SELECT id, simulated FROM meter WHERE name = ?", (name,)).fetchone()
@@ -98,16 +98,16 @@ class Outbox:
                 # Of several gateways at one broker each may have a meter of this name.
                 known = (f"{re.sub(r'[^A-Za-z0-9_-]', '_', name)}_{secrets.token_hex(3)}",)
                 cursor.execute("INSERT INTO identity VALUES (?, ?)", (meter_id, *known))
-        return MeterIdentity(meter_id=meter_id, identity=str(known[0]), name=name, simulated=simulated)
+        return StoredIdentity(meter_id=meter_id, identity=str(known[0]), name=name, simulated=simulated)
 
-    def identities(self) -> Mapping[int, MeterIdentity]:
+    def identities(self) -> Mapping[int, StoredIdentity]:
         """Every meter that other programs know, by the id of its account."""
         with self._reading() as cursor:
             rows = cursor.execute(
                 "SELECT meter_id, identity, name, simulated FROM identity JOIN meter ON meter.id = meter_id"
             )
             return {
-                int(meter_id): MeterIdentity(
+                int(meter_id): StoredIdentity(
                     meter_id=int(meter_id), identity=str(identity), name=str(name), simulated=bool(simulated)
                 )
                 for meter_id, identity, name, simulated in rows
@@ -159,7 +159,7 @@ class Outbox:
         with self._reading() as cursor:
             return int(cursor.execute("SELECT count(*) FROM outbox WHERE consumer = ?", (self.consumer,)).fetchone()[0])
 
-    def delivered(self, up_to: int) -> None:
+    def acknowledged(self, up_to: int) -> None:
         """The consumer has every register up to that ``id``."""
         with self._transaction() as cursor:
             cursor.execute("DELETE FROM outbox WHERE consumer = ? AND id <= ?", (self.consumer, up_to))

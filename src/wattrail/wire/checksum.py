@@ -17,7 +17,7 @@ def inverted_sum(data: bytes) -> int:
 def crc16_arc(data: bytes) -> int:
     """CRC-16/ARC: polynomial 0x8005 reflected, initial value 0. The telegrams of smart meters carry it.
 
-    Source: dsmr/p1-5.0.2.
+    Source: dsmr/p1-5.
     """
     crc = 0
     for byte in data:

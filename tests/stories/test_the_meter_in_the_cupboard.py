@@ -16,7 +16,7 @@ from tests.sources.conftest import NEEDS_BROKER, Mosquitto, broker, run
 from wattrail.clock import ManualClock
 from wattrail.errors import PortOpenError
 from wattrail.gateway import MeterPlan, MeterState
-from wattrail.ledger import Kind, Totals
+from wattrail.ledger import EntryKind, Totals
 from wattrail.twin.network.devices import openbeken
 from wattrail.twin.network.openbeken import SimulatedOpenBeken
 from wattrail.twin.network.serving import connect_to_broker, serve_web
@@ -116,7 +116,7 @@ def test_a_power_cut_in_the_night_costs_what_the_meter_had_not_saved(tmp_path: P
             assert (link.restarts, link.power_cuts) == (1, 1)
             row = house.store.meter("cupboard")
             assert row is not None
-            assert Kind.RESTART in {entry.kind for entry in house.store.entries(row.id)}
+            assert EntryKind.RESTART in {entry.kind for entry in house.store.entries(row.id)}
 
     def cut_power() -> None:
         device.meter.update()

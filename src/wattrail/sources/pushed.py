@@ -132,7 +132,7 @@ class PushedSource:
                     f"{MAX_PAYLOAD_BYTES}",
                     hint="check the topic",
                 )
-            if self._rate.is_exceeded(self._clock.monotonic(), len(payload)):
+            if self._rate.is_exceeded(asyncio.get_running_loop().time(), len(payload)):
                 self._flood = self._flooded(topic)
                 self._leaving = asyncio.ensure_future(self.close())  # at once: whoever reads may be waiting
                 raise self._flood
@@ -217,7 +217,7 @@ class PushedSource:
 
 
 class _MessageRate:
-    """Counts what one device sends in a second."""
+    """Counts what one device sends in a second, by the clock of the loop that it would keep busy."""
 
     def __init__(self) -> None:
         self._since = -math.inf

@@ -98,7 +98,7 @@ class Account:
             self.confirm(booking)
 
     def prepare(self, reading: Reading) -> Booking | None:
-        """What the store is to keep for a reading. Keep it, then ``confirm`` it, before another is prepared.
+        """What the store is to keep for a reading. Keep all that is prepared in this order, then ``confirm`` it.
 
         One without a register, or kept by a broker for nobody knows how long, proves no energy: it is None.
         """

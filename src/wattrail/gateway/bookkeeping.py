@@ -1,7 +1,7 @@
 """Books what network meters say, in a thread of its own: many readings in one transaction.
 
-The event loop of the sources never waits for a disk. A reading is acknowledged, and its source read again, once the
-transaction that holds it is committed; so at most one reading of each meter waits here, however slow the disk is. A
+The event loop of the sources never waits for a disk. A reading is acknowledged, and shown, once the transaction that
+holds it is committed; a few of each meter may wait here, and then its source is not read, however slow the disk is. A
 meter whose reading the store refuses costs the others of the same transaction nothing: theirs are written one by one.
 """
 

@@ -32,6 +32,9 @@ _CLOSE_WITHIN_S: Final = 0.8
 _RESOLVERS: Final = 64
 """Threads that look up names: a name server that is slow keeps one of them waiting for each name."""
 
+_MAX_UNBOOKED: Final = 16
+"""Readings of one meter that wait to be stored; then it is not read until one of them is."""
+
 _START_EVERY_S: Final = 0.05
 _SPREAD_S: Final = 10.0
 """Sources are opened one after the other, the last one within this time: polls are not all made at the same moment."""
@@ -47,6 +50,7 @@ class _FollowedMeter:
     schedule: PollSchedule
     back_off: BackOff = field(default_factory=BackOff)
     source: MeterSource | None = None
+    room: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_MAX_UNBOOKED))
 
 
 class NetworkReader:
@@ -123,28 +127,28 @@ class NetworkReader:
         except Exception as error:  # noqa: BLE001 it is the meter's own, and shown there
             return await self._fail(state, error)
         state.back_off.succeed()
-        await self._hand_over(state.meter, _arrival(state.source, reading))
+        await self._hand_over(state, _arrival(state.source, reading))
         return state.schedule.wait_s(self._clock.monotonic()) if state.source.is_polled else 0.0
 
     async def _fail(self, state: _FollowedMeter, error: Exception) -> float:
         delay_s = state.back_off.fail()
         is_broker = state.source is not None and state.source.broker_problem is not None
-        await self._hand_over(state.meter, Failure(error=error, retry_s=delay_s, is_broker=is_broker))
+        await self._hand_over(state, Failure(error=error, retry_s=delay_s, is_broker=is_broker))
         if not isinstance(error, WattrailError):  # a defect: nothing is known of its state
             source, state.source = state.source, None
             await _close(source)
         return delay_s
 
-    async def _hand_over(self, meter: NetworkMeter, news: ArrivedReading | Failure) -> None:
-        """Wait until the bookkeeper has kept it."""
-        loop, kept = asyncio.get_running_loop(), asyncio.Event()
+    async def _hand_over(self, state: _FollowedMeter, news: ArrivedReading | Failure) -> None:
+        """Give it to the bookkeeper; wait first while too much of this meter is not kept yet."""
+        loop = asyncio.get_running_loop()
+        await state.room.acquire()
 
         def done() -> None:
             with suppress(RuntimeError):  # the loop has ended meanwhile
-                loop.call_soon_threadsafe(kept.set)
+                loop.call_soon_threadsafe(state.room.release)
 
-        self._bookkeeper.put(BookkeepingWork(meter, news, done))
-        await kept.wait()
+        self._bookkeeper.put(BookkeepingWork(state.meter, news, done))
 
 
 def _arrival(source: MeterSource, reading: Reading) -> ArrivedReading:

@@ -63,13 +63,13 @@ class LinkWatch:
     def __init__(self, day: date) -> None:
         self.day = LinkDay(day=day)
         self._heard_at: float | None = None
-        self._is_down = False
+        self._is_down = self._is_down_by_broker = False
 
     def take(self, day: date, monotonic: float, events: LinkEvents) -> None:
         """A reading, at a time of the monotonic clock in seconds."""
         silence_s = 0.0 if self._heard_at is None else monotonic - self._heard_at
         signal = events.signal_dbm
-        self._heard_at, self._is_down = monotonic, False
+        self._heard_at, self._is_down, self._is_down_by_broker = monotonic, False, False
         more = LinkDay(
             day=day,
             readings=1,
@@ -84,12 +84,14 @@ class LinkWatch:
         self.day = _sum(self._of(day), more)
 
     def fail(self, day: date, *, is_broker: bool) -> None:
-        """The meter could not be read. Failures in a row are one dropout."""
+        """The meter could not be read. Failures in a row are one dropout, the broker's if any of them was its."""
         before = self._of(day)
-        if not self._is_down:
-            before = replace(before, dropouts=before.dropouts + 1, broker_dropouts=before.broker_dropouts + is_broker)
-        self._is_down = True
-        self.day = before
+        self.day = replace(
+            before,
+            dropouts=before.dropouts + (not self._is_down),
+            broker_dropouts=before.broker_dropouts + (is_broker and not self._is_down_by_broker),
+        )
+        self._is_down, self._is_down_by_broker = True, self._is_down_by_broker or is_broker
 
     def restore(self, kept: Iterable[LinkDay]) -> None:
         """Add what is kept of this day from before the program was started."""

@@ -11,8 +11,7 @@ from tests.cli.conftest import Type
 from wattrail.app.config import parse_config
 from wattrail.app.plan import ServicePlan, WebPlan, plan_service
 from wattrail.cli import safety
-from wattrail.cli.run import run
-from wattrail.cli.run_notices import demo_notice
+from wattrail.cli.run import demo_notice, run
 from wattrail.extras import install_command
 from wattrail.transport.discovery import DeviceCandidate
 

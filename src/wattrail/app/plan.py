@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from wattrail.app.config import database_of, demo_database
 from wattrail.gateway import GatewayPlan, MeterPlan
-from wattrail.transport.discovery import list_candidates
-from wattrail.transport.usb_adapters import without_device
+from wattrail.transport.discovery import list_candidates, without_device
 
 if TYPE_CHECKING:
     from wattrail.app.publish_schema import OpenMetricsSection

@@ -18,7 +18,7 @@ from wattrail.sanitize import printable
 from wattrail.units import Reading
 from wattrail.web.events import Broadcast, TooManyStreams
 from wattrail.web.history import PowerHistory
-from wattrail.web.setup import CandidateJson, PublisherJson, Setup
+from wattrail.web.messages import CandidateJson, PublisherJson, Setup
 from wattrail.web.waveform import WaveformJson, Waveforms
 
 __all__ = ["MeterJson", "api_router"]

@@ -20,7 +20,7 @@ from wattrail.web.api import MeterJson, api_router
 from wattrail.web.events import Broadcast
 from wattrail.web.guard import Guard
 from wattrail.web.history import PowerHistory
-from wattrail.web.setup import PublisherJson, Setup
+from wattrail.web.messages import PublisherJson, Setup
 from wattrail.web.waveform import Waveforms
 
 __all__ = ["build_app", "meters_json"]

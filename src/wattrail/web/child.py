@@ -24,9 +24,8 @@ from wattrail.web.app import build_app, meters_json
 from wattrail.web.events import Broadcast
 from wattrail.web.guard import Guard
 from wattrail.web.limits import BACKLOG, KEEP_ALIVE_S, MAX_CONNECTIONS, MAX_HEAD_BYTES
-from wattrail.web.messages import MAX_LINE, decode_line, encode_line, view_from_message
+from wattrail.web.messages import MAX_LINE, PublisherJson, Setup, decode_line, encode_line, view_from_message
 from wattrail.web.protocol import BoundedProtocol
-from wattrail.web.setup import PublisherJson, Setup
 from wattrail.web.waveform import WaveformJson, Waveforms
 
 __all__ = ["main", "server_config"]

@@ -287,3 +287,44 @@ def test_a_register_from_zero_books_what_its_uptime_allows_and_no_more() -> None
     beyond = rule.judge(700, 66, seen)
     assert (beyond.kind, beyond.counts, beyond.count, beyond.mark) == (Kind.RESTART, 0, 66, 700)
     assert "more than it can have counted since" in beyond.note
+
+
+def test_a_rise_after_a_restart_is_counted_as_far_as_time_allows() -> None:
+    rule = RegisterRule(SAVED)
+    seen = RegisterCircumstances(elapsed_us=MINUTE_US, boot=Boot.SOFT)
+    # 23 kW are 383.3 Wh a minute, and two counts of slack
+    assert rule.judge(1000, 1385, seen) == RegisterStep(Kind.COUNTED, 385, 1385)
+    beyond = rule.judge(1000, 1386, seen)
+    assert (beyond.kind, beyond.counts, beyond.mark) == (Kind.RESTART, 0, None)
+
+
+def test_a_jump_to_the_mark_is_energy_as_far_as_power_explains_it() -> None:
+    rule = RegisterRule(SAVED)
+    # a kilowatt, half as much again and 20 W are 25.3 Wh a minute, and two counts of slack
+    seen = RegisterCircumstances(elapsed_us=MINUTE_US, mark=900, mark_age_us=MINUTE_US, milliwatts=KILOWATT)
+    counted, restored = rule.judge(873, 900, seen), rule.judge(872, 905, seen)
+    assert (counted.kind, counted.counts) == (Kind.COUNTED, 27)
+    assert (restored.kind, restored.counts, restored.count) == (Kind.GAP, 5, 905)
+    unknown = rule.judge(899, 901, replace(seen, milliwatts=None))
+    assert (unknown.kind, unknown.counts) == (Kind.GAP, 1)
+
+
+def test_a_fall_that_is_confirmed_books_what_power_explains_and_no_more() -> None:
+    rule = RegisterRule(SAVED)
+    seen = RegisterCircumstances(elapsed_us=MINUTE_US, held=12, milliwatts=KILOWATT)
+    note = "the register fell from 9010 to 12, and a second reading stands by it: assumed a restart"
+    assert rule.judge(9010, 12 + 27, seen) == RegisterStep(Kind.RESTART, 27, 39, note, mark=9037)
+    assert rule.judge(9010, 12 + 28, seen) == RegisterStep(Kind.RESTART, 0, 40, note, mark=9010)
+
+
+def test_a_rise_of_a_register_that_was_read_twice_is_a_gap_at_once() -> None:
+    step = RegisterRule(replace(SAVED, is_confirmed=True)).judge(
+        1000, 2000, RegisterCircumstances(elapsed_us=MINUTE_US)
+    )
+    note = "the register went from 1000 to 2000, more than the 385 counts that time allows"
+    assert step == RegisterStep(Kind.GAP, 0, 2000, note, mark=1000)
+
+
+def test_a_register_that_may_rise_by_itself_stays_so_beside_export() -> None:
+    imported, exported = Channels.of([replace(SAVED, may_rise=True), EXPORT]).registers
+    assert (imported.may_rise, exported.may_rise) == (True, False)

@@ -117,6 +117,7 @@ class WebProcess:
             with self._lock:
                 watched = tuple(self._watched)
             _send_views(channel, events.take())
+            channel.sendall(encode_line())  # shows that the gateway runs
             for name in watched:
                 self._send_waveform(channel, name)
             self._stopping.wait(_SEND_EVERY_S)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from wattrail.image import Container, Difference, Image, PartitionDiff
+from wattrail.image import Container, Difference, Image, ImageKind, PartitionDiff
 from wattrail.image.layout import SECTOR
 
 __all__ = ["as_json", "difference_as_json", "difference_lines", "lines"]
@@ -18,7 +18,8 @@ _SECTORS_SHOWN = 8
 
 def lines(path: Path, image: Image) -> Iterator[str]:
     """What was recognised, a line each."""
-    yield f"{path}: {image.kind.value}, {image.confidence.value}; {len(image.data)} bytes"
+    confidence = "" if image.kind is ImageKind.UNKNOWN else f", {image.confidence.value}"
+    yield f"{path}: {image.kind.value}{confidence}; {len(image.data)} bytes"
     yield from (f"  {reason}" for reason in image.reasons)
     if image.chip is not None:
         unknown = "" if image.chip.is_flashable else "; wattrail does not flash this chip"

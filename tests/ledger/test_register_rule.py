@@ -11,7 +11,7 @@ import pytest
 
 from wattrail.energy_register import BootEvidence, Direction, EnergyRegister, Persistence, fastest
 from wattrail.errors import LedgerError
-from wattrail.ledger import Books, Channels, Entry, Epoch, Kind, Ledger, Observation, audit
+from wattrail.ledger import Channels, Entry, EntryKind, Epoch, Ledger, LedgerSlice, Observation, audit
 
 NOON = datetime(2026, 6, 21, 12, tzinfo=UTC)
 MINUTE_US = 60_000_000
@@ -51,13 +51,13 @@ class Account:
         return self.ledger.totals().import_mwh / 1000
 
     @property
-    def kinds(self) -> list[Kind]:
-        return [entry.kind for entry in self.entries if entry.kind not in {Kind.COUNTED, Kind.START}]
+    def kinds(self) -> list[EntryKind]:
+        return [entry.kind for entry in self.entries if entry.kind not in {EntryKind.COUNTED, EntryKind.START}]
 
     def check(self) -> None:
         """The books replay and hold against an audit."""
         entries = (*self.entries, *self.ledger.close())
-        assert audit(Books(entries=entries, epochs=self.epochs)).findings == ()
+        assert audit(LedgerSlice(entries=entries, epochs=self.epochs)).findings == ()
         assert Ledger.replay(entries, self.epochs).totals() == self.ledger.totals()
 
 
@@ -74,8 +74,8 @@ def test_a_total_that_fell_back_to_its_save_counts_on_from_there() -> None:
     house.read(10_500, uptime_s=9000.0)
     house.read(10_100, uptime_s=20.0)
     house.read(10_300, uptime_s=80.0)
-    assert (house.wh, house.kinds) == (200, [Kind.RESTART])
-    (restart,) = (entry for entry in house.entries if entry.kind is Kind.RESTART)
+    assert (house.wh, house.kinds) == (200, [EntryKind.RESTART])
+    (restart,) = (entry for entry in house.entries if entry.kind is EntryKind.RESTART)
     assert "it shows 10100 after 10500" in restart.note
     house.check()
 
@@ -84,7 +84,7 @@ def test_a_young_total_that_falls_without_evidence_books_nothing() -> None:
     house = Account(SAVED, silence_minutes=15)
     for count in (1000, 800, 800, 810):
         house.read(count, after=5)
-    assert (house.wh, house.kinds) == (10, [Kind.RESTART])
+    assert (house.wh, house.kinds) == (10, [EntryKind.RESTART])
     house.check()
 
 
@@ -96,7 +96,7 @@ def test_a_zero_that_is_shown_once_is_not_booked() -> None:
 def test_a_cached_zero_that_stands_and_goes_books_what_was_counted() -> None:
     house = account(UNKNOWN, [50, 60, 0, 0, 0, 110])
     assert house.wh == 60
-    assert house.kinds == [Kind.RESTART, Kind.GAP]
+    assert house.kinds == [EntryKind.RESTART, EntryKind.GAP]
 
 
 def test_a_total_restored_late_is_no_energy() -> None:
@@ -104,13 +104,13 @@ def test_a_total_restored_late_is_no_energy() -> None:
     house.read(300, uptime_s=9000.0)
     house.read(0, uptime_s=10.0)
     house.read(316, uptime_s=70.0)  # below what 23 kW could do, far above what a kilowatt does
-    assert (house.wh, house.kinds) == (16, [Kind.RESTART, Kind.GAP])
+    assert (house.wh, house.kinds) == (16, [EntryKind.RESTART, EntryKind.GAP])
     house.check()
 
 
 def test_garbage_that_stands_is_a_gap_and_its_end_books_the_time() -> None:
     house = account(SAVED, [5000, 42_949_670, 42_949_670, 42_949_670, 5064, 5080])
-    assert (house.wh, house.kinds) == (80, [Kind.GAP, Kind.GAP])
+    assert (house.wh, house.kinds) == (80, [EntryKind.GAP, EntryKind.GAP])
 
 
 def test_a_billing_meter_that_falls_is_not_believed_however_long() -> None:
@@ -118,16 +118,16 @@ def test_a_billing_meter_that_falls_is_not_believed_however_long() -> None:
     assert house.wh == 10
     assert "went from 9010 to 12, and nothing says why: not booked" in house.ledger.doubted
     house.read(9030)
-    assert (house.wh, house.ledger.doubted, house.kinds) == (30, "", [Kind.GAP])
+    assert (house.wh, house.ledger.doubted, house.kinds) == (30, "", [EntryKind.GAP])
 
 
 def test_a_plug_that_began_at_zero_books_what_it_shows_since() -> None:
     house = Account(VOLATILE)
     house.read(700, uptime_s=5000.0)
     house.read(5, uptime_s=30.0)
-    assert (house.wh, house.kinds) == (5, [Kind.RESTART])
+    assert (house.wh, house.kinds) == (5, [EntryKind.RESTART])
     house.read(1000, uptime_s=10.0)  # more than ten seconds can bring
-    assert (house.wh, house.kinds) == (5, [Kind.RESTART] * 2)
+    assert (house.wh, house.kinds) == (5, [EntryKind.RESTART] * 2)
     house.check()
 
 
@@ -147,7 +147,7 @@ def test_silence_is_measured_by_the_cadence_of_the_source() -> None:
         house.read(count, after=60)
     assert (house.wh, house.kinds) == (120, [])
     house.read(500, after=240)
-    assert (house.wh, house.kinds) == (500, [Kind.GAP])
+    assert (house.wh, house.kinds) == (500, [EntryKind.GAP])
     house.check()
 
 
@@ -156,7 +156,7 @@ def test_a_rise_after_a_power_cut_is_not_believed_where_firmware_adds() -> None:
     house.read(1000, boot_count=4, is_power_on=False)
     house.read(1300, boot_count=5, is_power_on=True)
     house.read(1310, boot_count=6, is_power_on=False)
-    assert (house.wh, house.kinds) == (10, [Kind.RESTART])
+    assert (house.wh, house.kinds) == (10, [EntryKind.RESTART])
     house.check()
 
 
@@ -166,7 +166,7 @@ def test_a_total_that_was_set_or_firmware_that_changed_books_nothing(change: dic
     house.read(1000, start_stamp="a")
     house.read(1100, **change)
     house.read(1110, **change)
-    assert (house.wh, house.kinds) == (10, [Kind.RESTART])
+    assert (house.wh, house.kinds) == (10, [EntryKind.RESTART])
     house.check()
 
 
@@ -221,7 +221,7 @@ def test_a_meter_that_is_exchanged_counts_on_from_what_the_new_one_shows() -> No
     house.entries += house.ledger.begin_epoch(house.epochs[2])
     house.read(12)
     house.read(15)
-    assert (house.wh, house.kinds) == (3, [Kind.EPOCH, Kind.GAP])
+    assert (house.wh, house.kinds) == (3, [EntryKind.EPOCH, EntryKind.GAP])
     house.check()
 
 

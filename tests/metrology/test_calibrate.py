@@ -372,10 +372,10 @@ def test_two_directions_in_one_calibration_are_a_doubt() -> None:
 @pytest.mark.parametrize(
     ("amps", "watts", "turns", "says"),
     [
-        (2.02, 1.99, 1, "say --turns 2"),
-        (2.98, None, 1, "say --turns 3"),
-        (0.5, 0.5, 2, "say --turns 1"),
-        (1.5, 1.5, 2, "say --turns 3"),
+        (2.02, 1.99, 1, "say turns=2"),
+        (2.98, None, 1, "say turns=3"),
+        (0.5, 0.5, 2, "say turns=1"),
+        (1.5, 1.5, 2, "say turns=3"),
         (0.5, 0.5, 1, "1/2 of what it should"),
     ],
 )
@@ -418,7 +418,7 @@ def test_volt_amperes_in_place_of_watts_are_seen_by_the_chip() -> None:
 def test_a_reactive_load_must_be_named() -> None:
     doubt = reactive_load(0.62, 0.6, Load.RESISTIVE)
     assert doubt is not None
-    assert "--load lagging" in doubt.text
+    assert "load=lagging" in doubt.text
     assert reactive_load(0.62, 0.6, Load.LAGGING) is None
     assert reactive_load(0.62, None, Load.RESISTIVE) is not None
     assert reactive_load(0.999, 1.0, Load.RESISTIVE) is None

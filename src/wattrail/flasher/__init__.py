@@ -18,7 +18,7 @@ from wattrail.flasher.events import (
 )
 from wattrail.flasher.flasher import Flasher, open_flasher
 from wattrail.flasher.identify import FlashTarget
-from wattrail.flasher.safety_checks import AS_IT_WAS, Risk, UnplacedImage, check_dump_file, check_file, is_placed
+from wattrail.flasher.safety_checks import AS_IT_WAS, Risk, check_dump_file, check_file, is_placed
 from wattrail.flasher.write_image import Comparison, Report
 
 __all__ = [
@@ -45,7 +45,6 @@ __all__ = [
     "Report",
     "Resumed",
     "Risk",
-    "UnplacedImage",
     "check_dump_file",
     "check_file",
     "is_placed",

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 __all__ = [
     "AS_IT_WAS",
     "Risk",
-    "UnplacedImage",
     "check",
     "check_dump",
     "check_dump_file",
@@ -69,8 +68,8 @@ class Violation:
     instead: str
 
 
-_CONVERT: Final = "convert it to a flash image: wattrail image convert FILE OUT --to ua"
-_STRAIGHTEN: Final = "straighten it: wattrail image convert FILE OUT --to dump"
+_CONVERT: Final = "convert it to a flash image: wattrail image convert, to=ua"
+_STRAIGHTEN: Final = "straighten it: wattrail image convert, to=dump"
 _DATA: Final = (ImageKind.UNKNOWN, ImageKind.BLANK, ImageKind.RF, ImageKind.TUYA)
 """Kinds that no conversion brings into flash."""
 
@@ -261,18 +260,14 @@ def _reason(image: Image) -> str:
 # ---- where it is to lie
 
 
-class UnplacedImage(ImageError):
-    """An image that does not say where in flash it belongs, and no start address was given."""
-
-
 def placed(image: Image, start: int | None) -> tuple[int, bytes]:
-    """Where the bytes begin, and the bytes. Raises UnplacedImage if nothing says where."""
+    """Where the bytes begin, and the bytes. Raises ImageError if nothing says where."""
     data = image.flash if image.kind.is_flash_image else image.data
     if start is not None:
         return start, data
     if not is_placed(image):
-        raise UnplacedImage(
-            "the image does not say where it belongs in flash", hint="give the start address, for example 0x11000"
+        raise ImageError(
+            "the image does not say where it belongs in flash", hint="say where it begins, for example start=0x11000"
         )
     return image.base, data
 

@@ -14,7 +14,7 @@ from wattrail.cli.flash.view import print_preview
 from wattrail.cli.image.files import ForeignFile, Source, load, read
 from wattrail.cli.target import Json
 from wattrail.errors import WriteRefused
-from wattrail.flasher import Risk, UnplacedImage, check_file
+from wattrail.flasher import Risk, check_file
 from wattrail.image import Image, as_flash_image, recognise
 
 
@@ -84,9 +84,6 @@ def check_image(image: Image, place: ImagePlace, allow: Collection[Risk]) -> Non
     """Raise WriteRefused or ImageError for what the file alone shows."""
     try:
         check_file(image, place.start, allow, place.part)
-    except UnplacedImage as error:
-        error.hint = "say where it begins, for example --start 0x11000"
-        raise
     except WriteRefused as error:
         name_override(error)
         raise

@@ -18,7 +18,7 @@ from pathlib import Path
 from bench.table import Row, text
 from wattrail.chips import BL0942
 from wattrail.front_end import FRONT_ENDS
-from wattrail.ledger import Books, By, Entry, Ledger, Observation, audit, boundaries, by_interval
+from wattrail.ledger import By, Entry, Ledger, LedgerSlice, Observation, audit, boundaries, by_interval
 from wattrail.store import open_store, open_to_read
 
 DAY_S = 86_400
@@ -78,14 +78,14 @@ def measure(seconds: int = DAY_S) -> Bookkeeping:
             store.book(row.id, entries)
             used = _bytes_used(path) - empty
         with open_to_read(path) as reader:
-            read: list[Books] = []
-            loading_s = _seconds(lambda: read.append(reader.books(row.id)))
-        (books,) = read
+            read: list[LedgerSlice] = []
+            loading_s = _seconds(lambda: read.append(reader.ledger_slice(row.id)))
+        (ledger_slice,) = read
     marks = boundaries(By.QUARTER_HOUR, _START, seen[-1].at, UTC)
-    replaying_s = _seconds(lambda: Ledger.replay(books.entries, books.epochs))
-    verifying_s = _seconds(lambda: audit(books))
-    dividing_s = _seconds(lambda: by_interval(books, marks))
-    if audit(books).findings or audit(books).totals != ledger.totals():
+    replaying_s = _seconds(lambda: Ledger.replay(ledger_slice.entries, ledger_slice.epochs))
+    verifying_s = _seconds(lambda: audit(ledger_slice))
+    dividing_s = _seconds(lambda: by_interval(ledger_slice, marks))
+    if audit(ledger_slice).findings or audit(ledger_slice).totals != ledger.totals():
         raise AssertionError("the ledger does not add up: nothing here is worth measuring")
     return Bookkeeping(
         looks=len(seen),

@@ -28,7 +28,7 @@ _MAX_WATTS: Final = 23_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """One kind of meter: its registers as they behave, and as the ledger is given them."""
+    """One kind of meter: its registers as they behave, and as the ledger knows them."""
 
     name: str
     habits: tuple[RegisterHabits, ...]
@@ -149,7 +149,7 @@ class ForgetfulDevice:
             self._shown -= held - self.energy_uj
 
     def was_read(self) -> None:
-        """A reading was taken of what the registers hold: what nobody can read any more is lost for good."""
+        """A reading was taken of what the registers hold: what cannot be known any more is lost for good."""
         if self._episode is None:
             self._since_uj, self._shown = 0, self.energy_uj
             self._off_uj = self._until_boot_uj = 0

@@ -18,8 +18,8 @@ from wattrail.errors import UrlError
 from wattrail.sanitize import hide_credentials, printable
 
 __all__ = [
-    "DEVICE_SCHEMES", "FILE_SCHEMES", "HOST_SCHEMES", "METER_NAME", "NESTED", "Option", "PortUrl", "boolean",
-    "choice", "corrected", "device_url", "innermost", "number_in", "read_options", "split",
+    "DEVICE_SCHEMES", "FILE_SCHEMES", "HOST_SCHEMES", "METER_NAME", "NESTED", "NETWORK_SCHEMES", "Option", "PortUrl",
+    "boolean", "choice", "corrected", "device_url", "innermost", "number_in", "read_options", "split",
 ]  # fmt: skip
 
 _Number = TypeVar("_Number", int, float)
@@ -41,6 +41,9 @@ FILE_SCHEMES: Final = frozenset({"replay", "record"})
 
 HOST_SCHEMES: Final = frozenset({"tcp", "rfc2217", "spi+tcp", "spi+ftdi", "twin"})
 """Schemes whose URL has a host, or a name in its place, after two slashes."""
+
+NETWORK_SCHEMES: Final = frozenset({"openbeken", "tasmota", "mqtt"})
+"""Schemes of meters that speak for themselves on a network; ``wattrail.sources`` opens them."""
 
 _COM_PORT: Final = re.compile(r"COM\d{1,3}", re.IGNORECASE)
 _SERIAL_DEVICE: Final = re.compile(r"/.+|COM\d{1,3}(\?.*)?", re.IGNORECASE)
@@ -118,7 +121,9 @@ def corrected(text: str) -> str | None:
     ``serial:///dev/ttyUSB0``. The result follows the grammar and differs from ``text``.
     """
     typed, colon, rest = text.partition(":")
-    scheme = next(iter(get_close_matches(typed.lower(), DEVICE_SCHEMES | HOST_SCHEMES | FILE_SCHEMES, n=1)), "")
+    scheme = next(
+        iter(get_close_matches(typed.lower(), DEVICE_SCHEMES | HOST_SCHEMES | FILE_SCHEMES | NETWORK_SCHEMES, n=1)), ""
+    )
     if _COM_PORT.fullmatch(text) or _BARE_DEVICE.fullmatch(text):
         meant = _device_url("spi" if "spidev" in text else "serial", text)
     elif _HOST_AND_PORT.fullmatch(text):

@@ -11,7 +11,7 @@ import pytest
 
 from tests.gateway.rig import Household, StubMeter
 from wattrail.gateway import EntryBooked, EventsLost, MeterChanged, Subscription
-from wattrail.ledger import Entry, Kind
+from wattrail.ledger import Entry, EntryKind
 from wattrail.units import Reading
 
 
@@ -51,7 +51,7 @@ def test_a_publisher_sees_every_entry_of_an_hour_and_the_latest_reading(tmp_path
     assert row is not None
     stored = house.store.entries(row.id)
     assert notebook.entries == list(stored)
-    assert sum(entry.kind is Kind.COUNTED for entry in stored) >= 60
+    assert sum(entry.kind is EntryKind.COUNTED for entry in stored) >= 60
     assert notebook.latest == {"house": last}
     assert notebook.lost == events.lost == 0
     house.store.close()

@@ -20,7 +20,7 @@ from tests.cli.conftest import Type
 from tests.store.rig import CALIBRATION, START, live_through, look, register
 from wattrail.app.config import data_dir
 from wattrail.clock import MachineZone
-from wattrail.ledger import Books, Entry, adjustment, audit
+from wattrail.ledger import Entry, LedgerSlice, adjustment, audit
 from wattrail.store import Store, open_store, open_to_read
 
 TARIFF = """
@@ -78,7 +78,7 @@ def test_from_and_to_are_local(wattrail: Type, database: Path) -> None:
     span = ("--from", "2026-06-21T10:30", "--to", "2026-06-21T10:45")
     (row,) = json.loads(wattrail("ledger", "show", "--by", "15min", "--json", *span).out)["intervals"]
     assert row["start"] == "2026-06-21T10:30:00.000Z"
-    assert "no time" in wattrail("ledger", "show", "--by", "day", "--from", "soon").err
+    assert "not a time" in wattrail("ledger", "show", "--by", "day", "--from", "soon").err
     assert wattrail("ledger", "show", "--by", "day", "--from", "2026-07-01").code == 2
 
 
@@ -181,7 +181,7 @@ def test_a_rehearsal_keeps_nothing(wattrail: Type, database: Path) -> None:
     ("typed", "code", "says"),
     [
         (["--import-kwh=-1"], 1, "the import register would fall by 1 kWh"),
-        (["--import-kwh", "many"], 2, "'many' is no number"),
+        (["--import-kwh", "many"], 2, "'many' is not a number"),
         (["--import-kwh", "0.0000001"], 1, "finer than a milliwatt-hour"),
         ([], 2, "nothing is stated"),
         (["--gap", "3"], 2, "--gap N and --direction"),
@@ -231,8 +231,8 @@ def test_all_of_it_works_beside_a_gateway_that_is_not_disturbed(wattrail: Type, 
 
 
 def test_two_who_state_at_once_wait_for_each_other(database: Path) -> None:
-    def make(books: Books) -> Entry:
-        return adjustment(books, import_mwh=1000, export_mwh=0, at=START, who="ada", reason="both at once")
+    def make(ledger_slice: LedgerSlice) -> Entry:
+        return adjustment(ledger_slice, import_mwh=1000, export_mwh=0, at=START, who="ada", reason="both at once")
 
     def state(_: int) -> int:
         with open_store(database) as store:
@@ -241,7 +241,7 @@ def test_two_who_state_at_once_wait_for_each_other(database: Path) -> None:
     with ThreadPoolExecutor(4) as threads:
         assert sorted(threads.map(state, range(12))) == list(range(1, 13))
     with open_to_read(database) as reader:
-        assert audit(reader.books(1)).findings == ()
+        assert audit(reader.ledger_slice(1)).findings == ()
 
 
 def test_the_database_itself_refuses_what_would_rewrite_a_statement(wattrail: Type, database: Path) -> None:
@@ -255,7 +255,7 @@ def test_the_database_itself_refuses_what_would_rewrite_a_statement(wattrail: Ty
 def test_without_a_database_it_says_where_it_looked(wattrail: Type) -> None:
     said = wattrail("ledger", "show")
     assert said.code == 2
-    assert "there is no database: neither" in said.err
+    assert "there is not a database: neither" in said.err
     assert "simulated.sqlite" in said.err
     assert not data_dir().exists()
 
@@ -274,7 +274,9 @@ def test_several_meters_must_be_told_apart_and_are_verified_together(wattrail: T
     assert [line.split(":")[0] for line in wattrail("ledger", "verify").out.splitlines()[:2]] == ["garage", "house"]
 
 
-@pytest.mark.parametrize(("given", "says"), [("absent.sqlite", "there is no database"), ("t.txt", "is no database")])
+@pytest.mark.parametrize(
+    ("given", "says"), [("absent.sqlite", "there is not a database"), ("t.txt", "is not a database")]
+)
 def test_a_file_that_is_no_database_is_told_and_not_made(wattrail: Type, given: str, says: str) -> None:
     Path("t.txt").write_text("a text that is long enough to be taken for a header of a file of some kind" * 20)
     said = wattrail("ledger", "show", "--database", given)
@@ -295,10 +297,10 @@ def test_books_read_since_a_moment_show_the_same_registers(database: Path) -> No
     from wattrail.ledger import registers_at
 
     with open_to_read(database) as reader:
-        whole = reader.books(1)
+        whole = reader.ledger_slice(1)
         for minutes in (0, 17, 59, 600):
             moment = START + timedelta(minutes=minutes)
-            part = reader.books(1, since=moment)
+            part = reader.ledger_slice(1, since=moment)
             assert registers_at(part, [moment])[0].total == registers_at(whole, [moment])[0].total
 
 
@@ -324,5 +326,10 @@ def test_a_store_gives_what_a_ledger_has_yet_to_take_up(database: Path) -> None:
     with open_store(database) as store:
         assert isinstance(store, Store)
         for _ in range(2):
-            store.state(1, lambda books: adjustment(books, import_mwh=1, export_mwh=0, at=START, who="a", reason="b"))
+            store.state(
+                1,
+                lambda ledger_slice: adjustment(
+                    ledger_slice, import_mwh=1, export_mwh=0, at=START, who="a", reason="b"
+                ),
+            )
         assert [entry.sequence for entry in store.stated(1, after=1)] == [2]

@@ -14,7 +14,7 @@ import pytest
 
 from tests.cli.conftest import Outcome, Type
 from wattrail.cli.twin.flash_terminal import FlashTwinOptions, enter_resets
-from wattrail.cli.twin.serve import TwinOptions
+from wattrail.cli.twin.serve import ServeOptions
 from wattrail.clock import Deadline, SystemClock
 from wattrail.errors import PortTimeout
 from wattrail.extras import install_command
@@ -67,12 +67,12 @@ def test_the_times_of_the_flash_can_be_asked_for(wattrail: Type) -> None:
 @pytest.mark.parametrize(
     ("board", "wishes", "url"),
     [
-        ("lspa9", TwinOptions(), "twin://lspa9"),
-        ("lspa9", TwinOptions(seed=7, volts=230.0), "twin://lspa9?seed=7&volts=230.0"),
-        ("twin://lspa9?errors=0.1", TwinOptions(seed=7), "twin://lspa9?errors=0.1&seed=7"),
+        ("lspa9", ServeOptions(), "twin://lspa9"),
+        ("lspa9", ServeOptions(seed=7, volts=230.0), "twin://lspa9?seed=7&volts=230.0"),
+        ("twin://lspa9?errors=0.1", ServeOptions(seed=7), "twin://lspa9?errors=0.1&seed=7"),
     ],
 )
-def test_what_is_wished_becomes_the_twins_url(board: str, wishes: TwinOptions, url: str) -> None:
+def test_what_is_wished_becomes_the_twins_url(board: str, wishes: ServeOptions, url: str) -> None:
     assert wishes.url(board) == url
 
 

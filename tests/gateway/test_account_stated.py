@@ -29,8 +29,8 @@ def test_a_running_account_takes_up_an_adjustment_and_keeps_its_day(tmp_path: Pa
         counted = account.totals().import_mwh
         store.state(
             account.meter_id,
-            lambda books: adjustment(
-                books, import_mwh=5_000_000, export_mwh=0, at=clock.now(), who="ann", reason="lost last week"
+            lambda ledger_slice: adjustment(
+                ledger_slice, import_mwh=5_000_000, export_mwh=0, at=clock.now(), who="ann", reason="lost last week"
             ),
         )
         look(61)

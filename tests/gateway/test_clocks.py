@@ -17,7 +17,7 @@ import pytest
 from tests.gateway.rig import CALIBRATION, COUNTS_PER_SECOND, Household, StubMeter
 from tests.ledger.rig import chip_epoch
 from wattrail.clock import MACHINE_ZONE
-from wattrail.ledger import Books, Kind, Totals, audit, by_interval, local_day, registers_at
+from wattrail.ledger import EntryKind, LedgerSlice, Totals, audit, by_interval, local_day, registers_at
 from wattrail.store import open_store, open_to_read
 from wattrail.units import Reading
 
@@ -57,17 +57,17 @@ class Host(Household):
     def truth(self) -> datetime:
         return NOON + timedelta(seconds=self.clock.monotonic())
 
-    def books(self) -> Books:
+    def ledger_slice(self) -> LedgerSlice:
         row = self.store.meter("house")
         assert row is not None
-        return Books(entries=self.store.entries(row.id), epochs={1: EPOCH})
+        return LedgerSlice(entries=self.store.entries(row.id), epochs={1: EPOCH})
 
     def counted(self) -> int:
         """What the chip counted since the first look."""
-        return self.meter.count - self.books().entries[0].count
+        return self.meter.count - self.ledger_slice().entries[0].count
 
     def energy(self, start: datetime, end: datetime) -> float:
-        before, after = registers_at(self.books(), [start, end])
+        before, after = registers_at(self.ledger_slice(), [start, end])
         return float(after.total.import_ - before.total.import_)
 
 
@@ -80,9 +80,9 @@ def whole(host: Host) -> None:
     """Everything the chip counted is booked, once, in entries that follow each other."""
     total = host.view.total
     assert total == Totals(EPOCH.milliwatt_hours(host.counted()).__floor__(), 0)
-    books = host.books()
-    assert audit(books).findings == ()
-    assert all(entry.start <= entry.end for entry in books.entries)
+    ledger_slice = host.ledger_slice()
+    assert audit(ledger_slice).findings == ()
+    assert all(entry.start <= entry.end for entry in ledger_slice.entries)
 
 
 def today_is_the_day_of_the_books(host: Host, folder: Path) -> None:
@@ -97,8 +97,8 @@ def today_is_the_day_of_the_books(host: Host, folder: Path) -> None:
         ledger = store.ledger(1)
         assert ledger is not None
         store.book(1, ledger.close())
-        books = Books(entries=store.entries(1), epochs={1: EPOCH})
-    (day,) = by_interval(books, local_day(account.now, MACHINE_ZONE))
+        ledger_slice = LedgerSlice(entries=store.entries(1), epochs={1: EPOCH})
+    (day,) = by_interval(ledger_slice, local_day(account.now, MACHINE_ZONE))
     assert host.view.today == day.energy
 
 
@@ -106,8 +106,8 @@ def mwh(seconds: float) -> float:
     return float(EPOCH.milliwatt_hours(COUNTS_PER_SECOND)) * seconds
 
 
-def kinds(books: Books) -> list[Kind]:
-    return [entry.kind for entry in books.entries if entry.kind is not Kind.COUNTED]
+def kinds(ledger_slice: LedgerSlice) -> list[EntryKind]:
+    return [entry.kind for entry in ledger_slice.entries if entry.kind is not EntryKind.COUNTED]
 
 
 def test_a_clock_a_year_ahead_for_a_minute_leaves_no_trace_in_any_entry(host: Host) -> None:
@@ -119,8 +119,8 @@ def test_a_clock_a_year_ahead_for_a_minute_leaves_no_trace_in_any_entry(host: Ho
     host.set_wrong(0)
     host.run(10 * MINUTE)
     assert host.view.notice is None
-    assert kinds(host.books()) == [Kind.START]
-    assert host.books().entries[-1].end > host.truth - timedelta(seconds=70)
+    assert kinds(host.ledger_slice()) == [EntryKind.START]
+    assert host.ledger_slice().entries[-1].end > host.truth - timedelta(seconds=70)
     assert host.view.today == host.view.total
     whole(host)
 
@@ -130,8 +130,8 @@ def test_a_clock_wrong_at_boot_is_followed_once_it_has_kept_its_time(host: Host)
     host.run(2 * MINUTE)
     host.set_wrong(0)
     host.run(30 * MINUTE)
-    books = host.books()
-    assert kinds(books) == [Kind.START, Kind.CLOCK]
+    ledger_slice = host.ledger_slice()
+    assert kinds(ledger_slice) == [EntryKind.START, EntryKind.CLOCK]
     now = host.truth
     assert host.energy(now - timedelta(minutes=20), now - timedelta(minutes=5)) == pytest.approx(
         mwh(15 * MINUTE), abs=mwh(2)
@@ -154,10 +154,10 @@ def test_a_pi_that_boots_in_the_past_books_its_pause_where_it_was(
     host.run(40)
     host.set_wrong(0)  # a time server answers
     host.run(20 * MINUTE)
-    (gap,) = (entry for entry in host.books().entries if entry.kind is Kind.GAP)
+    (gap,) = (entry for entry in host.ledger_slice().entries if entry.kind is EntryKind.GAP)
     assert gap.start == pytest.approx(NOON + timedelta(hours=1), abs=timedelta(minutes=1))
     assert gap.end - (NOON + timedelta(minutes=150)) <= timedelta(seconds=2)
-    assert kinds(host.books()) == [Kind.START, Kind.GAP]
+    assert kinds(host.ledger_slice()) == [EntryKind.START, EntryKind.GAP]
     whole(host)
 
 
@@ -167,8 +167,8 @@ def test_a_pi_without_the_time_books_all_and_says_its_clock_is_wrong(host: Host)
     host.set_wrong(-DAY)
     host.run(20 * MINUTE)
     host.worker.close()
-    assert kinds(host.books()) == [Kind.START, Kind.GAP, Kind.CLOCK]
-    gap = next(entry for entry in host.books().entries if entry.kind is Kind.GAP)
+    assert kinds(host.ledger_slice()) == [EntryKind.START, EntryKind.GAP, EntryKind.CLOCK]
+    gap = next(entry for entry in host.ledger_slice().entries if entry.kind is EntryKind.GAP)
     assert "the clock was not right" in gap.note
     assert gap.positive == pytest.approx(COUNTS_PER_SECOND * 30 * MINUTE, abs=8 * COUNTS_PER_SECOND)
     whole(host)
@@ -199,7 +199,7 @@ def test_four_seconds_a_month_ahead_at_start_forget_no_reading(host: Host) -> No
     host.set_wrong(0)
     host.run(10 * MINUTE)
     assert host.store.purge() == 0
-    assert host.books().entries[-1].end < host.truth
+    assert host.ledger_slice().entries[-1].end < host.truth
     whole(host)
 
 
@@ -232,7 +232,7 @@ def test_a_clock_set_back_in_the_second_of_midnight_leaves_today_right(
     for _ in range(20):
         host.run(1)
         today_is_the_day_of_the_books(host, tmp_path)
-    assert Kind.CLOCK in kinds(host.books())
+    assert EntryKind.CLOCK in kinds(host.ledger_slice())
 
 
 def wrong_by(chance: random.Random) -> float:
@@ -269,7 +269,7 @@ def test_whatever_clocks_do_all_energy_is_booked_and_later_times_right(host: Hos
     with open_to_read(host.path) as reader:  # books read from a moment on add up the others, wherever they lie in time
         (row,) = reader.meters()
         marks = [now - timedelta(minutes=9), now - timedelta(minutes=2), now]
-        some, every = (registers_at(reader.books(row.id, since=since), marks) for since in (marks[0], None))
+        some, every = (registers_at(reader.ledger_slice(row.id, since=since), marks) for since in (marks[0], None))
         assert [point.total for point in some] == [point.total for point in every]
     host.worker.close()
     assert host.store.purge(keep=timedelta()) > 0

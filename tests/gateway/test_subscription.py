@@ -24,14 +24,16 @@ from wattrail.gateway import (
     StateChanged,
     Subscription,
 )
-from wattrail.ledger import Entry, Kind, adjustment
+from wattrail.ledger import Entry, EntryKind, adjustment
 
 VIEW = MeterView(name="house", url="serial:///dev/ttyUSB0", simulated=False)
 NOON = datetime(2026, 6, 21, 12, tzinfo=UTC)
 
 
 def entry(sequence: int) -> Entry:
-    return Entry(sequence=sequence, kind=Kind.COUNTED, start=NOON, end=NOON + timedelta(minutes=1), epoch=1, count=0)
+    return Entry(
+        sequence=sequence, kind=EntryKind.COUNTED, start=NOON, end=NOON + timedelta(minutes=1), epoch=1, count=0
+    )
 
 
 def entries_in(events: tuple[Event, ...]) -> list[int]:
@@ -112,7 +114,7 @@ def test_a_gap_is_told_as_the_entry_that_it_becomes(house: Household, meter: Stu
     row = house.store.meter("house")
     assert row is not None
     told = [event.entry for event in events.take() if isinstance(event, EntryBooked)]
-    assert Kind.GAP in {each.kind for each in told}
+    assert EntryKind.GAP in {each.kind for each in told}
     assert told == list(house.store.entries(row.id))
 
 
@@ -148,7 +150,7 @@ def test_an_epoch_that_begins_at_the_start_is_told(house: Household, meter: Stub
     house.start_worker()
     events = house.feed.subscribe("test")
     house.run(5)
-    assert Kind.EPOCH in [event.entry.kind for event in events.take() if isinstance(event, EntryBooked)]
+    assert EntryKind.EPOCH in [event.entry.kind for event in events.take() if isinstance(event, EntryBooked)]
 
 
 def test_a_thread_and_an_event_loop_read_the_same_events() -> None:
@@ -220,8 +222,9 @@ def test_what_a_person_entered_is_told_when_the_gateway_takes_it_up(house: House
     assert row is not None
     now = house.clock.now()
     house.store.state(
-        row.id, lambda books: adjustment(books, import_mwh=5_000, export_mwh=0, at=now, who="ann", reason="lost")
+        row.id,
+        lambda ledger_slice: adjustment(ledger_slice, import_mwh=5_000, export_mwh=0, at=now, who="ann", reason="lost"),
     )
     house.run(70)
     told = [event.entry for event in events.take() if isinstance(event, EntryBooked)]
-    assert [each.import_mwh for each in told if each.kind is Kind.ADJUSTED] == [5_000]
+    assert [each.import_mwh for each in told if each.kind is EntryKind.ADJUSTED] == [5_000]

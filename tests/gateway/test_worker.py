@@ -24,7 +24,7 @@ from wattrail.errors import (
 )
 from wattrail.gateway import MeterPlan, MeterState, MeterView
 from wattrail.gateway.worker import Worker
-from wattrail.ledger import Entry, Kind, Observation
+from wattrail.ledger import Entry, EntryKind, Observation
 from wattrail.metrology.scale_origin import CALIBRATED, ScaleOrigin, ScaleSource
 from wattrail.units import Reading
 
@@ -198,7 +198,7 @@ def test_an_outage_is_booked_as_a_gap_and_its_energy_is_not_lost(house: Househol
     house.step(4)
     row = house.store.meter("house")
     assert row is not None
-    (gap,) = (entry for entry in house.store.entries(row.id) if entry.kind is Kind.GAP)
+    (gap,) = (entry for entry in house.store.entries(row.id) if entry.kind is EntryKind.GAP)
     assert gap.positive == 100 + COUNTS_PER_SECOND  # with what the look itself adds to the stub's counter
     total = house.view.total
     assert total is not None

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from wattrail.calibration import Calibration
 from wattrail.chips import BL0942
-from wattrail.ledger import Books, Entry, Epoch, Kind, midnight
+from wattrail.ledger import Entry, EntryKind, Epoch, LedgerSlice, midnight
 
 BERLIN = ZoneInfo("Europe/Berlin")
 MINUTE = timedelta(minutes=1)
@@ -35,23 +35,23 @@ def entry(
     positive: int = 0,
     negative: int = 0,
     undirected: int = 0,
-    kind: Kind = Kind.COUNTED,
+    kind: EntryKind = EntryKind.COUNTED,
 ) -> Entry:
     """The entry that follows another, with a counter that moved by what it books."""
     return Entry(
         sequence=before.sequence + 1, kind=kind, start=before.end, end=end, epoch=before.epoch,
         count=(before.count + positive + negative + undirected) % (1 << 24),
         positive=positive, negative=negative, undirected=undirected,
-        elapsed_us=(end - before.end) // timedelta(microseconds=1), readings=kind is Kind.COUNTED, mode=0x87,
+        elapsed_us=(end - before.end) // timedelta(microseconds=1), readings=kind is EntryKind.COUNTED, mode=0x87,
     )  # fmt: skip
 
 
 def start(at: datetime, *, count: int = 0, epoch: int = 1) -> Entry:
-    return Entry(sequence=1, kind=Kind.START, start=at, end=at, epoch=epoch, count=count, mode=0x87)
+    return Entry(sequence=1, kind=EntryKind.START, start=at, end=at, epoch=epoch, count=count, mode=0x87)
 
 
-def books(entries: Iterable[Entry], stated: Iterable[Entry] = ()) -> Books:
-    return Books(entries=tuple(entries), epochs=EPOCHS, stated=tuple(stated))
+def ledger_slice(entries: Iterable[Entry], stated: Iterable[Entry] = ()) -> LedgerSlice:
+    return LedgerSlice(entries=tuple(entries), epochs=EPOCHS, stated=tuple(stated))
 
 
 def watched(
@@ -70,12 +70,12 @@ def watched(
 def forgotten(entries: list[Entry], first: datetime, last: datetime, *, directed: bool = False) -> list[Entry]:
     """The same account if nobody had looked between two moments: their entries as one gap."""
     kept = [one for one in entries if one.end <= first]
-    inside = [one for one in entries if first <= one.start and one.end <= last and one.kind is Kind.COUNTED]
+    inside = [one for one in entries if first <= one.start and one.end <= last and one.kind is EntryKind.COUNTED]
     counts = sum(one.positive + one.negative for one in inside)
     direction = {"positive": counts} if directed else {"undirected": counts}
-    kept.append(entry(kept[-1], last, kind=Kind.GAP, **direction))  # type: ignore[arg-type]
+    kept.append(entry(kept[-1], last, kind=EntryKind.GAP, **direction))  # type: ignore[arg-type]
     for one in entries:
-        if one.start >= last and one.kind is Kind.COUNTED:
+        if one.start >= last and one.kind is EntryKind.COUNTED:
             kept.append(replace(one, sequence=len(kept) + 1))
     return kept
 

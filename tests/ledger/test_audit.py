@@ -7,16 +7,16 @@ from datetime import date, timedelta
 
 import pytest
 
-from tests.ledger.rig import MINUTE, books, chip_epoch, entry, start, utc, watched
+from tests.ledger.rig import MINUTE, chip_epoch, entry, ledger_slice, start, utc, watched
 from tests.ledger.test_ledger import EPOCH, KILOWATT, look
-from wattrail.ledger import Books, Entry, Kind, Ledger, Observation, Totals, adjustment, audit
+from wattrail.ledger import Entry, EntryKind, Ledger, LedgerSlice, Observation, Totals, adjustment, audit
 
 DAY = watched(date(2026, 6, 21), date(2026, 6, 22), lambda _: (9, 0))
 NOON = utc(2026, 6, 21, 12)
 
 
 def found(entries: list[Entry], **more: object) -> list[str]:
-    return [str(finding) for finding in audit(books(entries, **more)).findings]  # type: ignore[arg-type]
+    return [str(finding) for finding in audit(ledger_slice(entries, **more)).findings]  # type: ignore[arg-type]
 
 
 def forged(sequence: int, **fields: object) -> list[str]:
@@ -26,13 +26,13 @@ def forged(sequence: int, **fields: object) -> list[str]:
 
 
 def test_books_that_are_right_have_no_findings_and_the_totals_of_a_replay() -> None:
-    checked = audit(books(DAY))
+    checked = audit(ledger_slice(DAY))
     assert (checked.entries, checked.findings) == (1441, ())
     assert checked.totals == Totals(1_440_000, 0)
 
 
 def test_books_without_an_entry_are_right() -> None:
-    assert audit(books([])).findings == ()
+    assert audit(ledger_slice([])).findings == ()
 
 
 def test_counts_that_the_counter_did_not_make_are_found() -> None:
@@ -71,14 +71,14 @@ def test_an_epoch_nobody_knows_is_found_and_cannot_be_replayed() -> None:
 
 def test_a_restart_that_books_more_than_the_counter_shows_is_found() -> None:
     first = start(NOON, count=2636)
-    honest = replace(entry(first, NOON + MINUTE, kind=Kind.RESTART, positive=3), count=3)
+    honest = replace(entry(first, NOON + MINUTE, kind=EntryKind.RESTART, positive=3), count=3)
     assert found([first, honest]) == []
     assert "is 4, should be 3" in found([first, replace(honest, positive=4)])[0]
 
 
 def test_a_leap_no_chip_can_make_books_nothing() -> None:
     first = start(NOON)
-    gap = replace(entry(first, NOON + timedelta(seconds=1), kind=Kind.GAP), count=100_000)
+    gap = replace(entry(first, NOON + timedelta(seconds=1), kind=EntryKind.GAP), count=100_000)
     assert found([first, gap]) == []
 
 
@@ -95,15 +95,15 @@ def test_a_beginning_cut_off_is_found() -> None:
 @pytest.mark.parametrize(
     ("forgery", "says"),
     [
-        ({"sequence": 2}, "stated entry 2: its sequence is 2, should be 1"),
+        ({"sequence": 2}, "manual entry 2: its sequence is 2, should be 1"),
         ({"note": ""}, "its reason is missing"),
         ({"import_mwh": -1}, "its energy is negative"),
         ({"undirected": -5}, "the sum of its counts is -5"),
-        ({"kind": Kind.ASSIGNED, "about": 3, "undirected": -5, "positive": 5}, "what it assigns is 5 more than"),
+        ({"kind": EntryKind.ASSIGNED, "about": 3, "undirected": -5, "positive": 5}, "what it assigns is 5 more than"),
     ],
 )
 def test_a_forged_statement_is_found(forgery: dict[str, object], says: str) -> None:
-    made = adjustment(books(DAY), import_mwh=1, export_mwh=0, at=NOON, who="ada", reason="because")
+    made = adjustment(ledger_slice(DAY), import_mwh=1, export_mwh=0, at=NOON, who="ada", reason="because")
     assert any(says in text for text in found(list(DAY), stated=[replace(made, **forgery)]))  # type: ignore[arg-type]
 
 
@@ -115,7 +115,7 @@ def test_what_the_ledger_writes_about_an_algebraic_counter_is_right() -> None:
         for second, count in enumerate(counts)
         for one in ledger.observe(replace(look(30.0 * second, count, algebraic=True), mode=0x07, elapsed_us=9_000_000))
     ]
-    account = Books(entries=(*entries, *ledger.close()), epochs={1: EPOCH})
+    account = LedgerSlice(entries=(*entries, *ledger.close()), epochs={1: EPOCH})
     assert audit(account).findings == ()
 
 
@@ -124,7 +124,7 @@ def test_what_the_ledger_writes_over_a_new_calibration_is_right() -> None:
     later = chip_epoch(2, 300.0, inverted=True)
     entries = [*ledger.observe(look(0, 0)), *ledger.observe(look(1, 7)), *ledger.begin_epoch(later)]
     entries += [*ledger.observe(look(2, 9)), *ledger.close()]
-    assert audit(Books(entries=tuple(entries), epochs={1: EPOCH, 2: later})).findings == ()
+    assert audit(LedgerSlice(entries=tuple(entries), epochs={1: EPOCH, 2: later})).findings == ()
 
 
 def test_a_gap_after_a_start_takes_its_direction_from_what_was_seen() -> None:

@@ -9,11 +9,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.ledger.rig import BERLIN, books, forgotten, utc, watched
+from tests.ledger.rig import BERLIN, forgotten, ledger_slice, utc, watched
 from tests.ledger.test_ledger import EPOCH, lived_through, steps
 from tests.ledger.test_stated import also, stated
 from tests.ledger.test_tariff import tariff
-from wattrail.ledger import Bill, Books, Direction, Entry, Ledger, adjustment, assignment, bills, midnight, opening
+from wattrail.ledger import (
+    Bill,
+    EnergyDirection,
+    Entry,
+    Ledger,
+    LedgerSlice,
+    adjustment,
+    assignment,
+    bills,
+    midnight,
+    opening,
+)
 from wattrail.ledger.rates import rate_registers
 
 EVERY_NIGHT = """
@@ -55,7 +66,7 @@ def october() -> list[Entry]:
     return watched(date(2026, 10, 1), date(2026, 11, 1), house)
 
 
-def bill(account: Books, text: str = EVERY_NIGHT) -> Bill:
+def bill(account: LedgerSlice, text: str = EVERY_NIGHT) -> Bill:
     assert account.began is not None
     assert account.booked_until is not None
     (made,) = bills(account, tariff(text), account.began, account.booked_until, BERLIN)
@@ -71,7 +82,7 @@ def test_march_with_its_short_night(march: list[Entry]) -> None:
     # Nights: 31 * 8 - 1 = 247 h, 24.7 kWh. Fed in: 31 * 0.06 = 1.86 kWh.
     # 49.6 * 0.3214 = 15.94144; 24.7 * 0.2541 = 6.27627; 1.86 * 0.0786 = 0.146196.
     # 15.94 + 6.28 + 12.90 - 0.15 = 34.97.
-    made = bill(books(march))
+    made = bill(ledger_slice(march))
     assert amounts(made) == [
         ("import, day", "1-0:1.8.1", "49.6", "15.94"),
         ("import, night", "1-0:1.8.2", "24.7", "6.28"),
@@ -90,7 +101,7 @@ def test_october_with_its_long_night_and_a_new_price_on_the_15th(october: list[E
     # Standing: 12.90 * 14 / 31 = 5.8258; 13.95 * 17 / 31 = 7.65.
     # Fed in: 14 * 0.06 = 0.84 at 0.0786 = 0.066024; 17 * 0.06 = 1.02 at 0.07 = 0.0714.
     # 7.20 + 2.85 + 9.25 + 3.56 + 5.83 + 7.65 - 0.07 - 0.07 = 36.20.
-    made = bill(books(october), EVERY_NIGHT + NEW_PRICE)
+    made = bill(ledger_slice(october), EVERY_NIGHT + NEW_PRICE)
     assert amounts(made) == [
         ("import, day, from 2026-01-01", "1-0:1.8.1", "22.4", "7.20"),
         ("import, night, from 2026-01-01", "1-0:1.8.2", "11.2", "2.85"),
@@ -107,40 +118,44 @@ def test_october_with_its_long_night_and_a_new_price_on_the_15th(october: list[E
 def test_half_a_cent_is_rounded_up_once_a_line(march: list[Entry]) -> None:
     # 49.6 * 0.0625 = 3.1 exactly; 24.7 * 0.05 = 1.235, which is 1.24; 1.86 * 0.0025 = 0.00465, which is 0.00.
     text = EVERY_NIGHT.replace("0.3214", "0.0625").replace("0.2541", "0.05").replace("0.0786", "0.0025")
-    assert [amount for *_, amount in amounts(bill(books(march), text))] == ["3.10", "1.24", "12.90", "0.00"]
+    assert [amount for *_, amount in amounts(bill(ledger_slice(march), text))] == ["3.10", "1.24", "12.90", "0.00"]
 
 
 def test_a_standing_charge_by_the_day_counts_local_days(march: list[Entry]) -> None:
-    line = bill(books(march), EVERY_NIGHT.replace("standing = 12.90", 'standing = 0.41\nstanding_per = "day"')).lines[2]
+    line = bill(
+        ledger_slice(march), EVERY_NIGHT.replace("standing = 12.90", 'standing = 0.41\nstanding_per = "day"')
+    ).lines[2]
     assert (line.quantity, line.unit, line.amount) == (31, "days", Decimal("12.71"))  # 31 * 0.41
 
 
 def test_a_gap_within_one_rate_is_charged_at_it(march: list[Entry]) -> None:
     gap = forgotten(march, utc(2026, 3, 3, 9), utc(2026, 3, 3, 10), directed=True)
-    made = bill(books(gap))
+    made = bill(ledger_slice(gap))
     assert amounts(made)[0] == ("import, day", "1-0:1.8.1", "49.6", "15.94")
     assert not made.complete
 
 
 def test_a_gap_over_two_rates_is_listed_and_not_charged(march: list[Entry]) -> None:
     # Local 20:00 to 24:00: 0.2 kWh of the day and 0.2 kWh of the night are 0.4 kWh that no one price is known for.
-    made = bill(books(forgotten(march, utc(2026, 3, 3, 19), utc(2026, 3, 3, 23), directed=True)))
+    made = bill(ledger_slice(forgotten(march, utc(2026, 3, 3, 19), utc(2026, 3, 3, 23), directed=True)))
     assert [line.energy_mwh for line in made.lines[:2]] == [49_400_000, 24_500_000]
     assert (made.uncharged.import_mwh, made.energy.import_mwh) == (400_000, 74_300_000)
 
 
 def test_energy_without_a_direction_is_listed_and_not_charged(march: list[Entry]) -> None:
-    made = bill(books(forgotten(march, utc(2026, 3, 3, 9), utc(2026, 3, 3, 10))), FLAT)
+    made = bill(ledger_slice(forgotten(march, utc(2026, 3, 3, 9), utc(2026, 3, 3, 10))), FLAT)
     assert [line.energy_mwh for line in made.lines] == [74_200_000, 1_860_000]
     assert made.uncharged.undirected_mwh == 100_000
 
 
 def test_with_one_price_it_does_not_matter_when_energy_flowed(march: list[Entry]) -> None:
-    account = books(forgotten(march, utc(2026, 3, 3, 19), utc(2026, 3, 3, 23)))
+    account = ledger_slice(forgotten(march, utc(2026, 3, 3, 19), utc(2026, 3, 3, 23)))
     said = {"at": utc(2026, 3, 20), "who": "ada", "reason": "the panels were dark"}
     (number,) = (one.sequence for one in account.entries if one.undirected)
-    account = books(account.entries, [assignment(account, number, Direction.IMPORT, **said)])  # type: ignore[arg-type]
-    account = books(account.entries, [*account.stated, adjustment(account, import_mwh=700_000, export_mwh=0, **said)])  # type: ignore[arg-type]
+    account = ledger_slice(account.entries, [assignment(account, number, EnergyDirection.IMPORT, **said)])  # type: ignore[arg-type]
+    account = ledger_slice(
+        account.entries, [*account.stated, adjustment(account, import_mwh=700_000, export_mwh=0, **said)]
+    )  # type: ignore[arg-type]
     made = bill(account, FLAT)
     assert made.lines[0].energy_mwh == 75_000_000  # all 74.3 kWh, and 0.7 that were stated
     assert (made.uncharged.import_mwh, made.uncharged.undirected_mwh) == (0, 0)
@@ -149,24 +164,24 @@ def test_with_one_price_it_does_not_matter_when_energy_flowed(march: list[Entry]
 
 
 def test_an_opening_is_never_charged(march: list[Entry]) -> None:
-    account = books(march)
+    account = ledger_slice(march)
     opened = opening(account, import_mwh=10**10, export_mwh=0, at=utc(2026, 3, 9), who="ada", reason="old meter")
-    assert bill(books(march, [opened])) == bill(account)
+    assert bill(ledger_slice(march, [opened])) == bill(account)
 
 
 def test_what_no_price_covers_is_listed(march: list[Entry]) -> None:
-    made = bill(books(march), FLAT.replace("2026-01-01", "2026-03-31"))
+    made = bill(ledger_slice(march), FLAT.replace("2026-01-01", "2026-03-31"))
     assert made.lines[0].energy_mwh == 2_400_000
     assert made.uncharged.import_mwh == 71_900_000
 
 
 def test_export_that_nobody_pays_for_is_listed(march: list[Entry]) -> None:
-    made = bill(books(march), FLAT.replace("export = 0.08", ""))
+    made = bill(ledger_slice(march), FLAT.replace("export = 0.08", ""))
     assert made.uncharged.export_mwh == 1_860_000
 
 
 def test_billing_periods_begin_on_their_day_and_their_energy_adds_up(march: list[Entry]) -> None:
-    account = books(march)
+    account = ledger_slice(march)
     made = bills(account, tariff("billing_day = 15\n" + EVERY_NIGHT), utc(2026, 3, 1), utc(2026, 3, 31, 12), BERLIN)
     assert [each.start for each in made] == [midnight(date(2026, m, 15), BERLIN) for m in (2, 3)]
     assert sum(each.energy.import_mwh for each in made) == 74_300_000
@@ -175,13 +190,13 @@ def test_billing_periods_begin_on_their_day_and_their_energy_adds_up(march: list
 
 def test_the_register_of_each_rate_goes_on_from_row_to_row(march: list[Entry]) -> None:
     moments = [utc(2026, 3, 1, 5), utc(2026, 3, 1, 21), midnight(date(2026, 4, 1), BERLIN)]
-    rows = rate_registers(books(march), tariff(EVERY_NIGHT), moments, BERLIN)
+    rows = rate_registers(ledger_slice(march), tariff(EVERY_NIGHT), moments, BERLIN)
     assert rows == (
         {"day": 0, "night": 600_000},
         {"day": 1_600_000, "night": 600_000},
         {"day": 49_600_000, "night": 24_700_000},
     )
-    assert rate_registers(books([]), tariff(EVERY_NIGHT), moments[:1], BERLIN) == ({"day": 0, "night": 0},)
+    assert rate_registers(ledger_slice([]), tariff(EVERY_NIGHT), moments[:1], BERLIN) == ({"day": 0, "night": 0},)
 
 
 BUSY = (
@@ -203,7 +218,7 @@ def test_lines_and_what_is_not_charged_always_add_up_to_the_register(
 ) -> None:
     ledger = Ledger(EPOCH)
     entries = [one for seen in lived_through(begin, story) for one in ledger.observe(seen)]
-    account = Books(entries=(*entries, *ledger.close()), epochs={1: EPOCH})
+    account = LedgerSlice(entries=(*entries, *ledger.close()), epochs={1: EPOCH})
     for kind, mwh in told:
         if (made := stated(account, kind, mwh)) is not None:
             account = also(account, made)

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from tests.ledger.rig import chip_epoch
 from wattrail.errors import LedgerError
-from wattrail.ledger import Books, Entry, Kind, Ledger, Observation, Totals
-from wattrail.ledger.books import Counts
+from wattrail.ledger import Entry, EntryKind, Ledger, LedgerSlice, Observation, Totals
+from wattrail.ledger.ledger_slice import Counts
 
 NOON = datetime(2026, 6, 21, 12, tzinfo=UTC)
 SECOND = 1_000_000
@@ -45,7 +45,7 @@ def counts(entries: Iterable[Entry]) -> tuple[int, int, int]:
 
 def test_the_first_look_is_where_counting_begins() -> None:
     ledger, entries = account([look(0, 5000, elapsed=None)])
-    assert [entry.kind for entry in entries] == [Kind.START]
+    assert [entry.kind for entry in entries] == [EntryKind.START]
     assert ledger.totals() == Totals(0, 0)
 
 
@@ -58,7 +58,12 @@ def test_a_kilowatt_for_an_hour_is_a_kilowatt_hour() -> None:
 
 def test_counted_entries_are_closed_each_minute_and_join_without_seams() -> None:
     ledger, entries = account(look(second, second) for second in range(200))
-    assert [entry.kind for entry in entries] == [Kind.START, Kind.COUNTED, Kind.COUNTED, Kind.COUNTED]
+    assert [entry.kind for entry in entries] == [
+        EntryKind.START,
+        EntryKind.COUNTED,
+        EntryKind.COUNTED,
+        EntryKind.COUNTED,
+    ]
     assert all(later.start == earlier.end for earlier, later in pairwise(entries))
     assert [entry.sequence for entry in entries] == [1, 2, 3, 4]
     assert sum(entry.positive for entry in entries) + ledger.close()[0].positive == 199
@@ -79,7 +84,7 @@ def test_a_wrap_is_counted_through() -> None:
 
 def test_a_restart_of_the_chip_keeps_what_was_counted_and_begins_again() -> None:
     _, entries = account([look(0, 100), look(1, 103), look(2, 2, restarted=True), look(3, 4)])
-    assert [entry.kind for entry in entries] == [Kind.START, Kind.COUNTED, Kind.RESTART]
+    assert [entry.kind for entry in entries] == [EntryKind.START, EntryKind.COUNTED, EntryKind.RESTART]
     assert counts(entries) == (5, 0, 0)  # three before, two since
     assert "restarted" in entries[-1].note
 
@@ -87,8 +92,8 @@ def test_a_restart_of_the_chip_keeps_what_was_counted_and_begins_again() -> None
 def test_a_gap_is_booked_as_a_gap_with_what_the_counter_proves() -> None:
     _, entries = account([look(0, 100), look(1, 103), look(3601, 3003, elapsed=3600)])
     gap = entries[-1]
-    assert (gap.kind, gap.positive, gap.elapsed_us) == (Kind.GAP, 2900, 3600 * SECOND)
-    assert gap.note == "nobody looked for 3600 s; the counter moved by 2900"
+    assert (gap.kind, gap.positive, gap.elapsed_us) == (EntryKind.GAP, 2900, 3600 * SECOND)
+    assert gap.note == "no reading for 3600 s; the counter moved by 2900"
 
 
 def test_energy_over_a_gap_has_no_direction_unless_both_ends_agree() -> None:
@@ -100,7 +105,7 @@ def test_energy_over_a_gap_has_no_direction_unless_both_ends_agree() -> None:
 
 def test_a_host_that_was_away_knows_no_elapsed_time_and_says_gap() -> None:
     _, entries = account([look(0, 100), look(5, 104, elapsed=None)])
-    assert entries[-1].kind is Kind.GAP
+    assert entries[-1].kind is EntryKind.GAP
     assert counts(entries) == (4, 0, 0)
 
 
@@ -167,7 +172,7 @@ def test_an_entry_that_was_moved_is_noticed_on_replay() -> None:
 
 
 def test_a_look_outside_24_bits_is_refused() -> None:
-    with pytest.raises(ValueError, match="not a look at a counter"):
+    with pytest.raises(ValueError, match="not a reading of a counter"):
         Ledger(EPOCH).observe(look(0, 1 << 24))
 
 
@@ -287,7 +292,7 @@ def test_a_ledger_with_older_pages_summed_continues_as_the_whole_one_does(
     entries += ledger.close()
     page = min(page, len(entries) - 1)
     before = {1: Counts(*counts(entries[:page]))} if page else {}
-    resumed = Ledger.resume(Books(entries=tuple(entries[page:]), epochs={1: EPOCH}, before=before))
+    resumed = Ledger.resume(LedgerSlice(entries=tuple(entries[page:]), epochs={1: EPOCH}, before=before))
     whole = Ledger.replay(entries, {1: EPOCH})
     until = whole.booked_until
     assert until is not None

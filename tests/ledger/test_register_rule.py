@@ -11,7 +11,7 @@ import pytest
 
 from wattrail.energy_register import BootEvidence, Direction, EnergyRegister, Persistence, fastest
 from wattrail.errors import LedgerError
-from wattrail.ledger import Books, Channels, Entry, Epoch, Kind, Ledger, Observation, audit
+from wattrail.ledger import Channels, Entry, EntryKind, Epoch, Ledger, LedgerSlice, Observation, audit
 from wattrail.ledger.boot import Boot
 from wattrail.ledger.register_rule import MARK_HOLDS_US, RegisterCircumstances, RegisterRule, RegisterStep
 
@@ -53,13 +53,13 @@ class Account:
         return self.ledger.totals().import_mwh / 1000
 
     @property
-    def kinds(self) -> list[Kind]:
-        return [entry.kind for entry in self.entries if entry.kind not in {Kind.COUNTED, Kind.START}]
+    def kinds(self) -> list[EntryKind]:
+        return [entry.kind for entry in self.entries if entry.kind not in {EntryKind.COUNTED, EntryKind.START}]
 
     def check(self) -> None:
         """The books replay and hold against an audit."""
         entries = (*self.entries, *self.ledger.close())
-        assert audit(Books(entries=entries, epochs=self.epochs)).findings == ()
+        assert audit(LedgerSlice(entries=entries, epochs=self.epochs)).findings == ()
         assert Ledger.replay(entries, self.epochs).totals() == self.ledger.totals()
 
 
@@ -76,8 +76,8 @@ def test_a_total_that_fell_back_to_its_save_counts_on_from_there() -> None:
     house.read(10_500, uptime_s=9000.0)
     house.read(10_100, uptime_s=20.0)
     house.read(10_300, uptime_s=80.0)
-    assert (house.wh, house.kinds) == (200, [Kind.RESTART])
-    (restart,) = (entry for entry in house.entries if entry.kind is Kind.RESTART)
+    assert (house.wh, house.kinds) == (200, [EntryKind.RESTART])
+    (restart,) = (entry for entry in house.entries if entry.kind is EntryKind.RESTART)
     assert "it shows 10100 after 10500" in restart.note
     house.check()
 
@@ -86,7 +86,7 @@ def test_a_young_total_that_falls_without_evidence_books_nothing() -> None:
     house = Account(SAVED, silence_minutes=15)
     for count in (1000, 800, 800, 810):
         house.read(count, after=5)
-    assert (house.wh, house.kinds) == (10, [Kind.RESTART])
+    assert (house.wh, house.kinds) == (10, [EntryKind.RESTART])
     house.check()
 
 
@@ -98,7 +98,7 @@ def test_a_zero_that_is_shown_once_is_not_booked() -> None:
 def test_a_cached_zero_that_stands_and_goes_books_what_was_counted() -> None:
     house = account(UNKNOWN, [50, 60, 0, 0, 0, 110])
     assert house.wh == 60
-    assert house.kinds == [Kind.RESTART, Kind.GAP]
+    assert house.kinds == [EntryKind.RESTART, EntryKind.GAP]
 
 
 def test_a_total_restored_late_is_no_energy() -> None:
@@ -106,13 +106,13 @@ def test_a_total_restored_late_is_no_energy() -> None:
     house.read(300, uptime_s=9000.0)
     house.read(0, uptime_s=10.0)
     house.read(316, uptime_s=70.0)  # below what 23 kW could do, far above what a kilowatt does
-    assert (house.wh, house.kinds) == (16, [Kind.RESTART, Kind.GAP])
+    assert (house.wh, house.kinds) == (16, [EntryKind.RESTART, EntryKind.GAP])
     house.check()
 
 
 def test_garbage_that_stands_is_a_gap_and_its_end_books_the_time() -> None:
     house = account(SAVED, [5000, 42_949_670, 42_949_670, 42_949_670, 5064, 5080])
-    assert (house.wh, house.kinds) == (80, [Kind.GAP, Kind.GAP])
+    assert (house.wh, house.kinds) == (80, [EntryKind.GAP, EntryKind.GAP])
 
 
 def test_a_billing_meter_that_falls_is_not_believed_however_long() -> None:
@@ -120,17 +120,17 @@ def test_a_billing_meter_that_falls_is_not_believed_however_long() -> None:
     assert house.wh == 10
     assert "went from 9010 to 12, and nothing says why: not booked" in house.ledger.doubted
     house.read(9030)
-    assert (house.wh, house.ledger.doubted, house.kinds) == (30, "", [Kind.GAP])
+    assert (house.wh, house.ledger.doubted, house.kinds) == (30, "", [EntryKind.GAP])
 
 
 def test_a_plug_that_began_at_zero_books_what_it_shows_since() -> None:
     house = Account(VOLATILE)
     house.read(700, uptime_s=5000.0)
     house.read(5, uptime_s=30.0)
-    assert (house.wh, house.kinds) == (5, [Kind.RESTART])
+    assert (house.wh, house.kinds) == (5, [EntryKind.RESTART])
     assert house.entries[-1].note == "the register began again: it shows 5 after 700"
     house.read(1000, uptime_s=10.0)  # more than ten seconds can bring
-    assert (house.wh, house.kinds) == (5, [Kind.RESTART] * 2)
+    assert (house.wh, house.kinds) == (5, [EntryKind.RESTART] * 2)
     house.check()
 
 
@@ -150,7 +150,7 @@ def test_silence_is_measured_by_the_cadence_of_the_source() -> None:
         house.read(count, after=60)
     assert (house.wh, house.kinds) == (120, [])
     house.read(500, after=240)
-    assert (house.wh, house.kinds) == (500, [Kind.GAP])
+    assert (house.wh, house.kinds) == (500, [EntryKind.GAP])
     house.check()
 
 
@@ -159,7 +159,7 @@ def test_a_rise_after_a_power_cut_is_not_believed_where_firmware_adds() -> None:
     house.read(1000, boot_count=4, is_power_on=False)
     house.read(1300, boot_count=5, is_power_on=True)
     house.read(1310, boot_count=6, is_power_on=False)
-    assert (house.wh, house.kinds) == (10, [Kind.RESTART])
+    assert (house.wh, house.kinds) == (10, [EntryKind.RESTART])
     house.check()
 
 
@@ -169,7 +169,7 @@ def test_a_total_that_was_set_or_firmware_that_changed_books_nothing(change: dic
     house.read(1000, start_stamp="a")
     house.read(1100, **change)
     house.read(1110, **change)
-    assert (house.wh, house.kinds) == (10, [Kind.RESTART])
+    assert (house.wh, house.kinds) == (10, [EntryKind.RESTART])
     house.check()
 
 
@@ -250,7 +250,7 @@ def test_a_meter_that_is_exchanged_counts_on_from_what_the_new_one_shows() -> No
     house.entries += house.ledger.begin_epoch(house.epochs[2])
     house.read(12)
     house.read(15)
-    assert (house.wh, house.kinds) == (3, [Kind.EPOCH, Kind.GAP])
+    assert (house.wh, house.kinds) == (3, [EntryKind.EPOCH, EntryKind.GAP])
     house.check()
 
 
@@ -265,7 +265,7 @@ def test_a_host_that_was_away_believes_no_total_that_its_pause_rules_out() -> No
 
 def test_a_held_value_that_moves_back_is_compared_with_its_new_value() -> None:
     house = account(UNKNOWN, [9000, 9010, 12, 11, 11, 14])
-    assert (house.wh, house.kinds) == (13, [Kind.RESTART])
+    assert (house.wh, house.kinds) == (13, [EntryKind.RESTART])
 
 
 @pytest.mark.parametrize(
@@ -274,7 +274,7 @@ def test_a_held_value_that_moves_back_is_compared_with_its_new_value() -> None:
 def test_of_two_falls_within_the_hour_the_higher_value_stays_the_mark(age_us: int, mark: int) -> None:
     seen = RegisterCircumstances(elapsed_us=MINUTE_US, boot=Boot.SOFT, mark=900, mark_age_us=age_us)
     step = RegisterRule(SAVED).judge(400, 0, seen)
-    assert (step.kind, step.counts, step.count, step.mark) == (Kind.RESTART, 0, 0, mark)
+    assert (step.kind, step.counts, step.count, step.mark) == (EntryKind.RESTART, 0, 0, mark)
 
 
 def test_a_register_from_zero_books_what_its_uptime_allows_and_no_more() -> None:
@@ -282,10 +282,10 @@ def test_a_register_from_zero_books_what_its_uptime_allows_and_no_more() -> None
     # 23 kW are 63.9 Wh in ten seconds, and two counts of slack
     seen = RegisterCircumstances(elapsed_us=MINUTE_US, boot=Boot.SOFT, uptime_us=10_000_000)
     assert rule.judge(700, 65, seen) == RegisterStep(
-        Kind.RESTART, 65, 65, "the register began again: it shows 65 after 700", mark=765
+        EntryKind.RESTART, 65, 65, "the register began again: it shows 65 after 700", mark=765
     )
     beyond = rule.judge(700, 66, seen)
-    assert (beyond.kind, beyond.counts, beyond.count, beyond.mark) == (Kind.RESTART, 0, 66, 700)
+    assert (beyond.kind, beyond.counts, beyond.count, beyond.mark) == (EntryKind.RESTART, 0, 66, 700)
     assert "more than it can have counted since" in beyond.note
 
 
@@ -293,9 +293,9 @@ def test_a_rise_after_a_restart_is_counted_as_far_as_time_allows() -> None:
     rule = RegisterRule(SAVED)
     seen = RegisterCircumstances(elapsed_us=MINUTE_US, boot=Boot.SOFT)
     # 23 kW are 383.3 Wh a minute, and two counts of slack
-    assert rule.judge(1000, 1385, seen) == RegisterStep(Kind.COUNTED, 385, 1385)
+    assert rule.judge(1000, 1385, seen) == RegisterStep(EntryKind.COUNTED, 385, 1385)
     beyond = rule.judge(1000, 1386, seen)
-    assert (beyond.kind, beyond.counts, beyond.mark) == (Kind.RESTART, 0, None)
+    assert (beyond.kind, beyond.counts, beyond.mark) == (EntryKind.RESTART, 0, None)
 
 
 def test_a_jump_to_the_mark_is_energy_as_far_as_power_explains_it() -> None:
@@ -303,18 +303,18 @@ def test_a_jump_to_the_mark_is_energy_as_far_as_power_explains_it() -> None:
     # a kilowatt, half as much again and 20 W are 25.3 Wh a minute, and two counts of slack
     seen = RegisterCircumstances(elapsed_us=MINUTE_US, mark=900, mark_age_us=MINUTE_US, milliwatts=KILOWATT)
     counted, restored = rule.judge(873, 900, seen), rule.judge(872, 905, seen)
-    assert (counted.kind, counted.counts) == (Kind.COUNTED, 27)
-    assert (restored.kind, restored.counts, restored.count) == (Kind.GAP, 5, 905)
+    assert (counted.kind, counted.counts) == (EntryKind.COUNTED, 27)
+    assert (restored.kind, restored.counts, restored.count) == (EntryKind.GAP, 5, 905)
     unknown = rule.judge(899, 901, replace(seen, milliwatts=None))
-    assert (unknown.kind, unknown.counts) == (Kind.GAP, 1)
+    assert (unknown.kind, unknown.counts) == (EntryKind.GAP, 1)
 
 
 def test_a_fall_that_is_confirmed_books_what_power_explains_and_no_more() -> None:
     rule = RegisterRule(SAVED)
     seen = RegisterCircumstances(elapsed_us=MINUTE_US, held=12, milliwatts=KILOWATT)
     note = "the register fell from 9010 to 12, and a second reading stands by it: assumed a restart"
-    assert rule.judge(9010, 12 + 27, seen) == RegisterStep(Kind.RESTART, 27, 39, note, mark=9037)
-    assert rule.judge(9010, 12 + 28, seen) == RegisterStep(Kind.RESTART, 0, 40, note, mark=9010)
+    assert rule.judge(9010, 12 + 27, seen) == RegisterStep(EntryKind.RESTART, 27, 39, note, mark=9037)
+    assert rule.judge(9010, 12 + 28, seen) == RegisterStep(EntryKind.RESTART, 0, 40, note, mark=9010)
 
 
 def test_a_rise_of_a_register_that_was_read_twice_is_a_gap_at_once() -> None:
@@ -322,7 +322,7 @@ def test_a_rise_of_a_register_that_was_read_twice_is_a_gap_at_once() -> None:
         1000, 2000, RegisterCircumstances(elapsed_us=MINUTE_US)
     )
     note = "the register went from 1000 to 2000, more than the 385 counts that time allows"
-    assert step == RegisterStep(Kind.GAP, 0, 2000, note, mark=1000)
+    assert step == RegisterStep(EntryKind.GAP, 0, 2000, note, mark=1000)
 
 
 def test_a_register_that_may_rise_by_itself_stays_so_beside_export() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.ledger.rig import utc
 from tests.ledger.test_ledger import EPOCH, lived_through, steps
 from wattrail.errors import LedgerError
-from wattrail.ledger import Books, Entry, Ledger, RunningInterval, by_interval, opening
+from wattrail.ledger import Entry, Ledger, LedgerSlice, RunningInterval, by_interval, opening
 
 START, END = utc(2026, 6, 21, 12, 1), utc(2026, 6, 21, 13)
 
@@ -25,13 +25,13 @@ def test_any_tail_of_the_books_gives_the_energy_of_the_whole(
     for seen in lived_through(begin, story):
         entries += ledger.observe(seen)
     shown, energy = ledger.totals(), ledger.energy()
-    running = RunningInterval(ledger.books(entries), START, END).energy(energy)
+    running = RunningInterval(ledger.ledger_slice(entries), START, END).energy(energy)
     first = next((place for place, entry in enumerate(entries) if entry.end >= START), len(entries) - 1)
-    part = ledger.books(entries[max(0, first - tail) :])
+    part = ledger.ledger_slice(entries[max(0, first - tail) :])
     assert RunningInterval(part, START, END).energy(energy) == running
     assert ledger.totals() == shown, "asking for the books closes nothing"
     entries += ledger.close()
-    whole = Books(entries=tuple(entries), epochs={1: EPOCH})
+    whole = LedgerSlice(entries=tuple(entries), epochs={1: EPOCH})
     assert by_interval(whole, [START, END])[0].energy == running
 
 
@@ -44,25 +44,25 @@ def counted(minutes: int) -> tuple[Ledger, list[Entry]]:
 def test_a_tail_that_does_not_reach_the_last_entry_is_refused() -> None:
     ledger, entries = counted(4)
     with pytest.raises(LedgerError, match="has a hole"):
-        ledger.books(entries[:-1])
+        ledger.ledger_slice(entries[:-1])
     with pytest.raises(LedgerError, match="has a hole"):
-        ledger.books([*entries[:1], *entries[2:]])
+        ledger.ledger_slice([*entries[:1], *entries[2:]])
 
 
 def test_without_a_tail_all_that_is_written_is_added_up() -> None:
     ledger, entries = counted(4)
-    books = ledger.books(())
-    assert [entry.sequence for entry in books.entries] == [len(entries) + 1], "what a stop would write"
-    assert books.before[1].positive == sum(entry.positive for entry in entries) > 0
+    ledger_slice = ledger.ledger_slice(())
+    assert [entry.sequence for entry in ledger_slice.entries] == [len(entries) + 1], "what a stop would write"
+    assert ledger_slice.before[1].positive == sum(entry.positive for entry in entries) > 0
 
 
 def test_an_opening_moves_no_span_that_is_made_again() -> None:
     ledger, entries = counted(4)
-    before = RunningInterval(ledger.books(entries), START, END).energy(ledger.energy())
+    before = RunningInterval(ledger.ledger_slice(entries), START, END).energy(ledger.energy())
     ledger.take(
         opening(
-            ledger.books(entries), import_mwh=12_347_000_000, export_mwh=0, at=START + timedelta(hours=1),
+            ledger.ledger_slice(entries), import_mwh=12_347_000_000, export_mwh=0, at=START + timedelta(hours=1),
             who="ada", reason="old meter",
         )
     )  # fmt: skip
-    assert RunningInterval(ledger.books(entries), START, END).energy(ledger.energy()) == before
+    assert RunningInterval(ledger.ledger_slice(entries), START, END).energy(ledger.energy()) == before

@@ -7,8 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from tests.ledger.rig import MINUTE, books, entry, start, utc
-from wattrail.ledger import Entry, Kind, audit, by_interval, registers_at
+from tests.ledger.rig import MINUTE, entry, ledger_slice, start, utc
+from wattrail.ledger import Entry, EntryKind, audit, by_interval, registers_at
 from wattrail.ledger.timeline import CONFIRM_US, Arrival, Timeline
 
 NOON = utc(2026, 6, 21, 12)
@@ -73,7 +73,7 @@ def set_back() -> list[Entry]:
     entries = [start(NOON)]
     for _ in range(60):
         entries.append(entry(entries[-1], entries[-1].end + MINUTE, positive=9))
-    clock = replace(entry(entries[-1], NOON, kind=Kind.CLOCK), start=NOON, elapsed_us=0)
+    clock = replace(entry(entries[-1], NOON, kind=EntryKind.CLOCK), start=NOON, elapsed_us=0)
     entries.append(clock)
     for _ in range(60):
         entries.append(entry(entries[-1], entries[-1].end + MINUTE, positive=9))
@@ -81,7 +81,7 @@ def set_back() -> list[Entry]:
 
 
 def test_an_hour_that_comes_twice_has_both_energies_and_one_cut_for_both() -> None:
-    account = books(set_back())
+    account = ledger_slice(set_back())
     assert audit(account).findings == ()
     half_past_a_minute = NOON + 30 * MINUTE + seconds(30)
     points = registers_at(account, [NOON, half_past_a_minute, NOON + HOUR])
@@ -91,10 +91,10 @@ def test_an_hour_that_comes_twice_has_both_energies_and_one_cut_for_both() -> No
 def test_an_entry_of_a_year_ahead_hides_nothing_of_the_days_before_it() -> None:
     ahead = NOON + timedelta(days=365)
     entries = [start(ahead), *[entry(start(ahead), ahead + MINUTE, positive=9)]]
-    entries.append(replace(entry(entries[-1], NOON, kind=Kind.CLOCK), start=NOON, elapsed_us=0))
+    entries.append(replace(entry(entries[-1], NOON, kind=EntryKind.CLOCK), start=NOON, elapsed_us=0))
     for _ in range(60):
         entries.append(entry(entries[-1], entries[-1].end + MINUTE, positive=9))
-    account = books(entries)
+    account = ledger_slice(entries)
     assert audit(account).findings == ()
     assert account.began == NOON
     (hour,) = by_interval(account, [NOON, NOON + HOUR])
@@ -105,9 +105,9 @@ def test_an_entry_of_a_year_ahead_hides_nothing_of_the_days_before_it() -> None:
 def test_what_a_clock_that_was_set_forward_skipped_is_incomplete() -> None:
     entries = [start(NOON)]
     entries.append(entry(entries[-1], NOON + MINUTE, positive=9))
-    entries.append(replace(entry(entries[-1], NOON + HOUR, kind=Kind.CLOCK), elapsed_us=0))
+    entries.append(replace(entry(entries[-1], NOON + HOUR, kind=EntryKind.CLOCK), elapsed_us=0))
     entries.append(entry(entries[-1], NOON + HOUR + MINUTE, positive=9))
-    account = books(entries)
+    account = ledger_slice(entries)
     assert audit(account).findings == ()
     marks = [NOON, NOON + MINUTE, NOON + 30 * MINUTE, NOON + HOUR, NOON + HOUR + MINUTE]
     assert [row.complete for row in by_interval(account, marks)] == [True, False, False, True]
@@ -115,5 +115,5 @@ def test_what_a_clock_that_was_set_forward_skipped_is_incomplete() -> None:
 
 def test_only_a_clock_that_was_set_may_break_the_row_of_times() -> None:
     entries = set_back()
-    forged = [replace(one, kind=Kind.GAP) if one.kind is Kind.CLOCK else one for one in entries]
-    assert any("its start is" in str(finding) for finding in audit(books(forged)).findings)
+    forged = [replace(one, kind=EntryKind.GAP) if one.kind is EntryKind.CLOCK else one for one in entries]
+    assert any("its start is" in str(finding) for finding in audit(ledger_slice(forged)).findings)

@@ -414,10 +414,10 @@ def test_two_directions_in_one_calibration_are_a_doubt() -> None:
 @pytest.mark.parametrize(
     ("amps", "watts", "turns", "says"),
     [
-        (2.02, 1.99, 1, "say --turns 2"),
-        (2.98, None, 1, "say --turns 3"),
-        (0.5, 0.5, 2, "say --turns 1"),
-        (1.5, 1.5, 2, "say --turns 3"),
+        (2.02, 1.99, 1, "say turns=2"),
+        (2.98, None, 1, "say turns=3"),
+        (0.5, 0.5, 2, "say turns=1"),
+        (1.5, 1.5, 2, "say turns=3"),
         (0.5, 0.5, 1, "1/2 of what it should"),
     ],
 )
@@ -468,7 +468,7 @@ def test_volt_amperes_in_place_of_watts_are_seen_by_the_chip() -> None:
 def test_a_reactive_load_must_be_named() -> None:
     doubt = reactive_load(0.62, 0.6, Load.RESISTIVE)
     assert doubt is not None
-    assert "--load lagging" in doubt.text
+    assert "load=lagging" in doubt.text
     assert reactive_load(0.62, 0.6, Load.LAGGING) is None
     assert reactive_load(0.62, None, Load.RESISTIVE) is not None
     assert reactive_load(0.999, 1.0, Load.RESISTIVE) is None
@@ -602,7 +602,7 @@ def test_a_wire_is_said_to_pass_as_often_as_it_does() -> None:
     back = wrong_turns(1 / 3, None, 1)
     assert twice is not None
     assert back is not None
-    assert "if the wire passes the hole once: does it pass twice? then say --turns 2" in twice.text
+    assert "if the wire passes the hole once: does it pass twice? then say turns=2." in twice.text
     assert "reads 1/3 of what it should: does the wire pass the reference 3 times" in back.text
 
 

@@ -9,8 +9,10 @@ import pytest
 
 from wattrail.energy_register import Direction, Freshness, Persistence
 from wattrail.errors import UnexpectedReply
+from wattrail.network_meters import openbeken
 from wattrail.network_meters.decoded import Decoded, MqttCommand
 from wattrail.network_meters.openbeken import OpenBekenPages, OpenBekenTopics
+from wattrail.units import NO_EVIDENCE
 
 SENSORS = (
     '{"StatusSNS":{"Time":"2026-11-28T12:00:00","ENERGY":{"Power": 104.250000,"ApparentPower": 115.500000,'
@@ -284,3 +286,30 @@ def test_a_value_that_is_no_number_names_its_topic() -> None:
 
 def test_the_devices_own_questions_are_passed_over() -> None:
     assert say(topics(), "obk1/power/get", "") is None
+
+
+@pytest.mark.parametrize(
+    ("words", "is_power_on"),
+    [
+        ("0 - Pwr", True),
+        ("1 - Rbt", False),
+        ("2 - Wdt", False),
+        ("1 - ESP_RST_POWERON", True),
+        ("0 - ESP_RST_UNKNOWN", None),
+        ("3 - ESP_RST_SW", False),
+        ("POWER_ON", True),
+    ],
+)
+def test_the_reboot_reason_is_read_by_its_words(words: str, is_power_on: bool | None) -> None:
+    evidence = openbeken._with_page(NO_EVIDENCE, f"<h5>Reboot reason: {words}</h5>")
+    assert (evidence.reset_reason, evidence.is_power_on) == (words, is_power_on)
+
+
+def test_a_clock_that_was_never_set_dates_no_reset() -> None:
+    page = "<h5>Energy Clear Date: (not set)<br></h5>"
+    assert openbeken._with_page(NO_EVIDENCE, page).start_stamp == ""
+    link = topics(may_ask=False)
+    say(link, "obk1/energycounter_clear_date/get", "0000-00-00T00:00+00:00")
+    said = say(link, "obk1/energycounter/get", "12.345")
+    assert said is not None
+    assert said.evidence.start_stamp == ""

@@ -27,7 +27,7 @@ EVERY_S: Final = 9
 
 @cache
 def sound() -> bytes:
-    """The file of a meter that was watched for 102 minutes, with two stated entries."""
+    """The file of a meter that was watched for 102 minutes, with two manual entries."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "w.sqlite"
         with open_store(path) as store:
@@ -41,8 +41,13 @@ def sound() -> bytes:
             for mwh in (5, 7):
                 store.state(
                     meter_id,
-                    lambda books, mwh=mwh: adjustment(  # type: ignore[misc]
-                        books, import_mwh=mwh, export_mwh=0, at=START + timedelta(days=1), who="ada", reason="because"
+                    lambda ledger_slice, mwh=mwh: adjustment(  # type: ignore[misc]
+                        ledger_slice,
+                        import_mwh=mwh,
+                        export_mwh=0,
+                        at=START + timedelta(days=1),
+                        who="ada",
+                        reason="because",
                     ),
                 )
         return path.read_bytes()
@@ -52,8 +57,8 @@ def books_of(path: Path) -> tuple[object, ...]:
     """Everything that energy follows from."""
     with open_to_read(path) as reader:
         (row,) = reader.meters()
-        books = reader.books(row.id)
-        return row.name, row.simulated, books.entries, books.stated, books.epochs
+        ledger_slice = reader.ledger_slice(row.id)
+        return row.name, row.simulated, ledger_slice.entries, ledger_slice.stated, ledger_slice.epochs
 
 
 @cache

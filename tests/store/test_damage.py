@@ -85,8 +85,8 @@ def test_what_is_no_database_of_this_version_is_refused_in_words(tmp_path: Path,
         ("UPDATE entry SET note = 'x' WHERE sequence = 17", "entry 17: its content is altered"),
         ("UPDATE entry SET watt = watt + 1 WHERE sequence = 17", "entry 17: its content is altered"),
         ("UPDATE entry SET reading_id = 1 WHERE sequence = 103", "entry 103: its content is altered"),
-        ("UPDATE stated SET import_mwh = 500 WHERE sequence = 2", "stated entry 2: its content is altered"),
-        ("DELETE FROM stated WHERE sequence = 2", "stated entry 2: what the database holds is nothing"),
+        ("UPDATE stated SET import_mwh = 500 WHERE sequence = 2", "manual entry 2: its content is altered"),
+        ("DELETE FROM stated WHERE sequence = 2", "manual entry 2: what the database holds is nothing"),
         ("UPDATE epoch SET micro_counts_per_watt = 1", "calibration epoch 1: its content is altered"),
         ("DELETE FROM chain", "entry 103: the number of the last is 103, should be 0"),
     ],
@@ -105,5 +105,5 @@ def test_a_gateway_does_not_count_on_after_a_torn_end(path: Path, sql: str) -> N
     with open_store(path) as store:
         with pytest.raises(StoreError, match="is damaged: it holds") as caught:
             store.ledger(1)
-        assert f"wattrail ledger verify --database {path}" in str(caught.value.hint)
+        assert f"wattrail ledger verify, with database={path}" in str(caught.value.hint)
         assert "backup" in str(caught.value.hint)

@@ -19,7 +19,7 @@ import pytest
 from tests.ledger.rig import chip_epoch
 from tests.store.rig import CALIBRATION, START, live_through, look, never_stopped, register
 from wattrail.errors import StoreError
-from wattrail.ledger import Kind, Ledger
+from wattrail.ledger import EntryKind, Ledger
 from wattrail.store import Store, open_store
 
 MINUTES = range(400)
@@ -158,7 +158,7 @@ def test_a_new_calibration_begins_an_epoch_and_leaves_past_energy_alone(store: S
     again = store.ledger(meter_id)
     assert again is not None
     assert (again.epoch.number, again.totals()) == (2, before)
-    assert store.entries(meter_id)[-1].kind is Kind.EPOCH
+    assert store.entries(meter_id)[-1].kind is EntryKind.EPOCH
     row = store.register_meter("house", "serial:///dev/ttyUSB0", simulated=False, calibration=better)
     assert not row.recalibrated
 

@@ -13,7 +13,7 @@ import pytest
 
 from tests.store.rig import CALIBRATION, START, look
 from wattrail.energy_register import BootEvidence, Direction, EnergyRegister, Persistence, fastest
-from wattrail.ledger import Kind, Ledger, Observation
+from wattrail.ledger import EntryKind, Ledger, Observation
 from wattrail.store import Store, open_store, open_to_read
 
 STEP = Fraction(50, 3)
@@ -70,7 +70,7 @@ def test_a_kill_at_any_reading_changes_no_count(tmp_path: Path, killed: int) -> 
         whole = live_through(store, 1, range(9))
         assert store.entries(1) == entries
     assert again.totals() == whole.totals()
-    assert {entry.kind for entry in entries} == {Kind.START, Kind.COUNTED, Kind.RESTART, Kind.GAP}
+    assert {entry.kind for entry in entries} == {EntryKind.START, EntryKind.COUNTED, EntryKind.RESTART, EntryKind.GAP}
     with open_to_read(tmp_path / "w.sqlite") as reader:
         assert reader.broken_links(meter_id) == ()
 

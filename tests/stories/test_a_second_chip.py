@@ -14,7 +14,7 @@ from wattrail.errors import UrlError
 from wattrail.front_end import FRONT_ENDS
 from wattrail.gateway import Feed, MeterPlan
 from wattrail.gateway.worker import Worker
-from wattrail.ledger import Kind
+from wattrail.ledger import EntryKind
 from wattrail.meter.calibration import measure
 from wattrail.meter.wave import obstacle
 from wattrail.metrology.calibrate import Given, Reference
@@ -71,10 +71,10 @@ class Household:
         return view.total.import_mwh / 1000, view.total.export_mwh / 1000
 
     @property
-    def kinds(self) -> list[Kind]:
+    def kinds(self) -> list[EntryKind]:
         row = self.store.meter("plug")
         assert row is not None
-        return [entry.kind for entry in self.store.entries(row.id) if entry.kind is not Kind.COUNTED]
+        return [entry.kind for entry in self.store.entries(row.id) if entry.kind is not EntryKind.COUNTED]
 
 
 @pytest.mark.parametrize("heads", ["58", "50"])
@@ -121,7 +121,7 @@ def test_import_and_export_are_booked_apart_though_the_counter_falls(
     imported, exported = (now - before for now, before in zip(house.totals_wh, booked, strict=True))
     assert imported == pytest.approx(plug.truth.import_wh - began[0], abs=2 * COUNT_WH + 0.7)  # 2 s at 1150 W
     assert exported == pytest.approx(plug.truth.export_wh - began[1], abs=2 * COUNT_WH + 0.7)
-    assert house.kinds == [Kind.START]
+    assert house.kinds == [EntryKind.START]
 
 
 def test_a_restart_is_known_by_the_mark_that_was_set(plug: Twin, clock: ManualClock, store: Store) -> None:
@@ -131,7 +131,7 @@ def test_a_restart_is_known_by_the_mark_that_was_set(plug: Twin, clock: ManualCl
     plug.faults.brown_out()
     house.run(600)
     assert plug.chip.peek(MODE) == BL0940.settings[MODE]
-    assert Kind.RESTART in house.kinds
+    assert EntryKind.RESTART in house.kinds
     assert house.totals_wh[0] - booked == pytest.approx(plug.truth.import_wh - true, abs=3 * 1150 / 3600 + 2 * COUNT_WH)
 
 

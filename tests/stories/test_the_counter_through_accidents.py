@@ -11,7 +11,7 @@ from wattrail.chips.bl0942.registers import CF_CNT, MODE, UNLOCK_KEY, USR_WRPROT
 from wattrail.errors import PortLost
 from wattrail.front_end import FRONT_ENDS
 from wattrail.gateway.account import observation
-from wattrail.ledger import Entry, Kind, Ledger, Totals
+from wattrail.ledger import Entry, EntryKind, Ledger, Totals
 from wattrail.twin import open_twin
 
 WATTS = 3000
@@ -56,8 +56,8 @@ class Bench:
         """What flowed since the first look."""
         return (self.twin.truth.import_wh - self.began_wh) * 1000
 
-    def kinds(self) -> list[Kind]:
-        return [entry.kind for entry in self.entries if entry.kind is not Kind.COUNTED]
+    def kinds(self) -> list[EntryKind]:
+        return [entry.kind for entry in self.entries if entry.kind is not EntryKind.COUNTED]
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ def test_a_chip_that_resets_loses_at_most_the_second_it_happened_in(bench: Bench
     bench.look(600)
     bench.twin.faults.brown_out()
     bench.look(600)
-    assert Kind.RESTART in bench.kinds()
+    assert EntryKind.RESTART in bench.kinds()
     assert bench.ledger.totals().import_mwh == pytest.approx(bench.true_mwh, abs=mwh(3) + 2 * COUNT_MWH)
 
 
@@ -84,7 +84,7 @@ def test_a_counter_that_falls_to_zero_by_itself_books_no_megawatt_hours(bench: B
     bench.look(3600)
     bench.twin.faults.counter_reset()
     bench.look(3600)
-    assert Kind.RESTART in bench.kinds()
+    assert EntryKind.RESTART in bench.kinds()
     assert bench.ledger.totals().import_mwh == pytest.approx(bench.true_mwh, abs=mwh(3) + 2 * COUNT_MWH)
 
 
@@ -92,7 +92,7 @@ def test_a_counter_that_wraps_goes_on_as_if_nothing_had_been(bench: Bench) -> No
     bench.twin.chip.poke(CF_CNT, 0xFFFFF0)
     bench.begin_anew()
     bench.look(600)
-    assert bench.kinds() == [Kind.START]
+    assert bench.kinds() == [EntryKind.START]
     assert any("wrapped" in entry.note for entry in (*bench.entries, *bench.ledger.close()))
     assert bench.ledger.totals().import_mwh == pytest.approx(bench.true_mwh, abs=2 * COUNT_MWH)
 
@@ -106,7 +106,7 @@ def test_a_cable_pulled_for_ten_minutes_loses_no_energy_and_books_a_gap(bench: B
     bench.twin.faults.replug()
     bench.plug_in()
     bench.look(60)
-    (gap,) = (entry for entry in bench.entries if entry.kind is Kind.GAP)
+    (gap,) = (entry for entry in bench.entries if entry.kind is EntryKind.GAP)
     assert (gap.end - gap.start).total_seconds() == pytest.approx(602, abs=1)
     assert gap.positive * COUNT_MWH == pytest.approx(mwh(602), abs=2 * COUNT_MWH)
     assert bench.ledger.totals().import_mwh == pytest.approx(bench.true_mwh, abs=2 * COUNT_MWH)
@@ -123,7 +123,7 @@ def test_a_mode_set_by_another_program_does_not_book_the_counter_again(bench: Be
     other.write_register(MODE, mode)
     bench.plug_in()
     bench.look(60)
-    assert Kind.RESTART not in bench.kinds()
+    assert EntryKind.RESTART not in bench.kinds()
     noted = [entry for entry in bench.entries if "somebody set MODE, or the chip restarted" in entry.note]
     assert len(noted) == (mode == MODE.reset)
     assert bench.ledger.totals().import_mwh == pytest.approx(bench.true_mwh, abs=mwh(3) + 2 * COUNT_MWH)
@@ -136,7 +136,7 @@ def test_a_chip_that_restarts_unobserved_books_what_it_shows_since(bench: Bench)
     bench.clock.advance(1200)
     bench.plug_in()
     bench.look(60)
-    assert Kind.RESTART in bench.kinds()
+    assert EntryKind.RESTART in bench.kinds()
     lost = mwh(600)  # between the last look and the brown-out: no register holds it any more
     assert bench.ledger.totals().import_mwh == pytest.approx(bench.true_mwh - lost, abs=mwh(3) + 2 * COUNT_MWH)
 

@@ -28,7 +28,7 @@ def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
         adapter("/dev/serial/by-id/usb-1a86", "/dev/ttyUSB0", "QinHeng", "USB Serial"),
     ]
     monkeypatch.setattr(serialx, "list_serial_ports", lambda: ports)
-    monkeypatch.setattr(discovery, "_DEVICES", tmp_path)
+    monkeypatch.setattr(discovery, "DEVICES", tmp_path)
     for name in ("spidev0.1", "spidev0.0", "spidev"):
         (tmp_path / name).touch()
     return tmp_path
@@ -75,7 +75,7 @@ def test_looking_opens_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_without_libraries_and_devices_there_is_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(sys.modules, "serialx", None)
-    monkeypatch.setattr(discovery, "_DEVICES", tmp_path / "none")
+    monkeypatch.setattr(discovery, "DEVICES", tmp_path / "none")
     assert list_candidates() == ()
 
 

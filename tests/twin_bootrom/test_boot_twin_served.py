@@ -18,7 +18,7 @@ from wattrail.clock import ManualClock, SystemClock
 from wattrail.errors import ConfigError, FileError, PortError, PortOpenError
 from wattrail.transport import open_port
 from wattrail.twin.bootrom import AT_ONCE, BootPhase, BootTwin
-from wattrail.twin.bootrom.serve import AutoReset, FlashSaver, ServedBoot, serve_boot
+from wattrail.twin.bootrom.serve import FlashSaver, ServedBoot, SimulatedAutoReset, serve_boot
 
 LINK_CHECK = bytes.fromhex("01 E0 FC 01 00")
 LINKED = bytes.fromhex("04 0E 05 01 E0 FC 01 00")
@@ -135,14 +135,14 @@ def test_link_checks_get_the_board_reset_and_the_next_program_gets_in(chip: str)
 
 
 def test_auto_reset_waits_and_resets_once_a_second_at_most() -> None:
-    auto_reset = AutoReset()
+    auto_reset = SimulatedAutoReset()
     resets = [tick for tick in range(300) if auto_reset.is_due(LINK_CHECK, tick / 100)]
     assert resets == [20, 120, 220]
     assert not any(auto_reset.is_due(b"reboot\r\n", 10 + tick) for tick in range(9))
 
 
 def test_auto_reset_hears_a_split_link_check_and_forgets_answered_ones() -> None:
-    auto_reset = AutoReset()
+    auto_reset = SimulatedAutoReset()
     assert not auto_reset.is_due(LINK_CHECK[:3], 0.0)
     assert not auto_reset.is_due(LINK_CHECK[3:], 0.0)
     assert auto_reset.is_due(LINK_CHECK, 0.3)
@@ -153,7 +153,7 @@ def test_auto_reset_hears_a_split_link_check_and_forgets_answered_ones() -> None
 
 
 def test_auto_reset_ignores_chatter_and_a_link_check_now_and_then() -> None:
-    auto_reset = AutoReset()
+    auto_reset = SimulatedAutoReset()
     assert not auto_reset.is_due(LINK_CHECK, 0.0)
     auto_reset.note_reply(bytes.fromhex("55 AA 00 00 00 00 FF"))
     assert auto_reset.is_due(LINK_CHECK, 0.3)

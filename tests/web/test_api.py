@@ -79,9 +79,11 @@ def test_the_interface_describes_itself(scene: Scene) -> None:
     assert set(paths) == {
         "/api/v1/meters",
         "/api/v1/meters/{name}",
+        "/api/v1/meters/{name}/link",
         "/api/v1/meters/{name}/reading",
         "/api/v1/meters/{name}/series",
         "/api/v1/meters/{name}/waveform",
+        "/api/v1/publishers",
         "/api/v1/events",
         "/api/v1/about",
         "/api/v1/health",

@@ -7,9 +7,12 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, model_validator
 
+from wattrail.app.publish_schema import PublishSection
 from wattrail.calibration import MAX_CONSTANT, MIN_CONSTANT, Calibration
 from wattrail.chips import CHIPS
 from wattrail.front_end import FRONT_ENDS
+from wattrail.gateway.plan import MeterPlan
+from wattrail.sources import check_source_url, is_source
 from wattrail.toml_schema import field_error
 from wattrail.toml_schema.section import Section
 from wattrail.transport import check_url
@@ -46,6 +49,10 @@ def _timezone(name: str) -> str:
     return name
 
 
+def _url(text: str) -> str:
+    return check_source_url(text) if is_source(text) else check_url(text)
+
+
 def _path(text: str) -> str:
     if not text or "\0" in text:
         raise ValueError("must be the path of a file")
@@ -74,19 +81,31 @@ class MeterSection(Section):
     """One ``[[meter]]``."""
 
     name: Annotated[str, AfterValidator(_name)]
-    url: Annotated[str, AfterValidator(check_url)]
+    url: Annotated[str, AfterValidator(_url)]
     address: Annotated[int, Field(ge=0, le=3)] = 0
     chip: Annotated[str, AfterValidator(_chip)] | None = None
     front_end: Annotated[str, AfterValidator(_front_end)] | None = None
     calibration: CalibrationSection | None = None
     inverted: bool = False
-    poll_s: Annotated[float, Field(ge=0.2, le=10)] = 1.0
+    poll_s: Annotated[float, Field(ge=0.2, le=3600)] = 1.0
 
     @model_validator(mode="after")
     def _scaled_once(self) -> Self:
         if self.front_end and self.calibration:
             raise ValueError("front_end and calibration both set the scale; keep one of them")
         return self
+
+    @model_validator(mode="after")
+    def _can_be_planned(self) -> Self:
+        self.planned()
+        return self
+
+    def planned(self) -> MeterPlan:
+        """The meter to read. Raises ConfigError for values that do not fit together."""
+        return MeterPlan(
+            name=self.name, url=self.url, front_end=self.front_end, calibration=self.scale(), address=self.address,
+            chip=self.chip, inverted=self.inverted, poll_s=self.poll_s if "poll_s" in self.model_fields_set else 0.0,
+        )  # fmt: skip
 
     @model_validator(mode="after")
     def _one_chip(self) -> Self:
@@ -135,6 +154,7 @@ class Config(Section):
     web: WebSection = WebSection()
     site: SiteSection = SiteSection()
     safety: SafetySection = SafetySection()
+    publish: PublishSection = PublishSection()
 
     @model_validator(mode="after")
     def _named_once(self) -> Self:

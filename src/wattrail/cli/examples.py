@@ -19,6 +19,7 @@ class Example(NamedTuple):
 # fmt: off
 EXAMPLES: Final[Mapping[str, Example]] = MappingProxyType({
     "run":                 Example("", "run --open"),
+    "discover":            Example("", "discover --broker mqtt://broker.lan --add"),
     "meter read":          Example("[METER]", "meter read serial:///dev/ttyUSB0 --mains-off"),
     "meter watch":         Example("[METER]", "meter watch twin://pziot-e01?scenario=house"),
     "meter registers":     Example("[METER]", "meter registers spi:///dev/spidev0.0 --isolated"),
@@ -26,6 +27,7 @@ EXAMPLES: Final[Mapping[str, Example]] = MappingProxyType({
     "meter wave":          Example("[METER]", "meter wave twin://pziot-e01?watts=1150"),
     "meter calibrate":     Example("[METER]", "meter calibrate twin://pziot-e01?watts=1150 --reference twin"),
     "meter accuracy":      Example("[METER]", "meter accuracy twin://lspa9 --wiring both"),
+    "meter compare":       Example("REFERENCE OTHER", "meter compare spi:///dev/spidev0.0 openbeken://192.168.1.20"),
     "calibration list":    Example("METER", "calibration list house"),
     "calibration show":    Example("METER [NUMBER]", "calibration show house 2"),
     "calibration export":  Example("METER [FILE]", "calibration export house house.json"),

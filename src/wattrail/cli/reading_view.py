@@ -3,20 +3,50 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Final
 
 from wattrail.chips import Capability
+from wattrail.cli.output import with_options
+from wattrail.cli.source_reader import SourceReader
+from wattrail.energy_register import Direction, RegisterCount
 from wattrail.meter import Meter, Statistics
 from wattrail.meter.opening import scale_finding
 from wattrail.metrology.scale_origin import ScaleSource
 from wattrail.units import QUANTITIES, TEMPERATURE, Quantity, Reading
 
-__all__ = ["SIMULATED", "as_json", "as_line", "as_table", "finding_words", "heading", "statistics_words", "value_of"]
+__all__ = [
+    "DIRECTIONS",
+    "SIMULATED",
+    "as_json",
+    "as_line",
+    "as_table",
+    "energy_words",
+    "finding_words",
+    "heading",
+    "json_time",
+    "meter_words",
+    "register_fields",
+    "statistics_words",
+    "value_of",
+]
 
 SIMULATED: Final = "SIMULATED"
 _NAME_IT: Final = ". Name the board by --front-end, or by front_end in wattrail.toml; or calibrate it"
 _FROM_TWIN: Final = f"{SIMULATED}: these numbers come from a digital twin, not from a meter"
+
+DIRECTIONS: Final[Mapping[Direction, str]] = MappingProxyType(
+    {
+        Direction.IMPORT: "import",
+        Direction.EXPORT: "export",
+        Direction.SUM: "import + export",
+        Direction.NET: "import - export",
+    }
+)
+"""What a register adds up, for people."""
 
 
 def value_of(reading: Reading, quantity: Quantity) -> float | None:
@@ -25,29 +55,44 @@ def value_of(reading: Reading, quantity: Quantity) -> float | None:
     return value
 
 
-def heading(meter: Meter) -> str:
+def heading(meter: Meter | SourceReader) -> str:
     """Where the numbers come from, and by which constants, unless they are a twin's own."""
     lines = [meter.url]
     if meter.simulated:
         lines.append(_FROM_TWIN)
-    if meter.scale.source is not ScaleSource.TWIN:
+    if isinstance(meter, Meter) and meter.scale.source is not ScaleSource.TWIN:
         remedy = _NAME_IT if meter.scale.is_assumed else ""
         lines.append(f"scale: {meter.scale.words()}{remedy}")
     return "\n".join(lines)
 
 
-def as_table(reading: Reading, meter: Meter) -> str:
-    """One line a quantity, then the energy counter."""
+def as_table(reading: Reading, meter: Meter | SourceReader) -> str:
+    """One line a quantity, then the energy registers."""
     rows = [(q.label, q.format(value_of(reading, q)), q.unit) for q in QUANTITIES]
-    if obstacle := meter.chip.obstacles.get(Capability.FREQUENCY):
+    if isinstance(meter, Meter) and (obstacle := meter.chip.obstacles.get(Capability.FREQUENCY)):
         rows[-1] = (*rows[-1][:2], f"{rows[-1][2]}  ({obstacle.reason})")
     if reading.celsius is not None:
         rows.append((TEMPERATURE.label, TEMPERATURE.format(reading.celsius), TEMPERATURE.unit))
-    energy_wh = reading.energy_count * meter.wh_per_count
-    name = meter.chip.energy.name if meter.chip.energy else "pulses"
-    counter = f"{name} {reading.energy_count}; it wraps, and restarts"
-    rows.append(("Energy counter", f"{energy_wh:.1f}", f"Wh  ({counter})"))
+    if isinstance(meter, Meter):
+        name = meter.chip.energy.name if meter.chip.energy else "pulses"
+        counter = f"{name} {reading.energy_count}; it wraps, and restarts"
+        rows.append(("Energy counter", f"{reading.energy_count * meter.wh_per_count:.1f}", f"Wh  ({counter})"))
+    else:
+        rows += [_register_row(count) for count in reading.registers]
     return "\n".join(f"{label:<15}{value:>10} {unit}".rstrip() for label, value, unit in rows)
+
+
+def _register_row(count: RegisterCount) -> tuple[str, str, str]:
+    register = count.register
+    label = "Energy" if register.name == register.direction else f"Energy {register.name}"
+    return label, energy_words(count), f"Wh  ({DIRECTIONS[register.direction]})"
+
+
+def energy_words(count: RegisterCount) -> str:
+    """The value of an energy register in watt-hours, with the decimals that its step can show, at most three."""
+    watt_hours = count.register.milliwatt_hours(count.count) / 1000
+    decimals = next((n for n in range(3) if (count.register.step_mwh / 1000 * 10**n).denominator == 1), 3)
+    return f"{float(watt_hours):.{decimals}f}"
 
 
 def as_line(reading: Reading) -> str:
@@ -57,14 +102,26 @@ def as_line(reading: Reading) -> str:
     return f"{line}  {SIMULATED}" if reading.simulated else line
 
 
-def as_json(reading: Reading, meter: Meter) -> str:
+def as_json(reading: Reading, meter: Meter | SourceReader) -> str:
     """One JSON object in one line; its fields are listed in docs/cli.md."""
     fields = {
         "meter": meter.url,
         "simulated": reading.simulated,
-        "at": f"{reading.at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='milliseconds')}Z",
-        "chip": meter.chip.name,
+        "at": json_time(reading.at),
+        **({"chip": meter.chip.name} if isinstance(meter, Meter) else {}),
         **{q.key: value_of(reading, q) for q in (*QUANTITIES, TEMPERATURE)},
+        **(_chip_fields(reading, meter) if isinstance(meter, Meter) else _device_fields(reading, meter)),
+    }
+    return json.dumps(fields)
+
+
+def json_time(at: datetime) -> str:
+    """A time in UTC, to the millisecond."""
+    return f"{at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
+
+
+def _chip_fields(reading: Reading, meter: Meter) -> dict[str, object]:
+    return {
         "energy_count": reading.energy_count,
         "watt_count": reading.watt_count,
         "wh_per_count": meter.wh_per_count,
@@ -73,13 +130,48 @@ def as_json(reading: Reading, meter: Meter) -> str:
         "mode": reading.sample.counts.get("mode"),
         "restarted": reading.evidence.is_reset,
     }
-    return json.dumps(fields)
 
 
-def finding_words(meter: Meter, reading: Reading) -> str | None:
-    """What speaks against the scale, with the option that names another board; None if nothing does."""
+def _device_fields(reading: Reading, meter: SourceReader) -> dict[str, object]:
+    return {
+        "registers": [register_fields(count) for count in reading.registers],
+        "evidence": {name: value for name, value in asdict(reading.evidence).items() if name != "is_reset"},
+        "freshness": reading.freshness,
+        "signal_dbm": meter.quality.signal_dbm,
+        "advice": list(meter.advice),
+    }
+
+
+def register_fields(count: RegisterCount) -> dict[str, object]:
+    """An energy register for programs: exact numbers as text where JSON's would be rounded."""
+    register = count.register
+    return {
+        "name": register.name,
+        "direction": register.direction,
+        "count": count.count,
+        "wh": float(register.milliwatt_hours(count.count)) / 1000,
+        "step_mwh": str(register.step_mwh),
+        "class": register.persistence,
+        "modulus": register.modulus,
+        "slack": register.slack,
+    }
+
+
+def finding_words(meter: Meter | SourceReader, reading: Reading) -> str | None:
+    """What speaks against the scale or the device's settings, with its remedy; None if nothing does."""
+    if not isinstance(meter, Meter):
+        return "; ".join(meter.advice) or None
     finding = scale_finding(meter, reading)
-    return finding.replace("front_end=", "--front-end ") if finding else None
+    return with_options(finding) if finding else None
+
+
+def meter_words(meter: Meter | SourceReader) -> str:
+    """What it took, in a line."""
+    if isinstance(meter, Meter):
+        return statistics_words(meter.statistics)
+    failed = f"{meter.failures} failed" if meter.failures else "no trouble"
+    signal = meter.quality.signal_dbm
+    return failed if signal is None else f"{failed}, signal {signal:.0f} dBm"
 
 
 def statistics_words(statistics: Statistics) -> str:

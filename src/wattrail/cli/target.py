@@ -14,6 +14,7 @@ from wattrail.app.config import FILE_NAME, load_config
 from wattrail.cli import clock, safety
 from wattrail.cli.exits import UsageError
 from wattrail.cli.safety import Answer, WiringOptions
+from wattrail.cli.source_reader import SourceReader, is_network_meter, opened_network
 from wattrail.metrology.scale_origin import ScaleClaims
 from wattrail.transport import check_url
 from wattrail.urls import corrected
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from wattrail.meter import Meter
     from wattrail.store import KeptCalibration
 
-__all__ = ["Json", "MeterOptions", "MeterTarget", "Named", "find", "find_written", "opened", "with_kept"]
+__all__ = ["Json", "MeterOptions", "MeterTarget", "Named", "find", "find_written", "opened", "opened_any", "with_kept"]
 
 Named = Annotated[
     str | None,
@@ -31,6 +32,10 @@ Named = Annotated[
 ]
 Json = Annotated[bool, Parameter(help="Print JSON instead of text.")]
 
+_NEEDS_CHIP = (
+    "name its metering chip by a wire, such as spi:///dev/spidev0.0; a firmware is calibrated by its own commands "
+    "(OpenBeken: VoltageSet, CurrentSet, PowerSet), and 'wattrail meter compare' compares it with another meter"
+)
 _NO_METER = "for example: 'wattrail meter read twin://pziot-e01', or serial:///dev/ttyUSB0?baud=4800"
 
 
@@ -57,13 +62,21 @@ class MeterTarget:
     chip: str | None = None
     configured: Answer | None = None
 
+    @property
+    def is_network(self) -> bool:
+        """Whether the meter speaks for itself on a network."""
+        return is_network_meter(self.url)
 
-def find(named: str | None, options: MeterOptions) -> MeterTarget:
-    """The meter that was meant, with the calibration kept for it. Raises UsageError, ConfigError, StoreError."""
+
+def find(named: str | None, options: MeterOptions, *, takes_network: bool = False) -> MeterTarget:
+    """The meter that was meant, with the calibration kept for it. Raises UsageError, ConfigError, StoreError.
+
+    ``takes_network``: also a meter that speaks for itself on a network, which has no calibration of ours.
+    """
     from wattrail.cli.calibration.calibration_store import find_calibrations
 
-    target = find_written(named, options)
-    if target.claims.override is not None or target.claims.given is not None:
+    target = find_written(named, options, takes_network=takes_network)
+    if target.is_network or target.claims.override is not None or target.claims.given is not None:
         return target  # what is kept cannot hold: no database is opened for it
     kept = find_calibrations(named, name=None, config=options.config, database=None).newest()
     return target if kept is None else with_kept(target, kept)
@@ -74,12 +87,14 @@ def with_kept(target: MeterTarget, kept: KeptCalibration) -> MeterTarget:
     return replace(target, claims=replace(target.claims, kept=kept.calibration, kept_of_twin=kept.simulated))
 
 
-def find_written(named: str | None, options: MeterOptions) -> MeterTarget:
+def find_written(named: str | None, options: MeterOptions, *, takes_network: bool = False) -> MeterTarget:
     """As ``find``, by what is typed and configured only."""
     if named is not None and ":" in named:
-        target = MeterTarget(check_url(named))
+        target = MeterTarget(named if is_network_meter(named) else check_url(named))
     else:
         target = _from_config(named, load_config(options.config))
+    if target.is_network:
+        return _network_target(target, options, is_taken=takes_network)
     if options.front_end is not None:
         target = replace(target, claims=replace(target.claims, override=options.front_end))
     return target if options.address is None else replace(target, address=options.address)
@@ -93,6 +108,27 @@ def opened(target: MeterTarget, options: MeterOptions) -> Iterator[Meter]:
     safety.confirm([target.url], given=options.answer, configured=target.configured, opens_now=True)
     with open_scaled(target.url, target.claims, address=target.address, chip=target.chip, clock=clock.CLOCK) as meter:
         yield meter
+
+
+@contextmanager
+def opened_any(target: MeterTarget, options: MeterOptions) -> Iterator[Meter | SourceReader]:
+    """The meter, ready to be read, whether a chip on a wire or a device on a network."""
+    if target.is_network:
+        with opened_network(target.url) as reader:
+            yield reader
+    else:
+        with opened(target, options) as meter:
+            meter.connect()
+            yield meter
+
+
+def _network_target(target: MeterTarget, options: MeterOptions, *, is_taken: bool) -> MeterTarget:
+    if not is_taken:
+        raise UsageError(f"{target.url} speaks through its firmware: this needs its metering chip", hint=_NEEDS_CHIP)
+    given = [name for name, value in (("--front-end", options.front_end), ("--address", options.address)) if value]
+    if given:
+        raise UsageError(f"{given[0]} belongs to a metering chip on a wire: {target.url} scales by itself")
+    return target
 
 
 def _from_config(name: str | None, config: Config | None) -> MeterTarget:

@@ -68,8 +68,8 @@ class Violation:
     instead: str
 
 
-_CONVERT: Final = "make an image of it that lies in flash: wattrail image convert FILE OUT --to ua"
-_STRAIGHTEN: Final = "straighten it: wattrail image convert FILE OUT --to dump"
+_CONVERT: Final = "make an image of it that lies in flash: wattrail image convert, to=ua"
+_STRAIGHTEN: Final = "straighten it: wattrail image convert, to=dump"
 _DATA: Final = (ImageKind.UNKNOWN, ImageKind.BLANK, ImageKind.RF, ImageKind.TUYA)
 """Kinds that no conversion brings into flash."""
 
@@ -266,7 +266,7 @@ def placed(image: Image, start: int | None) -> tuple[int, bytes]:
     if start is not None:
         return start, data
     if not is_placed(image):
-        raise ImageError("the place in flash is not known", hint="say where it begins, for example --start 0x11000")
+        raise ImageError("the place in flash is not known", hint="say where it begins, for example start=0x11000")
     return image.base, data
 
 

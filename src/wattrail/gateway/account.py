@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import logging
 from datetime import datetime, timedelta, tzinfo
+from typing import Protocol
 
 from wattrail.calibration import Calibration
 from wattrail.clock import MACHINE_ZONE
 from wattrail.energy_register import Direction, Freshness
-from wattrail.gateway.source import MeterReader
 from wattrail.ledger import (
     CONFIRM_US,
     GAP_AFTER_US,
     Channels,
     Entry,
+    EntryKind,
     Epoch,
-    Kind,
     Ledger,
     Observation,
     RunningInterval,
@@ -26,12 +26,34 @@ from wattrail.store import Store
 from wattrail.store.registers import counts_alike
 from wattrail.units import Reading
 
-__all__ = ["Account", "observation"]
+__all__ = ["Account", "Booking", "MeterIdentity", "is_booked", "observation"]
 
 _LAST_PULSE_NEGATIVE = 1
 """STATUS[0] of a BL0942; chips without it leave STATUS out."""
 
+Booking = tuple[int, Reading, Observation, tuple[Entry, ...]]
+"""The id of a meter, a reading, what the ledger saw in it, and the entries that it caused."""
+
 logger = logging.getLogger(__name__)
+
+
+class MeterIdentity(Protocol):
+    """What the store keeps of a meter."""
+
+    @property
+    def url(self) -> str:
+        """Where it is."""
+        ...
+
+    @property
+    def simulated(self) -> bool:
+        """Whether it is a twin."""
+        ...
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """Its constants; None where it scales by itself."""
+        ...
 
 
 class Account:
@@ -45,7 +67,7 @@ class Account:
         self,
         store: Store,
         name: str,
-        meter: MeterReader,
+        meter: MeterIdentity,
         first: Reading,
         *,
         now: datetime,
@@ -57,7 +79,7 @@ class Account:
             name, meter.url, simulated=meter.simulated, calibration=meter.calibration,
             registers=self._channels.registers, at=now,
         )  # fmt: skip
-        self.meter_id, self.name = row.id, name
+        self.meter_id, self.name, self.simulated = row.id, name, meter.simulated
         self._store, self._zone = store, zone
         silence_us = round(longest_silence_s * 1e6)
         ledger = store.ledger(row.id, longest_silence_us=silence_us)
@@ -70,19 +92,29 @@ class Account:
             self._begin_epoch(row.epoch.number + 1, meter.calibration, now, "the gateway was given other constants")
 
     def book(self, reading: Reading) -> None:
-        """Account for a reading; once this returns, it is kept.
+        """Account for a reading; once this returns, it is kept. What ``prepare`` leaves out is left out here."""
+        if (booking := self.prepare(reading)) is not None:
+            self._store.append(*booking)
+            self.confirm(booking)
 
-        One without a register, or kept by a broker for nobody knows how long, proves no energy: it is left out.
+    def prepare(self, reading: Reading) -> Booking | None:
+        """What the store is to keep for a reading. Keep it, then ``confirm`` it, before another is prepared.
+
+        One without a register, or kept by a broker for nobody knows how long, proves no energy: it is None.
         """
-        if not reading.registers or reading.freshness is Freshness.RETAINED:
-            return
+        if not is_booked(reading):
+            return None
         if any(shown.register not in self._known for shown in reading.registers):
             self._change_registers(reading)
         moment_us = round(reading.monotonic * 1e6)
         elapsed_us = None if self._seen_us is None else moment_us - self._seen_us
         seen = observation(reading, elapsed_us, self._channels)
-        entries = self._ledger.observe(seen)
-        self._store.append(self.meter_id, reading, seen, entries)
+        self._seen_us = moment_us
+        return self.meter_id, reading, seen, self._ledger.observe(seen)
+
+    def confirm(self, booking: Booking) -> None:
+        """Follow what was kept."""
+        *_, entries = booking
         self._booked += entries
         for entry in entries:
             logger.info(
@@ -90,9 +122,7 @@ class Account:
                 self.name, entry.sequence, entry.kind.value, entry.start, entry.end,
                 entry.positive, entry.negative, entry.undirected,
             )  # fmt: skip
-        self._seen_us = moment_us
-        for entry in entries:
-            if entry.kind is Kind.CLOCK:
+            if entry.kind is EntryKind.CLOCK:
                 self._day = None  # what was booked by the clock before may be another day's
                 logger.warning("meter %s: %s", self.name, entry.note)
         if entries:
@@ -103,13 +133,15 @@ class Account:
         return self._ledger.totals()
 
     def today(self, now: datetime) -> Totals:
-        """Energy of the local day that ``now`` lies in, as the books give it for that day."""
+        """Energy of the local day that ``now`` lies in, as the ledger give it for that day."""
         day = self._day
         if day is None or not day.covers(now):
             self._take_stated()
             start, end = local_day(now, self._zone)
-            day = RunningInterval(self._ledger.books(self._store.entries_since(self.meter_id, start)), start, end)
-            # What waits for its entry since another day is divided at midnight anew, with every count that is added.
+            day = RunningInterval(
+                self._ledger.ledger_slice(self._store.entries_since(self.meter_id, start)), start, end
+            )
+            # What waits for its entry since another day is divided at midnight again, with every count that is added.
             open_since = self._ledger.booked_until
             self._day = day if open_since is not None and day.covers(open_since) else None
         return day.energy(self._ledger.energy())
@@ -121,7 +153,7 @@ class Account:
 
     @property
     def notice(self) -> str | None:
-        """What its owner should know, in words: that the wall clock jumped, or that a register is not believed."""
+        """What its owner should know, as text: that the wall clock jumped, or that a register is not believed."""
         offset = self._ledger.clock_offset
         if offset is None:
             return self._ledger.doubted or None
@@ -133,9 +165,13 @@ class Account:
 
     def close(self) -> None:
         """Write what is counted but not yet an entry."""
-        entries = self._ledger.close()
+        entries = self.finish()
         self._store.book(self.meter_id, entries)
         self._booked += entries
+
+    def finish(self) -> tuple[Entry, ...]:
+        """What is counted but not yet an entry, for whoever writes it in place of ``close``."""
+        return self._ledger.close()
 
     def take_booked(self) -> tuple[Entry, ...]:
         """The entries that were stored since this was last asked, oldest first."""
@@ -164,6 +200,11 @@ class Account:
         entries = self._ledger.begin_epoch(Epoch(number=number, registers=registers, inverted=inverted))
         self._store.begin_epoch(self.meter_id, calibration, entries, at=at, evidence=evidence, registers=registers)
         self._booked += entries
+
+
+def is_booked(reading: Reading) -> bool:
+    """Whether a reading proves any energy."""
+    return bool(reading.registers) and reading.freshness is not Freshness.RETAINED
 
 
 def observation(reading: Reading, elapsed_us: int | None, channels: Channels | None = None) -> Observation:

@@ -112,9 +112,10 @@ class Feed:
         if view.state is not MeterState.LIVE or view.reading is None:
             return view
         age_s = self._clock.monotonic() - view.reading.monotonic
-        if age_s <= STALE_AFTER_POLLS * view.poll_s:
+        if age_s <= (view.silence_s or STALE_AFTER_POLLS * view.poll_s):
             return view
-        return replace(view, state=MeterState.STALE, error=f"no reading for {age_s:.0f} s: the port does not answer")
+        why = f"expected every {view.poll_s:g} s" if view.silence_s else "the port does not answer"
+        return replace(view, state=MeterState.STALE, error=f"no reading for {age_s:.0f} s: {why}")
 
 
 def _booked(view: MeterView, entries: Iterable[Entry]) -> Iterator[EntryBooked]:

@@ -1,4 +1,4 @@
-"""One supervised thread for each meter, started and stopped together."""
+"""Every meter of a plan, started and stopped together: chips in a thread each, network meters on one event loop."""
 
 from __future__ import annotations
 
@@ -11,9 +11,12 @@ from typing import Final, Self
 
 from wattrail.clock import Clock, SystemClock
 from wattrail.errors import StoreError
+from wattrail.gateway.bookkeeping import Bookkeeper
 from wattrail.gateway.feed import Feed
+from wattrail.gateway.network import NetworkReader
+from wattrail.gateway.network_meter import NetworkMeter
 from wattrail.gateway.plan import GatewayPlan
-from wattrail.gateway.source import Opener, open_planned
+from wattrail.gateway.source import Opener, SourceOpener, open_planned, source_opener
 from wattrail.gateway.threads import in_thread, start_thread
 from wattrail.gateway.worker import Worker
 from wattrail.store import Store
@@ -31,20 +34,38 @@ logger = logging.getLogger(__name__)
 class Gateway:
     """Reads every meter of a plan into a store, and shows them in ``feed``. Use it in an ``async with`` block.
 
-    Each meter has a thread that reads, books, stores and waits for its next poll. No event loop lies between a meter
-    and its ledger, so a page or a publisher cannot delay a reading.
+    A chip on a wire has a thread that reads, books, stores and waits for its next poll: its port blocks, and may never
+    come back. All network meters share one event loop, and a thread that books what they say. A page or a publisher
+    delays neither.
     """
 
     def __init__(
-        self, plan: GatewayPlan, store: Store, *, clock: Clock | None = None, opener: Opener = open_planned
+        self,
+        plan: GatewayPlan,
+        store: Store,
+        *,
+        clock: Clock | None = None,
+        opener: Opener = open_planned,
+        sources: SourceOpener | None = None,
     ) -> None:
         self.plan = plan
         clock = clock or SystemClock()
         self.feed = Feed(clock)
         self._store, self._clock = store, clock
-        self._workers = [
-            Worker(meter, store, self.feed, clock=clock, opener=opener, zone=plan.zone_info()) for meter in plan.meters
-        ]
+        zone = plan.zone_info()
+        self._workers: list[Worker] = []
+        network: list[NetworkMeter] = []
+        for meter in plan.meters:  # in this order they are shown
+            if meter.is_network:
+                network.append(NetworkMeter(meter, store, self.feed, clock=clock, zone=zone))
+            else:
+                self._workers.append(Worker(meter, store, self.feed, clock=clock, opener=opener, zone=zone))
+        self._bookkeeper = Bookkeeper(store, network)
+        self._network = (
+            NetworkReader(network, self._bookkeeper, clock=clock, opener=sources or source_opener())
+            if network
+            else None
+        )
         self._threads: list[threading.Thread] = []
         self._stopping = threading.Event()
 
@@ -56,6 +77,10 @@ class Gateway:
             offset_s = worker.plan.poll_s * place / count
             work = partial(self._supervise, worker, offset_s)
             self._threads.append(start_thread(work, name=worker.plan.name))
+        if self._network is not None:
+            self._bookkeeper.start()
+            self._network.start()
+            self._threads += filter(None, (self._network.thread, self._bookkeeper.thread))
         start_thread(self._purge, name="purge")  # never waited for: the next start removes the rest
 
     async def stop(self) -> bool:
@@ -65,6 +90,8 @@ class Gateway:
         Then the feed ends: its readers get their waiting events, including the last entries.
         """
         self._stopping.set()
+        if self._network is not None:
+            self._network.stop()
         threads, self._threads = self._threads, []
         until = time.monotonic() + STOP_WITHIN_S
         try:

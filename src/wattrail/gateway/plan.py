@@ -4,33 +4,47 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import tzinfo
+from typing import Final
 from zoneinfo import ZoneInfoNotFoundError
 
 from wattrail.calibration import Calibration
 from wattrail.clock import zone_of
 from wattrail.errors import ConfigError
+from wattrail.sources import POLL_S, is_polled, is_source
 from wattrail.urls import METER_NAME
 
 __all__ = ["GatewayPlan", "MeterPlan"]
 
-_FASTEST_S, _SLOWEST_S = 0.2, 10.0
+CHIP_POLL_S: Final = 1.0
+
+_FASTEST_S: Final = 0.2
+_SLOWEST_CHIP_S: Final = 10.0
+_SLOWEST_SOURCE_S: Final = 3600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeterPlan:
-    """One meter to read. The scale comes from ``calibration``, else ``front_end``, else the usual one for the port.
+    """One meter to read: a chip on a wire, or a network meter (``is_network``).
 
-    ``inverted``: the wire passes the meter in the other direction. Raises ConfigError for values that cannot work.
+    The scale of a chip comes from ``calibration``, else ``front_end``, else the usual one for the port; ``inverted``:
+    the wire passes the meter in the other direction. A network meter scales by itself. ``poll_s`` is the time between
+    two polls; 0 becomes the usual one, 1 s for a chip and 10 s for a network meter. A meter behind a broker sends by
+    itself and takes none. Raises ConfigError for values that cannot work.
     """
 
     name: str
     url: str
     front_end: str | None = None
     calibration: Calibration | None = None
-    poll_s: float = 1.0
+    poll_s: float = 0.0
     inverted: bool = False
     address: int = 0
     chip: str | None = None
+
+    @property
+    def is_network(self) -> bool:
+        """Whether it is a network meter, of the room ``sources``."""
+        return is_source(self.url)
 
     def __post_init__(self) -> None:
         if not METER_NAME.fullmatch(self.name):
@@ -38,10 +52,33 @@ class MeterPlan:
                 f"{self.name!r} cannot be the name of a meter",
                 hint="use letters, digits, dot, dash and underscore, at most 64: it is part of addresses and topics",
             )
-        if not _FASTEST_S <= self.poll_s <= _SLOWEST_S:
+        if self.is_network:
+            self._require_no_chip()
+        if self.poll_s == 0:
+            object.__setattr__(self, "poll_s", POLL_S if self.is_network else CHIP_POLL_S)
+        slowest = _SLOWEST_SOURCE_S if self.is_network else _SLOWEST_CHIP_S
+        if not _FASTEST_S <= self.poll_s <= slowest:
             raise ConfigError(
-                f"meter {self.name}: poll_s = {self.poll_s} is outside {_FASTEST_S} to {_SLOWEST_S} s",
-                hint="the chip refreshes every 0.8 s, and the ledger calls more than 10 s unwatched: use 1.0",
+                f"meter {self.name}: poll_s = {self.poll_s} is outside {_FASTEST_S} to {slowest:g} s",
+                hint="use 10: these web servers answer one client at a time"
+                if self.is_network
+                else "the chip refreshes every 0.8 s, and the ledger calls more than 10 s unwatched: use 1.0",
+            )
+
+    def _require_no_chip(self) -> None:
+        given = {
+            "front_end": self.front_end, "calibration": self.calibration, "chip": self.chip, "address": self.address,
+            "inverted": self.inverted,
+        }  # fmt: skip
+        if names := [name for name, value in given.items() if value]:
+            raise ConfigError(
+                f"meter {self.name}: {', '.join(names)} is for a chip on a wire; a network meter scales by itself",
+                hint="remove it, or set it in the firmware of the meter",
+            )
+        if self.poll_s and not is_polled(self.url):
+            raise ConfigError(
+                f"meter {self.name}: poll_s = {self.poll_s:g}, but a meter behind a broker is not polled",
+                hint="remove poll_s; ask= in its URL says how often OpenBeken and Tasmota are asked",
             )
 
 

@@ -9,9 +9,10 @@ from wattrail.calibration import Calibration
 from wattrail.clock import Clock
 from wattrail.gateway.plan import MeterPlan
 from wattrail.metrology.scale_origin import ScaleOrigin
+from wattrail.sources import BrokerPool, MeterSource, Secrets, open_source
 from wattrail.units import Reading
 
-__all__ = ["MeterReader", "Opener", "open_planned"]
+__all__ = ["MeterReader", "Opener", "SourceOpener", "open_planned", "source_opener"]
 
 
 class MeterReader(Protocol):
@@ -44,6 +45,10 @@ class MeterReader(Protocol):
 
 
 Opener = Callable[[MeterPlan, Clock], MeterReader]
+"""Opens a chip on a wire."""
+
+SourceOpener = Callable[[MeterPlan, Clock], MeterSource]
+"""Opens a network meter, from any thread. Raises WattrailError."""
 
 
 def open_planned(plan: MeterPlan, clock: Clock) -> MeterReader:
@@ -59,3 +64,9 @@ def open_planned(plan: MeterPlan, clock: Clock) -> MeterReader:
         chip=plan.chip,
         clock=clock,
     )
+
+
+def source_opener(*, secrets: Secrets | None = None, pool: BrokerPool | None = None) -> SourceOpener:
+    """An opener whose sources share a connection to each broker; ``secrets`` are the usual ones if left out."""
+    pool, secrets = pool or BrokerPool(), secrets or Secrets()
+    return lambda plan, clock: open_source(plan.url, poll_s=plan.poll_s, pool=pool, secrets=secrets, clock=clock)

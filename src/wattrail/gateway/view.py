@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from wattrail.ledger import Totals
+from wattrail.network_meters.link_health import LinkDay
 from wattrail.units import Reading
 
 __all__ = ["MeterState", "MeterView"]
@@ -27,6 +28,9 @@ class MeterView:
     """One meter as it is shown. ``reading`` is the last one there was; how old it is, its ``at`` and ``state`` say.
 
     ``scale`` says which constants give the numbers their scale, None before the meter was reached.
+    ``silence_s`` is how long its silence is still usual; 0 means five polls. ``link`` is the connection of a network
+    meter today, and ``advice`` what to change about it, a sentence each.
+    ``has_waveform``: its chip shows single samples.
     ``notice`` is what its owner should know although it is read: that the wall clock jumped.
     """
 
@@ -34,6 +38,7 @@ class MeterView:
     url: str
     simulated: bool
     poll_s: float = 1.0
+    silence_s: float = 0.0
     state: MeterState = MeterState.CONNECTING
     error: str | None = None
     hint: str | None = None
@@ -43,3 +48,6 @@ class MeterView:
     today: Totals | None = None
     total: Totals | None = None
     scale: str | None = None
+    link: LinkDay | None = None
+    advice: tuple[str, ...] = ()
+    has_waveform: bool = False

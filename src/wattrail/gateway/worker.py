@@ -13,15 +13,16 @@ from datetime import timedelta, tzinfo
 from typing import Final
 
 from wattrail.clock import MACHINE_ZONE, Clock
-from wattrail.errors import LinkError, PortError, PortTimeout, TargetError, WattrailError
+from wattrail.errors import WattrailError
 from wattrail.gateway.account import Account
+from wattrail.gateway.failures import DEFECT_HINT, safe_text, state_after
 from wattrail.gateway.feed import Feed
 from wattrail.gateway.plan import MeterPlan
+from wattrail.gateway.scope import has_waveform
 from wattrail.gateway.source import MeterReader, Opener
 from wattrail.gateway.timing import BackOff, PollSchedule
 from wattrail.gateway.view import MeterState, MeterView
 from wattrail.metrology.scale_origin import Scale, ScaleClaims, held_scale
-from wattrail.sanitize import hide_credentials, printable, url_secrets
 from wattrail.store import Store
 from wattrail.store.rows import source_kind, without_credentials
 from wattrail.units import Reading
@@ -59,13 +60,13 @@ class Worker:
         try:
             self.poll_once()
         except WattrailError as error:
-            return self._failed(_state_after(error), self._shown(str(error)), error.hint)
+            return self._failed(state_after(error), self._shown(str(error)), error.hint)
         except Exception as error:
             logger.exception("meter %s: a defect; the meter is started again", self.plan.name)
             return self._failed(
                 MeterState.FAILED,
                 self._shown(f"{type(error).__name__}: {error}"),
-                "this is a defect: report it with the log",
+                DEFECT_HINT,
             )
         if self._back_off.failures:
             logger.info("meter %s: read again after %d failures", self.plan.name, self._back_off.failures)
@@ -80,6 +81,7 @@ class Worker:
             meter.connect()
             self._connected = True
             logger.info("meter %s: connected", self.plan.name)
+            self._view = replace(self._view, has_waveform=has_waveform(meter))
             self._warn_of_assumed_scale(meter)
         reading = meter.read()
         account = self._account = self._account or self._open_account(meter, reading)
@@ -149,8 +151,7 @@ class Worker:
         return delay
 
     def _shown(self, text: str) -> str:
-        """An error text made safe to show, log and send: a peer may have written parts of it."""
-        return printable(hide_credentials(text, *url_secrets(self.plan.url)))
+        return safe_text(text, self.plan.url)
 
     def _close_meter(self) -> None:
         meter, self._meter, self._connected = self._meter, None, False
@@ -160,13 +161,3 @@ class Worker:
             meter.close()
         except (WattrailError, OSError) as error:
             logger.debug("meter %s: closing: %s", self.plan.name, error)
-
-
-def _state_after(error: WattrailError) -> MeterState:
-    match error:
-        case LinkError() | PortTimeout() | TargetError():
-            return MeterState.STALE
-        case PortError():
-            return MeterState.LOST
-        case _:
-            return MeterState.FAILED

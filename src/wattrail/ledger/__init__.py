@@ -1,16 +1,17 @@
 """From counters to energy: import and export as two registers that never fall. Pure, integer, append-only."""
 
 from wattrail.ledger.audit import Audit, AuditFinding, audit
-from wattrail.ledger.bill import Bill, Line, bills
-from wattrail.ledger.books import Books, Counts, Energy
+from wattrail.ledger.bill import Bill, BillLine, bills
+from wattrail.ledger.boot import Boot, boot_between
 from wattrail.ledger.channels import Channels
-from wattrail.ledger.entries import BEGINNING, STATED, Entry, Epoch, Kind, Observation, Totals
+from wattrail.ledger.entries import BEGINNING, STATED, Entry, EntryKind, Epoch, Observation, Totals
 from wattrail.ledger.intervals import Interval, by_interval
 from wattrail.ledger.ledger import GAP_AFTER_US, Ledger
+from wattrail.ledger.ledger_slice import Counts, Energy, LedgerSlice
+from wattrail.ledger.manual import EnergyDirection, adjustment, assignment, milliwatt_hours, opening, unassigned
 from wattrail.ledger.periods import By, boundaries, local_day, midnight
-from wattrail.ledger.register_at import Point, registers_at
+from wattrail.ledger.register_at import SeriesPoint, registers_at
 from wattrail.ledger.running import RunningInterval
-from wattrail.ledger.stated import Direction, adjustment, assignment, milliwatt_hours, opening, unassigned
 from wattrail.ledger.tariff import Price, Tariff, Timetable, Window
 from wattrail.ledger.timeline import CONFIRM_US
 
@@ -22,22 +23,23 @@ __all__ = [
     "Audit",
     "AuditFinding",
     "Bill",
-    "Books",
+    "BillLine",
+    "Boot",
     "By",
     "Channels",
     "Counts",
-    "Direction",
     "Energy",
+    "EnergyDirection",
     "Entry",
+    "EntryKind",
     "Epoch",
     "Interval",
-    "Kind",
     "Ledger",
-    "Line",
+    "LedgerSlice",
     "Observation",
-    "Point",
     "Price",
     "RunningInterval",
+    "SeriesPoint",
     "Tariff",
     "Timetable",
     "Totals",
@@ -46,6 +48,7 @@ __all__ = [
     "assignment",
     "audit",
     "bills",
+    "boot_between",
     "boundaries",
     "by_interval",
     "local_day",

@@ -1,4 +1,4 @@
-"""Whether the books are right: every entry against the one before, against what a chip can do, and against the totals.
+"""Whether the ledger are right: every entry against the one before, against what a chip can do, and against the totals.
 
 Totals are made twice, by means that share no sums: the ledger replays the entries, and the registers that people are
 shown are added up.
@@ -13,12 +13,12 @@ from itertools import pairwise
 
 from wattrail.energy_register import Persistence
 from wattrail.errors import LedgerError
-from wattrail.ledger.books import Books
-from wattrail.ledger.entries import STATED, Entry, Epoch, Kind, Totals
+from wattrail.ledger.entries import STATED, Entry, EntryKind, Epoch, Totals
 from wattrail.ledger.ledger import Ledger
+from wattrail.ledger.ledger_slice import LedgerSlice
+from wattrail.ledger.manual import unassigned
 from wattrail.ledger.register_at import registers_at
 from wattrail.ledger.register_rule import RegisterRule
-from wattrail.ledger.stated import unassigned
 
 __all__ = ["Audit", "AuditFinding", "audit"]
 
@@ -30,7 +30,7 @@ _THE_END = datetime.max.replace(tzinfo=UTC)
 class AuditFinding:
     """Something that differs: in which entry (0: in none), what was looked at, and got against wanted.
 
-    ``name`` says what differs where it is no single entry.
+    ``name`` says what differs where that is not a single entry.
     """
 
     sequence: int
@@ -42,7 +42,7 @@ class AuditFinding:
 
     def __str__(self) -> str:
         """In a sentence."""
-        name = f"{'stated ' if self.stated else ''}entry {self.sequence}" if self.sequence else "totals"
+        name = f"{'manual ' if self.stated else ''}entry {self.sequence}" if self.sequence else "totals"
         return f"{self.name or name}: {self.check} is {self.got}, should be {self.wanted}"
 
 
@@ -56,42 +56,44 @@ class Audit:
     totals: Totals | None
 
 
-def audit(books: Books) -> Audit:
+def audit(ledger_slice: LedgerSlice) -> Audit:
     """Check whole books, entry by entry, and replay them."""
-    findings = [*_first(books)]
-    for before, entry in pairwise(books.entries):
+    findings = [*_first(ledger_slice)]
+    for before, entry in pairwise(ledger_slice.entries):
         findings += _follows(before, entry)
-        if entry.epoch in books.epochs and before.epoch in books.epochs:
-            findings += _moved(before, entry, books.epochs[entry.epoch])
-    for entry in books.entries:
-        findings += _by_itself(entry, books)
-    findings += _stated(books)
+        if entry.epoch in ledger_slice.epochs and before.epoch in ledger_slice.epochs:
+            findings += _moved(before, entry, ledger_slice.epochs[entry.epoch])
+    for entry in ledger_slice.entries:
+        findings += _by_itself(entry, ledger_slice)
+    findings += _stated(ledger_slice)
     totals = None
-    if books.entries:
-        totals, differences = _replayed(books)
+    if ledger_slice.entries:
+        totals, differences = _replayed(ledger_slice)
         findings += differences
-    return Audit(entries=len(books.entries), stated=len(books.stated), findings=tuple(findings), totals=totals)
+    return Audit(
+        entries=len(ledger_slice.entries), stated=len(ledger_slice.stated), findings=tuple(findings), totals=totals
+    )
 
 
-def _first(books: Books) -> Iterator[AuditFinding]:
-    if not books.entries:
+def _first(ledger_slice: LedgerSlice) -> Iterator[AuditFinding]:
+    if not ledger_slice.entries:
         return
-    first = books.entries[0]
+    first = ledger_slice.entries[0]
     if first.sequence != 1:
         yield AuditFinding(first.sequence, "the first sequence", str(first.sequence), "1")
-    if first.kind is not Kind.START:
-        yield AuditFinding(first.sequence, "the kind of the first entry", first.kind, Kind.START)
+    if first.kind is not EntryKind.START:
+        yield AuditFinding(first.sequence, "the kind of the first entry", first.kind, EntryKind.START)
 
 
 def _follows(before: Entry, entry: Entry) -> Iterator[AuditFinding]:
     name = entry.sequence
     if entry.sequence != before.sequence + 1:
         yield AuditFinding(name, "its sequence", str(entry.sequence), str(before.sequence + 1))
-    if entry.start != before.end and entry.kind is not Kind.CLOCK:
+    if entry.start != before.end and entry.kind is not EntryKind.CLOCK:
         yield AuditFinding(name, "its start", f"{entry.start}", f"{before.end}, where the one before ends")
-    if entry.kind is Kind.START:
+    if entry.kind is EntryKind.START:
         yield AuditFinding(name, "its kind", entry.kind, "another: an account begins once")
-    if entry.epoch != before.epoch and entry.kind is not Kind.EPOCH:
+    if entry.epoch != before.epoch and entry.kind is not EntryKind.EPOCH:
         yield AuditFinding(name, "its epoch", str(entry.epoch), f"{before.epoch}, for no epoch begins here")
 
 
@@ -127,17 +129,17 @@ def _movements(entry: Entry, ends: tuple[int, int], mark: int | None, rule: Regi
     forward, register, possible = rule.forward(before, now), rule.register, _possible(entry, rule)
     is_believable = possible is None or forward <= possible
     match entry.kind:
-        case Kind.START | Kind.EPOCH | Kind.CLOCK:
+        case EntryKind.START | EntryKind.EPOCH | EntryKind.CLOCK:
             return (0,)
-        case Kind.RESTART if register.is_confirmed:
+        case EntryKind.RESTART if register.is_confirmed:
             return (now if possible is None or now <= possible else 0,)
-        case Kind.RESTART if register.persistence is Persistence.VOLATILE:
+        case EntryKind.RESTART if register.persistence is Persistence.VOLATILE:
             return (now, 0)
-        case Kind.RESTART:
+        case EntryKind.RESTART:
             return ()
-        case Kind.GAP if register.is_confirmed:
+        case EntryKind.GAP if register.is_confirmed:
             return (forward if is_believable else 0,)
-        case Kind.GAP:
+        case EntryKind.GAP:
             restored = () if mark is None else (max(now - mark, 0),)
             return (*((forward,) if is_believable and forward >= 0 else ()), 0, *restored)
         case _:
@@ -146,30 +148,32 @@ def _movements(entry: Entry, ends: tuple[int, int], mark: int | None, rule: Regi
 
 def _possible(entry: Entry, rule: RegisterRule) -> int | None:
     """The most counts that an entry's time allows; None where no clock spans it and the register has no end."""
-    if entry.kind in {Kind.GAP, Kind.RESTART} and entry.elapsed_us == 0:
+    if entry.kind in {EntryKind.GAP, EntryKind.RESTART} and entry.elapsed_us == 0:
         return rule.possible(None) if rule.register.modulus is not None else None
     return rule.possible(entry.elapsed_us)
 
 
 def _may_be_algebraic(entry: Entry) -> bool:
     """Whether its register counted export downwards; older versions did not write that down."""
-    return entry.kind in {Kind.COUNTED, Kind.GAP} and entry.algebraic is not False and not entry.undirected
+    return entry.kind in {EntryKind.COUNTED, EntryKind.GAP} and entry.algebraic is not False and not entry.undirected
 
 
-def _by_itself(entry: Entry, books: Books) -> Iterator[AuditFinding]:
+def _by_itself(entry: Entry, ledger_slice: LedgerSlice) -> Iterator[AuditFinding]:
     name = entry.sequence
-    if entry.epoch not in books.epochs:
-        yield AuditFinding(name, "its epoch", str(entry.epoch), f"one of {', '.join(map(str, sorted(books.epochs)))}")
+    if entry.epoch not in ledger_slice.epochs:
+        yield AuditFinding(
+            name, "its epoch", str(entry.epoch), f"one of {', '.join(map(str, sorted(ledger_slice.epochs)))}"
+        )
     if entry.end < entry.start:
         yield AuditFinding(name, "its end", f"{entry.end}", f"{entry.start} or later")
     if entry.kind in STATED or entry.import_mwh or entry.export_mwh:
-        yield AuditFinding(name, "stated energy", f"in an entry of kind {entry.kind}", "in a stated entry")
+        yield AuditFinding(name, "stated energy", f"in an entry of kind {entry.kind}", "in a manual entry")
     if min(entry.positive, entry.negative, entry.undirected) < 0:
         yield AuditFinding(
             name, "its smallest count", str(min(entry.positive, entry.negative, entry.undirected)), "0 or more"
         )
-    if entry.epoch in books.epochs:
-        yield from _within_reach(entry, books.epochs[entry.epoch])
+    if entry.epoch in ledger_slice.epochs:
+        yield from _within_reach(entry, ledger_slice.epochs[entry.epoch])
 
 
 def _within_reach(entry: Entry, epoch: Epoch) -> Iterator[AuditFinding]:
@@ -179,20 +183,20 @@ def _within_reach(entry: Entry, epoch: Epoch) -> Iterator[AuditFinding]:
         yield AuditFinding(entry.sequence, "its counter", str(entry.count), f"0 to {modulus - 1}")
     possible = [_possible(entry, rule) for rule in rules]
     booked = entry.positive + entry.negative + entry.undirected
-    most = sum(each or 0 for each in possible) + _SLACK_PER_LOOK * entry.readings
-    if None not in possible and booked > most:
+    limit = sum(each or 0 for each in possible) + _SLACK_PER_LOOK * entry.readings
+    if None not in possible and booked > limit:
         seconds = entry.elapsed_us / 1e6
         yield AuditFinding(
-            entry.sequence, "the sum of its counts", str(booked), f"{most} at most: it took {seconds:.1f} s"
+            entry.sequence, "the sum of its counts", str(booked), f"{limit} at most: it took {seconds:.1f} s"
         )
 
 
-def _stated(books: Books) -> Iterator[AuditFinding]:
-    left = unassigned(books)
+def _stated(ledger_slice: LedgerSlice) -> Iterator[AuditFinding]:
+    left = unassigned(ledger_slice)
     openings = 0
-    for number, entry in enumerate(books.stated, start=1):
-        openings += entry.kind is Kind.OPENING
-        for check, got, wanted in _stated_alone(entry, number, books):
+    for number, entry in enumerate(ledger_slice.stated, start=1):
+        openings += entry.kind is EntryKind.OPENING
+        for check, got, wanted in _stated_alone(entry, number, ledger_slice):
             yield AuditFinding(entry.sequence, check, got, wanted, stated=True)
         if entry.about and left.get(entry.about, 0) < 0:
             rest = f"{-left[entry.about]} more than entry {entry.about} had"
@@ -201,7 +205,7 @@ def _stated(books: Books) -> Iterator[AuditFinding]:
         yield AuditFinding(0, "the number of openings", str(openings), "1")
 
 
-def _stated_alone(entry: Entry, number: int, books: Books) -> Iterator[tuple[str, str, str]]:
+def _stated_alone(entry: Entry, number: int, ledger_slice: LedgerSlice) -> Iterator[tuple[str, str, str]]:
     if entry.sequence != number:
         yield "its sequence", str(entry.sequence), str(number)
     if entry.kind not in STATED:
@@ -210,21 +214,21 @@ def _stated_alone(entry: Entry, number: int, books: Books) -> Iterator[tuple[str
         yield "its reason", "missing", "given"
     if min(entry.import_mwh, entry.export_mwh, entry.positive, entry.negative) < 0:
         yield "its energy", "negative", "0 or more: registers never fall"
-    if entry.epoch not in books.epochs:
-        yield "its epoch", str(entry.epoch), f"one of {', '.join(map(str, sorted(books.epochs)))}"
+    if entry.epoch not in ledger_slice.epochs:
+        yield "its epoch", str(entry.epoch), f"one of {', '.join(map(str, sorted(ledger_slice.epochs)))}"
     moved = entry.positive + entry.negative + entry.undirected
     if moved:
         yield "the sum of its counts", str(moved), "0: it gives a direction, and adds nothing"
-    if entry.kind is Kind.ASSIGNED:
-        gap = books.entry(entry.about)
+    if entry.kind is EntryKind.ASSIGNED:
+        gap = ledger_slice.entry(entry.about)
         if gap is None or gap.epoch != entry.epoch:
             yield "the entry it is about", str(entry.about), "an entry of the same epoch with undirected counts"
 
 
-def _replayed(books: Books) -> tuple[Totals | None, list[AuditFinding]]:
+def _replayed(ledger_slice: LedgerSlice) -> tuple[Totals | None, list[AuditFinding]]:
     try:
-        replayed = Ledger.replay([*books.entries, *books.stated], books.epochs).totals()
-        shown = registers_at(books, [_THE_END])[0].total.rounded_down()
+        replayed = Ledger.replay([*ledger_slice.entries, *ledger_slice.stated], ledger_slice.epochs).totals()
+        shown = registers_at(ledger_slice, [_THE_END])[0].total.rounded_down()
     except (LedgerError, KeyError) as error:
         return None, [AuditFinding(0, "the replay", f"refused ({error})", "possible")]
     if replayed != shown:

@@ -3,7 +3,7 @@
 Energy is exact to the milliwatt-hour: lines are differences of the register, and add up to it. Money is Decimal and
 rounded once for each line, half up, to the currency's decimals; the total is the sum of the rounded lines.
 
-Energy of which nobody knows when it flowed (a gap, a stated entry) is charged only if the same price and rate held all
+Energy of which nobody knows when it flowed (a gap, a manual entry) is charged only if the same price and rate held all
 the time in which it can have flowed. Otherwise it is listed and not charged, as is energy without a direction.
 """
 
@@ -15,15 +15,15 @@ from datetime import datetime, tzinfo
 from decimal import ROUND_HALF_UP, Context, Decimal
 from itertools import pairwise
 
-from wattrail.ledger.books import Books
 from wattrail.ledger.entries import Entry, Totals
 from wattrail.ledger.intervals import Untimed
+from wattrail.ledger.ledger_slice import LedgerSlice
 from wattrail.ledger.obis import EXPORT, import_at_rate
 from wattrail.ledger.periods import By, boundaries
-from wattrail.ledger.register_at import Point, registers_at
+from wattrail.ledger.register_at import SeriesPoint, registers_at
 from wattrail.ledger.tariff import Key, Per, Tariff, Timetable
 
-__all__ = ["Bill", "Line", "bills"]
+__all__ = ["Bill", "BillLine", "bills"]
 
 _EXACT = Context(prec=60)
 """Far more digits than a price times an energy has: products are exact."""
@@ -32,7 +32,7 @@ _MWH_PER_KWH = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class BillLine:
     """One line: so much of something at a price. ``energy_mwh`` is None for a standing charge; a credit is negative."""
 
     text: str
@@ -52,22 +52,22 @@ class Bill:
     end: datetime
     tariff: str
     currency: str
-    lines: tuple[Line, ...]
+    lines: tuple[BillLine, ...]
     total: Decimal
     energy: Totals
     uncharged: Totals
     complete: bool
 
 
-def bills(books: Books, tariff: Tariff, start: datetime, end: datetime, zone: tzinfo) -> tuple[Bill, ...]:
+def bills(ledger_slice: LedgerSlice, tariff: Tariff, start: datetime, end: datetime, zone: tzinfo) -> tuple[Bill, ...]:
     """The bills of the billing periods that cover ``[start, end)``. Empty for empty books."""
-    if books.began is None:
+    if ledger_slice.began is None:
         return ()
     periods = boundaries(By.BILLING, start, end, zone, billing_day=tariff.billing_day)
-    timetable = Timetable(tariff, min(books.began, periods[0]), periods[-1], zone)
+    timetable = Timetable(tariff, min(ledger_slice.began, periods[0]), periods[-1], zone)
     marks = sorted({*periods, *(span.start for span in timetable.spans if span.start > periods[0])})
-    points = registers_at(books, marks, asides=_asides(books, timetable))
-    untimed = Untimed(books)
+    points = registers_at(ledger_slice, marks, asides=_asides(ledger_slice, timetable))
+    untimed = Untimed(ledger_slice)
     made = []
     for first, last in pairwise(periods):
         inside = points[marks.index(first) : marks.index(last) + 1]
@@ -75,18 +75,18 @@ def bills(books: Books, tariff: Tariff, start: datetime, end: datetime, zone: tz
     return tuple(made)
 
 
-def _asides(books: Books, timetable: Timetable) -> tuple[Callable[[Entry], bool], Callable[[Entry], bool]]:
+def _asides(ledger_slice: LedgerSlice, timetable: Timetable) -> tuple[Callable[[Entry], bool], Callable[[Entry], bool]]:
     """Which entries without a shape cannot be charged for their import, and which for their export."""
     return (
-        lambda entry: not timetable.one_rate(books.earliest(entry), entry.end),
-        lambda entry: not timetable.one_price(books.earliest(entry), entry.end),
+        lambda entry: not timetable.one_rate(ledger_slice.earliest(entry), entry.end),
+        lambda entry: not timetable.one_price(ledger_slice.earliest(entry), entry.end),
     )
 
 
 class _Billing:
     """The bill of the time that a row of points spans, one stretch of equal price and rate between each two."""
 
-    def __init__(self, tariff: Tariff, zone: tzinfo, points: Sequence[Point]) -> None:
+    def __init__(self, tariff: Tariff, zone: tzinfo, points: Sequence[SeriesPoint]) -> None:
         self._tariff, self._zone, self._points = tariff, zone, points
         self._imported: dict[Key, int] = {}
         self._exported: dict[int | None, int] = {}
@@ -111,7 +111,7 @@ class _Billing:
             complete=complete,
         )  # fmt: skip
 
-    def _import_lines(self) -> Iterator[Line]:
+    def _import_lines(self) -> Iterator[BillLine]:
         several = len({key.price for key in self._imported}) > 1
         order = sorted((key for key in self._imported if key.price is not None), key=self._by_date_and_rate)
         for key in order:
@@ -125,7 +125,7 @@ class _Billing:
         assert key.price is not None
         return self._tariff.prices[key.price].valid_from.isoformat(), self._tariff.rates.index(key.rate)
 
-    def _export_lines(self) -> Iterator[Line]:
+    def _export_lines(self) -> Iterator[BillLine]:
         for place, mwh in sorted(self._exported.items(), key=lambda item: -1 if item[0] is None else item[0]):
             if place is None:
                 continue
@@ -137,14 +137,14 @@ class _Billing:
     def _pays(self, place: int | None) -> bool:
         return place is not None and self._tariff.prices[place].export is not None
 
-    def _energy_line(self, text: str, code: str, mwh: int, price: Decimal) -> Line:
+    def _energy_line(self, text: str, code: str, mwh: int, price: Decimal) -> BillLine:
         kwh = _EXACT.divide(Decimal(mwh), Decimal(_MWH_PER_KWH))
-        return Line(
+        return BillLine(
             text=text, obis=code, energy_mwh=mwh, quantity=kwh, unit="kWh", price=price,
             amount=self._rounded(_EXACT.multiply(kwh, price)),
         )  # fmt: skip
 
-    def _standing_lines(self) -> Iterator[Line]:
+    def _standing_lines(self) -> Iterator[BillLine]:
         """A charge per month covers the whole period; where prices change in it, each gets its share of the days."""
         marks = boundaries(By.DAY, self._points[0].at, self._points[-1].at, self._zone)[:-1]
         prices = [self._tariff.price_on(mark.astimezone(self._zone).date()) for mark in marks]
@@ -160,7 +160,7 @@ class _Billing:
                 quantity, unit = Decimal(days), f"of {len(prices)} days"
                 amount = _EXACT.divide(_EXACT.multiply(price.standing, quantity), Decimal(len(prices)))
             text = f"standing charge per {price.standing_per}"
-            yield Line(text=text, quantity=quantity, unit=unit, price=price.standing, amount=self._rounded(amount))
+            yield BillLine(text=text, quantity=quantity, unit=unit, price=price.standing, amount=self._rounded(amount))
 
     def _rounded(self, amount: Decimal) -> Decimal:
         """To the currency's decimals, half up: 0.125 is 0.13, and -0.125 is -0.13."""
@@ -168,7 +168,7 @@ class _Billing:
         return _EXACT.add(rounded, Decimal(0))  # no minus before a nought
 
 
-def _charged(point: Point, first: Point) -> tuple[int, int]:
+def _charged(point: SeriesPoint, first: SeriesPoint) -> tuple[int, int]:
     """The registers, less what was booked aside since the first point."""
     import_aside = point.asides[0].import_ - first.asides[0].import_
     export_aside = point.asides[1].export - first.asides[1].export

@@ -38,7 +38,7 @@ class Channels:
 
     @classmethod
     def of(cls, registers: Sequence[EnergyRegister]) -> Channels:
-        """How a device's registers are booked. Raises LedgerError where import and export cannot be told from them."""
+        """How a device's registers are booked. Raises LedgerError where they do not give import and export."""
         if len(registers) == 1:
             return cls((_required(registers[0]),), (((0, 1),),))
         step = _common_step(registers)

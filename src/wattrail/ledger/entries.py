@@ -14,35 +14,35 @@ from fractions import Fraction
 from wattrail.energy_register import BootEvidence, EnergyRegister
 from wattrail.ledger.timeline import CLOCK_SLACK
 
-__all__ = ["BEGINNING", "STATED", "Entry", "Epoch", "Kind", "Observation", "Totals"]
+__all__ = ["BEGINNING", "STATED", "Entry", "EntryKind", "Epoch", "Observation", "Totals"]
 
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 """Where the interval of an opening entry starts: before any account."""
 
 
-class Kind(StrEnum):
+class EntryKind(StrEnum):
     """Why an entry was written."""
 
-    START = "start"  # the first look at the counter: where counting begins, no energy
+    START = "start"  # the first reading: where counting begins, no energy
     COUNTED = "counted"  # the counter moved as it should, watched all along
     RESTART = "restart"  # the counter began again; only what it shows since is booked
     GAP = "gap"  # nobody watched; what the counter proves over it is booked, without a shape
     EPOCH = "epoch"  # from here on another calibration holds; no energy
     CLOCK = "clock"  # from here on the wall clock shows another time; no energy
-    OPENING = "opening"  # stated: what an older meter showed before the first look
+    OPENING = "opening"  # stated: what an older meter showed before the first reading
     ADJUSTED = "adjusted"  # stated: energy that belongs to the account and was never counted
     ASSIGNED = "assigned"  # stated: counts of a gap get a direction
 
 
-STATED = frozenset({Kind.OPENING, Kind.ADJUSTED, Kind.ASSIGNED})
+STATED = frozenset({EntryKind.OPENING, EntryKind.ADJUSTED, EntryKind.ASSIGNED})
 """Entries that a person states. They have a row of numbers of their own, so that they never meet the counter's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
-    """One look at the registers that are booked.
+    """One reading of the registers that are booked.
 
-    ``elapsed_us`` is the time since the look before on a monotonic clock, in microseconds, or None when no such
+    ``elapsed_us`` is the time since the reading before on a monotonic clock, in microseconds, or None when no such
     clock spans the two (the host restarted). ``count`` is what the first register of the epoch shows, ``export_count``
     what the second one does. ``watt`` is signed power: milliwatts, or the power count of a chip; None if not known.
 
@@ -103,13 +103,13 @@ class Entry:
     (None where it was not kept), on which the direction of a gap depends, and what the device said of its restarts.
     ``algebraic`` is None in entries of versions that did not keep it.
 
-    A stated entry says besides who stated it and when, with the reason as its note. ``import_mwh`` and ``export_mwh``
+    A manual entry says besides who stated it and when, with the reason as its note. ``import_mwh`` and ``export_mwh``
     are exact milliwatt-hours and touch no counts; ``about`` is the sequence of the gap whose counts it gives a
     direction, from ``undirected`` (negative) to ``positive`` or ``negative``.
     """
 
     sequence: int
-    kind: Kind
+    kind: EntryKind
     start: datetime
     end: datetime
     epoch: int
@@ -143,7 +143,7 @@ class Entry:
 
         A gap has no shape. Neither has a counted entry whose interval is not the time that passed.
         """
-        if self.kind is not Kind.COUNTED:
+        if self.kind is not EntryKind.COUNTED:
             return False
         return abs((self.end - self.start) - timedelta(microseconds=self.elapsed_us)) <= CLOCK_SLACK
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import accumulate, pairwise
 
-from wattrail.ledger.books import Books
-from wattrail.ledger.entries import Entry, Kind, Totals
-from wattrail.ledger.register_at import Point, registers_at
+from wattrail.ledger.entries import Entry, EntryKind, Totals
+from wattrail.ledger.ledger_slice import LedgerSlice
+from wattrail.ledger.register_at import SeriesPoint, registers_at
 
 __all__ = ["Interval", "Untimed", "by_interval"]
 
@@ -39,9 +39,9 @@ class Interval:
 class Untimed:
     """The times of which nobody knows when within them energy flowed, and those outside the account."""
 
-    def __init__(self, books: Books) -> None:
-        self._began, self._until = books.began, books.booked_until
-        holes = sorted((entry for entry in books.entries if _is_hole(entry)), key=lambda entry: entry.end)
+    def __init__(self, ledger_slice: LedgerSlice) -> None:
+        self._began, self._until = ledger_slice.began, ledger_slice.booked_until
+        holes = sorted((entry for entry in ledger_slice.entries if _is_hole(entry)), key=lambda entry: entry.end)
         self._starts = [entry.start for entry in holes]
         self._ends = [entry.end for entry in holes]
         self._first_start = [*accumulate(reversed(self._starts), min)][::-1]
@@ -60,14 +60,14 @@ class Untimed:
         return False
 
 
-def by_interval(books: Books, boundaries: Sequence[datetime]) -> tuple[Interval, ...]:
+def by_interval(ledger_slice: LedgerSlice, boundaries: Sequence[datetime]) -> tuple[Interval, ...]:
     """Energy between each two neighbouring boundaries, which are in order and in UTC."""
-    untimed = Untimed(books)
-    points = registers_at(books, boundaries)
+    untimed = Untimed(ledger_slice)
+    points = registers_at(ledger_slice, boundaries)
     return tuple(_intervals(points, untimed))
 
 
-def _intervals(points: Sequence[Point], untimed: Untimed) -> Iterator[Interval]:
+def _intervals(points: Sequence[SeriesPoint], untimed: Untimed) -> Iterator[Interval]:
     for before, after in pairwise(points):
         yield Interval(
             start=before.at,
@@ -81,4 +81,4 @@ def _intervals(points: Sequence[Point], untimed: Untimed) -> Iterator[Interval]:
 
 
 def _is_hole(entry: Entry) -> bool:
-    return not entry.shaped and entry.kind not in {Kind.START, Kind.EPOCH}
+    return not entry.shaped and entry.kind not in {EntryKind.START, EntryKind.EPOCH}

@@ -1,4 +1,4 @@
-"""The account of one meter: looks at its counter come in, entries come out, energy is derived."""
+"""The account of one meter: readings come in, entries come out, energy is derived."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from fractions import Fraction
 
 from wattrail.errors import LedgerError
-from wattrail.ledger.books import Books, Counts, Energy
-from wattrail.ledger.entries import BEGINNING, STATED, Entry, Epoch, Kind, Observation, Totals
+from wattrail.ledger.entries import BEGINNING, STATED, Entry, EntryKind, Epoch, Observation, Totals
+from wattrail.ledger.ledger_slice import Counts, Energy, LedgerSlice
 from wattrail.ledger.register_rule import RegisterStep
 from wattrail.ledger.span import ENTRY_SPAN, Away, Span, in_new_span, kind_and_note
 from wattrail.ledger.split import Split
@@ -22,14 +22,14 @@ __all__ = ["ENTRY_SPAN", "GAP_AFTER_US", "Ledger"]
 _MICROSECOND = timedelta(microseconds=1)
 
 GAP_AFTER_US = 10_000_000
-"""Time without a look at a chip after which what lies between counts as a gap: ten polls of a second."""
+"""Time without a reading of a chip after which the time between counts as a gap: ten polls of a second."""
 
 
 class Ledger:
     """An append-only account. Pure: it knows neither clock nor database; entries it returns are yours to keep.
 
     Rebuild it with ``replay``: the same entries give the same totals, and counting goes on where they end.
-    ``longest_silence_us`` is how long the source may be silent before the time between two looks counts as a gap.
+    ``longest_silence_us`` is how long the source may be silent before the time between two readings counts as a gap.
     """
 
     def __init__(self, epoch: Epoch, *, longest_silence_us: int = GAP_AFTER_US) -> None:
@@ -53,28 +53,28 @@ class Ledger:
     ) -> Ledger:
         """The ledger as it stood when the last entry was written. Raises LedgerError where entries do not follow.
 
-        Stated entries may stand anywhere among the others, in their own order.
+        Manual entries may stand anywhere among the others, in their own order.
         """
         counted, stated = list[Entry](), list[Entry]()
         for entry in entries:
             (stated if entry.kind in STATED else counted).append(entry)
-        books = Books(entries=tuple(counted), epochs=epochs, stated=tuple(stated))
-        return cls.resume(books, longest_silence_us=longest_silence_us)
+        ledger_slice = LedgerSlice(entries=tuple(counted), epochs=epochs, stated=tuple(stated))
+        return cls.resume(ledger_slice, longest_silence_us=longest_silence_us)
 
     @classmethod
-    def resume(cls, books: Books, *, longest_silence_us: int = GAP_AFTER_US) -> Ledger:
-        """As ``replay``, from books that may begin later: what is older counts by its sums and is not looked at."""
-        if not books.entries:
-            raise LedgerError("no entries to replay", hint="a ledger begins with its first look at the counter")
-        first = books.entries[0]
-        ledger = cls(_known(first, books.epochs), longest_silence_us=longest_silence_us)
-        if books.before:
+    def resume(cls, ledger_slice: LedgerSlice, *, longest_silence_us: int = GAP_AFTER_US) -> Ledger:
+        """As ``replay``, from books that may begin later: what is older counts by its sums and is not read."""
+        if not ledger_slice.entries:
+            raise LedgerError("no entries to replay", hint="a ledger begins with its first reading")
+        first = ledger_slice.entries[0]
+        ledger = cls(_known(first, ledger_slice.epochs), longest_silence_us=longest_silence_us)
+        if ledger_slice.before:
             ledger._sequence = first.sequence - 1
-            ledger._sums = {number: list(counts) for number, counts in books.before.items()}
-            ledger._epochs.update({number: books.epochs[number] for number in books.before})
-        for entry in books.entries:
-            ledger._take_up(entry, _known(entry, books.epochs))
-        for entry in books.stated:
+            ledger._sums = {number: list(counts) for number, counts in ledger_slice.before.items()}
+            ledger._epochs.update({number: ledger_slice.epochs[number] for number in ledger_slice.before})
+        for entry in ledger_slice.entries:
+            ledger._take_up(entry, _known(entry, ledger_slice.epochs))
+        for entry in ledger_slice.stated:
             ledger.take(entry)
         return ledger
 
@@ -90,7 +90,7 @@ class Ledger:
 
     @property
     def now(self) -> datetime | None:
-        """The ledger's own time at the last look: the wall clock's, unless that jumped; None before the first look."""
+        """The ledger's own time at the last reading: the wall clock's, unless that jumped; None before the first."""
         if self._span is None:
             return None
         return self._timeline.now if self._away is None else self._away.clock.now
@@ -102,22 +102,22 @@ class Ledger:
 
     @property
     def doubted(self) -> str:
-        """What the device shows that is not booked until another look stands by it, in words; empty if nothing."""
+        """What the device shows that is not booked until another reading stands by it; empty if nothing."""
         return self._registers.held_note
 
     @property
     def stated(self) -> int:
-        """How many stated entries have been taken up."""
+        """How many manual entries have been taken up."""
         return len(self._stated)
 
     def take(self, entry: Entry) -> None:
         """Take up an entry that a person stated. Raises LedgerError if it does not follow the one before."""
         if entry.kind not in STATED:
-            raise LedgerError(f"entry {entry.sequence} is {entry.kind}, which only a look at the counter causes")
+            raise LedgerError(f"entry {entry.sequence} is {entry.kind}, which only a reading causes")
         if entry.sequence != self.stated + 1:
-            raise LedgerError(f"stated entry {entry.sequence} follows {self.stated}: one is missing or doubled")
+            raise LedgerError(f"manual entry {entry.sequence} follows {self.stated}: one is missing or doubled")
         if entry.epoch not in self._epochs:
-            raise LedgerError(f"stated entry {entry.sequence} belongs to epoch {entry.epoch}, which is not known")
+            raise LedgerError(f"manual entry {entry.sequence} belongs to epoch {entry.epoch}, which is not known")
         self._stated.append(entry)
         _add(self._sums, entry.epoch, entry.positive, entry.negative, entry.undirected)
 
@@ -145,9 +145,9 @@ class Ledger:
         return Energy(*parts)
 
     def observe(self, seen: Observation) -> tuple[Entry, ...]:
-        """Account for one look at the counter; returns the entries it caused, oldest first.
+        """Account for one reading; returns the entries it caused, oldest first.
 
-        A look at or before the last one (late, or doubled) changes nothing. Raises ValueError for a counter
+        A reading at or before the last one (late, or doubled) changes nothing. Raises ValueError for a counter
         outside its range or a naive time.
         """
         self._registers.require_possible(seen)
@@ -166,8 +166,8 @@ class Ledger:
             entries.append(self._close_span())
         return tuple(entries)
 
-    def books(self, tail: Sequence[Entry]) -> Books:
-        """The books as a stop would leave them now. They begin with ``tail``: what is older is only added up.
+    def ledger_slice(self, tail: Sequence[Entry]) -> LedgerSlice:
+        """The ledger as a stop would leave it now. It begins with ``tail``: what is older is only added up.
 
         ``tail`` are the last entries that were given out, without a gap up to the last of them. Raises LedgerError.
         """
@@ -187,12 +187,12 @@ class Ledger:
         for entry in (*entries, *self._stated):
             _add(closed._sums, entry.epoch, -entry.positive, -entry.negative, -entry.undirected)
         before = {number: Counts(*counts) for number, counts in closed._sums.items()}
-        return Books(entries=entries, epochs=dict(self._epochs), stated=tuple(self._stated), before=before)
+        return LedgerSlice(entries=entries, epochs=dict(self._epochs), stated=tuple(self._stated), before=before)
 
     def begin_epoch(self, epoch: Epoch) -> tuple[Entry, ...]:
-        """From the last look on, another calibration holds. Raises LedgerError if its number is not new.
+        """From the last reading on, another calibration holds. Raises LedgerError if its number is not new.
 
-        A chip counts on through it. Counts of any other register do not: the next look is where counting goes on.
+        A chip counts on through it. Counts of any other register do not: the next reading is where counting goes on.
         """
         if epoch.number in self._epochs:
             raise LedgerError(f"epoch {epoch.number} exists; the next is {max(self._epochs) + 1}")
@@ -203,7 +203,7 @@ class Ledger:
             self._registers = WatchedRegisters(epoch)
             return entries
         moment = self._span.start
-        entry = self._entry(Kind.EPOCH, moment, moment, last, note=f"epoch {epoch.number} begins")
+        entry = self._entry(EntryKind.EPOCH, moment, moment, last, note=f"epoch {epoch.number} begins")
         self._watch(epoch, last)
         return (*entries, replace(entry, watt=self._watt))
 
@@ -215,7 +215,7 @@ class Ledger:
     def _begin(self, seen: Observation) -> tuple[Entry, ...]:
         self._registers.last, self._watt, self._span = seen, seen.watt, Span(seen.at)
         self._timeline = Timeline(seen.at)
-        return (self._entry(Kind.START, seen.at, seen.at, seen),)
+        return (self._entry(EntryKind.START, seen.at, seen.at, seen),)
 
     def _account(self, seen: Observation, elapsed_us: int) -> tuple[Entry, ...]:
         step = self._registers.step(seen, elapsed_us)
@@ -224,7 +224,7 @@ class Ledger:
             self._registers.hold(seen, step, elapsed_us)
             return self._follow(seen.at) if jumped else ()
         since_us = elapsed_us + self._registers.waiting_us
-        if step.kind is Kind.COUNTED and since_us <= self.longest_silence_us:
+        if step.kind is EntryKind.COUNTED and since_us <= self.longest_silence_us:
             jumped = self._pass(seen.at, elapsed_us)
             entries = self._count(seen, since_us, step)
         else:
@@ -253,7 +253,7 @@ class Ledger:
         span.readings += 1
         if step.note:
             span.notes.append(step.note)
-        self._look(seen, step, elapsed_us)
+        self._accept(seen, step, elapsed_us)
         if self._away is not None:
             return list(self.close()) if self._away.clock.is_sure or self._away.clock.is_late else []
         return [self._close_span()] if in_new_span(span.start, self._timeline.now) else []
@@ -266,7 +266,7 @@ class Ledger:
         self._split.integrate(seen.watt or 0, elapsed_us)
         return self._split.share(step.counts, last_pulse_negative=seen.last_pulse_negative)
 
-    def _look(self, seen: Observation, step: RegisterStep, elapsed_us: int) -> None:
+    def _accept(self, seen: Observation, step: RegisterStep, elapsed_us: int) -> None:
         self._registers.accept(seen, step, elapsed_us)
         self._watt = seen.watt
 
@@ -275,16 +275,16 @@ class Ledger:
         assert self._span is not None
         self._split = Split(carry=self._split.carry)
         counts = self._registers.directed(step, self._watt, seen)
-        self._look(seen, step, elapsed_us)
+        self._accept(seen, step, elapsed_us)
         end = max(self._timeline.now, self._span.start)
-        kind, note = kind_and_note(step, f"nobody looked for {elapsed_us / 1e6:.0f} s")
+        kind, note = kind_and_note(step, f"no reading for {elapsed_us / 1e6:.0f} s")
         last = self._registers.last
         entry = self._entry(kind, self._span.start, end, last, counts=counts, elapsed_us=elapsed_us, note=note)
         self._span = Span(end)
         return entry
 
     def _come_back(self, seen: Observation) -> tuple[Entry, ...]:
-        """The first look after a pause that no monotonic clock spans: how long it was, only the wall clock says."""
+        """The first reading after a pause that no monotonic clock spans: how long it was, only the wall clock says."""
         step = self._registers.step(seen, None, pause=seen.at - self._timeline.now)
         if step.is_held:
             self._registers.hold(seen, step, 0)
@@ -294,10 +294,10 @@ class Ledger:
         pause = seen.at - self._timeline.now
         self._split = Split(carry=self._split.carry)
         counts = self._registers.directed(step, self._watt, seen)
-        self._look(seen, step, 0)
+        self._accept(seen, step, 0)
         last = self._registers.last
         assert last is not None
-        kind, note = kind_and_note(step, "nobody looked, and no clock says for how long")
+        kind, note = kind_and_note(step, "no reading, and no clock says for how long")
         self._away = away = Away(held, Arrival(seen.at), last, kind, counts, note)
         possible = self._registers.main.possible(max(pause // _MICROSECOND, 0))
         if timedelta() <= pause <= MAX_PLAIN_PAUSE and abs(step.counts) <= possible:
@@ -331,7 +331,7 @@ class Ledger:
         assert self._span is not None
         before = self._timeline.now
         note = f"the clock was set from {before.isoformat()} to {wall.isoformat()}"
-        entry = replace(self._entry(Kind.CLOCK, min(before, wall), wall, last, note=note), watt=self._watt)
+        entry = replace(self._entry(EntryKind.CLOCK, min(before, wall), wall, last, note=note), watt=self._watt)
         self._span.start = wall
         self._timeline.follow(wall)
         return entry
@@ -342,7 +342,7 @@ class Ledger:
         assert seen is not None
         end = max(self._timeline.now, span.start)
         entry = self._entry(
-            Kind.COUNTED, span.start, end, seen,
+            EntryKind.COUNTED, span.start, end, seen,
             counts=(span.positive, span.negative, 0), elapsed_us=span.elapsed_us, readings=span.readings,
             note="; ".join(span.notes),
         )  # fmt: skip
@@ -351,7 +351,7 @@ class Ledger:
 
     def _entry(
         self,
-        kind: Kind,
+        kind: EntryKind,
         start: datetime,
         end: datetime,
         seen: Observation | None,
@@ -378,7 +378,7 @@ class Ledger:
     def _take_up(self, entry: Entry, epoch: Epoch) -> None:
         if entry.sequence != self._sequence + 1:
             raise LedgerError(f"entry {entry.sequence} follows entry {self._sequence}: one is missing or doubled")
-        if self._span is not None and entry.start != self._span.start and entry.kind is not Kind.CLOCK:
+        if self._span is not None and entry.start != self._span.start and entry.kind is not EntryKind.CLOCK:
             raise LedgerError(
                 f"entry {entry.sequence} starts at {entry.start}, the one before ends at {self._span.start}"
             )
@@ -390,11 +390,11 @@ class Ledger:
             at=entry.end, elapsed_us=None, count=entry.count, watt=entry.watt, mode=entry.mode,
             status=entry.status, export_count=entry.export_count, boot=entry.boot,
         )  # fmt: skip
-        if entry.kind is Kind.EPOCH:
+        if entry.kind is EntryKind.EPOCH:
             self._watch(epoch, last)
         elif epoch is not self._epoch:
             self._registers = WatchedRegisters(epoch)
-        if entry.kind is not Kind.EPOCH:
+        if entry.kind is not EntryKind.EPOCH:
             self._registers.take_up(last, (entry.mark, entry.export_mark))
         self._epochs[epoch.number] = self._epoch = epoch
 

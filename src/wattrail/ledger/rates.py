@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, tzinfo
 from itertools import pairwise
 
-from wattrail.ledger.books import Books
+from wattrail.ledger.ledger_slice import LedgerSlice
 from wattrail.ledger.register_at import registers_at
 from wattrail.ledger.tariff import Tariff, Timetable
 
@@ -14,18 +14,20 @@ __all__ = ["rate_registers"]
 
 
 def rate_registers(
-    books: Books, tariff: Tariff, moments: Sequence[datetime], zone: tzinfo
+    ledger_slice: LedgerSlice, tariff: Tariff, moments: Sequence[datetime], zone: tzinfo
 ) -> tuple[dict[str, int], ...]:
     """Milliwatt-hours imported at each rate since the account began, at each of the moments, which come in order.
 
     Energy that may have flowed at several rates is in none of them, and neither is an opening.
     """
-    if books.began is None or not moments or moments[-1] <= books.began:
+    if ledger_slice.began is None or not moments or moments[-1] <= ledger_slice.began:
         return tuple(dict.fromkeys(tariff.rates, 0) for _ in moments)
-    first = min(books.began, moments[0])
+    first = min(ledger_slice.began, moments[0])
     timetable = Timetable(tariff, first, moments[-1], zone)
     marks = sorted({first, *moments, *(span.start for span in timetable.spans)})
-    points = registers_at(books, marks, asides=[lambda entry: not timetable.one_rate(books.earliest(entry), entry.end)])
+    points = registers_at(
+        ledger_slice, marks, asides=[lambda entry: not timetable.one_rate(ledger_slice.earliest(entry), entry.end)]
+    )
     known = [(point.total.import_ - point.asides[0].import_).__floor__() for point in points]
     sums = dict.fromkeys(tariff.rates, 0)
     at = {first: dict(sums)}

@@ -1,7 +1,7 @@
-"""What the cumulative registers show at given moments, exactly, in one pass over the books.
+"""What the cumulative registers show at given moments, exactly, in one pass over the ledger.
 
 A counted entry, a minute or one reading long, is divided evenly at a moment that falls into it. Whatever has no shape
-(a gap, a restart, an entry in which the clock was set, a stated entry) is booked whole where it ends. What ends at a
+(a gap, a restart, an entry in which the clock was set, a manual entry) is booked whole where it ends. What ends at a
 moment belongs to the time before it; what happens in an instant belongs to the time after.
 """
 
@@ -13,11 +13,11 @@ from datetime import datetime, timedelta
 from fractions import Fraction
 from itertools import chain, islice, pairwise
 
-from wattrail.ledger.books import Books, Counts, Energy
-from wattrail.ledger.entries import Entry, Epoch, Kind
+from wattrail.ledger.entries import Entry, EntryKind, Epoch
+from wattrail.ledger.ledger_slice import Counts, Energy, LedgerSlice
 from wattrail.ledger.timeline import CLOCK_SLACK
 
-__all__ = ["Aside", "Point", "registers_at"]
+__all__ = ["Aside", "SeriesPoint", "registers_at"]
 
 Aside = Callable[[Entry], bool]
 """Whether an entry without a shape is to be summed apart."""
@@ -26,7 +26,7 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
+class SeriesPoint:
     """The registers at a moment, exact. ``gaps``, ``stated`` and ``asides`` are parts of ``total``."""
 
     at: datetime
@@ -64,21 +64,21 @@ class _Sum:
 
 
 class _Pass:
-    """One pass over the books: how far it has come, and the sums so far."""
+    """One pass over the ledger: how far it has come, and the sums so far."""
 
-    def __init__(self, books: Books, asides: Sequence[Aside]) -> None:
-        self._epochs = dict(books.epochs)
+    def __init__(self, ledger_slice: LedgerSlice, asides: Sequence[Aside]) -> None:
+        self._epochs = dict(ledger_slice.epochs)
         self._total, self._gaps, self._stated = _Sum(), _Sum(), _Sum()
         self._asides = [(aside, _Sum()) for aside in asides]
-        for number, counts in books.before.items():
+        for number, counts in ledger_slice.before.items():
             self._total.add_counts(number, counts)
-        openings = [entry for entry in books.stated if entry.kind is Kind.OPENING]
+        openings = [entry for entry in ledger_slice.stated if entry.kind is EntryKind.OPENING]
         for entry in openings:
             self._total.add(entry)  # it holds from the beginning, and is part of no interval
-        self._counted = _Queue(books.entries)
-        self._later = _Queue(entry for entry in books.stated if entry.kind is not Kind.OPENING)
+        self._counted = _Queue(ledger_slice.entries)
+        self._later = _Queue(entry for entry in ledger_slice.stated if entry.kind is not EntryKind.OPENING)
 
-    def point(self, at: datetime) -> Point:
+    def point(self, at: datetime) -> SeriesPoint:
         for entry in chain(self._counted.done_by(at), self._later.done_by(at)):
             self._book(entry)
         total = self._total.energy(self._epochs)
@@ -86,13 +86,13 @@ class _Pass:
             share = Fraction((at - cut.start) // _MICROSECOND, (cut.end - cut.start) // _MICROSECOND)
             total = total.plus(Energy.of(cut, self._epochs[cut.epoch]), share)
         gaps, stated = self._gaps.energy(self._epochs), self._stated.energy(self._epochs)
-        return Point(at, total, gaps, stated, tuple(each.energy(self._epochs) for _, each in self._asides))
+        return SeriesPoint(at, total, gaps, stated, tuple(each.energy(self._epochs) for _, each in self._asides))
 
     def _book(self, entry: Entry) -> None:
         self._total.add(entry)
         if entry.shaped:
             return
-        (self._stated if entry.kind in {Kind.ADJUSTED, Kind.ASSIGNED} else self._gaps).add(entry)
+        (self._stated if entry.kind in {EntryKind.ADJUSTED, EntryKind.ASSIGNED} else self._gaps).add(entry)
         for aside, apart in self._asides:
             if aside(entry):
                 apart.add(entry)
@@ -107,7 +107,7 @@ class _Queue:
     def __init__(self, entries: Iterable[Entry]) -> None:
         self._entries = sorted(entries, key=lambda entry: entry.end)
         self._place = 0
-        counted_us = max((entry.elapsed_us for entry in self._entries if entry.kind is Kind.COUNTED), default=0)
+        counted_us = max((entry.elapsed_us for entry in self._entries if entry.kind is EntryKind.COUNTED), default=0)
         self._longest = timedelta(microseconds=counted_us) + CLOCK_SLACK
 
     def done_by(self, at: datetime) -> Iterable[Entry]:
@@ -128,10 +128,12 @@ def _is_over(entry: Entry, at: datetime) -> bool:
     return entry.end < at or (entry.end == at and entry.start < at)
 
 
-def registers_at(books: Books, moments: Iterable[datetime], *, asides: Sequence[Aside] = ()) -> tuple[Point, ...]:
+def registers_at(
+    ledger_slice: LedgerSlice, moments: Iterable[datetime], *, asides: Sequence[Aside] = ()
+) -> tuple[SeriesPoint, ...]:
     """The registers at each of the moments, which come in order. Raises ValueError if they do not."""
     moments = tuple(moments)
     if any(later < earlier for earlier, later in pairwise(moments)):
         raise ValueError("moments must come in order")
-    passing = _Pass(books, asides)
+    passing = _Pass(ledger_slice, asides)
     return tuple(passing.point(moment) for moment in moments)

@@ -17,7 +17,7 @@ The register says what it can do (`EnergyRegister`), the device what happened to
 
 A value that is held is not booked and changes nothing; time goes on, and the next reading is judged from the last
 accepted one. After a restart the former value is kept as a mark: firmware that restores its total late jumps to it, and
-such a jump is no energy.
+such a jump books nothing.
 
 A chip on a wire is read twice before a count is given, so nothing is held. A restart of it looks like a wrap: from 2636
 to 3 is 16 774 583 counts forward, three megawatt-hours out of nothing. No single sign tells them apart: MODE at its
@@ -31,7 +31,7 @@ two of three signs:
           x                                                                          wrap
                                  x                                                   counted on, noted
 
-Where no monotonic clock spans the two readings, time is no evidence at all; then a fall is either a wrap or a restart,
+Where no monotonic clock spans the two readings, time proves nothing; then a fall is either a wrap or a restart,
 and the smaller of the two energies is booked.
 """
 
@@ -42,7 +42,7 @@ from typing import Final
 
 from wattrail.energy_register import EnergyRegister, Persistence
 from wattrail.ledger.boot import Boot
-from wattrail.ledger.entries import Kind
+from wattrail.ledger.entries import EntryKind
 
 __all__ = ["MARK_HOLDS_US", "RegisterCircumstances", "RegisterRule", "RegisterStep"]
 
@@ -55,21 +55,21 @@ restores once its clock is set, which takes seconds on most networks and minutes
 
 _POWER_MARGIN: Final = 1.5
 _POWER_FLOOR_MW: Final = 20_000
-"""A jump is no energy where it is more than half as much again as the power before and after it, and 20 W more."""
+"""A jump is not counted where it exceeds one and a half times the power before and after it, and 20 W more."""
 
 _MW_US_PER_MWH: Final = 3_600_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class RegisterStep:
-    """How far a register moved, why, and the reason in words where there is one to give.
+    """How far a register moved, why, and the reason as text where there is one to give.
 
     ``count`` is where counting goes on: what was shown, or the value before where that is an older one. ``mark`` is the
     former value to which the register may jump back. ``is_held``: nothing is booked until another reading.
     ``beside`` is the step of the second register, where there are two.
     """
 
-    kind: Kind
+    kind: EntryKind
     counts: int
     count: int
     note: str = ""
@@ -132,7 +132,7 @@ class RegisterRule:
             return self.by_signs(before, now, seen.elapsed_us, is_reset=seen.boot is Boot.SIGN)
         if seen.boot in {Boot.RESET, Boot.CHANGED}:
             what = "its total was set" if seen.boot is Boot.RESET else "its firmware or configuration changed"
-            return RegisterStep(Kind.RESTART, 0, now, f"{what}: counting goes on from {now}, after {before}")
+            return RegisterStep(EntryKind.RESTART, 0, now, f"{what}: counting goes on from {now}, after {before}")
         if seen.boot.is_restart and self.register.persistence is not Persistence.KEPT:
             return self._after_restart(before, now, seen)
         return self._without_evidence(before, now, seen)
@@ -142,24 +142,24 @@ class RegisterRule:
             return self._from_zero(before, now, seen.uptime_us if seen.uptime_us is not None else seen.elapsed_us)
         believable = 0 <= now - before <= self.possible(seen.elapsed_us)
         if believable and (seen.boot is Boot.SOFT or not self.register.may_rise):
-            return RegisterStep(Kind.COUNTED, now - before, now, mark=_moved(seen.mark, now - before))
+            return RegisterStep(EntryKind.COUNTED, now - before, now, mark=_moved(seen.mark, now - before))
         note = f"the device restarted: it shows {now} after {before}; what it lost is not known"
-        return RegisterStep(Kind.RESTART, 0, now, note, mark=_new_mark(before, seen) if now < before else None)
+        return RegisterStep(EntryKind.RESTART, 0, now, note, mark=_new_mark(before, seen) if now < before else None)
 
     def _without_evidence(self, before: int, now: int, seen: RegisterCircumstances) -> RegisterStep:
         moved, possible = now - before, self.possible(seen.elapsed_us)
         if self._is_restored(before, now, seen):
             assert seen.mark is not None
             note = f"the register went from {before} back to its former value {seen.mark}, and shows {now}"
-            return RegisterStep(Kind.GAP, max(now - seen.mark, 0), now, note)
+            return RegisterStep(EntryKind.GAP, max(now - seen.mark, 0), now, note)
         if 0 <= moved <= possible:
-            is_glitch = seen.held is not None and not before <= seen.held <= now
-            note = f"{seen.held} was shown meanwhile, and is not booked" if is_glitch else ""
-            return RegisterStep(Kind.COUNTED, moved, now, note, _moved(seen.mark, moved))
+            was_passing = seen.held is not None and not before <= seen.held <= now
+            note = f"{seen.held} was shown meanwhile, and is not booked" if was_passing else ""
+            return RegisterStep(EntryKind.COUNTED, moved, now, note, _moved(seen.mark, moved))
         if -self.register.slack <= moved < 0:
-            return RegisterStep(Kind.COUNTED, 0, before, mark=seen.mark)
+            return RegisterStep(EntryKind.COUNTED, 0, before, mark=seen.mark)
         if moved < 0 and self.register.modulus is not None and moved + self.register.modulus <= possible:
-            return RegisterStep(Kind.COUNTED, moved + self.register.modulus, now, "the register wrapped")
+            return RegisterStep(EntryKind.COUNTED, moved + self.register.modulus, now, "the register wrapped")
         if not self._is_confirmed(now, seen):
             return self._held(before, now, possible, seen)
         return self._accepted(before, now, possible, seen)
@@ -192,26 +192,26 @@ class RegisterRule:
     def _held(self, before: int, now: int, possible: int, seen: RegisterCircumstances) -> RegisterStep:
         why = f"more than the {possible} counts that time allows" if now > before else "and nothing says why"
         note = f"{self.register.name} went from {before} to {now}, {why}: not booked until it is confirmed"
-        return RegisterStep(Kind.COUNTED, 0, before, note, seen.mark, is_held=True)
+        return RegisterStep(EntryKind.COUNTED, 0, before, note, seen.mark, is_held=True)
 
     def _accepted(self, before: int, now: int, possible: int, seen: RegisterCircumstances) -> RegisterStep:
         """A second reading stands by a value that is not believable."""
         first = now if seen.held is None else seen.held
         if now > before:
             note = f"the register went from {before} to {now}, more than the {possible} counts that time allows"
-            return RegisterStep(Kind.GAP, 0, now, note, mark=before)
+            return RegisterStep(EntryKind.GAP, 0, now, note, mark=before)
         if self.register.persistence is Persistence.VOLATILE:
             return self._from_zero(before, now, seen.elapsed_us)
         note = f"the register fell from {before} to {first}, and a second reading stands by it: assumed a restart"
         counts = now - first if now - first <= self._by_power(seen) else 0  # or a late restore stood beside it
-        return RegisterStep(Kind.RESTART, counts, now, note, mark=_new_mark(before, seen) + counts)
+        return RegisterStep(EntryKind.RESTART, counts, now, note, mark=_new_mark(before, seen) + counts)
 
     def _from_zero(self, before: int, now: int, since_us: int | None) -> RegisterStep:
         if now > self.possible(since_us):
             note = f"the register began again and shows {now} after {before}, more than it can have counted since"
-            return RegisterStep(Kind.RESTART, 0, now, note, mark=before)
+            return RegisterStep(EntryKind.RESTART, 0, now, note, mark=before)
         note = f"the register began again: it shows {now} after {before}"
-        return RegisterStep(Kind.RESTART, now, now, note, mark=before + now)
+        return RegisterStep(EntryKind.RESTART, now, now, note, mark=before + now)
 
     # A chip on a wire: two of three signs
 
@@ -221,7 +221,7 @@ class RegisterRule:
         fell, too_far = now < before, forward > possible
         if not is_reset and -self.register.slack <= self.signed(before, now) < 0:
             note = f"the counter showed {now} after {before}: an older value, not booked"
-            return RegisterStep(Kind.COUNTED, 0, before, note)
+            return RegisterStep(EntryKind.COUNTED, 0, before, note)
         if fell + is_reset + too_far >= 2:
             return _chip_restarted(before, now, possible, is_reset=is_reset)
         moved = f"the counter went from {before} to {now}"
@@ -229,16 +229,16 @@ class RegisterRule:
             allowed = (
                 "that time allows" if elapsed_us is not None else "that can be told apart when no clock spans them"
             )
-            return RegisterStep(Kind.GAP, 0, now, f"{moved}, more than the {possible} counts {allowed}")
+            return RegisterStep(EntryKind.GAP, 0, now, f"{moved}, more than the {possible} counts {allowed}")
         if fell and elapsed_us is None:
             readings = f"it wrapped ({forward} counts) or began again ({now})"
             note = f"{moved}, and no clock says in what time: {readings}; the smaller is booked"
-            return RegisterStep(Kind.RESTART, now, now, note)
+            return RegisterStep(EntryKind.RESTART, now, now, note)
         if is_reset:
             readings = "somebody set MODE, or the chip restarted"
             note = f"MODE was at its reset value, and {moved}: {readings}; the smaller, {forward} counts, is booked"
-            return RegisterStep(Kind.COUNTED, forward, now, note)
-        return RegisterStep(Kind.COUNTED, forward, now, "the counter wrapped" if fell else "")
+            return RegisterStep(EntryKind.COUNTED, forward, now, note)
+        return RegisterStep(EntryKind.COUNTED, forward, now, "the counter wrapped" if fell else "")
 
 
 def _chip_restarted(before: int, now: int, possible: int, *, is_reset: bool) -> RegisterStep:
@@ -246,10 +246,10 @@ def _chip_restarted(before: int, now: int, possible: int, *, is_reset: bool) -> 
     if now > possible:
         if not is_reset:
             note = f"{sign}, and {now} is more than the {possible} counts that time allows"
-            return RegisterStep(Kind.GAP, 0, now, note)
-        return RegisterStep(Kind.RESTART, 0, now, f"{sign}; its counter shows {now}, which proves nothing")
+            return RegisterStep(EntryKind.GAP, 0, now, note)
+        return RegisterStep(EntryKind.RESTART, 0, now, f"{sign}; its counter shows {now}, which proves nothing")
     note = f"{sign}; its counter began again and shows {now}" if is_reset else f"{sign}: it began again"
-    return RegisterStep(Kind.RESTART, now, now, note)
+    return RegisterStep(EntryKind.RESTART, now, now, note)
 
 
 def _new_mark(before: int, seen: RegisterCircumstances) -> int:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Final
 
-from wattrail.ledger.books import Books, Energy
 from wattrail.ledger.entries import Totals
+from wattrail.ledger.ledger_slice import Energy, LedgerSlice
 from wattrail.ledger.register_at import registers_at
 
 __all__ = ["RunningInterval"]
@@ -21,9 +21,9 @@ _THE_END: Final = datetime.max.replace(tzinfo=UTC)
 class RunningInterval:
     """``[start, end)`` of books that go on. It holds until a clock is set, or a person states an entry."""
 
-    def __init__(self, books: Books, start: datetime, end: datetime) -> None:
+    def __init__(self, ledger_slice: LedgerSlice, start: datetime, end: datetime) -> None:
         self._start, self._end = start, end
-        first, last, whole = registers_at(books, (start, end, _THE_END))
+        first, last, whole = registers_at(ledger_slice, (start, end, _THE_END))
         self._before = first.total.rounded_down()
         self._booked_later = whole.total.less(last.total)  # by a clock that was ahead
 

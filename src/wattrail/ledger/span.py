@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
-from wattrail.ledger.entries import Entry, Kind, Observation
+from wattrail.ledger.entries import Entry, EntryKind, Observation
 from wattrail.ledger.register_rule import RegisterStep
 from wattrail.ledger.timeline import Arrival
 
 __all__ = ["ENTRY_SPAN", "Away", "Span", "in_new_span", "kind_and_note"]
 
 ENTRY_SPAN: Final = timedelta(minutes=1)
-"""Counted entries are closed at the first look in a new span of this length, by the ledger's own time."""
+"""Counted entries are closed at the first reading in a new span of this length, by the ledger's own time."""
 
 
 @dataclass(slots=True)
@@ -32,20 +32,20 @@ class Span:
 class Away:
     """What the counter proves over a pause, to be booked once the clock after it is sure.
 
-    ``held`` are the entries before it. They wait too: an entry that is given out accounts for every look up to then.
+    ``held`` are the entries before it. They wait too: an entry that is given out accounts for every reading up to then.
     """
 
     held: tuple[Entry, ...]
     clock: Arrival
     seen: Observation
-    kind: Kind
+    kind: EntryKind
     counts: tuple[int, int, int]
     note: str
 
 
-def kind_and_note(step: RegisterStep, away: str) -> tuple[Kind, str]:
+def kind_and_note(step: RegisterStep, away: str) -> tuple[EntryKind, str]:
     """Kind and note of an entry over time nobody watched."""
-    kind = Kind.GAP if step.kind is Kind.COUNTED else step.kind
+    kind = EntryKind.GAP if step.kind is EntryKind.COUNTED else step.kind
     return kind, step.note or f"{away}; the counter moved by {step.counts}"
 
 

@@ -2,8 +2,8 @@
 
 In absolute mode the chip counts energy of either direction upwards, and one count is a third of a watt-hour: between
 two counts power may have changed its sign many times. Between counts we integrate the power register by sign; when
-the counter moves, its counts are shared out in proportion to the two integrals, and the fraction that is no whole
-count is carried to the next time. So the two sides always add up to exactly what the chip counted, and the power
+the counter moves, its counts are shared out in proportion to the two integrals, and the fraction of a count that is
+left is carried to the next time. So the two sides always add up to exactly what the chip counted, and the power
 register, which is less exact and a refresh old, only decides about the proportion.
 
 Everything is an integer: the carry in 2**-32 of a count, power times time in WATT counts times microseconds.
@@ -21,14 +21,14 @@ ONE = 1 << 32
 
 @dataclass(slots=True)
 class Split:
-    """The state between two looks: the integrals since the counter last moved, and the carry of the positive side."""
+    """State between readings: the integrals since the counter last moved, and the carry of the positive side."""
 
     watt_us_positive: int = 0
     watt_us_negative: int = 0
     carry: int = 0
 
     def integrate(self, watt: int, elapsed_us: int) -> None:
-        """Add power over time: the power register holds for the time since the look before."""
+        """Add power over time: the power register holds for the time since the reading before."""
         if watt >= 0:
             self.watt_us_positive += watt * elapsed_us
         else:

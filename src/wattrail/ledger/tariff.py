@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from wattrail.ledger.periods import midnight
 
-__all__ = ["Key", "Per", "Price", "Span", "Tariff", "Timetable", "Window"]
+__all__ = ["Key", "Per", "Price", "RateSpan", "Tariff", "Timetable", "Window"]
 
 _DAY = timedelta(days=1)
 _MINUTE = timedelta(minutes=1)
@@ -98,7 +98,7 @@ class Tariff:
         return Key(self.price_on(local.date()), next(held, self.rates[0]))
 
 
-class Span(NamedTuple):
+class RateSpan(NamedTuple):
     """A time ``[start, end)`` throughout which one price and one rate hold."""
 
     start: datetime
@@ -111,13 +111,13 @@ class Timetable:
 
     def __init__(self, tariff: Tariff, start: datetime, end: datetime, zone: tzinfo) -> None:
         marks = sorted({start, end, *(mark for mark in _marks(tariff, start, end, zone) if start < mark < end)})
-        spans: list[Span] = []
+        spans: list[RateSpan] = []
         for mark, until in pairwise(marks):
             key = tariff.key_at(mark, zone)
             if spans and spans[-1].key == key:
                 spans[-1] = spans[-1]._replace(end=until)
             else:
-                spans.append(Span(mark, until, key))
+                spans.append(RateSpan(mark, until, key))
         self.spans = tuple(spans)
         self._starts = [span.start for span in spans]
 
@@ -138,7 +138,7 @@ class Timetable:
             place += 1
         return True
 
-    def _around(self, moment: datetime) -> Span | None:
+    def _around(self, moment: datetime) -> RateSpan | None:
         place = bisect_right(self._starts, moment) - 1
         return self.spans[place] if place >= 0 and moment < self.spans[place].end else None
 

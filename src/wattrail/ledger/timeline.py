@@ -1,6 +1,6 @@
 """The ledger's own time: the wall clock, as long as it agrees with the monotonic one.
 
-One look at a wall clock decides nothing. A clock that jumps is followed only once it has kept its new time for
+One glance at a wall clock decides nothing. A clock that jumps is followed only once it has kept its new time for
 ``CONFIRM_US`` of monotonic time; until then the ledger's time goes on by the monotonic clock. A clock that is a year
 ahead for a minute leaves no trace in any entry.
 """
@@ -56,7 +56,7 @@ class Timeline:
 class Arrival:
     """The wall clock after a pause that no monotonic clock spans: nothing is dated by it until it has kept its time.
 
-    ``since_us`` is the time since the first look; ``is_sure`` says that it has kept its time for ``CONFIRM_US``, and
+    ``since_us`` is the time since the first reading; ``is_sure`` says that it has kept its time for ``CONFIRM_US``, and
     ``is_late`` that it is not going to.
     """
 
@@ -82,5 +82,5 @@ class Arrival:
 
     @property
     def first(self) -> datetime:
-        """When the first look was, by the clock as it stands now."""
+        """When the first reading was, by the clock as it stands now."""
         return self.now - timedelta(microseconds=self.since_us)

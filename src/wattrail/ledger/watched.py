@@ -1,4 +1,4 @@
-"""The registers of an epoch as they were last accepted: what the rule needs to judge the next look at them.
+"""The registers of an epoch as they were last accepted: what the rule needs to judge the next reading.
 
 It also knows which way counts go. One register of either direction is split by the sign of power; of two, the first is
 import and the second export.
@@ -12,7 +12,7 @@ from typing import Final
 
 from wattrail.energy_register import Direction
 from wattrail.ledger.boot import Boot, boot_between
-from wattrail.ledger.entries import Epoch, Kind, Observation
+from wattrail.ledger.entries import EntryKind, Epoch, Observation
 from wattrail.ledger.register_rule import RegisterCircumstances, RegisterRule, RegisterStep
 
 __all__ = ["WatchedRegisters"]
@@ -21,7 +21,7 @@ _US: Final = timedelta(microseconds=1)
 _UNKNOWN_PAUSE_US: Final = timedelta(days=31) // _US
 """How long a pause may have been where the clock after it is behind: bounds what may be booked over it."""
 
-_SEVERITY: Final = {Kind.COUNTED: 0, Kind.GAP: 1, Kind.RESTART: 2}
+_SEVERITY: Final = {EntryKind.COUNTED: 0, EntryKind.GAP: 1, EntryKind.RESTART: 2}
 
 
 class WatchedRegisters:
@@ -36,7 +36,7 @@ class WatchedRegisters:
         self.last: Observation | None = None
         self.marks: tuple[int | None, int | None] = (None, None)
         self.waiting_us = 0
-        """Time since the last look that was accepted, while others are held."""
+        """Time since the last reading that was accepted, while others are held."""
         self.held: tuple[int, ...] | None = None
         self.held_note = ""
         self.begins_again = False
@@ -44,15 +44,15 @@ class WatchedRegisters:
         self._mark_age_us = 0
 
     def require_possible(self, seen: Observation) -> None:
-        """Raises ValueError for what no look at these registers can be."""
+        """Raises ValueError for what no reading of these registers can be."""
         modulus = self.main.register.modulus
         if seen.at.tzinfo is None or (modulus is not None and not 0 <= seen.count < modulus):
-            raise ValueError(f"not a look at a counter: {seen}")
+            raise ValueError(f"not a reading of a counter: {seen}")
         if (seen.export_count is None) != (len(self.rules) == 1):
-            raise ValueError(f"{len(self.rules)} registers are booked, and not those of this look: {seen}")
+            raise ValueError(f"{len(self.rules)} registers are booked, and not those of this reading: {seen}")
 
     def step(self, seen: Observation, elapsed_us: int | None, *, pause: timedelta | None = None) -> RegisterStep:
-        """What a look means; with a second register its step is ``beside``. Nothing is changed.
+        """What a reading means; with a second register its step is ``beside``. Nothing is changed.
 
         ``pause`` is what the wall clock says where no monotonic clock spans the two (``elapsed_us`` is None).
         """
@@ -60,11 +60,11 @@ class WatchedRegisters:
         assert last is not None
         if self.is_chip:
             if seen.algebraic and not seen.restarted:
-                return RegisterStep(Kind.COUNTED, self.main.signed(last.count, seen.count), seen.count)
+                return RegisterStep(EntryKind.COUNTED, self.main.signed(last.count, seen.count), seen.count)
             return self.main.by_signs(last.count, seen.count, elapsed_us, is_reset=seen.restarted)
         if self.begins_again:
-            step = RegisterStep(Kind.GAP, 0, seen.count, "counting goes on from another register")
-            return self._with_export(step, RegisterStep(Kind.GAP, 0, seen.export_count or 0))
+            step = RegisterStep(EntryKind.GAP, 0, seen.count, "counting goes on from another register")
+            return self._with_export(step, RegisterStep(EntryKind.GAP, 0, seen.export_count or 0))
         if elapsed_us is None:
             boot = boot_between(last.boot, seen.boot, None)
             elapsed_us = _UNKNOWN_PAUSE_US if pause is None or pause < timedelta() else pause // _US
@@ -84,7 +84,7 @@ class WatchedRegisters:
         beside = step.beside
         marks = (step.mark, beside.mark if beside else None)
         has_new_mark = any(new is not None and old is None for new, old in zip(marks, self.marks, strict=True))
-        is_restart = step.kind is not Kind.COUNTED
+        is_restart = step.kind is not EntryKind.COUNTED
         self._mark_age_us = 0 if has_new_mark or is_restart else self._mark_age_us + self.waiting_us + elapsed_us
         self.marks, self.held, self.held_note, self.waiting_us, self.begins_again = marks, None, "", 0, False
         export_count = beside.count if beside else None
@@ -92,7 +92,7 @@ class WatchedRegisters:
         self.last = seen if is_as_shown else replace(seen, count=step.count, export_count=export_count)
 
     def hold(self, seen: Observation, step: RegisterStep, elapsed_us: int) -> None:
-        """Wait for another look before this one is booked."""
+        """Wait for another reading before this one is booked."""
         shown = (seen.count,) if seen.export_count is None else (seen.count, seen.export_count)
         self.waiting_us += elapsed_us
         if self.held is None or not self._goes_on(shown):
@@ -114,7 +114,7 @@ class WatchedRegisters:
         return None
 
     def directed(self, step: RegisterStep, watt_before: int | None, seen: Observation) -> tuple[int, int, int]:
-        """Counts made while nobody looked: (positive, negative, undirected).
+        """Counts made while there was no reading: (positive, negative, undirected).
 
         Directed by power only if it stood on the same side before (None: nobody knows) and after, and the last pulse
         agrees.
@@ -148,7 +148,7 @@ class WatchedRegisters:
     def _with_export(self, step: RegisterStep, beside: RegisterStep) -> RegisterStep:
         """The two steps as one: what happened to either happened to the device."""
         kind = step.kind if _SEVERITY[step.kind] >= _SEVERITY[beside.kind] else beside.kind
-        rose = self.is_difference and beside.kind is not Kind.COUNTED and step.kind is Kind.COUNTED
+        rose = self.is_difference and beside.kind is not EntryKind.COUNTED and step.kind is EntryKind.COUNTED
         counts = 0 if rose else step.counts  # a difference rises where only what is subtracted fell
         note = "; ".join(note for note in (step.note, beside.note) if note)
         is_held = step.is_held or beside.is_held

@@ -1,7 +1,8 @@
 """OpenBeken over HTTP and over MQTT: its pages, topics and totals.
 
-What it says about energy. ``ConsumptionTotal`` of ``Status 8`` is watt-hours with six decimals, from a double in RAM;
-a flash save follows every 10 Wh, and a power cut falls back to the last one (class B). ``energycounter`` of MQTT is the
+What it says about energy. ``ConsumptionTotal`` of ``Status 8`` is watt-hours with six decimals, from a double in RAM
+that is printed through a float: beyond 16 kWh it moves in steps of 2 mWh, beyond 4 MWh of 0.5 Wh, and never falls. A
+flash save follows every 10 Wh, and a power cut falls back to the last one (class B). ``energycounter`` of MQTT is the
 same number with three decimals, in kWh where flag 40 is set, and nothing on MQTT says whether it is: the link therefore
 asks for ``Status 8`` there too, and takes ``energycounter`` only where it may not ask. The BL0942 counts the absolute
 value of power, so that export is added (``sum``). BootCount and RestartReason of ``Status`` are constants: only uptime,
@@ -71,7 +72,14 @@ _LABELS: Final = {
     "Power Factor": "power_factor",
 }
 _TOTALS: Final = {"Energy Total", "Total Consumption"}
-_REASON: Final = re.compile(r"Reboot reason: (?P<number>\d+) - (?P<text>[A-Za-z ]+)")
+_REASON: Final = re.compile(r"Reboot reason: (?P<words>(?:\d{1,3} - )?(?P<text>[A-Za-z_ ]{1,40}))")
+_POWER_ON: Final = frozenset({"Pwr", "POWER_ON", "ESP_RST_POWERON"})
+"""Words of Beken, LN882H and Realtek, of ECR6600, of ESP32; the numbers before them differ by chip."""
+
+_NO_REASON: Final = frozenset({"Unk", "Unknown", "ESP_RST_UNKNOWN", "ESP_RST_BROWNOUT", "UNKNOWN", "ERROR"})
+_NO_CLOCK: Final = ("0000", "1970")
+"""Years of a date that a device without a clock writes."""
+
 _CLEARED: Final = re.compile(r"Energy Clear Date: (?P<date>\d[\d :T+-]{8,30})")
 
 _UNSIGNED: Final = "power has no sign: export shows as 0 W and is booked as import; on the meter, set flag 25"
@@ -280,7 +288,7 @@ class OpenBekenTopics:
             case "build":
                 self._is_simulated |= is_marked_simulated(text)
             case "energycounter_clear_date":
-                self._evidence = replace(self._evidence, start_stamp=printable(text, limit=40))
+                self._evidence = replace(self._evidence, start_stamp=_date(text))
             case _ if name == f"energycounter{self._suffix}" and not self._takes_status:
                 return self._said(number_of(text, where), self._unit, freshness)
             case _ if name.endswith(self._suffix) and name.removesuffix(self._suffix) in _TOPICS:
@@ -344,12 +352,18 @@ def _quality(document: object) -> LinkQuality:
 def _with_page(evidence: BootEvidence, page: str) -> BootEvidence:
     """Reboot reason and clear date, the two things that only the page says."""
     reason, cleared = _REASON.search(page), _CLEARED.search(page)
+    text = reason["text"].strip() if reason else ""
     return replace(
         evidence,
-        reset_reason=f"{reason['number']} - {reason['text'].strip()}" if reason else "",
-        is_power_on=reason["number"] == "0" if reason else None,
-        start_stamp=cleared["date"].strip() if cleared else "",
+        reset_reason=reason["words"].strip() if reason else "",
+        is_power_on=text in _POWER_ON if text and text not in _NO_REASON else None,
+        start_stamp=_date(cleared["date"]) if cleared else "",
     )
+
+
+def _date(text: str) -> str:
+    """A date as the device writes it; empty where its clock was never set: such a date proves no reset."""
+    return "" if text.startswith(_NO_CLOCK) else printable(text.strip(), limit=40)
 
 
 def _beginning(body: bytes) -> str:

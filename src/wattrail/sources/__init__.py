@@ -9,7 +9,10 @@ Asyncio throughout: one event loop carries thousands of them. What each scheme c
 
 from wattrail.sources.broker import BrokerPool
 from wattrail.sources.credentials import Secrets
-from wattrail.sources.opening import open_source
+from wattrail.sources.opening import POLL_S, check_source_url, is_polled, is_source, open_source
 from wattrail.sources.source import Cadence, MeterSource
 
-__all__ = ["BrokerPool", "Cadence", "MeterSource", "Secrets", "open_source"]
+__all__ = [
+    "POLL_S", "BrokerPool", "Cadence", "MeterSource", "Secrets", "check_source_url", "is_polled", "is_source",
+    "open_source",
+]  # fmt: skip

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
+import threading
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -231,12 +232,14 @@ class BrokerPool:
     def __init__(self, *, retry_s: Sequence[float] = RETRY_S) -> None:
         self._retry_s = retry_s
         self._brokers: dict[BrokerAddress, Broker] = {}
+        self._lock = threading.Lock()  # sources are opened in threads: a password store may block
 
     def broker(self, address: BrokerAddress, credentials: Credentials | None) -> Broker:
         """The broker at an address, made at the first call."""
-        if address not in self._brokers:
-            self._brokers[address] = Broker(address, credentials=credentials, retry_s=self._retry_s)
-        return self._brokers[address]
+        with self._lock:
+            if address not in self._brokers:
+                self._brokers[address] = Broker(address, credentials=credentials, retry_s=self._retry_s)
+            return self._brokers[address]
 
 
 def _end_if_cancelled() -> None:

@@ -65,6 +65,13 @@ class Secrets:
         self._uses_keyring = uses_keyring
         self._tables: Mapping[str, object] | None = None
 
+    @classmethod
+    def none(cls) -> Secrets:
+        """Knows no login, and looks nowhere."""
+        nothing = cls(file=Path(os.devnull), environment={}, uses_keyring=False)
+        nothing._tables = {}
+        return nothing
+
     def find(self, name: str, *, default_user: str = "") -> Credentials | None:
         """The login of that name, or None. ``default_user`` stands in where only a password is stored.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from types import MappingProxyType
@@ -10,13 +11,14 @@ from typing import Any, Final
 
 from wattrail.clock import Clock, SystemClock
 from wattrail.energy_register import Direction, Persistence
-from wattrail.errors import UrlError
+from wattrail.errors import MissingExtra, UrlError
 from wattrail.network_meters.decoded import MAX_WATTS, UNIT_MWH
 from wattrail.network_meters.json_meter import PROFILES, JsonMeter, JsonTopics, QuantityPath, RegisterPath
 from wattrail.network_meters.openbeken import OpenBekenPages, OpenBekenTopics
 from wattrail.network_meters.payload import parse_path
 from wattrail.network_meters.tasmota import ExportRule, TasmotaPages, TasmotaTopics
 from wattrail.network_meters.unit_check import UnitCheck
+from wattrail.sanitize import hide_credentials
 from wattrail.sources.broker import Broker, BrokerAddress, BrokerPool
 from wattrail.sources.credentials import Secrets
 from wattrail.sources.http import HttpServer
@@ -25,11 +27,18 @@ from wattrail.sources.pushed import PushedSource
 from wattrail.sources.source import Cadence, MeterSource
 from wattrail.urls import Option, PortUrl, boolean, choice, number_in, read_options, split
 
-__all__ = ["DEVICES", "SCHEMES", "SourceScheme", "open_source"]
+__all__ = [
+    "DEVICES", "POLL_S", "SCHEMES", "SourceScheme", "check_source_url", "is_polled", "is_source", "open_source",
+]  # fmt: skip
 
 _MQTT_PORT: Final = 1883
 _MQTTS_PORT: Final = 8883
-_POLL: Final = Cadence(expected_s=10.0, silence_s=60.0)
+POLL_S: Final = 10.0
+"""Seconds between two polls, where nobody says otherwise."""
+
+_MIN_SILENCE_S: Final = 60.0
+_SILENT_POLLS: Final = 3
+"""Polls in a row that fail now and then; a longer silence is a gap."""
 
 _Values = Mapping[str, Any]
 
@@ -114,17 +123,40 @@ SCHEMES: Final[Mapping[str, SourceScheme]] = MappingProxyType({
 # fmt: on
 
 
+def is_source(text: str) -> bool:
+    """Whether a URL is that of a network meter, by its scheme."""
+    return text.partition("://")[0].strip().lower() in SCHEMES
+
+
+def is_polled(text: str) -> bool:
+    """Whether a network meter is asked, so that its caller keeps the cadence; of the others the meter keeps it."""
+    return is_source(text) and not text.strip().lower().startswith("mqtt:")
+
+
+def check_source_url(text: str) -> str:
+    """The URL itself. Raises UrlError, as ``open_source`` does; contacts nobody and looks no login up."""
+    with suppress(MissingExtra):
+        open_source(text, secrets=Secrets.none())
+    return text
+
+
 def open_source(
-    text: str, *, pool: BrokerPool | None = None, secrets: Secrets | None = None, clock: Clock | None = None
+    text: str,
+    *,
+    poll_s: float = POLL_S,
+    pool: BrokerPool | None = None,
+    secrets: Secrets | None = None,
+    clock: Clock | None = None,
 ) -> MeterSource:
     """The source that a URL means; it talks to nobody before its first ``read``.
 
-    Sources that are opened with the same ``pool`` share a connection to each broker. Raises UrlError, ConfigError and
-    FileError for the secrets file, MissingExtra.
+    ``poll_s`` is how often a source that is polled will be read. Sources that are opened with the same ``pool`` share a
+    connection to each broker. Raises UrlError, ConfigError and FileError for the secrets file, MissingExtra.
     """
     if "@" in text.partition("://")[2].partition("/")[0]:  # before it is taken apart, and a part is shown
         raise UrlError(
-            f"{text!r}: a URL holds no user and no password", hint="store them by docs/sources.md, credentials"
+            f"{hide_credentials(text)!r}: a URL holds no user and no password",
+            hint="store them by docs/sources.md, credentials",
         )
     url = split(text)
     if url.scheme not in SCHEMES:
@@ -134,10 +166,10 @@ def open_source(
     secrets, clock = secrets or Secrets(), clock or SystemClock()
     if url.scheme == "mqtt":
         return _pushed(url, pool or BrokerPool(), secrets, clock)
-    return _polled(url, secrets, clock)
+    return _polled(url, secrets, clock, Cadence(poll_s, max(_MIN_SILENCE_S, _SILENT_POLLS * poll_s)))
 
 
-def _polled(url: PortUrl, secrets: Secrets, clock: Clock) -> MeterSource:
+def _polled(url: PortUrl, secrets: Secrets, clock: Clock, cadence: Cadence) -> MeterSource:
     values: _Values = read_options(url, SCHEMES[url.scheme].options)
     if url.path.strip("/"):
         raise UrlError(f"{url.text!r}: nothing stands after the host but options")
@@ -153,9 +185,9 @@ def _polled(url: PortUrl, secrets: Secrets, clock: Clock) -> MeterSource:
     where, max_watts = str(url).partition("?")[0].rstrip("/"), values["max_watts"]
     if is_openbeken:
         pages = OpenBekenPages(where, meter=values["meter"], direction=values["direction"], max_watts=max_watts)
-        return PolledSource(str(url), server, pages, cadence=_POLL, clock=clock)
+        return PolledSource(str(url), server, pages, cadence=cadence, clock=clock)
     link = TasmotaPages(where, export=values["export"], max_watts=max_watts)
-    return PolledSource(str(url), server, link, cadence=_POLL, clock=clock)
+    return PolledSource(str(url), server, link, cadence=cadence, clock=clock)
 
 
 def _pushed(url: PortUrl, pool: BrokerPool, secrets: Secrets, clock: Clock) -> MeterSource:

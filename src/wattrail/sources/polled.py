@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from wattrail.clock import Clock
 from wattrail.network_meters.decoded import HttpLink, LinkQuality
 from wattrail.sources.http import HttpServer
@@ -14,6 +16,10 @@ __all__ = ["PolledSource"]
 class PolledSource:
     """A device's web server and the conversation with it. Every ``read`` is a poll; the caller keeps the cadence."""
 
+    is_polled: Final = True
+    reconnects: Final = 0
+    broker_problem: Final = None
+
     def __init__(self, url: str, server: HttpServer, link: HttpLink, *, cadence: Cadence, clock: Clock) -> None:
         self.url = url
         self.cadence = cadence
@@ -21,16 +27,16 @@ class PolledSource:
         self.quality = LinkQuality()
         self.advice: tuple[str, ...] = ()
         self._server = server
-        self._link = link
+        self.link = link
         self._clock = clock
 
     async def read(self) -> Reading:
         """Ask, and give what was said. Raises PortError and LinkError, as ``MeterSource`` says."""
-        self._link.begin()
-        while (target := self._link.next_request()) is not None:
+        self.link.begin()
+        while (target := self.link.next_request()) is not None:
             answer = await self._server.get(target)
-            self._link.receive(answer.status, answer.body)
-        decoded = self._link.finish()
+            self.link.receive(answer.status, answer.body)
+        decoded = self.link.finish()
         self.simulated |= decoded.is_simulated
         self.quality, self.advice = decoded.quality, decoded.advice
         return Reading(

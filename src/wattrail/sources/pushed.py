@@ -21,13 +21,23 @@ __all__ = ["PushedSource"]
 MAX_WAITING: Final = 256
 """Readings that nobody has taken yet; of more the oldest go, totals hold what they said."""
 
+MAX_MESSAGES: Final = 2000
+MAX_BYTES: Final = 512 << 10
+"""What one device may send in a second. A device of a hundred channels publishes all of them after it has connected;
+what is more is a flood, and would keep the others waiting. Its topics are then left until the next ``read``."""
+
+_WINDOW_S: Final = 1.0
+
 
 class PushedSource:
     """A device behind a broker. ``read`` gives what was published, one reading after the other.
 
+    A device that floods is no longer listened to until the next ``read``, which subscribes again.
     ``ask_s`` is how often the device is asked while somebody reads, None for never. ``unit_check`` is for registers
     whose unit a person has stated.
     """
+
+    is_polled: Final = False
 
     def __init__(
         self,
@@ -46,7 +56,7 @@ class PushedSource:
         self.quality = LinkQuality()
         self.advice: tuple[str, ...] = ()
         self._broker = broker
-        self._link = link
+        self.link = link
         self._clock = clock
         self._ask_s = ask_s
         self._ask_at = 0.0 if ask_s else math.inf
@@ -55,14 +65,33 @@ class PushedSource:
         self._is_listening = False
         self._topics: tuple[str, ...] = ()
         self._last_topic = ""
+        self._connections = 0
+        self._rate = _MessageRate()
+        self._flood: PortLost | None = None
+        self._leaving: asyncio.Future[None] | None = None
+
+    @property
+    def reconnects(self) -> int:
+        """How often the device has said that it is online, after the first time."""
+        return max(0, self._connections - 1)
+
+    @property
+    def broker_problem(self) -> PortError | None:
+        """Why the broker cannot be reached."""
+        return self._broker.problem
 
     async def read(self) -> Reading:
         """The next reading. Raises PortError and LinkError, as ``MeterSource`` says."""
         until = self._clock.monotonic() + self.cadence.silence_s
         if not self._is_listening:
-            self._is_listening, self._topics = True, tuple(self._link.filters())
+            self._is_listening, self._topics = True, tuple(self.link.filters())
+            self._rate = _MessageRate()
             await self._broker.add(self)
         while True:
+            if (flood := self._flood) is not None:
+                await self.close()
+                self._flood = None
+                raise flood
             await self._keep_up()
             now = self._clock.monotonic()
             if now >= until:
@@ -87,10 +116,12 @@ class PushedSource:
 
     def filters(self) -> tuple[str, ...]:
         """The topics of this meter."""
-        return tuple(self._link.filters())
+        return tuple(self.link.filters())
 
     def receive(self, topic: str, payload: bytes, *, is_retained: bool) -> None:
         """A message becomes a reading, an error, or nothing."""
+        if self._flood is not None:
+            return
         self._last_topic = topic
         try:
             if len(payload) > MAX_PAYLOAD_BYTES:
@@ -99,9 +130,13 @@ class PushedSource:
                     f"{MAX_PAYLOAD_BYTES}",
                     hint="check the topic",
                 )
-            decoded = self._link.receive(topic, payload, is_retained=is_retained)
-            self._put(None if decoded is None else self._item(decoded))
-        except LinkError as error:
+            if self._rate.is_exceeded(self._clock.monotonic(), len(payload)):
+                self._flood = self._flooded(topic)
+                self._leaving = asyncio.ensure_future(self.close())  # at once: whoever reads may be waiting
+                raise self._flood
+            decoded = self.link.receive(topic, payload, is_retained=is_retained)
+            self._put(None if decoded is None else self._item(decoded, is_retained=is_retained))
+        except (LinkError, PortLost) as error:
             self._put(error)
 
     def connection_changed(self, problem: PortError | None) -> None:
@@ -110,10 +145,11 @@ class PushedSource:
             self._ask_at = 0.0
         self._put(problem)
 
-    def _item(self, decoded: Decoded) -> Reading | WattrailError | None:
+    def _item(self, decoded: Decoded, *, is_retained: bool) -> Reading | WattrailError | None:
         self.simulated |= decoded.is_simulated
         if decoded.is_online is not None:
-            if self._ask_s:
+            self._connections += decoded.is_online
+            if self._ask_s and not is_retained:  # a retained one comes with the connection, which has asked already
                 self._ask_at = 0.0
             return None if decoded.is_online else self._offline()
         self.quality, self.advice = decoded.quality, decoded.advice
@@ -137,7 +173,7 @@ class PushedSource:
 
     async def _keep_up(self) -> None:
         """Follow topics that were learnt meanwhile, and ask when it is time."""
-        topics = tuple(self._link.filters())
+        topics = tuple(self.link.filters())
         if topics != self._topics:
             self._topics = topics
             await self._broker.refresh(self)
@@ -145,24 +181,48 @@ class PushedSource:
                 self._ask_at = 0.0
         if self._ask_s and self._clock.monotonic() >= self._ask_at:
             self._ask_at = self._clock.monotonic() + self._ask_s
-            await self._broker.publish(self._link.commands())
+            await self._broker.publish(self.link.commands())
 
     def _offline(self) -> PortLost:
         return PortLost(
-            f"{self.url}: the broker says that the meter is offline", hint="check its power and its Wi-Fi signal"
+            f"{self.url}: the broker says that the meter is offline (its last will)",
+            hint="check its power and its Wi-Fi signal",
+        )
+
+    def _flooded(self, topic: str) -> PortLost:
+        return PortLost(
+            f"{self.url}: more than {MAX_MESSAGES} messages or {MAX_BYTES // 1024} kB in a second, the last on "
+            f"{printable(topic)}; a meter sends a few",
+            hint="find who publishes there: mosquitto_sub -v -t " + printable(topic),
         )
 
     def _silence(self) -> PortError:
         if self._broker.problem is not None:
             return self._broker.problem
-        seconds = f"{self.cadence.silence_s:g} s"
+        seconds, expected = f"{self.cadence.silence_s:g} s", f"expected every {self.cadence.expected_s:g} s"
         topics = printable(", ".join(self._topics), limit=200)
         if not self._last_topic:
             return PortTimeout(
-                f"{self.url}: no message within {seconds} on any of {topics}; the broker is connected",
+                f"{self.url}: no message within {seconds} on any of {topics}, {expected}; the broker is connected",
                 hint="check the name of the meter in the URL; mosquitto_sub -v -t '#' lists every topic",
             )
         return PortTimeout(
-            f"{self.url}: no reading for {seconds}; the last message came on {printable(self._last_topic)}",
+            f"{self.url}: no reading for {seconds}, {expected}; the last message came on {printable(self._last_topic)}",
             hint="check power and Wi-Fi of the meter, or set silence= to more",
         )
+
+
+class _MessageRate:
+    """Counts what one device sends in a second."""
+
+    def __init__(self) -> None:
+        self._since = -math.inf
+        self._messages = self._bytes = 0
+
+    def is_exceeded(self, now: float, size: int) -> bool:
+        """Whether a message of that size is one too many."""
+        if now - self._since >= _WINDOW_S:
+            self._since, self._messages, self._bytes = now, 0, 0
+        self._messages += 1
+        self._bytes += size
+        return self._messages > MAX_MESSAGES or self._bytes > MAX_BYTES

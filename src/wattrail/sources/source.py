@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from wattrail.errors import PortError
 from wattrail.network_meters.decoded import LinkQuality
 from wattrail.units import Reading
 
@@ -35,6 +36,21 @@ class MeterSource(Protocol):
     @property
     def cadence(self) -> Cadence:
         """How often to expect a reading."""
+        ...
+
+    @property
+    def is_polled(self) -> bool:
+        """Whether ``read`` asks, so that its caller keeps the cadence."""
+        ...
+
+    @property
+    def reconnects(self) -> int:
+        """How often the device has said that it connected again."""
+        ...
+
+    @property
+    def broker_problem(self) -> PortError | None:
+        """Why the broker in between cannot be reached; None while it can be, or where there is none."""
         ...
 
     @property

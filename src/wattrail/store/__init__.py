@@ -2,7 +2,7 @@
 
 from wattrail.store.buckets import Bucket
 from wattrail.store.calibrations import KeptCalibration
-from wattrail.store.reading import StoreReader, open_to_read
+from wattrail.store.read_only import StoreReader, open_to_read
 from wattrail.store.rows import MeterRow
 from wattrail.store.store import RETENTION, Store, open_store
 

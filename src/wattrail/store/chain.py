@@ -1,4 +1,4 @@
-"""The chain over the books: each row's hash covers the row and the hash before it, and the last one is kept twice.
+"""The chain over the ledger: each row's hash covers the row and the hash before it, and the last one is kept twice.
 
 A row that was changed does not fit its hash, a row that is gone leaves a number out, and a tail that is cut off is
 missed by the table ``chain``. It guards against damage, not against a forger who can write the whole file.
@@ -36,7 +36,7 @@ _LATER: Final = {"epoch": ("registers",), "entry": LATER_COLUMNS, "stated": ()}
 _NAMES: Final = {
     "epoch": ("calibration epoch", "calibration epochs"),
     "entry": ("entry", "entries"),
-    "stated": ("stated entry", "stated entries"),
+    "stated": ("manual entry", "manual entries"),
 }
 _BEFORE_ALL: Final = bytes(32)
 
@@ -83,13 +83,13 @@ def require_whole(cursor: sqlite3.Cursor, meter_id: int, path: Path) -> None:
             raise StoreError(
                 f"{path} is damaged: it holds {rows} {_NAMES[book][1]} up to number {last[0]}, and {head[0]} were "
                 f"written",
-                hint=f"nothing was written to it. wattrail ledger verify --database {path} names what is missing; keep "
-                "a copy, put a backup in its place, or begin with another --database",
+                hint=f"nothing was written to it. wattrail ledger verify, with database={path}, names what is missing; "
+                "keep a copy, put a backup in its place, or begin with another (database=FILE)",
             )
 
 
 def broken_links(cursor: sqlite3.Cursor, meter_id: int) -> Iterator[AuditFinding]:
-    """Every row of the books that is missing or altered, by its number."""
+    """Every row of the ledger that is missing or altered, by its number."""
     for book in BOOKS:
         yield from _broken(cursor, meter_id, book)
 

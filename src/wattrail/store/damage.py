@@ -1,4 +1,4 @@
-"""What a damaged database is told as: an error in words, with the way to recover what can be read."""
+"""What a damaged database is reported as: an error as text, with the way to recover what can be read."""
 
 from __future__ import annotations
 

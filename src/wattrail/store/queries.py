@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from wattrail.errors import StoreError
-from wattrail.ledger import Books, Counts, Entry, Epoch, Observation
+from wattrail.ledger import Counts, Entry, Epoch, LedgerSlice, Observation
 from wattrail.store.buckets import Bucket, bucket_width
 from wattrail.store.registers import registers_from_text
 from wattrail.store.rows import (
@@ -29,9 +29,21 @@ from wattrail.store.rows import (
 from wattrail.units import Reading
 
 __all__ = [
-    "PURGE", "books", "entries", "entries_since", "epochs", "last_page", "last_reading_id", "latest", "meters",
+    "PURGE",
+    "adjustable_entries",
+    "entries",
+    "entries_since",
+    "epochs",
+    "last_reading_id",
+    "latest",
+    "ledger_slice",
+    "ledger_tail",
+    "meters",
     "newest_epoch",
-    "observations_after", "series", "stated", "watched_out", "what_can_be_stated_about",
+    "observations_after",
+    "series",
+    "stated",
+    "watched_out",
 ]  # fmt: skip
 
 _EPOCH: Final = "number, micro_counts_per_volt, micro_counts_per_amp, micro_counts_per_watt, inverted, registers"
@@ -94,28 +106,28 @@ def entries_since(cursor: sqlite3.Cursor, meter_id: int, since: datetime) -> tup
 
 
 def stated(cursor: sqlite3.Cursor, meter_id: int) -> tuple[Entry, ...]:
-    """The stated entries, oldest first."""
+    """The manual entries, oldest first."""
     sql = f"SELECT {_STATED} FROM stated WHERE meter_id = ? ORDER BY sequence"
     return tuple(stated_from_row(row) for row in cursor.execute(sql, (meter_id,)))
 
 
-def books(cursor: sqlite3.Cursor, meter_id: int, since: datetime | None = None) -> Books:
-    """The books of a meter; entries that ended before ``since`` are only added up."""
+def ledger_slice(cursor: sqlite3.Cursor, meter_id: int, since: datetime | None = None) -> LedgerSlice:
+    """The ledger of a meter; entries that ended before ``since`` are only added up."""
     return _books_from(cursor, meter_id, 1 if since is None else _first_since(cursor, meter_id, since))
 
 
-def last_page(cursor: sqlite3.Cursor, meter_id: int) -> tuple[Books, int]:
+def ledger_tail(cursor: sqlite3.Cursor, meter_id: int) -> tuple[LedgerSlice, int]:
     """The last entry with all before it added up, and the id of the last reading that it accounts for."""
     sql = "SELECT sequence, reading_id FROM entry WHERE meter_id = ? ORDER BY sequence DESC LIMIT 1"
     sequence, reading_id = cursor.execute(sql, (meter_id,)).fetchone() or (1, 0)
     return _books_from(cursor, meter_id, sequence), reading_id
 
 
-def _books_from(cursor: sqlite3.Cursor, meter_id: int, first: int) -> Books:
+def _books_from(cursor: sqlite3.Cursor, meter_id: int, first: int) -> LedgerSlice:
     sums = "SELECT epoch, SUM(positive), SUM(negative), SUM(undirected) FROM entry WHERE meter_id = ? AND sequence < ?"
     before = {row[0]: Counts(*row[1:]) for row in cursor.execute(f"{sums} GROUP BY epoch", (meter_id, first))}
     entries = _entries_from(cursor, meter_id, first)
-    return Books(entries=entries, epochs=epochs(cursor, meter_id), stated=stated(cursor, meter_id), before=before)
+    return LedgerSlice(entries=entries, epochs=epochs(cursor, meter_id), stated=stated(cursor, meter_id), before=before)
 
 
 def _entries_from(cursor: sqlite3.Cursor, meter_id: int, first: int) -> tuple[Entry, ...]:
@@ -132,10 +144,10 @@ def _first_since(cursor: sqlite3.Cursor, meter_id: int, since: datetime) -> int:
     return int(found[0] or 1)
 
 
-def what_can_be_stated_about(cursor: sqlite3.Cursor, meter_id: int) -> Books:
+def adjustable_entries(cursor: sqlite3.Cursor, meter_id: int) -> LedgerSlice:
     """The first and last entry, those with undirected counts and those of a clock that was set, and what was stated.
 
-    Quick, however long the books.
+    Quick, however long the ledger.
     """
     sql = f"""
         SELECT {_ENTRY} FROM entry WHERE meter_id = :meter AND sequence IN (
@@ -147,7 +159,7 @@ def what_can_be_stated_about(cursor: sqlite3.Cursor, meter_id: int) -> Books:
         ) ORDER BY sequence
     """
     entries = tuple(entry_from_row(row) for row in cursor.execute(sql, {"meter": meter_id}))
-    return Books(entries=entries, epochs=epochs(cursor, meter_id), stated=stated(cursor, meter_id))
+    return LedgerSlice(entries=entries, epochs=epochs(cursor, meter_id), stated=stated(cursor, meter_id))
 
 
 def watched_out(cursor: sqlite3.Cursor, meter_id: int, keep: timedelta) -> int:

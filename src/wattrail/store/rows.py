@@ -10,7 +10,7 @@ from typing import Any
 from wattrail.calibration import Calibration
 from wattrail.energy_register import BootEvidence
 from wattrail.errors import UrlError
-from wattrail.ledger import Entry, Epoch, Kind, Observation
+from wattrail.ledger import Entry, EntryKind, Epoch, Observation
 from wattrail.sanitize import hide_credentials
 from wattrail.store.registers import boot_from_text, boot_text
 from wattrail.units import PlainSample, Quantities, Reading
@@ -109,15 +109,15 @@ def entry_from_row(row: tuple[Any, ...]) -> Entry:
     row, later = row[: len(ENTRY_COLUMNS)], row[len(ENTRY_COLUMNS) :]
     _require_numbers(row[:1] + row[2:-2], "entry")
     if not isinstance(row[-2], int | None) or not isinstance(row[-1], str):
-        raise ValueError(f"entry {row[0]}: {row[-2:]!r} is no power and no note")
+        raise ValueError(f"entry {row[0]}: {row[-2:]!r} is not a power and a note")
     export_count, mark, export_mark, algebraic, boot = later
     if not all(isinstance(value, int | None) for value in later[:-1]):
-        raise ValueError(f"entry {row[0]}: {later[:-1]!r} are no counts")
+        raise ValueError(f"entry {row[0]}: {later[:-1]!r} are not counts")
     sequence, kind, started_at, ended_at, epoch, count, *counted, note = row
     positive, negative, undirected, elapsed_us, readings, watt_us_positive, watt_us_negative, carry, *evidence = counted
     mode, status, watt = evidence
     return Entry(
-        sequence=sequence, kind=Kind(kind), start=from_microseconds(started_at), end=from_microseconds(ended_at),
+        sequence=sequence, kind=EntryKind(kind), start=from_microseconds(started_at), end=from_microseconds(ended_at),
         epoch=epoch, count=count, positive=positive, negative=negative, undirected=undirected, elapsed_us=elapsed_us,
         readings=readings, watt_us_positive=watt_us_positive, watt_us_negative=watt_us_negative, carry=carry,
         mode=mode, status=status, watt=watt, note=note, export_count=export_count, mark=mark, export_mark=export_mark,
@@ -126,7 +126,7 @@ def entry_from_row(row: tuple[Any, ...]) -> Entry:
 
 
 def stated_row(entry: Entry) -> tuple[object, ...]:
-    """A stated entry in the order of STATED_COLUMNS."""
+    """A manual entry in the order of STATED_COLUMNS."""
     return (
         entry.sequence, entry.kind.value, microseconds(entry.start), microseconds(entry.end), entry.epoch,
         entry.positive, entry.negative, entry.undirected, entry.import_mwh, entry.export_mwh, entry.about, entry.who,
@@ -135,14 +135,14 @@ def stated_row(entry: Entry) -> tuple[object, ...]:
 
 
 def stated_from_row(row: tuple[Any, ...]) -> Entry:
-    """The stated entry again. Raises ValueError for what none holds, as in a damaged file."""
-    _require_numbers((row[0], *row[2:11], row[12]), "stated entry")
+    """The manual entry again. Raises ValueError for what none holds, as in a damaged file."""
+    _require_numbers((row[0], *row[2:11], row[12]), "manual entry")
     if not isinstance(row[11], str) or not isinstance(row[13], str):
-        raise ValueError(f"stated entry {row[0]}: {row[11]!r}, {row[13]!r} are no texts")
+        raise ValueError(f"manual entry {row[0]}: {row[11]!r}, {row[13]!r} are not texts")
     sequence, kind, started_at, ended_at, epoch, positive, negative, undirected, *said = row
     import_mwh, export_mwh, about, who, stated_at, note = said
     return Entry(
-        sequence=sequence, kind=Kind(kind), start=from_microseconds(started_at), end=from_microseconds(ended_at),
+        sequence=sequence, kind=EntryKind(kind), start=from_microseconds(started_at), end=from_microseconds(ended_at),
         epoch=epoch, count=0, positive=positive, negative=negative, undirected=undirected, import_mwh=import_mwh,
         export_mwh=export_mwh, about=about, who=who, stated_at=from_microseconds(stated_at), note=note,
     )  # fmt: skip
@@ -204,7 +204,7 @@ def _require_numbers(values: tuple[Any, ...], what: str) -> None:
     """The database promises types when a row is written, not when a damaged page is read."""
     for value in values:
         if not isinstance(value, int):
-            raise ValueError(f"{what} {values[0]!r}: {value!r} is no whole number")
+            raise ValueError(f"{what} {values[0]!r}: {value!r} is not a whole number")
 
 
 def _unscaled(value: int | None, factor: float) -> float | None:

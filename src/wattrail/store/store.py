@@ -5,7 +5,7 @@ transaction that carries a ledger entry waits for the disk, and takes every read
 the last entry, a minute's worth, may be lost then, and the meter's own counter still holds their energy.
 
 Exactly once. A reading and the entries it caused are one transaction, and an entry notes the last reading it accounts
-for. After a stop without a goodbye the ledger is replayed and the readings after that one are counted again as they
+for. After an unclean shutdown the ledger is replayed and the readings after that one are counted again as they
 were counted live: none is lost, none counts twice.
 """
 
@@ -23,12 +23,14 @@ from typing import Final, Self
 from wattrail.calibration import Calibration
 from wattrail.energy_register import EnergyRegister
 from wattrail.errors import StoreError
-from wattrail.ledger import GAP_AFTER_US, Books, Entry, Ledger, Observation
+from wattrail.ledger import GAP_AFTER_US, Entry, Ledger, LedgerSlice, Observation
+from wattrail.network_meters.link_health import LinkDay
 from wattrail.store import queries
 from wattrail.store.buckets import Bucket
 from wattrail.store.calibrations import KeptCalibration, calibrations_of, keep
 from wattrail.store.chain import extend, require_whole
 from wattrail.store.damage import RECOVER, as_damage
+from wattrail.store.link_days import keep_link_days, link_days
 from wattrail.store.registers import counts_alike, registers_from_text, registers_text
 from wattrail.store.rows import (
     ENTRY_COLUMNS,
@@ -213,31 +215,53 @@ class Store:
 
     def append(self, meter_id: int, reading: Reading, seen: Observation, entries: Sequence[Entry]) -> None:
         """Keep a reading and the ledger entries it caused, all or nothing. Raises StoreError."""
-        with self._transaction(durable=bool(entries)) as cursor:
-            cursor.execute(_INSERT_READING, (meter_id, *reading_row(reading, seen)))
-            _insert_entries(cursor, meter_id, entries, int(cursor.lastrowid or 0))
+        self.append_all([(meter_id, reading, seen, entries)])
+
+    def append_all(self, rows: Sequence[tuple[int, Reading, Observation, Sequence[Entry]]]) -> None:
+        """As ``append`` for readings of many meters, each beside its meter's id, in one transaction."""
+        with self._transaction(durable=any(entries for *_, entries in rows)) as cursor:
+            for meter_id, reading, seen, entries in rows:
+                cursor.execute(_INSERT_READING, (meter_id, *reading_row(reading, seen)))
+                _insert_entries(cursor, meter_id, entries, int(cursor.lastrowid or 0))
 
     def book(self, meter_id: int, entries: Sequence[Entry]) -> None:
         """Keep entries that no new reading caused, as when a ledger is closed."""
-        if not entries:
+        self.book_all([(meter_id, entries)])
+
+    def book_all(self, closed: Sequence[tuple[int, Sequence[Entry]]]) -> None:
+        """As ``book`` for many meters, each by its id, in one transaction."""
+        if not any(entries for _, entries in closed):
             return
         with self._transaction(durable=True) as cursor:
-            _insert_entries(cursor, meter_id, entries, queries.last_reading_id(cursor))
+            last_id = queries.last_reading_id(cursor)
+            for meter_id, entries in closed:
+                _insert_entries(cursor, meter_id, entries, last_id)
 
-    def state(self, meter_id: int, make: Callable[[Books], Entry]) -> Entry:
-        """Keep an entry that a person states; ``make`` gets the books it depends on. Raises StoreError, LedgerError.
+    def keep_link_days(self, days: Sequence[tuple[int, LinkDay]]) -> None:
+        """Keep how meters, by their ids, were connected on a day; a day that was kept before is replaced."""
+        if days:
+            with self._transaction() as cursor:
+                keep_link_days(cursor, days)
 
-        The books are read, the entry is made and numbered and kept in one transaction, and its numbers are no counted
-        entry's: a gateway that runs meanwhile is not disturbed, and two who state at once wait for each other.
+    def link_days(self, meter_id: int, *, limit: int = 31) -> tuple[LinkDay, ...]:
+        """How a meter was connected on its last days, newest first."""
+        with self._reading() as cursor, as_damage(self.path):
+            return link_days(cursor, meter_id, limit)
+
+    def state(self, meter_id: int, make: Callable[[LedgerSlice], Entry]) -> Entry:
+        """Keep an entry that a person states; ``make`` gets the ledger it depends on. Raises StoreError, LedgerError.
+
+        The ledger is read, the entry is made and numbered and kept in one transaction, and its numbers are never those
+        of counted entries: a gateway that runs meanwhile is not disturbed, and two who state at once wait in turn.
         """
         with self._transaction(durable=True) as cursor:
-            entry = make(queries.what_can_be_stated_about(cursor, meter_id))
+            entry = make(queries.adjustable_entries(cursor, meter_id))
             cursor.execute(_INSERT_STATED, (meter_id, *stated_row(entry)))
             extend(cursor, "stated", meter_id, entry.sequence)
         return entry
 
     def stated(self, meter_id: int, *, after: int = 0) -> tuple[Entry, ...]:
-        """Stated entries with a number above ``after``, oldest first: what a ledger has yet to take up."""
+        """Manual entries with a number above ``after``, oldest first: what a ledger has yet to take up."""
         with self._reading() as cursor, as_damage(self.path):
             return queries.stated(cursor, meter_id)[after:]
 
@@ -248,10 +272,10 @@ class Store:
         """
         with self._transaction() as cursor, as_damage(self.path):
             require_whole(cursor, meter_id, self.path)
-            books, accounted = queries.last_page(cursor, meter_id)
-            if not books.entries:
+            ledger_slice, accounted = queries.ledger_tail(cursor, meter_id)
+            if not ledger_slice.entries:
                 return None
-            ledger = Ledger.resume(books, longest_silence_us=longest_silence_us)
+            ledger = Ledger.resume(ledger_slice, longest_silence_us=longest_silence_us)
             for reading_id, seen in queries.observations_after(cursor, meter_id, accounted):
                 # An entry arises here only if an older version closed its entries by another rule.
                 _insert_entries(cursor, meter_id, ledger.observe(seen), reading_id)
@@ -338,7 +362,7 @@ def _refuse_mixing(name: str, *, stored: tuple[str, bool], given: tuple[str, boo
 
 @contextmanager
 def _explained(path: Path) -> Iterator[None]:
-    """Database errors as StoreError, with the mend where the cause is plain."""
+    """Database errors as StoreError, with the remedy where the cause is plain."""
     try:
         yield
     except sqlite3.IntegrityError as error:
@@ -346,14 +370,14 @@ def _explained(path: Path) -> Iterator[None]:
             f"{path} refuses a row: {error}", hint="does another gateway write into the same file? stop one of them"
         ) from error
     except sqlite3.OperationalError as error:
-        raise StoreError(f"{path}: {error}", hint=_mend(str(error))) from error
+        raise StoreError(f"{path}: {error}", hint=_remedy(str(error))) from error
     except sqlite3.DatabaseError as error:
         raise StoreError(f"{path} is damaged: {error}", hint=RECOVER.format(path=path)) from error
     except (sqlite3.Error, OSError) as error:
         raise StoreError(f"{path}: {error}") from error
 
 
-def _mend(text: str) -> str | None:
+def _remedy(text: str) -> str | None:
     if "full" in text:
         return "free some space on the disk; readings are kept in order again once there is room"
     if "locked" in text:

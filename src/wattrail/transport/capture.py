@@ -22,8 +22,10 @@ __all__ = [
     "Event",
     "Header",
     "LinesSet",
+    "PageAnswered",
     "Received",
     "Sent",
+    "TopicPublished",
     "decode_event",
     "decode_header",
     "encode_event",
@@ -32,7 +34,7 @@ __all__ = [
 
 FORMAT: Final = "wattrail-capture"
 VERSION: Final = 1
-KINDS: Final = ("uart", "spi")
+KINDS: Final = ("uart", "spi", "http", "mqtt")
 _FIRST_YEAR, _LAST_YEAR = 1970, 9000
 """The longest capture after the last of them still ends within the range of a date."""
 
@@ -42,7 +44,7 @@ MAX_SECONDS: Final = 1e10
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What was captured: kind (uart or spi), its URL, start in UTC, whether a twin was read, our version."""
+    """What was captured: kind (uart, spi, http, mqtt), its URL, start in UTC, whether a twin was read, our version."""
 
     kind: str
     url: str
@@ -101,7 +103,27 @@ class BusTransfer:
     miso: bytes | None
 
 
-Event = Sent | Received | Drained | BaudSet | LinesSet | BusTransfer
+@dataclass(frozen=True, slots=True)
+class PageAnswered:
+    """What a device's web server answered to a GET of ``target``."""
+
+    at: float
+    target: str
+    status: int
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class TopicPublished:
+    """A message that a broker handed out."""
+
+    at: float
+    topic: str
+    payload: bytes
+    is_retained: bool
+
+
+Event = Sent | Received | Drained | BaudSet | LinesSet | BusTransfer | PageAnswered | TopicPublished
 
 
 def encode_header(header: Header) -> str:
@@ -153,6 +175,10 @@ def encode_event(event: Event) -> str:
             fields["lines"] = {"dtr": dtr, "rts": rts}
         case BusTransfer(_, mosi, miso):
             fields |= {"mosi": _hex(mosi), "miso": None if miso is None else _hex(miso)}
+        case PageAnswered(_, target, status, body):
+            fields |= {"get": target, "status": status, "body": _text(body)}
+        case TopicPublished(_, topic, payload, is_retained):
+            fields |= {"topic": topic, "payload": _text(payload), "retained": is_retained}
     return json.dumps(fields)
 
 
@@ -195,6 +221,12 @@ _EVENTS: Final[Mapping[frozenset[str], _Parser]] = MappingProxyType(
         frozenset({"baud"}): lambda at, fields: BaudSet(at, _typed(fields, "baud", int)),
         frozenset({"lines"}): _lines_set,
         frozenset({"mosi", "miso"}): _transferred,
+        frozenset({"get", "status", "body"}): lambda at, fields: PageAnswered(
+            at, _typed(fields, "get", str), _typed(fields, "status", int), _untext(fields, "body")
+        ),
+        frozenset({"topic", "payload", "retained"}): lambda at, fields: TopicPublished(
+            at, _typed(fields, "topic", str), _untext(fields, "payload"), _typed(fields, "retained", bool)
+        ),
     }
 )
 
@@ -225,6 +257,15 @@ def _bytes(fields: Mapping[str, object], name: str) -> bytes:
         return bytes.fromhex(text)
     except ValueError as error:
         raise ValueError(f"{name} is {_shown(text)}, expected bytes in hexadecimal") from error
+
+
+def _text(data: bytes) -> str:
+    """Readable, and without loss: bytes that are not UTF-8 become lone surrogates, which JSON escapes."""
+    return data.decode("utf-8", errors="surrogateescape")
+
+
+def _untext(fields: Mapping[str, object], name: str) -> bytes:
+    return _typed(fields, name, str).encode("utf-8", errors="surrogateescape")
 
 
 def _moment(text: str) -> datetime:

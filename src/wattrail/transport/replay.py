@@ -21,8 +21,10 @@ from wattrail.transport.capture import (
     Event,
     Header,
     LinesSet,
+    PageAnswered,
     Received,
     Sent,
+    TopicPublished,
     decode_event,
     decode_header,
 )
@@ -237,6 +239,12 @@ def open_carrier(url: PortUrl, options: Mapping[str, object], clock: Clock) -> P
             f"{url.text}: {printable(url.path)} is not a capture file: {error}",
             hint="'wattrail meter record METER FILE' writes one",
         ) from error
+    if reader.header.kind not in ("uart", "spi"):
+        reader.close()
+        raise PortOpenError(
+            f"{url.text}: {printable(url.path)} holds what a network meter said, not what a chip did",
+            hint="'wattrail meter read' and 'meter watch' show it",
+        )
     if reader.header.kind == "spi":
         return ReplayBus(url.text, clock, reader)
     return ReplayPort(url.text, clock, reader, real_pace=typed(options, "pace", str) == "real")
@@ -263,3 +271,7 @@ def _words(event: Event) -> str:
             return f"lines dtr={dtr} rts={rts}"
         case BusTransfer(_, mosi, _):
             return f"a transfer of {hex_pairs(mosi)}"
+        case PageAnswered(_, target, _, _):
+            return f"the answer to {printable(target)}"
+        case TopicPublished(_, topic, _, _):
+            return f"a message on {printable(topic)}"

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Final
 from wattrail.clock import Clock, Deadline
 from wattrail.errors import MissingExtra, PortError, PortLost, PortOpenError, PortTimeout
 from wattrail.transport.base import Port
-from wattrail.transport.carrier import SIMULATED, OpenCarrier, com_name, device_path, typed
-from wattrail.transport.opening import device_open_error
-from wattrail.transport.usb_adapters import without_device
+from wattrail.transport.carrier import SIMULATED, OpenCarrier, com_name, device_open_error, device_path, typed
+from wattrail.transport.discovery import without_device
 from wattrail.urls import Option, PortUrl, choice, number_in
 
 if TYPE_CHECKING:
@@ -63,6 +62,7 @@ class SerialxPort(OpenCarrier):
 
     def set_baud(self, baud: int) -> None:
         """Change the rate once what was written has left; what arrived unread is lost. Raises PortError."""
+        # The system changes the rate at once, also for bytes that have not left its buffer yet.
         with self._watched:
             self._serial.flush()
             self._serial.reconfigure_port(baudrate=baud)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import date, datetime
 from typing import Annotated, Final, Literal, Self
 
 from fastapi import APIRouter, HTTPException, Query
@@ -12,11 +13,12 @@ from pydantic import BaseModel
 from wattrail import __version__
 from wattrail.gateway import Feed, MeterState, MeterView
 from wattrail.ledger import Totals
+from wattrail.network_meters.link_health import LinkDay, advice
 from wattrail.sanitize import printable
 from wattrail.units import Reading
 from wattrail.web.events import Broadcast, TooManyStreams
 from wattrail.web.history import PowerHistory
-from wattrail.web.setup import CandidateJson, Setup
+from wattrail.web.messages import CandidateJson, PublisherJson, Setup
 from wattrail.web.waveform import WaveformJson, Waveforms
 
 __all__ = ["MeterJson", "api_router"]
@@ -67,8 +69,38 @@ class ReadingJson(BaseModel):
         )  # fmt: skip
 
 
+class LinkJson(BaseModel):
+    """How a network meter was connected on one local day; signal in dBm, None where it does not say it."""
+
+    day: date
+    readings: int
+    signal_min: float | None
+    signal_mean: float | None
+    dropouts: int
+    broker_dropouts: int
+    reconnects: int
+    restarts: int
+    power_cuts: int
+    longest_silence_s: float
+    advice: list[str]
+
+    @classmethod
+    def of(cls, link: LinkDay) -> Self:
+        return cls(
+            day=link.day, readings=link.readings, signal_min=link.signal_min, signal_mean=link.signal_mean,
+            dropouts=link.dropouts, broker_dropouts=link.broker_dropouts, reconnects=link.reconnects,
+            restarts=link.restarts, power_cuts=link.power_cuts, longest_silence_s=link.longest_silence_s,
+            advice=list(advice(link)),
+        )  # fmt: skip
+
+
 class MeterJson(BaseModel):
-    """The state of one meter, with its last reading."""
+    """The state of one meter, with its last reading. ``expected_s`` is the time between two readings.
+
+    ``has_waveform``: its waveforms can be asked for.
+
+    ``link`` is the connection of a network meter today; ``advice`` is what to change about it or on it.
+    """
 
     name: str
     url: str
@@ -80,6 +112,10 @@ class MeterJson(BaseModel):
     last_reading_at: datetime | None
     notice: str | None
     scale: str | None
+    expected_s: float
+    has_waveform: bool
+    link: LinkJson | None
+    advice: list[str]
     reading: ReadingJson | None
     today: EnergyJson | None
     total: EnergyJson | None
@@ -91,7 +127,8 @@ class MeterJson(BaseModel):
             name=view.name, url=view.url, simulated=view.simulated, state=view.state,
             error=view.error, hint=view.hint, retry_at=view.retry_at,
             last_reading_at=view.reading.at if view.reading else None,
-            notice=view.notice, scale=view.scale,
+            notice=view.notice, scale=view.scale, expected_s=view.poll_s, has_waveform=view.has_waveform,
+            link=LinkJson.of(view.link) if view.link else None, advice=list(view.advice),
             reading=ReadingJson.of(view, view.reading) if view.reading else None,
             today=EnergyJson.of(view.today) if view.today else None,
             total=EnergyJson.of(view.total) if view.total else None,
@@ -136,7 +173,12 @@ class AboutJson(BaseModel):
 
 
 def api_router(
-    feed: Feed, history: PowerHistory, broadcast: Broadcast, waveforms: Waveforms, setup: Setup
+    feed: Feed,
+    history: PowerHistory,
+    broadcast: Broadcast,
+    waveforms: Waveforms,
+    setup: Setup,
+    publishers: Sequence[PublisherJson],
 ) -> APIRouter:
     """The routes over a feed and a database."""
     router = APIRouter(prefix="/api/v1")
@@ -185,6 +227,15 @@ def api_router(
             ],
         )
 
+    @router.get("/meters/{name}/link")
+    def link(name: str) -> list[LinkJson]:
+        """How a network meter was connected, today as it is now and the days before, newest first."""
+        view = known(name)
+        days = {day.day: day for day in history.link_days(name)}
+        if view.link is not None:
+            days[view.link.day] = view.link
+        return [LinkJson.of(days[day]) for day in sorted(days, reverse=True)]
+
     @router.get("/meters/{name}/waveform")
     async def waveform(name: str) -> WaveformJson:
         """The last capture of a meter's waveform. Each request keeps captures coming for some seconds."""
@@ -206,6 +257,11 @@ def api_router(
         return AboutJson(
             version=__version__, zone=setup.zone, open_to_network=setup.open_to_network, candidates=setup.candidates
         )
+
+    @router.get("/publishers")
+    async def publishing() -> list[PublisherJson]:
+        """Every publisher: whether it reaches its consumer, and how many registers wait for it."""
+        return list(publishers)
 
     @router.get("/health")
     async def health() -> HealthJson:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from wattrail.clock import Clock, SystemClock
+from wattrail.network_meters.link_health import LinkDay
 from wattrail.store import Bucket, open_to_read
 
 __all__ = ["PowerHistory"]
@@ -39,6 +40,11 @@ class PowerHistory:
                 while len(self._answers) > _MAX_ANSWERS:
                     self._answers.popitem(last=False)
             return known[1]
+
+    def link_days(self, name: str) -> tuple[LinkDay, ...]:
+        """How a meter was connected on its last days, as it is kept each minute. Raises StoreError."""
+        with open_to_read(self._database) as reader:
+            return reader.link_days(name)
 
     def _query(self, name: str, minutes: int, points: int) -> tuple[Bucket, ...]:
         end = self._clock.now()

@@ -14,7 +14,7 @@ from tests.cli.flash.conftest import PORT, Bench
 from wattrail.cli.exits import exit_for
 from wattrail.cli.flash.session import url_of
 from wattrail.cli.main import main
-from wattrail.cli.manual import located
+from wattrail.cli.output import located
 from wattrail.cli.progress import WorkProgress
 from wattrail.errors import LinkFailed, VerifyError, WattrailError, WriteRefused
 

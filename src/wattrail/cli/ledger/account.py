@@ -17,12 +17,21 @@ from wattrail.cli.ledger.zone import moment
 from wattrail.clock import zone_of
 from wattrail.errors import ConfigError, FileError
 from wattrail.files import read_text
-from wattrail.ledger import Books, By, Tariff, boundaries, midnight
+from wattrail.ledger import By, LedgerSlice, Tariff, boundaries, midnight
 from wattrail.sanitize import printable
 from wattrail.store import MeterRow, StoreReader, open_to_read
 from wattrail.toml_schema import needs_pydantic
 
-__all__ = ["Account", "BooksOptions", "Format", "Length", "NamedAccount", "accounts", "load_tariff", "one_account"]
+__all__ = [
+    "BooksOptions",
+    "Format",
+    "Length",
+    "NamedAccount",
+    "StoredAccount",
+    "accounts",
+    "load_tariff",
+    "one_account",
+]
 
 NamedAccount = Annotated[
     str | None, Parameter(help="Name of the meter in the database; may be left out if there is only one.")
@@ -37,26 +46,26 @@ _BACK = {By.DAY: timedelta(days=30), By.QUARTER_HOUR: timedelta(0), By.HOUR: tim
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class BooksOptions:
-    """Where the books are."""
+    """Where the ledger are."""
 
     database: Annotated[Path | None, Parameter(help="Database file; else that of the configuration.")] = None
     config: Annotated[Path | None, Parameter(help="Configuration file.")] = None
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class StoredAccount:
     """A meter in an open database, and the local time of its site."""
 
     meter: MeterRow
     reader: StoreReader
     zone: tzinfo
 
-    def books(self, *, since: datetime | None = None) -> Books:
+    def ledger_slice(self, *, since: datetime | None = None) -> LedgerSlice:
         """Its books. Raises UsageError if nothing was ever booked."""
-        books = self.reader.books(self.meter.id, since=since)
-        if not books.entries:
+        ledger_slice = self.reader.ledger_slice(self.meter.id, since=since)
+        if not ledger_slice.entries:
             raise self.nothing()
-        return books
+        return ledger_slice
 
     def span(self, by: By, first: str | None, until: str | None) -> tuple[datetime, datetime]:
         """The time from one option to the other; where nothing was typed, to the last entry. Raises UsageError."""
@@ -85,20 +94,20 @@ class Account:
 
 
 @contextmanager
-def accounts(name: str | None, options: BooksOptions) -> Iterator[tuple[Account, ...]]:
+def accounts(name: str | None, options: BooksOptions) -> Iterator[tuple[StoredAccount, ...]]:
     """Every account of that name, or all there are; the first database that has any. Raises UsageError, StoreError."""
     config = load_config(options.config)
     zone = zone_of(config.site.timezone if config else None)
     written, demo = database_of(config), demo_database()
     places = [options.database] if options.database else [place for place in (written, demo) if place.is_file()]
     if not places:
-        raise UsageError(f"there is no database: neither {written} nor {demo}", hint="wattrail run makes one")
+        raise UsageError(f"there is not a database: neither {written} nor {demo}", hint="wattrail run makes one")
     known: list[str] = []
     for place in places:
         with open_to_read(place) as reader:
             rows = reader.meters()
             known += [f"{row.name} ({place})" for row in rows]
-            found = tuple(Account(row, reader, zone) for row in rows if name in {None, row.name})
+            found = tuple(StoredAccount(row, reader, zone) for row in rows if name in {None, row.name})
             if found:
                 yield found
                 return
@@ -109,7 +118,7 @@ def accounts(name: str | None, options: BooksOptions) -> Iterator[tuple[Account,
 
 
 @contextmanager
-def one_account(name: str | None, options: BooksOptions) -> Iterator[Account]:
+def one_account(name: str | None, options: BooksOptions) -> Iterator[StoredAccount]:
     """The account that was meant. Raises UsageError, StoreError."""
     with accounts(name, options) as found:
         if len(found) > 1:

@@ -14,7 +14,7 @@ from wattrail.cli.exits import UsageError
 from wattrail.cli.ledger import view
 from wattrail.cli.ledger.account import BooksOptions, NamedAccount, one_account
 from wattrail.cli.reading_view import SIMULATED
-from wattrail.ledger import Books, Direction, Entry, adjustment, assignment, milliwatt_hours, opening
+from wattrail.ledger import EnergyDirection, Entry, LedgerSlice, adjustment, assignment, milliwatt_hours, opening
 from wattrail.store import open_store
 
 _Kwh = Annotated[str | None, Parameter(help="Kilowatt-hours, six decimals at most.")]
@@ -28,7 +28,7 @@ def adjust(
     export_kwh: _Kwh = None,
     opening: Annotated[bool, Parameter(help="The energy is what an older meter showed when this one began.")] = False,
     gap: Annotated[int | None, Parameter(help="Number of an entry whose counts have no direction.")] = None,
-    direction: Annotated[Direction | None, Parameter(help="The direction they get.")] = None,
+    direction: Annotated[EnergyDirection | None, Parameter(help="The direction they get.")] = None,
     who: Annotated[str | None, Parameter(help="Who states it; else the name you are logged in by.")] = None,
     dry_run: Annotated[bool, Parameter(help="Say what would be stated, and keep nothing.")] = False,
     options: BooksOptions | None = None,
@@ -52,27 +52,27 @@ def adjust(
 
 
 def _maker(
-    import_kwh: str | None, export_kwh: str | None, gap: int | None, direction: Direction | None,
+    import_kwh: str | None, export_kwh: str | None, gap: int | None, direction: EnergyDirection | None,
     said: dict[str, object], *, opens: bool,
-) -> Callable[[Books], Entry]:  # fmt: skip
-    """What makes the entry of the books as they stand when it is kept. Raises UsageError."""
+) -> Callable[[LedgerSlice], Entry]:  # fmt: skip
+    """What makes the entry of the ledger as they stand when it is kept. Raises UsageError."""
     if gap is not None or direction is not None:
         if gap is None or direction is None or opens or import_kwh or export_kwh:
             raise UsageError("a direction needs --gap N and --direction import or export, and nothing else")
         about, given = gap, direction
-        return lambda books: assignment(books, about, given, **said)  # type: ignore[arg-type]
+        return lambda ledger_slice: assignment(ledger_slice, about, given, **said)  # type: ignore[arg-type]
     if not import_kwh and not export_kwh:
         raise UsageError("nothing is stated", hint="give --import-kwh, --export-kwh, or --gap with --direction")
     energy = {"import_mwh": _mwh(import_kwh, "--import-kwh"), "export_mwh": _mwh(export_kwh, "--export-kwh")}
     made = opening if opens else adjustment
-    return lambda books: made(books, **energy, **said)  # type: ignore[arg-type]
+    return lambda ledger_slice: made(ledger_slice, **energy, **said)  # type: ignore[arg-type]
 
 
 def _mwh(text: str | None, option: str) -> int:
     try:
         return milliwatt_hours(Decimal(text or 0))
     except InvalidOperation as error:
-        raise UsageError(f"{option} {text!r} is no number", hint="write kilowatt-hours, such as 1234.567") from error
+        raise UsageError(f"{option} {text!r} is not a number", hint="write kilowatt-hours, such as 1234.567") from error
 
 
 def _user() -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, tzinfo
 
-from wattrail.cli.ledger.account import Account
+from wattrail.cli.ledger.account import StoredAccount
 from wattrail.cli.ledger.view import kwh
 from wattrail.ledger import Bill, Entry, Interval, Tariff, Totals
 from wattrail.ledger.obis import (
@@ -69,7 +69,7 @@ def bill_object(bill: Bill, *, simulated: bool) -> dict[str, object]:
 
 
 def stated_object(entry: Entry) -> dict[str, object]:
-    """One stated entry."""
+    """One manual entry."""
     return {
         "sequence": entry.sequence,
         "kind": entry.kind.value,
@@ -84,7 +84,7 @@ def stated_object(entry: Entry) -> dict[str, object]:
 
 
 def interval_rows(
-    account: Account, rows: Sequence[Interval], tariff: Tariff | None, by_rate: Sequence[dict[str, int]]
+    account: StoredAccount, rows: Sequence[Interval], tariff: Tariff | None, by_rate: Sequence[dict[str, int]]
 ) -> Iterator[Row]:
     """Periods under OBIS codes, in kWh to the milliwatt-hour. Registers are those at the end of the row."""
     for row, rates in zip(rows, by_rate or [{}] * len(rows), strict=True):

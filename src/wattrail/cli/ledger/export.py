@@ -35,9 +35,9 @@ def export(
         plan = load_tariff(tariff) if tariff else None
         span = account.span(By.MONTH, from_, to)
         marks = account.marks(By(by), span, billing_day=plan.billing_day if plan else 1)
-        books = account.books(since=None if plan else marks[0])
-        by_rate = rate_registers(books, plan, marks[1:], account.zone) if plan else ()
-        rows = list(document.interval_rows(account, by_interval(books, marks), plan, by_rate))
+        ledger_slice = account.ledger_slice(since=None if plan else marks[0])
+        by_rate = rate_registers(ledger_slice, plan, marks[1:], account.zone) if plan else ()
+        rows = list(document.interval_rows(account, by_interval(ledger_slice, marks), plan, by_rate))
     if format == "json":
         print(json_text.dumps(rows, indent=1))
         return

@@ -9,7 +9,7 @@ from typing import Annotated
 from cyclopts import Parameter, validators
 
 from wattrail.cli.ledger import document, view
-from wattrail.cli.ledger.account import Account, BooksOptions, Length, NamedAccount, load_tariff, one_account
+from wattrail.cli.ledger.account import BooksOptions, Length, NamedAccount, StoredAccount, load_tariff, one_account
 from wattrail.cli.target import Json
 from wattrail.ledger import By, bills, by_interval
 
@@ -44,26 +44,26 @@ def show(
     print(shown)
 
 
-def _registers(account: Account, *, json: bool) -> str:
+def _registers(account: StoredAccount, *, json: bool) -> str:
     outline = account.reader.outline(account.meter.id)
     if outline.booked_until is None:
         raise account.nothing()
-    books = account.books(since=outline.booked_until)
+    ledger_slice = account.ledger_slice(since=outline.booked_until)
     if not json:
-        return f"{view.heading(account)}\n{view.registers_text(account, books, outline)}"
+        return f"{view.heading(account)}\n{view.registers_text(account, ledger_slice, outline)}"
     fields = {
         "meter": account.meter.name,
         "simulated": account.meter.simulated,
-        **document.totals_object(view.totals_at_end(books)),
-        "entries": books.entries[-1].sequence,
-        "stated": [document.stated_object(entry) for entry in books.stated],
+        **document.totals_object(view.totals_at_end(ledger_slice)),
+        "entries": ledger_slice.entries[-1].sequence,
+        "stated": [document.stated_object(entry) for entry in ledger_slice.stated],
     }
     return json_text.dumps(fields)
 
 
-def _intervals(account: Account, by: By, first: str | None, until: str | None, day: int, *, json: bool) -> str:
+def _intervals(account: StoredAccount, by: By, first: str | None, until: str | None, day: int, *, json: bool) -> str:
     marks = account.marks(by, account.span(by, first, until), billing_day=day)
-    rows = by_interval(account.books(since=marks[0]), marks)
+    rows = by_interval(account.ledger_slice(since=marks[0]), marks)
     if not json:
         return f"{view.heading(account)}\n{view.intervals_table(rows, account.zone)}"
     simulated = account.meter.simulated
@@ -71,9 +71,9 @@ def _intervals(account: Account, by: By, first: str | None, until: str | None, d
     return json_text.dumps({"meter": account.meter.name, "simulated": simulated, "intervals": intervals})
 
 
-def _bills(account: Account, path: Path, first: str | None, until: str | None, *, json: bool) -> str:
+def _bills(account: StoredAccount, path: Path, first: str | None, until: str | None, *, json: bool) -> str:
     tariff = load_tariff(path)
-    made = bills(account.books(), tariff, *account.span(By.BILLING, first, until), account.zone)
+    made = bills(account.ledger_slice(), tariff, *account.span(By.BILLING, first, until), account.zone)
     if not json:
         return "\n".join([view.heading(account), *(view.bill_text(bill, account.zone) for bill in made)])
     simulated = account.meter.simulated

@@ -8,7 +8,7 @@ from dataclasses import replace
 from wattrail.cli import output
 from wattrail.cli.exits import Exit
 from wattrail.cli.ledger import document
-from wattrail.cli.ledger.account import Account, BooksOptions, NamedAccount, accounts
+from wattrail.cli.ledger.account import BooksOptions, NamedAccount, StoredAccount, accounts
 from wattrail.cli.ledger.view import kwh
 from wattrail.cli.reading_view import SIMULATED
 from wattrail.cli.target import Json
@@ -19,7 +19,7 @@ from wattrail.ledger import Audit, AuditFinding, audit
 def verify(meter: NamedAccount = None, *, json: Json = False, options: BooksOptions | None = None) -> int:
     """Prove the file, replay the ledger and say what differs.
 
-    Checks the file as the database engine sees it, that no row of the books is missing or altered, and every entry:
+    Checks the file as the database engine sees it, that no row of the ledger is missing or altered, and every entry:
     its number, its interval, its counts against what the counter moved by and against what a chip can count, what was
     stated, and the totals. All meters of the database if none is named. Exit code 6 if anything differs.
     """
@@ -30,25 +30,25 @@ def verify(meter: NamedAccount = None, *, json: Json = False, options: BooksOpti
             print(json_text.dumps([_object(account, result) for account, result in checked]))
         else:
             for account, result in checked:
-                _tell(account, result)
+                _print_findings(account, result)
     return Exit.VERIFY if any(result.findings for _, result in checked) else Exit.DONE
 
 
-def _checked(account: Account, file: tuple[AuditFinding, ...]) -> Audit:
+def _checked(account: StoredAccount, file: tuple[AuditFinding, ...]) -> Audit:
     """What is wrong with the file, then with the chain over the rows, then with what they say."""
     try:
         proof = (*file, *account.reader.broken_links(account.meter.id))
     except StoreError as error:
         proof = (*file, AuditFinding(0, "reading its rows", f"refused ({error})", "possible", name="the file"))
     try:
-        audited = audit(account.reader.books(account.meter.id))
+        audited = audit(account.reader.ledger_slice(account.meter.id))
     except StoreError as error:
-        unread = AuditFinding(0, "reading them", f"refused ({error})", "possible", name="the books")
+        unread = AuditFinding(0, "reading them", f"refused ({error})", "possible", name="the ledger")
         return Audit(entries=0, stated=0, findings=(*proof, unread), totals=None)
     return replace(audited, findings=(*proof, *audited.findings))
 
 
-def _tell(account: Account, result: Audit) -> None:
+def _print_findings(account: StoredAccount, result: Audit) -> None:
     mark = f"  {SIMULATED}" if account.meter.simulated else ""
     verdict = f"{len(result.findings)} differ" if result.findings else "nothing differs"
     print(f"{account.meter.name}: {result.entries} entries, {result.stated} stated: {verdict}{mark}")
@@ -63,7 +63,7 @@ def _tell(account: Account, result: Audit) -> None:
         )
 
 
-def _object(account: Account, result: Audit) -> dict[str, object]:
+def _object(account: StoredAccount, result: Audit) -> dict[str, object]:
     return {
         "meter": account.meter.name,
         "simulated": account.meter.simulated,

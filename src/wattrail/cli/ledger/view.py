@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import tzinfo
 
-from wattrail.cli.ledger.account import Account
+from wattrail.cli.ledger.account import StoredAccount
 from wattrail.cli.ledger.zone import local
 from wattrail.cli.reading_view import SIMULATED
-from wattrail.ledger import Bill, Books, Entry, Interval, Kind, Totals, registers_at, unassigned
+from wattrail.ledger import Bill, Entry, EntryKind, Interval, LedgerSlice, Totals, registers_at, unassigned
 from wattrail.ledger.obis import EXPORT, IMPORT, NET
 
 __all__ = ["bill_text", "heading", "intervals_table", "kwh", "registers_text", "stated_text", "totals_at_end"]
@@ -22,25 +22,25 @@ def kwh(mwh: int) -> str:
     return f"{sign}{rest // 1_000_000}.{rest % 1_000_000:06d}"
 
 
-def heading(account: Account) -> str:
+def heading(account: StoredAccount) -> str:
     """Whose account it is; over two lines when it is a twin's."""
     name = f"{account.meter.name}, {account.meter.url}"
     return f"{name}\n{_FROM_TWIN}" if account.meter.simulated else name
 
 
-def totals_at_end(books: Books) -> Totals:
+def totals_at_end(ledger_slice: LedgerSlice) -> Totals:
     """The registers after the last entry, with all that was stated since."""
-    assert books.booked_until is not None
-    last = max([books.booked_until, *(entry.end for entry in books.stated)])
+    assert ledger_slice.booked_until is not None
+    last = max([ledger_slice.booked_until, *(entry.end for entry in ledger_slice.stated)])
     instant_after = last.max.replace(tzinfo=last.tzinfo)
-    return registers_at(books, [instant_after])[0].total.rounded_down()
+    return registers_at(ledger_slice, [instant_after])[0].total.rounded_down()
 
 
-def registers_text(account: Account, books: Books, outline: Books) -> str:
+def registers_text(account: StoredAccount, ledger_slice: LedgerSlice, outline: LedgerSlice) -> str:
     """The registers as they stand, and what they rest on."""
-    totals = totals_at_end(books)
+    totals = totals_at_end(ledger_slice)
     assert outline.began is not None
-    assert books.booked_until is not None
+    assert ledger_slice.booked_until is not None
     rows = [
         (IMPORT.code, "import", totals.import_mwh),
         (EXPORT.code, "export", totals.export_mwh),
@@ -48,18 +48,18 @@ def registers_text(account: Account, books: Books, outline: Books) -> str:
         ("", "undirected", totals.undirected_mwh),
     ]
     lines = [f"{code:<11} {name:<11}{kwh(mwh):>20} kWh" for code, name, mwh in rows]
-    span = f"{local(outline.began, account.zone)} to {local(books.booked_until, account.zone)}"
-    count = books.entries[-1].sequence
+    span = f"{local(outline.began, account.zone)} to {local(ledger_slice.booked_until, account.zone)}"
+    count = ledger_slice.entries[-1].sequence
     lines.append(f"booked from {span} in {count} {'entry' if count == 1 else 'entries'}")
     if left := unassigned(outline):
         lines.append(f"entries without a direction: {', '.join(map(str, left))}; wattrail ledger adjust gives them one")
-    lines += [stated_text(entry, account.zone) for entry in books.stated]
+    lines += [stated_text(entry, account.zone) for entry in ledger_slice.stated]
     return "\n".join(lines)
 
 
 def stated_text(entry: Entry, zone: tzinfo) -> str:
-    """A stated entry in a line."""
-    if entry.kind is Kind.ASSIGNED:
+    """A manual entry in a line."""
+    if entry.kind is EntryKind.ASSIGNED:
         what = f"{-entry.undirected} counts of entry {entry.about} given a direction"
     else:
         what = f"import {kwh(entry.import_mwh)} kWh, export {kwh(entry.export_mwh)} kWh"

@@ -18,7 +18,7 @@ def moment(text: str, zone: tzinfo, option: str) -> datetime:
         typed = datetime.fromisoformat(text)
     except ValueError as error:
         raise UsageError(
-            f"{option} {text!r} is no time", hint="write a day such as 2026-03-01, or 2026-03-01T06:00"
+            f"{option} {text!r} is not a time", hint="write a day such as 2026-03-01, or 2026-03-01T06:00"
         ) from error
     return (typed if typed.tzinfo else typed.replace(tzinfo=zone)).astimezone(UTC)
 

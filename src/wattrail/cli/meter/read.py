@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from wattrail.cli import output, reading_view
 from wattrail.cli.clock import read_once
-from wattrail.cli.target import Json, MeterOptions, Named, find, opened
+from wattrail.cli.target import Json, MeterOptions, Named, find, opened_any
+from wattrail.meter import Meter
 
 
 def read(meter: Named = None, *, json: Json = False, options: MeterOptions | None = None) -> None:
     """Read a meter once.
 
-    Shows voltage, current, power, power factor, line frequency and the chip's energy counter. Power is positive for
-    import and negative for export. Says which constants give the numbers their scale.
+    Shows voltage, current, power, power factor, line frequency and energy; a dash is what the meter does not say. Power
+    is positive for import and negative for export. Says which constants give a chip's numbers their scale.
     """
     options = options or MeterOptions()
-    with opened(find(meter, options), options) as device:
-        device.connect()
-        reading = read_once(device)
+    with opened_any(find(meter, options, takes_network=True), options) as device:
+        reading = read_once(device) if isinstance(device, Meter) else device.read_whole()
         if json:
             print(reading_view.as_json(reading, device))
         else:

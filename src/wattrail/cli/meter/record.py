@@ -10,15 +10,18 @@ from urllib.parse import quote
 from cyclopts import Parameter, validators
 
 from wattrail.chips import DEFAULT_CHIP
-from wattrail.cli import output, reading_view
+from wattrail.cli import clock, output, reading_view
 from wattrail.cli.clock import steady_readings
 from wattrail.cli.exits import UsageError
 from wattrail.cli.report.files import refuse_existing
+from wattrail.cli.source_reader import SourceReader, opened_network
 from wattrail.cli.stopping import stop_quietly
 from wattrail.cli.target import MeterOptions, MeterTarget, find, opened
+from wattrail.errors import LinkError, PortError
 from wattrail.meter import Meter
 from wattrail.units import Reading
 
+_USUAL_S = 60
 _Positive = validators.Number(gte=1, lte=10**7)
 
 
@@ -32,29 +35,54 @@ def record(
 ) -> None:
     """Keep what a meter says in a capture file.
 
-    Reads the meter once a second. Every byte goes into the file, which can be replayed in the meter's place.
+    Reads a chip once a second, a device on a network at its own pace. Every byte of a chip, every answer and message of
+    a device goes into the file, which can be replayed in the meter's place; passwords and network names do not.
     """
     if seconds is not None and count is not None:
         raise UsageError("--seconds and --count both say when to stop; keep one of them")
     refuse_existing(file)
     options = options or MeterOptions()
-    target = find(meter, options)
+    target = find(meter, options, takes_network=True)
+    if target.is_network:
+        print(_record_device(target, file, seconds=seconds, count=count))
+        return
     through = replace(target, url=f"record:{quote(str(file))}?of={target.url}")
     turns = 0
     with opened(through, options) as device:
         device.connect()
         with stop_quietly():
-            for reading in steady_readings(device, 1.0, count or seconds or 60):
+            for reading in steady_readings(device, 1.0, count or seconds or _USUAL_S):
                 turns += 1
                 output.note(reading_view.as_line(reading) if isinstance(reading, Reading) else f"no reading: {reading}")
     print(_summary(file, target, turns, device))
 
 
-def _summary(file: Path, target: MeterTarget, turns: int, device: Meter) -> str:
+def _record_device(target: MeterTarget, file: Path, *, seconds: int | None, count: int | None) -> str:
+    turns = 0
+    until = clock.CLOCK.monotonic() + (seconds or (_USUAL_S if count is None else float("inf")))
+    with opened_network(target.url, capture=file) as device, stop_quietly():
+        while turns != count and (left := until - clock.CLOCK.monotonic()) > 0:
+            try:
+                reading = device.read(within_s=None if count else left)
+            except (LinkError, PortError) as error:
+                if clock.CLOCK.monotonic() >= until:
+                    break
+                if turns == 0:
+                    raise
+                output.note(f"no reading: {error}")
+            else:
+                turns += 1
+                output.note(reading_view.as_line(reading))
+                clock.CLOCK.sleep(min(device.pause_s, max(0.0, until - clock.CLOCK.monotonic())))
+    return _summary(file, target, turns, device)
+
+
+def _summary(file: Path, target: MeterTarget, turns: int, device: Meter | SourceReader) -> str:
     """What was recorded, and the command that replays it: a capture names neither the chip nor the front end."""
-    is_usual = device.chip.name == DEFAULT_CHIP
-    chip = "" if is_usual else f"?chip={device.chip.name}"
-    front_end = target.claims.override or target.claims.front_end or (None if is_usual else device.scale.front_end)
+    is_unusual = isinstance(device, Meter) and device.chip.name != DEFAULT_CHIP
+    chip = f"?chip={device.chip.name}" if isinstance(device, Meter) and is_unusual else ""
+    assumed = device.scale.front_end if isinstance(device, Meter) and is_unusual else None
+    front_end = target.claims.override or target.claims.front_end or assumed
     scale = f" --front-end {front_end}" if front_end else ""
     mark = f", {reading_view.SIMULATED}: captured from a digital twin" if device.simulated else ""
     size = file.stat().st_size

@@ -11,8 +11,9 @@ from cyclopts import Parameter, validators
 
 from wattrail.cli import output, reading_view
 from wattrail.cli.clock import steady_readings
+from wattrail.cli.source_reader import SourceReader
 from wattrail.cli.stopping import stop_quietly
-from wattrail.cli.target import Json, MeterOptions, Named, find, opened
+from wattrail.cli.target import Json, MeterOptions, Named, find, opened_any
 from wattrail.meter import Meter
 from wattrail.transport.replay import CaptureEnded
 from wattrail.units import Reading
@@ -23,7 +24,7 @@ Count = Annotated[
 Interval = Annotated[
     float | None,
     Parameter(
-        help="Seconds from one reading to the next (1; a capture does not wait).",
+        help="Seconds from one reading to the next (1; 2 over HTTP; a broker or a capture sets its own).",
         validator=validators.Number(gte=0, lte=86400),
     ),
 ]
@@ -40,33 +41,37 @@ def watch(
     """Watch a meter live.
 
     A live view on a terminal, else a line for each reading; Ctrl-C ends it. A reading that fails is reported on stderr
-    and the next is tried; a port that is lost ends the watch. A capture is shown with its own times, to its end.
+    and the next is tried; a wire that is lost ends the watch, a network may come back. A capture is shown with its own
+    times, to its end.
     """
     options = options or MeterOptions()
-    with opened(find(meter, options), options) as device:
-        device.connect()
+    with opened_any(find(meter, options, takes_network=True), options) as device:
+        readings = 0
         try:
             with stop_quietly(), suppress(CaptureEnded), _shown(device, json=json) as show:
                 finding: str | None = None
                 for reading in steady_readings(device, _pause_s(device, interval), count):
                     if isinstance(reading, Reading):
+                        readings += 1
                         show(reading)
                         if finding is None and (finding := reading_view.finding_words(device, reading)):
                             output.note(finding)
                     else:
                         output.note(f"no reading: {reading}")
         finally:
-            output.note(f"{device.statistics.readings} readings; {reading_view.statistics_words(device.statistics)}")
+            output.note(f"{readings} readings; {reading_view.meter_words(device)}")
 
 
-def _pause_s(device: Meter, interval: float | None) -> float:
+def _pause_s(device: Meter | SourceReader, interval: float | None) -> float:
     if interval is not None:
         return interval
+    if isinstance(device, SourceReader):
+        return device.pause_s
     return 1.0 if device.recorded_at is None else 0.0
 
 
 @contextmanager
-def _shown(device: Meter, *, json: bool) -> Iterator[Callable[[Reading], None]]:
+def _shown(device: Meter | SourceReader, *, json: bool) -> Iterator[Callable[[Reading], None]]:
     if json:
         yield lambda reading: print(reading_view.as_json(reading, device), flush=True)
     elif sys.stdout.isatty():

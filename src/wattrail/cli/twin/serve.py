@@ -26,7 +26,7 @@ _Port = validators.Number(gte=0, lte=65535)
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
-class TwinOptions:
+class ServeOptions:
     """What the twin should do; every one is an option of its URL."""
 
     scenario: Annotated[str | None, Parameter(help="What the house does: a name, or the path of a .toml file.")] = None
@@ -63,7 +63,7 @@ def serve(
     port: Annotated[
         int | None, Parameter(help="TCP port; 0 takes one that is free. Puts a UART on TCP too.", validator=_Port)
     ] = None,
-    options: TwinOptions | None = None,
+    options: ServeOptions | None = None,
     flashing: FlashTwinOptions | None = None,
     network: NetworkTwinOptions | None = None,
 ) -> None:
@@ -75,10 +75,10 @@ def serve(
     """
     if board in NETWORK_DEVICES:
         with stop_quietly():
-            serve_device(board, host, port or 0, (options or TwinOptions()).physics(), network or NetworkTwinOptions())
+            serve_device(board, host, port or 0, (options or ServeOptions()).physics(), network or NetworkTwinOptions())
         return
     with stop_quietly():
-        twin = _open((options or TwinOptions()).url(board))
+        twin = _open((options or ServeOptions()).url(board))
         with _served(twin, host, port) as meter, flash_terminal(twin, flashing or FlashTwinOptions()) as module:
             print(*filter(None, (meter, module, "Ctrl-C ends it")), sep="\n", flush=True)
             _until_stopped()

@@ -21,7 +21,7 @@ from wattrail.errors import ConfigError, PortError
 from wattrail.twin.bootrom.twin import BootTwin
 from wattrail.twin.terminal import Terminal, open_terminal, running
 
-__all__ = ["AutoReset", "FlashSaver", "ServedBoot", "Tap", "serve_boot"]
+__all__ = ["FlashSaver", "ServedBoot", "SimulatedAutoReset", "Tap", "serve_boot"]
 
 Tap = Callable[[Literal["host", "chip"], bytes], None]
 """Receives what passes, and who sent it, on the server's own thread: it must be quick."""
@@ -73,13 +73,13 @@ def serve_boot(twin: BootTwin, *, auto_reset: bool = False, tap: Tap | None = No
     with twin.hold_file(), open_terminal(BAUD_AT_RESET) as terminal:
         twin.save()
         try:
-            with running(_BootServer(twin, terminal, AutoReset() if auto_reset else None, tap).run):
+            with running(_BootServer(twin, terminal, SimulatedAutoReset() if auto_reset else None, tap).run):
                 yield ServedBoot(terminal.path)
         finally:
             twin.save()
 
 
-class AutoReset:
+class SimulatedAutoReset:
     """Auto-reset: pulses CEN when link checks go unanswered for 0.2 s. Times are seconds of one clock.
 
     A chip can only be reached just after a reset, and a program without a wire to CEN asks its user for one. This
@@ -144,7 +144,9 @@ class FlashSaver:
 class _BootServer:
     """Carries bytes between the terminal and the chip, each at its time."""
 
-    def __init__(self, twin: BootTwin, terminal: Terminal, auto_reset: AutoReset | None, tap: Tap | None) -> None:
+    def __init__(
+        self, twin: BootTwin, terminal: Terminal, auto_reset: SimulatedAutoReset | None, tap: Tap | None
+    ) -> None:
         self._twin = twin
         self._wires = twin.wires()
         self._terminal = terminal

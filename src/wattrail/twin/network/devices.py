@@ -7,7 +7,7 @@ from typing import Final, TypedDict, Unpack
 
 from wattrail.clock import Clock
 from wattrail.energy_register import Direction
-from wattrail.twin.network.meter import NetworkMeter
+from wattrail.twin.network.meter import SimulatedNetworkMeter
 from wattrail.twin.network.mqtt_json import SimulatedJsonMeter
 from wattrail.twin.network.openbeken import SimulatedOpenBeken
 from wattrail.twin.network.register_habits import HABITS, RegisterHabits
@@ -32,9 +32,9 @@ def openbeken(
     clock: Clock, *, meters: int = 1, is_signed: bool = True, is_kwh: bool = False, **physics: Unpack[PhysicsOptions]
 ) -> SimulatedOpenBeken:
     """An OpenBeken device; the second of two meters has a house of its own."""
-    first = NetworkMeter(_OPENBEKEN, clock=clock, **physics)
+    first = SimulatedNetworkMeter(_OPENBEKEN, clock=clock, **physics)
     other: PhysicsOptions = {**physics, "seed": physics.get("seed", 0) + 1}
-    second = NetworkMeter(_OPENBEKEN, clock=clock, **other) if meters == 2 else None
+    second = SimulatedNetworkMeter(_OPENBEKEN, clock=clock, **other) if meters == 2 else None
     return SimulatedOpenBeken(first, second, is_signed=is_signed, is_kwh=is_kwh)
 
 
@@ -49,10 +49,10 @@ def tasmota(
     meters = []
     for phase in range(phases):
         of_phase: PhysicsOptions = {**physics, "seed": seed + phase}
-        meters.append(NetworkMeter(habits, clock=clock, export_habits=exports, **of_phase))
+        meters.append(SimulatedNetworkMeter(habits, clock=clock, export_habits=exports, **of_phase))
     return SimulatedTasmota(*meters, is_power_signed=export != "added")
 
 
 def json_meter(clock: Clock, **physics: Unpack[PhysicsOptions]) -> SimulatedJsonMeter:
     """A plug behind zigbee2mqtt."""
-    return SimulatedJsonMeter(NetworkMeter(HABITS["zigbee2mqtt"], clock=clock, **physics))
+    return SimulatedJsonMeter(SimulatedNetworkMeter(HABITS["zigbee2mqtt"], clock=clock, **physics))

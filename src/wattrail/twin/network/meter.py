@@ -12,7 +12,7 @@ from wattrail.twin.network.register_habits import UJ_PER_WH, RegisterHabits, Sim
 from wattrail.twin.scenario import load_scenario, seconds_of_day
 from wattrail.twin.truth import Truth
 
-__all__ = ["NetworkMeter", "Shown"]
+__all__ = ["Shown", "SimulatedNetworkMeter"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +31,10 @@ class Shown:
         return min(1.0, abs(self.watts) / apparent) if apparent else 1.0
 
 
-class NetworkMeter:
+class SimulatedNetworkMeter:
     """One conductor and the registers that firmware makes of it; every fault is a call on ``registers``.
 
-    Energy flows into the registers when somebody looks (``update``): between two looks nothing can be seen. ``truth``
+    Energy flows into the registers when somebody looks (``update``): between two updates nothing can be seen. ``truth``
     is what really flowed. ``export_habits`` gives it a second register.
     """
 
@@ -92,7 +92,7 @@ class NetworkMeter:
         return Shown(float(state.volts[0]), float(state.amps[0]), float(state.watts[0]), float(state.hertz[0]))
 
     def _flow(self, import_uj: int, export_uj: int, at: float, now: float) -> None:
-        """Energy between two looks; midnights between them share it evenly over time."""
+        """Energy between two updates; midnights between them share it evenly over time."""
         while (midnight := self._next_midnight(at)) <= now:
             share = (midnight - at) / (now - at)
             before = round(import_uj * share), round(export_uj * share)

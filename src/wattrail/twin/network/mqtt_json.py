@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from wattrail.twin.network.meter import NetworkMeter
+from wattrail.twin.network.meter import SimulatedNetworkMeter
 from wattrail.twin.network.serving import Message
 
 __all__ = ["SimulatedJsonMeter"]
@@ -15,7 +15,7 @@ class SimulatedJsonMeter:
     """One device below ``topic``. ``repeats`` is the bridge's habit to publish what it has cached once more."""
 
     def __init__(
-        self, meter: NetworkMeter, *, topic: str = "zigbee2mqtt/simulated-plug", has_time: bool = True
+        self, meter: SimulatedNetworkMeter, *, topic: str = "zigbee2mqtt/simulated-plug", has_time: bool = True
     ) -> None:
         self.meter = meter
         self.topic = topic

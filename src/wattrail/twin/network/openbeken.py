@@ -1,28 +1,35 @@
 """A simulated OpenBeken meter: its web server with its peculiarities, its MQTT topics, its flash-saved total.
 
-Documented or seen in the firmware: the bare LF after the status line, no length, status -1, an answer without a head,
-200 for unknown paths, ``inf`` where the frequency register is 0, constants in ``StatusPRM``, texts on MQTT that are cut
-and not rounded, Wh or kWh by flag 40, power without a sign unless flag 25, the second meter of a twin build.
+Captured from the firmware's own Linux build: the bare LF after the status line, no length, status -1, an answer without
+a head, 200 for unknown paths, the shapes of ``Status``, /api/info and the energy table with their odd blanks, a total
+that passes through a float, dates of an unset clock, what is published after connecting, the discovery for Home
+Assistant, texts on MQTT that are cut and not rounded. Read in its source: ``inf`` where the frequency register is 0,
+the reboot reason, Wh or kWh by flag 40, power without a sign unless flag 25, the second meter of a twin build, SSDP.
 Not modelled: OTA, flash and file calls, channels, the publish thresholds (everything is published each time).
 """
 
 from __future__ import annotations
 
 import base64
+import json
 import math
+import struct
 from collections.abc import Sequence
 from typing import Final
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from wattrail.network_meters.decoded import SIMULATED_MARK
-from wattrail.twin.network.meter import NetworkMeter, Shown
+from wattrail.twin.network.meter import Shown, SimulatedNetworkMeter
 from wattrail.twin.network.register_habits import UJ_PER_WH
 from wattrail.twin.network.serving import Message, WebFaults
 
 __all__ = ["SimulatedOpenBeken"]
 
 _VERSION: Final = "1.18.230"
+_MAC: Final = "C8478C51CAFE"
 _ALLOW_NEGATIVE: Final = 25
+_ALL_PARTS: Final = ("Status", "StatusPRM", "StatusFWR", "StatusNET", "StatusMQT", "StatusSNS", "StatusSTS")
+_NO_TIME: Final = "0000-00-00T00:00:00"
 _REASONS: Final = {True: "0 - Pwr", False: "1 - Rbt"}
 
 
@@ -31,8 +38,8 @@ class SimulatedOpenBeken:
 
     def __init__(
         self,
-        meter: NetworkMeter,
-        second: NetworkMeter | None = None,
+        meter: SimulatedNetworkMeter,
+        second: SimulatedNetworkMeter | None = None,
         *,
         client: str = "obk51A0CAFE",
         is_signed: bool = True,
@@ -45,6 +52,7 @@ class SimulatedOpenBeken:
         self.is_signed = is_signed
         self.is_kwh = is_kwh
         self.signal_dbm = -61
+        self.has_clock = True
         self.faults = WebFaults()
         self._password = password
         self._resets = 0
@@ -70,9 +78,9 @@ class SimulatedOpenBeken:
             case "/index":
                 return _http("200 OK", "text/html", self._page())
             case "/":
-                return _http("302 OK", "text/html", "", "Location: /index")
+                return b"HTTP/1.1 302 OK\nLocation: /index\nConnection: close\n\n"
             case path if path.startswith("/api/flash/"):
-                return _http("-1 OK", "application/json", '{"error":-1, "msg":"out of range"}')
+                return _http("-1 OK", "application/json", '{"error":-1, "msg":"invalid url"}')
             case path if path.startswith("/api/del/"):
                 return b"OK"
         return _http("200 OK", "text/html", f"<h1>Not found</h1>{unquote(url.path)}")
@@ -87,12 +95,18 @@ class SimulatedOpenBeken:
     def _status(self, number: str) -> str:
         parts = {
             "2": ["StatusFWR"], "8": ["StatusSNS"], "10": ["StatusSNS"], "11": ["StatusSTS"],
-        }.get(number, ["StatusPRM", "StatusFWR", "StatusSNS", "StatusSTS"])  # fmt: skip
+        }.get(number, _ALL_PARTS)  # fmt: skip
         return "{" + ",".join(f'"{part}":{self._part(part)}' for part in parts) + "}"
 
     def _part(self, part: str) -> str:
         shown, register = self.meter.update(), self.meter.register
         match part:
+            case "Status":
+                return f'{{"Module":0,"DeviceName":"{SIMULATED_MARK}_{self.client}","Topic":"{self.client}","Power":0}}'
+            case "StatusNET":
+                return f'{{"Hostname":"{SIMULATED_MARK}_{self.client}","IPAddress":"127.0.0.1","Mac":"{_MAC}"}}'
+            case "StatusMQT":
+                return f'{{"MqttHost":"","MqttPort":1883,"MqttClientMask":"core","MqttClient":"{self.client}"}}'
             case "StatusPRM":  # constants of the firmware, whatever happened
                 return '{"RestartReason":"HardwareWatchdog","BootCount":22,"SaveCount":1235}'
             case "StatusFWR":
@@ -109,19 +123,22 @@ class SimulatedOpenBeken:
     def _energy(self, shown: Shown) -> str:
         watts = self._signed(shown)
         apparent = shown.volts * shown.amps
-        reactive = math.sqrt(max(0.0, apparent**2 - shown.watts**2))
         values = {
-            "Power": watts, "ApparentPower": apparent, "ReactivePower": reactive, "Factor": shown.power_factor,
+            "Power": watts, "ApparentPower": apparent, "ReactivePower": _reactive(shown), "Factor": shown.power_factor,
             "Voltage": shown.volts, "Current": shown.amps, "Frequency": _hertz(shown),
             "ConsumptionTotal": float(self.meter.register.mwh / 1000), "Yesterday": 0.0, "ConsumptionLastHour": 0.0,
         }  # fmt: skip
-        return "{" + ",".join(f'"{name}":{value:f}' for name, value in values.items()) + "}"
+        # Four of the firmware's formats have a blank before the number.
+        blanks = dict.fromkeys(("Power", "ApparentPower", "ReactivePower", "Yesterday"), " ")
+        return (
+            "{" + ",".join(f'"{name}":{blanks.get(name, "")}{_float(value):f}' for name, value in values.items()) + "}"
+        )
 
     def _info(self) -> str:
         flags = 1 << _ALLOW_NEGATIVE if self.is_signed else 0
         uptime = int(self.meter.register.uptime_s)
         return (
-            f'{{"uptime_s":{uptime},"build":"Built on Nov 1 2026 version {_VERSION}","mac":"C8478C51CAFE",'
+            f'{{"uptime_s":{uptime},"build":"Built on Nov 1 2026 version {_VERSION}","ip":"127.0.0.1","mac":"{_MAC}",'
             f'"flags":"{flags}","mqtthost":":1883","mqtttopic":"{self.client}","chipset":"BK7231N",'
             f'"shortName":"{SIMULATED_MARK}_{self.client}"}}'
         )
@@ -130,14 +147,15 @@ class SimulatedOpenBeken:
         meters = [self.meter] if self.second is None else [self.meter, self.second]
         evidence = self.meter.register.evidence()
         is_power_on = evidence.is_power_on if evidence.is_power_on is not None else True
+        cleared = f"2026-01-{self._resets + 1:02d} 00:00:00" if self.has_clock else "(not set)"
         return (
             f"<h1>{SIMULATED_MARK} {self.client}</h1>"
             + "".join(map(self._table, meters))
-            + f"<h5>Energy Clear Date: 2026-01-{self._resets + 1:02d} 00:00:00<br></h5>"
+            + f"<h5>Energy Clear Date: {cleared}<br></h5>"
             + f"<h5>Wifi RSSI: Good ({self.signal_dbm}dBm)</h5><h5>Reboot reason: {_REASONS[is_power_on]}</h5>"
         )
 
-    def _table(self, meter: NetworkMeter) -> str:
+    def _table(self, meter: SimulatedNetworkMeter) -> str:
         shown = meter.update()
         rows = (
             ("Voltage", f"{shown.volts:.1f}", "V"),
@@ -157,7 +175,7 @@ class SimulatedOpenBeken:
         return shown.watts if self.is_signed else max(0.0, shown.watts)
 
     def _time(self) -> str:
-        return self.meter.clock.now().strftime("%Y-%m-%dT%H:%M:%S")
+        return self.meter.clock.now().strftime("%Y-%m-%dT%H:%M:%S") if self.has_clock else _NO_TIME
 
     # MQTT
 
@@ -172,13 +190,52 @@ class SimulatedOpenBeken:
         return f"cmnd/{self.client}/+"
 
     def births(self) -> Sequence[Message]:
-        """Availability and the device's own state."""
-        uptime = int(self.meter.register.uptime_s)
-        own = {"build": f"{SIMULATED_MARK} {_VERSION}", "rssi": str(self.signal_dbm), "uptime": str(uptime)}
+        """Availability and the device's own state; the firmware sends one of these a second."""
+        own = {
+            "host": f"{SIMULATED_MARK}_{self.client}", "build": f"OpenBK7231N {SIMULATED_MARK} {_VERSION}",
+            "mac": _MAC, "temp": "41.50", "ssid": "", "datetime": self._time() if self.has_clock else "0",
+            "sockets": "1", "rssi": str(self.signal_dbm), "uptime": str(int(self.meter.register.uptime_s)),
+            "freeheap": "100000", "ip": "127.0.0.1",
+        }  # fmt: skip
         return [
             Message(f"{self.client}/connected", "online", retain=True),
             *(Message(f"{self.client}/{name}", text) for name, text in own.items()),
         ]
+
+    def discovery(self) -> Sequence[Message]:
+        """What the page /ha_discovery, or flag 27, lets it say to Home Assistant."""
+        unit = "kWh" if self.is_kwh else "Wh"
+        sensors = (
+            ("0", "Voltage", "voltage", "voltage", "measurement", "V"),
+            ("1", "Current", "current", "current", "measurement", "A"),
+            ("2", "Power", "power", "power", "measurement", "W"),
+            ("3", "Energy Total", "energy", "energycounter", "total_increasing", unit),
+        )
+        host = f"{SIMULATED_MARK}_{self.client}"
+        device = {"ids": [host], "name": host, "sw": _VERSION, "mf": "Beken", "mdl": "BK7231N"}
+        return [
+            Message(
+                f"homeassistant/sensor/{host}_sensor_{number}/config",
+                json.dumps(
+                    {
+                        "dev": device, "name": name, "~": self.client, "avty_t": "~/connected",
+                        "uniq_id": f"{host}_sensor_{number}", "qos": 1, "dev_cla": kind, "stat_t": f"~/{topic}/get",
+                        "stat_cla": state, "unit_of_meas": unit,
+                    }
+                ),
+                retain=True,
+            )
+            for number, name, kind, topic, state, unit in sensors
+        ]  # fmt: skip
+
+    def answer_search(self, place: str) -> bytes:
+        """The answer to an SSDP M-SEARCH, whatever was searched; ``place`` is host:port of its web server."""
+        uuid = "e427ce1a-3e80-43d0-ad6f-000000000000"
+        return (
+            f"HTTP/1.1 200 OK\r\nCACHE-CONTROL: max-age=1800\r\nEXT:\r\nLOCATION: http://{place}/ssdp.xml\r\n"
+            f'OPT: "http://schemas.upnp.org/upnp/1/0/"; ns=01\r\n01-NLS: {uuid}\r\nST: upnp:rootdevice\r\n'
+            f"SERVER: OpenBk\r\nUSN: {uuid}::upnp:rootdevice\r\n\r\n\r\n"
+        ).encode()
 
     def state(self) -> Sequence[Message]:
         """Every value of every meter, in text that is cut to its decimals."""
@@ -195,7 +252,7 @@ class SimulatedOpenBeken:
         suffix = payload.strip() if name.lower() == "status" else ""
         return [Message(f"stat/{self.client}/{name.upper()}{suffix}", self.command(f"{name} {payload}"))]
 
-    def _values(self, meter: NetworkMeter) -> dict[str, str]:
+    def _values(self, meter: SimulatedNetworkMeter) -> dict[str, str]:
         shown = meter.update()
         energy_uj = int(meter.register.mwh * UJ_PER_WH / 1000)
         return {
@@ -203,10 +260,25 @@ class SimulatedOpenBeken:
             "current": _cut(shown.amps, 3),
             "power": _cut(self._signed(shown), 2),
             "138": _cut(_hertz(shown), 2),
+            "power_apparent": _cut(shown.volts * shown.amps, 2),
+            "power_reactive": _cut(_reactive(shown), 2),
             "power_factor": _cut(shown.power_factor, 2),
             "energycounter": _cut(energy_uj / UJ_PER_WH / (1000 if self.is_kwh else 1), 3),
-            "energycounter_clear_date": f"2026-01-{self._resets + 1:02d}T00:00+00:00",
+            "energycounter_last_hour": "0.000",
+            "energycounter_clear_date": self._clear_date(),
         }
+
+    def _clear_date(self) -> str:
+        return f"2026-01-{self._resets + 1:02d}T00:00+00:00" if self.has_clock else "0000-00-00T00:00+00:00"
+
+
+def _reactive(shown: Shown) -> float:
+    return math.sqrt(max(0.0, (shown.volts * shown.amps) ** 2 - shown.watts**2))
+
+
+def _float(value: float) -> float:
+    """Every reading passes through a float of C."""
+    return float(struct.unpack("<f", struct.pack("<f", value))[0])
 
 
 def _hertz(shown: Shown) -> float:
@@ -223,5 +295,6 @@ def _cut(value: float, decimals: int) -> str:
 
 def _http(status: str, kind: str, body: str, *headers: str) -> bytes:
     """A bare LF after the status line, CRLF after each header, no length."""
-    lines = [f"Content-type: {kind}", "Access-Control-Allow-Origin: *", "Connection: close", *headers, "", ""]
+    cors = "Access-Control-Allow-Headers: Origin, X-Requested-With, Content-Type, Accept"
+    lines = [f"Content-type: {kind}", "Access-Control-Allow-Origin: *", cors, "Connection: close", *headers, "", ""]
     return f"HTTP/1.1 {status}\n".encode() + "\r\n".join(lines).encode() + body.encode()

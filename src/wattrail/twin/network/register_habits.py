@@ -215,7 +215,7 @@ class SimulatedRegister:
         self._hide()
 
     def update_firmware(self) -> None:
-        """Other firmware that goes on with the same register; its version says so."""
+        """Other firmware that continues the same register; its version says so."""
         self._firmwares += 1
         self.restart()
 

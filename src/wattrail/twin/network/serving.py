@@ -66,6 +66,8 @@ async def serve_web(
                     writer.write(answer(words[1].decode("latin-1"), request)[: faults.cut_after])
                     await writer.drain()
         writer.close()
+        with suppress(OSError):
+            await writer.wait_closed()
 
     try:
         server = await asyncio.start_server(serve, host, port)

@@ -12,7 +12,7 @@ from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
 from wattrail.network_meters.decoded import SIMULATED_MARK
-from wattrail.twin.network.meter import NetworkMeter, Shown
+from wattrail.twin.network.meter import Shown, SimulatedNetworkMeter
 from wattrail.twin.network.serving import Message, WebFaults
 
 __all__ = ["SimulatedTasmota"]
@@ -33,7 +33,7 @@ class SimulatedTasmota:
 
     def __init__(
         self,
-        *phases: NetworkMeter,
+        *phases: SimulatedNetworkMeter,
         topic: str = "meter",
         mac: str = "A4C138000001",
         full_topic: str = "%prefix%/%topic%/",

@@ -1,6 +1,6 @@
 // The dashboard: one card a meter, from /api/v1/events. Charts are loaded and drawn for the cards on the screen only.
 import { ask, element, show } from "./element.js";
-import { QUANTITIES, SIMULATED, STATES, clock, direction, kilowattHours, number } from "./format.js";
+import { QUANTITIES, SIMULATED, STATES, clock, connection, direction, kilowattHours, number } from "./format.js";
 import { HourChart } from "./history.js";
 
 const cards = new Map();
@@ -18,7 +18,8 @@ class Card {
     this.root = element("article.meter", { "aria-label": `Meter ${meter.name}` },
       this.#head(meter), this.#notice(), this.#part("remark", "p.remark", { role: "status" }),
       element("div.body", {},
-        element("div.numbers", {}, this.#power(), this.#quantities(), this.#energy(), this.#part("scale", "p.scale")),
+        element("div.numbers", {}, this.#power(), this.#quantities(), this.#energy(), this.#part("scale", "p.scale"),
+          this.#part("link", "p.scale.link"), this.#part("advice", "p.scale.advice")),
         this.#hour(meter)));
     this.root.card = this;
     this.update();
@@ -28,7 +29,7 @@ class Card {
   take(meter) {
     const fresh = meter.reading && meter.reading.at !== this.meter.reading?.at;
     this.meter = meter;
-    if (fresh) this.chart.add(meter.reading);
+    if (fresh && meter.reading.watts !== null) this.chart.add(meter.reading);
     this.update();
     if (this.shown) this.chart.draw();
   }
@@ -48,6 +49,7 @@ class Card {
     show(parts.detail, this.#detail());
     show(parts.url, meter.url);
     parts.badge.hidden = !meter.simulated;
+    parts.scope.hidden = !meter.has_waveform;
     parts.notice.hidden = meter.error === null;
     show(parts.error, meter.error ?? "");
     show(parts.hint, meter.hint ? `Try this: ${meter.hint}` : "");
@@ -55,8 +57,10 @@ class Card {
     parts.remark.hidden = meter.notice === null;
     show(parts.remark, meter.notice ?? "");
     show(parts.scale, meter.scale ? `Scale: ${meter.scale}` : "");
+    show(parts.link, connection(meter.link));
+    show(parts.advice, meter.advice.join("; "));
     show(parts.direction, word);
-    show(parts.watts, reading ? number(Math.abs(reading.watts), 1) : "–");
+    show(parts.watts, number(reading?.watts, 1).replace("−", ""));
     for (const [key, , , decimals] of QUANTITIES) show(parts[key], number(reading?.[key], decimals));
     for (const way of ["import", "export"]) {
       show(parts[`${way}-today`], kilowattHours(today?.[`${way}_wh`]));
@@ -78,12 +82,13 @@ class Card {
   }
 
   #head(meter) {
-    const link = element("a.scope-link",
-      { href: `/scope/${encodeURIComponent(meter.name)}`, "aria-label": `Oscilloscope of ${meter.name}` }, "Oscilloscope");
+    const scope = this.#part("scope", "a.scope-link",
+      { href: `/scope/${encodeURIComponent(meter.name)}`, "aria-label": `Oscilloscope of ${meter.name}` });
+    scope.textContent = "Oscilloscope";
     const badge = this.#part("badge", "span.badge");
     badge.textContent = SIMULATED;
     return element("header", {},
-      element("div.who", {}, element("h2", {}, meter.name), this.#part("url", "p.url"), link),
+      element("div.who", {}, element("h2", {}, meter.name), this.#part("url", "p.url"), scope),
       element("div.marks", {}, badge, element("p.state", { role: "status" },
         element("span.dot", { "aria-hidden": "true" }), this.#part("state", "span.state-word"),
         this.#part("detail", "span.state-detail"))));
@@ -117,7 +122,7 @@ class Card {
 
   #hour(meter) {
     const plot = element("div.plot", { role: "img", "aria-label": `Chart of the power of ${meter.name} during the last hour` });
-    this.chart = new HourChart(plot, meter.name, about.zone);
+    this.chart = new HourChart(plot, meter.name, about.zone, meter.expected_s);
     plot.append(element("p.nothing", {}, "The line begins with the first reading."));
     return element("figure.hour", {}, element("figcaption", {}, "Power, last hour"), plot);
   }

@@ -18,6 +18,7 @@ export function number(value, decimals) {
 // The amount is shown without a sign beside the word.
 export function direction(reading) {
   if (!reading) return "No reading yet";
+  if (reading.watts === null) return "Power unknown";
   if (Number(reading.watts.toFixed(1)) === 0) return "No load";
   return reading.watts < 0 ? "Export" : "Import";
 }
@@ -32,4 +33,14 @@ export function clock(moment, zone, seconds = true) {
   const parts = { hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZone: zone ?? undefined };
   if (seconds) parts.second = "2-digit";
   return new Date(moment).toLocaleTimeString("en-GB", parts);
+}
+
+// A network meter's connection today, in one line.
+export function connection(link) {
+  if (!link) return "";
+  const signal = link.signal_mean === null ? [] :
+    [`signal ${number(link.signal_mean, 0)} dBm, lowest ${number(link.signal_min, 0)}`];
+  const counts = [["dropouts", "dropout"], ["reconnects", "reconnect"], ["restarts", "restart"]]
+    .filter(([name]) => link[name]).map(([name, word]) => `${link[name]} ${word}${link[name] === 1 ? "" : "s"}`);
+  return `Connection today: ${[...signal, ...counts, `longest silence ${number(link.longest_silence_s, 0)} s`].join(", ")}`;
 }

@@ -4,13 +4,14 @@ import { clock, number } from "./format.js";
 import { Plot, range, ticks } from "./plot.js";
 
 const HOUR = 3600e3, SHORTEST = 300e3;  // the chart shows an hour, or what there is of it, but five minutes at least
-const BREAK = 20e3;                     // a line is not drawn across more than this without a point
+const BREAK = 20e3;                     // a line is not drawn across more than this without a point, or three readings
 const WIDTH = 5e3;
 const MINUTES = [1, 2, 5, 10, 15, 20].map((n) => n * 60e3);
 
 export class HourChart {
-  constructor(host, name, zone) {
+  constructor(host, name, zone, expectedSeconds) {
     this.name = name;
+    this.longest = Math.max(BREAK, 3000 * expectedSeconds);
     this.zone = zone;
     this.points = [];  // [ms, mean watts, readings]
     this.plot = new Plot(host, { tip: (ms) => this.#tip(ms) });
@@ -57,7 +58,7 @@ export class HourChart {
   #broken() {
     const line = [];
     this.points.forEach(([ms, watts], n) => {
-      if (n && ms - this.points[n - 1][0] > BREAK) line.push([ms - 1, null]);
+      if (n && ms - this.points[n - 1][0] > this.longest) line.push([ms - 1, null]);
       line.push([ms, watts]);
     });
     return line;
@@ -66,7 +67,7 @@ export class HourChart {
   #tip(ms) {
     const found = this.points.reduce((best, point) =>
       (Math.abs(point[0] - ms) < Math.abs((best?.[0] ?? Infinity) - ms) ? point : best), null);
-    if (!found || Math.abs(found[0] - ms) > BREAK) return null;
+    if (!found || Math.abs(found[0] - ms) > this.longest) return null;
     return `${clock(found[0], this.zone)}  ${found[1] < 0 ? "Export" : "Import"} ${Math.abs(found[1]).toFixed(1)} W`;
   }
 }

@@ -1,0 +1,196 @@
+"""``wattrail discover``."""
+
+from __future__ import annotations
+
+import asyncio
+import json as json_text
+import os
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+from cyclopts import Parameter, validators
+
+from wattrail.app.config import FILE_NAME, find_config, load_config, parse_config
+from wattrail.cli import output, reading_view
+from wattrail.cli.console import results
+from wattrail.cli.exits import UsageError
+from wattrail.cli.stopping import stop_quietly
+from wattrail.cli.target import Json
+from wattrail.errors import ConfigError
+from wattrail.files import read_text
+from wattrail.sanitize import printable
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from wattrail.network_meters.discovery import FoundMeter
+    from wattrail.sources.discovery import Findings
+
+_SECONDS: Final = validators.Number(gte=0.5, lte=120)
+_PORT: Final = validators.Number(gte=1, lte=65535)
+
+
+def discover(
+    *,
+    broker: Annotated[
+        tuple[str, ...], Parameter(help="MQTT broker whose discovery topics are read, like mqtt://broker.lan.")
+    ] = (),
+    range_: Annotated[
+        tuple[str, ...], Parameter(name="--range", help="Addresses to ask one by one, like 192.168.1.0/24.")
+    ] = (),
+    mdns: Annotated[
+        bool | None, Parameter(negative="--no-mdns", help="Ask by mDNS; on unless a broker or a range is given.")
+    ] = None,
+    ssdp: Annotated[
+        bool | None, Parameter(negative="--no-ssdp", help="Ask by SSDP; on unless a broker or a range is given.")
+    ] = None,
+    ask_all: Annotated[
+        bool, Parameter(help="Also ask web servers that answer under a name of no known firmware.")
+    ] = False,
+    interface: Annotated[str, Parameter(help="Address of this machine to ask from; else all of them.")] = "",
+    port: Annotated[int, Parameter(help="Port of the web servers in a range (80).", validator=_PORT)] = 80,
+    seconds: Annotated[float, Parameter(help="How long to wait for answers (4).", validator=_SECONDS)] = 4.0,
+    add: Annotated[bool, Parameter(help=f"Add what was found to {FILE_NAME}.")] = False,
+    config: Annotated[Path | None, Parameter(help="Configuration file to add to.")] = None,
+    json: Json = False,
+) -> None:
+    """Find the meters on the network.
+
+    Looks for OpenBeken and Tasmota by mDNS and SSDP, or at the brokers and addresses that you name, and for whatever
+    announces energy to Home Assistant. Says what it asked, what each device measures, and the lines for wattrail.toml.
+    Nothing else is contacted, and no password is sent.
+    """
+    from wattrail.sources.discovery import SearchPlan, parse_range, search
+
+    is_named = bool(broker or range_)
+    plan = SearchPlan(
+        mdns=not is_named if mdns is None else mdns,
+        ssdp=not is_named if ssdp is None else ssdp,
+        brokers=broker,
+        ranges=[parse_range(text) for text in range_],
+        asks_all=ask_all,
+        seconds=seconds,
+        interface=interface,
+        http_port=port,
+    )
+    with stop_quietly():
+        findings = asyncio.run(search(plan))
+        for action in findings.actions:
+            output.note(action)
+        for problem in findings.problems:
+            output.note(f"not asked: {problem}")
+        path = config or find_config() or Path(FILE_NAME)
+        proposed, known = _proposed(findings.meters, path)
+        if json:
+            print(json_text.dumps(_fields(findings, proposed)))
+        else:
+            _show(findings.meters, proposed, known)
+        if add and proposed:
+            _add(proposed, path)
+
+
+def _proposed(meters: Sequence[FoundMeter], path: Path) -> tuple[list[FoundMeter], dict[str, str]]:
+    """What can be added, each device once and under a name of its own; and what is configured already, by URL."""
+    written = load_config(path) if path.exists() else None
+    configured = {meter.url: meter.name for meter in written.meter} if written else {}
+    names = set(configured.values())
+    identities: set[str] = set()
+    proposed: list[FoundMeter] = []
+    for meter in meters:
+        if meter.note or meter.url in configured or (meter.identity and meter.identity in identities):
+            continue
+        name = next(name for name in _names(meter.name) if name not in names)
+        names.add(name)
+        identities.add(meter.identity)
+        proposed.append(replace(meter, name=name))
+    return proposed, {meter.url: configured[meter.url] for meter in meters if meter.url in configured}
+
+
+def _names(name: str) -> Sequence[str]:
+    return [name, *(f"{name[:60]}-{number}" for number in range(2, 2000))]
+
+
+def _lines(meters: Sequence[FoundMeter]) -> str:
+    """The tables for the configuration; every text in them is quoted as TOML wants it."""
+    tables = [
+        f"[[meter]]\nname = {json_text.dumps(meter.name)}\nurl = {json_text.dumps(meter.url)}  # {_measures(meter)}"
+        for meter in meters
+    ]
+    return "\n\n".join(tables) + "\n"
+
+
+def _measures(meter: FoundMeter) -> str:
+    return ", ".join(meter.measures) or "it does not say what it measures"
+
+
+def _show(meters: Sequence[FoundMeter], proposed: Sequence[FoundMeter], known: dict[str, str]) -> None:
+    if not meters:
+        print("no meter was found")
+        return
+    results().print(_table(meters))
+    for url, name in known.items():
+        print(f"{url} is configured already, as {name}")
+    if proposed:
+        print(f"lines for {FILE_NAME}, which --add adds:\n\n{_lines(proposed)}", end="")
+
+
+def _table(meters: Sequence[FoundMeter]) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD)
+    for name in ("device", "measures", "URL"):
+        table.add_column(name, overflow="fold")
+    for meter in meters:
+        mark = f" {reading_view.SIMULATED}" if meter.simulated and reading_view.SIMULATED not in meter.title else ""
+        table.add_row(f"{meter.title}{mark}", meter.note or _measures(meter), meter.url)
+    return table
+
+
+def _fields(findings: Findings, proposed: Sequence[FoundMeter]) -> dict[str, object]:
+    return {
+        "meters": [asdict(meter) for meter in findings.meters],
+        "proposed": [{"name": meter.name, "url": meter.url} for meter in proposed],
+        "actions": findings.actions,
+        "problems": findings.problems,
+    }
+
+
+def _add(meters: Sequence[FoundMeter], path: Path) -> None:
+    """Append tables at the end of the file: no other line changes, and the file is replaced as a whole or not at all.
+
+    Raises UsageError where the result would not be a configuration, or cannot be written.
+    """
+    before = read_text(path) if path.exists() else ""
+    gap = "" if not before else "\n" if before.endswith("\n") else "\n\n"
+    after = f"{before}{gap}{_lines(meters)}"
+    name = printable(str(path))
+    try:
+        parse_config(after, name)
+    except ConfigError as error:
+        raise UsageError(f"{name} is left as it is: with the new lines, {error}", hint="add them by hand") from error
+    try:
+        _replace(path, after)
+    except OSError as error:
+        raise UsageError(
+            f"{name} cannot be written: {error.strerror}", hint="check its folder, or use --config"
+        ) from error
+    output.note(f"added to {name}: {', '.join(meter.name for meter in meters)}")
+
+
+def _replace(path: Path, text: str) -> None:
+    target = path.resolve()  # a link stays one
+    number, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    try:
+        with os.fdopen(number, "w", encoding="utf-8", newline="") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).chmod(target.stat().st_mode & 0o777 if target.exists() else 0o644)
+        Path(name).replace(target)
+    except OSError:
+        Path(name).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,163 @@
+"""Reads all network meters on one event loop in one thread; what they say goes to the bookkeeping thread.
+
+Each meter is a task: open the source, read, hand over, wait. Nothing there blocks: sockets are the loop's, sources are
+opened in a daemon thread (a password store may block), and disks are the bookkeeper's. A source that hangs keeps its
+own task waiting until its deadline, and nobody else. See docs/adr/0032.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Final
+
+from wattrail.clock import Clock
+from wattrail.errors import WattrailError
+from wattrail.gateway.bookkeeping import Bookkeeper, BookkeepingWork
+from wattrail.gateway.network_meter import ArrivedReading, Failure, NetworkMeter
+from wattrail.gateway.source import SourceOpener
+from wattrail.gateway.threads import in_thread, start_thread
+from wattrail.gateway.timing import BackOff, PollSchedule
+from wattrail.sources import MeterSource
+from wattrail.units import Reading
+
+__all__ = ["NetworkReader"]
+
+_CLOSE_WITHIN_S: Final = 0.8
+_RESOLVERS: Final = 64
+"""Threads that look up names: a name server that is slow keeps one of them waiting for each name."""
+
+_SPREAD_S: Final = 10.0
+"""Polls of sources are spread over their period, yet the first one of each comes within this time."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _FollowedMeter:
+    """What a task knows of its meter."""
+
+    meter: NetworkMeter
+    schedule: PollSchedule
+    back_off: BackOff = field(default_factory=BackOff)
+    source: MeterSource | None = None
+
+
+class NetworkReader:
+    """The thread, its loop, and a task for each meter."""
+
+    def __init__(
+        self, meters: Iterable[NetworkMeter], bookkeeper: Bookkeeper, *, clock: Clock, opener: SourceOpener
+    ) -> None:
+        self._meters = tuple(meters)
+        self._bookkeeper, self._clock, self._opener = bookkeeper, clock, opener
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._main: asyncio.Task[None] | None = None
+        self._is_stopping = threading.Event()
+        self.thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begin to read."""
+        self.thread = start_thread(self._run, name="network-meters")
+
+    def stop(self) -> None:
+        """Ask the thread to end; returns at once."""
+        self._is_stopping.set()
+        loop, main = self._loop, self._main
+        if loop is not None and main is not None:
+            with suppress(RuntimeError):  # the loop has ended by itself
+                loop.call_soon_threadsafe(main.cancel)
+
+    def _run(self) -> None:
+        try:
+            with suppress(asyncio.CancelledError):
+                asyncio.run(self._read_all())
+        except Exception:
+            logger.exception("network meters: their thread ended by a defect")
+        finally:
+            self._bookkeeper.stop()
+
+    async def _read_all(self) -> None:
+        loop = asyncio.get_running_loop()
+        resolvers = ThreadPoolExecutor(_RESOLVERS, thread_name_prefix="resolve")
+        loop.set_default_executor(resolvers)
+        self._loop, self._main = loop, asyncio.current_task()
+        if self._is_stopping.is_set():
+            return
+        count = len(self._meters)
+        tasks = [
+            asyncio.create_task(self._follow(meter, _SPREAD_S * place / count), name=meter.plan.name)
+            for place, meter in enumerate(self._meters)
+        ]
+        try:
+            await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks, timeout=_CLOSE_WITHIN_S)
+            resolvers.shutdown(wait=False, cancel_futures=True)
+
+    async def _follow(self, meter: NetworkMeter, offset_s: float) -> None:
+        """Read one meter until the task is cancelled."""
+        state = _FollowedMeter(meter, PollSchedule(meter.plan.poll_s))
+        await asyncio.sleep(min(offset_s, meter.plan.poll_s))
+        try:
+            while True:
+                await asyncio.sleep(await self._step(state))
+        finally:
+            await _close(state.source)
+
+    async def _step(self, state: _FollowedMeter) -> float:
+        """Read once and hand over what came of it; returns seconds until the next time."""
+        plan = state.meter.plan
+        try:
+            if state.source is None:
+                state.source = await in_thread(lambda: self._opener(plan, self._clock), name=plan.name)
+            reading = await state.source.read()
+        except Exception as error:  # noqa: BLE001 it is the meter's own, and shown there
+            return await self._fail(state, error)
+        state.back_off.succeed()
+        await self._hand_over(state.meter, _arrival(state.source, reading))
+        return state.schedule.wait_s(self._clock.monotonic()) if state.source.is_polled else 0.0
+
+    async def _fail(self, state: _FollowedMeter, error: Exception) -> float:
+        delay_s = state.back_off.fail()
+        is_broker = state.source is not None and state.source.broker_problem is not None
+        await self._hand_over(state.meter, Failure(error=error, retry_s=delay_s, is_broker=is_broker))
+        if not isinstance(error, WattrailError):  # a defect: nothing is known of its state
+            source, state.source = state.source, None
+            await _close(source)
+        return delay_s
+
+    async def _hand_over(self, meter: NetworkMeter, news: ArrivedReading | Failure) -> None:
+        """Wait until the bookkeeper has kept it."""
+        loop, kept = asyncio.get_running_loop(), asyncio.Event()
+
+        def done() -> None:
+            with suppress(RuntimeError):  # the loop has ended meanwhile
+                loop.call_soon_threadsafe(kept.set)
+
+        self._bookkeeper.put(BookkeepingWork(meter, news, done))
+        await kept.wait()
+
+
+def _arrival(source: MeterSource, reading: Reading) -> ArrivedReading:
+    return ArrivedReading(
+        reading=reading,
+        cadence=source.cadence,
+        signal_dbm=source.quality.signal_dbm,
+        reconnects=source.reconnects,
+        advice=source.advice,
+    )
+
+
+async def _close(source: MeterSource | None) -> None:
+    """Close a source; errors of closing are of no use."""
+    if source is not None:
+        with suppress(WattrailError, OSError):
+            await source.close()

@@ -1,0 +1,173 @@
+"""One network meter as the bookkeeping thread has it: its account, its view and its connection of today."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta, tzinfo
+from typing import Final
+
+from wattrail.clock import Clock
+from wattrail.energy_register import BootEvidence
+from wattrail.errors import WattrailError
+from wattrail.gateway.account import Account, Booking, is_booked
+from wattrail.gateway.failures import DEFECT_HINT, safe_text, state_after
+from wattrail.gateway.feed import Feed
+from wattrail.gateway.plan import MeterPlan
+from wattrail.gateway.view import MeterState, MeterView
+from wattrail.ledger import Boot, Entry, boot_between
+from wattrail.network_meters.link_health import LinkDay, LinkEvents, LinkWatch, advice
+from wattrail.sources import Cadence
+from wattrail.store import Store
+from wattrail.store.rows import without_credentials
+from wattrail.units import Reading
+
+__all__ = ["ArrivedReading", "Failure", "NetworkMeter"]
+
+_SCALE: Final = "the meter scales by itself"
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArrivedReading:
+    """A reading with what its source says beside it."""
+
+    reading: Reading
+    cadence: Cadence
+    signal_dbm: float | None = None
+    reconnects: int = 0
+    advice: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """Why there is no reading, and in how many seconds it is tried again. ``is_broker``: a broker is the cause."""
+
+    error: Exception
+    retry_s: float
+    is_broker: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Identity:
+    url: str
+    simulated: bool
+    calibration: None = None
+
+
+class NetworkMeter:
+    """Books and shows one network meter. Everything here runs in the bookkeeping thread."""
+
+    def __init__(self, plan: MeterPlan, store: Store, feed: Feed, *, clock: Clock, zone: tzinfo) -> None:
+        self.plan = plan
+        self._store, self._feed, self._clock, self._zone = store, feed, clock, zone
+        self._url = without_credentials(plan.url)
+        self._account: Account | None = None
+        self._link: LinkWatch | None = None
+        self._unsaved_day: LinkDay | None = None
+        self._evidence: tuple[BootEvidence, float] | None = None
+        self._reconnects = 0
+        self._is_link_restored = False
+        self._view = MeterView(name=plan.name, url=self._url, simulated=False, poll_s=plan.poll_s)
+        feed.publish(self._view)
+
+    def prepare(self, arrival: ArrivedReading) -> Booking | None:
+        """What the store is to keep for a reading; None where it has no registers. Raises WattrailError."""
+        reading = arrival.reading
+        self._watch_link(arrival)
+        if not is_booked(reading):
+            return None
+        if self._account is not None and self._account.simulated != reading.simulated:
+            self._account = None  # the store refuses to mix the two, and says so
+        account = self._account = self._account or self._open_account(arrival)
+        return account.prepare(reading)
+
+    def show(self, arrival: ArrivedReading, booking: Booking | None) -> None:
+        """Follow what was kept, and publish it. Raises WattrailError."""
+        account, view, reading = self._account, self._view, arrival.reading
+        if account is not None and booking is not None:
+            account.confirm(booking)
+            view = replace(
+                view, today=account.today(account.now or reading.at), total=account.totals(), notice=account.notice
+            )
+        if view.state is not MeterState.LIVE:
+            logger.info("meter %s: read", self.plan.name)
+        link = self._link.day if self._link is not None else None
+        self._view = replace(
+            view, simulated=reading.simulated, state=MeterState.LIVE, error=None, hint=None, retry_at=None,
+            poll_s=arrival.cadence.expected_s, silence_s=arrival.cadence.silence_s, scale=_SCALE, reading=reading,
+            link=link, advice=(*arrival.advice, *(advice(link) if link else ())),
+        )  # fmt: skip
+        self._feed.publish(self._view, account.take_booked() if account is not None else ())
+
+    def fail(self, failure: Failure) -> None:
+        """Show why there is no reading. Raises nothing."""
+        error = failure.error
+        if isinstance(error, WattrailError):
+            state, text, hint = state_after(error), str(error), error.hint
+        else:
+            state, text, hint = MeterState.FAILED, f"{type(error).__name__}: {error}", DEFECT_HINT
+            logger.error("meter %s: a defect", self.plan.name, exc_info=error)
+        text, hint = safe_text(text, self.plan.url), safe_text(hint, self.plan.url) if hint else None
+        if (state, text) != (self._view.state, self._view.error):
+            logger.warning("meter %s is %s: %s", self.plan.name, state, text)
+        booked = self._account.take_booked() if self._account is not None else ()
+        if state is MeterState.FAILED:
+            self._account = None  # it may be ahead of the store: load it again
+        if self._link is not None:
+            self._link.fail(self._day(self._clock.now()), is_broker=failure.is_broker)
+            self._unsaved_day = self._link.day
+        retry_at = self._clock.now() + timedelta(seconds=failure.retry_s)
+        self._view = replace(
+            self._view, state=state, error=text, hint=hint, retry_at=retry_at,
+            link=self._link.day if self._link is not None else None,
+        )  # fmt: skip
+        self._feed.publish(self._view, booked)
+
+    def take_link_day(self) -> tuple[int, LinkDay] | None:
+        """The meter's id and its connection of today, if it changed since this was last asked."""
+        day, self._unsaved_day = self._unsaved_day, None
+        return None if day is None or self._account is None else (self._account.meter_id, day)
+
+    def finish(self) -> tuple[int, tuple[Entry, ...]] | None:
+        """The meter's id and what is counted but not yet an entry, at the end, for whoever writes it."""
+        return None if self._account is None else (self._account.meter_id, self._account.finish())
+
+    def show_last(self, entries: tuple[Entry, ...]) -> None:
+        """Publish the last entries, which were written."""
+        booked = self._account.take_booked() if self._account is not None else ()
+        if booked or entries:
+            self._feed.publish(self._view, (*booked, *entries))
+
+    def _open_account(self, arrival: ArrivedReading) -> Account:
+        reading = arrival.reading
+        account = Account(
+            self._store, self.plan.name, _Identity(self._url, reading.simulated), reading,
+            now=self._clock.now(), zone=self._zone, longest_silence_s=arrival.cadence.silence_s,
+        )  # fmt: skip
+        if not self._is_link_restored and self._link is not None:
+            self._link.restore(self._store.link_days(account.meter_id, limit=1))
+            self._is_link_restored = True
+        return account
+
+    def _watch_link(self, arrival: ArrivedReading) -> None:
+        reading = arrival.reading
+        day, boot = self._day(reading.at), Boot.NONE
+        if self._evidence is not None:
+            evidence, at = self._evidence
+            boot = boot_between(evidence, reading.evidence, reading.monotonic - at)
+        if reading.registers:  # evidence comes with them
+            self._evidence = reading.evidence, reading.monotonic
+        if self._link is None:
+            self._link = LinkWatch(day)
+        events = LinkEvents(
+            signal_dbm=arrival.signal_dbm, reconnects=arrival.reconnects - self._reconnects,
+            is_restart=boot.is_restart, is_power_on=boot is Boot.POWER,
+        )  # fmt: skip
+        self._reconnects = arrival.reconnects
+        self._link.take(day, reading.monotonic, events)
+        self._unsaved_day = self._link.day
+
+    def _day(self, at: datetime) -> date:
+        return at.astimezone(self._zone).date()

@@ -1,0 +1,90 @@
+"""The ledger of one meter: everything its registers follow from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from fractions import Fraction
+from typing import NamedTuple, Self
+
+from wattrail.ledger.entries import BEGINNING, Entry, EntryKind, Epoch, Totals
+
+__all__ = ["Counts", "Energy", "LedgerSlice"]
+
+
+class Counts(NamedTuple):
+    """Counts by the chip's own sign of power, and those whose direction nothing proves."""
+
+    positive: int
+    negative: int
+    undirected: int
+
+
+class Energy(NamedTuple):
+    """Exact energy in milliwatt-hours, before anything is rounded."""
+
+    import_: Fraction = Fraction(0)
+    export: Fraction = Fraction(0)
+    undirected: Fraction = Fraction(0)
+
+    @classmethod
+    def of(cls, counts: Counts | Entry, epoch: Epoch) -> Self:
+        """Energy of counts in the epoch they belong to."""
+        positive, negative = epoch.milliwatt_hours(counts.positive), epoch.milliwatt_hours(counts.negative)
+        first, second = (negative, positive) if epoch.inverted else (positive, negative)
+        return cls(first, second, epoch.milliwatt_hours(counts.undirected))
+
+    def plus(self, other: Energy, share: Fraction | int = 1) -> Energy:
+        """The sum with another, or with a share of it."""
+        return Energy(
+            self.import_ + other.import_ * share,
+            self.export + other.export * share,
+            self.undirected + other.undirected * share,
+        )
+
+    def less(self, other: Energy) -> Energy:
+        """The difference."""
+        return self.plus(other, -1)
+
+    def rounded_down(self) -> Totals:
+        """Registers in whole milliwatt-hours."""
+        return Totals(self.import_.__floor__(), self.export.__floor__(), self.undirected.__floor__())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerSlice:
+    """Entries of the counter and manual entries, each oldest first, with the epochs they belong to.
+
+    ``before`` are counts, by epoch, of entries older than the first one here: books need not be read whole to know
+    what the registers show.
+    """
+
+    entries: tuple[Entry, ...]
+    epochs: Mapping[int, Epoch]
+    stated: tuple[Entry, ...] = ()
+    before: Mapping[int, Counts] = field(default_factory=dict)
+    began: datetime | None = field(init=False, repr=False, compare=False)
+    """The earliest start of an entry; None if there is none. Not always the first one's: a clock can be ahead."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "began", min((entry.start for entry in self.entries), default=None))
+
+    @property
+    def booked_until(self) -> datetime | None:
+        """End of the last entry; None if there is none."""
+        return self.entries[-1].end if self.entries else None
+
+    def earliest(self, entry: Entry) -> datetime:
+        """The earliest moment at which energy of one of these entries can have flowed; ``entry.end`` is the latest."""
+        if entry.kind is EntryKind.ASSIGNED:
+            gap = self.entry(entry.about)
+            return BEGINNING if gap is None else gap.start
+        return (self.began or BEGINNING) if entry.kind is EntryKind.ADJUSTED else entry.start
+
+    def entry(self, sequence: int) -> Entry | None:
+        """The entry of the counter with that number, if it is among these."""
+        place = sequence - self.entries[0].sequence if self.entries else -1
+        if 0 <= place < len(self.entries) and self.entries[place].sequence == sequence:
+            return self.entries[place]
+        return next((entry for entry in self.entries if entry.sequence == sequence), None)  # not all are here

@@ -1,0 +1,147 @@
+"""Entries that a person states: an opening, an adjustment, a direction for what a gap left without one.
+
+They are made here and nowhere else, so that no register can fall: energy is only ever added, and a direction is only
+given to counts that have none.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from wattrail.errors import LedgerError
+from wattrail.ledger.entries import BEGINNING, Entry, EntryKind
+from wattrail.ledger.ledger_slice import LedgerSlice
+
+__all__ = ["EnergyDirection", "adjustment", "assignment", "milliwatt_hours", "opening", "unassigned"]
+
+_MWH_PER_KWH = 1_000_000
+_MAX_KWH = 10**9
+"""More than any display of eight digits shows, and far less than an integer in the database holds."""
+
+_NEVER_FALL = (
+    "registers never fall, as what was shown may have been billed or published: state what is missing on the other "
+    "register, or begin a new account (another name for the meter) with an opening"
+)
+
+
+class EnergyDirection(StrEnum):
+    """Which register."""
+
+    IMPORT = "import"
+    EXPORT = "export"
+
+
+def milliwatt_hours(kwh: Decimal) -> int:
+    """Kilowatt-hours as whole milliwatt-hours, exactly. Raises LedgerError for what is none, too fine or too large."""
+    if not kwh.is_finite() or abs(kwh) > _MAX_KWH:
+        raise LedgerError(f"{kwh} is not an energy in kWh that a meter could show")
+    mwh = kwh.scaleb(6)
+    if mwh != mwh.to_integral_value():
+        raise LedgerError(f"{kwh} kWh is finer than a milliwatt-hour", hint="give six decimals at most")
+    return int(mwh)
+
+
+def opening(
+    ledger_slice: LedgerSlice, *, import_mwh: int, export_mwh: int, at: datetime, who: str, reason: str
+) -> Entry:
+    """What an older meter showed when this one took over. LedgerError if there is an opening, or no reading yet."""
+    if any(entry.kind is EntryKind.OPENING for entry in ledger_slice.stated):
+        raise LedgerError("the account has an opening, and an entry is never edited", hint="state the rest: adjust it")
+    _refuse_fall(import_mwh, export_mwh)
+    began = _began(ledger_slice)
+    return _stated(
+        ledger_slice, EntryKind.OPENING, BEGINNING, began,
+        import_mwh=import_mwh, export_mwh=export_mwh, at=at, who=who, reason=reason,
+    )  # fmt: skip
+
+
+def adjustment(
+    ledger_slice: LedgerSlice, *, import_mwh: int, export_mwh: int, at: datetime, who: str, reason: str
+) -> Entry:
+    """Energy that belongs to the account and was never counted. Raises LedgerError where a register would fall."""
+    if import_mwh == export_mwh == 0:
+        raise LedgerError("an adjustment of nothing", hint="state the import, the export, or both")
+    _refuse_fall(import_mwh, export_mwh)
+    moment = _moment(ledger_slice, at)
+    return _stated(
+        ledger_slice, EntryKind.ADJUSTED, moment, moment,
+        import_mwh=import_mwh, export_mwh=export_mwh, at=at, who=who, reason=reason,
+    )  # fmt: skip
+
+
+def assignment(
+    ledger_slice: LedgerSlice,
+    about: int,
+    direction: EnergyDirection,
+    *,
+    at: datetime,
+    who: str,
+    reason: str,
+    counts: int | None = None,
+) -> Entry:
+    """A direction for counts of the entry ``about`` that have none; for all of them if ``counts`` is None.
+
+    Raises LedgerError if that entry has no such counts, or fewer.
+    """
+    left = unassigned(ledger_slice)
+    counts = left.get(about, 0) if counts is None else counts
+    gap = ledger_slice.entry(about)
+    if gap is None or not 0 < counts <= left.get(about, 0):
+        known = ", ".join(f"{sequence} ({rest} counts)" for sequence, rest in left.items()) or "none"
+        raise LedgerError(
+            f"entry {about} has {left.get(about, 0)} counts without a direction", hint=f"entries that have: {known}"
+        )
+    positive = (direction is EnergyDirection.IMPORT) != ledger_slice.epochs[gap.epoch].inverted
+    moment = max(_moment(ledger_slice, at), gap.end)
+    return _stated(
+        ledger_slice, EntryKind.ASSIGNED, moment, moment, about=about, epoch=gap.epoch,
+        positive=counts if positive else 0, negative=0 if positive else counts, undirected=-counts,
+        at=at, who=who, reason=reason,
+    )  # fmt: skip
+
+
+def unassigned(ledger_slice: LedgerSlice) -> dict[int, int]:
+    """Counts that still have no direction, by the number of the entry that booked them."""
+    left = {entry.sequence: entry.undirected for entry in ledger_slice.entries if entry.undirected}
+    for entry in ledger_slice.stated:
+        if entry.about:
+            left[entry.about] = left.get(entry.about, 0) + entry.undirected
+    return {sequence: counts for sequence, counts in left.items() if counts}
+
+
+def _refuse_fall(import_mwh: int, export_mwh: int) -> None:
+    for direction, mwh in ((EnergyDirection.IMPORT, import_mwh), (EnergyDirection.EXPORT, export_mwh)):
+        if mwh < 0:
+            raise LedgerError(f"the {direction} register would fall by {_kwh(-mwh)} kWh", hint=_NEVER_FALL)
+
+
+def _began(ledger_slice: LedgerSlice) -> datetime:
+    if ledger_slice.began is None:
+        raise LedgerError("the meter was never read", hint="an account begins with its first reading: wattrail run")
+    return ledger_slice.began
+
+
+def _moment(ledger_slice: LedgerSlice, at: datetime) -> datetime:
+    """When it is booked: now, but never before the account, or before what was stated last."""
+    return max([at, _began(ledger_slice), *(entry.end for entry in ledger_slice.stated)])
+
+
+def _stated(
+    ledger_slice: LedgerSlice, kind: EntryKind, start: datetime, end: datetime, *, at: datetime, who: str, reason: str,
+    import_mwh: int = 0, export_mwh: int = 0, about: int = 0, epoch: int | None = None,
+    positive: int = 0, negative: int = 0, undirected: int = 0,
+) -> Entry:  # fmt: skip
+    if not reason.strip():
+        raise LedgerError("no reason was given", hint="say why: whoever reads the account later will ask")
+    return Entry(
+        sequence=len(ledger_slice.stated) + 1, kind=kind, start=start, end=end, count=0,
+        epoch=ledger_slice.entries[-1].epoch if epoch is None else epoch,
+        positive=positive, negative=negative, undirected=undirected,
+        import_mwh=import_mwh, export_mwh=export_mwh, about=about, who=who, stated_at=at, note=reason.strip(),
+    )  # fmt: skip
+
+
+def _kwh(mwh: int) -> Decimal:
+    return Decimal(mwh) / _MWH_PER_KWH

@@ -1,0 +1,89 @@
+"""Opening a database to read it only: beside a running gateway, or without one. It is neither made nor migrated."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from wattrail.errors import StoreError
+from wattrail.ledger import AuditFinding, LedgerSlice
+from wattrail.network_meters.link_health import LinkDay
+from wattrail.store import queries
+from wattrail.store.buckets import Bucket
+from wattrail.store.chain import broken_links
+from wattrail.store.damage import RECOVER, as_damage, integrity_problems
+from wattrail.store.link_days import link_days
+from wattrail.store.rows import MeterRow
+from wattrail.store.schema import require_current
+
+__all__ = ["StoreReader", "open_to_read"]
+
+_BUSY_S: Final = 5.0
+
+
+class StoreReader:
+    """What a database holds at one moment: it stays the same, whatever a gateway writes meanwhile."""
+
+    def __init__(self, path: Path, cursor: sqlite3.Cursor) -> None:
+        self.path = path
+        self._cursor = cursor
+
+    def meters(self) -> tuple[MeterRow, ...]:
+        """Every meter that was ever registered, by name."""
+        with as_damage(self.path):
+            return queries.meters(self._cursor)
+
+    def outline(self, meter_id: int) -> LedgerSlice:
+        """The first and last entry, those with undirected counts, and what was stated: quick for long books."""
+        with as_damage(self.path):
+            return queries.adjustable_entries(self._cursor, meter_id)
+
+    def ledger_slice(self, meter_id: int, *, since: datetime | None = None) -> LedgerSlice:
+        """The ledger of a meter; entries that ended before ``since`` are only added up."""
+        with as_damage(self.path):
+            return queries.ledger_slice(self._cursor, meter_id, since)
+
+    def file_problems(self) -> tuple[AuditFinding, ...]:
+        """What the database engine finds wrong with the file; takes as long as reading all of it."""
+        texts = integrity_problems(self._cursor)
+        return tuple(AuditFinding(0, "its integrity", text, "ok", name="the file") for text in texts)
+
+    def broken_links(self, meter_id: int) -> tuple[AuditFinding, ...]:
+        """Rows of the ledger that are missing or altered, by number."""
+        with as_damage(self.path):
+            return tuple(broken_links(self._cursor, meter_id))
+
+    def series(self, name: str, start: datetime, end: datetime, *, points: int) -> tuple[Bucket, ...]:
+        """Power of a meter in ``[start, end)``, as about ``points`` buckets at most; empty for an unknown meter."""
+        row = self._cursor.execute("SELECT id FROM meter WHERE name = ?", (name,)).fetchone()
+        return () if row is None else queries.series(self._cursor, int(row[0]), start, end, points)
+
+    def link_days(self, name: str, *, limit: int = 31) -> tuple[LinkDay, ...]:
+        """How a meter was connected on its last days, newest first; empty for an unknown meter."""
+        row = self._cursor.execute("SELECT id FROM meter WHERE name = ?", (name,)).fetchone()
+        return () if row is None else link_days(self._cursor, int(row[0]), limit)
+
+
+@contextmanager
+def open_to_read(path: Path) -> Iterator[StoreReader]:
+    """The database at a path. Raises StoreError if it is not there, not ours, or of another version."""
+    if not path.is_file():
+        raise StoreError(f"there is not a database {path}", hint="wattrail run makes one; database=FILE names another")
+    try:
+        with closing(_connect(path)) as connection, closing(connection.cursor()) as cursor:
+            with as_damage(path):
+                require_current(connection, path)
+            cursor.execute("BEGIN")
+            yield StoreReader(path, cursor)
+    except sqlite3.OperationalError as error:
+        raise StoreError(f"{path}: {error}", hint="check that you may read it, and write in its folder") from error
+    except sqlite3.Error as error:
+        raise StoreError(f"{path} is damaged: {error}", hint=RECOVER.format(path=path)) from error
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=_BUSY_S, isolation_level=None)

@@ -1,0 +1,231 @@
+"""Network meters in the gateway: what one of them does wrong costs the others nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from tests.gateway.network_rig import running
+from tests.sources.conftest import NEEDS_BROKER, Mosquitto, broker, closed_broker, publisher, run
+from wattrail.clock import SystemClock
+from wattrail.errors import ConfigError
+from wattrail.gateway import GatewayPlan, MeterPlan, MeterState
+from wattrail.sources import Secrets
+from wattrail.twin.network.devices import openbeken
+from wattrail.twin.network.openbeken import SimulatedOpenBeken
+from wattrail.twin.network.serving import connect_to_broker, serve_web
+
+__all__ = ["broker", "closed_broker"]
+
+POLL_S = 0.2
+
+
+def device() -> SimulatedOpenBeken:
+    made = openbeken(SystemClock(), total_wh=12_000)
+    made.meter.set(watts=2300.0)
+    return made
+
+
+def http(name: str, place: str, *, options: str = "") -> MeterPlan:
+    return MeterPlan(name=name, url=f"openbeken://{place}{options}", poll_s=POLL_S)
+
+
+def test_a_polled_meter_is_booked_and_marked_as_simulated(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with serve_web(device().answer) as place, running(tmp_path, http("house", place)) as house:
+            await house.readings("house", 3)
+            view = house.view("house")
+            assert view.simulated
+            assert view.total is not None
+            assert view.reading is not None
+            assert view.reading.watts == pytest.approx(2300, rel=0.01)
+            assert view.scale == "the meter scales by itself"
+            row = house.store.meter("house")
+            assert row is not None
+            assert row.simulated
+            assert len(house.store.series(row.id, view.reading.at, house.feed.now())) <= 1
+
+    run(story())
+
+
+async def _hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with suppress(ConnectionError):
+        await reader.read()
+    writer.close()
+
+
+async def _flood(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with suppress(ConnectionError):
+        await reader.read(100)
+        while True:
+            writer.write(b"HTTP/1.1 200 OK\r\n\r\n" + b"\xff" * 65536)
+            await writer.drain()
+    writer.close()
+
+
+async def _dribble(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with suppress(ConnectionError, TimeoutError):
+        await reader.read(100)
+        while True:
+            writer.write(b"H")
+            await writer.drain()
+            await asyncio.wait_for(reader.read(), 0.05)
+            return
+    writer.close()
+
+
+async def _lie(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with suppress(ConnectionError):
+        await reader.read(100)
+        writer.write(b'HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n{"StatusFWR":')
+        await writer.drain()
+    writer.close()
+
+
+@pytest.mark.parametrize(
+    ("serve", "state"),
+    [
+        (_hang, MeterState.STALE),
+        (_flood, MeterState.STALE),
+        (_dribble, MeterState.STALE),
+        (_lie, MeterState.LOST),
+    ],
+    ids=["hangs", "floods", "dribbles", "lies about its length"],
+)
+def test_a_web_server_that_misbehaves_costs_the_others_nothing(
+    tmp_path: Path, serve: object, state: MeterState
+) -> None:
+    async def story() -> None:
+        async with (
+            serve_web(device().answer) as good,
+            await asyncio.start_server(serve, "127.0.0.1", 0) as bad,  # type: ignore[arg-type]
+        ):
+            place = f"127.0.0.1:{bad.sockets[0].getsockname()[1]}"
+            plans = [http(f"bad{n}", place, options="?timeout=0.3") for n in range(5)]
+            async with running(tmp_path, *plans, http("good", good)) as house:
+                await asyncio.gather(
+                    *(house.until_state(plan.name, state) for plan in plans), house.readings("good", 10)
+                )
+                assert house.view("good").state is MeterState.LIVE
+                link = house.view("good").link
+                assert link is not None
+                assert link.dropouts == 0
+                assert link.longest_silence_s < 1.5
+
+    run(story())
+
+
+def test_a_meter_that_goes_away_is_read_again_when_it_is_back(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with serve_web(device().answer) as place:
+            port = int(place.rpartition(":")[2])
+        async with running(tmp_path, http("house", place)) as house:
+            lost = await house.until_state("house", MeterState.LOST)
+            assert "cannot connect" in str(lost.error)
+            assert lost.retry_at is not None
+            async with serve_web(device().answer, port=port):
+                await house.until_state("house", MeterState.LIVE)
+
+    run(story())
+
+
+@NEEDS_BROKER
+def test_a_flood_on_one_topic_leaves_the_other_meters_live(tmp_path: Path, broker: Mosquitto) -> None:
+    async def flood(stop: asyncio.Event) -> None:
+        async with publisher(broker.port) as publish:
+            while not stop.is_set():
+                await asyncio.gather(*(publish("z/bad", b"\xff" * 2000) for _ in range(50)))
+
+    async def story() -> None:
+        stop = asyncio.Event()
+        good = asyncio.create_task(connect_to_broker(device(), port=broker.port, interval_s=0.1))
+        flooding = asyncio.create_task(flood(stop))
+        plans = (
+            MeterPlan(name="good", url=f"mqtt://127.0.0.1:{broker.port}/obk51A0CAFE?device=openbeken&ask=0.2"),
+            MeterPlan(name="bad", url=f"mqtt://127.0.0.1:{broker.port}/z/bad?device=json&profile=zigbee2mqtt"),
+        )
+        async with running(tmp_path, *plans) as house:
+            await house.until(lambda h: "in a second" in str(h.view("bad").error), "the flood is named")
+            await house.readings("good", 10)
+            assert house.view("good").state is MeterState.LIVE
+        stop.set()
+        await flooding
+        good.cancel()
+
+    run(story())
+
+
+@NEEDS_BROKER
+def test_every_reason_of_silence_is_named(tmp_path: Path, closed_broker: Mosquitto) -> None:
+    def plan(name: str, rest: str) -> MeterPlan:
+        return MeterPlan(name=name, url=f"mqtt://127.0.0.1:{closed_broker.port}/{rest}")
+
+    secrets = Secrets(file=Path("/nonexistent"), environment={"WATTRAIL_LOGIN_GOOD": "meter:planted-secret"})
+    plans = (
+        plan("refused", "z/plug?device=json&profile=zigbee2mqtt"),
+        plan("silent", "z/none?device=json&profile=zigbee2mqtt&silence=1&login=good"),
+        plan("offline", "z/off?device=json&profile=zigbee2mqtt&login=good"),
+    )
+
+    async def story() -> None:
+        async with (
+            publisher(closed_broker.port, username="meter", password="planted-secret") as publish,
+            running(tmp_path, *plans, secrets=secrets) as house,
+        ):
+            await publish("z/off/availability", '{"state":"offline"}', retain=True)
+            refused = await house.until_state("refused", MeterState.LOST)
+            assert "refuses the login '127.0.0.1'" in str(refused.error)
+            silent = await house.until_state("silent", MeterState.STALE)
+            assert "no message within 1 s" in str(silent.error)
+            assert "expected every 60 s" in str(silent.error)
+            offline = await house.until_state("offline", MeterState.LOST)
+            assert "offline (its last will)" in str(offline.error)
+
+    run(story())
+
+
+def test_a_network_meter_takes_nothing_of_a_chip() -> None:
+    with pytest.raises(ConfigError, match="front_end, inverted is for a chip on a wire"):
+        MeterPlan(name="a", url="openbeken://10.0.0.1", front_end="pziot-e01", inverted=True)
+    with pytest.raises(ConfigError, match="a meter behind a broker is not polled"):
+        MeterPlan(name="a", url="mqtt://10.0.0.1/x?device=openbeken", poll_s=5)
+    with pytest.raises(ConfigError, match=r"poll_s = 4000 is outside 0\.2 to 3600 s"):
+        MeterPlan(name="a", url="openbeken://10.0.0.1", poll_s=4000)
+    assert MeterPlan(name="a", url="openbeken://10.0.0.1", poll_s=3600).poll_s == 3600
+    assert MeterPlan(name="a", url="openbeken://10.0.0.1").poll_s == 10
+    assert MeterPlan(name="a", url="serial:///dev/ttyUSB0").poll_s == 1
+
+
+def test_a_plan_may_hold_chips_and_network_meters(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with serve_web(device().answer) as place:
+            chip = MeterPlan(name="chip", url="twin://pziot-e01?seed=7", poll_s=0.2)
+            async with running(tmp_path, chip, http("wifi", place)) as house:
+                await asyncio.gather(house.readings("chip", 2), house.readings("wifi", 2))
+                assert [view.name for view in house.feed.views()] == ["chip", "wifi"]
+        assert GatewayPlan(meters=(chip,)).meters[0].is_network is False
+
+    run(story())
+
+
+def test_what_was_booked_goes_on_after_a_restart(tmp_path: Path) -> None:
+    async def story() -> None:
+        meter = device()
+        async with serve_web(meter.answer) as place:
+            async with running(tmp_path, http("house", place)) as house:
+                await house.readings("house", 3)
+                first = house.view("house").total
+            async with running(tmp_path, http("house", place)) as house:
+                await house.readings("house", 3)
+                second = house.view("house").total
+                link = house.view("house").link
+            assert first is not None
+            assert second is not None
+            assert second.import_mwh >= first.import_mwh
+            assert link is not None
+            assert link.readings > 5, "the day's link goes on too"
+
+    run(story())

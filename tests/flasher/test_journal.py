@@ -141,7 +141,7 @@ def test_a_board_given_the_dump_of_another_is_not_taken_for_that_one(store: Back
     assert store.unfinished(replace(TARGET, rf_crc=7), chip_with(other)) is None
 
 
-def test_what_was_cut_is_described_by_its_last_session_and_its_first_board(store: BackupStore) -> None:
+def test_what_was_cut_is_named_by_its_last_session_and_its_first_board(store: BackupStore) -> None:
     clock = ManualClock()
     journal = Journal(store.folder / TARGET.board, clock)
     begin(journal, rf_after=2)

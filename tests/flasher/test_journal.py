@@ -141,9 +141,9 @@ def test_a_board_given_the_dump_of_another_is_not_taken_for_that_one(store: Back
     assert store.unfinished(replace(TARGET, rf_crc=7), chip_with(other)) is None
 
 
-def test_what_was_cut_is_described_by_its_last_session_and_its_first_board(store: BackupStore) -> None:
+def test_what_was_cut_is_named_by_its_last_session_and_its_first_board(store: BackupStore) -> None:
     clock = ManualClock()
-    journal = Journal(store.journal(TARGET).folder, clock)
+    journal = Journal(store.folder / TARGET.board, clock)
     begin(journal, rf_after=2)
     clock.advance(3600)
     began = clock.now().strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -155,7 +155,7 @@ def test_what_was_cut_is_described_by_its_last_session_and_its_first_board(store
 
 
 def test_a_sector_that_was_touched_and_proven_is_known_by_its_crc(store: BackupStore) -> None:
-    journal = store.journal(TARGET)
+    journal = journal_of(store, TARGET)
     begin(journal)
     journal.touching({0x11000: 7, 0x12000: 8, 0x13000: 9})
     journal.touching({0x12000: 8})

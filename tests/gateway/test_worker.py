@@ -279,7 +279,7 @@ def test_another_calibration_in_the_configuration_begins_an_epoch(house: Househo
 
 
 @pytest.mark.parametrize("inverted", [False, True])
-def test_after_a_new_calibration_import_stays_import_unless_it_turns_the_wire(
+def test_after_a_new_calibration_import_stays_import_or_is_turned(
     house: Household, meter: StubMeter, inverted: bool
 ) -> None:
     house.run(70)

@@ -602,7 +602,7 @@ def test_a_wire_is_said_to_pass_as_often_as_it_does() -> None:
     back = wrong_turns(1 / 3, None, 1)
     assert twice is not None
     assert back is not None
-    assert "if the wire passes the hole once: does it pass twice? then say --turns 2" in twice.text
+    assert "if the wire passes the hole once: does it pass twice? then say turns=2." in twice.text
     assert "reads 1/3 of what it should: does the wire pass the reference 3 times" in back.text
 
 

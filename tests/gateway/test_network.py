@@ -191,6 +191,23 @@ def test_every_reason_of_silence_is_named(tmp_path: Path, closed_broker: Mosquit
     run(story())
 
 
+@NEEDS_BROKER
+def test_what_a_broker_has_kept_makes_no_meter_live(tmp_path: Path, broker: Mosquitto) -> None:
+    url = f"mqtt://127.0.0.1:{broker.port}/z/plug?device=json&energy=energy&power=power&retained=use"
+
+    async def story() -> None:
+        async with publisher(broker.port) as publish:
+            await publish("z/plug", '{"energy": 7.5, "power": 3}', retain=True)
+            async with running(tmp_path, MeterPlan(name="plug", url=url + "&silence=1")) as house:
+                silent = await house.until_state("plug", MeterState.STALE)
+                assert silent.reading is None
+                while house.view("plug").state is not MeterState.LIVE:
+                    await publish("z/plug", '{"energy": 7.5, "power": 3}')
+                    await asyncio.sleep(0)
+
+    run(story())
+
+
 def test_a_network_meter_takes_nothing_of_a_chip() -> None:
     with pytest.raises(ConfigError, match="front_end, inverted is for a chip on a wire"):
         MeterPlan(name="a", url="openbeken://10.0.0.1", front_end="pziot-e01", inverted=True)

@@ -10,11 +10,14 @@ and the plain sum of positive differences.
 
 from __future__ import annotations
 
+import os
 import random
 from collections import defaultdict
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Final
 
 from bench.simulated_house import DAYS, SOURCES, TICK_S, TICKS_PER_DAY, SimulatedHouse, Source, happenings, loads
@@ -178,17 +181,26 @@ class _Booking:
         return ledger, home_assistant, positive
 
 
-def campaign(histories: int = HISTORIES, *, days: int = DAYS) -> dict[str, list[History]]:
-    """That many histories, the sources in turn."""
+def campaign(histories: int = HISTORIES, *, days: int = DAYS, processes: int = 1) -> dict[str, list[History]]:
+    """That many histories, the sources in turn. The seeds decide, so the number of processes changes no figure."""
     lived: dict[str, list[History]] = {source.name: [] for source in SOURCES}
-    for seed in range(histories):
-        source = SOURCES[seed % len(SOURCES)]
-        lived[source.name].append(live(source, seed, days=days))
+    work = partial(_lived, days=days)
+    if processes == 1:
+        found = [work(seed) for seed in range(histories)]
+    else:
+        with ProcessPoolExecutor(processes) as pool:
+            found = list(pool.map(work, range(histories)))
+    for history in found:
+        lived[history.source.name].append(history)
     return lived
 
 
+def _lived(seed: int, *, days: int) -> History:
+    return live(SOURCES[seed % len(SOURCES)], seed, days=days)
+
+
 def rows() -> list[Row]:
-    lived = campaign()
+    lived = campaign(processes=os.cpu_count() or 1)
     by_class: dict[str, list[History]] = defaultdict(list)
     for histories in lived.values():
         by_class[f"class {histories[0].source.registers[0].persistence}"] += histories

@@ -64,11 +64,11 @@ def test_the_two_namespaces_hold_no_opcode_twice() -> None:
 
 
 def test_the_bootloader_answers_nine_commands_and_the_rom_all_others() -> None:
-    loader = {command.name for command in COMMANDS if command.knows(Responder.BOOTLOADER)}
+    loader = {command.name for command in COMMANDS if Responder.BOOTLOADER in command.known}
     assert loader == {
         "LinkCheck", "Reboot", "SetBaud", "CheckCRC", "ReadBootVersion", "FlashWrite", "Write4K", "Read4K", "Erase",
     }  # fmt: skip
-    assert not c.BOOT_VERSION.knows(Responder.BOOT_ROM)
+    assert Responder.BOOT_ROM not in c.BOOT_VERSION.known
 
 
 def test_a_bootloader_without_version_says_07() -> None:

@@ -107,7 +107,7 @@ def test_who_insists_is_obeyed(wattrail: Type) -> None:
     keeping(wattrail, f"{IDEAL}&wiring=twice", "--allow", "turns")
     (row,) = kept_by()
     assert row["micro_counts_per_amp"] == pytest.approx(2 * 138_167.4e6, rel=1e-4)
-    assert "say --turns 2" in str(row["evidence"])
+    assert "say turns=2" in str(row["evidence"])
 
 
 @pytest.mark.parametrize(

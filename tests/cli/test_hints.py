@@ -17,7 +17,7 @@ from cyclopts import MissingArgumentError
 
 import wattrail
 from wattrail.cli.app import build
-from wattrail.cli.manual import folder, located
+from wattrail.cli.output import located, manual_folder, with_options
 from wattrail.cli.verbs import NOUNS, VERBS
 from wattrail.errors import UrlError
 from wattrail.transport import SCHEMES, check_url
@@ -144,7 +144,7 @@ NAMED = sorted(
 
 @pytest.mark.parametrize("page", NAMED)
 def test_a_page_that_a_message_names_is_on_this_machine(page: str) -> None:
-    assert folder() is not None
+    assert manual_folder() is not None
     assert Path(located(f"see {page}, please").split()[1].rstrip(",")).is_file()
 
 
@@ -171,3 +171,17 @@ def test_a_wheel_brings_the_pages_that_its_messages_name(tmp_path: Path) -> None
     assert Path(page).is_file()
     for named in NAMED:
         assert (tmp_path / "installed" / "wattrail" / named).is_file()
+
+
+@pytest.mark.parametrize(
+    ("text", "typed"),
+    [
+        ("lower the baud rate (max_baud=115200)", "lower the baud rate (--baud 115200)"),
+        ("straighten it: wattrail image convert, to=dump", "straighten it: wattrail image convert FILE OUT --to dump"),
+        ("then say turns=2. Else", "then say --turns 2. Else"),
+        ("database=FILE names another", "--database FILE names another"),
+        ("open serial:///dev/ttyUSB0?address=2&start=1", "open serial:///dev/ttyUSB0?address=2&start=1"),
+    ],
+)
+def test_keywords_of_the_library_are_named_as_options(text: str, typed: str) -> None:
+    assert with_options(text) == typed

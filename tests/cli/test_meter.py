@@ -70,6 +70,7 @@ def test_a_front_end_that_is_not_known_is_refused(wattrail: Type) -> None:
     said = wattrail("meter", "read", TWIN, "--front-end", "pziot")
     assert said.code == 2
     assert "unknown front end 'pziot'; known: reference" in said.err
+    assert "hint: did you mean pziot-e01?" in said.err
 
 
 def test_a_front_end_sets_the_scale(wattrail: Type) -> None:

@@ -10,8 +10,8 @@ import pytest
 from tests.cli.conftest import Type
 from wattrail.app.config import parse_config
 from wattrail.app.plan import ServicePlan, WebPlan, plan_service
-from wattrail.cli.run import run
-from wattrail.cli.run_notices import demo_notice
+from wattrail.cli import safety
+from wattrail.cli.run import demo_notice, run
 from wattrail.extras import install_command
 from wattrail.transport.discovery import DeviceCandidate
 
@@ -91,6 +91,12 @@ def test_configured_wires_are_asked_about_before_anything_starts(wattrail: Type)
     said = wattrail("run")
     assert said.code == 2
     assert "mains potential" in said.err
+
+
+@pytest.mark.parametrize("url", ["openbeken://192.0.2.7", "mqtt://192.0.2.1?device=openbeken&topic=obk1"])
+def test_a_mounted_meter_on_the_network_asks_about_no_wires(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    safety.confirm([url])
+    assert capsys.readouterr().err == ""
 
 
 def test_a_broken_configuration_starts_nothing(wattrail: Type, home: Path) -> None:

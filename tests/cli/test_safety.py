@@ -9,7 +9,7 @@ import pytest
 from tests.cli.conftest import Terminal, Type
 from wattrail.cli import safety
 from wattrail.cli.exits import UsageError
-from wattrail.cli.manual import located
+from wattrail.cli.output import located
 from wattrail.cli.safety import Answer, confirm, memory_path
 
 ABSENT = "serial:///dev/ttyUSB77?baud=4800"

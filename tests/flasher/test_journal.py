@@ -33,6 +33,12 @@ def store(tmp_path: Path) -> BackupStore:
     return BackupStore(tmp_path / "boards", ManualClock())
 
 
+def journal_of(store: BackupStore, target: FlashTarget) -> Journal:
+    """The one to write to: that of what did not end on this board, else the board's own."""
+    found = store.unfinished(target)
+    return found.journal if found else Journal(store.folder / target.board, ManualClock())
+
+
 def begin(
     journal: Journal,
     *,
@@ -45,7 +51,7 @@ def begin(
 
 
 def test_a_write_that_ended_leaves_nothing_to_do(store: BackupStore) -> None:
-    journal = store.journal(TARGET)
+    journal = journal_of(store, TARGET)
     begin(journal)
     journal.touching({0x11000: 7})
     journal.done(ALL)
@@ -55,7 +61,7 @@ def test_a_write_that_ended_leaves_nothing_to_do(store: BackupStore) -> None:
 def test_a_write_that_was_cut_is_found_again(store: BackupStore, tmp_path: Path) -> None:
     backup = tmp_path / "backup.bin"
     backup.write_bytes(bytes(TARGET.size))  # a file of another size is no backup of this flash
-    begin(store.journal(TARGET), backup=backup)
+    begin(journal_of(store, TARGET), backup=backup)
     found = store.unfinished(TARGET)
     assert found is not None
     assert (found.image, found.backup, found.sr) == ("a.bin", backup, 0x4004)
@@ -65,15 +71,15 @@ def test_a_second_attempt_keeps_the_first_ones_backup_and_protection(store: Back
     first, second = tmp_path / "1.bin", tmp_path / "2.bin"
     first.write_bytes(bytes(TARGET.size))
     second.write_bytes(bytes(TARGET.size))
-    begin(store.journal(TARGET), backup=first)
-    begin(store.journal(TARGET), image="b.bin", target=replace(TARGET, sr=0), backup=second)
+    begin(journal_of(store, TARGET), backup=first)
+    begin(journal_of(store, TARGET), image="b.bin", target=replace(TARGET, sr=0), backup=second)
     found = store.unfinished(TARGET)
     assert found is not None
     assert (found.image, found.backup, found.sr) == ("b.bin", first, 0x4004)
 
 
 def test_a_backup_that_was_deleted_is_not_promised(store: BackupStore, tmp_path: Path) -> None:
-    begin(store.journal(TARGET), backup=tmp_path / "gone.bin")
+    begin(journal_of(store, TARGET), backup=tmp_path / "gone.bin")
     found = store.unfinished(TARGET)
     assert found is not None
     assert found.backup is None
@@ -81,7 +87,7 @@ def test_a_backup_that_was_deleted_is_not_promised(store: BackupStore, tmp_path:
 
 @pytest.mark.parametrize("cut", range(1, 40, 3))
 def test_a_torn_last_line_is_no_line(store: BackupStore, cut: int) -> None:
-    journal = store.journal(TARGET)
+    journal = journal_of(store, TARGET)
     begin(journal)
     journal.done(ALL)
     path = journal.folder / "journal.jsonl"
@@ -92,7 +98,7 @@ def test_a_torn_last_line_is_no_line(store: BackupStore, cut: int) -> None:
 
 
 def test_the_board_is_told_by_its_radio_calibration(store: BackupStore) -> None:
-    begin(store.journal(TARGET))
+    begin(journal_of(store, TARGET))
     assert store.unfinished(replace(TARGET, rf_crc=2)) is None
     assert store.unfinished(replace(TARGET, flash_id=0x15701C)) is None
 
@@ -111,7 +117,7 @@ def test_a_board_with_a_torn_rf_sector_is_known_by_the_rest_of_its_flash(store: 
     backup = tmp_path / "backup.bin"
     backup.write_bytes(before)
     torn = before[:RF] + bytes(0x800) + before[RF + 0x800 :]
-    journal = store.journal(TARGET)
+    journal = journal_of(store, TARGET)
     begin(journal, rf_after=7, backup=backup)
     now = replace(TARGET, rf_crc=99)
     assert store.unfinished(now, chip_with(torn)) is None, "the RF sector was not touched"
@@ -129,14 +135,43 @@ def test_a_board_given_the_dump_of_another_is_not_taken_for_that_one(store: Back
     before, other = random.Random(1).randbytes(TARGET.size), random.Random(2).randbytes(TARGET.size)
     backup = tmp_path / "backup.bin"
     backup.write_bytes(before)
-    journal = store.journal(TARGET)
+    journal = journal_of(store, TARGET)
     begin(journal, rf_after=7, backup=backup)
     journal.touching({RF: wire_crc(other[RF : RF + 0x1000])})
     assert store.unfinished(replace(TARGET, rf_crc=7), chip_with(other)) is None
 
 
+def test_what_was_cut_is_named_by_its_last_session_and_its_first_board(store: BackupStore) -> None:
+    clock = ManualClock()
+    journal = Journal(store.folder / TARGET.board, clock)
+    begin(journal, rf_after=2)
+    clock.advance(3600)
+    began = clock.now().strftime("%Y-%m-%dT%H:%M:%SZ")
+    begin(journal, image="b.bin", target=replace(TARGET, rf_crc=2), rf_after=3)
+    found = journal.unfinished(TARGET.size)
+    assert found is not None
+    assert (found.since, found.image, found.sha256) == (began, "b.bin", "00")
+    assert (found.rf_before, found.rf_after) == (1, frozenset({2, 3}))
+
+
+def test_a_sector_that_was_touched_and_proven_is_known_by_its_crc(store: BackupStore) -> None:
+    journal = journal_of(store, TARGET)
+    begin(journal)
+    journal.touching({0x11000: 7, 0x12000: 8, 0x13000: 9})
+    journal.touching({0x12000: 8})
+    begin(journal, image="small.bin")
+    journal.done([(0x11000, bytes(0x1000))])
+    found = store.unfinished(TARGET)
+    assert found is not None
+    proven, cut, whole = (found.sectors[at] for at in (0x11000, 0x12000, 0x13000))
+    assert (proven.proven, proven.torn, proven.wanted) == (True, False, {wire_crc(bytes(0x1000))})
+    assert (cut.proven, cut.torn, cut.wanted) == (False, True, {8})
+    # the session went on to the next sector, so this one held what it should
+    assert (whole.proven, whole.torn, whole.wanted) == (False, False, {9})
+
+
 def test_a_smaller_write_takes_away_only_what_it_has_proven(store: BackupStore) -> None:
-    journal = store.journal(TARGET)
+    journal = journal_of(store, TARGET)
     begin(journal)
     journal.touching({0x11000: 1, 0x12000: 2, 0x13000: 3})
     begin(journal, image="small.bin")
@@ -155,7 +190,7 @@ def test_a_smaller_write_takes_away_only_what_it_has_proven(store: BackupStore) 
 def test_a_backup_of_a_half_written_flash_is_not_what_a_session_rests_on(store: BackupStore, tmp_path: Path) -> None:
     half = tmp_path / "half.bin"
     half.write_bytes(bytes(TARGET.size))
-    journal = store.journal(TARGET)
+    journal = journal_of(store, TARGET)
     begin(journal)
     journal.touching({0x11000: 1})
     begin(journal, backup=half)
@@ -175,7 +210,7 @@ def test_the_journal_of_an_earlier_version_forgets_no_cut_either(store: BackupSt
     for path in (backup, half):
         path.write_bytes(bytes(TARGET.size))
     begun = {"version": 1, "chip": "BK7231N", "flash_id": 0x1560EB, "rf": [1, 1], "sr": 0}
-    journal = store.journal(TARGET)
+    journal = journal_of(store, TARGET)
     journal.folder.mkdir(parents=True)
     (journal.folder / JOURNAL).write_text(
         old_line("begin", **begun, image="a.bin", sha256="00", backup=str(backup))
@@ -196,7 +231,7 @@ def test_the_journal_of_an_earlier_version_forgets_no_cut_either(store: BackupSt
 
 def test_the_same_image_of_an_earlier_version_has_closed_its_own_cut(store: BackupStore) -> None:
     begun = {"version": 1, "chip": "BK7231N", "flash_id": 0x1560EB, "rf": [1, 1], "image": "a.bin", "sha256": "00"}
-    journal = store.journal(TARGET)
+    journal = journal_of(store, TARGET)
     journal.folder.mkdir(parents=True)
     (journal.folder / JOURNAL).write_text(
         old_line("begin", **begun)
@@ -227,7 +262,7 @@ def test_a_file_that_is_not_the_backup_any_more_is_not_taken_for_it(
         case "larger":
             with path.open("wb") as file:
                 file.truncate(1 << 40)
-    store.journal(TARGET).begin(
+    journal_of(store, TARGET).begin(
         TARGET, image="a", sha256="", rf_after=1, backup=path, backup_sha256=sha256(content).hexdigest(), simulated=True
     )
     found = store.unfinished(TARGET)
@@ -237,9 +272,9 @@ def test_a_file_that_is_not_the_backup_any_more_is_not_taken_for_it(
 
 def test_two_boards_have_two_journals(store: BackupStore) -> None:
     other = replace(TARGET, rf_crc=2)
-    begin(store.journal(TARGET))
-    begin(store.journal(other), target=other, rf_after=2)
-    store.journal(other).done(ALL)
+    begin(journal_of(store, TARGET))
+    begin(journal_of(store, other), target=other, rf_after=2)
+    journal_of(store, other).done(ALL)
     assert store.unfinished(TARGET) is not None
     assert store.unfinished(other) is None
 
@@ -305,11 +340,11 @@ def test_where_the_original_was_removed_no_other_backup_takes_its_place(tmp_path
     "line", ['{"event": "begin"}', "[" * 3000, '{"event": "begin", "backup": "' + "x" * 5000 + '"}', "\xff\xfe", "null"]
 )
 def test_a_line_that_makes_no_sense_bars_no_board_from_being_flashed(store: BackupStore, line: str) -> None:
-    journal = store.journal(TARGET)
+    journal = journal_of(store, TARGET)
     begin(journal)
     with (journal.folder / "journal.jsonl").open("a", encoding="utf-8") as file:
         file.write(line + "\n")
     store.unfinished(TARGET)
-    begin(store.journal(TARGET))
-    store.journal(TARGET).done(ALL)
+    begin(journal_of(store, TARGET))
+    journal_of(store, TARGET).done(ALL)
     assert store.unfinished(TARGET) is None

@@ -7,6 +7,7 @@ from contextlib import suppress
 from wattrail.errors import ImageError
 from wattrail.image import (
     KEYS,
+    Difference,
     Image,
     OutputKind,
     Recipe,
@@ -75,9 +76,13 @@ def conversions(data: bytes) -> None:
         _compare(image, other)
 
 
+def _differing(found: Difference) -> int:
+    return sum(len(part.sectors) for part in found.partitions)
+
+
 def _compare(one: Image, other: Image) -> None:
     there, back = diff(one, other), diff(other, one)
-    assert there.sectors == back.sectors or one.chip != other.chip
+    assert _differing(there) == _differing(back) or one.chip != other.chip
     assert len(there.only) == len(back.only)
 
 

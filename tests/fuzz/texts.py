@@ -17,6 +17,7 @@ from wattrail.clock import ManualClock
 from wattrail.errors import PortError, UrlError, WattrailError
 from wattrail.flasher.backup_store import BackupStore
 from wattrail.flasher.identify import FlashTarget
+from wattrail.flasher.journal import Journal
 from wattrail.transport.capture import decode_event, encode_event
 from wattrail.transport.replay import CaptureReader
 from wattrail.transport.schemes import check_url
@@ -44,7 +45,7 @@ def journal(data: bytes) -> None:
     path.write_bytes(data)
     earlier = store.unfinished(BOARD)
     assert earlier is None or earlier.sr is None or isinstance(earlier.sr, int)
-    mine = store.journal(BOARD)
+    mine = earlier.journal if earlier else Journal(path.parent, ManualClock())
     mine.begin(BOARD, image="b.bin", sha256="11", rf_after=1, backup=None, simulated=True)
     assert path.read_bytes().startswith(data)
     now = store.unfinished(BOARD)

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wattrail.bootrom.constants import RATES
 from wattrail.line_classifier import HEARD_LIMIT, LISTEN_RATES, SHOWN_LIMIT, TrafficKind, classify, clearest
 from wattrail.twin.uart_line import as_received
 
@@ -21,6 +20,7 @@ BOOT_LOG = b"\r\nV:BK7231N_1.0.1\r\nCPSR:000000D3\r\nR0:70000000\r\nJ 0x10000\r\
 APP_LOG = b"Info:MAIN:Time 5, idle 0/s, free 77000, MQTT 0(0)\r\nInfo:GEN:PIN_SetupPins pins have been set up.\r\n"
 
 MEANINGLESS = (TrafficKind.GARBAGE, TrafficKind.BREAK, TrafficKind.SILENCE)
+RATES = (115200, 230400, 460800, 576000, 921600, 1_000_000, 1_500_000, 2_000_000, 3_000_000)
 RATE = st.sampled_from((4800, 9600, 19200, 38400, *RATES))
 
 
@@ -185,7 +185,7 @@ def test_an_answer_is_heard_exactly_if_one_is_there(data: bytes, baud: int, sent
     assert (heard.kind is TrafficKind.LINK) == (ANSWER in data)
     assert len(heard.shown) <= SHOWN_LIMIT
     assert heard.words
-    assert heard.as_dict()["baud"] == baud
+    assert heard.baud == baud
 
 
 @pytest.mark.parametrize("unit", [b"\x55\xaa\x00\x00", b"\x04\x0e", b"\x01\xe0\xfc", b"\x55", b"\0", b"a "])

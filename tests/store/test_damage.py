@@ -105,5 +105,5 @@ def test_a_gateway_does_not_count_on_after_a_torn_end(path: Path, sql: str) -> N
     with open_store(path) as store:
         with pytest.raises(StoreError, match="is damaged: it holds") as caught:
             store.ledger(1)
-        assert f"wattrail ledger verify --database {path}" in str(caught.value.hint)
+        assert f"wattrail ledger verify, with database={path}" in str(caught.value.hint)
         assert "backup" in str(caught.value.hint)

@@ -140,3 +140,20 @@ def test_a_closed_store_says_so_instead_of_crashing(tmp_path: Path) -> None:
     store.close()
     with pytest.raises(StoreError, match="closed"):
         store.register_meter("house", "twin://pziot-e01", simulated=True, calibration=CALIBRATION)
+
+
+def test_two_processes_that_open_a_new_file_at_once_both_get_it(tmp_path: Path) -> None:
+    path = tmp_path / "new.sqlite"
+
+    class Late(tuple[str, ...]):
+        """Steps of a process that looked at the empty file, and then was overtaken by another."""
+
+        def __getitem__(self, place: object) -> object:  # type: ignore[override]
+            if isinstance(place, slice) and not pragma(path, "user_version"):
+                open_store(path).close()
+            return super().__getitem__(place)  # type: ignore[index]
+
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        migrate(connection, path, Late(migrations()))
+    assert pragma(path, "user_version") == len(migrations())
+    open_store(path).close()

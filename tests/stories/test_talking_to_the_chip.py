@@ -197,7 +197,7 @@ def test_a_wrong_baud_rate_is_found_out_and_the_right_url_is_named(clock: Manual
 def test_a_wrong_address_is_found_out(clock: ManualClock) -> None:
     with open_meter("twin://lspa9?volts=230&amps=1&address=2", clock=clock) as meter, pytest.raises(NoAnswer) as caught:
         meter.connect()
-    assert caught.value.hint == "the chip has address 2: use --address 2"
+    assert caught.value.hint == "the chip has address 2: use address=2"
     with open_meter("twin://lspa9?volts=230&amps=1&address=2", address=2, clock=clock) as meter:
         meter.connect()
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from wattrail.errors import PortOpenError
-from wattrail.transport.opening import address_open_error, device_open_error
+from wattrail.transport.carrier import address_open_error, device_open_error
 
 
 def explain(path: str, number: int) -> PortOpenError:
@@ -44,7 +44,7 @@ def test_a_busy_device_says_how_to_find_who_holds_it() -> None:
 
 
 def test_windows_says_permission_where_it_means_busy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("wattrail.transport.opening.os.name", "nt")
+    monkeypatch.setattr("wattrail.transport.carrier.os.name", "nt")
     assert "in use by another program" in str(explain("COM3", errno.EACCES))
 
 

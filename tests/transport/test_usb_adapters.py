@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from wattrail.transport.usb_adapters import CHIPS, without_device
+from wattrail.transport.discovery import CHIPS, without_device
 
 CH340, CP2102, MOUSE = (0x1A86, 0x7523), (0x10C4, 0xEA60), (0x046D, 0xC077)
 
@@ -106,7 +106,7 @@ def test_a_missing_port_says_which_adapter_gives_none(usb: Usb, monkeypatch: pyt
     from wattrail.transport import open_port
 
     usb.plug("1-1", CH340, driver="usbfs")
-    monkeypatch.setattr("wattrail.transport.usb_adapters.SYSFS", usb.sysfs)
+    monkeypatch.setattr("wattrail.transport.discovery.SYSFS", usb.sysfs)
     with pytest.raises(PortOpenError, match="there is no device") as caught:
         open_port("serial:///dev/ttyUSB77")
     assert "usually brltty" in str(caught.value.hint)
@@ -114,10 +114,10 @@ def test_a_missing_port_says_which_adapter_gives_none(usb: Usb, monkeypatch: pyt
 
 def test_without_any_port_the_hidden_adapters_are_told(usb: Usb, monkeypatch: pytest.MonkeyPatch) -> None:
     from wattrail.app.plan import plan_service
-    from wattrail.cli.run_notices import demo_notice
+    from wattrail.cli.run import demo_notice
 
     usb.plug("1-1", CP2102)
-    monkeypatch.setattr("wattrail.transport.usb_adapters.SYSFS", usb.sysfs)
+    monkeypatch.setattr("wattrail.transport.discovery.SYSFS", usb.sysfs)
     monkeypatch.setattr("wattrail.app.plan.list_candidates", tuple)
     demo = plan_service().demo
     assert demo is not None

@@ -38,6 +38,7 @@ VIEW = MeterView(
     hint="look", retry_at=NOON, reading=READING, today=Totals(1, 2, 3), total=Totals(4, 5, 6),
     notice="the clock jumped", scale="assumed", silence_s=60.0,
     link=LinkDay(day=NOON.date(), readings=3, signal_min=-81.0, signal_sum=-160.5, signals=2), advice=("range: …",),
+    has_waveform=True,
 )  # fmt: skip
 
 
@@ -52,6 +53,17 @@ def test_a_view_is_the_same_on_both_sides_of_the_channel(view: MeterView) -> Non
     assert line.count(b"\n") == 1
     (message,) = decode_line(line)["views"]
     assert view_from_message(message) == view
+
+
+def test_a_reading_without_counts_crosses_the_channel_too() -> None:
+    """A network meter gives quantities alone: its sample has no counts, and no calibration."""
+    quantities = Quantities(volts=230.0, watts=115.0)
+    view = replace(VIEW, reading=replace(READING, sample=quantities, calibration=None))
+    (message,) = decode_line(encode_line(views=[view_message(view)]))["views"]
+    back = view_from_message(message).reading
+    assert back is not None
+    assert back.quantities == quantities
+    assert back.registers == READING.registers
 
 
 @pytest.mark.parametrize("line", [b"[]\n", b"1\n", b"{\n", b"\xff\n", b"\n"])

@@ -38,6 +38,9 @@ def test_a_meter_that_is_not_there_is_said_to_be_missing(scene: Callable[[str], 
 
 def test_a_meter_without_waveform_says_why(scene: Callable[[str], str], browser: Browser) -> None:
     page = browser.new_page()
+    page.goto(scene("live"))
+    expect(page.get_by_role("heading", name="house")).to_be_visible()
+    expect(page.get_by_role("link", name="Oscilloscope of house")).to_be_hidden()
     page.goto(f"{scene('live')}scope/house")
     expect(page.get_by_text("this meter gives readings only, no waveform")).to_be_visible(timeout=10_000)
     page.close()

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from wattrail.app.config import load_config
     from wattrail.app.plan import ServicePlan, WebPlan, plan_service
-    from wattrail.app.publishers import Publisher
     from wattrail.app.service import Service, open_service, run
+    from wattrail.publish import Publisher
 
 __all__ = ["Publisher", "Service", "ServicePlan", "WebPlan", "load_config", "open_service", "plan_service", "run"]
 
 _HOME = {
-    "Publisher": "wattrail.app.publishers",
+    "Publisher": "wattrail.publish",
     "Service": "wattrail.app.service",
     "ServicePlan": "wattrail.app.plan",
     "WebPlan": "wattrail.app.plan",

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from wattrail.app.config import database_of, demo_database
 from wattrail.gateway import GatewayPlan, MeterPlan
-from wattrail.transport.discovery import list_candidates
-from wattrail.transport.usb_adapters import without_device
+from wattrail.transport.discovery import list_candidates, without_device
 
 if TYPE_CHECKING:
-    from wattrail.app.publishers import Publisher
+    from wattrail.app.publish_schema import OpenMetricsSection
     from wattrail.app.schema import Config
+    from wattrail.publish import ConsumerPlan, Publisher
 
 __all__ = ["DEFAULT_HOST", "DEFAULT_PORT", "Demo", "PortOffer", "ServicePlan", "WebPlan", "plan_service"]
 
@@ -45,11 +45,19 @@ class Demo:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MetricsPlan:
+    """Metrics at ``/metrics`` of the page; ``has_kwh`` adds registers in kWh."""
+
+    has_kwh: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WebPlan:
     """Where the page and the REST interface are served; port 0 takes one that is free."""
 
     host: str = DEFAULT_HOST
     port: int = DEFAULT_PORT
+    metrics: MetricsPlan | None = None
 
     @property
     def open_to_network(self) -> bool:
@@ -64,12 +72,14 @@ class WebPlan:
 class ServicePlan:
     """Everything that a service needs to know. Without ``web`` no page is served, and no web library is needed.
 
-    ``publishers`` maps a name for the log to a reader of the meters' events; see ``Publisher``.
+    ``consumers`` are those of the configuration. ``publishers`` maps a name for the log to any other reader of the
+    meters' events; see ``Publisher``.
     """
 
     gateway: GatewayPlan
     database: Path | str
     web: WebPlan | None = None
+    consumers: tuple[ConsumerPlan, ...] = ()
     publishers: Mapping[str, Publisher] = field(default_factory=dict)
     demo: Demo | None = None
 
@@ -84,10 +94,13 @@ def plan_service(
 ) -> ServicePlan:
     """The plan of a service. Arguments override the configuration. Raises ConfigError."""
     meters = tuple(section.planned() for section in config.meter) if config else ()
+    gateway = GatewayPlan(meters=meters or (_DEMO,), zone=config.site.timezone if config else None)
+    page = _web(config, host, port) if web else None
     return ServicePlan(
-        gateway=GatewayPlan(meters=meters or (_DEMO,), zone=config.site.timezone if config else None),
+        gateway=gateway,
         database=database or (database_of(config) if meters else demo_database()),
-        web=_web(config, host, port) if web else None,
+        web=page,
+        consumers=_consumers(config, gateway, page),
         demo=None if meters else _demo(),
     )
 
@@ -96,7 +109,24 @@ def _web(config: Config | None, host: str | None, port: int | None) -> WebPlan:
     if config is not None:
         host = host or config.web.host
         port = config.web.port if port is None else port
-    return WebPlan(host=host or DEFAULT_HOST, port=DEFAULT_PORT if port is None else port)
+    return WebPlan(
+        host=host or DEFAULT_HOST,
+        port=DEFAULT_PORT if port is None else port,
+        metrics=_metrics(config.publish.openmetrics) if config else None,
+    )
+
+
+def _metrics(section: OpenMetricsSection | None) -> MetricsPlan | None:
+    return MetricsPlan(has_kwh=section.kwh) if section else None
+
+
+def _consumers(config: Config | None, gateway: GatewayPlan, page: WebPlan | None) -> tuple[ConsumerPlan, ...]:
+    if config is None or not config.publish.model_fields_set:
+        return ()
+    from wattrail.app.publish_plan import page_url, plan_consumers  # with the libraries of their consumers
+
+    url = page_url(page.host, page.port) if page and page.open_to_network and page.port else None
+    return plan_consumers(config.publish, [meter.name for meter in gateway.meters], configuration_url=url)
 
 
 def _demo() -> Demo:

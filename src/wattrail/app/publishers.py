@@ -11,12 +11,14 @@ import inspect
 import logging
 import threading
 import time
-from collections.abc import Callable, Coroutine, Mapping
-from typing import Any, Final
+from collections.abc import Callable, Mapping
+from typing import Final
 
+from wattrail.errors import WattrailError
 from wattrail.gateway import Feed, Subscription
 from wattrail.gateway.threads import start_thread
 from wattrail.gateway.timing import BackOff
+from wattrail.publish import Publisher
 
 __all__ = ["Publisher", "Publishers"]
 
@@ -25,15 +27,21 @@ _HEALTHY_AFTER_S: Final = 60.0
 
 logger = logging.getLogger(__name__)
 
-Publisher = Callable[[Subscription], None] | Callable[[Subscription], Coroutine[Any, Any, None]]
-"""Reads events until they end: a function, which runs in a thread, or a coroutine function, in an event loop there."""
-
 
 class Publishers:
-    """Every publisher of a service. They subscribe before the first meter starts, so that none misses an event."""
+    """Every publisher of a service. They subscribe before the first meter starts, so that none misses an event.
 
-    def __init__(self, publishers: Mapping[str, Publisher], feed: Feed) -> None:
-        self._stopping = threading.Event()
+    ``on_failure`` gets the name of a publisher that failed, and why; it is called in the publisher's thread.
+    """
+
+    def __init__(
+        self,
+        publishers: Mapping[str, Publisher],
+        feed: Feed,
+        *,
+        on_failure: Callable[[str, Exception], None] = lambda _name, _error: None,
+    ) -> None:
+        self._stopping, self._on_failure = threading.Event(), on_failure
         self._threads = [self._start(name, publish, feed.subscribe(name)) for name, publish in publishers.items()]
 
     def join(self, within_s: float) -> None:
@@ -51,23 +59,27 @@ class Publishers:
     def _supervise(self, name: str, publish: Publisher, events: Subscription) -> None:
         back_off, began = BackOff(), time.monotonic()
         with events:
-            while not _finished(name, publish, events):
+            while not self._finished(name, publish, events):
                 if time.monotonic() - began > _HEALTHY_AFTER_S:
                     back_off.succeed()
                 if self._stopping.wait(back_off.fail()):
                     return
                 began = time.monotonic()
 
-
-def _finished(name: str, publish: Publisher, events: Subscription) -> bool:
-    """Run a publisher until it returns; False when it failed."""
-    try:
-        result = publish(events)
-        if inspect.iscoroutine(result):
-            asyncio.run(result)
-    except Exception:  # a publisher that fails must not take the gateway with it
-        logger.exception("%s failed; readings go on", name)
-        return False
-    if not events.ended:
-        logger.warning("%s returned before the events ended and gets no more of them", name)
-    return True
+    def _finished(self, name: str, publish: Publisher, events: Subscription) -> bool:
+        """Run a publisher until it returns; False when it failed."""
+        try:
+            result = publish(events)
+            if inspect.iscoroutine(result):
+                asyncio.run(result)
+        except WattrailError as error:
+            logger.warning("%s failed, and is started again; readings go on: %s", name, error)
+            self._on_failure(name, error)
+            return False
+        except Exception as error:  # a publisher that fails must not take the gateway with it
+            logger.exception("%s failed; readings go on", name)
+            self._on_failure(name, error)
+            return False
+        if not events.ended:
+            logger.warning("%s returned before the events ended and gets no more of them", name)
+        return True

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, model_validator
 
+from wattrail.app.publish_schema import PublishSection
 from wattrail.calibration import MAX_CONSTANT, MIN_CONSTANT, Calibration
 from wattrail.chips import CHIPS
 from wattrail.front_end import FRONT_ENDS
@@ -153,6 +154,7 @@ class Config(Section):
     web: WebSection = WebSection()
     site: SiteSection = SiteSection()
     safety: SafetySection = SafetySection()
+    publish: PublishSection = PublishSection()
 
     @model_validator(mode="after")
     def _named_once(self) -> Self:

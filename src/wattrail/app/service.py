@@ -26,6 +26,7 @@ from wattrail.gateway import Feed, Gateway, open_planned
 from wattrail.gateway.source import Opener
 from wattrail.gateway.stopping import stop_requests
 from wattrail.gateway.threads import in_thread, start_thread
+from wattrail.publish import ConsumerContext, PublisherBoard
 from wattrail.store import Store, open_store
 
 if TYPE_CHECKING:
@@ -110,12 +111,13 @@ async def open_service(
         store = await in_thread(lambda: open_store(plan.database), name="open-store")
         try:
             gateway = Gateway(plan.gateway, store, clock=clock, opener=opener)
-            publishers = Publishers(plan.publishers, gateway.feed)
+            board = PublisherBoard()
+            publishers = _publishers(plan, store, gateway.feed, board)
             page: WebProcess | None = None
             try:
                 await gateway.start()
                 if plan.web is not None and listener is not None:
-                    page = _start_page(plan, plan.web, gateway.feed, store, listener, on_ready)
+                    page = _start_page(plan, plan.web, gateway.feed, board, store, listener, on_ready)
                 elif on_ready is not None:
                     on_ready(None)
                 yield Service(gateway=gateway, store=store, address=page.address if page else None)
@@ -123,6 +125,22 @@ async def open_service(
                 await _stop(gateway, publishers, page)
         finally:
             await _close(store)
+
+
+def _publishers(plan: ServicePlan, store: Store, feed: Feed, board: PublisherBoard) -> Publishers:
+    context = ConsumerContext(
+        database=store.path,
+        meters=tuple(meter.name for meter in plan.gateway.meters),
+        board=board,
+        zone=plan.gateway.zone_info(),
+    )
+    for consumer in plan.consumers:
+        board.add(consumer.name, consumer.target)
+    if plan.web is not None and plan.web.metrics is not None:
+        board.add("openmetrics", "/metrics")
+        board.reached("openmetrics")
+    consumers = {consumer.name: consumer.publisher(context) for consumer in plan.consumers}
+    return Publishers({**plan.publishers, **consumers}, feed, on_failure=board.crashed)
 
 
 def _listener(web: WebPlan | None) -> socket.socket | nullcontext[None]:
@@ -140,19 +158,21 @@ def _start_page(
     plan: ServicePlan,
     web: WebPlan,
     feed: Feed,
+    board: PublisherBoard,
     store: Store,
     listener: socket.socket,
     on_ready: Callable[[str], object] | None,
 ) -> WebProcess:
-    from wattrail.web import CandidateJson, Setup, WebProcess
+    from wattrail.web import CandidateJson, MetricsSetup, Setup, WebProcess
 
     setup = Setup(
         database=store.path,
         zone=plan.gateway.zone,
         open_to_network=web.open_to_network,
         candidates=[CandidateJson(**found._asdict()) for found in (plan.demo.candidates if plan.demo else ())],
+        metrics=MetricsSetup(has_kwh=web.metrics.has_kwh) if web.metrics else None,
     )
-    return WebProcess(feed, setup, listener, on_ready=on_ready)
+    return WebProcess(feed, setup, listener, board=board, on_ready=on_ready)
 
 
 async def _stop(gateway: Gateway, publishers: Publishers, page: WebProcess | None) -> None:

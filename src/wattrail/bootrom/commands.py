@@ -58,7 +58,8 @@ class PayloadField:
 class Command:
     """One command. ``reply`` None: it is never answered. ``refusal`` is the other layout its reply may have.
 
-    A long reply has a status byte in front of these fields; a short one has none.
+    A long reply has a status byte in front of these fields; a short one has none. ``known`` are the responders that
+    answer it; one that does not know it stays silent.
     """
 
     namespace: Namespace
@@ -78,10 +79,6 @@ class Command:
     def long(self) -> bool:
         """Whether it travels in the long frame."""
         return self.namespace is Namespace.LONG
-
-    def knows(self, responder: Responder) -> bool:
-        """Whether that responder answers it. One that does not stays silent."""
-        return responder in self.known
 
     def __repr__(self) -> str:
         return self.name
@@ -110,9 +107,8 @@ LENGTH = PayloadField("length", 2)
 WRITTEN = PayloadField("written", 1)
 TIMEOUT = PayloadField("timeout_s", 1)
 MAKER, KIND, CAPACITY = PayloadField("manufacturer", 1), PayloadField("kind", 1), PayloadField("capacity", 1)
-OLD_ADDRESS = PayloadField(
-    "address", 4, mask=0xFFFF_0000
-)  # the bootloader writes E0 20 over the low half (Write4K refused)
+OLD_ADDRESS = PayloadField("address", 4, mask=0xFFFF_0000)
+"""Of a refused Write4K: the bootloader copies its guard, E0 20, over the low half. Source: bk-boot/loader-1."""
 STAY = PayloadField("key", 1, fixed=0x55)
 LINKED = PayloadField("linked", 1, fixed=0)
 UP_TO_4K = PayloadField("data", 0, 4096)
@@ -123,6 +119,7 @@ def _key(size: int, value: int) -> PayloadField:
 
 
 # fmt: off
+# The only reply with another opcode than its request: hosts look for 01. Source: bk-boot/packets.
 LINK_CHECK   = Command(SHORT, 0x00, "LinkCheck",       (),                     (LINKED,),                       BOTH,   reply_opcode=1)
 WRITE_REG    = Command(SHORT, 0x01, "WriteReg",        (ADDRESS, VALUE),       (ADDRESS, VALUE),                ROM)
 READ_REG     = Command(SHORT, 0x03, "ReadReg",         (ADDRESS,),             (ADDRESS, VALUE),                ROM)
@@ -131,18 +128,23 @@ SET_BAUD     = Command(SHORT, 0x0F, "SetBaud",         (BAUD, DELAY),          (
 CHECK_CRC    = Command(SHORT, 0x10, "CheckCRC",        (START, END),           (CRC,),                          BOTH)
 BOOT_VERSION = Command(SHORT, 0x11, "ReadBootVersion", (),                     (TEXT,),                         LOADER, refusal=(FILLER,))
 STAY_ROM     = Command(SHORT, 0xAA, "StayRom",         (STAY,),                (STAY,),                         ROM)
+# For running firmware and newer chips. Neither responder answers them; they are sent in the hope of a reset.
 RESET        = Command(SHORT, 0x70, "Reset",           (_key(4, 0x4E414553),), None,                            NONE)
 APP_RESET    = Command(SHORT, 0xFE, "AppReset",        (_key(4, 0x27952795),), None,                            NONE)
 
 FLASH_WRITE  = Command(LONG,  0x06, "FlashWrite",      (ADDRESS, PAGE),        (ADDRESS, WRITTEN),              BOTH)
 WRITE_4K     = Command(LONG,  0x07, "Write4K",         (ADDRESS, SECTOR),      (ADDRESS,),                      BOTH,   refusal=(OLD_ADDRESS,))
+# Stands in one host's list, whose builder sends opcode 07 by mistake: nobody has seen a chip answer it.
 FLASH_READ   = Command(LONG,  0x08, "FlashRead",       (ADDRESS, LENGTH),      (ADDRESS, UP_TO_4K),             NONE)
 READ_4K      = Command(LONG,  0x09, "Read4K",          (ADDRESS,),             (ADDRESS, SECTOR),               BOTH,   refusal=(ADDRESS, FILLER))
+# Replies before it has erased anything, with the seconds it may take; only READ_SR shows when it is done.
 ERASE_ALL    = Command(LONG,  0x0A, "EraseAll",        (_key(1, 0x04),),       (TIMEOUT,),                      ROM)
 ERASE_4K     = Command(LONG,  0x0B, "Erase4K",         (ADDRESS,),             (ADDRESS,),                      ROM)
 READ_SR      = Command(LONG,  0x0C, "ReadSR",          (REGISTER,),            (REGISTER, STATUS_8),            ROM)
 WRITE_SR     = Command(LONG,  0x0D, "WriteSR",         (REGISTER, STATUS_8),   (REGISTER, STATUS_8),            ROM)
+# The same opcode, told apart by length: parts with two status registers take both bytes in one write.
 WRITE_SR_16  = Command(LONG,  0x0D, "WriteSR16",       (REGISTER, STATUS_16),  (REGISTER, STATUS_16),           ROM)
+# The byte in front of the id is junk, and counted in the length: some hosts call that a bug of the ROM.
 FLASH_ID     = Command(LONG,  0x0E, "GetMID",          (_key(4, 0x9F),),       (FILLER, MAKER, KIND, CAPACITY), ROM)
 ERASE        = Command(LONG,  0x0F, "Erase",           (SIZE, ADDRESS),        (SIZE, ADDRESS),                 BOTH)
 # fmt: on

@@ -9,9 +9,6 @@ from wattrail.bk7231 import TUYA_KEY_WORDS
 BAUD_AT_RESET: Final = 115200
 """Every responder starts here. Source: bk-boot/link."""
 
-RATES: Final = (115200, 230400, 460800, 576000, 921600, 1_000_000, 1_500_000, 2_000_000, 3_000_000)
-"""Rates hosts ask for, slowest first. The chip takes any integer; these are what people use. Source: bk-boot/hosts."""
-
 CLOCK_HZ: Final = 26_000_000
 """The UART's clock; a rate is this divided by a whole number. Source: bk-boot/loader-1."""
 

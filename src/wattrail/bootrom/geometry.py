@@ -44,17 +44,14 @@ WRITE_ENABLE: Final = 0x02
 
 @dataclass(frozen=True, slots=True)
 class FlashPart:
-    """One flash chip. ``mask`` holds the protection bits, ``shift`` and ``width`` the block-protect field in them.
+    """One flash chip. ``mask`` holds the protection bits.
 
     ``reads`` are the opcodes of its status registers in order, as many as are joined; ``write`` writes them.
     """
 
     mid: int
     name: str
-    registers: int
     mask: int
-    shift: int
-    width: int
     reads: tuple[int, ...]
     write: int = 0x01
     note: str = ""
@@ -67,7 +64,7 @@ class FlashPart:
     @property
     def bits(self) -> int:
         """How many bits of status a host can read and write at once."""
-        return 8 * min(self.registers, 2)
+        return 8 * min(len(self.reads), 2)
 
     @property
     def guard(self) -> int:
@@ -79,6 +76,7 @@ def flash_bytes(capacity: int) -> int:
     """Bytes of a flash by the last byte of its id. Raises ValueError for a code no flash of this kind has."""
     if not MIN_CAPACITY <= capacity <= MAX_CAPACITY:
         raise ValueError(f"capacity code {capacity:#04x} is not {MIN_CAPACITY:#04x} to {MAX_CAPACITY:#04x}")
+    # An id read as 00 00 00 would make a flash of one byte, as it did in another flasher (bk7231tools #30).
     return 1 << capacity
 
 
@@ -87,12 +85,12 @@ _COUNT = "sources disagree on one or two status registers"
 _USUAL = "only the number of status registers is published; the mask is the usual one"
 
 
-def _two(mid: int, name: str = "unnamed", note: str = "", *, mask: int = 0x407C, width: int = 5) -> FlashPart:
-    return FlashPart(mid, name, 2, mask, 2, width, _TWO, note=note)
+def _two(mid: int, name: str = "unnamed", note: str = "", *, mask: int = 0x407C) -> FlashPart:
+    return FlashPart(mid, name, mask, _TWO, note=note)
 
 
-def _one(mid: int, name: str = "unnamed", note: str = "", *, mask: int = 0x3C, width: int = 4) -> FlashPart:
-    return FlashPart(mid, name, 1, mask, 2, width, _ONE, note=note)
+def _one(mid: int, name: str = "unnamed", note: str = "", *, mask: int = 0x3C) -> FlashPart:
+    return FlashPart(mid, name, mask, _ONE, note=note)
 
 
 PARTS: Final = (
@@ -105,19 +103,19 @@ PARTS: Final = (
     _two(0x15404B, "XT25F16B"),
     _two(0x152085, "P25Q16HBK"),
     _two(0x156085, "P25Q16SU"),
-    _one(0x154285, "P25Q16HB", "listed with a bit in a register that is never read", mask=0x407C, width=5),
-    FlashPart(0x1560C4, "GT25Q16B", 3, 0x407C, 2, 5, _THREE),
-    FlashPart(0x1523C2, "MX25V1635F", 2, 0x103C, 2, 5, (0x05, 0x15), note=_COUNT),
+    _one(0x154285, "P25Q16HB", "listed with a bit in a register that is never read", mask=0x407C),
+    FlashPart(0x1560C4, "GT25Q16B", 0x407C, _THREE),
+    FlashPart(0x1523C2, "MX25V1635F", 0x103C, (0x05, 0x15), note=_COUNT),
     _two(0x1460CD),
     _two(0x1440C8),
     _two(0x146085),
     _one(0x14405E, "PN25F08B"),
     _one(0x13311C, "PN25F04B"),
-    _one(0x134051, "GD25D40", mask=0x1C, width=3),
-    _one(0x144051, "GD25D80", mask=0x1C, width=3),
-    _two(0x1340C8, "GD25Q41B", _COUNT, mask=0x401C, width=3),
-    _two(0x1340E0, "PN25Q40A", _COUNT, mask=0x401C, width=3),
-    _two(0x1440E0, "PN25Q80A", _COUNT, mask=0x401C, width=3),
+    _one(0x134051, "GD25D40", mask=0x1C),
+    _one(0x144051, "GD25D80", mask=0x1C),
+    _two(0x1340C8, "GD25Q41B", _COUNT, mask=0x401C),
+    _two(0x1340E0, "PN25Q40A", _COUNT, mask=0x401C),
+    _two(0x1440E0, "PN25Q80A", _COUNT, mask=0x401C),
     _two(0x16400B),
     _two(0x1640C8, note=_COUNT),
     _two(0x1665C8),
@@ -127,7 +125,7 @@ PARTS: Final = (
     _two(0x1660CD),
     _two(0x16411C, note=_COUNT),
     _two(0x16611C),
-    _one(0x16701C, note="listed once with its bytes in wire order", mask=0x407C, width=5),
+    _one(0x16701C, note="listed once with its bytes in wire order", mask=0x407C),
     _two(0x14400B, note=_USUAL),
     _two(0x17400B, note=_USUAL),
     _two(0x17600B, note=_USUAL),

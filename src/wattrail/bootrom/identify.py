@@ -82,6 +82,7 @@ def read_efuse(count: int = EFUSE_KEY_BYTES) -> Generator[RegisterAccess, int, E
     if not 1 <= count <= EFUSE_BYTES:
         raise ValueError(f"the eFuse has {EFUSE_BYTES} bytes, not {count}")
     data, valid = bytearray(), []
+    # The old address is cleared in CONTROL before the new one is set, or both would be joined. Source: bk-boot/efuse.
     for address in range(count):
         control = yield RegisterAccess(READ_REG, EFUSE_CONTROL)
         yield RegisterAccess(WRITE_REG, EFUSE_CONTROL, control & ~EFUSE_CLEARED | address << 8 | EFUSE_GO)
@@ -133,6 +134,7 @@ class Identity:
 
 def identify(evidence: ChipEvidence) -> Identity:
     """The chip, as far as the evidence shows it."""
+    # The bootloader of a T has no ReadReg: silence, asked twice, is its signature, and then its version decides.
     if evidence.chip_id is not None:
         return _by_number(evidence.chip_id, evidence)
     if not evidence.chip_id_silent:

@@ -135,12 +135,14 @@ class BootLink:
                 del self._buffer[: len(found.raw)]
                 return found
             self._why = self._why or found.why
+            # One byte only: the next frame may begin inside what only looked like one.
             self._skip(start + 1)
 
     def _echo(self, before: int) -> int:
         """Where in front of ``before`` our own request came back, whole or in part; -1 if nowhere."""
         at = self._buffer.find(REQUEST_START, 0, before)
         while at >= 0:
+            # A frame of the flash's content may begin like a request too; only our own, byte for byte, is an echo.
             if self._sent_frame.startswith(self._buffer[at : at + len(self._sent_frame)]):
                 return at
             at = self._buffer.find(REQUEST_START, at + 1, before)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from wattrail.bootrom.commands import WRITE_SR, WRITE_SR_16, Command
 from wattrail.bootrom.geometry import WIP, WRITE_ENABLE, FlashPart
@@ -18,15 +17,10 @@ __all__ = [
     "is_busy",
     "is_unprotected",
     "joined",
-    "plan_protect",
     "plan_restore",
-    "plan_status",
     "plan_unprotect",
     "settled",
 ]
-
-PROTECT: Final = 0x07
-"""The block-protect field hosts restore, as far as it fits. Source: bk-boot/hosts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,47 +51,23 @@ def is_unprotected(part: FlashPart, sr: int) -> bool:
 
 def plan_unprotect(part: FlashPart, sr: int) -> StatusWrite | None:
     """The write that clears every protection bit; None if none is set, because then nothing must be written."""
-    return plan_status(part, sr, 0)
-
-
-def plan_protect(part: FlashPart, sr: int) -> StatusWrite | None:
-    """The write that sets the block-protect field as hosts do (7), None if it is set already."""
-    return plan_status(part, sr, PROTECT & ((1 << part.width) - 1))
-
-
-def plan_status(part: FlashPart, sr: int, field: int) -> StatusWrite | None:
-    """The write that sets the block-protect field and clears the other protection bits; None if none is due.
-
-    Bits outside the mask keep their value; the flash's own two (busy, enabled) are sent as 0. Raises ValueError for a
-    status word of a busy flash or a field that is too wide.
-    """
-    _refuse_busy(part, sr)
-    if not 0 <= field < 1 << part.width:
-        raise ValueError(f"{part.name}: {field} does not fit the {part.width} block-protect bits")
-    value = field << part.shift
-    if sr & part.guard == value & part.guard:
-        return None
-    return _write_of(part, sr & ~part.guard | value)
+    return plan_restore(part, sr, 0)
 
 
 def plan_restore(part: FlashPart, sr: int, original: int) -> StatusWrite | None:
-    """The write that restores every protection bit within reach from ``original``; None if none is due."""
-    _refuse_busy(part, sr)
+    """The write that restores every protection bit within reach from ``original``; None if none is due.
+
+    Bits outside the mask keep their value; the flash's own two (busy, enabled) are sent as 0. Raises ValueError for a
+    status word of a busy flash.
+    """
+    if is_busy(sr):
+        raise ValueError(f"{part.name} is busy (status {sr:#06x}): its other bits may still change")
     if not (sr ^ original) & part.guard:
         return None
-    return _write_of(part, sr & ~part.guard | original & part.guard)
+    word = (sr & ~part.guard | original & part.guard) & ~(WIP | WRITE_ENABLE) & ((1 << part.bits) - 1)
+    return StatusWrite(WRITE_SR if part.bits == 8 else WRITE_SR_16, part.write, word)
 
 
 def settled(part: FlashPart, write: StatusWrite, sr: int) -> bool:
     """Whether a read-back shows what was written. Only protection bits are compared: others change by themselves."""
     return not (sr ^ write.sr) & part.guard
-
-
-def _refuse_busy(part: FlashPart, sr: int) -> None:
-    if is_busy(sr):
-        raise ValueError(f"{part.name} is busy (status {sr:#06x}): its other bits may still change")
-
-
-def _write_of(part: FlashPart, sr: int) -> StatusWrite:
-    word = sr & ~(WIP | WRITE_ENABLE) & ((1 << part.bits) - 1)
-    return StatusWrite(WRITE_SR if part.bits == 8 else WRITE_SR_16, part.write, word)

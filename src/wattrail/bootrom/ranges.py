@@ -11,7 +11,7 @@ import zlib
 from wattrail.bootrom.commands import ERASE, FLASH_WRITE, READ_4K, TRAITS, WRITE_4K, Command, CrcEnd, Responder
 from wattrail.bootrom.constants import CRC_BLOCK, CRC_MAX_BLOCKS
 
-__all__ = ["crc_range", "crc_span", "is_guarded", "wire_crc", "wrapped"]
+__all__ = ["crc_range", "is_guarded", "wire_crc", "wrapped"]
 
 
 def is_guarded(command: Command, address: int, responder: Responder) -> bool:
@@ -20,6 +20,8 @@ def is_guarded(command: Command, address: int, responder: Responder) -> bool:
     if command is WRITE_4K:
         return address < traits.write_4k_guard
     if command is ERASE or command is FLASH_WRITE or command is READ_4K:
+        # The loader's comparison is signed: the upper half of all addresses counts as below the guard. Write4K's is
+        # not, and its guard is lower: what lies between is kept from erases only. Source: bk-boot/loader-1.
         signed = address - (1 << 32) if address >> 31 else address
         return signed < traits.guard
     return False
@@ -54,11 +56,5 @@ def crc_range(start: int, length: int, responder: Responder) -> tuple[int, int]:
         raise ValueError(
             f"the {responder.value} counts 1 to {CRC_MAX_BLOCKS} blocks of {CRC_BLOCK} bytes, got {length} bytes"
         )
+    # One end suits both: the boot ROM counts the byte at the end, the bootloader divides end - start + 1 by 256.
     return start, start + length - 1
-
-
-def crc_span(start: int, end: int, responder: Responder) -> int:
-    """How many bytes from ``start`` a CRC command with this end covers."""
-    if TRAITS[responder].crc_end is CrcEnd.INCLUSIVE:
-        return end - start + 1
-    return ((end - start + 1) // CRC_BLOCK & CRC_MAX_BLOCKS) * CRC_BLOCK

@@ -7,7 +7,7 @@ from typing import Final
 
 from wattrail.bootrom import commands as c
 from wattrail.bootrom.commands import Command, Namespace, Responder
-from wattrail.bootrom.constants import BAUD_AT_RESET, CLOCK_HZ, MAX_DIVIDER, MIN_DIVIDER, RATES, TICK_S
+from wattrail.bootrom.constants import BAUD_AT_RESET, CLOCK_HZ, MAX_DIVIDER, MIN_DIVIDER, TICK_S
 from wattrail.bootrom.frames import LONG_HEAD, SHORT_HEAD, reply_lengths
 from wattrail.bootrom.geometry import ERASE_32K, ERASE_64K, ERASE_SECTOR, MIB
 
@@ -20,7 +20,6 @@ __all__ = [
     "real_baud",
     "reply_after_s",
     "reply_timeout_s",
-    "slower",
     "wire_s",
 ]
 
@@ -36,13 +35,9 @@ def real_baud(baud: int) -> float:
     if baud < 0:
         raise ValueError(f"a baud rate must not be negative, got {baud}")
     wanted = baud or BAUD_AT_RESET
+    # Rounded as the loader rounds: half of the rate is added before it is divided. Source: bk-boot/loader-1.
     divider = (CLOCK_HZ - 1 + wanted // 2) // wanted - 1
     return CLOCK_HZ / (min(max(divider, MIN_DIVIDER), MAX_DIVIDER) + 1)
-
-
-def slower(baud: int) -> int | None:
-    """The next lower usual rate, None below the slowest."""
-    return max((rate for rate in RATES if rate < baud), default=None)
 
 
 def host_switch_s(delay_ms: int) -> float:

@@ -1,1 +1,1 @@
-"""The command line: one file per verb; the only room that prints, reads configuration, or exits."""
+"""The command line: a file for a verb, or for a few small ones; the only room that prints, reads settings, or exits."""

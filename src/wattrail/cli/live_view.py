@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
@@ -16,11 +16,10 @@ from rich.text import Text
 from wattrail.cli import reading_view
 from wattrail.cli.console import results
 from wattrail.cli.source_reader import SourceReader
-from wattrail.cli.sparkline import sparkline
 from wattrail.meter import Meter
 from wattrail.units import QUANTITIES, Reading
 
-__all__ = ["live", "picture"]
+__all__ = ["live", "picture", "sparkline"]
 
 _HISTORY: Final = 60
 
@@ -52,3 +51,19 @@ def picture(meter: Meter | SourceReader, history: deque[Reading]) -> Group:
     heading = Text(reading_view.heading(meter), style="yellow" if meter.simulated else "")
     footer = f"{history[-1].at.astimezone():%H:%M:%S}  {reading_view.meter_words(meter)}"
     return Group(heading, table, Text(footer, style="dim"))
+
+
+_BARS: Final = "▁▂▃▄▅▆▇█"
+
+
+def sparkline(values: Sequence[float | None]) -> str:
+    """One character a value, from the lowest to the highest of them; a space for what is not known."""
+    known = [value for value in values if value is not None]
+    low, high = (min(known), max(known)) if known else (0.0, 0.0)
+    return "".join(" " if value is None else _bar(value, low, high) for value in values)
+
+
+def _bar(value: float, low: float, high: float) -> str:
+    if high == low:
+        return _BARS[0]
+    return _BARS[round((value - low) / (high - low) * (len(_BARS) - 1))]

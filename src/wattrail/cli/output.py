@@ -1,14 +1,22 @@
-"""Messages on stderr, so that stdout carries results alone."""
+"""Messages on stderr, so that stdout carries results alone; and where the manual is that they name.
+
+Messages name a page as ``docs/safety.md``, which is right in a checkout's folder alone: ``located`` names it by where
+it is, beside the checkout or inside the installed package.
+"""
 
 from __future__ import annotations
 
 import os
+import re
 import sys
+from functools import cache
+from pathlib import Path
+from typing import Final
 
-from wattrail.cli.manual import located
+import wattrail
 from wattrail.sanitize import hide_credentials, printable_lines
 
-__all__ = ["error", "hint", "note"]
+__all__ = ["error", "hint", "located", "manual_folder", "note", "with_options"]
 
 _RED, _PLAIN = "\033[1;31m", "\033[0m"
 
@@ -24,14 +32,56 @@ def _write(text: str) -> None:
 
 def error(text: str) -> None:
     """What went wrong; 'error:' is red on a terminal."""
-    _write(f"{_red('error:')} {hide_credentials(printable_lines(text))}")
+    _write(f"{_red('error:')} {hide_credentials(printable_lines(with_options(text)))}")
 
 
 def hint(text: str) -> None:
-    """The next thing to try."""
-    note(f"hint: {text}")
+    """The next thing to try, with the options of the command line."""
+    note(f"hint: {with_options(text)}")
 
 
 def _red(word: str) -> str:
     colourful = sys.stderr.isatty() and "NO_COLOR" not in os.environ
     return f"{_RED}{word}{_PLAIN}" if colourful else word
+
+
+_PAGE: Final = re.compile(r"(?<![\w/.-])docs/(?P<page>[a-z0-9/-]+\.md)")
+
+
+@cache
+def manual_folder() -> Path | None:
+    """The folder of the manual; None where it was not installed."""
+    package = Path(wattrail.__file__).resolve().parent
+    places = (package / "docs", package.parent.parent / "docs")
+    return next((place for place in places if (place / "safety.md").is_file()), None)
+
+
+def located(text: str) -> str:
+    """A message with every page of the manual named by where it is; a page that is nowhere keeps its name."""
+    found = manual_folder()
+    if found is None or "docs/" not in text:
+        return text
+    return _PAGE.sub(lambda page: str(found / page["page"]) if (found / page["page"]).is_file() else page[0], text)
+
+
+_OPTIONS: Final = {
+    "address": "--address",
+    "database": "--database",
+    "front_end": "--front-end",
+    "load": "--load",
+    "max_baud": "--baud",
+    "name": "--name",
+    "start": "--start",
+    "turns": "--turns",
+}
+"""Keywords that messages of the library name, and the option that gives each."""
+
+# In a URL the same words are options of the port: they follow ? or &.
+_KEYWORD: Final = re.compile(rf"(?<![\w?&/.-])({'|'.join(_OPTIONS)})=")
+_CONVERT: Final = re.compile(r"image convert, to=(\w+)")
+
+
+def with_options(text: str) -> str:
+    """A message of the library, which names its own keywords (``max_baud=115200``), in options (``--baud 115200``)."""
+    text = _CONVERT.sub(r"image convert FILE OUT --to \1", text)
+    return _KEYWORD.sub(lambda found: f"{_OPTIONS[found[1]]} ", text)

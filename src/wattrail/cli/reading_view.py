@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Final
 
 from wattrail.chips import Capability
+from wattrail.cli.output import with_options
 from wattrail.cli.source_reader import SourceReader
 from wattrail.energy_register import Direction, RegisterCount
 from wattrail.meter import Meter, Statistics
@@ -161,7 +162,7 @@ def finding_words(meter: Meter | SourceReader, reading: Reading) -> str | None:
     if not isinstance(meter, Meter):
         return "; ".join(meter.advice) or None
     finding = scale_finding(meter, reading)
-    return finding.replace("front_end=", "--front-end ") if finding else None
+    return with_options(finding) if finding else None
 
 
 def meter_words(meter: Meter | SourceReader) -> str:

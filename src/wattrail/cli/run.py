@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import sys
+import threading
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 from cyclopts import Parameter, validators
 
-from wattrail.app.config import FILE_NAME, load_config
+from wattrail.app.config import FILE_NAME, load_config, user_config_dir
+from wattrail.app.plan import Demo, ServicePlan
 from wattrail.cli import output, safety
-from wattrail.cli.browser import is_at_a_desktop, open_page
 from wattrail.cli.exits import UsageError
-from wattrail.cli.run_notices import notices
 from wattrail.cli.safety import Answer, WiringOptions
 from wattrail.cli.stopping import stop_quietly
 from wattrail.gateway.logs import set_up_logging
@@ -70,3 +73,56 @@ def _ready(address: str | None, *, opens: bool) -> None:
     print(address, flush=True)
     if opens:
         open_page(address)
+
+
+def is_at_a_desktop() -> bool:
+    """Whether a person sits here, at a screen that can show a page."""
+    has_screen = sys.platform != "linux" or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+    return has_screen and sys.stdout.isatty()
+
+
+def open_page(address: str) -> None:
+    """Show a page; returns at once, for a browser may take its time."""
+    import webbrowser
+
+    threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
+
+
+# ---- what is said before it runs
+
+
+_SIMULATED: Final = (
+    "No meter is configured, so all you see is SIMULATED: a digital twin of a PZIOT-E01 in a solar house."
+)
+_NOTHING_FOUND: Final = "No port of this machine looks as if it could carry a meter."
+_OPEN_TO_NETWORK: Final = (
+    "warning: {host} is not this machine alone: everyone on its networks can read these meters, without a password. "
+    "Nobody can change anything. Use --host 127.0.0.1 to keep it to yourself."
+)
+
+
+def notices(plan: ServicePlan) -> Iterator[str]:
+    """What to say before a plan runs: all is simulated, the whole network can read it, or no page is served."""
+    if plan.demo is not None:
+        yield demo_notice(plan.demo)
+    if plan.web is None:
+        yield _headless_notice(plan)
+    elif plan.web.open_to_network:
+        yield _OPEN_TO_NETWORK.format(host=plan.web.host)
+
+
+def demo_notice(demo: Demo) -> str:
+    """What a person without a meter should know."""
+    if not demo.candidates:
+        return "\n".join([_SIMULATED, _NOTHING_FOUND, *demo.hidden])
+    blocks = [f"# {found.description}\n{found.toml}" for found in demo.candidates]
+    where = f"{FILE_NAME} here, or {user_config_dir() / FILE_NAME}"
+    return "\n".join(
+        [_SIMULATED, f"These ports could carry a meter; none was opened. Put the lines of yours into {where}:"]
+        + [f"\n{block}" for block in blocks]
+    )
+
+
+def _headless_notice(plan: ServicePlan) -> str:
+    count = len(plan.gateway.meters)
+    return f"reading {count} {'meter' if count == 1 else 'meters'} into {plan.database}; no page is served (--no-web)"

@@ -19,6 +19,7 @@ from wattrail.errors import WattrailError
 from wattrail.files import parse_toml, read_text
 from wattrail.transport import is_physical, reach
 from wattrail.transport.schemes import require_device
+from wattrail.urls import NETWORK_SCHEMES, split
 
 __all__ = ["WARNING", "Answer", "WiringOptions", "confirm", "memory_path"]
 
@@ -81,9 +82,10 @@ def confirm(
     ``given`` was typed for this run alone; ``configured`` stands in the configuration file. An isolator stays in its
     wires, so that answer holds until the memory is removed. Mains that were off may be on again: that answer is asked
     for at every run, and where nobody can be asked it does not count. ``opens_now``: a device that is not there is
-    reported before anything is asked (PortOpenError); a gateway waits for it instead.
+    reported before anything is asked (PortOpenError); a gateway waits for it instead. Meters that speak for themselves
+    on a network are mounted and closed: nothing is wired, and nothing is asked.
     """
-    urls = tuple(urls)
+    urls = tuple(url for url in urls if split(url).scheme not in NETWORK_SCHEMES)
     for url in urls:
         if reach(url) == "network":
             output.note("note: " + _NETWORK_NOTE.format(url=url))

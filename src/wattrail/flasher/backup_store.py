@@ -15,18 +15,8 @@ that are not proven has to differ from the backup: a board that shows no trace o
 boards without identity that differ in nothing but what the cut write was to change cannot be told apart; the flash of
 each is read into a file before it is written all the same.
 
-    RF sector now                 RF sector in the journal   content   it is that board    backup it rests on
-    identity, as before           anything                   fits      yes                 the kept one
-    identity, as before           anything                   differs   yes, its firmware   a new one, marked
-                                                                       ran meanwhile       half-written
-    anything, not as before       touched                    fits      yes                 identity: the kept one;
-                                                                                           none: read again
-    anything, not as before       touched                    differs   no                  a new one, its own
-    anything, not as before       not touched                -         no                  a new one, its own
-    no identity, as before        anything                   fits      yes                 read again
-    no identity, as before        anything                   differs   no                  a new one, its own
-    any                           no intact backup           -         only with identity  a new one, marked
-                                                             as before                     half-written
+Every combination of RF sector, journal and content, and the backup the write rests on, is a line of the table in
+docs/adr/0021-a-board-is-known-by-its-rf-block-or-by-its-untouched-flash.md.
 
 "Touched" means that the RF sector itself was noted before it was erased; that it lies in the same block of 64 KiB as
 another sector does not count. A board without identity gets a folder for each session, never another's backups.
@@ -159,11 +149,6 @@ class BackupStore:
             if (kept := self._folder(path).backups.same_as(sha256, target.size)) is not None and kept.is_whole:
                 return kept
         return None
-
-    def journal(self, target: FlashTarget) -> Journal:
-        """The one to write to: that of what did not end on this board, else the board's own."""
-        found = self.unfinished(target)
-        return found.journal if found else Journal(self.folder / target.board, self._clock)
 
     def relatives(self, target: FlashTarget) -> list[BoardFolder]:
         """Folders of boards to which this one's RF block was written: it may be one of them."""

@@ -143,6 +143,7 @@ class BootClient:
             if filler:
                 self._port.write(filler)
                 self._port.clock.sleep(wire_s(len(filler), self.baud))
+            # A receiver that lost a byte of a Write4K has no time-out: it swallows requests until the body is full.
             self.drain_until_quiet()
             if self.answers() or self.answers():
                 self.drain_until_quiet()
@@ -155,6 +156,7 @@ class BootClient:
         request = self._link.request(SET_BAUD, baud=baud, delay_ms=DELAY_MS)
         self._port.write(request)
         self._port.clock.sleep(wire_s(len(request), self.baud) + host_switch_s(DELAY_MS))
+        # The chip has changed by now, and replies at the new rate: a host that waits first never hears it.
         self.set_host_rate(baud)
         late = reply_after_s(DELAY_MS, Responder.BOOTLOADER)  # the slower of the two
         wait = self._latency_s + late + reply_timeout_s(SET_BAUD, baud)

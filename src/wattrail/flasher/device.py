@@ -109,6 +109,8 @@ class FlashDevice:
         """Erase one unit. That the chip says so does not prove it. Raises ValueError outside the fence."""
         self._check(address, size.span)
         if self.target.traits.crc_protects and not self._is_armed:
+            # Each CRC protects a T's flash again, and the chip says "done" to an erase that does nothing. A LinkCheck
+            # arms the one erase that lifts it. Source: bk-boot/loader-1.
             self._session.send_link_check()
             self._armed_at = self._session.links
         logger.debug("erase %d bytes at %#x", size.span, address)
@@ -134,6 +136,7 @@ class FlashDevice:
     def _reachable(self, command: Command, address: int) -> int:
         """The address to send: one flash size higher where the plain one is guarded."""
         if is_guarded(command, address, self.target.responder):
+            # The guard compares the address as sent; the flash takes it modulo its size. Source: bk-boot/loader-1.
             return wrapped(address, self.target.size)
         return address
 
@@ -145,6 +148,8 @@ class FlashDevice:
 
     def unprotect(self, *, again: bool = False) -> None:
         """Make the flash writable, once; ``again`` after an erase had no effect. Raises TargetError if that fails."""
+        # Written only where a protection bit is set: on a Puya part a write of the unchanged 0 locked the chip until
+        # its power was cut. Compared under the mask: WIP may still be set. Source: bk-boot/flash-parts.
         part = self.target.part
         if (self._unprotected and not again) or part is None:
             return  # a part that nobody has listed is not guessed at: the first erase will tell

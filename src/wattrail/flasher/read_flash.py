@@ -83,6 +83,7 @@ class FlashReader:
         for guess in guesses:
             if wire_crc(guess) == crc:
                 return guess
+        # The likeliest guess first: comparing by CRC finds its few wrong sectors for less than reading all of them.
         data = self._corrected(start, guesses[0]) if guesses else self._fresh(start, length)
         if wire_crc(data) == crc:
             return data
@@ -218,5 +219,5 @@ def _unreadable(start: int, length: int) -> VerifyError:
         f"{length} bytes at {start:#x} do not come over without damage, however often they are read",
         offset=start,
         length=length,
-        hint="lower the baud rate (--baud 115200), shorten the wires; 'wattrail flash doctor' tests the line",
+        hint="lower the baud rate (max_baud=115200), shorten the wires; 'wattrail flash doctor' tests the line",
     )

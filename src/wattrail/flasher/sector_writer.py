@@ -164,6 +164,8 @@ class SectorWriter:
                 continue
             self._device.erase(size, at)
             self._touched |= set(range(at, at + size.span, SECTOR))
+            # A protected flash answers "done" to everything, so the first erase of a write is checked. Only the first:
+            # a CRC protects a T's flash again, and the next program would cost one more erase.
             if not self._erase_works:
                 is_blank = self._device.agreed_crc(at, SECTOR) == blank_crc(SECTOR)
                 self._erase_works = is_blank or self._change(at, sectors[at])

@@ -169,6 +169,7 @@ class FlashSession:
                 if isinstance(error, TargetError) and str(error) == refused:
                     raise  # said twice: that was not a damaged byte
                 refused = str(error)
+                # No single flipped bit makes a request for a CRC one that writes; it makes Read4K (09) Erase4K (0B).
                 self._damaged(Repeated(stage, refused, is_fault=stage is not Stage.CHECK))
                 try:
                     self._recover_from(stage, error)
@@ -257,6 +258,7 @@ class FlashSession:
     def _what_happened(self, baud: int) -> tuple[bool | None, TrafficKind]:
         """Whether it was reset: it answers at the rate of a reset, or its application is heard. None: no sign."""
         self._client.set_host_rate(BAUD_AT_RESET)
+        # Only a reset takes the chip back to 115200: an answer there says that it restarted.
         if baud != BAUD_AT_RESET and (self._client.answers() or self._client.answers()):
             return True, TrafficKind.SILENCE
         traffic = classify(self._client.listen(LISTEN_S), BAUD_AT_RESET).kind

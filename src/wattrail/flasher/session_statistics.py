@@ -151,24 +151,3 @@ class SessionStatistics:
         """Whether there were reads, and next to nothing was wrong with them."""
         damaged = self.damaged.get(Stage.READ, 0) + sum(loss.stage is Stage.READ for loss in self.losses)
         return 0 < self.done.get(Stage.READ, 0) >= damaged / _MAX_DAMAGED_SHARE
-
-    def as_dict(self) -> dict[str, object]:
-        """For JSON."""
-        return {
-            "simulated": self.simulated,
-            "link_checks": self.link_checks,
-            "seconds": round(self.seconds, 3),
-            "links": self.links,
-            "line_reports": [report.as_dict() for report in self.line_reports],
-            "losses": [loss.as_dict() for loss in self.losses],
-            "done": {stage.value: count for stage, count in self.done.items()},
-            "damaged": {stage.value: count for stage, count in self.damaged.items()},
-            "failed_rates": list(self.failed_rates),
-            "reset": self.reset,
-            "pulses": self.pulses,
-            "adapter": self.adapter,
-            "cable_lost": self.cable_lost,
-            "unchanged": self.unchanged,
-            "responder": self.responder.value if self.responder else None,
-            "network": self.network,
-        }

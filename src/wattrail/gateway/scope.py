@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from wattrail.gateway.source import MeterReader
     from wattrail.meter.wave import Oscillogram
 
-__all__ = ["EVERY_S", "LEASE_S", "ScopeView", "Scopes"]
+__all__ = ["EVERY_S", "LEASE_S", "ScopeView", "Scopes", "has_waveform"]
 
 LEASE_S: Final = 5.0
 """Seconds after the last request in which a meter's waveform is captured."""
@@ -73,6 +73,14 @@ class Scopes:
         view = _captured(meter, reading)
         with self._lock:
             self._views[name] = (now, view)
+
+
+def has_waveform(meter: MeterReader) -> bool:
+    """Whether waveforms of a meter can be captured: by its chip, and over its bus."""
+    from wattrail.meter import Meter
+    from wattrail.meter.wave import obstacle
+
+    return isinstance(meter, Meter) and obstacle(meter) is None
 
 
 def _captured(meter: MeterReader, reading: Reading) -> ScopeView:

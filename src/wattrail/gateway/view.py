@@ -30,6 +30,7 @@ class MeterView:
     ``scale`` says which constants give the numbers their scale, None before the meter was reached.
     ``silence_s`` is how long its silence is still usual; 0 means five polls. ``link`` is the connection of a network
     meter today, and ``advice`` what to change about it, a sentence each.
+    ``has_waveform``: its chip shows single samples.
     ``notice`` is what its owner should know although it is read: that the wall clock jumped.
     """
 
@@ -49,3 +50,4 @@ class MeterView:
     scale: str | None = None
     link: LinkDay | None = None
     advice: tuple[str, ...] = ()
+    has_waveform: bool = False

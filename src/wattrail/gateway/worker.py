@@ -18,6 +18,7 @@ from wattrail.gateway.account import Account
 from wattrail.gateway.failures import DEFECT_HINT, safe_text, state_after
 from wattrail.gateway.feed import Feed
 from wattrail.gateway.plan import MeterPlan
+from wattrail.gateway.scope import has_waveform
 from wattrail.gateway.source import MeterReader, Opener
 from wattrail.gateway.timing import BackOff, PollSchedule
 from wattrail.gateway.view import MeterState, MeterView
@@ -80,15 +81,17 @@ class Worker:
             meter.connect()
             self._connected = True
             logger.info("meter %s: connected", self.plan.name)
+            self._view = replace(self._view, has_waveform=has_waveform(meter))
             self._warn_of_assumed_scale(meter)
         reading = meter.read()
         account = self._account = self._account or self._open_account(meter, reading)
         account.book(reading)
+        today, total = account.today_and_total(account.now or reading.at)
         self._view = replace(
             self._view, url=without_credentials(meter.url), simulated=meter.simulated, state=MeterState.LIVE,
             error=None, hint=None, retry_at=None, notice=self._noticed(account),
             scale=meter.scale.words(),
-            reading=reading, today=account.today(account.now or reading.at), total=account.totals(),
+            reading=reading, today=today, total=total,
         )  # fmt: skip
         self._feed.publish(self._view, account.take_booked())
         self._feed.scopes.serve(self.plan.name, meter, reading)

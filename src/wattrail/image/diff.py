@@ -48,11 +48,6 @@ class Difference:
         """Whether both have the same bytes in the same places."""
         return not self.only and not any(part.sectors for part in self.partitions)
 
-    @property
-    def sectors(self) -> int:
-        """Sectors that differ."""
-        return sum(len(part.sectors) for part in self.partitions)
-
 
 def diff(one: Image, other: Image) -> Difference:
     """Compare what two images put into flash; files of other kinds are compared from their first byte on.

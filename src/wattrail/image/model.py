@@ -40,14 +40,7 @@ class ImageKind(Enum):
     @property
     def is_flash_image(self) -> bool:
         """Whether its bytes are bytes of flash."""
-        return self in (
-            ImageKind.DUMP,
-            ImageKind.ROTATED,
-            ImageKind.QIO,
-            ImageKind.UA,
-            ImageKind.BOOTLOADER,
-            ImageKind.PACKED,
-        )
+        return self in _FLASH_IMAGES
 
 
 _FLASH_IMAGES: Final = (

@@ -62,7 +62,7 @@ def adjustment(
 ) -> Entry:
     """Energy that belongs to the account and was never counted. Raises LedgerError where a register would fall."""
     if import_mwh == export_mwh == 0:
-        raise LedgerError("an adjustment of nothing", hint="give --import-kwh, --export-kwh, or both")
+        raise LedgerError("an adjustment of nothing", hint="state the import, the export, or both")
     _refuse_fall(import_mwh, export_mwh)
     moment = _moment(ledger_slice, at)
     return _stated(

@@ -45,18 +45,6 @@ class LineReport:
     banners: int = 0
     from_module: bool | None = None
 
-    def as_dict(self) -> dict[str, object]:
-        """For JSON."""
-        return {
-            "kind": self.kind.value,
-            "baud": self.baud,
-            "count": self.count,
-            "shown": self.shown.hex(" "),
-            "words": self.words,
-            "banners": self.banners,
-            "from_module": self.from_module,
-        }
-
 
 class ListenRate(NamedTuple):
     """A rate to listen at, and who may be sending at it."""

@@ -211,7 +211,7 @@ def _where_it_answers(client: UartClient, found: _ChipFound) -> str:
         parts.append(f"the chip answers at {found.baud} baud: open {_with_baud(client.carrier.url, found.baud)}")
     if found.heads != client.heads and client.grammar.is_addressed:
         address = client.grammar.heads.index(found.heads)
-        parts.append(f"the chip has address {address}: use --address {address}")
+        parts.append(f"the chip has address {address}: use address={address}")
     elif found.heads != client.heads:
         parts.append(
             f"the chip answers to heads {found.heads.read:02X} and {found.heads.write:02X}: open it with "

@@ -150,7 +150,7 @@ def wrong_turns(amps_ratio: float, watts_ratio: float | None, turns: int) -> Fin
         return Finding(
             FindingCause.TURNS,
             f"current reads {amps_ratio:.3g} times what it should if the wire passes the hole {_times(turns)}: does it "
-            f"pass {_times(times)}? then say --turns {times}. Else the reference counts the wire more than once",
+            f"pass {_times(times)}? then say turns={times}. Else the reference counts the wire more than once",
         )
     if turns == 1 and amps_ratio < 1:
         for times in range(2, _MAX_TURNS + 1):
@@ -205,7 +205,7 @@ def reactive_load(chip: float, reference: float | None, load: Load) -> Finding |
     return Finding(
         FindingCause.REACTIVE,
         f"the load is not resistive, its power factor is {seen:.3f}: the phase error of the transformer would go into "
-        "the watts. Take a kettle or a heater; or say --load lagging (motor, coil) or --load leading (capacitor)",
+        "the watts. Take a kettle or a heater; or say load=lagging (motor, coil) or load=leading (capacitor)",
     )
 
 

@@ -77,5 +77,5 @@ def _refuse_mixing(cursor: sqlite3.Cursor, kept: KeptCalibration) -> None:
     is_, comes = ("a meter", "a twin") if kept.simulated else ("a twin", "a meter")
     raise StoreError(
         f"{kept.meter!r} is {is_} here, and this calibration comes from {comes}: they must not share one name",
-        hint="give another --name, or use another database file",
+        hint="give another (name=NAME), or use another database file",
     )

@@ -83,8 +83,8 @@ def require_whole(cursor: sqlite3.Cursor, meter_id: int, path: Path) -> None:
             raise StoreError(
                 f"{path} is damaged: it holds {rows} {_NAMES[book][1]} up to number {last[0]}, and {head[0]} were "
                 f"written",
-                hint=f"nothing was written to it. wattrail ledger verify --database {path} names what is missing; keep "
-                "a copy, put a backup in its place, or begin with another --database",
+                hint=f"nothing was written to it. wattrail ledger verify, with database={path}, names what is missing; "
+                "keep a copy, put a backup in its place, or begin with another (database=FILE)",
             )
 
 

@@ -6,8 +6,9 @@ Migrations are the numbered files in ``schema/``. Each runs in one transaction t
 
 from __future__ import annotations
 
+import re
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from importlib.resources import files
 from pathlib import Path
@@ -24,6 +25,11 @@ APPLICATION_ID = 0x57415454
 
 _PAGE_BYTES = 1024
 """A second's reading writes two pages into the log, whatever their size: small ones spare an SD card."""
+
+_STATE: Final = (
+    "SELECT user_version, application_id, (SELECT count(*) FROM sqlite_schema) "
+    "FROM pragma_user_version, pragma_application_id"
+)
 
 _AFTER: Final[Mapping[int, Callable[[sqlite3.Cursor], None]]] = {4: hash_existing}
 """What SQL alone cannot do, in the same transaction as the step to that version."""
@@ -58,18 +64,33 @@ def migrate(connection: sqlite3.Connection, path: Path, steps: Sequence[str] | N
 
 
 def _take_step(connection: sqlite3.Connection, number: int, sql: str) -> None:
-    try:
-        connection.executescript(f"BEGIN IMMEDIATE; {sql}")
-        with closing(connection.cursor()) as cursor:
-            if number in _AFTER:
-                _AFTER[number](cursor)
-            cursor.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-            cursor.execute(f"PRAGMA user_version = {number}")
+    with closing(connection.cursor()) as cursor:
+        cursor.execute("BEGIN IMMEDIATE")
+        try:
+            if cursor.execute("PRAGMA user_version").fetchone()[0] < number:  # else another process was first
+                for statement in _statements(sql):
+                    cursor.execute(statement)
+                if number in _AFTER:
+                    _AFTER[number](cursor)
+                cursor.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+                cursor.execute(f"PRAGMA user_version = {number}")
             cursor.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.rollback()
-        raise
+        except BaseException:
+            if connection.in_transaction:
+                connection.rollback()
+            raise
+
+
+def _statements(sql: str) -> Iterator[str]:
+    """The statements of a script, one by one: ``executescript`` would first end the transaction that holds the lock."""
+    statement = ""
+    for part in re.split("(?<=;)", sql):
+        statement += part
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
+    if statement.strip():
+        yield statement
 
 
 def require_current(connection: sqlite3.Connection, path: Path) -> None:
@@ -90,9 +111,8 @@ def require_current(connection: sqlite3.Connection, path: Path) -> None:
 
 def _checked_version(connection: sqlite3.Connection, path: Path, known: int) -> int:
     try:
-        version = int(connection.execute("PRAGMA user_version").fetchone()[0])
-        owner = int(connection.execute("PRAGMA application_id").fetchone()[0])
-        tables = int(connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0])
+        # in one statement: another process may make the file at this moment
+        version, owner, tables = map(int, connection.execute(_STATE).fetchone())
         # what is to be rewritten is looked at whole; at every other start tables alone, for indexes take long
         check = "quick_check" if version in {0, known} else "integrity_check"
         verdict = str(connection.execute(f"PRAGMA {check}(1)").fetchone()[0])

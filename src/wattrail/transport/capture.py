@@ -212,6 +212,16 @@ def _transferred(at: float, fields: Mapping[str, object]) -> BusTransfer:
     return BusTransfer(at, mosi, miso)
 
 
+def _answered(at: float, fields: Mapping[str, object]) -> PageAnswered:
+    return PageAnswered(at, _typed(fields, "get", str), _typed(fields, "status", int), _untext("body", fields))
+
+
+def _published(at: float, fields: Mapping[str, object]) -> TopicPublished:
+    return TopicPublished(
+        at, _typed(fields, "topic", str), _untext("payload", fields), _typed(fields, "retained", bool)
+    )
+
+
 _Parser = Callable[[float, Mapping[str, object]], Event]
 _EVENTS: Final[Mapping[frozenset[str], _Parser]] = MappingProxyType(
     {
@@ -255,16 +265,6 @@ def _bytes(fields: Mapping[str, object], name: str) -> bytes:
         return bytes.fromhex(text)
     except ValueError as error:
         raise ValueError(f"{name} is {_shown(text)}, expected bytes in hexadecimal") from error
-
-
-def _answered(at: float, fields: Mapping[str, object]) -> PageAnswered:
-    return PageAnswered(at, _typed(fields, "get", str), _typed(fields, "status", int), _untext("body", fields))
-
-
-def _published(at: float, fields: Mapping[str, object]) -> TopicPublished:
-    return TopicPublished(
-        at, _typed(fields, "topic", str), _untext("payload", fields), _typed(fields, "retained", bool)
-    )
 
 
 def _text(name: str, data: bytes) -> dict[str, str]:

@@ -1,17 +1,32 @@
-"""Common to all carriers: URL, clock, closing, and typed options."""
+"""Common to all carriers: URL, clock, closing, typed options, and why a device or an address does not open."""
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 from collections.abc import Mapping
-from types import TracebackType
+from pathlib import Path
 from typing import Final, Self, TypeVar
 
 from wattrail.clock import Clock, Deadline
-from wattrail.errors import PortLost, PortTimeout, UrlError
-from wattrail.urls import Option, PortUrl, boolean, corrected
+from wattrail.errors import PortLost, PortOpenError, PortTimeout, UrlError
+from wattrail.urls import Option, PortUrl, boolean, corrected, number_in
 
-__all__ = ["SIMULATED", "OpenCarrier", "address", "com_name", "device_path", "typed"]
+__all__ = [
+    "CS_OPTION",
+    "HZ_OPTION",
+    "MODE",
+    "SIMULATED",
+    "OpenCarrier",
+    "address",
+    "address_open_error",
+    "com_name",
+    "device_open_error",
+    "device_path",
+    "hz_option",
+    "typed",
+]
 
 _Value = TypeVar("_Value")
 
@@ -52,9 +67,7 @@ class OpenCarrier:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _release(self) -> None:
@@ -107,3 +120,60 @@ def _device_of(url: PortUrl) -> str:
         "/dev/spidev0.0" if url.scheme == "spi" else "/dev/gpiochip0" if url.scheme == "spi+gpio" else "/dev/ttyUSB0"
     )
     return corrected(url.text) or f"{url.scheme}://{usual}"
+
+
+# ---- options of SPI buses
+
+MODE: Final = 1
+MAX_HZ: Final = 900_000
+"""The BL0942's fastest clock by its datasheet."""
+
+
+def hz_option(default: int) -> Option:
+    """The clock option with a bus's own default, in hertz."""
+    return Option("hz", number_in(int, 1_000, MAX_HZ), default, f"clock in hertz, 1000 to {MAX_HZ}")
+
+
+# Not the datasheet's 900 kHz: one board was seen to get half its checksums wrong there, and none at 800 kHz.
+HZ_OPTION: Final = hz_option(800_000)
+CS_OPTION: Final = Option("cs", boolean, True, "cs=no for a chip whose select pin is tied to ground (three wires)")
+
+
+# ---- why it does not open
+
+_ABSENT = frozenset({errno.ENOENT, errno.ENODEV, errno.ENXIO})
+
+
+def device_open_error(url: str, path: str, error: OSError, *, missing: str) -> PortOpenError:
+    """The error for a device file that cannot be opened; ``missing`` is the hint for one that does not exist."""
+    if isinstance(error, FileNotFoundError) or error.errno in _ABSENT:
+        return PortOpenError(f"{url}: there is no device {path}", hint=missing)
+    # Windows says "access denied" for a port that another program has open.
+    if error.errno == errno.EBUSY or (isinstance(error, PermissionError) and os.name == "nt"):
+        return PortOpenError(
+            f"{url}: {path} is in use by another program",
+            hint=f"close the other program; on Linux 'fuser -v {path}' names it. ModemManager tries out a new adapter"
+            " for half a minute: wait, or sudo systemctl stop ModemManager",
+        )
+    if isinstance(error, PermissionError):
+        return PortOpenError(f"{url}: no permission to open {path}", hint=_permission_hint(path))
+    return PortOpenError(f"{url}: {path} does not open: {error.strerror or error}")
+
+
+def address_open_error(url: str, error: OSError) -> PortOpenError:
+    """The error for a host and port that cannot be connected."""
+    if isinstance(error, ConnectionRefusedError):
+        hint = "nothing listens there: check the port number, and that the server runs"
+    elif isinstance(error, TimeoutError):
+        hint = "the host does not answer: check its address, its power and the network"
+    else:
+        hint = None
+    return PortOpenError(f"{url}: cannot connect: {error.strerror or error or 'no answer in time'}", hint=hint)
+
+
+def _permission_hint(path: str) -> str:
+    try:
+        group = Path(path).group()
+    except (OSError, KeyError, NotImplementedError):
+        return f"ask the system's administrator for access to {path}"
+    return f"{path} belongs to the group {group}: sudo usermod -aG {group} $USER, then log in again"

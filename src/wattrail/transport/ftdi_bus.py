@@ -12,8 +12,7 @@ from typing import Any, Final, Protocol
 from wattrail.clock import Clock, Deadline
 from wattrail.errors import MissingExtra, PortLost, PortOpenError, UrlError
 from wattrail.transport.base import Bus
-from wattrail.transport.carrier import OpenCarrier, typed
-from wattrail.transport.spi_options import MODE, hz_option
+from wattrail.transport.carrier import MODE, OpenCarrier, hz_option, typed
 from wattrail.urls import Option, PortUrl, number_in
 
 __all__ = ["OPTIONS", "FtdiBus", "open_carrier"]

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from wattrail.clock import Clock, Deadline
 from wattrail.errors import MissingExtra, PortLost, PortOpenError, UrlError
 from wattrail.transport.base import Bus
-from wattrail.transport.carrier import OpenCarrier, device_path, typed
-from wattrail.transport.opening import device_open_error
+from wattrail.transport.carrier import OpenCarrier, device_open_error, device_path, typed
 from wattrail.urls import Option, PortUrl, number_in
 
 if TYPE_CHECKING:

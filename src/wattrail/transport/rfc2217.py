@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from wattrail.clock import Clock
 from wattrail.errors import PortOpenError
 from wattrail.transport.base import Port
-from wattrail.transport.carrier import SIMULATED, address, typed
-from wattrail.transport.opening import address_open_error
+from wattrail.transport.carrier import SIMULATED, address, address_open_error, typed
 from wattrail.transport.serial_port import LINE_OPTIONS, SerialxPort, prepare
 from wattrail.transport.tcp import CONNECT_OPTION
 from wattrail.urls import Option, PortUrl

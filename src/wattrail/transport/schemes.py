@@ -17,9 +17,8 @@ from typing import Final, Literal, Protocol, cast
 from wattrail.clock import Clock, SystemClock
 from wattrail.errors import UrlError
 from wattrail.transport.base import Bus, Port
-from wattrail.transport.carrier import SIMULATED, address, com_name, device_path
+from wattrail.transport.carrier import SIMULATED, address, com_name, device_open_error, device_path
 from wattrail.transport.frame_log import logged
-from wattrail.transport.opening import device_open_error
 from wattrail.urls import (
     DEVICE_SCHEMES,
     NESTED,

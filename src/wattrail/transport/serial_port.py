@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Final
 from wattrail.clock import Clock, Deadline
 from wattrail.errors import MissingExtra, PortError, PortLost, PortOpenError, PortTimeout
 from wattrail.transport.base import Port
-from wattrail.transport.carrier import SIMULATED, OpenCarrier, com_name, device_path, typed
-from wattrail.transport.opening import device_open_error
-from wattrail.transport.usb_adapters import without_device
+from wattrail.transport.carrier import SIMULATED, OpenCarrier, com_name, device_open_error, device_path, typed
+from wattrail.transport.discovery import is_free_port, without_device
 from wattrail.urls import Option, PortUrl, choice, number_in
 
 if TYPE_CHECKING:
@@ -63,6 +62,7 @@ class SerialxPort(OpenCarrier):
 
     def set_baud(self, baud: int) -> None:
         """Change the rate once what was written has left; what arrived unread is lost. Raises PortError."""
+        # The system changes the rate at once, also for bytes that have not left its buffer yet.
         with self._watched:
             self._serial.flush()
             self._serial.reconfigure_port(baudrate=baud)
@@ -166,7 +166,7 @@ def missing_hint() -> str:
     except ImportError:
         return "check the USB cable"
 
-    found = ", ".join(port.device for port in list_serial_ports())
+    found = ", ".join(port.device for port in list_serial_ports() if is_free_port(port.device))
     hidden = "; ".join(adapter.words() for adapter in without_device())
     if not found and not hidden:
         return "no serial device is plugged in: check the USB cable"

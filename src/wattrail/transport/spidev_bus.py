@@ -8,9 +8,7 @@ from typing import Any, Final, Protocol
 from wattrail.clock import Clock, Deadline
 from wattrail.errors import MissingExtra, PortLost, PortOpenError
 from wattrail.transport.base import Bus
-from wattrail.transport.carrier import OpenCarrier, device_path, typed
-from wattrail.transport.opening import device_open_error
-from wattrail.transport.spi_options import CS_OPTION, HZ_OPTION, MODE
+from wattrail.transport.carrier import CS_OPTION, HZ_OPTION, MODE, OpenCarrier, device_open_error, device_path, typed
 from wattrail.urls import Option, PortUrl
 
 __all__ = ["OPTIONS", "SpidevBus", "missing_hint", "open_carrier"]

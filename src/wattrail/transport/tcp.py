@@ -10,8 +10,7 @@ from typing import Final
 from wattrail.clock import Clock, Deadline
 from wattrail.errors import PortError, PortLost, PortTimeout
 from wattrail.transport.base import Port
-from wattrail.transport.carrier import SIMULATED, OpenCarrier, address, typed
-from wattrail.transport.opening import address_open_error
+from wattrail.transport.carrier import SIMULATED, OpenCarrier, address, address_open_error, typed
 from wattrail.urls import Option, PortUrl, number_in
 
 __all__ = ["CONNECT_OPTION", "OPTIONS", "TcpPort", "connect", "open_carrier"]

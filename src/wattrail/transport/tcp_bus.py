@@ -10,8 +10,7 @@ from typing import Final
 from wattrail.clock import Clock, Deadline
 from wattrail.errors import LinkError, PortError, PortLost, PortOpenError, PortTimeout, UnexpectedReply
 from wattrail.transport.base import Bus
-from wattrail.transport.carrier import OpenCarrier, typed
-from wattrail.transport.spi_options import CS_OPTION, HZ_OPTION, MODE
+from wattrail.transport.carrier import CS_OPTION, HZ_OPTION, MODE, OpenCarrier, typed
 from wattrail.transport.spi_wire import (
     REPLIES,
     Configure,
@@ -70,6 +69,7 @@ class TcpBus(OpenCarrier):
         return got
 
     def _exchange(self, requests: Sequence[Message], deadline: Deadline) -> list[Message]:
+        # 0 would make the socket non-blocking, and cut a request in two.
         self._socket.settimeout(max(deadline.remaining, 0.001))
         self._socket.sendall(b"".join(map(encode, requests)))
         replies = [self._next(deadline) for _ in requests]

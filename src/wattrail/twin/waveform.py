@@ -7,14 +7,13 @@ scale of I_WAVE and V_WAVE is published nowhere. The twin uses RMS counts / 32, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import fields
 
 import numpy as np
 
 from wattrail.twin.chip_model import Silicon
-from wattrail.twin.front_end import PinSignals, Wiring
-from wattrail.twin.mains import TICK_S, Mains
+from wattrail.twin.front_end import FrontEnds, PinSignals
+from wattrail.twin.mains import TICK_S
 from wattrail.twin.noise import FloatArray, IntArray
 
 __all__ = ["RMS_PER_WAVE", "SampledFrontEnds", "WaveformSampler"]
@@ -30,25 +29,10 @@ _PART_CELLS = 800_000
 """Chips times samples worked on at once: arrays that stay in the cache make it several times faster."""
 
 
-class SampledFrontEnds:
-    """N front ends through every sample; a pin source like ``FrontEnds``, some hundred times the work."""
+class SampledFrontEnds(FrontEnds):
+    """The same front ends through every sample, some hundred times the work."""
 
     ahead = 16
-
-    def __init__(self, mains: Sequence[Mains], wiring: Wiring) -> None:
-        self.mains = tuple(mains)
-        self.wiring = wiring
-        self._mains_of = np.arange(wiring.size) % len(mains)
-
-    @property
-    def size(self) -> int:
-        """How many chips."""
-        return self.wiring.size
-
-    @property
-    def noise_uv(self) -> FloatArray:
-        """White noise at the current pins of each chip, shape (chips, 1)."""
-        return self.wiring.noise_uv
 
     def pins(self, first: int, count: int, *, silicon: Silicon, clip_mv: FloatArray, see_dc: FloatArray) -> PinSignals:
         """The pins over ``count`` ticks; see ``front_end.PinSource``."""

@@ -3,8 +3,7 @@
 The process of the page imports FastAPI, which takes a second; the gateway's own process does not.
 """
 
-from wattrail.web.listener import bind
-from wattrail.web.process import WebProcess
-from wattrail.web.setup import CandidateJson, Setup
+from wattrail.web.messages import CandidateJson, MetricsSetup, Setup
+from wattrail.web.process import WebProcess, bind
 
-__all__ = ["CandidateJson", "Setup", "WebProcess", "bind"]
+__all__ = ["CandidateJson", "MetricsSetup", "Setup", "WebProcess", "bind"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Annotated, Final, Literal, Self
 
@@ -17,7 +18,7 @@ from wattrail.sanitize import printable
 from wattrail.units import Reading
 from wattrail.web.events import Broadcast, TooManyStreams
 from wattrail.web.history import PowerHistory
-from wattrail.web.setup import CandidateJson, Setup
+from wattrail.web.messages import CandidateJson, PublisherJson, Setup
 from wattrail.web.waveform import WaveformJson, Waveforms
 
 __all__ = ["MeterJson", "api_router"]
@@ -96,6 +97,8 @@ class LinkJson(BaseModel):
 class MeterJson(BaseModel):
     """The state of one meter, with its last reading. ``expected_s`` is the time between two readings.
 
+    ``has_waveform``: its waveforms can be asked for.
+
     ``link`` is the connection of a network meter today; ``advice`` is what to change about it or on it.
     """
 
@@ -110,6 +113,7 @@ class MeterJson(BaseModel):
     notice: str | None
     scale: str | None
     expected_s: float
+    has_waveform: bool
     link: LinkJson | None
     advice: list[str]
     reading: ReadingJson | None
@@ -123,7 +127,7 @@ class MeterJson(BaseModel):
             name=view.name, url=view.url, simulated=view.simulated, state=view.state,
             error=view.error, hint=view.hint, retry_at=view.retry_at,
             last_reading_at=view.reading.at if view.reading else None,
-            notice=view.notice, scale=view.scale, expected_s=view.poll_s,
+            notice=view.notice, scale=view.scale, expected_s=view.poll_s, has_waveform=view.has_waveform,
             link=LinkJson.of(view.link) if view.link else None, advice=list(view.advice),
             reading=ReadingJson.of(view, view.reading) if view.reading else None,
             today=EnergyJson.of(view.today) if view.today else None,
@@ -169,7 +173,12 @@ class AboutJson(BaseModel):
 
 
 def api_router(
-    feed: Feed, history: PowerHistory, broadcast: Broadcast, waveforms: Waveforms, setup: Setup
+    feed: Feed,
+    history: PowerHistory,
+    broadcast: Broadcast,
+    waveforms: Waveforms,
+    setup: Setup,
+    publishers: Sequence[PublisherJson],
 ) -> APIRouter:
     """The routes over a feed and a database."""
     router = APIRouter(prefix="/api/v1")
@@ -248,6 +257,11 @@ def api_router(
         return AboutJson(
             version=__version__, zone=setup.zone, open_to_network=setup.open_to_network, candidates=setup.candidates
         )
+
+    @router.get("/publishers")
+    async def publishing() -> list[PublisherJson]:
+        """Every publisher: whether it reaches its consumer, and how many registers wait for it."""
+        return list(publishers)
 
     @router.get("/health")
     async def health() -> HealthJson:

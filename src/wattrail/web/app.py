@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import mimetypes
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from importlib.resources import files
 from typing import Final
 
@@ -15,11 +15,12 @@ from starlette.exceptions import HTTPException
 from wattrail import __version__
 from wattrail.errors import WattrailError
 from wattrail.gateway import Feed, MeterView
+from wattrail.publish.openmetrics import OPENMETRICS_TYPE, TEXT_TYPE, metrics_page, wants_openmetrics
 from wattrail.web.api import MeterJson, api_router
 from wattrail.web.events import Broadcast
 from wattrail.web.guard import Guard
 from wattrail.web.history import PowerHistory
-from wattrail.web.setup import Setup
+from wattrail.web.messages import PublisherJson, Setup
 from wattrail.web.waveform import Waveforms
 
 __all__ = ["build_app", "meters_json"]
@@ -37,8 +38,10 @@ def meters_json(views: Iterable[MeterView]) -> bytes:
     return _METERS.dump_json([MeterJson.of(view) for view in views])
 
 
-def build_app(feed: Feed, setup: Setup, broadcast: Broadcast, waveforms: Waveforms) -> Guard:
-    """The application over a feed and a database."""
+def build_app(
+    feed: Feed, setup: Setup, broadcast: Broadcast, waveforms: Waveforms, publishers: Sequence[PublisherJson] = ()
+) -> Guard:
+    """The application over a feed and a database. ``publishers`` are read at each request."""
     app = FastAPI(
         title="wattrail",
         version=__version__,
@@ -46,7 +49,15 @@ def build_app(feed: Feed, setup: Setup, broadcast: Broadcast, waveforms: Wavefor
         docs_url=None,  # its pages would load scripts from the internet
         redoc_url=None,
     )
-    app.include_router(api_router(feed, PowerHistory(setup.database), broadcast, waveforms, setup))
+    app.include_router(api_router(feed, PowerHistory(setup.database), broadcast, waveforms, setup, publishers))
+
+    @app.get("/metrics", include_in_schema=False)
+    async def metrics(request: Request) -> Response:
+        if setup.metrics is None:
+            raise HTTPException(404, "metrics are off; [publish.openmetrics] in wattrail.toml turns them on")
+        is_open = wants_openmetrics(request.headers.get("accept", ""))
+        page = metrics_page(feed.views(), has_kwh=setup.metrics.has_kwh, openmetrics=is_open)
+        return Response(page, headers={"content-type": OPENMETRICS_TYPE if is_open else TEXT_TYPE})
 
     @app.get("/", include_in_schema=False)
     async def dashboard() -> Response:

@@ -24,9 +24,8 @@ from wattrail.web.app import build_app, meters_json
 from wattrail.web.events import Broadcast
 from wattrail.web.guard import Guard
 from wattrail.web.limits import BACKLOG, KEEP_ALIVE_S, MAX_CONNECTIONS, MAX_HEAD_BYTES
-from wattrail.web.messages import MAX_LINE, decode_line, encode_line, view_from_message
+from wattrail.web.messages import MAX_LINE, PublisherJson, Setup, decode_line, encode_line, view_from_message
 from wattrail.web.protocol import BoundedProtocol
-from wattrail.web.setup import Setup
 from wattrail.web.waveform import WaveformJson, Waveforms
 
 __all__ = ["main", "server_config"]
@@ -59,12 +58,16 @@ class _Page:
         self.feed = Feed()
         self.waveforms = Waveforms(lambda name: writer.write(encode_line(watch=name)))
         self.broadcast = Broadcast(self.feed, meters_json)
-        self.app = build_app(self.feed, setup, self.broadcast, self.waveforms)
+        self.publishers: list[PublisherJson] = []
+        self.app = build_app(self.feed, setup, self.broadcast, self.waveforms, self.publishers)
 
     def apply(self, message: Mapping[str, Any]) -> None:
-        """Apply one message of the gateway."""
+        """Apply one message of the gateway; one without any content shows that the gateway runs."""
+        self.broadcast.gateway_heard()
         for view in message.get("views", ()):
             self.feed.publish(view_from_message(view))
+        if (publishers := message.get("publishers")) is not None:
+            self.publishers[:] = map(PublisherJson.model_validate, publishers)
         if (waveform := message.get("waveform")) is not None:
             self.waveforms.keep(WaveformJson.model_validate(waveform))
 

@@ -9,14 +9,26 @@ import json
 from collections.abc import Mapping
 from dataclasses import fields
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Final, get_type_hints
 
-from pydantic import TypeAdapter
+from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from wattrail.gateway import MeterView
+from wattrail.publish import PublisherStatus
 from wattrail.units import PlainSample, Reading
 
-__all__ = ["MAX_LINE", "decode_line", "encode_line", "view_from_message", "view_message"]
+__all__ = [
+    "MAX_LINE",
+    "CandidateJson",
+    "MetricsSetup",
+    "PublisherJson",
+    "Setup",
+    "decode_line",
+    "encode_line",
+    "view_from_message",
+    "view_message",
+]
 
 MAX_LINE: Final = 4 * 1024 * 1024
 """Bytes of one line; the longest, fifty meters with long errors, is far shorter."""
@@ -50,8 +62,9 @@ def view_message(view: MeterView) -> dict[str, object]:
     """A meter's view as plain values; every field of it, those that are added later too."""
     message = _written(view, _VIEW)
     if reading := view.reading:
-        sample = PlainSample(reading.quantities, reading.sample.counts)
-        message["reading"] = {**_written(reading, _READING, "sample"), "sample": _READING["sample"].dump_python(sample)}
+        sample = PlainSample(reading.quantities, dict(reading.sample.counts))
+        plain = _READING["sample"].dump_python(sample, mode="json")
+        message["reading"] = {**_written(reading, _READING, "sample"), "sample": plain}
     return message
 
 
@@ -77,3 +90,43 @@ def _plain(value: object) -> str:
     if isinstance(value, datetime):
         return value.isoformat()
     raise TypeError(f"{type(value).__name__} cannot be part of a message")
+
+
+class CandidateJson(BaseModel):
+    """A port that could be a meter: what it is, its URL, and the lines of wattrail.toml that configure it."""
+
+    description: str
+    url: str
+    toml: str
+
+
+class PublisherJson(BaseModel):
+    """One publisher: what it does, since when, and what waits; ``held`` says why a meter's registers are not sent."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    name: str
+    target: str
+    status: PublisherStatus
+    since: datetime
+    error: str | None
+    hint: str | None
+    sent_at: datetime | None
+    waiting: int
+    held: dict[str, str]
+
+
+class MetricsSetup(BaseModel):
+    """Settings of ``/metrics``; ``has_kwh`` adds registers in kWh."""
+
+    has_kwh: bool = False
+
+
+class Setup(BaseModel):
+    """Settings of the page. ``open_to_network``: other machines can read it. Without ``metrics`` there are none."""
+
+    database: Path
+    zone: str | None = None
+    open_to_network: bool = False
+    candidates: list[CandidateJson] = []
+    metrics: MetricsSetup | None = None

@@ -7,6 +7,7 @@ page. A page that reads nothing for some seconds is ended and started again.
 
 from __future__ import annotations
 
+import errno
 import logging
 import socket
 import struct
@@ -16,15 +17,15 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import BinaryIO, Final
 
+from wattrail.errors import ConfigError
 from wattrail.gateway import Event, Feed, MeterChanged, ScopeView, Subscription
 from wattrail.gateway.threads import start_thread
 from wattrail.gateway.timing import BackOff
-from wattrail.web.listener import address_of
-from wattrail.web.messages import decode_line, encode_line, view_message
-from wattrail.web.setup import Setup
+from wattrail.publish import PublisherBoard
+from wattrail.web.messages import PublisherJson, Setup, decode_line, encode_line, view_message
 from wattrail.web.waveform import WaveformJson
 
-__all__ = ["WebProcess"]
+__all__ = ["WebProcess", "address_of", "bind"]
 
 _SEND_EVERY_S: Final = 0.5
 _SEND_TIMEOUT_S: Final = 10
@@ -49,8 +50,10 @@ class WebProcess:
         setup: Setup,
         listener: socket.socket,
         *,
+        board: PublisherBoard | None = None,
         on_ready: Callable[[str], object] | None = None,
     ) -> None:
+        self._board = board or PublisherBoard()
         self.address = address_of(listener)
         self._feed, self._setup, self._listener, self._on_ready = feed, setup, listener, on_ready
         self._watched: dict[str, ScopeView | None] = {}
@@ -94,9 +97,10 @@ class WebProcess:
             start_thread(lambda: self._listen(ours.makefile("rb"), ready), name="web-replies")
             try:
                 ours.sendall(encode_line(setup=self._setup.model_dump(mode="json")))
+                board_version = self._send_publishers(ours)
                 _send_views(ours, events.take())  # a subscription begins with every meter
                 ours.sendall(encode_line(complete=True))
-                self._send_changes(ours, events, process)
+                self._send_changes(ours, events, process, board_version)
             finally:
                 with self._lock:
                     self._watched.clear()
@@ -112,11 +116,23 @@ class WebProcess:
             stdout=subprocess.DEVNULL,
         )  # fmt: skip
 
-    def _send_changes(self, channel: socket.socket, events: Subscription, process: subprocess.Popen[bytes]) -> None:
+    def _send_publishers(self, channel: socket.socket) -> int:
+        """Send the state of every publisher; returns the version of what was sent."""
+        version = self._board.version
+        states = [PublisherJson.model_validate(state).model_dump(mode="json") for state in self._board.states()]
+        channel.sendall(encode_line(publishers=states))
+        return version
+
+    def _send_changes(
+        self, channel: socket.socket, events: Subscription, process: subprocess.Popen[bytes], board_version: int
+    ) -> None:
         while not self._stopping.is_set() and process.poll() is None:
             with self._lock:
                 watched = tuple(self._watched)
             _send_views(channel, events.take())
+            channel.sendall(encode_line())  # shows that the gateway runs
+            if self._board.version != board_version:
+                board_version = self._send_publishers(channel)
             for name in watched:
                 self._send_waveform(channel, name)
             self._stopping.wait(_SEND_EVERY_S)
@@ -163,3 +179,33 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+
+
+# ---- the listening socket, bound by the gateway before any meter is touched
+
+
+def bind(host: str = "127.0.0.1", port: int = 0) -> socket.socket:
+    """A listening socket; port 0 selects a free one. Raises ConfigError with a remedy."""
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise ConfigError(f"cannot serve at {host}:{port}: {error.strerror or error}", hint=_hint(error)) from error
+
+
+def address_of(listener: socket.socket) -> str:
+    """The URL at which a bound socket is reached."""
+    host, port = listener.getsockname()[:2]
+    if host in {"0.0.0.0", "::"}:
+        host = socket.gethostname()
+    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+
+
+def _hint(error: OSError) -> str | None:
+    if error.errno == errno.EADDRINUSE:
+        return "another program uses this port, perhaps another wattrail: stop it, or choose another port"
+    if error.errno == errno.EACCES:
+        return "ports below 1024 need privileges: choose a larger one"
+    if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+        return "use an address of this machine: 127.0.0.1 for itself only, 0.0.0.0 for everybody in its network"
+    return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["inverted_sum"]
+__all__ = ["crc16_arc", "inverted_sum"]
 
 
 def inverted_sum(data: bytes) -> int:
@@ -12,3 +12,16 @@ def inverted_sum(data: bytes) -> int:
     Source: bl0942-ds/uart-frame.
     """
     return ~sum(data) & 0xFF
+
+
+def crc16_arc(data: bytes) -> int:
+    """CRC-16/ARC: polynomial 0x8005 reflected, initial value 0. The telegrams of smart meters carry it.
+
+    Source: dsmr/p1-5.
+    """
+    crc = 0
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0xA001 if crc & 1 else 0)
+    return crc

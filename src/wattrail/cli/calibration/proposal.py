@@ -8,6 +8,7 @@ from typing import Final
 
 from wattrail.calibration import Calibration
 from wattrail.chips.scaling import Scaling
+from wattrail.cli.output import with_options
 from wattrail.cli.reading_view import SIMULATED
 from wattrail.metrology.calibrate import (
     CalibrationFit,
@@ -66,7 +67,7 @@ def as_text(proposal: Proposal) -> str:
     lines.append(f"the three {verdict} {100 * apart:.2f} %")
     if proposal.fit and (phase := proposal.fit.phase):
         lines.append(_phase_words(phase.degrees, phase.error))
-    lines += [f"{'doubt' if finding.stops else 'note'}: {finding.text}" for finding in proposal.findings]
+    lines += [f"{'doubt' if finding.stops else 'note'}: {with_options(finding.text)}" for finding in proposal.findings]
     lines.append("for wattrail.toml, if you prefer it there:")
     lines.append(toml_line(proposal.after))
     return "\n".join(lines)

@@ -13,6 +13,7 @@ from wattrail.calibration import Calibration
 from wattrail.cli.calibration.calibration_store import CalibrationStore
 from wattrail.cli.calibration.proposal import constants, toml_line
 from wattrail.cli.exits import UsageError
+from wattrail.cli.output import with_options
 from wattrail.cli.reading_view import SIMULATED
 from wattrail.files import decode_json, read_text
 from wattrail.sanitize import printable
@@ -81,7 +82,7 @@ def as_text(kept: KeptCalibration) -> str:
     if phase := rests_on.get("phase"):
         lines.append(f"phase            {phase['degrees']:+.2f} degrees ({phase['error']:.2f})")
     lines.append(f"loads            {len(rests_on.get('points', []))}")
-    lines += [f"doubt: {finding['text']}" for finding in rests_on.get("doubts", [])]
+    lines += [f"doubt: {with_options(finding['text'])}" for finding in rests_on.get("doubts", [])]
     return "\n".join([*lines, toml_line(kept.calibration)])
 
 

@@ -1,4 +1,4 @@
-"""Images for people and for programs."""
+"""``wattrail image info`` and ``wattrail image diff``: images for people and for programs."""
 
 from __future__ import annotations
 
@@ -8,17 +8,22 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from wattrail.image import Container, Difference, Image, PartitionDiff
+from wattrail.cli.exits import Exit
+from wattrail.cli.image.files import Source, load
+from wattrail.cli.target import Json
+from wattrail.image import Container, Difference, Image, ImageKind, PartitionDiff
+from wattrail.image import diff as compare
 from wattrail.image.layout import SECTOR
 
-__all__ = ["as_json", "difference_as_json", "difference_lines", "lines"]
+__all__ = ["as_json", "diff", "difference_as_json", "difference_lines", "info", "lines"]
 
 _SECTORS_SHOWN = 8
 
 
 def lines(path: Path, image: Image) -> Iterator[str]:
     """What was recognised, a line each."""
-    yield f"{path}: {image.kind.value}, {image.confidence.value}; {len(image.data)} bytes"
+    confidence = "" if image.kind is ImageKind.UNKNOWN else f", {image.confidence.value}"
+    yield f"{path}: {image.kind.value}{confidence}; {len(image.data)} bytes"
     yield from (f"  {reason}" for reason in image.reasons)
     if image.chip is not None:
         unknown = "" if image.chip.is_flashable else "; wattrail does not flash this chip"
@@ -138,3 +143,23 @@ def difference_as_json(found: Difference) -> str:
         for part in found.partitions
     ]
     return json.dumps({"same": found.same, "partitions": partitions, "only": found.only})
+
+
+def info(file: Source, *, json: Json = False) -> None:
+    """Say what an image is, and what is wrong with it.
+
+    Decided by what is in the file, never by its name: kind, chip, code key, partitions, containers, damage, each with
+    its reasons.
+    """
+    image = load(file)
+    print(as_json(file, image) if json else "\n".join(lines(file, image)))
+
+
+def diff(first: Source, second: Source, *, json: Json = False) -> int:
+    """Compare two images by partition and sector.
+
+    Each is laid where it belongs in flash, so a QIO image can be compared with a dump. Exit code 6 if they differ.
+    """
+    found = compare(load(first), load(second))
+    print(difference_as_json(found) if json else "\n".join(difference_lines(found)))
+    return Exit.DONE if found.same else Exit.VERIFY

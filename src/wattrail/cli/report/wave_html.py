@@ -6,7 +6,7 @@ from html import escape
 
 from wattrail.cli.report import page
 from wattrail.cli.report.svg import Axis, Panel, picture, round_ticks
-from wattrail.cli.report.wave_text import amps_unit, lag_words, quality
+from wattrail.cli.report.wave_text import amps_unit, lag_words, quality, shape_words
 from wattrail.meter.wave import Oscillogram
 from wattrail.metrology.waveform import Curve
 
@@ -94,8 +94,11 @@ def _bars(found: Oscillogram, width: int, height: int, kind: str) -> str:
 
 def _numbers(found: Oscillogram) -> str:
     wave = found.waveform
-    cells = [("Frequency", f"{wave.hertz:.3f} Hz", ""), ("Voltage", f"{wave.volts.rms:.1f} V", _shape(wave.volts))]
-    cells.append(("Current", f"{wave.amps.rms:.4g} {amps_unit(wave)}", _shape(wave.amps)))
+    cells = [
+        ("Frequency", f"{wave.hertz:.3f} Hz", ""),
+        ("Voltage", f"{wave.volts.rms:.1f} V", shape_words(wave.volts, "crest")),
+    ]
+    cells.append(("Current", f"{wave.amps.rms:.4g} {amps_unit(wave)}", shape_words(wave.amps, "crest")))
     if wave.amps_known:
         cells += [
             (
@@ -138,14 +141,6 @@ def _table(found: Oscillogram) -> str:
 
 def _share(curve: Curve, order: int) -> float:
     return 100 * abs(curve.phasors[order]) / curve.fundamental if curve.fundamental else 0.0
-
-
-def _shape(curve: Curve) -> str:
-    if curve.crest is None:
-        return "no signal"
-    if curve.thd is None:
-        return f"too few harmonics for a THD, crest {curve.crest:.3f}"
-    return f"THD {100 * curve.thd:.2f} ± {100 * (curve.thd_uncertainty or 0):.2f} %, crest {curve.crest:.3f}"
 
 
 def _minus(words: str) -> str:

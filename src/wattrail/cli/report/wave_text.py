@@ -5,15 +5,25 @@ from __future__ import annotations
 import cmath
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC
 from typing import Final
 
-from wattrail.cli.report.braille import plot
 from wattrail.meter.wave import Oscillogram
 from wattrail.metrology.waveform import Curve, Sampling, Waveform
 
-__all__ = ["amps_unit", "as_csv", "as_json", "as_text", "lag_words", "quality", "sampling_words", "scale_words"]
+__all__ = [
+    "amps_unit",
+    "as_csv",
+    "as_json",
+    "as_text",
+    "lag_words",
+    "plot",
+    "quality",
+    "sampling_words",
+    "scale_words",
+    "shape_words",
+]
 
 _WIDTH: Final = 72
 _HEIGHT: Final = 6
@@ -138,8 +148,8 @@ def _quantities(found: Oscillogram) -> list[str]:
     wave = found.waveform
     rows = [
         ("Frequency", f"{wave.hertz:.3f} Hz", ""),
-        ("Voltage", f"{wave.volts.rms:.1f} V", _shape(wave.volts)),
-        ("Current", f"{_short(wave.amps.rms)} {amps_unit(wave)}", _shape(wave.amps)),
+        ("Voltage", f"{wave.volts.rms:.1f} V", shape_words(wave.volts)),
+        ("Current", f"{_short(wave.amps.rms)} {amps_unit(wave)}", shape_words(wave.amps)),
     ]
     if wave.amps_known:
         way = "export" if wave.watts < 0 else "import"
@@ -156,12 +166,13 @@ def _quantities(found: Oscillogram) -> list[str]:
     return [f"{name:<12}{value:>14}  {more}".rstrip() for name, value, more in rows]
 
 
-def _shape(curve: Curve) -> str:
+def shape_words(curve: Curve, crest: str = "crest factor") -> str:
+    """THD and crest factor, with the uncertainty of the first."""
     if curve.crest is None:
         return "no signal"
     if curve.thd is None:
-        return f"too few harmonics for a THD, crest factor {curve.crest:.3f}"
-    return f"THD {100 * curve.thd:.2f} ± {100 * (curve.thd_uncertainty or 0):.2f} %, crest factor {curve.crest:.3f}"
+        return f"too few harmonics for a THD, {crest} {curve.crest:.3f}"
+    return f"THD {100 * curve.thd:.2f} ± {100 * (curve.thd_uncertainty or 0):.2f} %, {crest} {curve.crest:.3f}"
 
 
 def lag_words(wave: Waveform) -> str:
@@ -214,7 +225,6 @@ def _channel(curve: Curve) -> dict[str, object]:
 
 
 def _degrees(phasor: complex) -> float:
-
     return math.degrees(cmath.phase(phasor))
 
 
@@ -231,3 +241,26 @@ def _sampling(sampling: Sampling) -> dict[str, float]:
         "spikes": sampling.spikes,
         "retries": sampling.retries,
     }
+
+
+_DOTS: Final = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
+"""Bits of the dots in a braille cell, by row and column."""
+
+
+def plot(values: Sequence[float], *, width: int, height: int, peak: float) -> list[str]:
+    """Lines of ``width`` characters; the middle of the picture is zero, its upper edge ``peak``."""
+    rows, columns = 4 * height, 2 * width
+    cells = [[0] * width for _ in range(height)]
+
+    def row_of(value: float) -> int:
+        return min(rows - 1, max(0, round((1 - value / (peak or 1.0)) / 2 * (rows - 1))))
+
+    before = None
+    for column in range(columns):
+        row = row_of(values[column * len(values) // columns])
+        first, last = sorted((row, row if before is None else before))
+        for y in range(first, last + 1):
+            if y != before or y == row:  # the column before has that dot already
+                cells[y // 4][column // 2] |= _DOTS[y % 4][column % 2]
+        before = row
+    return ["".join(chr(0x2800 + cell) for cell in line) for line in cells]

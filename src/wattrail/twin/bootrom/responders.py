@@ -164,7 +164,7 @@ class TwinResponder:
 
     def _write_page(self, body: bytes, now: float) -> Response:
         address, data = _number(body[:4]), body[4:]
-        written = body[:4] + bytes((len(data) & 0xFF,))
+        written = body[:4] + bytes((len(data) & 0xFF,))  # so a whole page of 256 is reported as 00
         if self._is_guarded(address):
             return Response(reply=long_reply(c.FLASH_WRITE.opcode, REFUSED, written))
         step = page_step(self._flash, self._timing, address, data)
@@ -227,6 +227,8 @@ class LoaderResponder(TwinResponder):
             self._flash.sr &= ~_PROTECT & 0x3FFF
 
     def _after_crc(self) -> None:
+        # This is why writing after a CRC fails in flashers that do not send a LinkCheck and an erase in between: all
+        # is answered as done, and nothing changes. The flag that LinkCheck sets outlives the CRC.
         self._flash.sr |= _PROTECT
 
     def _link_check(self, body: bytes, now: float) -> Response:

@@ -1,0 +1,95 @@
+"""The consumers of a configuration, as plans of the publishers."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from wattrail.errors import ConfigError
+from wattrail.publish.home_assistant import HomeAssistantDialect
+from wattrail.publish.influxdb import InfluxPlan, InfluxTarget
+from wattrail.publish.mqtt import MqttPlan
+from wattrail.publish.mqtt_topics import PlainDialect
+from wattrail.publish.p1_server import P1Plan
+from wattrail.publish.pending import PublishCadence
+
+if TYPE_CHECKING:
+    from wattrail.app.publish_schema import BrokerSection, InfluxSection, P1Section, PublishSection
+    from wattrail.publish import ConsumerPlan
+    from wattrail.publish.dialect import MqttDialect
+
+__all__ = ["page_url", "plan_consumers"]
+
+
+def plan_consumers(
+    publish: PublishSection, meters: Sequence[str], *, configuration_url: str | None = None
+) -> tuple[ConsumerPlan, ...]:
+    """The plans of all consumers. ``configuration_url`` is the page, where others can reach it. Raises ConfigError."""
+    return tuple(_plans(publish, meters, configuration_url))
+
+
+def page_url(host: str, port: int) -> str:
+    """The URL by which other machines reach a page that is bound to a host and a port."""
+    name = socket.gethostname() if host in {"0.0.0.0", "::"} else host
+    return f"http://[{name}]:{port}/" if ":" in name else f"http://{name}:{port}/"
+
+
+def _plans(publish: PublishSection, meters: Sequence[str], url: str | None) -> Iterator[ConsumerPlan]:
+    if section := publish.home_assistant:
+        yield _broker(
+            "home_assistant",
+            section,
+            HomeAssistantDialect(
+                topic=section.topic,
+                discovery_prefix=section.discovery_prefix,
+                live_s=section.live_s,
+                configuration_url=url,
+            ),
+        )
+    if plain := publish.mqtt:
+        dialect = PlainDialect(topic=plain.topic, is_flat=plain.flat, live_s=plain.live_s)
+        yield _broker("mqtt", plain, dialect, change_w=plain.change_w)
+    if publish.influxdb:
+        yield _influx(publish.influxdb)
+    if publish.p1:
+        yield _p1(publish.p1, meters)
+
+
+def _broker(name: str, section: BrokerSection, dialect: MqttDialect, *, change_w: float = 0.0) -> MqttPlan:
+    return MqttPlan(
+        name=name,
+        address=section.address(),
+        dialect=dialect,
+        cadence=PublishCadence(live_s=section.live_s, registers_s=section.registers_s, change_w=change_w),
+        ca_file=Path(section.ca_file) if section.ca_file else None,
+    )
+
+
+def _influx(section: InfluxSection) -> InfluxPlan:
+    return InfluxPlan(
+        influx=InfluxTarget(
+            url=section.url,
+            version=section.version,
+            database=section.database or section.bucket or "",
+            org=section.org or "",
+        ),
+        login=section.login or urlsplit(section.url).hostname or "",
+        measurement=section.measurement,
+        cadence=PublishCadence(live_s=section.live_s, registers_s=section.registers_s),
+    )
+
+
+def _p1(section: P1Section, meters: Sequence[str]) -> P1Plan:
+    known = ", ".join(meters)
+    if section.meter is None and len(meters) != 1:
+        raise ConfigError(
+            f"[publish.p1] has no meter, and {len(meters)} are configured",
+            hint=f"a telegram is of one meter: write meter = one of {known}",
+        )
+    meter = section.meter or meters[0]
+    if meter not in meters:
+        raise ConfigError(f"[publish.p1] names an unknown meter {meter!r}; known: {known}")
+    return P1Plan(meter=meter, host=section.host, port=section.port, every_s=section.every_s)

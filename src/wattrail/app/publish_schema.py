@@ -1,0 +1,160 @@
+"""The ``[publish]`` tables of ``wattrail.toml``: each consumer is off until its table stands there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, model_validator
+
+from wattrail.toml_schema import field_error
+from wattrail.toml_schema.section import Section
+
+if TYPE_CHECKING:
+    from wattrail.sources.broker import BrokerAddress
+
+__all__ = [
+    "HomeAssistantSection",
+    "InfluxSection",
+    "MqttSection",
+    "OpenMetricsSection",
+    "P1Section",
+    "PublishSection",
+]
+
+_MQTT_PORTS = {"mqtt": 1883, "mqtts": 8883}
+
+
+def _checked_url(text: str, *schemes: str, example: str) -> str:
+    parts = urlsplit(text)
+    if "@" in parts.netloc:
+        raise ValueError("must not contain a user or a password; store them by docs/sources.md, credentials")
+    try:
+        has_port = parts.port is None or parts.port > 0
+    except ValueError:
+        has_port = False
+    if parts.scheme not in schemes or not parts.hostname or not has_port or parts.query or parts.fragment:
+        raise ValueError(f"must be like {example}, got {text!r}")
+    return text
+
+
+def _broker(text: str) -> str:
+    checked = _checked_url(text, "mqtt", "mqtts", example="mqtt://192.168.1.5 or mqtts://broker.lan:8883")
+    if urlsplit(checked).path.strip("/"):
+        raise ValueError(f"must end with host or port, got {text!r}; the topic has a field of its own")
+    return checked
+
+
+def _web(text: str) -> str:
+    return _checked_url(text, "http", "https", example="http://192.168.1.5:8086")
+
+
+def _topic(text: str) -> str:
+    if not text or text != text.strip("/") or text.startswith("$") or {"+", "#", "\0"} & set(text) or len(text) > 200:
+        raise ValueError(f"must be a topic such as home/meters: no + or #, no / at its ends, got {text!r}")
+    return text
+
+
+def _file(text: str) -> str:
+    if not Path(text).is_file():
+        raise ValueError(f"there is no file {text!r}")
+    return text
+
+
+Topic = Annotated[str, AfterValidator(_topic)]
+Text = Annotated[str, Field(min_length=1, max_length=200)]
+LiveSeconds = Annotated[float, Field(ge=1, le=3600)]
+RegisterSeconds = Annotated[float, Field(ge=5, le=3600)]
+
+
+class BrokerSection(Section):
+    """What every consumer behind a broker has. ``login`` is the name of its user and password; the host if left out."""
+
+    broker: Annotated[str, AfterValidator(_broker)]
+    login: Text | None = None
+    ca_file: Annotated[str, AfterValidator(_file)] | None = None
+    live_s: LiveSeconds = 10.0
+    registers_s: RegisterSeconds = 60.0
+
+    def address(self) -> BrokerAddress:
+        """Where the broker is."""
+        from wattrail.sources.broker import BrokerAddress  # with the library of the web sources
+
+        parts = urlsplit(self.broker)
+        host = parts.hostname or ""
+        return BrokerAddress(host, parts.port or _MQTT_PORTS[parts.scheme], parts.scheme == "mqtts", self.login or host)
+
+
+class HomeAssistantSection(BrokerSection):
+    """``[publish.home_assistant]``."""
+
+    topic: Topic = "wattrail"
+    discovery_prefix: Topic = "homeassistant"
+
+
+class MqttSection(BrokerSection):
+    """``[publish.mqtt]``."""
+
+    topic: Topic = "meters"
+    flat: bool = False
+    change_w: Annotated[float, Field(ge=0, le=1e6)] = 0.0
+
+
+class OpenMetricsSection(Section):
+    """``[publish.openmetrics]``."""
+
+    kwh: bool = False
+
+
+class InfluxSection(Section):
+    """``[publish.influxdb]``: ``database`` for versions 1 and 3, ``org`` and ``bucket`` for version 2."""
+
+    url: Annotated[str, AfterValidator(_web)]
+    version: Literal[1, 2, 3]
+    database: Text | None = None
+    org: Text | None = None
+    bucket: Text | None = None
+    login: Text | None = None
+    measurement: Text = "meter"
+    live_s: LiveSeconds = 10.0
+    registers_s: RegisterSeconds = 60.0
+
+    @model_validator(mode="after")
+    def _names_its_database(self) -> Self:
+        wanted, other = (("org", "bucket"), ("database",)) if self.version == 2 else (("database",), ("org", "bucket"))
+        for name in wanted:
+            if getattr(self, name) is None:
+                raise field_error((name,), f"version {self.version} needs {' and '.join(wanted)}")
+        for name in other:
+            if getattr(self, name) is not None:
+                raise field_error((name,), f"version {self.version} has no {name}; it needs {' and '.join(wanted)}")
+        return self
+
+
+class P1Section(Section):
+    """``[publish.p1]``."""
+
+    meter: Text | None = None
+    host: Text = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8043
+    every_s: Literal[1, 10] = 10
+
+
+class PublishSection(Section):
+    """``[publish]``: one table for each consumer."""
+
+    home_assistant: HomeAssistantSection | None = None
+    mqtt: MqttSection | None = None
+    openmetrics: OpenMetricsSection | None = None
+    influxdb: InfluxSection | None = None
+    p1: P1Section | None = None
+
+    @model_validator(mode="after")
+    def _topics_apart(self) -> Self:
+        one, other = self.home_assistant, self.mqtt
+        if one and other and one.broker == other.broker and one.topic == other.topic:
+            raise field_error(
+                ("mqtt", "topic"), f"{other.topic!r} is the topic of home_assistant too", hint="give each its own"
+            )
+        return self

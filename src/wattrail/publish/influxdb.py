@@ -1,0 +1,239 @@
+"""Writes to InfluxDB 1, 2 and 3, and to whatever takes their line protocol: VictoriaMetrics, QuestDB, Telegraf.
+
+A write is one HTTP POST of many lines. Registers leave the outbox when the server has taken them; writing the same
+point twice changes nothing there, so a write whose answer was lost is simply repeated.
+"""
+
+from __future__ import annotations
+
+import gzip
+import http.client
+import json
+import logging
+import ssl
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+from urllib.parse import urlencode, urlsplit
+
+from wattrail.errors import AccessDenied, PortOpenError, WattrailError
+from wattrail.gateway import Subscription
+from wattrail.gateway.timing import BackOff
+from wattrail.publish.consumer import ConsumerContext, Publisher
+from wattrail.publish.line_protocol import live_point, registers_point
+from wattrail.publish.pending import DEFAULT_CADENCE, PendingValues, PublishCadence, published_meter
+from wattrail.publish.status import PublisherStatus
+from wattrail.publish.values import RegisterValues
+from wattrail.sanitize import printable
+from wattrail.sources import Secrets
+from wattrail.sources.credentials import Credentials
+from wattrail.store.outbox import Outbox
+
+__all__ = ["InfluxPacing", "InfluxPlan", "InfluxTarget"]
+
+_BATCH: Final = 5000
+"""Lines of one write, as InfluxDB recommends."""
+
+_MAX_ANSWER: Final = 4096
+_REFUSED: Final = frozenset({401, 403, 404})
+"""Wrong login, no permission, no such database: nothing is lost, a person has to act."""
+
+_DROPPED: Final = frozenset({400, 422})
+"""The server took what it could, and says what it did not take: repeating would not help."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InfluxTarget:
+    """A server and its database. ``org`` is of version 2 alone; ``database`` is its bucket."""
+
+    url: str
+    version: Literal[1, 2, 3]
+    database: str
+    org: str = ""
+
+    def path(self) -> str:
+        """The path of a write, with its query."""
+        base = urlsplit(self.url).path.rstrip("/")
+        match self.version:
+            case 1:
+                return f"{base}/write?" + urlencode({"db": self.database, "precision": "ns"})
+            case 2:
+                query = {"org": self.org, "bucket": self.database, "precision": "ns"}
+                return f"{base}/api/v2/write?" + urlencode(query)
+            case 3:
+                query = {"db": self.database, "precision": "nanosecond", "accept_partial": "true"}
+                return f"{base}/api/v3/write_lp?" + urlencode(query)
+
+    def authorization(self, login: Credentials | None) -> Mapping[str, str]:
+        """The header of a login: user and password for version 1, the password as token for the others."""
+        if login is None:
+            return {}
+        if self.version == 1:
+            import base64
+
+            pair = base64.b64encode(f"{login.user}:{login.password}".encode()).decode()
+            return {"Authorization": f"Basic {pair}"}
+        return {"Authorization": f"{'Token' if self.version == 2 else 'Bearer'} {login.password}"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InfluxPacing:
+    """Times in seconds: between two writes, for one answer, for the last one while the service stops."""
+
+    tick_s: float = 1.0
+    timeout_s: float = 10.0
+    last_timeout_s: float = 0.3
+    first_retry_s: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InfluxPlan:
+    """Writes to one server. ``login`` is the name of its user and password, or of its token."""
+
+    influx: InfluxTarget
+    login: str
+    measurement: str = "meter"
+    cadence: PublishCadence = DEFAULT_CADENCE
+    pacing: InfluxPacing = InfluxPacing()
+    name: str = "influxdb"
+
+    @property
+    def target(self) -> str:
+        """The server and its database."""
+        return f"{self.influx.url} ({self.influx.database})"
+
+    def publisher(self, context: ConsumerContext) -> Publisher:
+        """A function: see ``Publisher``."""
+
+        def publish(events: Subscription) -> None:
+            with Outbox(context.database, self.name) as outbox:
+                _InfluxWriter(self, context, outbox).run(events)
+
+        return publish
+
+
+class _WriteFailed(Exception):
+    """A write that has to be repeated: what to show."""
+
+    def __init__(self, status: PublisherStatus, error: WattrailError, *, is_too_large: bool = False) -> None:
+        super().__init__(str(error))
+        self.status, self.error, self.is_too_large = status, error, is_too_large
+
+
+class _InfluxWriter:
+    """One publisher while it runs, in one thread."""
+
+    def __init__(self, plan: InfluxPlan, context: ConsumerContext, outbox: Outbox) -> None:
+        self._plan, self._board, self._outbox = plan, context.board, outbox
+        self._pending = PendingValues(outbox, plan.cadence, context.meters)
+        self._back_off = BackOff(plan.pacing.first_retry_s)
+        self._retry_at_s = float("-inf")
+        self._lines = _BATCH
+        self._login = self._find_login()
+
+    def _find_login(self) -> Credentials | None:
+        return Secrets().find(self._plan.login)
+
+    def run(self, events: Subscription) -> None:
+        """Write until the events end."""
+        write_at_s = float("-inf")
+        while not events.ended:
+            event = events.get(self._plan.pacing.tick_s)
+            now_s = time.monotonic()
+            if event is not None:
+                self._pending.note(event, now_s)
+            if now_s >= max(write_at_s, self._retry_at_s):
+                self._write_due(self._plan.pacing.timeout_s)
+                write_at_s = time.monotonic() + self._plan.pacing.tick_s
+        for event in events.take():
+            self._pending.note(event, time.monotonic())
+        self._pending.store_newest(time.monotonic())
+        self._write_due(self._plan.pacing.last_timeout_s)
+
+    def _write_due(self, timeout_s: float) -> None:
+        """Write live values that are due and everything that waits, until the server refuses or has it all."""
+        try:
+            while self._write_once(timeout_s):
+                pass
+        except _WriteFailed as failed:
+            if failed.is_too_large and self._lines > 1:
+                self._lines //= 2
+                return
+            self._retry_at_s = time.monotonic() + self._back_off.fail()
+            self._login = self._find_login()  # a person may have corrected it
+            self._board.failed(self._plan.name, failed.status, failed.error, waiting=self._outbox.count())
+
+    def _write_once(self, timeout_s: float) -> bool:
+        """One write; returns whether more waits."""
+        now_s, measurement = time.monotonic(), self._plan.measurement
+        self._pending.flush(now_s)
+        rows, known = self._outbox.waiting(self._lines), self._outbox.identities()
+        live = tuple(self._pending.due(now_s))
+        lines = [
+            registers_point(measurement, published_meter(known[row.meter_id]), RegisterValues.of(row.totals, row.at))
+            for row in rows
+        ]
+        lines += [live_point(measurement, meter.who, values) for meter, values in live]
+        if not lines:
+            return False
+        self._post(lines, timeout_s)
+        if rows:
+            self._outbox.acknowledged(rows[-1].id)
+        for meter, values in live:
+            self._pending.live_sent(meter, values, now_s)
+        self._back_off.succeed()
+        self._board.reached(self._plan.name)
+        has_more = len(rows) == self._lines
+        self._board.sent(self._plan.name, waiting=self._outbox.count() if has_more else 0, held=self._pending.held)
+        return has_more
+
+    def _post(self, lines: Sequence[str], timeout_s: float) -> None:
+        body = gzip.compress("\n".join([*lines, ""]).encode(), compresslevel=1)
+        status, answer = self._request(body, timeout_s)
+        if status < 300:
+            return
+        text = f"{self._plan.target} answers {status}: {printable(_message_of(answer), limit=200)}"
+        if status in _DROPPED:
+            logger.warning("%s did not take every one of %d points: %s", self._plan.name, len(lines), text)
+            return
+        if status in _REFUSED:
+            hint = "docs/publish.md, InfluxDB, says where the login is stored and which database is needed"
+            raise _WriteFailed(PublisherStatus.REFUSED, AccessDenied(text, hint=hint))
+        raise _WriteFailed(PublisherStatus.AWAY, PortOpenError(text), is_too_large=status == 413)
+
+    def _request(self, body: bytes, timeout_s: float) -> tuple[int, bytes]:
+        target = self._plan.influx
+        where = urlsplit(target.url)
+        headers = {
+            "Content-Type": "text/plain; charset=utf-8",
+            "Content-Encoding": "gzip",
+            **target.authorization(self._login),
+        }
+        connection = (
+            http.client.HTTPSConnection(where.netloc, timeout=timeout_s, context=ssl.create_default_context())
+            if where.scheme == "https"
+            else http.client.HTTPConnection(where.netloc, timeout=timeout_s)
+        )
+        try:
+            connection.request("POST", target.path(), body, headers)
+            answer = connection.getresponse()
+            return answer.status, answer.read(_MAX_ANSWER)
+        except (OSError, http.client.HTTPException) as error:
+            reason = printable(str(error) or type(error).__name__, limit=160)
+            shown = PortOpenError(f"{self._plan.target}: cannot write: {reason}", hint="check that it runs there")
+            raise _WriteFailed(PublisherStatus.AWAY, shown) from error
+        finally:
+            connection.close()
+
+
+def _message_of(answer: bytes) -> str:
+    """What a server says is wrong; versions 1 and 3 say ``error``, version 2 says ``message``."""
+    text = answer.decode(errors="replace")
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return text
+    return str(found.get("error") or found.get("message") or text) if isinstance(found, dict) else text

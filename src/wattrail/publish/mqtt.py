@@ -1,0 +1,316 @@
+"""A publisher over MQTT 5: one connection, made again for ever, that speaks the dialect of its consumer.
+
+Order after each connection: topics that have no meter any more are cleared, meters are announced, then come registers
+and availability, the gateway's own last. Registers leave the outbox when the broker has acknowledged them, so a broker
+that is away costs none. A register may come twice when a connection breaks between the two: it carries its time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from wattrail.gateway import Subscription
+from wattrail.gateway.timing import BackOff
+from wattrail.publish.consumer import ConsumerContext, Publisher
+from wattrail.publish.dialect import MqttDialect, MqttMessage
+from wattrail.publish.mqtt_connection import (
+    TIMEOUT_S,
+    MqttProblem,
+    broker_client,
+    publish_properties,
+    require_aiomqtt,
+)
+from wattrail.publish.pending import DEFAULT_CADENCE, PendingMeter, PendingValues, PublishCadence
+from wattrail.publish.values import RegisterValues
+from wattrail.sources.broker import BrokerAddress
+from wattrail.store.outbox import Announced, Outbox, StoredRegisters
+
+if TYPE_CHECKING:
+    import aiomqtt
+
+__all__ = ["MqttPacing", "MqttPlan"]
+
+_COUNT_EVERY_S: Final = 1.0
+"""While the broker is away, registers are stored and counted as often."""
+
+_BATCH: Final = 200
+"""Registers that are read from the outbox together."""
+
+_IN_FLIGHT: Final = 10
+"""Messages that wait for their acknowledgement together: with one more aiomqtt warns, and mosquitto takes 20."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MqttPacing:
+    """Times in seconds: between two rounds of what is due, after an announcement, before the answer to a birth."""
+
+    tick_s: float = 0.5
+    settle_s: float = 0.5  # Home Assistant needs it to make entities, before their first state comes
+    birth_delay_s: float = 5.0  # at most: of a fleet not all answer at once
+    first_retry_s: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MqttPlan:
+    """A consumer behind a broker. ``ca_file`` signs the broker's certificate where the system's authorities do not."""
+
+    name: str
+    address: BrokerAddress
+    dialect: MqttDialect
+    cadence: PublishCadence = DEFAULT_CADENCE
+    ca_file: Path | None = None
+    pacing: MqttPacing = MqttPacing()
+
+    @property
+    def target(self) -> str:
+        """The broker as it may be shown."""
+        return f"mqtt{'s' if self.address.is_encrypted else ''}://{self.address.host}:{self.address.port}"
+
+    def publisher(self, context: ConsumerContext) -> Publisher:
+        """A coroutine function: see ``Publisher``."""
+
+        async def publish(events: Subscription) -> None:
+            with Outbox(context.database, self.name) as outbox:
+                await _MqttSession(self, context, outbox).run(events)
+
+        return publish
+
+
+class _MqttSession:
+    """One publisher while it runs: a task collects events, and connections come and go beside it."""
+
+    def __init__(self, plan: MqttPlan, context: ConsumerContext, outbox: Outbox) -> None:
+        self._plan, self._dialect, self._board = plan, plan.dialect, context.board
+        self._outbox = outbox
+        self._pending = PendingValues(outbox, plan.cadence, context.meters)
+        self._retained = {one.topic: one for one in outbox.announced()}
+        for one in self._retained.values():
+            if meter := self._pending.by_id().get(one.meter_id):
+                meter.quantities |= one.quantities
+        self._ended = asyncio.Event()
+        self._wants_all = True
+
+    async def run(self, events: Subscription) -> None:
+        """Publish until the events end."""
+        require_aiomqtt(self._plan.name)
+        collecting = asyncio.create_task(self._collect(events))
+        back_off = BackOff(self._plan.pacing.first_retry_s)
+        try:
+            while not self._ended.is_set():
+                try:
+                    await self._connect_and_serve(back_off, collecting)
+                except MqttProblem as problem:
+                    self._board.failed(self._plan.name, problem.status, problem.error, waiting=self._outbox.count())
+                    await self._pause(back_off.fail(), collecting)
+        finally:
+            collecting.cancel()
+            with suppress(asyncio.CancelledError):
+                await collecting
+
+    async def _collect(self, events: Subscription) -> None:
+        async for event in events:
+            self._pending.note(event, time.monotonic())
+        self._pending.store_newest(time.monotonic())
+        self._ended.set()
+
+    async def _connect_and_serve(self, back_off: BackOff, collecting: asyncio.Task[None]) -> None:
+        import aiomqtt
+
+        plan, will, is_connected = self._plan, self._dialect.gateway_state(online=False), False
+        try:
+            async with broker_client(plan.address, will, plan.ca_file) as client:
+                is_connected = True
+                back_off.succeed()
+                self._board.reached(self._plan.name)
+                listening = asyncio.create_task(self._listen(client))
+                try:
+                    await self._serve(client, listening, collecting)
+                finally:
+                    listening.cancel()
+                    with suppress(asyncio.CancelledError, aiomqtt.MqttError):
+                        await listening
+        except aiomqtt.MqttError as error:
+            raise MqttProblem.of(error, plan.address, name=plan.name, is_connected=is_connected) from error
+
+    async def _listen(self, client: aiomqtt.Client) -> None:
+        """Wait for the consumer's birth; ends with an error when the connection does."""
+        if self._dialect.birth_topic:
+            await client.subscribe(self._dialect.birth_topic, qos=1, timeout=TIMEOUT_S)
+        async for message in client.messages:
+            if message.payload == b"online" and not message.retain:  # retained: it was born before we came
+                delay_s = random.uniform(0, self._plan.pacing.birth_delay_s)
+                asyncio.get_running_loop().call_later(delay_s, self._want_all)
+
+    def _want_all(self) -> None:
+        self._wants_all = True
+
+    async def _serve(
+        self, client: aiomqtt.Client, listening: asyncio.Task[None], collecting: asyncio.Task[None]
+    ) -> None:
+        self._wants_all = True
+        while True:
+            is_last = self._ended.is_set()
+            for task in (listening, collecting):
+                if task.done():
+                    task.result()
+            if self._wants_all:
+                self._wants_all = False
+                await self._send_everything(client)
+            else:
+                await self._send_changes(client)
+            await self._send_live(client)
+            has_more = await self._send_registers(client)
+            if is_last and not has_more:
+                await self._publish(client, [self._dialect.gateway_state(online=False)])
+                return
+            if not has_more:
+                await self._wait(self._plan.pacing.tick_s)
+
+    async def _send_everything(self, client: aiomqtt.Client) -> None:
+        await self._clear_orphans(client)
+        for meter in self._pending.meters.values():
+            meter.announced = meter.shown_online = meter.sent = None
+            meter.sent_s = float("-inf")
+        if await self._announce(client):
+            await self._wait(self._plan.pacing.settle_s)
+        self._pending.flush(time.monotonic())
+        if not (self._dialect.replays and self._outbox.count()):  # else they come from there, in their order
+            for meter in tuple(self._pending.meters.values()):
+                if newest := self._pending.registers(meter):
+                    await self._send(client, meter, self._dialect.registers(meter.who, newest))
+        await self._show_states(client)
+        await self._publish(client, [self._dialect.gateway_state(online=True)])
+
+    async def _send_changes(self, client: aiomqtt.Client) -> None:
+        if await self._announce(client):
+            await self._wait(self._plan.pacing.settle_s)
+        await self._show_states(client)
+
+    async def _announce(self, client: aiomqtt.Client) -> bool:
+        """Announce meters that are new, or have shown a new quantity; returns whether anything was sent."""
+        has_sent = False
+        for meter in tuple(self._pending.meters.values()):
+            if meter.announced == meter.quantities:
+                continue
+            meter.announced = meter.quantities
+            messages = self._dialect.announcement(meter.who, meter.quantities)
+            await self._send(client, meter, messages, quantities=meter.quantities)
+            has_sent = has_sent or bool(messages)
+        return has_sent
+
+    async def _show_states(self, client: aiomqtt.Client) -> None:
+        for meter in tuple(self._pending.meters.values()):
+            online = meter.is_online(time.monotonic())
+            if online is not meter.shown_online:
+                meter.shown_online = online
+                await self._send(client, meter, self._dialect.meter_state(meter.who, online=online))
+
+    async def _send_live(self, client: aiomqtt.Client) -> None:
+        for meter, live in tuple(self._pending.due(time.monotonic())):
+            await self._send(client, meter, self._dialect.live(meter.who, live))
+            self._pending.live_sent(meter, live, time.monotonic())
+
+    async def _send_registers(self, client: aiomqtt.Client) -> bool:
+        """Send registers that wait; returns whether there are more."""
+        self._pending.flush(time.monotonic())
+        rows = self._outbox.waiting(_BATCH)
+        if not rows:
+            return False
+        for start in range(0, len(rows), _IN_FLIGHT):
+            await self._send_some(client, rows[start : start + _IN_FLIGHT])
+        self._outbox.acknowledged(rows[-1].id)
+        has_more = len(rows) == _BATCH
+        self._board.sent(self._plan.name, waiting=self._outbox.count() if has_more else 0, held=self._pending.held)
+        return has_more
+
+    async def _send_some(self, client: aiomqtt.Client, rows: Sequence[StoredRegisters]) -> None:
+        """Registers together. What a meter that is not configured any more left behind goes nowhere."""
+        meters = self._pending.by_id()
+        messages: dict[tuple[str, int], MqttMessage] = {}
+        for number, row in enumerate(rows):
+            if (meter := meters.get(row.meter_id)) is None:
+                continue
+            registers = RegisterValues.of(row.totals, row.at)
+            if not self._dialect.replays:  # an older one than was sent would be a fall
+                number, registers = 0, self._pending.registers(meter) or registers
+            of_row = self._dialect.registers(meter.who, registers)
+            self._remember(meter, of_row)
+            messages |= {(message.topic, number): message for message in of_row}
+        await asyncio.gather(*(self._publish(client, [message]) for message in messages.values()))
+
+    async def _send(
+        self,
+        client: aiomqtt.Client,
+        meter: PendingMeter,
+        messages: Iterable[MqttMessage],
+        *,
+        quantities: frozenset[str] = frozenset(),
+    ) -> None:
+        messages = tuple(messages)
+        self._remember(meter, messages, quantities=quantities)
+        await self._publish(client, messages)
+
+    def _remember(
+        self, meter: PendingMeter, messages: Iterable[MqttMessage], *, quantities: frozenset[str] = frozenset()
+    ) -> None:
+        """Store which retained topics a meter has, before they are sent."""
+        wanted = (
+            Announced(topic=message.topic, meter_id=meter.meter_id, quantities=quantities)
+            for message in messages
+            if message.retain
+        )
+        new = [one for one in wanted if self._retained.get(one.topic) != one]
+        if new:
+            self._outbox.announce(new)
+            self._retained |= {one.topic: one for one in new}
+
+    async def _clear_orphans(self, client: aiomqtt.Client) -> None:
+        """Clear what belongs to a meter that is gone, or to a name or a topic that a meter had before."""
+        meters = self._pending.by_id()
+        orphans = [
+            one.topic
+            for one in self._retained.values()
+            if one.meter_id not in meters or not self._dialect.owns(meters[one.meter_id].who, one.topic)
+        ]
+        if not orphans:
+            return
+        await self._publish(client, [MqttMessage(topic=topic, payload="", retain=True) for topic in orphans])
+        self._outbox.forget(orphans)
+        for topic in orphans:
+            del self._retained[topic]
+        logger.info("%s: %d retained topics without a meter were cleared", self._plan.name, len(orphans))
+
+    async def _publish(self, client: aiomqtt.Client, messages: Iterable[MqttMessage]) -> None:
+        for message in messages:
+            await client.publish(
+                message.topic,
+                message.payload,
+                qos=message.qos,
+                retain=message.retain,
+                timeout=TIMEOUT_S,
+                properties=publish_properties(message),
+            )
+
+    async def _pause(self, seconds: float, collecting: asyncio.Task[None]) -> None:
+        """Wait for the next attempt; what comes meanwhile is stored and counted."""
+        until = time.monotonic() + seconds
+        while not self._ended.is_set() and (left_s := until - time.monotonic()) > 0:
+            await self._wait(min(left_s, _COUNT_EVERY_S))
+            if collecting.done():
+                collecting.result()
+            self._pending.flush(time.monotonic())
+            self._board.waiting(self._plan.name, self._outbox.count())
+
+    async def _wait(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._ended.wait(), seconds)

@@ -1,0 +1,233 @@
+"""The stored outbox: registers on their way to other programs, kept until each consumer has them.
+
+A consumer that is away for a day finds every register of that day here, in order. Live values are not kept: they are
+of no use afterwards. Each publisher opens an outbox of its own, with a connection of its own, in its own thread.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from wattrail.errors import StoreError
+from wattrail.ledger import Totals
+from wattrail.store.rows import from_microseconds, microseconds
+
+__all__ = ["Announced", "Outbox", "StoredIdentity", "StoredRegisters"]
+
+MAX_WAITING: Final = 1_000_000
+"""Rows that wait for one consumer, about 70 MB: a day of 690 meters at one a minute, or two years of one meter.
+
+Beyond that the oldest go. No energy goes with them: every later register contains it.
+"""
+
+_BUSY_S: Final = 5.0
+_COUNT_EVERY: Final = 10_000
+"""Rows added between two counts of those that wait: counting a million takes 30 ms."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredIdentity:
+    """The name of a meter now, and under which other programs know it for the life of its account."""
+
+    meter_id: int
+    identity: str
+    name: str
+    simulated: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredRegisters:
+    """The registers of a meter at a moment; ``id`` orders them as they were added."""
+
+    meter_id: int
+    at: datetime
+    totals: Totals
+    id: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Announced:
+    """A retained topic that a consumer was given for a meter, with the live quantities it was announced with."""
+
+    topic: str
+    meter_id: int
+    quantities: frozenset[str] = frozenset()
+
+
+class Outbox:
+    """What one consumer has yet to get. Raises StoreError."""
+
+    def __init__(self, path: Path, consumer: str, *, max_waiting: int = MAX_WAITING) -> None:
+        self.consumer = consumer
+        self._path, self._max_waiting = path, max_waiting
+        self._added = 0
+        with self._explained():
+            self._connection = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
+            self._connection.execute("PRAGMA synchronous = NORMAL")
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def identity(self, name: str) -> StoredIdentity | None:
+        """Who the meter of that name is to other programs; None before its first reading, which opens its account."""
+        with self._transaction() as cursor:
+            found = cursor.execute("SELECT id, simulated FROM meter WHERE name = ?", (name,)).fetchone()
+            if found is None:
+                return None
+            meter_id, simulated = int(found[0]), bool(found[1])
+            known = cursor.execute("SELECT identity FROM identity WHERE meter_id = ?", (meter_id,)).fetchone()
+            if known is None:
+                # Of several gateways at one broker each may have a meter of this name.
+                known = (f"{re.sub(r'[^A-Za-z0-9_-]', '_', name)}_{secrets.token_hex(3)}",)
+                cursor.execute("INSERT INTO identity VALUES (?, ?)", (meter_id, *known))
+        return StoredIdentity(meter_id=meter_id, identity=str(known[0]), name=name, simulated=simulated)
+
+    def identities(self) -> Mapping[int, StoredIdentity]:
+        """Every meter that other programs know, by the id of its account."""
+        with self._reading() as cursor:
+            rows = cursor.execute(
+                "SELECT meter_id, identity, name, simulated FROM identity JOIN meter ON meter.id = meter_id"
+            )
+            return {
+                int(meter_id): StoredIdentity(
+                    meter_id=int(meter_id), identity=str(identity), name=str(name), simulated=bool(simulated)
+                )
+                for meter_id, identity, name, simulated in rows
+            }
+
+    def last(self) -> Mapping[int, StoredRegisters]:
+        """The newest registers that were added for each meter, by its id."""
+        with self._reading() as cursor:
+            rows = cursor.execute(
+                "SELECT 0, meter_id, at, import_mwh, export_mwh FROM outbox_last WHERE consumer = ?", (self.consumer,)
+            )
+            return {row.meter_id: row for row in map(_registers, rows)}
+
+    def add(self, registers: Sequence[StoredRegisters], *, is_queued: bool = True) -> None:
+        """Keep registers until they are delivered, or only remember them as the newest where ``is_queued`` is False.
+
+        Raises StoreError for a register below the newest one of its meter.
+        """
+        values = [
+            (self.consumer, row.meter_id, microseconds(row.at), row.totals.import_mwh, row.totals.export_mwh)
+            for row in registers
+        ]
+        with self._transaction() as cursor:
+            cursor.executemany(
+                "INSERT INTO outbox_last VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE "
+                "SET at = excluded.at, import_mwh = excluded.import_mwh, export_mwh = excluded.export_mwh",
+                values,
+            )
+            if is_queued:
+                cursor.executemany(
+                    "INSERT INTO outbox (consumer, meter_id, at, import_mwh, export_mwh) VALUES (?, ?, ?, ?, ?)", values
+                )
+        self._added += len(values) if is_queued else 0
+        if self._added >= min(_COUNT_EVERY, self._max_waiting):
+            self._added = 0
+            self._drop_oldest()
+
+    def waiting(self, limit: int) -> tuple[StoredRegisters, ...]:
+        """The oldest registers that wait, ``limit`` at most."""
+        with self._reading() as cursor:
+            rows = cursor.execute(
+                "SELECT id, meter_id, at, import_mwh, export_mwh FROM outbox WHERE consumer = ? ORDER BY id LIMIT ?",
+                (self.consumer, limit),
+            )
+            return tuple(map(_registers, rows))
+
+    def count(self) -> int:
+        """How many registers wait."""
+        with self._reading() as cursor:
+            return int(cursor.execute("SELECT count(*) FROM outbox WHERE consumer = ?", (self.consumer,)).fetchone()[0])
+
+    def acknowledged(self, up_to: int) -> None:
+        """The consumer has every register up to that ``id``."""
+        with self._transaction() as cursor:
+            cursor.execute("DELETE FROM outbox WHERE consumer = ? AND id <= ?", (self.consumer, up_to))
+
+    def announced(self) -> tuple[Announced, ...]:
+        """Every retained topic that was left at the consumer."""
+        with self._reading() as cursor:
+            rows = cursor.execute(
+                "SELECT topic, meter_id, quantities FROM announced WHERE consumer = ?", (self.consumer,)
+            )
+            return tuple(
+                Announced(topic=str(topic), meter_id=int(meter_id), quantities=frozenset(str(keys).split()))
+                for topic, meter_id, keys in rows
+            )
+
+    def announce(self, topics: Iterable[Announced]) -> None:
+        """Remember topics before they are sent, so that none is left behind whatever happens in between."""
+        with self._transaction() as cursor:
+            cursor.executemany(
+                "INSERT OR REPLACE INTO announced VALUES (?, ?, ?, ?)",
+                [(self.consumer, one.topic, one.meter_id, " ".join(sorted(one.quantities))) for one in topics],
+            )
+
+    def forget(self, topics: Iterable[str]) -> None:
+        """Topics that were cleared at the consumer."""
+        with self._transaction() as cursor:
+            cursor.executemany(
+                "DELETE FROM announced WHERE consumer = ? AND topic = ?", [(self.consumer, topic) for topic in topics]
+            )
+
+    def _drop_oldest(self) -> None:
+        with self._transaction() as cursor:
+            cursor.execute(
+                "DELETE FROM outbox WHERE consumer = ?1 AND id <= "
+                "(SELECT id FROM outbox WHERE consumer = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)",
+                (self.consumer, self._max_waiting),
+            )
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Cursor]:
+        with self._explained(), closing(self._connection.cursor()) as cursor:
+            cursor.execute("BEGIN IMMEDIATE")
+            try:
+                yield cursor
+                cursor.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    cursor.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Cursor]:
+        with self._explained(), closing(self._connection.cursor()) as cursor:
+            yield cursor
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise StoreError(
+                f"the outbox of {self.consumer} in {self._path}: {error}",
+                hint="free some space on the disk" if "full" in str(error) else None,
+            ) from error
+
+
+def _registers(row: tuple[int, int, int, int, int]) -> StoredRegisters:
+    number, meter_id, at, import_mwh, export_mwh = row
+    return StoredRegisters(
+        id=number, meter_id=meter_id, at=from_microseconds(at), totals=Totals(import_mwh, export_mwh)
+    )

@@ -7,6 +7,8 @@ ESPHome have for this plug, not by ours.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from wattrail.calibration import Calibration
@@ -30,6 +32,7 @@ from wattrail.chips.bl0940.registers import (
     WA_CREEP,
     WATT,
 )
+from wattrail.chips.bl0940.scaling import creep_watts
 from wattrail.chips.events import Damaged, PacketRead, RegisterRead
 from wattrail.chips.uart import UartLink
 from wattrail.energy_register import Direction, Persistence
@@ -229,3 +232,15 @@ def test_the_counter_falls_while_exporting_and_through_zero() -> None:
     assert (register.direction, register.persistence) == (Direction.NET, Persistence.VOLATILE)
     assert register.modulus == 1 << 24
     assert float(register.step_mwh) == pytest.approx(163.38, abs=0.01)
+
+
+def test_more_current_than_the_pins_carry_contradicts_physics() -> None:
+    # 324004 * 50 mV / 1.218 = 13300656.8 counts: a square wave that just touches the limit, and nothing is larger
+    assert replace(EXAMPLE, i_rms=13_300_657).contradictions() == ()
+    (found,) = replace(EXAMPLE, i_rms=13_300_658).contradictions()
+    assert found == "I_RMS 13300658 is above 13300657, where the pins clip"
+
+
+def test_the_creep_threshold_is_a_power() -> None:
+    # 0x1D steps of 24.4140625 WATT counts are 708.008; of the reference's 713.105 a watt
+    assert creep_watts(0x1D, REFERENCE) == pytest.approx(0.99285, abs=1e-5)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wattrail.chips import BL0942
+from wattrail.chips import BL0940, BL0942
 from wattrail.chips.bl0942.registers import FREQ, MODE, REGISTERS, V_RMS, WATT
 from wattrail.chips.events import NEED_DATA, Damaged, PacketRead, RegisterRead, Silence, Truncated
 from wattrail.chips.spi import SpiLink
@@ -175,6 +175,35 @@ def test_a_packet_with_non_zero_padding_is_refused_despite_its_checksum(offset: 
     assert f"byte {offset} of the packet is 01, always 00" in event.why
 
 
+def test_a_wrong_checksum_is_shown_beside_the_one_it_should_be() -> None:
+    reply = uart_reply(MODE, 0x8F)
+    link = uart_link()
+    link.read_register(MODE)
+    link.receive(reply[:3] + bytes((reply[3] ^ 0x40,)))
+    # 58 + 19 + 8F = 100, and the complement of its low byte is FF
+    assert link.end() == Damaged(bytes.fromhex("8F 00 00 BF"), "checksum BF, expected FF")
+
+
+def test_a_packet_word_above_its_registers_bits_is_shown_with_its_place() -> None:
+    packet = bytearray(PACKET)
+    packet[20] = 0x80  # STATUS has 10 bits
+    packet[22] = (packet[22] - 0x80) & 0xFF
+    link = uart_link()
+    link.read_packet()
+    link.receive(bytes(packet))
+    event = link.end()
+    assert isinstance(event, Damaged)
+    assert event.why == "bytes 19 to 20 of the packet hold 01 80, more than STATUS has bits"
+
+
+def test_junk_in_front_of_a_register_reply_is_handed_over_beside_it() -> None:
+    reply = uart_reply(MODE, 0x8F)
+    link = uart_link()
+    link.read_register(MODE)
+    link.receive(b"\x01\x02" + reply)
+    assert link.next_event() == RegisterRead(MODE, 0x8F, reply, skipped=b"\x01\x02")
+
+
 def test_a_new_question_forgets_the_rest_of_an_old_answer() -> None:
     link = uart_link()
     link.read_register(WATT)
@@ -198,3 +227,17 @@ def test_a_count_that_does_not_fit_is_not_sent() -> None:
 def test_there_are_four_addresses() -> None:
     with pytest.raises(ValueError, match="address 4 is not 0 to 3"):
         uart_link(4)
+
+
+def test_a_read_head_that_is_named_is_the_only_one_tried() -> None:
+    assert BL0942.uart is not None
+    assert [heads.read for heads in BL0942.uart.candidates(0, 0x5A)] == [0x5A]
+    with pytest.raises(ValueError, match="read head 42 is unknown; known: 58, 59, 5A, 5B"):
+        BL0942.uart.candidates(0, 0x42)
+
+
+def test_a_chip_without_addresses_is_tried_by_all_of_its_heads() -> None:
+    assert BL0940.uart is not None
+    assert [heads.read for heads in BL0940.uart.candidates(0)] == [0x58, 0x50]
+    with pytest.raises(ValueError, match="this chip has no address"):
+        BL0940.uart.candidates(1)

@@ -6,7 +6,7 @@ import pytest
 
 from wattrail.calibration import Calibration
 from wattrail.chips import BL0942
-from wattrail.chips.bl0942.scaling import SCALING, creep_watts, hertz, over_current_code, watts
+from wattrail.chips.bl0942.scaling import SCALING, creep_watts, fast_amps, hertz, over_current_code, watts
 from wattrail.front_end import FRONT_ENDS
 
 REFERENCE = BL0942.scaling.calibration_of(FRONT_ENDS["reference"])
@@ -102,6 +102,15 @@ def test_the_over_current_code(limit: float, code: int) -> None:
 def test_an_over_current_limit_beyond_the_register_is_refused() -> None:
     with pytest.raises(ValueError, match="65535 is the largest"):
         over_current_code(1000, REFERENCE)
+    # one code is 256 / (0.363 * 251213.46) = 2.8073 mA: 65535 of them are 183.977 A, 65536 are 183.980 A
+    assert over_current_code(183.979, REFERENCE) == 0xFFFF
+    with pytest.raises(ValueError, match="needs code 65536, and 65535 is the largest"):
+        over_current_code(183.981, REFERENCE)
+
+
+def test_the_fast_register_shows_the_current_of_a_sine() -> None:
+    # 16 A make 16 * 251213.46 * 0.363 = 1459048 counts of I_FAST_RMS
+    assert fast_amps(1_459_048, REFERENCE) == pytest.approx(16.0, abs=1e-4)
 
 
 def test_the_counter_is_followed_through_its_wrap() -> None:

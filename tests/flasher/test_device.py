@@ -128,3 +128,54 @@ def test_a_flash_in_no_list_is_not_unlocked_by_guessing() -> None:
     device.unprotect()
     device.restore_protection()
     assert session.asked == []
+
+
+def writes(session: ScriptedSession) -> list[tuple[str, int]]:
+    """Status registers written: command and value."""
+    return [(command, value) for command, value in session.asked if command.startswith("WriteSR")]
+
+
+def test_only_protection_bits_are_written_and_the_found_ones_put_back() -> None:
+    # 0x4204: block-protect field 1 and the complement bit, which protect, and QE (0x0200), which does not
+    device, session = device_on(listed(0x4204), 0x04, 0x42, 0x00, 0x02, 0x00, 0x02, 0x04, 0x42)
+    device.unprotect()
+    device.restore_protection()
+    assert [value for _, value in writes(session)] == [0x0200, 0x4204]
+
+
+def test_protection_is_put_back_as_it_was_before_the_first_session() -> None:
+    device, session = device_on(listed(OPEN), 0, 0, 0, 0, 0x04, 0x40)
+    device.original_status = PROTECTED  # a write that did not end had found it, and left the flash open
+    device.unprotect()
+    device.restore_protection()
+    assert [value for _, value in writes(session)] == [PROTECTED]
+    assert session.events == []
+
+
+def test_an_erase_without_effect_has_protection_taken_off_again() -> None:
+    device, session = device_on(listed(PROTECTED), 0x04, 0x40, 0, 0, 0x04, 0x40, 0, 0)
+    device.unprotect()
+    device.unprotect(again=True)
+    assert [value for _, value in writes(session)] == [0, 0]
+
+
+def test_protection_that_nobody_took_off_is_not_put_back() -> None:
+    device, session = device_on(listed(PROTECTED))
+    device.restore_protection()
+    assert session.asked == []
+
+
+def test_a_flash_is_waited_for_while_it_is_busy() -> None:
+    device, session = device_on(listed(OPEN), *[0x01, 0x00] * (BUSY_READS - 1), 0x00, 0x00)
+    device.unprotect()
+    assert len(session.asked) == 2 * BUSY_READS
+
+
+def test_a_kept_crc_disarms_a_bootloader_as_any_other_does() -> None:
+    device, session = device_on(TARGET_T)
+    device.erase(ERASE_SECTOR, 0x20000)
+    device.agreed_crc(0x20000, 0x1000)
+    session.asked.clear()
+    device.erase(ERASE_SECTOR, 0x21000)
+    device.erase(ERASE_SECTOR, 0x22000)
+    assert session.asked == [LINK_CHECK, (str(ERASE), 0x21000), (str(ERASE), 0x22000)]

@@ -141,6 +141,35 @@ def test_a_board_given_the_dump_of_another_is_not_taken_for_that_one(store: Back
     assert store.unfinished(replace(TARGET, rf_crc=7), chip_with(other)) is None
 
 
+def test_what_was_cut_is_named_by_its_last_session_and_its_first_board(store: BackupStore) -> None:
+    clock = ManualClock()
+    journal = Journal(store.folder / TARGET.board, clock)
+    begin(journal, rf_after=2)
+    clock.advance(3600)
+    began = clock.now().strftime("%Y-%m-%dT%H:%M:%SZ")
+    begin(journal, image="b.bin", target=replace(TARGET, rf_crc=2), rf_after=3)
+    found = journal.unfinished(TARGET.size)
+    assert found is not None
+    assert (found.since, found.image, found.sha256) == (began, "b.bin", "00")
+    assert (found.rf_before, found.rf_after) == (1, frozenset({2, 3}))
+
+
+def test_a_sector_that_was_touched_and_proven_is_known_by_its_crc(store: BackupStore) -> None:
+    journal = journal_of(store, TARGET)
+    begin(journal)
+    journal.touching({0x11000: 7, 0x12000: 8, 0x13000: 9})
+    journal.touching({0x12000: 8})
+    begin(journal, image="small.bin")
+    journal.done([(0x11000, bytes(0x1000))])
+    found = store.unfinished(TARGET)
+    assert found is not None
+    proven, cut, whole = (found.sectors[at] for at in (0x11000, 0x12000, 0x13000))
+    assert (proven.proven, proven.torn, proven.wanted) == (True, False, {wire_crc(bytes(0x1000))})
+    assert (cut.proven, cut.torn, cut.wanted) == (False, True, {8})
+    # the session went on to the next sector, so this one held what it should
+    assert (whole.proven, whole.torn, whole.wanted) == (False, False, {9})
+
+
 def test_a_smaller_write_takes_away_only_what_it_has_proven(store: BackupStore) -> None:
     journal = journal_of(store, TARGET)
     begin(journal)

@@ -46,6 +46,23 @@ def test_what_stands_there_already_needs_no_backup(tmp_path: Path) -> None:
     assert device.acts == []
 
 
+def test_what_stands_there_on_a_line_with_a_fault_is_proven_again(tmp_path: Path) -> None:
+    device = MemoryDevice(OLD)
+    plan, crc = WritePlan((Segment(0x20000, OLD[:0x1000]),)), device.crc
+
+    def crc_after_a_fault(start: int, length: int) -> int:
+        device.fault_generation, device.crc = 1, crc  # type: ignore[method-assign]
+        return crc(start, length)
+
+    home = home_of(device, tmp_path)
+    device.crc = crc_after_a_fault  # type: ignore[method-assign]
+    report = write_image(device, plan, "x", allow=NOTHING, home=home)  # type: ignore[arg-type]
+    # the chip may have restarted into other flash meanwhile, so one CRC before the fault does not end the write
+    assert report.backup is not None
+    assert (report.touched, device.erases, device.programs) == (0, 0, 0)
+    assert home.unfinished is None
+
+
 def test_without_a_place_for_a_backup_nothing_is_touched() -> None:
     device = MemoryDevice(OLD)
     with pytest.raises(WriteRefused, match="no path says where the backup goes") as caught:

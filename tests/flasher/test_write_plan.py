@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import random
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.flasher.desk import board
+from tests.flasher.scripted import TARGET_N
 from wattrail.bootrom import TRAITS, Responder
 from wattrail.bootrom.geometry import ERASE_32K, ERASE_64K, ERASE_SECTOR
 from wattrail.flasher.crc_compare import SectorState
-from wattrail.flasher.write_plan import SectorRuns, plan_block
+from wattrail.flasher.safety_checks import Risk
+from wattrail.flasher.write_plan import SectorRuns, plan_block, plan_erase, plan_image
+from wattrail.image import recognise
 
 SECTOR = 4096
 ROM = TRAITS[Responder.BOOT_ROM].erases
@@ -94,3 +99,32 @@ def test_the_rest_of_a_flash_is_everything_between_the_runs() -> None:
     wanted = SectorRuns(((0x1000, bytes(0x1000)), (0x4000, bytes(0x2000))))
     assert wanted.rest(0x8000) == ((0, 0x1000), (0x2000, 0x2000), (0x6000, 0x2000))
     assert SectorRuns(((0, bytes(0x8000)),)).rest(0x8000) == ()
+
+
+@pytest.mark.parametrize(
+    ("part", "start", "end"),
+    [("app", 0x11000, 0x12A000), ("config", 0x1D1000, 0x1D2000), ("tuya-kv", 0x1EF000, 0x200000)],
+)
+def test_a_part_is_cut_out_before_and_behind_the_rf_block_alike(part: str, start: int, end: int) -> None:
+    dump = recognise(board("N", 2).dump)
+    (segment,) = plan_image(dump, TARGET_N, start=None, parts=[part], allow=[]).segments
+    assert (segment.start, segment.data) == (start, dump.data[start:end])
+
+
+@pytest.mark.parametrize(
+    ("start", "length"),
+    [(0x800, 0x1000), (0x1000, 0x800), (0x1000, 0), (-0x1000, 0x1000), (0x1FF000, 0x2000)],
+    ids=["half a sector in", "half a sector", "nothing", "before the flash", "behind it"],
+)
+def test_only_whole_sectors_inside_the_flash_are_erased(start: int, length: int) -> None:
+    with pytest.raises(ValueError, match="are not whole sectors of 0x1000 inside the flash"):
+        plan_erase(start, length, TARGET_N, allow=[])
+
+
+def test_an_erase_of_the_whole_flash_leaves_the_rf_block() -> None:
+    plan = plan_erase(0, 0x200000, TARGET_N, allow=[])
+    assert [(segment.start, segment.end) for segment in plan.segments] == [(0, 0x1D0000), (0x1D1000, 0x200000)]
+    assert all(not segment.data.strip(b"\xff") for segment in plan.segments)
+    assert len(plan.kept) == 1
+    (whole,) = plan_erase(0, 0x200000, TARGET_N, allow=[Risk.RF]).segments
+    assert (whole.start, whole.end) == (0, 0x200000)

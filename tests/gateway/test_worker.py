@@ -22,7 +22,7 @@ from wattrail.errors import (
     StoreError,
     WattrailError,
 )
-from wattrail.gateway import MeterPlan, MeterState
+from wattrail.gateway import MeterPlan, MeterState, MeterView
 from wattrail.gateway.worker import Worker
 from wattrail.ledger import Entry, EntryKind, Observation
 from wattrail.metrology.scale_origin import CALIBRATED, ScaleOrigin, ScaleSource
@@ -235,6 +235,24 @@ def test_a_clean_stop_leaves_no_minute_open(house: Household, meter: StubMeter) 
     assert meter.closed == 1
 
 
+def test_an_entry_is_published_whatever_comes_after_it(house: Household, meter: StubMeter) -> None:
+    published: list[Entry] = []
+    publish = house.feed.publish
+
+    def noted(view: MeterView, booked: Sequence[Entry] = ()) -> None:
+        published.extend(booked)
+        publish(view, booked)
+
+    house.feed.publish = noted  # type: ignore[method-assign]
+    house.run(61)
+    meter.trouble.append(NoAnswer("silence"))
+    house.run(65)
+    house.worker.close()
+    row = house.store.meter("house")
+    assert row is not None
+    assert published == [*house.store.entries(row.id)]
+
+
 def test_a_stop_with_a_full_disk_is_logged_and_does_not_raise(
     house: Household, meter: StubMeter, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -258,6 +276,37 @@ def test_another_calibration_in_the_configuration_begins_an_epoch(house: Househo
     assert before is not None
     assert house.view.total is not None
     assert 0 <= house.view.total.import_mwh - before.import_mwh < 2_000
+
+
+@pytest.mark.parametrize("inverted", [False, True])
+def test_after_a_new_calibration_import_stays_import_or_is_turned(
+    house: Household, meter: StubMeter, inverted: bool
+) -> None:
+    house.run(70)
+    house.worker.close()
+    meter.calibration = replace(CALIBRATION, counts_per_watt=CALIBRATION.counts_per_watt * 1.05, inverted=inverted)
+    house.start_worker()
+    house.step(2)
+    before = house.view.total
+    house.run(120)
+    after, row = house.view.total, house.store.meter("house")
+    assert before is not None
+    assert after is not None
+    assert row is not None
+    assert row.epoch.inverted is inverted
+    assert (after.import_mwh > before.import_mwh, after.export_mwh > before.export_mwh) == (not inverted, inverted)
+
+
+def test_a_trouble_that_lasts_is_logged_once_and_again_when_it_changes(
+    house: Household, meter: StubMeter, caplog: pytest.LogCaptureFixture
+) -> None:
+    house.step()
+    meter.trouble.extend([PortLost("gone"), PortLost("gone"), PortLost("gone for good"), None, PortLost("gone")])
+    with caplog.at_level(logging.WARNING):
+        house.step(5)
+    assert [message for message in caplog.messages if "is lost" in message] == [
+        "meter house is lost: gone", "meter house is lost: gone for good", "meter house is lost: gone",
+    ]  # fmt: skip
 
 
 def test_a_meter_is_connected_once_and_again_only_after_it_was_lost(house: Household, meter: StubMeter) -> None:

@@ -49,6 +49,24 @@ def test_a_period_from_the_31st_begins_on_the_last_day_of_shorter_months() -> No
     ]  # fmt: skip
 
 
+def test_a_billing_period_begins_on_its_own_first_day() -> None:
+    assert period_start(date(2026, 3, 15), 15) == date(2026, 3, 15)
+    assert period_start(date(2026, 3, 14), 15) == date(2026, 2, 15)
+    assert period_start(date(2026, 3, 1)) == date(2026, 3, 1)  # the first, where no day is given
+    assert boundaries(By.BILLING, utc(2026, 3, 1), utc(2026, 3, 2), UTC) == (utc(2026, 3, 1), utc(2026, 4, 1))
+
+
+def test_boundaries_are_in_utc_whatever_the_zone_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        for by in By:
+            assert {mark.tzinfo for mark in boundaries(by, utc(2026, 3, 1), utc(2026, 3, 2), BERLIN)} == {UTC}
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
 def test_the_29th_of_february_is_kept_in_a_leap_year() -> None:
     assert period_start(date(2028, 3, 1), 30) == date(2028, 2, 29)
     assert period_start(date(2028, 2, 28), 30) == date(2028, 1, 30)

@@ -12,6 +12,8 @@ import pytest
 from wattrail.energy_register import BootEvidence, Direction, EnergyRegister, Persistence, fastest
 from wattrail.errors import LedgerError
 from wattrail.ledger import Channels, Entry, EntryKind, Epoch, Ledger, LedgerSlice, Observation, audit
+from wattrail.ledger.boot import Boot
+from wattrail.ledger.register_rule import MARK_HOLDS_US, RegisterCircumstances, RegisterRule, RegisterStep
 
 NOON = datetime(2026, 6, 21, 12, tzinfo=UTC)
 MINUTE_US = 60_000_000
@@ -126,6 +128,7 @@ def test_a_plug_that_began_at_zero_books_what_it_shows_since() -> None:
     house.read(700, uptime_s=5000.0)
     house.read(5, uptime_s=30.0)
     assert (house.wh, house.kinds) == (5, [EntryKind.RESTART])
+    assert house.entries[-1].note == "the register began again: it shows 5 after 700"
     house.read(1000, uptime_s=10.0)  # more than ten seconds can bring
     assert (house.wh, house.kinds) == (5, [EntryKind.RESTART] * 2)
     house.check()
@@ -208,6 +211,32 @@ def test_phases_are_added_up() -> None:
     assert channels.registers[0].name == "a.import+b.import+c.import"
 
 
+@pytest.mark.parametrize(
+    ("direction", "slack", "may_rise"),
+    [(Direction.SUM, 2 + 3 + 2, False), (Direction.NET, 2 + 3 + 2, True), (Direction.IMPORT, 2, False)],
+)
+def test_a_difference_falls_by_a_count_of_each_and_net_may_rise(
+    direction: Direction, slack: int, may_rise: bool
+) -> None:
+    imported, exported = Channels.of([replace(SAVED, direction=direction, slack=2), replace(EXPORT, slack=3)]).registers
+    assert (imported.slack, imported.may_rise) == (slack, may_rise)
+    assert (exported.slack, exported.may_rise) == (3, False)
+
+
+def test_a_sum_of_registers_is_trusted_as_its_least_trusted_one() -> None:
+    one, two = replace(KEPT, modulus=1 << 23, is_confirmed=True), replace(SAVED, name="b", modulus=1 << 23)
+    (both,) = Channels.of([one, two]).registers
+    assert (both.persistence, both.modulus, both.is_confirmed) == (Persistence.UNKNOWN, None, False)
+    assert both.max_counts_per_us == 2 * SAVED.max_counts_per_us
+    (alike,) = Channels.of([one, replace(one, name="b")]).registers
+    assert (alike.persistence, alike.is_confirmed) == (Persistence.KEPT, True)
+
+
+def test_a_register_apart_from_export_keeps_its_own_range() -> None:
+    imported, exported = Channels.of([replace(KEPT, modulus=1 << 23), replace(EXPORT, modulus=1 << 16)]).registers
+    assert (imported.modulus, exported.modulus) == (1 << 23, 1 << 16)
+
+
 def test_net_energy_alone_is_refused_with_what_to_name() -> None:
     with pytest.raises(LedgerError, match="is import less export, and no register of export") as refused:
         Channels.of([replace(SAVED, direction=Direction.NET)])
@@ -232,3 +261,70 @@ def test_a_host_that_was_away_believes_no_total_that_its_pause_rules_out() -> No
     house.read(1100)
     assert house.wh == 100
     house.check()
+
+
+def test_a_held_value_that_moves_back_is_compared_with_its_new_value() -> None:
+    house = account(UNKNOWN, [9000, 9010, 12, 11, 11, 14])
+    assert (house.wh, house.kinds) == (13, [EntryKind.RESTART])
+
+
+@pytest.mark.parametrize(
+    ("age_us", "mark"), [(0, 900), (MARK_HOLDS_US, 900), (MARK_HOLDS_US + 1, 400)], ids=["new", "an hour", "older"]
+)
+def test_of_two_falls_within_the_hour_the_higher_value_stays_the_mark(age_us: int, mark: int) -> None:
+    seen = RegisterCircumstances(elapsed_us=MINUTE_US, boot=Boot.SOFT, mark=900, mark_age_us=age_us)
+    step = RegisterRule(SAVED).judge(400, 0, seen)
+    assert (step.kind, step.counts, step.count, step.mark) == (EntryKind.RESTART, 0, 0, mark)
+
+
+def test_a_register_from_zero_books_what_its_uptime_allows_and_no_more() -> None:
+    rule = RegisterRule(VOLATILE)
+    # 23 kW are 63.9 Wh in ten seconds, and two counts of slack
+    seen = RegisterCircumstances(elapsed_us=MINUTE_US, boot=Boot.SOFT, uptime_us=10_000_000)
+    assert rule.judge(700, 65, seen) == RegisterStep(
+        EntryKind.RESTART, 65, 65, "the register began again: it shows 65 after 700", mark=765
+    )
+    beyond = rule.judge(700, 66, seen)
+    assert (beyond.kind, beyond.counts, beyond.count, beyond.mark) == (EntryKind.RESTART, 0, 66, 700)
+    assert "more than it can have counted since" in beyond.note
+
+
+def test_a_rise_after_a_restart_is_counted_as_far_as_time_allows() -> None:
+    rule = RegisterRule(SAVED)
+    seen = RegisterCircumstances(elapsed_us=MINUTE_US, boot=Boot.SOFT)
+    # 23 kW are 383.3 Wh a minute, and two counts of slack
+    assert rule.judge(1000, 1385, seen) == RegisterStep(EntryKind.COUNTED, 385, 1385)
+    beyond = rule.judge(1000, 1386, seen)
+    assert (beyond.kind, beyond.counts, beyond.mark) == (EntryKind.RESTART, 0, None)
+
+
+def test_a_jump_to_the_mark_is_energy_as_far_as_power_explains_it() -> None:
+    rule = RegisterRule(SAVED)
+    # a kilowatt, half as much again and 20 W are 25.3 Wh a minute, and two counts of slack
+    seen = RegisterCircumstances(elapsed_us=MINUTE_US, mark=900, mark_age_us=MINUTE_US, milliwatts=KILOWATT)
+    counted, restored = rule.judge(873, 900, seen), rule.judge(872, 905, seen)
+    assert (counted.kind, counted.counts) == (EntryKind.COUNTED, 27)
+    assert (restored.kind, restored.counts, restored.count) == (EntryKind.GAP, 5, 905)
+    unknown = rule.judge(899, 901, replace(seen, milliwatts=None))
+    assert (unknown.kind, unknown.counts) == (EntryKind.GAP, 1)
+
+
+def test_a_fall_that_is_confirmed_books_what_power_explains_and_no_more() -> None:
+    rule = RegisterRule(SAVED)
+    seen = RegisterCircumstances(elapsed_us=MINUTE_US, held=12, milliwatts=KILOWATT)
+    note = "the register fell from 9010 to 12, and a second reading stands by it: assumed a restart"
+    assert rule.judge(9010, 12 + 27, seen) == RegisterStep(EntryKind.RESTART, 27, 39, note, mark=9037)
+    assert rule.judge(9010, 12 + 28, seen) == RegisterStep(EntryKind.RESTART, 0, 40, note, mark=9010)
+
+
+def test_a_rise_of_a_register_that_was_read_twice_is_a_gap_at_once() -> None:
+    step = RegisterRule(replace(SAVED, is_confirmed=True)).judge(
+        1000, 2000, RegisterCircumstances(elapsed_us=MINUTE_US)
+    )
+    note = "the register went from 1000 to 2000, more than the 385 counts that time allows"
+    assert step == RegisterStep(EntryKind.GAP, 0, 2000, note, mark=1000)
+
+
+def test_a_register_that_may_rise_by_itself_stays_so_beside_export() -> None:
+    imported, exported = Channels.of([replace(SAVED, may_rise=True), EXPORT]).registers
+    assert (imported.may_rise, exported.may_rise) == (True, False)

@@ -59,6 +59,18 @@ def test_limits_are_those_of_the_standards_tables(amps, phase, half, one, two) -
     assert [limit_at(BY_NAME[name], point, RANGE) for name in ("0.5 S", "1", "2")] == [half, one, two]
 
 
+def test_the_points_go_from_the_smallest_current_to_the_largest() -> None:
+    amps = {phase: [point.amps for point in points_for(RANGE) if point.phase is phase] for phase in LoadPhase}
+    shifted = [0.1, 0.5, 1.0, 2.5, 5.0, 25.0, 50.0]
+    assert amps == {
+        LoadPhase.UNITY: [0.05, 0.25, 0.5, 1.0, 2.5, 5.0, 25.0, 50.0],
+        LoadPhase.INDUCTIVE: shifted,
+        LoadPhase.CAPACITIVE: shifted,
+    }
+    small = [point.amps for point in points_for(BasicRange(basic_amps=5.0, max_amps=2.0))]
+    assert small[:5] == [0.05, 0.25, 0.5, 1.0, 2.0]  # half the basic current and more is beyond it
+
+
 def test_the_no_load_test_of_class_1_lasts_as_long_as_its_formula_says() -> None:
     # 600e6 / (k m Un Imax) = 600e6 / (1000 * 1 * 230 * 50) = 52.17 min
     assert no_load_minutes(BY_NAME["1"], RANGE, 1000.0) == pytest.approx(52.17, abs=0.01)

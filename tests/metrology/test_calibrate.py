@@ -235,6 +235,48 @@ def test_a_reactive_load_alone_gives_it_by_the_identity() -> None:
     )
 
 
+def given_within(watts: float, error: float, load: Load) -> Reference:
+    """What a reference shows at 230 V and 10 A, each with its standard error as a fraction."""
+    shown = [Given(value, value * error) for value in (230.0, 10.0, watts)]
+    return Reference(volts=shown[0], amps=shown[1], watts=shown[2], load=load)
+
+
+def test_two_loads_give_the_uncertainty_of_power_and_phase() -> None:
+    points = [
+        point_of(a_point(230.0, 10.0, lead=2.0).samples, given_within(2300.0, 0.01, Load.RESISTIVE)),
+        point_of(a_point(230.0, 10.0, degrees=60, lead=2.0).samples, given_within(1150.0, 0.02, Load.LAGGING)),
+    ]
+    found = fit(points)
+    assert found.watts is not None
+    assert found.phase is not None
+    assert found.watts.residuals == pytest.approx((0, 0), abs=1e-6)  # two unknowns and two loads
+    # the constant is that of the first load alone: 1 %
+    assert found.watts.error / found.watts.value == pytest.approx(0.01, rel=1e-6)
+    # With a = cos 2 and b = sin 2, the first load turns the angle by 0.01 a (a P2 / Q2 + b) = 0.0099939 * (0.576999 +
+    # 0.034899) = 0.0061153, the second by 0.02 a * a P2 / Q2 = 0.0115329: 0.0130539 together, 0.74793 degrees.
+    assert found.phase.error == pytest.approx(0.74793, abs=1e-4)
+
+
+def test_a_load_off_the_line_of_three_shows_in_its_residual() -> None:
+    points = [a_point(230.0, amps, degrees=angle, load=Load.LAGGING if angle else Load.RESISTIVE)
+              for amps, angle in ((10.0, 0.0), (10.0, 60.0))]  # fmt: skip
+    off = a_point(230.0, 1.0, told=(230.0, 1.0, 230.0 / 1.03))  # the chip shows 3 % more than the reference
+    found = fit([*points, off]).watts
+    assert found is not None
+    assert found.residuals == pytest.approx((-0.0003, 0.0, 0.0297), abs=2e-4)
+
+
+def test_a_reactive_load_alone_gives_the_uncertainty_of_the_phase() -> None:
+    samples = a_point(230.0, 10.0, degrees=60, lead=2.0).samples
+    found = fit([point_of(samples, given_within(1150.0, 0.01, Load.LAGGING))])
+    assert found.phase is not None
+    assert found.watts is not None
+    # three quantities of 1 % make 1.732 % of the power factor; its angle moves by 0.01732 / tan 60 = 0.01
+    assert found.phase.error == pytest.approx(math.degrees(0.01), rel=1e-6)
+    # volts and amperes of 1 % each make 1.414 % of the constant
+    assert found.watts.error / found.watts.value == pytest.approx(0.01 * math.sqrt(2), rel=1e-6)
+
+
 def test_a_phase_error_shows_through_a_wire_the_wrong_way() -> None:
     points = [
         a_point(230.0, 10.0, lead=2.0, direction=-1),
@@ -393,7 +435,15 @@ def test_other_factors_are_not_turns(amps: float, watts: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("ratio", "says"), [(10.2, "10 times too small"), (0.1, "10 times too large"), (1000, "1000 times too small")]
+    ("ratio", "says"),
+    [
+        (10.2, "10 times too small"),
+        (0.1, "10 times too large"),
+        (100, "100 times too small"),
+        (0.01, "100 times too large"),
+        (1000, "1000 times too small"),
+        (0.001, "1000 times too large"),
+    ],
 )
 def test_a_power_of_ten_is_a_slipped_decimal(ratio: float, says: str) -> None:
     doubt = slipped_decimal("amps", ratio)
@@ -511,6 +561,49 @@ def test_a_good_calibration_raises_no_doubt() -> None:
 )
 def test_each_slip_is_called_by_its_name(told: tuple[float | None, float | None, float], cause: FindingCause) -> None:
     assert causes(a_point(230.0, 10.0, told=told))[0] is cause
+
+
+def test_volts_that_no_parts_explain_stop_by_their_name() -> None:
+    point = a_point(230.0, 10.0, told=(120.0, None, None))
+    (finding,) = diagnose([point], fit([point]), before=PZIOT)
+    assert (finding.cause, finding.stops) == (FindingCause.PARTS, True)
+    assert finding.text.startswith("volts: +92 % from what was expected, and 11 % is the most that parts")
+
+
+def test_watts_far_off_stop_only_where_nothing_else_can_tell() -> None:
+    alone = a_point(230.0, 10.0, told=(None, None, 1600.0))
+    beside = a_point(230.0, 10.0, degrees=60, told=(230.0, 10.0, 800.0), load=Load.LAGGING)
+    assert [(one.cause, one.stops) for one in diagnose([alone], fit([alone]), before=PZIOT)] == [
+        (FindingCause.PARTS, True)
+    ]
+    found = diagnose([beside], fit([beside]), before=PZIOT)
+    assert (FindingCause.CONTRADICTION, True) in [(one.cause, one.stops) for one in found]
+
+
+def test_parts_within_what_is_possible_are_a_note_without_a_limit() -> None:
+    note = other_parts("amps", 1.15)
+    assert note is not None
+    assert note.text.startswith("amps: +15 % from what was expected: another front end than assumed")
+
+
+def test_an_overload_is_found_among_all_findings() -> None:
+    assert causes(a_point(230.0, 60.0))[0] is FindingCause.OVERLOAD
+
+
+def test_constants_are_called_uncertain_by_their_names() -> None:
+    shown = Reference(volts=Given(230.0, 7.0), amps=Given(10.0, 0.3), watts=Given(2300.0, 70.0))
+    point = point_of(a_point(230.0, 10.0).samples, shown)
+    found = [one.text for one in diagnose([point], fit([point]), before=PZIOT)]
+    assert [text.partition(":")[0] for text in found] == ["volts", "amps", "watts"]
+
+
+def test_a_wire_is_said_to_pass_as_often_as_it_does() -> None:
+    twice = wrong_turns(2.0, None, 1)
+    back = wrong_turns(1 / 3, None, 1)
+    assert twice is not None
+    assert back is not None
+    assert "if the wire passes the hole once: does it pass twice? then say turns=2." in twice.text
+    assert "reads 1/3 of what it should: does the wire pass the reference 3 times" in back.text
 
 
 def test_a_reference_that_shows_va_is_recognised() -> None:

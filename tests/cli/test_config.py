@@ -96,6 +96,7 @@ def test_a_meter_without_constants_leaves_the_scale_to_its_front_end() -> None:
         ),
         (METER + "poll_s = 0.1\n", r"line 4: meter\[1\].poll_s: must be greater than or equal to 0.2, got 0.1"),
         (METER + 'poll_s = "1"\n', r"line 4: meter\[1\].poll_s: must be a valid number, got '1'"),
+        (METER.replace("[[meter]]", "[meter]"), "line 1: meter: one table, but there may be several"),
         (METER + 'front_end = "ct"\n', r"line 4: meter\[1\].front_end: unknown front end 'ct'; known: reference"),
         (
             METER + 'front_end = "lspa9"\n'
@@ -105,7 +106,10 @@ def test_a_meter_without_constants_leaves_the_scale_to_its_front_end() -> None:
         ('[web]\nport = "x"\n', r"line 2: web.port: must be a valid integer, got 'x'"),
         ('[site]\ntimezone = "Mars/Base"\n', r"line 2: site.timezone: unknown time zone 'Mars/Base'"),
         ('[safety]\nconfirmed = "yes"\n', r"line 2: safety.confirmed: must be 'mains-off' or 'isolated', got 'yes'"),
-        ("[store]\npath = 1\n[web]\nport = -1\n", r"line 2: store.path: must be a valid string, got 1 \(and 1 more\)"),
+        (
+            "[store]\npath = 1\n[web]\nport = -1\n",
+            r"line 2: store.path: must be a valid string, got 1 \(and 1 more error in this file\)",
+        ),
     ],
 )
 def test_what_is_wrong_is_told_by_file_line_and_field(text: str, message: str) -> None:

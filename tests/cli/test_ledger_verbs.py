@@ -82,6 +82,13 @@ def test_from_and_to_are_local(wattrail: Type, database: Path) -> None:
     assert wattrail("ledger", "show", "--by", "day", "--from", "2026-07-01").code == 2
 
 
+def test_a_span_without_periods_is_refused_not_ignored(wattrail: Type, database: Path) -> None:
+    said = wattrail("ledger", "show", "--from", "2026-06-21")
+    assert said.code == 2
+    assert "error: --from and --to apply to energy by period or to bills" in said.err
+    assert "hint: add --by day, or --tariff FILE" in said.err
+
+
 def test_a_bill_is_shown_and_is_the_same_in_json(wattrail: Type, database: Path) -> None:
     Path("tariff.toml").write_text(TARIFF)
     shown = wattrail("ledger", "show", "--tariff", "tariff.toml").out

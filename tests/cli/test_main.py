@@ -100,6 +100,13 @@ def test_an_unknown_option_brings_a_suggestion(wattrail: Type) -> None:
     assert "hint: see wattrail meter read --help" in said.err
 
 
+def test_an_argument_too_many_is_named_with_the_usage(wattrail: Type) -> None:
+    said = wattrail("flash", "erase", "PORT", "app")
+    assert said.code == 2
+    assert "error: unexpected argument: app" in said.err
+    assert "hint: type: wattrail flash erase PORT" in said.err
+
+
 @pytest.mark.parametrize("words", [("meter",), ("meter", "-h"), ("meter", "--help")])
 def test_a_noun_alone_shows_its_verbs(wattrail: Type, words: tuple[str, ...]) -> None:
     said = wattrail(*words)

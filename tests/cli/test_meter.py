@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections import deque
 from pathlib import Path
 
@@ -70,6 +71,7 @@ def test_a_front_end_that_is_not_known_is_refused(wattrail: Type) -> None:
     said = wattrail("meter", "read", TWIN, "--front-end", "pziot")
     assert said.code == 2
     assert "unknown front end 'pziot'; known: reference" in said.err
+    assert "hint: did you mean pziot-e01?" in said.err
 
 
 def test_a_front_end_sets_the_scale(wattrail: Type) -> None:
@@ -222,7 +224,7 @@ def test_what_was_recorded_can_be_replayed_as_it_says(wattrail: Type, url: str) 
     assert "a capture.jsonl: 3 readings" in said.out
     assert "SIMULATED" in said.out
     recorded = [line[25:] for line in said.err.splitlines()]
-    command = said.out.rpartition("replay it: wattrail ")[2].split()
+    command = shlex.split(said.out.rpartition("replay it: wattrail ")[2])
     replayed = wattrail(*command)
     assert replayed.code == 0
     assert [line[25:] for line in replayed.out.splitlines()] == recorded

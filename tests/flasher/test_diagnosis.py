@@ -357,7 +357,7 @@ def test_whatever_happened_it_is_told_in_lines_and_in_one_line(history: SessionS
 def test_the_live_line_asks_for_a_reset_first_and_then_for_other_checks() -> None:
     said = [coach(seeking(seconds=seconds)) for seconds in (0, 5, 15, 25, 35)]
     assert said[0] == said[1], "it does not flicker"
-    assert said[0].startswith("I hear nothing yet. Reset the module now: short CEN")
+    assert said[0].startswith("No answer yet. Reset the module now: short CEN")
     assert "Swap TX and RX" in said[2]
     assert "Reset the module now" in said[3]
     assert "a stronger 3.3 V supply" in said[4]
@@ -366,14 +366,14 @@ def test_the_live_line_asks_for_a_reset_first_and_then_for_other_checks() -> Non
 
 def test_the_live_line_says_what_is_heard_and_what_was_lost() -> None:
     assert coach(seeking(HEARTBEAT, seconds=3)).startswith(
-        "I hear a TuyaMCU talking with the module at 9600 baud. Silence the other device"
+        "Received: a TuyaMCU talking with the module at 9600 baud. Silence the other device"
     )
     more = classify(bytes.fromhex("55 AA 00 00 00 00 FF") * 9, 9600)
     assert coach(seeking(HEARTBEAT, seconds=3)) == coach(seeking(more, seconds=4)), "counts alone are no news"
     assert coach(linked(lost(Stage.ERASE, True))).startswith("The link was lost: erase. Put a stronger 3.3 V supply")
     assert coach(linked(lost(Stage.ERASE, True))).endswith("Reset the module to continue.")
     assert coach(seeking(losses=(lost(Stage.LINK, None),))).startswith("The chip answered, and was gone again.")
-    assert coach(seeking(classify(b"\0", 115200), seconds=1)).startswith("I hear a click and no answer yet.")
+    assert coach(seeking(classify(b"\0", 115200), seconds=1)).startswith("A click and no answer yet.")
 
 
 # ---- the page

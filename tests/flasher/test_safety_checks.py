@@ -67,13 +67,13 @@ def test_an_image_at_the_wrong_place(desk: Desk) -> None:
 def test_an_update_file_is_not_something_that_lies_in_flash(desk: Desk) -> None:
     from wattrail.image import build_ota
 
-    error = refused(desk, recognise(build_ota(board("N", 2).code)), "RBL container is not something that lies in flash")
+    error = refused(desk, recognise(build_ota(board("N", 2).code)), "RBL container is not a flash image")
     assert "wattrail image convert" in str(error.hint)
 
 
 def test_bytes_of_no_known_kind(desk: Desk) -> None:
     image = recognise(b"hello, this is no firmware" * 400)
-    assert refused(desk, image, "unknown file .*nobody said where").risk == "unknown-image"
+    assert refused(desk, image, "unknown file .*no start address").risk == "unknown-image"
 
 
 def test_bytes_of_no_known_kind_are_written_when_both_is_said(desk: Desk) -> None:
@@ -83,7 +83,7 @@ def test_bytes_of_no_known_kind_are_written_when_both_is_said(desk: Desk) -> Non
 
 
 def test_allowed_without_a_place_it_is_still_refused(desk: Desk) -> None:
-    with desk.session() as flasher, pytest.raises(ImageError, match="place in flash is not known"):
+    with desk.session() as flasher, pytest.raises(ImageError, match="does not say where it belongs in flash"):
         flasher.write(recognise(b"hello" * 1000), allow=[Risk.UNKNOWN])
 
 
@@ -162,7 +162,7 @@ def test_a_write_of_the_radio_block_alone_needs_leave_even_in_a_preview(desk: De
 
 def test_packed_code_that_does_not_tell_its_place_is_not_written_at_0(desk: Desk) -> None:
     image = recognise(pack(random.Random(4).randbytes(0x4000)))
-    with desk.session() as flasher, pytest.raises(ImageError, match="place in flash is not known"):
+    with desk.session() as flasher, pytest.raises(ImageError, match="does not say where it belongs in flash"):
         flasher.write(image, allow=list(Risk))
     assert desk.flash == desk.before
 

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from tests.sources.conftest import DEADLINE_S, RETRY_S, no_secrets
+from wattrail.clock import Clock
 from wattrail.gateway import Feed, Gateway, GatewayPlan, MeterPlan, MeterState, MeterView
 from wattrail.gateway.source import source_opener
 from wattrail.sources import BrokerPool, Secrets
@@ -67,11 +68,11 @@ class House:
 
 @asynccontextmanager
 async def running(
-    folder: Path, *plans: MeterPlan, secrets: Secrets | None = None, name: str = "w.sqlite"
+    folder: Path, *plans: MeterPlan, secrets: Secrets | None = None, clock: Clock | None = None
 ) -> AsyncIterator[House]:
     """A gateway with these meters."""
     sources = source_opener(secrets=secrets or no_secrets(), pool=BrokerPool(retry_s=RETRY_S))
-    with open_store(folder / name) as store:
-        gateway = Gateway(GatewayPlan(meters=plans, zone="UTC"), store, sources=sources)
+    with open_store(folder / "w.sqlite") as store:
+        gateway = Gateway(GatewayPlan(meters=plans, zone="UTC"), store, clock=clock, sources=sources)
         async with gateway:
             yield House(store, gateway)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from contextlib import suppress
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import pytest
 
 from tests.gateway.network_rig import running
 from tests.sources.conftest import NEEDS_BROKER, Mosquitto, broker, closed_broker, publisher, run
+from wattrail.app.config import parse_config
+from wattrail.app.plan import plan_service
 from wattrail.clock import SystemClock
 from wattrail.errors import ConfigError
 from wattrail.gateway import GatewayPlan, MeterPlan, MeterState
@@ -17,6 +20,7 @@ from wattrail.sources import Secrets
 from wattrail.twin.network.devices import openbeken
 from wattrail.twin.network.openbeken import SimulatedOpenBeken
 from wattrail.twin.network.serving import connect_to_broker, serve_web
+from wattrail.web.api import MeterJson
 
 __all__ = ["broker", "closed_broker"]
 
@@ -187,6 +191,23 @@ def test_every_reason_of_silence_is_named(tmp_path: Path, closed_broker: Mosquit
     run(story())
 
 
+@NEEDS_BROKER
+def test_what_a_broker_has_kept_makes_no_meter_live(tmp_path: Path, broker: Mosquitto) -> None:
+    url = f"mqtt://127.0.0.1:{broker.port}/z/plug?device=json&energy=energy&power=power&retained=use"
+
+    async def story() -> None:
+        async with publisher(broker.port) as publish:
+            await publish("z/plug", '{"energy": 7.5, "power": 3}', retain=True)
+            async with running(tmp_path, MeterPlan(name="plug", url=url + "&silence=1")) as house:
+                silent = await house.until_state("plug", MeterState.STALE)
+                assert silent.reading is None
+                while house.view("plug").state is not MeterState.LIVE:
+                    await publish("z/plug", '{"energy": 7.5, "power": 3}')
+                    await asyncio.sleep(0)
+
+    run(story())
+
+
 def test_a_network_meter_takes_nothing_of_a_chip() -> None:
     with pytest.raises(ConfigError, match="front_end, inverted is for a chip on a wire"):
         MeterPlan(name="a", url="openbeken://10.0.0.1", front_end="pziot-e01", inverted=True)
@@ -229,3 +250,84 @@ def test_what_was_booked_goes_on_after_a_restart(tmp_path: Path) -> None:
             assert link.readings > 5, "the day's link goes on too"
 
     run(story())
+
+
+PLANTED = "planted-secret"
+
+
+@NEEDS_BROKER
+def test_a_planted_secret_is_found_nowhere(
+    tmp_path: Path, closed_broker: Mosquitto, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    secrets_file = tmp_path / "secrets.toml"
+    secrets_file.write_text(
+        f'[wifi]\npassword = "{PLANTED}"\n[right]\nuser = "meter"\npassword = "{PLANTED}"\n'
+        f'[wrong]\nuser = "meter"\npassword = "{PLANTED}-2"\n'
+    )
+    secrets_file.chmod(0o600)
+    locked = openbeken(SystemClock(), total_wh=12_000)
+    locked._password = PLANTED
+    mqtt = f"mqtt://127.0.0.1:{closed_broker.port}/z/plug?device=json&profile=zigbee2mqtt&login="
+    shown: list[str] = []
+
+    async def story() -> None:
+        async with serve_web(locked.answer) as place:
+            plans = (
+                http("wifi", place, options="?login=wifi"),
+                http("refused", place),
+                MeterPlan(name="right", url=mqtt + "right"),
+                MeterPlan(name="wrong", url=mqtt + "wrong"),
+            )
+            secrets = Secrets(file=secrets_file, environment={}, uses_keyring=False)
+            async with (
+                running(tmp_path, *plans, secrets=secrets) as house,
+                publisher(closed_broker.port, username="meter", password=PLANTED) as publish,
+            ):
+                await house.readings("wifi", 2)
+                await house.until_state("refused", MeterState.LOST)
+                await house.until_state("wrong", MeterState.LOST)
+                while house.view("right").reading is None:
+                    await publish("z/plug", '{"energy": 1.5, "power": 3}')
+                    await asyncio.sleep(0)
+                shown.extend(MeterJson.of(view).model_dump_json() for view in house.feed.views())
+                shown.extend(repr(view) for view in house.feed.views())
+
+    run(story())
+    assert "refuses" in "".join(shown)
+    assert PLANTED not in "".join(shown)
+    assert PLANTED not in caplog.text
+    for file in tmp_path.glob("w.sqlite*"):
+        assert PLANTED.encode() not in file.read_bytes()
+
+
+def test_a_password_in_a_url_is_refused_and_not_repeated(tmp_path: Path) -> None:
+    text = f'[[meter]]\nname = "a"\nurl = "mqtt://meter:{PLANTED}@10.0.0.1/x?device=openbeken"\n'
+    with pytest.raises(ConfigError, match="a URL holds no user and no password") as caught:
+        parse_config(text, "wattrail.toml")
+    assert PLANTED not in str(caught.value)
+
+
+def test_a_configuration_takes_every_kind_of_meter() -> None:
+    urls = (
+        "openbeken://192.168.1.20", "tasmota://192.168.1.21?export=subtracted", "serial:///dev/ttyUSB0",
+        "mqtt://broker.lan/zigbee2mqtt/plug?device=json&profile=zigbee2mqtt&login=broker",
+    )  # fmt: skip
+    text = "".join(f'[[meter]]\nname = "m{n}"\nurl = "{url}"\n' for n, url in enumerate(urls))
+    plan = plan_service(parse_config(text, "wattrail.toml"))
+    assert [meter.is_network for meter in plan.gateway.meters] == [True, True, False, True]
+    assert [meter.poll_s for meter in plan.gateway.meters] == [10, 10, 1, 10]
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ('url = "openbeken://10.0.0.1?metre=2"\n', r"meter\[1\].url: .*metre"),
+        ('url = "mqtt://10.0.0.1/x"\n', r"meter\[1\].url: .*device='' does not fit"),
+        ('url = "openbeken://10.0.0.1"\nchip = "bl0942"\n', "chip is for a chip on a wire"),
+        ('url = "serial:///dev/ttyUSB0"\npoll_s = 60\n', "poll_s = 60.0 is outside 0.2 to 10 s"),
+    ],
+)
+def test_a_mistake_in_a_network_meter_is_named_by_its_field(fields: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        parse_config(f'[[meter]]\nname = "a"\n{fields}', "wattrail.toml")

@@ -141,7 +141,9 @@ def test_the_will_says_offline_when_the_service_is_killed(site: Site, mosquitto:
     run(story())
 
 
-def test_a_day_without_a_broker_loses_no_register(site: Site, mosquitto: Mosquitto) -> None:
+def test_a_day_without_a_broker_loses_no_register(
+    site: Site, mosquitto: Mosquitto, caplog: pytest.LogCaptureFixture
+) -> None:
     store_a_day(site)
 
     async def story() -> None:
@@ -153,6 +155,7 @@ def test_a_day_without_a_broker_loses_no_register(site: Site, mosquitto: Mosquit
         assert site.state("mqtt").waiting == 0
 
     run(story())
+    assert not [record for record in caplog.records if record.levelname == "WARNING"]
 
 
 def test_home_assistant_gets_only_the_newest_register_of_that_day(site: Site, mosquitto: Mosquitto) -> None:

@@ -3,9 +3,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.publish.rig import AT, TOTALS, Site, view
 from wattrail.gateway import MeterChanged, MeterState
@@ -146,3 +149,32 @@ def test_a_meter_is_known_from_its_first_reading_on(tmp_path: Path) -> None:
         site.open_accounts("house")
         seen(values, 0)
         assert set(values.meters) == {"house"}
+
+
+@given(
+    steps=st.lists(
+        st.tuples(st.integers(-5, 20), st.integers(-5, 20), st.integers(0, 40), st.booleans()), min_size=1, max_size=40
+    )
+)
+def test_whatever_registers_do_a_consumer_sees_none_fall(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[int, int, int, bool]]
+) -> None:
+    """Registers rise and fall by any step, and the service is started again in between at any moment."""
+    site = Site(tmp_path_factory.mktemp("fall"))
+    got: list[Totals] = []
+    import_mwh = export_mwh = second = 100
+    with Outbox(site.database, "mqtt") as outbox:
+        values = pending(outbox, PublishCadence(registers_s=10.0))
+        for import_step, export_step, seconds, is_restart in steps:
+            import_mwh, export_mwh, second = import_mwh + import_step, export_mwh + export_step, second + seconds
+            seen(values, second, total=Totals(max(import_mwh, 0), max(export_mwh, 0)))
+            if is_restart:
+                values = pending(outbox, PublishCadence(registers_s=10.0))
+            if rows := outbox.waiting(2):
+                got += [row.totals for row in rows]
+                outbox.acknowledged(rows[-1].id)
+        values.flush(float(second))
+        got += [row.totals for row in outbox.waiting(100)]
+    for before, after in pairwise(got):
+        assert after.import_mwh >= before.import_mwh
+        assert after.export_mwh >= before.export_mwh

@@ -24,9 +24,9 @@ DEADLINE_S = 20.0
 RETRY_S = (0.05,)
 
 
-def run(story: Coroutine[Any, Any, T]) -> T:
+def run(story: Coroutine[Any, Any, T], *, deadline_s: float = DEADLINE_S) -> T:
     """An asynchronous story to its end, or to the deadline."""
-    return asyncio.run(asyncio.wait_for(story, DEADLINE_S))
+    return asyncio.run(asyncio.wait_for(story, deadline_s))
 
 
 class Mosquitto:

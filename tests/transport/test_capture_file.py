@@ -16,8 +16,10 @@ from wattrail.transport.capture import (
     Event,
     Header,
     LinesSet,
+    PageAnswered,
     Received,
     Sent,
+    TopicPublished,
     decode_event,
     decode_header,
     encode_event,
@@ -37,6 +39,8 @@ events = st.one_of(
     st.builds(LinesSet, moments, lines, lines),
     st.builds(lambda at, mosi: BusTransfer(at, mosi, bytes(len(mosi))), moments, st.binary()),
     st.builds(lambda at, mosi: BusTransfer(at, mosi, None), moments, st.binary()),
+    st.builds(PageAnswered, moments, st.text(), st.integers(100, 599), st.binary()),
+    st.builds(TopicPublished, moments, st.text(), st.binary(), st.booleans()),
 )
 
 
@@ -54,7 +58,7 @@ def test_the_documented_lines_are_what_is_written() -> None:
     (header,) = re.findall(r"```json\n(.*)\n```", page)
     assert encode_header(HEADER) == header
     documented = re.findall(r"`(\{\"t\".*?\})`", page)
-    assert len(documented) == 8
+    assert len(documented) == 10
     assert [encode_event(decode_event(line)) for line in documented] == documented
 
 

@@ -11,6 +11,7 @@ import serialx
 
 from wattrail.transport import SCHEMES, discovery, open_port
 from wattrail.transport.discovery import DeviceCandidate, adapter_chip, list_candidates
+from wattrail.transport.serial_port import missing_hint
 from wattrail.urls import read_options, split
 
 GUIDE = Path(__file__).parents[2] / "docs" / "transports.md"
@@ -29,6 +30,7 @@ def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     ]
     monkeypatch.setattr(serialx, "list_serial_ports", lambda: ports)
     monkeypatch.setattr(discovery, "DEVICES", tmp_path)
+    monkeypatch.setattr(discovery, "_TTYS", tmp_path / "tty")
     for name in ("spidev0.1", "spidev0.0", "spidev"):
         (tmp_path / name).touch()
     return tmp_path
@@ -41,6 +43,20 @@ def test_adapters_and_buses_are_listed_with_the_url_to_use(machine: Path) -> Non
         DeviceCandidate(f"spi://{machine}/spidev0.0", "SPI", "SPI bus 0, chip select 0"),
         DeviceCandidate(f"spi://{machine}/spidev0.1", "SPI", "SPI bus 0, chip select 1"),
     )
+
+
+@pytest.mark.parametrize(
+    ("attribute", "content", "listed"),
+    [("type", "0", False), ("type", "4", True), ("console", "Y", False), ("console", "N", True)],
+)
+def test_a_console_or_a_port_without_hardware_is_no_candidate(
+    machine: Path, attribute: str, content: str, listed: bool
+) -> None:
+    folder = machine / "tty" / "ttyS0"
+    folder.mkdir(parents=True)
+    (folder / attribute).write_text(f"{content}\n", encoding="ascii")
+    assert ("serial:///dev/ttyS0" in [found.url for found in list_candidates()]) is listed
+    assert ("/dev/ttyS0" in missing_hint()) is listed
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise, product
@@ -11,6 +12,8 @@ from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from tests.web.conftest import served
 
 pytestmark = pytest.mark.browser
 
@@ -140,6 +143,27 @@ def test_trouble_is_shown_with_its_mend_and_the_last_numbers_stay(scene: Scene, 
     expect(gone.get_by_role("alert")).to_contain_text("Try this: plug the adapter in again")
     expect(gone.get_by_role("alert")).to_contain_text("Next attempt at")
     expect(page.get_by_role("article", name="Meter house").get_by_role("status")).to_contain_text("Live")
+
+
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGSTOP])
+def test_a_page_whose_gateway_died_or_hangs_is_grey_within_5_s(
+    visit: Callable[[str], Visit], tmp_path: Path, end: signal.Signals
+) -> None:
+    with served("live", tmp_path) as (address, server):
+        page = visit(address).page
+        card = page.get_by_role("article", name="Meter house")
+        expect(card.get_by_role("status")).to_contain_text("Live")
+        try:
+            server.send_signal(end)
+            expect(card.get_by_role("status")).to_contain_text("No connection", timeout=5000)
+            expect(card).to_have_class(re.compile("is-cut-off"))
+            expect(card.get_by_role("status")).to_contain_text("last reading")
+            expect(page.get_by_text("The gateway does not answer")).to_be_visible()
+        finally:
+            server.send_signal(signal.SIGCONT)
+        if end is signal.SIGSTOP:
+            expect(card.get_by_role("status")).to_contain_text("Live", timeout=15_000)
+            expect(page.get_by_text("The gateway does not answer")).to_be_hidden()
 
 
 def test_without_a_meter_the_page_says_which_lines_make_one(scene: Scene, visit: Callable[[str], Visit]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-from cyclopts import App, CycloptsError, MissingArgumentError, Parameter
+from cyclopts import App, CycloptsError, MissingArgumentError, Parameter, UnusedCliTokensError
 
 from wattrail import __version__
 from wattrail.cli.examples import EXAMPLES
@@ -58,6 +58,9 @@ def dispatch(words: Sequence[str]) -> int:
         code = app(list(words))
     except MissingArgumentError as error:
         raise UsageError(f"{_missing(error)} is missing", hint=_typed_as(words)) from error
+    except UnusedCliTokensError as error:
+        surplus = " ".join(error.unused_tokens or ())
+        raise UsageError(f"unexpected argument: {surplus}", hint=_typed_as(words)) from error
     except CycloptsError as error:
         raise UsageError(_sentence(str(error)), hint=_verb_alone(words) or f"see {_help_of(words)}") from error
     return Exit.DONE if code is None else int(code)

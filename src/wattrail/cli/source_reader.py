@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from wattrail.cli import clock
+from wattrail.cli import clock, output
 from wattrail.errors import LinkError, PortError, PortTimeout
 from wattrail.transport.replay import CaptureEnded
 from wattrail.units import Quantities, Reading
@@ -30,6 +30,9 @@ T = TypeVar("T")
 
 _MAX_PARTIAL: Final = 50
 """Readings without an energy register before ``read_whole`` takes what came: devices publish a value a message."""
+
+_PATIENCE_S: Final = 5.0
+"""Seconds of waiting for a first reading after which it is said how long it may take."""
 
 _CLOSE_S: Final = 10.0
 
@@ -114,6 +117,10 @@ class SourceReader:
     def read_whole(self) -> Reading:
         """A reading with an energy register and power, put together of several where the device says them apart."""
         until = clock.CLOCK.monotonic() + self.source.cadence.silence_s
+        with _noted_if_slow(f"waiting for {self.url}: silence of {self.source.cadence.silence_s:g} s is usual"):
+            return self._read_until_whole(until)
+
+    def _read_until_whole(self, until: float) -> Reading:
         whole = self.read()
         for _ in range(_MAX_PARTIAL):
             remaining = until - clock.CLOCK.monotonic()
@@ -133,11 +140,19 @@ class SourceReader:
     def close(self) -> None:
         """Give back what the source holds."""
         with suppress(TimeoutError, CancelledError):
-            self._run(self.source.close(), _CLOSE_S)
+            self._run(self._finish(), _CLOSE_S)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(_CLOSE_S)
         if not self._thread.is_alive():
             self._loop.close()
+
+    async def _finish(self) -> None:
+        """Close the source, and let a read that was cancelled close its connection."""
+        await self.source.close()
+        pending = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in pending:
+            task.cancel()
+        await asyncio.gather(*pending, return_exceptions=True)
 
     def _run(self, work: Coroutine[Any, Any, T], within_s: float | None) -> T:
         self._pending = future = asyncio.run_coroutine_threadsafe(work, self._loop)
@@ -145,6 +160,17 @@ class SourceReader:
             return future.result(within_s)
         finally:
             future.cancel()
+
+
+@contextmanager
+def _noted_if_slow(text: str) -> Iterator[None]:
+    timer = threading.Timer(_PATIENCE_S, output.note, [text])
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 @contextmanager

@@ -138,12 +138,12 @@ def _state(symptom: Symptom, statistics: SessionStatistics) -> str:
         stage = statistics.losses[-1].stage
         return "The chip answered, and was gone again" if stage is Stage.LINK else f"The link was lost: {stage.value}"
     if statistics.heard:
-        return f"I hear {_HEARD[statistics.heard.kind]} at {statistics.heard.baud} baud"
+        return f"Received: {_HEARD[statistics.heard.kind]} at {statistics.heard.baud} baud"
     if symptom.name != "no-answer":
         return symptom.words.removesuffix(".")
     turn = int(statistics.seconds / _TURN_S)
     waited = f" after {turn * _TURN_S:.0f} s" if turn else " yet"
-    return f"I hear {'a click and no answer' if statistics.clicked else 'nothing'}{waited}"
+    return f"{'A click and no' if statistics.clicked else 'No'} answer{waited}"
 
 
 def _causes(symptom: Symptom, statistics: SessionStatistics) -> tuple[LikelyCause, ...]:

@@ -67,7 +67,7 @@ class RateControl:
             break
         if self._client.baud > BAUD_AT_RESET or self._failed:
             failed = f"{min(self._failed)} baud did not work" if self._failed else ""
-            why = failed or "the fastest that may be tried, and the line carries it"
+            why = failed or "the highest rate allowed, and the link holds it"
             self._sink(RateChanged(self._client.baud, why))
         return True
 

@@ -68,7 +68,7 @@ class Violation:
     instead: str
 
 
-_CONVERT: Final = "make an image of it that lies in flash: wattrail image convert, to=ua"
+_CONVERT: Final = "convert it to a flash image: wattrail image convert, to=ua"
 _STRAIGHTEN: Final = "straighten it: wattrail image convert, to=dump"
 _DATA: Final = (ImageKind.UNKNOWN, ImageKind.BLANK, ImageKind.RF, ImageKind.TUYA)
 """Kinds that no conversion brings into flash."""
@@ -164,9 +164,9 @@ def _about_kind(image: Image, start: int | None) -> Iterator[Violation]:
         words = f"nothing in the {image.kind.value} can be placed in flash: {_problems(image) or image.reasons[0]}"
         yield Violation(None, words, "download or read it again: its beginning is missing")
     elif not image.kind.is_flash_image:
-        also = "" if start is not None else ", and nobody said where it should begin"
-        instead = _CONVERT if image.kind not in _DATA else "look at what it is: wattrail image info FILE"
-        yield Violation(Risk.UNKNOWN, f"the {image.kind.value} is not something that lies in flash{also}", instead)
+        also = "" if start is not None else ", and no start address was given"
+        instead = _CONVERT if image.kind not in _DATA else "see what it is: wattrail image info FILE"
+        yield Violation(Risk.UNKNOWN, f"the {image.kind.value} is not a flash image{also}", instead)
 
 
 def _about_state(image: Image, start: int | None, wanted: Chip | None) -> Iterator[Violation]:
@@ -198,7 +198,7 @@ def _of_dump(dump: Image) -> Iterator[Violation]:
     elif dump.base:
         yield _not_a_dump(f"it begins at {dump.base:#x} of a flash", "read the whole flash again, from 0 on")
     elif dump.kind is not ImageKind.DUMP:
-        words = f"nothing tells that this {dump.kind.value} is the dump of a flash: {dump.reasons[0]}"
+        words = f"this {dump.kind.value} is not recognised as a flash dump: {dump.reasons[0]}"
         yield Violation(Risk.UNKNOWN, words, "take a dump that 'wattrail image info' recognises")
     elif dump.problems:
         yield Violation(Risk.DAMAGED, f"the dump is damaged: {_problems(dump)}", "take another dump, or read it again")
@@ -266,7 +266,9 @@ def placed(image: Image, start: int | None) -> tuple[int, bytes]:
     if start is not None:
         return start, data
     if not is_placed(image):
-        raise ImageError("the place in flash is not known", hint="say where it begins, for example start=0x11000")
+        raise ImageError(
+            "the image does not say where it belongs in flash", hint="say where it begins, for example start=0x11000"
+        )
     return image.base, data
 
 

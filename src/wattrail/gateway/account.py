@@ -26,7 +26,7 @@ from wattrail.store import Store
 from wattrail.store.registers import counts_alike
 from wattrail.units import Reading
 
-__all__ = ["Account", "Booking", "MeterIdentity", "is_booked", "observation"]
+__all__ = ["Account", "BookedMeter", "Booking", "is_booked", "observation"]
 
 _LAST_PULSE_NEGATIVE = 1
 """STATUS[0] of a BL0942; chips without it leave STATUS out."""
@@ -37,7 +37,7 @@ Booking = tuple[int, Reading, Observation, tuple[Entry, ...]]
 logger = logging.getLogger(__name__)
 
 
-class MeterIdentity(Protocol):
+class BookedMeter(Protocol):
     """What the store keeps of a meter."""
 
     @property
@@ -67,7 +67,7 @@ class Account:
         self,
         store: Store,
         name: str,
-        meter: MeterIdentity,
+        meter: BookedMeter,
         first: Reading,
         *,
         now: datetime,
@@ -133,8 +133,12 @@ class Account:
         return self._ledger.totals()
 
     def today(self, now: datetime) -> Totals:
-        """Energy of the local day that ``now`` lies in, as the ledger give it for that day."""
-        day = self._day
+        """Energy of the local day that ``now`` lies in, as the ledger gives it for that day."""
+        return self.today_and_total(now)[0]
+
+    def today_and_total(self, now: datetime) -> tuple[Totals, Totals]:
+        """``today`` and ``totals`` at once: the energy of both is derived once."""
+        energy, day = self._ledger.energy(), self._day
         if day is None or not day.covers(now):
             self._take_stated()
             start, end = local_day(now, self._zone)
@@ -144,7 +148,8 @@ class Account:
             # What waits for its entry since another day is divided at midnight again, with every count that is added.
             open_since = self._ledger.booked_until
             self._day = day if open_since is not None and day.covers(open_since) else None
-        return day.energy(self._ledger.energy())
+            energy = self._ledger.energy()
+        return day.energy(energy), energy.rounded_down()
 
     @property
     def now(self) -> datetime | None:

@@ -115,7 +115,8 @@ class Bookkeeper:
         """Those whose reading is kept, or had nothing to keep."""
         bookings = [booking for *_, booking in arrived if booking is not None]
         try:
-            self._store.append_all(bookings)
+            if bookings:
+                self._store.append_all(bookings)
         except StoreError as error:
             logger.debug("a transaction of %d readings failed: %s; now one by one", len(bookings), error)
             return [one for one in arrived if self._is_kept_alone(*one)]

@@ -32,8 +32,9 @@ _CLOSE_WITHIN_S: Final = 0.8
 _RESOLVERS: Final = 64
 """Threads that look up names: a name server that is slow keeps one of them waiting for each name."""
 
+_START_EVERY_S: Final = 0.05
 _SPREAD_S: Final = 10.0
-"""Polls of sources are spread over their period, yet the first one of each comes within this time."""
+"""Sources are opened one after the other, the last one within this time: polls are not all made at the same moment."""
 
 logger = logging.getLogger(__name__)
 
@@ -89,9 +90,9 @@ class NetworkReader:
         self._loop, self._main = loop, asyncio.current_task()
         if self._is_stopping.is_set():
             return
-        count = len(self._meters)
+        every_s = min(_START_EVERY_S, _SPREAD_S / max(1, len(self._meters)))
         tasks = [
-            asyncio.create_task(self._follow(meter, _SPREAD_S * place / count), name=meter.plan.name)
+            asyncio.create_task(self._follow(meter, every_s * place), name=meter.plan.name)
             for place, meter in enumerate(self._meters)
         ]
         try:
@@ -105,7 +106,7 @@ class NetworkReader:
     async def _follow(self, meter: NetworkMeter, offset_s: float) -> None:
         """Read one meter until the task is cancelled."""
         state = _FollowedMeter(meter, PollSchedule(meter.plan.poll_s))
-        await asyncio.sleep(min(offset_s, meter.plan.poll_s))
+        await asyncio.sleep(offset_s)
         try:
             while True:
                 await asyncio.sleep(await self._step(state))

@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta, tzinfo
 from typing import Final
 
 from wattrail.clock import Clock
-from wattrail.energy_register import BootEvidence
+from wattrail.energy_register import BootEvidence, Freshness
 from wattrail.errors import WattrailError
 from wattrail.gateway.account import Account, Booking, is_booked
 from wattrail.gateway.failures import DEFECT_HINT, safe_text, state_after
@@ -17,7 +17,7 @@ from wattrail.gateway.plan import MeterPlan
 from wattrail.gateway.view import MeterState, MeterView
 from wattrail.ledger import Boot, Entry, boot_between
 from wattrail.network_meters.link_health import LinkDay, LinkEvents, LinkWatch, advice
-from wattrail.sources import Cadence
+from wattrail.sources import SourceCadence
 from wattrail.store import Store
 from wattrail.store.rows import without_credentials
 from wattrail.units import Reading
@@ -34,7 +34,7 @@ class ArrivedReading:
     """A reading with what its source says beside it."""
 
     reading: Reading
-    cadence: Cadence
+    cadence: SourceCadence
     signal_dbm: float | None = None
     reconnects: int = 0
     advice: tuple[str, ...] = ()
@@ -75,7 +75,8 @@ class NetworkMeter:
     def prepare(self, arrival: ArrivedReading) -> Booking | None:
         """What the store is to keep for a reading; None where it has no registers. Raises WattrailError."""
         reading = arrival.reading
-        self._watch_link(arrival)
+        if reading.freshness is not Freshness.RETAINED:
+            self._watch_link(arrival)
         if not is_booked(reading):
             return None
         if self._account is not None and self._account.simulated != reading.simulated:
@@ -86,11 +87,12 @@ class NetworkMeter:
     def show(self, arrival: ArrivedReading, booking: Booking | None) -> None:
         """Follow what was kept, and publish it. Raises WattrailError."""
         account, view, reading = self._account, self._view, arrival.reading
+        if reading.freshness is Freshness.RETAINED:
+            return  # nobody knows how old it is: it makes no meter live
         if account is not None and booking is not None:
             account.confirm(booking)
-            view = replace(
-                view, today=account.today(account.now or reading.at), total=account.totals(), notice=account.notice
-            )
+            today, total = account.today_and_total(account.now or reading.at)
+            view = replace(view, today=today, total=total, notice=account.notice)
         if view.state is not MeterState.LIVE:
             logger.info("meter %s: read", self.plan.name)
         link = self._link.day if self._link is not None else None

@@ -86,11 +86,12 @@ class Worker:
         reading = meter.read()
         account = self._account = self._account or self._open_account(meter, reading)
         account.book(reading)
+        today, total = account.today_and_total(account.now or reading.at)
         self._view = replace(
             self._view, url=without_credentials(meter.url), simulated=meter.simulated, state=MeterState.LIVE,
             error=None, hint=None, retry_at=None, notice=self._noticed(account),
             scale=meter.scale.words(),
-            reading=reading, today=account.today(account.now or reading.at), total=account.totals(),
+            reading=reading, today=today, total=total,
         )  # fmt: skip
         self._feed.publish(self._view, account.take_booked())
         self._feed.scopes.serve(self.plan.name, meter, reading)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from typing import Final, cast
 
 from wattrail.calibration import Calibration
@@ -96,7 +97,9 @@ def require_known(claims: ScaleClaims) -> None:
     """Raises UrlError where a front end is named that nobody knows."""
     for name in claims.named:
         if name not in FRONT_ENDS:
-            raise UrlError(f"unknown front end {name!r}; known: {', '.join(FRONT_ENDS)}")
+            close = get_close_matches(name, FRONT_ENDS, n=1)
+            hint = f"did you mean {close[0]}?" if close else None
+            raise UrlError(f"unknown front end {name!r}; known: {', '.join(FRONT_ENDS)}", hint=hint)
 
 
 def scale_finding(meter: Meter, reading: Reading) -> str | None:

@@ -11,7 +11,6 @@ Energy. Both registers are interpolated to a common begin and end. Each end know
 (step / sqrt(12)), the age of its value to ``age_s`` (power there times age / sqrt(12), around half that age), and a
 load that changes between two samples there to a quarter of it (change times interval / 4 sqrt(3)). Two ends
 of two meters.
-Source: jcgm/gum.
 """
 
 from __future__ import annotations

@@ -121,7 +121,10 @@ class OpenBekenPages:
         """One answer. Raises UnexpectedReply."""
         where = f"{self._where}{self._asked}"
         if status != 200:
-            raise UnexpectedReply(f"{where}: HTTP status {status}, expected 200: {_beginning(body)}")
+            raise UnexpectedReply(
+                f"{where}: HTTP status {status}, expected 200: {_beginning(body)}",
+                hint="check the address: OpenBeken answers 200 to everything",
+            )
         if self._asked == _STATUS:
             self._receive_status(parse_payload(body, where), where)
         elif self._asked == _INFO:
@@ -147,7 +150,7 @@ class OpenBekenPages:
             )
         energy = _energy_object(document, where)
         uptime_s = float_of(document, "StatusSTS", "UptimeSec")
-        total = find_number(energy, ("ConsumptionTotal",), where)
+        total = find_number(energy, ("ConsumptionTotal",), where, text_hint=None)
         self._check_boot(uptime_s, total)
         version = text_of(document, "StatusFWR", "Version")
         self._decoded = Decoded(
@@ -269,7 +272,7 @@ class OpenBekenTopics:
             self._quality = _quality(document)
         elif self._takes_status:
             energy = _energy_object(document, where)
-            total = find_number(energy, ("ConsumptionTotal",), where)
+            total = find_number(energy, ("ConsumptionTotal",), where, text_hint=None)
             self._sample = merged((self._sample, _quantities(energy, where)))
             # Without what it says of its boot a total cannot be judged; both are asked for first.
             has_evidence = {"STATUS2", "STATUS11"} <= self._answered
@@ -340,7 +343,9 @@ def _energy_object(document: object, where: str) -> Mapping[str, object]:
 
 
 def _quantities(energy: Mapping[str, object], where: str) -> Quantities:
-    numbers = {name: find_number(energy, path, where) for name, path in _ENERGY.items() if path[0] in energy}
+    numbers = {
+        name: find_number(energy, path, where, text_hint=None) for name, path in _ENERGY.items() if path[0] in energy
+    }
     return Quantities(**{name: float(number) for name, number in numbers.items() if number is not None})
 
 

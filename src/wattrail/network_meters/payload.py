@@ -30,6 +30,8 @@ __all__ = [
 MAX_PAYLOAD_BYTES: Final = 256 << 10
 """The largest payload of a meter seen is 6 kB; a megabyte is another device, or an attack."""
 
+_TEXT_NUMBERS: Final = "set text_numbers=yes if this device writes numbers in quotes"
+
 MAX_DIGITS: Final = 30
 """Longer numbers do not come from registers: 2**64 has 20 digits."""
 
@@ -68,7 +70,7 @@ def parse_payload(payload: bytes, where: str) -> object:
         )
     except (ValueError, RecursionError, InvalidOperation) as error:
         raise UnexpectedReply(
-            f"{where}: expected JSON, got '{printable(text, limit=60)}': {_complaint(error)}",
+            f"{where}: expected JSON, got '{printable(text, limit=60)}': {_complaint(error, text)}",
             hint="check that this is the address of a meter, not of a web page or of plain text",
         ) from error
     return document
@@ -88,14 +90,19 @@ def find(document: object, path: Path, where: str) -> object:
     return document
 
 
-def find_number(document: object, path: Path, where: str, *, is_text_allowed: bool = False) -> Decimal | None:
-    """The number at a path; None for null, which firmware writes for what it does not know. Raises UnexpectedReply."""
+def find_number(
+    document: object, path: Path, where: str, *, is_text_allowed: bool = False, text_hint: str | None = _TEXT_NUMBERS
+) -> Decimal | None:
+    """The number at a path; None for null, which firmware writes for what it does not know. Raises UnexpectedReply.
+
+    ``text_hint`` is the remedy where a number stands in quotes.
+    """
     value = find(document, path, where)
     if isinstance(value, str) and is_text_allowed:
         return number_of(value, f"{where}: {_written(path) or 'the payload'}")
     if value is None or (isinstance(value, int | Decimal) and not isinstance(value, bool)):
         return None if value is None else Decimal(value)
-    hint = "set text_numbers=yes if this device writes numbers in quotes" if isinstance(value, str) else None
+    hint = text_hint if isinstance(value, str) else None
     raise UnexpectedReply(
         f"{where}: {_written(path) or 'the payload'} is {printable(repr(value), limit=60)}, expected a number",
         hint=hint,
@@ -149,7 +156,9 @@ def _whole(digits: str) -> int:
     return int(digits)
 
 
-def _complaint(error: Exception) -> str:
+def _complaint(error: Exception, text: str) -> str:
+    if text.lstrip().startswith("<"):
+        return "it is the web page of another device"
     return "it is nested too deep" if isinstance(error, RecursionError) else str(error)
 
 

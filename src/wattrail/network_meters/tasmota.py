@@ -327,8 +327,8 @@ def _phases(energy: Mapping[str, object], key: str, where: str) -> list[Decimal 
         return []
     value = energy[key]
     if isinstance(value, list):
-        return [find_number(energy, (key, phase), where) for phase in range(len(value))]
-    return [find_number(energy, (key,), where)]
+        return [find_number(energy, (key, phase), where, text_hint=None) for phase in range(len(value))]
+    return [find_number(energy, (key,), where, text_hint=None)]
 
 
 def _quantities(energy: Mapping[str, object], where: str) -> Quantities:

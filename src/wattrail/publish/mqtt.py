@@ -44,8 +44,8 @@ _COUNT_EVERY_S: Final = 1.0
 _BATCH: Final = 200
 """Registers that are read from the outbox together."""
 
-_IN_FLIGHT: Final = 20
-"""Messages that wait for their acknowledgement together; mosquitto takes as many by default."""
+_IN_FLIGHT: Final = 10
+"""Messages that wait for their acknowledgement together: with one more aiomqtt warns, and mosquitto takes 20."""
 
 logger = logging.getLogger(__name__)
 

@@ -10,9 +10,16 @@ Asyncio throughout: one event loop carries thousands of them. What each scheme c
 from wattrail.sources.broker import BrokerPool
 from wattrail.sources.credentials import Secrets
 from wattrail.sources.opening import POLL_S, check_source_url, is_polled, is_source, open_source
-from wattrail.sources.source import Cadence, MeterSource
+from wattrail.sources.source import MeterSource, SourceCadence
 
 __all__ = [
-    "POLL_S", "BrokerPool", "Cadence", "MeterSource", "Secrets", "check_source_url", "is_polled", "is_source",
+    "POLL_S",
+    "BrokerPool",
+    "MeterSource",
+    "Secrets",
+    "SourceCadence",
+    "check_source_url",
+    "is_polled",
+    "is_source",
     "open_source",
 ]  # fmt: skip

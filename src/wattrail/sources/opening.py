@@ -24,7 +24,7 @@ from wattrail.sources.credentials import Secrets
 from wattrail.sources.http import HttpServer
 from wattrail.sources.polled import PolledSource
 from wattrail.sources.pushed import PushedSource
-from wattrail.sources.source import Cadence, MeterSource
+from wattrail.sources.source import MeterSource, SourceCadence
 from wattrail.urls import Option, PortUrl, boolean, choice, number_in, read_options, split
 
 __all__ = [
@@ -166,10 +166,10 @@ def open_source(
     secrets, clock = secrets or Secrets(), clock or SystemClock()
     if url.scheme == "mqtt":
         return _pushed(url, pool or BrokerPool(), secrets, clock)
-    return _polled(url, secrets, clock, Cadence(poll_s, max(_MIN_SILENCE_S, _SILENT_POLLS * poll_s)))
+    return _polled(url, secrets, clock, SourceCadence(poll_s, max(_MIN_SILENCE_S, _SILENT_POLLS * poll_s)))
 
 
-def _polled(url: PortUrl, secrets: Secrets, clock: Clock, cadence: Cadence) -> MeterSource:
+def _polled(url: PortUrl, secrets: Secrets, clock: Clock, cadence: SourceCadence) -> MeterSource:
     values: _Values = read_options(url, SCHEMES[url.scheme].options)
     if url.path.strip("/"):
         raise UrlError(f"{url.text!r}: nothing stands after the host but options")
@@ -211,8 +211,8 @@ def _pushed(url: PortUrl, pool: BrokerPool, secrets: Secrets, clock: Clock) -> M
     return make(url, broker, topic, values, clock)
 
 
-def _cadence(values: _Values, expected_s: float, silence_s: float) -> Cadence:
-    return Cadence(expected_s, values["silence"] or silence_s)
+def _cadence(values: _Values, expected_s: float, silence_s: float) -> SourceCadence:
+    return SourceCadence(expected_s, values["silence"] or silence_s)
 
 
 def _openbeken(url: PortUrl, broker: Broker, topic: str, values: _Values, clock: Clock) -> MeterSource:

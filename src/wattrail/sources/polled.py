@@ -7,7 +7,7 @@ from typing import Final
 from wattrail.clock import Clock
 from wattrail.network_meters.decoded import HttpLink, LinkQuality
 from wattrail.sources.http import HttpServer
-from wattrail.sources.source import Cadence
+from wattrail.sources.source import SourceCadence
 from wattrail.units import Reading
 
 __all__ = ["PolledSource"]
@@ -20,7 +20,7 @@ class PolledSource:
     reconnects: Final = 0
     broker_problem: Final = None
 
-    def __init__(self, url: str, server: HttpServer, link: HttpLink, *, cadence: Cadence, clock: Clock) -> None:
+    def __init__(self, url: str, server: HttpServer, link: HttpLink, *, cadence: SourceCadence, clock: Clock) -> None:
         self.url = url
         self.cadence = cadence
         self.simulated = False

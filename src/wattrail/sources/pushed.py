@@ -13,7 +13,7 @@ from wattrail.network_meters.payload import MAX_PAYLOAD_BYTES
 from wattrail.network_meters.unit_check import UnitCheck
 from wattrail.sanitize import printable
 from wattrail.sources.broker import Broker
-from wattrail.sources.source import Cadence
+from wattrail.sources.source import SourceCadence
 from wattrail.units import Reading
 
 __all__ = ["PushedSource"]
@@ -45,7 +45,7 @@ class PushedSource:
         broker: Broker,
         link: TopicLink,
         *,
-        cadence: Cadence,
+        cadence: SourceCadence,
         clock: Clock,
         ask_s: float | None = None,
         unit_check: UnitCheck | None = None,
@@ -61,7 +61,8 @@ class PushedSource:
         self._ask_s = ask_s
         self._ask_at = 0.0 if ask_s else math.inf
         self._unit_check = unit_check
-        self._inbox: asyncio.Queue[Reading | WattrailError | None] = asyncio.Queue(MAX_WAITING)
+        self._inbox: asyncio.Queue[Reading | None] = asyncio.Queue(MAX_WAITING)  # None wakes whoever reads
+        self._problem: WattrailError | None = None
         self._is_listening = False
         self._topics: tuple[str, ...] = ()
         self._last_topic = ""
@@ -93,6 +94,9 @@ class PushedSource:
                 self._flood = None
                 raise flood
             await self._keep_up()
+            if self._problem is not None and self._inbox.empty():
+                problem, self._problem = self._problem, None
+                raise problem
             now = self._clock.monotonic()
             if now >= until:
                 raise self._silence()
@@ -101,8 +105,6 @@ class PushedSource:
                     item = await self._inbox.get()
             except TimeoutError:
                 continue
-            if isinstance(item, WattrailError):
-                raise item
             if item is not None:
                 return item
 
@@ -167,9 +169,11 @@ class PushedSource:
         )
 
     def _put(self, item: Reading | WattrailError | None) -> None:
+        """Queue a reading, or note a problem: only the last one counts, and whatever comes after it ends it."""
+        self._problem = item if isinstance(item, WattrailError) else None
         if self._inbox.full():
             self._inbox.get_nowait()
-        self._inbox.put_nowait(item)
+        self._inbox.put_nowait(None if isinstance(item, WattrailError) else item)
 
     async def _keep_up(self) -> None:
         """Follow topics that were learnt meanwhile, and ask when it is time."""

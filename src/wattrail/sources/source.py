@@ -9,11 +9,11 @@ from wattrail.errors import PortError
 from wattrail.network_meters.decoded import LinkQuality
 from wattrail.units import Reading
 
-__all__ = ["Cadence", "MeterSource"]
+__all__ = ["MeterSource", "SourceCadence"]
 
 
 @dataclass(frozen=True, slots=True)
-class Cadence:
+class SourceCadence:
     """How often a source gives readings, and the longest silence that is still usual; seconds."""
 
     expected_s: float
@@ -34,7 +34,7 @@ class MeterSource(Protocol):
         ...
 
     @property
-    def cadence(self) -> Cadence:
+    def cadence(self) -> SourceCadence:
         """How often to expect a reading."""
         ...
 

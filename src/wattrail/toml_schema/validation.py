@@ -78,7 +78,7 @@ def _explain(error: ValidationError, text: str, name: str, root: type[BaseModel]
     errors = error.errors(include_url=False)
     first = _misspelled(errors) or errors[0]
     path: _Path = tuple(first["loc"])
-    more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+    more = f" ({_more(len(errors) - 1)} in this file)" if len(errors) > 1 else ""
     where = f"{name}, line {line_of(text, path)}"
     if first["type"] == "extra_forbidden":
         known = _known_fields(root, path[:-1])
@@ -88,9 +88,19 @@ def _explain(error: ValidationError, text: str, name: str, root: type[BaseModel]
             f"{where}: {table} has no field {field}; known: {', '.join(known)}{more}",
             hint=f"did you mean {close[0]}?" if close else None,
         )
+    if first["type"] == "list_type" and isinstance(first["input"], dict):
+        name_shown = _written(path)
+        return ConfigError(
+            f"{where}: {name_shown}: one table, but there may be several{more}",
+            hint=f"write [[{name_shown}]], in double brackets",
+        )
     cause = first.get("ctx", {}).get("error")
     subject = f" {_written(path)}:" if path else ""
     return ConfigError(f"{where}:{subject} {_complaint(first)}{more}", hint=getattr(cause, "hint", None))
+
+
+def _more(count: int) -> str:
+    return f"and {count} more error{'s' if count > 1 else ''}"
 
 
 def _misspelled(errors: list[ErrorDetails]) -> ErrorDetails | None:

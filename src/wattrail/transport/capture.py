@@ -176,9 +176,9 @@ def encode_event(event: Event) -> str:
         case BusTransfer(_, mosi, miso):
             fields |= {"mosi": _hex(mosi), "miso": None if miso is None else _hex(miso)}
         case PageAnswered(_, target, status, body):
-            fields |= {"get": target, "status": status, "body": _text(body)}
+            fields |= {"get": target, "status": status, **_text("body", body)}
         case TopicPublished(_, topic, payload, is_retained):
-            fields |= {"topic": topic, "payload": _text(payload), "retained": is_retained}
+            fields |= {"topic": topic, **_text("payload", payload), "retained": is_retained}
     return json.dumps(fields)
 
 
@@ -212,6 +212,16 @@ def _transferred(at: float, fields: Mapping[str, object]) -> BusTransfer:
     return BusTransfer(at, mosi, miso)
 
 
+def _answered(at: float, fields: Mapping[str, object]) -> PageAnswered:
+    return PageAnswered(at, _typed(fields, "get", str), _typed(fields, "status", int), _untext("body", fields))
+
+
+def _published(at: float, fields: Mapping[str, object]) -> TopicPublished:
+    return TopicPublished(
+        at, _typed(fields, "topic", str), _untext("payload", fields), _typed(fields, "retained", bool)
+    )
+
+
 _Parser = Callable[[float, Mapping[str, object]], Event]
 _EVENTS: Final[Mapping[frozenset[str], _Parser]] = MappingProxyType(
     {
@@ -221,12 +231,10 @@ _EVENTS: Final[Mapping[frozenset[str], _Parser]] = MappingProxyType(
         frozenset({"baud"}): lambda at, fields: BaudSet(at, _typed(fields, "baud", int)),
         frozenset({"lines"}): _lines_set,
         frozenset({"mosi", "miso"}): _transferred,
-        frozenset({"get", "status", "body"}): lambda at, fields: PageAnswered(
-            at, _typed(fields, "get", str), _typed(fields, "status", int), _untext(fields, "body")
-        ),
-        frozenset({"topic", "payload", "retained"}): lambda at, fields: TopicPublished(
-            at, _typed(fields, "topic", str), _untext(fields, "payload"), _typed(fields, "retained", bool)
-        ),
+        frozenset({"get", "status", "body"}): _answered,
+        frozenset({"get", "status", "body_hex"}): _answered,
+        frozenset({"topic", "payload", "retained"}): _published,
+        frozenset({"topic", "payload_hex", "retained"}): _published,
     }
 )
 
@@ -259,13 +267,16 @@ def _bytes(fields: Mapping[str, object], name: str) -> bytes:
         raise ValueError(f"{name} is {_shown(text)}, expected bytes in hexadecimal") from error
 
 
-def _text(data: bytes) -> str:
-    """Readable, and without loss: bytes that are not UTF-8 become lone surrogates, which JSON escapes."""
-    return data.decode("utf-8", errors="surrogateescape")
+def _text(name: str, data: bytes) -> dict[str, str]:
+    """Text for people where it is UTF-8, else hexadecimal under another name."""
+    try:
+        return {name: data.decode("utf-8")}
+    except UnicodeDecodeError:
+        return {f"{name}_hex": _hex(data)}
 
 
-def _untext(fields: Mapping[str, object], name: str) -> bytes:
-    return _typed(fields, name, str).encode("utf-8", errors="surrogateescape")
+def _untext(name: str, fields: Mapping[str, object]) -> bytes:
+    return _typed(fields, name, str).encode("utf-8") if name in fields else _bytes(fields, f"{name}_hex")
 
 
 def _moment(text: str) -> datetime:

@@ -9,10 +9,19 @@ from typing import Final
 
 from wattrail.urls import PortUrl
 
-__all__ = ["CHIPS", "DeviceCandidate", "UsbAdapter", "adapter_chip", "list_candidates", "without_device"]
+__all__ = [
+    "CHIPS",
+    "DeviceCandidate",
+    "UsbAdapter",
+    "adapter_chip",
+    "is_free_port",
+    "list_candidates",
+    "without_device",
+]
 
 SYSFS: Final = Path("/sys/bus/usb/devices")
 DEVICES: Final = Path("/dev")
+_TTYS: Final = Path("/sys/class/tty")
 
 CHIPS: Final = {
     (0x10C4, 0xEA60): "CP2102",
@@ -56,6 +65,15 @@ def list_candidates() -> tuple[DeviceCandidate, ...]:
     return (*_serial_adapters(), *_spi_devices(DEVICES))
 
 
+def is_free_port(device: str) -> bool:
+    """Whether a serial device has a UART behind it that is not the kernel's console. Linux, from sysfs; elsewhere True.
+
+    A PC has /dev/ttyS0 to ttyS31, with or without hardware. In sysfs ``type`` is 0 for those without (PORT_UNKNOWN).
+    """
+    folder = _TTYS / Path(device).resolve().name
+    return _content(folder / "type") != "0" and _content(folder / "console") != "Y"
+
+
 def adapter_chip(url: PortUrl) -> str | None:
     """The chip of the serial adapter a URL names, as its USB reports it; None for any other, or one not listed."""
     if url.scheme != "serial":
@@ -78,6 +96,8 @@ def _serial_adapters() -> tuple[DeviceCandidate, ...]:
         return ()
     found = []
     for port in list_serial_ports():
+        if not is_free_port(port.device):
+            continue
         # Windows names are bare (COM3); everywhere else a device is a path.
         path = port.device if port.device.startswith("/") else f"/{port.device}"
         words = [port.manufacturer or "", port.product or "serial port"]
@@ -85,6 +105,14 @@ def _serial_adapters() -> tuple[DeviceCandidate, ...]:
             words.append(f"({port.resolved_device})")
         found.append(DeviceCandidate(f"serial://{path}", "UART", " ".join(filter(None, words))))
     return tuple(sorted(found, key=lambda candidate: candidate.url))
+
+
+def _content(path: Path) -> str | None:
+    """The text of a file of sysfs, None where there is none."""
+    try:
+        return path.read_text(encoding="ascii").strip() if path.exists() else None
+    except OSError:
+        return None
 
 
 def _spi_devices(folder: Path) -> tuple[DeviceCandidate, ...]:

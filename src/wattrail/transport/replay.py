@@ -44,7 +44,10 @@ MAX_LINE_CHARS: Final = 1 << 24
 MAX_BYTES: Final = 16 << 30
 """Bytes of a capture file: one meter, read once a second, takes 300 MB a day."""
 
-_CHANGED: Final = "a capture answers only what it was recorded with: record a new one"
+_CHANGED: Final = (
+    "a capture answers only the commands it was recorded with: read it with the chip and options of its recording "
+    "(for a BL0940 add chip=bl0940 to the URL), or record a new one"
+)
 
 
 class CaptureEnded(PortLost):

@@ -19,7 +19,18 @@ from wattrail.errors import UrlError
 from wattrail.transport.base import Bus, Port
 from wattrail.transport.carrier import SIMULATED, address, com_name, device_open_error, device_path
 from wattrail.transport.frame_log import logged
-from wattrail.urls import DEVICE_SCHEMES, NESTED, Option, PortUrl, choice, corrected, innermost, read_options, split
+from wattrail.urls import (
+    DEVICE_SCHEMES,
+    NESTED,
+    NETWORK_SCHEMES,
+    Option,
+    PortUrl,
+    choice,
+    corrected,
+    innermost,
+    read_options,
+    split,
+)
 
 __all__ = [
     "SCHEMES",
@@ -163,8 +174,11 @@ def _scheme(url: PortUrl) -> Scheme:
     try:
         return SCHEMES[url.scheme]
     except KeyError:
+        if url.scheme in NETWORK_SCHEMES:
+            raise UrlError(f"{url.text!r} is a meter on a network, not a port that carries bytes") from None
         meant = corrected(url.text)
-        raise UrlError(
-            f"{url.text!r}: unknown scheme {url.scheme!r}; known: {', '.join(SCHEMES)}",
-            hint=f"try {meant}" if meant else f"for example {SCHEMES['serial'].example}",
-        ) from None
+        hint = f"try {meant}" if meant else f"for example {SCHEMES['serial'].example}"
+        if url.scheme in ("http", "https"):
+            hint = f"name the firmware behind it: openbeken://{url.host} or tasmota://{url.host}"
+        known = ", ".join([*SCHEMES, *sorted(NETWORK_SCHEMES)])
+        raise UrlError(f"{url.text!r}: unknown scheme {url.scheme!r}; known: {known}", hint=hint) from None

@@ -10,7 +10,7 @@ from wattrail.clock import Clock, Deadline
 from wattrail.errors import MissingExtra, PortError, PortLost, PortOpenError, PortTimeout
 from wattrail.transport.base import Port
 from wattrail.transport.carrier import SIMULATED, OpenCarrier, com_name, device_open_error, device_path, typed
-from wattrail.transport.discovery import without_device
+from wattrail.transport.discovery import is_free_port, without_device
 from wattrail.urls import Option, PortUrl, choice, number_in
 
 if TYPE_CHECKING:
@@ -166,7 +166,7 @@ def missing_hint() -> str:
     except ImportError:
         return "check the USB cable"
 
-    found = ", ".join(port.device for port in list_serial_ports())
+    found = ", ".join(port.device for port in list_serial_ports() if is_free_port(port.device))
     hidden = "; ".join(adapter.words() for adapter in without_device())
     if not found and not hidden:
         return "no serial device is plugged in: check the USB cable"

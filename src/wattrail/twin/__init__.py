@@ -44,6 +44,8 @@ def open_twin(
         import numpy  # noqa: F401 - only whether it is there
     except ImportError as error:
         raise MissingExtra("a digital twin", library="numpy", extra="twin") from error
+    from difflib import get_close_matches
+
     from wattrail.twin.boards import BOARDS
     from wattrail.twin.chips import CHIP_MODELS
     from wattrail.twin.options import TwinOptions, contradiction
@@ -54,7 +56,9 @@ def open_twin(
         raise TypeError(f"a twin has no option {', '.join(sorted(unknown))}; known: {', '.join(sorted(known))}")
 
     if name not in BOARDS:
-        raise UrlError(f"no twin of a board {name!r}; known: {', '.join(BOARDS)}")
+        close = get_close_matches(name, BOARDS, n=1)
+        hint = f"did you mean {close[0]}?" if close else None
+        raise UrlError(f"no twin of a board {name!r}; known: {', '.join(BOARDS)}", hint=hint)
     board = BOARDS[name]
     model = CHIP_MODELS.get(options.get("chip", board.chip))
     if model is None:

@@ -94,7 +94,7 @@ def contradiction(board: Board, model: ChipModel, scenario: str | None, options:
     if "deviation" in options and ("tolerance" in options or "noise" in options):
         return "deviation says everything that tolerance and noise would"
     if board.interface == "spi" and not model.spi:
-        return f"the board is wired by SPI, and the {model.title} is modelled on UART only"
+        return f"the board is wired by SPI, and the {model.title} is modelled on UART only: take lspa9 or bw-shp10"
     other = ("hz", "mode", "overclocking") if board.interface == "uart" else ("baud", "strap", "address", "timing")
     for name in other:
         if name in options:

@@ -62,7 +62,8 @@ class _Page:
         self.app = build_app(self.feed, setup, self.broadcast, self.waveforms, self.publishers)
 
     def apply(self, message: Mapping[str, Any]) -> None:
-        """Apply one message of the gateway."""
+        """Apply one message of the gateway; one without any content shows that the gateway runs."""
+        self.broadcast.gateway_heard()
         for view in message.get("views", ()):
             self.feed.publish(view_from_message(view))
         if (publishers := message.get("publishers")) is not None:

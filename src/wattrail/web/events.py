@@ -20,6 +20,11 @@ EVERY_S: Final = 1.0
 _MAX_WAITING: Final = 5
 """Events that a page may lag behind."""
 
+_MAX_SILENCE_S: Final = 1.5
+"""The gateway sends a line every 0.5 s. A page needs 3 s to notice a silence, and must show it within 5 s."""
+
+_ALIVE: Final = b"event: alive\ndata: {}\n\n"
+
 _Encode = Callable[[Iterable[MeterView]], bytes]
 
 
@@ -34,6 +39,7 @@ class Broadcast:
         self._feed, self._encode = feed, encode
         self._queues: set[asyncio.Queue[bytes | None]] = set()
         self._sent: dict[str, MeterView] = {}
+        self._heard_at: float | None = None
 
     async def run(self) -> None:
         """Send changes once a second until cancelled."""
@@ -41,6 +47,10 @@ class Broadcast:
             await asyncio.sleep(EVERY_S)
             if self._queues:
                 self._publish(self._changed())
+
+    def gateway_heard(self) -> None:
+        """Note that the gateway has just sent something; pages learn each second whether it still does."""
+        self._heard_at = asyncio.get_running_loop().time()
 
     def stream(self) -> AsyncIterator[bytes]:
         """The stream for one page. Raises TooManyStreams."""
@@ -73,6 +83,8 @@ class Broadcast:
 
     def _publish(self, changed: list[MeterView]) -> None:
         event = _event(self._encode(changed)) if changed else b":\n\n"  # a comment keeps the connection alive
+        if self._heard_at is not None and asyncio.get_running_loop().time() - self._heard_at < _MAX_SILENCE_S:
+            event = _ALIVE + event
         for queue in tuple(self._queues):
             if queue.qsize() >= _MAX_WAITING:
                 self._disconnect(queue)

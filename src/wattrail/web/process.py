@@ -130,6 +130,7 @@ class WebProcess:
             with self._lock:
                 watched = tuple(self._watched)
             _send_views(channel, events.take())
+            channel.sendall(encode_line())  # shows that the gateway runs
             if self._board.version != board_version:
                 board_version = self._send_publishers(channel)
             for name in watched:

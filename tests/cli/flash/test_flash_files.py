@@ -25,10 +25,10 @@ NEVER_AN_IMAGE = {
 }
 NOT_WITHOUT_A_WORD = {
     "web page": (PAGE, "is a web page (HTML), not a firmware image", "unknown-image"),
-    "notes": (b"shopping list", "the unknown file is not something that lies in flash", "unknown-image"),
+    "notes": (b"shopping list", "the unknown file is not a flash image", "unknown-image"),
     "update": (
         convert(recognise(board("N", 2).ua), OutputKind.UG),
-        "the UG container is not something",
+        "the UG container is not a flash image",
         "unknown-image",
     ),
     "app of no chip": (board("N", 2).ua, "nothing in the UA image says which chip it is for", "unknown-chip"),

@@ -130,8 +130,8 @@ def test_a_program_gets_the_diagnosis_too(flash: Type, bench: Bench, verb: str) 
 
 def test_advice_is_a_line_only_when_it_changes(flash: Type, bench: Bench) -> None:
     bench.reset_line = None
-    lines = [line for line in flash("info", "--patience", "25").err.splitlines() if line.startswith("I hear")]
-    assert lines[0].startswith("I hear nothing yet. Reset the module now: ")
+    lines = [line for line in flash("info", "--patience", "25").err.splitlines() if line.startswith("No answer")]
+    assert lines[0].startswith("No answer yet. Reset the module now: ")
     assert 2 <= len(lines) == len(set(lines)) <= 4
 
 
@@ -139,7 +139,7 @@ def test_a_person_who_resets_when_asked_gets_through(flash: Type, bench: Bench) 
     bench.only_a_person_resets()
     said = flash("info")
     assert said.code == 0
-    assert said.err.startswith("I hear nothing yet. Reset the module now: ")
+    assert said.err.startswith("No answer yet. Reset the module now: ")
     assert "rate        921600 baud" in said.out
 
 
@@ -179,7 +179,7 @@ def test_on_a_terminal_one_line_is_redrawn(bench: Bench, monkeypatch: pytest.Mon
     bench.only_a_person_resets()
     assert main(["flash", "read", PORT, "dump.bin"]) == 0
     shown = screen.getvalue()
-    assert "I hear nothing yet. Reset the module now: " in shown
+    assert "No answer yet. Reset the module now: " in shown
     assert "━" in shown
     assert re.search(r"reading    50 %   1024 of 2048 KiB  \d+ kB/s  \d+ s left", shown)
     assert shown.count("\x1b[2K") > 32  # wiped and drawn again, once a block

@@ -165,6 +165,14 @@ def test_flash_that_holds_an_image_is_verified(flash: Type, bench: Bench) -> Non
     assert "differ" not in said.out
 
 
+def test_an_image_without_a_place_of_its_own_needs_a_start(flash: Type, home: Path) -> None:
+    Path("junk.bin").write_bytes(b"shopping list")
+    said = flash("verify", "junk.bin")
+    assert said.code == 1
+    assert "error: the image does not say where it belongs in flash" in said.err
+    assert "hint: say where it begins, for example --start 0x11000" in said.err
+
+
 def test_what_differs_is_reported_by_partition(flash: Type, bench: Bench, new_bin: Path) -> None:
     said = flash("verify", str(new_bin))
     assert said.code == 6

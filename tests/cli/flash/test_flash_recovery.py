@@ -47,7 +47,7 @@ def test_a_torn_app_without_a_backup_needs_an_image(flash: Type, bench: Bench, n
     torn = bench.flash
     said = flash("recover")
     assert said.code == 5
-    assert "no backup that starts is kept of the board bk7231n-1560eb-cde5e5f9, and no image was given" in said.err
+    assert "no bootable backup is kept of the board bk7231n-1560eb-cde5e5f9, and no image was given" in said.err
     assert said.err.splitlines()[-1] == "hint: name the firmware or a dump: wattrail flash recover PORT IMAGE"
     assert "Nothing in flash was changed." in said.err
     assert bench.flash == torn

@@ -261,8 +261,8 @@ def test_an_erase_can_be_previewed(flash: Type, bench: Bench) -> None:
 @pytest.mark.parametrize(
     ("words", "error"),
     [
-        ((), "what is to be erased?"),
-        (("--start", "0x1000"), "what is to be erased?"),
+        ((), "nothing was named to erase"),
+        (("--start", "0x1000"), "nothing was named to erase"),
         (("--start", "0x100", "--length", "0x1000"), "0x1000 bytes from 0x100 are not whole sectors of 0x1000"),
         (("--start", "0x1000", "--length", "0"), "0x0 bytes from 0x1000 are not whole sectors of 0x1000"),
     ],

@@ -36,7 +36,7 @@ def erase(
 def _check(where: RangeOptions) -> None:
     where.check()
     if where.part is None and (where.start is None or where.length is None):
-        raise UsageError("what is to be erased?", hint="name it: --part NAME, or --start and --length")
+        raise UsageError("nothing was named to erase", hint="name it: --part NAME, or --start and --length")
     if (where.start or 0) % SECTOR or (where.length or 0) % SECTOR or where.length == 0:
         raise UsageError(
             f"{where.length or 0:#x} bytes from {where.start or 0:#x} are not whole sectors of {SECTOR:#x}",

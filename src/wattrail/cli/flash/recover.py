@@ -142,7 +142,7 @@ def choose(flasher: Flasher, problems: Sequence[FlashProblem], given: tuple[Path
             text = f"putting back {kept.path}, the newest backup that should start"
             return Recovery(kept.path, image, text, whole=True)
     raise TargetError(
-        f"no backup that starts is kept of the board {flasher.target.board}, and no image was given",
+        f"no bootable backup is kept of the board {flasher.target.board}, and no image was given",
         hint="name the firmware or a dump: wattrail flash recover PORT IMAGE",
     )
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from wattrail.cli.exits import Exit
 from wattrail.cli.image.files import Source, load
 from wattrail.cli.target import Json
-from wattrail.image import Container, Difference, Image, PartitionDiff
+from wattrail.image import Container, Difference, Image, ImageKind, PartitionDiff
 from wattrail.image import diff as compare
 from wattrail.image.layout import SECTOR
 
@@ -22,7 +22,8 @@ _SECTORS_SHOWN = 8
 
 def lines(path: Path, image: Image) -> Iterator[str]:
     """What was recognised, a line each."""
-    yield f"{path}: {image.kind.value}, {image.confidence.value}; {len(image.data)} bytes"
+    confidence = "" if image.kind is ImageKind.UNKNOWN else f", {image.confidence.value}"
+    yield f"{path}: {image.kind.value}{confidence}; {len(image.data)} bytes"
     yield from (f"  {reason}" for reason in image.reasons)
     if image.chip is not None:
         unknown = "" if image.chip.is_flashable else "; wattrail does not flash this chip"

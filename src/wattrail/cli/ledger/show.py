@@ -8,6 +8,7 @@ from typing import Annotated
 
 from cyclopts import Parameter, validators
 
+from wattrail.cli.exits import UsageError
 from wattrail.cli.ledger import document, view
 from wattrail.cli.ledger.account import BooksOptions, Length, NamedAccount, StoredAccount, load_tariff, one_account
 from wattrail.cli.target import Json
@@ -33,6 +34,8 @@ def show(
     Reads the database only, beside a running gateway or without one. What is counted is shown once it is an entry, a
     minute later at most.
     """
+    if by is None and tariff is None and (from_, to) != (None, None):
+        raise UsageError("--from and --to apply to energy by period or to bills", hint="add --by day, or --tariff FILE")
     with one_account(meter, options or BooksOptions()) as account:
         if tariff is not None and by is None:
             shown = _bills(account, tariff, from_, to, json=json)

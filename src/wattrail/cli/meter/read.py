@@ -22,5 +22,7 @@ def read(meter: Named = None, *, json: Json = False, options: MeterOptions | Non
         else:
             print(reading_view.heading(device))
             print(reading_view.as_table(reading, device))
+        if not reading.registers:
+            output.note("no energy: the meter says no total now; it may still be starting, or wait for its clock")
         if finding := reading_view.finding_words(device, reading):
             output.note(finding)

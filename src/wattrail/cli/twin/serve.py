@@ -6,14 +6,17 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter, validators
 
+from wattrail.cli.exits import UsageError
 from wattrail.cli.stopping import stop_quietly
 from wattrail.cli.twin.flash_terminal import FlashTwinOptions, flash_terminal
 from wattrail.cli.twin.network_device import NetworkTwinOptions, Physics, serve_device
 from wattrail.transport.schemes import SCHEMES
+from wattrail.twin.boards import BOARDS
 from wattrail.twin.network.serving import NETWORK_DEVICES
 from wattrail.urls import read_options, split
 
@@ -77,6 +80,13 @@ def serve(
         with stop_quietly():
             serve_device(board, host, port or 0, (options or ServeOptions()).physics(), network or NetworkTwinOptions())
         return
+    if ":" not in board and board not in BOARDS:
+        known = (*BOARDS, *NETWORK_DEVICES)
+        close = get_close_matches(board, known, n=1)
+        raise UsageError(
+            f"no twin of a board {board!r}; known: {', '.join(known)}",
+            hint=f"did you mean {close[0]}?" if close else "wattrail twin list shows what each is",
+        )
     with stop_quietly():
         twin = _open((options or ServeOptions()).url(board))
         with _served(twin, host, port) as meter, flash_terminal(twin, flashing or FlashTwinOptions()) as module:
@@ -85,7 +95,6 @@ def serve(
 
 
 def _open(text: str) -> Twin:
-    from wattrail.cli.exits import UsageError
     from wattrail.twin import open_twin
     from wattrail.twin.carrier import POWERED_FOR_S
 

@@ -5,6 +5,9 @@ import { HourChart } from "./history.js";
 
 const cards = new Map();
 const main = document.getElementById("main");
+// The stream says "alive" every second while the gateway runs.
+const MAX_SILENCE_MS = 3000, CONNECT_AGAIN_MS = 10000;
+let connected = true;
 let about = { zone: null, candidates: [], open_to_network: false };
 
 const visible = new IntersectionObserver((entries) => {
@@ -44,8 +47,8 @@ class Card {
   update() {
     const { meter, parts } = this, { reading, today, total } = meter;
     const word = direction(reading);
-    this.root.className = `meter is-${meter.state} flow-${word.split(" ")[0].toLowerCase()}${reading ? "" : " is-unread"}`;
-    show(parts.state, STATES[meter.state]);
+    this.root.className = `meter is-${connected ? meter.state : "cut-off"} flow-${word.split(" ")[0].toLowerCase()}${reading ? "" : " is-unread"}`;
+    show(parts.state, connected ? STATES[meter.state] : "No connection");
     show(parts.detail, this.#detail());
     show(parts.url, meter.url);
     parts.badge.hidden = !meter.simulated;
@@ -72,7 +75,7 @@ class Card {
 
   #detail() {
     const { state, reading } = this.meter;
-    if (state !== "live" && reading) return `last reading ${clock(reading.at, about.zone)}`;
+    if ((state !== "live" || !connected) && reading) return `last reading ${clock(reading.at, about.zone)}`;
     return state === "connecting" ? "waiting for the first reading" : "";
   }
 
@@ -163,15 +166,29 @@ function take(meters) {
   for (const meter of meters) cards.get(meter.name).take(meter);
 }
 
+function setConnected(is) {
+  if (is === connected) return;
+  connected = is;
+  const warning = document.getElementById("connection");
+  show(warning, is ? "" : "The gateway does not answer. The numbers below are the last ones; this page tries again by itself.");
+  warning.hidden = is;
+  for (const card of cards.values()) card.update();
+}
+
 function follow() {
-  const connection = document.getElementById("connection"), stream = new EventSource("/api/v1/events");
-  stream.onmessage = ({ data }) => take(JSON.parse(data));
-  stream.onopen = () => { connection.hidden = true; };
-  stream.onerror = () => {
-    show(connection, "The gateway does not answer. The numbers below are the last ones; this page tries again by itself.");
-    connection.hidden = false;
-    if (stream.readyState === EventSource.CLOSED) setTimeout(follow, 5000);
+  const stream = new EventSource("/api/v1/events");
+  let silence = 0, again = 0;
+  const close = () => { setConnected(false); stream.close(); clearTimeout(silence); clearTimeout(again); };
+  const wait = () => {
+    clearTimeout(silence);
+    clearTimeout(again);
+    silence = setTimeout(setConnected, MAX_SILENCE_MS, false);
+    again = setTimeout(() => { close(); follow(); }, CONNECT_AGAIN_MS);
   };
+  stream.onmessage = ({ data }) => take(JSON.parse(data));
+  stream.addEventListener("alive", () => { setConnected(true); wait(); });
+  stream.onerror = () => { close(); setTimeout(follow, 2000); };
+  wait();
 }
 
 about = await ask("about").catch(() => about);

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from wattrail.chips import BL0942
 from wattrail.chips.belling import RmsUpdate
 from wattrail.chips.bl0942.registers import (
     BY_ADDRESS,
@@ -19,6 +20,7 @@ from wattrail.chips.bl0942.registers import (
     UartRate,
 )
 from wattrail.chips.bl0942.sample import Bl0942Sample
+from wattrail.front_end import FRONT_ENDS
 from wattrail.wire import Access
 
 
@@ -81,6 +83,12 @@ def at_230_volts(**changes: int) -> Bl0942Sample:
 def test_an_ordinary_snapshot_contradicts_nothing() -> None:
     assert at_230_volts().contradictions() == ()
     assert at_230_volts().excess_power() == ""
+
+
+def test_frequency_is_known_while_zero_crossings_are_seen() -> None:
+    scale = BL0942.scaling.calibration_of(FRONT_ENDS["reference"])
+    assert at_230_volts().quantities(scale).hertz == pytest.approx(50.005, abs=1e-3)  # 1e6 / 19998
+    assert at_230_volts(status=0x200).quantities(scale).hertz is None
 
 
 @pytest.mark.parametrize("watt", [0x7FF067, -0x0BF067])

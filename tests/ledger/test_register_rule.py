@@ -305,6 +305,8 @@ def test_a_jump_to_the_mark_is_energy_as_far_as_power_explains_it() -> None:
     counted, restored = rule.judge(873, 900, seen), rule.judge(872, 905, seen)
     assert (counted.kind, counted.counts) == (EntryKind.COUNTED, 27)
     assert (restored.kind, restored.counts, restored.count) == (EntryKind.GAP, 5, 905)
+    note = "the register went from 872 back to its former value 900, and shows 900"
+    assert rule.judge(872, 900, seen) == RegisterStep(EntryKind.GAP, 0, 900, note)
     unknown = rule.judge(899, 901, replace(seen, milliwatts=None))
     assert (unknown.kind, unknown.counts) == (EntryKind.GAP, 1)
 

@@ -90,7 +90,7 @@ def test_a_wire_that_passes_twice_is_recognised(clock: ManualClock) -> None:
     found = fit(points)
     (doubt,) = diagnose(points, found, before=PZIOT)
     assert doubt.cause is FindingCause.TURNS
-    assert "--turns 2" in doubt.text
+    assert "then say turns=2" in doubt.text
     assert diagnose(points, found, before=turned(PZIOT, 2), turns=2) == ()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections import deque
 from pathlib import Path
 
@@ -223,7 +224,7 @@ def test_what_was_recorded_can_be_replayed_as_it_says(wattrail: Type, url: str) 
     assert "a capture.jsonl: 3 readings" in said.out
     assert "SIMULATED" in said.out
     recorded = [line[25:] for line in said.err.splitlines()]
-    command = said.out.rpartition("replay it: wattrail ")[2].split()
+    command = shlex.split(said.out.rpartition("replay it: wattrail ")[2])
     replayed = wattrail(*command)
     assert replayed.code == 0
     assert [line[25:] for line in replayed.out.splitlines()] == recorded

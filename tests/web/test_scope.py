@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, expect
+
+from tests.web.conftest import served
 
 pytestmark = pytest.mark.browser
 
@@ -43,4 +46,14 @@ def test_a_meter_without_waveform_says_why(scene: Callable[[str], str], browser:
     expect(page.get_by_role("link", name="Oscilloscope of house")).to_be_hidden()
     page.goto(f"{scene('live')}scope/house")
     expect(page.get_by_text("this meter gives readings only, no waveform")).to_be_visible(timeout=10_000)
+    page.close()
+
+
+def test_a_scope_whose_gateway_died_says_so(browser: Browser, tmp_path: Path) -> None:
+    page = browser.new_page()
+    with served("live", tmp_path) as (address, server):
+        page.goto(f"{address}scope/house")
+        expect(page.get_by_text("this meter gives readings only, no waveform")).to_be_visible(timeout=10_000)
+        server.kill()
+        expect(page.get_by_text("The gateway does not answer")).to_be_visible(timeout=5000)
     page.close()

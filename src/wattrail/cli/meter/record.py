@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -86,7 +87,5 @@ def _summary(file: Path, target: MeterTarget, turns: int, device: Meter | Source
     scale = f" --front-end {front_end}" if front_end else ""
     mark = f", {reading_view.SIMULATED}: captured from a digital twin" if device.simulated else ""
     size = file.stat().st_size
-    return (
-        f"{file}: {turns} readings, {size} bytes{mark}\n"
-        f"replay it: wattrail meter watch replay:{quote(str(file))}{chip}{scale}"
-    )
+    url = shlex.quote(f"replay:{quote(str(file))}{chip}")  # zsh takes a bare ? for a pattern
+    return f"{file}: {turns} readings, {size} bytes{mark}\nreplay it: wattrail meter watch {url}{scale}"

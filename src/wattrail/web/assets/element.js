@@ -15,7 +15,9 @@ export function show(found, text) {
 }
 
 export async function ask(path) {
-  const response = await fetch(`/api/v1/${path}`);
+  const response = await fetch(`/api/v1/${path}`, { signal: AbortSignal.timeout(10000) }).catch(() => {
+    throw new Error("The gateway does not answer. This page tries again by itself.");
+  });
   const answer = await response.json();
   if (!response.ok) throw new Error(answer.detail ?? response.statusText);
   return answer;

@@ -259,6 +259,10 @@ def _path(text: str, quoted: str) -> str:
 
 
 def _split_authority(text: str, authority: str) -> tuple[str, int | None]:
+    if "@" in authority:  # before it is taken apart, and a part is shown
+        raise UrlError(
+            f"{text!r}: a URL holds no user and no password", hint="store them by docs/sources.md, credentials"
+        )
     host, port = authority, ""
     if authority.startswith("["):
         host, bracket, tail = authority[1:].partition("]")

@@ -330,3 +330,32 @@ def test_a_rise_of_a_register_that_was_read_twice_is_a_gap_at_once() -> None:
 def test_a_register_that_may_rise_by_itself_stays_so_beside_export() -> None:
     imported, exported = Channels.of([replace(SAVED, may_rise=True), EXPORT]).registers
     assert (imported.may_rise, exported.may_rise) == (True, False)
+
+
+@pytest.mark.parametrize("repeated_after_s", [0.05, 1.0])
+def test_totals_of_a_stalled_connection_lose_nothing(repeated_after_s: float) -> None:
+    """Two minutes of silence, then the old total and the new one in one moment, and the new one once more."""
+    house = Account(SAVED)
+    house.read(1000)
+    late = [(1000, 120.0), (1042, 0.02), (1042, repeated_after_s)]
+    second = 60.0
+    for count, after in late:
+        second += after
+        seen = Observation(
+            at=NOON + timedelta(seconds=second), elapsed_us=round(after * 1e6), count=count, watt=KILOWATT
+        )
+        house.entries += house.ledger.observe(seen)
+    house.entries += house.ledger.close()
+    assert (house.wh, house.kinds) == (42, [EntryKind.GAP])
+    house.check()
+
+
+def test_a_rise_that_no_late_delivery_explains_is_still_no_energy() -> None:
+    house = Account(SAVED)
+    house.read(1000)
+    house.read(1383)  # as fast as can be: nothing is left over
+    for after_s in (1.0, 1.0):
+        second = house.minute * 60 + after_s
+        seen = Observation(at=NOON + timedelta(seconds=second), elapsed_us=1_000_000, count=1500, watt=KILOWATT)
+        house.entries += house.ledger.observe(seen)
+    assert (house.wh, house.kinds) == (383, [EntryKind.GAP])

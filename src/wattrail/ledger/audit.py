@@ -18,7 +18,7 @@ from wattrail.ledger.ledger import Ledger
 from wattrail.ledger.ledger_slice import LedgerSlice
 from wattrail.ledger.manual import unassigned
 from wattrail.ledger.register_at import registers_at
-from wattrail.ledger.register_rule import RegisterRule
+from wattrail.ledger.register_rule import MAX_SPARE_US, RegisterRule
 
 __all__ = ["Audit", "AuditFinding", "audit"]
 
@@ -150,7 +150,8 @@ def _possible(entry: Entry, rule: RegisterRule) -> int | None:
     """The most counts that an entry's time allows; None where no clock spans it and the register has no end."""
     if entry.kind in {EntryKind.GAP, EntryKind.RESTART} and entry.elapsed_us == 0:
         return rule.possible(None) if rule.register.modulus is not None else None
-    return rule.possible(entry.elapsed_us)
+    came_late = entry.kind is EntryKind.GAP and not rule.register.is_confirmed
+    return rule.possible(entry.elapsed_us + (MAX_SPARE_US if came_late else 0))
 
 
 def _may_be_algebraic(entry: Entry) -> bool:

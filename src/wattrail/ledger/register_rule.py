@@ -10,7 +10,8 @@ The register says what it can do (`EnergyRegister`), the device what happened to
     -           falls within its slack     counted: nothing; the higher value stays
     -           falls, a wrap fits         counted
     -           its former value again     gap: what it shows beyond that value
-    -           rises too far              held; if a second reading stands by it, a gap with no energy
+    -           rises too far              held; if a second reading stands by it, a gap: with its energy where late
+                                           delivery explains the rise, else with none
     -           falls                      held; if a second reading stands by it, as "restarted, anything else"
 
 [1] but a restart that books nothing after a power cut of a register that may rise by itself.
@@ -44,7 +45,7 @@ from wattrail.energy_register import EnergyRegister, Persistence
 from wattrail.ledger.boot import Boot
 from wattrail.ledger.entries import EntryKind
 
-__all__ = ["MARK_HOLDS_US", "RegisterCircumstances", "RegisterRule", "RegisterStep"]
+__all__ = ["MARK_HOLDS_US", "MAX_SPARE_US", "RegisterCircumstances", "RegisterRule", "RegisterStep"]
 
 _SLACK: Final = 2
 """Counts allowed beyond the fastest: one that was nearly full before, one for the clock's own error."""
@@ -52,6 +53,10 @@ _SLACK: Final = 2
 MARK_HOLDS_US: Final = 3_600_000_000
 """How long after a restart a jump to the former value is taken for a late restore, however small: an hour. Firmware
 restores once its clock is set, which takes seconds on most networks and minutes on some."""
+
+MAX_SPARE_US: Final = 300_000_000
+"""How late a total may be delivered so that the next one, close behind it, is still believed: five minutes. A stalled
+connection keeps what was sent and delivers all of it in one moment."""
 
 _POWER_MARGIN: Final = 1.5
 _POWER_FLOOR_MW: Final = 20_000
@@ -84,7 +89,9 @@ class RegisterCircumstances:
 
     ``elapsed_us`` is the time since the last accepted reading, None where no monotonic clock spans the two.
     ``uptime_us`` is since when the device counts. ``mark`` and ``held`` come from earlier steps, ``mark_age_us`` is how
-    long ago the mark was set. ``milliwatts`` is the larger power of before and after, None where it is not known.
+    long ago the mark was set. ``spare_us`` is time that earlier steps left unused: a total that came late leaves its
+    counts to the next one, which follows at once.
+    ``milliwatts`` is the larger power of before and after, None where it is not known.
     """
 
     elapsed_us: int | None
@@ -93,6 +100,7 @@ class RegisterCircumstances:
     mark: int | None = None
     mark_age_us: int = 0
     held: int | None = None
+    spare_us: int = 0
     milliwatts: int | None = None
 
 
@@ -112,6 +120,10 @@ class RegisterRule:
             # Beyond half the range a step is as likely backwards; chips were seen to wake at 0x800000.
             return (self.register.modulus or 0) // 2 - 1
         return elapsed_us * self._speed // self._per_us + _SLACK
+
+    def unused_us(self, elapsed_us: int, counts: int) -> int:
+        """What the fastest counting would leave of that time."""
+        return elapsed_us - counts * self._per_us // self._speed
 
     def forward(self, before: int, now: int) -> int:
         """Counts from one value to another, through the end of the range where there is one."""
@@ -198,6 +210,9 @@ class RegisterRule:
         """A second reading stands by a value that is not believable."""
         first = now if seen.held is None else seen.held
         if now > before:
+            if seen.elapsed_us is not None and now - before <= self.possible(seen.elapsed_us + seen.spare_us):
+                note = f"the register went from {before} to {now}: the reading before came late"
+                return RegisterStep(EntryKind.GAP, now - before, now, note, _moved(seen.mark, now - before))
             note = f"the register went from {before} to {now}, more than the {possible} counts that time allows"
             return RegisterStep(EntryKind.GAP, 0, now, note, mark=before)
         if self.register.persistence is Persistence.VOLATILE:

@@ -13,7 +13,7 @@ from typing import Final
 from wattrail.energy_register import Direction
 from wattrail.ledger.boot import Boot, boot_between
 from wattrail.ledger.entries import EntryKind, Epoch, Observation
-from wattrail.ledger.register_rule import RegisterCircumstances, RegisterRule, RegisterStep
+from wattrail.ledger.register_rule import MAX_SPARE_US, RegisterCircumstances, RegisterRule, RegisterStep
 
 __all__ = ["WatchedRegisters"]
 
@@ -42,6 +42,8 @@ class WatchedRegisters:
         self.begins_again = False
         """Whether what is shown next belongs to another register than what was shown last."""
         self._mark_age_us = 0
+        self._spare_us = 0
+        """Time that the steps before did not use up, at the fastest counting."""
 
     def require_possible(self, seen: Observation) -> None:
         """Raises ValueError for what no reading of these registers can be."""
@@ -86,6 +88,7 @@ class WatchedRegisters:
         has_new_mark = any(new is not None and old is None for new, old in zip(marks, self.marks, strict=True))
         is_restart = step.kind is not EntryKind.COUNTED
         self._mark_age_us = 0 if has_new_mark or is_restart else self._mark_age_us + self.waiting_us + elapsed_us
+        self._spare_us = 0 if is_restart else self._spared(step, self.waiting_us + elapsed_us)
         self.marks, self.held, self.held_note, self.waiting_us, self.begins_again = marks, None, "", 0, False
         export_count = beside.count if beside else None
         is_as_shown = (seen.count, seen.export_count) == (step.count, export_count)
@@ -101,6 +104,7 @@ class WatchedRegisters:
     def take_up(self, last: Observation, marks: tuple[int | None, int | None]) -> None:
         """Begin from what an entry says."""
         self.last, self.marks, self.held, self.waiting_us, self._mark_age_us = last, marks, None, 0, 0
+        self._spare_us = 0
 
     def sides(self, counts: int, beside: RegisterStep | None) -> tuple[int, int] | None:
         """Counts of import and export where the registers say which is which; None where power decides."""
@@ -141,9 +145,14 @@ class WatchedRegisters:
         circumstances = RegisterCircumstances(
             elapsed_us=elapsed_us, boot=boot, uptime_us=None if uptime_s is None else round(uptime_s * 1e6),
             mark=self.marks[place], mark_age_us=self._mark_age_us + elapsed_us,
-            held=None if self.held is None else self.held[place], milliwatts=max(powers) if len(powers) == 2 else None,
+            held=None if self.held is None else self.held[place], spare_us=self._spare_us,
+            milliwatts=max(powers) if len(powers) == 2 else None,
         )  # fmt: skip
         return self.rules[place].judge(before, now, circumstances)
+
+    def _spared(self, step: RegisterStep, elapsed_us: int) -> int:
+        counts = max(step.counts, step.beside.counts if step.beside else 0)
+        return min(max(self._spare_us + self.main.unused_us(elapsed_us, counts), 0), MAX_SPARE_US)
 
     def _with_export(self, step: RegisterStep, beside: RegisterStep) -> RegisterStep:
         """The two steps as one: what happened to either happened to the device."""

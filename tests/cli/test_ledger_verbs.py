@@ -262,7 +262,7 @@ def test_the_database_itself_refuses_what_would_rewrite_a_statement(wattrail: Ty
 def test_without_a_database_it_says_where_it_looked(wattrail: Type) -> None:
     said = wattrail("ledger", "show")
     assert said.code == 2
-    assert "there is not a database: neither" in said.err
+    assert "found no database: neither" in said.err
     assert "simulated.sqlite" in said.err
     assert not data_dir().exists()
 
@@ -282,7 +282,7 @@ def test_several_meters_must_be_told_apart_and_are_verified_together(wattrail: T
 
 
 @pytest.mark.parametrize(
-    ("given", "says"), [("absent.sqlite", "there is not a database"), ("t.txt", "is not a database")]
+    ("given", "says"), [("absent.sqlite", "does not exist"), ("t.txt", "is not a database")]
 )
 def test_a_file_that_is_no_database_is_told_and_not_made(wattrail: Type, given: str, says: str) -> None:
     Path("t.txt").write_text("a text that is long enough to be taken for a header of a file of some kind" * 20)

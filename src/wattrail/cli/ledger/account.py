@@ -101,7 +101,7 @@ def accounts(name: str | None, options: BooksOptions) -> Iterator[tuple[StoredAc
     written, demo = database_of(config), demo_database()
     places = [options.database] if options.database else [place for place in (written, demo) if place.is_file()]
     if not places:
-        raise UsageError(f"there is not a database: neither {written} nor {demo}", hint="wattrail run makes one")
+        raise UsageError(f"found no database: neither {written} nor {demo}", hint="wattrail run makes one")
     known: list[str] = []
     for place in places:
         with open_to_read(place) as reader:

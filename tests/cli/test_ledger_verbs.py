@@ -281,9 +281,7 @@ def test_several_meters_must_be_told_apart_and_are_verified_together(wattrail: T
     assert [line.split(":")[0] for line in wattrail("ledger", "verify").out.splitlines()[:2]] == ["garage", "house"]
 
 
-@pytest.mark.parametrize(
-    ("given", "says"), [("absent.sqlite", "does not exist"), ("t.txt", "is not a database")]
-)
+@pytest.mark.parametrize(("given", "says"), [("absent.sqlite", "does not exist"), ("t.txt", "is not a database")])
 def test_a_file_that_is_no_database_is_told_and_not_made(wattrail: Type, given: str, says: str) -> None:
     Path("t.txt").write_text("a text that is long enough to be taken for a header of a file of some kind" * 20)
     said = wattrail("ledger", "show", "--database", given)

@@ -72,7 +72,9 @@ class StoreReader:
 def open_to_read(path: Path) -> Iterator[StoreReader]:
     """The database at a path. Raises StoreError if it is not there, not ours, or of another version."""
     if not path.is_file():
-        raise StoreError(f"the database {path} does not exist", hint="wattrail run makes one; database=FILE names another")
+        raise StoreError(
+            f"the database {path} does not exist", hint="wattrail run makes one; database=FILE names another"
+        )
     try:
         with closing(_connect(path)) as connection, closing(connection.cursor()) as cursor:
             with as_damage(path):

@@ -157,6 +157,9 @@ def _check(document: object) -> None:
 def _opened(path: Path, *, limit: int) -> BinaryIO:
     try:
         descriptor = os.open(path, os.O_RDONLY | _NO_WAITING)
+    except FileNotFoundError as error:
+        where = "check its name" if path.absolute().parent.is_dir() else f"there is no folder {_named(path.parent)}"
+        raise FileError(f"{_named(path)} does not exist", hint=where) from error
     except (OSError, ValueError) as error:
         raise FileError(f"{_named(path)} cannot be read: {_reason(error)}") from error
     try:

@@ -104,7 +104,7 @@ def test_a_bill_is_shown_and_is_the_same_in_json(wattrail: Type, database: Path)
     [
         ("currency = 5", "tariff.toml, line 1: currency: must be a valid string, got 5"),
         ("a = = b", "tariff.toml, line 1, column 5: invalid value"),
-        (None, "cannot be read"),
+        (None, "tariff.toml does not exist"),
     ],
 )
 def test_a_tariff_that_cannot_be_used_is_told_by_file(

@@ -149,7 +149,7 @@ def test_two_images_are_compared(wattrail: Type, n: Board) -> None:
 
 def test_a_file_that_cannot_be_read_is_named(wattrail: Type) -> None:
     said = wattrail("image", "info", "nowhere.bin")
-    assert (said.code, said.err) == (2, "error: nowhere.bin cannot be read: No such file or directory\n")
+    assert (said.code, said.err) == (2, "error: nowhere.bin does not exist\nhint: check its name\n")
 
 
 def test_many_sectors_are_counted_and_not_all_listed(wattrail: Type, n: Board) -> None:

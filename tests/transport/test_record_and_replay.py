@@ -241,7 +241,7 @@ def test_a_line_without_an_end_is_not_read_to_the_end_of_memory() -> None:
 
 
 def test_a_capture_that_is_not_there_is_told() -> None:
-    with pytest.raises(PortOpenError, match=r"nowhere.jsonl cannot be read: No such file"):
+    with pytest.raises(PortOpenError, match=r"nowhere.jsonl does not exist"):
         open_port("replay:nowhere.jsonl")
 
 

@@ -268,7 +268,7 @@ def test_a_file_of_ones_own_is_a_scenario(tmp_path) -> None:
     twin = open_twin(clock=clock, scenario=str(file), noise=0.0)
     clock.advance(1)
     assert twin.truth.amps == pytest.approx(0.5)
-    with pytest.raises(FileError, match="No such file"):
+    with pytest.raises(FileError, match="does not exist"):
         load_scenario(str(tmp_path / "other.toml"))
     with pytest.raises(ConfigError, match="no scenario 'hous'; known: bench, cloudy, house, idle"):
         load_scenario("hous")

@@ -226,7 +226,7 @@ def test_a_backup_and_an_unfinished_write_are_part_of_what_is_known(flash: Type,
 def test_nothing_is_opened_for_an_image_that_cannot_be_read(flash: Type, bench: Bench) -> None:
     for verb in ("write", "verify", "restore", "recover"):
         said = flash(verb, "nowhere.bin")
-        assert (said.code, said.err) == (2, "error: nowhere.bin cannot be read: No such file or directory\n")
+        assert (said.code, said.err) == (2, "error: nowhere.bin does not exist\nhint: check its name\n")
     assert bench.opened == []
 
 

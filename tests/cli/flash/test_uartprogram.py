@@ -100,7 +100,7 @@ def test_an_ambiguous_file_goes_where_uartprogram_put_it_once_allowed(
         ("-p new.bin", "--unpackage touches no board, and is not done here", "wattrail image convert"),
         ("-w -s zero new.bin", "--startaddr zero: not a hexadecimal number", "for example 0x11000"),
         ("-r -l 2M out.bin", "--length 2M: not a hexadecimal number", "for example 0x11000"),
-        ("-w nowhere.bin", "nowhere.bin cannot be read", ""),
+        ("-w nowhere.bin", "nowhere.bin does not exist", "check its name"),
         ("-w", "", "see wattrail uartprogram --help"),
         ("-w -e new.bin", "unknown option: -e", "see wattrail uartprogram --help"),
         ("-w -b 9600 new.bin", "", "see wattrail uartprogram --help"),

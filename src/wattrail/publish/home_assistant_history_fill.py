@@ -226,7 +226,9 @@ class _Fill:
         """Compare and write, until nothing is left to do; returns what was wrong at first."""
         statistic = self.socket.statistic(self.entity)
         self._until(lambda: not self.socket.is_busy(), "its recorder stays busy")
-        until = self.plan.now() - self.plan.pacing.after_hour
+        # An hour that is written before Home Assistant does so costs the hour's statistics of all its entities.
+        now = min(self.plan.now(), self.socket.began or self.plan.now())
+        until = now - self.plan.pacing.after_hour
         todo = self._compare(span, until)
         if todo.is_empty or is_dry_run:
             return todo

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from wattrail.errors import AccessDenied, MissingExtra, PortLost, PortOpenError, UnexpectedReply
@@ -48,8 +49,9 @@ class StoredStatistic:
 class HomeAssistantSocket:
     """An authenticated connection. Raises PortLost, AccessDenied and UnexpectedReply."""
 
-    def __init__(self, connection: ClientConnection, shown: str, version: str) -> None:
+    def __init__(self, connection: ClientConnection, shown: str, version: str, began: datetime | None = None) -> None:
         self._connection, self._shown, self.version = connection, shown, version
+        self.began = began  # by Home Assistant's own clock
         self._number = 0
 
     def entities(self) -> Mapping[str, str]:
@@ -155,7 +157,7 @@ def open_home_assistant(url: str, token: str | None, *, timeout_s: float = TIMEO
         reason = printable(str(error) or type(error).__name__, limit=160)
         raise PortOpenError(f"{url}: cannot connect: {reason}", hint="check that Home Assistant runs there") from error
     with connection:
-        yield HomeAssistantSocket(connection, url, _log_in(connection, url, token))
+        yield HomeAssistantSocket(connection, url, _log_in(connection, url, token), _server_time(connection))
 
 
 def _log_in(connection: ClientConnection, shown: str, token: str) -> str:
@@ -166,6 +168,14 @@ def _log_in(connection: ClientConnection, shown: str, token: str) -> str:
     if answer.get("type") != "auth_ok":
         raise AccessDenied(f"{shown} refuses the token", hint=_TOKEN_HINT)
     return str(answer.get("ha_version", ""))
+
+
+def _server_time(connection: ClientConnection) -> datetime | None:
+    try:
+        text = connection.response.headers.get("Date", "") if connection.response else ""
+        return parsedate_to_datetime(text).astimezone(UTC)
+    except ValueError:
+        return None
 
 
 def _send(connection: ClientConnection, message: Mapping[str, object], shown: str) -> None:

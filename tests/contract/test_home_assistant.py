@@ -143,3 +143,77 @@ def test_fifty_outages_leave_no_difference(tmp_path: Path, broker: Mosquitto, ap
     house.live(13 * 1440, 14 * 1440)  # its own statistics go on, and fit what was filled
     assert all(one.plan.adjust_from is None for one in house.fill())
     assert all(one.plan.is_empty for one in house.fill())
+
+
+def changes(house: House) -> list[int]:
+    """What the energy dashboard draws of the import, in watt-hours by the hour."""
+    found = house.app.command(
+        "recorder/statistics_during_period", start_time=BEGIN.isoformat(), end_time=house.lived_until.isoformat(),
+        statistic_ids=[house.entities[0]], period="hour", types=["change"], units={"energy": "kWh"},
+    )  # fmt: skip
+    return [round(row["change"] * 1000) for row in found[house.entities[0]]]
+
+
+def test_older_days_come_first_and_a_lost_sum_is_put_right(
+    tmp_path: Path, broker: Mosquitto, app: HomeAssistant
+) -> None:
+    house = build(tmp_path, broker, app, Days(days=4, seed=3, outages=0))
+    house.live(2 * 1440, 3 * 1440)
+    of_the_day = changes(house)
+    planned = house.fill(FillSpan(start=BEGIN), dry_run=True)
+    assert changes(house) == of_the_day
+
+    done = house.fill(FillSpan(start=BEGIN))
+    assert [one.plan for one in done] == [one.plan for one in planned]
+    assert [one.plan.found.missing for one in done] == [48, 48]
+    assert all(one.plan.adjust_mwh > 0 for one in done)
+    whole = changes(house)
+    assert len(whole) == 72
+    assert min(whole) >= 0
+    assert whole[49:] == of_the_day[1:]
+    register = registers_at(house.ledger, [house.lived_until])[0].total.import_.__floor__() // 1000
+    assert 0 <= register - sum(whole) <= 200  # two minutes, by which its last register is older
+
+    since = (BEGIN + 60 * HOUR).isoformat()
+    house.app.command(
+        "recorder/adjust_sum_statistics", statistic_id=house.entities[0], start_time=since, adjustment=-5.0,
+        adjustment_unit_of_measurement="kWh",
+    )  # fmt: skip
+    assert [one.plan.adjust_mwh for one in house.fill()] == [5_000_000, 0]
+    assert changes(house) == whole
+
+    house.live(3 * 1440, 3 * 1440 + 180)
+    assert all(one.plan.is_empty for one in house.fill())
+    assert changes(house)[:72] == whole
+
+
+def test_the_energy_dashboard_takes_both_registers_renamed_too(
+    tmp_path: Path, broker: Mosquitto, app: HomeAssistant
+) -> None:
+    house = build(tmp_path, broker, app, Days(days=2, seed=5, outages=0))
+    house.live(0, 300)
+    house.live(900, 1440)
+    house.fill()
+    before = changes(house)
+    sources = {
+        "type": "grid", "cost_adjustment_day": 0,
+        "flow_from": [
+            {"stat_energy_from": house.entities[0], "entity_energy_price": None, "number_energy_price": None,
+             "stat_cost": None}
+        ],
+        "flow_to": [
+            {"stat_energy_to": house.entities[1], "entity_energy_price": None, "number_energy_price": None,
+             "stat_compensation": None}
+        ],
+    }  # fmt: skip
+    house.app.command("energy/save_prefs", energy_sources=[sources])
+    assert house.app.command("energy/validate")["energy_sources"] == [[]]
+
+    new = "sensor.counted_by_the_cellar_stairs"
+    house.app.command("config/entity_registry/update", entity_id=house.entities[0], new_entity_id=new)
+    assert [one.statistic_id for one in house.fill()] == [new, house.entities[1]]
+    house.entities = (new, house.entities[1])
+    assert all(one.plan.is_empty for one in house.fill())
+    assert changes(house) == before
+    ids = {row["statistic_id"] for row in house.app.command("recorder/list_statistic_ids", statistic_type="sum")}
+    assert ids == set(house.entities)

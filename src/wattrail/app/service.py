@@ -12,6 +12,7 @@ import asyncio
 import logging
 import os
 import socket
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING, Final
 
 from wattrail.app.plan import ServicePlan, WebPlan
 from wattrail.app.publishers import Publishers
+from wattrail.app.systemd_notify import SystemdNotifier
 from wattrail.clock import Clock
 from wattrail.errors import MissingExtra
 from wattrail.gateway import Feed, Gateway, open_planned
@@ -79,20 +81,41 @@ def run(
     even while calls block; None sets no limit. Raises ConfigError, StoreError and MissingExtra before any meter is
     touched; StoreError also where another gateway uses the database.
     """
+    manager = SystemdNotifier()
+
+    def ready(address: str | None) -> None:
+        count = len(plan.gateway.meters)
+        manager.ready(f"{count} {'meter' if count == 1 else 'meters'}, {f'page {address}' if address else 'no page'}")
+        if on_ready is not None:
+            on_ready(address)
 
     async def until_stopped() -> None:
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
         assert task is not None
 
         def stop() -> None:
+            manager.stopping()
             loop.call_soon_threadsafe(task.cancel)
 
         with stop_requests(stop, overdue=overdue):
-            async with open_service(plan, on_ready=on_ready, clock=clock, opener=opener):
+            async with open_service(plan, on_ready=ready, clock=clock, opener=opener) as service:
+                manager.watch(lambda: _answers(loop, service.store))
                 await asyncio.Event().wait()
 
     with suppress(asyncio.CancelledError):
         asyncio.run(until_stopped())
+
+
+def _answers(loop: asyncio.AbstractEventLoop, store: Store) -> bool:
+    """Whether the event loop and the database do their work; blocks while one of them does not."""
+    turned = threading.Event()
+    try:
+        loop.call_soon_threadsafe(turned.set)
+    except RuntimeError:  # the loop has ended
+        return False
+    turned.wait()
+    store.wait_until_idle()
+    return True
 
 
 @asynccontextmanager

@@ -1,9 +1,9 @@
 """A plan becomes a running service: store, gateway, publishers and page, started and stopped in one place.
 
-Order matters. The page's port is bound and the database opened before any meter is touched, so that errors of both come
-first. Publishers subscribe before the meters start. A stop ends the page and the meters together, then lets the
-publishers read the last events, then closes the database. Each part has a deadline; a call that blocks longer is left
-in its daemon thread.
+Order matters. The database is locked against a second gateway, the page's port bound and the database opened before
+any meter is touched, so that these errors come first. Publishers subscribe before the meters start. A stop ends the
+page and the meters together, then lets the publishers read the last events, then closes the database. Each part has a
+deadline; a call that blocks longer is left in its daemon thread.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import asyncio
 import logging
 import os
 import socket
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING, Final
 
 from wattrail.app.plan import ServicePlan, WebPlan
 from wattrail.app.publishers import Publishers
+from wattrail.app.systemd_notify import SystemdNotifier
 from wattrail.clock import Clock
 from wattrail.errors import MissingExtra
 from wattrail.gateway import Feed, Gateway, open_planned
@@ -27,7 +29,7 @@ from wattrail.gateway.source import Opener
 from wattrail.gateway.stopping import stop_requests
 from wattrail.gateway.threads import in_thread, start_thread
 from wattrail.publish import ConsumerContext, PublisherBoard
-from wattrail.store import Store, open_store
+from wattrail.store import GatewayLock, Store, open_store
 
 if TYPE_CHECKING:
     from wattrail.web import WebProcess
@@ -77,22 +79,43 @@ def run(
     ``on_ready`` gets the address of the page once it answers; without a page it gets None once the meters are read.
     After the signal the process has EXIT_WITHIN_S to end. Then ``overdue`` is called, which ends it with exit code 0
     even while calls block; None sets no limit. Raises ConfigError, StoreError and MissingExtra before any meter is
-    touched.
+    touched; StoreError also where another gateway uses the database.
     """
+    manager = SystemdNotifier()
+
+    def ready(address: str | None) -> None:
+        count = len(plan.gateway.meters)
+        manager.ready(f"{count} {'meter' if count == 1 else 'meters'}, {f'page {address}' if address else 'no page'}")
+        if on_ready is not None:
+            on_ready(address)
 
     async def until_stopped() -> None:
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
         assert task is not None
 
         def stop() -> None:
+            manager.stopping()
             loop.call_soon_threadsafe(task.cancel)
 
         with stop_requests(stop, overdue=overdue):
-            async with open_service(plan, on_ready=on_ready, clock=clock, opener=opener):
+            async with open_service(plan, on_ready=ready, clock=clock, opener=opener) as service:
+                manager.watch(lambda: _answers(loop, service.store))
                 await asyncio.Event().wait()
 
     with suppress(asyncio.CancelledError):
         asyncio.run(until_stopped())
+
+
+def _answers(loop: asyncio.AbstractEventLoop, store: Store) -> bool:
+    """Whether the event loop and the database do their work; blocks while one of them does not."""
+    turned = threading.Event()
+    try:
+        loop.call_soon_threadsafe(turned.set)
+    except RuntimeError:  # the loop has ended
+        return False
+    turned.wait()
+    store.wait_until_idle()
+    return True
 
 
 @asynccontextmanager
@@ -107,7 +130,7 @@ async def open_service(
 
     Raises and calls ``on_ready`` as ``run`` does.
     """
-    with _listener(plan.web) as listener:
+    with GatewayLock(plan.database) as lock, _listener(plan.web) as listener:
         store = await in_thread(lambda: open_store(plan.database), name="open-store")
         try:
             gateway = Gateway(plan.gateway, store, clock=clock, opener=opener)
@@ -118,6 +141,7 @@ async def open_service(
                 await gateway.start()
                 if plan.web is not None and listener is not None:
                     page = _start_page(plan, plan.web, gateway.feed, board, store, listener, on_ready)
+                    lock.set_address(page.address)
                 elif on_ready is not None:
                     on_ready(None)
                 yield Service(gateway=gateway, store=store, address=page.address if page else None)

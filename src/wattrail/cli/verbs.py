@@ -23,6 +23,7 @@ class Verb(NamedTuple):
 
 NOUNS: Final[Mapping[str, str]] = MappingProxyType(
     {
+        "config": "Look after the configuration file.",
         "meter": "Talk to one meter.",
         "calibration": "Keep the calibrations of a meter.",
         "image": "Look into firmware images, and convert them.",
@@ -38,6 +39,7 @@ NOUNS: Final[Mapping[str, str]] = MappingProxyType(
 VERBS: Final = (
     Verb("run",                 "run:run",                            "Run the gateway with its dashboard."),
     Verb("discover",            "discover:discover",                  "Find the meters on the network."),
+    Verb("config check",        "config_check:check",                 "Say everything that is wrong with the configuration."),
     Verb("meter read",          "meter.read:read",                    "Read a meter once."),
     Verb("meter watch",         "meter.watch:watch",                  "Watch a meter live."),
     Verb("meter registers",     "meter.registers:show_registers",     "Show every register by bit field."),

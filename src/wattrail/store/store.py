@@ -110,6 +110,11 @@ class Store:
             self._reader.close()
             self._writer.close()
 
+    def wait_until_idle(self) -> None:
+        """Return once no transaction is under way; it blocks for as long as a write hangs."""
+        with self._write_lock:
+            pass
+
     def __enter__(self) -> Self:
         return self
 

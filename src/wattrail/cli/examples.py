@@ -52,6 +52,7 @@ EXAMPLES: Final[Mapping[str, Example]] = MappingProxyType({
     "ledger export":       Example("[METER]", "ledger export house --by day"),
     "ledger verify":       Example("[METER]", "ledger verify"),
     "ledger adjust":       Example("[METER] --reason TEXT", "ledger adjust house --import-kwh 12.5 --reason swapped"),
+    "ledger accept-reset": Example("[METER] --reason TEXT", "ledger accept-reset house --reason exchanged"),
     "ledger rename":       Example("OLD NEW", "ledger rename house cellar"),
     "publish backfill":    Example("", "publish backfill --from 2026-03-01 --dry-run"),
     "twin list":           Example("", "twin list"),

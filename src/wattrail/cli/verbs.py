@@ -71,6 +71,7 @@ VERBS: Final = (
     Verb("ledger export",       "ledger.export:export",               "Write energy by period as CSV or JSON."),
     Verb("ledger verify",       "ledger.verify:verify",               "Prove the file, replay the ledger and say what differs."),
     Verb("ledger adjust",       "ledger.adjust:adjust",               "State an opening, an adjustment, a direction."),
+    Verb("ledger accept-reset", "ledger.accept_reset:accept_reset",   "State that a meter was reset or exchanged."),
     Verb("ledger rename",       "ledger.rename:rename",               "Give a meter another name."),
     Verb("publish backfill",    "publish.backfill:backfill",          "Fill Home Assistant's statistics from the ledger."),
     Verb("twin list",           "twin.list:list_twins",               "List boards, scenarios and options of twins."),

@@ -8,7 +8,7 @@ from wattrail.ledger.entries import BEGINNING, STATED, Entry, EntryKind, Epoch, 
 from wattrail.ledger.intervals import Interval, by_interval
 from wattrail.ledger.ledger import GAP_AFTER_US, Ledger
 from wattrail.ledger.ledger_slice import Counts, Energy, LedgerSlice
-from wattrail.ledger.manual import EnergyDirection, adjustment, assignment, milliwatt_hours, opening, unassigned
+from wattrail.ledger.manual import EnergyDirection, adjustment, assignment, milliwatt_hours, opening, reset, unassigned
 from wattrail.ledger.periods import By, boundaries, local_day, midnight
 from wattrail.ledger.register_at import SeriesPoint, registers_at
 from wattrail.ledger.running import RunningInterval
@@ -56,5 +56,6 @@ __all__ = [
     "milliwatt_hours",
     "opening",
     "registers_at",
+    "reset",
     "unassigned",
 ]  # fmt: skip

@@ -61,6 +61,8 @@ def stated_text(entry: Entry, zone: tzinfo) -> str:
     """A manual entry in a line."""
     if entry.kind is EntryKind.ASSIGNED:
         what = f"{-entry.undirected} counts of entry {entry.about} given a direction"
+    elif entry.is_reset:
+        what = f"the register began again after entry {entry.about}"
     else:
         what = f"import {kwh(entry.import_mwh)} kWh, export {kwh(entry.export_mwh)} kWh"
     when = local(entry.stated_at or entry.end, zone)

@@ -3,14 +3,15 @@
 Pure: what is known of the meters comes in, events go out.
 """
 
-from wattrail.alarms.kinds import KINDS, AlarmKind, KindOfAlarm, MeterSnapshot
+from wattrail.alarms.kinds import KINDS, AlarmKind, KindOfAlarm, MeterSnapshot, Side
 from wattrail.alarms.quarter_hour import QuarterHour
 from wattrail.alarms.rules import AlarmRule, QuietHours, Severity
-from wattrail.alarms.standing import StandingAlarm, StoredAlarmEvent, standing_alarms
+from wattrail.alarms.standing import TEST_RULE, StandingAlarm, StoredAlarmEvent, standing_alarms
 from wattrail.alarms.watch import AlarmWatch
 
 __all__ = [
     "KINDS",
+    "TEST_RULE",
     "AlarmKind",
     "AlarmRule",
     "AlarmWatch",
@@ -19,6 +20,7 @@ __all__ = [
     "QuarterHour",
     "QuietHours",
     "Severity",
+    "Side",
     "StandingAlarm",
     "StoredAlarmEvent",
     "standing_alarms",

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Final
 
-__all__ = ["StandingAlarm", "StoredAlarmEvent", "standing_alarms"]
+__all__ = ["TEST_RULE", "StandingAlarm", "StoredAlarmEvent", "standing_alarms"]
+
+TEST_RULE: Final = "test"
+"""The rule of events that try the delivery; no rule of a configuration has this name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

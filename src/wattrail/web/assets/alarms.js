@@ -5,11 +5,18 @@ import { SIMULATED, clock } from "./format.js";
 const EVERY_MS = 2000;
 const SEVERITIES = { critical: "Critical", warning: "Warning", info: "Note" };
 
+// The time, with its day where that is not the last half day.
+function when(at, zone) {
+  const isOld = Date.now() - Date.parse(at) > 12 * 3600 * 1000;
+  const day = isOld ? `${new Date(at).toLocaleDateString("en-GB", { timeZone: zone ?? undefined, day: "numeric", month: "short" })}, ` : "";
+  return day + clock(at, zone);
+}
+
 function row(alarm, zone) {
-  const seen = alarm.acknowledged_at ? `, acknowledged at ${clock(alarm.acknowledged_at, zone)}` : "";
+  const seen = alarm.acknowledged_at ? `, acknowledged at ${when(alarm.acknowledged_at, zone)}` : "";
   return element(`li.alarm.is-${alarm.severity}${alarm.acknowledged ? ".is-acknowledged" : ""}`, {},
     element("p.alarm-text", {}, element("strong", {}, `${SEVERITIES[alarm.severity] ?? alarm.severity}: `), alarm.text),
-    element("p.alarm-since", {}, `since ${clock(alarm.since, zone)}${seen}`),
+    element("p.alarm-since", {}, `since ${when(alarm.since, zone)}${seen}`),
     alarm.simulated ? element("span.badge", {}, SIMULATED) : null);
 }
 

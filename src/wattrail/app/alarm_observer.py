@@ -1,7 +1,7 @@
 """Watches the meters of a service by its rules: reads the event stream like a publisher, stores and announces events.
 
-A reading that came between two looks of this thread is not seen: each meter has only its newest. Once a second every
-meter is looked at as well, which finds those that are silent. The table of events is also how other programs speak to
+Of a meter that is faster than this thread only the newest reading is examined. Once a second every meter is examined,
+which finds those that are silent. The table of events is also how other programs speak to
 it: what they append, an acknowledgement or a test, is read in the same second and announced.
 """
 
@@ -89,19 +89,19 @@ class AlarmObserver:
                 self.tick()
 
     def see(self, view: MeterView) -> None:
-        """Look at one meter."""
-        self._look([view], self._held())
+        """Examine one meter."""
+        self._examine([view], self._held())
 
     def tick(self) -> None:
-        """Look at every meter, and announce all new events, whoever stored them."""
-        self._look(self._feed.views(), self._held())
+        """Examine every meter, and announce all new events, whoever stored them."""
+        self._examine(self._feed.views(), self._held())
         for event in self._stored.after(self._last_id, _MAX_EVENTS):
             self._last_id = event.id
             if event.change == "acknowledged":
                 self._watch.acknowledge(event.rule, event.meter)
             self._feed.announce(AlarmChanged(event=event))
 
-    def _look(self, views: Sequence[MeterView], held: Mapping[str, str] | None) -> None:
+    def _examine(self, views: Sequence[MeterView], held: Mapping[str, str] | None) -> None:
         for view in views:
             events = self._watch.see(self._snapshot(view, None if held is None else held.get(view.name, "")))
             if events:

@@ -8,6 +8,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from wattrail.alarms import AlarmRule
 from wattrail.app.config import database_of, demo_database
 from wattrail.gateway import GatewayPlan, MeterPlan
 from wattrail.transport.discovery import list_candidates, without_device
@@ -73,7 +74,7 @@ class ServicePlan:
     """Everything that a service needs to know. Without ``web`` no page is served, and no web library is needed.
 
     ``consumers`` are those of the configuration. ``publishers`` maps a name for the log to any other reader of the
-    meters' events; see ``Publisher``.
+    meters' events; see ``Publisher``. ``alarms`` are the rules by which meters are watched.
     """
 
     gateway: GatewayPlan
@@ -81,6 +82,7 @@ class ServicePlan:
     web: WebPlan | None = None
     consumers: tuple[ConsumerPlan, ...] = ()
     publishers: Mapping[str, Publisher] = field(default_factory=dict)
+    alarms: tuple[AlarmRule, ...] = ()
     demo: Demo | None = None
 
 
@@ -101,6 +103,7 @@ def plan_service(
         database=database or (database_of(config) if meters else demo_database()),
         web=page,
         consumers=_consumers(config, gateway, page),
+        alarms=tuple(section.rule() for section in config.alarm) if config else (),
         demo=None if meters else _demo(),
     )
 

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, model_validator
 
+from wattrail.app.alarm_schema import AlarmSection, check_alarms
 from wattrail.app.publish_schema import PublishSection
 from wattrail.calibration import MAX_CONSTANT, MIN_CONSTANT, Calibration
 from wattrail.chips import CHIPS
@@ -155,6 +156,7 @@ class Config(Section):
     site: SiteSection = SiteSection()
     safety: SafetySection = SafetySection()
     publish: PublishSection = PublishSection()
+    alarm: list[AlarmSection] = Field(default_factory=list)
 
     @model_validator(mode="after")
     def _named_once(self) -> Self:
@@ -166,4 +168,9 @@ class Config(Section):
                     f"a second meter is named {name!r}",
                     hint="give every meter a name of its own: what it measured is kept under that name",
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _alarms_fit(self) -> Self:
+        check_alarms(self.alarm, [meter.name for meter in self.meter])
         return self

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 
+from wattrail.app.alarm_observer import alarm_observer
 from wattrail.app.plan import ServicePlan, WebPlan
 from wattrail.app.publishers import Publishers
 from wattrail.app.systemd_notify import SystemdNotifier
@@ -135,7 +136,7 @@ async def open_service(
         try:
             gateway = Gateway(plan.gateway, store, clock=clock, opener=opener)
             board = PublisherBoard()
-            publishers = _publishers(plan, store, gateway.feed, board)
+            publishers = _publishers(plan, store, gateway.feed, board, clock)
             page: WebProcess | None = None
             try:
                 await gateway.start()
@@ -151,7 +152,7 @@ async def open_service(
             await _close(store)
 
 
-def _publishers(plan: ServicePlan, store: Store, feed: Feed, board: PublisherBoard) -> Publishers:
+def _publishers(plan: ServicePlan, store: Store, feed: Feed, board: PublisherBoard, clock: Clock | None) -> Publishers:
     context = ConsumerContext(
         database=store.path,
         meters=tuple(meter.name for meter in plan.gateway.meters),
@@ -164,7 +165,9 @@ def _publishers(plan: ServicePlan, store: Store, feed: Feed, board: PublisherBoa
         board.add("openmetrics", "/metrics")
         board.reached("openmetrics")
     consumers = {consumer.name: consumer.publisher(context) for consumer in plan.consumers}
-    return Publishers({**plan.publishers, **consumers}, feed, on_failure=board.crashed)
+    alarms = alarm_observer(plan.alarms, context.meters, feed, store.path, context.zone, board=board, clock=clock)
+    # The alarms come last: all others have subscribed when they announce what stands.
+    return Publishers({**plan.publishers, **consumers, "alarms": alarms}, feed, on_failure=board.crashed)
 
 
 def _listener(web: WebPlan | None) -> socket.socket | nullcontext[None]:

@@ -2,6 +2,7 @@
 import { ask, element, show } from "./element.js";
 import { QUANTITIES, SIMULATED, STATES, clock, connection, direction, kilowattHours, number } from "./format.js";
 import { HourChart } from "./history.js";
+import { followPublishers } from "./publishers.js";
 
 const cards = new Map();
 const main = document.getElementById("main");
@@ -198,6 +199,7 @@ if (about.open_to_network) {
   warning.hidden = false;
 }
 follow();
+followPublishers(document.getElementById("publishers"), about.zone);
 
 window.wattrail = {
   names: () => [...cards.keys()],

@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check stories fuzz mutants bench dist lock cover clean
+.PHONY: help run test check stories contract fuzz mutants bench dist lock cover clean
 
 help:  ## list the targets
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,10 @@ check: $(VENV)/dev.stamp  ## format, lint, types, rooms, spelling, docs, names o
 
 stories: $(VENV)/dev.stamp  ## only the user journeys
 	@$(BIN)/pytest tests/stories -v
+
+contract: $(VENV)/dev.stamp  ## Home Assistant itself takes our meters; HASS_PYTHON=PYTHON has it installed (CONTRIBUTING.md)
+	@tools/system-packages mosquitto
+	@HASS_PYTHON="$(HASS_PYTHON)" $(BIN)/pytest tests/contract -v -rs $(ARGS)
 
 fuzz: $(VENV)/dev.stamp  ## every decoder under damaged bytes and every property, on other examples each time
 	@$(BIN)/python -m tests.fuzz $(ARGS)

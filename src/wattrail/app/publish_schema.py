@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from wattrail.sources.broker import BrokerAddress
 
 __all__ = [
+    "HomeAssistantHistorySection",
     "HomeAssistantSection",
     "InfluxSection",
     "MqttSection",
@@ -48,6 +49,10 @@ def _broker(text: str) -> str:
 
 def _web(text: str) -> str:
     return _checked_url(text, "http", "https", example="http://192.168.1.5:8086")
+
+
+def _home_assistant(text: str) -> str:
+    return _checked_url(text, "http", "https", example="http://192.168.1.5:8123").rstrip("/")
 
 
 def _topic(text: str) -> str:
@@ -91,6 +96,13 @@ class HomeAssistantSection(BrokerSection):
 
     topic: Topic = "wattrail"
     discovery_prefix: Topic = "homeassistant"
+
+
+class HomeAssistantHistorySection(Section):
+    """``[publish.home_assistant_history]``. ``login`` is the name of its token."""
+
+    url: Annotated[str, AfterValidator(_home_assistant)]
+    login: Text = "home_assistant"
 
 
 class MqttSection(BrokerSection):
@@ -145,10 +157,19 @@ class PublishSection(Section):
     """``[publish]``: one table for each consumer."""
 
     home_assistant: HomeAssistantSection | None = None
+    home_assistant_history: HomeAssistantHistorySection | None = None
     mqtt: MqttSection | None = None
     openmetrics: OpenMetricsSection | None = None
     influxdb: InfluxSection | None = None
     p1: P1Section | None = None
+
+    @model_validator(mode="after")
+    def _history_has_entities(self) -> Self:
+        if self.home_assistant_history and not self.home_assistant:
+            raise field_error(
+                ("home_assistant_history",), "needs [publish.home_assistant], which makes the entities it fills"
+            )
+        return self
 
     @model_validator(mode="after")
     def _topics_apart(self) -> Self:

@@ -28,6 +28,7 @@ NOUNS: Final[Mapping[str, str]] = MappingProxyType(
         "image": "Look into firmware images, and convert them.",
         "flash": "Read, write and repair the flash of a board.",
         "ledger": "Account for energy: registers, periods, bills.",
+        "publish": "Look after the programs that meters are published to.",
         "twin": "Rehearse with a digital twin instead of a board.",
     }
 )
@@ -69,6 +70,7 @@ VERBS: Final = (
     Verb("ledger verify",       "ledger.verify:verify",               "Prove the file, replay the ledger and say what differs."),
     Verb("ledger adjust",       "ledger.adjust:adjust",               "State an opening, an adjustment, a direction."),
     Verb("ledger rename",       "ledger.rename:rename",               "Give a meter another name."),
+    Verb("publish backfill",    "publish.backfill:backfill",          "Fill Home Assistant's statistics from the ledger."),
     Verb("twin list",           "twin.list:list_twins",               "List boards, scenarios and options of twins."),
     Verb("twin serve",          "twin.serve:serve",                   "Serve a twin that any program can open."),
 )

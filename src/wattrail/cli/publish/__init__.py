@@ -1,0 +1,1 @@
+"""Verbs about the consumers that meters are published to."""

@@ -187,13 +187,16 @@ def emoncms_inputs(topic: str, payload: str) -> Iterator[tuple[tuple[str, str], 
         yield (node, "_".join(parts)), payload
 
 
-def test_the_flow_of_node_red_is_whole(tmp_path: Path) -> None:
+def test_the_flow_of_node_red_is_whole() -> None:
     """Every wire ends at a node of the flow, and every node on the broker uses the one that is there."""
     (text,) = Recipe("node-red").of("json")
     nodes = {node["id"]: node for node in json.loads(text)}
     wires = [end for node in nodes.values() for output in node.get("wires", ()) for end in output]
     assert set(wires) <= set(nodes)
-    assert {node["broker"] for node in nodes.values() if node["type"].startswith("mqtt ")} == {"broker"}
+    assert {node["broker"] for node in nodes.values() if node["type"].startswith("mqtt ")} == {"wattrail-broker"}
+    assert not {node.get("name") for node in nodes.values()} & set(nodes), (
+        "Node-RED takes any such text for a reference"
+    )
 
 
 def test_prometheus_finds_every_metric_that_dashboard_and_alerts_ask_for(site: Site) -> None:

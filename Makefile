@@ -29,9 +29,9 @@ check: $(VENV)/dev.stamp  ## format, lint, types, rooms, spelling, docs, names o
 stories: $(VENV)/dev.stamp  ## only the user journeys
 	@$(BIN)/pytest tests/stories -v
 
-contract: $(VENV)/dev.stamp  ## Home Assistant itself takes our meters; HASS_PYTHON=PYTHON has it installed (CONTRIBUTING.md)
+contract: $(VENV)/dev.stamp  ## Home Assistant, Node-RED and Prometheus take our meters; HASS_PYTHON, NODE_RED and PROMETHEUS name them (CONTRIBUTING.md)
 	@tools/system-packages mosquitto
-	@HASS_PYTHON="$(HASS_PYTHON)" $(BIN)/pytest tests/contract -v -rs $(ARGS)
+	@HASS_PYTHON="$(HASS_PYTHON)" NODE_RED="$(NODE_RED)" PROMETHEUS="$(PROMETHEUS)" $(BIN)/pytest tests/contract -v -rs $(ARGS)
 
 fuzz: $(VENV)/dev.stamp  ## every decoder under damaged bytes and every property, on other examples each time
 	@$(BIN)/python -m tests.fuzz $(ARGS)

@@ -6,6 +6,7 @@ python stage.py SCENE FOLDER      prints the address once it is ready
 from __future__ import annotations
 
 import asyncio
+import itertools
 import math
 import sys
 from dataclasses import replace
@@ -18,12 +19,13 @@ from wattrail.app import run as run_service
 from wattrail.chips import BL0942
 from wattrail.clock import Clock, SystemClock
 from wattrail.energy_register import RegisterCount
-from wattrail.errors import NoAnswer, PortLost
+from wattrail.errors import NoAnswer, PortLost, PortOpenError
 from wattrail.front_end import FRONT_ENDS
 from wattrail.gateway import Feed, Gateway, GatewayPlan, MeterPlan, MeterReader, MeterState
 from wattrail.gateway.account import observation
 from wattrail.gateway.stopping import stop_requests
 from wattrail.metrology.scale_origin import CALIBRATED
+from wattrail.publish import PublisherBoard, PublisherStatus
 from wattrail.store import Store, open_store
 from wattrail.store.alarm_events import AlarmEvents
 from wattrail.units import PlainSample, Quantities, Reading
@@ -114,6 +116,29 @@ def store_alarms(path: Path, now: datetime) -> None:
         stored.append(
             [voltage, freezer, replace(freezer, change="acknowledged"), over, replace(over, change="cleared")]
         )
+def board_of(scene: str) -> PublisherBoard:
+    """Publishers in every state, if the scene has any."""
+    board = PublisherBoard()
+    if scene != "published":
+        return board
+    board.add("home_assistant", "mqtt://192.168.1.5:1883")
+    board.reached("home_assistant")
+    board.sent("home_assistant", waiting=0, held={"house": "the registers fell to 1.000 kWh, below 2.000 kWh"})
+    board.add("mqtt", "mqtts://192.168.1.5:8883")
+    board.add("influxdb", "http://192.168.1.6:8086/<b>home</b>")
+    refusal = PortOpenError("http://192.168.1.6:8086 answers 401: unauthorized", hint="check the login 'influx'")
+    board.failed("influxdb", PublisherStatus.REFUSED, refusal, waiting=1)
+    board.add("openmetrics", "/metrics")
+    board.reached("openmetrics")
+    return board
+
+
+async def keep_waiting(board: PublisherBoard) -> None:
+    """One more register waits for the broker that is away every half second."""
+    gone = PortOpenError("broker 192.168.1.5:8883: cannot connect", hint="check that it runs there")
+    for waiting in itertools.count(1440):
+        board.failed("mqtt", PublisherStatus.AWAY, gone, waiting=waiting)
+        await asyncio.sleep(0.5)
 
 
 def tell(address: str | None) -> None:
@@ -136,6 +161,7 @@ async def perform(scene: str, folder: Path) -> None:
         "empty": (),
         "live": (("house", "twin://pziot-e01?scenario=house&seed=7"),),
         "shared": (("house", "twin://pziot-e01?scenario=house&seed=7"),),
+        "published": (("house", "twin://pziot-e01?scenario=house&seed=7"),),
         "trouble": (
             ("house", "serial:///dev/ttyUSB1?baud=4800"),
             ("workshop", "serial:///dev/ttyUSB2?baud=4800"),
@@ -159,9 +185,13 @@ async def perform(scene: str, folder: Path) -> None:
             if plan.meters:
                 await all_were_looked_at(gateway.feed)
             setup = Setup(database=store.path, candidates=candidates, open_to_network=scene == "shared")
-            page = WebProcess(gateway.feed, setup, listener, on_ready=tell)
+            board = board_of(scene)
+            moving = asyncio.ensure_future(keep_waiting(board)) if board.states() else None
+            page = WebProcess(gateway.feed, setup, listener, board=board, on_ready=tell)
             await stop.wait()
             page.stop()
+            if moving is not None:
+                moving.cancel()
     sys.stdout.write("stopped cleanly\n")
 
 

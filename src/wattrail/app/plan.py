@@ -18,12 +18,13 @@ if TYPE_CHECKING:
     from wattrail.app.schema import Config
     from wattrail.publish import ConsumerPlan, Publisher
 
-__all__ = ["DEFAULT_HOST", "DEFAULT_PORT", "Demo", "PortOffer", "ServicePlan", "WebPlan", "plan_service"]
+__all__ = ["DEFAULT_HOST", "DEFAULT_PORT", "DEMO_METER", "Demo", "PortOffer", "ServicePlan", "WebPlan", "plan_service"]
 
 DEFAULT_HOST: Final = "127.0.0.1"
 DEFAULT_PORT: Final = 8042
 
-_DEMO: Final = MeterPlan(name="twin", url="twin://pziot-e01?scenario=house")
+DEMO_METER: Final = MeterPlan(name="twin", url="twin://pziot-e01?scenario=house")
+"""The twin that runs where no meter is configured."""
 
 
 class PortOffer(NamedTuple):
@@ -96,7 +97,7 @@ def plan_service(
 ) -> ServicePlan:
     """The plan of a service. Arguments override the configuration. Raises ConfigError."""
     meters = tuple(section.planned() for section in config.meter) if config else ()
-    gateway = GatewayPlan(meters=meters or (_DEMO,), zone=config.site.timezone if config else None)
+    gateway = GatewayPlan(meters=meters or (DEMO_METER,), zone=config.site.timezone if config else None)
     page = _web(config, host, port) if web else None
     return ServicePlan(
         gateway=gateway,

@@ -3,6 +3,7 @@ import { followAlarms } from "./alarms.js";
 import { ask, element, show } from "./element.js";
 import { QUANTITIES, SIMULATED, STATES, clock, connection, direction, kilowattHours, number } from "./format.js";
 import { HourChart } from "./history.js";
+import { followPublishers } from "./publishers.js";
 
 const cards = new Map();
 const main = document.getElementById("main");
@@ -200,6 +201,7 @@ if (about.open_to_network) {
 }
 follow();
 followAlarms(document.getElementById("alarms"), about.zone);
+followPublishers(document.getElementById("publishers"), about.zone);
 
 window.wattrail = {
   names: () => [...cards.keys()],

@@ -71,8 +71,10 @@ def test_nobody_at_the_port_is_said() -> None:
             port = web.port
         await HttpServer("127.0.0.1", port).get("/")
 
-    with pytest.raises(PortOpenError, match=r"http://127\.0\.0\.1:\d+: cannot connect"):
+    said = r"http://127\.0\.0\.1:(\d+): cannot connect: connection refused: nothing listens at 127\.0\.0\.1:\1$"
+    with pytest.raises(PortOpenError, match=said) as caught:
         run(story())
+    assert caught.value.hint == "check the address and the port, and that the meter's web server is on"
 
 
 def test_the_request_goes_out_in_one_piece_with_the_login() -> None:

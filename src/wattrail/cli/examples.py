@@ -52,6 +52,7 @@ EXAMPLES: Final[Mapping[str, Example]] = MappingProxyType({
     "ledger export":       Example("[METER]", "ledger export house --by day"),
     "ledger verify":       Example("[METER]", "ledger verify"),
     "ledger adjust":       Example("[METER] --reason TEXT", "ledger adjust house --import-kwh 12.5 --reason swapped"),
+    "ledger rename":       Example("OLD NEW", "ledger rename house cellar"),
     "twin list":           Example("", "twin list"),
     "twin serve":          Example("[BOARD]", "twin serve pziot-e01"),
 })

@@ -69,6 +69,7 @@ VERBS: Final = (
     Verb("ledger export",       "ledger.export:export",               "Write energy by period as CSV or JSON."),
     Verb("ledger verify",       "ledger.verify:verify",               "Prove the file, replay the ledger and say what differs."),
     Verb("ledger adjust",       "ledger.adjust:adjust",               "State an opening, an adjustment, a direction."),
+    Verb("ledger rename",       "ledger.rename:rename",               "Give a meter another name."),
     Verb("twin list",           "twin.list:list_twins",               "List boards, scenarios and options of twins."),
     Verb("twin serve",          "twin.serve:serve",                   "Serve a twin that any program can open."),
 )

@@ -78,6 +78,12 @@ class HttpServer:
             async with asyncio.timeout(self._timeout_s):
                 try:
                     reader, writer = await asyncio.open_connection(self._host, self._port)
+                except ConnectionRefusedError as error:
+                    raise PortOpenError(
+                        f"{self.name}: cannot connect: connection refused: "
+                        f"nothing listens at {self._host}:{self._port}",
+                        hint="check the address and the port, and that the meter's web server is on",
+                    ) from error
                 except OSError as error:
                     raise PortOpenError(
                         f"{self.name}: cannot connect: {error}", hint="check the address, and that the meter has power"

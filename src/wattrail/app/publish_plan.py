@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from wattrail.errors import ConfigError
+from wattrail.publish.delivery import MessagePlan
 from wattrail.publish.home_assistant import HomeAssistantDialect
 from wattrail.publish.influxdb import InfluxPlan, InfluxTarget
 from wattrail.publish.mqtt import MqttPlan
 from wattrail.publish.mqtt_topics import PlainDialect
 from wattrail.publish.p1_server import P1Plan
 from wattrail.publish.pending import PublishCadence
+from wattrail.publish.webhook import WebhookSender
 
 if TYPE_CHECKING:
-    from wattrail.app.publish_schema import BrokerSection, InfluxSection, P1Section, PublishSection
+    from wattrail.app.publish_schema import BrokerSection, InfluxSection, P1Section, PublishSection, WebhookSection
     from wattrail.publish import ConsumerPlan
     from wattrail.publish.dialect import MqttDialect
 
@@ -56,6 +58,8 @@ def _plans(publish: PublishSection, meters: Sequence[str], url: str | None) -> I
         yield _influx(publish.influxdb)
     if publish.p1:
         yield _p1(publish.p1, meters)
+    for webhook in publish.webhook:
+        yield _webhook(webhook)
 
 
 def _broker(name: str, section: BrokerSection, dialect: MqttDialect, *, change_w: float = 0.0) -> MqttPlan:
@@ -93,3 +97,14 @@ def _p1(section: P1Section, meters: Sequence[str]) -> P1Plan:
     if meter not in meters:
         raise ConfigError(f"[publish.p1] names an unknown meter {meter!r}; known: {known}")
     return P1Plan(meter=meter, host=section.host, port=section.port, every_s=section.every_s)
+
+
+def _webhook(section: WebhookSection) -> MessagePlan:
+    sender = WebhookSender(
+        url=section.url,
+        body=section.body(),
+        login=section.login,
+        secret=section.secret,
+        ca_file=Path(section.ca_file) if section.ca_file else None,
+    )
+    return MessagePlan(name=f"webhook.{section.name}", sender=sender, events=section.wanted())

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
 
+from wattrail.errors import ConfigError
 from wattrail.toml_schema import field_error
 from wattrail.toml_schema.section import Section
 
 if TYPE_CHECKING:
+    from wattrail.publish.template import BodyTemplate
     from wattrail.sources.broker import BrokerAddress
 
 __all__ = [
@@ -21,6 +24,7 @@ __all__ = [
     "OpenMetricsSection",
     "P1Section",
     "PublishSection",
+    "WebhookSection",
 ]
 
 _MQTT_PORTS = {"mqtt": 1883, "mqtts": 8883}
@@ -48,6 +52,12 @@ def _broker(text: str) -> str:
 
 def _web(text: str) -> str:
     return _checked_url(text, "http", "https", example="http://192.168.1.5:8086")
+
+
+def _webhook_name(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,40}", text):
+        raise ValueError("must be letters, digits, - and _, 40 at most")
+    return text
 
 
 def _topic(text: str) -> str:
@@ -141,6 +151,64 @@ class P1Section(Section):
     every_s: Literal[1, 10] = 10
 
 
+class MessageSection(Section):
+    """What every consumer of messages has. ``login`` is the name of its user and password, or of its token."""
+
+    events: Annotated[list[Literal["alarms", "daily", "monthly"]], Field(min_length=1)]
+    login: Text | None = None
+    ca_file: Annotated[str, AfterValidator(_file)] | None = None
+
+    def wanted(self) -> frozenset[str]:
+        """What it is sent."""
+        return frozenset(self.events)
+
+
+class WebhookSection(MessageSection):
+    """``[[publish.webhook]]``: ``secret`` is the name of the secret that signs."""
+
+    name: Annotated[str, AfterValidator(_webhook_name)]
+    url: Annotated[str, Field(min_length=1, max_length=2000)]
+    secret: Text | None = None
+    preset: Literal["ntfy", "gotify", "slack", "discord"] | None = None
+    template: Annotated[str, Field(min_length=1, max_length=4000)] | None = None
+    format: Literal["json", "text"] = "json"
+
+    @model_validator(mode="after")
+    def _has_a_url(self) -> Self:
+        """The error does not quote the URL: the path of many a webhook is a password."""
+        example = "https://ntfy.sh/my-meters"
+        try:
+            _checked_url(urlsplit(self.url)._replace(query="").geturl(), "http", "https", example=example)
+        except ValueError as error:
+            is_login = "@" in urlsplit(self.url).netloc
+            raise field_error(("url",), str(error) if is_login else f"must be like {example}") from error
+        if not self.url.isascii() or any(character <= " " for character in self.url):
+            raise field_error(("url",), "must be ASCII without spaces", hint="write others as %20")
+        return self
+
+    @model_validator(mode="after")
+    def _has_one_body(self) -> Self:
+        if self.preset and self.template:
+            raise field_error(("template",), f"preset = {self.preset!r} has a template of its own", hint="keep one")
+        if "format" in self.model_fields_set and not self.template:
+            raise field_error(
+                ("format",), "belongs to a template, and there is none", hint="add template, or remove it"
+            )
+        try:
+            self.body()
+        except ConfigError as error:
+            raise field_error(("template",), str(error), hint=error.hint) from error
+        return self
+
+    def body(self) -> BodyTemplate:
+        """What its bodies look like. Raises ConfigError."""
+        from wattrail.publish.template import PRESETS, BodyTemplate
+
+        if self.preset:
+            return PRESETS[self.preset]
+        return BodyTemplate(template=self.template or "", is_json=self.format == "json")
+
+
 class PublishSection(Section):
     """``[publish]``: one table for each consumer."""
 
@@ -149,6 +217,15 @@ class PublishSection(Section):
     openmetrics: OpenMetricsSection | None = None
     influxdb: InfluxSection | None = None
     p1: P1Section | None = None
+    webhook: list[WebhookSection] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _webhooks_named_once(self) -> Self:
+        names = [webhook.name for webhook in self.webhook]
+        for index, name in enumerate(names):
+            if name in names[:index]:
+                raise field_error(("webhook", index, "name"), f"a second webhook is named {name!r}")
+        return self
 
     @model_validator(mode="after")
     def _topics_apart(self) -> Self:

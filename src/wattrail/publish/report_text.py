@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from html import escape
@@ -10,7 +10,7 @@ from html import escape
 from wattrail.ledger import By, Interval, Totals
 from wattrail.publish.report import EnergyReport
 
-__all__ = ["as_html", "as_object", "as_text", "title"]
+__all__ = ["as_html", "as_html_page", "as_html_part", "as_object", "as_text", "title"]
 
 _MWH_PER_KWH = 1_000_000
 
@@ -29,10 +29,19 @@ def as_text(report: EnergyReport) -> str:
 
 def as_html(report: EnergyReport) -> str:
     """A page with a heading and a table; no script, no style, nothing to load."""
+    return as_html_page(title(report), [as_html_part(report)])
+
+
+def as_html_part(report: EnergyReport) -> str:
+    """The heading and the table of a report, to stand in a page beside others."""
     rows = "".join(f"<tr><th>{escape(label)}</th><td>{escape(value)}</td></tr>" for label, value in _rows(report))
-    name = escape(title(report))
-    head = f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{name}</title></head>'
-    return f"{head}\n<body><h1>{name}</h1><table>{rows}</table></body></html>\n"
+    return f"<h1>{escape(title(report))}</h1><table>{rows}</table>"
+
+
+def as_html_page(name: str, parts: Sequence[str]) -> str:
+    """A page of parts that are HTML already."""
+    head = f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(name)}</title></head>'
+    return f"{head}\n<body>{''.join(parts)}</body></html>\n"
 
 
 def as_object(report: EnergyReport) -> dict[str, object]:

@@ -1,0 +1,68 @@
+"""The tables of webhooks in wattrail.toml: what they become, and what is refused by file, line and field."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.app.test_publish_config import planned, refused
+from wattrail.publish.delivery import MessagePlan
+from wattrail.publish.template import PRESETS
+from wattrail.publish.webhook import WebhookSender
+
+HOOK = '[[publish.webhook]]\nname = "phone"\nurl = "https://ntfy.sh/planted"\nevents = ["alarms"]\n'
+
+
+def test_webhooks_become_consumers_with_names_of_their_own(tmp_path: Path) -> None:
+    authority = tmp_path / "ca.pem"
+    authority.write_text("a certificate")
+    phone, script = planned(f"""
+{HOOK}preset = "ntfy"
+[[publish.webhook]]
+name = "script"
+url = "http://192.168.1.5:8123/api/webhook/meters?at=home"
+events = ["alarms", "daily", "monthly"]
+login = "home"
+secret = "signing"
+ca_file = "{authority}"
+template = '{{"what": $subject}}'
+""").consumers
+    assert isinstance(phone, MessagePlan)
+    assert isinstance(script, MessagePlan)
+    assert (phone.name, script.name) == ("webhook.phone", "webhook.script")
+    assert (phone.target, phone.events) == ("https://ntfy.sh/…", {"alarms"})
+    assert isinstance(phone.sender, WebhookSender)
+    assert isinstance(script.sender, WebhookSender)
+    assert phone.sender.body == PRESETS["ntfy"]
+    assert (phone.sender.login, phone.sender.secret) == (None, None), "no login is sent unless it is named"
+    assert (script.sender.login, script.sender.secret, script.sender.ca_file) == ("home", "signing", authority)
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ('[[publish.webhook]]\nname = "a"\nurl = "http://b"', r"publish.webhook\[1\].events: this field is missing"),
+        (HOOK.replace('"alarms"', '"alarm"'), r"events\[1\]: must be 'alarms', 'daily' or 'monthly', got 'alarm'"),
+        (HOOK.replace('"alarms"', ""), r"publish.webhook\[1\].events"),
+        (HOOK.replace("https://ntfy.sh", "ftp://ntfy.sh"), r"url: must be like https://ntfy.sh/my-meters"),
+        (HOOK.replace("ntfy.sh", "u:planted@ntfy.sh"), r"must not contain a user or a password"),
+        (HOOK.replace("planted", "a b"), r"ASCII without spaces"),
+        (HOOK.replace("phone", "my phone"), r"name: must be letters, digits, - and _, 40 at most"),
+        (HOOK + HOOK, r"line 9: publish.webhook\[2\].name: a second webhook is named 'phone'"),
+        (HOOK + 'preset = "pager"', r"preset: must be 'ntfy', 'gotify', 'slack' or 'discord'"),
+        (HOOK + 'preset = "ntfy"\ntemplate = "$text"', r"template: preset = 'ntfy' has a template of its own"),
+        (HOOK + 'format = "text"', r"format: belongs to a template, and there is none"),
+        (
+            HOOK + "template = '{\"a\": $txt}'",
+            r"template: unknown field \$txt \| known: id, type, time, subject, text,",
+        ),
+        (HOOK + "template = 'costs 3 $'", r"template: a \$ stands for nothing \| write \$\$"),
+        (HOOK + 'template = \'{"a": "$text"}\'', r"is not JSON once its fields are filled in.* quotes"),
+    ],
+)
+def test_a_webhook_that_cannot_work_is_refused_by_line_and_field(text: str, complaint: str) -> None:
+    said = refused(text)
+    assert re.search(complaint, said), said
+    assert "planted" not in said

@@ -1,4 +1,4 @@
-"""The tables of webhooks in wattrail.toml: what they become, and what is refused by file, line and field."""
+"""The tables of webhooks and e-mail in wattrail.toml: what they become, and what is refused by file, line and field."""
 
 from __future__ import annotations
 
@@ -9,10 +9,32 @@ import pytest
 
 from tests.app.test_publish_config import planned, refused
 from wattrail.publish.delivery import MessagePlan
+from wattrail.publish.email import EmailSender
 from wattrail.publish.template import PRESETS
 from wattrail.publish.webhook import WebhookSender
 
 HOOK = '[[publish.webhook]]\nname = "phone"\nurl = "https://ntfy.sh/planted"\nevents = ["alarms"]\n'
+MAIL = """[publish.email]
+server = "smtp://mail.lan"
+from = "meters@example.org"
+to = ["a@example.org"]
+events = ["alarms"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "target", "tls"),
+    [
+        (MAIL, "smtp://mail.lan:587 (a@example.org)", "starttls"),
+        (MAIL.replace("mail.lan", "mail.lan:25") + 'tls = "none"', "smtp://mail.lan:25 (a@example.org)", "none"),
+        (MAIL.replace("smtp:", "smtps:"), "smtps://mail.lan:465 (a@example.org)", "implicit"),
+    ],
+)
+def test_the_url_of_the_mail_server_says_how_it_is_encrypted(text: str, target: str, tls: str) -> None:
+    (mail,) = planned(text).consumers
+    assert isinstance(mail, MessagePlan)
+    assert isinstance(mail.sender, EmailSender)
+    assert (mail.name, mail.target, mail.sender.tls) == ("email", target, tls)
 
 
 def test_webhooks_become_consumers_with_names_of_their_own(tmp_path: Path) -> None:
@@ -60,9 +82,17 @@ template = '{{"what": $subject}}'
         ),
         (HOOK + "template = 'costs 3 $'", r"template: a \$ stands for nothing \| write \$\$"),
         (HOOK + 'template = \'{"a": "$text"}\'', r"is not JSON once its fields are filled in.* quotes"),
+        (MAIL.replace("smtp:", "mail:"), r"server: must be like smtp://mail.lan:587 or smtps://smtp.example.org"),
+        (MAIL.replace("mail.lan", "mail.lan/in"), r"server: must end with host or port"),
+        (MAIL.replace("from", "sender"), r"publish.email has no field 'sender'; known: .*from"),
+        (MAIL.replace('["a@example.org"]', "[]"), r"publish.email.to: "),
+        (MAIL.replace("a@example", "a b@example"), r"to\[1\]: must be an address such as owner@example.org"),
+        (MAIL.replace("meters@example.org", "meters"), r"from: must be an address such as owner@example.org"),
+        (MAIL + 'tls = "none"\nlogin = "x"', r"login: with tls = \"none\" its password would be sent unencrypted"),
+        (MAIL.replace("smtp:", "smtps:") + 'tls = "none"', r"tls: an smtps:// server has TLS"),
     ],
 )
-def test_a_webhook_that_cannot_work_is_refused_by_line_and_field(text: str, complaint: str) -> None:
+def test_what_cannot_work_is_refused_by_line_and_field(text: str, complaint: str) -> None:
     said = refused(text)
     assert re.search(complaint, said), said
     assert "planted" not in said

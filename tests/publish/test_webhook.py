@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from standardwebhooks import Webhook
 from standardwebhooks.webhooks import WebhookVerificationError
 from werkzeug import Request, Response
 
+from tests.publish.broker import make_certificates
 from tests.publish.message_rig import DEADLINE_S, alarm, delivering, plan, publishing, raise_alarms
 from tests.publish.rig import Site
 from wattrail.clock import ManualClock
@@ -318,6 +320,21 @@ def test_a_template_fills_in_its_fields(site: Site, httpserver: HTTPServer) -> N
         raise_alarms(site, alarm())
         delivery.step()
     assert bodies(httpserver) == [{"what": "alarm.raised", "who": "house", "price": "$1", "test": False}]
+
+
+@pytest.mark.parametrize("is_trusted", [True, False])
+def test_a_certificate_of_an_own_authority_needs_ca_file(site: Site, tmp_path: Path, is_trusted: bool) -> None:
+    authority = make_certificates(tmp_path)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(tmp_path / "broker.pem", tmp_path / "broker.key")
+    with HTTPServer(host="127.0.0.1", ssl_context=context) as server:
+        answer_with(server)
+        with delivering(site, plan(hook(server, ca_file=authority if is_trusted else None))) as delivery:
+            raise_alarms(site, alarm())
+            delivery.step()
+    state = site.state("webhook.test")
+    assert state.status is (PublisherStatus.LIVE if is_trusted else PublisherStatus.REFUSED)
+    assert is_trusted or "its certificate is not trusted" in str(state.error)
 
 
 def test_the_publisher_runs_in_a_thread_and_ends_with_the_events(site: Site, httpserver: HTTPServer) -> None:

@@ -60,6 +60,8 @@ def _plans(publish: PublishSection, meters: Sequence[str], url: str | None) -> I
         yield _p1(publish.p1, meters)
     for webhook in publish.webhook:
         yield _webhook(webhook)
+    if mail := publish.email:
+        yield MessagePlan(name="email", sender=mail.sender(), events=mail.wanted())
 
 
 def _broker(name: str, section: BrokerSection, dialect: MqttDialect, *, change_w: float = 0.0) -> MqttPlan:

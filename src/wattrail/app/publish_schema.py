@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from email.errors import HeaderParseError
+from email.headerregistry import Address
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 from urllib.parse import urlsplit
@@ -14,10 +16,12 @@ from wattrail.toml_schema import field_error
 from wattrail.toml_schema.section import Section
 
 if TYPE_CHECKING:
+    from wattrail.publish.email import EmailSender
     from wattrail.publish.template import BodyTemplate
     from wattrail.sources.broker import BrokerAddress
 
 __all__ = [
+    "EmailSection",
     "HomeAssistantSection",
     "InfluxSection",
     "MqttSection",
@@ -28,6 +32,7 @@ __all__ = [
 ]
 
 _MQTT_PORTS = {"mqtt": 1883, "mqtts": 8883}
+_SMTP_PORTS = {"smtp": 587, "smtps": 465}
 
 
 def _checked_url(text: str, *schemes: str, example: str) -> str:
@@ -52,6 +57,23 @@ def _broker(text: str) -> str:
 
 def _web(text: str) -> str:
     return _checked_url(text, "http", "https", example="http://192.168.1.5:8086")
+
+
+def _smtp(text: str) -> str:
+    checked = _checked_url(text, "smtp", "smtps", example="smtp://mail.lan:587 or smtps://smtp.example.org")
+    if urlsplit(checked).path.strip("/"):
+        raise ValueError(f"must end with host or port, got {text!r}")
+    return checked
+
+
+def _address(text: str) -> str:
+    try:
+        is_one = bool(Address(addr_spec=text).domain)
+    except (ValueError, IndexError, HeaderParseError):
+        is_one = False
+    if not is_one or not text.isascii() or any(character <= " " for character in text):
+        raise ValueError(f"must be an address such as owner@example.org, got {text!r}")
+    return text
 
 
 def _webhook_name(text: str) -> str:
@@ -209,6 +231,39 @@ class WebhookSection(MessageSection):
         return BodyTemplate(template=self.template or "", is_json=self.format == "json")
 
 
+class EmailSection(MessageSection):
+    """``[publish.email]``: ``server`` is ``smtp://`` with STARTTLS, or ``smtps://`` with TLS from the first byte."""
+
+    server: Annotated[str, AfterValidator(_smtp)]
+    from_: Annotated[str, AfterValidator(_address), Field(alias="from")]
+    to: Annotated[list[Annotated[str, AfterValidator(_address)]], Field(min_length=1, max_length=50)]
+    tls: Literal["none"] | None = None
+
+    @model_validator(mode="after")
+    def _keeps_a_password_secret(self) -> Self:
+        if self.tls and self.server.startswith("smtps:"):
+            raise field_error(("tls",), "an smtps:// server has TLS", hint="remove tls, or write smtp://")
+        if self.tls and self.login:
+            raise field_error(("login",), 'with tls = "none" its password would be sent unencrypted', hint="remove one")
+        return self
+
+    def sender(self) -> EmailSender:
+        """How its messages are sent."""
+        from wattrail.publish.email import EmailSender
+
+        parts = urlsplit(self.server)
+        is_implicit = parts.scheme == "smtps"
+        return EmailSender(
+            host=parts.hostname or "",
+            port=parts.port or _SMTP_PORTS[parts.scheme],
+            tls="implicit" if is_implicit else (self.tls or "starttls"),
+            sender=self.from_,
+            to=tuple(self.to),
+            login=self.login,
+            ca_file=Path(self.ca_file) if self.ca_file else None,
+        )
+
+
 class PublishSection(Section):
     """``[publish]``: one table for each consumer."""
 
@@ -218,6 +273,7 @@ class PublishSection(Section):
     influxdb: InfluxSection | None = None
     p1: P1Section | None = None
     webhook: list[WebhookSection] = Field(default_factory=list)
+    email: EmailSection | None = None
 
     @model_validator(mode="after")
     def _webhooks_named_once(self) -> Self:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import time
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,21 @@ def test_the_url_of_the_mail_server_says_how_it_is_encrypted(text: str, target: 
     assert isinstance(mail, MessagePlan)
     assert isinstance(mail.sender, EmailSender)
     assert (mail.name, mail.target, mail.sender.tls) == ("email", target, tls)
+
+
+def test_reports_have_a_time_and_a_tariff_for_all_consumers(tmp_path: Path) -> None:
+    tariff = tmp_path / "tariff.toml"
+    tariff.write_text('currency = "EUR"\n[[price]]\nfrom = 2026-01-01\nrates = 0.30\n')
+    for consumer in planned(f'{MAIL}{HOOK}[publish.report]\nat = "07:00"\ntariff = "{tariff}"\n').consumers:
+        assert isinstance(consumer, MessagePlan)
+        assert consumer.reports.at == time(7, 0)
+        assert consumer.reports.tariff is not None
+
+
+def test_a_tariff_that_does_not_fit_is_refused_by_its_own_file(tmp_path: Path) -> None:
+    tariff = tmp_path / "tariff.toml"
+    tariff.write_text('currency = "EUR"\nprice = 3\n')
+    assert f"{tariff}, line 2: price" in refused(f'{MAIL}[publish.report]\ntariff = "{tariff}"\n')
 
 
 def test_webhooks_become_consumers_with_names_of_their_own(tmp_path: Path) -> None:
@@ -82,6 +98,9 @@ template = '{{"what": $subject}}'
         ),
         (HOOK + "template = 'costs 3 $'", r"template: a \$ stands for nothing \| write \$\$"),
         (HOOK + 'template = \'{"a": "$text"}\'', r"is not JSON once its fields are filled in.* quotes"),
+        ('[publish.report]\nat = "7:00"', r"publish.report.at: must be a local time such as 07:00, got '7:00'"),
+        ('[publish.report]\nat = "24:00"', r"must be a local time such as 07:00"),
+        ('[publish.report]\ntariff = "none.toml"', r"publish.report.tariff: there is no file 'none.toml'"),
         (MAIL.replace("smtp:", "mail:"), r"server: must be like smtp://mail.lan:587 or smtps://smtp.example.org"),
         (MAIL.replace("mail.lan", "mail.lan/in"), r"server: must end with host or port"),
         (MAIL.replace("from", "sender"), r"publish.email has no field 'sender'; known: .*from"),

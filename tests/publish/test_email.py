@@ -7,6 +7,7 @@ import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import date
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
@@ -18,10 +19,13 @@ from aiosmtpd.smtp import AuthResult, Envelope, LoginPassword
 
 from tests.publish.broker import make_certificates
 from tests.publish.message_rig import alarm, delivering, plan, raise_alarms
-from tests.publish.rig import Site
+from tests.publish.rig import AT, Site
 from wattrail.clock import ManualClock
+from wattrail.ledger import By
 from wattrail.publish import PublisherStatus
 from wattrail.publish.email import EmailSender
+from wattrail.publish.message import report_message
+from wattrail.publish.stored_reports import MadeReports
 from wattrail.store.messages import StoredMessages
 
 
@@ -266,6 +270,19 @@ def test_after_a_day_without_a_server_every_mail_comes_in_order(site: Site) -> N
     with serving(mailbox) as port, stepping(site, sender(port)) as step:
         step()
     assert [mail["Subject"] for mail in mailbox.mails] == [f"alarm raised: number {number}" for number in range(20)]
+
+
+def test_a_report_comes_as_text_and_as_html(site: Site) -> None:
+    made = report_message(MadeReports((), ("house", "<shed>")), date(2026, 6, 21), "0", by=By.DAY, at=AT)
+    mailbox = Mailbox()
+    with serving(mailbox) as port:
+        sender(port).send(made, ManualClock())
+    (mail,) = mailbox.mails
+    text, page = mail.get_body(("plain",)), mail.get_body(("html",))
+    assert text is not None
+    assert page is not None
+    assert "nothing is booked for house, <shed>" in text.get_content()
+    assert "<p>nothing is booked for house, &lt;shed&gt;</p>" in page.get_content()
 
 
 def test_a_text_with_line_breaks_adds_no_header(site: Site) -> None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from wattrail.app.publish_schema import BrokerSection, InfluxSection, P1Section, PublishSection, WebhookSection
     from wattrail.publish import ConsumerPlan
     from wattrail.publish.dialect import MqttDialect
+    from wattrail.publish.report_queue import ReportPlan
 
 __all__ = ["page_url", "plan_consumers"]
 
@@ -58,10 +59,11 @@ def _plans(publish: PublishSection, meters: Sequence[str], url: str | None) -> I
         yield _influx(publish.influxdb)
     if publish.p1:
         yield _p1(publish.p1, meters)
+    reports = publish.report.planned()
     for webhook in publish.webhook:
-        yield _webhook(webhook)
+        yield _webhook(webhook, reports)
     if mail := publish.email:
-        yield MessagePlan(name="email", sender=mail.sender(), events=mail.wanted())
+        yield MessagePlan(name="email", sender=mail.sender(), events=mail.wanted(), reports=reports)
 
 
 def _broker(name: str, section: BrokerSection, dialect: MqttDialect, *, change_w: float = 0.0) -> MqttPlan:
@@ -101,7 +103,7 @@ def _p1(section: P1Section, meters: Sequence[str]) -> P1Plan:
     return P1Plan(meter=meter, host=section.host, port=section.port, every_s=section.every_s)
 
 
-def _webhook(section: WebhookSection) -> MessagePlan:
+def _webhook(section: WebhookSection, reports: ReportPlan) -> MessagePlan:
     sender = WebhookSender(
         url=section.url,
         body=section.body(),
@@ -109,4 +111,4 @@ def _webhook(section: WebhookSection) -> MessagePlan:
         secret=section.secret,
         ca_file=Path(section.ca_file) if section.ca_file else None,
     )
-    return MessagePlan(name=f"webhook.{section.name}", sender=sender, events=section.wanted())
+    return MessagePlan(name=f"webhook.{section.name}", sender=sender, events=section.wanted(), reports=reports)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import time
 from email.errors import HeaderParseError
 from email.headerregistry import Address
 from pathlib import Path
@@ -12,11 +13,13 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, model_validator
 
 from wattrail.errors import ConfigError
+from wattrail.files import read_text
 from wattrail.toml_schema import field_error
 from wattrail.toml_schema.section import Section
 
 if TYPE_CHECKING:
     from wattrail.publish.email import EmailSender
+    from wattrail.publish.report_queue import ReportPlan
     from wattrail.publish.template import BodyTemplate
     from wattrail.sources.broker import BrokerAddress
 
@@ -28,6 +31,7 @@ __all__ = [
     "OpenMetricsSection",
     "P1Section",
     "PublishSection",
+    "ReportSection",
     "WebhookSection",
 ]
 
@@ -57,6 +61,12 @@ def _broker(text: str) -> str:
 
 def _web(text: str) -> str:
     return _checked_url(text, "http", "https", example="http://192.168.1.5:8086")
+
+
+def _time_of_day(text: str) -> str:
+    if not re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9]", text):
+        raise ValueError(f"must be a local time such as 07:00, got {text!r}")
+    return text
 
 
 def _smtp(text: str) -> str:
@@ -264,6 +274,21 @@ class EmailSection(MessageSection):
         )
 
 
+class ReportSection(Section):
+    """``[publish.report]``: when the daily and monthly reports are sent, and what a month costs."""
+
+    at: Annotated[str, AfterValidator(_time_of_day)] = "00:15"
+    tariff: Annotated[str, AfterValidator(_file)] | None = None
+
+    def planned(self) -> ReportPlan:
+        """What all consumers of reports have in common. Raises ConfigError."""
+        from wattrail.app.tariff_file import parse_tariff
+        from wattrail.publish.report_queue import ReportPlan
+
+        tariff = parse_tariff(read_text(Path(self.tariff)), self.tariff) if self.tariff else None
+        return ReportPlan(at=time.fromisoformat(self.at), tariff=tariff)
+
+
 class PublishSection(Section):
     """``[publish]``: one table for each consumer."""
 
@@ -274,6 +299,7 @@ class PublishSection(Section):
     p1: P1Section | None = None
     webhook: list[WebhookSection] = Field(default_factory=list)
     email: EmailSection | None = None
+    report: ReportSection = ReportSection()
 
     @model_validator(mode="after")
     def _webhooks_named_once(self) -> Self:

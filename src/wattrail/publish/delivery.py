@@ -20,6 +20,7 @@ from wattrail.gateway import Subscription
 from wattrail.gateway.timing import BackOff
 from wattrail.publish.consumer import ConsumerContext, Publisher
 from wattrail.publish.message import OutgoingMessage, alarm_message
+from wattrail.publish.report_queue import DEFAULT_REPORTS, ReportPlan, ReportQueue
 from wattrail.publish.status import PublisherStatus
 from wattrail.store.alarm_events import AlarmEvents
 from wattrail.store.messages import RefusedMessage, StoredMessages
@@ -77,6 +78,7 @@ class MessagePlan:
     name: str
     sender: MessageSender
     events: frozenset[str]
+    reports: ReportPlan = DEFAULT_REPORTS
     pacing: DeliveryPacing = DeliveryPacing()
     clock: Clock = field(default_factory=SystemClock)
 
@@ -112,6 +114,9 @@ class Delivery:
         if "alarms" in plan.events and alarms.last_sent(plan.name) is None:
             newest = alarms.newest(1)
             alarms.mark_sent(plan.name, newest[0].id if newest else 0)  # a new consumer is not sent the past
+        self._reports = ReportQueue(
+            plan.name, plan.events, plan.reports, clock=plan.clock, context=context, stored=stored
+        )
         self._show()
 
     def step(self) -> None:
@@ -129,8 +134,15 @@ class Delivery:
             self._context.board.failed(self._plan.name, failed.status, failed.error, waiting=self._waiting())
 
     def _send_next(self) -> bool:
-        """Send the oldest alarm that waits; returns whether there was something to send."""
-        return self._send_alarm()
+        """Send the oldest alarm that waits, else the oldest report; returns whether there was something to send."""
+        return self._send_alarm() or self._send_report()
+
+    def _send_report(self) -> bool:
+        found = self._reports.next()
+        if found is None:
+            return False
+        self._deliver(found.message, lambda: self._reports.mark_sent(found))
+        return True
 
     def _send_alarm(self) -> bool:
         if "alarms" not in self._plan.events:
@@ -169,6 +181,7 @@ class Delivery:
             self._context.board.holds(self._plan.name, held)
 
     def _waiting(self) -> int:
+        reports = self._reports.waiting()
         if "alarms" not in self._plan.events:
-            return 0
-        return len(self._alarms.after(self._alarms.last_sent(self._plan.name) or 0, _MAX_COUNTED))
+            return reports
+        return reports + len(self._alarms.after(self._alarms.last_sent(self._plan.name) or 0, _MAX_COUNTED))

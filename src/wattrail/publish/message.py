@@ -1,4 +1,4 @@
-"""Messages to people and programs: changes of alarms, reports, and a test. Pure: what is sent, never how.
+"""Messages to people and programs: changes of alarms, reports, and a test. What is sent, never how.
 
 A message has an id that stays the same however often it is sent, so that a receiver can drop a duplicate.
 """
@@ -14,7 +14,7 @@ from typing import Final
 
 from wattrail.ledger import By
 from wattrail.publish import report_text
-from wattrail.publish.report import EnergyReport
+from wattrail.publish.stored_reports import MadeReports
 from wattrail.store.alarm_events import StoredAlarmEvent
 
 __all__ = [
@@ -74,34 +74,36 @@ def alarm_message(event: StoredAlarmEvent, token: str, zone: tzinfo) -> Outgoing
 
 
 def report_message(
-    reports: Sequence[EnergyReport], first_day: date, token: str, *, by: By, at: datetime, not_sent: Sequence[date] = ()
+    made: MadeReports, first_day: date, token: str, *, by: By, at: datetime, not_sent: Sequence[date] = ()
 ) -> OutgoingMessage:
-    """The message of a day or a month with the report of every meter that has one.
+    """The message of a day or a month with the report of every meter; ``at`` is the end of the period.
 
     ``not_sent`` are the first days of earlier periods whose reports are not sent, since they are too many.
     """
+    reports = made.reports
     is_simulated = any(report.meter.simulated for report in reports)
     when = f"{first_day:%Y-%m}" if by is By.MONTH else f"{first_day:%Y-%m-%d}"
-    subject = report_text.title(reports[0]) if len(reports) == 1 else f"{_mark(is_simulated)}energy of {when}"
-    notes = [*(["nothing is booked for any meter"] if not reports else []), *_missed(not_sent, by)]
-    texts = [report_text.as_text(report) for report in reports]
-    pages = [report_text.as_html_part(report) for report in reports]
     kind = "monthly" if by is By.MONTH else "daily"
+    is_of_one = len(reports) == 1 and not made.without
+    subject = report_text.title(reports[0]) if is_of_one else f"{_mark(is_simulated)}energy of {when}"
+    notes = [*_without(made.without), *_missed(not_sent, by)]
+    parts = [report_text.as_html_part(report) for report in reports]
     return OutgoingMessage(
         id=f"msg_{token}_{kind}-{when}",
         type=f"report.{kind}",
         at=at,
         subject=subject,
-        text="\n\n".join([*([] if len(reports) == 1 else [subject]), *texts, *notes]),
-        html=report_text.as_html_page(subject, [*pages, *(f"<p>{escape(note)}</p>" for note in notes)]),
+        text="\n\n".join([*([] if is_of_one else [subject]), *map(report_text.as_text, reports), *notes]),
+        html=report_text.as_html_page(subject, [*parts, *(f"<p>{escape(note)}</p>" for note in notes)]),
         data={
             "period": by.value,
             "first_day": first_day.isoformat(),
             "reports": [report_text.as_object(report) for report in reports],
-            "not_sent": [day.isoformat() for day in not_sent],
+            "without": list(made.without),
+            "not_sent": [not_sent[0].isoformat(), not_sent[-1].isoformat()] if not_sent else None,
         },
         simulated=is_simulated,
-        meter=reports[0].meter.name if len(reports) == 1 else None,
+        meter=reports[0].meter.name if is_of_one else None,
     )
 
 
@@ -148,14 +150,18 @@ def fields(message: OutgoingMessage) -> dict[str, str | int | bool | None]:
     }
 
 
+def _without(meters: Sequence[str]) -> list[str]:
+    return [f"nothing is booked for {', '.join(meters)}"] if meters else []
+
+
 def _missed(not_sent: Sequence[date], by: By) -> list[str]:
     if not not_sent:
         return []
-    option, cut = ("--month", 7) if by is By.MONTH else ("--day", 10)
-    first, last = (day.isoformat()[:cut] for day in (not_sent[0], not_sent[-1]))
+    option, length = ("--month", 7) if by is By.MONTH else ("--day", 10)
+    first, last = (day.isoformat()[:length] for day in (not_sent[0], not_sent[-1]))
     return [
-        f"Not sent, after a long outage: {len(not_sent)} earlier reports, {first} to {last}. "
-        f"wattrail ledger report {option} {first} prints one."
+        f"not sent after a long outage: {len(not_sent)} earlier reports, {first} to {last}; "
+        f"wattrail ledger report {option} {first} prints the first of them"
     ]
 
 

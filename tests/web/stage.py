@@ -116,6 +116,8 @@ def store_alarms(path: Path, now: datetime) -> None:
         stored.append(
             [voltage, freezer, replace(freezer, change="acknowledged"), over, replace(over, change="cleared")]
         )
+
+
 def board_of(scene: str) -> PublisherBoard:
     """Publishers in every state, if the scene has any."""
     board = PublisherBoard()

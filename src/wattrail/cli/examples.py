@@ -49,6 +49,7 @@ EXAMPLES: Final[Mapping[str, Example]] = MappingProxyType({
     "flash doctor":        Example("PORT", "flash doctor /dev/ttyUSB0 --mains-off"),
     "uartprogram":         Example("FILENAME", "uartprogram OpenBK7231N.bin -d /dev/ttyUSB0 -w -s 0x0 --mains-off"),
     "ledger show":         Example("[METER]", "ledger show house --by month"),
+    "ledger report":       Example("[METER]", "ledger report house --day 2026-03-01"),
     "ledger export":       Example("[METER]", "ledger export house --by day"),
     "ledger verify":       Example("[METER]", "ledger verify"),
     "ledger adjust":       Example("[METER] --reason TEXT", "ledger adjust house --import-kwh 12.5 --reason swapped"),

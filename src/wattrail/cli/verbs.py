@@ -69,6 +69,7 @@ VERBS: Final = (
     Verb("flash doctor",        "flash.doctor:doctor",                "Find out what is wrong on the line to a board."),
     Verb("uartprogram",         "uartprogram:uartprogram",            "Take uartprogram's command line, and do it safely."),
     Verb("ledger show",         "ledger.show:show",                   "Show registers, energy by period, or bills."),
+    Verb("ledger report",       "ledger.report:report",               "Report the energy of a day or a month."),
     Verb("ledger export",       "ledger.export:export",               "Write energy by period as CSV or JSON."),
     Verb("ledger verify",       "ledger.verify:verify",               "Prove the file, replay the ledger and say what differs."),
     Verb("ledger adjust",       "ledger.adjust:adjust",               "State an opening, an adjustment, a direction."),

@@ -14,6 +14,7 @@ from wattrail.ledger.register_at import SeriesPoint, registers_at
 from wattrail.ledger.running import RunningInterval
 from wattrail.ledger.tariff import Price, Tariff, Timetable, Window
 from wattrail.ledger.timeline import CONFIRM_US
+from wattrail.ledger.virtual import Definition, VirtualInterval, VirtualKind, virtual_intervals
 
 __all__ = [
     "BEGINNING",
@@ -28,6 +29,7 @@ __all__ = [
     "By",
     "Channels",
     "Counts",
+    "Definition",
     "Energy",
     "EnergyDirection",
     "Entry",
@@ -43,6 +45,8 @@ __all__ = [
     "Tariff",
     "Timetable",
     "Totals",
+    "VirtualInterval",
+    "VirtualKind",
     "Window",
     "adjustment",
     "assignment",
@@ -57,4 +61,5 @@ __all__ = [
     "opening",
     "registers_at",
     "unassigned",
+    "virtual_intervals",
 ]  # fmt: skip

@@ -10,16 +10,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.ledger.rig import MINUTE, entry, ledger_slice, start, utc
+from tests.ledger.rig import BERLIN, MINUTE, entry, ledger_slice, start, utc
 from wattrail.ledger import (
+    By,
     Definition,
     Entry,
     EntryKind,
     LedgerSlice,
     VirtualInterval,
     VirtualKind,
+    boundaries,
     by_interval,
     virtual_intervals,
+    virtual_ledger,
 )
 
 NOON = utc(2026, 6, 21, 12)
@@ -72,7 +75,7 @@ def test_self_consumption_is_what_is_made_and_not_exported() -> None:
     assert energies(derived(used, solar=minutes(-45, -45), grid=minutes(-18, 27))) == [(3000, 0), (5000, 0)]
 
 
-def test_export_that_is_seen_before_its_production_is_taken_from_the_next_minute() -> None:
+def test_export_seen_before_its_production_is_taken_from_the_next_minute() -> None:
     used = Definition(kind=VirtualKind.SELF_CONSUMPTION, since=NOON, plus=("solar",), minus=("grid",))
     assert energies(derived(used, solar=minutes(0, -27), grid=minutes(-9, -9))) == [(0, 0), (1000, 0)]
 
@@ -117,6 +120,27 @@ def test_one_that_is_removed_and_added_again_goes_on() -> None:
     ]
     intervals = derived(*story, house=minutes(9, 9, 9))
     assert [one.register.import_mwh for one in intervals] == [1000, 2000]
+
+
+def test_its_books_give_hours_like_those_of_any_meter() -> None:
+    rest = Definition(kind=VirtualKind.SUM, since=NOON, plus=("house",), minus=("heat_pump",))
+    members = {"house": ledger_slice(minutes(*[18] * 120)), "heat_pump": ledger_slice(minutes(*[9] * 90, *[27] * 30))}
+    rows = by_interval(virtual_ledger([rest], members), boundaries(By.HOUR, NOON, NOON + 120 * MINUTE, BERLIN))
+    assert [(row.energy.import_mwh, row.energy.export_mwh) for row in rows] == [(60_000, 0), (30_000, 30_000)]
+    assert all(row.complete for row in rows)
+
+
+def test_its_books_name_the_definition_and_show_where_none_held() -> None:
+    story = [
+        Definition(kind=VirtualKind.SUM, since=NOON, plus=("house",)),
+        Definition(kind=VirtualKind.SUM, since=NOON + MINUTE),
+        Definition(kind=VirtualKind.SUM, since=NOON + 2 * MINUTE, plus=("house",)),
+    ]
+    books = virtual_ledger(story, {"house": ledger_slice(minutes(9, 9, 9))})
+    assert [(one.kind.value, one.epoch, one.positive) for one in books.entries] == [
+        ("start", 1, 0), ("counted", 1, 1000), ("gap", 3, 0), ("counted", 3, 1000),
+    ]  # fmt: skip
+    assert [one.sequence for one in books.entries] == [1, 2, 3, 4]
 
 
 def test_it_begins_where_its_last_member_begins() -> None:

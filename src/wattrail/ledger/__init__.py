@@ -14,7 +14,7 @@ from wattrail.ledger.register_at import SeriesPoint, registers_at
 from wattrail.ledger.running import RunningInterval
 from wattrail.ledger.tariff import Price, Tariff, Timetable, Window
 from wattrail.ledger.timeline import CONFIRM_US
-from wattrail.ledger.virtual import Definition, VirtualInterval, VirtualKind, virtual_intervals
+from wattrail.ledger.virtual import Definition, VirtualInterval, VirtualKind, virtual_intervals, virtual_ledger
 
 __all__ = [
     "BEGINNING",
@@ -62,4 +62,5 @@ __all__ = [
     "registers_at",
     "unassigned",
     "virtual_intervals",
+    "virtual_ledger",
 ]  # fmt: skip

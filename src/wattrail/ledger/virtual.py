@@ -14,17 +14,28 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from fractions import Fraction
 from itertools import pairwise
 from typing import Final, NamedTuple
 
-from wattrail.ledger.entries import Totals
+from wattrail.energy_register import Direction, EnergyRegister, Persistence
+from wattrail.ledger.entries import Entry, EntryKind, Epoch, Totals
 from wattrail.ledger.intervals import Interval, by_interval, holes
 from wattrail.ledger.ledger_slice import LedgerSlice
 
-__all__ = ["Definition", "VirtualInterval", "VirtualKind", "virtual_intervals"]
+__all__ = ["Definition", "VirtualInterval", "VirtualKind", "virtual_intervals", "virtual_ledger"]
 
 _RESOLUTION: Final = timedelta(minutes=1)
 """The length of a members' entry: power that changes its sign within it is netted."""
+
+_MICROSECOND: Final = timedelta(microseconds=1)
+_NOTHING: Final = Totals(0, 0)
+
+_REGISTER: Final = EnergyRegister(
+    name="virtual", step_mwh=Fraction(1), direction=Direction.SUM, persistence=Persistence.KEPT,
+    max_counts_per_us=Fraction(1),
+)  # fmt: skip
+"""Counts of whole milliwatt-hours, as its intervals are."""
 
 
 class VirtualKind(StrEnum):
@@ -82,6 +93,43 @@ class VirtualInterval:
     complete: bool
 
 
+def virtual_ledger(definitions: Sequence[Definition], members: Mapping[str, LedgerSlice]) -> LedgerSlice:
+    """The ledger of a virtual meter, for periods and bills like those of any other. Arguments as ``virtual_intervals``.
+
+    The epoch of an entry is the number of its definition, from 1. Where none held there is a gap without energy.
+    """
+    numbers = {definition.since: number for number, definition in enumerate(definitions, start=1)}
+    entries: list[Entry] = []
+    for interval in virtual_intervals(definitions, members):
+        number = numbers[interval.definition.since]
+        if not entries:
+            entries.append(_entry(1, EntryKind.START, interval.start, interval.start, number))
+        elif entries[-1].end < interval.start:
+            entries.append(_entry(len(entries) + 1, EntryKind.GAP, entries[-1].end, interval.start, number))
+        kind = EntryKind.COUNTED if interval.complete else EntryKind.GAP
+        entries.append(
+            _entry(len(entries) + 1, kind, interval.start, interval.end, number, interval.energy, interval.register)
+        )
+    epochs = {number: Epoch(number=number, registers=(_REGISTER,)) for number in numbers.values()}
+    return LedgerSlice(entries=tuple(entries), epochs=epochs)
+
+
+def _entry(
+    sequence: int,
+    kind: EntryKind,
+    start: datetime,
+    end: datetime,
+    epoch: int,
+    energy: Totals = _NOTHING,
+    register: Totals = _NOTHING,
+) -> Entry:
+    return Entry(
+        sequence=sequence, kind=kind, start=start, end=end, epoch=epoch, elapsed_us=(end - start) // _MICROSECOND,
+        positive=energy.import_mwh, negative=energy.export_mwh, undirected=energy.undirected_mwh,
+        count=register.import_mwh + register.export_mwh + register.undirected_mwh,
+    )  # fmt: skip
+
+
 class _Moved(NamedTuple):
     towards: int
     away: int
@@ -93,18 +141,18 @@ def virtual_intervals(
 ) -> Iterator[VirtualInterval]:
     """The intervals that every member has booked, oldest first. The registers begin at 0 and never fall.
 
-    ``definitions`` are in the order of ``since``; ``members`` gives the whole books of every meter they name. Raises
-    ValueError if the order is wrong, KeyError for a member without books.
+    ``definitions`` are in the order of ``since``; ``members`` gives the whole ledger of every meter they name. Raises
+    ValueError if the order is wrong, KeyError for a member without a ledger.
     """
     if any(later.since <= earlier.since for earlier, later in pairwise(definitions)):
         raise ValueError("definitions must come in order, each later than the one before")
     register = Totals(0, 0)
-    untils: list[datetime | None] = [*(each.since for each in definitions[1:]), None]
-    for definition, until in zip(definitions, untils, strict=True):
-        books = [members[name] for name in definition.members]
-        moments = _moments(books, definition.since, until)
+    limits: list[datetime | None] = [*(each.since for each in definitions[1:]), None]
+    for definition, until in zip(definitions, limits, strict=True):
+        slices = [members[name] for name in definition.members]
+        moments = _moments(slices, definition.since, until)
         owed = 0
-        for rows in zip(*(by_interval(book, moments) for book in books), strict=True):
+        for rows in zip(*(by_interval(one, moments) for one in slices), strict=True):
             energy, owed = _energy(definition, _moved(definition, rows), owed)
             register = _sum([register, energy])
             yield VirtualInterval(
@@ -113,18 +161,18 @@ def virtual_intervals(
             )  # fmt: skip
 
 
-def _moments(books: Sequence[LedgerSlice], since: datetime, until: datetime | None) -> list[datetime]:
+def _moments(slices: Sequence[LedgerSlice], since: datetime, until: datetime | None) -> list[datetime]:
     """Where intervals meet: whole minutes in no gap of a member, and where a definition begins or ends."""
-    begins = [book.began for book in books if book.began is not None]
-    ends = [book.booked_until for book in books if book.booked_until is not None]
-    if not books or len(begins) < len(books):
+    begins = [one.began for one in slices if one.began is not None]
+    ends = [one.booked_until for one in slices if one.booked_until is not None]
+    if not slices or len(begins) < len(slices):
         return []
     first, last = max(since, *begins), min(ends)
     if until is not None:
         last = min(last, until)
     if last <= first:
         return []
-    closed = [first, *_outside(_minutes(first, last), sorted(hole for book in books for hole in holes(book)))]
+    closed = [first, *_outside(_minutes(first, last), sorted(hole for one in slices for hole in holes(one)))]
     return [*closed, last] if last == until and closed[-1] < last else closed
 
 

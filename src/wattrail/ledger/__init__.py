@@ -9,18 +9,21 @@ from wattrail.ledger.intervals import Interval, by_interval
 from wattrail.ledger.ledger import GAP_AFTER_US, Ledger
 from wattrail.ledger.ledger_slice import Counts, Energy, LedgerSlice
 from wattrail.ledger.manual import EnergyDirection, adjustment, assignment, milliwatt_hours, opening, unassigned
+from wattrail.ledger.member import MemberLedger
 from wattrail.ledger.periods import By, boundaries, local_day, midnight
 from wattrail.ledger.register_at import SeriesPoint, registers_at
 from wattrail.ledger.running import RunningInterval
 from wattrail.ledger.tariff import Price, Tariff, Timetable, Window
 from wattrail.ledger.timeline import CONFIRM_US
-from wattrail.ledger.virtual import Definition, VirtualInterval, VirtualKind, virtual_intervals, virtual_ledger
+from wattrail.ledger.virtual import VIRTUAL_REGISTERS, VIRTUAL_SCHEME, Definition, VirtualKind, VirtualLedger
 
 __all__ = [
     "BEGINNING",
     "CONFIRM_US",
     "GAP_AFTER_US",
     "STATED",
+    "VIRTUAL_REGISTERS",
+    "VIRTUAL_SCHEME",
     "Audit",
     "AuditFinding",
     "Bill",
@@ -38,6 +41,7 @@ __all__ = [
     "Interval",
     "Ledger",
     "LedgerSlice",
+    "MemberLedger",
     "Observation",
     "Price",
     "RunningInterval",
@@ -45,8 +49,8 @@ __all__ = [
     "Tariff",
     "Timetable",
     "Totals",
-    "VirtualInterval",
     "VirtualKind",
+    "VirtualLedger",
     "Window",
     "adjustment",
     "assignment",
@@ -61,6 +65,4 @@ __all__ = [
     "opening",
     "registers_at",
     "unassigned",
-    "virtual_intervals",
-    "virtual_ledger",
 ]  # fmt: skip

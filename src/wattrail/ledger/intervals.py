@@ -16,7 +16,7 @@ from wattrail.ledger.entries import Entry, EntryKind, Totals
 from wattrail.ledger.ledger_slice import LedgerSlice
 from wattrail.ledger.register_at import SeriesPoint, registers_at
 
-__all__ = ["Interval", "Untimed", "by_interval", "holes"]
+__all__ = ["Interval", "Untimed", "by_interval", "is_hole"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,9 +41,9 @@ class Untimed:
 
     def __init__(self, ledger_slice: LedgerSlice) -> None:
         self._began, self._until = ledger_slice.began, ledger_slice.booked_until
-        spans = sorted(holes(ledger_slice), key=lambda span: span[1])
-        self._starts = [start for start, _ in spans]
-        self._ends = [end for _, end in spans]
+        holes = sorted((entry for entry in ledger_slice.entries if is_hole(entry)), key=lambda entry: entry.end)
+        self._starts = [entry.start for entry in holes]
+        self._ends = [entry.end for entry in holes]
         self._first_start = [*accumulate(reversed(self._starts), min)][::-1]
         """The earliest start from each place on: where a clock was set, starts are not in order."""
 
@@ -67,11 +67,6 @@ def by_interval(ledger_slice: LedgerSlice, boundaries: Sequence[datetime]) -> tu
     return tuple(_intervals(points, untimed))
 
 
-def holes(ledger_slice: LedgerSlice) -> list[tuple[datetime, datetime]]:
-    """Start and end of every entry of which nobody knows when within it energy flowed."""
-    return [(entry.start, entry.end) for entry in ledger_slice.entries if _is_hole(entry)]
-
-
 def _intervals(points: Sequence[SeriesPoint], untimed: Untimed) -> Iterator[Interval]:
     for before, after in pairwise(points):
         yield Interval(
@@ -85,5 +80,6 @@ def _intervals(points: Sequence[SeriesPoint], untimed: Untimed) -> Iterator[Inte
         )
 
 
-def _is_hole(entry: Entry) -> bool:
+def is_hole(entry: Entry) -> bool:
+    """Whether nobody knows when within its interval its energy flowed."""
     return not entry.shaped and entry.kind not in {EntryKind.START, EntryKind.EPOCH}

@@ -1,11 +1,10 @@
-"""Virtual meters: registers that follow from the entries of other meters.
-
-Nothing is stored for them but their definitions. Their intervals are derived from the entries of their members, which
-are never edited: nothing can be booked twice or lost between the two, and whoever audits the members has audited these.
+"""Virtual meters: registers that follow from the entries of other meters, and from nothing else.
 
 An interval is a minute that every member has booked. Where a member has a gap, one interval reaches over all of it, and
 has its energy once that is known. In each interval the whole milliwatt-hours by which the members' registers moved are
-added up, and never rounded again.
+added up, and never rounded again. Only the last entry is needed to go on: whatever was not booked yet is derived again.
+
+What a person stated about a member stays with the member: it is no part of what was counted in an interval.
 """
 
 from __future__ import annotations
@@ -15,27 +14,45 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from fractions import Fraction
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import Final, NamedTuple
+from urllib.parse import parse_qs, urlsplit
 
 from wattrail.energy_register import Direction, EnergyRegister, Persistence
-from wattrail.ledger.entries import Entry, EntryKind, Epoch, Totals
-from wattrail.ledger.intervals import Interval, by_interval, holes
-from wattrail.ledger.ledger_slice import LedgerSlice
+from wattrail.ledger.entries import Entry, EntryKind, Totals
+from wattrail.ledger.intervals import Interval
+from wattrail.ledger.member import MemberLedger
 
-__all__ = ["Definition", "VirtualInterval", "VirtualKind", "virtual_intervals", "virtual_ledger"]
+__all__ = [
+    "VIRTUAL_REGISTERS",
+    "VIRTUAL_SCHEME",
+    "Definition",
+    "VirtualInterval",
+    "VirtualKind",
+    "VirtualLedger",
+    "energy_between",
+    "rederived",
+]
 
-_RESOLUTION: Final = timedelta(minutes=1)
-"""The length of a members' entry: power that changes its sign within it is netted."""
+VIRTUAL_SCHEME: Final = "virtual"
 
+_MINUTE: Final = timedelta(minutes=1)
+_AT_ONCE: Final = timedelta(days=1)
+_ENTRIES_AT_ONCE: Final = 1440
 _MICROSECOND: Final = timedelta(microseconds=1)
 _NOTHING: Final = Totals(0, 0)
+_NOT_FOLLOWED: Final = "not every member was booked: no energy"
 
-_REGISTER: Final = EnergyRegister(
-    name="virtual", step_mwh=Fraction(1), direction=Direction.SUM, persistence=Persistence.KEPT,
-    max_counts_per_us=Fraction(1),
-)  # fmt: skip
-"""Counts of whole milliwatt-hours, as its intervals are."""
+
+def _register(direction: Direction) -> EnergyRegister:
+    return EnergyRegister(
+        name=direction.value, step_mwh=Fraction(1), direction=direction, persistence=Persistence.KEPT,
+        max_counts_per_us=Fraction(1),
+    )  # fmt: skip
+
+
+VIRTUAL_REGISTERS: Final = (_register(Direction.IMPORT), _register(Direction.EXPORT))
+"""Counts are whole milliwatt-hours. Their speed says nothing: it is the members' that is limited."""
 
 
 class VirtualKind(StrEnum):
@@ -48,139 +65,164 @@ class VirtualKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Definition:
-    """One version of a virtual meter, which holds from ``since`` (UTC) until the next one.
+    """What a virtual meter consists of. Raises ValueError for what means nothing.
 
     ``plus`` and ``minus`` are names of meters. For self-consumption ``plus`` is the meter of production, which is its
-    export, and ``minus`` the meter of the grid. No members at all: removed from then on. Raises ValueError.
+    export, and ``minus`` the meter of the grid.
     """
 
     kind: VirtualKind
-    since: datetime
-    plus: tuple[str, ...] = ()
+    plus: tuple[str, ...]
     minus: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if twice := sorted(name for name in set(self.members) if self.members.count(name) > 1):
             raise ValueError(f"a member counts once, got {', '.join(twice)} more than once")
-        if self.members and not self.plus:
-            raise ValueError("a virtual meter needs a meter in plus, got meters in minus only")
+        if not self.plus:
+            raise ValueError("a virtual meter needs a meter in plus, got none")
         if self.kind is VirtualKind.BALANCE and self.minus:
             raise ValueError(f"a balance has no minus, got {', '.join(self.minus)}")
         sides = (len(self.plus), len(self.minus))
-        if self.kind is VirtualKind.SELF_CONSUMPTION and self.members and sides != (1, 1):
+        if self.kind is VirtualKind.SELF_CONSUMPTION and sides != (1, 1):
             raise ValueError(f"self-consumption needs one meter of production and one of the grid, got {sides}")
+
+    @classmethod
+    def from_url(cls, url: str) -> Definition:
+        """The definition that ``url`` gives. Raises ValueError."""
+        parts = urlsplit(url)
+        if parts.scheme != VIRTUAL_SCHEME:
+            raise ValueError(f"{url!r} is not a definition: it begins with {VIRTUAL_SCHEME}:")
+        sides = {key: tuple(values[-1].split(",")) for key, values in parse_qs(parts.query).items()}
+        return cls(kind=VirtualKind(parts.path), plus=sides.get("plus", ()), minus=sides.get("minus", ()))
+
+    @property
+    def url(self) -> str:
+        """The definition as it is stored, such as ``virtual:sum?plus=house&minus=heat_pump``."""
+        minus = f"&minus={','.join(self.minus)}" if self.minus else ""
+        return f"{VIRTUAL_SCHEME}:{self.kind}?plus={','.join(self.plus)}{minus}"
 
     @property
     def members(self) -> tuple[str, ...]:
         """The names of all members."""
         return self.plus + self.minus
 
+    def watts(self, members: Sequence[float]) -> float:
+        """Power, from that of the members in their order; positive is import."""
+        if self.kind is VirtualKind.SELF_CONSUMPTION:
+            solar, grid = members
+            return max(max(-solar, 0.0) - max(-grid, 0.0), 0.0)
+        plus = len(self.plus)
+        return sum(members[:plus]) - sum(members[plus:])
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VirtualInterval:
-    """Energy of ``[start, end)`` in milliwatt-hours, the registers at its end, and the definition it follows.
+
+class VirtualInterval(NamedTuple):
+    """Energy of ``[start, end)``, and what is still ``owed`` to the next.
 
     Had the members been netted at every instant, import and export would each be larger by ``bound_mwh`` at most.
-    ``complete`` says that every member was watched from end to end.
     """
 
     start: datetime
     end: datetime
-    definition: Definition
     energy: Totals
-    register: Totals
+    owed: int
     bound_mwh: int
     complete: bool
 
 
-def virtual_ledger(definitions: Sequence[Definition], members: Mapping[str, LedgerSlice]) -> LedgerSlice:
-    """The ledger of a virtual meter, for periods and bills like those of any other. Arguments as ``virtual_intervals``.
-
-    The epoch of an entry is the number of its definition, from 1. Where none held there is a gap without energy.
-    """
-    numbers = {definition.since: number for number, definition in enumerate(definitions, start=1)}
-    entries: list[Entry] = []
-    for interval in virtual_intervals(definitions, members):
-        number = numbers[interval.definition.since]
-        if not entries:
-            entries.append(_entry(1, EntryKind.START, interval.start, interval.start, number))
-        elif entries[-1].end < interval.start:
-            entries.append(_entry(len(entries) + 1, EntryKind.GAP, entries[-1].end, interval.start, number))
-        kind = EntryKind.COUNTED if interval.complete else EntryKind.GAP
-        entries.append(
-            _entry(len(entries) + 1, kind, interval.start, interval.end, number, interval.energy, interval.register)
-        )
-    epochs = {number: Epoch(number=number, registers=(_REGISTER,)) for number in numbers.values()}
-    return LedgerSlice(entries=tuple(entries), epochs=epochs)
-
-
-def _entry(
-    sequence: int,
-    kind: EntryKind,
-    start: datetime,
-    end: datetime,
-    epoch: int,
-    energy: Totals = _NOTHING,
-    register: Totals = _NOTHING,
-) -> Entry:
-    return Entry(
-        sequence=sequence, kind=kind, start=start, end=end, epoch=epoch, elapsed_us=(end - start) // _MICROSECOND,
-        positive=energy.import_mwh, negative=energy.export_mwh, undirected=energy.undirected_mwh,
-        count=register.import_mwh + register.export_mwh + register.undirected_mwh,
-    )  # fmt: skip
-
-
-class _Moved(NamedTuple):
-    towards: int
-    away: int
-    undirected: int
-
-
-def virtual_intervals(
-    definitions: Sequence[Definition], members: Mapping[str, LedgerSlice]
+def energy_between(
+    definition: Definition, members: Sequence[MemberLedger], moments: Sequence[datetime], owed: int = 0
 ) -> Iterator[VirtualInterval]:
-    """The intervals that every member has booked, oldest first. The registers begin at 0 and never fall.
+    """What a definition makes of its members between each two neighbouring moments."""
+    for rows in zip(*(member.between(moments) for member in members), strict=True):
+        moved = _moved(definition, rows)
+        energy, owed = _energy(definition, moved, owed)
+        bound = min(moved.towards, moved.away) if _is_netted(definition) else 0
+        complete = all(row.complete for row in rows)
+        yield VirtualInterval(rows[0].start, rows[0].end, energy, owed, bound, complete)
 
-    ``definitions`` are in the order of ``since``; ``members`` gives the whole ledger of every meter they name. Raises
-    ValueError if the order is wrong, KeyError for a member without a ledger.
+
+class VirtualLedger:
+    """The entries of a virtual meter as its members book theirs. ``last`` is the last one stored.
+
+    ``members`` stand in the order of the definition. ``epoch`` is the number of the definition.
     """
-    if any(later.since <= earlier.since for earlier, later in pairwise(definitions)):
-        raise ValueError("definitions must come in order, each later than the one before")
-    register = Totals(0, 0)
-    limits: list[datetime | None] = [*(each.since for each in definitions[1:]), None]
-    for definition, until in zip(definitions, limits, strict=True):
-        slices = [members[name] for name in definition.members]
-        moments = _moments(slices, definition.since, until)
-        owed = 0
-        for rows in zip(*(by_interval(one, moments) for one in slices), strict=True):
-            energy, owed = _energy(definition, _moved(definition, rows), owed)
-            register = _sum([register, energy])
-            yield VirtualInterval(
-                start=rows[0].start, end=rows[0].end, definition=definition, energy=energy, register=register,
-                bound_mwh=_bound(definition, rows), complete=all(row.complete for row in rows),
-            )  # fmt: skip
 
+    def __init__(
+        self, definition: Definition, members: Sequence[MemberLedger], *, epoch: int, last: Entry | None = None
+    ) -> None:
+        self.definition = definition
+        self._members, self._epoch, self._last = tuple(members), epoch, last
 
-def _moments(slices: Sequence[LedgerSlice], since: datetime, until: datetime | None) -> list[datetime]:
-    """Where intervals meet: whole minutes in no gap of a member, and where a definition begins or ends."""
-    begins = [one.began for one in slices if one.began is not None]
-    ends = [one.booked_until for one in slices if one.booked_until is not None]
-    if not slices or len(begins) < len(slices):
+    def close(self, *, to_the_end: bool = False) -> tuple[Entry, ...]:
+        """The entries of the next day at most that every member has booked; empty if there is none yet.
+
+        ``to_the_end`` also closes the minute in which the last member ends: another definition follows.
+        """
+        begins = [member.began for member in self._members if member.began is not None]
+        ends = [member.booked_until for member in self._members if member.booked_until is not None]
+        if len(begins) < len(self._members) or len(ends) < len(self._members):
+            return ()
+        first, last = max(begins), min(ends)
+        if self._last is not None:
+            first = max(first, self._last.end)
+        moments = self._moments(first, last, to_the_end=to_the_end)
+        if len(moments) < 2:
+            return ()
+        entries = [*self._begin(first)]
+        owed = self._last.carry if self._last is not None else 0
+        intervals = energy_between(self.definition, self._members, moments, owed)
+        entries.extend(self._interval_entry(interval) for interval in intervals)
+        for member in self._members:
+            member.forget(moments[-1])
+        return tuple(entries)
+
+    def begin_epoch(self) -> tuple[Entry, ...]:
+        """The entry that says that this definition holds from here on; none where nothing is booked yet."""
+        if self._last is None:
+            return ()
+        return (self._entry(EntryKind.EPOCH, self._last.end, self._last.end, note="another definition"),)
+
+    def _moments(self, first: datetime, last: datetime, *, to_the_end: bool) -> list[datetime]:
+        """Where intervals meet: whole minutes that lie in no gap of a member."""
+        for limit in dict.fromkeys((min(last, first + _AT_ONCE), last)):
+            holes = sorted(hole for member in self._members for hole in member.holes(limit))
+            moments = [first, *_outside(_minutes(first, limit), holes)]
+            if limit == last and to_the_end and moments[-1] < last:
+                moments.append(last)
+            if len(moments) > 1:
+                return moments
         return []
-    first, last = max(since, *begins), min(ends)
-    if until is not None:
-        last = min(last, until)
-    if last <= first:
-        return []
-    closed = [first, *_outside(_minutes(first, last), sorted(hole for one in slices for hole in holes(one)))]
-    return [*closed, last] if last == until and closed[-1] < last else closed
+
+    def _begin(self, first: datetime) -> Iterator[Entry]:
+        if self._last is None:
+            yield self._entry(EntryKind.START, first, first)
+        elif self._last.end < first:
+            yield self._entry(EntryKind.GAP, self._last.end, first, carry=self._last.carry, note=_NOT_FOLLOWED)
+
+    def _interval_entry(self, interval: VirtualInterval) -> Entry:
+        kind = EntryKind.COUNTED if interval.complete else EntryKind.GAP
+        return self._entry(kind, interval.start, interval.end, interval.energy, carry=interval.owed)
+
+    def _entry(
+        self, kind: EntryKind, start: datetime, end: datetime, energy: Totals = _NOTHING, *, carry: int = 0,
+        note: str = "",
+    ) -> Entry:  # fmt: skip
+        before = self._last
+        self._last = Entry(
+            sequence=before.sequence + 1 if before else 1, kind=kind, start=start, end=end, epoch=self._epoch,
+            count=(before.count if before else 0) + energy.import_mwh,
+            export_count=((before.export_count or 0) if before else 0) + energy.export_mwh,
+            positive=energy.import_mwh, negative=energy.export_mwh, undirected=energy.undirected_mwh,
+            elapsed_us=(end - start) // _MICROSECOND if kind is EntryKind.COUNTED else 0, carry=carry, note=note,
+        )  # fmt: skip
+        return self._last
 
 
 def _minutes(first: datetime, last: datetime) -> Iterator[datetime]:
-    moment = first.replace(second=0, microsecond=0) + _RESOLUTION
+    moment = first.replace(second=0, microsecond=0) + _MINUTE
     while moment <= last:
         yield moment
-        moment += _RESOLUTION
+        moment += _MINUTE
 
 
 def _outside(moments: Iterable[datetime], spans: Sequence[tuple[datetime, datetime]]) -> Iterator[datetime]:
@@ -194,9 +236,16 @@ def _outside(moments: Iterable[datetime], spans: Sequence[tuple[datetime, dateti
             yield moment
 
 
+class _Moved(NamedTuple):
+    towards: int
+    away: int
+    undirected: int
+
+
 def _moved(definition: Definition, rows: Sequence[Interval]) -> _Moved:
     """Energy towards the virtual meter and away from it: what a minus imports goes away."""
-    plus, minus = _sides(definition, rows)
+    energies, sides = [row.energy for row in rows], len(definition.plus)
+    plus, minus = _sum(energies[:sides]), _sum(energies[sides:])
     undirected = plus.undirected_mwh + minus.undirected_mwh
     if definition.kind is VirtualKind.SELF_CONSUMPTION:
         return _Moved(plus.export_mwh, minus.export_mwh, undirected)
@@ -218,20 +267,9 @@ def _energy(definition: Definition, moved: _Moved, owed: int) -> tuple[Totals, i
     return Totals(*moved), 0
 
 
-def _bound(definition: Definition, rows: Sequence[Interval]) -> int:
-    """Import lies between the net and all that is imported: what is netted away is the lesser direction at most."""
-    moved = _moved(definition, rows)
-    return min(moved.towards, moved.away) if _is_netted(definition) else 0
-
-
 def _is_netted(definition: Definition) -> bool:
     is_difference = definition.kind is VirtualKind.SUM and bool(definition.minus)
     return is_difference or definition.kind is VirtualKind.BALANCE
-
-
-def _sides(definition: Definition, rows: Sequence[Interval]) -> tuple[Totals, Totals]:
-    energies = [row.energy for row in rows]
-    return _sum(energies[: len(definition.plus)]), _sum(energies[len(definition.plus) :])
 
 
 def _sum(energies: Sequence[Totals]) -> Totals:
@@ -240,3 +278,25 @@ def _sum(energies: Sequence[Totals]) -> Totals:
         sum(each.export_mwh for each in energies),
         sum(each.undirected_mwh for each in energies),
     )
+
+
+def rederived(
+    entries: Sequence[Entry], definitions: Mapping[int, Definition], members: Mapping[str, MemberLedger]
+) -> Iterator[tuple[Entry, Totals]]:
+    """Every entry with energy beside what its definition makes of the members now: equal, unless something is wrong.
+
+    ``members`` are used up: they forget what was looked at.
+    """
+    pairs = [pair for pair in pairwise(entries) if _is_derived(pair[1])]
+    for number, group in groupby(enumerate(pairs), key=lambda item: (item[1][1].epoch, item[0] // _ENTRIES_AT_ONCE)):
+        definition, some = definitions[number[0]], [pair for _, pair in group]
+        ledgers = [members[name] for name in definition.members]
+        moments = sorted({moment for _, entry in some for moment in (entry.start, entry.end)})
+        found = {one.start: one.energy for one in energy_between(definition, ledgers, moments, some[0][0].carry)}
+        yield from ((entry, found[entry.start]) for _, entry in some)
+        for ledger in ledgers:
+            ledger.forget(moments[-1])
+
+
+def _is_derived(entry: Entry) -> bool:
+    return entry.kind in {EntryKind.COUNTED, EntryKind.GAP} and entry.note != _NOT_FOLLOWED

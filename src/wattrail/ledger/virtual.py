@@ -4,7 +4,7 @@ An interval is a minute that every member has booked. Where a member has a gap, 
 has its energy once that is known. In each interval the whole milliwatt-hours by which the members' registers moved are
 added up, and never rounded again. Only the last entry is needed to go on: whatever was not booked yet is derived again.
 
-What a person stated about a member stays with the member: it is no part of what was counted in an interval.
+What a person stated about a member stays with the member: it was not counted in any interval.
 """
 
 from __future__ import annotations

@@ -32,8 +32,10 @@ __all__ = [
     "PURGE",
     "adjustable_entries",
     "entries",
+    "entries_after",
     "entries_since",
     "epochs",
+    "evidence",
     "last_reading_id",
     "latest",
     "ledger_slice",
@@ -92,6 +94,16 @@ def epochs(cursor: sqlite3.Cursor, meter_id: int) -> dict[int, Epoch]:
         number: Epoch(number=number, registers=registers_from_text(registers, watt), inverted=bool(inverted))
         for number, watt, inverted, registers in cursor.execute(sql, (meter_id,))
     }
+
+
+def evidence(cursor: sqlite3.Cursor, meter_id: int) -> dict[int, str]:
+    """What each calibration epoch rests on, by its number."""
+    return dict(cursor.execute("SELECT number, evidence FROM epoch WHERE meter_id = ? ORDER BY number", (meter_id,)))
+
+
+def entries_after(cursor: sqlite3.Cursor, meter_id: int, sequence: int) -> LedgerSlice:
+    """The entries with a number above ``sequence`` alone, and all epochs."""
+    return LedgerSlice(entries=_entries_from(cursor, meter_id, sequence + 1), epochs=epochs(cursor, meter_id))
 
 
 def entries(cursor: sqlite3.Cursor, meter_id: int) -> list[Entry]:

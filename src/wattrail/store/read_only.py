@@ -47,6 +47,11 @@ class StoreReader:
         with as_damage(self.path):
             return queries.ledger_slice(self._cursor, meter_id, since)
 
+    def evidence(self, meter_id: int) -> dict[int, str]:
+        """What each epoch rests on, by its number; of a virtual meter its definition."""
+        with as_damage(self.path):
+            return queries.evidence(self._cursor, meter_id)
+
     def file_problems(self) -> tuple[AuditFinding, ...]:
         """What the database engine finds wrong with the file; takes as long as reading all of it."""
         texts = integrity_problems(self._cursor)

@@ -36,6 +36,7 @@ __all__ = [
     "entries_since",
     "epochs",
     "evidence",
+    "first_of_epochs",
     "last_reading_id",
     "latest",
     "ledger_slice",
@@ -99,6 +100,12 @@ def epochs(cursor: sqlite3.Cursor, meter_id: int) -> dict[int, Epoch]:
 def evidence(cursor: sqlite3.Cursor, meter_id: int) -> dict[int, str]:
     """What each calibration epoch rests on, by its number."""
     return dict(cursor.execute("SELECT number, evidence FROM epoch WHERE meter_id = ? ORDER BY number", (meter_id,)))
+
+
+def first_of_epochs(cursor: sqlite3.Cursor, meter_id: int) -> dict[int, tuple[int, datetime]]:
+    """The number of the first entry of each epoch that has any, and when it begins."""
+    sql = "SELECT epoch, MIN(sequence), started_at FROM entry WHERE meter_id = ? GROUP BY epoch ORDER BY epoch"
+    return {row[0]: (row[1], from_microseconds(row[2])) for row in cursor.execute(sql, (meter_id,))}
 
 
 def entries_after(cursor: sqlite3.Cursor, meter_id: int, sequence: int) -> LedgerSlice:

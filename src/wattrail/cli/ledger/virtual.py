@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from wattrail.cli.ledger.account import StoredAccount
 from wattrail.cli.ledger.zone import local
-from wattrail.ledger import VIRTUAL_SCHEME, AuditFinding, Definition, Entry, LedgerSlice, MemberLedger
+from wattrail.ledger import VIRTUAL_SCHEME, AuditFinding, Definition, LedgerSlice, MemberLedger
 from wattrail.ledger.virtual import rederived
 
 __all__ = ["definition_lines", "definitions_object", "not_as_derived"]
@@ -13,16 +15,16 @@ __all__ = ["definition_lines", "definitions_object", "not_as_derived"]
 def definition_lines(account: StoredAccount) -> list[str]:
     """A line for each definition, with the entries that follow it; none for any other meter."""
     return [
-        f"entries from {first.sequence} on, {local(first.start, account.zone)}: {definition.url}"
-        for definition, first in _definitions(account)
+        f"entries from {sequence} on, {local(start, account.zone)}: {definition.url}"
+        for definition, sequence, start in _definitions(account)
     ]
 
 
 def definitions_object(account: StoredAccount) -> list[dict[str, object]]:
     """The same for JSON; empty for any other meter."""
     return [
-        {"first_entry": first.sequence, "since": first.start.isoformat(), "definition": definition.url}
-        for definition, first in _definitions(account)
+        {"first_entry": sequence, "since": start.isoformat(), "definition": definition.url}
+        for definition, sequence, start in _definitions(account)
     ]
 
 
@@ -47,14 +49,12 @@ def not_as_derived(account: StoredAccount, ledger_slice: LedgerSlice) -> tuple[A
     )
 
 
-def _definitions(account: StoredAccount) -> list[tuple[Definition, Entry]]:
+def _definitions(account: StoredAccount) -> list[tuple[Definition, int, datetime]]:
     if not _is_virtual(account):
         return []
     evidence = account.reader.evidence(account.meter.id)
-    first: dict[int, Entry] = {}
-    for entry in account.reader.ledger_slice(account.meter.id).entries:
-        first.setdefault(entry.epoch, entry)
-    return [(Definition.from_url(evidence[number]), entry) for number, entry in first.items()]
+    first = account.reader.first_of_epochs(account.meter.id)
+    return [(Definition.from_url(evidence[number]), *begins) for number, begins in first.items()]
 
 
 def _is_virtual(account: StoredAccount) -> bool:

@@ -98,6 +98,8 @@ def plan_service(
     """The plan of a service. Arguments override the configuration. Raises ConfigError."""
     meters = tuple(section.planned() for section in config.meter) if config else ()
     gateway = GatewayPlan(meters=meters or (DEMO_METER,), zone=config.site.timezone if config else None)
+    virtual = tuple(section.planned() for section in config.virtual) if config else ()
+    gateway = GatewayPlan(meters=meters or (_DEMO,), virtual=virtual, zone=config.site.timezone if config else None)
     page = _web(config, host, port) if web else None
     return ServicePlan(
         gateway=gateway,
@@ -130,7 +132,7 @@ def _consumers(config: Config | None, gateway: GatewayPlan, page: WebPlan | None
     from wattrail.app.publish_plan import page_url, plan_consumers  # with the libraries of their consumers
 
     url = page_url(page.host, page.port) if page and page.open_to_network and page.port else None
-    return plan_consumers(config.publish, [meter.name for meter in gateway.meters], configuration_url=url)
+    return plan_consumers(config.publish, gateway.names, configuration_url=url)
 
 
 def _demo() -> Demo:

@@ -155,7 +155,7 @@ async def open_service(
 def _publishers(plan: ServicePlan, store: Store, feed: Feed, board: PublisherBoard, clock: Clock | None) -> Publishers:
     context = ConsumerContext(
         database=store.path,
-        meters=tuple(meter.name for meter in plan.gateway.meters),
+        meters=plan.gateway.names,
         board=board,
         zone=plan.gateway.zone_info(),
     )

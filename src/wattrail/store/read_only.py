@@ -57,6 +57,15 @@ class StoreReader:
             for _, seen in queries.observations_after(self._cursor, meter_id, accounted):
                 ledger.observe(seen)
             return ledger
+    def evidence(self, meter_id: int) -> dict[int, str]:
+        """What each epoch rests on, by its number; of a virtual meter its definition."""
+        with as_damage(self.path):
+            return queries.evidence(self._cursor, meter_id)
+
+    def first_of_epochs(self, meter_id: int) -> dict[int, tuple[int, datetime]]:
+        """The number of the first entry of each epoch that has any, and when it begins."""
+        with as_damage(self.path):
+            return queries.first_of_epochs(self._cursor, meter_id)
 
     def file_problems(self) -> tuple[AuditFinding, ...]:
         """What the database engine finds wrong with the file; takes as long as reading all of it."""

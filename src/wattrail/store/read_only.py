@@ -57,6 +57,7 @@ class StoreReader:
             for _, seen in queries.observations_after(self._cursor, meter_id, accounted):
                 ledger.observe(seen)
             return ledger
+
     def evidence(self, meter_id: int) -> dict[int, str]:
         """What each epoch rests on, by its number; of a virtual meter its definition."""
         with as_damage(self.path):

@@ -98,3 +98,14 @@ def test_another_step_begins_an_epoch_that_no_count_crosses(store: Store) -> Non
     totals = account.totals()
     assert (totals.import_mwh, totals.export_mwh) == (2000, 1000)
     assert [entry.kind for entry in account.take_booked()].count(EntryKind.EPOCH) == 1
+
+
+def test_the_value_before_a_cached_zero_outlives_a_restart_of_the_gateway(store: Store) -> None:
+    account = opened(store, reading(0, 900, 0))
+    for minute, total in enumerate((905, 0, 3, 6, 12, 0, 0), start=1):
+        account.book(reading(minute, total, 0, sample=Quantities(watts=180.0)))
+    account.close()
+    account = Account(store, "plug", StubMeter(url="mqtt://broker/plug"), reading(8, 18, 0), now=NOON)
+    account.book(reading(8, 18, 0, sample=Quantities(watts=180.0)))
+    account.book(reading(9, 21, 0, sample=Quantities(watts=180.0)))
+    assert account.totals().import_mwh == (5 + 21) * 1000

@@ -359,3 +359,14 @@ def test_a_rise_that_no_late_delivery_explains_is_still_no_energy() -> None:
         seen = Observation(at=NOON + timedelta(seconds=second), elapsed_us=1_000_000, count=1500, watt=KILOWATT)
         house.entries += house.ledger.observe(seen)
     assert (house.wh, house.kinds) == (383, [EntryKind.GAP])
+
+
+def test_a_cached_zero_after_another_fall_ends_at_the_value_before_it() -> None:
+    """A day register: midnight, then twice a zero of a cache. The highest former value is that of yesterday."""
+    house = Account(replace(SAVED, persistence=Persistence.PERIODIC))
+    for count in (38_730, 38_733, 0, 3, 6, 9, 0, 0):
+        house.read(count, watt=180_000)
+    house.read(18, watt=180_000)
+    house.read(21, watt=180_000)
+    assert house.wh == 3 + 21
+    house.check()

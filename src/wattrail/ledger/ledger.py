@@ -408,7 +408,7 @@ class Ledger:
         if entry.kind is EntryKind.EPOCH:
             self._registers.begin_again(last)
         else:
-            self._registers.take_up(last, (entry.mark, entry.export_mark))
+            self._registers.take_up(last, entry)
         self._epochs[epoch.number] = self._epoch = epoch
 
 

@@ -12,9 +12,10 @@ The register says what it can do (`EnergyRegister`), the device what happened to
     -           its former value again     gap: what it shows beyond that value
     -           rises too far              held; if a second reading stands by it, a gap: with its energy where late
                                            delivery explains the rise, else with none
-    -           falls                      held; if a second reading stands by it, as "restarted, anything else"
+    -           falls                      held; if a second reading stands by it, as "restarted, anything else" [2]
 
 [1] but a restart that books nothing after a power cut of a register that may rise by itself.
+[2] and of a PERIODIC register that falls to more than it can have counted since 0 it is said that it is none.
 
 A value that is held is not booked and changes nothing; time goes on, and the next reading is judged from the last
 accepted one. After a restart the former value is kept as a mark: firmware that restores its total late jumps to it, and
@@ -39,7 +40,7 @@ and the smaller of the two energies is booked.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from wattrail.energy_register import EnergyRegister, Persistence
@@ -72,7 +73,8 @@ class RegisterStep:
 
     ``count`` is where counting goes on: what was shown, or the value before where that is an older one. ``mark`` is the
     former value to which the register may jump back. ``is_held``: nothing is booked until another reading.
-    ``beside`` is the step of the second register, where there are two.
+    ``is_misdeclared``: it fell as no register of its class does. ``beside`` is the step of the second register, where
+    there are two.
     """
 
     kind: EntryKind
@@ -81,6 +83,7 @@ class RegisterStep:
     note: str = ""
     mark: int | None = None
     is_held: bool = False
+    is_misdeclared: bool = False
     beside: RegisterStep | None = None
 
 
@@ -158,7 +161,9 @@ class RegisterRule:
         if believable and (seen.boot is Boot.SOFT or not self.register.may_rise):
             return RegisterStep(EntryKind.COUNTED, now - before, now, mark=_moved(seen.mark, now - before))
         note = f"the device restarted: it shows {now} after {before}; what it lost is not known"
-        return RegisterStep(EntryKind.RESTART, 0, now, note, mark=_new_mark(before, seen) if now < before else None)
+        if now >= before:
+            return RegisterStep(EntryKind.RESTART, 0, now, note)
+        return self._fallen(RegisterStep(EntryKind.RESTART, 0, now, note, mark=_new_mark(before, seen)), now, seen)
 
     def _without_evidence(self, before: int, now: int, seen: RegisterCircumstances) -> RegisterStep:
         moved, possible = now - before, self.possible(seen.elapsed_us)
@@ -232,7 +237,15 @@ class RegisterRule:
             return self._from_zero(before, now, seen.elapsed_us)
         note = f"the register fell from {before} to {first}, and a second reading stands by it: assumed a restart"
         counts = now - first if now - first <= self._by_power(seen) else 0  # or a late restore stood beside it
-        return RegisterStep(EntryKind.RESTART, counts, now, note, mark=_new_mark(before, seen) + counts)
+        step = RegisterStep(EntryKind.RESTART, counts, now, note, mark=_new_mark(before, seen) + counts)
+        return self._fallen(step, first, seen)
+
+    def _fallen(self, step: RegisterStep, to: int, seen: RegisterCircumstances) -> RegisterStep:
+        """The step of a fall; of a periodic register to more than it can have counted since 0, that is said."""
+        if self.register.persistence is not Persistence.PERIODIC or to <= self.possible(seen.elapsed_us):
+            return step
+        note = f"{step.note}; {self.register.name} is declared class D, and did not begin at 0: booked as class B"
+        return replace(step, note=note, is_misdeclared=True)
 
     def _from_zero(self, before: int, now: int, since_us: int | None) -> RegisterStep:
         if now > self.possible(since_us):

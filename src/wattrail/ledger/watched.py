@@ -37,6 +37,8 @@ class WatchedRegisters:
         self.is_difference = self.rules[-1].register.name in self.main.register.name.split("+")[1:]
         self.last: Observation | None = None
         self.marks: tuple[int | None, int | None] = (None, None)
+        self.misdeclared_note = ""
+        """How a register fell last as none of its class does."""
         self._recent: tuple[int | None, ...] = (None, None)
         """What each showed before its last fall."""
         self.waiting_us = 0
@@ -94,6 +96,8 @@ class WatchedRegisters:
         parts = (step,) if beside is None else (step, beside)
         self._recent = self._formers([part.count for part in parts], step.kind, [part.counts for part in parts])
         marks = (step.mark, beside.mark if beside else None)
+        if step.is_misdeclared:
+            self.misdeclared_note = step.note
         has_new_mark = any(new is not None and old is None for new, old in zip(marks, self.marks, strict=True))
         is_restart = step.kind is not EntryKind.COUNTED
         self._mark_age_us = 0 if has_new_mark or is_restart else self._mark_age_us + self.waiting_us + elapsed_us
@@ -188,7 +192,10 @@ class WatchedRegisters:
         counts = 0 if rose else step.counts  # a difference rises where only what is subtracted fell
         note = "; ".join(note for note in (step.note, beside.note) if note)
         is_held = step.is_held or beside.is_held
-        return RegisterStep(kind, counts, step.count, note, step.mark, is_held=is_held, beside=beside)
+        return RegisterStep(
+            kind, counts, step.count, note, step.mark, is_held=is_held,
+            is_misdeclared=step.is_misdeclared or beside.is_misdeclared, beside=beside,
+        )  # fmt: skip
 
     def _begin(self, seen: Observation, since_us: int) -> RegisterStep:
         """The first step of another register: only what it proves to have counted itself."""

@@ -145,19 +145,19 @@ def _movements(
     before, now = ends
     forward, register, possible = rule.forward(before, now), rule.register, _possible(entry, rule)
     is_believable = possible is None or forward <= possible
+    restored = [max(now - mark, 0) for mark in marks if mark is not None]
     match entry.kind:
         case EntryKind.START | EntryKind.EPOCH | EntryKind.CLOCK:
             return (0,)
         case EntryKind.RESTART if register.is_confirmed:
             return (now if possible is None or now <= possible else 0,)
-        case EntryKind.RESTART if register.persistence is Persistence.VOLATILE:
-            return (now, 0)
+        case EntryKind.RESTART if register.persistence is Persistence.VOLATILE:  # of two registers one may have gone on
+            return (now, 0, *((forward,) if forward >= 0 else ()), *restored)
         case EntryKind.RESTART:
             return ()
         case EntryKind.GAP if register.is_confirmed:
             return (forward if is_believable else 0,)
         case EntryKind.GAP:
-            restored = (max(now - mark, 0) for mark in marks if mark is not None)
             return (*((forward,) if is_believable and forward >= 0 else ()), 0, *restored)
         case _:
             return (forward,)
@@ -167,7 +167,7 @@ def _possible(entry: Entry, rule: RegisterRule) -> int | None:
     """The most counts that an entry's time allows; None where no clock spans it and the register has no end."""
     if entry.kind in {EntryKind.GAP, EntryKind.RESTART} and entry.elapsed_us == 0:
         return rule.possible(None) if rule.register.modulus is not None else None
-    came_late = entry.kind is EntryKind.GAP and not rule.register.is_confirmed
+    came_late = entry.kind in {EntryKind.GAP, EntryKind.RESTART} and not rule.register.is_confirmed
     return rule.possible(entry.elapsed_us + (MAX_SPARE_US if came_late else 0))
 
 

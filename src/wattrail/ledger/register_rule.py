@@ -58,7 +58,7 @@ restores once its clock is set, which takes seconds on most networks and minutes
 
 MAX_SPARE_US: Final = 300_000_000
 """How late a total may be delivered so that the next one, close behind it, is still believed: five minutes. A stalled
-connection keeps what was sent and delivers all of it in one moment."""
+connection keeps what was sent and delivers all of it in one moment. As long may a value from a cache hide the total."""
 
 _POWER_MARGIN: Final = 1.5
 _POWER_FLOOR_MW: Final = 20_000
@@ -198,7 +198,8 @@ class RegisterRule:
         is_fresh, moved = seen.mark_age_us <= MARK_HOLDS_US, now - before
         if now - mark < -1 - self.register.slack:
             return False
-        if now - mark > self.possible(seen.mark_age_us if is_fresh else seen.elapsed_us):
+        hidden_us = min(seen.mark_age_us, (seen.elapsed_us or 0) + MAX_SPARE_US) if is_fresh else seen.elapsed_us
+        if now - mark > self.possible(hidden_us):
             return False
         if mark < before:  # it had risen too far, and a second reading stood by that
             return is_fresh and moved < -self.register.slack

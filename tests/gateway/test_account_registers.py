@@ -98,3 +98,27 @@ def test_another_step_begins_an_epoch_that_no_count_crosses(store: Store) -> Non
     totals = account.totals()
     assert (totals.import_mwh, totals.export_mwh) == (2000, 1000)
     assert [entry.kind for entry in account.take_booked()].count(EntryKind.EPOCH) == 1
+
+
+def test_the_value_before_a_cached_zero_outlives_a_restart_of_the_gateway(store: Store) -> None:
+    account = opened(store, reading(0, 900, 0))
+    for minute, total in enumerate((905, 0, 3, 6, 12, 0, 0), start=1):
+        account.book(reading(minute, total, 0, sample=Quantities(watts=180.0)))
+    account.close()
+    account = Account(store, "plug", StubMeter(url="mqtt://broker/plug"), reading(8, 18, 0), now=NOON)
+    account.book(reading(8, 18, 0, sample=Quantities(watts=180.0)))
+    account.book(reading(9, 21, 0, sample=Quantities(watts=180.0)))
+    assert account.totals().import_mwh == (5 + 21) * 1000
+
+
+def test_a_class_that_cannot_be_right_is_the_notice_and_in_the_log(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    daily = replace(SUM, persistence=Persistence.PERIODIC)
+    account = opened(store, reading(0, 5000, 0, register=daily))
+    for minute, total in enumerate((5010, 4980, 4990, 5000), start=1):
+        account.book(reading(minute, total, 0, register=daily))
+    assert account.totals().import_mwh == 10_000 + 10_000 + 10_000
+    notice = str(account.notice)
+    assert "is declared class D, and did not begin at 0: booked as class B. Write its class (class=B)" in notice
+    assert notice in caplog.text

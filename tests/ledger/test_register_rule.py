@@ -359,3 +359,51 @@ def test_a_rise_that_no_late_delivery_explains_is_still_no_energy() -> None:
         seen = Observation(at=NOON + timedelta(seconds=second), elapsed_us=1_000_000, count=1500, watt=KILOWATT)
         house.entries += house.ledger.observe(seen)
     assert (house.wh, house.kinds) == (383, [EntryKind.GAP])
+
+
+def test_a_cached_zero_after_another_fall_ends_at_the_value_before_it() -> None:
+    """A day register: midnight, then twice a zero of a cache. The highest former value is that of yesterday."""
+    house = Account(replace(SAVED, persistence=Persistence.PERIODIC))
+    for count in (38_730, 38_733, 0, 3, 6, 9, 0, 0):
+        house.read(count, watt=180_000)
+    house.read(18, watt=180_000)
+    house.read(21, watt=180_000)
+    assert house.wh == 3 + 21
+    house.check()
+
+
+def test_a_periodic_register_that_falls_to_a_save_is_said_to_be_none() -> None:
+    house = Account(replace(SAVED, persistence=Persistence.PERIODIC))
+    for count in (5000, 5010, 4990, 5000, 5010):
+        house.read(count)
+    assert house.wh == 10 + 10 + 10
+    (restart,) = (entry for entry in house.entries if entry.kind is EntryKind.RESTART)
+    assert "the register fell from 5010 to 4990" in restart.note
+    assert restart.note.endswith("total is declared class D, and did not begin at 0: booked as class B")
+    assert house.ledger.misdeclared == restart.note
+    house.check()
+
+
+def test_a_restart_that_the_device_admits_shows_a_wrong_class_too() -> None:
+    house = Account(replace(SAVED, persistence=Persistence.PERIODIC))
+    house.read(5010, uptime_s=9000.0)
+    house.read(4990, uptime_s=20.0)
+    assert "the device restarted: it shows 4990 after 5010" in house.ledger.misdeclared
+
+
+def test_a_periodic_register_that_begins_at_0_is_what_it_says() -> None:
+    house = account(replace(SAVED, persistence=Persistence.PERIODIC), (5000, 5010, 3, 20, 40))
+    assert (house.wh, house.ledger.misdeclared) == (10 + 17 + 20, "")
+
+
+def test_a_saved_register_that_falls_to_a_save_needs_no_word() -> None:
+    assert account(SAVED, (5000, 5010, 4990, 5000)).ledger.misdeclared == ""
+
+
+def test_a_leap_past_a_former_value_is_no_restore_of_hours_of_energy() -> None:
+    """For an hour the former value may come back, with what a cache can have hidden: not with all that fits an hour."""
+    house = Account(SAVED)
+    for count in (500, 507, 0, 2, *range(10, 400, 10), 6894, 6897, 6900):
+        house.read(count)
+    assert house.wh < 500
+    house.check()

@@ -130,6 +130,8 @@ class Account:
             if entry.kind is EntryKind.CLOCK:
                 self._day = None  # what was booked by the clock before may be another day's
                 logger.warning("meter %s: %s", self.name, entry.note)
+            if entry.kind is EntryKind.RESTART and entry.note == self._ledger.misdeclared:
+                logger.warning("meter %s: %s", self.name, self._misdeclared())
         if entries:
             self._take_stated()
 
@@ -166,7 +168,7 @@ class Account:
         """What its owner should know, as text: that the wall clock jumped, or that a register is not believed."""
         offset = self._ledger.clock_offset
         if offset is None:
-            return f"{self._ledger.doubted}{self._remedy()}" if self._ledger.doubted else None
+            return f"{self._ledger.doubted}{self._remedy()}" if self._ledger.doubted else self._misdeclared()
         way = "ahead of" if offset > timedelta() else "behind"
         return (
             f"the wall clock jumped: it is {abs(offset)} {way} the time that passed. Entries go on by the time that "
@@ -177,6 +179,10 @@ class Account:
         if any(register.persistence is Persistence.KEPT for register in self._channels.registers):
             return f". If the meter was reset or exchanged: wattrail ledger accept-reset {self.name}"
         return ""
+
+    def _misdeclared(self) -> str | None:
+        text = self._ledger.misdeclared
+        return f"{text}. Write its class (class=B) in the URL, or name a total that is not periodic" if text else None
 
     def close(self) -> None:
         """Write what is counted but not yet an entry."""

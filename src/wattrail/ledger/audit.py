@@ -18,7 +18,7 @@ from wattrail.ledger.ledger import Ledger
 from wattrail.ledger.ledger_slice import LedgerSlice
 from wattrail.ledger.manual import unassigned
 from wattrail.ledger.register_at import registers_at
-from wattrail.ledger.register_rule import MAX_SPARE_US, RegisterRule
+from wattrail.ledger.register_rule import MAX_SPARE_US, RegisterRule, former_count
 
 __all__ = ["Audit", "AuditFinding", "audit"]
 
@@ -59,10 +59,12 @@ class Audit:
 def audit(ledger_slice: LedgerSlice) -> Audit:
     """Check whole books, entry by entry, and replay them."""
     findings = [*_first(ledger_slice)]
+    formers: tuple[int | None, int | None] = (None, None)
     for before, entry in pairwise(ledger_slice.entries):
         findings += _follows(before, entry)
         if entry.epoch in ledger_slice.epochs and before.epoch in ledger_slice.epochs:
-            findings += _moved(before, entry, ledger_slice.epochs[entry.epoch])
+            findings += _moved(before, entry, ledger_slice.epochs[entry.epoch], formers)
+        formers = _formers(before, entry, formers)
     for entry in ledger_slice.entries:
         findings += _by_itself(entry, ledger_slice)
     findings += _stated(ledger_slice)
@@ -97,50 +99,65 @@ def _follows(before: Entry, entry: Entry) -> Iterator[AuditFinding]:
         yield AuditFinding(name, "its epoch", str(entry.epoch), f"{before.epoch}, for no epoch begins here")
 
 
-def _moved(before: Entry, entry: Entry, epoch: Epoch) -> Iterator[AuditFinding]:
+def _formers(before: Entry, entry: Entry, formers: tuple[int | None, int | None]) -> tuple[int | None, int | None]:
+    """What each register showed before its last fall, moved on by what was counted since."""
+    if entry.epoch != before.epoch:
+        return None, None
+    booked = entry.positive + (0 if entry.export_count is not None else entry.negative + entry.undirected)
+    ends = before.export_count or 0, entry.export_count or 0
+    return (
+        former_count(formers[0], before.count, entry.count, entry.kind, booked),
+        former_count(formers[1], *ends, entry.kind, entry.negative),
+    )
+
+
+def _moved(before: Entry, entry: Entry, epoch: Epoch, formers: tuple[int | None, int | None]) -> Iterator[AuditFinding]:
     """Every register against what it showed at the end of the entry before."""
     main = RegisterRule(epoch.registers[0])
     if len(epoch.registers) == 2:
         export = RegisterRule(epoch.registers[1])
         ends = before.export_count or 0, entry.export_count or 0
-        yield from _booked_as_moved(entry, entry.positive, (before.count, entry.count), before.mark, main)
-        yield from _booked_as_moved(entry, entry.negative, ends, before.export_mark, export)
+        marks, export_marks = (before.mark, formers[0]), (before.export_mark, formers[1])
+        yield from _booked_as_moved(entry, entry.positive, (before.count, entry.count), marks, main)
+        yield from _booked_as_moved(entry, entry.negative, ends, export_marks, export)
         return
     signed = entry.positive - entry.negative - main.forward(before.count, entry.count)
     if _may_be_algebraic(entry) and signed % (main.register.modulus or 1 << 63) == 0:
         return
     booked = entry.positive + entry.negative + entry.undirected
-    yield from _booked_as_moved(entry, booked, (before.count, entry.count), before.mark, main)
+    yield from _booked_as_moved(entry, booked, (before.count, entry.count), (before.mark, formers[0]), main)
 
 
 def _booked_as_moved(
-    entry: Entry, booked: int, ends: tuple[int, int], mark: int | None, rule: RegisterRule
+    entry: Entry, booked: int, ends: tuple[int, int], marks: tuple[int | None, int | None], rule: RegisterRule
 ) -> Iterator[AuditFinding]:
-    wanted = _movements(entry, ends, mark, rule)
+    wanted = _movements(entry, ends, marks, rule)
     if wanted and booked not in wanted:
         texts = " or ".join(str(counts) for counts in dict.fromkeys(wanted))
         moved = f"{texts}: the counter went from {ends[0]} to {ends[1]}"
         yield AuditFinding(entry.sequence, "the sum of its counts", str(booked), moved)
 
 
-def _movements(entry: Entry, ends: tuple[int, int], mark: int | None, rule: RegisterRule) -> tuple[int, ...]:
+def _movements(
+    entry: Entry, ends: tuple[int, int], marks: tuple[int | None, int | None], rule: RegisterRule
+) -> tuple[int, ...]:
     """The sums of counts that an entry of its kind may book; empty where any that time allows may be."""
     before, now = ends
     forward, register, possible = rule.forward(before, now), rule.register, _possible(entry, rule)
     is_believable = possible is None or forward <= possible
+    restored = [max(now - mark, 0) for mark in marks if mark is not None]
     match entry.kind:
         case EntryKind.START | EntryKind.EPOCH | EntryKind.CLOCK:
             return (0,)
         case EntryKind.RESTART if register.is_confirmed:
             return (now if possible is None or now <= possible else 0,)
-        case EntryKind.RESTART if register.persistence is Persistence.VOLATILE:
-            return (now, 0)
+        case EntryKind.RESTART if register.persistence is Persistence.VOLATILE:  # of two registers one may have gone on
+            return (now, 0, *((forward,) if forward >= 0 else ()), *restored)
         case EntryKind.RESTART:
             return ()
         case EntryKind.GAP if register.is_confirmed:
             return (forward if is_believable else 0,)
         case EntryKind.GAP:
-            restored = () if mark is None else (max(now - mark, 0),)
             return (*((forward,) if is_believable and forward >= 0 else ()), 0, *restored)
         case _:
             return (forward,)
@@ -150,7 +167,7 @@ def _possible(entry: Entry, rule: RegisterRule) -> int | None:
     """The most counts that an entry's time allows; None where no clock spans it and the register has no end."""
     if entry.kind in {EntryKind.GAP, EntryKind.RESTART} and entry.elapsed_us == 0:
         return rule.possible(None) if rule.register.modulus is not None else None
-    came_late = entry.kind is EntryKind.GAP and not rule.register.is_confirmed
+    came_late = entry.kind in {EntryKind.GAP, EntryKind.RESTART} and not rule.register.is_confirmed
     return rule.possible(entry.elapsed_us + (MAX_SPARE_US if came_late else 0))
 
 

@@ -107,6 +107,11 @@ class Ledger:
         return self._registers.held_note
 
     @property
+    def misdeclared(self) -> str:
+        """How a register fell last as none of its class does, since the ledger was opened; empty if none did."""
+        return self._registers.misdeclared_note
+
+    @property
     def shown(self) -> tuple[int, ...] | None:
         """The counts from which the next reading is judged; None before the first."""
         return None if self._registers.last is None else shown_counts(self._registers.last)
@@ -408,7 +413,7 @@ class Ledger:
         if entry.kind is EntryKind.EPOCH:
             self._registers.begin_again(last)
         else:
-            self._registers.take_up(last, (entry.mark, entry.export_mark))
+            self._registers.take_up(last, entry)
         self._epochs[epoch.number] = self._epoch = epoch
 
 

@@ -12,13 +12,15 @@ The register says what it can do (`EnergyRegister`), the device what happened to
     -           its former value again     gap: what it shows beyond that value
     -           rises too far              held; if a second reading stands by it, a gap: with its energy where late
                                            delivery explains the rise, else with none
-    -           falls                      held; if a second reading stands by it, as "restarted, anything else"
+    -           falls                      held; if a second reading stands by it, as "restarted, anything else" [2]
 
 [1] but a restart that books nothing after a power cut of a register that may rise by itself.
+[2] and of a PERIODIC register that falls to more than it can have counted since 0 it is said that it is none.
 
 A value that is held is not booked and changes nothing; time goes on, and the next reading is judged from the last
 accepted one. After a restart the former value is kept as a mark: firmware that restores its total late jumps to it, and
-such a jump books nothing.
+such a jump books nothing. Of several falls within an hour the highest value stays as the mark, and beside it that of
+the last fall (``recent``): a cached zero ends there, whatever fell before.
 
 A chip on a wire is read twice before a count is given, so nothing is held. A restart of it looks like a wrap: from 2636
 to 3 is 16 774 583 counts forward, three megawatt-hours out of nothing. No single sign tells them apart: MODE at its
@@ -38,14 +40,14 @@ and the smaller of the two energies is booked.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from wattrail.energy_register import EnergyRegister, Persistence
 from wattrail.ledger.boot import Boot
 from wattrail.ledger.entries import EntryKind
 
-__all__ = ["MARK_HOLDS_US", "MAX_SPARE_US", "RegisterCircumstances", "RegisterRule", "RegisterStep"]
+__all__ = ["MARK_HOLDS_US", "MAX_SPARE_US", "RegisterCircumstances", "RegisterRule", "RegisterStep", "former_count"]
 
 _SLACK: Final = 2
 """Counts allowed beyond the fastest: one that was nearly full before, one for the clock's own error."""
@@ -56,7 +58,7 @@ restores once its clock is set, which takes seconds on most networks and minutes
 
 MAX_SPARE_US: Final = 300_000_000
 """How late a total may be delivered so that the next one, close behind it, is still believed: five minutes. A stalled
-connection keeps what was sent and delivers all of it in one moment."""
+connection keeps what was sent and delivers all of it in one moment. As long may a value from a cache hide the total."""
 
 _POWER_MARGIN: Final = 1.5
 _POWER_FLOOR_MW: Final = 20_000
@@ -71,7 +73,8 @@ class RegisterStep:
 
     ``count`` is where counting goes on: what was shown, or the value before where that is an older one. ``mark`` is the
     former value to which the register may jump back. ``is_held``: nothing is booked until another reading.
-    ``beside`` is the step of the second register, where there are two.
+    ``is_misdeclared``: it fell as no register of its class does. ``beside`` is the step of the second register, where
+    there are two.
     """
 
     kind: EntryKind
@@ -80,6 +83,7 @@ class RegisterStep:
     note: str = ""
     mark: int | None = None
     is_held: bool = False
+    is_misdeclared: bool = False
     beside: RegisterStep | None = None
 
 
@@ -88,9 +92,9 @@ class RegisterCircumstances:
     """What is known beside the two counts.
 
     ``elapsed_us`` is the time since the last accepted reading, None where no monotonic clock spans the two.
-    ``uptime_us`` is since when the device counts. ``mark`` and ``held`` come from earlier steps, ``mark_age_us`` is how
-    long ago the mark was set. ``spare_us`` is time that earlier steps left unused: a total that came late leaves its
-    counts to the next one, which follows at once.
+    ``uptime_us`` is since when the device counts. ``mark`` and ``held`` come from earlier steps, ``recent`` is as
+    ``former_count`` gives it, ``mark_age_us`` is how long ago the mark was set. ``spare_us`` is time that earlier
+    steps left unused: a total that came late leaves its counts to the next one, which follows at once.
     ``milliwatts`` is the larger power of before and after, None where it is not known.
     """
 
@@ -98,6 +102,7 @@ class RegisterCircumstances:
     boot: Boot = Boot.NONE
     uptime_us: int | None = None
     mark: int | None = None
+    recent: int | None = None
     mark_age_us: int = 0
     held: int | None = None
     spare_us: int = 0
@@ -156,14 +161,17 @@ class RegisterRule:
         if believable and (seen.boot is Boot.SOFT or not self.register.may_rise):
             return RegisterStep(EntryKind.COUNTED, now - before, now, mark=_moved(seen.mark, now - before))
         note = f"the device restarted: it shows {now} after {before}; what it lost is not known"
-        return RegisterStep(EntryKind.RESTART, 0, now, note, mark=_new_mark(before, seen) if now < before else None)
+        if now >= before:
+            return RegisterStep(EntryKind.RESTART, 0, now, note)
+        return self._fallen(RegisterStep(EntryKind.RESTART, 0, now, note, mark=_new_mark(before, seen)), now, seen)
 
     def _without_evidence(self, before: int, now: int, seen: RegisterCircumstances) -> RegisterStep:
         moved, possible = now - before, self.possible(seen.elapsed_us)
-        if self._is_restored(before, now, seen):
-            assert seen.mark is not None
-            note = f"the register went from {before} back to its former value {seen.mark}, and shows {now}"
-            return RegisterStep(EntryKind.GAP, max(now - seen.mark, 0), now, note)
+        if (former := self._restored(before, now, seen)) is not None:
+            counts = max(now - former, 0)
+            note = f"the register went from {before} back to its former value {former}, and shows {now}"
+            mark = None if former == seen.mark else _moved(seen.mark, counts)
+            return RegisterStep(EntryKind.GAP, counts, now, note, mark)
         if 0 <= moved <= possible:
             was_passing = seen.held is not None and not before <= seen.held <= now
             note = f"{seen.held} was shown meanwhile, and is not booked" if was_passing else ""
@@ -176,12 +184,22 @@ class RegisterRule:
             return self._held(before, now, possible, seen)
         return self._accepted(before, now, possible, seen)
 
-    def _is_restored(self, before: int, now: int, seen: RegisterCircumstances) -> bool:
-        """Whether the register is back at its former value, rather than having counted so far."""
-        mark, is_fresh, moved = seen.mark, seen.mark_age_us <= MARK_HOLDS_US, now - before
-        if mark is None or now - mark < -1 - self.register.slack:
+    def _restored(self, before: int, now: int, seen: RegisterCircumstances) -> int | None:
+        """The former value at which the register is back, the highest that fits; None where it has counted so far."""
+        if seen.mark is not None and self._is_restored(seen.mark, before, now, seen):
+            return seen.mark
+        is_fresh, recent = seen.mark_age_us <= MARK_HOLDS_US, seen.recent
+        if recent is not None and is_fresh and recent > before and self._is_restored(recent, before, now, seen):
+            return recent
+        return None
+
+    def _is_restored(self, mark: int, before: int, now: int, seen: RegisterCircumstances) -> bool:
+        """Whether the register is back at a former value, rather than having counted so far."""
+        is_fresh, moved = seen.mark_age_us <= MARK_HOLDS_US, now - before
+        if now - mark < -1 - self.register.slack:
             return False
-        if now - mark > self.possible(seen.mark_age_us if is_fresh else seen.elapsed_us):
+        hidden_us = min(seen.mark_age_us, (seen.elapsed_us or 0) + MAX_SPARE_US) if is_fresh else seen.elapsed_us
+        if now - mark > self.possible(hidden_us):
             return False
         if mark < before:  # it had risen too far, and a second reading stood by that
             return is_fresh and moved < -self.register.slack
@@ -220,7 +238,15 @@ class RegisterRule:
             return self._from_zero(before, now, seen.elapsed_us)
         note = f"the register fell from {before} to {first}, and a second reading stands by it: assumed a restart"
         counts = now - first if now - first <= self._by_power(seen) else 0  # or a late restore stood beside it
-        return RegisterStep(EntryKind.RESTART, counts, now, note, mark=_new_mark(before, seen) + counts)
+        step = RegisterStep(EntryKind.RESTART, counts, now, note, mark=_new_mark(before, seen) + counts)
+        return self._fallen(step, first, seen)
+
+    def _fallen(self, step: RegisterStep, to: int, seen: RegisterCircumstances) -> RegisterStep:
+        """The step of a fall; of a periodic register to more than it can have counted since 0, that is said."""
+        if self.register.persistence is not Persistence.PERIODIC or to <= self.possible(seen.elapsed_us):
+            return step
+        note = f"{step.note}; {self.register.name} is declared class D, and did not begin at 0: booked as class B"
+        return replace(step, note=note, is_misdeclared=True)
 
     def _from_zero(self, before: int, now: int, since_us: int | None) -> RegisterStep:
         if now > self.possible(since_us):
@@ -269,6 +295,16 @@ def _chip_restarted(before: int, now: int, possible: int, *, is_reset: bool) -> 
         return RegisterStep(EntryKind.RESTART, 0, now, f"{sign}; its counter shows {now}, which proves nothing")
     note = f"{sign}; its counter began again and shows {now}" if is_reset else f"{sign}: it began again"
     return RegisterStep(EntryKind.RESTART, now, now, note)
+
+
+def former_count(former: int | None, before: int, now: int, kind: EntryKind, counts: int) -> int | None:
+    """What a register showed before its last fall, with what was counted since; None where it never fell.
+
+    ``former`` is that before a step or an entry, which went from one count to another and booked ``counts``.
+    """
+    if kind in {EntryKind.RESTART, EntryKind.GAP} and now - counts < before:
+        return before + counts
+    return _moved(former, counts)
 
 
 def _new_mark(before: int, seen: RegisterCircumstances) -> int:

@@ -6,14 +6,15 @@ import and the second export.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
 from wattrail.energy_register import Direction
 from wattrail.ledger.boot import Boot, boot_between
-from wattrail.ledger.entries import EntryKind, Epoch, Observation
-from wattrail.ledger.register_rule import MAX_SPARE_US, RegisterCircumstances, RegisterRule, RegisterStep
+from wattrail.ledger.entries import Entry, EntryKind, Epoch, Observation
+from wattrail.ledger.register_rule import MAX_SPARE_US, RegisterCircumstances, RegisterRule, RegisterStep, former_count
 
 __all__ = ["WatchedRegisters", "shown_counts"]
 
@@ -36,6 +37,10 @@ class WatchedRegisters:
         self.is_difference = self.rules[-1].register.name in self.main.register.name.split("+")[1:]
         self.last: Observation | None = None
         self.marks: tuple[int | None, int | None] = (None, None)
+        self.misdeclared_note = ""
+        """How a register fell last as none of its class does."""
+        self._recent: tuple[int | None, ...] = (None, None)
+        """What each showed before its last fall."""
         self.waiting_us = 0
         """Time since the last reading that was accepted, while others are held."""
         self.held: tuple[int, ...] | None = None
@@ -88,7 +93,11 @@ class WatchedRegisters:
             self.last = seen if seen.count == step.count else replace(seen, count=step.count)
             return
         beside = step.beside
+        parts = (step,) if beside is None else (step, beside)
+        self._recent = self._formers([part.count for part in parts], step.kind, [part.counts for part in parts])
         marks = (step.mark, beside.mark if beside else None)
+        if step.is_misdeclared:
+            self.misdeclared_note = step.note
         has_new_mark = any(new is not None and old is None for new, old in zip(marks, self.marks, strict=True))
         is_restart = step.kind is not EntryKind.COUNTED
         self._mark_age_us = 0 if has_new_mark or is_restart else self._mark_age_us + self.waiting_us + elapsed_us
@@ -111,10 +120,13 @@ class WatchedRegisters:
         if former is not None:
             self._began_at, self.waiting_us = former.held, former.waiting_us
 
-    def take_up(self, last: Observation, marks: tuple[int | None, int | None]) -> None:
-        """Begin from what an entry says."""
-        self.last, self.marks, self.held, self.waiting_us, self._mark_age_us = last, marks, None, 0, 0
-        self._spare_us = 0
+    def take_up(self, last: Observation, entry: Entry) -> None:
+        """Begin from what an entry says, at whose end the device showed ``last``."""
+        is_alone = last.export_count is None
+        counts = (entry.positive + entry.negative + entry.undirected,) if is_alone else (entry.positive, entry.negative)
+        self._recent = self._formers(shown_counts(last), entry.kind, counts)
+        self.marks, self.begins_again = (entry.mark, entry.export_mark), False
+        self.last, self.held, self.waiting_us, self._mark_age_us, self._spare_us = last, None, 0, 0, 0
 
     def sides(self, counts: int, beside: RegisterStep | None) -> tuple[int, int] | None:
         """Counts of import and export where the registers say which is which; None where power decides."""
@@ -148,13 +160,22 @@ class WatchedRegisters:
             return 0, counts, 0
         return 0, 0, counts
 
+    def _formers(self, shown: Sequence[int], kind: EntryKind, counts: Sequence[int]) -> tuple[int | None, ...]:
+        if self.last is None:
+            return self._recent
+        lasts = shown_counts(self.last)
+        return tuple(
+            former_count(former, before, now, kind, moved)
+            for former, before, now, moved in zip(self._recent, lasts, shown, counts, strict=False)
+        )
+
     def _judge(self, place: int, before: int, now: int, seen: Observation, elapsed_us: int, boot: Boot) -> RegisterStep:
         assert self.last is not None
         powers = [abs(watt) for watt in (self.last.watt, seen.watt) if watt is not None]
         uptime_s = seen.boot.uptime_s if seen.boot is not None else None
         circumstances = RegisterCircumstances(
             elapsed_us=elapsed_us, boot=boot, uptime_us=None if uptime_s is None else round(uptime_s * 1e6),
-            mark=self.marks[place], mark_age_us=self._mark_age_us + elapsed_us,
+            mark=self.marks[place], recent=self._recent[place], mark_age_us=self._mark_age_us + elapsed_us,
             held=None if self.held is None else self.held[place], spare_us=self._spare_us,
             milliwatts=max(powers) if len(powers) == 2 else None,
         )  # fmt: skip
@@ -171,7 +192,10 @@ class WatchedRegisters:
         counts = 0 if rose else step.counts  # a difference rises where only what is subtracted fell
         note = "; ".join(note for note in (step.note, beside.note) if note)
         is_held = step.is_held or beside.is_held
-        return RegisterStep(kind, counts, step.count, note, step.mark, is_held=is_held, beside=beside)
+        return RegisterStep(
+            kind, counts, step.count, note, step.mark, is_held=is_held,
+            is_misdeclared=step.is_misdeclared or beside.is_misdeclared, beside=beside,
+        )  # fmt: skip
 
     def _begin(self, seen: Observation, since_us: int) -> RegisterStep:
         """The first step of another register: only what it proves to have counted itself."""

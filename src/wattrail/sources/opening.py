@@ -106,7 +106,7 @@ _JSON = (
     Option("decimals", number_in(int, 0, 9), None, "decimals of the total in its unit: its exact step"),
     Option("direction", _direction, None, "what the total adds up: import, export, sum, net"),
     Option("export_energy", parse_path, None, "path of the exported total, in the same unit"),
-    Option("class", _persistence, None, "what a power cut does to the total: A kept, B saved, C zero, E unknown"),
+    Option("class", _persistence, None, "how it falls: A never, B to a save, C at boot, D at midnight, E unknown"),
     Option("modulus", number_in(int, 2, 2**64), None, "counts after which the total begins again at 0"),
     Option("power", parse_path, None, "path of the power"),
     Option("power_scale", Decimal, Decimal(1), "makes the power watts; -1 turns its sign"),

@@ -55,6 +55,9 @@ _STATED: Final = ", ".join(STATED_COLUMNS)
 _OBSERVATION: Final = ", ".join(OBSERVATION_COLUMNS)
 _QUANTITIES: Final = ", ".join(QUANTITY_COLUMNS)
 
+_TAIL: Final = 60
+"""Entries of an hour that is watched."""
+
 PURGE: Final = """
     DELETE FROM reading WHERE id IN (
         SELECT id FROM reading INDEXED BY reading_by_time
@@ -136,10 +139,15 @@ def ledger_slice(cursor: sqlite3.Cursor, meter_id: int, since: datetime | None =
 
 
 def ledger_tail(cursor: sqlite3.Cursor, meter_id: int) -> tuple[LedgerSlice, int]:
-    """The last entry with all before it added up, and the id of the last reading that it accounts for."""
+    """The last entry with all before it added up, and the id of the last reading that it accounts for.
+
+    After a register fell it begins with the entry before that: for an hour the register may jump back.
+    """
     sql = "SELECT sequence, reading_id FROM entry WHERE meter_id = ? ORDER BY sequence DESC LIMIT 1"
     sequence, reading_id = cursor.execute(sql, (meter_id,)).fetchone() or (1, 0)
-    return _books_from(cursor, meter_id, sequence), reading_id
+    sql = "SELECT MAX(sequence) FROM entry WHERE meter_id = ? AND sequence > ? AND kind = 'restart'"
+    (fallen,) = cursor.execute(sql, (meter_id, sequence - _TAIL)).fetchone()
+    return _books_from(cursor, meter_id, max(fallen - 1, 1) if fallen else sequence), reading_id
 
 
 def _books_from(cursor: sqlite3.Cursor, meter_id: int, first: int) -> LedgerSlice:

@@ -76,6 +76,7 @@ def stated_object(entry: Entry) -> dict[str, object]:
         "import_mwh": entry.import_mwh,
         "export_mwh": entry.export_mwh,
         "about": entry.about or None,
+        "is_reset": entry.is_reset,
         "counts": -entry.undirected,
         "who": entry.who,
         "stated_at": _utc(entry.stated_at or entry.end),

@@ -134,6 +134,9 @@ def _publishers(plan: ServicePlan, store: Store, feed: Feed, board: PublisherBoa
         meters=tuple(meter.name for meter in plan.gateway.meters),
         board=board,
         zone=plan.gateway.zone_info(),
+        watched=frozenset(
+            meter.name for meter in plan.gateway.meters for rule in plan.alarms if rule.watches(meter.name)
+        ),
     )
     for consumer in plan.consumers:
         board.add(consumer.name, consumer.target)

@@ -116,6 +116,11 @@ def store_alarms(path: Path, now: datetime) -> None:
         )
 
 
+def acknowledge(path: Path, number: int) -> None:
+    with AlarmEvents(path) as stored:
+        stored.acknowledge([number], SystemClock().now())
+
+
 def tell(address: str | None) -> None:
     sys.stdout.write(f"{address}\n")
     sys.stdout.flush()
@@ -159,7 +164,13 @@ async def perform(scene: str, folder: Path) -> None:
             if plan.meters:
                 await all_were_looked_at(gateway.feed)
             setup = Setup(database=store.path, candidates=candidates, open_to_network=scene == "shared")
-            page = WebProcess(gateway.feed, setup, listener, on_ready=tell)
+            page = WebProcess(
+                gateway.feed,
+                setup,
+                listener,
+                on_ready=tell,
+                on_acknowledge=lambda number: acknowledge(store.path, number),
+            )
             await stop.wait()
             page.stop()
     sys.stdout.write("stopped cleanly\n")

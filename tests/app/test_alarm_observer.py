@@ -13,6 +13,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tests.gateway.rig import Household, StubMeter
+from tests.publish.broker import subscriber
+from tests.sources.conftest import NEEDS_BROKER, Mosquitto
 from wattrail.alarms import TEST_RULE, AlarmKind, AlarmRule, AlarmWatch, StoredAlarmEvent
 from wattrail.app import load_config, open_service, plan_service
 from wattrail.app.alarm_observer import AlarmObserver
@@ -193,3 +195,43 @@ def test_a_twin_in_a_service_raises_an_alarm(tmp_path: Path) -> None:
     assert (seen[0].rule, seen[0].change, seen[0].simulated) == ("over-power", "raised", True)
     with AlarmEvents(tmp_path / "m.sqlite", read_only=True) as stored:
         assert stored.standing_alarms()[0].raised.id == seen[0].id
+
+
+@NEEDS_BROKER
+def test_brokers_are_given_the_alarms_of_a_twin_also_after_a_restart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WATTRAIL_SECRETS", str(tmp_path / "secrets.toml"))
+    mosquitto = Mosquitto(tmp_path)
+    mosquitto.start()
+    broker = f'broker = "mqtt://127.0.0.1:{mosquitto.port}"\n'
+    file = tmp_path / "wattrail.toml"
+    text = (
+        '[[meter]]\nname = "house"\nurl = "twin://pziot-e01?watts=3500&volts=230&seed=7"\n'
+        f'[store]\npath = "{tmp_path}/m.sqlite"\n'
+        f"[publish.home_assistant]\n{broker}[publish.mqtt]\n{broker}"
+    )
+    rules = '[[alarm]]\nkind = "over-power"\nlimit = 3000\nfor_s = 0\n'
+
+    async def run_until(payload_has: str) -> list[str]:
+        """Run the service until the topic of the alarms has such a payload; all that it had since the start."""
+        seen: list[str] = []
+        async with subscriber(mosquitto) as heard, open_service(plan_service(load_config(file), web=False)):
+
+            def is_there() -> bool:
+                seen[:] = [payload for topic, payload in heard.messages if topic == "meters/house/alarm"]
+                if not seen or heard.newest("meters/state") != "online":  # what is retained from before comes first
+                    return False
+                return payload_has in seen[-1] if payload_has else not seen[-1]
+
+            await asyncio.wait_for(heard.until(is_there), DEADLINE_S)
+        return seen
+
+    try:
+        file.write_text(text + rules)
+        assert '"simulated":true' in asyncio.run(run_until('"state":"ON"'))[-1]
+        assert not any("OFF" in payload for payload in asyncio.run(run_until('"state":"ON"')))
+        file.write_text(text)
+        asyncio.run(run_until(""))
+    finally:
+        mosquitto.stop()

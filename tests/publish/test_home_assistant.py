@@ -103,6 +103,17 @@ def test_the_link_stays_available_while_the_meter_is_offline() -> None:
     assert link["entity_category"] == "diagnostic"
 
 
+def test_a_watched_meter_has_a_problem_sensor_that_outlives_its_silence() -> None:
+    assert "alarm" not in document()["components"]
+    (message,) = DIALECT.announcement(HOUSE, ALL | {"alarm"})
+    alarm = json.loads(message.payload)["components"]["alarm"]
+    assert (alarm["platform"], alarm["device_class"]) == ("binary_sensor", "problem")
+    assert alarm["availability"] == [{"topic": "wattrail/bridge/state"}]
+    (state,) = DIALECT.alarms(HOUSE, ())
+    assert (state.topic, state.retain) == (alarm["state_topic"], True)
+    assert json.loads(state.payload)["state"] == "OFF"
+
+
 @pytest.mark.parametrize(("live_s", "expiry_s"), [(5.0, 60), (10.0, 60), (60.0, 180)])
 def test_live_values_expire_after_three_cadences(live_s: float, expiry_s: int) -> None:
     dialect = HomeAssistantDialect(live_s=live_s)

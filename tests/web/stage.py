@@ -143,6 +143,11 @@ async def keep_waiting(board: PublisherBoard) -> None:
         await asyncio.sleep(0.5)
 
 
+def acknowledge(path: Path, number: int) -> None:
+    with AlarmEvents(path) as stored:
+        stored.acknowledge([number], SystemClock().now())
+
+
 def tell(address: str | None) -> None:
     sys.stdout.write(f"{address}\n")
     sys.stdout.flush()
@@ -189,7 +194,14 @@ async def perform(scene: str, folder: Path) -> None:
             setup = Setup(database=store.path, candidates=candidates, open_to_network=scene == "shared")
             board = board_of(scene)
             moving = asyncio.ensure_future(keep_waiting(board)) if board.states() else None
-            page = WebProcess(gateway.feed, setup, listener, board=board, on_ready=tell)
+            page = WebProcess(
+                gateway.feed,
+                setup,
+                listener,
+                board=board,
+                on_ready=tell,
+                on_acknowledge=lambda number: acknowledge(store.path, number),
+            )
             await stop.wait()
             page.stop()
             if moving is not None:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable
+from http.client import HTTPConnection
 from itertools import product
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, expect
 
+from tests.web.conftest import served
 from tests.web.test_api import ask
 from tests.web.test_dashboard import SCHEMES, SCREENS, SCREENSHOTS
+from wattrail.web.guard import Guard
 
 Scene = Callable[[str], str]
 
@@ -37,6 +44,31 @@ def test_the_events_of_alarms_are_listed_newest_first_or_from_an_id(scene: Scene
 
 def test_without_alarms_there_is_an_empty_list(scene: Scene) -> None:
     assert ask(scene("live"), "/api/v1/alarms") == (200, [])
+
+
+@pytest.mark.parametrize(
+    ("client", "status"), [("127.0.0.1", 202), ("::1", 202), ("::ffff:127.0.0.1", 202), ("192.168.1.9", 403), ("", 403)]
+)
+def test_another_machine_acknowledges_nothing(client: str, status: int) -> None:
+    assert asyncio.run(guarded(client)) == status
+
+
+async def guarded(client: str) -> int:
+    """What a guard answers to an acknowledgement of that client; 202 where it passes it on."""
+    statuses = [202]
+
+    async def app(*_: Any) -> None:
+        pass
+
+    async def send(message: Any) -> None:
+        statuses.append(message.get("status", statuses[-1]))
+
+    scope = {
+        "type": "http", "method": "POST", "path": "/api/v1/alarms/1/acknowledge", "headers": [(b"host", b"localhost")],
+        "client": (client, 50000),
+    }  # fmt: skip
+    await Guard(app)(scope, app, send)  # type: ignore[arg-type]
+    return statuses[-1]
 
 
 @pytest.mark.browser
@@ -69,3 +101,38 @@ def test_without_alarms_there_is_no_strip(scene: Scene, browser: Browser) -> Non
     expect(page.get_by_role("article", name="Meter house")).to_be_visible()
     expect(page.locator("#alarms")).to_be_hidden()
     page.close()
+
+
+def post(address: str, path: str, **headers: str) -> tuple[int, str]:
+    connection = HTTPConnection(urlsplit(address).netloc, timeout=10)
+    try:
+        connection.request("POST", path, headers=headers)
+        response = connection.getresponse()
+        return response.status, response.read().decode()
+    finally:
+        connection.close()
+
+
+@pytest.mark.browser
+def test_a_click_acknowledges_an_alarm(tmp_path: Path, browser: Browser) -> None:
+    with served("alarms", tmp_path) as (address, _):
+        page = browser.new_page()
+        page.goto(address)
+        page.get_by_role("button", name="Acknowledge: house: voltage").click()
+        expect(page.get_by_label("Alarms").get_by_role("listitem").first).to_contain_text("acknowledged at")
+        expect(page.get_by_role("button")).to_have_count(0)
+        page.close()
+        assert [one["acknowledged"] for one in ask(address, "/api/v1/alarms")[1]] == [True, True]
+        assert len(ask(address, "/api/v1/alarms/events")[1]) == 6
+        assert post(address, "/api/v1/alarms/1/acknowledge")[0] == 202  # again: nothing is stored twice
+        assert len(ask(address, "/api/v1/alarms/events")[1]) == 6
+
+
+def test_only_a_raised_alarm_is_acknowledged_and_by_our_own_page(scene: Scene) -> None:
+    address = scene("alarms")
+    status, answer = post(address, "/api/v1/alarms/99/acknowledge")
+    assert (status, "no raised alarm has the number 99" in answer) == (404, True)
+    assert post(address, "/api/v1/alarms/1/acknowledge", Origin="http://evil.example")[0] == 403
+    assert post(address, "/api/v1/alarms/1/acknowledge", Origin="null")[0] == 403
+    assert post(address, "/api/v1/alarms/x/acknowledge")[0] == 405
+    assert post(address, "/api/v1/alarms")[0] == 405

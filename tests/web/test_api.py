@@ -86,6 +86,7 @@ def test_the_interface_describes_itself(scene: Scene) -> None:
         "/api/v1/publishers",
         "/api/v1/alarms",
         "/api/v1/alarms/events",
+        "/api/v1/alarms/{number}/acknowledge",
         "/api/v1/events",
         "/api/v1/about",
         "/api/v1/health",

@@ -6,12 +6,20 @@ Pure: what is known of the meters comes in, events go out.
 from wattrail.alarms.kinds import KINDS, AlarmKind, KindOfAlarm, MeterSnapshot, Side
 from wattrail.alarms.quarter_hour import QuarterHour
 from wattrail.alarms.rules import AlarmRule, QuietHours, Severity
-from wattrail.alarms.standing import TEST_RULE, StandingAlarm, StoredAlarmEvent, standing_alarms
+from wattrail.alarms.standing import (
+    TEST_RULE,
+    AlarmKey,
+    StandingAlarm,
+    StoredAlarmEvent,
+    standing_alarms,
+    take_event,
+)
 from wattrail.alarms.watch import AlarmWatch
 
 __all__ = [
     "KINDS",
     "TEST_RULE",
+    "AlarmKey",
     "AlarmKind",
     "AlarmRule",
     "AlarmWatch",
@@ -24,4 +32,5 @@ __all__ = [
     "StandingAlarm",
     "StoredAlarmEvent",
     "standing_alarms",
+    "take_event",
 ]

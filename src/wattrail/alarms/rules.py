@@ -86,6 +86,10 @@ class AlarmRule:
             return None
         return self.quiet.until(at, zone)
 
+    def watches(self, meter: str) -> bool:
+        """Whether it is a rule for a meter."""
+        return not self.meters or meter in self.meters
+
     def is_beyond(self, value: float) -> bool:
         """Whether a value raises it."""
         return value > self.threshold if self.of_kind.side is Side.ABOVE else value < self.threshold

@@ -7,10 +7,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-__all__ = ["TEST_RULE", "StandingAlarm", "StoredAlarmEvent", "standing_alarms"]
+__all__ = ["TEST_RULE", "AlarmKey", "StandingAlarm", "StoredAlarmEvent", "standing_alarms", "take_event"]
 
 TEST_RULE: Final = "test"
 """The rule of events that try the delivery; no rule of a configuration has this name."""
+
+
+AlarmKey = tuple[str, str | None]
+"""The rule and the meter of an alarm."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,13 +53,18 @@ def standing_alarms(events: Iterable[StoredAlarmEvent]) -> tuple[StandingAlarm, 
 
     An acknowledgement that came as its alarm was cleared counts for nothing.
     """
-    standing: dict[tuple[str, str | None], StandingAlarm] = {}
+    standing: dict[AlarmKey, StandingAlarm] = {}
     for event in events:
-        key = (event.rule, event.meter)
-        if event.change == "raised":
-            standing[key] = StandingAlarm(raised=event)
-        elif event.change == "cleared":
-            standing.pop(key, None)
-        elif key in standing:
-            standing[key] = replace(standing[key], acknowledged_at=event.at)
+        take_event(standing, event)
     return tuple(standing.values())
+
+
+def take_event(standing: dict[AlarmKey, StandingAlarm], event: StoredAlarmEvent) -> None:
+    """Change what stands by one event."""
+    key = (event.rule, event.meter)
+    if event.change == "raised":
+        standing[key] = StandingAlarm(raised=event)
+    elif event.change == "cleared":
+        standing.pop(key, None)
+    elif key in standing:
+        standing[key] = replace(standing[key], acknowledged_at=event.at)

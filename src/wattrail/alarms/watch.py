@@ -125,7 +125,7 @@ class AlarmWatch:
 
     def __init__(self, rules: Sequence[AlarmRule], meters: Sequence[str], zone: tzinfo) -> None:
         self._alarms: dict[str, list[_Alarm]] = {
-            meter: [_Alarm(rule, meter, zone) for rule in rules if meter in (rule.meters or meters)] for meter in meters
+            meter: [_Alarm(rule, meter, zone) for rule in rules if rule.watches(meter)] for meter in meters
         }
         self.quarters = {
             meter: QuarterHour(zone)

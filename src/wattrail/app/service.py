@@ -31,6 +31,7 @@ from wattrail.gateway.stopping import stop_requests
 from wattrail.gateway.threads import in_thread, start_thread
 from wattrail.publish import ConsumerContext, PublisherBoard
 from wattrail.store import GatewayLock, Store, open_store
+from wattrail.store.alarm_events import AlarmEvents
 
 if TYPE_CHECKING:
     from wattrail.web import WebProcess
@@ -158,6 +159,7 @@ def _publishers(plan: ServicePlan, store: Store, feed: Feed, board: PublisherBoa
         meters=plan.gateway.names,
         board=board,
         zone=plan.gateway.zone_info(),
+        watched=frozenset(name for name in plan.gateway.names for rule in plan.alarms if rule.watches(name)),
     )
     for consumer in plan.consumers:
         board.add(consumer.name, consumer.target)
@@ -199,7 +201,12 @@ def _start_page(
         candidates=[CandidateJson(**found._asdict()) for found in (plan.demo.candidates if plan.demo else ())],
         metrics=MetricsSetup(has_kwh=web.metrics.has_kwh) if web.metrics else None,
     )
-    return WebProcess(feed, setup, listener, board=board, on_ready=on_ready)
+
+    def acknowledge(number: int) -> None:
+        with AlarmEvents(store.path) as stored:
+            stored.acknowledge([number], feed.now())
+
+    return WebProcess(feed, setup, listener, board=board, on_ready=on_ready, on_acknowledge=acknowledge)
 
 
 async def _stop(gateway: Gateway, publishers: Publishers, page: WebProcess | None) -> None:

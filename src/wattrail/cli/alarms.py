@@ -93,10 +93,9 @@ def acknowledge(
         raise UsageError("which alarms?", hint="name their numbers, as 'wattrail alarm list' shows them, or --all")
     with _opened(options) as book:
         alarms = {alarm.raised.id: alarm for alarm in book.stored.standing_alarms()}
-        chosen = [_chosen(alarms, one) for one in dict.fromkeys(number or alarms)]
-        now = clock.CLOCK.now()
-        new = [_acknowledged(alarm.raised, now) for alarm in chosen if alarm.acknowledged_at is None]
-        stored = book.stored.append(new)
+        for one in number:
+            _check(alarms, one)
+        stored = book.stored.acknowledge(number or tuple(alarms), clock.CLOCK.now())
     if json:
         print(dumps([_fields(event) for event in stored]))
         return
@@ -146,15 +145,10 @@ def _opened(options: BooksOptions | None) -> Iterator[_AlarmBook]:
         yield _AlarmBook(path, stored, zone_of(config.site.timezone if config else None))
 
 
-def _chosen(alarms: dict[int, StandingAlarm], number: int) -> StandingAlarm:
+def _check(alarms: dict[int, StandingAlarm], number: int) -> None:
     if number not in alarms:
         known = ", ".join(f"{one} ({alarm.raised.rule})" for one, alarm in alarms.items())
         raise UsageError(f"no raised alarm has the number {number}; raised: {known or 'none'}")
-    return alarms[number]
-
-
-def _acknowledged(raised: StoredAlarmEvent, at: datetime) -> StoredAlarmEvent:
-    return replace(raised, at=at, change="acknowledged", deliver_at=None, id=0)
 
 
 def _fields(event: StoredAlarmEvent) -> dict[str, object]:

@@ -56,6 +56,9 @@ EXAMPLES: Final[Mapping[str, Example]] = MappingProxyType({
     "ledger accept-reset": Example("[METER] --reason TEXT", "ledger accept-reset house --reason exchanged"),
     "ledger rename":       Example("OLD NEW", "ledger rename house cellar"),
     "publish backfill":    Example("", "publish backfill --from 2026-03-01 --dry-run"),
+    "alarm list":          Example("", "alarm list --events 20"),
+    "alarm acknowledge":   Example("[NUMBER]", "alarm acknowledge 12"),
+    "alarm test":          Example("", "alarm test"),
     "twin list":           Example("", "twin list"),
     "twin serve":          Example("[BOARD]", "twin serve pziot-e01"),
 })

@@ -76,7 +76,7 @@ VERBS: Final = (
     Verb("ledger accept-reset", "ledger.accept_reset:accept_reset",   "State that a meter was reset or exchanged."),
     Verb("ledger rename",       "ledger.rename:rename",               "Give a meter another name."),
     Verb("publish backfill",    "publish.backfill:backfill",          "Fill Home Assistant's statistics from the ledger."),
-    Verb("alarm list",          "alarms:list_alarms",                 "List the alarms that are raised, or the last events."),
+    Verb("alarm list",          "alarms:list_alarms",                 "List the alarms that are raised now, or the last events."),
     Verb("alarm acknowledge",   "alarms:acknowledge",                 "Say that you have seen an alarm."),
     Verb("alarm test",          "alarms:send_test",                   "Send a test event to every consumer of alarms."),
     Verb("twin list",           "twin.list:list_twins",               "List boards, scenarios and options of twins."),

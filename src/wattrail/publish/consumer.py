@@ -19,12 +19,16 @@ Publisher = Callable[[Subscription], None] | Callable[[Subscription], Coroutine[
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsumerContext:
-    """What a publisher works with: the database of its outbox, the meters of the configuration, where it reports."""
+    """What a publisher works with: the database of its outbox, the meters of the configuration, where it reports.
+
+    ``watched`` are the meters that have alarms.
+    """
 
     database: Path
     meters: tuple[str, ...]
     board: PublisherBoard
     zone: tzinfo
+    watched: frozenset[str] = frozenset()
 
 
 class ConsumerPlan(Protocol):

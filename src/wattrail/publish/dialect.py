@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
+from wattrail.alarms import StandingAlarm
 from wattrail.publish.values import LiveValues, PublishedMeter, RegisterValues, utc_text
 
-__all__ = ["MqttDialect", "MqttMessage", "live_json", "registers_json"]
+__all__ = ["ALARM", "MqttDialect", "MqttMessage", "alarms_json", "live_json", "registers_json"]
+
+
+ALARM: Final = "alarm"
+"""Beside the keys of live quantities: the meter is watched by alarms."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +50,7 @@ class MqttDialect(Protocol):
         ...
 
     def announcement(self, meter: PublishedMeter, keys: Set[str]) -> tuple[MqttMessage, ...]:
-        """What makes a meter known, with the live quantities that it has."""
+        """What makes a meter known, with the live quantities that it has; ``alarm`` is one where it is watched."""
         ...
 
     def meter_state(self, meter: PublishedMeter, *, online: bool) -> tuple[MqttMessage, ...]:
@@ -58,6 +63,10 @@ class MqttDialect(Protocol):
 
     def registers(self, meter: PublishedMeter, registers: RegisterValues) -> tuple[MqttMessage, ...]:
         """Energy registers of the moment that they carry."""
+        ...
+
+    def alarms(self, meter: PublishedMeter, alarms: Sequence[StandingAlarm]) -> tuple[MqttMessage, ...]:
+        """The alarms of a meter that are raised now."""
         ...
 
 
@@ -76,6 +85,18 @@ def registers_json(meter: PublishedMeter, registers: RegisterValues) -> str:
             "export_kwh": registers.export_wh / 1000,
         },
     )
+
+
+def alarms_json(meter: PublishedMeter, alarms: Sequence[StandingAlarm]) -> str:
+    """Raised alarms as an object: ``state`` is ON while there is any."""
+    rows = [
+        {
+            "rule": alarm.raised.rule, "severity": alarm.raised.severity, "text": alarm.raised.text,
+            "since": utc_text(alarm.raised.at), "acknowledged": alarm.acknowledged_at is not None,
+        }
+        for alarm in alarms
+    ]  # fmt: skip
+    return _json(meter, {"state": "ON" if rows else "OFF", "alarms": rows})
 
 
 def _json(meter: PublishedMeter, content: Mapping[str, object]) -> str:

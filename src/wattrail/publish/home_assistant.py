@@ -7,12 +7,13 @@ history. Home Assistant has this form since 2024.11.
 from __future__ import annotations
 
 import json
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from typing import Final
 
 from wattrail import __version__
-from wattrail.publish.dialect import MqttMessage, live_json, registers_json
+from wattrail.alarms import StandingAlarm
+from wattrail.publish.dialect import ALARM, MqttMessage, alarms_json, live_json, registers_json
 from wattrail.publish.values import QUANTITIES, LiveValues, PublishedMeter, PublishedQuantity, RegisterValues
 
 __all__ = ["HomeAssistantDialect"]
@@ -62,6 +63,7 @@ class HomeAssistantDialect:
                 "export": self._register(meter, unique, "export"),
                 **{one.key: self._quantity(one, unique) for one in QUANTITIES if one.key in keys},
                 "link": self._link(meter, unique),
+                **({"alarm": self._alarm(meter, unique)} if ALARM in keys else {}),
             },
         }
         topic = self._discovery_topic(meter)
@@ -81,6 +83,10 @@ class HomeAssistantDialect:
     def registers(self, meter: PublishedMeter, registers: RegisterValues) -> tuple[MqttMessage, ...]:
         """Retained, which is safe for what never falls, and shows it directly after a start of Home Assistant."""
         return (MqttMessage(topic=self._of(meter, "registers"), payload=registers_json(meter, registers), retain=True),)
+
+    def alarms(self, meter: PublishedMeter, alarms: Sequence[StandingAlarm]) -> tuple[MqttMessage, ...]:
+        """Retained: an alarm stands until it is cleared, and no entity is unknown after a start of Home Assistant."""
+        return (MqttMessage(topic=self._of(meter, "alarm"), payload=alarms_json(meter, alarms), retain=True),)
 
     def _discovery_topic(self, meter: PublishedMeter) -> str:
         return f"{self.discovery_prefix}/device/wattrail_{meter.identity}/config"
@@ -150,6 +156,19 @@ class HomeAssistantDialect:
             "availability": [{"topic": f"{self.topic}/bridge/state"}],
             "device_class": "connectivity",
             "entity_category": "diagnostic",
+        }
+
+    def _alarm(self, meter: PublishedMeter, unique: str) -> dict[str, object]:
+        """Available while the gateway runs: that a meter is silent is an alarm as well."""
+        return {
+            "platform": "binary_sensor",
+            "unique_id": f"{unique}_alarm",
+            "name": "Alarm",
+            "state_topic": self._of(meter, "alarm"),
+            "value_template": "{{ value_json.state }}",
+            "json_attributes_topic": self._of(meter, "alarm"),
+            "availability": [{"topic": f"{self.topic}/bridge/state"}],
+            "device_class": "problem",
         }
 
 

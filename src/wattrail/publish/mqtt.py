@@ -17,10 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from wattrail.gateway import Subscription
+from wattrail.alarms import AlarmKey, StandingAlarm, take_event
+from wattrail.gateway import AlarmChanged, Subscription
 from wattrail.gateway.timing import BackOff
 from wattrail.publish.consumer import ConsumerContext, Publisher
-from wattrail.publish.dialect import MqttDialect, MqttMessage
+from wattrail.publish.dialect import ALARM, MqttDialect, MqttMessage
 from wattrail.publish.mqtt_connection import (
     TIMEOUT_S,
     MqttProblem,
@@ -31,6 +32,7 @@ from wattrail.publish.mqtt_connection import (
 from wattrail.publish.pending import DEFAULT_CADENCE, PendingMeter, PendingValues, PublishCadence
 from wattrail.publish.values import RegisterValues
 from wattrail.sources.broker import BrokerAddress
+from wattrail.store.alarm_events import AlarmEvents
 from wattrail.store.outbox import Announced, Outbox, StoredRegisters
 
 if TYPE_CHECKING:
@@ -97,6 +99,12 @@ class _MqttSession:
         for one in self._retained.values():
             if meter := self._pending.by_id().get(one.meter_id):
                 meter.quantities |= one.quantities
+        self._watched, self._shown_alarms = context.watched, dict[str, tuple[StandingAlarm, ...]]()
+        self._alarms: dict[AlarmKey, StandingAlarm] = {}
+        if self._watched:  # what stands from the run before must not be shown as over
+            with AlarmEvents(context.database, read_only=True) as stored:
+                for event in stored.standing():
+                    take_event(self._alarms, event)
         self._ended = asyncio.Event()
         self._wants_all = True
 
@@ -120,6 +128,8 @@ class _MqttSession:
     async def _collect(self, events: Subscription) -> None:
         async for event in events:
             self._pending.note(event, time.monotonic())
+            if isinstance(event, AlarmChanged):
+                take_event(self._alarms, event.event)
         self._pending.store_newest(time.monotonic())
         self._ended.set()
 
@@ -189,21 +199,25 @@ class _MqttSession:
                 if newest := self._pending.registers(meter):
                     await self._send(client, meter, self._dialect.registers(meter.who, newest))
         await self._show_states(client)
+        self._shown_alarms.clear()
+        await self._show_alarms(client)
         await self._publish(client, [self._dialect.gateway_state(online=True)])
 
     async def _send_changes(self, client: aiomqtt.Client) -> None:
         if await self._announce(client):
             await self._wait(self._plan.pacing.settle_s)
         await self._show_states(client)
+        await self._show_alarms(client)
 
     async def _announce(self, client: aiomqtt.Client) -> bool:
         """Announce meters that are new, or have shown a new quantity; returns whether anything was sent."""
         has_sent = False
         for meter in tuple(self._pending.meters.values()):
-            if meter.announced == meter.quantities:
+            keys = meter.quantities | ({ALARM} if meter.who.name in self._watched else set())
+            if meter.announced == keys:
                 continue
-            meter.announced = meter.quantities
-            messages = self._dialect.announcement(meter.who, meter.quantities)
+            meter.announced = keys
+            messages = self._dialect.announcement(meter.who, keys)
             await self._send(client, meter, messages, quantities=meter.quantities)
             has_sent = has_sent or bool(messages)
         return has_sent
@@ -214,6 +228,14 @@ class _MqttSession:
             if online is not meter.shown_online:
                 meter.shown_online = online
                 await self._send(client, meter, self._dialect.meter_state(meter.who, online=online))
+
+    async def _show_alarms(self, client: aiomqtt.Client) -> None:
+        for meter in tuple(self._pending.meters.values()):
+            name = meter.who.name
+            alarms = tuple(alarm for (_, of), alarm in tuple(self._alarms.items()) if of == name)
+            if name in self._watched and self._shown_alarms.get(name) != alarms:
+                self._shown_alarms[name] = alarms
+                await self._send(client, meter, self._dialect.alarms(meter.who, alarms))
 
     async def _send_live(self, client: aiomqtt.Client) -> None:
         for meter, live in tuple(self._pending.due(time.monotonic())):
@@ -280,7 +302,7 @@ class _MqttSession:
         orphans = [
             one.topic
             for one in self._retained.values()
-            if one.meter_id not in meters or not self._dialect.owns(meters[one.meter_id].who, one.topic)
+            if one.meter_id not in meters or not self._is_wanted(meters[one.meter_id], one.topic)
         ]
         if not orphans:
             return
@@ -289,6 +311,11 @@ class _MqttSession:
         for topic in orphans:
             del self._retained[topic]
         logger.info("%s: %d retained topics without a meter were cleared", self._plan.name, len(orphans))
+
+    def _is_wanted(self, meter: PendingMeter, topic: str) -> bool:
+        if topic.endswith(f"/{ALARM}") and meter.who.name not in self._watched:
+            return False
+        return self._dialect.owns(meter.who, topic)
 
     async def _publish(self, client: aiomqtt.Client, messages: Iterable[MqttMessage]) -> None:
         for message in messages:

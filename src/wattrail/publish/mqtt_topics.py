@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
-from wattrail.publish.dialect import MqttMessage, live_json, registers_json
+from wattrail.alarms import StandingAlarm
+from wattrail.publish.dialect import MqttMessage, alarms_json, live_json, registers_json
 from wattrail.publish.values import LiveValues, PublishedMeter, RegisterValues
 
 __all__ = ["PlainDialect"]
@@ -13,7 +14,7 @@ __all__ = ["PlainDialect"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlainDialect:
-    """``<topic>/state``, and for each meter ``<topic>/<name>/state``, ``live``, ``registers`` and ``flat/<key>``.
+    """``<topic>/state``; of each meter ``<topic>/<name>/state``, ``live``, ``registers``, ``alarm``, ``flat/<key>``.
 
     Everything is retained. Live values carry an expiry of three times ``live_s``: the broker forgets them by itself,
     so a value of the past is never taken for a present one.
@@ -63,6 +64,11 @@ class PlainDialect:
             MqttMessage(topic=f"{self.topic}/{meter.name}/{leaf}", payload=payload, retain=True)
             for leaf, payload in leaves.items()
         )
+
+    def alarms(self, meter: PublishedMeter, alarms: Sequence[StandingAlarm]) -> tuple[MqttMessage, ...]:
+        """Raised alarms, with their texts."""
+        topic = f"{self.topic}/{meter.name}/alarm"
+        return (MqttMessage(topic=topic, payload=alarms_json(meter, alarms), retain=True),)
 
 
 def _word(online: bool) -> str:

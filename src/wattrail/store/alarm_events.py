@@ -6,7 +6,7 @@ Each user opens them with a connection of its own, in its own thread.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -62,6 +62,15 @@ class AlarmEvents:
                     cursor.execute("ROLLBACK")
                 raise
         return stored
+
+    def acknowledge(self, numbers: Collection[int], at: datetime) -> tuple[StoredAlarmEvent, ...]:
+        """Someone has seen these raised alarms, by their ids; gives the events stored, none for those seen before."""
+        new = [
+            replace(alarm.raised, at=at, change="acknowledged", deliver_at=None, id=0)
+            for alarm in self.standing_alarms()
+            if alarm.raised.id in numbers and alarm.acknowledged_at is None
+        ]
+        return self.append(new) if new else ()
 
     def after(self, last_id: int, limit: int) -> tuple[StoredAlarmEvent, ...]:
         """The oldest events with an id above ``last_id``, ``limit`` at most."""

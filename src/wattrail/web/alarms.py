@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Final, Self
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, HTTPException, Query
+from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel
 
 from wattrail.alarms import StandingAlarm, StoredAlarmEvent
@@ -74,14 +76,17 @@ class AlarmEventJson(BaseModel):
         )  # fmt: skip
 
 
-def add_alarm_routes(router: APIRouter, database: Path) -> None:
-    """The routes below /alarms."""
+def add_alarm_routes(router: APIRouter, database: Path, acknowledge: Callable[[int], object]) -> None:
+    """The routes below /alarms. ``acknowledge`` asks the gateway, which alone writes, to store that one was seen."""
+
+    def standing() -> tuple[StandingAlarm, ...]:
+        with AlarmEvents(database, read_only=True) as stored:
+            return stored.standing_alarms()
 
     @router.get("/alarms")
     def alarms() -> list[AlarmJson]:
         """The alarms that are raised now, the oldest first."""
-        with AlarmEvents(database, read_only=True) as stored:
-            return [AlarmJson.of(alarm) for alarm in stored.standing_alarms()]
+        return [AlarmJson.of(alarm) for alarm in standing()]
 
     @router.get("/alarms/events")
     def alarm_events(
@@ -91,3 +96,12 @@ def add_alarm_routes(router: APIRouter, database: Path) -> None:
         with AlarmEvents(database, read_only=True) as stored:
             events = stored.newest(limit) if after is None else stored.after(after, limit)
         return [AlarmEventJson.of(event) for event in events]
+
+    @router.post("/alarms/{number}/acknowledge", status_code=202)
+    async def acknowledge_alarm(number: int) -> AlarmJson:
+        """Say that a raised alarm was seen; /alarms shows it once the gateway has stored it."""
+        for alarm in await run_in_threadpool(standing):
+            if alarm.raised.id == number:
+                acknowledge(number)
+                return AlarmJson.of(alarm)
+        raise HTTPException(404, f"no raised alarm has the number {number}; /api/v1/alarms lists them")

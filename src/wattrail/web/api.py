@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from typing import Annotated, Final, Literal, Self
 
@@ -180,8 +180,9 @@ def api_router(
     waveforms: Waveforms,
     setup: Setup,
     publishers: Sequence[PublisherJson],
+    acknowledge: Callable[[int], object],
 ) -> APIRouter:
-    """The routes over a feed and a database."""
+    """The routes over a feed and a database. ``acknowledge`` takes the id of an alarm that someone has seen."""
     router = APIRouter(prefix="/api/v1")
 
     def known(name: str) -> MeterView:
@@ -252,7 +253,7 @@ def api_router(
             raise HTTPException(503, str(error)) from error
         return StreamingResponse(stream, media_type="text/event-stream")
 
-    add_alarm_routes(router, setup.database)
+    add_alarm_routes(router, setup.database, acknowledge)
 
     @router.get("/about")
     async def about() -> AboutJson:

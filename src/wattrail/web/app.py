@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import mimetypes
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from importlib.resources import files
 from typing import Final
 
@@ -39,9 +39,18 @@ def meters_json(views: Iterable[MeterView]) -> bytes:
 
 
 def build_app(
-    feed: Feed, setup: Setup, broadcast: Broadcast, waveforms: Waveforms, publishers: Sequence[PublisherJson] = ()
+    feed: Feed,
+    setup: Setup,
+    broadcast: Broadcast,
+    waveforms: Waveforms,
+    publishers: Sequence[PublisherJson] = (),
+    *,
+    acknowledge: Callable[[int], object] = lambda _number: None,
 ) -> Guard:
-    """The application over a feed and a database. ``publishers`` are read at each request."""
+    """The application over a feed and a database. ``publishers`` are read at each request.
+
+    ``acknowledge`` takes the id of an alarm that someone has seen.
+    """
     app = FastAPI(
         title="wattrail",
         version=__version__,
@@ -49,7 +58,8 @@ def build_app(
         docs_url=None,  # its pages would load scripts from the internet
         redoc_url=None,
     )
-    app.include_router(api_router(feed, PowerHistory(setup.database), broadcast, waveforms, setup, publishers))
+    history = PowerHistory(setup.database)
+    app.include_router(api_router(feed, history, broadcast, waveforms, setup, publishers, acknowledge))
 
     @app.get("/metrics", include_in_schema=False)
     async def metrics(request: Request) -> Response:

@@ -59,7 +59,10 @@ class _Page:
         self.waveforms = Waveforms(lambda name: writer.write(encode_line(watch=name)))
         self.broadcast = Broadcast(self.feed, meters_json)
         self.publishers: list[PublisherJson] = []
-        self.app = build_app(self.feed, setup, self.broadcast, self.waveforms, self.publishers)
+        self.app = build_app(
+            self.feed, setup, self.broadcast, self.waveforms, self.publishers,
+            acknowledge=lambda number: writer.write(encode_line(acknowledge=number)),
+        )  # fmt: skip
 
     def apply(self, message: Mapping[str, Any]) -> None:
         """Apply one message of the gateway; one without any content shows that the gateway runs."""

@@ -2,8 +2,8 @@
 
 A browser sends requests of any page to 127.0.0.1. Two checks keep foreign pages out without a password. The Host header
 must be an address or local name of this machine, which refuses a foreign name that points here (DNS rebinding). An
-Origin header must name our own page. Requests change nothing here, so methods other than GET and HEAD are refused, and
-so are bodies.
+Origin header must name our own page. One request changes something: POST acknowledges an alarm, and is taken from this
+machine only. Other methods than GET and HEAD are refused, and so are bodies.
 """
 
 from __future__ import annotations
@@ -39,6 +39,9 @@ SECURITY_HEADERS: Final[_Headers] = [
 """Headers of every answer: scripts come only from our own files, and no other page may frame or embed ours."""
 
 _AUTHORITY: Final = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]{2,45})\]|(?P<name>[A-Za-z0-9._-]{1,253}))(?::[0-9]{1,5})?")
+_ACKNOWLEDGE: Final = re.compile(r"/api/v1/alarms/[0-9]{1,18}/acknowledge")
+"""The only path that takes POST."""
+
 _ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]*://(?P<authority>[^/?#@\s]+)", re.IGNORECASE)
 
 
@@ -81,7 +84,10 @@ def _refusal(scope: _Scope) -> tuple[int, str] | None:
             return 403, "requests of other pages are refused"
     elif origin == "null":
         return 403, "requests of other pages are refused"
-    if scope["method"] not in {"GET", "HEAD"}:
+    if scope["method"] == "POST" and _ACKNOWLEDGE.fullmatch(scope["path"]):
+        if not _is_loopback((scope.get("client") or ("",))[0]):
+            return 403, "only this machine may acknowledge an alarm: use 'wattrail alarm acknowledge' on it"
+    elif scope["method"] not in {"GET", "HEAD"}:
         return 405, "only GET and HEAD are allowed: nothing can be changed here"
     if headers.get("content-length", "0").strip("0") or "transfer-encoding" in headers:
         return 413, "a request has no body here"
@@ -93,6 +99,15 @@ def _is_address(v6: str | None) -> bool:
         return v6 is None or bool(ip_address(v6))
     except ValueError:
         return False
+
+
+def _is_loopback(client: str) -> bool:
+    try:
+        address = ip_address(client)
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None)  # a socket for both versions shows 127.0.0.1 as ::ffff:127.0.0.1
+    return bool((mapped or address).is_loopback)
 
 
 def _is_ours(name: str) -> bool:

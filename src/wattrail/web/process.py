@@ -17,7 +17,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import BinaryIO, Final
 
-from wattrail.errors import ConfigError
+from wattrail.errors import ConfigError, WattrailError
 from wattrail.gateway import Event, Feed, MeterChanged, ScopeView, Subscription
 from wattrail.gateway.threads import start_thread
 from wattrail.gateway.timing import BackOff
@@ -33,7 +33,7 @@ _BATCH: Final = 50
 """Views of one message; encoding it takes less than a millisecond."""
 
 _MAX_REPLY: Final = 4096
-"""Bytes of a line from the page, which names one meter."""
+"""Bytes of a line from the page, which names one meter or one alarm."""
 
 _STOP_WITHIN_S: Final = 0.5
 """Seconds until the page is killed; it has nothing to save."""
@@ -42,7 +42,10 @@ logger = logging.getLogger(__name__)
 
 
 class WebProcess:
-    """Keeps the page running on a bound listener until it is stopped. ``on_ready`` gets its address."""
+    """Keeps the page running on a bound listener until it is stopped. ``on_ready`` gets its address.
+
+    ``on_acknowledge`` gets the id of an alarm that someone has seen; it is called in a thread of this process.
+    """
 
     def __init__(
         self,
@@ -52,10 +55,12 @@ class WebProcess:
         *,
         board: PublisherBoard | None = None,
         on_ready: Callable[[str], object] | None = None,
+        on_acknowledge: Callable[[int], object] | None = None,
     ) -> None:
         self._board = board or PublisherBoard()
         self.address = address_of(listener)
         self._feed, self._setup, self._listener, self._on_ready = feed, setup, listener, on_ready
+        self._on_acknowledge = on_acknowledge
         self._watched: dict[str, ScopeView | None] = {}
         self._captures = 0
         self._lock = threading.Lock()
@@ -147,7 +152,7 @@ class WebProcess:
         channel.sendall(encode_line(waveform=waveform.model_dump(mode="json")))
 
     def _listen(self, replies: BinaryIO, ready: threading.Event) -> None:
-        """Read the replies of the page: it is ready, or a meter's waveform is requested."""
+        """Read the replies of the page: it is ready, requests a waveform, or acknowledges an alarm."""
         try:
             while line := replies.readline(_MAX_REPLY):
                 self._handle_reply(decode_line(line), ready)
@@ -159,6 +164,12 @@ class WebProcess:
             ready.set()
             if self._on_ready is not None:
                 self._on_ready(self.address)
+        number = reply.get("acknowledge")
+        if isinstance(number, int) and self._on_acknowledge is not None:
+            try:
+                self._on_acknowledge(number)
+            except WattrailError as error:
+                logger.warning("alarm %d could not be acknowledged: %s", number, error)
         name = reply.get("watch")
         if isinstance(name, str) and self._feed.view(name) is not None:
             self._feed.scopes.watch(name)

@@ -3,6 +3,8 @@ import { ask, element } from "./element.js";
 import { SIMULATED, clock } from "./format.js";
 
 const EVERY_MS = 2000;
+// Only the machine of the gateway may acknowledge.
+const OWN_MACHINE = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
 const SEVERITIES = { critical: "Critical", warning: "Warning", info: "Note" };
 
 // The time, with its day where that is not the last half day.
@@ -17,7 +19,22 @@ function row(alarm, zone) {
   return element(`li.alarm.is-${alarm.severity}${alarm.acknowledged ? ".is-acknowledged" : ""}`, {},
     element("p.alarm-text", {}, element("strong", {}, `${SEVERITIES[alarm.severity] ?? alarm.severity}: `), alarm.text),
     element("p.alarm-since", {}, `since ${when(alarm.since, zone)}${seen}`),
-    alarm.simulated ? element("span.badge", {}, SIMULATED) : null);
+    alarm.simulated ? element("span.badge", {}, SIMULATED) : null,
+    alarm.acknowledged || !OWN_MACHINE.test(location.hostname) ? null : button(alarm));
+}
+
+// Acknowledges an alarm. The strip shows it when the gateway has stored it; a refusal stands on the button.
+function button(alarm) {
+  const made = element("button", { type: "button", "aria-label": `Acknowledge: ${alarm.text}` }, "Acknowledge");
+  made.addEventListener("click", async () => {
+    made.disabled = true;
+    const answer = await fetch(`/api/v1/alarms/${alarm.id}/acknowledge`, { method: "POST" }).catch(() => null);
+    if (!answer?.ok) {
+      made.textContent = "Refused, try again";
+      made.disabled = false;
+    }
+  });
+  return made;
 }
 
 // Shows the alarms in a section and keeps them up to date; where the gateway does not answer, the last ones stay, greyed.

@@ -338,3 +338,36 @@ def test_a_store_gives_what_a_ledger_has_yet_to_take_up(database: Path) -> None:
                 ),
             )
         assert [entry.sequence for entry in store.stated(1, after=1)] == [2]
+
+
+def test_a_report_says_the_same_as_text_json_and_page(wattrail: Type, database: Path) -> None:
+    shown = wattrail("ledger", "report", "--day", "2026-06-21", "--html", "day.html")
+    assert shown.out.splitlines()[0] == "house: energy of 2026-06-21"
+    assert "3.058 kWh" in shown.out
+    assert "3.058 kWh" in Path("day.html").read_text()
+    made = json.loads(wattrail("ledger", "report", "--day", "2026-06-21", "--json").out)
+    assert (made["import_mwh"], made["export_mwh"], made["before"]) == (3_058_262, 1_833_598, None)
+
+
+def test_the_report_of_a_month_has_its_cost(wattrail: Type, database: Path) -> None:
+    Path("tariff.toml").write_text(TARIFF)
+    assert "10.67 EUR" in wattrail("ledger", "report", "--month", "2026-06", "--tariff", "tariff.toml").out
+
+
+@pytest.mark.parametrize(
+    ("typed", "says"),
+    [
+        ((), "a report is of a day or of a month"),
+        (("--day", "2026-06-21", "--month", "2026-06"), "a report is of a day or of a month"),
+        (("--day", "soon"), "--day 'soon' is not a day"),
+        (("--month", "2026-13"), "--month '2026-13' is not a month"),
+        (("--day", "2026-06-21", "--tariff", "tariff.toml"), "--tariff applies to a month"),
+        (("--day", "2026-07-01"), "nothing is booked for 'house' in the day of 2026-07-01"),
+    ],
+)
+def test_a_report_that_cannot_be_made_says_why(
+    wattrail: Type, database: Path, typed: tuple[str, ...], says: str
+) -> None:
+    said = wattrail("ledger", "report", *typed)
+    assert said.code != 0
+    assert says in said.err

@@ -9,9 +9,11 @@ import asyncio
 import itertools
 import math
 import sys
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from wattrail.alarms import StoredAlarmEvent
 from wattrail.app import ServicePlan, WebPlan
 from wattrail.app import run as run_service
 from wattrail.chips import BL0942
@@ -25,6 +27,7 @@ from wattrail.gateway.stopping import stop_requests
 from wattrail.metrology.scale_origin import CALIBRATED
 from wattrail.publish import PublisherBoard, PublisherStatus
 from wattrail.store import Store, open_store
+from wattrail.store.alarm_events import AlarmEvents
 from wattrail.units import PlainSample, Quantities, Reading
 from wattrail.web import CandidateJson, Setup, WebProcess, bind
 
@@ -98,6 +101,23 @@ def store_past_hour(store: Store, name: str, url: str, clock: Clock) -> None:
         store.append(row.id, reading, observation(reading, None), ())
 
 
+def store_alarms(path: Path, now: datetime) -> None:
+    """One that is critical, one that someone has seen, and one that is over."""
+    voltage = StoredAlarmEvent(
+        at=now, rule="over-voltage", meter="house", change="raised", severity="critical", value=261.3, limit=253.0,
+        unit="V", text="house: voltage 261.3 V, above 253 V", simulated=True,
+    )  # fmt: skip
+    freezer = replace(
+        voltage, rule="freezer", severity="warning", value=2.0, limit=20.0, unit="W", simulated=False,
+        text="the freezer in the cellar, which must not thaw: house: power below 20 W for 4 h, now 2 W",
+    )  # fmt: skip
+    over = replace(voltage, rule="export", severity="info")
+    with AlarmEvents(path) as stored:
+        stored.append(
+            [voltage, freezer, replace(freezer, change="acknowledged"), over, replace(over, change="cleared")]
+        )
+
+
 def board_of(scene: str) -> PublisherBoard:
     """Publishers in every state, if the scene has any."""
     board = PublisherBoard()
@@ -138,6 +158,7 @@ async def all_were_looked_at(feed: Feed) -> None:
 
 async def perform(scene: str, folder: Path) -> None:
     casts: dict[str, tuple[tuple[str, str], ...]] = {
+        "alarms": (("house", "twin://pziot-e01?scenario=house&seed=7"),),
         "bare": (),
         "empty": (),
         "live": (("house", "twin://pziot-e01?scenario=house&seed=7"),),
@@ -160,6 +181,8 @@ async def perform(scene: str, folder: Path) -> None:
     ):
         if scene == "live":
             store_past_hour(store, *casts["live"][0], SystemClock())
+        if scene == "alarms":
+            store_alarms(store.path, SystemClock().now())
         async with Gateway(plan, store, opener=opener) as gateway:
             if plan.meters:
                 await all_were_looked_at(gateway.feed)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from wattrail.errors import ConfigError
+from wattrail.publish.delivery import MessagePlan
 from wattrail.publish.home_assistant import HomeAssistantDialect
 from wattrail.publish.home_assistant_history_fill import HomeAssistantHistoryPlan
 from wattrail.publish.influxdb import InfluxPlan, InfluxTarget
@@ -16,11 +17,13 @@ from wattrail.publish.mqtt import MqttPlan
 from wattrail.publish.mqtt_topics import PlainDialect
 from wattrail.publish.p1_server import P1Plan
 from wattrail.publish.pending import PublishCadence
+from wattrail.publish.webhook import WebhookSender
 
 if TYPE_CHECKING:
-    from wattrail.app.publish_schema import BrokerSection, InfluxSection, P1Section, PublishSection
+    from wattrail.app.publish_schema import BrokerSection, InfluxSection, P1Section, PublishSection, WebhookSection
     from wattrail.publish import ConsumerPlan
     from wattrail.publish.dialect import MqttDialect
+    from wattrail.publish.report_queue import ReportPlan
 
 __all__ = ["history_plan", "page_url", "plan_consumers"]
 
@@ -59,6 +62,11 @@ def _plans(publish: PublishSection, meters: Sequence[str], url: str | None) -> I
         yield _influx(publish.influxdb)
     if publish.p1:
         yield _p1(publish.p1, meters)
+    reports = publish.report.planned()
+    for webhook in publish.webhook:
+        yield _webhook(webhook, reports)
+    if mail := publish.email:
+        yield MessagePlan(name="email", sender=mail.sender(), events=mail.wanted(), reports=reports)
 
 
 def history_plan(publish: PublishSection) -> HomeAssistantHistoryPlan | None:
@@ -104,3 +112,14 @@ def _p1(section: P1Section, meters: Sequence[str]) -> P1Plan:
     if meter not in meters:
         raise ConfigError(f"[publish.p1] names an unknown meter {meter!r}; known: {known}")
     return P1Plan(meter=meter, host=section.host, port=section.port, every_s=section.every_s)
+
+
+def _webhook(section: WebhookSection, reports: ReportPlan) -> MessagePlan:
+    sender = WebhookSender(
+        url=section.url,
+        body=section.body(),
+        login=section.login,
+        secret=section.secret,
+        ca_file=Path(section.ca_file) if section.ca_file else None,
+    )
+    return MessagePlan(name=f"webhook.{section.name}", sender=sender, events=section.wanted(), reports=reports)

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import re
+from datetime import time
+from email.errors import HeaderParseError
+from email.headerregistry import Address
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
 
+from wattrail.errors import ConfigError
+from wattrail.files import read_text
 from wattrail.toml_schema import field_error
 from wattrail.toml_schema.section import Section
 
 if TYPE_CHECKING:
+    from wattrail.publish.email import EmailSender
+    from wattrail.publish.report_queue import ReportPlan
+    from wattrail.publish.template import BodyTemplate
     from wattrail.sources.broker import BrokerAddress
 
 __all__ = [
+    "EmailSection",
     "HomeAssistantHistorySection",
     "HomeAssistantSection",
     "InfluxSection",
@@ -22,9 +32,12 @@ __all__ = [
     "OpenMetricsSection",
     "P1Section",
     "PublishSection",
+    "ReportSection",
+    "WebhookSection",
 ]
 
 _MQTT_PORTS = {"mqtt": 1883, "mqtts": 8883}
+_SMTP_PORTS = {"smtp": 587, "smtps": 465}
 
 
 def _checked_url(text: str, *schemes: str, example: str) -> str:
@@ -53,6 +66,35 @@ def _web(text: str) -> str:
 
 def _home_assistant(text: str) -> str:
     return _checked_url(text, "http", "https", example="http://192.168.1.5:8123").rstrip("/")
+
+
+def _time_of_day(text: str) -> str:
+    if not re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9]", text):
+        raise ValueError(f"must be a local time such as 07:00, got {text!r}")
+    return text
+
+
+def _smtp(text: str) -> str:
+    checked = _checked_url(text, "smtp", "smtps", example="smtp://mail.lan:587 or smtps://smtp.example.org")
+    if urlsplit(checked).path.strip("/"):
+        raise ValueError(f"must end with host or port, got {text!r}")
+    return checked
+
+
+def _address(text: str) -> str:
+    try:
+        is_one = bool(Address(addr_spec=text).domain)
+    except (ValueError, IndexError, HeaderParseError):
+        is_one = False
+    if not is_one or not text.isascii() or any(character <= " " for character in text):
+        raise ValueError(f"must be an address such as owner@example.org, got {text!r}")
+    return text
+
+
+def _webhook_name(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,40}", text):
+        raise ValueError("must be letters, digits, - and _, 40 at most")
+    return text
 
 
 def _topic(text: str) -> str:
@@ -153,6 +195,112 @@ class P1Section(Section):
     every_s: Literal[1, 10] = 10
 
 
+class MessageSection(Section):
+    """What every consumer of messages has. ``login`` is the name of its user and password, or of its token."""
+
+    events: Annotated[list[Literal["alarms", "daily", "monthly"]], Field(min_length=1)]
+    login: Text | None = None
+    ca_file: Annotated[str, AfterValidator(_file)] | None = None
+
+    def wanted(self) -> frozenset[str]:
+        """What it is sent."""
+        return frozenset(self.events)
+
+
+class WebhookSection(MessageSection):
+    """``[[publish.webhook]]``: ``secret`` is the name of the secret that signs."""
+
+    name: Annotated[str, AfterValidator(_webhook_name)]
+    url: Annotated[str, Field(min_length=1, max_length=2000)]
+    secret: Text | None = None
+    preset: Literal["ntfy", "gotify", "slack", "discord"] | None = None
+    template: Annotated[str, Field(min_length=1, max_length=4000)] | None = None
+    format: Literal["json", "text"] = "json"
+
+    @model_validator(mode="after")
+    def _has_a_url(self) -> Self:
+        """The error does not quote the URL: the path of many a webhook is a password."""
+        example = "https://ntfy.sh/my-meters"
+        try:
+            _checked_url(urlsplit(self.url)._replace(query="").geturl(), "http", "https", example=example)
+        except ValueError as error:
+            is_login = "@" in urlsplit(self.url).netloc
+            raise field_error(("url",), str(error) if is_login else f"must be like {example}") from error
+        if not self.url.isascii() or any(character <= " " for character in self.url):
+            raise field_error(("url",), "must be ASCII without spaces", hint="write others as %20")
+        return self
+
+    @model_validator(mode="after")
+    def _has_one_body(self) -> Self:
+        if self.preset and self.template:
+            raise field_error(("template",), f"preset = {self.preset!r} has a template of its own", hint="keep one")
+        if "format" in self.model_fields_set and not self.template:
+            raise field_error(
+                ("format",), "belongs to a template, and there is none", hint="add template, or remove it"
+            )
+        try:
+            self.body()
+        except ConfigError as error:
+            raise field_error(("template",), str(error), hint=error.hint) from error
+        return self
+
+    def body(self) -> BodyTemplate:
+        """What its bodies look like. Raises ConfigError."""
+        from wattrail.publish.template import PRESETS, BodyTemplate
+
+        if self.preset:
+            return PRESETS[self.preset]
+        return BodyTemplate(template=self.template or "", is_json=self.format == "json")
+
+
+class EmailSection(MessageSection):
+    """``[publish.email]``: ``server`` is ``smtp://`` with STARTTLS, or ``smtps://`` with TLS from the first byte."""
+
+    server: Annotated[str, AfterValidator(_smtp)]
+    from_: Annotated[str, AfterValidator(_address), Field(alias="from")]
+    to: Annotated[list[Annotated[str, AfterValidator(_address)]], Field(min_length=1, max_length=50)]
+    tls: Literal["none"] | None = None
+
+    @model_validator(mode="after")
+    def _keeps_a_password_secret(self) -> Self:
+        if self.tls and self.server.startswith("smtps:"):
+            raise field_error(("tls",), "an smtps:// server has TLS", hint="remove tls, or write smtp://")
+        if self.tls and self.login:
+            raise field_error(("login",), 'with tls = "none" its password would be sent unencrypted', hint="remove one")
+        return self
+
+    def sender(self) -> EmailSender:
+        """How its messages are sent."""
+        from wattrail.publish.email import EmailSender
+
+        parts = urlsplit(self.server)
+        is_implicit = parts.scheme == "smtps"
+        return EmailSender(
+            host=parts.hostname or "",
+            port=parts.port or _SMTP_PORTS[parts.scheme],
+            tls="implicit" if is_implicit else (self.tls or "starttls"),
+            sender=self.from_,
+            to=tuple(self.to),
+            login=self.login,
+            ca_file=Path(self.ca_file) if self.ca_file else None,
+        )
+
+
+class ReportSection(Section):
+    """``[publish.report]``: when the daily and monthly reports are sent, and what a month costs."""
+
+    at: Annotated[str, AfterValidator(_time_of_day)] = "00:15"
+    tariff: Annotated[str, AfterValidator(_file)] | None = None
+
+    def planned(self) -> ReportPlan:
+        """What all consumers of reports have in common. Raises ConfigError."""
+        from wattrail.app.tariff_file import parse_tariff
+        from wattrail.publish.report_queue import ReportPlan
+
+        tariff = parse_tariff(read_text(Path(self.tariff)), self.tariff) if self.tariff else None
+        return ReportPlan(at=time.fromisoformat(self.at), tariff=tariff)
+
+
 class PublishSection(Section):
     """``[publish]``: one table for each consumer."""
 
@@ -162,6 +310,17 @@ class PublishSection(Section):
     openmetrics: OpenMetricsSection | None = None
     influxdb: InfluxSection | None = None
     p1: P1Section | None = None
+    webhook: list[WebhookSection] = Field(default_factory=list)
+    email: EmailSection | None = None
+    report: ReportSection = ReportSection()
+
+    @model_validator(mode="after")
+    def _webhooks_named_once(self) -> Self:
+        names = [webhook.name for webhook in self.webhook]
+        for index, name in enumerate(names):
+            if name in names[:index]:
+                raise field_error(("webhook", index, "name"), f"a second webhook is named {name!r}")
+        return self
 
     @model_validator(mode="after")
     def _history_has_entities(self) -> Self:

@@ -28,9 +28,9 @@ class PublisherStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublisherState:
-    """One publisher. ``waiting`` counts registers that are stored and not delivered yet.
+    """One publisher. ``waiting`` counts registers, or messages, that are not delivered yet.
 
-    ``held`` says for each meter why its registers are not passed on. ``since`` is when ``status`` began.
+    ``held`` says for each meter, or message, why it is not passed on. ``since`` is when ``status`` began.
     """
 
     name: str
@@ -93,6 +93,10 @@ class PublisherBoard:
     def waiting(self, name: str, count: int) -> None:
         """So many registers wait."""
         self._change(name, waiting=count)
+
+    def holds(self, name: str, held: Mapping[str, str]) -> None:
+        """What is not passed on, and why."""
+        self._change(name, held=dict(held))
 
     def _change(self, name: str, **changes: object) -> bool:
         """Apply changes; returns whether status or error changed."""

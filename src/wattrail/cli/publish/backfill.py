@@ -32,7 +32,7 @@ def backfill(
     json: Json = False,
     config: Annotated[Path | None, Parameter(help="Configuration file.")] = None,
 ) -> int:
-    """Fill Home Assistant's hourly statistics from the ledger.
+    """Fill Home Assistant's statistics from the ledger.
 
     Hours that are missing or wrong are written; those that are right stay. Without --from it begins with the first
     statistics that Home Assistant has; an earlier --from puts the ledger's older hours before them. A second run finds

@@ -1,0 +1,62 @@
+"""``wattrail ledger report``."""
+
+from __future__ import annotations
+
+import json as json_text
+from datetime import date
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from wattrail.cli.exits import UsageError
+from wattrail.cli.ledger.account import BooksOptions, NamedAccount, StoredAccount, load_tariff, one_account
+from wattrail.cli.report.files import keep, refuse_existing
+from wattrail.cli.target import Json
+from wattrail.ledger import By
+from wattrail.publish import report_text
+from wattrail.publish.report import EnergyReport, ReportedMeter, energy_report
+
+
+def report(
+    meter: NamedAccount = None,
+    *,
+    day: Annotated[str | None, Parameter(help="A local day, such as 2026-03-01.")] = None,
+    month: Annotated[str | None, Parameter(help="A month, such as 2026-03.")] = None,
+    tariff: Annotated[Path | None, Parameter(help="Tariff file: adds the cost of a month.")] = None,
+    html: Annotated[Path | None, Parameter(help="Keep the report as HTML in this file.")] = None,
+    json: Json = False,
+    options: BooksOptions | None = None,
+) -> None:
+    """Report the energy of a day or a month.
+
+    Import and export beside the period before, the quarter hour with the highest import, gaps and restarts.
+    """
+    by, first_day = _period(day, month)
+    if tariff is not None and by is By.DAY:
+        raise UsageError("--tariff applies to a month: standing charges belong to months", hint="use --month 2026-03")
+    refuse_existing(html)
+    with one_account(meter, options or BooksOptions()) as account:
+        made = _report(account, by, first_day, tariff)
+    print(json_text.dumps(report_text.as_object(made)) if json else report_text.as_text(made))
+    if html:
+        keep(html, report_text.as_html(made))
+
+
+def _report(account: StoredAccount, by: By, first_day: date, tariff: Path | None) -> EnergyReport:
+    # the whole account: a slice that begins later does not say when the account began
+    about = ReportedMeter(name=account.meter.name, simulated=account.meter.simulated, zone=account.zone)
+    loaded = load_tariff(tariff) if tariff else None
+    return energy_report(account.ledger_slice(), about, by, first_day, tariff=loaded)
+
+
+def _period(day: str | None, month: str | None) -> tuple[By, date]:
+    """What was asked for, and its first day. Raises UsageError."""
+    if (day is None) == (month is None):
+        raise UsageError("a report is of a day or of a month", hint="give --day 2026-03-01 or --month 2026-03")
+    by, text, option = (By.DAY, day, "--day") if day is not None else (By.MONTH, f"{month}-01", "--month")
+    try:
+        return by, date.fromisoformat(str(text))
+    except ValueError as error:
+        example = "a day such as 2026-03-01" if by is By.DAY else "a month such as 2026-03"
+        raise UsageError(f"{option} {day or month!r} is not a {by}", hint=f"write {example}") from error

@@ -1,0 +1,187 @@
+"""Delivers messages to one consumer: in order, each until the consumer has it or refuses it, over restarts.
+
+What comes next follows from cursors in the database: the last alarm event and the last reports that the consumer got.
+A cursor moves after the consumer has acknowledged, so a message can come twice, with the same id, and none is lost.
+
+A failure that concerns the message alone puts it aside, kept with its reason. One that concerns the consumer (away, a
+wrong login or address) leaves everything waiting.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from wattrail.clock import Clock, SystemClock
+from wattrail.errors import WattrailError
+from wattrail.gateway import Subscription
+from wattrail.gateway.timing import BackOff
+from wattrail.publish.consumer import ConsumerContext, Publisher
+from wattrail.publish.message import OutgoingMessage, alarm_message
+from wattrail.publish.report_queue import DEFAULT_REPORTS, ReportPlan, ReportQueue
+from wattrail.publish.status import PublisherStatus
+from wattrail.store.alarm_events import AlarmEvents
+from wattrail.store.messages import RefusedMessage, StoredMessages
+
+__all__ = ["DeliveryFailed", "DeliveryPacing", "MessagePlan", "MessageRefused", "MessageSender"]
+
+MAX_RETRY_AFTER_S: Final = 3600.0
+"""The longest wait that a consumer may ask for: a wrong date must not silence alarms for a year."""
+
+_MAX_COUNTED: Final = 1000
+_MAX_SHOWN: Final = 10
+"""Refused messages in the state of a publisher; all that are kept are listed by a verb."""
+
+logger = logging.getLogger(__name__)
+
+
+class DeliveryFailed(Exception):
+    """The consumer did not get the message, and it has to be sent again: what to show, and the least wait."""
+
+    def __init__(self, status: PublisherStatus, error: WattrailError, *, retry_after_s: float = 0.0) -> None:
+        super().__init__(str(error))
+        self.status, self.error, self.retry_after_s = status, error, retry_after_s
+
+
+class MessageRefused(Exception):
+    """The consumer refuses this very message, or refuses it for some receivers: sending it again would not help."""
+
+
+class MessageSender(Protocol):
+    """How messages reach one consumer."""
+
+    @property
+    def target(self) -> str:
+        """Where it is, as it may be shown."""
+        ...
+
+    def send(self, message: OutgoingMessage, clock: Clock) -> None:
+        """Send a message and wait until it is acknowledged. Raises DeliveryFailed, MessageRefused."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryPacing:
+    """Seconds until the next try to find something to send, and the delays after failures, which double."""
+
+    tick_s: float = 1.0
+    first_retry_s: float = 1.0
+    max_retry_s: float = 300.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessagePlan:
+    """One consumer of messages. ``events`` are of ``alarms``, ``daily`` and ``monthly``."""
+
+    name: str
+    sender: MessageSender
+    events: frozenset[str]
+    reports: ReportPlan = DEFAULT_REPORTS
+    pacing: DeliveryPacing = DeliveryPacing()
+    clock: Clock = field(default_factory=SystemClock)
+
+    @property
+    def target(self) -> str:
+        """Where it is."""
+        return self.sender.target
+
+    def publisher(self, context: ConsumerContext) -> Publisher:
+        """A function: see ``Publisher``."""
+
+        def publish(events: Subscription) -> None:
+            with StoredMessages(context.database) as stored, AlarmEvents(context.database) as alarms:
+                delivery = Delivery(self, context, stored, alarms)
+                while not events.ended:
+                    events.get(self.pacing.tick_s)
+                    events.take()  # readings are of no use here
+                    delivery.step()
+
+        return publish
+
+
+class Delivery:
+    """One consumer while it runs, in one thread."""
+
+    def __init__(
+        self, plan: MessagePlan, context: ConsumerContext, stored: StoredMessages, alarms: AlarmEvents
+    ) -> None:
+        self._plan, self._context, self._stored, self._alarms = plan, context, stored, alarms
+        self._back_off = BackOff(plan.pacing.first_retry_s, plan.pacing.max_retry_s)
+        self._next_s = float("-inf")
+        self._token = stored.token(plan.name)
+        if "alarms" in plan.events and alarms.last_sent(plan.name) is None:
+            newest = alarms.newest(1)
+            alarms.mark_sent(plan.name, newest[0].id if newest else 0)  # a new consumer is not sent the past
+        self._reports = ReportQueue(
+            plan.name, plan.events, plan.reports, clock=plan.clock, context=context, stored=stored
+        )
+        self._show()
+
+    def step(self) -> None:
+        """Send what is due, until the consumer has it all or fails. Does nothing while it waits after a failure."""
+        now_s = self._plan.clock.monotonic()
+        if now_s < self._next_s:
+            return
+        self._next_s = now_s + self._plan.pacing.tick_s
+        try:
+            while self._send_next():
+                pass
+        except DeliveryFailed as failed:
+            wait_s = max(self._back_off.fail(), min(failed.retry_after_s, MAX_RETRY_AFTER_S))
+            self._next_s = self._plan.clock.monotonic() + wait_s
+            self._context.board.failed(self._plan.name, failed.status, failed.error, waiting=self._waiting())
+
+    def _send_next(self) -> bool:
+        """Send the oldest alarm that waits, else the oldest report; returns whether there was something to send."""
+        return self._send_alarm() or self._send_report()
+
+    def _send_report(self) -> bool:
+        found = self._reports.next()
+        if found is None:
+            return False
+        self._deliver(found.message, lambda: self._reports.mark_sent(found))
+        return True
+
+    def _send_alarm(self) -> bool:
+        if "alarms" not in self._plan.events:
+            return False
+        found = self._alarms.after(self._alarms.last_sent(self._plan.name) or 0, 1)
+        if not found:
+            return False
+        message = alarm_message(found[0], self._token, self._context.zone)
+        self._deliver(message, lambda: self._alarms.mark_sent(self._plan.name, found[0].id))
+        return True
+
+    def _deliver(self, message: OutgoingMessage, mark_done: Callable[[], None]) -> None:
+        """Send a message; once the consumer has it, or it is kept as refused, it does not come again."""
+        name = self._plan.name
+        try:
+            self._plan.sender.send(message, self._plan.clock)
+        except MessageRefused as refused:
+            logger.warning("%s refuses %r, which is kept: %s", name, message.subject, refused)
+            self._stored.keep_refused(
+                RefusedMessage(
+                    consumer=name, message_id=message.id, at=message.at, subject=message.subject, text=message.text,
+                    reason=str(refused),
+                )
+            )  # fmt: skip
+        mark_done()
+        self._back_off.succeed()
+        self._context.board.reached(name)
+        self._show(sent=True)
+
+    def _show(self, *, sent: bool = False) -> None:
+        refused = self._stored.refused(self._plan.name, limit=_MAX_SHOWN)
+        held = {f"{message.subject} ({message.message_id})": message.reason for message in reversed(refused)}
+        if sent:
+            self._context.board.sent(self._plan.name, waiting=self._waiting(), held=held)
+        else:
+            self._context.board.holds(self._plan.name, held)
+
+    def _waiting(self) -> int:
+        reports = self._reports.waiting()
+        if "alarms" not in self._plan.events:
+            return reports
+        return reports + len(self._alarms.after(self._alarms.last_sent(self._plan.name) or 0, _MAX_COUNTED))

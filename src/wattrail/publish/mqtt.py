@@ -140,15 +140,18 @@ class _MqttSession:
         try:
             async with broker_client(plan.address, will, plan.ca_file) as client:
                 is_connected = True
-                back_off.succeed()
-                self._board.reached(self._plan.name)
-                listening = asyncio.create_task(self._listen(client))
+                # Whichever fails first knows the reason: a publish on a broken connection only runs into its timeout.
+                tasks = [asyncio.create_task(self._listen(client))]
+                tasks.append(asyncio.create_task(self._serve(client, collecting, back_off)))
                 try:
-                    await self._serve(client, listening, collecting)
+                    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+                    for task in tasks:
+                        if task.done():
+                            task.result()
                 finally:
-                    listening.cancel()
-                    with suppress(asyncio.CancelledError, aiomqtt.MqttError):
-                        await listening
+                    for task in tasks:
+                        task.cancel()
+                    await asyncio.gather(*tasks, return_exceptions=True)
         except aiomqtt.MqttError as error:
             raise MqttProblem.of(error, plan.address, name=plan.name, is_connected=is_connected) from error
 
@@ -164,15 +167,12 @@ class _MqttSession:
     def _want_all(self) -> None:
         self._wants_all = True
 
-    async def _serve(
-        self, client: aiomqtt.Client, listening: asyncio.Task[None], collecting: asyncio.Task[None]
-    ) -> None:
+    async def _serve(self, client: aiomqtt.Client, collecting: asyncio.Task[None], back_off: BackOff) -> None:
         self._wants_all = True
         while True:
             is_last = self._ended.is_set()
-            for task in (listening, collecting):
-                if task.done():
-                    task.result()
+            if collecting.done():
+                collecting.result()
             if self._wants_all:
                 self._wants_all = False
                 await self._send_everything(client)
@@ -180,6 +180,8 @@ class _MqttSession:
                 await self._send_changes(client)
             await self._send_live(client)
             has_more = await self._send_registers(client)
+            back_off.succeed()  # not before: a broker may accept the login and refuse what is published
+            self._board.reached(self._plan.name)
             if is_last and not has_more:
                 await self._publish(client, [self._dialect.gateway_state(online=False)])
                 return

@@ -25,6 +25,15 @@ _KEEPALIVE_S: Final = 30
 _REFUSED: Final = {134, 135}
 """CONNACK of MQTT 5: bad user name or password, not authorized."""
 
+_NOT_TAKEN: Final = {
+    130: "the broker's log says why; mosquitto 2.0.11 says this for its message_size_limit, of which 16 kB are enough",
+    135: "let its user write to the topics of [publish.{name}]: see the access list of the broker",
+    149: "raise message_size_limit or max_packet_size of the broker: 16 kB are enough",
+    151: "raise the quota of its user at the broker",
+}
+"""Why a broker does not take a message, and what helps. PUBACK and DISCONNECT of MQTT 5: a protocol error, not
+authorized, too large, over quota."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -32,8 +41,10 @@ def broker_client(address: BrokerAddress, will: MqttMessage, ca_file: Path | Non
     """A client that is not connected yet. Raises ConfigError and FileError for the secrets and for ``ca_file``."""
     import aiomqtt
 
+    from wattrail.publish.mqtt_client import CheckedClient
+
     login = Secrets().find(address.login)
-    return aiomqtt.Client(
+    return CheckedClient(
         address.host,
         address.port,
         username=login.user if login else None,
@@ -57,10 +68,17 @@ class MqttProblem(Exception):
     @classmethod
     def of(cls, error: Exception, address: BrokerAddress, *, name: str, is_connected: bool) -> MqttProblem:
         """What an error of the library means to the publisher of that name."""
-        code = getattr(error, "rc", None)
-        reason = printable(str(error), limit=160)
+        cause = error.__cause__ if is_connected and error.__cause__ else error  # aiomqtt has the broker's reason there
+        code = getattr(cause, "rc", None)
+        reason = printable(str(cause), limit=160)
+        number = getattr(code, "value", code)
         shown: PortError
-        if getattr(code, "value", code) in _REFUSED:
+        if is_connected and number in _NOT_TAKEN:
+            shown = AccessDenied(
+                f"{address} does not take what is published: {reason}", hint=_NOT_TAKEN[number].format(name=name)
+            )
+            return cls(PublisherStatus.REFUSED, shown)
+        if number in _REFUSED:
             shown = AccessDenied(
                 f"{address} refuses the login {address.login!r}: {reason}",
                 hint="docs/sources.md, credentials, says where the login is stored",
@@ -75,7 +93,9 @@ class MqttProblem(Exception):
         if is_connected:
             shown = PortLost(f"{address}: the connection broke: {reason}", hint="it is being connected again")
         else:
-            shown = PortOpenError(f"{address}: cannot connect: {reason}", hint="check that the broker runs there")
+            shown = PortOpenError(
+                f"{address}: cannot connect: {reason}", hint="check that an MQTT broker runs there, and its port"
+            )
         return cls(PublisherStatus.AWAY, shown)
 
 

@@ -3,7 +3,8 @@ import { ask, element, show } from "./element.js";
 import { DELIVERY, moment } from "./format.js";
 
 const EVERY_MS = 3000;
-const NAMES = { home_assistant: "Home Assistant", mqtt: "MQTT", openmetrics: "OpenMetrics", influxdb: "InfluxDB", p1: "P1" };
+const NAMES = { home_assistant: "Home Assistant", home_assistant_history: "Home Assistant's history", mqtt: "MQTT",
+  openmetrics: "OpenMetrics", influxdb: "InfluxDB", p1: "P1", email: "Email" };
 
 class Row {
   constructor({ name, target }) {
@@ -21,7 +22,7 @@ class Row {
     this.root.className = `publisher is-${status}`;
     show(this.word, DELIVERY[status] ?? status);
     show(this.since, `since ${moment(since, zone)}`);
-    show(this.sent, [sent_at ? `Last delivery ${moment(sent_at, zone)}` : "", waiting ? backlog(waiting) : ""].filter(Boolean).join(", "));
+    show(this.sent, [sent_at ? `Last delivery ${moment(sent_at, zone)}` : "", waiting ? `${waiting.toLocaleString("en-GB")} waiting` : ""].filter(Boolean).join(", "));
     this.notice.hidden = !error && !problems.length;
     show(this.error, error ?? "");
     show(this.hint, hint ? `Try this: ${hint}` : "");
@@ -30,8 +31,6 @@ class Row {
     this.lines = lines.join("\n");
   }
 }
-
-const backlog = (count) => `${count.toLocaleString("en-GB")} register${count === 1 ? " waits" : "s wait"}`;
 
 // Fills the section and keeps it up to date; without a publisher it stays hidden.
 export function followPublishers(section, zone) {

@@ -53,6 +53,8 @@ EXAMPLES: Final[Mapping[str, Example]] = MappingProxyType({
     "ledger verify":       Example("[METER]", "ledger verify"),
     "ledger adjust":       Example("[METER] --reason TEXT", "ledger adjust house --import-kwh 12.5 --reason swapped"),
     "ledger rename":       Example("OLD NEW", "ledger rename house cellar"),
+    "publish test":        Example("NAME", "publish test phone"),
+    "publish refused":     Example("", "publish refused"),
     "twin list":           Example("", "twin list"),
     "twin serve":          Example("[BOARD]", "twin serve pziot-e01"),
 })

@@ -28,6 +28,7 @@ NOUNS: Final[Mapping[str, str]] = MappingProxyType(
         "image": "Look into firmware images, and convert them.",
         "flash": "Read, write and repair the flash of a board.",
         "ledger": "Account for energy: registers, periods, bills.",
+        "publish": "Send messages to people and programs.",
         "twin": "Rehearse with a digital twin instead of a board.",
     }
 )
@@ -70,6 +71,8 @@ VERBS: Final = (
     Verb("ledger verify",       "ledger.verify:verify",               "Prove the file, replay the ledger and say what differs."),
     Verb("ledger adjust",       "ledger.adjust:adjust",               "State an opening, an adjustment, a direction."),
     Verb("ledger rename",       "ledger.rename:rename",               "Give a meter another name."),
+    Verb("publish test",        "publish.messages:send_test",         "Send a test message to a webhook or by e-mail."),
+    Verb("publish refused",     "publish.messages:refused",           "List the messages that were refused."),
     Verb("twin list",           "twin.list:list_twins",               "List boards, scenarios and options of twins."),
     Verb("twin serve",          "twin.serve:serve",                   "Serve a twin that any program can open."),
 )

@@ -1,0 +1,1 @@
+"""Verbs about the programs and people that meters are published to."""

@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check stories fuzz mutants bench dist lock cover clean
+.PHONY: help run test check stories contract fuzz mutants bench dist lock cover clean
 
 help:  ## list the targets
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -13,7 +13,7 @@ run: $(VENV)/run.stamp  ## set up what is needed, then start the gateway and its
 	@$(BIN)/wattrail run $(ARGS)
 
 test: $(VENV)/dev.stamp  ## set up what is needed, then run every test
-	@tools/system-packages chromium libatomic1 mosquitto  # a browser, what its driver needs, an MQTT broker
+	@tools/system-packages chromium libatomic1 mosquitto systemd  # a browser, what its driver needs, an MQTT broker, systemd-analyze
 	@$(BIN)/pytest -n auto $(ARGS)
 
 check: $(VENV)/dev.stamp  ## format, lint, types, rooms, spelling, docs, names of tests, words
@@ -28,6 +28,10 @@ check: $(VENV)/dev.stamp  ## format, lint, types, rooms, spelling, docs, names o
 
 stories: $(VENV)/dev.stamp  ## only the user journeys
 	@$(BIN)/pytest tests/stories -v
+
+contract: $(VENV)/dev.stamp  ## Home Assistant, Node-RED and Prometheus take our meters; HASS_PYTHON, NODE_RED and PROMETHEUS name them (CONTRIBUTING.md)
+	@tools/system-packages mosquitto
+	@HASS_PYTHON="$(HASS_PYTHON)" NODE_RED="$(NODE_RED)" PROMETHEUS="$(PROMETHEUS)" $(BIN)/pytest tests/contract -v -rs $(ARGS)
 
 fuzz: $(VENV)/dev.stamp  ## every decoder under damaged bytes and every property, on other examples each time
 	@$(BIN)/python -m tests.fuzz $(ARGS)

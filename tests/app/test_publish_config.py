@@ -91,7 +91,10 @@ def test_home_assistant_links_to_a_page_that_others_can_reach(host: str, url: st
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ('[publish.mqqt]\nbroker = "mqtt://b"', r"publish has no field 'mqqt'; known: home_assistant, mqtt, .* mqtt"),
+        (
+            '[publish.mqqt]\nbroker = "mqtt://b"',
+            r"publish has no field 'mqqt'; known: home_assistant, .*, mqtt, .* mqtt",
+        ),
         ("[publish.mqtt]", r"publish.mqtt.broker: this field is missing"),
         ('[publish.mqtt]\nbroker = "b"', r"must be like mqtt://192.168.1.5"),
         ('[publish.mqtt]\nbroker = "mqtt://b:99999"', r"must be like mqtt://192.168.1.5"),
@@ -105,6 +108,10 @@ def test_home_assistant_links_to_a_page_that_others_can_reach(host: str, url: st
         ),
         ('[publish.mqtt]\nbroker = "mqtts://b"\nca_file = "/none"', r"there is no file '/none'"),
         ('[publish.home_assistant]\nbroker = "mqtt://b"\ndiscovery_prefix = "ha+"', r"must be a topic"),
+        (
+            '[publish.home_assistant_history]\nurl = "http://h:8123"',
+            r"home_assistant_history: needs .publish.home_assist",
+        ),
         ('[publish.influxdb]\nurl = "http://i"\nversion = 4\ndatabase = "d"', r"must be 1, 2 or 3"),
         ('[publish.influxdb]\nurl = "http://i"\nversion = 2\ndatabase = "d"', r"version 2 needs org and bucket"),
         ('[publish.influxdb]\nurl = "http://i"\nversion = 1\ndatabase = "d"\norg = "o"', r"version 1 has no org"),

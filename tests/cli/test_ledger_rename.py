@@ -10,7 +10,7 @@ import pytest
 
 from tests.cli.conftest import Type
 from tests.store.rig import CALIBRATION, START, live_through, look, register
-from wattrail.app.config import data_dir
+from wattrail.app.config import data_dir, demo_database
 from wattrail.ledger import Totals
 from wattrail.store import open_store
 from wattrail.store.outbox import Announced, Outbox, StoredRegisters
@@ -97,3 +97,13 @@ def test_the_line_to_change_in_the_configuration_is_named(wattrail: Type, databa
     Path("wattrail.toml").write_text('[[meter]]\nname = "house"\nurl = "serial:///dev/ttyUSB0"\n', encoding="utf-8")
     said = wattrail("ledger", "rename", "house", "cellar")
     assert 'in wattrail.toml, write name = "cellar" in place of name = "house"' in said.err
+
+
+def test_a_demo_twin_that_is_renamed_is_followed_by_a_new_one(wattrail: Type, home: Path) -> None:
+    with open_store(demo_database()) as store:
+        register(store, "twin")
+    said = wattrail("ledger", "rename", "twin", "toy")
+    assert said.code == 0
+    assert "wattrail run without a [[meter]] opens a new account named twin" in said.err
+    assert "this undoes it: wattrail ledger rename toy twin" in said.err
+    assert "opens a new account" not in wattrail("ledger", "rename", "toy", "twin").err

@@ -75,6 +75,18 @@ def test_the_gateway_serves_its_page_and_stops_cleanly(stop: signal.Signals) -> 
         assert "Traceback" not in process.stderr.read()
 
 
+def test_a_second_gateway_is_refused_with_the_page_of_the_first() -> None:
+    with started("run", "--port", "0", "--no-open") as first:
+        address = line_with(first.stdout, "http://").strip()
+        with started("run", "--port", "0", "--no-open") as second:
+            assert second.wait(LONGEST_S) == 1
+            assert second.stderr is not None
+            said = second.stderr.read()
+    assert f"process {first.pid} on " in said
+    assert f"page {address}" in said
+    assert "--database FILE" in said
+
+
 BACKGROUND = pytest.mark.parametrize(
     ("words", "sign"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -193,3 +194,9 @@ def stated(account: LedgerSlice, kind: str, mwh: int) -> Entry | None:
         return assignment(account, next(iter(left), 0), EnergyDirection(("import", "export")[mwh % 2]), **SAID)
     except LedgerError:
         return None
+
+
+def test_a_reset_with_energy_does_not_pass_the_audit() -> None:
+    made = replace(adjustment(ledger_slice(DAY), import_mwh=5, export_mwh=0, **SAID), about=3)
+    (finding,) = audit(also(ledger_slice(DAY), made)).findings
+    assert str(finding) == "manual entry 1: its energy is 5 and 0 mWh, should be none: it states a reset"

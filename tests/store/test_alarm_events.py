@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -66,3 +67,43 @@ def test_an_unknown_change_stores_none_of_its_batch(path: Path) -> None:
         with pytest.raises(StoreError, match=r"alarm events in .*CHECK"):
             events.append([event("raised"), event("ignored")])
         assert events.after(0, 10) == ()
+
+
+NOON = datetime(2026, 6, 21, 12, tzinfo=UTC)
+MORNING = NOON + timedelta(hours=19)
+
+
+def test_quiet_hours_delay_an_event_and_block_no_other(path: Path) -> None:
+    quiet = replace(event("raised"), deliver_at=MORNING)
+    with AlarmEvents(path) as events:
+        assert events.due("mail", NOON, 10) == ()  # it is new
+        events.append([quiet, event("raised", "over-current")])
+        (critical,) = events.due("mail", NOON, 1)
+        assert critical.rule == "over-current"
+        events.mark_sent("mail", critical.id, NOON)
+        assert events.due("mail", MORNING - timedelta(seconds=1), 10) == ()
+        (later,) = events.due("mail", MORNING, 10)
+        assert (later.rule, later.deliver_at) == ("over-voltage", MORNING)
+        events.mark_sent("mail", later.id, MORNING)
+        assert events.due("mail", MORNING + timedelta(days=1), 10) == ()
+        assert events.last_sent("mail") == critical.id
+
+
+def test_a_clock_that_was_ahead_costs_no_event(path: Path) -> None:
+    with AlarmEvents(path) as events:
+        events.due("mail", NOON, 10)
+        first, *_ = events.append([event("raised")])
+        events.mark_sent("mail", first.id, NOON + timedelta(days=3))  # the clock is set back after this
+        events.append([replace(event("cleared"), deliver_at=MORNING), event("raised", "over-current")])
+        (critical,) = events.due("mail", NOON, 10)
+        events.mark_sent("mail", critical.id, NOON)
+        assert [one.change for one in events.due("mail", MORNING, 10)] == ["cleared"]
+
+
+def test_an_alarm_stands_until_it_is_cleared(path: Path) -> None:
+    with AlarmEvents(path) as events:
+        raised, _ = events.append([event("raised"), event("acknowledged")])
+        (standing,) = events.standing_alarms()
+        assert (standing.raised, standing.acknowledged_at) == (raised, raised.at)
+        events.append([event("cleared"), event("acknowledged")])  # the second came too late
+        assert events.standing_alarms() == ()

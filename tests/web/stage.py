@@ -6,23 +6,28 @@ python stage.py SCENE FOLDER      prints the address once it is ready
 from __future__ import annotations
 
 import asyncio
+import itertools
 import math
 import sys
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from wattrail.alarms import StoredAlarmEvent
 from wattrail.app import ServicePlan, WebPlan
 from wattrail.app import run as run_service
 from wattrail.chips import BL0942
 from wattrail.clock import Clock, SystemClock
 from wattrail.energy_register import RegisterCount
-from wattrail.errors import NoAnswer, PortLost
+from wattrail.errors import NoAnswer, PortLost, PortOpenError
 from wattrail.front_end import FRONT_ENDS
 from wattrail.gateway import Feed, Gateway, GatewayPlan, MeterPlan, MeterReader, MeterState
 from wattrail.gateway.account import observation
 from wattrail.gateway.stopping import stop_requests
 from wattrail.metrology.scale_origin import CALIBRATED
+from wattrail.publish import PublisherBoard, PublisherStatus
 from wattrail.store import Store, open_store
+from wattrail.store.alarm_events import AlarmEvents
 from wattrail.units import PlainSample, Quantities, Reading
 from wattrail.web import CandidateJson, Setup, WebProcess, bind
 
@@ -96,6 +101,48 @@ def store_past_hour(store: Store, name: str, url: str, clock: Clock) -> None:
         store.append(row.id, reading, observation(reading, None), ())
 
 
+def store_alarms(path: Path, now: datetime) -> None:
+    """One that is critical, one that someone has seen, and one that is over."""
+    voltage = StoredAlarmEvent(
+        at=now, rule="over-voltage", meter="house", change="raised", severity="critical", value=261.3, limit=253.0,
+        unit="V", text="house: voltage 261.3 V, above 253 V", simulated=True,
+    )  # fmt: skip
+    freezer = replace(
+        voltage, rule="freezer", severity="warning", value=2.0, limit=20.0, unit="W", simulated=False,
+        text="the freezer in the cellar, which must not thaw: house: power below 20 W for 4 h, now 2 W",
+    )  # fmt: skip
+    over = replace(voltage, rule="export", severity="info")
+    with AlarmEvents(path) as stored:
+        stored.append(
+            [voltage, freezer, replace(freezer, change="acknowledged"), over, replace(over, change="cleared")]
+        )
+
+
+def board_of(scene: str) -> PublisherBoard:
+    """Publishers in every state, if the scene has any."""
+    board = PublisherBoard()
+    if scene != "published":
+        return board
+    board.add("home_assistant", "mqtt://192.168.1.5:1883")
+    board.reached("home_assistant")
+    board.sent("home_assistant", waiting=0, held={"house": "the registers fell to 1.000 kWh, below 2.000 kWh"})
+    board.add("mqtt", "mqtts://192.168.1.5:8883")
+    board.add("influxdb", "http://192.168.1.6:8086/<b>home</b>")
+    refusal = PortOpenError("http://192.168.1.6:8086 answers 401: unauthorized", hint="check the login 'influx'")
+    board.failed("influxdb", PublisherStatus.REFUSED, refusal, waiting=1)
+    board.add("openmetrics", "/metrics")
+    board.reached("openmetrics")
+    return board
+
+
+async def keep_waiting(board: PublisherBoard) -> None:
+    """One more register waits for the broker that is away every half second."""
+    gone = PortOpenError("broker 192.168.1.5:8883: cannot connect", hint="check that it runs there")
+    for waiting in itertools.count(1440):
+        board.failed("mqtt", PublisherStatus.AWAY, gone, waiting=waiting)
+        await asyncio.sleep(0.5)
+
+
 def tell(address: str | None) -> None:
     sys.stdout.write(f"{address}\n")
     sys.stdout.flush()
@@ -111,10 +158,12 @@ async def all_were_looked_at(feed: Feed) -> None:
 
 async def perform(scene: str, folder: Path) -> None:
     casts: dict[str, tuple[tuple[str, str], ...]] = {
+        "alarms": (("house", "twin://pziot-e01?scenario=house&seed=7"),),
         "bare": (),
         "empty": (),
         "live": (("house", "twin://pziot-e01?scenario=house&seed=7"),),
         "shared": (("house", "twin://pziot-e01?scenario=house&seed=7"),),
+        "published": (("house", "twin://pziot-e01?scenario=house&seed=7"),),
         "trouble": (
             ("house", "serial:///dev/ttyUSB1?baud=4800"),
             ("workshop", "serial:///dev/ttyUSB2?baud=4800"),
@@ -132,13 +181,19 @@ async def perform(scene: str, folder: Path) -> None:
     ):
         if scene == "live":
             store_past_hour(store, *casts["live"][0], SystemClock())
+        if scene == "alarms":
+            store_alarms(store.path, SystemClock().now())
         async with Gateway(plan, store, opener=opener) as gateway:
             if plan.meters:
                 await all_were_looked_at(gateway.feed)
             setup = Setup(database=store.path, candidates=candidates, open_to_network=scene == "shared")
-            page = WebProcess(gateway.feed, setup, listener, on_ready=tell)
+            board = board_of(scene)
+            moving = asyncio.ensure_future(keep_waiting(board)) if board.states() else None
+            page = WebProcess(gateway.feed, setup, listener, board=board, on_ready=tell)
             await stop.wait()
             page.stop()
+            if moving is not None:
+                moving.cancel()
     sys.stdout.write("stopped cleanly\n")
 
 

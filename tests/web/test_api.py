@@ -84,6 +84,8 @@ def test_the_interface_describes_itself(scene: Scene) -> None:
         "/api/v1/meters/{name}/series",
         "/api/v1/meters/{name}/waveform",
         "/api/v1/publishers",
+        "/api/v1/alarms",
+        "/api/v1/alarms/events",
         "/api/v1/events",
         "/api/v1/about",
         "/api/v1/health",

@@ -188,6 +188,37 @@ def test_a_stand_in_twin_leaves_room_for_the_hardware_that_was_found(
     expect(page.get_by_role("region", name="Hardware that could be a meter").get_by_role("listitem")).to_have_count(2)
 
 
+def test_every_publisher_is_shown_with_what_to_do_about_it(scene: Scene, visit: Callable[[str], Visit]) -> None:
+    publishers = visit(scene("published")).page.get_by_role("region", name="Publishers")
+    expect(publishers.get_by_role("heading", level=3)).to_have_text(
+        ["Home Assistant", "MQTT", "InfluxDB", "OpenMetrics"]
+    )
+    fallen, away, refused, served = publishers.locator(".publisher").all()
+    expect(fallen).to_contain_text("house: the registers fell to 1.000 kWh")
+    expect(fallen).to_contain_text(re.compile(r"Last delivery \d\d:\d\d:\d\d"))
+    expect(away.get_by_role("status")).to_have_text(re.compile(r"^Awaysince \d\d:\d\d:\d\d$"))
+    expect(refused).to_contain_text("answers 401: unauthorizedTry this: check the login 'influx'")
+    expect(refused).to_contain_text("1 register waits")
+    expect(refused).to_contain_text("/<b>home</b>")
+    expect(served.get_by_role("status")).to_contain_text("Live")
+    expect(served.locator(".notice")).to_be_hidden()
+
+
+def test_the_backlog_of_a_publisher_grows_before_ones_eyes(scene: Scene, visit: Callable[[str], Visit]) -> None:
+    waiting = visit(scene("published")).page.locator(".publisher", has_text="Away").locator(".facts")
+    expect(waiting).to_have_text(re.compile(r"^1,[4-9]\d\d registers wait$"))
+    first = waiting.inner_text()
+    expect(waiting).not_to_have_text(first)
+
+
+def test_without_a_publisher_the_page_does_not_speak_of_them(scene: Scene, visit: Callable[[str], Visit]) -> None:
+    page = visit(scene("trouble")).page
+    with page.expect_response("**/api/v1/publishers"):
+        page.reload()
+    expect(page.get_by_role("article")).to_have_count(3)
+    expect(page.locator("#publishers")).to_be_hidden()
+
+
 def test_nothing_is_asked_of_the_internet_and_nothing_goes_wrong(scene: Scene, visit: Callable[[str], Visit]) -> None:
     for name in ("live", "empty", "trouble"):
         seen = visit(scene(name))
@@ -199,7 +230,7 @@ def test_nothing_is_asked_of_the_internet_and_nothing_goes_wrong(scene: Scene, v
         assert seen.errors == []
 
 
-@pytest.mark.parametrize("name", ["live", "trouble", "empty"])
+@pytest.mark.parametrize("name", ["live", "trouble", "empty", "published"])
 def test_every_page_fits_phone_and_desktop_by_day_and_by_night(
     scene: Scene, visit: Callable[[str], Visit], name: str
 ) -> None:

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Final
 
 from wattrail.files import read_text
 from wattrail.sanitize import printable
-from wattrail.toml_schema import needs_pydantic, read_model
+from wattrail.toml_schema import model_errors, needs_pydantic, read_model
 
 if TYPE_CHECKING:
     from wattrail.app.schema import Config
+    from wattrail.errors import ConfigError
 
 __all__ = [
     "FILE_NAME",
+    "config_errors",
     "data_dir",
     "database_of",
     "demo_database",
@@ -76,3 +78,11 @@ def parse_config(text: str, name: str) -> Config:
         from wattrail.app.schema import Config
 
         return read_model(Config, text, name, toml_hint=_TOML_HINT)
+
+
+def config_errors(text: str, name: str) -> tuple[ConfigError, ...]:
+    """Every error of a TOML text, first line first; none where ``parse_config`` takes it. Raises MissingExtra."""
+    with needs_pydantic(f"reading {name}", extra="run"):
+        from wattrail.app.schema import Config
+
+        return model_errors(Config, text, name, toml_hint=_TOML_HINT)

@@ -8,6 +8,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from wattrail.alarms import AlarmRule
 from wattrail.app.config import database_of, demo_database
 from wattrail.gateway import GatewayPlan, MeterPlan
 from wattrail.transport.discovery import list_candidates, without_device
@@ -17,12 +18,13 @@ if TYPE_CHECKING:
     from wattrail.app.schema import Config
     from wattrail.publish import ConsumerPlan, Publisher
 
-__all__ = ["DEFAULT_HOST", "DEFAULT_PORT", "Demo", "PortOffer", "ServicePlan", "WebPlan", "plan_service"]
+__all__ = ["DEFAULT_HOST", "DEFAULT_PORT", "DEMO_METER", "Demo", "PortOffer", "ServicePlan", "WebPlan", "plan_service"]
 
 DEFAULT_HOST: Final = "127.0.0.1"
 DEFAULT_PORT: Final = 8042
 
-_DEMO: Final = MeterPlan(name="twin", url="twin://pziot-e01?scenario=house")
+DEMO_METER: Final = MeterPlan(name="twin", url="twin://pziot-e01?scenario=house")
+"""The twin that runs where no meter is configured."""
 
 
 class PortOffer(NamedTuple):
@@ -73,7 +75,7 @@ class ServicePlan:
     """Everything that a service needs to know. Without ``web`` no page is served, and no web library is needed.
 
     ``consumers`` are those of the configuration. ``publishers`` maps a name for the log to any other reader of the
-    meters' events; see ``Publisher``.
+    meters' events; see ``Publisher``. ``alarms`` are the rules by which meters are watched.
     """
 
     gateway: GatewayPlan
@@ -81,6 +83,7 @@ class ServicePlan:
     web: WebPlan | None = None
     consumers: tuple[ConsumerPlan, ...] = ()
     publishers: Mapping[str, Publisher] = field(default_factory=dict)
+    alarms: tuple[AlarmRule, ...] = ()
     demo: Demo | None = None
 
 
@@ -94,13 +97,16 @@ def plan_service(
 ) -> ServicePlan:
     """The plan of a service. Arguments override the configuration. Raises ConfigError."""
     meters = tuple(section.planned() for section in config.meter) if config else ()
-    gateway = GatewayPlan(meters=meters or (_DEMO,), zone=config.site.timezone if config else None)
+    gateway = GatewayPlan(meters=meters or (DEMO_METER,), zone=config.site.timezone if config else None)
+    virtual = tuple(section.planned() for section in config.virtual) if config else ()
+    gateway = GatewayPlan(meters=meters or (_DEMO,), virtual=virtual, zone=config.site.timezone if config else None)
     page = _web(config, host, port) if web else None
     return ServicePlan(
         gateway=gateway,
         database=database or (database_of(config) if meters else demo_database()),
         web=page,
         consumers=_consumers(config, gateway, page),
+        alarms=tuple(section.rule() for section in config.alarm) if config else (),
         demo=None if meters else _demo(),
     )
 
@@ -126,7 +132,7 @@ def _consumers(config: Config | None, gateway: GatewayPlan, page: WebPlan | None
     from wattrail.app.publish_plan import page_url, plan_consumers  # with the libraries of their consumers
 
     url = page_url(page.host, page.port) if page and page.open_to_network and page.port else None
-    return plan_consumers(config.publish, [meter.name for meter in gateway.meters], configuration_url=url)
+    return plan_consumers(config.publish, gateway.names, configuration_url=url)
 
 
 def _demo() -> Demo:

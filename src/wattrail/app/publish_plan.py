@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from wattrail.errors import ConfigError
 from wattrail.publish.delivery import MessagePlan
 from wattrail.publish.home_assistant import HomeAssistantDialect
+from wattrail.publish.home_assistant_history_fill import HomeAssistantHistoryPlan
 from wattrail.publish.influxdb import InfluxPlan, InfluxTarget
 from wattrail.publish.mqtt import MqttPlan
 from wattrail.publish.mqtt_topics import PlainDialect
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from wattrail.publish.dialect import MqttDialect
     from wattrail.publish.report_queue import ReportPlan
 
-__all__ = ["page_url", "plan_consumers", "plan_messages"]
+__all__ = ["history_plan", "page_url", "plan_consumers", "plan_messages"]
 
 
 def plan_consumers(
@@ -61,6 +62,8 @@ def _plans(publish: PublishSection, meters: Sequence[str], url: str | None) -> I
                 configuration_url=url,
             ),
         )
+    if history := history_plan(publish):
+        yield history
     if plain := publish.mqtt:
         dialect = PlainDialect(topic=plain.topic, is_flat=plain.flat, live_s=plain.live_s)
         yield _broker("mqtt", plain, dialect, change_w=plain.change_w)
@@ -69,6 +72,14 @@ def _plans(publish: PublishSection, meters: Sequence[str], url: str | None) -> I
     if publish.p1:
         yield _p1(publish.p1, meters)
     yield from plan_messages(publish)
+
+
+def history_plan(publish: PublishSection) -> HomeAssistantHistoryPlan | None:
+    """What fills Home Assistant's statistics, if it is configured."""
+    section, entities = publish.home_assistant_history, publish.home_assistant
+    if section is None or entities is None:
+        return None
+    return HomeAssistantHistoryPlan(url=section.url, login=section.login, registers_s=entities.registers_s)
 
 
 def _broker(name: str, section: BrokerSection, dialect: MqttDialect, *, change_w: float = 0.0) -> MqttPlan:

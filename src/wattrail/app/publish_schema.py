@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "EmailSection",
+    "HomeAssistantHistorySection",
     "HomeAssistantSection",
     "InfluxSection",
     "MqttSection",
@@ -61,6 +62,10 @@ def _broker(text: str) -> str:
 
 def _web(text: str) -> str:
     return _checked_url(text, "http", "https", example="http://192.168.1.5:8086")
+
+
+def _home_assistant(text: str) -> str:
+    return _checked_url(text, "http", "https", example="http://192.168.1.5:8123").rstrip("/")
 
 
 def _time_of_day(text: str) -> str:
@@ -133,6 +138,13 @@ class HomeAssistantSection(BrokerSection):
 
     topic: Topic = "wattrail"
     discovery_prefix: Topic = "homeassistant"
+
+
+class HomeAssistantHistorySection(Section):
+    """``[publish.home_assistant_history]``. ``login`` is the name of its token."""
+
+    url: Annotated[str, AfterValidator(_home_assistant)]
+    login: Text = "home_assistant"
 
 
 class MqttSection(BrokerSection):
@@ -293,6 +305,7 @@ class PublishSection(Section):
     """``[publish]``: one table for each consumer."""
 
     home_assistant: HomeAssistantSection | None = None
+    home_assistant_history: HomeAssistantHistorySection | None = None
     mqtt: MqttSection | None = None
     openmetrics: OpenMetricsSection | None = None
     influxdb: InfluxSection | None = None
@@ -307,6 +320,14 @@ class PublishSection(Section):
         for index, name in enumerate(names):
             if name in names[:index]:
                 raise field_error(("webhook", index, "name"), f"a second webhook is named {name!r}")
+        return self
+
+    @model_validator(mode="after")
+    def _history_has_entities(self) -> Self:
+        if self.home_assistant_history and not self.home_assistant:
+            raise field_error(
+                ("home_assistant_history",), "needs [publish.home_assistant], which makes the entities it fills"
+            )
         return self
 
     @model_validator(mode="after")

@@ -7,7 +7,9 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, model_validator
 
+from wattrail.app.alarm_schema import AlarmSection, check_alarms
 from wattrail.app.publish_schema import PublishSection
+from wattrail.app.virtual_schema import VirtualSection, require_members
 from wattrail.calibration import MAX_CONSTANT, MIN_CONSTANT, Calibration
 from wattrail.chips import CHIPS
 from wattrail.front_end import FRONT_ENDS
@@ -150,11 +152,13 @@ class Config(Section):
     """The whole file."""
 
     meter: list[MeterSection] = Field(default_factory=list)
+    virtual: list[VirtualSection] = Field(default_factory=list)
     store: StoreSection = StoreSection()
     web: WebSection = WebSection()
     site: SiteSection = SiteSection()
     safety: SafetySection = SafetySection()
     publish: PublishSection = PublishSection()
+    alarm: list[AlarmSection] = Field(default_factory=list)
 
     @model_validator(mode="after")
     def _named_once(self) -> Self:
@@ -166,4 +170,10 @@ class Config(Section):
                     f"a second meter is named {name!r}",
                     hint="give every meter a name of its own: what it measured is kept under that name",
                 )
+        require_members(names, self.virtual)
+        return self
+
+    @model_validator(mode="after")
+    def _alarms_fit(self) -> Self:
+        check_alarms(self.alarm, [meter.name for meter in self.meter])
         return self

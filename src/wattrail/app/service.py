@@ -1,9 +1,9 @@
 """A plan becomes a running service: store, gateway, publishers and page, started and stopped in one place.
 
-Order matters. The page's port is bound and the database opened before any meter is touched, so that errors of both come
-first. Publishers subscribe before the meters start. A stop ends the page and the meters together, then lets the
-publishers read the last events, then closes the database. Each part has a deadline; a call that blocks longer is left
-in its daemon thread.
+Order matters. The database is locked against a second gateway, the page's port bound and the database opened before
+any meter is touched, so that these errors come first. Publishers subscribe before the meters start. A stop ends the
+page and the meters together, then lets the publishers read the last events, then closes the database. Each part has a
+deadline; a call that blocks longer is left in its daemon thread.
 """
 
 from __future__ import annotations
@@ -12,14 +12,17 @@ import asyncio
 import logging
 import os
 import socket
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 
+from wattrail.app.alarm_observer import alarm_observer
 from wattrail.app.plan import ServicePlan, WebPlan
 from wattrail.app.publishers import Publishers
+from wattrail.app.systemd_notify import SystemdNotifier
 from wattrail.clock import Clock
 from wattrail.errors import MissingExtra
 from wattrail.gateway import Feed, Gateway, open_planned
@@ -27,7 +30,7 @@ from wattrail.gateway.source import Opener
 from wattrail.gateway.stopping import stop_requests
 from wattrail.gateway.threads import in_thread, start_thread
 from wattrail.publish import ConsumerContext, PublisherBoard
-from wattrail.store import Store, open_store
+from wattrail.store import GatewayLock, Store, open_store
 
 if TYPE_CHECKING:
     from wattrail.web import WebProcess
@@ -77,22 +80,43 @@ def run(
     ``on_ready`` gets the address of the page once it answers; without a page it gets None once the meters are read.
     After the signal the process has EXIT_WITHIN_S to end. Then ``overdue`` is called, which ends it with exit code 0
     even while calls block; None sets no limit. Raises ConfigError, StoreError and MissingExtra before any meter is
-    touched.
+    touched; StoreError also where another gateway uses the database.
     """
+    manager = SystemdNotifier()
+
+    def ready(address: str | None) -> None:
+        count = len(plan.gateway.meters)
+        manager.ready(f"{count} {'meter' if count == 1 else 'meters'}, {f'page {address}' if address else 'no page'}")
+        if on_ready is not None:
+            on_ready(address)
 
     async def until_stopped() -> None:
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
         assert task is not None
 
         def stop() -> None:
+            manager.stopping()
             loop.call_soon_threadsafe(task.cancel)
 
         with stop_requests(stop, overdue=overdue):
-            async with open_service(plan, on_ready=on_ready, clock=clock, opener=opener):
+            async with open_service(plan, on_ready=ready, clock=clock, opener=opener) as service:
+                manager.watch(lambda: _answers(loop, service.store))
                 await asyncio.Event().wait()
 
     with suppress(asyncio.CancelledError):
         asyncio.run(until_stopped())
+
+
+def _answers(loop: asyncio.AbstractEventLoop, store: Store) -> bool:
+    """Whether the event loop and the database do their work; blocks while one of them does not."""
+    turned = threading.Event()
+    try:
+        loop.call_soon_threadsafe(turned.set)
+    except RuntimeError:  # the loop has ended
+        return False
+    turned.wait()
+    store.wait_until_idle()
+    return True
 
 
 @asynccontextmanager
@@ -107,17 +131,18 @@ async def open_service(
 
     Raises and calls ``on_ready`` as ``run`` does.
     """
-    with _listener(plan.web) as listener:
+    with GatewayLock(plan.database) as lock, _listener(plan.web) as listener:
         store = await in_thread(lambda: open_store(plan.database), name="open-store")
         try:
             gateway = Gateway(plan.gateway, store, clock=clock, opener=opener)
             board = PublisherBoard()
-            publishers = _publishers(plan, store, gateway.feed, board)
+            publishers = _publishers(plan, store, gateway.feed, board, clock)
             page: WebProcess | None = None
             try:
                 await gateway.start()
                 if plan.web is not None and listener is not None:
                     page = _start_page(plan, plan.web, gateway.feed, board, store, listener, on_ready)
+                    lock.set_address(page.address)
                 elif on_ready is not None:
                     on_ready(None)
                 yield Service(gateway=gateway, store=store, address=page.address if page else None)
@@ -127,10 +152,10 @@ async def open_service(
             await _close(store)
 
 
-def _publishers(plan: ServicePlan, store: Store, feed: Feed, board: PublisherBoard) -> Publishers:
+def _publishers(plan: ServicePlan, store: Store, feed: Feed, board: PublisherBoard, clock: Clock | None) -> Publishers:
     context = ConsumerContext(
         database=store.path,
-        meters=tuple(meter.name for meter in plan.gateway.meters),
+        meters=plan.gateway.names,
         board=board,
         zone=plan.gateway.zone_info(),
     )
@@ -140,7 +165,9 @@ def _publishers(plan: ServicePlan, store: Store, feed: Feed, board: PublisherBoa
         board.add("openmetrics", "/metrics")
         board.reached("openmetrics")
     consumers = {consumer.name: consumer.publisher(context) for consumer in plan.consumers}
-    return Publishers({**plan.publishers, **consumers}, feed, on_failure=board.crashed)
+    alarms = alarm_observer(plan.alarms, context.meters, feed, store.path, context.zone, board=board, clock=clock)
+    # The alarms come last: all others have subscribed when they announce what stands.
+    return Publishers({**plan.publishers, **consumers, "alarms": alarms}, feed, on_failure=board.crashed)
 
 
 def _listener(web: WebPlan | None) -> socket.socket | nullcontext[None]:

@@ -19,6 +19,7 @@ class Example(NamedTuple):
 # fmt: off
 EXAMPLES: Final[Mapping[str, Example]] = MappingProxyType({
     "run":                 Example("", "run --open"),
+    "config check":        Example("[FILE]", "config check wattrail.toml"),
     "discover":            Example("", "discover --broker mqtt://broker.lan --add"),
     "meter read":          Example("[METER]", "meter read serial:///dev/ttyUSB0 --mains-off"),
     "meter watch":         Example("[METER]", "meter watch twin://pziot-e01?scenario=house"),
@@ -52,9 +53,11 @@ EXAMPLES: Final[Mapping[str, Example]] = MappingProxyType({
     "ledger export":       Example("[METER]", "ledger export house --by day"),
     "ledger verify":       Example("[METER]", "ledger verify"),
     "ledger adjust":       Example("[METER] --reason TEXT", "ledger adjust house --import-kwh 12.5 --reason swapped"),
+    "ledger accept-reset": Example("[METER] --reason TEXT", "ledger accept-reset house --reason exchanged"),
     "ledger rename":       Example("OLD NEW", "ledger rename house cellar"),
     "publish test":        Example("NAME", "publish test phone"),
     "publish refused":     Example("", "publish refused"),
+    "publish backfill":    Example("", "publish backfill --from 2026-03-01 --dry-run"),
     "twin list":           Example("", "twin list"),
     "twin serve":          Example("[BOARD]", "twin serve pziot-e01"),
 })

@@ -134,6 +134,11 @@ def _network_target(target: MeterTarget, options: MeterOptions, *, is_taken: boo
 def _from_config(name: str | None, config: Config | None) -> MeterTarget:
     meters = config.meter if config else []
     chosen = [meter for meter in meters if name in {None, meter.name}]
+    if config is not None and name in {section.name for section in config.virtual}:
+        raise UsageError(
+            f"{name} is a virtual meter: it is made of others, and there is nothing to read",
+            hint=f"wattrail run shows its power, 'wattrail ledger show {name}' its energy",
+        )
     if config is None or len(chosen) != 1:
         raise _not_one(name, [meter.name for meter in meters])
     (meter,) = chosen

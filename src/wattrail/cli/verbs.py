@@ -23,12 +23,14 @@ class Verb(NamedTuple):
 
 NOUNS: Final[Mapping[str, str]] = MappingProxyType(
     {
+        "config": "Look after the configuration file.",
         "meter": "Talk to one meter.",
         "calibration": "Keep the calibrations of a meter.",
         "image": "Look into firmware images, and convert them.",
         "flash": "Read, write and repair the flash of a board.",
         "ledger": "Account for energy: registers, periods, bills.",
-        "publish": "Send messages to people and programs.",
+        "publish": "Look after the programs that meters are published to.",
+        "alarm": "See what is wrong, and say that you have.",
         "twin": "Rehearse with a digital twin instead of a board.",
     }
 )
@@ -38,6 +40,7 @@ NOUNS: Final[Mapping[str, str]] = MappingProxyType(
 VERBS: Final = (
     Verb("run",                 "run:run",                            "Run the gateway with its dashboard."),
     Verb("discover",            "discover:discover",                  "Find the meters on the network."),
+    Verb("config check",        "config_check:check",                 "Say everything that is wrong with the configuration."),
     Verb("meter read",          "meter.read:read",                    "Read a meter once."),
     Verb("meter watch",         "meter.watch:watch",                  "Watch a meter live."),
     Verb("meter registers",     "meter.registers:show_registers",     "Show every register by bit field."),
@@ -70,9 +73,14 @@ VERBS: Final = (
     Verb("ledger export",       "ledger.export:export",               "Write energy by period as CSV or JSON."),
     Verb("ledger verify",       "ledger.verify:verify",               "Prove the file, replay the ledger and say what differs."),
     Verb("ledger adjust",       "ledger.adjust:adjust",               "State an opening, an adjustment, a direction."),
+    Verb("ledger accept-reset", "ledger.accept_reset:accept_reset",   "State that a meter was reset or exchanged."),
     Verb("ledger rename",       "ledger.rename:rename",               "Give a meter another name."),
     Verb("publish test",        "publish.messages:send_test",         "Send a test message to a webhook or by e-mail."),
     Verb("publish refused",     "publish.messages:refused",           "List the messages that were refused."),
+    Verb("publish backfill",    "publish.backfill:backfill",          "Fill Home Assistant's statistics from the ledger."),
+    Verb("alarm list",          "alarms:list_alarms",                 "List the alarms that are raised, or the last events."),
+    Verb("alarm acknowledge",   "alarms:acknowledge",                 "Say that you have seen an alarm."),
+    Verb("alarm test",          "alarms:send_test",                   "Send a test event to every consumer of alarms."),
     Verb("twin list",           "twin.list:list_twins",               "List boards, scenarios and options of twins."),
     Verb("twin serve",          "twin.serve:serve",                   "Serve a twin that any program can open."),
 )

@@ -1,6 +1,14 @@
 """Reads meters into the ledger and the store, and reports their state; each meter has a supervised thread."""
 
-from wattrail.gateway.events import EntryBooked, Event, EventsLost, MeterChanged, NoticeChanged, StateChanged
+from wattrail.gateway.events import (
+    AlarmChanged,
+    EntryBooked,
+    Event,
+    EventsLost,
+    MeterChanged,
+    NoticeChanged,
+    StateChanged,
+)
 from wattrail.gateway.feed import Feed
 from wattrail.gateway.gateway import Gateway
 from wattrail.gateway.plan import GatewayPlan, MeterPlan
@@ -10,6 +18,7 @@ from wattrail.gateway.subscription import Subscription
 from wattrail.gateway.view import MeterState, MeterView
 
 __all__ = [
+    "AlarmChanged",
     "EntryBooked",
     "Event",
     "EventsLost",

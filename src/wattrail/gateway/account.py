@@ -8,7 +8,7 @@ from typing import Protocol
 
 from wattrail.calibration import Calibration
 from wattrail.clock import MACHINE_ZONE
-from wattrail.energy_register import Direction, Freshness
+from wattrail.energy_register import Direction, Freshness, Persistence
 from wattrail.ledger import (
     CONFIRM_US,
     GAP_AFTER_US,
@@ -80,7 +80,7 @@ class Account:
             registers=self._channels.registers, at=now,
         )  # fmt: skip
         self.meter_id, self.name, self.simulated = row.id, name, meter.simulated
-        self._store, self._zone = store, zone
+        self._store, self._zone, self._calibration = store, zone, meter.calibration
         silence_us = round(longest_silence_s * 1e6)
         ledger = store.ledger(row.id, longest_silence_us=silence_us)
         self._ledger = ledger or Ledger(row.epoch, longest_silence_us=silence_us)
@@ -104,8 +104,13 @@ class Account:
         """
         if not is_booked(reading):
             return None
+        if self._ledger.doubted:
+            self._take_stated()  # that the register was reset: no entry is written while it is held
         if any(shown.register not in self._known for shown in reading.registers):
             self._change_registers(reading)
+        if (reset := self._ledger.open_reset) is not None:
+            evidence = f"manual entry {reset.sequence}: {reset.who} states a reset: {reset.note}"
+            self._begin_epoch(self._ledger.epoch.number + 1, self._calibration, reading.at, evidence)
         moment_us = round(reading.monotonic * 1e6)
         elapsed_us = None if self._seen_us is None else moment_us - self._seen_us
         seen = observation(reading, elapsed_us, self._channels)
@@ -161,12 +166,17 @@ class Account:
         """What its owner should know, as text: that the wall clock jumped, or that a register is not believed."""
         offset = self._ledger.clock_offset
         if offset is None:
-            return self._ledger.doubted or None
+            return f"{self._ledger.doubted}{self._remedy()}" if self._ledger.doubted else None
         way = "ahead of" if offset > timedelta() else "behind"
         return (
             f"the wall clock jumped: it is {abs(offset)} {way} the time that passed. Entries go on by the time that "
             f"passes, and follow the wall clock once it has kept its time for {CONFIRM_US // 60_000_000} minutes"
         )
+
+    def _remedy(self) -> str:
+        if any(register.persistence is Persistence.KEPT for register in self._channels.registers):
+            return f". If the meter was reset or exchanged: wattrail ledger accept-reset {self.name}"
+        return ""
 
     def close(self) -> None:
         """Write what is counted but not yet an entry."""
@@ -200,7 +210,7 @@ class Account:
             self._begin_epoch(number, reading.calibration, reading.at, "the meter shows other registers")
 
     def _begin_epoch(self, number: int, calibration: Calibration | None, at: datetime, evidence: str) -> None:
-        registers = self._channels.registers
+        registers, self._calibration = self._channels.registers, calibration
         inverted = calibration is not None and calibration.inverted
         entries = self._ledger.begin_epoch(Epoch(number=number, registers=registers, inverted=inverted))
         self._store.begin_epoch(self.meter_id, calibration, entries, at=at, evidence=evidence, registers=registers)

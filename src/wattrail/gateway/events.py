@@ -9,10 +9,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from wattrail.alarms import StoredAlarmEvent
 from wattrail.gateway.view import MeterState, MeterView
 from wattrail.ledger import Entry
 
-__all__ = ["EntryBooked", "Event", "EventsLost", "MeterChanged", "NoticeChanged", "OrderedEvent", "StateChanged"]
+__all__ = [
+    "AlarmChanged",
+    "EntryBooked",
+    "Event",
+    "EventsLost",
+    "MeterChanged",
+    "NoticeChanged",
+    "OrderedEvent",
+    "StateChanged",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,13 +71,20 @@ class NoticeChanged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AlarmChanged:
+    """An alarm was raised, cleared or acknowledged, and that is stored; those that stand are repeated at a start."""
+
+    event: StoredAlarmEvent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EventsLost:
     """The reader was too slow: ``count`` ordered events before the next one were dropped. Entries are in the store."""
 
     count: int
 
 
-OrderedEvent = EntryBooked | StateChanged | NoticeChanged
+OrderedEvent = EntryBooked | StateChanged | NoticeChanged | AlarmChanged
 """Delivered one by one, in order."""
 
 Event = MeterChanged | OrderedEvent | EventsLost

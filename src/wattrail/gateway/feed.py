@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Final
 
 from wattrail.clock import Clock, SystemClock
-from wattrail.gateway.events import EntryBooked, MeterChanged, NoticeChanged, OrderedEvent, StateChanged
+from wattrail.gateway.events import AlarmChanged, EntryBooked, MeterChanged, NoticeChanged, OrderedEvent, StateChanged
 from wattrail.gateway.scope import Scopes
 from wattrail.gateway.subscription import MAX_WAITING, Subscription
 from wattrail.gateway.view import MeterState, MeterView
@@ -87,6 +87,12 @@ class Feed:
             too_slow = [subscription.reader for subscription in self._subscriptions if subscription.offer(*events)]
         for reader in too_slow:
             logger.warning("%s is too slow for the events of the meters and loses some; entries are stored", reader)
+
+    def announce(self, event: AlarmChanged) -> None:
+        """Send an event that is of no meter's thread."""
+        with self._lock:
+            for subscription in self._subscriptions:
+                subscription.offer(event)
 
     def end(self) -> None:
         """End the stream: every reader gets its waiting events, and then the end."""

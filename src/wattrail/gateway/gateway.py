@@ -18,6 +18,7 @@ from wattrail.gateway.network_meter import NetworkMeter
 from wattrail.gateway.plan import GatewayPlan
 from wattrail.gateway.source import Opener, SourceOpener, open_planned, source_opener
 from wattrail.gateway.threads import in_thread, start_thread
+from wattrail.gateway.virtual_meter import VirtualMeters
 from wattrail.gateway.worker import Worker
 from wattrail.store import Store
 
@@ -66,11 +67,13 @@ class Gateway:
             if network
             else None
         )
+        self._virtual = VirtualMeters(plan.virtual, store, self.feed, clock=clock, zone=zone)
         self._threads: list[threading.Thread] = []
         self._stopping = threading.Event()
 
     async def start(self) -> None:
         """Begin to read; returns at once."""
+        self._virtual.start()
         count = len(self._workers)
         for place, worker in enumerate(self._workers):
             # Polls of meters are spread over the period, not all made at the same moment.
@@ -97,6 +100,8 @@ class Gateway:
         try:
             if threads:
                 await in_thread(lambda: _join(threads, until), name="stop")
+            following = await in_thread(lambda: self._virtual.stop(until), name="stop")
+            threads += filter(None, (following,))
         finally:
             self.feed.end()
         hanging = [thread.name for thread in threads if thread.is_alive()]

@@ -10,10 +10,11 @@ from zoneinfo import ZoneInfoNotFoundError
 from wattrail.calibration import Calibration
 from wattrail.clock import zone_of
 from wattrail.errors import ConfigError
+from wattrail.ledger import Definition
 from wattrail.sources import POLL_S, is_polled, is_source
 from wattrail.urls import METER_NAME
 
-__all__ = ["GatewayPlan", "MeterPlan"]
+__all__ = ["GatewayPlan", "MeterPlan", "VirtualPlan"]
 
 CHIP_POLL_S: Final = 1.0
 
@@ -83,14 +84,23 @@ class MeterPlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class VirtualPlan:
+    """A virtual meter: its name, and which meters it is made of."""
+
+    name: str
+    definition: Definition
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayPlan:
-    """Every meter to read, and the time zone in which a day begins; None is the zone of this machine."""
+    """Every meter to read, those made of them, and the zone in which a day begins; None is that of this machine."""
 
     meters: tuple[MeterPlan, ...] = ()
+    virtual: tuple[VirtualPlan, ...] = ()
     zone: str | None = None
 
     def __post_init__(self) -> None:
-        names = [meter.name for meter in self.meters]
+        names = self.names
         for name in names:
             if names.count(name) > 1:
                 raise ConfigError(
@@ -101,6 +111,11 @@ class GatewayPlan:
             self.zone_info()
         except (ZoneInfoNotFoundError, ValueError) as error:
             raise ConfigError(f"unknown time zone {self.zone!r}", hint="for example Europe/Berlin") from error
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of all, in the order in which they are shown."""
+        return *(meter.name for meter in self.meters), *(meter.name for meter in self.virtual)
 
     def zone_info(self) -> tzinfo:
         """The zone."""

@@ -8,18 +8,23 @@ from wattrail.ledger.entries import BEGINNING, STATED, Entry, EntryKind, Epoch, 
 from wattrail.ledger.intervals import Interval, by_interval
 from wattrail.ledger.ledger import GAP_AFTER_US, Ledger
 from wattrail.ledger.ledger_slice import Counts, Energy, LedgerSlice
+from wattrail.ledger.manual import EnergyDirection, adjustment, assignment, milliwatt_hours, opening, reset, unassigned
 from wattrail.ledger.manual import EnergyDirection, adjustment, assignment, milliwatt_hours, opening, unassigned
+from wattrail.ledger.member import MemberLedger
 from wattrail.ledger.periods import By, boundaries, local_day, midnight
 from wattrail.ledger.register_at import SeriesPoint, registers_at
 from wattrail.ledger.running import RunningInterval
 from wattrail.ledger.tariff import Price, Tariff, Timetable, Window
 from wattrail.ledger.timeline import CONFIRM_US
+from wattrail.ledger.virtual import VIRTUAL_REGISTERS, VIRTUAL_SCHEME, Definition, VirtualKind, VirtualLedger
 
 __all__ = [
     "BEGINNING",
     "CONFIRM_US",
     "GAP_AFTER_US",
     "STATED",
+    "VIRTUAL_REGISTERS",
+    "VIRTUAL_SCHEME",
     "Audit",
     "AuditFinding",
     "Bill",
@@ -28,6 +33,7 @@ __all__ = [
     "By",
     "Channels",
     "Counts",
+    "Definition",
     "Energy",
     "EnergyDirection",
     "Entry",
@@ -36,6 +42,7 @@ __all__ = [
     "Interval",
     "Ledger",
     "LedgerSlice",
+    "MemberLedger",
     "Observation",
     "Price",
     "RunningInterval",
@@ -43,6 +50,8 @@ __all__ = [
     "Tariff",
     "Timetable",
     "Totals",
+    "VirtualKind",
+    "VirtualLedger",
     "Window",
     "adjustment",
     "assignment",
@@ -56,5 +65,6 @@ __all__ = [
     "milliwatt_hours",
     "opening",
     "registers_at",
+    "reset",
     "unassigned",
 ]  # fmt: skip

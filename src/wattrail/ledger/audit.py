@@ -215,6 +215,8 @@ def _stated_alone(entry: Entry, number: int, ledger_slice: LedgerSlice) -> Itera
         yield "its reason", "missing", "given"
     if min(entry.import_mwh, entry.export_mwh, entry.positive, entry.negative) < 0:
         yield "its energy", "negative", "0 or more: registers never fall"
+    if entry.is_reset and (entry.import_mwh or entry.export_mwh):
+        yield "its energy", f"{entry.import_mwh} and {entry.export_mwh} mWh", "none: it states a reset"
     if entry.epoch not in ledger_slice.epochs:
         yield "its epoch", str(entry.epoch), f"one of {', '.join(map(str, sorted(ledger_slice.epochs)))}"
     moved = entry.positive + entry.negative + entry.undirected

@@ -30,7 +30,7 @@ class EntryKind(StrEnum):
     EPOCH = "epoch"  # from here on another calibration holds; no energy
     CLOCK = "clock"  # from here on the wall clock shows another time; no energy
     OPENING = "opening"  # stated: what an older meter showed before the first reading
-    ADJUSTED = "adjusted"  # stated: energy that belongs to the account and was never counted
+    ADJUSTED = "adjusted"  # stated: energy that was never counted, or that the register began again (is_reset)
     ASSIGNED = "assigned"  # stated: counts of a gap get a direction
 
 
@@ -105,7 +105,7 @@ class Entry:
 
     A manual entry says besides who stated it and when, with the reason as its note. ``import_mwh`` and ``export_mwh``
     are exact milliwatt-hours and touch no counts; ``about`` is the sequence of the gap whose counts it gives a
-    direction, from ``undirected`` (negative) to ``positive`` or ``negative``.
+    direction, from ``undirected`` (negative) to ``positive`` or ``negative``, or the last entry before a reset.
     """
 
     sequence: int
@@ -136,6 +136,11 @@ class Entry:
     about: int = 0
     who: str = ""
     stated_at: datetime | None = None
+
+    @property
+    def is_reset(self) -> bool:
+        """Whether it states that the register began again after the entry ``about``: reset, or another meter."""
+        return self.kind is EntryKind.ADJUSTED and self.about > 0
 
     @property
     def shaped(self) -> bool:

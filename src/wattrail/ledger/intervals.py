@@ -16,7 +16,7 @@ from wattrail.ledger.entries import Entry, EntryKind, Totals
 from wattrail.ledger.ledger_slice import LedgerSlice
 from wattrail.ledger.register_at import SeriesPoint, registers_at
 
-__all__ = ["Interval", "Untimed", "by_interval"]
+__all__ = ["Interval", "Untimed", "by_interval", "is_hole"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +41,7 @@ class Untimed:
 
     def __init__(self, ledger_slice: LedgerSlice) -> None:
         self._began, self._until = ledger_slice.began, ledger_slice.booked_until
-        holes = sorted((entry for entry in ledger_slice.entries if _is_hole(entry)), key=lambda entry: entry.end)
+        holes = sorted((entry for entry in ledger_slice.entries if is_hole(entry)), key=lambda entry: entry.end)
         self._starts = [entry.start for entry in holes]
         self._ends = [entry.end for entry in holes]
         self._first_start = [*accumulate(reversed(self._starts), min)][::-1]
@@ -80,5 +80,6 @@ def _intervals(points: Sequence[SeriesPoint], untimed: Untimed) -> Iterator[Inte
         )
 
 
-def _is_hole(entry: Entry) -> bool:
+def is_hole(entry: Entry) -> bool:
+    """Whether nobody knows when within its interval its energy flowed."""
     return not entry.shaped and entry.kind not in {EntryKind.START, EntryKind.EPOCH}

@@ -15,7 +15,7 @@ from wattrail.ledger.register_rule import RegisterStep
 from wattrail.ledger.span import ENTRY_SPAN, Away, Span, in_new_span, kind_and_note
 from wattrail.ledger.split import Split
 from wattrail.ledger.timeline import MAX_PLAIN_PAUSE, Arrival, Timeline
-from wattrail.ledger.watched import WatchedRegisters
+from wattrail.ledger.watched import WatchedRegisters, shown_counts
 
 __all__ = ["ENTRY_SPAN", "GAP_AFTER_US", "Ledger"]
 
@@ -39,6 +39,7 @@ class Ledger:
         self._registers = WatchedRegisters(epoch)
         self._sums: dict[int, list[int]] = {}
         self._stated: list[Entry] = []
+        self._reset: Entry | None = None
         self._sequence = 0
         self._watt: int | None = None
         self._is_untimed = False
@@ -106,6 +107,22 @@ class Ledger:
         return self._registers.held_note
 
     @property
+    def shown(self) -> tuple[int, ...] | None:
+        """The counts from which the next reading is judged; None before the first."""
+        return None if self._registers.last is None else shown_counts(self._registers.last)
+
+    @property
+    def held(self) -> tuple[int, ...] | None:
+        """The counts that the device shows and that are not booked, as it showed them first; None if there are none."""
+        return self._registers.held
+
+    @property
+    def open_reset(self) -> Entry | None:
+        """A reset that a person stated, and after which no epoch has begun yet."""
+        is_open = self._reset is not None and self._reset.epoch == self._epoch.number
+        return self._reset if is_open else None
+
+    @property
     def stated(self) -> int:
         """How many manual entries have been taken up."""
         return len(self._stated)
@@ -119,6 +136,7 @@ class Ledger:
         if entry.epoch not in self._epochs:
             raise LedgerError(f"manual entry {entry.sequence} belongs to epoch {entry.epoch}, which is not known")
         self._stated.append(entry)
+        self._reset = entry if entry.is_reset else self._reset
         _add(self._sums, entry.epoch, entry.positive, entry.negative, entry.undirected)
 
     def totals(self) -> Totals:
@@ -192,25 +210,20 @@ class Ledger:
     def begin_epoch(self, epoch: Epoch) -> tuple[Entry, ...]:
         """From the last reading on, another calibration holds. Raises LedgerError if its number is not new.
 
-        A chip counts on through it. Counts of any other register do not: the next reading is where counting goes on.
+        A chip counts on through it. Counts of any other register do not: the next reading is where counting goes on,
+        or what was held until now where the epoch follows a reset that a person stated.
         """
         if epoch.number in self._epochs:
             raise LedgerError(f"epoch {epoch.number} exists; the next is {max(self._epochs) + 1}")
-        entries = self.close()
+        entries, reset = self.close(), self.open_reset
         self._epochs[epoch.number] = self._epoch = epoch
-        last = self._registers.last
-        if last is None or self._span is None:
-            self._registers = WatchedRegisters(epoch)
+        former, self._registers = self._registers, WatchedRegisters(epoch)
+        if former.last is None or self._span is None:
             return entries
-        moment = self._span.start
-        entry = self._entry(EntryKind.EPOCH, moment, moment, last, note=f"epoch {epoch.number} begins")
-        self._watch(epoch, last)
+        moment, why = self._span.start, f": manual entry {reset.sequence} states a reset" if reset else ""
+        entry = self._entry(EntryKind.EPOCH, moment, moment, former.last, note=f"epoch {epoch.number} begins{why}")
+        self._registers.begin_again(former.last, former if reset else None)
         return (*entries, replace(entry, watt=self._watt))
-
-    def _watch(self, epoch: Epoch, last: Observation) -> None:
-        self._registers = WatchedRegisters(epoch)
-        self._registers.begins_again = not self._registers.is_chip
-        self._registers.last = last
 
     def _begin(self, seen: Observation) -> tuple[Entry, ...]:
         self._registers.last, self._watt, self._span = seen, seen.watt, Span(seen.at)
@@ -287,7 +300,7 @@ class Ledger:
         """The first reading after a pause that no monotonic clock spans: how long it was, only the wall clock says."""
         step = self._registers.step(seen, None, pause=seen.at - self._timeline.now)
         if step.is_held:
-            self._registers.hold(seen, step, 0)
+            self._registers.hold(seen, step, max(seen.elapsed_us or 0, 0))
             self._is_untimed = True
             return ()
         held, self._is_untimed = self.close(), False
@@ -390,11 +403,11 @@ class Ledger:
             at=entry.end, elapsed_us=None, count=entry.count, watt=entry.watt, mode=entry.mode,
             status=entry.status, export_count=entry.export_count, boot=entry.boot,
         )  # fmt: skip
-        if entry.kind is EntryKind.EPOCH:
-            self._watch(epoch, last)
-        elif epoch is not self._epoch:
+        if epoch is not self._epoch:
             self._registers = WatchedRegisters(epoch)
-        if entry.kind is not EntryKind.EPOCH:
+        if entry.kind is EntryKind.EPOCH:
+            self._registers.begin_again(last)
+        else:
             self._registers.take_up(last, (entry.mark, entry.export_mark))
         self._epochs[epoch.number] = self._epoch = epoch
 

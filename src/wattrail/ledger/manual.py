@@ -1,4 +1,4 @@
-"""Entries that a person states: an opening, an adjustment, a direction for what a gap left without one.
+"""Entries that a person states: an opening, an adjustment, a direction for a gap, a reset of the register.
 
 They are made here and nowhere else, so that no register can fall: energy is only ever added, and a direction is only
 given to counts that have none.
@@ -10,11 +10,12 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
+from wattrail.energy_register import Persistence
 from wattrail.errors import LedgerError
 from wattrail.ledger.entries import BEGINNING, Entry, EntryKind
 from wattrail.ledger.ledger_slice import LedgerSlice
 
-__all__ = ["EnergyDirection", "adjustment", "assignment", "milliwatt_hours", "opening", "unassigned"]
+__all__ = ["EnergyDirection", "adjustment", "assignment", "milliwatt_hours", "opening", "reset", "unassigned"]
 
 _MWH_PER_KWH = 1_000_000
 _MAX_KWH = 10**9
@@ -100,6 +101,29 @@ def assignment(
         positive=counts if positive else 0, negative=0 if positive else counts, undirected=-counts,
         at=at, who=who, reason=reason,
     )  # fmt: skip
+
+
+def reset(ledger_slice: LedgerSlice, *, at: datetime, who: str, reason: str) -> Entry:
+    """That the register was reset, or the meter exchanged: it adds nothing, and an epoch begins that no count crosses.
+
+    Raises LedgerError for a register whose falls are booked without a person, and where one was stated already.
+    """
+    _began(ledger_slice)
+    last = ledger_slice.entries[-1]
+    registers = ledger_slice.epochs[last.epoch].registers
+    if all(register.persistence is not Persistence.KEPT for register in registers):
+        raise LedgerError(
+            f"register {registers[0].name} is of class {registers[0].persistence.value}: when it begins again, that is "
+            "booked without a person",
+            hint="a reset is stated for registers of class A only, which hold their value over a power cut",
+        )
+    if waiting := next((one for one in ledger_slice.stated if one.is_reset and one.epoch == last.epoch), None):
+        raise LedgerError(
+            f"manual entry {waiting.sequence} states a reset already, and no reading was booked since",
+            hint="the gateway takes it up with the next reading; start it if it does not run",
+        )
+    moment = _moment(ledger_slice, at)
+    return _stated(ledger_slice, EntryKind.ADJUSTED, moment, moment, about=last.sequence, at=at, who=who, reason=reason)
 
 
 def unassigned(ledger_slice: LedgerSlice) -> dict[int, int]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fractions import Fraction
-from itertools import chain, islice, pairwise
+from itertools import chain, pairwise
 
 from wattrail.ledger.entries import Entry, EntryKind, Epoch
 from wattrail.ledger.ledger_slice import Counts, Energy, LedgerSlice
@@ -117,7 +117,8 @@ class _Queue:
 
     def cut_at(self, at: datetime) -> Iterable[Entry]:
         """Entries with a shape that lie on both sides of a moment."""
-        for entry in islice(self._entries, self._place, None):
+        for place in range(self._place, len(self._entries)):
+            entry = self._entries[place]
             if entry.end > at + self._longest:
                 return
             if entry.start < at < entry.end and entry.shaped:

@@ -203,7 +203,8 @@ class RegisterRule:
 
     def _held(self, before: int, now: int, possible: int, seen: RegisterCircumstances) -> RegisterStep:
         why = f"more than the {possible} counts that time allows" if now > before else "and nothing says why"
-        note = f"{self.register.name} went from {before} to {now}, {why}: not booked until it is confirmed"
+        until = "returns" if self.register.persistence is Persistence.KEPT else "is confirmed"
+        note = f"{self.register.name} went from {before} to {now}, {why}: not booked until it {until}"
         return RegisterStep(EntryKind.COUNTED, 0, before, note, seen.mark, is_held=True)
 
     def _accepted(self, before: int, now: int, possible: int, seen: RegisterCircumstances) -> RegisterStep:

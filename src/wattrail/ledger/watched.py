@@ -15,9 +15,10 @@ from wattrail.ledger.boot import Boot, boot_between
 from wattrail.ledger.entries import EntryKind, Epoch, Observation
 from wattrail.ledger.register_rule import MAX_SPARE_US, RegisterCircumstances, RegisterRule, RegisterStep
 
-__all__ = ["WatchedRegisters"]
+__all__ = ["WatchedRegisters", "shown_counts"]
 
 _US: Final = timedelta(microseconds=1)
+_NONE: Final = timedelta()
 _UNKNOWN_PAUSE_US: Final = timedelta(days=31) // _US
 """How long a pause may have been where the clock after it is behind: bounds what may be booked over it."""
 
@@ -41,6 +42,8 @@ class WatchedRegisters:
         self.held_note = ""
         self.begins_again = False
         """Whether what is shown next belongs to another register than what was shown last."""
+        self._began_at: tuple[int, ...] | None = None
+        """What that other register showed first, where it was seen while it was held."""
         self._mark_age_us = 0
         self._spare_us = 0
         """Time that the steps before did not use up, at the fastest counting."""
@@ -65,8 +68,9 @@ class WatchedRegisters:
                 return RegisterStep(EntryKind.COUNTED, self.main.signed(last.count, seen.count), seen.count)
             return self.main.by_signs(last.count, seen.count, elapsed_us, is_reset=seen.restarted)
         if self.begins_again:
-            step = RegisterStep(EntryKind.GAP, 0, seen.count, "counting goes on from another register")
-            return self._with_export(step, RegisterStep(EntryKind.GAP, 0, seen.export_count or 0))
+            return self._begin(
+                seen, self.waiting_us + elapsed_us if elapsed_us is not None else (pause or _NONE) // _US
+            )
         if elapsed_us is None:
             boot = boot_between(last.boot, seen.boot, None)
             elapsed_us = _UNKNOWN_PAUSE_US if pause is None or pause < timedelta() else pause // _US
@@ -96,10 +100,16 @@ class WatchedRegisters:
 
     def hold(self, seen: Observation, step: RegisterStep, elapsed_us: int) -> None:
         """Wait for another reading before this one is booked."""
-        shown = (seen.count,) if seen.export_count is None else (seen.count, seen.export_count)
+        shown = shown_counts(seen)
         self.waiting_us += elapsed_us
-        if self.held is None or not self._goes_on(shown):
+        if self.held is None or not self._goes_on(self.held, shown, self.waiting_us):
             self.held, self.held_note = shown, step.note
+
+    def begin_again(self, last: Observation, former: WatchedRegisters | None = None) -> None:
+        """Count from what is shown next; from what was held until now, where ``former`` showed the same registers."""
+        self.last, self.begins_again = last, not self.is_chip
+        if former is not None:
+            self._began_at, self.waiting_us = former.held, former.waiting_us
 
     def take_up(self, last: Observation, marks: tuple[int | None, int | None]) -> None:
         """Begin from what an entry says."""
@@ -163,10 +173,25 @@ class WatchedRegisters:
         is_held = step.is_held or beside.is_held
         return RegisterStep(kind, counts, step.count, note, step.mark, is_held=is_held, beside=beside)
 
-    def _goes_on(self, shown: tuple[int, ...]) -> bool:
-        """Whether a held value moved on, so that the first one stays what the next is compared with."""
-        assert self.held is not None
+    def _begin(self, seen: Observation, since_us: int) -> RegisterStep:
+        """The first step of another register: only what it proves to have counted itself."""
+        shown = shown_counts(seen)
+        if self._began_at is None or not self._goes_on(self._began_at, shown, since_us):
+            kind, first, note = EntryKind.GAP, shown, "counting goes on from another register"
+        else:
+            kind, first = EntryKind.RESTART, self._began_at
+            note = f"counting goes on from {' and '.join(map(str, first))}, which the other register showed first"
+        step, *beside = (RegisterStep(kind, now - began, now) for now, began in zip(shown, first, strict=True))
+        return replace(step, note=note, beside=beside[0] if beside else None)
+
+    def _goes_on(self, first: tuple[int, ...], shown: tuple[int, ...], since_us: int) -> bool:
+        """Whether held values moved on, so that the first ones stay what the next are compared with."""
         return all(
-            0 <= now - first <= rule.possible(self.waiting_us)
-            for now, first, rule in zip(shown, self.held, self.rules, strict=True)
+            0 <= now - began <= rule.possible(since_us)
+            for now, began, rule in zip(shown, first, self.rules, strict=True)
         )
+
+
+def shown_counts(seen: Observation) -> tuple[int, ...]:
+    """The counts of a reading."""
+    return (seen.count,) if seen.export_count is None else (seen.count, seen.export_count)

@@ -2,12 +2,15 @@
 
 Wh taken for kWh makes every step a thousand times too large, kWh taken for Wh a thousand times too small. Power shows
 which within minutes, long before a bill would. Registers of one direction are added up first: of two tariffs only one
-counts at a time.
+counts at a time. Two measurements in a row must say the same: a total that somebody sets, or that firmware restores
+late, leaps once and counts on.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from fractions import Fraction
 from typing import Final
 
 from wattrail.energy_register import Direction, RegisterCount
@@ -29,16 +32,31 @@ _FAR: Final = 300.0
 
 
 class UnitCheck:
-    """Follows the readings of one source; ``check`` raises as soon as a unit is certainly wrong, and from then on."""
+    """Follows the readings of one source, from the first one on.
 
-    def __init__(self) -> None:
+    ``is_stated``: a person states the unit, in ``unit=``, and every mistake is refused. Otherwise the firmware states
+    it, and ``scale`` is what a person corrects it by. Too much is refused then too, for registers never fall. Too
+    little is booked, as far as it goes, and becomes ``advice``.
+    """
+
+    def __init__(self, *, is_stated: bool = True, scale: Fraction = Fraction(1)) -> None:
+        self.advice: tuple[str, ...] = ()
+        self._is_stated, self._scale = is_stated, scale
         self._at: float | None = None
         self._watts = 0.0
-        self._problem = ""
+        self._problem: UnexpectedReply | None = None
+        self._suspected: dict[Direction, bool] = {}
+        """What the measurement before has found: whether registers of a direction rise too much, or too little."""
         self._restart()
 
-    def check(self, monotonic: float, watts: float | None, counts: Sequence[RegisterCount]) -> None:
-        """One reading at a time of the monotonic clock, seconds. Raises UnexpectedReply."""
+    def check(
+        self, monotonic: float, watts: float | None, counts: Sequence[RegisterCount]
+    ) -> tuple[RegisterCount, ...]:
+        """The registers of one reading at a time of the monotonic clock, seconds, by the scale.
+
+        Raises UnexpectedReply as soon as a unit is certainly wrong, and from then on.
+        """
+        counts = tuple(self._scaled(count) for count in counts)
         self._integrate(monotonic, watts)
         for count in counts:
             first = self._first.setdefault(count.register.name, count.count)
@@ -48,10 +66,14 @@ class UnitCheck:
             self._latest[count.register.name] = count
         for direction in {count.register.direction for count in counts}:
             self._compare(direction)
-        if self._problem:
-            raise UnexpectedReply(
-                self._problem, hint="set unit= to the other of Wh and kWh, then open the source again"
-            )
+        if self._problem is not None:
+            raise self._problem
+        return counts
+
+    def _scaled(self, count: RegisterCount) -> RegisterCount:
+        register, scale = count.register, self._scale
+        speed = register.max_counts_per_us / scale
+        return replace(count, register=replace(register, step_mwh=register.step_mwh * scale, max_counts_per_us=speed))
 
     def _restart(self) -> None:
         self._import_wh = self._export_wh = 0.0
@@ -78,12 +100,27 @@ class UnitCheck:
             return
         ratio = float(rise_mwh) / 1000 / energy_wh
         if 1 / _FAR < ratio < _FAR:
+            self._suspected.pop(direction, None)
             return
+        if self._suspected.get(direction) == (ratio > 1):
+            self._conclude(f"registers of {direction} rose by {float(rise_mwh) / 1000:.3f} Wh", ratio, energy_wh)
+        self._suspected[direction] = ratio > 1
+        self._restart()
+        self._first = {count.register.name: count.count for count in latest}
+
+    def _conclude(self, rose: str, ratio: float, energy_wh: float) -> None:
         way, factor = ("much", ratio) if ratio > 1 else ("little", 1 / ratio)
-        self._problem = self._problem or (
-            f"registers of {direction} rose by {float(rise_mwh) / 1000:.3f} Wh where power says {energy_wh:.3f} Wh: "
-            f"{factor:.0f} times too {way}"
-        )
+        text = f"{rose} where power says {energy_wh:.3f} Wh: {factor:.0f} times too {way}"
+        if self._is_stated:
+            remedy = "set unit= to the other of Wh and kWh"
+        elif self._scale != 1:
+            remedy = "drop energy_scale= from the URL"
+        else:
+            remedy = f"set energy_scale={'0.001' if ratio > 1 else '1000'}"
+        if self._is_stated or ratio > 1:
+            self._problem = UnexpectedReply(text, hint=f"{remedy}, then open the source again")
+        else:
+            self.advice = (f"{text}; {remedy}",)
 
     def _energy_wh(self, direction: Direction) -> float:
         match direction:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from fractions import Fraction
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -59,6 +60,10 @@ def _persistence(text: str) -> Persistence:
     return Persistence(choice(*Persistence)(text.upper()))
 
 
+def _scale(text: str) -> Fraction:
+    return Fraction(choice("0.001", "1", "1000")(text))
+
+
 def _export(text: str) -> ExportRule:
     return ExportRule(choice(*ExportRule)(text))
 
@@ -76,11 +81,14 @@ _MQTT = (
     Option("tls", boolean, False, "whether the broker wants TLS"),
 )
 _ASK = Option("ask", number_in(float, 0, 3600), 10.0, "seconds between questions to the meter; 0 only listens")
+_SCALE = Option("energy_scale", _scale, Fraction(1), "corrects a total that is wrong by 1000: 1000 or 0.001")
 _OPENBEKEN = (
+    _SCALE,
     Option("meter", number_in(int, 1, 2), 1, "which meter of a two-meter build"),
     Option("direction", _direction, Direction.SUM, "what the total adds up: sum, import, export, net"),
 )
 _TASMOTA = (
+    _SCALE,
     Option("export", _export, None, "what the driver does with export: added, none, separate, subtracted"),
 )
 _UNIT = Option("unit", choice(*UNIT_MWH), None, "unit of the total: Wh, kWh, Wmin, mWh, MWh")
@@ -183,11 +191,12 @@ def _polled(url: PortUrl, secrets: Secrets, clock: Clock, cadence: SourceCadence
         timeout_s=values["timeout"],
     )
     where, max_watts = str(url).partition("?")[0].rstrip("/"), values["max_watts"]
+    check = UnitCheck(is_stated=False, scale=values["energy_scale"])
     if is_openbeken:
         pages = OpenBekenPages(where, meter=values["meter"], direction=values["direction"], max_watts=max_watts)
-        return PolledSource(str(url), server, pages, cadence=cadence, clock=clock)
+        return PolledSource(str(url), server, pages, cadence=cadence, clock=clock, unit_check=check)
     link = TasmotaPages(where, export=values["export"], max_watts=max_watts)
-    return PolledSource(str(url), server, link, cadence=cadence, clock=clock)
+    return PolledSource(str(url), server, link, cadence=cadence, clock=clock, unit_check=check)
 
 
 def _pushed(url: PortUrl, pool: BrokerPool, secrets: Secrets, clock: Clock) -> MeterSource:
@@ -234,7 +243,7 @@ def _openbeken(url: PortUrl, broker: Broker, topic: str, values: _Values, clock:
         cadence=_cadence(values, values["ask"] or 60.0, 150.0),
         clock=clock,
         ask_s=values["ask"] or None,
-        unit_check=UnitCheck() if is_unit_stated else None,
+        unit_check=UnitCheck(is_stated=is_unit_stated, scale=values["energy_scale"]),
     )
 
 
@@ -248,7 +257,9 @@ def _tasmota(url: PortUrl, broker: Broker, topic: str, values: _Values, clock: C
         max_watts=values["max_watts"],
     )
     cadence = _cadence(values, values["ask"] or 300.0, 60.0 if values["ask"] else 700.0)
-    return PushedSource(str(url), broker, link, cadence=cadence, clock=clock, ask_s=values["ask"] or None)
+    check = UnitCheck(is_stated=False, scale=values["energy_scale"])
+    ask_s = values["ask"] or None
+    return PushedSource(str(url), broker, link, cadence=cadence, clock=clock, ask_s=ask_s, unit_check=check)
 
 
 def _json(url: PortUrl, broker: Broker, topic: str, values: _Values, clock: Clock) -> MeterSource:

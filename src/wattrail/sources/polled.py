@@ -6,6 +6,7 @@ from typing import Final
 
 from wattrail.clock import Clock
 from wattrail.network_meters.decoded import HttpLink, LinkQuality
+from wattrail.network_meters.unit_check import UnitCheck
 from wattrail.sources.http import HttpServer
 from wattrail.sources.source import SourceCadence
 from wattrail.units import Reading
@@ -20,7 +21,16 @@ class PolledSource:
     reconnects: Final = 0
     broker_problem: Final = None
 
-    def __init__(self, url: str, server: HttpServer, link: HttpLink, *, cadence: SourceCadence, clock: Clock) -> None:
+    def __init__(
+        self,
+        url: str,
+        server: HttpServer,
+        link: HttpLink,
+        *,
+        cadence: SourceCadence,
+        clock: Clock,
+        unit_check: UnitCheck | None = None,
+    ) -> None:
         self.url = url
         self.cadence = cadence
         self.simulated = False
@@ -29,6 +39,7 @@ class PolledSource:
         self._server = server
         self.link = link
         self._clock = clock
+        self._unit_check = unit_check or UnitCheck(is_stated=False)
 
     async def read(self) -> Reading:
         """Ask, and give what was said. Raises PortError and LinkError, as ``MeterSource`` says."""
@@ -38,12 +49,14 @@ class PolledSource:
             self.link.receive(answer.status, answer.body)
         decoded = self.link.finish()
         self.simulated |= decoded.is_simulated
-        self.quality, self.advice = decoded.quality, decoded.advice
+        monotonic = self._clock.monotonic()
+        registers = self._unit_check.check(monotonic, decoded.sample.watts, decoded.registers)
+        self.quality, self.advice = decoded.quality, (*decoded.advice, *self._unit_check.advice)
         return Reading(
             at=self._clock.now(),
-            monotonic=self._clock.monotonic(),
+            monotonic=monotonic,
             sample=decoded.sample,
-            registers=decoded.registers,
+            registers=registers,
             evidence=decoded.evidence,
             freshness=decoded.freshness,
             simulated=self.simulated,

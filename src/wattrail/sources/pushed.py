@@ -33,8 +33,7 @@ class PushedSource:
     """A device behind a broker. ``read`` gives what was published, one reading after the other.
 
     A device that floods is no longer listened to until the next ``read``, which subscribes again.
-    ``ask_s`` is how often the device is asked while somebody reads, None for never. ``unit_check`` is for registers
-    whose unit a person has stated.
+    ``ask_s`` is how often the device is asked while somebody reads, None for never.
     """
 
     is_polled: Final = False
@@ -60,7 +59,7 @@ class PushedSource:
         self._clock = clock
         self._ask_s = ask_s
         self._ask_at = 0.0 if ask_s else math.inf
-        self._unit_check = unit_check
+        self._unit_check = unit_check or UnitCheck(is_stated=False)
         self._inbox: asyncio.Queue[Reading | None] = asyncio.Queue(MAX_WAITING)  # None wakes whoever reads
         self._problem: WattrailError | None = None
         self._is_listening = False
@@ -154,15 +153,14 @@ class PushedSource:
             if self._ask_s and not is_retained:  # a retained one comes with the connection, which has asked already
                 self._ask_at = 0.0
             return None if decoded.is_online else self._offline()
-        self.quality, self.advice = decoded.quality, decoded.advice
         monotonic = self._clock.monotonic()
-        if self._unit_check is not None:
-            self._unit_check.check(monotonic, decoded.sample.watts, decoded.registers)
+        registers = self._unit_check.check(monotonic, decoded.sample.watts, decoded.registers)
+        self.quality, self.advice = decoded.quality, (*decoded.advice, *self._unit_check.advice)
         return Reading(
             at=self._clock.now(),
             monotonic=monotonic,
             sample=decoded.sample,
-            registers=decoded.registers,
+            registers=registers,
             evidence=decoded.evidence,
             freshness=decoded.freshness,
             simulated=self.simulated,

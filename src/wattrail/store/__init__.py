@@ -2,8 +2,19 @@
 
 from wattrail.store.buckets import Bucket
 from wattrail.store.calibrations import KeptCalibration
+from wattrail.store.gateway_lock import GatewayLock
 from wattrail.store.read_only import StoreReader, open_to_read
 from wattrail.store.rows import MeterRow
 from wattrail.store.store import RETENTION, Store, open_store
 
-__all__ = ["RETENTION", "Bucket", "KeptCalibration", "MeterRow", "Store", "StoreReader", "open_store", "open_to_read"]
+__all__ = [
+    "RETENTION",
+    "Bucket",
+    "GatewayLock",
+    "KeptCalibration",
+    "MeterRow",
+    "Store",
+    "StoreReader",
+    "open_store",
+    "open_to_read",
+]

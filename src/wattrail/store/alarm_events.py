@@ -8,12 +8,13 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
+from wattrail.alarms import StandingAlarm, StoredAlarmEvent, standing_alarms
 from wattrail.errors import StoreError
 from wattrail.store.rows import from_microseconds, microseconds
 
@@ -21,39 +22,19 @@ __all__ = ["AlarmEvents", "StoredAlarmEvent"]
 
 _BUSY_S: Final = 5.0
 _FROM: Final = (
-    "SELECT id, at, rule, meter, change, severity, value, limit_value, unit, text, simulated FROM alarm_event"
+    "SELECT id, at, rule, meter, change, severity, value, limit_value, unit, text, simulated, deliver_at "
+    "FROM alarm_event"
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredAlarmEvent:
-    """A change of one alarm: ``change`` is ``raised``, ``cleared`` or ``acknowledged``.
-
-    ``value`` and ``limit`` are in ``unit``, None where there is none. ``meter`` is None for a test of the delivery.
-    ``id`` rises with each event; 0 before it is stored.
-    """
-
-    at: datetime
-    rule: str
-    meter: str | None
-    change: str
-    severity: str
-    value: float | None
-    limit: float | None
-    unit: str
-    text: str
-    simulated: bool
-    id: int = 0
 
 
 class AlarmEvents:
     """The alarm events of a database that ``open_store`` has migrated. Raises StoreError."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+        self._path, mode = path, "ro" if read_only else "rw"
         with self._explained():
             self._connection = sqlite3.connect(
-                f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=_BUSY_S, isolation_level=None,
+                f"{path.absolute().as_uri()}?mode={mode}", uri=True, timeout=_BUSY_S, isolation_level=None,
                 check_same_thread=False,
             )  # fmt: skip
 
@@ -98,32 +79,59 @@ class AlarmEvents:
         )
         return self._select(f"{_FROM} WHERE id > COALESCE(({cleared}), 0) ORDER BY id", ())
 
+    def standing_alarms(self) -> tuple[StandingAlarm, ...]:
+        """The alarms that are raised now."""
+        return standing_alarms(self.standing())
+
+    def due(self, consumer: str, now: datetime, limit: int) -> tuple[StoredAlarmEvent, ...]:
+        """What to send to a person now: new events, ``limit`` at most, and those whose quiet hours have ended.
+
+        One that waits holds back no other. Call ``mark_sent`` with the last id and with this ``now`` once all are sent.
+        The first call of a new consumer gives nothing: it is not sent the past.
+        """
+        last_id, until = self._mark(consumer)
+        if last_id is None:
+            newest = self.newest(1)
+            self.mark_sent(consumer, newest[0].id if newest else 0, now)
+            return ()
+        return self._select(
+            f"SELECT * FROM ({_FROM} WHERE id > :last AND COALESCE(deliver_at, 0) <= :now ORDER BY id LIMIT :limit) "
+            f"UNION {_FROM} WHERE id <= :last AND deliver_at > :until AND deliver_at <= :now ORDER BY id",
+            {"now": microseconds(now), "until": until, "last": last_id, "limit": limit},
+        )
+
     def last_sent(self, consumer: str) -> int | None:
         """The id of the last event that a consumer got; None for one that is new."""
-        with self._explained(), closing(self._connection.cursor()) as cursor:
-            row = cursor.execute("SELECT last_id FROM alarm_delivery WHERE consumer = ?", (consumer,)).fetchone()
-        return None if row is None else int(row[0])
+        return self._mark(consumer)[0]
 
-    def mark_sent(self, consumer: str, last_id: int) -> None:
-        """A consumer has every event up to that id."""
+    def mark_sent(self, consumer: str, last_id: int, now: datetime | None = None) -> None:
+        """A consumer has every event up to that id, but for those that wait until after ``now``."""
         with self._explained():
             self._connection.execute(
-                "INSERT INTO alarm_delivery VALUES (?, ?) ON CONFLICT DO UPDATE SET last_id = excluded.last_id",
-                (consumer, last_id),
+                "INSERT INTO alarm_delivery (consumer, last_id, until) VALUES (?, ?, ?) ON CONFLICT DO UPDATE "
+                "SET last_id = MAX(last_id, excluded.last_id), until = COALESCE(excluded.until, until)",
+                (consumer, last_id, None if now is None else microseconds(now)),
             )
+
+    def _mark(self, consumer: str) -> tuple[int | None, int]:
+        with self._explained(), closing(self._connection.cursor()) as cursor:
+            row = cursor.execute("SELECT last_id, until FROM alarm_delivery WHERE consumer = ?", (consumer,)).fetchone()
+        return (None, 0) if row is None else (int(row[0]), int(row[1] or 0))
 
     def _append(self, cursor: sqlite3.Cursor, event: StoredAlarmEvent) -> int:
         cursor.execute(
             "INSERT INTO alarm_event (at, rule, meter, meter_id, change, severity, value, limit_value, unit, text, "
-            "simulated) VALUES (?1, ?2, ?3, (SELECT id FROM meter WHERE name = ?3), ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+            "simulated, deliver_at) "
+            "VALUES (?1, ?2, ?3, (SELECT id FROM meter WHERE name = ?3), ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
             (
                 microseconds(event.at), event.rule, event.meter, event.change, event.severity, event.value,
                 event.limit, event.unit, event.text, event.simulated,
+                None if event.deliver_at is None else microseconds(event.deliver_at),
             ),
         )  # fmt: skip
         return int(cursor.lastrowid or 0)
 
-    def _select(self, sql: str, values: tuple[object, ...]) -> tuple[StoredAlarmEvent, ...]:
+    def _select(self, sql: str, values: tuple[object, ...] | dict[str, object]) -> tuple[StoredAlarmEvent, ...]:
         with self._explained(), closing(self._connection.cursor()) as cursor:
             return tuple(map(_event, cursor.execute(sql, values)))
 
@@ -139,8 +147,9 @@ class AlarmEvents:
 
 
 def _event(row: tuple[Any, ...]) -> StoredAlarmEvent:
-    number, at, rule, meter, change, severity, value, limit, unit, text, simulated = row
+    number, at, rule, meter, change, severity, value, limit, unit, text, simulated, deliver_at = row
     return StoredAlarmEvent(
         id=int(number), at=from_microseconds(at), rule=str(rule), meter=meter, change=str(change),
         severity=str(severity), value=value, limit=limit, unit=str(unit), text=str(text), simulated=bool(simulated),
+        deliver_at=None if deliver_at is None else from_microseconds(deliver_at),
     )  # fmt: skip

@@ -32,8 +32,11 @@ __all__ = [
     "PURGE",
     "adjustable_entries",
     "entries",
+    "entries_after",
     "entries_since",
     "epochs",
+    "evidence",
+    "first_of_epochs",
     "last_reading_id",
     "latest",
     "ledger_slice",
@@ -92,6 +95,22 @@ def epochs(cursor: sqlite3.Cursor, meter_id: int) -> dict[int, Epoch]:
         number: Epoch(number=number, registers=registers_from_text(registers, watt), inverted=bool(inverted))
         for number, watt, inverted, registers in cursor.execute(sql, (meter_id,))
     }
+
+
+def evidence(cursor: sqlite3.Cursor, meter_id: int) -> dict[int, str]:
+    """What each calibration epoch rests on, by its number."""
+    return dict(cursor.execute("SELECT number, evidence FROM epoch WHERE meter_id = ? ORDER BY number", (meter_id,)))
+
+
+def first_of_epochs(cursor: sqlite3.Cursor, meter_id: int) -> dict[int, tuple[int, datetime]]:
+    """The number of the first entry of each epoch that has any, and when it begins."""
+    sql = "SELECT epoch, MIN(sequence), started_at FROM entry WHERE meter_id = ? GROUP BY epoch ORDER BY epoch"
+    return {row[0]: (row[1], from_microseconds(row[2])) for row in cursor.execute(sql, (meter_id,))}
+
+
+def entries_after(cursor: sqlite3.Cursor, meter_id: int, sequence: int) -> LedgerSlice:
+    """The entries with a number above ``sequence`` alone, and all epochs."""
+    return LedgerSlice(entries=_entries_from(cursor, meter_id, sequence + 1), epochs=epochs(cursor, meter_id))
 
 
 def entries(cursor: sqlite3.Cursor, meter_id: int) -> list[Entry]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from wattrail.errors import StoreError
-from wattrail.ledger import AuditFinding, LedgerSlice
+from wattrail.ledger import AuditFinding, Ledger, LedgerSlice
 from wattrail.network_meters.link_health import LinkDay
 from wattrail.store import queries
 from wattrail.store.buckets import Bucket
@@ -46,6 +46,27 @@ class StoreReader:
         """The ledger of a meter; entries that ended before ``since`` are only added up."""
         with as_damage(self.path):
             return queries.ledger_slice(self._cursor, meter_id, since)
+
+    def ledger(self, meter_id: int) -> Ledger | None:
+        """The ledger with every reading that was kept so far; None before the first."""
+        with as_damage(self.path):
+            ledger_slice, accounted = queries.ledger_tail(self._cursor, meter_id)
+            if not ledger_slice.entries:
+                return None
+            ledger = Ledger.resume(ledger_slice)
+            for _, seen in queries.observations_after(self._cursor, meter_id, accounted):
+                ledger.observe(seen)
+            return ledger
+
+    def evidence(self, meter_id: int) -> dict[int, str]:
+        """What each epoch rests on, by its number; of a virtual meter its definition."""
+        with as_damage(self.path):
+            return queries.evidence(self._cursor, meter_id)
+
+    def first_of_epochs(self, meter_id: int) -> dict[int, tuple[int, datetime]]:
+        """The number of the first entry of each epoch that has any, and when it begins."""
+        with as_damage(self.path):
+            return queries.first_of_epochs(self._cursor, meter_id)
 
     def file_problems(self) -> tuple[AuditFinding, ...]:
         """What the database engine finds wrong with the file; takes as long as reading all of it."""

@@ -10,7 +10,7 @@ from typing import Any
 from wattrail.calibration import Calibration
 from wattrail.energy_register import BootEvidence
 from wattrail.errors import UrlError
-from wattrail.ledger import Entry, EntryKind, Epoch, Observation
+from wattrail.ledger import VIRTUAL_SCHEME, Entry, EntryKind, Epoch, Observation
 from wattrail.sanitize import hide_credentials
 from wattrail.store.registers import boot_from_text, boot_text
 from wattrail.units import PlainSample, Quantities, Reading
@@ -18,6 +18,7 @@ from wattrail.urls import innermost
 
 __all__ = [
     "MeterRow",
+    "account_kind",
     "entry_from_row",
     "entry_row",
     "epoch_constants",
@@ -198,6 +199,11 @@ def source_kind(url: str) -> str:
     except UrlError:  # never opened as it stands: what opens it says so
         scheme = url.partition(":")[0].lower()
     return scheme if scheme in {"twin", "replay"} else "meter"
+
+
+def account_kind(kind: str, url: str) -> str:
+    """What may never share one account: the kind of a source, or a virtual meter."""
+    return "virtual meter" if url.startswith(f"{VIRTUAL_SCHEME}:") else kind
 
 
 def _require_numbers(values: tuple[Any, ...], what: str) -> None:

@@ -39,6 +39,7 @@ from wattrail.store.rows import (
     QUANTITY_COLUMNS,
     STATED_COLUMNS,
     MeterRow,
+    account_kind,
     entry_row,
     epoch_constants,
     microseconds,
@@ -110,6 +111,11 @@ class Store:
             self._reader.close()
             self._writer.close()
 
+    def wait_until_idle(self) -> None:
+        """Return once no transaction is under way; it blocks for as long as a write hangs."""
+        with self._write_lock:
+            pass
+
     def __enter__(self) -> Self:
         return self
 
@@ -123,6 +129,7 @@ class Store:
     def register_meter(
         self, name: str, url: str, *, simulated: bool, calibration: Calibration | None,
         registers: tuple[EnergyRegister, ...] | None = None, at: datetime | None = None,
+        evidence: str = "first calibration",
     ) -> MeterRow:  # fmt: skip
         """The meter of that name; a new one begins with epoch 1. ``registers`` are those that are booked.
 
@@ -134,17 +141,20 @@ class Store:
         given = epoch_constants(calibration)
         registers = registers or registers_from_text(None, given[2])
         with self._transaction() as cursor:
-            found = cursor.execute("SELECT id, kind, simulated FROM meter WHERE name = ?", (name,)).fetchone()
+            found = cursor.execute("SELECT id, kind, simulated, url FROM meter WHERE name = ?", (name,)).fetchone()
             if found is None:
                 now = microseconds(at or datetime.now(UTC))
                 cursor.execute(_INSERT_METER, (name, shown, kind, simulated, now))
                 meter_id = int(cursor.lastrowid or 0)
-                row = (meter_id, 1, *given, now, "first calibration", registers_text(registers))
+                row = (meter_id, 1, *given, now, evidence, registers_text(registers))
                 cursor.execute(_INSERT_EPOCH, row)
                 extend(cursor, "epoch", meter_id, 1)
             else:
                 meter_id = int(found[0])
-                _refuse_mixing(name, stored=(found[1], bool(found[2])), given=(kind, simulated), path=self.path)
+                stored_kind, given_kind = account_kind(found[1], found[3]), account_kind(kind, shown)
+                _refuse_mixing(
+                    name, stored=(stored_kind, bool(found[2])), given=(given_kind, simulated), path=self.path
+                )
                 cursor.execute("UPDATE meter SET url = ? WHERE id = ?", (shown, meter_id))
             epoch, constants = queries.newest_epoch(cursor, meter_id)
         recalibrated = constants != given or not counts_alike(epoch.registers, registers)
@@ -287,6 +297,21 @@ class Store:
         """The whole ledger, oldest first."""
         with self._reading() as cursor, as_damage(self.path):
             return tuple(queries.entries(cursor, meter_id))
+
+    def ledger_slice(self, meter_id: int, *, since: datetime | None = None) -> LedgerSlice:
+        """The ledger of a meter; entries that ended before ``since`` are only added up."""
+        with self._reading() as cursor, as_damage(self.path):
+            return queries.ledger_slice(cursor, meter_id, since)
+
+    def entries_after(self, meter_id: int, sequence: int) -> LedgerSlice:
+        """The entries with a number above ``sequence``, and all epochs."""
+        with self._reading() as cursor, as_damage(self.path):
+            return queries.entries_after(cursor, meter_id, sequence)
+
+    def evidence(self, meter_id: int) -> dict[int, str]:
+        """What each epoch rests on, by its number; of a virtual meter its definition."""
+        with self._reading() as cursor, as_damage(self.path):
+            return queries.evidence(cursor, meter_id)
 
     def entries_since(self, meter_id: int, since: datetime) -> tuple[Entry, ...]:
         """The end of the ledger: from the first entry that ends at a moment or later, and the last one in any case."""

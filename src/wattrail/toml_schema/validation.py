@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     _Model = TypeVar("_Model", bound=BaseModel)
 
-__all__ = ["field_error", "needs_pydantic", "read_model"]
+__all__ = ["field_error", "model_errors", "needs_pydantic", "read_model"]
 
 _MAX_SHOWN: Final = 80
 """Characters of a value or a key in a message."""
@@ -51,6 +51,20 @@ def read_model(
         raise _explain(error, text, name, model) from error
 
 
+def model_errors(model: type[BaseModel], text: str, name: str, *, toml_hint: str = "") -> tuple[ConfigError, ...]:
+    """Every error of a TOML text by its line, first line first; none where ``read_model`` gives a model."""
+    from pydantic import ValidationError
+
+    try:
+        model.model_validate(_parse(text, name, float, toml_hint))
+    except ConfigError as error:
+        return (error,)  # behind an error of syntax nothing is known
+    except ValidationError as error:
+        details = sorted(error.errors(include_url=False), key=lambda one: line_of(text, tuple(one["loc"])))
+        return tuple(_explain_one(one, text, name, model) for one in details)
+    return ()
+
+
 def field_error(path: _Path, complaint: str, *, got: object = None, hint: str | None = None) -> ValidationError:
     """An error of one field for a validator of a whole table to raise; ``path`` leads from there to the field."""
     from pydantic import ValidationError
@@ -76,9 +90,12 @@ def _parse(text: str, name: str, parse_float: Callable[[str], object], hint: str
 def _explain(error: ValidationError, text: str, name: str, root: type[BaseModel]) -> ConfigError:
     """The first error by file, line and field, and how many more there are."""
     errors = error.errors(include_url=False)
-    first = _misspelled(errors) or errors[0]
-    path: _Path = tuple(first["loc"])
     more = f" ({_more(len(errors) - 1)} in this file)" if len(errors) > 1 else ""
+    return _explain_one(_misspelled(errors) or errors[0], text, name, root, more)
+
+
+def _explain_one(first: ErrorDetails, text: str, name: str, root: type[BaseModel], more: str = "") -> ConfigError:
+    path: _Path = tuple(first["loc"])
     where = f"{name}, line {line_of(text, path)}"
     if first["type"] == "extra_forbidden":
         known = _known_fields(root, path[:-1])

@@ -16,6 +16,7 @@ from wattrail.ledger import Totals
 from wattrail.network_meters.link_health import LinkDay, advice
 from wattrail.sanitize import printable
 from wattrail.units import Reading
+from wattrail.web.alarms import add_alarm_routes
 from wattrail.web.events import Broadcast, TooManyStreams
 from wattrail.web.history import PowerHistory
 from wattrail.web.messages import CandidateJson, PublisherJson, Setup
@@ -250,6 +251,8 @@ def api_router(
         except TooManyStreams as error:
             raise HTTPException(503, str(error)) from error
         return StreamingResponse(stream, media_type="text/event-stream")
+
+    add_alarm_routes(router, setup.database)
 
     @router.get("/about")
     async def about() -> AboutJson:

@@ -38,7 +38,7 @@ def adjust(
     Each is an entry of its own, kept for ever; nothing that was counted is touched, and registers never fall. A gateway
     may run meanwhile.
     """
-    said = {"at": clock.CLOCK.now(), "who": who or _user(), "reason": reason}
+    said = {"at": clock.CLOCK.now(), "who": who or user(), "reason": reason}
     make = _maker(import_kwh, export_kwh, gap, direction, said, opens=opening)
     with one_account(meter, options or BooksOptions()) as account:
         path, row, zone = account.reader.path, account.meter, account.zone
@@ -75,7 +75,8 @@ def _mwh(text: str | None, option: str) -> int:
         raise UsageError(f"{option} {text!r} is not a number", hint="write kilowatt-hours, such as 1234.567") from error
 
 
-def _user() -> str:
+def user() -> str:
+    """The name somebody is logged in by."""
     try:
         return getpass.getuser()
     except (OSError, KeyError, ImportError):

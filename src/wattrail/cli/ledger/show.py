@@ -11,6 +11,7 @@ from cyclopts import Parameter, validators
 from wattrail.cli.exits import UsageError
 from wattrail.cli.ledger import document, view
 from wattrail.cli.ledger.account import BooksOptions, Length, NamedAccount, StoredAccount, load_tariff, one_account
+from wattrail.cli.ledger.virtual import definitions_object
 from wattrail.cli.target import Json
 from wattrail.ledger import By, bills, by_interval
 
@@ -59,6 +60,7 @@ def _registers(account: StoredAccount, *, json: bool) -> str:
         "simulated": account.meter.simulated,
         **document.totals_object(view.totals_at_end(ledger_slice)),
         "entries": ledger_slice.entries[-1].sequence,
+        "definitions": definitions_object(account),
         "stated": [document.stated_object(entry) for entry in ledger_slice.stated],
     }
     return json_text.dumps(fields)

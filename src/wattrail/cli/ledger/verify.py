@@ -10,6 +10,7 @@ from wattrail.cli.exits import Exit
 from wattrail.cli.ledger import document
 from wattrail.cli.ledger.account import BooksOptions, NamedAccount, StoredAccount, accounts
 from wattrail.cli.ledger.view import kwh
+from wattrail.cli.ledger.virtual import not_as_derived
 from wattrail.cli.reading_view import SIMULATED
 from wattrail.cli.target import Json
 from wattrail.errors import StoreError
@@ -41,11 +42,12 @@ def _checked(account: StoredAccount, file: tuple[AuditFinding, ...]) -> Audit:
     except StoreError as error:
         proof = (*file, AuditFinding(0, "reading its rows", f"refused ({error})", "possible", name="the file"))
     try:
-        audited = audit(account.reader.ledger_slice(account.meter.id))
+        ledger_slice = account.reader.ledger_slice(account.meter.id)
+        audited, derived = audit(ledger_slice), not_as_derived(account, ledger_slice)
     except StoreError as error:
         unread = AuditFinding(0, "reading them", f"refused ({error})", "possible", name="the ledger")
         return Audit(entries=0, stated=0, findings=(*proof, unread), totals=None)
-    return replace(audited, findings=(*proof, *audited.findings))
+    return replace(audited, findings=(*proof, *audited.findings, *derived))
 
 
 def _print_findings(account: StoredAccount, result: Audit) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import tzinfo
 
 from wattrail.cli.ledger.account import StoredAccount
+from wattrail.cli.ledger.virtual import definition_lines
 from wattrail.cli.ledger.zone import local
 from wattrail.cli.reading_view import SIMULATED
 from wattrail.ledger import Bill, Entry, EntryKind, Interval, LedgerSlice, Totals, registers_at, unassigned
@@ -51,6 +52,7 @@ def registers_text(account: StoredAccount, ledger_slice: LedgerSlice, outline: L
     span = f"{local(outline.began, account.zone)} to {local(ledger_slice.booked_until, account.zone)}"
     count = ledger_slice.entries[-1].sequence
     lines.append(f"booked from {span} in {count} {'entry' if count == 1 else 'entries'}")
+    lines += definition_lines(account)
     if left := unassigned(outline):
         lines.append(f"entries without a direction: {', '.join(map(str, left))}; wattrail ledger adjust gives them one")
     lines += [stated_text(entry, account.zone) for entry in ledger_slice.stated]
@@ -61,6 +63,8 @@ def stated_text(entry: Entry, zone: tzinfo) -> str:
     """A manual entry in a line."""
     if entry.kind is EntryKind.ASSIGNED:
         what = f"{-entry.undirected} counts of entry {entry.about} given a direction"
+    elif entry.is_reset:
+        what = f"the register began again after entry {entry.about}"
     else:
         what = f"import {kwh(entry.import_mwh)} kWh, export {kwh(entry.export_mwh)} kWh"
     when = local(entry.stated_at or entry.end, zone)

@@ -1,1 +1,1 @@
-"""Verbs about the programs and people that meters are published to."""
+"""Verbs about the consumers that meters are published to."""

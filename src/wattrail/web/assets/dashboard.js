@@ -1,7 +1,9 @@
 // The dashboard: one card a meter, from /api/v1/events. Charts are loaded and drawn for the cards on the screen only.
+import { followAlarms } from "./alarms.js";
 import { ask, element, show } from "./element.js";
 import { QUANTITIES, SIMULATED, STATES, clock, connection, direction, kilowattHours, number } from "./format.js";
 import { HourChart } from "./history.js";
+import { followPublishers } from "./publishers.js";
 
 const cards = new Map();
 const main = document.getElementById("main");
@@ -198,6 +200,8 @@ if (about.open_to_network) {
   warning.hidden = false;
 }
 follow();
+followAlarms(document.getElementById("alarms"), about.zone);
+followPublishers(document.getElementById("publishers"), about.zone);
 
 window.wattrail = {
   names: () => [...cards.keys()],

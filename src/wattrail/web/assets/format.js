@@ -3,6 +3,8 @@
 export const SIMULATED = "Simulated – digital twin";
 export const STATES = { connecting: "Connecting", live: "Live", stale: "Stale", lost: "Lost", failed: "Failed" };
 
+export const DELIVERY = { connecting: "Connecting", live: "Live", away: "Away", refused: "Refused", failed: "Failed" };
+
 // [field of a reading, label, unit, decimals that mean something]
 export const QUANTITIES = [
   ["volts", "Voltage", "V", 1], ["amps", "Current", "A", 3], ["power_factor", "Power factor", "", 2],
@@ -33,6 +35,13 @@ export function clock(moment, zone, seconds = true) {
   const parts = { hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZone: zone ?? undefined };
   if (seconds) parts.second = "2-digit";
   return new Date(moment).toLocaleTimeString("en-GB", parts);
+}
+
+// The time of day, with its date unless that is today.
+export function moment(at, zone) {
+  const day = (date) => date.toLocaleDateString("en-GB", { day: "numeric", month: "short", timeZone: zone ?? undefined });
+  const date = day(new Date(at));
+  return date === day(new Date()) ? clock(at, zone) : `${date}, ${clock(at, zone)}`;
 }
 
 // A network meter's connection today, in one line.

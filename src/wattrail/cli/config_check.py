@@ -1,0 +1,134 @@
+"""``wattrail config check``."""
+
+from __future__ import annotations
+
+import json as json_text
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import urlsplit
+
+from cyclopts import Parameter
+
+from wattrail.app.config import FILE_NAME, config_errors, find_config, parse_config
+from wattrail.cli import output
+from wattrail.cli.exits import Exit, UsageError
+from wattrail.cli.run import notices
+from wattrail.cli.target import Json
+from wattrail.errors import FileError, WattrailError
+from wattrail.files import read_text
+from wattrail.sanitize import hide_credentials, printable
+from wattrail.sources import Secrets
+from wattrail.urls import innermost
+
+if TYPE_CHECKING:
+    from wattrail.app import ServicePlan
+    from wattrail.app.schema import Config
+
+
+def check(
+    file: Annotated[Path | None, Parameter(help=f"Configuration file; else {FILE_NAME} here, else your own.")] = None,
+    *,
+    json: Json = False,
+) -> int:
+    """Say everything that is wrong with the configuration.
+
+    Every problem has its line and its remedy. Without one it says what 'wattrail run' would start. Nothing is opened:
+    no port, no database, no connection.
+    """
+    path = file or find_config()
+    if path is None:
+        raise UsageError(f"there is no {FILE_NAME} here, and none of your own", hint="name the file to check")
+    name = printable(str(path))
+    plan, problems = _checked(read_text(path), name)
+    if json:
+        print(json_text.dumps(_object(name, plan, problems)))
+    elif plan is None or problems:
+        print("\n".join(line for problem in problems for line in _problem_lines(problem)))
+    else:
+        print("\n".join([f"{name}: nothing is wrong; 'wattrail run' would start", *_plan_lines(plan)]))
+        for notice in notices(plan):
+            output.note(notice)
+    return Exit.USAGE if problems else Exit.DONE
+
+
+def _checked(text: str, name: str) -> tuple[ServicePlan | None, list[WattrailError]]:
+    """The plan of a configuration where there is one, and everything wrong with the file and what it refers to."""
+    from wattrail.app import plan_service
+
+    if errors := config_errors(text, name):
+        return None, list(errors)
+    config = parse_config(text, name)
+    try:
+        plan = plan_service(config)
+    except WattrailError as error:
+        return None, [error, *_environment_problems(config)]
+    return plan, list(_environment_problems(config))
+
+
+def _environment_problems(config: Config) -> Iterator[WattrailError]:
+    """What is wrong with the files that a right configuration refers to: secrets and certificates."""
+    secrets, seen = Secrets(uses_keyring=False), set[str]()
+    for login in sorted(_logins(config)):
+        try:
+            secrets.find(login)
+        except WattrailError as error:
+            if str(error) not in seen:  # the file is one for all logins
+                seen.add(str(error))
+                yield error
+    for table in ("home_assistant", "mqtt"):
+        section = getattr(config.publish, table)
+        if section is None or section.ca_file is None:
+            continue
+        try:
+            ssl.create_default_context(cafile=section.ca_file)
+        except OSError as error:
+            yield FileError(
+                f"[publish.{table}]: ca_file {printable(section.ca_file)} cannot be used: {error.strerror or error}",
+                hint="give the certificate of the authority as PEM text",
+            )
+
+
+def _logins(config: Config) -> set[str]:
+    """The names under which logins are looked up."""
+    publish = config.publish
+    names = {section.address().login for section in (publish.home_assistant, publish.mqtt) if section is not None}
+    if publish.influxdb:
+        names.add(publish.influxdb.login or urlsplit(publish.influxdb.url).hostname or "")
+    for meter in config.meter:
+        if meter.planned().is_network:
+            url = innermost(meter.url)
+            names.add(url.query.get("login") or url.host or "")
+    return names - {""}
+
+
+def _problem_lines(problem: WattrailError) -> list[str]:
+    hint = [f"  hint: {output.with_options(problem.hint)}"] if problem.hint else []
+    return [f"problem: {problem}", *hint]
+
+
+def _plan_lines(plan: ServicePlan) -> Iterator[str]:
+    for meter in plan.gateway.meters:
+        yield f"meter     {meter.name}  {hide_credentials(meter.url)}"
+    yield f"database  {printable(str(plan.database))}"
+    if plan.web is not None:
+        yield f"page      {plan.web.host}, port {plan.web.port}"
+    for consumer in plan.consumers:
+        yield f"publish   {consumer.name}  {consumer.target}"
+    if plan.web is not None and plan.web.metrics is not None:
+        yield "publish   openmetrics  /metrics"
+
+
+def _object(name: str, plan: ServicePlan | None, problems: list[WattrailError]) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "file": name, "problems": [{"message": str(problem), "hint": problem.hint} for problem in problems],
+    }  # fmt: skip
+    if plan is None or problems:
+        return found
+    return found | {
+        "meters": [{"name": meter.name, "url": hide_credentials(meter.url)} for meter in plan.gateway.meters],
+        "database": str(plan.database),
+        "page": {"host": plan.web.host, "port": plan.web.port} if plan.web else None,
+        "consumers": [{"name": consumer.name, "target": consumer.target} for consumer in plan.consumers],
+    }

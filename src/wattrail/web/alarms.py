@@ -1,0 +1,93 @@
+"""The alarms in the REST interface, read from the database at each request."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Final, Self
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel
+
+from wattrail.alarms import StandingAlarm, StoredAlarmEvent
+from wattrail.store.alarm_events import AlarmEvents
+
+__all__ = ["AlarmEventJson", "AlarmJson", "add_alarm_routes"]
+
+_MAX_EVENTS: Final = 1000
+
+
+class AlarmJson(BaseModel):
+    """An alarm that is raised now: ``value`` and ``text`` as they were at ``since``.
+
+    ``meter`` is null for a test of the delivery; ``limit`` is null where the kind has none.
+    """
+
+    id: int
+    rule: str
+    meter: str | None
+    severity: str
+    value: float | None
+    limit: float | None
+    unit: str
+    text: str
+    since: datetime
+    acknowledged: bool
+    acknowledged_at: datetime | None
+    simulated: bool
+
+    @classmethod
+    def of(cls, alarm: StandingAlarm) -> Self:
+        """An alarm of the store."""
+        raised = alarm.raised
+        return cls(
+            id=raised.id, rule=raised.rule, meter=raised.meter, severity=raised.severity, value=raised.value,
+            limit=raised.limit, unit=raised.unit, text=raised.text, since=raised.at,
+            acknowledged=alarm.acknowledged_at is not None, acknowledged_at=alarm.acknowledged_at,
+            simulated=raised.simulated,
+        )  # fmt: skip
+
+
+class AlarmEventJson(BaseModel):
+    """A change of one alarm; ``deliver_at`` is the end of the quiet hours that it came in."""
+
+    id: int
+    at: datetime
+    rule: str
+    meter: str | None
+    change: str
+    severity: str
+    value: float | None
+    limit: float | None
+    unit: str
+    text: str
+    deliver_at: datetime | None
+    simulated: bool
+
+    @classmethod
+    def of(cls, event: StoredAlarmEvent) -> Self:
+        """An event of the store."""
+        return cls(
+            id=event.id, at=event.at, rule=event.rule, meter=event.meter, change=event.change, severity=event.severity,
+            value=event.value, limit=event.limit, unit=event.unit, text=event.text, deliver_at=event.deliver_at,
+            simulated=event.simulated,
+        )  # fmt: skip
+
+
+def add_alarm_routes(router: APIRouter, database: Path) -> None:
+    """The routes below /alarms."""
+
+    @router.get("/alarms")
+    def alarms() -> list[AlarmJson]:
+        """The alarms that are raised now, the oldest first."""
+        with AlarmEvents(database, read_only=True) as stored:
+            return [AlarmJson.of(alarm) for alarm in stored.standing_alarms()]
+
+    @router.get("/alarms/events")
+    def alarm_events(
+        limit: Annotated[int, Query(ge=1, le=_MAX_EVENTS)] = 100, after: Annotated[int | None, Query(ge=0)] = None
+    ) -> list[AlarmEventJson]:
+        """The newest events, newest first; or those with an id above ``after``, oldest first."""
+        with AlarmEvents(database, read_only=True) as stored:
+            events = stored.newest(limit) if after is None else stored.after(after, limit)
+        return [AlarmEventJson.of(event) for event in events]

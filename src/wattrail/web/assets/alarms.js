@@ -1,0 +1,38 @@
+// The strip of alarms: those that are raised now, from /api/v1/alarms. Without any it is not there.
+import { ask, element } from "./element.js";
+import { SIMULATED, clock } from "./format.js";
+
+const EVERY_MS = 2000;
+const SEVERITIES = { critical: "Critical", warning: "Warning", info: "Note" };
+
+// The time, with its day where that is not the last half day.
+function when(at, zone) {
+  const isOld = Date.now() - Date.parse(at) > 12 * 3600 * 1000;
+  const day = isOld ? `${new Date(at).toLocaleDateString("en-GB", { timeZone: zone ?? undefined, day: "numeric", month: "short" })}, ` : "";
+  return day + clock(at, zone);
+}
+
+function row(alarm, zone) {
+  const seen = alarm.acknowledged_at ? `, acknowledged at ${when(alarm.acknowledged_at, zone)}` : "";
+  return element(`li.alarm.is-${alarm.severity}${alarm.acknowledged ? ".is-acknowledged" : ""}`, {},
+    element("p.alarm-text", {}, element("strong", {}, `${SEVERITIES[alarm.severity] ?? alarm.severity}: `), alarm.text),
+    element("p.alarm-since", {}, `since ${when(alarm.since, zone)}${seen}`),
+    alarm.simulated ? element("span.badge", {}, SIMULATED) : null);
+}
+
+// Shows the alarms in a section and keeps them up to date; where the gateway does not answer, the last ones stay, greyed.
+export function followAlarms(section, zone) {
+  let shown = "[]";
+  const look = async () => {
+    const alarms = await ask("alarms").catch(() => null);
+    section.classList.toggle("is-cut-off", alarms === null);
+    const text = JSON.stringify(alarms ?? []);
+    if (alarms !== null && text !== shown) {
+      shown = text;
+      section.hidden = !alarms.length;
+      section.replaceChildren(element("ul", {}, ...alarms.map((alarm) => row(alarm, zone))));
+    }
+    setTimeout(look, EVERY_MS);
+  };
+  look();
+}

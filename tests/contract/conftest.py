@@ -1,0 +1,3 @@
+from tests.sources.conftest import broker
+
+__all__ = ["broker"]

@@ -1,0 +1,100 @@
+"""One gateway a database: a second one is refused with the name of the first, and a killed one leaves nothing stale."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from wattrail.errors import StoreError
+from wattrail.store import GatewayLock, open_store, open_to_read
+
+LONGEST_S = 60.0
+HOLD = """
+import sys
+from wattrail.store import GatewayLock
+with GatewayLock(sys.argv[1]) as lock:
+    lock.set_address("http://127.0.0.1:8042/")
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@contextmanager
+def holder_of(database: Path) -> Iterator[subprocess.Popen[str]]:
+    """Another process that holds a database until its input ends."""
+    command = [sys.executable, "-c", HOLD, str(database)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        guard = threading.Timer(LONGEST_S, process.kill)
+        guard.start()
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "held\n"
+            yield process
+        finally:
+            guard.cancel()
+            process.kill()
+
+
+def test_a_second_gateway_is_refused_with_the_name_of_the_first(tmp_path: Path) -> None:
+    database = tmp_path / "w.sqlite"
+    with holder_of(database) as first:
+        with (
+            pytest.raises(StoreError, match=f"another gateway uses .*: process {first.pid} on ") as caught,
+            GatewayLock(database),
+        ):
+            pass
+        assert "page http://127.0.0.1:8042/" in str(caught.value)
+        assert "database=FILE" in str(caught.value.hint)
+
+
+def test_a_gateway_that_was_killed_leaves_the_database_free(tmp_path: Path) -> None:
+    database = tmp_path / "w.sqlite"
+    with holder_of(database) as first:
+        first.send_signal(signal.SIGKILL)
+        first.wait(LONGEST_S)
+        with GatewayLock(database):
+            pass
+
+
+def test_a_database_is_held_under_each_of_its_names(tmp_path: Path) -> None:
+    database, other = tmp_path / "w.sqlite", tmp_path / "link.sqlite"
+    other.symlink_to(database)
+    with holder_of(database), pytest.raises(StoreError, match="another gateway"), GatewayLock(other):
+        pass
+
+
+def test_whoever_reads_or_states_beside_a_gateway_is_not_refused(tmp_path: Path) -> None:
+    database = tmp_path / "w.sqlite"
+    open_store(database).close()
+    with holder_of(database):
+        with open_to_read(database) as reader:
+            assert reader.meters() == ()
+        open_store(database).close()
+
+
+def test_a_lock_whose_text_is_damaged_still_refuses(tmp_path: Path) -> None:
+    database = tmp_path / "w.sqlite"
+    with holder_of(database):
+        (tmp_path / "w.sqlite.gateway").write_bytes(b"\x1b[31m\xff")
+        with pytest.raises(StoreError, match="has not given its name"), GatewayLock(database):
+            pass
+
+
+def test_a_lock_that_is_given_back_can_be_taken_again(tmp_path: Path) -> None:
+    for _ in range(2):
+        with GatewayLock(tmp_path / "new" / "w.sqlite"):
+            pass
+    assert (tmp_path / "new" / "w.sqlite.gateway").read_bytes() == b""
+
+
+def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("here")
+    with pytest.raises(StoreError, match="cannot be made"), GatewayLock(tmp_path / "file" / "w.sqlite"):
+        pass

@@ -134,6 +134,10 @@ class UnexpectedReply(LinkError):
     """A frame is well formed but is not the answer to what was asked."""
 
 
+class OtherDevice(UnexpectedReply):
+    """Another device than the one that was meant answers at the address."""
+
+
 class LinkFailed(LinkError):
     """The link to a flash chip was not established, or was lost; ``diagnosis`` says why, as JSON data."""
 

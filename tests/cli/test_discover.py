@@ -57,7 +57,7 @@ def test_a_range_is_asked_address_by_address(wattrail: Type) -> None:
     assert f"openbeken://{place}" in said.out
     assert "voltage, current, power, energy" in said.out
     assert "SIMULATED" in said.out
-    assert f'[[meter]]\nname = "SIMULATED_obk51A0CAFE"\nurl = "openbeken://{place}"' in said.out
+    assert f'[[meter]]\nname = "SIMULATED_obk51A0CAFE"\nurl = "openbeken://{place}?mac=C8478C51CAFE"' in said.out
     assert "HTTP: asked 6 addresses of 127.0.0.0/29 for /cm?cmnd=Status%200; 1 are meters" in said.err
     assert "mDNS" not in said.err  # a range was named, and nothing else
 
@@ -175,11 +175,22 @@ def test_what_was_found_is_added_and_comments_stay(wattrail: Type) -> None:
     after = file.read_text()
     assert after == (
         f'{written}\n\n[[meter]]\nname = "SIMULATED_obk51A0CAFE-2"\n'
-        f'url = "openbeken://127.0.0.1:{port}"  # voltage, current, power, energy\n'
+        f'url = "openbeken://127.0.0.1:{port}?mac=C8478C51CAFE"  # voltage, current, power, energy\n'
     )
     assert f"openbeken://127.0.0.1:{port} is configured already, as SIMULATED_obk51A0CAFE-2" in again.out
+    assert "--add adds" not in again.out
     assert file.read_text() == after
     assert [path.name for path in Path().iterdir()] == ["wattrail.toml"]
+
+
+@pytest.mark.parametrize("url", ["openbeken://{place}", "openbeken://192.168.1.20?mac=C8478C51CAFE&timeout=2"])
+def test_a_meter_is_known_by_its_place_or_its_mac(wattrail: Type, url: str) -> None:
+    with background() as loop:
+        place = loop.enter(serve_web(house_openbeken().answer))
+        Path("wattrail.toml").write_text(f'[[meter]]\nname = "kitchen"\nurl = "{url.format(place=place)}"\n')
+        said = wattrail("discover", "--range", "127.0.0.1", "--port", place.rpartition(":")[2], "--add", *QUICK)
+    assert f"openbeken://{place} is configured already, as kitchen" in said.out
+    assert "--add adds" not in said.out
 
 
 def test_a_file_that_cannot_take_the_lines_is_left_alone(wattrail: Type) -> None:

@@ -97,9 +97,10 @@ def plan_service(
 ) -> ServicePlan:
     """The plan of a service. Arguments override the configuration. Raises ConfigError."""
     meters = tuple(section.planned() for section in config.meter) if config else ()
-    gateway = GatewayPlan(meters=meters or (DEMO_METER,), zone=config.site.timezone if config else None)
     virtual = tuple(section.planned() for section in config.virtual) if config else ()
-    gateway = GatewayPlan(meters=meters or (_DEMO,), virtual=virtual, zone=config.site.timezone if config else None)
+    gateway = GatewayPlan(
+        meters=meters or (DEMO_METER,), virtual=virtual, zone=config.site.timezone if config else None
+    )
     page = _web(config, host, port) if web else None
     return ServicePlan(
         gateway=gateway,

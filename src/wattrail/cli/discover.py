@@ -96,17 +96,25 @@ def _proposed(meters: Sequence[FoundMeter], path: Path) -> tuple[list[FoundMeter
     """What can be added, each device once and under a name of its own; and what is configured already, by URL."""
     written = load_config(path) if path.exists() else None
     configured = {meter.url: meter.name for meter in written.meter} if written else {}
+    known = {meter.url: name for meter in meters for url, name in configured.items() if _is_same(meter, url)}
     names = set(configured.values())
     identities: set[str] = set()
     proposed: list[FoundMeter] = []
     for meter in meters:
-        if meter.note or meter.url in configured or (meter.identity and meter.identity in identities):
+        if meter.note or meter.url in known or (meter.identity and meter.identity in identities):
             continue
         name = next(name for name in _names(meter.name) if name not in names)
         names.add(name)
         identities.add(meter.identity)
-        proposed.append(replace(meter, name=name))
-    return proposed, {meter.url: configured[meter.url] for meter in meters if meter.url in configured}
+        url = f"{meter.url}?mac={meter.mac}" if meter.mac else meter.url
+        proposed.append(replace(meter, name=name, url=url))
+    return proposed, known
+
+
+def _is_same(meter: FoundMeter, url: str) -> bool:
+    """Whether a configured URL is that of this meter, by its place or by its MAC."""
+    place, _, options = url.partition("?")
+    return url == meter.url or (bool(meter.mac) and (place == meter.url or f"mac={meter.mac}" in options.split("&")))
 
 
 def _names(name: str) -> Sequence[str]:

@@ -9,7 +9,7 @@ from wattrail.calibration import Calibration
 from wattrail.clock import Clock
 from wattrail.gateway.plan import MeterPlan
 from wattrail.metrology.scale_origin import ScaleOrigin
-from wattrail.sources import BrokerPool, MeterSource, Secrets, open_source
+from wattrail.sources import BrokerPool, MeterLocator, MeterSource, Secrets, open_source
 from wattrail.units import Reading
 
 __all__ = ["MeterReader", "Opener", "SourceOpener", "open_planned", "source_opener"]
@@ -67,6 +67,12 @@ def open_planned(plan: MeterPlan, clock: Clock) -> MeterReader:
 
 
 def source_opener(*, secrets: Secrets | None = None, pool: BrokerPool | None = None) -> SourceOpener:
-    """An opener whose sources share a connection to each broker; ``secrets`` are the usual ones if left out."""
+    """An opener whose sources share a connection to each broker, and the search for meters that have moved.
+
+    ``secrets`` are the usual ones if left out.
+    """
     pool, secrets = pool or BrokerPool(), secrets or Secrets()
-    return lambda plan, clock: open_source(plan.url, poll_s=plan.poll_s, pool=pool, secrets=secrets, clock=clock)
+    locator = MeterLocator(pool)
+    return lambda plan, clock: open_source(
+        plan.url, poll_s=plan.poll_s, pool=pool, secrets=secrets, clock=clock, locator=locator
+    )

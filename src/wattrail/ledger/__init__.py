@@ -9,7 +9,6 @@ from wattrail.ledger.intervals import Interval, by_interval
 from wattrail.ledger.ledger import GAP_AFTER_US, Ledger
 from wattrail.ledger.ledger_slice import Counts, Energy, LedgerSlice
 from wattrail.ledger.manual import EnergyDirection, adjustment, assignment, milliwatt_hours, opening, reset, unassigned
-from wattrail.ledger.manual import EnergyDirection, adjustment, assignment, milliwatt_hours, opening, unassigned
 from wattrail.ledger.member import MemberLedger
 from wattrail.ledger.periods import By, boundaries, local_day, midnight
 from wattrail.ledger.register_at import SeriesPoint, registers_at

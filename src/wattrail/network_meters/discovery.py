@@ -15,6 +15,7 @@ from urllib.parse import quote, urlsplit
 
 from wattrail.errors import UnexpectedReply
 from wattrail.network_meters.decoded import UNIT_MWH, MqttCommand, is_marked_simulated
+from wattrail.network_meters.mac_address import mac_of
 from wattrail.network_meters.payload import parse_payload, text_of
 from wattrail.sanitize import printable
 
@@ -55,7 +56,7 @@ _NOT_IN_NAMES: Final = re.compile(r"[^A-Za-z0-9_.-]+")
 class FoundMeter:
     """A device that may be read. ``measures`` is empty where it said nothing of it; ``identity`` tells devices apart.
 
-    ``note`` is what a person must do first, or empty.
+    ``mac`` is 12 digits, or empty. ``note`` is what a person must do first, or empty.
     """
 
     url: str
@@ -63,6 +64,7 @@ class FoundMeter:
     title: str
     measures: tuple[str, ...] = ()
     identity: str = ""
+    mac: str = ""
     note: str = ""
     simulated: bool = False
 
@@ -110,6 +112,7 @@ def identify(body: bytes, place: str) -> FoundMeter | None:
         title=f"{firmware} {printable(version, limit=60)}",
         measures=measures,
         identity=printable(identity, limit=60),
+        mac=mac_of(document),
         note="" if measures else "it measures nothing: no metering driver runs",
         simulated=is_marked_simulated(version, label),
     )

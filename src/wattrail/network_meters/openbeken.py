@@ -31,6 +31,7 @@ from wattrail.network_meters.decoded import (
     is_marked_simulated,
     merged,
 )
+from wattrail.network_meters.mac_address import check_mac
 from wattrail.network_meters.payload import find_number, float_of, number_of, parse_payload, text_of
 from wattrail.sanitize import printable
 from wattrail.units import NO_EVIDENCE, Quantities
@@ -86,12 +87,22 @@ _UNSIGNED: Final = "power has no sign: export shows as 0 W and is booked as impo
 
 
 class OpenBekenPages:
-    """The web server of OpenBeken, polled. ``meter`` 2 is the second one of a two-meter build."""
+    """The web server of OpenBeken, polled. ``meter`` 2 is the second one of a two-meter build.
+
+    Where ``mac`` is given, the answers of any other device are refused.
+    """
 
     def __init__(
-        self, where: str, *, meter: int = 1, direction: Direction = Direction.SUM, max_watts: int = MAX_WATTS
+        self,
+        where: str,
+        *,
+        meter: int = 1,
+        direction: Direction = Direction.SUM,
+        max_watts: int = MAX_WATTS,
+        mac: str = "",
     ) -> None:
         self._where = where
+        self._mac = mac
         self._meter = meter
         step = _HTTP_STEP if meter == 1 else UNIT_MWH["kWh"] / 1000
         self._register = _register(direction, step, max_watts)
@@ -148,6 +159,7 @@ class OpenBekenPages:
                 f"{where}: StatusFWR.SDK is '{printable(text_of(document, 'StatusFWR', 'SDK'))}', expected 'obk'",
                 hint="this is not OpenBeken; use tasmota:// for Tasmota",
             )
+        check_mac(document, self._mac, where)
         energy = _energy_object(document, where)
         uptime_s = float_of(document, "StatusSTS", "UptimeSec")
         total = find_number(energy, ("ConsumptionTotal",), where, text_hint=None)

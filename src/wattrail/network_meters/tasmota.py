@@ -34,6 +34,7 @@ from wattrail.network_meters.decoded import (
     count_of,
     is_marked_simulated,
 )
+from wattrail.network_meters.mac_address import check_mac
 from wattrail.network_meters.payload import find_number, float_of, parse_payload, text_of
 from wattrail.sanitize import printable
 from wattrail.units import NO_EVIDENCE, Quantities
@@ -112,10 +113,13 @@ class _Energy:
 
 
 class TasmotaPages:
-    """Tasmota's web server, polled with ``Status 0``."""
+    """Tasmota's web server, polled with ``Status 0``. Where ``mac`` is given, any other device is refused."""
 
-    def __init__(self, where: str, *, export: ExportRule | None = None, max_watts: int = MAX_WATTS) -> None:
+    def __init__(
+        self, where: str, *, export: ExportRule | None = None, max_watts: int = MAX_WATTS, mac: str = ""
+    ) -> None:
         self._where = where
+        self._mac = mac
         self._energy = _Energy(export, max_watts)
         self._is_asked = False
         self._decoded = Decoded()
@@ -141,6 +145,7 @@ class TasmotaPages:
             )
         if text_of(document, "StatusFWR", "SDK") == "obk":
             raise UnexpectedReply(f"{where}: this is OpenBeken, not Tasmota", hint="use openbeken:// in its place")
+        check_mac(document, self._mac, where)
         sensors = document.get("StatusSNS") if isinstance(document, Mapping) else None
         sample, registers = self._energy.decode(sensors, where)
         version = text_of(document, "StatusFWR", "Version")

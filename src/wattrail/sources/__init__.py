@@ -9,12 +9,14 @@ Asyncio throughout: one event loop carries thousands of them. What each scheme c
 
 from wattrail.sources.broker import BrokerPool
 from wattrail.sources.credentials import Secrets
+from wattrail.sources.locating import MeterLocator
 from wattrail.sources.opening import POLL_S, check_source_url, is_polled, is_source, open_source
 from wattrail.sources.source import MeterSource, SourceCadence
 
 __all__ = [
     "POLL_S",
     "BrokerPool",
+    "MeterLocator",
     "MeterSource",
     "Secrets",
     "SourceCadence",

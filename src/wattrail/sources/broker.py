@@ -91,6 +91,10 @@ class Broker:
         self._client: aiomqtt.Client | None = None
         self._task: asyncio.Task[None] | None = None
 
+    def separate(self) -> Broker:
+        """The same broker with a connection of its own, which begins with its first listener."""
+        return Broker(self.address, credentials=self._credentials, retry_s=self._retry_s)
+
     async def add(self, listener: BrokerListener) -> None:
         """Hand messages to a listener from now on."""
         self._listeners[listener] = ()
@@ -240,6 +244,11 @@ class BrokerPool:
             if address not in self._brokers:
                 self._brokers[address] = Broker(address, credentials=credentials, retry_s=self._retry_s)
             return self._brokers[address]
+
+    def separate(self) -> list[Broker]:
+        """Each of these brokers with a connection of its own, for what must not reach the listeners of the others."""
+        with self._lock:
+            return [broker.separate() for broker in self._brokers.values()]
 
 
 def _end_if_cancelled() -> None:

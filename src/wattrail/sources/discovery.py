@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, ip_network
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from wattrail.errors import AccessDenied, LinkError, MissingExtra, PortError, PortOpenError, UrlError
 from wattrail.network_meters.decoded import MqttCommand
@@ -27,7 +27,7 @@ from wattrail.urls import split
 if TYPE_CHECKING:
     from zeroconf import ServiceStateChange, Zeroconf
 
-__all__ = ["Findings", "SearchPlan", "parse_range", "search"]
+__all__ = ["Findings", "SearchPlan", "TopicGatherer", "gather", "parse_range", "search"]
 
 SSDP_GROUP: Final = ("239.255.255.250", 1900)
 MAX_ADDRESSES: Final = 4096
@@ -223,25 +223,58 @@ async def _identified(candidate: _Candidate, timeout_s: float) -> FoundMeter | N
     return identify(answer.body, candidate.place) if answer.status == 200 else None
 
 
-class _DiscoveryListener:
-    """Hears the discovery topics of a broker."""
+class TopicGatherer(Protocol):
+    """What makes sense of the messages of a broker, and says what to ask after the retained ones have come."""
 
-    def __init__(self, discovery: BrokerDiscovery) -> None:
-        self.messages = 0
+    def receive(self, topic: str, payload: bytes) -> None:
+        """One message."""
+        ...
+
+    def commands(self) -> Sequence[MqttCommand]:
+        """What to ask."""
+        ...
+
+
+class _GatheringListener:
+    """Hands the messages of a broker to a gatherer."""
+
+    def __init__(self, gatherer: TopicGatherer, topics: Sequence[str]) -> None:
+        self.messages = self.commands = 0
         self.problem: PortError | None = None
         self.answered = asyncio.Event()
-        self._discovery = discovery
+        self._gatherer = gatherer
+        self._topics = topics
 
     def filters(self) -> Sequence[str]:
-        return DISCOVERY_TOPICS
+        return self._topics
 
     def receive(self, topic: str, payload: bytes, *, is_retained: bool) -> None:
         self.messages += 1
-        self._discovery.receive(topic, payload)
+        self._gatherer.receive(topic, payload)
 
     def connection_changed(self, problem: PortError | None) -> None:
         self.problem = problem
         self.answered.set()
+
+
+async def gather(
+    broker: Broker, gatherer: TopicGatherer, topics: Sequence[str], *, seconds: float
+) -> _GatheringListener:
+    """Listen for so long, and ask after half of it. The broker is one that nobody else listens to."""
+    listener = _GatheringListener(gatherer, topics)
+    await broker.add(listener)
+    try:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(listener.answered.wait(), seconds)
+        if listener.problem is None and listener.answered.is_set():
+            await asyncio.sleep(seconds / 2)
+            commands = gatherer.commands()
+            listener.commands = len(commands)
+            await broker.publish(commands)
+            await asyncio.sleep(seconds / 2)
+    finally:
+        await broker.remove(listener)
+    return listener
 
 
 async def _search_broker(address: BrokerAddress, plan: SearchPlan, findings: Findings, secrets: Secrets) -> None:
@@ -249,20 +282,8 @@ async def _search_broker(address: BrokerAddress, plan: SearchPlan, findings: Fin
     options = "&tls=yes" if address.is_encrypted else ""
     options += "" if address.login == address.host else f"&login={address.login}"
     discovery = BrokerDiscovery(place, options)
-    listener = _DiscoveryListener(discovery)
-    asked: Sequence[MqttCommand] = ()
     broker = Broker(address, credentials=secrets.find(address.login))
-    await broker.add(listener)
-    try:
-        with suppress(TimeoutError):
-            await asyncio.wait_for(listener.answered.wait(), plan.seconds)
-        if listener.problem is None and listener.answered.is_set():
-            await asyncio.sleep(plan.seconds / 2)
-            asked = discovery.commands()
-            await broker.publish(asked)
-            await asyncio.sleep(plan.seconds / 2)
-    finally:
-        await broker.remove(listener)
+    listener = await gather(broker, discovery, DISCOVERY_TOPICS, seconds=plan.seconds)
     problem = listener.problem or (None if listener.answered.is_set() else PortOpenError(f"{address}: no answer"))
     if problem is not None:
         findings.problems.append(str(problem) + (f" ({problem.hint})" if problem.hint else ""))
@@ -272,7 +293,7 @@ async def _search_broker(address: BrokerAddress, plan: SearchPlan, findings: Fin
     junk = f", {discovery.ignored} of them not JSON" if discovery.ignored else ""
     findings.actions.append(
         f"MQTT: listened at {address} to {', '.join(DISCOVERY_TOPICS)} during {plan.seconds:g} s, and asked "
-        f"{len(asked) // 2} devices for Status; {listener.messages} messages{junk}; {len(found)} are meters"
+        f"{listener.commands // 2} devices for Status; {listener.messages} messages{junk}; {len(found)} are meters"
     )
 
 

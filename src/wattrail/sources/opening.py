@@ -8,13 +8,14 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from wattrail.clock import Clock, SystemClock
 from wattrail.energy_register import Direction, Persistence
 from wattrail.errors import MissingExtra, UrlError
-from wattrail.network_meters.decoded import MAX_WATTS, UNIT_MWH
+from wattrail.network_meters.decoded import MAX_WATTS, UNIT_MWH, HttpLink
 from wattrail.network_meters.json_meter import PROFILES, JsonMeter, JsonTopics, QuantityPath, RegisterPath
+from wattrail.network_meters.mac_address import parse_mac
 from wattrail.network_meters.openbeken import OpenBekenPages, OpenBekenTopics
 from wattrail.network_meters.payload import parse_path
 from wattrail.network_meters.tasmota import ExportRule, TasmotaPages, TasmotaTopics
@@ -23,7 +24,8 @@ from wattrail.sanitize import hide_credentials
 from wattrail.sources.broker import Broker, BrokerAddress, BrokerPool
 from wattrail.sources.credentials import Secrets
 from wattrail.sources.http import HttpServer
-from wattrail.sources.polled import PolledSource
+from wattrail.sources.locating import MeterLocator
+from wattrail.sources.polled import MovedMeter, PolledSource
 from wattrail.sources.pushed import PushedSource
 from wattrail.sources.source import MeterSource, SourceCadence
 from wattrail.urls import Option, PortUrl, boolean, choice, number_in, read_options, split
@@ -32,6 +34,7 @@ __all__ = [
     "DEVICES", "POLL_S", "SCHEMES", "SourceScheme", "check_source_url", "is_polled", "is_source", "open_source",
 ]  # fmt: skip
 
+_HTTP_PORT: Final = 80
 _MQTT_PORT: Final = 1883
 _MQTTS_PORT: Final = 8883
 POLL_S: Final = 10.0
@@ -74,7 +77,11 @@ _ANY = (
     Option("max_watts", number_in(int, 1, 10_000_000), MAX_WATTS, "the most the installation carries, watts"),
 )
 _SILENCE = Option("silence", number_in(float, 1, 90_000), None, "seconds without a reading that are still usual")
-_HTTP = (*_ANY, Option("timeout", number_in(float, 0.1, 60), 5.0, "seconds for one whole answer"))
+_HTTP = (
+    *_ANY,
+    Option("mac", parse_mac, "", "MAC of the meter: other devices are refused, and it is found at a new address"),
+    Option("timeout", number_in(float, 0.1, 60), 5.0, "seconds for one whole answer"),
+)
 _MQTT = (
     *_ANY, _SILENCE,
     Option("device", choice("openbeken", "tasmota", "json"), None, "openbeken, tasmota or json"),
@@ -155,11 +162,13 @@ def open_source(
     pool: BrokerPool | None = None,
     secrets: Secrets | None = None,
     clock: Clock | None = None,
+    locator: MeterLocator | None = None,
 ) -> MeterSource:
     """The source that a URL means; it talks to nobody before its first ``read``.
 
     ``poll_s`` is how often a source that is polled will be read. Sources that are opened with the same ``pool`` share a
-    connection to each broker. Raises UrlError, ConfigError and FileError for the secrets file, MissingExtra.
+    connection to each broker, with the same ``locator`` a search for meters that have moved. Raises UrlError,
+    ConfigError and FileError for the secrets file, MissingExtra.
     """
     if "@" in text.partition("://")[2].partition("/")[0]:  # before it is taken apart, and a part is shown
         raise UrlError(
@@ -171,32 +180,36 @@ def open_source(
         raise UrlError(f"{text!r}: not a network meter; known: {', '.join(SCHEMES)}")
     if not url.host:
         raise UrlError(f"{text!r}: the host is missing", hint=f"write it like {SCHEMES[url.scheme].example}")
-    secrets, clock = secrets or Secrets(), clock or SystemClock()
+    secrets, clock, pool = secrets or Secrets(), clock or SystemClock(), pool or BrokerPool()
     if url.scheme == "mqtt":
-        return _pushed(url, pool or BrokerPool(), secrets, clock)
-    return _polled(url, secrets, clock, SourceCadence(poll_s, max(_MIN_SILENCE_S, _SILENT_POLLS * poll_s)))
+        return _pushed(url, pool, secrets, clock)
+    locator = locator or MeterLocator(pool, clock=clock)
+    return _polled(url, secrets, clock, locator, SourceCadence(poll_s, max(_MIN_SILENCE_S, _SILENT_POLLS * poll_s)))
 
 
-def _polled(url: PortUrl, secrets: Secrets, clock: Clock, cadence: SourceCadence) -> MeterSource:
+def _polled(url: PortUrl, secrets: Secrets, clock: Clock, locator: MeterLocator, cadence: SourceCadence) -> MeterSource:
     values: _Values = read_options(url, SCHEMES[url.scheme].options)
     if url.path.strip("/"):
         raise UrlError(f"{url.text!r}: nothing stands after the host but options")
     login = secrets.find(values["login"] or url.host, default_user="admin")
     is_openbeken = url.scheme == "openbeken"
-    server = HttpServer(
-        url.host,
-        80 if url.port is None else url.port,
-        credentials=login,
-        auth="basic" if is_openbeken else "query",
-        timeout_s=values["timeout"],
+    auth: Literal["basic", "query"] = "basic" if is_openbeken else "query"
+    port = _HTTP_PORT if url.port is None else url.port
+    server = HttpServer(url.host, port, credentials=login, auth=auth, timeout_s=values["timeout"])
+    where, mac, max_watts = str(url).partition("?")[0].rstrip("/"), values["mac"], values["max_watts"]
+    link: HttpLink = (
+        OpenBekenPages(where, meter=values["meter"], direction=values["direction"], max_watts=max_watts, mac=mac)
+        if is_openbeken
+        else TasmotaPages(where, export=values["export"], max_watts=max_watts, mac=mac)
     )
-    where, max_watts = str(url).partition("?")[0].rstrip("/"), values["max_watts"]
+
+    def server_at(place: str) -> HttpServer:
+        host, _, number = place.partition(":")
+        return HttpServer(host, int(number or _HTTP_PORT), auth=auth, timeout_s=values["timeout"])
+
+    moved = MovedMeter(lambda: locator.find(mac), server_at, has_login=login is not None) if mac else None
     check = UnitCheck(is_stated=False, scale=values["energy_scale"])
-    if is_openbeken:
-        pages = OpenBekenPages(where, meter=values["meter"], direction=values["direction"], max_watts=max_watts)
-        return PolledSource(str(url), server, pages, cadence=cadence, clock=clock, unit_check=check)
-    link = TasmotaPages(where, export=values["export"], max_watts=max_watts)
-    return PolledSource(str(url), server, link, cadence=cadence, clock=clock, unit_check=check)
+    return PolledSource(str(url), server, link, cadence=cadence, clock=clock, unit_check=check, moved=moved)
 
 
 def _pushed(url: PortUrl, pool: BrokerPool, secrets: Secrets, clock: Clock) -> MeterSource:

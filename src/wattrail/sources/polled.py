@@ -2,20 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Final
 
 from wattrail.clock import Clock
-from wattrail.network_meters.decoded import HttpLink, LinkQuality
+from wattrail.errors import LinkError, PortError, PortOpenError
+from wattrail.network_meters.decoded import Decoded, HttpLink, LinkQuality
 from wattrail.network_meters.unit_check import UnitCheck
 from wattrail.sources.http import HttpServer
 from wattrail.sources.source import SourceCadence
 from wattrail.units import Reading
 
-__all__ = ["PolledSource"]
+__all__ = ["MovedMeter", "PolledSource"]
+
+
+@dataclass(frozen=True, slots=True)
+class MovedMeter:
+    """How a meter is found again when another device, or nobody, answers at its address.
+
+    ``find`` gives the place where it is now, or None; ``server`` makes the web server of a place. ``has_login`` meters
+    are not read at a place that no person wrote: whoever announces it would get the password.
+    """
+
+    find: Callable[[], Awaitable[str | None]]
+    server: Callable[[str], HttpServer]
+    has_login: bool
 
 
 class PolledSource:
-    """A device's web server and the conversation with it. Every ``read`` is a poll; the caller keeps the cadence."""
+    """A device's web server and the conversation with it. Every ``read`` is a poll; the caller keeps the cadence.
+
+    ``moved`` is for a meter whose MAC is known: ``link`` then refuses every other device.
+    """
 
     is_polled: Final = True
     reconnects: Final = 0
@@ -30,28 +49,32 @@ class PolledSource:
         cadence: SourceCadence,
         clock: Clock,
         unit_check: UnitCheck | None = None,
+        moved: MovedMeter | None = None,
     ) -> None:
         self.url = url
         self.cadence = cadence
         self.simulated = False
         self.quality = LinkQuality()
         self.advice: tuple[str, ...] = ()
-        self._server = server
+        self._server = self._written_server = server
         self.link = link
         self._clock = clock
         self._unit_check = unit_check or UnitCheck(is_stated=False)
+        self._moved = moved
 
     async def read(self) -> Reading:
         """Ask, and give what was said. Raises PortError and LinkError, as ``MeterSource`` says."""
-        self.link.begin()
-        while (target := self.link.next_request()) is not None:
-            answer = await self._server.get(target)
-            self.link.receive(answer.status, answer.body)
-        decoded = self.link.finish()
+        try:
+            decoded = await self._poll(self._server)
+        except (PortError, LinkError) as error:
+            if self._moved is None:
+                raise
+            decoded = await self._poll_elsewhere(self._moved, error)
         self.simulated |= decoded.is_simulated
         monotonic = self._clock.monotonic()
         registers = self._unit_check.check(monotonic, decoded.sample.watts, decoded.registers)
-        self.quality, self.advice = decoded.quality, (*decoded.advice, *self._unit_check.advice)
+        self.quality = decoded.quality
+        self.advice = (*decoded.advice, *self._unit_check.advice, *self._where_it_is())
         return Reading(
             at=self._clock.now(),
             monotonic=monotonic,
@@ -64,3 +87,38 @@ class PolledSource:
 
     async def close(self) -> None:
         """Nothing is held between two polls."""
+
+    async def _poll(self, server: HttpServer) -> Decoded:
+        self.link.begin()
+        while (target := self.link.next_request()) is not None:
+            answer = await server.get(target)
+            self.link.receive(answer.status, answer.body)
+        return self.link.finish()
+
+    async def _poll_elsewhere(self, moved: MovedMeter, error: PortError | LinkError) -> Decoded:
+        """Poll the meter where it is now. Raises ``error`` where nobody knows, and what the poll there raises."""
+        if self._server.name != self._written_server.name:  # it may be back
+            self._server = self._written_server
+            try:
+                return await self._poll(self._server)
+            except (PortError, LinkError) as first:
+                error = first
+        place = await moved.find()
+        if place is None:
+            raise error
+        server = moved.server(place)
+        if server.name == self._server.name:
+            raise error
+        if moved.has_login:
+            raise PortOpenError(
+                f"{self.url}: the meter is at {place} now, and its password is sent only to the address in its URL",
+                hint=f"check that {place} is the meter, then write it in the URL",
+            ) from error
+        decoded = await self._poll(server)
+        self._server = server
+        return decoded
+
+    def _where_it_is(self) -> tuple[str, ...]:
+        if self._server is self._written_server:
+            return ()
+        return (f"the meter was found at {self._server.name}: write that in its URL, or fix its address in the router",)

@@ -45,10 +45,12 @@ class SimulatedOpenBeken:
         is_signed: bool = True,
         is_kwh: bool = False,
         password: str = "",
+        mac: str = _MAC,
     ) -> None:
         self.meter = meter
         self.second = second
         self.client = client
+        self.mac = mac
         self.is_signed = is_signed
         self.is_kwh = is_kwh
         self.signal_dbm = -61
@@ -94,7 +96,7 @@ class SimulatedOpenBeken:
 
     def _status(self, number: str) -> str:
         parts = {
-            "2": ["StatusFWR"], "8": ["StatusSNS"], "10": ["StatusSNS"], "11": ["StatusSTS"],
+            "2": ["StatusFWR"], "5": ["StatusNET"], "8": ["StatusSNS"], "10": ["StatusSNS"], "11": ["StatusSTS"],
         }.get(number, _ALL_PARTS)  # fmt: skip
         return "{" + ",".join(f'"{part}":{self._part(part)}' for part in parts) + "}"
 
@@ -104,7 +106,7 @@ class SimulatedOpenBeken:
             case "Status":
                 return f'{{"Module":0,"DeviceName":"{SIMULATED_MARK}_{self.client}","Topic":"{self.client}","Power":0}}'
             case "StatusNET":
-                return f'{{"Hostname":"{SIMULATED_MARK}_{self.client}","IPAddress":"127.0.0.1","Mac":"{_MAC}"}}'
+                return f'{{"Hostname":"{SIMULATED_MARK}_{self.client}","IPAddress":"127.0.0.1","Mac":"{self.mac}"}}'
             case "StatusMQT":
                 return f'{{"MqttHost":"","MqttPort":1883,"MqttClientMask":"core","MqttClient":"{self.client}"}}'
             case "StatusPRM":  # constants of the firmware, whatever happened
@@ -138,8 +140,8 @@ class SimulatedOpenBeken:
         flags = 1 << _ALLOW_NEGATIVE if self.is_signed else 0
         uptime = int(self.meter.register.uptime_s)
         return (
-            f'{{"uptime_s":{uptime},"build":"Built on Nov 1 2026 version {_VERSION}","ip":"127.0.0.1","mac":"{_MAC}",'
-            f'"flags":"{flags}","mqtthost":":1883","mqtttopic":"{self.client}","chipset":"BK7231N",'
+            f'{{"uptime_s":{uptime},"build":"Built on Nov 1 2026 version {_VERSION}","ip":"127.0.0.1",'
+            f'"mac":"{self.mac}","flags":"{flags}","mqtthost":":1883","mqtttopic":"{self.client}","chipset":"BK7231N",'
             f'"shortName":"{SIMULATED_MARK}_{self.client}"}}'
         )
 
@@ -193,7 +195,7 @@ class SimulatedOpenBeken:
         """Availability and the device's own state; the firmware sends one of these a second."""
         own = {
             "host": f"{SIMULATED_MARK}_{self.client}", "build": f"OpenBK7231N {SIMULATED_MARK} {_VERSION}",
-            "mac": _MAC, "temp": "41.50", "ssid": "", "datetime": self._time() if self.has_clock else "0",
+            "mac": self.mac, "temp": "41.50", "ssid": "", "datetime": self._time() if self.has_clock else "0",
             "sockets": "1", "rssi": str(self.signal_dbm), "uptime": str(int(self.meter.register.uptime_s)),
             "freeheap": "100000", "ip": "127.0.0.1",
         }  # fmt: skip

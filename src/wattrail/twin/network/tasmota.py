@@ -24,7 +24,8 @@ _STATUS_PARTS: Final = {
     "8": ("StatusSNS",),
     "10": ("StatusSNS",),
     "11": ("StatusSTS",),
-    "0": ("StatusPRM", "StatusFWR", "StatusSNS", "StatusSTS"),
+    "5": ("StatusNET",),
+    "0": ("StatusPRM", "StatusFWR", "StatusNET", "StatusSNS", "StatusSTS"),
 }
 
 
@@ -76,6 +77,9 @@ class SimulatedTasmota:
                 return {"RestartReason": evidence.reset_reason, "BootCount": evidence.boot_count, "SaveCount": 1164}
             case "StatusFWR":
                 return {"Version": _VERSION + evidence.revision, "Hardware": "ESP8266EX"}
+            case "StatusNET":
+                mac = ":".join(self.mac[start : start + 2] for start in range(0, len(self.mac), 2))
+                return {"Hostname": f"{self.topic}-0001", "IPAddress": "127.0.0.1", "Mac": mac}
             case "StatusSTS":
                 return self._tele_state()
         return self.sensor()

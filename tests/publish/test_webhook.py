@@ -275,6 +275,35 @@ def test_a_new_consumer_is_not_sent_the_past(site: Site, httpserver: HTTPServer)
     assert [body["data"]["text"] for body in bodies(httpserver)] == ["now"]
 
 
+def test_an_event_of_quiet_hours_comes_once_when_they_have_ended(site: Site, httpserver: HTTPServer) -> None:
+    with stepping(site, httpserver) as (delivery, clock):
+        morning = clock.now() + timedelta(hours=7)
+        raise_alarms(site, alarm("before"), alarm("in the night", deliver_at=morning), alarm("critical"))
+        delivery.step()
+        assert [body["data"]["text"] for body in bodies(httpserver)] == ["before", "critical"]
+        assert site.state("webhook.test").waiting == 0
+        clock.advance(7 * 3600 + 1)
+        raise_alarms(site, alarm("in the morning"))
+        delivery.step()
+        delivery.step()
+    with delivering(site, plan(hook(httpserver), clock=clock)) as delivery:
+        delivery.step()
+    texts = [body["data"]["text"] for body in bodies(httpserver)]
+    assert texts == ["before", "critical", "in the night", "in the morning"]
+
+
+def test_quiet_hours_and_an_outage_together_lose_and_double_nothing(site: Site, httpserver: HTTPServer) -> None:
+    trouble = [Response(status=204), Response(status=500), Response(status=204), Response(status=500)]
+    with stepping(site, httpserver, *trouble) as (delivery, clock):
+        night = [clock.now() + timedelta(hours=hours) for hours in (1, 2)]
+        raise_alarms(site, alarm("1", deliver_at=night[0]), alarm("2"), alarm("3", deliver_at=night[1]), alarm("4"))
+        for _ in range(12):
+            delivery.step()
+            clock.advance(1800)
+    sent = [request.headers["webhook-id"] for request, answer in httpserver.log if answer.status_code == 204]
+    assert sorted(one.rpartition("-")[2] for one in sent) == ["1", "2", "3", "4"]
+
+
 def test_what_is_simulated_says_so(site: Site, httpserver: HTTPServer) -> None:
     with stepping(site, httpserver) as (delivery, _):
         raise_alarms(site, alarm(simulated=True))

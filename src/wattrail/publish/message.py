@@ -12,10 +12,10 @@ from datetime import UTC, date, datetime, tzinfo
 from html import escape
 from typing import Final
 
+from wattrail.alarms import StoredAlarmEvent
 from wattrail.ledger import By
 from wattrail.publish import report_text
 from wattrail.publish.stored_reports import MadeReports
-from wattrail.store.alarm_events import StoredAlarmEvent
 
 __all__ = [
     "FIELDS",

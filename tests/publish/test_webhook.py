@@ -37,6 +37,7 @@ SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
     monkeypatch.setenv("WATTRAIL_SECRETS", str(tmp_path / "secrets.toml"))
     monkeypatch.setenv("WATTRAIL_LOGIN_TOKEN", "planted-token")
+    monkeypatch.setenv("WATTRAIL_LOGIN_BROKEN", "planted\r\ntoken")
     monkeypatch.setenv("WATTRAIL_LOGIN_PAIR", "owner:planted-password")
     monkeypatch.setenv("WATTRAIL_LOGIN_SIGN", SECRET)
     monkeypatch.setenv("WATTRAIL_LOGIN_SHORT", "whsec_c2hvcnQ=")
@@ -119,10 +120,11 @@ def test_a_login_is_a_bearer_token_or_a_user_and_password(
     [
         ({"login": "none"}, "no login 'none' is stored"),
         ({"secret": "none"}, "no login 'none' is stored"),
+        ({"login": "broken"}, "the token has characters that no HTTP header carries"),
         ({"secret": "short"}, "the secret 'short' is not whsec_ and 24 to 64 bytes in base64"),
     ],
 )
-def test_a_login_that_is_not_stored_sends_nothing_and_loses_nothing(
+def test_a_login_that_cannot_be_used_sends_nothing_and_loses_nothing(
     site: Site, httpserver: HTTPServer, options: dict[str, str], complaint: str
 ) -> None:
     with stepping(site, httpserver, **options) as (delivery, _):
@@ -131,6 +133,7 @@ def test_a_login_that_is_not_stored_sends_nothing_and_loses_nothing(
     state = site.state("webhook.test")
     assert (state.status, state.waiting) == (PublisherStatus.REFUSED, 1)
     assert complaint in str(state.error)
+    assert "planted" not in str(state)
     assert requests(httpserver) == []
 
 

@@ -18,11 +18,15 @@ QUICK = DeliveryPacing(tick_s=0.02, first_retry_s=0.02, max_retry_s=0.1)
 
 
 def alarm(
-    text: str = "house: voltage 256.5 V, above 253 V", *, change: str = "raised", simulated: bool = False
+    text: str = "house: voltage 256.5 V, above 253 V",
+    *,
+    change: str = "raised",
+    simulated: bool = False,
+    deliver_at: datetime | None = None,
 ) -> StoredAlarmEvent:
     return StoredAlarmEvent(
         at=AT, rule="over-voltage", meter="house", change=change, severity="warning", value=256.5, limit=253.0,
-        unit="V", text=text, simulated=simulated,
+        unit="V", text=text, simulated=simulated, deliver_at=deliver_at,
     )  # fmt: skip
 
 

@@ -12,13 +12,14 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from tests.publish.message_rig import delivering, plan
+from tests.publish.message_rig import alarm, delivering, plan, raise_alarms
 from tests.publish.rig import Site
 from tests.store.rig import look
 from wattrail.app.tariff_file import parse_tariff
 from wattrail.clock import Clock, ManualClock
 from wattrail.errors import PortOpenError
 from wattrail.ledger import By, Ledger
+from wattrail.network_meters.link_health import LinkDay
 from wattrail.publish import PublisherStatus
 from wattrail.publish.delivery import Delivery, DeliveryFailed
 from wattrail.publish.message import OutgoingMessage
@@ -206,6 +207,37 @@ def test_one_message_has_every_meter_and_says_of_which_nothing_is_booked(home: H
     assert message.text.endswith("nothing is booked for shed")
     assert message.html is not None
     assert message.html.count("<table>") == 2
+
+
+def test_a_day_names_its_alarms_and_what_to_change_about_a_link(home: Home) -> None:
+    noon = MIDNIGHT + timedelta(hours=12)
+    raise_alarms(
+        home.site,
+        replace(alarm("house: too high", simulated=True), at=noon),
+        replace(alarm("house: fine again", change="cleared"), at=noon),
+        replace(alarm("of the day before"), at=MIDNIGHT - timedelta(seconds=1)),
+        replace(alarm("a test"), at=noon, rule="test"),
+        *(replace(alarm(f"number {number}"), at=noon) for number in range(30)),
+    )
+    with open_store(home.site.database) as store:
+        day = (MIDNIGHT + timedelta(hours=12)).date()
+        store.keep_link_days(
+            [(1, LinkDay(day=day, readings=90, signal_min=-90, signal_sum=-890, signals=10, dropouts=9))]
+        )
+    with home.running() as delivery:
+        home.read(1)
+        home.go_to(1, 1)
+        delivery.step()
+    (message,) = home.recorder.messages
+    assert "alarms raised:\n2026-06-21 12:00+0200 [simulated] warning: house: too high\n" in message.text
+    assert "number 18\nand 11 more; wattrail alarm list --events 1000 lists them" in message.text
+    for absent in ("fine again", "the day before", "a test"):
+        assert absent not in message.text
+    assert not message.simulated, "the meter is none, though one of its alarms was"
+    assert message.data["alarms"][0]["simulated"]
+    assert len(message.data["alarms"]) == 31
+    (sentence,) = message.data["advice"]["house"]
+    assert f"house: {sentence}" in message.text
 
 
 def test_a_new_consumer_gets_no_report_of_the_past(home: Home) -> None:

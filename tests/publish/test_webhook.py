@@ -37,6 +37,7 @@ SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
     monkeypatch.setenv("WATTRAIL_SECRETS", str(tmp_path / "secrets.toml"))
     monkeypatch.setenv("WATTRAIL_LOGIN_TOKEN", "planted-token")
+    monkeypatch.setenv("WATTRAIL_LOGIN_BROKEN", "planted\r\ntoken")
     monkeypatch.setenv("WATTRAIL_LOGIN_PAIR", "owner:planted-password")
     monkeypatch.setenv("WATTRAIL_LOGIN_SIGN", SECRET)
     monkeypatch.setenv("WATTRAIL_LOGIN_SHORT", "whsec_c2hvcnQ=")
@@ -119,10 +120,11 @@ def test_a_login_is_a_bearer_token_or_a_user_and_password(
     [
         ({"login": "none"}, "no login 'none' is stored"),
         ({"secret": "none"}, "no login 'none' is stored"),
+        ({"login": "broken"}, "the token has characters that no HTTP header carries"),
         ({"secret": "short"}, "the secret 'short' is not whsec_ and 24 to 64 bytes in base64"),
     ],
 )
-def test_a_login_that_is_not_stored_sends_nothing_and_loses_nothing(
+def test_a_login_that_cannot_be_used_sends_nothing_and_loses_nothing(
     site: Site, httpserver: HTTPServer, options: dict[str, str], complaint: str
 ) -> None:
     with stepping(site, httpserver, **options) as (delivery, _):
@@ -131,6 +133,7 @@ def test_a_login_that_is_not_stored_sends_nothing_and_loses_nothing(
     state = site.state("webhook.test")
     assert (state.status, state.waiting) == (PublisherStatus.REFUSED, 1)
     assert complaint in str(state.error)
+    assert "planted" not in str(state)
     assert requests(httpserver) == []
 
 
@@ -273,6 +276,35 @@ def test_a_new_consumer_is_not_sent_the_past(site: Site, httpserver: HTTPServer)
         raise_alarms(site, alarm("now"))
         delivery.step()
     assert [body["data"]["text"] for body in bodies(httpserver)] == ["now"]
+
+
+def test_an_event_of_quiet_hours_comes_once_when_they_have_ended(site: Site, httpserver: HTTPServer) -> None:
+    with stepping(site, httpserver) as (delivery, clock):
+        morning = clock.now() + timedelta(hours=7)
+        raise_alarms(site, alarm("before"), alarm("in the night", deliver_at=morning), alarm("critical"))
+        delivery.step()
+        assert [body["data"]["text"] for body in bodies(httpserver)] == ["before", "critical"]
+        assert site.state("webhook.test").waiting == 0
+        clock.advance(7 * 3600 + 1)
+        raise_alarms(site, alarm("in the morning"))
+        delivery.step()
+        delivery.step()
+    with delivering(site, plan(hook(httpserver), clock=clock)) as delivery:
+        delivery.step()
+    texts = [body["data"]["text"] for body in bodies(httpserver)]
+    assert texts == ["before", "critical", "in the night", "in the morning"]
+
+
+def test_quiet_hours_and_an_outage_together_lose_and_double_nothing(site: Site, httpserver: HTTPServer) -> None:
+    trouble = [Response(status=204), Response(status=500), Response(status=204), Response(status=500)]
+    with stepping(site, httpserver, *trouble) as (delivery, clock):
+        night = [clock.now() + timedelta(hours=hours) for hours in (1, 2)]
+        raise_alarms(site, alarm("1", deliver_at=night[0]), alarm("2"), alarm("3", deliver_at=night[1]), alarm("4"))
+        for _ in range(12):
+            delivery.step()
+            clock.advance(1800)
+    sent = [request.headers["webhook-id"] for request, answer in httpserver.log if answer.status_code == 204]
+    assert sorted(one.rpartition("-")[2] for one in sent) == ["1", "2", "3", "4"]
 
 
 def test_what_is_simulated_says_so(site: Site, httpserver: HTTPServer) -> None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from wattrail.publish.dialect import MqttDialect
     from wattrail.publish.report_queue import ReportPlan
 
-__all__ = ["history_plan", "page_url", "plan_consumers"]
+__all__ = ["history_plan", "page_url", "plan_consumers", "plan_messages"]
 
 
 def plan_consumers(
@@ -33,6 +33,15 @@ def plan_consumers(
 ) -> tuple[ConsumerPlan, ...]:
     """The plans of all consumers. ``configuration_url`` is the page, where others can reach it. Raises ConfigError."""
     return tuple(_plans(publish, meters, configuration_url))
+
+
+def plan_messages(publish: PublishSection) -> tuple[MessagePlan, ...]:
+    """The plans of all consumers of messages. Raises ConfigError."""
+    reports = publish.report.planned()
+    webhooks = tuple(_webhook(webhook, reports) for webhook in publish.webhook)
+    if mail := publish.email:
+        return (*webhooks, MessagePlan(name="email", sender=mail.sender(), events=mail.wanted(), reports=reports))
+    return webhooks
 
 
 def page_url(host: str, port: int) -> str:
@@ -62,11 +71,7 @@ def _plans(publish: PublishSection, meters: Sequence[str], url: str | None) -> I
         yield _influx(publish.influxdb)
     if publish.p1:
         yield _p1(publish.p1, meters)
-    reports = publish.report.planned()
-    for webhook in publish.webhook:
-        yield _webhook(webhook, reports)
-    if mail := publish.email:
-        yield MessagePlan(name="email", sender=mail.sender(), events=mail.wanted(), reports=reports)
+    yield from plan_messages(publish)
 
 
 def history_plan(publish: PublishSection) -> HomeAssistantHistoryPlan | None:

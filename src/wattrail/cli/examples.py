@@ -55,6 +55,8 @@ EXAMPLES: Final[Mapping[str, Example]] = MappingProxyType({
     "ledger adjust":       Example("[METER] --reason TEXT", "ledger adjust house --import-kwh 12.5 --reason swapped"),
     "ledger accept-reset": Example("[METER] --reason TEXT", "ledger accept-reset house --reason exchanged"),
     "ledger rename":       Example("OLD NEW", "ledger rename house cellar"),
+    "publish test":        Example("NAME", "publish test phone"),
+    "publish refused":     Example("", "publish refused"),
     "publish backfill":    Example("", "publish backfill --from 2026-03-01 --dry-run"),
     "alarm list":          Example("", "alarm list --events 20"),
     "alarm acknowledge":   Example("[NUMBER]", "alarm acknowledge 12"),

@@ -18,6 +18,7 @@ from wattrail.clock import Clock, SystemClock
 from wattrail.errors import WattrailError
 from wattrail.gateway import Subscription
 from wattrail.gateway.timing import BackOff
+from wattrail.publish.alarm_queue import AlarmQueue
 from wattrail.publish.consumer import ConsumerContext, Publisher
 from wattrail.publish.message import OutgoingMessage, alarm_message
 from wattrail.publish.report_queue import DEFAULT_REPORTS, ReportPlan, ReportQueue
@@ -30,7 +31,6 @@ __all__ = ["DeliveryFailed", "DeliveryPacing", "MessagePlan", "MessageRefused", 
 MAX_RETRY_AFTER_S: Final = 3600.0
 """The longest wait that a consumer may ask for: a wrong date must not silence alarms for a year."""
 
-_MAX_COUNTED: Final = 1000
 _MAX_SHOWN: Final = 10
 """Refused messages in the state of a publisher; all that are kept are listed by a verb."""
 
@@ -107,13 +107,11 @@ class Delivery:
     def __init__(
         self, plan: MessagePlan, context: ConsumerContext, stored: StoredMessages, alarms: AlarmEvents
     ) -> None:
-        self._plan, self._context, self._stored, self._alarms = plan, context, stored, alarms
+        self._plan, self._context, self._stored = plan, context, stored
         self._back_off = BackOff(plan.pacing.first_retry_s, plan.pacing.max_retry_s)
         self._next_s = float("-inf")
         self._token = stored.token(plan.name)
-        if "alarms" in plan.events and alarms.last_sent(plan.name) is None:
-            newest = alarms.newest(1)
-            alarms.mark_sent(plan.name, newest[0].id if newest else 0)  # a new consumer is not sent the past
+        self._alarms = AlarmQueue(plan.name, alarms, clock=plan.clock) if "alarms" in plan.events else None
         self._reports = ReportQueue(
             plan.name, plan.events, plan.reports, clock=plan.clock, context=context, stored=stored
         )
@@ -145,13 +143,10 @@ class Delivery:
         return True
 
     def _send_alarm(self) -> bool:
-        if "alarms" not in self._plan.events:
+        event = self._alarms.next() if self._alarms else None
+        if self._alarms is None or event is None:
             return False
-        found = self._alarms.after(self._alarms.last_sent(self._plan.name) or 0, 1)
-        if not found:
-            return False
-        message = alarm_message(found[0], self._token, self._context.zone)
-        self._deliver(message, lambda: self._alarms.mark_sent(self._plan.name, found[0].id))
+        self._deliver(alarm_message(event, self._token, self._context.zone), self._alarms.mark_sent)
         return True
 
     def _deliver(self, message: OutgoingMessage, mark_done: Callable[[], None]) -> None:
@@ -181,7 +176,4 @@ class Delivery:
             self._context.board.holds(self._plan.name, held)
 
     def _waiting(self) -> int:
-        reports = self._reports.waiting()
-        if "alarms" not in self._plan.events:
-            return reports
-        return reports + len(self._alarms.after(self._alarms.last_sent(self._plan.name) or 0, _MAX_COUNTED))
+        return self._reports.waiting() + (self._alarms.waiting() if self._alarms else 0)

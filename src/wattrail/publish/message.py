@@ -12,10 +12,10 @@ from datetime import UTC, date, datetime, tzinfo
 from html import escape
 from typing import Final
 
+from wattrail.alarms import StoredAlarmEvent
 from wattrail.ledger import By
 from wattrail.publish import report_text
 from wattrail.publish.stored_reports import MadeReports
-from wattrail.store.alarm_events import StoredAlarmEvent
 
 __all__ = [
     "FIELDS",
@@ -27,6 +27,8 @@ __all__ = [
     "probe_message",
     "report_message",
 ]
+
+_MAX_ALARM_LINES: Final = 20
 
 _PRIORITIES: Final = {"info": 2, "warning": 5, "critical": 8}
 """Of 0 to 10, as Gotify counts them: from 4 it makes a sound, from 8 it insists."""
@@ -62,15 +64,11 @@ def alarm_message(event: StoredAlarmEvent, token: str, zone: tzinfo) -> Outgoing
         at=event.at,
         subject=subject,
         text=f"{subject}\n{event.severity}, rule {event.rule}, {when:%Y-%m-%d %H:%M:%S%z}",
-        data={
-            "id": event.id, "rule": event.rule, "meter": event.meter, "change": event.change,
-            "severity": event.severity, "value": event.value, "limit": event.limit, "unit": event.unit or None,
-            "text": event.text, "at": _utc(event.at),
-        },
+        data=_alarm_data(event),
         simulated=event.simulated,
         meter=event.meter,
         severity=event.severity,
-    )  # fmt: skip
+    )
 
 
 def report_message(
@@ -86,7 +84,12 @@ def report_message(
     kind = "monthly" if by is By.MONTH else "daily"
     is_of_one = len(reports) == 1 and not made.without
     subject = report_text.title(reports[0]) if is_of_one else f"{_mark(is_simulated)}energy of {when}"
-    notes = [*_without(made.without), *_missed(not_sent, by)]
+    notes = [
+        *_without(made.without),
+        *_raised(made.alarms, at.tzinfo or UTC),
+        *(f"{meter}: {sentence}" for meter, sentences in made.advice.items() for sentence in sentences),
+        *_missed(not_sent, by),
+    ]
     parts = [report_text.as_html_part(report) for report in reports]
     return OutgoingMessage(
         id=f"msg_{token}_{kind}-{when}",
@@ -94,12 +97,16 @@ def report_message(
         at=at,
         subject=subject,
         text="\n\n".join([*([] if is_of_one else [subject]), *map(report_text.as_text, reports), *notes]),
-        html=report_text.as_html_page(subject, [*parts, *(f"<p>{escape(note)}</p>" for note in notes)]),
+        html=report_text.as_html_page(
+            subject, [*parts, *(f"<p>{escape(note).replace(chr(10), '<br>')}</p>" for note in notes)]
+        ),
         data={
             "period": by.value,
             "first_day": first_day.isoformat(),
             "reports": [report_text.as_object(report) for report in reports],
             "without": list(made.without),
+            "alarms": [_alarm_data(alarm) for alarm in made.alarms],
+            "advice": {meter: list(sentences) for meter, sentences in made.advice.items()},
             "not_sent": [not_sent[0].isoformat(), not_sent[-1].isoformat()] if not_sent else None,
         },
         simulated=is_simulated,
@@ -148,6 +155,24 @@ def fields(message: OutgoingMessage) -> dict[str, str | int | bool | None]:
         "priority": _PRIORITIES[message.severity],
         "simulated": message.simulated,
     }
+
+
+def _alarm_data(event: StoredAlarmEvent) -> dict[str, object]:
+    return {
+        "id": event.id, "rule": event.rule, "meter": event.meter, "change": event.change,
+        "severity": event.severity, "value": event.value, "limit": event.limit, "unit": event.unit or None,
+        "text": event.text, "at": _utc(event.at), "simulated": event.simulated,
+    }  # fmt: skip
+
+
+def _raised(alarms: Sequence[StoredAlarmEvent], zone: tzinfo) -> list[str]:
+    """A line for each alarm of the period, as far as a person reads them."""
+    shown = [
+        f"{alarm.at.astimezone(zone):%Y-%m-%d %H:%M%z} {_mark(alarm.simulated)}{alarm.severity}: {alarm.text}"
+        for alarm in alarms[:_MAX_ALARM_LINES]
+    ]
+    more = [f"and {len(alarms) - len(shown)} more; wattrail alarm list --events 1000 lists them"]
+    return ["\n".join(["alarms raised:", *shown, *(more if len(alarms) > len(shown) else [])])] if alarms else []
 
 
 def _without(meters: Sequence[str]) -> list[str]:

@@ -9,11 +9,11 @@ from datetime import date, datetime, time, timedelta
 from typing import Final
 
 from wattrail.clock import Clock
-from wattrail.ledger import By, Tariff, boundaries, midnight
+from wattrail.ledger import By, Tariff
 from wattrail.publish.consumer import ConsumerContext
 from wattrail.publish.message import OutgoingMessage, report_message
 from wattrail.publish.report_schedule import DueReports, due_reports, is_ahead, last_ended
-from wattrail.publish.stored_reports import StoredReports
+from wattrail.publish.stored_reports import StoredReports, period_end
 from wattrail.store.messages import ReportPeriod, StoredMessages
 
 __all__ = ["DEFAULT_REPORTS", "NextReport", "ReportPlan", "ReportQueue"]
@@ -133,14 +133,12 @@ class ReportQueue:
 
     def _made(self, period: ReportPeriod, due: DueReports) -> OutgoingMessage:
         first_day, by = due.first_days[0], _PERIODS[period]
-        return report_message(
-            self._reports.of(by, first_day), first_day, self._token, by=by, at=self._end(period, first_day),
-            not_sent=due.not_sent,
-        )  # fmt: skip
+        made = self._reports.of(by, first_day)
+        end = self._end(period, first_day).astimezone(self._zone)
+        return report_message(made, first_day, self._token, by=by, at=end, not_sent=due.not_sent)
 
     def _end(self, period: ReportPeriod, first_day: date) -> datetime:
-        start = midnight(first_day, self._zone)
-        return boundaries(_PERIODS[period], start, start + timedelta(microseconds=1), self._zone)[1]
+        return period_end(_PERIODS[period], first_day, self._zone)
 
     def _local(self) -> datetime:
         return self._clock.now().astimezone(self._zone)

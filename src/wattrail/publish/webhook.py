@@ -9,6 +9,7 @@ import base64
 import hashlib
 import hmac
 import http.client
+import re
 import ssl
 from collections.abc import Mapping
 from contextlib import suppress
@@ -32,6 +33,7 @@ from wattrail.sources.credentials import Credentials
 __all__ = ["WebhookSender", "signature"]
 
 _MAX_ANSWER: Final = 4096
+_TOKEN: Final = re.compile(r"[!-~]+")
 _MIN_HIDDEN: Final = 8
 """Shortest path that is hidden in an answer: hiding ``/a`` would hide the message."""
 
@@ -167,6 +169,8 @@ def _stored(name: str) -> Credentials:
 
 def _authorization(login: Credentials) -> str:
     if not login.user:
+        if not _TOKEN.fullmatch(login.password):
+            raise ConfigError("the token has characters that no HTTP header carries", hint="store it again")
         return f"Bearer {login.password}"
     return f"Basic {base64.b64encode(f'{login.user}:{login.password}'.encode()).decode()}"
 

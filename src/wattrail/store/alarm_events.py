@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from wattrail.alarms import StandingAlarm, StoredAlarmEvent, standing_alarms
+from wattrail.alarms import TEST_RULE, StandingAlarm, StoredAlarmEvent, standing_alarms
 from wattrail.errors import StoreError
 from wattrail.store.rows import from_microseconds, microseconds
 
@@ -79,6 +79,13 @@ class AlarmEvents:
     def newest(self, limit: int) -> tuple[StoredAlarmEvent, ...]:
         """The newest events, newest first, ``limit`` at most."""
         return self._select(f"{_FROM} ORDER BY id DESC LIMIT ?", (limit,))
+
+    def raised(self, start: datetime, end: datetime, limit: int) -> tuple[StoredAlarmEvent, ...]:
+        """The alarms that were raised in ``[start, end)``, oldest first, ``limit`` at most; tests are left out."""
+        return self._select(
+            f"{_FROM} WHERE change = 'raised' AND rule <> ? AND at >= ? AND at < ? ORDER BY id LIMIT ?",
+            (TEST_RULE, microseconds(start), microseconds(end), limit),
+        )
 
     def standing(self) -> tuple[StoredAlarmEvent, ...]:
         """The events since each alarm was last clear, oldest first: from them the state of all alarms follows."""

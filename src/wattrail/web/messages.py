@@ -101,7 +101,7 @@ class CandidateJson(BaseModel):
 
 
 class PublisherJson(BaseModel):
-    """One publisher: what it does, since when, and what waits; ``held`` says why a meter's registers are not sent."""
+    """One publisher: what it does, since when, and what waits; ``held`` says what is not sent, and why."""
 
     model_config = ConfigDict(from_attributes=True)
 

@@ -275,3 +275,14 @@ def test_the_gateway_starts_and_stops_it_with_its_meters(tmp_path: Path) -> None
         assert await gateway.stop()
 
     with_store(tmp_path, story)
+
+
+def test_after_a_start_its_registers_are_shown_before_the_first_minute(street: Street) -> None:
+    street.run(130)
+    shown = street.view.total
+    street.stop()
+    street.start()
+    street.run(2)
+    assert street.view.total is not None
+    assert shown is not None
+    assert street.view.total.import_mwh >= shown.import_mwh > 0

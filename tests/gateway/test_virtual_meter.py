@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from tests.gateway.rig import StubMeter
+from tests.gateway.test_gateway import until, with_store
 from wattrail.clock import ManualClock
 from wattrail.errors import StoreError
-from wattrail.gateway import Feed, MeterPlan, MeterState, MeterView
+from wattrail.gateway import Feed, Gateway, GatewayPlan, MeterPlan, MeterState, MeterView
 from wattrail.gateway.plan import VirtualPlan
 from wattrail.gateway.virtual_meter import VirtualMeter
 from wattrail.gateway.worker import Worker
@@ -251,3 +252,37 @@ def test_a_long_past_is_left_between_two_days_at_a_stop(street: Street) -> None:
     street.virtual.follow(None)
     assert 0 < some <= len(street.entries())
     require_exact(street)
+
+
+def test_a_member_that_restarts_costs_what_its_own_ledger_says(street: Street) -> None:
+    street.run(130)
+    street.meters["l2"].count = 0
+    street.run(130)
+    require_exact(street)
+
+
+def test_the_gateway_starts_and_stops_it_with_its_meters(tmp_path: Path) -> None:
+    plan = GatewayPlan(
+        meters=tuple(MeterPlan(name=name, url=f"serial:///dev/{name}", poll_s=0.2) for name in PHASES),
+        virtual=(VirtualPlan(name="house", definition=BALANCE),),
+    )
+
+    async def story(store: Store) -> None:
+        gateway = Gateway(plan, store, opener=lambda plan, clock: StubMeter(url=plan.url).open(plan, clock))
+        await gateway.start()
+        await until(gateway, lambda view: view.name == "house" and view.state is MeterState.LIVE)
+        assert [view.name for view in gateway.feed.views()] == [*PHASES, "house"]
+        assert await gateway.stop()
+
+    with_store(tmp_path, story)
+
+
+def test_after_a_start_its_registers_are_shown_before_the_first_minute(street: Street) -> None:
+    street.run(130)
+    shown = street.view.total
+    street.stop()
+    street.start()
+    street.run(2)
+    assert street.view.total is not None
+    assert shown is not None
+    assert street.view.total.import_mwh >= shown.import_mwh > 0

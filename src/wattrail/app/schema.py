@@ -152,13 +152,13 @@ class Config(Section):
     """The whole file."""
 
     meter: list[MeterSection] = Field(default_factory=list)
-    virtual: list[VirtualSection] = Field(default_factory=list)
     store: StoreSection = StoreSection()
     web: WebSection = WebSection()
     site: SiteSection = SiteSection()
     safety: SafetySection = SafetySection()
     publish: PublishSection = PublishSection()
     alarm: list[AlarmSection] = Field(default_factory=list)
+    virtual: list[VirtualSection] = Field(default_factory=list)
 
     @model_validator(mode="after")
     def _named_once(self) -> Self:

@@ -83,7 +83,7 @@ class VirtualMeters:
                     for meter in self._meters:
                         self._notify(meter, event)
             for meter in self._meters:
-                meter.follow(None)
+                meter.follow(self._stopping)
         except Exception:  # each meter shows its own errors; a defect around them must be logged
             logger.exception("virtual meters: their thread ended by a defect")
 
@@ -173,7 +173,10 @@ class VirtualMeter:
         if store.evidence(row.id)[number] != definition.url:
             last = self._begin_epoch(row, self._to_the_end(row, last))
             number += 1
-        return self._opened(row, rows, number, last, definition)
+        followed = self._opened(row, rows, number, last, definition)
+        if last is not None:
+            self._view = replace(self._view, today=_energy_of(followed), total=_total_of(followed))
+        return followed
 
     def _opened(
         self, row: MeterRow, rows: Sequence[MeterRow], number: int, last: Entry | None, definition: Definition

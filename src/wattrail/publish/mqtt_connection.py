@@ -7,7 +7,16 @@ import ssl
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from wattrail.errors import AccessDenied, FileError, MissingExtra, PortError, PortLost, PortOpenError, WattrailError
+from wattrail.errors import (
+    AccessDenied,
+    FileError,
+    MissingExtra,
+    PortError,
+    PortLost,
+    PortOpenError,
+    WattrailError,
+    connection_reason,
+)
 from wattrail.publish.dialect import MqttMessage
 from wattrail.publish.status import PublisherStatus
 from wattrail.sanitize import printable
@@ -58,7 +67,7 @@ class MqttProblem(Exception):
     def of(cls, error: Exception, address: BrokerAddress, *, name: str, is_connected: bool) -> MqttProblem:
         """What an error of the library means to the publisher of that name."""
         code = getattr(error, "rc", None)
-        reason = printable(str(error), limit=160)
+        reason = printable(connection_reason(error, f"{address.host}:{address.port}"), limit=160)
         shown: PortError
         if getattr(code, "value", code) in _REFUSED:
             shown = AccessDenied(

@@ -27,7 +27,9 @@ WattrailError
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import errno
+import socket
+from collections.abc import Iterable, Mapping
 
 from wattrail.extras import install_command
 from wattrail.sanitize import hide_credentials, printable_lines
@@ -44,6 +46,7 @@ __all__ = [
     "LinkFailed",
     "MissingExtra",
     "NoAnswer",
+    "OtherDevice",
     "PortError",
     "PortLost",
     "PortOpenError",
@@ -56,6 +59,7 @@ __all__ = [
     "WattrailError",
     "WriteProtected",
     "WriteRefused",
+    "connection_reason",
 ]
 
 
@@ -69,6 +73,12 @@ class WattrailError(Exception):
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         super().__init__(hide_credentials(printable_lines(message)))
         self.hint = None if hint is None else hide_credentials(printable_lines(hint))
+
+    def hide(self, secrets: Iterable[str]) -> None:
+        """Take these out of the message and the hint: a peer may have given back what it was sent."""
+        secrets = tuple(secrets)
+        self.args = (hide_credentials(str(self), *secrets), *self.args[1:])
+        self.hint = self.hint and hide_credentials(self.hint, *secrets)
 
 
 class UrlError(WattrailError, ValueError):
@@ -200,3 +210,24 @@ class LedgerError(WattrailError):
 
 class StoreError(WattrailError):
     """The database cannot be opened, is newer than this program, or is damaged."""
+
+
+def connection_reason(error: BaseException, place: str) -> str:
+    """Why a connection to ``place``, host or host:port, fails: of ``error`` or of its cause."""
+    cause = error if isinstance(error, OSError) else error.__cause__
+    match cause:
+        case ConnectionRefusedError():
+            return f"connection refused: nothing listens at {place}"
+        case ConnectionResetError() | BrokenPipeError():
+            return "the other side closed the connection"
+        case TimeoutError():
+            return f"no answer from {place}"
+        case socket.gaierror():
+            return f"the name in {place} is not known to the name server"
+        case OSError(errno=errno.EHOSTUNREACH | errno.ENETUNREACH):
+            return f"no way to {place}: the host or its network cannot be reached"
+        case OSError(errno=errno.EADDRINUSE):
+            return f"another program uses {place}"
+        case OSError(strerror=str(text)):
+            return text.lower()
+    return str(error) or type(error).__name__

@@ -7,12 +7,22 @@ logged, which also catches a text that missed the first step.
 
 from __future__ import annotations
 
+import base64
+import json
 import re
 import unicodedata
 from typing import Final
-from urllib.parse import unquote
+from urllib.parse import quote, quote_plus, unquote
 
-__all__ = ["hide_credentials", "printable", "printable_lines", "url_secrets"]
+__all__ = [
+    "has_typed_credentials",
+    "hide_credentials",
+    "hide_typed_credentials",
+    "printable",
+    "printable_lines",
+    "secret_forms",
+    "url_secrets",
+]
 
 MAX_SHOWN: Final = 500
 """Characters of one foreign text in a message; longer ones fill a log and help no reader."""
@@ -25,6 +35,9 @@ _UNSAFE_CATEGORIES: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
 _SOFT_HYPHEN: Final = "\u00ad"
 _URL_CREDENTIALS: Final = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)[^/?#\s]*@")
+_TYPED_CREDENTIALS: Final = re.compile(r"[^:]*://(?:[^/?#]*@|[^/?#@\[]*:(?!\d{0,5}(?:[/?#]|$)).*@)", re.DOTALL)
+"""A user before the first sign that ends it, or after a colon anything but a port, up to an ``@``."""
+
 _SECRET_OPTION: Final = re.compile(
     r"(?P<name>[?&](?:password|token|key|local_key|secret)=)(?P<value>[^&#\s]+)", re.IGNORECASE
 )
@@ -47,6 +60,34 @@ def hide_credentials(text: str, *secrets: str) -> str:
         text = text.replace(secret, _HIDDEN)
     text = _URL_CREDENTIALS.sub(rf"\g<scheme>{_HIDDEN}@", text)
     return _SECRET_OPTION.sub(rf"\g<name>{_HIDDEN}", text)
+
+
+def has_typed_credentials(url: str) -> bool:
+    """Whether a person typed a user or a password into a URL; an ``@`` in a topic or a path is none."""
+    return _TYPED_CREDENTIALS.match(url) is not None
+
+
+def hide_typed_credentials(url: str) -> str:
+    """A URL as a person typed it, without user and password, whatever signs these have: also / ? # and blanks."""
+    scheme, separator, rest = url.partition("://") if "://" in url else ("", "", url)
+    before, at, place = rest.rpartition("@")
+    if at and (":" in before or "/" not in before):
+        url = f"{scheme}{separator}{_HIDDEN}@{place}"
+    return hide_credentials(url)
+
+
+def secret_forms(user: str, password: str) -> tuple[str, ...]:
+    """The forms in which a peer may give a login back: plain, in JSON, in a URL, as hex, and as a header of HTTP.
+
+    Empty for a password that is too short to be hidden by its value.
+    """
+    if len(password) < MIN_SECRET:
+        return ()
+    written, pair = password.encode(), f"{user}:{password}".encode()
+    forms = {password, json.dumps(password)[1:-1], quote(password, safe=""), quote(password), quote_plus(password)}
+    forms |= {written.hex(), written.hex().upper(), written.hex(" "), written.decode("latin-1")}
+    forms |= {base64.b64encode(data).decode("ascii").rstrip("=") for data in (written, pair)}
+    return tuple(sorted(forms, key=len, reverse=True))
 
 
 def url_secrets(url: str) -> tuple[str, ...]:

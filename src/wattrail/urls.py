@@ -15,7 +15,7 @@ from typing import Final, TypeVar
 from urllib.parse import unquote
 
 from wattrail.errors import UrlError
-from wattrail.sanitize import hide_credentials, printable
+from wattrail.sanitize import has_typed_credentials, hide_credentials, hide_typed_credentials, printable
 
 __all__ = [
     "DEVICE_SCHEMES", "FILE_SCHEMES", "HOST_SCHEMES", "METER_NAME", "NESTED", "NETWORK_SCHEMES", "Option", "PortUrl",
@@ -81,11 +81,16 @@ class Option:
 
 def split(text: str) -> PortUrl:
     """Split a URL into its parts. Raises UrlError for anything outside the grammar."""
+    hidden = hide_typed_credentials(text)
     if len(text) > MAX_LENGTH:
         raise UrlError(
-            f"a URL has at most {MAX_LENGTH} characters, this one has {len(text)}: {printable(text, limit=40)!r}"
+            f"a URL has at most {MAX_LENGTH} characters, this one has {len(text)}: {printable(hidden, limit=40)!r}"
         )
-    shown = repr(text)
+    shown = repr(hidden)
+    if has_typed_credentials(text):  # before it is taken apart, and a part is shown
+        raise UrlError(
+            f"{shown}: a URL holds no user and no password", hint="store them by docs/sources.md, credentials"
+        )
     scheme, colon, rest = text.partition(":")
     if not colon or not scheme or not all(c.isalnum() or c in "+-." for c in scheme):
         raise UrlError(
@@ -93,11 +98,11 @@ def split(text: str) -> PortUrl:
             hint=_try(text) or "say where the meter is, for example serial:///dev/ttyUSB0 or twin://pziot-e01",
         )
     rest, _, query_text = rest.partition("?")
-    query = _split_query(text, query_text)
     is_file = scheme.lower() in FILE_SCHEMES
+    if not is_file and not rest.startswith("//"):
+        raise UrlError(f"{shown}: {scheme}: must be followed by two slashes", hint=_try(text))
+    query = _split_query(text, query_text)
     if not rest.startswith("//"):
-        if not is_file:
-            raise UrlError(f"{shown}: {scheme}: must be followed by two slashes", hint=_try(text))
         return PortUrl(text, scheme.lower(), path=_path(text, rest), query=query)
     authority, slash, path = rest[2:].partition("/")
     if is_file and authority:
@@ -172,7 +177,7 @@ def read_options(url: PortUrl, options: Sequence[Option]) -> dict[str, object]:
     for name in url.query:
         if name not in known:
             raise UrlError(
-                f"{url.text!r}: {url.scheme} has no option {name!r}; known: {', '.join(known) or 'none'}",
+                f"{str(url)!r}: {url.scheme} has no option {name!r}; known: {', '.join(known) or 'none'}",
                 hint=_closest(name, known),
             )
     values: dict[str, object] = {}
@@ -185,7 +190,7 @@ def read_options(url: PortUrl, options: Sequence[Option]) -> dict[str, object]:
             values[option.name] = option.convert(given)
         except ValueError as error:
             raise UrlError(
-                f"{url.text!r}: option {option.name}={given!r} does not fit: {error}", hint=option.help
+                f"{str(url)!r}: option {option.name}={given!r} does not fit: {error}", hint=option.help
             ) from error
     return values
 
@@ -259,10 +264,6 @@ def _path(text: str, quoted: str) -> str:
 
 
 def _split_authority(text: str, authority: str) -> tuple[str, int | None]:
-    if "@" in authority:  # before it is taken apart, and a part is shown
-        raise UrlError(
-            f"{text!r}: a URL holds no user and no password", hint="store them by docs/sources.md, credentials"
-        )
     host, port = authority, ""
     if authority.startswith("["):
         host, bracket, tail = authority[1:].partition("]")

@@ -102,14 +102,16 @@ def test_a_capture_of_a_device_is_not_one_of_a_chip(wattrail: Type, openbeken: S
     wattrail("meter", "record", openbeken[1], str(capture), "--count", "1")
     said = wattrail("meter", "wave", f"replay:{capture}")
     assert said.code == 2
-    assert "speaks through its firmware" in said.err
+    assert "is read through its firmware" in said.err
 
 
 @pytest.mark.parametrize("verb", ["wave", "accuracy", "calibrate"])
 def test_verbs_for_a_chip_name_the_remedy(wattrail: Type, verb: str) -> None:
     said = wattrail("meter", verb, "openbeken://192.0.2.1")
     assert said.code == 2
-    assert "openbeken://192.0.2.1 speaks through its firmware: this needs its metering chip" in said.err
+    assert (
+        "openbeken://192.0.2.1 is read through its firmware, and this verb needs the metering chip itself" in said.err
+    )
     assert "name its metering chip by a wire, such as spi:///dev/spidev0.0" in said.err
 
 

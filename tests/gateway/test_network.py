@@ -323,7 +323,7 @@ def test_a_configuration_takes_every_kind_of_meter() -> None:
     ("fields", "message"),
     [
         ('url = "openbeken://10.0.0.1?metre=2"\n', r"meter\[1\].url: .*metre"),
-        ('url = "mqtt://10.0.0.1/x"\n', r"meter\[1\].url: .*device='' does not fit"),
+        ('url = "mqtt://10.0.0.1/x"\n', r"meter\[1\].url: .*the option device= is missing"),
         ('url = "openbeken://10.0.0.1"\nchip = "bl0942"\n', "chip is for a chip on a wire"),
         ('url = "serial:///dev/ttyUSB0"\npoll_s = 60\n', "poll_s = 60.0 is outside 0.2 to 10 s"),
     ],

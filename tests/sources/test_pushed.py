@@ -311,7 +311,7 @@ def test_the_last_source_that_closes_ends_the_connection(broker: Mosquitto) -> N
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("mqtt://broker/x", "option device='' does not fit: must be one of openbeken, tasmota, json"),
+        ("mqtt://broker/x", "the option device= is missing; it says what publishes there: openbeken, tasmota, json"),
         ("mqtt://broker/?device=json&energy=e", "after the broker stands the topic of one meter"),
         ("mqtt://broker/%23?device=openbeken", r"without \+ and #"),
         ("mqtt://broker/x?device=json", "device=json needs profile= or energy="),

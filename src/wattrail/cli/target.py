@@ -124,7 +124,9 @@ def opened_any(target: MeterTarget, options: MeterOptions) -> Iterator[Meter | S
 
 def _network_target(target: MeterTarget, options: MeterOptions, *, is_taken: bool) -> MeterTarget:
     if not is_taken:
-        raise UsageError(f"{target.url} speaks through its firmware: this needs its metering chip", hint=_NEEDS_CHIP)
+        raise UsageError(
+            f"{target.url} is read through its firmware, and this verb needs the metering chip itself", hint=_NEEDS_CHIP
+        )
     given = [name for name, value in (("--front-end", options.front_end), ("--address", options.address)) if value]
     if given:
         raise UsageError(f"{given[0]} belongs to a metering chip on a wire: {target.url} scales by itself")

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 from urllib.parse import urlencode, urlsplit
 
-from wattrail.errors import AccessDenied, PortOpenError, WattrailError
+from wattrail.errors import AccessDenied, PortOpenError, WattrailError, connection_reason
 from wattrail.gateway import Subscription
 from wattrail.gateway.timing import BackOff
 from wattrail.publish.consumer import ConsumerContext, Publisher
@@ -222,7 +222,7 @@ class _InfluxWriter:
             answer = connection.getresponse()
             return answer.status, answer.read(_MAX_ANSWER)
         except (OSError, http.client.HTTPException) as error:
-            reason = printable(str(error) or type(error).__name__, limit=160)
+            reason = printable(connection_reason(error, self._plan.target), limit=160)
             shown = PortOpenError(f"{self._plan.target}: cannot write: {reason}", hint="check that it runs there")
             raise _WriteFailed(PublisherStatus.AWAY, shown) from error
         finally:

@@ -7,7 +7,16 @@ import ssl
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from wattrail.errors import AccessDenied, FileError, MissingExtra, PortError, PortLost, PortOpenError, WattrailError
+from wattrail.errors import (
+    AccessDenied,
+    FileError,
+    MissingExtra,
+    PortError,
+    PortLost,
+    PortOpenError,
+    WattrailError,
+    connection_reason,
+)
 from wattrail.publish.dialect import MqttMessage
 from wattrail.publish.status import PublisherStatus
 from wattrail.sanitize import printable
@@ -70,7 +79,7 @@ class MqttProblem(Exception):
         """What an error of the library means to the publisher of that name."""
         cause = error.__cause__ if is_connected and error.__cause__ else error  # aiomqtt has the broker's reason there
         code = getattr(cause, "rc", None)
-        reason = printable(str(cause), limit=160)
+        reason = printable(connection_reason(cause, f"{address.host}:{address.port}"), limit=160)
         number = getattr(code, "value", code)
         shown: PortError
         if is_connected and number in _NOT_TAKEN:

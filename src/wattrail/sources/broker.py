@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
-from wattrail.errors import AccessDenied, MissingExtra, PortError, PortLost, PortOpenError
+from wattrail.errors import AccessDenied, MissingExtra, PortError, PortLost, PortOpenError, connection_reason
 from wattrail.network_meters.decoded import MqttCommand
 from wattrail.sanitize import printable
 from wattrail.sources.credentials import Credentials
@@ -70,7 +70,7 @@ class BrokerAddress:
 
 
 class Broker:
-    """A broker and its listeners."""
+    """A broker and its listeners. ``secrets`` are the forms of its login that no error may show."""
 
     def __init__(
         self, address: BrokerAddress, *, credentials: Credentials | None = None, retry_s: Sequence[float] = RETRY_S
@@ -83,6 +83,7 @@ class Broker:
         self.address = address
         self.reconnects = 0
         self.problem: PortError | None = PortOpenError(f"{address}: not connected yet")
+        self.secrets = credentials.forms if credentials else ()
         self._credentials = credentials
         self._retry_s = retry_s
         self._listeners: dict[BrokerListener, tuple[str, ...]] = {}
@@ -212,7 +213,7 @@ class Broker:
     def _problem_of(self, error: Exception) -> PortError:
         code = getattr(error, "rc", None)
         number = getattr(code, "value", code)
-        reason = printable(str(error), limit=120)
+        reason = printable(connection_reason(error, f"{self.address.host}:{self.address.port}"), limit=120)
         if number in _REFUSED:
             user = self._credentials.user if self._credentials else "nobody"
             return AccessDenied(

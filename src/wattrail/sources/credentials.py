@@ -20,7 +20,7 @@ from typing import Final
 
 from wattrail.errors import ConfigError, FileError
 from wattrail.files import parse_toml, read_text
-from wattrail.sanitize import printable
+from wattrail.sanitize import printable, secret_forms
 
 __all__ = ["Credentials", "Secrets", "default_secrets_file"]
 
@@ -39,6 +39,11 @@ class Credentials:
 
     def __str__(self) -> str:
         return f"{self.user}:***"
+
+    @property
+    def forms(self) -> tuple[str, ...]:
+        """What must be shown and stored nowhere: the password in every form that a peer may give back."""
+        return secret_forms(self.user, self.password)
 
 
 def default_secrets_file(environment: Mapping[str, str] = os.environ) -> Path:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from wattrail.errors import AccessDenied, LinkError, MissingExtra, PortError, PortOpenError, UrlError
 from wattrail.network_meters.decoded import MqttCommand
 from wattrail.network_meters.discovery import DISCOVERY_TOPICS, BrokerDiscovery, FoundMeter, identify, parse_ssdp
-from wattrail.sanitize import printable
+from wattrail.sanitize import hide_typed_credentials, printable
 from wattrail.sources.broker import Broker, BrokerAddress
 from wattrail.sources.credentials import Secrets
 from wattrail.sources.http import HttpServer
@@ -300,7 +300,9 @@ async def _search_broker(address: BrokerAddress, plan: SearchPlan, findings: Fin
 def _broker_address(text: str) -> BrokerAddress:
     url = split(text if "://" in text else f"mqtt://{text}")
     if url.scheme not in _MQTT_PORTS or not url.host or url.path.strip("/") or set(url.query) - {"login"}:
-        raise UrlError(f"{printable(text)!r} is not a broker", hint="write it like mqtt://broker.lan")
+        raise UrlError(
+            f"{printable(hide_typed_credentials(text))!r} is not a broker", hint="write it like mqtt://broker.lan"
+        )
     is_encrypted = url.scheme == "mqtts"
     port = _MQTT_PORTS[url.scheme] if url.port is None else url.port
     return BrokerAddress(url.host, port, is_encrypted, url.query.get("login") or url.host)

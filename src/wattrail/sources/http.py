@@ -17,7 +17,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 from urllib.parse import quote
 
-from wattrail.errors import AccessDenied, MissingExtra, PortLost, PortOpenError, PortTimeout, UnexpectedReply
+from wattrail.errors import (
+    AccessDenied,
+    MissingExtra,
+    PortLost,
+    PortOpenError,
+    PortTimeout,
+    UnexpectedReply,
+    connection_reason,
+)
 from wattrail.network_meters.payload import MAX_PAYLOAD_BYTES
 from wattrail.sanitize import printable
 from wattrail.sources.credentials import Credentials
@@ -45,7 +53,8 @@ class HttpAnswer:
 class HttpServer:
     """A device's web server. ``timeout_s`` bounds a whole exchange, connecting and the last byte included.
 
-    ``auth`` is how a login is sent: in a header, or, as Tasmota wants it, in the query.
+    ``secrets`` are the forms of the login that no error may show. ``auth`` is how a login is sent: in a header, or, as
+    Tasmota wants it, in the query.
     """
 
     def __init__(
@@ -66,6 +75,7 @@ class HttpServer:
         self._credentials = credentials
         self._auth = auth
         self._timeout_s = timeout_s
+        self.secrets = credentials.forms if credentials else ()
         self.name = f"http://{host}" if port == 80 else f"http://{host}:{port}"
 
     async def get(self, target: str) -> HttpAnswer:
@@ -78,16 +88,12 @@ class HttpServer:
             async with asyncio.timeout(self._timeout_s):
                 try:
                     reader, writer = await asyncio.open_connection(self._host, self._port)
-                except ConnectionRefusedError as error:
-                    raise PortOpenError(
-                        f"{self.name}: cannot connect: connection refused: "
-                        f"nothing listens at {self._host}:{self._port}",
-                        hint="check the address and the port, and that the meter's web server is on",
-                    ) from error
                 except OSError as error:
-                    raise PortOpenError(
-                        f"{self.name}: cannot connect: {error}", hint="check the address, and that the meter has power"
-                    ) from error
+                    hint = "check the address, and that the meter has power"
+                    if isinstance(error, ConnectionRefusedError):
+                        hint = "check the address and the port, and that the meter's web server is on"
+                    reason = connection_reason(error, f"{self._host}:{self._port}")
+                    raise PortOpenError(f"{self.name}: cannot connect: {reason}", hint=hint) from error
                 stage = "waiting for the end of the answer"
                 try:
                     # One segment: OpenBeken takes what arrives in one read for the whole request.
@@ -103,7 +109,10 @@ class HttpServer:
                 hint="check the Wi-Fi signal at the meter, or set timeout= to more",
             ) from error
         except OSError as error:
-            raise PortLost(f"{self.name}: the connection broke: {error}") from error
+            reason = connection_reason(error, f"{self._host}:{self._port}")
+            raise PortLost(
+                f"{self.name}: the connection broke: {reason}", hint="check the Wi-Fi signal at the meter"
+            ) from error
         if answer.status == 401:
             raise AccessDenied(
                 f"{self.name}: the meter refuses the user or the password", hint="docs/sources.md, credentials"

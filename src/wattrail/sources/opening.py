@@ -20,7 +20,6 @@ from wattrail.network_meters.openbeken import OpenBekenPages, OpenBekenTopics
 from wattrail.network_meters.payload import parse_path
 from wattrail.network_meters.tasmota import ExportRule, TasmotaPages, TasmotaTopics
 from wattrail.network_meters.unit_check import UnitCheck
-from wattrail.sanitize import hide_credentials
 from wattrail.sources.broker import Broker, BrokerAddress, BrokerPool
 from wattrail.sources.credentials import Secrets
 from wattrail.sources.http import HttpServer
@@ -170,16 +169,11 @@ def open_source(
     connection to each broker, with the same ``locator`` a search for meters that have moved. Raises UrlError,
     ConfigError and FileError for the secrets file, MissingExtra.
     """
-    if "@" in text.partition("://")[2].partition("/")[0]:  # before it is taken apart, and a part is shown
-        raise UrlError(
-            f"{hide_credentials(text)!r}: a URL holds no user and no password",
-            hint="store them by docs/sources.md, credentials",
-        )
     url = split(text)
     if url.scheme not in SCHEMES:
-        raise UrlError(f"{text!r}: not a network meter; known: {', '.join(SCHEMES)}")
+        raise UrlError(f"{str(url)!r}: not a network meter; known: {', '.join(SCHEMES)}")
     if not url.host:
-        raise UrlError(f"{text!r}: the host is missing", hint=f"write it like {SCHEMES[url.scheme].example}")
+        raise UrlError(f"{str(url)!r}: the host is missing", hint=f"write it like {SCHEMES[url.scheme].example}")
     secrets, clock, pool = secrets or Secrets(), clock or SystemClock(), pool or BrokerPool()
     if url.scheme == "mqtt":
         return _pushed(url, pool, secrets, clock)
@@ -190,7 +184,7 @@ def open_source(
 def _polled(url: PortUrl, secrets: Secrets, clock: Clock, locator: MeterLocator, cadence: SourceCadence) -> MeterSource:
     values: _Values = read_options(url, SCHEMES[url.scheme].options)
     if url.path.strip("/"):
-        raise UrlError(f"{url.text!r}: nothing stands after the host but options")
+        raise UrlError(f"{str(url)!r}: nothing stands after the host but options")
     login = secrets.find(values["login"] or url.host, default_user="admin")
     is_openbeken = url.scheme == "openbeken"
     auth: Literal["basic", "query"] = "basic" if is_openbeken else "query"
@@ -215,15 +209,16 @@ def _polled(url: PortUrl, secrets: Secrets, clock: Clock, locator: MeterLocator,
 def _pushed(url: PortUrl, pool: BrokerPool, secrets: Secrets, clock: Clock) -> MeterSource:
     device = url.query.get("device", "")
     if device not in DEVICES:
+        said = f"device={device} is not known" if device else "the option device= is missing"
         raise UrlError(
-            f"{url.text!r}: option device={device!r} does not fit: must be one of {', '.join(DEVICES)}",
+            f"{str(url)!r}: {said}; it says what publishes there: {', '.join(DEVICES)}",
             hint=f"write it like {DEVICES['openbeken'].example}",
         )
     values: _Values = read_options(url, DEVICES[device].options)
     topic = url.path.strip("/")
     if not topic or {"+", "#"} & set(topic):
         raise UrlError(
-            f"{url.text!r}: after the broker stands the topic of one meter, without + and #",
+            f"{str(url)!r}: after the broker stands the topic of one meter, without + and #",
             hint=f"write it like {DEVICES[device].example}",
         )
     port = url.port if url.port is not None else _MQTTS_PORT if values["tls"] else _MQTT_PORT
@@ -293,7 +288,7 @@ def _json_meter(url: PortUrl, values: _Values) -> JsonMeter:
     profile = PROFILES.get(values["profile"] or "", None)
     if profile is None and values["energy"] is None:
         raise UrlError(
-            f"{url.text!r}: device=json needs profile= or energy=", hint=f"write it like {DEVICES['json'].example}"
+            f"{str(url)!r}: device=json needs profile= or energy=", hint=f"write it like {DEVICES['json'].example}"
         )
     meter = profile or JsonMeter(registers=())
     if values["energy"] is not None:

@@ -89,11 +89,15 @@ class PolledSource:
         """Nothing is held between two polls."""
 
     async def _poll(self, server: HttpServer) -> Decoded:
-        self.link.begin()
-        while (target := self.link.next_request()) is not None:
-            answer = await server.get(target)
-            self.link.receive(answer.status, answer.body)
-        return self.link.finish()
+        try:
+            self.link.begin()
+            while (target := self.link.next_request()) is not None:
+                answer = await server.get(target)
+                self.link.receive(answer.status, answer.body)
+            return self.link.finish()
+        except (PortError, LinkError) as error:
+            error.hide(server.secrets)  # an error quotes the answer, and a device may answer with what it was sent
+            raise
 
     async def _poll_elsewhere(self, moved: MovedMeter, error: PortError | LinkError) -> Decoded:
         """Poll the meter where it is now. Raises ``error`` where nobody knows, and what the poll there raises."""

@@ -138,6 +138,7 @@ class PushedSource:
             decoded = self.link.receive(topic, payload, is_retained=is_retained)
             self._put(None if decoded is None else self._item(decoded, is_retained=is_retained))
         except (LinkError, PortLost) as error:
+            error.hide(self._broker.secrets)
             self._put(error)
 
     def connection_changed(self, problem: PortError | None) -> None:

@@ -46,7 +46,7 @@ def scrubbed(data: bytes, secrets: Sequence[str] = ()) -> bytes:
     """An answer or a payload without the values of secret keys, and without any of ``secrets``."""
     text = data.decode("utf-8", errors="surrogateescape")
     text = _SECRET_KEY.sub(rf'\g<key>"{_HIDDEN}"', text)
-    for secret in filter(None, secrets):
+    for secret in secrets:
         text = text.replace(secret, _HIDDEN)
     return text.encode("utf-8", errors="surrogateescape")
 
@@ -60,7 +60,7 @@ class _SeenSecrets(Secrets):
 
     def find(self, name: str, *, default_user: str = "") -> Credentials | None:
         found = super().find(name, default_user=default_user)
-        self.passwords += [found.password] if found else []
+        self.passwords += found.forms if found else ()
         return found
 
 

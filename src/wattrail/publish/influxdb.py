@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 from urllib.parse import urlencode, urlsplit
 
-from wattrail.errors import AccessDenied, PortOpenError, WattrailError, connection_reason
+from wattrail.errors import AccessDenied, PortOpenError, WattrailError
 from wattrail.gateway import Subscription
 from wattrail.gateway.timing import BackOff
 from wattrail.publish.consumer import ConsumerContext, Publisher
@@ -29,6 +29,7 @@ from wattrail.sanitize import printable
 from wattrail.sources import Secrets
 from wattrail.sources.credentials import Credentials
 from wattrail.store.outbox import Outbox
+from wattrail.transport.connection_reason import connection_reason
 
 __all__ = ["InfluxPacing", "InfluxPlan", "InfluxTarget"]
 

@@ -7,21 +7,13 @@ import ssl
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from wattrail.errors import (
-    AccessDenied,
-    FileError,
-    MissingExtra,
-    PortError,
-    PortLost,
-    PortOpenError,
-    WattrailError,
-    connection_reason,
-)
+from wattrail.errors import AccessDenied, FileError, MissingExtra, PortError, PortLost, PortOpenError, WattrailError
 from wattrail.publish.dialect import MqttMessage
 from wattrail.publish.status import PublisherStatus
 from wattrail.sanitize import printable
 from wattrail.sources import Secrets
 from wattrail.sources.broker import BrokerAddress
+from wattrail.transport.connection_reason import connection_reason
 
 if TYPE_CHECKING:
     import aiomqtt

@@ -16,10 +16,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
-from wattrail.errors import AccessDenied, MissingExtra, PortError, PortLost, PortOpenError, connection_reason
+from wattrail.errors import AccessDenied, MissingExtra, PortError, PortLost, PortOpenError
 from wattrail.network_meters.decoded import MqttCommand
 from wattrail.sanitize import printable
 from wattrail.sources.credentials import Credentials
+from wattrail.transport.connection_reason import connection_reason
 
 if TYPE_CHECKING:
     import aiomqtt

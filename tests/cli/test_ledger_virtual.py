@@ -64,3 +64,11 @@ def test_reading_a_virtual_meter_says_what_to_do_instead(wattrail: Type, home: P
     assert said.code == 2
     assert "v is a virtual meter" in said.err
     assert "wattrail ledger show v" in said.err
+
+
+def test_a_member_keeps_its_name_and_the_virtual_meter_may_change(wattrail: Type, database: Path) -> None:
+    said = wattrail("ledger", "rename", "l1", "kitchen")
+    assert said.code == 1
+    assert "'l1' is a member of the virtual meter 'house'" in said.err
+    assert wattrail("ledger", "rename", "house", "home").code == 0
+    assert "nothing differs" in wattrail("ledger", "verify", "home").out

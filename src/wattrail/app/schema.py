@@ -175,5 +175,5 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _alarms_fit(self) -> Self:
-        check_alarms(self.alarm, [one.name for one in (*self.meter, *self.virtual)])
+        check_alarms(self.alarm, [*(meter.name for meter in self.meter), *(virtual.name for virtual in self.virtual)])
         return self

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from wattrail.errors import StoreError
+from wattrail.ledger import VIRTUAL_SCHEME, Definition
 from wattrail.store.schema import require_current
 
 __all__ = ["rename_meter"]
@@ -18,7 +19,8 @@ _GUARD: Final = "calibration_is_never_edited"
 def rename_meter(path: Path, old: str, new: str) -> None:
     """Give the account ``old`` the name ``new``, all or nothing. The chains of hashes hold ids, so they stay whole.
 
-    Raises StoreError where ``old`` is not there, ``new`` is taken, or any other connection has the database open.
+    Raises StoreError where ``old`` is not there or a member of a virtual meter, ``new`` is taken, or any other
+    connection has the database open.
     """
     try:
         with closing(sqlite3.connect(path, timeout=0, isolation_level=None)) as connection:
@@ -28,6 +30,7 @@ def rename_meter(path: Path, old: str, new: str) -> None:
             connection.execute("BEGIN EXCLUSIVE")
             require_current(connection, path)
             _require_free(connection, path, old, new)
+            _require_no_member(connection, path, old)
             connection.execute("UPDATE meter SET name = ? WHERE name = ?", (new, old))
             _rename_calibrations(connection, old, new)
             connection.execute("COMMIT")
@@ -55,6 +58,17 @@ def _require_free(connection: sqlite3.Connection, path: Path, old: str, new: str
         raise StoreError(
             f"calibrations are kept for {new!r} in {path}, and {old!r} would take them", hint="give a name not in use"
         )
+
+
+def _require_no_member(connection: sqlite3.Connection, path: Path, old: str) -> None:
+    """A definition names its members, and its place in the chain of hashes lets nobody change it."""
+    sql = "SELECT name, evidence FROM epoch JOIN meter ON meter.id = meter_id WHERE evidence LIKE ?"
+    for name, evidence in connection.execute(sql, (f"{VIRTUAL_SCHEME}:%",)):
+        if old in Definition.from_url(evidence).members:
+            raise StoreError(
+                f"{old!r} is a member of the virtual meter {name!r} in {path}, whose past could not be verified then",
+                hint=f"keep the name {old!r}",
+            )
 
 
 def _rename_calibrations(connection: sqlite3.Connection, old: str, new: str) -> None:

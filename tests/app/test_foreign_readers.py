@@ -118,9 +118,11 @@ def test_paho_as_a_plain_subscriber_reads_the_service(tmp_path: Path, monkeypatc
             while not {"live", "registers", "state", "flat/power"} <= got.keys():
                 topic, _, payload = (await line(reader)).strip().partition(" ")
                 got[topic.removeprefix("meters/house/")] = payload
-            live = json.loads(got["live"])
+            live, registers = json.loads(got["live"]), json.loads(got["registers"])
             assert live["power"] == pytest.approx(-1500, rel=0.05)
+            assert registers["export_kwh"] >= 0
             assert live["simulated"] is True
+            assert registers["simulated"] is True
             assert got["state"] == "online"
             assert float(got["flat/power"]) == live["power"]
 

@@ -95,6 +95,7 @@ def test_home_assistant_links_to_a_page_that_others_can_reach(host: str, url: st
             '[publish.mqqt]\nbroker = "mqtt://b"',
             r"publish has no field 'mqqt'; known: home_assistant, .*, mqtt, .* mqtt",
         ),
+        ('[publish.mqtt]\nbroker = "mqtt://b"\nflatt = true', r"publish.mqtt has no field 'flatt'; .* flat"),
         ("[publish.mqtt]", r"publish.mqtt.broker: this field is missing"),
         ('[publish.mqtt]\nbroker = "b"', r"must be like mqtt://192.168.1.5"),
         ('[publish.mqtt]\nbroker = "mqtt://b:99999"', r"must be like mqtt://192.168.1.5"),

@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -111,16 +112,16 @@ def lasting_session() -> dict[str, Any]:
 class TlsMosquitto(Mosquitto):
     """A broker with a certificate that an authority of our own has signed: ``authority`` is its file."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, valid_from: timedelta = timedelta(hours=-1)) -> None:
         super().__init__(folder)
-        self.authority = make_certificates(folder)
+        self.authority = make_certificates(folder, valid_from)
         with (folder / "mosquitto.conf").open("a", encoding="utf-8") as file:
             file.write(f"cafile {folder}/ca.pem\ncertfile {folder}/broker.pem\nkeyfile {folder}/broker.key\n")
 
 
-def make_certificates(folder: Path) -> Path:
+def make_certificates(folder: Path, valid_from: timedelta) -> Path:
     """An authority, and a certificate of it for 127.0.0.1, in a folder; returns the authority's file."""
-    from datetime import UTC, datetime, timedelta
+    from datetime import UTC, datetime
     from ipaddress import ip_address
 
     from cryptography import x509
@@ -137,7 +138,7 @@ def make_certificates(folder: Path) -> Path:
         return (
             x509.CertificateBuilder().subject_name(named(subject)).issuer_name(named("test authority"))
             .public_key(key.public_key()).serial_number(x509.random_serial_number())
-            .not_valid_before(now - timedelta(hours=1)).not_valid_after(now + timedelta(days=1))
+            .not_valid_before(now + valid_from).not_valid_after(now + timedelta(days=2))
         )  # fmt: skip
 
     authority_key, broker_key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))

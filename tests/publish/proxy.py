@@ -1,4 +1,4 @@
-"""A line between a publisher and its broker that is slow, or breaks where a test wants it to."""
+"""A bad network between a publisher and its broker: bytes come one by one, are held back, or never arrive."""
 
 from __future__ import annotations
 
@@ -9,44 +9,88 @@ from dataclasses import dataclass, field
 
 
 @dataclass
-class Line:
-    """``piece`` bytes go at a time. After ``answers`` bytes of the broker the first connection breaks."""
+class Way:
+    """One direction: ``chunk`` bytes at a time, as long as it is ``open``; ``is_lossy``: they never arrive.
 
-    port: int
-    piece: int = 65536
-    answers: int | None = None
-    breaks: int = 0
-    tasks: list[asyncio.Task[None]] = field(default_factory=list)
+    After ``breaks_after`` bytes in all the connection breaks, once.
+    """
 
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One connection, to its end."""
-        from_broker, to_broker = await asyncio.open_connection("127.0.0.1", self.port)
-        left = self.answers if not self.breaks else None
-        ways = [
-            asyncio.create_task(self._pass(reader, to_broker, None)),
-            asyncio.create_task(self._pass(from_broker, writer, left)),
-        ]
-        await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-        for way in ways:
-            way.cancel()
-        for end in (to_broker, writer):
-            end.close()
-            with suppress(ConnectionError):
-                await end.wait_closed()
+    chunk: int = 65536
+    is_lossy: bool = False
+    breaks_after: int | None = None
+    open: asyncio.Event = field(default_factory=asyncio.Event)
+    passed: int = 0
 
-    async def _pass(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, left: int | None) -> None:
+    def __post_init__(self) -> None:
+        self.open.set()
+
+    async def carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(ConnectionError):
-            while data := await source.read(self.piece):
-                if left is not None and (left := left - len(data)) < 0:
-                    self.breaks += 1
+            while got := await reader.read(self.chunk):
+                await self.open.wait()
+                if self.breaks_after is not None and self.passed + len(got) > self.breaks_after:
+                    self.breaks_after = None
                     return
-                sink.write(data)
-                await sink.drain()
+                if not self.is_lossy:
+                    writer.write(got)
+                    await writer.drain()
+                    self.passed += len(got)
+
+
+@dataclass
+class Proxy:
+    """Every connection to ``port`` goes to the broker; ``cut`` breaks those that stand."""
+
+    broker_port: int
+    port: int = 0
+    up: Way = field(default_factory=Way)
+    down: Way = field(default_factory=Way)
+    _writers: list[asyncio.StreamWriter] = field(default_factory=list)
+    _serving: set[asyncio.Task[None]] = field(default_factory=set)
+
+    async def close(self) -> None:
+        self.cut()
+        if self._serving:
+            await asyncio.wait(self._serving)
+
+    def start(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.ensure_future(self._serve(reader, writer))
+        self._serving.add(task)
+        task.add_done_callback(self._serving.discard)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            from_broker, to_broker = await asyncio.open_connection("127.0.0.1", self.broker_port)
+        except ConnectionError:
+            writer.transport.abort()
+            return
+        ends = (writer, to_broker)
+        self._writers += ends
+        ways = (self.up.carry(reader, to_broker), self.down.carry(from_broker, writer))
+        tasks = [asyncio.ensure_future(way) for way in ways]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            for end in ends:
+                end.transport.abort()
+            await asyncio.wait(tasks)
+
+    def cut(self) -> None:
+        writers, self._writers = self._writers, []
+        for writer in writers:
+            writer.transport.abort()
 
 
 @asynccontextmanager
-async def line_to(port: int, *, piece: int = 65536, answers: int | None = None) -> AsyncIterator[tuple[int, Line]]:
-    """A line to the broker at a port: the port of its near end, and the line."""
-    line = Line(port, piece, answers)
-    async with await asyncio.start_server(line.serve, "127.0.0.1", 0) as server:
-        yield server.sockets[0].getsockname()[1], line
+async def proxied(broker_port: int) -> AsyncIterator[Proxy]:
+    """A proxy on a free port of loopback."""
+    proxy = Proxy(broker_port)
+    server = await asyncio.start_server(proxy.start, "127.0.0.1", 0)
+    proxy.port = server.sockets[0].getsockname()[1]
+    try:
+        yield proxy
+    finally:
+        server.close()
+        await proxy.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import sqlite3
 import sys
@@ -274,6 +275,7 @@ def test_tls_needs_the_authority_that_signed_and_then_works(tmp_path: Path) -> N
         run(story())
     finally:
         mosquitto.stop()
+        gc.collect()  # that socket, now
 
 
 def test_a_renamed_meter_leaves_no_topic_behind(site: Site, mosquitto: Mosquitto) -> None:

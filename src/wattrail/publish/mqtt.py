@@ -10,26 +10,23 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import secrets
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from wattrail.alarms import AlarmKey, StandingAlarm, take_event
+from wattrail.errors import ConfigError
 from wattrail.gateway import AlarmChanged, Subscription
 from wattrail.gateway.timing import BackOff
 from wattrail.publish.consumer import ConsumerContext, Publisher
 from wattrail.publish.dialect import ALARM, MqttDialect, MqttMessage
-from wattrail.publish.mqtt_connection import (
-    TIMEOUT_S,
-    MqttProblem,
-    broker_client,
-    publish_properties,
-    require_aiomqtt,
-)
+from wattrail.publish.mqtt_connection import MqttProblem, broker_client, publish_message, require_aiomqtt
 from wattrail.publish.pending import DEFAULT_CADENCE, PendingMeter, PendingValues, PublishCadence
+from wattrail.publish.status import PublisherStatus
 from wattrail.publish.values import RegisterValues
 from wattrail.sources.broker import BrokerAddress
 from wattrail.store.alarm_events import AlarmEvents
@@ -54,12 +51,16 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MqttPacing:
-    """Times in seconds: between two rounds of what is due, after an announcement, before the answer to a birth."""
+    """Times in seconds: between two rounds of what is due, after an announcement, before the answer to a birth.
+
+    ``timeout_s``: the broker has as long for each answer.
+    """
 
     tick_s: float = 0.5
     settle_s: float = 0.5  # Home Assistant needs it to make entities, before their first state comes
     birth_delay_s: float = 5.0  # at most: of a fleet not all answer at once
     first_retry_s: float = 1.0
+    timeout_s: float = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +107,9 @@ class _MqttSession:
                 for event in stored.standing():
                     take_event(self._alarms, event)
         self._ended = asyncio.Event()
-        self._wants_all = True
+        self._identifier = f"wattrail{secrets.token_hex(6)}"
+        self._state_topic = plan.dialect.gateway_state(online=True).topic
+        self._wants_all = self._is_doubted = True
 
     async def run(self, events: Subscription) -> None:
         """Publish until the events end."""
@@ -116,7 +119,7 @@ class _MqttSession:
         try:
             while not self._ended.is_set():
                 try:
-                    await self._connect_and_serve(back_off, collecting)
+                    await self._connect_and_serve(back_off.succeed, collecting)
                 except MqttProblem as problem:
                     self._board.failed(self._plan.name, problem.status, problem.error, waiting=self._outbox.count())
                     await self._pause(back_off.fail(), collecting)
@@ -133,46 +136,71 @@ class _MqttSession:
         self._pending.store_newest(time.monotonic())
         self._ended.set()
 
-    async def _connect_and_serve(self, back_off: BackOff, collecting: asyncio.Task[None]) -> None:
+    async def _connect_and_serve(self, on_success: Callable[[], None], collecting: asyncio.Task[None]) -> None:
         import aiomqtt
 
         plan, will, is_connected = self._plan, self._dialect.gateway_state(online=False), False
+        opened = broker_client(
+            plan.address, will, plan.ca_file, identifier=self._identifier, timeout_s=plan.pacing.timeout_s
+        )
         try:
-            async with broker_client(plan.address, will, plan.ca_file) as client:
+            async with opened as client:
                 is_connected = True
-                # Whichever fails first knows the reason: a publish on a broken connection only runs into its timeout.
-                tasks = [asyncio.create_task(self._listen(client))]
-                tasks.append(asyncio.create_task(self._serve(client, collecting, back_off)))
+                listening = asyncio.create_task(self._listen(client))
                 try:
-                    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-                    for task in tasks:
-                        if task.done():
-                            task.result()
+                    await self._serve(client, on_success, (listening, collecting))
+                except MqttProblem:
+                    with suppress(MqttProblem, aiomqtt.MqttError):
+                        await self._publish(client, [will])  # the broker sends none for a connection that ends in order
+                    raise
                 finally:
-                    for task in tasks:
-                        task.cancel()
-                    await asyncio.gather(*tasks, return_exceptions=True)
+                    listening.cancel()
+                    with suppress(asyncio.CancelledError, aiomqtt.MqttError):
+                        await listening
         except aiomqtt.MqttError as error:
             raise MqttProblem.of(error, plan.address, name=plan.name, is_connected=is_connected) from error
 
     async def _listen(self, client: aiomqtt.Client) -> None:
-        """Wait for the consumer's birth; ends with an error when the connection does."""
+        """Wait for the consumer's birth and for what others say of our state; ends with an error with the connection.
+
+        The will of an earlier connection that died unseen, in a power cut say, is sent up to a minute later.
+        """
+        from paho.mqtt.subscribeoptions import SubscribeOptions
+
+        await client.subscribe(self._state_topic, options=SubscribeOptions(qos=1, noLocal=True))
         if self._dialect.birth_topic:
-            await client.subscribe(self._dialect.birth_topic, qos=1, timeout=TIMEOUT_S)
+            await client.subscribe(self._dialect.birth_topic, qos=1)
         async for message in client.messages:
-            if message.payload == b"online" and not message.retain:  # retained: it was born before we came
+            is_online = message.payload == b"online"
+            if message.topic.value == self._state_topic:
+                self._is_doubted = self._is_doubted or not is_online
+                if is_online and not message.retain:
+                    self._say_shared()
+            elif is_online and not message.retain:  # retained: it was born before we came
                 delay_s = random.uniform(0, self._plan.pacing.birth_delay_s)
                 asyncio.get_running_loop().call_later(delay_s, self._want_all)
+
+    def _say_shared(self) -> None:
+        name = self._plan.name
+        error = ConfigError(
+            f"another gateway publishes at {self._plan.target} too, and says so in {self._state_topic!r}",
+            hint=f"give each gateway a topic of its own: topic in [publish.{name}]",
+        )
+        self._board.failed(name, PublisherStatus.LIVE, error)
 
     def _want_all(self) -> None:
         self._wants_all = True
 
-    async def _serve(self, client: aiomqtt.Client, collecting: asyncio.Task[None], back_off: BackOff) -> None:
-        self._wants_all = True
+    async def _serve(
+        self, client: aiomqtt.Client, on_success: Callable[[], None], tasks: Sequence[asyncio.Task[None]]
+    ) -> None:
+        """Send what is due until the events end. It is a success once the broker has taken one round."""
+        self._wants_all, is_first = True, True
         while True:
             is_last = self._ended.is_set()
-            if collecting.done():
-                collecting.result()
+            for task in tasks:
+                if task.done():
+                    task.result()
             if self._wants_all:
                 self._wants_all = False
                 await self._send_everything(client)
@@ -180,8 +208,10 @@ class _MqttSession:
                 await self._send_changes(client)
             await self._send_live(client)
             has_more = await self._send_registers(client)
-            back_off.succeed()  # not before: a broker may accept the login and refuse what is published
-            self._board.reached(self._plan.name)
+            if is_first:
+                is_first = False
+                on_success()
+                self._board.reached(self._plan.name)
             if is_last and not has_more:
                 await self._publish(client, [self._dialect.gateway_state(online=False)])
                 return
@@ -196,20 +226,27 @@ class _MqttSession:
         if await self._announce(client):
             await self._wait(self._plan.pacing.settle_s)
         self._pending.flush(time.monotonic())
-        if not (self._dialect.replays and self._outbox.count()):  # else they come from there, in their order
-            for meter in tuple(self._pending.meters.values()):
-                if newest := self._pending.registers(meter):
-                    await self._send(client, meter, self._dialect.registers(meter.who, newest))
+        # Where the past is of use, a meter whose registers wait gets them from there, in their order.
+        waiting = self._outbox.waiting_meters() if self._dialect.replays else frozenset()
+        for meter in tuple(self._pending.meters.values()):
+            if meter.meter_id not in waiting and (newest := self._pending.registers(meter)):
+                await self._send(client, meter, self._dialect.registers(meter.who, newest))
         await self._show_states(client)
         self._shown_alarms.clear()
         await self._show_alarms(client)
-        await self._publish(client, [self._dialect.gateway_state(online=True)])
+        await self._show_gateway(client)
 
     async def _send_changes(self, client: aiomqtt.Client) -> None:
         if await self._announce(client):
             await self._wait(self._plan.pacing.settle_s)
         await self._show_states(client)
         await self._show_alarms(client)
+        if self._is_doubted:
+            await self._show_gateway(client)
+
+    async def _show_gateway(self, client: aiomqtt.Client) -> None:
+        self._is_doubted = False
+        await self._publish(client, [self._dialect.gateway_state(online=True)])
 
     async def _announce(self, client: aiomqtt.Client) -> bool:
         """Announce meters that are new, or have shown a new quantity; returns whether anything was sent."""
@@ -321,14 +358,7 @@ class _MqttSession:
 
     async def _publish(self, client: aiomqtt.Client, messages: Iterable[MqttMessage]) -> None:
         for message in messages:
-            await client.publish(
-                message.topic,
-                message.payload,
-                qos=message.qos,
-                retain=message.retain,
-                timeout=TIMEOUT_S,
-                properties=publish_properties(message),
-            )
+            await publish_message(client, message, self._plan.address)
 
     async def _pause(self, seconds: float, collecting: asyncio.Task[None]) -> None:
         """Wait for the next attempt; what comes meanwhile is stored and counted."""

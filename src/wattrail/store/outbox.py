@@ -154,6 +154,12 @@ class Outbox:
             )
             return tuple(map(_registers, rows))
 
+    def waiting_meters(self) -> frozenset[int]:
+        """The meters of which a register waits."""
+        with self._reading() as cursor:
+            rows = cursor.execute("SELECT DISTINCT meter_id FROM outbox WHERE consumer = ?", (self.consumer,))
+            return frozenset(int(meter_id) for (meter_id,) in rows)
+
     def count(self) -> int:
         """How many registers wait."""
         with self._reading() as cursor:

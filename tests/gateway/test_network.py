@@ -19,7 +19,7 @@ from wattrail.gateway import GatewayPlan, MeterPlan, MeterState
 from wattrail.sources import Secrets
 from wattrail.twin.network.devices import openbeken
 from wattrail.twin.network.openbeken import SimulatedOpenBeken
-from wattrail.twin.network.serving import connect_to_broker, serve_web
+from wattrail.twin.network.serving import WebFaults, connect_to_broker, serve_web
 from wattrail.web.api import MeterJson
 
 __all__ = ["broker", "closed_broker"]
@@ -114,6 +114,28 @@ def test_a_web_server_that_misbehaves_costs_the_others_nothing(
                     *(house.until_state(plan.name, state) for plan in plans), house.readings("good", 10)
                 )
                 assert house.view("good").state is MeterState.LIVE
+                link = house.view("good").link
+                assert link is not None
+                assert link.dropouts == 0
+                assert link.longest_silence_s < 1.5
+
+    run(story())
+
+
+def test_slow_servers_are_read_and_the_others_keep_their_cadence(tmp_path: Path) -> None:
+    async def story() -> None:
+        slow, faults = device(), WebFaults(delay_s=0.4)
+        async with (
+            serve_web(device().answer) as good,
+            serve_web(slow.answer, faults=faults) as late,
+            serve_web(slow.answer, faults=WebFaults(delay_s=60)) as never,
+        ):
+            plans = [http(f"late{number}", late, options="?timeout=2") for number in range(20)]
+            plans += [http(f"never{number}", never, options="?timeout=0.3") for number in range(5)]
+            async with running(tmp_path, *plans, http("good", good)) as house:
+                for plan in plans:
+                    await house.until_state(plan.name, MeterState.LIVE if "late" in plan.name else MeterState.STALE)
+                await asyncio.gather(house.readings("good", 10), house.readings("late7", 3))
                 link = house.view("good").link
                 assert link is not None
                 assert link.dropouts == 0

@@ -10,7 +10,8 @@ __all__ = ["connection_reason"]
 
 def connection_reason(error: BaseException, place: str) -> str:
     """Why a connection to ``place``, host or host:port, fails: of ``error`` or of its cause."""
-    cause = error if isinstance(error, OSError) else error.__cause__
+    # aiomqtt raises its own error "from None", which keeps the context
+    cause = error if isinstance(error, OSError) else error.__cause__ or error.__context__
     match cause:
         case ConnectionRefusedError():
             return f"connection refused: nothing listens at {place}"

@@ -40,9 +40,13 @@ class Message:
 
 @dataclass(slots=True)
 class WebFaults:
-    """What a web server can do wrong, as switches; ``cut_after`` closes the connection after so many bytes."""
+    """What a web server can do wrong, as switches; ``cut_after`` closes the connection after so many bytes.
+
+    ``delay_s`` is how long it thinks before each answer.
+    """
 
     is_silent: bool = False
+    delay_s: float = 0.0
     cut_after: int | None = None
     requests: int = 0
 
@@ -63,6 +67,7 @@ async def serve_web(
                 if faults.is_silent:
                     await reader.read()  # until the client has had enough
                 else:
+                    await asyncio.sleep(faults.delay_s)
                     writer.write(answer(words[1].decode("latin-1"), request)[: faults.cut_after])
                     await writer.drain()
         writer.close()

@@ -95,7 +95,7 @@ def test_a_power_cut_in_the_night_costs_what_the_meter_had_not_saved(tmp_path: P
             async with serve_web(device.answer, port=port):
                 await house.until_state("cupboard", MeterState.LIVE)
                 begin, _ = flowed(device)
-                await pass_time(house, clock, 104, step_s=4)
+                await pass_time(house, clock, 96, step_s=4)
                 await pass_time(house, clock, 8, step_s=4)  # not saved yet
             cut_power()
             await house.until_state("cupboard", MeterState.LOST)

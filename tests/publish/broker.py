@@ -119,7 +119,7 @@ class TlsMosquitto(Mosquitto):
             file.write(f"cafile {folder}/ca.pem\ncertfile {folder}/broker.pem\nkeyfile {folder}/broker.key\n")
 
 
-def make_certificates(folder: Path, valid_from: timedelta) -> Path:
+def make_certificates(folder: Path, valid_from: timedelta = timedelta(hours=-1)) -> Path:
     """An authority, and a certificate of it for 127.0.0.1, in a folder; returns the authority's file."""
     from datetime import UTC, datetime
     from ipaddress import ip_address

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import signal
 import socket
 import subprocess
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
@@ -55,6 +56,11 @@ class Mosquitto:
                 self._process.stderr.close()  # what it says later is of no interest, and must not fill a pipe
                 return
         raise AssertionError("mosquitto ended before it ran")
+
+    def reload(self) -> None:
+        """Have it read its access list again; whoever is connected stays so."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGHUP)
 
     def stop(self) -> None:
         """Stop, and wait for its end."""

@@ -135,3 +135,9 @@ def test_two_consumers_of_one_broker_need_topics_of_their_own() -> None:
         '[publish.home_assistant]\nbroker = "mqtt://b"\ntopic = "x"\n[publish.mqtt]\nbroker = "mqtt://b"\ntopic = "x"'
     )
     assert "publish.mqtt.topic: 'x' is the topic of home_assistant too" in said
+
+
+def test_two_meters_at_one_place_are_refused_by_name() -> None:
+    said = refused(SHED.replace("ttyUSB1", "ttyUSB0"))
+    assert "meter[2].url: meter 'house' is read there too, and its energy would be counted twice" in said
+    planned(SHED.replace("ttyUSB1", "ttyUSB0") + "address = 1\n")

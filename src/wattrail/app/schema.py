@@ -71,6 +71,10 @@ def _constant(value: float) -> float:
 Constant = Annotated[float, AfterValidator(_constant)]
 
 
+_ALIKE = {"twin", "replay"}
+"""Schemes whose URL may stand twice: each meter gets a simulation or a replay of its own."""
+
+
 class CalibrationSection(Section):
     """Counts per volt, ampere and watt of one meter, as ``wattrail meter calibrate`` measures them."""
 
@@ -176,4 +180,17 @@ class Config(Section):
     @model_validator(mode="after")
     def _alarms_fit(self) -> Self:
         check_alarms(self.alarm, [*(meter.name for meter in self.meter), *(virtual.name for virtual in self.virtual)])
+        return self
+
+    @model_validator(mode="after")
+    def _read_once(self) -> Self:
+        places = [(meter.url, meter.address) for meter in self.meter]
+        for index, place in enumerate(places):
+            if place in places[:index] and innermost(place[0]).scheme not in _ALIKE:
+                first = self.meter[places.index(place)].name
+                raise field_error(
+                    ("meter", index, "url"),
+                    f"meter {first!r} is read there too, and its energy would be counted twice",
+                    hint="keep one of the two, or give this one the url or address of its own meter",
+                )
         return self

@@ -59,7 +59,9 @@ def test_everything_that_needs_no_extra_by_its_nature_imports_without_any() -> N
     rooms = (
         "wattrail.twin",
         "wattrail.web",
+        "wattrail.app.alarm_schema",
         "wattrail.app.publish_schema",
+        "wattrail.app.virtual_schema",
         "wattrail.app.schema",
         "wattrail.app.tariff_file",
         "wattrail.toml_schema.section",

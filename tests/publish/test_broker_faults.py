@@ -372,7 +372,7 @@ def test_a_second_gateway_at_the_same_topics_is_said(tmp_path: Path, started: St
 @pytest.mark.parametrize(
     ("answer", "status", "complaint"),
     [
-        (b"", PublisherStatus.AWAY, "is no MQTT broker: Operation timed out | check the port: mostly 1883"),
+        (b"", PublisherStatus.AWAY, "is no MQTT broker: no answer from | check the port: mostly 1883"),
         (b"HTTP/1.1 400 Bad Request\r\n\r\n", PublisherStatus.AWAY, "what listens there is no MQTT broker: "),
         (bytes(range(256)), PublisherStatus.AWAY, "what listens there is no MQTT broker: "),
         # The CONNACK of a broker of MQTT 3.1.1 to a client of another version (its section 3.2.2.3).

@@ -63,13 +63,10 @@ async def serve_web(
             request = await reader.read(_READ_SIZE)
             faults.requests += 1
             words = request.split(b" ", 2)
-            if len(words) == 3:
-                if faults.is_silent:
-                    await reader.read()  # until the client has had enough
-                else:
-                    await asyncio.sleep(faults.delay_s)
-                    writer.write(answer(words[1].decode("latin-1"), request)[: faults.cut_after])
-                    await writer.drain()
+            wait_s = None if faults.is_silent else faults.delay_s
+            if len(words) == 3 and not await _is_left(reader, wait_s):
+                writer.write(answer(words[1].decode("latin-1"), request)[: faults.cut_after])
+                await writer.drain()
         writer.close()
         with suppress(OSError):
             await writer.wait_closed()
@@ -80,6 +77,17 @@ async def serve_web(
         raise PortOpenError(f"cannot listen on {host}:{port}: {error}") from error
     async with server:
         yield f"{host}:{server.sockets[0].getsockname()[1]}"
+
+
+async def _is_left(reader: asyncio.StreamReader, within_s: float | None) -> bool:
+    """Whether the client ends the connection in that time; with None, wait until it does."""
+    if within_s == 0:
+        return False
+    try:
+        await asyncio.wait_for(reader.read(), within_s)
+    except TimeoutError:
+        return False
+    return True
 
 
 class MqttDevice(Protocol):

@@ -87,3 +87,17 @@ def test_without_a_file_it_says_so(wattrail: Type) -> None:
     said = wattrail("config", "check")
     assert said.code == 2
     assert "there is no wattrail.toml here" in said.err
+
+
+def test_virtual_meters_alarms_and_messages_are_checked_too(wattrail: Type) -> None:
+    meters = '[[meter]]\nname = "a"\nurl = "twin://pziot-e01"\n[[virtual]]\nname = "v"\nkind = "sum"\nplus = ["a"]\n'
+    alarm = '[[alarm]]\nkind = "over-voltage"\n'
+    said = wattrail("config", "check", str(written(meters + alarm)))
+    assert said.code == 0
+    assert "virtual   v  virtual:sum?plus=a" in said.out
+    assert "alarm     over-voltage  over-voltage of every meter" in said.out
+    Path("ca.pem").write_text("no certificate")
+    webhook = '[[publish.webhook]]\nname = "w"\nurl = "https://example.org"\nevents = ["alarms"]\nca_file = "ca.pem"\n'
+    said = wattrail("config", "check", str(written(meters + webhook)))
+    assert said.code == 2
+    assert "[publish.webhook]: ca_file ca.pem cannot be used" in said.out

@@ -62,7 +62,7 @@ def test_a_test_that_fails_says_what_was_answered(
 def test_a_mail_server_that_is_not_there_is_named(wattrail: Type, config: Path) -> None:
     said = wattrail("publish", "test", "email", "--config", str(config))
     assert said.code == 3
-    assert "smtp server 127.0.0.1:9: cannot send: [Errno 111] Connection refused" in said.err
+    assert "smtp server 127.0.0.1:9: cannot send: connection refused: nothing listens at" in said.err
     assert "hint: check the address" in said.err
 
 

@@ -25,6 +25,7 @@ from wattrail.urls import innermost
 if TYPE_CHECKING:
     from wattrail.app import ServicePlan
     from wattrail.app.schema import Config
+    from wattrail.toml_schema.section import Section
 
 
 def check(
@@ -77,30 +78,46 @@ def _environment_problems(config: Config) -> Iterator[WattrailError]:
             if str(error) not in seen:  # the file is one for all logins
                 seen.add(str(error))
                 yield error
-    for table in ("home_assistant", "mqtt"):
-        section = getattr(config.publish, table)
-        if section is None or section.ca_file is None:
+    for table, section in _publishers(config):
+        ca_file = getattr(section, "ca_file", None)
+        if ca_file is None:
             continue
         try:
-            ssl.create_default_context(cafile=section.ca_file)
+            ssl.create_default_context(cafile=ca_file)
         except OSError as error:
             yield FileError(
-                f"[publish.{table}]: ca_file {printable(section.ca_file)} cannot be used: {error.strerror or error}",
+                f"[publish.{table}]: ca_file {printable(ca_file)} cannot be used: {error.strerror or error}",
                 hint="give the certificate of the authority as PEM text",
             )
 
 
+def _publishers(config: Config) -> Iterator[tuple[str, Section]]:
+    """Every table of a publisher that stands in the file, beside its name."""
+    for table in config.publish.model_fields_set:
+        value = getattr(config.publish, table)
+        for section in value if isinstance(value, list) else [value]:
+            if section is not None:
+                yield table, section
+
+
 def _logins(config: Config) -> set[str]:
     """The names under which logins are looked up."""
-    publish = config.publish
-    names = {section.address().login for section in (publish.home_assistant, publish.mqtt) if section is not None}
-    if publish.influxdb:
-        names.add(publish.influxdb.login or urlsplit(publish.influxdb.url).hostname or "")
+    names = set()
+    for _, section in _publishers(config):
+        names |= {getattr(section, "login", None) or _usual_login(section), getattr(section, "secret", None) or ""}
     for meter in config.meter:
         if meter.planned().is_network:
             url = innermost(meter.url)
             names.add(url.query.get("login") or url.host or "")
     return names - {""}
+
+
+def _usual_login(section: Section) -> str:
+    """The login of a publisher that names none: the host, where one is looked up at all."""
+    from wattrail.app.publish_schema import InfluxSection
+
+    place = getattr(section, "broker", "") or (section.url if isinstance(section, InfluxSection) else "")
+    return urlsplit(place).hostname or ""
 
 
 def _problem_lines(problem: WattrailError) -> list[str]:
@@ -111,6 +128,10 @@ def _problem_lines(problem: WattrailError) -> list[str]:
 def _plan_lines(plan: ServicePlan) -> Iterator[str]:
     for meter in plan.gateway.meters:
         yield f"meter     {meter.name}  {hide_credentials(meter.url)}"
+    for virtual in plan.gateway.virtual:
+        yield f"virtual   {virtual.name}  {virtual.definition.url}"
+    for rule in plan.alarms:
+        yield f"alarm     {rule.name}  {rule.kind} of {', '.join(rule.meters) or 'every meter'}"
     yield f"database  {printable(str(plan.database))}"
     if plan.web is not None:
         yield f"page      {plan.web.host}, port {plan.web.port}"
@@ -128,6 +149,8 @@ def _object(name: str, plan: ServicePlan | None, problems: list[WattrailError]) 
         return found
     return found | {
         "meters": [{"name": meter.name, "url": hide_credentials(meter.url)} for meter in plan.gateway.meters],
+        "virtual": [{"name": one.name, "definition": one.definition.url} for one in plan.gateway.virtual],
+        "alarms": [{"name": rule.name, "kind": rule.kind, "meters": list(rule.meters)} for rule in plan.alarms],
         "database": str(plan.database),
         "page": {"host": plan.web.host, "port": plan.web.port} if plan.web else None,
         "consumers": [{"name": consumer.name, "target": consumer.target} for consumer in plan.consumers],

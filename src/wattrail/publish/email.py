@@ -21,6 +21,7 @@ from wattrail.publish.status import PublisherStatus
 from wattrail.sanitize import hide_credentials, printable
 from wattrail.sources import Secrets
 from wattrail.sources.credentials import Credentials
+from wattrail.transport.connection_reason import connection_reason
 
 __all__ = ["EmailSender", "SmtpTls"]
 
@@ -136,7 +137,7 @@ class EmailSender:
                 hint = "docs/notify.md says where a login is stored" if is_login else "check from, and login"
                 return self._answered(error.smtp_code, f"{where} answers {text}", hint)
             case _:
-                reason = printable(_hidden(str(error) or type(error).__name__, login), limit=200)
+                reason = printable(_hidden(connection_reason(error, f"{self.host}:{self.port}"), login), limit=200)
                 away = PortOpenError(
                     f"{where}: cannot send: {reason}", hint="check the address, and that it runs there"
                 )

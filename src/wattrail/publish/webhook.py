@@ -29,6 +29,7 @@ from wattrail.publish.template import WHOLE_MESSAGE, BodyTemplate
 from wattrail.sanitize import hide_credentials, printable
 from wattrail.sources import Secrets
 from wattrail.sources.credentials import Credentials
+from wattrail.transport.connection_reason import connection_reason
 
 __all__ = ["WebhookSender", "signature"]
 
@@ -112,7 +113,7 @@ class WebhookSender:
             )
             raise DeliveryFailed(PublisherStatus.REFUSED, shown) from error
         except (OSError, http.client.HTTPException) as error:
-            reason = printable(str(error) or type(error).__name__, limit=160)
+            reason = printable(connection_reason(error, where.netloc), limit=160)
             away = PortOpenError(f"{self.target}: cannot send: {reason}", hint="check that it runs there")
             raise DeliveryFailed(PublisherStatus.AWAY, away) from error
         finally:

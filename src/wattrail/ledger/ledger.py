@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from datetime import datetime, timedelta
-from fractions import Fraction
 
 from wattrail.errors import LedgerError
+from wattrail.ledger.energy_sum import EnergySum
 from wattrail.ledger.entries import BEGINNING, STATED, Entry, EntryKind, Epoch, Observation, Totals
-from wattrail.ledger.ledger_slice import Counts, Energy, LedgerSlice
+from wattrail.ledger.ledger_slice import Energy, LedgerSlice
 from wattrail.ledger.register_rule import RegisterStep
 from wattrail.ledger.span import ENTRY_SPAN, Away, Span, in_new_span, kind_and_note
 from wattrail.ledger.split import Split
@@ -37,7 +37,7 @@ class Ledger:
         self._epochs = {epoch.number: epoch}
         self._epoch = epoch
         self._registers = WatchedRegisters(epoch)
-        self._sums: dict[int, list[int]] = {}
+        self._sums = EnergySum()
         self._stated: list[Entry] = []
         self._reset: Entry | None = None
         self._sequence = 0
@@ -71,7 +71,7 @@ class Ledger:
         ledger = cls(_known(first, ledger_slice.epochs), longest_silence_us=longest_silence_us)
         if ledger_slice.before:
             ledger._sequence = first.sequence - 1
-            ledger._sums = {number: list(counts) for number, counts in ledger_slice.before.items()}
+            ledger._sums = EnergySum(ledger_slice.before)
             ledger._epochs.update({number: ledger_slice.epochs[number] for number in ledger_slice.before})
         for entry in ledger_slice.entries:
             ledger._take_up(entry, _known(entry, ledger_slice.epochs))
@@ -142,7 +142,7 @@ class Ledger:
             raise LedgerError(f"manual entry {entry.sequence} belongs to epoch {entry.epoch}, which is not known")
         self._stated.append(entry)
         self._reset = entry if entry.is_reset else self._reset
-        _add(self._sums, entry.epoch, entry.positive, entry.negative, entry.undirected)
+        self._sums.add(entry)
 
     def totals(self) -> Totals:
         """The energy registers, with what is counted but not yet written into an entry, and what was stated."""
@@ -150,22 +150,12 @@ class Ledger:
 
     def energy(self) -> Energy:
         """As ``totals``, exactly."""
-        sums = {number: list(counts) for number, counts in self._sums.items()}
+        sums = self._sums.copy()
         if self._span:
-            _add(sums, self._epoch.number, self._span.positive, self._span.negative, 0)
+            sums.add_counts(self._epoch.number, self._span.positive, self._span.negative, 0)
         if self._away:
-            _add(sums, self._epoch.number, *self._away.counts)
-        parts = [Fraction(0), Fraction(0), Fraction(0)]
-        for number, counts in sums.items():
-            epoch = self._epochs[number]
-            positive, negative, undirected = (epoch.milliwatt_hours(count) for count in counts)
-            parts[0] += negative if epoch.inverted else positive
-            parts[1] += positive if epoch.inverted else negative
-            parts[2] += undirected
-        for entry in self._stated:
-            parts[0] += entry.import_mwh
-            parts[1] += entry.export_mwh
-        return Energy(*parts)
+            sums.add_counts(self._epoch.number, *self._away.counts)
+        return sums.energy(self._epochs)
 
     def observe(self, seen: Observation) -> tuple[Entry, ...]:
         """Account for one reading; returns the entries it caused, oldest first.
@@ -195,7 +185,7 @@ class Ledger:
         ``tail`` are the last entries that were given out, without a gap up to the last of them. Raises LedgerError.
         """
         closed = copy(self)
-        closed._sums = {number: list(counts) for number, counts in self._sums.items()}
+        closed._sums = self._sums.copy()
         closed._span = replace(self._span) if self._span else None
         closed._timeline = replace(self._timeline)
         entries = (*tail, *closed.close())
@@ -208,9 +198,10 @@ class Ledger:
                 hint="give every entry from the first wanted to the last one written",
             )
         for entry in (*entries, *self._stated):
-            _add(closed._sums, entry.epoch, -entry.positive, -entry.negative, -entry.undirected)
-        before = {number: Counts(*counts) for number, counts in closed._sums.items()}
-        return LedgerSlice(entries=entries, epochs=dict(self._epochs), stated=tuple(self._stated), before=before)
+            closed._sums.add_counts(entry.epoch, -entry.positive, -entry.negative, -entry.undirected)
+        return LedgerSlice(
+            entries=entries, epochs=dict(self._epochs), stated=tuple(self._stated), before=closed._sums.counts()
+        )
 
     def begin_epoch(self, epoch: Epoch) -> tuple[Entry, ...]:
         """From the last reading on, another calibration holds. Raises LedgerError if its number is not new.
@@ -381,7 +372,7 @@ class Ledger:
     ) -> Entry:
         assert seen is not None
         self._sequence += 1
-        _add(self._sums, self._epoch.number, *counts)
+        self._sums.add_counts(self._epoch.number, *counts)
         positive, negative, undirected = counts
         mark, export_mark = self._registers.marks
         return Entry(
@@ -401,7 +392,7 @@ class Ledger:
                 f"entry {entry.sequence} starts at {entry.start}, the one before ends at {self._span.start}"
             )
         self._sequence = entry.sequence
-        _add(self._sums, epoch.number, entry.positive, entry.negative, entry.undirected)
+        self._sums.add(entry)
         self._split = Split(entry.watt_us_positive, entry.watt_us_negative, entry.carry)
         self._span, self._watt, self._timeline = Span(entry.end), entry.watt, Timeline(entry.end)
         last = Observation(
@@ -421,10 +412,3 @@ def _known(entry: Entry, epochs: Mapping[int, Epoch]) -> Epoch:
     if entry.epoch not in epochs:
         raise LedgerError(f"entry {entry.sequence} belongs to epoch {entry.epoch}, which is not known")
     return epochs[entry.epoch]
-
-
-def _add(sums: dict[int, list[int]], epoch: int, positive: int, negative: int, undirected: int) -> None:
-    row = sums.setdefault(epoch, [0, 0, 0])
-    row[0] += positive
-    row[1] += negative
-    row[2] += undirected

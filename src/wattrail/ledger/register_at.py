@@ -13,8 +13,9 @@ from datetime import datetime, timedelta
 from fractions import Fraction
 from itertools import chain, pairwise
 
-from wattrail.ledger.entries import Entry, EntryKind, Epoch
-from wattrail.ledger.ledger_slice import Counts, Energy, LedgerSlice
+from wattrail.ledger.energy_sum import EnergySum
+from wattrail.ledger.entries import Entry, EntryKind
+from wattrail.ledger.ledger_slice import Energy, LedgerSlice
 from wattrail.ledger.timeline import CLOCK_SLACK
 
 __all__ = ["Aside", "SeriesPoint", "registers_at"]
@@ -36,42 +37,13 @@ class SeriesPoint:
     asides: tuple[Energy, ...] = ()
 
 
-class _Sum:
-    """Counts by epoch and stated milliwatt-hours, as integers: energy is made of them once, at a moment."""
-
-    def __init__(self) -> None:
-        self._counts: dict[int, list[int]] = {}
-        self._import_mwh = self._export_mwh = 0
-
-    def add(self, entry: Entry) -> None:
-        self.add_counts(entry.epoch, entry)
-        self._import_mwh += entry.import_mwh
-        self._export_mwh += entry.export_mwh
-
-    def add_counts(self, epoch: int, counts: Counts | Entry) -> None:
-        row = self._counts.get(epoch)
-        if row is None:
-            row = self._counts[epoch] = [0, 0, 0]
-        row[0] += counts.positive
-        row[1] += counts.negative
-        row[2] += counts.undirected
-
-    def energy(self, epochs: dict[int, Epoch]) -> Energy:
-        energy = Energy(Fraction(self._import_mwh), Fraction(self._export_mwh))
-        for number, row in self._counts.items():
-            energy = energy.plus(Energy.of(Counts(*row), epochs[number]))
-        return energy
-
-
 class _Pass:
     """One pass over the ledger: how far it has come, and the sums so far."""
 
     def __init__(self, ledger_slice: LedgerSlice, asides: Sequence[Aside]) -> None:
         self._epochs = dict(ledger_slice.epochs)
-        self._total, self._gaps, self._stated = _Sum(), _Sum(), _Sum()
-        self._asides = [(aside, _Sum()) for aside in asides]
-        for number, counts in ledger_slice.before.items():
-            self._total.add_counts(number, counts)
+        self._total, self._gaps, self._stated = EnergySum(ledger_slice.before), EnergySum(), EnergySum()
+        self._asides = [(aside, EnergySum()) for aside in asides]
         openings = [entry for entry in ledger_slice.stated if entry.kind is EntryKind.OPENING]
         for entry in openings:
             self._total.add(entry)  # it holds from the beginning, and is part of no interval

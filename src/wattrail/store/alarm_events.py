@@ -6,62 +6,34 @@ Each user opens them with a connection of its own, in its own thread.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from wattrail.alarms import TEST_RULE, StandingAlarm, StoredAlarmEvent, standing_alarms
-from wattrail.errors import StoreError
+from wattrail.store.own_connection import OwnConnection
 from wattrail.store.rows import from_microseconds, microseconds
 
 __all__ = ["AlarmEvents", "StoredAlarmEvent"]
 
-_BUSY_S: Final = 5.0
 _FROM: Final = (
     "SELECT id, at, rule, meter, change, severity, value, limit_value, unit, text, simulated, deliver_at "
     "FROM alarm_event"
 )
 
 
-class AlarmEvents:
+class AlarmEvents(OwnConnection):
     """The alarm events of a database that ``open_store`` has migrated. Raises StoreError."""
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
-        self._path, mode = path, "ro" if read_only else "rw"
-        with self._explained():
-            self._connection = sqlite3.connect(
-                f"{path.absolute().as_uri()}?mode={mode}", uri=True, timeout=_BUSY_S, isolation_level=None,
-                check_same_thread=False,
-            )  # fmt: skip
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._connection.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
+        super().__init__(path, "the alarm events", read_only=read_only)
 
     def append(self, events: Sequence[StoredAlarmEvent]) -> tuple[StoredAlarmEvent, ...]:
         """Store events together, in their order; they come back with their ids."""
-        with self._explained(), closing(self._connection.cursor()) as cursor:
-            cursor.execute("BEGIN IMMEDIATE")
-            try:
-                stored = tuple(replace(event, id=self._append(cursor, event)) for event in events)
-                cursor.execute("COMMIT")
-            except BaseException:
-                if self._connection.in_transaction:
-                    cursor.execute("ROLLBACK")
-                raise
-        return stored
+        with self._transaction() as cursor:
+            return tuple(replace(event, id=self._append(cursor, event)) for event in events)
 
     def acknowledge(self, numbers: Collection[int], at: datetime) -> tuple[StoredAlarmEvent, ...]:
         """Someone has seen these raised alarms, by their ids; gives the events stored, none for those seen before."""
@@ -122,15 +94,15 @@ class AlarmEvents:
 
     def mark_sent(self, consumer: str, last_id: int, now: datetime | None = None) -> None:
         """A consumer has every event up to that id, but for those that wait until after ``now``."""
-        with self._explained():
-            self._connection.execute(
+        with self._cursor() as cursor:
+            cursor.execute(
                 "INSERT INTO alarm_delivery (consumer, last_id, until) VALUES (?, ?, ?) ON CONFLICT DO UPDATE "
                 "SET last_id = MAX(last_id, excluded.last_id), until = COALESCE(excluded.until, until)",
                 (consumer, last_id, None if now is None else microseconds(now)),
             )
 
     def _mark(self, consumer: str) -> tuple[int | None, int]:
-        with self._explained(), closing(self._connection.cursor()) as cursor:
+        with self._cursor() as cursor:
             row = cursor.execute("SELECT last_id, until FROM alarm_delivery WHERE consumer = ?", (consumer,)).fetchone()
         return (None, 0) if row is None else (int(row[0]), int(row[1] or 0))
 
@@ -148,18 +120,8 @@ class AlarmEvents:
         return int(cursor.lastrowid or 0)
 
     def _select(self, sql: str, values: tuple[object, ...] | dict[str, object]) -> tuple[StoredAlarmEvent, ...]:
-        with self._explained(), closing(self._connection.cursor()) as cursor:
+        with self._cursor() as cursor:
             return tuple(map(_event, cursor.execute(sql, values)))
-
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.Error as error:
-            raise StoreError(
-                f"the alarm events in {self._path}: {error}",
-                hint="free some space on the disk" if "full" in str(error) else None,
-            ) from error
 
 
 def _event(row: tuple[Any, ...]) -> StoredAlarmEvent:

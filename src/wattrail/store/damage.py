@@ -1,4 +1,4 @@
-"""What a damaged database is reported as: an error as text, with the way to recover what can be read."""
+"""Errors of the database engine, and rows that are damaged, as StoreError with what helps."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Final
 from wattrail.errors import StoreError, WattrailError
 from wattrail.sanitize import printable
 
-__all__ = ["RECOVER", "as_damage", "integrity_problems"]
+__all__ = ["RECOVER", "as_damage", "explained", "integrity_problems", "remedy"]
 
 RECOVER: Final = (
     "it was left untouched. Stop everything that uses it, keep a copy, then recover what can be read: "
@@ -34,6 +34,34 @@ def as_damage(path: Path) -> Iterator[None]:
             f"{path} is damaged: a row holds what this program never writes ({printable(str(error), limit=120)})",
             hint=RECOVER.format(path=path),
         ) from error
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Database errors as StoreError, with the remedy where the cause is plain."""
+    try:
+        yield
+    except sqlite3.IntegrityError as error:
+        raise StoreError(
+            f"{path} refuses a row: {error}", hint="does another gateway write into the same file? stop one of them"
+        ) from error
+    except sqlite3.OperationalError as error:
+        raise StoreError(f"{path}: {error}", hint=remedy(str(error))) from error
+    except sqlite3.DatabaseError as error:
+        raise StoreError(f"{path} is damaged: {error}", hint=RECOVER.format(path=path)) from error
+    except (sqlite3.Error, OSError) as error:
+        raise StoreError(f"{path}: {error}") from error
+
+
+def remedy(text: str) -> str | None:
+    """What helps against an error of the database engine, by its text; None where nothing certain does."""
+    if "full" in text:
+        return "free some space on the disk; readings are kept in order again once there is room"
+    if "locked" in text:
+        return "another program holds the file; close it"
+    if "unable to open" in text or "readonly" in text:
+        return "check that the folder exists and that you may write there"
+    return None
 
 
 def integrity_problems(cursor: sqlite3.Cursor) -> tuple[str, ...]:

@@ -6,24 +6,18 @@ Each user opens it with a connection of its own, in its own thread.
 from __future__ import annotations
 
 import secrets
-import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from types import TracebackType
-from typing import Final, Literal, Self
+from typing import Final, Literal
 
-from wattrail.errors import StoreError
+from wattrail.store.own_connection import OwnConnection
 from wattrail.store.rows import from_microseconds, microseconds
 
 __all__ = ["MAX_REFUSED", "RefusedMessage", "ReportPeriod", "StoredMessages"]
 
 MAX_REFUSED: Final = 1000
 """Refused messages that are kept for each consumer, a few megabytes at most; beyond that the oldest go."""
-
-_BUSY_S: Final = 5.0
 
 ReportPeriod = Literal["daily", "monthly"]
 
@@ -40,59 +34,42 @@ class RefusedMessage:
     reason: str
 
 
-class StoredMessages:
+class StoredMessages(OwnConnection):
     """The state of messages in a database that ``open_store`` has migrated. Raises StoreError."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        with self._explained():
-            self._connection = sqlite3.connect(
-                f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=_BUSY_S, isolation_level=None,
-                check_same_thread=False,
-            )  # fmt: skip
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._connection.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
+        super().__init__(path, "the messages")
 
     def token(self, consumer: str) -> str:
         """Random text in the ids of all messages to a consumer, made at the first call."""
-        with self._explained():
-            self._connection.execute(
+        with self._cursor() as cursor:
+            cursor.execute(
                 "INSERT OR IGNORE INTO message_consumer (consumer, token) VALUES (?, ?)",
                 (consumer, secrets.token_hex(6)),
             )
-            row = self._connection.execute("SELECT token FROM message_consumer WHERE consumer = ?", (consumer,))
+            row = cursor.execute("SELECT token FROM message_consumer WHERE consumer = ?", (consumer,))
             return str(row.fetchone()[0])
 
     def last_report(self, consumer: str, period: ReportPeriod) -> date | None:
         """The first day of the last period whose report the consumer got; None for a new one."""
-        with self._explained():
-            found = self._connection.execute(
+        with self._cursor() as cursor:
+            found = cursor.execute(
                 f"SELECT {_column(period)} FROM message_consumer WHERE consumer = ?", (consumer,)
             ).fetchone()
         return None if found is None or found[0] is None else date.fromisoformat(found[0])
 
     def mark_report(self, consumer: str, period: ReportPeriod, first_day: date) -> None:
         """The consumer has every report up to the period that begins on that day. Call ``token`` before."""
-        with self._explained():
-            self._connection.execute(
+        with self._cursor() as cursor:
+            cursor.execute(
                 f"UPDATE message_consumer SET {_column(period)} = ? WHERE consumer = ?",
                 (first_day.isoformat(), consumer),
             )
 
     def keep_refused(self, refused: RefusedMessage) -> None:
         """Keep a message that was refused; the same message a second time changes nothing."""
-        with self._explained():
-            self._connection.execute(
+        with self._cursor() as cursor:
+            cursor.execute(
                 "INSERT OR IGNORE INTO refused_message (consumer, message_id, at, subject, text, reason) "
                 "VALUES (?, ?, ?, ?, ?, ?)",
                 (
@@ -100,7 +77,7 @@ class StoredMessages:
                     refused.reason,
                 ),
             )  # fmt: skip
-            self._connection.execute(
+            cursor.execute(
                 "DELETE FROM refused_message WHERE consumer = ?1 AND id <= "
                 "(SELECT id FROM refused_message WHERE consumer = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)",
                 (refused.consumer, MAX_REFUSED),
@@ -108,8 +85,8 @@ class StoredMessages:
 
     def refused(self, consumer: str | None = None, *, limit: int = MAX_REFUSED) -> tuple[RefusedMessage, ...]:
         """Messages that were refused, newest first: of one consumer, or of all."""
-        with self._explained():
-            rows = self._connection.execute(
+        with self._cursor() as cursor:
+            rows = cursor.execute(
                 "SELECT consumer, message_id, at, subject, text, reason FROM refused_message "
                 "WHERE ?1 IS NULL OR consumer = ?1 ORDER BY id DESC LIMIT ?2",
                 (consumer, limit),
@@ -121,16 +98,6 @@ class StoredMessages:
             )
             for name, number, at, subject, text, reason in rows
         )  # fmt: skip
-
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.Error as error:
-            raise StoreError(
-                f"the messages in {self._path}: {error}",
-                hint="free some space on the disk" if "full" in str(error) else None,
-            ) from error
 
 
 def _column(period: ReportPeriod) -> str:

@@ -8,17 +8,14 @@ from __future__ import annotations
 
 import re
 import secrets
-import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
-from wattrail.errors import StoreError
 from wattrail.ledger import Totals
+from wattrail.store.own_connection import OwnConnection
 from wattrail.store.rows import from_microseconds, microseconds
 
 __all__ = ["Announced", "Outbox", "StoredIdentity", "StoredRegisters"]
@@ -29,7 +26,6 @@ MAX_WAITING: Final = 1_000_000
 Beyond that the oldest go. No energy goes with them: every later register contains it.
 """
 
-_BUSY_S: Final = 5.0
 _COUNT_EVERY: Final = 10_000
 """Rows added between two counts of those that wait: counting a million takes 30 ms."""
 
@@ -63,28 +59,15 @@ class Announced:
     quantities: frozenset[str] = frozenset()
 
 
-class Outbox:
+class Outbox(OwnConnection):
     """What one consumer has yet to get. Raises StoreError."""
 
     def __init__(self, path: Path, consumer: str, *, max_waiting: int = MAX_WAITING) -> None:
         self.consumer = consumer
-        self._path, self._max_waiting = path, max_waiting
-        self._added = 0
-        with self._explained():
-            self._connection = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
-            self._connection.execute("PRAGMA synchronous = NORMAL")
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._connection.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
+        self._max_waiting, self._added = max_waiting, 0
+        super().__init__(path, f"the outbox of {consumer}")
+        with self._cursor() as cursor:
+            cursor.execute("PRAGMA synchronous = NORMAL")
 
     def identity(self, name: str) -> StoredIdentity | None:
         """Who the meter of that name is to other programs; None before its first reading, which opens its account."""
@@ -102,7 +85,7 @@ class Outbox:
 
     def identities(self) -> Mapping[int, StoredIdentity]:
         """Every meter that other programs know, by the id of its account."""
-        with self._reading() as cursor:
+        with self._cursor() as cursor:
             rows = cursor.execute(
                 "SELECT meter_id, identity, name, simulated FROM identity JOIN meter ON meter.id = meter_id"
             )
@@ -115,7 +98,7 @@ class Outbox:
 
     def last(self) -> Mapping[int, StoredRegisters]:
         """The newest registers that were added for each meter, by its id."""
-        with self._reading() as cursor:
+        with self._cursor() as cursor:
             rows = cursor.execute(
                 "SELECT 0, meter_id, at, import_mwh, export_mwh FROM outbox_last WHERE consumer = ?", (self.consumer,)
             )
@@ -147,7 +130,7 @@ class Outbox:
 
     def waiting(self, limit: int) -> tuple[StoredRegisters, ...]:
         """The oldest registers that wait, ``limit`` at most."""
-        with self._reading() as cursor:
+        with self._cursor() as cursor:
             rows = cursor.execute(
                 "SELECT id, meter_id, at, import_mwh, export_mwh FROM outbox WHERE consumer = ? ORDER BY id LIMIT ?",
                 (self.consumer, limit),
@@ -156,13 +139,13 @@ class Outbox:
 
     def waiting_meters(self) -> frozenset[int]:
         """The meters of which a register waits."""
-        with self._reading() as cursor:
+        with self._cursor() as cursor:
             rows = cursor.execute("SELECT DISTINCT meter_id FROM outbox WHERE consumer = ?", (self.consumer,))
             return frozenset(int(meter_id) for (meter_id,) in rows)
 
     def count(self) -> int:
         """How many registers wait."""
-        with self._reading() as cursor:
+        with self._cursor() as cursor:
             return int(cursor.execute("SELECT count(*) FROM outbox WHERE consumer = ?", (self.consumer,)).fetchone()[0])
 
     def acknowledged(self, up_to: int) -> None:
@@ -172,7 +155,7 @@ class Outbox:
 
     def announced(self) -> tuple[Announced, ...]:
         """Every retained topic that was left at the consumer."""
-        with self._reading() as cursor:
+        with self._cursor() as cursor:
             rows = cursor.execute(
                 "SELECT topic, meter_id, quantities FROM announced WHERE consumer = ?", (self.consumer,)
             )
@@ -203,33 +186,6 @@ class Outbox:
                 "(SELECT id FROM outbox WHERE consumer = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)",
                 (self.consumer, self._max_waiting),
             )
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Cursor]:
-        with self._explained(), closing(self._connection.cursor()) as cursor:
-            cursor.execute("BEGIN IMMEDIATE")
-            try:
-                yield cursor
-                cursor.execute("COMMIT")
-            except BaseException:
-                if self._connection.in_transaction:
-                    cursor.execute("ROLLBACK")
-                raise
-
-    @contextmanager
-    def _reading(self) -> Iterator[sqlite3.Cursor]:
-        with self._explained(), closing(self._connection.cursor()) as cursor:
-            yield cursor
-
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.Error as error:
-            raise StoreError(
-                f"the outbox of {self.consumer} in {self._path}: {error}",
-                hint="free some space on the disk" if "full" in str(error) else None,
-            ) from error
 
 
 def _registers(row: tuple[int, int, int, int, int]) -> StoredRegisters:

@@ -29,7 +29,7 @@ from wattrail.store import queries
 from wattrail.store.buckets import Bucket
 from wattrail.store.calibrations import KeptCalibration, calibrations_of, keep
 from wattrail.store.chain import extend, require_whole
-from wattrail.store.damage import RECOVER, as_damage
+from wattrail.store.damage import as_damage, explained
 from wattrail.store.link_days import keep_link_days, link_days
 from wattrail.store.registers import counts_alike, registers_from_text, registers_text
 from wattrail.store.rows import (
@@ -82,7 +82,7 @@ def open_store(path: Path | str) -> Store:
     path = Path(path)
     if str(path) == ":memory:":
         raise StoreError("the store needs a file: its reader is a connection of its own", hint="give a path")
-    with _explained(path):
+    with explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         writer = _connect(path)
         try:
@@ -348,7 +348,7 @@ class Store:
 
     @contextmanager
     def _transaction(self, *, durable: bool = False) -> Iterator[sqlite3.Cursor]:
-        with self._write_lock, _explained(self.path), closing(self._writer.cursor()) as cursor:
+        with self._write_lock, explained(self.path), closing(self._writer.cursor()) as cursor:
             cursor.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             cursor.execute("BEGIN IMMEDIATE")
             try:
@@ -361,7 +361,7 @@ class Store:
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Cursor]:
-        with self._read_lock, _explained(self.path), closing(self._reader.cursor()) as cursor:
+        with self._read_lock, explained(self.path), closing(self._reader.cursor()) as cursor:
             yield cursor
 
 
@@ -383,30 +383,3 @@ def _refuse_mixing(name: str, *, stored: tuple[str, bool], given: tuple[str, boo
         f"{name!r} is a {was} in {path}, and now it is to be a {now}: their energy must not share one account",
         hint="give the meter another name, or use another database file",
     )
-
-
-@contextmanager
-def _explained(path: Path) -> Iterator[None]:
-    """Database errors as StoreError, with the remedy where the cause is plain."""
-    try:
-        yield
-    except sqlite3.IntegrityError as error:
-        raise StoreError(
-            f"{path} refuses a row: {error}", hint="does another gateway write into the same file? stop one of them"
-        ) from error
-    except sqlite3.OperationalError as error:
-        raise StoreError(f"{path}: {error}", hint=_remedy(str(error))) from error
-    except sqlite3.DatabaseError as error:
-        raise StoreError(f"{path} is damaged: {error}", hint=RECOVER.format(path=path)) from error
-    except (sqlite3.Error, OSError) as error:
-        raise StoreError(f"{path}: {error}") from error
-
-
-def _remedy(text: str) -> str | None:
-    if "full" in text:
-        return "free some space on the disk; readings are kept in order again once there is room"
-    if "locked" in text:
-        return "another program holds the file; close it"
-    if "unable to open" in text or "readonly" in text:
-        return "check that the folder exists and that you may write there"
-    return None

@@ -98,11 +98,14 @@ def test_a_published_total_becomes_whole_counts(broker: Mosquitto) -> None:
 
 
 def test_an_openbeken_meter_is_asked_and_answers(broker: Mosquitto) -> None:
+    listens = asyncio.Event()
+
     async def device() -> None:
         import aiomqtt
 
         async with aiomqtt.Client("127.0.0.1", broker.port) as client:
             await client.subscribe("cmnd/obk1/Status")
+            listens.set()  # a device that comes between two of the questions answers the last one alone
             async for message in client.messages:
                 assert isinstance(message.payload, bytes)
                 energy = {"Power": 50.5, "Voltage": 230.0, "ConsumptionTotal": 1234.5}
@@ -111,6 +114,7 @@ def test_an_openbeken_meter_is_asked_and_answers(broker: Mosquitto) -> None:
 
     async def story() -> None:
         asking = asyncio.create_task(device())
+        await listens.wait()
         async with opened(url(broker, "obk1?device=openbeken&ask=0.2")) as (source,):
             first, second = await source.read(), await source.read()
         asking.cancel()

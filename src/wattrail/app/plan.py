@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from wattrail.alarms import AlarmRule
 from wattrail.app.config import database_of, demo_database
+from wattrail.app.house import HouseMeters, house_meters
 from wattrail.gateway import GatewayPlan, MeterPlan
 from wattrail.transport.discovery import list_candidates, without_device
 
@@ -39,11 +40,13 @@ class PortOffer(NamedTuple):
 class Demo:
     """A twin runs because no meter is configured.
 
-    ``candidates`` are ports that could be a meter, ``hidden`` are USB adapters without a port.
+    ``candidates`` are ports that could be a meter, ``hidden`` are USB adapters without a port. ``has_past``: a new
+    database begins with a generated year.
     """
 
     candidates: tuple[PortOffer, ...] = ()
     hidden: tuple[str, ...] = ()
+    has_past: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,11 +58,12 @@ class MetricsPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebPlan:
-    """Where the page and the REST interface are served; port 0 takes one that is free."""
+    """Where the page and the REST interface are served; port 0 takes one that is free. ``house`` is what it draws."""
 
     host: str = DEFAULT_HOST
     port: int = DEFAULT_PORT
     metrics: MetricsPlan | None = None
+    house: HouseMeters = field(default_factory=HouseMeters)
 
     @property
     def open_to_network(self) -> bool:
@@ -94,25 +98,26 @@ def plan_service(
     host: str | None = None,
     port: int | None = None,
     database: Path | None = None,
+    past: bool = True,
 ) -> ServicePlan:
-    """The plan of a service. Arguments override the configuration. Raises ConfigError."""
+    """The plan of a service. Arguments override the configuration. ``past``: a demo has one. Raises ConfigError."""
     meters = tuple(section.planned() for section in config.meter) if config else ()
     virtual = tuple(section.planned() for section in config.virtual) if config else ()
     gateway = GatewayPlan(
         meters=meters or (DEMO_METER,), virtual=virtual, zone=config.site.timezone if config else None
     )
-    page = _web(config, host, port) if web else None
+    page = _web(config, host, port, house_meters(config, gateway.names)) if web else None
     return ServicePlan(
         gateway=gateway,
         database=database or (database_of(config) if meters else demo_database()),
         web=page,
         consumers=_consumers(config, gateway, page),
         alarms=tuple(section.rule() for section in config.alarm) if config else (),
-        demo=None if meters else _demo(),
+        demo=None if meters else _demo(has_past=past),
     )
 
 
-def _web(config: Config | None, host: str | None, port: int | None) -> WebPlan:
+def _web(config: Config | None, host: str | None, port: int | None, house: HouseMeters) -> WebPlan:
     if config is not None:
         host = host or config.web.host
         port = config.web.port if port is None else port
@@ -120,6 +125,7 @@ def _web(config: Config | None, host: str | None, port: int | None) -> WebPlan:
         host=host or DEFAULT_HOST,
         port=DEFAULT_PORT if port is None else port,
         metrics=_metrics(config.publish.openmetrics) if config else None,
+        house=house,
     )
 
 
@@ -136,7 +142,7 @@ def _consumers(config: Config | None, gateway: GatewayPlan, page: WebPlan | None
     return plan_consumers(config.publish, gateway.names, configuration_url=url)
 
 
-def _demo() -> Demo:
+def _demo(*, has_past: bool) -> Demo:
     candidates = tuple(
         PortOffer(
             f"{candidate.description} ({candidate.carries})",
@@ -145,4 +151,5 @@ def _demo() -> Demo:
         )
         for number, candidate in enumerate(list_candidates(), start=1)
     )
-    return Demo(candidates=candidates, hidden=tuple(adapter.words() for adapter in without_device()))
+    hidden = tuple(adapter.words() for adapter in without_device())
+    return Demo(candidates=candidates, hidden=hidden, has_past=has_past)

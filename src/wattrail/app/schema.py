@@ -141,9 +141,11 @@ class WebSection(Section):
 
 
 class SiteSection(Section):
-    """``[site]``."""
+    """``[site]``. ``grid`` and ``solar`` name the meters between house and grid, and behind the roof."""
 
     timezone: Annotated[str, AfterValidator(_timezone)] | None = None
+    grid: str | None = None
+    solar: str | None = None
 
 
 class SafetySection(Section):
@@ -180,6 +182,17 @@ class Config(Section):
     @model_validator(mode="after")
     def _alarms_fit(self) -> Self:
         check_alarms(self.alarm, [*(meter.name for meter in self.meter), *(virtual.name for virtual in self.virtual)])
+        return self
+
+    @model_validator(mode="after")
+    def _house_is_metered(self) -> Self:
+        known = [*(meter.name for meter in self.meter), *(virtual.name for virtual in self.virtual)]
+        for field in ("grid", "solar"):
+            name = getattr(self.site, field)
+            if name is not None and name not in known:
+                raise field_error(
+                    ("site", field), f"there is no meter {name!r}", hint=f"known: {', '.join(known) or 'none'}"
+                )
         return self
 
     @model_validator(mode="after")

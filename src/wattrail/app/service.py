@@ -23,9 +23,9 @@ from wattrail.app.alarm_observer import alarm_observer
 from wattrail.app.plan import ServicePlan, WebPlan
 from wattrail.app.publishers import Publishers
 from wattrail.app.systemd_notify import SystemdNotifier
-from wattrail.clock import Clock
+from wattrail.clock import Clock, SystemClock
 from wattrail.errors import MissingExtra
-from wattrail.gateway import Feed, Gateway, open_planned
+from wattrail.gateway import Feed, Gateway, GatewayPlan, open_planned
 from wattrail.gateway.source import Opener
 from wattrail.gateway.stopping import stop_requests
 from wattrail.gateway.threads import in_thread, start_thread
@@ -135,6 +135,8 @@ async def open_service(
     with GatewayLock(plan.database) as lock, _listener(plan.web) as listener:
         store = await in_thread(lambda: open_store(plan.database), name="open-store")
         try:
+            if plan.demo is not None and plan.demo.has_past:
+                await in_thread(lambda: _give_past(store, plan.gateway, clock or SystemClock()), name="demo-past")
             gateway = Gateway(plan.gateway, store, clock=clock, opener=opener)
             board = PublisherBoard()
             publishers = _publishers(plan, store, gateway.feed, board, clock)
@@ -151,6 +153,13 @@ async def open_service(
                 await _stop(gateway, publishers, page)
         finally:
             await _close(store)
+
+
+def _give_past(store: Store, plan: GatewayPlan, clock: Clock) -> None:
+    from wattrail.app.demo_past import store_past  # with numpy
+
+    for meter in plan.meters:
+        store_past(store, meter, until=clock.now(), zone=plan.zone_info())
 
 
 def _publishers(plan: ServicePlan, store: Store, feed: Feed, board: PublisherBoard, clock: Clock | None) -> Publishers:
@@ -200,6 +209,8 @@ def _start_page(
         open_to_network=web.open_to_network,
         candidates=[CandidateJson(**found._asdict()) for found in (plan.demo.candidates if plan.demo else ())],
         metrics=MetricsSetup(has_kwh=web.metrics.has_kwh) if web.metrics else None,
+        grid=web.house.grid,
+        solar=web.house.solar,
     )
 
     def acknowledge(number: int) -> None:

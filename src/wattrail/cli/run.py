@@ -40,6 +40,10 @@ def run(
     browser: Annotated[
         bool | None, Parameter(name="--open", negative="--no-open", help="Open the page in a browser, or do not.")
     ] = None,
+    past: Annotated[
+        bool,
+        Parameter(name="--past", negative="--no-past", help="Give a demo twin a generated year at its first start."),
+    ] = True,
     wiring: WiringOptions | None = None,
 ) -> None:
     """Run the gateway with its dashboard.
@@ -55,7 +59,7 @@ def run(
     set_up_logging()
     with stop_quietly():
         written = load_config(config)
-        plan = app.plan_service(written, web=web, host=host, port=port, database=database)
+        plan = app.plan_service(written, web=web, host=host, port=port, database=database, past=past)
         configured = written.safety.confirmed if written else None
         safety.confirm(
             [meter.url for meter in plan.gateway.meters],

@@ -165,12 +165,17 @@ class HealthJson(BaseModel):
 
 
 class AboutJson(BaseModel):
-    """Version, time zone, ports that could be meters, and whether other machines can read the page."""
+    """Version, time zone, ports that could be meters, and whether other machines can read the page.
+
+    ``grid`` and ``solar`` are the meters between house and grid, and behind the roof; None where it is not known.
+    """
 
     version: str
     zone: str | None
     open_to_network: bool
     candidates: list[CandidateJson]
+    grid: str | None
+    solar: str | None
 
 
 def api_router(
@@ -259,8 +264,9 @@ def api_router(
     async def about() -> AboutJson:
         """Version, time zone, ports that could be a meter."""
         return AboutJson(
-            version=__version__, zone=setup.zone, open_to_network=setup.open_to_network, candidates=setup.candidates
-        )
+            version=__version__, zone=setup.zone, open_to_network=setup.open_to_network, candidates=setup.candidates,
+            grid=setup.grid, solar=setup.solar,
+        )  # fmt: skip
 
     @router.get("/publishers")
     async def publishing() -> list[PublisherJson]:

@@ -28,7 +28,7 @@ __all__ = ["build_app", "meters_json"]
 _ASSETS: Final = {
     file.name: file.read_bytes()
     for file in (files(__package__) / "assets").iterdir()
-    if file.name.endswith((".css", ".js", ".html", ".svg"))
+    if file.name.endswith((".css", ".js", ".html", ".svg", ".json"))
 }
 _METERS: Final = TypeAdapter(list[MeterJson])
 
@@ -76,6 +76,16 @@ def build_app(
     @app.get("/scope/{name}", include_in_schema=False)
     async def scope(name: str) -> Response:
         return _asset("scope.html", status=200 if feed.view(name) else 404)
+
+    @app.get("/meter/{name}", include_in_schema=False)
+    async def meter(name: str) -> Response:
+        return _asset("meter.html", status=200 if feed.view(name) else 404)
+
+    @app.get("/assets/words.{language}.json", include_in_schema=False)
+    async def words(language: str) -> Response:
+        """The words of a language; none for one that has no file, so that the page remains in English."""
+        name = f"words.{language}.json"
+        return _asset(name) if name in _ASSETS else JSONResponse({})
 
     @app.get("/assets/{name}", include_in_schema=False)
     async def asset(name: str) -> Response:

@@ -123,10 +123,15 @@ class MetricsSetup(BaseModel):
 
 
 class Setup(BaseModel):
-    """Settings of the page. ``open_to_network``: other machines can read it. Without ``metrics`` there are none."""
+    """Settings of the page. ``open_to_network``: other machines can read it. Without ``metrics`` there are none.
+
+    ``grid`` and ``solar`` are the meters between house and grid, and behind the roof.
+    """
 
     database: Path
     zone: str | None = None
     open_to_network: bool = False
     candidates: list[CandidateJson] = []
     metrics: MetricsSetup | None = None
+    grid: str | None = None
+    solar: str | None = None

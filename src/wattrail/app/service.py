@@ -133,7 +133,8 @@ async def open_service(
     Raises and calls ``on_ready`` as ``run`` does.
     """
     with GatewayLock(plan.database) as lock, _listener(plan.web) as listener:
-        store = await in_thread(lambda: open_store(plan.database), name="open-store")
+        zone = plan.gateway.zone_info()
+        store = await in_thread(lambda: open_store(plan.database, zone=zone), name="open-store")
         try:
             gateway = Gateway(plan.gateway, store, clock=clock, opener=opener)
             board = PublisherBoard()

@@ -133,7 +133,8 @@ async def open_service(
     Raises and calls ``on_ready`` as ``run`` does.
     """
     with GatewayLock(plan.database) as lock, _listener(plan.web) as listener:
-        store = await in_thread(lambda: open_store(plan.database), name="open-store")
+        zone = plan.gateway.zone_info()
+        store = await in_thread(lambda: open_store(plan.database, zone=zone), name="open-store")
         try:
             if plan.demo is not None and plan.demo.has_past:
                 await in_thread(lambda: _give_past(store, plan.gateway, clock or SystemClock()), name="demo-past")

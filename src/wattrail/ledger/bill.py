@@ -23,7 +23,7 @@ from wattrail.ledger.periods import By, boundaries
 from wattrail.ledger.register_at import SeriesPoint, registers_at
 from wattrail.ledger.tariff import Key, Per, Tariff, Timetable
 
-__all__ = ["Bill", "BillLine", "bills"]
+__all__ = ["Bill", "BillLine", "billing_moments", "bills"]
 
 _EXACT = Context(prec=60)
 """Far more digits than a price times an energy has: products are exact."""
@@ -65,7 +65,7 @@ def bills(ledger_slice: LedgerSlice, tariff: Tariff, start: datetime, end: datet
         return ()
     periods = boundaries(By.BILLING, start, end, zone, billing_day=tariff.billing_day)
     timetable = Timetable(tariff, min(ledger_slice.began, periods[0]), periods[-1], zone)
-    marks = sorted({*periods, *(span.start for span in timetable.spans if span.start > periods[0])})
+    marks = _moments(periods, timetable)
     points = registers_at(ledger_slice, marks, asides=_asides(ledger_slice, timetable))
     untimed = Untimed(ledger_slice)
     made = []
@@ -73,6 +73,16 @@ def bills(ledger_slice: LedgerSlice, tariff: Tariff, start: datetime, end: datet
         inside = points[marks.index(first) : marks.index(last) + 1]
         made.append(_Billing(tariff, zone, inside).bill(complete=not untimed.touches(first, last)))
     return tuple(made)
+
+
+def billing_moments(tariff: Tariff, start: datetime, end: datetime, zone: tzinfo) -> tuple[datetime, ...]:
+    """The moments at which ``bills`` asks a ledger for its registers: where periods, prices and rates begin."""
+    periods = boundaries(By.BILLING, start, end, zone, billing_day=tariff.billing_day)
+    return _moments(periods, Timetable(tariff, periods[0], periods[-1], zone))
+
+
+def _moments(periods: Sequence[datetime], timetable: Timetable) -> tuple[datetime, ...]:
+    return tuple(sorted({*periods, *(span.start for span in timetable.spans if span.start > periods[0])}))
 
 
 def _asides(ledger_slice: LedgerSlice, timetable: Timetable) -> tuple[Callable[[Entry], bool], Callable[[Entry], bool]]:

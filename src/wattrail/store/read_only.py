@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -15,10 +15,13 @@ from wattrail.network_meters.link_health import LinkDay
 from wattrail.store import queries
 from wattrail.store.buckets import Bucket
 from wattrail.store.chain import broken_links
+from wattrail.store.condensed import condensed_slice
 from wattrail.store.damage import RECOVER, as_damage, integrity_problems
 from wattrail.store.link_days import link_days
 from wattrail.store.rows import MeterRow
 from wattrail.store.schema import require_current
+from wattrail.store.series import series
+from wattrail.store.tiers import SeriesQuantity
 
 __all__ = ["StoreReader", "open_to_read"]
 
@@ -46,6 +49,11 @@ class StoreReader:
         """The ledger of a meter; entries that ended before ``since`` are only added up."""
         with as_damage(self.path):
             return queries.ledger_slice(self._cursor, meter_id, since)
+
+    def condensed_slice(self, meter_id: int, moments: Sequence[datetime]) -> LedgerSlice:
+        """A slice with the registers of the whole ledger at each of some moments, in as few entries as that needs."""
+        with as_damage(self.path):
+            return condensed_slice(self._cursor, meter_id, moments)
 
     def ledger(self, meter_id: int) -> Ledger | None:
         """The ledger with every reading that was kept so far; None before the first."""
@@ -78,10 +86,12 @@ class StoreReader:
         with as_damage(self.path):
             return tuple(broken_links(self._cursor, meter_id))
 
-    def series(self, name: str, start: datetime, end: datetime, *, points: int) -> tuple[Bucket, ...]:
-        """Power of a meter in ``[start, end)``, as about ``points`` buckets at most; empty for an unknown meter."""
+    def series(
+        self, name: str, start: datetime, end: datetime, *, points: int, quantity: SeriesQuantity = SeriesQuantity.POWER
+    ) -> tuple[Bucket, ...]:
+        """A quantity of a meter in ``[start, end)``, as about ``points`` buckets; empty for an unknown meter."""
         row = self._cursor.execute("SELECT id FROM meter WHERE name = ?", (name,)).fetchone()
-        return () if row is None else queries.series(self._cursor, int(row[0]), start, end, points)
+        return () if row is None else series(self._cursor, int(row[0]), start, end, points, quantity)
 
     def link_days(self, name: str, *, limit: int = 31) -> tuple[LinkDay, ...]:
         """How a meter was connected on its last days, newest first; empty for an unknown meter."""

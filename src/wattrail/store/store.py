@@ -15,12 +15,13 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
 from wattrail.calibration import Calibration
+from wattrail.clock import MACHINE_ZONE
 from wattrail.energy_register import EnergyRegister
 from wattrail.errors import StoreError
 from wattrail.ledger import GAP_AFTER_US, Entry, Ledger, LedgerSlice, Observation
@@ -29,9 +30,13 @@ from wattrail.store import queries
 from wattrail.store.buckets import Bucket
 from wattrail.store.calibrations import KeptCalibration, calibrations_of, keep
 from wattrail.store.chain import extend, require_whole
+from wattrail.store.condensed import condensed_slice
 from wattrail.store.damage import as_damage, explained
 from wattrail.store.link_days import keep_link_days, link_days
+from wattrail.store.purging import purge_meters
+from wattrail.store.quarter_sums import follow_entry
 from wattrail.store.registers import counts_alike, registers_from_text, registers_text
+from wattrail.store.rollups import LiveRollups, catch_up
 from wattrail.store.rows import (
     ENTRY_COLUMNS,
     LATER_COLUMNS,
@@ -49,14 +54,15 @@ from wattrail.store.rows import (
     without_credentials,
 )
 from wattrail.store.schema import migrate
+from wattrail.store.series import series
+from wattrail.store.tiers import Retention, SeriesQuantity
 from wattrail.units import Reading
 
-__all__ = ["RETENTION", "Store", "open_store"]
+__all__ = ["DEFAULT_RETENTION", "Store", "open_store"]
 
-RETENTION: Final = timedelta(days=14)
-"""How much watched time raw readings are kept for. Ledger entries are kept for ever."""
+DEFAULT_RETENTION: Final = Retention()
+"""How long readings and rollups are kept. Ledger entries are kept for ever."""
 
-_PURGE_BATCH: Final = 5_000
 _BUSY_S: Final = 5.0
 
 
@@ -74,9 +80,10 @@ _INSERT_STATED: Final = _insert("stated", "meter_id", *STATED_COLUMNS)
 _INSERT_READING: Final = _insert("reading", "meter_id", *OBSERVATION_COLUMNS, *QUANTITY_COLUMNS)
 
 
-def open_store(path: Path | str) -> Store:
+def open_store(path: Path | str, *, zone: tzinfo = MACHINE_ZONE) -> Store:
     """The database at a path, made if it is not there, brought up to date if it is older.
 
+    Readings are summed up by hours and days of ``zone``.
     Raises StoreError if it cannot be opened, is damaged, newer, or another program's; it is then left untouched.
     """
     path = Path(path)
@@ -89,7 +96,7 @@ def open_store(path: Path | str) -> Store:
             with as_damage(path):
                 migrate(writer, path)
                 writer.execute("PRAGMA journal_mode = WAL")
-            return Store(path, writer, _connect(path))
+            return Store(path, writer, _connect(path), zone)
         except BaseException:
             writer.close()
             raise
@@ -98,8 +105,11 @@ def open_store(path: Path | str) -> Store:
 class Store:
     """An open database. Writing and reading do not wait for each other."""
 
-    def __init__(self, path: Path, writer: sqlite3.Connection, reader: sqlite3.Connection) -> None:
+    def __init__(
+        self, path: Path, writer: sqlite3.Connection, reader: sqlite3.Connection, zone: tzinfo = MACHINE_ZONE
+    ) -> None:
         self.path = path
+        self._rollups = LiveRollups(zone)
         self._writer, self._reader = writer, reader
         self._write_lock, self._read_lock = threading.Lock(), threading.Lock()
         writer.execute("PRAGMA foreign_keys = ON")
@@ -232,7 +242,9 @@ class Store:
         with self._transaction(durable=any(entries for *_, entries in rows)) as cursor:
             for meter_id, reading, seen, entries in rows:
                 cursor.execute(_INSERT_READING, (meter_id, *reading_row(reading, seen)))
-                _insert_entries(cursor, meter_id, entries, int(cursor.lastrowid or 0))
+                reading_id = int(cursor.lastrowid or 0)
+                _insert_entries(cursor, meter_id, entries, reading_id)
+                self._rollups.follow_reading(cursor, meter_id, microseconds(seen.at), reading_id)
 
     def book(self, meter_id: int, entries: Sequence[Entry]) -> None:
         """Keep entries that no new reading caused, as when a ledger is closed."""
@@ -303,6 +315,11 @@ class Store:
         with self._reading() as cursor, as_damage(self.path):
             return queries.ledger_slice(cursor, meter_id, since)
 
+    def condensed_slice(self, meter_id: int, moments: Sequence[datetime]) -> LedgerSlice:
+        """A slice with the registers of the whole ledger at each of some moments, in as few entries as that needs."""
+        with self._reading() as cursor, as_damage(self.path):
+            return condensed_slice(cursor, meter_id, moments)
+
     def entries_after(self, meter_id: int, sequence: int) -> LedgerSlice:
         """The entries with a number above ``sequence``, and all epochs."""
         with self._reading() as cursor, as_damage(self.path):
@@ -323,28 +340,33 @@ class Store:
         with self._reading() as cursor, as_damage(self.path):
             return queries.latest(cursor, meter_id)
 
-    def series(self, meter_id: int, start: datetime, end: datetime, *, points: int = 720) -> tuple[Bucket, ...]:
-        """Power in ``[start, end)`` as about ``points`` buckets at most; those without a reading are left out."""
+    def series(
+        self,
+        meter_id: int,
+        start: datetime,
+        end: datetime,
+        *,
+        points: int = 720,
+        quantity: SeriesQuantity = SeriesQuantity.POWER,
+    ) -> tuple[Bucket, ...]:
+        """A quantity in ``[start, end)`` as about ``points`` buckets; those without a reading are left out."""
         with self._reading() as cursor:
-            return queries.series(cursor, meter_id, start, end, points)
+            return series(cursor, meter_id, start, end, points, quantity)
 
-    def purge(self, *, keep: timedelta = RETENTION) -> int:
-        """Forget readings after which their meter was watched for ``keep``; returns how many.
+    def purge(self, retention: Retention = DEFAULT_RETENTION) -> int:
+        """Forget readings and rollups that were kept for their time; returns how many readings.
 
-        What a wall clock says plays no part. Only what the ledger has accounted for is forgotten.
+        What a wall clock says plays no part. Only readings that ledger and rollups have accounted for are forgotten.
         """
-        return sum(self._purge_of(row.id, keep) for row in self.meters())
+        meter_ids = [row.id for row in self.meters()]
+        return purge_meters(meter_ids, retention, reading=self._reading, transaction=self._transaction)
 
-    def _purge_of(self, meter_id: int, keep: timedelta) -> int:
-        with self._reading() as cursor:
-            last = queries.watched_out(cursor, meter_id, keep)
-        gone, deleted = 0, _PURGE_BATCH
-        while last and deleted == _PURGE_BATCH:  # in batches: between them the meters get their turn
-            with self._transaction() as cursor:
-                cursor.execute(queries.PURGE, (meter_id, last, _PURGE_BATCH))
-                deleted = cursor.rowcount
-            gone += deleted
-        return gone
+    def catch_up_rollups(self) -> bool:
+        """One step for readings that an older version stored, or another time zone; whether there was any to take."""
+        with self._transaction() as cursor:
+            is_behind = catch_up(cursor, self._rollups.zone)
+        self._rollups.forget()
+        return is_behind
 
     @contextmanager
     def _transaction(self, *, durable: bool = False) -> Iterator[sqlite3.Cursor]:
@@ -355,6 +377,7 @@ class Store:
                 yield cursor
                 cursor.execute("COMMIT")
             except BaseException:
+                self._rollups.forget()
                 if self._writer.in_transaction:
                     cursor.execute("ROLLBACK")
                 raise
@@ -373,6 +396,7 @@ def _insert_entries(cursor: sqlite3.Cursor, meter_id: int, entries: Sequence[Ent
     for entry in entries:
         cursor.execute(_INSERT_ENTRY, (meter_id, reading_id, *entry_row(entry)))
         extend(cursor, "entry", meter_id, entry.sequence)
+        follow_entry(cursor, meter_id, entry)
 
 
 def _refuse_mixing(name: str, *, stored: tuple[str, bool], given: tuple[str, bool], path: Path) -> None:

@@ -227,9 +227,7 @@ def api_router(
             name=name,
             simulated=view.simulated,
             points=[
-                PointJson(
-                    at=b.start, lowest=b.lowest_watts, mean=b.mean_watts, highest=b.highest_watts, readings=b.readings
-                )
+                PointJson(at=b.start, lowest=b.lowest, mean=b.mean, highest=b.highest, readings=b.readings)
                 for b in buckets
             ],
         )

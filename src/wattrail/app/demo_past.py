@@ -13,13 +13,16 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from fractions import Fraction
 from typing import Final
 
+import numpy as np
+
 from wattrail.chips import CHIPS
 from wattrail.energy_register import EnergyRegister
 from wattrail.front_end import FRONT_ENDS
 from wattrail.gateway import MeterPlan
 from wattrail.ledger import Entry, EntryKind
 from wattrail.store import Store
-from wattrail.twin.past import QUARTER_S, QuarterHours, generate_past
+from wattrail.store.tiers import RollupStats
+from wattrail.twin.past import QUARTER_S, Extremes, QuarterHours, generate_past
 from wattrail.twin.scenario import load_scenario
 from wattrail.urls import innermost
 
@@ -52,7 +55,7 @@ def store_past(
         at=_moment(int(quarters.starts[0])),
         evidence=f"generated past of {days} days of the scenario {scenario}: simulated, nothing was measured",
     )  # fmt: skip
-    store.book(row.id, tuple(past_entries(quarters, register)))
+    store.add_past(row.id, tuple(past_entries(quarters, register)), tuple(_statistics(quarters)))
     logger.info("%s was given a generated past of %d days, all of it simulated", meter.name, days)
 
 
@@ -116,6 +119,23 @@ class _Counting:
             readings=0 if is_gap else elapsed_us // 1_000_000,
             watt=round(watts), note="nobody watched (generated)" if is_gap else "",
         )  # fmt: skip
+
+
+def _statistics(quarters: QuarterHours) -> Iterator[tuple[int, tuple[RollupStats, ...]]]:
+    """Power, voltage and frequency of each quarter hour, as if it had been read each second."""
+    columns = [_thousandths(of) for of in (quarters.watts, quarters.volts, quarters.hertz)]
+    for place, start in enumerate(quarters.starts):
+        yield (
+            int(start) * 1_000_000,
+            tuple(
+                RollupStats(QUARTER_S, lowest[place], mean[place] * QUARTER_S, highest[place])
+                for lowest, mean, highest in columns
+            ),
+        )
+
+
+def _thousandths(of: Extremes) -> tuple[list[int], ...]:
+    return tuple(np.rint(values * 1000).astype(int).tolist() for values in (of.lowest, of.mean, of.highest))
 
 
 def _moment(seconds: int) -> datetime:

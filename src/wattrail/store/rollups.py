@@ -18,7 +18,15 @@ from typing import Final, NamedTuple
 
 from wattrail.store.tiers import NOTHING, Retention, RollupStats, SeriesQuantity, Tier, bucket, zone_name
 
-__all__ = ["MINUTE_US", "LiveRollups", "RollupState", "catch_up", "forget_rollups", "rollup_state"]
+__all__ = [
+    "MINUTE_US",
+    "LiveRollups",
+    "RollupState",
+    "catch_up",
+    "forget_rollups",
+    "rollup_state",
+    "store_quarter_hours",
+]
 
 MINUTE_US: Final = 60_000_000
 _BATCH: Final = 20_000
@@ -136,6 +144,22 @@ def _states(cursor: sqlite3.Cursor) -> list[tuple[int, RollupState]]:
     sql = "SELECT meter_id, reading_id, open_minute, zone FROM rollup_state ORDER BY meter_id"
     rows = cursor.execute(sql).fetchall()
     return [(int(row[0]), RollupState(*row[1:])) for row in rows]
+
+
+def store_quarter_hours(
+    cursor: sqlite3.Cursor, meter_id: int, quarters: Iterable[tuple[int, Stats]], zone: tzinfo
+) -> None:
+    """Store quarter hours, in order and by their start in microseconds, of a time without readings, and what follows.
+
+    The hour and the day in which they end are made when that time is over, with the readings that come by then.
+    """
+    opened = 0
+    for start, stats in quarters:
+        cursor.execute(_UPSERT, (meter_id, Tier.QUARTER_HOUR.value, start, *_flat(stats)))
+        opened = start + Tier.QUARTER_HOUR.value * 1_000_000
+    _make_local_again(cursor, meter_id, zone, opened)
+    (newest,) = cursor.execute("SELECT COALESCE(MAX(id), 0) FROM reading").fetchone()
+    cursor.execute(_STATE, (meter_id, newest, opened, zone_name(zone)))
 
 
 def forget_rollups(cursor: sqlite3.Cursor, meter_id: int, tier: Tier, retention: Retention, limit: int) -> int:

@@ -36,7 +36,7 @@ from wattrail.store.link_days import keep_link_days, link_days
 from wattrail.store.purging import purge_meters
 from wattrail.store.quarter_sums import follow_entry
 from wattrail.store.registers import counts_alike, registers_from_text, registers_text
-from wattrail.store.rollups import LiveRollups, catch_up
+from wattrail.store.rollups import LiveRollups, Stats, catch_up, store_quarter_hours
 from wattrail.store.rows import (
     ENTRY_COLUMNS,
     LATER_COLUMNS,
@@ -258,6 +258,12 @@ class Store:
             last_id = queries.last_reading_id(cursor)
             for meter_id, entries in closed:
                 _insert_entries(cursor, meter_id, entries, last_id)
+
+    def add_past(self, meter_id: int, entries: Sequence[Entry], quarters: Sequence[tuple[int, Stats]]) -> None:
+        """Keep what a meter did before its first reading: entries, and quarter hours by their start in microseconds."""
+        with self._transaction(durable=True) as cursor:
+            _insert_entries(cursor, meter_id, entries, queries.last_reading_id(cursor))
+            store_quarter_hours(cursor, meter_id, quarters, self._rollups.zone)
 
     def keep_link_days(self, days: Sequence[tuple[int, LinkDay]]) -> None:
         """Keep how meters, by their ids, were connected on a day; a day that was kept before is replaced."""

@@ -20,6 +20,7 @@ from wattrail.web.alarms import add_alarm_routes
 from wattrail.web.events import Broadcast, TooManyStreams
 from wattrail.web.history import PowerHistory
 from wattrail.web.messages import CandidateJson, PublisherJson, Setup
+from wattrail.web.today import add_today_route
 from wattrail.web.waveform import WaveformJson, Waveforms
 
 __all__ = ["MeterJson", "api_router"]
@@ -257,6 +258,7 @@ def api_router(
         return StreamingResponse(stream, media_type="text/event-stream")
 
     add_alarm_routes(router, setup.database, acknowledge)
+    add_today_route(router, setup, known)
 
     @router.get("/about")
     async def about() -> AboutJson:

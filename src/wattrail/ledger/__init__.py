@@ -1,7 +1,7 @@
 """From counters to energy: import and export as two registers that never fall. Pure, integer, append-only."""
 
 from wattrail.ledger.audit import Audit, AuditFinding, audit
-from wattrail.ledger.bill import Bill, BillLine, bills
+from wattrail.ledger.bill import Bill, BillLine, bills, energy_billing_moments, energy_bills
 from wattrail.ledger.boot import Boot, boot_between
 from wattrail.ledger.channels import Channels
 from wattrail.ledger.entries import BEGINNING, STATED, Entry, EntryKind, Epoch, Observation, Totals
@@ -59,6 +59,8 @@ __all__ = [
     "boot_between",
     "boundaries",
     "by_interval",
+    "energy_billing_moments",
+    "energy_bills",
     "local_day",
     "midnight",
     "milliwatt_hours",

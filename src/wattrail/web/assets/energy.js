@@ -5,6 +5,8 @@ import { ask, element, path, show } from "./element.js";
 import { date, energy, money } from "./format.js";
 import { t } from "./language.js";
 
+const booked = ({ import_wh, export_wh, undirected_wh }) => import_wh + export_wh + undirected_wh;
+
 const TITLES = { day: t("Day"), week: t("Week"), month: t("Month"), year: t("Year") };
 const FINER = { month: "day", week: "day", year: "month" };
 const LABELS = { hour: { hour: "2-digit" }, day: { day: "numeric" }, month: { month: "short" } };
@@ -48,27 +50,28 @@ export class EnergyByPeriod {
     return ask(`${path(this.meter)}/energy?from=${from}&to=${to}&by=${by}`).catch((error) => ({ periods: [], error: error.message }));
   }
 
-  #cost({ from, to }) {
-    return ask(`${path(this.meter)}/costs?from=${from}&to=${to}`).catch(() => null);
+  // The bill of a month, where a tariff is configured; other spans have none, for standing charges belong to months.
+  #cost({ kind, from, to }) {
+    return kind === "month" ? ask(`${path(this.meter)}/costs?from=${from}&to=${to}`).catch(() => null) : null;
   }
 
   #draw(now, then, cost) {
     const { by } = this.span, { zone } = this;
     const bars = now.periods.map((period, n) => ({
-      ...period, before: then.periods[n] ?? null, doubtful: period.gap,
+      ...period, before: then.periods[n] ?? null, doubtful: booked(period.gaps) > 0,
       label: date(period.start, zone, LABELS[by]), name: date(period.start, zone, NAMES[by]),
     }));
     const total = (periods, way) => periods.reduce((sum, period) => sum + period[`${way}_wh`], 0);
     const used = total(now.periods, "import"), fed = total(now.periods, "export"), earlier = total(then.periods, "import");
     const facts = [t("import {energy} kWh", { energy: energy(used) })];
     if (fed) facts.push(t("export {energy} kWh", { energy: energy(fed) }));
-    if (cost?.currency) facts.push(t("cost {cost}", { cost: money(cost.total, cost.currency) }));
+    if (cost?.bills.length === 1) facts.push(t("cost {cost}", { cost: money(Number(cost.bills[0].total), cost.currency) }));
     if (earlier) facts.push(t("the period before: {energy} kWh", { energy: energy(earlier) }));
     show(this.sum, now.error ?? facts.join(" · "));
     this.plot.classList.toggle("is-drawn", used + fed > 0);
     this.bars.draw(bars);
     this.table.replaceChildren(...bars.map((bar) => element("tr", {}, element("th", { scope: "row" }, bar.name),
-      element("td", {}, energy(bar.import_wh)), element("td", {}, energy(bar.export_wh)), element("td", {}, bar.gap ? t("holds energy of a gap") : ""))));
+      element("td", {}, energy(bar.import_wh)), element("td", {}, energy(bar.export_wh)), element("td", {}, bar.doubtful ? t("holds energy of a gap") : ""))));
   }
 
   #chosen(n) {

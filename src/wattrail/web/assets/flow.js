@@ -22,8 +22,9 @@ export class Flow {
     for (const [name, title] of [["grid", t("Grid")], ["house", t("House")], ["roof", t("Roof")]]) {
       if (!hasRoof && name === "roof") continue;
       const [x, y] = PLACES[name];
-      this.values[name] = svg("text", { x, y: y + 6, class: "value", "text-anchor": "middle" }, "–");
+      this.values[name] = svg("text", { x, y: y + 3, class: "value", "text-anchor": "middle" }, "–");
       picture.append(svg("circle", { cx: x, cy: y, r: 30, class: `node ${name}` }), this.values[name],
+        svg("text", { x, y: y + 17, class: "watt", "text-anchor": "middle" }, "W"),
         svg("text", { x, y: name === "roof" ? y - 36 : y + 46, class: "name", "text-anchor": "middle" }, title));
     }
     this.said = element("p.visually-hidden", { role: "status" });
@@ -59,5 +60,5 @@ export class Flow {
 function watts(value) {
   if (value === null || value === undefined) return "–";
   const size = Math.abs(value);
-  return size < 10000 ? number(size, 0) : `${number(size / 1000, 1)} k`;
+  return number(size, 0);
 }

@@ -72,7 +72,7 @@ export class PowerChart {
     const answer = await ask(`${path(this.meter)}/series?${query}`).catch((error) => ({ points: [], error }));
     if (asked !== this.loaded) return;  // the view has moved on meanwhile
     this.points = answer.points.map((point) => [Date.parse(point.at), point.lowest, point.mean, point.highest]);
-    this.width = (answer.width_s ?? 0) * 1000;
+    this.width = answer.points.length ? Date.parse(answer.points[0].end) - this.points[0][0] : 0;
     this.nothing.textContent = answer.error?.message ?? t("No readings in this time.");
     this.#draw();
     this.moved({ from, to });

@@ -81,6 +81,10 @@ def build_app(
     async def meter(name: str) -> Response:
         return _asset("meter.html", status=200 if feed.view(name) else 404)
 
+    @app.get("/costs", include_in_schema=False)
+    async def costs() -> Response:
+        return _asset("costs.html")
+
     @app.get("/assets/words.{language}.json", include_in_schema=False)
     async def words(language: str) -> Response:
         """The words of a language; none for one that has no file, so that the page remains in English."""

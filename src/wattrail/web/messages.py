@@ -123,10 +123,18 @@ class MetricsSetup(BaseModel):
 
 
 class Setup(BaseModel):
-    """Settings of the page. ``open_to_network``: other machines can read it. Without ``metrics`` there are none."""
+    """Settings of the page. ``open_to_network``: other machines can reach it. Without ``metrics`` there are none.
+
+    ``names`` are names under which it is served beside this machine's own. What ``trusted_proxies`` (addresses and
+    networks) say of a visitor is believed. With ``certificate`` and ``key`` it is served by TLS.
+    """
 
     database: Path
     zone: str | None = None
     open_to_network: bool = False
     candidates: list[CandidateJson] = []
     metrics: MetricsSetup | None = None
+    names: list[str] = []
+    trusted_proxies: list[str] = []
+    certificate: Path | None = None
+    key: Path | None = None

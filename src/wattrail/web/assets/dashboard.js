@@ -4,13 +4,14 @@ import { ask, element, show } from "./element.js";
 import { QUANTITIES, SIMULATED, STATES, clock, connection, direction, kilowattHours, number } from "./format.js";
 import { HourChart } from "./history.js";
 import { followPublishers } from "./publishers.js";
+import { showSession } from "./session.js";
 
 const cards = new Map();
 const main = document.getElementById("main");
 // The stream says "alive" every second while the gateway runs.
 const MAX_SILENCE_MS = 3000, CONNECT_AGAIN_MS = 10000;
 let connected = true;
-let about = { zone: null, candidates: [], open_to_network: false };
+let about = { zone: null, candidates: [] };
 
 const visible = new IntersectionObserver((entries) => {
   for (const { target, isIntersecting } of entries) target.card.onScreen(isIntersecting);
@@ -193,14 +194,10 @@ function follow() {
   wait();
 }
 
+const session = await showSession(document.querySelector(".top"));
 about = await ask("about").catch(() => about);
-if (about.open_to_network) {
-  const warning = document.getElementById("warning");
-  show(warning, "Everyone on this network can read this page: there is no password.");
-  warning.hidden = false;
-}
 follow();
-followAlarms(document.getElementById("alarms"), about.zone);
+followAlarms(document.getElementById("alarms"), about.zone, session.scopes.includes("adjust"));
 followPublishers(document.getElementById("publishers"), about.zone);
 
 window.wattrail = {

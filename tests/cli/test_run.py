@@ -131,14 +131,24 @@ def test_only_this_machine_is_not_the_network(host: str, is_open: bool) -> None:
     assert WebPlan(host=host).open_to_network is is_open
 
 
-def test_serving_to_the_whole_network_is_said_aloud(
+def test_serving_to_the_network_without_tls_is_said_aloud(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("wattrail.app.service.run", lambda *_arguments, **_named: None)
     run(host="0.0.0.0", browser=False)
-    assert "warning: 0.0.0.0 is not this machine alone: everyone on its networks can read" in capsys.readouterr().err
+    assert "warning: the page is served at 0.0.0.0 without TLS: passwords, tokens" in capsys.readouterr().err
     run(host="127.0.0.1", browser=False)
     assert "warning" not in capsys.readouterr().err
+
+
+def test_nothing_is_served_to_a_network_where_nobody_could_sign_in(wattrail: Type, tmp_path: Path) -> None:
+    database = str(tmp_path / "w.sqlite")
+    said = wattrail("run", "--host", "0.0.0.0", "--port", "0", "--database", database)
+    assert said.code == 2
+    assert "error: the page is not served at 0.0.0.0, for nobody could sign in" in said.err
+    assert f"hint: make a user first: wattrail user add NAME --scope admin --database {database}" in said.err
+    assert "or serve this machine alone: --host 127.0.0.1" in said.err
+    assert "Traceback" not in said.err
 
 
 @pytest.mark.parametrize("words", [["--host", "::1"], ["--port", "0"], ["--open"]])

@@ -25,7 +25,8 @@ def ask(address: str, path: str, **headers: str) -> tuple[int, Any]:
         connection.request("GET", path, headers=headers)
         response = connection.getresponse()
         body = response.read().decode()
-        return response.status, json.loads(body) if response.headers["content-type"] == "application/json" else body
+        is_json = response.headers["content-type"] in {"application/json", "application/problem+json"}
+        return response.status, json.loads(body) if is_json else body
     finally:
         connection.close()
 
@@ -90,6 +91,9 @@ def test_the_interface_describes_itself(scene: Scene) -> None:
         "/api/v1/events",
         "/api/v1/about",
         "/api/v1/health",
+        "/api/v1/session",
+        "/api/v1/audit",
+        "/api/v1/problems/{kind}",
     }
 
 

@@ -79,13 +79,6 @@ def test_a_twin_is_marked_as_simulated_in_plain_sight(scene: Scene, visit: Calla
     expect(badge).to_be_in_viewport()
 
 
-def test_a_page_that_the_whole_network_can_read_says_so(scene: Scene, visit: Callable[[str], Visit]) -> None:
-    expect(visit(scene("shared")).page.get_by_text("Everyone on this network can read this page")).to_be_visible()
-    page = visit(scene("live")).page
-    expect(page.get_by_role("article", name="Meter house")).to_be_visible()
-    expect(page.get_by_text("Everyone on this network")).to_be_hidden()
-
-
 def test_no_script_from_outside_runs_on_the_page(scene: Scene, visit: Callable[[str], Visit]) -> None:
     seen = visit(scene("shared"))
     seen.page.evaluate(

@@ -58,16 +58,24 @@ class MetricsPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebPlan:
-    """Where the page and the REST interface are served; port 0 takes one that is free. ``house`` is what it draws."""
+    """Where the page and the REST interface are served; port 0 takes one that is free.
+
+    ``names`` are host names beside the machine's own, ``trusted_proxies`` addresses and networks that are believed
+    about their visitors. With ``certificate`` and ``key`` it is served by TLS. ``house`` is what it draws.
+    """
 
     host: str = DEFAULT_HOST
     port: int = DEFAULT_PORT
     metrics: MetricsPlan | None = None
     house: HouseMeters = field(default_factory=HouseMeters)
+    names: tuple[str, ...] = ()
+    trusted_proxies: tuple[str, ...] = ()
+    certificate: Path | None = None
+    key: Path | None = None
 
     @property
     def open_to_network(self) -> bool:
-        """Whether other machines can reach the page."""
+        """Whether other machines can reach the page; then somebody must be able to sign in."""
         try:
             return not ip_address(self.host).is_loopback
         except ValueError:
@@ -121,11 +129,16 @@ def _web(config: Config | None, host: str | None, port: int | None, house: House
     if config is not None:
         host = host or config.web.host
         port = config.web.port if port is None else port
+    site = config.site if config else None
     return WebPlan(
         host=host or DEFAULT_HOST,
         port=DEFAULT_PORT if port is None else port,
         metrics=_metrics(config.publish.openmetrics) if config else None,
         house=house,
+        names=tuple(site.names) if site else (),
+        trusted_proxies=tuple(site.trusted_proxies) if site else (),
+        certificate=Path(site.certificate) if site and site.certificate else None,
+        key=Path(site.key) if site and site.key else None,
     )
 
 
@@ -138,7 +151,11 @@ def _consumers(config: Config | None, gateway: GatewayPlan, page: WebPlan | None
         return ()
     from wattrail.app.publish_plan import page_url, plan_consumers  # with the libraries of their consumers
 
-    url = page_url(page.host, page.port) if page and page.open_to_network and page.port else None
+    url = (
+        page_url(page.host, page.port, is_secure=page.certificate is not None)
+        if page and page.open_to_network and page.port
+        else None
+    )
     return plan_consumers(config.publish, gateway.names, configuration_url=url)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from ipaddress import ip_network
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
@@ -51,6 +53,20 @@ def _timezone(name: str) -> str:
     return name
 
 
+def _host_name(text: str) -> str:
+    if not _HOST_NAME.fullmatch(text):
+        raise ValueError(f"{text!r} is not a host name: write it without scheme and port, such as meters.example.org")
+    return text
+
+
+def _network(text: str) -> str:
+    try:
+        ip_network(text, strict=False)
+    except ValueError as error:
+        raise ValueError(f"{text!r} is not an address or a network, such as 127.0.0.1 or 172.18.0.0/16") from error
+    return text
+
+
 def _url(text: str) -> str:
     return check_source_url(text) if is_source(text) else check_url(text)
 
@@ -67,6 +83,8 @@ def _constant(value: float) -> float:
         raise ValueError(f"must be from {MIN_CONSTANT:g} to {MAX_CONSTANT:g}")
     return value
 
+
+_HOST_NAME = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*")
 
 Constant = Annotated[float, AfterValidator(_constant)]
 
@@ -141,11 +159,26 @@ class WebSection(Section):
 
 
 class SiteSection(Section):
-    """``[site]``. ``grid`` and ``solar`` name the meters between house and grid, and behind the roof."""
+    """``[site]``: its time zone, its meters, and how the page is reached there.
+
+    ``grid`` and ``solar`` are the meters between house and grid, and behind the roof. ``names`` are host names of the
+    page beside the machine's own. ``trusted_proxies`` are believed about a visitor.
+    """
 
     timezone: Annotated[str, AfterValidator(_timezone)] | None = None
     grid: str | None = None
     solar: str | None = None
+    names: list[Annotated[str, AfterValidator(_host_name)]] = Field(default_factory=list)
+    trusted_proxies: list[Annotated[str, AfterValidator(_network)]] = Field(default_factory=list)
+    certificate: Annotated[str, AfterValidator(_path)] | None = None
+    key: Annotated[str, AfterValidator(_path)] | None = None
+
+    @model_validator(mode="after")
+    def _both_for_tls(self) -> Self:
+        if (self.certificate is None) is not (self.key is None):
+            missing = "certificate" if self.certificate is None else "key"
+            raise ValueError(f"TLS needs certificate and key: {missing} is missing")
+        return self
 
 
 class SafetySection(Section):

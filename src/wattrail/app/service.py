@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 
+from wattrail.app.access import AccessKeeper, require_access, require_certificate
 from wattrail.app.alarm_observer import alarm_observer
 from wattrail.app.plan import ServicePlan, WebPlan
 from wattrail.app.publishers import Publishers
@@ -138,6 +139,8 @@ async def open_service(
         try:
             if plan.demo is not None and plan.demo.has_past:
                 await in_thread(lambda: _give_past(store, plan.gateway, clock or SystemClock()), name="demo-past")
+            if plan.web is not None:
+                require_access(plan.web, store.path)
             gateway = Gateway(plan.gateway, store, clock=clock, opener=opener)
             board = PublisherBoard()
             publishers = _publishers(plan, store, gateway.feed, board, clock)
@@ -190,6 +193,7 @@ def _listener(web: WebPlan | None) -> socket.socket | nullcontext[None]:
             raise MissingExtra("the dashboard", library=library, extra="run")
     from wattrail.web import bind
 
+    require_certificate(web)
     return bind(web.host, web.port)
 
 
@@ -212,13 +216,20 @@ def _start_page(
         metrics=MetricsSetup(has_kwh=web.metrics.has_kwh) if web.metrics else None,
         grid=web.house.grid,
         solar=web.house.solar,
+        names=list(web.names),
+        trusted_proxies=list(web.trusted_proxies),
+        certificate=web.certificate,
+        key=web.key,
     )
 
     def acknowledge(number: int) -> None:
         with AlarmEvents(store.path) as stored:
             stored.acknowledge([number], feed.now())
 
-    return WebProcess(feed, setup, listener, board=board, on_ready=on_ready, on_acknowledge=acknowledge)
+    return WebProcess(
+        feed, setup, listener, board=board, on_ready=on_ready, on_acknowledge=acknowledge,
+        access=AccessKeeper(store.path),
+    )  # fmt: skip
 
 
 async def _stop(gateway: Gateway, publishers: Publishers, page: WebProcess | None) -> None:

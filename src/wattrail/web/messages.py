@@ -123,8 +123,10 @@ class MetricsSetup(BaseModel):
 
 
 class Setup(BaseModel):
-    """Settings of the page. ``open_to_network``: other machines can read it. Without ``metrics`` there are none.
+    """Settings of the page. ``open_to_network``: other machines can reach it. Without ``metrics`` there are none.
 
+    ``names`` are names under which it is served beside this machine's own. What ``trusted_proxies`` (addresses and
+    networks) say of a visitor is believed. With ``certificate`` and ``key`` it is served by TLS.
     ``grid`` and ``solar`` are the meters between house and grid, and behind the roof.
     """
 
@@ -135,3 +137,7 @@ class Setup(BaseModel):
     metrics: MetricsSetup | None = None
     grid: str | None = None
     solar: str | None = None
+    names: list[str] = []
+    trusted_proxies: list[str] = []
+    certificate: Path | None = None
+    key: Path | None = None

@@ -10,11 +10,13 @@ from typing import Final, NamedTuple, Self
 from fastapi import APIRouter
 from pydantic import BaseModel
 
+from wattrail.access import Scope
 from wattrail.clock import Clock, SystemClock, zone_of
 from wattrail.gateway import MeterView
 from wattrail.ledger import Totals, by_interval, midnight
 from wattrail.store import StoreReader, open_to_read
 from wattrail.web.messages import Setup
+from wattrail.web.permissions import needs
 
 __all__ = ["DayEnergyJson", "TodayJson", "add_today_route"]
 
@@ -63,7 +65,8 @@ def add_today_route(
     clock = clock or SystemClock()
     zone = zone_of(setup.zone)
 
-    @router.get("/meters/{name}/today")
+    @router.get("/meters/{name}/today", tags=["energy"])
+    @needs(Scope.READ)
     def today(name: str) -> TodayJson:
         """Energy of today so far, of yesterday, and what is usual by this time of the day."""
         view = known(name)

@@ -4,8 +4,6 @@ import { SIMULATED, clock, date } from "./format.js";
 import { t } from "./language.js";
 
 const EVERY_MS = 2000;
-// Only the machine of the gateway may acknowledge.
-const OWN_MACHINE = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
 const SEVERITIES = { critical: t("Critical"), warning: t("Warning"), info: t("Note") };
 
 // The time, with its day where that is not the last half day.
@@ -15,13 +13,13 @@ function when(at, zone) {
   return day + clock(at, zone);
 }
 
-function row(alarm, zone) {
+function row(alarm, zone, mayAdjust) {
   const seen = alarm.acknowledged_at ? `, ${t("acknowledged at {time}", { time: when(alarm.acknowledged_at, zone) })}` : "";
   return element(`li.alarm.is-${alarm.severity}${alarm.acknowledged ? ".is-acknowledged" : ""}`, {},
     element("p.alarm-text", {}, element("strong", {}, `${SEVERITIES[alarm.severity] ?? alarm.severity}: `), alarm.text),
     element("p.alarm-since", {}, t("since {when}", { when: when(alarm.since, zone) }) + seen),
     alarm.simulated ? element("span.badge", {}, SIMULATED) : null,
-    alarm.acknowledged || !OWN_MACHINE.test(location.hostname) ? null : button(alarm));
+    alarm.acknowledged || !mayAdjust ? null : button(alarm));
 }
 
 // Acknowledges an alarm. The strip shows it when the gateway has stored it; a refusal stands on the button.
@@ -39,7 +37,8 @@ function button(alarm) {
 }
 
 // Shows the alarms in a section and keeps them up to date; where the gateway does not answer, the last ones stay, greyed.
-export function followAlarms(section, zone) {
+// Only who has the scope "adjust" may acknowledge one.
+export function followAlarms(section, zone, mayAdjust) {
   let shown = "[]";
   const look = async () => {
     const alarms = await ask("alarms").catch(() => null);
@@ -48,7 +47,7 @@ export function followAlarms(section, zone) {
     if (alarms !== null && text !== shown) {
       shown = text;
       section.hidden = !alarms.length;
-      section.replaceChildren(element("ul", {}, ...alarms.map((alarm) => row(alarm, zone))));
+      section.replaceChildren(element("ul", {}, ...alarms.map((alarm) => row(alarm, zone, mayAdjust))));
     }
     setTimeout(look, EVERY_MS);
   };

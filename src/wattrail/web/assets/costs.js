@@ -4,6 +4,7 @@ import { ask, element, path } from "./element.js";
 import { SIMULATED, date, energy, money, number } from "./format.js";
 import { t } from "./language.js";
 import { navigation } from "./navigation.js";
+import { showSession } from "./session.js";
 
 const MONTHS = 13;
 const main = document.getElementById("main");
@@ -80,6 +81,7 @@ async function build({ tariffs, zone, grid }) {
 }
 
 document.getElementById("top").append(navigation());
+showSession(document.getElementById("top"));
 document.title = `${t("Costs")} – wattrail`;
 try {
   await build(await ask("about"));

@@ -8,13 +8,14 @@ import { t } from "./language.js";
 import { follow } from "./live.js";
 import { navigation } from "./navigation.js";
 import { followPublishers } from "./publishers.js";
+import { showSession } from "./session.js";
 import { Today } from "./today.js";
 
 const cards = new Map();
 let flow = null;
 const main = document.getElementById("main");
 let connected = true;
-let about = { zone: null, candidates: [], open_to_network: false, grid: null, solar: null };
+let about = { zone: null, candidates: [], grid: null, solar: null };
 
 const visible = new IntersectionObserver((entries) => {
   for (const { target, isIntersecting } of entries) target.card.onScreen(isIntersecting);
@@ -201,16 +202,12 @@ function setConnected(is) {
   document.body.classList.toggle("is-cut-off", !is);
 }
 
+const session = await showSession(document.querySelector(".top"));
 about = await ask("about").catch(() => about);
-if (about.open_to_network) {
-  const warning = document.getElementById("warning");
-  show(warning, t("Everyone on this network can read this page: there is no password."));
-  warning.hidden = false;
-}
 document.getElementById("top").append(navigation());
 now();
 follow(take, setConnected);
-followAlarms(document.getElementById("alarms"), about.zone);
+followAlarms(document.getElementById("alarms"), about.zone, session.scopes.includes("adjust"));
 followPublishers(document.getElementById("publishers"), about.zone);
 
 window.wattrail = {

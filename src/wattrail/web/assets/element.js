@@ -19,6 +19,10 @@ export async function ask(path) {
   const response = await fetch(`/api/v1/${path}`, { signal: AbortSignal.timeout(10000) }).catch(() => {
     throw new Error(t("The gateway does not answer. This page tries again by itself."));
   });
+  if (response.status === 401) {
+    location.assign(`/login?next=${encodeURIComponent(location.pathname)}`);
+    throw new Error("Sign in again.");
+  }
   const answer = await response.json();
   if (!response.ok) throw new Error(answer.detail ?? response.statusText);
   return answer;

@@ -11,3 +11,8 @@ document.documentElement.lang = Object.keys(words).length ? language : "en";
 export function t(text, values = {}) {
   return (words[text] ?? text).replace(/\{(\w+)\}/g, (all, name) => values[name] ?? all);
 }
+
+// Puts the words that stand in a page's own markup, in elements with data-t, into the reader's language.
+export function translatePage() {
+  for (const found of document.querySelectorAll("[data-t]")) found.textContent = t(found.textContent.trim());
+}

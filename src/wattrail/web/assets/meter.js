@@ -8,6 +8,7 @@ import { LedgerEvents } from "./ledgerevents.js";
 import { follow } from "./live.js";
 import { navigation } from "./navigation.js";
 import { PowerChart, VIEWS } from "./powerchart.js";
+import { showSession } from "./session.js";
 import { plusDays, today } from "./calendar.js";
 
 const name = decodeURIComponent(location.pathname.split("/").at(-1));
@@ -101,6 +102,7 @@ function build(meter) {
 }
 
 document.getElementById("top").append(navigation());
+showSession(document.getElementById("top"));
 document.title = `${name} – wattrail`;
 const { zone } = await ask("about").catch(() => ({ zone: null }));
 try {

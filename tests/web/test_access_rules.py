@@ -21,7 +21,14 @@ from wattrail.web.permissions import Permissions, is_declared, is_public
 from wattrail.web.waveform import Waveforms
 
 READ = ("/api/v1/meters", "/api/v1/health", "/api/v1/about", "/api/v1/openapi.json", "/api/v1/docs", "/metrics")
-OPEN = {"/login", "/assets/{name}", "/api/v1/session", "/api/v1/problems/{kind}", "/api/v1/docs/{name}"}
+OPEN = {
+    "/login",
+    "/assets/{name}",
+    "/assets/words.{language}.json",
+    "/api/v1/session",
+    "/api/v1/problems/{kind}",
+    "/api/v1/docs/{name}",
+}
 
 
 @pytest.fixture

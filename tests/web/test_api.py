@@ -83,6 +83,7 @@ def test_the_interface_describes_itself(scene: Scene) -> None:
         "/api/v1/meters/{name}/link",
         "/api/v1/meters/{name}/reading",
         "/api/v1/meters/{name}/series",
+        "/api/v1/meters/{name}/today",
         "/api/v1/meters/{name}/waveform",
         "/api/v1/publishers",
         "/api/v1/alarms",

@@ -201,6 +201,7 @@ def _start_page(
         open_to_network=web.open_to_network,
         candidates=[CandidateJson(**found._asdict()) for found in (plan.demo.candidates if plan.demo else ())],
         metrics=MetricsSetup(has_kwh=web.metrics.has_kwh) if web.metrics else None,
+        tariffs={tariff.name: tariff for tariff in plan.tariffs},
     )
 
     def acknowledge(number: int) -> None:

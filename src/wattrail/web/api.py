@@ -4,46 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
-from typing import Annotated, Final, Literal, Self
+from typing import Final, Literal, Self
 
-from fastapi import APIRouter, HTTPException, Query
+from fastapi import APIRouter, HTTPException
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
 from wattrail import __version__
 from wattrail.gateway import Feed, MeterState, MeterView
-from wattrail.ledger import Totals
 from wattrail.network_meters.link_health import LinkDay, advice
 from wattrail.sanitize import printable
 from wattrail.units import Reading
 from wattrail.web.alarms import add_alarm_routes
+from wattrail.web.downloads import add_download_routes
+from wattrail.web.energy_api import EnergyJson, add_energy_routes
 from wattrail.web.events import Broadcast, TooManyStreams
 from wattrail.web.history import PowerHistory
 from wattrail.web.messages import CandidateJson, PublisherJson, Setup
+from wattrail.web.series_api import add_series_routes
 from wattrail.web.waveform import WaveformJson, Waveforms
 
 __all__ = ["MeterJson", "api_router"]
 
-_MAX_MINUTES = 14 * 24 * 60
-
 MAX_NAMES: Final = 20
 """Names of meters listed in an error; /meters has all of them."""
-
-
-class EnergyJson(BaseModel):
-    """Energy registers in watt-hours; ``undirected`` is energy of unknown direction."""
-
-    import_wh: float
-    export_wh: float
-    undirected_wh: float
-
-    @classmethod
-    def of(cls, totals: Totals) -> Self:
-        return cls(
-            import_wh=totals.import_mwh / 1000,
-            export_wh=totals.export_mwh / 1000,
-            undirected_wh=totals.undirected_mwh / 1000,
-        )
 
 
 class ReadingJson(BaseModel):
@@ -136,25 +120,6 @@ class MeterJson(BaseModel):
         )  # fmt: skip
 
 
-class PointJson(BaseModel):
-    """Power during one stretch of time, in watts."""
-
-    at: datetime
-    lowest: float
-    mean: float
-    highest: float
-    readings: int
-
-
-class SeriesJson(BaseModel):
-    """Power over time, without the stretches that have no reading."""
-
-    name: str
-    simulated: bool
-    unit: Literal["W"] = "W"
-    points: list[PointJson]
-
-
 class HealthJson(BaseModel):
     """``ok`` when every meter is live."""
 
@@ -209,24 +174,6 @@ def api_router(
             raise HTTPException(503, f"{name} has not been read yet: {view.error or view.state}")
         return ReadingJson.of(view, view.reading)
 
-    @router.get("/meters/{name}/series")
-    def series(
-        name: str,
-        minutes: Annotated[int, Query(ge=1, le=_MAX_MINUTES)] = 60,
-        points: Annotated[int, Query(ge=2, le=2000)] = 720,
-    ) -> SeriesJson:
-        """Power over the last minutes, in about ``points`` points at most."""
-        view = known(name)
-        buckets = history.series(name, minutes=minutes, points=points)
-        return SeriesJson(
-            name=name,
-            simulated=view.simulated,
-            points=[
-                PointJson(at=b.start, lowest=b.lowest, mean=b.mean, highest=b.highest, readings=b.readings)
-                for b in buckets
-            ],
-        )
-
     @router.get("/meters/{name}/link")
     def link(name: str) -> list[LinkJson]:
         """How a network meter was connected, today as it is now and the days before, newest first."""
@@ -252,6 +199,9 @@ def api_router(
         return StreamingResponse(stream, media_type="text/event-stream")
 
     add_alarm_routes(router, setup.database, acknowledge)
+    add_series_routes(router, known, history, setup, feed.now)
+    add_energy_routes(router, known, setup, feed.now)
+    add_download_routes(router, known, setup, feed.now)
 
     @router.get("/about")
     async def about() -> AboutJson:

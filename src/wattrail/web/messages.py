@@ -15,6 +15,7 @@ from typing import Any, Final, get_type_hints
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from wattrail.gateway import MeterView
+from wattrail.ledger import Tariff
 from wattrail.publish import PublisherStatus
 from wattrail.units import PlainSample, Reading
 
@@ -123,10 +124,14 @@ class MetricsSetup(BaseModel):
 
 
 class Setup(BaseModel):
-    """Settings of the page. ``open_to_network``: other machines can read it. Without ``metrics`` there are none."""
+    """Settings of the page. ``open_to_network``: other machines can read it. Without ``metrics`` there are none.
+
+    ``tariffs`` are those by which costs can be asked for, by name.
+    """
 
     database: Path
     zone: str | None = None
     open_to_network: bool = False
     candidates: list[CandidateJson] = []
     metrics: MetricsSetup | None = None
+    tariffs: dict[str, Tariff] = {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
@@ -11,7 +11,12 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from wattrail.alarms import AlarmRule
 from wattrail.app.config import database_of, demo_database
 from wattrail.app.house import HouseMeters, house_meters
+from wattrail.errors import ConfigError
+from wattrail.files import read_text
 from wattrail.gateway import GatewayPlan, MeterPlan
+from wattrail.ledger import Tariff
+from wattrail.sanitize import printable
+from wattrail.store import DEFAULT_RETENTION
 from wattrail.transport.discovery import list_candidates, without_device
 
 if TYPE_CHECKING:
@@ -87,7 +92,8 @@ class ServicePlan:
     """Everything that a service needs to know. Without ``web`` no page is served, and no web library is needed.
 
     ``consumers`` are those of the configuration. ``publishers`` maps a name for the log to any other reader of the
-    meters' events; see ``Publisher``. ``alarms`` are the rules by which meters are watched.
+    meters' events; see ``Publisher``. ``alarms`` are the rules by which meters are watched,
+    ``tariffs`` those by which the page says costs.
     """
 
     gateway: GatewayPlan
@@ -96,6 +102,7 @@ class ServicePlan:
     consumers: tuple[ConsumerPlan, ...] = ()
     publishers: Mapping[str, Publisher] = field(default_factory=dict)
     alarms: tuple[AlarmRule, ...] = ()
+    tariffs: tuple[Tariff, ...] = ()
     demo: Demo | None = None
 
 
@@ -112,8 +119,9 @@ def plan_service(
     meters = tuple(section.planned() for section in config.meter) if config else ()
     virtual = tuple(section.planned() for section in config.virtual) if config else ()
     gateway = GatewayPlan(
-        meters=meters or (DEMO_METER,), virtual=virtual, zone=config.site.timezone if config else None
-    )
+        meters=meters or (DEMO_METER,), virtual=virtual, zone=config.site.timezone if config else None,
+        retention=config.store.retention() if config else DEFAULT_RETENTION,
+    )  # fmt: skip
     page = _web(config, host, port, house_meters(config, gateway.names)) if web else None
     return ServicePlan(
         gateway=gateway,
@@ -121,8 +129,20 @@ def plan_service(
         web=page,
         consumers=_consumers(config, gateway, page),
         alarms=tuple(section.rule() for section in config.alarm) if config else (),
+        tariffs=load_tariffs(config.site.tariffs) if config and config.site.tariffs else (),
         demo=None if meters else _demo(has_past=past),
     )
+
+
+def load_tariffs(paths: Sequence[str]) -> tuple[Tariff, ...]:
+    """The tariffs in these files. Raises ConfigError, FileError; also where two have one name."""
+    from wattrail.app.tariff_file import parse_tariff
+
+    tariffs = tuple(parse_tariff(read_text(Path(path)), printable(path)) for path in paths)
+    names = [tariff.name for tariff in tariffs]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise ConfigError(f"site.tariffs: two tariffs are named {twice!r}", hint="give each file a name of its own")
+    return tariffs
 
 
 def _web(config: Config | None, host: str | None, port: int | None, house: HouseMeters) -> WebPlan:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from ipaddress import ip_network
-from typing import Annotated, Literal, Self
+from pathlib import Path
+from typing import Annotated, Final, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from wattrail.app.alarm_schema import AlarmSection, check_alarms
 from wattrail.app.publish_schema import PublishSection
@@ -17,12 +19,21 @@ from wattrail.chips import CHIPS
 from wattrail.front_end import FRONT_ENDS
 from wattrail.gateway.plan import MeterPlan
 from wattrail.sources import check_source_url, is_source
+from wattrail.store import DEFAULT_RETENTION, Retention
 from wattrail.toml_schema import field_error
 from wattrail.toml_schema.section import Section
 from wattrail.transport import check_url
 from wattrail.urls import METER_NAME, innermost
 
 __all__ = ["CalibrationSection", "Config", "MeterSection", "SafetySection", "SiteSection", "StoreSection", "WebSection"]
+
+
+FOREVER_TEXT: Final = "for ever"
+MAX_KEPT_DAYS: Final = 36_600
+"""A century."""
+
+_DAYS: Final = {"day": 1, "week": 7, "month": 31, "year": 366}
+_KEPT: Final = re.compile(r"(?P<count>[1-9][0-9]{0,4}) (?P<unit>day|week|month|year)s?")
 
 
 def _name(text: str) -> str:
@@ -77,6 +88,22 @@ def _path(text: str) -> str:
     return text
 
 
+def _file(text: str) -> str:
+    if not Path(text).is_file():
+        raise ValueError(f"there is no file {text!r}")
+    return text
+
+
+def _keep(value: object) -> timedelta | None:
+    """``14 days``, ``3 years`` or ``for ever``."""
+    if value == FOREVER_TEXT:
+        return None
+    found = _KEPT.fullmatch(value) if isinstance(value, str) else None
+    if found is None or not 1 <= (days := int(found["count"]) * _DAYS[found["unit"]]) <= MAX_KEPT_DAYS:
+        raise ValueError(f'must be a time such as "14 days" or "3 years", or "{FOREVER_TEXT}", got {value!r}')
+    return timedelta(days=days)
+
+
 def _constant(value: float) -> float:
     """Within the limits of Calibration; checked as given, since an integer of hundreds of digits overflows a float."""
     if not MIN_CONSTANT <= value <= MAX_CONSTANT:
@@ -86,6 +113,7 @@ def _constant(value: float) -> float:
 
 _HOST_NAME = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*")
 
+Keep = Annotated[timedelta | None, BeforeValidator(_keep)]
 Constant = Annotated[float, AfterValidator(_constant)]
 
 
@@ -146,9 +174,21 @@ class MeterSection(Section):
 
 
 class StoreSection(Section):
-    """``[store]``."""
+    """``[store]``: the database, and how long readings and what they add up to are kept."""
 
     path: Annotated[str, AfterValidator(_path)] | None = None
+    keep_readings: Keep = DEFAULT_RETENTION.readings
+    keep_minutes: Keep = DEFAULT_RETENTION.minutes
+    keep_quarter_hours: Keep = DEFAULT_RETENTION.quarter_hours
+    keep_hours: Keep = DEFAULT_RETENTION.hours
+    keep_days: Keep = DEFAULT_RETENTION.days
+
+    def retention(self) -> Retention:
+        """How long each is kept."""
+        return Retention(
+            readings=self.keep_readings, minutes=self.keep_minutes, quarter_hours=self.keep_quarter_hours,
+            hours=self.keep_hours, days=self.keep_days,
+        )  # fmt: skip
 
 
 class WebSection(Section):
@@ -179,6 +219,8 @@ class SiteSection(Section):
             missing = "certificate" if self.certificate is None else "key"
             raise ValueError(f"TLS needs certificate and key: {missing} is missing")
         return self
+
+    tariffs: list[Annotated[str, AfterValidator(_file)]] = Field(default_factory=list)
 
 
 class SafetySection(Section):

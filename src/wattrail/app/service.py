@@ -220,6 +220,7 @@ def _start_page(
         trusted_proxies=list(web.trusted_proxies),
         certificate=web.certificate,
         key=web.key,
+        tariffs={tariff.name: tariff for tariff in plan.tariffs},
     )
 
     def acknowledge(number: int) -> None:

@@ -22,6 +22,7 @@ from wattrail.store.quarter_sums import (
     SHAPELESS,
     CountSums,
     longest_us,
+    open_quarter,
     shaped_sums,
     shapeless_sums,
 )
@@ -43,7 +44,9 @@ _ENDS: Final = f"""
     SELECT {_ENTRY} FROM entry WHERE meter_id = ?
     AND (sequence = 1 OR sequence = (SELECT MAX(sequence) FROM entry WHERE meter_id = ?))
 """
-_CLOCK: Final = f"SELECT {_ENTRY} FROM entry WHERE meter_id = ? AND kind = 'clock'"
+_CLOCK: Final = f"SELECT {_ENTRY} FROM entry WHERE meter_id = ? AND ended_at >= 0 AND {SHAPELESS} AND kind = 'clock'"
+"""With a range of the index of entries without a shape: by the kind alone every entry of the meter was looked at."""
+
 _NUMBERED: Final = f"SELECT {_ENTRY} FROM entry WHERE meter_id = ? AND sequence = ?"
 
 
@@ -51,9 +54,12 @@ def condensed_slice(cursor: sqlite3.Cursor, meter_id: int, moments: Iterable[dat
     """The ledger of a meter for questions about these moments, of which there is at least one."""
     marks = sorted({microseconds(moment) for moment in moments})
     stated = queries.stated(cursor, meter_id)
-    kept = {entry.sequence: entry for entry in _kept(cursor, meter_id, marks, {one.about for one in stated} - {0})}
-    parts = _Parts(marks, _before(cursor, meter_id, marks[0]), [
-        shaped_sums(cursor, meter_id, *span) for span in pairwise(marks)
+    opened = open_quarter(cursor, meter_id)
+    kept = {
+        entry.sequence: entry for entry in _kept(cursor, meter_id, marks, opened, {one.about for one in stated} - {0})
+    }
+    parts = _Parts(marks, _before(cursor, meter_id, marks[0], opened), [
+        shaped_sums(cursor, meter_id, *span, opened=opened) for span in pairwise(marks)
     ])  # fmt: skip
     for entry in kept.values():
         parts.take_away(entry)
@@ -63,9 +69,11 @@ def condensed_slice(cursor: sqlite3.Cursor, meter_id: int, moments: Iterable[dat
     )  # fmt: skip
 
 
-def _kept(cursor: sqlite3.Cursor, meter_id: int, marks: Sequence[int], about: Iterable[int]) -> Iterator[Entry]:
+def _kept(
+    cursor: sqlite3.Cursor, meter_id: int, marks: Sequence[int], opened: int | None, about: Iterable[int]
+) -> Iterator[Entry]:
     """The entries that stay as they are; some come twice."""
-    longest = longest_us(cursor, meter_id, marks[0])
+    longest = longest_us(cursor, meter_id, marks[0], opened=opened)
     questions: list[tuple[str, tuple[int, ...]]] = [
         (_ENDS, (meter_id, meter_id)),
         (_CLOCK, (meter_id,)),  # when an account began depends on them
@@ -78,8 +86,8 @@ def _kept(cursor: sqlite3.Cursor, meter_id: int, marks: Sequence[int], about: It
             yield entry_from_row(row)
 
 
-def _before(cursor: sqlite3.Cursor, meter_id: int, first: int) -> CountSums:
-    sums = shaped_sums(cursor, meter_id, None, first)
+def _before(cursor: sqlite3.Cursor, meter_id: int, first: int, opened: int | None) -> CountSums:
+    sums = shaped_sums(cursor, meter_id, None, first, opened=opened)
     others = shapeless_sums(cursor, meter_id, first)
     sums.add((epoch, *counts, others.began[epoch]) for epoch, counts in others.counts.items())
     return sums

@@ -15,7 +15,16 @@ from typing import Final
 from wattrail.ledger import Counts, Entry
 from wattrail.store.rows import microseconds
 
-__all__ = ["SHAPED", "SHAPELESS", "CountSums", "follow_entry", "longest_us", "shaped_sums", "shapeless_sums"]
+__all__ = [
+    "SHAPED",
+    "SHAPELESS",
+    "CountSums",
+    "follow_entry",
+    "longest_us",
+    "open_quarter",
+    "shaped_sums",
+    "shapeless_sums",
+]
 
 QUARTER_US: Final = 900_000_000
 
@@ -85,8 +94,13 @@ def follow_entry(cursor: sqlite3.Cursor, meter_id: int, entry: Entry) -> None:
         cursor.execute(_CLOSE, (meter_id, left, left + QUARTER_US, left))
 
 
-def shaped_sums(cursor: sqlite3.Cursor, meter_id: int, first: int | None, last: int) -> CountSums:
-    """What entries with a shape add up to that end between two moments in microseconds; from the beginning for None."""
+def shaped_sums(
+    cursor: sqlite3.Cursor, meter_id: int, first: int | None, last: int, *, opened: int | None
+) -> CountSums:
+    """What entries with a shape add up to that end between two moments in microseconds; from the beginning for None.
+
+    ``opened`` is the quarter hour that is open.
+    """
     sums = CountSums()
     begin = 0 if first is None else -(-first // QUARTER_US) * QUARTER_US
     end = last // QUARTER_US * QUARTER_US
@@ -98,7 +112,6 @@ def shaped_sums(cursor: sqlite3.Cursor, meter_id: int, first: int | None, last: 
         sums.add(_of_entries(cursor, meter_id, first, begin))
     if end < last:
         sums.add(_of_entries(cursor, meter_id, end, last))
-    opened = _open_quarter(cursor, meter_id)
     if opened is not None and begin <= opened < end:
         sums.add(_of_entries(cursor, meter_id, opened, opened + QUARTER_US))
     return sums
@@ -115,12 +128,11 @@ def shapeless_sums(cursor: sqlite3.Cursor, meter_id: int, last: int) -> CountSum
     return sums
 
 
-def longest_us(cursor: sqlite3.Cursor, meter_id: int, since: int) -> int:
+def longest_us(cursor: sqlite3.Cursor, meter_id: int, since: int, *, opened: int | None) -> int:
     """The length of the longest entry with a shape that ends at a moment or later, or of a longer one."""
     begin = since // QUARTER_US * QUARTER_US
     sql = "SELECT COALESCE(MAX(longest_us), 0) FROM quarter_sum WHERE meter_id = ? AND started_at >= ?"
     (closed,) = cursor.execute(sql, (meter_id, begin)).fetchone()
-    opened = _open_quarter(cursor, meter_id)
     if opened is None:
         return int(closed)
     sql = f"""
@@ -135,7 +147,8 @@ def _of_entries(cursor: sqlite3.Cursor, meter_id: int, first: int, last: int) ->
     return cursor.execute(_OF_ENTRIES, (meter_id, first, last, first, first, last, last))
 
 
-def _open_quarter(cursor: sqlite3.Cursor, meter_id: int) -> int | None:
+def open_quarter(cursor: sqlite3.Cursor, meter_id: int) -> int | None:
+    """The quarter hour of the last entry, which has no row; None for a meter without entries."""
     sql = "SELECT started_at, ended_at FROM entry WHERE meter_id = ? ORDER BY sequence DESC LIMIT 1"
     last = cursor.execute(sql, (meter_id,)).fetchone()
     return None if last is None else _quarter_of(*last)

@@ -10,14 +10,16 @@ from pathlib import Path
 from typing import Final
 
 from wattrail.errors import StoreError
-from wattrail.ledger import AuditFinding, Ledger, LedgerSlice
+from wattrail.ledger import AuditFinding, Interval, Ledger, LedgerSlice
 from wattrail.network_meters.link_health import LinkDay
 from wattrail.store import queries
 from wattrail.store.buckets import Bucket
 from wattrail.store.chain import broken_links
 from wattrail.store.condensed import condensed_slice
 from wattrail.store.damage import RECOVER, as_damage, integrity_problems
+from wattrail.store.energy import energy_by_period
 from wattrail.store.link_days import link_days
+from wattrail.store.pages import entries_page, readings_page, remarkable_entries
 from wattrail.store.rows import MeterRow
 from wattrail.store.schema import require_current
 from wattrail.store.series import series
@@ -54,6 +56,31 @@ class StoreReader:
         """A slice with the registers of the whole ledger at each of some moments, in as few entries as that needs."""
         with as_damage(self.path):
             return condensed_slice(self._cursor, meter_id, moments)
+
+    def energy(self, meter_id: int, boundaries: Sequence[datetime]) -> tuple[Interval, ...]:
+        """Energy between each two neighbouring boundaries, which are in order and in UTC."""
+        with as_damage(self.path):
+            return energy_by_period(self._cursor, meter_id, boundaries)
+
+    def remarkable_entries(self, meter_id: int, start: datetime, end: datetime, *, limit: int) -> LedgerSlice:
+        """The newest entries of ``[start, end)`` but for counted energy, manual ones too, and all epochs."""
+        with as_damage(self.path):
+            return remarkable_entries(self._cursor, meter_id, start, end, limit)
+
+    def readings_page(
+        self, meter_id: int, start: datetime, end: datetime, after: tuple[int, int] | None, limit: int
+    ) -> list[tuple[int | None, ...]]:
+        """Readings of ``[start, end)`` in order of time; ``after`` is time and id of the last of the page before."""
+        return readings_page(self._cursor, meter_id, start, end, after, limit)
+
+    def entries_page(self, meter_id: int, after: int, limit: int) -> LedgerSlice:
+        """Entries with a number above ``after``, ``limit`` at most, and all epochs."""
+        with as_damage(self.path):
+            return entries_page(self._cursor, meter_id, after, limit)
+
+    def meter(self, name: str) -> MeterRow | None:
+        """The meter of that name."""
+        return next((row for row in self.meters() if row.name == name), None)
 
     def ledger(self, meter_id: int) -> Ledger | None:
         """The ledger with every reading that was kept so far; None before the first."""

@@ -30,7 +30,6 @@ from wattrail.store import queries
 from wattrail.store.buckets import Bucket
 from wattrail.store.calibrations import KeptCalibration, calibrations_of, keep
 from wattrail.store.chain import extend, require_whole
-from wattrail.store.condensed import condensed_slice
 from wattrail.store.damage import as_damage, explained
 from wattrail.store.link_days import keep_link_days, link_days
 from wattrail.store.purging import purge_meters
@@ -49,6 +48,7 @@ from wattrail.store.rows import (
     epoch_constants,
     microseconds,
     reading_row,
+    refuse_mixing,
     source_kind,
     stated_row,
     without_credentials,
@@ -162,9 +162,7 @@ class Store:
             else:
                 meter_id = int(found[0])
                 stored_kind, given_kind = account_kind(found[1], found[3]), account_kind(kind, shown)
-                _refuse_mixing(
-                    name, stored=(stored_kind, bool(found[2])), given=(given_kind, simulated), path=self.path
-                )
+                refuse_mixing(name, stored=(stored_kind, bool(found[2])), given=(given_kind, simulated), path=self.path)
                 cursor.execute("UPDATE meter SET url = ? WHERE id = ?", (shown, meter_id))
             epoch, constants = queries.newest_epoch(cursor, meter_id)
         recalibrated = constants != given or not counts_alike(epoch.registers, registers)
@@ -321,11 +319,6 @@ class Store:
         with self._reading() as cursor, as_damage(self.path):
             return queries.ledger_slice(cursor, meter_id, since)
 
-    def condensed_slice(self, meter_id: int, moments: Sequence[datetime]) -> LedgerSlice:
-        """A slice with the registers of the whole ledger at each of some moments, in as few entries as that needs."""
-        with self._reading() as cursor, as_damage(self.path):
-            return condensed_slice(cursor, meter_id, moments)
-
     def entries_after(self, meter_id: int, sequence: int) -> LedgerSlice:
         """The entries with a number above ``sequence``, and all epochs."""
         with self._reading() as cursor, as_damage(self.path):
@@ -403,13 +396,3 @@ def _insert_entries(cursor: sqlite3.Cursor, meter_id: int, entries: Sequence[Ent
         cursor.execute(_INSERT_ENTRY, (meter_id, reading_id, *entry_row(entry)))
         extend(cursor, "entry", meter_id, entry.sequence)
         follow_entry(cursor, meter_id, entry)
-
-
-def _refuse_mixing(name: str, *, stored: tuple[str, bool], given: tuple[str, bool], path: Path) -> None:
-    if stored == given:
-        return
-    was, now = (f"{'simulated ' if simulated else ''}{kind}" for kind, simulated in (stored, given))
-    raise StoreError(
-        f"{name!r} is a {was} in {path}, and now it is to be a {now}: their energy must not share one account",
-        hint="give the meter another name, or use another database file",
-    )

@@ -6,30 +6,30 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import date, datetime
 from typing import Annotated, Final, Literal, Self
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Path, Request
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
 from wattrail import __version__
 from wattrail.access import Scope
 from wattrail.gateway import Feed, MeterState, MeterView
-from wattrail.ledger import Totals
 from wattrail.network_meters.link_health import LinkDay, advice
 from wattrail.sanitize import printable
 from wattrail.units import Reading
 from wattrail.web.alarms import add_alarm_routes
+from wattrail.web.downloads import add_download_routes
+from wattrail.web.energy_api import EnergyJson, add_energy_routes
 from wattrail.web.events import Broadcast, TooManyStreams
 from wattrail.web.history import PowerHistory
 from wattrail.web.messages import CandidateJson, PublisherJson, Setup
 from wattrail.web.openapi import may_fail
 from wattrail.web.permissions import needs, recheck
 from wattrail.web.problems import ProblemDetails, RequestRefused
+from wattrail.web.series_api import add_series_routes
 from wattrail.web.today import add_today_route
 from wattrail.web.waveform import WaveformJson, Waveforms
 
 __all__ = ["MeterJson", "api_router"]
-
-_MAX_MINUTES = 14 * 24 * 60
 
 _RECHECK_AFTER: Final = 5
 """Events, one a second, after which a stream asks whether its reader may still have it."""
@@ -38,22 +38,6 @@ MeterName = Annotated[str, Path(description="The name of a meter.", examples=["h
 
 MAX_NAMES: Final = 20
 """Names of meters listed in an error; /meters has all of them."""
-
-
-class EnergyJson(BaseModel):
-    """Energy registers in watt-hours; ``undirected`` is energy of unknown direction."""
-
-    import_wh: float
-    export_wh: float
-    undirected_wh: float
-
-    @classmethod
-    def of(cls, totals: Totals) -> Self:
-        return cls(
-            import_wh=totals.import_mwh / 1000,
-            export_wh=totals.export_mwh / 1000,
-            undirected_wh=totals.undirected_mwh / 1000,
-        )
 
 
 class ReadingJson(BaseModel):
@@ -146,25 +130,6 @@ class MeterJson(BaseModel):
         )  # fmt: skip
 
 
-class PointJson(BaseModel):
-    """Power during one stretch of time, in watts."""
-
-    at: datetime
-    lowest: float
-    mean: float
-    highest: float
-    readings: int
-
-
-class SeriesJson(BaseModel):
-    """Power over time, without the stretches that have no reading."""
-
-    name: str
-    simulated: bool
-    unit: Literal["W"] = "W"
-    points: list[PointJson]
-
-
 class HealthJson(BaseModel):
     """``ok`` when every meter is live."""
 
@@ -178,6 +143,7 @@ class AboutJson(BaseModel):
     """Version, time zone, ports that could be meters, and whether other machines can read the page.
 
     ``grid`` and ``solar`` are the meters between house and grid, and behind the roof; None where it is not known.
+    ``tariffs`` are the names by which costs can be asked for.
     """
 
     version: str
@@ -186,6 +152,7 @@ class AboutJson(BaseModel):
     candidates: list[CandidateJson]
     grid: str | None
     solar: str | None
+    tariffs: list[str]
 
 
 class _EventStream(StreamingResponse):
@@ -251,25 +218,6 @@ def api_router(
             )
         return ReadingJson.of(view, view.reading)
 
-    @router.get("/meters/{name}/series", tags=["meters"], responses=may_fail(404))
-    @needs(Scope.READ)
-    def series(
-        name: MeterName,
-        minutes: Annotated[int, Query(ge=1, le=_MAX_MINUTES)] = 60,
-        points: Annotated[int, Query(ge=2, le=2000)] = 720,
-    ) -> SeriesJson:
-        """Power over the last minutes, in about ``points`` points at most."""
-        view = known(name)
-        buckets = history.series(name, minutes=minutes, points=points)
-        return SeriesJson(
-            name=name,
-            simulated=view.simulated,
-            points=[
-                PointJson(at=b.start, lowest=b.lowest, mean=b.mean, highest=b.highest, readings=b.readings)
-                for b in buckets
-            ],
-        )
-
     @router.get("/meters/{name}/link", tags=["meters"], responses=may_fail(404))
     @needs(Scope.READ)
     def link(name: MeterName) -> list[LinkJson]:
@@ -302,6 +250,9 @@ def api_router(
 
     add_alarm_routes(router, setup.database, acknowledge)
     add_today_route(router, setup, known)
+    add_series_routes(router, known, history, setup, feed.now)
+    add_energy_routes(router, known, setup, feed.now)
+    add_download_routes(router, known, setup, feed.now)
 
     @router.get("/about", tags=["gateway"])
     @needs(Scope.READ)
@@ -309,7 +260,7 @@ def api_router(
         """Version, time zone, ports that could be a meter."""
         return AboutJson(
             version=__version__, zone=setup.zone, open_to_network=setup.open_to_network, candidates=setup.candidates,
-            grid=setup.grid, solar=setup.solar,
+            grid=setup.grid, solar=setup.solar, tariffs=list(setup.tariffs),
         )  # fmt: skip
 
     @router.get("/publishers", tags=["gateway"])

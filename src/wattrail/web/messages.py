@@ -15,6 +15,7 @@ from typing import Any, Final, get_type_hints
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from wattrail.gateway import MeterView
+from wattrail.ledger import Tariff
 from wattrail.publish import PublisherStatus
 from wattrail.units import PlainSample, Reading
 
@@ -127,7 +128,8 @@ class Setup(BaseModel):
 
     ``names`` are names under which it is served beside this machine's own. What ``trusted_proxies`` (addresses and
     networks) say of a visitor is believed. With ``certificate`` and ``key`` it is served by TLS.
-    ``grid`` and ``solar`` are the meters between house and grid, and behind the roof.
+    ``grid`` and ``solar`` are the meters between house and grid, and behind the roof. ``tariffs`` are those by which
+    costs can be asked for, by name.
     """
 
     database: Path
@@ -141,3 +143,4 @@ class Setup(BaseModel):
     trusted_proxies: list[str] = []
     certificate: Path | None = None
     key: Path | None = None
+    tariffs: dict[str, Tariff] = {}

@@ -22,7 +22,7 @@ def in_version_3_0(document: Mapping[str, Any]) -> dict[str, Any]:
 
 def _object(found: Mapping[str, Any]) -> dict[str, Any]:
     """One object of the description: what 3.0 says in another way is replaced, at every depth."""
-    made = {name: _value(value) for name, value in found.items()}
+    made: dict[str, Any] = {name: _value(value) for name, value in found.items()}
     if isinstance(choices := made.get("anyOf"), list) and _NULL in choices:
         rest = [choice for choice in choices if choice != _NULL]
         del made["anyOf"]

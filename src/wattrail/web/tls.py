@@ -52,13 +52,17 @@ def server_context(files: CertificateFiles) -> ssl.SSLContext:
 
 
 def certificate_warning(files: CertificateFiles) -> str | None:
-    """What browsers will not like about a certificate that can be served: it has expired, for example."""
+    """What browsers will not like about a certificate that can be served: it has expired, for example.
+
+    Raises ConfigError for one that cannot.
+    """
+    server = server_context(files)
     client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     client.check_hostname = False
     client.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # it is its own authority here: only its dates and use count
     client.load_verify_locations(cafile=files.certificate)
     try:
-        expires = _shake_hands(client, server_context(files))
+        expires = _shake_hands(client, server)
     except ssl.SSLCertVerificationError as error:
         return f"the certificate {printable(str(files.certificate))}: {error.verify_message}; browsers will refuse it"
     days = (expires - datetime.now(UTC)).days

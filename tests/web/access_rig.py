@@ -27,7 +27,7 @@ from wattrail.store import open_store
 from wattrail.store.access import AccessBook
 from wattrail.store.alarm_events import AlarmEvents
 from wattrail.units import Quantities, Reading
-from wattrail.web import Setup
+from wattrail.web import Setup, bind
 from wattrail.web.app import build_app, meters_json
 from wattrail.web.child import server_config
 from wattrail.web.events import Broadcast
@@ -173,7 +173,7 @@ async def page(
         clock=site.clock,
     )  # fmt: skip
     server = uvicorn.Server(server_config(app, tls))
-    with socket.create_server((host, 0)) as listener:
+    with bind(host, 0) as listener:
         site.host, site.port = host, listener.getsockname()[1]
         serving = asyncio.create_task(server._serve([listener]))
         while not server.started:

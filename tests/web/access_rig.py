@@ -6,6 +6,7 @@ import asyncio
 import json
 import socket
 import ssl
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -26,7 +27,7 @@ from wattrail.store import open_store
 from wattrail.store.access import AccessBook
 from wattrail.store.alarm_events import AlarmEvents
 from wattrail.units import Quantities, Reading
-from wattrail.web import Setup
+from wattrail.web import Setup, bind
 from wattrail.web.app import build_app, meters_json
 from wattrail.web.child import server_config
 from wattrail.web.events import Broadcast
@@ -172,7 +173,7 @@ async def page(
         clock=site.clock,
     )  # fmt: skip
     server = uvicorn.Server(server_config(app, tls))
-    with socket.create_server((host, 0)) as listener:
+    with bind(host, 0) as listener:
         site.host, site.port = host, listener.getsockname()[1]
         serving = asyncio.create_task(server._serve([listener]))
         while not server.started:
@@ -191,3 +192,32 @@ def visit(site: Site, story: Story, **how: Any) -> None:
             await asyncio.wait_for(story(served), 60)
 
     asyncio.run(played())
+
+
+class Served:
+    """A site that is served in a thread of its own; see ``page`` for how."""
+
+    def __init__(self, site: Site, **how: Any) -> None:
+        self.site, self._how = site, how
+        self._ready, self._loop = threading.Event(), asyncio.new_event_loop()
+        self._stop = asyncio.Event()
+        self._thread = threading.Thread(target=lambda: self._loop.run_until_complete(self._serve()))
+
+    async def _serve(self) -> None:
+        async with page(self.site, **self._how):
+            self._ready.set()
+            await self._stop.wait()
+
+    def __enter__(self) -> Served:
+        self._thread.start()
+        assert self._ready.wait(20)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join(20)
+        self._loop.close()
+
+    @property
+    def address(self) -> str:
+        return f"{'https' if self.site.tls else 'http'}://{self.site.host}:{self.site.port}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 from collections.abc import Callable
 from http.client import HTTPConnection
 from pathlib import Path
@@ -138,6 +139,13 @@ def test_a_port_in_use_is_an_error_with_its_mend() -> None:
     with bind(port=0) as listener, pytest.raises(ConfigError, match="Address already in use") as caught:
         bind(port=listener.getsockname()[1])
     assert "another port" in str(caught.value.hint)
+
+
+def test_a_short_answer_is_not_held_back_for_a_confirmation() -> None:
+    with bind(port=0) as listener, socket.create_connection(listener.getsockname()) as _visitor:
+        connection, _ = listener.accept()
+        with connection:
+            assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 def test_an_address_of_another_machine_cannot_be_served() -> None:

@@ -56,9 +56,7 @@ def require_certificate(web: WebPlan) -> None:
     """Refuse a certificate that cannot be served; warn of one that browsers will refuse. Raises ConfigError."""
     if web.certificate is None or web.key is None:
         return
-    from wattrail.web.tls import CertificateFiles, certificate_warning, server_context
+    from wattrail.web.tls import CertificateFiles, certificate_warning
 
-    files = CertificateFiles(web.certificate, web.key)
-    server_context(files)
-    if (warning := certificate_warning(files)) is not None:
+    if (warning := certificate_warning(CertificateFiles(web.certificate, web.key))) is not None:
         logger.warning("%s", warning)

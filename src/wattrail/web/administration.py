@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from wattrail.access import AuditRecord, Scope
 from wattrail.store.access import AccessBook
+from wattrail.web.openapi import may_fail
 from wattrail.web.permissions import needs, public
 from wattrail.web.problems import PROBLEMS, ProblemDetails, RequestRefused
 
@@ -63,7 +64,7 @@ def administration_router(database: FilePath) -> APIRouter:
         with AccessBook(database, read_only=True) as book:
             return [AuditJson.of(record) for record in book.audit(limit, before=before)]
 
-    @router.get("/problems/{kind}")
+    @router.get("/problems/{kind}", responses=may_fail(404))
     @public
     async def problem(kind: Annotated[str, Path(examples=["not-found"])]) -> ProblemKindJson:
         """What the ``type`` of an error means."""

@@ -28,6 +28,7 @@ from wattrail.web.history import PowerHistory
 from wattrail.web.login import login_router
 from wattrail.web.messages import PublisherJson, Setup
 from wattrail.web.openapi import describe
+from wattrail.web.openapi_3_0 import in_version_3_0
 from wattrail.web.pages import ASSETS, pages_router
 from wattrail.web.permissions import Permissions, needs
 from wattrail.web.problems import add_problem_handlers
@@ -69,10 +70,10 @@ def build_app(
         api_router(feed, history, broadcast, waveforms, setup, publishers, acknowledge),
         login_router(callers, reports, clock),
         administration_router(setup.database),
-        docs_router(ASSETS["docs.html"]),
         pages_router(feed, setup.metrics),
     ]
-    routers.append(_description(app, routers))
+    # before the files of the page that explains it, one of which has any name
+    routers += [_description(app, routers), docs_router(ASSETS["docs.html"])]
     for router in routers:
         app.include_router(router)
     add_problem_handlers(app)
@@ -83,16 +84,22 @@ def build_app(
 
 def _description(app: FastAPI, routers: Sequence[APIRouter]) -> APIRouter:
     """The route of the description of all others."""
-    described = APIRouter(prefix="/api/v1", include_in_schema=False)
+    described, described_routers = APIRouter(prefix="/api/v1", include_in_schema=False), tuple(routers)
 
     @cache
     def document() -> dict[str, Any]:
-        return describe(app, [route for router in routers for route in router.routes])
+        return describe(app, [route for router in described_routers for route in router.routes])
 
     @described.get("/openapi.json")
     @needs(Scope.READ)
     async def openapi() -> Response:
         """The description of this interface."""
         return JSONResponse(document())
+
+    @described.get("/docs/openapi.json")
+    @needs(Scope.READ)
+    async def openapi_3_0() -> Response:
+        """The same for the page that explains it."""
+        return JSONResponse(in_version_3_0(document()))
 
     return described

@@ -16,6 +16,7 @@ from wattrail.access.throttle import LoginThrottle
 from wattrail.clock import Clock
 from wattrail.sanitize import printable
 from wattrail.web.callers import Caller, Callers, cookie_of, not_signed_in
+from wattrail.web.openapi import may_fail
 from wattrail.web.peer import Peer
 from wattrail.web.permissions import caller_of, needs, public
 from wattrail.web.problems import ProblemDetails, RequestRefused
@@ -91,7 +92,7 @@ def login_router(callers: Callers, reports: Reports, clock: Clock) -> APIRouter:
     router = APIRouter(prefix="/api/v1", tags=["session"])
     login = Login(callers, reports, clock)
 
-    @router.post("/session")
+    @router.post("/session", responses=may_fail(401, 429))
     @public
     async def sign_in(login_json: LoginJson, request: Request, response: Response) -> SessionJson:
         """Sign in with a user's name and password; the answer sets the cookie of a session.

@@ -79,8 +79,8 @@ def describe(app: FastAPI, routes: Sequence[BaseRoute]) -> dict[str, Any]:
 
 def _complete(operation: dict[str, Any], route: APIRoute, method: str) -> None:
     """Add what holds for every route to the description of one."""
-    words = (route.endpoint.__doc__ or "").strip()
-    operation["summary"] = words.split("\n")[0].rstrip(".")
+    words = (route.endpoint.__doc__ or "").strip().replace("``", "`")
+    operation["summary"] = words.split("\n")[0].rstrip(".").replace("`", "")
     operation["description"] = " ".join(words.split())
     operation["operationId"] = f"{method.lower()}_{route.endpoint.__name__}"
     if not is_public(route):

@@ -26,6 +26,8 @@ LOOK_EVERY_S: Final = 30.0
 _TOO_OPEN: Final = stat.S_IWGRP | stat.S_IRWXO
 """A group may read a key (ssl-cert), nobody else may, and no group may write it."""
 
+_PLAIN_KEY: Final = "openssl pkey -in KEY -out PLAIN_KEY writes it without one; then chmod 600 PLAIN_KEY"
+
 logger = logging.getLogger(__name__)
 
 
@@ -50,13 +52,17 @@ def server_context(files: CertificateFiles) -> ssl.SSLContext:
 
 
 def certificate_warning(files: CertificateFiles) -> str | None:
-    """What browsers will not like about a certificate that can be served: it has expired, for example."""
+    """What browsers will not like about a certificate that can be served: it has expired, for example.
+
+    Raises ConfigError for one that cannot.
+    """
+    server = server_context(files)
     client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     client.check_hostname = False
     client.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # it is its own authority here: only its dates and use count
     client.load_verify_locations(cafile=files.certificate)
     try:
-        expires = _shake_hands(client, server_context(files))
+        expires = _shake_hands(client, server)
     except ssl.SSLCertVerificationError as error:
         return f"the certificate {printable(str(files.certificate))}: {error.verify_message}; browsers will refuse it"
     days = (expires - datetime.now(UTC)).days
@@ -97,26 +103,19 @@ def _check_mode(key: Path) -> None:
 def _load(context: ssl.SSLContext, files: CertificateFiles) -> None:
     names = f"certificate {printable(str(files.certificate))}, key {printable(str(files.key))}"
     try:
-        # a key with a passphrase would ask for it on the terminal, where nobody may be
-        context.load_cert_chain(files.certificate, files.key, password=lambda: "")
+        if b"ENCRYPTED" in files.key.read_bytes():
+            raise ConfigError(f"{names}: the key has a passphrase, and there is nobody to type it", hint=_PLAIN_KEY)
+        context.load_cert_chain(files.certificate, files.key)
     except ssl.SSLError as error:
-        reason = _REASONS.get(error.reason or "", f"they cannot be used ({error.reason or error})")
+        is_mismatch = error.reason == "KEY_VALUES_MISMATCH"
+        reason = "the key is that of another certificate" if is_mismatch else f"one of them is not PEM text ({error})"
         raise ConfigError(
-            f"{names}: {reason}", hint="both are PEM text; the certificate comes first in its file"
+            f"{names}: {reason}", hint="the certificate stands first in its file, before its chain"
         ) from error
     except OSError as error:
         raise ConfigError(
             f"{names}: {error.strerror or error}", hint="check both paths, and who may read them"
         ) from error
-
-
-_REASONS: Final = {
-    "KEY_VALUES_MISMATCH": "the key is that of another certificate",
-    "NO_START_LINE": "one of them is not PEM text",
-    "BAD_DECRYPT": "the key has a passphrase, and there is nobody to type it: store it without one",
-    "EMPTY_PASSWORD": "the key has a passphrase, and there is nobody to type it: store it without one",
-    "BAD_PASSWORD_READ": "the key has a passphrase, and there is nobody to type it: store it without one",
-}
 
 
 def _shake_hands(client: ssl.SSLContext, server: ssl.SSLContext) -> datetime:

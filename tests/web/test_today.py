@@ -8,13 +8,14 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from tests.ledger.test_tariff import tariff
 from wattrail.app.demo_past import store_past
 from wattrail.app.plan import DEMO_METER
 from wattrail.chips import BL0942
 from wattrail.front_end import FRONT_ENDS
 from wattrail.ledger import Entry, EntryKind
 from wattrail.store import open_store, open_to_read
-from wattrail.web.today import TodayJson, today_of
+from wattrail.web.today import TodayJson, cost_of_today, today_of
 
 BERLIN = ZoneInfo("Europe/Berlin")
 CALIBRATION = BL0942.scaling.calibration_of(FRONT_ENDS["pziot-e01"])
@@ -104,3 +105,17 @@ def test_the_generated_year_answers_too(tmp_path: Path) -> None:
     assert len(series) > 100
     assert min(bucket.lowest for bucket in series) < -2000
     assert max(bucket.highest for bucket in series) > 3000
+
+
+def test_today_costs_what_its_energy_costs(tmp_path: Path) -> None:
+    path, began = tmp_path / "a.sqlite", datetime(2026, 11, 1, tzinfo=BERLIN).astimezone(UTC)
+    evenly(path, began, hours=20 * 24)
+    flat = tariff('currency = "EUR"\n[[price]]\nfrom = 2026-01-01\nrates = 0.30\nstanding = 12.90\n')
+    with open_to_read(path) as reader:
+        now = datetime(2026, 11, 20, 10, tzinfo=BERLIN).astimezone(UTC)
+        cost = cost_of_today(reader, "house", now, BERLIN, flat)
+    assert cost is not None
+    kwh = round(10 * HOUR_WH) / 1000
+    assert float(cost.today) == pytest.approx(kwh * 0.30, abs=0.01)  # no share of the standing charge
+    assert cost.yesterday_until_now == cost.today
+    assert cost.currency == "EUR"

@@ -21,6 +21,7 @@ from wattrail.web.downloads import add_download_routes
 from wattrail.web.energy_api import EnergyJson, add_energy_routes
 from wattrail.web.events import Broadcast, TooManyStreams
 from wattrail.web.history import PowerHistory
+from wattrail.web.hours import add_hours_route
 from wattrail.web.messages import CandidateJson, PublisherJson, Setup
 from wattrail.web.openapi import may_fail
 from wattrail.web.permissions import needs, recheck
@@ -250,6 +251,7 @@ def api_router(
 
     add_alarm_routes(router, setup.database, acknowledge)
     add_today_route(router, setup, known)
+    add_hours_route(router, known, setup, feed.now)
     add_series_routes(router, known, history, setup, feed.now)
     add_energy_routes(router, known, setup, feed.now)
     add_download_routes(router, known, setup, feed.now)

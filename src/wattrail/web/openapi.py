@@ -31,6 +31,7 @@ Every error is a problem of RFC 9457, `application/problem+json`.
 
 _TAGS: Final = [
     {"name": "meters", "description": "Meters, their readings and what is known of them."},
+    {"name": "energy", "description": "The past of a meter: energy, series, events, costs, downloads."},
     {"name": "alarms", "description": "What is wrong, and that somebody has seen it."},
     {"name": "gateway", "description": "The gateway itself."},
     {"name": "session", "description": "Signing in and out."},

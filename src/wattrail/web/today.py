@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
+from decimal import Decimal
 from itertools import pairwise
 from typing import Final, NamedTuple, Self
 
@@ -13,9 +14,10 @@ from pydantic import BaseModel
 from wattrail.access import Scope
 from wattrail.clock import Clock, SystemClock, zone_of
 from wattrail.gateway import MeterView
-from wattrail.ledger import Totals, by_interval, midnight
+from wattrail.ledger import Tariff, Totals, by_interval, energy_billing_moments, energy_bills, midnight
 from wattrail.store import StoreReader, open_to_read
 from wattrail.web.messages import Setup
+from wattrail.web.openapi import may_fail
 from wattrail.web.permissions import needs
 
 __all__ = ["DayEnergyJson", "TodayJson", "add_today_route"]
@@ -42,6 +44,15 @@ class DayEnergyJson(BaseModel):
         })  # fmt: skip
 
 
+class CostOfTodayJson(BaseModel):
+    """What energy costs at the first tariff of the configuration, without standing charges; less what export earns."""
+
+    tariff: str
+    currency: str
+    today: Decimal
+    yesterday_until_now: Decimal
+
+
 class TodayJson(BaseModel):
     """``usual_until_now`` is the mean of the ``usual_days`` whole days of the last two weeks, by this time of the day.
 
@@ -56,6 +67,7 @@ class TodayJson(BaseModel):
     yesterday: DayEnergyJson | None
     usual_until_now: DayEnergyJson | None
     usual_days: int
+    cost: CostOfTodayJson | None
 
 
 def add_today_route(
@@ -65,13 +77,17 @@ def add_today_route(
     clock = clock or SystemClock()
     zone = zone_of(setup.zone)
 
-    @router.get("/meters/{name}/today", tags=["energy"])
+    @router.get("/meters/{name}/today", tags=["energy"], responses=may_fail(404, 503))
     @needs(Scope.READ)
     def today(name: str) -> TodayJson:
         """Energy of today so far, of yesterday, and what is usual by this time of the day."""
         view = known(name)
         with open_to_read(setup.database) as reader:
-            return today_of(reader, view.name, clock.now(), zone, simulated=view.simulated)
+            answer = today_of(reader, view.name, clock.now(), zone, simulated=view.simulated)
+            tariff = next(iter(setup.tariffs.values()), None)
+            if tariff is not None:
+                answer.cost = cost_of_today(reader, view.name, clock.now(), zone, tariff)
+            return answer
 
 
 def today_of(reader: StoreReader, name: str, now: datetime, zone: tzinfo, *, simulated: bool) -> TodayJson:
@@ -88,8 +104,26 @@ def today_of(reader: StoreReader, name: str, now: datetime, zone: tzinfo, *, sim
         yesterday_until_now=DayEnergyJson.mean_of([beginnings[0]]) if is_known else None,
         yesterday=DayEnergyJson.mean_of([whole]) if is_known else None,
         usual_until_now=DayEnergyJson.mean_of(beginnings) if len(beginnings) >= _ENOUGH_DAYS else None,
-        usual_days=len(beginnings),
+        usual_days=len(beginnings), cost=None,
     )  # fmt: skip
+
+
+def cost_of_today(
+    reader: StoreReader, name: str, now: datetime, zone: tzinfo, tariff: Tariff
+) -> CostOfTodayJson | None:
+    """What today costs so far, and yesterday by this time; None for a meter without a ledger."""
+    today, yesterday, *_ = _days(now, zone)
+    row = reader.meter(name)
+    if row is None:
+        return None
+    moments = [yesterday.start, yesterday.now, today.start, today.now]
+    ledger = reader.condensed_slice(row.id, energy_billing_moments(tariff, moments, zone))
+    bills = energy_bills(ledger, tariff, moments, zone)
+    if not bills:
+        return None
+    return CostOfTodayJson(
+        tariff=tariff.name, currency=tariff.currency, today=bills[2].total, yesterday_until_now=bills[0].total
+    )
 
 
 class _Day(NamedTuple):
@@ -110,7 +144,7 @@ def _days(now: datetime, zone: tzinfo) -> list[_Day]:
 
 def _energy(reader: StoreReader, name: str, days: Sequence[_Day]) -> dict[datetime, Totals]:
     """Energy of both parts of each day, by the start of the part; of earlier days only what the ledger has whole."""
-    row = next((one for one in reader.meters() if one.name == name), None)
+    row = reader.meter(name)
     moments = sorted({moment for day in days for moment in day if moment <= days[0].now})
     ledger = reader.condensed_slice(row.id, moments) if row else None
     if ledger is None or ledger.began is None:

@@ -49,8 +49,8 @@ function lines(bill, { tariff, currency }) {
     element("td", {}, `${number(Number(line.quantity), line.unit === "kWh" ? 2 : 0)} ${line.unit}`), element("td", {}, money(Number(line.price), currency, 4)),
     element("td", {}, money(Number(line.amount), currency)));
   const uncharged = bill.uncharged.import_wh + bill.uncharged.export_wh + bill.uncharged.undirected_wh;
-  return element("div.bill", {}, element("h3", {}, tariff), element("table.bills", {}, element("tbody", {}, ...bill.lines.map(row)),
-    element("tfoot", {}, element("tr", {}, element("th", { scope: "row" }, t("Total")), element("td"), element("td"), element("td", {}, money(Number(bill.total), currency))))),
+  return element("div.bill", {}, element("h3", {}, tariff), element("div.scrolls", {}, element("table.bills", {}, element("tbody", {}, ...bill.lines.map(row)),
+    element("tfoot", {}, element("tr", {}, element("th", { scope: "row" }, t("Total")), element("td"), element("td"), element("td", {}, money(Number(bill.total), currency)))))),
   uncharged ? element("p.facts", {}, t("{energy} kWh flowed while nobody knows at which price; they are not in it.", { energy: energy(uncharged) })) : null);
 }
 

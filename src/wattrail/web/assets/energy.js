@@ -17,8 +17,8 @@ const NAMES = {
 
 export class EnergyByPeriod {
   // `look(from, to)` is called in milliseconds when an hour or a day was chosen that has no finer bars.
-  constructor(meter, zone, look) {
-    Object.assign(this, { meter, zone, look, periods: [], asked: 0 });
+  constructor(meter, zone, tariffs, look) {
+    Object.assign(this, { meter, zone, tariffs, look, periods: [], asked: 0 });
     this.title = element("h3", { "aria-live": "polite" });
     this.sum = element("p.sum");
     this.nothing = element("p.nothing", {}, t("No energy was booked in this time."));
@@ -50,9 +50,10 @@ export class EnergyByPeriod {
     return ask(`${path(this.meter)}/energy?from=${from}&to=${to}&by=${by}`).catch((error) => ({ periods: [], error: error.message }));
   }
 
-  // The bill of a month, where a tariff is configured; other spans have none, for standing charges belong to months.
+  // The bill of a month at the first tariff; other spans have none, for standing charges belong to months.
   #cost({ kind, from, to }) {
-    return kind === "month" ? ask(`${path(this.meter)}/costs?from=${from}&to=${to}`).catch(() => null) : null;
+    if (kind !== "month" || !this.tariffs.length) return null;
+    return ask(`${path(this.meter)}/costs?${new URLSearchParams({ from, to, tariff: this.tariffs[0] })}`).catch(() => null);
   }
 
   #draw(now, then, cost) {

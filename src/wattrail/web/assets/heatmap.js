@@ -1,13 +1,13 @@
 // A year at a glance: a column a day, a row an hour, the deeper the colour the more energy. Export has its own colour.
-import { clock, date, energy } from "./format.js";
+import { date, energy } from "./format.js";
 import { t } from "./language.js";
 
 const LEFT = 44, TOP = 4, BOTTOM = 22, HOURS = 24;
 
 export class HeatMap {
-  // `choose(ms)` is called with the start of the hour that was chosen.
-  constructor(host, zone, choose) {
-    Object.assign(this, { host, zone, cells: [] });
+  // `choose(day)` is called with the day that was chosen.
+  constructor(host, choose) {
+    Object.assign(this, { host, cells: [] });
     this.canvas = document.createElement("canvas");
     this.canvas.setAttribute("aria-hidden", "true");
     this.bubble = document.createElement("p");
@@ -16,19 +16,18 @@ export class HeatMap {
     host.append(this.canvas, this.bubble);
     host.addEventListener("pointermove", (event) => this.#point(event));
     host.addEventListener("pointerleave", () => { this.bubble.hidden = true; });
-    host.addEventListener("click", (event) => { const cell = this.#at(event); if (cell) choose(cell.ms); });
+    host.addEventListener("click", (event) => { const cell = this.#at(event); if (cell) choose(cell.day); });
     new ResizeObserver(() => this.#paint()).observe(host);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#paint());
   }
 
-  // periods: [{ start, import_wh, export_wh }] of a year's hours, oldest first.
-  draw(periods) {
-    const local = new Intl.DateTimeFormat("sv-SE", { timeZone: this.zone ?? undefined, dateStyle: "short", timeStyle: "short" });
-    const first = periods.length ? dayNumber(local.format(new Date(periods[0].start))) : 0;
-    this.cells = periods.map((period) => {
-      const text = local.format(new Date(period.start));
-      return { ms: Date.parse(period.start), column: dayNumber(text) - first, row: Number(text.slice(11, 13)), net: period.import_wh - period.export_wh, ...period };
-    });
+  // days: [{ day, import_wh: [by hour], export_wh: [by hour] }], oldest first. A 25th hour is drawn into the last row.
+  draw(days) {
+    const first = days.length ? dayNumber(days[0].day) : 0;
+    this.cells = days.flatMap(({ day, import_wh, export_wh }) => import_wh.map((used, hour) => ({
+      day, hour, column: dayNumber(day) - first, row: Math.min(hour, HOURS - 1), import_wh: used, export_wh: export_wh[hour],
+      net: used - export_wh[hour],
+    })));
     this.columns = this.cells.length ? this.cells.at(-1).column + 1 : 0;
     const sizes = this.cells.map(({ net }) => Math.abs(net)).filter((size) => size > 0).sort((a, b) => a - b);
     this.full = sizes[Math.floor(sizes.length * 0.98)] ?? 1;  // one oven does not make the rest of the year pale
@@ -60,8 +59,8 @@ export class HeatMap {
     for (const hour of [0, 6, 12, 18]) pen.fillText(`${String(hour).padStart(2, "0")}:00`, LEFT - 6, TOP + this.cell.high * hour + 10);
     pen.textAlign = "left";
     let last = -Infinity, month = "";
-    for (const { column, ms } of this.cells) {
-      const name = date(ms, this.zone, { month: "short" }), x = LEFT + column * this.cell.wide;
+    for (const { column, day } of this.cells.filter(({ hour }) => hour === 0)) {
+      const name = date(`${day}T12:00Z`, "UTC", { month: "short" }), x = LEFT + column * this.cell.wide;
       if (name !== month && x - last > 44) { pen.fillText(name, x, height - 6); last = x; }
       month = name;
     }
@@ -80,10 +79,10 @@ export class HeatMap {
     if (!cell) return;
     const facts = [t("import {energy} kWh", { energy: energy(cell.import_wh) })];
     if (cell.export_wh) facts.push(t("export {energy} kWh", { energy: energy(cell.export_wh) }));
-    this.bubble.textContent = `${date(cell.ms, this.zone)}, ${clock(cell.ms, this.zone, false)}: ${facts.join(", ")}`;
+    this.bubble.textContent = `${date(`${cell.day}T12:00Z`, "UTC")}, ${cell.hour}:00: ${facts.join(", ")}`;
     const x = LEFT + cell.column * this.cell.wide;
     this.bubble.style.left = `${Math.max(0, Math.min(x + 12, this.host.clientWidth - this.bubble.offsetWidth - 4))}px`;
   }
 }
 
-const dayNumber = (text) => Math.round(Date.parse(`${text.slice(0, 10)}T00:00Z`) / 86400e3);
+const dayNumber = (day) => Math.round(Date.parse(`${day}T00:00Z`) / 86400e3);

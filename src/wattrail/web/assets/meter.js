@@ -9,7 +9,7 @@ import { follow } from "./live.js";
 import { navigation } from "./navigation.js";
 import { PowerChart, VIEWS } from "./powerchart.js";
 import { showSession } from "./session.js";
-import { plusDays, today } from "./calendar.js";
+import { spanOf } from "./calendar.js";
 
 const name = decodeURIComponent(location.pathname.split("/").at(-1));
 const main = document.getElementById("main");
@@ -71,15 +71,26 @@ function course(meter) {
   return { chart, root: section(t("History"), element("div.tools", {}, spans, quantities), plot, strip, element("h3", {}, t("Events")), list) };
 }
 
-function year(meter, chart) {
-  const plot = element("div.plot.heat", { role: "img", "aria-label": t("Energy of each hour of the last year") });
+// The year is asked for once it comes into view: it is the longest answer of the page.
+function year(meter, energy) {
+  const nothing = element("p.nothing", {}, t("Adding up the hours…"));
+  const plot = element("div.plot.heat", { role: "img", "aria-label": t("Energy of each hour of the last year") }, nothing);
   const root = section(t("Year by hour"), plot);
-  const map = new HeatMap(plot, zone, (ms) => {
-    chart.look(ms - 12 * HOUR_MS, ms + 12 * HOUR_MS);
-    chart.host.scrollIntoView({ block: "center" });
+  const map = new HeatMap(plot, (day) => {
+    energy.go(spanOf("day", day));
+    energy.root.scrollIntoView({ block: "center" });
   });
-  const to = plusDays(today(zone), 1);
-  ask(`${path(meter.name)}/energy?by=hour&from=${plusDays(to, -366)}&to=${to}`).then(({ periods }) => map.draw(periods)).catch(() => { root.hidden = true; });
+  const seen = new IntersectionObserver(async (entries) => {
+    if (!entries.some(({ isIntersecting }) => isIntersecting)) return;
+    seen.disconnect();
+    try {
+      map.draw((await ask(`${path(meter.name)}/hours`)).days);
+      plot.classList.add("is-drawn");
+    } catch (error) {
+      show(nothing, error.message);
+    }
+  });
+  seen.observe(plot);
   return root;
 }
 
@@ -95,8 +106,8 @@ function showConnection(head) {
 
 function build(meter) {
   const head = new Head(meter), { chart, root } = course(meter);
-  const energy = new EnergyByPeriod(meter.name, zone, (from, to) => { chart.look(from, to); });
-  main.replaceChildren(head.root, section(t("Energy"), energy.root), root, year(meter, chart));
+  const energy = new EnergyByPeriod(meter.name, zone, tariffs, (from, to) => { chart.look(from, to); });
+  main.replaceChildren(head.root, section(t("Energy"), energy.root), root, year(meter, energy));
   follow((meters) => meters.filter((one) => one.name === name).forEach((one) => head.take(one)), showConnection(head));
   window.wattrailMeter = { chart, energy };
 }
@@ -104,7 +115,7 @@ function build(meter) {
 document.getElementById("top").append(navigation());
 showSession(document.getElementById("top"));
 document.title = `${name} – wattrail`;
-const { zone } = await ask("about").catch(() => ({ zone: null }));
+const { zone, tariffs } = await ask("about").catch(() => ({ zone: null, tariffs: [] }));
 try {
   build(await ask(path(name)));
 } catch (error) {

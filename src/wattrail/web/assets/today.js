@@ -31,8 +31,11 @@ export class Today {
     this.#put("used", energy(today.import_wh), compared(today, yesterday, usual, "import_wh"));
     this.#put("fed", energy(today.export_wh), compared(today, yesterday, usual, "export_wh"));
     this.parts.fed.root.hidden = !today.export_wh && !yesterday?.export_wh;
-    this.parts.cost.root.hidden = !grid.currency;
-    if (grid.currency) this.#put("cost", money(today.cost, grid.currency), yesterday ? t("yesterday by now {value}", { value: money(yesterday.cost, grid.currency) }) : "");
+    this.parts.cost.root.hidden = !grid.cost;
+    if (grid.cost) {
+      const { currency, today: now, yesterday_until_now: then } = grid.cost;
+      this.#put("cost", money(Number(now), currency), t("yesterday by now {value}", { value: money(Number(then), currency) }));
+    }
     if (this.solar && solar) {
       const made = solar.today.export_wh, own = Math.max(0, made - today.export_wh);
       this.#put("own", made ? number(100 * own / made, 0) : "–", made ? t("{own} of {made} kWh", { own: energy(own), made: energy(made) }) : "");

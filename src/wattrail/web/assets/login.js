@@ -29,6 +29,9 @@ async function signIn() {
   return answer.status === 429 ? `Too many attempts: try again in ${problem.retry_after_s} s.` : problem.detail ?? answer.statusText;
 }
 
+// A link in a mail leads here although the session goes on: a browser keeps the cookie from what another site opens.
+fetch("/api/v1/session").then((answer) => { if (answer.ok) location.replace(target()); }).catch(() => null);
+
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
   submit.disabled = true;

@@ -278,6 +278,49 @@ def test_a_body_is_bounded_in_bytes_and_in_time(site: Site, monkeypatch: pytest.
     visit(site, story)
 
 
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("Content-Length: 4", "Transfer-Encoding: chunked"),
+        ("Content-Length: 4", "Content-Length: 5"),
+        ("Transfer-Encoding: xchunked",),
+        ("Transfer-Encoding: chunked, identity",),
+        ("Content-Length: +4",),
+        ("Content-Length : 4",),
+        ("Host: localhost",),
+        tuple(f"X-{number}: y" for number in range(3000)),
+    ],
+    ids=["both lengths", "two lengths", "unknown", "two codings", "sign", "blank", "two hosts", "flood"],
+)
+def test_a_request_within_a_request_is_refused(site: Site, lines: tuple[str, ...]) -> None:
+    async def story(site: Site) -> None:
+        inner = b"0\r\n\r\nGET /api/v1/audit HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        head = "\r\n".join(["POST /api/v1/session HTTP/1.1", "Host: localhost", *lines])
+        answer = await site.send(f"{head}\r\n\r\n".encode() + inner)
+        assert (answer.status, answer.headers["connection"]) == (400, "close")
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert b"\r\nHTTP/1.1 " not in answer.body  # one answer, to one request
+
+    visit(site, story)
+
+
+def test_a_reader_that_lags_behind_is_disconnected(site: Site) -> None:
+    async def story() -> None:
+        feed = Feed()
+        broadcast = Broadcast(feed, meters_json)
+        slow, quick = broadcast.stream(), broadcast.stream()
+        for stream in (slow, quick):
+            await anext(stream)
+        for _ in range(20):
+            broadcast._publish([])
+            assert await anext(quick)
+        waited = [event async for event in slow]
+        assert len(waited) == 5  # what waited for it, and then its end
+        await quick.aclose()
+
+    asyncio.run(story())
+
+
 def test_strangers_bodies_are_not_even_read(site: Site) -> None:
     async def story(site: Site) -> None:
         answer = await site.send(

@@ -15,6 +15,7 @@ from ipaddress import ip_address
 from typing import Final
 
 from wattrail.web.asgi import App, Headers, Message, Receive, RequestScope, Send, headers_of
+from wattrail.web.limits import MAX_HEAD_BYTES
 from wattrail.web.peer import Peer, peer_of, proxy_networks
 from wattrail.web.problems import ProblemDetails, send_problem
 
@@ -63,11 +64,25 @@ class Guard:
         send = _with_headers(send, api=scope["path"].startswith("/api"), is_secure=peer.is_secure)
         if scope["method"] == "HEAD":
             scope, send = {**scope, "method": "GET"}, _head_only(send)
-        refusal = _refusal(scope["method"], headers_of(scope), peer, self._names)
+        refusal = _bad_head(scope) or _refusal(scope["method"], headers_of(scope), peer, self._names)
         if refusal is not None:
             await send_problem(send, scope["path"], refusal)
         else:
             await self._app(scope, receive, send)
+
+
+def _bad_head(scope: RequestScope) -> ProblemDetails | None:
+    """What h11 lets pass: a long head that arrives at once, and two ways to say how long the body is.
+
+    Of the two it takes the coding, as RFC 9112 says; a proxy that takes the other one would see another next request.
+    """
+    size = len(scope.get("raw_path") or b"") + len(scope.get("query_string") or b"")
+    size += sum(len(name) + len(value) + 4 for name, value in scope["headers"])
+    if size > MAX_HEAD_BYTES:
+        return ProblemDetails("bad-request", f"the head has {size} bytes", f"send {MAX_HEAD_BYTES} at most")
+    if {"content-length", "transfer-encoding"} <= headers_of(scope).keys():
+        return ProblemDetails("bad-request", "the length of the body is given twice", "leave out Content-Length")
+    return None
 
 
 def _refusal(method: str, headers: Mapping[str, str], peer: Peer, names: frozenset[str]) -> ProblemDetails | None:

@@ -211,8 +211,8 @@ def bind(host: str = "127.0.0.1", port: int = 0) -> socket.socket:
         listener = socket.create_server((host, port), family=family)
     except OSError as error:
         raise ConfigError(f"cannot serve at {host}:{port}: {error.strerror or error}", hint=_hint(error)) from error
-    # Connections inherit it. asyncio sets it only for a socket that names its protocol, which this one does not.
-    # Without it the body of an answer waits 40 ms for the visitor to confirm the head.
+    # Connections inherit it. asyncio sets it only for a socket that names its protocol, which this one does not:
+    # without it the body of an answer waits 40 ms for the visitor to confirm the head.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener
 

@@ -31,6 +31,9 @@ async function signIn() {
 }
 
 translatePage();
+// A link in a mail leads here although the session goes on: a browser keeps the cookie from what another site opens.
+fetch("/api/v1/session").then((answer) => { if (answer.ok) location.replace(target()); }).catch(() => null);
+
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
   submit.disabled = true;

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -31,6 +33,7 @@ from wattrail.ledger import (
 from wattrail.ledger.bill import billing_moments
 from wattrail.ledger.tariff import Price, Tariff, Window
 from wattrail.store import Store, open_store, open_to_read
+from wattrail.store.condensed import condensed_slice
 
 ZONES = ("Europe/Berlin", "Asia/Kolkata", "Asia/Kathmandu", "Australia/Lord_Howe", "America/St_Johns", "UTC")
 DST_EVE = datetime(2026, 10, 24, 21, 7, 3, 250_000, tzinfo=UTC)
@@ -185,6 +188,30 @@ def test_a_direction_stated_for_an_old_gap_reaches_a_later_year(shelves: Store) 
     few = condensed(shelves, meter_id, marks)
     assert alike(by_interval(few, marks), by_interval(shelves.ledger_slice(meter_id), marks))
     assert few.earliest(few.stated[1]) == day
+
+
+def test_a_question_about_a_day_looks_at_few_entries(shelves: Store) -> None:
+    entries = [Entry(sequence=1, kind=EntryKind.START, start=START, end=START, epoch=1, count=0)]
+    for number in range(2, 4000):
+        start = entries[-1].end
+        entries.append(
+            Entry(
+                sequence=number,
+                kind=EntryKind.COUNTED,
+                start=start,
+                end=start + timedelta(minutes=1),
+                epoch=1,
+                count=0,
+                positive=9,
+                elapsed_us=60_000_000,
+            )
+        )
+    meter_id, steps = booked(shelves, entries), []
+    marks = boundaries(By.HOUR, START + timedelta(hours=24), START + timedelta(hours=30), UTC)
+    with closing(sqlite3.connect(shelves.path)) as connection:
+        connection.set_progress_handler(lambda: steps.append(1), 100)
+        condensed_slice(connection.cursor(), meter_id, marks)
+    assert 100 * len(steps) < 3 * len(entries)  # going through all of them takes ten steps each
 
 
 @pytest.mark.parametrize("pieces", [1, 7, 100])

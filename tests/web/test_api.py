@@ -93,6 +93,7 @@ def test_the_interface_describes_itself(scene: Scene) -> None:
         "/api/v1/meters/{name}/registers",
         "/api/v1/meters/{name}/series",
         "/api/v1/meters/{name}/today",
+        "/api/v1/meters/{name}/hours",
         "/api/v1/meters/{name}/waveform",
         "/api/v1/publishers",
         "/api/v1/alarms",

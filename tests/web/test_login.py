@@ -142,7 +142,7 @@ def test_guessing_is_slowed_down_more_and_more_and_never_for_good(site: Site) ->
     assert {(one.who) for one in failures} == {"anna"}
 
 
-def test_an_unknown_user_and_a_wrong_password_look_alike_and_cost_the_same(
+def test_an_unknown_user_and_a_wrong_password_look_and_cost_the_same(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     site.user("anna")

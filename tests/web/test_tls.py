@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import shutil
 import ssl
 from contextlib import suppress
@@ -18,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from tests.web.access_rig import Site, page
 from wattrail.app.access import require_certificate
 from wattrail.app.plan import WebPlan
-from wattrail.errors import ConfigError
+from wattrail.errors import ConfigError, FileError
 from wattrail.web import Setup, tls
 from wattrail.web.tls import CertificateFiles, certificate_warning, server_context, take_up_renewals
 
@@ -89,14 +90,16 @@ def test_a_pair_that_cannot_be_served_says_why(tmp_path: Path) -> None:
     first, second = made(tmp_path, "first"), made(tmp_path, "second")
     locked = made(tmp_path, "locked", passphrase=PASSPHRASE)
     (tmp_path / "junk.pem").write_text("this is a letter")
+    os.mkfifo(tmp_path / "pipe.key", 0o600)  # opening it as a file would wait for ever
     for files, says in (
         (CertificateFiles(first.certificate, second.key), "the key is that of another certificate"),
         (CertificateFiles(tmp_path / "junk.pem", first.key), "one of them is not PEM text"),
         (locked, "the key has a passphrase, and there is nobody to type it"),
         (CertificateFiles(tmp_path / "gone.pem", first.key), "No such file or directory"),
         (CertificateFiles(first.certificate, tmp_path / "gone.key"), "cannot be read: No such file"),
+        (CertificateFiles(first.certificate, tmp_path / "pipe.key"), "is a pipe, not a file"),
     ):
-        with pytest.raises(ConfigError, match=says):
+        with pytest.raises((ConfigError, FileError), match=says):
             server_context(files)
 
 

@@ -15,13 +15,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from wattrail.errors import ConfigError
+from wattrail.errors import ConfigError, WattrailError
+from wattrail.files import read_bytes
 from wattrail.sanitize import printable
 
 __all__ = ["CertificateFiles", "certificate_warning", "server_context", "take_up_renewals"]
 
 LOOK_EVERY_S: Final = 30.0
 """How often the files are looked at. Programs that renew write both within a second."""
+
+MAX_KEY_BYTES: Final = 64 * 1024
+"""Bytes of a key's file; one of 4,096 bits has 3 kB."""
 
 _TOO_OPEN: Final = stat.S_IWGRP | stat.S_IRWXO
 """A group may read a key (ssl-cert), nobody else may, and no group may write it."""
@@ -43,7 +47,7 @@ class CertificateFiles(NamedTuple):
 
 
 def server_context(files: CertificateFiles) -> ssl.SSLContext:
-    """What a server needs. Raises ConfigError, which says what is wrong with which file."""
+    """What a server needs. Raises ConfigError and FileError, which say what is wrong with which file."""
     _check_mode(files.key)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -54,7 +58,7 @@ def server_context(files: CertificateFiles) -> ssl.SSLContext:
 def certificate_warning(files: CertificateFiles) -> str | None:
     """What browsers will not like about a certificate that can be served: it has expired, for example.
 
-    Raises ConfigError for one that cannot.
+    Raises ConfigError and FileError for one that cannot.
     """
     server = server_context(files)
     client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -83,7 +87,7 @@ async def take_up_renewals(context: ssl.SSLContext, files: CertificateFiles) -> 
                 server_context(files)  # a pair that does not match must not replace one that does
                 _load(context, files)
                 logger.warning("the certificate %s was renewed, and is served from now on", files.certificate)
-        except (OSError, ConfigError) as error:
+        except (OSError, WattrailError) as error:
             logger.warning("the renewed certificate is not used, the one before still is: %s", error)
 
 
@@ -103,7 +107,7 @@ def _check_mode(key: Path) -> None:
 def _load(context: ssl.SSLContext, files: CertificateFiles) -> None:
     names = f"certificate {printable(str(files.certificate))}, key {printable(str(files.key))}"
     try:
-        if b"ENCRYPTED" in files.key.read_bytes():
+        if b"ENCRYPTED" in read_bytes(files.key, limit=MAX_KEY_BYTES):
             raise ConfigError(f"{names}: the key has a passphrase, and there is nobody to type it", hint=_PLAIN_KEY)
         context.load_cert_chain(files.certificate, files.key)
     except ssl.SSLError as error:

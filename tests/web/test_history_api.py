@@ -219,7 +219,8 @@ def test_a_question_about_the_past_that_makes_no_sense_says_why(
 
 def test_a_meter_without_a_past_says_that_it_was_not_read(house: tuple[str, Path]) -> None:
     for what in ("energy", "registers", "events", "costs", "download/readings"):
-        assert ask(house[0], f"/api/v1/meters/new/{what}") == (503, {"detail": "new has not been read yet"})
+        status, problem = ask(house[0], f"/api/v1/meters/new/{what}")
+        assert (status, problem["detail"]) == (503, "new has not been read yet")
     assert ask(house[0], "/api/v1/meters/attic/energy")[0] == 404
 
 

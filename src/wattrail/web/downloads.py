@@ -79,7 +79,7 @@ def add_download_routes(
 
     @router.get("/meters/{name}/download/readings", tags=["energy"], responses=may_fail(404, 503))
     @needs(Scope.READ)
-    def readings(
+    def download_readings(
         name: str, first: First = None, until: Until = None, kind: Format = TableFormat.CSV
     ) -> StreamingResponse:
         """Every reading of a span that is still kept; of the last day if nothing is asked for."""
@@ -88,7 +88,7 @@ def add_download_routes(
 
     @router.get("/meters/{name}/download/series", tags=["energy"], responses=may_fail(404, 503))
     @needs(Scope.READ)
-    def series(
+    def download_series(
         name: str, first: First = None, until: Until = None, kind: Format = TableFormat.CSV,
         points: Annotated[int, Query(ge=2, le=100_000)] = 10_000, quantity: SeriesQuantity = SeriesQuantity.POWER,
     ) -> StreamingResponse:  # fmt: skip
@@ -100,7 +100,7 @@ def add_download_routes(
 
     @router.get("/meters/{name}/download/energy", tags=["energy"], responses=may_fail(404, 503))
     @needs(Scope.READ)
-    def energy(
+    def download_energy(
         name: str, first: First = None, until: Until = None, kind: Format = TableFormat.CSV,
         by: Literal["15min", "hour", "day", "week", "month", "year"] = "day", zone: str | None = None,
     ) -> StreamingResponse:  # fmt: skip
@@ -126,7 +126,7 @@ def add_download_routes(
 
     @router.get("/meters/{name}/download/entries", tags=["energy"], responses=may_fail(404, 503))
     @needs(Scope.READ)
-    def entries(name: str, kind: Format = TableFormat.CSV) -> StreamingResponse:
+    def download_entries(name: str, kind: Format = TableFormat.CSV) -> StreamingResponse:
         """The whole ledger: every entry of the counter by its number, then the manual entries."""
         row = account(name, kind)
         return _answer(kind, f"{name}-ledger", ENTRY_COLUMNS, _entry_pages(database, row))

@@ -252,7 +252,7 @@ def add_energy_routes(
 
     @router.get("/meters/{name}/events", tags=["energy"], responses=may_fail(404, 503))
     @needs(Scope.READ)
-    def events(
+    def ledger_events(
         name: str, first: First = None, until: Until = None, limit: Annotated[int, Query(ge=1, le=_MAX_EVENTS)] = 200
     ) -> list[MeterEventJson]:
         """Gaps, restarts, calibrations, clocks that were set and manual entries, newest first."""

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from typing import Final
 
 from wattrail.store import queries
-from wattrail.store.rollups import forget_rollups, rollup_state
+from wattrail.store.rollups import forget_rollups, newest_beyond, rollup_state
 from wattrail.store.tiers import Retention, Tier
 
 __all__ = ["purge_meters"]
@@ -27,10 +27,12 @@ def purge_meters(
     for meter_id in meter_ids:
         gone += _purge_readings(meter_id, retention, reading, transaction)
         for tier in Tier:
+            with reading() as cursor:
+                last = newest_beyond(cursor, meter_id, tier, retention)
             deleted = _BATCH
-            while deleted == _BATCH:
+            while last is not None and deleted == _BATCH:
                 with transaction() as cursor:
-                    deleted = forget_rollups(cursor, meter_id, tier, retention, _BATCH)
+                    deleted = forget_rollups(cursor, meter_id, tier, last, _BATCH)
     return gone
 
 

@@ -22,8 +22,10 @@ __all__ = [
     "MINUTE_US",
     "LiveRollups",
     "RollupState",
+    "Stats",
     "catch_up",
     "forget_rollups",
+    "newest_beyond",
     "rollup_state",
     "store_quarter_hours",
 ]
@@ -162,23 +164,26 @@ def store_quarter_hours(
     cursor.execute(_STATE, (meter_id, newest, opened, zone_name(zone)))
 
 
-def forget_rollups(cursor: sqlite3.Cursor, meter_id: int, tier: Tier, retention: Retention, limit: int) -> int:
-    """Remove the oldest rows of a tier beyond its time, ``limit`` at most; returns how many.
+def newest_beyond(cursor: sqlite3.Cursor, meter_id: int, tier: Tier, retention: Retention) -> int | None:
+    """When the newest row of a tier begins that was kept for its time; None if there is none.
 
     Rows are counted, not dated: a wall clock that is wrong forgets nothing early, and time without readings has none.
     """
     keep = retention.of(tier)
     if keep is None:
-        return 0
+        return None
     sql = "SELECT started_at FROM rollup WHERE meter_id = ? AND width_s = ? ORDER BY started_at DESC LIMIT 1 OFFSET ?"
-    newest_beyond = cursor.execute(sql, (meter_id, tier.value, keep // tier.width)).fetchone()
-    if newest_beyond is None:
-        return 0
+    row = cursor.execute(sql, (meter_id, tier.value, keep // tier.width)).fetchone()
+    return None if row is None else int(row[0])
+
+
+def forget_rollups(cursor: sqlite3.Cursor, meter_id: int, tier: Tier, last: int, limit: int) -> int:
+    """Remove the oldest rows of a tier up to one that begins at ``last``, ``limit`` at most; returns how many."""
     cursor.execute(
         "DELETE FROM rollup WHERE meter_id = ? AND width_s = ? AND started_at IN ("
         "SELECT started_at FROM rollup WHERE meter_id = ? AND width_s = ? AND started_at <= ? "
         "ORDER BY started_at LIMIT ?)",
-        (meter_id, tier.value, meter_id, tier.value, newest_beyond[0], limit),
+        (meter_id, tier.value, meter_id, tier.value, last, limit),
     )
     return cursor.rowcount
 

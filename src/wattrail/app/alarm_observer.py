@@ -90,11 +90,12 @@ class AlarmObserver:
 
     def see(self, view: MeterView) -> None:
         """Examine one meter."""
-        self._examine([view], self._held())
+        if self._watch.watches(view.name):
+            self._examine([view], self._held())
 
     def tick(self) -> None:
         """Examine every meter, and announce all new events, whoever stored them."""
-        self._examine(self._feed.views(), self._held())
+        self._examine([view for view in self._feed.views() if self._watch.watches(view.name)], self._held())
         for event in self._stored.after(self._last_id, _MAX_EVENTS):
             self._last_id = event.id
             if event.change == "acknowledged":

@@ -16,6 +16,7 @@ from typing import Final
 
 from wattrail.errors import StoreError, WattrailError
 from wattrail.gateway.account import Booking
+from wattrail.gateway.feed import Feed
 from wattrail.gateway.network_meter import ArrivedReading, Failure, NetworkMeter
 from wattrail.gateway.threads import start_thread
 from wattrail.store import Store
@@ -33,7 +34,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class BookkeepingWork:
-    """A reading or a failure of a meter; ``done`` is called in the bookkeeping thread once it is kept, or refused."""
+    """A reading or a failure of a meter; ``done`` is given to ``on_done`` once it is kept, or refused."""
 
     meter: NetworkMeter
     news: ArrivedReading | Failure
@@ -41,10 +42,11 @@ class BookkeepingWork:
 
 
 class Bookkeeper:
-    """The thread and what waits for it."""
+    """The thread and what waits for it. ``on_done`` gets what a batch of work has to call, in this thread."""
 
-    def __init__(self, store: Store, meters: Iterable[NetworkMeter]) -> None:
-        self._store = store
+    def __init__(self, store: Store, meters: Iterable[NetworkMeter], feed: Feed) -> None:
+        self._store, self._feed = store, feed
+        self.on_done: Callable[[list[Callable[[], object]]], object] = _call_all
         self._meters = tuple(meters)
         self._changed = threading.Condition()
         self._waiting: list[BookkeepingWork] = []
@@ -76,8 +78,7 @@ class Bookkeeper:
                 self._work(batch)
             except Exception:  # every meter's own errors are handled; a defect must not end the thread
                 logger.exception("bookkeeping: a defect")
-            for work in batch:
-                work.done()
+            self.on_done([work.done for work in batch])
             if time.monotonic() >= self._links_due:
                 self._keep_links()
         self._finish()
@@ -103,11 +104,13 @@ class Bookkeeper:
                 arrived.append((work.meter, work.news, work.meter.prepare(work.news)))
             except Exception as error:  # noqa: BLE001 it is the meter's own, and shown there
                 work.meter.fail(Failure(error=error, retry_s=0.0))
+        shown = []
         for meter, arrival, booking in self._kept(arrived):
             try:
-                meter.show(arrival, booking)
+                shown.append(meter.show(arrival, booking))
             except WattrailError as error:
                 meter.fail(Failure(error=error, retry_s=0.0))
+        self._feed.publish_all(filter(None, shown))
 
     def _kept(
         self, arrived: list[tuple[NetworkMeter, ArrivedReading, Booking | None]]
@@ -149,3 +152,8 @@ class Bookkeeper:
         for meter, (_, entries) in closed:
             meter.show_last(entries)
         self._keep_links()
+
+
+def _call_all(done: list[Callable[[], object]]) -> None:
+    for call in done:
+        call()

@@ -61,7 +61,7 @@ class Gateway:
                 network.append(NetworkMeter(meter, store, self.feed, clock=clock, zone=zone))
             else:
                 self._workers.append(Worker(meter, store, self.feed, clock=clock, opener=opener, zone=zone))
-        self._bookkeeper = Bookkeeper(store, network)
+        self._bookkeeper = Bookkeeper(store, network, self.feed)
         self._network = (
             NetworkReader(network, self._bookkeeper, clock=clock, opener=sources or source_opener())
             if network

@@ -21,6 +21,8 @@ class EnergySum:
     def __init__(self, counts: Mapping[int, Counts] = _NOTHING) -> None:
         self._counts = {number: list(row) for number, row in counts.items()}
         self._import_mwh = self._export_mwh = 0
+        self._energy: Energy | None = None
+        """What was derived last; None since something was added."""
 
     def copy(self) -> EnergySum:
         """The same sum, to go on from."""
@@ -39,6 +41,7 @@ class EnergySum:
         row = self._counts.get(epoch)
         if row is None:
             row = self._counts[epoch] = [0, 0, 0]
+        self._energy = None
         row[0] += positive
         row[1] += negative
         row[2] += undirected
@@ -48,8 +51,10 @@ class EnergySum:
         return {number: Counts(*row) for number, row in self._counts.items()}
 
     def energy(self, epochs: Mapping[int, Epoch]) -> Energy:
-        """The energy of all of it, exactly."""
-        energy = Energy(Fraction(self._import_mwh), Fraction(self._export_mwh))
-        for number, row in self._counts.items():
-            energy = energy.plus(Energy.of(Counts(*row), epochs[number]))
-        return energy
+        """The energy of all of it, exactly; ``epochs`` are always those of one meter."""
+        if self._energy is None:
+            energy = Energy(Fraction(self._import_mwh), Fraction(self._export_mwh))
+            for number, row in self._counts.items():
+                energy = energy.plus(Energy.of(Counts(*row), epochs[number]))
+            self._energy = energy
+        return self._energy

@@ -8,6 +8,7 @@ it: what they append, an acknowledgement or a test, is read in the same second a
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime, tzinfo
 from pathlib import Path
@@ -25,6 +26,9 @@ from wattrail.store.alarm_events import AlarmEvents
 __all__ = ["AlarmObserver", "alarm_observer"]
 
 _TICK_S: Final = 1.0
+_COLLECT_S: Final = 0.05
+"""Where several meters came at once, more are about to: waking for each of them would cost more than to examine it."""
+
 _MAX_EVENTS: Final = 1000
 """Events read at once; more are read at the next tick."""
 
@@ -82,8 +86,11 @@ class AlarmObserver:
         due_s = self._clock.monotonic() + _TICK_S
         while not events.ended:
             event = events.get(max(0.0, due_s - self._clock.monotonic()))
-            if isinstance(event, MeterChanged):
-                self.see(event.view)
+            seen = [one.view for one in (event, *events.take()) if isinstance(one, MeterChanged)]
+            for view in seen:
+                self.see(view)
+            if len(seen) > 1:
+                time.sleep(_COLLECT_S)
             if self._clock.monotonic() >= due_s:
                 due_s = self._clock.monotonic() + _TICK_S
                 self.tick()

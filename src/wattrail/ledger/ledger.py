@@ -150,12 +150,10 @@ class Ledger:
 
     def energy(self) -> Energy:
         """As ``totals``, exactly."""
-        energy = self._sums.energy(self._epochs)
+        positive, negative, undirected = self._away.counts if self._away else (0, 0, 0)
         if self._span:
-            energy = energy.plus(Energy.of(Counts(self._span.positive, self._span.negative, 0), self._epoch))
-        if self._away:
-            energy = energy.plus(Energy.of(Counts(*self._away.counts), self._epoch))
-        return energy
+            positive, negative = positive + self._span.positive, negative + self._span.negative
+        return self._sums.energy_with(self._epoch.number, Counts(positive, negative, undirected), self._epochs)
 
     def observe(self, seen: Observation) -> tuple[Entry, ...]:
         """Account for one reading; returns the entries it caused, oldest first.

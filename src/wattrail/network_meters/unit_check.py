@@ -31,6 +31,10 @@ _FAR: Final = 300.0
 """A ratio beyond which no meter error is left as an explanation; a mistaken unit is 1000."""
 
 
+_SIGNS: Final = {Direction.IMPORT: (1, 0), Direction.EXPORT: (0, 1), Direction.SUM: (1, 1), Direction.NET: (1, -1)}
+"""How energy of import and of export counts in a register of that direction."""
+
+
 class UnitCheck:
     """Follows the readings of one source, from the first one on.
 
@@ -138,12 +142,5 @@ class UnitCheck:
             self.advice = (f"{text}; {remedy}",)
 
     def _energy_wh(self, direction: Direction) -> float:
-        match direction:
-            case Direction.IMPORT:
-                return self._import_wh
-            case Direction.EXPORT:
-                return self._export_wh
-            case Direction.SUM:
-                return self._import_wh + self._export_wh
-            case Direction.NET:
-                return self._import_wh - self._export_wh
+        counts_import, counts_export = _SIGNS[direction]
+        return self._import_wh * counts_import + self._export_wh * counts_export

@@ -12,12 +12,10 @@ import asyncio
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Self
 
 import aiomqtt
 
 from wattrail.app import ServicePlan, WebPlan, run
-from wattrail.calibration import Calibration
 from wattrail.clock import Clock
 from wattrail.gateway import GatewayPlan, MeterPlan, open_planned
 from wattrail.gateway.source import Opener
@@ -29,35 +27,30 @@ from wattrail.units import Reading
 class ReadyChip:
     """A chip that answers at once: the first reading of a twin, again and again, one count further each time."""
 
-    _first: tuple[Reading, Calibration, ScaleOrigin] | None = None
-
-    def __init__(self, url: str, clock: Clock) -> None:
-        self.url, self.simulated, self._clock, self._reads = url, True, clock, 0
-        self._reading, self.calibration, self.scale = self._of_a_twin()
-
-    @classmethod
-    def open(cls, plan: MeterPlan, clock: Clock) -> Self:
-        return cls(plan.url, clock)
-
-    @classmethod
-    def _of_a_twin(cls) -> tuple[Reading, Calibration, ScaleOrigin]:
-        if ReadyChip._first is None:
-            with open_meter("twin://pziot-e01?scenario=house&seed=942") as meter:
-                meter.connect()
-                ReadyChip._first = meter.read(), meter.calibration, meter.scale
-        return ReadyChip._first
+    def __init__(self, shown: Reading, scale: ScaleOrigin, url: str, clock: Clock) -> None:
+        assert shown.calibration is not None
+        self.calibration, self.scale, self.url, self.simulated = shown.calibration, scale, url, True
+        self._shown, self._clock, self._reads = shown, clock, 0
 
     def connect(self) -> None:
         pass
 
     def read(self) -> Reading:
         self._reads += 1
-        (shown,) = self._reading.registers
-        counted = replace(shown, count=shown.count + self._reads)
-        return replace(self._reading, at=self._clock.now(), monotonic=self._clock.monotonic(), registers=(counted,))
+        (register,) = self._shown.registers
+        counted = replace(register, count=register.count + self._reads)
+        return replace(self._shown, at=self._clock.now(), monotonic=self._clock.monotonic(), registers=(counted,))
 
     def close(self) -> None:
         pass
+
+
+def ready_chips() -> Opener:
+    """Opens chips that all repeat one reading, taken now."""
+    with open_meter("twin://pziot-e01?scenario=house&seed=942") as meter:
+        meter.connect()
+        shown, scale = meter.read(), meter.scale
+    return lambda plan, clock: ReadyChip(shown, scale, plan.url, clock)
 
 
 async def count_messages(port: int, meters: int) -> None:
@@ -81,7 +74,7 @@ def main(kind: str, meters: int, database: Path, has_page: bool, port: int) -> N
         meters=tuple(MeterPlan(name=f"m{number}", url=url.format(number)) for number in range(meters)), zone="UTC"
     )
     service = ServicePlan(gateway=plan, database=database, web=WebPlan(port=0) if has_page else None)
-    opener: Opener = ReadyChip.open if kind == "chip" else open_planned
+    opener = ready_chips() if kind == "chip" else open_planned
     run(service, on_ready=lambda address: print(address, flush=True), opener=opener)
     return None
 

@@ -30,7 +30,6 @@ from wattrail.store.buckets import Bucket
 from wattrail.store.calibrations import KeptCalibration, calibrations_of, keep
 from wattrail.store.chain import extend, require_whole
 from wattrail.store.damage import as_damage, explained
-from wattrail.store.group_commit import GroupCommit
 from wattrail.store.link_days import keep_link_days, link_days
 from wattrail.store.registers import counts_alike, registers_from_text, registers_text
 from wattrail.store.rows import (
@@ -103,7 +102,6 @@ class Store:
         self.path = path
         self._writer, self._reader = writer, reader
         self._write_lock, self._read_lock = threading.Lock(), threading.Lock()
-        self._together = GroupCommit(self.append_all)
         self._is_durable: bool | None = None
         writer.execute("PRAGMA foreign_keys = ON")
         reader.execute("PRAGMA query_only = ON")
@@ -227,11 +225,8 @@ class Store:
     # What happens every second
 
     def append(self, meter_id: int, reading: Reading, seen: Observation, entries: Sequence[Entry]) -> None:
-        """Keep a reading and the ledger entries it caused, all or nothing. Raises StoreError.
-
-        Threads that append at the same moment share a transaction, and each waits for it.
-        """
-        self._together.append((meter_id, reading, seen, entries))
+        """Keep a reading and the ledger entries it caused, all or nothing. Raises StoreError."""
+        self.append_all([(meter_id, reading, seen, entries)])
 
     def append_all(self, rows: Sequence[tuple[int, Reading, Observation, Sequence[Entry]]]) -> None:
         """As ``append`` for readings of many meters, each beside its meter's id, in one transaction."""

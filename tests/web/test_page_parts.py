@@ -24,7 +24,7 @@ from wattrail.web import events
 from wattrail.web.events import Broadcast, TooManyStreams
 from wattrail.web.history import PowerHistory
 from wattrail.web.limits import MAX_STREAMS
-from wattrail.web.messages import decode_line, encode_line, view_from_message, view_message
+from wattrail.web.messages import decode_line, encode_views, view_from_message
 
 NOON = datetime(2026, 6, 21, 12, tzinfo=UTC)
 READING = Reading(
@@ -49,7 +49,7 @@ def test_the_view_above_has_a_value_in_every_field() -> None:
 
 @pytest.mark.parametrize("view", [VIEW, MeterView(name="new", url="twin://x", simulated=False)])
 def test_a_view_is_the_same_on_both_sides_of_the_channel(view: MeterView) -> None:
-    line = encode_line(views=[view_message(view)])
+    line = encode_views([view])
     assert line.count(b"\n") == 1
     (message,) = decode_line(line)["views"]
     assert view_from_message(message) == view
@@ -59,7 +59,7 @@ def test_a_reading_without_counts_crosses_the_channel_too() -> None:
     """A network meter gives quantities alone: its sample has no counts, and no calibration."""
     quantities = Quantities(volts=230.0, watts=115.0)
     view = replace(VIEW, reading=replace(READING, sample=quantities, calibration=None))
-    (message,) = decode_line(encode_line(views=[view_message(view)]))["views"]
+    (message,) = decode_line(encode_views([view]))["views"]
     back = view_from_message(message).reading
     assert back is not None
     assert back.quantities == quantities

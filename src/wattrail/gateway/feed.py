@@ -25,6 +25,9 @@ STALE_AFTER_POLLS: Final = 5
 """A live meter that missed this many readings is shown as stale, even while its thread is blocked."""
 
 
+ShownMeter = tuple[MeterView, Iterable[Entry]]
+"""A view to publish, and the entries booked with it."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -76,14 +79,19 @@ class Feed:
 
     def publish(self, view: MeterView, entries: Iterable[Entry] = ()) -> None:
         """Replace a meter's view, and send events for it and for the entries booked with it."""
+        self.publish_all([(view, entries)])
+
+    def publish_all(self, shown: Iterable[ShownMeter]) -> None:
+        """As ``publish`` for many meters; each reader is woken once."""
         with self._lock:
-            before = self._views.get(view.name, view)
-            self._views[view.name] = view
-            self._version += 1
-            if not self._subscriptions:
-                return
+            events = list[MeterChanged | OrderedEvent]()
+            for view, entries in shown:
+                before = self._views.get(view.name, view)
+                self._views[view.name] = view
+                self._version += 1
+                if self._subscriptions:
+                    events += (*self._changes(before, view), *_booked(view, entries), MeterChanged(view=view))
             # Offered under the lock: a thread interrupted here could otherwise offer an older view after a newer one.
-            events = (*self._changes(before, view), *_booked(view, entries), MeterChanged(view=view))
             too_slow = [subscription.reader for subscription in self._subscriptions if subscription.offer(*events)]
         for reader in too_slow:
             logger.warning("%s is too slow for the events of the meters and loses some; entries are stored", reader)

@@ -27,6 +27,9 @@ __all__ = ["STOP_WITHIN_S", "Gateway"]
 STOP_WITHIN_S: Final = 1.6
 """Seconds that a stop waits for a reading in progress; the average of a chip just set up needs as long to settle."""
 
+_END_WITHIN_S: Final = 0.1
+"""A thread that has nothing left to do."""
+
 _PURGE_EVERY_S: Final = 3600.0
 
 logger = logging.getLogger(__name__)
@@ -35,9 +38,9 @@ logger = logging.getLogger(__name__)
 class Gateway:
     """Reads every meter of a plan into a store, and shows them in ``feed``. Use it in an ``async with`` block.
 
-    A chip on a wire has a thread that reads, books, stores and waits for its next poll: its port blocks, and may never
-    come back. All network meters share one event loop, and a thread that books what they say. A page or a publisher
-    delays neither.
+    A chip on a wire has a thread that reads and waits for its next poll: its port blocks, and may never come back. All
+    network meters share one event loop. A thread books what chips say, another what network meters say. A page or a
+    publisher delays none of them.
     """
 
     def __init__(
@@ -55,13 +58,17 @@ class Gateway:
         self._store, self._clock = store, clock
         zone = plan.zone_info()
         self._workers: list[Worker] = []
+        self._chips = Bookkeeper(store, self.feed, name="bookkeeping-chips")
         network: list[NetworkMeter] = []
         for meter in plan.meters:  # in this order they are shown
             if meter.is_network:
                 network.append(NetworkMeter(meter, store, self.feed, clock=clock, zone=zone))
             else:
-                self._workers.append(Worker(meter, store, self.feed, clock=clock, opener=opener, zone=zone))
-        self._bookkeeper = Bookkeeper(store, network)
+                worker = Worker(
+                    meter, store, self.feed, clock=clock, opener=opener, zone=zone, hand_over=self._chips.put
+                )
+                self._workers.append(worker)
+        self._bookkeeper = Bookkeeper(store, self.feed, network)
         self._network = (
             NetworkReader(network, self._bookkeeper, clock=clock, opener=sources or source_opener())
             if network
@@ -75,6 +82,8 @@ class Gateway:
         """Begin to read; returns at once."""
         self._virtual.start()
         count = len(self._workers)
+        if count:
+            self._chips.start()
         for place, worker in enumerate(self._workers):
             # Polls of meters are spread over the period, not all made at the same moment.
             offset_s = worker.plan.poll_s * place / count
@@ -100,6 +109,9 @@ class Gateway:
         try:
             if threads:
                 await in_thread(lambda: _join(threads, until), name="stop")
+            self._chips.stop()  # after the threads of the chips, whose last readings it books
+            if (bookkeeping := self._chips.thread) is not None:
+                await in_thread(lambda: bookkeeping.join(_END_WITHIN_S), name="stop")
             following = await in_thread(lambda: self._virtual.stop(until), name="stop")
             threads += filter(None, (following,))
         finally:

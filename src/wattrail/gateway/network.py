@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -61,6 +61,7 @@ class NetworkReader:
     ) -> None:
         self._meters = tuple(meters)
         self._bookkeeper, self._clock, self._opener = bookkeeper, clock, opener
+        bookkeeper.on_done = self._call_done
         self._loop: asyncio.AbstractEventLoop | None = None
         self._main: asyncio.Task[None] | None = None
         self._is_stopping = threading.Event()
@@ -113,7 +114,8 @@ class NetworkReader:
         await asyncio.sleep(offset_s)
         try:
             while True:
-                await asyncio.sleep(await self._step(state))
+                if wait_s := await self._step(state):  # what a meter publishes is waited for in ``read``
+                    await asyncio.sleep(wait_s)
         finally:
             await _close(state.source)
 
@@ -141,14 +143,19 @@ class NetworkReader:
 
     async def _hand_over(self, state: _FollowedMeter, news: ArrivedReading | Failure) -> None:
         """Give it to the bookkeeper; wait first while too much of this meter is not kept yet."""
-        loop = asyncio.get_running_loop()
         await state.room.acquire()
+        self._bookkeeper.put(BookkeepingWork(state.meter, news, state.room.release))
 
-        def done() -> None:
+    def _call_done(self, done: list[Callable[[], object]]) -> None:
+        """Let the loop know what is kept, of a whole transaction at once: to wake it costs more than to tell it."""
+
+        def call_all() -> None:
+            for call in done:
+                call()
+
+        if self._loop is not None:
             with suppress(RuntimeError):  # the loop has ended meanwhile
-                loop.call_soon_threadsafe(state.room.release)
-
-        self._bookkeeper.put(BookkeepingWork(state.meter, news, done))
+                self._loop.call_soon_threadsafe(call_all)
 
 
 def _arrival(source: MeterSource, reading: Reading) -> ArrivedReading:

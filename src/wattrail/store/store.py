@@ -112,6 +112,7 @@ class Store:
         self._rollups = LiveRollups(zone)
         self._writer, self._reader = writer, reader
         self._write_lock, self._read_lock = threading.Lock(), threading.Lock()
+        self._is_durable: bool | None = None
         writer.execute("PRAGMA foreign_keys = ON")
         reader.execute("PRAGMA query_only = ON")
 
@@ -370,7 +371,9 @@ class Store:
     @contextmanager
     def _transaction(self, *, durable: bool = False) -> Iterator[sqlite3.Cursor]:
         with self._write_lock, explained(self.path), closing(self._writer.cursor()) as cursor:
-            cursor.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+            if durable is not self._is_durable:
+                cursor.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+                self._is_durable = durable
             cursor.execute("BEGIN IMMEDIATE")
             try:
                 yield cursor

@@ -71,8 +71,8 @@ class _Page:
     def apply(self, message: Mapping[str, Any]) -> None:
         """Apply one message of the gateway; one without any content shows that the gateway runs."""
         self.broadcast.gateway_heard()
-        for view in message.get("views", ()):
-            self.feed.publish(view_from_message(view))
+        if views := message.get("views", ()):
+            self.feed.publish_all((view_from_message(view), ()) for view in views)
         if (publishers := message.get("publishers")) is not None:
             self.publishers[:] = map(PublisherJson.model_validate, publishers)
         if (waveform := message.get("waveform")) is not None:

@@ -76,7 +76,8 @@ class Broadcast:
     def _changed(self) -> list[MeterView]:
         changed = []
         for view in self._feed.views():
-            if self._sent.get(view.name) != view:
+            before = self._sent.get(view.name)
+            if before is not view and before != view:
                 self._sent[view.name] = view
                 changed.append(view)
         return changed

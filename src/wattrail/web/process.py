@@ -22,7 +22,7 @@ from wattrail.gateway import Event, Feed, MeterChanged, ScopeView, Subscription
 from wattrail.gateway.threads import start_thread
 from wattrail.gateway.timing import BackOff
 from wattrail.publish import PublisherBoard
-from wattrail.web.messages import PublisherJson, Setup, decode_line, encode_line, view_message
+from wattrail.web.messages import PublisherJson, Setup, decode_line, encode_line, encode_views
 from wattrail.web.reports import AccessWriter, apply_report
 from wattrail.web.waveform import WaveformJson
 
@@ -189,7 +189,7 @@ class WebProcess:
 def _send_views(channel: socket.socket, events: Iterable[Event]) -> None:
     views = [event.view for event in events if isinstance(event, MeterChanged)]
     for start in range(0, len(views), _BATCH):
-        channel.sendall(encode_line(views=[view_message(view) for view in views[start : start + _BATCH]]))
+        channel.sendall(encode_views(views[start : start + _BATCH]))
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -20,7 +20,16 @@ from wattrail.toml_schema.section import Section
 from wattrail.transport import check_url
 from wattrail.urls import METER_NAME, innermost
 
-__all__ = ["CalibrationSection", "Config", "MeterSection", "SafetySection", "SiteSection", "StoreSection", "WebSection"]
+__all__ = [
+    "CalibrationSection",
+    "Config",
+    "LogSection",
+    "MeterSection",
+    "SafetySection",
+    "SiteSection",
+    "StoreSection",
+    "WebSection",
+]
 
 
 def _name(text: str) -> str:
@@ -146,6 +155,13 @@ class SiteSection(Section):
     timezone: Annotated[str, AfterValidator(_timezone)] | None = None
 
 
+class LogSection(Section):
+    """``[log]``."""
+
+    format: Literal["text", "json"] = "text"
+    level: Literal["debug", "info", "warning", "error"] = "warning"
+
+
 class SafetySection(Section):
     """``[safety]``."""
 
@@ -160,6 +176,7 @@ class Config(Section):
     web: WebSection = WebSection()
     site: SiteSection = SiteSection()
     safety: SafetySection = SafetySection()
+    log: LogSection = LogSection()
     publish: PublishSection = PublishSection()
     alarm: list[AlarmSection] = Field(default_factory=list)
     virtual: list[VirtualSection] = Field(default_factory=list)

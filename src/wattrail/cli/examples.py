@@ -19,6 +19,7 @@ class Example(NamedTuple):
 # fmt: off
 EXAMPLES: Final[Mapping[str, Example]] = MappingProxyType({
     "run":                 Example("", "run --open"),
+    "reload":              Example("", "reload"),
     "config check":        Example("[FILE]", "config check wattrail.toml"),
     "discover":            Example("", "discover --broker mqtt://broker.lan --add"),
     "meter read":          Example("[METER]", "meter read serial:///dev/ttyUSB0 --mains-off"),

@@ -39,6 +39,7 @@ NOUNS: Final[Mapping[str, str]] = MappingProxyType(
 # fmt: off
 VERBS: Final = (
     Verb("run",                 "run:run",                            "Run the gateway with its dashboard."),
+    Verb("reload",              "reload:reload",                      "Let a running gateway read its configuration again."),
     Verb("discover",            "discover:discover",                  "Find the meters on the network."),
     Verb("config check",        "config_check:check",                 "Say everything that is wrong with the configuration."),
     Verb("meter read",          "meter.read:read",                    "Read a meter once."),

@@ -6,6 +6,7 @@ JSON and not pickle, because the process of the page talks to strangers: its mes
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import fields
 from datetime import datetime
@@ -21,6 +22,8 @@ from wattrail.units import PlainSample, Reading
 __all__ = [
     "MAX_LINE",
     "CandidateJson",
+    "ConfigurationJson",
+    "LogSetup",
     "MetricsSetup",
     "PublisherJson",
     "Setup",
@@ -122,11 +125,34 @@ class MetricsSetup(BaseModel):
     has_kwh: bool = False
 
 
+class ConfigurationJson(BaseModel):
+    """Since when the running configuration holds; with an ``error``, why the file that was read later was refused."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    loaded_at: datetime
+    refused_at: datetime | None = None
+    error: str | None = None
+    hint: str | None = None
+
+
+class LogSetup(BaseModel):
+    """How the page's process logs."""
+
+    level: int = logging.WARNING
+    format: str = "text"
+
+
 class Setup(BaseModel):
-    """Settings of the page. ``open_to_network``: other machines can read it. Without ``metrics`` there are none."""
+    """Settings of the page. ``open_to_network``: other machines can read it. Without ``metrics`` there are none.
+
+    ``configuration`` follows apart, whenever the file is read again.
+    """
 
     database: Path
     zone: str | None = None
     open_to_network: bool = False
     candidates: list[CandidateJson] = []
     metrics: MetricsSetup | None = None
+    log: LogSetup = LogSetup()
+    configuration: ConfigurationJson | None = None

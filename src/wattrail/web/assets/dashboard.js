@@ -1,5 +1,6 @@
 // The dashboard: one card a meter, from /api/v1/events. Charts are loaded and drawn for the cards on the screen only.
 import { followAlarms } from "./alarms.js";
+import { followConfiguration } from "./configuration.js";
 import { ask, element, show } from "./element.js";
 import { QUANTITIES, SIMULATED, STATES, clock, connection, direction, kilowattHours, number } from "./format.js";
 import { HourChart } from "./history.js";
@@ -168,6 +169,15 @@ function take(meters) {
   for (const meter of meters) cards.get(meter.name).take(meter);
 }
 
+// Which meters there are, in their order: the card of one that was removed goes.
+function arrange(names) {
+  const wanted = names.filter((name) => cards.has(name));
+  if (wanted.join("/") === [...cards.keys()].join("/")) return;
+  const meters = wanted.map((name) => cards.get(name).meter);
+  cards.clear();
+  build(meters);
+}
+
 function setConnected(is) {
   if (is === connected) return;
   connected = is;
@@ -187,7 +197,14 @@ function follow() {
     silence = setTimeout(setConnected, MAX_SILENCE_MS, false);
     again = setTimeout(() => { close(); follow(); }, CONNECT_AGAIN_MS);
   };
-  stream.onmessage = ({ data }) => take(JSON.parse(data));
+  let isFirst = true;
+  stream.onmessage = ({ data }) => {
+    const meters = JSON.parse(data);
+    take(meters);
+    if (isFirst) arrange(meters.map(({ name }) => name));
+    isFirst = false;
+  };
+  stream.addEventListener("names", ({ data }) => arrange(JSON.parse(data)));
   stream.addEventListener("alive", () => { setConnected(true); wait(); });
   stream.onerror = () => { close(); setTimeout(follow, 2000); };
   wait();
@@ -200,6 +217,7 @@ if (about.open_to_network) {
   warning.hidden = false;
 }
 follow();
+followConfiguration(document.getElementById("configuration"), about.zone);
 followAlarms(document.getElementById("alarms"), about.zone);
 followPublishers(document.getElementById("publishers"), about.zone);
 

@@ -18,6 +18,7 @@ class Example(NamedTuple):
 
 # fmt: off
 EXAMPLES: Final[Mapping[str, Example]] = MappingProxyType({
+    "init":                Example("", "init --meter serial:///dev/ttyUSB0?baud=4800 --confirmed isolated"),
     "run":                 Example("", "run --open"),
     "reload":              Example("", "reload"),
     "config check":        Example("[FILE]", "config check wattrail.toml"),

@@ -38,6 +38,7 @@ NOUNS: Final[Mapping[str, str]] = MappingProxyType(
 
 # fmt: off
 VERBS: Final = (
+    Verb("init",                "init:init",                          "Make a configuration to start with."),
     Verb("run",                 "run:run",                            "Run the gateway with its dashboard."),
     Verb("reload",              "reload:reload",                      "Let a running gateway read its configuration again."),
     Verb("discover",            "discover:discover",                  "Find the meters on the network."),

@@ -12,6 +12,7 @@ import pytest
 
 from tests.cli.conftest import Terminal, Type
 from wattrail.app import load_config, plan_service
+from wattrail.app.config import find_config
 from wattrail.cli import init
 from wattrail.cli.init import machine_zone
 from wattrail.sources import Secrets
@@ -145,3 +146,13 @@ def test_an_end_of_the_input_takes_the_usual(wattrail: Type, monkeypatch: pytest
     monkeypatch.setattr(sys, "stderr", Terminal())
     assert wattrail("init").code == 0
     assert isinstance(sys.stdin, io.StringIO)
+
+
+def test_a_folder_that_cannot_be_searched_counts_as_a_configuration(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(_path: Path) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("wattrail.app.config.Path.lstat", refused)
+    assert find_config() == home / "config/wattrail/wattrail.toml"

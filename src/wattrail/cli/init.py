@@ -80,7 +80,7 @@ def _written(database: Path, *files: _NewFile) -> Iterator[Path]:
     """Make what is not there; the configuration comes last, for it says that all is there."""
     for folder in dict.fromkeys([database.absolute().parent, *(file.path.parent for file in files)]):
         if not folder.is_dir():
-            folder.mkdir(parents=True, mode=0o750)
+            folder.mkdir(parents=True, mode=0o750 if folder == database.absolute().parent else 0o755)
             yield folder
     for file in files:
         try:

@@ -19,11 +19,15 @@ from urllib.request import urlopen
 import pytest
 
 from tests.app.test_systemd_notify import LONGEST_S, heard, listening
+from tests.publish.broker import subscriber
+from tests.sources.conftest import NEEDS_BROKER, Mosquitto, broker
 from wattrail.app import Service, ServicePlan, load_config, open_service, plan_service
 from wattrail.errors import ConfigError
 from wattrail.gateway import EntryBooked, MeterChanged, MeterState, Subscription
 from wattrail.store import lock_holder, open_store
 from wattrail.store.alarm_events import AlarmEvents
+
+__all__ = ["broker"]
 
 HOUSE = '[[meter]]\nname = "house"\nurl = "twin://pziot-e01?watts=1000&seed=7"\n'
 GARAGE = '[[meter]]\nname = "garage"\nurl = "twin://pziot-e01?watts=200&seed=8"\n'
@@ -253,3 +257,27 @@ def test_a_terminal_that_closes_stops_the_gateway_in_it(file: File, tmp_path: Pa
         finally:
             process.kill()
             process.wait()
+
+
+# ---- publishers
+
+
+@NEEDS_BROKER
+def test_a_broker_hears_of_a_new_meter_and_both_stay_online(file: File, broker: Mosquitto) -> None:
+    mqtt = f'[publish.mqtt]\nbroker = "mqtt://127.0.0.1:{broker.port}"\nlive_s = 1\nregisters_s = 5\n'
+
+    async def story() -> None:
+        file.write(HOUSE, mqtt)
+        async with open_service(file.plan(web=False)) as service, subscriber(broker, "meters/#") as heard:
+            await heard.until_topic("meters/house/state", "online")
+            file.write(HOUSE, GARAGE, mqtt)
+            changes = await service.change(file.plan(web=False))
+            assert changes == ("added meter garage", "publishers started again or ended: mqtt")
+            await heard.until(lambda: heard.newest("meters/garage/state") == "online")
+            await heard.until(lambda: heard.newest("meters/house/state") == "online")
+            await heard.until(lambda: heard.of("meters/garage/registers"))
+            file.write(HOUSE, GARAGE)
+            assert await service.change(file.plan(web=False)) == ("publishers started again or ended: mqtt",)
+            await heard.until_topic("meters/state", "offline")
+
+    asyncio.run(story())

@@ -23,6 +23,13 @@ pytestmark = [
 ]
 
 
+AS_SERVICE = (
+    "setpriv", "--reuid", "wattrail", "--regid", "wattrail", "--init-groups", "env", "-C", "/var/lib/wattrail",
+    "HOME=/var/lib/wattrail", "XDG_DATA_HOME=/var/lib", "XDG_CONFIG_HOME=/etc",
+)  # fmt: skip
+"""What the unit does to a command."""
+
+
 class Debian:
     """A file system with Debian in it."""
 
@@ -31,20 +38,28 @@ class Debian:
         subprocess.run(["tar", "-xf", ROOT, "-C", folder], check=True)
         (folder / "tmp" / "wattrail.deb").write_bytes(PACKAGES[-1].read_bytes())
 
-    def run(self, *words: str, code: int = 0) -> str:
+    def start(self, *words: str) -> subprocess.Popen[str]:
         environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LC_ALL": "C.UTF-8"}
-        done = subprocess.run(
-            ["/usr/sbin/chroot", self.folder, *words], env=environment, capture_output=True, text=True, timeout=300,
-            check=False,
+        return subprocess.Popen(
+            ["/usr/sbin/chroot", self.folder, *words], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            text=True,
         )  # fmt: skip
-        assert done.returncode == code, done
-        return done.stdout + done.stderr
 
-    def as_service(self, *words: str, code: int = 0) -> str:
-        """A command as the unit runs it."""
-        places = ["HOME=/var/lib/wattrail", "XDG_DATA_HOME=/var/lib", "XDG_CONFIG_HOME=/etc"]
-        who = ["setpriv", "--reuid", "wattrail", "--regid", "wattrail", "--init-groups"]
-        return self.run(*who, "env", "-C", "/var/lib/wattrail", *places, *words, code=code)
+    def run(self, *words: str) -> str:
+        with self.start(*words) as process:
+            out, err = process.communicate(timeout=300)
+        assert process.returncode == 0, (words, out, err)
+        return out + err
+
+    def serve_and_stop(self) -> None:
+        """The gateway from its first page to its stop."""
+        with self.start(*AS_SERVICE, "wattrail", "run", "--port", "0") as process:
+            assert process.stdout is not None
+            assert process.stdout.readline().startswith("http://127.0.0.1:")
+            process.terminate()
+            _, log = process.communicate(timeout=30)
+        assert process.returncode == 0
+        assert "SIMULATED" in log
 
     def files(self, folder: str) -> set[str]:
         found = self.folder / folder
@@ -60,11 +75,10 @@ def test_installed_updated_removed_and_purged_it_keeps_every_database(debian: De
     debian.run("dpkg", "-i", "/tmp/wattrail.deb")
     assert debian.files("etc/wattrail") == {"wattrail.toml", "logins.env"}
     assert (debian.folder / "etc/wattrail/logins.env").stat().st_mode & 0o777 == 0o600
-    assert "nothing is wrong" in debian.as_service("wattrail", "config", "check")
-    stored = debian.as_service("timeout", "-s", "TERM", "10", "wattrail", "run", "--port", "0", code=124)
-    assert "SIMULATED" in stored
+    assert "nothing is wrong" in debian.run(*AS_SERVICE, "wattrail", "config", "check")
+    debian.serve_and_stop()
     assert "simulated.sqlite" in debian.files("var/lib/wattrail")
-    assert "error " not in debian.as_service("wattrail", "doctor")
+    assert "0 errors" in debian.run(*AS_SERVICE, "wattrail", "doctor")
 
     mine = debian.folder / "etc/wattrail/wattrail.toml"
     mine.write_text(mine.read_text() + "# mine\n")

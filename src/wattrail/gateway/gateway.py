@@ -113,7 +113,7 @@ class Gateway:
         """
         self._stopping.set()
         threads = list(self._hanging.values())
-        for running in self._workers.values():
+        for running in list(self._workers.values()):  # a change may be under way
             running.is_ending.set()
             threads += filter(None, (running.thread,))
         if self._network is not None:
@@ -158,6 +158,8 @@ class Gateway:
 
     def _begin(self, names: Iterable[str]) -> None:
         """Read the meters of these names, which were made."""
+        if self._stopping.is_set():
+            return
         workers = [self._workers[name] for name in names if name in self._workers]
         for place, running in enumerate(workers):
             # Polls of meters are spread over the period, not all made at the same moment.

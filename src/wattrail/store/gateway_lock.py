@@ -114,10 +114,10 @@ class GatewayLock:
         """A full disk costs the name only; the lock holds."""
         if self._descriptor is None:
             return
+        text = json.dumps(asdict(holder)).encode() + b"\n"
         with suppress(OSError):
-            os.ftruncate(self._descriptor, 0)
-            os.lseek(self._descriptor, 0, os.SEEK_SET)
-            os.write(self._descriptor, json.dumps(asdict(holder)).encode() + b"\n")
+            os.pwrite(self._descriptor, text, 0)  # readers take the first line, and never find an empty file
+            os.ftruncate(self._descriptor, len(text))
 
 
 def lock_holder(database: Path | str) -> LockHolder | None:
@@ -130,7 +130,8 @@ def lock_holder(database: Path | str) -> LockHolder | None:
     except OSError as error:
         raise StoreError(f"{path} cannot be read: {error.strerror}", hint="ask as the user of the gateway") from error
     try:
-        return None if _is_free(descriptor) else _read(descriptor)
+        holder = _read(descriptor)  # who ends leaves no text; the lock is asked only where a kill may have left one
+        return None if holder is None or _is_free(descriptor) else holder
     finally:
         os.close(descriptor)
 
@@ -175,8 +176,7 @@ def _fcntl() -> ModuleType | None:
 def _read(descriptor: int) -> LockHolder | None:
     """What the file says; None for nothing, or nothing clear."""
     try:
-        text = os.pread(descriptor, _MAX_BYTES, 0)
-        said = json.loads(text)
+        said = json.loads(os.pread(descriptor, _MAX_BYTES, 0).partition(b"\n")[0])
         address = said["address"]
         return LockHolder(
             pid=int(said["pid"]), host=_short(said["host"]), started=_short(said["started"]),

@@ -86,11 +86,12 @@ def test_the_page_shows_a_new_meter_and_forgets_a_removed_one(file: File) -> Non
                 file.write(GARAGE)
                 assert await service.change(file.plan()) == ("removed meter house",)
                 await until(lambda: [one["name"] for one in asked(service.address, "meters")] == ["garage"], events)
-                service.refuse(ConfigError("line 3: no such field", hint="did you mean url?"))
+                service.refuse(ConfigError("line 3: mqtt://me:planted@host is no meter", hint="did you mean url?"))
                 await until(lambda: asked(service.address, "health")["configuration"]["error"] is not None, events)
             health = asked(service.address, "health")
             assert health["status"] == "degraded"
-            assert health["configuration"]["error"] == "line 3: no such field"
+            assert health["configuration"]["error"] == "line 3: mqtt://***@host is no meter"
+            assert "planted" not in file.database.with_name("w.sqlite.gateway").read_text()
 
     with asyncio.Runner() as runner:
         loop = runner.get_loop()

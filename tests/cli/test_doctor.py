@@ -21,6 +21,13 @@ def test_every_check_says_something_and_no_error_is_exit_code_0(wattrail: Type, 
     assert not list(home.iterdir()), "it changes nothing"
 
 
+def test_what_the_configuration_leads_to_is_an_error_too(wattrail: Type) -> None:
+    Path("wattrail.toml").write_text(f'{HOUSE}[publish.p1]\nmeter = "hose"\n')
+    said = wattrail("doctor")
+    assert said.code == 1
+    assert "error    configuration  [publish.p1] names an unknown meter 'hose'; known: house" in said.out
+
+
 def test_an_error_has_its_remedy_and_exit_code_1_also_as_json(wattrail: Type) -> None:
     Path("wattrail.toml").write_text(HOUSE.replace("[web]", "[wep]"))
     said = wattrail("doctor")

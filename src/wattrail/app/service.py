@@ -29,6 +29,7 @@ from wattrail.gateway import Feed, Gateway, open_planned
 from wattrail.gateway.source import Opener
 from wattrail.gateway.stopping import stop_requests
 from wattrail.gateway.threads import in_thread, start_thread
+from wattrail.sanitize import hide_credentials
 from wattrail.store import GatewayLock, ReloadOutcome, Store, open_store
 
 __all__ = ["Service", "open_service", "run"]
@@ -76,7 +77,8 @@ class Service:
 
     def refuse(self, error: WattrailError) -> None:
         """Say, where the state of the service is shown, that a newer configuration is refused and why."""
-        self._show(ReloadOutcome(at=_iso(datetime.now(UTC)), error=str(error), hint=error.hint))
+        hint = hide_credentials(error.hint) if error.hint else None
+        self._show(ReloadOutcome(at=_iso(datetime.now(UTC)), error=hide_credentials(str(error)), hint=hint))
 
     def _show(self, outcome: ReloadOutcome) -> None:
         self._parts.lock.set_reload(outcome)

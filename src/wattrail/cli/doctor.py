@@ -52,6 +52,7 @@ def _object(finding: DoctorFinding) -> dict[str, str | None]:
 
 def _surroundings(file: Path | None, database: Path | None) -> Surroundings:
     """A wrong configuration gives no plan; the check of the configuration says why."""
+    config, plan, problem = None, None, None
     from wattrail.app import plan_service
     from wattrail.app.doctor import Surroundings
 
@@ -59,8 +60,8 @@ def _surroundings(file: Path | None, database: Path | None) -> Surroundings:
     try:
         config = load_config(file) if file else None
         plan = plan_service(config)
-    except WattrailError:
-        config, plan = None, None
+    except WattrailError as error:
+        problem = error
     if database is None:
         database = database_of(config) if config and config.meter else demo_database()
-    return Surroundings(file=file, config=config, plan=plan, database=database)
+    return Surroundings(file=file, config=config, plan=plan, problem=problem, database=database)

@@ -14,6 +14,7 @@ from wattrail.sources.credentials import default_secrets_file
 if TYPE_CHECKING:
     from wattrail.app.plan import ServicePlan
     from wattrail.app.schema import Config
+    from wattrail.errors import WattrailError
 
 __all__ = ["DoctorFinding", "FindingSeverity", "Surroundings", "fine", "group_name", "user_name", "warn", "wrong"]
 
@@ -37,7 +38,7 @@ class DoctorFinding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What is looked at: the configuration and its plan, None without any; the database; where the system shows itself.
+    """The configuration and its plan, None without any; the ``problem`` is why; the database; folders of the system.
 
     A story gives other folders than those of the system.
     """
@@ -45,6 +46,7 @@ class Surroundings:
     file: Path | None
     config: Config | None
     plan: ServicePlan | None
+    problem: WattrailError | None = None
     database: Path
     secrets: Path = field(default_factory=default_secrets_file)
     proc: Path = Path("/proc")

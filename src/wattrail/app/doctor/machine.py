@@ -41,6 +41,8 @@ def check_versions(around: Surroundings) -> Iterator[DoctorFinding]:
     needed = {_LIBRARIES[scheme] for scheme in schemes if scheme in _LIBRARIES}
     if around.plan is not None and around.plan.web is not None:
         needed |= {("fastapi", "run"), ("uvicorn", "run")}
+    if around.config is not None and around.config.publish.home_assistant_history is not None:
+        needed |= {("websockets", "websocket")}
     for library, extra in sorted(needed):
         if find_spec(library) is None:
             yield wrong(f"{library} is missing, and the configuration needs it", install_command(library, extra))

@@ -31,7 +31,9 @@ def check_configuration(around: Surroundings) -> Iterator[DoctorFinding]:
         return
     for problem in errors:
         yield wrong(str(problem), problem.hint or "type: wattrail config check")
-    if not errors and around.plan is not None:
+    if not errors and around.problem is not None:  # a tariff, a library: what the configuration leads to
+        yield wrong(str(around.problem), around.problem.hint)
+    elif not errors and around.plan is not None:
         count = len(around.plan.gateway.meters)
         yield fine(f"{name}: {count} {'meter' if count == 1 else 'meters'}")
 

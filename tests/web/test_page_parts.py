@@ -103,6 +103,28 @@ def test_a_page_gets_everything_first_and_then_what_changes(monkeypatch: pytest.
     play(story(), monkeypatch)
 
 
+def test_a_page_hears_which_meters_are_left_when_one_is_removed(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story() -> None:
+        feed = Feed(ManualClock())
+        feed.publish(VIEW)
+        feed.publish(replace(VIEW, name="garage"))
+        broadcast = Broadcast(feed, names)
+        running = asyncio.create_task(broadcast.run())
+        stream = aiter(broadcast.stream())
+        while await anext(stream) != b":\n\n":
+            pass
+        feed.arrange(["cellar", "garage"])
+        feed.publish(VIEW)  # of a thread that was left behind
+        feed.publish(replace(VIEW, name="cellar"))
+        seen = b""
+        while b"event" not in seen:
+            seen += await anext(stream)
+        assert seen.replace(b":\n\n", b"") == b'data: cellar\n\nevent: names\ndata: ["cellar", "garage"]\n\n'
+        running.cancel()
+
+    play(story(), monkeypatch)
+
+
 def test_a_page_that_does_not_keep_up_is_let_go_and_holds_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     async def story() -> None:
         feed = Feed(ManualClock())

@@ -18,7 +18,10 @@ class Example(NamedTuple):
 
 # fmt: off
 EXAMPLES: Final[Mapping[str, Example]] = MappingProxyType({
+    "init":                Example("", "init --meter serial:///dev/ttyUSB0?baud=4800 --confirmed isolated"),
     "run":                 Example("", "run --open"),
+    "reload":              Example("", "reload"),
+    "doctor":              Example("", "doctor --json"),
     "config check":        Example("[FILE]", "config check wattrail.toml"),
     "discover":            Example("", "discover --broker mqtt://broker.lan --add"),
     "meter read":          Example("[METER]", "meter read serial:///dev/ttyUSB0 --mains-off"),

@@ -40,7 +40,10 @@ NOUNS: Final[Mapping[str, str]] = MappingProxyType(
 
 # fmt: off
 VERBS: Final = (
+    Verb("init",                "init:init",                          "Make a configuration to start with."),
     Verb("run",                 "run:run",                            "Run the gateway with its dashboard."),
+    Verb("reload",              "reload:reload",                      "Let a running gateway read its configuration again."),
+    Verb("doctor",              "doctor:doctor",                      "Look at what a gateway needs, and say what is wrong."),
     Verb("discover",            "discover:discover",                  "Find the meters on the network."),
     Verb("config check",        "config_check:check",                 "Say everything that is wrong with the configuration."),
     Verb("meter read",          "meter.read:read",                    "Read a meter once."),

@@ -52,10 +52,13 @@ class BookkeepingMeter(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class BookkeepingWork:
-    """A reading or a failure of a meter; ``done`` is given to ``on_done`` once it is kept, or refused."""
+    """A reading or a failure of a meter; ``done`` is given to ``on_done`` once it is kept, or refused.
+
+    Without news a network meter is read no longer, and the rest of its ledger is written.
+    """
 
     meter: BookkeepingMeter
-    news: ArrivedReading | Failure
+    news: ArrivedReading | Failure | None
     done: Callable[[], object]
 
 
@@ -90,6 +93,21 @@ class Bookkeeper:
             if len(self._waiting) == 1:
                 self._changed.notify()
 
+    def add(self, meters: Iterable[NetworkMeter]) -> None:
+        """Keep the ledgers of these meters too."""
+        with self._changed:
+            self._meters += tuple(meters)
+
+    def close(self, meters: Iterable[NetworkMeter], *, within_s: float) -> bool:
+        """Write what is left of the ledgers of meters that are read no longer. Returns whether it was in time."""
+        until = time.monotonic() + within_s
+        closed = []
+        for meter in meters:
+            written = threading.Event()
+            self.put(BookkeepingWork(meter, None, written.set))
+            closed.append(written)
+        return all([written.wait(max(0.0, until - time.monotonic())) for written in closed])
+
     def stop(self) -> None:
         """Let the thread do what waits, write what is left of the ledgers, and end. Returns at once."""
         with self._changed:
@@ -122,6 +140,8 @@ class Bookkeeper:
     def _work(self, batch: list[BookkeepingWork]) -> None:
         arrived: list[tuple[BookkeepingMeter, ArrivedReading, Booking | None]] = []
         for work in batch:
+            if work.news is None:
+                continue
             if isinstance(work.news, Failure):
                 work.meter.fail(work.news)
                 continue
@@ -136,6 +156,12 @@ class Bookkeeper:
             except Exception as error:  # noqa: BLE001 it is the meter's own, and shown there
                 meter.fail(Failure(error=error, retry_s=0.0))
         self._feed.publish_all(filter(None, shown))
+        if ending := [work.meter for work in batch if work.news is None]:
+            left = [meter for meter in self._meters if meter in ending]
+            self._close_ledgers(left)
+            self._keep_links()
+            with self._changed:
+                self._meters = tuple(meter for meter in self._meters if meter not in left)
 
     def _kept(
         self, arrived: list[tuple[BookkeepingMeter, ArrivedReading, Booking | None]]
@@ -168,7 +194,11 @@ class Bookkeeper:
             logger.warning("the connections of %d meters could not be kept: %s", len(days), error)
 
     def _finish(self) -> None:
-        closed = [(meter, left) for meter in self._meters if (left := meter.finish()) is not None]
+        self._close_ledgers(self._meters)
+        self._keep_links()
+
+    def _close_ledgers(self, meters: Iterable[NetworkMeter]) -> None:
+        closed = [(meter, left) for meter in meters if (left := meter.finish()) is not None]
         try:
             self._store.book_all([left for _, left in closed])
         except StoreError as error:
@@ -176,7 +206,6 @@ class Bookkeeper:
             return
         for meter, (_, entries) in closed:
             meter.show_last(entries)
-        self._keep_links()
 
 
 def _call_all(done: list[Callable[[], object]]) -> None:

@@ -11,8 +11,9 @@ import json
 import logging
 import os
 import platform
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from errno import EACCES, EAGAIN, EWOULDBLOCK
 from importlib import import_module
@@ -23,14 +24,24 @@ from typing import Final, Self
 from wattrail.errors import StoreError
 from wattrail.sanitize import printable
 
-__all__ = ["GatewayLock", "LockHolder"]
+__all__ = ["GatewayLock", "LockHolder", "ReloadOutcome", "lock_holder"]
 
 _FLAGS: Final = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
 _TAKEN: Final = {EACCES, EAGAIN, EWOULDBLOCK}
-_MAX_BYTES: Final = 2_000
+_MAX_BYTES: Final = 20_000
 _MAX_TEXT: Final = 200
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReloadOutcome:
+    """What came of the last reload: ``at`` is UTC in ISO 8601. With an ``error`` nothing was changed."""
+
+    at: str
+    changes: tuple[str, ...] = ()
+    error: str | None = None
+    hint: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +52,7 @@ class LockHolder:
     host: str
     started: str
     address: str | None = None
+    reload: ReloadOutcome | None = None
 
     def __str__(self) -> str:
         page = f", page {self.address}" if self.address else ""
@@ -90,16 +102,49 @@ class GatewayLock:
 
     def set_address(self, address: str) -> None:
         """Name the page, for whoever is refused."""
-        self._write(LockHolder(**{**asdict(self._holder), "address": address}))
+        self._holder = replace(self._holder, address=address)
+        self._write(self._holder)
+
+    def set_reload(self, outcome: ReloadOutcome) -> None:
+        """Say what came of a reload, for whoever asked for it."""
+        self._holder = replace(self._holder, reload=outcome)
+        self._write(self._holder)
 
     def _write(self, holder: LockHolder) -> None:
         """A full disk costs the name only; the lock holds."""
         if self._descriptor is None:
             return
+        text = json.dumps(asdict(holder)).encode() + b"\n"
         with suppress(OSError):
-            os.ftruncate(self._descriptor, 0)
-            os.lseek(self._descriptor, 0, os.SEEK_SET)
-            os.write(self._descriptor, json.dumps(asdict(holder)).encode() + b"\n")
+            os.pwrite(self._descriptor, text, 0)  # readers take the first line, and never find an empty file
+            os.ftruncate(self._descriptor, len(text))
+
+
+def lock_holder(database: Path | str) -> LockHolder | None:
+    """The gateway that holds a database now; None where none does. Raises StoreError where that cannot be seen."""
+    path = _path_of(Path(database))
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise StoreError(f"{path} cannot be read: {error.strerror}", hint="ask as the user of the gateway") from error
+    try:
+        holder = _read(descriptor)  # who ends leaves no text; the lock is asked only where a kill may have left one
+        return None if holder is None or _is_free(descriptor) else holder
+    finally:
+        os.close(descriptor)
+
+
+def _is_free(descriptor: int) -> bool:
+    fcntl = _fcntl()
+    if fcntl is None:  # pragma: no cover - Windows
+        return True
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)  # ends with the descriptor
+    except OSError as error:
+        return error.errno not in _TAKEN
+    return True
 
 
 def _path_of(database: Path) -> Path:
@@ -131,15 +176,26 @@ def _fcntl() -> ModuleType | None:
 def _read(descriptor: int) -> LockHolder | None:
     """What the file says; None for nothing, or nothing clear."""
     try:
-        text = os.pread(descriptor, _MAX_BYTES, 0)
-        said = json.loads(text)
+        said = json.loads(os.pread(descriptor, _MAX_BYTES, 0).partition(b"\n")[0])
         address = said["address"]
         return LockHolder(
             pid=int(said["pid"]), host=_short(said["host"]), started=_short(said["started"]),
-            address=None if address is None else _short(address),
+            address=None if address is None else _short(address), reload=_reload(said.get("reload")),
         )  # fmt: skip
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def _reload(said: Mapping[str, object] | None) -> ReloadOutcome | None:
+    if said is None:
+        return None
+    changes, error, hint = said["changes"], said["error"], said["hint"]
+    return ReloadOutcome(
+        at=_short(said["at"]),
+        changes=tuple(_short(change) for change in changes) if isinstance(changes, list) else (),
+        error=None if error is None else printable(str(error), limit=_MAX_BYTES),
+        hint=None if hint is None else _short(hint),
+    )
 
 
 def _short(text: object) -> str:

@@ -6,6 +6,7 @@ JSON and not pickle, because the process of the page talks to strangers: its mes
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import field, fields, make_dataclass
 from datetime import datetime
@@ -24,6 +25,8 @@ from wattrail.units import PlainSample, Reading
 __all__ = [
     "MAX_LINE",
     "CandidateJson",
+    "ConfigurationJson",
+    "LogSetup",
     "MetricsSetup",
     "PublisherJson",
     "Setup",
@@ -145,13 +148,31 @@ class MetricsSetup(BaseModel):
     has_kwh: bool = False
 
 
+class ConfigurationJson(BaseModel):
+    """Since when the running configuration holds; with an ``error``, why the file that was read later was refused."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    loaded_at: datetime
+    refused_at: datetime | None = None
+    error: str | None = None
+    hint: str | None = None
+
+
+class LogSetup(BaseModel):
+    """How the page's process logs."""
+
+    level: int = logging.WARNING
+    format: str = "text"
+
+
 class Setup(BaseModel):
     """Settings of the page. ``open_to_network``: other machines can reach it. Without ``metrics`` there are none.
 
     ``names`` are names under which it is served beside this machine's own. What ``trusted_proxies`` (addresses and
     networks) say of a visitor is believed. With ``certificate`` and ``key`` it is served by TLS.
     ``grid`` and ``solar`` are the meters between house and grid, and behind the roof. ``tariffs`` are those by which
-    costs can be asked for, by name.
+    costs can be asked for, by name. ``configuration`` follows apart, whenever the file is read again.
     """
 
     database: Path
@@ -166,3 +187,5 @@ class Setup(BaseModel):
     certificate: Path | None = None
     key: Path | None = None
     tariffs: dict[str, Tariff] = {}
+    log: LogSetup = LogSetup()
+    configuration: ConfigurationJson | None = None

@@ -67,8 +67,10 @@ def located(text: str) -> str:
 _OPTIONS: Final = {
     "address": "--address",
     "database": "--database",
+    "export_id": "--export-id",
     "front_end": "--front-end",
     "host": "--host",
+    "import_id": "--import-id",
     "load": "--load",
     "max_baud": "--baud",
     "name": "--name",

@@ -202,9 +202,9 @@ def test_a_restore_where_nothing_stood_makes_the_file(path: Path, tmp_path: Path
     ("damage", "says"),
     [
         ("newer", "schema version 99; this program knows"),
-        ("other", "is not a database of wattrail"),
+        ("other", "is a database of another program"),
         ("torn", "is damaged"),
-        ("text", "is damaged"),
+        ("text", "is not a database"),
     ],
 )
 def test_what_is_no_sound_backup_is_refused_and_nothing_changes(

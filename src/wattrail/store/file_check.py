@@ -17,7 +17,7 @@ from wattrail.errors import StoreError
 from wattrail.ledger import AuditFinding, audit
 from wattrail.store import queries
 from wattrail.store.chain import broken_links
-from wattrail.store.damage import RECOVER, as_damage, explained, integrity_problems
+from wattrail.store.damage import OTHER_FILE, RECOVER, as_damage, explained, integrity_problems
 from wattrail.store.rows import from_microseconds
 from wattrail.store.schema import APPLICATION_ID, migrations
 
@@ -81,7 +81,12 @@ class FileFinding:
 def open_file(path: Path) -> Iterator[sqlite3.Connection]:
     """A connection that only reads, in one transaction: it sees one moment. Raises StoreError."""
     if not path.is_file():
-        raise StoreError(f"the database {path} does not exist")
+        what = "is not a file" if path.exists() else "does not exist"
+        raise StoreError(f"the database {path} {what}", hint="name another: database=FILE")
+    if not path.stat().st_size:
+        raise StoreError(
+            f"the database {path} is empty", hint="name another: database=FILE, or let wattrail run make one of it"
+        )
     uri = f"{path.absolute().as_uri()}?mode=ro"
     with explained(path), closing(sqlite3.connect(uri, uri=True, timeout=_BUSY_S, isolation_level=None)) as connection:
         connection.execute("BEGIN")
@@ -94,7 +99,7 @@ def require_ours(connection: sqlite3.Connection, path: Path) -> int:
         int(connection.execute(f"PRAGMA {name}").fetchone()[0]) for name in ("user_version", "application_id")
     )
     if owner != APPLICATION_ID:
-        raise StoreError(f"{path} is not a database of wattrail", hint="give a file that wattrail store backup wrote")
+        raise StoreError(f"{path} is a database of another program", hint=OTHER_FILE)
     if version > len(migrations()):
         raise StoreError(
             f"{path} has schema version {version}; this program knows versions up to {len(migrations())}",
@@ -132,7 +137,10 @@ def _meter_content(connection: sqlite3.Connection, meter_id: int, name: str, sim
 def file_findings(connection: sqlite3.Connection, path: Path) -> tuple[FileFinding, ...]:
     """Everything that is wrong with a file; reads all of it. Raises StoreError where it is not ours, or newer."""
     with closing(connection.cursor()) as cursor:
-        found = [FileFinding(text, RECOVER.format(path=path)) for text in integrity_problems(cursor)]
+        found = [
+            FileFinding(f"pages or rows are damaged: {text}", RECOVER.format(path=path))
+            for text in integrity_problems(cursor)
+        ]
         version = require_ours(connection, path)
         if version < len(migrations()):
             older = f"schema version {version} of {len(migrations())}: the ledger of an older file is not read"
@@ -144,8 +152,9 @@ def file_findings(connection: sqlite3.Connection, path: Path) -> tuple[FileFindi
             for meter_id, name in rows:
                 found += _meter_findings(cursor, path, meter_id, str(name))
         except (StoreError, sqlite3.DatabaseError) as error:
-            found.append(FileFinding(str(error), _PUT_BACKUP))
-    return tuple(found)
+            if not found:
+                found.append(FileFinding(str(error), _PUT_BACKUP))
+    return tuple({(finding.meter, finding.text): finding for finding in reversed(found)}.values())[::-1]
 
 
 def _meter_findings(cursor: sqlite3.Cursor, path: Path, meter_id: int, name: str) -> Iterator[FileFinding]:

@@ -29,7 +29,9 @@ def check(*, json: Json = False, options: BooksOptions | None = None) -> int:
     else:
         print(
             "\n".join(
-                [f"{path}: {len(findings)} findings"] if content is None else content_lines(content, site_zone(options))
+                [f"{path}: {len(findings)} {'finding' if len(findings) == 1 else 'findings'}"]
+                if content is None
+                else content_lines(content, site_zone(options))
             )
         )
         for finding in findings:

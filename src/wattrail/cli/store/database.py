@@ -29,7 +29,8 @@ def database_file(options: BooksOptions | None) -> Path:
     """The same, where it is there. Raises UsageError."""
     place = place_of(options)
     if not place.is_file():
-        raise UsageError(f"found no database: {place} does not exist", hint="wattrail run makes one")
+        what = "is not a file" if place.exists() else "does not exist"
+        raise UsageError(f"found no database: {place} {what}", hint="wattrail run makes one")
     return place
 
 

@@ -192,6 +192,32 @@ def test_a_backup_of_an_older_version_is_brought_up_to_date(path: Path, tmp_path
     assert findings_of(path) == []
 
 
+def test_a_log_beside_a_backup_is_part_of_it(path: Path, tmp_path: Path) -> None:
+    """A file that was copied with its log, by hand, from a gateway that was killed."""
+    copy = tmp_path / "copied.sqlite"
+    with open_store(path) as store:
+        live_through(store, 1, range(1200, 1300))
+        for side in ("", "-wal"):
+            copy.with_name(copy.name + side).write_bytes(path.with_name(path.name + side).read_bytes())
+    done = restore(copy, tmp_path / "new.sqlite", at=NOW)
+    assert done.content.meters[0].readings == 1300
+
+
+def test_a_stale_log_is_not_played_into_the_restored_file(path: Path, tmp_path: Path) -> None:
+    back_up(path, tmp_path / "b.sqlite", pause=no_pause)
+    with open_store(path) as store:
+        live_through(store, 1, range(1200, 1300))
+        log = path.with_name("w.sqlite-wal").read_bytes()
+    path.unlink()
+    path.with_name("w.sqlite-wal").write_bytes(log)
+    done = restore(tmp_path / "b.sqlite", path, at=NOW)
+    assert (done.kept_as, done.content.meters[0].readings) == (None, 1200)
+    assert require_sound(path).meters[0].readings == 1200
+    (tmp_path / "b.sqlite-wal").write_bytes(log)
+    with pytest.raises(StoreError, match="is in use as a database"):
+        back_up(path, tmp_path / "b.sqlite", replace=True, pause=no_pause)
+
+
 def test_a_restore_where_nothing_stood_makes_the_file(path: Path, tmp_path: Path) -> None:
     done = restore(path, tmp_path / "new" / "w.sqlite", at=NOW)
     assert (done.kept_as, done.lost) == (None, ())

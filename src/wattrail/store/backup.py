@@ -47,6 +47,9 @@ def back_up(
         raise StoreError(f"{target} is the database itself", hint="give the backup another name")
     if target.exists() and not replace:
         raise StoreError(f"{target} exists, and a backup replaces nothing unasked", hint="give it another name")
+    for side in ("-wal", "-journal"):
+        if (log := target.with_name(target.name + side)).exists():
+            raise StoreError(f"{log} exists: {target} is in use as a database", hint="give the backup another name")
     beside = target.with_name(f".{target.name}.part")
     try:
         with open_file(database) as source:

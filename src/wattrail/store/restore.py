@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sqlite3
 from contextlib import closing, suppress
 from dataclasses import dataclass
@@ -104,11 +103,11 @@ def require_unused(database: Path, outcome: str) -> None:
 
 def _copy_and_migrate(backup: Path, beside: Path) -> None:
     new_file(beside)
-    with backup.open("rb") as source, beside.open("rb+") as copy:
-        shutil.copyfileobj(source, copy, 1 << 20)
-    with explained(beside), closing(sqlite3.connect(beside, isolation_level=None)) as connection:
-        connection.execute("PRAGMA journal_mode = DELETE")
-        migrate(connection, beside)
+    with explained(beside), closing(sqlite3.connect(beside, isolation_level=None)) as copy:
+        with open_file(backup) as source:  # not the bytes of the file: a log may stand beside it
+            source.backup(copy)
+        copy.execute("PRAGMA journal_mode = DELETE")
+        migrate(copy, beside)
     with beside.open("rb+") as file:
         os.fsync(file.fileno())
 
@@ -128,27 +127,26 @@ def _compare(database: Path, content: FileContent) -> tuple[tuple[LostPart, ...]
 
 def _swap(beside: Path, database: Path, mark: str) -> Path | None:
     """Give the copy its name, and the replaced file another. A cut at any moment leaves a whole file at the name."""
-    if not database.exists():
-        beside.replace(database)
-        flush_folder(database.parent)
-        return None
-    try:
-        require_unused(database, "nothing was restored")
-    except DatabaseInUse:
-        raise
-    except StoreError:
-        pass  # a damaged one is kept as it is, with its log
     kept_as = database.with_name(f"{database.name}.{mark}")
     if kept_as.exists():
         raise StoreError(f"{kept_as} exists", hint="repeat in a second")
-    for side in _SIDES:
+    was_there = database.exists()
+    if was_there:
+        try:
+            require_unused(database, "nothing was restored")
+        except DatabaseInUse:
+            raise
+        except StoreError:
+            pass  # a damaged one is kept as it is, with its log
+    for side in _SIDES:  # a log beside another file would be played into it
         log = database.with_name(database.name + side)
         if log.exists():
             log.rename(kept_as.with_name(kept_as.name + side))
-    try:
-        os.link(database, kept_as)
-    except OSError:  # a file system without hard links: two steps, and the copy keeps its own name in between
-        database.rename(kept_as)
+    if was_there:
+        try:
+            os.link(database, kept_as)
+        except OSError:  # a file system without hard links: two steps, and the copy keeps its own name in between
+            database.rename(kept_as)
     beside.replace(database)
     flush_folder(database.parent)
-    return kept_as
+    return kept_as if was_there else None

@@ -112,7 +112,7 @@ def test_exported_energy_is_the_ledgers_with_history_before_it(wattrail: Type, d
     (tmp_path / "t.json").write_text(json.dumps(nodes))
     said = wattrail("store", "import", "tibber", str(tmp_path / "t.json"), "--meter", "house")
     assert said.out == "imported 3 periods of house from tibber\n"
-    assert "left out: 1 periods that end after 2026-06-21 10:00:00+0000, where the ledger begins" in said.err
+    assert "left out: 1 period ending after 2026-06-21 10:00:00+0000, where the ledger begins" in said.err
     rows = json.loads(wattrail("store", "export", "house", "--format", "json").out)
     assert [row["origin"] for row in rows] == ["imported tibber"] * 3 + ["ledger"]
     assert [row["import_kwh"] for row in rows[:3]] == [0.5] * 3
@@ -140,16 +140,16 @@ def test_import_lists_removes_and_says_what_is_missing(wattrail: Type, database:
     path.write_text("Hour,1,2,1r,2r,gas\n2026-06-20T10:00:00+02:00,0.25,0.5,0,0.125,0\n")
     assert "--meter is missing" in wattrail("store", "import", "dsmr-reader", str(path)).err
     would = wattrail("store", "import", "dsmr-reader", str(path), "--meter", "house", "--dry-run")
-    assert would.out == "would import 1 periods of house from dsmr-reader\n"
+    assert would.out == "would import 1 period of house from dsmr-reader\n"
     assert wattrail("store", "import").out == "nothing was imported\n"
     wattrail("store", "import", "dsmr-reader", str(path), "--meter", "house")
     again = wattrail("store", "import", "dsmr-reader", str(path), "--meter", "house")
     assert again.out == "imported 0 periods, 1 that are there already of house from dsmr-reader\n"
     listed = wattrail("store", "import").out
-    assert "house: imported from dsmr-reader: 1 periods, 2026-06-20 08:00+0000 to 2026-06-20 09:00+0000" in listed
+    assert "house: imported from dsmr-reader: 1 period, 2026-06-20 08:00+0000 to 2026-06-20 09:00+0000" in listed
     assert "import 0.750000 kWh, export 0.125000 kWh" in listed
     removed = wattrail("store", "import", "--remove", "dsmr-reader", "--meter", "house")
-    assert removed.out == "forgot 1 periods of house from dsmr-reader\n"
+    assert removed.out == "forgot 1 period of house from dsmr-reader\n"
     with closing(sqlite3.connect(database)) as connection:
         assert connection.execute("SELECT count(*) FROM imported_hours").fetchone() == (0,)
 
@@ -162,4 +162,4 @@ def test_home_assistants_statistics_are_named_in_options(wattrail: Type, databas
     assert "sensor.back, sensor.high, sensor.low" in said.err
     assert "--import-id ID, --export-id ID" in said.err
     said = wattrail("store", "import", "home-assistant", str(path), "--meter", "house", "--import-id", "sensor.low")
-    assert said.out == "imported 1 periods of house from home-assistant:sensor.low\n"
+    assert said.out == "imported 1 period of house from home-assistant:sensor.low\n"

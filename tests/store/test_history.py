@@ -70,7 +70,7 @@ def test_hours_that_home_assistant_missed_are_one_longer_period(tmp_path: Path) 
         (5 * HOUR, 3 * KWH), (HOUR, KWH // 2),
     ]  # fmt: skip
     assert history.periods[0].export_mwh is None
-    assert history.left_out == (f"{path}, sensor.low: 1 hours in which the sum falls",)
+    assert history.left_out == (f"{path}, sensor.low: 1 where the sum falls",)
 
 
 def test_an_hour_that_lacks_one_of_two_rates_is_not_half_an_import(tmp_path: Path) -> None:
@@ -200,7 +200,7 @@ def test_an_answer_of_tibber_gives_consumption_and_production(tmp_path: Path) ->
     path.write_text(json.dumps({"data": {"viewer": {"homes": [home]}}}))
     history = read_consumption(path)
     assert [(one.import_mwh, one.export_mwh) for one in history.periods] == [(1_250_000, 300_000), (500_000, None)]
-    assert history.left_out == ("1 periods without energy: not reported yet",)
+    assert history.left_out == ("1 without energy, not reported yet",)
 
 
 def test_a_list_of_nodes_and_a_table_are_read_alike(tmp_path: Path) -> None:

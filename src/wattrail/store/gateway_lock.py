@@ -24,7 +24,7 @@ from typing import Final, Self
 from wattrail.errors import StoreError
 from wattrail.sanitize import printable
 
-__all__ = ["GatewayLock", "LockHolder", "ReloadOutcome", "lock_holder"]
+__all__ = ["GatewayLock", "GatewayRunning", "LockHolder", "ReloadOutcome", "lock_holder"]
 
 _FLAGS: Final = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
 _TAKEN: Final = {EACCES, EAGAIN, EWOULDBLOCK}
@@ -32,6 +32,10 @@ _MAX_BYTES: Final = 20_000
 _MAX_TEXT: Final = 200
 
 logger = logging.getLogger(__name__)
+
+
+class GatewayRunning(StoreError):
+    """Another gateway holds the database; the message names it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +86,7 @@ class GatewayLock:
         if not _lock(descriptor, path):
             holder = _read(descriptor)
             os.close(descriptor)
-            raise StoreError(
+            raise GatewayRunning(
                 f"another gateway uses {self._database}: {holder or 'a process that has not given its name yet'}",
                 hint="stop that one, or give this one a database of its own: database=FILE",
             )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from contextlib import closing, suppress
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,12 +15,12 @@ from wattrail.errors import StoreError
 from wattrail.store.backup import flush_folder, new_file, require_room
 from wattrail.store.damage import explained
 from wattrail.store.file_check import FileContent, MeterContent, content_of, open_file, require_sound
-from wattrail.store.gateway_lock import GatewayLock
+from wattrail.store.gateway_lock import GatewayLock, GatewayRunning
 from wattrail.store.schema import migrate
 
-__all__ = ["DatabaseInUse", "LostPart", "Restored", "require_unused", "restore"]
+__all__ = ["DatabaseInUse", "LostPart", "Restored", "require_unused", "restore", "without_gateway"]
 
-_SIDES: Final = ("-wal", "-shm", "-journal")
+_LOGS: Final = ("-wal", "-journal")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +61,7 @@ def restore(backup: Path, database: Path, *, at: datetime) -> Restored:
     require_room(database.parent, 2 * checked.size_bytes, f"restoring {backup}")
     beside = database.with_name(f".{database.name}.restoring")
     try:
-        with GatewayLock(database):
+        with without_gateway(database, "nothing was restored"):
             _copy_and_migrate(backup, beside)
             content = require_sound(beside)
             lost, unread = _compare(database, content)
@@ -74,6 +75,16 @@ def restore(backup: Path, database: Path, *, at: datetime) -> Restored:
             beside.unlink()
     content = FileContent(path=database, size_bytes=content.size_bytes, version=content.version, meters=content.meters)
     return Restored(content=content, migrated_from=checked.version, kept_as=kept_as, lost=lost, unread=unread)
+
+
+@contextmanager
+def without_gateway(database: Path, outcome: str) -> Iterator[None]:
+    """No gateway starts on the database inside the block. Raises StoreError with the name of one that runs."""
+    try:
+        with GatewayLock(database):
+            yield
+    except GatewayRunning as error:
+        raise StoreError(f"{error}; {outcome}", hint="stop that gateway, then repeat") from error
 
 
 class DatabaseInUse(StoreError):
@@ -138,7 +149,8 @@ def _swap(beside: Path, database: Path, mark: str) -> Path | None:
             raise
         except StoreError:
             pass  # a damaged one is kept as it is, with its log
-    for side in _SIDES:  # a log beside another file would be played into it
+    database.with_name(f"{database.name}-shm").unlink(missing_ok=True)  # an index of the log, made again at any time
+    for side in _LOGS:  # a log beside another file would be played into it
         log = database.with_name(database.name + side)
         if log.exists():
             log.rename(kept_as.with_name(kept_as.name + side))

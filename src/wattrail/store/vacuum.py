@@ -12,8 +12,7 @@ from pathlib import Path
 from wattrail.errors import StoreError
 from wattrail.store.backup import require_room
 from wattrail.store.damage import explained
-from wattrail.store.gateway_lock import GatewayLock
-from wattrail.store.restore import require_unused
+from wattrail.store.restore import require_unused, without_gateway
 from wattrail.store.schema import require_current
 
 __all__ = ["Vacuumed", "vacuum"]
@@ -35,7 +34,7 @@ def vacuum(database: Path) -> Vacuumed:
     """
     if not database.is_file():
         raise StoreError(f"the database {database} does not exist")
-    with GatewayLock(database), _temporary_files_in(database.absolute().parent):
+    with without_gateway(database, "it is as it was"), _temporary_files_in(database.absolute().parent):
         require_unused(database, "it is as it was")
         before = database.stat().st_size
         require_room(database.parent, 2 * before, f"vacuuming {database}")

@@ -7,7 +7,7 @@ import json as json_text
 from wattrail.cli import output
 from wattrail.cli.exits import Exit
 from wattrail.cli.ledger.account import BooksOptions
-from wattrail.cli.store.database import content_lines, content_object, database_file, site_zone
+from wattrail.cli.store.database import content_lines, content_object, counted, database_file, site_zone
 from wattrail.cli.target import Json
 from wattrail.store.file_check import FileFinding, content_of, file_findings, open_file
 
@@ -29,7 +29,7 @@ def check(*, json: Json = False, options: BooksOptions | None = None) -> int:
     else:
         print(
             "\n".join(
-                [f"{path}: {len(findings)} {'finding' if len(findings) == 1 else 'findings'}"]
+                [f"{path}: {counted(len(findings), 'finding', 'findings')}"]
                 if content is None
                 else content_lines(content, site_zone(options))
             )

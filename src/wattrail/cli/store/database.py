@@ -13,7 +13,7 @@ from wattrail.cli.reading_view import SIMULATED
 from wattrail.clock import zone_of
 from wattrail.store.file_check import FileContent, MeterContent
 
-__all__ = ["content_lines", "content_object", "database_file", "meter_line", "place_of", "site_zone", "utc"]
+__all__ = ["content_lines", "content_object", "counted", "database_file", "meter_line", "place_of", "site_zone", "utc"]
 
 
 def place_of(options: BooksOptions | None) -> Path:
@@ -68,6 +68,11 @@ def content_object(content: FileContent) -> dict[str, object]:
             for meter in content.meters
         ],
     }  # fmt: skip
+
+
+def counted(number: int, word: str, words: str) -> str:
+    """A number with its word: 1 entry, 2 entries."""
+    return f"{number} {word if number == 1 else words}"
 
 
 def utc(at: datetime) -> str:

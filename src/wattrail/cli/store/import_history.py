@@ -13,7 +13,7 @@ from wattrail.cli.exits import UsageError
 from wattrail.cli.ledger.account import BooksOptions
 from wattrail.cli.ledger.view import kwh
 from wattrail.cli.ledger.zone import local
-from wattrail.cli.store.database import database_file, site_zone, utc
+from wattrail.cli.store.database import counted, database_file, site_zone, utc
 from wattrail.cli.target import Json
 from wattrail.store.history.dsmr_reader import read_export
 from wattrail.store.history.home_assistant import read_dashboard, read_statistics
@@ -58,7 +58,7 @@ def import_history(
     if remove is not None:
         with ImportedHours(path) as stored:
             count = stored.remove(meter, remove, is_dry_run=dry_run)
-        print(f"{'would forget' if dry_run else 'forgot'} {count} periods of {meter} from {remove}")
+        print(f"{'would forget' if dry_run else 'forgot'} {_periods(count)} of {meter} from {remove}")
         return
     if file is None:
         raise UsageError("FILE is missing", hint=f"name the file: wattrail store import {source} FILE --meter {meter}")
@@ -73,9 +73,11 @@ def import_history(
         output.note(f"left out: {text}")
     if outcome.in_ledger and outcome.ledger_begins is not None:
         begins = local(outcome.ledger_begins, zone)
-        output.note(f"left out: {outcome.in_ledger} periods that end after {begins}, where the ledger begins")
+        output.note(f"left out: {_periods(outcome.in_ledger)} ending after {begins}, where the ledger begins")
     if outcome.elsewhere:
-        output.note(f"left out: {outcome.elsewhere} periods that another import holds; see wattrail store import")
+        output.note(
+            f"left out: {_periods(outcome.elsewhere)} that another import holds a part of; see wattrail store import"
+        )
 
 
 def _read(
@@ -92,12 +94,16 @@ def _read(
 
 
 def _said(outcome: ImportOutcome) -> str:
-    parts = [f"{outcome.new} periods"]
+    parts = [_periods(outcome.new)]
     if outcome.replaced:
         parts.append(f"{outcome.replaced} again with another energy")
     if outcome.same:
         parts.append(f"{outcome.same} that are there already")
     return ", ".join(parts)
+
+
+def _periods(count: int) -> str:
+    return counted(count, "period", "periods")
 
 
 def _counts(outcome: ImportOutcome) -> dict[str, object]:
@@ -113,7 +119,7 @@ def _listed(summaries: tuple[OriginSummary, ...], options: BooksOptions | None) 
     if not summaries:
         return "nothing was imported"
     return "\n".join(
-        f"{one.meter}: imported from {one.origin}: {one.periods} periods, {local(one.start, zone)} to "
+        f"{one.meter}: imported from {one.origin}: {_periods(one.periods)}, {local(one.start, zone)} to "
         f"{local(one.end, zone)}, import {_energy(one.import_mwh)}, export {_energy(one.export_mwh)}"
         for one in summaries
     )

@@ -12,7 +12,7 @@ from cyclopts import Parameter
 from wattrail.cli import output
 from wattrail.cli.ledger.account import BooksOptions
 from wattrail.cli.ledger.zone import local
-from wattrail.cli.store.database import content_lines, content_object, meter_line, place_of, site_zone, utc
+from wattrail.cli.store.database import content_lines, content_object, counted, meter_line, place_of, site_zone, utc
 from wattrail.cli.target import Json
 from wattrail.store.restore import LostPart, restore
 
@@ -43,9 +43,8 @@ def restore_database(
         print(f"the database that stood there is {done.kept_as}")
     for part in done.lost:
         since = f"since {local(part.backup.until, zone)}" if part.backup and part.backup.until else "all there were"
-        print(
-            f"  only there: {part.entries} entries of {part.replaced.name}, {since}; {meter_line(part.replaced, zone)}"
-        )
+        entries = f"{counted(part.entries, 'entry', 'entries')} of {part.replaced.name}, {since}"
+        print(f"  only there: {entries}; {meter_line(part.replaced, zone)}")
     if done.unread is not None:
         output.note(f"what only that one holds is not known: {done.unread}")
 

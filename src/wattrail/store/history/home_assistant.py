@@ -99,7 +99,7 @@ def _hours(
             falls += 1
         else:
             periods.append(HistoryPeriod(start=begin, end=end, import_mwh=after - before, export_mwh=None))
-    return periods, [f"{where}: {falls} hours in which the sum falls"] if falls else []
+    return periods, [f"{where}: {falls} where the sum falls"] if falls else []
 
 
 def _moment(at: float | str, where: str) -> datetime:

@@ -53,7 +53,7 @@ def read_consumption(path: Path) -> History:
         raise FileError(
             f"{name} has no node with consumption or production", hint="ask for nodes { from to consumption }"
         )
-    left_out = (f"{missing} periods without energy: not reported yet",) if missing else ()
+    left_out = (f"{missing} without energy, not reported yet",) if missing else ()
     return History(origin="tibber", periods=in_order(periods, name), left_out=left_out)
 
 

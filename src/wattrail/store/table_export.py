@@ -17,7 +17,7 @@ from wattrail.store import queries
 from wattrail.store.imported_hours import imported_energy
 from wattrail.store.rows import ENTRY_COLUMNS, LATER_COLUMNS, entry_from_row, from_microseconds, microseconds
 
-__all__ = ["COLUMNS", "Content", "Row", "Selection", "exported_rows"]
+__all__ = ["COLUMNS", "Cell", "Content", "Row", "Selection", "exported_rows"]
 
 Content = Literal["readings", "entries", "energy"]
 Cell = str | int | float | bool | datetime | None

@@ -5,12 +5,12 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, TextIO
 
 from wattrail.errors import MissingExtra
-from wattrail.store.table_export import COLUMNS, Content, Row
+from wattrail.store.table_export import COLUMNS, Cell, Content, Row
 
 __all__ = ["write_csv", "write_json", "write_parquet"]
 
@@ -78,15 +78,21 @@ def _pyarrow() -> tuple[Any, Any]:
     return pyarrow, pyarrow.parquet
 
 
-def _text(cell: object) -> str:
-    match cell:
-        case None:
-            return ""
-        case bool():
-            return str(cell).lower()
-        case datetime():
-            return f"{cell.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
-        case float():
-            return f"{cell:.9f}".rstrip("0").rstrip(".")
-        case _:
-            return str(cell)
+def _text(cell: Cell) -> str:
+    return _TEXT[type(cell)](cell)
+
+
+def _number(value: float) -> str:
+    text = repr(value)
+    return f"{value:.9f}".rstrip("0").rstrip(".") if "e" in text else text.removesuffix(".0")
+
+
+_TEXT: Final[dict[type, Callable[[Any], str]]] = {
+    type(None): lambda _: "",
+    bool: lambda value: "true" if value else "false",
+    int: str,
+    str: str,
+    float: _number,
+    datetime: lambda at: f"{at.isoformat(timespec='milliseconds')[:-6]}Z",  # all of them are UTC: +00:00
+}
+"""How a cell is written; a table, for a large export writes ten million."""

@@ -16,7 +16,7 @@ from wattrail.errors import ImageError, WriteRefused
 from wattrail.flasher import Flasher, FlashTarget, Risk
 from wattrail.flasher.safety_checks import check
 from wattrail.image import pack, recognise
-from wattrail.image.packing import strip
+from wattrail.image.code import strip
 
 
 @pytest.fixture

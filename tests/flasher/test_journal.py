@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from wattrail.bootrom import Chip, Identity, Responder
-from wattrail.bootrom.ranges import wire_crc
+from wattrail.bootrom.requests import wire_crc
 from wattrail.clock import ManualClock
 from wattrail.flasher.backup_store import BackupStore
 from wattrail.flasher.backups import BackupCatalog

@@ -8,10 +8,10 @@ import pytest
 
 from tests.flasher.scripted import ScriptedClient, reply, state_of
 from wattrail.bootrom.commands import CHECK_CRC, ERASE, FLASH_ID, READ_4K, READ_SR
+from wattrail.diagnosis.session_statistics import Stage
 from wattrail.errors import LinkFailed, NoAnswer, PortError, PortLost, TargetError
 from wattrail.flasher.events import Fact, Linked, Lost, RateChanged, Repeated
 from wattrail.flasher.session import MAX_TRIES, FlashSession
-from wattrail.flasher.session_statistics import Stage
 
 SILENCE = NoAnswer("no reply")
 REFUSAL = TargetError("the chip refuses")

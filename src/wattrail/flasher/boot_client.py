@@ -24,7 +24,7 @@ from wattrail.bootrom.commands import (
 from wattrail.bootrom.constants import BAUD_AT_RESET, EFUSE_RESULT
 from wattrail.bootrom.events import NEED_DATA, Answered, Event, problem
 from wattrail.bootrom.link import BootLink
-from wattrail.bootrom.timing import DELAY_MS, host_switch_s, reply_after_s, reply_timeout_s, wire_s
+from wattrail.bootrom.requests import DELAY_MS, host_switch_s, reply_after_s, reply_timeout_s, wire_s
 from wattrail.clock import Deadline
 from wattrail.errors import LinkError, PortTimeout, TargetError
 from wattrail.transport import Port, withhold

@@ -10,14 +10,13 @@ from wattrail.bk7231 import APP_START
 from wattrail.bootrom import TRAITS, ChipEvidence, Identity, Responder, Traits, identify, part_of
 from wattrail.bootrom.commands import BOOT_VERSION, CHECK_CRC, FLASH_ID, READ_4K, READ_REG, READ_SR
 from wattrail.bootrom.constants import CHIP_ID
+from wattrail.bootrom.crc_compare import Span, blank_crc
 from wattrail.bootrom.geometry import MIB, SECTOR, FlashPart, flash_bytes
 from wattrail.bootrom.identify import EfuseBytes, read_efuse
-from wattrail.bootrom.protection import joined
-from wattrail.bootrom.ranges import crc_range, wire_crc
+from wattrail.bootrom.requests import crc_range, joined, wire_crc
+from wattrail.diagnosis import Stage
 from wattrail.errors import ImageError, TargetError
-from wattrail.flasher.crc_compare import Span, blank_crc
 from wattrail.flasher.session import FlashSession
-from wattrail.flasher.session_statistics import Stage
 from wattrail.image import LAYOUTS, Chip, Layout
 from wattrail.image.rf import decode_rf
 

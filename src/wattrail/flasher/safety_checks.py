@@ -14,6 +14,7 @@ from enum import Enum
 from itertools import chain
 from typing import TYPE_CHECKING, Final
 
+from wattrail.bk7231 import MAX_FLASH_BYTES
 from wattrail.errors import ImageError, WriteRefused
 from wattrail.image import LAYOUTS, Chip, Image, ImageKind, code_key, recognise_foreign
 
@@ -32,9 +33,6 @@ __all__ = [
     "no_part",
     "placed",
 ]
-
-MAX_FLASH: Final = 1 << 24
-"""Bytes of the largest flash the commands can count."""
 
 MIN_FLASH: Final = 1 << 20
 """Bytes of the smallest flash a module of the family has."""
@@ -85,7 +83,7 @@ def check_file(image: Image, start: int | None, allow: Collection[Risk], parts: 
     unknown = [_unknown_chip(image)] if _is_for_unknown_chip(image) else []
     _refuse_first(chain(_about_kind(image, start), unknown, _about_state(image, start, None)), allow)
     base, data = placed(image, start)
-    check_end(base, data, MAX_FLASH)
+    check_end(base, data, MAX_FLASH_BYTES)
     layouts = [LAYOUTS[image.chip]] if image.chip is not None else list(LAYOUTS.values())
     for name in parts:
         known = [layout[name] for layout in layouts if name in {part.name for part in layout.partitions}]
@@ -108,7 +106,7 @@ def check_dump_file(dump: Image, allow: Collection[Risk]) -> None:
     own = {Risk.UNKNOWN} if _has_rf(dump) else set[Risk]()  # the board will tell whether it is its own
     _refuse_first(_of_dump(dump), {*allow, *own})
     size = len(dump.data)
-    if not MIN_FLASH <= size <= MAX_FLASH or size & (size - 1):
+    if not MIN_FLASH <= size <= MAX_FLASH_BYTES or size & (size - 1):
         _refuse(_not_a_dump(f"it has {size:#x} bytes, and no flash has", _IMAGE_INSTEAD))
 
 

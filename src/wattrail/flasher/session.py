@@ -15,6 +15,7 @@ from wattrail.bootrom.constants import BAUD_AT_RESET
 from wattrail.bootrom.events import Answered
 from wattrail.bootrom.link import BootLink
 from wattrail.clock import Deadline
+from wattrail.diagnosis import Loss, ResetBy, SessionStatistics, Stage
 from wattrail.errors import LinkError, NoAnswer, PortError, PortLost, TargetError
 from wattrail.flasher.boot_client import BootClient
 from wattrail.flasher.events import (
@@ -27,9 +28,14 @@ from wattrail.flasher.events import (
     Responds,
     SessionState,
 )
-from wattrail.flasher.handshake import AutoReset, Handshake, ResetMark
-from wattrail.flasher.rates import MAX_BAUD_BY_HAND, MAX_BAUD_WIRED, RateControl
-from wattrail.flasher.session_statistics import Loss, ResetBy, SessionStatistics, Stage
+from wattrail.flasher.handshake import (
+    MAX_BAUD_BY_HAND,
+    MAX_BAUD_WIRED,
+    AutoReset,
+    Handshake,
+    RateControl,
+    ResetMark,
+)
 from wattrail.line_classifier import TrafficKind, classify
 from wattrail.transport import Port
 

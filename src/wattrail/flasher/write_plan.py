@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from wattrail.bootrom.crc_compare import SectorState, Span, blocks_of
 from wattrail.bootrom.geometry import ERASE_32K, ERASE_64K, SECTOR, Erase
 from wattrail.errors import ImageError, WriteRefused
-from wattrail.flasher.crc_compare import SectorState, Span, blocks_of
 from wattrail.flasher.safety_checks import Risk, check, check_dump, check_end, no_part, placed
 from wattrail.image import Image
 

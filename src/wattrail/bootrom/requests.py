@@ -114,6 +114,7 @@ def crc_range(start: int, length: int, responder: Responder) -> tuple[int, int]:
         raise ValueError(
             f"the {responder.value} counts 1 to {CRC_MAX_BLOCKS} blocks of {CRC_BLOCK} bytes, got {length} bytes"
         )
+    # uartprogram asks one byte too far, and reports a CRC error after every read of an N. Source: bk-boot/hosts.
     # One end suits both: the boot ROM counts the byte at the end, the bootloader divides end - start + 1 by 256.
     return start, start + length - 1
 
@@ -171,6 +172,7 @@ def plan_restore(part: FlashPart, sr: int, original: int) -> StatusWrite | None:
 
 def settled(part: FlashPart, write: StatusWrite, sr: int) -> bool:
     """Whether a read-back shows what was written. Only protection bits are compared: others change by themselves."""
+    # WIP was still set in the read-back of an older bk7231tools, which called that a failure (#19).
     return not (sr ^ write.sr) & part.guard
 
 

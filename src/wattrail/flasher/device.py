@@ -207,6 +207,8 @@ class FlashDevice:
     def _settled_status(self, part: FlashPart) -> int:
         for _ in range(BUSY_READS):
             status = identify.read_status(self._session, part)
+            # A status with WIP still set looked like a failed write to another flasher: "wrote 0x0000, got 0x0001"
+            # (bk7231tools #19, libretiny #33). Source: bk-boot/flash-parts.
             if not is_busy(status):
                 return status
         raise TargetError(f"the flash {part.name} is busy and stays so", hint="reset the chip and try again")
@@ -298,6 +300,7 @@ class FlashReader:
         while len(data) < length:
             data += self._sector(start + len(data))
             rest = length - len(data)
+            # Dumps have 28 to 244 of 512 sectors blank, about 195 as a rule. Source: bk-boot/flash-map.
             if rest and not asked and not data[-BLANK_END:].strip(b"\xff"):
                 asked = True
                 if self._device.crc(start + len(data), rest) == blank_crc(rest):

@@ -75,6 +75,7 @@ class AutoReset:
 
     def pulse(self, port: Port, *, inverted: bool = False) -> None:
         """Reset the chip and let it go. Raises PortError where the carrier has no such line."""
+        # A line that is set pulls the adapter's pin low, and CEN is active low. Source: bk-boot/link.
         port.set_lines(**{self._line: not inverted})
         port.clock.sleep(HOLD_S)
         port.drain()
@@ -118,6 +119,8 @@ class Handshake:
             self._state.record(Fact.LINE_RESET)
             # Every other pulse is inverted, for modules that invert the line.
             self._reset.pulse(port, inverted=bool(turn % 2))
+        # Text for OpenBeken, a frame for Beken's own firmware; LibreTiny restarts at the link checks themselves.
+        # Source: bk-boot/hosts.
         elif turn % 2:
             port.write(REBOOT + BootLink().request(APP_RESET))
 
@@ -147,6 +150,8 @@ class Handshake:
 
     def _confirmed(self) -> bool:
         """One answer may be the last before the supply gives way: two more are wanted."""
+        # Replies to earlier link checks are still under way. One of them in front of the next reply was what other
+        # flashers fail at (hid_download_py #3 and #4). Source: bk-boot/hosts.
         self._state.record(Heard(self._client.drain_until_quiet(), self._client.baud))
         if self._client.answers(2):
             return True
@@ -169,6 +174,8 @@ class Handshake:
 
     def _was_left_at_a_rate(self) -> bool:
         """A chip that an earlier program left in download mode needs no reset."""
+        # The rate stays until a reset: a flasher that links again without one, and at 115200, hears nothing.
+        # Source: bk-boot/link.
         for rate in (BAUD_AT_RESET, *LEFT_AT):
             if not _host_takes(self._client, rate):
                 continue
@@ -239,6 +246,7 @@ def _host_takes(client: BootClient, rate: int) -> bool:
 def _release_lines(port: Port) -> None:
     """Let both modem lines go: an adapter that holds one may hold the chip in reset."""
     try:
+        # A CP210x has held them set, and with them the chip in reset (bk7231tools #16). Source: bk-boot/adapters.
         port.set_lines(dtr=False, rts=False)
     except PortLost:
         raise

@@ -209,6 +209,7 @@ def _has_identity(session: FlashSession, responder: Responder, rf_crc: int) -> b
     """Whether an RF block with a MAC address of the board's own stands where the layout has it."""
     if rf_crc == blank_crc(SECTOR):
         return False
+    # Read4K has no checksum of its own, on either responder.
     for _ in range(MAX_REREADS):
         data = session.request(Stage.IDENTIFY, READ_4K, address=RF_SECTORS[responder]).data
         if wire_crc(data) == rf_crc:
@@ -225,6 +226,8 @@ def _is_own(sector: bytes) -> bool:
         return False
     if mac is None:
         return False
+    # Without its RF block every board is C8:47:8C:00:00:00 (OpenBK7231T_App #404, #418). Source:
+    # bk7231-image/rf-block.
     first, tail = int(mac[:2], 16), mac.replace(":", "")[6:]
     return first % 2 == 0 and tail not in ("000000", "ffffff", "FFFFFF")
 
@@ -266,6 +269,8 @@ def _size(session: FlashSession, responder: Responder, flash_id: int | None) -> 
             return flash_bytes(flash_id >> 16), True
         except ValueError:
             pass  # an id that makes no sense: measure
+    # The flash ignores the address bits it has not: one size higher the same bytes come again. Source: bk-boot/rom,
+    # bk-boot/loader-1.
     here = agreed_crc(session, responder, APP_START, SECTOR)
     if here == blank_crc(SECTOR):
         return USUAL_BYTES, False

@@ -157,6 +157,7 @@ def _about_kind(image: Image, start: int | None) -> Iterator[Violation]:
     if foreign is not None:
         yield Violation(Risk.UNKNOWN, f"the file is {foreign.what}, not a firmware image", foreign.hint())
     elif image.kind is ImageKind.ROTATED:
+        # Read from 0x11000 on, with the address wrapping at the end (OpenBK7231T_App #556).
         yield Violation(Risk.UNKNOWN, "the dump is rotated: it begins at 0x11000 and wraps", _STRAIGHTEN)
     elif image.kind.is_flash_image and not image.flash:
         words = f"nothing in the {image.kind.value} can be placed in flash: {_problems(image) or image.reasons[0]}"
@@ -173,6 +174,7 @@ def _about_state(image: Image, start: int | None, wanted: Chip | None) -> Iterat
         instead = "download or read it again" + (f", the one for {wanted.value}" if wanted is not None else "")
         yield Violation(Risk.DAMAGED, f"the image is damaged: {_problems(image)}", instead)
     if is_placed(image) and start is not None and start != image.base:
+        # An app written at 0 takes the bootloader away (elektroda topic 4173536). Source: bk-boot/flash-map.
         words = f"the {image.kind.value} belongs at {image.base:#x}, not at {start:#x}"
         yield Violation(Risk.PLACE, words, "leave the start away")
 
@@ -245,6 +247,7 @@ def _is_for_unknown_chip(image: Image) -> bool:
 
 def _unknown_chip(image: Image) -> Violation:
     """Firmware for T and N looks the same from outside; the wrong one leaves a module that does not start."""
+    # An N's image on a T or an M was written without a fault, and no access point came (elektroda 4121313, 4017870).
     words = f"nothing in the {image.kind.value} says which chip it is for"
     if signs := (*image.chip_reasons, *image.chip_contradictions):
         words = f"the {image.kind.value} does not say clearly which chip it is for: {'; '.join(signs)}"

@@ -120,6 +120,8 @@ class SectorWriter:
             bad = differing(found)
             if not bad:
                 break
+            # A weak supply fails at another sector each time (elektroda 4054857): each attempt is planned from what
+            # stands there now. Source: bk-boot/supply.
             plan = plan_block(start, want, found, self._device.target.traits.erases)
             logger.info(
                 "block %#x: %d of %d sectors differ; to erase: %d units, to program: %d sectors",

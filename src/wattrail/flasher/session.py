@@ -189,6 +189,7 @@ class FlashSession:
 
     def request_agreed(self, stage: Stage, command: Command, *, length: int = 0, **fields: int) -> Answered:
         """Ask until two replies in a row say the same: for values that no CRC covers. Raises as ``request`` does."""
+        # A loader on a dying link gave 0 for a CRC (bk7231tools #25): one value proves nothing. Source: bk-boot/crc.
         before = self.request(stage, command, b"", length=length, **fields)
         for _ in range(MAX_TRIES):
             answer = self.request(stage, command, b"", length=length, **fields)
@@ -203,6 +204,7 @@ class FlashSession:
 
         A reply counts if two in a row say the same.
         """
+        # The loader ignores what it does not know, so silence is an answer; a single one may be a lost byte.
         for _ in range(2):
             try:
                 self._client.request(command, b"", **fields)

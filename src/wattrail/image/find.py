@@ -91,6 +91,7 @@ def _headers(flash: bytes) -> Iterator[tuple[int, rbl.RblHeader, bool]]:
         at = flash.find(rbl.MAGIC, at + 1)
         if at < 0:
             return
+        # The same header stands packed at the end of a partition, and plain in the download area.
         for packed, text in ((True, strip(flash[at : at + rbl.PACKED_HEADER])), (False, flash[at : at + rbl.HEADER])):
             with suppress(ImageError):  # four letters by chance, or the other way of storing it
                 yield at, rbl.decode_header(text), packed
@@ -219,6 +220,7 @@ def _anywhere(flash: bytes, at: int) -> Iterator[int]:
 
 def length_problems(length: int) -> Iterator[Problem]:
     """What is wrong with the length of a dump."""
+    # A dump may lack a sector and look whole otherwise (tuya-cloudcutter #662).
     if length < FLASH:
         yield Problem(f"{length:#x} bytes: a dump of 2 MiB has {FLASH:#x}, {FLASH - length} are missing")
     elif length % FLASH:

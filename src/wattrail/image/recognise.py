@@ -109,6 +109,7 @@ def _in_flash(data: bytes) -> Image | None:
         return _described(data, 0, start, *_whole(data, 0, start.key))
     if start.address is None:
         return _described(data, 0, start, ImageKind.PACKED, ())
+    # Read from 0x11000 on, the address wraps at the end (OpenBK7231T_App #556); two public dumps are like that.
     tail = _start_of(data[-APP_START:]) if len(data) > 2 * APP_START else None
     if tail is not None and tail.address == 0:
         begin = f"{APP_START:#x}"

@@ -74,7 +74,8 @@ def containers(flash: bytes, base: int, key: CodeKey | None = None) -> tuple[Con
 def _follows(flash: bytes, base: int, container: Container, found: list[Container], key: CodeKey | None) -> bool:
     """Whether the code right behind the last header is what this one closes."""
     before = next((c.offset + rbl.PACKED_HEADER for c in reversed(found) if c.packed), None)
-    if before is None:
+    # The processor counts blocks from 0 of the flash. Of a dump twice over in one file the second is off that grid.
+    if before is None or before % PACKED:
         return False
     code = strip(flash[before - base : container.offset - base])
     return bool(code) and not _faults(container.header, code, to_logical(before), key)

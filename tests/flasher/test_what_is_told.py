@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.flasher.desk import Desk
+from wattrail.bootrom import Responder
 from wattrail.diagnosis import Loss, SessionStatistics, Stage, diagnose
 from wattrail.errors import LinkFailed
 from wattrail.line_classifier import TrafficKind
@@ -53,3 +54,26 @@ def test_a_program_finds_the_causes_with_their_evidence() -> None:
 
 def test_what_was_heard_is_said_only_while_there_is_no_link() -> None:
     assert "Heard" not in diagnose(SAGS).words
+
+
+@pytest.mark.parametrize(
+    ("loss", "is_blamed"),
+    [
+        (Loss(Stage.ERASE, 921600, was_reset=None), True),
+        (Loss(Stage.ERASE, 921600, was_reset=True), False),
+        (Loss(Stage.BAUD, 921600, was_reset=None), False),
+    ],
+)
+def test_a_bootloader_is_lost_only_where_nothing_answers_after_a_write(loss: Loss, is_blamed: bool) -> None:
+    """It would send somebody to an SPI programmer for a supply that sags."""
+    lost = SessionStatistics(links=1, losses=(loss,), responder=Responder.BOOTLOADER)
+    reasons = [reason for cause in diagnose(lost).causes for reason in cause.because]
+    assert ("a BK7231T's bootloader lies in the flash, and nothing answered after it was worked on" in reasons) == (
+        is_blamed
+    )
+
+
+def test_a_line_that_damages_reads_says_how_often() -> None:
+    bad = diagnose(SessionStatistics(links=1, done={Stage.READ: 9}, damaged={Stage.READ: 3, Stage.CHECK: 2}))
+    assert bad.symptom == "bytes-lost"
+    assert "5 exchanges had to be repeated, reads among them" in bad.causes[0].because

@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 from tests.flasher.desk import Desk, board
-from tests.flasher.scripted import TARGET_N
+from tests.flasher.scripted import TARGET_N, MemoryDevice
 from wattrail.bootrom.requests import wire_crc
 from wattrail.clock import ManualClock
 from wattrail.errors import FileError
 from wattrail.flasher import Risk, backup_store
-from wattrail.flasher.backup_store import BackupStore
+from wattrail.flasher.backup_store import BackupStore, BoardHome
+from wattrail.flasher.write_image import take_backup
 from wattrail.image import recognise
 
 NOBODYS = replace(TARGET_N, rf_blank=True)
@@ -101,3 +102,18 @@ def test_a_board_given_an_rf_block_is_known_by_it_in_the_same_session(tmp_path: 
         assert (flasher.unfinished, flasher.backups()) == (None, []), "its own folder, which is new"
         (original,) = flasher.originals()
         assert original.path.read_bytes() == desk.before, "the flash from before is what it goes back to"
+
+
+def test_the_same_flash_of_a_board_without_identity_is_kept_once(tmp_path: Path) -> None:
+    """Each session with such a board has a folder of its own: a hundred readings would be a hundred files."""
+    taken = []
+    for flash in (BEFORE, BEFORE, with_sector(BEFORE, AT, NEW)):
+        device = MemoryDevice(flash, NOBODYS)
+        home = BoardHome(BackupStore(tmp_path, ManualClock()), device.sink)
+        home.find(device.target, device.crc)
+        taken.append(take_backup(device, home, None))  # type: ignore[arg-type]
+        home.release()
+    first, again, other = taken
+    assert (first.is_new, again.is_new, other.is_new) == (True, False, True)
+    assert again.path == first.path
+    assert other.path.read_bytes() != first.path.read_bytes() == BEFORE

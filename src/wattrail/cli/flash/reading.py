@@ -1,4 +1,4 @@
-"""``wattrail flash read``."""
+"""``wattrail flash info``, ``read`` and ``verify``: what a board holds. They change nothing."""
 
 from __future__ import annotations
 
@@ -9,14 +9,48 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from wattrail.cli.exits import UsageError
-from wattrail.cli.flash.flash_range import RangeOptions
+from wattrail.cli.exits import Exit, UsageError
+from wattrail.cli.flash import view
+from wattrail.cli.flash.flash_range import ImagePlace, RangeOptions
 from wattrail.cli.flash.session import BoardOptions, PortText, board
-from wattrail.cli.flash.view import SIMULATED
-from wattrail.cli.image.files import WriteOptions
+from wattrail.cli.flash.writing import load_image
+from wattrail.cli.image.files import Source, WriteOptions
 from wattrail.cli.image.files import write as write_file
 from wattrail.cli.target import Json
-from wattrail.flasher import Flasher
+from wattrail.flasher import Flasher, Risk
+
+
+def info(port: PortText, *, json: Json = False, options: BoardOptions | None = None) -> None:
+    """Say which chip and which flash answer.
+
+    Reads, and changes nothing. Without a wire from RTS or DTR to CEN, reset the board while it is trying.
+    """
+    with board(port, options, json=json) as flasher:
+        text = json_text.dumps(view.board_object(flasher)) if json else "\n".join(view.board_lines(flasher))
+    print(text)
+
+
+def verify(
+    port: PortText,
+    image: Source,
+    *,
+    place: ImagePlace | None = None,
+    json: Json = False,
+    options: BoardOptions | None = None,
+) -> int:
+    """Compare flash with an image, and change nothing.
+
+    The chip computes CRCs, and single sectors are compared only where they differ. Exit code 6 if anything differs.
+    """
+    place = place or ImagePlace()
+    place.check()
+    wanted = load_image(image, place, frozenset(Risk))  # a comparison takes no risk
+    with board(port, options, json=json) as flasher:
+        found = flasher.verify(wanted, start=place.start, parts=place.part)
+        as_object = view.comparison_object(found, flasher)
+        as_lines = list(view.comparison_lines(found, flasher))
+    print(json_text.dumps({"image": str(image), **as_object}) if json else "\n".join(as_lines))
+    return Exit.DONE if found.same else Exit.VERIFY
 
 
 def read(
@@ -65,6 +99,6 @@ def _read(flasher: Flasher, out: Path, span: tuple[int, int] | None, *, overwrit
 
 
 def _text(result: dict[str, object]) -> str:
-    mark = f"{SIMULATED}\n" if result["simulated"] else ""
+    mark = f"{view.SIMULATED}\n" if result["simulated"] else ""
     what = f"{result['file']}: {result['bytes']} bytes from {result['start']:#x} on, every block with the chip's CRC"
     return f"{mark}{what}\nsha256 {result['sha256']}"

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from wattrail.bootrom.commands import Responder
-from wattrail.flasher.session_statistics import LOADS, SessionStatistics, Stage
+from wattrail.diagnosis.session_statistics import LOADS, SessionStatistics, Stage
 from wattrail.line_classifier import TrafficKind
 
 __all__ = ["CAUSES", "Evidence", "KnownCause"]
@@ -51,8 +51,38 @@ def _times(count: int) -> str:
     return "once" if count == 1 else f"{count} times"
 
 
-def _never_heard(h: SessionStatistics) -> str:
-    return "nothing at all was heard" if not (h.links or h.heard or h.clicked) else ""
+def _says(words: str, holds: Callable[[SessionStatistics], bool]) -> Callable[[SessionStatistics], str]:
+    """Evidence whose words do not change."""
+    return lambda h: words if holds(h) else ""
+
+
+_never_heard = _says("nothing at all was heard", lambda h: not (h.links or h.heard or h.clicked))
+_clicked = _says(
+    "a few stray bytes came, as when a supply is switched: the adapter does hear the module", lambda h: h.clicked
+)
+_module_talks = _says(
+    "the module's own firmware is heard: it runs, and was not caught in its reset",
+    lambda h: h.heard is not None and h.heard.from_module is True,
+)
+_other_talks = _says(
+    "what is heard is said to the module, not by it: our RX lies on the module's RX",
+    lambda h: h.heard is not None and h.heard.from_module is False,
+)
+_banner = _says("a boot banner is heard, and those come out of TX2 only", lambda h: h.banners > 0)
+_firmware_after_loss = _says(
+    "its firmware was heard right after the loss: it had restarted",
+    lambda h: any(loss.traffic in _TALKERS for loss in h.losses),
+)
+_low_after_loss = _says(
+    "the line fell when the link was lost", lambda h: any(loss.traffic is TrafficKind.BREAK for loss in h.losses)
+)
+_garbled_after_change = _says(
+    "after the change of rate only garbage came",
+    lambda h: any(loss.stage is Stage.BAUD and not loss.is_restart and loss.was_reset is None for loss in h.losses),
+)
+_cable_and_person = _says(
+    "the port went away while somebody was to reset the chip", lambda h: h.cable_lost > 0 and not h.links
+)
 
 
 def _long_tried(h: SessionStatistics) -> str:
@@ -65,27 +95,9 @@ def _gives_way_at_once(h: SessionStatistics) -> str:
     return "it was reset time and again: a supply that gives way at the start looks just like this" if tried else ""
 
 
-def _clicked(h: SessionStatistics) -> str:
-    return "a few stray bytes came, as when a supply is switched: the adapter does hear the module" if h.clicked else ""
-
-
 def _pulsed(h: SessionStatistics) -> str:
     pulsed = h.pulses >= 3 and not h.links
     return f"{h.reset.upper()} was pulsed {_times(h.pulses)} and no answer followed" if pulsed else ""
-
-
-def _module_talks(h: SessionStatistics) -> str:
-    talks = h.heard is not None and h.heard.from_module is True
-    return "the module's own firmware is heard: it runs, and was not caught in its reset" if talks else ""
-
-
-def _other_talks(h: SessionStatistics) -> str:
-    talks = h.heard is not None and h.heard.from_module is False
-    return "what is heard is said to the module, not by it: our RX lies on the module's RX" if talks else ""
-
-
-def _banner(h: SessionStatistics) -> str:
-    return "a boot banner is heard, and those come out of TX2 only" if h.banners else ""
 
 
 def _boots_again(h: SessionStatistics) -> str:
@@ -102,15 +114,6 @@ def _restarts_under_load(h: SessionStatistics) -> str:
     lost = h.restarts_under_load
     stages = " and ".join(stage.value for stage in LOADS if any(loss.stage is stage for loss in lost))
     return f"the chip was gone after {stages}, {_times(len(lost))}" if lost else ""
-
-
-def _firmware_after_loss(h: SessionStatistics) -> str:
-    heard = any(loss.traffic in _TALKERS for loss in h.losses)
-    return "its firmware was heard right after the loss: it had restarted" if heard else ""
-
-
-def _low_after_loss(h: SessionStatistics) -> str:
-    return "the line fell when the link was lost" if any(loss.traffic is TrafficKind.BREAK for loss in h.losses) else ""
 
 
 def _loads_went_well(h: SessionStatistics) -> str:
@@ -135,11 +138,6 @@ def _slower_rate_works(h: SessionStatistics) -> str:
 
 def _fast_rate_failed(h: SessionStatistics) -> str:
     return f"{min(h.failed_rates)} baud did not work" if h.failed_rates else ""
-
-
-def _garbled_after_change(h: SessionStatistics) -> str:
-    garbled = any(loss.stage is Stage.BAUD and not loss.is_restart and loss.was_reset is None for loss in h.losses)
-    return "after the change of rate only garbage came" if garbled else ""
 
 
 def _damage(h: SessionStatistics) -> str:
@@ -175,34 +173,6 @@ def _cable(h: SessionStatistics) -> str:
     return f"the port went away {_times(h.cable_lost)}" if h.cable_lost else ""
 
 
-def _cable_and_person(h: SessionStatistics) -> str:
-    return "the port went away while somebody was to reset the chip" if h.cable_lost and not h.links else ""
-
-
-# ---- what excludes a cause
-
-
-def _is_boot_rom(h: SessionStatistics) -> bool:
-    """A boot ROM has answered: this chip has one, and no program in flash is needed to reach it."""
-    return h.responder is Responder.BOOT_ROM
-
-
-def _is_out_of_reset(h: SessionStatistics) -> bool:
-    return bool(h.links or h.banners)
-
-
-def _is_on_the_module_s_tx(h: SessionStatistics) -> bool:
-    return h.heard is not None and h.heard.from_module is True
-
-
-def _is_no_usb(h: SessionStatistics) -> bool:
-    return h.network
-
-
-def _is_no_bridge(h: SessionStatistics) -> bool:
-    return not h.network
-
-
 # ---- causes
 
 _RESET: Final = "short CEN to ground for a quarter of a second, or switch the 3.3 V off and on"
@@ -224,7 +194,7 @@ CAUSES: Final = (
         "swap TX and RX, then reset again",
         {"no-answer": 4, "second-talker": 2},
         ((8, _other_talks), (0.3, _clicked)),
-        contradicted=_is_on_the_module_s_tx,
+        contradicted=lambda h: h.heard is not None and h.heard.from_module is True,
     ),
     KnownCause(
         "second-uart",
@@ -268,7 +238,7 @@ CAUSES: Final = (
         "take the wire off RTS and DTR, and reset by hand",
         {"no-answer": 1, "line-low": 3},
         ((3, _pulsed),),
-        contradicted=_is_out_of_reset,
+        contradicted=lambda h: bool(h.links or h.banners),
     ),
     KnownCause(
         "sagging-supply",
@@ -377,7 +347,7 @@ CAUSES: Final = (
         "if it is a BK7231T that was erased: recover it over SPI",
         {"no-answer": 0.7, "reset-on-erase": 0.5, "reset-on-write": 0.5},
         ((6, _silent_bootloader),),
-        contradicted=_is_boot_rom,
+        contradicted=lambda h: h.responder is Responder.BOOT_ROM,
     ),
     KnownCause(
         "protected-flash",
@@ -395,7 +365,7 @@ CAUSES: Final = (
         "use another USB cable and a socket without a hub",
         {"cable-lost": 4},
         ((1, _cable),),
-        contradicted=_is_no_usb,
+        contradicted=lambda h: h.network,
     ),
     KnownCause(
         "bridge-drops",
@@ -405,7 +375,7 @@ CAUSES: Final = (
         "look at the bridge's supply and its Wi-Fi, or use a USB adapter",
         {"cable-lost": 4},
         ((1, _cable),),
-        contradicted=_is_no_bridge,
+        contradicted=lambda h: not h.network,
     ),
     KnownCause(
         "cen-short",
@@ -414,7 +384,7 @@ CAUSES: Final = (
         "feed the module from a supply of its own, CEN or the inrush pulls the adapter down",
         {"cable-lost": 3},
         ((2, _cable_and_person),),
-        contradicted=_is_no_usb,
+        contradicted=lambda h: h.network,
     ),
 )  # fmt: skip
 """All of them."""

@@ -13,8 +13,8 @@ from math import prod
 from typing import Final
 
 from wattrail.bootrom.constants import BAUD_AT_RESET
-from wattrail.flasher.diagnosis_rules import CAUSES, KnownCause
-from wattrail.flasher.session_statistics import SessionStatistics, Stage
+from wattrail.diagnosis.rules import CAUSES, KnownCause
+from wattrail.diagnosis.session_statistics import SessionStatistics, Stage
 from wattrail.line_classifier import TrafficKind
 
 __all__ = ["SYMPTOMS", "Diagnosis", "LikelyCause", "Symptom", "coach", "diagnose"]

@@ -20,14 +20,12 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Final, Self
 
+from wattrail.bk7231 import MAX_FLASH_BYTES
 from wattrail.errors import FileError, WriteRefused
 from wattrail.files import give_name, read_bytes
 from wattrail.sanitize import printable
 
-__all__ = ["MAX_FLASH_BYTES", "FileLock", "PartFile", "port_lock", "sha256_of"]
-
-MAX_FLASH_BYTES: Final = 16 << 20
-"""No flash of this family is larger; a file that is cannot be a backup of one."""
+__all__ = ["FileLock", "PartFile", "port_lock", "sha256_of"]
 
 _LOCK_FLAGS: Final = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
 _MAX_NOTE_BYTES: Final = 32

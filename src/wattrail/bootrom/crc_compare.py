@@ -15,7 +15,7 @@ from functools import cache
 from typing import Final
 
 from wattrail.bootrom.geometry import ERASE_64K, SECTOR
-from wattrail.bootrom.ranges import wire_crc
+from wattrail.bootrom.requests import wire_crc
 
 __all__ = [
     "CrcQueries",

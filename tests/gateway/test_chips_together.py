@@ -40,10 +40,10 @@ class Chips:
         self._append_all = self.store.append_all
         self.store.append_all = self.append_all  # type: ignore[method-assign]
 
-    def append_all(self, rows: Sequence[Any]) -> None:
+    def append_all(self, rows: Sequence[Any], *, wait_s: float | None = None) -> None:
         if any(row[0] == self.refused_meter for row in rows):
             raise StoreError("no room for this meter")
-        self._append_all(rows)
+        self._append_all(rows, wait_s=wait_s)
         self.transactions.append(len(rows))
 
     def read_all(self) -> None:

@@ -128,13 +128,13 @@ def test_a_jump_of_the_wall_clock_is_told_once(house: Household) -> None:
 
 
 def test_an_entry_that_was_not_stored_is_not_told(house: Household, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_arguments: object) -> None:
+    def full(*_arguments: object, **_options: object) -> None:
         raise StoreError("the disk is full")
 
     house.run(50)
     events = house.feed.subscribe("test")
     with monkeypatch.context() as patched:
-        patched.setattr(house.store, "append", full)
+        patched.setattr(house.store, "append_all", full)
         house.run(30)  # the minute's end falls in here
     assert entries_in(events.take()) == []
     house.run(30)

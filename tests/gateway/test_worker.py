@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,7 +22,8 @@ from wattrail.errors import (
     StoreError,
     WattrailError,
 )
-from wattrail.gateway import MeterPlan, MeterState, MeterView
+from wattrail.gateway import MeterPlan, MeterState
+from wattrail.gateway.feed import ShownMeter
 from wattrail.gateway.worker import Worker
 from wattrail.ledger import Entry, EntryKind, Observation
 from wattrail.metrology.scale_origin import CALIBRATED, ScaleOrigin, ScaleSource
@@ -166,15 +167,16 @@ def test_a_defect_is_logged_with_its_trace_and_the_books_are_read_again(
 ) -> None:
     """The defect strikes after an entry was made and before it is kept: the account in memory is then ahead."""
     house.run(50)
-    keep, unkept = house.store.append, []
+    keep, unkept = house.store.append_all, []
 
-    def append(meter_id: int, reading: Reading, seen: Observation, entries: Sequence[Entry]) -> None:
+    def append_all(rows: Sequence[tuple[int, Reading, Observation, Sequence[Entry]]], *, wait_s: float) -> None:
+        entries = [entry for *_, entries in rows for entry in entries]
         if entries and not unkept:
             unkept.extend(entries)
             raise RuntimeError("surprise")
-        keep(meter_id, reading, seen, entries)
+        keep(rows, wait_s=wait_s)
 
-    monkeypatch.setattr(house.store, "append", append)
+    monkeypatch.setattr(house.store, "append_all", append_all)
     with caplog.at_level(logging.ERROR):
         house.run(15)
     assert "surprise" in caplog.text
@@ -237,13 +239,15 @@ def test_a_clean_stop_leaves_no_minute_open(house: Household, meter: StubMeter) 
 
 def test_an_entry_is_published_whatever_comes_after_it(house: Household, meter: StubMeter) -> None:
     published: list[Entry] = []
-    publish = house.feed.publish
+    publish_all = house.feed.publish_all
 
-    def noted(view: MeterView, booked: Sequence[Entry] = ()) -> None:
-        published.extend(booked)
-        publish(view, booked)
+    def noted(shown: Iterable[ShownMeter]) -> None:
+        views = list(shown)
+        for _, booked in views:
+            published.extend(booked)
+        publish_all(views)
 
-    house.feed.publish = noted  # type: ignore[method-assign]
+    house.feed.publish_all = noted  # type: ignore[method-assign]
     house.run(61)
     meter.trouble.append(NoAnswer("silence"))
     house.run(65)

@@ -14,17 +14,19 @@ from tests.gateway.rig import CALIBRATION
 from wattrail.chips import BL0942
 from wattrail.clock import ManualClock
 from wattrail.energy_register import BootEvidence, Freshness, RegisterCount
-from wattrail.gateway import Feed, MeterState, MeterView
+from wattrail.gateway import Feed, MeterState, MeterView, UnstoredReadings
 from wattrail.gateway.account import observation
 from wattrail.ledger import Totals
 from wattrail.network_meters.link_health import LinkDay
 from wattrail.store import open_store
 from wattrail.units import PlainSample, Quantities, Reading
 from wattrail.web import events
+from wattrail.web.api import UnstoredJson, api_router
 from wattrail.web.events import Broadcast, TooManyStreams
 from wattrail.web.history import PowerHistory
 from wattrail.web.limits import MAX_STREAMS
-from wattrail.web.messages import decode_line, encode_views, view_from_message
+from wattrail.web.messages import Setup, decode_line, encode_views, view_from_message
+from wattrail.web.waveform import Waveforms
 
 NOON = datetime(2026, 6, 21, 12, tzinfo=UTC)
 READING = Reading(
@@ -39,6 +41,7 @@ VIEW = MeterView(
     notice="the clock jumped", scale="assumed", silence_s=60.0,
     link=LinkDay(day=NOON.date(), readings=3, signal_min=-81.0, signal_sum=-160.5, signals=2), advice=("range: …",),
     has_waveform=True,
+    unstored=UnstoredReadings(count=42, dropped=7, since=NOON, error="the disk is full", hint="free some space"),
 )  # fmt: skip
 
 
@@ -53,6 +56,30 @@ def test_a_view_is_the_same_on_both_sides_of_the_channel(view: MeterView) -> Non
     assert line.count(b"\n") == 1
     (message,) = decode_line(line)["views"]
     assert view_from_message(message) == view
+
+
+def test_health_says_what_waits_for_the_database() -> None:
+    feed = Feed(ManualClock(NOON))
+    feed.publish(MeterView(name="attic", url="twin://x", simulated=True, state=MeterState.LIVE))
+    assert health_of(feed) == ("ok", None)
+    feed.publish(replace(VIEW, state=MeterState.LIVE, reading=None))
+    feed.publish(replace(VIEW, name="barn", state=MeterState.LIVE, reading=None))
+    status, unstored = health_of(feed)
+    assert status == "degraded"
+    assert unstored is not None
+    assert (unstored.count, unstored.dropped, unstored.error) == (84, 14, "the disk is full")
+
+
+def health_of(feed: Feed) -> tuple[str, UnstoredJson | None]:
+    broadcast, waveforms, setup = (
+        Broadcast(feed, lambda views: b""),
+        Waveforms(lambda name: None),
+        Setup(database=Path("w")),
+    )
+    router = api_router(feed, PowerHistory(Path("w")), broadcast, waveforms, setup, (), lambda number: None)
+    (route,) = [route for route in router.routes if getattr(route, "path", "").endswith("/health")]
+    health = asyncio.run(route.endpoint())  # type: ignore[attr-defined]
+    return health.status, health.unstored
 
 
 def test_a_reading_without_counts_crosses_the_channel_too() -> None:

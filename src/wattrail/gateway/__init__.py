@@ -16,6 +16,7 @@ from wattrail.gateway.scope import ScopeView
 from wattrail.gateway.source import MeterReader, open_planned
 from wattrail.gateway.subscription import Subscription
 from wattrail.gateway.view import MeterState, MeterView
+from wattrail.gateway.waiting import UnstoredReadings
 
 __all__ = [
     "AlarmChanged",
@@ -34,5 +35,6 @@ __all__ = [
     "ScopeView",
     "StateChanged",
     "Subscription",
+    "UnstoredReadings",
     "open_planned",
 ]

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from datetime import datetime, timedelta, tzinfo
 from typing import Protocol
 
 from wattrail.calibration import Calibration
 from wattrail.clock import MACHINE_ZONE
 from wattrail.energy_register import Direction, Freshness, Persistence
+from wattrail.errors import StoreError, StoreUnavailable
+from wattrail.gateway.waiting import WRITE_WITHIN_S, Booking, StoreAvailability, UnstoredReadings, WaitingBookings
 from wattrail.ledger import (
     CONFIRM_US,
     GAP_AFTER_US,
@@ -26,13 +29,10 @@ from wattrail.store import Store
 from wattrail.store.registers import counts_alike
 from wattrail.units import Reading
 
-__all__ = ["Account", "BookedMeter", "Booking", "is_booked", "observation"]
+__all__ = ["Account", "BookedMeter", "is_booked", "observation"]
 
 _LAST_PULSE_NEGATIVE = 1
 """STATUS[0] of a BL0942; chips without it leave STATUS out."""
-
-Booking = tuple[int, Reading, Observation, tuple[Entry, ...]]
-"""The id of a meter, a reading, what the ledger saw in it, and the entries that it caused."""
 
 logger = logging.getLogger(__name__)
 
@@ -73,7 +73,10 @@ class Account:
         now: datetime,
         zone: tzinfo = MACHINE_ZONE,
         longest_silence_s: float = GAP_AFTER_US / 1e6,
+        availability: StoreAvailability | None = None,
     ) -> None:
+        self._availability = availability or StoreAvailability()
+        self._waiting = WaitingBookings(self._availability.max_waiting)
         self._channels = Channels.of([shown.register for shown in first.registers])
         row = store.register_meter(
             name, meter.url, simulated=meter.simulated, calibration=meter.calibration,
@@ -92,18 +95,41 @@ class Account:
             self._begin_epoch(row.epoch.number + 1, meter.calibration, now, "the gateway was given other constants")
 
     def book(self, reading: Reading) -> None:
-        """Account for a reading; once this returns, it is kept. What ``prepare`` leaves out is left out here."""
-        if (booking := self.prepare(reading)) is not None:
-            self._store.append(*booking)
-            self.confirm(booking)
+        """Account for a reading; once this returns, it is stored, or waits: ``unstored`` says so."""
+        self.take_up(reading)
+        self.store_waiting()
 
-    def prepare(self, reading: Reading) -> Booking | None:
-        """What the store is to keep for a reading. Keep all that is prepared in this order, then ``confirm`` it.
+    def take_up(self, reading: Reading) -> None:
+        """Let the ledger see a reading; what the store is to keep for it waits. Store ``due``, then ``confirm`` it.
 
-        One without a register, or kept by a broker for nobody knows how long, proves no energy: it is None.
+        One without a register, or kept by a broker for nobody knows how long, proves no energy and is left out.
         """
-        if not is_booked(reading):
-            return None
+        if is_booked(reading):
+            self._waiting.limit = self._availability.max_waiting  # a reload may have changed how many share the room
+            self._waiting.add(self._booking(reading))
+
+    def due(self) -> tuple[Booking, ...]:
+        """Everything that waits to be stored, oldest first."""
+        return self._waiting.all()
+
+    @property
+    def unstored(self) -> UnstoredReadings | None:
+        """What waits because the store cannot be written; None if nothing."""
+        return self._availability.unstored(len(self._waiting), self._waiting.dropped)
+
+    def store_waiting(self) -> None:
+        """Store what waits, if the store can be written. Raises StoreError where it refuses that."""
+        bookings = self._waiting.all()
+        if not bookings or not self._availability.may_try():
+            return
+        try:
+            self._store.append_all(bookings, wait_s=WRITE_WITHIN_S)
+            self._availability.end()
+            self.confirm(bookings)
+        except StoreUnavailable as error:
+            self._availability.begin(error)
+
+    def _booking(self, reading: Reading) -> Booking:
         if self._ledger.doubted:
             self._take_stated()  # that the register was reset: no entry is written while it is held
         if any(shown.register not in self._known for shown in reading.registers):
@@ -117,9 +143,10 @@ class Account:
         self._seen_us = moment_us
         return self.meter_id, reading, seen, self._ledger.observe(seen)
 
-    def confirm(self, booking: Booking) -> None:
-        """Follow what was kept."""
-        *_, entries = booking
+    def confirm(self, bookings: Sequence[Booking]) -> None:
+        """Follow what was stored: all that was ``due``."""
+        self._waiting.stored(bookings)
+        entries = [entry for *_, entries in bookings for entry in entries]
         self._booked += entries
         for entry in entries:
             logger.info(
@@ -149,9 +176,8 @@ class Account:
         if day is None or not day.covers(now):
             self._take_stated()
             start, end = local_day(now, self._zone)
-            day = RunningInterval(
-                self._ledger.ledger_slice(self._store.entries_since(self.meter_id, start)), start, end
-            )
+            entries = (*self._store.entries_since(self.meter_id, start), *self._waiting.entries())
+            day = RunningInterval(self._ledger.ledger_slice(entries), start, end)
             # What waits for its entry since another day is divided at midnight again, with every count that is added.
             open_since = self._ledger.booked_until
             self._day = day if open_since is not None and day.covers(open_since) else None
@@ -185,8 +211,11 @@ class Account:
         return f"{text}. Write its class (class=B) in the URL, or name a total that is not periodic" if text else None
 
     def close(self) -> None:
-        """Write what is counted but not yet an entry."""
-        entries = self.finish()
+        """Write what waits, and what is counted but not yet an entry."""
+        bookings, entries = self._waiting.all(), self.finish()
+        if bookings:
+            self._store.append_all(bookings, wait_s=WRITE_WITHIN_S)
+            self.confirm(bookings)
         self._store.book(self.meter_id, entries)
         self._booked += entries
 
@@ -208,6 +237,7 @@ class Account:
 
     def _change_registers(self, reading: Reading) -> None:
         """The meter shows other registers than before: other firmware, another step, another calibration."""
+        self._require_nothing_waiting()
         channels = Channels.of([shown.register for shown in reading.registers])
         self._known = frozenset(shown.register for shown in reading.registers)
         if not counts_alike(channels.registers, self._channels.registers):
@@ -215,11 +245,22 @@ class Account:
             number = self._ledger.epoch.number + 1
             self._begin_epoch(number, reading.calibration, reading.at, "the meter shows other registers")
 
+    def _require_nothing_waiting(self) -> None:
+        """An epoch follows the entries of the one before. Raises StoreUnavailable; the reading is then not booked."""
+        if bookings := self._waiting.all():
+            self._store.append_all(bookings, wait_s=WRITE_WITHIN_S)
+            self._availability.end()
+            self.confirm(bookings)
+
     def _begin_epoch(self, number: int, calibration: Calibration | None, at: datetime, evidence: str) -> None:
+        self._require_nothing_waiting()
         registers, self._calibration = self._channels.registers, calibration
         inverted = calibration is not None and calibration.inverted
         entries = self._ledger.begin_epoch(Epoch(number=number, registers=registers, inverted=inverted))
-        self._store.begin_epoch(self.meter_id, calibration, entries, at=at, evidence=evidence, registers=registers)
+        try:
+            self._store.begin_epoch(self.meter_id, calibration, entries, at=at, evidence=evidence, registers=registers)
+        except StoreUnavailable as error:  # the ledger is ahead of the store, and must be read again
+            raise StoreError(str(error), hint=error.hint) from error
         self._booked += entries
 
 

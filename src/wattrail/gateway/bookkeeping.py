@@ -2,8 +2,9 @@
 
 Neither the event loop of the sources nor the thread of a chip waits for a disk. A reading is acknowledged, and shown,
 once the transaction that holds it is committed; a few of each meter may wait here, and then it is not read, however
-slow the disk is. A meter whose reading the store refuses costs the others of the same transaction nothing: theirs are
-written one by one.
+slow the disk is. While the store cannot be written at all, readings wait in memory (``waiting``), and are acknowledged
+and shown as not stored. A meter whose reading the store refuses costs the others of the same transaction nothing:
+theirs are written one by one.
 """
 
 from __future__ import annotations
@@ -11,15 +12,15 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
-from wattrail.errors import StoreError
-from wattrail.gateway.account import Booking
+from wattrail.errors import StoreError, StoreUnavailable
 from wattrail.gateway.feed import Feed, ShownMeter
 from wattrail.gateway.network_meter import ArrivedReading, Failure, NetworkMeter
 from wattrail.gateway.threads import start_thread
+from wattrail.gateway.waiting import WRITE_WITHIN_S, Booking, StoreAvailability
 from wattrail.store import Store
 
 __all__ = ["Bookkeeper", "BookkeepingWork"]
@@ -37,16 +38,24 @@ logger = logging.getLogger(__name__)
 class BookkeepingMeter(Protocol):
     """A meter as the bookkeeping thread has it."""
 
-    def prepare(self, arrival: ArrivedReading, /) -> Booking | None:
-        """What the store is to keep for a reading; None where it proves no energy. Raises WattrailError."""
+    def take_up(self, arrival: ArrivedReading, /) -> None:
+        """Book a reading, if it proves energy; it is ``due`` then. Raises WattrailError."""
         ...
 
-    def show(self, arrival: ArrivedReading, booking: Booking | None, /) -> ShownMeter | None:
-        """Follow what was kept; gives what there is to publish. Raises WattrailError."""
+    def due(self) -> Sequence[Booking]:
+        """Everything of this meter that waits to be stored, oldest first."""
+        ...
+
+    def confirm(self, bookings: Sequence[Booking], /) -> None:
+        """Follow what was stored: all that was due. Raises WattrailError."""
+        ...
+
+    def show(self, arrival: ArrivedReading, /) -> ShownMeter | None:
+        """What there is to publish of a reading that is stored, or waits. Raises WattrailError."""
         ...
 
     def fail(self, failure: Failure, /) -> None:
-        """There is no reading, or it is not kept. Raises nothing."""
+        """There is no reading, or it could not be booked. Raises nothing."""
         ...
 
 
@@ -62,6 +71,14 @@ class BookkeepingWork:
     done: Callable[[], object]
 
 
+@dataclass(slots=True)
+class _News:
+    """What meters say in one transaction: readings that are taken up, and then one failure at most of each."""
+
+    arrived: dict[BookkeepingMeter, list[ArrivedReading]] = field(default_factory=dict)
+    failed: dict[BookkeepingMeter, Failure] = field(default_factory=dict)
+
+
 class Bookkeeper:
     """The thread and what waits for it. ``on_done`` gets what a batch of work has to call, in this thread.
 
@@ -69,8 +86,10 @@ class Bookkeeper:
     """
 
     def __init__(
-        self, store: Store, feed: Feed, meters: Iterable[NetworkMeter] = (), *, name: str = "bookkeeping"
-    ) -> None:
+        self, store: Store, feed: Feed, meters: Iterable[NetworkMeter] = (), *, name: str = "bookkeeping",
+        availability: StoreAvailability | None = None,
+    ) -> None:  # fmt: skip
+        self._availability = availability or StoreAvailability()
         self._name = name
         self._store, self._feed = store, feed
         self.on_done: Callable[[list[Callable[[], object]]], object] = _call_all
@@ -92,6 +111,13 @@ class Bookkeeper:
             self._waiting.append(work)
             if len(self._waiting) == 1:
                 self._changed.notify()
+
+    def book_now(self, work: BookkeepingWork) -> None:
+        """Do it in the thread that calls, of a bookkeeper that was not started."""
+        try:
+            self._work([work])
+        finally:
+            work.done()
 
     def add(self, meters: Iterable[NetworkMeter]) -> None:
         """Keep the ledgers of these meters too."""
@@ -138,24 +164,13 @@ class Bookkeeper:
         return batch
 
     def _work(self, batch: list[BookkeepingWork]) -> None:
-        arrived: list[tuple[BookkeepingMeter, ArrivedReading, Booking | None]] = []
+        news = _News()
         for work in batch:
-            if work.news is None:
-                continue
-            if isinstance(work.news, Failure):
-                work.meter.fail(work.news)
-                continue
-            try:
-                arrived.append((work.meter, work.news, work.meter.prepare(work.news)))
-            except Exception as error:  # noqa: BLE001 it is the meter's own, and shown there
-                work.meter.fail(Failure(error=error, retry_s=0.0))
-        shown = []
-        for meter, arrival, booking in self._kept(arrived):
-            try:
-                shown.append(meter.show(arrival, booking))
-            except Exception as error:  # noqa: BLE001 it is the meter's own, and shown there
-                meter.fail(Failure(error=error, retry_s=0.0))
-        self._feed.publish_all(filter(None, shown))
+            if work.meter in news.failed:  # what a meter says is stored and shown in its order
+                self._store_and_show(news)
+                news = _News()
+            self._take_up(work, news)
+        self._store_and_show(news)
         if ending := [work.meter for work in batch if work.news is None]:
             left = [meter for meter in self._meters if meter in ending]
             self._close_ledgers(left)
@@ -163,30 +178,85 @@ class Bookkeeper:
             with self._changed:
                 self._meters = tuple(meter for meter in self._meters if meter not in left)
 
-    def _kept(
-        self, arrived: list[tuple[BookkeepingMeter, ArrivedReading, Booking | None]]
-    ) -> Iterable[tuple[BookkeepingMeter, ArrivedReading, Booking | None]]:
-        """Those whose reading is kept, or had nothing to keep."""
-        bookings = [booking for *_, booking in arrived if booking is not None]
-        try:
-            if bookings:
-                self._store.append_all(bookings)
-        except Exception as error:  # noqa: BLE001 whoever it concerns gets it, one by one
-            logger.debug("a transaction of %d readings failed: %s; now one by one", len(bookings), error)
-            return [one for one in arrived if self._is_kept_alone(*one)]
-        return arrived
+    def _take_up(self, work: BookkeepingWork, news: _News) -> None:
+        match work.news:
+            case Failure() as failure:
+                news.failed[work.meter] = failure
+            case ArrivedReading() as arrival:
+                try:
+                    work.meter.take_up(arrival)
+                except Exception as error:  # noqa: BLE001 it is the meter's own, and shown there
+                    news.failed[work.meter] = _not_booked(error)
+                else:
+                    news.arrived.setdefault(work.meter, []).append(arrival)
 
-    def _is_kept_alone(self, meter: BookkeepingMeter, _arrival: ArrivedReading, booking: Booking | None) -> bool:
+    def _store_and_show(self, news: _News) -> None:
+        refused = self._store_due({**news.arrived, **news.failed})  # what waits of a meter that fails, too
+        shown = []
+        for meter, arrivals in news.arrived.items():
+            if meter in refused:
+                continue
+            try:
+                shown += [meter.show(arrival) for arrival in arrivals]
+            except Exception as error:  # noqa: BLE001 it is the meter's own, and shown there
+                meter.fail(_not_booked(error))
+        self._feed.publish_all(filter(None, shown))
+        for meter, failure in news.failed.items():
+            meter.fail(failure)
+
+    def _store_due(self, meters: Iterable[BookkeepingMeter], *, is_last: bool = False) -> set[BookkeepingMeter]:
+        """Store what these meters have waiting; returns those whose readings the store refuses.
+
+        While the store cannot be written, everything waits in memory, and none is refused.
+        """
+        due = [(meter, bookings) for meter in meters if (bookings := meter.due())]
+        if not due or not (is_last or self._availability.may_try()):
+            return set()
         try:
-            if booking is not None:
-                self._store.append_all([booking])
+            self._store.append_all([each for _, bookings in due for each in bookings], wait_s=WRITE_WITHIN_S)
+        except StoreUnavailable as error:
+            self._availability.begin(error)
+            return set()
+        except Exception as error:  # noqa: BLE001 whoever it concerns gets it
+            if len(due) == 1:
+                due[0][0].fail(_not_booked(error))
+                return {due[0][0]}
+            logger.debug("a transaction of %d meters failed: %s; now one by one", len(due), error)
+            return self._store_one_by_one(due)
+        self._availability.end()
+        return {meter for meter, bookings in due if not self._is_confirmed(meter, bookings)}
+
+    def _store_one_by_one(self, due: list[tuple[BookkeepingMeter, Sequence[Booking]]]) -> set[BookkeepingMeter]:
+        refused = set()
+        for meter, bookings in due:
+            try:
+                self._store.append_all(bookings, wait_s=WRITE_WITHIN_S)
+            except StoreUnavailable as error:
+                self._availability.begin(error)
+                break  # the others wait too
+            except Exception as error:  # noqa: BLE001 it is the meter's own, and shown there
+                meter.fail(_not_booked(error))
+                refused.add(meter)
+                continue
+            self._availability.end()
+            if not self._is_confirmed(meter, bookings):
+                refused.add(meter)
+        return refused
+
+    def _is_confirmed(self, meter: BookkeepingMeter, bookings: Sequence[Booking]) -> bool:
+        try:
+            meter.confirm(bookings)
+        except StoreUnavailable as error:  # what a person stated meanwhile is taken up with the next entry
+            self._availability.begin(error)
         except Exception as error:  # noqa: BLE001 it is the meter's own, and shown there
-            meter.fail(Failure(error=error, retry_s=0.0))
+            meter.fail(_not_booked(error))
             return False
         return True
 
     def _keep_links(self) -> None:
         self._links_due = time.monotonic() + _KEEP_LINKS_EVERY_S
+        if not self._availability.is_written:
+            return
         days = [day for meter in self._meters if (day := meter.take_link_day()) is not None]
         try:
             self._store.keep_link_days(days)
@@ -197,8 +267,13 @@ class Bookkeeper:
         self._close_ledgers(self._meters)
         self._keep_links()
 
-    def _close_ledgers(self, meters: Iterable[NetworkMeter]) -> None:
-        closed = [(meter, left) for meter in meters if (left := meter.finish()) is not None]
+    def _close_ledgers(self, meters: Sequence[NetworkMeter]) -> None:
+        """Store what waits of these meters, and what is counted but not yet an entry."""
+        self._store_due(meters, is_last=True)
+        if count := sum(len(meter.due()) for meter in meters):
+            logger.warning("%d readings are not stored; the meters' own counters have their energy", count)
+        whole = [meter for meter in meters if not meter.due()]
+        closed = [(meter, left) for meter in whole if (left := meter.finish()) is not None]
         try:
             self._store.book_all([left for _, left in closed])
         except StoreError as error:
@@ -206,6 +281,10 @@ class Bookkeeper:
             return
         for meter, (_, entries) in closed:
             meter.show_last(entries)
+
+
+def _not_booked(error: Exception) -> Failure:
+    return Failure(error=error, retry_s=0.0, is_booking=True)
 
 
 def _call_all(done: list[Callable[[], object]]) -> None:

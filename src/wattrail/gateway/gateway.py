@@ -21,6 +21,7 @@ from wattrail.gateway.plan import GatewayPlan, MeterPlan, PlanChanges
 from wattrail.gateway.source import Opener, SourceOpener, open_planned, source_opener
 from wattrail.gateway.threads import in_thread, start_thread
 from wattrail.gateway.virtual_meter import VirtualMeters
+from wattrail.gateway.waiting import StoreAvailability
 from wattrail.gateway.worker import Worker
 from wattrail.store import Store
 
@@ -69,8 +70,9 @@ class Gateway:
         self.feed = Feed(clock)
         self._store, self._clock, self._opener, self._sources = store, clock, opener, sources
         self._zone = plan.zone_info()
-        self._chips = Bookkeeper(store, self.feed, name="bookkeeping-chips")
-        self._bookkeeper = Bookkeeper(store, self.feed)
+        self._availability = StoreAvailability(clock, meters=len(plan.meters))
+        self._chips = Bookkeeper(store, self.feed, name="bookkeeping-chips", availability=self._availability)
+        self._bookkeeper = Bookkeeper(store, self.feed, availability=self._availability)
         self._network: NetworkReader | None = None
         self._workers: dict[str, _RunningWorker] = {}
         self._network_meters: dict[str, NetworkMeter] = {}
@@ -100,6 +102,7 @@ class Gateway:
         if replaces_virtual:
             await in_thread(lambda: self._virtual.stop(time.monotonic() + STOP_WITHIN_S), name="end-virtual-meters")
         self.plan = plan
+        self._availability.share(len(plan.meters))
         self.feed.arrange(plan.names)
         beginning = [meter for meter in plan.meters if meter.name in {*changes.added, *changes.changed}]
         self._make(beginning)
@@ -153,12 +156,12 @@ class Gateway:
         for plan in meters:
             if plan.is_network:
                 self._network_meters[plan.name] = NetworkMeter(
-                    plan, self._store, self.feed, clock=self._clock, zone=self._zone
+                    plan, self._store, self.feed, clock=self._clock, zone=self._zone, availability=self._availability
                 )
             else:
                 worker = Worker(
                     plan, self._store, self.feed, clock=self._clock, opener=self._opener, zone=self._zone,
-                    hand_over=self._chips.put,
+                    hand_over=self._chips.put, availability=self._availability,
                 )  # fmt: skip
                 self._workers[plan.name] = _RunningWorker(worker)
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta, tzinfo
 from typing import Final
 
 from wattrail.clock import Clock
 from wattrail.energy_register import BootEvidence, Freshness
-from wattrail.errors import WattrailError
-from wattrail.gateway.account import Account, Booking, is_booked
+from wattrail.errors import StoreUnavailable, WattrailError
+from wattrail.gateway.account import Account, is_booked
 from wattrail.gateway.failures import DEFECT_HINT, safe_text, state_after
 from wattrail.gateway.feed import Feed, ShownMeter
 from wattrail.gateway.plan import MeterPlan
 from wattrail.gateway.view import MeterState, MeterView
+from wattrail.gateway.waiting import Booking, StoreAvailability
 from wattrail.ledger import Boot, Entry, boot_between
 from wattrail.network_meters.link_health import LinkDay, LinkEvents, LinkWatch, advice
 from wattrail.sources import SourceCadence
@@ -42,11 +44,15 @@ class ArrivedReading:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """Why there is no reading, and in how many seconds it is tried again. ``is_broker``: a broker is the cause."""
+    """Why there is no reading, and in how many seconds it is tried again.
+
+    ``is_broker``: a broker is the cause; ``is_booking``: the reading was there, and could not be booked.
+    """
 
     error: Exception
     retry_s: float
     is_broker: bool = False
+    is_booking: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +65,12 @@ class _Identity:
 class NetworkMeter:
     """Books and shows one network meter. Everything here runs in the bookkeeping thread."""
 
-    def __init__(self, plan: MeterPlan, store: Store, feed: Feed, *, clock: Clock, zone: tzinfo) -> None:
+    def __init__(
+        self, plan: MeterPlan, store: Store, feed: Feed, *, clock: Clock, zone: tzinfo,
+        availability: StoreAvailability | None = None,
+    ) -> None:  # fmt: skip
         self.plan = plan
+        self._availability = availability or StoreAvailability(clock)
         self._store, self._feed, self._clock, self._zone = store, feed, clock, zone
         self._url = without_credentials(plan.url)
         self._account: Account | None = None
@@ -72,36 +82,46 @@ class NetworkMeter:
         self._view = MeterView(name=plan.name, url=self._url, simulated=False, poll_s=plan.poll_s)
         feed.publish(self._view)
 
-    def prepare(self, arrival: ArrivedReading) -> Booking | None:
-        """What the store is to keep for a reading; None where it has no registers. Raises WattrailError."""
+    def take_up(self, arrival: ArrivedReading) -> None:
+        """Book a reading, unless it has no registers: ``due`` is what the store is to keep. Raises WattrailError."""
         reading = arrival.reading
         if reading.freshness is not Freshness.RETAINED:
             self._watch_link(arrival)
         if not is_booked(reading):
-            return None
+            return
         if self._account is not None and self._account.simulated != reading.simulated:
             self._account = None  # the store refuses to mix the two, and says so
         account = self._account = self._account or self._open_account(arrival)
-        return account.prepare(reading)
+        account.take_up(reading)
 
-    def show(self, arrival: ArrivedReading, booking: Booking | None) -> ShownMeter | None:
-        """Follow what was kept; gives what there is to publish. Raises WattrailError."""
+    def due(self) -> tuple[Booking, ...]:
+        """Everything of this meter that waits to be stored."""
+        return () if self._account is None else self._account.due()
+
+    def confirm(self, bookings: Sequence[Booking]) -> None:
+        """Follow what was stored. Raises WattrailError."""
+        if self._account is not None:
+            self._account.confirm(bookings)
+
+    def show(self, arrival: ArrivedReading) -> ShownMeter | None:
+        """What there is to publish of a reading that is stored, or waits. Raises WattrailError."""
         account, view, reading = self._account, self._view, arrival.reading
         if reading.freshness is Freshness.RETAINED:
             return None  # nobody knows how old it is: it makes no meter live
-        today, total, notice = view.today, view.total, view.notice
-        if account is not None and booking is not None:
-            account.confirm(booking)
-            today, total = account.today_and_total(account.now or reading.at)
-            notice = account.notice
+        if account is not None and is_booked(reading):
+            try:
+                today, total = account.today_and_total(account.now or reading.at)
+                view = replace(view, today=today, total=total)
+            except StoreUnavailable as error:
+                self._availability.begin(error)
+            view = replace(view, notice=account.notice, unstored=account.unstored)
         if view.state is not MeterState.LIVE:
             logger.info("meter %s: read", self.plan.name)
         link = self._link.day if self._link is not None else None
         self._view = replace(
             view, simulated=reading.simulated, state=MeterState.LIVE, error=None, hint=None, retry_at=None,
             poll_s=arrival.cadence.expected_s, silence_s=arrival.cadence.silence_s, scale=_SCALE, reading=reading,
-            today=today, total=total, notice=notice, link=link,
-            advice=(*arrival.advice, *(advice(link) if link else ())),
+            link=link, advice=(*arrival.advice, *(advice(link) if link else ())),
         )  # fmt: skip
         return self._view, account.take_booked() if account is not None else ()
 
@@ -117,7 +137,8 @@ class NetworkMeter:
         if (state, text) != (self._view.state, self._view.error):
             logger.warning("meter %s is %s: %s", self.plan.name, state, text)
         booked = self._account.take_booked() if self._account is not None else ()
-        if state is MeterState.FAILED:
+        is_passing = isinstance(error, StoreUnavailable) or not failure.is_booking
+        if state is MeterState.FAILED and not (is_passing and self.due()):
             self._account = None  # it may be ahead of the store: load it again
         if self._link is not None:
             self._link.fail(self._day(self._clock.now()), is_broker=failure.is_broker)
@@ -126,6 +147,7 @@ class NetworkMeter:
         self._view = replace(
             self._view, state=state, error=text, hint=hint, retry_at=retry_at,
             link=self._link.day if self._link is not None else None,
+            unstored=self._account.unstored if self._account is not None else None,
         )  # fmt: skip
         self._feed.publish(self._view, booked)
 
@@ -149,6 +171,7 @@ class NetworkMeter:
         account = Account(
             self._store, self.plan.name, _Identity(self._url, reading.simulated), reading,
             now=self._clock.now(), zone=self._zone, longest_silence_s=arrival.cadence.silence_s,
+            availability=self._availability,
         )  # fmt: skip
         if not self._is_link_restored and self._link is not None:
             self._link.restore(self._store.link_days(account.meter_id, limit=1))

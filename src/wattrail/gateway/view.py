@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from wattrail.gateway.waiting import UnstoredReadings
 from wattrail.ledger import Totals
 from wattrail.network_meters.link_health import LinkDay
 from wattrail.units import Reading
@@ -31,7 +32,8 @@ class MeterView:
     ``silence_s`` is how long its silence is still usual; 0 means five polls. ``link`` is the connection of a network
     meter today, and ``advice`` what to change about it, a sentence each.
     ``has_waveform``: its chip shows single samples.
-    ``notice`` is what its owner should know although it is read: that the wall clock jumped.
+    ``notice`` is what its owner should know although it is read: that the wall clock jumped. ``unstored`` is what
+    waits in memory because the database cannot be written.
     """
 
     name: str
@@ -43,6 +45,7 @@ class MeterView:
     error: str | None = None
     hint: str | None = None
     notice: str | None = None
+    unstored: UnstoredReadings | None = None
     retry_at: datetime | None = None
     reading: Reading | None = None
     today: Totals | None = None

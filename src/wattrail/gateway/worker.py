@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta, tzinfo
 from typing import Final
 
 from wattrail.clock import MACHINE_ZONE, Clock
-from wattrail.errors import WattrailError
-from wattrail.gateway.account import Account, Booking
-from wattrail.gateway.bookkeeping import BookkeepingWork
+from wattrail.errors import StoreUnavailable, WattrailError
+from wattrail.gateway.account import Account
+from wattrail.gateway.bookkeeping import Bookkeeper, BookkeepingWork
 from wattrail.gateway.failures import DEFECT_HINT, safe_text, state_after
 from wattrail.gateway.feed import Feed, ShownMeter
 from wattrail.gateway.network_meter import ArrivedReading, Failure
@@ -26,7 +26,8 @@ from wattrail.gateway.scope import has_waveform
 from wattrail.gateway.source import MeterReader, Opener
 from wattrail.gateway.timing import BackOff, PollSchedule
 from wattrail.gateway.view import MeterState, MeterView
-from wattrail.ledger import GAP_AFTER_US
+from wattrail.gateway.waiting import Booking, StoreAvailability
+from wattrail.ledger import GAP_AFTER_US, Entry
 from wattrail.metrology.scale_origin import Scale, ScaleClaims, held_scale
 from wattrail.sources import SourceCadence
 from wattrail.store import Store
@@ -49,13 +50,15 @@ class Worker:
 
     def __init__(
         self, plan: MeterPlan, store: Store, feed: Feed, *, clock: Clock, opener: Opener, zone: tzinfo = MACHINE_ZONE,
-        hand_over: Callable[[BookkeepingWork], object] | None = None,
+        hand_over: Callable[[BookkeepingWork], object] | None = None, availability: StoreAvailability | None = None,
     ) -> None:  # fmt: skip
+        self._availability = availability or StoreAvailability(clock)
         self._hand_over = hand_over or self._book_here
         self._cadence = SourceCadence(plan.poll_s, GAP_AFTER_US / 1e6)
         self._kept = threading.Event()
         self._kept.set()
         self._refused: Exception | None = None
+        self._is_account_ahead = False
         self.plan = plan
         self._store, self._feed, self._clock, self._opener, self._zone = store, feed, clock, opener, zone
         self._meter: MeterReader | None = None
@@ -106,23 +109,34 @@ class Worker:
 
     # What the bookkeeping thread calls; the meter's own thread waits for it before it uses the account
 
-    def prepare(self, arrival: ArrivedReading) -> Booking | None:
-        """What the store is to keep for a reading. Raises WattrailError."""
+    def take_up(self, arrival: ArrivedReading) -> None:
+        """Book a reading: ``due`` is what the store is to keep. Raises WattrailError."""
         assert self._meter is not None
         account = self._account = self._account or self._open_account(self._meter, arrival.reading)
-        return account.prepare(arrival.reading)
+        account.take_up(arrival.reading)
 
-    def show(self, arrival: ArrivedReading, booking: Booking | None) -> ShownMeter:
-        """Follow what was kept; gives what there is to publish. Raises WattrailError."""
+    def due(self) -> tuple[Booking, ...]:
+        """Everything of this meter that waits to be stored."""
+        return () if self._account is None else self._account.due()
+
+    def confirm(self, bookings: Sequence[Booking]) -> None:
+        """Follow what was stored. Raises WattrailError."""
+        if self._account is not None:
+            self._account.confirm(bookings)
+
+    def show(self, arrival: ArrivedReading) -> ShownMeter:
+        """What there is to publish of a reading that is stored, or waits. Raises WattrailError."""
         account, meter, reading = self._account, self._meter, arrival.reading
         assert account is not None
         assert meter is not None
-        if booking is not None:
-            account.confirm(booking)
-        today, total = account.today_and_total(account.now or reading.at)
+        today, total = self._view.today, self._view.total
+        try:
+            today, total = account.today_and_total(account.now or reading.at)
+        except StoreUnavailable as error:
+            self._availability.begin(error)
         self._view = replace(
             self._view, url=without_credentials(meter.url), simulated=meter.simulated, state=MeterState.LIVE,
-            error=None, hint=None, retry_at=None, notice=self._noticed(account),
+            error=None, hint=None, retry_at=None, notice=self._noticed(account), unstored=account.unstored,
             scale=meter.scale.words(),
             reading=reading, today=today, total=total,
         )  # fmt: skip
@@ -131,6 +145,7 @@ class Worker:
     def fail(self, failure: Failure) -> None:
         """The reading could not be booked, kept or shown: the meter's own thread says so at its next step."""
         self._refused = failure.error
+        self._is_account_ahead = not isinstance(failure.error, StoreUnavailable)
 
     def close(self) -> None:
         """Close the ledger and the port. Raises nothing: what cannot be written is counted at the next start."""
@@ -139,7 +154,10 @@ class Worker:
             if self._account is not None:
                 self._account.close()
         except WattrailError as error:
-            logger.warning("meter %s: its ledger stays open: %s", self.plan.name, error)
+            logger.warning(
+                "meter %s: its ledger stays open; %d readings are not stored, the meter's counter has their energy: %s",
+                self.plan.name, len(self.due()), error,
+            )  # fmt: skip
         if self._account is not None and (booked := self._account.take_booked()):
             self._feed.publish(self._view, booked)
         self._account = None
@@ -154,14 +172,8 @@ class Worker:
 
     def _book_here(self, work: BookkeepingWork) -> None:
         """Book in this thread, where no other one does."""
-        assert isinstance(work.news, ArrivedReading)
-        try:
-            booking = self.prepare(work.news)
-            if booking is not None:
-                self._store.append(*booking)
-            self._feed.publish(*self.show(work.news, booking))
-        finally:
-            work.done()
+        Bookkeeper(self._store, self._feed, availability=self._availability).book_now(work)
+        self._require_kept()
 
     def _noticed(self, account: Account) -> str | None:
         notice = account.notice
@@ -188,7 +200,9 @@ class Worker:
 
     def _open_account(self, meter: MeterReader, first: Reading) -> Account:
         now = self._clock.now()
-        return Account(self._store, self.plan.name, meter, first, now=now, zone=self._zone)
+        return Account(
+            self._store, self.plan.name, meter, first, now=now, zone=self._zone, availability=self._availability
+        )
 
     def _failed(self, state: MeterState, text: str, hint: str | None) -> float:
         self._kept.wait()  # the view of the last reading comes before that of the failure
@@ -196,16 +210,31 @@ class Worker:
         if state is not MeterState.STALE or self._back_off.failures % OPEN_AGAIN_AFTER == 0:
             self._close_meter()
         booked = self._account.take_booked() if self._account is not None else ()
-        if state is MeterState.FAILED:
+        if state is MeterState.FAILED and (self._is_account_ahead or not self.due()):
             self._account = None  # it may be ahead of the store: load it again
+        self._is_account_ahead = False
+        booked += self._store_waiting()
         if (state, text) != (self._view.state, self._view.error):
             logger.warning("meter %s is %s: %s", self.plan.name, state, text)
         retry_at = self._clock.now() + timedelta(seconds=delay)
         self._view = replace(
-            self._view, state=state, error=text, hint=self._shown(hint) if hint else None, retry_at=retry_at
-        )
+            self._view, state=state, error=text, hint=self._shown(hint) if hint else None, retry_at=retry_at,
+            unstored=self._account.unstored if self._account is not None else None,
+        )  # fmt: skip
         self._feed.publish(self._view, booked)
         return delay
+
+    def _store_waiting(self) -> tuple[Entry, ...]:
+        """Store what waits although there is no reading; gives the entries that were stored. Raises nothing."""
+        if self._account is None:
+            return ()
+        try:
+            self._account.store_waiting()
+        except Exception as error:  # noqa: BLE001 the step that failed must end, whatever the cause
+            logger.warning("meter %s: what waited is refused, its ledger is read again: %s", self.plan.name, error)
+            self._account = None
+            return ()
+        return self._account.take_booked()
 
     def _shown(self, text: str) -> str:
         return safe_text(text, self.plan.url)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from wattrail.errors import StoreError, WattrailError
+from wattrail.errors import StoreError, StoreUnavailable, WattrailError
 from wattrail.sanitize import printable
 
 __all__ = ["OTHER_FILE", "RECOVER", "as_damage", "explained", "integrity_problems", "remedy"]
@@ -22,6 +22,12 @@ RECOVER: Final = (
 OTHER_FILE: Final = (
     "name another file: database=FILE. If it was the database, put a backup in its place: wattrail store restore"
 )
+
+_PASSING: Final = {
+    sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL,  # another program holds it
+    sqlite3.SQLITE_FULL, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM,  # a disk that was mounted again
+}  # fmt: skip
 
 MAX_PROBLEMS: Final = 20
 """Problems of a file that are listed; a reader learns nothing from the hundredth."""
@@ -51,7 +57,8 @@ def explained(path: Path) -> Iterator[None]:
             f"{path} refuses a row: {error}", hint="does another gateway write into the same file? stop one of them"
         ) from error
     except sqlite3.OperationalError as error:
-        raise StoreError(f"{path}: {error}", hint=remedy(str(error))) from error
+        kind = StoreUnavailable if _passes(error) else StoreError
+        raise kind(f"{path}: {error}", hint=remedy(str(error))) from error
     except sqlite3.DatabaseError as error:
         if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_NOTADB:
             raise StoreError(f"{path} is not a database, or its first page is damaged", hint=OTHER_FILE) from error
@@ -60,12 +67,19 @@ def explained(path: Path) -> Iterator[None]:
         raise StoreError(f"{path}: {error}") from error
 
 
+def _passes(error: sqlite3.OperationalError) -> bool:
+    """Whether the same statement may succeed later; an extended code has the kind in its lowest byte."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _PASSING
+
+
 def remedy(text: str) -> str | None:
     """What helps against an error of the database engine, by its text; None where nothing certain does."""
     if "full" in text:
-        return "free some space on the disk; readings are kept in order again once there is room"
+        return "free some space on the disk; what waits is stored once there is room"
     if "locked" in text:
         return "another program holds the file; close it"
+    if "disk I/O" in text:
+        return "check that the disk has room (df) and what the kernel says of it (dmesg)"
     if "unable to open" in text or "readonly" in text:
         return "check that the folder exists, that you may write there, and that the name is not that of a folder"
     return None

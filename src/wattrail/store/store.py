@@ -113,6 +113,7 @@ class Store:
         self._writer, self._reader = writer, reader
         self._write_lock, self._read_lock = threading.Lock(), threading.Lock()
         self._is_durable: bool | None = None
+        self._busy_ms: int | None = None
         writer.execute("PRAGMA foreign_keys = ON")
         reader.execute("PRAGMA query_only = ON")
 
@@ -236,9 +237,14 @@ class Store:
         """Keep a reading and the ledger entries it caused, all or nothing. Raises StoreError."""
         self.append_all([(meter_id, reading, seen, entries)])
 
-    def append_all(self, rows: Sequence[tuple[int, Reading, Observation, Sequence[Entry]]]) -> None:
-        """As ``append`` for readings of many meters, each beside its meter's id, in one transaction."""
-        with self._transaction(durable=any(entries for *_, entries in rows)) as cursor:
+    def append_all(
+        self, rows: Sequence[tuple[int, Reading, Observation, Sequence[Entry]]], *, wait_s: float | None = None
+    ) -> None:
+        """As ``append`` for readings of many meters, each beside its meter's id, in one transaction.
+
+        While another program writes it waits ``wait_s``, 5 s if left out, and then raises StoreUnavailable.
+        """
+        with self._transaction(durable=any(entries for *_, entries in rows), wait_s=wait_s) as cursor:
             for meter_id, reading, seen, entries in rows:
                 cursor.execute(_INSERT_READING, (meter_id, *reading_row(reading, seen)))
                 reading_id = int(cursor.lastrowid or 0)
@@ -369,8 +375,12 @@ class Store:
         return is_behind
 
     @contextmanager
-    def _transaction(self, *, durable: bool = False) -> Iterator[sqlite3.Cursor]:
+    def _transaction(self, *, durable: bool = False, wait_s: float | None = None) -> Iterator[sqlite3.Cursor]:
         with self._write_lock, explained(self.path), closing(self._writer.cursor()) as cursor:
+            busy_ms = round((_BUSY_S if wait_s is None else wait_s) * 1000)
+            if busy_ms != self._busy_ms:
+                cursor.execute(f"PRAGMA busy_timeout = {busy_ms}")
+                self._busy_ms = busy_ms
             if durable is not self._is_durable:
                 cursor.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
                 self._is_durable = durable

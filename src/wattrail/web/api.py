@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import asdict
 from datetime import date, datetime
 from typing import Annotated, Final, Literal, Self
 
@@ -12,7 +13,7 @@ from pydantic import BaseModel
 
 from wattrail import __version__
 from wattrail.access import Scope
-from wattrail.gateway import Feed, MeterState, MeterView
+from wattrail.gateway import Feed, MeterState, MeterView, UnstoredReadings
 from wattrail.network_meters.link_health import LinkDay, advice
 from wattrail.sanitize import printable
 from wattrail.units import Reading
@@ -90,6 +91,20 @@ class LinkJson(BaseModel):
         )  # fmt: skip
 
 
+class UnstoredJson(BaseModel):
+    """Readings that wait in memory because the database cannot be written; ``dropped`` there was no room for."""
+
+    count: int
+    dropped: int
+    since: datetime
+    error: str
+    hint: str | None
+
+    @classmethod
+    def of(cls, unstored: UnstoredReadings) -> Self:
+        return cls.model_validate(asdict(unstored))
+
+
 class MeterJson(BaseModel):
     """The state of one meter, with its last reading. ``expected_s`` is the time between two readings.
 
@@ -107,6 +122,7 @@ class MeterJson(BaseModel):
     retry_at: datetime | None
     last_reading_at: datetime | None
     notice: str | None
+    unstored: UnstoredJson | None
     scale: str | None
     expected_s: float
     has_waveform: bool
@@ -123,7 +139,8 @@ class MeterJson(BaseModel):
             name=view.name, url=view.url, simulated=view.simulated, state=view.state,
             error=view.error, hint=view.hint, retry_at=view.retry_at,
             last_reading_at=view.reading.at if view.reading else None,
-            notice=view.notice, scale=view.scale, expected_s=view.poll_s, has_waveform=view.has_waveform,
+            notice=view.notice, unstored=UnstoredJson.of(view.unstored) if view.unstored else None,
+            scale=view.scale, expected_s=view.poll_s, has_waveform=view.has_waveform,
             link=LinkJson.of(view.link) if view.link else None, advice=list(view.advice),
             reading=ReadingJson.of(view, view.reading) if view.reading else None,
             today=EnergyJson.of(view.today) if view.today else None,
@@ -132,12 +149,16 @@ class MeterJson(BaseModel):
 
 
 class HealthJson(BaseModel):
-    """``ok`` when every meter is live, and the configuration was not refused when it was read last."""
+    """``ok`` when every meter is live, its readings are stored, and the configuration was not refused when last read.
+
+    ``unstored`` says what waits, of all meters.
+    """
 
     status: Literal["ok", "degraded"]
     version: str
     simulated: bool
     meters: dict[str, MeterState]
+    unstored: UnstoredJson | None = None
     configuration: ConfigurationJson | None
 
 
@@ -278,9 +299,11 @@ def api_router(
         """The state of the whole service."""
         views, configuration = feed.views(), setup.configuration
         is_refused = configuration is not None and configuration.error is not None
-        is_ok = not is_refused and all(view.state is MeterState.LIVE for view in views)
+        waiting = [view.unstored for view in views if view.unstored is not None]
+        is_ok = not is_refused and not waiting and all(view.state is MeterState.LIVE for view in views)
         return HealthJson(
             status="ok" if is_ok else "degraded",
+            unstored=_together(waiting) if waiting else None,
             version=__version__,
             simulated=any(view.simulated for view in views),
             meters={view.name: view.state for view in views},
@@ -288,3 +311,11 @@ def api_router(
         )
 
     return router
+
+
+def _together(waiting: Sequence[UnstoredReadings]) -> UnstoredJson:
+    """What waits of all meters: one database, one cause."""
+    return UnstoredJson(
+        count=sum(one.count for one in waiting), dropped=sum(one.dropped for one in waiting),
+        since=min(one.since for one in waiting), error=waiting[0].error, hint=waiting[0].hint,
+    )  # fmt: skip

@@ -69,6 +69,15 @@ export function moment(at, zone) {
   return day === date(Date.now(), zone) ? clock(at, zone) : `${day}, ${clock(at, zone)}`;
 }
 
+// Readings that wait because the database cannot be written, in one line.
+export function notStored(unstored, zone) {
+  if (!unstored) return null;
+  const { count: n, error } = unstored, since = moment(unstored.since, zone);
+  return n === 1
+    ? t("Not stored yet: {n} reading waits in memory since {since} ({error})", { n, since, error })
+    : t("Not stored yet: {n} readings wait in memory since {since} ({error})", { n, since, error });
+}
+
 const COUNTED = {
   dropouts: [t("{n} dropout"), t("{n} dropouts")], reconnects: [t("{n} reconnect"), t("{n} reconnects")],
   restarts: [t("{n} restart"), t("{n} restarts")],

@@ -82,9 +82,9 @@ class Household:
         self.store: Store = open_store(self.path)
         self.start_worker()
 
-    def start_worker(self, name: str = "house") -> None:
+    def start_worker(self, name: str = "house", *, poll_s: float = 1.0) -> None:
         self.feed = Feed(self.clock)
-        plan = MeterPlan(name=name, url=self.meter.url)
+        plan = MeterPlan(name=name, url=self.meter.url, poll_s=poll_s)
         self.worker = Worker(plan, self.store, self.feed, clock=self.clock, opener=self.meter.open)
 
     def step(self, times: int = 1) -> float:

@@ -7,8 +7,10 @@ import resource
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -16,7 +18,7 @@ from tests.gateway.rig import Household, StubMeter
 from wattrail.gateway import EntryBooked, Event, MeterState
 from wattrail.gateway import waiting as waiting_module
 from wattrail.gateway.waiting import WaitingBookings
-from wattrail.ledger import EntryKind, Totals
+from wattrail.ledger import By, EntryKind, Totals, boundaries, by_interval
 from wattrail.store.file_check import file_findings, open_file
 
 
@@ -233,3 +235,23 @@ def test_a_night_of_outage_has_the_energy_of_both_days(house: Household) -> None
     house.run(3)
     assert house.view.today is not None
     assert house.view.today.import_mwh >= tomorrow.import_mwh
+
+
+@pytest.mark.parametrize(("night", "hours"), [("2026-03-28T23:00Z", 23), ("2026-10-24T22:00Z", 25)])
+def test_a_night_in_which_clocks_change_and_nothing_is_stored(tmp_path: Path, night: str, hours: int) -> None:
+    zone, begin = ZoneInfo("Europe/Amsterdam"), datetime.fromisoformat(night)
+    house = Household(tmp_path, StubMeter(), start=datetime(begin.year, begin.month, begin.day + 1, 0, 50, tzinfo=UTC))
+    house.run(300)
+    with locked(house.path):
+        house.run(1200)  # the clocks change at 01:00 UTC
+    house.run(300)
+    house.worker.close()
+    row = house.store.meter("house")
+    assert row is not None
+    ledger_slice = house.store.ledger_slice(row.id)
+    marks = boundaries(By.HOUR, begin, begin + timedelta(hours=hours), zone)
+    assert len(marks) == hours + 1
+    rows = by_interval(ledger_slice, marks)
+    assert sum(each.energy.import_mwh for each in rows) == energy(house).import_mwh > 0
+    assert sum(each.energy.import_mwh > 0 for each in rows) == 2
+    house.store.close()

@@ -14,6 +14,7 @@ import pytest
 from tests.gateway.rig import Household, StubMeter
 from tests.gateway.test_store_unavailable import locked
 from wattrail.errors import PortLost
+from wattrail.store import Retention
 from wattrail.store.file_check import require_sound
 
 

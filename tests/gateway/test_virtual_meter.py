@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -127,6 +129,23 @@ def test_a_meter_that_is_lost_makes_it_lost_and_says_which(street: Street) -> No
     assert street.view.error == "l2 is failed: gone"
     street.run(10)
     assert street.view.state is MeterState.LIVE
+
+
+def test_it_follows_again_once_the_database_can_be_written(street: Street, monkeypatch: pytest.MonkeyPatch) -> None:
+    rooms = ("gateway.account", "gateway.bookkeeping", "gateway.virtual_meter")
+    for wait in ("store.store._BUSY_S", *(f"{room}.WRITE_WITHIN_S" for room in rooms)):
+        monkeypatch.setattr(f"wattrail.{wait}", 0.0)
+    street.run(65)
+    before = len(street.entries())
+    with closing(sqlite3.connect(street.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        street.run(130)
+        assert "locked" in str(street.view.error)
+        other.execute("ROLLBACK")
+    street.run(65)
+    assert street.view.state is MeterState.LIVE
+    assert [entry.kind.value for entry in street.entries()[before:]] == ["counted"] * 3
+    require_exact(street)
 
 
 def test_a_pause_of_one_member_is_one_gap_with_its_energy(street: Street) -> None:

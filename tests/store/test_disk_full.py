@@ -16,7 +16,7 @@ import pytest
 
 from tests.store.rig import live_through, look, register
 from wattrail.errors import StoreError, StoreUnavailable
-from wattrail.store import open_store
+from wattrail.store import Retention, open_store
 from wattrail.store.backup import back_up
 from wattrail.store.file_check import file_findings, open_file, require_sound
 from wattrail.store.restore import restore

@@ -24,6 +24,7 @@ from wattrail.gateway.feed import STALE_AFTER_POLLS, Feed
 from wattrail.gateway.plan import VirtualPlan
 from wattrail.gateway.threads import start_thread
 from wattrail.gateway.view import MeterState, MeterView
+from wattrail.gateway.waiting import WRITE_WITHIN_S
 from wattrail.ledger import (
     VIRTUAL_REGISTERS,
     Definition,
@@ -251,7 +252,8 @@ class VirtualMeter:
                 at=reading.at, elapsed_us=None, count=counts[0], export_count=counts[1], watt=round(watts * 1000)
             )
             try:
-                self._store.append(self._followed.row.id, reading, seen, ())
+                # Not longer: members wait for the same lock of the store.
+                self._store.append_all([(self._followed.row.id, reading, seen, ())], wait_s=WRITE_WITHIN_S)
             except StoreError as error:
                 self._fail(str(error), error.hint)
                 return

@@ -48,8 +48,23 @@ def locked(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def disk_full(path: Path) -> Iterator[None]:
+def locked_house(house: Household) -> Iterator[None]:
+    with locked(house.path):
+        yield
+
+
+@contextmanager
+def read_only(house: Household) -> Iterator[None]:
+    """The disk was mounted again, to read only, as Linux does after an error of an SD card."""
+    house.store._writer.execute("PRAGMA query_only = ON")
+    yield
+    house.store._writer.execute("PRAGMA query_only = OFF")
+
+
+@contextmanager
+def disk_full(house: Household) -> Iterator[None]:
     """No file of this process may grow: what a full disk is, without root."""
+    path = house.path
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     size = max(file.stat().st_size for file in path.parent.iterdir() if file.name.startswith(path.name))
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
@@ -77,11 +92,11 @@ def is_whole(path: Path) -> bool:
         return file_findings(connection, path) == ()
 
 
-@pytest.mark.parametrize("fault", [locked, disk_full])
+@pytest.mark.parametrize("fault", [locked_house, disk_full, read_only])
 def test_a_minute_without_the_database_costs_no_reading(house: Household, fault: object) -> None:
     house.run(50)
     entries_before = len(house.store.entries(1))
-    with fault(house.path):  # type: ignore[operator]
+    with fault(house):  # type: ignore[operator]
         house.run(65)  # the minute's end falls in here
         view = house.view
         assert view.state is MeterState.LIVE
@@ -174,6 +189,20 @@ def test_what_even_entries_overflow_is_booked_as_a_gap(house: Household, monkeyp
     counted = sum(entry.positive + entry.negative + entry.undirected for entry in entries)
     assert counted == house.meter.count - entries[0].count
     assert is_whole(house.path)
+
+
+def test_a_defect_of_the_meter_meanwhile_costs_nothing_that_waits(house: Household) -> None:
+    house.run(50)
+    with locked(house.path):
+        house.run(100)
+        house.meter.trouble.append(ZeroDivisionError("a defect"))
+        house.run(3)
+        assert house.view.unstored is not None
+        assert house.view.unstored.count > 100
+        house.run(60)
+    house.run(5)
+    house.worker.close()
+    assert {entry.kind for entry in house.store.entries(1)} == {EntryKind.START, EntryKind.COUNTED}
 
 
 def test_a_kill_during_an_outage_loses_no_energy(house: Household) -> None:

@@ -133,7 +133,7 @@ async def open_service(
     Raises and calls ``on_ready`` as ``run`` does.
     """
     with GatewayLock(plan.database) as lock, _listener(plan.web) as listener:
-        store = await in_thread(lambda: open_store(plan.database), name="open-store")
+        store = await in_thread(lambda: open_store(plan.database, lock=lock), name="open-store")
         try:
             gateway = Gateway(plan.gateway, store, clock=clock, opener=opener)
             board = PublisherBoard()

@@ -10,6 +10,8 @@ from typing import Final
 
 from wattrail.errors import StoreError, WattrailError
 from wattrail.sanitize import printable
+from wattrail.store.address import DatabaseAddress
+from wattrail.store.database import Cursor
 
 __all__ = ["RECOVER", "as_damage", "explained", "integrity_problems", "remedy"]
 
@@ -23,7 +25,7 @@ MAX_PROBLEMS: Final = 20
 
 
 @contextmanager
-def as_damage(path: Path) -> Iterator[None]:
+def as_damage(path: DatabaseAddress) -> Iterator[None]:
     """Rows that cannot be what this program wrote, as StoreError. Use it around reading rows, and nothing else."""
     try:
         yield
@@ -64,7 +66,7 @@ def remedy(text: str) -> str | None:
     return None
 
 
-def integrity_problems(cursor: sqlite3.Cursor) -> tuple[str, ...]:
+def integrity_problems(cursor: Cursor) -> tuple[str, ...]:
     """What the database engine finds wrong with the file, indexes and references included; empty if nothing."""
     problems: list[str] = []
     try:

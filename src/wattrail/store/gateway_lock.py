@@ -1,36 +1,26 @@
-"""One gateway a database: a lock beside the file, which names who holds it.
+"""One gateway a database: whoever comes second is refused with the name of the first.
 
-The lock is the system's own (``flock``) on ``<database>.gateway``: it ends with its process, however that ends, so
-nothing stale is left after a kill. The file stays, and its text counts only while the lock is held. Reading verbs take
-no lock, and neither do those that add a calibration or a manual entry beside a running gateway.
+Reading verbs take no lock, and neither do those that add a calibration or a manual entry beside a running gateway.
 """
 
 from __future__ import annotations
 
 import json
-import logging
 import os
 import platform
-from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
-from errno import EACCES, EAGAIN, EWOULDBLOCK
-from importlib import import_module
-from pathlib import Path
-from types import ModuleType, TracebackType
+from types import TracebackType
 from typing import Final, Self
 
 from wattrail.errors import StoreError
 from wattrail.sanitize import printable
+from wattrail.store.address import DatabaseAddress, parse_address
+from wattrail.store.database import ExclusiveUse, database_at
 
-__all__ = ["GatewayLock", "LockHolder"]
+__all__ = ["GatewayLock", "LockHolder", "holder_in"]
 
-_FLAGS: Final = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
-_TAKEN: Final = {EACCES, EAGAIN, EWOULDBLOCK}
-_MAX_BYTES: Final = 2_000
 _MAX_TEXT: Final = 200
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,97 +38,51 @@ class LockHolder:
 
 
 class GatewayLock:
-    """The lock of one database, held inside a ``with`` block. Two names of one file have one lock."""
+    """The lock of one database, held inside a ``with`` block."""
 
-    def __init__(self, database: Path | str) -> None:
-        self._database = Path(database)
-        self._descriptor: int | None = None
+    def __init__(self, database: DatabaseAddress | str) -> None:
+        self._database = parse_address(database) if isinstance(database, str) else database
         self._holder = LockHolder(
             pid=os.getpid(), host=platform.node(), started=datetime.now(UTC).isoformat(timespec="seconds")
         )
+        self.use: ExclusiveUse = database_at(self._database).gateway_use()
 
     def __enter__(self) -> Self:
-        """Raises StoreError where another gateway holds it, or where its file cannot be made."""
-        path = _path_of(self._database)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(path, _FLAGS, 0o644)
-        except OSError as error:
-            raise StoreError(
-                f"{path} cannot be made: {error.strerror}", hint="check that you may write in the database's folder"
-            ) from error
-        if not _lock(descriptor, path):
-            holder = _read(descriptor)
-            os.close(descriptor)
+        """Raises StoreError where another gateway holds it, or where that cannot be known."""
+        if not self.use.take():
+            holder = holder_in(self.use.read())
+            self.use.release()
             raise StoreError(
                 f"another gateway uses {self._database}: {holder or 'a process that has not given its name yet'}",
                 hint="stop that one, or give this one a database of its own: database=FILE",
             )
-        self._descriptor = descriptor
-        self._write(self._holder)
+        self._write()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._descriptor is None:
-            return
-        with suppress(OSError):
-            os.ftruncate(self._descriptor, 0)
-        os.close(self._descriptor)
-        self._descriptor = None
+        self.use.release()
 
     def set_address(self, address: str) -> None:
         """Name the page, for whoever is refused."""
-        self._write(LockHolder(**{**asdict(self._holder), "address": address}))
+        self._holder = replace(self._holder, address=address)
+        self._write()
 
-    def _write(self, holder: LockHolder) -> None:
-        """A full disk costs the name only; the lock holds."""
-        if self._descriptor is None:
-            return
-        with suppress(OSError):
-            os.ftruncate(self._descriptor, 0)
-            os.lseek(self._descriptor, 0, os.SEEK_SET)
-            os.write(self._descriptor, json.dumps(asdict(holder)).encode() + b"\n")
+    def _write(self) -> None:
+        self.use.write(json.dumps(asdict(self._holder)))
 
 
-def _path_of(database: Path) -> Path:
-    target = database.resolve()
-    return target.with_name(f"{target.name}.gateway")
-
-
-def _lock(descriptor: int, path: Path) -> bool:
-    """Whether the lock is ours. Where the file system or the system has none, it is, with a warning."""
-    fcntl = _fcntl()
-    if fcntl is None:  # pragma: no cover - Windows
-        return True
+def holder_in(text: str | None) -> LockHolder | None:
+    """Who left a text at the place of the gateway; None for nothing, or nothing clear."""
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        if error.errno in _TAKEN:
-            return False
-        logger.warning("%s cannot be locked (%s): take care that only one gateway uses it", path, error.strerror)
-    return True
-
-
-def _fcntl() -> ModuleType | None:
-    try:
-        return import_module("fcntl")
-    except ImportError:  # pragma: no cover - Windows
-        return None
-
-
-def _read(descriptor: int) -> LockHolder | None:
-    """What the file says; None for nothing, or nothing clear."""
-    try:
-        text = os.pread(descriptor, _MAX_BYTES, 0)
-        said = json.loads(text)
+        said = json.loads(text or "")
         address = said["address"]
         return LockHolder(
             pid=int(said["pid"]), host=_short(said["host"]), started=_short(said["started"]),
             address=None if address is None else _short(address),
         )  # fmt: skip
-    except (OSError, ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError):
         return None
 
 

@@ -1,22 +1,19 @@
-"""One SQLite file, one writer, one reader, safe to share between threads.
-
-Durability. A transaction that returned survives the death of the process at any moment (WAL). Against a power cut, each
-transaction that carries a ledger entry waits for the disk, and takes every reading before it along; readings since
-the last entry, a minute's worth, may be lost then, and the meter's own counter still holds their energy.
+"""One writer, one reader, safe to share between threads: what a gateway does with its database.
 
 Exactly once. A reading and the entries it caused are one transaction, and an entry notes the last reading it accounts
 for. After an unclean shutdown the ledger is replayed and the readings after that one are counted again as they
 were counted live: none is lost, none counts twice.
+
+Against a power cut, each transaction that carries a ledger entry waits for the disk, and takes every reading before it
+along; readings since the last entry, a minute's worth, may be lost then, and the meter's own counter still holds their
+energy.
 """
 
 from __future__ import annotations
 
-import sqlite3
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
@@ -26,10 +23,13 @@ from wattrail.errors import StoreError
 from wattrail.ledger import GAP_AFTER_US, Entry, Ledger, LedgerSlice, Observation
 from wattrail.network_meters.link_health import LinkDay
 from wattrail.store import queries
+from wattrail.store.address import DatabaseAddress, parse_address
 from wattrail.store.buckets import Bucket
 from wattrail.store.calibrations import KeptCalibration, calibrations_of, keep
 from wattrail.store.chain import extend, require_whole
-from wattrail.store.damage import as_damage, explained
+from wattrail.store.damage import as_damage
+from wattrail.store.database import Cursor, Session, database_at
+from wattrail.store.gateway_lock import GatewayLock
 from wattrail.store.link_days import keep_link_days, link_days
 from wattrail.store.registers import counts_alike, registers_from_text, registers_text
 from wattrail.store.rows import (
@@ -48,7 +48,6 @@ from wattrail.store.rows import (
     stated_row,
     without_credentials,
 )
-from wattrail.store.schema import migrate
 from wattrail.units import Reading
 
 __all__ = ["RETENTION", "Store", "open_store"]
@@ -57,64 +56,47 @@ RETENTION: Final = timedelta(days=14)
 """How much watched time raw readings are kept for. Ledger entries are kept for ever."""
 
 _PURGE_BATCH: Final = 5_000
-_BUSY_S: Final = 5.0
 
 
 def _insert(table: str, *columns: str) -> str:
     return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
 
 
-_INSERT_METER: Final = _insert("meter", "name", "url", "kind", "simulated", "created_at")
+_INSERT_METER: Final = _insert("meter", "name", "url", "kind", "simulated", "created_at") + " RETURNING id"
 _INSERT_EPOCH: Final = _insert(
     "epoch", "meter_id", "number", "micro_counts_per_volt", "micro_counts_per_amp", "micro_counts_per_watt",
     "inverted", "began_at", "evidence", "registers",
 )  # fmt: skip
 _INSERT_ENTRY: Final = _insert("entry", "meter_id", "reading_id", *ENTRY_COLUMNS, *LATER_COLUMNS)
 _INSERT_STATED: Final = _insert("stated", "meter_id", *STATED_COLUMNS)
-_INSERT_READING: Final = _insert("reading", "meter_id", *OBSERVATION_COLUMNS, *QUANTITY_COLUMNS)
+_INSERT_READING: Final = _insert("reading", "meter_id", *OBSERVATION_COLUMNS, *QUANTITY_COLUMNS) + " RETURNING id"
 
 
-def open_store(path: Path | str) -> Store:
-    """The database at a path, made if it is not there, brought up to date if it is older.
+def open_store(path: DatabaseAddress | str, *, lock: GatewayLock | None = None) -> Store:
+    """The database at an address, made if it is not there, brought up to date if it is older.
 
+    A gateway gives its ``lock``: what it writes is refused once another gateway has the database.
     Raises StoreError if it cannot be opened, is damaged, newer, or another program's; it is then left untouched.
     """
-    path = Path(path)
-    if str(path) == ":memory:":
-        raise StoreError("the store needs a file: its reader is a connection of its own", hint="give a path")
-    with explained(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        writer = _connect(path)
-        try:
-            with as_damage(path):
-                migrate(writer, path)
-                writer.execute("PRAGMA journal_mode = WAL")
-            return Store(path, writer, _connect(path))
-        except BaseException:
-            writer.close()
-            raise
+    address = parse_address(path) if isinstance(path, str) else path
+    return Store(address, *database_at(address).open(lock.use if lock else None))
 
 
 class Store:
     """An open database. Writing and reading do not wait for each other."""
 
-    def __init__(self, path: Path, writer: sqlite3.Connection, reader: sqlite3.Connection) -> None:
+    def __init__(self, path: DatabaseAddress, writer: Session, reader: Session) -> None:
         self.path = path
         self._writer, self._reader = writer, reader
-        self._write_lock, self._read_lock = threading.Lock(), threading.Lock()
-        writer.execute("PRAGMA foreign_keys = ON")
-        reader.execute("PRAGMA query_only = ON")
 
     def close(self) -> None:
         """Close both connections; a second time does nothing."""
-        with self._write_lock, self._read_lock:
-            self._reader.close()
-            self._writer.close()
+        self._reader.close()
+        self._writer.close()
 
     def wait_until_idle(self) -> None:
         """Return once no transaction is under way; it blocks for as long as a write hangs."""
-        with self._write_lock:
-            pass
+        self._writer.wait_until_idle()
 
     def __enter__(self) -> Self:
         return self
@@ -144,8 +126,7 @@ class Store:
             found = cursor.execute("SELECT id, kind, simulated, url FROM meter WHERE name = ?", (name,)).fetchone()
             if found is None:
                 now = microseconds(at or datetime.now(UTC))
-                cursor.execute(_INSERT_METER, (name, shown, kind, simulated, now))
-                meter_id = int(cursor.lastrowid or 0)
+                meter_id = int(cursor.execute(_INSERT_METER, (name, shown, kind, simulated, now)).fetchone()[0])
                 row = (meter_id, 1, *given, now, evidence, registers_text(registers))
                 cursor.execute(_INSERT_EPOCH, row)
                 extend(cursor, "epoch", meter_id, 1)
@@ -229,10 +210,13 @@ class Store:
 
     def append_all(self, rows: Sequence[tuple[int, Reading, Observation, Sequence[Entry]]]) -> None:
         """As ``append`` for readings of many meters, each beside its meter's id, in one transaction."""
-        with self._transaction(durable=any(entries for *_, entries in rows)) as cursor:
+
+        def keep_rows(cursor: Cursor) -> None:
             for meter_id, reading, seen, entries in rows:
-                cursor.execute(_INSERT_READING, (meter_id, *reading_row(reading, seen)))
-                _insert_entries(cursor, meter_id, entries, int(cursor.lastrowid or 0))
+                row = cursor.execute(_INSERT_READING, (meter_id, *reading_row(reading, seen))).fetchone()
+                _insert_entries(cursor, meter_id, entries, int(row[0]))
+
+        self._writer.write(keep_rows, durable=any(entries for *_, entries in rows))
 
     def book(self, meter_id: int, entries: Sequence[Entry]) -> None:
         """Keep entries that no new reading caused, as when a ledger is closed."""
@@ -242,10 +226,13 @@ class Store:
         """As ``book`` for many meters, each by its id, in one transaction."""
         if not any(entries for _, entries in closed):
             return
-        with self._transaction(durable=True) as cursor:
+
+        def keep_entries(cursor: Cursor) -> None:
             last_id = queries.last_reading_id(cursor)
             for meter_id, entries in closed:
                 _insert_entries(cursor, meter_id, entries, last_id)
+
+        self._writer.write(keep_entries, durable=True)
 
     def keep_link_days(self, days: Sequence[tuple[int, LinkDay]]) -> None:
         """Keep how meters, by their ids, were connected on a day; a day that was kept before is replaced."""
@@ -346,36 +333,20 @@ class Store:
             gone += deleted
         return gone
 
-    @contextmanager
-    def _transaction(self, *, durable: bool = False) -> Iterator[sqlite3.Cursor]:
-        with self._write_lock, explained(self.path), closing(self._writer.cursor()) as cursor:
-            cursor.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
-            cursor.execute("BEGIN IMMEDIATE")
-            try:
-                yield cursor
-                cursor.execute("COMMIT")
-            except BaseException:
-                if self._writer.in_transaction:
-                    cursor.execute("ROLLBACK")
-                raise
+    def _transaction(self, *, durable: bool = False) -> AbstractContextManager[Cursor]:
+        return self._writer.transaction(durable=durable)
 
-    @contextmanager
-    def _reading(self) -> Iterator[sqlite3.Cursor]:
-        with self._read_lock, explained(self.path), closing(self._reader.cursor()) as cursor:
-            yield cursor
+    def _reading(self) -> AbstractContextManager[Cursor]:
+        return self._reader.cursor()
 
 
-def _connect(path: Path) -> sqlite3.Connection:
-    return sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
-
-
-def _insert_entries(cursor: sqlite3.Cursor, meter_id: int, entries: Sequence[Entry], reading_id: int) -> None:
+def _insert_entries(cursor: Cursor, meter_id: int, entries: Sequence[Entry], reading_id: int) -> None:
     for entry in entries:
         cursor.execute(_INSERT_ENTRY, (meter_id, reading_id, *entry_row(entry)))
         extend(cursor, "entry", meter_id, entry.sequence)
 
 
-def _refuse_mixing(name: str, *, stored: tuple[str, bool], given: tuple[str, bool], path: Path) -> None:
+def _refuse_mixing(name: str, *, stored: tuple[str, bool], given: tuple[str, bool], path: DatabaseAddress) -> None:
     if stored == given:
         return
     was, now = (f"{'simulated ' if simulated else ''}{kind}" for kind, simulated in (stored, given))

@@ -23,6 +23,7 @@ WattrailError
 ├── ImageError                      a firmware image is damaged, or is not what it is taken for
 ├── LedgerError                     an entry that would make the account wrong
 └── StoreError                      the database
+    └── StoreUnavailable            its server cannot be reached, or went away
 """
 
 from __future__ import annotations
@@ -50,6 +51,7 @@ __all__ = [
     "PortOpenError",
     "PortTimeout",
     "StoreError",
+    "StoreUnavailable",
     "TargetError",
     "UnexpectedReply",
     "UrlError",
@@ -207,3 +209,7 @@ class LedgerError(WattrailError):
 
 class StoreError(WattrailError):
     """The database cannot be opened, is newer than this program, or is damaged."""
+
+
+class StoreUnavailable(StoreError):
+    """The server of a database cannot be reached, or went away. Read the store again before you write on."""

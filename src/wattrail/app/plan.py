@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from wattrail.alarms import AlarmRule
 from wattrail.app.config import database_of, demo_database
+from wattrail.database_address import DatabaseAddress
 from wattrail.gateway import GatewayPlan, MeterPlan
 from wattrail.transport.discovery import list_candidates, without_device
 
@@ -79,7 +79,7 @@ class ServicePlan:
     """
 
     gateway: GatewayPlan
-    database: Path | str
+    database: DatabaseAddress | str
     web: WebPlan | None = None
     consumers: tuple[ConsumerPlan, ...] = ()
     publishers: Mapping[str, Publisher] = field(default_factory=dict)
@@ -93,7 +93,7 @@ def plan_service(
     web: bool = True,
     host: str | None = None,
     port: int | None = None,
-    database: Path | None = None,
+    database: DatabaseAddress | None = None,
 ) -> ServicePlan:
     """The plan of a service. Arguments override the configuration. Raises ConfigError."""
     meters = tuple(section.planned() for section in config.meter) if config else ()

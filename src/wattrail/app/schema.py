@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
@@ -12,6 +13,7 @@ from wattrail.app.publish_schema import PublishSection
 from wattrail.app.virtual_schema import VirtualSection, require_members
 from wattrail.calibration import MAX_CONSTANT, MIN_CONSTANT, Calibration
 from wattrail.chips import CHIPS
+from wattrail.database_address import parse_address
 from wattrail.front_end import FRONT_ENDS
 from wattrail.gateway.plan import MeterPlan
 from wattrail.sources import check_source_url, is_source
@@ -58,6 +60,12 @@ def _url(text: str) -> str:
 def _path(text: str) -> str:
     if not text or "\0" in text:
         raise ValueError("must be the path of a file")
+    return text
+
+
+def _server_url(text: str) -> str:
+    if isinstance(parse_address(text), Path):
+        raise ValueError("must be the URL of a server's database, as postgresql://host/database; a file is a path")
     return text
 
 
@@ -131,6 +139,13 @@ class StoreSection(Section):
     """``[store]``."""
 
     path: Annotated[str, AfterValidator(_path)] | None = None
+    url: Annotated[str, AfterValidator(_server_url)] | None = None
+
+    @model_validator(mode="after")
+    def _in_one_place(self) -> Self:
+        if self.path and self.url:
+            raise ValueError("path and url both name the database; keep one of them")
+        return self
 
 
 class WebSection(Section):

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from wattrail.errors import StoreError, WattrailError
+from wattrail.errors import StoreError, StoreUnavailable, WattrailError
 from wattrail.gateway.account import Booking
 from wattrail.gateway.network_meter import ArrivedReading, Failure, NetworkMeter
 from wattrail.gateway.threads import start_thread
@@ -117,6 +117,10 @@ class Bookkeeper:
         try:
             if bookings:
                 self._store.append_all(bookings)
+        except StoreUnavailable as error:
+            for meter, *_ in arrived:  # none is tried by itself: each would wait for the server
+                meter.fail(Failure(error=error, retry_s=0.0))
+            return []
         except StoreError as error:
             logger.debug("a transaction of %d readings failed: %s; now one by one", len(bookings), error)
             return [one for one in arrived if self._is_kept_alone(*one)]

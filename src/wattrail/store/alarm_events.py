@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from wattrail.alarms import TEST_RULE, StandingAlarm, StoredAlarmEvent, standing_alarms
-from wattrail.store.address import DatabaseAddress
+from wattrail.database_address import DatabaseAddress
 from wattrail.store.database import Cursor
 from wattrail.store.own_connection import OwnConnection
 from wattrail.store.rows import from_microseconds, microseconds

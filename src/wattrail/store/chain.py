@@ -12,9 +12,9 @@ from hashlib import sha256
 from itertools import groupby
 from typing import Final
 
+from wattrail.database_address import DatabaseAddress
 from wattrail.errors import StoreError
 from wattrail.ledger import AuditFinding
-from wattrail.store.address import DatabaseAddress
 from wattrail.store.database import Cursor
 from wattrail.store.rows import ENTRY_COLUMNS, LATER_COLUMNS, STATED_COLUMNS
 

@@ -8,17 +8,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from wattrail.database_address import DatabaseAddress
 from wattrail.errors import StoreError, WattrailError
 from wattrail.sanitize import printable
-from wattrail.store.address import DatabaseAddress
 from wattrail.store.database import Cursor
 
-__all__ = ["RECOVER", "as_damage", "explained", "integrity_problems", "remedy"]
+__all__ = ["RECOVER", "RESTORE", "as_damage", "explained", "integrity_problems", "remedy"]
 
 RECOVER: Final = (
     "it was left untouched. Stop everything that uses it, keep a copy, then recover what can be read: "
     "sqlite3 {path} .recover | sqlite3 {path}.recovered, and try the new file"
 )
+
+RESTORE: Final = "stop everything that uses it, keep a copy (pg_dump), and restore a backup into another database"
 
 MAX_PROBLEMS: Final = 20
 """Problems of a file that are listed; a reader learns nothing from the hundredth."""
@@ -34,7 +36,7 @@ def as_damage(path: DatabaseAddress) -> Iterator[None]:
     except (ValueError, TypeError, ArithmeticError, LookupError) as error:
         raise StoreError(
             f"{path} is damaged: a row holds what this program never writes ({printable(str(error), limit=120)})",
-            hint=RECOVER.format(path=path),
+            hint=RECOVER.format(path=path) if isinstance(path, Path) else RESTORE,
         ) from error
 
 

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from wattrail.store.address import DatabaseAddress
+from wattrail.database_address import DatabaseAddress
+from wattrail.errors import MissingExtra
 
 __all__ = ["Cursor", "Database", "ExclusiveUse", "Session", "database_at"]
 
@@ -130,7 +132,13 @@ class Database(Protocol):
 
 
 def database_at(address: DatabaseAddress) -> Database:
-    """The database at an address; nothing is opened yet."""
-    from wattrail.store.sqlite_database import SqliteDatabase
+    """The database at an address; nothing is opened yet. Raises MissingExtra."""
+    if isinstance(address, Path):
+        from wattrail.store.sqlite_database import SqliteDatabase
 
-    return SqliteDatabase(address)
+        return SqliteDatabase(address)
+    try:
+        from wattrail.store.postgres_database import PostgresDatabase
+    except ImportError as error:
+        raise MissingExtra(f"the database {address}", library="psycopg", extra="postgres") from error
+    return PostgresDatabase(address)

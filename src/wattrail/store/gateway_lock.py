@@ -10,12 +10,13 @@ import os
 import platform
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from wattrail.database_address import DatabaseAddress, parse_address
 from wattrail.errors import StoreError
 from wattrail.sanitize import printable
-from wattrail.store.address import DatabaseAddress, parse_address
 from wattrail.store.database import ExclusiveUse, database_at
 
 __all__ = ["GatewayLock", "LockHolder", "holder_in"]
@@ -54,7 +55,7 @@ class GatewayLock:
             self.use.release()
             raise StoreError(
                 f"another gateway uses {self._database}: {holder or 'a process that has not given its name yet'}",
-                hint="stop that one, or give this one a database of its own: database=FILE",
+                hint=f"stop that one, or give this one a database of its own: {_another(self._database)}",
             )
         self._write()
         return self
@@ -88,3 +89,7 @@ def holder_in(text: str | None) -> LockHolder | None:
 
 def _short(text: object) -> str:
     return printable(str(text), limit=_MAX_TEXT)
+
+
+def _another(database: DatabaseAddress) -> str:
+    return "database=FILE" if isinstance(database, Path) else "another schema, as ?schema=attic in its URL"

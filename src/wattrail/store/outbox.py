@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar, Final
 
+from wattrail.database_address import DatabaseAddress
 from wattrail.ledger import Totals
-from wattrail.store.address import DatabaseAddress
 from wattrail.store.own_connection import OwnConnection
 from wattrail.store.rows import from_microseconds, microseconds
 

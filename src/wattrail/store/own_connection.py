@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import ClassVar, Self
 
-from wattrail.store.address import DatabaseAddress
+from wattrail.database_address import DatabaseAddress
 from wattrail.store.database import Cursor, database_at
 
 __all__ = ["OwnConnection"]

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
+from wattrail.database_address import DatabaseAddress
 from wattrail.ledger import AuditFinding, Ledger, LedgerSlice
 from wattrail.network_meters.link_health import LinkDay
 from wattrail.store import queries
-from wattrail.store.address import DatabaseAddress
 from wattrail.store.buckets import Bucket
 from wattrail.store.chain import broken_links
 from wattrail.store.damage import as_damage

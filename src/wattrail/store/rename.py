@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from wattrail.database_address import DatabaseAddress
 from wattrail.errors import StoreError
 from wattrail.ledger import VIRTUAL_SCHEME, Definition
-from wattrail.store.address import DatabaseAddress
 from wattrail.store.database import Cursor, database_at
 
 __all__ = ["rename_meter"]

@@ -18,12 +18,12 @@ from types import TracebackType
 from typing import Final, Self
 
 from wattrail.calibration import Calibration
+from wattrail.database_address import DatabaseAddress, parse_address
 from wattrail.energy_register import EnergyRegister
 from wattrail.errors import StoreError
 from wattrail.ledger import GAP_AFTER_US, Entry, Ledger, LedgerSlice, Observation
 from wattrail.network_meters.link_health import LinkDay
 from wattrail.store import queries
-from wattrail.store.address import DatabaseAddress, parse_address
 from wattrail.store.buckets import Bucket
 from wattrail.store.calibrations import KeptCalibration, calibrations_of, keep
 from wattrail.store.chain import extend, require_whole

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from pathlib import Path
 from typing import Annotated, Final, Self
 
 from fastapi import APIRouter, HTTPException, Query
@@ -12,6 +11,7 @@ from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel
 
 from wattrail.alarms import StandingAlarm, StoredAlarmEvent
+from wattrail.database_address import DatabaseAddress
 from wattrail.store.alarm_events import AlarmEvents
 
 __all__ = ["AlarmEventJson", "AlarmJson", "add_alarm_routes"]
@@ -76,7 +76,7 @@ class AlarmEventJson(BaseModel):
         )  # fmt: skip
 
 
-def add_alarm_routes(router: APIRouter, database: Path, acknowledge: Callable[[int], object]) -> None:
+def add_alarm_routes(router: APIRouter, database: DatabaseAddress, acknowledge: Callable[[int], object]) -> None:
     """The routes below /alarms. ``acknowledge`` asks the gateway, which alone writes, to store that one was seen."""
 
     def standing() -> tuple[StandingAlarm, ...]:

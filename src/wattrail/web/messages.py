@@ -9,11 +9,11 @@ import json
 from collections.abc import Mapping
 from dataclasses import fields
 from datetime import datetime
-from pathlib import Path
 from typing import Any, Final, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
+from wattrail.database_address import DatabaseAddress
 from wattrail.gateway import MeterView
 from wattrail.publish import PublisherStatus
 from wattrail.units import PlainSample, Reading
@@ -125,7 +125,7 @@ class MetricsSetup(BaseModel):
 class Setup(BaseModel):
     """Settings of the page. ``open_to_network``: other machines can read it. Without ``metrics`` there are none."""
 
-    database: Path
+    database: DatabaseAddress
     zone: str | None = None
     open_to_network: bool = False
     candidates: list[CandidateJson] = []

@@ -1,0 +1,127 @@
+"""A real PostgreSQL server of this test run: on a socket in a folder of its own, and gone afterwards.
+
+``initdb`` refuses to run as root, so root starts it as another user. Each story has a schema of its own: a copy of a
+whole database by a template has 300 files and takes ten times as long to make and to remove.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+
+import psycopg
+
+from wattrail.database_address import PostgresAddress
+
+__all__ = ["PostgresServer", "missing_server", "running_server"]
+
+LONGEST_S = 60
+OWNER = "wattrail"
+
+_SETTINGS = {
+    "listen_addresses": "", "fsync": "off", "max_connections": "60", "shared_buffers": "16MB", "wal_level": "minimal",
+    "max_wal_senders": "0", "lc_messages": "C", "autovacuum": "off",
+}  # fmt: skip
+_ACCESS = f"""\
+local all {OWNER}   trust
+local all reader    trust
+local all guarded   scram-sha-256
+"""
+
+
+def _programs() -> Path | None:
+    """The folder of initdb and postgres; Debian keeps them out of the way."""
+    found = shutil.which("initdb")
+    places = [Path(found).resolve().parent] if found else sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    return places[-1] if places and (places[-1] / "postgres").exists() else None
+
+
+def missing_server() -> str | None:
+    """Why no server can be started here; None if one can."""
+    return None if _programs() else "there is no PostgreSQL server on this machine: apt-get install postgresql"
+
+
+def _user() -> str | None:
+    """As whom a server runs where we are root."""
+    if os.getuid() != 0:
+        return None
+    known = {entry.pw_name for entry in pwd.getpwall()}
+    return "postgres" if "postgres" in known else "nobody"
+
+
+@dataclass
+class PostgresServer:
+    """A server that can be stopped, killed and started under its clients."""
+
+    folder: Path
+    process: subprocess.Popen[bytes] | None = None
+    _numbers: Iterator[int] = field(default_factory=lambda: count(1))
+
+    def start(self) -> None:
+        """Start it, and return once it answers."""
+        programs = _programs()
+        assert programs is not None
+        settings = [f"--{name}={value}" for name, value in _SETTINGS.items()]
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [programs / "postgres", "-D", self.folder / "data", "-k", self.folder, *settings],
+                stdout=log, stderr=log, user=_user(), cwd=self.folder, start_new_session=True,
+            )  # fmt: skip
+        command = [programs / "pg_isready", "-q", "-h", self.folder, "-U", OWNER, "-d", "postgres"]
+        while subprocess.run(command, check=False, timeout=LONGEST_S).returncode:
+            assert self.process.poll() is None, (self.folder / "log").read_text()
+
+    def stop(self) -> None:
+        """End it as an administrator does: connections are cut, what is committed is written."""
+        self._end(signal.SIGINT)
+
+    def kill(self) -> None:
+        """End it as a crash does."""
+        self._end(signal.SIGQUIT)
+
+    def address(self) -> PostgresAddress:
+        """A schema that does not exist yet."""
+        schema = f"test_{next(self._numbers)}"
+        return PostgresAddress(host=str(self.folder), database="postgres", schema=schema, user=OWNER)
+
+    def execute(self, *statements: str) -> None:
+        """Carry out statements as the owner."""
+        with psycopg.connect(host=str(self.folder), dbname="postgres", user=OWNER, autocommit=True) as connection:
+            for sql in statements:
+                connection.execute(sql.encode())
+
+    def _end(self, number: int) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(number)
+            self.process.wait(LONGEST_S)
+
+
+@contextmanager
+def running_server() -> Iterator[PostgresServer]:
+    """A server with one role, who owns it."""
+    programs, user = _programs(), _user()
+    assert programs is not None
+    folder = Path(tempfile.mkdtemp(prefix="wattrail-postgres-"))  # short: a socket's path has 107 bytes at most
+    server = PostgresServer(folder)
+    try:
+        if user is not None:
+            shutil.chown(folder, user)
+        subprocess.run(
+            [programs / "initdb", "-D", folder / "data", "-U", OWNER, "-E", "UTF8", "--locale=C", "-N", "-A", "trust"],
+            check=True, capture_output=True, user=user, cwd=folder, timeout=LONGEST_S,
+        )  # fmt: skip
+        (folder / "data/pg_hba.conf").write_text(_ACCESS)
+        server.start()
+        yield server
+    finally:
+        server.kill()
+        shutil.rmtree(folder, ignore_errors=True)

@@ -24,6 +24,6 @@ DatabaseOption = Annotated[
     DatabaseAddress | None,
     Parameter(
         help="Database file, or postgresql:// URL; else that of the configuration.", converter=_address, n_tokens=1,
-        accepts_keys=False,
+        accepts_keys=False, metavar="FILE|URL",
     ),
 ]  # fmt: skip

@@ -28,7 +28,7 @@ LONGEST_S = 60
 OWNER = "wattrail"
 
 _SETTINGS = {
-    "listen_addresses": "", "fsync": "off", "max_connections": "60", "shared_buffers": "16MB", "wal_level": "minimal",
+    "listen_addresses": "", "max_connections": "60", "shared_buffers": "16MB", "wal_level": "minimal",
     "max_wal_senders": "0", "lc_messages": "C", "autovacuum": "off",
 }  # fmt: skip
 _ACCESS = f"""\
@@ -63,6 +63,7 @@ class PostgresServer:
     """A server that can be stopped, killed and started under its clients."""
 
     folder: Path
+    fsync: str = "off"
     process: subprocess.Popen[bytes] | None = None
     _numbers: Iterator[int] = field(default_factory=lambda: count(1))
 
@@ -70,13 +71,13 @@ class PostgresServer:
         """Start it, and return once it answers."""
         programs = _programs()
         assert programs is not None
-        settings = [f"--{name}={value}" for name, value in _SETTINGS.items()]
+        settings = [f"--{name}={value}" for name, value in {**_SETTINGS, "fsync": self.fsync}.items()]
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
                 [programs / "postgres", "-D", self.folder / "data", "-k", self.folder, *settings],
                 stdout=log, stderr=log, user=_user(), cwd=self.folder, start_new_session=True,
             )  # fmt: skip
-        command = [programs / "pg_isready", "-q", "-h", self.folder, "-U", OWNER, "-d", "postgres"]
+        command = [str(programs / "pg_isready"), "-q", "-h", str(self.folder), "-U", OWNER, "-d", "postgres"]
         while subprocess.run(command, check=False, timeout=LONGEST_S).returncode:
             assert self.process.poll() is None, (self.folder / "log").read_text()
 
@@ -106,12 +107,12 @@ class PostgresServer:
 
 
 @contextmanager
-def running_server() -> Iterator[PostgresServer]:
-    """A server with one role, who owns it."""
+def running_server(*, fsync: str = "off") -> Iterator[PostgresServer]:
+    """A server with one role, who owns it. Stories need no disk; benchmarks do."""
     programs, user = _programs(), _user()
     assert programs is not None
     folder = Path(tempfile.mkdtemp(prefix="wattrail-postgres-"))  # short: a socket's path has 107 bytes at most
-    server = PostgresServer(folder)
+    server = PostgresServer(folder, fsync)
     try:
         if user is not None:
             shutil.chown(folder, user)

@@ -23,7 +23,7 @@ WattrailError
 ├── ImageError                      a firmware image is damaged, or is not what it is taken for
 ├── LedgerError                     an entry that would make the account wrong
 └── StoreError                      the database
-    └── StoreUnavailable            its server cannot be reached, or went away
+    └── StoreUnavailable            it cannot be written now: full, locked, read-only; nothing of it is wrong
 """
 
 from __future__ import annotations
@@ -212,4 +212,4 @@ class StoreError(WattrailError):
 
 
 class StoreUnavailable(StoreError):
-    """The server of a database cannot be reached, or went away. Read the store again before you write on."""
+    """The database cannot be read or written at this moment: the disk is full, or it is locked or read-only."""

@@ -120,7 +120,27 @@ def test_a_commit_without_an_answer_is_looked_up_before_it_is_repeated(
         assert reader.broken_links(1) == ()
 
 
-def lose_an_answer(monkeypatch: pytest.MonkeyPatch, *, arrives: bool) -> list[str]:
+def test_a_commit_that_is_settled_too_late_is_never_repeated(
+    postgres_server: PostgresServer, place: PostgresAddress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_store(place) as store:
+        ledger = live_through(store, register(store), range(70))
+        lose_an_answer(monkeypatch, arrives=True, then=postgres_server.stop)
+        reading, seen = look(70)
+        row = (1, reading, seen, ledger.observe(seen))
+        with pytest.raises(StoreUnavailable):
+            store.append_all([row], wait_s=0.0)
+        postgres_server.start()
+        with pytest.raises(StoreError, match="is stored, as is seen only now"):
+            store.append_all([row])
+        live_through(store, 1, range(71, 130))  # the ledger as it is stored
+        assert list(store.entries(1)) == never_stopped(range(130), epoch_of=store)[0]
+    assert seconds_in(place) == list(range(130))
+
+
+def lose_an_answer(
+    monkeypatch: pytest.MonkeyPatch, *, arrives: bool, then: Callable[[], None] = lambda: None
+) -> list[str]:
     """Cut the connection during the next COMMIT, after the server got it or before."""
     genuine: Callable[..., Any] = psycopg.Connection.execute
     lost: list[str] = []
@@ -132,6 +152,7 @@ def lose_an_answer(monkeypatch: pytest.MonkeyPatch, *, arrives: bool) -> list[st
         if arrives:
             genuine(self, query)
         self.close()
+        then()
         return genuine(self, query)
 
     monkeypatch.setattr(psycopg.Connection, "execute", execute_and_lose)

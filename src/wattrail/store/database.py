@@ -50,11 +50,14 @@ class Cursor(Protocol):
 class Session(Protocol):
     """A connection to a database, shared between threads that wait for each other. Raises StoreError."""
 
-    def transaction(self, *, durable: bool) -> AbstractContextManager[Cursor]:
-        """All or nothing, and alone. Where it is ``durable``, a power cut after it loses nothing of it."""
+    def transaction(self, *, durable: bool, wait_s: float | None = None) -> AbstractContextManager[Cursor]:
+        """All or nothing, and alone. Where it is ``durable``, a power cut after it loses nothing of it.
+
+        ``wait_s`` is how long it waits for another that writes, or for a server that is away; 5 and 10 s if left out.
+        """
         ...
 
-    def write(self, work: Callable[[Cursor], Result], *, durable: bool) -> Result:
+    def write(self, work: Callable[[Cursor], Result], *, durable: bool, wait_s: float | None = None) -> Result:
         """Carry out ``work`` in a transaction; again where the server goes away meanwhile, and it is not stored."""
         ...
 

@@ -32,6 +32,12 @@ _HINTS: Final[Mapping[type[psycopg.Error], str]] = {
     errors.ReadOnlySqlTransaction: "name the primary server: this one is a standby, or the role may only read",
 }
 
+_PASSING: Final = (
+    errors.DiskFull, errors.TooManyConnections, errors.LockNotAvailable, errors.QueryCanceled,
+    errors.ReadOnlySqlTransaction, errors.CannotConnectNow, errors.OutOfMemory, errors.IoError,
+)  # fmt: skip
+"""The same statement may succeed later."""
+
 _SAID: Final = (
     # The server's answer to a connection has no code that libpq hands on, so its text decides.
     ("password", errors.InvalidPassword),
@@ -60,7 +66,8 @@ def as_store_error(
     if is_lost:
         return StoreUnavailable(f"{subject}: the connection to the server is lost: {text}", hint=_AWAY_HINT)
     hint = next((hint for kind, hint in _HINTS.items() if isinstance(error, kind)), None)
-    return StoreError(f"{subject}: {text}", hint=hint and hint.format(login=_login_of(address)))
+    kind_of_error = StoreUnavailable if isinstance(error, _PASSING) else StoreError
+    return kind_of_error(f"{subject}: {text}", hint=hint and hint.format(login=_login_of(address)))
 
 
 def _refused(text: str, subject: str, address: PostgresAddress) -> StoreError:

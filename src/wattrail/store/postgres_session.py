@@ -6,7 +6,8 @@ A server restarts now and then, and a connection can be cut at any moment:
     inside a transaction    nothing of it is stored; ``write`` carries its work out once more, anything else is an error
     during COMMIT           its answer is lost: the transaction is looked up by its id before it is repeated
 
-What cannot be settled is StoreUnavailable. Whoever gets it reads the store again before it goes on.
+Where the server stays away it is StoreUnavailable, and nothing is stored as far as is known; the next write looks a
+COMMIT without an answer up. If it is stored after all, that is a StoreError: what follows is decided by whoever knows.
 """
 
 from __future__ import annotations
@@ -55,14 +56,16 @@ class PostgresSession:
         self.subject = f"{what} in {address}" if what else str(address)
         self._lock = threading.Lock()
         self._is_closed = False
+        self._unsettled: str | None = None
         self._connection = self._connect()
 
     @contextmanager
-    def transaction(self, *, durable: bool) -> Iterator[Cursor]:
+    def transaction(self, *, durable: bool, wait_s: float | None = None) -> Iterator[Cursor]:
         """See ``Session``."""
         with self._lock:
-            connection = self._alive()
-            transaction_id = self._begin(connection, durable=durable)
+            connection = self._alive(wait_s)
+            self._settle(connection)
+            transaction_id = self._begin(connection, durable=durable, wait_s=wait_s)
             try:
                 with self._explained(connection, inside=True), connection.cursor() as cursor:
                     yield PostgresCursor(cursor)
@@ -70,16 +73,16 @@ class PostgresSession:
                 with suppress(psycopg.Error):
                     connection.execute("ROLLBACK")
                 raise
-            self._commit(connection, transaction_id)
+            self._commit(connection, transaction_id, wait_s)
 
-    def write(self, work: Callable[[Cursor], Result], *, durable: bool) -> Result:
+    def write(self, work: Callable[[Cursor], Result], *, durable: bool, wait_s: float | None = None) -> Result:
         """See ``Session``."""
         try:
-            with self.transaction(durable=durable) as cursor:
+            with self.transaction(durable=durable, wait_s=wait_s) as cursor:
                 return work(cursor)
         except _Interrupted:
             pass
-        with self.transaction(durable=durable) as cursor:
+        with self.transaction(durable=durable, wait_s=wait_s) as cursor:
             return work(cursor)
 
     @contextmanager
@@ -111,14 +114,14 @@ class PostgresSession:
             raise
         return connection
 
-    def _alive(self) -> Connection:
+    def _alive(self, wait_s: float | None = None) -> Connection:
         """The connection, or a new one in its place. Raises StoreUnavailable once the server was waited for."""
         if self._is_closed:
             raise StoreError(f"{self.subject}: the connection is closed")
         if is_alive(self._connection):
             return self._connection
         self._connection.close()
-        until = time.monotonic() + RECONNECT_WITHIN_S
+        until = time.monotonic() + (RECONNECT_WITHIN_S if wait_s is None else wait_s)
         while True:
             try:
                 self._connection = self._connect()
@@ -129,12 +132,12 @@ class PostgresSession:
             else:
                 return self._connection
 
-    def _begin(self, connection: Connection, *, durable: bool) -> str:
+    def _begin(self, connection: Connection, *, durable: bool, wait_s: float | None) -> str:
         """Begin a transaction once no other writes, in one round trip; returns its id, by which it can be looked up."""
-        key = advisory_key(self._address, is_gateway=False)
+        patience = "" if wait_s is None else f"SET LOCAL lock_timeout = {max(1, round(wait_s * 1000))}; "
         sql = (
-            f"BEGIN; SET LOCAL synchronous_commit = {'on' if durable else 'off'}; "
-            f"SELECT pg_advisory_xact_lock({key}), pg_current_xact_id()::text"
+            f"BEGIN; SET LOCAL synchronous_commit = {'on' if durable else 'off'}; {patience}SELECT "
+            f"pg_advisory_xact_lock({advisory_key(self._address, is_gateway=False)}), pg_current_xact_id()::text"
         )
         try:
             with self._explained(connection, inside=True), connection.cursor() as cursor:
@@ -149,29 +152,39 @@ class PostgresSession:
         assert row is not None  # a SELECT without FROM has one
         return str(row[1])
 
-    def _commit(self, connection: Connection, transaction_id: str) -> None:
+    def _commit(self, connection: Connection, transaction_id: str, wait_s: float | None) -> None:
         try:
             status = connection.execute("COMMIT").statusmessage
         except psycopg.Error as error:
             if not connection.closed:
                 raise as_store_error(error, self.subject, self._address) from error
-            if not self._was_committed(transaction_id):
+            self._unsettled = transaction_id
+            if not self._was_committed(self._alive(wait_s)):
                 raise _Interrupted(f"{self.subject}: the connection to the server is lost during COMMIT") from error
         else:
             if status != "COMMIT":
                 raise StoreError(f"{self.subject}: a statement failed, and its transaction was rolled back")
 
-    def _was_committed(self, transaction_id: str) -> bool:
-        """Whether a transaction whose COMMIT got no answer is stored. Raises StoreUnavailable if nobody can say."""
+    def _settle(self, connection: Connection) -> None:
+        """Raises StoreError if a transaction is stored that its caller takes for lost: it must not be repeated."""
+        if self._unsettled is not None and self._was_committed(connection):
+            raise StoreError(
+                f"{self.subject}: what was written before the connection was lost is stored, as is seen only now",
+                hint="read the store again and go on; a gateway does so by itself",
+            )
+
+    def _was_committed(self, connection: Connection) -> bool:
+        """Whether the transaction whose COMMIT got no answer is stored. Raises StoreUnavailable if nobody can say."""
         until = time.monotonic() + RECONNECT_WITHIN_S
         while True:
-            connection = self._alive()
             with self._explained(connection):
-                row = connection.execute("SELECT pg_xact_status(%s::text::xid8)", (transaction_id,)).fetchone()
-            if row is not None and row[0] in {"committed", "aborted"}:
-                return bool(row[0] == "committed")
-            if row is None or row[0] is None or time.monotonic() >= until:
-                raise StoreUnavailable(f"{self.subject}: it is not known whether the last transaction is stored")
+                row = connection.execute("SELECT pg_xact_status(%s::text::xid8)", (self._unsettled,)).fetchone()
+            status = row[0] if row is not None else None
+            if status != "in progress":
+                self._unsettled = None
+                return bool(status == "committed")
+            if time.monotonic() >= until:
+                raise StoreUnavailable(f"{self.subject}: the server still works on the transaction before")
             time.sleep(_PAUSE_S)
 
     @contextmanager

@@ -35,9 +35,10 @@ class SqliteSession:
         self._lock = threading.Lock()
 
     @contextmanager
-    def transaction(self, *, durable: bool) -> Iterator[Cursor]:
+    def transaction(self, *, durable: bool, wait_s: float | None = None) -> Iterator[Cursor]:
         """See ``Session``."""
         with self._own_cursor() as cursor:
+            cursor.execute(f"PRAGMA busy_timeout = {round((_BUSY_S if wait_s is None else wait_s) * 1000)}")
             cursor.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             cursor.execute("BEGIN IMMEDIATE")
             try:
@@ -48,9 +49,9 @@ class SqliteSession:
                     cursor.execute("ROLLBACK")
                 raise
 
-    def write(self, work: Callable[[Cursor], Result], *, durable: bool) -> Result:
+    def write(self, work: Callable[[Cursor], Result], *, durable: bool, wait_s: float | None = None) -> Result:
         """See ``Session``; a file does not go away and come back."""
-        with self.transaction(durable=durable) as cursor:
+        with self.transaction(durable=durable, wait_s=wait_s) as cursor:
             return work(cursor)
 
     def cursor(self) -> AbstractContextManager[Cursor]:

@@ -208,15 +208,20 @@ class Store:
         """Keep a reading and the ledger entries it caused, all or nothing. Raises StoreError."""
         self.append_all([(meter_id, reading, seen, entries)])
 
-    def append_all(self, rows: Sequence[tuple[int, Reading, Observation, Sequence[Entry]]]) -> None:
-        """As ``append`` for readings of many meters, each beside its meter's id, in one transaction."""
+    def append_all(
+        self, rows: Sequence[tuple[int, Reading, Observation, Sequence[Entry]]], *, wait_s: float | None = None
+    ) -> None:
+        """As ``append`` for readings of many meters, each beside its meter's id, in one transaction.
+
+        ``wait_s`` is how long it waits for another that writes, or for a server that is away.
+        """
 
         def keep_rows(cursor: Cursor) -> None:
             for meter_id, reading, seen, entries in rows:
                 row = cursor.execute(_INSERT_READING, (meter_id, *reading_row(reading, seen))).fetchone()
                 _insert_entries(cursor, meter_id, entries, int(row[0]))
 
-        self._writer.write(keep_rows, durable=any(entries for *_, entries in rows))
+        self._writer.write(keep_rows, durable=any(entries for *_, entries in rows), wait_s=wait_s)
 
     def book(self, meter_id: int, entries: Sequence[Entry]) -> None:
         """Keep entries that no new reading caused, as when a ledger is closed."""

@@ -41,19 +41,20 @@ _NAMES: Final = {
 _BEFORE_ALL: Final = bytes(32)
 
 
-def extend(cursor: Cursor, book: str, meter_id: int, number: int) -> None:
-    """Give a row that was just inserted its hash, and note it as the end of its chain."""
+def extend(cursor: Cursor, book: str, meter_id: int, row: Sequence[object]) -> bytes:
+    """The hash of a row that is about to be inserted, by now the end of its chain.
+
+    ``row`` has the columns that a hash covers, as they are inserted: what is read back gives the same hash.
+    """
     head = cursor.execute("SELECT hash FROM chain WHERE meter_id = ? AND book = ?", (meter_id, book)).fetchone()
-    key, *_ = BOOKS[book]
-    sql = f"SELECT {', '.join(BOOKS[book] + _LATER[book])} FROM {book} WHERE meter_id = ? AND {key} = ?"
-    row = cursor.execute(sql, (meter_id, number)).fetchone()
-    link = _link(head[0] if head else _BEFORE_ALL, book, meter_id, row)
-    cursor.execute(f"UPDATE {book} SET hash = ? WHERE meter_id = ? AND {key} = ?", (link, meter_id, number))
+    stored = [int(value) if isinstance(value, bool) else value for value in row]
+    link = _link(head[0] if head else _BEFORE_ALL, book, meter_id, stored)
     cursor.execute(
         "INSERT INTO chain (meter_id, book, length, hash) VALUES (?, ?, 1, ?) "
         "ON CONFLICT (meter_id, book) DO UPDATE SET length = chain.length + 1, hash = excluded.hash",
         (meter_id, book, link),
     )
+    return link
 
 
 def hash_existing(cursor: Cursor) -> None:

@@ -65,10 +65,10 @@ def _insert(table: str, *columns: str) -> str:
 _INSERT_METER: Final = _insert("meter", "name", "url", "kind", "simulated", "created_at") + " RETURNING id"
 _INSERT_EPOCH: Final = _insert(
     "epoch", "meter_id", "number", "micro_counts_per_volt", "micro_counts_per_amp", "micro_counts_per_watt",
-    "inverted", "began_at", "evidence", "registers",
+    "inverted", "began_at", "evidence", "registers", "hash",
 )  # fmt: skip
-_INSERT_ENTRY: Final = _insert("entry", "meter_id", "reading_id", *ENTRY_COLUMNS, *LATER_COLUMNS)
-_INSERT_STATED: Final = _insert("stated", "meter_id", *STATED_COLUMNS)
+_INSERT_ENTRY: Final = _insert("entry", "meter_id", *ENTRY_COLUMNS, "reading_id", *LATER_COLUMNS, "hash")
+_INSERT_STATED: Final = _insert("stated", "meter_id", *STATED_COLUMNS, "hash")
 _INSERT_READING: Final = _insert("reading", "meter_id", *OBSERVATION_COLUMNS, *QUANTITY_COLUMNS) + " RETURNING id"
 
 
@@ -127,9 +127,8 @@ class Store:
             if found is None:
                 now = microseconds(at or datetime.now(UTC))
                 meter_id = int(cursor.execute(_INSERT_METER, (name, shown, kind, simulated, now)).fetchone()[0])
-                row = (meter_id, 1, *given, now, evidence, registers_text(registers))
-                cursor.execute(_INSERT_EPOCH, row)
-                extend(cursor, "epoch", meter_id, 1)
+                row = (1, *given, now, evidence, registers_text(registers))
+                cursor.execute(_INSERT_EPOCH, (meter_id, *row, extend(cursor, "epoch", meter_id, row)))
             else:
                 meter_id = int(found[0])
                 stored_kind, given_kind = account_kind(found[1], found[3]), account_kind(kind, shown)
@@ -150,9 +149,8 @@ class Store:
         registers = registers or registers_from_text(None, given[2])
         with self._transaction(durable=True) as cursor:
             epoch, _ = queries.newest_epoch(cursor, meter_id)
-            texts = (evidence, registers_text(registers))
-            cursor.execute(_INSERT_EPOCH, (meter_id, epoch.number + 1, *given, microseconds(at), *texts))
-            extend(cursor, "epoch", meter_id, epoch.number + 1)
+            row = (epoch.number + 1, *given, microseconds(at), evidence, registers_text(registers))
+            cursor.execute(_INSERT_EPOCH, (meter_id, *row, extend(cursor, "epoch", meter_id, row)))
             _insert_entries(cursor, meter_id, entries, queries.last_reading_id(cursor))
 
     def meters(self) -> tuple[MeterRow, ...]:
@@ -258,8 +256,8 @@ class Store:
         """
         with self._transaction(durable=True) as cursor:
             entry = make(queries.adjustable_entries(cursor, meter_id))
-            cursor.execute(_INSERT_STATED, (meter_id, *stated_row(entry)))
-            extend(cursor, "stated", meter_id, entry.sequence)
+            row = stated_row(entry)
+            cursor.execute(_INSERT_STATED, (meter_id, *row, extend(cursor, "stated", meter_id, row)))
         return entry
 
     def stated(self, meter_id: int, *, after: int = 0) -> tuple[Entry, ...]:
@@ -347,8 +345,9 @@ class Store:
 
 def _insert_entries(cursor: Cursor, meter_id: int, entries: Sequence[Entry], reading_id: int) -> None:
     for entry in entries:
-        cursor.execute(_INSERT_ENTRY, (meter_id, reading_id, *entry_row(entry)))
-        extend(cursor, "entry", meter_id, entry.sequence)
+        values = entry_row(entry)
+        row = (*values[: len(ENTRY_COLUMNS)], reading_id, *values[len(ENTRY_COLUMNS) :])
+        cursor.execute(_INSERT_ENTRY, (meter_id, *row, extend(cursor, "entry", meter_id, row)))
 
 
 def _refuse_mixing(name: str, *, stored: tuple[str, bool], given: tuple[str, bool], path: DatabaseAddress) -> None:

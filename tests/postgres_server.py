@@ -31,6 +31,9 @@ _SETTINGS = {
     "listen_addresses": "", "max_connections": "60", "shared_buffers": "16MB", "wal_level": "minimal",
     "max_wal_senders": "0", "lc_messages": "C", "autovacuum": "off",
 }  # fmt: skip
+_UNTIL_WE_END = 'exec 3<&0; "$@" 3<&- & server=$!; (cat <&3 >/dev/null; kill -QUIT $server) 2>/dev/null & wait $server'
+"""A server outlives no test run, however that ends: our end of its input closes with our process."""
+
 _ACCESS = f"""\
 local all {OWNER}   trust
 local all reader    trust
@@ -72,10 +75,11 @@ class PostgresServer:
         programs = _programs()
         assert programs is not None
         settings = [f"--{name}={value}" for name, value in {**_SETTINGS, "fsync": self.fsync}.items()]
+        command = [str(word) for word in (programs / "postgres", "-D", self.folder / "data", "-k", self.folder)]
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
-                [programs / "postgres", "-D", self.folder / "data", "-k", self.folder, *settings],
-                stdout=log, stderr=log, user=_user(), cwd=self.folder, start_new_session=True,
+                ["sh", "-c", _UNTIL_WE_END, "sh", *command, *settings],
+                stdin=subprocess.PIPE, stdout=log, stderr=log, user=_user(), cwd=self.folder, start_new_session=True,
             )  # fmt: skip
         command = [str(programs / "pg_isready"), "-q", "-h", str(self.folder), "-U", OWNER, "-d", "postgres"]
         while subprocess.run(command, check=False, timeout=LONGEST_S).returncode:
@@ -101,9 +105,12 @@ class PostgresServer:
                 connection.execute(sql.encode())
 
     def _end(self, number: int) -> None:
-        if self.process is not None and self.process.poll() is None:
-            self.process.send_signal(number)
-            self.process.wait(LONGEST_S)
+        if self.process is None or self.process.poll() is not None:
+            return
+        os.kill(int((self.folder / "data/postmaster.pid").read_text().split()[0]), number)
+        self.process.wait(LONGEST_S)
+        assert self.process.stdin is not None
+        self.process.stdin.close()
 
 
 @contextmanager

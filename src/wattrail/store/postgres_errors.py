@@ -17,7 +17,7 @@ __all__ = ["as_store_error"]
 _LOGIN_HINT: Final = (
     "store the login as docs/store.md says, PostgreSQL: [{login}] in secrets.toml, or PGUSER and PGPASSWORD, or .pgpass"
 )
-_SET_UP_HINT: Final = "docs/store.md, PostgreSQL, has the three statements that make role, database and rights"
+_SET_UP_HINT: Final = "docs/store.md, PostgreSQL, has the statements that make role, database and rights"
 
 _HINTS: Final[Mapping[type[psycopg.Error], str]] = {
     errors.InvalidPassword: _LOGIN_HINT,

@@ -63,9 +63,10 @@ class PostgresSession:
     def transaction(self, *, durable: bool, wait_s: float | None = None) -> Iterator[Cursor]:
         """See ``Session``."""
         with self._lock:
-            connection = self._alive(wait_s)
-            self._settle(connection)
-            transaction_id = self._begin(connection, durable=durable, wait_s=wait_s)
+            try:
+                connection, transaction_id = self._begin(durable=durable, wait_s=wait_s)
+            except _Interrupted:  # nothing was done yet
+                connection, transaction_id = self._begin(durable=durable, wait_s=wait_s)
             try:
                 with self._explained(connection, inside=True), connection.cursor() as cursor:
                     yield PostgresCursor(cursor)
@@ -99,9 +100,9 @@ class PostgresSession:
             pass
 
     def close(self) -> None:
-        """See ``Session``."""
+        """See ``Session``. A thread that waits for the server gives up."""
+        self._is_closed = True
         with self._lock:
-            self._is_closed = True
             self._connection.close()
 
     def _connect(self) -> Connection:
@@ -126,14 +127,16 @@ class PostgresSession:
             try:
                 self._connection = self._connect()
             except StoreUnavailable:
-                if time.monotonic() >= until:
+                if self._is_closed or time.monotonic() >= until:
                     raise
                 time.sleep(_PAUSE_S)
             else:
                 return self._connection
 
-    def _begin(self, connection: Connection, *, durable: bool, wait_s: float | None) -> str:
-        """Begin a transaction once no other writes, in one round trip; returns its id, by which it can be looked up."""
+    def _begin(self, *, durable: bool, wait_s: float | None) -> tuple[Connection, str]:
+        """Begin a transaction once no other writes, in one round trip; gives its id, by which it can be looked up."""
+        connection = self._alive(wait_s)
+        self._settle(connection)
         patience = "" if wait_s is None else f"SET LOCAL lock_timeout = {max(1, round(wait_s * 1000))}; "
         sql = (
             f"BEGIN; SET LOCAL synchronous_commit = {'on' if durable else 'off'}; {patience}SELECT "
@@ -150,7 +153,7 @@ class PostgresSession:
                 connection.execute("ROLLBACK")
             raise
         assert row is not None  # a SELECT without FROM has one
-        return str(row[1])
+        return connection, str(row[1])
 
     def _commit(self, connection: Connection, transaction_id: str, wait_s: float | None) -> None:
         try:

@@ -22,7 +22,7 @@ import psycopg
 
 from wattrail.database_address import PostgresAddress
 
-__all__ = ["PostgresServer", "missing_server", "running_server"]
+__all__ = ["OWNER", "PostgresServer", "missing_server", "programs", "running_server"]
 
 LONGEST_S = 60
 OWNER = "wattrail"
@@ -41,8 +41,8 @@ local all guarded   scram-sha-256
 """
 
 
-def _programs() -> Path | None:
-    """The folder of initdb and postgres; Debian keeps them out of the way."""
+def programs() -> Path | None:
+    """The folder of initdb, postgres and pg_dump; Debian keeps them out of the way."""
     found = shutil.which("initdb")
     places = [Path(found).resolve().parent] if found else sorted(Path("/usr/lib/postgresql").glob("*/bin"))
     return places[-1] if places and (places[-1] / "postgres").exists() else None
@@ -50,7 +50,7 @@ def _programs() -> Path | None:
 
 def missing_server() -> str | None:
     """Why no server can be started here; None if one can."""
-    return None if _programs() else "there is no PostgreSQL server on this machine: apt-get install postgresql"
+    return None if programs() else "there is no PostgreSQL server on this machine: apt-get install postgresql"
 
 
 def _user() -> str | None:
@@ -72,16 +72,16 @@ class PostgresServer:
 
     def start(self) -> None:
         """Start it, and return once it answers."""
-        programs = _programs()
-        assert programs is not None
+        found = programs()
+        assert found is not None
         settings = [f"--{name}={value}" for name, value in {**_SETTINGS, "fsync": self.fsync}.items()]
-        command = [str(word) for word in (programs / "postgres", "-D", self.folder / "data", "-k", self.folder)]
+        command = [str(word) for word in (found / "postgres", "-D", self.folder / "data", "-k", self.folder)]
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
                 ["sh", "-c", _UNTIL_WE_END, "sh", *command, *settings],
                 stdin=subprocess.PIPE, stdout=log, stderr=log, user=_user(), cwd=self.folder, start_new_session=True,
             )  # fmt: skip
-        command = [str(programs / "pg_isready"), "-q", "-h", str(self.folder), "-U", OWNER, "-d", "postgres"]
+        command = [str(found / "pg_isready"), "-q", "-h", str(self.folder), "-U", OWNER, "-d", "postgres"]
         while subprocess.run(command, check=False, timeout=LONGEST_S).returncode:
             assert self.process.poll() is None, (self.folder / "log").read_text()
 
@@ -116,15 +116,15 @@ class PostgresServer:
 @contextmanager
 def running_server(*, fsync: str = "off") -> Iterator[PostgresServer]:
     """A server with one role, who owns it. Stories need no disk; benchmarks do."""
-    programs, user = _programs(), _user()
-    assert programs is not None
+    found, user = programs(), _user()
+    assert found is not None
     folder = Path(tempfile.mkdtemp(prefix="wattrail-postgres-"))  # short: a socket's path has 107 bytes at most
     server = PostgresServer(folder, fsync)
     try:
         if user is not None:
             shutil.chown(folder, user)
         subprocess.run(
-            [programs / "initdb", "-D", folder / "data", "-U", OWNER, "-E", "UTF8", "--locale=C", "-N", "-A", "trust"],
+            [found / "initdb", "-D", folder / "data", "-U", OWNER, "-E", "UTF8", "--locale=C", "-N", "-A", "trust"],
             check=True, capture_output=True, user=user, cwd=folder, timeout=LONGEST_S,
         )  # fmt: skip
         (folder / "data/pg_hba.conf").write_text(_ACCESS)

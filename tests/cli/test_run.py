@@ -9,6 +9,7 @@ import pytest
 
 from tests.cli.conftest import Type
 from wattrail.app.config import parse_config
+from wattrail.app.house import HouseMeters
 from wattrail.app.plan import ServicePlan, WebPlan, plan_service
 from wattrail.cli import safety
 from wattrail.cli.run import demo_notice, run
@@ -42,7 +43,7 @@ def test_the_configured_meters_are_the_plan() -> None:
     service = planned(FILE)
     (meter,) = service.gateway.meters
     assert (meter.name, meter.front_end, meter.inverted, meter.poll_s) == ("bench", "pziot-e01", True, 2.0)
-    assert service.web == WebPlan(host="0.0.0.0", port=8080)
+    assert service.web == WebPlan(host="0.0.0.0", port=8080, house=HouseMeters("bench"))
     assert service.database == Path("meters.sqlite")
     assert service.gateway.zone == "Europe/Berlin"
     assert service.demo is None
@@ -50,13 +51,13 @@ def test_the_configured_meters_are_the_plan() -> None:
 
 def test_what_is_typed_beats_what_is_written() -> None:
     service = planned(FILE, host="::1", port=0, database=Path("other.sqlite"))
-    assert service.web == WebPlan(host="::1", port=0)
+    assert service.web == WebPlan(host="::1", port=0, house=HouseMeters("bench"))
     assert service.database == Path("other.sqlite")
 
 
 def test_without_a_page_nothing_of_the_page_is_planned() -> None:
     assert planned(FILE, web=False).web is None
-    assert planned().web == WebPlan(host="127.0.0.1", port=8042)
+    assert planned().web == WebPlan(host="127.0.0.1", port=8042, house=HouseMeters("twin"))
 
 
 @pytest.mark.parametrize("text", [None, "", '[store]\npath = "meters.sqlite"\n'])
@@ -130,14 +131,24 @@ def test_only_this_machine_is_not_the_network(host: str, is_open: bool) -> None:
     assert WebPlan(host=host).open_to_network is is_open
 
 
-def test_serving_to_the_whole_network_is_said_aloud(
+def test_serving_to_the_network_without_tls_is_said_aloud(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("wattrail.app.service.run", lambda *_arguments, **_named: None)
     run(host="0.0.0.0", browser=False)
-    assert "warning: 0.0.0.0 is not this machine alone: everyone on its networks can read" in capsys.readouterr().err
+    assert "warning: the page is served at 0.0.0.0 without TLS: passwords, tokens" in capsys.readouterr().err
     run(host="127.0.0.1", browser=False)
     assert "warning" not in capsys.readouterr().err
+
+
+def test_nothing_is_served_to_a_network_where_nobody_could_sign_in(wattrail: Type, tmp_path: Path) -> None:
+    database = str(tmp_path / "w.sqlite")
+    said = wattrail("run", "--host", "0.0.0.0", "--port", "0", "--database", database)
+    assert said.code == 2
+    assert "error: the page is not served at 0.0.0.0, for nobody could sign in" in said.err
+    assert f"hint: make a user first: wattrail user add NAME --scope admin --database {database}" in said.err
+    assert "or serve this machine alone: --host 127.0.0.1" in said.err
+    assert "Traceback" not in said.err
 
 
 @pytest.mark.parametrize("words", [["--host", "::1"], ["--port", "0"], ["--open"]])

@@ -18,7 +18,7 @@ from tests.gateway.rig import CALIBRATION, COUNTS_PER_SECOND, Household, StubMet
 from tests.ledger.rig import chip_epoch
 from wattrail.clock import MACHINE_ZONE
 from wattrail.ledger import EntryKind, LedgerSlice, Totals, audit, by_interval, local_day, registers_at
-from wattrail.store import open_store, open_to_read
+from wattrail.store import Retention, open_store, open_to_read
 from wattrail.units import Reading
 
 NOON = datetime(2026, 6, 21, 12, tzinfo=UTC)
@@ -206,7 +206,7 @@ def test_four_seconds_a_month_ahead_at_start_forget_no_reading(host: Host) -> No
 def test_readings_expire_by_time_watched_even_under_a_wrong_clock(host: Host) -> None:
     host.set_wrong(-20 * YEAR)
     host.run(20 * MINUTE)
-    assert host.store.purge(keep=timedelta(minutes=10)) == pytest.approx(600, abs=60)
+    assert host.store.purge(Retention(readings=timedelta(minutes=10))) == pytest.approx(600, abs=60)
 
 
 def test_the_chart_of_the_last_hour_goes_on_after_a_clock_that_was_ahead(host: Host) -> None:
@@ -272,4 +272,4 @@ def test_whatever_clocks_do_all_energy_is_booked_and_later_times_right(host: Hos
         some, every = (registers_at(reader.ledger_slice(row.id, since=since), marks) for since in (marks[0], None))
         assert [point.total for point in some] == [point.total for point in every]
     host.worker.close()
-    assert host.store.purge(keep=timedelta()) > 0
+    assert host.store.purge(Retention(readings=timedelta())) > 0

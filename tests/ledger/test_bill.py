@@ -22,6 +22,7 @@ from wattrail.ledger import (
     adjustment,
     assignment,
     bills,
+    energy_bills,
     midnight,
     opening,
 )
@@ -232,3 +233,31 @@ def test_lines_and_what_is_not_charged_always_add_up_to_the_register(
             assert all((line.energy_mwh or 0) >= 0 for line in each.lines)
             if text == FLAT:
                 assert each.uncharged.import_mwh == each.uncharged.export_mwh == 0
+
+
+def test_a_day_costs_its_energy_and_no_standing_charge(march: list[Entry]) -> None:
+    # 16 h of day and 8 h of night at 0.1 kWh an hour: 1.6 * 0.3214 = 0.51424, 0.8 * 0.2541 = 0.20328.
+    # Fed in 0.06 kWh: 0.06 * 0.0786 = 0.004716. 0.51 + 0.20 - 0.00 = 0.71.
+    days = [midnight(date(2026, 3, day), BERLIN) for day in (10, 11)]
+    (made,) = energy_bills(ledger_slice(march), tariff(EVERY_NIGHT), days, BERLIN)
+    assert amounts(made) == [
+        ("import, day", "1-0:1.8.1", "1.6", "0.51"),
+        ("import, night", "1-0:1.8.2", "0.8", "0.20"),
+        ("feed-in", "1-0:2.8.0", "0.06", "0.00"),
+    ]
+    assert made.total == Decimal("0.71")
+
+
+def test_days_cost_together_what_the_month_costs_without_its_charge(march: list[Entry]) -> None:
+    days = [midnight(date(2026, 3, 1), BERLIN), *(
+        midnight(date(2026, 3, day), BERLIN) for day in range(2, 32)
+    ), midnight(date(2026, 4, 1), BERLIN)]  # fmt: skip
+    by_day = energy_bills(ledger_slice(march), tariff(EVERY_NIGHT), days, BERLIN)
+    whole = bill(ledger_slice(march))
+    assert sum(one.energy.import_mwh for one in by_day) == whole.energy.import_mwh
+    assert abs(sum(one.total for one in by_day) - (whole.total - Decimal("12.90"))) < Decimal("0.31")  # a cent a day
+
+
+def test_empty_books_cost_nothing() -> None:
+    empty = ledger_slice([])
+    assert energy_bills(empty, tariff(FLAT), [utc(2026, 3, 1), utc(2026, 3, 2)], BERLIN) == ()

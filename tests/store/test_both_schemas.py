@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from tests.databases import execute
 from tests.postgres_server import PostgresServer
-from tests.store.rig import look
+from tests.store.rig import START, look
 from tests.store.test_opening import FIXTURES, TOTALS
 from wattrail.errors import StoreError
 from wattrail.store import open_store, open_to_read, postgres_schema
@@ -58,6 +59,9 @@ def test_a_schema_of_every_version_opens_with_its_account(postgres_server: Postg
         assert ledger is not None
         assert ledger.totals() == TOTALS
         assert len(store.entries(row.id)) == 4
+        while store.catch_up_rollups():  # readings of before the rollups
+            pass
+        assert sum(point.readings for point in store.series(row.id, START, START + timedelta(days=90))) == 185
         reading, seen = look(185)
         store.append(row.id, reading, seen, ledger.observe(seen))  # ids go on after those of the dump
     with open_to_read(place) as reader:

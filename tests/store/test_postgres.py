@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import psycopg
@@ -96,6 +97,17 @@ def test_a_connection_cut_inside_a_transaction_stores_it_once(place: PostgresAdd
         store._writer.write(keep_and_cut, durable=True)
         store.append(1, reading, seen, ledger.observe(seen))
     assert seconds_in(place) == list(range(1, 71))
+
+
+def test_a_reading_that_is_stored_at_the_second_attempt_is_rolled_up_once(
+    place: PostgresAddress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_store(place) as store:
+        ledger = live_through(store, register(store), range(120))
+        lose_an_answer(monkeypatch, arrives=False)
+        for second in range(120, 260):  # the first of them begins a minute
+            keep(store, second, ledger)
+        assert sum(point.readings for point in store.series(1, START, START + timedelta(days=1), points=4)) == 260
 
 
 def cut_writers(address: PostgresAddress) -> None:

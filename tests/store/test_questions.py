@@ -9,7 +9,7 @@ import pytest
 
 from tests.store.rig import START, live_through, look, register
 from wattrail.database_address import DatabaseAddress
-from wattrail.store import Store, open_store
+from wattrail.store import Retention, Store, open_store
 from wattrail.store.buckets import bucket_width
 
 HOUR = timedelta(hours=1)
@@ -39,8 +39,8 @@ def test_a_series_is_thinned_without_losing_its_peaks(store: Store) -> None:
     buckets = store.series(meter_id, START - HOUR + timedelta(seconds=400), START + timedelta(seconds=400), points=60)
     assert 6 <= len(buckets) <= 8
     assert sum(bucket.readings for bucket in buckets) == 400
-    assert max(bucket.highest_watts for bucket in buckets) == 600.0 * 24
-    assert min(bucket.lowest_watts for bucket in buckets) == 600.0 * -15
+    assert max(bucket.highest for bucket in buckets) == 600.0 * 24
+    assert min(bucket.lowest for bucket in buckets) == 600.0 * -15
     assert all(bucket.start.timestamp() % 60 == 0 for bucket in buckets)
 
 
@@ -68,18 +68,20 @@ def test_old_readings_are_forgotten_and_the_account_stays(store: Store) -> None:
     meter_id = register(store)
     ledger = live_through(store, meter_id, range(400))
     # Entries end at every full minute; those of the last 200 s watched are kept, and the readings they account for.
-    assert store.purge(keep=timedelta(seconds=200)) == 121  # 0 to 120
+    assert store.purge(Retention(readings=timedelta(seconds=200))) == 121  # 0 to 120
     kept = store.ledger(meter_id)
     assert kept is not None
     assert kept.totals() == ledger.totals()
-    assert sum(b.readings for b in store.series(meter_id, START, START + HOUR)) == 279
+    later = START + timedelta(seconds=150)
+    assert sum(b.readings for b in store.series(meter_id, later, later + timedelta(minutes=9))) == 250
+    assert sum(b.readings for b in store.series(meter_id, START, START + HOUR)) == 400  # their minutes are kept
 
 
 def test_the_number_of_a_reading_is_never_used_twice(store: Store) -> None:
     meter_id = register(store)
     ledger = live_through(store, meter_id, range(90))
     store.book(meter_id, ledger.close())
-    store.purge(keep=timedelta())
+    store.purge(Retention(readings=timedelta()))
     again = live_through(store, meter_id, range(90, 110))
     kept = store.ledger(meter_id)
     assert kept is not None
@@ -89,7 +91,7 @@ def test_the_number_of_a_reading_is_never_used_twice(store: Store) -> None:
 def test_a_reading_that_no_entry_accounts_for_yet_is_never_forgotten(store: Store) -> None:
     meter_id = register(store)
     ledger = live_through(store, meter_id, range(90))
-    store.purge(keep=timedelta())
+    store.purge(Retention(readings=timedelta()))
     kept = store.ledger(meter_id)
     assert kept is not None
     assert kept.totals() == ledger.totals()

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
 from playwright.sync_api import Browser, sync_playwright
 
 STAGE = Path(__file__).with_name("stage.py")
@@ -41,6 +42,14 @@ def served(scene: str, folder: Path) -> Iterator[tuple[str, Server]]:
             server.communicate(timeout=10)
         server.stdout.close()
         server.stderr.close()
+
+
+@pytest.fixture
+def quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hashes that take a millisecond, where a test is not about them: the real ones take 64 MiB and four cores."""
+    quick = PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1)
+    monkeypatch.setattr("wattrail.access.passwords._HASHER", quick)
+    monkeypatch.setattr("wattrail.access.passwords._unknown", "")
 
 
 @pytest.fixture(scope="session")

@@ -14,8 +14,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from wattrail.alarms import StoredAlarmEvent
-from wattrail.app import ServicePlan, WebPlan
+from wattrail.app import ServicePlan, WebPlan, plan_service
 from wattrail.app import run as run_service
+from wattrail.app.config import parse_config
 from wattrail.chips import BL0942
 from wattrail.clock import Clock, SystemClock
 from wattrail.energy_register import RegisterCount
@@ -209,12 +210,28 @@ async def perform(scene: str, folder: Path) -> None:
     sys.stdout.write("stopped cleanly\n")
 
 
+TARIFFS = {
+    "green.toml": 'name = "Green 24"\ncurrency = "EUR"\n[[price]]\nfrom = 2024-01-01\nrates = 0.32\nexport = 0.08\n',
+    "fixed.toml": 'name = "Fixed"\ncurrency = "EUR"\n[[price]]\nfrom = 2024-01-01\nrates = 0.45\nexport = 0.00\n',
+}
+
+
+def demo(folder: Path) -> ServicePlan:
+    """The service of somebody who has no meter yet: a twin with its year, and two tariffs."""
+    for name, text in TARIFFS.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    files = ", ".join(f'"{folder / name}"' for name in TARIFFS)
+    config = parse_config(f'[site]\ntimezone = "Europe/Berlin"\ntariffs = [{files}]\n', "wattrail.toml")
+    return plan_service(config, database=folder / "demo.sqlite", port=0)
+
+
 def main(scene: str, folder: Path) -> None:
-    if scene != "twin":
+    if scene not in {"twin", "demo"}:
         asyncio.run(perform(scene, folder))
         return
     plan = GatewayPlan(meters=(MeterPlan(name="house", url="twin://pziot-e01?scenario=house&seed=7"),))
-    run_service(ServicePlan(gateway=plan, database=folder / "twin.sqlite", web=WebPlan(port=0)), on_ready=tell)
+    service = ServicePlan(gateway=plan, database=folder / "twin.sqlite", web=WebPlan(port=0))
+    run_service(demo(folder) if scene == "demo" else service, on_ready=tell)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 from collections.abc import Callable
 from http.client import HTTPConnection
 from pathlib import Path
@@ -25,7 +26,8 @@ def ask(address: str, path: str, **headers: str) -> tuple[int, Any]:
         connection.request("GET", path, headers=headers)
         response = connection.getresponse()
         body = response.read().decode()
-        return response.status, json.loads(body) if response.headers["content-type"] == "application/json" else body
+        is_json = response.headers["content-type"] in {"application/json", "application/problem+json"}
+        return response.status, json.loads(body) if is_json else body
     finally:
         connection.close()
 
@@ -79,9 +81,19 @@ def test_the_interface_describes_itself(scene: Scene) -> None:
     assert set(paths) == {
         "/api/v1/meters",
         "/api/v1/meters/{name}",
+        "/api/v1/meters/{name}/costs",
+        "/api/v1/meters/{name}/download/energy",
+        "/api/v1/meters/{name}/download/entries",
+        "/api/v1/meters/{name}/download/readings",
+        "/api/v1/meters/{name}/download/series",
+        "/api/v1/meters/{name}/energy",
+        "/api/v1/meters/{name}/events",
         "/api/v1/meters/{name}/link",
         "/api/v1/meters/{name}/reading",
+        "/api/v1/meters/{name}/registers",
         "/api/v1/meters/{name}/series",
+        "/api/v1/meters/{name}/today",
+        "/api/v1/meters/{name}/hours",
         "/api/v1/meters/{name}/waveform",
         "/api/v1/publishers",
         "/api/v1/alarms",
@@ -90,6 +102,9 @@ def test_the_interface_describes_itself(scene: Scene) -> None:
         "/api/v1/events",
         "/api/v1/about",
         "/api/v1/health",
+        "/api/v1/session",
+        "/api/v1/audit",
+        "/api/v1/problems/{kind}",
     }
 
 
@@ -125,6 +140,13 @@ def test_a_port_in_use_is_an_error_with_its_mend() -> None:
     with bind(port=0) as listener, pytest.raises(ConfigError, match="Address already in use") as caught:
         bind(port=listener.getsockname()[1])
     assert "another port" in str(caught.value.hint)
+
+
+def test_a_short_answer_is_not_held_back_for_a_confirmation() -> None:
+    with bind(port=0) as listener, socket.create_connection(listener.getsockname()) as _visitor:
+        connection, _ = listener.accept()
+        with connection:
+            assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 def test_an_address_of_another_machine_cannot_be_served() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -115,8 +116,9 @@ def test_every_answer_has_the_right_status_and_cannot_be_framed(
         assert "frame-ancestors 'none'" in headers["content-security-policy"]
         assert "unsafe" not in headers["content-security-policy"]
         if " /api" in what:
-            assert headers["content-type"] == "application/json"
-            assert body.startswith(b"{")
+            assert headers["content-type"] == "application/problem+json"
+            assert set(json.loads(body)) >= {"type", "title", "status", "detail", "hint"}
+            assert json.loads(body)["status"] == got
         if got == 405:
             assert headers["allow"] == "GET, HEAD"
 

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_address
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from wattrail.alarms import AlarmRule
 from wattrail.app.config import database_of, demo_database
+from wattrail.app.house import HouseMeters, house_meters
 from wattrail.database_address import DatabaseAddress
+from wattrail.errors import ConfigError
+from wattrail.files import read_text
 from wattrail.gateway import GatewayPlan, MeterPlan
+from wattrail.ledger import Tariff
+from wattrail.sanitize import printable
+from wattrail.store import DEFAULT_RETENTION
 from wattrail.transport.discovery import list_candidates, without_device
 
 if TYPE_CHECKING:
@@ -39,11 +46,13 @@ class PortOffer(NamedTuple):
 class Demo:
     """A twin runs because no meter is configured.
 
-    ``candidates`` are ports that could be a meter, ``hidden`` are USB adapters without a port.
+    ``candidates`` are ports that could be a meter, ``hidden`` are USB adapters without a port. ``has_past``: a new
+    database begins with a generated year.
     """
 
     candidates: tuple[PortOffer, ...] = ()
     hidden: tuple[str, ...] = ()
+    has_past: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,15 +64,24 @@ class MetricsPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebPlan:
-    """Where the page and the REST interface are served; port 0 takes one that is free."""
+    """Where the page and the REST interface are served; port 0 takes one that is free.
+
+    ``names`` are host names beside the machine's own, ``trusted_proxies`` addresses and networks that are believed
+    about their visitors. With ``certificate`` and ``key`` it is served by TLS. ``house`` is what it draws.
+    """
 
     host: str = DEFAULT_HOST
     port: int = DEFAULT_PORT
     metrics: MetricsPlan | None = None
+    house: HouseMeters = field(default_factory=HouseMeters)
+    names: tuple[str, ...] = ()
+    trusted_proxies: tuple[str, ...] = ()
+    certificate: Path | None = None
+    key: Path | None = None
 
     @property
     def open_to_network(self) -> bool:
-        """Whether other machines can reach the page."""
+        """Whether other machines can reach the page; then somebody must be able to sign in."""
         try:
             return not ip_address(self.host).is_loopback
         except ValueError:
@@ -75,7 +93,8 @@ class ServicePlan:
     """Everything that a service needs to know. Without ``web`` no page is served, and no web library is needed.
 
     ``consumers`` are those of the configuration. ``publishers`` maps a name for the log to any other reader of the
-    meters' events; see ``Publisher``. ``alarms`` are the rules by which meters are watched.
+    meters' events; see ``Publisher``. ``alarms`` are the rules by which meters are watched,
+    ``tariffs`` those by which the page says costs.
     """
 
     gateway: GatewayPlan
@@ -84,6 +103,7 @@ class ServicePlan:
     consumers: tuple[ConsumerPlan, ...] = ()
     publishers: Mapping[str, Publisher] = field(default_factory=dict)
     alarms: tuple[AlarmRule, ...] = ()
+    tariffs: tuple[Tariff, ...] = ()
     demo: Demo | None = None
 
 
@@ -94,32 +114,52 @@ def plan_service(
     host: str | None = None,
     port: int | None = None,
     database: DatabaseAddress | None = None,
+    past: bool = True,
 ) -> ServicePlan:
-    """The plan of a service. Arguments override the configuration. Raises ConfigError."""
+    """The plan of a service. Arguments override the configuration. ``past``: a demo has one. Raises ConfigError."""
     meters = tuple(section.planned() for section in config.meter) if config else ()
     virtual = tuple(section.planned() for section in config.virtual) if config else ()
     gateway = GatewayPlan(
-        meters=meters or (DEMO_METER,), virtual=virtual, zone=config.site.timezone if config else None
-    )
-    page = _web(config, host, port) if web else None
+        meters=meters or (DEMO_METER,), virtual=virtual, zone=config.site.timezone if config else None,
+        retention=config.store.retention() if config else DEFAULT_RETENTION,
+    )  # fmt: skip
+    page = _web(config, host, port, house_meters(config, gateway.names)) if web else None
     return ServicePlan(
         gateway=gateway,
         database=database or (database_of(config) if meters else demo_database()),
         web=page,
         consumers=_consumers(config, gateway, page),
         alarms=tuple(section.rule() for section in config.alarm) if config else (),
-        demo=None if meters else _demo(),
+        tariffs=load_tariffs(config.site.tariffs) if config and config.site.tariffs else (),
+        demo=None if meters else _demo(has_past=past),
     )
 
 
-def _web(config: Config | None, host: str | None, port: int | None) -> WebPlan:
+def load_tariffs(paths: Sequence[str]) -> tuple[Tariff, ...]:
+    """The tariffs in these files. Raises ConfigError, FileError; also where two have one name."""
+    from wattrail.app.tariff_file import parse_tariff
+
+    tariffs = tuple(parse_tariff(read_text(Path(path)), printable(path)) for path in paths)
+    names = [tariff.name for tariff in tariffs]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise ConfigError(f"site.tariffs: two tariffs are named {twice!r}", hint="give each file a name of its own")
+    return tariffs
+
+
+def _web(config: Config | None, host: str | None, port: int | None, house: HouseMeters) -> WebPlan:
     if config is not None:
         host = host or config.web.host
         port = config.web.port if port is None else port
+    site = config.site if config else None
     return WebPlan(
         host=host or DEFAULT_HOST,
         port=DEFAULT_PORT if port is None else port,
         metrics=_metrics(config.publish.openmetrics) if config else None,
+        house=house,
+        names=tuple(site.names) if site else (),
+        trusted_proxies=tuple(site.trusted_proxies) if site else (),
+        certificate=Path(site.certificate) if site and site.certificate else None,
+        key=Path(site.key) if site and site.key else None,
     )
 
 
@@ -132,11 +172,15 @@ def _consumers(config: Config | None, gateway: GatewayPlan, page: WebPlan | None
         return ()
     from wattrail.app.publish_plan import page_url, plan_consumers  # with the libraries of their consumers
 
-    url = page_url(page.host, page.port) if page and page.open_to_network and page.port else None
+    url = (
+        page_url(page.host, page.port, is_secure=page.certificate is not None)
+        if page and page.open_to_network and page.port
+        else None
+    )
     return plan_consumers(config.publish, gateway.names, configuration_url=url)
 
 
-def _demo() -> Demo:
+def _demo(*, has_past: bool) -> Demo:
     candidates = tuple(
         PortOffer(
             f"{candidate.description} ({candidate.carries})",
@@ -145,4 +189,5 @@ def _demo() -> Demo:
         )
         for number, candidate in enumerate(list_candidates(), start=1)
     )
-    return Demo(candidates=candidates, hidden=tuple(adapter.words() for adapter in without_device()))
+    hidden = tuple(adapter.words() for adapter in without_device())
+    return Demo(candidates=candidates, hidden=hidden, has_past=has_past)

@@ -44,10 +44,10 @@ def plan_messages(publish: PublishSection) -> tuple[MessagePlan, ...]:
     return webhooks
 
 
-def page_url(host: str, port: int) -> str:
+def page_url(host: str, port: int, *, is_secure: bool = False) -> str:
     """The URL by which other machines reach a page that is bound to a host and a port."""
     name = socket.gethostname() if host in {"0.0.0.0", "::"} else host
-    return f"http://[{name}]:{port}/" if ":" in name else f"http://{name}:{port}/"
+    return f"{'https' if is_secure else 'http'}://{f'[{name}]' if ':' in name else name}:{port}/"
 
 
 def _plans(publish: PublishSection, meters: Sequence[str], url: str | None) -> Iterator[ConsumerPlan]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from datetime import timedelta
+from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from wattrail.app.alarm_schema import AlarmSection, check_alarms
 from wattrail.app.publish_schema import PublishSection
@@ -17,12 +20,21 @@ from wattrail.database_address import parse_address
 from wattrail.front_end import FRONT_ENDS
 from wattrail.gateway.plan import MeterPlan
 from wattrail.sources import check_source_url, is_source
+from wattrail.store import DEFAULT_RETENTION, Retention
 from wattrail.toml_schema import field_error
 from wattrail.toml_schema.section import Section
 from wattrail.transport import check_url
 from wattrail.urls import METER_NAME, innermost
 
 __all__ = ["CalibrationSection", "Config", "MeterSection", "SafetySection", "SiteSection", "StoreSection", "WebSection"]
+
+
+FOREVER_TEXT: Final = "for ever"
+MAX_KEPT_DAYS: Final = 36_600
+"""A century."""
+
+_DAYS: Final = {"day": 1, "week": 7, "month": 31, "year": 366}
+_KEPT: Final = re.compile(r"(?P<count>[1-9][0-9]{0,4}) (?P<unit>day|week|month|year)s?")
 
 
 def _name(text: str) -> str:
@@ -53,6 +65,20 @@ def _timezone(name: str) -> str:
     return name
 
 
+def _host_name(text: str) -> str:
+    if not _HOST_NAME.fullmatch(text):
+        raise ValueError(f"{text!r} is not a host name: write it without scheme and port, such as meters.example.org")
+    return text
+
+
+def _network(text: str) -> str:
+    try:
+        ip_network(text, strict=False)
+    except ValueError as error:
+        raise ValueError(f"{text!r} is not an address or a network, such as 127.0.0.1 or 172.18.0.0/16") from error
+    return text
+
+
 def _url(text: str) -> str:
     return check_source_url(text) if is_source(text) else check_url(text)
 
@@ -69,6 +95,22 @@ def _server_url(text: str) -> str:
     return text
 
 
+def _file(text: str) -> str:
+    if not Path(text).is_file():
+        raise ValueError(f"there is no file {text!r}")
+    return text
+
+
+def _keep(value: object) -> timedelta | None:
+    """``14 days``, ``3 years`` or ``for ever``."""
+    if value == FOREVER_TEXT:
+        return None
+    found = _KEPT.fullmatch(value) if isinstance(value, str) else None
+    if found is None or not 1 <= (days := int(found["count"]) * _DAYS[found["unit"]]) <= MAX_KEPT_DAYS:
+        raise ValueError(f'must be a time such as "14 days" or "3 years", or "{FOREVER_TEXT}", got {value!r}')
+    return timedelta(days=days)
+
+
 def _constant(value: float) -> float:
     """Within the limits of Calibration; checked as given, since an integer of hundreds of digits overflows a float."""
     if not MIN_CONSTANT <= value <= MAX_CONSTANT:
@@ -76,6 +118,9 @@ def _constant(value: float) -> float:
     return value
 
 
+_HOST_NAME = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*")
+
+Keep = Annotated[timedelta | None, BeforeValidator(_keep)]
 Constant = Annotated[float, AfterValidator(_constant)]
 
 
@@ -136,7 +181,7 @@ class MeterSection(Section):
 
 
 class StoreSection(Section):
-    """``[store]``."""
+    """``[store]``: the database, and how long readings and what they add up to are kept."""
 
     path: Annotated[str, AfterValidator(_path)] | None = None
     url: Annotated[str, AfterValidator(_server_url)] | None = None
@@ -147,6 +192,19 @@ class StoreSection(Section):
             raise ValueError("path and url both name the database; keep one of them")
         return self
 
+    keep_readings: Keep = DEFAULT_RETENTION.readings
+    keep_minutes: Keep = DEFAULT_RETENTION.minutes
+    keep_quarter_hours: Keep = DEFAULT_RETENTION.quarter_hours
+    keep_hours: Keep = DEFAULT_RETENTION.hours
+    keep_days: Keep = DEFAULT_RETENTION.days
+
+    def retention(self) -> Retention:
+        """How long each is kept."""
+        return Retention(
+            readings=self.keep_readings, minutes=self.keep_minutes, quarter_hours=self.keep_quarter_hours,
+            hours=self.keep_hours, days=self.keep_days,
+        )  # fmt: skip
+
 
 class WebSection(Section):
     """``[web]``."""
@@ -156,9 +214,28 @@ class WebSection(Section):
 
 
 class SiteSection(Section):
-    """``[site]``."""
+    """``[site]``: its time zone, its meters, and how the page is reached there.
+
+    ``grid`` and ``solar`` are the meters between house and grid, and behind the roof. ``names`` are host names of the
+    page beside the machine's own. ``trusted_proxies`` are believed about a visitor.
+    """
 
     timezone: Annotated[str, AfterValidator(_timezone)] | None = None
+    grid: str | None = None
+    solar: str | None = None
+    names: list[Annotated[str, AfterValidator(_host_name)]] = Field(default_factory=list)
+    trusted_proxies: list[Annotated[str, AfterValidator(_network)]] = Field(default_factory=list)
+    certificate: Annotated[str, AfterValidator(_path)] | None = None
+    key: Annotated[str, AfterValidator(_path)] | None = None
+
+    @model_validator(mode="after")
+    def _both_for_tls(self) -> Self:
+        if (self.certificate is None) is not (self.key is None):
+            missing = "certificate" if self.certificate is None else "key"
+            raise ValueError(f"TLS needs certificate and key: {missing} is missing")
+        return self
+
+    tariffs: list[Annotated[str, AfterValidator(_file)]] = Field(default_factory=list)
 
 
 class SafetySection(Section):
@@ -195,6 +272,17 @@ class Config(Section):
     @model_validator(mode="after")
     def _alarms_fit(self) -> Self:
         check_alarms(self.alarm, [*(meter.name for meter in self.meter), *(virtual.name for virtual in self.virtual)])
+        return self
+
+    @model_validator(mode="after")
+    def _house_is_metered(self) -> Self:
+        known = [*(meter.name for meter in self.meter), *(virtual.name for virtual in self.virtual)]
+        for field in ("grid", "solar"):
+            name = getattr(self.site, field)
+            if name is not None and name not in known:
+                raise field_error(
+                    ("site", field), f"there is no meter {name!r}", hint=f"known: {', '.join(known) or 'none'}"
+                )
         return self
 
     @model_validator(mode="after")

@@ -19,13 +19,14 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 
+from wattrail.app.access import AccessKeeper, require_access, require_certificate
 from wattrail.app.alarm_observer import alarm_observer
 from wattrail.app.plan import ServicePlan, WebPlan
 from wattrail.app.publishers import Publishers
 from wattrail.app.systemd_notify import SystemdNotifier
-from wattrail.clock import Clock
+from wattrail.clock import Clock, SystemClock
 from wattrail.errors import MissingExtra
-from wattrail.gateway import Feed, Gateway, open_planned
+from wattrail.gateway import Feed, Gateway, GatewayPlan, open_planned
 from wattrail.gateway.source import Opener
 from wattrail.gateway.stopping import stop_requests
 from wattrail.gateway.threads import in_thread, start_thread
@@ -133,8 +134,13 @@ async def open_service(
     Raises and calls ``on_ready`` as ``run`` does.
     """
     with GatewayLock(plan.database) as lock, _listener(plan.web) as listener:
-        store = await in_thread(lambda: open_store(plan.database, lock=lock), name="open-store")
+        zone = plan.gateway.zone_info()
+        store = await in_thread(lambda: open_store(plan.database, lock=lock, zone=zone), name="open-store")
         try:
+            if plan.demo is not None and plan.demo.has_past:
+                await in_thread(lambda: _give_past(store, plan.gateway, clock or SystemClock()), name="demo-past")
+            if plan.web is not None:
+                require_access(plan.web, store.path)
             gateway = Gateway(plan.gateway, store, clock=clock, opener=opener)
             board = PublisherBoard()
             publishers = _publishers(plan, store, gateway.feed, board, clock)
@@ -151,6 +157,13 @@ async def open_service(
                 await _stop(gateway, publishers, page)
         finally:
             await _close(store)
+
+
+def _give_past(store: Store, plan: GatewayPlan, clock: Clock) -> None:
+    from wattrail.app.demo_past import store_past  # with numpy
+
+    for meter in plan.meters:
+        store_past(store, meter, until=clock.now(), zone=plan.zone_info())
 
 
 def _publishers(plan: ServicePlan, store: Store, feed: Feed, board: PublisherBoard, clock: Clock | None) -> Publishers:
@@ -180,6 +193,7 @@ def _listener(web: WebPlan | None) -> socket.socket | nullcontext[None]:
             raise MissingExtra("the dashboard", library=library, extra="run")
     from wattrail.web import bind
 
+    require_certificate(web)
     return bind(web.host, web.port)
 
 
@@ -200,13 +214,23 @@ def _start_page(
         open_to_network=web.open_to_network,
         candidates=[CandidateJson(**found._asdict()) for found in (plan.demo.candidates if plan.demo else ())],
         metrics=MetricsSetup(has_kwh=web.metrics.has_kwh) if web.metrics else None,
+        grid=web.house.grid,
+        solar=web.house.solar,
+        names=list(web.names),
+        trusted_proxies=list(web.trusted_proxies),
+        certificate=web.certificate,
+        key=web.key,
+        tariffs={tariff.name: tariff for tariff in plan.tariffs},
     )
 
     def acknowledge(number: int) -> None:
         with AlarmEvents(store.path) as stored:
             stored.acknowledge([number], feed.now())
 
-    return WebProcess(feed, setup, listener, board=board, on_ready=on_ready, on_acknowledge=acknowledge)
+    return WebProcess(
+        feed, setup, listener, board=board, on_ready=on_ready, on_acknowledge=acknowledge,
+        access=AccessKeeper(store.path),
+    )  # fmt: skip
 
 
 async def _stop(gateway: Gateway, publishers: Publishers, page: WebProcess | None) -> None:

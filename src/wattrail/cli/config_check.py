@@ -17,7 +17,7 @@ from wattrail.cli.exits import Exit, UsageError
 from wattrail.cli.run import notices
 from wattrail.cli.target import Json
 from wattrail.database_address import PostgresAddress
-from wattrail.errors import FileError, WattrailError
+from wattrail.errors import ConfigError, FileError, WattrailError
 from wattrail.files import read_text
 from wattrail.sanitize import hide_credentials, printable
 from wattrail.sources import Secrets
@@ -71,6 +71,7 @@ def _checked(text: str, name: str) -> tuple[ServicePlan | None, list[WattrailErr
 
 def _environment_problems(config: Config) -> Iterator[WattrailError]:
     """What is wrong with the files that a right configuration refers to: secrets and certificates."""
+    yield from _certificate_problems(config)
     secrets, seen = Secrets(uses_keyring=False), set[str]()
     for login in sorted(_logins(config)):
         try:
@@ -90,6 +91,22 @@ def _environment_problems(config: Config) -> Iterator[WattrailError]:
                 f"[publish.{table}]: ca_file {printable(ca_file)} cannot be used: {error.strerror or error}",
                 hint="give the certificate of the authority as PEM text",
             )
+
+
+def _certificate_problems(config: Config) -> Iterator[WattrailError]:
+    """What is wrong with the certificate of the page, whether it is an error at the start or a warning."""
+    from wattrail.web.tls import CertificateFiles, certificate_warning
+
+    site = config.site
+    if site.certificate is None or site.key is None:
+        return
+    try:
+        warning = certificate_warning(CertificateFiles(Path(site.certificate), Path(site.key)))
+    except WattrailError as error:
+        yield error
+        return
+    if warning is not None:
+        yield ConfigError(f"[site]: {warning}")
 
 
 def _publishers(config: Config) -> Iterator[tuple[str, Section]]:

@@ -68,6 +68,7 @@ _OPTIONS: Final = {
     "address": "--address",
     "database": "--database",
     "front_end": "--front-end",
+    "host": "--host",
     "load": "--load",
     "max_baud": "--baud",
     "name": "--name",

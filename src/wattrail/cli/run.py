@@ -34,13 +34,18 @@ def run(
         ),
     ] = True,
     host: Annotated[
-        str | None, Parameter(help="Address to serve at (127.0.0.1); 0.0.0.0 is the whole network.")
+        str | None,
+        Parameter(help="Address to serve at (127.0.0.1); 0.0.0.0 is the whole network, and needs a user or a token."),
     ] = None,
     port: Annotated[int | None, Parameter(help="TCP port (8042); 0 takes one that is free.", validator=_Port)] = None,
     database: DatabaseOption = None,
     browser: Annotated[
         bool | None, Parameter(name="--open", negative="--no-open", help="Open the page in a browser, or do not.")
     ] = None,
+    past: Annotated[
+        bool,
+        Parameter(name="--past", negative="--no-past", help="Give a demo twin a generated year at its first start."),
+    ] = True,
     wiring: WiringOptions | None = None,
 ) -> None:
     """Run the gateway with its dashboard.
@@ -56,7 +61,7 @@ def run(
     set_up_logging()
     with stop_quietly():
         written = load_config(config)
-        plan = app.plan_service(written, web=web, host=host, port=port, database=database)
+        plan = app.plan_service(written, web=web, host=host, port=port, database=database, past=past)
         configured = written.safety.confirmed if written else None
         safety.confirm(
             [meter.url for meter in plan.gateway.meters],
@@ -96,20 +101,20 @@ _SIMULATED: Final = (
     "No meter is configured, so all you see is SIMULATED: a digital twin of a PZIOT-E01 in a solar house."
 )
 _NOTHING_FOUND: Final = "No port of this machine looks as if it could carry a meter."
-_OPEN_TO_NETWORK: Final = (
-    "warning: {host} is not this machine alone: everyone on its networks can read these meters, without a password. "
-    "Nobody can change anything. Use --host 127.0.0.1 to keep it to yourself."
+_WITHOUT_TLS: Final = (
+    "warning: the page is served at {host} without TLS: passwords, tokens and numbers cross the network in the clear. "
+    "Set certificate and key in [site], or keep it to this machine by --host 127.0.0.1."
 )
 
 
 def notices(plan: ServicePlan) -> Iterator[str]:
-    """What to say before a plan runs: all is simulated, the whole network can read it, or no page is served."""
+    """What to say before a plan runs: all is simulated, the network can listen in, or no page is served."""
     if plan.demo is not None:
         yield demo_notice(plan.demo)
     if plan.web is None:
         yield _headless_notice(plan)
-    elif plan.web.open_to_network:
-        yield _OPEN_TO_NETWORK.format(host=plan.web.host)
+    elif plan.web.open_to_network and plan.web.certificate is None:
+        yield _WITHOUT_TLS.format(host=plan.web.host)
 
 
 def demo_notice(demo: Demo) -> str:

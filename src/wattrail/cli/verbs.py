@@ -31,6 +31,8 @@ NOUNS: Final[Mapping[str, str]] = MappingProxyType(
         "ledger": "Account for energy: registers, periods, bills.",
         "publish": "Look after the programs that meters are published to.",
         "alarm": "See what is wrong, and say that you have.",
+        "user": "Say who may use the page from elsewhere.",
+        "token": "Say which programs may use the interface from elsewhere.",
         "twin": "Rehearse with a digital twin instead of a board.",
     }
 )
@@ -81,6 +83,14 @@ VERBS: Final = (
     Verb("alarm list",          "alarms:list_alarms",                 "List the alarms that are raised now, or the last events."),
     Verb("alarm acknowledge",   "alarms:acknowledge",                 "Say that you have seen an alarm."),
     Verb("alarm test",          "alarms:send_test",                   "Send a test event to every consumer of alarms."),
+    Verb("user add",            "users:add",                          "Make a user, who signs in with a password."),
+    Verb("user list",           "users:list_users",                   "List the users and what they may do."),
+    Verb("user passwd",         "users:change_password",              "Give a user another password, and end all sessions."),
+    Verb("user remove",         "users:remove",                       "Remove a user, and end all sessions."),
+    Verb("user audit",          "users:show_audit",                   "List who did what, from where and when."),
+    Verb("token create",        "tokens:create",                      "Make a token for a program; it is shown once."),
+    Verb("token list",          "tokens:list_tokens",                 "List the tokens and what they may do."),
+    Verb("token revoke",        "tokens:revoke",                      "Revoke a token at once."),
     Verb("twin list",           "twin.list:list_twins",               "List boards, scenarios and options of twins."),
     Verb("twin serve",          "twin.serve:serve",                   "Serve a twin that any program can open."),
 )

@@ -130,7 +130,9 @@ class Gateway:
     def _purge(self) -> None:
         while not self._stopping.is_set():
             try:
-                gone = self._store.purge()
+                while not self._stopping.is_set() and self._store.catch_up_rollups():
+                    pass
+                gone = self._store.purge(self.plan.retention)
                 logger.debug("%d old readings were deleted", gone)
             except StoreError as error:
                 logger.warning("old readings could not be deleted: %s", error)

@@ -12,6 +12,7 @@ from wattrail.clock import zone_of
 from wattrail.errors import ConfigError
 from wattrail.ledger import Definition
 from wattrail.sources import POLL_S, is_polled, is_source
+from wattrail.store import DEFAULT_RETENTION, Retention
 from wattrail.urls import METER_NAME
 
 __all__ = ["GatewayPlan", "MeterPlan", "VirtualPlan"]
@@ -93,11 +94,15 @@ class VirtualPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayPlan:
-    """Every meter to read, those made of them, and the zone in which a day begins; None is that of this machine."""
+    """Every meter to read, those made of them, and the zone in which a day begins; None is that of this machine.
+
+    ``retention`` is how long readings and their rollups are kept.
+    """
 
     meters: tuple[MeterPlan, ...] = ()
     virtual: tuple[VirtualPlan, ...] = ()
     zone: str | None = None
+    retention: Retention = DEFAULT_RETENTION
 
     def __post_init__(self) -> None:
         names = self.names

@@ -1,7 +1,7 @@
 """From counters to energy: import and export as two registers that never fall. Pure, integer, append-only."""
 
 from wattrail.ledger.audit import Audit, AuditFinding, audit
-from wattrail.ledger.bill import Bill, BillLine, bills
+from wattrail.ledger.bill import Bill, BillLine, billing_moments, bills, energy_billing_moments, energy_bills
 from wattrail.ledger.boot import Boot, boot_between
 from wattrail.ledger.channels import Channels
 from wattrail.ledger.entries import BEGINNING, STATED, Entry, EntryKind, Epoch, Observation, Totals
@@ -10,7 +10,7 @@ from wattrail.ledger.ledger import GAP_AFTER_US, Ledger
 from wattrail.ledger.ledger_slice import Counts, Energy, LedgerSlice
 from wattrail.ledger.manual import EnergyDirection, adjustment, assignment, milliwatt_hours, opening, reset, unassigned
 from wattrail.ledger.member import MemberLedger
-from wattrail.ledger.periods import By, boundaries, local_day, midnight
+from wattrail.ledger.periods import By, boundaries, local_day, midnight, parse_moment
 from wattrail.ledger.register_at import SeriesPoint, registers_at
 from wattrail.ledger.running import RunningInterval
 from wattrail.ledger.tariff import Price, Tariff, Timetable, Window
@@ -55,14 +55,18 @@ __all__ = [
     "adjustment",
     "assignment",
     "audit",
+    "billing_moments",
     "bills",
     "boot_between",
     "boundaries",
     "by_interval",
+    "energy_billing_moments",
+    "energy_bills",
     "local_day",
     "midnight",
     "milliwatt_hours",
     "opening",
+    "parse_moment",
     "registers_at",
     "reset",
     "unassigned",

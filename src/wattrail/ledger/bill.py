@@ -23,7 +23,7 @@ from wattrail.ledger.periods import By, boundaries
 from wattrail.ledger.register_at import SeriesPoint, registers_at
 from wattrail.ledger.tariff import Key, Per, Tariff, Timetable
 
-__all__ = ["Bill", "BillLine", "bills"]
+__all__ = ["Bill", "BillLine", "billing_moments", "bills", "energy_billing_moments", "energy_bills"]
 
 _EXACT = Context(prec=60)
 """Far more digits than a price times an energy has: products are exact."""
@@ -64,15 +64,50 @@ def bills(ledger_slice: LedgerSlice, tariff: Tariff, start: datetime, end: datet
     if ledger_slice.began is None:
         return ()
     periods = boundaries(By.BILLING, start, end, zone, billing_day=tariff.billing_day)
-    timetable = Timetable(tariff, min(ledger_slice.began, periods[0]), periods[-1], zone)
-    marks = sorted({*periods, *(span.start for span in timetable.spans if span.start > periods[0])})
+    return _bills(ledger_slice, tariff, ledger_slice.began, periods, zone, has_standing=True)
+
+
+def energy_bills(
+    ledger_slice: LedgerSlice, tariff: Tariff, moments: Sequence[datetime], zone: tzinfo
+) -> tuple[Bill, ...]:
+    """What energy alone costs between each two moments, which are in order: standing charges belong to months.
+
+    Empty for empty books.
+    """
+    if ledger_slice.began is None:
+        return ()
+    return _bills(ledger_slice, tariff, ledger_slice.began, moments, zone, has_standing=False)
+
+
+def _bills(
+    ledger_slice: LedgerSlice, tariff: Tariff, began: datetime, periods: Sequence[datetime], zone: tzinfo, *,
+    has_standing: bool,
+) -> tuple[Bill, ...]:  # fmt: skip
+    timetable = Timetable(tariff, min(began, periods[0]), periods[-1], zone)
+    marks = _moments(periods, timetable)
     points = registers_at(ledger_slice, marks, asides=_asides(ledger_slice, timetable))
     untimed = Untimed(ledger_slice)
     made = []
     for first, last in pairwise(periods):
         inside = points[marks.index(first) : marks.index(last) + 1]
-        made.append(_Billing(tariff, zone, inside).bill(complete=not untimed.touches(first, last)))
+        billing = _Billing(tariff, zone, inside, has_standing=has_standing)
+        made.append(billing.bill(complete=not untimed.touches(first, last)))
     return tuple(made)
+
+
+def billing_moments(tariff: Tariff, start: datetime, end: datetime, zone: tzinfo) -> tuple[datetime, ...]:
+    """The moments at which ``bills`` asks a ledger for its registers: where periods, prices and rates begin."""
+    periods = boundaries(By.BILLING, start, end, zone, billing_day=tariff.billing_day)
+    return energy_billing_moments(tariff, periods, zone)
+
+
+def energy_billing_moments(tariff: Tariff, moments: Sequence[datetime], zone: tzinfo) -> tuple[datetime, ...]:
+    """The moments at which ``energy_bills`` asks a ledger for its registers."""
+    return _moments(moments, Timetable(tariff, moments[0], moments[-1], zone))
+
+
+def _moments(periods: Sequence[datetime], timetable: Timetable) -> tuple[datetime, ...]:
+    return tuple(sorted({*periods, *(span.start for span in timetable.spans if span.start > periods[0])}))
 
 
 def _asides(ledger_slice: LedgerSlice, timetable: Timetable) -> tuple[Callable[[Entry], bool], Callable[[Entry], bool]]:
@@ -86,8 +121,8 @@ def _asides(ledger_slice: LedgerSlice, timetable: Timetable) -> tuple[Callable[[
 class _Billing:
     """The bill of the time that a row of points spans, one stretch of equal price and rate between each two."""
 
-    def __init__(self, tariff: Tariff, zone: tzinfo, points: Sequence[SeriesPoint]) -> None:
-        self._tariff, self._zone, self._points = tariff, zone, points
+    def __init__(self, tariff: Tariff, zone: tzinfo, points: Sequence[SeriesPoint], *, has_standing: bool) -> None:
+        self._tariff, self._zone, self._points, self._has_standing = tariff, zone, points, has_standing
         self._imported: dict[Key, int] = {}
         self._exported: dict[int | None, int] = {}
         charged = [_charged(point, points[0]) for point in points]
@@ -97,7 +132,8 @@ class _Billing:
             self._exported[key.price] = self._exported.get(key.price, 0) + after[1] - before[1]
 
     def bill(self, *, complete: bool) -> Bill:
-        lines = (*self._import_lines(), *self._standing_lines(), *self._export_lines())
+        standing = self._standing_lines() if self._has_standing else ()
+        lines = (*self._import_lines(), *standing, *self._export_lines())
         first, last = self._points[0].total.rounded_down(), self._points[-1].total.rounded_down()
         energy = last.less(first)
         imported = sum(mwh for key, mwh in self._imported.items() if key.price is not None)

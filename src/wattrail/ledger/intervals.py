@@ -68,14 +68,15 @@ def by_interval(ledger_slice: LedgerSlice, boundaries: Sequence[datetime]) -> tu
 
 
 def _intervals(points: Sequence[SeriesPoint], untimed: Untimed) -> Iterator[Interval]:
-    for before, after in pairwise(points):
+    rounded = [(at.total.rounded_down(), at.gaps.rounded_down(), at.stated.rounded_down()) for at in points]
+    for (before, after), (earlier, later) in zip(pairwise(points), pairwise(rounded), strict=True):
         yield Interval(
             start=before.at,
             end=after.at,
-            energy=after.total.rounded_down().less(before.total.rounded_down()),
-            gaps=after.gaps.rounded_down().less(before.gaps.rounded_down()),
-            stated=after.stated.rounded_down().less(before.stated.rounded_down()),
-            register=after.total.rounded_down(),
+            energy=later[0].less(earlier[0]),
+            gaps=later[1].less(earlier[1]),
+            stated=later[2].less(earlier[2]),
+            register=later[0],
             complete=not untimed.touches(before.at, after.at),
         )
 

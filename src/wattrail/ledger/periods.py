@@ -1,8 +1,8 @@
-"""Where periods begin: quarter hours, hours, days, months and billing periods of local time, as moments in UTC.
+"""Where periods begin: from quarter hours to years of local time, and billing periods, as moments in UTC.
 
 A day begins at local midnight and ends at the next one, whatever lies between: 23, 24 or 25 hours. Quarter hours and
-hours are counted from local midnight. A billing period begins on one day of each month, or on the month's last day
-where it has no such day.
+hours are counted from local midnight. A week begins on Monday. A billing period begins on one day of each month, or on
+the month's last day where it has no such day.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from enum import StrEnum
 
-__all__ = ["By", "boundaries", "local_day", "midnight", "period_start"]
+__all__ = ["By", "boundaries", "local_day", "midnight", "parse_moment", "period_start"]
 
 _DAY = timedelta(days=1)
 
@@ -23,9 +23,14 @@ class By(StrEnum):
     QUARTER_HOUR = "15min"
     HOUR = "hour"
     DAY = "day"
+    WEEK = "week"
     MONTH = "month"
+    YEAR = "year"
     BILLING = "billing"
 
+
+_EARLIEST, _LATEST = 1970, 2199
+"""Years of a moment: what lies outside is a slip of the pen, and near the ends of the calendar nothing can be added."""
 
 _STRIDES = {By.QUARTER_HOUR: timedelta(minutes=15), By.HOUR: timedelta(hours=1)}
 
@@ -33,6 +38,20 @@ _STRIDES = {By.QUARTER_HOUR: timedelta(minutes=15), By.HOUR: timedelta(hours=1)}
 def midnight(day: date, zone: tzinfo) -> datetime:
     """The beginning of a local day, in UTC. Where clocks skip midnight, the moment at which they do."""
     return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
+
+
+def parse_moment(text: str, zone: tzinfo) -> datetime:
+    """A local day (its beginning) or a local time, or a time with an offset of its own, in UTC. Raises ValueError."""
+    if len(text) <= len("2026-03-01"):
+        day = date.fromisoformat(text)
+        moment = midnight(day, zone) if _EARLIEST < day.year <= _LATEST else None
+    else:
+        given = datetime.fromisoformat(text)
+        aware = given if given.tzinfo else given.replace(tzinfo=zone)
+        moment = aware.astimezone(UTC) if _EARLIEST < given.year <= _LATEST else None
+    if moment is None:
+        raise ValueError(f"{text} is not between {_EARLIEST} and {_LATEST}")
+    return moment
 
 
 def local_day(at: datetime, zone: tzinfo) -> tuple[datetime, datetime]:
@@ -78,6 +97,16 @@ def _marks(by: By, day: date, zone: tzinfo, billing_day: int) -> Iterator[dateti
         while True:
             yield midnight(day, zone)
             day += _DAY
+    elif by is By.WEEK:
+        day -= day.weekday() * _DAY
+        while True:
+            yield midnight(day, zone)
+            day += 7 * _DAY
+    elif by is By.YEAR:
+        day = day.replace(month=1, day=1)
+        while True:
+            yield midnight(day, zone)
+            day = day.replace(year=day.year + 1)
     first = 1 if by is By.MONTH else billing_day
     day = period_start(day, first)
     while True:

@@ -1,18 +1,21 @@
-"""The database: meters, calibration epochs, the ledger, and the readings of the last two weeks."""
+"""The database: meters, calibration epochs, the ledger, the readings of the last two weeks, and their rollups."""
 
 from wattrail.store.buckets import Bucket
 from wattrail.store.calibrations import KeptCalibration
 from wattrail.store.gateway_lock import GatewayLock
 from wattrail.store.read_only import StoreReader, open_to_read
 from wattrail.store.rows import MeterRow
-from wattrail.store.store import RETENTION, Store, open_store
+from wattrail.store.store import DEFAULT_RETENTION, Store, open_store
+from wattrail.store.tiers import Retention, SeriesQuantity
 
 __all__ = [
-    "RETENTION",
+    "DEFAULT_RETENTION",
     "Bucket",
     "GatewayLock",
     "KeptCalibration",
     "MeterRow",
+    "Retention",
+    "SeriesQuantity",
     "Store",
     "StoreReader",
     "open_store",

@@ -23,6 +23,7 @@ class OwnConnection:
     """Whether its transactions wait for the disk."""
 
     def __init__(self, path: DatabaseAddress, what: str, *, read_only: bool = False) -> None:
+        self._path = path
         self._session = database_at(path).own_session(what, read_only=read_only)
 
     def close(self) -> None:

@@ -16,7 +16,7 @@ __all__ = ["PostgresCursor", "adapt", "translated"]
 _WORDS: Final = (
     (re.compile(r"\bINDEXED BY \w+"), ""),  # the planner has statistics of its own
     (re.compile(r"\bmeter IS (?=\w+\.meter\b)"), "meter IS NOT DISTINCT FROM "),
-    (re.compile(r"\bMAX(?=\([\w.]+, )"), "GREATEST"),  # of two values; of one it is an aggregate in both
+    (re.compile(r"\bMAX(?=\([^()]+,)"), "GREATEST"),  # of two values; of one it is an aggregate in both
 )
 """What SQLite says, and PostgreSQL says differently."""
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Final
 
 from wattrail.errors import StoreError
 from wattrail.ledger import Counts, Entry, Epoch, LedgerSlice, Observation
-from wattrail.store.buckets import Bucket, bucket_width
 from wattrail.store.database import Cursor
 from wattrail.store.registers import registers_from_text
 from wattrail.store.rows import (
@@ -44,7 +42,6 @@ __all__ = [
     "meters",
     "newest_epoch",
     "observations_after",
-    "series",
     "stated",
     "watched_out",
 ]  # fmt: skip
@@ -63,11 +60,6 @@ PURGE: Final = """
         SELECT id FROM reading INDEXED BY reading_by_time
         WHERE meter_id = ? AND id <= ? AND id < (SELECT MAX(id) FROM reading) LIMIT ?
     )
-"""
-
-_SERIES: Final = """
-    SELECT at / :width, MIN(milliwatts), AVG(milliwatts), MAX(milliwatts), COUNT(*)
-    FROM reading WHERE meter_id = :meter AND at >= :start AND at < :end AND milliwatts IS NOT NULL GROUP BY 1 ORDER BY 1
 """
 
 
@@ -229,15 +221,3 @@ def latest(cursor: Cursor, meter_id: int) -> Reading | None:
         return None
     seen = observation_from_row(row[: len(OBSERVATION_COLUMNS)])
     return reading_from_row(seen, row[len(OBSERVATION_COLUMNS) : -1], simulated=bool(row[-1]))
-
-
-def series(cursor: Cursor, meter_id: int, start: datetime, end: datetime, points: int) -> tuple[Bucket, ...]:
-    """Power in buckets aligned to the clock."""
-    width = bucket_width(end - start, points) // timedelta(microseconds=1)
-    values = {"meter": meter_id, "start": microseconds(start), "end": microseconds(end), "width": width}
-    return tuple(_buckets(cursor.execute(_SERIES, values), width))
-
-
-def _buckets(rows: Cursor, width: int) -> Iterator[Bucket]:
-    for place, lowest, mean, highest, count in rows:
-        yield Bucket(from_microseconds(place * width), lowest / 1e3, mean / 1e3, highest / 1e3, count)

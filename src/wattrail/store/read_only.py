@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
 from wattrail.database_address import DatabaseAddress
-from wattrail.ledger import AuditFinding, Ledger, LedgerSlice
+from wattrail.ledger import AuditFinding, Interval, Ledger, LedgerSlice
 from wattrail.network_meters.link_health import LinkDay
 from wattrail.store import queries
 from wattrail.store.buckets import Bucket
 from wattrail.store.chain import broken_links
+from wattrail.store.condensed import condensed_slice
 from wattrail.store.damage import as_damage
 from wattrail.store.database import Cursor, Database, database_at
+from wattrail.store.energy import energy_by_period
 from wattrail.store.link_days import link_days
+from wattrail.store.pages import entries_page, readings_page, remarkable_entries
 from wattrail.store.rows import MeterRow
+from wattrail.store.series import series
+from wattrail.store.tiers import SeriesQuantity
 
 __all__ = ["StoreReader", "open_to_read"]
 
@@ -41,6 +46,36 @@ class StoreReader:
         """The ledger of a meter; entries that ended before ``since`` are only added up."""
         with as_damage(self.path):
             return queries.ledger_slice(self._cursor, meter_id, since)
+
+    def condensed_slice(self, meter_id: int, moments: Sequence[datetime]) -> LedgerSlice:
+        """A slice with the registers of the whole ledger at each of some moments, in as few entries as that needs."""
+        with as_damage(self.path):
+            return condensed_slice(self._cursor, meter_id, moments)
+
+    def energy(self, meter_id: int, boundaries: Sequence[datetime]) -> tuple[Interval, ...]:
+        """Energy between each two neighbouring boundaries, which are in order and in UTC."""
+        with as_damage(self.path):
+            return energy_by_period(self._cursor, meter_id, boundaries)
+
+    def remarkable_entries(self, meter_id: int, start: datetime, end: datetime, *, limit: int) -> LedgerSlice:
+        """The newest entries of ``[start, end)`` but for counted energy, manual ones too, and all epochs."""
+        with as_damage(self.path):
+            return remarkable_entries(self._cursor, meter_id, start, end, limit)
+
+    def readings_page(
+        self, meter_id: int, start: datetime, end: datetime, after: tuple[int, int] | None, limit: int
+    ) -> list[tuple[int | None, ...]]:
+        """Readings of ``[start, end)`` in order of time; ``after`` is time and id of the last of the page before."""
+        return readings_page(self._cursor, meter_id, start, end, after, limit)
+
+    def entries_page(self, meter_id: int, after: int, limit: int) -> LedgerSlice:
+        """Entries with a number above ``after``, ``limit`` at most, and all epochs."""
+        with as_damage(self.path):
+            return entries_page(self._cursor, meter_id, after, limit)
+
+    def meter(self, name: str) -> MeterRow | None:
+        """The meter of that name."""
+        return next((row for row in self.meters() if row.name == name), None)
 
     def ledger(self, meter_id: int) -> Ledger | None:
         """The ledger with every reading that was kept so far; None before the first."""
@@ -73,10 +108,12 @@ class StoreReader:
         with as_damage(self.path):
             return tuple(broken_links(self._cursor, meter_id))
 
-    def series(self, name: str, start: datetime, end: datetime, *, points: int) -> tuple[Bucket, ...]:
-        """Power of a meter in ``[start, end)``, as about ``points`` buckets at most; empty for an unknown meter."""
+    def series(
+        self, name: str, start: datetime, end: datetime, *, points: int, quantity: SeriesQuantity = SeriesQuantity.POWER
+    ) -> tuple[Bucket, ...]:
+        """A quantity of a meter in ``[start, end)``, as about ``points`` buckets; empty for an unknown meter."""
         row = self._cursor.execute("SELECT id FROM meter WHERE name = ?", (name,)).fetchone()
-        return () if row is None else queries.series(self._cursor, int(row[0]), start, end, points)
+        return () if row is None else series(self._cursor, int(row[0]), start, end, points, quantity)
 
     def link_days(self, name: str, *, limit: int = 31) -> tuple[LinkDay, ...]:
         """How a meter was connected on its last days, newest first; empty for an unknown meter."""

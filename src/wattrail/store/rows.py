@@ -8,8 +8,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from wattrail.calibration import Calibration
+from wattrail.database_address import DatabaseAddress
 from wattrail.energy_register import BootEvidence
-from wattrail.errors import UrlError
+from wattrail.errors import StoreError, UrlError
 from wattrail.ledger import VIRTUAL_SCHEME, Entry, EntryKind, Epoch, Observation
 from wattrail.sanitize import hide_credentials
 from wattrail.store.registers import boot_from_text, boot_text
@@ -27,6 +28,7 @@ __all__ = [
     "observation_from_row",
     "reading_from_row",
     "reading_row",
+    "refuse_mixing",
     "source_kind",
     "stated_from_row",
     "stated_row",
@@ -204,6 +206,17 @@ def source_kind(url: str) -> str:
 def account_kind(kind: str, url: str) -> str:
     """What may never share one account: the kind of a source, or a virtual meter."""
     return "virtual meter" if url.startswith(f"{VIRTUAL_SCHEME}:") else kind
+
+
+def refuse_mixing(name: str, *, stored: tuple[str, bool], given: tuple[str, bool], path: DatabaseAddress) -> None:
+    """Raises StoreError where a name stands for another kind of meter than the stored one; each has its mark."""
+    if stored == given:
+        return
+    was, now = (f"{'simulated ' if simulated else ''}{kind}" for kind, simulated in (stored, given))
+    raise StoreError(
+        f"{name!r} is a {was} in {path}, and now it is to be a {now}: their energy must not share one account",
+        hint="give the meter another name, or use another database file",
+    )
 
 
 def _require_numbers(values: tuple[Any, ...], what: str) -> None:

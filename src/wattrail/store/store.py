@@ -11,16 +11,17 @@ energy.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime, tzinfo
+from itertools import count
 from types import TracebackType
 from typing import Final, Self
 
 from wattrail.calibration import Calibration
+from wattrail.clock import MACHINE_ZONE
 from wattrail.database_address import DatabaseAddress, parse_address
 from wattrail.energy_register import EnergyRegister
-from wattrail.errors import StoreError
 from wattrail.ledger import GAP_AFTER_US, Entry, Ledger, LedgerSlice, Observation
 from wattrail.network_meters.link_health import LinkDay
 from wattrail.store import queries
@@ -31,7 +32,10 @@ from wattrail.store.damage import as_damage
 from wattrail.store.database import Cursor, Session, database_at
 from wattrail.store.gateway_lock import GatewayLock
 from wattrail.store.link_days import keep_link_days, link_days
+from wattrail.store.purging import purge_meters
+from wattrail.store.quarter_sums import follow_entry
 from wattrail.store.registers import counts_alike, registers_from_text, registers_text
+from wattrail.store.rollups import LiveRollups, Stats, catch_up, store_quarter_hours
 from wattrail.store.rows import (
     ENTRY_COLUMNS,
     LATER_COLUMNS,
@@ -44,18 +48,19 @@ from wattrail.store.rows import (
     epoch_constants,
     microseconds,
     reading_row,
+    refuse_mixing,
     source_kind,
     stated_row,
     without_credentials,
 )
+from wattrail.store.series import series
+from wattrail.store.tiers import Retention, SeriesQuantity
 from wattrail.units import Reading
 
-__all__ = ["RETENTION", "Store", "open_store"]
+__all__ = ["DEFAULT_RETENTION", "Store", "open_store"]
 
-RETENTION: Final = timedelta(days=14)
-"""How much watched time raw readings are kept for. Ledger entries are kept for ever."""
-
-_PURGE_BATCH: Final = 5_000
+DEFAULT_RETENTION: Final = Retention()
+"""How long readings and rollups are kept. Ledger entries are kept for ever."""
 
 
 def _insert(table: str, *columns: str) -> str:
@@ -72,21 +77,23 @@ _INSERT_STATED: Final = _insert("stated", "meter_id", *STATED_COLUMNS, "hash")
 _INSERT_READING: Final = _insert("reading", "meter_id", *OBSERVATION_COLUMNS, *QUANTITY_COLUMNS) + " RETURNING id"
 
 
-def open_store(path: DatabaseAddress | str, *, lock: GatewayLock | None = None) -> Store:
+def open_store(path: DatabaseAddress | str, *, lock: GatewayLock | None = None, zone: tzinfo = MACHINE_ZONE) -> Store:
     """The database at an address, made if it is not there, brought up to date if it is older.
 
-    A gateway gives its ``lock``: what it writes is refused once another gateway has the database.
+    A gateway gives its ``lock``: what it writes is refused once another gateway has the database. Readings are summed
+    up by hours and days of ``zone``.
     Raises StoreError if it cannot be opened, is damaged, newer, or another program's; it is then left untouched.
     """
     address = parse_address(path) if isinstance(path, str) else path
-    return Store(address, *database_at(address).open(lock.use if lock else None))
+    return Store(address, *database_at(address).open(lock.use if lock else None), zone)
 
 
 class Store:
     """An open database. Writing and reading do not wait for each other."""
 
-    def __init__(self, path: DatabaseAddress, writer: Session, reader: Session) -> None:
+    def __init__(self, path: DatabaseAddress, writer: Session, reader: Session, zone: tzinfo = MACHINE_ZONE) -> None:
         self.path = path
+        self._rollups = LiveRollups(zone)
         self._writer, self._reader = writer, reader
 
     def close(self) -> None:
@@ -132,9 +139,7 @@ class Store:
             else:
                 meter_id = int(found[0])
                 stored_kind, given_kind = account_kind(found[1], found[3]), account_kind(kind, shown)
-                _refuse_mixing(
-                    name, stored=(stored_kind, bool(found[2])), given=(given_kind, simulated), path=self.path
-                )
+                refuse_mixing(name, stored=(stored_kind, bool(found[2])), given=(given_kind, simulated), path=self.path)
                 cursor.execute("UPDATE meter SET url = ? WHERE id = ?", (shown, meter_id))
             epoch, constants = queries.newest_epoch(cursor, meter_id)
         recalibrated = constants != given or not counts_alike(epoch.registers, registers)
@@ -213,13 +218,19 @@ class Store:
 
         ``wait_s`` is how long it waits for another that writes, or for a server that is away.
         """
+        attempts = count()
 
         def keep_rows(cursor: Cursor) -> None:
+            if next(attempts):
+                self._rollups.forget()  # what the attempt before had in mind was not stored
             for meter_id, reading, seen, entries in rows:
                 row = cursor.execute(_INSERT_READING, (meter_id, *reading_row(reading, seen))).fetchone()
-                _insert_entries(cursor, meter_id, entries, int(row[0]))
+                reading_id = int(row[0])
+                _insert_entries(cursor, meter_id, entries, reading_id)
+                self._rollups.follow_reading(cursor, meter_id, microseconds(seen.at), reading_id)
 
-        self._writer.write(keep_rows, durable=any(entries for *_, entries in rows), wait_s=wait_s)
+        with self._following():
+            self._writer.write(keep_rows, durable=any(entries for *_, entries in rows), wait_s=wait_s)
 
     def book(self, meter_id: int, entries: Sequence[Entry]) -> None:
         """Keep entries that no new reading caused, as when a ledger is closed."""
@@ -236,6 +247,12 @@ class Store:
                 _insert_entries(cursor, meter_id, entries, last_id)
 
         self._writer.write(keep_entries, durable=True)
+
+    def add_past(self, meter_id: int, entries: Sequence[Entry], quarters: Sequence[tuple[int, Stats]]) -> None:
+        """Keep what a meter did before its first reading: entries, and quarter hours by their start in microseconds."""
+        with self._transaction(durable=True) as cursor:
+            _insert_entries(cursor, meter_id, entries, queries.last_reading_id(cursor))
+            store_quarter_hours(cursor, meter_id, quarters, self._rollups.zone)
 
     def keep_link_days(self, days: Sequence[tuple[int, LinkDay]]) -> None:
         """Keep how meters, by their ids, were connected on a day; a day that was kept before is replaced."""
@@ -313,31 +330,47 @@ class Store:
         with self._reading() as cursor, as_damage(self.path):
             return queries.latest(cursor, meter_id)
 
-    def series(self, meter_id: int, start: datetime, end: datetime, *, points: int = 720) -> tuple[Bucket, ...]:
-        """Power in ``[start, end)`` as about ``points`` buckets at most; those without a reading are left out."""
+    def series(
+        self,
+        meter_id: int,
+        start: datetime,
+        end: datetime,
+        *,
+        points: int = 720,
+        quantity: SeriesQuantity = SeriesQuantity.POWER,
+    ) -> tuple[Bucket, ...]:
+        """A quantity in ``[start, end)`` as about ``points`` buckets; those without a reading are left out."""
         with self._reading() as cursor:
-            return queries.series(cursor, meter_id, start, end, points)
+            return series(cursor, meter_id, start, end, points, quantity)
 
-    def purge(self, *, keep: timedelta = RETENTION) -> int:
-        """Forget readings after which their meter was watched for ``keep``; returns how many.
+    def purge(self, retention: Retention = DEFAULT_RETENTION) -> int:
+        """Forget readings and rollups that were kept for their time; returns how many readings.
 
-        What a wall clock says plays no part. Only what the ledger has accounted for is forgotten.
+        What a wall clock says plays no part. Only readings that ledger and rollups have accounted for are forgotten.
         """
-        return sum(self._purge_of(row.id, keep) for row in self.meters())
+        meter_ids = [row.id for row in self.meters()]
+        return purge_meters(meter_ids, retention, reading=self._reading, transaction=self._transaction)
 
-    def _purge_of(self, meter_id: int, keep: timedelta) -> int:
-        with self._reading() as cursor:
-            last = queries.watched_out(cursor, meter_id, keep)
-        gone, deleted = 0, _PURGE_BATCH
-        while last and deleted == _PURGE_BATCH:  # in batches: between them the meters get their turn
-            with self._transaction() as cursor:
-                cursor.execute(queries.PURGE, (meter_id, last, _PURGE_BATCH))
-                deleted = cursor.rowcount
-            gone += deleted
-        return gone
+    def catch_up_rollups(self) -> bool:
+        """One step for readings that an older version stored, or another time zone; whether there was any to take."""
+        with self._transaction() as cursor:
+            is_behind = catch_up(cursor, self._rollups.zone)
+        self._rollups.forget()
+        return is_behind
 
-    def _transaction(self, *, durable: bool = False) -> AbstractContextManager[Cursor]:
-        return self._writer.transaction(durable=durable)
+    @contextmanager
+    def _transaction(self, *, durable: bool = False) -> Iterator[Cursor]:
+        with self._following(), self._writer.transaction(durable=durable) as cursor:
+            yield cursor
+
+    @contextmanager
+    def _following(self) -> Iterator[None]:
+        """What the rollups remember of the database goes with a transaction that fails."""
+        try:
+            yield
+        except BaseException:
+            self._rollups.forget()
+            raise
 
     def _reading(self) -> AbstractContextManager[Cursor]:
         return self._reader.cursor()
@@ -348,13 +381,4 @@ def _insert_entries(cursor: Cursor, meter_id: int, entries: Sequence[Entry], rea
         values = entry_row(entry)
         row = (*values[: len(ENTRY_COLUMNS)], reading_id, *values[len(ENTRY_COLUMNS) :])
         cursor.execute(_INSERT_ENTRY, (meter_id, *row, extend(cursor, "entry", meter_id, row)))
-
-
-def _refuse_mixing(name: str, *, stored: tuple[str, bool], given: tuple[str, bool], path: DatabaseAddress) -> None:
-    if stored == given:
-        return
-    was, now = (f"{'simulated ' if simulated else ''}{kind}" for kind, simulated in (stored, given))
-    raise StoreError(
-        f"{name!r} is a {was} in {path}, and now it is to be a {now}: their energy must not share one account",
-        hint="give the meter another name, or use another database file",
-    )
+        follow_entry(cursor, meter_id, entry)

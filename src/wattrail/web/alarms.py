@@ -6,17 +6,24 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Final, Self
 
-from fastapi import APIRouter, HTTPException, Query
+from fastapi import APIRouter, Path, Query
 from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel
 
+from wattrail.access import Scope
 from wattrail.alarms import StandingAlarm, StoredAlarmEvent
 from wattrail.database_address import DatabaseAddress
 from wattrail.store.alarm_events import AlarmEvents
+from wattrail.web.openapi import may_fail
+from wattrail.web.permissions import needs
+from wattrail.web.problems import ProblemDetails, RequestRefused
 
 __all__ = ["AlarmEventJson", "AlarmJson", "add_alarm_routes"]
 
 _MAX_EVENTS: Final = 1000
+_MAX_ID: Final = 2**63 - 1
+
+AlarmNumber = Annotated[int, Path(ge=1, le=_MAX_ID, description="The id of a raised alarm.", examples=[12])]
 
 
 class AlarmJson(BaseModel):
@@ -83,25 +90,31 @@ def add_alarm_routes(router: APIRouter, database: DatabaseAddress, acknowledge: 
         with AlarmEvents(database, read_only=True) as stored:
             return stored.standing_alarms()
 
-    @router.get("/alarms")
+    @router.get("/alarms", tags=["alarms"])
+    @needs(Scope.READ)
     def alarms() -> list[AlarmJson]:
         """The alarms that are raised now, the oldest first."""
         return [AlarmJson.of(alarm) for alarm in standing()]
 
-    @router.get("/alarms/events")
+    @router.get("/alarms/events", tags=["alarms"])
+    @needs(Scope.READ)
     def alarm_events(
-        limit: Annotated[int, Query(ge=1, le=_MAX_EVENTS)] = 100, after: Annotated[int | None, Query(ge=0)] = None
+        limit: Annotated[int, Query(ge=1, le=_MAX_EVENTS)] = 100,
+        after: Annotated[int | None, Query(ge=0, le=_MAX_ID)] = None,
     ) -> list[AlarmEventJson]:
         """The newest events, newest first; or those with an id above ``after``, oldest first."""
         with AlarmEvents(database, read_only=True) as stored:
             events = stored.newest(limit) if after is None else stored.after(after, limit)
         return [AlarmEventJson.of(event) for event in events]
 
-    @router.post("/alarms/{number}/acknowledge", status_code=202)
-    async def acknowledge_alarm(number: int) -> AlarmJson:
+    @router.post("/alarms/{number}/acknowledge", status_code=202, tags=["alarms"], responses=may_fail(404))
+    @needs(Scope.ADJUST)
+    async def acknowledge_alarm(number: AlarmNumber) -> AlarmJson:
         """Say that a raised alarm was seen; /alarms shows it once the gateway has stored it."""
         for alarm in await run_in_threadpool(standing):
             if alarm.raised.id == number:
                 acknowledge(number)
                 return AlarmJson.of(alarm)
-        raise HTTPException(404, f"no raised alarm has the number {number}; /api/v1/alarms lists them")
+        raise RequestRefused(
+            ProblemDetails("not-found", f"no raised alarm has the number {number}", "/api/v1/alarms lists them")
+        )

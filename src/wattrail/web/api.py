@@ -2,48 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import date, datetime
 from typing import Annotated, Final, Literal, Self
 
-from fastapi import APIRouter, HTTPException, Query
+from fastapi import APIRouter, Path, Request
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
 from wattrail import __version__
+from wattrail.access import Scope
 from wattrail.gateway import Feed, MeterState, MeterView
-from wattrail.ledger import Totals
 from wattrail.network_meters.link_health import LinkDay, advice
 from wattrail.sanitize import printable
 from wattrail.units import Reading
 from wattrail.web.alarms import add_alarm_routes
+from wattrail.web.downloads import add_download_routes
+from wattrail.web.energy_api import EnergyJson, add_energy_routes
 from wattrail.web.events import Broadcast, TooManyStreams
 from wattrail.web.history import PowerHistory
+from wattrail.web.hours import add_hours_route
 from wattrail.web.messages import CandidateJson, PublisherJson, Setup
+from wattrail.web.openapi import may_fail
+from wattrail.web.permissions import needs, recheck
+from wattrail.web.problems import ProblemDetails, RequestRefused
+from wattrail.web.series_api import add_series_routes
+from wattrail.web.today import add_today_route
 from wattrail.web.waveform import WaveformJson, Waveforms
 
 __all__ = ["MeterJson", "api_router"]
 
-_MAX_MINUTES = 14 * 24 * 60
+_RECHECK_AFTER: Final = 5
+"""Events, one a second, after which a stream asks whether its reader may still have it."""
+
+MeterName = Annotated[str, Path(description="The name of a meter.", examples=["house"])]
 
 MAX_NAMES: Final = 20
 """Names of meters listed in an error; /meters has all of them."""
-
-
-class EnergyJson(BaseModel):
-    """Energy registers in watt-hours; ``undirected`` is energy of unknown direction."""
-
-    import_wh: float
-    export_wh: float
-    undirected_wh: float
-
-    @classmethod
-    def of(cls, totals: Totals) -> Self:
-        return cls(
-            import_wh=totals.import_mwh / 1000,
-            export_wh=totals.export_mwh / 1000,
-            undirected_wh=totals.undirected_mwh / 1000,
-        )
 
 
 class ReadingJson(BaseModel):
@@ -136,25 +131,6 @@ class MeterJson(BaseModel):
         )  # fmt: skip
 
 
-class PointJson(BaseModel):
-    """Power during one stretch of time, in watts."""
-
-    at: datetime
-    lowest: float
-    mean: float
-    highest: float
-    readings: int
-
-
-class SeriesJson(BaseModel):
-    """Power over time, without the stretches that have no reading."""
-
-    name: str
-    simulated: bool
-    unit: Literal["W"] = "W"
-    points: list[PointJson]
-
-
 class HealthJson(BaseModel):
     """``ok`` when every meter is live."""
 
@@ -165,12 +141,35 @@ class HealthJson(BaseModel):
 
 
 class AboutJson(BaseModel):
-    """Version, time zone, ports that could be meters, and whether other machines can read the page."""
+    """Version, time zone, ports that could be meters, and whether other machines can read the page.
+
+    ``grid`` and ``solar`` are the meters between house and grid, and behind the roof; None where it is not known.
+    ``tariffs`` are the names by which costs can be asked for.
+    """
 
     version: str
     zone: str | None
     open_to_network: bool
     candidates: list[CandidateJson]
+    grid: str | None
+    solar: str | None
+    tariffs: list[str]
+
+
+class _EventStream(StreamingResponse):
+    """An answer without an end."""
+
+    media_type = "text/event-stream"
+
+
+async def _while_allowed(stream: AsyncIterator[bytes], request: Request) -> AsyncIterator[bytes]:
+    """A stream for as long as its reader may have it."""
+    sent = 0
+    async for event in stream:
+        sent += 1
+        if sent % _RECHECK_AFTER == 0 and not await recheck(request):
+            return
+        yield event
 
 
 def api_router(
@@ -188,49 +187,41 @@ def api_router(
     def known(name: str) -> MeterView:
         if (view := feed.view(name)) is None:
             names = ", ".join(view.name for view in feed.views()[:MAX_NAMES]) or "none"
-            raise HTTPException(404, f"there is no meter {printable(name, limit=64)!r}; known: {names}")
+            raise RequestRefused(
+                ProblemDetails(
+                    "not-found",
+                    f"there is no meter {printable(name, limit=64)!r}; known: {names}",
+                    "/api/v1/meters lists them",
+                )
+            )
         return view
 
-    @router.get("/meters")
+    @router.get("/meters", tags=["meters"])
+    @needs(Scope.READ)
     async def meters() -> list[MeterJson]:
         """Every meter."""
         return [MeterJson.of(view) for view in feed.views()]
 
-    @router.get("/meters/{name}")
-    async def meter(name: str) -> MeterJson:
+    @router.get("/meters/{name}", tags=["meters"], responses=may_fail(404))
+    @needs(Scope.READ)
+    async def meter(name: MeterName) -> MeterJson:
         """One meter."""
         return MeterJson.of(known(name))
 
-    @router.get("/meters/{name}/reading")
-    async def reading(name: str) -> ReadingJson:
+    @router.get("/meters/{name}/reading", tags=["meters"], responses=may_fail(404))
+    @needs(Scope.READ)
+    async def reading(name: MeterName) -> ReadingJson:
         """The last reading of a meter; 503 before the first."""
         view = known(name)
         if view.reading is None:
-            raise HTTPException(503, f"{name} has not been read yet: {view.error or view.state}")
+            raise RequestRefused(
+                ProblemDetails("unavailable", f"{name} has not been read yet: {view.error or view.state}", view.hint)
+            )
         return ReadingJson.of(view, view.reading)
 
-    @router.get("/meters/{name}/series")
-    def series(
-        name: str,
-        minutes: Annotated[int, Query(ge=1, le=_MAX_MINUTES)] = 60,
-        points: Annotated[int, Query(ge=2, le=2000)] = 720,
-    ) -> SeriesJson:
-        """Power over the last minutes, in about ``points`` points at most."""
-        view = known(name)
-        buckets = history.series(name, minutes=minutes, points=points)
-        return SeriesJson(
-            name=name,
-            simulated=view.simulated,
-            points=[
-                PointJson(
-                    at=b.start, lowest=b.lowest_watts, mean=b.mean_watts, highest=b.highest_watts, readings=b.readings
-                )
-                for b in buckets
-            ],
-        )
-
-    @router.get("/meters/{name}/link")
-    def link(name: str) -> list[LinkJson]:
+    @router.get("/meters/{name}/link", tags=["meters"], responses=may_fail(404))
+    @needs(Scope.READ)
+    def link(name: MeterName) -> list[LinkJson]:
         """How a network meter was connected, today as it is now and the days before, newest first."""
         view = known(name)
         days = {day.day: day for day in history.link_days(name)}
@@ -238,36 +229,50 @@ def api_router(
             days[view.link.day] = view.link
         return [LinkJson.of(days[day]) for day in sorted(days, reverse=True)]
 
-    @router.get("/meters/{name}/waveform")
-    async def waveform(name: str) -> WaveformJson:
+    @router.get("/meters/{name}/waveform", tags=["meters"], responses=may_fail(404))
+    @needs(Scope.READ)
+    async def waveform(name: MeterName) -> WaveformJson:
         """The last capture of a meter's waveform. Each request keeps captures coming for some seconds."""
         view = known(name)
         return waveforms.of(name) or WaveformJson(name=name, simulated=view.simulated)
 
-    @router.get("/events")
-    async def events() -> StreamingResponse:
-        """Server-sent events: first every meter as in /meters, then each second those that changed."""
+    @router.get("/events", tags=["meters"], response_class=_EventStream)
+    @needs(Scope.READ)
+    async def events(request: Request) -> StreamingResponse:
+        """Server-sent events: first every meter as in /meters, then each second those that changed.
+
+        The stream ends when the session or the token does.
+        """
         try:
             stream = broadcast.stream()
         except TooManyStreams as error:
-            raise HTTPException(503, str(error)) from error
-        return StreamingResponse(stream, media_type="text/event-stream")
+            raise RequestRefused(ProblemDetails("unavailable", str(error))) from error
+        return _EventStream(_while_allowed(stream, request))
 
     add_alarm_routes(router, setup.database, acknowledge)
+    add_today_route(router, setup, known)
+    add_hours_route(router, known, setup, feed.now)
+    add_series_routes(router, known, history, setup, feed.now)
+    add_energy_routes(router, known, setup, feed.now)
+    add_download_routes(router, known, setup, feed.now)
 
-    @router.get("/about")
+    @router.get("/about", tags=["gateway"])
+    @needs(Scope.READ)
     async def about() -> AboutJson:
         """Version, time zone, ports that could be a meter."""
         return AboutJson(
-            version=__version__, zone=setup.zone, open_to_network=setup.open_to_network, candidates=setup.candidates
-        )
+            version=__version__, zone=setup.zone, open_to_network=setup.open_to_network, candidates=setup.candidates,
+            grid=setup.grid, solar=setup.solar, tariffs=list(setup.tariffs),
+        )  # fmt: skip
 
-    @router.get("/publishers")
+    @router.get("/publishers", tags=["gateway"])
+    @needs(Scope.READ)
     async def publishing() -> list[PublisherJson]:
         """Every publisher: whether it reaches its consumer, and how many registers wait for it."""
         return list(publishers)
 
-    @router.get("/health")
+    @router.get("/health", tags=["gateway"])
+    @needs(Scope.READ)
     async def health() -> HealthJson:
         """The state of the whole service."""
         views = feed.views()

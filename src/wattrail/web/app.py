@@ -1,35 +1,43 @@
-"""The web application: pages as files, the REST interface that they use, and the guard before both."""
+"""The web application: the REST interface, the pages that use it, and the layers that each request passes first.
+
+Guard (which site it comes from), permissions (who sends it, and what that one may), body (how much of it), application.
+"""
 
 from __future__ import annotations
 
-import mimetypes
 from collections.abc import Callable, Iterable, Sequence
-from importlib.resources import files
-from typing import Final
+from functools import cache
+from typing import Any, Final
 
-from fastapi import FastAPI, Request, Response
-from fastapi.responses import JSONResponse, PlainTextResponse
+from fastapi import APIRouter, FastAPI, Response
+from fastapi.responses import JSONResponse
 from pydantic import TypeAdapter
-from starlette.exceptions import HTTPException
 
 from wattrail import __version__
-from wattrail.errors import WattrailError
+from wattrail.access import Scope
+from wattrail.clock import Clock, SystemClock
 from wattrail.gateway import Feed, MeterView
-from wattrail.publish.openmetrics import OPENMETRICS_TYPE, TEXT_TYPE, metrics_page, wants_openmetrics
+from wattrail.web.administration import administration_router
 from wattrail.web.api import MeterJson, api_router
+from wattrail.web.body import BoundedBody
+from wattrail.web.callers import Callers
+from wattrail.web.docs_page import docs_router
 from wattrail.web.events import Broadcast
 from wattrail.web.guard import Guard
 from wattrail.web.history import PowerHistory
+from wattrail.web.login import login_router
 from wattrail.web.messages import PublisherJson, Setup
+from wattrail.web.openapi import describe
+from wattrail.web.openapi_3_0 import in_version_3_0
+from wattrail.web.pages import ASSETS, pages_router
+from wattrail.web.permissions import Permissions, needs
+from wattrail.web.problems import add_problem_handlers
+from wattrail.web.reports import Reports
+from wattrail.web.sessions import PageSessions
 from wattrail.web.waveform import Waveforms
 
 __all__ = ["build_app", "meters_json"]
 
-_ASSETS: Final = {
-    file.name: file.read_bytes()
-    for file in (files(__package__) / "assets").iterdir()
-    if file.name.endswith((".css", ".js", ".html", ".svg"))
-}
 _METERS: Final = TypeAdapter(list[MeterJson])
 
 
@@ -46,56 +54,52 @@ def build_app(
     publishers: Sequence[PublisherJson] = (),
     *,
     acknowledge: Callable[[int], object] = lambda _number: None,
+    report: Callable[..., object] = lambda **_message: None,
+    clock: Clock | None = None,
 ) -> Guard:
     """The application over a feed and a database. ``publishers`` are read at each request.
 
-    ``acknowledge`` takes the id of an alarm that someone has seen.
+    ``acknowledge`` takes the id of an alarm that someone has seen, ``report`` the fields of a message to the gateway.
     """
-    app = FastAPI(
-        title="wattrail",
-        version=__version__,
-        openapi_url="/api/v1/openapi.json",
-        docs_url=None,  # its pages would load scripts from the internet
-        redoc_url=None,
-    )
+    clock = clock or SystemClock()
+    app = FastAPI(title="wattrail", version=__version__, openapi_url=None, docs_url=None, redoc_url=None)
+    reports = Reports(report, clock)
+    callers = Callers(setup.database, PageSessions(clock), reports, clock)
     history = PowerHistory(setup.database)
-    app.include_router(api_router(feed, history, broadcast, waveforms, setup, publishers, acknowledge))
-
-    @app.get("/metrics", include_in_schema=False)
-    async def metrics(request: Request) -> Response:
-        if setup.metrics is None:
-            raise HTTPException(404, "metrics are off; [publish.openmetrics] in wattrail.toml turns them on")
-        is_open = wants_openmetrics(request.headers.get("accept", ""))
-        page = metrics_page(feed.views(), has_kwh=setup.metrics.has_kwh, openmetrics=is_open)
-        return Response(page, headers={"content-type": OPENMETRICS_TYPE if is_open else TEXT_TYPE})
-
-    @app.get("/", include_in_schema=False)
-    async def dashboard() -> Response:
-        return _asset("dashboard.html")
-
-    @app.get("/scope/{name}", include_in_schema=False)
-    async def scope(name: str) -> Response:
-        return _asset("scope.html", status=200 if feed.view(name) else 404)
-
-    @app.get("/assets/{name}", include_in_schema=False)
-    async def asset(name: str) -> Response:
-        if name not in _ASSETS or name.endswith(".html"):
-            raise HTTPException(404, "there is no such file")
-        return _asset(name)
-
-    @app.exception_handler(HTTPException)
-    async def refused(request: Request, error: HTTPException) -> Response:
-        if request.url.path.startswith("/api"):
-            return JSONResponse({"detail": error.detail}, error.status_code)
-        return PlainTextResponse(f"{error.detail}\n", error.status_code)
-
-    @app.exception_handler(WattrailError)
-    async def failed(_request: Request, error: WattrailError) -> Response:
-        return JSONResponse({"detail": str(error), "hint": error.hint}, 503)
-
-    return Guard(app)
+    routers = [
+        api_router(feed, history, broadcast, waveforms, setup, publishers, acknowledge),
+        login_router(callers, reports, clock),
+        administration_router(setup.database),
+        pages_router(feed, setup.metrics),
+    ]
+    # before the files of the page that explains it, one of which has any name
+    routers += [_description(app, routers), docs_router(ASSETS["docs.html"])]
+    for router in routers:
+        app.include_router(router)
+    add_problem_handlers(app)
+    routes = [route for router in routers for route in router.routes]
+    permitted = Permissions(BoundedBody(app), routes, callers, reports)
+    return Guard(permitted, names=setup.names, trusted_proxies=setup.trusted_proxies)
 
 
-def _asset(name: str, *, status: int = 200) -> Response:
-    kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
-    return Response(_ASSETS[name], status, media_type=kind)
+def _description(app: FastAPI, routers: Sequence[APIRouter]) -> APIRouter:
+    """The route of the description of all others."""
+    described, described_routers = APIRouter(prefix="/api/v1", include_in_schema=False), tuple(routers)
+
+    @cache
+    def document() -> dict[str, Any]:
+        return describe(app, [route for router in described_routers for route in router.routes])
+
+    @described.get("/openapi.json")
+    @needs(Scope.READ)
+    async def openapi() -> Response:
+        """The description of this interface."""
+        return JSONResponse(document())
+
+    @described.get("/docs/openapi.json")
+    @needs(Scope.READ)
+    async def openapi_3_0() -> Response:
+        """The same for the page that explains it."""
+        return JSONResponse(in_version_3_0(document()))
+
+    return described

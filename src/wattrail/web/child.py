@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 import signal
 import socket
+import ssl
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -23,9 +25,10 @@ from wattrail.gateway.logs import set_up_logging
 from wattrail.web.app import build_app, meters_json
 from wattrail.web.events import Broadcast
 from wattrail.web.guard import Guard
-from wattrail.web.limits import BACKLOG, KEEP_ALIVE_S, MAX_CONNECTIONS, MAX_HEAD_BYTES
+from wattrail.web.limits import BACKLOG, HANDSHAKE_TIMEOUT_S, KEEP_ALIVE_S, MAX_CONNECTIONS, MAX_HEAD_BYTES
 from wattrail.web.messages import MAX_LINE, PublisherJson, Setup, decode_line, encode_line, view_from_message
 from wattrail.web.protocol import BoundedProtocol
+from wattrail.web.tls import CertificateFiles, server_context, take_up_renewals
 from wattrail.web.waveform import WaveformJson, Waveforms
 
 __all__ = ["main", "server_config"]
@@ -62,6 +65,7 @@ class _Page:
         self.app = build_app(
             self.feed, setup, self.broadcast, self.waveforms, self.publishers,
             acknowledge=lambda number: writer.write(encode_line(acknowledge=number)),
+            report=lambda **message: writer.write(encode_line(**message)),
         )  # fmt: skip
 
     def apply(self, message: Mapping[str, Any]) -> None:
@@ -78,19 +82,28 @@ class _Page:
 async def _serve(channel: socket.socket, listener: socket.socket) -> None:
     reader, writer = await asyncio.open_connection(sock=channel, limit=MAX_LINE)
     first = decode_line(await reader.readline())
-    page = _Page(Setup.model_validate(first["setup"]), writer)
+    setup = Setup.model_validate(first["setup"])
+    page = _Page(setup, writer)
     while not first.get("complete"):  # nothing is served before all meters are known
         first = decode_line(await reader.readline())
         page.apply(first)
-    server = _PageServer(server_config(page.app), writer)
-    asyncio.get_running_loop().set_exception_handler(_explain)
+    files, tls = _certificate(setup)
+    server = _PageServer(server_config(page.app, tls), writer)
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(_explain)
+    if tls is not None:  # uvicorn leaves the time for agreeing on TLS at a minute
+        bounded = functools.partial(loop.create_server, ssl_handshake_timeout=HANDSHAKE_TIMEOUT_S)
+        loop.create_server = bounded  # type: ignore[method-assign]
     serving = asyncio.create_task(server.serve(sockets=[listener]))
-    streaming = asyncio.create_task(page.broadcast.run())
+    tasks = [asyncio.create_task(page.broadcast.run())]
+    if files is not None and tls is not None:
+        tasks.append(asyncio.create_task(take_up_renewals(tls, files)))
     try:
         while line := await reader.readline():
             page.apply(decode_line(line))
     finally:
-        streaming.cancel()
+        for task in tasks:
+            task.cancel()
         page.broadcast.close()
         server.should_exit = True
         with contextlib.suppress(asyncio.CancelledError):
@@ -98,12 +111,23 @@ async def _serve(channel: socket.socket, listener: socket.socket) -> None:
         writer.close()
 
 
-def server_config(app: Guard) -> uvicorn.Config:
-    """The configuration of the server: limits for strangers, no log of requests."""
+def _certificate(setup: Setup) -> tuple[CertificateFiles | None, ssl.SSLContext | None]:
+    if setup.certificate is None or setup.key is None:
+        return None, None
+    files = CertificateFiles(setup.certificate, setup.key)
+    return files, server_context(files)
+
+
+def server_config(app: Guard, tls: ssl.SSLContext | None = None) -> uvicorn.Config:
+    """The configuration of the server: limits for strangers, no log of requests.
+
+    uvicorn would believe any program of this machine about the address of a visitor: ``Guard`` decides whom to believe.
+    """
     return uvicorn.Config(
         app, log_config=None, access_log=False, lifespan="off", http=BoundedProtocol, ws="none", loop="asyncio",
-        server_header=False, backlog=BACKLOG, h11_max_incomplete_event_size=MAX_HEAD_BYTES,
+        server_header=False, proxy_headers=False, backlog=BACKLOG, h11_max_incomplete_event_size=MAX_HEAD_BYTES,
         timeout_keep_alive=KEEP_ALIVE_S, timeout_graceful_shutdown=_STOP_WITHIN_S,
+        ssl_context_factory=None if tls is None else lambda _config, _usual: tls,
     )  # fmt: skip
 
 

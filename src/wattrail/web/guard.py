@@ -1,30 +1,27 @@
-"""Checks every request before the application sees it.
+"""Checks where a request comes from before anything else sees it.
 
-A browser sends requests of any page to 127.0.0.1. Two checks keep foreign pages out without a password. The Host header
-must be an address or local name of this machine, which refuses a foreign name that points here (DNS rebinding). An
-Origin header must name our own page. One request changes something: POST acknowledges an alarm, and is taken from this
-machine only. Other methods than GET and HEAD are refused, and so are bodies.
+A browser sends requests of any page to 127.0.0.1. Three checks keep foreign pages out. The Host header must be an
+address, a local name of this machine, or a name of the configuration, which refuses a foreign name that points here
+(DNS rebinding). An Origin header must name our own page. A request that changes something must not come from another
+site by what the browser says of it, and with a cookie the browser has to say so.
 """
 
 from __future__ import annotations
 
-import json
 import re
 import socket
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Mapping, Sequence
 from ipaddress import ip_address
-from typing import Any, Final
+from typing import Final
+
+from wattrail.web.asgi import App, Headers, Message, Receive, RequestScope, Send, headers_of
+from wattrail.web.limits import MAX_HEAD_BYTES
+from wattrail.web.peer import Peer, peer_of, proxy_networks
+from wattrail.web.problems import ProblemDetails, send_problem
 
 __all__ = ["SECURITY_HEADERS", "Guard"]
 
-_Scope = MutableMapping[str, Any]
-_Message = MutableMapping[str, Any]
-_Receive = Callable[[], Awaitable[_Message]]
-_Send = Callable[[_Message], Awaitable[None]]
-_App = Callable[[_Scope, _Receive, _Send], Awaitable[None]]
-_Headers = list[tuple[bytes, bytes]]
-
-SECURITY_HEADERS: Final[_Headers] = [
+SECURITY_HEADERS: Final[Headers] = [
     (
         b"content-security-policy",
         b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -35,23 +32,26 @@ SECURITY_HEADERS: Final[_Headers] = [
     (b"referrer-policy", b"no-referrer"),
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"cross-origin-resource-policy", b"same-origin"),
+    (b"permissions-policy", b"camera=(), geolocation=(), microphone=(), payment=(), serial=(), usb=()"),
 ]
 """Headers of every answer: scripts come only from our own files, and no other page may frame or embed ours."""
 
+_STAY_WITH_TLS: Final = (b"strict-transport-security", b"max-age=31536000")
 _AUTHORITY: Final = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]{2,45})\]|(?P<name>[A-Za-z0-9._-]{1,253}))(?::[0-9]{1,5})?")
-_ACKNOWLEDGE: Final = re.compile(r"/api/v1/alarms/[0-9]{1,18}/acknowledge")
-"""The only path that takes POST."""
-
 _ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]*://(?P<authority>[^/?#@\s]+)", re.IGNORECASE)
+_SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+_OWN_SITES: Final = frozenset({"same-origin", "none"})
 
 
 class Guard:
-    """Refuses bad requests, and adds the security headers to every answer."""
+    """Refuses requests from other sites, and adds the security headers to every answer."""
 
-    def __init__(self, app: _App) -> None:
+    def __init__(self, app: App, *, names: Sequence[str] = (), trusted_proxies: Sequence[str] = ()) -> None:
         self._app = app
+        self._names = frozenset(name.lower() for name in names)
+        self._trusted = proxy_networks(trusted_proxies)
 
-    async def __call__(self, scope: _Scope, receive: _Receive, send: _Send) -> None:
+    async def __call__(self, scope: RequestScope, receive: Receive, send: Send) -> None:
         """Pass a request to the application, or refuse it."""
         if scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008})
@@ -59,39 +59,60 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        send = _with_headers(send, api=scope["path"].startswith("/api"))
-        refusal = _refusal(scope)
+        peer = peer_of(scope, self._trusted)
+        scope["state"] = {**scope.get("state", {}), "peer": peer}
+        send = _with_headers(send, api=scope["path"].startswith("/api"), is_secure=peer.is_secure)
+        if scope["method"] == "HEAD":
+            scope, send = {**scope, "method": "GET"}, _head_only(send)
+        refusal = _bad_head(scope) or _refusal(scope["method"], headers_of(scope), peer, self._names)
         if refusal is not None:
-            await _refuse(scope, send, *refusal)
-        elif scope["method"] == "HEAD":
-            await self._app({**scope, "method": "GET"}, receive, _head_only(send))
+            await send_problem(send, scope["path"], refusal)
         else:
             await self._app(scope, receive, send)
 
 
-def _refusal(scope: _Scope) -> tuple[int, str] | None:
-    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-    host, origin = headers.get("host", ""), headers.get("origin")
-    if (found := _AUTHORITY.fullmatch(host)) is None or not _is_address(found["v6"]):
-        return 400, "the Host header is not the name or address of a host"
-    if not _is_ours(found["v6"] or found["name"]):
-        return 403, "this address is not served here; use http://127.0.0.1 or this machine's own name"
+def _bad_head(scope: RequestScope) -> ProblemDetails | None:
+    """What h11 lets pass: a long head that arrives at once, and two ways to say how long the body is.
+
+    Of the two it takes the coding, as RFC 9112 says; a proxy that takes the other one would see another next request.
+    """
+    size = len(scope.get("raw_path") or b"") + len(scope.get("query_string") or b"")
+    size += sum(len(name) + len(value) + 4 for name, value in scope["headers"])
+    if size > MAX_HEAD_BYTES:
+        return ProblemDetails("bad-request", f"the head has {size} bytes", f"send {MAX_HEAD_BYTES} at most")
+    if {"content-length", "transfer-encoding"} <= headers_of(scope).keys():
+        return ProblemDetails("bad-request", "the length of the body is given twice", "leave out Content-Length")
+    return None
+
+
+def _refusal(method: str, headers: Mapping[str, str], peer: Peer, names: frozenset[str]) -> ProblemDetails | None:
+    origin = headers.get("origin")
+    if (found := _AUTHORITY.fullmatch(peer.host)) is None or not _is_address(found["v6"]):
+        return ProblemDetails("bad-request", "the Host header is not the name or address of a host")
+    if not _is_ours(found["v6"] or found["name"], names):
+        return ProblemDetails(
+            "foreign-request", "this name is not served here",
+            "use an address or this machine's own name, or add the name: [site] names = [...] in wattrail.toml",
+        )  # fmt: skip
     if origin is not None and origin != "null":
         sender = _ORIGIN.fullmatch(origin)
         if sender is None or _AUTHORITY.fullmatch(sender["authority"]) is None:
-            return 400, "the Origin header is not an origin"
-        if sender["authority"].lower() != host.lower():
-            return 403, "requests of other pages are refused"
+            return ProblemDetails("bad-request", "the Origin header is not an origin")
+        if sender["authority"].lower() != peer.host.lower():
+            return ProblemDetails("foreign-request", "requests of other pages are refused")
     elif origin == "null":
-        return 403, "requests of other pages are refused"
-    if scope["method"] == "POST" and _ACKNOWLEDGE.fullmatch(scope["path"]):
-        if not _is_loopback((scope.get("client") or ("",))[0]):
-            return 403, "only this machine may acknowledge an alarm: use 'wattrail alarm acknowledge' on it"
-    elif scope["method"] not in {"GET", "HEAD"}:
-        return 405, "only GET and HEAD are allowed: nothing can be changed here"
-    if headers.get("content-length", "0").strip("0") or "transfer-encoding" in headers:
-        return 413, "a request has no body here"
+        return ProblemDetails("foreign-request", "requests of other pages are refused")
+    if method not in _SAFE and not _is_of_this_site(headers):
+        return ProblemDetails("foreign-request", "only this server's own page changes anything here")
     return None
+
+
+def _is_of_this_site(headers: Mapping[str, str]) -> bool:
+    """Whether a change may be meant; every browser of today says where it comes from, a program does not."""
+    site = headers.get("sec-fetch-site")
+    if site is not None:
+        return site in _OWN_SITES
+    return "origin" in headers or "cookie" not in headers or "authorization" in headers
 
 
 def _is_address(v6: str | None) -> bool:
@@ -101,43 +122,36 @@ def _is_address(v6: str | None) -> bool:
         return False
 
 
-def _is_loopback(client: str) -> bool:
-    try:
-        address = ip_address(client)
-    except ValueError:
-        return False
-    mapped = getattr(address, "ipv4_mapped", None)  # a socket for both versions shows 127.0.0.1 as ::ffff:127.0.0.1
-    return bool((mapped or address).is_loopback)
-
-
-def _is_ours(name: str) -> bool:
+def _is_ours(name: str, names: frozenset[str]) -> bool:
     try:
         ip_address(name)
     except ValueError:
         own = socket.gethostname().lower()
-        return name.lower() in {"localhost", own, f"{own}.local"}
+        return name.lower() in {"localhost", own, f"{own}.local", *names}
     return True
 
 
-def _with_headers(send: _Send, *, api: bool) -> _Send:
+def _with_headers(send: Send, *, api: bool, is_secure: bool) -> Send:
     caching = (b"cache-control", b"no-store" if api else b"no-cache")
+    own = [*SECURITY_HEADERS, caching, *([_STAY_WITH_TLS] if is_secure else [])]
+    names = {name for name, _ in own}
 
-    async def send_with_headers(message: _Message) -> None:
+    async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
-            own = [*SECURITY_HEADERS, caching]
-            names = {name for name, _ in own}
-            kept = [header for header in message.get("headers", []) if header[0].lower() not in names]
-            message = {**message, "headers": [*kept, *own]}
+            given = message.get("headers", [])
+            policy = [header for header in given if header[0].lower() == b"content-security-policy"]
+            kept = [header for header in given if header[0].lower() not in names]
+            message = {**message, "headers": [*kept, *(policy or own[:1]), *own[1:]]}
         await send(message)
 
     return send_with_headers
 
 
-def _head_only(send: _Send) -> _Send:
+def _head_only(send: Send) -> Send:
     """Send only the head of the answer to GET, also where GET would stream without an end."""
     begun = False
 
-    async def send_head(message: _Message) -> None:
+    async def send_head(message: Message) -> None:
         nonlocal begun
         if message["type"] == "http.response.start":
             begun = True
@@ -147,17 +161,3 @@ def _head_only(send: _Send) -> _Send:
             await send(message)
 
     return send_head
-
-
-async def _refuse(scope: _Scope, send: _Send, status: int, why: str) -> None:
-    if scope["path"].startswith("/api"):
-        kind, body = b"application/json", json.dumps({"detail": why}).encode()
-    else:
-        kind, body = b"text/plain; charset=utf-8", f"{why}\n".encode()
-    headers = [(b"content-type", kind), (b"content-length", str(len(body)).encode())]
-    if status == 405:
-        headers.append((b"allow", b"GET, HEAD"))
-    if status in {400, 405, 413}:
-        headers.append((b"connection", b"close"))  # the rest of the request is not read
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})

@@ -6,8 +6,11 @@ from typing import Final
 
 __all__ = [
     "BACKLOG",
+    "BODY_TIMEOUT_S",
+    "HANDSHAKE_TIMEOUT_S",
     "HEAD_TIMEOUT_S",
     "KEEP_ALIVE_S",
+    "MAX_BODY_BYTES",
     "MAX_CONNECTIONS",
     "MAX_HEAD_BYTES",
     "MAX_STREAMS",
@@ -19,6 +22,15 @@ MAX_HEAD_BYTES: Final = 16 * 1024
 
 HEAD_TIMEOUT_S: Final = 10.0
 """From the opening of a connection, or the first byte of its next request, until that request's head is complete."""
+
+HANDSHAKE_TIMEOUT_S: Final = 10.0
+"""From the opening of a connection until TLS is agreed on."""
+
+MAX_BODY_BYTES: Final = 64 * 1024
+"""Bytes of a body: a login has a hundred."""
+
+BODY_TIMEOUT_S: Final = 10.0
+"""From the end of a request's head until its body is complete."""
 
 KEEP_ALIVE_S: Final = 5
 """How long a connection may stay idle after an answer."""

@@ -9,12 +9,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import fields
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Final, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from wattrail.database_address import DatabaseAddress
 from wattrail.gateway import MeterView
+from wattrail.ledger import Tariff
 from wattrail.publish import PublisherStatus
 from wattrail.units import PlainSample, Reading
 
@@ -123,10 +125,23 @@ class MetricsSetup(BaseModel):
 
 
 class Setup(BaseModel):
-    """Settings of the page. ``open_to_network``: other machines can read it. Without ``metrics`` there are none."""
+    """Settings of the page. ``open_to_network``: other machines can reach it. Without ``metrics`` there are none.
+
+    ``names`` are names under which it is served beside this machine's own. What ``trusted_proxies`` (addresses and
+    networks) say of a visitor is believed. With ``certificate`` and ``key`` it is served by TLS.
+    ``grid`` and ``solar`` are the meters between house and grid, and behind the roof. ``tariffs`` are those by which
+    costs can be asked for, by name.
+    """
 
     database: DatabaseAddress
     zone: str | None = None
     open_to_network: bool = False
     candidates: list[CandidateJson] = []
     metrics: MetricsSetup | None = None
+    grid: str | None = None
+    solar: str | None = None
+    names: list[str] = []
+    trusted_proxies: list[str] = []
+    certificate: Path | None = None
+    key: Path | None = None
+    tariffs: dict[str, Tariff] = {}

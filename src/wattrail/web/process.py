@@ -23,6 +23,7 @@ from wattrail.gateway.threads import start_thread
 from wattrail.gateway.timing import BackOff
 from wattrail.publish import PublisherBoard
 from wattrail.web.messages import PublisherJson, Setup, decode_line, encode_line, view_message
+from wattrail.web.reports import AccessWriter, apply_report
 from wattrail.web.waveform import WaveformJson
 
 __all__ = ["WebProcess", "address_of", "bind"]
@@ -33,7 +34,7 @@ _BATCH: Final = 50
 """Views of one message; encoding it takes less than a millisecond."""
 
 _MAX_REPLY: Final = 4096
-"""Bytes of a line from the page, which names one meter or one alarm."""
+"""Bytes of a line from the page, which names one meter or one alarm, or is a record of the audit log."""
 
 _STOP_WITHIN_S: Final = 0.5
 """Seconds until the page is killed; it has nothing to save."""
@@ -44,7 +45,8 @@ logger = logging.getLogger(__name__)
 class WebProcess:
     """Keeps the page running on a bound listener until it is stopped. ``on_ready`` gets its address.
 
-    ``on_acknowledge`` gets the id of an alarm that someone has seen; it is called in a thread of this process.
+    ``on_acknowledge`` gets the id of an alarm that someone has seen; it is called in a thread of this process, and so
+    is ``access``, which writes down what the page reports of users and tokens.
     """
 
     def __init__(
@@ -56,9 +58,11 @@ class WebProcess:
         board: PublisherBoard | None = None,
         on_ready: Callable[[str], object] | None = None,
         on_acknowledge: Callable[[int], object] | None = None,
+        access: AccessWriter | None = None,
     ) -> None:
         self._board = board or PublisherBoard()
-        self.address = address_of(listener)
+        self.address = address_of(listener, is_secure=setup.certificate is not None)
+        self._access = access
         self._feed, self._setup, self._listener, self._on_ready = feed, setup, listener, on_ready
         self._on_acknowledge = on_acknowledge
         self._watched: dict[str, ScopeView | None] = {}
@@ -152,7 +156,7 @@ class WebProcess:
         channel.sendall(encode_line(waveform=waveform.model_dump(mode="json")))
 
     def _listen(self, replies: BinaryIO, ready: threading.Event) -> None:
-        """Read the replies of the page: it is ready, requests a waveform, or acknowledges an alarm."""
+        """Read the replies of the page: it is ready, requests a waveform, acknowledges an alarm, or reports."""
         try:
             while line := replies.readline(_MAX_REPLY):
                 self._handle_reply(decode_line(line), ready)
@@ -170,6 +174,11 @@ class WebProcess:
                 self._on_acknowledge(number)
             except WattrailError as error:
                 logger.warning("alarm %d could not be acknowledged: %s", number, error)
+        if self._access is not None:
+            try:
+                apply_report(reply, self._access)
+            except (WattrailError, ValueError) as error:
+                logger.warning("a report of the page could not be stored: %s", error)
         name = reply.get("watch")
         if isinstance(name, str) and self._feed.view(name) is not None:
             self._feed.scopes.watch(name)
@@ -199,17 +208,21 @@ def bind(host: str = "127.0.0.1", port: int = 0) -> socket.socket:
     """A listening socket; port 0 selects a free one. Raises ConfigError with a remedy."""
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, port), family=family)
+        listener = socket.create_server((host, port), family=family)
     except OSError as error:
         raise ConfigError(f"cannot serve at {host}:{port}: {error.strerror or error}", hint=_hint(error)) from error
+    # Connections inherit it. asyncio sets it only for a socket that names its protocol, which this one does not:
+    # without it the body of an answer waits 40 ms for the visitor to confirm the head.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
 
 
-def address_of(listener: socket.socket) -> str:
+def address_of(listener: socket.socket, *, is_secure: bool = False) -> str:
     """The URL at which a bound socket is reached."""
     host, port = listener.getsockname()[:2]
     if host in {"0.0.0.0", "::"}:
         host = socket.gethostname()
-    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+    return f"{'https' if is_secure else 'http'}://{f'[{host}]' if ':' in host else host}:{port}/"
 
 
 def _hint(error: OSError) -> str | None:

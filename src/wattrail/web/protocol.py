@@ -13,7 +13,8 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from wattrail.web.guard import SECURITY_HEADERS
-from wattrail.web.limits import HEAD_TIMEOUT_S, MAX_CONNECTIONS, STALL_TIMEOUT_S
+from wattrail.web.limits import HEAD_TIMEOUT_S, MAX_CONNECTIONS, MAX_HEAD_BYTES, STALL_TIMEOUT_S
+from wattrail.web.problems import PROBLEM_TYPE, ProblemDetails
 
 __all__ = ["BoundedProtocol"]
 
@@ -81,9 +82,10 @@ class BoundedProtocol(H11Protocol):
         """Refuse a request that is not HTTP or has too long a head, and close; as uvicorn does, with our headers."""
         head = h11.Response(
             status_code=400, reason=b"Bad Request",
-            headers=[(b"content-type", b"text/plain; charset=utf-8"), (b"connection", b"close"), *SECURITY_HEADERS],
+            headers=[(b"content-type", PROBLEM_TYPE.encode()), (b"connection", b"close"), *SECURITY_HEADERS],
         )  # fmt: skip
-        for event in (head, h11.Data(data=msg.encode("ascii")), h11.EndOfMessage()):
+        problem = ProblemDetails("bad-request", msg, f"send HTTP/1.1 with at most {MAX_HEAD_BYTES} bytes of headers")
+        for event in (head, h11.Data(data=problem.body()), h11.EndOfMessage()):
             self.transport.write(self.conn.send(event) or b"")
         self.transport.close()
 

@@ -13,7 +13,7 @@ from wattrail.cli.ledger import document, view
 from wattrail.cli.ledger.account import BooksOptions, Length, NamedAccount, StoredAccount, load_tariff, one_account
 from wattrail.cli.ledger.virtual import definitions_object
 from wattrail.cli.target import Json
-from wattrail.ledger import By, bills, by_interval
+from wattrail.ledger import By, bills
 
 
 def show(
@@ -68,7 +68,7 @@ def _registers(account: StoredAccount, *, json: bool) -> str:
 
 def _intervals(account: StoredAccount, by: By, first: str | None, until: str | None, day: int, *, json: bool) -> str:
     marks = account.marks(by, account.span(by, first, until), billing_day=day)
-    rows = by_interval(account.ledger_slice(since=marks[0]), marks)
+    rows = account.reader.energy(account.meter.id, marks)
     if not json:
         return f"{view.heading(account)}\n{view.intervals_table(rows, account.zone)}"
     simulated = account.meter.simulated

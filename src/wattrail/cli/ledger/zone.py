@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, tzinfo
+from datetime import datetime, time, tzinfo
 
 from wattrail.cli.exits import UsageError
-from wattrail.ledger import midnight
+from wattrail.ledger import parse_moment
 
 __all__ = ["local", "moment"]
 
@@ -13,14 +13,11 @@ __all__ = ["local", "moment"]
 def moment(text: str, zone: tzinfo, option: str) -> datetime:
     """What was typed as a local day or time, in UTC. Raises UsageError."""
     try:
-        if len(text) <= len("2026-03-01"):
-            return midnight(date.fromisoformat(text), zone)
-        typed = datetime.fromisoformat(text)
+        return parse_moment(text, zone)
     except ValueError as error:
         raise UsageError(
             f"{option} {text!r} is not a time", hint="write a day such as 2026-03-01, or 2026-03-01T06:00"
         ) from error
-    return (typed if typed.tzinfo else typed.replace(tzinfo=zone)).astimezone(UTC)
 
 
 def local(at: datetime, zone: tzinfo) -> str:

@@ -1,36 +1,35 @@
 // The strip of alarms: those that are raised now, from /api/v1/alarms. Without any it is not there.
 import { ask, element } from "./element.js";
-import { SIMULATED, clock } from "./format.js";
+import { SIMULATED, clock, date } from "./format.js";
+import { t } from "./language.js";
 
 const EVERY_MS = 2000;
-// Only the machine of the gateway may acknowledge.
-const OWN_MACHINE = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
-const SEVERITIES = { critical: "Critical", warning: "Warning", info: "Note" };
+const SEVERITIES = { critical: t("Critical"), warning: t("Warning"), info: t("Note") };
 
 // The time, with its day where that is not the last half day.
 function when(at, zone) {
   const isOld = Date.now() - Date.parse(at) > 12 * 3600 * 1000;
-  const day = isOld ? `${new Date(at).toLocaleDateString("en-GB", { timeZone: zone ?? undefined, day: "numeric", month: "short" })}, ` : "";
+  const day = isOld ? `${date(at, zone)}, ` : "";
   return day + clock(at, zone);
 }
 
-function row(alarm, zone) {
-  const seen = alarm.acknowledged_at ? `, acknowledged at ${when(alarm.acknowledged_at, zone)}` : "";
+function row(alarm, zone, mayAdjust) {
+  const seen = alarm.acknowledged_at ? `, ${t("acknowledged at {time}", { time: when(alarm.acknowledged_at, zone) })}` : "";
   return element(`li.alarm.is-${alarm.severity}${alarm.acknowledged ? ".is-acknowledged" : ""}`, {},
     element("p.alarm-text", {}, element("strong", {}, `${SEVERITIES[alarm.severity] ?? alarm.severity}: `), alarm.text),
-    element("p.alarm-since", {}, `since ${when(alarm.since, zone)}${seen}`),
+    element("p.alarm-since", {}, t("since {when}", { when: when(alarm.since, zone) }) + seen),
     alarm.simulated ? element("span.badge", {}, SIMULATED) : null,
-    alarm.acknowledged || !OWN_MACHINE.test(location.hostname) ? null : button(alarm));
+    alarm.acknowledged || !mayAdjust ? null : button(alarm));
 }
 
 // Acknowledges an alarm. The strip shows it when the gateway has stored it; a refusal stands on the button.
 function button(alarm) {
-  const made = element("button", { type: "button", "aria-label": `Acknowledge: ${alarm.text}` }, "Acknowledge");
+  const made = element("button", { type: "button", "aria-label": `${t("Acknowledge")}: ${alarm.text}` }, t("Acknowledge"));
   made.addEventListener("click", async () => {
     made.disabled = true;
     const answer = await fetch(`/api/v1/alarms/${alarm.id}/acknowledge`, { method: "POST" }).catch(() => null);
     if (!answer?.ok) {
-      made.textContent = "Refused, try again";
+      made.textContent = t("Refused, try again");
       made.disabled = false;
     }
   });
@@ -38,7 +37,8 @@ function button(alarm) {
 }
 
 // Shows the alarms in a section and keeps them up to date; where the gateway does not answer, the last ones stay, greyed.
-export function followAlarms(section, zone) {
+// Only who has the scope "adjust" may acknowledge one.
+export function followAlarms(section, zone, mayAdjust) {
   let shown = "[]";
   const look = async () => {
     const alarms = await ask("alarms").catch(() => null);
@@ -47,7 +47,7 @@ export function followAlarms(section, zone) {
     if (alarms !== null && text !== shown) {
       shown = text;
       section.hidden = !alarms.length;
-      section.replaceChildren(element("ul", {}, ...alarms.map((alarm) => row(alarm, zone))));
+      section.replaceChildren(element("ul", {}, ...alarms.map((alarm) => row(alarm, zone, mayAdjust))));
     }
     setTimeout(look, EVERY_MS);
   };

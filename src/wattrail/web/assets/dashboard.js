@@ -1,16 +1,21 @@
 // The dashboard: one card a meter, from /api/v1/events. Charts are loaded and drawn for the cards on the screen only.
 import { followAlarms } from "./alarms.js";
 import { ask, element, show } from "./element.js";
+import { Flow } from "./flow.js";
 import { QUANTITIES, SIMULATED, STATES, clock, connection, direction, kilowattHours, number } from "./format.js";
 import { HourChart } from "./history.js";
+import { t } from "./language.js";
+import { follow } from "./live.js";
+import { navigation } from "./navigation.js";
 import { followPublishers } from "./publishers.js";
+import { showSession } from "./session.js";
+import { Today } from "./today.js";
 
 const cards = new Map();
+let flow = null;
 const main = document.getElementById("main");
-// The stream says "alive" every second while the gateway runs.
-const MAX_SILENCE_MS = 3000, CONNECT_AGAIN_MS = 10000;
 let connected = true;
-let about = { zone: null, candidates: [], open_to_network: false };
+let about = { zone: null, candidates: [], grid: null, solar: null };
 
 const visible = new IntersectionObserver((entries) => {
   for (const { target, isIntersecting } of entries) target.card.onScreen(isIntersecting);
@@ -20,7 +25,7 @@ class Card {
   constructor(meter) {
     this.meter = meter;
     this.parts = {};
-    this.root = element("article.meter", { "aria-label": `Meter ${meter.name}` },
+    this.root = element("article.meter", { "aria-label": t("Meter {meter}", { meter: meter.name }) },
       this.#head(meter), this.#notice(), this.#part("remark", "p.remark", { role: "status" }),
       element("div.body", {},
         element("div.numbers", {}, this.#power(), this.#quantities(), this.#energy(), this.#part("scale", "p.scale"),
@@ -48,20 +53,20 @@ class Card {
 
   update() {
     const { meter, parts } = this, { reading, today, total } = meter;
-    const word = direction(reading);
-    this.root.className = `meter is-${connected ? meter.state : "cut-off"} flow-${word.split(" ")[0].toLowerCase()}${reading ? "" : " is-unread"}`;
-    show(parts.state, connected ? STATES[meter.state] : "No connection");
+    const [flow, word] = direction(reading);
+    this.root.className = `meter is-${connected ? meter.state : "cut-off"} flow-${flow}${reading ? "" : " is-unread"}`;
+    show(parts.state, connected ? STATES[meter.state] : t("No connection"));
     show(parts.detail, this.#detail());
     show(parts.url, meter.url);
     parts.badge.hidden = !meter.simulated;
     parts.scope.hidden = !meter.has_waveform;
     parts.notice.hidden = meter.error === null;
     show(parts.error, meter.error ?? "");
-    show(parts.hint, meter.hint ? `Try this: ${meter.hint}` : "");
-    show(parts.retry, meter.retry_at ? `Next attempt at ${clock(meter.retry_at, about.zone)}` : "");
+    show(parts.hint, meter.hint ? t("Try this: {hint}", { hint: meter.hint }) : "");
+    show(parts.retry, meter.retry_at ? t("Next attempt at {time}", { time: clock(meter.retry_at, about.zone) }) : "");
     parts.remark.hidden = meter.notice === null;
     show(parts.remark, meter.notice ?? "");
-    show(parts.scale, meter.scale ? `Scale: ${meter.scale}` : "");
+    show(parts.scale, meter.scale ? t("Scale: {scale}", { scale: meter.scale }) : "");
     show(parts.link, connection(meter.link));
     show(parts.advice, meter.advice.join("; "));
     show(parts.direction, word);
@@ -72,13 +77,13 @@ class Card {
       show(parts[`${way}-total`], kilowattHours(total?.[`${way}_wh`]));
     }
     const unknown = total?.undirected_wh ?? 0;
-    show(parts.undirected, unknown ? `Direction unknown: ${kilowattHours(unknown)} kWh` : "");
+    show(parts.undirected, unknown ? t("Direction unknown: {energy} kWh", { energy: kilowattHours(unknown) }) : "");
   }
 
   #detail() {
     const { state, reading } = this.meter;
-    if ((state !== "live" || !connected) && reading) return `last reading ${clock(reading.at, about.zone)}`;
-    return state === "connecting" ? "waiting for the first reading" : "";
+    if ((state !== "live" || !connected) && reading) return t("last reading {time}", { time: clock(reading.at, about.zone) });
+    return state === "connecting" ? t("waiting for the first reading") : "";
   }
 
   #part(name, what, attributes) {
@@ -88,12 +93,12 @@ class Card {
 
   #head(meter) {
     const scope = this.#part("scope", "a.scope-link",
-      { href: `/scope/${encodeURIComponent(meter.name)}`, "aria-label": `Oscilloscope of ${meter.name}` });
-    scope.textContent = "Oscilloscope";
+      { href: `/scope/${encodeURIComponent(meter.name)}`, "aria-label": t("Oscilloscope of {meter}", { meter: meter.name }) });
+    scope.textContent = t("Oscilloscope");
     const badge = this.#part("badge", "span.badge");
     badge.textContent = SIMULATED;
     return element("header", {},
-      element("div.who", {}, element("h2", {}, meter.name), this.#part("url", "p.url"), scope),
+      element("div.who", {}, element("h2", {}, element("a", { href: `/meter/${encodeURIComponent(meter.name)}` }, meter.name)), this.#part("url", "p.url"), scope),
       element("div.marks", {}, badge, element("p.state", { role: "status" },
         element("span.dot", { "aria-hidden": "true" }), this.#part("state", "span.state-word"),
         this.#part("detail", "span.state-detail"))));
@@ -118,18 +123,17 @@ class Card {
 
   #energy() {
     const cell = (name) => element("td", {}, this.#part(name, "span.value"), element("span.unit", {}, "kWh"));
-    const row = (title) => element(`tr.${title.toLowerCase()}`, {}, element("th", { scope: "row" }, title),
-      cell(`${title.toLowerCase()}-today`), cell(`${title.toLowerCase()}-total`));
+    const row = (way, title) => element(`tr.${way}`, {}, element("th", { scope: "row" }, title), cell(`${way}-today`), cell(`${way}-total`));
     return element("div", {}, element("table.energy", {},
-      element("thead", {}, element("tr", {}, ...["Energy", "Today", "Total"].map((title) => element("th", { scope: "col" }, title)))),
-      element("tbody", {}, row("Import"), row("Export"))), this.#part("undirected", "p.undirected"));
+      element("thead", {}, element("tr", {}, ...[t("Energy"), t("Today"), t("Total")].map((title) => element("th", { scope: "col" }, title)))),
+      element("tbody", {}, row("import", t("Import")), row("export", t("Export")))), this.#part("undirected", "p.undirected"));
   }
 
   #hour(meter) {
-    const plot = element("div.plot", { role: "img", "aria-label": `Chart of the power of ${meter.name} during the last hour` });
+    const plot = element("div.plot", { role: "img", "aria-label": t("Chart of the power of {meter} during the last hour", { meter: meter.name }) });
     this.chart = new HourChart(plot, meter.name, about.zone, meter.expected_s);
-    plot.append(element("p.nothing", {}, "The line begins with the first reading."));
-    return element("figure.hour", {}, element("figcaption", {}, "Power, last hour"), plot);
+    plot.append(element("p.nothing", {}, t("The line begins with the first reading.")));
+    return element("figure.hour", {}, element("figcaption", {}, t("Power, last hour")), plot);
   }
 }
 
@@ -140,22 +144,22 @@ function lines(toml) {
 function setup() {
   const { candidates } = about;
   if (candidates.length) {
-    return element("section.setup", { "aria-label": "Hardware that could be a meter" },
-      element("h2", {}, "Hardware that could be a meter"),
-      element("p", {}, "None of it was opened. Add the lines of yours to wattrail.toml and start again:"),
+    return element("section.setup", { "aria-label": t("Hardware that could be a meter") },
+      element("h2", {}, t("Hardware that could be a meter")),
+      element("p", {}, t("None of it was opened. Add the lines of yours to wattrail.toml and start again:")),
       element("ul.candidates", {}, ...candidates.map(({ description, url, toml }) =>
         element("li", {}, element("h3", {}, description), element("p.url", {}, url), lines(toml)))));
   }
   if (cards.size) return null;
-  return element("section.setup", { "aria-label": "No meter yet" }, element("h2", {}, "No meter yet"),
-    element("p", {}, "Nothing that could be a meter is plugged into this machine."),
-    element("p", {}, "Plug in the adapter and start again, or add a meter by its address to wattrail.toml:"),
+  return element("section.setup", { "aria-label": t("No meter yet") }, element("h2", {}, t("No meter yet")),
+    element("p", {}, t("Nothing that could be a meter is plugged into this machine.")),
+    element("p", {}, t("Plug in the adapter and start again, or add a meter by its address to wattrail.toml:")),
     lines('[[meter]]\nname = "house"\nurl = "tcp://192.168.1.20:8888"'));
 }
 
 function build(meters) {
   const known = meters.map((meter) => { const card = new Card(meter); cards.set(meter.name, card); return card.root; });
-  const section = known.length ? element("section.meters", { "aria-label": "Meters" }, ...known) : null;
+  const section = known.length ? element("section.meters", { "aria-label": t("Meters") }, ...known) : null;
   main.replaceChildren(...[section, setup()].filter(Boolean));
 }
 
@@ -166,41 +170,44 @@ function take(meters) {
     build(all);
   }
   for (const meter of meters) cards.get(meter.name).take(meter);
+  flow?.take(wattsOf(about.grid), about.solar ? negated(wattsOf(about.solar)) : null);
+}
+
+// The power of a meter now; null where it is not live.
+function wattsOf(name) {
+  const meter = cards.get(name)?.meter;
+  return connected && meter?.state === "live" ? meter.reading?.watts ?? null : null;
+}
+
+// What a roof makes is export of its meter.
+const negated = (watts) => (watts === null ? null : -watts);
+
+// What flows now, and today against yesterday; where it is known which meter stands at the grid.
+function now() {
+  if (!about.grid) return;
+  flow = new Flow(Boolean(about.solar));
+  const section = document.getElementById("now");
+  section.setAttribute("aria-label", t("Now and today"));
+  section.append(flow.root, new Today(about.grid, about.solar).root);
+  section.hidden = false;
 }
 
 function setConnected(is) {
   if (is === connected) return;
   connected = is;
   const warning = document.getElementById("connection");
-  show(warning, is ? "" : "The gateway does not answer. The numbers below are the last ones; this page tries again by itself.");
+  show(warning, is ? "" : t("The gateway does not answer. The numbers below are the last ones; this page tries again by itself."));
   warning.hidden = is;
   for (const card of cards.values()) card.update();
+  document.body.classList.toggle("is-cut-off", !is);
 }
 
-function follow() {
-  const stream = new EventSource("/api/v1/events");
-  let silence = 0, again = 0;
-  const close = () => { setConnected(false); stream.close(); clearTimeout(silence); clearTimeout(again); };
-  const wait = () => {
-    clearTimeout(silence);
-    clearTimeout(again);
-    silence = setTimeout(setConnected, MAX_SILENCE_MS, false);
-    again = setTimeout(() => { close(); follow(); }, CONNECT_AGAIN_MS);
-  };
-  stream.onmessage = ({ data }) => take(JSON.parse(data));
-  stream.addEventListener("alive", () => { setConnected(true); wait(); });
-  stream.onerror = () => { close(); setTimeout(follow, 2000); };
-  wait();
-}
-
+const session = await showSession(document.querySelector(".top"));
 about = await ask("about").catch(() => about);
-if (about.open_to_network) {
-  const warning = document.getElementById("warning");
-  show(warning, "Everyone on this network can read this page: there is no password.");
-  warning.hidden = false;
-}
-follow();
-followAlarms(document.getElementById("alarms"), about.zone);
+document.getElementById("top").append(navigation());
+now();
+follow(take, setConnected);
+followAlarms(document.getElementById("alarms"), about.zone, session.scopes.includes("adjust"));
 followPublishers(document.getElementById("publishers"), about.zone);
 
 window.wattrail = {

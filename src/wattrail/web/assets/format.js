@@ -1,55 +1,86 @@
 // Values as people read them.
+import { locale, t } from "./language.js";
 
-export const SIMULATED = "Simulated – digital twin";
-export const STATES = { connecting: "Connecting", live: "Live", stale: "Stale", lost: "Lost", failed: "Failed" };
+export const SIMULATED = t("Simulated – digital twin");
+export const STATES = { connecting: t("Connecting"), live: t("Live"), stale: t("Stale"), lost: t("Lost"), failed: t("Failed") };
 
-export const DELIVERY = { connecting: "Connecting", live: "Live", away: "Away", refused: "Refused", failed: "Failed" };
+export const DELIVERY = { connecting: t("Connecting"), live: t("Live"), away: t("Away"), refused: t("Refused"), failed: t("Failed") };
 
 // [field of a reading, label, unit, decimals that mean something]
 export const QUANTITIES = [
-  ["volts", "Voltage", "V", 1], ["amps", "Current", "A", 3], ["power_factor", "Power factor", "", 2],
-  ["hertz", "Frequency", "Hz", 2],
+  ["volts", t("Voltage"), "V", 1], ["amps", t("Current"), "A", 3], ["power_factor", t("Power factor"), "", 2],
+  ["hertz", t("Frequency"), "Hz", 2],
 ];
+
+const formats = new Map();
+
+// One formatter for each way of writing; making one costs more than using it a hundred times.
+function format(kind, options) {
+  const key = JSON.stringify([kind.name, options]);
+  if (!formats.has(key)) formats.set(key, new kind(locale, options));
+  return formats.get(key);
+}
 
 export function number(value, decimals) {
   if (value === null || value === undefined) return "–";
-  const text = value.toFixed(decimals);
-  return (Number(text) === 0 ? text.replace("-", "") : text).replace("-", "−");
+  const text = format(Intl.NumberFormat, { minimumFractionDigits: decimals, maximumFractionDigits: decimals, useGrouping: "min2" })
+    .format(value);
+  return (/[1-9]/.test(text) ? text : text.replace("-", "")).replace("-", "−");
 }
 
-// The amount is shown without a sign beside the word.
+// The amount is shown without a sign beside the word. The names are also those of the style sheet.
 export function direction(reading) {
-  if (!reading) return "No reading yet";
-  if (reading.watts === null) return "Power unknown";
-  if (Number(reading.watts.toFixed(1)) === 0) return "No load";
-  return reading.watts < 0 ? "Export" : "Import";
+  if (!reading) return ["unread", t("No reading yet")];
+  if (reading.watts === null) return ["unknown", t("Power unknown")];
+  if (Number(reading.watts.toFixed(1)) === 0) return ["idle", t("No load")];
+  return reading.watts < 0 ? ["export", t("Export")] : ["import", t("Import")];
 }
 
-// Rounded down, so that what is shown never falls.
+// A register in kWh: rounded down, so that what is shown never falls.
 export function kilowattHours(wattHours) {
   if (wattHours === null || wattHours === undefined) return "–";
-  return (Math.floor(wattHours) / 1000).toFixed(3);
+  return number(Math.floor(wattHours) / 1000, 3);
+}
+
+// Energy of a period in kWh, with as many digits as an eye can use.
+export function energy(wattHours) {
+  const size = Math.abs(wattHours ?? 0);
+  return number(wattHours === null || wattHours === undefined ? null : wattHours / 1000, size < 99950 ? 2 : size < 999500 ? 1 : 0);
+}
+
+export function money(amount, currency, decimals = 2) {
+  return `${number(amount, decimals)} ${currency}`;
 }
 
 export function clock(moment, zone, seconds = true) {
-  const parts = { hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZone: zone ?? undefined };
+  const parts = { hour: "2-digit", minute: "2-digit", timeZone: zone ?? undefined };
   if (seconds) parts.second = "2-digit";
-  return new Date(moment).toLocaleTimeString("en-GB", parts);
+  return format(Intl.DateTimeFormat, parts).format(new Date(moment));
+}
+
+// A date of the site, from a moment.
+export function date(moment, zone, parts = { day: "numeric", month: "short" }) {
+  return format(Intl.DateTimeFormat, { ...parts, timeZone: zone ?? undefined }).format(new Date(moment));
 }
 
 // The time of day, with its date unless that is today.
 export function moment(at, zone) {
-  const day = (date) => date.toLocaleDateString("en-GB", { day: "numeric", month: "short", timeZone: zone ?? undefined });
-  const date = day(new Date(at));
-  return date === day(new Date()) ? clock(at, zone) : `${date}, ${clock(at, zone)}`;
+  const day = date(at, zone);
+  return day === date(Date.now(), zone) ? clock(at, zone) : `${day}, ${clock(at, zone)}`;
 }
+
+const COUNTED = {
+  dropouts: [t("{n} dropout"), t("{n} dropouts")], reconnects: [t("{n} reconnect"), t("{n} reconnects")],
+  restarts: [t("{n} restart"), t("{n} restarts")],
+};
 
 // A network meter's connection today, in one line.
 export function connection(link) {
   if (!link) return "";
   const signal = link.signal_mean === null ? [] :
-    [`signal ${number(link.signal_mean, 0)} dBm, lowest ${number(link.signal_min, 0)}`];
-  const counts = [["dropouts", "dropout"], ["reconnects", "reconnect"], ["restarts", "restart"]]
-    .filter(([name]) => link[name]).map(([name, word]) => `${link[name]} ${word}${link[name] === 1 ? "" : "s"}`);
-  return `Connection today: ${[...signal, ...counts, `longest silence ${number(link.longest_silence_s, 0)} s`].join(", ")}`;
+    [t("signal {mean} dBm, lowest {lowest}", { mean: number(link.signal_mean, 0), lowest: number(link.signal_min, 0) })];
+  const counts = Object.entries(COUNTED).filter(([name]) => link[name])
+    .map(([name, [one, many]]) => (link[name] === 1 ? one : many).replace("{n}", link[name]));
+  const silence = t("longest silence {seconds} s", { seconds: number(link.longest_silence_s, 0) });
+  return t("Connection today: {facts}", { facts: [...signal, ...counts, silence].join(", ") });
 }

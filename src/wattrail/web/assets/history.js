@@ -1,6 +1,7 @@
 // Power of the last hour in points of five seconds: the stored ones first, then the readings as they come.
 import { ask, path } from "./element.js";
 import { clock, number } from "./format.js";
+import { t } from "./language.js";
 import { Plot, range, ticks } from "./plot.js";
 
 const HOUR = 3600e3, SHORTEST = 300e3;  // the chart shows an hour, or what there is of it, but five minutes at least
@@ -68,6 +69,6 @@ export class HourChart {
     const found = this.points.reduce((best, point) =>
       (Math.abs(point[0] - ms) < Math.abs((best?.[0] ?? Infinity) - ms) ? point : best), null);
     if (!found || Math.abs(found[0] - ms) > this.longest) return null;
-    return `${clock(found[0], this.zone)}  ${found[1] < 0 ? "Export" : "Import"} ${Math.abs(found[1]).toFixed(1)} W`;
+    return `${clock(found[0], this.zone)}  ${found[1] < 0 ? t("Export") : t("Import")} ${number(Math.abs(found[1]), 1)} W`;
   }
 }

@@ -4,7 +4,7 @@ const SVG = "http://www.w3.org/2000/svg";
 const LEFT = 64, RIGHT = 12, TOP = 12, BOTTOM = 26;
 let plots = 0;
 
-function svg(tag, attributes, text) {
+export function svg(tag, attributes, text) {
   const made = document.createElementNS(SVG, tag);
   for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
   if (text !== undefined) made.textContent = text;
@@ -44,7 +44,7 @@ export class Plot {
   }
 
   // x: { range, ticks, label }; axes: [{ range, ticks, label }], at most two; lines: [{ points, axis, css, split, area }];
-  // bars: [{ values, css }].
+  // bars: [{ values, css }]; bands: [{ points: [[x, low, high]] }] of the first axis; guides: values with a dashed line.
   draw(what) {
     this.last = what;
     const width = this.host.clientWidth, height = this.host.clientHeight;
@@ -61,6 +61,8 @@ export class Plot {
     }
     const ys = what.axes.map((axis) => (value) =>
       bottom - (value - axis.range[0]) / (axis.range[1] - axis.range[0]) * (bottom - top));
+    for (const { points } of what.bands ?? []) parts.push(svg("path", { class: "band", d: this.#band(points, ys[0]) }));
+    for (const at of what.guides ?? []) parts.push(svg("line", { class: "guide", x1: left, x2: end, y1: ys[0](at), y2: ys[0](at) }));
     (what.lines ?? []).forEach((line, n) => this.#line(line, ys[line.axis ?? 0], n, parts));
     (what.bars ?? []).forEach((bar, n) => this.#bars(bar, n, what.bars.length, ys[0], parts));
     this.root.replaceChildren(...parts);
@@ -102,6 +104,19 @@ export class Plot {
     for (const [at, value] of points) value === null ? close() : run.push([this.x(at), y(value)]);
     close();
     return [outline, filled];
+  }
+
+  // Between the lowest and the highest; a point whose low is null ends one stretch.
+  #band(points, y) {
+    let path = "", run = [];
+    const close = () => {
+      const side = (n) => run.map((point) => `${this.x(point[0]).toFixed(1)} ${y(point[n]).toFixed(1)}`);
+      if (run.length > 1) path += `M${side(1).join("L")}L${side(2).reverse().join("L")}Z`;
+      run = [];
+    };
+    for (const point of points) point[1] === null ? close() : run.push(point);
+    close();
+    return path;
   }
 
   #bars({ values, css }, n, of, y, parts) {

@@ -1,10 +1,11 @@
 // Where the numbers go: one row a publisher, from /api/v1/publishers.
 import { ask, element, show } from "./element.js";
-import { DELIVERY, moment } from "./format.js";
+import { DELIVERY, moment, number } from "./format.js";
+import { t } from "./language.js";
 
 const EVERY_MS = 3000;
-const NAMES = { home_assistant: "Home Assistant", home_assistant_history: "Home Assistant's history", mqtt: "MQTT",
-  openmetrics: "OpenMetrics", influxdb: "InfluxDB", p1: "P1", email: "Email" };
+const NAMES = { home_assistant: "Home Assistant", home_assistant_history: t("Home Assistant's history"), mqtt: "MQTT",
+  openmetrics: "OpenMetrics", influxdb: "InfluxDB", p1: "P1", email: t("Email") };
 
 class Row {
   constructor({ name, target }) {
@@ -21,11 +22,11 @@ class Row {
     const problems = Object.entries(held);
     this.root.className = `publisher is-${status}`;
     show(this.word, DELIVERY[status] ?? status);
-    show(this.since, `since ${moment(since, zone)}`);
-    show(this.sent, [sent_at ? `Last delivery ${moment(sent_at, zone)}` : "", waiting ? `${waiting.toLocaleString("en-GB")} waiting` : ""].filter(Boolean).join(", "));
+    show(this.since, t("since {when}", { when: moment(since, zone) }));
+    show(this.sent, [sent_at ? t("Last delivery {when}", { when: moment(sent_at, zone) }) : "", waiting ? t("{n} waiting", { n: number(waiting, 0) }) : ""].filter(Boolean).join(", "));
     this.notice.hidden = !error && !problems.length;
     show(this.error, error ?? "");
-    show(this.hint, hint ? `Try this: ${hint}` : "");
+    show(this.hint, hint ? t("Try this: {hint}", { hint }) : "");
     const lines = problems.map(([meter, why]) => `${meter}: ${why}`);
     if (lines.join("\n") !== this.lines) this.held.replaceChildren(...lines.map((line) => element("li", {}, line)));
     this.lines = lines.join("\n");
@@ -36,7 +37,7 @@ class Row {
 export function followPublishers(section, zone) {
   const rows = new Map();
   const list = element("ul.publishers");
-  section.append(element("h2", {}, "Published to"), list);
+  section.append(element("h2", {}, t("Published to")), list);
   const look = async () => {
     const states = await ask("publishers").catch(() => null);
     section.classList.toggle("is-cut-off", states === null);

@@ -1,10 +1,11 @@
 // The oscilloscope of one meter: two curves on two axes, their harmonics as bars, and the powers.
 import { ask, element, path, show } from "./element.js";
 import { SIMULATED, number } from "./format.js";
+import { t } from "./language.js";
 import { Plot, ticks } from "./plot.js";
 
 const EVERY = 1000;
-const FACTS = ["Frequency", "Voltage", "Current", "Active power", "Reactive power", "Apparent power", "Power factor", "Reads"];
+const FACTS = [t("Frequency"), t("Voltage"), t("Current"), t("Active power"), t("Reactive power"), t("Apparent power"), t("Power factor"), t("Reads")];
 const main = document.getElementById("main");
 const name = decodeURIComponent(location.pathname.split("/").at(-1));
 let last = null;
@@ -17,35 +18,36 @@ function reach(points) {
 }
 
 function shape({ crest, thd_percent: thd, thd_uncertainty_percent: uncertain }) {
-  const factor = `crest factor ${number(crest ?? 0, 2)}`;
-  return thd === null ? factor : `THD ${number(thd, 1)} ± ${number(uncertain, 1)} %, ${factor}`;
+  const factor = t("crest factor {value}", { value: number(crest ?? 0, 2) });
+  return thd === null ? factor : `${t("THD {value} ± {uncertainty} %", { value: number(thd, 1), uncertainty: number(uncertain, 1) })}, ${factor}`;
 }
 
+// In the order of FACTS.
 function facts(wave) {
   const amount = (value, unit) => (value === null ? "–" : `${number(value, 1)} ${unit}`);
   const known = wave.amps_known;
-  return {
-    "Frequency": [`${number(wave.hertz, 2)} Hz`, ""],
-    "Voltage": [`${number(wave.volts.rms, 1)} V`, shape(wave.volts)],
-    "Current": known ? [`${number(wave.amps.rms, 3)} A`, shape(wave.amps)] : ["No load", "below the chip's threshold"],
-    "Active power": [amount(wave.watts, "W"), known ? (wave.watts < 0 ? "export" : "import") : ""],
-    "Reactive power": [amount(wave.vars, "var"), known ? "of the fundamental" : ""],
-    "Apparent power": [amount(wave.volt_amps, "VA"), ""],
-    "Power factor": [known ? number(wave.power_factor ?? 0, 3) : "–", ""],
-    "Reads": [`${number(wave.samples_per_s, 0)} / s`, `for each curve; longest gap ${number(wave.longest_gap_ms, 1)} ms`],
-  };
+  return [
+    [`${number(wave.hertz, 2)} Hz`, ""],
+    [`${number(wave.volts.rms, 1)} V`, shape(wave.volts)],
+    known ? [`${number(wave.amps.rms, 3)} A`, shape(wave.amps)] : [t("No load"), t("below the chip's threshold")],
+    [amount(wave.watts, "W"), known ? (wave.watts < 0 ? t("Export") : t("Import")) : ""],
+    [amount(wave.vars, "var"), known ? t("of the fundamental") : ""],
+    [amount(wave.volt_amps, "VA"), ""],
+    [known ? number(wave.power_factor ?? 0, 3) : "–", ""],
+    [`${number(wave.samples_per_s, 0)} / s`, t("for each curve; longest gap {ms} ms", { ms: number(wave.longest_gap_ms, 1) })],
+  ];
 }
 
 class Page {
   constructor(meter) {
-    this.facts = {};
-    this.notice = element("div.notice", { role: "status" }, (this.why = element("p.error", {}, "Capturing…")), (this.hint = element("p.hint")));
-    const upper = element("div.plot", { role: "img", "aria-label": `Voltage and current of ${meter.name} over two periods` });
-    const lower = element("div.plot", { role: "img", "aria-label": `Harmonics of ${meter.name} in per cent of the first` });
+    this.facts = [];
+    this.notice = element("div.notice", { role: "status" }, (this.why = element("p.error", {}, t("Capturing…"))), (this.hint = element("p.hint")));
+    const upper = element("div.plot", { role: "img", "aria-label": t("Voltage and current of {meter} over two periods", { meter: meter.name }) });
+    const lower = element("div.plot", { role: "img", "aria-label": t("Harmonics of {meter} in per cent of the first", { meter: meter.name }) });
     this.body = element("div.curves", { hidden: "" }, legend(), upper, element("dl.facts", {}, ...FACTS.map((fact) => this.#fact(fact))), lower);
     main.replaceChildren(element("article.meter", {},
       element("header", {},
-        element("div.who", {}, element("h2", {}, `Oscilloscope of ${meter.name}`), element("p.url", {}, meter.url)),
+        element("div.who", {}, element("h2", {}, t("Oscilloscope of {meter}", { meter: meter.name })), element("p.url", {}, meter.url)),
         meter.simulated ? element("div.marks", {}, element("span.badge", {}, SIMULATED)) : null),
       this.notice, this.body));
     this.curves = new Plot(upper, { tip: (ms) => this.#tip(ms) });
@@ -53,27 +55,28 @@ class Page {
   }
 
   show(wave) {
-    const why = wave.why_not ?? (wave.volts ? "" : "Capturing…");
+    const why = wave.why_not ?? (wave.volts ? "" : t("Capturing…"));
     this.notice.hidden = !why;
     show(this.why, why);
     show(this.hint, wave.hint ?? "");
     if (!wave.volts || wave.capture === last?.capture) return;
     last = wave;
     this.body.hidden = false;
-    for (const [fact, [value, more]] of Object.entries(facts(wave))) {
-      show(this.facts[fact][0], value);
-      show(this.facts[fact][1], more);
-    }
+    facts(wave).forEach(([value, more], n) => {
+      show(this.facts[n][0], value);
+      show(this.facts[n][1], more);
+    });
     this.#draw(wave);
   }
 
   #fact(fact) {
-    this.facts[fact] = [element("dd"), element("dd.more")];
-    return element("div", {}, element("dt", {}, fact), ...this.facts[fact]);
+    const values = [element("dd"), element("dd.more")];
+    this.facts.push(values);
+    return element("div", {}, element("dt", {}, fact), ...values);
   }
 
   #draw({ volts, amps, amps_known: known, volts: { harmonics_percent: upper }, amps: { harmonics_percent: lower } }) {
-    const unit = known ? "A" : "counts";
+    const unit = known ? "A" : t("counts");
     const end = volts.points.at(-1)[0];
     const axis = (most, of) => ({ range: [-most, most], ticks: [-most, -most / 2, 0, most / 2, most], label: (v) => `${+v.toPrecision(3)} ${of}` });
     this.curves.draw({
@@ -93,18 +96,19 @@ class Page {
   #tip(ms) {
     const n = Math.round(ms / last.volts.points[1][0]);
     const at = (trace) => trace.points[Math.min(n, trace.points.length - 1)][1];
-    return `${number(ms, 2)} ms  ${number(at(last.volts), 1)} V  ${number(at(last.amps), 3)} ${last.amps_known ? "A" : "counts"}`;
+    return `${number(ms, 2)} ms  ${number(at(last.volts), 1)} V  ${number(at(last.amps), 3)} ${last.amps_known ? "A" : t("counts")}`;
   }
 
   #harmonic(order) {
     const of = (trace) => trace.harmonics_percent[order - 2];
     if (of(last.volts) === undefined) return null;
-    return `${order}: ${number(of(last.volts), 2)} % of voltage, ${number(of(last.amps), 2)} % of current`;
+    return t("{order}: {volts} % of voltage, {amps} % of current",
+      { order, volts: number(of(last.volts), 2), amps: number(of(last.amps), 2) });
   }
 }
 
 function legend() {
-  return element("p.legend", {}, element("span.key.volts", {}, "Voltage"), element("span.key.amps", {}, "Current"));
+  return element("p.legend", {}, element("span.key.volts", {}, t("Voltage")), element("span.key.amps", {}, t("Current")));
 }
 
 async function refresh(page) {
@@ -116,12 +120,12 @@ async function refresh(page) {
   setTimeout(() => refresh(page), EVERY);
 }
 
-document.title = `${name} – oscilloscope`;
+document.title = `${name} – ${t("Oscilloscope")}`;
 try {
   await refresh(new Page(await ask(path(name))));
 } catch (error) {
   const missing = error.message.startsWith("there is no meter");
-  main.replaceChildren(element("h1", {}, missing ? `There is no meter '${name}'` : error.message));
+  main.replaceChildren(element("h1", {}, missing ? t("There is no meter '{meter}'", { meter: name }) : error.message));
 }
 
 window.wattrailScope = { last: () => last };

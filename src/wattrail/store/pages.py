@@ -1,0 +1,55 @@
+"""Rows of a meter in pages: a slow reader keeps no transaction open, which would let the log of the file grow."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+from wattrail.ledger import LedgerSlice
+from wattrail.store import queries
+from wattrail.store.database import Cursor
+from wattrail.store.quarter_sums import SHAPELESS
+from wattrail.store.rows import ENTRY_COLUMNS, LATER_COLUMNS, QUANTITY_COLUMNS, entry_from_row, microseconds
+
+__all__ = ["READING_COLUMNS", "entries_page", "readings_page", "remarkable_entries"]
+
+READING_COLUMNS: Final = ("at", "id", "energy_count", "export_count", *QUANTITY_COLUMNS)
+"""Columns of a page of readings: time in microseconds and id, counts, then thousandths and millionths of units."""
+
+_ENTRY: Final = ", ".join(ENTRY_COLUMNS + LATER_COLUMNS)
+
+
+def readings_page(
+    cursor: Cursor, meter_id: int, start: datetime, end: datetime, after: tuple[int, int] | None, limit: int
+) -> list[tuple[int | None, ...]]:
+    """Readings of ``[start, end)`` in order of time, ``limit`` at most; ``after`` is time and id of the one before."""
+    at, number = after or (microseconds(start), -1)
+    sql = f"""
+        SELECT {", ".join(READING_COLUMNS)} FROM reading
+        WHERE meter_id = ? AND at >= ? AND at < ? AND (at > ? OR id > ?) ORDER BY at, id LIMIT ?
+    """
+    return cursor.execute(sql, (meter_id, at, microseconds(end), at, number, limit)).fetchall()
+
+
+def entries_page(cursor: Cursor, meter_id: int, after: int, limit: int) -> LedgerSlice:
+    """Entries with a number above ``after``, ``limit`` at most; all epochs and manual entries."""
+    sql = f"SELECT {_ENTRY} FROM entry WHERE meter_id = ? AND sequence > ? ORDER BY sequence LIMIT ?"
+    rows = cursor.execute(sql, (meter_id, after, limit))
+    return LedgerSlice(
+        entries=tuple(map(entry_from_row, rows)), epochs=queries.epochs(cursor, meter_id),
+        stated=queries.stated(cursor, meter_id),
+    )  # fmt: skip
+
+
+def remarkable_entries(cursor: Cursor, meter_id: int, start: datetime, end: datetime, limit: int) -> LedgerSlice:
+    """What ended in ``[start, end)`` but for counted energy: gaps, restarts, calibrations, clocks, manual entries."""
+    sql = f"""
+        SELECT {_ENTRY} FROM entry WHERE meter_id = ? AND ended_at >= ? AND ended_at < ? AND {SHAPELESS}
+        ORDER BY ended_at DESC, sequence DESC LIMIT ?
+    """
+    rows = cursor.execute(sql, (meter_id, microseconds(start), microseconds(end), limit)).fetchall()
+    stated = [entry for entry in queries.stated(cursor, meter_id) if start <= entry.end < end]
+    return LedgerSlice(
+        entries=tuple(entry_from_row(row) for row in reversed(rows)), epochs=queries.epochs(cursor, meter_id),
+        stated=tuple(stated[-limit:]),
+    )  # fmt: skip

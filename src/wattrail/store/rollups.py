@@ -1,0 +1,277 @@
+"""Readings summed up by minutes, quarter hours, hours and days, as they come.
+
+A row is written once, when its time is over: at the first reading of another minute, in the transaction that stores it.
+So a process that is killed leaves rows and readings that fit, and nothing is kept in memory but which minute is open.
+``rollup_state`` says up to which reading a meter's rows are made, so that none counts twice, whatever is repeated.
+
+A coarser row is made of the finer ones once its time is left. Where a clock was set back and readings come for a time
+that has a row, they are added to it. A meter with readings of an older version, or with hours and days of another time
+zone, waits for ``catch_up``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import tzinfo
+from typing import Final, NamedTuple
+
+from wattrail.store.database import Cursor
+from wattrail.store.tiers import NOTHING, Retention, RollupStats, SeriesQuantity, Tier, bucket, zone_name
+
+__all__ = [
+    "MINUTE_US",
+    "LiveRollups",
+    "RollupState",
+    "Stats",
+    "catch_up",
+    "forget_rollups",
+    "newest_beyond",
+    "rollup_state",
+    "store_quarter_hours",
+]
+
+MINUTE_US: Final = 60_000_000
+_BATCH: Final = 20_000
+"""Readings of one transaction of ``catch_up``: some tens of milliseconds, then the meters get their turn."""
+
+_COLUMNS: Final = tuple(quantity.column for quantity in SeriesQuantity)
+_STATS: Final = ("count", "min", "sum", "max")
+_ROW: Final = ", ".join(f"{column}_{name}" for column in _COLUMNS for name in _STATS)
+_AGGREGATES: Final = ", ".join(f"COUNT({one}), MIN({one}), SUM({one}), MAX({one})" for one in _COLUMNS)
+_UPSERT: Final = f"""
+    INSERT INTO rollup (meter_id, width_s, started_at, {_ROW}) VALUES (?, ?, ?, {", ".join("?" * 12)})
+    ON CONFLICT (meter_id, width_s, started_at) DO UPDATE SET
+    {", ".join(f"{name.strip()} = excluded.{name.strip()}" for name in _ROW.split(","))}
+"""
+_OF_READINGS: Final = f"SELECT at / {MINUTE_US}, {_AGGREGATES} FROM reading"
+_STATE: Final = """
+    INSERT INTO rollup_state (meter_id, reading_id, open_minute, zone) VALUES (?, ?, ?, ?)
+    ON CONFLICT (meter_id) DO UPDATE SET
+    reading_id = excluded.reading_id, open_minute = excluded.open_minute, zone = excluded.zone
+"""
+
+Stats = tuple[RollupStats, ...]
+"""One for each quantity."""
+
+_EMPTY: Final[Stats] = (NOTHING,) * len(_COLUMNS)
+
+
+class RollupState(NamedTuple):
+    """How far a meter is: up to which reading, which minute is open after it, and the zone of its hours and days.
+
+    ``zone`` is None while readings of an older version wait.
+    """
+
+    reading_id: int
+    open_minute: int | None
+    zone: str | None
+
+
+def rollup_state(cursor: Cursor, meter_id: int) -> RollupState | None:
+    """The state of a meter; None for one that was never read."""
+    sql = "SELECT reading_id, open_minute, zone FROM rollup_state WHERE meter_id = ?"
+    row = cursor.execute(sql, (meter_id,)).fetchone()
+    return None if row is None else RollupState(*row)
+
+
+class LiveRollups:
+    """Follows readings as they are stored. ``zone`` is that of the hours and days."""
+
+    def __init__(self, zone: tzinfo) -> None:
+        self.zone = zone
+        self._open: dict[int, int | None] = {}
+
+    def forget(self) -> None:
+        """Read the open minutes from the database again: a transaction failed, or they were changed there."""
+        self._open.clear()
+
+    def follow_reading(self, cursor: Cursor, meter_id: int, at_us: int, reading_id: int) -> None:
+        """Close the minute that was open, if this reading, which was just inserted, lies in another one."""
+        minute = at_us // MINUTE_US * MINUTE_US
+        if meter_id not in self._open:
+            self._open[meter_id] = self._load(cursor, meter_id, minute, reading_id)
+        before = self._open[meter_id]
+        if before is None or before == minute:
+            return
+        state = rollup_state(cursor, meter_id)
+        assert state is not None
+        sql = f"{_OF_READINGS} WHERE meter_id = ? AND at >= ? AND at < ? AND id > ? AND id < ? GROUP BY 1"
+        values = (meter_id, before, before + MINUTE_US, state.reading_id, reading_id)
+        added = _by_minute(cursor.execute(sql, values))
+        _add(cursor, meter_id, added, left=before, opened=minute, zone=self.zone)
+        cursor.execute(_STATE, (meter_id, reading_id - 1, minute, state.zone))
+        self._open[meter_id] = minute
+
+    def _load(self, cursor: Cursor, meter_id: int, minute: int, reading_id: int) -> int | None:
+        state = rollup_state(cursor, meter_id)
+        if state is None:
+            cursor.execute(_STATE, (meter_id, reading_id - 1, minute, zone_name(self.zone)))
+            return minute
+        return state.open_minute if state.zone == zone_name(self.zone) else None
+
+
+def catch_up(cursor: Cursor, zone: tzinfo) -> bool:
+    """One step for meters that wait; whether there was any. Each call belongs in a transaction of its own."""
+    waiting = [(meter_id, state) for meter_id, state in _states(cursor) if state.zone != zone_name(zone)]
+    if not waiting:
+        return False
+    (newest,) = cursor.execute("SELECT COALESCE(MAX(id), 0) FROM reading").fetchone()
+    first = min(state.reading_id for _, state in waiting)
+    last = min(first + _BATCH, newest)
+    added = _by_meter(cursor, first, last)
+    for meter_id, state in waiting:
+        if state.zone is not None:
+            _make_local_again(cursor, meter_id, zone, state.open_minute)
+            state = state._replace(zone=None)
+            cursor.execute(_STATE, (meter_id, *state))
+        if state.reading_id == first:
+            _take_batch(cursor, meter_id, state, added.get(meter_id, {}), last, zone, is_last=last >= newest)
+    return True
+
+
+def _take_batch(
+    cursor: Cursor, meter_id: int, state: RollupState, added: dict[int, Stats], last: int, zone: tzinfo, *,
+    is_last: bool,
+) -> None:  # fmt: skip
+    opened = next(reversed(added.keys()), state.open_minute)
+    if opened is not None:
+        _add(cursor, meter_id, added, left=state.open_minute, opened=opened, zone=zone)
+    elif is_last:  # it was never read
+        cursor.execute("DELETE FROM rollup_state WHERE meter_id = ?", (meter_id,))
+        return
+    cursor.execute(_STATE, (meter_id, last, opened, zone_name(zone) if is_last else None))
+
+
+def _states(cursor: Cursor) -> list[tuple[int, RollupState]]:
+    sql = "SELECT meter_id, reading_id, open_minute, zone FROM rollup_state ORDER BY meter_id"
+    rows = cursor.execute(sql).fetchall()
+    return [(int(row[0]), RollupState(*row[1:])) for row in rows]
+
+
+def store_quarter_hours(cursor: Cursor, meter_id: int, quarters: Iterable[tuple[int, Stats]], zone: tzinfo) -> None:
+    """Store quarter hours, in order and by their start in microseconds, of a time without readings, and what follows.
+
+    The hour and the day in which they end are made when that time is over, with the readings that come by then.
+    """
+    opened = 0
+    for start, stats in quarters:
+        cursor.execute(_UPSERT, (meter_id, Tier.QUARTER_HOUR.value, start, *_flat(stats)))
+        opened = start + Tier.QUARTER_HOUR.value * 1_000_000
+    _make_local_again(cursor, meter_id, zone, opened)
+    (newest,) = cursor.execute("SELECT COALESCE(MAX(id), 0) FROM reading").fetchone()
+    cursor.execute(_STATE, (meter_id, newest, opened, zone_name(zone)))
+
+
+def newest_beyond(cursor: Cursor, meter_id: int, tier: Tier, retention: Retention) -> int | None:
+    """When the newest row of a tier begins that was kept for its time; None if there is none.
+
+    Rows are counted, not dated: a wall clock that is wrong forgets nothing early, and time without readings has none.
+    """
+    keep = retention.of(tier)
+    if keep is None:
+        return None
+    sql = "SELECT started_at FROM rollup WHERE meter_id = ? AND width_s = ? ORDER BY started_at DESC LIMIT 1 OFFSET ?"
+    row = cursor.execute(sql, (meter_id, tier.value, keep // tier.width)).fetchone()
+    return None if row is None else int(row[0])
+
+
+def forget_rollups(cursor: Cursor, meter_id: int, tier: Tier, last: int, limit: int) -> int:
+    """Remove the oldest rows of a tier up to one that begins at ``last``, ``limit`` at most; returns how many."""
+    cursor.execute(
+        "DELETE FROM rollup WHERE meter_id = ? AND width_s = ? AND started_at IN ("
+        "SELECT started_at FROM rollup WHERE meter_id = ? AND width_s = ? AND started_at <= ? "
+        "ORDER BY started_at LIMIT ?)",
+        (meter_id, tier.value, meter_id, tier.value, last, limit),
+    )
+    return cursor.rowcount
+
+
+def _add(
+    cursor: Cursor, meter_id: int, added: Mapping[int, Stats], *, left: int | None, opened: int, zone: tzinfo
+) -> None:
+    """Add readings, by their minutes, to the rows of every tier; ``left`` is the minute that was open."""
+    for minute, stats in added.items():
+        _merge(cursor, meter_id, Tier.MINUTE, minute, stats)
+    for tier in (Tier.QUARTER_HOUR, Tier.HOUR, Tier.DAY):
+        places = {} if left is None else {bucket(tier, left, zone): _EMPTY}
+        for minute, stats in added.items():
+            place = bucket(tier, minute, zone)
+            places[place] = _merged(places.get(place, _EMPTY), stats)
+        for (start, end), stats in places.items():
+            if _stored(cursor, meter_id, tier, start) is not None:
+                _merge(cursor, meter_id, tier, start, stats)
+            elif not start <= opened < end:
+                _make(cursor, meter_id, tier, start, end)
+
+
+def _make(cursor: Cursor, meter_id: int, tier: Tier, start: int, end: int) -> None:
+    """Make a row of the finer ones within its time."""
+    assert tier.finer is not None
+    sql = f"SELECT {_ROW} FROM rollup WHERE meter_id = ? AND width_s = ? AND started_at >= ? AND started_at < ?"
+    rows = cursor.execute(sql, (meter_id, tier.finer.value, start, end)).fetchall()
+    stats = _EMPTY
+    for row in rows:
+        stats = _merged(stats, _stats(row))
+    if rows:
+        cursor.execute(_UPSERT, (meter_id, tier.value, start, *_flat(stats)))
+
+
+def _merge(cursor: Cursor, meter_id: int, tier: Tier, start: int, stats: Stats) -> None:
+    """Add to a row; one that is not there begins with nothing."""
+    if stats != _EMPTY:
+        stored = _stored(cursor, meter_id, tier, start)
+        cursor.execute(_UPSERT, (meter_id, tier.value, start, *_flat(_merged(stored or _EMPTY, stats))))
+
+
+def _stored(cursor: Cursor, meter_id: int, tier: Tier, start: int) -> Stats | None:
+    sql = f"SELECT {_ROW} FROM rollup WHERE meter_id = ? AND width_s = ? AND started_at = ?"
+    row = cursor.execute(sql, (meter_id, tier.value, start)).fetchone()
+    return None if row is None else _stats(row)
+
+
+def _make_local_again(cursor: Cursor, meter_id: int, zone: tzinfo, opened: int | None) -> None:
+    """Make hours and days of another zone, as far back as there are quarter hours."""
+    sql = "SELECT MIN(started_at) FROM rollup WHERE meter_id = ? AND width_s = ?"
+    (first,) = cursor.execute(sql, (meter_id, Tier.QUARTER_HOUR.value)).fetchone()
+    if first is None or opened is None:
+        return
+    for tier in (Tier.HOUR, Tier.DAY):
+        assert tier.finer is not None
+        places: dict[tuple[int, int], Stats] = {}
+        sql = f"SELECT started_at, {_ROW} FROM rollup WHERE meter_id = ? AND width_s = ? AND started_at >= ?"
+        for start, *row in cursor.execute(sql, (meter_id, tier.finer.value, first)).fetchall():
+            place = bucket(tier, start, zone)
+            places[place] = _merged(places.get(place, _EMPTY), _stats(row))
+        sql = "DELETE FROM rollup WHERE meter_id = ? AND width_s = ? AND started_at >= ?"
+        cursor.execute(sql, (meter_id, tier.value, first))
+        for (start, end), stats in places.items():
+            if start >= first and not start <= opened < end:
+                cursor.execute(_UPSERT, (meter_id, tier.value, start, *_flat(stats)))
+
+
+def _by_meter(cursor: Cursor, first: int, last: int) -> dict[int, dict[int, Stats]]:
+    """What the readings of all meters with these numbers add up to, by their minutes."""
+    sql = f"""
+        SELECT meter_id, at / {MINUTE_US}, {_AGGREGATES} FROM reading WHERE id > ? AND id <= ?
+        GROUP BY 1, 2 ORDER BY MAX(id)
+    """
+    found: dict[int, dict[int, Stats]] = {}
+    for meter_id, minute, *row in cursor.execute(sql, (first, last)).fetchall():  # the newest minute comes last
+        found.setdefault(meter_id, {})[minute * MINUTE_US] = _stats(row)
+    return found
+
+
+def _by_minute(rows: Iterable[tuple[int, ...]]) -> dict[int, Stats]:
+    return {minute * MINUTE_US: _stats(row) for minute, *row in rows}
+
+
+def _stats(row: tuple[int, ...] | list[int]) -> Stats:
+    return tuple(RollupStats(*row[place : place + 4]) for place in range(0, len(row), 4))
+
+
+def _flat(stats: Stats) -> tuple[int | None, ...]:
+    return tuple(value for one in stats for value in one)
+
+
+def _merged(some: Stats, others: Stats) -> Stats:
+    return tuple(one.merged(other) for one, other in zip(some, others, strict=True))

@@ -1,0 +1,142 @@
+"""A quantity over time, from readings or from the rollup that fits the span and the number of points."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta, tzinfo
+from typing import Final
+
+from wattrail.clock import zone_of
+from wattrail.store.buckets import Bucket, bucket_places, bucket_width
+from wattrail.store.database import Cursor
+from wattrail.store.rollups import MINUTE_US, RollupState, rollup_state
+from wattrail.store.rows import from_microseconds, microseconds
+from wattrail.store.tiers import NOTHING, RollupStats, SeriesQuantity, Tier, bucket
+
+__all__ = ["series"]
+
+_MICROSECOND: Final = timedelta(microseconds=1)
+_TIERS: Final[tuple[Tier | None, ...]] = (None, *Tier)
+"""Readings, then the tiers from fine to coarse."""
+
+_Stats = tuple[int, RollupStats]
+"""When a row begins, in microseconds, and its content."""
+
+
+def series(
+    cursor: Cursor, meter_id: int, start: datetime, end: datetime, points: int, quantity: SeriesQuantity
+) -> tuple[Bucket, ...]:
+    """A quantity in ``[start, end)`` as about ``points`` buckets at most; those without a reading are left out."""
+    width = bucket_width(end - start, points)
+    state = rollup_state(cursor, meter_id)
+    span = microseconds(start), microseconds(end)
+    if state is None or state.zone is None:  # readings of an older version still wait to be summed up
+        return tuple(_in_buckets(_readings(cursor, meter_id, *span, width, quantity), width, zone_of(None)))
+    tier = _fitting_tier(cursor, meter_id, span[0], width)
+    zone = zone_of(state.zone)
+    if tier is None:
+        return tuple(_in_buckets(_readings(cursor, meter_id, *span, width, quantity), width, zone))
+    rows = _Rollups(cursor, meter_id, state, zone, quantity).rows(tier, bucket(tier, span[0], zone)[0], span[1])
+    return tuple(_in_buckets(rows, max(width, tier.width), zone))
+
+
+def _fitting_tier(cursor: Cursor, meter_id: int, start: int, width: timedelta) -> Tier | None:
+    """The coarsest tier that is not wider than a bucket, or a coarser one that alone reaches further back."""
+    place = max(place for place, tier in enumerate(_TIERS) if tier is None or tier.width <= width)
+    oldest = _oldest(cursor, meter_id, _TIERS[place])
+    while place + 1 < len(_TIERS) and (oldest is None or oldest > start):
+        coarser = _TIERS[place + 1]
+        assert coarser is not None
+        older = _oldest(cursor, meter_id, coarser)
+        if older is None or (oldest is not None and older + coarser.width // _MICROSECOND > oldest):
+            break
+        place, oldest = place + 1, older
+    return _TIERS[place]
+
+
+def _oldest(cursor: Cursor, meter_id: int, tier: Tier | None) -> int | None:
+    if tier is None:
+        row = cursor.execute("SELECT MIN(at) FROM reading WHERE meter_id = ?", (meter_id,)).fetchone()
+    else:
+        sql = "SELECT MIN(started_at) FROM rollup WHERE meter_id = ? AND width_s = ?"
+        row = cursor.execute(sql, (meter_id, tier.value)).fetchone()
+    return None if row[0] is None else int(row[0])
+
+
+def _readings(
+    cursor: Cursor, meter_id: int, start: int, end: int, width: timedelta, quantity: SeriesQuantity
+) -> Iterator[_Stats]:
+    """Readings, grouped as finely as a bucket can begin."""
+    step = min(width, timedelta(minutes=15)) // _MICROSECOND
+    column = quantity.column
+    sql = f"""
+        SELECT at / {step}, COUNT({column}), MIN({column}), SUM({column}), MAX({column}) FROM reading
+        WHERE meter_id = ? AND at >= ? AND at < ? AND {column} IS NOT NULL GROUP BY 1 ORDER BY 1
+    """
+    for place, *stats in cursor.execute(sql, (meter_id, start, end)):
+        yield place * step, RollupStats(*stats)
+
+
+class _Rollups:
+    """The rollups of one quantity of a meter, together with what is not in them yet."""
+
+    def __init__(
+        self, cursor: Cursor, meter_id: int, state: RollupState, zone: tzinfo, quantity: SeriesQuantity
+    ) -> None:
+        self._cursor, self._meter_id, self._state, self._zone = cursor, meter_id, state, zone
+        self._column = quantity.column
+
+    def rows(self, tier: Tier, start: int, end: int) -> list[_Stats]:
+        """The rows of a tier that begin in ``[start, end)``, the one that is still open among them."""
+        column = self._column
+        sql = f"""
+            SELECT started_at, {column}_count, {column}_min, {column}_sum, {column}_max FROM rollup
+            WHERE meter_id = ? AND width_s = ? AND started_at >= ? AND started_at < ? ORDER BY started_at
+        """
+        found = self._cursor.execute(sql, (self._meter_id, tier.value, start, end))
+        rows = {began: RollupStats(*stats) for began, *stats in found}
+        if self._state.open_minute is not None:
+            opened, until = bucket(tier, self._state.open_minute, self._zone)
+            if start <= opened < end:
+                rows[opened] = self._open_row(tier, opened, until, rows.get(opened))
+        return sorted(rows.items())
+
+    def _open_row(self, tier: Tier, start: int, end: int, stored: RollupStats | None) -> RollupStats:
+        """A time that goes on: its row, if a clock that was set back opened it again, else the finer rows in it."""
+        if stored is not None or tier.finer is None:
+            return (stored or NOTHING).merged(self._waiting())
+        stats = NOTHING
+        for _, finer in self.rows(tier.finer, start, end):
+            stats = stats.merged(finer)
+        return stats
+
+    def _waiting(self) -> RollupStats:
+        """The readings of the open minute."""
+        opened, column = self._state.open_minute, self._column
+        sql = f"""
+            SELECT COUNT({column}), MIN({column}), SUM({column}), MAX({column}) FROM reading
+            WHERE meter_id = ? AND at >= ? AND at < ? AND id > ?
+        """
+        assert opened is not None
+        values = (self._meter_id, opened, opened + MINUTE_US, self._state.reading_id)
+        return RollupStats(*self._cursor.execute(sql, values).fetchone())
+
+
+def _in_buckets(rows: Iterable[_Stats], width: timedelta, zone: tzinfo) -> Iterator[Bucket]:
+    place, stats, of = (0, 0), NOTHING, bucket_places(width, zone)
+    for start, row in rows:
+        if not place[0] <= start < place[1]:
+            yield from _bucket(place, stats)
+            place, stats = of(start), NOTHING
+        stats = stats.merged(row)
+    yield from _bucket(place, stats)
+
+
+def _bucket(place: tuple[int, int], stats: RollupStats) -> Iterator[Bucket]:
+    if stats.readings:
+        assert stats.lowest is not None
+        assert stats.total is not None
+        assert stats.highest is not None
+        start, end = map(from_microseconds, place)
+        mean = stats.total / stats.readings / 1e3
+        yield Bucket(start, end, stats.lowest / 1e3, mean, stats.highest / 1e3, stats.readings)

@@ -1,0 +1,63 @@
+// Import above, export below the line: one group of bars a period, each of which can be chosen by mouse, touch and key.
+import { svg, ticks } from "./plot.js";
+import { energy } from "./format.js";
+import { t } from "./language.js";
+
+const LEFT = 56, RIGHT = 8, TOP = 20, BOTTOM = 26;
+
+export class Bars {
+  // `choose(n)` is called with the number of a bar that was chosen.
+  constructor(host, choose) {
+    Object.assign(this, { host, choose });
+    this.root = svg("svg", { class: "drawing bars", role: "group" });
+    host.append(this.root);
+    new ResizeObserver(() => this.last && this.draw(this.last)).observe(host);
+  }
+
+  // bars: [{ label, name, import_wh, export_wh, before, doubtful }]; `before` has the energy of the period compared with.
+  draw(bars) {
+    this.last = bars;
+    const width = this.host.clientWidth, height = this.host.clientHeight;
+    if (width < 120 || height < 80 || !bars.length) return;
+    this.root.setAttribute("viewBox", `0 0 ${width} ${height}`);
+    const most = (way) => Math.max(0, ...bars.flatMap((bar) => [bar[`${way}_wh`], bar.before?.[`${way}_wh`] ?? 0])) / 1000;
+    const high = most("import") * 1.08 || 0.1, low = -most("export") * 1.08;
+    const y = (kwh) => TOP + (high - kwh) / (high - low) * (height - TOP - BOTTOM);
+    const parts = [svg("text", { class: "tick", x: LEFT - 8, y: 12, "text-anchor": "end" }, "kWh")];
+    for (const at of ticks(low, high, 4)) {
+      parts.push(svg("line", { class: at === 0 ? "zero" : "rule", x1: LEFT, x2: width - RIGHT, y1: y(at), y2: y(at) }));
+      parts.push(svg("text", { class: "tick", x: LEFT - 8, y: y(at) + 4, "text-anchor": "end" }, `${+Math.abs(at).toPrecision(4)}`));
+    }
+    const room = (width - LEFT - RIGHT) / bars.length, every = Math.ceil(34 / room);
+    bars.forEach((bar, n) => {
+      parts.push(this.#group(bar, n, LEFT + room * n, room, y, height));
+      if (n % every === 0) parts.push(svg("text", { class: "tick", x: LEFT + room * (n + 0.5), y: height - 8, "text-anchor": "middle" }, bar.label));
+    });
+    this.root.replaceChildren(...parts);
+  }
+
+  #group(bar, n, x, room, y, height) {
+    const wide = Math.min(44, room * 0.62), left = x + (room - wide) / 2;
+    const group = svg("g", { class: `bar-group${bar.doubtful ? " is-doubtful" : ""}`, tabindex: 0, role: "button", "aria-label": spoken(bar) });
+    group.append(svg("title", {}, spoken(bar)), svg("rect", { class: "touch", x, y: TOP, width: room, height: height - TOP - BOTTOM }));
+    for (const [way, sign] of [["import", 1], ["export", -1]]) {
+      const value = sign * bar[`${way}_wh`] / 1000, before = sign * (bar.before?.[`${way}_wh`] ?? 0) / 1000;
+      if (value) group.append(svg("rect", { class: `bar ${way}`, x: left, width: wide, y: Math.min(y(0), y(value)), height: Math.abs(y(value) - y(0)) }));
+      if (before) group.append(svg("line", { class: `before ${way}`, x1: left - 3, x2: left + wide + 3, y1: y(before), y2: y(before) }));
+    }
+    group.addEventListener("click", () => this.choose(n));
+    group.addEventListener("keydown", (event) => {
+      if (event.key === "Enter" || event.key === " ") { event.preventDefault(); this.choose(n); }
+    });
+    return group;
+  }
+}
+
+// One bar as a sentence: the tooltip, and what a screen reader says.
+function spoken({ name, import_wh, export_wh, before, doubtful }) {
+  const facts = [t("import {energy} kWh", { energy: energy(import_wh) })];
+  if (export_wh || before?.export_wh) facts.push(t("export {energy} kWh", { energy: energy(export_wh) }));
+  if (before) facts.push(t("the period before: {energy} kWh", { energy: energy(before.import_wh) }));
+  if (doubtful) facts.push(t("holds energy of a gap"));
+  return `${name}: ${facts.join(", ")}`;
+}

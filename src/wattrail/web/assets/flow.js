@@ -1,0 +1,64 @@
+// What flows now between grid, house and roof, in one picture.
+import { element, show } from "./element.js";
+import { number } from "./format.js";
+import { t } from "./language.js";
+import { svg } from "./plot.js";
+
+const IDLE_W = 5;   // less is no flow: twice what the chip sees with nothing connected
+const PLACES = { roof: [160, 44], grid: [54, 150], house: [266, 150] };
+const WAYS = { "grid-house": "M82 150H238", "roof-house": "M180 62Q238 88 252 124", "roof-grid": "M140 62Q82 88 68 124" };
+
+export class Flow {
+  constructor(hasRoof) {
+    this.hasRoof = hasRoof;
+    this.ways = {};
+    this.values = {};
+    const picture = svg("svg", { viewBox: hasRoof ? "0 0 320 200" : "0 100 320 100", class: "flow", "aria-hidden": "true" });
+    for (const [name, d] of Object.entries(WAYS)) {
+      if (!hasRoof && name !== "grid-house") continue;
+      this.ways[name] = svg("path", { d, class: "way" });
+      picture.append(this.ways[name]);
+    }
+    for (const [name, title] of [["grid", t("Grid")], ["house", t("House")], ["roof", t("Roof")]]) {
+      if (!hasRoof && name === "roof") continue;
+      const [x, y] = PLACES[name];
+      this.values[name] = svg("text", { x, y: y + 3, class: "value", "text-anchor": "middle" }, "–");
+      picture.append(svg("circle", { cx: x, cy: y, r: 30, class: `node ${name}` }), this.values[name],
+        svg("text", { x, y: y + 17, class: "watt", "text-anchor": "middle" }, "W"),
+        svg("text", { x, y: name === "roof" ? y - 36 : y + 46, class: "name", "text-anchor": "middle" }, title));
+    }
+    this.said = element("p.visually-hidden", { role: "status" });
+    this.root = element("figure.flow-picture", {}, picture, this.said);
+  }
+
+  // Watts: of the grid (positive is import), and what the roof makes. null is unknown.
+  take(grid, made) {
+    const known = grid !== null && (!this.hasRoof || made !== null);
+    const house = known ? grid + (made ?? 0) : null;
+    const fed = known ? Math.min(made ?? 0, Math.max(0, -grid)) : 0;  // from roof to grid
+    show(this.values.grid, watts(grid));
+    show(this.values.house, watts(house));
+    this.#way("grid-house", known ? (grid < 0 && this.hasRoof ? 0 : grid) : 0, grid < 0 ? "export" : "import");
+    if (this.hasRoof) {
+      show(this.values.roof, watts(made));
+      this.#way("roof-house", known ? made - fed : 0, "export");
+      this.#way("roof-grid", fed, "export");
+    }
+    const words = { grid: `${watts(grid)} W`, house: `${watts(house)} W`, roof: `${watts(made)} W` };
+    const sentence = this.hasRoof ? t("Grid {grid}, roof {roof}, house {house}", words) : t("Grid {grid}, house {house}", words);
+    if (this.said.textContent === "") show(this.said, sentence);  // read aloud once, not each second
+    this.root.setAttribute("aria-label", sentence);
+  }
+
+  #way(name, power, css) {
+    const size = Math.abs(power);
+    this.ways[name].setAttribute("class", `way ${size < IDLE_W ? "is-idle" : `is-flowing ${css}`}${power < 0 ? " is-back" : ""}`);
+    this.ways[name].style.strokeWidth = `${size < IDLE_W ? 1.5 : Math.min(9, 1 + 1.9 * Math.log10(size / IDLE_W))}px`;
+  }
+}
+
+function watts(value) {
+  if (value === null || value === undefined) return "–";
+  const size = Math.abs(value);
+  return number(size, 0);
+}

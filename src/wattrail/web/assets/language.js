@@ -1,0 +1,18 @@
+// The reader's language: words from a file, numbers and times as their locale writes them.
+
+export const locale = navigator.language || "en";
+const language = locale.split("-")[0];
+// The English text is the key. A language without a file is answered with no words, so English remains.
+const words = language === "en" ? {} :
+  await fetch(`/assets/words.${language}.json`).then((answer) => answer.json()).catch(() => ({}));
+document.documentElement.lang = Object.keys(words).length ? language : "en";
+
+// t("since {when}", { when }) in the reader's language.
+export function t(text, values = {}) {
+  return (words[text] ?? text).replace(/\{(\w+)\}/g, (all, name) => values[name] ?? all);
+}
+
+// Puts the words that stand in a page's own markup, in elements with data-t, into the reader's language.
+export function translatePage() {
+  for (const found of document.querySelectorAll("[data-t]")) found.textContent = t(found.textContent.trim());
+}

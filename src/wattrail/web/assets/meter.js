@@ -1,0 +1,124 @@
+// One meter: what it measures now, its energy by period, its power from seconds to years, and what happened to it.
+import { ask, element, path, show } from "./element.js";
+import { EnergyByPeriod } from "./energy.js";
+import { SIMULATED, STATES, clock, direction, number } from "./format.js";
+import { HeatMap } from "./heatmap.js";
+import { t } from "./language.js";
+import { LedgerEvents } from "./ledgerevents.js";
+import { follow } from "./live.js";
+import { navigation } from "./navigation.js";
+import { PowerChart, VIEWS } from "./powerchart.js";
+import { showSession } from "./session.js";
+import { spanOf } from "./calendar.js";
+
+const name = decodeURIComponent(location.pathname.split("/").at(-1));
+const main = document.getElementById("main");
+const HOUR_MS = 3600e3;
+const QUANTITIES = [["power", t("Power")], ["voltage", t("Voltage")], ["frequency", t("Frequency")]];
+
+class Head {
+  constructor(meter) {
+    Object.assign(this, { meter, connected: true, word: element("span.state-word"), detail: element("span.state-detail"), way: element("span.direction"), watts: element("span.watts") });
+    this.root = element("article.meter", {}, element("header", {},
+      element("div.who", {}, element("h1", {}, meter.name), element("p.url", {}, meter.url)),
+      element("div.marks", {}, meter.simulated ? element("span.badge", {}, SIMULATED) : null,
+        element("p.state", { role: "status" }, element("span.dot", { "aria-hidden": "true" }), this.word, this.detail))),
+    element("div.power.numbers", {}, this.way, element("p.amount", {}, this.watts, element("span.unit", {}, "W"))));
+    this.take(meter);
+  }
+
+  take(meter) {
+    this.meter = meter;
+    const { reading, state } = meter, [flow, word] = direction(reading);
+    this.root.className = `meter is-${this.connected ? state : "cut-off"} flow-${flow}`;
+    show(this.word, this.connected ? STATES[state] : t("No connection"));
+    show(this.detail, reading && (state !== "live" || !this.connected) ? t("last reading {time}", { time: clock(reading.at, zone) }) : "");
+    show(this.way, word);
+    show(this.watts, number(reading?.watts, 1).replace("−", ""));
+  }
+
+  setConnected(is) {
+    this.connected = is;
+    this.take(this.meter);
+  }
+}
+
+// Buttons of which one is pressed.
+function choice(label, options, chosen, choose) {
+  const buttons = options.map(([value, title]) => {
+    const made = element("button", { type: "button", "aria-pressed": String(value === chosen) }, title);
+    made.addEventListener("click", () => {
+      for (const other of buttons) other.setAttribute("aria-pressed", String(other === made));
+      choose(value);
+    });
+    return made;
+  });
+  return element("div.choice", { role: "group", "aria-label": label }, ...buttons);
+}
+
+function section(title, ...parts) {
+  return element("section.part", { "aria-label": title }, element("h2", {}, title), ...parts);
+}
+
+function course(meter) {
+  const plot = element("div.plot.long", { role: "img", tabindex: "0", "aria-label": t("Chart of {meter}; arrow keys move, plus and minus zoom", { meter: meter.name }) });
+  const strip = element("div.event-strip"), list = element("ol.events");
+  const chart = new PowerChart(plot, meter.name, zone, (span) => events.load(span));
+  const events = new LedgerEvents(meter.name, zone, chart, strip, list);
+  const spans = choice(t("Span"), VIEWS.map(([title, span]) => [span, title]), 24 * HOUR_MS, (span) => chart.show(span));
+  const quantities = choice(t("Quantity"), QUANTITIES, "power", (quantity) => chart.take(quantity));
+  setInterval(() => chart.tick(), 1000);
+  return { chart, root: section(t("History"), element("div.tools", {}, spans, quantities), plot, strip, element("h3", {}, t("Events")), list) };
+}
+
+// The year is asked for once it comes into view: it is the longest answer of the page.
+function year(meter, energy) {
+  const nothing = element("p.nothing", {}, t("Adding up the hours…"));
+  const plot = element("div.plot.heat", { role: "img", "aria-label": t("Energy of each hour of the last year") }, nothing);
+  const root = section(t("Year by hour"), plot);
+  const map = new HeatMap(plot, (day) => {
+    energy.go(spanOf("day", day));
+    energy.root.scrollIntoView({ block: "center" });
+  });
+  const seen = new IntersectionObserver(async (entries) => {
+    if (!entries.some(({ isIntersecting }) => isIntersecting)) return;
+    seen.disconnect();
+    try {
+      map.draw((await ask(`${path(meter.name)}/hours`)).days);
+      plot.classList.add("is-drawn");
+    } catch (error) {
+      show(nothing, error.message);
+    }
+  });
+  seen.observe(plot);
+  return root;
+}
+
+function showConnection(head) {
+  const warning = document.getElementById("connection");
+  return (is) => {
+    show(warning, is ? "" : t("The gateway does not answer. The numbers below are the last ones; this page tries again by itself."));
+    warning.hidden = is;
+    document.body.classList.toggle("is-cut-off", !is);
+    if (is !== head.connected) head.setConnected(is);
+  };
+}
+
+function build(meter) {
+  const head = new Head(meter), { chart, root } = course(meter);
+  const energy = new EnergyByPeriod(meter.name, zone, tariffs, (from, to) => { chart.look(from, to); });
+  main.replaceChildren(head.root, section(t("Energy"), energy.root), root, year(meter, energy));
+  follow((meters) => meters.filter((one) => one.name === name).forEach((one) => head.take(one)), showConnection(head));
+  window.wattrailMeter = { chart, energy };
+}
+
+document.getElementById("top").append(navigation());
+showSession(document.getElementById("top"));
+document.title = `${name} – wattrail`;
+const { zone, tariffs } = await ask("about").catch(() => ({ zone: null, tariffs: [] }));
+try {
+  build(await ask(path(name)));
+} catch (error) {
+  const missing = error.message.startsWith("there is no meter");
+  main.replaceChildren(element("h1", {}, missing ? t("There is no meter '{meter}'", { meter: name }) : error.message));
+}

@@ -1,0 +1,291 @@
+"""The past of a meter in the REST interface: energy by period, series, events, registers and costs.
+
+Every number comes from the ledger through the functions that ``wattrail ledger`` uses, so a page and a bill agree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Annotated, Final, Literal, Self
+
+from fastapi import APIRouter, HTTPException, Query
+from pydantic import BaseModel
+
+from wattrail.access import Scope
+from wattrail.clock import zone_of
+from wattrail.gateway import MeterView
+from wattrail.ledger import (
+    Bill,
+    By,
+    Energy,
+    Entry,
+    EntryKind,
+    Interval,
+    LedgerSlice,
+    Tariff,
+    Totals,
+    billing_moments,
+    bills,
+    registers_at,
+)
+from wattrail.sanitize import printable
+from wattrail.store import MeterRow, StoreReader, open_to_read
+from wattrail.store.tiers import zone_name
+from wattrail.web.messages import Setup
+from wattrail.web.openapi import may_fail
+from wattrail.web.permissions import needs
+from wattrail.web.spans import First, Until, asked_zone, moment_of, period_label, periods_of, span_of
+
+__all__ = ["EnergyJson", "add_energy_routes"]
+
+_USUAL: Final = {
+    By.HOUR: timedelta(days=1), By.DAY: timedelta(days=31), By.WEEK: timedelta(weeks=26), By.MONTH: timedelta(days=366),
+    By.YEAR: timedelta(days=3660),
+}  # fmt: skip
+"""How far periods reach back where ``from`` is not given."""
+
+_MAX_EVENTS: Final = 1000
+
+_MEANING: Final = {
+    EntryKind.START: "counting began",
+    EntryKind.GAP: "nothing was read",
+    EntryKind.RESTART: "the register began again",
+    EntryKind.EPOCH: "another calibration or definition holds",
+    EntryKind.CLOCK: "the wall clock was set",
+    EntryKind.COUNTED: "counted while the wall clock was set",
+    EntryKind.OPENING: "stated: what an older meter showed",
+    EntryKind.ADJUSTED: "stated: energy that was never counted",
+    EntryKind.ASSIGNED: "stated: the direction of a gap",
+}
+
+
+class EnergyJson(BaseModel):
+    """Energy in watt-hours; ``undirected`` is of unknown direction."""
+
+    import_wh: float
+    export_wh: float
+    undirected_wh: float
+
+    @classmethod
+    def of(cls, totals: Totals) -> Self:
+        """Energy of the ledger."""
+        return cls(
+            import_wh=totals.import_mwh / 1000, export_wh=totals.export_mwh / 1000,
+            undirected_wh=totals.undirected_mwh / 1000,
+        )  # fmt: skip
+
+
+class PeriodJson(EnergyJson):
+    """Energy of ``[start, end)``; ``label`` is its local name.
+
+    ``gaps`` and ``stated`` are parts of it: what flowed while nothing was read, and what a person stated. ``complete``:
+    it was watched from end to end. A period that goes on is not.
+    """
+
+    start: datetime
+    end: datetime
+    label: str
+    complete: bool
+    gaps: EnergyJson
+    stated: EnergyJson
+
+    @classmethod
+    def of_interval(cls, interval: Interval, label: str) -> Self:
+        """A period of the ledger."""
+        return cls(
+            **EnergyJson.of(interval.energy).model_dump(), start=interval.start, end=interval.end, label=label,
+            complete=interval.complete, gaps=EnergyJson.of(interval.gaps), stated=EnergyJson.of(interval.stated),
+        )  # fmt: skip
+
+
+class EnergyByPeriodJson(BaseModel):
+    """Energy of a meter by periods of local time; ``zone`` is null for that of the machine."""
+
+    name: str
+    simulated: bool
+    by: By
+    zone: str | None
+    periods: list[PeriodJson]
+
+
+class RegistersJson(EnergyJson):
+    """The energy registers at a moment; ``at`` is that moment, or the end of the last entry."""
+
+    name: str
+    simulated: bool
+    at: datetime | None
+    began: datetime | None
+    entries: int
+    manual_entries: int
+
+
+class MeterEventJson(EnergyJson):
+    """A line of the ledger other than counted energy: a gap, a restart, a calibration, a manual entry.
+
+    ``number`` is that of the entry; those that are ``manual`` have numbers of their own.
+    """
+
+    number: int
+    manual: bool
+    kind: EntryKind
+    meaning: str
+    start: datetime
+    end: datetime
+    note: str
+    who: str | None
+    simulated: bool
+
+    @classmethod
+    def of_entry(cls, entry: Entry, ledger_slice: LedgerSlice, *, simulated: bool) -> Self:
+        """A line of the ledger."""
+        counted = Energy.of(entry, ledger_slice.epochs[entry.epoch]).rounded_down()
+        energy = Totals(
+            counted.import_mwh + entry.import_mwh, counted.export_mwh + entry.export_mwh, counted.undirected_mwh
+        )
+        is_manual = entry.stated_at is not None
+        return cls(
+            **EnergyJson.of(energy).model_dump(), number=entry.sequence, manual=is_manual, kind=entry.kind,
+            meaning="stated: the register was reset" if entry.is_reset else _MEANING[entry.kind],
+            start=entry.end if entry.kind is EntryKind.OPENING else entry.start, end=entry.end, note=entry.note,
+            who=entry.who if is_manual else None, simulated=simulated,
+        )  # fmt: skip
+
+
+class CostLineJson(BaseModel):
+    """One line of a bill; money is text, so that it stays decimal."""
+
+    text: str
+    obis: str
+    energy_wh: float | None
+    quantity: Decimal
+    unit: str
+    price: Decimal
+    amount: Decimal
+
+
+class CostsJson(EnergyJson):
+    """The bill of one billing period. What is ``uncharged`` flowed while nobody knows at which price."""
+
+    start: datetime
+    end: datetime
+    lines: list[CostLineJson]
+    total: Decimal
+    uncharged: EnergyJson
+    complete: bool
+
+    @classmethod
+    def of_bill(cls, bill: Bill) -> Self:
+        """A bill of the ledger."""
+        lines = [
+            CostLineJson(
+                text=line.text, obis=line.obis, quantity=line.quantity, unit=line.unit, price=line.price,
+                amount=line.amount, energy_wh=None if line.energy_mwh is None else line.energy_mwh / 1000,
+            )
+            for line in bill.lines
+        ]  # fmt: skip
+        return cls(
+            **EnergyJson.of(bill.energy).model_dump(), start=bill.start, end=bill.end, lines=lines, total=bill.total,
+            uncharged=EnergyJson.of(bill.uncharged), complete=bill.complete,
+        )  # fmt: skip
+
+
+class AllCostsJson(BaseModel):
+    """What the energy of a meter costs at a tariff, by billing periods."""
+
+    name: str
+    simulated: bool
+    tariff: str
+    currency: str
+    bills: list[CostsJson]
+
+
+def add_energy_routes(
+    router: APIRouter, known: Callable[[str], MeterView], setup: Setup, now: Callable[[], datetime]
+) -> None:
+    """The routes below /meters/{name} that read the ledger. ``known`` refuses a name that no meter has."""
+    site = zone_of(setup.zone)
+
+    @contextmanager
+    def account(name: str) -> Iterator[tuple[StoreReader, MeterRow]]:
+        known(name)
+        with open_to_read(setup.database) as reader:
+            row = reader.meter(name)
+            if row is None:
+                raise HTTPException(503, f"{name} has not been read yet")
+            yield reader, row
+
+    @router.get("/meters/{name}/energy", tags=["energy"], responses=may_fail(404, 503))
+    @needs(Scope.READ)
+    def energy(
+        name: str, first: First = None, until: Until = None,
+        by: Literal["hour", "day", "week", "month", "year"] = "day", zone: str | None = None,
+    ) -> EnergyByPeriodJson:  # fmt: skip
+        """Energy by periods of local time that cover the span."""
+        periods, place = By(by), asked_zone(zone, site)
+        span = span_of(first, until, place, now=now(), usual=_USUAL[periods])
+        marks = periods_of(periods, *span, place)
+        with account(name) as (reader, row):
+            found = reader.energy(row.id, marks)
+        shown = [PeriodJson.of_interval(one, period_label(periods, one.start, place)) for one in found]
+        return EnergyByPeriodJson(
+            name=name, simulated=row.simulated, by=periods, zone=zone_name(place) or None, periods=shown
+        )
+
+    @router.get("/meters/{name}/registers", tags=["energy"], responses=may_fail(404, 503))
+    @needs(Scope.READ)
+    def registers(name: str, at: str | None = None) -> RegistersJson:
+        """The energy registers as they are now, or as they were at a local day or time."""
+        moment = None if at is None else moment_of("at", at, site)
+        with account(name) as (reader, row):
+            outline = reader.outline(row.id)
+            moment = moment or outline.booked_until
+            if moment is None:
+                raise HTTPException(503, f"nothing is booked for {name} yet")
+            (point,) = registers_at(reader.condensed_slice(row.id, [moment]), [moment])
+        return RegistersJson(
+            **EnergyJson.of(point.total.rounded_down()).model_dump(), name=name, simulated=row.simulated, at=moment,
+            began=outline.began, entries=outline.entries[-1].sequence, manual_entries=len(outline.stated),
+        )  # fmt: skip
+
+    @router.get("/meters/{name}/events", tags=["energy"], responses=may_fail(404, 503))
+    @needs(Scope.READ)
+    def ledger_events(
+        name: str, first: First = None, until: Until = None, limit: Annotated[int, Query(ge=1, le=_MAX_EVENTS)] = 200
+    ) -> list[MeterEventJson]:
+        """Gaps, restarts, calibrations, clocks that were set and manual entries, newest first."""
+        start, end = span_of(first, until, site, now=now(), usual=timedelta(days=31))
+        with account(name) as (reader, row):
+            ledger_slice = reader.remarkable_entries(row.id, start, end, limit=limit)
+        ordered = sorted((*ledger_slice.entries, *ledger_slice.stated), key=lambda entry: entry.end, reverse=True)
+        return [MeterEventJson.of_entry(entry, ledger_slice, simulated=row.simulated) for entry in ordered[:limit]]
+
+    @router.get("/meters/{name}/costs", tags=["energy"], responses=may_fail(404, 503))
+    @needs(Scope.READ)
+    def costs(name: str, first: First = None, until: Until = None, tariff: str | None = None) -> AllCostsJson:
+        """What the billing periods that cover the span cost at a tariff of the configuration."""
+        chosen = _tariff(setup.tariffs, tariff)
+        span = span_of(first, until, site, now=now(), usual=timedelta(days=31))
+        periods_of(By.BILLING, *span, site, limit=1200)
+        with account(name) as (reader, row):
+            ledger_slice = reader.condensed_slice(row.id, billing_moments(chosen, *span, site))
+            made = bills(ledger_slice, chosen, *span, site)
+        shown = [CostsJson.of_bill(bill) for bill in made]
+        return AllCostsJson(
+            name=name, simulated=row.simulated, tariff=chosen.name, currency=chosen.currency, bills=shown
+        )
+
+
+def _tariff(tariffs: dict[str, Tariff], name: str | None) -> Tariff:
+    if not tariffs:
+        raise HTTPException(
+            404, 'no tariff is configured: [site] tariffs = ["tariff.toml"] in wattrail.toml names them'
+        )
+    if name is None and len(tariffs) == 1:
+        return next(iter(tariffs.values()))
+    if name not in tariffs:
+        asked = "say which tariff" if name is None else f"there is no tariff {printable(name, limit=64)!r}"
+        raise HTTPException(422 if name is None else 404, f"tariff: {asked}; known: {', '.join(tariffs)}")
+    return tariffs[name]

@@ -1,0 +1,125 @@
+"""The description of the interface: what FastAPI finds out by itself, and what holds for every route.
+
+Each route says in its decorator which errors it has of its own (``responses=may_fail(404)``). Those that any request
+may meet, the scope that is needed and how to sign in are added here, so that no route can forget them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from starlette.routing import BaseRoute
+
+from wattrail.web.permissions import declared_scope, is_public
+from wattrail.web.problems import PROBLEM_TYPE, PROBLEMS, ProblemJson
+from wattrail.web.sessions import cookie_name
+
+__all__ = ["describe", "may_fail"]
+
+_ABOUT: Final = """\
+Everything that the pages of wattrail show, and what they change. Energy is in watt-hours, power in watts (negative is
+export), times are UTC. Everything says whether it is `simulated`.
+
+From the gateway's own machine nothing is needed. From elsewhere send a token, `Authorization: Bearer TOKEN`, made by
+`wattrail token create`, or sign in at `/login`. Each operation names the scope that it needs.
+
+Every error is a problem of RFC 9457, `application/problem+json`.
+"""
+
+_TAGS: Final = [
+    {"name": "meters", "description": "Meters, their readings and what is known of them."},
+    {"name": "energy", "description": "The past of a meter: energy, series, events, costs, downloads."},
+    {"name": "alarms", "description": "What is wrong, and that somebody has seen it."},
+    {"name": "gateway", "description": "The gateway itself."},
+    {"name": "session", "description": "Signing in and out."},
+    {"name": "administration", "description": "Who did what."},
+]
+_ANYWHERE: Final = (400, 403, 500, 503)
+_SIGNED_IN: Final = (401,)
+_SECURITY: Final = {
+    "token": {
+        "type": "http", "scheme": "bearer",
+        "description": "A token: wattrail token create NAME --scope read --days 365",
+    },
+    "session": {
+        "type": "apiKey", "in": "cookie", "name": cookie_name(is_secure=False),
+        "description": f"The cookie of a session, by POST /api/v1/session; {cookie_name(is_secure=True)} under TLS.",
+    },
+}  # fmt: skip
+
+
+def may_fail(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The answers of a route that are problems, for its decorator."""
+    return {
+        status: {"description": _description(status), "content": {PROBLEM_TYPE: {"example": _example(status)}}}
+        for status in statuses
+    }
+
+
+def describe(app: FastAPI, routes: Sequence[BaseRoute]) -> dict[str, Any]:
+    """The whole description (OpenAPI 3.1)."""
+    app.description, app.openapi_tags = _ABOUT, _TAGS
+    document = app.openapi()
+    components = document.setdefault("components", {})
+    components["securitySchemes"] = _SECURITY
+    schemas = components.setdefault("schemas", {})
+    for name in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(name, None)  # FastAPI's own errors, which we do not send
+    problem = ProblemJson.model_json_schema(ref_template="#/components/schemas/{model}")
+    schemas |= problem.pop("$defs")
+    schemas["ProblemJson"] = problem
+    for route in routes:
+        if isinstance(route, APIRoute) and route.include_in_schema:
+            for method in route.methods or ():
+                _complete(document["paths"][route.path_format][method.lower()], route, method)
+    return document
+
+
+def _complete(operation: dict[str, Any], route: APIRoute, method: str) -> None:
+    """Add what holds for every route to the description of one."""
+    words = (route.endpoint.__doc__ or "").strip().replace("``", "`")
+    operation["summary"] = words.split("\n")[0].rstrip(".").replace("`", "")
+    operation["description"] = " ".join(words.split())
+    operation["operationId"] = f"{method.lower()}_{route.endpoint.__name__}"
+    if not is_public(route):
+        operation["security"] = [{"token": []}, {"session": []}]
+        operation["x-scope"] = scope = declared_scope(route)
+        operation["description"] += f"\n\nNeeds the scope `{scope}`."
+    else:
+        operation["security"] = []
+    has_body, has_values = "requestBody" in operation, bool(operation.get("parameters"))
+    statuses = [
+        *_ANYWHERE, *(() if is_public(route) else _SIGNED_IN), *((408,) if has_body or method != "GET" else ()), 413,
+        *((422,) if has_body or has_values else ()),
+    ]  # fmt: skip
+    responses = operation["responses"]
+    if not has_body and not has_values:
+        responses.pop("422", None)
+    for status in map(str, statuses):
+        if status == "422" or status not in responses:
+            responses[status] = may_fail(int(status))[int(status)]
+    for status, response in responses.items():
+        if PROBLEM_TYPE in response.get("content", {}):
+            content = {"schema": {"$ref": "#/components/schemas/ProblemJson"}, "example": _example(int(status))}
+            response["content"] = {PROBLEM_TYPE: content}
+    operation["responses"] = dict(sorted(responses.items()))
+
+
+def _kinds(status: int) -> list[str]:
+    return [slug for slug, kind in PROBLEMS.items() if kind.status == status]
+
+
+def _description(status: int) -> str:
+    return "; ".join(PROBLEMS[slug].title for slug in _kinds(status))
+
+
+def _example(status: int) -> dict[str, Any]:
+    slug = _kinds(status)[0]
+    kind = PROBLEMS[slug]
+    return {
+        "type": f"/api/v1/problems/{slug}", "title": kind.title, "status": status, "detail": kind.title.lower(),
+        "hint": kind.hint,
+    }  # fmt: skip

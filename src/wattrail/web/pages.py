@@ -1,0 +1,88 @@
+"""The pages, which are files, and ``/metrics``: what is served outside the REST interface."""
+
+from __future__ import annotations
+
+import mimetypes
+from importlib.resources import files
+from typing import Final
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
+
+from wattrail.access import Scope
+from wattrail.gateway import Feed
+from wattrail.publish.openmetrics import OPENMETRICS_TYPE, TEXT_TYPE, metrics_page, wants_openmetrics
+from wattrail.web.messages import MetricsSetup
+from wattrail.web.permissions import needs, public
+from wattrail.web.problems import ProblemDetails, RequestRefused
+
+__all__ = ["ASSETS", "pages_router"]
+
+ASSETS: Final = {
+    file.name: file.read_bytes()
+    for file in (files(__package__) / "assets").iterdir()
+    if file.name.endswith((".css", ".js", ".html", ".svg", ".json"))
+}
+"""Every file of the pages by its name."""
+
+
+def pages_router(feed: Feed, metrics_setup: MetricsSetup | None) -> APIRouter:
+    """The routes of pages and metrics."""
+    router = APIRouter(include_in_schema=False)
+
+    @router.get("/metrics")
+    @needs(Scope.READ)
+    async def metrics(request: Request) -> Response:
+        if metrics_setup is None:
+            raise RequestRefused(
+                ProblemDetails("not-found", "metrics are off; [publish.openmetrics] in wattrail.toml turns them on")
+            )
+        is_open = wants_openmetrics(request.headers.get("accept", ""))
+        page = metrics_page(feed.views(), has_kwh=metrics_setup.has_kwh, openmetrics=is_open)
+        return Response(page, headers={"content-type": OPENMETRICS_TYPE if is_open else TEXT_TYPE})
+
+    @router.get("/")
+    @needs(Scope.READ)
+    async def dashboard() -> Response:
+        return _asset("dashboard.html")
+
+    @router.get("/scope/{name}")
+    @needs(Scope.READ)
+    async def scope(name: str) -> Response:
+        return _asset("scope.html", status=200 if feed.view(name) else 404)
+
+    @router.get("/meter/{name}")
+    @needs(Scope.READ)
+    async def meter(name: str) -> Response:
+        return _asset("meter.html", status=200 if feed.view(name) else 404)
+
+    @router.get("/costs")
+    @needs(Scope.READ)
+    async def costs() -> Response:
+        return _asset("costs.html")
+
+    @router.get("/login")
+    @public
+    async def login() -> Response:
+        return _asset("login.html")
+
+    @router.get("/assets/words.{language}.json")
+    @public
+    async def words(language: str) -> Response:
+        """The words of a language; none for one that has no file, so that the page remains in English."""
+        name = f"words.{language}.json"
+        return _asset(name) if name in ASSETS else JSONResponse({})
+
+    @router.get("/assets/{name}")
+    @public
+    async def asset(name: str) -> Response:
+        if name not in ASSETS or name.endswith(".html"):
+            raise RequestRefused(ProblemDetails("not-found", "there is no such file"))
+        return _asset(name)
+
+    return router
+
+
+def _asset(name: str, *, status: int = 200) -> Response:
+    kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
+    return Response(ASSETS[name], status, media_type=kind)

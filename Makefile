@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check stories contract fuzz mutants bench dist lock cover clean
+.PHONY: help run test check stories contract fuzz mutants bench dist package lock cover clean
 
 help:  ## list the targets
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ bench: $(VENV)/dev.stamp  ## measure, beside peers, in one run; ARGS=day for one
 dist: $(VENV)/dev.stamp  ## build the wheel and say how to install it
 	@$(BIN)/python -m build --no-isolation --outdir dist >/dev/null
 	@ls dist/*.whl | tail -n 1 | sed "s/.*/install it anywhere with: pip install '&[run]'/"
+
+package: $(VENV)/dev.stamp  ## build the Debian package, the add-on folder, and the container where a builder is there
+	@packaging/build $(BIN)/python
 
 lock: $(VENV)/dev.stamp  ## renew the pinned dependencies (asks the package index)
 	@tools/lock

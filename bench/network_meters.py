@@ -81,8 +81,8 @@ class Latencies:
 class Twins:
     """The process of the simulated meters."""
 
-    def __init__(self, broker: int) -> None:
-        command = [sys.executable, "-m", "bench.network_twins", str(broker), str(MQTT_METERS), str(HTTP_METERS)]
+    def __init__(self, broker: int, *, mqtt_meters: int = MQTT_METERS, http_meters: int = HTTP_METERS) -> None:
+        command = [sys.executable, "-m", "bench.network_twins", str(broker), str(mqtt_meters), str(http_meters)]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.ports: list[int] = json.loads(self._line())
 

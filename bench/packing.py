@@ -13,7 +13,7 @@ from typing import Any
 
 from bench.table import Row, text
 from wattrail.image import TUYA_KEY, build_ota, crypt, open_ota, pack, recognise, unpack
-from wattrail.image.cipher import CodeKey
+from wattrail.image.code import CodeKey
 
 GOAL = 30.0
 

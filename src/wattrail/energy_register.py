@@ -79,6 +79,10 @@ class EnergyRegister:
         if self.step_mwh <= 0 or self.max_counts_per_us <= 0:
             raise ValueError(f"register {self.name}: step and speed must be positive")
 
+    def __hash__(self) -> int:
+        """Of a part, which equal registers share: to hash its fractions takes as long as to book a reading."""
+        return hash((self.name, self.direction, self.step_mwh.numerator))
+
     def milliwatt_hours(self, counts: int) -> Fraction:
         """Exact energy of a number of counts."""
         return counts * self.step_mwh

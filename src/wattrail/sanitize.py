@@ -46,6 +46,8 @@ _HIDDEN: Final = "***"
 
 def printable(text: str, *, limit: int = MAX_SHOWN) -> str:
     """A foreign text on one line, at most ``limit`` characters, unsafe ones as escapes (ESC as x1b)."""
+    if len(text) <= limit and text.isascii() and text.isprintable():
+        return text
     return _escape(text if len(text) <= limit else f"{text[:limit]}…", keep="")
 
 

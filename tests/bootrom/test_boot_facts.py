@@ -11,16 +11,23 @@ from wattrail.bootrom import commands as c
 from wattrail.bootrom.constants import EFUSE_CONTROL, EFUSE_RESULT
 from wattrail.bootrom.geometry import flash_bytes
 from wattrail.bootrom.identify import POLL_LIMIT, EfuseBytes, RegisterAccess, read_efuse
-from wattrail.bootrom.protection import (
+from wattrail.bootrom.requests import (
     StatusWrite,
+    crc_range,
+    host_switch_s,
+    is_guarded,
     is_unprotected,
     joined,
     plan_restore,
     plan_unprotect,
+    real_baud,
+    reply_after_s,
+    reply_timeout_s,
     settled,
+    wire_crc,
+    wire_s,
+    wrapped,
 )
-from wattrail.bootrom.ranges import crc_range, is_guarded, wire_crc, wrapped
-from wattrail.bootrom.timing import host_switch_s, real_baud, reply_after_s, reply_timeout_s, wire_s
 from wattrail.errors import TargetError
 
 ROM, LOADER = Responder.BOOT_ROM, Responder.BOOTLOADER

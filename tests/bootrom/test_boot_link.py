@@ -12,8 +12,15 @@ from tests.bootrom.golden import ANSWERED, SECTOR
 from wattrail.bootrom import BootLink, problem
 from wattrail.bootrom import commands as c
 from wattrail.bootrom.events import NEED_DATA, Answered, ChipFailed, DamagedReply, NoReply, TruncatedReply, WrongEcho
-from wattrail.bootrom.frames import MAX_LONG_LENGTH, MAX_SHORT_LENGTH, NoFrame, PartialFrame, take_frame
-from wattrail.bootrom.link import BUFFER_LIMIT, SKIPPED_LIMIT
+from wattrail.bootrom.link import (
+    BUFFER_LIMIT,
+    MAX_LONG_LENGTH,
+    MAX_SHORT_LENGTH,
+    SKIPPED_LIMIT,
+    NoFrame,
+    PartialFrame,
+    take_frame,
+)
 from wattrail.errors import NoAnswer, UnexpectedReply
 
 LINK = bytes.fromhex("04 0E 05 01 E0 FC 01 00")

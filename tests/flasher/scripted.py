@@ -13,11 +13,11 @@ from wattrail.bootrom.constants import BAUD_AT_RESET
 from wattrail.bootrom.events import Answered
 from wattrail.bootrom.geometry import Erase
 from wattrail.bootrom.identify import Identity
-from wattrail.bootrom.ranges import wire_crc
+from wattrail.bootrom.requests import wire_crc
 from wattrail.clock import ManualClock
+from wattrail.diagnosis.session_statistics import SessionStatistics
 from wattrail.flasher.events import SessionState
 from wattrail.flasher.identify import FlashTarget
-from wattrail.flasher.session_statistics import SessionStatistics
 from wattrail.image import Chip
 
 TARGET_N = FlashTarget(Identity(Chip.N, Responder.BOOT_ROM, ()), Responder.BOOT_ROM, 0x200000, True, flash_id=0x15ABCD)

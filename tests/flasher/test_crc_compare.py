@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wattrail.bootrom.ranges import wire_crc
-from wattrail.flasher.crc_compare import SectorState, blank_crc, crc_queries, differing, second_half
+from wattrail.bootrom.crc_compare import SectorState, blank_crc, crc_queries, differing, second_half
+from wattrail.bootrom.requests import wire_crc
 
 SECTOR = 4096
 BASE = 0x40000

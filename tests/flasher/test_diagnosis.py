@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wattrail.bootrom.commands import Responder
-from wattrail.flasher.diagnosis import SYMPTOMS, coach, diagnose
-from wattrail.flasher.diagnosis_rules import CAUSES
-from wattrail.flasher.session_statistics import LOADS, Loss, SessionStatistics, Stage
+from wattrail.diagnosis.rules import CAUSES
+from wattrail.diagnosis.session_statistics import LOADS, Loss, SessionStatistics, Stage
+from wattrail.diagnosis.symptoms import SYMPTOMS, coach, diagnose
 from wattrail.line_classifier import LineReport, TrafficKind, classify
 
 ANSWER = bytes.fromhex("04 0E 05 01 E0 FC 01 00")

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from wattrail.bootrom import Chip, Identity, Responder
-from wattrail.bootrom.ranges import wire_crc
+from wattrail.bootrom.requests import wire_crc
 from wattrail.clock import ManualClock
 from wattrail.flasher.backup_store import BackupStore
 from wattrail.flasher.backups import BackupCatalog
@@ -348,3 +348,49 @@ def test_a_line_that_makes_no_sense_bars_no_board_from_being_flashed(store: Back
     begin(journal_of(store, TARGET))
     journal_of(store, TARGET).done(ALL)
     assert store.unfinished(TARGET) is None
+
+
+def test_what_was_noted_of_a_backup_is_what_is_listed(tmp_path: Path) -> None:
+    catalog, blank = BackupCatalog(tmp_path, ManualClock()), b"\xff" * 4096
+    elsewhere = tmp_path.parent / "mine.bin"
+    elsewhere.write_bytes(blank)
+    catalog.note(elsewhere, blank, "original")
+    (kept,) = catalog.all()
+    assert (kept.path, kept.bytes, kept.origin, kept.firmware) == (elsewhere, 4096, "original", "blank")
+    assert (kept.at, kept.sha256) == ("2026-06-21T00:00:00Z", sha256(blank).hexdigest())
+
+
+def test_a_backup_noted_as_half_written_is_never_the_one_from_before(store: BackupStore, tmp_path: Path) -> None:
+    half, whole = tmp_path / "half.bin", tmp_path / "whole.bin"
+    for path in (half, whole):
+        path.write_bytes(bytes(TARGET.size))
+    journal = journal_of(store, TARGET)
+    for path, half_written in ((half, True), (whole, False)):
+        journal.begin(TARGET, image="a", sha256="", rf_after=1, backup=path, half_written=half_written, simulated=True)
+    found = store.unfinished(TARGET)
+    assert found is not None
+    assert found.backup == whole
+
+
+def test_an_rf_block_given_by_a_finished_write_is_remembered(store: BackupStore) -> None:
+    journal = Journal(store.folder / TARGET.board, ManualClock())
+    for rf_after in (7, TARGET.rf_crc):
+        begin(journal, rf_after=rf_after)
+        assert journal.became() == frozenset({7} if rf_after != 7 else ()), "not before it has ended"
+        journal.done(ALL)
+    assert journal.became() == frozenset({7}), "a write that left it as it was gives no board another one"
+
+
+def test_the_oldest_the_newest_and_the_original_are_kept(tmp_path: Path) -> None:
+    clock = ManualClock()
+    catalog = BackupCatalog(tmp_path, clock)
+    for content, origin in ((b"0", "later"), (b"1", "original"), (b"2", "later"), (b"3", "later"), (b"4", "later")):
+        path = catalog.name(content, origin, simulated=False)  # type: ignore[arg-type]
+        path.write_bytes(content)
+        catalog.note(path, content, origin)  # type: ignore[arg-type]
+        clock.advance(60)
+    assert [kept.path.read_bytes() for kept in catalog.prunable(1)] == [b"2", b"3"]
+    assert [kept.path.read_bytes() for kept in catalog.prunable(0)] == [b"2", b"3", b"4"]
+    assert catalog.prunable(9) == []
+    begin(Journal(tmp_path, clock))
+    assert catalog.prunable(1) == [], "a write did not end there: nothing is known to be needless"

@@ -13,14 +13,14 @@ import pytest
 
 from tests.flasher.desk import Desk, board, known_image, over
 from wattrail.errors import FileError, TargetError, VerifyError, WriteRefused
+from wattrail.exclusive_file import FileLock, PartFile, port_lock
 from wattrail.flasher import Note, Progress
 from wattrail.flasher.backup_store import BoardFolder
-from wattrail.flasher.exclusive_file import FileLock, PartFile, port_lock
 
 HOLDER = """
 import sys
 from pathlib import Path
-from wattrail.flasher.exclusive_file import FileLock
+from wattrail.exclusive_file import FileLock
 FileLock(Path(sys.argv[1]), "it").acquire()
 print("held", flush=True)
 sys.stdin.read()
@@ -48,7 +48,7 @@ def test_without_locks_of_the_system_a_dead_processs_lock_is_taken_over(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in (("_FCNTL", None), ("_MSVCRT", None), ("_HAS_LOCKS", False)):
-        monkeypatch.setattr(f"wattrail.flasher.exclusive_file.{name}", value)
+        monkeypatch.setattr(f"wattrail.exclusive_file.{name}", value)
     path = tmp_path / "a.lock"
     first = FileLock(path, "it")
     first.acquire()

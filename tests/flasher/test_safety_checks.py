@@ -14,9 +14,9 @@ from tests.flasher.desk import Desk, board, known_image, over
 from wattrail.bootrom import Identity, Responder
 from wattrail.errors import ImageError, WriteRefused
 from wattrail.flasher import Flasher, FlashTarget, Risk
-from wattrail.flasher.safety_checks import check
+from wattrail.flasher.safety_checks import check, check_dump_file, check_file
 from wattrail.image import pack, recognise
-from wattrail.image.packing import strip
+from wattrail.image.code import strip
 
 
 @pytest.fixture
@@ -338,3 +338,32 @@ def test_a_file_that_exists_is_not_replaced_by_a_backup(desk: Desk, tmp_path: Pa
         flasher.write(known_image(), backup=holiday)
     assert holiday.read_bytes() == b"beach"
     assert desk.flash == desk.before
+
+
+DUMP = board("N").dump
+
+
+@pytest.mark.parametrize(
+    ("file", "why", "way"),
+    [
+        pytest.param(b"\xff" * len(DUMP), "every byte is FF", "erase a flash with 'wattrail flash erase'", id="blank"),
+        pytest.param(DUMP[0x11000:] + DUMP[:0x11000], "begins at 0x11000 and wraps", "to=dump", id="rotated"),
+        pytest.param(DUMP[0x11000:], "it begins at 0x11000 of a flash", "read the whole flash again", id="no loader"),
+        pytest.param(board("N").qio, "it is a QIO image", "'wattrail flash write' writes images", id="an image"),
+        pytest.param(b"PK\x03\x04" + DUMP, "it is a zip archive", "unpack it: unzip", id="an archive"),
+        pytest.param(DUMP * 3, "bytes, and no flash has", "'wattrail flash write' writes images", id="no flash's size"),
+    ],
+)
+def test_what_cannot_be_restored_is_refused_with_the_way_out(file: bytes, why: str, way: str) -> None:
+    with pytest.raises(WriteRefused, match=why) as caught:
+        check_dump_file(recognise(file), [Risk.DAMAGED, Risk.UNKNOWN])
+    assert way in str(caught.value.hint)
+    assert caught.value.risk == "", "no word allows it"
+
+
+@pytest.mark.parametrize("part", ["bootloader", "download"])
+def test_a_part_beside_the_image_is_refused_before_a_port_is_opened(part: str) -> None:
+    app = recognise(board("N").qio[0x11000:])
+    check_file(app, None, [Risk.UNKNOWN_CHIP], ["app"])
+    with pytest.raises(ImageError, match=f"the image holds nothing of the partition {part}"):
+        check_file(app, None, [Risk.UNKNOWN_CHIP], [part])

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from tests.flasher.scripted import ScriptedClient, reply, state_of
-from wattrail.bootrom.commands import CHECK_CRC, ERASE, FLASH_ID, READ_4K, READ_SR
+from wattrail.bootrom.commands import CHECK_CRC, ERASE, FLASH_ID, READ_4K, READ_REG, READ_SR, WRITE_REG, Responder
+from wattrail.diagnosis.session_statistics import Loss, Stage
 from wattrail.errors import LinkFailed, NoAnswer, PortError, PortLost, TargetError
 from wattrail.flasher.events import Fact, Linked, Lost, RateChanged, Repeated
 from wattrail.flasher.session import MAX_TRIES, FlashSession
-from wattrail.flasher.session_statistics import Stage
 
 SILENCE = NoAnswer("no reply")
 REFUSAL = TargetError("the chip refuses")
@@ -150,6 +150,30 @@ def test_losses_end_the_session_unless_blocks_are_proven_between(proven: bool) -
         return
     with pytest.raises(LinkFailed, match="the link was lost in the write again and again"):
         lose()
+
+
+MARK = 0x1F << 8
+MARK_LEFT = (reply(WRITE_REG), reply(READ_REG, value=MARK), reply(READ_REG, value=MARK))
+
+
+def test_a_restart_at_the_rate_of_a_reset_shows_by_the_mark_it_wipes_out() -> None:
+    """Its rate says nothing: the chip answers as before, and may be another one, or half erased."""
+    gone = (reply(READ_REG, value=0), reply(READ_REG, value=0))
+    scene = Scene(*MARK_LEFT, SILENCE, *gone, *MARK_LEFT, baud=115200, max_baud=115200)
+    scene.session.climb(Responder.BOOT_ROM)
+    scene.session.expect(Board(scene.client))
+    scene.session.request(Stage.ERASE, ERASE, address=0)
+    assert [event.loss for event in scene.told(Lost)] == [Loss(Stage.ERASE, 115200, was_reset=True)]
+    assert scene.client.log.index("confirm") < len(scene.client.log) - 1, "the board first, then the erase again"
+    assert scene.client.log[-1] == str(ERASE)
+    assert scene.session.links == 1, "it answers without a new search"
+
+
+def test_a_lost_byte_at_the_rate_of_a_reset_is_no_restart() -> None:
+    scene = Scene(*MARK_LEFT, SILENCE, reply(READ_REG, value=MARK), baud=115200, max_baud=115200)
+    scene.session.climb(Responder.BOOT_ROM)
+    scene.session.request(Stage.ERASE, ERASE, address=0)
+    assert scene.told(Lost) == []
 
 
 def test_a_chip_left_at_a_rate_is_linked_without_a_reset() -> None:

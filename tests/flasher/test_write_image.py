@@ -8,10 +8,11 @@ import pytest
 
 from tests.flasher.scripted import MemoryDevice
 from wattrail.clock import ManualClock
-from wattrail.errors import WriteProtected, WriteRefused
+from wattrail.errors import PortLost, WriteProtected, WriteRefused
 from wattrail.flasher.backup_store import BackupStore, BoardHome
 from wattrail.flasher.events import BackedUp, Resumed
 from wattrail.flasher.safety_checks import Risk
+from wattrail.flasher.sector_writer import MAX_RETRIES
 from wattrail.flasher.write_image import compare_plan, write_image
 from wattrail.flasher.write_plan import Segment, WritePlan
 
@@ -96,3 +97,20 @@ def test_what_a_protected_flash_did_not_take_is_not_unfinished(tmp_path: Path) -
         write_image(device, PLAN, "x", allow=NOTHING, home=home)  # type: ignore[arg-type]
     assert home.unfinished is None
     assert len([event for event in device.events if isinstance(event, BackedUp)]) == 1
+
+
+def test_a_cable_pulled_while_a_refusal_is_proven_hides_it_not(tmp_path: Path) -> None:
+    device = MemoryDevice(OLD)
+    device.is_protected = True
+    home, answers = home_of(device, tmp_path), device.crc
+
+    def unplugged_at_the_end(start: int, length: int) -> int:
+        if device.acts.count(("unprotect again", 0)) == MAX_RETRIES:
+            raise PortLost("unplugged")
+        return answers(start, length)
+
+    device.agreed_crc = unplugged_at_the_end  # type: ignore[method-assign]
+    with pytest.raises(WriteProtected) as caught:
+        write_image(device, PLAN, "x", allow=NOTHING, home=home)  # type: ignore[arg-type]
+    assert caught.value.elsewhere, "that nothing has changed is not proven"
+    assert home.unfinished is not None

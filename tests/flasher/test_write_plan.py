@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from tests.flasher.desk import board
 from tests.flasher.scripted import TARGET_N
 from wattrail.bootrom import TRAITS, Responder
+from wattrail.bootrom.crc_compare import SectorState
 from wattrail.bootrom.geometry import ERASE_32K, ERASE_64K, ERASE_SECTOR
-from wattrail.flasher.crc_compare import SectorState
 from wattrail.flasher.safety_checks import Risk
 from wattrail.flasher.write_plan import SectorRuns, plan_block, plan_erase, plan_image
 from wattrail.image import recognise

@@ -11,17 +11,18 @@ from tests.bootrom.golden import ANSWERED
 from wattrail.bootrom import BootLink, ChipEvidence, Identity, identify, problem
 from wattrail.bootrom.constants import CHIP_ID_N, EFUSE_KEY_BYTES
 from wattrail.bootrom.events import NEED_DATA, DamagedReply, Event
-from wattrail.bootrom.frames import (
+from wattrail.bootrom.identify import POLL_LIMIT, EfuseBytes, read_efuse
+from wattrail.bootrom.link import (
+    BUFFER_LIMIT,
     MAX_LONG_LENGTH,
     REPLY_START,
+    SKIPPED_LIMIT,
     Frame,
     NoFrame,
     PartialFrame,
     encode_request,
     take_frame,
 )
-from wattrail.bootrom.identify import POLL_LIMIT, EfuseBytes, read_efuse
-from wattrail.bootrom.link import BUFFER_LIMIT, SKIPPED_LIMIT
 from wattrail.errors import TargetError
 from wattrail.line_classifier import HEARD_LIMIT, SHOWN_LIMIT, TrafficKind, classify
 from wattrail.twin.bootrom.receiver import FrameReceiver, ReceivedCommand, ReceivedPage

@@ -12,9 +12,9 @@ from wattrail.bootrom import COMMANDS, PARTS
 from wattrail.bootrom import commands as c
 from wattrail.bootrom.commands import Command
 from wattrail.bootrom.constants import CHIP_ID, CHIP_ID_N, EFUSE_CONTROL
-from wattrail.bootrom.frames import REQUEST_START, SHORT_HEAD, fields_of
 from wattrail.bootrom.geometry import ERASES, SECTOR
-from wattrail.bootrom.ranges import wire_crc
+from wattrail.bootrom.link import REQUEST_START, SHORT_HEAD, fields_of
+from wattrail.bootrom.requests import wire_crc
 from wattrail.clock import Clock, Deadline
 from wattrail.errors import PortTimeout
 from wattrail.transport import Port

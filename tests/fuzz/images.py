@@ -23,9 +23,8 @@ from wattrail.image import (
     unpack,
 )
 from wattrail.image.bootloader import inspect
-from wattrail.image.cipher import TUYA_KEY, CodeKey
+from wattrail.image.code import PACKED, TUYA_KEY, CodeKey, grid_shift, strip, without_blank_end
 from wattrail.image.limits import MAX_FLASH_BYTES, MAX_RECORDS
-from wattrail.image.packing import PACKED, grid_shift, strip, without_blank_end
 from wattrail.image.rf import decode_rf
 from wattrail.image.uf2 import decode_uf2, segments
 from wattrail.image.ug import HEADER, unwrap

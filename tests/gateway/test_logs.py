@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import io
+import json
 import logging
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from wattrail.clock import ManualClock
 from wattrail.gateway import logs
-from wattrail.gateway.logs import CollapseRepeats, SafeFormatter
+from wattrail.gateway.logs import CollapseRepeats, JsonFormatter, SafeFormatter, formatter_of, is_journal
 
 logger = logging.getLogger("tests.logs")
 
@@ -72,3 +75,41 @@ def test_frames_repeat_and_every_one_is_written(written: io.StringIO) -> None:
         logger.debug("-> 58 AA")
     logger.setLevel(logging.NOTSET)
     assert written.getvalue().splitlines() == ["DEBUG -> 58 AA"] * 300
+
+
+def lines_of(formatter: logging.Formatter) -> list[str]:
+    """A warning and a defect, as a formatter writes them."""
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(formatter)
+    logger.addHandler(handler)
+    try:
+        logger.warning("no page %s", "/x\nmqtt://me:p@ss@host")
+        try:
+            raise OSError("mqtt://me:p@ss@host refused")
+        except OSError:
+            logger.exception("a defect")
+    finally:
+        logger.removeHandler(handler)
+    return stream.getvalue().splitlines()
+
+
+def test_json_is_one_object_a_line_with_stable_keys_and_no_password() -> None:
+    lines = lines_of(JsonFormatter())
+    warning, defect = map(json.loads, lines)
+    assert list(warning) == ["time", "level", "logger", "message"]
+    assert list(defect) == [*warning, "exception"]
+    assert (warning["level"], warning["logger"]) == ("warning", "tests.logs")
+    assert warning["message"] == r"no page /x\x0amqtt://***@host"
+    assert "Traceback" in defect["exception"]
+    assert "p@ss" not in "".join(lines)
+
+
+def test_in_the_journal_a_line_has_its_priority_and_no_second_time(tmp_path: Path) -> None:
+    assert lines_of(formatter_of("text", in_journal=True))[0] == r"<4>no page /x\x0amqtt://***@host"
+    assert lines_of(formatter_of("text", in_journal=False))[0].startswith("20")
+    with (tmp_path / "stderr").open("w") as stream:
+        found = os.fstat(stream.fileno())
+        assert is_journal(stream, {"JOURNAL_STREAM": f"{found.st_dev}:{found.st_ino}"})
+        assert not is_journal(stream, {"JOURNAL_STREAM": f"{found.st_dev}:{found.st_ino + 1}"})
+        assert not is_journal(stream, {})

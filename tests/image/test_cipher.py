@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from wattrail.errors import ImageError
 from wattrail.image import TUYA_KEY, ZERO_KEY, CodeKey, crypt, detect_key
-from wattrail.image.cipher import looks_like_code
+from wattrail.image.code import looks_like_code
 
 WORDS = st.integers(0, 0xFFFFFFFF)
 KEYS = st.builds(CodeKey, WORDS, WORDS, WORDS, WORDS)

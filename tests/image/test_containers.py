@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from tests.image.boards import damaged, rf_block, uf2
 from wattrail.errors import ImageError, MissingExtra
 from wattrail.image import add_rbl, build_ota, crypt, open_ota, rbl, ug
-from wattrail.image.cipher import TUYA_KEY
+from wattrail.image.code import TUYA_KEY
 from wattrail.image.convert import pack_with_rbl
 from wattrail.image.layout import APP_CONTAINER
 from wattrail.image.rbl import RblHeader, decode_header, stored_faults

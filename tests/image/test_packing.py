@@ -16,7 +16,7 @@ from tests.image.boards import damaged
 from wattrail.errors import ImageError, MissingExtra
 from wattrail.extras import install_command
 from wattrail.image import check, pack, to_logical, to_physical, unpack
-from wattrail.image.packing import grid_shift
+from wattrail.image.code import grid_shift
 from wattrail.image.vectorised import block_crcs
 
 

@@ -311,3 +311,10 @@ def test_a_damaged_first_block_does_not_hide_what_follows(n: Board) -> None:
     image = recognise(damaged(n.ua, 0x10))
     assert image.kind is ImageKind.UA
     assert "at 0x0: block 0 of the app: CRC-16 is" in problems(image)
+
+
+@pytest.mark.parametrize("chip", [Chip.N, Chip.T, Chip.M])
+def test_a_flash_read_twice_over_is_a_dump(chip: Chip) -> None:
+    """The address wraps: 4 MiB asked of a flash of 2. The second copy is off the grid of block CRCs."""
+    image = recognise(Board(chip).dump * 2)
+    assert (image.kind, image.chip, problems(image)) == (ImageKind.DUMP, chip, "")

@@ -12,8 +12,7 @@ from wattrail.bootrom import Chip, ChipEvidence, identify, part_of
 from wattrail.bootrom import commands as c
 from wattrail.bootrom.events import NoReply
 from wattrail.bootrom.identify import read_efuse
-from wattrail.bootrom.protection import StatusWrite, plan_unprotect, settled
-from wattrail.bootrom.ranges import wire_crc
+from wattrail.bootrom.requests import StatusWrite, plan_unprotect, settled, wire_crc
 from wattrail.errors import ConfigError
 from wattrail.twin.bootrom import AT_ONCE, BootTwin, NorFlash
 

@@ -24,7 +24,7 @@ from wattrail.web import events
 from wattrail.web.events import Broadcast, TooManyStreams
 from wattrail.web.history import PowerHistory
 from wattrail.web.limits import MAX_STREAMS
-from wattrail.web.messages import decode_line, encode_line, view_from_message, view_message
+from wattrail.web.messages import decode_line, encode_views, view_from_message
 
 NOON = datetime(2026, 6, 21, 12, tzinfo=UTC)
 READING = Reading(
@@ -49,7 +49,7 @@ def test_the_view_above_has_a_value_in_every_field() -> None:
 
 @pytest.mark.parametrize("view", [VIEW, MeterView(name="new", url="twin://x", simulated=False)])
 def test_a_view_is_the_same_on_both_sides_of_the_channel(view: MeterView) -> None:
-    line = encode_line(views=[view_message(view)])
+    line = encode_views([view])
     assert line.count(b"\n") == 1
     (message,) = decode_line(line)["views"]
     assert view_from_message(message) == view
@@ -59,7 +59,7 @@ def test_a_reading_without_counts_crosses_the_channel_too() -> None:
     """A network meter gives quantities alone: its sample has no counts, and no calibration."""
     quantities = Quantities(volts=230.0, watts=115.0)
     view = replace(VIEW, reading=replace(READING, sample=quantities, calibration=None))
-    (message,) = decode_line(encode_line(views=[view_message(view)]))["views"]
+    (message,) = decode_line(encode_views([view]))["views"]
     back = view_from_message(message).reading
     assert back is not None
     assert back.quantities == quantities
@@ -98,6 +98,28 @@ def test_a_page_gets_everything_first_and_then_what_changes(monkeypatch: pytest.
         assert event == b"data: garage\n\n"
         broadcast.close()
         assert [event async for event in stream if event != b":\n\n"] == []
+        running.cancel()
+
+    play(story(), monkeypatch)
+
+
+def test_a_page_hears_which_meters_are_left_when_one_is_removed(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story() -> None:
+        feed = Feed(ManualClock())
+        feed.publish(VIEW)
+        feed.publish(replace(VIEW, name="garage"))
+        broadcast = Broadcast(feed, names)
+        running = asyncio.create_task(broadcast.run())
+        stream = aiter(broadcast.stream())
+        while await anext(stream) != b":\n\n":
+            pass
+        feed.arrange(["cellar", "garage"])
+        feed.publish(VIEW)  # of a thread that was left behind
+        feed.publish(replace(VIEW, name="cellar"))
+        seen = b""
+        while b"event" not in seen:
+            seen += await anext(stream)
+        assert seen.replace(b":\n\n", b"") == b'data: cellar\n\nevent: names\ndata: ["cellar", "garage"]\n\n'
         running.cancel()
 
     play(story(), monkeypatch)

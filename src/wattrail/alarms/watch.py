@@ -145,6 +145,10 @@ class AlarmWatch:
                 alarm.state = AlarmState.RAISED if standing.acknowledged_at is None else AlarmState.ACKNOWLEDGED
         return tuple(left)
 
+    def watches(self, meter: str) -> bool:
+        """Whether any rule is about a meter."""
+        return bool(self._alarms.get(meter))
+
     def see(self, snapshot: MeterSnapshot) -> tuple[StoredAlarmEvent, ...]:
         """Take a snapshot of a meter; gives the events that it causes."""
         quarter = self.quarters.get(snapshot.meter)

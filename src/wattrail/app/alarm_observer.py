@@ -8,6 +8,7 @@ it: what they append, an acknowledgement or a test, is read in the same second a
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime, tzinfo
 from typing import Final
@@ -25,6 +26,9 @@ from wattrail.store.alarm_events import AlarmEvents
 __all__ = ["AlarmObserver", "alarm_observer"]
 
 _TICK_S: Final = 1.0
+_COLLECT_S: Final = 0.05
+"""Where several meters came at once, more are about to: waking for each of them would cost more than to examine it."""
+
 _MAX_EVENTS: Final = 1000
 """Events read at once; more are read at the next tick."""
 
@@ -82,19 +86,23 @@ class AlarmObserver:
         due_s = self._clock.monotonic() + _TICK_S
         while not events.ended:
             event = events.get(max(0.0, due_s - self._clock.monotonic()))
-            if isinstance(event, MeterChanged):
-                self.see(event.view)
+            seen = [one.view for one in (event, *events.take()) if isinstance(one, MeterChanged)]
+            for view in seen:
+                self.see(view)
+            if len(seen) > 1:
+                time.sleep(_COLLECT_S)
             if self._clock.monotonic() >= due_s:
                 due_s = self._clock.monotonic() + _TICK_S
                 self.tick()
 
     def see(self, view: MeterView) -> None:
         """Examine one meter."""
-        self._examine([view], self._held())
+        if self._watch.watches(view.name):
+            self._examine([view], self._held())
 
     def tick(self) -> None:
         """Examine every meter, and announce all new events, whoever stored them."""
-        self._examine(self._feed.views(), self._held())
+        self._examine([view for view in self._feed.views() if self._watch.watches(view.name)], self._held())
         for event in self._stored.after(self._last_id, _MAX_EVENTS):
             self._last_id = event.id
             if event.change == "acknowledged":

@@ -60,8 +60,21 @@ def demo_database() -> Path:
 
 def find_config() -> Path | None:
     """The file in the working directory, else the user's own, else None."""
-    places = (Path(FILE_NAME), user_config_dir() / FILE_NAME)
-    return next((place for place in places if os.path.lexists(place)), None)
+    here, own = Path(FILE_NAME), user_config_dir() / FILE_NAME
+    if os.path.lexists(here):
+        return here
+    return own if _may_be_there(own) else None
+
+
+def _may_be_there(path: Path) -> bool:
+    """Also where its folder cannot be searched: no twin runs in the place of meters because of a wrong mode."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def load_config(given: Path | None = None) -> Config | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_address
@@ -25,7 +26,17 @@ if TYPE_CHECKING:
     from wattrail.app.schema import Config
     from wattrail.publish import ConsumerPlan, Publisher
 
-__all__ = ["DEFAULT_HOST", "DEFAULT_PORT", "DEMO_METER", "Demo", "PortOffer", "ServicePlan", "WebPlan", "plan_service"]
+__all__ = [
+    "DEFAULT_HOST",
+    "DEFAULT_PORT",
+    "DEMO_METER",
+    "Demo",
+    "LogPlan",
+    "PortOffer",
+    "ServicePlan",
+    "WebPlan",
+    "plan_service",
+]
 
 DEFAULT_HOST: Final = "127.0.0.1"
 DEFAULT_PORT: Final = 8042
@@ -89,6 +100,19 @@ class WebPlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LogPlan:
+    """How the service logs: the least severe level that is written, and ``text`` or ``json``."""
+
+    level: str = "warning"
+    format: str = "text"
+
+    @property
+    def number(self) -> int:
+        """The level as the library of Python numbers it."""
+        return logging.getLevelNamesMapping()[self.level.upper()]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ServicePlan:
     """Everything that a service needs to know. Without ``web`` no page is served, and no web library is needed.
 
@@ -105,6 +129,7 @@ class ServicePlan:
     alarms: tuple[AlarmRule, ...] = ()
     tariffs: tuple[Tariff, ...] = ()
     demo: Demo | None = None
+    log: LogPlan = LogPlan()
 
 
 def plan_service(
@@ -132,6 +157,7 @@ def plan_service(
         alarms=tuple(section.rule() for section in config.alarm) if config else (),
         tariffs=load_tariffs(config.site.tariffs) if config and config.site.tariffs else (),
         demo=None if meters else _demo(has_past=past),
+        log=LogPlan(level=config.log.level, format=config.log.format) if config else LogPlan(),
     )
 
 

@@ -26,7 +26,16 @@ from wattrail.toml_schema.section import Section
 from wattrail.transport import check_url
 from wattrail.urls import METER_NAME, innermost
 
-__all__ = ["CalibrationSection", "Config", "MeterSection", "SafetySection", "SiteSection", "StoreSection", "WebSection"]
+__all__ = [
+    "CalibrationSection",
+    "Config",
+    "LogSection",
+    "MeterSection",
+    "SafetySection",
+    "SiteSection",
+    "StoreSection",
+    "WebSection",
+]
 
 
 FOREVER_TEXT: Final = "for ever"
@@ -238,6 +247,13 @@ class SiteSection(Section):
     tariffs: list[Annotated[str, AfterValidator(_file)]] = Field(default_factory=list)
 
 
+class LogSection(Section):
+    """``[log]``."""
+
+    format: Literal["text", "json"] = "text"
+    level: Literal["debug", "info", "warning", "error"] = "warning"
+
+
 class SafetySection(Section):
     """``[safety]``."""
 
@@ -252,6 +268,7 @@ class Config(Section):
     web: WebSection = WebSection()
     site: SiteSection = SiteSection()
     safety: SafetySection = SafetySection()
+    log: LogSection = LogSection()
     publish: PublishSection = PublishSection()
     alarm: list[AlarmSection] = Field(default_factory=list)
     virtual: list[VirtualSection] = Field(default_factory=list)

@@ -15,27 +15,23 @@ import socket
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, nullcontext, suppress
-from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from wattrail.app.access import AccessKeeper, require_access, require_certificate
-from wattrail.app.alarm_observer import alarm_observer
+from wattrail.app.access import require_access, require_certificate
 from wattrail.app.plan import ServicePlan, WebPlan
-from wattrail.app.publishers import Publishers
+from wattrail.app.service_changes import describe_changes, require_no_restart
+from wattrail.app.service_parts import ServiceParts
 from wattrail.app.systemd_notify import SystemdNotifier
 from wattrail.clock import Clock, SystemClock
-from wattrail.errors import MissingExtra
+from wattrail.errors import ConfigError, MissingExtra, WattrailError
 from wattrail.gateway import Feed, Gateway, GatewayPlan, open_planned
 from wattrail.gateway.source import Opener
 from wattrail.gateway.stopping import stop_requests
 from wattrail.gateway.threads import in_thread, start_thread
-from wattrail.publish import ConsumerContext, PublisherBoard
-from wattrail.store import GatewayLock, Store, open_store
-from wattrail.store.alarm_events import AlarmEvents
-
-if TYPE_CHECKING:
-    from wattrail.web import WebProcess
+from wattrail.sanitize import hide_credentials
+from wattrail.store import GatewayLock, ReloadOutcome, Store, open_store
 
 __all__ = ["Service", "open_service", "run"]
 
@@ -48,18 +44,46 @@ _WEB_LIBRARIES: Final = ("pydantic", "fastapi", "uvicorn")
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
     """A service that runs. ``address`` is the URL of its page, None where none is served."""
 
-    gateway: Gateway
-    store: Store
-    address: str | None = None
+    def __init__(self, plan: ServicePlan, gateway: Gateway, store: Store, parts: ServiceParts) -> None:
+        self.plan, self.gateway, self.store, self._parts = plan, gateway, store, parts
+        self.loaded_at = datetime.now(UTC)
 
     @property
     def feed(self) -> Feed:
         """What is known of the meters now, and their events."""
         return self.gateway.feed
+
+    @property
+    def address(self) -> str | None:
+        """The URL of the page."""
+        return self._parts.page.address if self._parts.page else None
+
+    async def change(self, plan: ServicePlan) -> tuple[str, ...]:
+        """Run by another plan from now on; what both have alike runs on. Returns what changed, as text.
+
+        Call it for one plan at a time. Raises ConfigError where that needs a restart, and then changes nothing.
+        """
+        require_no_restart(self.plan, plan)
+        parts, before = self._parts, self.plan
+        changes = await self.gateway.change(plan.gateway)
+        publishers = await in_thread(lambda: parts.change_publishers(plan), name="change-publishers")
+        parts.change_page(plan)
+        self.plan, self.loaded_at = plan, datetime.now(UTC)
+        said = describe_changes(before, plan, changes, publishers)
+        self._show(ReloadOutcome(at=_iso(self.loaded_at), changes=said))
+        return said
+
+    def refuse(self, error: WattrailError) -> None:
+        """Say, where the state of the service is shown, that a newer configuration is refused and why."""
+        hint = hide_credentials(error.hint) if error.hint else None
+        self._show(ReloadOutcome(at=_iso(datetime.now(UTC)), error=hide_credentials(str(error)), hint=hint))
+
+    def _show(self, outcome: ReloadOutcome) -> None:
+        self._parts.lock.set_reload(outcome)
+        self._parts.show_configuration(self.loaded_at, outcome)
 
 
 def end_process() -> None:
@@ -76,8 +100,12 @@ def run(
     overdue: Callable[[], None] | None = end_process,
     clock: Clock | None = None,
     opener: Opener = open_planned,
+    replan: Callable[[], ServicePlan] | None = None,
 ) -> None:
     """Run a service in this process until SIGINT or SIGTERM. Call it in the main thread.
+
+    At SIGHUP ``replan`` gives the plan to run by from then on; one that it refuses changes nothing. Without it the
+    signal ends the process.
 
     ``on_ready`` gets the address of the page once it answers; without a page it gets None once the meters are read.
     After the signal the process has EXIT_WITHIN_S to end. Then ``overdue`` is called, which ends it with exit code 0
@@ -85,28 +113,59 @@ def run(
     touched; StoreError also where another gateway uses the database.
     """
     manager = SystemdNotifier()
+    status = ""
 
     def ready(address: str | None) -> None:
-        count = len(plan.gateway.meters)
-        manager.ready(f"{count} {'meter' if count == 1 else 'meters'}, {f'page {address}' if address else 'no page'}")
+        nonlocal status
+        status = f"page {address}" if address else "no page"
+        manager.ready(_status(plan, status))
         if on_ready is not None:
             on_ready(address)
 
     async def until_stopped() -> None:
-        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        loop, task, requested = asyncio.get_running_loop(), asyncio.current_task(), asyncio.Event()
         assert task is not None
 
         def stop() -> None:
             manager.stopping()
             loop.call_soon_threadsafe(task.cancel)
 
-        with stop_requests(stop, overdue=overdue):
+        def reload() -> None:
+            loop.call_soon_threadsafe(requested.set)
+
+        with stop_requests(stop, overdue=overdue, on_reload=reload if replan is not None else None):
             async with open_service(plan, on_ready=ready, clock=clock, opener=opener) as service:
                 manager.watch(lambda: _answers(loop, service.store))
-                await asyncio.Event().wait()
+                while True:
+                    await requested.wait()
+                    requested.clear()
+                    if replan is not None:
+                        manager.reloading()
+                        await _reload(service, replan)
+                        manager.ready(_status(service.plan, status))
 
     with suppress(asyncio.CancelledError):
         asyncio.run(until_stopped())
+
+
+def _status(plan: ServicePlan, page: str) -> str:
+    count = len(plan.gateway.meters)
+    return f"{count} {'meter' if count == 1 else 'meters'}, {page}"
+
+
+async def _reload(service: Service, replan: Callable[[], ServicePlan]) -> None:
+    """Read the configuration again, and run by it. Raises nothing: a service goes on by what it has."""
+    try:
+        plan = await in_thread(replan, name="read-configuration")
+        changes = await service.change(plan)
+    except WattrailError as error:
+        logger.error("the configuration is refused, and the one before it runs on: %s", error)
+        service.refuse(error)
+    except Exception as error:
+        logger.exception("the configuration could not be read again")
+        service.refuse(ConfigError(f"{type(error).__name__}: {error}", hint="this is a defect: report it with the log"))
+    else:
+        logger.warning("the configuration was read again: %s", "; ".join(changes) or "nothing has changed")
 
 
 def _answers(loop: asyncio.AbstractEventLoop, store: Store) -> bool:
@@ -142,19 +201,16 @@ async def open_service(
             if plan.web is not None:
                 require_access(plan.web, store.path)
             gateway = Gateway(plan.gateway, store, clock=clock, opener=opener)
-            board = PublisherBoard()
-            publishers = _publishers(plan, store, gateway.feed, board, clock)
-            page: WebProcess | None = None
+            parts = ServiceParts(plan, store, gateway.feed, lock, clock)
             try:
                 await gateway.start()
                 if plan.web is not None and listener is not None:
-                    page = _start_page(plan, plan.web, gateway.feed, board, store, listener, on_ready)
-                    lock.set_address(page.address)
+                    parts.start_page(plan, plan.web, listener, on_ready)
                 elif on_ready is not None:
                     on_ready(None)
-                yield Service(gateway=gateway, store=store, address=page.address if page else None)
+                yield Service(plan, gateway, store, parts)
             finally:
-                await _stop(gateway, publishers, page)
+                await _stop(gateway, parts)
         finally:
             await _close(store)
 
@@ -164,25 +220,6 @@ def _give_past(store: Store, plan: GatewayPlan, clock: Clock) -> None:
 
     for meter in plan.meters:
         store_past(store, meter, until=clock.now(), zone=plan.zone_info())
-
-
-def _publishers(plan: ServicePlan, store: Store, feed: Feed, board: PublisherBoard, clock: Clock | None) -> Publishers:
-    context = ConsumerContext(
-        database=store.path,
-        meters=plan.gateway.names,
-        board=board,
-        zone=plan.gateway.zone_info(),
-        watched=frozenset(name for name in plan.gateway.names for rule in plan.alarms if rule.watches(name)),
-    )
-    for consumer in plan.consumers:
-        board.add(consumer.name, consumer.target)
-    if plan.web is not None and plan.web.metrics is not None:
-        board.add("openmetrics", "/metrics")
-        board.reached("openmetrics")
-    consumers = {consumer.name: consumer.publisher(context) for consumer in plan.consumers}
-    alarms = alarm_observer(plan.alarms, context.meters, feed, store.path, context.zone, board=board, clock=clock)
-    # The alarms come last: all others have subscribed when they announce what stands.
-    return Publishers({**plan.publishers, **consumers, "alarms": alarms}, feed, on_failure=board.crashed)
 
 
 def _listener(web: WebPlan | None) -> socket.socket | nullcontext[None]:
@@ -197,47 +234,12 @@ def _listener(web: WebPlan | None) -> socket.socket | nullcontext[None]:
     return bind(web.host, web.port)
 
 
-def _start_page(
-    plan: ServicePlan,
-    web: WebPlan,
-    feed: Feed,
-    board: PublisherBoard,
-    store: Store,
-    listener: socket.socket,
-    on_ready: Callable[[str], object] | None,
-) -> WebProcess:
-    from wattrail.web import CandidateJson, MetricsSetup, Setup, WebProcess
-
-    setup = Setup(
-        database=store.path,
-        zone=plan.gateway.zone,
-        open_to_network=web.open_to_network,
-        candidates=[CandidateJson(**found._asdict()) for found in (plan.demo.candidates if plan.demo else ())],
-        metrics=MetricsSetup(has_kwh=web.metrics.has_kwh) if web.metrics else None,
-        grid=web.house.grid,
-        solar=web.house.solar,
-        names=list(web.names),
-        trusted_proxies=list(web.trusted_proxies),
-        certificate=web.certificate,
-        key=web.key,
-        tariffs={tariff.name: tariff for tariff in plan.tariffs},
-    )
-
-    def acknowledge(number: int) -> None:
-        with AlarmEvents(store.path) as stored:
-            stored.acknowledge([number], feed.now())
-
-    return WebProcess(
-        feed, setup, listener, board=board, on_ready=on_ready, on_acknowledge=acknowledge,
-        access=AccessKeeper(store.path),
-    )  # fmt: skip
-
-
-async def _stop(gateway: Gateway, publishers: Publishers, page: WebProcess | None) -> None:
+async def _stop(gateway: Gateway, parts: ServiceParts) -> None:
     """The page and the meters at the same time; then the publishers, which finish at the end of the feed."""
+    page = parts.page
     ending_page = in_thread(page.stop, name="stop-web") if page is not None else None
     await gateway.stop()
-    await in_thread(lambda: publishers.join(_PUBLISHERS_WITHIN_S), name="stop-publishers")
+    await in_thread(lambda: parts.publishers.join(_PUBLISHERS_WITHIN_S), name="stop-publishers")
     if ending_page is not None:
         await ending_page
 
@@ -247,3 +249,7 @@ async def _close(store: Store) -> None:
     _, late = await asyncio.wait({closing}, timeout=_CLOSE_WITHIN_S)
     if late:
         logger.warning("%s is still busy and is left open: every stored reading is kept", store.path)
+
+
+def _iso(at: datetime) -> str:
+    return at.isoformat(timespec="microseconds")

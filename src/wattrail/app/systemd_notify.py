@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable, Mapping, MutableMapping
 from typing import Final
 
@@ -33,6 +34,10 @@ class SystemdNotifier:
     def ready(self, status: str) -> None:
         """The service runs; ``status`` is what systemctl shows."""
         self._send(f"READY=1\nSTATUS={status}")
+
+    def reloading(self) -> None:
+        """The configuration is read again; ``ready`` ends that."""
+        self._send(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
     def stopping(self) -> None:
         """The service ends; no more signs of life are sent."""

@@ -6,7 +6,7 @@ from wattrail.bootrom.events import NEED_DATA, Answered, Event, problem
 from wattrail.bootrom.geometry import PARTS, FlashPart, part_of
 from wattrail.bootrom.identify import ChipEvidence, EfuseBytes, Identity, identify, read_efuse
 from wattrail.bootrom.link import BootLink
-from wattrail.bootrom.ranges import crc_range, wire_crc
+from wattrail.bootrom.requests import crc_range, wire_crc
 
 __all__ = [
     "COMMANDS",

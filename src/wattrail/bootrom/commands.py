@@ -126,13 +126,17 @@ READ_REG     = Command(SHORT, 0x03, "ReadReg",         (ADDRESS,),             (
 REBOOT       = Command(SHORT, 0x0E, "Reboot",          (_key(1, 0xA5),),       None,                            BOTH)
 SET_BAUD     = Command(SHORT, 0x0F, "SetBaud",         (BAUD, DELAY),          (BAUD, DELAY),                   BOTH)
 CHECK_CRC    = Command(SHORT, 0x10, "CheckCRC",        (START, END),           (CRC,),                          BOTH)
+# Plain Beken loaders do not know it; one host expects a single byte 07 in place of the text.
 BOOT_VERSION = Command(SHORT, 0x11, "ReadBootVersion", (),                     (TEXT,),                         LOADER, refusal=(FILLER,))
 STAY_ROM     = Command(SHORT, 0xAA, "StayRom",         (STAY,),                (STAY,),                         ROM)
 # For running firmware and newer chips. Neither responder answers them; they are sent in the hope of a reset.
 RESET        = Command(SHORT, 0x70, "Reset",           (_key(4, 0x4E414553),), None,                            NONE)
 APP_RESET    = Command(SHORT, 0xFE, "AppReset",        (_key(4, 0x27952795),), None,                            NONE)
 
+# The loader reports the low byte of the count: 256 bytes written are said to be 0. Source: bk-boot/loader-1.
 FLASH_WRITE  = Command(LONG,  0x06, "FlashWrite",      (ADDRESS, PAGE),        (ADDRESS, WRITTEN),              BOTH)
+# Programmed page by page while the bytes come in, without a time-out between bytes: a lost one leaves the loader
+# waiting for the rest, and it takes the next commands for it. Source: bk-boot/loader-1.
 WRITE_4K     = Command(LONG,  0x07, "Write4K",         (ADDRESS, SECTOR),      (ADDRESS,),                      BOTH,   refusal=(OLD_ADDRESS,))
 # Stands in one host's list, whose builder sends opcode 07 by mistake: nobody has seen a chip answer it.
 FLASH_READ   = Command(LONG,  0x08, "FlashRead",       (ADDRESS, LENGTH),      (ADDRESS, UP_TO_4K),             NONE)
@@ -146,6 +150,7 @@ WRITE_SR     = Command(LONG,  0x0D, "WriteSR",         (REGISTER, STATUS_8),   (
 WRITE_SR_16  = Command(LONG,  0x0D, "WriteSR16",       (REGISTER, STATUS_16),  (REGISTER, STATUS_16),           ROM)
 # The byte in front of the id is junk, and counted in the length: some hosts call that a bug of the ROM.
 FLASH_ID     = Command(LONG,  0x0E, "GetMID",          (_key(4, 0x9F),),       (FILLER, MAKER, KIND, CAPACITY), ROM)
+# The loader knows 20 and D8 and answers "done" to every other size.
 ERASE        = Command(LONG,  0x0F, "Erase",           (SIZE, ADDRESS),        (SIZE, ADDRESS),                 BOTH)
 # fmt: on
 

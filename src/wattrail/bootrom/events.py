@@ -133,6 +133,7 @@ def problem(asked: Command, event: Event, *, secret: str = "") -> LinkError | Ta
             return _wrong_echo(event)
         case ChipFailed():
             return TargetError(f"{asked}: the chip replied system error {event.code:02X}")
+        # The 4111 bytes of a sector are the longest reply: buffers of 4095 bytes have cut it (BK7231GUIFlashTool #5).
         case TruncatedReply():
             got = f"{asked}: {len(event.data)} of {event.want} bytes arrived"
             hint = "ask again; if it recurs, lower the baud rate or shorten the wires"

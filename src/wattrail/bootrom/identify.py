@@ -158,6 +158,7 @@ def _by_version(version: bytes, silent: str) -> Identity:
 
 def _by_number(number: int, evidence: ChipEvidence) -> Identity:
     number_text = f"chip number {number:#x}"
+    # A T never gets here: its loader has no ReadReg. Its 0x7231A is only in lists of other programs.
     if number != CHIP_ID_N:
         name = OTHER_CHIPS.get(number)
         what = f"a {name}, which wattrail cannot flash" if name else "not a known chip"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from wattrail.cli.safe_output import raw_stdout
+from wattrail.cli.output import raw_stdout
 from wattrail.sanitize import hide_credentials, printable_lines
 
 if TYPE_CHECKING:

@@ -18,7 +18,10 @@ class Example(NamedTuple):
 
 # fmt: off
 EXAMPLES: Final[Mapping[str, Example]] = MappingProxyType({
+    "init":                Example("", "init --meter serial:///dev/ttyUSB0?baud=4800 --confirmed isolated"),
     "run":                 Example("", "run --open"),
+    "reload":              Example("", "reload"),
+    "doctor":              Example("", "doctor --json"),
     "config check":        Example("[FILE]", "config check wattrail.toml"),
     "discover":            Example("", "discover --broker mqtt://broker.lan --add"),
     "meter read":          Example("[METER]", "meter read serial:///dev/ttyUSB0 --mains-off"),
@@ -55,6 +58,12 @@ EXAMPLES: Final[Mapping[str, Example]] = MappingProxyType({
     "ledger adjust":       Example("[METER] --reason TEXT", "ledger adjust house --import-kwh 12.5 --reason swapped"),
     "ledger accept-reset": Example("[METER] --reason TEXT", "ledger accept-reset house --reason exchanged"),
     "ledger rename":       Example("OLD NEW", "ledger rename house cellar"),
+    "store check":         Example("", "store check"),
+    "store backup":        Example("FILE", "store backup /mnt/usb/wattrail-2026-03-01.sqlite"),
+    "store restore":       Example("FILE", "store restore /mnt/usb/wattrail-2026-03-01.sqlite"),
+    "store vacuum":        Example("", "store vacuum"),
+    "store export":        Example("[METER]", "store export house --what readings --format parquet -o house.parquet"),
+    "store import":        Example("[SOURCE FILE --meter METER]", "store import dsmr-reader hours.csv --meter house"),
     "publish test":        Example("NAME", "publish test phone"),
     "publish refused":     Example("", "publish refused"),
     "publish backfill":    Example("", "publish backfill --from 2026-03-01 --dry-run"),

@@ -85,7 +85,7 @@ def _run(words: Sequence[str]) -> int:
 
     if {"-h", "--help"} & set(words):
         return dispatch(words)  # the parser's own help, which it styles itself
-    from wattrail.cli.safe_output import safe_stdout
+    from wattrail.cli.output import safe_stdout
 
     with safe_stdout():
         return dispatch(words)

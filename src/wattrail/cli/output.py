@@ -1,4 +1,4 @@
-"""Messages on stderr, so that stdout carries results alone; and where the manual is that they name.
+"""What a command prints: messages on stderr, so that stdout carries results alone, and both safe for a terminal.
 
 Messages name a page as ``docs/safety.md``, which is right in a checkout's folder alone: ``located`` names it by where
 it is, beside the checkout or inside the installed package.
@@ -6,17 +6,20 @@ it is, beside the checkout or inside the installed package.
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, TextIO, cast
 
 import wattrail
 from wattrail.sanitize import hide_credentials, printable_lines
 
-__all__ = ["error", "hint", "located", "manual_folder", "note", "with_options"]
+__all__ = ["error", "hint", "located", "manual_folder", "note", "raw_stdout", "safe_stdout", "with_options"]
 
 _RED, _PLAIN = "\033[1;31m", "\033[0m"
 
@@ -67,8 +70,10 @@ def located(text: str) -> str:
 _OPTIONS: Final = {
     "address": "--address",
     "database": "--database",
+    "export_id": "--export-id",
     "front_end": "--front-end",
     "host": "--host",
+    "import_id": "--import-id",
     "load": "--load",
     "max_baud": "--baud",
     "name": "--name",
@@ -86,3 +91,52 @@ def with_options(text: str) -> str:
     """A message of the library, which names its own keywords (``max_baud=115200``), in options (``--baud 115200``)."""
     text = _CONVERT.sub(r"image convert FILE OUT --to \1", text)
     return _KEYWORD.sub(lambda found: f"{_OPTIONS[found[1]]} ", text)
+
+
+# ---- a safe stdout
+
+
+class _SafeStream(io.TextIOBase):
+    """A text stream that writes into another."""
+
+    def __init__(self, inner: TextIO) -> None:
+        self.inner = inner
+
+    def write(self, text: str) -> int:
+        self.inner.write(hide_credentials(printable_lines(text)))
+        return len(text)
+
+    def flush(self) -> None:
+        self.inner.flush()
+
+    def isatty(self) -> bool:
+        return self.inner.isatty()
+
+    def fileno(self) -> int:
+        return self.inner.fileno()
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        return self.inner.encoding
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 buffer, encoding and all else the stream has
+        return getattr(self.inner, name)
+
+    def close(self) -> None:
+        """The stream is not ours to close."""
+
+
+@contextmanager
+def safe_stdout() -> Iterator[None]:
+    """Make everything printed in this block safe."""
+    inner = sys.stdout
+    sys.stdout = cast("TextIO", _SafeStream(inner))
+    try:
+        yield
+    finally:
+        sys.stdout = inner
+
+
+def raw_stdout() -> TextIO:
+    """The stream itself, past the protection."""
+    return sys.stdout.inner if isinstance(sys.stdout, _SafeStream) else sys.stdout

@@ -12,7 +12,7 @@ from typing import Annotated, Final
 
 from cyclopts import Parameter, validators
 
-from wattrail.app.config import FILE_NAME, load_config, user_config_dir
+from wattrail.app.config import FILE_NAME, find_config, load_config, user_config_dir
 from wattrail.app.plan import Demo, ServicePlan
 from wattrail.cli import output, safety
 from wattrail.cli.database_option import DatabaseOption
@@ -59,18 +59,27 @@ def run(
     if not web and (host is not None or port is not None or browser):
         raise UsageError("--no-web serves no page", hint="leave out --host, --port and --open, or leave out --no-web")
     set_up_logging()
-    with stop_quietly():
-        written = load_config(config)
+    options, confirmed = wiring or WiringOptions(), set[str]()
+
+    def planned(*, asks: bool) -> ServicePlan:
+        """The plan of the file as it is now. A reload asks nothing: nobody may be there to answer."""
+        nonlocal config
+        config = config or find_config()
+        written = load_config(config) if config else None
         plan = app.plan_service(written, web=web, host=host, port=port, database=database, past=past)
-        configured = written.safety.confirmed if written else None
-        safety.confirm(
-            [meter.url for meter in plan.gateway.meters],
-            given=(wiring or WiringOptions()).answer,
-            configured=Answer(configured) if configured else None,
-        )
+        answer = Answer(written.safety.confirmed) if written and written.safety.confirmed else None
+        urls = [meter.url for meter in plan.gateway.meters if meter.url not in confirmed]
+        safety.confirm(urls, given=options.answer, configured=answer, asks=asks)
+        confirmed.update(urls)
+        return plan
+
+    with stop_quietly():
+        plan = planned(asks=True)
+        set_up_logging(plan.log.number, plan.log.format)
         for notice in notices(plan):
             output.note(notice)
-        app.run(plan, on_ready=partial(_ready, opens=is_at_a_desktop() if browser is None else browser))
+        opens = is_at_a_desktop() if browser is None else browser
+        app.run(plan, on_ready=partial(_ready, opens=opens), replan=partial(planned, asks=False))
 
 
 def _ready(address: str | None, *, opens: bool) -> None:

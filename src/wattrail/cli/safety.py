@@ -75,15 +75,21 @@ _REMEDY: Final = "say how you are kept off the mains: add --mains-off or --isola
 
 
 def confirm(
-    urls: Iterable[str], *, given: Answer | None = None, configured: Answer | None = None, opens_now: bool = False
+    urls: Iterable[str],
+    *,
+    given: Answer | None = None,
+    configured: Answer | None = None,
+    opens_now: bool = False,
+    asks: bool = True,
 ) -> None:
     """Let ports be opened, or raise UsageError. Asks on a terminal, waits for the answer, and remembers it.
 
     ``given`` was typed for this run alone; ``configured`` stands in the configuration file. An isolator stays in its
     wires, so that answer holds until the memory is removed. Mains that were off may be on again: that answer is asked
     for at every run, and where nobody can be asked it does not count. ``opens_now``: a device that is not there is
-    reported before anything is asked (PortOpenError); a gateway waits for it instead. Meters that speak for themselves
-    on a network are mounted and closed: nothing is wired, and nothing is asked.
+    reported before anything is asked (PortOpenError); a gateway waits for it instead. Without ``asks`` nobody is asked,
+    also at a terminal. Meters that speak for themselves on a network are mounted and closed: nothing is wired, and
+    nothing is asked.
     """
     urls = tuple(url for url in urls if split(url).scheme not in NETWORK_SCHEMES)
     for url in urls:
@@ -98,7 +104,7 @@ def confirm(
     if remembered and remembered.answer is Answer.ISOLATED:
         output.note(f"safety: isolated, {remembered.when} ({memory_path()})")
         return
-    at_a_terminal = sys.stdin.isatty() and sys.stderr.isatty()
+    at_a_terminal = asks and sys.stdin.isatty() and sys.stderr.isatty()
     if remembered and at_a_terminal:
         _ask_again(remembered)
         return

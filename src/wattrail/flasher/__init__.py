@@ -1,7 +1,8 @@
 """The flasher: a BK7231's flash read, backed up, written and proven, over a port that may fail at any moment."""
 
 from wattrail.flasher.backup_store import BackupStore, BoardFolder
-from wattrail.flasher.backups import Backup, KeptBackup, KnownBytes
+from wattrail.flasher.backups import Backup, KeptBackup
+from wattrail.flasher.device import KnownBytes
 from wattrail.flasher.events import (
     BackedUp,
     Coaching,

@@ -29,15 +29,17 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
+from wattrail.bk7231 import MAX_FLASH_BYTES
+from wattrail.bootrom.crc_compare import Span, blank_crc, blocks_of
 from wattrail.bootrom.geometry import SECTOR
-from wattrail.bootrom.ranges import wire_crc
+from wattrail.bootrom.requests import wire_crc
 from wattrail.clock import Clock
 from wattrail.errors import FileError
+from wattrail.exclusive_file import FileLock
 from wattrail.files import read_bytes
-from wattrail.flasher.backups import Backup, BackupCatalog, KeptBackup, KnownBytes, Origin, origin_in
-from wattrail.flasher.crc_compare import Span, blank_crc, blocks_of
+from wattrail.flasher.backups import Backup, BackupCatalog, KeptBackup, Origin, origin_in
+from wattrail.flasher.device import KnownBytes
 from wattrail.flasher.events import EventSink, Note
-from wattrail.flasher.exclusive_file import MAX_FLASH_BYTES, FileLock
 from wattrail.flasher.identify import FlashTarget
 from wattrail.flasher.journal import JOURNAL, Journal, Unfinished
 

@@ -24,14 +24,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal
 
+from wattrail.bk7231 import MAX_FLASH_BYTES
 from wattrail.clock import Clock
 from wattrail.errors import FileError, ImageError
+from wattrail.exclusive_file import sha256_of
 from wattrail.files import parse_json, read_bytes
-from wattrail.flasher.exclusive_file import MAX_FLASH_BYTES, sha256_of
 from wattrail.flasher.journal import Journal
 from wattrail.image import Image, crypt, recognise, unpack
 
-__all__ = ["Backup", "BackupCatalog", "KeptBackup", "KnownBytes", "Origin", "firmware_of", "origin_in"]
+__all__ = ["Backup", "BackupCatalog", "KeptBackup", "Origin", "firmware_of", "origin_in"]
 
 Origin = Literal["original", "later", "half-written"]
 
@@ -55,21 +56,6 @@ class Backup:
         self.data = data
         self.is_new = is_new
         self.sha256 = hashlib.sha256(data).hexdigest()
-
-
-@dataclass(frozen=True, slots=True)
-class KnownBytes:
-    """Bytes that may still stand in flash from ``start`` on; every use of them is confirmed by a CRC."""
-
-    start: int
-    data: bytes
-
-    def at(self, start: int, length: int) -> bytes | None:
-        """The bytes of a range, None if they do not cover it."""
-        place = start - self.start
-        if place < 0 or place + length > len(self.data):
-            return None
-        return self.data[place : place + length]
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from wattrail.bootrom.commands import (
 from wattrail.bootrom.constants import BAUD_AT_RESET, EFUSE_RESULT
 from wattrail.bootrom.events import NEED_DATA, Answered, Event, problem
 from wattrail.bootrom.link import BootLink
-from wattrail.bootrom.timing import DELAY_MS, host_switch_s, reply_after_s, reply_timeout_s, wire_s
+from wattrail.bootrom.requests import DELAY_MS, host_switch_s, reply_after_s, reply_timeout_s, wire_s
 from wattrail.clock import Deadline
 from wattrail.errors import LinkError, PortTimeout, TargetError
 from wattrail.transport import Port, withhold
@@ -82,6 +82,8 @@ class BootClient:
         """
         request = self._link.request(command, data, **fields)
         secret = self._send(request, command, data, fields)
+        # Counted from the end of the write call, when most bytes of a sector are still in the kernel: 357 ms at 115200.
+        # A flasher that allows 50 ms from there fails at low rates. Source: bk-boot/hosts.
         wait = self._latency_s + reply_timeout_s(command, self.baud, sent=len(request), length=length, erase=erase)
         event = self._await(Deadline.after(wait, self._port.clock))
         if (error := problem(command, event, secret=secret)) is not None:
@@ -159,6 +161,7 @@ class BootClient:
         # The chip has changed by now, and replies at the new rate: a host that waits first never hears it.
         self.set_host_rate(baud)
         late = reply_after_s(DELAY_MS, Responder.BOOTLOADER)  # the slower of the two
+        # The loader counts the delay in ticks of 2 ms: 20 become 42 ms. Source: bk-boot/loader-1.
         wait = self._latency_s + late + reply_timeout_s(SET_BAUD, baud)
         return problem(SET_BAUD, self._await(Deadline.after(wait, self._port.clock))) is None
 

@@ -1,35 +1,59 @@
-"""The flash behind the chip: sectors read, erased and programmed, whoever answers. A fence holds every write in range.
+"""The flash behind the chip: sectors read, erased and programmed, whoever answers, and what was read is proven.
 
-The bootloader of a T protects the flash after each CRC, and takes the protection off at the first erase that follows a
-LinkCheck. So before programming there, a LinkCheck and an erase come first. A boot ROM leaves the flash's own
-protection bits alone: they are taken off before a write and put back afterwards; a status register is written only
-where one of them changes, and read again.
+A fence holds every write in range. The bootloader of a T protects the flash after each CRC, and takes the protection
+off at the first erase that follows a LinkCheck. So before programming there, a LinkCheck and an erase come first. A
+boot ROM leaves the flash's own protection bits alone: they are taken off before a write and put back afterwards; a
+status register is written only where one of them changes, and read again.
+
+A reader takes what the chip's CRCs confirm, and nothing else; what is known already is not read. Each block's CRC is
+asked first. If it is that of a blank block, or of bytes that are at hand (an earlier backup, the half of one that was
+cut short), the block is done for 24 bytes of wire. Otherwise its sectors are read and the same CRC judges them.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from wattrail.bootrom.commands import ERASE, READ_4K, WRITE_4K, Command
+from wattrail.bootrom.crc_compare import SectorState, Span, blank_crc, blocks_of, crc_queries, differing
 from wattrail.bootrom.geometry import ERASE_SECTOR, SECTOR, Erase, FlashPart
-from wattrail.bootrom.protection import StatusWrite, is_busy, is_unprotected, plan_restore, plan_unprotect, settled
-from wattrail.bootrom.ranges import is_guarded, wrapped
-from wattrail.errors import TargetError
+from wattrail.bootrom.requests import (
+    StatusWrite,
+    is_busy,
+    is_guarded,
+    is_unprotected,
+    plan_restore,
+    plan_unprotect,
+    settled,
+    wire_crc,
+    wrapped,
+)
+from wattrail.diagnosis import SessionStatistics, Stage
+from wattrail.errors import TargetError, VerifyError
+from wattrail.exclusive_file import PartFile
 from wattrail.flasher import identify
-from wattrail.flasher.crc_compare import Span
-from wattrail.flasher.events import EventSink, Note
+from wattrail.flasher.events import EventSink, Note, ProgressCounter
 from wattrail.flasher.identify import FlashTarget
 from wattrail.flasher.session import BoardCheck, FlashSession
-from wattrail.flasher.session_statistics import SessionStatistics, Stage
 
-__all__ = ["FlashDevice"]
+__all__ = ["FlashDevice", "FlashReader", "KnownBytes", "compare"]
 
 logger = logging.getLogger(__name__)
 
 BUSY_READS: Final = 100
 """Status reads of a busy flash before it is given up: one exchange each, so half a second and more."""
+
+MAX_REREADS: Final = 20
+"""How often one sector is read before it is given up: at four damaged ones in five that still succeeds."""
+
+MAX_TURNS: Final = 5
+"""Turns of comparing a block that was read with its CRC: each but the first only because a CRC was damaged."""
+
+BLANK_END: Final = 64
+"""A sector that ends in this many erased bytes: what follows may be blank, and one CRC tells."""
 
 
 class FlashDevice:
@@ -183,6 +207,143 @@ class FlashDevice:
     def _settled_status(self, part: FlashPart) -> int:
         for _ in range(BUSY_READS):
             status = identify.read_status(self._session, part)
+            # A status with WIP still set looked like a failed write to another flasher: "wrote 0x0000, got 0x0001"
+            # (bk7231tools #19, libretiny #33). Source: bk-boot/flash-parts.
             if not is_busy(status):
                 return status
         raise TargetError(f"the flash {part.name} is busy and stays so", hint="reset the chip and try again")
+
+
+# ---- reading, proven
+
+
+@dataclass(frozen=True, slots=True)
+class KnownBytes:
+    """Bytes that may still stand in flash from ``start`` on; every use of them is confirmed by a CRC."""
+
+    start: int
+    data: bytes
+
+    def at(self, start: int, length: int) -> bytes | None:
+        """The bytes of a range, None if they do not cover it."""
+        place = start - self.start
+        if place < 0 or place + length > len(self.data):
+            return None
+        return self.data[place : place + length]
+
+
+def compare(
+    device: FlashDevice, start: int, want: bytes, *, exact: bool = False, expect_new: bool = False
+) -> dict[int, SectorState]:
+    """How each sector from ``start`` on compares with ``want``, whole sectors, at most a block; see ``crc_queries``."""
+    queries = crc_queries(start, want, exact=exact, expect_new=expect_new)
+    span = next(queries)
+    while True:
+        try:
+            span = queries.send(device.crc(*span))
+        except StopIteration as done:
+            return dict(done.value)
+
+
+class FlashReader:
+    """Reads from one device. ``known`` is what may stand there: it is taken, not read, where the CRC agrees."""
+
+    def __init__(self, device: FlashDevice, known: Sequence[KnownBytes] = ()) -> None:
+        self._device = device
+        self._known = [*known]
+        self._progress: ProgressCounter | None = None
+
+    def read(self, start: int, length: int, *, into: PartFile | None = None, reports: bool = True) -> bytes:
+        """Whole sectors from ``start`` on, block by block ``into`` a file. ``reports``: progress goes up.
+
+        Raises VerifyError for a block that never matches its CRC, LinkFailed.
+        """
+        self._progress = ProgressCounter(self._device.sink, "reading", length, start=start) if reports else None
+        whole = bytearray()
+        for at, size in blocks_of(start, length):
+            block = self._block(at, size)
+            whole += block
+            self._reached(at + size)
+            if into is not None:
+                into.put(at, block)
+        return bytes(whole)
+
+    def _reached(self, address: int) -> None:
+        if self._progress is not None:
+            self._progress.reached(address)
+
+    def _block(self, start: int, length: int) -> bytes:
+        faults = self._device.fault_generation
+        crc = self._device.agreed_crc(start, length) if faults else self._device.crc(start, length)
+        if crc == blank_crc(length):
+            return b"\xff" * length
+        guesses = [guess for one in self._known if (guess := one.at(start, length)) is not None]
+        for guess in guesses:
+            if wire_crc(guess) == crc:
+                return guess
+        # The likeliest guess first: comparing by CRC finds its few wrong sectors for less than reading all of them.
+        data = self._corrected(start, guesses[0]) if guesses else self._fresh(start, length)
+        if wire_crc(data) == crc:
+            return data
+        agreed = self._device.agreed_crc(start, length)
+        if agreed != crc and self._device.fault_generation != faults:
+            raise _changed(start, length)
+        for _ in range(MAX_TURNS):  # some sector arrived damaged
+            if wire_crc(data) == agreed:
+                return data
+            data = self._corrected(start, data)
+        raise _unreadable(start, length)
+
+    def _fresh(self, start: int, length: int) -> bytes:
+        """Sector by sector; once, where a sector ends blank, a CRC asks whether the rest is."""
+        data, asked = bytearray(), False
+        while len(data) < length:
+            data += self._sector(start + len(data))
+            rest = length - len(data)
+            # Dumps have 28 to 244 of 512 sectors blank, about 195 as a rule. Source: bk-boot/flash-map.
+            if rest and not asked and not data[-BLANK_END:].strip(b"\xff"):
+                asked = True
+                if self._device.crc(start + len(data), rest) == blank_crc(rest):
+                    data += b"\xff" * rest
+        return bytes(data)
+
+    def _corrected(self, start: int, data: bytes) -> bytes:
+        """The same with those sectors read again that differ."""
+        changed = bytearray(data)
+        for at in differing(compare(self._device, start, data)):
+            changed[at - start : at - start + SECTOR] = self._proven_sector(at)
+        return bytes(changed)
+
+    def _proven_sector(self, at: int) -> bytes:
+        """One sector, read until it has its CRC."""
+        for _ in range(MAX_REREADS):
+            data = self._sector(at)
+            if self._device.crc(at, SECTOR) == wire_crc(data):
+                return data
+            self._device.data_differs(Stage.READ, f"the sector at {at:#x} arrived damaged")
+        raise _unreadable(at, SECTOR)
+
+    def _sector(self, at: int) -> bytes:
+        data = self._device.read_sector(at)
+        self._reached(at + SECTOR)
+        return data
+
+
+def _changed(start: int, length: int) -> VerifyError:
+    """One flipped bit makes a request to read a sector one to erase it."""
+    return VerifyError(
+        f"the flash changed between {start:#x} and {start + length:#x} while it was read: a damaged request may have"
+        " erased a sector there",
+        offset=start,
+        length=length,
+        hint="compare with an earlier dump; then shorten the wires, and read at a lower baud rate",
+    )
+
+
+def _unreadable(start: int, length: int) -> VerifyError:
+    return VerifyError(
+        f"{length} bytes at {start:#x} do not come over without damage, however often they are read",
+        offset=start,
+        length=length,
+        hint="lower the baud rate (max_baud=115200), shorten the wires; 'wattrail flash doctor' tests the line",
+    )

@@ -16,9 +16,8 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from wattrail.bootrom import Responder
 from wattrail.clock import Clock
+from wattrail.diagnosis import Diagnosis, Loss, SessionStatistics, Stage, coach, diagnose
 from wattrail.errors import LinkFailed
-from wattrail.flasher.diagnosis import Diagnosis, coach, diagnose
-from wattrail.flasher.session_statistics import Loss, SessionStatistics, Stage
 from wattrail.line_classifier import classify
 
 if TYPE_CHECKING:
@@ -62,7 +61,6 @@ class Coaching:
     """While the link is being made: what is heard so far, and what to do now, in one line."""
 
     words: str
-    statistics: SessionStatistics
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,11 +287,10 @@ class SessionState:
 
     def _coach(self) -> None:
         """Say what to do now, if that has changed."""
-        statistics = self.statistics()
-        words = coach(statistics)
+        words = coach(self.statistics())
         if words != self._coached:
             self._coached = words
-            self._report(Coaching(words, statistics))
+            self._report(Coaching(words))
 
     # ---- what follows from the events
 

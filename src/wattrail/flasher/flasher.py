@@ -17,21 +17,19 @@ from typing import Self
 
 from wattrail.bootrom.geometry import SECTOR
 from wattrail.clock import Clock
+from wattrail.diagnosis import Diagnosis, ResetBy, SessionStatistics
 from wattrail.errors import UrlError
+from wattrail.exclusive_file import FileLock, port_lock
 from wattrail.flasher.backup_store import BackupStore, BoardHome
-from wattrail.flasher.backups import Backup, KeptBackup, KnownBytes
+from wattrail.flasher.backups import Backup, KeptBackup
 from wattrail.flasher.boot_client import BootClient
-from wattrail.flasher.device import FlashDevice
-from wattrail.flasher.diagnosis import Diagnosis
+from wattrail.flasher.device import FlashDevice, FlashReader, KnownBytes
 from wattrail.flasher.events import Identified, Listener, SessionState
-from wattrail.flasher.exclusive_file import FileLock, port_lock
 from wattrail.flasher.identify import ExpectedBoard, FlashTarget, identify_target, query_chip, responder_of, with_new_rf
 from wattrail.flasher.journal import Unfinished
-from wattrail.flasher.read_flash import FlashReader, take_backup
 from wattrail.flasher.safety_checks import Risk, check_dump_file
 from wattrail.flasher.session import PATIENCE_S, FlashSession
-from wattrail.flasher.session_statistics import ResetBy, SessionStatistics
-from wattrail.flasher.write_image import Comparison, Report, compare_plan, write_image
+from wattrail.flasher.write_image import Comparison, Report, compare_plan, take_backup, write_image
 from wattrail.flasher.write_plan import WritePlan, plan_dump, plan_erase, plan_image, rf_span
 from wattrail.image import Image, recognise
 from wattrail.sanitize import hide_credentials

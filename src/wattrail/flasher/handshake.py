@@ -1,26 +1,45 @@
-"""Making the link: link check after link check until a person, or a wired line, resets the chip while they arrive.
+"""The handshake and the rate: how a link is made, and how fast it then runs.
 
-All the while it listens, and what it hears becomes the next line of advice. Bytes that make no sense are listened to
-at other rates for a moment: a log, a second device, a chip that an earlier program left at its own rate.
+Link check after link check is sent until a person, or a wired line, resets the chip while they arrive. All the while it
+listens, and what it hears becomes the next line of advice. Bytes that make no sense are listened to at other rates for
+a moment: a log, a second device, a chip that an earlier program left at its own rate.
+
+Then the rate goes up as far as the line carries, and down by itself where it does not. A rate counts as carried when
+the chip has answered there, and a sector read there has the CRC the chip says it has.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Final, Literal
 
-from wattrail.bootrom.commands import APP_RESET, LINK_CHECK, READ_REG, WRITE_REG
+from wattrail.bk7231 import APP_START
+from wattrail.bootrom.commands import APP_RESET, CHECK_CRC, LINK_CHECK, READ_4K, READ_REG, WRITE_REG, Responder
 from wattrail.bootrom.constants import BAUD_AT_RESET, EFUSE_CONTROL
 from wattrail.bootrom.events import Answered
+from wattrail.bootrom.geometry import SECTOR
 from wattrail.bootrom.link import BootLink
+from wattrail.bootrom.requests import crc_range, wire_crc
 from wattrail.clock import Deadline
+from wattrail.diagnosis import Loss, Stage
 from wattrail.errors import LinkError, PortError, PortLost, PortTimeout, TargetError
 from wattrail.flasher.boot_client import BootClient
-from wattrail.flasher.events import Fact, Heard, LinkCheckSent, Linked, Lost, SessionState
-from wattrail.flasher.session_statistics import Loss, Stage
+from wattrail.flasher.events import (
+    EventSink,
+    Exchanged,
+    Fact,
+    Heard,
+    LinkCheckSent,
+    Linked,
+    Lost,
+    RateChanged,
+    RateFailed,
+    SessionState,
+)
 from wattrail.line_classifier import LISTEN_RATES, LineReport, TrafficKind, classify
 from wattrail.transport import Port
 
-__all__ = ["AutoReset", "Handshake", "ResetMark"]
+__all__ = ["MAX_BAUD_BY_HAND", "MAX_BAUD_WIRED", "AutoReset", "Handshake", "RateControl", "ResetMark"]
 
 LINK_CHECK_EVERY_S: Final = 0.008
 """Between two link checks: the boot ROM listens for some 200 ms, the bootloader for tens of them."""
@@ -56,6 +75,7 @@ class AutoReset:
 
     def pulse(self, port: Port, *, inverted: bool = False) -> None:
         """Reset the chip and let it go. Raises PortError where the carrier has no such line."""
+        # A line that is set pulls the adapter's pin low, and CEN is active low. Source: bk-boot/link.
         port.set_lines(**{self._line: not inverted})
         port.clock.sleep(HOLD_S)
         port.drain()
@@ -99,6 +119,8 @@ class Handshake:
             self._state.record(Fact.LINE_RESET)
             # Every other pulse is inverted, for modules that invert the line.
             self._reset.pulse(port, inverted=bool(turn % 2))
+        # Text for OpenBeken, a frame for Beken's own firmware; LibreTiny restarts at the link checks themselves.
+        # Source: bk-boot/hosts.
         elif turn % 2:
             port.write(REBOOT + BootLink().request(APP_RESET))
 
@@ -128,6 +150,8 @@ class Handshake:
 
     def _confirmed(self) -> bool:
         """One answer may be the last before the supply gives way: two more are wanted."""
+        # Replies to earlier link checks are still under way. One of them in front of the next reply was what other
+        # flashers fail at (hid_download_py #3 and #4). Source: bk-boot/hosts.
         self._state.record(Heard(self._client.drain_until_quiet(), self._client.baud))
         if self._client.answers(2):
             return True
@@ -150,30 +174,22 @@ class Handshake:
 
     def _was_left_at_a_rate(self) -> bool:
         """A chip that an earlier program left in download mode needs no reset."""
+        # The rate stays until a reset: a flasher that links again without one, and at 115200, hears nothing.
+        # Source: bk-boot/link.
         for rate in (BAUD_AT_RESET, *LEFT_AT):
-            if not self._host_takes(rate):
+            if not _host_takes(self._client, rate):
                 continue
             if self._client.answers(2) or self._client.answers(2):
                 self._client.drain_until_quiet()
                 return True
         return False
 
-    def _host_takes(self, rate: int) -> bool:
-        """Go to a rate with the host alone; False where the adapter has no such rate."""
-        try:
-            self._client.set_host_rate(rate)
-        except PortLost:
-            raise
-        except PortError:
-            return False
-        return True
-
     def _hears_noise(self) -> bool:
         noise = (TrafficKind.GARBAGE, TrafficKind.BREAK)
         return any(report.kind in noise for report in self._state.statistics().line_reports)
 
     def _listen_at(self, rate: int) -> LineReport:
-        if not self._host_takes(rate):
+        if not _host_takes(self._client, rate):
             return classify(b"", rate)
         heard = self._client.listen(LISTEN_SLOW_S if rate < BAUD_AT_RESET else LISTEN_S)
         self._state.record(Heard(heard, rate))
@@ -216,11 +232,125 @@ class ResetMark:
         return self._client.request(READ_REG, address=EFUSE_CONTROL)["value"]
 
 
+def _host_takes(client: BootClient, rate: int) -> bool:
+    """Go to a rate with the host alone; False where the adapter has no such rate. Raises PortLost."""
+    try:
+        client.set_host_rate(rate)
+    except PortLost:
+        raise
+    except PortError:
+        return False
+    return True
+
+
 def _release_lines(port: Port) -> None:
     """Let both modem lines go: an adapter that holds one may hold the chip in reset."""
     try:
+        # A CP210x has held them set, and with them the chip in reset (bk7231tools #16). Source: bk-boot/adapters.
         port.set_lines(dtr=False, rts=False)
     except PortLost:
         raise
     except PortError:
         return  # a carrier without such lines holds nothing
+
+
+# ---- the rate
+
+LADDER: Final = (460800, 921600, 1_500_000, 2_000_000)
+"""Rates tried upwards; those in between bring little."""
+
+MAX_BAUD_BY_HAND: Final = 921600
+"""Fastest rate tried by itself where only a person can reset the chip: almost every adapter and wire carries it."""
+
+MAX_BAUD_WIRED: Final = 2_000_000
+"""The same where a modem line resets it: a rate that fails costs a tenth of a second."""
+
+RECENT: Final = 50
+MAX_DAMAGED: Final = 3
+"""Damaged exchanges among the recent ones, from which on the rate is too high for the line."""
+
+
+class RateControl:
+    """The rate of one session. ``max_baud`` is the highest that may be tried."""
+
+    def __init__(self, client: BootClient, sink: EventSink, max_baud: int) -> None:
+        self._client = client
+        self._sink = sink
+        self._max_baud = max_baud
+        self._failed: list[int] = []
+        self._recent: deque[bool] = deque(maxlen=RECENT)
+
+    def count(self, *, good: bool) -> None:
+        """An exchange was answered as it should be, or was damaged."""
+        self._recent.append(good)
+
+    @property
+    def error_rate_high(self) -> bool:
+        """Whether the line carries its present rate badly."""
+        return self._recent.count(False) >= MAX_DAMAGED
+
+    def climb(self, responder: Responder) -> bool:
+        """Try the rates from the present one upwards; False if the chip was lost on one of them."""
+        for rate in sorted({*LADDER, self._max_baud}):
+            if not self._client.baud < rate <= self._max_baud or rate in self._failed:
+                continue
+            before = self._client.baud
+            if self._try(rate, responder):
+                continue
+            self._fail(rate, before)
+            if not self._down(self._client.baud, before):
+                return False
+            break
+        if self._client.baud > BAUD_AT_RESET or self._failed:
+            failed = f"{min(self._failed)} baud did not work" if self._failed else ""
+            why = failed or "the highest rate allowed, and the link holds it"
+            self._sink(RateChanged(self._client.baud, why))
+        return True
+
+    def step_down(self) -> bool:
+        """Go one step slower, because the line damages too much; False if the chip was lost on the way."""
+        lower = max((rate for rate in (BAUD_AT_RESET, *LADDER) if rate < self._client.baud), default=None)
+        if lower is None:
+            return True
+        self._fail(self._client.baud, lower)
+        self._recent.clear()  # damage at the old rate says nothing about the new one
+        if not self._down(self._client.baud, lower):
+            return False
+        self._sink(RateChanged(lower, "too much was damaged at the faster one"))
+        return True
+
+    def _fail(self, rate: int, lower: int) -> None:
+        self._failed.append(rate)
+        self._max_baud = lower
+        self._sink(RateFailed(rate))
+
+    def _try(self, rate: int, responder: Responder) -> bool:
+        before = self._client.baud
+        # An adapter that refuses the rate must do so before the chip has changed.
+        if not (_host_takes(self._client, rate) and _host_takes(self._client, before)):
+            return False
+        try:
+            if not (self._client.change_rate(rate) or self._client.answers()):
+                return False
+            self.count(good=True)
+            self._sink(Exchanged(Stage.BAUD))
+            return self._client.answers(3) and self._carries(responder)
+        except (LinkError, TargetError):
+            return False
+
+    def _carries(self, responder: Responder) -> bool:
+        """Whether a sector arrives with its CRC: long bursts suffer where link checks do not."""
+        data = self._client.request(READ_4K, address=APP_START).data
+        start, end = crc_range(APP_START, SECTOR, responder)
+        return self._client.request(CHECK_CRC, length=SECTOR, start=start, end=end)["crc"] == wire_crc(data)
+
+    def _down(self, fast: int, slow: int) -> bool:
+        """Bring both to the slower rate, wherever of the two the chip is; whether it answers there.
+
+        At the fast rate its replies may be garbled, and what it gets may not: so the change is sent there all the same.
+        """
+        for _ in range(2):
+            self._client.set_host_rate(fast)
+            if self._client.change_rate(slow) or self._client.resync():
+                return True
+        return False

@@ -10,14 +10,13 @@ from wattrail.bk7231 import APP_START
 from wattrail.bootrom import TRAITS, ChipEvidence, Identity, Responder, Traits, identify, part_of
 from wattrail.bootrom.commands import BOOT_VERSION, CHECK_CRC, FLASH_ID, READ_4K, READ_REG, READ_SR
 from wattrail.bootrom.constants import CHIP_ID
+from wattrail.bootrom.crc_compare import Span, blank_crc
 from wattrail.bootrom.geometry import MIB, SECTOR, FlashPart, flash_bytes
 from wattrail.bootrom.identify import EfuseBytes, read_efuse
-from wattrail.bootrom.protection import joined
-from wattrail.bootrom.ranges import crc_range, wire_crc
+from wattrail.bootrom.requests import crc_range, joined, wire_crc
+from wattrail.diagnosis import Stage
 from wattrail.errors import ImageError, TargetError
-from wattrail.flasher.crc_compare import Span, blank_crc
 from wattrail.flasher.session import FlashSession
-from wattrail.flasher.session_statistics import Stage
 from wattrail.image import LAYOUTS, Chip, Layout
 from wattrail.image.rf import decode_rf
 
@@ -210,6 +209,7 @@ def _has_identity(session: FlashSession, responder: Responder, rf_crc: int) -> b
     """Whether an RF block with a MAC address of the board's own stands where the layout has it."""
     if rf_crc == blank_crc(SECTOR):
         return False
+    # Read4K has no checksum of its own, on either responder.
     for _ in range(MAX_REREADS):
         data = session.request(Stage.IDENTIFY, READ_4K, address=RF_SECTORS[responder]).data
         if wire_crc(data) == rf_crc:
@@ -226,6 +226,8 @@ def _is_own(sector: bytes) -> bool:
         return False
     if mac is None:
         return False
+    # Without its RF block every board is C8:47:8C:00:00:00 (OpenBK7231T_App #404, #418). Source:
+    # bk7231-image/rf-block.
     first, tail = int(mac[:2], 16), mac.replace(":", "")[6:]
     return first % 2 == 0 and tail not in ("000000", "ffffff", "FFFFFF")
 
@@ -267,6 +269,8 @@ def _size(session: FlashSession, responder: Responder, flash_id: int | None) -> 
             return flash_bytes(flash_id >> 16), True
         except ValueError:
             pass  # an id that makes no sense: measure
+    # The flash ignores the address bits it has not: one size higher the same bytes come again. Source: bk-boot/rom,
+    # bk-boot/loader-1.
     here = agreed_crc(session, responder, APP_START, SECTOR)
     if here == blank_crc(SECTOR):
         return USUAL_BYTES, False

@@ -25,12 +25,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from wattrail.bk7231 import MAX_FLASH_BYTES
+from wattrail.bootrom.crc_compare import Span, sector_crcs
 from wattrail.bootrom.geometry import SECTOR
 from wattrail.clock import Clock
 from wattrail.errors import FileError
 from wattrail.files import read_bytes
-from wattrail.flasher.crc_compare import Span, sector_crcs
-from wattrail.flasher.exclusive_file import MAX_FLASH_BYTES
 
 if TYPE_CHECKING:
     from wattrail.flasher.identify import FlashTarget

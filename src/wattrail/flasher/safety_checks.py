@@ -14,6 +14,7 @@ from enum import Enum
 from itertools import chain
 from typing import TYPE_CHECKING, Final
 
+from wattrail.bk7231 import MAX_FLASH_BYTES
 from wattrail.errors import ImageError, WriteRefused
 from wattrail.image import LAYOUTS, Chip, Image, ImageKind, code_key, recognise_foreign
 
@@ -32,9 +33,6 @@ __all__ = [
     "no_part",
     "placed",
 ]
-
-MAX_FLASH: Final = 1 << 24
-"""Bytes of the largest flash the commands can count."""
 
 MIN_FLASH: Final = 1 << 20
 """Bytes of the smallest flash a module of the family has."""
@@ -85,7 +83,7 @@ def check_file(image: Image, start: int | None, allow: Collection[Risk], parts: 
     unknown = [_unknown_chip(image)] if _is_for_unknown_chip(image) else []
     _refuse_first(chain(_about_kind(image, start), unknown, _about_state(image, start, None)), allow)
     base, data = placed(image, start)
-    check_end(base, data, MAX_FLASH)
+    check_end(base, data, MAX_FLASH_BYTES)
     layouts = [LAYOUTS[image.chip]] if image.chip is not None else list(LAYOUTS.values())
     for name in parts:
         known = [layout[name] for layout in layouts if name in {part.name for part in layout.partitions}]
@@ -108,7 +106,7 @@ def check_dump_file(dump: Image, allow: Collection[Risk]) -> None:
     own = {Risk.UNKNOWN} if _has_rf(dump) else set[Risk]()  # the board will tell whether it is its own
     _refuse_first(_of_dump(dump), {*allow, *own})
     size = len(dump.data)
-    if not MIN_FLASH <= size <= MAX_FLASH or size & (size - 1):
+    if not MIN_FLASH <= size <= MAX_FLASH_BYTES or size & (size - 1):
         _refuse(_not_a_dump(f"it has {size:#x} bytes, and no flash has", _IMAGE_INSTEAD))
 
 
@@ -159,6 +157,7 @@ def _about_kind(image: Image, start: int | None) -> Iterator[Violation]:
     if foreign is not None:
         yield Violation(Risk.UNKNOWN, f"the file is {foreign.what}, not a firmware image", foreign.hint())
     elif image.kind is ImageKind.ROTATED:
+        # Read from 0x11000 on, with the address wrapping at the end (OpenBK7231T_App #556).
         yield Violation(Risk.UNKNOWN, "the dump is rotated: it begins at 0x11000 and wraps", _STRAIGHTEN)
     elif image.kind.is_flash_image and not image.flash:
         words = f"nothing in the {image.kind.value} can be placed in flash: {_problems(image) or image.reasons[0]}"
@@ -175,6 +174,7 @@ def _about_state(image: Image, start: int | None, wanted: Chip | None) -> Iterat
         instead = "download or read it again" + (f", the one for {wanted.value}" if wanted is not None else "")
         yield Violation(Risk.DAMAGED, f"the image is damaged: {_problems(image)}", instead)
     if is_placed(image) and start is not None and start != image.base:
+        # An app written at 0 takes the bootloader away (elektroda topic 4173536). Source: bk-boot/flash-map.
         words = f"the {image.kind.value} belongs at {image.base:#x}, not at {start:#x}"
         yield Violation(Risk.PLACE, words, "leave the start away")
 
@@ -247,6 +247,7 @@ def _is_for_unknown_chip(image: Image) -> bool:
 
 def _unknown_chip(image: Image) -> Violation:
     """Firmware for T and N looks the same from outside; the wrong one leaves a module that does not start."""
+    # An N's image on a T or an M was written without a fault, and no access point came (elektroda 4121313, 4017870).
     words = f"nothing in the {image.kind.value} says which chip it is for"
     if signs := (*image.chip_reasons, *image.chip_contradictions):
         words = f"the {image.kind.value} does not say clearly which chip it is for: {'; '.join(signs)}"

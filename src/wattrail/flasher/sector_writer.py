@@ -1,4 +1,4 @@
-"""Writing sectors: only those that differ, and nothing is believed that a CRC has not said afterwards.
+"""Writing sectors: which of an image, only those that differ, and nothing is believed before a CRC has said it.
 
 Each block is compared, erased and programmed where it differs, and compared again. Whatever goes wrong on the way (a
 damaged request, a lost link) may have changed what was checked before, for a damaged address erases elsewhere: then
@@ -11,27 +11,29 @@ import logging
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from wattrail.bootrom.geometry import SECTOR
-from wattrail.bootrom.ranges import wire_crc
-from wattrail.errors import VerifyError, WriteProtected
-from wattrail.flasher.crc_compare import (
+from wattrail.bootrom.crc_compare import (
     SectorState,
     Span,
     blank_crc,
+    blocks_of,
     compare_bytes,
     differing,
     joined_spans,
     sector_crcs,
 )
-from wattrail.flasher.device import FlashDevice
+from wattrail.bootrom.geometry import SECTOR
+from wattrail.bootrom.requests import wire_crc
+from wattrail.diagnosis import Stage
+from wattrail.errors import VerifyError, WriteProtected, WriteRefused
+from wattrail.flasher.device import FlashDevice, FlashReader, compare
 from wattrail.flasher.events import Fact, Note, ProgressCounter
 from wattrail.flasher.identify import ExpectedBoard
 from wattrail.flasher.journal import Journal
-from wattrail.flasher.read_flash import compare
-from wattrail.flasher.session_statistics import Stage
-from wattrail.flasher.write_plan import BlockPlan, SectorRuns, plan_block
+from wattrail.flasher.safety_checks import Risk
+from wattrail.flasher.write_plan import BlockPlan, SectorRuns, WritePlan, plan_block
+from wattrail.image.rbl import PACKED_HEADER
 
-__all__ = ["SectorWriter"]
+__all__ = ["SectorWriter", "wanted_sectors"]
 
 logger = logging.getLogger(__name__)
 
@@ -118,6 +120,8 @@ class SectorWriter:
             bad = differing(found)
             if not bad:
                 break
+            # A weak supply fails at another sector each time (elektroda 4054857): each attempt is planned from what
+            # stands there now. Source: bk-boot/supply.
             plan = plan_block(start, want, found, self._device.target.traits.erases)
             logger.info(
                 "block %#x: %d of %d sectors differ; to erase: %d units, to program: %d sectors",
@@ -245,3 +249,55 @@ class SectorWriter:
         runs = tuple((start, self._fresh[start : start + length]) for start, length in hit)
         self.put_back += runs
         self._blocks(SectorRuns(runs), known=None)
+
+
+# ---- what is to lie in flash
+
+
+def wanted_sectors(device: FlashDevice, plan: WritePlan, allow: frozenset[Risk]) -> tuple[SectorRuns, int]:
+    """Whole sectors, torn ones filled up with what stands there, less a bootloader that must stay.
+
+    And how many sectors of that bootloader were compared and found the same.
+    """
+    reader = FlashReader(device)
+    whole = plan.whole_sectors({at: reader.read(at, SECTOR, reports=False) for at in plan.torn_sectors})
+    if Risk.BOOTLOADER in allow:
+        return whole, 0
+    above = SectorRuns(tuple(run for start, data in whole.runs for run in _above_bootloader(device, start, data)))
+    return above, (whole.length - above.length) // SECTOR
+
+
+def _above_bootloader(device: FlashDevice, start: int, data: bytes) -> list[tuple[int, bytes]]:
+    """The run less what answers here, if that is the same already. Raises WriteRefused if it is not."""
+    below = device.target.traits.lost_below
+    inside, rest = data[: max(0, below - start)], data[max(0, below - start) :]
+    if not _is_same_bootloader(device, start, inside):
+        raise WriteRefused(
+            f"the image has another bootloader than the chip, below {below:#x}: it is what answers here, and"
+            " if writing it fails, nothing ever answers again",
+            risk=Risk.BOOTLOADER.value,
+            hint="write the app alone (part 'app')",
+        )
+    return [(max(start, below), rest)] if rest else []
+
+
+def _is_same_bootloader(device: FlashDevice, start: int, inside: bytes) -> bool:
+    """Whether the code that answers here is the image's. The header at its end may differ.
+
+    Every OpenBeken image for T and the stock dumps hold the same loader 1.0.5 under headers of other dates: seen in
+    the public images, which differ from a stock dump in 36 bytes, all of the header.
+    """
+    header = device.target.traits.lost_below - PACKED_HEADER
+    changed = [
+        sector
+        for at, length in blocks_of(start, len(inside))
+        for sector in differing(compare(device, at, inside[at - start : at - start + length]))
+    ]
+    if not changed or changed != [header - header % SECTOR]:
+        return not changed
+    code = inside[changed[0] - start : header - start]
+    same = FlashReader(device).read(changed[0], SECTOR, reports=False).startswith(code)
+    if same:
+        words = "the bootloader stays: its code is the image's, only the date in its header differs"
+        device.sink(Note(words))
+    return same

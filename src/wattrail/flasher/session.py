@@ -15,6 +15,7 @@ from wattrail.bootrom.constants import BAUD_AT_RESET
 from wattrail.bootrom.events import Answered
 from wattrail.bootrom.link import BootLink
 from wattrail.clock import Deadline
+from wattrail.diagnosis import Loss, ResetBy, SessionStatistics, Stage
 from wattrail.errors import LinkError, NoAnswer, PortError, PortLost, TargetError
 from wattrail.flasher.boot_client import BootClient
 from wattrail.flasher.events import (
@@ -27,9 +28,14 @@ from wattrail.flasher.events import (
     Responds,
     SessionState,
 )
-from wattrail.flasher.handshake import AutoReset, Handshake, ResetMark
-from wattrail.flasher.rates import MAX_BAUD_BY_HAND, MAX_BAUD_WIRED, RateControl
-from wattrail.flasher.session_statistics import Loss, ResetBy, SessionStatistics, Stage
+from wattrail.flasher.handshake import (
+    MAX_BAUD_BY_HAND,
+    MAX_BAUD_WIRED,
+    AutoReset,
+    Handshake,
+    RateControl,
+    ResetMark,
+)
 from wattrail.line_classifier import TrafficKind, classify
 from wattrail.transport import Port
 
@@ -183,6 +189,7 @@ class FlashSession:
 
     def request_agreed(self, stage: Stage, command: Command, *, length: int = 0, **fields: int) -> Answered:
         """Ask until two replies in a row say the same: for values that no CRC covers. Raises as ``request`` does."""
+        # A loader on a dying link gave 0 for a CRC (bk7231tools #25): one value proves nothing. Source: bk-boot/crc.
         before = self.request(stage, command, b"", length=length, **fields)
         for _ in range(MAX_TRIES):
             answer = self.request(stage, command, b"", length=length, **fields)
@@ -197,6 +204,7 @@ class FlashSession:
 
         A reply counts if two in a row say the same.
         """
+        # The loader ignores what it does not know, so silence is an answer; a single one may be a lost byte.
         for _ in range(2):
             try:
                 self._client.request(command, b"", **fields)

@@ -8,25 +8,23 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from wattrail.bootrom.crc_compare import Span, blocks_of, differing
 from wattrail.bootrom.geometry import SECTOR
-from wattrail.bootrom.ranges import wire_crc
-from wattrail.errors import LinkError, PortError, TargetError, WriteProtected, WriteRefused
+from wattrail.bootrom.requests import wire_crc
+from wattrail.diagnosis import SessionStatistics
+from wattrail.errors import LinkError, PortError, TargetError, VerifyError, WriteProtected, WriteRefused
+from wattrail.exclusive_file import PartFile, sha256_of
 from wattrail.flasher.backup_store import BoardFolder, BoardHome, content_fits
-from wattrail.flasher.backups import KnownBytes
-from wattrail.flasher.crc_compare import Span, blocks_of, differing
-from wattrail.flasher.device import FlashDevice
-from wattrail.flasher.events import Note, ProgressCounter, Resumed
-from wattrail.flasher.exclusive_file import sha256_of
+from wattrail.flasher.backups import Backup
+from wattrail.flasher.device import FlashDevice, FlashReader, KnownBytes, compare
+from wattrail.flasher.events import BackedUp, Note, ProgressCounter, Resumed
 from wattrail.flasher.identify import ExpectedBoard, FlashTarget
 from wattrail.flasher.journal import Journal, Unfinished
-from wattrail.flasher.read_flash import FlashReader, compare, take_backup
 from wattrail.flasher.safety_checks import Risk
-from wattrail.flasher.sector_writer import SectorWriter
-from wattrail.flasher.session_statistics import SessionStatistics
+from wattrail.flasher.sector_writer import SectorWriter, wanted_sectors
 from wattrail.flasher.write_plan import SectorRuns, WritePlan
-from wattrail.image.rbl import PACKED_HEADER
 
-__all__ = ["Comparison", "Report", "compare_plan", "write_image"]
+__all__ = ["Comparison", "Report", "compare_plan", "take_backup", "write_image"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +75,7 @@ class Comparison:
 
 def compare_plan(device: FlashDevice, plan: WritePlan, allow: frozenset[Risk]) -> Comparison:
     """What of the flash differs. Raises WriteRefused for a bootloader that may not be written, LinkFailed."""
-    wanted, _ = _wanted(device, plan, allow)
+    wanted, _ = wanted_sectors(device, plan, allow)
     progress, bad, done = ProgressCounter(device.sink, "comparing", wanted.length), list[int](), 0
     for at, data in wanted.blocks:
         bad += differing(compare(device, at, data, exact=True))
@@ -102,7 +100,7 @@ def write_image(
     WriteRefused, VerifyError, TargetError, LinkFailed.
     """
     before = device.statistics()
-    wanted, spared = _wanted(device, plan, allow)
+    wanted, spared = wanted_sectors(device, plan, allow)
     board = _expected_board(device.target, wanted)
     device.expect(board)
     report = _Reporter(device, name, wanted, spared, before, plan.kept)
@@ -163,58 +161,6 @@ class _Reporter:
             backup=backup,
             kept=self.kept,
         )
-
-
-# ---- what is to lie in flash
-
-
-def _wanted(device: FlashDevice, plan: WritePlan, allow: frozenset[Risk]) -> tuple[SectorRuns, int]:
-    """Whole sectors, torn ones filled up with what stands there, less a bootloader that must stay.
-
-    And how many sectors of that bootloader were compared and found the same.
-    """
-    reader = FlashReader(device)
-    whole = plan.whole_sectors({at: reader.read(at, SECTOR, reports=False) for at in plan.torn_sectors})
-    if Risk.BOOTLOADER in allow:
-        return whole, 0
-    above = SectorRuns(tuple(run for start, data in whole.runs for run in _above_bootloader(device, start, data)))
-    return above, (whole.length - above.length) // SECTOR
-
-
-def _above_bootloader(device: FlashDevice, start: int, data: bytes) -> list[tuple[int, bytes]]:
-    """The run less what answers here, if that is the same already. Raises WriteRefused if it is not."""
-    below = device.target.traits.lost_below
-    inside, rest = data[: max(0, below - start)], data[max(0, below - start) :]
-    if not _is_same_bootloader(device, start, inside):
-        raise WriteRefused(
-            f"the image has another bootloader than the chip, below {below:#x}: it is what answers here, and"
-            " if writing it fails, nothing ever answers again",
-            risk=Risk.BOOTLOADER.value,
-            hint="write the app alone (part 'app')",
-        )
-    return [(max(start, below), rest)] if rest else []
-
-
-def _is_same_bootloader(device: FlashDevice, start: int, inside: bytes) -> bool:
-    """Whether the code that answers here is the image's. The header at its end may differ.
-
-    Every OpenBeken image for T and the stock dumps hold the same loader 1.0.5 under headers of other dates: seen in
-    the public images, which differ from a stock dump in 36 bytes, all of the header.
-    """
-    header = device.target.traits.lost_below - PACKED_HEADER
-    changed = [
-        sector
-        for at, length in blocks_of(start, len(inside))
-        for sector in differing(compare(device, at, inside[at - start : at - start + length]))
-    ]
-    if not changed or changed != [header - header % SECTOR]:
-        return not changed
-    code = inside[changed[0] - start : header - start]
-    same = FlashReader(device).read(changed[0], SECTOR, reports=False).startswith(code)
-    if same:
-        words = "the bootloader stays: its code is the image's, only the date in its header differs"
-        device.sink(Note(words))
-    return same
 
 
 def _holds(device: FlashDevice, wanted: SectorRuns) -> bool:
@@ -350,3 +296,79 @@ def _close(
 
 def _digest(wanted: SectorRuns) -> str:
     return hashlib.sha256(b"".join(data for _, data in wanted.runs)).hexdigest()
+
+
+# ---- a backup
+
+
+def take_backup(
+    device: FlashDevice,
+    home: BoardHome | None,
+    path: Path | None,
+    *,
+    known: Sequence[KnownBytes] = (),
+    half_written: bool = False,
+    before_write: bool = False,
+) -> Backup:
+    """Read the whole flash into a file, which appears under its name only when it is whole and holds what was read.
+
+    Without a ``path`` it goes into the board's folder, where no second file is made of a content that is kept there
+    already. ``before_write``: the board's folder lists the file wherever it is. Until it is whole the file grows beside
+    its place, and what stands there already is taken where the chip's CRC agrees. Raises ValueError for a backup with
+    no place, WriteRefused for a file that exists, FileError for one that cannot be used or that another process holds,
+    VerifyError for a flash that reads as nothing but 00: that is a dead line, not a backup.
+    """
+    is_listed = path is None or before_write
+    folder = (home.locked() if is_listed else home.folder) if home is not None else None
+    place = path or folder
+    if place is None:
+        raise ValueError("a backup needs a path, or a flasher with a folder")
+    if path is not None and path.exists():
+        raise WriteRefused(
+            f"{path} exists already, and a backup replaces nothing", risk="", hint="name another file for the backup"
+        )
+    origin = folder.backups.next_origin(half_written=half_written) if folder is not None else "later"
+    part = place.part if isinstance(place, BoardFolder) else place.with_name(f"{place.name}.part")
+    part.parent.mkdir(parents=True, exist_ok=True)
+    with PartFile(part) as file:
+        begun = [KnownBytes(0, file.begun)] if file.begun else []
+        data = _whole_flash(device, file, [*known, *(folder.likely() if folder is not None else ()), *begun])
+        kept = home.kept_with(data, half_written=half_written) if home is not None and path is None else None
+        if kept is not None:
+            file.discard()
+            backup = Backup(kept.path, data, is_new=False)
+        else:
+            new = place if isinstance(place, Path) else place.backups.name(data, origin, simulated=device.simulated)
+            file.publish(new, data)
+            backup = Backup(new, data)
+    if home is not None and backup.is_new and is_listed:
+        home.note(backup, origin)
+    device.sink(BackedUp(backup.path, backup.sha256))
+    return backup
+
+
+def _whole_flash(device: FlashDevice, file: PartFile, known: Sequence[KnownBytes]) -> bytes:
+    size, faults = device.target.size, device.fault_generation
+    data = FlashReader(device, known).read(0, size, into=file)
+    if device.fault_generation != faults:
+        _prove(device, data)
+    if set(data) == {0}:
+        raise VerifyError(
+            "the flash reads as nothing but 00: that is a dead line, not a backup",
+            offset=0,
+            length=size,
+            hint="check the wires and the supply; write without a backup only if the flash really holds nothing but 00",
+        )
+    return data
+
+
+def _prove(device: FlashDevice, data: bytes) -> None:
+    """After a lost link: every block still there? Another board may have been put on the wires meanwhile."""
+    for start, length in blocks_of(0, len(data)):
+        if device.agreed_crc(start, length) != wire_crc(data[start : start + length]):
+            raise VerifyError(
+                f"the flash between {start:#x} and {start + length:#x} is not what was read before the link was lost",
+                offset=start,
+                length=length,
+                hint="leave the board on the wires, and repeat the command",
+            )

@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from wattrail.bootrom.crc_compare import SectorState, Span, blocks_of
 from wattrail.bootrom.geometry import ERASE_32K, ERASE_64K, SECTOR, Erase
 from wattrail.errors import ImageError, WriteRefused
-from wattrail.flasher.crc_compare import SectorState, Span, blocks_of
 from wattrail.flasher.safety_checks import Risk, check, check_dump, check_end, no_part, placed
 from wattrail.image import Image
 
@@ -250,6 +250,8 @@ class BlockPlan:
 
         So a power cut costs what one erase spans, and no more.
         """
+        # Other flashers erase the whole range first: the commonest failure, in the middle of writing, then leaves a
+        # blank app. Source: bk-boot/hosts.
         left = list(self.programs)
         for size, at in self.erases:
             yield size, at
@@ -278,6 +280,8 @@ def plan_block(start: int, want: bytes, found: Mapping[int, SectorState], erases
     other = {at for at, how in found.items() if how is SectorState.OTHER}
     free = other | {at for at, how in found.items() if how is SectorState.BLANK}
     units: list[tuple[Erase, int]] = []
+    # Only sizes the responder carries out: the loader of a T answers "done" to 32 KiB and erases nothing.
+    # Source: bk-boot/loader-1.
     for size in sorted(erases, key=lambda erase: -erase.span):
         for at in _units(start, len(want), size):
             inside = set(range(at, at + size.span, SECTOR))

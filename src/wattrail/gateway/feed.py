@@ -25,6 +25,9 @@ STALE_AFTER_POLLS: Final = 5
 """A live meter that missed this many readings is shown as stale, even while its thread is blocked."""
 
 
+ShownMeter = tuple[MeterView, Iterable[Entry]]
+"""A view to publish, and the entries booked with it."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -36,6 +39,7 @@ class Feed:
         self.scopes = Scopes(self._clock)
         self._lock = threading.Lock()
         self._views: dict[str, MeterView] = {}
+        self._names: tuple[str, ...] | None = None
         self._subscriptions: tuple[Subscription, ...] = ()
         self._version = 0
         self._ended = False
@@ -49,10 +53,23 @@ class Feed:
         """The time by the clock of the readings, in UTC."""
         return self._clock.now()
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The meters that are shown, in the order of the plan."""
+        names = self._names
+        return tuple(self._views) if names is None else names
+
+    def arrange(self, names: Iterable[str]) -> None:
+        """Show these meters alone, in this order. Of another one no view is taken: its thread may still be busy."""
+        with self._lock:
+            self._names = tuple(names)
+            self._views = {name: view for name, view in self._views.items() if name in self._names}
+            self._version += 1
+
     def views(self) -> tuple[MeterView, ...]:
         """The present view of every meter, in the order of the plan."""
         with self._lock:
-            views = tuple(self._views.values())
+            views = [self._views[name] for name in self.names if name in self._views]
         return tuple(self._aged(view) for view in views)
 
     def view(self, name: str) -> MeterView | None:
@@ -60,10 +77,13 @@ class Feed:
         found = self._views.get(name)
         return self._aged(found) if found else None
 
-    def subscribe(self, reader: str, *, max_waiting: int = MAX_WAITING) -> Subscription:
+    def subscribe(
+        self, reader: str, *, max_waiting: int = MAX_WAITING, instead_of: Subscription | None = None
+    ) -> Subscription:
         """The events for one reader, beginning with the present view of every meter.
 
         ``reader`` is its name in the log. ``max_waiting`` bounds the ordered events; 0 selects ``MeterChanged`` only.
+        ``instead_of`` ends another subscription in the same moment: each event is in one of the two.
         """
         subscription = Subscription(reader, max_waiting=max_waiting, on_close=self._forget)
         with self._lock:
@@ -72,18 +92,28 @@ class Feed:
                 subscription.end()
             else:
                 self._subscriptions += (subscription,)
+            if instead_of is not None:
+                self._subscriptions = tuple(other for other in self._subscriptions if other is not instead_of)
+                instead_of.end()
         return subscription
 
     def publish(self, view: MeterView, entries: Iterable[Entry] = ()) -> None:
         """Replace a meter's view, and send events for it and for the entries booked with it."""
+        self.publish_all([(view, entries)])
+
+    def publish_all(self, shown: Iterable[ShownMeter]) -> None:
+        """As ``publish`` for many meters; each reader is woken once."""
         with self._lock:
-            before = self._views.get(view.name, view)
-            self._views[view.name] = view
-            self._version += 1
-            if not self._subscriptions:
-                return
+            events = list[MeterChanged | OrderedEvent]()
+            for view, entries in shown:
+                if self._names is not None and view.name not in self._names:
+                    continue
+                before = self._views.get(view.name, view)
+                self._views[view.name] = view
+                self._version += 1
+                if self._subscriptions:
+                    events += (*self._changes(before, view), *_booked(view, entries), MeterChanged(view=view))
             # Offered under the lock: a thread interrupted here could otherwise offer an older view after a newer one.
-            events = (*self._changes(before, view), *_booked(view, entries), MeterChanged(view=view))
             too_slow = [subscription.reader for subscription in self._subscriptions if subscription.offer(*events)]
         for reader in too_slow:
             logger.warning("%s is too slow for the events of the meters and loses some; entries are stored", reader)

@@ -1,21 +1,23 @@
-"""Every meter of a plan, started and stopped together: chips in a thread each, network meters on one event loop."""
+"""Every meter of a plan: chips in a thread each, network meters on one event loop; and the change to another plan."""
 
 from __future__ import annotations
 
 import logging
 import threading
 import time
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
 from functools import partial
 from types import TracebackType
 from typing import Final, Self
 
 from wattrail.clock import Clock, SystemClock
-from wattrail.errors import StoreError
+from wattrail.errors import ConfigError, StoreError
 from wattrail.gateway.bookkeeping import Bookkeeper
 from wattrail.gateway.feed import Feed
 from wattrail.gateway.network import NetworkReader
 from wattrail.gateway.network_meter import NetworkMeter
-from wattrail.gateway.plan import GatewayPlan
+from wattrail.gateway.plan import GatewayPlan, MeterPlan, PlanChanges
 from wattrail.gateway.source import Opener, SourceOpener, open_planned, source_opener
 from wattrail.gateway.threads import in_thread, start_thread
 from wattrail.gateway.virtual_meter import VirtualMeters
@@ -27,17 +29,30 @@ __all__ = ["STOP_WITHIN_S", "Gateway"]
 STOP_WITHIN_S: Final = 1.6
 """Seconds that a stop waits for a reading in progress; the average of a chip just set up needs as long to settle."""
 
+_END_WITHIN_S: Final = 0.1
+"""A thread that has nothing left to do."""
+
 _PURGE_EVERY_S: Final = 3600.0
+_CHECK_EVERY_S: Final = 0.5
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _RunningWorker:
+    """A chip on a wire and its thread, None before it is started."""
+
+    worker: Worker
+    is_ending: threading.Event = field(default_factory=threading.Event)
+    thread: threading.Thread | None = None
 
 
 class Gateway:
     """Reads every meter of a plan into a store, and shows them in ``feed``. Use it in an ``async with`` block.
 
-    A chip on a wire has a thread that reads, books, stores and waits for its next poll: its port blocks, and may never
-    come back. All network meters share one event loop, and a thread that books what they say. A page or a publisher
-    delays neither.
+    A chip on a wire has a thread that reads and waits for its next poll: its port blocks, and may never come back. All
+    network meters share one event loop. A thread books what chips say, another what network meters say. A page or a
+    publisher delays none of them.
     """
 
     def __init__(
@@ -52,39 +67,47 @@ class Gateway:
         self.plan = plan
         clock = clock or SystemClock()
         self.feed = Feed(clock)
-        self._store, self._clock = store, clock
-        zone = plan.zone_info()
-        self._workers: list[Worker] = []
-        network: list[NetworkMeter] = []
-        for meter in plan.meters:  # in this order they are shown
-            if meter.is_network:
-                network.append(NetworkMeter(meter, store, self.feed, clock=clock, zone=zone))
-            else:
-                self._workers.append(Worker(meter, store, self.feed, clock=clock, opener=opener, zone=zone))
-        self._bookkeeper = Bookkeeper(store, network)
-        self._network = (
-            NetworkReader(network, self._bookkeeper, clock=clock, opener=sources or source_opener())
-            if network
-            else None
-        )
-        self._virtual = VirtualMeters(plan.virtual, store, self.feed, clock=clock, zone=zone)
-        self._threads: list[threading.Thread] = []
+        self._store, self._clock, self._opener, self._sources = store, clock, opener, sources
+        self._zone = plan.zone_info()
+        self._chips = Bookkeeper(store, self.feed, name="bookkeeping-chips")
+        self._bookkeeper = Bookkeeper(store, self.feed)
+        self._network: NetworkReader | None = None
+        self._workers: dict[str, _RunningWorker] = {}
+        self._network_meters: dict[str, NetworkMeter] = {}
+        self._hanging: dict[str, threading.Thread] = {}
         self._stopping = threading.Event()
+        self._make(plan.meters)
+        self._virtual = self._virtual_meters()
 
     async def start(self) -> None:
         """Begin to read; returns at once."""
         self._virtual.start()
-        count = len(self._workers)
-        for place, worker in enumerate(self._workers):
-            # Polls of meters are spread over the period, not all made at the same moment.
-            offset_s = worker.plan.poll_s * place / count
-            work = partial(self._supervise, worker, offset_s)
-            self._threads.append(start_thread(work, name=worker.plan.name))
-        if self._network is not None:
-            self._bookkeeper.start()
-            self._network.start()
-            self._threads += filter(None, (self._network.thread, self._bookkeeper.thread))
+        self._begin([meter.name for meter in self.plan.meters])
         start_thread(self._purge, name="purge")  # never waited for: the next start removes the rest
+
+    async def change(self, plan: GatewayPlan) -> PlanChanges:
+        """Read by another plan from now on; a meter that both plans have alike is read on without a pause.
+
+        A meter that is changed or removed ends as at a stop, with everything booked. One that blocks meanwhile is left
+        behind, and its successor under the same name waits for it: an account has one writer. Raises ConfigError for
+        another time zone, before anything is changed.
+        """
+        if plan.zone != self.plan.zone:
+            raise ConfigError("the time zone of a running gateway cannot be changed", hint="start it again")
+        changes = PlanChanges.between(self.plan, plan)
+        replaces_virtual = plan.virtual != self.plan.virtual
+        await in_thread(lambda: self._end({*changes.changed, *changes.removed}), name="end-meters")
+        if replaces_virtual:
+            await in_thread(lambda: self._virtual.stop(time.monotonic() + STOP_WITHIN_S), name="end-virtual-meters")
+        self.plan = plan
+        self.feed.arrange(plan.names)
+        beginning = [meter for meter in plan.meters if meter.name in {*changes.added, *changes.changed}]
+        self._make(beginning)
+        if replaces_virtual:
+            self._virtual = self._virtual_meters()
+            self._virtual.start()
+        await in_thread(lambda: self._begin([meter.name for meter in beginning]), name="begin-meters")
+        return changes
 
     async def stop(self) -> bool:
         """Close the ledgers and the ports within STOP_WITHIN_S. Returns whether every meter did.
@@ -93,13 +116,20 @@ class Gateway:
         Then the feed ends: its readers get their waiting events, including the last entries.
         """
         self._stopping.set()
+        threads = list(self._hanging.values())
+        for running in list(self._workers.values()):  # a change may be under way
+            running.is_ending.set()
+            threads += filter(None, (running.thread,))
         if self._network is not None:
             self._network.stop()
-        threads, self._threads = self._threads, []
+            threads += filter(None, (self._network.thread, self._bookkeeper.thread))
         until = time.monotonic() + STOP_WITHIN_S
         try:
             if threads:
                 await in_thread(lambda: _join(threads, until), name="stop")
+            self._chips.stop()  # after the threads of the chips, whose last readings it books
+            if (bookkeeping := self._chips.thread) is not None:
+                await in_thread(lambda: bookkeeping.join(_END_WITHIN_S), name="stop")
             following = await in_thread(lambda: self._virtual.stop(until), name="stop")
             threads += filter(None, (following,))
         finally:
@@ -118,11 +148,69 @@ class Gateway:
     ) -> None:
         await self.stop()
 
-    def _supervise(self, worker: Worker, offset_s: float) -> None:
-        self._stopping.wait(offset_s)
+    def _make(self, meters: Iterable[MeterPlan]) -> None:
+        """Show meters that are to be read; in this order they are shown."""
+        for plan in meters:
+            if plan.is_network:
+                self._network_meters[plan.name] = NetworkMeter(
+                    plan, self._store, self.feed, clock=self._clock, zone=self._zone
+                )
+            else:
+                worker = Worker(
+                    plan, self._store, self.feed, clock=self._clock, opener=self._opener, zone=self._zone,
+                    hand_over=self._chips.put,
+                )  # fmt: skip
+                self._workers[plan.name] = _RunningWorker(worker)
+
+    def _virtual_meters(self) -> VirtualMeters:
+        return VirtualMeters(self.plan.virtual, self._store, self.feed, clock=self._clock, zone=self._zone)
+
+    def _begin(self, names: Iterable[str]) -> None:
+        """Read the meters of these names, which were made."""
+        if self._stopping.is_set():
+            return
+        workers = [self._workers[name] for name in names if name in self._workers]
+        if workers and self._chips.thread is None:
+            self._chips.start()
+        for place, running in enumerate(workers):
+            # Polls of meters are spread over the period, not all made at the same moment.
+            plan = running.worker.plan
+            work = partial(self._supervise, running, plan.poll_s * place / len(workers), self._hanging.get(plan.name))
+            running.thread = start_thread(work, name=plan.name)
+        network = [self._network_meters[name] for name in names if name in self._network_meters]
+        if network:
+            self._bookkeeper.add(network)
+            if self._network is None:
+                opener = self._sources or source_opener()
+                self._network = NetworkReader(network, self._bookkeeper, clock=self._clock, opener=opener)
+                self._bookkeeper.start()
+                self._network.start()
+            else:
+                self._network.add(network)
+
+    def _end(self, names: Collection[str]) -> None:
+        """Read the meters of these names no longer, and write their ledgers; as long as a stop at most."""
+        until = time.monotonic() + STOP_WITHIN_S
+        workers = [self._workers.pop(name) for name in names if name in self._workers]
+        for running in workers:
+            running.is_ending.set()
+        network = [self._network_meters.pop(name) for name in names if name in self._network_meters]
+        if network and self._network is not None:
+            self._network.remove(network)
+            self._bookkeeper.close(network, within_s=STOP_WITHIN_S)
+        threads = [running.thread for running in workers if running.thread is not None]
+        _join(threads, until)
+        self._hanging = {name: thread for name, thread in self._hanging.items() if thread.is_alive()}
+        self._hanging |= {thread.name: thread for thread in threads if thread.is_alive()}
+
+    def _supervise(self, running: _RunningWorker, offset_s: float, before: threading.Thread | None) -> None:
+        worker, is_ending = running.worker, running.is_ending
+        is_ending.wait(offset_s)
         try:
-            while not self._stopping.is_set():
-                self._stopping.wait(worker.step())
+            while before is not None and before.is_alive() and not is_ending.is_set():
+                before.join(_CHECK_EVERY_S)
+            while not is_ending.is_set():
+                is_ending.wait(worker.step())
             worker.close()
         except Exception:  # step() raises nothing; a defect around it must be logged
             logger.exception("meter %s: its thread ended by a defect", worker.plan.name)

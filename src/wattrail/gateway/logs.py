@@ -1,16 +1,23 @@
-"""Logging of the service: foreign text is escaped, passwords are hidden, repeated lines are counted."""
+"""Logging of the service: foreign text is escaped, passwords are hidden, repeated lines are counted.
+
+Lines are text or JSON objects. The journal of systemd has the time of each line already.
+"""
 
 from __future__ import annotations
 
+import json
 import logging
+import os
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from datetime import UTC, datetime
+from typing import Final, TextIO
 
 from wattrail.clock import Clock, SystemClock
 from wattrail.sanitize import hide_credentials, printable, printable_lines
 
-__all__ = ["CollapseRepeats", "SafeFormatter", "set_up_logging"]
+__all__ = ["CollapseRepeats", "JsonFormatter", "SafeFormatter", "formatter_of", "is_journal", "set_up_logging"]
 
 WINDOW_S: Final = 60.0
 """Seconds after a line in which equal lines are only counted."""
@@ -22,12 +29,44 @@ _MAX_KNOWN: Final = 2000
 _MAX_LINE: Final = 4000
 
 
-def set_up_logging(level: int = logging.WARNING) -> None:
-    """Log to stderr, for the service and for the process of its page."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(SafeFormatter("%(asctime)s %(levelname)s %(message)s"))
+_PRIORITIES: Final = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3, logging.CRITICAL: 2}
+"""Levels as syslog numbers them, which journald reads from the beginning of a line: sd-daemon(3)."""
+
+
+def set_up_logging(level: int = logging.WARNING, format_: str = "text") -> None:
+    """Log to stderr, for the service and for the process of its page; called again, it replaces what was set up.
+
+    ``format_`` is ``text``, whose lines have no time where the journal adds its own, or ``json``.
+    """
+    handler = _ServiceHandler(sys.stderr)
+    handler.setFormatter(formatter_of(format_, in_journal=is_journal(sys.stderr)))
     handler.addFilter(CollapseRepeats())
-    logging.basicConfig(level=level, handlers=[handler])
+    root = logging.getLogger()
+    for earlier in [one for one in root.handlers if isinstance(one, _ServiceHandler)]:
+        root.removeHandler(earlier)
+    logging.basicConfig(level=level, handlers=[handler])  # where a program has its own handlers, those stay
+
+
+class _ServiceHandler(logging.StreamHandler[TextIO]):
+    """Ours, which the next call replaces."""
+
+
+def is_journal(stream: TextIO, environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether a stream goes to systemd's journal: JOURNAL_STREAM has its device and inode, see systemd.exec(5)."""
+    try:
+        found = os.fstat(stream.fileno())
+    except (OSError, ValueError):
+        return False
+    return environment.get("JOURNAL_STREAM") == f"{found.st_dev}:{found.st_ino}"
+
+
+def formatter_of(format_: str, *, in_journal: bool) -> logging.Formatter:
+    """How a record is written, as ``text`` or ``json``, in the journal or elsewhere."""
+    if format_ == "json":
+        return JsonFormatter()
+    if in_journal:
+        return SafeFormatter("<%(priority)d>%(message)s")
+    return SafeFormatter("%(asctime)s %(levelname)s %(message)s")
 
 
 class SafeFormatter(logging.Formatter):
@@ -36,11 +75,31 @@ class SafeFormatter(logging.Formatter):
     def formatMessage(self, record: logging.LogRecord) -> str:
         """The message on one line."""
         record.message = printable(hide_credentials(record.message), limit=_MAX_LINE)
+        record.priority = _PRIORITIES.get(record.levelno, 5)
         return super().formatMessage(record)
 
     def formatException(self, ei: object) -> str:
         """The traceback, with its lines and without escapes."""
         return printable_lines(hide_credentials(super().formatException(ei)))  # type: ignore[arg-type]
+
+
+class JsonFormatter(SafeFormatter):
+    """Writes each record as one JSON object on a line: ``time`` in UTC, ``level``, ``logger``, ``message``.
+
+    ``exception`` is there where a traceback belongs to it. Keys are added in later versions, and never renamed.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The object."""
+        said = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": printable(hide_credentials(record.getMessage()), limit=_MAX_LINE),
+        }
+        if record.exc_info and record.exc_info[0] is not None:
+            said["exception"] = self.formatException(record.exc_info)
+        return json.dumps(said, ensure_ascii=False)
 
 
 @dataclass(slots=True)

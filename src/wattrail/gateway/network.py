@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -61,8 +61,11 @@ class NetworkReader:
     ) -> None:
         self._meters = tuple(meters)
         self._bookkeeper, self._clock, self._opener = bookkeeper, clock, opener
+        bookkeeper.on_done = self._call_done
+        self._tasks: dict[NetworkMeter, asyncio.Task[None]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._main: asyncio.Task[None] | None = None
+        self._is_ready = threading.Event()
         self._is_stopping = threading.Event()
         self.thread: threading.Thread | None = None
 
@@ -78,6 +81,22 @@ class NetworkReader:
             with suppress(RuntimeError):  # the loop has ended by itself
                 loop.call_soon_threadsafe(main.cancel)
 
+    def add(self, meters: Iterable[NetworkMeter]) -> None:
+        """Read these too, in a reader that was started. Returns at once."""
+        new = tuple(meters)
+        self._is_ready.wait()
+        if self._loop is not None:
+            with suppress(RuntimeError):  # the loop has ended by itself
+                self._loop.call_soon_threadsafe(self._begin, new)
+
+    def remove(self, meters: Iterable[NetworkMeter]) -> None:
+        """Read these no longer; returns once their sources are closed, or have not closed for as long as at a stop."""
+        ending = tuple(meters)
+        self._is_ready.wait()
+        if self._loop is not None:
+            with suppress(RuntimeError, TimeoutError):
+                asyncio.run_coroutine_threadsafe(self._end(ending), self._loop).result(2 * _CLOSE_WITHIN_S)
+
     def _run(self) -> None:
         try:
             with suppress(asyncio.CancelledError):
@@ -85,6 +104,7 @@ class NetworkReader:
         except Exception:
             logger.exception("network meters: their thread ended by a defect")
         finally:
+            self._is_ready.set()
             self._bookkeeper.stop()
 
     async def _read_all(self) -> None:
@@ -94,18 +114,27 @@ class NetworkReader:
         self._loop, self._main = loop, asyncio.current_task()
         if self._is_stopping.is_set():
             return
-        every_s = min(_START_EVERY_S, _SPREAD_S / max(1, len(self._meters)))
-        tasks = [
-            asyncio.create_task(self._follow(meter, every_s * place), name=meter.plan.name)
-            for place, meter in enumerate(self._meters)
-        ]
+        self._begin(self._meters)
+        self._is_ready.set()
         try:
-            await asyncio.gather(*tasks)
+            await loop.create_future()  # until this is cancelled
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.wait(tasks, timeout=_CLOSE_WITHIN_S)
+            await self._end(tuple(self._tasks))
             resolvers.shutdown(wait=False, cancel_futures=True)
+
+    def _begin(self, meters: Sequence[NetworkMeter]) -> None:
+        every_s = min(_START_EVERY_S, _SPREAD_S / max(1, len(meters)))
+        for place, meter in enumerate(meters):
+            task = asyncio.create_task(self._follow(meter, every_s * place), name=meter.plan.name)
+            task.add_done_callback(_explain)
+            self._tasks[meter] = task
+
+    async def _end(self, meters: Sequence[NetworkMeter]) -> None:
+        tasks = [self._tasks.pop(meter) for meter in meters if meter in self._tasks]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=_CLOSE_WITHIN_S)
 
     async def _follow(self, meter: NetworkMeter, offset_s: float) -> None:
         """Read one meter until the task is cancelled."""
@@ -113,7 +142,8 @@ class NetworkReader:
         await asyncio.sleep(offset_s)
         try:
             while True:
-                await asyncio.sleep(await self._step(state))
+                if wait_s := await self._step(state):  # what a meter publishes is waited for in ``read``
+                    await asyncio.sleep(wait_s)
         finally:
             await _close(state.source)
 
@@ -141,14 +171,19 @@ class NetworkReader:
 
     async def _hand_over(self, state: _FollowedMeter, news: ArrivedReading | Failure) -> None:
         """Give it to the bookkeeper; wait first while too much of this meter is not kept yet."""
-        loop = asyncio.get_running_loop()
         await state.room.acquire()
+        self._bookkeeper.put(BookkeepingWork(state.meter, news, state.room.release))
 
-        def done() -> None:
+    def _call_done(self, done: list[Callable[[], object]]) -> None:
+        """Let the loop know what is kept, of a whole transaction at once: to wake it costs more than to tell it."""
+
+        def call_all() -> None:
+            for call in done:
+                call()
+
+        if self._loop is not None:
             with suppress(RuntimeError):  # the loop has ended meanwhile
-                loop.call_soon_threadsafe(state.room.release)
-
-        self._bookkeeper.put(BookkeepingWork(state.meter, news, done))
+                self._loop.call_soon_threadsafe(call_all)
 
 
 def _arrival(source: MeterSource, reading: Reading) -> ArrivedReading:
@@ -159,6 +194,12 @@ def _arrival(source: MeterSource, reading: Reading) -> ArrivedReading:
         reconnects=source.reconnects,
         advice=source.advice,
     )
+
+
+def _explain(task: asyncio.Task[None]) -> None:
+    """Log a defect around a meter, whose own errors are all handled."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        logger.error("meter %s: its task ended by a defect", task.get_name(), exc_info=error)
 
 
 async def _close(source: MeterSource | None) -> None:

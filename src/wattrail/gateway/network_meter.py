@@ -12,7 +12,7 @@ from wattrail.energy_register import BootEvidence, Freshness
 from wattrail.errors import WattrailError
 from wattrail.gateway.account import Account, Booking, is_booked
 from wattrail.gateway.failures import DEFECT_HINT, safe_text, state_after
-from wattrail.gateway.feed import Feed
+from wattrail.gateway.feed import Feed, ShownMeter
 from wattrail.gateway.plan import MeterPlan
 from wattrail.gateway.view import MeterState, MeterView
 from wattrail.ledger import Boot, Entry, boot_between
@@ -84,24 +84,26 @@ class NetworkMeter:
         account = self._account = self._account or self._open_account(arrival)
         return account.prepare(reading)
 
-    def show(self, arrival: ArrivedReading, booking: Booking | None) -> None:
-        """Follow what was kept, and publish it. Raises WattrailError."""
+    def show(self, arrival: ArrivedReading, booking: Booking | None) -> ShownMeter | None:
+        """Follow what was kept; gives what there is to publish. Raises WattrailError."""
         account, view, reading = self._account, self._view, arrival.reading
         if reading.freshness is Freshness.RETAINED:
-            return  # nobody knows how old it is: it makes no meter live
+            return None  # nobody knows how old it is: it makes no meter live
+        today, total, notice = view.today, view.total, view.notice
         if account is not None and booking is not None:
             account.confirm(booking)
             today, total = account.today_and_total(account.now or reading.at)
-            view = replace(view, today=today, total=total, notice=account.notice)
+            notice = account.notice
         if view.state is not MeterState.LIVE:
             logger.info("meter %s: read", self.plan.name)
         link = self._link.day if self._link is not None else None
         self._view = replace(
             view, simulated=reading.simulated, state=MeterState.LIVE, error=None, hint=None, retry_at=None,
             poll_s=arrival.cadence.expected_s, silence_s=arrival.cadence.silence_s, scale=_SCALE, reading=reading,
-            link=link, advice=(*arrival.advice, *(advice(link) if link else ())),
+            today=today, total=total, notice=notice, link=link,
+            advice=(*arrival.advice, *(advice(link) if link else ())),
         )  # fmt: skip
-        self._feed.publish(self._view, account.take_booked() if account is not None else ())
+        return self._view, account.take_booked() if account is not None else ()
 
     def fail(self, failure: Failure) -> None:
         """Show why there is no reading. Raises nothing."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import tzinfo
-from typing import Final
+from typing import Final, Self
 from zoneinfo import ZoneInfoNotFoundError
 
 from wattrail.calibration import Calibration
@@ -15,7 +15,7 @@ from wattrail.sources import POLL_S, is_polled, is_source
 from wattrail.store import DEFAULT_RETENTION, Retention
 from wattrail.urls import METER_NAME
 
-__all__ = ["GatewayPlan", "MeterPlan", "VirtualPlan"]
+__all__ = ["GatewayPlan", "MeterPlan", "PlanChanges", "VirtualPlan"]
 
 CHIP_POLL_S: Final = 1.0
 
@@ -122,6 +122,30 @@ class GatewayPlan:
         """The names of all, in the order in which they are shown."""
         return *(meter.name for meter in self.meters), *(meter.name for meter in self.virtual)
 
+    def by_name(self) -> dict[str, MeterPlan | VirtualPlan]:
+        """Every meter by its name, in the order in which they are shown."""
+        found: dict[str, MeterPlan | VirtualPlan] = {meter.name: meter for meter in self.meters}
+        return found | {meter.name: meter for meter in self.virtual}
+
     def zone_info(self) -> tzinfo:
         """The zone."""
         return zone_of(self.zone)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanChanges:
+    """From one plan to another: the names of meters that are added, removed, or read in another way."""
+
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+
+    @classmethod
+    def between(cls, before: GatewayPlan, after: GatewayPlan) -> Self:
+        """What differs. A meter is the same where its whole table says the same."""
+        old, new = before.by_name(), after.by_name()
+        return cls(
+            added=tuple(name for name in new if name not in old),
+            removed=tuple(name for name in old if name not in new),
+            changed=tuple(name for name in new if name in old and old[name] != new[name]),
+        )

@@ -69,10 +69,10 @@ def open_planned(plan: MeterPlan, clock: Clock) -> MeterReader:
 def source_opener(*, secrets: Secrets | None = None, pool: BrokerPool | None = None) -> SourceOpener:
     """An opener whose sources share a connection to each broker, and the search for meters that have moved.
 
-    ``secrets`` are the usual ones if left out.
+    ``secrets`` are the usual ones if left out, read again for each source: a reload may have added a login.
     """
-    pool, secrets = pool or BrokerPool(), secrets or Secrets()
+    pool = pool or BrokerPool()
     locator = MeterLocator(pool)
     return lambda plan, clock: open_source(
-        plan.url, poll_s=plan.poll_s, pool=pool, secrets=secrets, clock=clock, locator=locator
+        plan.url, poll_s=plan.poll_s, pool=pool, secrets=secrets or Secrets(), clock=clock, locator=locator
     )

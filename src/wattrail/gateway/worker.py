@@ -8,21 +8,27 @@ connecting ──reading──▶ live ──silence──▶ stale ──port g
 from __future__ import annotations
 
 import logging
+import threading
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta, tzinfo
 from typing import Final
 
 from wattrail.clock import MACHINE_ZONE, Clock
 from wattrail.errors import WattrailError
-from wattrail.gateway.account import Account
+from wattrail.gateway.account import Account, Booking
+from wattrail.gateway.bookkeeping import BookkeepingWork
 from wattrail.gateway.failures import DEFECT_HINT, safe_text, state_after
-from wattrail.gateway.feed import Feed
+from wattrail.gateway.feed import Feed, ShownMeter
+from wattrail.gateway.network_meter import ArrivedReading, Failure
 from wattrail.gateway.plan import MeterPlan
 from wattrail.gateway.scope import has_waveform
 from wattrail.gateway.source import MeterReader, Opener
 from wattrail.gateway.timing import BackOff, PollSchedule
 from wattrail.gateway.view import MeterState, MeterView
+from wattrail.ledger import GAP_AFTER_US
 from wattrail.metrology.scale_origin import Scale, ScaleClaims, held_scale
+from wattrail.sources import SourceCadence
 from wattrail.store import Store
 from wattrail.store.rows import source_kind, without_credentials
 from wattrail.units import Reading
@@ -36,11 +42,20 @@ logger = logging.getLogger(__name__)
 
 
 class Worker:
-    """Reads, books and shows one meter. Everything here runs in that meter's own thread."""
+    """Reads one meter in a thread of its own; what it reads is booked and shown in the thread behind ``hand_over``.
+
+    At most one reading waits there. Without ``hand_over`` all is done in this thread.
+    """
 
     def __init__(
-        self, plan: MeterPlan, store: Store, feed: Feed, *, clock: Clock, opener: Opener, zone: tzinfo = MACHINE_ZONE
-    ) -> None:
+        self, plan: MeterPlan, store: Store, feed: Feed, *, clock: Clock, opener: Opener, zone: tzinfo = MACHINE_ZONE,
+        hand_over: Callable[[BookkeepingWork], object] | None = None,
+    ) -> None:  # fmt: skip
+        self._hand_over = hand_over or self._book_here
+        self._cadence = SourceCadence(plan.poll_s, GAP_AFTER_US / 1e6)
+        self._kept = threading.Event()
+        self._kept.set()
+        self._refused: Exception | None = None
         self.plan = plan
         self._store, self._feed, self._clock, self._opener, self._zone = store, feed, clock, opener, zone
         self._meter: MeterReader | None = None
@@ -58,6 +73,7 @@ class Worker:
     def step(self) -> float:
         """Poll once, store and publish the result; returns seconds until the next poll. Raises nothing."""
         try:
+            self._require_kept()
             self.poll_once()
         except WattrailError as error:
             return self._failed(state_after(error), self._shown(str(error)), error.hint)
@@ -84,8 +100,25 @@ class Worker:
             self._view = replace(self._view, has_waveform=has_waveform(meter))
             self._warn_of_assumed_scale(meter)
         reading = meter.read()
-        account = self._account = self._account or self._open_account(meter, reading)
-        account.book(reading)
+        self._kept.clear()
+        self._hand_over(BookkeepingWork(self, ArrivedReading(reading=reading, cadence=self._cadence), self._kept.set))
+        self._feed.scopes.serve(self.plan.name, meter, reading)
+
+    # What the bookkeeping thread calls; the meter's own thread waits for it before it uses the account
+
+    def prepare(self, arrival: ArrivedReading) -> Booking | None:
+        """What the store is to keep for a reading. Raises WattrailError."""
+        assert self._meter is not None
+        account = self._account = self._account or self._open_account(self._meter, arrival.reading)
+        return account.prepare(arrival.reading)
+
+    def show(self, arrival: ArrivedReading, booking: Booking | None) -> ShownMeter:
+        """Follow what was kept; gives what there is to publish. Raises WattrailError."""
+        account, meter, reading = self._account, self._meter, arrival.reading
+        assert account is not None
+        assert meter is not None
+        if booking is not None:
+            account.confirm(booking)
         today, total = account.today_and_total(account.now or reading.at)
         self._view = replace(
             self._view, url=without_credentials(meter.url), simulated=meter.simulated, state=MeterState.LIVE,
@@ -93,11 +126,15 @@ class Worker:
             scale=meter.scale.words(),
             reading=reading, today=today, total=total,
         )  # fmt: skip
-        self._feed.publish(self._view, account.take_booked())
-        self._feed.scopes.serve(self.plan.name, meter, reading)
+        return self._view, account.take_booked()
+
+    def fail(self, failure: Failure) -> None:
+        """The reading could not be booked, kept or shown: the meter's own thread says so at its next step."""
+        self._refused = failure.error
 
     def close(self) -> None:
         """Close the ledger and the port. Raises nothing: what cannot be written is counted at the next start."""
+        self._kept.wait()
         try:
             if self._account is not None:
                 self._account.close()
@@ -107,6 +144,24 @@ class Worker:
             self._feed.publish(self._view, booked)
         self._account = None
         self._close_meter()
+
+    def _require_kept(self) -> None:
+        """Wait until the reading before is kept. Raises what refused it."""
+        self._kept.wait()
+        refused, self._refused = self._refused, None
+        if refused is not None:
+            raise refused
+
+    def _book_here(self, work: BookkeepingWork) -> None:
+        """Book in this thread, where no other one does."""
+        assert isinstance(work.news, ArrivedReading)
+        try:
+            booking = self.prepare(work.news)
+            if booking is not None:
+                self._store.append(*booking)
+            self._feed.publish(*self.show(work.news, booking))
+        finally:
+            work.done()
 
     def _noticed(self, account: Account) -> str | None:
         notice = account.notice
@@ -136,6 +191,7 @@ class Worker:
         return Account(self._store, self.plan.name, meter, first, now=now, zone=self._zone)
 
     def _failed(self, state: MeterState, text: str, hint: str | None) -> float:
+        self._kept.wait()  # the view of the last reading comes before that of the failure
         delay = self._back_off.fail()
         if state is not MeterState.STALE or self._back_off.failures % OPEN_AGAIN_AFTER == 0:
             self._close_meter()

@@ -16,9 +16,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from wattrail.bk7231 import Chip
-from wattrail.image.cipher import CodeKey, crypt
-from wattrail.image.limits import MAX_FLASH_BYTES, MAX_RECORDS
+from wattrail.bk7231 import MAX_FLASH_BYTES, Chip
+from wattrail.image.code import CodeKey, crypt
+from wattrail.image.limits import MAX_RECORDS
 
 __all__ = ["KNOWN", "BootloaderInfo", "PartitionEntry", "identify", "inspect"]
 

@@ -21,7 +21,7 @@ from typing import Final
 
 from wattrail.bk7231 import Chip
 from wattrail.image.bootloader import BootloaderInfo
-from wattrail.image.cipher import CodeKey
+from wattrail.image.code import CodeKey
 from wattrail.image.layout import LAYOUTS
 from wattrail.image.limits import MAX_RECORDS
 from wattrail.image.model import Confidence, Container

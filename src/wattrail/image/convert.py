@@ -15,10 +15,9 @@ from typing import Final
 from wattrail.bk7231 import APP_START
 from wattrail.errors import ImageError
 from wattrail.image import rbl, ug
-from wattrail.image.cipher import CodeKey, crypt
+from wattrail.image.code import BLOCK, CodeKey, crypt, pack, to_logical, to_physical, unpack
 from wattrail.image.layout import APP_CONTAINER, APP_LOGICAL, code_key
 from wattrail.image.model import Confidence, Image, ImageKind, Range
-from wattrail.image.packing import BLOCK, pack, to_logical, to_physical, unpack
 from wattrail.image.recognise import recognise
 from wattrail.image.uf2 import FAMILIES, segments
 

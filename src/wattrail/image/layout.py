@@ -1,6 +1,6 @@
 """What lies where in 2 MiB of flash, one table a chip; the only place with these numbers.
 
-Offsets and lengths are bytes of flash. Code is packed (see ``packing``), everything else is as it is.
+Offsets and lengths are bytes of flash. Code is packed (see ``code``), everything else is as it is.
 Source: bk7231-image/flash-map.
 """
 
@@ -12,8 +12,7 @@ from types import MappingProxyType
 from typing import Final
 
 from wattrail.bk7231 import APP_START, Chip
-from wattrail.image.cipher import TUYA_KEY, ZERO_KEY, CodeKey
-from wattrail.image.packing import to_physical
+from wattrail.image.code import TUYA_KEY, ZERO_KEY, CodeKey, to_physical
 
 __all__ = ["FLASH", "LAYOUTS", "SECTOR", "Chip", "Layout", "Partition", "code_key"]
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-MAX_FLASH_BYTES: Final = 16 << 20
-"""Bytes of the largest flash the boot ROM's commands can count; boards of this family carry 2 MiB, rarely 4."""
+from wattrail.bk7231 import MAX_FLASH_BYTES
 
 MAX_FILE_BYTES: Final = 2 * MAX_FLASH_BYTES
 """Bytes of the largest file worth opening: UF2 needs 512 for each 256 of the flash."""

@@ -8,9 +8,8 @@ from typing import Final
 
 from wattrail.bk7231 import APP_START, Chip
 from wattrail.image.bootloader import BootloaderInfo
-from wattrail.image.cipher import CodeKey
+from wattrail.image.code import BLANK, BLOCK, PACKED, CodeKey, to_physical, without_blank_end
 from wattrail.image.layout import LAYOUTS, Layout
-from wattrail.image.packing import BLANK, BLOCK, PACKED, to_physical, without_blank_end
 from wattrail.image.rbl import PACKED_HEADER, RblHeader
 from wattrail.image.rf import RfBlock
 from wattrail.image.uf2 import Uf2

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
+from wattrail.bk7231 import MAX_FLASH_BYTES
 from wattrail.errors import ImageError, MissingExtra
-from wattrail.image.limits import MAX_FLASH_BYTES
 
 __all__ = [
     "HEADER",

@@ -14,13 +14,25 @@ from typing import Final
 
 from wattrail.bk7231 import APP_START, Chip
 from wattrail.errors import ImageError
-from wattrail.image import bootloader, chips, find, places, rbl
-from wattrail.image.cipher import ZERO_KEY, CodeKey, crypt, detect_key, looks_like_code
+from wattrail.image import bootloader, chips, find, rbl
+from wattrail.image.code import (
+    BLANK,
+    BLOCK,
+    PACKED,
+    ZERO_KEY,
+    CodeKey,
+    check,
+    crypt,
+    detect_key,
+    grid_shift,
+    looks_like_code,
+    strip,
+    to_physical,
+)
 from wattrail.image.layout import APP_LOGICAL, FLASH, LAYOUTS, QIO_N
 from wattrail.image.limits import MAX_FILE_BYTES
 from wattrail.image.magic import blank_image, rbl_image, rf_image, tuya_image, uf2_image, ug_image
 from wattrail.image.model import Confidence, Container, Image, ImageKind, Problem, Range
-from wattrail.image.packing import BLANK, BLOCK, PACKED, check, grid_shift, strip, to_physical
 
 __all__ = ["recognise"]
 
@@ -97,12 +109,13 @@ def _in_flash(data: bytes) -> Image | None:
         return _described(data, 0, start, *_whole(data, 0, start.key))
     if start.address is None:
         return _described(data, 0, start, ImageKind.PACKED, ())
+    # Read from 0x11000 on, the address wraps at the end (OpenBK7231T_App #556); two public dumps are like that.
     tail = _start_of(data[-APP_START:]) if len(data) > 2 * APP_START else None
     if tail is not None and tail.address == 0:
         begin = f"{APP_START:#x}"
         reason = f"the app comes first and the bootloader {begin} bytes before the end: read from {begin} on, wrapped"
         image = _described(
-            data[-APP_START:] + data[:-APP_START], 0, tail, ImageKind.ROTATED, tuple(places.length_problems(len(data)))
+            data[-APP_START:] + data[:-APP_START], 0, tail, ImageKind.ROTATED, tuple(find.length_problems(len(data)))
         )
         ranges = tuple(replace(r, offset=(r.flash - APP_START) % len(data)) for r in image.ranges)
         problems = tuple(
@@ -189,7 +202,7 @@ def _whole(data: bytes, base: int, key: CodeKey | None) -> tuple[ImageKind, tupl
         return ImageKind.QIO, ()
     if end > LAYOUTS[Chip.T]["app"].end:
         missing = (Problem(f"it begins at flash {base:#x}: the bootloader is missing", 0),) if base else ()
-        return ImageKind.DUMP, (*missing, *places.length_problems(end))
+        return ImageKind.DUMP, (*missing, *find.length_problems(end))
     if base:
         return (ImageKind.UA if container else ImageKind.PACKED), _rest_problems(container, end, len(data))
     if end <= APP_START:
@@ -231,7 +244,7 @@ def _described(flash: bytes, base: int, start: _Start, kind: ImageKind, problems
     found = find.containers(flash, base, start.key)
     damage = tuple(replace(p, offset=(p.offset or 0) - base) for p in find.code_problems(flash, base, found))
     whole = kind in (ImageKind.DUMP, ImageKind.ROTATED)
-    rf = places.find_rf(flash, base) if whole else None
+    rf = find.find_rf(flash, base) if whole else None
     loader = (
         bootloader.inspect(flash[:APP_START], strip(flash[:APP_START]), start.key)
         if base == 0 and len(flash) > BLOCK
@@ -246,7 +259,7 @@ def _described(flash: bytes, base: int, start: _Start, kind: ImageKind, problems
     verdict = chips.decide(
         chips.clues(bootloader=loader, rf=rf, containers=found, code=_plain_app(image), key=start.key), start.key
     )
-    placed = places.place_problems(flash, base, rf[0] if rf else None, verdict.chip, found) if whole else ()
+    placed = find.place_problems(flash, base, rf[0] if rf else None, verdict.chip, found) if whole else ()
     faults = (Problem(f"RBL of {c.header.name}: {fault}", c.offset - base) for c in found for fault in c.faults)
     image = replace(
         image, chip=verdict.chip, chip_confidence=verdict.confidence, chip_reasons=verdict.reasons,

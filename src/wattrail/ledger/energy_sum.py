@@ -21,6 +21,8 @@ class EnergySum:
     def __init__(self, counts: Mapping[int, Counts] = _NOTHING) -> None:
         self._counts = {number: list(row) for number, row in counts.items()}
         self._import_mwh = self._export_mwh = 0
+        self._rest: tuple[int, Energy] | None = None
+        """An epoch, and the energy of all the others; None since something was added."""
 
     def copy(self) -> EnergySum:
         """The same sum, to go on from."""
@@ -39,6 +41,7 @@ class EnergySum:
         row = self._counts.get(epoch)
         if row is None:
             row = self._counts[epoch] = [0, 0, 0]
+        self._rest = None
         row[0] += positive
         row[1] += negative
         row[2] += undirected
@@ -49,7 +52,20 @@ class EnergySum:
 
     def energy(self, epochs: Mapping[int, Epoch]) -> Energy:
         """The energy of all of it, exactly."""
-        energy = Energy(Fraction(self._import_mwh), Fraction(self._export_mwh))
+        return self._without(None, epochs)
+
+    def energy_with(self, number: int, more: Counts, epochs: Mapping[int, Epoch]) -> Energy:
+        """As ``energy``, with more counts of one epoch: what a meter asks at each reading, so all else is kept."""
+        if self._rest is None or self._rest[0] != number:
+            self._rest = number, self._without(number, epochs)
+        positive, negative, undirected = self._counts.get(number, (0, 0, 0))
+        counts = Counts(positive + more.positive, negative + more.negative, undirected + more.undirected)
+        return Energy.of(counts, epochs[number]).plus(self._rest[1])
+
+    def _without(self, left_out: int | None, epochs: Mapping[int, Epoch]) -> Energy:
+        stated = Energy(Fraction(self._import_mwh), Fraction(self._export_mwh))
+        energy = stated if any(stated) else Energy()
         for number, row in self._counts.items():
-            energy = energy.plus(Energy.of(Counts(*row), epochs[number]))
+            if number != left_out:
+                energy = energy.plus(Energy.of(Counts(*row), epochs[number]))
         return energy

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from wattrail.errors import LedgerError
 from wattrail.ledger.energy_sum import EnergySum
 from wattrail.ledger.entries import BEGINNING, STATED, Entry, EntryKind, Epoch, Observation, Totals
-from wattrail.ledger.ledger_slice import Energy, LedgerSlice
+from wattrail.ledger.ledger_slice import Counts, Energy, LedgerSlice
 from wattrail.ledger.register_rule import RegisterStep
 from wattrail.ledger.span import ENTRY_SPAN, Away, Span, in_new_span, kind_and_note
 from wattrail.ledger.split import Split
@@ -150,12 +150,10 @@ class Ledger:
 
     def energy(self) -> Energy:
         """As ``totals``, exactly."""
-        sums = self._sums.copy()
+        positive, negative, undirected = self._away.counts if self._away else (0, 0, 0)
         if self._span:
-            sums.add_counts(self._epoch.number, self._span.positive, self._span.negative, 0)
-        if self._away:
-            sums.add_counts(self._epoch.number, *self._away.counts)
-        return sums.energy(self._epochs)
+            positive, negative = positive + self._span.positive, negative + self._span.negative
+        return self._sums.energy_with(self._epoch.number, Counts(positive, negative, undirected), self._epochs)
 
     def observe(self, seen: Observation) -> tuple[Entry, ...]:
         """Account for one reading; returns the entries it caused, oldest first.

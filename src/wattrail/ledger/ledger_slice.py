@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from fractions import Fraction
-from typing import NamedTuple, Self
+from typing import Final, NamedTuple, Self
 
 from wattrail.ledger.entries import BEGINNING, Entry, EntryKind, Epoch, Totals
 
@@ -21,27 +21,32 @@ class Counts(NamedTuple):
     undirected: int
 
 
+_NONE: Final = Fraction(0)
+"""Most counts of most meters are 0: fractions are neither multiplied nor added for them, which is asked each second."""
+
+
 class Energy(NamedTuple):
     """Exact energy in milliwatt-hours, before anything is rounded."""
 
-    import_: Fraction = Fraction(0)
-    export: Fraction = Fraction(0)
-    undirected: Fraction = Fraction(0)
+    import_: Fraction = _NONE
+    export: Fraction = _NONE
+    undirected: Fraction = _NONE
 
     @classmethod
     def of(cls, counts: Counts | Entry, epoch: Epoch) -> Self:
         """Energy of counts in the epoch they belong to."""
-        positive, negative = epoch.milliwatt_hours(counts.positive), epoch.milliwatt_hours(counts.negative)
-        first, second = (negative, positive) if epoch.inverted else (positive, negative)
-        return cls(first, second, epoch.milliwatt_hours(counts.undirected))
+        positive, negative, undirected = (
+            epoch.milliwatt_hours(count) if count else _NONE
+            for count in (counts.positive, counts.negative, counts.undirected)
+        )
+        return cls(negative, positive, undirected) if epoch.inverted else cls(positive, negative, undirected)
 
     def plus(self, other: Energy, share: Fraction | int = 1) -> Energy:
         """The sum with another, or with a share of it."""
-        return Energy(
-            self.import_ + other.import_ * share,
-            self.export + other.export * share,
-            self.undirected + other.undirected * share,
-        )
+        return Energy(*(
+            own if added is _NONE else own + (added if share == 1 else added * share)
+            for own, added in zip(self, other, strict=True)
+        ))  # fmt: skip
 
     def less(self, other: Energy) -> Energy:
         """The difference."""

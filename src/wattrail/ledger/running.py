@@ -25,7 +25,8 @@ class RunningInterval:
         self._start, self._end = start, end
         first, last, whole = registers_at(ledger_slice, (start, end, _THE_END))
         self._before = first.total.rounded_down()
-        self._booked_later = whole.total.less(last.total)  # by a clock that was ahead
+        later = whole.total.less(last.total)  # by a clock that was ahead
+        self._booked_later = later if any(later) else None
 
     def covers(self, moment: datetime) -> bool:
         """Whether a moment lies within."""
@@ -33,4 +34,5 @@ class RunningInterval:
 
     def energy(self, registers: Energy) -> Totals:
         """The energy of the span, where the registers show that now."""
-        return registers.less(self._booked_later).rounded_down().less(self._before)
+        own = registers if self._booked_later is None else registers.less(self._booked_later)
+        return own.rounded_down().less(self._before)

@@ -16,7 +16,7 @@ from itertools import combinations
 from typing import Final
 
 from wattrail.bootrom.commands import LINK_CHECK
-from wattrail.bootrom.frames import REPLY_START, REQUEST_START, encode_request
+from wattrail.bootrom.link import REPLY_START, REQUEST_START, encode_request
 from wattrail.line_classifier.traffic import LineReport, TrafficKind
 from wattrail.wire import inverted_sum
 

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from decimal import Decimal
 from fractions import Fraction
-from math import floor
 from typing import Final, Protocol
 
 from wattrail.energy_register import BootEvidence, EnergyRegister, Freshness, RegisterCount
@@ -119,7 +118,9 @@ class TopicLink(Protocol):
 
 def count_of(register: EnergyRegister, value: Decimal, unit: str) -> RegisterCount:
     """A register's value as whole counts of its step; what is below a step is cut, as a register does."""
-    return RegisterCount(register, floor(Fraction(value) * UNIT_MWH[unit] / register.step_mwh))
+    (number, over), unit_mwh, step = value.as_integer_ratio(), UNIT_MWH[unit], register.step_mwh
+    counts = number * unit_mwh.numerator * step.denominator // (over * unit_mwh.denominator * step.numerator)
+    return RegisterCount(register, counts)
 
 
 def merged(parts: Iterable[Quantities]) -> Quantities:

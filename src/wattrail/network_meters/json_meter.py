@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
+from functools import cache
 from typing import Final
 
 from wattrail.energy_register import (
@@ -184,6 +185,22 @@ PROFILES: Final[Mapping[str, JsonMeter]] = {
 """Meters whose shape is known, by the word that names them in a URL."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """What is read on one topic; each register and quantity with its place in the description of the meter."""
+
+    where: str
+    registers: tuple[tuple[int, RegisterPath], ...]
+    quantities: tuple[tuple[int, QuantityPath], ...]
+    is_json: bool
+
+
+@cache
+def _register(path: RegisterPath, max_watts: int) -> EnergyRegister:
+    """One for all meters that are described alike."""
+    return path.register(max_watts)
+
+
 class JsonTopics:
     """One such meter behind a broker, below the topic ``base``."""
 
@@ -191,18 +208,22 @@ class JsonTopics:
         self._where = where
         self._base = base
         self._meter = meter
-        self._registers = {path: path.register(max_watts) for path in meter.registers}
-        self._values: dict[QuantityPath, Decimal | None] = {}
-        self._counts: dict[RegisterPath, RegisterCount] = {}
+        self._registers = [_register(path, max_watts) for path in meter.registers]
+        self._values: dict[int, Decimal | None] = {}
+        self._counts: dict[int, RegisterCount] = {}
+        self._availability = self._topic(meter.availability) if meter.availability else None
+        self._uptime = self._topic(meter.uptime_topic) if meter.uptime_topic else None
+        named = [path.topic for path in meter.registers] + [path.topic for path in meter.quantities]
+        topics = set(map(self._topic, named))
+        self._places = {topic: self._place(topic) for topic in topics}
+        self._filters = sorted(topics.union(filter(None, (self._availability, self._uptime))))
         self._evidence = NO_EVIDENCE
         self._last_seen: float | None = None
         self._is_simulated = is_marked_simulated(base)
 
     def filters(self) -> Sequence[str]:
         """Every topic that the description names."""
-        below = [path.topic for path in self._meter.registers] + [path.topic for path in self._meter.quantities]
-        below += filter(None, [self._meter.availability, self._meter.uptime_topic])
-        return sorted({self._topic(name) for name in below})
+        return self._filters
 
     def commands(self) -> Sequence[MqttCommand]:
         """The request for a fresh value, where there is one."""
@@ -211,38 +232,38 @@ class JsonTopics:
 
     def receive(self, topic: str, payload: bytes, *, is_retained: bool) -> Decoded | None:
         """One message. Raises UnexpectedReply."""
-        where = f"{self._where} topic {printable(topic)}"
-        meter = self._meter
-        if meter.availability and topic == self._topic(meter.availability):
-            return self._receive_availability(payload, where)
-        if is_retained and meter.ignores_retained:
+        if topic == self._availability:
+            return self._receive_availability(payload, self._named(topic))
+        if is_retained and self._meter.ignores_retained:
             return None
-        if meter.uptime_topic and topic == self._topic(meter.uptime_topic):
-            document = parse_payload(payload, where)
-            self._evidence = replace(self._evidence, uptime_s=float_of(document, *map(str, meter.uptime)))
+        if topic == self._uptime:
+            document = parse_payload(payload, self._named(topic))
+            self._evidence = replace(self._evidence, uptime_s=float_of(document, *map(str, self._meter.uptime)))
             return None
-        return self._receive_values(topic, payload, where, is_retained=is_retained)
+        place = self._places.get(topic) or self._place(topic)
+        return self._receive_values(place, payload, is_retained=is_retained)
 
-    def _receive_values(self, topic: str, payload: bytes, where: str, *, is_retained: bool) -> Decoded | None:
-        registers = [path for path in self._meter.registers if self._topic(path.topic) == topic]
-        quantities = [path for path in self._meter.quantities if self._topic(path.topic) == topic]
-        is_json = any(path.path for path in registers) or any(path.path for path in quantities)
-        document = parse_payload(payload, where) if is_json else payload[:200].decode("utf-8", errors="replace")
+    def _receive_values(self, place: _Place, payload: bytes, *, is_retained: bool) -> Decoded | None:
+        where = place.where
+        document = parse_payload(payload, where) if place.is_json else payload[:200].decode("utf-8", errors="replace")
         self._is_simulated |= isinstance(document, Mapping) and document.get("simulated") is True
         if self._is_repeated(document, where):
             return None
-        for quantity in quantities:
-            self._values[quantity] = self._quantity_at(document, quantity, where)
-        has_total = self._count(document, registers, where)
-        if not has_total and not any(path.quantity == "watts" for path in quantities):
+        for number, quantity in place.quantities:
+            self._values[number] = self._quantity_at(document, quantity, where)
+        has_total = self._count(document, place)
+        if not has_total and not any(path.quantity == "watts" for _, path in place.quantities):
             return None
-        missing = [path.name for path in self._meter.registers if path not in self._counts]
-        evidence, aged = self._evidence, replace(self._evidence, uptime_s=None)
+        missing = [path.name for number, path in enumerate(self._meter.registers) if number not in self._counts]
+        evidence = self._evidence
+        aged = evidence if evidence.uptime_s is None else replace(evidence, uptime_s=None)
         if has_total and not missing:
             self._evidence = aged  # an uptime holds for the reading after it; later it would look like a restart
         return Decoded(
             sample=self._sample(),
-            registers=tuple(self._counts[path] for path in self._meter.registers) if has_total and not missing else (),
+            registers=tuple(self._counts[number] for number in range(len(self._registers)))
+            if has_total and not missing
+            else (),
             evidence=evidence if has_total and not missing else aged,
             advice=(f"no total is booked before all have come; missing: {', '.join(missing)}",) if missing else (),
             quality=LinkQuality(signal_dbm=float_of(document, "rssi")),
@@ -261,13 +282,13 @@ class JsonTopics:
             )
         return Decoded(is_online=word == online)
 
-    def _count(self, document: object, registers: Sequence[RegisterPath], where: str) -> bool:
+    def _count(self, document: object, place: _Place) -> bool:
         """Keep what the registers in this message show; whether there were any."""
-        values = {path: self._number(document, path.path, where) for path in registers}
-        for path, value in values.items():
+        values = [self._number(document, path.path, place.where) for _, path in place.registers]
+        for (number, path), value in zip(place.registers, values, strict=True):
             if value is not None:
-                self._counts[path] = count_of(self._registers[path], value, path.unit)
-        return bool(values) and None not in values.values()
+                self._counts[number] = count_of(self._registers[number], value, path.unit)
+        return bool(values) and None not in values
 
     def _quantity_at(self, document: object, path: QuantityPath, where: str) -> Decimal | None:
         """A quantity that a device leaves out is unknown; a register that it leaves out is an error."""
@@ -284,8 +305,8 @@ class JsonTopics:
     def _sample(self) -> Quantities:
         """Each quantity as the sum of its places, unknown until all of them have come."""
         sums: dict[str, float | None] = {}
-        for path in self._meter.quantities:
-            value, before = self._values.get(path), sums.get(path.quantity, 0.0)
+        for number, path in enumerate(self._meter.quantities):
+            value, before = self._values.get(number), sums.get(path.quantity, 0.0)
             sums[path.quantity] = None if value is None or before is None else before + float(value)
         return Quantities(**sums)
 
@@ -302,6 +323,15 @@ class JsonTopics:
         if is_retained:
             return Freshness.RETAINED
         return Freshness.CACHED if self._meter.is_cached and self._last_seen is None else Freshness.PUSHED
+
+    def _place(self, topic: str) -> _Place:
+        registers = tuple(one for one in enumerate(self._meter.registers) if self._topic(one[1].topic) == topic)
+        quantities = tuple(one for one in enumerate(self._meter.quantities) if self._topic(one[1].topic) == topic)
+        is_json = any(path.path for _, path in registers) or any(path.path for _, path in quantities)
+        return _Place(self._named(topic), registers, quantities, is_json)
+
+    def _named(self, topic: str) -> str:
+        return f"{self._where} topic {printable(topic)}"
 
     def _topic(self, below: str) -> str:
         """A topic below the base; each ``..`` goes one level up."""

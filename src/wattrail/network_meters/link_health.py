@@ -70,18 +70,20 @@ class LinkWatch:
         silence_s = 0.0 if self._heard_at is None else monotonic - self._heard_at
         signal = events.signal_dbm
         self._heard_at, self._is_down, self._is_down_by_broker = monotonic, False, False
-        more = LinkDay(
+        so_far = self._of(day)
+        self.day = LinkDay(
             day=day,
-            readings=1,
-            signal_min=signal,
-            signal_sum=signal or 0.0,
-            signals=int(signal is not None),
-            reconnects=events.reconnects,
-            restarts=int(events.is_restart),
-            power_cuts=int(events.is_restart and events.is_power_on),
-            longest_silence_s=silence_s,
+            readings=so_far.readings + 1,
+            signal_min=_lower(so_far.signal_min, signal),
+            signal_sum=so_far.signal_sum + (signal or 0.0),
+            signals=so_far.signals + (signal is not None),
+            dropouts=so_far.dropouts,
+            broker_dropouts=so_far.broker_dropouts,
+            reconnects=so_far.reconnects + events.reconnects,
+            restarts=so_far.restarts + events.is_restart,
+            power_cuts=so_far.power_cuts + (events.is_restart and events.is_power_on),
+            longest_silence_s=max(so_far.longest_silence_s, silence_s),
         )
-        self.day = _sum(self._of(day), more)
 
     def fail(self, day: date, *, is_broker: bool) -> None:
         """The meter could not be read. Failures in a row are one dropout, the broker's if any of them was its."""
@@ -105,15 +107,16 @@ class LinkWatch:
 
 def advice(link: LinkDay) -> tuple[str, ...]:
     """What to change, a sentence each, where the numbers of a day point to a cause; empty where they do not."""
+    if not link.signals and not link.dropouts and not link.restarts:
+        return ()  # nearly every reading of nearly every meter
     return tuple(text for is_so, text in _RULES if is_so(link))
 
 
 def _sum(some: LinkDay, more: LinkDay) -> LinkDay:
-    known = [dbm for dbm in (some.signal_min, more.signal_min) if dbm is not None]
     return LinkDay(
         day=some.day,
         readings=some.readings + more.readings,
-        signal_min=min(known, default=None),
+        signal_min=_lower(some.signal_min, more.signal_min),
         signal_sum=some.signal_sum + more.signal_sum,
         signals=some.signals + more.signals,
         dropouts=some.dropouts + more.dropouts,
@@ -123,6 +126,10 @@ def _sum(some: LinkDay, more: LinkDay) -> LinkDay:
         power_cuts=some.power_cuts + more.power_cuts,
         longest_silence_s=max(some.longest_silence_s, more.longest_silence_s),
     )
+
+
+def _lower(some: float | None, other: float | None) -> float | None:
+    return some if other is None else other if some is None else min(some, other)
 
 
 def _own_dropouts(link: LinkDay) -> int:

@@ -36,6 +36,7 @@ MAX_DIGITS: Final = 30
 """Longer numbers do not come from registers: 2**64 has 20 digits."""
 
 _NOT_FINITE: Final = re.compile(r'"(?:[^"\\]|\\.)*"|(?P<bare>-?\b(?:inf(?:inity)?|nan)\b)', re.IGNORECASE)
+_MAYBE_NOT_FINITE: Final = re.compile("inf|nan", re.IGNORECASE)
 _PATH_STEP: Final = re.compile(r"\.?([^.\[\]]+)|\[(\d+)\]")
 
 Path = tuple[str | int, ...]
@@ -63,11 +64,10 @@ def parse_payload(payload: bytes, where: str) -> object:
         )
     text = payload.decode("utf-8", errors="replace")
     try:
-        document: object = json.loads(
-            _NOT_FINITE.sub(lambda found: "null" if found["bare"] else found[0], text),
-            parse_float=_decimal,
-            parse_int=_whole,
-        )
+        finite = text
+        if _MAYBE_NOT_FINITE.search(text):
+            finite = _NOT_FINITE.sub(lambda found: "null" if found["bare"] else found[0], text)
+        document: object = _DECODER.decode(finite)
     except (ValueError, RecursionError, InvalidOperation) as error:
         raise UnexpectedReply(
             f"{where}: expected JSON, got '{printable(text, limit=60)}': {_complaint(error, text)}",
@@ -154,6 +154,10 @@ def _whole(digits: str) -> int:
     if len(digits) > MAX_DIGITS:
         raise ValueError(f"a number of {len(digits)} digits")
     return int(digits)
+
+
+_DECODER: Final = json.JSONDecoder(parse_float=_decimal, parse_int=_whole)
+"""Made once: ``json.loads`` with these makes another for each message, which takes as long as decoding it."""
 
 
 def _complaint(error: Exception, text: str) -> str:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Final
 
-from wattrail.energy_register import Direction, RegisterCount
+from wattrail.energy_register import Direction, EnergyRegister, RegisterCount
 from wattrail.errors import UnexpectedReply
 
 __all__ = ["UnitCheck"]
@@ -29,6 +29,10 @@ MAX_BREAK_S: Final = 300.0
 
 _FAR: Final = 300.0
 """A ratio beyond which no meter error is left as an explanation; a mistaken unit is 1000."""
+
+
+_SIGNS: Final = {Direction.IMPORT: (1, 0), Direction.EXPORT: (0, 1), Direction.SUM: (1, 1), Direction.NET: (1, -1)}
+"""How energy of import and of export counts in a register of that direction."""
 
 
 class UnitCheck:
@@ -47,6 +51,7 @@ class UnitCheck:
         self._problem: UnexpectedReply | None = None
         self._suspected: dict[Direction, bool] = {}
         """What the measurement before has found: whether registers of a direction rise too much, or too little."""
+        self._steps_mwh: dict[str, tuple[EnergyRegister, float]] = {}
         self._restart()
 
     def check(
@@ -72,8 +77,17 @@ class UnitCheck:
 
     def _scaled(self, count: RegisterCount) -> RegisterCount:
         register, scale = count.register, self._scale
+        if scale == 1:
+            return count
         speed = register.max_counts_per_us / scale
         return replace(count, register=replace(register, step_mwh=register.step_mwh * scale, max_counts_per_us=speed))
+
+    def _step_mwh(self, register: EnergyRegister) -> float:
+        """The step of a register as a float: fractions take more time than all else that is done with a reading."""
+        known = self._steps_mwh.get(register.name)
+        if known is None or known[0] is not register:
+            known = self._steps_mwh[register.name] = register, float(register.step_mwh)
+        return known[1]
 
     def _restart(self) -> None:
         self._import_wh = self._export_wh = 0.0
@@ -93,17 +107,22 @@ class UnitCheck:
         self._at, self._watts = monotonic, watts or 0.0
 
     def _compare(self, direction: Direction) -> None:
-        latest = [count for count in self._latest.values() if count.register.direction is direction]
-        rises = [count.register.milliwatt_hours(count.count - self._first[count.register.name]) for count in latest]
-        rise_mwh, energy_wh = sum(rises), self._energy_wh(direction)
-        if energy_wh < MIN_WH or rise_mwh < max((count.register.step_mwh for count in latest), default=0) * MIN_COUNTS:
+        energy_wh = self._energy_wh(direction)
+        if energy_wh < MIN_WH:
             return
-        ratio = float(rise_mwh) / 1000 / energy_wh
+        latest = [count for count in self._latest.values() if count.register.direction is direction]
+        steps = [self._step_mwh(count.register) for count in latest]
+        rise_mwh = sum(
+            step * (count.count - self._first[count.register.name]) for step, count in zip(steps, latest, strict=True)
+        )
+        if rise_mwh < max(steps, default=0.0) * MIN_COUNTS:
+            return
+        ratio = rise_mwh / 1000 / energy_wh
         if 1 / _FAR < ratio < _FAR:
             self._suspected.pop(direction, None)
             return
         if self._suspected.get(direction) == (ratio > 1):
-            self._conclude(f"registers of {direction} rose by {float(rise_mwh) / 1000:.3f} Wh", ratio, energy_wh)
+            self._conclude(f"registers of {direction} rose by {rise_mwh / 1000:.3f} Wh", ratio, energy_wh)
         self._suspected[direction] = ratio > 1
         self._restart()
         self._first = {count.register.name: count.count for count in latest}
@@ -123,12 +142,5 @@ class UnitCheck:
             self.advice = (f"{text}; {remedy}",)
 
     def _energy_wh(self, direction: Direction) -> float:
-        match direction:
-            case Direction.IMPORT:
-                return self._import_wh
-            case Direction.EXPORT:
-                return self._export_wh
-            case Direction.SUM:
-                return self._import_wh + self._export_wh
-            case Direction.NET:
-                return self._import_wh - self._export_wh
+        counts_import, counts_export = _SIGNS[direction]
+        return self._import_wh * counts_import + self._export_wh * counts_export

@@ -55,7 +55,7 @@ _logger.setLevel(logging.CRITICAL)  # paho logs an error at each attempt; the bo
 
 
 def broker_client(
-    address: BrokerAddress, will: MqttMessage, ca_file: Path | None, *, identifier: str, timeout_s: float
+    address: BrokerAddress, will: MqttMessage | None, ca_file: Path | None, *, identifier: str, timeout_s: float
 ) -> aiomqtt.Client:
     """A client that is not connected yet. Raises ConfigError and FileError for the secrets and for ``ca_file``.
 
@@ -71,7 +71,7 @@ def broker_client(
         username=login.user if login else None,
         password=login.password if login else None,
         protocol=aiomqtt.ProtocolVersion.V5,
-        will=aiomqtt.Will(will.topic, will.payload, qos=will.qos, retain=will.retain),
+        will=aiomqtt.Will(will.topic, will.payload, qos=will.qos, retain=will.retain) if will else None,
         tls_context=_tls_context(ca_file) if address.is_encrypted else None,
         timeout=timeout_s,
         keepalive=_KEEPALIVE_S,

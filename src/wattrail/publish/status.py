@@ -68,10 +68,16 @@ class PublisherBoard:
             self._states[name] = PublisherState(name=name, target=target, since=datetime.now(UTC))
             self._version += 1
 
+    def remove(self, name: str) -> None:
+        """A publisher that is configured no longer; what it reports afterwards is nobody's."""
+        with self._lock:
+            if self._states.pop(name, None) is not None:
+                self._version += 1
+
     def reached(self, name: str) -> None:
         """The consumer is there."""
         if self._change(name, status=PublisherStatus.LIVE, error=None, hint=None):
-            logger.info("%s: connected to %s", name, self._states[name].target)
+            logger.info("%s: connected to %s", name, ", ".join(one.target for one in self.states() if one.name == name))
 
     def crashed(self, name: str, error: Exception) -> None:
         """The publisher failed, and is started again; whoever does that logs it."""
@@ -101,7 +107,9 @@ class PublisherBoard:
     def _change(self, name: str, **changes: object) -> bool:
         """Apply changes; returns whether status or error changed."""
         with self._lock:
-            before = self._states[name]
+            before = self._states.get(name)
+            if before is None:  # its thread outlived it
+                return False
             after = replace(before, **changes)  # type: ignore[arg-type]
             if after == before:
                 return False

@@ -20,6 +20,7 @@ from wattrail.credentials import Credentials
 from wattrail.errors import AccessDenied, MissingExtra, PortError, PortLost, PortOpenError
 from wattrail.network_meters.decoded import MqttCommand
 from wattrail.sanitize import printable
+from wattrail.sources.read_ahead import read_ahead
 from wattrail.transport.connection_reason import connection_reason
 
 if TYPE_CHECKING:
@@ -88,8 +89,8 @@ class Broker:
         self._credentials = credentials
         self._retry_s = retry_s
         self._listeners: dict[BrokerListener, tuple[str, ...]] = {}
-        self._of_filter = MQTTMatcher()  # type: ignore[no-untyped-call]  # paho has types everywhere but there
-        self._counts: dict[str, list[BrokerListener]] = {}
+        self._of_wildcard = MQTTMatcher()  # type: ignore[no-untyped-call]  # paho has types everywhere but there
+        self._of_filter: dict[str, list[BrokerListener]] = {}
         self._client: aiomqtt.Client | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -111,9 +112,11 @@ class Broker:
         wanted = [topic for topic in listener.filters() if topic not in self._listeners[listener]]
         self._listeners[listener] += tuple(wanted)
         for topic in wanted:
-            if topic not in self._counts:
-                self._of_filter[topic] = self._counts.setdefault(topic, [])
-            self._counts[topic].append(listener)
+            if topic not in self._of_filter:
+                self._of_filter[topic] = []
+                if _has_wildcard(topic):
+                    self._of_wildcard[topic] = self._of_filter[topic]
+            self._of_filter[topic].append(listener)
         with suppress(_mqtt_error()):  # a connection that broke is made again, and then subscribes to everything
             await self._subscribe(wanted)
 
@@ -121,9 +124,11 @@ class Broker:
         """Forget a listener; the last one ends the connection."""
         unused = []
         for topic in self._listeners.pop(listener, ()):
-            self._counts[topic].remove(listener)
-            if not self._counts[topic]:
-                del self._counts[topic], self._of_filter[topic]
+            self._of_filter[topic].remove(listener)
+            if not self._of_filter[topic]:
+                del self._of_filter[topic]
+                if _has_wildcard(topic):
+                    del self._of_wildcard[topic]  # type: ignore[no-untyped-call]
                 unused.append(topic)
         if not self._listeners:
             await self._stop()
@@ -187,11 +192,12 @@ class Broker:
             logger=_log,
         )
         client.pending_calls_threshold = MAX_PENDING
+        read_ahead(client._client)
         return client
 
     async def _serve(self, client: aiomqtt.Client) -> None:
         self._client = client
-        await self._subscribe(list(self._counts))
+        await self._subscribe(list(self._of_filter))
         self._notify(None)
         async for _ in client.messages:  # none comes this way; it ends with the connection, as an error
             pass
@@ -199,7 +205,8 @@ class Broker:
     def _hand_out(self, message: aiomqtt.Message) -> None:
         payload = message.payload if isinstance(message.payload, bytes) else b""
         topic = message.topic.value
-        for listeners in list(self._of_filter.iter_match(topic)):  # type: ignore[no-untyped-call]
+        exact = self._of_filter.get(topic, ())  # no topic has a wildcard: those are filters alone
+        for listeners in (exact, *self._of_wildcard.iter_match(topic)):  # type: ignore[no-untyped-call]
             for listener in tuple(listeners):
                 try:
                     listener.receive(topic, payload, is_retained=message.retain)
@@ -251,6 +258,10 @@ class BrokerPool:
         """Each of these brokers with a connection of its own, for what must not reach the listeners of the others."""
         with self._lock:
             return [broker.separate() for broker in self._brokers.values()]
+
+
+def _has_wildcard(topic: str) -> bool:
+    return "+" in topic or "#" in topic
 
 
 def _end_if_cancelled() -> None:

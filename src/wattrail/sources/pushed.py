@@ -69,6 +69,8 @@ class PushedSource:
         self._rate = _MessageRate()
         self._flood: PortLost | None = None
         self._leaving: asyncio.Future[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._wake_at = math.inf
 
     @property
     def reconnects(self) -> int:
@@ -99,16 +101,15 @@ class PushedSource:
             now = self._clock.monotonic()
             if now >= until:
                 raise self._silence()
-            try:
-                async with asyncio.timeout(max(0.0, min(until, self._ask_at) - now)):
-                    item = await self._inbox.get()
-            except TimeoutError:
-                continue
-            if item is not None:
+            self._wake_within(min(until, self._ask_at) - now)
+            if (item := await self._inbox.get()) is not None:
                 return item
 
     async def close(self) -> None:
         """Stop listening."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         if self._is_listening:
             self._is_listening = False
             await self._broker.remove(self)
@@ -173,6 +174,26 @@ class PushedSource:
         if self._inbox.full():
             self._inbox.get_nowait()
         self._inbox.put_nowait(None if isinstance(item, WattrailError) else item)
+
+    def _wake_within(self, seconds: float) -> None:
+        """Wake whoever reads after that time, by the clock of the loop.
+
+        One timer goes on through many readings and is set again only to ring earlier: a time-out for each costs as much
+        as decoding the reading.
+        """
+        loop = asyncio.get_running_loop()
+        self._wake_at = loop.time() + max(0.0, seconds)
+        if self._timer is None or self._timer.when() > self._wake_at:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer = loop.call_at(self._wake_at, self._ring)
+
+    def _ring(self) -> None:
+        loop, self._timer = asyncio.get_running_loop(), None
+        if loop.time() < self._wake_at:  # a reading came meanwhile
+            self._timer = loop.call_at(self._wake_at, self._ring)
+        elif self._inbox.empty():
+            self._inbox.put_nowait(None)
 
     async def _keep_up(self) -> None:
         """Follow topics that were learnt meanwhile, and ask when it is time."""

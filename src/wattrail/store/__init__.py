@@ -2,7 +2,7 @@
 
 from wattrail.store.buckets import Bucket
 from wattrail.store.calibrations import KeptCalibration
-from wattrail.store.gateway_lock import GatewayLock
+from wattrail.store.gateway_lock import GatewayLock, LockHolder, ReloadOutcome, lock_holder
 from wattrail.store.read_only import StoreReader, open_to_read
 from wattrail.store.rows import MeterRow
 from wattrail.store.store import DEFAULT_RETENTION, Store, open_store
@@ -13,11 +13,14 @@ __all__ = [
     "Bucket",
     "GatewayLock",
     "KeptCalibration",
+    "LockHolder",
     "MeterRow",
+    "ReloadOutcome",
     "Retention",
     "SeriesQuantity",
     "Store",
     "StoreReader",
+    "lock_holder",
     "open_store",
     "open_to_read",
 ]

@@ -13,11 +13,16 @@ from wattrail.errors import StoreError, WattrailError
 from wattrail.sanitize import printable
 from wattrail.store.database import Cursor
 
-__all__ = ["RECOVER", "RESTORE", "as_damage", "explained", "integrity_problems", "remedy"]
+__all__ = ["OTHER_FILE", "RECOVER", "RESTORE", "as_damage", "explained", "integrity_problems", "remedy"]
 
 RECOVER: Final = (
-    "it was left untouched. Stop everything that uses it, keep a copy, then recover what can be read: "
-    "sqlite3 {path} .recover | sqlite3 {path}.recovered, and try the new file"
+    "it was left untouched. Stop everything that uses it, keep a copy, then put a backup in its place (wattrail store "
+    "restore FILE), or recover what can be read: sqlite3 {path} .recover | sqlite3 {path}.recovered, and try the new "
+    "file"
+)
+
+OTHER_FILE: Final = (
+    "name another file: database=FILE. If it was the database, put a backup in its place: wattrail store restore"
 )
 
 RESTORE: Final = "stop everything that uses it, keep a copy (pg_dump), and restore a backup into another database"
@@ -52,6 +57,8 @@ def explained(path: Path) -> Iterator[None]:
     except sqlite3.OperationalError as error:
         raise StoreError(f"{path}: {error}", hint=remedy(str(error))) from error
     except sqlite3.DatabaseError as error:
+        if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_NOTADB:
+            raise StoreError(f"{path} is not a database, or its first page is damaged", hint=OTHER_FILE) from error
         raise StoreError(f"{path} is damaged: {error}", hint=RECOVER.format(path=path)) from error
     except (sqlite3.Error, OSError) as error:
         raise StoreError(f"{path}: {error}") from error
@@ -64,7 +71,7 @@ def remedy(text: str) -> str | None:
     if "locked" in text:
         return "another program holds the file; close it"
     if "unable to open" in text or "readonly" in text:
-        return "check that the folder exists and that you may write there"
+        return "check that the folder exists, that you may write there, and that the name is not that of a folder"
     return None
 
 

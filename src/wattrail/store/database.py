@@ -89,6 +89,10 @@ class ExclusiveUse(Protocol):
         """The text of whoever has the place."""
         ...
 
+    def read_held(self) -> str | None:
+        """The text of whoever has the place now, without taking it; None where nobody has."""
+        ...
+
     def release(self) -> None:
         """Free the place; a second time does nothing."""
         ...

@@ -21,7 +21,7 @@ __all__ = ["FileUse"]
 
 _FLAGS: Final = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
 _TAKEN: Final = {EACCES, EAGAIN, EWOULDBLOCK}
-_MAX_BYTES: Final = 2_000
+_MAX_BYTES: Final = 20_000
 
 logger = logging.getLogger(__name__)
 
@@ -52,18 +52,31 @@ class FileUse:
         """See ``ExclusiveUse``. A full disk costs the text only; the lock holds."""
         if self._descriptor is None:
             return
+        line = text.encode() + b"\n"
         with suppress(OSError):
-            os.ftruncate(self._descriptor, 0)
-            os.lseek(self._descriptor, 0, os.SEEK_SET)
-            os.write(self._descriptor, text.encode() + b"\n")
+            os.pwrite(self._descriptor, line, 0)  # readers take the first line, and never find an empty file
+            os.ftruncate(self._descriptor, len(line))
 
     def read(self) -> str | None:
         """See ``ExclusiveUse``."""
-        if self._descriptor is None:
+        return None if self._descriptor is None else _first_line(self._descriptor)
+
+    def read_held(self) -> str | None:
+        """See ``ExclusiveUse``."""
+        try:
+            descriptor = os.open(self._path, os.O_RDONLY)
+        except FileNotFoundError:
             return None
-        with suppress(OSError, ValueError):
-            return os.pread(self._descriptor, _MAX_BYTES, 0).decode()
-        return None
+        except OSError as error:
+            raise StoreError(
+                f"{self._path} cannot be read: {error.strerror}", hint="ask as the user of the gateway"
+            ) from error
+        try:
+            text = _first_line(descriptor)
+            # Who ends leaves none. The lock is asked only where a kill may have left one.
+            return None if not text or _is_free(descriptor) else text
+        finally:
+            os.close(descriptor)
 
     def release(self) -> None:
         """See ``ExclusiveUse``."""
@@ -87,6 +100,23 @@ def _lock(descriptor: int, path: Path) -> bool:
         if error.errno in _TAKEN:
             return False
         logger.warning("%s cannot be locked (%s): take care that only one gateway uses it", path, error.strerror)
+    return True
+
+
+def _first_line(descriptor: int) -> str | None:
+    with suppress(OSError, ValueError):
+        return os.pread(descriptor, _MAX_BYTES, 0).partition(b"\n")[0].decode()
+    return None
+
+
+def _is_free(descriptor: int) -> bool:
+    fcntl = _fcntl()
+    if fcntl is None:  # pragma: no cover - Windows
+        return True
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)  # ends with the descriptor
+    except OSError as error:
+        return error.errno not in _TAKEN
     return True
 
 

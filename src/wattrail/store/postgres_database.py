@@ -49,11 +49,13 @@ _LEAVE: Final = (
     "INSERT INTO gateway_holder (holder, token) VALUES (?, ?) "
     "ON CONFLICT (only_row) DO UPDATE SET holder = excluded.holder, token = excluded.token"
 )
-_END_HOLDER: Final = """
-    SELECT pg_terminate_backend(pid) FROM pg_catalog.pg_locks
-    WHERE locktype = 'advisory' AND classid::bigint = %s AND objid::bigint = %s AND objsubid = 1 AND granted
+_HELD: Final = """
+    FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND classid::bigint = %s AND objid::bigint = %s
+    AND objsubid = 1 AND granted
     AND database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())
 """
+_IS_HELD: Final = f"SELECT count(*) {_HELD}"
+_END_HOLDER: Final = f"SELECT pg_terminate_backend(pid) {_HELD}"
 
 
 class PostgresDatabase:
@@ -163,6 +165,13 @@ class PostgresUse:
         """See ``ExclusiveUse``."""
         with self._database._connected(read_only=True) as connection:
             return _holder(connection)[0]
+
+    def read_held(self) -> str | None:
+        """See ``ExclusiveUse``."""
+        key = advisory_key(self._address, is_gateway=True)
+        with self._database._connected(read_only=True) as connection:
+            row = connection.execute(_IS_HELD, (key >> 32, key & 0xFFFFFFFF)).fetchone()
+            return _holder(connection)[0] if row is not None and row[0] else None
 
     def release(self) -> None:
         """See ``ExclusiveUse``."""

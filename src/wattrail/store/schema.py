@@ -1,7 +1,8 @@
 """Opening a database file: is it ours, is it whole, is it of this version; and bringing an older one up to date.
 
 Migrations are the numbered files in ``schema/``. Each runs in one transaction together with the step of
-``user_version``, so a machine that dies in between finds either the old schema or the new one.
+``user_version``, so a machine that dies in between finds either the old schema or the new one. Before the first of them
+an existing database is copied beside itself.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Final
 from wattrail.errors import StoreError
 from wattrail.store.chain import hash_existing
 from wattrail.store.damage import RECOVER
+from wattrail.store.version_copy import copy_before_migration, forget_old_copies, older_copy
 
 __all__ = ["APPLICATION_ID", "migrate", "migrations", "require_current"]
 
@@ -56,11 +58,26 @@ def migrate(connection: sqlite3.Connection, path: Path, steps: Sequence[str] | N
     if version > len(steps):
         raise StoreError(
             f"{path} has schema version {version}; this program knows versions up to {len(steps)}",
-            hint="update wattrail, or give another database file",
+            hint=_way_back(path, len(steps)),
         )
+    if 0 < version < len(steps):
+        copy_before_migration(connection, path, version=version, target=len(steps))
     connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")  # means something in a new file only
     for number, sql in enumerate(steps[version:], start=version + 1):
         _take_step(connection, number, sql)
+    if 0 < version < len(steps):
+        forget_old_copies(path)
+
+
+def _way_back(path: Path, known: int) -> str:
+    """What helps an older program."""
+    if (found := older_copy(path, known)) is None:
+        return "update wattrail, or give another database file"
+    copy, version = found
+    return (
+        f"update wattrail; or go back to the copy of schema version {version}, without what was stored since: "
+        f"stop every wattrail, move {path} and {path.name}-wal away, and cp {copy} {path}"
+    )
 
 
 def _take_step(connection: sqlite3.Connection, number: int, sql: str) -> None:
@@ -105,7 +122,7 @@ def require_current(connection: sqlite3.Connection, path: Path) -> None:
         raise StoreError(f"{path} is not a database of this program")
     known = len(migrations())
     if version != known:
-        hint = "update wattrail" if version > known else "start it once with this version: wattrail run"
+        hint = _way_back(path, known) if version > known else "start it once with this version: wattrail run"
         raise StoreError(f"{path} has schema version {version}; this program reads version {known}", hint=hint)
 
 

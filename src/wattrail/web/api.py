@@ -22,7 +22,7 @@ from wattrail.web.energy_api import EnergyJson, add_energy_routes
 from wattrail.web.events import Broadcast, TooManyStreams
 from wattrail.web.history import PowerHistory
 from wattrail.web.hours import add_hours_route
-from wattrail.web.messages import CandidateJson, PublisherJson, Setup
+from wattrail.web.messages import CandidateJson, ConfigurationJson, PublisherJson, Setup
 from wattrail.web.openapi import may_fail
 from wattrail.web.permissions import needs, recheck
 from wattrail.web.problems import ProblemDetails, RequestRefused
@@ -132,12 +132,13 @@ class MeterJson(BaseModel):
 
 
 class HealthJson(BaseModel):
-    """``ok`` when every meter is live."""
+    """``ok`` when every meter is live, and the configuration was not refused when it was read last."""
 
     status: Literal["ok", "degraded"]
     version: str
     simulated: bool
     meters: dict[str, MeterState]
+    configuration: ConfigurationJson | None
 
 
 class AboutJson(BaseModel):
@@ -275,12 +276,15 @@ def api_router(
     @needs(Scope.READ)
     async def health() -> HealthJson:
         """The state of the whole service."""
-        views = feed.views()
+        views, configuration = feed.views(), setup.configuration
+        is_refused = configuration is not None and configuration.error is not None
+        is_ok = not is_refused and all(view.state is MeterState.LIVE for view in views)
         return HealthJson(
-            status="ok" if all(view.state is MeterState.LIVE for view in views) else "degraded",
+            status="ok" if is_ok else "degraded",
             version=__version__,
             simulated=any(view.simulated for view in views),
             meters={view.name: view.state for view in views},
+            configuration=configuration,
         )
 
     return router

@@ -26,7 +26,15 @@ from wattrail.web.app import build_app, meters_json
 from wattrail.web.events import Broadcast
 from wattrail.web.guard import Guard
 from wattrail.web.limits import BACKLOG, HANDSHAKE_TIMEOUT_S, KEEP_ALIVE_S, MAX_CONNECTIONS, MAX_HEAD_BYTES
-from wattrail.web.messages import MAX_LINE, PublisherJson, Setup, decode_line, encode_line, view_from_message
+from wattrail.web.messages import (
+    MAX_LINE,
+    ConfigurationJson,
+    PublisherJson,
+    Setup,
+    decode_line,
+    encode_line,
+    view_from_message,
+)
 from wattrail.web.protocol import BoundedProtocol
 from wattrail.web.tls import CertificateFiles, server_context, take_up_renewals
 from wattrail.web.waveform import WaveformJson, Waveforms
@@ -58,7 +66,7 @@ class _Page:
     """The state of the page, which messages of the gateway change."""
 
     def __init__(self, setup: Setup, writer: asyncio.StreamWriter) -> None:
-        self.feed = Feed()
+        self.setup, self.feed = setup, Feed()
         self.waveforms = Waveforms(lambda name: writer.write(encode_line(watch=name)))
         self.broadcast = Broadcast(self.feed, meters_json)
         self.publishers: list[PublisherJson] = []
@@ -71,10 +79,14 @@ class _Page:
     def apply(self, message: Mapping[str, Any]) -> None:
         """Apply one message of the gateway; one without any content shows that the gateway runs."""
         self.broadcast.gateway_heard()
-        for view in message.get("views", ()):
-            self.feed.publish(view_from_message(view))
+        if (names := message.get("names")) is not None:
+            self.feed.arrange(names)
+        if views := message.get("views", ()):
+            self.feed.publish_all((view_from_message(view), ()) for view in views)
         if (publishers := message.get("publishers")) is not None:
             self.publishers[:] = map(PublisherJson.model_validate, publishers)
+        if (configuration := message.get("configuration")) is not None:
+            self.setup.configuration = ConfigurationJson.model_validate(configuration)
         if (waveform := message.get("waveform")) is not None:
             self.waveforms.keep(WaveformJson.model_validate(waveform))
 
@@ -83,6 +95,7 @@ async def _serve(channel: socket.socket, listener: socket.socket) -> None:
     reader, writer = await asyncio.open_connection(sock=channel, limit=MAX_LINE)
     first = decode_line(await reader.readline())
     setup = Setup.model_validate(first["setup"])
+    set_up_logging(setup.log.level, setup.log.format)
     page = _Page(setup, writer)
     while not first.get("complete"):  # nothing is served before all meters are known
         first = decode_line(await reader.readline())

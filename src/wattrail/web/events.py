@@ -7,7 +7,8 @@ nothing, and nothing accumulates here.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+import json
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -39,6 +40,7 @@ class Broadcast:
         self._feed, self._encode = feed, encode
         self._queues: set[asyncio.Queue[bytes | None]] = set()
         self._sent: dict[str, MeterView] = {}
+        self._names: tuple[str, ...] = ()
         self._heard_at: float | None = None
 
     async def run(self) -> None:
@@ -46,7 +48,8 @@ class Broadcast:
         while True:
             await asyncio.sleep(EVERY_S)
             if self._queues:
-                self._publish(self._changed())
+                changed = self._changed()
+                self._publish((_event(self._encode(changed)) if changed else b"") + self._arrangement())
 
     def gateway_heard(self) -> None:
         """Note that the gateway has just sent something; pages learn each second whether it still does."""
@@ -59,6 +62,8 @@ class Broadcast:
         return self._follow()
 
     async def _follow(self) -> AsyncIterator[bytes]:
+        if not self._queues:
+            self._names = tuple(view.name for view in self._feed.views())
         queue: asyncio.Queue[bytes | None] = asyncio.Queue(_MAX_WAITING + 1)  # one more, for the end
         self._queues.add(queue)
         try:
@@ -76,13 +81,24 @@ class Broadcast:
     def _changed(self) -> list[MeterView]:
         changed = []
         for view in self._feed.views():
-            if self._sent.get(view.name) != view:
+            before = self._sent.get(view.name)
+            if before is not view and before != view:
                 self._sent[view.name] = view
                 changed.append(view)
         return changed
 
-    def _publish(self, changed: list[MeterView]) -> None:
-        event = _event(self._encode(changed)) if changed else b":\n\n"  # a comment keeps the connection alive
+    def _arrangement(self) -> bytes:
+        """Which meters there are, if that has changed."""
+        views = self._feed.views()
+        names = tuple(view.name for view in views)
+        if names == self._names:
+            return b""
+        self._names = names
+        self._sent = {name: view for name, view in self._sent.items() if name in names}
+        return _names_event(views)
+
+    def _publish(self, event: bytes) -> None:
+        event = event or b":\n\n"  # a comment keeps the connection alive
         if self._heard_at is not None and asyncio.get_running_loop().time() - self._heard_at < _MAX_SILENCE_S:
             event = _ALIVE + event
         for queue in tuple(self._queues):
@@ -95,6 +111,10 @@ class Broadcast:
         self._queues.discard(queue)
         with suppress(asyncio.QueueFull):
             queue.put_nowait(None)
+
+
+def _names_event(views: Sequence[MeterView]) -> bytes:
+    return b"event: names\n" + _event(json.dumps([view.name for view in views]).encode())
 
 
 def _event(data: bytes) -> bytes:

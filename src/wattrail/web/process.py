@@ -15,6 +15,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import BinaryIO, Final
 
 from wattrail.errors import ConfigError, WattrailError
@@ -22,7 +23,7 @@ from wattrail.gateway import Event, Feed, MeterChanged, ScopeView, Subscription
 from wattrail.gateway.threads import start_thread
 from wattrail.gateway.timing import BackOff
 from wattrail.publish import PublisherBoard
-from wattrail.web.messages import PublisherJson, Setup, decode_line, encode_line, view_message
+from wattrail.web.messages import ConfigurationJson, PublisherJson, Setup, decode_line, encode_line, encode_views
 from wattrail.web.reports import AccessWriter, apply_report
 from wattrail.web.waveform import WaveformJson
 
@@ -40,6 +41,16 @@ _STOP_WITHIN_S: Final = 0.5
 """Seconds until the page is killed; it has nothing to save."""
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Sent:
+    """What the page's process was sent last."""
+
+    setup: Setup
+    names: tuple[str, ...] = ()
+    board_version: int = -1
+    configuration: ConfigurationJson | None = None
 
 
 class WebProcess:
@@ -67,10 +78,19 @@ class WebProcess:
         self._on_acknowledge = on_acknowledge
         self._watched: dict[str, ScopeView | None] = {}
         self._captures = 0
+        self._configuration: ConfigurationJson | None = None
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._process: subprocess.Popen[bytes] | None = None
         self._thread = start_thread(self._supervise, name="web")
+
+    def renew(self, setup: Setup) -> None:
+        """Start the process again with other settings, within a second. The listener stays open meanwhile."""
+        self._setup = setup
+
+    def show_configuration(self, state: ConfigurationJson) -> None:
+        """Show since when the configuration holds, or why the newest one was refused."""
+        self._configuration = state
 
     def stop(self) -> None:
         """End the process; returns within a second."""
@@ -82,20 +102,24 @@ class WebProcess:
     def _supervise(self) -> None:
         back_off = BackOff()
         while not self._stopping.is_set():
+            setup = self._setup
             try:
-                if self._run_once():
+                if self._run_once(setup):
                     back_off.succeed()
             except OSError as error:
                 logger.debug("the process of the page cannot be reached: %s", error)
             except Exception:  # a page that fails must not take the gateway with it
                 logger.exception("supervising the process of the page failed")
-            if not self._stopping.is_set():
+            if not self._stopping.is_set() and self._setup is setup:
                 delay = back_off.fail()
                 logger.warning("the process of the page ended; it is started again in %.0f s, readings go on", delay)
                 self._stopping.wait(delay)
 
-    def _run_once(self) -> bool:
-        """Start the process and send it changes until it ends or we stop. Returns whether it was ever ready."""
+    def _run_once(self, setup: Setup) -> bool:
+        """Start the process and send it changes until it ends, we stop or its settings are others.
+
+        Returns whether it was ever ready.
+        """
         ours, theirs = socket.socketpair()
         with ours, theirs, self._feed.subscribe("the page", max_waiting=0) as events:
             # Not settimeout(), which would also limit the wait for replies.
@@ -105,11 +129,12 @@ class WebProcess:
             ready = threading.Event()
             start_thread(lambda: self._listen(ours.makefile("rb"), ready), name="web-replies")
             try:
-                ours.sendall(encode_line(setup=self._setup.model_dump(mode="json")))
-                board_version = self._send_publishers(ours)
+                ours.sendall(encode_line(setup=setup.model_dump(mode="json")))
+                sent = _Sent(setup)
+                self._send_states(ours, sent)
                 _send_views(ours, events.take())  # a subscription begins with every meter
                 ours.sendall(encode_line(complete=True))
-                self._send_changes(ours, events, process, board_version)
+                self._send_changes(ours, events, process, sent)
             finally:
                 with self._lock:
                     self._watched.clear()
@@ -125,23 +150,28 @@ class WebProcess:
             stdout=subprocess.DEVNULL,
         )  # fmt: skip
 
-    def _send_publishers(self, channel: socket.socket) -> int:
-        """Send the state of every publisher; returns the version of what was sent."""
-        version = self._board.version
-        states = [PublisherJson.model_validate(state).model_dump(mode="json") for state in self._board.states()]
-        channel.sendall(encode_line(publishers=states))
-        return version
+    def _send_states(self, channel: socket.socket, sent: _Sent) -> None:
+        """Send what changes now and then: which meters there are, the publishers, the state of the configuration."""
+        if sent.names != (names := self._feed.names):
+            sent.names = names
+            channel.sendall(encode_line(names=names))
+        if sent.board_version != (version := self._board.version):
+            sent.board_version = version
+            states = [PublisherJson.model_validate(state).model_dump(mode="json") for state in self._board.states()]
+            channel.sendall(encode_line(publishers=states))
+        if sent.configuration is not (configuration := self._configuration):
+            sent.configuration = configuration
+            channel.sendall(encode_line(configuration=configuration and configuration.model_dump(mode="json")))
 
     def _send_changes(
-        self, channel: socket.socket, events: Subscription, process: subprocess.Popen[bytes], board_version: int
+        self, channel: socket.socket, events: Subscription, process: subprocess.Popen[bytes], sent: _Sent
     ) -> None:
-        while not self._stopping.is_set() and process.poll() is None:
+        while not self._stopping.is_set() and process.poll() is None and self._setup is sent.setup:
             with self._lock:
                 watched = tuple(self._watched)
+            self._send_states(channel, sent)
             _send_views(channel, events.take())
             channel.sendall(encode_line())  # shows that the gateway runs
-            if self._board.version != board_version:
-                board_version = self._send_publishers(channel)
             for name in watched:
                 self._send_waveform(channel, name)
             self._stopping.wait(_SEND_EVERY_S)
@@ -189,7 +219,7 @@ class WebProcess:
 def _send_views(channel: socket.socket, events: Iterable[Event]) -> None:
     views = [event.view for event in events if isinstance(event, MeterChanged)]
     for start in range(0, len(views), _BATCH):
-        channel.sendall(encode_line(views=[view_message(view) for view in views[start : start + _BATCH]]))
+        channel.sendall(encode_views(views[start : start + _BATCH]))
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

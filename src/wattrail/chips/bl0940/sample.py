@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import Final
 
 from wattrail.calibration import Calibration
@@ -69,7 +69,7 @@ class Bl0940Sample:
     @property
     def counts(self) -> Mapping[str, int]:
         """See ``Sample``; with MODE, which is confirmed beside every sample of a reading."""
-        return {**asdict(self), "mode": SETTINGS[MODE]}
+        return {**{name: getattr(self, name) for name in _SHOWN}, "mode": SETTINGS[MODE]}
 
     @property
     def energy_count(self) -> int:
@@ -101,3 +101,6 @@ class Bl0940Sample:
     def excess_power(self) -> str:
         """See ``ChipSample``."""
         return excess_power(self.watt, i_rms=self.i_rms, v_rms=self.v_rms, scaling=SCALING)
+
+
+_SHOWN: Final = tuple(field.name for field in fields(Bl0940Sample))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import Final
 
 from wattrail.calibration import Calibration
@@ -75,7 +75,8 @@ class Bl0942Sample:
     @property
     def counts(self) -> Mapping[str, int]:
         """See ``Sample``; with MODE, which is confirmed beside every sample of a reading."""
-        return {**{name: count for name, count in asdict(self).items() if count is not None}, "mode": SETTINGS[MODE]}
+        shown = {name: count for name in _SHOWN if (count := getattr(self, name)) is not None}
+        return {**shown, "mode": SETTINGS[MODE]}
 
     @property
     def energy_count(self) -> int:
@@ -111,3 +112,6 @@ class Bl0942Sample:
     def excess_power(self) -> str:
         """See ``ChipSample``."""
         return excess_power(self.watt, i_rms=self.i_rms, v_rms=self.v_rms, scaling=SCALING)
+
+
+_SHOWN: Final = tuple(field.name for field in fields(Bl0942Sample))

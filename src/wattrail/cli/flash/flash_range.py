@@ -10,6 +10,7 @@ from typing import Annotated, Final
 
 from cyclopts import Parameter, validators
 
+from wattrail.bk7231 import MAX_FLASH_BYTES
 from wattrail.cli.exits import UsageError
 from wattrail.errors import WriteRefused
 from wattrail.flasher import FlashTarget, Risk
@@ -17,10 +18,7 @@ from wattrail.image import LAYOUTS
 
 __all__ = ["ImagePlace", "RangeOptions", "WritingOptions", "name_override"]
 
-_MAX_FLASH_BYTES: Final = 1 << 24
-"""No flash of this family is larger."""
-
-_Offset = validators.Number(gte=0, lt=_MAX_FLASH_BYTES)
+_Offset = validators.Number(gte=0, lt=MAX_FLASH_BYTES)
 _RISKS: Final = tuple(risk.value for risk in Risk)
 _PARTS: Final = tuple(dict.fromkeys(part.name for layout in LAYOUTS.values() for part in layout.partitions))
 

@@ -14,7 +14,7 @@ from wattrail.cli import output
 from wattrail.cli.flash import view
 from wattrail.cli.flash.flash_range import ImagePlace, WritingOptions
 from wattrail.cli.flash.session import BoardOptions, PortText, board, finish
-from wattrail.cli.flash.write import load_image
+from wattrail.cli.flash.writing import load_image
 from wattrail.cli.image.files import load
 from wattrail.cli.target import Json
 from wattrail.errors import TargetError

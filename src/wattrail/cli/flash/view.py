@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Final
 
 from wattrail.bootrom.geometry import SECTOR
-from wattrail.bootrom.protection import is_unprotected
+from wattrail.bootrom.requests import is_unprotected
 from wattrail.cli import output
 from wattrail.flasher import (
     BackedUp,

@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
+from wattrail.bk7231 import MAX_FLASH_BYTES
 from wattrail.bootrom.geometry import SECTOR
 from wattrail.errors import ConfigError
 from wattrail.files import read_bytes
@@ -19,9 +20,6 @@ from wattrail.sanitize import printable
 from wattrail.twin.bootrom.flash import NorFlash
 
 __all__ = ["hold_image", "load_image", "save_image"]
-
-MAX_BYTES: Final = 1 << 24
-"""The largest flash a twin has."""
 
 _OPEN: Final = os.O_RDWR | os.O_CREAT | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
 _LOCKS: Final = Path("/proc/locks")
@@ -35,7 +33,7 @@ def load_image(path: Path, size: int) -> bytes | None:
     """
     if not path.exists():
         return None
-    image = read_bytes(path, limit=MAX_BYTES)
+    image = read_bytes(path, limit=MAX_FLASH_BYTES)
     if not image:
         return None
     if len(image) != size:

@@ -1,5 +1,6 @@
 // The dashboard: one card a meter, from /api/v1/events. Charts are loaded and drawn for the cards on the screen only.
 import { followAlarms } from "./alarms.js";
+import { followConfiguration } from "./configuration.js";
 import { ask, element, show } from "./element.js";
 import { Flow } from "./flow.js";
 import { QUANTITIES, SIMULATED, STATES, clock, connection, direction, kilowattHours, number } from "./format.js";
@@ -192,6 +193,15 @@ function now() {
   section.hidden = false;
 }
 
+// Which meters there are, in their order: the card of one that was removed goes.
+function arrange(names) {
+  const wanted = names.filter((name) => cards.has(name));
+  if (wanted.join("/") === [...cards.keys()].join("/")) return;
+  const meters = wanted.map((name) => cards.get(name).meter);
+  cards.clear();
+  build(meters);
+}
+
 function setConnected(is) {
   if (is === connected) return;
   connected = is;
@@ -206,7 +216,8 @@ const session = await showSession(document.querySelector(".top"));
 about = await ask("about").catch(() => about);
 document.getElementById("top").append(navigation());
 now();
-follow(take, setConnected);
+follow(take, setConnected, arrange);
+followConfiguration(document.getElementById("configuration"), about.zone);
 followAlarms(document.getElementById("alarms"), about.zone, session.scopes.includes("adjust"));
 followPublishers(document.getElementById("publishers"), about.zone);
 

@@ -3,8 +3,9 @@
 // The stream says "alive" every second while the gateway runs.
 const MAX_SILENCE_MS = 3000, CONNECT_AGAIN_MS = 10000;
 
-// `take(meters)` gets those that changed, at first all; `connected(is)` whether the gateway answers.
-export function follow(take, connected) {
+// `take(meters)` gets those that changed, at first all; `connected(is)` whether the gateway answers; `arrange(names)` which
+// meters there are, in their order, at first and when it changes.
+export function follow(take, connected, arrange = () => {}) {
   const stream = new EventSource("/api/v1/events");
   let silence = 0, again = 0;
   const close = () => { connected(false); stream.close(); clearTimeout(silence); clearTimeout(again); };
@@ -12,10 +13,17 @@ export function follow(take, connected) {
     clearTimeout(silence);
     clearTimeout(again);
     silence = setTimeout(connected, MAX_SILENCE_MS, false);
-    again = setTimeout(() => { close(); follow(take, connected); }, CONNECT_AGAIN_MS);
+    again = setTimeout(() => { close(); follow(take, connected, arrange); }, CONNECT_AGAIN_MS);
   };
-  stream.onmessage = ({ data }) => take(JSON.parse(data));
+  let isFirst = true;
+  stream.onmessage = ({ data }) => {
+    const meters = JSON.parse(data);
+    take(meters);
+    if (isFirst) arrange(meters.map(({ name }) => name));
+    isFirst = false;
+  };
+  stream.addEventListener("names", ({ data }) => arrange(JSON.parse(data)));
   stream.addEventListener("alive", () => { connected(true); wait(); });
-  stream.onerror = () => { close(); setTimeout(follow, 2000, take, connected); };
+  stream.onerror = () => { close(); setTimeout(follow, 2000, take, connected, arrange); };
   wait();
 }

@@ -1,0 +1,64 @@
+"""From one plan of a service to another: what needs a restart, and what changes, as text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from wattrail.app.plan import ServicePlan
+from wattrail.errors import ConfigError
+from wattrail.gateway.plan import PlanChanges
+
+__all__ = ["describe_changes", "require_no_restart"]
+
+
+def require_no_restart(before: ServicePlan, after: ServicePlan) -> None:
+    """Raises ConfigError where a running service cannot become the other plan.
+
+    Another database is another account of every meter, another time zone moves the borders of their days, and a
+    listener is bound before any meter is touched. A part of a changed file is never used.
+    """
+    if fields := list(_fixed_fields(before, after)):
+        raise ConfigError(
+            f"{', '.join(fields)} cannot change while the gateway runs; nothing of the file was used",
+            hint="restart it: systemctl restart wattrail, or Ctrl-C and wattrail run",
+        )
+
+
+def _fixed_fields(before: ServicePlan, after: ServicePlan) -> Iterator[str]:
+    if (before.demo is None) != (after.demo is None):
+        yield "the step from the demonstration to a meter (or back)"
+    elif str(before.database) != str(after.database):
+        yield "[store] path or url"
+    if before.gateway.zone != after.gateway.zone:
+        yield "[site] timezone"
+    if before.web is None or after.web is None:
+        if before.web is not after.web:
+            yield "whether a page is served"
+        return
+    if (before.web.host, before.web.port) != (after.web.host, after.web.port):
+        yield "[web] host and port"
+
+
+def describe_changes(
+    before: ServicePlan, after: ServicePlan, meters: PlanChanges, publishers: tuple[str, ...]
+) -> tuple[str, ...]:
+    """What a reload changed, in short phrases; empty for nothing."""
+    return tuple(_phrases(before, after, meters, publishers))
+
+
+def _phrases(before: ServicePlan, after: ServicePlan, meters: PlanChanges, names: tuple[str, ...]) -> Iterator[str]:
+    for what, found in (("added", meters.added), ("changed", meters.changed), ("removed", meters.removed)):
+        if found:
+            yield f"{what} {'meter' if len(found) == 1 else 'meters'} {', '.join(found)}"
+    if publishers := [name for name in names if name != "alarms"]:
+        yield f"publishers started again or ended: {', '.join(publishers)}"
+    if before.alarms != after.alarms:
+        yield "alarms changed"
+    if before.log != after.log:
+        yield "log changed"
+    if before.tariffs != after.tariffs:
+        yield "tariffs changed"
+    if before.gateway.retention != after.gateway.retention:
+        yield "times for which readings are kept changed"
+    if before.web != after.web:
+        yield "page changed"

@@ -1,0 +1,128 @@
+"""``wattrail flash write`` and ``erase``, and image files, checked before a port is opened.
+
+Nobody should wire up a board for a file that is refused anyway.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+
+from wattrail.bootrom.geometry import SECTOR
+from wattrail.cli.exits import UsageError
+from wattrail.cli.flash.flash_range import ImagePlace, RangeOptions, WritingOptions, name_override
+from wattrail.cli.flash.session import BoardOptions, PortText, board, finish
+from wattrail.cli.flash.view import print_preview
+from wattrail.cli.image.files import ForeignFile, Source, load, read
+from wattrail.cli.target import Json
+from wattrail.errors import WriteRefused
+from wattrail.flasher import Risk, check_file
+from wattrail.image import Image, as_flash_image, recognise
+
+
+def write(
+    port: PortText,
+    image: Source,
+    *,
+    place: ImagePlace | None = None,
+    writing: WritingOptions | None = None,
+    json: Json = False,
+    options: BoardOptions | None = None,
+) -> None:
+    """Write an image to flash, after a backup, and verify it.
+
+    Only sectors that differ are erased and written, and all are compared with the chip's CRCs afterwards. Run the same
+    command again to resume an interrupted write.
+    """
+    place, writing = place or ImagePlace(), writing or WritingOptions()
+    place.check()
+    wanted = load_image(image, place, writing.check())
+    write_image(port, image, wanted, place=place, writing=writing, json=json, options=options)
+
+
+def write_image(
+    port: str,
+    path: Path,
+    wanted: Image,
+    *,
+    place: ImagePlace,
+    writing: WritingOptions,
+    json: bool = False,
+    options: BoardOptions | None = None,
+) -> None:
+    """Open the port, and write an image whose file was checked before."""
+    allow = writing.check()
+    with board(port, options, writes=True, json=json) as flasher:
+        if writing.dry_run:
+            found = flasher.preview(wanted, start=place.start, parts=place.part, allow=allow)
+            print_preview(found, flasher, json=json)
+            return
+        report = flasher.write(
+            wanted, name=path.name, start=place.start, parts=place.part, allow=allow, backup=writing.backup
+        )
+        finish(report, flasher, writing, json=json)
+
+
+def load_image(path: Path, place: ImagePlace, allow: Collection[Risk]) -> Image:
+    """An image that may be written as far as the file shows. Raises FileError, ImageError, WriteRefused."""
+    image = load_unchecked(path, allow)
+    check_image(image, place, allow)
+    return image
+
+
+def load_unchecked(path: Path, allow: Collection[Risk]) -> Image:
+    """An image as it is stored in flash, not checked yet: a UF2 file is taken for the app it carries."""
+    try:
+        return as_flash_image(load(path))
+    except ForeignFile as error:
+        if Risk.UNKNOWN in allow:
+            return recognise(read(path))
+        refusal = WriteRefused(str(error), risk=Risk.UNKNOWN.value, hint=error.hint)
+        name_override(refusal)
+        raise refusal from error
+
+
+def check_image(image: Image, place: ImagePlace, allow: Collection[Risk]) -> None:
+    """Raise WriteRefused or ImageError for what the file alone shows."""
+    try:
+        check_file(image, place.start, allow, place.part)
+    except WriteRefused as error:
+        name_override(error)
+        raise
+
+
+# ---- erase
+
+
+def erase(
+    port: PortText,
+    *,
+    where: RangeOptions | None = None,
+    writing: WritingOptions | None = None,
+    json: Json = False,
+    options: BoardOptions | None = None,
+) -> None:
+    """Erase a partition, or whole sectors, after a backup.
+
+    The radio's calibration stays unless that is allowed, and so does the bootloader that answers here.
+    """
+    where, writing = where or RangeOptions(), writing or WritingOptions()
+    _check_sectors(where)
+    allow = writing.check()
+    with board(port, options, writes=True, json=json) as flasher:
+        start, length = where.span(flasher.target)
+        if writing.dry_run:
+            print_preview(flasher.preview_erase(start, length, allow=allow), flasher, json=json)
+            return
+        finish(flasher.erase(start, length, allow=allow, backup=writing.backup), flasher, writing, json=json)
+
+
+def _check_sectors(where: RangeOptions) -> None:
+    where.check()
+    if where.part is None and (where.start is None or where.length is None):
+        raise UsageError("nothing was named to erase", hint="name it: --part NAME, or --start and --length")
+    if (where.start or 0) % SECTOR or (where.length or 0) % SECTOR or where.length == 0:
+        raise UsageError(
+            f"{where.length or 0:#x} bytes from {where.start or 0:#x} are not whole sectors of {SECTOR:#x}",
+            hint="flash is erased by sectors: begin and end at multiples of 0x1000",
+        )

@@ -1,0 +1,1 @@
+"""The verbs of ``wattrail store``, one module each."""

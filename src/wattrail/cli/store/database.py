@@ -1,0 +1,112 @@
+"""Which database file a verb is about, and how its content is said."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, tzinfo
+from pathlib import Path
+
+from wattrail.app.config import database_of, demo_database, load_config
+from wattrail.cli.exits import UsageError
+from wattrail.cli.ledger.account import BooksOptions
+from wattrail.cli.ledger.zone import local
+from wattrail.cli.reading_view import SIMULATED
+from wattrail.clock import zone_of
+from wattrail.database_address import DatabaseAddress, is_there
+from wattrail.store.file_check import FileContent, MeterContent
+
+__all__ = [
+    "content_lines",
+    "content_object",
+    "counted",
+    "database_file",
+    "database_place",
+    "meter_line",
+    "place_of",
+    "site_zone",
+    "utc",
+]
+
+
+def place_of(options: BooksOptions | None) -> Path:
+    """The file that is named, else the configured one, else the demo's, whether it is there or not.
+
+    Raises UsageError for a database on a server.
+    """
+    place = _address_of(options)
+    if isinstance(place, Path):
+        return place
+    raise UsageError(
+        f"{place} is on a server, and this verb is about a file",
+        hint="pg_dump and pg_restore keep copies of it, see docs/store.md, PostgreSQL; 'ledger verify' checks it",
+    )
+
+
+def database_place(options: BooksOptions | None) -> DatabaseAddress:
+    """The same, where it is there, or on a server. Raises UsageError."""
+    place = _address_of(options)
+    if isinstance(place, Path) and not place.is_file():
+        what = "is not a file" if place.exists() else "does not exist"
+        raise UsageError(f"found no database: {place} {what}", hint="wattrail run makes one")
+    return place
+
+
+def database_file(options: BooksOptions | None) -> Path:
+    """The file, where it is there. Raises UsageError."""
+    place_of(options)
+    place = database_place(options)
+    assert isinstance(place, Path)
+    return place
+
+
+def _address_of(options: BooksOptions | None) -> DatabaseAddress:
+    options = options or BooksOptions()
+    if options.database is not None:
+        return options.database
+    written, demo = database_of(load_config(options.config)), demo_database()
+    return demo if demo.is_file() and not is_there(written) else written
+
+
+def site_zone(options: BooksOptions | None) -> tzinfo:
+    """The local time of the site."""
+    config = load_config((options or BooksOptions()).config)
+    return zone_of(config.site.timezone if config else None)
+
+
+def content_lines(content: FileContent, zone: tzinfo) -> list[str]:
+    """The size of a file, and a line for each meter."""
+    heading = f"{content.path}: {content.size_bytes} bytes, schema version {content.version}"
+    return [heading, *(f"  {meter_line(meter, zone)}" for meter in content.meters)]
+
+
+def meter_line(meter: MeterContent, zone: tzinfo) -> str:
+    """What a file holds of a meter."""
+    mark = f"  {SIMULATED}" if meter.simulated else ""
+    if meter.until is None:
+        return f"{meter.name}: nothing is booked, {meter.readings} readings{mark}"
+    return f"{meter.name}: up to entry {meter.entries}, {local(meter.until, zone)}, {meter.readings} readings{mark}"
+
+
+def content_object(content: FileContent) -> dict[str, object]:
+    """The same for JSON."""
+    return {
+        "path": str(content.path),
+        "bytes": content.size_bytes,
+        "schema_version": content.version,
+        "meters": [
+            {
+                "meter": meter.name, "simulated": meter.simulated, "entries": meter.entries,
+                "readings": meter.readings, "until": None if meter.until is None else utc(meter.until),
+            }
+            for meter in content.meters
+        ],
+    }  # fmt: skip
+
+
+def counted(number: int, word: str, words: str) -> str:
+    """A number with its word: 1 entry, 2 entries."""
+    return f"{number} {word if number == 1 else words}"
+
+
+def utc(at: datetime) -> str:
+    """A moment for programs."""
+    return f"{at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"

@@ -1,0 +1,102 @@
+"""``wattrail store export``."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from wattrail.cli import output
+from wattrail.cli.exits import UsageError
+from wattrail.cli.ledger.account import BooksOptions
+from wattrail.cli.ledger.zone import moment
+from wattrail.cli.reading_view import SIMULATED
+from wattrail.cli.store.database import database_file, site_zone
+from wattrail.errors import StoreError
+from wattrail.files import give_name
+from wattrail.ledger import By
+from wattrail.store.backup import new_file
+from wattrail.store.file_check import content_of, open_file
+from wattrail.store.table_export import Content, Row, Selection, exported_rows
+from wattrail.store.table_file import write_csv, write_json, write_parquet
+
+FileFormat = Literal["csv", "json", "parquet"]
+
+
+def export(
+    meter: Annotated[str | None, Parameter(help="Name of the meter in the database; all if left out.")] = None,
+    *,
+    what: Annotated[Content, Parameter(help="readings, entries or energy.")] = "energy",
+    format: Annotated[FileFormat, Parameter(help="csv, json or parquet.")] = "csv",
+    by: Annotated[
+        Literal["15min", "hour", "day", "month"], Parameter(help="Length of periods of energy (hour).")
+    ] = "hour",
+    from_: Annotated[str | None, Parameter(name="--from", help="First day or time, local.")] = None,
+    to: Annotated[str | None, Parameter(help="Day or time at which to end, not included.")] = None,
+    out: Annotated[
+        Path | None, Parameter(name=["--out", "-o"], help="File to write; else the standard output.")
+    ] = None,
+    replace: Annotated[bool, Parameter(help="Replace the file if it is there.")] = False,
+    options: BooksOptions | None = None,
+) -> None:
+    """Write readings, entries or energy as CSV, JSON or Parquet.
+
+    Rows are written as they are read, so a large database needs no memory. Units stand in the names of columns, times
+    are UTC, and every row says whether it is simulated. Energy includes imported history, with its origin. The gateway
+    may run.
+    """
+    if format == "parquet" and out is None:
+        raise UsageError("a Parquet file needs a name", hint="add -o FILE")
+    if out is not None and out.exists() and not replace:
+        raise UsageError(f"{out} exists", hint="give another name, or add --replace")
+    database, zone = database_file(options), site_zone(options)
+    selection = Selection(
+        what=what, meter=meter, by=By(by), zone=zone,
+        start=moment(from_, zone, "--from") if from_ else None, end=moment(to, zone, "--to") if to else None,
+    )  # fmt: skip
+    with open_file(database) as connection:
+        content = content_of(connection, database)
+        if not content.is_current:
+            raise StoreError(
+                f"{database} has schema version {content.version}", hint="start it once with this version: wattrail run"
+            )
+        names = [one.name for one in content.meters]
+        if meter is not None and meter not in names:
+            raise UsageError(f"no meter is named {meter!r}; there are: {', '.join(names) or 'none'}")
+        count = _write(what, exported_rows(connection, selection), format, out, replace=replace)
+    mark = f"  {SIMULATED}" if any(one.simulated for one in content.meters if meter in {None, one.name}) else ""
+    if out is not None:
+        print(f"{out}: {count} rows{mark}")
+    elif mark:
+        output.note(f"{count} rows{mark}")
+
+
+def _write(what: Content, rows: Iterator[Row], format: FileFormat, out: Path | None, *, replace: bool) -> int:
+    write = write_json if format == "json" else write_csv
+    if out is None:
+        return write(what, rows, sys.stdout)
+    beside = out.with_name(f".{out.name}.part")
+    try:
+        new_file(beside)
+        if format == "parquet":
+            count = write_parquet(what, rows, beside)
+        else:
+            with beside.open("w", encoding="utf-8", newline="") as file:
+                count = write(what, rows, file)
+                file.flush()
+                os.fsync(file.fileno())
+        if replace:
+            beside.replace(out)
+        else:
+            give_name(beside, out)
+    except OSError as error:
+        raise StoreError(f"{out} cannot be written: {error.strerror}", hint="check the folder and its space") from error
+    finally:
+        with suppress(OSError):
+            beside.unlink()
+    return count

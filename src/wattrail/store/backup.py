@@ -1,0 +1,135 @@
+"""A copy of a database while a gateway writes into it: of one moment, read slowly, checked, then given its name."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import time
+from collections.abc import Callable
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from wattrail.errors import StoreError
+from wattrail.files import give_name
+from wattrail.store.damage import explained
+from wattrail.store.file_check import FileContent, file_bytes, open_file, require_ours, require_sound
+
+__all__ = ["MAX_BYTES_PER_S", "DatabaseBackup", "back_up", "flush_folder", "new_file", "require_room"]
+
+MAX_BYTES_PER_S: Final = 16 << 20
+"""How fast a backup reads at most: an SD card that gives 40 MB/s keeps more than half of it for the gateway."""
+
+_STEP_PAGES: Final = 512
+_SPARE_BYTES: Final = 4 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatabaseBackup:
+    """A backup that was written and checked; its content says up to which entry it goes."""
+
+    content: FileContent
+    seconds: float
+
+
+def back_up(
+    database: Path, target: Path, *, replace: bool = False, max_bytes_per_s: int = MAX_BYTES_PER_S,
+    pause: Callable[[float], None] = time.sleep, progress: Callable[[int, int], None] | None = None,
+) -> DatabaseBackup:  # fmt: skip
+    """Copy a database into ``target``, mode 0600. Raises StoreError; then nothing has the target's name.
+
+    An existing target is refused unless ``replace``. ``progress`` gets pages copied and pages in all.
+    """
+    begun = time.monotonic()
+    if target.resolve() == database.resolve():
+        raise StoreError(f"{target} is the database itself", hint="give the backup another name")
+    if target.exists() and not replace:
+        raise StoreError(f"{target} exists, and a backup replaces nothing unasked", hint="give it another name")
+    for side in ("-wal", "-journal"):
+        if (log := target.with_name(target.name + side)).exists():
+            raise StoreError(f"{log} exists: {target} is in use as a database", hint="give the backup another name")
+    beside = target.with_name(f".{target.name}.part")
+    try:
+        with open_file(database) as source:
+            require_ours(source, database)
+            size = file_bytes(source)
+            require_room(target.parent, size + _SPARE_BYTES, f"a backup of {database}")
+            new_file(beside)
+            _copy(source, beside, _throttled(size, max_bytes_per_s, pause, progress))
+        content = require_sound(beside)
+        _flush(beside)
+        if replace:
+            beside.replace(target)
+        else:
+            give_name(beside, target)
+        flush_folder(target.parent)
+    except OSError as error:
+        raise StoreError(
+            f"{target} cannot be written: {error.strerror}", hint="check the folder and its space"
+        ) from error
+    finally:
+        with suppress(OSError):
+            beside.unlink()
+    seconds = time.monotonic() - begun
+    return DatabaseBackup(content=_named(content, target), seconds=seconds)
+
+
+def _copy(source: sqlite3.Connection, beside: Path, progress: Callable[[int, int, int], None]) -> None:
+    """The pages of the moment at which the source's transaction began.
+
+    Without that transaction each write of the gateway would start the copy again from the first page.
+    """
+    with explained(beside), closing(sqlite3.connect(beside, isolation_level=None)) as copy:
+        source.backup(copy, pages=_STEP_PAGES, progress=progress)
+        copy.execute("PRAGMA journal_mode = DELETE")  # one file that can lie on a read-only disk
+
+
+def _throttled(
+    size: int, max_bytes_per_s: int, pause: Callable[[float], None], progress: Callable[[int, int], None] | None
+) -> Callable[[int, int, int], None]:
+    def step(_status: int, remaining: int, total: int) -> None:
+        if progress is not None:
+            progress(total - remaining, total)
+        if remaining:
+            pause(_STEP_PAGES * size / max(total, 1) / max_bytes_per_s)
+
+    return step
+
+
+def new_file(path: Path) -> None:
+    """An empty file that only its owner can read, in place of one that an earlier attempt left. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+
+
+def require_room(folder: Path, needed: int, purpose: str) -> None:
+    """Raises StoreError unless the disk of a folder has that many bytes free."""
+    place = next((one for one in (folder, *folder.absolute().parents) if one.is_dir()), Path("/"))
+    free = shutil.disk_usage(place).free
+    if free < needed:
+        raise StoreError(
+            f"{purpose} needs {needed} bytes in {place}, and {free} are free",
+            hint=f"free at least {needed - free} bytes, or use another disk",
+        )
+
+
+def _flush(path: Path) -> None:
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
+def flush_folder(folder: Path) -> None:
+    """Let a new name survive a power cut, where the system can."""
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _named(content: FileContent, path: Path) -> FileContent:
+    return FileContent(path=path, size_bytes=content.size_bytes, version=content.version, meters=content.meters)

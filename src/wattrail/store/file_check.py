@@ -1,0 +1,202 @@
+"""Is a database file whole: its pages, its references, its version, its chains, its ledgers; and what does it hold.
+
+Nothing here changes a file. ``content_of`` counts, ``file_findings`` judges, ``require_sound`` raises.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from wattrail.errors import StoreError
+from wattrail.ledger import AuditFinding, audit
+from wattrail.store import queries
+from wattrail.store.chain import broken_links
+from wattrail.store.damage import OTHER_FILE, RECOVER, as_damage, explained, integrity_problems
+from wattrail.store.rows import from_microseconds
+from wattrail.store.schema import APPLICATION_ID, migrations
+
+__all__ = [
+    "FileContent",
+    "FileFinding",
+    "MeterContent",
+    "content_of",
+    "file_bytes",
+    "file_findings",
+    "open_file",
+    "require_ours",
+    "require_sound",
+]
+
+MAX_UNBOOKED: Final = timedelta(hours=1)
+"""How much time readings may span that no entry accounts for. A running gateway closes an entry each minute."""
+
+_BUSY_S: Final = 5.0
+_PUT_BACKUP: Final = (
+    "stop the gateway, keep a copy of the file, then put a backup in its place: wattrail store restore FILE"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeterContent:
+    """What a file holds of one meter. ``entries`` is the number of the last entry, ``until`` its end."""
+
+    name: str
+    simulated: bool
+    entries: int
+    readings: int
+    until: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileContent:
+    """What a file holds, and the version of its schema."""
+
+    path: Path
+    size_bytes: int
+    version: int
+    meters: tuple[MeterContent, ...]
+
+    @property
+    def is_current(self) -> bool:
+        """Whether this program reads it as it is."""
+        return self.version == len(migrations())
+
+
+@dataclass(frozen=True, slots=True)
+class FileFinding:
+    """One thing that is wrong, and the remedy. ``meter`` is None where it concerns the whole file."""
+
+    text: str
+    remedy: str
+    meter: str | None = None
+
+
+@contextmanager
+def open_file(path: Path) -> Iterator[sqlite3.Connection]:
+    """A connection that only reads, in one transaction: it sees one moment. Raises StoreError."""
+    if not path.is_file():
+        what = "is not a file" if path.exists() else "does not exist"
+        raise StoreError(f"the database {path} {what}", hint="name another: database=FILE")
+    if not path.stat().st_size:
+        raise StoreError(
+            f"the database {path} is empty", hint="name another: database=FILE, or let wattrail run make one of it"
+        )
+    uri = f"{path.absolute().as_uri()}?mode=ro"
+    with explained(path), closing(sqlite3.connect(uri, uri=True, timeout=_BUSY_S, isolation_level=None)) as connection:
+        connection.execute("BEGIN")
+        yield connection
+
+
+def require_ours(connection: sqlite3.Connection, path: Path) -> int:
+    """The version of the schema. Raises StoreError for a database of another program, or of a newer wattrail."""
+    version, owner = (
+        int(connection.execute(f"PRAGMA {name}").fetchone()[0]) for name in ("user_version", "application_id")
+    )
+    if owner != APPLICATION_ID:
+        raise StoreError(f"{path} is a database of another program", hint=OTHER_FILE)
+    if version > len(migrations()):
+        raise StoreError(
+            f"{path} has schema version {version}; this program knows versions up to {len(migrations())}",
+            hint="update wattrail",
+        )
+    return version
+
+
+def content_of(connection: sqlite3.Connection, path: Path) -> FileContent:
+    """What a file of any known version holds. Raises StoreError."""
+    with as_damage(path):
+        version = require_ours(connection, path)
+        rows = connection.execute("SELECT id, name, simulated FROM meter ORDER BY name").fetchall()
+        meters = tuple(_meter_content(connection, *row) for row in rows)
+        size = file_bytes(connection)
+    return FileContent(path=path, size_bytes=size, version=version, meters=meters)
+
+
+def file_bytes(connection: sqlite3.Connection) -> int:
+    """The size of the database without its log."""
+    sql = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size"
+    return int(connection.execute(sql).fetchone()[0])
+
+
+def _meter_content(connection: sqlite3.Connection, meter_id: int, name: str, simulated: int) -> MeterContent:
+    sql = "SELECT sequence, ended_at FROM entry WHERE meter_id = ? ORDER BY sequence DESC LIMIT 1"
+    sequence, ended_at = connection.execute(sql, (meter_id,)).fetchone() or (0, None)
+    (readings,) = connection.execute("SELECT count(*) FROM reading WHERE meter_id = ?", (meter_id,)).fetchone()
+    return MeterContent(
+        name=name, simulated=bool(simulated), entries=sequence, readings=readings,
+        until=None if ended_at is None else from_microseconds(ended_at),
+    )  # fmt: skip
+
+
+def file_findings(connection: sqlite3.Connection, path: Path) -> tuple[FileFinding, ...]:
+    """Everything that is wrong with a file; reads all of it. Raises StoreError where it is not ours, or newer."""
+    with closing(connection.cursor()) as cursor:
+        found = [
+            FileFinding(f"pages or rows are damaged: {text}", RECOVER.format(path=path))
+            for text in integrity_problems(cursor)
+        ]
+        version = require_ours(connection, path)
+        if version < len(migrations()):
+            older = f"schema version {version} of {len(migrations())}: the ledger of an older file is not read"
+            found.append(FileFinding(older, "start it once with this version: wattrail run brings it up to date"))
+            return tuple(found)
+        try:
+            with as_damage(path):
+                rows = cursor.execute("SELECT id, name FROM meter ORDER BY name").fetchall()
+            for meter_id, name in rows:
+                found += _meter_findings(cursor, path, meter_id, str(name))
+        except (StoreError, sqlite3.DatabaseError) as error:
+            if not found:
+                found.append(FileFinding(str(error), _PUT_BACKUP))
+    return tuple({(finding.meter, finding.text): finding for finding in reversed(found)}.values())[::-1]
+
+
+def _meter_findings(cursor: sqlite3.Cursor, path: Path, meter_id: int, name: str) -> Iterator[FileFinding]:
+    try:
+        with as_damage(path):
+            for problem in (*broken_links(cursor, meter_id), *_replayed(cursor, meter_id)):
+                yield FileFinding(str(problem), _PUT_BACKUP, name)
+            yield from _unbooked(cursor, meter_id, name)
+    except (StoreError, sqlite3.DatabaseError) as error:
+        yield FileFinding(str(error), _PUT_BACKUP, name)
+
+
+def _replayed(cursor: sqlite3.Cursor, meter_id: int) -> tuple[AuditFinding, ...]:
+    ledger_slice = queries.ledger_slice(cursor, meter_id)
+    return tuple(audit(ledger_slice).findings) if ledger_slice.entries else ()
+
+
+def _unbooked(cursor: sqlite3.Cursor, meter_id: int, name: str) -> Iterator[FileFinding]:
+    """Readings that no entry accounts for, where they are more than a gateway leaves when it is killed."""
+    _, accounted = queries.ledger_tail(cursor, meter_id)
+    sql = "SELECT count(*), MIN(at), MAX(at) FROM reading WHERE meter_id = ? AND id > ?"
+    count, first, last = cursor.execute(sql, (meter_id, accounted)).fetchone()
+    if count and timedelta(microseconds=last - first) > MAX_UNBOOKED:
+        span = f"{from_microseconds(first):%Y-%m-%d %H:%M} to {from_microseconds(last):%Y-%m-%d %H:%M} UTC"
+        yield FileFinding(
+            f"{count} readings without an entry, {span}",
+            "start wattrail run: it counts them at its start; then check again",
+            name,
+        )
+
+
+def require_sound(path: Path) -> FileContent:
+    """What a file holds. Raises StoreError unless every page is whole and no row of a ledger is missing or altered."""
+    with open_file(path) as connection:
+        version = require_ours(connection, path)
+        with closing(connection.cursor()) as cursor:
+            problems = list(integrity_problems(cursor))
+            if not problems and version == len(migrations()):
+                with as_damage(path):
+                    for (meter_id,) in cursor.execute("SELECT id FROM meter").fetchall():
+                        problems += map(str, broken_links(cursor, meter_id))
+        if problems:
+            more = f", and {len(problems) - 1} more" if len(problems) > 1 else ""
+            raise StoreError(f"{path} is damaged: {problems[0]}{more}", hint=f"wattrail store check, database={path}")
+        return content_of(connection, path)

@@ -1,0 +1,284 @@
+"""wattrail.toml is read again while the gateway runs: as a whole, or not at all."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+import pytest
+
+from tests.app.test_systemd_notify import LONGEST_S, heard, listening
+from tests.publish.broker import subscriber
+from tests.sources.conftest import NEEDS_BROKER, Mosquitto, broker
+from wattrail.app import Service, ServicePlan, load_config, open_service, plan_service
+from wattrail.errors import ConfigError
+from wattrail.gateway import EntryBooked, MeterChanged, MeterState, Subscription
+from wattrail.store import lock_holder, open_store
+from wattrail.store.alarm_events import AlarmEvents
+
+__all__ = ["broker"]
+
+HOUSE = '[[meter]]\nname = "house"\nurl = "twin://pziot-e01?watts=1000&seed=7"\n'
+GARAGE = '[[meter]]\nname = "garage"\nurl = "twin://pziot-e01?watts=200&seed=8"\n'
+SILENT = '[[alarm]]\nname = "dark"\nkind = "over-power"\nlimit = 500\nfor_s = 0\n'
+WAIT_S = 30.0
+
+
+class File:
+    """A configuration file, and the plan that it makes."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path, self.database = folder / "wattrail.toml", folder / "w.sqlite"
+
+    def write(self, *tables: str, page: str = "[web]\nport = 0\n") -> None:
+        self.path.write_text("".join(tables) + f'[store]\npath = "{self.database}"\n{page}')
+
+    def plan(self, **options: Any) -> ServicePlan:
+        return plan_service(load_config(self.path), **options)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> File:
+    return File(tmp_path)
+
+
+async def live(service: Service, name: str) -> None:
+    async with asyncio.timeout(WAIT_S):
+        with service.feed.subscribe("test") as events:
+            async for event in events:
+                if isinstance(event, MeterChanged) and event.meter == name and event.view.state is MeterState.LIVE:
+                    return
+
+
+def asked(address: str | None, path: str) -> Any:
+    with urlopen(f"{address}api/v1/{path}") as answer:
+        return json.load(answer)
+
+
+async def until(is_so: Callable[[], bool], events: Subscription) -> None:
+    """Look again at every event of a running gateway; a twin gives one each second."""
+    async with asyncio.timeout(WAIT_S):
+        while not await asyncio.to_thread(is_so):
+            await anext(events)
+
+
+def test_the_page_shows_a_new_meter_and_forgets_a_removed_one(file: File) -> None:
+    async def story() -> None:
+        file.write(HOUSE)
+        ready = asyncio.Event()
+        async with open_service(file.plan(), on_ready=lambda _: loop.call_soon_threadsafe(ready.set)) as service:
+            await asyncio.wait_for(ready.wait(), WAIT_S)
+            with service.feed.subscribe("test") as events:
+                file.write(HOUSE, GARAGE)
+                assert await service.change(file.plan()) == ("added meter garage",)
+                await until(lambda: [one["name"] for one in asked(service.address, "meters")][1:] == ["garage"], events)
+                file.write(GARAGE)
+                assert await service.change(file.plan()) == ("removed meter house",)
+                await until(lambda: [one["name"] for one in asked(service.address, "meters")] == ["garage"], events)
+                service.refuse(ConfigError("line 3: mqtt://me:planted@host is no meter", hint="did you mean url?"))
+                await until(lambda: asked(service.address, "health")["configuration"]["error"] is not None, events)
+            health = asked(service.address, "health")
+            assert health["status"] == "degraded"
+            assert health["configuration"]["error"] == "line 3: mqtt://***@host is no meter"
+            assert "planted" not in file.database.with_name("w.sqlite.gateway").read_text()
+
+    with asyncio.Runner() as runner:
+        loop = runner.get_loop()
+        runner.run(story())
+
+
+NEEDS_RESTART = {
+    r"\[site\] timezone": ((HOUSE, GARAGE, '[site]\ntimezone = "Asia/Kolkata"\n'), "[web]\nport = 0\n"),
+    r"\[web\] host and port": ((HOUSE, GARAGE), "[web]\nport = 1\n"),
+    "the step from the demonstration": ((), "[web]\nport = 0\n"),
+}
+
+
+def test_what_needs_a_restart_changes_nothing_and_is_named(file: File) -> None:
+    async def story() -> None:
+        file.write(HOUSE)
+        async with open_service(file.plan()) as service:
+            for named, (tables, page) in NEEDS_RESTART.items():
+                file.write(*tables, page=page)
+                with pytest.raises(ConfigError, match=named):
+                    await service.change(file.plan())
+            await live(service, "house")
+            assert service.feed.names == ("house",)
+
+    asyncio.run(story())
+
+
+def test_another_database_needs_a_restart(file: File, tmp_path: Path) -> None:
+    async def story() -> None:
+        file.write(HOUSE)
+        async with open_service(file.plan(web=False)) as service:
+            with pytest.raises(ConfigError, match=r"\[store\] path"):
+                await service.change(file.plan(web=False, database=tmp_path / "other.sqlite"))
+
+    asyncio.run(story())
+
+
+def test_a_changed_publisher_begins_where_the_one_before_it_ended(file: File) -> None:
+    first: list[tuple[str, int]] = []
+    second: list[tuple[str, int]] = []
+
+    def reader(seen: list[tuple[str, int]]) -> Callable[[Subscription], None]:
+        def publish(events: Subscription) -> None:
+            seen.extend((event.meter, event.entry.sequence) for event in events if isinstance(event, EntryBooked))
+
+        return publish
+
+    async def story() -> None:
+        file.write(HOUSE)
+        plan = file.plan(web=False)
+        one, other = reader(first), reader(second)
+        async with open_service(
+            ServicePlan(gateway=plan.gateway, database=file.database, publishers={"p": one})
+        ) as run:
+            await live(run, "house")
+            file.write(HOUSE, GARAGE)
+            wider = file.plan(web=False).gateway
+            changes = await run.change(ServicePlan(gateway=wider, database=file.database, publishers={"p": other}))
+            assert changes == ("added meter garage", "publishers started again or ended: p")
+            await live(run, "garage")
+
+    asyncio.run(story())
+    with open_store(file.database) as store:
+        stored = [(row.name, entry.sequence) for row in store.meters() for entry in store.entries(row.id)]
+    assert first == [("house", 1)]
+    assert sorted(first + second) == sorted(stored), "each entry was read once"
+
+
+def test_an_alarm_that_is_taken_out_of_the_file_is_cleared(file: File) -> None:
+    async def story() -> None:
+        file.write(HOUSE, SILENT)
+        async with open_service(file.plan(web=False)) as service:
+            with service.feed.subscribe("test") as events, AlarmEvents(file.database) as stored:
+                await until(lambda: bool(stored.standing()), events)
+                file.write(HOUSE)
+                assert await service.change(file.plan(web=False)) == ("alarms changed",)
+                await until(lambda: not stored.standing(), events)
+                assert "not configured any more" in stored.newest(1)[0].text
+
+    asyncio.run(story())
+
+
+# ---- the command and the signal
+
+
+@contextmanager
+def gateway(file: File, *options: str, notify: Path | None = None) -> Iterator[subprocess.Popen[str]]:
+    """A gateway as a process, which is ready."""
+    environment = {**os.environ, "XDG_DATA_HOME": str(file.path.parent), "XDG_CONFIG_HOME": str(file.path.parent)}
+    environment |= {"NOTIFY_SOCKET": str(notify)} if notify else {}
+    command = [sys.executable, "-m", "wattrail", "run", "--config", str(file.path), *options]
+    with subprocess.Popen(command, env=environment, cwd=file.path.parent, stderr=subprocess.PIPE, text=True) as process:
+        guard = threading.Timer(LONGEST_S, process.kill)
+        guard.start()
+        try:
+            yield process
+        finally:
+            guard.cancel()
+            process.kill()
+
+
+def typed(*words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "wattrail", *words]
+    return subprocess.run(command, capture_output=True, text=True, timeout=LONGEST_S, check=False)
+
+
+def test_reload_says_what_changed_and_a_wrong_file_changes_nothing(file: File, tmp_path: Path) -> None:
+    file.write(HOUSE)
+    with listening(tmp_path / "n") as line, gateway(file, "--no-web", notify=tmp_path / "n") as process:
+        assert heard(line, "READY=1") == "READY=1\nSTATUS=1 meter, no page"
+        file.write(HOUSE, GARAGE)
+        said = typed("reload", "--config", str(file.path))
+        assert (said.returncode, said.stdout) == (0, "added meter garage\n"), said
+        heard(line, "RELOADING=1\nMONOTONIC_USEC=")
+        assert heard(line, "READY=1") == "READY=1\nSTATUS=2 meters, no page"
+
+        file.write(HOUSE, GARAGE, "[sight]\n")
+        assert typed("reload", "--config", str(file.path)).returncode == 2
+        process.send_signal(signal.SIGHUP)  # as somebody who did not check the file
+        heard(line, "RELOADING=1")
+        assert heard(line, "READY=1") == "READY=1\nSTATUS=2 meters, no page"
+        holder = lock_holder(file.database)
+        assert holder is not None
+        assert holder.reload is not None
+        assert "the file has no field 'sight'" in (holder.reload.error or "")
+
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(LONGEST_S) == 0
+        assert process.stderr is not None
+        log = process.stderr.read()
+    assert "the configuration was read again: added meter garage" in log
+    assert "the configuration is refused, and the one before it runs on" in log
+
+
+def test_reload_without_a_gateway_says_how_to_start_one(file: File) -> None:
+    file.write(HOUSE)
+    said = typed("reload", "--config", str(file.path))
+    assert said.returncode == 2
+    assert f"no gateway runs on {file.database}" in said.stderr
+    assert "systemctl start wattrail" in said.stderr
+
+
+PROGRAM_IN_A_TERMINAL = """
+import fcntl, os, sys, termios
+os.setsid()
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execv(sys.executable, [sys.executable, "-m", "wattrail", *sys.argv[1:]])
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="terminals of other systems hang up in other ways")
+def test_a_terminal_that_closes_stops_the_gateway_in_it(file: File, tmp_path: Path) -> None:
+    file.write(HOUSE)
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "NOTIFY_SOCKET": str(tmp_path / "n")}
+    command = [sys.executable, "-c", PROGRAM_IN_A_TERMINAL, "run", "--config", str(file.path), "--no-web"]
+    with closing(os.fdopen(ours, "rb", 0)) as terminal, listening(tmp_path / "n") as line:
+        process = subprocess.Popen(command, env=environment, cwd=tmp_path, stdin=theirs, stdout=theirs, stderr=theirs)
+        os.close(theirs)
+        try:
+            heard(line, "READY=1")
+            terminal.close()
+            assert process.wait(LONGEST_S) == 0
+        finally:
+            process.kill()
+            process.wait()
+
+
+# ---- publishers
+
+
+@NEEDS_BROKER
+def test_a_broker_hears_of_a_new_meter_and_both_stay_online(file: File, broker: Mosquitto) -> None:
+    mqtt = f'[publish.mqtt]\nbroker = "mqtt://127.0.0.1:{broker.port}"\nlive_s = 1\nregisters_s = 5\n'
+
+    async def story() -> None:
+        file.write(HOUSE, mqtt)
+        async with open_service(file.plan(web=False)) as service, subscriber(broker, "meters/#") as heard:
+            await heard.until_topic("meters/house/state", "online")
+            file.write(HOUSE, GARAGE, mqtt)
+            changes = await service.change(file.plan(web=False))
+            assert changes == ("added meter garage", "publishers started again or ended: mqtt")
+            await heard.until(lambda: heard.newest("meters/garage/state") == "online")
+            await heard.until(lambda: heard.newest("meters/house/state") == "online")
+            await heard.until(lambda: heard.of("meters/garage/registers"))
+            file.write(HOUSE, GARAGE)
+            assert await service.change(file.plan(web=False)) == ("publishers started again or ended: mqtt",)
+            await heard.until_topic("meters/state", "offline")
+
+    asyncio.run(story())

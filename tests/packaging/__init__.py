@@ -1,0 +1,1 @@
+"""What is shipped beside the wheel: unit, container, Debian package, add-on."""

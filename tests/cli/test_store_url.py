@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from tests.postgres_server import PostgresServer
 from tests.store.rig import CALIBRATION, START, live_through, register
 from wattrail.database_address import DatabaseAddress, PostgresAddress
 from wattrail.store import GatewayLock, open_store
+from wattrail.store.access import AccessBook
 
 pytestmark = pytest.mark.usefixtures("manual_clock")
 
@@ -109,3 +111,29 @@ def test_a_second_gateway_is_refused_before_it_reads_a_meter(wattrail: Type, hou
     assert said.code == 1
     assert "another gateway uses postgresql://" in said.err
     assert "page http://127.0.0.1:8042/" in said.err
+
+
+def test_users_and_tokens_are_kept_there_too(
+    wattrail: Type, house: PostgresAddress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    where = ("--database", str(house))
+    monkeypatch.setattr("sys.stdin", io.StringIO("correct horse battery\nanother long one\n"))
+    assert wattrail("user", "add", "anna", "--scope", "adjust", *where).code == 0
+    assert "there is a user 'anna' already" in wattrail("user", "add", "anna", *where).err
+    assert wattrail("user", "passwd", "anna", *where).out == "anna has another password, and every session has ended\n"
+    assert "anna" in wattrail("user", "list", *where).out
+    assert wattrail("token", "create", "grafana", *where).code == 0
+    assert wattrail("token", "revoke", "grafana", *where).code == 0
+    with AccessBook(house, read_only=True) as book:
+        assert [record.action for record in book.audit(9)][-1] == "user add"
+        assert [token.revoked_at is None for token in book.tokens()] == [False]
+        first = book.audit(9)[0]
+        assert first not in book.audit(9, before=first.id)
+
+
+@pytest.mark.parametrize("words", [("check",), ("backup", "copy.sqlite"), ("vacuum",)])
+def test_a_verb_about_a_file_names_what_a_server_has(
+    wattrail: Type, house: PostgresAddress, words: tuple[str, ...]
+) -> None:
+    said = wattrail("store", *words, "--database", str(house))
+    assert (said.code, "is on a server" in said.err, "pg_dump" in said.err) == (2, True, True), said

@@ -14,7 +14,7 @@ import pytest
 
 from wattrail.database_address import DatabaseAddress
 from wattrail.errors import StoreError
-from wattrail.store import GatewayLock, open_store, open_to_read
+from wattrail.store import GatewayLock, lock_holder, open_store, open_to_read
 
 LONGEST_S = 60.0
 HOLD = """
@@ -97,3 +97,17 @@ def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("here")
     with pytest.raises(StoreError, match="cannot be made"), GatewayLock(tmp_path / "file" / "w.sqlite"):
         pass
+
+
+def test_who_holds_a_database_is_seen_without_taking_it(address: DatabaseAddress) -> None:
+    open_store(address).close()
+    assert lock_holder(address) is None
+    with holder_of(address) as first:
+        seen = lock_holder(address)
+        assert seen is not None
+        assert (seen.pid, seen.address) == (first.pid, "http://127.0.0.1:8042/")
+        first.send_signal(signal.SIGKILL)
+        first.wait(LONGEST_S)
+        with GatewayLock(address):  # once the place is free
+            pass
+    assert lock_holder(address) is None

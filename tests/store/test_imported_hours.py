@@ -105,6 +105,5 @@ def test_adjacent_spans_share_no_period(path: DatabaseAddress) -> None:
     with ImportedHours(path) as imported:
         imported.add("house", "tibber", hours(-3, 0))
     with database_at(path).snapshot() as cursor:
-        cursor = cursor
         spans = [(BEGIN - 3 * HOUR, BEGIN - HOUR), (BEGIN - HOUR, BEGIN)]
         assert [len(imported_energy(cursor, 1, *span)) for span in spans] == [2, 1]

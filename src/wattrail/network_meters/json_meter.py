@@ -9,7 +9,7 @@ made of all of them. Source: mqtt-json/shapes.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -42,8 +42,9 @@ from wattrail.network_meters.payload import (
     parse_payload,
     text_of,
 )
+from wattrail.network_meters.published_evidence import PublishedEvidence
 from wattrail.sanitize import printable
-from wattrail.units import NO_EVIDENCE, Quantities
+from wattrail.units import Quantities
 
 __all__ = ["PROFILES", "JsonMeter", "JsonTopics", "QuantityPath", "RegisterPath"]
 
@@ -194,7 +195,7 @@ class JsonTopics:
         self._registers = {path: path.register(max_watts) for path in meter.registers}
         self._values: dict[QuantityPath, Decimal | None] = {}
         self._counts: dict[RegisterPath, RegisterCount] = {}
-        self._evidence = NO_EVIDENCE
+        self._evidence = PublishedEvidence()
         self._last_seen: float | None = None
         self._is_simulated = is_marked_simulated(base)
 
@@ -209,7 +210,7 @@ class JsonTopics:
         request = self._meter.request
         return [] if request is None else [MqttCommand(self._topic(request.topic), request.payload)]
 
-    def receive(self, topic: str, payload: bytes, *, is_retained: bool) -> Decoded | None:
+    def receive(self, topic: str, payload: bytes, *, is_retained: bool, at: float) -> Decoded | None:
         """One message. Raises UnexpectedReply."""
         where = f"{self._where} topic {printable(topic)}"
         meter = self._meter
@@ -219,11 +220,14 @@ class JsonTopics:
             return None
         if meter.uptime_topic and topic == self._topic(meter.uptime_topic):
             document = parse_payload(payload, where)
-            self._evidence = replace(self._evidence, uptime_s=float_of(document, *map(str, meter.uptime)))
+            if not is_retained:
+                self._evidence.say_uptime(float_of(document, *map(str, meter.uptime)), at)
             return None
-        return self._receive_values(topic, payload, where, is_retained=is_retained)
+        return self._receive_values(topic, payload, where, is_retained=is_retained, at=at)
 
-    def _receive_values(self, topic: str, payload: bytes, where: str, *, is_retained: bool) -> Decoded | None:
+    def _receive_values(
+        self, topic: str, payload: bytes, where: str, *, is_retained: bool, at: float
+    ) -> Decoded | None:
         registers = [path for path in self._meter.registers if self._topic(path.topic) == topic]
         quantities = [path for path in self._meter.quantities if self._topic(path.topic) == topic]
         is_json = any(path.path for path in registers) or any(path.path for path in quantities)
@@ -233,17 +237,15 @@ class JsonTopics:
             return None
         for quantity in quantities:
             self._values[quantity] = self._quantity_at(document, quantity, where)
-        has_total = self._count(document, registers, where)
-        if not has_total and not any(path.quantity == "watts" for path in quantities):
+        has_news = self._count(document, registers, where)
+        if not has_news and not any(path.quantity == "watts" for path in quantities):
             return None
         missing = [path.name for path in self._meter.registers if path not in self._counts]
-        evidence, aged = self._evidence, replace(self._evidence, uptime_s=None)
-        if has_total and not missing:
-            self._evidence = aged  # an uptime holds for the reading after it; later it would look like a restart
+        has_total = has_news and not missing
         return Decoded(
             sample=self._sample(),
-            registers=tuple(self._counts[path] for path in self._meter.registers) if has_total and not missing else (),
-            evidence=evidence if has_total and not missing else aged,
+            registers=tuple(self._counts[path] for path in self._meter.registers) if has_total else (),
+            evidence=self._evidence.for_total(at) if has_total else self._evidence.without_total(),
             advice=(f"no total is booked before all have come; missing: {', '.join(missing)}",) if missing else (),
             quality=LinkQuality(signal_dbm=float_of(document, "rssi")),
             freshness=self._freshness(is_retained=is_retained),

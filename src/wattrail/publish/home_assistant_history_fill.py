@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final, Literal
 
-from wattrail.errors import AccessDenied, ConfigError, PortError, UnexpectedReply
+from wattrail.errors import AccessDenied, ConfigError, FileError, PortError, UnexpectedReply
 from wattrail.gateway import Subscription
 from wattrail.gateway.timing import BackOff
 from wattrail.ledger import LedgerSlice, registers_at
@@ -77,11 +77,12 @@ class HomeAssistantHistoryPlan:
     """Fills the statistics of one Home Assistant.
 
     ``login`` names its token. ``registers_s`` is the cadence at which it gets registers over MQTT: a row of its own
-    may be as old, and is right all the same.
+    may be as old, and is right all the same. ``ca_file`` signs its certificate where the system's authorities do not.
     """
 
     url: str
     login: str
+    ca_file: Path | None = None
     registers_s: float = 60.0
     pacing: HistoryPacing = HistoryPacing()
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -137,7 +138,7 @@ def fill_history(
 
     Raises PortError, and UnexpectedReply where Home Assistant does not answer as it should.
     """
-    with open_home_assistant(plan.url, plan.token()) as socket:
+    with open_home_assistant(plan.url, plan.token(), ca_file=plan.ca_file) as socket:
         entities = socket.entities()
         for meter in _identities(database, meters):
             ledger = _LedgerHours(database, meter.meter_id, timedelta(seconds=plan.registers_s) + HOUR / 60)
@@ -282,8 +283,8 @@ def _keep_filled(plan: HomeAssistantHistoryPlan, context: ConsumerContext, event
         start = began - _WINDOW if filled_until is None else filled_until - _OVERLAP
         try:
             _round(plan, context, FillSpan(start=start, is_window=True), lambda: events.ended)
-        except (PortError, UnexpectedReply, ConfigError) as error:
-            refused = isinstance(error, AccessDenied | UnexpectedReply | ConfigError)
+        except (PortError, UnexpectedReply, ConfigError, FileError) as error:
+            refused = isinstance(error, AccessDenied | UnexpectedReply | ConfigError | FileError)
             context.board.failed(plan.name, PublisherStatus.REFUSED if refused else PublisherStatus.AWAY, error)
             due_s = time.monotonic() + back_off.fail()
         else:

@@ -75,6 +75,8 @@ VERBS: Final = (
     Verb("ledger adjust",       "ledger.adjust:adjust",               "State an opening, an adjustment, a direction."),
     Verb("ledger accept-reset", "ledger.accept_reset:accept_reset",   "State that a meter was reset or exchanged."),
     Verb("ledger rename",       "ledger.rename:rename",               "Give a meter another name."),
+    Verb("publish list",        "publish.state:list_publishers",      "List the publishers that are configured."),
+    Verb("publish status",      "publish.state:status",               "Show what each publisher is doing."),
     Verb("publish test",        "publish.messages:send_test",         "Send a test message to a webhook or by e-mail."),
     Verb("publish refused",     "publish.messages:refused",           "List the messages that were refused."),
     Verb("publish backfill",    "publish.backfill:backfill",          "Fill Home Assistant's statistics from the ledger."),

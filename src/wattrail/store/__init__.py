@@ -2,7 +2,7 @@
 
 from wattrail.store.buckets import Bucket
 from wattrail.store.calibrations import KeptCalibration
-from wattrail.store.gateway_lock import GatewayLock
+from wattrail.store.gateway_lock import GatewayLock, LockHolder, running_gateway
 from wattrail.store.read_only import StoreReader, open_to_read
 from wattrail.store.rows import MeterRow
 from wattrail.store.store import RETENTION, Store, open_store
@@ -12,9 +12,11 @@ __all__ = [
     "Bucket",
     "GatewayLock",
     "KeptCalibration",
+    "LockHolder",
     "MeterRow",
     "Store",
     "StoreReader",
     "open_store",
     "open_to_read",
+    "running_gateway",
 ]

@@ -23,7 +23,7 @@ from typing import Final, Self
 from wattrail.errors import StoreError
 from wattrail.sanitize import printable
 
-__all__ = ["GatewayLock", "LockHolder"]
+__all__ = ["GatewayLock", "LockHolder", "running_gateway"]
 
 _FLAGS: Final = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
 _TAKEN: Final = {EACCES, EAGAIN, EWOULDBLOCK}
@@ -100,6 +100,27 @@ class GatewayLock:
             os.ftruncate(self._descriptor, 0)
             os.lseek(self._descriptor, 0, os.SEEK_SET)
             os.write(self._descriptor, json.dumps(asdict(holder)).encode() + b"\n")
+
+
+def running_gateway(database: Path) -> LockHolder | None:
+    """The gateway that uses a database now, if one does and has given its name.
+
+    Only where a name stands in the file, perhaps of one that was killed, is the lock tried, and given back at once.
+    """
+    fcntl = _fcntl()
+    try:
+        descriptor = os.open(_path_of(database), os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+    except OSError:
+        return None  # none ever ran here
+    holder = _read(descriptor)
+    try:
+        if holder is not None and fcntl is not None:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return None
+    except OSError as error:
+        return holder if error.errno in _TAKEN else None
+    finally:
+        os.close(descriptor)
 
 
 def _path_of(database: Path) -> Path:

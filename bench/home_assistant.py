@@ -299,12 +299,12 @@ def _row(sent: int, lasted: float, ours: Stored, theirs: Stored) -> Row:
     """Two programs at one rate; the ratio is that of the processor time."""
     return Row(
         f"Home Assistant's recorder beside ours: {sent / lasted:,.0f} messages /s of {METERS} meters, {lasted:.0f} s",
-        _told(sent, ours), f"{_told(sent, theirs)}, Home Assistant",
+        _cells(sent, ours), f"{_cells(sent, theirs)}, Home Assistant",
         f"{theirs.cores / ours.cores:.1f} times the processor" if ours.cores else "", "none lost", ours.count == sent,
     )  # fmt: skip
 
 
-def _told(sent: int, found: Stored) -> str:
+def _cells(sent: int, found: Stored) -> str:
     cuts: Any = quantiles(found.delays, n=100) if len(found.delays) > 1 else [float("nan")] * 99
     return (
         f"{found.count:,} of {sent:,} stored, half / 99 % in {cuts[49]:.2f} / {cuts[98]:.2f} s, "

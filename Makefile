@@ -60,6 +60,6 @@ $(VENV)/dev.stamp: requirements/dev.lock pyproject.toml
 	@tools/set-up $(PYTHON) $(VENV) requirements/dev.lock
 	@touch $@ $(VENV)/run.stamp
 
-$(VENV)/hass.stamp: requirements/home-assistant.lock $(VENV)/dev.stamp
+$(VENV)/hass.stamp: requirements/home-assistant.lock | $(VENV)/dev.stamp
 	@tools/set-up-home-assistant $(VENV)
 	@touch $@

@@ -21,11 +21,11 @@ from wattrail.gateway import MeterView
 from wattrail.ledger import By, Energy, Entry, LedgerSlice, Totals
 from wattrail.store import MeterRow, SeriesQuantity, open_to_read
 from wattrail.store.rows import from_microseconds
+from wattrail.store.table_formats import MEDIA_TYPES, Columns, Rows, TableFormat, encode_table, require_format
 from wattrail.web.messages import Setup
 from wattrail.web.openapi import may_fail
 from wattrail.web.permissions import needs
 from wattrail.web.spans import First, Until, asked_zone, period_label, periods_of, span_of
-from wattrail.web.table_formats import MEDIA_TYPES, Columns, Rows, TableFormat, encode_table, require_format
 
 __all__ = ["add_download_routes"]
 

@@ -24,6 +24,7 @@ WattrailError
 ├── LedgerError                     an entry that would make the account wrong
 └── StoreError                      the database
     └── StoreUnavailable            it cannot be written now: full, locked, read-only; nothing of it is wrong
+        └── StoreUncertain          nobody can say whether the last transaction is stored: do not repeat it
 """
 
 from __future__ import annotations
@@ -52,6 +53,7 @@ __all__ = [
     "PortTimeout",
     "StoreError",
     "StoreUnavailable",
+    "StoreUncertain",
     "TargetError",
     "UnexpectedReply",
     "UrlError",
@@ -213,3 +215,7 @@ class StoreError(WattrailError):
 
 class StoreUnavailable(StoreError):
     """The database cannot be read or written at this moment: the disk is full, or it is locked or read-only."""
+
+
+class StoreUncertain(StoreUnavailable):
+    """The answer to a COMMIT is lost: what was to be written may be stored, and is read again, not written again."""

@@ -21,8 +21,9 @@ from wattrail.store.file_check import require_sound
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """A locked database is not waited for: the clock of this story stands still meanwhile."""
-    monkeypatch.setattr("wattrail.gateway.account.WRITE_WITHIN_S", 0.0)
-    monkeypatch.setattr("wattrail.store.store._BUSY_S", 0.0)
+    for room in ("account", "bookkeeping"):
+        monkeypatch.setattr(f"wattrail.gateway.{room}.WRITE_WITHIN_S", 0.0)
+    monkeypatch.setattr("wattrail.store.sqlite_database._BUSY_S", 0.0)
 
 
 def test_a_day_with_an_hour_without_the_database_leaks_nothing(tmp_path: Path) -> None:

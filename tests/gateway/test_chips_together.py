@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,9 +13,10 @@ import pytest
 
 from tests.gateway.rig import COUNTS_PER_SECOND, StubMeter
 from wattrail.clock import ManualClock
-from wattrail.errors import NoAnswer, StoreError
+from wattrail.errors import NoAnswer, StoreError, StoreUncertain
 from wattrail.gateway import Feed, MeterPlan, MeterState
 from wattrail.gateway.bookkeeping import Bookkeeper
+from wattrail.gateway.waiting import StoreAvailability
 from wattrail.gateway.worker import Worker
 from wattrail.store import open_store
 
@@ -26,12 +29,13 @@ class Chips:
     def __init__(self, path: Path) -> None:
         self.clock, self.store = ManualClock(), open_store(path)
         self.feed = Feed(self.clock)
-        self.bookkeeper = Bookkeeper(self.store, self.feed)
+        self.availability = StoreAvailability(self.clock)
+        self.bookkeeper = Bookkeeper(self.store, self.feed, availability=self.availability)
         self.meters = {name: StubMeter(url=f"serial:///dev/{name}") for name in NAMES}
         self.workers = {
             name: Worker(
                 MeterPlan(name=name, url=meter.url), self.store, self.feed, clock=self.clock, opener=meter.open,
-                hand_over=self.bookkeeper.put,
+                hand_over=self.bookkeeper.put, availability=self.availability,
             )
             for name, meter in self.meters.items()
         }  # fmt: skip
@@ -131,3 +135,52 @@ def test_a_defect_in_one_chips_view_leaves_the_others_live(chips: Chips, monkeyp
     assert chips.states() == [MeterState.LIVE, MeterState.CONNECTING, MeterState.LIVE]
     chips.read_all()
     assert chips.states() == [MeterState.LIVE, MeterState.FAILED, MeterState.LIVE]
+
+
+def test_what_may_be_stored_is_read_again_and_not_stored_twice(chips: Chips, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The answer to a COMMIT was lost, as a database server may lose it, and the transaction is there."""
+    chips.read_all()
+    chips.book()
+
+    def answer_is_lost(rows: Sequence[Any], *, wait_s: float | None = None) -> None:
+        chips.append_all(rows, wait_s=wait_s)
+        raise StoreUncertain("the connection was lost during COMMIT")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(chips.store, "append_all", answer_is_lost)
+        chips.read_all()
+        chips.book()
+    assert chips.stored() == 6
+    chips.read_all()  # says why, and drops the account
+    for _ in range(3):
+        chips.clock.advance(1.0)
+        chips.read_all()
+        chips.book()
+    assert chips.transactions == [3] * 5
+    assert chips.states() == [MeterState.LIVE] * 3
+
+
+def test_chips_wait_together_and_one_refusal_costs_the_others_nothing(
+    chips: Chips, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wattrail.gateway.bookkeeping.WRITE_WITHIN_S", 0.0)
+    chips.read_all()
+    chips.book()
+    house = chips.store.meter("house")
+    assert house is not None
+    with closing(sqlite3.connect(chips.store.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        for _ in range(5):
+            chips.read_all()
+            chips.book()
+        assert [view.unstored is not None for view in chips.feed.views()] == [True] * 3
+        assert chips.states() == [MeterState.LIVE] * 3
+        other.execute("ROLLBACK")
+    chips.refused_meter = house.id
+    for _ in range(2):
+        chips.read_all()
+        chips.book()
+    chips.workers["house"].step()
+    assert [view.unstored for view in chips.feed.views()] == [None] * 3
+    assert chips.feed.view("house").state is MeterState.FAILED  # type: ignore[union-attr]
+    assert chips.stored() == 1 + 2 * 8

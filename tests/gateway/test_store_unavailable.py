@@ -10,6 +10,7 @@ from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -27,7 +28,7 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """A locked database is not waited for: the clock of these stories stands still meanwhile."""
     for room in ("account", "bookkeeping"):
         monkeypatch.setattr(f"wattrail.gateway.{room}.WRITE_WITHIN_S", 0.0)
-    monkeypatch.setattr("wattrail.store.store._BUSY_S", 0.0)
+    monkeypatch.setattr("wattrail.store.sqlite_database._BUSY_S", 0.0)
 
 
 @pytest.fixture
@@ -56,9 +57,10 @@ def locked_house(house: Household) -> Iterator[None]:
 @contextmanager
 def read_only(house: Household) -> Iterator[None]:
     """The disk was mounted again, to read only, as Linux does after an error of an SD card."""
-    house.store._writer.execute("PRAGMA query_only = ON")
+    writer: Any = house.store._writer
+    writer._connection.execute("PRAGMA query_only = ON")
     yield
-    house.store._writer.execute("PRAGMA query_only = OFF")
+    writer._connection.execute("PRAGMA query_only = OFF")
 
 
 @contextmanager

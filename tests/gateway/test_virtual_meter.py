@@ -133,7 +133,7 @@ def test_a_meter_that_is_lost_makes_it_lost_and_says_which(street: Street) -> No
 
 def test_it_follows_again_once_the_database_can_be_written(street: Street, monkeypatch: pytest.MonkeyPatch) -> None:
     rooms = ("gateway.account", "gateway.bookkeeping", "gateway.virtual_meter")
-    for wait in ("store.store._BUSY_S", *(f"{room}.WRITE_WITHIN_S" for room in rooms)):
+    for wait in ("store.sqlite_database._BUSY_S", *(f"{room}.WRITE_WITHIN_S" for room in rooms)):
         monkeypatch.setattr(f"wattrail.{wait}", 0.0)
     street.run(65)
     before = len(street.entries())

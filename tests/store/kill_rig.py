@@ -36,7 +36,7 @@ from wattrail.store import Retention, open_store
 
 def live(path):
     store = open_store(path)
-    store._writer.execute("PRAGMA wal_autocheckpoint = 40")  # the log is folded into the file many times in a life
+    store._writer._connection.execute("PRAGMA wal_autocheckpoint = 40")  # folded into the file many times in a life
     ids = {name: register(store, name) for name in METERS}
 
     def book(name):

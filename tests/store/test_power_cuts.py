@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,7 +26,8 @@ def test_a_power_cut_at_any_moment_leaves_every_entry_and_no_damage(tmp_path: Pa
     recorder.start()
     try:
         with open_store(tmp_path / "w.sqlite") as store:
-            store._writer.execute("PRAGMA wal_autocheckpoint = 60")  # the log is folded into the file often
+            writer: Any = store._writer
+            writer._connection.execute("PRAGMA wal_autocheckpoint = 60")  # the log is folded into the file often
             meter_id = register(store)
             ledger, booked = Ledger(store.meters()[0].epoch), 0
             for second in range(SECONDS):

@@ -6,7 +6,6 @@ import getpass
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -18,6 +17,7 @@ from wattrail.cli import clock
 from wattrail.cli.exits import UsageError
 from wattrail.cli.ledger.account import BooksOptions
 from wattrail.clock import zone_of
+from wattrail.database_address import DatabaseAddress, is_there
 from wattrail.store import open_store, open_to_read
 from wattrail.store.access import AccessBook
 
@@ -32,9 +32,9 @@ ScopeOption = Annotated[
 def opened(options: BooksOptions | None, *, makes_one: bool = False) -> Iterator[AccessBook]:
     """The users and tokens that ``wattrail run`` takes with the same options. Raises UsageError, StoreError."""
     path = _database(options or BooksOptions())
-    if not path.is_file():
-        if not makes_one:
-            raise UsageError(f"there is no database {path}", hint="wattrail user add makes one")
+    if not is_there(path) and not makes_one:
+        raise UsageError(f"there is no database {path}", hint="wattrail user add makes one")
+    if makes_one:
         open_store(path).close()
     with open_to_read(path):
         pass  # it is ours, and of this version
@@ -42,7 +42,7 @@ def opened(options: BooksOptions | None, *, makes_one: bool = False) -> Iterator
         yield book
 
 
-def _database(options: BooksOptions) -> Path:
+def _database(options: BooksOptions) -> DatabaseAddress:
     """The one named, else that of the configured meters, else that of the demo twin."""
     if options.database is not None:
         return options.database

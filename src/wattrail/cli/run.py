@@ -15,6 +15,7 @@ from cyclopts import Parameter, validators
 from wattrail.app.config import FILE_NAME, find_config, load_config, user_config_dir
 from wattrail.app.plan import Demo, ServicePlan
 from wattrail.cli import output, safety
+from wattrail.cli.database_option import DatabaseOption
 from wattrail.cli.exits import UsageError
 from wattrail.cli.safety import Answer, WiringOptions
 from wattrail.cli.stopping import stop_quietly
@@ -37,7 +38,7 @@ def run(
         Parameter(help="Address to serve at (127.0.0.1); 0.0.0.0 is the whole network, and needs a user or a token."),
     ] = None,
     port: Annotated[int | None, Parameter(help="TCP port (8042); 0 takes one that is free.", validator=_Port)] = None,
-    database: Annotated[Path | None, Parameter(help="Database file.")] = None,
+    database: DatabaseOption = None,
     browser: Annotated[
         bool | None, Parameter(name="--open", negative="--no-open", help="Open the page in a browser, or do not.")
     ] = None,

@@ -10,7 +10,7 @@ from typing import Protocol
 from wattrail.calibration import Calibration
 from wattrail.clock import MACHINE_ZONE
 from wattrail.energy_register import Direction, Freshness, Persistence
-from wattrail.errors import StoreError, StoreUnavailable
+from wattrail.errors import StoreError, StoreUnavailable, StoreUncertain
 from wattrail.gateway.waiting import WRITE_WITHIN_S, Booking, StoreAvailability, UnstoredReadings, WaitingBookings
 from wattrail.ledger import (
     CONFIRM_US,
@@ -126,6 +126,8 @@ class Account:
             self._store.append_all(bookings, wait_s=WRITE_WITHIN_S)
             self._availability.end()
             self.confirm(bookings)
+        except StoreUncertain:
+            raise
         except StoreUnavailable as error:
             self._availability.begin(error)
 

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
-from wattrail.errors import StoreError, StoreUnavailable
+from wattrail.errors import StoreError, StoreUnavailable, StoreUncertain
 from wattrail.gateway.feed import Feed, ShownMeter
 from wattrail.gateway.network_meter import ArrivedReading, Failure, NetworkMeter
 from wattrail.gateway.threads import start_thread
@@ -186,7 +186,11 @@ class Bookkeeper:
                 try:
                     work.meter.take_up(arrival)
                 except Exception as error:  # noqa: BLE001 it is the meter's own, and shown there
-                    news.failed[work.meter] = _not_booked(error)
+                    if isinstance(error, StoreUncertain):  # what waits of it must not be stored again
+                        news.arrived.pop(work.meter, None)
+                        work.meter.fail(_not_booked(error))
+                    else:
+                        news.failed[work.meter] = _not_booked(error)
                 else:
                     news.arrived.setdefault(work.meter, []).append(arrival)
 
@@ -214,6 +218,10 @@ class Bookkeeper:
             return set()
         try:
             self._store.append_all([each for _, bookings in due for each in bookings], wait_s=WRITE_WITHIN_S)
+        except StoreUncertain as error:  # a second time would book twice: each reads its ledger again
+            for meter, _ in due:
+                meter.fail(_not_booked(error))
+            return {meter for meter, _ in due}
         except StoreUnavailable as error:
             self._availability.begin(error)
             return set()
@@ -231,10 +239,10 @@ class Bookkeeper:
         for meter, bookings in due:
             try:
                 self._store.append_all(bookings, wait_s=WRITE_WITHIN_S)
-            except StoreUnavailable as error:
-                self._availability.begin(error)
-                break  # the others wait too
             except Exception as error:  # noqa: BLE001 it is the meter's own, and shown there
+                if isinstance(error, StoreUnavailable) and not isinstance(error, StoreUncertain):
+                    self._availability.begin(error)
+                    break  # the others wait too
                 meter.fail(_not_booked(error))
                 refused.add(meter)
                 continue

@@ -10,7 +10,7 @@ from typing import Final
 
 from wattrail.clock import Clock
 from wattrail.energy_register import BootEvidence, Freshness
-from wattrail.errors import StoreUnavailable, WattrailError
+from wattrail.errors import StoreUnavailable, StoreUncertain, WattrailError
 from wattrail.gateway.account import Account, is_booked
 from wattrail.gateway.failures import DEFECT_HINT, safe_text, state_after
 from wattrail.gateway.feed import Feed, ShownMeter
@@ -137,7 +137,8 @@ class NetworkMeter:
         if (state, text) != (self._view.state, self._view.error):
             logger.warning("meter %s is %s: %s", self.plan.name, state, text)
         booked = self._account.take_booked() if self._account is not None else ()
-        is_passing = isinstance(error, StoreUnavailable) or not failure.is_booking
+        is_passing = isinstance(error, StoreUnavailable) and not isinstance(error, StoreUncertain)
+        is_passing = is_passing or not failure.is_booking
         if state is MeterState.FAILED and not (is_passing and self.due()):
             self._account = None  # it may be ahead of the store: load it again
         if self._link is not None:

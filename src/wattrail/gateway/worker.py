@@ -15,7 +15,7 @@ from datetime import timedelta, tzinfo
 from typing import Final
 
 from wattrail.clock import MACHINE_ZONE, Clock
-from wattrail.errors import StoreUnavailable, WattrailError
+from wattrail.errors import StoreUnavailable, StoreUncertain, WattrailError
 from wattrail.gateway.account import Account
 from wattrail.gateway.bookkeeping import Bookkeeper, BookkeepingWork
 from wattrail.gateway.failures import DEFECT_HINT, safe_text, state_after
@@ -145,7 +145,8 @@ class Worker:
     def fail(self, failure: Failure) -> None:
         """The reading could not be booked, kept or shown: the meter's own thread says so at its next step."""
         self._refused = failure.error
-        self._is_account_ahead = not isinstance(failure.error, StoreUnavailable)
+        is_passing = isinstance(failure.error, StoreUnavailable) and not isinstance(failure.error, StoreUncertain)
+        self._is_account_ahead = not is_passing
 
     def close(self) -> None:
         """Close the ledger and the port. Raises nothing: what cannot be written is counted at the next start."""

@@ -15,12 +15,12 @@ from typing import Final, TextIO
 
 from wattrail import __version__
 from wattrail.clock import Clock, SystemClock
+from wattrail.credentials import Credentials, Secrets
 from wattrail.errors import FileError, PortError, PortOpenError, UnexpectedReply
 from wattrail.files import open_text
 from wattrail.network_meters.decoded import Decoded, HttpLink, LinkQuality, MqttCommand, TopicLink
 from wattrail.sanitize import printable
 from wattrail.sources.broker import BrokerPool
-from wattrail.sources.credentials import Credentials, Secrets
 from wattrail.sources.opening import open_source
 from wattrail.sources.polled import PolledSource
 from wattrail.sources.pushed import PushedSource
@@ -104,10 +104,10 @@ class _RecordedTopics:
     def commands(self) -> Sequence[MqttCommand]:
         return self._link.commands()
 
-    def receive(self, topic: str, payload: bytes, *, is_retained: bool) -> Decoded | None:
+    def receive(self, topic: str, payload: bytes, *, is_retained: bool, at: float) -> Decoded | None:
         kept = _HIDDEN.encode() if _SECRET_TOPIC.search(topic) else scrubbed(payload, self._secrets)
-        self._write(lambda at: TopicPublished(at, topic, kept, is_retained))
-        return self._link.receive(topic, payload, is_retained=is_retained)
+        self._write(lambda since: TopicPublished(since, topic, kept, is_retained))
+        return self._link.receive(topic, payload, is_retained=is_retained, at=at)
 
 
 class CaptureOfSource:
@@ -222,7 +222,7 @@ class ReplayedSource:
         while (event := self._reader.next) is not None:
             self._reader.advance()
             if isinstance(event, TopicPublished):
-                decoded = source.link.receive(event.topic, event.payload, is_retained=event.is_retained)
+                decoded = source.link.receive(event.topic, event.payload, is_retained=event.is_retained, at=event.at)
                 if decoded is not None and decoded.is_online is None:
                     return decoded
         raise self._ended()

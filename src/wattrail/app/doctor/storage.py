@@ -52,6 +52,8 @@ def check_files(around: Surroundings) -> Iterator[DoctorFinding]:
             yield fine(_described(around.secrets))
         except WattrailError as error:
             yield wrong(str(error), error.hint)
+    if not isinstance(around.database, Path):
+        return
     folder = around.database.absolute().parent
     if not folder.exists():
         yield warn(f"{folder} is not there", "wattrail run makes it; wattrail init too")
@@ -89,7 +91,7 @@ def _described(path: Path) -> str:
 
 def check_database(around: Surroundings) -> Iterator[DoctorFinding]:
     """Its version, whether it is whole, and which gateway holds it."""
-    if not around.database.exists():
+    if isinstance(around.database, Path) and not around.database.exists():
         yield fine(f"{around.database} is made at the first start")
         return
     try:
@@ -109,8 +111,8 @@ def check_database(around: Surroundings) -> Iterator[DoctorFinding]:
     for problem in problems:
         yield wrong(f"{around.database}: {problem.got}", "keep a copy, and see docs/store.md, versions")
     if not problems:
-        megabytes = around.database.stat().st_size / 1e6
-        yield fine(f"{around.database}: whole, of this version, {_accounts(len(meters))}, {megabytes:.1f} MB")
+        size = f", {around.database.stat().st_size / 1e6:.1f} MB" if isinstance(around.database, Path) else ""
+        yield fine(f"{around.database}: whole, of this version, {_accounts(len(meters))}{size}")
 
 
 def _accounts(count: int) -> str:

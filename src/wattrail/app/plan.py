@@ -148,7 +148,7 @@ def plan_service(
         meters=meters or (DEMO_METER,), virtual=virtual, zone=config.site.timezone if config else None,
         retention=config.store.retention() if config else DEFAULT_RETENTION,
     )  # fmt: skip
-    page = _web(config, host, port, house_meters(config, gateway.names)) if web else None
+    page = _web(config, host, port, house_meters(config)) if web else None
     return ServicePlan(
         gateway=gateway,
         database=database or (database_of(config) if meters else demo_database()),

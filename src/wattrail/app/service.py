@@ -216,7 +216,9 @@ async def open_service(
 
 
 def _give_past(store: Store, plan: GatewayPlan, clock: Clock) -> None:
-    from wattrail.app.demo_past import store_past  # with numpy
+    if find_spec("numpy") is None:
+        return  # the twin cannot be made either, and says what to install
+    from wattrail.app.demo_past import store_past
 
     for meter in plan.meters:
         store_past(store, meter, until=clock.now(), zone=plan.zone_info())

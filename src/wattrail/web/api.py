@@ -144,8 +144,8 @@ class HealthJson(BaseModel):
 class AboutJson(BaseModel):
     """Version, time zone, ports that could be meters, and whether other machines can read the page.
 
-    ``grid`` and ``solar`` are the meters between house and grid, and behind the roof; None where it is not known.
-    ``tariffs`` are the names by which costs can be asked for.
+    ``grid`` and ``solar`` are the meters between house and grid, and behind the roof; None where it is not known. An
+    only meter stands at the grid. ``tariffs`` are the names by which costs can be asked for.
     """
 
     version: str
@@ -155,6 +155,12 @@ class AboutJson(BaseModel):
     grid: str | None
     solar: str | None
     tariffs: list[str]
+
+
+def _only_meter(feed: Feed) -> str | None:
+    """A meter that is the only one: it stands at the grid."""
+    views = feed.views()
+    return views[0].name if len(views) == 1 else None
 
 
 class _EventStream(StreamingResponse):
@@ -263,7 +269,7 @@ def api_router(
         """Version, time zone, ports that could be a meter."""
         return AboutJson(
             version=__version__, zone=setup.zone, open_to_network=setup.open_to_network, candidates=setup.candidates,
-            grid=setup.grid, solar=setup.solar, tariffs=list(setup.tariffs),
+            grid=setup.grid or _only_meter(feed), solar=setup.solar, tariffs=list(setup.tariffs),
         )  # fmt: skip
 
     @router.get("/publishers", tags=["gateway"])

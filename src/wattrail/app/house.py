@@ -20,7 +20,7 @@ class HouseMeters(NamedTuple):
 
 
 def house_meters(config: Config | None) -> HouseMeters:
-    """As ``[site]`` says, else as a self-consumption says. Without either the page takes an only meter for the grid's."""
+    """As ``[site]`` says, else as a self-consumption says; without either the page takes an only meter."""
     if config is not None:
         if config.site.grid or config.site.solar:
             return HouseMeters(config.site.grid, config.site.solar)

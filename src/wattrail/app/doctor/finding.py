@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import stat
 from dataclasses import dataclass, field
 from enum import StrEnum
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from wattrail.sanitize import printable
 from wattrail.sources.credentials import default_secrets_file
 
 if TYPE_CHECKING:
@@ -16,7 +18,17 @@ if TYPE_CHECKING:
     from wattrail.app.schema import Config
     from wattrail.errors import WattrailError
 
-__all__ = ["DoctorFinding", "FindingSeverity", "Surroundings", "fine", "group_name", "user_name", "warn", "wrong"]
+__all__ = [
+    "DoctorFinding",
+    "FindingSeverity",
+    "Surroundings",
+    "described",
+    "fine",
+    "group_name",
+    "user_name",
+    "warn",
+    "wrong",
+]
 
 
 class FindingSeverity(StrEnum):
@@ -85,3 +97,10 @@ def group_name(number: int) -> str:
         return str(import_module("grp").getgrgid(number).gr_name)
     except (KeyError, ImportError):
         return str(number)
+
+
+def described(path: Path) -> str:
+    """A file with its owner and its mode. Raises OSError."""
+    found = path.stat()
+    who = f"{user_name(found.st_uid)}:{group_name(found.st_gid)}"
+    return f"{printable(str(path))} ({who}, mode {stat.S_IMODE(found.st_mode):04o})"

@@ -17,6 +17,7 @@ from wattrail.network_meters.link_health import LinkDay, advice
 from wattrail.sanitize import printable
 from wattrail.units import Reading
 from wattrail.web.alarms import add_alarm_routes
+from wattrail.web.callers import somebody_can_sign_in
 from wattrail.web.downloads import add_download_routes
 from wattrail.web.energy_api import EnergyJson, add_energy_routes
 from wattrail.web.events import Broadcast, TooManyStreams
@@ -132,13 +133,17 @@ class MeterJson(BaseModel):
 
 
 class HealthJson(BaseModel):
-    """``ok`` when every meter is live, and the configuration was not refused when it was read last."""
+    """``ok`` when every meter is live, and the configuration was not refused when it was read last.
+
+    ``waits_for_user``: the page is open to the network, and nobody can sign in yet. This alone is not ``degraded``.
+    """
 
     status: Literal["ok", "degraded"]
     version: str
     simulated: bool
     meters: dict[str, MeterState]
     configuration: ConfigurationJson | None
+    waits_for_user: bool
 
 
 class AboutJson(BaseModel):
@@ -274,7 +279,7 @@ def api_router(
 
     @router.get("/health", tags=["gateway"])
     @needs(Scope.READ)
-    async def health() -> HealthJson:
+    def health() -> HealthJson:
         """The state of the whole service."""
         views, configuration = feed.views(), setup.configuration
         is_refused = configuration is not None and configuration.error is not None
@@ -285,6 +290,7 @@ def api_router(
             simulated=any(view.simulated for view in views),
             meters={view.name: view.state for view in views},
             configuration=configuration,
+            waits_for_user=setup.open_to_network and not somebody_can_sign_in(setup.database),
         )
 
     return router

@@ -12,7 +12,7 @@ help:  ## list the targets
 run: $(VENV)/run.stamp  ## set up what is needed, then start the gateway and its page (a twin if no meter is configured)
 	@$(BIN)/wattrail run $(ARGS)
 
-test: $(VENV)/dev.stamp  ## set up what is needed, then run every test
+test: $(VENV)/dev.stamp $(VENV)/hass.stamp  ## set up what is needed, then run every test
 	@tools/system-packages chromium libatomic1 mosquitto systemd  # a browser, what its driver needs, an MQTT broker, systemd-analyze
 	@$(BIN)/pytest -n auto $(ARGS)
 
@@ -29,7 +29,7 @@ check: $(VENV)/dev.stamp  ## format, lint, types, rooms, spelling, docs, names o
 stories: $(VENV)/dev.stamp  ## only the user journeys
 	@$(BIN)/pytest tests/stories -v
 
-contract: $(VENV)/dev.stamp  ## Home Assistant, Node-RED and Prometheus take our meters; HASS_PYTHON, NODE_RED and PROMETHEUS name them (CONTRIBUTING.md)
+contract: $(VENV)/dev.stamp $(VENV)/hass.stamp  ## Home Assistant, Node-RED and Prometheus take our meters; HASS_PYTHON, NODE_RED and PROMETHEUS name them (CONTRIBUTING.md)
 	@tools/system-packages mosquitto
 	@HASS_PYTHON="$(HASS_PYTHON)" NODE_RED="$(NODE_RED)" PROMETHEUS="$(PROMETHEUS)" $(BIN)/pytest tests/contract -v -rs $(ARGS)
 
@@ -62,3 +62,7 @@ $(VENV)/run.stamp: requirements/run.lock pyproject.toml
 $(VENV)/dev.stamp: requirements/dev.lock pyproject.toml
 	@tools/set-up $(PYTHON) $(VENV) requirements/dev.lock
 	@touch $@ $(VENV)/run.stamp
+
+$(VENV)/hass.stamp: requirements/home-assistant.lock | $(VENV)/dev.stamp
+	@tools/set-up-home-assistant $(VENV)
+	@touch $@

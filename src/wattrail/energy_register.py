@@ -101,12 +101,14 @@ class BootEvidence:
     """What a device says about its own restarts; None or empty for what it does not say.
 
     ``is_reset`` is True where a setting was found at its reset value (a metering chip), one sign of a restart.
-    ``start_stamp`` is since when a firmware says that its total counts. ``revision`` changes with the configuration or
-    the firmware: counts never cross such a change.
+    ``uptime_age_s`` is how much earlier than its reading the uptime was read, at most. ``start_stamp`` is since when a
+    firmware says that its total counts. ``revision`` changes with the configuration or the firmware: counts never cross
+    such a change.
     """
 
     is_reset: bool = False
     uptime_s: float | None = None
+    uptime_age_s: float = 0.0
     boot_count: int | None = None
     reset_reason: str = ""
     is_power_on: bool | None = None

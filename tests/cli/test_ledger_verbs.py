@@ -11,17 +11,20 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import Type
 from tests.store.rig import CALIBRATION, START, live_through, look, register
+from wattrail.alarms import StoredAlarmEvent
 from wattrail.app.config import data_dir
 from wattrail.clock import MachineZone
 from wattrail.ledger import Entry, LedgerSlice, adjustment, audit
+from wattrail.network_meters.link_health import LinkDay
 from wattrail.store import Store, open_store, open_to_read
+from wattrail.store.alarm_events import AlarmEvents
 
 TARIFF = """
 currency = "EUR"
@@ -347,6 +350,27 @@ def test_a_report_says_the_same_as_text_json_and_page(wattrail: Type, database: 
     assert "3.058 kWh" in Path("day.html").read_text()
     made = json.loads(wattrail("ledger", "report", "--day", "2026-06-21", "--json").out)
     assert (made["import_mwh"], made["export_mwh"], made["before"]) == (3_058_262, 1_833_598, None)
+
+
+def test_a_report_ends_with_alarms_and_advice_of_its_time(wattrail: Type, database: Path) -> None:
+    weak = LinkDay(day=date(2026, 6, 21), readings=100, signal_sum=-8500.0, signals=100)
+    with open_store(database) as store:
+        store.keep_link_days([(1, weak), (1, replace(weak, day=date(2026, 7, 1)))])
+    with AlarmEvents(database) as stored:
+        event = StoredAlarmEvent(
+            at=START, rule="over-voltage", meter="house", change="raised", severity="warning", value=256.5, limit=253.0,
+            unit="V", text="house: voltage 256.5 V, above 253 V", simulated=False,
+        )  # fmt: skip
+        stored.append([event, replace(event, meter="garage", text="garage: no reading")])
+    shown = wattrail("ledger", "report", "--day", "2026-06-21", "--html", "noted.html").out
+    alarms, advice = shown.partition("alarms raised:\n")[2].splitlines()
+    assert alarms.endswith("warning: house: voltage 256.5 V, above 253 V")
+    assert advice.startswith("range: the signal is weak")
+    assert "voltage 256.5 V" in Path("noted.html").read_text()
+    made = json.loads(wattrail("ledger", "report", "--month", "2026-06", "--json").out)
+    assert [one["rule"] for one in made["alarms"]] == ["over-voltage"]
+    assert [one["days"] for one in made["advice"]] == [1]
+    assert "(on 1 day)" in wattrail("ledger", "report", "--month", "2026-06").out
 
 
 def test_the_report_of_a_month_has_its_cost(wattrail: Type, database: Path) -> None:

@@ -135,7 +135,10 @@ def test_a_device_behind_a_broker_is_read_and_recorded(wattrail: Type, tmp_path:
     assert said.code == 0
     assert "Energy           4200.000 Wh" in said.out
     assert recorded.code == 0
-    assert json.loads(capture.read_text().splitlines()[0])["kind"] == "mqtt"
+    header, *events = map(json.loads, capture.read_text().splitlines())
+    assert header["kind"] == "mqtt"
+    values = {event["topic"]: event["payload"] for event in events}
+    assert values[f"{device.client}/power/get"] == "1150.00"  # what it publishes, not only what it is asked for
     assert len(wattrail("meter", "watch", f"replay:{capture}").out.splitlines()) >= 2
 
 

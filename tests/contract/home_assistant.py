@@ -1,10 +1,16 @@
-"""Home Assistant itself, started from a Python in which it is installed, beside a ledger with outages."""
+"""Home Assistant itself, started from a Python in which it is installed, beside a ledger with outages.
+
+``make test`` installs 2024.3 for this, the last one for Python 3.11, beside the tests' own environment. HASS_PYTHON
+names the Python of any other.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 import random
 import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,11 +18,18 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.sources.conftest import Mosquitto, _free_port
 from wattrail.ledger import Entry, EntryKind, LedgerSlice, registers_at
 from wattrail.publish.home_assistant_history_socket import HomeAssistantSocket, open_home_assistant
 from wattrail.store import open_store, open_to_read
 
+PYTHON = os.environ.get("HASS_PYTHON") or f"{sys.prefix}/hass/bin/python"
+NEEDS_HOME_ASSISTANT = pytest.mark.skipif(
+    not Path(PYTHON).exists(),
+    reason="there is no Home Assistant: make test installs it, or HASS_PYTHON names one",
+)
 DRIVER = Path(__file__).with_name("home_assistant_driver.py")
 MINUTE, FIVE = timedelta(minutes=1), timedelta(minutes=5)
 BEGIN = datetime(2026, 11, 2, tzinfo=UTC)
@@ -38,6 +51,12 @@ class HomeAssistant:
     url: str
     token: str
     version: str
+    log: Path
+
+    @property
+    def reads_devices(self) -> bool:
+        """Whether it reads announcements of whole devices; before 2024.11 each entity needs one of its own."""
+        return tuple(map(int, self.version.split(".")[:2])) >= (2024, 11)
 
     def live_through(self, states: Sequence[tuple[str, str, float]], begin: datetime, end: datetime) -> None:
         """Get states at their times, and make the statistics of every five minutes from one moment to another."""
@@ -58,20 +77,21 @@ class HomeAssistant:
 
 
 @contextmanager
-def home_assistant(python: str, folder: Path, broker: Mosquitto) -> Iterator[HomeAssistant]:
+def home_assistant(folder: Path, broker: Mosquitto) -> Iterator[HomeAssistant]:
     """Home Assistant on a free port of loopback, at a broker, with nothing in its database."""
     port = _free_port()
     folder.mkdir()
     (folder / "configuration.yaml").write_text(CONFIGURATION.format(port=port), encoding="utf-8")
     with (folder / "stderr.log").open("w", encoding="utf-8") as log:
         process = subprocess.Popen(
-            [python, str(DRIVER), str(folder), str(broker.port)],
+            [PYTHON, str(DRIVER), str(folder), str(broker.port)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True,
         )  # fmt: skip
     try:
         ready = _said(process)
         assert ready["mqtt"] == "create_entry"
-        yield HomeAssistant(process, f"http://127.0.0.1:{port}", ready["token"], ready["version"])
+        url, log = f"http://127.0.0.1:{port}", folder / "stderr.log"
+        yield HomeAssistant(process, url, ready["token"], ready["version"], log)
     finally:
         assert process.stdin is not None
         assert process.stdout is not None

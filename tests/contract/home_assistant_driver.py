@@ -10,16 +10,21 @@ usage: PYTHON home_assistant_driver.py CONFIG_DIR BROKER_PORT
 from __future__ import annotations
 
 import asyncio
+import inspect
 import json
 import sys
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from unittest.mock import patch
 
 from homeassistant import bootstrap, runner
 from homeassistant.auth.models import TOKEN_TYPE_LONG_LIVED_ACCESS_TOKEN
+from homeassistant.components.recorder import get_instance
 from homeassistant.const import __version__
-from homeassistant.core import HomeAssistant
-from homeassistant.helpers.recorder import get_instance
+from homeassistant.core import Context, HomeAssistant, StateMachine
+
+TAKES_A_TIME = "timestamp" in inspect.signature(StateMachine.async_set).parameters
+"""Whether a state can be set in the past; 2024.3 only knows the present, which is then moved."""
 
 
 async def main(config_dir: str, broker_port: int) -> None:
@@ -27,7 +32,7 @@ async def main(config_dir: str, broker_port: int) -> None:
     hass = await bootstrap.async_setup_hass(runner.RuntimeConfig(config_dir=config_dir, skip_pip=True))
     assert hass is not None
     recorder = get_instance(hass)
-    recorder.async_periodic_statistics = lambda _now: None
+    recorder.async_periodic_statistics = lambda *_: None
     await hass.async_start()
     flow = await hass.config_entries.flow.async_init("mqtt", context={"source": "user"})
     made = await hass.config_entries.flow.async_configure(flow["flow_id"], {"broker": "127.0.0.1", "port": broker_port})
@@ -53,12 +58,20 @@ async def live_through(hass: HomeAssistant, recorder: Any, wanted: dict[str, Any
     from homeassistant.components.recorder.tasks import StatisticsTask
 
     for entity, value, at in wanted["states"]:
-        attributes = hass.states.get(entity).attributes
-        hass.states.async_set(entity, value, attributes, force_update=True, timestamp=at)
+        set_state(hass, entity, value, at)
     await recorder.async_block_till_done()
     for at in wanted["compile"]:
         recorder.queue_task(StatisticsTask(datetime.fromtimestamp(at, UTC), False))
     await recorder.async_block_till_done()
+
+
+def set_state(hass: HomeAssistant, entity: str, value: str, at: float) -> None:
+    attributes = hass.states.get(entity).attributes
+    if TAKES_A_TIME:
+        hass.states.async_set(entity, value, attributes, force_update=True, timestamp=at)
+        return
+    with patch("homeassistant.util.dt.utcnow", return_value=datetime.fromtimestamp(at, UTC)):
+        hass.states.async_set(entity, value, attributes, force_update=True, context=Context())
 
 
 def say(**content: object) -> None:

@@ -1,7 +1,4 @@
-"""Home Assistant itself takes our meters, and its statistics agree with the ledger after outages.
-
-Runs where HASS_PYTHON names a Python in which Home Assistant is installed: ``make contract HASS_PYTHON=...``.
-"""
+"""Home Assistant itself takes our meters, and its statistics agree with the ledger after outages."""
 
 from __future__ import annotations
 
@@ -15,14 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.home_assistant import BEGIN, Days, HomeAssistant, home_assistant
+from tests.contract.home_assistant import BEGIN, NEEDS_HOME_ASSISTANT, Days, HomeAssistant, home_assistant
+from tests.contract.single_entities import dialect_for
 from tests.gateway.rig import CALIBRATION
 from tests.publish.broker import EVERY, QUICK, publishing
 from tests.publish.rig import Site
 from tests.sources.conftest import NEEDS_BROKER, Mosquitto, run
 from wattrail.ledger import LedgerSlice, registers_at
 from wattrail.ledger.intervals import Untimed
-from wattrail.publish.home_assistant import HomeAssistantDialect
 from wattrail.publish.home_assistant_history import HOUR, whole_hours
 from wattrail.publish.home_assistant_history_fill import (
     FilledRegister,
@@ -35,11 +32,8 @@ from wattrail.sources.broker import BrokerAddress
 from wattrail.store import open_store
 from wattrail.store.outbox import Outbox
 
-PYTHON = os.environ.get("HASS_PYTHON", "")
-pytestmark = [
-    pytest.mark.skipif(not PYTHON, reason="HASS_PYTHON names no Python with Home Assistant: see make contract"),
-    NEEDS_BROKER,
-]
+DEADLINE_S = 60.0
+pytestmark = [NEEDS_HOME_ASSISTANT, NEEDS_BROKER]
 
 
 @dataclass
@@ -71,7 +65,7 @@ class House:
 
 @pytest.fixture
 def app(tmp_path: Path, broker: Mosquitto, monkeypatch: pytest.MonkeyPatch) -> Iterator[HomeAssistant]:
-    with home_assistant(PYTHON, tmp_path / "hass", broker) as running:
+    with home_assistant(tmp_path / "hass", broker) as running:
         monkeypatch.setenv("WATTRAIL_LOGIN_HOME_ASSISTANT", f":{running.token}")
         yield running
 
@@ -88,7 +82,7 @@ def build(tmp_path: Path, broker: Mosquitto, app: HomeAssistant, days: Days) -> 
 async def discovered(site: Site, broker: Mosquitto, app: HomeAssistant) -> tuple[str, str]:
     """Publish until Home Assistant has made both registers of the meter; their entities."""
     address = BrokerAddress("127.0.0.1", broker.port, False, "127.0.0.1")
-    plan = MqttPlan(name="home_assistant", address=address, dialect=HomeAssistantDialect(), cadence=EVERY, pacing=QUICK)
+    plan = MqttPlan(name="home_assistant", address=address, dialect=dialect_for(app), cadence=EVERY, pacing=QUICK)
     with Outbox(site.database, "home_assistant") as outbox:
         known = outbox.identity("house")
     assert known is not None
@@ -128,6 +122,10 @@ def differences(house: House) -> list[int]:
     return out
 
 
+@pytest.mark.skipif(
+    not os.environ.get("HASS_PYTHON"),
+    reason="a minute or two; and 2024.3 takes its present state for one of the past where an outage begins",
+)
 def test_fifty_outages_leave_no_difference(tmp_path: Path, broker: Mosquitto, app: HomeAssistant) -> None:
     days = Days(days=14, seed=7, outages=50)
     house = build(tmp_path, broker, app, days)
@@ -179,6 +177,9 @@ def test_older_days_come_first_and_a_lost_sum_is_put_right(
         "recorder/adjust_sum_statistics", statistic_id=house.entities[0], start_time=since, adjustment=-5.0,
         adjustment_unit_of_measurement="kWh",
     )  # fmt: skip
+    until = time.monotonic() + DEADLINE_S
+    while changes(house) == whole:  # it answers first, and carries out later
+        assert time.monotonic() < until
     assert [one.plan.adjust_mwh for one in house.fill()] == [5_000_000, 0]
     assert changes(house) == whole
 

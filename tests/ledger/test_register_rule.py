@@ -134,6 +134,32 @@ def test_a_plug_that_began_at_zero_books_what_it_shows_since() -> None:
     house.check()
 
 
+def test_an_uptime_that_was_read_early_in_a_slow_poll_is_no_restart() -> None:
+    house = Account(VOLATILE)
+    house.read(10, uptime_s=1.0)
+    house.read(26, uptime_s=51.0, uptime_age_s=9.6)  # ten seconds short of a minute
+    assert (house.wh, house.kinds) == (16, [])
+    house.read(42, uptime_s=40.0, uptime_age_s=9.6)
+    assert house.kinds == [EntryKind.RESTART]
+    house.check()
+
+
+def test_an_uptime_that_stands_still_is_no_restart_of_an_old_device() -> None:
+    house = Account(VOLATILE)
+    house.read(10_000, uptime_s=5000.0)
+    house.read(10_016, uptime_s=5020.0)  # forty seconds behind, and older than the minute between
+    assert (house.wh, house.kinds) == (16, [])
+    house.check()
+
+
+def test_a_restart_in_a_slow_poll_is_seen_and_books_the_time_since() -> None:
+    house = Account(VOLATILE)
+    house.read(700, uptime_s=5000.0)
+    house.read(60, uptime_s=1.0, uptime_age_s=9.0)  # counted in up to ten seconds, at 23 kW
+    assert (house.wh, house.kinds) == (60, [EntryKind.RESTART])
+    house.check()
+
+
 def test_a_fall_below_its_slack_keeps_the_higher_value() -> None:
     house = account(replace(SAVED, slack=1), [44_790, 44_789, 44_790, 44_792])
     assert (house.wh, house.kinds) == (2, [])

@@ -25,8 +25,8 @@ def topics(profile: str, base: str) -> JsonTopics:
     return JsonTopics("mqtt://broker", base, PROFILES[profile])
 
 
-def say(link: JsonTopics, topic: str, payload: str, *, is_retained: bool = False) -> Decoded | None:
-    return link.receive(topic, payload.encode(), is_retained=is_retained)
+def say(link: JsonTopics, topic: str, payload: str, *, is_retained: bool = False, at: float = 0.0) -> Decoded | None:
+    return link.receive(topic, payload.encode(), is_retained=is_retained, at=at)
 
 
 def energies(said: Decoded | None) -> dict[str, float]:
@@ -132,7 +132,9 @@ def test_a_modulus_and_a_class_of_ones_own_reach_the_register() -> None:
             ),
         )
     )  # fmt: skip
-    said = JsonTopics("mqtt://broker", "homematic/es", meter).receive("homematic/es", b"838860.7", is_retained=False)
+    said = JsonTopics("mqtt://broker", "homematic/es", meter).receive(
+        "homematic/es", b"838860.7", is_retained=False, at=0.0
+    )
     assert said is not None
     assert said.registers[0].count == 2**23 - 1
     assert said.registers[0].register.modulus == 2**23
@@ -196,7 +198,7 @@ def hear_everywhere(payload: bytes) -> None:
     for link, names in others:
         for name in names:
             with suppress(LinkError):
-                link.receive(name, payload, is_retained=False)
+                link.receive(name, payload, is_retained=False, at=0.0)
 
 
 @given(st.binary(max_size=60))

@@ -176,8 +176,10 @@ def topics(**options: object) -> OpenBekenTopics:
     return OpenBekenTopics("mqtt://broker/obk1", "obk1", **options)  # type: ignore[arg-type]
 
 
-def say(link: OpenBekenTopics, topic: str, payload: str, *, is_retained: bool = False) -> Decoded | None:
-    return link.receive(topic, payload.encode(), is_retained=is_retained)
+def say(
+    link: OpenBekenTopics, topic: str, payload: str, *, is_retained: bool = False, at: float = 0.0
+) -> Decoded | None:
+    return link.receive(topic, payload.encode(), is_retained=is_retained, at=at)
 
 
 def answer(link: OpenBekenTopics, *, uptime: int = 77) -> Decoded:
@@ -267,6 +269,18 @@ def test_an_uptime_is_used_once_later_it_would_look_like_a_restart() -> None:
     assert first is not None
     assert second is not None
     assert [one.evidence.uptime_s for one in (power, first, second)] == [None, 500, None]
+
+
+def test_an_uptime_says_how_old_it_is_when_its_total_comes() -> None:
+    link = topics(may_ask=False)
+    say(link, "obk1/uptime", "500", at=10.0)
+    said = say(link, "obk1/energycounter/get", "12.345", at=52.5)
+    assert said is not None
+    assert (said.evidence.uptime_s, said.evidence.uptime_age_s) == (500, 42.5)
+    say(link, "obk1/uptime", "500", at=60.0, is_retained=True)  # flag 7: of unknown age
+    said = say(link, "obk1/energycounter/get", "12.345", at=60.5)
+    assert said is not None
+    assert (said.evidence.uptime_s, said.evidence.uptime_age_s) == (None, 0.0)
 
 
 def test_a_retained_value_says_that_it_is_one() -> None:

@@ -38,8 +38,8 @@ def topics(name: str = "meter", *, may_ask: bool = False, **options: object) -> 
     return TasmotaTopics("mqtt://broker/meter", name, may_ask=may_ask, **options)  # type: ignore[arg-type]
 
 
-def say(link: TasmotaTopics, topic: str, payload: str, *, is_retained: bool = False) -> Decoded | None:
-    return link.receive(topic, payload.encode(), is_retained=is_retained)
+def say(link: TasmotaTopics, topic: str, payload: str, *, is_retained: bool = False, at: float = 0.0) -> Decoded | None:
+    return link.receive(topic, payload.encode(), is_retained=is_retained, at=at)
 
 
 def sensor(link: TasmotaTopics, payload: str) -> Decoded:

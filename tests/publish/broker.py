@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -117,6 +118,14 @@ class TlsMosquitto(Mosquitto):
         self.authority = make_certificates(folder, valid_from)
         with (folder / "mosquitto.conf").open("a", encoding="utf-8") as file:
             file.write(f"cafile {folder}/ca.pem\ncertfile {folder}/broker.pem\nkeyfile {folder}/broker.key\n")
+
+
+def server_tls(folder: Path) -> ssl.SSLContext:
+    """TLS of a server whose authority is ``ca.pem`` in a folder."""
+    make_certificates(folder)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(folder / "broker.pem", folder / "broker.key")
+    return context
 
 
 def make_certificates(folder: Path, valid_from: timedelta = timedelta(hours=-1)) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -86,8 +87,8 @@ class HomeAssistantStub:
 
 
 @contextmanager
-def serving(stub: HomeAssistantStub) -> Iterator[HomeAssistantStub]:
-    with serve(stub.answer, "127.0.0.1", stub.port) as server:
+def serving(stub: HomeAssistantStub, *, tls: ssl.SSLContext | None = None) -> Iterator[HomeAssistantStub]:
+    with serve(stub.answer, "127.0.0.1", stub.port, ssl=tls) as server:
         stub.port = server.socket.getsockname()[1]
         thread = threading.Thread(target=server.serve_forever)
         thread.start()

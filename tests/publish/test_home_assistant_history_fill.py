@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import pytest
 
 from tests.contract.home_assistant import BEGIN, Days
 from tests.gateway.rig import CALIBRATION
+from tests.publish.broker import server_tls
 from tests.publish.home_assistant_stub import TOKEN, HomeAssistantStub, serving
 from tests.publish.rig import Site
 from wattrail.cli.main import main
@@ -123,6 +124,18 @@ def test_the_token_of_no_administrator_is_refused_with_the_remedy(house: House) 
         house.fill()
     assert refused.value.hint is not None
     assert "administrator" in refused.value.hint
+
+
+def test_a_home_assistant_of_an_own_authority_needs_ca_file(house: House, tmp_path: Path) -> None:
+    stub = HomeAssistantStub(entities=house.stub.entities, hours=house.stub.hours)
+    with serving(stub, tls=server_tls(tmp_path)):
+        plan = house.plan(f"https://127.0.0.1:{stub.port}")
+        with pytest.raises(AccessDenied, match="its certificate is not trusted") as refused:
+            list(fill_history(plan, house.site.database, ("house",), FillSpan()))
+        assert "ca_file" in str(refused.value.hint)
+        plan = replace(plan, ca_file=tmp_path / "ca.pem")
+        done = list(fill_history(plan, house.site.database, ("house",), FillSpan()))
+    assert [len(one.plan.rows) for one in done] == [48, 48]
 
 
 def test_where_nobody_listens_the_address_is_named(house: House) -> None:

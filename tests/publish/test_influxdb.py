@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import gzip
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any
 import pytest
 from line_protocol_parser import parse_line
 
+from tests.publish.broker import server_tls
 from tests.publish.rig import AT, Site
 from wattrail.ledger import Totals
 from wattrail.publish import PublisherStatus
@@ -54,6 +56,13 @@ class Influx:
 
 @pytest.fixture
 def influx() -> Iterator[Influx]:
+    with serving() as server:
+        yield server
+
+
+@contextmanager
+def serving(*, tls: ssl.SSLContext | None = None) -> Iterator[Influx]:
+    """A server; with ``tls`` by HTTPS alone."""
     server = Influx()
 
     class Handler(BaseHTTPRequestHandler):
@@ -72,6 +81,8 @@ def influx() -> Iterator[Influx]:
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as listener:
+        if tls is not None:
+            listener.socket = tls.wrap_socket(listener.socket, server_side=True)
         server.port = listener.server_address[1]
         thread = threading.Thread(target=listener.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
@@ -200,6 +211,29 @@ def test_a_write_that_is_too_large_is_made_smaller(site: Site, influx: Influx) -
         board_says(site, lambda: site.state("influxdb").sent_at and site.state("influxdb").waiting == 0)
     assert influx.imports(first=2) == [minute * 8000 for minute in range(1440)]
     assert [len(lines) for _, _, lines in influx.requests] == [1440, 1440, 1250, 190]
+
+
+@pytest.mark.parametrize("is_trusted", [True, False])
+def test_a_server_of_an_own_authority_needs_ca_file(site: Site, tmp_path: Path, is_trusted: bool) -> None:
+    with serving(tls=server_tls(tmp_path)) as influx:
+        to = plan(influx)
+        to = replace(to, influx=replace(to.influx, url=f"https://127.0.0.1:{influx.port}"))
+        with writing(site, replace(to, ca_file=tmp_path / "ca.pem" if is_trusted else None)):
+            site.show()
+            until = time.monotonic() + DEADLINE_S
+            while site.state("influxdb").status is PublisherStatus.CONNECTING:
+                assert time.monotonic() < until
+    state = site.state("influxdb")
+    assert state.status is (PublisherStatus.LIVE if is_trusted else PublisherStatus.REFUSED)
+    assert is_trusted or "its certificate is not trusted" in str(state.error)
+
+
+def test_a_ca_file_that_is_gone_is_named(site: Site, tmp_path: Path, influx: Influx) -> None:
+    to = plan(influx)
+    to = replace(to, influx=replace(to.influx, url=f"https://127.0.0.1:{influx.port}"), ca_file=tmp_path / "gone.pem")
+    with writing(site, to):
+        site.show()
+    assert "gone.pem cannot be used as ca_file" in str(site.state("influxdb").error)
 
 
 def test_a_server_that_is_not_there_is_away(site: Site, influx: Influx) -> None:

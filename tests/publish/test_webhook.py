@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -20,7 +19,7 @@ from standardwebhooks import Webhook
 from standardwebhooks.webhooks import WebhookVerificationError
 from werkzeug import Request, Response
 
-from tests.publish.broker import make_certificates
+from tests.publish.broker import server_tls
 from tests.publish.message_rig import DEADLINE_S, alarm, delivering, plan, publishing, raise_alarms
 from tests.publish.rig import Site
 from wattrail.clock import ManualClock
@@ -356,12 +355,9 @@ def test_a_template_fills_in_its_fields(site: Site, httpserver: HTTPServer) -> N
 
 @pytest.mark.parametrize("is_trusted", [True, False])
 def test_a_certificate_of_an_own_authority_needs_ca_file(site: Site, tmp_path: Path, is_trusted: bool) -> None:
-    authority = make_certificates(tmp_path)
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(tmp_path / "broker.pem", tmp_path / "broker.key")
-    with HTTPServer(host="127.0.0.1", ssl_context=context) as server:
+    with HTTPServer(host="127.0.0.1", ssl_context=server_tls(tmp_path)) as server:
         answer_with(server)
-        with delivering(site, plan(hook(server, ca_file=authority if is_trusted else None))) as delivery:
+        with delivering(site, plan(hook(server, ca_file=tmp_path / "ca.pem" if is_trusted else None))) as delivery:
             raise_alarms(site, alarm())
             delivery.step()
     state = site.state("webhook.test")

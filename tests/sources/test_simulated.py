@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
 
-from tests.sources.conftest import NEEDS_BROKER, Mosquitto, opened, read_forever, run
+from tests.sources.conftest import NEEDS_BROKER, Mosquitto, no_secrets, opened, read_forever, run
 from wattrail.clock import ManualClock
 from wattrail.energy_register import Direction
 from wattrail.errors import PortLost, PortTimeout, UnexpectedReply
-from wattrail.sources import MeterSource
+from wattrail.ledger import Boot, boot_between
+from wattrail.sources import BrokerPool, MeterSource, open_source
 from wattrail.twin.network.devices import json_meter, openbeken, tasmota
 from wattrail.twin.network.openbeken import SimulatedOpenBeken
 from wattrail.twin.network.serving import MqttDevice, connect_to_broker, serve_web
@@ -108,6 +109,45 @@ def test_after_a_power_cut_the_total_falls_and_the_evidence_says_why(clock: Manu
         assert (after.evidence.uptime_s, after.evidence.is_power_on) == (5, True)
 
     run(story())
+
+
+def test_polls_that_answer_late_are_no_restart(clock: ManualClock) -> None:
+    device, late_s = openbeken(clock, total_wh=1000), [0.0]
+    clock.advance(HOUR)
+
+    def answer(target: str, head: bytes) -> bytes:
+        """Made at once, and late on its way."""
+        made = device.answer(target, head)
+        clock.advance(late_s[0])
+        return made
+
+    async def story() -> tuple[Reading, Reading]:
+        pool = BrokerPool()
+        async with serve_web(answer) as place:
+            source = open_source(f"openbeken://{place}", pool=pool, secrets=no_secrets(), clock=clock)
+            await source.read()  # its pages too, which later polls do not ask for
+            first = await source.read()
+            clock.advance(5)
+            late_s[0] = 9.8
+            return first, await source.read()
+
+    first, second = run(story())
+    elapsed_s = second.monotonic - first.monotonic
+    assert elapsed_s == pytest.approx(14.8)
+    assert (first.evidence.uptime_s, second.evidence.uptime_s) == (3600, 3605)
+    assert second.evidence.uptime_age_s == pytest.approx(9.8)
+    assert boot_between(first.evidence, second.evidence, elapsed_s) is Boot.NONE
+
+    device.meter.register.power_cut()
+    clock.advance(1)
+    device.meter.register.power_on()
+    third = run(read_once(answer, clock))
+    assert boot_between(second.evidence, third.evidence, third.monotonic - second.monotonic).is_restart
+
+
+async def read_once(answer: Callable[[str, bytes], bytes], clock: ManualClock) -> Reading:
+    async with serve_web(answer) as place:
+        return await open_source(f"openbeken://{place}", pool=BrokerPool(), secrets=no_secrets(), clock=clock).read()
 
 
 def test_a_reset_by_command_changes_the_clear_date(clock: ManualClock) -> None:
@@ -235,7 +275,7 @@ def test_tasmota_reads_alike_over_http_and_mqtt(broker: Mosquitto, clock: Manual
             clock.advance(30)
             by_http, by_mqtt = await polled.read(), await with_register(pushed, is_uptime_needed=True)
             assert by_http.registers == by_mqtt.registers
-            assert by_http.evidence == by_mqtt.evidence
+            assert replace(by_http.evidence, uptime_age_s=0) == replace(by_mqtt.evidence, uptime_age_s=0)
             assert pushed.simulated
 
     run(story())

@@ -22,7 +22,7 @@ from wattrail.clock import Clock, SystemClock
 from wattrail.energy_register import RegisterCount
 from wattrail.errors import NoAnswer, PortLost, PortOpenError
 from wattrail.front_end import FRONT_ENDS
-from wattrail.gateway import Feed, Gateway, GatewayPlan, MeterPlan, MeterReader, MeterState
+from wattrail.gateway import Feed, Gateway, GatewayPlan, MeterPlan, MeterReader, MeterState, MeterView
 from wattrail.gateway.account import observation
 from wattrail.gateway.stopping import stop_requests
 from wattrail.metrology.scale_origin import CALIBRATED
@@ -154,6 +154,14 @@ def tell(address: str | None) -> None:
     sys.stdout.flush()
 
 
+def made_of_others(clock: Clock) -> MeterView:
+    """A virtual meter in its first minute: one reading so far, and no account to store it in."""
+    reading = Reading(at=clock.now(), monotonic=clock.monotonic(), sample=Quantities(watts=420.0))
+    return MeterView(
+        name="both", url="virtual:sum?plus=l1,l2", simulated=False, poll_s=60.0, state=MeterState.LIVE, reading=reading
+    )
+
+
 async def all_were_looked_at(feed: Feed) -> None:
     """Wait until every meter has been looked at once."""
     with feed.subscribe("stage") as events:
@@ -175,6 +183,7 @@ async def perform(scene: str, folder: Path) -> None:
             ("workshop", "serial:///dev/ttyUSB2?baud=4800"),
             ("garage", "serial:///dev/ttyUSB0?baud=4800"),
         ),
+        "virtual": (),
     }
     plan = GatewayPlan(meters=tuple(MeterPlan(name=name, url=url) for name, url in casts[scene]))
     opener: type[MeterReader] = Actor
@@ -192,6 +201,8 @@ async def perform(scene: str, folder: Path) -> None:
         async with Gateway(plan, store, opener=opener) as gateway:
             if plan.meters:
                 await all_were_looked_at(gateway.feed)
+            if scene == "virtual":
+                gateway.feed.publish(made_of_others(SystemClock()))
             setup = Setup(database=store.path, candidates=candidates, open_to_network=scene == "shared")
             board = board_of(scene)
             moving = asyncio.ensure_future(keep_waiting(board)) if board.states() else None

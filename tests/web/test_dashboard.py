@@ -112,6 +112,12 @@ def test_a_card_tells_direction_quantities_and_energy_by_name(scene: Scene, visi
     expect(card.get_by_role("status")).to_contain_text("Live")
 
 
+def test_a_line_begins_with_a_reading_that_is_stored_nowhere(scene: Scene, visit: Callable[[str], Visit]) -> None:
+    card = visit(scene("virtual")).page.get_by_role("article", name="Meter both")
+    expect(card.locator(".plot.is-drawn .line.import")).to_be_attached()
+    expect(card.get_by_text("The line begins with the first reading.")).to_be_hidden()
+
+
 def test_energy_is_shown_rounded_down_so_that_it_never_falls(scene: Scene, visit: Callable[[str], Visit]) -> None:
     """An estimate of the present minute may be corrected by less than a watt-hour: the third decimal must not fall."""
     page = visit(scene("live")).page

@@ -79,7 +79,13 @@ def history_plan(publish: PublishSection) -> HomeAssistantHistoryPlan | None:
     section, entities = publish.home_assistant_history, publish.home_assistant
     if section is None or entities is None:
         return None
-    return HomeAssistantHistoryPlan(url=section.url, login=section.login, registers_s=entities.registers_s)
+    return HomeAssistantHistoryPlan(
+        url=section.url, login=section.login, ca_file=_file(section.ca_file), registers_s=entities.registers_s
+    )
+
+
+def _file(name: str | None) -> Path | None:
+    return Path(name) if name else None
 
 
 def _broker(name: str, section: BrokerSection, dialect: MqttDialect, *, change_w: float = 0.0) -> MqttPlan:
@@ -88,7 +94,7 @@ def _broker(name: str, section: BrokerSection, dialect: MqttDialect, *, change_w
         address=section.address(),
         dialect=dialect,
         cadence=PublishCadence(live_s=section.live_s, registers_s=section.registers_s, change_w=change_w),
-        ca_file=Path(section.ca_file) if section.ca_file else None,
+        ca_file=_file(section.ca_file),
     )
 
 
@@ -101,6 +107,7 @@ def _influx(section: InfluxSection) -> InfluxPlan:
             org=section.org or "",
         ),
         login=section.login or urlsplit(section.url).hostname or "",
+        ca_file=_file(section.ca_file),
         measurement=section.measurement,
         cadence=PublishCadence(live_s=section.live_s, registers_s=section.registers_s),
     )
@@ -125,6 +132,6 @@ def _webhook(section: WebhookSection, reports: ReportPlan) -> MessagePlan:
         body=section.body(),
         login=section.login,
         secret=section.secret,
-        ca_file=Path(section.ca_file) if section.ca_file else None,
+        ca_file=_file(section.ca_file),
     )
     return MessagePlan(name=f"webhook.{section.name}", sender=sender, events=section.wanted(), reports=reports)

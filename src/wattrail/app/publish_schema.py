@@ -113,6 +113,7 @@ Topic = Annotated[str, AfterValidator(_topic)]
 Text = Annotated[str, Field(min_length=1, max_length=200)]
 LiveSeconds = Annotated[float, Field(ge=1, le=3600)]
 RegisterSeconds = Annotated[float, Field(ge=5, le=3600)]
+CaFile = Annotated[str, AfterValidator(_file)] | None
 
 
 class BrokerSection(Section):
@@ -120,7 +121,7 @@ class BrokerSection(Section):
 
     broker: Annotated[str, AfterValidator(_broker)]
     login: Text | None = None
-    ca_file: Annotated[str, AfterValidator(_file)] | None = None
+    ca_file: CaFile = None
     live_s: LiveSeconds = 10.0
     registers_s: RegisterSeconds = 60.0
 
@@ -145,6 +146,7 @@ class HomeAssistantHistorySection(Section):
 
     url: Annotated[str, AfterValidator(_home_assistant)]
     login: Text = "home_assistant"
+    ca_file: CaFile = None
 
 
 class MqttSection(BrokerSection):
@@ -170,6 +172,7 @@ class InfluxSection(Section):
     org: Text | None = None
     bucket: Text | None = None
     login: Text | None = None
+    ca_file: CaFile = None
     measurement: Text = "meter"
     live_s: LiveSeconds = 10.0
     registers_s: RegisterSeconds = 60.0
@@ -200,7 +203,7 @@ class MessageSection(Section):
 
     events: Annotated[list[Literal["alarms", "daily", "monthly"]], Field(min_length=1)]
     login: Text | None = None
-    ca_file: Annotated[str, AfterValidator(_file)] | None = None
+    ca_file: CaFile = None
 
     def wanted(self) -> frozenset[str]:
         """What it is sent."""

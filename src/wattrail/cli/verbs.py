@@ -81,6 +81,8 @@ VERBS: Final = (
     Verb("ledger adjust",       "ledger.adjust:adjust",               "State an opening, an adjustment, a direction."),
     Verb("ledger accept-reset", "ledger.accept_reset:accept_reset",   "State that a meter was reset or exchanged."),
     Verb("ledger rename",       "ledger.rename:rename",               "Give a meter another name."),
+    Verb("publish list",        "publish.state:list_publishers",      "List the publishers that are configured."),
+    Verb("publish status",      "publish.state:status",               "Show what each publisher is doing."),
     Verb("store check",         "store.check:check",                  "Say whether the database is whole, and what it holds."),
     Verb("store backup",        "store.backup:backup",                "Copy the database into one file, while the gateway runs."),
     Verb("store restore",       "store.restore:restore_database",     "Put a backup in the place of the database."),

@@ -11,7 +11,8 @@ __all__ = ["Boot", "boot_between"]
 
 _UPTIME_SLACK_S: Final = 5.0
 _CLOCK_DRIFT: Final = 0.001
-"""How far uptime and our own clock may be apart: a reading's way through a network, and what a cheap crystal drifts."""
+"""How far uptime and our own clock may be apart although both are right: what a broker and a busy device add to the age
+that is known (``uptime_age_s``), whole seconds, and what a cheap crystal drifts."""
 
 
 class Boot(Enum):
@@ -58,5 +59,9 @@ def _uptime_fell(before: BootEvidence | None, now: BootEvidence, elapsed_s: floa
     known = before.uptime_s if before is not None else None
     if elapsed_s is None:
         return known is not None and now.uptime_s < known
-    missing = elapsed_s - now.uptime_s + (known or 0.0)
-    return missing > _UPTIME_SLACK_S + _CLOCK_DRIFT * elapsed_s
+    # The earlier uptime may be older than its reading as well, which only adds to the time between the two.
+    between_s = max(elapsed_s - now.uptime_age_s, 0.0)
+    slack_s = _UPTIME_SLACK_S + _CLOCK_DRIFT * elapsed_s
+    is_behind = between_s - (now.uptime_s - (known or 0.0)) > slack_s
+    is_younger = now.uptime_s <= elapsed_s + (before.uptime_age_s if before is not None else 0.0) + slack_s
+    return is_behind and is_younger  # who has run for longer than the time between did not start in it

@@ -172,9 +172,8 @@ class WatchedRegisters:
     def _judge(self, place: int, before: int, now: int, seen: Observation, elapsed_us: int, boot: Boot) -> RegisterStep:
         assert self.last is not None
         powers = [abs(watt) for watt in (self.last.watt, seen.watt) if watt is not None]
-        uptime_s = seen.boot.uptime_s if seen.boot is not None else None
         circumstances = RegisterCircumstances(
-            elapsed_us=elapsed_us, boot=boot, uptime_us=None if uptime_s is None else round(uptime_s * 1e6),
+            elapsed_us=elapsed_us, boot=boot, uptime_us=_longest_uptime_us(seen),
             mark=self.marks[place], recent=self._recent[place], mark_age_us=self._mark_age_us + elapsed_us,
             held=None if self.held is None else self.held[place], spare_us=self._spare_us,
             milliwatts=max(powers) if len(powers) == 2 else None,
@@ -219,3 +218,10 @@ class WatchedRegisters:
 def shown_counts(seen: Observation) -> tuple[int, ...]:
     """The counts of a reading."""
     return (seen.count,) if seen.export_count is None else (seen.count, seen.export_count)
+
+
+def _longest_uptime_us(seen: Observation) -> int | None:
+    """For how long the device can have counted: the count may have been read after the uptime."""
+    if seen.boot is None or seen.boot.uptime_s is None:
+        return None
+    return round((seen.boot.uptime_s + seen.boot.uptime_age_s) * 1e6)

@@ -111,8 +111,11 @@ class TopicLink(Protocol):
         """What to publish to get the state now; nothing for a device that is only listened to."""
         ...
 
-    def receive(self, topic: str, payload: bytes, *, is_retained: bool) -> Decoded | None:
-        """What a message says; None where it says nothing of a meter. Raises LinkError for what makes no sense."""
+    def receive(self, topic: str, payload: bytes, *, is_retained: bool, at: float) -> Decoded | None:
+        """What a message says that came ``at`` a moment of the monotonic clock, in seconds.
+
+        None where it says nothing of a meter. Raises LinkError for what makes no sense.
+        """
         ...
 
 

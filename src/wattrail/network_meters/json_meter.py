@@ -9,7 +9,7 @@ made of all of them. Source: mqtt-json/shapes.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -43,8 +43,9 @@ from wattrail.network_meters.payload import (
     parse_payload,
     text_of,
 )
+from wattrail.network_meters.published_evidence import PublishedEvidence
 from wattrail.sanitize import printable
-from wattrail.units import NO_EVIDENCE, Quantities
+from wattrail.units import Quantities
 
 __all__ = ["PROFILES", "JsonMeter", "JsonTopics", "QuantityPath", "RegisterPath"]
 
@@ -217,7 +218,7 @@ class JsonTopics:
         topics = set(map(self._topic, named))
         self._places = {topic: self._place(topic) for topic in topics}
         self._filters = sorted(topics.union(filter(None, (self._availability, self._uptime))))
-        self._evidence = NO_EVIDENCE
+        self._evidence = PublishedEvidence()
         self._last_seen: float | None = None
         self._is_simulated = is_marked_simulated(base)
 
@@ -230,7 +231,7 @@ class JsonTopics:
         request = self._meter.request
         return [] if request is None else [MqttCommand(self._topic(request.topic), request.payload)]
 
-    def receive(self, topic: str, payload: bytes, *, is_retained: bool) -> Decoded | None:
+    def receive(self, topic: str, payload: bytes, *, is_retained: bool, at: float) -> Decoded | None:
         """One message. Raises UnexpectedReply."""
         if topic == self._availability:
             return self._receive_availability(payload, self._named(topic))
@@ -238,12 +239,13 @@ class JsonTopics:
             return None
         if topic == self._uptime:
             document = parse_payload(payload, self._named(topic))
-            self._evidence = replace(self._evidence, uptime_s=float_of(document, *map(str, self._meter.uptime)))
+            if not is_retained:
+                self._evidence.say_uptime(float_of(document, *map(str, self._meter.uptime)), at)
             return None
         place = self._places.get(topic) or self._place(topic)
-        return self._receive_values(place, payload, is_retained=is_retained)
+        return self._receive_values(place, payload, is_retained=is_retained, at=at)
 
-    def _receive_values(self, place: _Place, payload: bytes, *, is_retained: bool) -> Decoded | None:
+    def _receive_values(self, place: _Place, payload: bytes, *, is_retained: bool, at: float) -> Decoded | None:
         where = place.where
         document = parse_payload(payload, where) if place.is_json else payload[:200].decode("utf-8", errors="replace")
         self._is_simulated |= isinstance(document, Mapping) and document.get("simulated") is True
@@ -251,20 +253,15 @@ class JsonTopics:
             return None
         for number, quantity in place.quantities:
             self._values[number] = self._quantity_at(document, quantity, where)
-        has_total = self._count(document, place)
-        if not has_total and not any(path.quantity == "watts" for _, path in place.quantities):
+        has_news = self._count(document, place)
+        if not has_news and not any(path.quantity == "watts" for _, path in place.quantities):
             return None
         missing = [path.name for number, path in enumerate(self._meter.registers) if number not in self._counts]
-        evidence = self._evidence
-        aged = evidence if evidence.uptime_s is None else replace(evidence, uptime_s=None)
-        if has_total and not missing:
-            self._evidence = aged  # an uptime holds for the reading after it; later it would look like a restart
+        has_total = has_news and not missing
         return Decoded(
             sample=self._sample(),
-            registers=tuple(self._counts[number] for number in range(len(self._registers)))
-            if has_total and not missing
-            else (),
-            evidence=evidence if has_total and not missing else aged,
+            registers=tuple(self._counts[number] for number in range(len(self._registers))) if has_total else (),
+            evidence=self._evidence.for_total(at) if has_total else self._evidence.without_total(),
             advice=(f"no total is booked before all have come; missing: {', '.join(missing)}",) if missing else (),
             quality=LinkQuality(signal_dbm=float_of(document, "rssi")),
             freshness=self._freshness(is_retained=is_retained),

@@ -33,8 +33,9 @@ from wattrail.network_meters.decoded import (
 )
 from wattrail.network_meters.mac_address import check_mac
 from wattrail.network_meters.payload import find_number, float_of, number_of, parse_payload, text_of
+from wattrail.network_meters.published_evidence import PublishedEvidence
 from wattrail.sanitize import printable
-from wattrail.units import NO_EVIDENCE, Quantities
+from wattrail.units import Quantities
 
 __all__ = ["OpenBekenPages", "OpenBekenTopics"]
 
@@ -237,7 +238,7 @@ class OpenBekenTopics:
         self._register = _register(direction, step, max_watts)
         self._sample = Quantities()
         self._quality = LinkQuality()
-        self._evidence = NO_EVIDENCE
+        self._evidence = PublishedEvidence()
         self._answered: set[str] = set()
         self._is_simulated = False
 
@@ -256,31 +257,31 @@ class OpenBekenTopics:
             return ()
         return [MqttCommand(f"cmnd/{self._client}/Status", number) for number in ("2", "11", "8")]
 
-    def receive(self, topic: str, payload: bytes, *, is_retained: bool) -> Decoded | None:
+    def receive(self, topic: str, payload: bytes, *, is_retained: bool, at: float) -> Decoded | None:
         """One message. Raises UnexpectedReply."""
         where = f"{self._where} topic {printable(topic)}"
         if topic.startswith("stat/"):
-            return None if is_retained else self._receive_status(topic, payload, where)
+            return None if is_retained else self._receive_status(topic, payload, where, at)
         name = topic.split("/")[1]
         if name == "connected":
             # What was known of its boot is history, and firmware may be another one now.
             self._sample, self._answered = Quantities(), set()
-            self._evidence = replace(self._evidence, uptime_s=None)
+            self._evidence.forget_uptime()
             return Decoded(is_online=payload == b"online")
         if not payload:  # somebody asks for a value; the device receives its own values back, and so do we
             return None
         text = payload[:64].decode("utf-8", errors="replace")
-        return self._receive_value(name, text, where, Freshness.RETAINED if is_retained else Freshness.PUSHED)
+        return self._receive_value(name, text, where, Freshness.RETAINED if is_retained else Freshness.PUSHED, at)
 
-    def _receive_status(self, topic: str, payload: bytes, where: str) -> Decoded | None:
+    def _receive_status(self, topic: str, payload: bytes, where: str, at: float) -> Decoded | None:
         document, name = parse_payload(payload, where), topic.rpartition("/")[2]
         self._answered.add(name)
         if name == "STATUS2":
             version = text_of(document, "StatusFWR", "Version")
             self._is_simulated = is_marked_simulated(version)
-            self._evidence = replace(self._evidence, revision=version)
+            self._evidence.say(revision=version)
         elif name == "STATUS11":
-            self._evidence = replace(self._evidence, uptime_s=float_of(document, "StatusSTS", "UptimeSec"))
+            self._evidence.say_uptime(float_of(document, "StatusSTS", "UptimeSec"), at)
             self._quality = _quality(document)
         elif self._takes_status:
             energy = _energy_object(document, where)
@@ -289,13 +290,14 @@ class OpenBekenTopics:
             # Without what it says of its boot a total cannot be judged; both are asked for first.
             has_evidence = {"STATUS2", "STATUS11"} <= self._answered
             self._answered.discard("STATUS11")
-            return self._said(total if has_evidence else None, "Wh", Freshness.POLLED)
+            return self._said(total if has_evidence else None, "Wh", Freshness.POLLED, at)
         return None
 
-    def _receive_value(self, name: str, text: str, where: str, freshness: Freshness) -> Decoded | None:
+    def _receive_value(self, name: str, text: str, where: str, freshness: Freshness, at: float) -> Decoded | None:
         match name:
             case "uptime":
-                self._evidence = replace(self._evidence, uptime_s=_float(text, where))
+                if freshness is not Freshness.RETAINED:
+                    self._evidence.say_uptime(_float(text, where), at)
             case "rssi":
                 self._quality = replace(self._quality, signal_dbm=_float(text, where))
             case "temp":
@@ -303,25 +305,22 @@ class OpenBekenTopics:
             case "build":
                 self._is_simulated |= is_marked_simulated(text)
             case "energycounter_clear_date":
-                self._evidence = replace(self._evidence, start_stamp=_date(text))
+                self._evidence.say(start_stamp=_date(text))
             case _ if name == f"energycounter{self._suffix}" and not self._takes_status:
-                return self._said(number_of(text, where), self._unit, freshness)
+                return self._said(number_of(text, where), self._unit, freshness, at)
             case _ if name.endswith(self._suffix) and name.removesuffix(self._suffix) in _TOPICS:
-                return self._receive_quantity(_TOPICS[name.removesuffix(self._suffix)], text, where, freshness)
+                return self._receive_quantity(_TOPICS[name.removesuffix(self._suffix)], text, where, freshness, at)
         return None
 
-    def _receive_quantity(self, field: str, text: str, where: str, freshness: Freshness) -> Decoded | None:
+    def _receive_quantity(self, field: str, text: str, where: str, freshness: Freshness, at: float) -> Decoded | None:
         self._sample = replace(self._sample, **{field: _float(text, where)})
-        return self._said(None, "Wh", freshness) if field == "watts" else None
+        return self._said(None, "Wh", freshness, at) if field == "watts" else None
 
-    def _said(self, total: Decimal | None, unit: str, freshness: Freshness) -> Decoded:
-        evidence, aged = self._evidence, replace(self._evidence, uptime_s=None)
-        if total is not None:
-            self._evidence = aged  # an uptime holds for the reading after it; later it would look like a restart
+    def _said(self, total: Decimal | None, unit: str, freshness: Freshness, at: float) -> Decoded:
         return Decoded(
             sample=self._sample,
             registers=() if total is None else (count_of(self._register, total, unit),),
-            evidence=aged if total is None else evidence,
+            evidence=self._evidence.without_total() if total is None else self._evidence.for_total(at),
             quality=self._quality,
             freshness=freshness,
             is_simulated=self._is_simulated,

@@ -10,11 +10,11 @@ message names: ``ExportRule`` says it, and nobody guesses it. Source: tasmota/en
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
-from typing import Final
+from typing import Any, Final
 
 from wattrail.energy_register import (
     BootEvidence,
@@ -36,8 +36,9 @@ from wattrail.network_meters.decoded import (
 )
 from wattrail.network_meters.mac_address import check_mac
 from wattrail.network_meters.payload import find_number, float_of, parse_payload, text_of
+from wattrail.network_meters.published_evidence import PublishedEvidence
 from wattrail.sanitize import printable
-from wattrail.units import NO_EVIDENCE, Quantities
+from wattrail.units import Quantities
 
 __all__ = ["ExportRule", "TasmotaAddress", "TasmotaPages", "TasmotaTopics"]
 
@@ -152,7 +153,12 @@ class TasmotaPages:
         self._decoded = Decoded(
             sample=sample,
             registers=registers,
-            evidence=_boot(document, _uptime(document, NO_EVIDENCE, version), text_of(sensors, *_START)),
+            evidence=BootEvidence(
+                uptime_s=float_of(document, "StatusSTS", "UptimeSec"),
+                revision=version,
+                start_stamp=text_of(sensors, *_START),
+                **_boot(document),
+            ),
             quality=_quality(document, "StatusSTS"),
             is_simulated=is_marked_simulated(version),
         )
@@ -201,7 +207,7 @@ class TasmotaTopics:
         is_mac = len(name) == _MAC_DIGITS and all(c in "0123456789ABCDEF" for c in name)
         self._discovery = f"tasmota/discovery/{name}/config" if is_mac else ""
         self._address = None if is_mac else TasmotaAddress(name, full_topic)
-        self._evidence = NO_EVIDENCE
+        self._evidence = PublishedEvidence()
         self._answered: set[str] = set()
         self._quality = LinkQuality()
         self._is_simulated = False
@@ -220,7 +226,7 @@ class TasmotaTopics:
             return ()
         return [MqttCommand(self._address.of(0, "Status"), number) for number in ("1", "2", "11", "8")]
 
-    def receive(self, topic: str, payload: bytes, *, is_retained: bool) -> Decoded | None:
+    def receive(self, topic: str, payload: bytes, *, is_retained: bool, at: float) -> Decoded | None:
         """One message. Raises UnexpectedReply."""
         where = f"{self._where} topic {printable(topic)}"
         if topic == self._discovery:
@@ -231,44 +237,42 @@ class TasmotaTopics:
             self._age()
             online = self._address.online if self._address else "Online"
             return Decoded(is_online=payload.decode("utf-8", errors="replace") == online)
-        return self._receive_json(name, parse_payload(payload, where), where, is_retained=is_retained)
+        return self._receive_json(name, parse_payload(payload, where), where, is_retained=is_retained, at=at)
 
-    def _receive_json(self, name: str, document: object, where: str, *, is_retained: bool) -> Decoded | None:
+    def _receive_json(self, name: str, document: object, where: str, *, is_retained: bool, at: float) -> Decoded | None:
         self._answered.add(name)
         match name:
             case "SENSOR":
-                return self._said(document, where, Freshness.RETAINED if is_retained else Freshness.PUSHED)
+                return self._said(document, where, Freshness.RETAINED if is_retained else Freshness.PUSHED, at)
             case "STATUS8" | "STATUS10" if not is_retained:
                 sensors = document.get("StatusSNS") if isinstance(document, Mapping) else None
-                return self._said(sensors, where, Freshness.POLLED)
+                return self._said(sensors, where, Freshness.POLLED, at)
             case "INFO3":  # the first thing after a boot: what was known of the boot before is history
                 self._age()
                 reason = text_of(document, "Info3", "RestartReason")
-                self._evidence = replace(self._evidence, reset_reason=reason, is_power_on=_is_power_on(reason))
+                self._evidence.say(reset_reason=reason, is_power_on=_is_power_on(reason))
             case "STATUS1":
-                self._evidence = _boot(document, self._evidence, self._evidence.start_stamp)
+                self._evidence.say(**_boot(document))
             case "STATUS2":
                 version = text_of(document, "StatusFWR", "Version")
-                self._evidence = replace(self._evidence, revision=version)
+                self._evidence.say(revision=version)
                 self._is_simulated |= is_marked_simulated(version)
             case "STATE" | "STATUS11":
                 status = document if name == "STATE" else _mapping(document).get("StatusSTS")
-                self._evidence = replace(self._evidence, uptime_s=float_of(status, "UptimeSec"))
+                if not is_retained:
+                    self._evidence.say_uptime(float_of(status, "UptimeSec"), at)
                 self._quality = LinkQuality(signal_dbm=float_of(status, "Wifi", "Signal"))
         return None
 
-    def _said(self, sensors: object, where: str, freshness: Freshness) -> Decoded:
+    def _said(self, sensors: object, where: str, freshness: Freshness, at: float) -> Decoded:
         sample, registers = self._energy.decode(sensors, where)
-        self._evidence = replace(self._evidence, start_stamp=text_of(sensors, *_START))
+        self._evidence.say(start_stamp=text_of(sensors, *_START))
         if self._may_ask and not {"STATUS1", "STATUS2", "STATUS11"} <= self._answered:
             registers = ()  # without what it says of its boot a total cannot be judged; it is asked for first
-        evidence, aged = self._evidence, replace(self._evidence, uptime_s=None)
-        if registers:
-            self._evidence = aged  # an uptime holds for the reading after it; later it would look like a restart
         return Decoded(
             sample=sample,
             registers=registers,
-            evidence=evidence if registers else aged,
+            evidence=self._evidence.for_total(at) if registers else self._evidence.without_total(),
             quality=self._quality,
             freshness=freshness,
             is_simulated=self._is_simulated,
@@ -277,7 +281,7 @@ class TasmotaTopics:
     def _age(self) -> None:
         """A new connection, perhaps after a boot: what must be asked for again before a total counts."""
         self._answered = set()
-        self._evidence = replace(self._evidence, uptime_s=None)
+        self._evidence.forget_uptime()
 
     def _discover(self, document: object, where: str) -> None:
         config = _mapping(document)
@@ -353,20 +357,14 @@ def _float(value: Decimal | None) -> float | None:
     return None if value is None else float(value)
 
 
-def _uptime(document: object, evidence: BootEvidence, version: str) -> BootEvidence:
-    return replace(evidence, uptime_s=float_of(document, "StatusSTS", "UptimeSec"), revision=version)
-
-
-def _boot(document: object, evidence: BootEvidence, start_stamp: str) -> BootEvidence:
-    """StatusPRM: the count of boots and the reason for the last one."""
+def _boot(document: object) -> dict[str, Any]:
+    """StatusPRM: the count of boots and the reason for the last one, as fields of the evidence."""
     count, reason = float_of(document, "StatusPRM", "BootCount"), text_of(document, "StatusPRM", "RestartReason")
-    return replace(
-        evidence,
-        boot_count=None if count is None else int(count),
-        reset_reason=reason,
-        is_power_on=_is_power_on(reason),
-        start_stamp=start_stamp,
-    )
+    return {
+        "boot_count": None if count is None else int(count),
+        "reset_reason": reason,
+        "is_power_on": _is_power_on(reason),
+    }
 
 
 def _is_power_on(reason: str) -> bool | None:

@@ -15,6 +15,7 @@ from typing import Final, Literal
 
 from wattrail.clock import Clock
 from wattrail.errors import AccessDenied, ConfigError, PortOpenError, WattrailError
+from wattrail.publish.authority import not_trusted, trusting
 from wattrail.publish.delivery import DeliveryFailed, MessageRefused
 from wattrail.publish.message import OutgoingMessage
 from wattrail.publish.status import PublisherStatus
@@ -96,7 +97,7 @@ class EmailSender:
 
     @contextmanager
     def _connected(self) -> Iterator[smtplib.SMTP]:
-        context = ssl.create_default_context(cafile=self.ca_file)
+        context = trusting(self.ca_file)
         server = (
             smtplib.SMTP_SSL(self.host, self.port, timeout=self.timeout_s, context=context)
             if self.tls == "implicit"
@@ -116,8 +117,7 @@ class EmailSender:
         where = f"smtp server {self.host}:{self.port}"
         match error:
             case ssl.SSLCertVerificationError():
-                text = f"{where}: its certificate is not trusted: {error.verify_message}"
-                return _denied(text, "name the authority that signed it as ca_file")
+                return DeliveryFailed(PublisherStatus.REFUSED, not_trusted(where, error))
             case UnicodeError():
                 return _denied(f"{where}: the login is not ASCII, as SMTP needs it", "choose another password")
             case smtplib.SMTPNotSupportedError() if "STARTTLS" in str(error):

@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final, Literal
 
-from wattrail.errors import AccessDenied, ConfigError, PortError, UnexpectedReply
+from wattrail.errors import AccessDenied, ConfigError, FileError, PortError, UnexpectedReply
 from wattrail.gateway import Subscription
 from wattrail.gateway.timing import BackOff
 from wattrail.ledger import LedgerSlice, registers_at
@@ -43,6 +43,9 @@ _OVERLAP: Final = timedelta(days=2)
 
 _ENTRY: Final = timedelta(seconds=90)
 """A register published just before the hour may be ahead of the ledger's, which divides an entry of a minute evenly."""
+
+_ROW_S: Final = 0.02
+"""What an hour may cost the recorder: it writes 120 a second on a busy machine of two cores."""
 
 logger = logging.getLogger(__name__)
 
@@ -77,11 +80,12 @@ class HomeAssistantHistoryPlan:
     """Fills the statistics of one Home Assistant.
 
     ``login`` names its token. ``registers_s`` is the cadence at which it gets registers over MQTT: a row of its own
-    may be as old, and is right all the same.
+    may be as old, and is right all the same. ``ca_file`` signs its certificate where the system's authorities do not.
     """
 
     url: str
     login: str
+    ca_file: Path | None = None
     registers_s: float = 60.0
     pacing: HistoryPacing = HistoryPacing()
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -137,7 +141,7 @@ def fill_history(
 
     Raises PortError, and UnexpectedReply where Home Assistant does not answer as it should.
     """
-    with open_home_assistant(plan.url, plan.token()) as socket:
+    with open_home_assistant(plan.url, plan.token(), ca_file=plan.ca_file) as socket:
         entities = socket.entities()
         for meter in _identities(database, meters):
             ledger = _LedgerHours(database, meter.meter_id, timedelta(seconds=plan.registers_s) + HOUR / 60)
@@ -236,7 +240,10 @@ class _Fill:
             self._adjust(todo.adjust_from, todo.adjust_mwh)
         if todo.rows:
             self.socket.import_rows(statistic or StoredStatistic(statistic_id=self.entity), todo.rows)
-        self._until(lambda: self._compare(span, until).is_empty, f"it does not keep {len(todo.rows)} hours")
+        self._until(
+            lambda: self._compare(span, until).is_empty, f"it does not keep {len(todo.rows)} hours",
+            more_s=len(todo.rows) * _ROW_S,
+        )  # fmt: skip
         return todo
 
     def _compare(self, span: FillSpan, until: datetime) -> HistoryPlan:
@@ -257,9 +264,9 @@ class _Fill:
             lambda: self.socket.rows(self.entity, start, start + HOUR) != before, "it does not keep an adjusted sum"
         )
 
-    def _until(self, condition: Callable[[], bool], what: str) -> None:
+    def _until(self, condition: Callable[[], bool], what: str, *, more_s: float = 0.0) -> None:
         """The recorder answers first and carries out later."""
-        deadline_s = time.monotonic() + self.plan.pacing.answer_s
+        deadline_s = time.monotonic() + self.plan.pacing.answer_s + more_s
         while not condition():
             if time.monotonic() > deadline_s:
                 raise UnexpectedReply(
@@ -282,8 +289,8 @@ def _keep_filled(plan: HomeAssistantHistoryPlan, context: ConsumerContext, event
         start = began - _WINDOW if filled_until is None else filled_until - _OVERLAP
         try:
             _round(plan, context, FillSpan(start=start, is_window=True), lambda: events.ended)
-        except (PortError, UnexpectedReply, ConfigError) as error:
-            refused = isinstance(error, AccessDenied | UnexpectedReply | ConfigError)
+        except (PortError, UnexpectedReply, ConfigError, FileError) as error:
+            refused = isinstance(error, AccessDenied | UnexpectedReply | ConfigError | FileError)
             context.board.failed(plan.name, PublisherStatus.REFUSED if refused else PublisherStatus.AWAY, error)
             due_s = time.monotonic() + back_off.fail()
         else:

@@ -15,9 +15,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from wattrail.errors import AccessDenied, MissingExtra, PortLost, PortOpenError, UnexpectedReply
+from wattrail.publish.authority import not_trusted, trusting
 from wattrail.publish.home_assistant_history import HourlyRow
 from wattrail.sanitize import printable
 
@@ -140,8 +142,13 @@ class HomeAssistantSocket:
 
 
 @contextmanager
-def open_home_assistant(url: str, token: str | None, *, timeout_s: float = TIMEOUT_S) -> Iterator[HomeAssistantSocket]:
-    """Home Assistant at ``http://HOST:8123`` or ``https://``, for a block. Raises PortOpenError, AccessDenied."""
+def open_home_assistant(
+    url: str, token: str | None, *, ca_file: Path | None = None, timeout_s: float = TIMEOUT_S
+) -> Iterator[HomeAssistantSocket]:
+    """Home Assistant at ``http://HOST:8123`` or ``https://``, for a block.
+
+    Raises PortOpenError, AccessDenied, and FileError for ``ca_file``.
+    """
     if not token:
         raise AccessDenied(f"{url}: no token is stored for Home Assistant", hint=_TOKEN_HINT)
     try:
@@ -150,9 +157,11 @@ def open_home_assistant(url: str, token: str | None, *, timeout_s: float = TIMEO
     except ImportError as error:
         raise MissingExtra("home_assistant_history", library="websockets", extra="websocket") from error
     place = re.sub("^http", "ws", url).rstrip("/") + "/api/websocket"
-    context = ssl.create_default_context() if place.startswith("wss:") else None
+    context = trusting(ca_file) if place.startswith("wss:") else None
     try:
         connection = connect(place, ssl=context, open_timeout=timeout_s, max_size=_MAX_MESSAGE)
+    except ssl.SSLCertVerificationError as error:
+        raise not_trusted(url, error) from error
     except (OSError, InvalidHandshake, InvalidURI) as error:
         reason = printable(str(error) or type(error).__name__, limit=160)
         raise PortOpenError(f"{url}: cannot connect: {reason}", hint="check that Home Assistant runs there") from error

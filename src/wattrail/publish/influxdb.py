@@ -14,12 +14,14 @@ import ssl
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, Literal
 from urllib.parse import urlencode, urlsplit
 
-from wattrail.errors import AccessDenied, PortOpenError, WattrailError
+from wattrail.errors import AccessDenied, FileError, PortOpenError, WattrailError
 from wattrail.gateway import Subscription
 from wattrail.gateway.timing import BackOff
+from wattrail.publish.authority import not_trusted, trusting
 from wattrail.publish.consumer import ConsumerContext, Publisher
 from wattrail.publish.line_protocol import live_point, registers_point
 from wattrail.publish.pending import DEFAULT_CADENCE, PendingValues, PublishCadence, published_meter
@@ -92,10 +94,14 @@ class InfluxPacing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InfluxPlan:
-    """Writes to one server. ``login`` is the name of its user and password, or of its token."""
+    """Writes to one server. ``login`` is the name of its user and password, or of its token.
+
+    ``ca_file`` signs its certificate where the system's authorities do not.
+    """
 
     influx: InfluxTarget
     login: str
+    ca_file: Path | None = None
     measurement: str = "meter"
     cadence: PublishCadence = DEFAULT_CADENCE
     pacing: InfluxPacing = InfluxPacing()
@@ -207,27 +213,34 @@ class _InfluxWriter:
 
     def _request(self, body: bytes, timeout_s: float) -> tuple[int, bytes]:
         target = self._plan.influx
-        where = urlsplit(target.url)
         headers = {
             "Content-Type": "text/plain; charset=utf-8",
             "Content-Encoding": "gzip",
             **target.authorization(self._login),
         }
-        connection = (
-            http.client.HTTPSConnection(where.netloc, timeout=timeout_s, context=ssl.create_default_context())
-            if where.scheme == "https"
-            else http.client.HTTPConnection(where.netloc, timeout=timeout_s)
-        )
+        connection = self._connection(timeout_s)
         try:
             connection.request("POST", target.path(), body, headers)
             answer = connection.getresponse()
             return answer.status, answer.read(_MAX_ANSWER)
+        except ssl.SSLCertVerificationError as error:
+            raise _WriteFailed(PublisherStatus.REFUSED, not_trusted(self._plan.target, error)) from error
         except (OSError, http.client.HTTPException) as error:
             reason = printable(connection_reason(error, self._plan.target), limit=160)
             shown = PortOpenError(f"{self._plan.target}: cannot write: {reason}", hint="check that it runs there")
             raise _WriteFailed(PublisherStatus.AWAY, shown) from error
         finally:
             connection.close()
+
+    def _connection(self, timeout_s: float) -> http.client.HTTPConnection:
+        where = urlsplit(self._plan.influx.url)
+        if where.scheme != "https":
+            return http.client.HTTPConnection(where.netloc, timeout=timeout_s)
+        try:
+            context = trusting(self._plan.ca_file)
+        except FileError as error:
+            raise _WriteFailed(PublisherStatus.REFUSED, error) from error
+        return http.client.HTTPSConnection(where.netloc, timeout=timeout_s, context=context)
 
 
 def _message_of(answer: bytes) -> str:

@@ -15,6 +15,7 @@ from typing import Final
 from wattrail.alarms import StoredAlarmEvent
 from wattrail.ledger import By
 from wattrail.publish import report_text
+from wattrail.publish.report_notes import alarm_data, alarm_note
 from wattrail.publish.stored_reports import MadeReports
 
 __all__ = [
@@ -27,8 +28,6 @@ __all__ = [
     "probe_message",
     "report_message",
 ]
-
-_MAX_ALARM_LINES: Final = 20
 
 _PRIORITIES: Final = {"info": 2, "warning": 5, "critical": 8}
 """Of 0 to 10, as Gotify counts them: from 4 it makes a sound, from 8 it insists."""
@@ -64,7 +63,7 @@ def alarm_message(event: StoredAlarmEvent, token: str, zone: tzinfo) -> Outgoing
         at=event.at,
         subject=subject,
         text=f"{subject}\n{event.severity}, rule {event.rule}, {when:%Y-%m-%d %H:%M:%S%z}",
-        data=_alarm_data(event),
+        data=alarm_data(event),
         simulated=event.simulated,
         meter=event.meter,
         severity=event.severity,
@@ -86,7 +85,7 @@ def report_message(
     subject = report_text.title(reports[0]) if is_of_one else f"{_mark(is_simulated)}energy of {when}"
     notes = [
         *_without(made.without),
-        *_raised(made.alarms, at.tzinfo or UTC),
+        *alarm_note(made.alarms, at.tzinfo or UTC),
         *(f"{meter}: {sentence}" for meter, sentences in made.advice.items() for sentence in sentences),
         *_missed(not_sent, by),
     ]
@@ -105,7 +104,7 @@ def report_message(
             "first_day": first_day.isoformat(),
             "reports": [report_text.as_object(report) for report in reports],
             "without": list(made.without),
-            "alarms": [_alarm_data(alarm) for alarm in made.alarms],
+            "alarms": [alarm_data(alarm) for alarm in made.alarms],
             "advice": {meter: list(sentences) for meter, sentences in made.advice.items()},
             "not_sent": [not_sent[0].isoformat(), not_sent[-1].isoformat()] if not_sent else None,
         },
@@ -155,24 +154,6 @@ def fields(message: OutgoingMessage) -> dict[str, str | int | bool | None]:
         "priority": _PRIORITIES[message.severity],
         "simulated": message.simulated,
     }
-
-
-def _alarm_data(event: StoredAlarmEvent) -> dict[str, object]:
-    return {
-        "id": event.id, "rule": event.rule, "meter": event.meter, "change": event.change,
-        "severity": event.severity, "value": event.value, "limit": event.limit, "unit": event.unit or None,
-        "text": event.text, "at": _utc(event.at), "simulated": event.simulated,
-    }  # fmt: skip
-
-
-def _raised(alarms: Sequence[StoredAlarmEvent], zone: tzinfo) -> list[str]:
-    """A line for each alarm of the period, as far as a person reads them."""
-    shown = [
-        f"{alarm.at.astimezone(zone):%Y-%m-%d %H:%M%z} {_mark(alarm.simulated)}{alarm.severity}: {alarm.text}"
-        for alarm in alarms[:_MAX_ALARM_LINES]
-    ]
-    more = [f"and {len(alarms) - len(shown)} more; wattrail alarm list --events 1000 lists them"]
-    return ["\n".join(["alarms raised:", *shown, *(more if len(alarms) > len(shown) else [])])] if alarms else []
 
 
 def _without(meters: Sequence[str]) -> list[str]:

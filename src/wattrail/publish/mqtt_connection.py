@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import ssl
 from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
-from wattrail.errors import AccessDenied, FileError, MissingExtra, PortError, PortLost, PortOpenError, WattrailError
+from wattrail.errors import AccessDenied, MissingExtra, PortError, PortLost, PortOpenError, WattrailError
+from wattrail.publish.authority import trusting
 from wattrail.publish.dialect import MqttMessage
 from wattrail.publish.status import PublisherStatus
 from wattrail.sanitize import printable
@@ -72,7 +72,7 @@ def broker_client(
         password=login.password if login else None,
         protocol=aiomqtt.ProtocolVersion.V5,
         will=aiomqtt.Will(will.topic, will.payload, qos=will.qos, retain=will.retain) if will else None,
-        tls_context=_tls_context(ca_file) if address.is_encrypted else None,
+        tls_context=trusting(ca_file) if address.is_encrypted else None,
         timeout=timeout_s,
         keepalive=_KEEPALIVE_S,
         logger=_logger,
@@ -256,13 +256,6 @@ def require_aiomqtt(name: str) -> None:
         import aiomqtt  # noqa: F401 - only whether it is there
     except ImportError as error:
         raise MissingExtra(f"[publish.{name}]", library="aiomqtt", extra="mqtt") from error
-
-
-def _tls_context(ca_file: Path | None) -> ssl.SSLContext:
-    try:
-        return ssl.create_default_context(cafile=ca_file)
-    except OSError as error:  # a missing file, and one without a certificate in it
-        raise FileError(f"{ca_file} cannot be used as ca_file: {error.strerror or error}") from error
 
 
 def _publish_properties(message: MqttMessage) -> Properties | None:

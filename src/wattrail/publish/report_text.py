@@ -27,9 +27,9 @@ def as_text(report: EnergyReport) -> str:
     return "\n".join([title(report), *(f"{label:<14}{value}" for label, value in _rows(report))])
 
 
-def as_html(report: EnergyReport) -> str:
-    """A page with a heading and a table; no script, no style, nothing to load."""
-    return as_html_page(title(report), [as_html_part(report)])
+def as_html(report: EnergyReport, *notes: str) -> str:
+    """A page with a heading, a table and notes that are HTML already; no script, no style, nothing to load."""
+    return as_html_page(title(report), [as_html_part(report), *notes])
 
 
 def as_html_part(report: EnergyReport) -> str:

@@ -22,6 +22,7 @@ from urllib.parse import urljoin, urlsplit
 
 from wattrail.clock import Clock
 from wattrail.errors import AccessDenied, ConfigError, PortOpenError, WattrailError
+from wattrail.publish.authority import not_trusted, trusting
 from wattrail.publish.delivery import DeliveryFailed, MessageRefused
 from wattrail.publish.message import OutgoingMessage
 from wattrail.publish.status import PublisherStatus
@@ -98,7 +99,7 @@ class WebhookSender:
     def _post(self, body: bytes, headers: Mapping[str, str]) -> _Answer:
         where = urlsplit(self.url)
         connection = (
-            http.client.HTTPSConnection(where.netloc, timeout=self.timeout_s, context=self._context())
+            http.client.HTTPSConnection(where.netloc, timeout=self.timeout_s, context=trusting(self.ca_file))
             if where.scheme == "https"
             else http.client.HTTPConnection(where.netloc, timeout=self.timeout_s)
         )
@@ -107,20 +108,13 @@ class WebhookSender:
             answer = connection.getresponse()
             return _Answer(answer.status, answer.headers, answer.read1(_MAX_ANSWER))  # type: ignore[arg-type]
         except ssl.SSLCertVerificationError as error:
-            shown = AccessDenied(
-                f"{self.target}: its certificate is not trusted: {error.verify_message}",
-                hint="name the authority that signed it as ca_file",
-            )
-            raise DeliveryFailed(PublisherStatus.REFUSED, shown) from error
+            raise DeliveryFailed(PublisherStatus.REFUSED, not_trusted(self.target, error)) from error
         except (OSError, http.client.HTTPException) as error:
             reason = printable(connection_reason(error, where.netloc), limit=160)
             away = PortOpenError(f"{self.target}: cannot send: {reason}", hint="check that it runs there")
             raise DeliveryFailed(PublisherStatus.AWAY, away) from error
         finally:
             connection.close()
-
-    def _context(self) -> ssl.SSLContext:
-        return ssl.create_default_context(cafile=self.ca_file)
 
     def _refuse(self, answer: _Answer, now: datetime, login: Credentials | None) -> None:
         text = f"{self.target} answers {answer.status}"

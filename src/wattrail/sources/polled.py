@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from wattrail.clock import Clock
+from wattrail.energy_register import BootEvidence
 from wattrail.errors import LinkError, PortError, PortOpenError
 from wattrail.network_meters.decoded import Decoded, HttpLink, LinkQuality
 from wattrail.network_meters.unit_check import UnitCheck
@@ -89,15 +90,17 @@ class PolledSource:
         """Nothing is held between two polls."""
 
     async def _poll(self, server: HttpServer) -> Decoded:
+        asked_at = self._clock.monotonic()
         try:
             self.link.begin()
             while (target := self.link.next_request()) is not None:
                 answer = await server.get(target)
                 self.link.receive(answer.status, answer.body)
-            return self.link.finish()
+            decoded = self.link.finish()
         except (PortError, LinkError) as error:
             error.hide(server.secrets)  # an error quotes the answer, and a device may answer with what it was sent
             raise
+        return replace(decoded, evidence=_aged(decoded.evidence, self._clock.monotonic() - asked_at))
 
     async def _poll_elsewhere(self, moved: MovedMeter, error: PortError | LinkError) -> Decoded:
         """Poll the meter where it is now. Raises ``error`` where nobody knows, and what the poll there raises."""
@@ -126,3 +129,8 @@ class PolledSource:
         if self._server is self._written_server:
             return ()
         return (f"the meter was found at {self._server.name}: write that in its URL, or fix its address in the router",)
+
+
+def _aged(evidence: BootEvidence, seconds: float) -> BootEvidence:
+    """Evidence of a poll that took so long: nobody knows at which moment of it the device read its uptime."""
+    return evidence if evidence.uptime_s is None else replace(evidence, uptime_age_s=seconds)

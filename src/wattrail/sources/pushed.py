@@ -136,7 +136,7 @@ class PushedSource:
                 self._flood = self._flooded(topic)
                 self._leaving = asyncio.ensure_future(self.close())  # at once: whoever reads may be waiting
                 raise self._flood
-            decoded = self.link.receive(topic, payload, is_retained=is_retained)
+            decoded = self.link.receive(topic, payload, is_retained=is_retained, at=self._clock.monotonic())
             self._put(None if decoded is None else self._item(decoded, is_retained=is_retained))
         except (LinkError, PortLost) as error:
             error.hide(self._broker.secrets)

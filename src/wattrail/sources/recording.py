@@ -104,10 +104,10 @@ class _RecordedTopics:
     def commands(self) -> Sequence[MqttCommand]:
         return self._link.commands()
 
-    def receive(self, topic: str, payload: bytes, *, is_retained: bool) -> Decoded | None:
+    def receive(self, topic: str, payload: bytes, *, is_retained: bool, at: float) -> Decoded | None:
         kept = _HIDDEN.encode() if _SECRET_TOPIC.search(topic) else scrubbed(payload, self._secrets)
-        self._write(lambda at: TopicPublished(at, topic, kept, is_retained))
-        return self._link.receive(topic, payload, is_retained=is_retained)
+        self._write(lambda since: TopicPublished(since, topic, kept, is_retained))
+        return self._link.receive(topic, payload, is_retained=is_retained, at=at)
 
 
 class CaptureOfSource:
@@ -222,7 +222,7 @@ class ReplayedSource:
         while (event := self._reader.next) is not None:
             self._reader.advance()
             if isinstance(event, TopicPublished):
-                decoded = source.link.receive(event.topic, event.payload, is_retained=event.is_retained)
+                decoded = source.link.receive(event.topic, event.payload, is_retained=event.is_retained, at=event.at)
                 if decoded is not None and decoded.is_online is None:
                     return decoded
         raise self._ended()

@@ -17,6 +17,8 @@ _EXACT: Final = ("step_mwh", "max_counts_per_us")
 """Fields that are fractions, written as text: ``50/3``."""
 
 _NOTHING_SAID: Final = BootEvidence()
+_NOT_KEPT: Final = {"uptime_age_s"}
+"""Counts for the reading that brings it, and never for the one after."""
 
 
 def registers_text(registers: tuple[EnergyRegister, ...]) -> str:
@@ -38,12 +40,12 @@ def counts_alike(some: tuple[EnergyRegister, ...], others: tuple[EnergyRegister,
 
 
 def boot_text(boot: BootEvidence | None) -> str | None:
-    """What a device says of its restarts as JSON, without what it does not say."""
-    if boot is None or boot == _NOTHING_SAID:
+    """What a device says of its restarts as JSON, without what it does not say; None where that is nothing."""
+    if boot is None:
         return None
-    said = {field.name: getattr(boot, field.name) for field in fields(boot)}
+    said = {field.name: getattr(boot, field.name) for field in fields(boot) if field.name not in _NOT_KEPT}
     given = {key: value for key, value in said.items() if value != getattr(_NOTHING_SAID, key)}
-    return json.dumps(given, separators=(",", ":"))
+    return json.dumps(given, separators=(",", ":")) if given else None
 
 
 def boot_from_text(text: str | None) -> BootEvidence | None:

@@ -16,6 +16,8 @@ from wattrail.cli.target import Json
 from wattrail.ledger import By
 from wattrail.publish import report_text
 from wattrail.publish.report import EnergyReport, ReportedMeter, energy_report
+from wattrail.publish.report_notes import notes_of
+from wattrail.sanitize import printable_lines
 
 
 def report(
@@ -30,7 +32,8 @@ def report(
 ) -> None:
     """Report the energy of a day or a month.
 
-    Import and export beside the period before, the quarter hour with the highest import, gaps and restarts.
+    Import and export beside the period before, the quarter hour with the highest import, gaps and restarts. Below it
+    the alarms that were raised, and what to change about the connection of a network meter.
     """
     by, first_day = _period(day, month)
     if tariff is not None and by is By.DAY:
@@ -38,9 +41,13 @@ def report(
     refuse_existing(html)
     with one_account(meter, options or BooksOptions()) as account:
         made = _report(account, by, first_day, tariff)
-    print(json_text.dumps(report_text.as_object(made)) if json else report_text.as_text(made))
+        notes = notes_of(account.reader, account.meter.name, by, first_day, account.zone)
+    if json:
+        print(json_text.dumps({**report_text.as_object(made), **notes.as_object()}))
+    else:
+        print(printable_lines("\n".join([report_text.as_text(made), *notes.lines()])))
     if html:
-        keep(html, report_text.as_html(made))
+        keep(html, report_text.as_html(made, *notes.as_html_parts()))
 
 
 def _report(account: StoredAccount, by: By, first_day: date, tariff: Path | None) -> EnergyReport:

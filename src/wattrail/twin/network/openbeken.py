@@ -11,7 +11,6 @@ Not modelled: OTA, flash and file calls, channels, the publish thresholds (every
 from __future__ import annotations
 
 import base64
-import json
 import math
 import struct
 from collections.abc import Sequence
@@ -20,6 +19,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from wattrail.network_meters.decoded import SIMULATED_MARK
 from wattrail.twin.network.meter import Shown, SimulatedNetworkMeter
+from wattrail.twin.network.openbeken_discovery import announcements
 from wattrail.twin.network.register_habits import UJ_PER_WH
 from wattrail.twin.network.serving import Message, WebFaults
 
@@ -206,29 +206,10 @@ class SimulatedOpenBeken:
 
     def discovery(self) -> Sequence[Message]:
         """What the page /ha_discovery, or flag 27, lets it say to Home Assistant."""
-        unit = "kWh" if self.is_kwh else "Wh"
-        sensors = (
-            ("0", "Voltage", "voltage", "voltage", "measurement", "V"),
-            ("1", "Current", "current", "current", "measurement", "A"),
-            ("2", "Power", "power", "power", "measurement", "W"),
-            ("3", "Energy Total", "energy", "energycounter", "total_increasing", unit),
-        )
         host = f"{SIMULATED_MARK}_{self.client}"
-        device = {"ids": [host], "name": host, "sw": _VERSION, "mf": "Beken", "mdl": "BK7231N"}
-        return [
-            Message(
-                f"homeassistant/sensor/{host}_sensor_{number}/config",
-                json.dumps(
-                    {
-                        "dev": device, "name": name, "~": self.client, "avty_t": "~/connected",
-                        "uniq_id": f"{host}_sensor_{number}", "qos": 1, "dev_cla": kind, "stat_t": f"~/{topic}/get",
-                        "stat_cla": state, "unit_of_meas": unit,
-                    }
-                ),
-                retain=True,
-            )
-            for number, name, kind, topic, state, unit in sensors
-        ]  # fmt: skip
+        return announcements(
+            host, self.client, version=_VERSION, energy_unit="kWh" if self.is_kwh else "Wh", has_clock=self.has_clock
+        )
 
     def answer_search(self, place: str) -> bytes:
         """The answer to an SSDP M-SEARCH, whatever was searched; ``place`` is host:port of its web server."""

@@ -33,6 +33,7 @@ class Card {
           this.#part("link", "p.scale.link"), this.#part("advice", "p.scale.advice")),
         this.#hour(meter)));
     this.root.card = this;
+    if (meter.reading && meter.reading.watts !== null) this.chart.add(meter.reading);  // it need not be stored
     this.update();
     visible.observe(this.root);
   }

@@ -1,0 +1,125 @@
+"""``wattrail publish list`` and ``wattrail publish status``."""
+
+from __future__ import annotations
+
+import json as json_text
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+from urllib.error import URLError
+from urllib.request import ProxyHandler, build_opener
+
+from cyclopts import Parameter
+
+from wattrail.app.config import FILE_NAME, database_of, load_config
+from wattrail.cli import output
+from wattrail.cli.exits import Exit, UsageError
+from wattrail.cli.target import Json
+from wattrail.sanitize import printable, printable_lines
+from wattrail.store import lock_holder
+
+if TYPE_CHECKING:
+    from wattrail.app.schema import Config
+
+ConfigFile = Annotated[Path | None, Parameter(help="Configuration file.")]
+
+_ANSWER_S = 5.0
+_MAX_ANSWER = 1 << 20
+_WELL = frozenset({"live", "connecting"})
+
+
+def list_publishers(*, config: ConfigFile = None, json: Json = False) -> None:
+    """List the publishers that the configuration has, and where each of them sends to."""
+    found = [{"name": name, "target": target} for name, target in _configured(_loaded(config))]
+    if json:
+        print(json_text.dumps(found))
+        return
+    for one in found:
+        print(printable(f"{one['name']:<24}{one['target']}", limit=400))
+    if not found:
+        output.note("no publisher is configured; docs/publish.md has examples")
+
+
+def status(*, config: ConfigFile = None, json: Json = False) -> int:
+    """Show what each publisher is doing, how many registers wait, and its last error.
+
+    A running gateway is asked. Where none runs, the configuration says what there is, and the outbox what waits. Exit
+    code 1 if the consumer of one is away, refuses or the publisher failed.
+    """
+    loaded = _loaded(config)
+    database = database_of(loaded)
+    holder = lock_holder(database)
+    found = _asked(holder.address) if holder is not None and holder.address else None
+    if holder is not None and found is None:
+        output.note(f"a gateway runs, but its page does not answer: {holder}")
+    if holder is None:
+        output.note("no gateway runs on this database")
+    found = list(_from_outbox(loaded, database)) if found is None else found
+    if json:
+        print(json_text.dumps(found))
+    else:
+        for one in found:
+            print(printable_lines("\n".join(_lines(one))))
+        if not found:
+            output.note("no publisher is configured; docs/publish.md has examples")
+    return Exit.DONE if all(one["status"] in _WELL or one["status"] is None for one in found) else Exit.FAILED
+
+
+def _loaded(config: Path | None) -> Config:
+    """The configuration. Raises UsageError, ConfigError."""
+    loaded = load_config(config)
+    if loaded is None:
+        raise UsageError(f"found no {FILE_NAME}", hint="docs/publish.md has an example")
+    return loaded
+
+
+def _configured(config: Config) -> Iterator[tuple[str, str]]:
+    """Name and target of every publisher, as the running gateway names them. Raises ConfigError."""
+    from wattrail.app.publish_plan import plan_consumers
+
+    meters = [one.name for one in config.meter] + [one.name for one in config.virtual]
+    for plan in plan_consumers(config.publish, meters):
+        yield plan.name, plan.target
+
+
+def _asked(address: str) -> list[dict[str, Any]] | None:
+    """The publishers of a running gateway; None where it does not answer, or wants a login."""
+    opener = build_opener(ProxyHandler({}))
+    try:
+        with opener.open(f"{address.rstrip('/')}/api/v1/publishers", timeout=_ANSWER_S) as answer:
+            found = json_text.loads(answer.read(_MAX_ANSWER))
+    except (URLError, OSError, ValueError):
+        return None
+    return found if isinstance(found, list) and all(isinstance(one, dict) for one in found) else None
+
+
+def _from_outbox(config: Config, database: Path) -> Iterator[dict[str, Any]]:
+    """The same fields as far as they are known without a gateway: null for those that are not."""
+    from wattrail.store import open_to_read
+    from wattrail.store.outbox import Outbox
+
+    if database.is_file():
+        with open_to_read(database):
+            pass  # it is ours, and of this version
+    for name, target in _configured(config):
+        waiting = None
+        if database.is_file():
+            with Outbox(database, name) as outbox:
+                waiting = outbox.count()
+        yield {
+            "name": name, "target": target, "status": None, "since": None, "error": None, "hint": None, "sent_at": None,
+            "waiting": waiting, "held": {},
+        }  # fmt: skip
+
+
+def _lines(one: dict[str, Any]) -> Iterator[str]:
+    waiting = f", {one['waiting']} waiting" if one.get("waiting") else ""
+    yield f"{one['name']:<24}{one['status'] or 'not running'}{waiting}  {one['target']}"
+    if one.get("sent_at"):
+        yield f"    last sent {one['sent_at']}"
+    if one.get("error"):
+        yield f"    {one['error']}"
+    if one.get("hint"):
+        yield f"    try this: {one['hint']}"
+    for who, why in (one.get("held") or {}).items():
+        yield f"    {who} is held: {why}"

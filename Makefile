@@ -13,7 +13,7 @@ run: $(VENV)/run.stamp  ## set up what is needed, then start the gateway and its
 	@$(BIN)/wattrail run $(ARGS)
 
 test: $(VENV)/dev.stamp $(VENV)/hass.stamp  ## set up what is needed, then run every test
-	@tools/system-packages chromium libatomic1 mosquitto systemd  # a browser, what its driver needs, an MQTT broker, systemd-analyze
+	@tools/system-packages chromium libatomic1 mosquitto postgresql systemd  # a browser, what its driver needs, an MQTT broker, a database server, systemd-analyze
 	@$(BIN)/pytest -n auto $(ARGS)
 
 check: $(VENV)/dev.stamp  ## format, lint, types, rooms, spelling, docs, names of tests, words

@@ -8,8 +8,14 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.postgres_server import PostgresServer, missing_server, running_server
+from wattrail.database_address import DatabaseAddress
 
 settings.register_profile(
     "repeatable", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None
@@ -21,3 +27,28 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 # Ctrl-C is pressed need ears.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """A PostgreSQL server for the whole run."""
+    if reason := missing_server():
+        pytest.skip(reason)
+    with running_server() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def new_address(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], DatabaseAddress]:
+    """Gives another empty database at each call; what uses it is tried on both kinds."""
+    if request.param == "sqlite":
+        files = (tmp_path / "home" / f"w{number or ''}.sqlite" for number in range(99))
+        return lambda: next(files)
+    server: PostgresServer = request.getfixturevalue("postgres_server")
+    return server.address
+
+
+@pytest.fixture
+def address(new_address: Callable[[], DatabaseAddress]) -> DatabaseAddress:
+    """An empty database of each kind."""
+    return new_address()

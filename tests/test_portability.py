@@ -54,6 +54,7 @@ def test_everything_that_needs_no_extra_by_its_nature_imports_without_any() -> N
         "paho",
         "h11",
         "keyring",
+        "psycopg",
     )
     # These need an extra by their nature, and are imported only by what says which one.
     rooms = (
@@ -67,5 +68,6 @@ def test_everything_that_needs_no_extra_by_its_nature_imports_without_any() -> N
         "wattrail.toml_schema.section",
         "wattrail.cli.report",
         "wattrail.image.vectorised",
+        "wattrail.store.postgres_",
     )
     every_module_imports_without(*extras, left_out=rooms)

@@ -23,6 +23,7 @@ WattrailError
 ├── ImageError                      a firmware image is damaged, or is not what it is taken for
 ├── LedgerError                     an entry that would make the account wrong
 └── StoreError                      the database
+    └── StoreUnavailable            it cannot be written now: full, locked, read-only; nothing of it is wrong
 """
 
 from __future__ import annotations
@@ -50,6 +51,7 @@ __all__ = [
     "PortOpenError",
     "PortTimeout",
     "StoreError",
+    "StoreUnavailable",
     "TargetError",
     "UnexpectedReply",
     "UrlError",
@@ -207,3 +209,7 @@ class LedgerError(WattrailError):
 
 class StoreError(WattrailError):
     """The database cannot be opened, is newer than this program, or is damaged."""
+
+
+class StoreUnavailable(StoreError):
+    """The database cannot be read or written at this moment: the disk is full, or it is locked or read-only."""

@@ -10,7 +10,7 @@ from urllib.parse import quote, quote_plus
 import pytest
 
 from tests.cli.conftest import Type
-from wattrail.sources.credentials import Credentials
+from wattrail.credentials import Credentials
 
 TYPED = "Pl4nted-typed"
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tests.gateway.rig import CALIBRATION
 from wattrail.clock import SystemClock
+from wattrail.database_address import DatabaseAddress
 from wattrail.gateway import Feed, MeterState, MeterView
 from wattrail.ledger import Totals
 from wattrail.publish import ConsumerContext, PublisherBoard, PublisherState
@@ -54,13 +55,14 @@ class Site:
     zone: tzinfo = UTC
     feed: Feed = field(default_factory=Feed)
     board: PublisherBoard = field(default_factory=PublisherBoard)
+    address: DatabaseAddress | None = None
 
     def __post_init__(self) -> None:
         self.open_accounts(*self.names)
 
     @property
-    def database(self) -> Path:
-        return self.folder / "site.sqlite"
+    def database(self) -> DatabaseAddress:
+        return self.address or self.folder / "site.sqlite"
 
     def open_accounts(self, *names: str) -> None:
         with open_store(self.database) as store:

@@ -1,22 +1,23 @@
 from __future__ import annotations
 
 import re
-import sqlite3
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from tests.databases import REFUSAL, execute
 from tests.publish.rig import AT, Site
+from wattrail.database_address import DatabaseAddress
 from wattrail.errors import StoreError
 from wattrail.ledger import Totals
 from wattrail.store.outbox import Announced, Outbox, StoredRegisters
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Site:
-    return Site(tmp_path, ("house", "shed"))
+def site(tmp_path: Path, address: DatabaseAddress) -> Site:
+    return Site(tmp_path, ("house", "shed"), address=address)
 
 
 @pytest.fixture
@@ -86,8 +87,7 @@ def test_an_identity_is_made_once_and_outlives_a_change_of_name(site: Site, outb
     assert first is not None
     assert re.fullmatch(r"house_[0-9a-f]{6}", first.identity)
     assert outbox.identity("house") == first
-    with sqlite3.connect(site.database) as connection:
-        connection.execute("UPDATE meter SET name = 'villa' WHERE name = 'house'")
+    execute(site.database, "UPDATE meter SET name = 'villa' WHERE name = 'house'")
     renamed = outbox.identity("villa")
     assert renamed is not None
     assert (renamed.identity, renamed.name) == (first.identity, "villa")
@@ -106,8 +106,8 @@ def test_a_meter_without_an_account_has_no_identity_yet(outbox: Outbox) -> None:
 
 def test_an_identity_is_never_edited(site: Site, outbox: Outbox) -> None:
     outbox.identity("house")
-    with sqlite3.connect(site.database) as connection, pytest.raises(sqlite3.IntegrityError, match="is kept"):
-        connection.execute("UPDATE identity SET identity = 'other'")
+    with pytest.raises(REFUSAL, match="is kept"):
+        execute(site.database, "UPDATE identity SET identity = 'other'")
 
 
 def test_announced_topics_are_remembered_until_they_are_cleared(outbox: Outbox) -> None:

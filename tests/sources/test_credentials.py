@@ -13,9 +13,9 @@ import keyring.errors
 import pytest
 
 from tests.sources.conftest import NEEDS_BROKER, Mosquitto, no_secrets, opened, publisher, run, web_server
+from wattrail.credentials import Credentials, default_secrets_file
 from wattrail.errors import AccessDenied, ConfigError, UrlError, WattrailError
 from wattrail.sources import Secrets, open_source
-from wattrail.sources.credentials import Credentials, default_secrets_file
 
 PLANTED = "planted-secret"
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.sources.conftest import run, web_server
+from wattrail.credentials import Credentials
 from wattrail.errors import AccessDenied, PortLost, PortOpenError, PortTimeout, UnexpectedReply, WattrailError
-from wattrail.sources.credentials import Credentials
 from wattrail.sources.http import HttpAnswer, HttpServer
 
 HEADERS = b"Content-Type: application/json\r\nConnection: close\r\n\r\n"

@@ -8,6 +8,7 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -70,9 +71,11 @@ def lives(draw: st.DrawFn) -> list[Entry]:
     return made
 
 
-@pytest.fixture(scope="module")
-def shelves(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    with open_store(tmp_path_factory.mktemp("condensed") / "w.sqlite") as opened:
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def shelves(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    is_file = request.param == "sqlite"
+    path = tmp_path_factory.mktemp("condensed") / "w.sqlite"
+    with open_store(path if is_file else request.getfixturevalue("postgres_server").address()) as opened:
         yield opened
 
 
@@ -190,7 +193,7 @@ def test_a_direction_stated_for_an_old_gap_reaches_a_later_year(shelves: Store) 
     assert few.earliest(few.stated[1]) == day
 
 
-def test_a_question_about_a_day_looks_at_few_entries(shelves: Store) -> None:
+def test_a_question_about_a_day_looks_at_few_entries(tmp_path: Path) -> None:
     entries = [Entry(sequence=1, kind=EntryKind.START, start=START, end=START, epoch=1, count=0)]
     for number in range(2, 4000):
         start = entries[-1].end
@@ -206,9 +209,11 @@ def test_a_question_about_a_day_looks_at_few_entries(shelves: Store) -> None:
                 elapsed_us=60_000_000,
             )
         )
-    meter_id, steps = booked(shelves, entries), []
+    path, steps = tmp_path / "w.sqlite", list[int]()  # SQLite counts its steps
+    with open_store(path) as store:
+        meter_id = booked(store, entries)
     marks = boundaries(By.HOUR, START + timedelta(hours=24), START + timedelta(hours=30), UTC)
-    with closing(sqlite3.connect(shelves.path)) as connection:
+    with closing(sqlite3.connect(path)) as connection:
         connection.set_progress_handler(lambda: steps.append(1), 100)
         condensed_slice(connection.cursor(), meter_id, marks)
     assert 100 * len(steps) < 3 * len(entries)  # going through all of them takes ten steps each

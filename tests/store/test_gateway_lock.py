@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from wattrail.database_address import DatabaseAddress
 from wattrail.errors import StoreError
-from wattrail.store import GatewayLock, open_store, open_to_read
+from wattrail.store import GatewayLock, lock_holder, open_store, open_to_read
 
 LONGEST_S = 60.0
 HOLD = """
@@ -27,7 +28,7 @@ with GatewayLock(sys.argv[1]) as lock:
 
 
 @contextmanager
-def holder_of(database: Path) -> Iterator[subprocess.Popen[str]]:
+def holder_of(database: DatabaseAddress) -> Iterator[subprocess.Popen[str]]:
     """Another process that holds a database until its input ends."""
     command = [sys.executable, "-c", HOLD, str(database)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
@@ -42,24 +43,22 @@ def holder_of(database: Path) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
-def test_a_second_gateway_is_refused_with_the_name_of_the_first(tmp_path: Path) -> None:
-    database = tmp_path / "w.sqlite"
-    with holder_of(database) as first:
+def test_a_second_gateway_is_refused_with_the_name_of_the_first(address: DatabaseAddress) -> None:
+    with holder_of(address) as first:
         with (
             pytest.raises(StoreError, match=f"another gateway uses .*: process {first.pid} on ") as caught,
-            GatewayLock(database),
+            GatewayLock(address),
         ):
             pass
         assert "page http://127.0.0.1:8042/" in str(caught.value)
-        assert "database=FILE" in str(caught.value.hint)
+        assert ("database=FILE" if isinstance(address, Path) else "?schema=attic") in str(caught.value.hint)
 
 
-def test_a_gateway_that_was_killed_leaves_the_database_free(tmp_path: Path) -> None:
-    database = tmp_path / "w.sqlite"
-    with holder_of(database) as first:
+def test_a_gateway_that_was_killed_leaves_the_database_free(address: DatabaseAddress) -> None:
+    with holder_of(address) as first:
         first.send_signal(signal.SIGKILL)
         first.wait(LONGEST_S)
-        with GatewayLock(database):
+        with GatewayLock(address):
             pass
 
 
@@ -70,13 +69,12 @@ def test_a_database_is_held_under_each_of_its_names(tmp_path: Path) -> None:
         pass
 
 
-def test_whoever_reads_or_states_beside_a_gateway_is_not_refused(tmp_path: Path) -> None:
-    database = tmp_path / "w.sqlite"
-    open_store(database).close()
-    with holder_of(database):
-        with open_to_read(database) as reader:
+def test_whoever_reads_or_states_beside_a_gateway_is_not_refused(address: DatabaseAddress) -> None:
+    open_store(address).close()
+    with holder_of(address):
+        with open_to_read(address) as reader:
             assert reader.meters() == ()
-        open_store(database).close()
+        open_store(address).close()
 
 
 def test_a_lock_whose_text_is_damaged_still_refuses(tmp_path: Path) -> None:
@@ -87,14 +85,29 @@ def test_a_lock_whose_text_is_damaged_still_refuses(tmp_path: Path) -> None:
             pass
 
 
-def test_a_lock_that_is_given_back_can_be_taken_again(tmp_path: Path) -> None:
+def test_a_lock_that_is_given_back_can_be_taken_again(address: DatabaseAddress) -> None:
     for _ in range(2):
-        with GatewayLock(tmp_path / "new" / "w.sqlite"):
+        with GatewayLock(address):
             pass
-    assert (tmp_path / "new" / "w.sqlite.gateway").read_bytes() == b""
+    if isinstance(address, Path):
+        assert address.with_name(f"{address.name}.gateway").read_bytes() == b""
 
 
 def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("here")
     with pytest.raises(StoreError, match="cannot be made"), GatewayLock(tmp_path / "file" / "w.sqlite"):
         pass
+
+
+def test_who_holds_a_database_is_seen_without_taking_it(address: DatabaseAddress) -> None:
+    open_store(address).close()
+    assert lock_holder(address) is None
+    with holder_of(address) as first:
+        seen = lock_holder(address)
+        assert seen is not None
+        assert (seen.pid, seen.address) == (first.pid, "http://127.0.0.1:8042/")
+        first.send_signal(signal.SIGKILL)
+        first.wait(LONGEST_S)
+        with GatewayLock(address):  # once the place is free
+            pass
+    assert lock_holder(address) is None

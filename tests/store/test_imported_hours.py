@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
 from tests.store.rig import CALIBRATION, START, live_through, register
+from wattrail.database_address import DatabaseAddress
 from wattrail.errors import StoreError
 from wattrail.store import open_store, open_to_read
+from wattrail.store.database import database_at
 from wattrail.store.history.periods import HistoryPeriod
 from wattrail.store.imported_hours import ImportedHours, imported_energy
 
@@ -28,21 +27,20 @@ def hours(first: int, last: int, *, mwh: int = 500) -> list[HistoryPeriod]:
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    path = tmp_path / "w.sqlite"
-    with open_store(path) as store:
+def path(address: DatabaseAddress) -> DatabaseAddress:
+    with open_store(address) as store:
         live_through(store, register(store), range(200))
         store.register_meter("toy", "twin://pziot-e01", simulated=True, calibration=CALIBRATION, at=START)
-    return path
+    return address
 
 
-def stored(path: Path) -> list[tuple[int, int | None, str]]:
-    with closing(sqlite3.connect(path)) as connection:
-        found = imported_energy(connection.cursor(), 1, BEGIN - 100 * HOUR, BEGIN + 100 * HOUR)
+def stored(path: DatabaseAddress) -> list[tuple[int, int | None, str]]:
+    with database_at(path).snapshot() as cursor:
+        found = imported_energy(cursor, 1, BEGIN - 100 * HOUR, BEGIN + 100 * HOUR)
     return [((one.start - BEGIN) // HOUR, one.import_mwh, one.origin) for one in found]
 
 
-def test_hours_are_stored_once_and_cut_where_the_ledger_begins(path: Path) -> None:
+def test_hours_are_stored_once_and_cut_where_the_ledger_begins(path: DatabaseAddress) -> None:
     with ImportedHours(path) as imported:
         first = imported.add("house", "tibber", hours(-3, 2))
         again = imported.add("house", "tibber", hours(-3, 2))
@@ -51,7 +49,7 @@ def test_hours_are_stored_once_and_cut_where_the_ledger_begins(path: Path) -> No
     assert stored(path) == [(-3, 500, "tibber"), (-2, 500, "tibber"), (-1, 500, "tibber")]
 
 
-def test_the_ledger_does_not_know_of_imported_hours(path: Path) -> None:
+def test_the_ledger_does_not_know_of_imported_hours(path: DatabaseAddress) -> None:
     with open_to_read(path) as reader:
         before = reader.ledger_slice(1)
     with ImportedHours(path) as imported:
@@ -61,14 +59,14 @@ def test_the_ledger_does_not_know_of_imported_hours(path: Path) -> None:
         assert reader.broken_links(1) == ()
 
 
-def test_a_corrected_hour_of_the_same_origin_replaces_the_first(path: Path) -> None:
+def test_a_corrected_hour_of_the_same_origin_replaces_the_first(path: DatabaseAddress) -> None:
     with ImportedHours(path) as imported:
         imported.add("house", "tibber", hours(-3, 0))
         assert imported.add("house", "tibber", hours(-2, 0, mwh=700)).replaced == 2
     assert [mwh for _, mwh, _ in stored(path)] == [500, 700, 700]
 
 
-def test_two_origins_never_hold_the_same_time(path: Path) -> None:
+def test_two_origins_never_hold_the_same_time(path: DatabaseAddress) -> None:
     day = HistoryPeriod(start=BEGIN - 24 * HOUR, end=BEGIN, import_mwh=9, export_mwh=9)
     with ImportedHours(path) as imported:
         imported.add("house", "tibber", hours(-3, -1))
@@ -77,7 +75,7 @@ def test_two_origins_never_hold_the_same_time(path: Path) -> None:
     assert {origin for hour, _, origin in stored(path) if hour in {-3, -2}} == {"tibber"}
 
 
-def test_an_import_can_be_taken_back_by_its_origin(path: Path) -> None:
+def test_an_import_can_be_taken_back_by_its_origin(path: DatabaseAddress) -> None:
     with ImportedHours(path) as imported:
         imported.add("house", "tibber", hours(-3, -1))
         imported.add("house", "dsmr-reader", hours(-1, 0))
@@ -89,7 +87,7 @@ def test_an_import_can_be_taken_back_by_its_origin(path: Path) -> None:
         assert [(one.origin, one.periods, one.export_mwh) for one in imported.summaries()] == [("dsmr-reader", 1, None)]
 
 
-def test_a_dry_run_stores_nothing(path: Path) -> None:
+def test_a_dry_run_stores_nothing(path: DatabaseAddress) -> None:
     with ImportedHours(path) as imported:
         assert imported.add("house", "tibber", hours(-3, 0), is_dry_run=True).new == 3
     assert stored(path) == []
@@ -98,15 +96,14 @@ def test_a_dry_run_stores_nothing(path: Path) -> None:
 @pytest.mark.parametrize(
     ("meter", "says"), [("toy", "history of a real meter"), ("barn", "no meter is named 'barn' in .*house, toy")]
 )
-def test_no_history_for_a_twin_or_a_meter_that_is_not_there(path: Path, meter: str, says: str) -> None:
+def test_no_history_for_a_twin_or_a_meter_that_is_not_there(path: DatabaseAddress, meter: str, says: str) -> None:
     with ImportedHours(path) as imported, pytest.raises(StoreError, match=says):
         imported.add(meter, "tibber", hours(-3, 0))
 
 
-def test_adjacent_spans_share_no_period(path: Path) -> None:
+def test_adjacent_spans_share_no_period(path: DatabaseAddress) -> None:
     with ImportedHours(path) as imported:
         imported.add("house", "tibber", hours(-3, 0))
-    with closing(sqlite3.connect(path)) as connection:
-        cursor = connection.cursor()
+    with database_at(path).snapshot() as cursor:
         spans = [(BEGIN - 3 * HOUR, BEGIN - HOUR), (BEGIN - HOUR, BEGIN)]
         assert [len(imported_energy(cursor, 1, *span)) for span in spans] == [2, 1]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from wattrail.database_address import DatabaseAddress
 from wattrail.errors import StoreError
 from wattrail.store import messages as stored_messages
 from wattrail.store import open_store
@@ -23,19 +24,19 @@ def refused(number: int, consumer: str = "email") -> RefusedMessage:
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    open_store(tmp_path / "w.sqlite").close()
-    return tmp_path / "w.sqlite"
+def path(address: DatabaseAddress) -> DatabaseAddress:
+    open_store(address).close()
+    return address
 
 
-def test_a_consumer_has_one_token_for_ever_and_another_has_another(path: Path) -> None:
+def test_a_consumer_has_one_token_for_ever_and_another_has_another(path: DatabaseAddress) -> None:
     with StoredMessages(path) as stored:
         token, other = stored.token("email"), stored.token("webhook.phone")
     with StoredMessages(path) as stored:
         assert stored.token("email") == token != other
 
 
-def test_each_consumer_knows_its_last_daily_and_monthly_report(path: Path) -> None:
+def test_each_consumer_knows_its_last_daily_and_monthly_report(path: DatabaseAddress) -> None:
     with StoredMessages(path) as stored:
         assert stored.last_report("email", "daily") is None
         stored.token("email")
@@ -48,7 +49,7 @@ def test_each_consumer_knows_its_last_daily_and_monthly_report(path: Path) -> No
         assert stored.last_report("webhook.phone", "daily") is None
 
 
-def test_a_refused_message_is_kept_once_and_listed_newest_first(path: Path) -> None:
+def test_a_refused_message_is_kept_once_and_listed_newest_first(path: DatabaseAddress) -> None:
     with StoredMessages(path) as stored:
         for message in (refused(1), refused(1), refused(2), refused(3, "webhook.phone")):
             stored.keep_refused(message)
@@ -56,7 +57,7 @@ def test_a_refused_message_is_kept_once_and_listed_newest_first(path: Path) -> N
         assert stored.refused() == (refused(3, "webhook.phone"), refused(2), refused(1))
 
 
-def test_refused_messages_are_bounded_and_the_oldest_go(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_refused_messages_are_bounded_and_the_oldest_go(path: DatabaseAddress, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stored_messages, "MAX_REFUSED", 3)
     with StoredMessages(path) as stored:
         for number in range(5):

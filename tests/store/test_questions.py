@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
 from tests.store.rig import START, live_through, look, register
+from wattrail.database_address import DatabaseAddress
 from wattrail.store import Retention, Store, open_store
 from wattrail.store.buckets import bucket_width
 
@@ -16,8 +16,8 @@ HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with open_store(tmp_path / "w.sqlite") as opened:
+def store(address: DatabaseAddress) -> Iterator[Store]:
+    with open_store(address) as opened:
         yield opened
 
 

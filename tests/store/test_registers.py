@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
@@ -11,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.databases import forge
 from tests.store.rig import CALIBRATION, START, look
+from wattrail.database_address import DatabaseAddress
 from wattrail.energy_register import BootEvidence, Direction, EnergyRegister, Persistence, fastest
 from wattrail.ledger import EntryKind, Ledger, Observation
 from wattrail.store import Store, open_store, open_to_read
@@ -51,32 +54,33 @@ def live_through(store: Store, meter_id: int, minutes: range) -> Ledger:
     return ledger
 
 
-def test_registers_of_an_epoch_come_back_exactly(tmp_path: Path) -> None:
-    with open_store(tmp_path / "w.sqlite") as store:
+def test_registers_of_an_epoch_come_back_exactly(address: DatabaseAddress) -> None:
+    with open_store(address) as store:
         register(store)
         assert store.meters()[0].epoch.registers == PAIR
 
 
 @pytest.mark.parametrize("killed", range(1, 9))
-def test_a_kill_at_any_reading_changes_no_count(tmp_path: Path, killed: int) -> None:
-    with open_store(tmp_path / "w.sqlite") as store:
+def test_a_kill_at_any_reading_changes_no_count(new_address: Callable[[], DatabaseAddress], killed: int) -> None:
+    address, other = new_address(), new_address()
+    with open_store(address) as store:
         meter_id = register(store)
         live_through(store, meter_id, range(killed))
-    with open_store(tmp_path / "w.sqlite") as store:
+    with open_store(address) as store:
         again = live_through(store, meter_id, range(killed, 9))
         entries = store.entries(meter_id)
-    with open_store(tmp_path / "whole.sqlite") as store:
+    with open_store(other) as store:
         register(store)
         whole = live_through(store, 1, range(9))
         assert store.entries(1) == entries
     assert again.totals() == whole.totals()
     assert {entry.kind for entry in entries} == {EntryKind.START, EntryKind.COUNTED, EntryKind.RESTART, EntryKind.GAP}
-    with open_to_read(tmp_path / "w.sqlite") as reader:
+    with open_to_read(address) as reader:
         assert reader.broken_links(meter_id) == ()
 
 
-def test_a_changed_register_begins_an_epoch_and_a_changed_limit_does_not(tmp_path: Path) -> None:
-    with open_store(tmp_path / "w.sqlite") as store:
+def test_a_changed_register_begins_an_epoch_and_a_changed_limit_does_not(address: DatabaseAddress) -> None:
+    with open_store(address) as store:
         register(store)
         faster = tuple(replace(one, max_counts_per_us=one.max_counts_per_us * 2) for one in PAIR)
         coarser = tuple(replace(one, step_mwh=Fraction(1000)) for one in PAIR)
@@ -90,13 +94,11 @@ def test_a_changed_register_begins_an_epoch_and_a_changed_limit_does_not(tmp_pat
 @pytest.mark.parametrize(
     "forgery", ["UPDATE entry SET mark = 7", "UPDATE entry SET export_count = 7", "UPDATE epoch SET registers = '[]'"]
 )
-def test_a_forged_register_is_found(tmp_path: Path, forgery: str) -> None:
-    path = tmp_path / "w.sqlite"
-    with open_store(path) as store:
+def test_a_forged_register_is_found(address: DatabaseAddress, forgery: str) -> None:
+    with open_store(address) as store:
         live_through(store, register(store), range(9))
-    with closing(sqlite3.connect(path)) as connection:
-        connection.executescript(f"DROP TRIGGER entry_is_never_edited; DROP TRIGGER epoch_is_never_edited; {forgery}")
-    with open_to_read(path) as reader:
+    forge(address, forgery)
+    with open_to_read(address) as reader:
         assert "its content is altered" in str(reader.broken_links(1)[0])
 
 

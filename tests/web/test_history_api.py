@@ -24,9 +24,9 @@ from wattrail.clock import ManualClock
 from wattrail.errors import MissingExtra
 from wattrail.gateway import Feed, MeterView
 from wattrail.ledger import By, Entry, EntryKind, adjustment, bills, boundaries, by_interval
-from wattrail.store import Store, open_store, open_to_read
-from wattrail.web import Setup, WebProcess, bind, table_formats
-from wattrail.web.table_formats import TableFormat, require_format
+from wattrail.store import Store, open_store, open_to_read, table_formats
+from wattrail.store.table_formats import TableFormat, require_format
+from wattrail.web import Setup, WebProcess, bind
 
 BERLIN = ZoneInfo("Europe/Berlin")
 BEGAN = datetime(2026, 10, 23, 22, tzinfo=UTC)
@@ -250,7 +250,7 @@ def test_energy_downloads_are_the_periods_of_the_interface(house: tuple[str, Pat
 def test_the_whole_ledger_comes_with_its_manual_entries(house: tuple[str, Path]) -> None:
     rows = list(csv.DictReader(io.StringIO(download(house[0], "/api/v1/meters/house/download/entries")[1].decode())))
     assert len(rows) == 3903
-    assert (rows[-1]["manual"], rows[-1]["import_wh"], rows[-1]["note"]) == ("true", "5000.0", "'=a fuse")
+    assert (rows[-1]["manual"], rows[-1]["import_wh"], rows[-1]["note"]) == ("true", "5000", "'=a fuse")
     total = sum(float(row["import_wh"]) for row in rows)
     assert total == pytest.approx(api(house, "registers")["import_wh"], abs=0.01)
 

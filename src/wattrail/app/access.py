@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 from datetime import UTC, datetime
-from pathlib import Path
 
 from wattrail.access import AuditRecord
 from wattrail.app.plan import WebPlan
+from wattrail.database_address import DatabaseAddress
 from wattrail.errors import ConfigError
 from wattrail.store.access import AccessBook
 
@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 class AccessKeeper:
     """Writes what the page reports, each with a connection of its own: the page's reports are few."""
 
-    def __init__(self, database: Path) -> None:
+    def __init__(self, database: DatabaseAddress) -> None:
         self._database = database
 
     def record(self, audit: AuditRecord) -> None:
@@ -38,7 +38,7 @@ class AccessKeeper:
             book.mark_used(prefix, at)
 
 
-def require_access(web: WebPlan, database: Path) -> None:
+def require_access(web: WebPlan, database: DatabaseAddress) -> None:
     """Refuse to listen on a network where nobody could sign in, or warn of it. Raises ConfigError, StoreError."""
     if not web.open_to_network:
         return

@@ -11,11 +11,11 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime, tzinfo
-from pathlib import Path
 from typing import Final
 
 from wattrail.alarms import AlarmRule, AlarmWatch, MeterSnapshot
 from wattrail.clock import Clock, SystemClock
+from wattrail.database_address import DatabaseAddress
 from wattrail.errors import StoreError
 from wattrail.gateway import AlarmChanged, Feed, MeterChanged, MeterState, MeterView, Subscription
 from wattrail.ledger import registers_at
@@ -39,7 +39,7 @@ def alarm_observer(
     rules: Sequence[AlarmRule],
     meters: Sequence[str],
     feed: Feed,
-    database: Path,
+    database: DatabaseAddress,
     zone: tzinfo,
     *,
     board: PublisherBoard | None = None,
@@ -66,7 +66,7 @@ class AlarmObserver:
         self._watch, self._feed, self._stored, self._board, self._clock = watch, feed, stored, board, clock
         self._last_id = 0
 
-    def start(self, database: Path) -> None:
+    def start(self, database: DatabaseAddress) -> None:
         """Take over what stands from the run before, and announce it."""
         newest = self._stored.newest(1)
         self._last_id = newest[0].id if newest else 0
@@ -139,7 +139,7 @@ class AlarmObserver:
         )  # fmt: skip
 
 
-def _register_at(database: Path, meter: str, at: datetime) -> int | None:
+def _register_at(database: DatabaseAddress, meter: str, at: datetime) -> int | None:
     """The import register of a meter at a moment, or where it began if that is later; None before that."""
     try:
         with open_to_read(database) as reader:

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from wattrail.database_address import DatabaseAddress, parse_address
 from wattrail.files import read_text
 from wattrail.sanitize import printable
 from wattrail.toml_schema import model_errors, needs_pydantic, read_model
@@ -45,8 +46,10 @@ def data_dir() -> Path:
     return user_data_path("wattrail", appauthor=False)
 
 
-def database_of(config: Config | None) -> Path:
+def database_of(config: Config | None) -> DatabaseAddress:
     """The database of real meters: the one that is configured, else this user's."""
+    if config and config.store.url:
+        return parse_address(config.store.url)
     return Path(config.store.path) if config and config.store.path else data_dir() / "wattrail.sqlite"
 
 

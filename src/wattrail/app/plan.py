@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from wattrail.alarms import AlarmRule
 from wattrail.app.config import database_of, demo_database
 from wattrail.app.house import HouseMeters, house_meters
+from wattrail.database_address import DatabaseAddress
 from wattrail.errors import ConfigError
 from wattrail.files import read_text
 from wattrail.gateway import GatewayPlan, MeterPlan
@@ -123,7 +124,7 @@ class ServicePlan:
     """
 
     gateway: GatewayPlan
-    database: Path | str
+    database: DatabaseAddress | str
     web: WebPlan | None = None
     consumers: tuple[ConsumerPlan, ...] = ()
     publishers: Mapping[str, Publisher] = field(default_factory=dict)
@@ -140,7 +141,7 @@ def plan_service(
     host: str | None = None,
     port: int | None = None,
     wait_for_user: bool = False,
-    database: Path | None = None,
+    database: DatabaseAddress | None = None,
     past: bool = True,
 ) -> ServicePlan:
     """The plan of a service. Arguments override the configuration. Raises ConfigError.

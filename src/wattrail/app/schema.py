@@ -16,6 +16,7 @@ from wattrail.app.publish_schema import PublishSection
 from wattrail.app.virtual_schema import VirtualSection, require_members
 from wattrail.calibration import MAX_CONSTANT, MIN_CONSTANT, Calibration
 from wattrail.chips import CHIPS
+from wattrail.database_address import parse_address
 from wattrail.front_end import FRONT_ENDS
 from wattrail.gateway.plan import MeterPlan
 from wattrail.sources import check_source_url, is_source
@@ -94,6 +95,12 @@ def _url(text: str) -> str:
 def _path(text: str) -> str:
     if not text or "\0" in text:
         raise ValueError("must be the path of a file")
+    return text
+
+
+def _server_url(text: str) -> str:
+    if isinstance(parse_address(text), Path):
+        raise ValueError("must be the URL of a server's database, as postgresql://host/database; a file is a path")
     return text
 
 
@@ -186,6 +193,14 @@ class StoreSection(Section):
     """``[store]``: the database, and how long readings and what they add up to are kept."""
 
     path: Annotated[str, AfterValidator(_path)] | None = None
+    url: Annotated[str, AfterValidator(_server_url)] | None = None
+
+    @model_validator(mode="after")
+    def _in_one_place(self) -> Self:
+        if self.path and self.url:
+            raise ValueError("path and url both name the database; keep one of them")
+        return self
+
     keep_readings: Keep = DEFAULT_RETENTION.readings
     keep_minutes: Keep = DEFAULT_RETENTION.minutes
     keep_quarter_hours: Keep = DEFAULT_RETENTION.quarter_hours

@@ -197,7 +197,7 @@ async def open_service(
     """
     with GatewayLock(plan.database) as lock, _listener(plan.web) as listener:
         zone = plan.gateway.zone_info()
-        store = await in_thread(lambda: open_store(plan.database, zone=zone), name="open-store")
+        store = await in_thread(lambda: open_store(plan.database, lock=lock, zone=zone), name="open-store")
         try:
             if plan.demo is not None and plan.demo.has_past:
                 await in_thread(lambda: _give_past(store, plan.gateway, clock or SystemClock()), name="demo-past")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import fields
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wattrail.app.plan import ServicePlan, WebPlan
@@ -33,8 +32,8 @@ def require_no_restart(before: ServicePlan, after: ServicePlan) -> None:
 def _fixed_fields(before: ServicePlan, after: ServicePlan) -> Iterator[str]:
     if (before.demo is None) != (after.demo is None):
         yield "the step from the demonstration to a meter (or back)"
-    elif Path(before.database) != Path(after.database):
-        yield "[store] path"
+    elif str(before.database) != str(after.database):
+        yield "[store] path or url"
     if before.gateway.zone != after.gateway.zone:
         yield "[site] timezone"
     if before.web is None or after.web is None:

@@ -19,6 +19,7 @@ from wattrail.cli import clock
 from wattrail.cli.exits import UsageError
 from wattrail.cli.ledger.account import BooksOptions
 from wattrail.clock import zone_of
+from wattrail.database_address import DatabaseAddress, is_there
 from wattrail.store import open_store, open_to_read
 from wattrail.store.access import AccessBook
 
@@ -33,9 +34,9 @@ ScopeOption = Annotated[
 def opened(options: BooksOptions | None, *, makes_one: bool = False) -> Iterator[AccessBook]:
     """The users and tokens that ``wattrail run`` takes with the same options. Raises UsageError, StoreError."""
     path = database_for(options)
-    if not path.is_file():
-        if not makes_one:
-            raise UsageError(f"there is no database {path}", hint="wattrail user add makes one")
+    if not is_there(path) and not makes_one:
+        raise UsageError(f"there is no database {path}", hint="wattrail user add makes one")
+    if makes_one:
         _make(path)
     with open_to_read(path):
         pass  # it is ours, and of this version
@@ -43,16 +44,19 @@ def opened(options: BooksOptions | None, *, makes_one: bool = False) -> Iterator
         yield book
 
 
-def _make(path: Path) -> None:
-    """A new database. Made by root it belongs to the owner of its folder: a service that is not root must write it."""
+def _make(path: DatabaseAddress) -> None:
+    """A database. A file made by root belongs to the owner of its folder: a service that is not root must write it."""
+    is_new = not is_there(path)
     open_store(path).close()
+    if not is_new or not isinstance(path, Path) or os.geteuid() != 0:
+        return
     folder = path.absolute().parent.stat()
-    if os.geteuid() == 0 and folder.st_uid != 0:
+    if folder.st_uid != 0:
         for part in path.parent.glob(f"{path.name}*"):
             os.chown(part, folder.st_uid, folder.st_gid)
 
 
-def database_for(options: BooksOptions | None) -> Path:
+def database_for(options: BooksOptions | None) -> DatabaseAddress:
     """The one named, else that of the configured meters, else that of the demo twin."""
     options = options or BooksOptions()
     if options.database is not None:

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, tzinfo
 from json import dumps
-from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import Parameter, validators
@@ -24,6 +23,7 @@ from wattrail.cli.ledger.zone import local
 from wattrail.cli.reading_view import SIMULATED
 from wattrail.cli.target import Json
 from wattrail.clock import zone_of
+from wattrail.database_address import DatabaseAddress, is_there
 from wattrail.sanitize import printable
 from wattrail.store import open_to_read
 from wattrail.store.alarm_events import AlarmEvents
@@ -35,7 +35,7 @@ _TEST_TEXT = "This is a test of the alarms of wattrail. Nothing is wrong."
 
 @dataclass(frozen=True, slots=True)
 class _AlarmBook:
-    path: Path
+    path: DatabaseAddress
     stored: AlarmEvents
     zone: tzinfo
 
@@ -136,7 +136,7 @@ def _opened(options: BooksOptions | None) -> Iterator[_AlarmBook]:
     options = options or BooksOptions()
     config = load_config(options.config)
     places = [options.database] if options.database else [database_of(config), demo_database()]
-    path = next((place for place in places if place.is_file()), None)
+    path = next((place for place in places if is_there(place)), None)
     if path is None:
         raise UsageError(f"found no database: {' nor '.join(map(str, places))}", hint="wattrail run makes one")
     with open_to_read(path):

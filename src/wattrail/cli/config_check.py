@@ -11,11 +11,12 @@ from urllib.parse import urlsplit
 
 from cyclopts import Parameter
 
-from wattrail.app.config import FILE_NAME, config_errors, find_config, parse_config
+from wattrail.app.config import FILE_NAME, config_errors, database_of, find_config, parse_config
 from wattrail.cli import output
 from wattrail.cli.exits import Exit, UsageError
 from wattrail.cli.run import notices
 from wattrail.cli.target import Json
+from wattrail.database_address import PostgresAddress
 from wattrail.errors import ConfigError, FileError, WattrailError
 from wattrail.files import read_text
 from wattrail.sanitize import hide_credentials, printable
@@ -126,6 +127,9 @@ def _logins(config: Config) -> set[str]:
         if meter.planned().is_network:
             url = innermost(meter.url)
             names.add(url.query.get("login") or url.host or "")
+    database = database_of(config)
+    if isinstance(database, PostgresAddress):
+        names.add(database.login or database.host)
     return names - {""}
 
 

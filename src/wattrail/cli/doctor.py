@@ -11,8 +11,10 @@ from cyclopts import Parameter
 
 from wattrail.app.config import FILE_NAME, database_of, demo_database, find_config, load_config
 from wattrail.cli import output
+from wattrail.cli.database_option import DatabaseOption
 from wattrail.cli.exits import Exit
 from wattrail.cli.target import Json
+from wattrail.database_address import DatabaseAddress
 from wattrail.errors import WattrailError
 
 if TYPE_CHECKING:
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 def doctor(
     *,
     config: Annotated[Path | None, Parameter(help=f"Configuration file; else {FILE_NAME} here, else your own.")] = None,
-    database: Annotated[Path | None, Parameter(help="Database file, if the configuration does not name it.")] = None,
+    database: DatabaseOption = None,
     json: Json = False,
 ) -> int:
     """Look at what a gateway needs, and say what is wrong.
@@ -50,7 +52,7 @@ def _object(finding: DoctorFinding) -> dict[str, str | None]:
     return {"severity": finding.severity.value, "text": finding.text, "remedy": finding.remedy}
 
 
-def _surroundings(file: Path | None, database: Path | None) -> Surroundings:
+def _surroundings(file: Path | None, database: DatabaseAddress | None) -> Surroundings:
     """A wrong configuration gives no plan; the check of the configuration says why."""
     config, plan, problem = None, None, None
     from wattrail.app import plan_service

@@ -15,9 +15,9 @@ from wattrail.app.first_configuration import FirstAnswers, configuration_text, l
 from wattrail.cli import output
 from wattrail.cli.exits import UsageError
 from wattrail.cli.safety import Answer
+from wattrail.credentials import default_secrets_file
 from wattrail.errors import ConfigError, WattrailError
 from wattrail.sanitize import printable
-from wattrail.sources.credentials import default_secrets_file
 from wattrail.transport import is_physical
 from wattrail.transport.discovery import list_candidates
 

@@ -13,8 +13,10 @@ from cyclopts import Parameter
 
 from wattrail.app.config import FILE_NAME, database_of, demo_database, load_config
 from wattrail.cli import clock, output
+from wattrail.cli.database_option import DatabaseOption
 from wattrail.cli.exits import Exit, UsageError
 from wattrail.cli.target import Json
+from wattrail.database_address import DatabaseAddress
 from wattrail.store import LockHolder, ReloadOutcome, lock_holder
 
 _WAIT_S: Final = 60.0
@@ -26,7 +28,7 @@ _LOOK_EVERY_S: Final = 0.1
 def reload(
     *,
     config: Annotated[Path | None, Parameter(help=f"Configuration file; else {FILE_NAME} here, else your own.")] = None,
-    database: Annotated[Path | None, Parameter(help="Database of the gateway, if the file does not name it.")] = None,
+    database: DatabaseOption = None,
     json: Json = False,
 ) -> int:
     """Let a running gateway read its configuration again.
@@ -51,7 +53,7 @@ def reload(
     return Exit.USAGE if outcome.error else Exit.DONE
 
 
-def _reloaded(before: LockHolder, place: Path) -> ReloadOutcome:
+def _reloaded(before: LockHolder, place: DatabaseAddress) -> ReloadOutcome:
     """Send the signal and wait for what comes of it. Raises UsageError."""
     if before.host != platform.node():
         raise UsageError(f"the gateway is {before}, and this is {platform.node()}", hint="type this command there")

@@ -15,6 +15,7 @@ from cyclopts import Parameter, validators
 from wattrail.app.config import FILE_NAME, find_config, load_config, user_config_dir
 from wattrail.app.plan import Demo, ServicePlan
 from wattrail.cli import output, safety
+from wattrail.cli.database_option import DatabaseOption
 from wattrail.cli.exits import UsageError
 from wattrail.cli.safety import Answer, WiringOptions
 from wattrail.cli.stopping import stop_quietly
@@ -41,7 +42,7 @@ def run(
         bool,
         Parameter(negative="", help="Serve on a network although nobody can sign in yet: for a service or container."),
     ] = False,
-    database: Annotated[Path | None, Parameter(help="Database file.")] = None,
+    database: DatabaseOption = None,
     browser: Annotated[
         bool | None, Parameter(name="--open", negative="--no-open", help="Open the page in a browser, or do not.")
     ] = None,

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from wattrail.errors import StoreError
+from wattrail.errors import StoreError, StoreUnavailable
 from wattrail.gateway.account import Booking
 from wattrail.gateway.feed import Feed, ShownMeter
 from wattrail.gateway.network_meter import ArrivedReading, Failure, NetworkMeter
@@ -171,6 +171,10 @@ class Bookkeeper:
         try:
             if bookings:
                 self._store.append_all(bookings)
+        except StoreUnavailable as error:
+            for meter, *_ in arrived:  # none is tried by itself: each would wait for the server
+                meter.fail(Failure(error=error, retry_s=0.0))
+            return []
         except Exception as error:  # noqa: BLE001 whoever it concerns gets it, one by one
             logger.debug("a transaction of %d readings failed: %s; now one by one", len(bookings), error)
             return [one for one in arrived if self._is_kept_alone(*one)]

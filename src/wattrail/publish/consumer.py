@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import tzinfo
-from pathlib import Path
 from typing import Any, Protocol
 
+from wattrail.database_address import DatabaseAddress
 from wattrail.gateway import Subscription
 from wattrail.publish.status import PublisherBoard
 
@@ -24,7 +24,7 @@ class ConsumerContext:
     ``watched`` are the meters that have alarms.
     """
 
-    database: Path
+    database: DatabaseAddress
     meters: tuple[str, ...]
     board: PublisherBoard
     zone: tzinfo

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from wattrail.clock import Clock
+from wattrail.credentials import Credentials
 from wattrail.errors import AccessDenied, ConfigError, PortOpenError, WattrailError
 from wattrail.publish.authority import not_trusted, trusting
 from wattrail.publish.delivery import DeliveryFailed, MessageRefused
@@ -21,7 +22,6 @@ from wattrail.publish.message import OutgoingMessage
 from wattrail.publish.status import PublisherStatus
 from wattrail.sanitize import hide_credentials, printable
 from wattrail.sources import Secrets
-from wattrail.sources.credentials import Credentials
 from wattrail.transport.connection_reason import connection_reason
 
 __all__ = ["EmailSender", "SmtpTls"]

@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final, Literal
 
+from wattrail.database_address import DatabaseAddress
 from wattrail.errors import AccessDenied, ConfigError, FileError, PortError, UnexpectedReply
 from wattrail.gateway import Subscription
 from wattrail.gateway.timing import BackOff
@@ -130,7 +131,7 @@ class FillSpan:
 
 def fill_history(
     plan: HomeAssistantHistoryPlan,
-    database: Path,
+    database: DatabaseAddress,
     meters: Sequence[str],
     span: FillSpan,
     *,
@@ -160,7 +161,7 @@ def fill_history(
                     yield FilledRegister(meter=meter, way=way, statistic_id=entity, plan=done)
 
 
-def _identities(database: Path, meters: Sequence[str]) -> list[StoredIdentity]:
+def _identities(database: DatabaseAddress, meters: Sequence[str]) -> list[StoredIdentity]:
     with Outbox(database, "home_assistant_history") as outbox:
         return sorted(
             (one for one in outbox.identities().values() if one.name in meters), key=lambda one: meters.index(one.name)
@@ -170,7 +171,7 @@ def _identities(database: Path, meters: Sequence[str]) -> list[StoredIdentity]:
 class _LedgerHours:
     """The ledger of a meter as boundaries of hours; ``lag`` is how old a published register may be."""
 
-    def __init__(self, database: Path, meter_id: int, lag: timedelta) -> None:
+    def __init__(self, database: DatabaseAddress, meter_id: int, lag: timedelta) -> None:
         self._database, self._meter_id, self._lag = database, meter_id, lag
         self._slice: LedgerSlice | None = None
         self._known: dict[tuple[Way, datetime, datetime], tuple[HourBoundary, ...]] = {}

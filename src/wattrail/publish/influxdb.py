@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Final, Literal
 from urllib.parse import urlencode, urlsplit
 
+from wattrail.credentials import Credentials
 from wattrail.errors import AccessDenied, FileError, PortOpenError, WattrailError
 from wattrail.gateway import Subscription
 from wattrail.gateway.timing import BackOff
@@ -29,7 +30,6 @@ from wattrail.publish.status import PublisherStatus
 from wattrail.publish.values import RegisterValues
 from wattrail.sanitize import printable
 from wattrail.sources import Secrets
-from wattrail.sources.credentials import Credentials
 from wattrail.store.outbox import Outbox
 from wattrail.transport.connection_reason import connection_reason
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta, tzinfo
-from pathlib import Path
 from typing import Final
 
 from wattrail.alarms import StoredAlarmEvent
+from wattrail.database_address import DatabaseAddress
 from wattrail.errors import LedgerError
 from wattrail.ledger import By, Tariff, boundaries, midnight
 from wattrail.network_meters.link_health import advice
@@ -44,7 +44,7 @@ class MadeReports:
 class StoredReports:
     """The reports of some meters of a database. Raises StoreError."""
 
-    database: Path
+    database: DatabaseAddress
     meters: tuple[str, ...]
     zone: tzinfo
     tariff: Tariff | None = None

@@ -21,6 +21,7 @@ from typing import Final
 from urllib.parse import urljoin, urlsplit
 
 from wattrail.clock import Clock
+from wattrail.credentials import Credentials
 from wattrail.errors import AccessDenied, ConfigError, PortOpenError, WattrailError
 from wattrail.publish.authority import not_trusted, trusting
 from wattrail.publish.delivery import DeliveryFailed, MessageRefused
@@ -29,7 +30,6 @@ from wattrail.publish.status import PublisherStatus
 from wattrail.publish.template import WHOLE_MESSAGE, BodyTemplate
 from wattrail.sanitize import hide_credentials, printable
 from wattrail.sources import Secrets
-from wattrail.sources.credentials import Credentials
 from wattrail.transport.connection_reason import connection_reason
 
 __all__ = ["WebhookSender", "signature"]

@@ -7,8 +7,8 @@
 Asyncio throughout: one event loop carries thousands of them. What each scheme can and cannot know: docs/sources.md.
 """
 
+from wattrail.credentials import Secrets
 from wattrail.sources.broker import BrokerPool
-from wattrail.sources.credentials import Secrets
 from wattrail.sources.locating import MeterLocator
 from wattrail.sources.opening import POLL_S, check_source_url, is_polled, is_source, open_source
 from wattrail.sources.source import MeterSource, SourceCadence

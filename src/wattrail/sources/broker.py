@@ -16,10 +16,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
+from wattrail.credentials import Credentials
 from wattrail.errors import AccessDenied, MissingExtra, PortError, PortLost, PortOpenError
 from wattrail.network_meters.decoded import MqttCommand
 from wattrail.sanitize import printable
-from wattrail.sources.credentials import Credentials
 from wattrail.sources.read_ahead import read_ahead
 from wattrail.transport.connection_reason import connection_reason
 

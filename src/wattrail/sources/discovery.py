@@ -15,12 +15,12 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Network, ip_network
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from wattrail.credentials import Secrets
 from wattrail.errors import AccessDenied, LinkError, MissingExtra, PortError, PortOpenError, UrlError
 from wattrail.network_meters.decoded import MqttCommand
 from wattrail.network_meters.discovery import DISCOVERY_TOPICS, BrokerDiscovery, FoundMeter, identify, parse_ssdp
 from wattrail.sanitize import hide_typed_credentials, printable
 from wattrail.sources.broker import Broker, BrokerAddress
-from wattrail.sources.credentials import Secrets
 from wattrail.sources.http import HttpServer
 from wattrail.urls import split
 

@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 from urllib.parse import quote
 
+from wattrail.credentials import Credentials
 from wattrail.errors import AccessDenied, MissingExtra, PortLost, PortOpenError, PortTimeout, UnexpectedReply
 from wattrail.network_meters.payload import MAX_PAYLOAD_BYTES
 from wattrail.sanitize import printable
-from wattrail.sources.credentials import Credentials
 from wattrail.transport.connection_reason import connection_reason
 
 if TYPE_CHECKING:

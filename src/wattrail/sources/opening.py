@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any, Final, Literal
 
 from wattrail.clock import Clock, SystemClock
+from wattrail.credentials import Secrets
 from wattrail.energy_register import Direction, Persistence
 from wattrail.errors import MissingExtra, UrlError
 from wattrail.network_meters.decoded import MAX_WATTS, UNIT_MWH, HttpLink
@@ -21,7 +22,6 @@ from wattrail.network_meters.payload import parse_path
 from wattrail.network_meters.tasmota import ExportRule, TasmotaPages, TasmotaTopics
 from wattrail.network_meters.unit_check import UnitCheck
 from wattrail.sources.broker import Broker, BrokerAddress, BrokerPool
-from wattrail.sources.credentials import Secrets
 from wattrail.sources.http import HttpServer
 from wattrail.sources.locating import MeterLocator
 from wattrail.sources.polled import MovedMeter, PolledSource

@@ -15,12 +15,12 @@ from typing import Final, TextIO
 
 from wattrail import __version__
 from wattrail.clock import Clock, SystemClock
+from wattrail.credentials import Credentials, Secrets
 from wattrail.errors import FileError, PortError, PortOpenError, UnexpectedReply
 from wattrail.files import open_text
 from wattrail.network_meters.decoded import Decoded, HttpLink, LinkQuality, MqttCommand, TopicLink
 from wattrail.sanitize import printable
 from wattrail.sources.broker import BrokerPool
-from wattrail.sources.credentials import Credentials, Secrets
 from wattrail.sources.opening import open_source
 from wattrail.sources.polled import PolledSource
 from wattrail.sources.pushed import PushedSource

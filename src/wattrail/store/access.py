@@ -5,14 +5,14 @@ The gateway and the commands write; the process of the page reads. Each change i
 
 from __future__ import annotations
 
-import sqlite3
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any, Final
 
 from wattrail.access import AuditRecord, Scope, Token, User
 from wattrail.access.records import AUDIT_KEPT
+from wattrail.database_address import DatabaseAddress
 from wattrail.errors import StoreError
+from wattrail.store.database import Cursor
 from wattrail.store.own_connection import OwnConnection
 from wattrail.store.rows import from_microseconds, microseconds
 
@@ -30,7 +30,7 @@ _TOKEN: Final = "SELECT name, prefix, scope, created_at, expires_at, revoked_at,
 class AccessBook(OwnConnection):
     """The accesses of a database that ``open_store`` has migrated. Raises StoreError."""
 
-    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+    def __init__(self, path: DatabaseAddress, *, read_only: bool = False) -> None:
         super().__init__(path, "the users and tokens", read_only=read_only)
 
     def users(self) -> tuple[User, ...]:
@@ -117,7 +117,7 @@ class AccessBook(OwnConnection):
         """Revoke a token by its name or prefix, at the moment of the record. Raises StoreError where there is none."""
         with self._transaction() as cursor:
             cursor.execute(
-                "UPDATE page_token SET revoked_at = ?1 WHERE revoked_at IS NULL AND (name = ?2 OR prefix = ?2)",
+                "UPDATE page_token SET revoked_at = ? WHERE revoked_at IS NULL AND ? IN (name, prefix)",
                 (microseconds(audit.at), name),
             )
             self._require_change(cursor, f"token {name!r} that is not revoked")
@@ -127,8 +127,8 @@ class AccessBook(OwnConnection):
         """A token was used; stored once an hour."""
         with self._cursor() as cursor:
             cursor.execute(
-                "UPDATE page_token SET used_at = ?1 WHERE prefix = ?2 AND COALESCE(used_at, 0) <= ?1 - ?3",
-                (microseconds(at), prefix, _USED_EVERY // timedelta(microseconds=1)),
+                "UPDATE page_token SET used_at = ? WHERE prefix = ? AND COALESCE(used_at, 0) <= ?",
+                (microseconds(at), prefix, microseconds(at - _USED_EVERY)),
             )
 
     def record(self, audit: AuditRecord) -> None:
@@ -141,7 +141,7 @@ class AccessBook(OwnConnection):
         with self._cursor() as cursor:
             rows = cursor.execute(
                 "SELECT id, at, who, origin, action, subject, result FROM audit "
-                "WHERE ?1 IS NULL OR id < ?1 ORDER BY id DESC LIMIT ?2",
+                "WHERE id < COALESCE(?, id + 1) ORDER BY id DESC LIMIT ?",
                 (before, limit),
             ).fetchall()
         return tuple(
@@ -152,21 +152,21 @@ class AccessBook(OwnConnection):
             for number, at, who, origin, action, subject, result in rows
         )  # fmt: skip
 
-    def _require_change(self, cursor: sqlite3.Cursor, what: str) -> None:
+    def _require_change(self, cursor: Cursor, what: str) -> None:
         if cursor.rowcount < 1:
             raise StoreError(f"there is no {what} in {self._path}", hint="wattrail user list and token list show all")
 
 
-def _record(cursor: sqlite3.Cursor, audit: AuditRecord) -> None:
-    cursor.execute(
-        "INSERT INTO audit (at, who, origin, action, subject, result) VALUES (?, ?, ?, ?, ?, ?)",
+def _record(cursor: Cursor, audit: AuditRecord) -> None:
+    row = cursor.execute(
+        "INSERT INTO audit (at, who, origin, action, subject, result) VALUES (?, ?, ?, ?, ?, ?) RETURNING id",
         (
             microseconds(audit.at),
             *(text[:_MAX_TEXT] for text in (audit.who, audit.origin, audit.action, audit.subject, audit.result)),
         ),
-    )
+    ).fetchone()
     cursor.execute("DELETE FROM audit WHERE at < ?", (microseconds(audit.at - AUDIT_KEPT),))
-    cursor.execute("DELETE FROM audit WHERE id <= ?", (int(cursor.lastrowid or 0) - MAX_AUDIT_ROWS,))
+    cursor.execute("DELETE FROM audit WHERE id <= ?", (int(row[0]) - MAX_AUDIT_ROWS,))
 
 
 def _user(row: tuple[Any, ...]) -> User:

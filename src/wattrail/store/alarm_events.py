@@ -5,14 +5,14 @@ Each user opens them with a connection of its own, in its own thread.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
-from pathlib import Path
 from typing import Any, Final
 
 from wattrail.alarms import TEST_RULE, StandingAlarm, StoredAlarmEvent, standing_alarms
+from wattrail.database_address import DatabaseAddress
+from wattrail.store.database import Cursor
 from wattrail.store.own_connection import OwnConnection
 from wattrail.store.rows import from_microseconds, microseconds
 
@@ -27,7 +27,7 @@ _FROM: Final = (
 class AlarmEvents(OwnConnection):
     """The alarm events of a database that ``open_store`` has migrated. Raises StoreError."""
 
-    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+    def __init__(self, path: DatabaseAddress, *, read_only: bool = False) -> None:
         super().__init__(path, "the alarm events", read_only=read_only)
 
     def append(self, events: Sequence[StoredAlarmEvent]) -> tuple[StoredAlarmEvent, ...]:
@@ -83,7 +83,8 @@ class AlarmEvents(OwnConnection):
             self.mark_sent(consumer, newest[0].id if newest else 0, now)
             return ()
         return self._select(
-            f"SELECT * FROM ({_FROM} WHERE id > :last AND COALESCE(deliver_at, 0) <= :now ORDER BY id LIMIT :limit) "
+            f"SELECT * FROM ({_FROM} WHERE id > :last AND COALESCE(deliver_at, 0) <= :now "
+            "ORDER BY id LIMIT :limit) AS new "
             f"UNION {_FROM} WHERE id <= :last AND deliver_at > :until AND deliver_at <= :now ORDER BY id",
             {"now": microseconds(now), "until": until, "last": last_id, "limit": limit},
         )
@@ -96,8 +97,9 @@ class AlarmEvents(OwnConnection):
         """A consumer has every event up to that id, but for those that wait until after ``now``."""
         with self._cursor() as cursor:
             cursor.execute(
-                "INSERT INTO alarm_delivery (consumer, last_id, until) VALUES (?, ?, ?) ON CONFLICT DO UPDATE "
-                "SET last_id = MAX(last_id, excluded.last_id), until = COALESCE(excluded.until, until)",
+                "INSERT INTO alarm_delivery (consumer, last_id, until) VALUES (?, ?, ?) "
+                "ON CONFLICT (consumer) DO UPDATE SET last_id = MAX(alarm_delivery.last_id, excluded.last_id), "
+                "until = COALESCE(excluded.until, alarm_delivery.until)",
                 (consumer, last_id, None if now is None else microseconds(now)),
             )
 
@@ -106,18 +108,18 @@ class AlarmEvents(OwnConnection):
             row = cursor.execute("SELECT last_id, until FROM alarm_delivery WHERE consumer = ?", (consumer,)).fetchone()
         return (None, 0) if row is None else (int(row[0]), int(row[1] or 0))
 
-    def _append(self, cursor: sqlite3.Cursor, event: StoredAlarmEvent) -> int:
-        cursor.execute(
+    def _append(self, cursor: Cursor, event: StoredAlarmEvent) -> int:
+        row = cursor.execute(
             "INSERT INTO alarm_event (at, rule, meter, meter_id, change, severity, value, limit_value, unit, text, "
             "simulated, deliver_at) "
-            "VALUES (?1, ?2, ?3, (SELECT id FROM meter WHERE name = ?3), ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+            "VALUES (?, ?, ?, (SELECT id FROM meter WHERE name = ?), ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
             (
-                microseconds(event.at), event.rule, event.meter, event.change, event.severity, event.value,
-                event.limit, event.unit, event.text, event.simulated,
+                microseconds(event.at), event.rule, event.meter, event.meter, event.change, event.severity,
+                event.value, event.limit, event.unit, event.text, event.simulated,
                 None if event.deliver_at is None else microseconds(event.deliver_at),
             ),
-        )  # fmt: skip
-        return int(cursor.lastrowid or 0)
+        ).fetchone()  # fmt: skip
+        return int(row[0])
 
     def _select(self, sql: str, values: tuple[object, ...] | dict[str, object]) -> tuple[StoredAlarmEvent, ...]:
         with self._cursor() as cursor:

@@ -6,13 +6,13 @@ calibration says which constants the gateway is to take at its next start, and o
 
 from __future__ import annotations
 
-import sqlite3
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from wattrail.calibration import Calibration
 from wattrail.errors import StoreError
+from wattrail.store.database import Cursor
 from wattrail.store.rows import epoch_constants, from_microseconds, microseconds
 
 __all__ = ["KeptCalibration", "calibrations_of", "keep"]
@@ -45,13 +45,13 @@ class KeptCalibration:
     evidence: str
 
 
-def calibrations_of(cursor: sqlite3.Cursor, name: str) -> tuple[KeptCalibration, ...]:
+def calibrations_of(cursor: Cursor, name: str) -> tuple[KeptCalibration, ...]:
     """Every calibration kept for a name, oldest first."""
     sql = f"SELECT {_COLUMNS} FROM calibration WHERE meter = ? ORDER BY number"
     return tuple(_from_row(row) for row in cursor.execute(sql, (name,)))
 
 
-def keep(cursor: sqlite3.Cursor, kept: KeptCalibration) -> None:
+def keep(cursor: Cursor, kept: KeptCalibration) -> None:
     """Write one down. Raises StoreError where a twin's constants would calibrate a meter, or the other way round."""
     _refuse_mixing(cursor, kept)
     row = (
@@ -70,7 +70,7 @@ def _from_row(row: tuple[int, str, int, int, str, str, int, int, int, int, int, 
     )  # fmt: skip
 
 
-def _refuse_mixing(cursor: sqlite3.Cursor, kept: KeptCalibration) -> None:
+def _refuse_mixing(cursor: Cursor, kept: KeptCalibration) -> None:
     sql = "SELECT simulated FROM meter WHERE name = ? UNION SELECT simulated FROM calibration WHERE meter = ?"
     if all(bool(simulated) == kept.simulated for (simulated,) in cursor.execute(sql, (kept.meter, kept.meter))):
         return

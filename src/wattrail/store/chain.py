@@ -7,15 +7,15 @@ missed by the table ``chain``. It guards against damage, not against a forger wh
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from itertools import groupby
-from pathlib import Path
 from typing import Final
 
+from wattrail.database_address import DatabaseAddress
 from wattrail.errors import StoreError
 from wattrail.ledger import AuditFinding
+from wattrail.store.database import Cursor
 from wattrail.store.rows import ENTRY_COLUMNS, LATER_COLUMNS, STATED_COLUMNS
 
 __all__ = ["BOOKS", "broken_links", "extend", "hash_existing", "require_whole"]
@@ -41,22 +41,23 @@ _NAMES: Final = {
 _BEFORE_ALL: Final = bytes(32)
 
 
-def extend(cursor: sqlite3.Cursor, book: str, meter_id: int, number: int) -> None:
-    """Give a row that was just inserted its hash, and note it as the end of its chain."""
+def extend(cursor: Cursor, book: str, meter_id: int, row: Sequence[object]) -> bytes:
+    """The hash of a row that is about to be inserted, by now the end of its chain.
+
+    ``row`` has the columns that a hash covers, as they are inserted: what is read back gives the same hash.
+    """
     head = cursor.execute("SELECT hash FROM chain WHERE meter_id = ? AND book = ?", (meter_id, book)).fetchone()
-    key, *_ = BOOKS[book]
-    sql = f"SELECT {', '.join(BOOKS[book] + _LATER[book])} FROM {book} WHERE meter_id = ? AND {key} = ?"
-    row = cursor.execute(sql, (meter_id, number)).fetchone()
-    link = _link(head[0] if head else _BEFORE_ALL, book, meter_id, row)
-    cursor.execute(f"UPDATE {book} SET hash = ? WHERE meter_id = ? AND {key} = ?", (link, meter_id, number))
+    stored = [int(value) if isinstance(value, bool) else value for value in row]
+    link = _link(head[0] if head else _BEFORE_ALL, book, meter_id, stored)
     cursor.execute(
         "INSERT INTO chain (meter_id, book, length, hash) VALUES (?, ?, 1, ?) "
-        "ON CONFLICT (meter_id, book) DO UPDATE SET length = length + 1, hash = excluded.hash",
+        "ON CONFLICT (meter_id, book) DO UPDATE SET length = chain.length + 1, hash = excluded.hash",
         (meter_id, book, link),
     )
+    return link
 
 
-def hash_existing(cursor: sqlite3.Cursor) -> None:
+def hash_existing(cursor: Cursor) -> None:
     """Give every row that an older version wrote its hash, in order."""
     for (meter_id,) in cursor.execute("SELECT id FROM meter ORDER BY id").fetchall():
         for book, columns in BOOKS.items():
@@ -70,7 +71,7 @@ def hash_existing(cursor: sqlite3.Cursor) -> None:
                 cursor.execute("INSERT INTO chain VALUES (?, ?, ?, ?)", (meter_id, book, length, link))
 
 
-def require_whole(cursor: sqlite3.Cursor, meter_id: int, path: Path) -> None:
+def require_whole(cursor: Cursor, meter_id: int, path: DatabaseAddress) -> None:
     """Raises StoreError unless every book ends where its chain says: nothing is counted on after a torn page."""
     for book, (key, *_) in BOOKS.items():
         head = cursor.execute(
@@ -88,13 +89,13 @@ def require_whole(cursor: sqlite3.Cursor, meter_id: int, path: Path) -> None:
             )
 
 
-def broken_links(cursor: sqlite3.Cursor, meter_id: int) -> Iterator[AuditFinding]:
+def broken_links(cursor: Cursor, meter_id: int) -> Iterator[AuditFinding]:
     """Every row of the ledger that is missing or altered, by its number."""
     for book in BOOKS:
         yield from _broken(cursor, meter_id, book)
 
 
-def _broken(cursor: sqlite3.Cursor, meter_id: int, book: str) -> Iterator[AuditFinding]:
+def _broken(cursor: Cursor, meter_id: int, book: str) -> Iterator[AuditFinding]:
     head = cursor.execute(
         "SELECT length, hash FROM chain WHERE meter_id = ? AND book = ?", (meter_id, book)
     ).fetchone() or (0, _BEFORE_ALL)

@@ -7,7 +7,6 @@ moment stays, as do all without a shape, the first and the last, and those that 
 
 from __future__ import annotations
 
-import sqlite3
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from typing import Final
 
 from wattrail.ledger import Counts, Entry, EntryKind, LedgerSlice
 from wattrail.store import queries
+from wattrail.store.database import Cursor
 from wattrail.store.quarter_sums import (
     SHAPED,
     SHAPELESS,
@@ -50,7 +50,7 @@ _CLOCK: Final = f"SELECT {_ENTRY} FROM entry WHERE meter_id = ? AND ended_at >= 
 _NUMBERED: Final = f"SELECT {_ENTRY} FROM entry WHERE meter_id = ? AND sequence = ?"
 
 
-def condensed_slice(cursor: sqlite3.Cursor, meter_id: int, moments: Iterable[datetime]) -> LedgerSlice:
+def condensed_slice(cursor: Cursor, meter_id: int, moments: Iterable[datetime]) -> LedgerSlice:
     """The ledger of a meter for questions about these moments, of which there is at least one."""
     marks = sorted({microseconds(moment) for moment in moments})
     stated = queries.stated(cursor, meter_id)
@@ -70,7 +70,7 @@ def condensed_slice(cursor: sqlite3.Cursor, meter_id: int, moments: Iterable[dat
 
 
 def _kept(
-    cursor: sqlite3.Cursor, meter_id: int, marks: Sequence[int], opened: int | None, about: Iterable[int]
+    cursor: Cursor, meter_id: int, marks: Sequence[int], opened: int | None, about: Iterable[int]
 ) -> Iterator[Entry]:
     """The entries that stay as they are; some come twice."""
     longest = longest_us(cursor, meter_id, marks[0], opened=opened)
@@ -86,7 +86,7 @@ def _kept(
             yield entry_from_row(row)
 
 
-def _before(cursor: sqlite3.Cursor, meter_id: int, first: int, opened: int | None) -> CountSums:
+def _before(cursor: Cursor, meter_id: int, first: int, opened: int | None) -> CountSums:
     sums = shaped_sums(cursor, meter_id, None, first, opened=opened)
     others = shapeless_sums(cursor, meter_id, first)
     sums.add((epoch, *counts, others.began[epoch]) for epoch, counts in others.counts.items())

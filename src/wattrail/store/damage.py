@@ -8,10 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from wattrail.database_address import DatabaseAddress
 from wattrail.errors import StoreError, WattrailError
 from wattrail.sanitize import printable
+from wattrail.store.database import Cursor
 
-__all__ = ["OTHER_FILE", "RECOVER", "as_damage", "explained", "integrity_problems", "remedy"]
+__all__ = ["OTHER_FILE", "RECOVER", "RESTORE", "as_damage", "explained", "integrity_problems", "remedy"]
 
 RECOVER: Final = (
     "it was left untouched. Stop everything that uses it, keep a copy, then put a backup in its place (wattrail store "
@@ -23,12 +25,14 @@ OTHER_FILE: Final = (
     "name another file: database=FILE. If it was the database, put a backup in its place: wattrail store restore"
 )
 
+RESTORE: Final = "stop everything that uses it, keep a copy (pg_dump), and restore a backup into another database"
+
 MAX_PROBLEMS: Final = 20
 """Problems of a file that are listed; a reader learns nothing from the hundredth."""
 
 
 @contextmanager
-def as_damage(path: Path) -> Iterator[None]:
+def as_damage(path: DatabaseAddress) -> Iterator[None]:
     """Rows that cannot be what this program wrote, as StoreError. Use it around reading rows, and nothing else."""
     try:
         yield
@@ -37,7 +41,7 @@ def as_damage(path: Path) -> Iterator[None]:
     except (ValueError, TypeError, ArithmeticError, LookupError) as error:
         raise StoreError(
             f"{path} is damaged: a row holds what this program never writes ({printable(str(error), limit=120)})",
-            hint=RECOVER.format(path=path),
+            hint=RECOVER.format(path=path) if isinstance(path, Path) else RESTORE,
         ) from error
 
 
@@ -71,7 +75,7 @@ def remedy(text: str) -> str | None:
     return None
 
 
-def integrity_problems(cursor: sqlite3.Cursor) -> tuple[str, ...]:
+def integrity_problems(cursor: Cursor) -> tuple[str, ...]:
     """What the database engine finds wrong with the file, indexes and references included; empty if nothing."""
     problems: list[str] = []
     try:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 from datetime import datetime
 
 from wattrail.ledger import Interval, by_interval
 from wattrail.store.condensed import condensed_slice
+from wattrail.store.database import Cursor
 
 __all__ = ["energy_by_period"]
 
 
-def energy_by_period(cursor: sqlite3.Cursor, meter_id: int, boundaries: Sequence[datetime]) -> tuple[Interval, ...]:
+def energy_by_period(cursor: Cursor, meter_id: int, boundaries: Sequence[datetime]) -> tuple[Interval, ...]:
     """Energy of a meter between each two neighbouring boundaries, as its ledger has it.
 
     What else knows energy of the meter's past, before its ledger began, is added here, and then is everywhere.

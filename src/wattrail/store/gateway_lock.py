@@ -1,37 +1,29 @@
-"""One gateway a database: a lock beside the file, which names who holds it.
+"""One gateway a database: whoever comes second is refused with the name of the first.
 
-The lock is the system's own (``flock``) on ``<database>.gateway``: it ends with its process, however that ends, so
-nothing stale is left after a kill. The file stays, and its text counts only while the lock is held. Reading verbs take
-no lock, and neither do those that add a calibration or a manual entry beside a running gateway.
+Reading verbs take no lock, and neither do those that add a calibration or a manual entry beside a running gateway.
 """
 
 from __future__ import annotations
 
 import json
-import logging
 import os
 import platform
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
-from errno import EACCES, EAGAIN, EWOULDBLOCK
-from importlib import import_module
 from pathlib import Path
-from types import ModuleType, TracebackType
+from types import TracebackType
 from typing import Final, Self
 
+from wattrail.database_address import DatabaseAddress, parse_address
 from wattrail.errors import StoreError
 from wattrail.sanitize import printable
+from wattrail.store.database import ExclusiveUse, database_at
 
-__all__ = ["GatewayLock", "GatewayRunning", "LockHolder", "ReloadOutcome", "lock_holder"]
+__all__ = ["GatewayLock", "GatewayRunning", "LockHolder", "ReloadOutcome", "holder_in", "lock_holder"]
 
-_FLAGS: Final = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
-_TAKEN: Final = {EACCES, EAGAIN, EWOULDBLOCK}
-_MAX_BYTES: Final = 20_000
+_MAX_ERROR: Final = 20_000
 _MAX_TEXT: Final = 200
-
-logger = logging.getLogger(__name__)
 
 
 class GatewayRunning(StoreError):
@@ -64,129 +56,62 @@ class LockHolder:
 
 
 class GatewayLock:
-    """The lock of one database, held inside a ``with`` block. Two names of one file have one lock."""
+    """The lock of one database, held inside a ``with`` block."""
 
-    def __init__(self, database: Path | str) -> None:
-        self._database = Path(database)
-        self._descriptor: int | None = None
+    def __init__(self, database: DatabaseAddress | str) -> None:
+        self._database = parse_address(database) if isinstance(database, str) else database
         self._holder = LockHolder(
             pid=os.getpid(), host=platform.node(), started=datetime.now(UTC).isoformat(timespec="seconds")
         )
+        self.use: ExclusiveUse = database_at(self._database).gateway_use()
 
     def __enter__(self) -> Self:
-        """Raises StoreError where another gateway holds it, or where its file cannot be made."""
-        path = _path_of(self._database)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(path, _FLAGS, 0o644)
-        except OSError as error:
-            raise StoreError(
-                f"{path} cannot be made: {error.strerror}", hint="check that you may write in the database's folder"
-            ) from error
-        if not _lock(descriptor, path):
-            holder = _read(descriptor)
-            os.close(descriptor)
+        """Raises GatewayRunning where another gateway holds it, StoreError where that cannot be known."""
+        if not self.use.take():
+            holder = holder_in(self.use.read())
+            self.use.release()
             raise GatewayRunning(
                 f"another gateway uses {self._database}: {holder or 'a process that has not given its name yet'}",
-                hint="stop that one, or give this one a database of its own: database=FILE",
+                hint=f"stop that one, or give this one a database of its own: {_another(self._database)}",
             )
-        self._descriptor = descriptor
-        self._write(self._holder)
+        self._write()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._descriptor is None:
-            return
-        with suppress(OSError):
-            os.ftruncate(self._descriptor, 0)
-        os.close(self._descriptor)
-        self._descriptor = None
+        self.use.release()
 
     def set_address(self, address: str) -> None:
         """Name the page, for whoever is refused."""
         self._holder = replace(self._holder, address=address)
-        self._write(self._holder)
+        self._write()
 
     def set_reload(self, outcome: ReloadOutcome) -> None:
         """Say what came of a reload, for whoever asked for it."""
         self._holder = replace(self._holder, reload=outcome)
-        self._write(self._holder)
+        self._write()
 
-    def _write(self, holder: LockHolder) -> None:
-        """A full disk costs the name only; the lock holds."""
-        if self._descriptor is None:
-            return
-        text = json.dumps(asdict(holder)).encode() + b"\n"
-        with suppress(OSError):
-            os.pwrite(self._descriptor, text, 0)  # readers take the first line, and never find an empty file
-            os.ftruncate(self._descriptor, len(text))
+    def _write(self) -> None:
+        self.use.write(json.dumps(asdict(self._holder)))
 
 
-def lock_holder(database: Path | str) -> LockHolder | None:
+def lock_holder(database: DatabaseAddress | str) -> LockHolder | None:
     """The gateway that holds a database now; None where none does. Raises StoreError where that cannot be seen."""
-    path = _path_of(Path(database))
+    address = parse_address(database) if isinstance(database, str) else database
+    return holder_in(database_at(address).gateway_use().read_held())
+
+
+def holder_in(text: str | None) -> LockHolder | None:
+    """Who left a text at the place of the gateway; None for nothing, or nothing clear."""
     try:
-        descriptor = os.open(path, os.O_RDONLY)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise StoreError(f"{path} cannot be read: {error.strerror}", hint="ask as the user of the gateway") from error
-    try:
-        holder = _read(descriptor)  # who ends leaves no text; the lock is asked only where a kill may have left one
-        return None if holder is None or _is_free(descriptor) else holder
-    finally:
-        os.close(descriptor)
-
-
-def _is_free(descriptor: int) -> bool:
-    fcntl = _fcntl()
-    if fcntl is None:  # pragma: no cover - Windows
-        return True
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)  # ends with the descriptor
-    except OSError as error:
-        return error.errno not in _TAKEN
-    return True
-
-
-def _path_of(database: Path) -> Path:
-    target = database.resolve()
-    return target.with_name(f"{target.name}.gateway")
-
-
-def _lock(descriptor: int, path: Path) -> bool:
-    """Whether the lock is ours. Where the file system or the system has none, it is, with a warning."""
-    fcntl = _fcntl()
-    if fcntl is None:  # pragma: no cover - Windows
-        return True
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        if error.errno in _TAKEN:
-            return False
-        logger.warning("%s cannot be locked (%s): take care that only one gateway uses it", path, error.strerror)
-    return True
-
-
-def _fcntl() -> ModuleType | None:
-    try:
-        return import_module("fcntl")
-    except ImportError:  # pragma: no cover - Windows
-        return None
-
-
-def _read(descriptor: int) -> LockHolder | None:
-    """What the file says; None for nothing, or nothing clear."""
-    try:
-        said = json.loads(os.pread(descriptor, _MAX_BYTES, 0).partition(b"\n")[0])
+        said = json.loads(text or "")
         address = said["address"]
         return LockHolder(
             pid=int(said["pid"]), host=_short(said["host"]), started=_short(said["started"]),
             address=None if address is None else _short(address), reload=_reload(said.get("reload")),
         )  # fmt: skip
-    except (OSError, ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError):
         return None
 
 
@@ -197,10 +122,14 @@ def _reload(said: Mapping[str, object] | None) -> ReloadOutcome | None:
     return ReloadOutcome(
         at=_short(said["at"]),
         changes=tuple(_short(change) for change in changes) if isinstance(changes, list) else (),
-        error=None if error is None else printable(str(error), limit=_MAX_BYTES),
+        error=None if error is None else printable(str(error), limit=_MAX_ERROR),
         hint=None if hint is None else _short(hint),
     )
 
 
 def _short(text: object) -> str:
     return printable(str(text), limit=_MAX_TEXT)
+
+
+def _another(database: DatabaseAddress) -> str:
+    return "database=FILE" if isinstance(database, Path) else "another schema, as ?schema=attic in its URL"

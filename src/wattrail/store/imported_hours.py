@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import sqlite3
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any, Final
 
+from wattrail.database_address import DatabaseAddress
 from wattrail.errors import StoreError
+from wattrail.store.database import Cursor
 from wattrail.store.history.periods import HistoryPeriod
 from wattrail.store.own_connection import OwnConnection
 from wattrail.store.rows import from_microseconds, microseconds
@@ -31,9 +31,7 @@ class ImportedEnergy:
     origin: str
 
 
-def imported_energy(
-    cursor: sqlite3.Cursor, meter_id: int, start: datetime, end: datetime
-) -> tuple[ImportedEnergy, ...]:
+def imported_energy(cursor: Cursor, meter_id: int, start: datetime, end: datetime) -> tuple[ImportedEnergy, ...]:
     """The imported periods that begin in ``[start, end)``, oldest first; each is given by one of two adjacent spans.
 
     They never overlap each other, and none reaches into the time of the meter's ledger.
@@ -70,7 +68,7 @@ class OriginSummary:
 class ImportedHours(OwnConnection):
     """The imported periods of a database that ``open_store`` has migrated. A gateway may run. Raises StoreError."""
 
-    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+    def __init__(self, path: DatabaseAddress, *, read_only: bool = False) -> None:
         super().__init__(path, "the imported hours", read_only=read_only)
 
     def add(
@@ -90,7 +88,9 @@ class ImportedHours(OwnConnection):
             rows = [row for period in periods if (row := sorting.row(period)) is not None]
             if not is_dry_run:
                 cursor.executemany(
-                    f"INSERT OR REPLACE INTO imported_hours (meter_id, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)",
+                    f"INSERT INTO imported_hours (meter_id, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?) "
+                    "ON CONFLICT (meter_id, started_at) DO UPDATE SET ended_at = excluded.ended_at, "
+                    "import_mwh = excluded.import_mwh, export_mwh = excluded.export_mwh, origin = excluded.origin",
                     [(meter_id, *row) for row in rows],
                 )
         return sorting.outcome()
@@ -116,7 +116,7 @@ class ImportedHours(OwnConnection):
         with self._cursor() as cursor:
             return self._summaries(cursor)
 
-    def _summaries(self, cursor: sqlite3.Cursor) -> tuple[OriginSummary, ...]:
+    def _summaries(self, cursor: Cursor) -> tuple[OriginSummary, ...]:
         sql = (
             "SELECT name, origin, count(*), MIN(started_at), MAX(ended_at), SUM(import_mwh), SUM(export_mwh) "
             "FROM imported_hours JOIN meter ON meter.id = meter_id GROUP BY 1, 2 ORDER BY 1, 4"
@@ -129,7 +129,7 @@ class ImportedHours(OwnConnection):
             for name, origin, count, first, last, imported, exported in cursor.execute(sql)
         )  # fmt: skip
 
-    def _meter_id(self, cursor: sqlite3.Cursor, meter: str) -> int:
+    def _meter_id(self, cursor: Cursor, meter: str) -> int:
         rows = cursor.execute("SELECT name, id, simulated FROM meter ORDER BY name").fetchall()
         known = {name: (meter_id, simulated) for name, meter_id, simulated in rows}
         if meter not in known:
@@ -178,7 +178,7 @@ class _Sorting:
         return ImportOutcome(**self._counts, ledger_begins=begins)
 
 
-def _ledger_begins(cursor: sqlite3.Cursor, meter_id: int) -> int | None:
+def _ledger_begins(cursor: Cursor, meter_id: int) -> int | None:
     """The earliest start of an entry; not always the first one's, for a clock can have been ahead."""
     (begins,) = cursor.execute("SELECT MIN(started_at) FROM entry WHERE meter_id = ?", (meter_id,)).fetchone()
     return None if begins is None else int(begins)

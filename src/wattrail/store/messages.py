@@ -8,9 +8,9 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 from datetime import date, datetime
-from pathlib import Path
 from typing import Final, Literal
 
+from wattrail.database_address import DatabaseAddress
 from wattrail.store.own_connection import OwnConnection
 from wattrail.store.rows import from_microseconds, microseconds
 
@@ -37,14 +37,14 @@ class RefusedMessage:
 class StoredMessages(OwnConnection):
     """The state of messages in a database that ``open_store`` has migrated. Raises StoreError."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: DatabaseAddress) -> None:
         super().__init__(path, "the messages")
 
     def token(self, consumer: str) -> str:
         """Random text in the ids of all messages to a consumer, made at the first call."""
         with self._cursor() as cursor:
             cursor.execute(
-                "INSERT OR IGNORE INTO message_consumer (consumer, token) VALUES (?, ?)",
+                "INSERT INTO message_consumer (consumer, token) VALUES (?, ?) ON CONFLICT DO NOTHING",
                 (consumer, secrets.token_hex(6)),
             )
             row = cursor.execute("SELECT token FROM message_consumer WHERE consumer = ?", (consumer,))
@@ -70,17 +70,17 @@ class StoredMessages(OwnConnection):
         """Keep a message that was refused; the same message a second time changes nothing."""
         with self._cursor() as cursor:
             cursor.execute(
-                "INSERT OR IGNORE INTO refused_message (consumer, message_id, at, subject, text, reason) "
-                "VALUES (?, ?, ?, ?, ?, ?)",
+                "INSERT INTO refused_message (consumer, message_id, at, subject, text, reason) "
+                "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
                 (
                     refused.consumer, refused.message_id, microseconds(refused.at), refused.subject, refused.text,
                     refused.reason,
                 ),
             )  # fmt: skip
             cursor.execute(
-                "DELETE FROM refused_message WHERE consumer = ?1 AND id <= "
-                "(SELECT id FROM refused_message WHERE consumer = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)",
-                (refused.consumer, MAX_REFUSED),
+                "DELETE FROM refused_message WHERE consumer = :consumer AND id <= "
+                "(SELECT id FROM refused_message WHERE consumer = :consumer ORDER BY id DESC LIMIT 1 OFFSET :kept)",
+                {"consumer": refused.consumer, "kept": MAX_REFUSED},
             )
 
     def refused(self, consumer: str | None = None, *, limit: int = MAX_REFUSED) -> tuple[RefusedMessage, ...]:
@@ -88,7 +88,7 @@ class StoredMessages(OwnConnection):
         with self._cursor() as cursor:
             rows = cursor.execute(
                 "SELECT consumer, message_id, at, subject, text, reason FROM refused_message "
-                "WHERE ?1 IS NULL OR consumer = ?1 ORDER BY id DESC LIMIT ?2",
+                "WHERE consumer = COALESCE(?, consumer) ORDER BY id DESC LIMIT ?",
                 (consumer, limit),
             ).fetchall()
         return tuple(

@@ -11,9 +11,9 @@ import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
-from typing import Final
+from typing import ClassVar, Final
 
+from wattrail.database_address import DatabaseAddress
 from wattrail.ledger import Totals
 from wattrail.store.own_connection import OwnConnection
 from wattrail.store.rows import from_microseconds, microseconds
@@ -62,12 +62,12 @@ class Announced:
 class Outbox(OwnConnection):
     """What one consumer has yet to get. Raises StoreError."""
 
-    def __init__(self, path: Path, consumer: str, *, max_waiting: int = MAX_WAITING) -> None:
+    _is_durable: ClassVar = False
+
+    def __init__(self, path: DatabaseAddress, consumer: str, *, max_waiting: int = MAX_WAITING) -> None:
         self.consumer = consumer
         self._max_waiting, self._added = max_waiting, 0
         super().__init__(path, f"the outbox of {consumer}")
-        with self._cursor() as cursor:
-            cursor.execute("PRAGMA synchronous = NORMAL")
 
     def identity(self, name: str) -> StoredIdentity | None:
         """Who the meter of that name is to other programs; None before its first reading, which opens its account."""
@@ -115,7 +115,7 @@ class Outbox(OwnConnection):
         ]
         with self._transaction() as cursor:
             cursor.executemany(
-                "INSERT INTO outbox_last VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE "
+                "INSERT INTO outbox_last VALUES (?, ?, ?, ?, ?) ON CONFLICT (consumer, meter_id) DO UPDATE "
                 "SET at = excluded.at, import_mwh = excluded.import_mwh, export_mwh = excluded.export_mwh",
                 values,
             )
@@ -168,7 +168,8 @@ class Outbox(OwnConnection):
         """Remember topics before they are sent, so that none is left behind whatever happens in between."""
         with self._transaction() as cursor:
             cursor.executemany(
-                "INSERT OR REPLACE INTO announced VALUES (?, ?, ?, ?)",
+                "INSERT INTO announced VALUES (?, ?, ?, ?) ON CONFLICT (consumer, topic) DO UPDATE "
+                "SET meter_id = excluded.meter_id, quantities = excluded.quantities",
                 [(self.consumer, one.topic, one.meter_id, " ".join(sorted(one.quantities))) for one in topics],
             )
 
@@ -182,9 +183,9 @@ class Outbox(OwnConnection):
     def _drop_oldest(self) -> None:
         with self._transaction() as cursor:
             cursor.execute(
-                "DELETE FROM outbox WHERE consumer = ?1 AND id <= "
-                "(SELECT id FROM outbox WHERE consumer = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)",
-                (self.consumer, self._max_waiting),
+                "DELETE FROM outbox WHERE consumer = :consumer AND id <= "
+                "(SELECT id FROM outbox WHERE consumer = :consumer ORDER BY id DESC LIMIT 1 OFFSET :kept)",
+                {"consumer": self.consumer, "kept": self._max_waiting},
             )
 
 

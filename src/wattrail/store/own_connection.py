@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from pathlib import Path
+from contextlib import contextmanager
 from types import TracebackType
-from typing import Final, Self
+from typing import ClassVar, Self
 
-from wattrail.errors import StoreError
-from wattrail.store.damage import remedy
+from wattrail.database_address import DatabaseAddress
+from wattrail.store.database import Cursor, database_at
 
 __all__ = ["OwnConnection"]
-
-_BUSY_S: Final = 5.0
 
 
 class OwnConnection:
@@ -23,17 +19,16 @@ class OwnConnection:
     Raises StoreError.
     """
 
-    def __init__(self, path: Path, what: str, *, read_only: bool = False) -> None:
-        self._path, self._what = path, what
-        with self._explained():
-            self._connection = sqlite3.connect(
-                f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rw'}", uri=True, timeout=_BUSY_S,
-                isolation_level=None, check_same_thread=False,
-            )  # fmt: skip
+    _is_durable: ClassVar = True
+    """Whether its transactions wait for the disk."""
+
+    def __init__(self, path: DatabaseAddress, what: str, *, read_only: bool = False) -> None:
+        self._path = path
+        self._session = database_at(path).own_session(what, read_only=read_only)
 
     def close(self) -> None:
         """Close the connection."""
-        self._connection.close()
+        self._session.close()
 
     def __enter__(self) -> Self:
         return self
@@ -44,27 +39,13 @@ class OwnConnection:
         self.close()
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Cursor]:
+    def _transaction(self) -> Iterator[Cursor]:
         """All or nothing."""
-        with self._cursor() as cursor:
-            cursor.execute("BEGIN IMMEDIATE")
-            try:
-                yield cursor
-                cursor.execute("COMMIT")
-            except BaseException:
-                if self._connection.in_transaction:
-                    cursor.execute("ROLLBACK")
-                raise
-
-    @contextmanager
-    def _cursor(self) -> Iterator[sqlite3.Cursor]:
-        """Each statement by itself."""
-        with self._explained(), closing(self._connection.cursor()) as cursor:
+        with self._session.transaction(durable=self._is_durable) as cursor:
             yield cursor
 
     @contextmanager
-    def _explained(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.Error as error:
-            raise StoreError(f"{self._what} in {self._path}: {error}", hint=remedy(str(error))) from error
+    def _cursor(self) -> Iterator[Cursor]:
+        """Each statement by itself."""
+        with self._session.cursor() as cursor:
+            yield cursor

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sqlite3
 from datetime import datetime
 from typing import Final
 
 from wattrail.ledger import LedgerSlice
 from wattrail.store import queries
+from wattrail.store.database import Cursor
 from wattrail.store.quarter_sums import SHAPELESS
 from wattrail.store.rows import ENTRY_COLUMNS, LATER_COLUMNS, QUANTITY_COLUMNS, entry_from_row, microseconds
 
@@ -20,7 +20,7 @@ _ENTRY: Final = ", ".join(ENTRY_COLUMNS + LATER_COLUMNS)
 
 
 def readings_page(
-    cursor: sqlite3.Cursor, meter_id: int, start: datetime, end: datetime, after: tuple[int, int] | None, limit: int
+    cursor: Cursor, meter_id: int, start: datetime, end: datetime, after: tuple[int, int] | None, limit: int
 ) -> list[tuple[int | None, ...]]:
     """Readings of ``[start, end)`` in order of time, ``limit`` at most; ``after`` is time and id of the one before."""
     at, number = after or (microseconds(start), -1)
@@ -31,7 +31,7 @@ def readings_page(
     return cursor.execute(sql, (meter_id, at, microseconds(end), at, number, limit)).fetchall()
 
 
-def entries_page(cursor: sqlite3.Cursor, meter_id: int, after: int, limit: int) -> LedgerSlice:
+def entries_page(cursor: Cursor, meter_id: int, after: int, limit: int) -> LedgerSlice:
     """Entries with a number above ``after``, ``limit`` at most; all epochs and manual entries."""
     sql = f"SELECT {_ENTRY} FROM entry WHERE meter_id = ? AND sequence > ? ORDER BY sequence LIMIT ?"
     rows = cursor.execute(sql, (meter_id, after, limit))
@@ -41,9 +41,7 @@ def entries_page(cursor: sqlite3.Cursor, meter_id: int, after: int, limit: int) 
     )  # fmt: skip
 
 
-def remarkable_entries(
-    cursor: sqlite3.Cursor, meter_id: int, start: datetime, end: datetime, limit: int
-) -> LedgerSlice:
+def remarkable_entries(cursor: Cursor, meter_id: int, start: datetime, end: datetime, limit: int) -> LedgerSlice:
     """What ended in ``[start, end)`` but for counted energy: gaps, restarts, calibrations, clocks, manual entries."""
     sql = f"""
         SELECT {_ENTRY} FROM entry WHERE meter_id = ? AND ended_at >= ? AND ended_at < ? AND {SHAPELESS}

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from typing import Final
 
 from wattrail.store import queries
+from wattrail.store.database import Cursor
 from wattrail.store.rollups import forget_rollups, newest_beyond, rollup_state
 from wattrail.store.tiers import Retention, Tier
 
@@ -15,7 +15,7 @@ __all__ = ["purge_meters"]
 
 _BATCH: Final = 5_000
 
-_OpenCursor = Callable[[], AbstractContextManager[sqlite3.Cursor]]
+_OpenCursor = Callable[[], AbstractContextManager[Cursor]]
 """A cursor for reading, or one of a transaction."""
 
 

@@ -7,12 +7,12 @@ back, an entry opens an earlier one again: its row goes, and is made again when 
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
 from wattrail.ledger import Counts, Entry
+from wattrail.store.database import Cursor
 from wattrail.store.rows import microseconds
 
 __all__ = [
@@ -82,7 +82,7 @@ class CountSums:
         self.counts[epoch] = Counts(had.positive + positive, had.negative + negative, had.undirected + undirected)
 
 
-def follow_entry(cursor: sqlite3.Cursor, meter_id: int, entry: Entry) -> None:
+def follow_entry(cursor: Cursor, meter_id: int, entry: Entry) -> None:
     """Bring the sums up to date with an entry that was just inserted, in the same transaction."""
     sql = "SELECT started_at, ended_at FROM entry WHERE meter_id = ? AND sequence = ?"
     before = cursor.execute(sql, (meter_id, entry.sequence - 1)).fetchone()
@@ -94,9 +94,7 @@ def follow_entry(cursor: sqlite3.Cursor, meter_id: int, entry: Entry) -> None:
         cursor.execute(_CLOSE, (meter_id, left, left + QUARTER_US, left))
 
 
-def shaped_sums(
-    cursor: sqlite3.Cursor, meter_id: int, first: int | None, last: int, *, opened: int | None
-) -> CountSums:
+def shaped_sums(cursor: Cursor, meter_id: int, first: int | None, last: int, *, opened: int | None) -> CountSums:
     """What entries with a shape add up to that end between two moments in microseconds; from the beginning for None.
 
     ``opened`` is the quarter hour that is open.
@@ -117,7 +115,7 @@ def shaped_sums(
     return sums
 
 
-def shapeless_sums(cursor: sqlite3.Cursor, meter_id: int, last: int) -> CountSums:
+def shapeless_sums(cursor: Cursor, meter_id: int, last: int) -> CountSums:
     """What entries without a shape add up to that ended before a moment."""
     sums = CountSums()
     sql = f"""
@@ -128,7 +126,7 @@ def shapeless_sums(cursor: sqlite3.Cursor, meter_id: int, last: int) -> CountSum
     return sums
 
 
-def longest_us(cursor: sqlite3.Cursor, meter_id: int, since: int, *, opened: int | None) -> int:
+def longest_us(cursor: Cursor, meter_id: int, since: int, *, opened: int | None) -> int:
     """The length of the longest entry with a shape that ends at a moment or later, or of a longer one."""
     begin = since // QUARTER_US * QUARTER_US
     sql = "SELECT COALESCE(MAX(longest_us), 0) FROM quarter_sum WHERE meter_id = ? AND started_at >= ?"
@@ -143,11 +141,11 @@ def longest_us(cursor: sqlite3.Cursor, meter_id: int, since: int, *, opened: int
     return max(int(closed), int(still))
 
 
-def _of_entries(cursor: sqlite3.Cursor, meter_id: int, first: int, last: int) -> sqlite3.Cursor:
+def _of_entries(cursor: Cursor, meter_id: int, first: int, last: int) -> Cursor:
     return cursor.execute(_OF_ENTRIES, (meter_id, first, last, first, first, last, last))
 
 
-def open_quarter(cursor: sqlite3.Cursor, meter_id: int) -> int | None:
+def open_quarter(cursor: Cursor, meter_id: int) -> int | None:
     """The quarter hour of the last entry, which has no row; None for a meter without entries."""
     sql = "SELECT started_at, ended_at FROM entry WHERE meter_id = ? ORDER BY sequence DESC LIMIT 1"
     last = cursor.execute(sql, (meter_id,)).fetchone()

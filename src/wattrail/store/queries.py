@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sqlite3
 from datetime import datetime, timedelta
 from typing import Final
 
 from wattrail.errors import StoreError
 from wattrail.ledger import Counts, Entry, Epoch, LedgerSlice, Observation
+from wattrail.store.database import Cursor
 from wattrail.store.registers import registers_from_text
 from wattrail.store.rows import (
     ENTRY_COLUMNS,
@@ -63,7 +63,7 @@ PURGE: Final = """
 """
 
 
-def meters(cursor: sqlite3.Cursor) -> tuple[MeterRow, ...]:
+def meters(cursor: Cursor) -> tuple[MeterRow, ...]:
     """Every meter, by name."""
     rows = cursor.execute("SELECT id, name, url, simulated FROM meter ORDER BY name").fetchall()
     return tuple(
@@ -72,7 +72,7 @@ def meters(cursor: sqlite3.Cursor) -> tuple[MeterRow, ...]:
     )
 
 
-def newest_epoch(cursor: sqlite3.Cursor, meter_id: int) -> tuple[Epoch, Constants]:
+def newest_epoch(cursor: Cursor, meter_id: int) -> tuple[Epoch, Constants]:
     """The calibration epoch that holds, and its constants."""
     sql = f"SELECT {_EPOCH} FROM epoch WHERE meter_id = ? ORDER BY number DESC LIMIT 1"
     row = cursor.execute(sql, (meter_id,)).fetchone()
@@ -83,7 +83,7 @@ def newest_epoch(cursor: sqlite3.Cursor, meter_id: int) -> tuple[Epoch, Constant
     return epoch, (volt, amp, watt, bool(inverted))
 
 
-def epochs(cursor: sqlite3.Cursor, meter_id: int) -> dict[int, Epoch]:
+def epochs(cursor: Cursor, meter_id: int) -> dict[int, Epoch]:
     """Every calibration epoch of a meter, by number."""
     sql = "SELECT number, micro_counts_per_watt, inverted, registers FROM epoch WHERE meter_id = ?"
     return {
@@ -92,45 +92,49 @@ def epochs(cursor: sqlite3.Cursor, meter_id: int) -> dict[int, Epoch]:
     }
 
 
-def evidence(cursor: sqlite3.Cursor, meter_id: int) -> dict[int, str]:
+def evidence(cursor: Cursor, meter_id: int) -> dict[int, str]:
     """What each calibration epoch rests on, by its number."""
     return dict(cursor.execute("SELECT number, evidence FROM epoch WHERE meter_id = ? ORDER BY number", (meter_id,)))
 
 
-def first_of_epochs(cursor: sqlite3.Cursor, meter_id: int) -> dict[int, tuple[int, datetime]]:
+def first_of_epochs(cursor: Cursor, meter_id: int) -> dict[int, tuple[int, datetime]]:
     """The number of the first entry of each epoch that has any, and when it begins."""
-    sql = "SELECT epoch, MIN(sequence), started_at FROM entry WHERE meter_id = ? GROUP BY epoch ORDER BY epoch"
-    return {row[0]: (row[1], from_microseconds(row[2])) for row in cursor.execute(sql, (meter_id,))}
+    sql = """
+        SELECT epoch, sequence, started_at FROM entry WHERE meter_id = :meter AND sequence IN (
+            SELECT MIN(sequence) FROM entry WHERE meter_id = :meter GROUP BY epoch
+        ) ORDER BY epoch
+    """
+    return {row[0]: (row[1], from_microseconds(row[2])) for row in cursor.execute(sql, {"meter": meter_id})}
 
 
-def entries_after(cursor: sqlite3.Cursor, meter_id: int, sequence: int) -> LedgerSlice:
+def entries_after(cursor: Cursor, meter_id: int, sequence: int) -> LedgerSlice:
     """The entries with a number above ``sequence`` alone, and all epochs."""
     return LedgerSlice(entries=_entries_from(cursor, meter_id, sequence + 1), epochs=epochs(cursor, meter_id))
 
 
-def entries(cursor: sqlite3.Cursor, meter_id: int) -> list[Entry]:
+def entries(cursor: Cursor, meter_id: int) -> list[Entry]:
     """The ledger, oldest first."""
     sql = f"SELECT {_ENTRY} FROM entry WHERE meter_id = ? ORDER BY sequence"
     return [entry_from_row(row) for row in cursor.execute(sql, (meter_id,))]
 
 
-def entries_since(cursor: sqlite3.Cursor, meter_id: int, since: datetime) -> tuple[Entry, ...]:
+def entries_since(cursor: Cursor, meter_id: int, since: datetime) -> tuple[Entry, ...]:
     """The entries from the first that ends at a moment or later; the last one if none does."""
     return _entries_from(cursor, meter_id, _first_since(cursor, meter_id, since))
 
 
-def stated(cursor: sqlite3.Cursor, meter_id: int) -> tuple[Entry, ...]:
+def stated(cursor: Cursor, meter_id: int) -> tuple[Entry, ...]:
     """The manual entries, oldest first."""
     sql = f"SELECT {_STATED} FROM stated WHERE meter_id = ? ORDER BY sequence"
     return tuple(stated_from_row(row) for row in cursor.execute(sql, (meter_id,)))
 
 
-def ledger_slice(cursor: sqlite3.Cursor, meter_id: int, since: datetime | None = None) -> LedgerSlice:
+def ledger_slice(cursor: Cursor, meter_id: int, since: datetime | None = None) -> LedgerSlice:
     """The ledger of a meter; entries that ended before ``since`` are only added up."""
     return _books_from(cursor, meter_id, 1 if since is None else _first_since(cursor, meter_id, since))
 
 
-def ledger_tail(cursor: sqlite3.Cursor, meter_id: int) -> tuple[LedgerSlice, int]:
+def ledger_tail(cursor: Cursor, meter_id: int) -> tuple[LedgerSlice, int]:
     """The last entry with all before it added up, and the id of the last reading that it accounts for.
 
     After a register fell it begins with the entry before that: for an hour the register may jump back.
@@ -142,19 +146,19 @@ def ledger_tail(cursor: sqlite3.Cursor, meter_id: int) -> tuple[LedgerSlice, int
     return _books_from(cursor, meter_id, max(fallen - 1, 1) if fallen else sequence), reading_id
 
 
-def _books_from(cursor: sqlite3.Cursor, meter_id: int, first: int) -> LedgerSlice:
+def _books_from(cursor: Cursor, meter_id: int, first: int) -> LedgerSlice:
     sums = "SELECT epoch, SUM(positive), SUM(negative), SUM(undirected) FROM entry WHERE meter_id = ? AND sequence < ?"
     before = {row[0]: Counts(*row[1:]) for row in cursor.execute(f"{sums} GROUP BY epoch", (meter_id, first))}
     entries = _entries_from(cursor, meter_id, first)
     return LedgerSlice(entries=entries, epochs=epochs(cursor, meter_id), stated=stated(cursor, meter_id), before=before)
 
 
-def _entries_from(cursor: sqlite3.Cursor, meter_id: int, first: int) -> tuple[Entry, ...]:
+def _entries_from(cursor: Cursor, meter_id: int, first: int) -> tuple[Entry, ...]:
     sql = f"SELECT {_ENTRY} FROM entry WHERE meter_id = ? AND sequence >= ? ORDER BY sequence"
     return tuple(entry_from_row(row) for row in cursor.execute(sql, (meter_id, first)))
 
 
-def _first_since(cursor: sqlite3.Cursor, meter_id: int, since: datetime) -> int:
+def _first_since(cursor: Cursor, meter_id: int, since: datetime) -> int:
     """The first entry that ends at a moment or later; the last one if none does."""
     sql = "SELECT MIN(sequence) FROM entry INDEXED BY entry_by_time WHERE meter_id = ? AND ended_at >= ?"
     found = cursor.execute(sql, (meter_id, microseconds(since))).fetchone()
@@ -163,7 +167,7 @@ def _first_since(cursor: sqlite3.Cursor, meter_id: int, since: datetime) -> int:
     return int(found[0] or 1)
 
 
-def adjustable_entries(cursor: sqlite3.Cursor, meter_id: int) -> LedgerSlice:
+def adjustable_entries(cursor: Cursor, meter_id: int) -> LedgerSlice:
     """The first and last entry, those with undirected counts and those of a clock that was set, and what was stated.
 
     Quick, however long the ledger.
@@ -181,7 +185,7 @@ def adjustable_entries(cursor: sqlite3.Cursor, meter_id: int) -> LedgerSlice:
     return LedgerSlice(entries=entries, epochs=epochs(cursor, meter_id), stated=stated(cursor, meter_id))
 
 
-def watched_out(cursor: sqlite3.Cursor, meter_id: int, keep: timedelta) -> int:
+def watched_out(cursor: Cursor, meter_id: int, keep: timedelta) -> int:
     """The last reading after which the meter was watched for ``keep`` or more; 0 if there is none.
 
     Watched time is monotonic and stands in the entries: no clock that is wrong makes a reading old.
@@ -195,18 +199,18 @@ def watched_out(cursor: sqlite3.Cursor, meter_id: int, keep: timedelta) -> int:
     return 0
 
 
-def observations_after(cursor: sqlite3.Cursor, meter_id: int, reading_id: int) -> list[tuple[int, Observation]]:
+def observations_after(cursor: Cursor, meter_id: int, reading_id: int) -> list[tuple[int, Observation]]:
     """What the ledger saw after a reading, in the order in which it came."""
     sql = f"SELECT id, {_OBSERVATION} FROM reading WHERE meter_id = ? AND id > ? ORDER BY id"
     return [(row[0], observation_from_row(row[1:])) for row in cursor.execute(sql, (meter_id, reading_id))]
 
 
-def last_reading_id(cursor: sqlite3.Cursor) -> int:
+def last_reading_id(cursor: Cursor) -> int:
     """The largest id ever given to a reading."""
     return int(cursor.execute("SELECT COALESCE(MAX(id), 0) FROM reading").fetchone()[0])
 
 
-def latest(cursor: sqlite3.Cursor, meter_id: int) -> Reading | None:
+def latest(cursor: Cursor, meter_id: int) -> Reading | None:
     """The newest reading."""
     sql = f"""
         SELECT {_OBSERVATION}, {_QUANTITIES}, simulated FROM reading JOIN meter ON meter.id = meter_id

@@ -2,40 +2,35 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from datetime import datetime
-from pathlib import Path
-from typing import Final
 
-from wattrail.errors import StoreError
+from wattrail.database_address import DatabaseAddress
 from wattrail.ledger import AuditFinding, Interval, Ledger, LedgerSlice
 from wattrail.network_meters.link_health import LinkDay
 from wattrail.store import queries
 from wattrail.store.buckets import Bucket
 from wattrail.store.chain import broken_links
 from wattrail.store.condensed import condensed_slice
-from wattrail.store.damage import RECOVER, as_damage, integrity_problems
+from wattrail.store.damage import as_damage
+from wattrail.store.database import Cursor, Database, database_at
 from wattrail.store.energy import energy_by_period
 from wattrail.store.link_days import link_days
 from wattrail.store.pages import entries_page, readings_page, remarkable_entries
 from wattrail.store.rows import MeterRow
-from wattrail.store.schema import require_current
 from wattrail.store.series import series
 from wattrail.store.tiers import SeriesQuantity
 
 __all__ = ["StoreReader", "open_to_read"]
 
-_BUSY_S: Final = 5.0
-
 
 class StoreReader:
     """What a database holds at one moment: it stays the same, whatever a gateway writes meanwhile."""
 
-    def __init__(self, path: Path, cursor: sqlite3.Cursor) -> None:
-        self.path = path
-        self._cursor = cursor
+    def __init__(self, database: Database, cursor: Cursor) -> None:
+        self.path = database.address
+        self._database, self._cursor = database, cursor
 
     def meters(self) -> tuple[MeterRow, ...]:
         """Every meter that was ever registered, by name."""
@@ -105,7 +100,7 @@ class StoreReader:
 
     def file_problems(self) -> tuple[AuditFinding, ...]:
         """What the database engine finds wrong with the file; takes as long as reading all of it."""
-        texts = integrity_problems(self._cursor)
+        texts = self._database.problems(self._cursor)
         return tuple(AuditFinding(0, "its integrity", text, "ok", name="the file") for text in texts)
 
     def broken_links(self, meter_id: int) -> tuple[AuditFinding, ...]:
@@ -127,23 +122,8 @@ class StoreReader:
 
 
 @contextmanager
-def open_to_read(path: Path) -> Iterator[StoreReader]:
-    """The database at a path. Raises StoreError if it is not there, not ours, or of another version."""
-    if not path.is_file():
-        raise StoreError(
-            f"the database {path} does not exist", hint="wattrail run makes one; database=FILE names another"
-        )
-    try:
-        with closing(_connect(path)) as connection, closing(connection.cursor()) as cursor:
-            with as_damage(path):
-                require_current(connection, path)
-            cursor.execute("BEGIN")
-            yield StoreReader(path, cursor)
-    except sqlite3.OperationalError as error:
-        raise StoreError(f"{path}: {error}", hint="check that you may read it, and write in its folder") from error
-    except sqlite3.Error as error:
-        raise StoreError(f"{path} is damaged: {error}", hint=RECOVER.format(path=path)) from error
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=_BUSY_S, isolation_level=None)
+def open_to_read(path: DatabaseAddress) -> Iterator[StoreReader]:
+    """The database at an address. Raises StoreError if it is not there, not ours, or of another version."""
+    database = database_at(path)
+    with database.snapshot() as cursor:
+        yield StoreReader(database, cursor)

@@ -11,11 +11,11 @@ zone, waits for ``catch_up``.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Mapping
 from datetime import tzinfo
 from typing import Final, NamedTuple
 
+from wattrail.store.database import Cursor
 from wattrail.store.tiers import NOTHING, Retention, RollupStats, SeriesQuantity, Tier, bucket, zone_name
 
 __all__ = [
@@ -67,7 +67,7 @@ class RollupState(NamedTuple):
     zone: str | None
 
 
-def rollup_state(cursor: sqlite3.Cursor, meter_id: int) -> RollupState | None:
+def rollup_state(cursor: Cursor, meter_id: int) -> RollupState | None:
     """The state of a meter; None for one that was never read."""
     sql = "SELECT reading_id, open_minute, zone FROM rollup_state WHERE meter_id = ?"
     row = cursor.execute(sql, (meter_id,)).fetchone()
@@ -85,7 +85,7 @@ class LiveRollups:
         """Read the open minutes from the database again: a transaction failed, or they were changed there."""
         self._open.clear()
 
-    def follow_reading(self, cursor: sqlite3.Cursor, meter_id: int, at_us: int, reading_id: int) -> None:
+    def follow_reading(self, cursor: Cursor, meter_id: int, at_us: int, reading_id: int) -> None:
         """Close the minute that was open, if this reading, which was just inserted, lies in another one."""
         minute = at_us // MINUTE_US * MINUTE_US
         if meter_id not in self._open:
@@ -102,7 +102,7 @@ class LiveRollups:
         cursor.execute(_STATE, (meter_id, reading_id - 1, minute, state.zone))
         self._open[meter_id] = minute
 
-    def _load(self, cursor: sqlite3.Cursor, meter_id: int, minute: int, reading_id: int) -> int | None:
+    def _load(self, cursor: Cursor, meter_id: int, minute: int, reading_id: int) -> int | None:
         state = rollup_state(cursor, meter_id)
         if state is None:
             cursor.execute(_STATE, (meter_id, reading_id - 1, minute, zone_name(self.zone)))
@@ -110,7 +110,7 @@ class LiveRollups:
         return state.open_minute if state.zone == zone_name(self.zone) else None
 
 
-def catch_up(cursor: sqlite3.Cursor, zone: tzinfo) -> bool:
+def catch_up(cursor: Cursor, zone: tzinfo) -> bool:
     """One step for meters that wait; whether there was any. Each call belongs in a transaction of its own."""
     waiting = [(meter_id, state) for meter_id, state in _states(cursor) if state.zone != zone_name(zone)]
     if not waiting:
@@ -130,7 +130,7 @@ def catch_up(cursor: sqlite3.Cursor, zone: tzinfo) -> bool:
 
 
 def _take_batch(
-    cursor: sqlite3.Cursor, meter_id: int, state: RollupState, added: dict[int, Stats], last: int, zone: tzinfo, *,
+    cursor: Cursor, meter_id: int, state: RollupState, added: dict[int, Stats], last: int, zone: tzinfo, *,
     is_last: bool,
 ) -> None:  # fmt: skip
     opened = next(reversed(added.keys()), state.open_minute)
@@ -142,15 +142,13 @@ def _take_batch(
     cursor.execute(_STATE, (meter_id, last, opened, zone_name(zone) if is_last else None))
 
 
-def _states(cursor: sqlite3.Cursor) -> list[tuple[int, RollupState]]:
+def _states(cursor: Cursor) -> list[tuple[int, RollupState]]:
     sql = "SELECT meter_id, reading_id, open_minute, zone FROM rollup_state ORDER BY meter_id"
     rows = cursor.execute(sql).fetchall()
     return [(int(row[0]), RollupState(*row[1:])) for row in rows]
 
 
-def store_quarter_hours(
-    cursor: sqlite3.Cursor, meter_id: int, quarters: Iterable[tuple[int, Stats]], zone: tzinfo
-) -> None:
+def store_quarter_hours(cursor: Cursor, meter_id: int, quarters: Iterable[tuple[int, Stats]], zone: tzinfo) -> None:
     """Store quarter hours, in order and by their start in microseconds, of a time without readings, and what follows.
 
     The hour and the day in which they end are made when that time is over, with the readings that come by then.
@@ -164,7 +162,7 @@ def store_quarter_hours(
     cursor.execute(_STATE, (meter_id, newest, opened, zone_name(zone)))
 
 
-def newest_beyond(cursor: sqlite3.Cursor, meter_id: int, tier: Tier, retention: Retention) -> int | None:
+def newest_beyond(cursor: Cursor, meter_id: int, tier: Tier, retention: Retention) -> int | None:
     """When the newest row of a tier begins that was kept for its time; None if there is none.
 
     Rows are counted, not dated: a wall clock that is wrong forgets nothing early, and time without readings has none.
@@ -177,7 +175,7 @@ def newest_beyond(cursor: sqlite3.Cursor, meter_id: int, tier: Tier, retention: 
     return None if row is None else int(row[0])
 
 
-def forget_rollups(cursor: sqlite3.Cursor, meter_id: int, tier: Tier, last: int, limit: int) -> int:
+def forget_rollups(cursor: Cursor, meter_id: int, tier: Tier, last: int, limit: int) -> int:
     """Remove the oldest rows of a tier up to one that begins at ``last``, ``limit`` at most; returns how many."""
     cursor.execute(
         "DELETE FROM rollup WHERE meter_id = ? AND width_s = ? AND started_at IN ("
@@ -189,7 +187,7 @@ def forget_rollups(cursor: sqlite3.Cursor, meter_id: int, tier: Tier, last: int,
 
 
 def _add(
-    cursor: sqlite3.Cursor, meter_id: int, added: Mapping[int, Stats], *, left: int | None, opened: int, zone: tzinfo
+    cursor: Cursor, meter_id: int, added: Mapping[int, Stats], *, left: int | None, opened: int, zone: tzinfo
 ) -> None:
     """Add readings, by their minutes, to the rows of every tier; ``left`` is the minute that was open."""
     for minute, stats in added.items():
@@ -206,7 +204,7 @@ def _add(
                 _make(cursor, meter_id, tier, start, end)
 
 
-def _make(cursor: sqlite3.Cursor, meter_id: int, tier: Tier, start: int, end: int) -> None:
+def _make(cursor: Cursor, meter_id: int, tier: Tier, start: int, end: int) -> None:
     """Make a row of the finer ones within its time."""
     assert tier.finer is not None
     sql = f"SELECT {_ROW} FROM rollup WHERE meter_id = ? AND width_s = ? AND started_at >= ? AND started_at < ?"
@@ -218,20 +216,20 @@ def _make(cursor: sqlite3.Cursor, meter_id: int, tier: Tier, start: int, end: in
         cursor.execute(_UPSERT, (meter_id, tier.value, start, *_flat(stats)))
 
 
-def _merge(cursor: sqlite3.Cursor, meter_id: int, tier: Tier, start: int, stats: Stats) -> None:
+def _merge(cursor: Cursor, meter_id: int, tier: Tier, start: int, stats: Stats) -> None:
     """Add to a row; one that is not there begins with nothing."""
     if stats != _EMPTY:
         stored = _stored(cursor, meter_id, tier, start)
         cursor.execute(_UPSERT, (meter_id, tier.value, start, *_flat(_merged(stored or _EMPTY, stats))))
 
 
-def _stored(cursor: sqlite3.Cursor, meter_id: int, tier: Tier, start: int) -> Stats | None:
+def _stored(cursor: Cursor, meter_id: int, tier: Tier, start: int) -> Stats | None:
     sql = f"SELECT {_ROW} FROM rollup WHERE meter_id = ? AND width_s = ? AND started_at = ?"
     row = cursor.execute(sql, (meter_id, tier.value, start)).fetchone()
     return None if row is None else _stats(row)
 
 
-def _make_local_again(cursor: sqlite3.Cursor, meter_id: int, zone: tzinfo, opened: int | None) -> None:
+def _make_local_again(cursor: Cursor, meter_id: int, zone: tzinfo, opened: int | None) -> None:
     """Make hours and days of another zone, as far back as there are quarter hours."""
     sql = "SELECT MIN(started_at) FROM rollup WHERE meter_id = ? AND width_s = ?"
     (first,) = cursor.execute(sql, (meter_id, Tier.QUARTER_HOUR.value)).fetchone()
@@ -251,7 +249,7 @@ def _make_local_again(cursor: sqlite3.Cursor, meter_id: int, zone: tzinfo, opene
                 cursor.execute(_UPSERT, (meter_id, tier.value, start, *_flat(stats)))
 
 
-def _by_meter(cursor: sqlite3.Cursor, first: int, last: int) -> dict[int, dict[int, Stats]]:
+def _by_meter(cursor: Cursor, first: int, last: int) -> dict[int, dict[int, Stats]]:
     """What the readings of all meters with these numbers add up to, by their minutes."""
     sql = f"""
         SELECT meter_id, at / {MINUTE_US}, {_AGGREGATES} FROM reading WHERE id > ? AND id <= ?

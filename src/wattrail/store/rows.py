@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from wattrail.calibration import Calibration
+from wattrail.database_address import DatabaseAddress
 from wattrail.energy_register import BootEvidence
 from wattrail.errors import StoreError, UrlError
 from wattrail.ledger import VIRTUAL_SCHEME, Entry, EntryKind, Epoch, Observation
@@ -208,7 +208,7 @@ def account_kind(kind: str, url: str) -> str:
     return "virtual meter" if url.startswith(f"{VIRTUAL_SCHEME}:") else kind
 
 
-def refuse_mixing(name: str, *, stored: tuple[str, bool], given: tuple[str, bool], path: Path) -> None:
+def refuse_mixing(name: str, *, stored: tuple[str, bool], given: tuple[str, bool], path: DatabaseAddress) -> None:
     """Raises StoreError where a name stands for another kind of meter than the stored one; each has its mark."""
     if stored == given:
         return

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta, tzinfo
 from typing import Final
 
 from wattrail.clock import zone_of
 from wattrail.store.buckets import Bucket, bucket_places, bucket_width
+from wattrail.store.database import Cursor
 from wattrail.store.rollups import MINUTE_US, RollupState, rollup_state
 from wattrail.store.rows import from_microseconds, microseconds
 from wattrail.store.tiers import NOTHING, RollupStats, SeriesQuantity, Tier, bucket
@@ -24,7 +24,7 @@ _Stats = tuple[int, RollupStats]
 
 
 def series(
-    cursor: sqlite3.Cursor, meter_id: int, start: datetime, end: datetime, points: int, quantity: SeriesQuantity
+    cursor: Cursor, meter_id: int, start: datetime, end: datetime, points: int, quantity: SeriesQuantity
 ) -> tuple[Bucket, ...]:
     """A quantity in ``[start, end)`` as about ``points`` buckets at most; those without a reading are left out."""
     width = bucket_width(end - start, points)
@@ -40,7 +40,7 @@ def series(
     return tuple(_in_buckets(rows, max(width, tier.width), zone))
 
 
-def _fitting_tier(cursor: sqlite3.Cursor, meter_id: int, start: int, width: timedelta) -> Tier | None:
+def _fitting_tier(cursor: Cursor, meter_id: int, start: int, width: timedelta) -> Tier | None:
     """The coarsest tier that is not wider than a bucket, or a coarser one that alone reaches further back."""
     place = max(place for place, tier in enumerate(_TIERS) if tier is None or tier.width <= width)
     oldest = _oldest(cursor, meter_id, _TIERS[place])
@@ -54,7 +54,7 @@ def _fitting_tier(cursor: sqlite3.Cursor, meter_id: int, start: int, width: time
     return _TIERS[place]
 
 
-def _oldest(cursor: sqlite3.Cursor, meter_id: int, tier: Tier | None) -> int | None:
+def _oldest(cursor: Cursor, meter_id: int, tier: Tier | None) -> int | None:
     if tier is None:
         row = cursor.execute("SELECT MIN(at) FROM reading WHERE meter_id = ?", (meter_id,)).fetchone()
     else:
@@ -64,7 +64,7 @@ def _oldest(cursor: sqlite3.Cursor, meter_id: int, tier: Tier | None) -> int | N
 
 
 def _readings(
-    cursor: sqlite3.Cursor, meter_id: int, start: int, end: int, width: timedelta, quantity: SeriesQuantity
+    cursor: Cursor, meter_id: int, start: int, end: int, width: timedelta, quantity: SeriesQuantity
 ) -> Iterator[_Stats]:
     """Readings, grouped as finely as a bucket can begin."""
     step = min(width, timedelta(minutes=15)) // _MICROSECOND
@@ -81,7 +81,7 @@ class _Rollups:
     """The rollups of one quantity of a meter, together with what is not in them yet."""
 
     def __init__(
-        self, cursor: sqlite3.Cursor, meter_id: int, state: RollupState, zone: tzinfo, quantity: SeriesQuantity
+        self, cursor: Cursor, meter_id: int, state: RollupState, zone: tzinfo, quantity: SeriesQuantity
     ) -> None:
         self._cursor, self._meter_id, self._state, self._zone = cursor, meter_id, state, zone
         self._column = quantity.column

@@ -1,36 +1,36 @@
-"""One SQLite file, one writer, one reader, safe to share between threads.
-
-Durability. A transaction that returned survives the death of the process at any moment (WAL). Against a power cut, each
-transaction that carries a ledger entry waits for the disk, and takes every reading before it along; readings since
-the last entry, a minute's worth, may be lost then, and the meter's own counter still holds their energy.
+"""One writer, one reader, safe to share between threads: what a gateway does with its database.
 
 Exactly once. A reading and the entries it caused are one transaction, and an entry notes the last reading it accounts
 for. After an unclean shutdown the ledger is replayed and the readings after that one are counted again as they
 were counted live: none is lost, none counts twice.
+
+Against a power cut, each transaction that carries a ledger entry waits for the disk, and takes every reading before it
+along; readings since the last entry, a minute's worth, may be lost then, and the meter's own counter still holds their
+energy.
 """
 
 from __future__ import annotations
 
-import sqlite3
-import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, tzinfo
-from pathlib import Path
+from itertools import count
 from types import TracebackType
 from typing import Final, Self
 
 from wattrail.calibration import Calibration
 from wattrail.clock import MACHINE_ZONE
+from wattrail.database_address import DatabaseAddress, parse_address
 from wattrail.energy_register import EnergyRegister
-from wattrail.errors import StoreError
 from wattrail.ledger import GAP_AFTER_US, Entry, Ledger, LedgerSlice, Observation
 from wattrail.network_meters.link_health import LinkDay
 from wattrail.store import queries
 from wattrail.store.buckets import Bucket
 from wattrail.store.calibrations import KeptCalibration, calibrations_of, keep
 from wattrail.store.chain import extend, require_whole
-from wattrail.store.damage import as_damage, explained
+from wattrail.store.damage import as_damage
+from wattrail.store.database import Cursor, Session, database_at
+from wattrail.store.gateway_lock import GatewayLock
 from wattrail.store.link_days import keep_link_days, link_days
 from wattrail.store.purging import purge_meters
 from wattrail.store.quarter_sums import follow_entry
@@ -53,7 +53,6 @@ from wattrail.store.rows import (
     stated_row,
     without_credentials,
 )
-from wattrail.store.schema import migrate
 from wattrail.store.series import series
 from wattrail.store.tiers import Retention, SeriesQuantity
 from wattrail.units import Reading
@@ -63,69 +62,48 @@ __all__ = ["DEFAULT_RETENTION", "Store", "open_store"]
 DEFAULT_RETENTION: Final = Retention()
 """How long readings and rollups are kept. Ledger entries are kept for ever."""
 
-_BUSY_S: Final = 5.0
-
 
 def _insert(table: str, *columns: str) -> str:
     return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
 
 
-_INSERT_METER: Final = _insert("meter", "name", "url", "kind", "simulated", "created_at")
+_INSERT_METER: Final = _insert("meter", "name", "url", "kind", "simulated", "created_at") + " RETURNING id"
 _INSERT_EPOCH: Final = _insert(
     "epoch", "meter_id", "number", "micro_counts_per_volt", "micro_counts_per_amp", "micro_counts_per_watt",
-    "inverted", "began_at", "evidence", "registers",
+    "inverted", "began_at", "evidence", "registers", "hash",
 )  # fmt: skip
-_INSERT_ENTRY: Final = _insert("entry", "meter_id", "reading_id", *ENTRY_COLUMNS, *LATER_COLUMNS)
-_INSERT_STATED: Final = _insert("stated", "meter_id", *STATED_COLUMNS)
-_INSERT_READING: Final = _insert("reading", "meter_id", *OBSERVATION_COLUMNS, *QUANTITY_COLUMNS)
+_INSERT_ENTRY: Final = _insert("entry", "meter_id", *ENTRY_COLUMNS, "reading_id", *LATER_COLUMNS, "hash")
+_INSERT_STATED: Final = _insert("stated", "meter_id", *STATED_COLUMNS, "hash")
+_INSERT_READING: Final = _insert("reading", "meter_id", *OBSERVATION_COLUMNS, *QUANTITY_COLUMNS) + " RETURNING id"
 
 
-def open_store(path: Path | str, *, zone: tzinfo = MACHINE_ZONE) -> Store:
-    """The database at a path, made if it is not there, brought up to date if it is older.
+def open_store(path: DatabaseAddress | str, *, lock: GatewayLock | None = None, zone: tzinfo = MACHINE_ZONE) -> Store:
+    """The database at an address, made if it is not there, brought up to date if it is older.
 
-    Readings are summed up by hours and days of ``zone``.
+    A gateway gives its ``lock``: what it writes is refused once another gateway has the database. Readings are summed
+    up by hours and days of ``zone``.
     Raises StoreError if it cannot be opened, is damaged, newer, or another program's; it is then left untouched.
     """
-    path = Path(path)
-    if str(path) == ":memory:":
-        raise StoreError("the store needs a file: its reader is a connection of its own", hint="give a path")
-    with explained(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        writer = _connect(path)
-        try:
-            with as_damage(path):
-                migrate(writer, path)
-                writer.execute("PRAGMA journal_mode = WAL")
-            return Store(path, writer, _connect(path), zone)
-        except BaseException:
-            writer.close()
-            raise
+    address = parse_address(path) if isinstance(path, str) else path
+    return Store(address, *database_at(address).open(lock.use if lock else None), zone)
 
 
 class Store:
     """An open database. Writing and reading do not wait for each other."""
 
-    def __init__(
-        self, path: Path, writer: sqlite3.Connection, reader: sqlite3.Connection, zone: tzinfo = MACHINE_ZONE
-    ) -> None:
+    def __init__(self, path: DatabaseAddress, writer: Session, reader: Session, zone: tzinfo = MACHINE_ZONE) -> None:
         self.path = path
         self._rollups = LiveRollups(zone)
         self._writer, self._reader = writer, reader
-        self._write_lock, self._read_lock = threading.Lock(), threading.Lock()
-        self._is_durable: bool | None = None
-        writer.execute("PRAGMA foreign_keys = ON")
-        reader.execute("PRAGMA query_only = ON")
 
     def close(self) -> None:
         """Close both connections; a second time does nothing."""
-        with self._write_lock, self._read_lock:
-            self._reader.close()
-            self._writer.close()
+        self._reader.close()
+        self._writer.close()
 
     def wait_until_idle(self) -> None:
         """Return once no transaction is under way; it blocks for as long as a write hangs."""
-        with self._write_lock:
-            pass
+        self._writer.wait_until_idle()
 
     def __enter__(self) -> Self:
         return self
@@ -155,11 +133,9 @@ class Store:
             found = cursor.execute("SELECT id, kind, simulated, url FROM meter WHERE name = ?", (name,)).fetchone()
             if found is None:
                 now = microseconds(at or datetime.now(UTC))
-                cursor.execute(_INSERT_METER, (name, shown, kind, simulated, now))
-                meter_id = int(cursor.lastrowid or 0)
-                row = (meter_id, 1, *given, now, evidence, registers_text(registers))
-                cursor.execute(_INSERT_EPOCH, row)
-                extend(cursor, "epoch", meter_id, 1)
+                meter_id = int(cursor.execute(_INSERT_METER, (name, shown, kind, simulated, now)).fetchone()[0])
+                row = (1, *given, now, evidence, registers_text(registers))
+                cursor.execute(_INSERT_EPOCH, (meter_id, *row, extend(cursor, "epoch", meter_id, row)))
             else:
                 meter_id = int(found[0])
                 stored_kind, given_kind = account_kind(found[1], found[3]), account_kind(kind, shown)
@@ -178,9 +154,8 @@ class Store:
         registers = registers or registers_from_text(None, given[2])
         with self._transaction(durable=True) as cursor:
             epoch, _ = queries.newest_epoch(cursor, meter_id)
-            texts = (evidence, registers_text(registers))
-            cursor.execute(_INSERT_EPOCH, (meter_id, epoch.number + 1, *given, microseconds(at), *texts))
-            extend(cursor, "epoch", meter_id, epoch.number + 1)
+            row = (epoch.number + 1, *given, microseconds(at), evidence, registers_text(registers))
+            cursor.execute(_INSERT_EPOCH, (meter_id, *row, extend(cursor, "epoch", meter_id, row)))
             _insert_entries(cursor, meter_id, entries, queries.last_reading_id(cursor))
 
     def meters(self) -> tuple[MeterRow, ...]:
@@ -236,14 +211,26 @@ class Store:
         """Keep a reading and the ledger entries it caused, all or nothing. Raises StoreError."""
         self.append_all([(meter_id, reading, seen, entries)])
 
-    def append_all(self, rows: Sequence[tuple[int, Reading, Observation, Sequence[Entry]]]) -> None:
-        """As ``append`` for readings of many meters, each beside its meter's id, in one transaction."""
-        with self._transaction(durable=any(entries for *_, entries in rows)) as cursor:
+    def append_all(
+        self, rows: Sequence[tuple[int, Reading, Observation, Sequence[Entry]]], *, wait_s: float | None = None
+    ) -> None:
+        """As ``append`` for readings of many meters, each beside its meter's id, in one transaction.
+
+        ``wait_s`` is how long it waits for another that writes, or for a server that is away.
+        """
+        attempts = count()
+
+        def keep_rows(cursor: Cursor) -> None:
+            if next(attempts):
+                self._rollups.forget()  # what the attempt before had in mind was not stored
             for meter_id, reading, seen, entries in rows:
-                cursor.execute(_INSERT_READING, (meter_id, *reading_row(reading, seen)))
-                reading_id = int(cursor.lastrowid or 0)
+                row = cursor.execute(_INSERT_READING, (meter_id, *reading_row(reading, seen))).fetchone()
+                reading_id = int(row[0])
                 _insert_entries(cursor, meter_id, entries, reading_id)
                 self._rollups.follow_reading(cursor, meter_id, microseconds(seen.at), reading_id)
+
+        with self._following():
+            self._writer.write(keep_rows, durable=any(entries for *_, entries in rows), wait_s=wait_s)
 
     def book(self, meter_id: int, entries: Sequence[Entry]) -> None:
         """Keep entries that no new reading caused, as when a ledger is closed."""
@@ -253,10 +240,13 @@ class Store:
         """As ``book`` for many meters, each by its id, in one transaction."""
         if not any(entries for _, entries in closed):
             return
-        with self._transaction(durable=True) as cursor:
+
+        def keep_entries(cursor: Cursor) -> None:
             last_id = queries.last_reading_id(cursor)
             for meter_id, entries in closed:
                 _insert_entries(cursor, meter_id, entries, last_id)
+
+        self._writer.write(keep_entries, durable=True)
 
     def add_past(self, meter_id: int, entries: Sequence[Entry], quarters: Sequence[tuple[int, Stats]]) -> None:
         """Keep what a meter did before its first reading: entries, and quarter hours by their start in microseconds."""
@@ -283,8 +273,8 @@ class Store:
         """
         with self._transaction(durable=True) as cursor:
             entry = make(queries.adjustable_entries(cursor, meter_id))
-            cursor.execute(_INSERT_STATED, (meter_id, *stated_row(entry)))
-            extend(cursor, "stated", meter_id, entry.sequence)
+            row = stated_row(entry)
+            cursor.execute(_INSERT_STATED, (meter_id, *row, extend(cursor, "stated", meter_id, row)))
         return entry
 
     def stated(self, meter_id: int, *, after: int = 0) -> tuple[Entry, ...]:
@@ -369,33 +359,26 @@ class Store:
         return is_behind
 
     @contextmanager
-    def _transaction(self, *, durable: bool = False) -> Iterator[sqlite3.Cursor]:
-        with self._write_lock, explained(self.path), closing(self._writer.cursor()) as cursor:
-            if durable is not self._is_durable:
-                cursor.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
-                self._is_durable = durable
-            cursor.execute("BEGIN IMMEDIATE")
-            try:
-                yield cursor
-                cursor.execute("COMMIT")
-            except BaseException:
-                self._rollups.forget()
-                if self._writer.in_transaction:
-                    cursor.execute("ROLLBACK")
-                raise
-
-    @contextmanager
-    def _reading(self) -> Iterator[sqlite3.Cursor]:
-        with self._read_lock, explained(self.path), closing(self._reader.cursor()) as cursor:
+    def _transaction(self, *, durable: bool = False) -> Iterator[Cursor]:
+        with self._following(), self._writer.transaction(durable=durable) as cursor:
             yield cursor
 
+    @contextmanager
+    def _following(self) -> Iterator[None]:
+        """What the rollups remember of the database goes with a transaction that fails."""
+        try:
+            yield
+        except BaseException:
+            self._rollups.forget()
+            raise
 
-def _connect(path: Path) -> sqlite3.Connection:
-    return sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
+    def _reading(self) -> AbstractContextManager[Cursor]:
+        return self._reader.cursor()
 
 
-def _insert_entries(cursor: sqlite3.Cursor, meter_id: int, entries: Sequence[Entry], reading_id: int) -> None:
+def _insert_entries(cursor: Cursor, meter_id: int, entries: Sequence[Entry], reading_id: int) -> None:
     for entry in entries:
-        cursor.execute(_INSERT_ENTRY, (meter_id, reading_id, *entry_row(entry)))
-        extend(cursor, "entry", meter_id, entry.sequence)
+        values = entry_row(entry)
+        row = (*values[: len(ENTRY_COLUMNS)], reading_id, *values[len(ENTRY_COLUMNS) :])
+        cursor.execute(_INSERT_ENTRY, (meter_id, *row, extend(cursor, "entry", meter_id, row)))
         follow_entry(cursor, meter_id, entry)

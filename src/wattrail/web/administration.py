@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from pathlib import Path as FilePath
 from typing import Annotated, Final, Self
 
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel
 
 from wattrail.access import AuditRecord, Scope
+from wattrail.database_address import DatabaseAddress
 from wattrail.store.access import AccessBook
 from wattrail.web.openapi import may_fail
 from wattrail.web.permissions import needs, public
@@ -50,7 +50,7 @@ class ProblemKindJson(BaseModel):
     hint: str
 
 
-def administration_router(database: FilePath) -> APIRouter:
+def administration_router(database: DatabaseAddress) -> APIRouter:
     """The routes of the audit log and of the kinds of problems."""
     router = APIRouter(prefix="/api/v1", tags=["administration"])
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from pathlib import Path as FilePath
 from typing import Annotated, Final, Self
 
 from fastapi import APIRouter, Path, Query
@@ -13,6 +12,7 @@ from pydantic import BaseModel
 
 from wattrail.access import Scope
 from wattrail.alarms import StandingAlarm, StoredAlarmEvent
+from wattrail.database_address import DatabaseAddress
 from wattrail.store.alarm_events import AlarmEvents
 from wattrail.web.openapi import may_fail
 from wattrail.web.permissions import needs
@@ -83,7 +83,7 @@ class AlarmEventJson(BaseModel):
         )  # fmt: skip
 
 
-def add_alarm_routes(router: APIRouter, database: FilePath, acknowledge: Callable[[int], object]) -> None:
+def add_alarm_routes(router: APIRouter, database: DatabaseAddress, acknowledge: Callable[[int], object]) -> None:
     """The routes below /alarms. ``acknowledge`` asks the gateway, which alone writes, to store that one was seen."""
 
     def standing() -> tuple[StandingAlarm, ...]:

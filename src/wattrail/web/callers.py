@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http.cookies import CookieError, SimpleCookie
-from pathlib import Path
 from typing import Final, Literal, TypeVar
 
 from fastapi.concurrency import run_in_threadpool
@@ -14,6 +13,7 @@ from fastapi.concurrency import run_in_threadpool
 from wattrail.access import Scope, User
 from wattrail.access.tokens import token_hash
 from wattrail.clock import Clock
+from wattrail.database_address import DatabaseAddress
 from wattrail.store.access import AccessBook
 from wattrail.web.asgi import RequestScope, headers_of
 from wattrail.web.peer import Peer
@@ -43,7 +43,7 @@ _MACHINE: Final = Caller(who="this machine", kind="machine", scope=Scope.ADMIN)
 class Callers:
     """Finds out who sends a request. Users and tokens are read from the database each time: a change holds at once."""
 
-    def __init__(self, database: Path, sessions: PageSessions, reports: Reports, clock: Clock) -> None:
+    def __init__(self, database: DatabaseAddress, sessions: PageSessions, reports: Reports, clock: Clock) -> None:
         self._database, self.sessions, self._reports, self._clock = database, sessions, reports, clock
 
     async def user(self, name: str) -> User | None:
@@ -94,7 +94,7 @@ class Callers:
         return await run_in_threadpool(read)
 
 
-def somebody_can_sign_in(database: Path) -> bool:
+def somebody_can_sign_in(database: DatabaseAddress) -> bool:
     """Whether there is a user, or a token that is valid now. Raises StoreError."""
     with AccessBook(database, read_only=True) as book:
         return book.is_open_to_anyone(datetime.now(UTC))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Annotated, Final, Literal
 
 from fastapi import APIRouter, HTTPException, Query
@@ -16,16 +15,17 @@ from fastapi.responses import StreamingResponse
 
 from wattrail.access import Scope
 from wattrail.clock import zone_of
+from wattrail.database_address import DatabaseAddress
 from wattrail.errors import MissingExtra
 from wattrail.gateway import MeterView
 from wattrail.ledger import By, Energy, Entry, LedgerSlice, Totals
 from wattrail.store import MeterRow, SeriesQuantity, open_to_read
 from wattrail.store.rows import from_microseconds
+from wattrail.store.table_formats import MEDIA_TYPES, Columns, Rows, TableFormat, encode_table, require_format
 from wattrail.web.messages import Setup
 from wattrail.web.openapi import may_fail
 from wattrail.web.permissions import needs
 from wattrail.web.spans import First, Until, asked_zone, period_label, periods_of, span_of
-from wattrail.web.table_formats import MEDIA_TYPES, Columns, Rows, TableFormat, encode_table, require_format
 
 __all__ = ["add_download_routes"]
 
@@ -137,7 +137,7 @@ def _answer(kind: TableFormat, title: str, columns: Columns, pages: Rows) -> Str
     return StreamingResponse(encode_table(kind, columns, pages), media_type=MEDIA_TYPES[kind], headers=headers)
 
 
-def _reading_pages(database: Path, row: MeterRow, span: Span) -> Iterator[Page]:
+def _reading_pages(database: DatabaseAddress, row: MeterRow, span: Span) -> Iterator[Page]:
     after: tuple[int, int] | None = None
     while True:
         with open_to_read(database) as reader:
@@ -164,7 +164,9 @@ def _unscaled(value: int | None, factor: float) -> float | None:
     return None if value is None else value / factor
 
 
-def _series_pages(database: Path, row: MeterRow, span: Span, points: int, quantity: SeriesQuantity) -> Iterator[Page]:
+def _series_pages(
+    database: DatabaseAddress, row: MeterRow, span: Span, points: int, quantity: SeriesQuantity
+) -> Iterator[Page]:
     with open_to_read(database) as reader:
         buckets = reader.series(row.name, *span, points=points, quantity=quantity)
     for begin in range(0, len(buckets), _PAGE):
@@ -177,7 +179,7 @@ def _series_pages(database: Path, row: MeterRow, span: Span, points: int, quanti
         ]  # fmt: skip
 
 
-def _entry_pages(database: Path, row: MeterRow) -> Iterator[Page]:
+def _entry_pages(database: DatabaseAddress, row: MeterRow) -> Iterator[Page]:
     number, ledger_slice = 0, None
     while ledger_slice is None or ledger_slice.entries:
         with open_to_read(database) as reader:

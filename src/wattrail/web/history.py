@@ -5,10 +5,10 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Final
 
 from wattrail.clock import Clock, SystemClock
+from wattrail.database_address import DatabaseAddress
 from wattrail.network_meters.link_health import LinkDay
 from wattrail.store import Bucket, SeriesQuantity, open_to_read
 
@@ -24,7 +24,7 @@ _MAX_ANSWERS: Final = 64
 class PowerHistory:
     """Reads a database that the gateway writes. Safe to share between threads."""
 
-    def __init__(self, database: Path, clock: Clock | None = None) -> None:
+    def __init__(self, database: DatabaseAddress, clock: Clock | None = None) -> None:
         self._database, self._clock = database, clock or SystemClock()
         self._lock = threading.Lock()  # one query at a time: equal requests wait for one answer
         self._answers: OrderedDict[tuple[str, int, int, SeriesQuantity], tuple[float, tuple[Bucket, ...]]] = (

@@ -16,6 +16,7 @@ from typing import Any, Final, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
+from wattrail.database_address import DatabaseAddress
 from wattrail.energy_register import EnergyRegister, RegisterCount
 from wattrail.gateway import MeterView
 from wattrail.ledger import Tariff
@@ -175,7 +176,7 @@ class Setup(BaseModel):
     costs can be asked for, by name. ``configuration`` follows apart, whenever the file is read again.
     """
 
-    database: Path
+    database: DatabaseAddress
     zone: str | None = None
     open_to_network: bool = False
     candidates: list[CandidateJson] = []

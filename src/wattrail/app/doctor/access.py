@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from wattrail.app.doctor.finding import DoctorFinding, Surroundings, described, fine, warn, wrong
+from wattrail.database_address import DatabaseAddress, is_there
 from wattrail.errors import StoreError, WattrailError
 from wattrail.sanitize import printable
 from wattrail.store.access import AccessBook
@@ -39,7 +40,7 @@ def check_access(around: Surroundings) -> Iterator[DoctorFinding]:
     """Whether somebody can sign in where that is needed, and whether others can read what passwords are checked by."""
     web = around.plan.web if around.plan else None
     is_open = web is not None and web.open_to_network
-    if not around.database.exists():
+    if not is_there(around.database):
         yield _nobody(around.database) if is_open else fine("there is no user, and this machine needs none")
         return
     try:
@@ -52,11 +53,11 @@ def check_access(around: Surroundings) -> Iterator[DoctorFinding]:
         yield _nobody(around.database)
     else:
         yield fine(f"{_count(len(users), 'user')}, {_count(len(tokens), 'token')}")
-    if users or tokens:
+    if isinstance(around.database, Path) and (users or tokens):
         yield from _readable_by_others(around.database)
 
 
-def _nobody(database: Path) -> DoctorFinding:
+def _nobody(database: DatabaseAddress) -> DoctorFinding:
     return wrong(
         f"the page is open to the network, and nobody can sign in: {database} has no user and no token",
         f"type: wattrail user add NAME --scope admin --database {database}",

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import os
 import stat
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from wattrail.credentials import default_secrets_file
+from wattrail.database_address import DatabaseAddress
+from wattrail.errors import StoreError
 from wattrail.sanitize import printable
-from wattrail.sources.credentials import default_secrets_file
+from wattrail.store import lock_holder
 
 if TYPE_CHECKING:
     from wattrail.app.plan import ServicePlan
     from wattrail.app.schema import Config
     from wattrail.errors import WattrailError
+    from wattrail.store import LockHolder
 
 __all__ = [
     "DoctorFinding",
@@ -59,12 +64,18 @@ class Surroundings:
     config: Config | None
     plan: ServicePlan | None
     problem: WattrailError | None = None
-    database: Path
+    database: DatabaseAddress
     secrets: Path = field(default_factory=default_secrets_file)
     proc: Path = Path("/proc")
     sys: Path = Path("/sys")
     etc: Path = Path("/etc")
     run: Path = Path("/run")
+
+    def gateway(self) -> LockHolder | None:
+        """The gateway that holds the database, as far as that can be seen."""
+        with suppress(StoreError):
+            return lock_holder(self.database)
+        return None
 
 
 def fine(text: str) -> DoctorFinding:

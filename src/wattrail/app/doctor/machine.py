@@ -103,6 +103,8 @@ class _Mount(NamedTuple):
 
 def check_disk(around: Surroundings) -> Iterator[DoctorFinding]:
     """Room, whether it may be written, and what it is."""
+    if not isinstance(around.database, Path):
+        return  # the server's disk is seen there
     folder = next(place for place in around.database.absolute().parents if place.exists())
     free = shutil.disk_usage(folder).free
     text = f"{folder}: {free / 1e6:,.0f} MB are free"

@@ -11,7 +11,6 @@ from typing import Final
 from wattrail.app.doctor.finding import DoctorFinding, Surroundings, fine, warn, wrong
 from wattrail.errors import ConfigError, WattrailError
 from wattrail.sources.broker import BrokerAddress
-from wattrail.store import lock_holder
 from wattrail.urls import innermost
 
 __all__ = ["check_brokers", "check_page"]
@@ -26,7 +25,7 @@ def check_page(around: Surroundings) -> Iterator[DoctorFinding]:
     if web is None:
         return
     where = f"{web.host}, port {web.port}"
-    holder = lock_holder(around.database) if around.database.parent.exists() else None
+    holder = around.gateway()
     if holder is not None and holder.address:
         yield fine(f"the gateway serves it at {holder.address}")
     else:

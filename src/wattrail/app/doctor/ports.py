@@ -9,7 +9,6 @@ from pathlib import Path
 
 from wattrail.app.doctor.finding import DoctorFinding, Surroundings, fine, group_name, user_name, warn, wrong
 from wattrail.sanitize import printable
-from wattrail.store import lock_holder
 from wattrail.transport.carrier import device_path
 from wattrail.transport.discovery import list_candidates, without_device
 from wattrail.urls import DEVICE_SCHEMES, innermost
@@ -77,7 +76,7 @@ def _holder_remedy(name: str, number: int) -> str:
 
 
 def _gateway_of(around: Surroundings) -> int | None:
-    holder = lock_holder(around.database) if around.database.parent.exists() else None
+    holder = around.gateway()
     return holder.pid if holder else None
 
 

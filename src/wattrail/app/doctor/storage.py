@@ -53,6 +53,8 @@ def check_files(around: Surroundings) -> Iterator[DoctorFinding]:
         except WattrailError as error:
             yield wrong(str(error), error.hint)
     yield from _logins_of_service(around.etc / "wattrail" / "logins.env")
+    if not isinstance(around.database, Path):
+        return
     folder = around.database.absolute().parent
     if not folder.exists():
         yield warn(f"{folder} is not there", "wattrail run makes it; wattrail init too")
@@ -94,7 +96,7 @@ def _foreign_files(database: Path) -> Iterator[DoctorFinding]:
 
 def check_database(around: Surroundings) -> Iterator[DoctorFinding]:
     """Its version, whether it is whole, and which gateway holds it."""
-    if not around.database.exists():
+    if isinstance(around.database, Path) and not around.database.exists():
         yield fine(f"{around.database} is made at the first start")
         return
     try:
@@ -114,8 +116,8 @@ def check_database(around: Surroundings) -> Iterator[DoctorFinding]:
     for problem in problems:
         yield wrong(f"{around.database}: {problem.got}", "keep a copy, and see docs/store.md, versions")
     if not problems:
-        megabytes = around.database.stat().st_size / 1e6
-        yield fine(f"{around.database}: whole, of this version, {_accounts(len(meters))}, {megabytes:.1f} MB")
+        size = f", {around.database.stat().st_size / 1e6:.1f} MB" if isinstance(around.database, Path) else ""
+        yield fine(f"{around.database}: whole, of this version, {_accounts(len(meters))}{size}")
 
 
 def _accounts(count: int) -> str:

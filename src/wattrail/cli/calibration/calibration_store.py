@@ -13,7 +13,9 @@ from cyclopts import Parameter
 
 from wattrail.app.config import FILE_NAME, database_of, demo_database, load_config
 from wattrail.calibration import Calibration
+from wattrail.cli.database_option import DatabaseOption
 from wattrail.cli.exits import UsageError
+from wattrail.database_address import DatabaseAddress, is_there
 from wattrail.meter.opening import chip_of, require_known, usual_scale
 from wattrail.metrology.scale_origin import held_scale
 from wattrail.urls import METER_NAME, innermost, split
@@ -42,7 +44,7 @@ MeterName = Annotated[str, Parameter(help=f"Name of the meter, as in {FILE_NAME}
 class StoreOptions:
     """Where a verb about kept calibrations looks."""
 
-    database: Annotated[Path | None, Parameter(help="Database file; else that of 'wattrail run'.")] = None
+    database: DatabaseOption = None
     config: Annotated[Path | None, Parameter(help="Configuration file.")] = None
 
 
@@ -51,7 +53,7 @@ class CalibrationStore:
     """The calibrations of one meter. ``name`` is None for a URL that nobody has named."""
 
     name: str | None
-    database: Path
+    database: DatabaseAddress
     section: MeterSection | None = None
 
     @property
@@ -66,7 +68,7 @@ class CalibrationStore:
 
     def all(self) -> tuple[KeptCalibration, ...]:
         """Every calibration kept, oldest first. A database that is not there holds none, and is not made."""
-        if self.name is None or not self.database.exists():
+        if self.name is None or not is_there(self.database):
             return ()
         with self.opened() as store:
             return store.calibrations(self.name)
@@ -94,7 +96,7 @@ class CalibrationStore:
 
 
 def find_calibrations(
-    named: str | None, *, name: str | None, config: Path | None, database: Path | None
+    named: str | None, *, name: str | None, config: Path | None, database: DatabaseAddress | None
 ) -> CalibrationStore:
     """The calibrations of a meter given by URL, by name, or as the only configured one; ``name`` overrides.
 
@@ -149,5 +151,5 @@ def _meant(section: MeterSection, named: str | None) -> bool:
     return named is None or named in (section.name, section.url)
 
 
-def _database(config: Config | None, *, simulated: bool) -> Path:
+def _database(config: Config | None, *, simulated: bool) -> DatabaseAddress:
     return demo_database() if simulated else database_of(config)

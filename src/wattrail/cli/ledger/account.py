@@ -12,9 +12,11 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from wattrail.app.config import database_of, demo_database, load_config
+from wattrail.cli.database_option import DatabaseOption
 from wattrail.cli.exits import UsageError
 from wattrail.cli.ledger.zone import moment
 from wattrail.clock import zone_of
+from wattrail.database_address import is_there
 from wattrail.errors import ConfigError, FileError
 from wattrail.files import read_text
 from wattrail.ledger import By, LedgerSlice, Tariff, boundaries, midnight
@@ -48,7 +50,7 @@ _BACK = {By.DAY: timedelta(days=30), By.QUARTER_HOUR: timedelta(0), By.HOUR: tim
 class BooksOptions:
     """Where the ledger are."""
 
-    database: Annotated[Path | None, Parameter(help="Database file; else that of the configuration.")] = None
+    database: DatabaseOption = None
     config: Annotated[Path | None, Parameter(help="Configuration file.")] = None
 
 
@@ -99,7 +101,7 @@ def accounts(name: str | None, options: BooksOptions) -> Iterator[tuple[StoredAc
     config = load_config(options.config)
     zone = zone_of(config.site.timezone if config else None)
     written, demo = database_of(config), demo_database()
-    places = [options.database] if options.database else [place for place in (written, demo) if place.is_file()]
+    places = [options.database] if options.database else [place for place in (written, demo) if is_there(place)]
     if not places:
         raise UsageError(f"found no database: neither {written} nor {demo}", hint="wattrail run makes one")
     known: list[str] = []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from json import dumps
-from pathlib import Path
 from typing import Annotated, Final
 
 from cyclopts import Parameter, validators
@@ -20,6 +19,7 @@ from wattrail.cli.calibration.calibration_store import (
 )
 from wattrail.cli.calibration.loads import ReferenceOptions, answer, at_a_terminal, measured_loads
 from wattrail.cli.calibration.proposal import Proposal, as_fields, as_text, evidence
+from wattrail.cli.database_option import DatabaseOption
 from wattrail.cli.exits import Exit, UsageError
 from wattrail.cli.target import Json, MeterOptions, MeterTarget, Named, find_written, with_kept
 from wattrail.meter.opening import chip_of
@@ -64,7 +64,7 @@ class KeepingOptions:
     name: Annotated[str | None, Parameter(help="Name under which it is kept; the configured one if left out.")] = None
     by: Annotated[str | None, Parameter(help="Who calibrates; else your user name.")] = None
     note: Annotated[str, Parameter(help="Remark to keep with it: which reference, which load.")] = ""
-    database: Annotated[Path | None, Parameter(help="Database file; else that of 'wattrail run'.")] = None
+    database: DatabaseOption = None
 
     @property
     def allowed(self) -> frozenset[str]:

@@ -12,6 +12,7 @@ from cyclopts import Parameter
 
 from wattrail.app.config import FILE_NAME, database_of, load_config
 from wattrail.cli import output
+from wattrail.cli.database_option import DatabaseOption
 from wattrail.cli.exits import UsageError
 from wattrail.cli.target import Json
 from wattrail.clock import SystemClock, zone_of
@@ -51,7 +52,7 @@ def send_test(
 
 def refused(
     *,
-    database: Annotated[Path | None, Parameter(help="Database file; else that of the configuration.")] = None,
+    database: DatabaseOption = None,
     config: ConfigFile = None,
     json: Json = False,
 ) -> None:

@@ -15,6 +15,7 @@ from wattrail.app.config import FILE_NAME, database_of, load_config
 from wattrail.cli import output
 from wattrail.cli.exits import Exit, UsageError
 from wattrail.cli.target import Json
+from wattrail.database_address import DatabaseAddress, is_there
 from wattrail.sanitize import printable, printable_lines
 from wattrail.store import lock_holder
 
@@ -93,17 +94,17 @@ def _asked(address: str) -> list[dict[str, Any]] | None:
     return found if isinstance(found, list) and all(isinstance(one, dict) for one in found) else None
 
 
-def _from_outbox(config: Config, database: Path) -> Iterator[dict[str, Any]]:
+def _from_outbox(config: Config, database: DatabaseAddress) -> Iterator[dict[str, Any]]:
     """The same fields as far as they are known without a gateway: null for those that are not."""
     from wattrail.store import open_to_read
     from wattrail.store.outbox import Outbox
 
-    if database.is_file():
+    if is_there(database):
         with open_to_read(database):
             pass  # it is ours, and of this version
     for name, target in _configured(config):
         waiting = None
-        if database.is_file():
+        if is_there(database):
             with Outbox(database, name) as outbox:
                 waiting = outbox.count()
         yield {

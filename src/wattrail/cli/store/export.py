@@ -6,8 +6,9 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from cyclopts import Parameter
 
@@ -22,17 +23,17 @@ from wattrail.files import give_name
 from wattrail.ledger import By
 from wattrail.store.backup import new_file
 from wattrail.store.file_check import content_of, open_file
-from wattrail.store.table_export import Content, Row, Selection, exported_rows
-from wattrail.store.table_file import write_csv, write_json, write_parquet
+from wattrail.store.table_export import COLUMNS, Content, Row, Selection, exported_rows
+from wattrail.store.table_formats import TableFormat, encode_table, require_format
 
-FileFormat = Literal["csv", "json", "parquet"]
+_ROWS_AT_ONCE: Final = 5_000
 
 
 def export(
     meter: Annotated[str | None, Parameter(help="Name of the meter in the database; all if left out.")] = None,
     *,
     what: Annotated[Content, Parameter(help="readings, entries or energy.")] = "energy",
-    format: Annotated[FileFormat, Parameter(help="csv, json or parquet.")] = "csv",
+    format: Annotated[TableFormat, Parameter(help="csv, json or parquet.")] = TableFormat.CSV,
     by: Annotated[
         Literal["15min", "hour", "day", "month"], Parameter(help="Length of periods of energy (hour).")
     ] = "hour",
@@ -50,7 +51,8 @@ def export(
     are UTC, and every row says whether it is simulated. Energy includes imported history, with its origin. The gateway
     may run.
     """
-    if format == "parquet" and out is None:
+    require_format(format)
+    if format is TableFormat.PARQUET and out is None:
         raise UsageError("a Parquet file needs a name", hint="add -o FILE")
     if out is not None and out.exists() and not replace:
         raise UsageError(f"{out} exists", hint="give another name, or add --replace")
@@ -76,20 +78,20 @@ def export(
         output.note(f"{count} rows{mark}")
 
 
-def _write(what: Content, rows: Iterator[Row], format: FileFormat, out: Path | None, *, replace: bool) -> int:
-    write = write_json if format == "json" else write_csv
+def _write(what: Content, rows: Iterator[Row], format: TableFormat, out: Path | None, *, replace: bool) -> int:
+    pages = _Pages(rows)
+    pieces = encode_table(format, dict(COLUMNS[what]), pages)
     if out is None:
-        return write(what, rows, sys.stdout)
+        for piece in pieces:
+            sys.stdout.write(piece.decode())
+        return pages.count
     beside = out.with_name(f".{out.name}.part")
     try:
         new_file(beside)
-        if format == "parquet":
-            count = write_parquet(what, rows, beside)
-        else:
-            with beside.open("w", encoding="utf-8", newline="") as file:
-                count = write(what, rows, file)
-                file.flush()
-                os.fsync(file.fileno())
+        with beside.open("wb") as file:
+            file.writelines(pieces)
+            file.flush()
+            os.fsync(file.fileno())
         if replace:
             beside.replace(out)
         else:
@@ -99,4 +101,17 @@ def _write(what: Content, rows: Iterator[Row], format: FileFormat, out: Path | N
     finally:
         with suppress(OSError):
             beside.unlink()
-    return count
+    return pages.count
+
+
+class _Pages:
+    """Rows by the page, counted as they pass."""
+
+    def __init__(self, rows: Iterator[Row]) -> None:
+        self._rows = rows
+        self.count = 0
+
+    def __iter__(self) -> Iterator[list[Row]]:
+        while page := list(islice(self._rows, _ROWS_AT_ONCE)):
+            self.count += len(page)
+            yield page

@@ -13,7 +13,7 @@ from wattrail.cli.exits import UsageError
 from wattrail.cli.ledger.account import BooksOptions
 from wattrail.cli.ledger.view import kwh
 from wattrail.cli.ledger.zone import local
-from wattrail.cli.store.database import counted, database_file, site_zone, utc
+from wattrail.cli.store.database import counted, database_place, site_zone, utc
 from wattrail.cli.target import Json
 from wattrail.store.history.dsmr_reader import read_export
 from wattrail.store.history.home_assistant import read_dashboard, read_statistics
@@ -47,7 +47,7 @@ def import_history(
     imported, and --remove takes them back. What lies in the ledger's own time is left out. A second import of the same
     file changes nothing. Without arguments it lists what was imported. The gateway may run.
     """
-    path, zone = database_file(options), site_zone(options)
+    path, zone = database_place(options), site_zone(options)
     if source is None and remove is None:
         with ImportedHours(path, read_only=True) as stored:
             summaries = stored.summaries()

@@ -1,4 +1,4 @@
-"""Rows as CSV, JSON or Parquet, encoded piece by piece: a download never is in memory as a whole.
+"""Rows as CSV, JSON or Parquet, encoded piece by piece: neither a download nor a file is in memory as a whole.
 
 The columns of a table are named with their types, so that all three formats say the same. Times are UTC.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from importlib.util import find_spec
@@ -67,12 +67,18 @@ def _csv_lines(rows: Iterable[tuple[object, ...]]) -> bytes:
     return text.getvalue().encode()
 
 
-def _cell(value: object) -> object:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str) and value[:1] in {"=", "+", "-", "@", "\t"}:
-        return f"'{value}"  # a spreadsheet would take a person's note for a formula
-    return _utc(value) if isinstance(value, datetime) else value
+def _cell(value: object) -> str:
+    return _CELLS[type(value)](value)
+
+
+def _text(value: str) -> str:
+    # a spreadsheet would take a person's note for a formula
+    return f"'{value}" if value[:1] in {"=", "+", "-", "@", "\t"} else value
+
+
+def _number(value: float) -> str:
+    text = repr(value)
+    return f"{value:.9f}".rstrip("0").rstrip(".") if "e" in text else text.removesuffix(".0")
 
 
 def _json(columns: Columns, pages: Rows) -> Iterator[bytes]:
@@ -137,3 +143,10 @@ class _Drained(io.RawIOBase):
 
 def _utc(at: datetime) -> str:
     return f"{at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
+
+
+_CELLS: Final[Mapping[type, Callable[[Any], str]]] = {
+    type(None): lambda _: "", bool: lambda value: "true" if value else "false", int: str, str: _text, float: _number,
+    datetime: _utc,
+}  # fmt: skip
+"""How a cell of a CSV is written; a table, for a large export writes ten million."""

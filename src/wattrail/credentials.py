@@ -1,4 +1,4 @@
-"""Users and passwords of meters and brokers: from the environment, a secrets file, or the system's password store.
+"""Users and passwords of meters, brokers and servers: from the environment, a secrets file, or the system's store.
 
 They never stand in a URL. A source has a login name, ``login=NAME`` in its URL and the host if left out, and that name
 is looked up in this order:

@@ -1,0 +1,93 @@
+"""The tables in a schema of a PostgreSQL database: made, brought up to date, or refused as they are.
+
+The numbered files in ``schema_postgres/`` begin with the version at which PostgreSQL was added, and have the numbers
+of those for SQLite from then on. All that is needed runs in one transaction with the step of the version.
+"""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import Final
+
+from psycopg import errors
+from psycopg.sql import SQL, Identifier
+
+from wattrail.database_address import PostgresAddress
+from wattrail.errors import StoreError
+from wattrail.store.postgres_connection import Connection, advisory_key
+
+__all__ = ["latest_version", "migrate", "require_current"]
+
+_VERSION: Final = "SELECT version FROM wattrail_schema"
+_TABLES: Final = "SELECT count(*) FROM pg_catalog.pg_tables WHERE schemaname = %s"
+_SCHEMAS: Final = "SELECT count(*) FROM pg_catalog.pg_namespace WHERE nspname = %s"
+_STEP: Final = (
+    "INSERT INTO wattrail_schema (version) VALUES (%s) ON CONFLICT (only_row) DO UPDATE SET version = excluded.version"
+)
+
+
+def steps() -> dict[int, str]:
+    """The SQL that makes each version, by its number; the first makes its version out of nothing."""
+    found = sorted(
+        (file.name, file) for file in (files(__package__) / "schema_postgres").iterdir() if file.name.endswith(".sql")
+    )
+    return {int(name[:4]): file.read_text(encoding="utf-8") for name, file in found}
+
+
+def latest_version() -> int:
+    """The version of this program."""
+    return max(steps())
+
+
+def migrate(connection: Connection, address: PostgresAddress) -> None:
+    """Make the tables, or bring them to this program's version. Raises StoreError; they are then as they were."""
+    with connection.transaction():
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", (advisory_key(address, is_gateway=False),))
+        version = _version(connection, address)
+        if version is None:
+            _make_schema(connection, address)
+        elif version > latest_version():
+            raise StoreError(
+                f"{address} has schema version {version}; this program knows versions up to {latest_version()}",
+                hint="update wattrail, or give another schema (?schema=)",
+            )
+        for number, sql in steps().items():
+            if number > (version or 0):
+                connection.execute(sql.encode())
+                connection.execute(_STEP, (number,))
+
+
+def require_current(connection: Connection, address: PostgresAddress) -> None:
+    """Raises StoreError unless the tables are ours and of this version."""
+    version, known = _version(connection, address), latest_version()
+    if version is None:
+        raise StoreError(
+            f"{address} holds no meters yet", hint="wattrail run makes the tables; database=URL names another"
+        )
+    if version != known:
+        hint = "update wattrail" if version > known else "start it once with this version: wattrail run"
+        raise StoreError(f"{address} has schema version {version}; this program reads version {known}", hint=hint)
+
+
+def _version(connection: Connection, address: PostgresAddress) -> int | None:
+    """The version of the tables; None where there are none."""
+    row = connection.execute(_TABLES, (address.schema,)).fetchone()
+    if row is None or row[0] == 0:
+        return None
+    try:
+        with connection.transaction():
+            row = connection.execute(_VERSION).fetchone()
+    except errors.UndefinedTable as error:
+        raise StoreError(
+            f"schema {address.schema} of {address} holds tables of another program",
+            hint="give a schema of its own for the meters (?schema=)",
+        ) from error
+    if row is None:
+        raise StoreError(f"{address} has lost the version of its schema", hint="restore a backup into another database")
+    return int(row[0])
+
+
+def _make_schema(connection: Connection, address: PostgresAddress) -> None:
+    row = connection.execute(_SCHEMAS, (address.schema,)).fetchone()
+    if row is None or row[0] == 0:
+        connection.execute(SQL("CREATE SCHEMA {}").format(Identifier(address.schema)))

@@ -79,6 +79,7 @@ def configuration_text(answers: FirstAnswers) -> str:
     tables.append(f"[site]\n# Where days begin and end; the zone of the machine if left out.\n{zone}{_SITE}")
     tables.append(
         "[store]\n# The database: every reading of two weeks, and the ledgers for ever. Back it up.\n"
+        '# In place of path, a server: url = "postgresql://host/database"; docs/store.md\n'
         f"path = {_quoted(str(answers.database))}\n{_KEPT}"
     )
     tables += [_WEB, _LOG]

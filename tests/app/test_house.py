@@ -25,8 +25,8 @@ def drawn(text: str) -> HouseMeters:
     return plan.web.house
 
 
-def test_an_only_meter_is_left_to_the_page() -> None:
-    assert drawn(TWO.split('[[meter]]\nname = "inverter"')[0]) == HouseMeters()
+def test_an_only_meter_stands_at_the_grid() -> None:
+    assert drawn(TWO.split('[[meter]]\nname = "inverter"')[0]) == HouseMeters(grid="grid")
 
 
 def test_of_two_meters_none_is_guessed() -> None:

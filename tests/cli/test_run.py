@@ -9,6 +9,7 @@ import pytest
 
 from tests.cli.conftest import Type
 from wattrail.app.config import parse_config
+from wattrail.app.house import HouseMeters
 from wattrail.app.plan import ServicePlan, WebPlan, plan_service
 from wattrail.cli import safety
 from wattrail.cli.run import demo_notice, run
@@ -42,7 +43,7 @@ def test_the_configured_meters_are_the_plan() -> None:
     service = planned(FILE)
     (meter,) = service.gateway.meters
     assert (meter.name, meter.front_end, meter.inverted, meter.poll_s) == ("bench", "pziot-e01", True, 2.0)
-    assert service.web == WebPlan(host="0.0.0.0", port=8080)
+    assert service.web == WebPlan(host="0.0.0.0", port=8080, house=HouseMeters("bench"))
     assert service.database == Path("meters.sqlite")
     assert service.gateway.zone == "Europe/Berlin"
     assert service.demo is None
@@ -50,13 +51,13 @@ def test_the_configured_meters_are_the_plan() -> None:
 
 def test_what_is_typed_beats_what_is_written() -> None:
     service = planned(FILE, host="::1", port=0, database=Path("other.sqlite"))
-    assert service.web == WebPlan(host="::1", port=0)
+    assert service.web == WebPlan(host="::1", port=0, house=HouseMeters("bench"))
     assert service.database == Path("other.sqlite")
 
 
 def test_without_a_page_nothing_of_the_page_is_planned() -> None:
     assert planned(FILE, web=False).web is None
-    assert planned().web == WebPlan(host="127.0.0.1", port=8042)
+    assert planned().web == WebPlan(host="127.0.0.1", port=8042, house=HouseMeters("twin"))
 
 
 @pytest.mark.parametrize("text", [None, "", '[store]\npath = "meters.sqlite"\n'])

@@ -19,12 +19,12 @@ class HouseMeters(NamedTuple):
     solar: str | None = None
 
 
-def house_meters(config: Config | None) -> HouseMeters:
-    """As ``[site]`` says, else as a self-consumption says; without either the page takes an only meter."""
+def house_meters(config: Config | None, names: tuple[str, ...]) -> HouseMeters:
+    """As ``[site]`` says; else as a self-consumption says; else a meter that is the only one stands at the grid."""
     if config is not None:
         if config.site.grid or config.site.solar:
             return HouseMeters(config.site.grid, config.site.solar)
         for virtual in config.virtual:
             if virtual.kind is VirtualKind.SELF_CONSUMPTION:
                 return HouseMeters(virtual.grid, virtual.solar)
-    return HouseMeters()
+    return HouseMeters(names[0]) if len(names) == 1 else HouseMeters()

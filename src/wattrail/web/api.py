@@ -17,6 +17,7 @@ from wattrail.network_meters.link_health import LinkDay, advice
 from wattrail.sanitize import printable
 from wattrail.units import Reading
 from wattrail.web.alarms import add_alarm_routes
+from wattrail.web.callers import somebody_can_sign_in
 from wattrail.web.downloads import add_download_routes
 from wattrail.web.energy_api import EnergyJson, add_energy_routes
 from wattrail.web.events import Broadcast, TooManyStreams
@@ -132,13 +133,17 @@ class MeterJson(BaseModel):
 
 
 class HealthJson(BaseModel):
-    """``ok`` when every meter is live, and the configuration was not refused when it was read last."""
+    """``ok`` when every meter is live, and the configuration was not refused when it was read last.
+
+    ``waits_for_user``: the page is open to the network, and nobody can sign in yet. This alone is not ``degraded``.
+    """
 
     status: Literal["ok", "degraded"]
     version: str
     simulated: bool
     meters: dict[str, MeterState]
     configuration: ConfigurationJson | None
+    waits_for_user: bool
 
 
 class AboutJson(BaseModel):
@@ -155,12 +160,6 @@ class AboutJson(BaseModel):
     grid: str | None
     solar: str | None
     tariffs: list[str]
-
-
-def _only_meter(feed: Feed) -> str | None:
-    """A meter that is the only one: it stands at the grid."""
-    views = feed.views()
-    return views[0].name if len(views) == 1 else None
 
 
 class _EventStream(StreamingResponse):
@@ -269,7 +268,7 @@ def api_router(
         """Version, time zone, ports that could be a meter."""
         return AboutJson(
             version=__version__, zone=setup.zone, open_to_network=setup.open_to_network, candidates=setup.candidates,
-            grid=setup.grid or _only_meter(feed), solar=setup.solar, tariffs=list(setup.tariffs),
+            grid=setup.grid, solar=setup.solar, tariffs=list(setup.tariffs),
         )  # fmt: skip
 
     @router.get("/publishers", tags=["gateway"])
@@ -280,7 +279,7 @@ def api_router(
 
     @router.get("/health", tags=["gateway"])
     @needs(Scope.READ)
-    async def health() -> HealthJson:
+    def health() -> HealthJson:
         """The state of the whole service."""
         views, configuration = feed.views(), setup.configuration
         is_refused = configuration is not None and configuration.error is not None
@@ -291,6 +290,7 @@ def api_router(
             simulated=any(view.simulated for view in views),
             meters={view.name: view.state for view in views},
             configuration=configuration,
+            waits_for_user=setup.open_to_network and not somebody_can_sign_in(setup.database),
         )
 
     return router

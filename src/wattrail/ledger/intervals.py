@@ -16,7 +16,16 @@ from wattrail.ledger.entries import Entry, EntryKind, Totals
 from wattrail.ledger.ledger_slice import LedgerSlice
 from wattrail.ledger.register_at import SeriesPoint, registers_at
 
-__all__ = ["Interval", "Untimed", "by_interval", "is_hole"]
+__all__ = ["ImportedPart", "Interval", "Untimed", "by_interval", "is_hole"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportedPart:
+    """Energy that other programs counted, in milliwatt-hours; None for a direction that none of them says."""
+
+    import_mwh: int | None
+    export_mwh: int | None
+    origins: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +33,8 @@ class Interval:
     """Energy of ``[start, end)`` in milliwatt-hours, and the registers at its end.
 
     ``gaps`` and ``stated`` are parts of ``energy``: what was booked in it without anyone knowing when it flowed, and
-    what a person stated. ``complete`` says that it was watched from end to end.
+    what a person stated. So is ``imported``, energy of the time before the ledger began; it is in no register, and None
+    where there is none. ``complete`` says that it was watched from end to end.
     """
 
     start: datetime
@@ -34,6 +44,7 @@ class Interval:
     stated: Totals
     register: Totals
     complete: bool
+    imported: ImportedPart | None = None
 
 
 class Untimed:

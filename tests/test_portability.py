@@ -61,6 +61,7 @@ def test_everything_that_needs_no_extra_by_its_nature_imports_without_any() -> N
         "wattrail.twin",
         "wattrail.web",
         "wattrail.app.alarm_schema",
+        "wattrail.app.demo_past",
         "wattrail.app.publish_schema",
         "wattrail.app.virtual_schema",
         "wattrail.app.schema",

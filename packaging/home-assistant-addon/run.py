@@ -44,9 +44,10 @@ def init_command(options: dict[str, object], found: dict[str, str] | None) -> li
 
 def run_command(options: dict[str, object]) -> list[str]:
     """What runs the gateway."""
-    command = ["wattrail", "run", "--config", str(CONFIG), "--database", str(DATABASE)]
+    # Without --database: a simulated meter has one of its own, beside that of the configuration.
+    command = ["wattrail", "run", "--config", str(CONFIG)]
     # In an add-on 127.0.0.1 is its container alone; whether the port is open is an option of the add-on too.
-    command += ["--host", "0.0.0.0", "--no-open"] if options.get("page") else ["--no-web"]
+    command += ["--host", "0.0.0.0", "--wait-for-user", "--no-open"] if options.get("page") else ["--no-web"]
     return command + {"debug": ["--debug"], "info": ["-v"]}.get(str(options.get("log_level")), [])
 
 
@@ -58,6 +59,30 @@ def login_variable(found: dict[str, str]) -> dict[str, str]:
     return {f"WATTRAIL_LOGIN_{name}": f"{found['username']}:{found['password']}"}
 
 
+def users() -> list[str]:
+    """The users that the page knows; none without a database."""
+    command = ["wattrail", "user", "list", "--json", "--config", str(CONFIG)]
+    said = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    return [user["name"] for user in json.loads(said.stdout)] if said.returncode == 0 else []
+
+
+def user_command(name: str, known: list[str]) -> list[str]:
+    """What makes the user, or sets the password of one that is there; it reads the password from stdin."""
+    words = ["passwd", name] if name in known else ["add", name, "--scope", "admin"]
+    return ["wattrail", "user", *words, "--config", str(CONFIG)]
+
+
+def let_in(options: dict[str, object]) -> None:
+    """Make the user of the options. Meters are read also where that fails, and the page lets nobody in."""
+    name, password, known = str(options.get("user") or ""), str(options.get("password") or ""), users()
+    if name and password:
+        made = subprocess.run(user_command(name, known), input=f"{password}\n", text=True, check=False).returncode == 0
+        if not made:
+            sys.stderr.write("the user of the page could not be made: see the line before\n")
+    elif not known:
+        sys.stderr.write("nobody can sign in to the page: fill in user and password in the options, and restart\n")
+
+
 def main() -> None:
     """Run until the Supervisor stops it."""
     options = json.loads(OPTIONS.read_text(encoding="utf-8"))
@@ -66,6 +91,8 @@ def main() -> None:
         os.environ |= login_variable(found)
     if not CONFIG.exists():
         subprocess.run(init_command(options, found), stdin=subprocess.DEVNULL, check=True)
+    if options.get("page"):
+        let_in(options)
     command = run_command(options)
     os.execvp(command[0], command)
 

@@ -8,11 +8,12 @@ import ssl
 from contextlib import closing
 from http.client import HTTPConnection
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
-from tests.web.access_rig import Site, own_address
+from tests.web.access_rig import PASSWORD, Site, own_address
 from tests.web.test_tls import made
 from wattrail.app import ServicePlan, WebPlan, open_service, plan_service
 from wattrail.app.config import parse_config
@@ -62,6 +63,46 @@ def test_a_network_is_refused_while_nobody_could_sign_in(tmp_path: Path) -> None
         asyncio.run(story())
     assert "wattrail user add NAME --scope admin --database" in str(caught.value.hint)
     assert opened == []  # no meter was touched
+
+
+def test_a_page_that_waits_lets_in_its_machine_then_the_first_user(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    site = Site(tmp_path)
+    plan = planned(site.database, host="0.0.0.0", waits_for_user=True)
+
+    async def story() -> None:
+        loop = asyncio.get_running_loop()
+        ready = loop.create_future()
+        async with open_service(plan, on_ready=lambda url: loop.call_soon_threadsafe(ready.set_result, url)):
+            port = urlsplit(await asyncio.wait_for(ready, 30)).port or 0
+            assert (await asyncio.to_thread(health_of, port))["waits_for_user"] is True
+            status, problem = await asyncio.to_thread(signed_in, port, "anna")
+            assert (status, problem["waits_for_user"]) == (401, True)
+            assert "wattrail user add NAME" in problem["detail"]
+            await asyncio.to_thread(site.user, "anna")
+            assert (await asyncio.to_thread(health_of, port))["waits_for_user"] is False
+            assert (await asyncio.to_thread(signed_in, port, "anna"))[0] == 200
+
+    asyncio.run(story())
+    assert f"nobody can sign in yet: {site.database} has no user and no token" in caplog.text
+    assert f"wattrail user add NAME --scope admin --database {site.database}" in caplog.text
+
+
+def health_of(port: int) -> Any:
+    with closing(HTTPConnection("127.0.0.1", port, timeout=20)) as connection:
+        connection.request("GET", "/api/v1/health")
+        return json.load(connection.getresponse())
+
+
+def signed_in(port: int, user: str) -> tuple[int, Any]:
+    """Sign in from elsewhere: through a proxy, which is never this machine."""
+    body = json.dumps({"user": user, "password": PASSWORD})
+    with closing(HTTPConnection("127.0.0.1", port, timeout=20)) as connection:
+        headers = {"content-type": "application/json", "via": "1.1 proxy", "sec-fetch-site": "same-origin"}
+        connection.request("POST", "/api/v1/session", body, headers)
+        answer = connection.getresponse()
+        return answer.status, json.load(answer)
 
 
 @pytest.mark.parametrize("who", ["a user", "a token", "an expired token"])

@@ -7,6 +7,7 @@ import json
 import os
 import pty
 import signal
+import ssl
 import subprocess
 import sys
 import threading
@@ -21,11 +22,15 @@ import pytest
 from tests.app.test_systemd_notify import LONGEST_S, heard, listening
 from tests.publish.broker import subscriber
 from tests.sources.conftest import NEEDS_BROKER, Mosquitto, broker
+from tests.web.test_tls import made
 from wattrail.app import Service, ServicePlan, load_config, open_service, plan_service
+from wattrail.app.service_changes import describe_changes, require_no_restart
 from wattrail.errors import ConfigError
 from wattrail.gateway import EntryBooked, MeterChanged, MeterState, Subscription
+from wattrail.gateway.plan import PlanChanges
 from wattrail.store import lock_holder, open_store
 from wattrail.store.alarm_events import AlarmEvents
+from wattrail.web.tls import CertificateFiles
 
 __all__ = ["broker"]
 
@@ -172,6 +177,89 @@ def test_an_alarm_that_is_taken_out_of_the_file_is_cleared(file: File) -> None:
                 assert "not configured any more" in stored.newest(1)[0].text
 
     asyncio.run(story())
+
+
+TARIFF = """name = "flat"
+currency = "EUR"
+rates = ["all"]
+[[price]]
+from = 2026-01-01
+rates = {{ all = {} }}
+"""
+
+
+def test_every_field_that_needs_no_restart_is_named_as_it_changes(file: File, tmp_path: Path) -> None:
+    files, tariff = made(tmp_path, "first"), tmp_path / "tariff.toml"
+    tariff.write_text(TARIFF.format("0.30"))
+    site = "[site]\n"
+    file.write(HOUSE, GARAGE)
+    plan = file.plan()
+    steps = {
+        'grid = "house"\n': "grid and solar changed",
+        'solar = "garage"\n': "grid and solar changed",
+        'names = ["meters.example.org"]\n': "page started again with other names",
+        'trusted_proxies = ["172.18.0.0/16"]\n': "page started again with other trusted proxies",
+        f'certificate = "{files.certificate}"\nkey = "{files.key}"\n': "page started again with other certificate, key",
+        f'tariffs = ["{tariff}"]\n': "tariffs changed",
+        '[log]\nlevel = "info"\n': "log changed",
+    }
+    for line, said in steps.items():
+        site += line
+        file.write(HOUSE, GARAGE, site)
+        before, plan = plan, file.plan()
+        require_no_restart(before, plan)
+        assert describe_changes(before, plan, PlanChanges(), ()) == (said,)
+    tariff.write_text(TARIFF.format("0.31"))
+    before, plan = plan, file.plan()
+    assert describe_changes(before, plan, PlanChanges(), ()) == ("tariffs changed",), "the file names the same"
+    file.write(HOUSE, GARAGE, site, page='keep_readings = "7 days"\nkeep_minutes = "1 year"\n[web]\nport = 0\n')
+    before, plan = plan, file.plan()
+    require_no_restart(before, plan)
+    assert describe_changes(before, plan, PlanChanges(), ()) == ("kept for another time: readings, minutes",)
+
+
+def test_grid_tariff_and_certificate_are_served_after_a_reload(file: File, tmp_path: Path) -> None:
+    first, second, tariff = made(tmp_path, "first"), made(tmp_path, "second"), tmp_path / "tariff.toml"
+    tariff.write_text(TARIFF.format("0.30"))
+
+    def certificate(pair: CertificateFiles, key: Path) -> str:
+        return f'certificate = "{pair.certificate}"\nkey = "{key}"\n'
+
+    def about(address: str | None, pair: CertificateFiles | None = None) -> Any:
+        """What the page says of itself; empty while its process starts again, or serves another certificate."""
+        trusted = ssl.create_default_context(cafile=pair.certificate) if pair else None
+        try:
+            with urlopen(f"{address}api/v1/about".replace("127.0.0.1", "localhost"), context=trusted) as answer:
+                return json.load(answer)
+        except OSError:
+            return {}
+
+    async def story() -> None:
+        file.write(HOUSE, GARAGE)
+        ready = asyncio.Event()
+        async with open_service(file.plan(), on_ready=lambda _: loop.call_soon_threadsafe(ready.set)) as service:
+            await asyncio.wait_for(ready.wait(), WAIT_S)
+            with service.feed.subscribe("test") as events:
+                file.write(HOUSE, GARAGE, '[site]\ngrid = "house"\n')
+                assert await service.change(file.plan()) == ("grid and solar changed",)
+                await until(lambda: about(service.address).get("grid") == "house", events)
+                site = f'[site]\ngrid = "house"\ntariffs = ["{tariff}"]\n'
+                page = "page started again with other certificate, key"
+                for pair, said in ((first, ("tariffs changed", page)), (second, (page,))):
+                    file.write(HOUSE, GARAGE, site, certificate(pair, pair.key))
+                    assert await service.change(file.plan()) == said
+                    assert (service.address or "").startswith("https://")
+                    await until(lambda pair=pair: about(service.address, pair).get("tariffs") == ["flat"], events)
+                holder = lock_holder(file.database)
+                assert (holder and holder.address) == service.address
+                file.write(HOUSE, GARAGE, site, certificate(first, second.key))
+                with pytest.raises(ConfigError, match="the key is that of another certificate"):
+                    await service.change(file.plan())
+                assert about(service.address, second), "the one before is served on"
+
+    with asyncio.Runner() as runner:
+        loop = runner.get_loop()
+        runner.run(story())
 
 
 # ---- the command and the signal

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import stat
 import sys
 from pathlib import Path
@@ -12,7 +13,9 @@ import pytest
 
 from tests.cli.conftest import Terminal, Type
 from wattrail.app import load_config, plan_service
-from wattrail.app.config import find_config
+from wattrail.app.config import find_config, parse_config
+from wattrail.app.first_configuration import FirstAnswers, configuration_text
+from wattrail.app.schema import Config, LogSection, SiteSection, StoreSection, WebSection
 from wattrail.cli import init
 from wattrail.cli.init import machine_zone
 from wattrail.sources import Secrets
@@ -41,6 +44,22 @@ def test_without_a_terminal_it_asks_nothing_and_takes_the_usual(wattrail: Type, 
     assert Secrets().find("broker.lan") is None
     checked = wattrail("config", "check")
     assert (checked.code, "nothing is wrong" in checked.out) == (0, True)
+
+
+def test_every_example_in_the_file_is_right_once_its_mark_is_taken_away(tmp_path: Path) -> None:
+    text = configuration_text(FirstAnswers(database=tmp_path / "w.sqlite"))
+    (tmp_path / "tariff.toml").write_text("")
+    text = text.replace("/etc/wattrail/tariff.toml", str(tmp_path / "tariff.toml"))
+    plain = re.sub(r"^# (?=\[|[a-z_]+ = )", "", text, flags=re.MULTILINE)
+    config = parse_config(plain.replace('solar = "roof"', 'solar = "house"'), "wattrail.toml")
+    assert set(SiteSection.model_fields) == config.site.model_fields_set
+    assert set(StoreSection.model_fields) - {"url"} == config.store.model_fields_set, "url stands in place of path"
+    assert 'In place of path, a server: url = "postgresql://host/database"' in text
+    assert set(WebSection.model_fields) == config.web.model_fields_set
+    assert set(LogSection.model_fields) == config.log.model_fields_set
+    usual = Config()
+    assert config.store.retention() == usual.store.retention(), "the examples show what holds without them"
+    assert config.log == usual.log
 
 
 def current_umask() -> int:
@@ -120,6 +139,7 @@ def test_for_a_system_service_it_uses_the_folders_of_the_system(
     said = wattrail("init", "--system", "--broker", "mqtt://broker.lan")
     assert said.code == 0, said
     assert "sudo systemctl enable --now wattrail" in said.err
+    assert f"sudo wattrail user add NAME --scope admin --config {etc / 'wattrail.toml'}" in said.err
     assert mode(etc / "logins.env") == 0o600
     assert "# WATTRAIL_LOGIN_BROKER_LAN=user:password" in (etc / "logins.env").read_text()
     config = load_config(etc / "wattrail.toml")

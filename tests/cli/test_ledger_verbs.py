@@ -25,6 +25,8 @@ from wattrail.ledger import Entry, LedgerSlice, adjustment, audit
 from wattrail.network_meters.link_health import LinkDay
 from wattrail.store import Store, open_store, open_to_read
 from wattrail.store.alarm_events import AlarmEvents
+from wattrail.store.history.periods import HistoryPeriod
+from wattrail.store.imported_hours import ImportedHours
 
 TARIFF = """
 currency = "EUR"
@@ -395,3 +397,20 @@ def test_a_report_that_cannot_be_made_says_why(
     said = wattrail("ledger", "report", *typed)
     assert said.code != 0
     assert says in said.err
+
+
+def test_imported_energy_is_shown_with_its_origin(wattrail: Type, database: Path) -> None:
+    hour = HistoryPeriod(
+        start=START.replace(hour=8, microsecond=0), end=START.replace(hour=9, microsecond=0), import_mwh=500_000,
+        export_mwh=None,
+    )  # fmt: skip
+    with ImportedHours(database) as imported:
+        imported.add("house", "tibber", [hour])
+    told = wattrail("ledger", "show", "--by", "month").out
+    assert "imported from tibber: 0.500000 kWh import, export unknown" in told
+    rows = json.loads(wattrail("ledger", "show", "--by", "hour", "--json").out)["intervals"]
+    assert [row["imported"] for row in rows] == [
+        {"import_mwh": 500_000, "export_mwh": None, "origins": ["tibber"]}, None, None,
+    ]  # fmt: skip
+    assert rows[0]["import_mwh"] == 500_000
+    assert rows[-1]["register"]["import_mwh"] == 3_058_262

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -131,6 +132,26 @@ def test_every_command_stands_in_the_audit_log(wattrail: Type, database: str, mo
     ]
     (newest,) = json.loads(wattrail("user", "audit", "--count", "1", "--json", "--database", database).out)
     assert datetime.fromisoformat(newest["at"]).astimezone(UTC) <= datetime.now(UTC)
+
+
+def test_what_root_makes_belongs_to_the_owner_of_the_folder(
+    wattrail: Type, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: dict[str, tuple[int, int]] = {}
+    folder = tmp_path / "var"
+    folder.mkdir()
+    real = Path.stat
+    service = os.stat_result((0o40750, 0, 0, 1, 998, 997, 0, 0, 0, 0))
+    monkeypatch.setattr(Path, "stat", lambda path, **named: service if path == folder else real(path, **named))
+    monkeypatch.setattr("wattrail.cli.access_book.os.geteuid", lambda: 0)
+    monkeypatch.setattr("wattrail.cli.access_book.os.chown", lambda path, *who: given.update({path.name: who}))
+    typed(monkeypatch, PASSWORD, PASSWORD)
+    said = wattrail("user", "add", "anna", "--database", str(folder / "w.sqlite"))
+    assert (said.code, said.err) == (0, f"as a user of {folder}/w.sqlite\n")
+    assert given["w.sqlite"] == (998, 997)
+    given.clear()
+    assert wattrail("user", "add", "bert", "--database", str(folder / "w.sqlite")).code == 0
+    assert not given, "what is there keeps its owner"
 
 
 @pytest.mark.parametrize("words", [["user", "list"], ["token", "list"], ["user", "audit"], ["token", "revoke", "x"]])

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
+import io
 import json
 import re
+import subprocess
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from types import ModuleType
@@ -17,9 +19,12 @@ import pytest
 import yaml
 
 from wattrail import __version__
+from wattrail.access import Scope
+from wattrail.access.passwords import matches
 from wattrail.app import load_config, plan_service
 from wattrail.cli.main import main
 from wattrail.sources import Secrets
+from wattrail.store.access import AccessBook
 
 ADDON = Path(__file__).parents[2] / "packaging" / "home-assistant-addon"
 REQUIRED = {"name", "version", "slug", "description", "arch"}
@@ -132,9 +137,43 @@ def test_without_a_broker_it_starts_all_the_same(start: ModuleType) -> None:
 def test_the_page_is_an_option_and_closed_at_first(start: ModuleType) -> None:
     options = written("config.yaml")["options"]
     assert "--no-web" in start.run_command(options)
-    assert start.run_command(options | {"page": True, "log_level": "info"})[-4:] == [
+    assert start.run_command(options | {"page": True, "log_level": "info"})[-5:] == [
         "--host",
         "0.0.0.0",
+        "--wait-for-user",
         "--no-open",
         "-v",
     ]
+
+
+def test_the_user_of_the_options_is_made_and_given_each_password(
+    start: ModuleType, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    _, *words = start.init_command({"meter": "twin://pziot-e01"}, None)
+    assert main(words) == 0
+    monkeypatch.setattr(start.subprocess, "run", typed_by(monkeypatch))
+    start.let_in({"user": "", "password": ""})
+    assert "fill in user and password in the options" in capfd.readouterr().err
+    start.let_in({"user": "anna", "password": "short"})
+    assert "could not be made" in capfd.readouterr().err
+    for password in ("correct horse battery", "another long one"):
+        start.let_in({"user": "anna", "password": password})
+        with AccessBook(start.DATABASE, read_only=True) as book:
+            (user,) = book.users()
+        assert user.scope is Scope.ADMIN
+        assert matches(password, user.password_hash)
+    start.let_in({"user": "", "password": ""})
+    assert "fill in" not in capfd.readouterr().err, "the user stays"
+
+
+def typed_by(monkeypatch: pytest.MonkeyPatch) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """The commands of the add-on in this process, which is quicker than one for each."""
+
+    def run(command: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
+        monkeypatch.setattr("sys.stdin", io.StringIO(options.get("input") or ""))
+        out = io.StringIO()
+        with redirect_stdout(out):
+            code = main(command[1:])
+        return subprocess.CompletedProcess(command, code, out.getvalue())
+
+    return run

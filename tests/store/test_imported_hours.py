@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import timedelta
 
 import pytest
@@ -13,6 +14,7 @@ from wattrail.store import open_store, open_to_read
 from wattrail.store.database import database_at
 from wattrail.store.history.periods import HistoryPeriod
 from wattrail.store.imported_hours import ImportedHours, imported_energy
+from wattrail.store.rows import microseconds
 
 HOUR = timedelta(hours=1)
 BEGIN = START.replace(minute=0, second=0, microsecond=0)
@@ -107,3 +109,34 @@ def test_adjacent_spans_share_no_period(path: DatabaseAddress) -> None:
     with database_at(path).snapshot() as cursor:
         spans = [(BEGIN - 3 * HOUR, BEGIN - HOUR), (BEGIN - HOUR, BEGIN)]
         assert [len(imported_energy(cursor, 1, *span)) for span in spans] == [2, 1]
+
+
+def test_energy_by_period_goes_on_before_the_ledger(path: DatabaseAddress) -> None:
+    marks = [BEGIN + hour * HOUR for hour in range(-4, 2)]
+    with ImportedHours(path) as imported:
+        imported.add("house", "tibber", hours(-3, 0))
+    with open_to_read(path) as reader:
+        rows = reader.energy(1, marks)
+        assert [row.energy.import_mwh for row in rows[:4]] == [0, 500, 500, 500]
+        assert [row.imported.origins if row.imported else () for row in rows] == [(), *[("tibber",)] * 3, ()]
+        assert reader.energy_since(1) == BEGIN - 3 * HOUR
+
+
+def test_a_day_that_begins_before_the_span_gives_its_part(path: DatabaseAddress) -> None:
+    day = HistoryPeriod(start=BEGIN - 24 * HOUR, end=BEGIN, import_mwh=2400, export_mwh=None)
+    with ImportedHours(path) as imported:
+        imported.add("house", "dsmr-reader", [day])
+    with open_to_read(path) as reader:
+        (row,) = reader.energy(1, [BEGIN - 2 * HOUR, BEGIN - HOUR])
+    assert (row.energy.import_mwh, row.imported.export_mwh if row.imported else 0, row.complete) == (100, None, False)
+
+
+def test_a_simulated_meter_never_shows_imported_energy(path: DatabaseAddress) -> None:
+    with closing(database_at(path).own_session("the test", read_only=False)) as session:
+        row = (2, microseconds(BEGIN - HOUR), microseconds(BEGIN), 500, None, "tibber")
+        session.write(
+            lambda cursor: cursor.execute("INSERT INTO imported_hours VALUES (?, ?, ?, ?, ?, ?)", row), durable=True
+        )
+    with open_to_read(path) as reader:
+        (hour,) = reader.energy(2, [BEGIN - HOUR, BEGIN])
+        assert (hour.energy.import_mwh, hour.imported, reader.energy_since(2)) == (0, None, None)

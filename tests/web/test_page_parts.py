@@ -78,7 +78,7 @@ def health_of(feed: Feed) -> tuple[str, UnstoredJson | None]:
     )
     router = api_router(feed, PowerHistory(Path("w")), broadcast, waveforms, setup, (), lambda number: None)
     (route,) = [route for route in router.routes if getattr(route, "path", "").endswith("/health")]
-    health = asyncio.run(route.endpoint())  # type: ignore[attr-defined]
+    health = route.endpoint()  # type: ignore[attr-defined]
     return health.status, health.unstored
 
 

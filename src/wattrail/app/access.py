@@ -39,12 +39,18 @@ class AccessKeeper:
 
 
 def require_access(web: WebPlan, database: DatabaseAddress) -> None:
-    """Refuse to listen on a network where nobody could sign in. Raises ConfigError, StoreError."""
+    """Refuse to listen on a network where nobody could sign in, or warn of it. Raises ConfigError, StoreError."""
     if not web.open_to_network:
         return
     with AccessBook(database, read_only=True) as book:
         if book.is_open_to_anyone(datetime.now(UTC)):
             return
+    if web.waits_for_user:
+        logger.warning(
+            "nobody can sign in yet: %s has no user and no token, and the page at %s lets in this machine alone; make "
+            "one: wattrail user add NAME --scope admin --database %s", database, web.host, database,
+        )  # fmt: skip
+        return
     raise ConfigError(
         f"the page is not served at {web.host}, for nobody could sign in: {database} has no user and no token",
         hint=f"make a user first: wattrail user add NAME --scope admin --database {database}; or serve this machine "

@@ -38,6 +38,33 @@ _NO_BROKER: Final = """\
 # [publish.home_assistant]
 # broker = "mqtt://192.168.1.5"
 """
+_SITE: Final = """\
+# grid = "house"                             # the meter between house and grid
+# solar = "roof"                             # the meter behind the roof
+# tariffs = ["/etc/wattrail/tariff.toml"]    # what energy costs: docs/ledger.md
+# names = ["meters.example.org"]             # of the page, beside the machine's own name
+# trusted_proxies = ["127.0.0.1"]            # reverse proxies in front of the page
+# certificate = "/etc/wattrail/fullchain.pem"
+# key = "/etc/wattrail/privkey.pem"          # mode 0600, owned by the user of the gateway
+"""
+_KEPT: Final = """\
+# keep_readings = "14 days"                  # or "3 months", "for ever"
+# keep_minutes = "90 days"
+# keep_quarter_hours = "3 years"
+# keep_hours = "for ever"
+# keep_days = "for ever"
+"""
+_WEB: Final = """\
+# The page. Other machines need a user first: wattrail user add NAME --scope admin; docs/security.md
+# [web]
+# host = "0.0.0.0"                           # 127.0.0.1 is for this machine alone
+# port = 8042
+"""
+_LOG: Final = """\
+# [log]
+# level = "warning"                          # or "error", "info", "debug"
+# format = "text"                            # or "json"
+"""
 
 
 def configuration_text(answers: FirstAnswers) -> str:
@@ -49,11 +76,13 @@ def configuration_text(answers: FirstAnswers) -> str:
             f"confirmed = {_quoted(answers.confirmed)}\n"
         )
     zone = f"timezone = {_quoted(answers.timezone)}\n" if answers.timezone else '# timezone = "Europe/Berlin"\n'
-    tables.append(f"[site]\n# Where days begin and end; the zone of the machine if left out.\n{zone}")
+    tables.append(f"[site]\n# Where days begin and end; the zone of the machine if left out.\n{zone}{_SITE}")
     tables.append(
         "[store]\n# The database: every reading of two weeks, and the ledgers for ever. Back it up.\n"
-        f"path = {_quoted(str(answers.database))}\n"
+        '# In place of path, a server: url = "postgresql://host/database"; docs/store.md\n'
+        f"path = {_quoted(str(answers.database))}\n{_KEPT}"
     )
+    tables += [_WEB, _LOG]
     tables.append(_broker(answers.broker))
     return "\n".join(tables)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -79,6 +79,7 @@ class WebPlan:
 
     ``names`` are host names beside the machine's own, ``trusted_proxies`` addresses and networks that are believed
     about their visitors. With ``certificate`` and ``key`` it is served by TLS. ``house`` is what it draws.
+    ``waits_for_user``: it is served on a network although nobody can sign in yet.
     """
 
     host: str = DEFAULT_HOST
@@ -89,6 +90,7 @@ class WebPlan:
     trusted_proxies: tuple[str, ...] = ()
     certificate: Path | None = None
     key: Path | None = None
+    waits_for_user: bool = False
 
     @property
     def open_to_network(self) -> bool:
@@ -138,10 +140,14 @@ def plan_service(
     web: bool = True,
     host: str | None = None,
     port: int | None = None,
+    wait_for_user: bool = False,
     database: DatabaseAddress | None = None,
     past: bool = True,
 ) -> ServicePlan:
-    """The plan of a service. Arguments override the configuration. ``past``: a demo has one. Raises ConfigError."""
+    """The plan of a service. Arguments override the configuration. Raises ConfigError.
+
+    ``past``: a demo has one. ``wait_for_user``: the page is served on a network although nobody can sign in yet.
+    """
     meters = tuple(section.planned() for section in config.meter) if config else ()
     virtual = tuple(section.planned() for section in config.virtual) if config else ()
     gateway = GatewayPlan(
@@ -149,6 +155,8 @@ def plan_service(
         retention=config.store.retention() if config else DEFAULT_RETENTION,
     )  # fmt: skip
     page = _web(config, host, port, house_meters(config, gateway.names)) if web else None
+    if page is not None and wait_for_user:
+        page = replace(page, waits_for_user=True)
     return ServicePlan(
         gateway=gateway,
         database=database or (database_of(config) if meters else demo_database()),

@@ -64,9 +64,12 @@ class Service:
     async def change(self, plan: ServicePlan) -> tuple[str, ...]:
         """Run by another plan from now on; what both have alike runs on. Returns what changed, as text.
 
-        Call it for one plan at a time. Raises ConfigError where that needs a restart, and then changes nothing.
+        Call it for one plan at a time. Raises ConfigError where that needs a restart or its certificate cannot be
+        served, and then changes nothing.
         """
         require_no_restart(self.plan, plan)
+        if (web := plan.web) is not None:
+            await in_thread(lambda: require_certificate(web), name="check-certificate")
         parts, before = self._parts, self.plan
         changes = await self.gateway.change(plan.gateway)
         publishers = await in_thread(lambda: parts.change_publishers(plan), name="change-publishers")
@@ -216,7 +219,9 @@ async def open_service(
 
 
 def _give_past(store: Store, plan: GatewayPlan, clock: Clock) -> None:
-    from wattrail.app.demo_past import store_past  # with numpy
+    if find_spec("numpy") is None:
+        return  # the twin cannot be made either, and says what to install
+    from wattrail.app.demo_past import store_past
 
     for meter in plan.meters:
         store_past(store, meter, until=clock.now(), zone=plan.zone_info())

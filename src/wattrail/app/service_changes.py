@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import fields
+from typing import TYPE_CHECKING
 
-from wattrail.app.plan import ServicePlan
+from wattrail.app.plan import ServicePlan, WebPlan
 from wattrail.errors import ConfigError
 from wattrail.gateway.plan import PlanChanges
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 __all__ = ["describe_changes", "require_no_restart"]
 
@@ -59,6 +64,21 @@ def _phrases(before: ServicePlan, after: ServicePlan, meters: PlanChanges, names
     if before.tariffs != after.tariffs:
         yield "tariffs changed"
     if before.gateway.retention != after.gateway.retention:
-        yield "times for which readings are kept changed"
-    if before.web != after.web:
-        yield "page changed"
+        yield f"kept for another time: {', '.join(_fields(before.gateway.retention, after.gateway.retention))}"
+    if before.web is not None and after.web is not None:
+        yield from _page_phrases(before.web, after.web, is_as_before=not meters.added + meters.removed)
+
+
+def _page_phrases(before: WebPlan, after: WebPlan, *, is_as_before: bool) -> Iterator[str]:
+    """With other meters, other ones are grid and solar by themselves, and that is not worth a phrase."""
+    if before.house != after.house and is_as_before:
+        yield "grid and solar changed"
+    if changed := [name for name in _fields(before, after) if name != "house"]:
+        yield f"page started again with other {', '.join(changed)}"
+
+
+def _fields(before: DataclassInstance, after: DataclassInstance) -> Iterator[str]:
+    """The fields in which two values of one class differ, as text."""
+    for one in fields(before):
+        if getattr(before, one.name) != getattr(after, one.name):
+            yield one.name.replace("_", " ")

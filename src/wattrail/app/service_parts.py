@@ -57,6 +57,7 @@ class ServiceParts:
         if setup != self._setup:
             self._setup = setup
             self.page.renew(setup)
+            self.lock.set_address(self.page.address)
 
     def show_configuration(self, loaded_at: datetime, outcome: ReloadOutcome) -> None:
         """Show on the page and in its interface which configuration holds."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import getpass
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -21,7 +23,7 @@ from wattrail.database_address import DatabaseAddress, is_there
 from wattrail.store import open_store, open_to_read
 from wattrail.store.access import AccessBook
 
-__all__ = ["ScopeOption", "audit_record", "checked_name", "local_time", "opened"]
+__all__ = ["ScopeOption", "audit_record", "checked_name", "database_for", "local_time", "opened"]
 
 ScopeOption = Annotated[
     Scope, Parameter(help="What it may do: read, adjust (also acknowledge alarms) or admin (also read the audit log).")
@@ -31,19 +33,32 @@ ScopeOption = Annotated[
 @contextmanager
 def opened(options: BooksOptions | None, *, makes_one: bool = False) -> Iterator[AccessBook]:
     """The users and tokens that ``wattrail run`` takes with the same options. Raises UsageError, StoreError."""
-    path = _database(options or BooksOptions())
+    path = database_for(options)
     if not is_there(path) and not makes_one:
         raise UsageError(f"there is no database {path}", hint="wattrail user add makes one")
     if makes_one:
-        open_store(path).close()
+        _make(path)
     with open_to_read(path):
         pass  # it is ours, and of this version
     with AccessBook(path) as book:
         yield book
 
 
-def _database(options: BooksOptions) -> DatabaseAddress:
+def _make(path: DatabaseAddress) -> None:
+    """A database. A file made by root belongs to the owner of its folder: a service that is not root must write it."""
+    is_new = not is_there(path)
+    open_store(path).close()
+    if not is_new or not isinstance(path, Path) or os.geteuid() != 0:
+        return
+    folder = path.absolute().parent.stat()
+    if folder.st_uid != 0:
+        for part in path.parent.glob(f"{path.name}*"):
+            os.chown(part, folder.st_uid, folder.st_gid)
+
+
+def database_for(options: BooksOptions | None) -> DatabaseAddress:
     """The one named, else that of the configured meters, else that of the demo twin."""
+    options = options or BooksOptions()
     if options.database is not None:
         return options.database
     config = load_config(options.config)

@@ -64,6 +64,8 @@ EXAMPLES: Final[Mapping[str, Example]] = MappingProxyType({
     "store vacuum":        Example("", "store vacuum"),
     "store export":        Example("[METER]", "store export house --what readings --format parquet -o house.parquet"),
     "store import":        Example("[SOURCE FILE --meter METER]", "store import dsmr-reader hours.csv --meter house"),
+    "publish list":        Example("", "publish list --json"),
+    "publish status":      Example("", "publish status"),
     "publish test":        Example("NAME", "publish test phone"),
     "publish refused":     Example("", "publish refused"),
     "publish backfill":    Example("", "publish backfill --from 2026-03-01 --dry-run"),

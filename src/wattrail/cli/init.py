@@ -94,7 +94,11 @@ def _written(database: Path, *files: _NewFile) -> Iterator[Path]:
 
 def _next(path: Path, is_elsewhere: bool, *, system: bool) -> str:
     if system:
-        return f"next: edit {path} if you like, then sudo systemctl enable --now wattrail"
+        user = f"sudo wattrail user add NAME --scope admin --config {path}"
+        return (
+            f"next: edit {path} if you like, then sudo systemctl enable --now wattrail\n"
+            f"for the page on other machines: host in [web], and a first user, once there is a meter: {user}"
+        )
     option = f" --config {path}" if is_elsewhere else ""
     return f"next: wattrail run{option}; a later change: edit {path}, then wattrail reload{option}"
 

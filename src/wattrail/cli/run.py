@@ -38,6 +38,10 @@ def run(
         Parameter(help="Address to serve at (127.0.0.1); 0.0.0.0 is the whole network, and needs a user or a token."),
     ] = None,
     port: Annotated[int | None, Parameter(help="TCP port (8042); 0 takes one that is free.", validator=_Port)] = None,
+    wait_for_user: Annotated[
+        bool,
+        Parameter(negative="", help="Serve on a network although nobody can sign in yet: for a service or container."),
+    ] = False,
     database: DatabaseOption = None,
     browser: Annotated[
         bool | None, Parameter(name="--open", negative="--no-open", help="Open the page in a browser, or do not.")
@@ -66,7 +70,9 @@ def run(
         nonlocal config
         config = config or find_config()
         written = load_config(config) if config else None
-        plan = app.plan_service(written, web=web, host=host, port=port, database=database, past=past)
+        plan = app.plan_service(
+            written, web=web, host=host, port=port, wait_for_user=wait_for_user, database=database, past=past
+        )
         answer = Answer(written.safety.confirmed) if written and written.safety.confirmed else None
         urls = [meter.url for meter in plan.gateway.meters if meter.url not in confirmed]
         safety.confirm(urls, given=options.answer, configured=answer, asks=asks)

@@ -11,7 +11,8 @@ from cyclopts import Parameter, validators
 
 from wattrail.access import Scope, User
 from wattrail.access.passwords import MAX_PASSWORD, check_password, hash_password
-from wattrail.cli.access_book import ScopeOption, audit_record, checked_name, local_time, opened
+from wattrail.cli import output
+from wattrail.cli.access_book import ScopeOption, audit_record, checked_name, database_for, local_time, opened
 from wattrail.cli.exits import UsageError
 from wattrail.cli.ledger.account import BooksOptions
 from wattrail.cli.target import Json
@@ -44,6 +45,7 @@ def add(
             record,
         )
     print(f"{name} may sign in, with the scope {scope}")
+    output.note(f"as a user of {database_for(options)}")
 
 
 def list_users(*, json: Json = False, options: BooksOptions | None = None) -> None:

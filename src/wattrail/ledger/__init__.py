@@ -5,7 +5,8 @@ from wattrail.ledger.bill import Bill, BillLine, billing_moments, bills, energy_
 from wattrail.ledger.boot import Boot, boot_between
 from wattrail.ledger.channels import Channels
 from wattrail.ledger.entries import BEGINNING, STATED, Entry, EntryKind, Epoch, Observation, Totals
-from wattrail.ledger.intervals import Interval, by_interval
+from wattrail.ledger.imported import ImportedEnergy, with_imported
+from wattrail.ledger.intervals import ImportedPart, Interval, by_interval
 from wattrail.ledger.ledger import GAP_AFTER_US, Ledger
 from wattrail.ledger.ledger_slice import Counts, Energy, LedgerSlice
 from wattrail.ledger.manual import EnergyDirection, adjustment, assignment, milliwatt_hours, opening, reset, unassigned
@@ -38,6 +39,8 @@ __all__ = [
     "Entry",
     "EntryKind",
     "Epoch",
+    "ImportedEnergy",
+    "ImportedPart",
     "Interval",
     "Ledger",
     "LedgerSlice",
@@ -70,4 +73,5 @@ __all__ = [
     "registers_at",
     "reset",
     "unassigned",
+    "with_imported",
 ]  # fmt: skip

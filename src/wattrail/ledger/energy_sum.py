@@ -12,6 +12,7 @@ from wattrail.ledger.ledger_slice import Counts, Energy
 
 __all__ = ["EnergySum"]
 
+_NO_COUNTS: Final = Counts(0, 0, 0)
 _NOTHING: Final[Mapping[int, Counts]] = MappingProxyType({})
 
 
@@ -22,26 +23,35 @@ class EnergySum:
         self._counts = {number: list(row) for number, row in counts.items()}
         self._import_mwh = self._export_mwh = 0
         self._rest: tuple[int, Energy] | None = None
-        """An epoch, and the energy of all the others; None since something was added."""
+        """An epoch, and the energy of all the others; None since something was added to these."""
+        self._energy: Energy | None = None
+        """The energy of all of it; None since something was added."""
+        self._latest = next(reversed(self._counts), 0)
+        """The epoch to which counts were added last, which as a rule is the next to get some."""
 
     def copy(self) -> EnergySum:
         """The same sum, to go on from."""
         copied = EnergySum(self.counts())
         copied._import_mwh, copied._export_mwh = self._import_mwh, self._export_mwh
+        copied._latest = self._latest
         return copied
 
     def add(self, entry: Entry) -> None:
         """Add an entry, with what it states."""
         self.add_counts(entry.epoch, entry.positive, entry.negative, entry.undirected)
-        self._import_mwh += entry.import_mwh
-        self._export_mwh += entry.export_mwh
+        if entry.import_mwh or entry.export_mwh:
+            self._import_mwh += entry.import_mwh
+            self._export_mwh += entry.export_mwh
+            self._rest = None
 
     def add_counts(self, epoch: int, positive: int, negative: int, undirected: int) -> None:
         """Add counts of an epoch; negative ones take away."""
         row = self._counts.get(epoch)
         if row is None:
             row = self._counts[epoch] = [0, 0, 0]
-        self._rest = None
+        if self._rest is not None and self._rest[0] != epoch:
+            self._rest = None
+        self._energy, self._latest = None, epoch
         row[0] += positive
         row[1] += negative
         row[2] += undirected
@@ -51,8 +61,10 @@ class EnergySum:
         return {number: Counts(*row) for number, row in self._counts.items()}
 
     def energy(self, epochs: Mapping[int, Epoch]) -> Energy:
-        """The energy of all of it, exactly."""
-        return self._without(None, epochs)
+        """The energy of all of it, exactly: the same object until something is added."""
+        if self._energy is None:
+            self._energy = self.energy_with(self._latest, _NO_COUNTS, epochs) if self._counts else Energy()
+        return self._energy
 
     def energy_with(self, number: int, more: Counts, epochs: Mapping[int, Epoch]) -> Energy:
         """As ``energy``, with more counts of one epoch: what a meter asks at each reading, so all else is kept."""
@@ -62,7 +74,7 @@ class EnergySum:
         counts = Counts(positive + more.positive, negative + more.negative, undirected + more.undirected)
         return Energy.of(counts, epochs[number]).plus(self._rest[1])
 
-    def _without(self, left_out: int | None, epochs: Mapping[int, Epoch]) -> Energy:
+    def _without(self, left_out: int, epochs: Mapping[int, Epoch]) -> Energy:
         stated = Energy(Fraction(self._import_mwh), Fraction(self._export_mwh))
         energy = stated if any(stated) else Energy()
         for number, row in self._counts.items():

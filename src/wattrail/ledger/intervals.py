@@ -7,16 +7,28 @@ span add up to exactly the difference of the registers at its ends, however it i
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import accumulate, pairwise
+from typing import Final
 
 from wattrail.ledger.entries import Entry, EntryKind, Totals
-from wattrail.ledger.ledger_slice import LedgerSlice
+from wattrail.ledger.ledger_slice import Energy, LedgerSlice
 from wattrail.ledger.register_at import SeriesPoint, registers_at
 
-__all__ = ["Interval", "Untimed", "by_interval", "is_hole"]
+__all__ = ["ImportedPart", "Interval", "Untimed", "by_interval", "is_hole"]
+
+_NOTHING: Final = Totals(0, 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportedPart:
+    """Energy that other programs counted, in milliwatt-hours; None for a direction that none of them says."""
+
+    import_mwh: int | None
+    export_mwh: int | None
+    origins: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +36,8 @@ class Interval:
     """Energy of ``[start, end)`` in milliwatt-hours, and the registers at its end.
 
     ``gaps`` and ``stated`` are parts of ``energy``: what was booked in it without anyone knowing when it flowed, and
-    what a person stated. ``complete`` says that it was watched from end to end.
+    what a person stated. So is ``imported``, energy of the time before the ledger began; it is in no register, and None
+    where there is none. ``complete`` says that it was watched from end to end.
     """
 
     start: datetime
@@ -34,6 +47,7 @@ class Interval:
     stated: Totals
     register: Totals
     complete: bool
+    imported: ImportedPart | None = None
 
 
 class Untimed:
@@ -68,17 +82,33 @@ def by_interval(ledger_slice: LedgerSlice, boundaries: Sequence[datetime]) -> tu
 
 
 def _intervals(points: Sequence[SeriesPoint], untimed: Untimed) -> Iterator[Interval]:
-    rounded = [(at.total.rounded_down(), at.gaps.rounded_down(), at.stated.rounded_down()) for at in points]
+    rounded = zip(
+        _rounded_down(at.total for at in points), _rounded_down(at.gaps for at in points),
+        _rounded_down(at.stated for at in points), strict=True,
+    )  # fmt: skip
     for (before, after), (earlier, later) in zip(pairwise(points), pairwise(rounded), strict=True):
         yield Interval(
             start=before.at,
             end=after.at,
-            energy=later[0].less(earlier[0]),
-            gaps=later[1].less(earlier[1]),
-            stated=later[2].less(earlier[2]),
+            energy=_moved(earlier[0], later[0]),
+            gaps=_moved(earlier[1], later[1]),
+            stated=_moved(earlier[2], later[2]),
             register=later[0],
             complete=not untimed.touches(before.at, after.at),
         )
+
+
+def _rounded_down(energies: Iterable[Energy]) -> Iterator[Totals]:
+    """Registers in whole milliwatt-hours; energy that did not change since the moment before is the same object."""
+    last, rounded = None, _NOTHING
+    for energy in energies:
+        if energy is not last:
+            last, rounded = energy, energy.rounded_down()
+        yield rounded
+
+
+def _moved(earlier: Totals, later: Totals) -> Totals:
+    return _NOTHING if later is earlier else later.less(earlier)
 
 
 def is_hole(entry: Entry) -> bool:

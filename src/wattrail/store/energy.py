@@ -5,16 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from wattrail.ledger import Interval, by_interval
+from wattrail.ledger import Interval, by_interval, with_imported
+from wattrail.store import queries
 from wattrail.store.condensed import condensed_slice
 from wattrail.store.database import Cursor
+from wattrail.store.imported_hours import imported_over, imported_since
 
-__all__ = ["energy_by_period"]
+__all__ = ["energy_by_period", "energy_since"]
 
 
 def energy_by_period(cursor: Cursor, meter_id: int, boundaries: Sequence[datetime]) -> tuple[Interval, ...]:
-    """Energy of a meter between each two neighbouring boundaries, as its ledger has it.
+    """Energy of a meter between each two neighbouring boundaries: of its ledger, and imported before that began."""
+    ledger_slice = condensed_slice(cursor, meter_id, boundaries)
+    imported = imported_over(cursor, meter_id, boundaries[0], boundaries[-1])
+    return with_imported(by_interval(ledger_slice, boundaries), imported, ledger_slice)
 
-    What else knows energy of the meter's past, before its ledger began, is added here, and then is everywhere.
-    """
-    return by_interval(condensed_slice(cursor, meter_id, boundaries), boundaries)
+
+def energy_since(cursor: Cursor, meter_id: int) -> datetime | None:
+    """The earliest moment of which energy of a meter is known, imported or counted; None if there is none."""
+    known = queries.adjustable_entries(cursor, meter_id).began, imported_since(cursor, meter_id)
+    return min((moment for moment in known if moment is not None), default=None)

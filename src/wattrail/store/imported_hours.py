@@ -10,25 +10,15 @@ from typing import Any, Final
 
 from wattrail.database_address import DatabaseAddress
 from wattrail.errors import StoreError
+from wattrail.ledger import ImportedEnergy
 from wattrail.store.database import Cursor
 from wattrail.store.history.periods import HistoryPeriod
 from wattrail.store.own_connection import OwnConnection
 from wattrail.store.rows import from_microseconds, microseconds
 
-__all__ = ["ImportOutcome", "ImportedEnergy", "ImportedHours", "OriginSummary", "imported_energy"]
+__all__ = ["ImportOutcome", "ImportedHours", "OriginSummary", "imported_energy", "imported_over", "imported_since"]
 
 _COLUMNS: Final = "started_at, ended_at, import_mwh, export_mwh, origin"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImportedEnergy:
-    """Energy of ``[start, end)`` in milliwatt-hours as ``origin`` says; None where it does not say a direction."""
-
-    start: datetime
-    end: datetime
-    import_mwh: int | None
-    export_mwh: int | None
-    origin: str
 
 
 def imported_energy(cursor: Cursor, meter_id: int, start: datetime, end: datetime) -> tuple[ImportedEnergy, ...]:
@@ -38,6 +28,28 @@ def imported_energy(cursor: Cursor, meter_id: int, start: datetime, end: datetim
     """
     sql = f"SELECT {_COLUMNS} FROM imported_hours WHERE meter_id = ? AND started_at >= ? AND started_at < ? ORDER BY 1"
     return tuple(map(_imported, cursor.execute(sql, (meter_id, microseconds(start), microseconds(end)))))
+
+
+def imported_over(cursor: Cursor, meter_id: int, start: datetime, end: datetime) -> tuple[ImportedEnergy, ...]:
+    """The imported periods that lie in ``[start, end)``, at least with a part; of a simulated meter none."""
+    sql = f"""
+        SELECT {_COLUMNS} FROM imported_hours
+        WHERE meter_id = :meter AND started_at < :end AND ended_at > :start AND started_at >= COALESCE(
+            (SELECT MAX(started_at) FROM imported_hours WHERE meter_id = :meter AND started_at <= :start), :start
+        ) AND meter_id IN (SELECT id FROM meter WHERE simulated = 0)
+        ORDER BY 1
+    """
+    values = {"meter": meter_id, "start": microseconds(start), "end": microseconds(end)}
+    return tuple(map(_imported, cursor.execute(sql, values)))
+
+
+def imported_since(cursor: Cursor, meter_id: int) -> datetime | None:
+    """When the first imported period of a meter begins; None if there is none, or the meter is simulated."""
+    (first,) = cursor.execute(
+        "SELECT MIN(started_at) FROM imported_hours "
+        "WHERE meter_id = ? AND meter_id IN (SELECT id FROM meter WHERE simulated = 0)", (meter_id,)
+    ).fetchone()  # fmt: skip
+    return None if first is None else from_microseconds(int(first))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

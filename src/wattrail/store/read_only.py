@@ -15,7 +15,7 @@ from wattrail.store.chain import broken_links
 from wattrail.store.condensed import condensed_slice
 from wattrail.store.damage import as_damage
 from wattrail.store.database import Cursor, Database, database_at
-from wattrail.store.energy import energy_by_period
+from wattrail.store.energy import energy_by_period, energy_since
 from wattrail.store.link_days import link_days
 from wattrail.store.pages import entries_page, readings_page, remarkable_entries
 from wattrail.store.rows import MeterRow
@@ -53,9 +53,14 @@ class StoreReader:
             return condensed_slice(self._cursor, meter_id, moments)
 
     def energy(self, meter_id: int, boundaries: Sequence[datetime]) -> tuple[Interval, ...]:
-        """Energy between each two neighbouring boundaries, which are in order and in UTC."""
+        """Energy between each two neighbouring boundaries, which are in order and in UTC, with what was imported."""
         with as_damage(self.path):
             return energy_by_period(self._cursor, meter_id, boundaries)
+
+    def energy_since(self, meter_id: int) -> datetime | None:
+        """The earliest moment of which energy is known, imported or counted; None if there is none."""
+        with as_damage(self.path):
+            return energy_since(self._cursor, meter_id)
 
     def remarkable_entries(self, meter_id: int, start: datetime, end: datetime, *, limit: int) -> LedgerSlice:
         """The newest entries of ``[start, end)`` but for counted energy, manual ones too, and all epochs."""

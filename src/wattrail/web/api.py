@@ -18,6 +18,7 @@ from wattrail.network_meters.link_health import LinkDay, advice
 from wattrail.sanitize import printable
 from wattrail.units import Reading
 from wattrail.web.alarms import add_alarm_routes
+from wattrail.web.callers import somebody_can_sign_in
 from wattrail.web.downloads import add_download_routes
 from wattrail.web.energy_api import EnergyJson, add_energy_routes
 from wattrail.web.events import Broadcast, TooManyStreams
@@ -151,7 +152,8 @@ class MeterJson(BaseModel):
 class HealthJson(BaseModel):
     """``ok`` when every meter is live, its readings are stored, and the configuration was not refused when last read.
 
-    ``unstored`` says what waits, of all meters.
+    ``unstored`` says what waits, of all meters. ``waits_for_user``: the page is open to the network, and nobody can
+    sign in yet. This alone is not ``degraded``.
     """
 
     status: Literal["ok", "degraded"]
@@ -160,13 +162,14 @@ class HealthJson(BaseModel):
     meters: dict[str, MeterState]
     unstored: UnstoredJson | None = None
     configuration: ConfigurationJson | None
+    waits_for_user: bool
 
 
 class AboutJson(BaseModel):
     """Version, time zone, ports that could be meters, and whether other machines can read the page.
 
-    ``grid`` and ``solar`` are the meters between house and grid, and behind the roof; None where it is not known.
-    ``tariffs`` are the names by which costs can be asked for.
+    ``grid`` and ``solar`` are the meters between house and grid, and behind the roof; None where it is not known. An
+    only meter stands at the grid. ``tariffs`` are the names by which costs can be asked for.
     """
 
     version: str
@@ -295,7 +298,7 @@ def api_router(
 
     @router.get("/health", tags=["gateway"])
     @needs(Scope.READ)
-    async def health() -> HealthJson:
+    def health() -> HealthJson:
         """The state of the whole service."""
         views, configuration = feed.views(), setup.configuration
         is_refused = configuration is not None and configuration.error is not None
@@ -308,6 +311,7 @@ def api_router(
             simulated=any(view.simulated for view in views),
             meters={view.name: view.state for view in views},
             configuration=configuration,
+            waits_for_user=setup.open_to_network and not somebody_can_sign_in(setup.database),
         )
 
     return router

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from http.cookies import CookieError, SimpleCookie
 from typing import Final, Literal, TypeVar
 
@@ -21,7 +21,7 @@ from wattrail.web.problems import ProblemDetails, RequestRefused
 from wattrail.web.reports import Reports
 from wattrail.web.sessions import PageSessions, cookie_name
 
-__all__ = ["Caller", "Callers", "cookie_of", "not_signed_in"]
+__all__ = ["Caller", "Callers", "cookie_of", "not_signed_in", "somebody_can_sign_in"]
 
 _T = TypeVar("_T")
 _MAX_COOKIES: Final = 8192
@@ -49,6 +49,10 @@ class Callers:
     async def user(self, name: str) -> User | None:
         """A user of the database. Raises StoreError."""
         return await self._read(lambda book: book.user(name))
+
+    async def has_users(self) -> bool:
+        """Whether there is any user. Raises StoreError."""
+        return bool(await self._read(lambda book: book.users()))
 
     async def of(self, scope: RequestScope) -> Caller | None:
         """The caller of a request; None for a stranger. Raises RequestRefused for a bad token, StoreError."""
@@ -88,6 +92,12 @@ class Callers:
                 return query(book)
 
         return await run_in_threadpool(read)
+
+
+def somebody_can_sign_in(database: DatabaseAddress) -> bool:
+    """Whether there is a user, or a token that is valid now. Raises StoreError."""
+    with AccessBook(database, read_only=True) as book:
+        return book.is_open_to_anyone(datetime.now(UTC))
 
 
 def not_signed_in(detail: str) -> ProblemDetails:

@@ -87,6 +87,8 @@ class _Page:
             self.publishers[:] = map(PublisherJson.model_validate, publishers)
         if (configuration := message.get("configuration")) is not None:
             self.setup.configuration = ConfigurationJson.model_validate(configuration)
+        if (house := message.get("house")) is not None:
+            self.setup.grid, self.setup.solar = house
         if (waveform := message.get("waveform")) is not None:
             self.waveforms.keep(WaveformJson.model_validate(waveform))
 

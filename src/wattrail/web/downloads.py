@@ -18,7 +18,7 @@ from wattrail.clock import zone_of
 from wattrail.database_address import DatabaseAddress
 from wattrail.errors import MissingExtra
 from wattrail.gateway import MeterView
-from wattrail.ledger import By, Energy, Entry, LedgerSlice, Totals
+from wattrail.ledger import By, Energy, Entry, Interval, LedgerSlice, Totals
 from wattrail.store import MeterRow, SeriesQuantity, open_to_read
 from wattrail.store.rows import from_microseconds
 from wattrail.store.table_formats import MEDIA_TYPES, Columns, Rows, TableFormat, encode_table, require_format
@@ -49,7 +49,7 @@ SERIES_COLUMNS: Final[Columns] = {
 _ENERGY: Final[Columns] = {"import_wh": float, "export_wh": float, "undirected_wh": float}
 ENERGY_COLUMNS: Final[Columns] = {
     "meter": str, "simulated": bool, "label": str, "start": datetime, "end": datetime, **_ENERGY, "in_gaps_wh": float,
-    "stated_wh": float, "complete": bool,
+    "stated_wh": float, "imported_wh": float, "origin": str, "complete": bool,
 }  # fmt: skip
 ENTRY_COLUMNS: Final[Columns] = {
     "meter": str, "simulated": bool, "number": int, "manual": bool, "kind": str, "start": datetime, "end": datetime,
@@ -117,7 +117,7 @@ def add_download_routes(
                     (
                         name, row.simulated, period_label(periods, one.start, place), one.start, one.end,
                         *_watt_hours(one.energy), sum(_watt_hours(one.gaps)), sum(_watt_hours(one.stated)),
-                        one.complete,
+                        *_imported(one), one.complete,
                     )
                     for one in found
                 ]  # fmt: skip
@@ -130,6 +130,13 @@ def add_download_routes(
         """The whole ledger: every entry of the counter by its number, then the manual entries."""
         row = account(name, kind)
         return _answer(kind, f"{name}-ledger", ENTRY_COLUMNS, _entry_pages(database, row))
+
+
+def _imported(one: Interval) -> tuple[float, str]:
+    """The imported part of a period, and its origins; an unknown direction adds nothing."""
+    if (part := one.imported) is None:
+        return 0.0, ""
+    return ((part.import_mwh or 0) + (part.export_mwh or 0)) / 1000, ", ".join(part.origins)
 
 
 def _answer(kind: TableFormat, title: str, columns: Columns, pages: Rows) -> StreamingResponse:

@@ -23,6 +23,7 @@ from wattrail.ledger import (
     Energy,
     Entry,
     EntryKind,
+    ImportedPart,
     Interval,
     LedgerSlice,
     Tariff,
@@ -78,11 +79,28 @@ class EnergyJson(BaseModel):
         )  # fmt: skip
 
 
+class ImportedJson(BaseModel):
+    """Energy that other programs counted before the ledger began, in watt-hours; null for an unknown direction."""
+
+    import_wh: float | None
+    export_wh: float | None
+    origins: list[str]
+
+    @classmethod
+    def of_part(cls, part: ImportedPart) -> Self:
+        """The imported part of a period."""
+        return cls(
+            import_wh=None if part.import_mwh is None else part.import_mwh / 1000,
+            export_wh=None if part.export_mwh is None else part.export_mwh / 1000, origins=list(part.origins),
+        )  # fmt: skip
+
+
 class PeriodJson(EnergyJson):
     """Energy of ``[start, end)``; ``label`` is its local name.
 
-    ``gaps`` and ``stated`` are parts of it: what flowed while nothing was read, and what a person stated. ``complete``:
-    it was watched from end to end. A period that goes on is not.
+    ``gaps`` and ``stated`` are parts of it: what flowed while nothing was read, and what a person stated. So is
+    ``imported``, which is null where there is none. ``complete``: it was watched from end to end. A period that goes on
+    is not.
     """
 
     start: datetime
@@ -91,6 +109,7 @@ class PeriodJson(EnergyJson):
     complete: bool
     gaps: EnergyJson
     stated: EnergyJson
+    imported: ImportedJson | None
 
     @classmethod
     def of_interval(cls, interval: Interval, label: str) -> Self:
@@ -98,6 +117,7 @@ class PeriodJson(EnergyJson):
         return cls(
             **EnergyJson.of(interval.energy).model_dump(), start=interval.start, end=interval.end, label=label,
             complete=interval.complete, gaps=EnergyJson.of(interval.gaps), stated=EnergyJson.of(interval.stated),
+            imported=ImportedJson.of_part(interval.imported) if interval.imported else None,
         )  # fmt: skip
 
 
@@ -223,7 +243,7 @@ def add_energy_routes(
         name: str, first: First = None, until: Until = None,
         by: Literal["hour", "day", "week", "month", "year"] = "day", zone: str | None = None,
     ) -> EnergyByPeriodJson:  # fmt: skip
-        """Energy by periods of local time that cover the span."""
+        """Energy by periods of local time that cover the span; of the time before the ledger, what was imported."""
         periods, place = By(by), asked_zone(zone, site)
         span = span_of(first, until, place, now=now(), usual=_USUAL[periods])
         marks = periods_of(periods, *span, place)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, timedelta, tzinfo
 from itertools import groupby
 from typing import Annotated, Final
 
@@ -14,26 +14,31 @@ from wattrail.access import Scope
 from wattrail.clock import zone_of
 from wattrail.gateway import MeterView
 from wattrail.ledger import By, Interval, boundaries, midnight
-from wattrail.store import open_to_read
+from wattrail.store import StoreReader, open_to_read
 from wattrail.web.messages import Setup
 from wattrail.web.openapi import may_fail
 from wattrail.web.permissions import needs
 
-__all__ = ["add_hours_route"]
+__all__ = ["add_hours_route", "hours_of"]
 
 _MAX_DAYS: Final = 3 * 366
 
 
 class DayOfHoursJson(BaseModel):
-    """Energy of the hours of one local day in watt-hours, from midnight on: 24 of them, or 23 or 25."""
+    """Energy of the hours of one local day in watt-hours, from midnight on: 24 of them, or 23 or 25.
+
+    ``imported`` has the places of hours with imported energy, by its origin. A direction that an origin does not say is
+    null in them.
+    """
 
     day: date
-    import_wh: list[int]
-    export_wh: list[int]
+    import_wh: list[int | None]
+    export_wh: list[int | None]
+    imported: dict[str, list[int]]
 
 
 class HoursJson(BaseModel):
-    """Days of a meter, oldest first, without those before its ledger began."""
+    """Days of a meter, oldest first, without those before anything is known of it."""
 
     name: str
     simulated: bool
@@ -51,22 +56,38 @@ def add_hours_route(
     def hours(name: str, days: Annotated[int, Query(ge=1, le=_MAX_DAYS)] = 366) -> HoursJson:
         """Energy of each hour of the last days, today among them."""
         view = known(name)
-        tomorrow = now().astimezone(zone).date() + timedelta(days=1)
-        span = [midnight(day, zone) for day in (tomorrow - timedelta(days=days), tomorrow)]
         with open_to_read(setup.database) as reader:
-            row = reader.meter(name)
-            began = reader.outline(row.id).began if row else None
-            if row is None or began is None:
-                return HoursJson(name=name, simulated=view.simulated, days=[])
-            found = reader.energy(row.id, boundaries(By.HOUR, max(span[0], began), span[1], zone))
-        by_day = groupby(found, key=lambda one: one.start.astimezone(zone).date())
-        shown = [_day(day, list(intervals)) for day, intervals in by_day]
-        return HoursJson(name=name, simulated=view.simulated, days=shown)
+            return hours_of(reader, view.name, now(), days, zone, simulated=view.simulated)
+
+
+def hours_of(reader: StoreReader, name: str, now: datetime, days: int, zone: tzinfo, *, simulated: bool) -> HoursJson:
+    """The answer for a meter, of which nothing may be known yet."""
+    tomorrow = now.astimezone(zone).date() + timedelta(days=1)
+    span = [midnight(day, zone) for day in (tomorrow - timedelta(days=days), tomorrow)]
+    row = reader.meter(name)
+    since = reader.energy_since(row.id) if row else None
+    if row is None or since is None or since >= span[1]:
+        return HoursJson(name=name, simulated=simulated, days=[])
+    found = reader.energy(row.id, boundaries(By.HOUR, max(span[0], since), span[1], zone))
+    by_day = groupby(found, key=lambda one: one.start.astimezone(zone).date())
+    return HoursJson(name=name, simulated=simulated, days=[_day(day, list(hours)) for day, hours in by_day])
 
 
 def _day(day: date, hours: list[Interval]) -> DayOfHoursJson:
+    imported: dict[str, list[int]] = {}
+    for place, hour in enumerate(hours):
+        for origin in hour.imported.origins if hour.imported else ():
+            imported.setdefault(origin, []).append(place)
+    energies = [_watt_hours(hour) for hour in hours]
     return DayOfHoursJson(
-        day=day,
-        import_wh=[hour.energy.import_mwh // 1000 for hour in hours],
-        export_wh=[hour.energy.export_mwh // 1000 for hour in hours],
+        day=day, import_wh=[used for used, _ in energies], export_wh=[fed for _, fed in energies], imported=imported
+    )
+
+
+def _watt_hours(hour: Interval) -> tuple[int | None, int | None]:
+    """Import and export; None for a direction of which neither an origin nor the ledger says anything."""
+    used, fed, part = hour.energy.import_mwh, hour.energy.export_mwh, hour.imported
+    return (
+        None if part and part.import_mwh is None and not used else used // 1000,
+        None if part and part.export_mwh is None and not fed else fed // 1000,
     )

@@ -79,12 +79,18 @@ class Login:
             self._throttle.fail(login.user, peer.address, now)
             name = printable(login.user, limit=64) if user else "somebody unknown"  # a password may be typed as a name
             self._reports.failed(name, peer.address, "login", "", "refused")
-            raise RequestRefused(not_signed_in("the user or the password is wrong"))
+            raise RequestRefused(await self._refusal())
         self._throttle.succeed(login.user, peer.address)
         self._reports.done(user.name, peer.address, "login")
         if is_outdated(user.password_hash):
             self._reports.hash_replaced(user, await run_in_threadpool(hash_password, login.password))
         return user
+
+    async def _refusal(self) -> ProblemDetails:
+        if await self._identities.has_users():
+            return not_signed_in("the user or the password is wrong")
+        none_yet = not_signed_in("there is no user yet; make one where the gateway runs: wattrail user add NAME")
+        return none_yet._replace(more={"waits_for_user": True})
 
 
 def login_router(callers: Callers, reports: Reports, clock: Clock) -> APIRouter:

@@ -51,6 +51,7 @@ class _Sent:
     names: tuple[str, ...] = ()
     board_version: int = -1
     configuration: ConfigurationJson | None = None
+    house: tuple[str | None, str | None] | None = None
 
 
 class WebProcess:
@@ -85,7 +86,16 @@ class WebProcess:
         self._thread = start_thread(self._supervise, name="web")
 
     def renew(self, setup: Setup) -> None:
-        """Start the process again with other settings, within a second. The listener stays open meanwhile."""
+        """Use other settings within a second.
+
+        Which meters are grid and solar is sent: they change with every second meter, and nobody should have to sign in
+        for that. For all else the process starts again; the listener stays open meanwhile.
+        """
+        house = {"grid": setup.grid, "solar": setup.solar}
+        if self._setup.model_copy(update=house) == setup:
+            self._setup.grid, self._setup.solar = setup.grid, setup.solar
+            return
+        self.address = address_of(self._listener, is_secure=setup.certificate is not None)
         self._setup = setup
 
     def show_configuration(self, state: ConfigurationJson) -> None:
@@ -151,7 +161,7 @@ class WebProcess:
         )  # fmt: skip
 
     def _send_states(self, channel: socket.socket, sent: _Sent) -> None:
-        """Send what changes now and then: which meters there are, the publishers, the state of the configuration."""
+        """Send what changes now and then: which meters there are, publishers, configuration, grid and solar."""
         if sent.names != (names := self._feed.names):
             sent.names = names
             channel.sendall(encode_line(names=names))
@@ -162,6 +172,9 @@ class WebProcess:
         if sent.configuration is not (configuration := self._configuration):
             sent.configuration = configuration
             channel.sendall(encode_line(configuration=configuration and configuration.model_dump(mode="json")))
+        if sent.house != (house := (sent.setup.grid, sent.setup.solar)):
+            sent.house = house
+            channel.sendall(encode_line(house=house))
 
     def _send_changes(
         self, channel: socket.socket, events: Subscription, process: subprocess.Popen[bytes], sent: _Sent

@@ -19,7 +19,14 @@ from wattrail.errors import ConfigError, WattrailError
 from wattrail.files import read_bytes
 from wattrail.sanitize import printable
 
-__all__ = ["CertificateFiles", "certificate_warning", "server_context", "take_up_renewals"]
+__all__ = [
+    "CertificateFiles",
+    "CertificateState",
+    "certificate_state",
+    "certificate_warning",
+    "server_context",
+    "take_up_renewals",
+]
 
 LOOK_EVERY_S: Final = 30.0
 """How often the files are looked at. Programs that renew write both within a second."""
@@ -55,11 +62,23 @@ def server_context(files: CertificateFiles) -> ssl.SSLContext:
     return context
 
 
+class CertificateState(NamedTuple):
+    """When a certificate that can be served expires, where it has not yet; what browsers will not like about it."""
+
+    expires: datetime | None = None
+    warning: str | None = None
+
+
 def certificate_warning(files: CertificateFiles) -> str | None:
     """What browsers will not like about a certificate that can be served: it has expired, for example.
 
     Raises ConfigError and FileError for one that cannot.
     """
+    return certificate_state(files).warning
+
+
+def certificate_state(files: CertificateFiles) -> CertificateState:
+    """The state of a certificate that can be served. Raises ConfigError and FileError for one that cannot."""
     server = server_context(files)
     client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     client.check_hostname = False
@@ -68,11 +87,13 @@ def certificate_warning(files: CertificateFiles) -> str | None:
     try:
         expires = _shake_hands(client, server)
     except ssl.SSLCertVerificationError as error:
-        return f"the certificate {printable(str(files.certificate))}: {error.verify_message}; browsers will refuse it"
+        name = printable(str(files.certificate))
+        return CertificateState(warning=f"the certificate {name}: {error.verify_message}; browsers will refuse it")
     days = (expires - datetime.now(UTC)).days
     if days < 14:
-        return f"the certificate {printable(str(files.certificate))} expires in {days} days: renew it"
-    return None
+        text = f"the certificate {printable(str(files.certificate))} expires in {days} days: renew it"
+        return CertificateState(expires, text)
+    return CertificateState(expires)
 
 
 async def take_up_renewals(context: ssl.SSLContext, files: CertificateFiles) -> None:

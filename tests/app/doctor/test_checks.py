@@ -13,8 +13,11 @@ from typing import Any, NamedTuple
 import pytest
 
 from tests.sources.conftest import NEEDS_BROKER, Mosquitto, broker, closed_broker
+from tests.web.access_rig import Site
+from tests.web.test_tls import made as pair
 from wattrail.app.config import config_errors, parse_config
-from wattrail.app.doctor import CHECKS, DoctorFinding, FindingSeverity, Surroundings, checks, examine, machine
+from wattrail.app.doctor import CHECKS, DoctorFinding, FindingSeverity, Surroundings, access, checks, examine, machine
+from wattrail.app.doctor.access import check_access, check_certificate
 from wattrail.app.doctor.machine import check_clock, check_disk, check_service, check_versions
 from wattrail.app.doctor.network import check_brokers, check_page
 from wattrail.app.doctor.ports import check_ports
@@ -208,6 +211,88 @@ def test_a_port_of_the_page_that_is_taken_is_an_error(made: Machine) -> None:
         with GatewayLock(made.database) as lock:
             lock.set_address(f"http://127.0.0.1:{port}/")
             assert [found.severity for found in made.found(check_page)] == [FindingSeverity.OK], "it is ours"
+
+
+OPEN = '[[meter]]\nname = "house"\nurl = "twin://pziot-e01"\n[web]\nhost = "0.0.0.0"\nport = 0\n'
+
+
+@pytest.mark.parametrize("is_there", [False, True])
+def test_an_open_page_without_a_user_is_an_error_with_its_command(made: Machine, is_there: bool) -> None:
+    assert severities(made.found(check_access)) <= {FindingSeverity.OK}, "this machine needs no user"
+    made.write(OPEN)
+    if is_there:
+        open_store(made.database).close()
+    finding = made.worst(check_access)
+    assert finding.severity is FindingSeverity.ERROR
+    assert "nobody can sign in" in finding.text
+    assert finding.remedy == f"type: wattrail user add NAME --scope admin --database {made.database}"
+
+
+def test_a_user_or_a_token_that_holds_opens_the_page(made: Machine) -> None:
+    made.write(OPEN)
+    site = Site(made.database.parent)
+    made.database = site.database
+    site.token("old", days=-1)
+    assert "nobody can sign in" in made.worst(check_access).text, "it has expired"
+    site.token("grafana")
+    (finding,) = made.found(check_access)
+    assert (finding.severity, finding.text) == (FindingSeverity.OK, "0 users, 2 tokens")
+
+
+def test_hashes_that_every_user_of_the_machine_can_read_are_a_warning(
+    made: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(access, "is_reachable", lambda _folder: True)
+    site = Site(made.database.parent)
+    made.database = site.database
+    made.database.chmod(0o644)
+    assert severities(made.found(check_access)) == {FindingSeverity.OK}, "there is nothing to guess at"
+    site.token("grafana")
+    finding = made.worst(check_access)
+    assert (finding.severity, finding.remedy) == (FindingSeverity.WARNING, f"type: chmod o-r {made.database}")
+    made.database.chmod(0o640)
+    assert severities(made.found(check_access)) == {FindingSeverity.OK}
+
+
+def test_a_folder_is_reachable_where_every_folder_above_it_is(tmp_path: Path) -> None:
+    (tmp_path / "home" / "data").mkdir(parents=True)
+    (tmp_path / "home").chmod(0o700)
+    assert access.is_reachable(Path("/"))
+    assert not access.is_reachable(tmp_path / "home" / "data")
+
+
+def served_by(made: Machine, certificate: Path, key: Path) -> DoctorFinding:
+    made.write(f'[site]\ncertificate = "{certificate}"\nkey = "{key}"\n')
+    (finding,) = made.found(check_certificate)
+    return finding
+
+
+def test_certificate_and_key_are_looked_at_before_a_browser_does(made: Machine, tmp_path: Path) -> None:
+    first, second = pair(tmp_path, "first", days=60), pair(tmp_path, "second", days=5)
+    right = served_by(made, *first)
+    assert right.severity is FindingSeverity.OK
+    assert "fits its key, and holds for 59 days" in right.text
+    assert "mode 0600" in right.text
+    late = served_by(made, *second)
+    assert (late.severity, "expires in 4 days" in late.text) == (FindingSeverity.WARNING, True)
+    assert "expired" in served_by(made, *pair(tmp_path, "third", days=-1)).text
+    wrong_pair = served_by(made, first.certificate, second.key)
+    assert (wrong_pair.severity, "that of another certificate" in wrong_pair.text) == (FindingSeverity.ERROR, True)
+    assert "cannot be read" in served_by(made, first.certificate, tmp_path / "none.key").text
+    first.key.chmod(0o644)
+    assert served_by(made, *first).remedy == f"chmod 600 {first.key}"
+
+
+def test_logins_of_the_service_that_others_may_read_are_an_error(made: Machine) -> None:
+    logins = made.folder / "etc" / "wattrail" / "logins.env"
+    logins.parent.mkdir()
+    logins.write_text("WATTRAIL_LOGIN_BROKER_LAN=me:hunter2\n")
+    logins.chmod(0o640)
+    finding = made.worst(check_files)
+    assert (finding.severity, finding.remedy) == (FindingSeverity.ERROR, f"type: sudo chmod 600 {logins}")
+    assert "hunter2" not in finding.text
+    logins.chmod(0o600)
+    assert severities(made.found(check_files)) == {FindingSeverity.OK}
 
 
 def test_a_broker_that_is_away_is_an_error_and_nobody_else_is_asked(made: Machine) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
+from wattrail.app.doctor.access import check_access, check_certificate
 from wattrail.app.doctor.finding import DoctorFinding, Surroundings, wrong
 from wattrail.app.doctor.machine import check_clock, check_disk, check_service, check_versions
 from wattrail.app.doctor.network import check_brokers, check_page
@@ -24,6 +25,8 @@ CHECKS: Final[tuple[tuple[str, Check], ...]] = (
     ("disk", check_disk),
     ("clock", check_clock),
     ("page", check_page),
+    ("certificate", check_certificate),
+    ("access", check_access),
     ("brokers", check_brokers),
     ("service", check_service),
 )

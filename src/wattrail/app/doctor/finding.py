@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 from wattrail.credentials import default_secrets_file
 from wattrail.database_address import DatabaseAddress
 from wattrail.errors import StoreError
+from wattrail.sanitize import printable
 from wattrail.store import lock_holder
 
 if TYPE_CHECKING:
@@ -21,7 +23,17 @@ if TYPE_CHECKING:
     from wattrail.errors import WattrailError
     from wattrail.store import LockHolder
 
-__all__ = ["DoctorFinding", "FindingSeverity", "Surroundings", "fine", "group_name", "user_name", "warn", "wrong"]
+__all__ = [
+    "DoctorFinding",
+    "FindingSeverity",
+    "Surroundings",
+    "described",
+    "fine",
+    "group_name",
+    "user_name",
+    "warn",
+    "wrong",
+]
 
 
 class FindingSeverity(StrEnum):
@@ -96,3 +108,10 @@ def group_name(number: int) -> str:
         return str(import_module("grp").getgrgid(number).gr_name)
     except (KeyError, ImportError):
         return str(number)
+
+
+def described(path: Path) -> str:
+    """A file with its owner and its mode. Raises OSError."""
+    found = path.stat()
+    who = f"{user_name(found.st_uid)}:{group_name(found.st_gid)}"
+    return f"{printable(str(path))} ({who}, mode {stat.S_IMODE(found.st_mode):04o})"

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from wattrail.app.config import config_errors
-from wattrail.app.doctor.finding import DoctorFinding, Surroundings, fine, group_name, user_name, warn, wrong
+from wattrail.app.doctor.finding import DoctorFinding, Surroundings, described, fine, user_name, warn, wrong
 from wattrail.errors import StoreError, WattrailError
 from wattrail.files import read_text
 from wattrail.sanitize import printable
@@ -43,15 +43,16 @@ def check_files(around: Surroundings) -> Iterator[DoctorFinding]:
     if around.file is not None and around.file.exists():
         mode = around.file.stat().st_mode
         if mode & stat.S_IWOTH:
-            yield wrong(f"{_described(around.file)}: everybody may write it", f"type: chmod o-w {around.file}")
+            yield wrong(f"{described(around.file)}: everybody may write it", f"type: chmod o-w {around.file}")
         else:
-            yield fine(_described(around.file))
+            yield fine(described(around.file))
     if around.secrets.exists():
         try:
             Secrets(file=around.secrets, environment={}, uses_keyring=False).find("")
-            yield fine(_described(around.secrets))
+            yield fine(described(around.secrets))
         except WattrailError as error:
             yield wrong(str(error), error.hint)
+    yield from _logins_of_service(around.etc / "wattrail" / "logins.env")
     if not isinstance(around.database, Path):
         return
     folder = around.database.absolute().parent
@@ -60,12 +61,22 @@ def check_files(around: Surroundings) -> Iterator[DoctorFinding]:
     elif not os.access(folder, os.W_OK | os.X_OK):
         owner = user_name(folder.stat().st_uid)
         yield warn(
-            f"{_described(folder)}: {user_name()} cannot write there",
+            f"{described(folder)}: {user_name()} cannot write there",
             f"let the gateway run as {owner}, or type: sudo chown {user_name()} {folder}",
         )
     else:
-        yield fine(_described(folder))
+        yield fine(described(folder))
     yield from _foreign_files(around.database)
+
+
+def _logins_of_service(file: Path) -> Iterator[DoctorFinding]:
+    """Root alone has to read them: systemd does."""
+    if not file.exists():
+        return
+    if file.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        yield wrong(f"{described(file)}: others may read its passwords", f"type: sudo chmod 600 {file}")
+    else:
+        yield fine(described(file))
 
 
 def _foreign_files(database: Path) -> Iterator[DoctorFinding]:
@@ -76,17 +87,11 @@ def _foreign_files(database: Path) -> Iterator[DoctorFinding]:
     for file in sorted(database.parent.glob(f"{database.name}*")):
         if file.stat().st_uid != owner:
             yield wrong(
-                f"{_described(file)}: the database belongs to {user_name(owner)}, who may be unable to write it",
+                f"{described(file)}: the database belongs to {user_name(owner)}, who may be unable to write it",
                 f"type: sudo chown {user_name(owner)} {file}",
             )
         if file.stat().st_mode & stat.S_IWOTH:
-            yield wrong(f"{_described(file)}: everybody may write it", f"type: chmod o-w {file}")
-
-
-def _described(path: Path) -> str:
-    found = path.stat()
-    who = f"{user_name(found.st_uid)}:{group_name(found.st_gid)}"
-    return f"{printable(str(path))} ({who}, mode {stat.S_IMODE(found.st_mode):04o})"
+            yield wrong(f"{described(file)}: everybody may write it", f"type: chmod o-w {file}")
 
 
 def check_database(around: Surroundings) -> Iterator[DoctorFinding]:

@@ -69,19 +69,25 @@ class StoredAccount:
             raise self.nothing()
         return ledger_slice
 
-    def span(self, by: By, first: str | None, until: str | None) -> tuple[datetime, datetime]:
-        """The time from one option to the other; where nothing was typed, to the last entry. Raises UsageError."""
+    def span(
+        self, by: By, first: str | None, until: str | None, *, since: datetime | None = None
+    ) -> tuple[datetime, datetime]:
+        """The time from one option to the other; where nothing was typed, to the last entry. Raises UsageError.
+
+        ``since`` is where it begins at the earliest if not where the ledger does.
+        """
         outline = self.reader.outline(self.meter.id)
         if outline.began is None or outline.booked_until is None:
             raise self.nothing()
+        began = since or outline.began
         end = moment(until, self.zone, "--to") if until else outline.booked_until
         if first:
             start = moment(first, self.zone, "--from")
         elif by in _BACK:
             last_day = (end - timedelta(microseconds=1)).astimezone(self.zone).date() - _BACK[by]
-            start = max(midnight(last_day, self.zone), outline.began)
+            start = max(midnight(last_day, self.zone), began)
         else:
-            start = outline.began
+            start = began
         if end <= start:
             raise UsageError(f"no time lies from {start.astimezone(self.zone)} to {end.astimezone(self.zone)}")
         return start, end

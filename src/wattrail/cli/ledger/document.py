@@ -7,7 +7,7 @@ from datetime import UTC, datetime, tzinfo
 
 from wattrail.cli.ledger.account import StoredAccount
 from wattrail.cli.ledger.view import kwh
-from wattrail.ledger import Bill, Entry, Interval, Tariff, Totals
+from wattrail.ledger import Bill, Entry, ImportedPart, Interval, Tariff, Totals
 from wattrail.ledger.obis import (
     EXPORT,
     EXPORT_IN_INTERVAL,
@@ -40,9 +40,16 @@ def interval_object(row: Interval, *, simulated: bool) -> dict[str, object]:
         **totals_object(row.energy),
         "gaps": totals_object(row.gaps),
         "stated": totals_object(row.stated),
+        "imported": _imported_object(row.imported),
         "register": totals_object(row.register),
         "complete": row.complete,
     }
+
+
+def _imported_object(part: ImportedPart | None) -> dict[str, object] | None:
+    if part is None:
+        return None
+    return {"import_mwh": part.import_mwh, "export_mwh": part.export_mwh, "origins": list(part.origins)}
 
 
 def bill_object(bill: Bill, *, simulated: bool) -> dict[str, object]:

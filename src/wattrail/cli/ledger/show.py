@@ -67,7 +67,8 @@ def _registers(account: StoredAccount, *, json: bool) -> str:
 
 
 def _intervals(account: StoredAccount, by: By, first: str | None, until: str | None, day: int, *, json: bool) -> str:
-    marks = account.marks(by, account.span(by, first, until), billing_day=day)
+    since = account.reader.energy_since(account.meter.id)
+    marks = account.marks(by, account.span(by, first, until, since=since), billing_day=day)
     rows = account.reader.energy(account.meter.id, marks)
     if not json:
         return f"{view.heading(account)}\n{view.intervals_table(rows, account.zone)}"

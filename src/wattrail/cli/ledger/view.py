@@ -9,8 +9,19 @@ from wattrail.cli.ledger.account import StoredAccount
 from wattrail.cli.ledger.virtual import definition_lines
 from wattrail.cli.ledger.zone import local
 from wattrail.cli.reading_view import SIMULATED
-from wattrail.ledger import Bill, Entry, EntryKind, Interval, LedgerSlice, Totals, registers_at, unassigned
+from wattrail.ledger import (
+    Bill,
+    Entry,
+    EntryKind,
+    ImportedPart,
+    Interval,
+    LedgerSlice,
+    Totals,
+    registers_at,
+    unassigned,
+)
 from wattrail.ledger.obis import EXPORT, IMPORT, NET
+from wattrail.sanitize import printable
 
 __all__ = ["bill_text", "heading", "intervals_table", "kwh", "registers_text", "stated_text", "totals_at_end"]
 
@@ -76,11 +87,22 @@ def intervals_table(rows: Sequence[Interval], zone: tzinfo) -> str:
     columns = ("from", "import kWh", "export kWh", "undirected", "of it in gaps", "stated")
     lines = [_line(columns)]
     for row in rows:
-        mark = "" if row.complete else "  incomplete"
-        lines.append(_line((local(row.start, zone), *_energies(row))) + mark)
+        marks = ["incomplete"] * (not row.complete) + _imported_words(row.imported)
+        lines.append("  ".join([_line((local(row.start, zone), *_energies(row))), *marks]))
     sums = [sum(column) for column in zip(*(_numbers(row) for row in rows), strict=True)]
     lines.append(_line(("sum", *(kwh(number) for number in sums))))
     return "\n".join(lines)
+
+
+def _imported_words(part: ImportedPart | None) -> list[str]:
+    """Where energy comes from that another program counted, and which direction that does not say."""
+    if part is None:
+        return []
+    known = [
+        f"{kwh(mwh)} kWh {name}" if mwh is not None else f"{name} unknown"
+        for name, mwh in (("import", part.import_mwh), ("export", part.export_mwh))
+    ]
+    return [f"imported from {printable(', '.join(part.origins))}: {', '.join(known)}"]
 
 
 def _numbers(row: Interval) -> tuple[int, int, int, int, int]:

@@ -30,7 +30,7 @@ _WELL = frozenset({"live", "connecting"})
 
 
 def list_publishers(*, config: ConfigFile = None, json: Json = False) -> None:
-    """List the publishers that the configuration has, and where each of them sends to."""
+    """List the publishers of the configuration, and where each sends to."""
     found = [{"name": name, "target": target} for name, target in _configured(_loaded(config))]
     if json:
         print(json_text.dumps(found))

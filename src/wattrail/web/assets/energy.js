@@ -1,11 +1,13 @@
 // Energy of a day, week, month or year as bars, beside the period before, with its sum and its cost.
-import { Bars } from "./bars.js";
+import { Bars, comparedWith, importedFrom } from "./bars.js";
 import { KINDS, plusDays, shifted, spanOf, today } from "./calendar.js";
 import { ask, element, path, show } from "./element.js";
 import { date, energy, money } from "./format.js";
 import { t } from "./language.js";
 
 const booked = ({ import_wh, export_wh, undirected_wh }) => import_wh + export_wh + undirected_wh;
+
+const originsOf = (periods) => [...new Set(periods.flatMap(({ imported }) => imported?.origins ?? []))];
 
 const TITLES = { day: t("Day"), week: t("Week"), month: t("Month"), year: t("Year") };
 const FINER = { month: "day", week: "day", year: "month" };
@@ -66,13 +68,17 @@ export class EnergyByPeriod {
     const used = total(now.periods, "import"), fed = total(now.periods, "export"), earlier = total(then.periods, "import");
     const facts = [t("import {energy} kWh", { energy: energy(used) })];
     if (fed) facts.push(t("export {energy} kWh", { energy: energy(fed) }));
-    if (cost?.bills.length === 1) facts.push(t("cost {cost}", { cost: money(Number(cost.bills[0].total), cost.currency) }));
-    if (earlier) facts.push(t("the period before: {energy} kWh", { energy: energy(earlier) }));
+    const imported = originsOf(now.periods);
+    if (imported.length) facts.push(t("imported from {origin}", { origin: imported.join(", ") }));
+    // a bill is made of the ledger alone: beside energy that it does not hold it would be taken for the price of all
+    else if (cost?.bills.length === 1) facts.push(t("cost {cost}", { cost: money(Number(cost.bills[0].total), cost.currency) }));
+    if (earlier) facts.push(comparedWith(earlier, originsOf(then.periods)));
     show(this.sum, now.error ?? facts.join(" · "));
     this.plot.classList.toggle("is-drawn", used + fed > 0);
     this.bars.draw(bars);
     this.table.replaceChildren(...bars.map((bar) => element("tr", {}, element("th", { scope: "row" }, bar.name),
-      element("td", {}, energy(bar.import_wh)), element("td", {}, energy(bar.export_wh)), element("td", {}, bar.doubtful ? t("holds energy of a gap") : ""))));
+      element("td", {}, energy(bar.import_wh)), element("td", {}, energy(bar.export_wh)),
+      element("td", {}, [...(bar.doubtful ? [t("holds energy of a gap")] : []), ...importedFrom(bar)].join(", ")))));
   }
 
   #chosen(n) {

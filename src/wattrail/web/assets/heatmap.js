@@ -21,12 +21,13 @@ export class HeatMap {
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#paint());
   }
 
-  // days: [{ day, import_wh: [by hour], export_wh: [by hour] }], oldest first. A 25th hour is drawn into the last row.
+  // days: [{ day, import_wh: [by hour], export_wh: [by hour], imported: { origin: [hours] } }], oldest first. A direction that
+  // is not known is null. A 25th hour is drawn into the last row; hours with imported energy are hatched.
   draw(days) {
     const first = days.length ? dayNumber(days[0].day) : 0;
-    this.cells = days.flatMap(({ day, import_wh, export_wh }) => import_wh.map((used, hour) => ({
+    this.cells = days.flatMap(({ day, import_wh, export_wh, imported }) => import_wh.map((used, hour) => ({
       day, hour, column: dayNumber(day) - first, row: Math.min(hour, HOURS - 1), import_wh: used, export_wh: export_wh[hour],
-      net: used - export_wh[hour],
+      net: (used ?? 0) - (export_wh[hour] ?? 0), origins: Object.keys(imported).filter((origin) => imported[origin].includes(hour)),
     })));
     this.columns = this.cells.length ? this.cells.at(-1).column + 1 : 0;
     const sizes = this.cells.map(({ net }) => Math.abs(net)).filter((size) => size > 0).sort((a, b) => a - b);
@@ -48,7 +49,23 @@ export class HeatMap {
       pen.fillStyle = colour(net < 0 ? "--export" : net > 0 ? "--import" : "--idle");
       pen.fillRect(LEFT + column * this.cell.wide, TOP + row * this.cell.high, Math.max(1, this.cell.wide + 0.3), this.cell.high + 0.3);
     }
+    this.#hatch(pen, colour("--card"));
     this.#scale(pen, colour("--soft"), height, css.fontFamily);
+  }
+
+  // Lines in the colour of the card over every hour that another program counted.
+  #hatch(pen, colour) {
+    const line = document.createElement("canvas");
+    line.width = line.height = 8;
+    const drawn = line.getContext("2d");
+    drawn.strokeStyle = colour;
+    drawn.lineWidth = 1.5;
+    for (const x of [-8, 0, 8]) { drawn.moveTo(x, 8); drawn.lineTo(x + 8, 0); }
+    drawn.stroke();
+    pen.globalAlpha = 1;
+    pen.fillStyle = pen.createPattern(line, "repeat");
+    for (const { column, row } of this.cells.filter(({ origins }) => origins.length))
+      pen.fillRect(LEFT + column * this.cell.wide, TOP + row * this.cell.high, Math.max(1, this.cell.wide + 0.3), this.cell.high + 0.3);
   }
 
   #scale(pen, colour, height, font) {
@@ -77,8 +94,9 @@ export class HeatMap {
     const cell = this.#at(event);
     this.bubble.hidden = !cell;
     if (!cell) return;
-    const facts = [t("import {energy} kWh", { energy: energy(cell.import_wh) })];
+    const facts = cell.import_wh === null ? [] : [t("import {energy} kWh", { energy: energy(cell.import_wh) })];
     if (cell.export_wh) facts.push(t("export {energy} kWh", { energy: energy(cell.export_wh) }));
+    if (cell.origins.length) facts.push(t("imported from {origin}", { origin: cell.origins.join(", ") }));
     this.bubble.textContent = `${date(`${cell.day}T12:00Z`, "UTC")}, ${cell.hour}:00: ${facts.join(", ")}`;
     const x = LEFT + cell.column * this.cell.wide;
     this.bubble.style.left = `${Math.max(0, Math.min(x + 12, this.host.clientWidth - this.bubble.offsetWidth - 4))}px`;

@@ -26,6 +26,7 @@ async function signIn() {
   if (answer === null) return t("The gateway does not answer.");
   if (answer.ok) return "";
   const problem = await answer.json().catch(() => ({}));
+  if (problem.waits_for_user) return t("There is no user yet. Make one where the gateway runs: wattrail user add NAME");
   if (answer.status === 401) return t("The user or the password is wrong.");
   return answer.status === 429 ? t("Too many attempts: try again in {seconds} s.", { seconds: problem.retry_after_s }) : problem.detail ?? answer.statusText;
 }

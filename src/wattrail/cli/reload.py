@@ -61,7 +61,7 @@ def _reloaded(before: LockHolder, place: DatabaseAddress) -> ReloadOutcome:
         os.kill(before.pid, signal.SIGHUP)
     except ProcessLookupError:
         raise UsageError(
-            f"process {before.pid} is not to be seen from here", hint="in a container: docker kill --signal HUP NAME"
+            f"process {before.pid} is not to be seen from here", hint="in a container: docker kill -s HUP NAME"
         ) from None
     except PermissionError:
         raise UsageError(

@@ -27,8 +27,7 @@ export class Flow {
         svg("text", { x, y: y + 17, class: "watt", "text-anchor": "middle" }, "W"),
         svg("text", { x, y: name === "roof" ? y - 36 : y + 46, class: "name", "text-anchor": "middle" }, title));
     }
-    this.said = element("p.visually-hidden", { role: "status" });
-    this.root = element("figure.flow-picture", {}, picture, this.said);
+    this.root = element("figure.flow-picture", { role: "img" }, picture);
   }
 
   // Watts: of the grid (positive is import), and what the roof makes. null is unknown.
@@ -45,9 +44,8 @@ export class Flow {
       this.#way("roof-grid", fed, "export");
     }
     const words = { grid: `${watts(grid)} W`, house: `${watts(house)} W`, roof: `${watts(made)} W` };
-    const sentence = this.hasRoof ? t("Grid {grid}, roof {roof}, house {house}", words) : t("Grid {grid}, house {house}", words);
-    if (this.said.textContent === "") show(this.said, sentence);  // read aloud once, not each second
-    this.root.setAttribute("aria-label", sentence);
+    this.root.setAttribute("aria-label",
+      this.hasRoof ? t("Grid {grid}, roof {roof}, house {house}", words) : t("Grid {grid}, house {house}", words));
   }
 
   #way(name, power, css) {

@@ -59,6 +59,18 @@ def test_every_verb_of_the_ledger_takes_the_url(wattrail: Type, house: PostgresA
     assert wattrail("publish", "refused", *where).code == 0
 
 
+@pytest.mark.parametrize("what", ["readings", "entries", "energy"])
+def test_an_export_is_the_same_from_a_server_and_from_a_file(
+    wattrail: Type, house: PostgresAddress, tmp_path: Path, what: str
+) -> None:
+    fill(tmp_path / "same.sqlite")
+    words = ("store", "export", "house", "--what", what, "--by", "15min")
+    from_server = wattrail(*words, "--database", str(house))
+    assert from_server == wattrail(*words, "--database", str(tmp_path / "same.sqlite"))
+    assert from_server.code == 0, from_server
+    assert from_server.out.count("\n") > 1
+
+
 def test_the_configuration_names_it_for_all_verbs(wattrail: Type, configured: PostgresAddress) -> None:
     assert "house" in wattrail("ledger", "show").out
     checked = wattrail("config", "check", "--json")

@@ -27,7 +27,7 @@ def doctor(
     database: DatabaseOption = None,
     json: Json = False,
 ) -> int:
-    """Look at what a gateway needs, and say what is wrong.
+    """Look at what a gateway needs from this machine, and say what is wrong.
 
     Configuration, libraries, ports and who holds them, files and their modes, database, disk, clock, page, certificate,
     users, brokers and service, each with its remedy. Run it as the user of the gateway. It changes nothing, and

@@ -5,15 +5,15 @@ Every row says which meter it is of and whether that is simulated; units stand i
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from itertools import pairwise
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from wattrail.ledger import By, Counts, Energy, LedgerSlice, Totals, boundaries, by_interval
 from wattrail.store import queries
+from wattrail.store.database import Cursor
 from wattrail.store.imported_hours import imported_energy
 from wattrail.store.rows import ENTRY_COLUMNS, LATER_COLUMNS, entry_from_row, from_microseconds, microseconds
 
@@ -24,6 +24,7 @@ Cell = str | int | float | bool | datetime | None
 Row = tuple[Cell, ...]
 
 _MILLION: Final = 1_000_000
+_ROWS_OF_A_PAGE: Final = 5_000
 _MWH_PER_KWH: Final = 1_000_000
 
 COLUMNS: Final[dict[str, tuple[tuple[str, type], ...]]] = {
@@ -58,15 +59,15 @@ class Selection:
     zone: tzinfo = UTC
 
 
-def exported_rows(connection: sqlite3.Connection, selection: Selection) -> Iterator[Row]:
+def exported_rows(cursor: Cursor, selection: Selection) -> Iterator[Row]:
     """The rows of a selection in the order of COLUMNS, by meter, then by time."""
-    rows: Callable[[sqlite3.Connection, int, Selection], Iterator[Row]] = {
+    rows: Callable[[Cursor, int, Selection], Iterator[Row]] = {
         "readings": _readings, "entries": _entries, "energy": _energy,
     }[selection.what]  # fmt: skip
-    meters = connection.execute("SELECT id, name, simulated FROM meter ORDER BY name").fetchall()
+    meters = cursor.execute("SELECT id, name, simulated FROM meter ORDER BY name").fetchall()
     for meter_id, name, simulated in meters:
         if selection.meter in {None, name}:
-            for row in rows(connection, meter_id, selection):
+            for row in rows(cursor, meter_id, selection):
                 yield (name, bool(simulated), *row)
 
 
@@ -78,28 +79,25 @@ def _span(selection: Selection) -> dict[str, int]:
     }
 
 
-def _readings(connection: sqlite3.Connection, meter_id: int, selection: Selection) -> Iterator[Row]:
+def _readings(cursor: Cursor, meter_id: int, selection: Selection) -> Iterator[Row]:
     sql = (
-        "SELECT at, millivolts, microamps, milliwatts, millihertz, power_factor_ppm, energy_count, export_count "
-        "FROM reading WHERE meter_id = :meter AND at >= :start AND at < :end ORDER BY id"
+        "SELECT id, at, millivolts, microamps, milliwatts, millihertz, power_factor_ppm, energy_count, export_count "
+        "FROM reading WHERE meter_id = :meter AND id > :after AND at >= :start AND at < :end ORDER BY id LIMIT :limit"
     )
-    for at, volts, amps, watts, hertz, factor, count, export in connection.execute(
-        sql, {"meter": meter_id, **_span(selection)}
-    ):
+    for _, at, volts, amps, watts, hertz, factor, count, export in _paged(cursor, sql, meter_id, selection):
         yield (
             from_microseconds(at), _scaled(volts, 1_000), _scaled(amps, _MILLION), _scaled(watts, 1_000),
             _scaled(hertz, 1_000), _scaled(factor, _MILLION), count, export,
         )  # fmt: skip
 
 
-def _entries(connection: sqlite3.Connection, meter_id: int, selection: Selection) -> Iterator[Row]:
-    cursor = connection.cursor()
+def _entries(cursor: Cursor, meter_id: int, selection: Selection) -> Iterator[Row]:
     epochs = queries.epochs(cursor, meter_id)
     sql = (
         f"SELECT {', '.join(ENTRY_COLUMNS + LATER_COLUMNS)} FROM entry WHERE meter_id = :meter "
-        "AND ended_at >= :start AND started_at < :end ORDER BY sequence"
+        "AND sequence > :after AND ended_at >= :start AND started_at < :end ORDER BY sequence LIMIT :limit"
     )
-    for row in connection.execute(sql, {"meter": meter_id, **_span(selection)}):
+    for row in _paged(cursor, sql, meter_id, selection):
         entry = entry_from_row(row)
         energy = Energy.of(Counts(entry.positive, entry.negative, entry.undirected), epochs[entry.epoch])
         yield (
@@ -109,9 +107,18 @@ def _entries(connection: sqlite3.Connection, meter_id: int, selection: Selection
         )  # fmt: skip
 
 
-def _energy(connection: sqlite3.Connection, meter_id: int, selection: Selection) -> Iterator[Row]:
+def _paged(cursor: Cursor, sql: str, meter_id: int, selection: Selection) -> Iterator[Any]:
+    """The rows of a query, some at a time: a server would send all of them at once. The first column orders them."""
+    after = 0
+    while rows := cursor.execute(
+        sql, {"meter": meter_id, "after": after, "limit": _ROWS_OF_A_PAGE, **_span(selection)}
+    ).fetchall():
+        yield from rows
+        after = rows[-1][0]
+
+
+def _energy(cursor: Cursor, meter_id: int, selection: Selection) -> Iterator[Row]:
     """Imported periods first, then the ledger a month at a time."""
-    cursor = connection.cursor()
     far = datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
     for one in imported_energy(cursor, meter_id, selection.start or far[0], selection.end or far[1]):
         yield (one.start, one.end, _kwh(one.import_mwh), _kwh(one.export_mwh), None, True, f"imported {one.origin}")
@@ -126,7 +133,7 @@ def _energy(connection: sqlite3.Connection, meter_id: int, selection: Selection)
             yield (interval.start, interval.end, *_totals(interval.energy), interval.complete, "ledger")
 
 
-def _ledger_span(cursor: sqlite3.Cursor, meter_id: int, selection: Selection) -> tuple[datetime, datetime] | None:
+def _ledger_span(cursor: Cursor, meter_id: int, selection: Selection) -> tuple[datetime, datetime] | None:
     sql = "SELECT MIN(started_at), MAX(ended_at) FROM entry WHERE meter_id = ?"
     began, until = cursor.execute(sql, (meter_id,)).fetchone()
     if began is None:
@@ -136,7 +143,7 @@ def _ledger_span(cursor: sqlite3.Cursor, meter_id: int, selection: Selection) ->
     return (start, end) if start < end else None
 
 
-def _window(cursor: sqlite3.Cursor, meter_id: int, start: datetime, end: datetime) -> LedgerSlice:
+def _window(cursor: Cursor, meter_id: int, start: datetime, end: datetime) -> LedgerSlice:
     """The part of a ledger from which the registers between two moments follow, with the sum of all before it."""
     sql = "SELECT MIN(sequence) FROM entry INDEXED BY entry_by_time WHERE meter_id = ? AND ended_at >= ?"
     (first,) = cursor.execute(sql, (meter_id, microseconds(start))).fetchone()

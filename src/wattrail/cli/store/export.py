@@ -17,12 +17,13 @@ from wattrail.cli.exits import UsageError
 from wattrail.cli.ledger.account import BooksOptions
 from wattrail.cli.ledger.zone import moment
 from wattrail.cli.reading_view import SIMULATED
-from wattrail.cli.store.database import database_file, site_zone
+from wattrail.cli.store.database import database_place, site_zone
 from wattrail.errors import StoreError
 from wattrail.files import give_name
 from wattrail.ledger import By
+from wattrail.store import queries
 from wattrail.store.backup import new_file
-from wattrail.store.file_check import content_of, open_file
+from wattrail.store.database import database_at
 from wattrail.store.table_export import COLUMNS, Content, Row, Selection, exported_rows
 from wattrail.store.table_formats import TableFormat, encode_table, require_format
 
@@ -56,22 +57,18 @@ def export(
         raise UsageError("a Parquet file needs a name", hint="add -o FILE")
     if out is not None and out.exists() and not replace:
         raise UsageError(f"{out} exists", hint="give another name, or add --replace")
-    database, zone = database_file(options), site_zone(options)
+    database, zone = database_at(database_place(options)), site_zone(options)
     selection = Selection(
         what=what, meter=meter, by=By(by), zone=zone,
         start=moment(from_, zone, "--from") if from_ else None, end=moment(to, zone, "--to") if to else None,
     )  # fmt: skip
-    with open_file(database) as connection:
-        content = content_of(connection, database)
-        if not content.is_current:
-            raise StoreError(
-                f"{database} has schema version {content.version}", hint="start it once with this version: wattrail run"
-            )
-        names = [one.name for one in content.meters]
+    with database.snapshot() as cursor:
+        meters = queries.meters(cursor)
+        names = [one.name for one in meters]
         if meter is not None and meter not in names:
             raise UsageError(f"no meter is named {meter!r}; there are: {', '.join(names) or 'none'}")
-        count = _write(what, exported_rows(connection, selection), format, out, replace=replace)
-    mark = f"  {SIMULATED}" if any(one.simulated for one in content.meters if meter in {None, one.name}) else ""
+        count = _write(what, exported_rows(cursor, selection), format, out, replace=replace)
+    mark = f"  {SIMULATED}" if any(one.simulated for one in meters if meter in {None, one.name}) else ""
     if out is not None:
         print(f"{out}: {count} rows{mark}")
     elif mark:

@@ -117,7 +117,7 @@ def test_one_benchmark_runs_by_its_name(monkeypatch: pytest.MonkeyPatch, capsys:
     [
         (
             ["dya"],
-            "no benchmark dya; known: help_time, twin_speed, day, bookkeeping, corruption, packing, flashing, gat",
+            "no benchmark dya; known: help_time, twin_speed, day, bookkeeping, corruption, packing, flashing, dat",
         ),
         (["day", "--readme"], "--readme writes whole tables: leave out the names"),
     ],

@@ -66,6 +66,19 @@ class Entities:
             await (meanwhile() if meanwhile else asyncio.sleep(0))
         return found
 
+    async def until_known(
+        self, uniques: set[str], *, meanwhile: Callable[[], Awaitable[None]]
+    ) -> dict[str, dict[str, Any]]:
+        """All of them, once each of these has a value: entities are made one by one, and later states find them."""
+        until = time.monotonic() + DEADLINE_S
+        while missing := {
+            unique for unique in uniques
+            if (found := self.states()).get(unique, {}).get("state", "unknown") in {"unknown", "unavailable"}
+        }:  # fmt: skip
+            assert time.monotonic() < until, f"without a value: {sorted(missing)}"
+            await meanwhile()
+        return found
+
     def device_of(self, unique: str) -> dict[str, Any]:
         wanted = self.registered()[unique]["device_id"]
         (found,) = (row for row in self.app.command("config/device_registry/list") if row["id"] == wanted)
@@ -239,7 +252,20 @@ def test_the_simulated_openbeken_announces_itself_as_the_firmware_does(
                     await client.publish(message.topic, message.payload, qos=1, retain=message.retain)
 
             await entities.until(f"{who}_ip", "127.0.0.1", meanwhile=publish_again)
-            return await entities.until(f"{who}_sensor_3", "4200.000", meanwhile=publish_again)
+            await entities.until(f"{who}_sensor_3", "4200.000", meanwhile=publish_again)
+            asked = (
+                "sensor_0",
+                "sensor_2",
+                "sensor_138",
+                "sensor_11",
+                "sensor_8",
+                "rssi",
+                "temp",
+                "uptime",
+                "build",
+                "ssid",
+            )
+            return await entities.until_known({f"{who}_{name}" for name in asked}, meanwhile=publish_again)
 
     states = run(story(), deadline_s=3 * DEADLINE_S)
     shown = {

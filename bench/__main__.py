@@ -25,7 +25,7 @@ BENCHMARKS: Final = ("help_time", "twin_speed", "day", "bookkeeping", "corruptio
 """The modules of the table, in its order. Each has ``rows()``."""
 BY_NAME: Final = (
     "databases", "gateway_load", "histories", "home_assistant", "kills", "network_meters", "one_core",
-    "pages", "publishing", "years",
+    "publishing", "years",
 )  # fmt: skip
 """Minutes of a small machine each: they run only when they are named."""
 

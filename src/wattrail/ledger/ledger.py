@@ -14,6 +14,7 @@ from wattrail.ledger.ledger_slice import Counts, Energy, LedgerSlice
 from wattrail.ledger.register_rule import RegisterStep
 from wattrail.ledger.span import ENTRY_SPAN, Away, Span, in_new_span, kind_and_note
 from wattrail.ledger.split import Split
+from wattrail.ledger.stated_entries import StatedEntries
 from wattrail.ledger.timeline import MAX_PLAIN_PAUSE, Arrival, Timeline
 from wattrail.ledger.watched import WatchedRegisters, shown_counts
 
@@ -38,8 +39,7 @@ class Ledger:
         self._epoch = epoch
         self._registers = WatchedRegisters(epoch)
         self._sums = EnergySum()
-        self._stated: list[Entry] = []
-        self._reset: Entry | None = None
+        self._stated = StatedEntries()
         self._sequence = 0
         self._watt: int | None = None
         self._is_untimed = False
@@ -68,13 +68,13 @@ class Ledger:
         if not ledger_slice.entries:
             raise LedgerError("no entries to replay", hint="a ledger begins with its first reading")
         first = ledger_slice.entries[0]
-        ledger = cls(_known(first, ledger_slice.epochs), longest_silence_us=longest_silence_us)
+        ledger = cls(ledger_slice.epoch_of(first), longest_silence_us=longest_silence_us)
         if ledger_slice.before:
             ledger._sequence = first.sequence - 1
             ledger._sums = EnergySum(ledger_slice.before)
             ledger._epochs.update({number: ledger_slice.epochs[number] for number in ledger_slice.before})
         for entry in ledger_slice.entries:
-            ledger._take_up(entry, _known(entry, ledger_slice.epochs))
+            ledger._take_up(entry, ledger_slice.epoch_of(entry))
         for entry in ledger_slice.stated:
             ledger.take(entry)
         return ledger
@@ -124,8 +124,7 @@ class Ledger:
     @property
     def open_reset(self) -> Entry | None:
         """A reset that a person stated, and after which no epoch has begun yet."""
-        is_open = self._reset is not None and self._reset.epoch == self._epoch.number
-        return self._reset if is_open else None
+        return self._stated.reset_in(self._epoch.number)
 
     @property
     def stated(self) -> int:
@@ -134,14 +133,7 @@ class Ledger:
 
     def take(self, entry: Entry) -> None:
         """Take up an entry that a person stated. Raises LedgerError if it does not follow the one before."""
-        if entry.kind not in STATED:
-            raise LedgerError(f"entry {entry.sequence} is {entry.kind}, which only a reading causes")
-        if entry.sequence != self.stated + 1:
-            raise LedgerError(f"manual entry {entry.sequence} follows {self.stated}: one is missing or doubled")
-        if entry.epoch not in self._epochs:
-            raise LedgerError(f"manual entry {entry.sequence} belongs to epoch {entry.epoch}, which is not known")
-        self._stated.append(entry)
-        self._reset = entry if entry.is_reset else self._reset
+        self._stated.take(entry, self._epochs)
         self._sums.add(entry)
 
     def totals(self) -> Totals:
@@ -195,10 +187,10 @@ class Ledger:
                 f"the tail ends at entry {entries[-1].sequence} or has a hole; the last entry is {closed._sequence}",
                 hint="give every entry from the first wanted to the last one written",
             )
-        for entry in (*entries, *self._stated):
+        for entry in (*entries, *self._stated.entries):
             closed._sums.add_counts(entry.epoch, -entry.positive, -entry.negative, -entry.undirected)
         return LedgerSlice(
-            entries=entries, epochs=dict(self._epochs), stated=tuple(self._stated), before=closed._sums.counts()
+            entries=entries, epochs=dict(self._epochs), stated=self._stated.entries, before=closed._sums.counts()
         )
 
     def begin_epoch(self, epoch: Epoch) -> tuple[Entry, ...]:
@@ -404,9 +396,3 @@ class Ledger:
         else:
             self._registers.take_up(last, entry)
         self._epochs[epoch.number] = self._epoch = epoch
-
-
-def _known(entry: Entry, epochs: Mapping[int, Epoch]) -> Epoch:
-    if entry.epoch not in epochs:
-        raise LedgerError(f"entry {entry.sequence} belongs to epoch {entry.epoch}, which is not known")
-    return epochs[entry.epoch]

@@ -8,6 +8,7 @@ from datetime import datetime
 from fractions import Fraction
 from typing import Final, NamedTuple, Self
 
+from wattrail.errors import LedgerError
 from wattrail.ledger.entries import BEGINNING, Entry, EntryKind, Epoch, Totals
 
 __all__ = ["Counts", "Energy", "LedgerSlice"]
@@ -79,6 +80,12 @@ class LedgerSlice:
     def booked_until(self) -> datetime | None:
         """End of the last entry; None if there is none."""
         return self.entries[-1].end if self.entries else None
+
+    def epoch_of(self, entry: Entry) -> Epoch:
+        """The epoch that an entry belongs to. Raises LedgerError for one that is not known."""
+        if entry.epoch not in self.epochs:
+            raise LedgerError(f"entry {entry.sequence} belongs to epoch {entry.epoch}, which is not known")
+        return self.epochs[entry.epoch]
 
     def earliest(self, entry: Entry) -> datetime:
         """The earliest moment at which energy of one of these entries can have flowed; ``entry.end`` is the latest."""

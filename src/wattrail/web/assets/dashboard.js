@@ -13,7 +13,7 @@ import { showSession } from "./session.js";
 import { Today } from "./today.js";
 
 const cards = new Map();
-let flow = null;
+let flow = null, mark = null;
 const main = document.getElementById("main");
 let connected = true;
 let about = { zone: null, candidates: [], grid: null, solar: null };
@@ -173,6 +173,7 @@ function take(meters) {
     build(all);
   }
   for (const meter of meters) cards.get(meter.name).take(meter);
+  if (mark) mark.hidden = ![about.grid, about.solar].some((name) => cards.get(name)?.meter.simulated);
   flow?.take(wattsOf(about.grid), about.solar ? negated(wattsOf(about.solar)) : null);
 }
 
@@ -191,7 +192,8 @@ function now() {
   flow = new Flow(Boolean(about.solar));
   const section = document.getElementById("now");
   section.setAttribute("aria-label", t("Now and today"));
-  section.append(flow.root, new Today(about.grid, about.solar).root);
+  mark = element("span.badge", { hidden: "" }, t("Simulated"));
+  section.append(mark, flow.root, new Today(about.grid, about.solar).root);
   section.hidden = false;
 }
 

@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check stories contract fuzz mutants bench dist package lock cover clean
+.PHONY: help run test check stories contract firmware fuzz mutants bench dist package lock cover clean
 
 help:  ## list the targets
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -12,9 +12,9 @@ help:  ## list the targets
 run: $(VENV)/run.stamp  ## set up what is needed, then start the gateway and its page (a twin if no meter is configured)
 	@$(BIN)/wattrail run $(ARGS)
 
-test: $(VENV)/dev.stamp $(VENV)/hass.stamp  ## set up what is needed, then run every test
-	@tools/system-packages chromium libatomic1 mosquitto postgresql systemd  # a browser, what its driver needs, an MQTT broker, a database server, systemd-analyze
-	@$(BIN)/pytest -n auto $(ARGS)
+test: $(VENV)/dev.stamp $(VENV)/hass.stamp $(VENV)/esphome.stamp $(VENV)/tuyamock.stamp  ## set up what is needed, then run every test
+	@tools/system-packages chromium libatomic1 mosquitto postgresql systemd gcc-arm-none-eabi gdb-multiarch libslirp0  # a browser, what its driver needs, an MQTT broker, a database server, systemd-analyze; a compiler, a debugger and a network for the emulated module
+	@$(BIN)/pytest -n auto --dist worksteal $(ARGS)
 
 check: $(VENV)/dev.stamp  ## format, lint, types, rooms, spelling, docs, names of tests, words
 	@$(BIN)/ruff format --check .
@@ -29,9 +29,12 @@ check: $(VENV)/dev.stamp  ## format, lint, types, rooms, spelling, docs, names o
 stories: $(VENV)/dev.stamp  ## only the user journeys
 	@$(BIN)/pytest tests/stories -v
 
-contract: $(VENV)/dev.stamp $(VENV)/hass.stamp  ## Home Assistant, Node-RED and Prometheus take our meters; HASS_PYTHON, NODE_RED and PROMETHEUS name them (CONTRIBUTING.md)
+contract: $(VENV)/dev.stamp $(VENV)/hass.stamp $(VENV)/esphome.stamp $(VENV)/tuyamock.stamp  ## Home Assistant, Node-RED and Prometheus take our meters, ESPHome our boards; HASS_PYTHON, NODE_RED and PROMETHEUS name them (CONTRIBUTING.md)
 	@tools/system-packages mosquitto
 	@HASS_PYTHON="$(HASS_PYTHON)" NODE_RED="$(NODE_RED)" PROMETHEUS="$(PROMETHEUS)" $(BIN)/pytest tests/contract -v -rs $(ARGS)
+
+firmware: $(VENV)/dev.stamp  ## boot the images of a folder on the emulated board, read and update OpenBeken; FIRMWARE=folder, SECONDS=20, CUTS=50
+	@FIRMWARE="$(FIRMWARE)" SECONDS="$(or $(SECONDS),20)" CUTS="$(or $(CUTS),0)" $(BIN)/pytest tests/twin_cbu/test_real_images.py tests/twin_cbu/test_uart_partners.py tests/twin_cbu/test_genuine_openbeken.py tests/twin_cbu/test_genuine_bootloader.py tests/twin_cbu/test_genuine_setup.py tests/twin_cbu/test_genuine_log.py tests/twin_cbu/test_genuine_update.py -v -rs $(ARGS)
 
 fuzz: $(VENV)/dev.stamp  ## every decoder under damaged bytes and every property, on other examples each time
 	@$(BIN)/python -m tests.fuzz $(ARGS)
@@ -65,4 +68,12 @@ $(VENV)/dev.stamp: requirements/dev.lock pyproject.toml
 
 $(VENV)/hass.stamp: requirements/home-assistant.lock | $(VENV)/dev.stamp
 	@tools/set-up-home-assistant $(VENV)
+	@touch $@
+
+$(VENV)/esphome.stamp: requirements/esphome.lock | $(VENV)/dev.stamp
+	@tools/set-up-esphome $(VENV)
+	@touch $@
+
+$(VENV)/tuyamock.stamp: requirements/tuyamock.lock | $(VENV)/dev.stamp
+	@tools/set-up-tuyamock $(VENV)
 	@touch $@

@@ -24,8 +24,8 @@ PART = re.compile(r"(<!-- bench.*?-->\n).*?(<!-- end of bench -->)", re.DOTALL)
 BENCHMARKS: Final = ("help_time", "twin_speed", "day", "bookkeeping", "corruption", "packing", "flashing")
 """The modules of the table, in its order. Each has ``rows()``."""
 BY_NAME: Final = (
-    "databases", "gateway_load", "histories", "home_assistant", "kills", "network_meters", "one_core",
-    "publishing", "years",
+    "databases", "emulator", "gateway_load", "histories", "home_assistant", "kills", "network_meters", "one_core",
+    "pages", "publishing", "wear", "years",
 )  # fmt: skip
 """Minutes of a small machine each: they run only when they are named."""
 

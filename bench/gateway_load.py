@@ -8,20 +8,20 @@ from __future__ import annotations
 
 import argparse
 import shutil
-import sqlite3
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
 from bench.table import Row, text
+from wattrail.store.engines import database_at
 
 METERS: Final = (100, 200, 500)
 WARM_UP_S: Final = 15.0
@@ -67,8 +67,8 @@ def missed(meters: int, *, page: str, seconds: float = SECONDS) -> float:
 
 
 def _readings(database: Path) -> int:
-    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
-        return int(connection.execute("SELECT COUNT(*) FROM reading").fetchone()[0])
+    with database_at(database).snapshot() as cursor:  # those that wait for their entry, too
+        return int(cursor.execute("SELECT COUNT(*) FROM reading").fetchone()[0])
 
 
 @contextmanager

@@ -11,13 +11,12 @@ machine, and Linux only.
 from __future__ import annotations
 
 import argparse
-import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -26,6 +25,7 @@ from bench.gateway_load import _stream
 from bench.network_meters import Twins, mosquitto
 from bench.process_cost import Cost, Meter
 from bench.table import Row, text
+from wattrail.store.engines import database_at
 
 METERS: Final = 2000
 KEPT_MB: Final = 7.8
@@ -134,8 +134,8 @@ def bare_client(seconds: float, meters: int = METERS) -> float:
 
 
 def _count(database: Path, what: str = "*") -> int:
-    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
-        return int(connection.execute(f"SELECT COUNT({what}) FROM reading").fetchone()[0])
+    with database_at(database).snapshot() as cursor:  # those that wait for their entry, too
+        return int(cursor.execute(f"SELECT COUNT({what}) FROM reading").fetchone()[0])
 
 
 def _require(holds: bool, otherwise: str) -> None:

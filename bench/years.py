@@ -1,13 +1,18 @@
-"""A year of readings, 31.5 million of them: how long the page waits for a year, a month, a day and an hour of it.
+"""What the store carries: how long the page waits for weeks of readings, inserts, wear, and one core.
 
-``make bench ARGS=years`` fills a database of schema version 9 in a temporary folder, 3 GB that are deleted at the end,
-brings it up to date as a start of the gateway would, and asks what the page asks. It takes some minutes. All times are
-those of the processor, so that a machine with other work shows the same.
+``make bench ARGS=years`` fills a month of schema version 9 in a temporary folder, 250 MB that are deleted at the end,
+brings it up to date as a start of the gateway would, and asks what the page asks. Then it runs ``databases``, ``wear``
+and ``one_core``, these two smaller than by their own names. Each part is printed as it comes; all take less than six
+minutes of a small machine. ``python -m bench.years --days 365`` is the whole year, 31.5 million readings and 3 GB, in
+a quarter of an hour. Times are those of the processor; other work makes them somewhat longer.
 """
 
 from __future__ import annotations
 
+import argparse
+import os
 import sqlite3
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -19,6 +24,9 @@ from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from tests.postgres_server import missing_server
+
+from bench import databases, one_core, wear
 from bench.table import Row, text
 from wattrail.chips import BL0942
 from wattrail.front_end import FRONT_ENDS
@@ -26,12 +34,14 @@ from wattrail.ledger import By, Ledger, Observation, boundaries, by_interval
 from wattrail.store import SeriesQuantity, open_store, open_to_read
 from wattrail.store.schema import migrate, migrations
 from wattrail.units import PlainSample, Quantities, Reading
-from wattrail.web.energy_api import EnergyByPeriodJson, PeriodJson
+from wattrail.web.energy_api import energy_json
+from wattrail.web.hours import hours_of
 from wattrail.web.series_api import PointJson, SeriesJson
 
-DAYS: Final = 365
+DAYS: Final = 30
+YEAR_DAYS: Final = 365
 DAY_S: Final = 86_400
-INSERTED: Final = 30_000
+INSERTED: Final = 12_000
 GOAL_MS: Final = 100
 ZONE: Final = ZoneInfo("Europe/Berlin")
 START: Final = datetime(2025, 6, 21, tzinfo=UTC)
@@ -141,17 +151,23 @@ def _answers(path: Path, days: int) -> dict[str, tuple[float, int]]:
     """What the page asks: the best of three in milliseconds, database opened and answer encoded, and its points."""
     end = START + timedelta(days=days)
     found = {}
-    for name, span in (("year", days), ("month", 30), ("day", 1), ("hour", 1 / 24)):
-        found[f"power of a {name}"] = _best_ms(partial(_series, path, end - timedelta(days=span), end))
+    for name, span in ((_all_of(days), days), ("a week", 7), ("a day", 1), ("an hour", 1 / 24)):
+        found[f"power of {name}"] = _best_ms(partial(_series, path, end - timedelta(days=span), end))
     for name, span, by in (
-        ("year", days, By.DAY),
-        ("year", days, By.MONTH),
-        ("month", 31, By.DAY),
-        ("day", 1, By.HOUR),
+        (_all_of(days), days, By.HOUR),
+        (_all_of(days), days, By.DAY),
+        (_all_of(days), days, By.MONTH),
+        ("a week", 7, By.DAY),
+        ("a day", 1, By.HOUR),
     ):
         marks = boundaries(by, end - timedelta(days=span), end, ZONE)
-        found[f"energy of a {name} by {by}"] = _best_ms(partial(_energy, path, marks))
+        found[f"energy of {name} by {by}"] = _best_ms(partial(_energy, path, marks, by))
+    found[f"heat map of {_all_of(days)}"] = _best_ms(partial(_heat_map, path, days))
     return found
+
+
+def _all_of(days: int) -> str:
+    return "a year" if days == YEAR_DAYS else f"{days} days"
 
 
 def _series(path: Path, start: datetime, end: datetime) -> int:
@@ -161,11 +177,20 @@ def _series(path: Path, start: datetime, end: datetime) -> int:
     return len(points)
 
 
-def _energy(path: Path, marks: Sequence[datetime]) -> int:
+def _energy(path: Path, marks: Sequence[datetime], by: By) -> int:
     with open_to_read(path) as reader:
-        periods = [PeriodJson.of_interval(interval, "") for interval in reader.energy(1, marks)]
-    EnergyByPeriodJson(name="year", simulated=True, by=By.DAY, zone=None, periods=periods).model_dump_json()
+        periods, times = reader.energy(1, marks), reader.estimated_times(1)
+    energy_json(periods, times, name="year", simulated=True, by=by, zone=ZONE)
     return len(periods)
+
+
+def _heat_map(path: Path, days: int) -> int:
+    """The hours of the last days, as the page of a meter shows them."""
+    with open_to_read(path) as reader:
+        last = START + timedelta(days=days, seconds=-1)
+        hours = hours_of(reader, "year", last, days, ZONE, simulated=True)
+    hours.model_dump_json()
+    return sum(len(day.import_wh) for day in hours.days)
 
 
 def _best_ms(ask: Callable[[], int]) -> tuple[float, int]:
@@ -188,7 +213,10 @@ def _peers(path: Path, days: int) -> dict[str, float]:
         ).fetchall()
         charted = time.process_time()
         by_interval(reader.ledger_slice(1), boundaries(By.MONTH, START, end, ZONE))
-        return {"power of a year": (charted - began) * 1e3, "energy of a year by month": _ms_since(charted)}
+        return {
+            f"power of {_all_of(days)}": (charted - began) * 1e3,
+            f"energy of {_all_of(days)} by month": _ms_since(charted),
+        }
 
 
 def _ms_since(began: float) -> float:
@@ -229,36 +257,74 @@ def _reading(second: int) -> tuple[Reading, Observation]:
 
 
 def rows() -> list[Row]:
-    """The table."""
-    year = measure()
-    shown = [
-        Row(
-            f"years: {what}, of {year.readings / 1e6:.1f} M readings",
-            f"{took:.0f} ms, {points} points",
-            f"{year.peers[what]:,.0f} ms, from every row" if what in year.peers else "",
-            f"{took / year.peers[what]:.5f}" if what in year.peers else "",
-            f"under {GOAL_MS} ms",
-            took < GOAL_MS,
-        )
-        for what, (took, points) in year.answers.items()
-    ]
-    ours, plain = insert_rates()
-    default = year.reading_bytes * DAY_S * 14 + year.entry_bytes * 1440 * 365
-    default += year.rollup_bytes * (1440 * 90 + (96 + 24 + 1) * 365)
-    everything = year.reading_bytes * DAY_S * 365 + year.entry_bytes * 1440 * 365
-    everything += year.rollup_bytes * (1440 + 96 + 24 + 1) * 365
+    """The table: what is stored, and then what databases, the disk and one core carry, each by its own module."""
+    found: list[Row] = []
+    for part in (rows_of_days, _of_inserts, _of_databases, _of_disk, _of_one_core):
+        began = time.monotonic()
+        made = part()
+        print(text(made), f"... {time.monotonic() - began:.0f} s", sep="\n", file=sys.stderr, flush=True)
+        found += made
+    load = ", ".join(f"{one:.1f}" for one in os.getloadavg())
     return [
-        *shown,
-        Row("years: readings stored, ledger and rollups too", f"{ours:,.0f} /s", f"{plain:,.0f} /s, plain rows",
-            f"{ours / plain:.2f}"),
+        *found,
+        Row("years: load of the machine meanwhile", f"{load} in 1, 5, 15 minutes", f"{os.cpu_count()} cores", ""),
+    ]
+
+
+def rows_of_days(days: int = DAYS) -> list[Row]:
+    """What the page waits for, and what it lies in."""
+    year = measure(days)
+    default = year.reading_bytes * DAY_S * 14 + year.entry_bytes * 1440 * YEAR_DAYS
+    default += year.rollup_bytes * (1440 * 90 + (96 + 24 + 1) * YEAR_DAYS)
+    everything = year.reading_bytes * DAY_S * YEAR_DAYS + year.entry_bytes * 1440 * YEAR_DAYS
+    everything += year.rollup_bytes * (1440 + 96 + 24 + 1) * YEAR_DAYS
+    return [
+        *(_answer(year, what) for what in year.answers),
         Row("years: a meter's year on disk, default retention", f"{default / 1e6:,.0f} MB",
             f"{everything / 1e6:,.0f} MB, everything kept", f"{default / everything:.3f}"),
         Row("years: a row of readings, of rollups", f"{year.rollup_bytes:.0f} bytes a rollup",
             f"{year.reading_bytes:.0f} bytes a reading", f"{year.rollup_bytes / year.reading_bytes:.2f}"),
-        Row("years: a year of readings summed up after an update", f"{year.caught_up_s:,.0f} s",
-            f"{year.filled_s:,.0f} s, filling it", f"{year.caught_up_s / year.filled_s:.2f}"),
+        Row(f"years: {_all_of(days)} of readings summed up after an update", f"{year.caught_up_s:,.0f} s",
+            f"{year.filled_s:,.0f} s, filling them", f"{year.caught_up_s / year.filled_s:.2f}"),
     ]  # fmt: skip
 
 
+def _answer(year: Year, what: str) -> Row:
+    took, points = year.answers[what]
+    peer = year.peers.get(what)
+    return Row(
+        f"years: {what}, of {year.readings / 1e6:.1f} M readings",
+        f"{took:.0f} ms, {points} points",
+        "" if peer is None else f"{peer:,.0f} ms, from every row",
+        "" if peer is None else f"{took / peer:.5f}",
+        f"under {GOAL_MS} ms",
+        took < GOAL_MS,
+    )
+
+
+def _of_inserts() -> list[Row]:
+    ours, plain = insert_rates()
+    what = f"years: {INSERTED:,} readings stored, ledger and rollups too"
+    return [Row(what, f"{ours:,.0f} /s", f"{plain:,.0f} /s, plain rows", f"{ours / plain:.2f}")]
+
+
+def _of_databases() -> list[Row]:
+    if missing := missing_server():
+        print(missing, file=sys.stderr, flush=True)
+        return []
+    return databases.rows()
+
+
+def _of_disk() -> list[Row]:
+    return wear.rows(alone_s=1800, together_s=240)
+
+
+def _of_one_core() -> list[Row]:
+    """Without the bytes of one meter: in these seconds it has no entry, and ``wear`` counts them over longer."""
+    return [row for row in one_core.rows(6.0, 200) if "a day of one meter" not in row.what]
+
+
 if __name__ == "__main__":
-    print(text(rows()))
+    parser = argparse.ArgumentParser("python -m bench.years", description="What the page waits for, of many days.")
+    parser.add_argument("--days", type=int, default=YEAR_DAYS)
+    print(text(rows_of_days(parser.parse_args().days)))

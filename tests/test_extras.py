@@ -6,11 +6,12 @@ import re
 import shlex
 import sys
 import tomllib
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
-from wattrail.errors import MissingExtra
+from wattrail.errors import MissingExtra, needs_library
 from wattrail.extras import install_command
 
 PROJECT = tomllib.loads((Path(__file__).parent.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -49,3 +50,16 @@ def test_without_pip_the_command_is_uvs(monkeypatch: pytest.MonkeyPatch) -> None
 def test_the_error_carries_it() -> None:
     error = MissingExtra("spi:///dev/spidev0.0", library="spidev", extra="spi")
     assert error.hint == install_command("spidev", "spi")
+
+
+def test_a_library_that_is_not_there_is_named_with_what_needs_it() -> None:
+    said = "mDNS needs the library 'zeroconf', which is not installed"
+    with pytest.raises(MissingExtra, match=said) as raised, needs_library("mDNS", "zeroconf", extra="discover"):
+        import_module("wattrail_has_no_such_module")
+    assert raised.value.extra == "discover"
+
+
+def test_a_broken_import_of_ours_is_not_taken_for_a_missing_extra() -> None:
+    outer = pytest.raises(ModuleNotFoundError, match="wattrail_has_no_such_module")
+    with outer, needs_library("a twin", "numpy", extra="twin", module="numpy"):
+        import_module("wattrail_has_no_such_module")

@@ -10,6 +10,7 @@ is looked up in this order:
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import stat
@@ -18,11 +19,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from wattrail.errors import ConfigError, FileError
+from wattrail.errors import ConfigError, FileError, MissingExtra
 from wattrail.files import parse_toml, read_text
 from wattrail.sanitize import printable, secret_forms
 
-__all__ = ["Credentials", "Secrets", "default_secrets_file"]
+__all__ = ["Credentials", "Secrets", "default_secrets_file", "keep_in_file", "keep_in_keyring"]
 
 _FILE_VARIABLE: Final = "WATTRAIL_SECRETS"
 _PREFIX: Final = "WATTRAIL_LOGIN_"
@@ -88,6 +89,14 @@ class Secrets:
             or (self._from_keyring(name, default_user) if self._uses_keyring else None)
         )
 
+    def required(self, name: str) -> Credentials:
+        """The login of that name. Raises ConfigError where none is stored, and as ``find``."""
+        if (found := self.find(name)) is None:
+            raise ConfigError(
+                f"no login {name!r} is stored", hint="store it as docs/sources.md, credentials, describes"
+            )
+        return found
+
     def _from_environment(self, name: str, default_user: str) -> Credentials | None:
         text = self._environment.get(_PREFIX + re.sub(r"[^A-Z0-9]", "_", name.upper()))
         return None if text is None else _pair(text, default_user)
@@ -136,6 +145,59 @@ class Secrets:
         except keyring.errors.KeyringError:  # none on this machine, or locked: as if it were empty
             return None
         return None if text is None else _pair(text, default_user)
+
+
+def keep_in_file(name: str, login: Credentials, file: Path | None = None) -> Path:
+    """Add a login to the secrets file, which is made for its owner alone (mode 0600) where there is none.
+
+    Gives its path. Raises ConfigError for a name that is taken and for what ``Secrets`` refuses, FileError.
+    """
+    path = default_secrets_file() if file is None else file
+    secrets = Secrets(file=path, environment={}, uses_keyring=False)
+    tables = secrets._read()
+    if name in tables:
+        raise ConfigError(
+            f"{path}: [{printable(name)}] is there already", hint="take another name, or remove its lines from the file"
+        )
+    before = read_text(path) if path.exists() else ""
+    lines = [
+        f"[{json.dumps(name)}]",
+        f"user = {json.dumps(login.user)}",
+        f"password = {json.dumps(login.password)}",
+        "",
+    ]
+    text = "\n".join([*([before.rstrip("\n"), ""] if before.strip() else []), *lines])
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as out:
+            out.write(text)
+            out.flush()
+            os.fsync(out.fileno())
+        beside.replace(path)
+    except OSError as error:
+        raise FileError(f"{path} cannot be written: {error.strerror}") from error
+    finally:
+        beside.unlink(missing_ok=True)
+    return path
+
+
+def keep_in_keyring(name: str, login: Credentials) -> None:
+    """Put a login into the system's password store.
+
+    Raises ConfigError for a name that is taken, FileError where the store refuses, MissingExtra.
+    """
+    try:
+        import keyring
+        import keyring.errors
+    except ImportError as error:
+        raise MissingExtra("the system's password store", library="keyring", extra="keyring") from error
+    try:
+        if keyring.get_password(_KEYRING_SERVICE, name) is not None:
+            raise ConfigError(f"keyring: {printable(name)} is there already", hint="take another name")
+        keyring.set_password(_KEYRING_SERVICE, name, f"{login.user}:{login.password}")
+    except keyring.errors.KeyringError as error:
+        raise FileError(f"keyring: the login cannot be kept: {type(error).__name__}") from None
 
 
 def _pair(text: str, default_user: str) -> Credentials:

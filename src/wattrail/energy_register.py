@@ -63,6 +63,7 @@ class EnergyRegister:
 
     ``is_confirmed``: every count was read twice before it is given (a chip on a wire), so that none waits for a second
     one. ``may_rise``: after a power cut it may show more than it counted (Tasmota#16791; a difference of registers).
+    ``is_estimated``: the device counts no energy, and whoever reads it has added up its power over the time watched.
     """
 
     name: str
@@ -74,6 +75,7 @@ class EnergyRegister:
     slack: int = 0
     is_confirmed: bool = False
     may_rise: bool = False
+    is_estimated: bool = False
 
     def __post_init__(self) -> None:
         if self.step_mwh <= 0 or self.max_counts_per_us <= 0:

@@ -29,7 +29,8 @@ WattrailError
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 
 from wattrail.extras import install_command
 from wattrail.sanitize import hide_credentials, printable_lines
@@ -61,6 +62,7 @@ __all__ = [
     "WattrailError",
     "WriteProtected",
     "WriteRefused",
+    "needs_library",
 ]
 
 
@@ -103,6 +105,21 @@ class MissingExtra(WattrailError):
         )
         self.library = library
         self.extra = extra
+
+
+@contextmanager
+def needs_library(what: str, library: str, *, extra: str, module: str | None = None) -> Iterator[None]:
+    """Around an import of a library of an extra. Raises MissingExtra where it fails, which ``what`` cannot do without.
+
+    ``module`` is for an import of our own that comes upon the library: only where that module is missing is it the
+    extra, anything else is a defect and passes.
+    """
+    try:
+        yield
+    except ImportError as error:
+        if module is not None and (not isinstance(error, ModuleNotFoundError) or error.name != module):
+            raise
+        raise MissingExtra(what, library=library, extra=extra) from error
 
 
 class PortError(WattrailError):

@@ -154,6 +154,11 @@ class Reading:
         return self.quantities.celsius
 
     @property
+    def is_estimated(self) -> bool:
+        """Whether its energy is an estimate: power that was added up, for the meter counts none."""
+        return any(shown.register.is_estimated for shown in self.registers)
+
+    @property
     def energy_count(self) -> int:
         """Raw count of the first energy register; 0 where there is none."""
         return self.registers[0].count if self.registers else self.sample.counts.get("cf_cnt", 0)

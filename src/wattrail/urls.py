@@ -42,7 +42,7 @@ FILE_SCHEMES: Final = frozenset({"replay", "record"})
 HOST_SCHEMES: Final = frozenset({"tcp", "rfc2217", "spi+tcp", "spi+ftdi", "twin"})
 """Schemes whose URL has a host, or a name in its place, after two slashes."""
 
-NETWORK_SCHEMES: Final = frozenset({"openbeken", "tasmota", "mqtt"})
+NETWORK_SCHEMES: Final = frozenset({"openbeken", "tasmota", "mqtt", "tuya"})
 """Schemes of meters that speak for themselves on a network; ``wattrail.sources`` opens them."""
 
 _COM_PORT: Final = re.compile(r"COM\d{1,3}", re.IGNORECASE)

@@ -32,7 +32,7 @@ async def started(plan: ServicePlan) -> str:
     ready = asyncio.get_running_loop().create_future()
     loop = asyncio.get_running_loop()
     async with open_service(plan, on_ready=lambda url: loop.call_soon_threadsafe(ready.set_result, url)) as service:
-        await asyncio.wait_for(ready, 30)
+        await asyncio.wait_for(ready, 60)
         assert service.address is not None
         status = await asyncio.to_thread(status_of, service.address)
         return f"{status} {service.address}"
@@ -41,7 +41,7 @@ async def started(plan: ServicePlan) -> str:
 def status_of(address: str) -> int:
     place = urlsplit(address)
     host = own_address() if place.hostname not in {"127.0.0.1", "localhost"} else "127.0.0.1"
-    with closing(HTTPConnection(host or "127.0.0.1", place.port, timeout=20)) as connection:
+    with closing(HTTPConnection(host or "127.0.0.1", place.port, timeout=60)) as connection:
         connection.request("GET", "/api/v1/health")
         return connection.getresponse().status
 
@@ -75,7 +75,7 @@ def test_a_page_that_waits_lets_in_its_machine_then_the_first_user(
         loop = asyncio.get_running_loop()
         ready = loop.create_future()
         async with open_service(plan, on_ready=lambda url: loop.call_soon_threadsafe(ready.set_result, url)):
-            port = urlsplit(await asyncio.wait_for(ready, 30)).port or 0
+            port = urlsplit(await asyncio.wait_for(ready, 60)).port or 0
             assert (await asyncio.to_thread(health_of, port))["waits_for_user"] is True
             status, problem = await asyncio.to_thread(signed_in, port, "anna")
             assert (status, problem["waits_for_user"]) == (401, True)
@@ -90,7 +90,7 @@ def test_a_page_that_waits_lets_in_its_machine_then_the_first_user(
 
 
 def health_of(port: int) -> Any:
-    with closing(HTTPConnection("127.0.0.1", port, timeout=20)) as connection:
+    with closing(HTTPConnection("127.0.0.1", port, timeout=60)) as connection:
         connection.request("GET", "/api/v1/health")
         return json.load(connection.getresponse())
 
@@ -98,7 +98,7 @@ def health_of(port: int) -> Any:
 def signed_in(port: int, user: str) -> tuple[int, Any]:
     """Sign in from elsewhere: through a proxy, which is never this machine."""
     body = json.dumps({"user": user, "password": PASSWORD})
-    with closing(HTTPConnection("127.0.0.1", port, timeout=20)) as connection:
+    with closing(HTTPConnection("127.0.0.1", port, timeout=60)) as connection:
         headers = {"content-type": "application/json", "via": "1.1 proxy", "sec-fetch-site": "same-origin"}
         connection.request("POST", "/api/v1/session", body, headers)
         answer = connection.getresponse()
@@ -135,7 +135,7 @@ def test_a_certificate_of_the_configuration_is_served(tmp_path: Path) -> None:
         loop = asyncio.get_running_loop()
         ready = loop.create_future()
         async with open_service(plan, on_ready=lambda url: loop.call_soon_threadsafe(ready.set_result, url)):
-            address = urlsplit(await asyncio.wait_for(ready, 30))
+            address = urlsplit(await asyncio.wait_for(ready, 60))
             assert address.scheme == "https"
             context = ssl.create_default_context(cafile=files.certificate)
             reader, writer = await asyncio.open_connection(
@@ -143,7 +143,7 @@ def test_a_certificate_of_the_configuration_is_served(tmp_path: Path) -> None:
             )
             head = "Host: meters.example.org\r\nConnection: close"
             writer.write(f"GET /api/v1/health HTTP/1.1\r\n{head}\r\n\r\n".encode())
-            answer = await asyncio.wait_for(reader.read(), 20)
+            answer = await asyncio.wait_for(reader.read(), 60)
             writer.close()
             return answer
 

@@ -24,7 +24,7 @@ from wattrail.gateway.worker import Worker
 from wattrail.publish import PublisherBoard
 from wattrail.store.alarm_events import AlarmEvents
 
-DEADLINE_S = 20
+DEADLINE_S = 60
 BERLIN = ZoneInfo("Europe/Berlin")
 
 

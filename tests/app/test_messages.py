@@ -14,7 +14,7 @@ from werkzeug import Request, Response
 
 from wattrail.app import load_config, open_service, plan_service
 
-DEADLINE_S = 30.0
+DEADLINE_S = 60.0
 SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
 
 

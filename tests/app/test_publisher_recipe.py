@@ -45,7 +45,7 @@ def test_a_publisher_sees_every_entry_of_an_hour_and_the_latest_reading(tmp_path
     house.worker.close()
     last = house.view.reading
     house.feed.end()
-    publisher.join(20)
+    publisher.join(60)
 
     row = house.store.meter("house")
     assert row is not None

@@ -7,12 +7,15 @@ import json
 import os
 import pty
 import signal
+import sqlite3
 import ssl
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -28,7 +31,8 @@ from wattrail.app.service_changes import describe_changes, require_no_restart
 from wattrail.errors import ConfigError
 from wattrail.gateway import EntryBooked, MeterChanged, MeterState, Subscription
 from wattrail.gateway.plan import PlanChanges
-from wattrail.store import lock_holder, open_store
+from wattrail.ledger import EntryKind
+from wattrail.store import lock_holder, open_store, open_to_read
 from wattrail.store.alarm_events import AlarmEvents
 from wattrail.web.tls import CertificateFiles
 
@@ -37,7 +41,8 @@ __all__ = ["broker"]
 HOUSE = '[[meter]]\nname = "house"\nurl = "twin://pziot-e01?watts=1000&seed=7"\n'
 GARAGE = '[[meter]]\nname = "garage"\nurl = "twin://pziot-e01?watts=200&seed=8"\n'
 SILENT = '[[alarm]]\nname = "dark"\nkind = "over-power"\nlimit = 500\nfor_s = 0\n'
-WAIT_S = 30.0
+WAIT_S = 60.0
+EVER, ALWAYS = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 
 
 class File:
@@ -101,6 +106,45 @@ def test_the_page_shows_a_new_meter_and_forgets_a_removed_one(file: File) -> Non
     with asyncio.Runner() as runner:
         loop = runner.get_loop()
         runner.run(story())
+
+
+def test_a_reload_while_the_database_is_held_costs_no_reading(file: File) -> None:
+    """Another program holds the file while meters come and go: what was there runs on, and what is new follows."""
+
+    async def held(service: Service, *tables: str) -> tuple[str, ...]:
+        with closing(sqlite3.connect(file.database, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            file.write(*tables)
+            changes = await service.change(file.plan(web=False))
+            for _ in range(3):
+                await live(service, "house")
+            other.execute("ROLLBACK")
+        return changes
+
+    async def story() -> None:
+        file.write(HOUSE)
+        async with open_service(file.plan(web=False)) as service:
+            await live(service, "house")
+            assert await held(service, HOUSE, GARAGE) == ("added meter garage",)
+            await live(service, "garage")
+            assert await held(service, HOUSE) == ("removed meter garage",)
+            for _ in range(2):
+                await live(service, "house")
+            assert service.feed.view("house").unstored is None  # type: ignore[union-attr]
+
+    asyncio.run(story())
+    with open_to_read(file.database) as reader:
+        for name in ("house", "garage"):
+            row = reader.meter(name)
+            assert row is not None
+            assert reader.broken_links(row.id) == ()
+            entries = reader.ledger_slice(row.id).entries
+            assert {entry.kind for entry in entries} <= {EntryKind.START, EntryKind.COUNTED}
+            seen = reader.readings_page(row.id, EVER, ALWAYS, None, 10_000)
+            moments = [at for at, *_ in seen]
+            assert len(set(moments)) == len(moments)
+            if name == "house":
+                assert all((later or 0) - (earlier or 0) < 3_000_000 for earlier, later in pairwise(moments))
 
 
 NEEDS_RESTART = {
@@ -265,11 +309,15 @@ def test_grid_tariff_and_certificate_are_served_after_a_reload(file: File, tmp_p
 # ---- the command and the signal
 
 
+def environment_of(file: File) -> dict[str, str]:
+    """Another user's folders than those of who runs the tests, whose gateway is none of our business."""
+    return {**os.environ, "XDG_DATA_HOME": str(file.path.parent), "XDG_CONFIG_HOME": str(file.path.parent)}
+
+
 @contextmanager
 def gateway(file: File, *options: str, notify: Path | None = None) -> Iterator[subprocess.Popen[str]]:
     """A gateway as a process, which is ready."""
-    environment = {**os.environ, "XDG_DATA_HOME": str(file.path.parent), "XDG_CONFIG_HOME": str(file.path.parent)}
-    environment |= {"NOTIFY_SOCKET": str(notify)} if notify else {}
+    environment = environment_of(file) | ({"NOTIFY_SOCKET": str(notify)} if notify else {})
     command = [sys.executable, "-m", "wattrail", "run", "--config", str(file.path), *options]
     with subprocess.Popen(command, env=environment, cwd=file.path.parent, stderr=subprocess.PIPE, text=True) as process:
         guard = threading.Timer(LONGEST_S, process.kill)
@@ -281,9 +329,11 @@ def gateway(file: File, *options: str, notify: Path | None = None) -> Iterator[s
             process.kill()
 
 
-def typed(*words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "wattrail", *words]
-    return subprocess.run(command, capture_output=True, text=True, timeout=LONGEST_S, check=False)
+def reloaded(file: File) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "wattrail", "reload", "--config", str(file.path)]
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=LONGEST_S, check=False, env=environment_of(file)
+    )
 
 
 def test_reload_says_what_changed_and_a_wrong_file_changes_nothing(file: File, tmp_path: Path) -> None:
@@ -291,13 +341,13 @@ def test_reload_says_what_changed_and_a_wrong_file_changes_nothing(file: File, t
     with listening(tmp_path / "n") as line, gateway(file, "--no-web", notify=tmp_path / "n") as process:
         assert heard(line, "READY=1") == "READY=1\nSTATUS=1 meter, no page"
         file.write(HOUSE, GARAGE)
-        said = typed("reload", "--config", str(file.path))
+        said = reloaded(file)
         assert (said.returncode, said.stdout) == (0, "added meter garage\n"), said
         heard(line, "RELOADING=1\nMONOTONIC_USEC=")
         assert heard(line, "READY=1") == "READY=1\nSTATUS=2 meters, no page"
 
         file.write(HOUSE, GARAGE, "[sight]\n")
-        assert typed("reload", "--config", str(file.path)).returncode == 2
+        assert reloaded(file).returncode == 2
         process.send_signal(signal.SIGHUP)  # as somebody who did not check the file
         heard(line, "RELOADING=1")
         assert heard(line, "READY=1") == "READY=1\nSTATUS=2 meters, no page"
@@ -314,9 +364,41 @@ def test_reload_says_what_changed_and_a_wrong_file_changes_nothing(file: File, t
     assert "the configuration is refused, and the one before it runs on" in log
 
 
+def test_the_first_meter_takes_the_place_of_the_demonstration(file: File, tmp_path: Path) -> None:
+    def serves(address: str) -> list[str]:
+        return [meter["name"] for meter in asked(address, "meters")]
+
+    file.write()
+    with listening(tmp_path / "n") as line, gateway(file, "--no-past", notify=tmp_path / "n") as process:
+        ready = heard(line, "READY=1")
+        address = ready.partition("page ")[2]
+        assert serves(address) == ["twin"]
+
+        file.write(HOUSE)
+        file.database.write_text("somebody's notes\n")
+        said = reloaded(file)
+        assert said.returncode == 2
+        assert "is not a database" in said.stderr
+        assert serves(address) == ["twin"], "what would not start ends nothing"
+
+        file.database.unlink()
+        said = reloaded(file)
+        assert (said.returncode, said.stdout) == (0, "the demonstration ended\nadded meter house\nremoved meter twin\n")
+        assert serves(address) == ["house"], "at the same address, and it waited for its page"
+        assert reloaded(file).stdout == "nothing has changed\n"
+
+        file.write()
+        assert reloaded(file).stdout == "the demonstration began\nadded meter twin\nremoved meter house\n"
+        assert serves(address) == ["twin"]
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(LONGEST_S) == 0
+    with open_to_read(file.database) as reader:
+        assert [row.name for row in reader.meters()] == ["house"]
+
+
 def test_reload_without_a_gateway_says_how_to_start_one(file: File) -> None:
     file.write(HOUSE)
-    said = typed("reload", "--config", str(file.path))
+    said = reloaded(file)
     assert said.returncode == 2
     assert f"no gateway runs on {file.database}" in said.stderr
     assert "systemctl start wattrail" in said.stderr

@@ -50,7 +50,7 @@ def test_a_configuration_file_becomes_a_service_that_reads(tmp_path: Path) -> No
         async with open_service(plan_service(load_config(file), web=False)) as service:
             assert service.address is None
             with service.feed.subscribe("test") as events:
-                await asyncio.wait_for(until_live(events), 20)
+                await asyncio.wait_for(until_live(events), 60)
             (view,) = service.feed.views()
             assert view.simulated
 
@@ -64,7 +64,7 @@ def test_with_a_page_the_service_has_an_address_that_answers(tmp_path: Path) -> 
         ready, loop = asyncio.Event(), asyncio.get_running_loop()
         plan = ServicePlan(gateway=GatewayPlan(), database=tmp_path / "w.sqlite", web=WebPlan(port=0))
         async with open_service(plan, on_ready=lambda _: loop.call_soon_threadsafe(ready.set)) as service:
-            await asyncio.wait_for(ready.wait(), 30)
+            await asyncio.wait_for(ready.wait(), 60)
             address = service.address
             assert address is not None
             return await asyncio.to_thread(lambda: urlopen(f"{address}api/v1/about").read())
@@ -89,7 +89,7 @@ def test_a_publisher_misses_neither_the_first_nor_the_last_entry(tmp_path: Path)
         async with open_service(plan, opener=opener) as service:
             with service.feed.subscribe("test") as events:
                 for _ in range(3):
-                    await asyncio.wait_for(until_live(events), 20)
+                    await asyncio.wait_for(until_live(events), 60)
 
     asyncio.run(story())
     with open_store(tmp_path / "w.sqlite") as store:
@@ -117,7 +117,7 @@ def test_a_publisher_that_fails_is_started_again_and_reads_on(
         async with open_service(plan, opener=opener) as service:
             with service.feed.subscribe("test") as events:
                 while len(starts) < 3:
-                    await asyncio.wait_for(until_live(events), 20)
+                    await asyncio.wait_for(until_live(events), 60)
             (view,) = service.feed.views()
             assert view.state is MeterState.LIVE
 
@@ -131,7 +131,7 @@ def test_a_publisher_that_returns_early_is_said(tmp_path: Path, caplog: pytest.L
         plan = ServicePlan(gateway=HOUSE, database=tmp_path / "w.sqlite", publishers={"short": lambda _: None})
         async with open_service(plan, opener=opener) as service:
             with service.feed.subscribe("test") as events:
-                await asyncio.wait_for(until_live(events), 20)
+                await asyncio.wait_for(until_live(events), 60)
 
     asyncio.run(story())
     assert "short returned before the events ended and gets no more of them" in caplog.text
@@ -169,7 +169,7 @@ def test_run_without_a_page_needs_no_web_library(tmp_path: Path) -> None:
         assert any("reading 1 meter into w.sqlite; no page is served (--no-web)" in line for line in lines)
         wait_for_file(tmp_path / "w.sqlite")
         process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
         assert process.stdout.read() == ""
     with open_store(tmp_path / "w.sqlite") as store:
         assert [row.name for row in store.meters()] == ["twin"]
@@ -183,13 +183,13 @@ def test_the_ten_lines_of_the_documentation_run_without_a_web_library(tmp_path: 
         assert process.stdout is not None
         line = process.stdout.readline()
         process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
     assert re.match(r"demo -?[0-9.]+ W$", line)
 
 
 def wait_for_file(path: Path) -> None:
     """Until the database has a meter: the notice comes when the gateway has started, the first reading later."""
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     while time.monotonic() < until:
         if path.exists():
             with open_store(path) as store:

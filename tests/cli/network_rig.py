@@ -14,7 +14,7 @@ from wattrail.twin.network.openbeken import SimulatedOpenBeken
 from wattrail.twin.network.serving import serve_web
 
 T = TypeVar("T")
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 
 
 class Background:

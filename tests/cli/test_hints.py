@@ -50,18 +50,25 @@ def texts_of(node: ast.expr) -> Iterator[str]:
                     yield one + other
 
 
+GIVEN = re.compile(r"\b(hint|missing|mend)=|\.hint\(")
+"""What every file with a hint holds; most have none, and are not parsed."""
+
+
 def hints() -> Iterator[tuple[str, str]]:
     """Place and text of each hint: what is handed over as ``hint=``, said by ``hint(...)``, or a constant for it."""
     for path in sorted(SOURCE.rglob("*.py")):
-        tree = ast.parse(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        if not GIVEN.search(text):
+            continue
+        nodes = list(ast.walk(ast.parse(text)))
         constants = {
             target.id: node.value
-            for node in ast.walk(tree)
+            for node in nodes
             if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None
             for target in ([node.target] if isinstance(node, ast.AnnAssign) else node.targets)
             if isinstance(target, ast.Name)
         }
-        for node in ast.walk(tree):
+        for node in nodes:
             if not isinstance(node, ast.Call):
                 continue
             given = [keyword.value for keyword in node.keywords if keyword.arg in {"hint", "missing", "mend"}]

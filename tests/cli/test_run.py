@@ -134,7 +134,7 @@ def test_only_this_machine_is_not_the_network(host: str, is_open: bool) -> None:
 def test_serving_to_the_network_without_tls_is_said_aloud(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("wattrail.app.service.run", lambda *_arguments, **_named: None)
+    monkeypatch.setattr("wattrail.app.process.run", lambda *_arguments, **_named: None)
     run(host="0.0.0.0", browser=False)
     assert "warning: the page is served at 0.0.0.0 without TLS: passwords, tokens" in capsys.readouterr().err
     run(host="127.0.0.1", browser=False)

@@ -17,7 +17,7 @@ import pytest
 from tests.transport.transport_rigs import terminal
 from wattrail.cli.safety import memory_path
 
-LONGEST_S = 60.0
+LONGEST_S = 180.0
 
 
 class Seat:

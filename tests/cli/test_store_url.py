@@ -143,9 +143,26 @@ def test_users_and_tokens_are_kept_there_too(
         assert first not in book.audit(9, before=first.id)
 
 
-@pytest.mark.parametrize("words", [("check",), ("backup", "copy.sqlite"), ("vacuum",)])
-def test_a_verb_about_a_file_names_what_a_server_has(
-    wattrail: Type, house: PostgresAddress, words: tuple[str, ...]
+def test_a_schema_is_checked_backed_up_restored_and_vacuumed(
+    wattrail: Type, house: PostgresAddress, tmp_path: Path
 ) -> None:
-    said = wattrail("store", *words, "--database", str(house))
-    assert (said.code, "is on a server" in said.err, "pg_dump" in said.err) == (2, True, True), said
+    where, copy = ("--database", str(house)), tmp_path / "copy.sqlite"
+    said = wattrail("store", "check", *where)
+    assert (said.code, "the schema is whole, and the ledgers add up" in said.out) == (0, True), said
+    said = wattrail("store", "backup", str(copy), *where)
+    assert (said.code, f"{copy}: " in said.out, "written and checked in" in said.out) == (0, True, True), said
+    with open_store(house) as store:
+        live_through(store, 1, range(300, 600))
+    said = wattrail("store", "restore", str(copy), *where)
+    assert "the database that stood there is postgresql:" in said.out
+    assert f"schema={house.schema}_replaced_" in said.out
+    assert "only there: 5 entries of house" in said.out
+    assert wattrail("store", "vacuum", *where).code == 0
+    assert json.loads(wattrail("store", "check", "--json", *where).out)["meters"][0]["entries"] == 6
+
+
+def test_damage_of_a_schema_is_said_with_its_remedy(wattrail: Type, house: PostgresAddress) -> None:
+    forge(house, "DELETE FROM entry WHERE sequence = 3")
+    said = wattrail("store", "check", "--database", str(house))
+    assert (said.code, "house: entry 3: what the database holds is nothing" in said.out) == (6, True), said
+    assert "hint: stop the gateway, then put a backup in its place" in said.err

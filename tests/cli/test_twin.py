@@ -80,7 +80,7 @@ def test_what_is_wished_becomes_the_twins_url(board: str, wishes: ServeOptions, 
     ("words", "complaint"),
     [
         (["pziot"], "no twin of a board 'pziot'; known: pziot-e01, lspa9"),
-        (["openbekn"], "bw-shp10, openbeken, tasmota, mqtt-json\nhint: did you mean openbeken?"),
+        (["openbekn"], "bw-shp10, openbeken, tasmota, mqtt-json, tuya\nhint: did you mean openbeken?"),
         (["twin://pziot-e02"], "known: pziot-e01, lspa9, bw-shp10\nhint: did you mean pziot-e01?"),
         (["--volts", "999"], "option volts='999.0' does not fit: must be from 0 to 400"),
         (["--volts", "200", "--scenario", "house"], "volts holds a steady state"),

@@ -16,17 +16,24 @@ from tests.cli.conftest import Type
 from wattrail.sources import Secrets, open_source
 
 
-def read(url: str) -> float | None:
+def read(url: str, environment: dict[str, str]) -> float | None:
     """The power that a source at this URL shows."""
-    source = open_source(url, secrets=Secrets(file=Path("/nonexistent"), environment={}, uses_keyring=False))
-    reading = asyncio.run(source.read())
-    assert reading.simulated
-    return reading.watts
+    secrets = Secrets(file=Path("/nonexistent"), environment=environment, uses_keyring=False)
+
+    async def story() -> float | None:
+        source = open_source(url, secrets=secrets)
+        reading = await source.read()
+        await source.close()
+        assert reading.simulated
+        return reading.watts
+
+    return asyncio.run(story())
 
 
-@pytest.mark.parametrize("device", ["openbeken", "tasmota"])
+@pytest.mark.parametrize("device", ["openbeken", "tasmota", "tuya", "tuya --plug"])
 def test_a_served_device_is_read_by_the_url_it_names(device: str) -> None:
-    command = [sys.executable, "-m", "wattrail", "twin", "serve", device, "--watts", "500"]
+    device, *options = device.split()
+    command = [sys.executable, "-m", "wattrail", "twin", "serve", device, *options, "--watts", "500"]
     served = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert served.stdout is not None
     text = ""
@@ -37,10 +44,17 @@ def test_a_served_device_is_read_by_the_url_it_names(device: str) -> None:
     assert text.startswith("SIMULATED: ")
     found = re.search(rf"its URL: ({device}://\S+)", text)
     assert found is not None
-    assert read(found[1]) == pytest.approx(500, abs=1)
+    environment = dict(re.findall(r"export (\w+)=(\S+)", text))
+    assert read(found[1], environment) == pytest.approx(500, abs=1)
     os.kill(served.pid, signal.SIGTERM)
-    assert served.wait(10) == 0
+    assert served.wait(60) == 0
     served.stdout.close()
+
+
+def test_stock_firmware_publishes_to_no_broker(wattrail: Type) -> None:
+    said = wattrail("twin", "serve", "tuya", "--broker", "127.0.0.1:1883")
+    assert said.code == 2
+    assert "Tuya's stock firmware publishes to no broker" in said.err
 
 
 def test_a_plug_without_a_broker_is_a_usage_error(wattrail: Type) -> None:
@@ -65,5 +79,5 @@ def test_a_broker_that_is_not_there_ends_it_with_a_word(wattrail: Type) -> None:
 
 def test_the_list_names_network_devices(wattrail: Type) -> None:
     said = wattrail("twin", "list")
-    for name in ("openbeken", "tasmota", "mqtt-json"):
+    for name in ("openbeken", "tasmota", "mqtt-json", "tuya"):
         assert name in said.out

@@ -12,7 +12,7 @@ import pytest
 
 from tests.cli.conftest import Type
 from wattrail.access.passwords import matches
-from wattrail.access.tokens import token_hash
+from wattrail.access.tokens import new_token, token_hash, token_prefix
 from wattrail.store.access import AccessBook
 
 PASSWORD = "correct horse battery"
@@ -105,6 +105,12 @@ def test_a_token_is_shown_once_and_kept_as_a_hash(wattrail: Type, database: str)
     assert token not in listed
     taken = wattrail("token", "create", "grafana", "--database", database)
     assert (taken.code, "there is a token 'grafana' already" in taken.err) == (1, True)
+
+
+def test_the_first_letters_of_a_token_are_never_taken_for_an_option(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = iter(("-" + 42 * "a", "b-" + 41 * "a"))
+    monkeypatch.setattr("secrets.token_urlsafe", lambda _: next(drawn))
+    assert token_prefix(new_token()) == "b-aaaaaa"
 
 
 @pytest.mark.parametrize("by", ["name", "prefix"])

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -57,7 +56,7 @@ class Debian:
             assert process.stdout is not None
             assert process.stdout.readline().startswith("http://127.0.0.1:")
             process.terminate()
-            _, log = process.communicate(timeout=30)
+            _, log = process.communicate(timeout=60)
         assert process.returncode == 0
         assert "SIMULATED" in log
 
@@ -67,7 +66,7 @@ class Debian:
 
 
 @pytest.fixture(scope="module")
-def debian(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Debian]:
+def debian(tmp_path_factory: pytest.TempPathFactory) -> Debian:
     return Debian(tmp_path_factory.mktemp("debian"))
 
 

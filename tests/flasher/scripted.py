@@ -17,7 +17,7 @@ from wattrail.bootrom.requests import wire_crc
 from wattrail.clock import ManualClock
 from wattrail.diagnosis.session_statistics import SessionStatistics
 from wattrail.flasher.events import SessionState
-from wattrail.flasher.identify import FlashTarget
+from wattrail.flasher.flash_target import FlashTarget
 from wattrail.image import Chip
 
 TARGET_N = FlashTarget(Identity(Chip.N, Responder.BOOT_ROM, ()), Responder.BOOT_ROM, 0x200000, True, flash_id=0x15ABCD)

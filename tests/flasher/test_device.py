@@ -10,7 +10,7 @@ from wattrail.bootrom.geometry import ERASE_64K, ERASE_SECTOR, PARTS
 from wattrail.errors import TargetError
 from wattrail.flasher.device import BUSY_READS, FlashDevice
 from wattrail.flasher.events import Note
-from wattrail.flasher.identify import FlashTarget
+from wattrail.flasher.flash_target import FlashTarget
 
 SECTOR = bytes(0x1000)
 LINK_CHECK = ("LinkCheck", 0)

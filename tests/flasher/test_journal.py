@@ -16,7 +16,7 @@ from wattrail.bootrom.requests import wire_crc
 from wattrail.clock import ManualClock
 from wattrail.flasher.backup_store import BackupStore
 from wattrail.flasher.backups import BackupCatalog
-from wattrail.flasher.identify import FlashTarget
+from wattrail.flasher.flash_target import FlashTarget
 from wattrail.flasher.journal import JOURNAL, Journal
 
 TARGET = FlashTarget(

@@ -37,7 +37,7 @@ def test_a_lock_of_another_process_holds_until_that_one_is_killed(tmp_path: Path
         with pytest.raises(FileError, match=f"it is in use by process {holder.pid}"):
             FileLock(path, "it").acquire()
         holder.kill()
-        holder.wait(20)
+        holder.wait(60)
         lock = FileLock(path, "it")
         lock.acquire()
         lock.release()
@@ -56,7 +56,7 @@ def test_without_locks_of_the_system_a_dead_processs_lock_is_taken_over(
         FileLock(path, "it").acquire()
     first.release()
     with subprocess.Popen([sys.executable, "-c", ""]) as gone:
-        gone.wait(20)
+        gone.wait(60)
     path.write_text(f"{gone.pid}\n")
     second = FileLock(path, "it")
     second.acquire()

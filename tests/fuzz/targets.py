@@ -13,7 +13,7 @@ from itertools import product
 from types import MappingProxyType
 from typing import Final
 
-from tests.fuzz import chips, databases, frames, images, seeds, texts
+from tests.fuzz import boards, chips, databases, frames, images, network, seeds, stock, texts
 
 __all__ = ["TARGETS", "Target"]
 
@@ -64,6 +64,12 @@ TARGETS: Final[Mapping[str, Target]] = MappingProxyType({
     "packing":     Target(images.packing, seeds.images, _MID, _IMAGES, seeds.mended, weight=4),
     "bootloader":  Target(images.bootloader, seeds.images, _MID, _IMAGES, seeds.mended),
     "code-key":    Target(images.code_keys, seeds.images, 64, _IMAGES),
+    "storage":     Target(stock.stored, stock.sectors, 1 << 14, _IMAGES, stock.mended_storage, weight=2),
+    "licence":     Target(stock.licensed, stock.licences, 1 << 13, _IMAGES),
+    "inspection":  Target(stock.inspected, stock.areas, _MID, _IMAGES, weight=8),
+    "stock-dump":  Target(stock.inspected, stock.stock_dumps, 3 * _MIB, _IMAGES, weight=40),
+    "file-system": Target(stock.files, stock.file_systems, _MID, (b"littlefs", *_IMAGES), stock.mended_files, weight=2),
+    "stored-value": Target(stock.value, stock.values, 1 << 13, stock.VALUE_WORDS),
     "frame":       Target(frames.frame, seeds.replies, 1 << 14, _FRAMES),
     "boot-link":   Target(frames.boot_link, _led_by(_LINKS, seeds.flooded), 1 << 15, _FRAMES, weight=2),
     "evidence":    Target(frames.evidence, lambda: _SAYINGS, 80),
@@ -71,12 +77,17 @@ TARGETS: Final[Mapping[str, Target]] = MappingProxyType({
     "hearing":     Target(frames.hearing, _led_by(_EARS, seeds.sounds), 1 << 15, _FRAMES, weight=2),
     "receiver":    Target(frames.receiver, _led_by(_RECEIVERS, seeds.orders), 1 << 14, _FRAMES),
     "chip":        Target(chips.chip, _led_by(_CHIPS, seeds.orders), 1 << 14, _FRAMES, weight=2),
+    "tuya":        Target(network.tuya, network.tuya_seeds, 1 << 12, network.WORDS, network.mended, weight=2),
+    "tuya-points": Target(network.tuya_points, network.tuya_reports, 1 << 12, _JSON),
     "journal":     Target(texts.journal, seeds.journals, 1 << 16, _JSON, weight=4),
     "capture":     Target(texts.capture, seeds.captures, 1 << 16, _JSON),
     "configuration": Target(texts.configuration, seeds.configurations, 1 << 14, seeds.TOML_WORDS, weight=8),
     "scenario":    Target(texts.scenario, seeds.scenarios, 1 << 14, seeds.TOML_WORDS, weight=4),
     "calibrations": Target(texts.calibrations, seeds.calibrations, 1 << 14, _JSON, weight=2),
     "database":    Target(databases.database, databases.files, _MID, _SQLITE, weight=40),
+    "redaction":   Target(texts.redaction, seeds.urls, 1 << 11, _JSON, weight=8),
+    "description": Target(boards.description, boards.descriptions, 1 << 14, boards.WORDS, weight=12),
+    "board file":  Target(boards.board_file, boards.files, 1 << 13, seeds.TOML_WORDS, weight=8),
     "url":         Target(texts.url, seeds.urls, 1 << 13, _URLS),
 })
 # fmt: on

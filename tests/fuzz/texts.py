@@ -16,15 +16,16 @@ from wattrail.cli.calibration.record import taken_from_file
 from wattrail.clock import ManualClock
 from wattrail.errors import PortError, UrlError, WattrailError
 from wattrail.flasher.backup_store import BackupStore
-from wattrail.flasher.identify import FlashTarget
+from wattrail.flasher.flash_target import FlashTarget
 from wattrail.flasher.journal import Journal
+from wattrail.redaction import Private, PrivateKind, Redactor, leaks
 from wattrail.transport.capture import decode_event, encode_event
 from wattrail.transport.replay import CaptureReader
 from wattrail.transport.schemes import check_url
 from wattrail.twin.scenario import load_scenario
 from wattrail.urls import Option, boolean, choice, number_in, read_options, split
 
-__all__ = ["calibrations", "capture", "configuration", "journal", "scenario", "url"]
+__all__ = ["calibrations", "capture", "configuration", "journal", "redaction", "scenario", "url"]
 
 BOARD: Final = FlashTarget(
     Identity(Chip.N, Responder.BOOT_ROM, ()), Responder.BOOT_ROM, 0x200000, True, flash_id=0x1560EB, sr=0x4004, rf_crc=1
@@ -131,3 +132,12 @@ def url(data: bytes) -> None:
         with suppress(UrlError):
             assert set(read_options(found, OPTIONS)) == {option.name for option in OPTIONS}
         assert check_url(text) == text
+
+
+def redaction(data: bytes) -> None:
+    """The first 12 bytes are a key: it is planted between the rest, and the second pass finds nothing of it."""
+    key, rest = data[:12].decode("latin-1"), data[12:].decode("utf-8", errors="replace")
+    redactor = Redactor([Private(PrivateKind.KEY, key)])
+    middle = len(rest) // 2
+    hidden = redactor.redact(f"{rest[:middle]} {key} {rest[middle:]}")
+    assert leaks(hidden, redactor.values) == ()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from tests.store.rig import open_as_gateway
 from wattrail.calibration import Calibration
 from wattrail.chips import BL0942
 from wattrail.clock import Clock, ManualClock
@@ -15,7 +16,7 @@ from wattrail.front_end import FRONT_ENDS
 from wattrail.gateway import Feed, MeterPlan, MeterView
 from wattrail.gateway.worker import Worker
 from wattrail.metrology.scale_origin import ScaleOrigin, ScaleSource
-from wattrail.store import Store, open_store
+from wattrail.store import Store
 from wattrail.units import PlainSample, Quantities, Reading
 
 CALIBRATION = BL0942.scaling.calibration_of(FRONT_ENDS["pziot-e01"])
@@ -74,12 +75,13 @@ class Household:
     """One worker on a manual clock, and the store behind it."""
 
     def __init__(
-        self, folder: Path, meter: StubMeter, *, start: datetime = datetime(2026, 6, 21, 10, tzinfo=UTC)
-    ) -> None:
+        self, folder: Path, meter: StubMeter, *, start: datetime = datetime(2026, 6, 21, 10, tzinfo=UTC),
+        store: Store | None = None,
+    ) -> None:  # fmt: skip
         self.clock = ManualClock(start)
         self.meter = meter
         self.path = folder / "w.sqlite"
-        self.store: Store = open_store(self.path)
+        self.store: Store = store or open_as_gateway(self.path)
         self.start_worker()
 
     def start_worker(self, name: str = "house", *, poll_s: float = 1.0) -> None:

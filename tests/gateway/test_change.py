@@ -52,7 +52,7 @@ class Ports:
 async def live(gateway: Gateway, *names: str, readings: int = 1) -> None:
     """Wait until each of these meters was read so many times more."""
     left = dict.fromkeys(names, readings + 1)  # the present view comes first
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         with gateway.feed.subscribe("test") as events:
             while left:
                 event = await anext(events)

@@ -6,6 +6,7 @@ The truth is the chip's: it counts four a second whatever a wall clock says, and
 from __future__ import annotations
 
 import random
+import shutil
 import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -16,9 +17,11 @@ import pytest
 
 from tests.gateway.rig import CALIBRATION, COUNTS_PER_SECOND, Household, StubMeter
 from tests.ledger.rig import chip_epoch
+from tests.store.rig import open_as_gateway
 from wattrail.clock import MACHINE_ZONE
 from wattrail.ledger import EntryKind, LedgerSlice, Totals, audit, by_interval, local_day, registers_at
-from wattrail.store import Retention, open_store, open_to_read
+from wattrail.store import Retention, open_to_read
+from wattrail.store.reading_journal import journal_path
 from wattrail.units import Reading
 
 NOON = datetime(2026, 6, 21, 12, tzinfo=UTC)
@@ -93,7 +96,8 @@ def today_is_the_day_of_the_books(host: Host, folder: Path) -> None:
     copy = folder / "copy.sqlite"
     with closing(sqlite3.connect(host.path)) as source, closing(sqlite3.connect(copy)) as target:
         source.backup(target)
-    with open_store(copy) as store:
+    shutil.copy(journal_path(host.path), journal_path(copy))  # a kill leaves both
+    with open_as_gateway(copy) as store:
         ledger = store.ledger(1)
         assert ledger is not None
         store.book(1, ledger.close())

@@ -30,7 +30,7 @@ async def until(gateway: Gateway, holds: Callable[[MeterView], bool]) -> None:
                 if isinstance(event, MeterChanged) and holds(event.view):
                     return
 
-    await asyncio.wait_for(wait(), 10)
+    await asyncio.wait_for(wait(), 60)
 
 
 def with_store(folder: Path, story: Callable[[Store], object]) -> None:

@@ -13,7 +13,14 @@ import pytest
 
 from wattrail.clock import ManualClock
 from wattrail.gateway import logs
-from wattrail.gateway.logs import CollapseRepeats, JsonFormatter, SafeFormatter, formatter_of, is_journal
+from wattrail.gateway.logs import (
+    CollapseRepeats,
+    JsonFormatter,
+    SafeFormatter,
+    formatter_of,
+    is_journal,
+    set_up_logging,
+)
 
 logger = logging.getLogger("tests.logs")
 
@@ -69,6 +76,16 @@ def test_lines_of_one_kind_that_differ_are_bounded_too(written: io.StringIO) -> 
     assert len(written.getvalue().splitlines()) == logs.MAX_ALIKE
 
 
+def test_of_lines_that_differ_the_next_window_says_how_many_were_left_out(
+    written: io.StringIO, clock: ManualClock
+) -> None:
+    for number in range(logs.MAX_ALIKE + 7):
+        logger.warning("refused %d", number)
+    clock.advance(logs.WINDOW_S)
+    logger.warning("refused %d", 5000)
+    assert written.getvalue().splitlines()[-1] == "WARNING refused 5000 (repeated 7 times)"
+
+
 def test_frames_repeat_and_every_one_is_written(written: io.StringIO) -> None:
     logger.setLevel(logging.DEBUG)
     for _ in range(300):
@@ -113,3 +130,32 @@ def test_in_the_journal_a_line_has_its_priority_and_no_second_time(tmp_path: Pat
         assert is_journal(stream, {"JOURNAL_STREAM": f"{found.st_dev}:{found.st_ino}"})
         assert not is_journal(stream, {"JOURNAL_STREAM": f"{found.st_dev}:{found.st_ino + 1}"})
         assert not is_journal(stream, {})
+
+
+def bare_root(monkeypatch: pytest.MonkeyPatch) -> logging.Logger:
+    """The root logger without the handlers of the test runner, which come back."""
+    root = logging.getLogger()
+    monkeypatch.setattr(root, "handlers", [])
+    monkeypatch.setattr(root, "level", root.level)
+    return root
+
+
+def test_set_up_again_the_log_has_one_handler_and_the_new_format(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = bare_root(monkeypatch)
+    set_up_logging(logging.ERROR)
+    set_up_logging(logging.INFO, "json", redacts=True)
+    logging.getLogger("tests.set_up").info("no answer from %s", "192.168.7.42")
+    (line,) = capsys.readouterr().err.splitlines()
+    said = json.loads(line)
+    assert said["message"].startswith("no answer from ")
+    assert "192.168.7.42" not in line, "a log for others"
+    assert root.level == logging.INFO
+
+
+def test_a_program_that_has_a_log_of_its_own_keeps_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    root, own = bare_root(monkeypatch), logging.NullHandler()
+    root.addHandler(own)
+    set_up_logging()
+    assert root.handlers == [own]

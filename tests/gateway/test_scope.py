@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.gateway.rig import Household
 from wattrail.clock import Clock, ManualClock
 from wattrail.gateway.feed import Feed
 from wattrail.gateway.plan import MeterPlan
@@ -102,3 +103,11 @@ def test_a_meter_on_uart_says_why_not(tmp_path: Path) -> None:
     assert seen.hint is not None
     rig.worker.close()
     rig.store.close()
+
+
+def test_a_meter_that_is_no_chip_has_no_waveform(house: Household) -> None:
+    house.feed.scopes.watch("house")
+    house.step()
+    seen = house.feed.scopes.last("house")
+    assert seen is not None
+    assert (seen.found, seen.why_not) == (None, "this meter gives readings only, no waveform")

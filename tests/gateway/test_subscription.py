@@ -167,7 +167,7 @@ def test_a_thread_and_an_event_loop_read_the_same_events() -> None:
         reading = asyncio.create_task(read())
         await asyncio.sleep(0)
         await asyncio.to_thread(publish)
-        return await asyncio.wait_for(reading, 10)
+        return await asyncio.wait_for(reading, 60)
 
     def publish() -> None:
         for sequence in range(1, 501):
@@ -175,7 +175,7 @@ def test_a_thread_and_an_event_loop_read_the_same_events() -> None:
         feed.end()
 
     looped = asyncio.run(story())
-    thread.join(10)
+    thread.join(60)
     numbers = list(range(1, 501))
     assert entries_in(tuple(seen)) == numbers
     assert entries_in(tuple(looped)) == numbers

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -13,14 +14,18 @@ import pytest
 
 from tests.gateway.rig import StubMeter
 from tests.gateway.test_gateway import until, with_store
+from tests.sources.conftest import DEADLINE_S
+from tests.store.rig import open_as_gateway
 from wattrail.clock import ManualClock
-from wattrail.errors import StoreError
-from wattrail.gateway import Feed, Gateway, GatewayPlan, MeterPlan, MeterState, MeterView
+from wattrail.errors import PortLost, StoreError
+from wattrail.gateway import EntryBooked, Feed, Gateway, GatewayPlan, MeterPlan, MeterState, MeterView
+from wattrail.gateway.failures import DEFECT_HINT
+from wattrail.gateway.feed import STALE_AFTER_POLLS
 from wattrail.gateway.plan import VirtualPlan
-from wattrail.gateway.virtual_meter import VirtualMeter
+from wattrail.gateway.virtual_meter import VirtualMeter, VirtualMeters
 from wattrail.gateway.worker import Worker
-from wattrail.ledger import Definition, Entry, VirtualKind, audit, by_interval
-from wattrail.store import Store, open_store
+from wattrail.ledger import Definition, Entry, EntryKind, VirtualKind, audit, by_interval
+from wattrail.store import Store
 
 PHASES = ("l1", "l2", "l3")
 BALANCE = Definition(kind=VirtualKind.BALANCE, plus=PHASES)
@@ -36,7 +41,7 @@ class Street:
         self.start()
 
     def start(self, definition: Definition = BALANCE, *, has_virtual: bool = True) -> None:
-        self.store: Store = open_store(self.path)
+        self.store: Store = open_as_gateway(self.path)
         self.feed = Feed(self.clock)
         self.workers = {
             name: Worker(
@@ -129,6 +134,50 @@ def test_a_meter_that_is_lost_makes_it_lost_and_says_which(street: Street) -> No
     assert street.view.error == "l2 is failed: gone"
     street.run(10)
     assert street.view.state is MeterState.LIVE
+
+
+def test_it_is_shown_like_its_members_and_without_error_once_all_are_back(street: Street) -> None:
+    assert street.view.url == BALANCE.url
+    street.run(5)
+    street.meters["l2"].trouble.append(PortLost("gone"))
+    street.run(1)
+    assert (street.view.state, street.view.error) == (MeterState.LOST, "l2 is lost: gone")
+    street.clock.advance(60)
+    street.run(3)
+    assert (street.view.state, street.view.error) == (MeterState.LIVE, None)
+    assert (street.view.poll_s, street.view.silence_s) == (1.0, STALE_AFTER_POLLS)
+
+
+def test_its_power_is_shown_once_each_member_was_read_again(street: Street) -> None:
+    street.run(3)
+    assert street.virtual is not None
+    shown = street.view.reading
+    street.workers["l1"].step()
+    street.virtual.show_power()
+    assert street.view.reading is shown, "l2 and l3 are those of before"
+    street.run(1)
+    assert street.view.reading is not shown
+
+
+def test_its_today_begins_again_at_midnight(street: Street) -> None:
+    street.clock.advance(timedelta(hours=13, minutes=57).total_seconds())
+    street.run(360)
+    view, midnight = street.view, datetime(2026, 6, 22, tzinfo=UTC)
+    assert view.today is not None
+    assert view.total is not None
+    since = street.net_of(PHASES, midnight, street.entries()[-1].end)
+    assert 0 < view.today.net_mwh == since < view.total.net_mwh
+
+
+def test_a_defect_of_its_own_is_shown_with_its_kind(street: Street, monkeypatch: pytest.MonkeyPatch) -> None:
+    def divide(*_: object) -> None:
+        raise ZeroDivisionError("by nought")
+
+    street.run(5)
+    monkeypatch.setattr(street.store, "entries_after", divide)
+    street.run(1)
+    view = street.view
+    assert (view.state, view.error, view.hint) == (MeterState.FAILED, "ZeroDivisionError: by nought", DEFECT_HINT)
 
 
 def test_it_follows_again_once_the_database_can_be_written(street: Street, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -294,6 +343,20 @@ def test_the_gateway_starts_and_stops_it_with_its_meters(tmp_path: Path) -> None
         assert await gateway.stop()
 
     with_store(tmp_path, story)
+
+
+def test_its_thread_books_as_soon_as_its_members_have_booked(street: Street) -> None:
+    meters = VirtualMeters(
+        [VirtualPlan(name="house", definition=BALANCE)], street.store, street.feed, clock=street.clock, zone=UTC
+    )
+    meters.start()
+    with street.feed.subscribe("the story") as events:
+        street.run(185, follow=False)
+        booked: list[EntryKind] = []
+        while EntryKind.COUNTED not in booked and (event := events.get(DEADLINE_S)) is not None:
+            booked += [event.entry.kind] if isinstance(event, EntryBooked) and event.meter == "house" else []
+    assert EntryKind.COUNTED in booked, "while the members are still read"
+    assert meters.stop(time.monotonic() + DEADLINE_S) is not None
 
 
 def test_after_a_start_its_registers_are_shown_before_the_first_minute(street: Street) -> None:

@@ -20,6 +20,7 @@ from wattrail.errors import (
     PortOpenError,
     PortTimeout,
     StoreError,
+    StoreUnavailable,
     WattrailError,
 )
 from wattrail.gateway import MeterPlan, MeterState
@@ -280,6 +281,41 @@ def test_another_calibration_in_the_configuration_begins_an_epoch(house: Househo
     assert before is not None
     assert house.view.total is not None
     assert 0 <= house.view.total.import_mwh - before.import_mwh < 2_000
+
+
+def test_an_entry_keeps_the_settings_of_the_chip_as_evidence(house: Household, meter: StubMeter) -> None:
+    house.run(30)
+    meter.watts = -500.0
+    house.run(40)
+    row = house.store.meter("house")
+    assert row is not None
+    entry = house.store.entries(row.id)[-1]
+    assert (entry.kind, entry.mode, entry.status, entry.boot) == (EntryKind.COUNTED, 0x8F, 1, None)
+
+
+def test_an_epoch_that_cannot_be_stored_fails_with_the_reason(
+    house: Household, meter: StubMeter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise StoreUnavailable("another program holds the database", hint="end it")
+
+    house.run(70)
+    before = house.view.total
+    house.worker.close()
+    meter.calibration = replace(CALIBRATION, counts_per_watt=CALIBRATION.counts_per_watt * 1.05)
+    house.start_worker()
+    with monkeypatch.context() as patched:
+        patched.setattr(house.store, "begin_epoch", refuse)
+        house.step(2)
+        assert (house.view.state, house.view.error) == (MeterState.FAILED, "another program holds the database")
+        assert house.view.hint == "end it"
+    house.run(60)
+    row, total = house.store.meter("house"), house.view.total
+    assert row is not None
+    assert row.epoch.number == 2, "it begins once the store takes it"
+    assert before is not None
+    assert total is not None
+    assert total.import_mwh > before.import_mwh
 
 
 @pytest.mark.parametrize("inverted", [False, True])

@@ -8,10 +8,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from tests.ledger.rig import chip_epoch
 from tests.ledger.test_register_rule import MINUTE_US, SAVED
 from wattrail.energy_register import Direction, Persistence
 from wattrail.errors import LedgerError
-from wattrail.ledger import Entry, Epoch, Ledger, LedgerSlice, Observation, audit, reset
+from wattrail.ledger import Entry, EntryKind, Epoch, Ledger, LedgerSlice, Observation, audit, reset
 
 GARBAGE = 42_949_670
 
@@ -100,3 +101,32 @@ def test_the_account_never_falls_replays_and_passes_the_audit(seed: int) -> None
 
 def start(life: Life) -> dict[str, int]:
     return dict(zip(("count", "export_count"), life.shown, strict=False))
+
+
+def looks(ledger: Ledger, *shown: tuple[int, int]) -> list[Entry]:
+    """Entries of readings without load that come (minutes, count) one after the other."""
+    found: list[Entry] = []
+    at = ledger.now or datetime(2026, 6, 21, tzinfo=UTC)
+    for minutes, count in shown:
+        at += timedelta(minutes=minutes)
+        found += ledger.observe(Observation(at=at, elapsed_us=minutes * MINUTE_US, count=count, watt=0))
+    return found
+
+
+def test_a_chip_after_a_register_whose_fall_was_held_has_no_gaps() -> None:
+    kept = replace(SAVED, persistence=Persistence.KEPT)
+    ledger = Ledger(Epoch(number=1, registers=(kept,)), longest_silence_us=3 * MINUTE_US)
+    entries = looks(ledger, (0, 5000), (1, 5001), (1, 40), (2, 41), (2, 42))
+    assert ledger.doubted
+    everything = LedgerSlice(entries=(*entries, *ledger.close()), epochs={1: ledger.epoch})
+    ledger.take(reset(everything, at=ledger.now or pytest.fail("it counts"), who="ada", reason="another meter"))
+    ledger.begin_epoch(chip_epoch(2, 1_048.576))
+    found = looks(ledger, *[(1, count) for count in range(5002, 5008)])
+    assert {entry.kind for entry in found} == {EntryKind.COUNTED}
+
+
+def test_a_former_value_is_known_for_an_hour_and_held_readings_count_once() -> None:
+    ledger = Ledger(Epoch(number=1, registers=(SAVED,)), longest_silence_us=60 * MINUTE_US)
+    fall, noise = [(0, 300), (1, 301), (1, 40), (1, 40)], [(5, GARBAGE * place) for place in range(2, 9)]
+    looks(ledger, *fall, *noise, (5, 41), (1, 302))
+    assert ledger.totals().import_mwh == 2 * SAVED.step_mwh, "302 is where it was before it fell"

@@ -67,7 +67,7 @@ def test_an_account_opens_once() -> None:
     account = also(account, opening(account, import_mwh=1, export_mwh=0, **SAID))
     with pytest.raises(LedgerError, match="has an opening") as refused:
         opening(account, import_mwh=2, export_mwh=0, **SAID)
-    assert refused.value.hint == "state the rest: adjust it"
+    assert refused.value.hint == "reverse manual entry 1, then state the opening as it was"
 
 
 def test_a_meter_that_was_never_read_cannot_be_opened() -> None:

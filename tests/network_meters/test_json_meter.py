@@ -13,12 +13,14 @@ from hypothesis import strategies as st
 from wattrail.energy_register import Direction, EnergyRegister, Freshness, Persistence, RegisterCount, fastest
 from wattrail.errors import LinkError, UnexpectedReply
 from wattrail.network_meters.decoded import Decoded
-from wattrail.network_meters.json_meter import PROFILES, JsonMeter, JsonTopics, RegisterPath
+from wattrail.network_meters.json_meter import PROFILES, JsonMeter, JsonTopics, QuantityPath, RegisterPath
 from wattrail.network_meters.openbeken import OpenBekenTopics
 from wattrail.network_meters.tasmota import TasmotaTopics
 from wattrail.network_meters.unit_check import UnitCheck
 
 PLUG = '{"energy":12.34,"power":-120,"voltage":231.2,"current":0.52,"linkquality":120,"last_seen":"%s"}'
+
+WATTS = QuantityPath(quantity="watts", path=("power",))
 
 
 def topics(profile: str, base: str) -> JsonTopics:
@@ -217,3 +219,30 @@ JSON = st.recursive(
 @given(JSON)
 def test_any_json_is_a_reading_nothing_or_a_link_error(document: object) -> None:
     hear_everywhere(json.dumps(document).encode())
+
+
+def test_a_meter_without_a_total_says_what_of_its_power_was_measured() -> None:
+    plain = JsonTopics("mqtt://b", "plug", JsonMeter(registers=(), quantities=(WATTS,)))
+    said = say(plain, "plug", '{"power": 42.5}')
+    assert said is not None
+    assert (said.sample.watts, said.registers, said.is_power_only) == (42.5, (), True)
+    counted = say(topics("zigbee2mqtt", "z/plug"), "z/plug", '{"energy": 1, "power": 42.5}')
+    assert counted is not None
+    assert not counted.is_power_only
+
+
+def test_what_a_bridge_may_have_cached_proves_no_power() -> None:
+    bridged = JsonTopics(
+        "mqtt://b", "plug", JsonMeter(registers=(), quantities=(WATTS,), last_seen=("last_seen",), is_cached=True)
+    )
+    cached, seen = (
+        say(bridged, "plug", '{"power": 5}'),
+        say(bridged, "plug", '{"power": 5, "last_seen": 1764000000000}'),
+    )
+    assert cached is not None
+    assert seen is not None
+    assert (cached.is_power_only, seen.is_power_only) == (False, True)
+    kept = JsonTopics("mqtt://b", "plug", JsonMeter(registers=(), quantities=(WATTS,), ignores_retained=False))
+    said = say(kept, "plug", '{"power": 5}', is_retained=True)
+    assert said is not None
+    assert not said.is_power_only

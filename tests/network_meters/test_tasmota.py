@@ -230,3 +230,18 @@ def test_a_wrong_password_is_told_as_one() -> None:
 def test_an_answer_that_is_not_tasmotas_says_what_it_is(body: str, message: str) -> None:
     with pytest.raises(UnexpectedReply, match=message):
         http(body)
+
+
+def test_a_device_without_any_total_shows_its_power_and_is_known_by_that() -> None:
+    bare = '{"Time":"2026-11-28T12:00:00","ENERGY":{"Power":42,"Voltage":231,"Current":0.2}}'
+    said = sensor(topics(), bare)
+    assert (said.sample.watts, said.registers, said.is_power_only) == (42.0, (), True)
+    kept = say(topics(), "tele/meter/SENSOR", bare, is_retained=True)
+    assert kept is not None
+    assert not kept.is_power_only
+    assert not sensor(topics(), ONE_PHASE).is_power_only
+
+
+def test_a_total_that_is_missing_beside_that_of_today_is_an_error() -> None:
+    with pytest.raises(UnexpectedReply, match=r"expected ENERGY\.Total, got Power, Today"):
+        sensor(topics(), '{"Time":"2026-11-28T12:00:00","ENERGY":{"Power":42,"Today":1.5}}')

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-LONGEST_S = 60.0
+LONGEST_S = 180.0
 LINES = Path(__file__).parent / "no_modem_lines"
 
 

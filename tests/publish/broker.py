@@ -22,7 +22,7 @@ from wattrail.gateway import Subscription
 from wattrail.publish.mqtt import MqttPacing, MqttPlan
 from wattrail.publish.pending import PublishCadence
 
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 QUICK = MqttPacing(tick_s=0.02, settle_s=0.02, birth_delay_s=0.02, first_retry_s=0.02)
 EVERY = PublishCadence(live_s=0.0, registers_s=0.0)
 

@@ -13,7 +13,7 @@ from wattrail.publish.delivery import Delivery, DeliveryPacing, MessagePlan, Mes
 from wattrail.store.alarm_events import AlarmEvents, StoredAlarmEvent
 from wattrail.store.messages import StoredMessages
 
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 QUICK = DeliveryPacing(tick_s=0.02, first_retry_s=0.02, max_retry_s=0.1)
 
 

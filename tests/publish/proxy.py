@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
+from wattrail.transport.listening import stop_listening
+
 
 @dataclass
 class Way:
@@ -92,5 +94,5 @@ async def proxied(broker_port: int) -> AsyncIterator[Proxy]:
     try:
         yield proxy
     finally:
-        server.close()
+        await stop_listening(server)
         await proxy.close()

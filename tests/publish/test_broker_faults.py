@@ -382,11 +382,10 @@ def test_a_second_gateway_at_the_same_topics_is_said(tmp_path: Path, started: St
 )
 def test_what_is_no_broker_is_said(answer: bytes, status: PublisherStatus, complaint: str, site: Site) -> None:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(ConnectionError):
+        with closing(writer), suppress(ConnectionError):
             await reader.read(1000)
             writer.write(answer)
             await reader.read()
-        writer.close()
 
     async def story() -> None:
         server = await asyncio.start_server(serve, "127.0.0.1", 0)

@@ -160,3 +160,12 @@ def test_topics_of_another_base_belong_to_the_meter_no_more() -> None:
     assert all(DIALECT.owns(HOUSE, topic) for topic in (config.topic, state.topic))
     assert moved.owns(HOUSE, config.topic)
     assert not moved.owns(HOUSE, state.topic)
+
+
+def test_estimated_registers_say_so_and_keep_their_ids() -> None:
+    counted, estimated = document(), document(replace(HOUSE, has_estimates=True))
+    for way in ("import", "export"):
+        assert estimated["components"][way]["name"] == f"Energy {way} (estimated)"
+        assert estimated["components"][way]["unique_id"] == counted["components"][way]["unique_id"]
+    (message,) = DIALECT.registers(replace(HOUSE, has_estimates=True), REGISTERS)
+    assert json.loads(message.payload)["estimated"] is True

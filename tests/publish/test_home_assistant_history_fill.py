@@ -31,7 +31,7 @@ from wattrail.store import open_store
 from wattrail.store.outbox import Outbox
 
 QUICK = HistoryPacing(tick_s=0.02, first_retry_s=0.02, poll_s=0.0)
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 
 
 @dataclass

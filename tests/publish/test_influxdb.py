@@ -26,7 +26,7 @@ from wattrail.publish.pending import PublishCadence
 from wattrail.store.outbox import Outbox, StoredRegisters
 
 QUICK = InfluxPacing(tick_s=0.02, timeout_s=2.0, last_timeout_s=2.0, first_retry_s=0.02)
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 
 
 @dataclass

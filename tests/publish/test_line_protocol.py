@@ -56,3 +56,10 @@ def test_names_with_commas_spaces_and_equal_signs_come_back(
     assert found["measurement"] == measurement
     assert found["tags"] == {tag: text}
     assert found["fields"]["power"] == pytest.approx(number)
+
+
+def test_estimated_registers_have_a_tag_of_their_own() -> None:
+    estimated = registers_point("meter", replace(HOUSE, has_estimates=True), REGISTERS)
+    assert parse_line(estimated)["tags"]["estimated"] == "true"
+    assert "estimated" not in registers_point("meter", HOUSE, REGISTERS)
+    assert "estimated" not in live_point("meter", replace(HOUSE, has_estimates=True), live())

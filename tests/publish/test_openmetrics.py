@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
@@ -91,3 +93,10 @@ def test_the_accept_header_chooses_the_format() -> None:
     prometheus = "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3"
     assert wants_openmetrics(prometheus)
     assert not wants_openmetrics("text/html,*/*;q=0.8")
+
+
+def test_an_estimate_has_a_label() -> None:
+    page = metrics_page([view("house"), replace(view("plug"), has_estimates=True)])
+    marked = [line for line in page.splitlines() if 'estimated="true"' in line]
+    assert len(marked) == 1
+    assert 'meter="plug"' in marked[0]

@@ -162,3 +162,14 @@ def test_the_last_published_register_holds_after_a_restart(site: Site) -> None:
                 await asyncio.wait_for(reader.telegram(), QUIET_S)
 
     run(story())
+
+
+def test_estimated_energy_is_no_telegram_and_it_is_said(site: Site) -> None:
+    async def story() -> None:
+        async with served(site) as port, client(port) as reader:
+            site.feed.publish(replace(view(), has_estimates=True))
+            await board_says(site, lambda: "estimated by power" in site.state("p1").held.get("house", ""))
+            await until_quiet(reader)
+
+    run(story())
+    assert site.state("p1").sent_at is None

@@ -13,8 +13,8 @@ import keyring.errors
 import pytest
 
 from tests.sources.conftest import NEEDS_BROKER, Mosquitto, no_secrets, opened, publisher, run, web_server
-from wattrail.credentials import Credentials, default_secrets_file
-from wattrail.errors import AccessDenied, ConfigError, UrlError, WattrailError
+from wattrail.credentials import Credentials, default_secrets_file, keep_in_file, keep_in_keyring
+from wattrail.errors import AccessDenied, ConfigError, FileError, UrlError, WattrailError
 from wattrail.sources import Secrets, open_source
 
 PLANTED = "planted-secret"
@@ -44,7 +44,10 @@ class Locker(keyring.backend.KeyringBackend):
         return self.content if (service, username) == ("wattrail", "meter.lan") else None
 
     def set_password(self, service: str, username: str, password: str) -> None:
-        raise NotImplementedError
+        if self.is_locked:
+            raise keyring.errors.KeyringLocked(password)
+        assert (service, username) == ("wattrail", "meter.lan")
+        self.content = password
 
     def delete_password(self, service: str, username: str) -> None:
         raise NotImplementedError
@@ -100,6 +103,55 @@ def test_what_is_wrong_in_the_file_is_said_without_its_content(tmp_path: Path) -
         secrets(secrets_file(tmp_path, "[a]\npassword = 5\n")).find("a")
 
 
+@pytest.mark.parametrize("password", ["planted-secret", "a:$<&\"'b\\c_d/e#f"])
+def test_a_login_is_added_to_the_file_and_read_back(tmp_path: Path, password: str) -> None:
+    file = secrets_file(tmp_path, '[other]\nuser = "me"\npassword = "mine"')
+    assert keep_in_file('kitchen "e01"', Credentials("id", password), file) == file
+    assert secrets(file).find('kitchen "e01"') == Credentials("id", password)
+    assert secrets(file).find("other") == Credentials("me", "mine")
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert [path.name for path in tmp_path.iterdir()] == ["secrets.toml"]
+
+
+def test_a_file_is_made_for_its_owner_alone(tmp_path: Path) -> None:
+    file = tmp_path / "new" / "secrets.toml"
+    keep_in_file("meter.lan", Credentials("id", PLANTED), file)
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert secrets(file).find("meter.lan") == Credentials("id", PLANTED)
+
+
+def test_a_login_that_is_there_is_not_replaced(tmp_path: Path) -> None:
+    text = '["meter.lan"]\nuser = "me"\npassword = "mine"\n'
+    file = secrets_file(tmp_path, text)
+    with pytest.raises(ConfigError, match=r"\[meter.lan\] is there already"):
+        keep_in_file("meter.lan", Credentials("id", PLANTED), file)
+    assert file.read_text() == text
+
+
+def test_nothing_is_added_to_a_file_that_others_may_read(tmp_path: Path) -> None:
+    file = secrets_file(tmp_path, "", mode=0o644)
+    with pytest.raises(ConfigError, match="others may read its passwords"):
+        keep_in_file("meter.lan", Credentials("id", PLANTED), file)
+    assert file.read_text() == ""
+
+
+def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(FileError, match=r"secrets\.toml cannot be"):
+        keep_in_file("meter.lan", Credentials("id", PLANTED), tmp_path / "file" / "secrets.toml")
+
+
+def test_the_password_store_keeps_a_login_once(locker: Locker) -> None:
+    keep_in_keyring("meter.lan", Credentials("id", PLANTED))
+    assert Secrets(file=Path("/nonexistent"), environment={}).find("meter.lan") == Credentials("id", PLANTED)
+    with pytest.raises(ConfigError, match=r"meter\.lan is there already"):
+        keep_in_keyring("meter.lan", Credentials("id", "other"))
+    locker.is_locked = True
+    with pytest.raises(FileError, match="the login cannot be kept: KeyringLocked") as error:
+        keep_in_keyring("meter.lan", Credentials("id", PLANTED))
+    assert PLANTED not in str(error.value)
+
+
 def test_the_file_is_where_the_variable_says() -> None:
     assert default_secrets_file({"WATTRAIL_SECRETS": "/run/secrets/w"}) == Path("/run/secrets/w")
     assert default_secrets_file({}).name == "secrets.toml"
@@ -142,6 +194,13 @@ def test_a_planted_password_is_in_no_url_error_or_log(tmp_path: Path, caplog: py
         assert not found_in(error, error.hint, error.__cause__, caplog.text)
 
 
+def test_a_login_that_is_required_and_not_there_is_named(tmp_path: Path) -> None:
+    stored = secrets(secrets_file(tmp_path, f'[house]\nuser = "meter"\npassword = "{PLANTED}"\n'))
+    assert stored.required("house").user == "meter"
+    with pytest.raises(ConfigError, match="no login 'attic' is stored"):
+        stored.required("attic")
+
+
 @NEEDS_BROKER
 def test_a_brokers_password_is_used_and_shown_nowhere(
     tmp_path: Path, closed_broker: Mosquitto, caplog: pytest.LogCaptureFixture
@@ -170,6 +229,6 @@ def test_a_wrong_password_is_told_with_the_name_of_its_login(tmp_path: Path, clo
     async def story() -> None:
         async with opened(url, secrets=secrets(file)) as (source,):
             with pytest.raises(AccessDenied, match=r"refuses the login 'house' \(user 'meter'\)"):
-                await asyncio.wait_for(source.read(), 5)
+                await asyncio.wait_for(source.read(), 60)
 
     run(story())

@@ -71,7 +71,7 @@ class Network:
 async def network(*, password: str = "") -> AsyncIterator[Network]:
     both = Network(board(KITCHEN, 1000), board(CELLAR, 77_000))
     for device in both.boards:
-        device._password = password
+        device.board.settings.put_text("web_password", password)
     async with serve_web(both.at(0)) as first, serve_web(both.at(1)) as second:
         both.places = [first, second]
         yield both

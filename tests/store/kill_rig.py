@@ -19,7 +19,7 @@ from typing import Self
 
 from tests.store.rig import START, look
 from wattrail.ledger import Entry, Ledger
-from wattrail.store import Store, open_store
+from wattrail.store import GatewayLock, Store, open_store
 from wattrail.store.file_check import require_sound
 
 __all__ = ["METERS", "Killed", "Truth", "check_after", "kill", "victim"]
@@ -32,10 +32,11 @@ from datetime import timedelta
 from tests.store.kill_rig import METERS
 from tests.store.rig import START, look, register
 from wattrail.ledger import Ledger
-from wattrail.store import Retention, open_store
+from wattrail.store import GatewayLock, Retention, open_store
 
 def live(path):
-    store = open_store(path)
+    lock = GatewayLock(path).__enter__()  # as the gateway opens it: with the journal of readings
+    store = open_store(path, lock=lock)
     store._writer._connection.execute("PRAGMA wal_autocheckpoint = 40")  # folded into the file many times in a life
     ids = {name: register(store, name) for name in METERS}
 
@@ -147,7 +148,7 @@ def victim() -> Iterator[Victim]:
 
 def check_after(path: Path, acknowledged: dict[str, int], truth: Truth, killed: Killed) -> None:
     """Compare what stands in the file with what was acknowledged, and with the truth."""
-    with open_store(path) as store:
+    with GatewayLock(path) as lock, open_store(path, lock=lock) as store:
         for name in METERS:
             row = store.meter(name)
             if row is None:

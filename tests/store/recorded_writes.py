@@ -10,10 +10,16 @@ from __future__ import annotations
 
 import ctypes
 import ctypes.util
+import os
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
+from unittest.mock import patch
+
+from wattrail.store.reading_journal import journal_path
 
 __all__ = ["Recorder", "is_possible"]
 
@@ -135,6 +141,32 @@ class Recorder:
         """New connections are not recorded; close the recorded ones before."""
         assert self._library.sqlite3_vfs_register(self._base, 1) == 0
         self._library.sqlite3_vfs_unregister(ctypes.byref(self._vfs))
+
+    @contextmanager
+    def beside(self, database: Path) -> Iterator[None]:
+        """Record what is written to the journal of a database too, which is no file of the engine's."""
+        write, truncate, path = os.pwrite, os.ftruncate, str(journal_path(database))
+
+        def is_recorded(descriptor: int) -> bool:
+            return str(Path(f"/proc/self/fd/{descriptor}").readlink()) == path
+
+        def on_write(descriptor: int, content: bytes, place: int) -> int:
+            if is_recorded(descriptor):
+                self.files.setdefault(path, _DiskFile()).unflushed.append((place, content))
+            return write(descriptor, content, place)
+
+        def on_truncate(descriptor: int, size: int) -> None:
+            if is_recorded(descriptor):
+                self.files.setdefault(path, _DiskFile()).unflushed.append(size)
+            truncate(descriptor, size)
+
+        with patch.object(os, "pwrite", on_write), patch.object(os, "ftruncate", on_truncate):
+            yield
+
+    def write_back(self, path: Path) -> None:
+        """The system itself writes a file to the disk, as it does some tens of seconds after it was changed."""
+        if (file := self.files.get(str(path))) is not None:
+            file.flush()
 
     def cut(self, folder: Path, chance: random.Random) -> None:
         """Write the files as the disk may have them if the power went now."""

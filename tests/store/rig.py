@@ -11,7 +11,7 @@ from wattrail.chips import BL0942
 from wattrail.energy_register import RegisterCount
 from wattrail.front_end import FRONT_ENDS
 from wattrail.ledger import Entry, Ledger, Observation
-from wattrail.store import Store
+from wattrail.store import GatewayLock, Store, open_store
 from wattrail.units import PlainSample, Quantities, Reading
 
 CALIBRATION = BL0942.scaling.calibration_of(FRONT_ENDS["pziot-e01"])
@@ -37,6 +37,20 @@ def look(second: int, *, start: datetime = START, watts: float | None = None) ->
 
 def register(store: Store, name: str = "house", *, calibration: Calibration = CALIBRATION) -> int:
     return store.register_meter(name, "serial:///dev/ttyUSB0", simulated=False, calibration=calibration, at=START).id
+
+
+def open_as_gateway(path: Path) -> Store:
+    """As the gateway has it: alone, and with the journal of readings beside the file. Closing it gives the place up."""
+    lock = GatewayLock(path).__enter__()
+    store = open_store(path, lock=lock)
+    close = store.close
+
+    def close_and_release() -> None:
+        close()
+        lock.use.release()
+
+    setattr(store, "close", close_and_release)  # noqa: B010 a method of this one store
+    return store
 
 
 def live_through(store: Store, meter_id: int, seconds: Sequence[int], *, start: datetime = START) -> Ledger:

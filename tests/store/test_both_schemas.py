@@ -27,6 +27,12 @@ def test_both_have_files_up_to_the_same_version() -> None:
     assert list(steps()) == list(range(min(steps()), latest_version() + 1))
 
 
+def test_a_migration_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wattrail.store.schema.numbered_sql", lambda _folder: {1: "", 2: "", 4: ""})
+    with pytest.raises(StoreError, match="migration 3 is missing from this installation"):
+        migrations()
+
+
 def test_both_have_the_same_tables_columns_and_keys(postgres_server: PostgresServer, tmp_path: Path) -> None:
     place, path = postgres_server.address(), tmp_path / "w.sqlite"
     for address in (place, path):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -16,6 +17,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.store.rig import START, register
+from wattrail.errors import LedgerError
 from wattrail.ledger import (
     By,
     EnergyDirection,
@@ -30,6 +32,8 @@ from wattrail.ledger import (
     boundaries,
     by_interval,
     opening,
+    reversal,
+    unassigned,
 )
 from wattrail.ledger.bill import billing_moments
 from wattrail.ledger.tariff import Price, Tariff, Window
@@ -90,15 +94,25 @@ def condensed(store: Store, meter_id: int, moments: Sequence[datetime]) -> Ledge
         return reader.condensed_slice(meter_id, moments)
 
 
+def counted(store: Store, meter_id: int, moments: Sequence[datetime]) -> tuple[Interval, ...]:
+    """In whole numbers, as the page has it."""
+    with open_to_read(store.path) as reader:
+        return reader.energy(meter_id, moments)
+
+
 def alike(some: Sequence[Interval], others: Sequence[Interval]) -> bool:
     """The same energy, registers and completeness; gaps are rounded from where a slice begins, so to a mWh."""
     gaps = [(one.gaps.undirected_mwh, other.gaps.undirected_mwh) for one, other in zip(some, others, strict=True)]
     nothing = Totals(0, 0)
-    return all(abs(one - other) <= 1 for one, other in gaps) and [replace(one, gaps=nothing) for one in some] == [
-        replace(other, gaps=nothing) for other in others
+    return all(abs(one - other) <= 1 for one, other in gaps) and [one._replace(gaps=nothing) for one in some] == [
+        other._replace(gaps=nothing) for other in others
     ]
 
 
+STATEMENTS = st.lists(
+    st.tuples(st.sampled_from(["adjust", "open", "reverse", "reverse", "import", "export"]), st.integers(0, 60)),
+    max_size=10,
+)
 PROPERTY = settings(max_examples=25, deadline=None, phases=[Phase.generate])
 
 
@@ -112,6 +126,37 @@ def test_every_period_has_the_energy_of_the_whole_ledger(
     marks = boundaries(by, start, start + timedelta(hours=40), ZoneInfo(zone))
     whole = by_interval(shelves.ledger_slice(meter_id), marks)
     assert alike(by_interval(condensed(shelves, meter_id, marks), marks), whole)
+    assert counted(shelves, meter_id, marks) == by_interval(condensed(shelves, meter_id, marks), marks)
+
+
+@PROPERTY
+@given(entries=lives(), by=st.sampled_from(list(By)), shift_h=st.integers(-30, 60), said=STATEMENTS)
+def test_what_is_stated_and_reversed_is_in_both_the_same(
+    shelves: Store, entries: list[Entry], by: By, shift_h: int, said: list[tuple[str, int]]
+) -> None:
+    meter_id = booked(shelves, entries)
+    for what, number in said:
+        with suppress(LedgerError):  # what cannot be stated is left out
+            shelves.state(meter_id, partial(stated_as, what, number, entries))
+    start = entries[0].end + timedelta(hours=shift_h)
+    marks = boundaries(by, start, start + timedelta(hours=40), ZoneInfo("Europe/Berlin"))
+    few, whole = condensed(shelves, meter_id, marks), shelves.ledger_slice(meter_id)
+    assert alike(by_interval(few, marks), by_interval(whole, marks))
+    assert counted(shelves, meter_id, marks) == by_interval(few, marks)
+
+
+def stated_as(what: str, number: int, entries: Sequence[Entry], books: LedgerSlice) -> Entry:
+    at = entries[number % len(entries)].end + timedelta(minutes=number)
+    match what:
+        case "adjust":
+            return adjustment(books, import_mwh=number * 777, export_mwh=number, at=at, who="o", reason="r")
+        case "open":
+            return opening(books, import_mwh=number * 1000, export_mwh=3, at=at, who="o", reason="r")
+        case "reverse":
+            return reversal(books, number % 8 + 1, at=at, who="o", reason="r")
+        case _:
+            gap = next(iter(unassigned(books)), 0)
+            return assignment(books, gap, EnergyDirection(what), at=at, who="o", reason="r")
 
 
 @PROPERTY
@@ -243,3 +288,4 @@ def test_sums_follow_entries_however_they_were_written(shelves: Store, pieces: i
     marks = boundaries(By.QUARTER_HOUR, START - timedelta(hours=3), entries[-1].end + timedelta(hours=3), UTC)
     whole = by_interval(shelves.ledger_slice(meter_id), marks)
     assert alike(by_interval(condensed(shelves, meter_id, marks), marks), whole)
+    assert counted(shelves, meter_id, marks) == by_interval(condensed(shelves, meter_id, marks), marks)

@@ -16,7 +16,7 @@ from wattrail.database_address import DatabaseAddress
 from wattrail.errors import StoreError
 from wattrail.store import GatewayLock, lock_holder, open_store, open_to_read
 
-LONGEST_S = 60.0
+LONGEST_S = 180.0
 HOLD = """
 import sys
 from wattrail.store import GatewayLock

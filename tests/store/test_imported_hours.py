@@ -11,7 +11,7 @@ from tests.store.rig import CALIBRATION, START, live_through, register
 from wattrail.database_address import DatabaseAddress
 from wattrail.errors import StoreError
 from wattrail.store import open_store, open_to_read
-from wattrail.store.database import database_at
+from wattrail.store.engines import database_at
 from wattrail.store.history.periods import HistoryPeriod
 from wattrail.store.imported_hours import ImportedHours, imported_energy
 from wattrail.store.rows import microseconds

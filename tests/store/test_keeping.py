@@ -99,7 +99,7 @@ def test_a_process_killed_during_a_write_keeps_acknowledged_readings(address: Da
             acknowledged = int(victim.stdout.readline())
         victim.send_signal(signal.SIGKILL)
         acknowledged = max([acknowledged, *map(int, victim.stdout.read().split())])
-        victim.wait(10)
+        victim.wait(60)
         victim.stdout.close()
         with open_store(address) as store:
             kept = store.latest(1)

@@ -147,7 +147,7 @@ def test_a_process_killed_between_reading_and_rollup_counts_none_twice(address: 
             second = int(victim.stdout.readline())
         victim.send_signal(signal.SIGKILL)
         second = max([second, *map(int, victim.stdout.read().split())])
-        victim.wait(10)
+        victim.wait(60)
         victim.stdout.close()
         with open_store(path) as store:
             kept = store.latest(1)

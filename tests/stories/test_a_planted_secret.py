@@ -22,16 +22,19 @@ from tests.cli.test_typed_secrets import forms
 from tests.sources.conftest import NEEDS_BROKER, Mosquitto, publisher
 from tests.web.conftest import browser
 from wattrail.clock import SystemClock
-from wattrail.twin.network.devices import openbeken, tasmota
+from wattrail.twin.network.devices import openbeken, tasmota, tuya
 from wattrail.twin.network.openbeken import SimulatedOpenBeken
 from wattrail.twin.network.serving import serve_web
 from wattrail.twin.network.tasmota import SimulatedTasmota
+from wattrail.twin.network.tuya import serve_tuya
 
 __all__ = ["browser"]
 
 IN_FILE, IN_ENVIRONMENT, IN_KEYRING, ECHOED = (
     "pl&nt ed/fïle+1", "pl&nt ed/env?=2", "pl&nt-ed-keyring#3", "pl&nt ed/échö%4"
 )  # fmt: skip
+LOCAL_KEY = "pl&nt:lan/key+5?"
+STOCK = "?version=3.4&board=pziot-e01&login=stock&ask=1"
 DEADLINE_S = 180.0
 KEYRING = f"""
 from keyring.backend import KeyringBackend
@@ -89,7 +92,7 @@ class Person:
     def files(self) -> Iterator[tuple[str, bytes]]:
         """Every file but the one that a person wrote the secrets into."""
         for path in self.folder.rglob("*"):
-            if path.is_file() and path.name not in ("secrets.toml", "planted_keyring.py"):
+            if path.is_file() and path.name != "secrets.toml" and not path.name.startswith("planted_keyring."):
                 yield str(path.relative_to(self.folder)), path.read_bytes()
 
 
@@ -108,6 +111,7 @@ def person(tmp_path: Path) -> Person:
         "WATTRAIL_SECRETS": str(secrets),
         "WATTRAIL_LOGIN_SOLAR": f"admin:{IN_ENVIRONMENT}",
         "WATTRAIL_LOGIN_ECHO": f"admin:{ECHOED}",
+        "WATTRAIL_LOGIN_STOCK": f"simulated00000000e01:{LOCAL_KEY}",
         "NO_COLOR": "1",
     })  # fmt: skip
 
@@ -138,6 +142,8 @@ def test_a_planted_secret_is_found_nowhere(
     broker.start()
     kitchen = SimulatedOpenBeken(openbeken(SystemClock(), total_wh=4200).meter, password=IN_FILE)
     solar = SimulatedTasmota(*tasmota(SystemClock(), total_wh=4200).phases, password=IN_ENVIRONMENT)
+    stock = tuya(SystemClock(), version="3.4", total_wh=4200)
+    stock.local_key = LOCAL_KEY
     try:
         with background() as loop:
             loop.run(shout(broker.port))
@@ -146,6 +152,7 @@ def test_a_planted_secret_is_found_nowhere(
                 "solar": f"tasmota://{loop.enter(serve_web(solar.answer))}?login=solar",
                 "echo-header": f"openbeken://{loop.enter(serve_web(echo))}?login=echo",
                 "echo-query": f"tasmota://{loop.enter(serve_web(echo))}?login=echo",
+                "stock": f"tuya://{loop.enter(serve_tuya(stock, every_s=1)).place}{STOCK}",
                 "plug": f"mqtt://127.0.0.1:{broker.port}/obkPlug?device=openbeken&ask=0&login=broker",
             }
             live_through_the_day(person, urls, browser)
@@ -153,7 +160,7 @@ def test_a_planted_secret_is_found_nowhere(
         broker.stop()
     leaks = [
         f"{where}: {form!r}"
-        for secret in (IN_FILE, IN_ENVIRONMENT, IN_KEYRING, ECHOED)
+        for secret in (IN_FILE, IN_ENVIRONMENT, IN_KEYRING, ECHOED, LOCAL_KEY)
         for form in forms(secret)
         for where, text in (*person.seen.items(), *person.files())
         if (form in text if isinstance(text, str) else form.encode() in text or form.encode("utf-16-le") in text)
@@ -165,7 +172,7 @@ def live_through_the_day(person: Person, urls: dict[str, str], browser: Browser)
     """Every verb, the gateway with its page, and the mistakes of typing; each shows that it got as far as it should."""
     for name, url in urls.items():
         said = person.types("meter", "read", "--debug", "--json", url)
-        assert "simulated" in said if name in ("kitchen", "solar") else "***" in said, said
+        assert "simulated" in said if name in ("kitchen", "solar", "stock") else "***" in said, said
         person.types("meter", "record", "--debug", url, "--file", f"{name}.jsonl", "--count", "1")
         assert (person.folder / f"{name}.jsonl").stat().st_size > 0
     tables = [f'[[meter]]\nname = "{name}"\nurl = "{url}"\n' for name, url in urls.items()]
@@ -184,7 +191,7 @@ def follow(person: Person, address: str, browser: Browser) -> None:
         if all(one["reading"] or one["error"] for one in states.values()):
             break
         assert time.monotonic() < until, states
-    assert states["kitchen"]["state"] == states["solar"]["state"] == "live"
+    assert states["kitchen"]["state"] == states["solar"]["state"] == states["stock"]["state"] == "live"
     for path in ("meters", "about", "publishers", "health", *(f"meters/{name}" for name in states)):
         person.seen[f"/api/v1/{path}"] = fetch(f"{address}/api/v1/{path}")
     for path in ("/", "/metrics"):

@@ -25,7 +25,7 @@ def servers() -> int:
 
 def test_a_serial_program_at_the_right_rate_reads_the_meter() -> None:
     twin = open_twin("lspa9", amps=5)
-    with serve_uart(twin) as served, serial.Serial(served.path, 4800, timeout=1) as port:
+    with serve_uart(twin) as served, serial.Serial(served.path, 4800, timeout=30) as port:
         port.write(bytes.fromhex("58 19"))
         assert port.read(4) == MODE_REPLY
         port.write(bytes.fromhex("58 AA"))
@@ -39,14 +39,14 @@ def test_our_own_serial_port_reads_it_like_any_adapter() -> None:
         assert isinstance(port, Port)
         assert port.simulated
         port.write(bytes.fromhex("58 19"))
-        deadline, got = Deadline.after(1, port.clock), b""
+        deadline, got = Deadline.after(30, port.clock), b""
         while len(got) < 4:
             got += port.read(deadline)
         assert got == MODE_REPLY
 
 
 def test_a_served_bl0940_answers_to_its_own_heads() -> None:
-    with serve_uart(open_twin("bw-shp10", amps=5)) as served, serial.Serial(served.path, 4800, timeout=1) as port:
+    with serve_uart(open_twin("bw-shp10", amps=5)) as served, serial.Serial(served.path, 4800, timeout=30) as port:
         port.write(bytes.fromhex("50 1A"))
         assert port.read(4) == bytes.fromhex("00 00 00 95")
         port.write(bytes.fromhex("50 AA"))
@@ -60,7 +60,7 @@ def test_a_serial_program_at_the_wrong_rate_hears_no_sense() -> None:
         port.write(bytes.fromhex("58 19"))
         assert port.read(4) != MODE_REPLY
         port.baudrate = 4800
-        port.timeout = 1
+        port.timeout = 30
         twin.uart.line_break(0.01, twin.now())
         port.write(bytes.fromhex("58 19"))
         assert port.read(4) == MODE_REPLY
@@ -70,7 +70,7 @@ def test_a_program_may_close_the_device_and_come_back() -> None:
     twin = open_twin("lspa9")
     with serve_uart(twin) as served:
         for _ in range(3):
-            with serial.Serial(served.path, 4800, timeout=1) as port:
+            with serial.Serial(served.path, 4800, timeout=30) as port:
                 port.write(bytes.fromhex("58 19"))
                 assert port.read(4) == MODE_REPLY
 
@@ -78,7 +78,7 @@ def test_a_program_may_close_the_device_and_come_back() -> None:
 def test_a_tcp_client_reads_the_meter_and_the_next_one_too() -> None:
     with serve_uart_tcp(open_twin("lspa9")) as served:
         for _ in range(2):
-            with socket.create_connection((served.host, served.port), timeout=1) as client:
+            with socket.create_connection((served.host, served.port), timeout=30) as client:
                 client.sendall(bytes.fromhex("58 19"))
                 got = b""
                 while len(got) < 4:
@@ -92,10 +92,10 @@ def test_spi_goes_over_tcp_and_says_that_it_is_simulated() -> None:
     with serve_spi(twin) as served, open_port(served.url) as bus:
         assert isinstance(bus, Bus)
         assert bus.simulated
-        reply = bus.transfer(bytes.fromhex("58 19 00 00 00 00"), Deadline.after(1, clock))
+        reply = bus.transfer(bytes.fromhex("58 19 00 00 00 00"), Deadline.after(30, clock))
         assert reply[2:] == bytes.fromhex("00 00 87 07")
-        bus.transfer(bytes.fromhex("A8 1D 00 00 55 E5"), Deadline.after(1, clock))
-        bus.transfer(bytes.fromhex("A8 19 00 00 8F AF"), Deadline.after(1, clock))
+        bus.transfer(bytes.fromhex("A8 1D 00 00 55 E5"), Deadline.after(30, clock))
+        bus.transfer(bytes.fromhex("A8 19 00 00 8F AF"), Deadline.after(30, clock))
         assert twin.chip.peek(MODE) == 0x8F
 
 

@@ -22,8 +22,8 @@ from wattrail.chips.bl0942.registers import (
 )
 from wattrail.clock import Deadline
 from wattrail.errors import PortTimeout
+from wattrail.twin.chip_tables import UartTiming
 from wattrail.twin.front_end import Deviation
-from wattrail.twin.uart_engine import UartTiming
 from wattrail.twin.uart_line import as_received
 
 UNLOCK = "A8 1D 55 00 00 E5"

@@ -7,7 +7,7 @@ import json
 import socket
 import ssl
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -31,6 +31,7 @@ from wattrail.web import Setup, bind
 from wattrail.web.app import build_app, meters_json
 from wattrail.web.child import server_config
 from wattrail.web.events import Broadcast
+from wattrail.web.gateway_calls import Action, GatewayCalls, answer_line
 from wattrail.web.messages import MetricsSetup, decode_line, encode_line
 from wattrail.web.reports import apply_report
 from wattrail.web.waveform import Waveforms
@@ -127,7 +128,7 @@ class Site:
     async def send(self, request: bytes) -> Answer:
         reader, writer = await asyncio.open_connection(self.host, self.port, ssl=self.tls)
         writer.write(request)
-        answer = await asyncio.wait_for(reader.read(), 10)
+        answer = await asyncio.wait_for(reader.read(), 60)
         writer.close()
         top, _, body = answer.partition(b"\r\n\r\n")
         first, *rest = top.decode("latin-1").split("\r\n")
@@ -151,11 +152,26 @@ def record(action: str) -> AuditRecord:
     return AuditRecord(at=datetime.now(UTC), who="tests", origin="here", action=action)
 
 
+def calls_to(actions: Mapping[str, Action]) -> GatewayCalls:
+    """Calls that go to the gateway and back as lines."""
+
+    def send(**message: Any) -> None:
+        line = answer_line(decode_line(encode_line(**message))["call"], actions)
+        asyncio.get_running_loop().call_soon(calls.answered, decode_line(line)["answer"])
+
+    calls = GatewayCalls(send)
+    return calls
+
+
 @asynccontextmanager
 async def page(
-    site: Site, *, elsewhere: bool = False, setup: Setup | None = None, tls: ssl.SSLContext | None = None
-) -> AsyncIterator[Site]:
-    """The page over one meter. ``elsewhere``: its visitors do not come from the loopback."""
+    site: Site, *, elsewhere: bool = False, setup: Setup | None = None, tls: ssl.SSLContext | None = None,
+    actions: Mapping[str, Action] | None = None,
+) -> AsyncIterator[Site]:  # fmt: skip
+    """The page over one meter. ``elsewhere``: its visitors do not come from the loopback.
+
+    ``actions`` are what the gateway does for it; without them there is no gateway to ask.
+    """
     feed, now = Feed(), datetime.now(UTC)
     reading = Reading(
         at=now, monotonic=0.0, sample=Quantities(volts=230.0, amps=1.0, watts=230.0, hertz=50.0, power_factor=1.0)
@@ -170,7 +186,7 @@ async def page(
     broadcast = Broadcast(feed, meters_json)
     app = build_app(
         feed, setup, broadcast, Waveforms(lambda _name: None), acknowledge=site.acknowledged.append, report=site.report,
-        clock=site.clock,
+        calls=None if actions is None else calls_to(actions), clock=site.clock,
     )  # fmt: skip
     server = uvicorn.Server(server_config(app, tls))
     with bind(host, 0) as listener:
@@ -210,12 +226,12 @@ class Served:
 
     def __enter__(self) -> Served:
         self._thread.start()
-        assert self._ready.wait(20)
+        assert self._ready.wait(60)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join(20)
+        self._thread.join(60)
         self._loop.close()
 
     @property

@@ -11,14 +11,20 @@ from pathlib import Path
 
 import pytest
 from argon2 import PasswordHasher
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
+SCREENSHOTS = Path(__file__).parents[2] / "build" / "screenshots"
 STAGE = Path(__file__).with_name("stage.py")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 QUIET = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 )  # fmt: skip
+
+WAIT_MS = 60_000
+"""How long a page may take to show something, on a machine that does ten other things; it ends with what is shown."""
+
+expect.set_options(timeout=WAIT_MS)
 
 Server = subprocess.Popen[str]
 
@@ -39,7 +45,7 @@ def served(scene: str, folder: Path) -> Iterator[tuple[str, Server]]:
     finally:
         if server.poll() is None:
             server.terminate()
-            server.communicate(timeout=10)
+            server.communicate(timeout=60)
         server.stdout.close()
         server.stderr.close()
 
@@ -75,5 +81,6 @@ def browser() -> Iterator[Browser]:
         pytest.fail("the page is tested in a real browser: apt-get install chromium")
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
+        chromium.on("context", lambda context: context.set_default_timeout(WAIT_MS))
         yield chromium
         chromium.close()

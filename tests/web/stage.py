@@ -34,7 +34,9 @@ from wattrail.web import CandidateJson, Setup, WebProcess, bind
 
 CALIBRATION = BL0942.scaling.calibration_of(FRONT_ENDS["pziot-e01"])
 ENERGY = BL0942.energy_register(CALIBRATION)
-STARTED = SystemClock().monotonic()
+ANSWERS = 3
+"""Readings until the meter in the workshop falls silent."""
+
 CANDIDATES = (
     CandidateJson(
         description="USB serial adapter, CP2102 (Silicon Labs), serial number 0001",
@@ -54,6 +56,7 @@ class Actor:
     """A meter whose power swings, so that every second shows another number. The one in the workshop falls silent."""
 
     looks = 0
+    in_workshop = 0
     scale = CALIBRATED
 
     def __init__(self, plan: MeterPlan, clock: Clock) -> None:
@@ -66,7 +69,8 @@ class Actor:
 
     def read(self) -> Reading:
         Actor.looks += 1
-        if self._part == "workshop" and self._clock.monotonic() > STARTED + 1.5:
+        Actor.in_workshop += self._part == "workshop"
+        if self._part == "workshop" and Actor.in_workshop > ANSWERS:
             raise NoAnswer("no answer from the chip: 0 of 23 bytes", hint="is mains on? the chip has no other supply")
         return reading_at(self._clock.now(), self._clock.monotonic(), count=Actor.looks * 3)
 
@@ -162,6 +166,23 @@ def made_of_others(clock: Clock) -> MeterView:
     )
 
 
+def many(clock: Clock) -> list[MeterView]:
+    """Two hundred meters: three are stale, one is lost, and one has a name that would like to be markup."""
+    reading = Reading(at=clock.now(), monotonic=clock.monotonic(), sample=Quantities(watts=420.0))
+    views = [
+        MeterView(
+            name=f"unit-{number:03d}", url=f"tcp://192.0.2.{number}:8888", simulated=number % 2 == 0, poll_s=3600.0,
+            state=MeterState.LIVE, reading=reading,
+        )
+        for number in range(200)
+    ]  # fmt: skip
+    for number in (20, 40, 60):
+        views[number] = replace(views[number], state=MeterState.STALE, error="no answer from the chip")
+    views[150] = replace(views[150], state=MeterState.LOST, error="connection refused", hint="plug it in")
+    views[199] = replace(views[199], name="<img src=x onerror=alert(1)>")
+    return views
+
+
 async def all_were_looked_at(feed: Feed) -> None:
     """Wait until every meter has been looked at once."""
     with feed.subscribe("stage") as events:
@@ -175,6 +196,7 @@ async def perform(scene: str, folder: Path) -> None:
         "alarms": (("house", "twin://pziot-e01?scenario=house&seed=7"),),
         "bare": (),
         "empty": (),
+        "many": (),
         "live": (("house", "twin://pziot-e01?scenario=house&seed=7"),),
         "shared": (("house", "twin://pziot-e01?scenario=house&seed=7"),),
         "published": (("house", "twin://pziot-e01?scenario=house&seed=7"),),
@@ -188,7 +210,7 @@ async def perform(scene: str, folder: Path) -> None:
     plan = GatewayPlan(meters=tuple(MeterPlan(name=name, url=url) for name, url in casts[scene]))
     opener: type[MeterReader] = Actor
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
-    candidates = [] if scene in {"bare", "trouble"} else list(CANDIDATES)
+    candidates = [] if scene in {"bare", "trouble", "many"} else list(CANDIDATES)
     with (
         stop_requests(lambda: loop.call_soon_threadsafe(stop.set)),
         bind(port=0) as listener,
@@ -203,6 +225,8 @@ async def perform(scene: str, folder: Path) -> None:
                 await all_were_looked_at(gateway.feed)
             if scene == "virtual":
                 gateway.feed.publish(made_of_others(SystemClock()))
+            if scene == "many":
+                gateway.feed.publish_all((view, ()) for view in many(SystemClock()))
             setup = Setup(database=store.path, candidates=candidates, open_to_network=scene == "shared")
             board = board_of(scene)
             moving = asyncio.ensure_future(keep_waiting(board)) if board.states() else None
@@ -237,10 +261,13 @@ def demo(folder: Path) -> ServicePlan:
 
 
 def main(scene: str, folder: Path) -> None:
-    if scene not in {"twin", "demo"}:
+    if scene not in {"twin", "demo", "bench"}:
         asyncio.run(perform(scene, folder))
         return
-    plan = GatewayPlan(meters=(MeterPlan(name="house", url="twin://pziot-e01?scenario=house&seed=7"),))
+    meter = MeterPlan(name="house", url="twin://pziot-e01?scenario=house&seed=7")
+    if scene == "bench":  # a steady load, and parts that are off by some per cent
+        meter = MeterPlan(name="bench", url="twin://pziot-e01?volts=230&amps=10&seed=1&tolerance=5", poll_s=0.5)
+    plan = GatewayPlan(meters=(meter,))
     service = ServicePlan(gateway=plan, database=folder / "twin.sqlite", web=WebPlan(port=0))
     run_service(demo(folder) if scene == "demo" else service, on_ready=tell)
 

@@ -24,7 +24,7 @@ READ = ("/api/v1/meters", "/api/v1/health", "/api/v1/about", "/api/v1/openapi.js
 OPEN = {
     "/login",
     "/assets/{name}",
-    "/assets/words.{language}.json",
+    "/assets/{kind}.{language}.json",
     "/api/v1/session",
     "/api/v1/problems/{kind}",
     "/api/v1/docs/{name}",
@@ -162,10 +162,10 @@ def test_a_stream_ends_soon_after_its_token_is_revoked(site: Site, monkeypatch: 
         lines |= {"Host": site.host, "Authorization": f"Bearer {token}", "Connection": "close"}
         head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
         writer.write(f"GET /api/v1/events HTTP/1.1\r\n{head}\r\n".encode())
-        assert b"house" in await asyncio.wait_for(reader.readuntil(b"\n\n\r\n"), 10)
+        assert b"house" in await asyncio.wait_for(reader.readuntil(b"\n\n\r\n"), 60)
         with AccessBook(site.database) as book:
             book.revoke_token("page", record("token revoke"))
-        assert (await asyncio.wait_for(reader.read(), 10)).endswith(b"0\r\n\r\n")  # the last chunk: a proper end
+        assert (await asyncio.wait_for(reader.read(), 60)).endswith(b"0\r\n\r\n")  # the last chunk: a proper end
         writer.close()
 
     visit(site, story, elsewhere=True)

@@ -15,9 +15,9 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.web.access_rig import Site
-from tests.web.conftest import served
+from tests.web.conftest import SCREENSHOTS, served
 from tests.web.test_api import ask
-from tests.web.test_dashboard import SCHEMES, SCREENS, SCREENSHOTS
+from tests.web.test_dashboard import SCHEMES, SCREENS
 from wattrail.gateway import Feed
 from wattrail.web import Setup
 from wattrail.web.app import build_app, meters_json
@@ -114,7 +114,7 @@ def test_without_alarms_there_is_no_strip(scene: Scene, browser: Browser) -> Non
 
 
 def post(address: str, path: str, **headers: str) -> tuple[int, str]:
-    connection = HTTPConnection(urlsplit(address).netloc, timeout=10)
+    connection = HTTPConnection(urlsplit(address).netloc, timeout=60)
     try:
         connection.request("POST", path, headers=headers)
         response = connection.getresponse()

@@ -21,7 +21,7 @@ Scene = Callable[[str], str]
 
 
 def ask(address: str, path: str, **headers: str) -> tuple[int, Any]:
-    connection = HTTPConnection(urlsplit(address).netloc, timeout=10)
+    connection = HTTPConnection(urlsplit(address).netloc, timeout=60)
     try:
         connection.request("GET", path, headers=headers)
         response = connection.getresponse()
@@ -81,30 +81,58 @@ def test_the_interface_describes_itself(scene: Scene) -> None:
     assert set(paths) == {
         "/api/v1/meters",
         "/api/v1/meters/{name}",
-        "/api/v1/meters/{name}/costs",
-        "/api/v1/meters/{name}/download/energy",
-        "/api/v1/meters/{name}/download/entries",
-        "/api/v1/meters/{name}/download/readings",
-        "/api/v1/meters/{name}/download/series",
-        "/api/v1/meters/{name}/energy",
-        "/api/v1/meters/{name}/events",
-        "/api/v1/meters/{name}/link",
         "/api/v1/meters/{name}/reading",
-        "/api/v1/meters/{name}/registers",
-        "/api/v1/meters/{name}/series",
-        "/api/v1/meters/{name}/today",
-        "/api/v1/meters/{name}/hours",
+        "/api/v1/meters/{name}/link",
         "/api/v1/meters/{name}/waveform",
-        "/api/v1/publishers",
+        "/api/v1/events",
         "/api/v1/alarms",
         "/api/v1/alarms/events",
         "/api/v1/alarms/{number}/acknowledge",
-        "/api/v1/events",
+        "/api/v1/meters/{name}/today",
+        "/api/v1/meters/{name}/hours",
+        "/api/v1/meters/{name}/series",
+        "/api/v1/meters/{name}/energy",
+        "/api/v1/meters/{name}/registers",
+        "/api/v1/meters/{name}/events",
+        "/api/v1/meters/{name}/costs",
+        "/api/v1/meters/{name}/download/readings",
+        "/api/v1/meters/{name}/download/series",
+        "/api/v1/meters/{name}/download/energy",
+        "/api/v1/meters/{name}/download/entries",
         "/api/v1/about",
+        "/api/v1/publishers",
         "/api/v1/health",
+        "/api/v1/health/report",
+        "/api/v1/log",
+        "/api/v1/health/database-check",
+        "/api/v1/meters/{name}/ledger",
+        "/api/v1/meters/{name}/ledger/entries",
+        "/api/v1/meters/{name}/ledger/entries/{number}",
+        "/api/v1/meters/{name}/ledger/preview",
+        "/api/v1/meters/{name}/ledger/manual",
+        "/api/v1/meters/{name}/ledger/verification",
+        "/api/v1/meters/{name}/calibration",
+        "/api/v1/meters/{name}/calibration/measure",
+        "/api/v1/meters/{name}/calibration/keep",
+        "/api/v1/meters/{name}/calibration/restore",
+        "/api/v1/inspect",
+        "/api/v1/meters/{name}/accuracy/points",
+        "/api/v1/meters/{name}/accuracy/measure",
         "/api/v1/session",
         "/api/v1/audit",
         "/api/v1/problems/{kind}",
+        "/api/v1/settings",
+        "/api/v1/settings/schema",
+        "/api/v1/settings/check",
+        "/api/v1/settings/text",
+        "/api/v1/settings/text/check",
+        "/api/v1/settings/rename",
+        "/api/v1/settings/discovery",
+        "/api/v1/users",
+        "/api/v1/users/{name}/password",
+        "/api/v1/users/{name}",
+        "/api/v1/tokens",
+        "/api/v1/tokens/{name}",
     }
 
 
@@ -130,7 +158,7 @@ def test_pages_from_elsewhere_are_kept_out(scene: Scene, path: str, headers: dic
 def test_a_signal_stops_the_service_with_its_books_written(tmp_path: Path, number: signal.Signals) -> None:
     with served("live", tmp_path) as (_, server):
         server.send_signal(number)
-        out, err = server.communicate(timeout=10)
+        out, err = server.communicate(timeout=60)
     assert server.returncode == 0
     assert out == "stopped cleanly\n"
     assert "Traceback" not in err

@@ -23,10 +23,21 @@ from wattrail.app.tariff_file import parse_tariff
 from wattrail.clock import ManualClock
 from wattrail.errors import MissingExtra
 from wattrail.gateway import Feed, MeterView
-from wattrail.ledger import By, Entry, EntryKind, adjustment, bills, boundaries, by_interval
+from wattrail.ledger import (
+    By,
+    Entry,
+    EntryKind,
+    EstimatedTimes,
+    ImportedPart,
+    adjustment,
+    bills,
+    boundaries,
+    by_interval,
+)
 from wattrail.store import Store, open_store, open_to_read, table_formats
 from wattrail.store.table_formats import TableFormat, require_format
 from wattrail.web import Setup, WebProcess, bind
+from wattrail.web.energy_api import EnergyByPeriodJson, energy_json
 
 BERLIN = ZoneInfo("Europe/Berlin")
 BEGAN = datetime(2026, 10, 23, 22, tzinfo=UTC)
@@ -45,6 +56,18 @@ to = "06:00"
 from = 2026-01-01
 rates = { day = 0.30, night = 0.20 }
 """
+
+DYNAMIC = """
+name = "dynamic"
+currency = "EUR"
+[market]
+prices = "spot.csv"
+[[price]]
+from = 2026-01-01
+rates = 0.10
+"""
+SPOT = "start,end,price\n2026-10-23T22:00Z,2026-10-24T10:00Z,0.20\n2026-10-24T10:00Z,2026-10-24T14:00Z,-0.05\n"
+"""Prices of sixteen of the first eighteen hours, before the hole."""
 
 
 def live(store: Store) -> None:
@@ -89,17 +112,19 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]
     feed, ready = Feed(ManualClock(NOW)), threading.Event()
     feed.publish(MeterView(name="house", url="twin://x", simulated=True))
     feed.publish(MeterView(name="new", url="twin://y", simulated=True))
-    tariffs = {"two rates": parse_tariff(TARIFF, "tariff.toml")}
+    (path.parent / "spot.csv").write_text(SPOT)
+    dynamic = parse_tariff(DYNAMIC, "dynamic.toml", folder=path.parent)
+    tariffs = {"two rates": parse_tariff(TARIFF, "tariff.toml"), "dynamic": dynamic}
     setup = Setup(database=path, zone="Europe/Berlin", tariffs=tariffs)
     with bind(port=0) as listener:
         page = WebProcess(feed, setup, listener, on_ready=lambda _: ready.set())
-        assert ready.wait(20)
+        assert ready.wait(60)
         yield page.address, path
         page.stop()
 
 
 def download(address: str, path: str) -> tuple[dict[str, str], bytes]:
-    connection = HTTPConnection(urlsplit(address).netloc, timeout=20)
+    connection = HTTPConnection(urlsplit(address).netloc, timeout=60)
     try:
         connection.request("GET", path)
         response = connection.getresponse()
@@ -125,6 +150,17 @@ def test_energy_by_day_is_what_the_ledger_says(house: tuple[str, Path]) -> None:
     assert [period["complete"] for period in answer["periods"]] == [False, False, False]
     assert answer["periods"][1]["gaps"]["undirected_wh"] > 0 == answer["periods"][0]["gaps"]["undirected_wh"]
     assert (answer["zone"], answer["simulated"]) == ("Europe/Berlin", True)
+
+
+@pytest.mark.parametrize("by", list(By)[1:6])
+def test_energy_by_period_is_written_as_its_schema_says(house: tuple[str, Path], by: By) -> None:
+    marks = boundaries(by, BEGAN, NOW, BERLIN)
+    with open_to_read(house[1]) as reader:
+        periods = list(reader.energy(1, marks))
+    periods[0] = periods[0]._replace(imported=ImportedPart(import_mwh=1234, export_mwh=None, origins=("tibber",)))
+    estimated = EstimatedTimes.of([(marks[0], marks[1])])
+    text = energy_json(periods, estimated, name="house", simulated=True, by=by, zone=BERLIN)
+    assert EnergyByPeriodJson.model_validate_json(text).model_dump_json() == text.decode()
 
 
 def test_the_night_in_which_clocks_go_back_has_an_hour_twice(house: tuple[str, Path]) -> None:
@@ -175,7 +211,19 @@ def test_costs_are_those_of_the_bill(house: tuple[str, Path]) -> None:
     assert answer["bills"][0]["total"] == str(bill.total)
     assert answer["bills"][0]["uncharged"]["undirected_wh"] == bill.uncharged.undirected_mwh / 1000
     assert len(answer["bills"][0]["lines"]) == 2
-    assert api(house, "costs?from=2026-10-24&to=2026-10-25")["currency"] == "EUR"
+    assert answer["follows_market"] is False
+
+
+def test_costs_by_the_hour_say_which_prices_are_missing(house: tuple[str, Path]) -> None:
+    answer = api(house, "costs?from=2026-10-24&to=2026-10-25&tariff=dynamic")
+    (bill,) = answer["bills"]
+    watt_hours = api(house, "energy?by=hour&from=2026-10-24&to=2026-10-25")["periods"][3]["import_wh"]
+    # 12 hours at 0.20 + 0.10, 4 hours at -0.05 + 0.10
+    assert bill["lines"][0]["text"] == "import, standard, mean of 2 prices"
+    assert float(bill["total"]) == pytest.approx(watt_hours / 1000 * (12 * 0.30 + 4 * 0.05), abs=0.005)
+    assert bill["unpriced"][0]["start"] == "2026-10-24T14:00:00Z"
+    assert bill["uncharged"]["import_wh"] > 0
+    assert (answer["prices_until"], answer["stale"]) == ("2026-10-24T14:00:00Z", True)
 
 
 @pytest.mark.parametrize(("quantity", "unit", "mean"), [("voltage", "V", 230.125), ("frequency", "Hz", 50.01)])
@@ -218,7 +266,7 @@ def test_a_question_about_the_past_that_makes_no_sense_says_why(
 
 
 def test_a_meter_without_a_past_says_that_it_was_not_read(house: tuple[str, Path]) -> None:
-    for what in ("energy", "registers", "events", "costs", "download/readings"):
+    for what in ("energy", "registers", "events", "costs?tariff=dynamic", "download/readings"):
         status, problem = ask(house[0], f"/api/v1/meters/new/{what}")
         assert (status, problem["detail"]) == (503, "new has not been read yet")
     assert ask(house[0], "/api/v1/meters/attic/energy")[0] == 404

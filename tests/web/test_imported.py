@@ -86,7 +86,7 @@ def house(database: Path) -> Iterator[str]:
     setup = Setup(database=database, zone=BERLIN, tariffs={"flat": parse_tariff(FLAT, "tariff.toml")})
     with bind(port=0) as listener:
         page = WebProcess(feed, setup, listener, on_ready=lambda _: ready.set())
-        assert ready.wait(20)
+        assert ready.wait(60)
         yield page.address
         page.stop()
 

@@ -12,7 +12,8 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
 
 from tests.web.access_rig import PASSWORD, Served, Site
-from tests.web.test_dashboard import SCHEMES, SCREENSHOTS
+from tests.web.conftest import SCREENSHOTS
+from tests.web.test_dashboard import SCHEMES
 from wattrail.access import Scope
 from wattrail.clock import ManualClock
 
@@ -149,7 +150,7 @@ def test_the_interface_is_explained_and_tried_without_another_server(served: Ser
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     sign_in(page, "rita")
-    expect(page.get_by_role("heading", name="wattrail")).to_be_visible()
+    expect(page.get_by_role("heading", name="wattrail", level=2)).to_be_visible()
     operation = page.locator("#operations-gateway-get_health")
     operation.locator(".opblock-summary").click()
     operation.get_by_role("button", name="Try it out").click()

@@ -32,7 +32,7 @@ class Twin(Site):
 
 
 def asked(address: str, method: str, path: str, body: object = None, **headers: str) -> tuple[int, HTTPResponse, bytes]:
-    connection = HTTPConnection(urlsplit(address).netloc, timeout=20)
+    connection = HTTPConnection(urlsplit(address).netloc, timeout=60)
     try:
         content = None if body is None else json.dumps(body)
         connection.request(method, path, content, {"Content-Type": "application/json", **headers})
@@ -88,7 +88,7 @@ def test_no_secret_is_found_anywhere_it_does_not_belong(tmp_path: Path) -> None:
         audit = json.loads(asked(address, "GET", "/api/v1/audit")[2])
         processes = processes_of(server)
         server.terminate()
-        out, err = server.communicate(timeout=20)
+        out, err = server.communicate(timeout=60)
     files = b"".join(path.read_bytes() for path in sorted(tmp_path.rglob("*")) if path.is_file())
     places = {"answers": answers, "files": files, "log": (out + err).encode(), "processes": processes}
     assert b"wattrail" in processes

@@ -56,7 +56,7 @@ async def page(folder: Path) -> AsyncIterator[int]:
 def visit(folder: Path, story: Story) -> None:
     async def played() -> None:
         async with page(folder) as port:
-            await asyncio.wait_for(story(port), 30)
+            await asyncio.wait_for(story(port), 60)
 
     asyncio.run(played())
 
@@ -66,7 +66,7 @@ async def send(port: int, request: bytes) -> bytes:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(request)
     try:
-        return await asyncio.wait_for(reader.read(), 10)
+        return await asyncio.wait_for(reader.read(), 60)
     except ConnectionResetError:
         return b""
     finally:
@@ -225,7 +225,7 @@ def test_a_page_that_reads_nothing_is_let_go(tmp_path: Path, monkeypatch: pytest
         async def go_on() -> None:
             while True:
                 writer.write(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
-                await asyncio.wait_for(writer.drain(), 10)
+                await asyncio.wait_for(writer.drain(), 60)
                 await asyncio.sleep(0.01)
 
         with pytest.raises(ConnectionError):

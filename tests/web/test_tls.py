@@ -71,7 +71,7 @@ def test_the_page_is_served_by_tls_with_a_cookie_for_it_alone(tmp_path: Path, qu
             assert answer.headers["strict-transport-security"] == "max-age=31536000"
             assert (await served.ask("GET /api/v1/session", Cookie=cookie)).json["who"] == "anna"
 
-    asyncio.run(asyncio.wait_for(story(), 30))
+    asyncio.run(asyncio.wait_for(story(), 60))
 
 
 def test_a_key_that_others_can_read_is_refused(tmp_path: Path) -> None:
@@ -152,7 +152,7 @@ def test_a_renewed_certificate_is_taken_up_and_a_wrong_one_is_not(
             looking.cancel()
 
     with caplog.at_level(logging.WARNING):
-        asyncio.run(asyncio.wait_for(story(), 30))
+        asyncio.run(asyncio.wait_for(story(), 60))
 
 
 def test_plain_http_to_a_port_of_tls_gets_nothing(tmp_path: Path) -> None:
@@ -168,4 +168,4 @@ def test_plain_http_to_a_port_of_tls_gets_nothing(tmp_path: Path) -> None:
             writer.close()
             assert (await served.ask("GET /api/v1/health")).status == 200
 
-    asyncio.run(asyncio.wait_for(story(), 30))
+    asyncio.run(asyncio.wait_for(story(), 60))

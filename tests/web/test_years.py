@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import re
+from calendar import monthrange
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from itertools import product
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
+from tests.web.conftest import SCREENSHOTS
+
 pytestmark = pytest.mark.browser
 
-SCREENSHOTS = Path(__file__).parents[2] / "build" / "screenshots"
 PAGES = ("/", "/meter/twin", "/costs")
 Scene = Callable[[str], str]
 Open = Callable[..., Page]
@@ -104,6 +106,29 @@ def test_the_night_of_a_gap_is_found_and_says_why(open_page: Open) -> None:
     assert urlsplit(page.url).fragment == (mark.get_attribute("href") or "").lstrip("#")
 
 
+def test_a_mark_stays_at_its_moment_when_the_phone_is_turned(open_page: Open) -> None:
+    page = open_page("/meter/twin", viewport={"width": 1280, "height": 900})
+    history = page.get_by_role("region", name="History")
+    history.get_by_role("button", name="1 y").click()
+    mark = history.locator("a.mark.is-gap").last
+    expect(mark).to_be_visible()
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.wait_for_function("() => document.documentElement.scrollWidth <= 390")
+    mark.scroll_into_view_if_needed()
+    expect(mark).to_be_in_viewport()
+    page.wait_for_function(
+        """() => {
+            const [mark] = [...document.querySelectorAll("a.mark.is-gap")].slice(-1);
+            const at = wattrailMeter.events.marks.find(({ link }) => link === mark).at;
+            return Math.abs(parseFloat(mark.style.left) - wattrailMeter.chart.place(at)) < 0.01;
+        }"""
+    )
+    left = page.evaluate("() => [...document.querySelectorAll('a.mark.is-gap')].slice(-1)[0].style.left")
+    page.get_by_role("img", name="Chart of twin").focus()
+    page.keyboard.press("ArrowLeft")
+    expect(mark).not_to_have_attribute("style", f"left: {left};")
+
+
 def test_a_year_is_drawn_and_zoomed_without_reload(open_page: Open) -> None:
     page = open_page("/meter/twin")
     history = page.get_by_role("region", name="History")
@@ -153,6 +178,14 @@ def test_what_another_tariff_would_have_cost(open_page: Open) -> None:
     expect(page.get_by_role("region", name="Bill", exact=True).get_by_role("heading", level=2)).to_have_text(month)
 
 
+def test_the_last_day_of_a_month_belongs_to_that_month(open_page: Open) -> None:
+    page = open_page("/inspect")  # no request is under way while the clock is set
+    now = datetime.now(UTC)
+    page.clock.set_fixed_time(datetime(now.year, now.month, monthrange(now.year, now.month)[1], 12, tzinfo=UTC))
+    page.goto(page.url.replace("/inspect", "/costs"))
+    expect(page.get_by_role("region", name="Bills").locator("tbody tr")).to_have_count(13)
+
+
 def test_german_readers_get_german_words_and_numbers(open_page: Open) -> None:
     page = open_page("/meter/twin", locale="de-DE")
     energy = page.get_by_role("region", name="Energie", exact=True)
@@ -178,7 +211,7 @@ def test_every_page_of_years_fits_and_shuts_nobody_out(open_page: Open, path: st
         page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
         expect(page.locator(".part, .now").first).to_be_visible()
         page.screenshot(path=SCREENSHOTS / f"years-{name}-{width}-{scheme}.png", full_page=True)
-        assert page.evaluate("document.documentElement.scrollWidth") <= width, f"{width} {scheme}"
+        page.wait_for_function("(width) => document.documentElement.scrollWidth <= width", arg=width)
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
         found = Axe().run(page).response["violations"]

@@ -9,17 +9,18 @@ from typing import Final
 
 from wattrail.access.scope import Scope
 
-__all__ = ["AUDIT_KEPT", "AuditRecord", "Token", "User", "check_access_name"]
+__all__ = ["ACCESS_NAME", "AUDIT_KEPT", "AuditRecord", "Token", "User", "check_access_name"]
 
 AUDIT_KEPT: Final = timedelta(days=400)
 """How long the audit log keeps a record: a year, and time to ask about it."""
 
-_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
+ACCESS_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
+"""What can be the name of a user or a token."""
 
 
 def check_access_name(name: str) -> str:
     """The name of a user or a token, unchanged. Raises ValueError."""
-    if not _NAME.fullmatch(name):
+    if not ACCESS_NAME.fullmatch(name):
         raise ValueError(
             f"{name!r} cannot be a name: use letters, digits, dot, dash, underscore and @, at most 64, "
             "beginning with a letter or a digit"

@@ -20,8 +20,10 @@ _TOKEN: Final = re.compile(rf"{_MARK}[A-Za-z0-9_-]{{43}}")
 
 
 def new_token() -> str:
-    """A new token."""
-    return _MARK + secrets.token_urlsafe(32)
+    """A new token. Its first letters name it on a command line, where a hyphen begins an option."""
+    while (random := secrets.token_urlsafe(32)).startswith("-"):
+        pass
+    return _MARK + random
 
 
 def token_hash(token: str) -> bytes | None:

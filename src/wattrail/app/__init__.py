@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from wattrail.app.config import load_config
     from wattrail.app.plan import ServicePlan, WebPlan, plan_service
-    from wattrail.app.service import Service, open_service, run
+    from wattrail.app.process import run
+    from wattrail.app.service import Service, open_service
     from wattrail.publish import Publisher
 
 __all__ = ["Publisher", "Service", "ServicePlan", "WebPlan", "load_config", "open_service", "plan_service", "run"]
@@ -24,7 +25,7 @@ _HOME = {
     "load_config": "wattrail.app.config",
     "open_service": "wattrail.app.service",
     "plan_service": "wattrail.app.plan",
-    "run": "wattrail.app.service",
+    "run": "wattrail.app.process",
 }
 
 

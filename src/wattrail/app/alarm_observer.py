@@ -148,7 +148,7 @@ def _register_at(database: DatabaseAddress, meter: str, at: datetime) -> int | N
                     ledger_slice = reader.ledger_slice(row.id, since=at)
                     if ledger_slice.began is not None:
                         start = max(at, ledger_slice.began)
-                        return registers_at(ledger_slice, [start])[0].total.rounded_down().import_mwh
+                        return registers_at(ledger_slice, [start])[0].register.rounded_down().import_mwh
     except StoreError as error:
         logger.warning("the demand of %s counts from now on: %s", meter, error)
     return None

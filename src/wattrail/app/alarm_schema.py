@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from wattrail.alarms import KINDS, TEST_RULE, AlarmKind, AlarmRule, QuietHours, Severity, Side
 from wattrail.toml_schema import field_error
-from wattrail.toml_schema.section import Section
+from wattrail.toml_schema.section import METER, Section, one_of
 from wattrail.urls import METER_NAME
 
 __all__ = ["AlarmSection", "check_alarms"]
@@ -50,16 +50,26 @@ def _hours(text: str) -> QuietHours | None:
 class AlarmSection(Section):
     """One ``[[alarm]]``, for one meter, several, or all."""
 
-    kind: Annotated[str, AfterValidator(_kind)]
+    kind: Annotated[str, AfterValidator(_kind), one_of(AlarmKind)]
+    """What is watched."""
     name: Annotated[str, AfterValidator(_name)] | None = None
-    meter: str | None = None
-    meters: Annotated[list[str], Field(min_length=1)] | None = None
+    """Name of the alarm; that of its kind if left out."""
+    meter: Annotated[str, METER] | None = None
+    """Meter that is watched; all if left out."""
+    meters: Annotated[list[Annotated[str, METER]], Field(min_length=1)] | None = None
+    """Several meters that are watched."""
     limit: Annotated[float, Field(gt=0, le=1e9)] | None = None
+    """Limit, in the unit of what is watched."""
     clear: Annotated[float, Field(ge=0, le=1e9)] | None = None
+    """How far below the limit the alarm is cleared."""
     for_s: Annotated[float, Field(ge=0, le=_MAX_FOR_S)] | None = None
+    """Seconds for which it must last."""
     severity: Literal["info", "warning", "critical"] = "warning"
+    """How serious it is."""
     quiet: Annotated[str, AfterValidator(_quiet)] | None = None
+    """Quiet hours in local time, such as 22:00-07:00."""
     message: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    """Words of your own that the message begins with."""
 
     @model_validator(mode="after")
     def _fits_its_kind(self) -> Self:

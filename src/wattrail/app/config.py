@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from wattrail.database_address import DatabaseAddress, parse_address
 from wattrail.files import read_text
 from wattrail.sanitize import printable
-from wattrail.toml_schema import model_errors, needs_pydantic, read_model
+from wattrail.toml_schema import FieldProblem, field_problems, model_errors, needs_pydantic, read_model
 
 if TYPE_CHECKING:
     from wattrail.app.schema import Config
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = [
     "FILE_NAME",
     "config_errors",
+    "config_problems",
     "data_dir",
     "database_of",
     "demo_database",
@@ -102,3 +103,11 @@ def config_errors(text: str, name: str) -> tuple[ConfigError, ...]:
         from wattrail.app.schema import Config
 
         return model_errors(Config, text, name, toml_hint=_TOML_HINT)
+
+
+def config_problems(text: str, name: str) -> tuple[FieldProblem, ...]:
+    """The same by field. Raises ConfigError where the text is not TOML, MissingExtra."""
+    with needs_pydantic(f"reading {name}", extra="run"):
+        from wattrail.app.schema import Config
+
+        return field_problems(Config, text, name, toml_hint=_TOML_HINT)

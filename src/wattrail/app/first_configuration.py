@@ -64,6 +64,7 @@ _LOG: Final = """\
 # [log]
 # level = "warning"                          # or "error", "info", "debug"
 # format = "text"                            # or "json"
+# redact = false                             # true: no address, name or key in it, for a log that others read
 """
 
 

@@ -19,11 +19,12 @@ from wattrail.gateway import GatewayPlan, MeterPlan
 from wattrail.ledger import Tariff
 from wattrail.sanitize import printable
 from wattrail.store import DEFAULT_RETENTION
+from wattrail.store.price_file import with_prices
 from wattrail.transport.discovery import list_candidates, without_device
 
 if TYPE_CHECKING:
     from wattrail.app.publish_schema import OpenMetricsSection
-    from wattrail.app.schema import Config
+    from wattrail.app.schema import Config, LogSection
     from wattrail.publish import ConsumerPlan, Publisher
 
 __all__ = [
@@ -103,10 +104,14 @@ class WebPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogPlan:
-    """How the service logs: the least severe level that is written, and ``text`` or ``json``."""
+    """How the service logs: the least severe level that is written, and ``text`` or ``json``.
+
+    ``redacts``: labels stand in place of addresses, names and keys.
+    """
 
     level: str = "warning"
     format: str = "text"
+    redacts: bool = False
 
     @property
     def number(self) -> int:
@@ -165,19 +170,29 @@ def plan_service(
         alarms=tuple(section.rule() for section in config.alarm) if config else (),
         tariffs=load_tariffs(config.site.tariffs) if config and config.site.tariffs else (),
         demo=None if meters else _demo(has_past=past),
-        log=LogPlan(level=config.log.level, format=config.log.format) if config else LogPlan(),
+        log=_log(config.log) if config else LogPlan(),
     )
 
 
 def load_tariffs(paths: Sequence[str]) -> tuple[Tariff, ...]:
     """The tariffs in these files. Raises ConfigError, FileError; also where two have one name."""
-    from wattrail.app.tariff_file import parse_tariff
-
-    tariffs = tuple(parse_tariff(read_text(Path(path)), printable(path)) for path in paths)
+    tariffs = tuple(_tariff_at(Path(path)) for path in paths)
     names = [tariff.name for tariff in tariffs]
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise ConfigError(f"site.tariffs: two tariffs are named {twice!r}", hint="give each file a name of its own")
     return tariffs
+
+
+def _log(section: LogSection) -> LogPlan:
+    return LogPlan(level=section.level, format=section.format, redacts=section.redact)
+
+
+def _tariff_at(path: Path) -> Tariff:
+    from wattrail.app.tariff_file import parse_tariff
+
+    tariff = parse_tariff(read_text(path), printable(str(path)), folder=path.absolute().parent)
+    with_prices(tariff)  # a list of prices that cannot be read is said at the start
+    return tariff
 
 
 def _web(config: Config | None, host: str | None, port: int | None, house: HouseMeters) -> WebPlan:

@@ -15,7 +15,7 @@ from pydantic import AfterValidator, Field, model_validator
 from wattrail.errors import ConfigError
 from wattrail.files import read_text
 from wattrail.toml_schema import field_error
-from wattrail.toml_schema.section import Section
+from wattrail.toml_schema.section import FILE, METER, WRITE_ONLY, Section
 
 if TYPE_CHECKING:
     from wattrail.publish.email import EmailSender
@@ -111,16 +111,21 @@ def _file(text: str) -> str:
 
 Topic = Annotated[str, AfterValidator(_topic)]
 Text = Annotated[str, Field(min_length=1, max_length=200)]
-LiveSeconds = Annotated[float, Field(ge=1, le=3600)]
-RegisterSeconds = Annotated[float, Field(ge=5, le=3600)]
-CaFile = Annotated[str, AfterValidator(_file)] | None
+Login = Annotated[Text | None, Field(description="Name of its user and password in the file for logins.")]
+LiveSeconds = Annotated[float, Field(ge=1, le=3600, description="Seconds between live values.")]
+RegisterSeconds = Annotated[float, Field(ge=5, le=3600, description="Seconds between registers.")]
+CaFile = Annotated[
+    Annotated[str, AfterValidator(_file), FILE] | None,
+    Field(description="PEM file of the authority, for a certificate of your own."),
+]
 
 
 class BrokerSection(Section):
     """What every consumer behind a broker has. ``login`` is the name of its user and password; the host if left out."""
 
     broker: Annotated[str, AfterValidator(_broker)]
-    login: Text | None = None
+    """MQTT broker, such as mqtt://192.168.1.5."""
+    login: Login = None
     ca_file: CaFile = None
     live_s: LiveSeconds = 10.0
     registers_s: RegisterSeconds = 60.0
@@ -138,14 +143,18 @@ class HomeAssistantSection(BrokerSection):
     """``[publish.home_assistant]``."""
 
     topic: Topic = "wattrail"
+    """Topic below which everything is sent."""
     discovery_prefix: Topic = "homeassistant"
+    """Topic under which Home Assistant looks for devices."""
 
 
 class HomeAssistantHistorySection(Section):
     """``[publish.home_assistant_history]``. ``login`` is the name of its token."""
 
     url: Annotated[str, AfterValidator(_home_assistant)]
+    """Address of Home Assistant, such as http://192.168.1.5:8123."""
     login: Text = "home_assistant"
+    """Name of its token in the file for logins."""
     ca_file: CaFile = None
 
 
@@ -153,27 +162,37 @@ class MqttSection(BrokerSection):
     """``[publish.mqtt]``."""
 
     topic: Topic = "meters"
+    """Topic below which everything is sent."""
     flat: bool = False
+    """A topic for each value, in place of JSON."""
     change_w: Annotated[float, Field(ge=0, le=1e6)] = 0.0
+    """Watts by which the power must change to be sent at once."""
 
 
 class OpenMetricsSection(Section):
     """``[publish.openmetrics]``."""
 
     kwh: bool = False
+    """Registers in kWh too."""
 
 
 class InfluxSection(Section):
     """``[publish.influxdb]``: ``database`` for versions 1 and 3, ``org`` and ``bucket`` for version 2."""
 
     url: Annotated[str, AfterValidator(_web)]
+    """Address of InfluxDB, such as http://192.168.1.5:8086."""
     version: Literal[1, 2, 3]
+    """Version of InfluxDB."""
     database: Text | None = None
+    """Database, of versions 1 and 3."""
     org: Text | None = None
+    """Organisation, of version 2."""
     bucket: Text | None = None
-    login: Text | None = None
+    """Bucket, of version 2."""
+    login: Login = None
     ca_file: CaFile = None
     measurement: Text = "meter"
+    """Name of the measurement."""
     live_s: LiveSeconds = 10.0
     registers_s: RegisterSeconds = 60.0
 
@@ -192,17 +211,22 @@ class InfluxSection(Section):
 class P1Section(Section):
     """``[publish.p1]``."""
 
-    meter: Text | None = None
+    meter: Annotated[Text, METER] | None = None
+    """Meter that is sent; the only one if left out."""
     host: Text = "127.0.0.1"
+    """Address at which readers of P1 connect."""
     port: Annotated[int, Field(ge=0, le=65535)] = 8043
+    """Its TCP port."""
     every_s: Literal[1, 10] = 10
+    """Seconds from one telegram to the next."""
 
 
 class MessageSection(Section):
     """What every consumer of messages has. ``login`` is the name of its user and password, or of its token."""
 
     events: Annotated[list[Literal["alarms", "daily", "monthly"]], Field(min_length=1)]
-    login: Text | None = None
+    """What is sent: alarms, daily and monthly reports."""
+    login: Login = None
     ca_file: CaFile = None
 
     def wanted(self) -> frozenset[str]:
@@ -214,11 +238,17 @@ class WebhookSection(MessageSection):
     """``[[publish.webhook]]``: ``secret`` is the name of the secret that signs."""
 
     name: Annotated[str, AfterValidator(_webhook_name)]
-    url: Annotated[str, Field(min_length=1, max_length=2000)]
+    """Name of the webhook."""
+    url: Annotated[str, Field(min_length=1, max_length=2000), WRITE_ONLY]
+    """Address of the webhook. It may hold a password, so it is not shown."""
     secret: Text | None = None
+    """Name of the secret that signs, in the file for logins."""
     preset: Literal["ntfy", "gotify", "slack", "discord"] | None = None
+    """Service whose format is used."""
     template: Annotated[str, Field(min_length=1, max_length=4000)] | None = None
+    """Template of the body."""
     format: Literal["json", "text"] = "json"
+    """Format of the template."""
 
     @model_validator(mode="after")
     def _has_a_url(self) -> Self:
@@ -260,9 +290,13 @@ class EmailSection(MessageSection):
     """``[publish.email]``: ``server`` is ``smtp://`` with STARTTLS, or ``smtps://`` with TLS from the first byte."""
 
     server: Annotated[str, AfterValidator(_smtp)]
+    """Mail server, such as smtp://mail.lan:587 or smtps://smtp.example.org."""
     from_: Annotated[str, AfterValidator(_address), Field(alias="from")]
+    """Address of the sender."""
     to: Annotated[list[Annotated[str, AfterValidator(_address)]], Field(min_length=1, max_length=50)]
+    """Addresses of those who get it."""
     tls: Literal["none"] | None = None
+    """none sends it unencrypted."""
 
     @model_validator(mode="after")
     def _keeps_a_password_secret(self) -> Self:
@@ -293,14 +327,17 @@ class ReportSection(Section):
     """``[publish.report]``: when the daily and monthly reports are sent, and what a month costs."""
 
     at: Annotated[str, AfterValidator(_time_of_day)] = "00:15"
-    tariff: Annotated[str, AfterValidator(_file)] | None = None
+    """Local time at which reports are sent."""
+    tariff: Annotated[str, AfterValidator(_file), FILE] | None = None
+    """Tariff file by which a month is priced."""
 
     def planned(self) -> ReportPlan:
         """What all consumers of reports have in common. Raises ConfigError."""
         from wattrail.app.tariff_file import parse_tariff
         from wattrail.publish.report_queue import ReportPlan
 
-        tariff = parse_tariff(read_text(Path(self.tariff)), self.tariff) if self.tariff else None
+        path = Path(self.tariff) if self.tariff else None
+        tariff = parse_tariff(read_text(path), str(path), folder=path.absolute().parent) if path else None
         return ReportPlan(at=time.fromisoformat(self.at), tariff=tariff)
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic.fields import FieldInfo
 
 from wattrail.app.alarm_schema import AlarmSection, check_alarms
 from wattrail.app.publish_schema import PublishSection
@@ -22,7 +23,7 @@ from wattrail.gateway.plan import MeterPlan
 from wattrail.sources import check_source_url, is_source
 from wattrail.store import DEFAULT_RETENTION, Retention
 from wattrail.toml_schema import field_error
-from wattrail.toml_schema.section import Section
+from wattrail.toml_schema.section import FILE, METER, Section, form_hint, one_of
 from wattrail.transport import check_url
 from wattrail.urls import METER_NAME, innermost
 
@@ -127,9 +128,15 @@ def _constant(value: float) -> float:
     return value
 
 
+def usual(kept: timedelta | None) -> FieldInfo:
+    """The usual time of a field as it is written, for its form."""
+    text = FOREVER_TEXT if kept is None else f"{kept.days} days"
+    return form_hint(default=text)
+
+
 _HOST_NAME = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*")
 
-Keep = Annotated[timedelta | None, BeforeValidator(_keep)]
+Keep = Annotated[timedelta | None, BeforeValidator(_keep), WithJsonSchema({"type": "string"})]
 Constant = Annotated[float, AfterValidator(_constant)]
 
 
@@ -141,21 +148,32 @@ class CalibrationSection(Section):
     """Counts per volt, ampere and watt of one meter, as ``wattrail meter calibrate`` measures them."""
 
     counts_per_volt: Constant
+    """Counts per volt."""
     counts_per_amp: Constant
+    """Counts per ampere."""
     counts_per_watt: Constant
+    """Counts per watt."""
 
 
 class MeterSection(Section):
     """One ``[[meter]]``."""
 
     name: Annotated[str, AfterValidator(_name)]
+    """Name. What it measures is kept under it."""
     url: Annotated[str, AfterValidator(_url)]
+    """Where the meter is, as a URL."""
     address: Annotated[int, Field(ge=0, le=3)] = 0
-    chip: Annotated[str, AfterValidator(_chip)] | None = None
-    front_end: Annotated[str, AfterValidator(_front_end)] | None = None
+    """Address of the chip on a shared UART."""
+    chip: Annotated[str, AfterValidator(_chip), one_of(CHIPS)] | None = None
+    """Metering chip."""
+    front_end: Annotated[str, AfterValidator(_front_end), one_of(FRONT_ENDS)] | None = None
+    """Known parts around the chip, which set its scale."""
     calibration: CalibrationSection | None = None
+    """Measured constants, in place of known parts."""
     inverted: bool = False
+    """The wire passes the meter in the other direction."""
     poll_s: Annotated[float, Field(ge=0.2, le=3600)] = 1.0
+    """Seconds from one reading to the next."""
 
     @model_validator(mode="after")
     def _scaled_once(self) -> Self:
@@ -192,8 +210,10 @@ class MeterSection(Section):
 class StoreSection(Section):
     """``[store]``: the database, and how long readings and what they add up to are kept."""
 
-    path: Annotated[str, AfterValidator(_path)] | None = None
+    path: Annotated[str, AfterValidator(_path), FILE] | None = None
+    """Database file. Another one needs a restart."""
     url: Annotated[str, AfterValidator(_server_url)] | None = None
+    """PostgreSQL database, in place of the file. Another one needs a restart."""
 
     @model_validator(mode="after")
     def _in_one_place(self) -> Self:
@@ -201,11 +221,16 @@ class StoreSection(Section):
             raise ValueError("path and url both name the database; keep one of them")
         return self
 
-    keep_readings: Keep = DEFAULT_RETENTION.readings
-    keep_minutes: Keep = DEFAULT_RETENTION.minutes
-    keep_quarter_hours: Keep = DEFAULT_RETENTION.quarter_hours
-    keep_hours: Keep = DEFAULT_RETENTION.hours
-    keep_days: Keep = DEFAULT_RETENTION.days
+    keep_readings: Annotated[Keep, usual(DEFAULT_RETENTION.readings)] = DEFAULT_RETENTION.readings
+    """How long every reading is kept, such as 14 days, 3 months or for ever."""
+    keep_minutes: Annotated[Keep, usual(DEFAULT_RETENTION.minutes)] = DEFAULT_RETENTION.minutes
+    """How long the values of each minute are kept."""
+    keep_quarter_hours: Annotated[Keep, usual(DEFAULT_RETENTION.quarter_hours)] = DEFAULT_RETENTION.quarter_hours
+    """How long the values of each quarter hour are kept."""
+    keep_hours: Annotated[Keep, usual(DEFAULT_RETENTION.hours)] = DEFAULT_RETENTION.hours
+    """How long the values of each hour are kept."""
+    keep_days: Annotated[Keep, usual(DEFAULT_RETENTION.days)] = DEFAULT_RETENTION.days
+    """How long the values of each day are kept."""
 
     def retention(self) -> Retention:
         """How long each is kept."""
@@ -219,7 +244,9 @@ class WebSection(Section):
     """``[web]``."""
 
     host: str | None = None
+    """Address at which the page is served; 0.0.0.0 is every network. Another one needs a restart."""
     port: Annotated[int, Field(ge=0, le=65535)] | None = None
+    """TCP port of the page. Another one needs a restart."""
 
 
 class SiteSection(Section):
@@ -230,12 +257,19 @@ class SiteSection(Section):
     """
 
     timezone: Annotated[str, AfterValidator(_timezone)] | None = None
-    grid: str | None = None
-    solar: str | None = None
+    """Time zone, where days begin and end. Another one needs a restart."""
+    grid: Annotated[str, METER] | None = None
+    """Meter between the house and the grid."""
+    solar: Annotated[str, METER] | None = None
+    """Meter behind the roof."""
     names: list[Annotated[str, AfterValidator(_host_name)]] = Field(default_factory=list)
+    """Host names of the page, beside this machine's own."""
     trusted_proxies: list[Annotated[str, AfterValidator(_network)]] = Field(default_factory=list)
-    certificate: Annotated[str, AfterValidator(_path)] | None = None
-    key: Annotated[str, AfterValidator(_path)] | None = None
+    """Addresses or networks of reverse proxies that are believed about their visitors."""
+    certificate: Annotated[str, AfterValidator(_path), FILE] | None = None
+    """PEM file of the certificate, for TLS."""
+    key: Annotated[str, AfterValidator(_path), FILE] | None = None
+    """PEM file of its key."""
 
     @model_validator(mode="after")
     def _both_for_tls(self) -> Self:
@@ -244,20 +278,26 @@ class SiteSection(Section):
             raise ValueError(f"TLS needs certificate and key: {missing} is missing")
         return self
 
-    tariffs: list[Annotated[str, AfterValidator(_file)]] = Field(default_factory=list)
+    tariffs: list[Annotated[str, AfterValidator(_file), FILE]] = Field(default_factory=list)
+    """Tariff files, which say what energy costs."""
 
 
 class LogSection(Section):
     """``[log]``."""
 
     format: Literal["text", "json"] = "text"
+    """Form of the lines of the log."""
     level: Literal["debug", "info", "warning", "error"] = "warning"
+    """What is logged."""
+    redact: bool = False
+    """Names, addresses and places are replaced in the log, so that it can be shown to others."""
 
 
 class SafetySection(Section):
     """``[safety]``."""
 
     confirmed: Literal["mains-off", "isolated"] | None = None
+    """How wired meters are kept off the mains."""
 
 
 class Config(Section):

@@ -10,34 +10,36 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import socket
-import threading
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, nullcontext, suppress
+from contextlib import asynccontextmanager, nullcontext
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.util import find_spec
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from wattrail.app.access import require_access, require_certificate
 from wattrail.app.plan import ServicePlan, WebPlan
 from wattrail.app.service_changes import describe_changes, require_no_restart
 from wattrail.app.service_parts import ServiceParts
-from wattrail.app.systemd_notify import SystemdNotifier
 from wattrail.clock import Clock, SystemClock
-from wattrail.errors import ConfigError, MissingExtra, WattrailError
+from wattrail.errors import MissingExtra, WattrailError
 from wattrail.gateway import Feed, Gateway, GatewayPlan, open_planned
 from wattrail.gateway.source import Opener
-from wattrail.gateway.stopping import stop_requests
-from wattrail.gateway.threads import in_thread, start_thread
+from wattrail.gateway.threads import in_thread
 from wattrail.sanitize import hide_credentials
 from wattrail.store import GatewayLock, ReloadOutcome, Store, open_store
 
-__all__ = ["Service", "open_service", "run"]
+if TYPE_CHECKING:
+    from wattrail.app.settings import Settings
+
+__all__ = ["Service", "open_service", "require_startable"]
 
 _PUBLISHERS_WITHIN_S: Final = 0.4
 _CLOSE_WITHIN_S: Final = 0.4
 """Together with STOP_WITHIN_S of the meters these stay below EXIT_WITHIN_S."""
+
+_RENAME_WITHIN_S: Final = 30.0
 
 _WEB_LIBRARIES: Final = ("pydantic", "fastapi", "uvicorn")
 
@@ -47,8 +49,10 @@ logger = logging.getLogger(__name__)
 class Service:
     """A service that runs. ``address`` is the URL of its page, None where none is served."""
 
-    def __init__(self, plan: ServicePlan, gateway: Gateway, store: Store, parts: ServiceParts) -> None:
-        self.plan, self.gateway, self.store, self._parts = plan, gateway, store, parts
+    def __init__(
+        self, plan: ServicePlan, gateway: Gateway, store: Store, parts: ServiceParts, listener: socket.socket | None
+    ) -> None:
+        self.plan, self.gateway, self.store, self._parts, self._listener = plan, gateway, store, parts, listener
         self.loaded_at = datetime.now(UTC)
 
     @property
@@ -76,8 +80,35 @@ class Service:
         parts.change_page(plan)
         self.plan, self.loaded_at = plan, datetime.now(UTC)
         said = describe_changes(before, plan, changes, publishers)
-        self._show(ReloadOutcome(at=_iso(self.loaded_at), changes=said))
+        self.announce(said)
         return said
+
+    async def rename_meter(self, old: str, new: str) -> None:
+        """Give an account another name while its meter is not read; ``change`` to a plan with the new name follows.
+
+        Raises StoreError, and then the meter is read on.
+        """
+        plan = self.gateway.plan
+        await self.gateway.change(replace(plan, meters=tuple(one for one in plan.meters if one.name != old)))
+        try:
+            await in_thread(lambda: self.store.rename_meter(old, new), name="rename-meter")
+        except WattrailError:
+            await self.gateway.change(plan)
+            raise
+
+    def listener_for(self, plan: ServicePlan) -> socket.socket | None:
+        """A bound socket for the page of a service that takes the place of this one. Raises what binding raises.
+
+        At the same address it is the same one: who asks meanwhile waits, and gets the answer of the successor.
+        """
+        before, after = self.plan.web, plan.web
+        if before and after and self._listener and (before.host, before.port) == (after.host, after.port):
+            return self._listener.dup()
+        return _bound(after)
+
+    def announce(self, changes: tuple[str, ...]) -> None:
+        """Say, where the state of the service is shown, what its start has changed."""
+        self._show(ReloadOutcome(at=_iso(self.loaded_at), changes=changes))
 
     def refuse(self, error: WattrailError) -> None:
         """Say, where the state of the service is shown, that a newer configuration is refused and why."""
@@ -89,100 +120,6 @@ class Service:
         self._parts.show_configuration(self.loaded_at, outcome)
 
 
-def end_process() -> None:
-    """End the process although a call still blocks. Every acknowledged reading is committed."""
-    left = "not everything stopped in time; every stored reading is counted at the next start"
-    start_thread(lambda: logger.warning(left), name="leave").join(0.2)  # stderr may be what blocks
-    os._exit(0)
-
-
-def run(
-    plan: ServicePlan,
-    *,
-    on_ready: Callable[[str | None], object] | None = None,
-    overdue: Callable[[], None] | None = end_process,
-    clock: Clock | None = None,
-    opener: Opener = open_planned,
-    replan: Callable[[], ServicePlan] | None = None,
-) -> None:
-    """Run a service in this process until SIGINT or SIGTERM. Call it in the main thread.
-
-    At SIGHUP ``replan`` gives the plan to run by from then on; one that it refuses changes nothing. Without it the
-    signal ends the process.
-
-    ``on_ready`` gets the address of the page once it answers; without a page it gets None once the meters are read.
-    After the signal the process has EXIT_WITHIN_S to end. Then ``overdue`` is called, which ends it with exit code 0
-    even while calls block; None sets no limit. Raises ConfigError, StoreError and MissingExtra before any meter is
-    touched; StoreError also where another gateway uses the database.
-    """
-    manager = SystemdNotifier()
-    status = ""
-
-    def ready(address: str | None) -> None:
-        nonlocal status
-        status = f"page {address}" if address else "no page"
-        manager.ready(_status(plan, status))
-        if on_ready is not None:
-            on_ready(address)
-
-    async def until_stopped() -> None:
-        loop, task, requested = asyncio.get_running_loop(), asyncio.current_task(), asyncio.Event()
-        assert task is not None
-
-        def stop() -> None:
-            manager.stopping()
-            loop.call_soon_threadsafe(task.cancel)
-
-        def reload() -> None:
-            loop.call_soon_threadsafe(requested.set)
-
-        with stop_requests(stop, overdue=overdue, on_reload=reload if replan is not None else None):
-            async with open_service(plan, on_ready=ready, clock=clock, opener=opener) as service:
-                manager.watch(lambda: _answers(loop, service.store))
-                while True:
-                    await requested.wait()
-                    requested.clear()
-                    if replan is not None:
-                        manager.reloading()
-                        await _reload(service, replan)
-                        manager.ready(_status(service.plan, status))
-
-    with suppress(asyncio.CancelledError):
-        asyncio.run(until_stopped())
-
-
-def _status(plan: ServicePlan, page: str) -> str:
-    count = len(plan.gateway.meters)
-    return f"{count} {'meter' if count == 1 else 'meters'}, {page}"
-
-
-async def _reload(service: Service, replan: Callable[[], ServicePlan]) -> None:
-    """Read the configuration again, and run by it. Raises nothing: a service goes on by what it has."""
-    try:
-        plan = await in_thread(replan, name="read-configuration")
-        changes = await service.change(plan)
-    except WattrailError as error:
-        logger.error("the configuration is refused, and the one before it runs on: %s", error)
-        service.refuse(error)
-    except Exception as error:
-        logger.exception("the configuration could not be read again")
-        service.refuse(ConfigError(f"{type(error).__name__}: {error}", hint="this is a defect: report it with the log"))
-    else:
-        logger.warning("the configuration was read again: %s", "; ".join(changes) or "nothing has changed")
-
-
-def _answers(loop: asyncio.AbstractEventLoop, store: Store) -> bool:
-    """Whether the event loop and the database do their work; blocks while one of them does not."""
-    turned = threading.Event()
-    try:
-        loop.call_soon_threadsafe(turned.set)
-    except RuntimeError:  # the loop has ended
-        return False
-    turned.wait()
-    store.wait_until_idle()
-    return True
-
-
 @asynccontextmanager
 async def open_service(
     plan: ServicePlan,
@@ -190,12 +127,15 @@ async def open_service(
     on_ready: Callable[[str | None], object] | None = None,
     clock: Clock | None = None,
     opener: Opener = open_planned,
+    settings: Settings | None = None,
+    listener: socket.socket | None = None,
 ) -> AsyncIterator[Service]:
     """A running service for the length of an ``async with`` block. It handles no signals and never ends the process.
 
-    Raises and calls ``on_ready`` as ``run`` does.
+    Raises and calls ``on_ready`` as ``run`` does. A page is served at ``listener``, which is closed in the end;
+    without one, at a socket that is bound as the plan says.
     """
-    with GatewayLock(plan.database) as lock, _listener(plan.web) as listener:
+    with GatewayLock(plan.database) as lock, listener or _bound(plan.web) or nullcontext() as listener:
         zone = plan.gateway.zone_info()
         store = await in_thread(lambda: open_store(plan.database, lock=lock, zone=zone), name="open-store")
         try:
@@ -204,14 +144,14 @@ async def open_service(
             if plan.web is not None:
                 require_access(plan.web, store.path)
             gateway = Gateway(plan.gateway, store, clock=clock, opener=opener)
-            parts = ServiceParts(plan, store, gateway.feed, lock, clock)
+            parts = ServiceParts(plan, store, gateway.feed, lock, clock, settings)
             try:
                 await gateway.start()
                 if plan.web is not None and listener is not None:
-                    parts.start_page(plan, plan.web, listener, on_ready)
+                    parts.start_page(plan, plan.web, listener, on_ready, gateway.counters)
                 elif on_ready is not None:
                     on_ready(None)
-                yield Service(plan, gateway, store, parts)
+                yield Service(plan, gateway, store, parts, listener)
             finally:
                 await _stop(gateway, parts)
         finally:
@@ -227,9 +167,20 @@ def _give_past(store: Store, plan: GatewayPlan, clock: Clock) -> None:
         store_past(store, meter, until=clock.now(), zone=plan.zone_info())
 
 
-def _listener(web: WebPlan | None) -> socket.socket | nullcontext[None]:
+def require_startable(plan: ServicePlan) -> None:
+    """Raise what a start by a plan would raise of its database and its access, before another service ends for it."""
+    with GatewayLock(plan.database) as lock:
+        store = open_store(plan.database, lock=lock, zone=plan.gateway.zone_info())
+        try:
+            if plan.web is not None:
+                require_access(plan.web, store.path)
+        finally:
+            store.close()
+
+
+def _bound(web: WebPlan | None) -> socket.socket | None:
     if web is None:
-        return nullcontext()
+        return None
     for library in _WEB_LIBRARIES:
         if find_spec(library) is None:
             raise MissingExtra("the dashboard", library=library, extra="run")
@@ -247,6 +198,7 @@ async def _stop(gateway: Gateway, parts: ServiceParts) -> None:
     await in_thread(lambda: parts.publishers.join(_PUBLISHERS_WITHIN_S), name="stop-publishers")
     if ending_page is not None:
         await ending_page
+    parts.close()
 
 
 async def _close(store: Store) -> None:

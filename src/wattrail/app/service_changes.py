@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ from wattrail.gateway.plan import PlanChanges
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-__all__ = ["describe_changes", "require_no_restart"]
+__all__ = ["describe_changes", "is_other_account", "require_no_restart"]
 
 
 def require_no_restart(before: ServicePlan, after: ServicePlan) -> None:
@@ -29,8 +29,13 @@ def require_no_restart(before: ServicePlan, after: ServicePlan) -> None:
         )
 
 
+def is_other_account(before: ServicePlan, after: ServicePlan) -> bool:
+    """Whether the demonstration begins or ends: simulated and real energy have databases of their own."""
+    return (before.demo is None) != (after.demo is None)
+
+
 def _fixed_fields(before: ServicePlan, after: ServicePlan) -> Iterator[str]:
-    if (before.demo is None) != (after.demo is None):
+    if is_other_account(before, after):
         yield "the step from the demonstration to a meter (or back)"
     elif str(before.database) != str(after.database):
         yield "[store] path or url"
@@ -52,9 +57,14 @@ def describe_changes(
 
 
 def _phrases(before: ServicePlan, after: ServicePlan, meters: PlanChanges, names: tuple[str, ...]) -> Iterator[str]:
-    for what, found in (("added", meters.added), ("changed", meters.changed), ("removed", meters.removed)):
-        if found:
-            yield f"{what} {'meter' if len(found) == 1 else 'meters'} {', '.join(found)}"
+    if is_other_account(before, after):
+        yield "the demonstration ended" if after.demo is None else "the demonstration began"
+    if meters.added:
+        yield f"added {_meters(meters.added)}"
+    if meters.changed:
+        yield f"changed {_meters(meters.changed)}"
+    if meters.removed:
+        yield f"removed {_meters(meters.removed)}"
     if publishers := [name for name in names if name != "alarms"]:
         yield f"publishers started again or ended: {', '.join(publishers)}"
     if before.alarms != after.alarms:
@@ -67,6 +77,11 @@ def _phrases(before: ServicePlan, after: ServicePlan, meters: PlanChanges, names
         yield f"kept for another time: {', '.join(_fields(before.gateway.retention, after.gateway.retention))}"
     if before.web is not None and after.web is not None:
         yield from _page_phrases(before.web, after.web, is_as_before=not meters.added + meters.removed)
+
+
+def _meters(names: Sequence[str]) -> str:
+    listed = ", ".join(names)
+    return f"meter {listed}" if len(names) == 1 else f"meters {listed}"
 
 
 def _page_phrases(before: WebPlan, after: WebPlan, *, is_as_before: bool) -> Iterator[str]:

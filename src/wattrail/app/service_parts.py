@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import logging
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from wattrail.app.access import AccessKeeper
 from wattrail.app.alarm_observer import alarm_observer
+from wattrail.app.gateway_health import GatewayHealth
 from wattrail.app.plan import ServicePlan, WebPlan
+from wattrail.app.price_fetch import PriceFetcher
 from wattrail.app.publishers import Publishers
-from wattrail.clock import Clock
+from wattrail.clock import Clock, SystemClock
 from wattrail.gateway import Feed
 from wattrail.gateway.logs import set_up_logging
+from wattrail.gateway.recent_log import RecentLog
 from wattrail.publish import ConsumerContext, Publisher, PublisherBoard
 from wattrail.store import GatewayLock, ReloadOutcome, Store
 from wattrail.store.alarm_events import AlarmEvents
 
 if TYPE_CHECKING:
+    from wattrail.app.settings import Settings
     from wattrail.web import Setup, WebProcess
 
 __all__ = ["ServiceParts"]
@@ -30,12 +35,25 @@ _ENDING_WITHIN_S: Final = 5.0
 class ServiceParts:
     """The publishers run from the beginning: they subscribe before the first meter starts."""
 
-    def __init__(self, plan: ServicePlan, store: Store, feed: Feed, lock: GatewayLock, clock: Clock | None) -> None:
-        self.lock = lock
+    def __init__(
+        self,
+        plan: ServicePlan,
+        store: Store,
+        feed: Feed,
+        lock: GatewayLock,
+        clock: Clock | None,
+        settings: Settings | None = None,
+    ) -> None:
+        self.lock, self._settings = lock, settings
         self._store, self._feed, self._clock = store, feed, clock
         self.page: WebProcess | None = None
         self._setup: Setup | None = None
         self._board = PublisherBoard()
+        self._followed = tuple(tariff for tariff in plan.tariffs if tariff.market)
+        self.prices = PriceFetcher(self._followed, clock)
+        self._log = RecentLog()
+        logging.getLogger().addHandler(self._log)
+        self._health: GatewayHealth | None = None
         self._announce(plan)
         self.publishers = Publishers(self._planned(plan), feed, on_failure=self._board.crashed)
 
@@ -48,9 +66,15 @@ class ServiceParts:
             self._board.remove(name)
         return changed
 
+    def close(self) -> None:
+        """Keep no more lines of the log."""
+        logging.getLogger().removeHandler(self._log)
+
     def change_page(self, plan: ServicePlan) -> None:
         """Log, and serve the page, by another plan; the page starts again where its settings are others."""
-        set_up_logging(plan.log.number, plan.log.format)
+        set_up_logging(plan.log.number, plan.log.format, redacts=plan.log.redacts)
+        if self._health is not None:
+            self._health.plan = plan
         if self.page is None or plan.web is None:
             return
         setup = _setup_of(plan, plan.web, self._store)
@@ -71,15 +95,24 @@ class ServiceParts:
         )
 
     def start_page(
-        self, plan: ServicePlan, web: WebPlan, listener: socket.socket, on_ready: Callable[[str], object] | None
-    ) -> None:
-        """Serve the page on a bound listener."""
+        self, plan: ServicePlan, web: WebPlan, listener: socket.socket, on_ready: Callable[[str], object] | None,
+        counters: Callable[[], Mapping[str, Mapping[str, int]]],
+    ) -> None:  # fmt: skip
+        """Serve the page on a bound listener. ``counters`` are those of the lines of the meters."""
+        from wattrail.app.page_actions import page_actions
         from wattrail.web import WebProcess
 
+        health = self._health = GatewayHealth(
+            self._store, self._clock or SystemClock(), counters=counters, prices=lambda: self.prices.states(),
+            log=self._log,
+        )  # fmt: skip
+        health.plan = plan
+        health.note_start()
         self._setup = _setup_of(plan, web, self._store)
         self.page = WebProcess(
             self._feed, self._setup, listener, board=self._board, on_ready=on_ready, on_acknowledge=self._acknowledge,
             access=AccessKeeper(self._store.path),
+            actions=page_actions(self._store, self._feed, health, self._settings),
         )  # fmt: skip
         self.lock.set_address(self.page.address)
 
@@ -111,6 +144,10 @@ class ServiceParts:
         )
         around = (context.meters, context.watched)
         planned: dict[str, tuple[object, Publisher]] = {name: (one, one) for name, one in plan.publishers.items()}
+        if followed := tuple(tariff for tariff in plan.tariffs if tariff.market):
+            if followed != self._followed:
+                self._followed, self.prices = followed, PriceFetcher(followed, self._clock)
+            planned["prices"] = followed, self.prices
         for consumer in plan.consumers:
             planned[consumer.name] = ((consumer, around), consumer.publisher(context))
         # The alarms come last: all others have subscribed when they announce what stands, also to one that is new.
@@ -139,5 +176,5 @@ def _setup_of(plan: ServicePlan, web: WebPlan, store: Store) -> Setup:
         certificate=web.certificate,
         key=web.key,
         tariffs={tariff.name: tariff for tariff in plan.tariffs},
-        log=LogSetup(level=plan.log.number, format=plan.log.format),
+        log=LogSetup(level=plan.log.number, format=plan.log.format, redacts=plan.log.redacts),
     )

@@ -6,11 +6,14 @@ from collections.abc import Mapping
 from contextlib import suppress
 from datetime import date, datetime, time
 from decimal import Decimal, InvalidOperation
+from pathlib import Path
 from typing import Annotated, Final, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, model_validator
 
 from wattrail.errors import ConfigError
+from wattrail.ledger.market_prices import MarketTerms
 from wattrail.ledger.tariff import Per, Price, Tariff, Window
 from wattrail.sanitize import printable
 from wattrail.toml_schema import field_error, read_model
@@ -33,9 +36,12 @@ _MAX_SHOWN: Final = 60
 _WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
-def parse_tariff(text: str, name: str) -> Tariff:
-    """The tariff in a TOML text; ``name`` is the file's in errors. Raises ConfigError by file, line and field."""
-    return read_model(TariffFile, text, name, parse_float=Decimal).tariff()
+def parse_tariff(text: str, name: str, *, folder: Path | None = None) -> Tariff:
+    """The tariff in a TOML text; ``name`` is the file's in errors. Raises ConfigError by file, line and field.
+
+    The file of market prices that it names is relative to ``folder``; its prices are read by ``with_prices``.
+    """
+    return read_model(TariffFile, text, name, parse_float=Decimal).tariff(folder or Path())
 
 
 def _shown(value: object) -> str:
@@ -111,6 +117,13 @@ def _rate_names(names: list[str]) -> list[str]:
     return names
 
 
+def _price_url(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username is not None:
+        raise ValueError(f"must be an address such as https://api.awattar.de/v1/marketdata, got {_shown(url)}")
+    return url
+
+
 Money = Annotated[Decimal, BeforeValidator(_money)]
 Day = Annotated[date, BeforeValidator(_day)]
 LocalTime = Annotated[time, BeforeValidator(_local_time)]
@@ -158,6 +171,22 @@ class PriceSection(Section):
         )
 
 
+class MarketSection(Section):
+    """``[market]``: prices that change every hour or quarter hour, to which the price of the rate is added."""
+
+    prices: Text
+    url: Annotated[str, AfterValidator(_price_url)] | None = None
+    import_factor: Money = Decimal(1)
+    export_factor: Money | None = None
+
+    def terms(self, folder: Path) -> MarketTerms:
+        """The terms of the ledger, without prices yet."""
+        return MarketTerms(
+            file=str(folder / self.prices), url=self.url, import_factor=self.import_factor,
+            export_factor=self.export_factor,
+        )  # fmt: skip
+
+
 class TariffFile(Section):
     """The whole file."""
 
@@ -168,6 +197,7 @@ class TariffFile(Section):
     decimals: Annotated[int, Field(ge=0, le=4)] = 2
     window: list[WindowSection] = Field(default_factory=list)
     price: list[PriceSection] = Field(default_factory=list)
+    market: MarketSection | None = None
 
     @model_validator(mode="after")
     def _rates_are_known(self) -> Self:
@@ -196,7 +226,7 @@ class TariffFile(Section):
                 )
         return self
 
-    def tariff(self) -> Tariff:
+    def tariff(self, folder: Path) -> Tariff:
         """The tariff of the ledger."""
         return Tariff(
             name=self.name,
@@ -206,6 +236,7 @@ class TariffFile(Section):
             windows=tuple(window.window() for window in self.window),
             billing_day=self.billing_day,
             decimals=self.decimals,
+            market=self.market.terms(folder) if self.market else None,
         )
 
 

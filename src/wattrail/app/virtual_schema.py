@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from wattrail.gateway.plan import VirtualPlan
 from wattrail.ledger import Definition, VirtualKind
 from wattrail.toml_schema import field_error
-from wattrail.toml_schema.section import Section
+from wattrail.toml_schema.section import METER, Section
 from wattrail.urls import METER_NAME
 
 __all__ = ["VirtualSection", "require_members"]
@@ -27,11 +27,17 @@ class VirtualSection(Section):
     """One ``[[virtual]]``: ``plus`` and ``minus`` of a sum, ``plus`` of a balance, or ``solar`` and ``grid``."""
 
     name: str
+    """Name of the virtual meter."""
     kind: Annotated[VirtualKind, BeforeValidator(_kind)]
-    plus: list[str] = Field(default_factory=list)
-    minus: list[str] = Field(default_factory=list)
-    solar: str | None = None
-    grid: str | None = None
+    """How it is made of others."""
+    plus: list[Annotated[str, METER]] = Field(default_factory=list)
+    """Meters that are added up."""
+    minus: list[Annotated[str, METER]] = Field(default_factory=list)
+    """Meters that are subtracted."""
+    solar: Annotated[str, METER] | None = None
+    """Of self-consumption: the meter behind the roof."""
+    grid: Annotated[str, METER] | None = None
+    """Of self-consumption: the meter of the grid."""
 
     @model_validator(mode="after")
     def _means_something(self) -> Self:

@@ -94,6 +94,7 @@ def _one(mid: int, name: str = "unnamed", note: str = "", *, mask: int = 0x3C) -
 
 
 PARTS: Final = (
+    # On most modules with an N. They leave the factory protected: 0x4004, the bits CMP and BP0.
     _two(0x1560EB, "TH25Q16HB"),
     _one(0x15701C, "EN25QH16B"),
     _two(0x1571CD, "TH25Q16UC"),
@@ -105,6 +106,7 @@ PARTS: Final = (
     _two(0x156085, "P25Q16SU"),
     _one(0x154285, "P25Q16HB", "listed with a bit in a register that is never read", mask=0x407C),
     FlashPart(0x1560C4, "GT25Q16B", 0x407C, _THREE),
+    # Macronix: the second status register answers to 15, where others have 35, and guards by bit 12 in place of 14.
     FlashPart(0x1523C2, "MX25V1635F", 0x103C, (0x05, 0x15), note=_COUNT),
     _two(0x1460CD),
     _two(0x1440C8),

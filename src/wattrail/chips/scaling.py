@@ -61,6 +61,8 @@ class Scaling:
 
         More than 0.01 to 0.02 is a bad measurement or a phase error of the current transformer.
         """
+        # The chip has no register of phase: the error of a current
+        # transformer shows here, as power that does not fit.
         identical = calibration.counts_per_amp * calibration.counts_per_volt * self.watt_identity
         return calibration.counts_per_watt / identical - 1
 
@@ -96,6 +98,7 @@ def quantities_of(
         amps=amps,
         watts=watts,
         hertz=hertz,
+        # Rounding and a refresh between two registers may put it a little beyond 1, and no consumer takes that.
         power_factor=max(-1.0, min(1.0, watts / (volts * amps))) if i_rms and v_rms else None,
         celsius=celsius,
     )

@@ -16,10 +16,13 @@ from wattrail.wire import Register, inverted_sum
 
 __all__ = ["FRAME_LENGTH", "RESYNCHRONISE", "SPI_MODE", "SpiLink", "bits_late"]
 
+# The heads of address 0 on the UART. There are no addresses
+# here: the pin of one of their bits is chip select (A2_NCS).
 WRITE_HEAD = 0xA8
 READ_HEAD = 0x58
 FRAME_LENGTH = 6
 SPI_MODE = 1
+# Only V1.1 says what for: three wires. V1.04 and V1.05 have the six bytes without a reason.
 RESYNCHRONISE = b"\xff" * 6
 """48 ones reset the chip's SPI interface."""
 

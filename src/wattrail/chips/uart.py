@@ -31,6 +31,7 @@ from wattrail.wire import Register, hex_pairs, inverted_sum
 
 __all__ = ["PacketLayout", "UartGrammar", "UartLink"]
 
+# Stands where the address of a register would: no chip of the family has a register AA.
 PACKET_COMMAND = 0xAA
 PACKET_HEADER = 0x55
 
@@ -115,6 +116,9 @@ class UartLink:
     def write_register(self, register: Register, count: int) -> bytes:
         """The frame that writes a count. The chip acknowledges nothing: read it back."""
         body = bytes((self.heads.write, register.address)) + register.encode(count).to_bytes(3, "little")
+        # To be sent as one block: a pause of 16 ms (V1.1; 20 ms before that) makes the chip
+        # drop the frame. A host that sends byte by byte and is interrupted makes one: at 4800
+        # baud what follows the head takes 10.4 ms by itself. Source: bl0942-ds/uart-frame
         return body + bytes((inverted_sum(body),))
 
     def read_register(self, register: Register) -> bytes:
@@ -166,6 +170,7 @@ class UartLink:
 
     def _expect(self, register: Register | None) -> None:
         self._buffer.clear()
+        # What is left answers an earlier request, and no reply says which request it answers.
         self._asked = register
         self._open = True
 
@@ -185,8 +190,12 @@ class UartLink:
         """An event, or the reason why this frame is none."""
         if self._asked is None:
             return self._decode_packet(frame, skipped)
+        # The sum covers the two bytes of the request too: so a late
+        # reply to the request for another register does not pass.
         fault = _sum_fault(bytes((self.heads.read, self._asked.address)) + frame)
         word = int.from_bytes(frame[:3], "little")
+        # Bits that a register does not have are 0 on the bus: a
+        # second check, where the sum lets one frame in 256 pass.
         if not fault and not self._asked.fits(word):
             fault = f"{self._asked.name} has no bits above its {self._asked.bits}, got {word:#08x}"
         return fault or RegisterRead(self._asked, self._asked.decode(word), frame, skipped)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from wattrail.app.config import database_of, demo_database, load_config
 from wattrail.cli import clock
 from wattrail.cli.exits import UsageError
 from wattrail.cli.ledger.account import BooksOptions
+from wattrail.cli.person import person
 from wattrail.clock import zone_of
 from wattrail.database_address import DatabaseAddress, is_there
 from wattrail.store import open_store, open_to_read
@@ -75,7 +75,7 @@ def checked_name(name: str) -> str:
 
 def audit_record(action: str, subject: str) -> AuditRecord:
     """What is written down about a command on this machine."""
-    return AuditRecord(at=clock.CLOCK.now(), who=_person(), origin="command line", action=action, subject=subject)
+    return AuditRecord(at=clock.CLOCK.now(), who=person(), origin="command line", action=action, subject=subject)
 
 
 def local_time(moment: datetime | None, options: BooksOptions | None) -> str:
@@ -84,10 +84,3 @@ def local_time(moment: datetime | None, options: BooksOptions | None) -> str:
         return "-"
     config = load_config((options or BooksOptions()).config)
     return moment.astimezone(zone_of(config.site.timezone if config else None)).strftime("%Y-%m-%d %H:%M:%S%z")
-
-
-def _person() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):  # an account that only the service manager knows
-        return "unknown"

@@ -20,8 +20,8 @@ from wattrail.cli import clock
 from wattrail.cli.exits import UsageError
 from wattrail.cli.ledger.account import BooksOptions
 from wattrail.cli.ledger.zone import local
+from wattrail.cli.option_types import Json
 from wattrail.cli.reading_view import SIMULATED
-from wattrail.cli.target import Json
 from wattrail.clock import zone_of
 from wattrail.database_address import DatabaseAddress, is_there
 from wattrail.sanitize import printable

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Final
 
 from cyclopts import App, CycloptsError, MissingArgumentError, Parameter, UnusedCliTokensError
 
 from wattrail import __version__
 from wattrail.cli.examples import EXAMPLES
 from wattrail.cli.exits import Exit, UsageError
-from wattrail.cli.verbosity import HELP
 from wattrail.cli.verbs import NOUNS, OLD_VALUES, OLD_VERBS, VERBS, Verb
 
 __all__ = ["build", "dispatch", "in_current_words"]
+
+
+_FOR_EVERY_VERB: Final = (
+    "With -v or --verbose it says on stderr what happens, with --debug also every frame."  # taken off in ``main``
+)
 
 
 def build() -> App:
@@ -48,7 +53,7 @@ def _page(verb: Verb) -> dict[str, str]:
     usage = " ".join(filter(None, (f"Usage: wattrail {verb.words}", arguments, "[OPTIONS]")))
     # A URL with a question mark or an ampersand is quoted, as a shell wants it.
     words = " ".join(word if word.startswith("'") or "?" not in word else f"'{word}'" for word in typed.split(" "))
-    return {"usage": usage, "help_epilogue": f"{HELP}\n\nExample: wattrail {words}"}
+    return {"usage": usage, "help_epilogue": f"{_FOR_EVERY_VERB}\n\nExample: wattrail {words}"}
 
 
 def dispatch(words: Sequence[str]) -> int:

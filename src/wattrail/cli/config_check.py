@@ -6,16 +6,14 @@ import json as json_text
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
-
-from cyclopts import Parameter
 
 from wattrail.app.config import FILE_NAME, config_errors, database_of, find_config, parse_config
 from wattrail.cli import output
 from wattrail.cli.exits import Exit, UsageError
+from wattrail.cli.option_types import FoundConfigOption, Json
 from wattrail.cli.run import notices
-from wattrail.cli.target import Json
 from wattrail.database_address import PostgresAddress
 from wattrail.errors import ConfigError, FileError, WattrailError
 from wattrail.files import read_text
@@ -30,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def check(
-    file: Annotated[Path | None, Parameter(help=f"Configuration file; else {FILE_NAME} here, else your own.")] = None,
+    file: FoundConfigOption = None,
     *,
     json: Json = False,
 ) -> int:

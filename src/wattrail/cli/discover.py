@@ -7,18 +7,19 @@ import json as json_text
 import os
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 from cyclopts import Parameter, validators
 
 from wattrail.app.config import FILE_NAME, find_config, load_config, parse_config
+from wattrail.app.discovered import proposed
 from wattrail.cli import output, reading_view
 from wattrail.cli.console import results
 from wattrail.cli.exits import UsageError
+from wattrail.cli.option_types import Json
 from wattrail.cli.stopping import stop_quietly
-from wattrail.cli.target import Json
 from wattrail.errors import ConfigError
 from wattrail.files import read_text
 from wattrail.sanitize import printable
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 
     from wattrail.network_meters.discovery import FoundMeter
     from wattrail.sources.discovery import Findings
+
+_EVERYBODY = "255.255.255.255"
+"""Every device of this network; a router passes it on to no other."""
 
 _SECONDS: Final = validators.Number(gte=0.5, lte=120)
 _PORT: Final = validators.Number(gte=1, lte=65535)
@@ -47,6 +51,9 @@ def discover(
     ssdp: Annotated[
         bool | None, Parameter(negative="--no-ssdp", help="Ask by SSDP; on unless a broker or a range is given.")
     ] = None,
+    tuya: Annotated[
+        bool, Parameter(negative=(), help="Ask once for devices with Tuya's stock firmware, and listen for them.")
+    ] = False,
     ask_all: Annotated[
         bool, Parameter(help="Also ask web servers that answer under a name of no known firmware.")
     ] = False,
@@ -63,12 +70,15 @@ def discover(
     announces energy to Home Assistant. Says what it asked, what each device measures, and the lines for wattrail.toml.
     Nothing else is contacted, and no password is sent.
     """
+    from wattrail.network_meters.tuya_announcement import ANNOUNCEMENT_PORTS, QUESTION_PORT
     from wattrail.sources.discovery import SearchPlan, parse_range, search
 
-    is_named = bool(broker or range_)
+    is_named = bool(broker or range_ or tuya)
     plan = SearchPlan(
         mdns=not is_named if mdns is None else mdns,
         ssdp=not is_named if ssdp is None else ssdp,
+        tuya_ports=(*ANNOUNCEMENT_PORTS, QUESTION_PORT) if tuya else (),
+        tuya_question=(_EVERYBODY, QUESTION_PORT) if tuya else None,
         brokers=broker,
         ranges=[parse_range(text) for text in range_],
         asks_all=ask_all,
@@ -78,47 +88,28 @@ def discover(
     )
     with stop_quietly():
         findings = asyncio.run(search(plan))
-        for action in findings.actions:
-            output.note(action)
-        for problem in findings.problems:
-            output.note(f"not asked: {problem}")
+        _note_what_was_asked(findings)
         path = config or find_config() or Path(FILE_NAME)
-        proposed, known = _proposed(findings.meters, path)
+        new, known = _proposed(findings.meters, path)
         if json:
-            print(json_text.dumps(_fields(findings, proposed)))
+            print(json_text.dumps(_fields(findings, new)))
         else:
-            _show(findings.meters, proposed, known)
-        if add and proposed:
-            _add(proposed, path)
+            _show(findings.meters, new, known)
+        if add and new:
+            _add(new, path)
+
+
+def _note_what_was_asked(findings: Findings) -> None:
+    for action in findings.actions:
+        output.note(action)
+    for problem in findings.problems:
+        output.note(f"not asked: {problem}")
 
 
 def _proposed(meters: Sequence[FoundMeter], path: Path) -> tuple[list[FoundMeter], dict[str, str]]:
-    """What can be added, each device once and under a name of its own; and what is configured already, by URL."""
+    """What can be added to the file, and what is configured there already, by URL."""
     written = load_config(path) if path.exists() else None
-    configured = {meter.url: meter.name for meter in written.meter} if written else {}
-    known = {meter.url: name for meter in meters for url, name in configured.items() if _is_same(meter, url)}
-    names = set(configured.values())
-    identities: set[str] = set()
-    proposed: list[FoundMeter] = []
-    for meter in meters:
-        if meter.note or meter.url in known or (meter.identity and meter.identity in identities):
-            continue
-        name = next(name for name in _names(meter.name) if name not in names)
-        names.add(name)
-        identities.add(meter.identity)
-        url = f"{meter.url}?mac={meter.mac}" if meter.mac else meter.url
-        proposed.append(replace(meter, name=name, url=url))
-    return proposed, known
-
-
-def _is_same(meter: FoundMeter, url: str) -> bool:
-    """Whether a configured URL is that of this meter, by its place or by its MAC."""
-    place, _, options = url.partition("?")
-    return url == meter.url or (bool(meter.mac) and (place == meter.url or f"mac={meter.mac}" in options.split("&")))
-
-
-def _names(name: str) -> Sequence[str]:
-    return [name, *(f"{name[:60]}-{number}" for number in range(2, 2000))]
+    return proposed(meters, {meter.url: meter.name for meter in written.meter} if written else {})
 
 
 def _lines(meters: Sequence[FoundMeter]) -> str:

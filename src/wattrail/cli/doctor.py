@@ -5,15 +5,12 @@ from __future__ import annotations
 import json as json_text
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-from cyclopts import Parameter
-
-from wattrail.app.config import FILE_NAME, database_of, demo_database, find_config, load_config
+from wattrail.app.config import database_of, demo_database, find_config, load_config
 from wattrail.cli import output
-from wattrail.cli.database_option import DatabaseOption
 from wattrail.cli.exits import Exit
-from wattrail.cli.target import Json
+from wattrail.cli.option_types import DatabaseOption, FoundConfigOption, Json
 from wattrail.database_address import DatabaseAddress
 from wattrail.errors import WattrailError
 
@@ -23,7 +20,7 @@ if TYPE_CHECKING:
 
 def doctor(
     *,
-    config: Annotated[Path | None, Parameter(help=f"Configuration file; else {FILE_NAME} here, else your own.")] = None,
+    config: FoundConfigOption = None,
     database: DatabaseOption = None,
     json: Json = False,
 ) -> int:
@@ -35,7 +32,7 @@ def doctor(
     """
     from wattrail.app.doctor import FindingSeverity, examine
 
-    found = list(examine(_surroundings(config, database)))
+    found = list(examine(surroundings(config, database)))
     if json:
         print(json_text.dumps([{"check": name} | _object(finding) for name, finding in found]))
     else:
@@ -52,7 +49,7 @@ def _object(finding: DoctorFinding) -> dict[str, str | None]:
     return {"severity": finding.severity.value, "text": finding.text, "remedy": finding.remedy}
 
 
-def _surroundings(file: Path | None, database: DatabaseAddress | None) -> Surroundings:
+def surroundings(file: Path | None, database: DatabaseAddress | None) -> Surroundings:
     """A wrong configuration gives no plan; the check of the configuration says why."""
     config, plan, problem = None, None, None
     from wattrail.app import plan_service

@@ -44,7 +44,7 @@ def as_table(reading: Reading) -> Table:
             f"{reading_view.energy_words(count)} Wh",
             _step(register),
             reading_view.DIRECTIONS[register.direction],
-            f"{register.persistence}, {_PERSISTENCE[register.persistence]}{_limits(register)}",
+            f"{register.persistence}, {_PERSISTENCE[register.persistence]}{_limits(register)}{_origin(register)}",
         )
     return table
 
@@ -81,3 +81,7 @@ def _limits(register: EnergyRegister) -> str:
     modulus = f"; begins again after {register.modulus} counts" if register.modulus else ""
     slack = f"; may fall by {register.slack} counts without a reason" if register.slack else ""
     return modulus + slack
+
+
+def _origin(register: EnergyRegister) -> str:
+    return "; estimated: power added up since it was opened" if register.is_estimated else ""

@@ -16,9 +16,9 @@ from wattrail.cli import output
 from wattrail.cli.exits import UsageError
 from wattrail.cli.safety import Answer
 from wattrail.credentials import default_secrets_file
-from wattrail.errors import ConfigError, WattrailError
+from wattrail.errors import ConfigError
 from wattrail.sanitize import printable
-from wattrail.transport import is_physical
+from wattrail.transport import is_wired
 from wattrail.transport.discovery import list_candidates
 
 SYSTEM_CONFIG: Path = Path("/etc/wattrail")
@@ -128,7 +128,7 @@ def _answers(
     if asks and meter is None:
         _show_ports()
     url = _or_none(answer(meter, "URL of the first meter, or none:", _NONE))
-    if url is not None and _is_on_wires(url) and confirmed is None:
+    if url is not None and is_wired(url) and confirmed is None:
         text = answer(None, "How are its wires kept off the mains (docs/safety.md), isolated or mains-off:", _NONE)
         confirmed = _confirmation(text)
     return FirstAnswers(
@@ -146,13 +146,6 @@ def _confirmation(text: str) -> Answer | None:
         return Answer(text) if text != _NONE else None
     except ValueError:
         raise UsageError(f"{printable(text)!r} is neither isolated nor mains-off", hint="see docs/safety.md") from None
-
-
-def _is_on_wires(url: str) -> bool:
-    try:
-        return is_physical(url)
-    except WattrailError:  # the configuration is checked as a whole, and says what is wrong with it
-        return False
 
 
 def _show_ports() -> None:

@@ -10,10 +10,11 @@ import io
 import os
 import sys
 from collections.abc import Sequence
+from types import MappingProxyType
+from typing import Final
 
 from wattrail import __version__
 from wattrail.cli.exits import Exit, exit_for
-from wattrail.cli.verbosity import take_level
 from wattrail.cli.verbs import NOUNS, VERBS
 from wattrail.errors import WattrailError
 
@@ -51,9 +52,14 @@ wattrail {noun} COMMAND --help shows more about one of them.
 """
 
 
+_DEBUG, _INFO = 10, 20  # logging's own numbers: a help page loads no logging
+
+_LEVELS: Final = MappingProxyType({"-v": _INFO, "--verbose": _INFO, "--debug": _DEBUG})
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and give its exit code; every error that is not a bug ends here, as a message."""
-    words, level = take_level(sys.argv[1:] if arguments is None else arguments)
+    words, level = _take_level(sys.argv[1:] if arguments is None else arguments)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without our letters does not make a command fail
@@ -68,6 +74,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _abandon_stdout()
         return Exit.DONE
     return code
+
+
+def _take_level(words: Sequence[str]) -> tuple[list[str], int | None]:
+    """The words without -v and --debug, and the level they ask for, None if they ask for none.
+
+    They are options of the whole command line, wherever they stand on it before ``--``.
+    """
+    end = words.index("--") if "--" in words else len(words)
+    levels = [_LEVELS[word] for word in words[:end] if word in _LEVELS]
+    kept = [word for word in words[:end] if word not in _LEVELS]
+    return [*kept, *words[end:]], min(levels, default=None)
 
 
 def _run(words: Sequence[str]) -> int:

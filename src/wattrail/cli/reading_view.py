@@ -20,6 +20,7 @@ from wattrail.units import QUANTITIES, TEMPERATURE, Quantity, Reading
 
 __all__ = [
     "DIRECTIONS",
+    "FROM_TWIN",
     "SIMULATED",
     "as_json",
     "as_line",
@@ -36,7 +37,7 @@ __all__ = [
 
 SIMULATED: Final = "SIMULATED"
 _NAME_IT: Final = ". Name the board by --front-end, or by front_end in wattrail.toml; or calibrate it"
-_FROM_TWIN: Final = f"{SIMULATED}: these numbers come from a digital twin, not from a meter"
+FROM_TWIN: Final = f"{SIMULATED}: these numbers come from a digital twin, not from a meter"
 
 DIRECTIONS: Final[Mapping[Direction, str]] = MappingProxyType(
     {
@@ -59,7 +60,7 @@ def heading(meter: Meter | SourceReader) -> str:
     """Where the numbers come from, and by which constants, unless they are a twin's own."""
     lines = [meter.url]
     if meter.simulated:
-        lines.append(_FROM_TWIN)
+        lines.append(FROM_TWIN)
     if isinstance(meter, Meter) and meter.scale.source is not ScaleSource.TWIN:
         remedy = _NAME_IT if meter.scale.is_assumed else ""
         lines.append(f"scale: {meter.scale.words()}{remedy}")
@@ -85,7 +86,8 @@ def as_table(reading: Reading, meter: Meter | SourceReader) -> str:
 def _register_row(count: RegisterCount) -> tuple[str, str, str]:
     register = count.register
     label = "Energy" if register.name == register.direction else f"Energy {register.name}"
-    return label, energy_words(count), f"Wh  ({DIRECTIONS[register.direction]})"
+    origin = ", estimated from power since it was opened" if register.is_estimated else ""
+    return label, energy_words(count), f"Wh  ({DIRECTIONS[register.direction]}{origin})"
 
 
 def energy_words(count: RegisterCount) -> str:
@@ -154,6 +156,7 @@ def register_fields(count: RegisterCount) -> dict[str, object]:
         "class": register.persistence,
         "modulus": register.modulus,
         "slack": register.slack,
+        "estimated": register.is_estimated,
     }
 
 

@@ -6,16 +6,13 @@ import json as json_text
 import os
 import platform
 import signal
-from pathlib import Path
-from typing import Annotated, Final
+from collections.abc import Sequence
+from typing import Final
 
-from cyclopts import Parameter
-
-from wattrail.app.config import FILE_NAME, database_of, demo_database, load_config
+from wattrail.app.config import database_of, demo_database, load_config
 from wattrail.cli import clock, output
-from wattrail.cli.database_option import DatabaseOption
 from wattrail.cli.exits import Exit, UsageError
-from wattrail.cli.target import Json
+from wattrail.cli.option_types import DatabaseOption, FoundConfigOption, Json
 from wattrail.database_address import DatabaseAddress
 from wattrail.store import LockHolder, ReloadOutcome, lock_holder
 
@@ -27,7 +24,7 @@ _LOOK_EVERY_S: Final = 0.1
 
 def reload(
     *,
-    config: Annotated[Path | None, Parameter(help=f"Configuration file; else {FILE_NAME} here, else your own.")] = None,
+    config: FoundConfigOption = None,
     database: DatabaseOption = None,
     json: Json = False,
 ) -> int:
@@ -37,11 +34,17 @@ def reload(
     alarms that did not change run on.
     """
     written = load_config(config)
-    place = database or (database_of(written) if written and written.meter else demo_database())
-    before = lock_holder(place)
+    # A first meter, or none any more: the gateway still runs on the other one of the two.
+    usual = (
+        (database_of(written), demo_database())
+        if written and written.meter
+        else (demo_database(), database_of(written))
+    )
+    places = (database,) if database else usual
+    before = next((holder for place in places if (holder := lock_holder(place))), None)
     if before is None:
-        raise UsageError(f"no gateway runs on {place}", hint="start it: wattrail run, or systemctl start wattrail")
-    outcome = _reloaded(before, place)
+        raise UsageError(f"no gateway runs on {places[0]}", hint="start it: wattrail run, or systemctl start wattrail")
+    outcome = _reloaded(before, places)
     if json:
         print(json_text.dumps({"at": outcome.at, "changes": outcome.changes, "error": outcome.error}))
     elif outcome.error:
@@ -53,8 +56,8 @@ def reload(
     return Exit.USAGE if outcome.error else Exit.DONE
 
 
-def _reloaded(before: LockHolder, place: DatabaseAddress) -> ReloadOutcome:
-    """Send the signal and wait for what comes of it. Raises UsageError."""
+def _reloaded(before: LockHolder, places: Sequence[DatabaseAddress]) -> ReloadOutcome:
+    """Send the signal and wait for what comes of it, on whichever database it runs then. Raises UsageError."""
     if before.host != platform.node():
         raise UsageError(f"the gateway is {before}, and this is {platform.node()}", hint="type this command there")
     try:
@@ -69,10 +72,20 @@ def _reloaded(before: LockHolder, place: DatabaseAddress) -> ReloadOutcome:
         ) from None
     until = clock.CLOCK.monotonic() + _WAIT_S
     while clock.CLOCK.monotonic() < until:
-        now = lock_holder(place)
-        if now is None:
+        if not _is_running(before.pid):
             raise UsageError("the gateway ended", hint="its log says why: journalctl -u wattrail")
-        if now.reload is not None and now.reload != before.reload:
-            return now.reload
+        for now in map(lock_holder, places):
+            if now and now.pid == before.pid and now.reload and now.reload != before.reload:
+                return now.reload
         clock.CLOCK.sleep(_LOOK_EVERY_S)
     raise UsageError(f"the gateway has not answered for {_WAIT_S:.0f} s", hint="its log: journalctl -u wattrail")
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True

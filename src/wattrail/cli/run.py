@@ -5,28 +5,33 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 from cyclopts import Parameter, validators
 
 from wattrail.app.config import FILE_NAME, find_config, load_config, user_config_dir
 from wattrail.app.plan import Demo, ServicePlan
 from wattrail.cli import output, safety
-from wattrail.cli.database_option import DatabaseOption
 from wattrail.cli.exits import UsageError
+from wattrail.cli.option_types import DatabaseOption, FoundConfigOption
 from wattrail.cli.safety import Answer, WiringOptions
 from wattrail.cli.stopping import stop_quietly
+from wattrail.errors import needs_library
 from wattrail.gateway.logs import set_up_logging
+
+if TYPE_CHECKING:
+    from wattrail.app.schema import Config
+    from wattrail.app.settings import Settings
 
 _Port = validators.Number(gte=0, lte=65535)
 
 
 def run(
     *,
-    config: Annotated[Path | None, Parameter(help=f"Configuration file; else {FILE_NAME} here, else your own.")] = None,
+    config: FoundConfigOption = None,
     web: Annotated[
         bool,
         Parameter(
@@ -65,14 +70,17 @@ def run(
     set_up_logging()
     options, confirmed = wiring or WiringOptions(), set[str]()
 
+    def plan_of(written: Config | None) -> ServicePlan:
+        return app.plan_service(
+            written, web=web, host=host, port=port, wait_for_user=wait_for_user, database=database, past=past
+        )
+
     def planned(*, asks: bool) -> ServicePlan:
         """The plan of the file as it is now. A reload asks nothing: nobody may be there to answer."""
         nonlocal config
         config = config or find_config()
         written = load_config(config) if config else None
-        plan = app.plan_service(
-            written, web=web, host=host, port=port, wait_for_user=wait_for_user, database=database, past=past
-        )
+        plan = plan_of(written)
         answer = Answer(written.safety.confirmed) if written and written.safety.confirmed else None
         urls = [meter.url for meter in plan.gateway.meters if meter.url not in confirmed]
         safety.confirm(urls, given=options.answer, configured=answer, asks=asks)
@@ -81,11 +89,23 @@ def run(
 
     with stop_quietly():
         plan = planned(asks=True)
-        set_up_logging(plan.log.number, plan.log.format)
+        set_up_logging(plan.log.number, plan.log.format, redacts=plan.log.redacts)
         for notice in notices(plan):
             output.note(notice)
         opens = is_at_a_desktop() if browser is None else browser
-        app.run(plan, on_ready=partial(_ready, opens=opens), replan=partial(planned, asks=False))
+        app.run(
+            plan, on_ready=partial(_ready, opens=opens), replan=partial(planned, asks=False),
+            settings=_settings(config or user_config_dir() / FILE_NAME, plan_of) if web else None,
+        )  # fmt: skip
+
+
+def _settings(path: Path, planned: Callable[[Config], ServicePlan]) -> Settings:
+    """What the page may change. Raises MissingExtra."""
+    with needs_library("the dashboard", "tomlkit", extra="run", module="tomlkit"):
+        from wattrail.app.settings import Settings
+    from wattrail.app.settings_file import SettingsFile
+
+    return Settings(SettingsFile(path), planned)
 
 
 def _ready(address: str | None, *, opens: bool) -> None:

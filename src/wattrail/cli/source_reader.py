@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from wattrail.cli import clock, output
+from wattrail.energy_register import Freshness
 from wattrail.errors import LinkError, PortError, PortTimeout
 from wattrail.transport.replay import CaptureEnded
 from wattrail.units import Quantities, Reading
@@ -99,7 +100,8 @@ class SourceReader:
     @property
     def age_s(self) -> float:
         """How old a value may be when it is read: firmware measures each second, others publish in their own time."""
-        is_firmware = split(self.url).query.get("device", "openbeken") in ("openbeken", "tasmota")
+        url = split(self.url)
+        is_firmware = url.scheme != "tuya" and url.query.get("device", "openbeken") in ("openbeken", "tasmota")
         return _FIRMWARE_AGE_S if is_firmware else self.source.cadence.expected_s
 
     def read(self, *, within_s: float | None = None) -> Reading:
@@ -124,7 +126,9 @@ class SourceReader:
         whole = self.read()
         for _ in range(_MAX_PARTIAL):
             remaining = until - clock.CLOCK.monotonic()
-            if (whole.registers and whole.watts is not None) or remaining <= 0:
+            # What comes out of a cache is all that is in it.
+            has_total = bool(whole.registers) or whole.freshness is Freshness.CACHED
+            if (has_total and whole.watts is not None) or remaining <= 0:
                 break
             try:
                 whole = _joined(whole, self.read(within_s=remaining))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter, validators
@@ -13,24 +12,36 @@ from cyclopts import Parameter, validators
 from wattrail.app.config import FILE_NAME, load_config
 from wattrail.cli import clock, safety
 from wattrail.cli.exits import UsageError
+from wattrail.cli.option_types import ConfigOption
 from wattrail.cli.safety import Answer, WiringOptions
 from wattrail.cli.source_reader import SourceReader, is_network_meter, opened_network
-from wattrail.metrology.scale_origin import ScaleClaims
+from wattrail.metrology.scale_origin import ScaleClaims, held_scale
 from wattrail.transport import check_url
-from wattrail.urls import corrected
+from wattrail.urls import corrected, innermost
 
 if TYPE_CHECKING:
     from wattrail.app.schema import Config
+    from wattrail.calibration import Calibration
     from wattrail.meter import Meter
     from wattrail.store import KeptCalibration
 
-__all__ = ["Json", "MeterOptions", "MeterTarget", "Named", "find", "find_written", "opened", "opened_any", "with_kept"]
+__all__ = [
+    "MeterOptions",
+    "MeterTarget",
+    "Named",
+    "find",
+    "find_written",
+    "is_twin",
+    "opened",
+    "opened_any",
+    "scale_before",
+    "with_kept",
+]
 
 Named = Annotated[
     str | None,
     Parameter(help=f"URL of the meter, or its name in {FILE_NAME}; may be left out if the file holds only one."),
 ]
-Json = Annotated[bool, Parameter(help="Print JSON instead of text.")]
 
 _NEEDS_CHIP = (
     "name its metering chip by a wire, such as spi:///dev/spidev0.0; a firmware is calibrated by its own commands "
@@ -49,7 +60,7 @@ class MeterOptions(WiringOptions):
         int | None,
         Parameter(help="Address of the chip on a shared UART, 0 to 3.", validator=validators.Number(gte=0, lte=3)),
     ] = None
-    config: Annotated[Path | None, Parameter(help="Configuration file.")] = None
+    config: ConfigOption = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +84,7 @@ def find(named: str | None, options: MeterOptions, *, takes_network: bool = Fals
 
     ``takes_network``: also a meter that speaks for itself on a network, which has no calibration of ours.
     """
-    from wattrail.cli.calibration.calibration_store import find_calibrations
+    from wattrail.cli.calibration_store import find_calibrations
 
     target = find_written(named, options, takes_network=takes_network)
     if target.is_network or target.claims.override is not None or target.claims.given is not None:
@@ -98,6 +109,24 @@ def find_written(named: str | None, options: MeterOptions, *, takes_network: boo
     if options.front_end is not None:
         target = replace(target, claims=replace(target.claims, override=options.front_end))
     return target if options.address is None else replace(target, address=options.address)
+
+
+def scale_before(target: MeterTarget) -> Calibration:
+    """The constants that hold for a meter that is not open. Raises UrlError for an unknown front end."""
+    from wattrail.meter.opening import chip_of, require_known, usual_scale
+
+    require_known(target.claims)
+    chip = chip_of(target.url, given=target.chip)
+    usual = usual_scale(target.url, spi=innermost(target.url).scheme.startswith("spi"), chip=chip)
+    return held_scale(target.claims, usual, simulated=is_twin(target), scaling=chip.scaling).calibration
+
+
+def is_twin(target: MeterTarget) -> bool:
+    """Whether a meter that is not open is simulated, as far as its URL and what is kept for it say.
+
+    A capture or a port says so only once it is open; the store then refuses to mix the two.
+    """
+    return innermost(target.url).scheme == "twin" or target.claims.kept_of_twin
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from wattrail.access.tokens import new_token, token_hash, token_prefix
 from wattrail.cli import clock, output
 from wattrail.cli.access_book import ScopeOption, audit_record, checked_name, local_time, opened
 from wattrail.cli.ledger.account import BooksOptions
-from wattrail.cli.target import Json
+from wattrail.cli.option_types import Json
 
 __all__ = ["create", "list_tokens", "revoke"]
 

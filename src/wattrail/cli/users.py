@@ -15,7 +15,7 @@ from wattrail.cli import output
 from wattrail.cli.access_book import ScopeOption, audit_record, checked_name, database_for, local_time, opened
 from wattrail.cli.exits import UsageError
 from wattrail.cli.ledger.account import BooksOptions
-from wattrail.cli.target import Json
+from wattrail.cli.option_types import Json
 from wattrail.sanitize import printable
 
 __all__ = ["add", "change_password", "list_users", "remove", "show_audit"]

@@ -17,10 +17,11 @@ from wattrail.flasher.events import (
     Repeated,
     Resumed,
 )
+from wattrail.flasher.flash_target import FlashTarget
 from wattrail.flasher.flasher import Flasher, open_flasher
-from wattrail.flasher.identify import FlashTarget
 from wattrail.flasher.safety_checks import AS_IT_WAS, Risk, check_dump_file, check_file, is_placed
 from wattrail.flasher.write_image import Comparison, Report
+from wattrail.flasher.write_plan import Segment
 
 __all__ = [
     "AS_IT_WAS",
@@ -46,6 +47,7 @@ __all__ = [
     "Report",
     "Resumed",
     "Risk",
+    "Segment",
     "check_dump_file",
     "check_file",
     "is_placed",

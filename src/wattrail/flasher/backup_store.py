@@ -40,7 +40,7 @@ from wattrail.files import read_bytes
 from wattrail.flasher.backups import Backup, BackupCatalog, KeptBackup, Origin, origin_in
 from wattrail.flasher.device import KnownBytes
 from wattrail.flasher.events import EventSink, Note
-from wattrail.flasher.identify import FlashTarget
+from wattrail.flasher.flash_target import FlashTarget
 from wattrail.flasher.journal import JOURNAL, Journal, Unfinished
 
 __all__ = ["BackupStore", "BoardFolder", "BoardHome", "content_fits"]

@@ -36,7 +36,7 @@ from wattrail.errors import TargetError, VerifyError
 from wattrail.exclusive_file import PartFile
 from wattrail.flasher import identify
 from wattrail.flasher.events import EventSink, Note, ProgressCounter
-from wattrail.flasher.identify import FlashTarget
+from wattrail.flasher.flash_target import FlashTarget
 from wattrail.flasher.session import BoardCheck, FlashSession
 
 __all__ = ["FlashDevice", "FlashReader", "KnownBytes", "compare"]

@@ -12,16 +12,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
+from typing import Final, Literal
 
 from wattrail.bootrom import Responder
 from wattrail.clock import Clock
 from wattrail.diagnosis import Diagnosis, Loss, SessionStatistics, Stage, coach, diagnose
 from wattrail.errors import LinkFailed
+from wattrail.flasher.flash_target import FlashTarget
 from wattrail.line_classifier import classify
-
-if TYPE_CHECKING:
-    from wattrail.flasher.identify import FlashTarget
 
 __all__ = [
     "BackedUp",

@@ -25,12 +25,13 @@ from wattrail.flasher.backups import Backup, KeptBackup
 from wattrail.flasher.boot_client import BootClient
 from wattrail.flasher.device import FlashDevice, FlashReader, KnownBytes
 from wattrail.flasher.events import Identified, Listener, SessionState
-from wattrail.flasher.identify import ExpectedBoard, FlashTarget, identify_target, query_chip, responder_of, with_new_rf
+from wattrail.flasher.flash_target import FlashTarget
+from wattrail.flasher.identify import ExpectedBoard, identify_target, query_chip, responder_of, with_new_rf
 from wattrail.flasher.journal import Unfinished
 from wattrail.flasher.safety_checks import Risk, check_dump_file
 from wattrail.flasher.session import PATIENCE_S, FlashSession
 from wattrail.flasher.write_image import Comparison, Report, compare_plan, take_backup, write_image
-from wattrail.flasher.write_plan import WritePlan, plan_dump, plan_erase, plan_image, rf_span
+from wattrail.flasher.write_plan import Segment, WritePlan, plan_dump, plan_erase, plan_image, rf_span
 from wattrail.image import Image, recognise
 from wattrail.sanitize import hide_credentials
 from wattrail.transport import Port, crosses_network, open_port
@@ -213,9 +214,11 @@ class Flasher:
         start: int | None = None,
         parts: Collection[str] = (),
         allow: Collection[Risk] = (),
+        extra: Segment | None = None,
     ) -> Comparison:
         """What ``write`` would have to change. Raises WriteRefused as it would, and changes nothing."""
-        return self._compare(plan_image(image, self.target, start=start, parts=parts, allow=allow), allow)
+        plan = plan_image(image, self.target, start=start, parts=parts, allow=allow)
+        return self._compare(plan if extra is None else plan.with_segment(extra), allow)
 
     def preview_restore(self, dump: Image, *, name: str = "dump", allow: Collection[Risk] = ()) -> Comparison:
         """What ``restore`` would have to change. Raises WriteRefused as it would, and changes nothing."""
@@ -236,16 +239,18 @@ class Flasher:
         parts: Collection[str] = (),
         allow: Collection[Risk] = (),
         backup: Path | None = None,
+        extra: Segment | None = None,
     ) -> Report:
         """Make the flash hold an image, after a backup of everything, and prove it.
 
         ``start`` is only for bytes that do not say where they belong; ``parts`` names partitions, all if empty;
-        ``backup`` says where the backup goes, else into the board's folder. Raises WriteRefused for what is not
+        ``backup`` says where the backup goes, else into the board's folder; ``extra`` is written with the image, in the
+        place of what that has there. Raises WriteRefused for what is not
         allowed, ImageError, VerifyError, TargetError, LinkFailed. After any of the last three, or a cut, the same call
         resumes where this one stopped.
         """
         plan = plan_image(image, self.target, start=start, parts=parts, allow=allow)
-        return self._write(plan, name, allow, backup)
+        return self._write(plan if extra is None else plan.with_segment(extra), name, allow, backup)
 
     def restore(
         self, dump: Image, *, name: str = "dump", allow: Collection[Risk] = (), backup: Path | None = None

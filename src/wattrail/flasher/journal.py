@@ -23,7 +23,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from wattrail.bk7231 import MAX_FLASH_BYTES
 from wattrail.bootrom.crc_compare import Span, sector_crcs
@@ -31,9 +31,7 @@ from wattrail.bootrom.geometry import SECTOR
 from wattrail.clock import Clock
 from wattrail.errors import FileError
 from wattrail.files import read_bytes
-
-if TYPE_CHECKING:
-    from wattrail.flasher.identify import FlashTarget
+from wattrail.flasher.flash_target import FlashTarget
 
 __all__ = ["JOURNAL", "Journal", "SectorHistory", "Unfinished"]
 

@@ -12,14 +12,12 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from itertools import chain
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from wattrail.bk7231 import MAX_FLASH_BYTES
 from wattrail.errors import ImageError, WriteRefused
+from wattrail.flasher.flash_target import FlashTarget
 from wattrail.image import LAYOUTS, Chip, Image, ImageKind, code_key, recognise_foreign
-
-if TYPE_CHECKING:
-    from wattrail.flasher.identify import FlashTarget
 
 __all__ = [
     "AS_IT_WAS",

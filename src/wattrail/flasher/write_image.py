@@ -18,7 +18,8 @@ from wattrail.flasher.backup_store import BoardFolder, BoardHome, content_fits
 from wattrail.flasher.backups import Backup
 from wattrail.flasher.device import FlashDevice, FlashReader, KnownBytes, compare
 from wattrail.flasher.events import BackedUp, Note, ProgressCounter, Resumed
-from wattrail.flasher.identify import ExpectedBoard, FlashTarget
+from wattrail.flasher.flash_target import FlashTarget
+from wattrail.flasher.identify import ExpectedBoard
 from wattrail.flasher.journal import Journal, Unfinished
 from wattrail.flasher.safety_checks import Risk
 from wattrail.flasher.sector_writer import SectorWriter, wanted_sectors

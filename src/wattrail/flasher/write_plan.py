@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from wattrail.bootrom.crc_compare import SectorState, Span, blocks_of
 from wattrail.bootrom.geometry import ERASE_32K, ERASE_64K, SECTOR, Erase
 from wattrail.errors import ImageError, WriteRefused
+from wattrail.flasher.flash_target import FlashTarget
 from wattrail.flasher.safety_checks import Risk, check, check_dump, check_end, no_part, placed
 from wattrail.image import Image
-
-if TYPE_CHECKING:
-    from wattrail.flasher.identify import FlashTarget
 
 __all__ = [
     "BlockPlan",
@@ -77,6 +75,17 @@ class WritePlan:
             else:
                 runs.append((start, bytearray(data)))
         return SectorRuns(tuple((start, bytes(data)) for start, data in runs))
+
+    def with_segment(self, extra: Segment) -> WritePlan:
+        """With more bytes, in the place of what the plan has there."""
+        cut: list[Segment] = []
+        for segment in self.segments:
+            before = segment.data[: max(0, extra.start - segment.start)]
+            behind = max(segment.start, extra.end)
+            cut.append(Segment(segment.start, before))
+            cut.append(Segment(behind, segment.data[behind - segment.start :]))
+        whole = sorted([*(piece for piece in cut if piece.data), extra], key=lambda piece: piece.start)
+        return WritePlan(tuple(whole), self.kept)
 
 
 @dataclass(frozen=True, slots=True)

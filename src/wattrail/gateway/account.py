@@ -60,7 +60,8 @@ class Account:
     """Books readings of one meter. After an exception open another: what is stored is right, this may be ahead.
 
     ``first`` is the first reading to be booked: it shows which registers the meter has. ``longest_silence_s`` is
-    how long the meter may be silent before the time between two readings counts as a gap.
+    how long the meter may be silent before the time between two readings counts as a gap. ``has_estimates``: some of
+    its energy is estimated by power.
     """
 
     def __init__(
@@ -88,6 +89,7 @@ class Account:
         ledger = store.ledger(row.id, longest_silence_us=silence_us)
         self._ledger = ledger or Ledger(row.epoch, longest_silence_us=silence_us)
         self._known = frozenset(shown.register for shown in first.registers)
+        self.has_estimates = bool(store.estimated_times(row.id)) or first.is_estimated
         self._seen_us: int | None = None
         self._booked: list[Entry] = []
         self._day: RunningInterval | None = None
@@ -107,6 +109,10 @@ class Account:
         if is_booked(reading):
             self._waiting.limit = self._availability.max_waiting  # a reload may have changed how many share the room
             self._waiting.add(self._booking(reading))
+
+    def expect_silence(self, seconds: float) -> None:
+        """How long the meter may be silent from now on; see ``longest_silence_s``."""
+        self._ledger.longest_silence_us = round(seconds * 1e6)
 
     def due(self) -> tuple[Booking, ...]:
         """Everything that waits to be stored, oldest first."""
@@ -184,7 +190,7 @@ class Account:
             open_since = self._ledger.booked_until
             self._day = day if open_since is not None and day.covers(open_since) else None
             energy = self._ledger.energy()
-        return day.energy(energy), energy.rounded_down()
+        return day.energy(energy), self._ledger.registers(energy)
 
     @property
     def now(self) -> datetime | None:
@@ -243,7 +249,7 @@ class Account:
         channels = Channels.of([shown.register for shown in reading.registers])
         self._known = frozenset(shown.register for shown in reading.registers)
         if not counts_alike(channels.registers, self._channels.registers):
-            self._channels = channels
+            self._channels, self.has_estimates = channels, self.has_estimates or reading.is_estimated
             number = self._ledger.epoch.number + 1
             self._begin_epoch(number, reading.calibration, reading.at, "the meter shows other registers")
 

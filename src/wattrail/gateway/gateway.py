@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from types import TracebackType
@@ -111,6 +111,10 @@ class Gateway:
             self._virtual.start()
         await in_thread(lambda: self._begin([meter.name for meter in beginning]), name="begin-meters")
         return changes
+
+    def counters(self) -> dict[str, Mapping[str, int]]:
+        """What the line of each meter on a wire has counted since the start: readings, retries, faults by kind."""
+        return {name: running.worker.counters() for name, running in list(self._workers.items())}
 
     async def stop(self) -> bool:
         """Close the ledgers and the ports within STOP_WITHIN_S. Returns whether every meter did.

@@ -15,6 +15,8 @@ from datetime import UTC, datetime
 from typing import Final, TextIO
 
 from wattrail.clock import Clock, SystemClock
+from wattrail.gateway.recent_log import RecentLog
+from wattrail.redaction import Redactor
 from wattrail.sanitize import hide_credentials, printable, printable_lines
 
 __all__ = ["CollapseRepeats", "JsonFormatter", "SafeFormatter", "formatter_of", "is_journal", "set_up_logging"]
@@ -33,18 +35,21 @@ _PRIORITIES: Final = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, log
 """Levels as syslog numbers them, which journald reads from the beginning of a line: sd-daemon(3)."""
 
 
-def set_up_logging(level: int = logging.WARNING, format_: str = "text") -> None:
+def set_up_logging(level: int = logging.WARNING, format_: str = "text", *, redacts: bool = False) -> None:
     """Log to stderr, for the service and for the process of its page; called again, it replaces what was set up.
 
-    ``format_`` is ``text``, whose lines have no time where the journal adds its own, or ``json``.
+    ``format_`` is ``text``, whose lines have no time where the journal adds its own, or ``json``. ``redacts``: labels
+    stand in place of addresses, names and keys, for a log that others read.
     """
     handler = _ServiceHandler(sys.stderr)
-    handler.setFormatter(formatter_of(format_, in_journal=is_journal(sys.stderr)))
+    handler.setFormatter(formatter_of(format_, in_journal=is_journal(sys.stderr), redacts=redacts))
     handler.addFilter(CollapseRepeats())
     root = logging.getLogger()
     for earlier in [one for one in root.handlers if isinstance(one, _ServiceHandler)]:
         root.removeHandler(earlier)
-    logging.basicConfig(level=level, handlers=[handler])  # where a program has its own handlers, those stay
+    if all(isinstance(one, RecentLog) for one in root.handlers):  # where a program has its own handlers, those stay
+        root.addHandler(handler)
+        root.setLevel(level)
 
 
 class _ServiceHandler(logging.StreamHandler[TextIO]):
@@ -60,27 +65,37 @@ def is_journal(stream: TextIO, environment: Mapping[str, str] = os.environ) -> b
     return environment.get("JOURNAL_STREAM") == f"{found.st_dev}:{found.st_ino}"
 
 
-def formatter_of(format_: str, *, in_journal: bool) -> logging.Formatter:
+def formatter_of(format_: str, *, in_journal: bool, redacts: bool = False) -> logging.Formatter:
     """How a record is written, as ``text`` or ``json``, in the journal or elsewhere."""
+    redactor = Redactor() if redacts else None
     if format_ == "json":
-        return JsonFormatter()
+        return JsonFormatter(redactor=redactor)
     if in_journal:
-        return SafeFormatter("<%(priority)d>%(message)s")
-    return SafeFormatter("%(asctime)s %(levelname)s %(message)s")
+        return SafeFormatter("<%(priority)d>%(message)s", redactor=redactor)
+    return SafeFormatter("%(asctime)s %(levelname)s %(message)s", redactor=redactor)
 
 
 class SafeFormatter(logging.Formatter):
     """Writes each record on one line, with foreign characters escaped; a traceback keeps its lines."""
 
+    def __init__(self, pattern: str | None = None, *, redactor: Redactor | None = None) -> None:
+        super().__init__(pattern)
+        self._redactor = redactor
+
+    def without_private(self, text: str) -> str:
+        """A text without passwords and, where the log is for others, without anything private."""
+        text = hide_credentials(text)
+        return text if self._redactor is None else self._redactor.redact(text)
+
     def formatMessage(self, record: logging.LogRecord) -> str:
         """The message on one line."""
-        record.message = printable(hide_credentials(record.message), limit=_MAX_LINE)
+        record.message = printable(self.without_private(record.message), limit=_MAX_LINE)
         record.priority = _PRIORITIES.get(record.levelno, 5)
         return super().formatMessage(record)
 
     def formatException(self, ei: object) -> str:
         """The traceback, with its lines and without escapes."""
-        return printable_lines(hide_credentials(super().formatException(ei)))  # type: ignore[arg-type]
+        return printable_lines(self.without_private(super().formatException(ei)))  # type: ignore[arg-type]
 
 
 class JsonFormatter(SafeFormatter):
@@ -95,7 +110,7 @@ class JsonFormatter(SafeFormatter):
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": printable(hide_credentials(record.getMessage()), limit=_MAX_LINE),
+            "message": printable(self.without_private(record.getMessage()), limit=_MAX_LINE),
         }
         if record.exc_info and record.exc_info[0] is not None:
             said["exception"] = self.formatException(record.exc_info)

@@ -92,6 +92,7 @@ class NetworkMeter:
         if self._account is not None and self._account.simulated != reading.simulated:
             self._account = None  # the store refuses to mix the two, and says so
         account = self._account = self._account or self._open_account(arrival)
+        account.expect_silence(_usual_silence_s(arrival))
         account.take_up(reading)
 
     def due(self) -> tuple[Booking, ...]:
@@ -114,7 +115,10 @@ class NetworkMeter:
                 view = replace(view, today=today, total=total)
             except StoreUnavailable as error:
                 self._availability.begin(error)
-            view = replace(view, notice=account.notice, unstored=account.unstored)
+            view = replace(
+                view, notice=account.notice, unstored=account.unstored, has_estimates=account.has_estimates,
+                is_estimated=reading.is_estimated,
+            )  # fmt: skip
         if view.state is not MeterState.LIVE:
             logger.info("meter %s: read", self.plan.name)
         link = self._link.day if self._link is not None else None
@@ -171,7 +175,7 @@ class NetworkMeter:
         reading = arrival.reading
         account = Account(
             self._store, self.plan.name, _Identity(self._url, reading.simulated), reading,
-            now=self._clock.now(), zone=self._zone, longest_silence_s=arrival.cadence.silence_s,
+            now=self._clock.now(), zone=self._zone, longest_silence_s=_usual_silence_s(arrival),
             availability=self._availability,
         )  # fmt: skip
         if not self._is_link_restored and self._link is not None:
@@ -185,7 +189,7 @@ class NetworkMeter:
         if self._evidence is not None:
             evidence, at = self._evidence
             boot = boot_between(evidence, reading.evidence, reading.monotonic - at)
-        if reading.registers:  # evidence comes with them
+        if reading.registers and not reading.is_estimated:  # evidence comes with them
             self._evidence = reading.evidence, reading.monotonic
         if self._link is None:
             self._link = LinkWatch(day)
@@ -199,3 +203,9 @@ class NetworkMeter:
 
     def _day(self, at: datetime) -> date:
         return at.astimezone(self._zone).date()
+
+
+def _usual_silence_s(arrival: ArrivedReading) -> float:
+    """How long the meter may be silent before a gap: where power is added up, as long as a power counts at most."""
+    cadence = arrival.cadence
+    return cadence.watched_s if arrival.reading.is_estimated else cadence.silence_s

@@ -79,8 +79,8 @@ class MeterPlan:
             )
         if self.poll_s and not is_polled(self.url):
             raise ConfigError(
-                f"meter {self.name}: poll_s = {self.poll_s:g}, but a meter behind a broker is not polled",
-                hint="remove poll_s; ask= in its URL says how often OpenBeken and Tasmota are asked",
+                f"meter {self.name}: poll_s = {self.poll_s:g}, but a meter that publishes is not polled",
+                hint="remove poll_s; ask= in its URL says how often it is asked",
             )
 
 

@@ -32,6 +32,7 @@ class MeterView:
     ``silence_s`` is how long its silence is still usual; 0 means five polls. ``link`` is the connection of a network
     meter today, and ``advice`` what to change about it, a sentence each.
     ``has_waveform``: its chip shows single samples.
+    ``has_estimates``: some of its energy is estimated, by adding up power; ``is_estimated``: all that is booked now.
     ``notice`` is what its owner should know although it is read: that the wall clock jumped. ``unstored`` is what
     waits in memory because the database cannot be written.
     """
@@ -54,3 +55,5 @@ class MeterView:
     link: LinkDay | None = None
     advice: tuple[str, ...] = ()
     has_waveform: bool = False
+    has_estimates: bool = False
+    is_estimated: bool = False

@@ -261,6 +261,8 @@ class VirtualMeter:
         self._view = replace(
             self._view, state=MeterState.LIVE, error=None, hint=None, reading=reading,
             poll_s=max(view.poll_s for view in members), silence_s=max(polls),
+            has_estimates=any(view.has_estimates for view in members),
+            is_estimated=any(view.is_estimated for view in members),
         )  # fmt: skip
         self._feed.publish(self._view)
 
@@ -302,4 +304,4 @@ def _energy_of(followed: _Followed) -> Totals:
 
 def _total_of(followed: _Followed) -> Totals:
     the_end = datetime.max.replace(tzinfo=followed.day[0].tzinfo)
-    return registers_at(followed.today, [the_end])[0].total.rounded_down()
+    return registers_at(followed.today, [the_end])[0].register.rounded_down()

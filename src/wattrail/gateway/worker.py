@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, is_dataclass, replace
 from datetime import timedelta, tzinfo
 from typing import Final
 
@@ -65,6 +66,7 @@ class Worker:
         self._connected = False
         self._account: Account | None = None
         self._scale: Scale | None = None
+        self._counted: Counter[str] = Counter()
         self._schedule = PollSchedule(plan.poll_s)
         self._back_off = BackOff()
         simulated = source_kind(plan.url) == "twin"
@@ -106,6 +108,10 @@ class Worker:
         self._kept.clear()
         self._hand_over(BookkeepingWork(self, ArrivedReading(reading=reading, cadence=self._cadence), self._kept.set))
         self._feed.scopes.serve(self.plan.name, meter, reading)
+
+    def counters(self) -> Mapping[str, int]:
+        """What the meter's line did since the gateway started, each time it was opened added up; empty for a stub."""
+        return self._counted + _counters_of(self._meter)
 
     # What the bookkeeping thread calls; the meter's own thread waits for it before it uses the account
 
@@ -244,7 +250,14 @@ class Worker:
         meter, self._meter, self._connected = self._meter, None, False
         if meter is None:
             return
+        self._counted += _counters_of(meter)
         try:
             meter.close()
         except (WattrailError, OSError) as error:
             logger.debug("meter %s: closing: %s", self.plan.name, error)
+
+
+def _counters_of(meter: MeterReader | None) -> Counter[str]:
+    """The counters of a meter that has some; a reader of another kind has none."""
+    found = getattr(meter, "statistics", None)
+    return Counter(asdict(found)) if is_dataclass(found) and not isinstance(found, type) else Counter()

@@ -16,12 +16,17 @@ from wattrail.image.code import (
 )
 from wattrail.image.convert import MissingInput, OutputKind, Recipe, as_flash_image, convert
 from wattrail.image.diff import Difference, PartitionDiff, SectorDiff, diff
+from wattrail.image.flash_picture import picture_lines, picture_svg
 from wattrail.image.foreign import Foreign, recognise_foreign
+from wattrail.image.inspection import Inspection, inspect_flash, inspect_image
+from wattrail.image.inspection_record import as_record
 from wattrail.image.layout import LAYOUTS, Layout, Partition, code_key
 from wattrail.image.limits import MAX_FILE_BYTES
 from wattrail.image.model import Confidence, Container, Image, ImageKind, Problem, Range
 from wattrail.image.rbl import RblHeader, add_rbl, build_ota, open_ota
 from wattrail.image.recognise import recognise
+from wattrail.image.stock_configuration import MeterBus, MeterWiring, PinRole, PinUse, StockConfiguration
+from wattrail.image.tuya_storage import TuyaStorage, read_storage
 from wattrail.image.zipped import Zipped, look_into_zip
 
 __all__ = [
@@ -38,19 +43,27 @@ __all__ = [
     "Foreign",
     "Image",
     "ImageKind",
+    "Inspection",
     "Layout",
+    "MeterBus",
+    "MeterWiring",
     "MissingInput",
     "OutputKind",
     "Partition",
     "PartitionDiff",
+    "PinRole",
+    "PinUse",
     "Problem",
     "Range",
     "RblHeader",
     "Recipe",
     "SectorDiff",
+    "StockConfiguration",
+    "TuyaStorage",
     "Zipped",
     "add_rbl",
     "as_flash_image",
+    "as_record",
     "build_ota",
     "check",
     "code_key",
@@ -58,9 +71,14 @@ __all__ = [
     "crypt",
     "detect_key",
     "diff",
+    "inspect_flash",
+    "inspect_image",
     "look_into_zip",
     "open_ota",
     "pack",
+    "picture_lines",
+    "picture_svg",
+    "read_storage",
     "recognise",
     "recognise_foreign",
     "to_logical",

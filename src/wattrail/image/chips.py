@@ -27,7 +27,7 @@ from wattrail.image.limits import MAX_RECORDS
 from wattrail.image.model import Confidence, Container
 from wattrail.image.rf import RfBlock
 
-__all__ = ["ChipVerdict", "Clue", "build_names", "chip_in", "clues", "decide"]
+__all__ = ["ChipVerdict", "Clue", "build_names", "chip_in", "chip_of_module", "clues", "decide", "strings_that_fit"]
 
 _WEIGHT: Final = {Confidence.CERTAIN: 4, Confidence.LIKELY: 2, Confidence.POSSIBLE: 1}
 
@@ -84,6 +84,7 @@ def _of_bootloader(found: BootloaderInfo, *, bare: bool) -> Iterator[Clue]:
         yield Clue(found.chip, Confidence.CERTAIN, f"the bootloader's checksum is that of {found.known_as}")
     if found.version and (chip := chip_in(found.version.partition("_")[0])) is not None:
         yield Clue(chip, Confidence.LIKELY, f"the bootloader calls itself {found.version}")
+    # After its checksum the most reliable sign: N and T differ here, and in no key. Source: bk7231-image/flash-map.
     entry = found.entry("download")
     for chip in _placed(bare=bare):
         if entry is not None and entry.offset == LAYOUTS[chip]["download"].start:
@@ -151,9 +152,9 @@ _CHIPS: Final = MappingProxyType(
 
 _CHIP_WORD: Final = re.compile(r"(?<![a-z0-9])bk72\d\d[a-z]?(?![a-z0-9])")
 
-_OPENBEKEN: Final = re.compile(rb"Open(BK72\d\d[A-Z]?)[_ ]\d[\w.+-]*(?: [A-Z][a-z]{2} [ \d]\d \d{4} [\d:]{8})?\0")
-_LIBRETINY: Final = re.compile(rb"LibreTiny v\d[\w.+-]* on ([a-z0-9][a-z0-9.-]*), compiled at ")
-_TUYA: Final = re.compile(rb"< BUILD AT:[\w.:-]+ BY [\w.-]+ FOR [\w.-]+ AT (bk72\d\d[a-z]?) >")
+_OPENBEKEN: Final = re.compile(rb"Open(BK72\d\d[A-Z]?)[_ ]\d[\w.+-]{0,99}(?: [A-Z][a-z]{2} [ \d]\d \d{4} [\d:]{8})?\0")
+_LIBRETINY: Final = re.compile(rb"LibreTiny v\d[\w.+-]{0,99} on ([a-z0-9][a-z0-9.-]{0,99}), compiled at ")
+_TUYA: Final = re.compile(rb"< BUILD AT:[\w.:-]{1,99} BY [\w.-]{1,99} FOR [\w.-]{1,99} AT (bk72\d\d[a-z]?) >")
 
 _BOARDS: Final = (
     (re.compile(r"generic-(bk72\d\d[a-z]?)(?:-|$)"), None),
@@ -161,14 +162,21 @@ _BOARDS: Final = (
     (re.compile(r"cb(?:\d|u|lc)"), Chip.N),
     (re.compile(r"wb(?:\d|lc)"), Chip.T),
     (re.compile(r"wa2"), Chip.Q),
+    (re.compile(r"t(?:2|34)(?:-|$)"), Chip.N),
     (re.compile(r"t1-"), Chip.BK7238),
 )
-"""LibreTiny's boards are named after modules: CBxx carry an N, WBxx a T, T1-xx a BK7238; the generic ones say it."""
+"""LibreTiny's boards are named after modules: CBxx, T2 and T34 carry an N, WBxx a T, T1-xx a BK7238; the generic ones
+say it."""
 
 
 def chip_in(text: str) -> Chip | None:
     """The chip that a version names as a word of its own, or None."""
     return next((_CHIPS[word] for word in _CHIP_WORD.findall(text.lower()) if word in _CHIPS), None)
+
+
+def chip_of_module(name: str) -> Chip | None:
+    """The chip on a Tuya module: CB2S, CBU, WB3S; None for a module that is not in the table."""
+    return _chip_of_board(name.lower().replace("_", "-"))
 
 
 def build_names(code: bytes) -> Iterator[tuple[Chip, str]]:
@@ -181,14 +189,14 @@ def build_names(code: bytes) -> Iterator[tuple[Chip, str]]:
 
 
 def _openbeken(code: bytes) -> Iterator[tuple[Chip, str]]:
-    for found in _strings(code, b"OpenBK72", _OPENBEKEN):
+    for found in strings_that_fit(code, b"OpenBK72", _OPENBEKEN):
         chip = _CHIPS.get(found[1].decode("ascii").lower())
         if chip is not None:
             yield chip, f"the build names itself {found[0][:-1].decode('ascii')}"
 
 
 def _libretiny(code: bytes) -> Iterator[tuple[Chip, str]]:
-    for found in _strings(code, b"LibreTiny v", _LIBRETINY):
+    for found in strings_that_fit(code, b"LibreTiny v", _LIBRETINY):
         board = found[1].decode("ascii")
         chip = _chip_of_board(board)
         if chip is not None:
@@ -196,7 +204,7 @@ def _libretiny(code: bytes) -> Iterator[tuple[Chip, str]]:
 
 
 def _tuya(code: bytes) -> Iterator[tuple[Chip, str]]:
-    for found in _strings(code, b"< BUILD AT:", _TUYA):
+    for found in strings_that_fit(code, b"< BUILD AT:", _TUYA):
         name = found[1].decode("ascii")
         chip = Chip.Q if name == "bk7231" else _CHIPS.get(name)
         if chip is not None:
@@ -211,7 +219,7 @@ def _chip_of_board(board: str) -> Chip | None:
     return None
 
 
-def _strings(code: bytes, start: bytes, pattern: re.Pattern[bytes]) -> Iterator[re.Match[bytes]]:
+def strings_that_fit(code: bytes, start: bytes, pattern: re.Pattern[bytes]) -> Iterator[re.Match[bytes]]:
     """Strings of the code that fit a pattern from their first letter on: what stands inside another one does not."""
     at = -1
     for _ in range(MAX_RECORDS):

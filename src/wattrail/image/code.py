@@ -184,6 +184,7 @@ class CodeKey:
     @property
     def bypassed(self) -> bool:
         """Whether this key leaves code as it is."""
+        # The low bits are active-low: each switches a term of the keystream off. Source: bk7231-image/cipher.
         return self.c3 >> 24 in (0x00, 0xFF) or self.c3 & 15 == 15
 
     @property

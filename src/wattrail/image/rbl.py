@@ -19,7 +19,7 @@ from enum import IntEnum
 from typing import Final
 
 from wattrail.bk7231 import MAX_FLASH_BYTES
-from wattrail.errors import ImageError, MissingExtra
+from wattrail.errors import ImageError, needs_library
 
 __all__ = [
     "HEADER",
@@ -54,6 +54,7 @@ OTA_KEY: Final = b"0123456789ABCDEF0123456789ABCDEF"
 OTA_IV: Final = b"0123456789ABCDEF"
 """Text, not digits: the loaders of Tuya's N and T all carry these."""
 
+# In flash it carries block CRCs like the code before it, but is not enciphered. Source: bk7231-image/rbl.
 _FIELDS: Final = struct.Struct("<4sII16s24s24sIIIII")
 _AES_BLOCK = 16
 _FILLING: Final = 16
@@ -306,10 +307,8 @@ def _gunzip(package: bytes, size: int) -> bytes:
 
 
 def _aes(data: bytes, *, decrypt: bool) -> bytes:
-    try:
+    with needs_library("an enciphered RBL package", "cryptography", extra="image"):
         from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
-    except ModuleNotFoundError as error:
-        raise MissingExtra("an enciphered RBL package", library="cryptography", extra="image") from error
     cipher = Cipher(algorithms.AES256(OTA_KEY), modes.CBC(OTA_IV))
     worker = cipher.decryptor() if decrypt else cipher.encryptor()
     return worker.update(data) + worker.finalize()

@@ -34,7 +34,7 @@ from wattrail.image.limits import MAX_FILE_BYTES
 from wattrail.image.magic import blank_image, rbl_image, rf_image, tuya_image, uf2_image, ug_image
 from wattrail.image.model import Confidence, Container, Image, ImageKind, Problem, Range
 
-__all__ = ["recognise"]
+__all__ = ["plain_app", "recognise"]
 
 QIO_LENGTHS: Final = {QIO_N: "N", 0x100000: "OpenBeken for T", 0x132000: "U, BK7238, BK7252"}
 _SURE: Final = 16
@@ -133,6 +133,8 @@ def _start_of(data: bytes) -> _Start | None:
     if bootloader.identify(data)[0] is not None:
         return _Start(0, detect_key(strip(block), 0), "it begins with a bootloader whose checksum is known")
     stored = strip(block)
+    # The cipher depends on the address, so the key tells an app from a bootloader; but N and T have the same key and
+    # the same first words, and which of them it is has to come from other clues. Source: bk7231-image/cipher.
     for address, name in ((APP_LOGICAL, "an app"), (0, "a bootloader")):
         key = detect_key(stored, address)
         if key is not None and not key.bypassed:
@@ -257,7 +259,7 @@ def _described(flash: bytes, base: int, start: _Start, kind: ImageKind, problems
         rf=rf[1] if rf else None, rf_at=rf[0] if rf else None, settings=tuple(find.settings(flash, base)),
     )  # fmt: skip
     verdict = chips.decide(
-        chips.clues(bootloader=loader, rf=rf, containers=found, code=_plain_app(image), key=start.key), start.key
+        chips.clues(bootloader=loader, rf=rf, containers=found, code=plain_app(image), key=start.key), start.key
     )
     placed = find.place_problems(flash, base, rf[0] if rf else None, verdict.chip, found) if whole else ()
     faults = (Problem(f"RBL of {c.header.name}: {fault}", c.offset - base) for c in found for fault in c.faults)
@@ -293,7 +295,8 @@ def _length_reasons(kind: ImageKind, flash: bytes, found: tuple[Container, ...])
         yield f"an RBL header of {container.header.name!r} at {where}: {verdict}"
 
 
-def _plain_app(image: Image) -> bytes:
+def plain_app(image: Image) -> bytes:
+    """The app's code without CRCs and cipher, as far as it is in use; nothing where there is none, or no known key."""
     app, container = image.app, image.rbl_of("app")
     if not app or not image.key:
         return b""

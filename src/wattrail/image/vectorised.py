@@ -8,13 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from wattrail.errors import MissingExtra
+from wattrail.errors import needs_library
 
-try:
+with needs_library("working on firmware images", "numpy", extra="image"):
     import numpy as np
     import numpy.typing as npt
-except ModuleNotFoundError as error:
-    raise MissingExtra("working on firmware images", library="numpy", extra="image") from error
 
 __all__ = [
     "apply_keystream",

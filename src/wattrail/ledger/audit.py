@@ -6,21 +6,22 @@ shown are added up.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from itertools import pairwise
 
 from wattrail.energy_register import Persistence
 from wattrail.errors import LedgerError
-from wattrail.ledger.entries import STATED, Entry, EntryKind, Epoch, Totals
+from wattrail.ledger.energy_sum import EnergySum
+from wattrail.ledger.entries import STATED, Entry, EntryKind, Totals
 from wattrail.ledger.ledger import Ledger
 from wattrail.ledger.ledger_slice import LedgerSlice
 from wattrail.ledger.manual import unassigned
 from wattrail.ledger.register_at import registers_at
-from wattrail.ledger.register_rule import MAX_SPARE_US, RegisterRule, former_count
+from wattrail.ledger.register_rule import MAX_SPARE_US, NEVER_FELL, RegisterRule, formers_after
+from wattrail.ledger.reversals import reversals
 
-__all__ = ["Audit", "AuditFinding", "audit"]
+__all__ = ["Audit", "AuditFinding", "Auditor", "audit"]
 
 _SLACK_PER_LOOK = 2
 _THE_END = datetime.max.replace(tzinfo=UTC)
@@ -58,29 +59,110 @@ class Audit:
 
 def audit(ledger_slice: LedgerSlice) -> Audit:
     """Check whole books, entry by entry, and replay them."""
-    findings = [*_first(ledger_slice)]
-    formers: tuple[int | None, int | None] = (None, None)
-    for before, entry in pairwise(ledger_slice.entries):
-        findings += _follows(before, entry)
-        if entry.epoch in ledger_slice.epochs and before.epoch in ledger_slice.epochs:
-            findings += _moved(before, entry, ledger_slice.epochs[entry.epoch], formers)
-        formers = _formers(before, entry, formers)
-    for entry in ledger_slice.entries:
-        findings += _by_itself(entry, ledger_slice)
-    findings += _stated(ledger_slice)
-    totals = None
-    if ledger_slice.entries:
-        totals, differences = _replayed(ledger_slice)
-        findings += differences
-    return Audit(
-        entries=len(ledger_slice.entries), stated=len(ledger_slice.stated), findings=tuple(findings), totals=totals
+    auditor = Auditor(ledger_slice)
+    auditor.take(ledger_slice.entries)
+    return auditor.audit()
+
+
+class Auditor:
+    """Checks books a part at a time: those of years need not be in memory at once.
+
+    ``outline`` has all epochs, all manual entries, and at least the entries that these are about.
+    """
+
+    def __init__(self, outline: LedgerSlice) -> None:
+        self._outline, self.entries = outline, 0
+        self._findings: list[AuditFinding] = []
+        self._before: Entry | None = None
+        self._formers = NEVER_FELL
+        self._rules = {
+            number: tuple(RegisterRule(register) for register in epoch.registers)
+            for number, epoch in outline.epochs.items()
+        }
+        self._sums = EnergySum()
+        self._ledger: Ledger | None = None
+        self._refused: LedgerError | None = None
+
+    def take(self, entries: Sequence[Entry]) -> None:
+        """Check the entries that follow."""
+        self._replay(entries)
+        for entry in entries:
+            before, self._before = self._before, entry
+            self._sums.add(entry)
+            if before is None or not _only_counts(before, entry, self._rules.get(entry.epoch, ())):
+                self._findings += self._checked(before, entry)
+            if before is not None:
+                is_same = entry.epoch == before.epoch
+                self._formers = formers_after(self._formers, before, entry) if is_same else NEVER_FELL
+        self.entries += len(entries)
+
+    def _checked(self, before: Entry | None, entry: Entry) -> Iterator[AuditFinding]:
+        rules = self._rules.get(entry.epoch)
+        if before is None:
+            yield from _first(entry)
+        else:
+            yield from _follows(before, entry)
+            if rules is not None and before.epoch in self._rules:
+                yield from _moved(before, entry, rules, self._formers)
+        yield from _by_itself(entry, self._outline)
+        if rules is not None:
+            yield from _within_reach(entry, rules)
+
+    def audit(self) -> Audit:
+        """What was found, manual entries and totals included."""
+        found, totals = [*self._findings, *_stated(self._outline)], None
+        if self._before is not None:
+            totals, differences = self._replayed()
+            found += differences
+        return Audit(entries=self.entries, stated=len(self._outline.stated), findings=tuple(found), totals=totals)
+
+    def _replay(self, entries: Sequence[Entry]) -> None:
+        if self._refused is not None or not entries:
+            return
+        try:
+            self._ledger = self._ledger or Ledger(self._outline.epoch_of(entries[0]))
+            self._ledger.replay_entries(entries, self._outline)
+        except LedgerError as error:
+            self._refused = error
+
+    def _replayed(self) -> tuple[Totals | None, list[AuditFinding]]:
+        assert self._ledger is not None or self._refused is not None
+        try:
+            if self._refused is not None or self._ledger is None:
+                raise self._refused or LedgerError("nothing was replayed")
+            for entry in self._outline.stated:
+                self._ledger.take(entry)
+            replayed = self._ledger.totals()
+            whole = replace(self._outline, entries=(), before=self._sums.counts())
+            shown = registers_at(whole, [_THE_END])[0].register.rounded_down()
+        except (LedgerError, KeyError) as error:
+            return None, [AuditFinding(0, "the replay", f"refused ({error})", "possible")]
+        if replayed != shown:
+            return replayed, [AuditFinding(0, "what a replay gives", f"{replayed}", f"{shown}, the sum of the entries")]
+        return replayed, []
+
+
+def _only_counts(before: Entry, entry: Entry, rules: Sequence[RegisterRule]) -> bool:
+    """Whether an entry of one register passes every check by counting on, as nearly all do; the others find out why."""
+    if entry.kind is not EntryKind.COUNTED or len(rules) != 1:
+        return False
+    rule, modulus = rules[0], rules[0].register.modulus
+    booked = entry.positive + entry.negative + entry.undirected
+    return (
+        entry.sequence == before.sequence + 1
+        and entry.epoch == before.epoch
+        and entry.start == before.end <= entry.end
+        and entry.positive >= 0
+        and entry.negative >= 0
+        and entry.undirected >= 0
+        and not (entry.import_mwh or entry.export_mwh)
+        and booked == rule.forward(before.count, entry.count)
+        and (modulus is None or 0 <= entry.count < modulus)
+        and booked <= rule.possible(entry.elapsed_us) + _SLACK_PER_LOOK * entry.readings
     )
 
 
-def _first(ledger_slice: LedgerSlice) -> Iterator[AuditFinding]:
-    if not ledger_slice.entries:
-        return
-    first = ledger_slice.entries[0]
+def _first(first: Entry) -> Iterator[AuditFinding]:
     if first.sequence != 1:
         yield AuditFinding(first.sequence, "the first sequence", str(first.sequence), "1")
     if first.kind is not EntryKind.START:
@@ -99,23 +181,13 @@ def _follows(before: Entry, entry: Entry) -> Iterator[AuditFinding]:
         yield AuditFinding(name, "its epoch", str(entry.epoch), f"{before.epoch}, for no epoch begins here")
 
 
-def _formers(before: Entry, entry: Entry, formers: tuple[int | None, int | None]) -> tuple[int | None, int | None]:
-    """What each register showed before its last fall, moved on by what was counted since."""
-    if entry.epoch != before.epoch:
-        return None, None
-    booked = entry.positive + (0 if entry.export_count is not None else entry.negative + entry.undirected)
-    ends = before.export_count or 0, entry.export_count or 0
-    return (
-        former_count(formers[0], before.count, entry.count, entry.kind, booked),
-        former_count(formers[1], *ends, entry.kind, entry.negative),
-    )
-
-
-def _moved(before: Entry, entry: Entry, epoch: Epoch, formers: tuple[int | None, int | None]) -> Iterator[AuditFinding]:
+def _moved(
+    before: Entry, entry: Entry, rules: Sequence[RegisterRule], formers: tuple[int | None, int | None]
+) -> Iterator[AuditFinding]:
     """Every register against what it showed at the end of the entry before."""
-    main = RegisterRule(epoch.registers[0])
-    if len(epoch.registers) == 2:
-        export = RegisterRule(epoch.registers[1])
+    main = rules[0]
+    if len(rules) == 2:
+        export = rules[1]
         ends = before.export_count or 0, entry.export_count or 0
         marks, export_marks = (before.mark, formers[0]), (before.export_mark, formers[1])
         yield from _booked_as_moved(entry, entry.positive, (before.count, entry.count), marks, main)
@@ -190,12 +262,9 @@ def _by_itself(entry: Entry, ledger_slice: LedgerSlice) -> Iterator[AuditFinding
         yield AuditFinding(
             name, "its smallest count", str(min(entry.positive, entry.negative, entry.undirected)), "0 or more"
         )
-    if entry.epoch in ledger_slice.epochs:
-        yield from _within_reach(entry, ledger_slice.epochs[entry.epoch])
 
 
-def _within_reach(entry: Entry, epoch: Epoch) -> Iterator[AuditFinding]:
-    rules = [RegisterRule(register) for register in epoch.registers]
+def _within_reach(entry: Entry, rules: Sequence[RegisterRule]) -> Iterator[AuditFinding]:
     modulus = rules[0].register.modulus
     if modulus is not None and not 0 <= entry.count < modulus:
         yield AuditFinding(entry.sequence, "its counter", str(entry.count), f"0 to {modulus - 1}")
@@ -213,10 +282,10 @@ def _stated(ledger_slice: LedgerSlice) -> Iterator[AuditFinding]:
     left = unassigned(ledger_slice)
     openings = 0
     for number, entry in enumerate(ledger_slice.stated, start=1):
-        openings += entry.kind is EntryKind.OPENING
+        openings += entry.is_opening * (-1 if entry.kind is EntryKind.REVERSED else 1)
         for check, got, wanted in _stated_alone(entry, number, ledger_slice):
             yield AuditFinding(entry.sequence, check, got, wanted, stated=True)
-        if entry.about and left.get(entry.about, 0) < 0:
+        if entry.kind is EntryKind.ASSIGNED and left.get(entry.about, 0) < 0:
             rest = f"{-left[entry.about]} more than entry {entry.about} had"
             yield AuditFinding(entry.sequence, "what it assigns", rest, "no more", stated=True)
     if openings > 1:
@@ -230,7 +299,9 @@ def _stated_alone(entry: Entry, number: int, ledger_slice: LedgerSlice) -> Itera
         yield "its kind", entry.kind, ", ".join(sorted(STATED))
     if not entry.note:
         yield "its reason", "missing", "given"
-    if min(entry.import_mwh, entry.export_mwh, entry.positive, entry.negative) < 0:
+    if entry.kind is EntryKind.REVERSED:
+        yield from _reversal(entry, ledger_slice)
+    elif min(entry.import_mwh, entry.export_mwh, entry.positive, entry.negative) < 0:
         yield "its energy", "negative", "0 or more: registers never fall"
     if entry.is_reset and (entry.import_mwh or entry.export_mwh):
         yield "its energy", f"{entry.import_mwh} and {entry.export_mwh} mWh", "none: it states a reset"
@@ -245,12 +316,17 @@ def _stated_alone(entry: Entry, number: int, ledger_slice: LedgerSlice) -> Itera
             yield "the entry it is about", str(entry.about), "an entry of the same epoch with undirected counts"
 
 
-def _replayed(ledger_slice: LedgerSlice) -> tuple[Totals | None, list[AuditFinding]]:
-    try:
-        replayed = Ledger.replay([*ledger_slice.entries, *ledger_slice.stated], ledger_slice.epochs).totals()
-        shown = registers_at(ledger_slice, [_THE_END])[0].total.rounded_down()
-    except (LedgerError, KeyError) as error:
-        return None, [AuditFinding(0, "the replay", f"refused ({error})", "possible")]
-    if replayed != shown:
-        return replayed, [AuditFinding(0, "what a replay gives", f"{replayed}", f"{shown}, the sum of the entries")]
-    return replayed, []
+def _reversal(entry: Entry, ledger_slice: LedgerSlice) -> Iterator[tuple[str, str, str]]:
+    wrong = next(
+        (one for one in ledger_slice.stated[: max(entry.sequence - 1, 0)] if one.sequence == entry.about), None
+    )
+    if wrong is None or wrong.kind is EntryKind.REVERSED or wrong.is_reset:
+        yield "the entry it reverses", str(entry.about), "an opening, an adjustment or a direction before it"
+        return
+    if (first := reversals(ledger_slice.stated[: entry.sequence - 1]).get(entry.about)) is not None:
+        yield "the entry it reverses", f"{entry.about}, which entry {first.sequence} reverses", "one that holds"
+    if (entry.start, entry.end, entry.epoch) != (wrong.start, wrong.end, wrong.epoch):
+        yield "its time", f"{entry.start} to {entry.end}", f"{wrong.start} to {wrong.end}, as entry {entry.about} has"
+    numbers = [(one.positive, one.negative, one.undirected, one.import_mwh, one.export_mwh) for one in (entry, wrong)]
+    if any(own + its for own, its in zip(*numbers, strict=True)):
+        yield "its energy", f"{numbers[0]}", f"that of entry {entry.about} with the other sign, {numbers[1]}"

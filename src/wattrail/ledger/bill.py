@@ -4,12 +4,13 @@ Energy is exact to the milliwatt-hour: lines are differences of the register, an
 rounded once for each line, half up, to the currency's decimals; the total is the sum of the rounded lines.
 
 Energy of which nobody knows when it flowed (a gap, a manual entry) is charged only if the same price and rate held all
-the time in which it can have flowed. Otherwise it is listed and not charged, as is energy without a direction.
+the time in which it can have flowed. Otherwise it is listed and not charged, as is energy without a direction, and
+energy of a time of which a market's price is not known.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from decimal import ROUND_HALF_UP, Context, Decimal
@@ -29,11 +30,15 @@ _EXACT = Context(prec=60)
 """Far more digits than a price times an energy has: products are exact."""
 
 _MWH_PER_KWH = 1_000_000
+_MEAN_TO = Decimal("0.000001")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BillLine:
-    """One line: so much of something at a price. ``energy_mwh`` is None for a standing charge; a credit is negative."""
+    """One line: so much of something at a price. ``energy_mwh`` is None for a standing charge; a credit is negative.
+
+    Where the price follows a market, ``price`` is the mean of what was charged, and the amount the exact sum.
+    """
 
     text: str
     quantity: Decimal
@@ -46,7 +51,10 @@ class BillLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bill:
-    """The bill of ``[start, end)``. What is uncharged is part of ``energy``; ``complete``: watched from end to end."""
+    """The bill of ``[start, end)``. What is uncharged is part of ``energy``; ``complete``: watched from end to end.
+
+    ``unpriced`` are the times in which energy flowed while the market's price is not known.
+    """
 
     start: datetime
     end: datetime
@@ -57,6 +65,7 @@ class Bill:
     energy: Totals
     uncharged: Totals
     complete: bool
+    unpriced: tuple[tuple[datetime, datetime], ...] = ()
 
 
 def bills(ledger_slice: LedgerSlice, tariff: Tariff, start: datetime, end: datetime, zone: tzinfo) -> tuple[Bill, ...]:
@@ -90,7 +99,8 @@ def _bills(
     made = []
     for first, last in pairwise(periods):
         inside = points[marks.index(first) : marks.index(last) + 1]
-        billing = _Billing(tariff, zone, inside, has_standing=has_standing)
+        booked = began, ledger_slice.booked_until or began
+        billing = _Billing(tariff, zone, inside, booked, has_standing=has_standing)
         made.append(billing.bill(complete=not untimed.touches(first, last)))
     return tuple(made)
 
@@ -121,64 +131,98 @@ def _asides(ledger_slice: LedgerSlice, timetable: Timetable) -> tuple[Callable[[
 class _Billing:
     """The bill of the time that a row of points spans, one stretch of equal price and rate between each two."""
 
-    def __init__(self, tariff: Tariff, zone: tzinfo, points: Sequence[SeriesPoint], *, has_standing: bool) -> None:
+    def __init__(
+        self, tariff: Tariff, zone: tzinfo, points: Sequence[SeriesPoint], booked: tuple[datetime, datetime], *,
+        has_standing: bool,
+    ) -> None:  # fmt: skip
         self._tariff, self._zone, self._points, self._has_standing = tariff, zone, points, has_standing
+        self._booked = booked
         self._imported: dict[Key, int] = {}
-        self._exported: dict[int | None, int] = {}
+        self._exported: dict[Key, int] = {}
+        self._unpriced: list[tuple[datetime, datetime]] = []
         charged = [_charged(point, points[0]) for point in points]
-        for (before, after), point in zip(pairwise(charged), points, strict=False):
-            key = tariff.key_at(point.at, zone)
-            self._imported[key] = self._imported.get(key, 0) + after[0] - before[0]
-            self._exported[key.price] = self._exported.get(key.price, 0) + after[1] - before[1]
+        for (begin, end), (before, after) in zip(pairwise(points), pairwise(charged), strict=True):
+            key = tariff.key_at(begin.at, zone)
+            paid = tariff.export_key(key)
+            imported, exported = after[0] - before[0], after[1] - before[1]
+            self._imported[key] = self._imported.get(key, 0) + imported
+            self._exported[paid] = self._exported.get(paid, 0) + exported
+            if self._is_unpriced(key, imported, exported):
+                self._note_unpriced(begin.at, end.at)
+
+    def _is_unpriced(self, key: Key, imported: int, exported: int) -> bool:
+        market = self._tariff.market
+        if market is None or key.market is not None or key.price is None:
+            return False
+        return bool(imported or (exported and market.export_factor is not None))
+
+    def _note_unpriced(self, start: datetime, end: datetime) -> None:
+        start, end = max(start, self._booked[0]), min(end, self._booked[1])  # a span may begin before the account
+        if self._unpriced and self._unpriced[-1][1] == start:
+            start, _ = self._unpriced.pop()
+        self._unpriced.append((start, end))
 
     def bill(self, *, complete: bool) -> Bill:
         standing = self._standing_lines() if self._has_standing else ()
         lines = (*self._import_lines(), *standing, *self._export_lines())
         first, last = self._points[0].total.rounded_down(), self._points[-1].total.rounded_down()
         energy = last.less(first)
-        imported = sum(mwh for key, mwh in self._imported.items() if key.price is not None)
-        exported = sum(mwh for place, mwh in self._exported.items() if self._pays(place))
+        imported = sum(mwh for key, mwh in self._imported.items() if self._tariff.import_price(key) is not None)
+        exported = sum(mwh for key, mwh in self._exported.items() if self._tariff.export_price(key) is not None)
         return Bill(
             start=self._points[0].at, end=self._points[-1].at,
             tariff=self._tariff.name, currency=self._tariff.currency, lines=lines,
             total=sum((line.amount for line in lines), Decimal(0)),
             energy=energy,
             uncharged=Totals(energy.import_mwh - imported, energy.export_mwh - exported, energy.undirected_mwh),
-            complete=complete,
+            complete=complete, unpriced=tuple(self._unpriced),
         )  # fmt: skip
 
     def _import_lines(self) -> Iterator[BillLine]:
         several = len({key.price for key in self._imported}) > 1
-        order = sorted((key for key in self._imported if key.price is not None), key=self._by_date_and_rate)
-        for key in order:
-            assert key.price is not None
-            price = self._tariff.prices[key.price]
-            code = import_at_rate(self._tariff.rates.index(key.rate) + 1)
-            since = f", from {price.valid_from}" if several else ""
-            yield self._energy_line(f"import, {key.rate}{since}", code, self._imported[key], price.rates[key.rate])
+        charged = self._by_place_and_rate(self._imported, self._tariff.import_price)
+        for place, rate in sorted(charged, key=self._by_date_and_rate):
+            code = import_at_rate(self._tariff.rates.index(rate) + 1)
+            since = f", from {self._tariff.prices[place].valid_from}" if several else ""
+            yield self._energy_line(f"import, {rate}{since}", code, charged[place, rate])
 
-    def _by_date_and_rate(self, key: Key) -> tuple[str, int]:
-        assert key.price is not None
-        return self._tariff.prices[key.price].valid_from.isoformat(), self._tariff.rates.index(key.rate)
+    def _by_place_and_rate(
+        self, energy: Mapping[Key, int], price_of: Callable[[Key], Decimal | None]
+    ) -> dict[tuple[int, str], dict[Decimal, int]]:
+        """Energy by each price that was charged for it, in one group for each price and rate of the tariff."""
+        groups: dict[tuple[int, str], dict[Decimal, int]] = {}
+        for key, mwh in energy.items():
+            price = price_of(key)
+            if price is None or key.price is None:
+                continue
+            group = groups.setdefault((key.price, key.rate), {})
+            group[price] = group.get(price, 0) + mwh
+        return groups
+
+    def _by_date_and_rate(self, group: tuple[int, str]) -> tuple[str, int]:
+        place, rate = group
+        return self._tariff.prices[place].valid_from.isoformat(), self._tariff.rates.index(rate)
 
     def _export_lines(self) -> Iterator[BillLine]:
-        for place, mwh in sorted(self._exported.items(), key=lambda item: -1 if item[0] is None else item[0]):
-            if place is None:
-                continue
-            price = self._tariff.prices[place]
-            if price.export is not None:
-                since = f", from {price.valid_from}" if len(self._exported) > 1 else ""
-                yield self._energy_line(f"feed-in{since}", EXPORT.code, mwh, -price.export)
+        several = len({key.price for key in self._exported}) > 1
+        for (place, _), charged in sorted(self._by_place_and_rate(self._exported, self._tariff.export_price).items()):
+            since = f", from {self._tariff.prices[place].valid_from}" if several else ""
+            credit = {_EXACT.minus(price): mwh for price, mwh in charged.items()}
+            yield self._energy_line(f"feed-in{since}", EXPORT.code, credit)
 
-    def _pays(self, place: int | None) -> bool:
-        return place is not None and self._tariff.prices[place].export is not None
-
-    def _energy_line(self, text: str, code: str, mwh: int, price: Decimal) -> BillLine:
+    def _energy_line(self, text: str, code: str, charged: Mapping[Decimal, int]) -> BillLine:
+        mwh = sum(charged.values())
         kwh = _EXACT.divide(Decimal(mwh), Decimal(_MWH_PER_KWH))
+        amount = Decimal(0)
+        for price, part in charged.items():
+            amount = _EXACT.add(amount, _EXACT.multiply(_EXACT.divide(Decimal(part), Decimal(_MWH_PER_KWH)), price))
+        price = next(iter(charged))
+        if len(charged) > 1:
+            text += f", mean of {len(charged)} prices"
+            price = _EXACT.divide(amount, kwh).quantize(_MEAN_TO, ROUND_HALF_UP, _EXACT) if mwh else Decimal(0)
         return BillLine(
-            text=text, obis=code, energy_mwh=mwh, quantity=kwh, unit="kWh", price=price,
-            amount=self._rounded(_EXACT.multiply(kwh, price)),
-        )  # fmt: skip
+            text=text, obis=code, energy_mwh=mwh, quantity=kwh, unit="kWh", price=price, amount=self._rounded(amount)
+        )
 
     def _standing_lines(self) -> Iterator[BillLine]:
         """A charge per month covers the whole period; where prices change in it, each gets its share of the days."""

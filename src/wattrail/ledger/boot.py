@@ -36,8 +36,11 @@ def boot_between(before: BootEvidence | None, now: BootEvidence | None, elapsed_
     """What the evidence of two readings says; ``elapsed_s`` is None where no clock spans them."""
     if now is None:
         return Boot.NONE
+    # Before all else: an update is a restart too, and another version may count in other steps.
+    # Most keep the total; the energy of one reading is what it costs to be sure (ADR 30).
     if before is not None and before.revision != now.revision:
         return Boot.CHANGED
+    # A total that is set moves its date (TotalStartTime of Tasmota, the clear date of OpenBeken), restarted or not.
     if before is not None and before.start_stamp and now.start_stamp and before.start_stamp != now.start_stamp:
         return Boot.RESET
     if _counted_up(before, now) or _uptime_fell(before, now, elapsed_s):

@@ -70,6 +70,7 @@ class Channels:
 
 
 def _required(register: EnergyRegister) -> EnergyRegister:
+    # Between two readings minutes apart import and export cancel out in it, and neither can be had back.
     if register.direction is Direction.NET and not register.is_confirmed:
         raise LedgerError(
             f"register {register.name} is import less export, and no register of export is beside it",
@@ -105,4 +106,5 @@ def _combined(
         is_confirmed=all(register.is_confirmed for register, _ in used),
         # net and export fall back to saves of different moments, and net rises where it falls back over an export
         may_rise=any(one.may_rise or (is_difference and one.direction is Direction.NET) for one, _ in used),
+        is_estimated=any(register.is_estimated for register, _ in used),
     )  # fmt: skip

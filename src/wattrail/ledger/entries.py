@@ -32,9 +32,10 @@ class EntryKind(StrEnum):
     OPENING = "opening"  # stated: what an older meter showed before the first reading
     ADJUSTED = "adjusted"  # stated: energy that was never counted, or that the register began again (is_reset)
     ASSIGNED = "assigned"  # stated: counts of a gap get a direction
+    REVERSED = "reversed"  # stated: another manual entry was wrong, and counts no longer
 
 
-STATED = frozenset({EntryKind.OPENING, EntryKind.ADJUSTED, EntryKind.ASSIGNED})
+STATED = frozenset({EntryKind.OPENING, EntryKind.ADJUSTED, EntryKind.ASSIGNED, EntryKind.REVERSED})
 """Entries that a person states. They have a row of numbers of their own, so that they never meet the counter's."""
 
 
@@ -77,6 +78,7 @@ class Epoch:
     inverted: bool = False
 
     def __post_init__(self) -> None:
+        # One step for both: then import, export and what is left of a split are sums of integers.
         if len({register.step_mwh for register in self.registers}) != 1 or len(self.registers) > 2:
             raise ValueError(f"an epoch has one or two registers of one step, got {self.registers}")
 
@@ -84,6 +86,11 @@ class Epoch:
     def step_mwh(self) -> Fraction:
         """Exact energy of one count, in milliwatt-hours."""
         return self.registers[0].step_mwh
+
+    @property
+    def is_estimated(self) -> bool:
+        """Whether its counts are an estimate by power."""
+        return any(register.is_estimated for register in self.registers)
 
     def milliwatt_hours(self, counts: int) -> Fraction:
         """Exact energy of a number of counts, in milliwatt-hours."""
@@ -105,7 +112,8 @@ class Entry:
 
     A manual entry says besides who stated it and when, with the reason as its note. ``import_mwh`` and ``export_mwh``
     are exact milliwatt-hours and touch no counts; ``about`` is the sequence of the gap whose counts it gives a
-    direction, from ``undirected`` (negative) to ``positive`` or ``negative``, or the last entry before a reset.
+    direction, from ``undirected`` (negative) to ``positive`` or ``negative``, or the last entry before a reset. One of
+    kind ``REVERSED`` has the numbers of the manual entry ``about`` with the other sign, and lies at the same time.
     """
 
     sequence: int
@@ -141,6 +149,19 @@ class Entry:
     def is_reset(self) -> bool:
         """Whether it states that the register began again after the entry ``about``: reset, or another meter."""
         return self.kind is EntryKind.ADJUSTED and self.about > 0
+
+    @property
+    def is_opening(self) -> bool:
+        """Whether it holds from the beginning of the account: an opening, or what reverses one."""
+        return self.kind in {EntryKind.OPENING, EntryKind.REVERSED} and self.start == BEGINNING
+
+    @property
+    def observation(self) -> Observation:
+        """What the counter showed where it ends."""
+        return Observation(
+            at=self.end, elapsed_us=None, count=self.count, watt=self.watt, mode=self.mode, status=self.status,
+            export_count=self.export_count, boot=self.boot,
+        )  # fmt: skip
 
     @property
     def shaped(self) -> bool:

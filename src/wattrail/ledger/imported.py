@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import accumulate, pairwise
 from typing import Final
@@ -34,9 +34,15 @@ class ImportedEnergy:
 
 
 def with_imported(
-    intervals: Iterable[Interval], periods: Iterable[ImportedEnergy], ledger_slice: LedgerSlice
+    intervals: Iterable[Interval],
+    periods: Iterable[ImportedEnergy],
+    ledger_slice: LedgerSlice,
+    *,
+    began: datetime | None = None,
 ) -> tuple[Interval, ...]:
     """The intervals of a ledger, with the energy of imported periods that do not overlap each other, oldest first.
+
+    ``began`` is the earliest start of its entries, where the slice has only those of a ``CountSeries``.
 
     A period that reaches into the time of the ledger is left out whole: no time is counted twice. Registers stay those
     of the ledger.
@@ -44,9 +50,9 @@ def with_imported(
     periods = tuple(periods)
     if not periods:
         return tuple(intervals)
-    began = _began(ledger_slice)
-    before = [period for period in periods if began is None or period.end <= began]
-    return tuple(_joined(intervals, _ImportedSum(before), Untimed(ledger_slice)))
+    known = [moment for moment in (began, _began(ledger_slice)) if moment]
+    before = [period for period in periods if not known or period.end <= min(known)]
+    return tuple(_joined(intervals, _ImportedSum(before), Untimed(ledger_slice, began=began)))
 
 
 def _began(ledger_slice: LedgerSlice) -> datetime | None:
@@ -61,8 +67,7 @@ def _joined(intervals: Iterable[Interval], imported: _ImportedSum, untimed: Unti
             yield interval
             continue
         energy = imported.between(interval.start, interval.end)
-        yield replace(
-            interval,
+        yield interval._replace(
             energy=Totals(
                 interval.energy.import_mwh + energy.import_mwh, interval.energy.export_mwh + energy.export_mwh,
                 interval.energy.undirected_mwh,

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import accumulate, pairwise
-from typing import Final
+from typing import Final, NamedTuple
 
 from wattrail.ledger.entries import Entry, EntryKind, Totals
 from wattrail.ledger.ledger_slice import Energy, LedgerSlice
@@ -31,8 +31,7 @@ class ImportedPart:
     origins: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Interval:
+class Interval(NamedTuple):
     """Energy of ``[start, end)`` in milliwatt-hours, and the registers at its end.
 
     ``gaps`` and ``stated`` are parts of ``energy``: what was booked in it without anyone knowing when it flowed, and
@@ -53,8 +52,8 @@ class Interval:
 class Untimed:
     """The times of which nobody knows when within them energy flowed, and those outside the account."""
 
-    def __init__(self, ledger_slice: LedgerSlice) -> None:
-        self._began, self._until = ledger_slice.began, ledger_slice.booked_until
+    def __init__(self, ledger_slice: LedgerSlice, *, began: datetime | None = None) -> None:
+        self._began, self._until = began or ledger_slice.began, ledger_slice.booked_until
         holes = sorted((entry for entry in ledger_slice.entries if is_hole(entry)), key=lambda entry: entry.end)
         self._starts = [entry.start for entry in holes]
         self._ends = [entry.end for entry in holes]
@@ -93,7 +92,7 @@ def _intervals(points: Sequence[SeriesPoint], untimed: Untimed) -> Iterator[Inte
             energy=_moved(earlier[0], later[0]),
             gaps=_moved(earlier[1], later[1]),
             stated=_moved(earlier[2], later[2]),
-            register=later[0],
+            register=after.register.rounded_down() if any(after.left) else later[0],
             complete=not untimed.touches(before.at, after.at),
         )
 

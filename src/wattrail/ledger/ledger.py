@@ -9,10 +9,11 @@ from datetime import datetime, timedelta
 
 from wattrail.errors import LedgerError
 from wattrail.ledger.energy_sum import EnergySum
-from wattrail.ledger.entries import BEGINNING, STATED, Entry, EntryKind, Epoch, Observation, Totals
-from wattrail.ledger.ledger_slice import Counts, Energy, LedgerSlice
-from wattrail.ledger.register_rule import RegisterStep
-from wattrail.ledger.span import ENTRY_SPAN, Away, Span, in_new_span, kind_and_note
+from wattrail.ledger.entries import BEGINNING, Entry, EntryKind, Epoch, Observation, Totals
+from wattrail.ledger.ledger_slice import Counts, Energy, LedgerSlice, in_order, require_tail
+from wattrail.ledger.register_rule import NEVER_FELL, Formers, RegisterStep, formers_after
+from wattrail.ledger.reversals import left_in_registers
+from wattrail.ledger.span import ENTRY_SPAN, Away, Span, kind_and_note
 from wattrail.ledger.split import Split
 from wattrail.ledger.stated_entries import StatedEntries
 from wattrail.ledger.timeline import MAX_PLAIN_PAUSE, Arrival, Timeline
@@ -40,6 +41,7 @@ class Ledger:
         self._registers = WatchedRegisters(epoch)
         self._sums = EnergySum()
         self._stated = StatedEntries()
+        self._left: Energy | None = None
         self._sequence = 0
         self._watt: int | None = None
         self._is_untimed = False
@@ -52,15 +54,8 @@ class Ledger:
     def replay(
         cls, entries: Iterable[Entry], epochs: Mapping[int, Epoch], *, longest_silence_us: int = GAP_AFTER_US
     ) -> Ledger:
-        """The ledger as it stood when the last entry was written. Raises LedgerError where entries do not follow.
-
-        Manual entries may stand anywhere among the others, in their own order.
-        """
-        counted, stated = list[Entry](), list[Entry]()
-        for entry in entries:
-            (stated if entry.kind in STATED else counted).append(entry)
-        ledger_slice = LedgerSlice(entries=tuple(counted), epochs=epochs, stated=tuple(stated))
-        return cls.resume(ledger_slice, longest_silence_us=longest_silence_us)
+        """The ledger as it stood when the last entry was written; see ``LedgerSlice.of``. Raises LedgerError."""
+        return cls.resume(LedgerSlice.of(entries, epochs), longest_silence_us=longest_silence_us)
 
     @classmethod
     def resume(cls, ledger_slice: LedgerSlice, *, longest_silence_us: int = GAP_AFTER_US) -> Ledger:
@@ -73,8 +68,7 @@ class Ledger:
             ledger._sequence = first.sequence - 1
             ledger._sums = EnergySum(ledger_slice.before)
             ledger._epochs.update({number: ledger_slice.epochs[number] for number in ledger_slice.before})
-        for entry in ledger_slice.entries:
-            ledger._take_up(entry, ledger_slice.epoch_of(entry))
+        ledger.replay_entries(ledger_slice.entries, ledger_slice)
         for entry in ledger_slice.stated:
             ledger.take(entry)
         return ledger
@@ -135,13 +129,19 @@ class Ledger:
         """Take up an entry that a person stated. Raises LedgerError if it does not follow the one before."""
         self._stated.take(entry, self._epochs)
         self._sums.add(entry)
+        if entry.kind is EntryKind.REVERSED or self._left is not None:
+            self._left = left_in_registers(self._stated.entries, self._epochs)
 
     def totals(self) -> Totals:
         """The energy registers, with what is counted but not yet written into an entry, and what was stated."""
-        return self.energy().rounded_down()
+        return self.registers(self.energy())
+
+    def registers(self, energy: Energy) -> Totals:
+        """The energy registers where ``energy`` is all energy: they also show what reversed entries left in them."""
+        return (energy if self._left is None else energy.plus(self._left)).rounded_down()
 
     def energy(self) -> Energy:
-        """As ``totals``, exactly."""
+        """All energy, exactly: counted, counted and not yet written into an entry, and stated."""
         positive, negative, undirected = self._away.counts if self._away else (0, 0, 0)
         if self._span:
             positive, negative = positive + self._span.positive, negative + self._span.negative
@@ -156,11 +156,18 @@ class Ledger:
         self._registers.require_possible(seen)
         if self._registers.last is None or self._span is None:
             return self._begin(seen)
-        if seen.elapsed_us is None or self._is_untimed:
+        elapsed_us = seen.elapsed_us
+        if elapsed_us is None or self._is_untimed:
             return self._come_back(seen)
-        if seen.elapsed_us <= 0:
+        if elapsed_us <= 0:
             return ()
-        return self._account(seen, seen.elapsed_us)
+        # Nearly every reading: it shows what it should, and nothing has to be judged.
+        is_watched = elapsed_us <= self.longest_silence_us
+        if is_watched and (counts := self._registers.count_on(seen, elapsed_us)) is not None:
+            jumped = self._pass(seen.at, elapsed_us)
+            entries = self._count(seen, elapsed_us, counts, None)
+            return (*entries, *self._follow(seen.at)) if jumped else entries
+        return self._account(seen, elapsed_us)
 
     def close(self) -> tuple[Entry, ...]:
         """Write what is counted but not yet an entry, as before a shutdown."""
@@ -179,14 +186,7 @@ class Ledger:
         closed._span = replace(self._span) if self._span else None
         closed._timeline = replace(self._timeline)
         entries = (*tail, *closed.close())
-        if entries and (entries[-1].sequence, len(entries)) != (
-            closed._sequence,
-            closed._sequence - entries[0].sequence + 1,
-        ):
-            raise LedgerError(
-                f"the tail ends at entry {entries[-1].sequence} or has a hole; the last entry is {closed._sequence}",
-                hint="give every entry from the first wanted to the last one written",
-            )
+        require_tail(entries, closed._sequence)
         for entry in (*entries, *self._stated.entries):
             closed._sums.add_counts(entry.epoch, -entry.positive, -entry.negative, -entry.undirected)
         return LedgerSlice(
@@ -223,14 +223,17 @@ class Ledger:
             self._registers.hold(seen, step, elapsed_us)
             return self._follow(seen.at) if jumped else ()
         since_us = elapsed_us + self._registers.waiting_us
+        # The silence that is normal differs by source, from 1 s to an hour:
+        # a limit for all would make every reading of a slow one a gap.
         if step.kind is EntryKind.COUNTED and since_us <= self.longest_silence_us:
             jumped = self._pass(seen.at, elapsed_us)
-            entries = self._count(seen, since_us, step)
+            self._registers.accept(seen, step, since_us)
+            entries = self._count(seen, since_us, step.counts, step)
         else:
-            entries = list(self.close())
+            closed = self.close()
             jumped = self._pass(seen.at, elapsed_us)
-            entries.append(self._interrupt(seen, since_us, step))
-        return (*entries, *self._follow(seen.at)) if jumped else tuple(entries)
+            entries = (*closed, self._interrupt(seen, since_us, step))
+        return (*entries, *self._follow(seen.at)) if jumped else entries
 
     def _pass(self, wall: datetime, elapsed_us: int) -> bool:
         """Let time pass by the ledger's clock; returns whether a jump of the wall clock has become certain."""
@@ -242,28 +245,21 @@ class Ledger:
             self._span.notes.append(f"the wall clock jumped to {wall.isoformat()}")
         return jumped
 
-    def _count(self, seen: Observation, elapsed_us: int, step: RegisterStep) -> list[Entry]:
+    def _count(self, seen: Observation, elapsed_us: int, counts: int, step: RegisterStep | None) -> tuple[Entry, ...]:
+        """Add what was counted since the last accepted reading; ``step`` is there where that had to be judged."""
         span = self._span
         assert span is not None
-        positive, negative = self._share(seen, elapsed_us, step)
+        positive, negative = self._registers.shared(self._split, seen, elapsed_us, counts, step and step.beside)
         span.positive += positive
         span.negative += negative
         span.elapsed_us += elapsed_us
         span.readings += 1
-        if step.note:
+        if step is not None and step.note:
             span.notes.append(step.note)
-        self._accept(seen, step, elapsed_us)
+        self._watt = seen.watt
         if self._away is not None:
-            return list(self.close()) if self._away.clock.is_sure or self._away.clock.is_late else []
-        return [self._close_span()] if in_new_span(span.start, self._timeline.now) else []
-
-    def _share(self, seen: Observation, elapsed_us: int, step: RegisterStep) -> tuple[int, int]:
-        if (sides := self._registers.sides(step.counts, step.beside)) is not None:
-            return sides
-        if seen.algebraic:
-            return max(step.counts, 0), max(-step.counts, 0)
-        self._split.integrate(seen.watt or 0, elapsed_us)
-        return self._split.share(step.counts, last_pulse_negative=seen.last_pulse_negative)
+            return self.close() if self._away.clock.is_sure or self._away.clock.is_late else ()
+        return (self._close_span(),) if self._timeline.now - span.minute >= ENTRY_SPAN else ()
 
     def _accept(self, seen: Observation, step: RegisterStep, elapsed_us: int) -> None:
         self._registers.accept(seen, step, elapsed_us)
@@ -293,7 +289,7 @@ class Ledger:
         pause = seen.at - self._timeline.now
         self._split = Split(carry=self._split.carry)
         counts = self._registers.directed(step, self._watt, seen)
-        self._accept(seen, step, 0)
+        self._accept(seen, step, self._registers.waiting_us)
         last = self._registers.last
         assert last is not None
         kind, note = kind_and_note(step, "no reading, and no clock says for how long")
@@ -313,7 +309,8 @@ class Ledger:
         self._away = None
         note = away.note + unsure
         entries = [*away.held, self._entry(away.kind, began, end, away.seen, counts=away.counts, note=note)]
-        self._span.start, self._timeline = end, Timeline(end)
+        self._span.begin_at(end)
+        self._timeline = Timeline(end)
         if sure and first < began:
             entries.append(self._set_clock(first, away.seen))
         self._timeline.now += timedelta(microseconds=away.clock.since_us)
@@ -331,7 +328,7 @@ class Ledger:
         before = self._timeline.now
         note = f"the clock was set from {before.isoformat()} to {wall.isoformat()}"
         entry = replace(self._entry(EntryKind.CLOCK, min(before, wall), wall, last, note=note), watt=self._watt)
-        self._span.start = wall
+        self._span.begin_at(wall)
         self._timeline.follow(wall)
         return entry
 
@@ -374,25 +371,28 @@ class Ledger:
             boot=seen.boot,
         )  # fmt: skip
 
-    def _take_up(self, entry: Entry, epoch: Epoch) -> None:
-        if entry.sequence != self._sequence + 1:
-            raise LedgerError(f"entry {entry.sequence} follows entry {self._sequence}: one is missing or doubled")
-        if self._span is not None and entry.start != self._span.start and entry.kind is not EntryKind.CLOCK:
-            raise LedgerError(
-                f"entry {entry.sequence} starts at {entry.start}, the one before ends at {self._span.start}"
-            )
+    def replay_entries(self, entries: Iterable[Entry], ledger_slice: LedgerSlice) -> None:
+        """Follow stored entries, of epochs that the slice has. Raises LedgerError at the first that does not follow."""
+        registers, number, entry = self._registers, self._epoch.number, None
+        before: Observation | Entry | None = registers.last
+        formers, until = registers.formers, self._span.start if self._span else None
+        for entry in in_order(entries, self._sequence, until):
+            if entry.epoch != number:
+                self._epochs[entry.epoch] = ledger_slice.epoch_of(entry)
+                number, formers = entry.epoch, NEVER_FELL
+            elif before is not None:
+                formers = formers_after(formers, before, entry)
+            self._sums.add(entry)
+            before = entry
+        if entry is not None:
+            self._stand_at(entry, formers)
+
+    def _stand_at(self, entry: Entry, formers: Formers) -> None:
+        """Count on where an entry ends."""
+        if entry.epoch != self._epoch.number:
+            self._epoch = self._epochs[entry.epoch]
+            self._registers = WatchedRegisters(self._epoch)
+        self._registers.take_up(entry, formers)
         self._sequence = entry.sequence
-        self._sums.add(entry)
         self._split = Split(entry.watt_us_positive, entry.watt_us_negative, entry.carry)
         self._span, self._watt, self._timeline = Span(entry.end), entry.watt, Timeline(entry.end)
-        last = Observation(
-            at=entry.end, elapsed_us=None, count=entry.count, watt=entry.watt, mode=entry.mode,
-            status=entry.status, export_count=entry.export_count, boot=entry.boot,
-        )  # fmt: skip
-        if epoch is not self._epoch:
-            self._registers = WatchedRegisters(epoch)
-        if entry.kind is EntryKind.EPOCH:
-            self._registers.begin_again(last)
-        else:
-            self._registers.take_up(last, entry)
-        self._epochs[epoch.number] = self._epoch = epoch

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from fractions import Fraction
 from typing import Final, NamedTuple, Self
 
 from wattrail.errors import LedgerError
-from wattrail.ledger.entries import BEGINNING, Entry, EntryKind, Epoch, Totals
+from wattrail.ledger.entries import BEGINNING, STATED, Entry, EntryKind, Epoch, Totals
 
-__all__ = ["Counts", "Energy", "LedgerSlice"]
+__all__ = ["Counts", "Energy", "LedgerSlice", "in_order", "require_tail"]
 
 
 class Counts(NamedTuple):
@@ -76,6 +76,14 @@ class LedgerSlice:
     def __post_init__(self) -> None:
         object.__setattr__(self, "began", min((entry.start for entry in self.entries), default=None))
 
+    @classmethod
+    def of(cls, entries: Iterable[Entry], epochs: Mapping[int, Epoch]) -> LedgerSlice:
+        """A whole ledger; manual entries may stand anywhere among the others, in their own order."""
+        counted, stated = list[Entry](), list[Entry]()
+        for entry in entries:
+            (stated if entry.kind in STATED else counted).append(entry)
+        return cls(entries=tuple(counted), epochs=epochs, stated=tuple(stated))
+
     @property
     def booked_until(self) -> datetime | None:
         """End of the last entry; None if there is none."""
@@ -89,6 +97,8 @@ class LedgerSlice:
 
     def earliest(self, entry: Entry) -> datetime:
         """The earliest moment at which energy of one of these entries can have flowed; ``entry.end`` is the latest."""
+        if entry.kind is EntryKind.REVERSED:
+            return self.earliest(self.stated[entry.about - 1])
         if entry.kind is EntryKind.ASSIGNED:
             gap = self.entry(entry.about)
             return BEGINNING if gap is None else gap.start
@@ -100,3 +110,27 @@ class LedgerSlice:
         if 0 <= place < len(self.entries) and self.entries[place].sequence == sequence:
             return self.entries[place]
         return next((entry for entry in self.entries if entry.sequence == sequence), None)  # not all are here
+
+
+def in_order(entries: Iterable[Entry], sequence: int, until: datetime | None) -> Iterator[Entry]:
+    """The same entries, each of which follows the one before. Raises LedgerError at the first that does not.
+
+    The first of them comes after the entry with number ``sequence``, which ended at ``until`` (None: there is none).
+    """
+    for entry in entries:
+        if entry.sequence != sequence + 1:
+            raise LedgerError(f"entry {entry.sequence} follows entry {sequence}: one is missing or doubled")
+        # Only a clock that was set may break the row; anything else is an entry that is missing or was changed.
+        if entry.start != until and until is not None and entry.kind is not EntryKind.CLOCK:
+            raise LedgerError(f"entry {entry.sequence} starts at {entry.start}, the one before ends at {until}")
+        yield entry
+        sequence, until = entry.sequence, entry.end
+
+
+def require_tail(entries: Sequence[Entry], last: int) -> None:
+    """Raises LedgerError unless these are the entries up to number ``last``, without a gap."""
+    if entries and (entries[-1].sequence, len(entries)) != (last, last - entries[0].sequence + 1):
+        raise LedgerError(
+            f"the tail ends at entry {entries[-1].sequence} or has a hole; the last entry is {last}",
+            hint="give every entry from the first wanted to the last one written",
+        )

@@ -1,7 +1,7 @@
-"""Entries that a person states: an opening, an adjustment, a direction for a gap, a reset of the register.
+"""Entries that a person states: an opening, an adjustment, a direction for a gap, a reset of the register, a reversal.
 
-They are made here and nowhere else, so that no register can fall: energy is only ever added, and a direction is only
-given to counts that have none.
+They are made here and nowhere else, so that no register can fall: energy is only ever added, a direction is only given
+to counts that have none, and what is reversed stays in the registers.
 """
 
 from __future__ import annotations
@@ -14,16 +14,26 @@ from wattrail.energy_register import Persistence
 from wattrail.errors import LedgerError
 from wattrail.ledger.entries import BEGINNING, Entry, EntryKind
 from wattrail.ledger.ledger_slice import LedgerSlice
+from wattrail.ledger.reversals import reversals
 
-__all__ = ["EnergyDirection", "adjustment", "assignment", "milliwatt_hours", "opening", "reset", "unassigned"]
+__all__ = [
+    "EnergyDirection",
+    "adjustment",
+    "assignment",
+    "milliwatt_hours",
+    "opening",
+    "reset",
+    "reversal",
+    "unassigned",
+]
 
 _MWH_PER_KWH = 1_000_000
 _MAX_KWH = 10**9
 """More than any display of eight digits shows, and far less than an integer in the database holds."""
 
 _NEVER_FALL = (
-    "registers never fall, as what was shown may have been billed or published: state what is missing on the other "
-    "register, or begin a new account (another name for the meter) with an opening"
+    "registers never fall, as what was shown may have been billed or published: reverse the manual entry that was "
+    "wrong, or begin a new account (another name for the meter) with an opening"
 )
 
 
@@ -48,8 +58,13 @@ def opening(
     ledger_slice: LedgerSlice, *, import_mwh: int, export_mwh: int, at: datetime, who: str, reason: str
 ) -> Entry:
     """What an older meter showed when this one took over. LedgerError if there is an opening, or no reading yet."""
-    if any(entry.kind is EntryKind.OPENING for entry in ledger_slice.stated):
-        raise LedgerError("the account has an opening, and an entry is never edited", hint="state the rest: adjust it")
+    undone = reversals(ledger_slice.stated)
+    for entry in ledger_slice.stated:
+        if entry.kind is EntryKind.OPENING and entry.sequence not in undone:
+            raise LedgerError(
+                "the account has an opening, and an entry is never edited",
+                hint=f"reverse manual entry {entry.sequence}, then state the opening as it was",
+            )
     _refuse_fall(import_mwh, export_mwh)
     began = _began(ledger_slice)
     return _stated(
@@ -126,12 +141,44 @@ def reset(ledger_slice: LedgerSlice, *, at: datetime, who: str, reason: str) -> 
     return _stated(ledger_slice, EntryKind.ADJUSTED, moment, moment, about=last.sequence, at=at, who=who, reason=reason)
 
 
+def reversal(ledger_slice: LedgerSlice, number: int, *, at: datetime, who: str, reason: str) -> Entry:
+    """That a manual entry was wrong: its numbers with the other sign, at its time. No register falls for it.
+
+    Raises LedgerError for one that is not there, is reversed already, states a reset, or is itself a reversal.
+    """
+    wrong = next((entry for entry in ledger_slice.stated if entry.sequence == number), None)
+    if wrong is None:
+        known = f"1 to {len(ledger_slice.stated)}" if ledger_slice.stated else "none"
+        raise LedgerError(f"there is no manual entry {number}", hint=f"manual entries: {known}")
+    if wrong.kind is EntryKind.REVERSED:
+        raise LedgerError(
+            f"manual entry {number} is a reversal itself",
+            hint=f"what manual entry {wrong.about} said can be stated again",
+        )
+    if (earlier := reversals(ledger_slice.stated).get(number)) is not None:
+        raise LedgerError(
+            f"manual entry {number} is reversed already, by manual entry {earlier.sequence}",
+            hint="state what is right as an entry of its own",
+        )
+    if wrong.is_reset:
+        raise LedgerError(
+            f"manual entry {number} states a reset: counting goes on from another value since, and cannot go back",
+            hint="state energy that is missing as an adjustment",
+        )
+    return _stated(
+        ledger_slice, EntryKind.REVERSED, wrong.start, wrong.end, about=number, epoch=wrong.epoch,
+        positive=-wrong.positive, negative=-wrong.negative, undirected=-wrong.undirected,
+        import_mwh=-wrong.import_mwh, export_mwh=-wrong.export_mwh, at=at, who=who, reason=reason,
+    )  # fmt: skip
+
+
 def unassigned(ledger_slice: LedgerSlice) -> dict[int, int]:
     """Counts that still have no direction, by the number of the entry that booked them."""
     left = {entry.sequence: entry.undirected for entry in ledger_slice.entries if entry.undirected}
     for entry in ledger_slice.stated:
-        if entry.about:
-            left[entry.about] = left.get(entry.about, 0) + entry.undirected
+        if entry.undirected:
+            gap = ledger_slice.stated[entry.about - 1].about if entry.kind is EntryKind.REVERSED else entry.about
+            left[gap] = left.get(gap, 0) + entry.undirected
     return {sequence: counts for sequence, counts in left.items() if counts}
 
 

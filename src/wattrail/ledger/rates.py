@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, tzinfo
 from itertools import pairwise
 
@@ -22,6 +23,7 @@ def rate_registers(
     """
     if ledger_slice.began is None or not moments or moments[-1] <= ledger_slice.began:
         return tuple(dict.fromkeys(tariff.rates, 0) for _ in moments)
+    tariff = replace(tariff, market=None)  # whatever the market's price is, the rate is the same
     first = min(ledger_slice.began, moments[0])
     timetable = Timetable(tariff, first, moments[-1], zone)
     marks = sorted({first, *moments, *(span.start for span in timetable.spans)})

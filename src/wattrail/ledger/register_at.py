@@ -11,11 +11,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fractions import Fraction
-from itertools import chain, pairwise
+from itertools import pairwise
 
 from wattrail.ledger.energy_sum import EnergySum
-from wattrail.ledger.entries import Entry, EntryKind
+from wattrail.ledger.entries import STATED, Entry, EntryKind
 from wattrail.ledger.ledger_slice import Energy, LedgerSlice
+from wattrail.ledger.reversals import left_in_registers, reversals
 from wattrail.ledger.timeline import CLOCK_SLACK
 
 __all__ = ["Aside", "SeriesPoint", "registers_at"]
@@ -24,17 +25,27 @@ Aside = Callable[[Entry], bool]
 """Whether an entry without a shape is to be summed apart."""
 
 _MICROSECOND = timedelta(microseconds=1)
+_NOTHING = Energy()
 
 
 @dataclass(frozen=True, slots=True)
 class SeriesPoint:
-    """The registers at a moment, exact. ``gaps``, ``stated`` and ``asides`` are parts of ``total``."""
+    """All energy up to a moment, exact. ``gaps``, ``stated`` and ``asides`` are parts of ``total``.
+
+    ``left`` is what reversed entries have left in the registers: they show it, and no period has it.
+    """
 
     at: datetime
     total: Energy
     gaps: Energy
     stated: Energy
     asides: tuple[Energy, ...] = ()
+    left: Energy = _NOTHING
+
+    @property
+    def register(self) -> Energy:
+        """What the registers show at the moment; from one to a later one they never fall."""
+        return self.total if self.left is _NOTHING else self.total.plus(self.left)
 
 
 class _Pass:
@@ -44,27 +55,41 @@ class _Pass:
         self._epochs = dict(ledger_slice.epochs)
         self._total, self._gaps, self._stated = EnergySum(ledger_slice.before), EnergySum(), EnergySum()
         self._asides = [(aside, EnergySum()) for aside in asides]
-        openings = [entry for entry in ledger_slice.stated if entry.kind is EntryKind.OPENING]
+        openings = [entry for entry in ledger_slice.stated if entry.is_opening]
         for entry in openings:
             self._total.add(entry)  # it holds from the beginning, and is part of no interval
         self._counted = _Queue(ledger_slice.entries)
-        self._later = _Queue(entry for entry in ledger_slice.stated if entry.kind is not EntryKind.OPENING)
+        self._later = _Queue(entry for entry in ledger_slice.stated if not entry.is_opening)
+        self._manual, self._left = openings if reversals(ledger_slice.stated) else None, _NOTHING
+        if self._manual:
+            self._left = left_in_registers(self._manual, self._epochs)
 
     def point(self, at: datetime) -> SeriesPoint:
-        for entry in chain(self._counted.done_by(at), self._later.done_by(at)):
+        for entry in self._counted.done_by(at):
             self._book(entry)
+        if later := list(self._later.done_by(at)):
+            self._book_stated(later)
         total = self._total.energy(self._epochs)
         for cut in self._counted.cut_at(at):
+            # Exact: the parts of an entry that is cut by a boundary add up to it again, however often it is cut.
             share = Fraction((at - cut.start) // _MICROSECOND, (cut.end - cut.start) // _MICROSECOND)
             total = total.plus(Energy.of(cut, self._epochs[cut.epoch]), share)
         gaps, stated = self._gaps.energy(self._epochs), self._stated.energy(self._epochs)
-        return SeriesPoint(at, total, gaps, stated, tuple(each.energy(self._epochs) for _, each in self._asides))
+        asides = tuple(each.energy(self._epochs) for _, each in self._asides)
+        return SeriesPoint(at, total, gaps, stated, asides, self._left)
+
+    def _book_stated(self, entries: list[Entry]) -> None:
+        for entry in entries:
+            self._book(entry)
+        if self._manual is not None:
+            self._manual = [*self._manual, *entries]
+            self._left = left_in_registers(self._manual, self._epochs)
 
     def _book(self, entry: Entry) -> None:
         self._total.add(entry)
         if entry.shaped:
             return
-        (self._stated if entry.kind in {EntryKind.ADJUSTED, EntryKind.ASSIGNED} else self._gaps).add(entry)
+        (self._stated if entry.kind in STATED else self._gaps).add(entry)
         for aside, apart in self._asides:
             if aside(entry):
                 apart.add(entry)

@@ -45,9 +45,19 @@ from typing import Final
 
 from wattrail.energy_register import EnergyRegister, Persistence
 from wattrail.ledger.boot import Boot
-from wattrail.ledger.entries import EntryKind
+from wattrail.ledger.entries import Entry, EntryKind, Observation
 
-__all__ = ["MARK_HOLDS_US", "MAX_SPARE_US", "RegisterCircumstances", "RegisterRule", "RegisterStep", "former_count"]
+__all__ = [
+    "MARK_HOLDS_US",
+    "MAX_SPARE_US",
+    "NEVER_FELL",
+    "Formers",
+    "RegisterCircumstances",
+    "RegisterRule",
+    "RegisterStep",
+    "former_count",
+    "formers_after",
+]
 
 _SLACK: Final = 2
 """Counts allowed beyond the fastest: one that was nearly full before, one for the clock's own error."""
@@ -65,6 +75,12 @@ _POWER_FLOOR_MW: Final = 20_000
 """A jump is not counted where it exceeds one and a half times the power before and after it, and 20 W more."""
 
 _MW_US_PER_MWH: Final = 3_600_000_000
+
+
+Formers = tuple[int | None, int | None]
+"""What two registers showed before their last fall, with what was counted since; None for one that never fell."""
+
+NEVER_FELL: Final[Formers] = (None, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +163,7 @@ class RegisterRule:
         """What happened between two values of the register."""
         if self.register.is_confirmed and self.register.modulus is not None:
             return self.by_signs(before, now, seen.elapsed_us, is_reset=seen.boot is Boot.SIGN)
+        # First of all: a total that was set may stand where counting could have brought it.
         if seen.boot in {Boot.RESET, Boot.CHANGED}:
             what = "its total was set" if seen.boot is Boot.RESET else "its firmware or configuration changed"
             return RegisterStep(EntryKind.RESTART, 0, now, f"{what}: counting goes on from {now}, after {before}")
@@ -157,6 +174,8 @@ class RegisterRule:
     def _after_restart(self, before: int, now: int, seen: RegisterCircumstances) -> RegisterStep:
         if self.register.persistence is Persistence.VOLATILE:
             return self._from_zero(before, now, seen.uptime_us if seen.uptime_us is not None else seen.elapsed_us)
+        # A fast load between two saves looks like a total that rose by itself. Not to book it lost that load each time
+        # (ADR 30): only a register that is known to rise (Tasmota#16791) is distrusted, and not after a soft restart.
         believable = 0 <= now - before <= self.possible(seen.elapsed_us)
         if believable and (seen.boot is Boot.SOFT or not self.register.may_rise):
             return RegisterStep(EntryKind.COUNTED, now - before, now, mark=_moved(seen.mark, now - before))
@@ -167,6 +186,8 @@ class RegisterRule:
 
     def _without_evidence(self, before: int, now: int, seen: RegisterCircumstances) -> RegisterStep:
         moved, possible = now - before, self.possible(seen.elapsed_us)
+        # Before a plain rise: a young total that is restored lies
+        # within what 23 kW can do, and was booked twice (ADR 30).
         if (former := self._restored(before, now, seen)) is not None:
             counts = max(now - former, 0)
             note = f"the register went from {before} back to its former value {former}, and shows {now}"
@@ -176,8 +197,11 @@ class RegisterRule:
             was_passing = seen.held is not None and not before <= seen.held <= now
             note = f"{seen.held} was shown meanwhile, and is not booked" if was_passing else ""
             return RegisterStep(EntryKind.COUNTED, moved, now, note, _moved(seen.mark, moved))
+        # The higher value stays: what is counted from the lower one up to it was booked before.
         if -self.register.slack <= moved < 0:
             return RegisterStep(EntryKind.COUNTED, 0, before, mark=seen.mark)
+        # Only where a register declares its end: after 2.9 h of
+        # silence any fall of a total at 23 kW fits a wrap of 2**16 Wh.
         if moved < 0 and self.register.modulus is not None and moved + self.register.modulus <= possible:
             return RegisterStep(EntryKind.COUNTED, moved + self.register.modulus, now, "the register wrapped")
         if not self._is_confirmed(now, seen):
@@ -188,6 +212,8 @@ class RegisterRule:
         """The former value at which the register is back, the highest that fits; None where it has counted so far."""
         if seen.mark is not None and self._is_restored(seen.mark, before, now, seen):
             return seen.mark
+        # A cached zero, twice, soon after midnight: a day register came back to 36, and
+        # 36 were booked again, for only the highest former value was tried (ADR 30).
         is_fresh, recent = seen.mark_age_us <= MARK_HOLDS_US, seen.recent
         if recent is not None and is_fresh and recent > before and self._is_restored(recent, before, now, seen):
             return recent
@@ -198,6 +224,7 @@ class RegisterRule:
         is_fresh, moved = seen.mark_age_us <= MARK_HOLDS_US, now - before
         if now - mark < -1 - self.register.slack:
             return False
+        # Whatever fits the hour since was tried first: a leap within it became 6 kWh in a minute (ADR 30).
         hidden_us = min(seen.mark_age_us, (seen.elapsed_us or 0) + MAX_SPARE_US) if is_fresh else seen.elapsed_us
         if now - mark > self.possible(hidden_us):
             return False
@@ -215,6 +242,8 @@ class RegisterRule:
     def _is_confirmed(self, now: int, seen: RegisterCircumstances) -> bool:
         if self.register.is_confirmed:
             return True
+        # A billing register rises too far by a wrong word order, or
+        # because it is another meter: that stands by itself for ever.
         if seen.held is None or self.register.persistence is Persistence.KEPT:
             return False
         return 0 <= now - seen.held <= self.possible(seen.elapsed_us)
@@ -267,6 +296,7 @@ class RegisterRule:
         if not is_reset and -self.register.slack <= self.signed(before, now) < 0:
             note = f"the counter showed {now} after {before}: an older value, not booked"
             return RegisterStep(EntryKind.COUNTED, 0, before, note)
+        # MODE alone was the first rule: other programs write its reset value, and 54 kWh were booked for 6 (ADR 6).
         if fell + is_reset + too_far >= 2:
             return _chip_restarted(before, now, possible, is_reset=is_reset)
         moved = f"the counter went from {before} to {now}"
@@ -305,6 +335,19 @@ def former_count(former: int | None, before: int, now: int, kind: EntryKind, cou
     if kind in {EntryKind.RESTART, EntryKind.GAP} and now - counts < before:
         return before + counts
     return _moved(former, counts)
+
+
+def formers_after(formers: Formers, before: Observation | Entry, entry: Entry) -> Formers:
+    """What both registers showed before their last fall once an entry is booked; ``before`` is where it begins."""
+    if entry.kind is EntryKind.COUNTED and formers == NEVER_FELL:
+        return formers
+    if entry.export_count is None:
+        counts = entry.positive + entry.negative + entry.undirected
+        return former_count(formers[0], before.count, entry.count, entry.kind, counts), None
+    return (
+        former_count(formers[0], before.count, entry.count, entry.kind, entry.positive),
+        former_count(formers[1], before.export_count or 0, entry.export_count, entry.kind, entry.negative),
+    )
 
 
 def _new_mark(before: int, seen: RegisterCircumstances) -> int:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from wattrail.ledger.entries import Entry, EntryKind, Observation
+from wattrail.ledger.entries import BEGINNING, Entry, EntryKind, Observation
 from wattrail.ledger.register_rule import RegisterStep
 from wattrail.ledger.timeline import Arrival
 
-__all__ = ["ENTRY_SPAN", "Away", "Span", "in_new_span", "kind_and_note"]
+__all__ = ["ENTRY_SPAN", "Away", "Span", "kind_and_note"]
 
 ENTRY_SPAN: Final = timedelta(minutes=1)
 """Counted entries are closed at the first reading in a new span of this length, by the ledger's own time."""
@@ -18,7 +18,7 @@ ENTRY_SPAN: Final = timedelta(minutes=1)
 
 @dataclass(slots=True)
 class Span:
-    """What has been counted since the last entry."""
+    """What has been counted since the last entry. ``minute`` is when the minute of its start began."""
 
     start: datetime
     positive: int = 0
@@ -26,6 +26,15 @@ class Span:
     elapsed_us: int = 0
     readings: int = 0
     notes: list[str] = field(default_factory=list)
+    minute: datetime = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.begin_at(self.start)
+
+    def begin_at(self, start: datetime) -> None:
+        """Have it begin at another moment, with what it has counted."""
+        self.start = start
+        self.minute = start.astimezone(UTC) - (start - BEGINNING) % ENTRY_SPAN
 
 
 @dataclass(slots=True)
@@ -47,9 +56,3 @@ def kind_and_note(step: RegisterStep, away: str) -> tuple[EntryKind, str]:
     """Kind and note of an entry over time nobody watched."""
     kind = EntryKind.GAP if step.kind is EntryKind.COUNTED else step.kind
     return kind, step.note or f"{away}; the counter moved by {step.counts}"
-
-
-def in_new_span(start: datetime, now: datetime) -> bool:
-    """Whether a moment lies in a later minute than the one in which a span began."""
-    seconds = ENTRY_SPAN.total_seconds()
-    return now.timestamp() // seconds > start.timestamp() // seconds

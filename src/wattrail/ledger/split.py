@@ -12,11 +12,14 @@ Everything is an integer: the carry in 2**-32 of a count, power times time in WA
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 __all__ = ["ONE", "Split"]
 
 ONE = 1 << 32
 """One count in the unit of the carry."""
+
+_HALF: Final = ONE // 2
 
 
 @dataclass(slots=True)
@@ -46,7 +49,10 @@ class Split:
             wanted = counts * ONE * self.watt_us_positive // seen + self.carry
         else:
             wanted = (0 if last_pulse_negative else counts * ONE) + self.carry
-        positive = min(max((wanted + ONE // 2) // ONE, 0), counts)
+        positive = (wanted + _HALF) // ONE
+        if not 0 <= positive <= counts:
+            positive = 0 if positive < 0 else counts
+        # What was cut off stays: without it each step of the counter would round towards the same side.
         self.carry = wanted - positive * ONE
         self.watt_us_positive = self.watt_us_negative = 0
         return positive, counts - positive

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from wattrail.errors import LedgerError
-from wattrail.ledger.entries import STATED, Entry
+from wattrail.ledger.entries import STATED, Entry, EntryKind
 
 __all__ = ["StatedEntries"]
 
@@ -31,6 +31,8 @@ class StatedEntries:
             raise LedgerError(f"entry {entry.sequence} is {entry.kind}, which only a reading causes")
         if entry.sequence != len(self) + 1:
             raise LedgerError(f"manual entry {entry.sequence} follows {len(self)}: one is missing or doubled")
+        if entry.kind is EntryKind.REVERSED and not 0 < entry.about <= len(self):
+            raise LedgerError(f"manual entry {entry.sequence} reverses {entry.about}, which does not come before it")
         if entry.epoch not in epochs:
             raise LedgerError(f"manual entry {entry.sequence} belongs to epoch {entry.epoch}, which is not known")
         self._entries.append(entry)

@@ -2,6 +2,8 @@
 
 A window is wall-clock time: one from 22:00 to 06:00 has seven hours in the night in which clocks go forward, and nine
 in the night in which they go back. It belongs to the weekday on which it begins.
+
+A tariff that follows a market adds the price of its rate to the market's price of the hour or quarter hour.
 """
 
 from __future__ import annotations
@@ -10,17 +12,20 @@ from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
-from decimal import Decimal
+from decimal import Context, Decimal
 from enum import StrEnum
 from itertools import pairwise
 from typing import NamedTuple
 
+from wattrail.ledger.market_prices import MarketTerms
 from wattrail.ledger.periods import midnight
 
 __all__ = ["Key", "Per", "Price", "RateSpan", "Tariff", "Timetable", "Window"]
 
 _DAY = timedelta(days=1)
 _MINUTE = timedelta(minutes=1)
+_EXACT = Context(prec=60)
+"""Far more digits than prices have: sums and products are exact."""
 
 
 class Per(StrEnum):
@@ -67,15 +72,22 @@ class Price:
 
 
 class Key(NamedTuple):
-    """What energy of a moment is charged by: the place of the price among the tariff's (None: none holds), the rate."""
+    """What energy of a moment is charged by: the place of the price among the tariff's (None: none holds), the rate.
+
+    ``market`` is the market's price, None where it is not known or the tariff follows none.
+    """
 
     price: int | None
     rate: str
+    market: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tariff:
-    """A schedule of prices. The first rate holds outside all windows; rate number n is OBIS register 1.8.n."""
+    """A schedule of prices. The first rate holds outside all windows; rate number n is OBIS register 1.8.n.
+
+    With ``market`` the price of a rate is what comes on top of the market's.
+    """
 
     name: str
     currency: str
@@ -84,6 +96,7 @@ class Tariff:
     windows: tuple[Window, ...] = ()
     billing_day: int = 1
     decimals: int = 2
+    market: MarketTerms | None = None
 
     def price_on(self, day: date) -> int | None:
         """The place of the price that holds on a local day; the one that began last, if several do."""
@@ -95,7 +108,33 @@ class Tariff:
         local = moment.astimezone(zone)
         wall, weekday = local.time(), local.weekday()
         held = (window.rate for window in self.windows if window.holds(weekday, wall))
-        return Key(self.price_on(local.date()), next(held, self.rates[0]))
+        market = self.market.price_at(moment) if self.market else None
+        return Key(self.price_on(local.date()), next(held, self.rates[0]), market)
+
+    def import_price(self, key: Key) -> Decimal | None:
+        """What a kilowatt-hour imported costs; None where nobody knows."""
+        if key.price is None:
+            return None
+        rate = self.prices[key.price].rates[key.rate]
+        if self.market is None:
+            return rate
+        return None if key.market is None else _EXACT.add(_EXACT.multiply(key.market, self.market.import_factor), rate)
+
+    def export_price(self, key: Key) -> Decimal | None:
+        """What is paid for a kilowatt-hour exported; None where nothing is agreed, or nobody knows."""
+        if key.price is None:
+            return None
+        agreed = self.prices[key.price].export
+        if self.market is None or self.market.export_factor is None:
+            return agreed
+        if key.market is None:
+            return None
+        return _EXACT.add(_EXACT.multiply(key.market, self.market.export_factor), agreed or Decimal(0))
+
+    def export_key(self, key: Key) -> Key:
+        """The same for an export: whatever the rate, and without the market where that does not pay for it."""
+        follows = self.market is not None and self.market.export_factor is not None
+        return Key(key.price, "", key.market if follows else None)
 
 
 class RateSpan(NamedTuple):
@@ -110,6 +149,7 @@ class Timetable:
     """The spans of a tariff from one moment to another, in UTC: neighbours differ in price or rate."""
 
     def __init__(self, tariff: Tariff, start: datetime, end: datetime, zone: tzinfo) -> None:
+        self._tariff = tariff
         marks = sorted({start, end, *(mark for mark in _marks(tariff, start, end, zone) if start < mark < end)})
         spans: list[RateSpan] = []
         for mark, until in pairwise(marks):
@@ -124,16 +164,17 @@ class Timetable:
     def one_rate(self, start: datetime, end: datetime) -> bool:
         """Whether one price and one rate hold throughout ``[start, end]``."""
         span = self._around(start)
-        return span is not None and span.key.price is not None and end <= span.end
+        return span is not None and self._tariff.import_price(span.key) is not None and end <= span.end
 
     def one_price(self, start: datetime, end: datetime) -> bool:
-        """Whether one price holds throughout, at whatever rate."""
+        """Whether an export is paid alike throughout, at whatever rate."""
         first = self._around(start)
         if first is None or first.key.price is None or end > self.spans[-1].end:
             return False
+        paid = self._tariff.export_key(first.key)
         place = bisect_right(self._starts, start) - 1
         while place < len(self.spans) and self.spans[place].start < max(end, first.end):
-            if self.spans[place].key.price != first.key.price:
+            if self._tariff.export_key(self.spans[place].key) != paid:
                 return False
             place += 1
         return True
@@ -145,6 +186,8 @@ class Timetable:
 
 def _marks(tariff: Tariff, start: datetime, end: datetime, zone: tzinfo) -> Iterator[datetime]:
     """Moments at which price or rate may change."""
+    if tariff.market is not None:
+        yield from tariff.market.marks(start, end)
     walls = {wall for window in tariff.windows for wall in (window.begin, window.end)}
     day = start.astimezone(zone).date()
     while (begin := midnight(day, zone)) < end:

@@ -37,13 +37,18 @@ class Timeline:
 
     def advance(self, wall: datetime, elapsed_us: int) -> bool:
         """Let time pass; returns whether a jump of the wall clock has become certain (then ``follow`` it)."""
-        expected = self.now + timedelta(microseconds=elapsed_us)
+        expected = self.now + timedelta(0, 0, elapsed_us)
         offset = wall - expected
-        if abs(offset) <= CLOCK_SLACK:
-            self.now, self.offset, self._kept_us = max(wall, self.now), None, 0
+        if -CLOCK_SLACK <= offset <= CLOCK_SLACK:
+            # Never backwards: intervals are half-open and follow each
+            # other, so each begins where the one before has ended.
+            if wall > self.now:
+                self.now = wall
+            self.offset, self._kept_us = None, 0
             return False
         kept = self.offset is not None and abs(offset - self.offset) <= CLOCK_SLACK
         self.now, self.offset = expected, offset
+        # A clock that is set twice begins again: neither of its times has been kept.
         self._kept_us = self._kept_us + elapsed_us if kept else 0
         return self._kept_us >= CONFIRM_US
 

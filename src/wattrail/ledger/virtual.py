@@ -162,6 +162,8 @@ class VirtualLedger:
         ends = [member.booked_until for member in self._members if member.booked_until is not None]
         if len(begins) < len(self._members) or len(ends) < len(self._members):
             return ()
+        # From where all have begun to where all have booked: energy
+        # of a member that is not known yet is never guessed.
         first, last = max(begins), min(ends)
         if self._last is not None:
             first = max(first, self._last.end)

@@ -14,7 +14,16 @@ from typing import Final
 from wattrail.energy_register import Direction
 from wattrail.ledger.boot import Boot, boot_between
 from wattrail.ledger.entries import Entry, EntryKind, Epoch, Observation
-from wattrail.ledger.register_rule import MAX_SPARE_US, RegisterCircumstances, RegisterRule, RegisterStep, former_count
+from wattrail.ledger.register_rule import (
+    MAX_SPARE_US,
+    NEVER_FELL,
+    Formers,
+    RegisterCircumstances,
+    RegisterRule,
+    RegisterStep,
+    former_count,
+)
+from wattrail.ledger.split import Split
 
 __all__ = ["WatchedRegisters", "shown_counts"]
 
@@ -33,13 +42,13 @@ class WatchedRegisters:
         self.rules = tuple(RegisterRule(register) for register in epoch.registers)
         self.main = self.rules[0]
         self.is_chip = len(self.rules) == 1 and self.main.register.is_confirmed
-        self.direction = self.main.register.direction
+        self._main_side = {Direction.IMPORT: (1, 0), Direction.EXPORT: (0, 1)}.get(self.main.register.direction)
         self.is_difference = self.rules[-1].register.name in self.main.register.name.split("+")[1:]
         self.last: Observation | None = None
-        self.marks: tuple[int | None, int | None] = (None, None)
+        self.marks: Formers = NEVER_FELL
         self.misdeclared_note = ""
         """How a register fell last as none of its class does."""
-        self._recent: tuple[int | None, ...] = (None, None)
+        self.formers: Formers = NEVER_FELL
         """What each showed before its last fall."""
         self.waiting_us = 0
         """Time since the last reading that was accepted, while others are held."""
@@ -87,21 +96,47 @@ class WatchedRegisters:
             return step
         return self._with_export(step, self._judge(1, last.export_count, seen.export_count, seen, elapsed_us, boot))
 
+    def count_on(self, seen: Observation, elapsed_us: int) -> int | None:
+        """Go on from a reading that needs no judging, and give its counts; None, and no change, for any other.
+
+        It comes to the same as ``step`` and ``accept``: one register moved forward by what time allows, and there is
+        no sign, no evidence, no former value and nothing held that could give that another meaning.
+        """
+        last = self.last
+        assert last is not None
+        moved = seen.count - last.count
+        if not 0 <= moved <= self.main.possible(elapsed_us) or seen.restarted or seen.algebraic or self.waiting_us:
+            return None
+        if not self.is_chip:
+            if not self._has_no_past or boot_between(last.boot, seen.boot, elapsed_us / 1e6) is not Boot.NONE:
+                return None
+            self._mark_age_us += elapsed_us
+            self._spare_us = self._spared(moved, elapsed_us)
+        self.last = seen
+        return moved
+
+    @property
+    def _has_no_past(self) -> bool:
+        """Whether it is one register that never fell, and of which nothing is held."""
+        is_alone, is_held = len(self.rules) == 1, self.held is not None
+        return is_alone and not is_held and not self.begins_again and self.marks[0] is self.formers[0] is None
+
     def accept(self, seen: Observation, step: RegisterStep, elapsed_us: int) -> None:
-        """Go on from a step that is booked."""
+        """Go on from a step that is booked; ``elapsed_us`` is the time since the one before, held readings included."""
         if self.is_chip:
             self.last = seen if seen.count == step.count else replace(seen, count=step.count)
             return
         beside = step.beside
         parts = (step,) if beside is None else (step, beside)
-        self._recent = self._formers([part.count for part in parts], step.kind, [part.counts for part in parts])
+        self.formers = self._moved_on(parts, step.kind)
         marks = (step.mark, beside.mark if beside else None)
         if step.is_misdeclared:
             self.misdeclared_note = step.note
         has_new_mark = any(new is not None and old is None for new, old in zip(marks, self.marks, strict=True))
         is_restart = step.kind is not EntryKind.COUNTED
-        self._mark_age_us = 0 if has_new_mark or is_restart else self._mark_age_us + self.waiting_us + elapsed_us
-        self._spare_us = 0 if is_restart else self._spared(step, self.waiting_us + elapsed_us)
+        self._mark_age_us = 0 if has_new_mark or is_restart else self._mark_age_us + elapsed_us
+        counts = max(step.counts, beside.counts if beside else 0)
+        self._spare_us = 0 if is_restart else self._spared(counts, elapsed_us)
         self.marks, self.held, self.held_note, self.waiting_us, self.begins_again = marks, None, "", 0, False
         export_count = beside.count if beside else None
         is_as_shown = (seen.count, seen.export_count) == (step.count, export_count)
@@ -117,27 +152,33 @@ class WatchedRegisters:
     def begin_again(self, last: Observation, former: WatchedRegisters | None = None) -> None:
         """Count from what is shown next; from what was held until now, where ``former`` showed the same registers."""
         self.last, self.begins_again = last, not self.is_chip
-        if former is not None:
+        if former is not None and self.begins_again:
             self._began_at, self.waiting_us = former.held, former.waiting_us
 
-    def take_up(self, last: Observation, entry: Entry) -> None:
-        """Begin from what an entry says, at whose end the device showed ``last``."""
-        is_alone = last.export_count is None
-        counts = (entry.positive + entry.negative + entry.undirected,) if is_alone else (entry.positive, entry.negative)
-        self._recent = self._formers(shown_counts(last), entry.kind, counts)
-        self.marks, self.begins_again = (entry.mark, entry.export_mark), False
-        self.last, self.held, self.waiting_us, self._mark_age_us, self._spare_us = last, None, 0, 0, 0
+    def take_up(self, entry: Entry, formers: Formers) -> None:
+        """Begin where an entry ends."""
+        self.last, self.formers, self.marks = entry.observation, formers, (entry.mark, entry.export_mark)
+        self.begins_again = entry.kind is EntryKind.EPOCH and not self.is_chip
+        self.held, self.waiting_us, self._mark_age_us, self._spare_us = None, 0, 0, 0
 
     def sides(self, counts: int, beside: RegisterStep | None) -> tuple[int, int] | None:
         """Counts of import and export where the registers say which is which; None where power decides."""
         if beside is not None:
             return counts, beside.counts
-        match self.direction:
-            case Direction.IMPORT:
-                return counts, 0
-            case Direction.EXPORT:
-                return 0, counts
-        return None
+        if self._main_side is None:
+            return None
+        return counts * self._main_side[0], counts * self._main_side[1]
+
+    def shared(
+        self, split: Split, seen: Observation, elapsed_us: int, counts: int, beside: RegisterStep | None
+    ) -> tuple[int, int]:
+        """Counts made while there were readings: (positive, negative)."""
+        if (sides := self.sides(counts, beside)) is not None:
+            return sides
+        if seen.algebraic:
+            return max(counts, 0), max(-counts, 0)
+        split.integrate(seen.watt or 0, elapsed_us)
+        return split.share(counts, last_pulse_negative=seen.last_pulse_negative)
 
     def directed(self, step: RegisterStep, watt_before: int | None, seen: Observation) -> tuple[int, int, int]:
         """Counts made while there was no reading: (positive, negative, undirected).
@@ -154,38 +195,39 @@ class WatchedRegisters:
             return counts, 0, 0  # a device without a sign of power measures what is used
         if watt_before is None or seen.watt is None:
             return 0, 0, counts
+        # Power may have turned twice meanwhile and nobody knows:
+        # the last pulse is the one witness from within the gap.
         if watt_before >= 0 and seen.watt >= 0 and not seen.last_pulse_negative:
             return counts, 0, 0
         if watt_before < 0 and seen.watt < 0 and (seen.last_pulse_negative or not self.is_chip):
             return 0, counts, 0
         return 0, 0, counts
 
-    def _formers(self, shown: Sequence[int], kind: EntryKind, counts: Sequence[int]) -> tuple[int | None, ...]:
-        if self.last is None:
-            return self._recent
-        lasts = shown_counts(self.last)
-        return tuple(
-            former_count(former, before, now, kind, moved)
-            for former, before, now, moved in zip(self._recent, lasts, shown, counts, strict=False)
-        )
+    def _moved_on(self, steps: Sequence[RegisterStep], kind: EntryKind) -> Formers:
+        assert self.last is not None
+        moved = [
+            former_count(former, before, step.count, kind, step.counts)
+            for former, before, step in zip(self.formers, shown_counts(self.last), steps, strict=False)
+        ]
+        return moved[0], moved[1] if len(moved) == 2 else None
 
     def _judge(self, place: int, before: int, now: int, seen: Observation, elapsed_us: int, boot: Boot) -> RegisterStep:
         assert self.last is not None
         powers = [abs(watt) for watt in (self.last.watt, seen.watt) if watt is not None]
         circumstances = RegisterCircumstances(
             elapsed_us=elapsed_us, boot=boot, uptime_us=_longest_uptime_us(seen),
-            mark=self.marks[place], recent=self._recent[place], mark_age_us=self._mark_age_us + elapsed_us,
+            mark=self.marks[place], recent=self.formers[place], mark_age_us=self._mark_age_us + elapsed_us,
             held=None if self.held is None else self.held[place], spare_us=self._spare_us,
             milliwatts=max(powers) if len(powers) == 2 else None,
         )  # fmt: skip
         return self.rules[place].judge(before, now, circumstances)
 
-    def _spared(self, step: RegisterStep, elapsed_us: int) -> int:
-        counts = max(step.counts, step.beside.counts if step.beside else 0)
+    def _spared(self, counts: int, elapsed_us: int) -> int:
         return min(max(self._spare_us + self.main.unused_us(elapsed_us, counts), 0), MAX_SPARE_US)
 
     def _with_export(self, step: RegisterStep, beside: RegisterStep) -> RegisterStep:
         """The two steps as one: what happened to either happened to the device."""
+        # Both registers are kept by one device: a restart that one shows has happened to the other too.
         kind = step.kind if _SEVERITY[step.kind] >= _SEVERITY[beside.kind] else beside.kind
         rose = self.is_difference and beside.kind is not EntryKind.COUNTED and step.kind is EntryKind.COUNTED
         counts = 0 if rose else step.counts  # a difference rises where only what is subtracted fell

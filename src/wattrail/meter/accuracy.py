@@ -19,7 +19,7 @@ from wattrail.calibration import Calibration
 from wattrail.chips.protocol import MeteringChip
 from wattrail.errors import LinkError
 from wattrail.meter.meter import Meter
-from wattrail.metrology.accuracy import Figure, NoLoad, PointResult, Start
+from wattrail.metrology.accuracy import COVERAGE, Figure, NoLoad, PointResult, Start, power_figure
 from wattrail.metrology.iec62053 import (
     CLASSES,
     NO_LOAD_VOLTS,
@@ -34,9 +34,6 @@ __all__ = ["AccuracyPlan", "AccuracyReport", "LoadSource", "run", "usual_range"]
 
 _SETTLING_REFRESHES: Final = 3
 """After a change of the load: the refresh it falls into, a whole one, and one to spare."""
-
-COVERAGE: Final = 2.0
-"""Standard deviations in every uncertainty: 95 %."""
 
 _MAX_AMPS: Final = (5, 10, 16, 20, 25, 30, 40, 50, 60, 80, 100)
 """Largest currents that meters are sold for."""
@@ -174,12 +171,9 @@ def _at_point(meter: Meter, loads: LoadSource, plan: AccuracyPlan, point: LoadPo
     reference, watts = fmean(true), fmean(said)
     off = [s - t for s, t in zip(said, true, strict=True)]
     scatter = stdev(off) / math.sqrt(len(off)) if len(off) > 1 else 0.0
-    grain = 0.5 / math.sqrt(3) / meter.calibration.counts_per_watt
     base = loads.uncertainty or 0.0
-    power = Figure(
-        100 * (watts - reference) / reference,
-        math.hypot(100 * COVERAGE * math.hypot(scatter, grain) / abs(reference), base),
-    )
+    step = 1 / meter.calibration.counts_per_watt
+    power = power_figure(watts, reference, scatter=scatter, step=step, reference_percent=base)
     counted = _counted(meter, loads, plan, reference) if plan.energy_s else None
     energy = None
     if counted is not None:

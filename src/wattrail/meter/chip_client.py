@@ -124,10 +124,13 @@ class UartClient:
 
     def recover(self) -> None:
         """Let the chip's frame time run out, and a late answer arrive; then forget what came meanwhile."""
+        # More than 32 zero bits reset the receiver too, but the stop bits of bytes break such
+        # a run, and not every carrier can hold its line low. Source: bl0942-ds/uart-frame
         self.carrier.clock.sleep(self.grammar.frame_gap_s)
         if self._missed and self.time.grace_s:
             self._await_late_answer(Deadline.after(self.time.grace_s, self.carrier.clock))
         if self._missed and self._untried:
+            # Only after silence: damage has an answer in it, and so the heads were right.
             self._untried.append(self._link.heads)
             self._link.heads = self._untried.pop(0)
         self._missed = False

@@ -120,4 +120,5 @@ def usual_scale(url: str, *, spi: bool, chip: MeteringChip) -> Scale:
     parts = innermost(url)
     if parts.scheme == "twin" and (parts.host or _USUAL_TWIN) in FRONT_ENDS:
         return scale_of_parts(parts.host or _USUAL_TWIN, ScaleSource.TWIN, chip.scaling)
+    # The one meter with a BL0942 on SPI that is described in public is of this kind (OpenBK7231T_App PR #724, #827).
     return scale_of_parts("pziot-e01" if spi else "reference", ScaleSource.ASSUMED, chip.scaling)

@@ -23,7 +23,22 @@ from typing import Final
 
 from wattrail.metrology.iec62053 import CLASSES, AccuracyClass, BasicRange, LoadPhase, LoadPoint, limit_at
 
-__all__ = ["Figure", "NoLoad", "PointResult", "Start", "Verdict", "best_class", "causes", "judge", "phase_lead_degrees"]
+__all__ = [
+    "COVERAGE",
+    "Figure",
+    "NoLoad",
+    "PointResult",
+    "Start",
+    "Verdict",
+    "best_class",
+    "causes",
+    "judge",
+    "phase_lead_degrees",
+    "power_figure",
+]
+
+COVERAGE: Final = 2.0
+"""Standard deviations in every uncertainty: 95 %."""
 
 _TAN: Final = {LoadPhase.INDUCTIVE: math.tan(math.acos(0.5)), LoadPhase.CAPACITIVE: -math.tan(math.acos(0.8))}
 
@@ -59,6 +74,18 @@ class Figure:
         if abs(self.error) + self.uncertainty <= limit:
             return Verdict.HOLDS
         return Verdict.FAILS if abs(self.error) - self.uncertainty > limit else Verdict.OPEN
+
+
+def power_figure(
+    watts: float, reference: float, *, scatter: float, step: float, reference_percent: float = 0.0
+) -> Figure:
+    """The error of a mean of readings against a reference other than 0, all in watts.
+
+    ``scatter`` is the standard deviation of the mean, ``step`` the least step of a reading, ``reference_percent`` the
+    uncertainty of the reference (95 %).
+    """
+    own = 100 * COVERAGE * math.hypot(scatter, step / math.sqrt(12)) / abs(reference)
+    return Figure(100 * (watts - reference) / reference, math.hypot(own, reference_percent))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -104,6 +104,17 @@ class Reference:
     vars: float | None = None
     load: Load = Load.RESISTIVE
 
+    @classmethod
+    def typed(cls, volts: str | None, amps: str | None, watts: str | None, load: Load) -> Reference:
+        """What a person read off a reference; empty where it is not known. Raises CalibrationError."""
+        given = [Given.typed(text) if text else None for text in (volts, amps, watts)]
+        if not any(given):
+            raise CalibrationError("no value at all: one of volts, amperes and watts is needed, best all three")
+        for name, one in zip(("volts", "amperes"), given, strict=False):
+            if one and one.value < 0:
+                raise CalibrationError(f"{one.value:g} {name}: only watts have a sign, and negative is export")
+        return cls(volts=given[0], amps=given[1], watts=given[2], load=load)
+
     @property
     def power_factor(self) -> float | None:
         """Watts over volts times amperes; None unless all three are known. Above 1 where the values contradict."""

@@ -80,7 +80,7 @@ class MeterSeries:
         at = reading.monotonic - self.age_s / 2
         if reading.watts is not None and (not self.power or at > self.power[-1][0]):
             self.power.append((at, reading.watts))
-        if reading.registers and (not self.energy or at > self.energy[-1][0]):
+        if reading.registers and not reading.is_estimated and (not self.energy or at > self.energy[-1][0]):
             self._rise_mwh += sum(map(self._rise, reading.registers))
             self.energy.append((at, self._rise_mwh))
 

@@ -57,6 +57,7 @@ class Decoded:
     """What was said; None and empty for what was not.
 
     ``advice`` is what a person should change, one sentence each. ``is_online`` comes from an availability topic.
+    ``is_power_only``: the device has no energy register, and the power in this was measured since the message before.
     """
 
     sample: Quantities = NO_QUANTITIES
@@ -66,6 +67,7 @@ class Decoded:
     freshness: Freshness = Freshness.POLLED
     is_online: bool | None = None
     is_simulated: bool = False
+    is_power_only: bool = False
     advice: tuple[str, ...] = ()
 
 
@@ -121,6 +123,7 @@ class TopicLink(Protocol):
 
 def count_of(register: EnergyRegister, value: Decimal, unit: str) -> RegisterCount:
     """A register's value as whole counts of its step; what is below a step is cut, as a register does."""
+    # In integers, for a float loses a step: 0.29 kWh times 100 is 28.999999999999996.
     (number, over), unit_mwh, step = value.as_integer_ratio(), UNIT_MWH[unit], register.step_mwh
     counts = number * unit_mwh.numerator * step.denominator // (over * unit_mwh.denominator * step.numerator)
     return RegisterCount(register, counts)

@@ -79,6 +79,8 @@ class SsdpAnswer:
 
 def parse_ssdp(datagram: bytes) -> SsdpAnswer | None:
     """The answer in a datagram, None where it is none."""
+    # Any byte is a letter there: a datagram of a stranger raises nothing. Of an answer only
+    # server and port are taken; the UUID of OpenBeken is another one after each start.
     lines = datagram.decode("latin-1").split("\r\n")
     if not lines[0].startswith("HTTP/1.1 200"):
         return None

@@ -64,6 +64,8 @@ class RegisterPath:
     unit: str = "kWh"
     decimals: int = 3
     persistence: Persistence = Persistence.UNKNOWN
+    # Only where the device is known to wrap, as HomeMatic's does at 838 860.7 Wh
+    # (ioBroker.sourceanalytix#594): with it a fall after a long silence passes for a wrap.
     modulus: int | None = None
     slack: int = 0
 
@@ -154,6 +156,7 @@ PROFILES: Final[Mapping[str, JsonMeter]] = {
             _quantity("watts", "actual_consumption"), _quantity("watts", "actual_returndelivery", -1),
             _quantity("volts", "l1_voltage"),
         ),
+        # DSMR 4 has a telegram every 10 s, DSMR 5 one every second. Source: dsmr/p1-5
         expected_s=10, silence_s=60,
     ),
     # shellies/<id>/emeter/0 of Gen1 EM and 3EM: Wh with one decimal; falls by 0.1 Wh without a restart (core#93606)
@@ -256,16 +259,20 @@ class JsonTopics:
         has_news = self._count(document, place)
         if not has_news and not any(path.quantity == "watts" for _, path in place.quantities):
             return None
+        # All registers or none: two tariffs of one meter from different telegrams make a sum that never was.
         missing = [path.name for number, path in enumerate(self._meter.registers) if number not in self._counts]
         has_total = has_news and not missing
+        freshness = self._freshness(is_retained=is_retained)
         return Decoded(
             sample=self._sample(),
             registers=tuple(self._counts[number] for number in range(len(self._registers))) if has_total else (),
             evidence=self._evidence.for_total(at) if has_total else self._evidence.without_total(),
             advice=(f"no total is booked before all have come; missing: {', '.join(missing)}",) if missing else (),
             quality=LinkQuality(signal_dbm=float_of(document, "rssi")),
-            freshness=self._freshness(is_retained=is_retained),
+            freshness=freshness,
             is_simulated=self._is_simulated,
+            # What a bridge repeats out of its cache proves no power of now.
+            is_power_only=not self._registers and freshness is Freshness.PUSHED,
         )
 
     def _receive_availability(self, payload: bytes, where: str) -> Decoded | None:
@@ -319,6 +326,8 @@ class JsonTopics:
     def _freshness(self, *, is_retained: bool) -> Freshness:
         if is_retained:
             return Freshness.RETAINED
+        # A bridge publishes what it has cached after its own restart:
+        # that it came now says nothing of when it was measured.
         return Freshness.CACHED if self._meter.is_cached and self._last_seen is None else Freshness.PUSHED
 
     def _place(self, topic: str) -> _Place:

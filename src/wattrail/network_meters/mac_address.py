@@ -89,6 +89,8 @@ class BrokerAddresses:
 
     def _put(self, mac: str, place: str) -> None:
         try:
+            # Whoever may publish may name any address; outside the
+            # own network it would be contacted in a person's name.
             is_near = IPv4Address(place).is_private
         except AddressValueError:
             return

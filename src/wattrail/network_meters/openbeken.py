@@ -60,6 +60,7 @@ _TOPICS: Final = {
     "voltage": "volts",
     "current": "amps",
     "power": "watts",
+    # The frequency has a number for a name, that of its sensor in Home Assistant's discovery.
     "138": "hertz",
     "power_factor": "power_factor",
 }
@@ -120,6 +121,8 @@ class OpenBekenPages:
         self._queue = deque([_STATUS])
         self._decoded = Decoded()
         if self._info is None:
+            # Its flags change with a person's hand only: once after
+            # each boot is enough for a server that answers one by one.
             self._queue.append(_INFO)
         if not self._page or self._meter == 2:
             self._queue.append(_INDEX)
@@ -155,6 +158,7 @@ class OpenBekenPages:
         return replace(decoded, evidence=_with_page(decoded.evidence, self._page), advice=self._advice())
 
     def _receive_status(self, document: object, where: str) -> None:
+        # Its answers are shaped like Tasmota's, many fields with constants in them; this one tells the two apart.
         if text_of(document, "StatusFWR", "SDK") != "obk":
             raise UnexpectedReply(
                 f"{where}: StatusFWR.SDK is '{printable(text_of(document, 'StatusFWR', 'SDK'))}', expected 'obk'",
@@ -205,6 +209,7 @@ class OpenBekenPages:
 
     def _advice(self) -> tuple[str, ...]:
         flags = text_of(self._info, "flags")
+        # Printed as a signed number: flag 31 makes it negative, and the other bits stand in it as they should.
         if not flags.lstrip("-").isdecimal() or int(flags) & _IS_POWER_SIGNED:
             return ()
         return (_UNSIGNED,)
@@ -337,6 +342,7 @@ def _register(direction: Direction, step: Fraction, max_watts: int) -> EnergyReg
         name=direction.value,
         step_mwh=step,
         direction=direction,
+        # Saved every 10 Wh, and before a restart by command; a power cut falls back to that.
         persistence=Persistence.SAVED,
         max_counts_per_us=fastest(max_watts, step),
     )

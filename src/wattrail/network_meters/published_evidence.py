@@ -43,6 +43,7 @@ class PublishedEvidence:
         """The evidence of a total that came at a moment of the monotonic clock; uses the uptime up."""
         said = self._said
         self.forget_uptime()
+        # The total may come seconds after the uptime: unsaid, the difference looks like a restart on a slow network.
         return said if said.uptime_s is None else replace(said, uptime_age_s=max(at - self._uptime_at, 0.0))
 
     def without_total(self) -> BootEvidence:

@@ -44,6 +44,7 @@ __all__ = ["ExportRule", "TasmotaAddress", "TasmotaPages", "TasmotaTopics"]
 
 _STATUS: Final = "/cm?cmnd=Status%200"
 _STEP: Final = Fraction(10)
+# 1 Wh: at midnight 44.79066 kWh became 44.79013 (Tasmota#20668), "as designed" (#23081).
 _SLACK: Final = 100
 _FULL_TOPIC: Final = "%prefix%/%topic%/"
 _MAC_DIGITS: Final = 12
@@ -82,6 +83,8 @@ class _Energy:
                 hint="configure its module or template for the metering chip",
             )
         sample = _quantities(energy, where)
+        if _has_no_total(sensors):
+            return sample, ()
         has_clock = not text_of(sensors, "Time").startswith("1970")
         # Until the clock is set, Total lacks the current day: that is not a fall, and not a reading either.
         return sample, self._counts(energy, sample, where) if has_clock else ()
@@ -140,6 +143,7 @@ class TasmotaPages:
         if status != 200:
             raise UnexpectedReply(f"{where}: HTTP status {status}, expected 200")
         document = parse_payload(body, where)
+        # Without its password it answers 200 all the same, with a warning in place of the status.
         if "password" in text_of(document, "WARNING"):
             raise AccessDenied(
                 f"{self._where}: the device refuses the user or the password", hint="docs/sources.md, credentials"
@@ -161,6 +165,7 @@ class TasmotaPages:
             ),
             quality=_quality(document, "StatusSTS"),
             is_simulated=is_marked_simulated(version),
+            is_power_only=_has_no_total(sensors),
         )
 
     def finish(self) -> Decoded:
@@ -184,6 +189,7 @@ class TasmotaAddress:
 
     def of(self, prefix: int, name: str) -> str:
         """A topic of the device: 0 is cmnd, 1 is stat, 2 is tele."""
+        # Prefixes and pattern are settings of the device: a default in their place misses whoever has changed them.
         base = self.full_topic.replace("%prefix%", self.prefixes[prefix]).replace("%topic%", self.topic)
         return base.replace("%hostname%", self.hostname).replace("%id%", self.mac).rstrip("/") + f"/{name}"
 
@@ -224,6 +230,7 @@ class TasmotaTopics:
         """Boot evidence first, then energy."""
         if self._address is None or not self._may_ask:
             return ()
+        # Telemetry comes every 300 s unless a person has changed that, and up to an hour apart: so it is asked for.
         return [MqttCommand(self._address.of(0, "Status"), number) for number in ("1", "2", "11", "8")]
 
     def receive(self, topic: str, payload: bytes, *, is_retained: bool, at: float) -> Decoded | None:
@@ -276,6 +283,7 @@ class TasmotaTopics:
             quality=self._quality,
             freshness=freshness,
             is_simulated=self._is_simulated,
+            is_power_only=freshness is not Freshness.RETAINED and _has_no_total(sensors),
         )
 
     def _age(self) -> None:
@@ -317,11 +325,19 @@ def _register(direction: Direction, max_watts: int) -> EnergyRegister:
         name=direction.value,
         step_mwh=_STEP,
         direction=direction,
+        # Flash is written at midnight and at a restart by command: a power cut
+        # falls back to midnight, sometimes further (Tasmota#5473, #12683, #17854).
         persistence=Persistence.SAVED,
         max_counts_per_us=fastest(max_watts, _STEP),
         slack=_SLACK,
+        # After a power cut the energy of yesterday may be added a second time (Tasmota#16791).
         may_rise=True,
     )
+
+
+def _has_no_total(sensors: object) -> bool:
+    """Whether the firmware counts no energy at all: one that does shows that of today too."""
+    return not {"Total", "Today", "Yesterday"} & set(_mapping(_mapping(sensors).get("ENERGY")))
 
 
 def _sum(energy: Mapping[str, object], key: str, where: str) -> Decimal | None:

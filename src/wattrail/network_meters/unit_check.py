@@ -65,6 +65,7 @@ class UnitCheck:
         self._integrate(monotonic, watts)
         for count in counts:
             first = self._first.setdefault(count.register.name, count.count)
+            # Whether it restarted is for the ledger to judge; here it only says that the rise so far means nothing.
             if count.count < first:
                 self._restart()
                 break
@@ -121,6 +122,7 @@ class UnitCheck:
         if 1 / _FAR < ratio < _FAR:
             self._suspected.pop(direction, None)
             return
+        # Once may be a total that somebody set, or that firmware restored late (Tasmota, until its clock is set).
         if self._suspected.get(direction) == (ratio > 1):
             self._conclude(f"registers of {direction} rose by {rise_mwh / 1000:.3f} Wh", ratio, energy_wh)
         self._suspected[direction] = ratio > 1

@@ -80,7 +80,7 @@ class MessagePlan:
     events: frozenset[str]
     reports: ReportPlan = DEFAULT_REPORTS
     pacing: DeliveryPacing = DeliveryPacing()
-    clock: Clock = field(default_factory=SystemClock)
+    clock: Clock = field(default_factory=SystemClock, compare=False)
 
     @property
     def target(self) -> str:

@@ -76,13 +76,14 @@ def live_json(meter: PublishedMeter, live: LiveValues) -> str:
 
 
 def registers_json(meter: PublishedMeter, registers: RegisterValues) -> str:
-    """Registers as an object: time, import and export in kWh to the watt-hour."""
+    """Registers as an object: time, import and export in kWh to the watt-hour; ``estimated`` where power made them."""
     return _json(
         meter,
         {
             "t": utc_text(registers.at),
             "import_kwh": registers.import_wh / 1000,
             "export_kwh": registers.export_wh / 1000,
+            **({"estimated": True} if meter.has_estimates else {}),
         },
     )
 

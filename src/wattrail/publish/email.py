@@ -15,7 +15,7 @@ from typing import Final, Literal
 
 from wattrail.clock import Clock
 from wattrail.credentials import Credentials
-from wattrail.errors import AccessDenied, ConfigError, PortOpenError, WattrailError
+from wattrail.errors import AccessDenied, PortOpenError, WattrailError
 from wattrail.publish.authority import not_trusted, trusting
 from wattrail.publish.delivery import DeliveryFailed, MessageRefused
 from wattrail.publish.message import OutgoingMessage
@@ -58,7 +58,7 @@ class EmailSender:
         made = self._email(message, clock.now())
         login: Credentials | None = None
         try:
-            login = self._find_login()
+            login = None if self.login is None else Secrets().required(self.login)
             with self._connected() as server:
                 if login is not None:
                     server.login(login.user, login.password)
@@ -84,16 +84,6 @@ class EmailSender:
         if message.html is not None:
             made.add_alternative(message.html, subtype="html")
         return made
-
-    def _find_login(self) -> Credentials | None:
-        if self.login is None:
-            return None
-        found = Secrets().find(self.login)
-        if found is None:
-            raise ConfigError(
-                f"no login {self.login!r} is stored", hint="store it as docs/sources.md, credentials, describes"
-            )
-        return found
 
     @contextmanager
     def _connected(self) -> Iterator[smtplib.SMTP]:

@@ -55,6 +55,7 @@ class HomeAssistantDialect:
             "device": self._device(meter, unique),
             "origin": {"name": "wattrail", "sw_version": __version__, "support_url": _SUPPORT_URL},
             "availability": [{"topic": f"{self.topic}/bridge/state"}, {"topic": self._of(meter, "state")}],
+            # By default the latest word counts: a meter would stay available after its gateway has died.
             "availability_mode": "all",
             "state_topic": self._of(meter, "live"),
             "qos": 1,
@@ -112,7 +113,7 @@ class HomeAssistantDialect:
         return {
             "platform": "sensor",
             "unique_id": f"{unique}_{way}",
-            "name": f"Energy {way}",
+            "name": f"Energy {way} (estimated)" if meter.has_estimates else f"Energy {way}",
             "state_topic": self._of(meter, "registers"),
             "value_template": f"{{{{ value_json.{way}_kwh }}}}",
             "device_class": "energy",

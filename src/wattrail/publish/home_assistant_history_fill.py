@@ -192,7 +192,7 @@ class _LedgerHours:
             return ()
         untimed = Untimed(ledger_slice)
         values = {
-            point.at: (point.total.import_ if way == "import" else point.total.export).__floor__() // 1000 * 1000
+            point.at: (point.register.import_ if way == "import" else point.register.export).__floor__() // 1000 * 1000
             for point in registers_at(ledger_slice, sorted(self._moments(hours)))
         }
         return tuple(

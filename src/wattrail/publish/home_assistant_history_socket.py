@@ -15,10 +15,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from wattrail.errors import AccessDenied, MissingExtra, PortLost, PortOpenError, UnexpectedReply
+from wattrail.errors import AccessDenied, PortLost, PortOpenError, UnexpectedReply, needs_library
 from wattrail.publish.authority import not_trusted, trusting
 from wattrail.publish.home_assistant_history import HourlyRow
 from wattrail.sanitize import printable
@@ -151,15 +152,17 @@ def open_home_assistant(
     """
     if not token:
         raise AccessDenied(f"{url}: no token is stored for Home Assistant", hint=_TOKEN_HINT)
-    try:
+    with needs_library("home_assistant_history", "websockets", extra="websocket"):
         from websockets.exceptions import InvalidHandshake, InvalidURI
         from websockets.sync.client import connect
-    except ImportError as error:
-        raise MissingExtra("home_assistant_history", library="websockets", extra="websocket") from error
     place = re.sub("^http", "ws", url).rstrip("/") + "/api/websocket"
     context = trusting(ca_file) if place.startswith("wss:") else None
+    attempt = partial(connect, place, ssl=context, open_timeout=timeout_s, max_size=_MAX_MESSAGE)
     try:
-        connection = connect(place, ssl=context, open_timeout=timeout_s, max_size=_MAX_MESSAGE)
+        try:
+            connection = attempt()
+        except TimeoutError:  # seen once over TLS: connected, and never an answer to the handshake
+            connection = attempt()
     except ssl.SSLCertVerificationError as error:
         raise not_trusted(url, error) from error
     except (OSError, InvalidHandshake, InvalidURI) as error:

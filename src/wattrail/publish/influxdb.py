@@ -22,7 +22,7 @@ from wattrail.credentials import Credentials
 from wattrail.errors import AccessDenied, FileError, PortOpenError, WattrailError
 from wattrail.gateway import Subscription
 from wattrail.gateway.timing import BackOff
-from wattrail.publish.authority import not_trusted, trusting
+from wattrail.publish.authority import connection_to, not_trusted
 from wattrail.publish.consumer import ConsumerContext, Publisher
 from wattrail.publish.line_protocol import live_point, registers_point
 from wattrail.publish.pending import DEFAULT_CADENCE, PendingValues, PublishCadence, published_meter
@@ -218,7 +218,10 @@ class _InfluxWriter:
             "Content-Encoding": "gzip",
             **target.authorization(self._login),
         }
-        connection = self._connection(timeout_s)
+        try:
+            connection = connection_to(target.url, timeout_s=timeout_s, ca_file=self._plan.ca_file)
+        except FileError as error:
+            raise _WriteFailed(PublisherStatus.REFUSED, error) from error
         try:
             connection.request("POST", target.path(), body, headers)
             answer = connection.getresponse()
@@ -231,16 +234,6 @@ class _InfluxWriter:
             raise _WriteFailed(PublisherStatus.AWAY, shown) from error
         finally:
             connection.close()
-
-    def _connection(self, timeout_s: float) -> http.client.HTTPConnection:
-        where = urlsplit(self._plan.influx.url)
-        if where.scheme != "https":
-            return http.client.HTTPConnection(where.netloc, timeout=timeout_s)
-        try:
-            context = trusting(self._plan.ca_file)
-        except FileError as error:
-            raise _WriteFailed(PublisherStatus.REFUSED, error) from error
-        return http.client.HTTPSConnection(where.netloc, timeout=timeout_s, context=context)
 
 
 def _message_of(answer: bytes) -> str:

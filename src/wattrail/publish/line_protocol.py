@@ -34,7 +34,8 @@ def live_point(measurement: str, meter: PublishedMeter, live: LiveValues) -> str
 def registers_point(measurement: str, meter: PublishedMeter, registers: RegisterValues) -> str:
     """Registers in whole watt-hours, each an integer."""
     fields = {"import_wh": registers.import_wh, "export_wh": registers.export_wh}
-    return point(measurement, _tags(meter), fields, registers.at)
+    tags = {**_tags(meter), "estimated": "true" if meter.has_estimates else ""}
+    return point(measurement, tags, fields, registers.at)
 
 
 def _tags(meter: PublishedMeter) -> dict[str, str]:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
-from wattrail.errors import AccessDenied, MissingExtra, PortError, PortLost, PortOpenError, WattrailError
+from wattrail.errors import AccessDenied, PortError, PortLost, PortOpenError, WattrailError, needs_library
 from wattrail.publish.authority import trusting
 from wattrail.publish.dialect import MqttMessage
 from wattrail.publish.status import PublisherStatus
@@ -252,10 +252,8 @@ async def publish_message(client: aiomqtt.Client, message: MqttMessage, address:
 
 def require_aiomqtt(name: str) -> None:
     """Raises MissingExtra where the library is missing."""
-    try:
+    with needs_library(f"[publish.{name}]", "aiomqtt", extra="mqtt"):
         import aiomqtt  # noqa: F401 - only whether it is there
-    except ImportError as error:
-        raise MissingExtra(f"[publish.{name}]", library="aiomqtt", extra="mqtt") from error
 
 
 def _publish_properties(message: MqttMessage) -> Properties | None:

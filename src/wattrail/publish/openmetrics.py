@@ -39,6 +39,7 @@ class MetricFamily:
         if not self.samples:
             return
         sample = self.name + {"counter": "_total", "info": "_info"}.get(self.kind, "")
+        # The older format has no kind "info", and its TYPE names the sample with its suffix.
         name, kind = (
             (self.name, self.kind) if openmetrics else (sample, "counter" if self.kind == "counter" else "gauge")
         )
@@ -86,7 +87,8 @@ def _families(*, has_kwh: bool) -> Iterator[tuple[str, str, str, str]]:
 
 def _add(families: Mapping[str, MetricFamily], view: MeterView, *, has_kwh: bool) -> None:
     meter = {"meter": view.name}
-    families["meter"].samples.append(({**meter, "simulated": str(view.simulated).lower()}, 1.0))
+    marks = {"simulated": str(view.simulated).lower(), **({"estimated": "true"} if view.has_estimates else {})}
+    families["meter"].samples.append(({**meter, **marks}, 1.0))
     families["meter_live"].samples.append((meter, float(view.state is MeterState.LIVE)))
     if view.reading is not None:
         families["last_reading_timestamp_seconds"].samples.append((meter, view.reading.at.timestamp()))

@@ -27,8 +27,10 @@ def telegram(
 
 
 def _head(meter: PublishedMeter, local: datetime, *, is_summer: bool) -> Iterator[str]:
+    # Three letters for a maker, ours are in no register; 5 is IEC 62056-21 for 9600 baud, which TCP ignores.
     yield f"/WTR5\\wattrail-{'simulated' if meter.simulated else 'meter'}"
     yield ""
+    # Version 5.0 of the format, by which readers choose what to expect.
     yield "1-3:0.2.8(50)"
     yield f"0-0:1.0.0({local:%y%m%d%H%M%S}{'S' if is_summer else 'W'})"
     yield f"0-0:96.1.1({meter.identity.encode().hex().upper()})"

@@ -22,6 +22,7 @@ from wattrail.publish.p1 import telegram
 from wattrail.publish.pending import PendingMeter, PendingValues, PublishCadence
 from wattrail.publish.status import PublisherStatus
 from wattrail.store.outbox import Outbox
+from wattrail.transport.listening import stop_listening
 
 __all__ = ["P1Plan"]
 
@@ -31,6 +32,8 @@ _MAX_UNSENT: Final = 64 * 1024
 
 _RETRY_S: Final = 5.0
 _REMEMBER_S: Final = 60.0
+
+_NO_ESTIMATES: Final = "its energy is estimated by power, and a telegram of a utility meter cannot say so"
 
 logger = logging.getLogger(__name__)
 
@@ -107,7 +110,7 @@ class _P1Server:
             self._board.reached(self._plan.name)
             yield
         finally:
-            server.close()
+            await stop_listening(server)
             for writer in tuple(self._clients):
                 self._drop(writer)
 
@@ -132,6 +135,9 @@ class _P1Server:
     def _telegram(self) -> bytes | None:
         meter = self._pending.meters.get(self._plan.meter)
         if meter is None or not _is_current(meter) or self._plan.meter in self._pending.held:
+            return None
+        if meter.who.has_estimates:
+            self._board.holds(self._plan.name, {self._plan.meter: _NO_ESTIMATES})
             return None
         registers = self._pending.registers(meter)
         if meter.live is None or registers is None:

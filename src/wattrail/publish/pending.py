@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
@@ -156,6 +156,8 @@ class PendingValues:
             return
         if meter.live is None or meter.live.at != view.reading.at:
             meter.live = live_values(view.reading, view.link)
+            if view.has_estimates and not meter.who.has_estimates:
+                meter.who, meter.announced = replace(meter.who, has_estimates=True), None
             meter.quantities |= meter.live.values.keys()
         if view.total is not None and now_s - meter.stored_s >= self.cadence.registers_s:
             self._store(meter, view.total, view.reading.at, now_s)
@@ -186,7 +188,9 @@ class PendingValues:
 
 def published_meter(known: StoredIdentity) -> PublishedMeter:
     """Who a meter of the store is to consumers."""
-    return PublishedMeter(identity=known.identity, name=known.name, simulated=known.simulated)
+    return PublishedMeter(
+        identity=known.identity, name=known.name, simulated=known.simulated, has_estimates=known.has_estimates
+    )
 
 
 def _in_kwh(registers: RegisterValues) -> str:

@@ -13,10 +13,12 @@ from typing import Final
 
 from wattrail.errors import LedgerError
 from wattrail.ledger import (
+    NEVER_ESTIMATED,
     Bill,
     By,
     Entry,
     EntryKind,
+    EstimatedTimes,
     Interval,
     LedgerSlice,
     Tariff,
@@ -37,11 +39,12 @@ _WATT_HOUR: Final = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportedMeter:
-    """Whose report it is, and the local time of its site."""
+    """Whose report it is, the local time of its site, and when its energy is estimated by power."""
 
     name: str
     simulated: bool
     zone: tzinfo
+    estimated: EstimatedTimes = NEVER_ESTIMATED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +72,11 @@ class EnergyReport:
     gaps: int
     restarts: int
     bill: Bill | None
+
+    @property
+    def is_estimated(self) -> bool:
+        """Whether some of its energy is estimated by power."""
+        return self.meter.estimated.touches(self.period.start, self.period.end)
 
 
 def period_before(by: By, first_day: date) -> date:

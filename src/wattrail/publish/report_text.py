@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from decimal import Decimal
 from html import escape
@@ -50,6 +51,7 @@ def as_object(report: EnergyReport) -> dict[str, object]:
     return {
         "meter": report.meter.name,
         "simulated": report.meter.simulated,
+        "estimated": report.is_estimated,
         "period": report.by.value,
         **_interval(report.period),
         "before": _interval(report.before) if report.before else None,
@@ -78,6 +80,8 @@ def _rows(report: EnergyReport) -> Iterator[tuple[str, str]]:
         yield "cost", f"{report.bill.total} {report.bill.currency}"
         if left := _sum(report.bill.uncharged):
             yield "not charged", f"{_kwh(left)} kWh"
+    if report.is_estimated:
+        yield "estimated", "from power: the meter counts no energy, and that of gaps is not known"
     if not report.period.complete:
         yield "incomplete", "part of the time was not watched"
 
@@ -103,17 +107,9 @@ def _interval(row: Interval) -> dict[str, object]:
     return {
         "start": _utc(row.start),
         "end": _utc(row.end),
-        **_energy(row.energy),
-        "in_gaps": _energy(row.gaps),
+        **asdict(row.energy),
+        "in_gaps": asdict(row.gaps),
         "complete": row.complete,
-    }
-
-
-def _energy(energy: Totals) -> dict[str, int]:
-    return {
-        "import_mwh": energy.import_mwh,
-        "export_mwh": energy.export_mwh,
-        "undirected_mwh": energy.undirected_mwh,
     }
 
 

@@ -15,6 +15,7 @@ from wattrail.network_meters.link_health import advice
 from wattrail.publish.report import EnergyReport, ReportedMeter, energy_report, period_before
 from wattrail.store import MeterRow, StoreReader, open_to_read
 from wattrail.store.alarm_events import AlarmEvents
+from wattrail.store.price_file import with_prices
 
 __all__ = ["MadeReports", "StoredReports", "period_end"]
 
@@ -77,10 +78,13 @@ class StoredReports:
         """The report of one meter; None if nothing is booked in the period."""
         if row is None:
             return None
+        tariff = with_prices(self.tariff) if self.tariff else None
         since = midnight(period_before(by, first_day), self.zone) - _MARGIN
-        about = ReportedMeter(name=row.name, simulated=row.simulated, zone=self.zone)
+        about = ReportedMeter(
+            name=row.name, simulated=row.simulated, zone=self.zone, estimated=reader.estimated_times(row.id)
+        )
         try:
-            return energy_report(reader.ledger_slice(row.id, since=since), about, by, first_day, tariff=self.tariff)
+            return energy_report(reader.ledger_slice(row.id, since=since), about, by, first_day, tariff=tariff)
         except LedgerError:
             return None
 

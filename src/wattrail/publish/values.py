@@ -69,11 +69,15 @@ QUANTITIES: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishedMeter:
-    """Who a meter is to consumers. ``identity`` is kept for the life of its account, whatever ``name`` becomes."""
+    """Who a meter is to consumers. ``identity`` is kept for the life of its account, whatever ``name`` becomes.
+
+    ``has_estimates``: its registers include energy that is estimated by power.
+    """
 
     identity: str
     name: str
     simulated: bool = False
+    has_estimates: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,7 +23,7 @@ from urllib.parse import urljoin, urlsplit
 from wattrail.clock import Clock
 from wattrail.credentials import Credentials
 from wattrail.errors import AccessDenied, ConfigError, PortOpenError, WattrailError
-from wattrail.publish.authority import not_trusted, trusting
+from wattrail.publish.authority import connection_to, not_trusted, target_of
 from wattrail.publish.delivery import DeliveryFailed, MessageRefused
 from wattrail.publish.message import OutgoingMessage
 from wattrail.publish.status import PublisherStatus
@@ -72,7 +72,7 @@ class WebhookSender:
         """One POST. Raises DeliveryFailed, MessageRefused."""
         body = self.body.body(message)
         try:
-            login = None if self.login is None else _stored(self.login)
+            login = None if self.login is None else Secrets().required(self.login)
             headers = self._headers(message, body, clock.now(), login)
         except WattrailError as error:
             raise DeliveryFailed(PublisherStatus.REFUSED, error) from error
@@ -97,20 +97,15 @@ class WebhookSender:
         return headers
 
     def _post(self, body: bytes, headers: Mapping[str, str]) -> _Answer:
-        where = urlsplit(self.url)
-        connection = (
-            http.client.HTTPSConnection(where.netloc, timeout=self.timeout_s, context=trusting(self.ca_file))
-            if where.scheme == "https"
-            else http.client.HTTPConnection(where.netloc, timeout=self.timeout_s)
-        )
+        connection = connection_to(self.url, timeout_s=self.timeout_s, ca_file=self.ca_file)
         try:
-            connection.request("POST", f"{where.path or '/'}{f'?{where.query}' if where.query else ''}", body, headers)
+            connection.request("POST", target_of(self.url), body, headers)
             answer = connection.getresponse()
             return _Answer(answer.status, answer.headers, answer.read1(_MAX_ANSWER))  # type: ignore[arg-type]
         except ssl.SSLCertVerificationError as error:
             raise DeliveryFailed(PublisherStatus.REFUSED, not_trusted(self.target, error)) from error
         except (OSError, http.client.HTTPException) as error:
-            reason = printable(connection_reason(error, where.netloc), limit=160)
+            reason = printable(connection_reason(error, urlsplit(self.url).netloc), limit=160)
             away = PortOpenError(f"{self.target}: cannot send: {reason}", hint="check that it runs there")
             raise DeliveryFailed(PublisherStatus.AWAY, away) from error
         finally:
@@ -155,13 +150,6 @@ def signature(key: bytes, message_id: str, at: int, body: bytes) -> str:
     return f"v1,{base64.b64encode(signed.digest()).decode()}"
 
 
-def _stored(name: str) -> Credentials:
-    login = Secrets().find(name)
-    if login is None:
-        raise ConfigError(f"no login {name!r} is stored", hint="store it as docs/sources.md, credentials, describes")
-    return login
-
-
 def _authorization(login: Credentials) -> str:
     if not login.user:
         if not _TOKEN.fullmatch(login.password):
@@ -171,7 +159,7 @@ def _authorization(login: Credentials) -> str:
 
 
 def _key(name: str) -> bytes:
-    text = _stored(name).password.removeprefix("whsec_")
+    text = Secrets().required(name).password.removeprefix("whsec_")
     key = b""
     with suppress(ValueError):
         key = base64.b64decode(text, validate=True)

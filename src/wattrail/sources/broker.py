@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
 from wattrail.credentials import Credentials
-from wattrail.errors import AccessDenied, MissingExtra, PortError, PortLost, PortOpenError
+from wattrail.errors import AccessDenied, PortError, PortLost, PortOpenError, needs_library
 from wattrail.network_meters.decoded import MqttCommand
 from wattrail.sanitize import printable
 from wattrail.sources.read_ahead import read_ahead
@@ -77,11 +77,9 @@ class Broker:
     def __init__(
         self, address: BrokerAddress, *, credentials: Credentials | None = None, retry_s: Sequence[float] = RETRY_S
     ) -> None:
-        try:
+        with needs_library("a meter over MQTT", "aiomqtt", extra="mqtt"):
             import aiomqtt  # noqa: F401 - only whether it is there
             from paho.mqtt.matcher import MQTTMatcher
-        except ImportError as error:
-            raise MissingExtra("a meter over MQTT", library="aiomqtt", extra="mqtt") from error
         self.address = address
         self.reconnects = 0
         self.problem: PortError | None = PortOpenError(f"{address}: not connected yet")
@@ -142,6 +140,8 @@ class Broker:
             if self._client is None:
                 return
             with suppress(_mqtt_error()):
+                # QoS 0: a question that is lost is asked again, and
+                # a second delivery would only bring a second answer.
                 await self._client.publish(command.topic, command.payload, qos=0, timeout=_TIMEOUT_S)
             _end_if_cancelled()
 

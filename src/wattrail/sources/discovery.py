@@ -16,12 +16,14 @@ from ipaddress import IPv4Network, ip_network
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from wattrail.credentials import Secrets
-from wattrail.errors import AccessDenied, LinkError, MissingExtra, PortError, PortOpenError, UrlError
+from wattrail.errors import AccessDenied, LinkError, PortError, PortOpenError, UrlError, needs_library
 from wattrail.network_meters.decoded import MqttCommand
 from wattrail.network_meters.discovery import DISCOVERY_TOPICS, BrokerDiscovery, FoundMeter, identify, parse_ssdp
+from wattrail.network_meters.tuya_announcement import EVERY_S
 from wattrail.sanitize import hide_typed_credentials, printable
 from wattrail.sources.broker import Broker, BrokerAddress
-from wattrail.sources.http import HttpServer
+from wattrail.sources.tuya_listening import announced
+from wattrail.transport.http import HttpServer
 from wattrail.urls import split
 
 if TYPE_CHECKING:
@@ -50,10 +52,14 @@ class SearchPlan:
     """What may be contacted.
 
     ``seconds`` is how long answers are waited for; ``interface`` is an address of this machine, all of them if empty.
+    At ``tuya_ports`` devices with Tuya's firmware are listened for; at ``tuya_question``, a host and a port, they are
+    asked once.
     """
 
     mdns: bool = False
     ssdp: bool = False
+    tuya_ports: Sequence[int] = ()
+    tuya_question: tuple[str, int] | None = None
     brokers: Sequence[str] = ()
     ranges: Sequence[IPv4Network] = ()
     asks_all: bool = False
@@ -104,6 +110,8 @@ async def search(plan: SearchPlan, *, secrets: Secrets | None = None) -> Finding
     brokers = [_broker_address(text) for text in plan.brokers]
     searches = [_search_mdns(plan, findings)] if plan.mdns else []
     searches += [_search_ssdp(plan, findings)] if plan.ssdp else []
+    if plan.tuya_ports:
+        searches.append(_listen_for_tuya(plan, findings))
     answered = [candidate for found in await asyncio.gather(*searches) for candidate in found]
     ranged = [_Candidate(str(host), plan.http_port, True) for network in plan.ranges for host in _hosts(network)]
     await _ask_web_servers(_distinct(answered), plan, findings, what="web servers that answered")
@@ -115,11 +123,9 @@ async def search(plan: SearchPlan, *, secrets: Secrets | None = None) -> Finding
 
 
 async def _search_mdns(plan: SearchPlan, findings: Findings) -> list[_Candidate]:
-    try:
+    with needs_library("mDNS", "zeroconf", extra="discover"):
         from zeroconf import InterfaceChoice, IPVersion
         from zeroconf.asyncio import AsyncServiceBrowser, AsyncServiceInfo, AsyncZeroconf
-    except ImportError as error:
-        raise MissingExtra("mDNS", library="zeroconf", extra="discover") from error
     names: set[str] = set()
 
     def note(zeroconf: Zeroconf, service_type: str, name: str, state_change: ServiceStateChange) -> None:
@@ -175,6 +181,22 @@ async def _search_ssdp(plan: SearchPlan, findings: Findings) -> list[_Candidate]
         f"SSDP: asked {group[0]}:{group[1]}{_on(plan)}, {_SSDP_QUESTIONS} questions; {len(answers)} answers"
     )
     return list(answers.values())
+
+
+async def _listen_for_tuya(plan: SearchPlan, findings: Findings) -> list[_Candidate]:
+    """Puts what it hears into the findings: none of them is a web server."""
+    seconds = max(plan.seconds, EVERY_S + 1)
+    heard = await announced(plan.tuya_ports, interface=plan.interface, seconds=seconds, question=plan.tuya_question)
+    findings.meters += heard.meters
+    findings.problems += heard.problems
+    ports = " and ".join(map(str, plan.tuya_ports))
+    asked = ""
+    if heard.asked_from is not None and plan.tuya_question is not None:
+        host, port = plan.tuya_question
+        asked = f"asked once who is there, from {heard.asked_from} to UDP {host}:{port}; "
+    listened = f"listened at UDP {ports}{_on(plan)} during {seconds:g} s"
+    findings.actions.append(f"Tuya: {asked}{listened}; {len(heard.meters)} devices")
+    return []
 
 
 def _multicast_socket(interface: str) -> socket.socket:

@@ -19,14 +19,17 @@ from wattrail.network_meters.json_meter import PROFILES, JsonMeter, JsonTopics, 
 from wattrail.network_meters.mac_address import parse_mac
 from wattrail.network_meters.openbeken import OpenBekenPages, OpenBekenTopics
 from wattrail.network_meters.payload import parse_path
+from wattrail.network_meters.power_counter import PowerCounter
 from wattrail.network_meters.tasmota import ExportRule, TasmotaPages, TasmotaTopics
 from wattrail.network_meters.unit_check import UnitCheck
 from wattrail.sources.broker import Broker, BrokerAddress, BrokerPool
-from wattrail.sources.http import HttpServer
 from wattrail.sources.locating import MeterLocator
 from wattrail.sources.polled import MovedMeter, PolledSource
 from wattrail.sources.pushed import PushedSource
 from wattrail.sources.source import MeterSource, SourceCadence
+from wattrail.sources.tuya_opening import OPTIONS as TUYA_OPTIONS
+from wattrail.sources.tuya_opening import open_tuya
+from wattrail.transport.http import HttpServer
 from wattrail.urls import Option, PortUrl, boolean, choice, number_in, read_options, split
 
 __all__ = [
@@ -132,6 +135,7 @@ SCHEMES: Final[Mapping[str, SourceScheme]] = MappingProxyType({
     "openbeken": SourceScheme("openbeken://192.168.1.20", (*_HTTP, *_OPENBEKEN)),
     "tasmota": SourceScheme("tasmota://192.168.1.21?export=subtracted", (*_HTTP, *_TASMOTA)),
     "mqtt": SourceScheme(DEVICES["openbeken"].example, _MQTT),
+    "tuya": SourceScheme("tuya://192.168.1.22?version=3.3&board=pziot-e01", (*_ANY, _SILENCE, _SCALE, *TUYA_OPTIONS)),
 })
 """Schemes of network meters."""
 # fmt: on
@@ -143,8 +147,8 @@ def is_source(text: str) -> bool:
 
 
 def is_polled(text: str) -> bool:
-    """Whether a network meter is asked, so that its caller keeps the cadence; of the others the meter keeps it."""
-    return is_source(text) and not text.strip().lower().startswith("mqtt:")
+    """Whether a network meter is asked, so that its caller keeps the cadence; the others keep it themselves."""
+    return is_source(text) and not text.strip().lower().startswith(("mqtt:", "tuya:"))
 
 
 def check_source_url(text: str) -> str:
@@ -177,6 +181,8 @@ def open_source(
     secrets, clock, pool = secrets or Secrets(), clock or SystemClock(), pool or BrokerPool()
     if url.scheme == "mqtt":
         return _pushed(url, pool, secrets, clock)
+    if url.scheme == "tuya":
+        return open_tuya(url, read_options(url, SCHEMES["tuya"].options), secrets, clock)
     locator = locator or MeterLocator(pool, clock=clock)
     return _polled(url, secrets, clock, locator, SourceCadence(poll_s, max(_MIN_SILENCE_S, _SILENT_POLLS * poll_s)))
 
@@ -203,7 +209,10 @@ def _polled(url: PortUrl, secrets: Secrets, clock: Clock, locator: MeterLocator,
 
     moved = MovedMeter(lambda: locator.find(mac), server_at, has_login=login is not None) if mac else None
     check = UnitCheck(is_stated=False, scale=values["energy_scale"])
-    return PolledSource(str(url), server, link, cadence=cadence, clock=clock, unit_check=check, moved=moved)
+    counter = PowerCounter(cadence.watched_s, max_watts=max_watts)
+    return PolledSource(
+        str(url), server, link, cadence=cadence, clock=clock, unit_check=check, power_counter=counter, moved=moved
+    )
 
 
 def _pushed(url: PortUrl, pool: BrokerPool, secrets: Secrets, clock: Clock) -> MeterSource:
@@ -267,28 +276,34 @@ def _tasmota(url: PortUrl, broker: Broker, topic: str, values: _Values, clock: C
     cadence = _cadence(values, values["ask"] or 300.0, 60.0 if values["ask"] else 700.0)
     check = UnitCheck(is_stated=False, scale=values["energy_scale"])
     ask_s = values["ask"] or None
-    return PushedSource(str(url), broker, link, cadence=cadence, clock=clock, ask_s=ask_s, unit_check=check)
+    counter = PowerCounter(cadence.watched_s, max_watts=values["max_watts"])
+    return PushedSource(
+        str(url), broker, link, cadence=cadence, clock=clock, ask_s=ask_s, unit_check=check, power_counter=counter
+    )
 
 
 def _json(url: PortUrl, broker: Broker, topic: str, values: _Values, clock: Clock) -> MeterSource:
     meter = _json_meter(url, values)
+    cadence = _cadence(values, meter.expected_s, meter.silence_s)
     return PushedSource(
         str(url),
         broker,
         JsonTopics(str(url).partition("?")[0], topic, meter, max_watts=values["max_watts"]),
-        cadence=_cadence(values, meter.expected_s, meter.silence_s),
+        cadence=cadence,
         clock=clock,
         ask_s=meter.silence_s / 2 if meter.request else None,
         unit_check=UnitCheck(),
+        power_counter=PowerCounter(cadence.watched_s, max_watts=values["max_watts"]),
     )
 
 
 def _json_meter(url: PortUrl, values: _Values) -> JsonMeter:
     """The profile, with what the URL says in place of what it says."""
     profile = PROFILES.get(values["profile"] or "", None)
-    if profile is None and values["energy"] is None:
+    if profile is None and values["energy"] is None and values["power"] is None:
         raise UrlError(
-            f"{str(url)!r}: device=json needs profile= or energy=", hint=f"write it like {DEVICES['json'].example}"
+            f"{str(url)!r}: device=json needs profile= or energy=, or power= of a meter without a total",
+            hint=f"write it like {DEVICES['json'].example}",
         )
     meter = profile or JsonMeter(registers=())
     if values["energy"] is not None:

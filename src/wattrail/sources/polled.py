@@ -10,9 +10,10 @@ from wattrail.clock import Clock
 from wattrail.energy_register import BootEvidence
 from wattrail.errors import LinkError, PortError, PortOpenError
 from wattrail.network_meters.decoded import Decoded, HttpLink, LinkQuality
+from wattrail.network_meters.power_counter import PowerCounter
 from wattrail.network_meters.unit_check import UnitCheck
-from wattrail.sources.http import HttpServer
 from wattrail.sources.source import SourceCadence
+from wattrail.transport.http import HttpServer
 from wattrail.units import Reading
 
 __all__ = ["MovedMeter", "PolledSource"]
@@ -50,6 +51,7 @@ class PolledSource:
         cadence: SourceCadence,
         clock: Clock,
         unit_check: UnitCheck | None = None,
+        power_counter: PowerCounter | None = None,
         moved: MovedMeter | None = None,
     ) -> None:
         self.url = url
@@ -61,6 +63,7 @@ class PolledSource:
         self.link = link
         self._clock = clock
         self._unit_check = unit_check or UnitCheck(is_stated=False)
+        self._power_counter = power_counter or PowerCounter(cadence.watched_s)
         self._moved = moved
 
     async def read(self) -> Reading:
@@ -76,14 +79,8 @@ class PolledSource:
         registers = self._unit_check.check(monotonic, decoded.sample.watts, decoded.registers)
         self.quality = decoded.quality
         self.advice = (*decoded.advice, *self._unit_check.advice, *self._where_it_is())
-        return Reading(
-            at=self._clock.now(),
-            monotonic=monotonic,
-            sample=decoded.sample,
-            registers=registers,
-            evidence=decoded.evidence,
-            freshness=decoded.freshness,
-            simulated=self.simulated,
+        return self._power_counter.reading(
+            decoded, registers, at=self._clock.now(), monotonic=monotonic, simulated=self.simulated
         )
 
     async def close(self) -> None:

@@ -10,6 +10,7 @@ from wattrail.clock import Clock
 from wattrail.errors import LinkError, PortError, PortLost, PortTimeout, UnexpectedReply, WattrailError
 from wattrail.network_meters.decoded import Decoded, LinkQuality, TopicLink
 from wattrail.network_meters.payload import MAX_PAYLOAD_BYTES
+from wattrail.network_meters.power_counter import PowerCounter
 from wattrail.network_meters.unit_check import UnitCheck
 from wattrail.sanitize import printable
 from wattrail.sources.broker import Broker
@@ -48,6 +49,7 @@ class PushedSource:
         clock: Clock,
         ask_s: float | None = None,
         unit_check: UnitCheck | None = None,
+        power_counter: PowerCounter | None = None,
     ) -> None:
         self.url = url
         self.cadence = cadence
@@ -60,6 +62,7 @@ class PushedSource:
         self._ask_s = ask_s
         self._ask_at = 0.0 if ask_s else math.inf
         self._unit_check = unit_check or UnitCheck(is_stated=False)
+        self._power_counter = power_counter or PowerCounter(cadence.watched_s)
         self._inbox: asyncio.Queue[Reading | None] = asyncio.Queue(MAX_WAITING)  # None wakes whoever reads
         self._problem: WattrailError | None = None
         self._is_listening = False
@@ -158,20 +161,15 @@ class PushedSource:
         monotonic = self._clock.monotonic()
         registers = self._unit_check.check(monotonic, decoded.sample.watts, decoded.registers)
         self.quality, self.advice = decoded.quality, (*decoded.advice, *self._unit_check.advice)
-        return Reading(
-            at=self._clock.now(),
-            monotonic=monotonic,
-            sample=decoded.sample,
-            registers=registers,
-            evidence=decoded.evidence,
-            freshness=decoded.freshness,
-            simulated=self.simulated,
+        return self._power_counter.reading(
+            decoded, registers, at=self._clock.now(), monotonic=monotonic, simulated=self.simulated
         )
 
     def _put(self, item: Reading | WattrailError | None) -> None:
         """Queue a reading, or note a problem: only the last one counts, and whatever comes after it ends it."""
         self._problem = item if isinstance(item, WattrailError) else None
         if self._inbox.full():
+            # The oldest goes: registers count on, so what it had is in the next one.
             self._inbox.get_nowait()
         self._inbox.put_nowait(None if isinstance(item, WattrailError) else item)
 

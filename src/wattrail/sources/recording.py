@@ -19,11 +19,13 @@ from wattrail.credentials import Credentials, Secrets
 from wattrail.errors import FileError, PortError, PortOpenError, UnexpectedReply
 from wattrail.files import open_text
 from wattrail.network_meters.decoded import Decoded, HttpLink, LinkQuality, MqttCommand, TopicLink
+from wattrail.network_meters.power_counter import PowerCounter
 from wattrail.sanitize import printable
 from wattrail.sources.broker import BrokerPool
 from wattrail.sources.opening import open_source
 from wattrail.sources.polled import PolledSource
 from wattrail.sources.pushed import PushedSource
+from wattrail.sources.tuya import TuyaSource
 from wattrail.transport.capture import Event, Header, PageAnswered, TopicPublished, decode_header, encode_header
 from wattrail.transport.record import CaptureWriter
 from wattrail.transport.replay import MAX_BYTES, CaptureEnded, CaptureReader
@@ -129,7 +131,7 @@ class CaptureOfSource:
         write = CaptureWriter(self._file, self._header, clock).write
         if isinstance(source, PolledSource):
             source.link = _RecordedPages(source.link, write, secrets.passwords)
-        elif isinstance(source, PushedSource):
+        elif isinstance(source, PushedSource | TuyaSource):
             source.link = _RecordedTopics(source.link, write, secrets.passwords)
 
     def close(self) -> None:
@@ -162,7 +164,7 @@ def open_replayed(url: str) -> ReplayedSource:
         source = open_source(reader.header.url, secrets=Secrets.none())
     except (ValueError, PortError) as error:
         raise PortOpenError(f"{url}: {printable(parts.path)} cannot be replayed: {error}") from error
-    if not isinstance(source, PolledSource | PushedSource):  # open_source gives no other
+    if not isinstance(source, PolledSource | PushedSource | TuyaSource):  # open_source gives no other
         raise PortOpenError(f"{url}: {reader.header.url} is not a network meter")
     return ReplayedSource(url, reader, source)
 
@@ -170,7 +172,7 @@ def open_replayed(url: str) -> ReplayedSource:
 class ReplayedSource:
     """A network meter as it was recorded, reading after reading, with the recorded times. ``read`` does not wait."""
 
-    def __init__(self, url: str, reader: CaptureReader, source: PolledSource | PushedSource) -> None:
+    def __init__(self, url: str, reader: CaptureReader, source: PolledSource | PushedSource | TuyaSource) -> None:
         self.url = url
         self.simulated = reader.header.simulated
         self.cadence = source.cadence
@@ -181,6 +183,7 @@ class ReplayedSource:
         self.advice: tuple[str, ...] = ()
         self._reader = reader
         self._source = source
+        self._power_counter = PowerCounter(source.cadence.watched_s)
 
     async def read(self) -> Reading:
         """The next reading. Raises CaptureEnded after the last one, UnexpectedReply as recorded."""
@@ -188,14 +191,9 @@ class ReplayedSource:
         self.simulated |= decoded.is_simulated
         self.quality, self.advice = decoded.quality, decoded.advice
         at = self._reader.recorded_at
-        return Reading(
-            at=at,
-            monotonic=(at - self._reader.header.started).total_seconds(),
-            sample=decoded.sample,
-            registers=decoded.registers,
-            evidence=decoded.evidence,
-            freshness=decoded.freshness,
-            simulated=self.simulated,
+        monotonic = (at - self._reader.header.started).total_seconds()
+        return self._power_counter.reading(
+            decoded, decoded.registers, at=at, monotonic=monotonic, simulated=self.simulated
         )
 
     async def close(self) -> None:
@@ -218,7 +216,7 @@ class ReplayedSource:
             is_first = False
         return source.link.finish()
 
-    def _listen(self, source: PushedSource) -> Decoded:
+    def _listen(self, source: PushedSource | TuyaSource) -> Decoded:
         while (event := self._reader.next) is not None:
             self._reader.advance()
             if isinstance(event, TopicPublished):

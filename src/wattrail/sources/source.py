@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from wattrail.errors import PortError
 from wattrail.network_meters.decoded import LinkQuality
@@ -11,13 +11,26 @@ from wattrail.units import Reading
 
 __all__ = ["MeterSource", "SourceCadence"]
 
+_MIN_WATCHED_S: Final = 60.0
+_WATCHED_READINGS: Final = 3
+
 
 @dataclass(frozen=True, slots=True)
 class SourceCadence:
-    """How often a source gives readings, and the longest silence that is still usual; seconds."""
+    """How often a source gives readings, and the longest silence that is still usual; seconds.
+
+    ``power_s`` is how long a power is taken to hold at most where a meter counts no energy; 0 means three readings, and
+    a minute at least.
+    """
 
     expected_s: float
     silence_s: float
+    power_s: float = 0.0
+
+    @property
+    def watched_s(self) -> float:
+        """The longest time between two readings of power that still counts as watched."""
+        return min(self.silence_s, self.power_s or max(_MIN_WATCHED_S, _WATCHED_READINGS * self.expected_s))
 
 
 class MeterSource(Protocol):

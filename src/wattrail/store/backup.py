@@ -16,8 +16,20 @@ from wattrail.errors import StoreError
 from wattrail.files import give_name
 from wattrail.store.damage import explained
 from wattrail.store.file_check import FileContent, file_bytes, open_file, require_ours, require_sound
+from wattrail.store.reading_journal import journal_content
+from wattrail.store.recent_readings import copy_recent
+from wattrail.store.schema import migrations
 
-__all__ = ["MAX_BYTES_PER_S", "DatabaseBackup", "back_up", "flush_folder", "new_file", "require_room"]
+__all__ = [
+    "MAX_BYTES_PER_S",
+    "DatabaseBackup",
+    "add_waiting",
+    "back_up",
+    "flush_folder",
+    "new_file",
+    "require_room",
+    "write_backup",
+]
 
 MAX_BYTES_PER_S: Final = 16 << 20
 """How fast a backup reads at most: an SD card that gives 40 MB/s keeps more than half of it for the gateway."""
@@ -42,9 +54,26 @@ def back_up(
 
     An existing target is refused unless ``replace``. ``progress`` gets pages copied and pages in all.
     """
-    begun = time.monotonic()
     if target.resolve() == database.resolve():
         raise StoreError(f"{target} is the database itself", hint="give the backup another name")
+    waiting = journal_content(database)  # before the moment of the copy: what it lacks meanwhile, the database has
+    with open_file(database) as source:
+        require_ours(source, database)
+        size = file_bytes(source)
+        throttled = _throttled(size, max_bytes_per_s, pause, progress)
+        return write_backup(
+            str(database), size, target, lambda beside: _copy(source, beside, throttled, waiting), replace=replace
+        )
+
+
+def write_backup(
+    what: str, size: int, target: Path, copy: Callable[[Path], None], *, replace: bool = False
+) -> DatabaseBackup:
+    """Let ``copy`` write a database of about ``size`` bytes into a new file, check it, and give it the target's name.
+
+    Raises StoreError; then nothing has that name.
+    """
+    begun = time.monotonic()
     if target.exists() and not replace:
         raise StoreError(f"{target} exists, and a backup replaces nothing unasked", hint="give it another name")
     for side in ("-wal", "-journal"):
@@ -52,12 +81,9 @@ def back_up(
             raise StoreError(f"{log} exists: {target} is in use as a database", hint="give the backup another name")
     beside = target.with_name(f".{target.name}.part")
     try:
-        with open_file(database) as source:
-            require_ours(source, database)
-            size = file_bytes(source)
-            require_room(target.parent, size + _SPARE_BYTES, f"a backup of {database}")
-            new_file(beside)
-            _copy(source, beside, _throttled(size, max_bytes_per_s, pause, progress))
+        require_room(target.parent, size + _SPARE_BYTES, f"a backup of {what}")
+        new_file(beside)
+        copy(beside)
         content = require_sound(beside)
         _flush(beside)
         if replace:
@@ -76,14 +102,27 @@ def back_up(
     return DatabaseBackup(content=_named(content, target), seconds=seconds)
 
 
-def _copy(source: sqlite3.Connection, beside: Path, progress: Callable[[int, int, int], None]) -> None:
-    """The pages of the moment at which the source's transaction began.
+def _copy(
+    source: sqlite3.Connection, beside: Path, progress: Callable[[int, int, int], None], waiting: bytes
+) -> None:  # fmt: skip
+    """The pages of the moment at which the source's transaction began, and the readings that waited beside them.
 
     Without that transaction each write of the gateway would start the copy again from the first page.
     """
     with explained(beside), closing(sqlite3.connect(beside, isolation_level=None)) as copy:
         source.backup(copy, pages=_STEP_PAGES, progress=progress)
         copy.execute("PRAGMA journal_mode = DELETE")  # one file that can lie on a read-only disk
+        add_waiting(copy, waiting)
+
+
+def add_waiting(copy: sqlite3.Connection, waiting: bytes) -> None:
+    """Put readings that waited beside a database into a copy of it, unless that is of an older version."""
+    (version,) = copy.execute("PRAGMA user_version").fetchone()
+    if waiting and version == len(migrations()):
+        with closing(copy.cursor()) as cursor:
+            cursor.execute("BEGIN")
+            copy_recent(cursor, waiting)
+            cursor.execute("COMMIT")
 
 
 def _throttled(

@@ -40,6 +40,9 @@ _NAMES: Final = {
 }
 _BEFORE_ALL: Final = bytes(32)
 
+_text: Final = json.JSONEncoder(default=repr, separators=(",", ":")).encode
+"""The text of a row over which its hash goes."""
+
 
 def extend(cursor: Cursor, book: str, meter_id: int, row: Sequence[object]) -> bytes:
     """The hash of a row that is about to be inserted, by now the end of its chain.
@@ -130,8 +133,7 @@ def _finding(book: str, first: int, last: int, check: str, got: str, wanted: str
 
 
 def _link(before: bytes, book: str, meter_id: int, row: Sequence[object]) -> bytes:
-    first = len(BOOKS[book])
-    if all(value is None for value in row[first:]):
-        row = row[:first]
-    text = json.dumps([book, meter_id, row], default=repr, separators=(",", ":"))
-    return sha256(before + text.encode()).digest()
+    later = row[len(BOOKS[book]) :]
+    if later.count(None) == len(later):
+        row = row[: len(BOOKS[book])]
+    return sha256(before + _text([book, meter_id, row]).encode()).digest()

@@ -14,27 +14,35 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Final
 
-from wattrail.ledger import Counts, Entry, EntryKind, LedgerSlice
+from wattrail.ledger import Counts, CountSeries, Entry, EntryKind, LedgerSlice
 from wattrail.store import queries
 from wattrail.store.database import Cursor
+from wattrail.store.hour_sums import are_hours, hourly_counts
 from wattrail.store.quarter_sums import (
     SHAPED,
     SHAPELESS,
     CountSums,
+    batched_values,
     longest_us,
     open_quarter,
     shaped_sums,
     shapeless_sums,
+    sums_between,
 )
 from wattrail.store.rows import ENTRY_COLUMNS, LATER_COLUMNS, entry_from_row, from_microseconds, microseconds
 
-__all__ = ["condensed_slice"]
+__all__ = ["condensed_slice", "count_series"]
 
 _ENTRY: Final = ", ".join(ENTRY_COLUMNS + LATER_COLUMNS)
 
 _CUT: Final = f"""
     SELECT {_ENTRY} FROM entry
     WHERE meter_id = ? AND ended_at > ? AND ended_at <= ? AND started_at < ? AND {SHAPED}
+"""
+_ALL_CUT: Final = f"""
+    SELECT place, epoch, positive, negative, undirected, moment - started_at, ended_at - started_at
+    FROM mark CROSS JOIN entry
+    WHERE meter_id = ? AND ended_at > moment AND ended_at <= moment + ? AND started_at < moment AND {SHAPED}
 """
 _WITHOUT_SHAPE: Final = f"""
     SELECT {_ENTRY} FROM entry
@@ -55,11 +63,9 @@ def condensed_slice(cursor: Cursor, meter_id: int, moments: Iterable[datetime]) 
     marks = sorted({microseconds(moment) for moment in moments})
     stated = queries.stated(cursor, meter_id)
     opened = open_quarter(cursor, meter_id)
-    kept = {
-        entry.sequence: entry for entry in _kept(cursor, meter_id, marks, opened, {one.about for one in stated} - {0})
-    }
+    kept = {entry.sequence: entry for entry in _kept(cursor, meter_id, marks, opened, _counted_about(stated))}
     parts = _Parts(marks, _before(cursor, meter_id, marks[0], opened), [
-        shaped_sums(cursor, meter_id, *span, opened=opened) for span in pairwise(marks)
+        *sums_between(cursor, meter_id, marks, opened=opened)
     ])  # fmt: skip
     for entry in kept.values():
         parts.take_away(entry)
@@ -69,17 +75,73 @@ def condensed_slice(cursor: Cursor, meter_id: int, moments: Iterable[datetime]) 
     )  # fmt: skip
 
 
+def count_series(cursor: Cursor, meter_id: int, boundaries: Sequence[datetime]) -> CountSeries:
+    """The same ledger as sums of counts at boundaries, which are in order, for ``by_counts``."""
+    marks = [microseconds(moment) for moment in boundaries]
+    stated = queries.stated(cursor, meter_id)
+    opened = open_quarter(cursor, meter_id)
+    kept = {entry.sequence: entry for entry in _uncut(cursor, meter_id, marks, _counted_about(stated))}
+    others = LedgerSlice(
+        entries=tuple(kept[sequence] for sequence in sorted(kept)), epochs=queries.epochs(cursor, meter_id),
+        stated=stated,
+    )  # fmt: skip
+    between, cuts, began = _between(cursor, meter_id, marks, opened)
+    starts = [] if began is None else [began]
+    starts += [marks[place] - passed for place, *_, passed, _ in cuts]
+    starts += [] if others.began is None else [microseconds(others.began)]
+    return CountSeries(
+        boundaries=boundaries, before=_before(cursor, meter_id, marks[0], opened).counts,
+        between=between, cuts=cuts, others=others, began=from_microseconds(min(starts)) if starts else None,
+    )  # fmt: skip
+
+
+def _between(
+    cursor: Cursor, meter_id: int, marks: Sequence[int], opened: int | None
+) -> tuple[list[tuple[int, ...]], list[tuple[int, ...]], int | None]:
+    """Counts between marks, the entries that marks cut, and when the first of the former began."""
+    if are_hours(marks):
+        hourly = hourly_counts(cursor, meter_id, marks, opened=opened)
+        unknown = [(place, marks[place]) for place in hourly.unknown]
+        return hourly.between, hourly.cuts + _cuts(cursor, meter_id, unknown, opened), hourly.began
+    sums = sums_between(cursor, meter_id, marks, opened=opened)
+    between: list[tuple[int, ...]] = [
+        (place, epoch, *counts) for place, one in enumerate(sums, start=1) for epoch, counts in one.counts.items()
+    ]
+    starts = [max(first, began) for first, one in zip(marks, sums, strict=False) for began in one.began.values()]
+    return between, _cuts(cursor, meter_id, list(enumerate(marks)), opened), min(starts, default=None)
+
+
+def _counted_about(stated: Iterable[Entry]) -> set[int]:
+    """The numbers of the counted entries that manual ones are about: a reversal is about a manual one."""
+    return {entry.about for entry in stated if entry.kind is not EntryKind.REVERSED} - {0}
+
+
+def _cuts(cursor: Cursor, meter_id: int, marks: Sequence[tuple[int, int]], opened: int | None) -> list[tuple[int, ...]]:
+    """Entries with a shape that a mark cuts, by its place, as a ``CountSeries`` has them."""
+    found: list[tuple[int, ...]] = []
+    longest = longest_us(cursor, meter_id, marks[0][1], opened=opened) if marks else 0
+    for some in batched_values(marks):
+        found += cursor.execute(f"WITH mark (place, moment) AS (VALUES {some}) {_ALL_CUT}", (meter_id, longest))
+    return found
+
+
 def _kept(
     cursor: Cursor, meter_id: int, marks: Sequence[int], opened: int | None, about: Iterable[int]
 ) -> Iterator[Entry]:
     """The entries that stay as they are; some come twice."""
+    yield from _uncut(cursor, meter_id, marks, about)
     longest = longest_us(cursor, meter_id, marks[0], opened=opened)
+    for mark in marks:
+        for row in cursor.execute(_CUT, (meter_id, mark, mark + longest, mark)):
+            yield entry_from_row(row)
+
+
+def _uncut(cursor: Cursor, meter_id: int, marks: Sequence[int], about: Iterable[int]) -> Iterator[Entry]:
     questions: list[tuple[str, tuple[int, ...]]] = [
         (_ENDS, (meter_id, meter_id)),
         (_CLOCK, (meter_id,)),  # when an account began depends on them
         (_WITHOUT_SHAPE, (meter_id, marks[0], marks[-1], marks[-1])),
         *((_NUMBERED, (meter_id, sequence)) for sequence in about),
-        *((_CUT, (meter_id, mark, mark + longest, mark)) for mark in marks),
     ]
     for sql, values in questions:
         for row in cursor.execute(sql, values):

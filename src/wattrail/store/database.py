@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from wattrail.database_address import DatabaseAddress
-from wattrail.errors import MissingExtra
+from wattrail.store.reading_journal import ReadingJournal
 
-__all__ = ["Cursor", "Database", "ExclusiveUse", "Session", "database_at"]
+__all__ = ["Cursor", "Database", "ExclusiveUse", "Session"]
 
 Result = TypeVar("Result")
 
@@ -113,6 +112,10 @@ class Database(Protocol):
         """
         ...
 
+    def journal(self, use: ExclusiveUse | None) -> ReadingJournal | None:
+        """Where the gateway that has ``use`` keeps readings until their entry; None where each is stored by itself."""
+        ...
+
     def own_session(self, what: str, *, read_only: bool) -> Session:
         """A session for one user of a database that ``open`` has prepared; ``what`` it holds is named in errors."""
         ...
@@ -136,16 +139,3 @@ class Database(Protocol):
     def gateway_use(self) -> ExclusiveUse:
         """The place of its one gateway."""
         ...
-
-
-def database_at(address: DatabaseAddress) -> Database:
-    """The database at an address; nothing is opened yet. Raises MissingExtra."""
-    if isinstance(address, Path):
-        from wattrail.store.sqlite_database import SqliteDatabase
-
-        return SqliteDatabase(address)
-    try:
-        from wattrail.store.postgres_database import PostgresDatabase
-    except ImportError as error:
-        raise MissingExtra(f"the database {address}", library="psycopg", extra="postgres") from error
-    return PostgresDatabase(address)

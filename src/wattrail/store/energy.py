@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from wattrail.ledger import Interval, by_interval, with_imported
+from wattrail.ledger import Interval, by_counts, with_imported
 from wattrail.store import queries
-from wattrail.store.condensed import condensed_slice
+from wattrail.store.condensed import count_series
 from wattrail.store.database import Cursor
 from wattrail.store.imported_hours import imported_over, imported_since
 
@@ -16,9 +16,9 @@ __all__ = ["energy_by_period", "energy_since"]
 
 def energy_by_period(cursor: Cursor, meter_id: int, boundaries: Sequence[datetime]) -> tuple[Interval, ...]:
     """Energy of a meter between each two neighbouring boundaries: of its ledger, and imported before that began."""
-    ledger_slice = condensed_slice(cursor, meter_id, boundaries)
     imported = imported_over(cursor, meter_id, boundaries[0], boundaries[-1])
-    return with_imported(by_interval(ledger_slice, boundaries), imported, ledger_slice)
+    series = count_series(cursor, meter_id, boundaries)
+    return with_imported(by_counts(series), imported, series.others, began=series.began)
 
 
 def energy_since(cursor: Cursor, meter_id: int) -> datetime | None:

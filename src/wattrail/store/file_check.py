@@ -13,13 +13,16 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
+from wattrail.database_address import DatabaseAddress
 from wattrail.errors import StoreError
 from wattrail.ledger import AuditFinding, audit
 from wattrail.store import queries
 from wattrail.store.chain import broken_links
 from wattrail.store.damage import OTHER_FILE, RECOVER, as_damage, explained, integrity_problems
+from wattrail.store.database import Cursor
 from wattrail.store.rows import from_microseconds
 from wattrail.store.schema import APPLICATION_ID, migrations
+from wattrail.store.schema_version import too_new
 
 __all__ = [
     "FileContent",
@@ -28,6 +31,8 @@ __all__ = [
     "content_of",
     "file_bytes",
     "file_findings",
+    "meter_content",
+    "meter_findings",
     "open_file",
     "require_ours",
     "require_sound",
@@ -55,17 +60,12 @@ class MeterContent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileContent:
-    """What a file holds, and the version of its schema."""
+    """What a file, or a schema on a server, holds, and the version of its schema."""
 
-    path: Path
+    path: DatabaseAddress
     size_bytes: int
     version: int
     meters: tuple[MeterContent, ...]
-
-    @property
-    def is_current(self) -> bool:
-        """Whether this program reads it as it is."""
-        return self.version == len(migrations())
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +101,7 @@ def require_ours(connection: sqlite3.Connection, path: Path) -> int:
     if owner != APPLICATION_ID:
         raise StoreError(f"{path} is a database of another program", hint=OTHER_FILE)
     if version > len(migrations()):
-        raise StoreError(
-            f"{path} has schema version {version}; this program knows versions up to {len(migrations())}",
-            hint="update wattrail",
-        )
+        raise too_new(path, version, len(migrations()))
     return version
 
 
@@ -112,8 +109,8 @@ def content_of(connection: sqlite3.Connection, path: Path) -> FileContent:
     """What a file of any known version holds. Raises StoreError."""
     with as_damage(path):
         version = require_ours(connection, path)
-        rows = connection.execute("SELECT id, name, simulated FROM meter ORDER BY name").fetchall()
-        meters = tuple(_meter_content(connection, *row) for row in rows)
+        with closing(connection.cursor()) as cursor:
+            meters = tuple(meter_content(cursor, *row) for row in queries.meter_names(cursor))
         size = file_bytes(connection)
     return FileContent(path=path, size_bytes=size, version=version, meters=meters)
 
@@ -124,10 +121,11 @@ def file_bytes(connection: sqlite3.Connection) -> int:
     return int(connection.execute(sql).fetchone()[0])
 
 
-def _meter_content(connection: sqlite3.Connection, meter_id: int, name: str, simulated: int) -> MeterContent:
+def meter_content(cursor: Cursor, meter_id: int, name: str, simulated: int) -> MeterContent:
+    """What a database holds of one meter."""
     sql = "SELECT sequence, ended_at FROM entry WHERE meter_id = ? ORDER BY sequence DESC LIMIT 1"
-    sequence, ended_at = connection.execute(sql, (meter_id,)).fetchone() or (0, None)
-    (readings,) = connection.execute("SELECT count(*) FROM reading WHERE meter_id = ?", (meter_id,)).fetchone()
+    sequence, ended_at = cursor.execute(sql, (meter_id,)).fetchone() or (0, None)
+    (readings,) = cursor.execute("SELECT count(*) FROM reading WHERE meter_id = ?", (meter_id,)).fetchone()
     return MeterContent(
         name=name, simulated=bool(simulated), entries=sequence, readings=readings,
         until=None if ended_at is None else from_microseconds(ended_at),
@@ -148,31 +146,34 @@ def file_findings(connection: sqlite3.Connection, path: Path) -> tuple[FileFindi
             return tuple(found)
         try:
             with as_damage(path):
-                rows = cursor.execute("SELECT id, name FROM meter ORDER BY name").fetchall()
-            for meter_id, name in rows:
-                found += _meter_findings(cursor, path, meter_id, str(name))
+                rows = queries.meter_names(cursor)
+            for meter_id, name, _ in rows:
+                found += meter_findings(cursor, path, meter_id, str(name))
         except (StoreError, sqlite3.DatabaseError) as error:
             if not found:
                 found.append(FileFinding(str(error), _PUT_BACKUP))
     return tuple({(finding.meter, finding.text): finding for finding in reversed(found)}.values())[::-1]
 
 
-def _meter_findings(cursor: sqlite3.Cursor, path: Path, meter_id: int, name: str) -> Iterator[FileFinding]:
+def meter_findings(
+    cursor: Cursor, path: DatabaseAddress, meter_id: int, name: str, *, remedy: str = _PUT_BACKUP
+) -> Iterator[FileFinding]:
+    """What is wrong with the ledger of one meter: its chain, what its entries add up to, readings without an entry."""
     try:
         with as_damage(path):
             for problem in (*broken_links(cursor, meter_id), *_replayed(cursor, meter_id)):
-                yield FileFinding(str(problem), _PUT_BACKUP, name)
+                yield FileFinding(str(problem), remedy, name)
             yield from _unbooked(cursor, meter_id, name)
     except (StoreError, sqlite3.DatabaseError) as error:
-        yield FileFinding(str(error), _PUT_BACKUP, name)
+        yield FileFinding(str(error), remedy, name)
 
 
-def _replayed(cursor: sqlite3.Cursor, meter_id: int) -> tuple[AuditFinding, ...]:
+def _replayed(cursor: Cursor, meter_id: int) -> tuple[AuditFinding, ...]:
     ledger_slice = queries.ledger_slice(cursor, meter_id)
     return tuple(audit(ledger_slice).findings) if ledger_slice.entries else ()
 
 
-def _unbooked(cursor: sqlite3.Cursor, meter_id: int, name: str) -> Iterator[FileFinding]:
+def _unbooked(cursor: Cursor, meter_id: int, name: str) -> Iterator[FileFinding]:
     """Readings that no entry accounts for, where they are more than a gateway leaves when it is killed."""
     _, accounted = queries.ledger_tail(cursor, meter_id)
     sql = "SELECT count(*), MIN(at), MAX(at) FROM reading WHERE meter_id = ? AND id > ?"
@@ -194,7 +195,7 @@ def require_sound(path: Path) -> FileContent:
             problems = list(integrity_problems(cursor))
             if not problems and version == len(migrations()):
                 with as_damage(path):
-                    for (meter_id,) in cursor.execute("SELECT id FROM meter").fetchall():
+                    for meter_id, _, _ in queries.meter_names(cursor):
                         problems += map(str, broken_links(cursor, meter_id))
         if problems:
             more = f", and {len(problems) - 1} more" if len(problems) > 1 else ""

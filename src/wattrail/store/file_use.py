@@ -19,6 +19,7 @@ from wattrail.errors import StoreError
 
 __all__ = ["FileUse"]
 
+# Not through a symbolic link: who may write in the folder could have us truncate another file.
 _FLAGS: Final = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
 _TAKEN: Final = {EACCES, EAGAIN, EWOULDBLOCK}
 _MAX_BYTES: Final = 20_000
@@ -34,6 +35,8 @@ class FileUse:
         self._path = target.with_name(f"{target.name}.gateway")
         self._descriptor: int | None = None
         self._is_ours = False
+        self.is_certain = False
+        """Whether it is ours, and no other process can believe the same."""
 
     def take(self) -> bool:
         """See ``ExclusiveUse``."""
@@ -45,7 +48,8 @@ class FileUse:
                 f"{self._path} cannot be made: {error.strerror}",
                 hint="check that you may write in the database's folder",
             ) from error
-        self._is_ours = _lock(self._descriptor, self._path)
+        locked = _lock(self._descriptor, self._path)
+        self._is_ours, self.is_certain = locked is not False, bool(locked)
         return self._is_ours
 
     def write(self, text: str) -> None:
@@ -86,20 +90,23 @@ class FileUse:
             with suppress(OSError):
                 os.ftruncate(self._descriptor, 0)
         os.close(self._descriptor)
-        self._descriptor = None
+        self._descriptor, self.is_certain = None, False
 
 
-def _lock(descriptor: int, path: Path) -> bool:
-    """Whether the lock is ours. Where the file system or the system has none, it is, with a warning."""
+def _lock(descriptor: int, path: Path) -> bool | None:
+    """Whether the lock is ours. None where there is none: it counts as ours, with a warning."""
     fcntl = _fcntl()
     if fcntl is None:  # pragma: no cover - Windows
-        return True
+        return None
     try:
+        # Not the locks of POSIX (lockf): those end when the process closes any descriptor of the file, as a reader here
+        # does.
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         if error.errno in _TAKEN:
             return False
         logger.warning("%s cannot be locked (%s): take care that only one gateway uses it", path, error.strerror)
+        return None
     return True
 
 

@@ -8,51 +8,23 @@ from __future__ import annotations
 import json
 import os
 import platform
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Self
 
 from wattrail.database_address import DatabaseAddress, parse_address
 from wattrail.errors import StoreError
-from wattrail.sanitize import printable
-from wattrail.store.database import ExclusiveUse, database_at
+from wattrail.store.database import ExclusiveUse
+from wattrail.store.engines import database_at
+from wattrail.store.gateway_holder import LockHolder, ReloadOutcome, holder_in
 
-__all__ = ["GatewayLock", "GatewayRunning", "LockHolder", "ReloadOutcome", "holder_in", "lock_holder"]
-
-_MAX_ERROR: Final = 20_000
-_MAX_TEXT: Final = 200
+__all__ = ["GatewayLock", "GatewayRunning", "lock_holder"]
 
 
 class GatewayRunning(StoreError):
     """Another gateway holds the database; the message names it."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReloadOutcome:
-    """What came of the last reload: ``at`` is UTC in ISO 8601. With an ``error`` nothing was changed."""
-
-    at: str
-    changes: tuple[str, ...] = ()
-    error: str | None = None
-    hint: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LockHolder:
-    """The gateway that holds a database. ``started`` is UTC in ISO 8601; ``address`` is its page, None without one."""
-
-    pid: int
-    host: str
-    started: str
-    address: str | None = None
-    reload: ReloadOutcome | None = None
-
-    def __str__(self) -> str:
-        page = f", page {self.address}" if self.address else ""
-        return f"process {self.pid} on {self.host}, since {self.started}{page}"
 
 
 class GatewayLock:
@@ -100,35 +72,6 @@ def lock_holder(database: DatabaseAddress | str) -> LockHolder | None:
     """The gateway that holds a database now; None where none does. Raises StoreError where that cannot be seen."""
     address = parse_address(database) if isinstance(database, str) else database
     return holder_in(database_at(address).gateway_use().read_held())
-
-
-def holder_in(text: str | None) -> LockHolder | None:
-    """Who left a text at the place of the gateway; None for nothing, or nothing clear."""
-    try:
-        said = json.loads(text or "")
-        address = said["address"]
-        return LockHolder(
-            pid=int(said["pid"]), host=_short(said["host"]), started=_short(said["started"]),
-            address=None if address is None else _short(address), reload=_reload(said.get("reload")),
-        )  # fmt: skip
-    except (ValueError, KeyError, TypeError):
-        return None
-
-
-def _reload(said: Mapping[str, object] | None) -> ReloadOutcome | None:
-    if said is None:
-        return None
-    changes, error, hint = said["changes"], said["error"], said["hint"]
-    return ReloadOutcome(
-        at=_short(said["at"]),
-        changes=tuple(_short(change) for change in changes) if isinstance(changes, list) else (),
-        error=None if error is None else printable(str(error), limit=_MAX_ERROR),
-        hint=None if hint is None else _short(hint),
-    )
-
-
-def _short(text: object) -> str:
-    return printable(str(text), limit=_MAX_TEXT)
 
 
 def _another(database: DatabaseAddress) -> str:

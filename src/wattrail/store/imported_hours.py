@@ -14,6 +14,7 @@ from wattrail.ledger import ImportedEnergy
 from wattrail.store.database import Cursor
 from wattrail.store.history.periods import HistoryPeriod
 from wattrail.store.own_connection import OwnConnection
+from wattrail.store.queries import meter_names
 from wattrail.store.rows import from_microseconds, microseconds
 
 __all__ = ["ImportOutcome", "ImportedHours", "OriginSummary", "imported_energy", "imported_over", "imported_since"]
@@ -142,8 +143,7 @@ class ImportedHours(OwnConnection):
         )  # fmt: skip
 
     def _meter_id(self, cursor: Cursor, meter: str) -> int:
-        rows = cursor.execute("SELECT name, id, simulated FROM meter ORDER BY name").fetchall()
-        known = {name: (meter_id, simulated) for name, meter_id, simulated in rows}
+        known = {name: (meter_id, simulated) for meter_id, name, simulated in meter_names(cursor)}
         if meter not in known:
             raise StoreError(
                 f"no meter is named {meter!r} in {self._path}; there are: {', '.join(known) or 'none'}",

@@ -15,6 +15,7 @@ from typing import ClassVar, Final
 
 from wattrail.database_address import DatabaseAddress
 from wattrail.ledger import Totals
+from wattrail.store import queries
 from wattrail.store.own_connection import OwnConnection
 from wattrail.store.rows import from_microseconds, microseconds
 
@@ -32,12 +33,16 @@ _COUNT_EVERY: Final = 10_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredIdentity:
-    """The name of a meter now, and under which other programs know it for the life of its account."""
+    """The name of a meter now, and under which other programs know it for the life of its account.
+
+    ``has_estimates``: some of its energy is estimated by power.
+    """
 
     meter_id: int
     identity: str
     name: str
     simulated: bool
+    has_estimates: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +86,10 @@ class Outbox(OwnConnection):
                 # Of several gateways at one broker each may have a meter of this name.
                 known = (f"{re.sub(r'[^A-Za-z0-9_-]', '_', name)}_{secrets.token_hex(3)}",)
                 cursor.execute("INSERT INTO identity VALUES (?, ?)", (meter_id, *known))
-        return StoredIdentity(meter_id=meter_id, identity=str(known[0]), name=name, simulated=simulated)
+            has_estimates = bool(queries.estimated_times(cursor, meter_id))
+        return StoredIdentity(
+            meter_id=meter_id, identity=str(known[0]), name=name, simulated=simulated, has_estimates=has_estimates
+        )
 
     def identities(self) -> Mapping[int, StoredIdentity]:
         """Every meter that other programs know, by the id of its account."""

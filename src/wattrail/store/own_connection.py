@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import TracebackType
 from typing import ClassVar, Self
 
 from wattrail.database_address import DatabaseAddress
-from wattrail.store.database import Cursor, database_at
+from wattrail.store.database import Cursor
+from wattrail.store.engines import database_at
 
 __all__ = ["OwnConnection"]
 
@@ -33,9 +33,7 @@ class OwnConnection:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     @contextmanager

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from wattrail.ledger import LedgerSlice
+from wattrail.ledger import EntryKind, LedgerSlice
 from wattrail.store import queries
 from wattrail.store.database import Cursor
 from wattrail.store.quarter_sums import SHAPELESS
 from wattrail.store.rows import ENTRY_COLUMNS, LATER_COLUMNS, QUANTITY_COLUMNS, entry_from_row, microseconds
 
-__all__ = ["READING_COLUMNS", "entries_page", "readings_page", "remarkable_entries"]
+__all__ = ["READING_COLUMNS", "EntryFilter", "entries_page", "newest_entries", "readings_page", "remarkable_entries"]
 
 READING_COLUMNS: Final = ("at", "id", "energy_count", "export_count", *QUANTITY_COLUMNS)
 """Columns of a page of readings: time in microseconds and id, counts, then thousandths and millionths of units."""
@@ -39,6 +40,39 @@ def entries_page(cursor: Cursor, meter_id: int, after: int, limit: int) -> Ledge
         entries=tuple(map(entry_from_row, rows)), epochs=queries.epochs(cursor, meter_id),
         stated=queries.stated(cursor, meter_id),
     )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryFilter:
+    """Which entries: with a number below ``before``, that end in ``[start, end)``, of a kind, or not counted ones."""
+
+    before: int | None = None
+    start: datetime | None = None
+    end: datetime | None = None
+    kind: EntryKind | None = None
+    is_remarkable: bool = False
+
+
+def newest_entries(cursor: Cursor, meter_id: int, wanted: EntryFilter, limit: int) -> LedgerSlice:
+    """The newest entries of a filter, ``limit`` at most, oldest first, and all epochs; without manual entries."""
+    conditions: list[tuple[str, int | str]] = [("meter_id = ?", meter_id)]
+    if wanted.before is not None:
+        conditions.append(("sequence < ?", wanted.before))
+    if wanted.kind is not None:
+        conditions.append(("kind = ?", wanted.kind.value))
+    start = microseconds(wanted.start) if wanted.start else 0
+    if wanted.start or wanted.is_remarkable or wanted.kind not in {None, EntryKind.COUNTED}:
+        conditions.append(("ended_at >= ?", start))  # a range, so that an index is used
+    if wanted.end:
+        conditions.append(("ended_at < ?", microseconds(wanted.end)))
+    where = " AND ".join(text for text, _ in conditions)
+    if wanted.is_remarkable or wanted.kind not in {None, EntryKind.COUNTED}:
+        where += f" AND {SHAPELESS}"
+    sql = f"SELECT {_ENTRY} FROM entry WHERE {where} ORDER BY sequence DESC LIMIT ?"
+    rows = cursor.execute(sql, (*(value for _, value in conditions), limit)).fetchall()
+    return LedgerSlice(
+        entries=tuple(entry_from_row(row) for row in reversed(rows)), epochs=queries.epochs(cursor, meter_id)
+    )
 
 
 def remarkable_entries(cursor: Cursor, meter_id: int, start: datetime, end: datetime, limit: int) -> LedgerSlice:

@@ -19,7 +19,7 @@ from psycopg import errors
 from wattrail.database_address import PostgresAddress
 from wattrail.errors import StoreError
 from wattrail.store.database import Cursor, ExclusiveUse, Session
-from wattrail.store.gateway_lock import holder_in
+from wattrail.store.gateway_holder import holder_in
 from wattrail.store.postgres_connection import Connection, advisory_key, connect
 from wattrail.store.postgres_dialect import PostgresCursor
 from wattrail.store.postgres_errors import as_store_error
@@ -76,6 +76,9 @@ class PostgresDatabase:
         except BaseException:
             writer.close()
             raise
+
+    def journal(self, use: ExclusiveUse | None) -> None:
+        """See ``Database``: a server writes its own log, and the gateway's disk holds nothing."""
 
     def own_session(self, what: str, *, read_only: bool) -> Session:
         """See ``Database``."""

@@ -6,7 +6,6 @@ of those for SQLite from then on. All that is needed runs in one transaction wit
 
 from __future__ import annotations
 
-from importlib.resources import files
 from typing import Final
 
 from psycopg import errors
@@ -15,6 +14,7 @@ from psycopg.sql import SQL, Identifier
 from wattrail.database_address import PostgresAddress
 from wattrail.errors import StoreError
 from wattrail.store.postgres_connection import Connection, advisory_key
+from wattrail.store.schema_version import not_current, numbered_sql, too_new
 
 __all__ = ["latest_version", "migrate", "require_current"]
 
@@ -28,10 +28,7 @@ _STEP: Final = (
 
 def steps() -> dict[int, str]:
     """The SQL that makes each version, by its number; the first makes its version out of nothing."""
-    found = sorted(
-        (file.name, file) for file in (files(__package__) / "schema_postgres").iterdir() if file.name.endswith(".sql")
-    )
-    return {int(name[:4]): file.read_text(encoding="utf-8") for name, file in found}
+    return numbered_sql("schema_postgres")
 
 
 def latest_version() -> int:
@@ -47,10 +44,8 @@ def migrate(connection: Connection, address: PostgresAddress) -> None:
         if version is None:
             _make_schema(connection, address)
         elif version > latest_version():
-            raise StoreError(
-                f"{address} has schema version {version}; this program knows versions up to {latest_version()}",
-                hint="update wattrail, or give another schema (?schema=)",
-            )
+            hint = "update wattrail, or give another schema (?schema=)"
+            raise too_new(address, version, latest_version(), hint=hint)
         for number, sql in steps().items():
             if number > (version or 0):
                 connection.execute(sql.encode())
@@ -65,8 +60,7 @@ def require_current(connection: Connection, address: PostgresAddress) -> None:
             f"{address} holds no meters yet", hint="wattrail run makes the tables; database=URL names another"
         )
     if version != known:
-        hint = "update wattrail" if version > known else "start it once with this version: wattrail run"
-        raise StoreError(f"{address} has schema version {version}; this program reads version {known}", hint=hint)
+        raise not_current(address, version, known)
 
 
 def _version(connection: Connection, address: PostgresAddress) -> int | None:

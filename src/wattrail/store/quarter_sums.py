@@ -7,8 +7,9 @@ back, an entry opens an earlier one again: its row goes, and is made again when 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Final
 
 from wattrail.ledger import Counts, Entry
@@ -16,14 +17,18 @@ from wattrail.store.database import Cursor
 from wattrail.store.rows import microseconds
 
 __all__ = [
+    "QUARTER_US",
     "SHAPED",
     "SHAPELESS",
     "CountSums",
+    "batched_values",
+    "end_period",
     "follow_entry",
     "longest_us",
     "open_quarter",
     "shaped_sums",
     "shapeless_sums",
+    "sums_between",
 ]
 
 QUARTER_US: Final = 900_000_000
@@ -34,8 +39,13 @@ SHAPED: Final = "kind = 'counted' AND ABS(ended_at - started_at - elapsed_us) <=
 SHAPELESS: Final = "(kind <> 'counted' OR ABS(ended_at - started_at - elapsed_us) > 5000000)"
 """The opposite, as the index ``entry_without_shape`` has it."""
 
-_QUARTER: Final = "(ended_at - CASE WHEN started_at < ended_at THEN 1 ELSE 0 END) / 900000000 * 900000000"
-"""The quarter hour in which an entry ends, as ``_quarter_of``."""
+
+def end_period(width_us: int) -> str:
+    """The period in which an entry ends, in SQL: one that ends on a boundary belongs before it, but for an instant."""
+    return f"(ended_at - CASE WHEN started_at < ended_at THEN 1 ELSE 0 END) / {width_us} * {width_us}"
+
+
+_QUARTER: Final = end_period(QUARTER_US)
 
 _SUMS: Final = "SUM(positive), SUM(negative), SUM(undirected)"
 
@@ -60,6 +70,10 @@ _OF_QUARTERS: Final = f"""
 """
 
 
+_VALUES: Final = 400
+"""Rows of one list of values: SQLite takes 500 in any form of it."""
+
+
 @dataclass(slots=True)
 class CountSums:
     """Counts by epoch, and when the first entry of each epoch began."""
@@ -82,16 +96,21 @@ class CountSums:
         self.counts[epoch] = Counts(had.positive + positive, had.negative + negative, had.undirected + undirected)
 
 
-def follow_entry(cursor: Cursor, meter_id: int, entry: Entry) -> None:
-    """Bring the sums up to date with an entry that was just inserted, in the same transaction."""
+def follow_entry(cursor: Cursor, meter_id: int, entry: Entry) -> tuple[int, int] | None:
+    """Bring the sums up to date with an entry that was just inserted, in the same transaction.
+
+    Returns the quarter hour that it left and the one that it opened; None where these are one.
+    """
     sql = "SELECT started_at, ended_at FROM entry WHERE meter_id = ? AND sequence = ?"
     before = cursor.execute(sql, (meter_id, entry.sequence - 1)).fetchone()
     if before is None:
-        return
+        return None
     left, opened = _quarter_of(*before), _quarter_of(microseconds(entry.start), microseconds(entry.end))
-    if left != opened:
-        cursor.execute("DELETE FROM quarter_sum WHERE meter_id = ? AND started_at = ?", (meter_id, opened))
-        cursor.execute(_CLOSE, (meter_id, left, left + QUARTER_US, left))
+    if left == opened:
+        return None
+    cursor.execute("DELETE FROM quarter_sum WHERE meter_id = ? AND started_at = ?", (meter_id, opened))
+    cursor.execute(_CLOSE, (meter_id, left, left + QUARTER_US, left))
+    return left, opened
 
 
 def shaped_sums(cursor: Cursor, meter_id: int, first: int | None, last: int, *, opened: int | None) -> CountSums:
@@ -113,6 +132,35 @@ def shaped_sums(cursor: Cursor, meter_id: int, first: int | None, last: int, *, 
     if opened is not None and begin <= opened < end:
         sums.add(_of_entries(cursor, meter_id, opened, opened + QUARTER_US))
     return sums
+
+
+def sums_between(cursor: Cursor, meter_id: int, marks: Sequence[int], *, opened: int | None) -> list[CountSums]:
+    """``shaped_sums`` between each two neighbouring moments: in one question for many, where they are quarter hours."""
+    spans = list(pairwise(marks))
+    whole = [
+        (place, *span) for place, span in enumerate(spans)
+        if not (span[0] % QUARTER_US or span[1] % QUARTER_US or (opened is not None and span[0] <= opened < span[1]))
+    ]  # fmt: skip
+    found = {place: CountSums() for place, *_ in whole}
+    for some in batched_values(whole):
+        sql = f"""
+            WITH span (place, first, last) AS (VALUES {some})
+            SELECT place, epoch, {_SUMS}, MIN(first_start) FROM span CROSS JOIN quarter_sum
+            WHERE meter_id = ? AND started_at >= first AND started_at < last GROUP BY place, epoch
+        """
+        for place, epoch, positive, negative, undirected, began in cursor.execute(sql, (meter_id,)):
+            sums = found[place]  # a row is all of an epoch
+            sums.counts[epoch], sums.began[epoch] = Counts(positive, negative, undirected), began
+    return [
+        found[place] if place in found else shaped_sums(cursor, meter_id, *span, opened=opened)
+        for place, span in enumerate(spans)
+    ]
+
+
+def batched_values(rows: Sequence[tuple[int, ...]]) -> Iterator[str]:
+    """Rows of whole numbers as a list of values of SQL, some hundreds at a time."""
+    for start in range(0, len(rows), _VALUES):
+        yield str(rows[start : start + _VALUES])[1:-1]  # tuples of numbers look alike in both languages
 
 
 def shapeless_sums(cursor: Cursor, meter_id: int, last: int) -> CountSums:

@@ -6,7 +6,17 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from wattrail.errors import StoreError
-from wattrail.ledger import Counts, Entry, Epoch, LedgerSlice, Observation
+from wattrail.ledger import (
+    BEGINNING,
+    VIRTUAL_SCHEME,
+    Counts,
+    Definition,
+    Entry,
+    Epoch,
+    EstimatedTimes,
+    LedgerSlice,
+    Observation,
+)  # fmt: skip
 from wattrail.store.database import Cursor
 from wattrail.store.registers import registers_from_text
 from wattrail.store.rows import (
@@ -33,6 +43,7 @@ __all__ = [
     "entries_after",
     "entries_since",
     "epochs",
+    "estimated_times",
     "evidence",
     "first_of_epochs",
     "last_reading_id",
@@ -72,6 +83,11 @@ def meters(cursor: Cursor) -> tuple[MeterRow, ...]:
     )
 
 
+def meter_names(cursor: Cursor) -> list[tuple[int, str, int]]:
+    """Id, name, and 1 where it is simulated, of every meter, by name."""
+    return cursor.execute("SELECT id, name, simulated FROM meter ORDER BY name").fetchall()
+
+
 def newest_epoch(cursor: Cursor, meter_id: int) -> tuple[Epoch, Constants]:
     """The calibration epoch that holds, and its constants."""
     sql = f"SELECT {_EPOCH} FROM epoch WHERE meter_id = ? ORDER BY number DESC LIMIT 1"
@@ -95,6 +111,27 @@ def epochs(cursor: Cursor, meter_id: int) -> dict[int, Epoch]:
 def evidence(cursor: Cursor, meter_id: int) -> dict[int, str]:
     """What each calibration epoch rests on, by its number."""
     return dict(cursor.execute("SELECT number, evidence FROM epoch WHERE meter_id = ? ORDER BY number", (meter_id,)))
+
+
+def estimated_times(cursor: Cursor, meter_id: int) -> EstimatedTimes:
+    """When the energy of a meter was estimated; of a virtual meter, that of any of its members."""
+    definitions = [text for text in evidence(cursor, meter_id).values() if text.startswith(f"{VIRTUAL_SCHEME}:")]
+    names = {name for text in definitions for name in Definition.from_url(text).members}
+    found = [cursor.execute("SELECT id FROM meter WHERE name = ?", (name,)).fetchone() for name in sorted(names)]
+    ids = [meter_id, *(int(row[0]) for row in found if row is not None)]
+    return EstimatedTimes.of(span for one in ids for span in _estimated_spans(cursor, one))
+
+
+def _estimated_spans(cursor: Cursor, meter_id: int) -> list[tuple[datetime, datetime | None]]:
+    known = epochs(cursor, meter_id)
+    sql = "SELECT number, began_at FROM epoch WHERE meter_id = ? ORDER BY number"
+    began = [(number, from_microseconds(at)) for number, at in cursor.execute(sql, (meter_id,))]
+    ends = [*(at for _, at in began[1:]), None]
+    return [
+        (BEGINNING if number == 1 else at, end)
+        for (number, at), end in zip(began, ends, strict=True)
+        if known[number].is_estimated
+    ]
 
 
 def first_of_epochs(cursor: Cursor, meter_id: int) -> dict[int, tuple[int, datetime]]:
@@ -146,16 +183,24 @@ def ledger_tail(cursor: Cursor, meter_id: int) -> tuple[LedgerSlice, int]:
     return _books_from(cursor, meter_id, max(fallen - 1, 1) if fallen else sequence), reading_id
 
 
-def _books_from(cursor: Cursor, meter_id: int, first: int) -> LedgerSlice:
+def slice_between(cursor: Cursor, meter_id: int, start: datetime, end: datetime) -> LedgerSlice:
+    """The part of a ledger from which the registers between two moments follow, with the sum of all before it."""
+    sql = "SELECT MAX(sequence) FROM entry WHERE meter_id = ? AND started_at < ?"
+    (last,) = cursor.execute(sql, (meter_id, microseconds(end + timedelta(days=1)))).fetchone()
+    return _books_from(cursor, meter_id, _first_since(cursor, meter_id, start), last)
+
+
+def _books_from(cursor: Cursor, meter_id: int, first: int, last: int | None = None) -> LedgerSlice:
     sums = "SELECT epoch, SUM(positive), SUM(negative), SUM(undirected) FROM entry WHERE meter_id = ? AND sequence < ?"
     before = {row[0]: Counts(*row[1:]) for row in cursor.execute(f"{sums} GROUP BY epoch", (meter_id, first))}
-    entries = _entries_from(cursor, meter_id, first)
+    entries = _entries_from(cursor, meter_id, first, last)
     return LedgerSlice(entries=entries, epochs=epochs(cursor, meter_id), stated=stated(cursor, meter_id), before=before)
 
 
-def _entries_from(cursor: Cursor, meter_id: int, first: int) -> tuple[Entry, ...]:
-    sql = f"SELECT {_ENTRY} FROM entry WHERE meter_id = ? AND sequence >= ? ORDER BY sequence"
-    return tuple(entry_from_row(row) for row in cursor.execute(sql, (meter_id, first)))
+def _entries_from(cursor: Cursor, meter_id: int, first: int, last: int | None = None) -> tuple[Entry, ...]:
+    until, values = ("", (meter_id, first)) if last is None else ("AND sequence <= ?", (meter_id, first, last))
+    sql = f"SELECT {_ENTRY} FROM entry WHERE meter_id = ? AND sequence >= ? {until} ORDER BY sequence"
+    return tuple(entry_from_row(row) for row in cursor.execute(sql, values))
 
 
 def _first_since(cursor: Cursor, meter_id: int, since: datetime) -> int:

@@ -7,17 +7,19 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from wattrail.database_address import DatabaseAddress
-from wattrail.ledger import AuditFinding, Interval, Ledger, LedgerSlice
+from wattrail.ledger import AuditFinding, EstimatedTimes, Interval, Ledger, LedgerSlice
 from wattrail.network_meters.link_health import LinkDay
 from wattrail.store import queries
 from wattrail.store.buckets import Bucket
+from wattrail.store.calibrations import KeptCalibration, calibrations_of
 from wattrail.store.chain import broken_links
 from wattrail.store.condensed import condensed_slice
 from wattrail.store.damage import as_damage
-from wattrail.store.database import Cursor, Database, database_at
+from wattrail.store.database import Cursor, Database
 from wattrail.store.energy import energy_by_period, energy_since
+from wattrail.store.engines import database_at
 from wattrail.store.link_days import link_days
-from wattrail.store.pages import entries_page, readings_page, remarkable_entries
+from wattrail.store.pages import EntryFilter, entries_page, newest_entries, readings_page, remarkable_entries
 from wattrail.store.rows import MeterRow
 from wattrail.store.series import series
 from wattrail.store.tiers import SeriesQuantity
@@ -78,6 +80,16 @@ class StoreReader:
         with as_damage(self.path):
             return entries_page(self._cursor, meter_id, after, limit)
 
+    def newest_entries(self, meter_id: int, wanted: EntryFilter, *, limit: int) -> LedgerSlice:
+        """The newest entries of a filter, oldest first, and all epochs; without manual entries."""
+        with as_damage(self.path):
+            return newest_entries(self._cursor, meter_id, wanted, limit)
+
+    def calibrations(self, name: str) -> tuple[KeptCalibration, ...]:
+        """Every calibration kept for a name, oldest first."""
+        with as_damage(self.path):
+            return calibrations_of(self._cursor, name)
+
     def meter(self, name: str) -> MeterRow | None:
         """The meter of that name."""
         return next((row for row in self.meters() if row.name == name), None)
@@ -97,6 +109,11 @@ class StoreReader:
         """What each epoch rests on, by its number; of a virtual meter its definition."""
         with as_damage(self.path):
             return queries.evidence(self._cursor, meter_id)
+
+    def estimated_times(self, meter_id: int) -> EstimatedTimes:
+        """When the energy of a meter was estimated by its power."""
+        with as_damage(self.path):
+            return queries.estimated_times(self._cursor, meter_id)
 
     def first_of_epochs(self, meter_id: int) -> dict[int, tuple[int, datetime]]:
         """The number of the first entry of each epoch that has any, and when it begins."""

@@ -16,6 +16,9 @@ __all__ = ["boot_from_text", "boot_text", "counts_alike", "registers_from_text",
 _EXACT: Final = ("step_mwh", "max_counts_per_us")
 """Fields that are fractions, written as text: ``50/3``."""
 
+_IF_SET: Final = "is_estimated"
+"""Written where it is so: texts of other registers stay as they were, and so do their hashes."""
+
 _NOTHING_SAID: Final = BootEvidence()
 _NOT_KEPT: Final = {"uptime_age_s"}
 """Counts for the reading that brings it, and never for the one after."""
@@ -24,7 +27,8 @@ _NOT_KEPT: Final = {"uptime_age_s"}
 def registers_text(registers: tuple[EnergyRegister, ...]) -> str:
     """Registers as JSON."""
     rows = [{**asdict(register), **{key: str(getattr(register, key)) for key in _EXACT}} for register in registers]
-    return json.dumps(rows, separators=(",", ":"))
+    written = [{key: value for key, value in row.items() if value or key != _IF_SET} for row in rows]
+    return json.dumps(written, separators=(",", ":"))
 
 
 def registers_from_text(text: str | None, micro_counts_per_watt: int | None) -> tuple[EnergyRegister, ...]:
@@ -35,7 +39,10 @@ def registers_from_text(text: str | None, micro_counts_per_watt: int | None) -> 
 
 
 def counts_alike(some: tuple[EnergyRegister, ...], others: tuple[EnergyRegister, ...]) -> bool:
-    """Whether counts of both mean the same. A name, a limit or another class does not change what was counted."""
+    """Whether counts of both mean the same. A name, a limit or another class does not change what was counted.
+
+    Counts of a device and an estimate by its power never mean the same.
+    """
     return [_meaning(register) for register in some] == [_meaning(register) for register in others]
 
 
@@ -53,8 +60,8 @@ def boot_from_text(text: str | None) -> BootEvidence | None:
     return None if text is None else BootEvidence(**json.loads(text))
 
 
-def _meaning(register: EnergyRegister) -> tuple[Fraction, Direction, int | None]:
-    return register.step_mwh, register.direction, register.modulus
+def _meaning(register: EnergyRegister) -> tuple[Fraction, Direction, int | None, bool]:
+    return register.step_mwh, register.direction, register.modulus, register.is_estimated
 
 
 def _register(row: dict[str, Any]) -> EnergyRegister:

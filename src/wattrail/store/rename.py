@@ -7,9 +7,10 @@ from typing import Final
 from wattrail.database_address import DatabaseAddress
 from wattrail.errors import StoreError
 from wattrail.ledger import VIRTUAL_SCHEME, Definition
-from wattrail.store.database import Cursor, database_at
+from wattrail.store.database import Cursor, Database
+from wattrail.store.engines import database_at
 
-__all__ = ["rename_meter"]
+__all__ = ["rename_in", "rename_meter"]
 
 _GUARD: Final = "calibration_is_never_edited"
 
@@ -22,13 +23,19 @@ def rename_meter(path: DatabaseAddress, old: str, new: str) -> None:
     """
     database = database_at(path)
     with database.alone() as cursor:
-        _require_free(cursor, path, old, new)
-        _require_no_member(cursor, path, old)
-        cursor.execute("UPDATE meter SET name = ? WHERE name = ?", (new, old))
-        # Kept calibrations are found by name, and a later meter of the old name must not take them. What was measured
-        # stays as it was, so the guard against edits comes back in the same transaction.
-        with database.unguarded(cursor, "calibration", _GUARD):
-            cursor.execute("UPDATE calibration SET meter = ? WHERE meter = ?", (new, old))
+        rename_in(cursor, database, old, new)
+
+
+def rename_in(cursor: Cursor, database: Database, old: str, new: str) -> None:
+    """The same within a transaction of a gateway that does not read the meter meanwhile. Raises StoreError."""
+    path = database.address
+    _require_free(cursor, path, old, new)
+    _require_no_member(cursor, path, old)
+    cursor.execute("UPDATE meter SET name = ? WHERE name = ?", (new, old))
+    # Kept calibrations are found by name, and a later meter of the old name must not take them. What was measured
+    # stays as it was, so the guard against edits comes back in the same transaction.
+    with database.unguarded(cursor, "calibration", _GUARD):
+        cursor.execute("UPDATE calibration SET meter = ? WHERE meter = ?", (new, old))
 
 
 def _require_free(cursor: Cursor, path: DatabaseAddress, old: str, new: str) -> None:

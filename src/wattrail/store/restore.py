@@ -11,16 +11,29 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from wattrail.database_address import DatabaseAddress
 from wattrail.errors import StoreError
-from wattrail.store.backup import flush_folder, new_file, require_room
+from wattrail.store.backup import add_waiting, flush_folder, new_file, require_room
 from wattrail.store.damage import explained
 from wattrail.store.file_check import FileContent, MeterContent, content_of, open_file, require_sound
 from wattrail.store.gateway_lock import GatewayLock, GatewayRunning
+from wattrail.store.reading_journal import journal_content
 from wattrail.store.schema import migrate
+from wattrail.store.sqlite_database import exclusive_connection
 
-__all__ = ["DatabaseInUse", "LostPart", "Restored", "require_unused", "restore", "without_gateway"]
+__all__ = [
+    "DatabaseInUse",
+    "LostPart",
+    "Restored",
+    "copy_and_migrate",
+    "lost_parts",
+    "require_unused",
+    "restore",
+    "without_gateway",
+]
 
-_LOGS: Final = ("-wal", "-journal")
+_LOGS: Final = ("-wal", "-journal", ".readings")
+"""What belongs to the replaced database and not to the backup; the last are readings that wait for their entry."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +58,7 @@ class Restored:
 
     content: FileContent
     migrated_from: int
-    kept_as: Path | None
+    kept_as: DatabaseAddress | None
     lost: tuple[LostPart, ...] = ()
     unread: str | None = None
 
@@ -62,7 +75,7 @@ def restore(backup: Path, database: Path, *, at: datetime) -> Restored:
     beside = database.with_name(f".{database.name}.restoring")
     try:
         with without_gateway(database, "nothing was restored"):
-            _copy_and_migrate(backup, beside)
+            copy_and_migrate(backup, beside)
             content = require_sound(beside)
             lost, unread = _compare(database, content)
             kept_as = _swap(beside, database, f"replaced-{at:%Y%m%dT%H%M%S}")
@@ -78,7 +91,7 @@ def restore(backup: Path, database: Path, *, at: datetime) -> Restored:
 
 
 @contextmanager
-def without_gateway(database: Path, outcome: str) -> Iterator[None]:
+def without_gateway(database: DatabaseAddress, outcome: str) -> Iterator[None]:
     """No gateway starts on the database inside the block. Raises StoreError with the name of one that runs."""
     try:
         with GatewayLock(database):
@@ -97,10 +110,7 @@ def require_unused(database: Path, outcome: str) -> None:
     ``outcome`` says in the message what was not done.
     """
     try:
-        with explained(database), closing(sqlite3.connect(database, timeout=0, isolation_level=None)) as connection:
-            # Set before the first access, it locks the file itself, of which each other connection holds a share.
-            connection.execute("PRAGMA locking_mode = EXCLUSIVE")
-            connection.execute("BEGIN EXCLUSIVE")
+        with explained(database), exclusive_connection(database) as connection:
             connection.execute("COMMIT")
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     except StoreError as error:
@@ -112,12 +122,15 @@ def require_unused(database: Path, outcome: str) -> None:
         raise
 
 
-def _copy_and_migrate(backup: Path, beside: Path) -> None:
+def copy_and_migrate(backup: Path, beside: Path) -> None:
+    """A copy of a backup, of this program's version. Raises StoreError."""
     new_file(beside)
+    waiting = journal_content(backup)  # of a database that was replaced itself
     with explained(beside), closing(sqlite3.connect(beside, isolation_level=None)) as copy:
         with open_file(backup) as source:  # not the bytes of the file: a log may stand beside it
             source.backup(copy)
         copy.execute("PRAGMA journal_mode = DELETE")
+        add_waiting(copy, waiting)
         migrate(copy, beside)
     with beside.open("rb+") as file:
         os.fsync(file.fileno())
@@ -131,9 +144,14 @@ def _compare(database: Path, content: FileContent) -> tuple[tuple[LostPart, ...]
             before = content_of(connection, database)
     except StoreError as error:
         return (), str(error)
-    known = {meter.name: meter for meter in content.meters}
+    return lost_parts(before, content), None
+
+
+def lost_parts(before: FileContent, after: FileContent) -> tuple[LostPart, ...]:
+    """What only the former content holds of each meter."""
+    known = {meter.name: meter for meter in after.meters}
     parts = (LostPart(replaced=meter, backup=known.get(meter.name)) for meter in before.meters)
-    return tuple(part for part in parts if part.entries > 0), None
+    return tuple(part for part in parts if part.entries > 0)
 
 
 def _swap(beside: Path, database: Path, mark: str) -> Path | None:

@@ -16,6 +16,7 @@ from datetime import tzinfo
 from typing import Final, NamedTuple
 
 from wattrail.store.database import Cursor
+from wattrail.store.queries import last_reading_id
 from wattrail.store.tiers import NOTHING, Retention, RollupStats, SeriesQuantity, Tier, bucket, zone_name
 
 __all__ = [
@@ -115,7 +116,7 @@ def catch_up(cursor: Cursor, zone: tzinfo) -> bool:
     waiting = [(meter_id, state) for meter_id, state in _states(cursor) if state.zone != zone_name(zone)]
     if not waiting:
         return False
-    (newest,) = cursor.execute("SELECT COALESCE(MAX(id), 0) FROM reading").fetchone()
+    newest = last_reading_id(cursor)
     first = min(state.reading_id for _, state in waiting)
     last = min(first + _BATCH, newest)
     added = _by_meter(cursor, first, last)
@@ -158,7 +159,7 @@ def store_quarter_hours(cursor: Cursor, meter_id: int, quarters: Iterable[tuple[
         cursor.execute(_UPSERT, (meter_id, Tier.QUARTER_HOUR.value, start, *_flat(stats)))
         opened = start + Tier.QUARTER_HOUR.value * 1_000_000
     _make_local_again(cursor, meter_id, zone, opened)
-    (newest,) = cursor.execute("SELECT COALESCE(MAX(id), 0) FROM reading").fetchone()
+    newest = last_reading_id(cursor)
     cursor.execute(_STATE, (meter_id, newest, opened, zone_name(zone)))
 
 

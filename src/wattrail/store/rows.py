@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from types import NoneType
 from typing import Any
 
 from wattrail.calibration import Calibration
@@ -38,6 +39,9 @@ __all__ = [
 _ORIGIN = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _MILLION = 1_000_000
+_KINDS = {kind.value: kind for kind in EntryKind}
+_NUMBER = frozenset({int})
+_NUMBER_OR_NONE = _NUMBER | {bool, NoneType}
 
 Constants = tuple[int | None, int | None, int | None, bool]
 """Counts per volt, per ampere and per watt in millionths, and whether the sign of power is flipped.
@@ -82,7 +86,7 @@ def microseconds(moment: datetime) -> int:
 
 def from_microseconds(count: int) -> datetime:
     """The moment, in UTC."""
-    return _ORIGIN + timedelta(microseconds=count)
+    return _ORIGIN + timedelta(0, 0, count)
 
 
 def epoch_constants(calibration: Calibration | None) -> Constants:
@@ -109,21 +113,22 @@ def entry_row(entry: Entry) -> tuple[object, ...]:
 
 def entry_from_row(row: tuple[Any, ...]) -> Entry:
     """The entry again. Raises ValueError for what no entry holds, as in a damaged file."""
-    row, later = row[: len(ENTRY_COLUMNS)], row[len(ENTRY_COLUMNS) :]
-    _require_numbers(row[:1] + row[2:-2], "entry")
-    if not isinstance(row[-2], int | None) or not isinstance(row[-1], str):
-        raise ValueError(f"entry {row[0]}: {row[-2:]!r} is not a power and a note")
-    export_count, mark, export_mark, algebraic, boot = later
-    if not all(isinstance(value, int | None) for value in later[:-1]):
-        raise ValueError(f"entry {row[0]}: {later[:-1]!r} are not counts")
-    sequence, kind, started_at, ended_at, epoch, count, *counted, note = row
-    positive, negative, undirected, elapsed_us, readings, watt_us_positive, watt_us_negative, carry, *evidence = counted
-    mode, status, watt = evidence
+    (
+        sequence, kind, started_at, ended_at, epoch, count, positive, negative, undirected, elapsed_us, readings,
+        watt_us_positive, watt_us_negative, carry, mode, status, watt, note, export_count, mark, export_mark, algebraic,
+        boot,
+    ) = row  # fmt: skip
+    _require_numbers(row[:1] + row[2:16], "entry")
+    if not isinstance(watt, int | None) or not isinstance(note, str):
+        raise ValueError(f"entry {sequence}: {(watt, note)!r} is not a power and a note")
+    if not _NUMBER_OR_NONE.issuperset(map(type, row[18:22])):
+        raise ValueError(f"entry {sequence}: {row[18:22]!r} are not counts")
     return Entry(
-        sequence=sequence, kind=EntryKind(kind), start=from_microseconds(started_at), end=from_microseconds(ended_at),
-        epoch=epoch, count=count, positive=positive, negative=negative, undirected=undirected, elapsed_us=elapsed_us,
-        readings=readings, watt_us_positive=watt_us_positive, watt_us_negative=watt_us_negative, carry=carry,
-        mode=mode, status=status, watt=watt, note=note, export_count=export_count, mark=mark, export_mark=export_mark,
+        sequence=sequence, kind=_KINDS.get(kind) or EntryKind(kind), start=from_microseconds(started_at),
+        end=from_microseconds(ended_at), epoch=epoch, count=count, positive=positive, negative=negative,
+        undirected=undirected, elapsed_us=elapsed_us, readings=readings, watt_us_positive=watt_us_positive,
+        watt_us_negative=watt_us_negative, carry=carry, mode=mode, status=status, watt=watt, note=note,
+        export_count=export_count, mark=mark, export_mark=export_mark,
         algebraic=None if algebraic is None else bool(algebraic), boot=boot_from_text(boot),
     )  # fmt: skip
 
@@ -221,9 +226,9 @@ def refuse_mixing(name: str, *, stored: tuple[str, bool], given: tuple[str, bool
 
 def _require_numbers(values: tuple[Any, ...], what: str) -> None:
     """The database promises types when a row is written, not when a damaged page is read."""
-    for value in values:
-        if not isinstance(value, int):
-            raise ValueError(f"{what} {values[0]!r}: {value!r} is not a whole number")
+    if not _NUMBER.issuperset(map(type, values)):
+        wrong = next(value for value in values if type(value) not in _NUMBER)
+        raise ValueError(f"{what} {values[0]!r}: {wrong!r} is not a whole number")
 
 
 def _unscaled(value: int | None, factor: float) -> float | None:

@@ -11,13 +11,13 @@ import re
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
 from wattrail.errors import StoreError
 from wattrail.store.chain import hash_existing
 from wattrail.store.damage import RECOVER
+from wattrail.store.schema_version import not_current, numbered_sql, too_new
 from wattrail.store.version_copy import copy_before_migration, forget_old_copies, older_copy
 
 __all__ = ["APPLICATION_ID", "migrate", "migrations", "require_current"]
@@ -39,13 +39,10 @@ _AFTER: Final[Mapping[int, Callable[[sqlite3.Cursor], None]]] = {4: hash_existin
 
 def migrations() -> tuple[str, ...]:
     """The SQL of every migration, oldest first; the first makes version 1."""
-    found = sorted(
-        (file.name, file) for file in (files(__package__) / "schema").iterdir() if file.name.endswith(".sql")
-    )
-    for number, (name, _) in enumerate(found, start=1):
-        if int(name[:4]) != number:
-            raise StoreError(f"migration {name} stands at place {number}: one is missing from this installation")
-    return tuple(file.read_text(encoding="utf-8") for _, file in found)
+    found = numbered_sql("schema")
+    if missing := set(range(1, len(found) + 1)) - found.keys():
+        raise StoreError(f"migration {min(missing)} is missing from this installation")
+    return tuple(found.values())
 
 
 def migrate(connection: sqlite3.Connection, path: Path, steps: Sequence[str] | None = None) -> None:
@@ -56,10 +53,7 @@ def migrate(connection: sqlite3.Connection, path: Path, steps: Sequence[str] | N
     steps = migrations() if steps is None else steps
     version = _checked_version(connection, path, len(steps))
     if version > len(steps):
-        raise StoreError(
-            f"{path} has schema version {version}; this program knows versions up to {len(steps)}",
-            hint=_way_back(path, len(steps)),
-        )
+        raise too_new(path, version, len(steps), hint=_way_back(path, len(steps)))
     if 0 < version < len(steps):
         copy_before_migration(connection, path, version=version, target=len(steps))
     connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")  # means something in a new file only
@@ -122,8 +116,7 @@ def require_current(connection: sqlite3.Connection, path: Path) -> None:
         raise StoreError(f"{path} is not a database of this program")
     known = len(migrations())
     if version != known:
-        hint = _way_back(path, known) if version > known else "start it once with this version: wattrail run"
-        raise StoreError(f"{path} has schema version {version}; this program reads version {known}", hint=hint)
+        raise not_current(path, version, known, newer=_way_back(path, known) if version > known else "")
 
 
 def _checked_version(connection: sqlite3.Connection, path: Path, known: int) -> int:

@@ -56,7 +56,9 @@ def _fitting_tier(cursor: Cursor, meter_id: int, start: int, width: timedelta) -
 
 def _oldest(cursor: Cursor, meter_id: int, tier: Tier | None) -> int | None:
     if tier is None:
-        row = cursor.execute("SELECT MIN(at) FROM reading WHERE meter_id = ?", (meter_id,)).fetchone()
+        # not MIN(at): of a view with recent readings it looks at every row
+        sql = "SELECT at FROM reading WHERE meter_id = ? ORDER BY at LIMIT 1"
+        row = cursor.execute(sql, (meter_id,)).fetchone() or (None,)
     else:
         sql = "SELECT MIN(started_at) FROM rollup WHERE meter_id = ? AND width_s = ?"
         row = cursor.execute(sql, (meter_id, tier.value)).fetchone()
@@ -85,6 +87,7 @@ class _Rollups:
     ) -> None:
         self._cursor, self._meter_id, self._state, self._zone = cursor, meter_id, state, zone
         self._column = quantity.column
+        self._waiting = self._not_summed_up()
 
     def rows(self, tier: Tier, start: int, end: int) -> list[_Stats]:
         """The rows of a tier that begin in ``[start, end)``, the one that is still open among them."""
@@ -95,31 +98,33 @@ class _Rollups:
         """
         found = self._cursor.execute(sql, (self._meter_id, tier.value, start, end))
         rows = {began: RollupStats(*stats) for began, *stats in found}
-        if self._state.open_minute is not None:
-            opened, until = bucket(tier, self._state.open_minute, self._zone)
-            if start <= opened < end:
-                rows[opened] = self._open_row(tier, opened, until, rows.get(opened))
+        for began, until in {bucket(tier, minute, self._zone) for minute in self._waiting}:
+            if start <= began < end:
+                rows[began] = self._open_row(tier, began, until, rows.get(began))
         return sorted(rows.items())
 
     def _open_row(self, tier: Tier, start: int, end: int, stored: RollupStats | None) -> RollupStats:
         """A time that goes on: its row, if a clock that was set back opened it again, else the finer rows in it."""
         if stored is not None or tier.finer is None:
-            return (stored or NOTHING).merged(self._waiting())
-        stats = NOTHING
-        for _, finer in self.rows(tier.finer, start, end):
-            stats = stats.merged(finer)
+            parts = [stats for minute, stats in self._waiting.items() if start <= minute < end]
+            stats = stored or NOTHING
+        else:
+            parts, stats = [stats for _, stats in self.rows(tier.finer, start, end)], NOTHING
+        for part in parts:
+            stats = stats.merged(part)
         return stats
 
-    def _waiting(self) -> RollupStats:
-        """The readings of the open minute."""
+    def _not_summed_up(self) -> dict[int, RollupStats]:
+        """The readings of the open minute and, where they wait beside the file, of the next, by their minutes."""
         opened, column = self._state.open_minute, self._column
+        if opened is None:
+            return {}
         sql = f"""
-            SELECT COUNT({column}), MIN({column}), SUM({column}), MAX({column}) FROM reading
-            WHERE meter_id = ? AND at >= ? AND at < ? AND id > ?
+            SELECT at / {MINUTE_US}, COUNT({column}), MIN({column}), SUM({column}), MAX({column}) FROM reading
+            WHERE meter_id = ? AND at >= ? AND id > ? GROUP BY 1
         """
-        assert opened is not None
-        values = (self._meter_id, opened, opened + MINUTE_US, self._state.reading_id)
-        return RollupStats(*self._cursor.execute(sql, values).fetchone())
+        found = self._cursor.execute(sql, (self._meter_id, opened, self._state.reading_id))
+        return {opened: NOTHING} | {minute * MINUTE_US: RollupStats(*stats) for minute, *stats in found}
 
 
 def _in_buckets(rows: Iterable[_Stats], width: timedelta, zone: tzinfo) -> Iterator[Bucket]:

@@ -17,9 +17,11 @@ from wattrail.errors import StoreError
 from wattrail.store.damage import RECOVER, as_damage, explained, integrity_problems, remedy
 from wattrail.store.database import Cursor, ExclusiveUse, Session
 from wattrail.store.file_use import FileUse
+from wattrail.store.reading_journal import ReadingJournal, journal_content
+from wattrail.store.recent_readings import open_journal, shadow_readings
 from wattrail.store.schema import migrate, require_current
 
-__all__ = ["SqliteDatabase", "SqliteSession"]
+__all__ = ["SqliteDatabase", "SqliteSession", "exclusive_connection"]
 
 _BUSY_S: Final = 5.0
 """Seconds that a statement waits for another process which writes."""
@@ -39,7 +41,10 @@ class SqliteSession:
         """See ``Session``."""
         with self._own_cursor() as cursor:
             cursor.execute(f"PRAGMA busy_timeout = {round((_BUSY_S if wait_s is None else wait_s) * 1000)}")
+            # Before it begins: inside a transaction SQLite refuses this pragma.
             cursor.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+            # Not deferred: a transaction that reads first and then writes is refused at once, whatever the busy
+            # time-out, where another has written meanwhile (SQLITE_BUSY_SNAPSHOT).
             cursor.execute("BEGIN IMMEDIATE")
             try:
                 yield cursor
@@ -111,6 +116,10 @@ class SqliteDatabase:
                 writer.close()
                 raise
 
+    def journal(self, use: ExclusiveUse | None) -> ReadingJournal | None:
+        """See ``Database``. Only where the system's lock says that no other gateway has one."""
+        return open_journal(self.address) if isinstance(use, FileUse) and use.is_certain else None
+
     def own_session(self, what: str, *, read_only: bool) -> Session:
         """See ``Database``."""
         try:
@@ -128,11 +137,15 @@ class SqliteDatabase:
             raise StoreError(
                 f"the database {path} does not exist", hint="wattrail run makes one; database=FILE names another"
             )
+        recent = journal_content(path)
         try:
             with closing(_connect_existing(path, "ro")) as connection, closing(connection.cursor()) as cursor:
                 with as_damage(path):
                     require_current(connection, path)
+                connection.execute("PRAGMA temp_store = MEMORY")
                 cursor.execute("BEGIN")
+                if recent:
+                    shadow_readings(cursor, recent)
                 yield cursor
         except sqlite3.OperationalError as error:
             raise StoreError(f"{path}: {error}", hint="check that you may read it, and write in its folder") from error
@@ -144,11 +157,7 @@ class SqliteDatabase:
         """See ``Database``. Refused while any other connection has the file open."""
         path = self.address
         try:
-            with closing(sqlite3.connect(path, timeout=0, isolation_level=None)) as connection:
-                # Set before the first access, it locks the file itself, of which each other connection holds a share.
-                connection.execute("PRAGMA locking_mode = EXCLUSIVE")
-                connection.execute("PRAGMA synchronous = FULL")
-                connection.execute("BEGIN EXCLUSIVE")
+            with exclusive_connection(path) as connection:
                 require_current(connection, path)
                 with closing(connection.cursor()) as cursor:
                     yield cursor
@@ -170,6 +179,8 @@ class SqliteDatabase:
         """See ``Database``."""
         sql = "SELECT sql FROM sqlite_schema WHERE name = ? AND tbl_name = ?"
         (guard,) = cursor.execute(sql, (trigger, table)).fetchone()
+        # SQLite cannot switch a trigger off. Its schema is part of the transaction, so a failure brings the trigger
+        # back.
         cursor.execute(f"DROP TRIGGER {trigger}")
         yield
         cursor.execute(guard)
@@ -181,6 +192,20 @@ class SqliteDatabase:
     def gateway_use(self) -> ExclusiveUse:
         """See ``Database``."""
         return FileUse(self.address)
+
+
+@contextmanager
+def exclusive_connection(path: Path) -> Iterator[sqlite3.Connection]:
+    """A connection in a transaction, while no other has the file open.
+
+    Raises OperationalError with the word ``locked`` where another has.
+    """
+    with closing(sqlite3.connect(path, timeout=0, isolation_level=None)) as connection:
+        # Set before the first access, it locks the file itself, of which each other connection holds a share.
+        connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("BEGIN EXCLUSIVE")
+        yield connection
 
 
 def _connect(path: Path) -> sqlite3.Connection:

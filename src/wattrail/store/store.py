@@ -14,37 +14,33 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, tzinfo
-from itertools import count
-from types import TracebackType
 from typing import Final, Self
 
 from wattrail.calibration import Calibration
 from wattrail.clock import MACHINE_ZONE
 from wattrail.database_address import DatabaseAddress, parse_address
 from wattrail.energy_register import EnergyRegister
-from wattrail.ledger import GAP_AFTER_US, Entry, Ledger, LedgerSlice, Observation
+from wattrail.ledger import GAP_AFTER_US, Entry, EstimatedTimes, Ledger, LedgerSlice, Observation
 from wattrail.network_meters.link_health import LinkDay
 from wattrail.store import queries
 from wattrail.store.buckets import Bucket
 from wattrail.store.calibrations import KeptCalibration, calibrations_of, keep
 from wattrail.store.chain import extend, require_whole
 from wattrail.store.damage import as_damage
-from wattrail.store.database import Cursor, Session, database_at
+from wattrail.store.database import Cursor, Session
+from wattrail.store.engines import database_at
 from wattrail.store.gateway_lock import GatewayLock
+from wattrail.store.inserting import INSERT_EPOCH, INSERT_METER, INSERT_READING, INSERT_STATED, insert_entries
 from wattrail.store.link_days import keep_link_days, link_days
 from wattrail.store.purging import purge_meters
-from wattrail.store.quarter_sums import follow_entry
+from wattrail.store.reading_journal import ReadingJournal
+from wattrail.store.recent_readings import BookedReading, RecentReadings
 from wattrail.store.registers import counts_alike, registers_from_text, registers_text
+from wattrail.store.rename import rename_in
 from wattrail.store.rollups import LiveRollups, Stats, catch_up, store_quarter_hours
 from wattrail.store.rows import (
-    ENTRY_COLUMNS,
-    LATER_COLUMNS,
-    OBSERVATION_COLUMNS,
-    QUANTITY_COLUMNS,
-    STATED_COLUMNS,
     MeterRow,
     account_kind,
-    entry_row,
     epoch_constants,
     microseconds,
     reading_row,
@@ -63,20 +59,6 @@ DEFAULT_RETENTION: Final = Retention()
 """How long readings and rollups are kept. Ledger entries are kept for ever."""
 
 
-def _insert(table: str, *columns: str) -> str:
-    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
-
-
-_INSERT_METER: Final = _insert("meter", "name", "url", "kind", "simulated", "created_at") + " RETURNING id"
-_INSERT_EPOCH: Final = _insert(
-    "epoch", "meter_id", "number", "micro_counts_per_volt", "micro_counts_per_amp", "micro_counts_per_watt",
-    "inverted", "began_at", "evidence", "registers", "hash",
-)  # fmt: skip
-_INSERT_ENTRY: Final = _insert("entry", "meter_id", *ENTRY_COLUMNS, "reading_id", *LATER_COLUMNS, "hash")
-_INSERT_STATED: Final = _insert("stated", "meter_id", *STATED_COLUMNS, "hash")
-_INSERT_READING: Final = _insert("reading", "meter_id", *OBSERVATION_COLUMNS, *QUANTITY_COLUMNS) + " RETURNING id"
-
-
 def open_store(path: DatabaseAddress | str, *, lock: GatewayLock | None = None, zone: tzinfo = MACHINE_ZONE) -> Store:
     """The database at an address, made if it is not there, brought up to date if it is older.
 
@@ -85,32 +67,43 @@ def open_store(path: DatabaseAddress | str, *, lock: GatewayLock | None = None, 
     Raises StoreError if it cannot be opened, is damaged, newer, or another program's; it is then left untouched.
     """
     address = parse_address(path) if isinstance(path, str) else path
-    return Store(address, *database_at(address).open(lock.use if lock else None), zone)
+    use = lock.use if lock else None
+    database = database_at(address)
+    writer, reader = database.open(use)
+    try:
+        return Store(address, writer, reader, zone, database.journal(use))
+    except BaseException:
+        writer.close()
+        reader.close()
+        raise
 
 
 class Store:
     """An open database. Writing and reading do not wait for each other."""
 
-    def __init__(self, path: DatabaseAddress, writer: Session, reader: Session, zone: tzinfo = MACHINE_ZONE) -> None:
+    def __init__(
+        self, path: DatabaseAddress, writer: Session, reader: Session, zone: tzinfo = MACHINE_ZONE,
+        journal: ReadingJournal | None = None,
+    ) -> None:  # fmt: skip
         self.path = path
         self._rollups = LiveRollups(zone)
         self._writer, self._reader = writer, reader
+        self._recent = RecentReadings(writer, journal, keep=self._keep, forget=self._rollups.forget)
 
     def close(self) -> None:
         """Close both connections; a second time does nothing."""
+        self._recent.close()
         self._reader.close()
         self._writer.close()
 
     def wait_until_idle(self) -> None:
         """Return once no transaction is under way; it blocks for as long as a write hangs."""
-        self._writer.wait_until_idle()
+        self._recent.wait_until_idle()
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     # Meters and their calibration
@@ -133,9 +126,9 @@ class Store:
             found = cursor.execute("SELECT id, kind, simulated, url FROM meter WHERE name = ?", (name,)).fetchone()
             if found is None:
                 now = microseconds(at or datetime.now(UTC))
-                meter_id = int(cursor.execute(_INSERT_METER, (name, shown, kind, simulated, now)).fetchone()[0])
+                meter_id = int(cursor.execute(INSERT_METER, (name, shown, kind, simulated, now)).fetchone()[0])
                 row = (1, *given, now, evidence, registers_text(registers))
-                cursor.execute(_INSERT_EPOCH, (meter_id, *row, extend(cursor, "epoch", meter_id, row)))
+                cursor.execute(INSERT_EPOCH, (meter_id, *row, extend(cursor, "epoch", meter_id, row)))
             else:
                 meter_id = int(found[0])
                 stored_kind, given_kind = account_kind(found[1], found[3]), account_kind(kind, shown)
@@ -152,11 +145,16 @@ class Store:
         """Record what holds from now on, with the entries that its beginning caused; see ``register_meter``."""
         given = epoch_constants(calibration)
         registers = registers or registers_from_text(None, given[2])
-        with self._transaction(durable=True) as cursor:
+        with self._taking_over([meter_id], durable=True) as cursor:
             epoch, _ = queries.newest_epoch(cursor, meter_id)
             row = (epoch.number + 1, *given, microseconds(at), evidence, registers_text(registers))
-            cursor.execute(_INSERT_EPOCH, (meter_id, *row, extend(cursor, "epoch", meter_id, row)))
-            _insert_entries(cursor, meter_id, entries, queries.last_reading_id(cursor))
+            cursor.execute(INSERT_EPOCH, (meter_id, *row, extend(cursor, "epoch", meter_id, row)))
+            insert_entries(cursor, meter_id, entries, queries.last_reading_id(cursor))
+
+    def rename_meter(self, old: str, new: str) -> None:
+        """Give an account another name; nobody may be reading its meter. Raises StoreError; see ``rename``."""
+        with self._transaction(durable=True) as cursor:
+            rename_in(cursor, database_at(self.path), old, new)
 
     def meters(self) -> tuple[MeterRow, ...]:
         """Every meter that was ever registered, by name."""
@@ -218,19 +216,17 @@ class Store:
 
         ``wait_s`` is how long it waits for another that writes, or for a server that is away.
         """
-        attempts = count()
-
-        def keep_rows(cursor: Cursor) -> None:
-            if next(attempts):
-                self._rollups.forget()  # what the attempt before had in mind was not stored
-            for meter_id, reading, seen, entries in rows:
-                row = cursor.execute(_INSERT_READING, (meter_id, *reading_row(reading, seen))).fetchone()
-                reading_id = int(row[0])
-                _insert_entries(cursor, meter_id, entries, reading_id)
-                self._rollups.follow_reading(cursor, meter_id, microseconds(seen.at), reading_id)
-
+        booked = [
+            BookedReading(meter_id, reading_row(reading, seen), entries) for meter_id, reading, seen, entries in rows
+        ]
         with self._following():
-            self._writer.write(keep_rows, durable=any(entries for *_, entries in rows), wait_s=wait_s)
+            self._recent.append_all(booked, wait_s=wait_s)
+
+    def _keep(self, cursor: Cursor, row: BookedReading) -> None:
+        """Insert a reading, its entries, and what follows from both."""
+        reading_id = int(cursor.execute(INSERT_READING, (row.meter_id, *row.values)).fetchone()[0])
+        insert_entries(cursor, row.meter_id, row.entries, reading_id)
+        self._rollups.follow_reading(cursor, row.meter_id, row.at_us, reading_id)
 
     def book(self, meter_id: int, entries: Sequence[Entry]) -> None:
         """Keep entries that no new reading caused, as when a ledger is closed."""
@@ -244,14 +240,15 @@ class Store:
         def keep_entries(cursor: Cursor) -> None:
             last_id = queries.last_reading_id(cursor)
             for meter_id, entries in closed:
-                _insert_entries(cursor, meter_id, entries, last_id)
+                insert_entries(cursor, meter_id, entries, last_id)
 
-        self._writer.write(keep_entries, durable=True)
+        with self._following():
+            self._recent.write(keep_entries, [meter_id for meter_id, _ in closed], durable=True)
 
     def add_past(self, meter_id: int, entries: Sequence[Entry], quarters: Sequence[tuple[int, Stats]]) -> None:
         """Keep what a meter did before its first reading: entries, and quarter hours by their start in microseconds."""
-        with self._transaction(durable=True) as cursor:
-            _insert_entries(cursor, meter_id, entries, queries.last_reading_id(cursor))
+        with self._taking_over([meter_id], durable=True) as cursor:
+            insert_entries(cursor, meter_id, entries, queries.last_reading_id(cursor))
             store_quarter_hours(cursor, meter_id, quarters, self._rollups.zone)
 
     def keep_link_days(self, days: Sequence[tuple[int, LinkDay]]) -> None:
@@ -274,7 +271,7 @@ class Store:
         with self._transaction(durable=True) as cursor:
             entry = make(queries.adjustable_entries(cursor, meter_id))
             row = stated_row(entry)
-            cursor.execute(_INSERT_STATED, (meter_id, *row, extend(cursor, "stated", meter_id, row)))
+            cursor.execute(INSERT_STATED, (meter_id, *row, extend(cursor, "stated", meter_id, row)))
         return entry
 
     def stated(self, meter_id: int, *, after: int = 0) -> tuple[Entry, ...]:
@@ -287,7 +284,7 @@ class Store:
 
         Raises LedgerError, and StoreError where entries are missing: nothing is written after a torn end.
         """
-        with self._transaction() as cursor, as_damage(self.path):
+        with self._taking_over([meter_id]) as cursor, as_damage(self.path):
             require_whole(cursor, meter_id, self.path)
             ledger_slice, accounted = queries.ledger_tail(cursor, meter_id)
             if not ledger_slice.entries:
@@ -295,7 +292,7 @@ class Store:
             ledger = Ledger.resume(ledger_slice, longest_silence_us=longest_silence_us)
             for reading_id, seen in queries.observations_after(cursor, meter_id, accounted):
                 # An entry arises here only if an older version closed its entries by another rule.
-                _insert_entries(cursor, meter_id, ledger.observe(seen), reading_id)
+                insert_entries(cursor, meter_id, ledger.observe(seen), reading_id)
             return ledger
 
     # Questions
@@ -320,6 +317,11 @@ class Store:
         with self._reading() as cursor, as_damage(self.path):
             return queries.evidence(cursor, meter_id)
 
+    def estimated_times(self, meter_id: int) -> EstimatedTimes:
+        """When the energy of a meter was estimated by its power."""
+        with self._reading() as cursor, as_damage(self.path):
+            return queries.estimated_times(cursor, meter_id)
+
     def entries_since(self, meter_id: int, since: datetime) -> tuple[Entry, ...]:
         """The end of the ledger: from the first entry that ends at a moment or later, and the last one in any case."""
         with self._reading() as cursor, as_damage(self.path):
@@ -327,6 +329,7 @@ class Store:
 
     def latest(self, meter_id: int) -> Reading | None:
         """The newest reading kept."""
+        self._recent.take_over_all()
         with self._reading() as cursor, as_damage(self.path):
             return queries.latest(cursor, meter_id)
 
@@ -340,6 +343,7 @@ class Store:
         quantity: SeriesQuantity = SeriesQuantity.POWER,
     ) -> tuple[Bucket, ...]:
         """A quantity in ``[start, end)`` as about ``points`` buckets; those without a reading are left out."""
+        self._recent.take_over_all()
         with self._reading() as cursor:
             return series(cursor, meter_id, start, end, points, quantity)
 
@@ -353,7 +357,7 @@ class Store:
 
     def catch_up_rollups(self) -> bool:
         """One step for readings that an older version stored, or another time zone; whether there was any to take."""
-        with self._transaction() as cursor:
+        with self._taking_over() as cursor:
             is_behind = catch_up(cursor, self._rollups.zone)
         self._rollups.forget()
         return is_behind
@@ -361,6 +365,12 @@ class Store:
     @contextmanager
     def _transaction(self, *, durable: bool = False) -> Iterator[Cursor]:
         with self._following(), self._writer.transaction(durable=durable) as cursor:
+            yield cursor
+
+    @contextmanager
+    def _taking_over(self, meter_ids: Sequence[int] | None = None, *, durable: bool = False) -> Iterator[Cursor]:
+        """A transaction that finds every reading of some meters, or of all, in the database."""
+        with self._following(), self._recent.transaction(meter_ids, durable=durable) as cursor:
             yield cursor
 
     @contextmanager
@@ -374,11 +384,3 @@ class Store:
 
     def _reading(self) -> AbstractContextManager[Cursor]:
         return self._reader.cursor()
-
-
-def _insert_entries(cursor: Cursor, meter_id: int, entries: Sequence[Entry], reading_id: int) -> None:
-    for entry in entries:
-        values = entry_row(entry)
-        row = (*values[: len(ENTRY_COLUMNS)], reading_id, *values[len(ENTRY_COLUMNS) :])
-        cursor.execute(_INSERT_ENTRY, (meter_id, *row, extend(cursor, "entry", meter_id, row)))
-        follow_entry(cursor, meter_id, entry)

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, tzinfo
 from itertools import pairwise
 from typing import Any, Final, Literal
 
-from wattrail.ledger import By, Counts, Energy, LedgerSlice, Totals, boundaries, by_interval
+from wattrail.ledger import By, Counts, Energy, Totals, boundaries, by_interval
 from wattrail.store import queries
 from wattrail.store.database import Cursor
 from wattrail.store.imported_hours import imported_energy
@@ -37,11 +37,11 @@ COLUMNS: Final[dict[str, tuple[tuple[str, type], ...]]] = {
         ("meter", str), ("simulated", bool), ("number", int), ("kind", str), ("start_utc", datetime),
         ("end_utc", datetime), ("epoch", int), ("positive_counts", int), ("negative_counts", int),
         ("undirected_counts", int), ("watched_s", float), ("readings", int), ("import_kwh", float),
-        ("export_kwh", float), ("undirected_kwh", float), ("note", str),
+        ("export_kwh", float), ("undirected_kwh", float), ("note", str), ("estimated", bool),
     ),
     "energy": (
         ("meter", str), ("simulated", bool), ("start_utc", datetime), ("end_utc", datetime), ("import_kwh", float),
-        ("export_kwh", float), ("undirected_kwh", float), ("complete", bool), ("origin", str),
+        ("export_kwh", float), ("undirected_kwh", float), ("complete", bool), ("origin", str), ("estimated", bool),
     ),
 }  # fmt: skip
 """The columns of each content, and what is in them; every cell but the first four may be None."""
@@ -64,7 +64,7 @@ def exported_rows(cursor: Cursor, selection: Selection) -> Iterator[Row]:
     rows: Callable[[Cursor, int, Selection], Iterator[Row]] = {
         "readings": _readings, "entries": _entries, "energy": _energy,
     }[selection.what]  # fmt: skip
-    meters = cursor.execute("SELECT id, name, simulated FROM meter ORDER BY name").fetchall()
+    meters = queries.meter_names(cursor)
     for meter_id, name, simulated in meters:
         if selection.meter in {None, name}:
             for row in rows(cursor, meter_id, selection):
@@ -104,6 +104,7 @@ def _entries(cursor: Cursor, meter_id: int, selection: Selection) -> Iterator[Ro
             entry.sequence, entry.kind.value, entry.start, entry.end, entry.epoch, entry.positive, entry.negative,
             entry.undirected, entry.elapsed_us / _MILLION, entry.readings,
             *(round(float(part) / _MWH_PER_KWH, 9) for part in energy), entry.note,
+            epochs[entry.epoch].is_estimated,
         )  # fmt: skip
 
 
@@ -121,16 +122,26 @@ def _energy(cursor: Cursor, meter_id: int, selection: Selection) -> Iterator[Row
     """Imported periods first, then the ledger a month at a time."""
     far = datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
     for one in imported_energy(cursor, meter_id, selection.start or far[0], selection.end or far[1]):
-        yield (one.start, one.end, _kwh(one.import_mwh), _kwh(one.export_mwh), None, True, f"imported {one.origin}")
+        yield (
+            one.start,
+            one.end,
+            _kwh(one.import_mwh),
+            _kwh(one.export_mwh),
+            None,
+            True,
+            f"imported {one.origin}",
+            False,
+        )
     span = _ledger_span(cursor, meter_id, selection)
     if span is None:
         return
-    months = boundaries(By.MONTH, *span, selection.zone)
+    times, months = queries.estimated_times(cursor, meter_id), boundaries(By.MONTH, *span, selection.zone)
     for first, last in pairwise(months):
         start, end = max(first, span[0]), min(last, span[1])
         marks = boundaries(selection.by, start, end, selection.zone)
-        for interval in by_interval(_window(cursor, meter_id, marks[0], marks[-1]), marks):
-            yield (interval.start, interval.end, *_totals(interval.energy), interval.complete, "ledger")
+        for interval in by_interval(queries.slice_between(cursor, meter_id, marks[0], marks[-1]), marks):
+            estimated = times.touches(interval.start, interval.end)
+            yield (interval.start, interval.end, *_totals(interval.energy), interval.complete, "ledger", estimated)
 
 
 def _ledger_span(cursor: Cursor, meter_id: int, selection: Selection) -> tuple[datetime, datetime] | None:
@@ -141,24 +152,6 @@ def _ledger_span(cursor: Cursor, meter_id: int, selection: Selection) -> tuple[d
     start = max(from_microseconds(began), selection.start or from_microseconds(began))
     end = min(from_microseconds(until), selection.end or from_microseconds(until))
     return (start, end) if start < end else None
-
-
-def _window(cursor: Cursor, meter_id: int, start: datetime, end: datetime) -> LedgerSlice:
-    """The part of a ledger from which the registers between two moments follow, with the sum of all before it."""
-    sql = "SELECT MIN(sequence) FROM entry INDEXED BY entry_by_time WHERE meter_id = ? AND ended_at >= ?"
-    (first,) = cursor.execute(sql, (meter_id, microseconds(start))).fetchone()
-    after = microseconds(end + timedelta(days=1))
-    (last,) = cursor.execute(
-        "SELECT MAX(sequence) FROM entry WHERE meter_id = ? AND started_at < ?", (meter_id, after)
-    ).fetchone()
-    sums = "SELECT epoch, SUM(positive), SUM(negative), SUM(undirected) FROM entry WHERE meter_id = ? AND sequence < ?"
-    before = {row[0]: Counts(*row[1:]) for row in cursor.execute(f"{sums} GROUP BY epoch", (meter_id, first))}
-    columns = ", ".join(ENTRY_COLUMNS + LATER_COLUMNS)
-    sql = f"SELECT {columns} FROM entry WHERE meter_id = ? AND sequence BETWEEN ? AND ? ORDER BY sequence"
-    entries = tuple(entry_from_row(row) for row in cursor.execute(sql, (meter_id, first, last)))
-    return LedgerSlice(
-        entries=entries, epochs=queries.epochs(cursor, meter_id), stated=queries.stated(cursor, meter_id), before=before
-    )
 
 
 def _totals(energy: Totals) -> tuple[Cell, ...]:

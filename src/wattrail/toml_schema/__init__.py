@@ -4,6 +4,13 @@ It reads ``wattrail.toml``, tariffs and scenarios. The models are imported when 
 loads no pydantic. Where pydantic is missing, the error has the command that installs it.
 """
 
-from wattrail.toml_schema.validation import field_error, model_errors, needs_pydantic, read_model
+from wattrail.toml_schema.validation import (
+    FieldProblem,
+    field_error,
+    field_problems,
+    model_errors,
+    needs_pydantic,
+    read_model,
+)
 
-__all__ = ["field_error", "model_errors", "needs_pydantic", "read_model"]
+__all__ = ["FieldProblem", "field_error", "field_problems", "model_errors", "needs_pydantic", "read_model"]

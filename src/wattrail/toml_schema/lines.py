@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
-__all__ = ["Step", "error_position", "line_of"]
+__all__ = ["Step", "TomlStatement", "error_position", "line_of", "statements"]
 
 Step = str | int
 """A key of a table, or the index of an entry in an array."""
@@ -48,9 +48,17 @@ def error_position(error: tomllib.TOMLDecodeError, text: str) -> tuple[int, int]
     return len(lines), len(lines[-1]) + 1
 
 
-def _lines(text: str) -> dict[_Path, int]:
-    """The line on which every table and key first appears."""
-    lines: dict[_Path, int] = {}
+class TomlStatement(NamedTuple):
+    """A header or a value of a document: what it names, whether it is a header, and its first and last line from 1."""
+
+    path: _Path
+    is_header: bool
+    first: int
+    last: int
+
+
+def statements(text: str) -> Iterator[TomlStatement]:
+    """Every statement of a TOML document, with the indices of arrays of tables; comments and empty lines are none."""
     counts: dict[_Path, int] = {}
     table: _Path = ()
     for line, statement in _statements(text):
@@ -59,9 +67,15 @@ def _lines(text: str) -> dict[_Path, int]:
             continue
         keys = [_plain(key) for key in _KEYS.findall(head["keys"])]
         if head["brackets"]:
-            table = path = _table(keys, counts, is_array=head["brackets"] == "[[")
-        else:
-            path = (*table, *keys)
+            table = _table(keys, counts, is_array=head["brackets"] == "[[")
+        path = table if head["brackets"] else (*table, *keys)
+        yield TomlStatement(path, bool(head["brackets"]), line, line + statement.count("\n"))
+
+
+def _lines(text: str) -> dict[_Path, int]:
+    """The line on which every table and key first appears."""
+    lines: dict[_Path, int] = {}
+    for path, _, line, _ in statements(text):
         for depth in range(len(path), 0, -1):
             if path[:depth] in lines:
                 break  # so are all tables around it

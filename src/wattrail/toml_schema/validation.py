@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
-from wattrail.errors import ConfigError, MissingExtra
+from wattrail.errors import ConfigError, needs_library
 from wattrail.files import parse_toml
 from wattrail.sanitize import printable
 from wattrail.toml_schema.lines import Step, error_position, line_of
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     _Model = TypeVar("_Model", bound=BaseModel)
 
-__all__ = ["field_error", "model_errors", "needs_pydantic", "read_model"]
+__all__ = ["FieldProblem", "field_error", "field_problems", "model_errors", "needs_pydantic", "read_model"]
 
 _MAX_SHOWN: Final = 80
 """Characters of a value or a key in a message."""
@@ -27,15 +27,9 @@ _MAX_SHOWN: Final = 80
 _Path = tuple[Step, ...]
 
 
-@contextmanager
-def needs_pydantic(what: str, *, extra: str) -> Iterator[None]:
+def needs_pydantic(what: str, *, extra: str) -> AbstractContextManager[None]:
     """Around an import of models and their use. Raises MissingExtra where pydantic is missing, which ``what`` needs."""
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        if error.name != "pydantic":
-            raise
-        raise MissingExtra(what, library="pydantic", extra=extra) from error
+    return needs_library(what, "pydantic", extra=extra, module="pydantic")
 
 
 def read_model(
@@ -51,18 +45,42 @@ def read_model(
         raise _explain(error, text, name, model) from error
 
 
+class FieldProblem(NamedTuple):
+    """One error of a TOML text: the path and the line of its field, and what is wrong, without its place.
+
+    ``subject`` is the field as a person writes it; empty where the message names it already.
+    """
+
+    path: _Path
+    line: int
+    message: str
+    hint: str | None = None
+    subject: str = ""
+
+
 def model_errors(model: type[BaseModel], text: str, name: str, *, toml_hint: str = "") -> tuple[ConfigError, ...]:
     """Every error of a TOML text by its line, first line first; none where ``read_model`` gives a model."""
-    from pydantic import ValidationError
-
     try:
-        model.model_validate(_parse(text, name, float, toml_hint))
+        problems = field_problems(model, text, name, toml_hint=toml_hint)
     except ConfigError as error:
         return (error,)  # behind an error of syntax nothing is known
+    return tuple(_located(problem, name) for problem in problems)
+
+
+def field_problems(model: type[BaseModel], text: str, name: str, *, toml_hint: str = "") -> tuple[FieldProblem, ...]:
+    """Every error of a TOML text by its field. Raises ConfigError where it is not TOML."""
+    from pydantic import ValidationError
+
+    document = _parse(text, name, float, toml_hint)
+    try:
+        model.model_validate(document)
     except ValidationError as error:
-        details = sorted(error.errors(include_url=False), key=lambda one: line_of(text, tuple(one["loc"])))
-        return tuple(_explain_one(one, text, name, model) for one in details)
+        return tuple(sorted((_problem(one, text, model) for one in error.errors(include_url=False)), key=_line))
     return ()
+
+
+def _line(problem: FieldProblem) -> int:
+    return problem.line
 
 
 def field_error(path: _Path, complaint: str, *, got: object = None, hint: str | None = None) -> ValidationError:
@@ -95,25 +113,29 @@ def _explain(error: ValidationError, text: str, name: str, root: type[BaseModel]
 
 
 def _explain_one(first: ErrorDetails, text: str, name: str, root: type[BaseModel], more: str = "") -> ConfigError:
+    return _located(_problem(first, text, root), name, more)
+
+
+def _located(problem: FieldProblem, name: str, more: str = "") -> ConfigError:
+    """A problem as an error by file, line and field."""
+    subject = f" {problem.subject}:" if problem.subject else ""
+    return ConfigError(f"{name}, line {problem.line}:{subject} {problem.message}{more}", hint=problem.hint)
+
+
+def _problem(first: ErrorDetails, text: str, root: type[BaseModel]) -> FieldProblem:
     path: _Path = tuple(first["loc"])
-    where = f"{name}, line {line_of(text, path)}"
+    line, written = line_of(text, path), _written(path)
     if first["type"] == "extra_forbidden":
         known = _known_fields(root, path[:-1])
         field, table = _shown(path[-1]), _written(path[:-1]) or "the file"
         close = get_close_matches(str(path[-1])[:_MAX_SHOWN], known, n=1)
-        return ConfigError(
-            f"{where}: {table} has no field {field}; known: {', '.join(known)}{more}",
-            hint=f"did you mean {close[0]}?" if close else None,
-        )
+        hint = f"did you mean {close[0]}?" if close else None
+        return FieldProblem(path, line, f"{table} has no field {field}; known: {', '.join(known)}", hint)
     if first["type"] == "list_type" and isinstance(first["input"], dict):
-        name_shown = _written(path)
-        return ConfigError(
-            f"{where}: {name_shown}: one table, but there may be several{more}",
-            hint=f"write [[{name_shown}]], in double brackets",
-        )
+        hint = f"write [[{written}]], in double brackets"
+        return FieldProblem(path, line, "one table, but there may be several", hint, written)
     cause = first.get("ctx", {}).get("error")
-    subject = f" {_written(path)}:" if path else ""
-    return ConfigError(f"{where}:{subject} {_complaint(first)}{more}", hint=getattr(cause, "hint", None))
+    return FieldProblem(path, line, _complaint(first), getattr(cause, "hint", None), written)
 
 
 def _more(count: int) -> str:

@@ -2,9 +2,18 @@
 
 from wattrail.transport.base import Bus, Port
 from wattrail.transport.frame_log import end_frame, logged, unlogged, withhold
-from wattrail.transport.schemes import SCHEMES, Scheme, check_url, crosses_network, is_physical, open_port, reach
+from wattrail.transport.schemes import (
+    SCHEMES,
+    Scheme,
+    check_url,
+    crosses_network,
+    is_physical,
+    is_wired,
+    open_port,
+    reach,
+)
 
 __all__ = [
-    "SCHEMES", "Bus", "Port", "Scheme", "check_url", "crosses_network", "end_frame", "is_physical", "logged",
-    "open_port", "reach", "unlogged", "withhold",
+    "SCHEMES", "Bus", "Port", "Scheme", "check_url", "crosses_network", "end_frame", "is_physical", "is_wired",
+    "logged", "open_port", "reach", "unlogged", "withhold",
 ]  # fmt: skip

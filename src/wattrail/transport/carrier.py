@@ -124,6 +124,7 @@ def _device_of(url: PortUrl) -> str:
 
 # ---- options of SPI buses
 
+# The clock idles low, and data is taken on its falling edge. Source: bl0942-ds/spi-frame
 MODE: Final = 1
 MAX_HZ: Final = 900_000
 """The BL0942's fastest clock by its datasheet."""
@@ -146,6 +147,7 @@ _ABSENT = frozenset({errno.ENOENT, errno.ENODEV, errno.ENXIO})
 
 def device_open_error(url: str, path: str, error: OSError, *, missing: str) -> PortOpenError:
     """The error for a device file that cannot be opened; ``missing`` is the hint for one that does not exist."""
+    # A device file may outlive its device: opening it then fails by ENODEV or ENXIO, and the remedy is the same.
     if isinstance(error, FileNotFoundError) or error.errno in _ABSENT:
         return PortOpenError(f"{url}: there is no device {path}", hint=missing)
     # Windows says "access denied" for a port that another program has open.

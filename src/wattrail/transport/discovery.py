@@ -71,6 +71,7 @@ def is_free_port(device: str) -> bool:
     A PC has /dev/ttyS0 to ttyS31, with or without hardware. In sysfs ``type`` is 0 for those without (PORT_UNKNOWN).
     """
     folder = _TTYS / Path(device).resolve().name
+    # A console has a login behind it: a frame that is sent there is typed into it.
     return _content(folder / "type") != "0" and _content(folder / "console") != "Y"
 
 

@@ -127,6 +127,7 @@ class LoggedPort(_Logged):
         if not self._gathered:
             self._gathered_at = self.clock.monotonic()
         self._gathered += data
+        # A line that is never silent (a log, a second device) would be gathered for ever.
         if len(self._gathered) > MAX_GATHERED:
             self.end_frame()
 

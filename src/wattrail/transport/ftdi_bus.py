@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol
 
 from wattrail.clock import Clock, Deadline
-from wattrail.errors import MissingExtra, PortLost, PortOpenError, UrlError
+from wattrail.errors import PortLost, PortOpenError, UrlError, needs_library
 from wattrail.transport.base import Bus
 from wattrail.transport.carrier import MODE, OpenCarrier, hz_option, typed
 from wattrail.urls import Option, PortUrl, number_in
@@ -66,11 +66,9 @@ class FtdiBus(OpenCarrier):
 
 def open_carrier(url: PortUrl, options: Mapping[str, object], clock: Clock) -> Bus:
     """Configure the adapter for mode 1. Raises PortOpenError, MissingExtra, UrlError."""
-    try:
+    with needs_library(url.text, "pyftdi", extra="ftdi"):
         from pyftdi.spi import SpiController
         from pyftdi.usbtools import UsbToolsError
-    except ImportError:
-        raise MissingExtra(url.text, library="pyftdi", extra="ftdi") from None
     cs, hz = typed(options, "cs", int), float(typed(options, "hz", int))
     address = _library_url(url, typed(options, "serial", str))
     library: Any = SpiController

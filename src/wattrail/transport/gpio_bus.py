@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
 from wattrail.clock import Clock, Deadline
-from wattrail.errors import MissingExtra, PortLost, PortOpenError, UrlError
+from wattrail.errors import PortLost, PortOpenError, UrlError, needs_library
 from wattrail.transport.base import Bus
 from wattrail.transport.carrier import OpenCarrier, device_open_error, device_path, typed
 from wattrail.urls import Option, PortUrl, number_in
@@ -90,6 +90,7 @@ class BitBang:
 
     def _select(self, selected: bool) -> None:
         if self._pins.cs is not None:
+            # Active low (pin A2_NCS of the TSSOP14L; the SSOP10L has none). Source: bl0942-ds/spi-frame
             self._lines.set(self._pins.cs, not selected)
             self._pause()
 
@@ -140,10 +141,8 @@ def open_carrier(url: PortUrl, options: Mapping[str, object], clock: Clock) -> B
     """Request the lines, clock low and chip unselected. Raises PortOpenError, MissingExtra, UrlError."""
     pins, path = _pins(url, options), device_path(url)
     half_period_s = typed(options, "half_period_us", int) / 1e6
-    try:
+    with needs_library(url.text, "gpiod", extra="spi"):
         import gpiod
-    except ImportError:
-        raise MissingExtra(url.text, library="gpiod", extra="spi") from None
     try:
         chip = gpiod.Chip(path)
     except OSError as error:
@@ -174,6 +173,8 @@ def _request(url: PortUrl, chip: Chip, pins: GpioPins) -> LineRequest:
     low = LineSettings(direction=Direction.OUTPUT, output_value=Value.INACTIVE)
     high = LineSettings(direction=Direction.OUTPUT, output_value=Value.ACTIVE)
     config: dict[Iterable[int | str] | int | str, LineSettings | None] = {
+        # Levels of an idle bus from the first moment on: a chip
+        # without chip select counts every edge of the clock as a bit.
         pins.sclk: low,
         pins.sdi: low,
         pins.sdo: LineSettings(direction=Direction.INPUT),

@@ -73,6 +73,7 @@ class RecordedPort(OpenCarrier):
         try:
             data = self._inner.read(deadline)
         except PortTimeout:
+            # Silence is an event too: a replay is silent at the same place, whatever its pace.
             self._writer.write(lambda at: Received(at, b""))
             raise
         self._writer.write(lambda at: Received(at, data))
@@ -145,6 +146,7 @@ def open_carrier(url: PortUrl, options: Mapping[str, object], clock: Clock) -> P
     with ExitStack() as undo:
         inner = open_unlogged(typed(options, NESTED, str), clock=clock)
         undo.callback(inner.close)
+        # After the port: one that does not open costs nobody a capture that is overwritten.
         file = _create(url, overwrite=overwrite)
         undo.callback(_close, file)
         kind = "spi" if isinstance(inner, Bus) else "uart"

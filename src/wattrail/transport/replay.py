@@ -161,11 +161,14 @@ class ReplayPort(OpenCarrier):
         event = self._reader.next
         if event is None:
             raise _ended(self.url, self._reader)
+        # Without its moment: a program that waits longer than the recorded one sends the same bytes.
         if replace(event, at=0.0) != wanted:
             raise _mismatch(self._reader, wanted)
         self._pass(event)
 
     def _skip_received(self) -> None:
+        # What the recording read before this write the program
+        # of today may read after it: a wire keeps it either way.
         while isinstance(event := self._reader.next, Received | Drained):
             self._waiting += event.data
             self._pass(event)

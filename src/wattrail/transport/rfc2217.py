@@ -24,6 +24,7 @@ OPTIONS: Final[Sequence[Option]] = (*LINE_OPTIONS, CONNECT_OPTION)
 def open_carrier(url: PortUrl, options: Mapping[str, object], clock: Clock) -> Port:
     """Connect and agree on rate and parity with the server. Raises PortOpenError, MissingExtra."""
     host, port = address(url)
+    # An IPv6 address has lost its brackets with the URL, and needs them again in another one.
     target = f"rfc2217://[{host}]:{port}" if ":" in host else f"rfc2217://{host}:{port}"
     serial = prepare(target, options, url.text, connect_timeout_s=typed(options, "connect_timeout_s", float))
     from serialx import SerialException

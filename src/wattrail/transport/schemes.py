@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import Final, Literal, Protocol, cast
 
 from wattrail.clock import Clock, SystemClock
-from wattrail.errors import UrlError
+from wattrail.errors import UrlError, WattrailError
 from wattrail.transport.base import Bus, Port
 from wattrail.transport.carrier import SIMULATED, address, com_name, device_open_error, device_path
 from wattrail.transport.frame_log import logged
@@ -39,6 +39,7 @@ __all__ = [
     "check_url",
     "crosses_network",
     "is_physical",
+    "is_wired",
     "open_port",
     "open_unlogged",
     "reach",
@@ -66,6 +67,7 @@ class Scheme:
 
     def load(self) -> _Module:
         """The module behind the scheme."""
+        # Only when it is used: a library that is missing for one scheme costs the others nothing.
         return cast(_Module, import_module(self.module))
 
     def options(self) -> tuple[Option, ...]:
@@ -153,6 +155,14 @@ def is_physical(url: str) -> bool:
     return reach(url) == "wire"
 
 
+def is_wired(url: str) -> bool:
+    """The same for the URL of any meter: that of a network meter, which no port has, touches no wire."""
+    try:
+        return is_physical(url)
+    except WattrailError:
+        return False
+
+
 def crosses_network(url: str) -> bool:
     """Whether what a URL carries comes over a network, whoever is at its other end. Raises UrlError."""
     scheme, _ = _innermost(url)
@@ -174,6 +184,7 @@ def _scheme(url: PortUrl) -> Scheme:
     try:
         return SCHEMES[url.scheme]
     except KeyError:
+        # Before "unknown": such a URL is right, and stands in the wrong place.
         if url.scheme in NETWORK_SCHEMES:
             raise UrlError(f"{url.text!r} is a meter on a network, not a port that carries bytes") from None
         meant = corrected(url.text)

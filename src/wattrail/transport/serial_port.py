@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
 from wattrail.clock import Clock, Deadline
-from wattrail.errors import MissingExtra, PortError, PortLost, PortOpenError, PortTimeout
+from wattrail.errors import PortError, PortLost, PortOpenError, PortTimeout, needs_library
 from wattrail.transport.base import Port
 from wattrail.transport.carrier import SIMULATED, OpenCarrier, com_name, device_open_error, device_path, typed
 from wattrail.transport.discovery import is_free_port, without_device
@@ -70,6 +70,8 @@ class SerialxPort(OpenCarrier):
     def set_lines(self, *, dtr: bool | None = None, rts: bool | None = None) -> None:
         """Drive the modem lines; None leaves one alone. Raises PortLost."""
         with self._watched:
+            # A line that is set is low at its pin: RTS that is wired to
+            # CEN then holds the chip in reset. Source: bk-boot/adapters
             self._serial.set_modem_pins(dtr=dtr, rts=rts)
 
     def _take(self, timeout_s: float) -> bytes:
@@ -126,10 +128,8 @@ def prepare(
     target: str, options: Mapping[str, object], url: str, *, connect_timeout_s: float = IO_TIMEOUT_S
 ) -> BaseSerial:
     """A serialx object, not yet open, for a device or a URL of that library. Raises MissingExtra."""
-    try:
+    with needs_library(url, "serialx", extra="serial"):
         import serialx
-    except ImportError:
-        raise MissingExtra(url, library="serialx", extra="serial") from None
     return serialx.serial_for_url(
         target,
         baudrate=typed(options, "baud", int),
@@ -140,6 +140,7 @@ def prepare(
         # Left alone, because serialx drives them again at every change of rate.
         dtr_on_open=serialx.PinState.UNDEFINED,
         rts_on_open=serialx.PinState.UNDEFINED,
+        # Two programs on one adapter take bytes from each other, and each sees replies that are cut short.
         exclusive=True,
     )
 

@@ -84,6 +84,7 @@ def _admit(listener: socket.socket, slave: SpiSlave, busy: _Connection | None) -
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     connection = _Connection(sock, slave)
     if busy is not None:
+        # One chip has one receiver: frames of two masters that mix would leave it out of step.
         connection.send(Refused("busy: another master is connected"))
         sock.close()
         return busy

@@ -34,6 +34,7 @@ __all__ = [
     "encode",
 ]
 
+# A peer of another version is refused at its HELLO, before a chip is touched.
 VERSION: Final = 1
 MAGIC: Final = b"WSPI"
 MAX_TRANSFER: Final = 4096
@@ -150,6 +151,8 @@ class Decoder:
         """The next whole message, None until there is one. Raises UnexpectedReply, after which the stream is lost."""
         if not self._buffer:
             return None
+        # A length is believed only of a known kind and within its
+        # limits: what a peer claims never decides how much is kept.
         kind = self._kinds.get(self._buffer[0])
         if kind is None:  # raised at the first byte: a peer of another protocol may never send a third
             raise UnexpectedReply(f"no message starts with {hex_pairs(bytes(self._buffer[:8]))}", hint=_STRANGER)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol
 
 from wattrail.clock import Clock, Deadline
-from wattrail.errors import MissingExtra, PortLost, PortOpenError
+from wattrail.errors import PortLost, PortOpenError, needs_library
 from wattrail.transport.base import Bus
 from wattrail.transport.carrier import CS_OPTION, HZ_OPTION, MODE, OpenCarrier, device_open_error, device_path, typed
 from wattrail.urls import Option, PortUrl
@@ -48,6 +48,8 @@ class SpidevBus(OpenCarrier):
         self._check_open()
         self._check_time(deadline)
         try:
+            # Not ``xfer``: by its manual that one may let chip select go
+            # within a transfer, and the chip counts 48 clocks in one select.
             return bytes(self._device.xfer2(list(data)))
         except OSError as error:
             raise PortLost(f"{self.url} went away: {error}", hint="open it again") from error
@@ -79,10 +81,8 @@ def open_carrier(url: PortUrl, options: Mapping[str, object], clock: Clock) -> B
 
 
 def _new_device(url: PortUrl) -> _Device:
-    try:
+    with needs_library(url.text, "spidev", extra="spi"):
         import spidev
-    except ImportError:
-        raise MissingExtra(url.text, library="spidev", extra="spi") from None
     library: Any = spidev
     device: _Device = library.SpiDev()
     return device

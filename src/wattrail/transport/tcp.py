@@ -21,6 +21,7 @@ CONNECT_OPTION: Final = Option(
 OPTIONS: Final[Sequence[Option]] = (CONNECT_OPTION, SIMULATED)
 
 _WRITE_TIMEOUT_S: Final = 5.0
+# All that has arrived, in one call: what ``drain`` left behind would be taken for the next reply.
 _READ_SIZE: Final = 65536
 
 
@@ -68,6 +69,8 @@ class TcpPort(OpenCarrier):
         self._socket.settimeout(timeout_s)
         try:
             yield
+        # A time-out of 0, as in ``drain``, makes the socket non-blocking,
+        # and it says "nothing yet" by the second of the two.
         except (TimeoutError, BlockingIOError) as error:
             raise PortTimeout(f"{self.url}: nothing moved before the deadline") from error
         except OSError as error:

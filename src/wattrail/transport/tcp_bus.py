@@ -62,6 +62,8 @@ class TcpBus(OpenCarrier):
             raise PortError(f"{self.url}: {len(data)} bytes in one transfer, the slave takes {self._max_transfer}")
         frame: tuple[Message, ...] = (Transfer(data),)
         if self._cs:
+            # The three leave as one block, and their replies are read
+            # after it: one round trip for a frame and not three.
             frame = (Select(True), Transfer(data), Select(False))
         with self._watched():
             replies = self._exchange(frame, deadline)

@@ -9,11 +9,11 @@ from typing import Final, Literal
 
 from wattrail.front_end import FRONT_ENDS, FrontEnd
 
-__all__ = ["BOARDS", "Board"]
+__all__ = ["BOARDS", "BoardWiring"]
 
 
 @dataclass(frozen=True, slots=True)
-class Board:
+class BoardWiring:
     """One product. On UART ``baud`` is what the strap gives, ``heads`` the variant of the chip by its read head.
 
     ``outputs`` are wired out.
@@ -32,7 +32,7 @@ class Board:
 
 
 _TABLE: Final = (
-    Board(
+    BoardWiring(
         name="pziot-e01",
         title="Peacefair PZIOT-E01, DIN rail, current transformer inside",
         chip="bl0942",
@@ -44,7 +44,7 @@ _TABLE: Final = (
             "burden and divider: inferred from 0.34 Wh a count (OpenBK7231T_App PR #827), not measured",
         ),
     ),
-    Board(
+    BoardWiring(
         name="lspa9",
         title="LSPA9 smart plug, shunt",
         chip="bl0942",
@@ -56,7 +56,7 @@ _TABLE: Final = (
             "1 milliohm shunt and 5x390k/510 divider: as captures of such plugs show",
         ),
     ),
-    Board(
+    BoardWiring(
         name="bw-shp10",
         title="Blitzwolf BW-SHP10 smart plug, shunt",
         chip="bl0940",
@@ -71,5 +71,5 @@ _TABLE: Final = (
     ),
 )
 
-BOARDS: Final[Mapping[str, Board]] = MappingProxyType({board.name: board for board in _TABLE})
+BOARDS: Final[Mapping[str, BoardWiring]] = MappingProxyType({board.name: board for board in _TABLE})
 """Known boards by name."""

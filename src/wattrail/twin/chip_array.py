@@ -11,11 +11,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import fields
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import ClassVar, Final
 
 import numpy as np
 
-from wattrail.twin.chip_model import RegisterTable, Silicon
+from wattrail.twin.chip_tables import RegisterTable, Silicon
 from wattrail.twin.front_end import PinSignals, PinSource
 from wattrail.twin.mains import tick_at
 from wattrail.twin.measurement import (
@@ -27,10 +27,8 @@ from wattrail.twin.measurement import (
     refresh_ticks,
 )
 from wattrail.twin.noise import FloatArray, IntArray, Noise
+from wattrail.twin.options import TwinOptions
 from wattrail.wire.register import Access, Field, Register
-
-if TYPE_CHECKING:
-    from wattrail.twin.options import TwinOptions
 
 __all__ = ["ChipArray", "Waves"]
 

@@ -1,61 +1,16 @@
-"""What a metering chip's twin states about itself. Nothing outside its folder of ``twin.chips`` names its registers.
-
-A chip's tables are the modules ``registers`` and ``constants`` of its driver; ``RegisterTable`` and ``Silicon`` say
-what a twin needs of them, under the names that the datasheets of this family share.
-"""
+"""One kind of metering chip that can be twinned: its registers over time, its UART, its options."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
 
 from wattrail.chips.belling import Heads
-from wattrail.wire.register import Field, Register
+from wattrail.twin.chip_array import ChipArray
+from wattrail.twin.chip_tables import UartDialect
+from wattrail.twin.options import TwinOptions
 
-if TYPE_CHECKING:
-    from wattrail.twin.chip_array import ChipArray
-    from wattrail.twin.options import TwinOptions
-    from wattrail.twin.uart_engine import UartDialect
-
-__all__ = ["ChipModel", "RegisterTable", "Silicon"]
-
-
-class Silicon(Protocol):
-    """The measurement constants of a chip: its module ``constants``."""
-
-    V_REF: float
-    I_RMS_PER_MV: int
-    V_RMS_PER_MV: int
-    WATT_PER_MV2: int
-    FAST_RMS_RATIO: float
-    CF_WATT_SECONDS: float
-    CREEP_STEP: float
-    I_CLIP_MV: float
-    V_CLIP_MV: float
-    SAMPLE_HZ: float
-    REFRESH_S: tuple[float, float]
-
-
-class RegisterTable(Protocol):
-    """The registers that every chip here has: its module ``registers``."""
-
-    BY_ADDRESS: dict[int, Register]
-    I_WAVE: Register
-    V_WAVE: Register
-    I_RMS: Register
-    V_RMS: Register
-    I_FAST_RMS: Register
-    WATT: Register
-    CF_CNT: Register
-    WA_CREEP: Register
-    MODE: Register
-    RMS_UPDATE: Field
-    SOFT_RESET: Register
-    USR_WRPROT: Register
-    UNLOCK_KEY: int
-    UNLOCKED_READS: int
-    RESET_KEY: int
+__all__ = ["ChipModel"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 
 from wattrail.front_end import FrontEnd
-from wattrail.twin.chip_model import Silicon
+from wattrail.twin.chip_tables import Silicon
 from wattrail.twin.mains import Mains, MainsState
 from wattrail.twin.noise import FloatArray
 

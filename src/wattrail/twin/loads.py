@@ -13,9 +13,19 @@ import numpy as np
 
 from wattrail.twin.noise import FloatArray, Noise
 
-__all__ = ["DAY_S", "Harmonic", "HouseholdLoad", "LoadKind", "LoadSchedule", "Photovoltaics", "Steps"]
+__all__ = ["DAY_S", "Harmonic", "HouseholdLoad", "LoadKind", "LoadSchedule", "Photovoltaics", "Steps", "seconds_of_day"]
 
 DAY_S = 86400.0
+
+
+def seconds_of_day(text: str) -> float:
+    """Seconds after midnight of a time like 07:30. Raises ValueError."""
+    hours, colon, minutes = text.partition(":")
+    if not (colon and len(minutes) == 2 and hours.isdecimal() and minutes.isdecimal()):
+        raise ValueError(f"{text!r} is not a time like 07:30")
+    if int(hours) > 24 or int(minutes) > 59 or (int(hours) == 24 and int(minutes)):
+        raise ValueError(f"{text!r} is not a time of day")
+    return int(hours) * 3600.0 + int(minutes) * 60.0
 
 
 class Steps:

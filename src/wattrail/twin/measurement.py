@@ -20,7 +20,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from wattrail.twin.chip_model import RegisterTable, Silicon
+from wattrail.twin.chip_tables import RegisterTable, Silicon
 from wattrail.twin.front_end import PinSignals
 from wattrail.twin.mains import TICK_S
 from wattrail.twin.noise import FloatArray, IntArray

@@ -1,4 +1,4 @@
-"""What can be asked of a twin, and which options contradict each other."""
+"""What can be asked of a twin."""
 
 from __future__ import annotations
 
@@ -6,14 +6,11 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final, Literal, TypedDict
 
-from wattrail.front_end import CurrentTransformer, FrontEnd
-from wattrail.twin.boards import Board
-from wattrail.twin.chip_model import ChipModel
-from wattrail.twin.chips import CHIP_MODELS
+from wattrail.front_end import FrontEnd
+from wattrail.twin.chip_tables import UartTiming
 from wattrail.twin.front_end import Deviation
-from wattrail.twin.uart_engine import UartTiming
 
-__all__ = ["STEADY", "THREADINGS", "Threading", "TwinOptions", "contradiction"]
+__all__ = ["STEADY", "THREADINGS", "Threading", "TwinOptions"]
 
 
 class TwinOptions(TypedDict, total=False):
@@ -78,28 +75,3 @@ from the neutral, is not modelled.
 """
 
 STEADY: Final = ("volts", "amps", "watts", "pf", "hertz")
-
-
-def contradiction(board: Board, model: ChipModel, scenario: str | None, options: TwinOptions) -> str | None:
-    """What is wrong with the options, or None."""
-    if "amps" in options and "watts" in options:
-        return "amps and watts exclude each other"
-    if "watts" in options and options.get("pf") == 0:
-        return "at pf=0 no current makes watts: give amps"
-    steady = [name for name in STEADY if name in options]
-    if steady and scenario not in (None, "bench"):
-        return f"{steady[0]} holds a steady state and excludes scenario={scenario}"
-    if options.get("wiring", "line") != "line" and not isinstance(board.front_end.current, CurrentTransformer):
-        return f"wiring={options['wiring']} needs a transformer, and {board.name} has a shunt"
-    if "deviation" in options and ("tolerance" in options or "noise" in options):
-        return "deviation says everything that tolerance and noise would"
-    if board.interface == "spi" and not model.spi:
-        return f"the board is wired by SPI, and the {model.title} is modelled on UART only: take lspa9 or bw-shp10"
-    other = ("hz", "mode", "overclocking") if board.interface == "uart" else ("baud", "strap", "address", "timing")
-    for name in other:
-        if name in options:
-            return f"{name} means nothing on {board.name}, which is wired by {board.interface.upper()}"
-    foreign = {name for other in CHIP_MODELS.values() for name in other.options} - {*model.options}
-    for name in sorted(foreign & {*options}):
-        return f"{name} means nothing to its chip, a {model.title}"
-    return None

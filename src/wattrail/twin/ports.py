@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING
+from contextlib import AbstractContextManager
+from typing import Protocol
 
-from wattrail.clock import Deadline
+from wattrail.clock import Clock, Deadline
 from wattrail.errors import PortError, PortTimeout
 from wattrail.transport.carrier import OpenCarrier
+from wattrail.twin.faults import Faults
 from wattrail.twin.spi_engine import SpiEngine
 from wattrail.twin.uart_engine import TimedByte, UartEngine
-
-if TYPE_CHECKING:
-    from wattrail.twin.twin import Twin
 
 __all__ = ["TwinBus", "TwinPort"]
 
@@ -20,10 +19,22 @@ _SLICE_S = 0.05
 """A reader that waits looks up this often, so that a cable pulled meanwhile is noticed."""
 
 
+class _CabledTwin(Protocol):
+    """What a cable needs of the twin at its other end."""
+
+    clock: Clock
+
+    @property
+    def faults(self) -> Faults: ...
+    @property
+    def lock(self) -> AbstractContextManager[object]: ...
+    def now(self) -> float: ...
+
+
 class _Cable(OpenCarrier):
     """What both ends have in common. Closing leaves the chip running."""
 
-    def __init__(self, twin: Twin, url: str) -> None:
+    def __init__(self, twin: _CabledTwin, url: str) -> None:
         super().__init__(url, twin.clock, simulated=True)
         self.twin = twin
 
@@ -38,7 +49,7 @@ class _Cable(OpenCarrier):
 class TwinPort(_Cable):
     """A UART cable. Bytes become readable when their stop bit would have ended."""
 
-    def __init__(self, twin: Twin, engine: UartEngine, *, url: str, baud: int | None = None) -> None:
+    def __init__(self, twin: _CabledTwin, engine: UartEngine, *, url: str, baud: int | None = None) -> None:
         super().__init__(twin, url)
         self._engine = engine
         self._baud = baud or engine.strap_baud
@@ -88,7 +99,7 @@ class TwinPort(_Cable):
 class TwinBus(_Cable):
     """An SPI cable. A transfer takes the time its clocks take."""
 
-    def __init__(self, twin: Twin, engine: SpiEngine, *, url: str, hz: int = 800_000, mode: int = 1) -> None:
+    def __init__(self, twin: _CabledTwin, engine: SpiEngine, *, url: str, hz: int = 800_000, mode: int = 1) -> None:
         super().__init__(twin, url)
         self._engine = engine
         self._hz = hz

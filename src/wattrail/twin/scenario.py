@@ -11,7 +11,7 @@ from wattrail.files import read_text
 from wattrail.toml_schema import needs_pydantic, read_model
 from wattrail.twin.mains import Mains
 
-__all__ = ["load_scenario", "parse_scenario", "scenario_names", "seconds_of_day"]
+__all__ = ["load_scenario", "parse_scenario", "scenario_names"]
 
 
 def scenario_names() -> list[str]:
@@ -45,13 +45,3 @@ def parse_scenario(text: str, *, where: str, starts_at: float = 0.0, seed: int =
         from wattrail.twin.scenario_schema import ScenarioFile
 
         return read_model(ScenarioFile, text, f"scenario {where}").build(starts_at=starts_at, seed=seed)
-
-
-def seconds_of_day(text: str) -> float:
-    """Seconds after midnight of a time like 07:30. Raises ValueError."""
-    hours, colon, minutes = text.partition(":")
-    if not (colon and len(minutes) == 2 and hours.isdecimal() and minutes.isdecimal()):
-        raise ValueError(f"{text!r} is not a time like 07:30")
-    if int(hours) > 24 or int(minutes) > 59 or (int(hours) == 24 and int(minutes)):
-        raise ValueError(f"{text!r} is not a time of day")
-    return int(hours) * 3600.0 + int(minutes) * 60.0

@@ -10,10 +10,9 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from wattrail.toml_schema import field_error
 from wattrail.toml_schema.section import Section
-from wattrail.twin.loads import Harmonic, HouseholdLoad, LoadKind, LoadSchedule, Photovoltaics
+from wattrail.twin.loads import Harmonic, HouseholdLoad, LoadKind, LoadSchedule, Photovoltaics, seconds_of_day
 from wattrail.twin.mains import GridSupply, Mains
 from wattrail.twin.noise import Noise
-from wattrail.twin.scenario import seconds_of_day
 
 __all__ = ["ScenarioFile"]
 

@@ -71,6 +71,7 @@ def open_terminal(baud: int) -> Iterator[Terminal]:
             "a twin on a serial device needs a pseudo-terminal, which this system does not have",
             hint="use Linux or another Unix; the twin of a meter is also served on TCP",
         ) from error
+    # It has no modem lines: a program that pulses RTS or DTR gets ENOTTY, and uartprogram and bk7231tools end at that.
     # The other end stays open here too, or reading would fail each time the other program closes its own.
     master, slave = os.openpty()
     try:

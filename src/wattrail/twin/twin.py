@@ -10,16 +10,16 @@ from datetime import datetime
 from typing import Literal
 
 from wattrail.clock import Clock, ManualClock
-from wattrail.twin.boards import Board
+from wattrail.twin.boards import BoardWiring
 from wattrail.twin.chip import MeterChip
 from wattrail.twin.chip_model import ChipModel
 from wattrail.twin.faults import Faults
 from wattrail.twin.front_end import Deviation, FrontEnds, Wiring
-from wattrail.twin.loads import DAY_S
+from wattrail.twin.loads import DAY_S, seconds_of_day
 from wattrail.twin.mains import Mains
 from wattrail.twin.options import STEADY, THREADINGS, TwinOptions
 from wattrail.twin.ports import TwinBus, TwinPort
-from wattrail.twin.scenario import load_scenario, seconds_of_day
+from wattrail.twin.scenario import load_scenario
 from wattrail.twin.spi_engine import SpiEngine
 from wattrail.twin.truth import Truth
 from wattrail.twin.uart_engine import UartEngine
@@ -41,7 +41,7 @@ class Twin:
 
     def __init__(
         self,
-        board: Board,
+        board: BoardWiring,
         model: ChipModel,
         *,
         clock: Clock,

@@ -14,46 +14,19 @@ its way back is not documented.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Final
 
 from wattrail.chips.belling import Heads
 from wattrail.twin.chip import MeterChip
+from wattrail.twin.chip_tables import UartDialect, UartTiming
 from wattrail.twin.faults import Faults
 from wattrail.twin.uart_line import BYTE_BITS, as_received
-from wattrail.wire.register import Register
 
-__all__ = ["TimedByte", "UartDialect", "UartEngine", "UartTiming"]
+__all__ = ["TimedByte", "UartEngine"]
 
 _PACKET: Final = 0xAA
 _HEADER: Final = 0x55
-
-
-@dataclass(frozen=True, slots=True)
-class UartTiming:
-    """What differs between chips, and between versions of their datasheets.
-
-    A frame is forgotten ``frame_s`` after the end of its head, or when ``gap_s`` pass between two of its bytes. A reply
-    comes ``reply_bits`` bit times plus ``reply_s`` seconds after its request, with ``byte_gap_s`` after each byte. A
-    line held low for more than ``break_bits`` bit times resets the receiver.
-    """
-
-    frame_s: float = math.inf
-    gap_s: float = math.inf
-    reply_bits: float = 0.0
-    reply_s: float = 0.0
-    byte_gap_s: float = 0.0
-    break_bits: float = 32.0
-
-
-@dataclass(frozen=True, slots=True)
-class UartDialect:
-    """What one chip adds to the common grammar. ``straps`` are the rates its pins can select, the usual one first."""
-
-    packet: tuple[Register, ...]
-    straps: tuple[int, ...]
-    timing: UartTiming
 
 
 @dataclass(frozen=True, slots=True)

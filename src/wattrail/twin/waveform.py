@@ -11,7 +11,7 @@ from dataclasses import fields
 
 import numpy as np
 
-from wattrail.twin.chip_model import Silicon
+from wattrail.twin.chip_tables import Silicon
 from wattrail.twin.front_end import FrontEnds, PinSignals
 from wattrail.twin.mains import TICK_S
 from wattrail.twin.noise import FloatArray, IntArray

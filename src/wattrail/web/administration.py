@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Final, Self
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Path, Query
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
-from wattrail.access import AuditRecord, Scope
+from wattrail.access import Scope
 from wattrail.database_address import DatabaseAddress
 from wattrail.store.access import AccessBook
 from wattrail.web.openapi import may_fail
@@ -24,6 +24,8 @@ _MAX_ID: Final = 2**63 - 1
 class AuditJson(BaseModel):
     """One record: who did what, from which address, and how it ended. ``who`` is empty for a stranger."""
 
+    model_config = ConfigDict(from_attributes=True)
+
     id: int
     at: datetime
     who: str
@@ -31,14 +33,6 @@ class AuditJson(BaseModel):
     action: str
     subject: str
     result: str
-
-    @classmethod
-    def of(cls, record: AuditRecord) -> Self:
-        """A record of the store."""
-        return cls(
-            id=record.id, at=record.at, who=record.who, origin=record.origin, action=record.action,
-            subject=record.subject, result=record.result,
-        )  # fmt: skip
 
 
 class ProblemKindJson(BaseModel):
@@ -62,7 +56,7 @@ def administration_router(database: DatabaseAddress) -> APIRouter:
     ) -> list[AuditJson]:
         """The audit log, newest first: logins, failures, tokens and every change."""
         with AccessBook(database, read_only=True) as book:
-            return [AuditJson.of(record) for record in book.audit(limit, before=before)]
+            return [AuditJson.model_validate(record) for record in book.audit(limit, before=before)]
 
     @router.get("/problems/{kind}", responses=may_fail(404))
     @public

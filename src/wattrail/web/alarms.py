@@ -8,10 +8,10 @@ from typing import Annotated, Final, Self
 
 from fastapi import APIRouter, Path, Query
 from fastapi.concurrency import run_in_threadpool
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from wattrail.access import Scope
-from wattrail.alarms import StandingAlarm, StoredAlarmEvent
+from wattrail.alarms import StandingAlarm
 from wattrail.database_address import DatabaseAddress
 from wattrail.store.alarm_events import AlarmEvents
 from wattrail.web.openapi import may_fail
@@ -60,6 +60,8 @@ class AlarmJson(BaseModel):
 class AlarmEventJson(BaseModel):
     """A change of one alarm; ``deliver_at`` is the end of the quiet hours that it came in."""
 
+    model_config = ConfigDict(from_attributes=True)
+
     id: int
     at: datetime
     rule: str
@@ -72,15 +74,6 @@ class AlarmEventJson(BaseModel):
     text: str
     deliver_at: datetime | None
     simulated: bool
-
-    @classmethod
-    def of(cls, event: StoredAlarmEvent) -> Self:
-        """An event of the store."""
-        return cls(
-            id=event.id, at=event.at, rule=event.rule, meter=event.meter, change=event.change, severity=event.severity,
-            value=event.value, limit=event.limit, unit=event.unit, text=event.text, deliver_at=event.deliver_at,
-            simulated=event.simulated,
-        )  # fmt: skip
 
 
 def add_alarm_routes(router: APIRouter, database: DatabaseAddress, acknowledge: Callable[[int], object]) -> None:
@@ -105,7 +98,7 @@ def add_alarm_routes(router: APIRouter, database: DatabaseAddress, acknowledge: 
         """The newest events, newest first; or those with an id above ``after``, oldest first."""
         with AlarmEvents(database, read_only=True) as stored:
             events = stored.newest(limit) if after is None else stored.after(after, limit)
-        return [AlarmEventJson.of(event) for event in events]
+        return [AlarmEventJson.model_validate(event) for event in events]
 
     @router.post("/alarms/{number}/acknowledge", status_code=202, tags=["alarms"], responses=may_fail(404))
     @needs(Scope.ADJUST)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import asdict
 from datetime import date, datetime
 from typing import Annotated, Final, Literal, Self
 
 from fastapi import APIRouter, Path, Request
 from fastapi.responses import StreamingResponse
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from wattrail import __version__
 from wattrail.access import Scope
@@ -32,7 +31,7 @@ from wattrail.web.series_api import add_series_routes
 from wattrail.web.today import add_today_route
 from wattrail.web.waveform import WaveformJson, Waveforms
 
-__all__ = ["MeterJson", "api_router"]
+__all__ = ["MeterJson", "api_router", "known_meter"]
 
 _RECHECK_AFTER: Final = 5
 """Events, one a second, after which a stream asks whether its reader may still have it."""
@@ -95,21 +94,20 @@ class LinkJson(BaseModel):
 class UnstoredJson(BaseModel):
     """Readings that wait in memory because the database cannot be written; ``dropped`` there was no room for."""
 
+    model_config = ConfigDict(from_attributes=True)
+
     count: int
     dropped: int
     since: datetime
     error: str
     hint: str | None
 
-    @classmethod
-    def of(cls, unstored: UnstoredReadings) -> Self:
-        return cls.model_validate(asdict(unstored))
-
 
 class MeterJson(BaseModel):
     """The state of one meter, with its last reading. ``expected_s`` is the time between two readings.
 
-    ``has_waveform``: its waveforms can be asked for.
+    ``has_waveform``: its waveforms can be asked for. ``has_estimates``: some of its energy is estimated, by adding up
+    power; ``is_estimated``: all that is booked now.
 
     ``link`` is the connection of a network meter today; ``advice`` is what to change about it or on it.
     """
@@ -127,6 +125,8 @@ class MeterJson(BaseModel):
     scale: str | None
     expected_s: float
     has_waveform: bool
+    has_estimates: bool
+    is_estimated: bool
     link: LinkJson | None
     advice: list[str]
     reading: ReadingJson | None
@@ -140,8 +140,9 @@ class MeterJson(BaseModel):
             name=view.name, url=view.url, simulated=view.simulated, state=view.state,
             error=view.error, hint=view.hint, retry_at=view.retry_at,
             last_reading_at=view.reading.at if view.reading else None,
-            notice=view.notice, unstored=UnstoredJson.of(view.unstored) if view.unstored else None,
+            notice=view.notice, unstored=UnstoredJson.model_validate(view.unstored) if view.unstored else None,
             scale=view.scale, expected_s=view.poll_s, has_waveform=view.has_waveform,
+            has_estimates=view.has_estimates, is_estimated=view.is_estimated,
             link=LinkJson.of(view.link) if view.link else None, advice=list(view.advice),
             reading=ReadingJson.of(view, view.reading) if view.reading else None,
             today=EnergyJson.of(view.today) if view.today else None,
@@ -181,6 +182,20 @@ class AboutJson(BaseModel):
     tariffs: list[str]
 
 
+def known_meter(feed: Feed, name: str) -> MeterView:
+    """The meter of that name, or 404."""
+    if (view := feed.view(name)) is None:
+        names = ", ".join(view.name for view in feed.views()[:MAX_NAMES]) or "none"
+        raise RequestRefused(
+            ProblemDetails(
+                "not-found",
+                f"there is no meter {printable(name, limit=64)!r}; known: {names}",
+                "/api/v1/meters lists them",
+            )
+        )
+    return view
+
+
 class _EventStream(StreamingResponse):
     """An answer without an end."""
 
@@ -210,16 +225,7 @@ def api_router(
     router = APIRouter(prefix="/api/v1")
 
     def known(name: str) -> MeterView:
-        if (view := feed.view(name)) is None:
-            names = ", ".join(view.name for view in feed.views()[:MAX_NAMES]) or "none"
-            raise RequestRefused(
-                ProblemDetails(
-                    "not-found",
-                    f"there is no meter {printable(name, limit=64)!r}; known: {names}",
-                    "/api/v1/meters lists them",
-                )
-            )
-        return view
+        return known_meter(feed, name)
 
     @router.get("/meters", tags=["meters"])
     @needs(Scope.READ)
@@ -275,7 +281,7 @@ def api_router(
         return _EventStream(_while_allowed(stream, request))
 
     add_alarm_routes(router, setup.database, acknowledge)
-    add_today_route(router, setup, known)
+    add_today_route(router, setup, known, feed.now)
     add_hours_route(router, known, setup, feed.now)
     add_series_routes(router, known, history, setup, feed.now)
     add_energy_routes(router, known, setup, feed.now)

@@ -17,14 +17,21 @@ from wattrail import __version__
 from wattrail.access import Scope
 from wattrail.clock import Clock, SystemClock
 from wattrail.gateway import Feed, MeterView
+from wattrail.web.access_api import access_router
+from wattrail.web.accuracy_api import accuracy_router
 from wattrail.web.administration import administration_router
 from wattrail.web.api import MeterJson, api_router
 from wattrail.web.body import BoundedBody
+from wattrail.web.calibration_api import calibration_router
 from wattrail.web.callers import Callers
 from wattrail.web.docs_page import docs_router
 from wattrail.web.events import Broadcast
+from wattrail.web.gateway_calls import GatewayCalls
 from wattrail.web.guard import Guard
+from wattrail.web.health_api import health_router
 from wattrail.web.history import PowerHistory
+from wattrail.web.inspect_api import inspect_router
+from wattrail.web.ledger_api import ledger_router
 from wattrail.web.login import login_router
 from wattrail.web.messages import PublisherJson, Setup
 from wattrail.web.openapi import describe
@@ -34,6 +41,7 @@ from wattrail.web.permissions import Permissions, needs
 from wattrail.web.problems import add_problem_handlers
 from wattrail.web.reports import Reports
 from wattrail.web.sessions import PageSessions
+from wattrail.web.settings_api import settings_router
 from wattrail.web.waveform import Waveforms
 
 __all__ = ["build_app", "meters_json"]
@@ -55,11 +63,13 @@ def build_app(
     *,
     acknowledge: Callable[[int], object] = lambda _number: None,
     report: Callable[..., object] = lambda **_message: None,
+    calls: GatewayCalls | None = None,
     clock: Clock | None = None,
 ) -> Guard:
     """The application over a feed and a database. ``publishers`` are read at each request.
 
-    ``acknowledge`` takes the id of an alarm that someone has seen, ``report`` the fields of a message to the gateway.
+    ``acknowledge`` takes the id of an alarm that someone has seen, ``report`` the fields of a message to the gateway,
+    ``calls`` asks it for something and brings the answer.
     """
     clock = clock or SystemClock()
     app = FastAPI(title="wattrail", version=__version__, openapi_url=None, docs_url=None, redoc_url=None)
@@ -68,10 +78,17 @@ def build_app(
     history = PowerHistory(setup.database)
     routers = [
         api_router(feed, history, broadcast, waveforms, setup, publishers, acknowledge),
+        health_router(feed, setup, publishers, calls),
+        ledger_router(feed, setup, calls),
+        calibration_router(feed, setup, calls),
+        inspect_router(),
+        accuracy_router(feed, calls),
         login_router(callers, reports, clock),
         administration_router(setup.database),
         pages_router(feed, setup.metrics),
     ]
+    if calls is not None:
+        routers += [settings_router(calls), access_router(setup.database, calls)]
     # before the files of the page that explains it, one of which has any name
     routers += [_description(app, routers), docs_router(ASSETS["docs.html"])]
     for router in routers:

@@ -24,6 +24,7 @@ from wattrail.gateway import Feed
 from wattrail.gateway.logs import set_up_logging
 from wattrail.web.app import build_app, meters_json
 from wattrail.web.events import Broadcast
+from wattrail.web.gateway_calls import GatewayCalls
 from wattrail.web.guard import Guard
 from wattrail.web.limits import BACKLOG, HANDSHAKE_TIMEOUT_S, KEEP_ALIVE_S, MAX_CONNECTIONS, MAX_HEAD_BYTES
 from wattrail.web.messages import (
@@ -70,10 +71,12 @@ class _Page:
         self.waveforms = Waveforms(lambda name: writer.write(encode_line(watch=name)))
         self.broadcast = Broadcast(self.feed, meters_json)
         self.publishers: list[PublisherJson] = []
+        self.calls = GatewayCalls(lambda **message: writer.write(encode_line(**message)))
         self.app = build_app(
             self.feed, setup, self.broadcast, self.waveforms, self.publishers,
             acknowledge=lambda number: writer.write(encode_line(acknowledge=number)),
             report=lambda **message: writer.write(encode_line(**message)),
+            calls=self.calls,
         )  # fmt: skip
 
     def apply(self, message: Mapping[str, Any]) -> None:
@@ -89,6 +92,8 @@ class _Page:
             self.setup.configuration = ConfigurationJson.model_validate(configuration)
         if (house := message.get("house")) is not None:
             self.setup.grid, self.setup.solar = house
+        if (answer := message.get("answer")) is not None:
+            self.calls.answered(answer)
         if (waveform := message.get("waveform")) is not None:
             self.waveforms.keep(WaveformJson.model_validate(waveform))
 
@@ -97,7 +102,7 @@ async def _serve(channel: socket.socket, listener: socket.socket) -> None:
     reader, writer = await asyncio.open_connection(sock=channel, limit=MAX_LINE)
     first = decode_line(await reader.readline())
     setup = Setup.model_validate(first["setup"])
-    set_up_logging(setup.log.level, setup.log.format)
+    set_up_logging(setup.log.level, setup.log.format, redacts=setup.log.redacts)
     page = _Page(setup, writer)
     while not first.get("complete"):  # nothing is served before all meters are known
         first = decode_line(await reader.readline())

@@ -49,12 +49,12 @@ SERIES_COLUMNS: Final[Columns] = {
 _ENERGY: Final[Columns] = {"import_wh": float, "export_wh": float, "undirected_wh": float}
 ENERGY_COLUMNS: Final[Columns] = {
     "meter": str, "simulated": bool, "label": str, "start": datetime, "end": datetime, **_ENERGY, "in_gaps_wh": float,
-    "stated_wh": float, "imported_wh": float, "origin": str, "complete": bool,
+    "stated_wh": float, "imported_wh": float, "origin": str, "complete": bool, "estimated": bool,
 }  # fmt: skip
 ENTRY_COLUMNS: Final[Columns] = {
     "meter": str, "simulated": bool, "number": int, "manual": bool, "kind": str, "start": datetime, "end": datetime,
     **_ENERGY, "epoch": int, "positive": int, "negative": int, "undirected": int, "count": int, "readings": int,
-    "who": str, "note": str,
+    "who": str, "note": str, "estimated": bool,
 }  # fmt: skip
 
 Format = Annotated[TableFormat, Query(alias="format", description="csv, json or parquet.")]
@@ -113,11 +113,12 @@ def add_download_routes(
             for begin in range(0, len(marks) - 1, _PAGE_OF_PERIODS):
                 with open_to_read(database) as reader:
                     found = reader.energy(row.id, marks[begin : begin + _PAGE_OF_PERIODS + 1])
+                    times = reader.estimated_times(row.id)
                 yield [
                     (
                         name, row.simulated, period_label(periods, one.start, place), one.start, one.end,
                         *_watt_hours(one.energy), sum(_watt_hours(one.gaps)), sum(_watt_hours(one.stated)),
-                        *_imported(one), one.complete,
+                        *_imported(one), one.complete, times.touches(one.start, one.end),
                     )
                     for one in found
                 ]  # fmt: skip
@@ -204,7 +205,7 @@ def _entry(row: MeterRow, entry: Entry, ledger_slice: LedgerSlice) -> tuple[obje
     return (
         row.name, row.simulated, entry.sequence, entry.stated_at is not None, entry.kind.value, entry.start, entry.end,
         *energy, entry.epoch, entry.positive, entry.negative, entry.undirected, entry.count, entry.readings,
-        entry.who or None, entry.note,
+        entry.who or None, entry.note, entry.stated_at is None and ledger_slice.epochs[entry.epoch].is_estimated,
     )  # fmt: skip
 
 

@@ -5,24 +5,26 @@ Every number comes from the ledger through the functions that ``wattrail ledger`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from decimal import Decimal
 from typing import Annotated, Final, Literal, Self
 
-from fastapi import APIRouter, HTTPException, Query
+from fastapi import APIRouter, HTTPException, Query, Response
 from pydantic import BaseModel
+from pydantic_core import to_json
 
 from wattrail.access import Scope
 from wattrail.clock import zone_of
 from wattrail.gateway import MeterView
 from wattrail.ledger import (
+    BEGINNING,
     Bill,
     By,
-    Energy,
     Entry,
     EntryKind,
+    EstimatedTimes,
     ImportedPart,
     Interval,
     LedgerSlice,
@@ -30,17 +32,19 @@ from wattrail.ledger import (
     Totals,
     billing_moments,
     bills,
+    energy_of_entry,
     registers_at,
 )
 from wattrail.sanitize import printable
 from wattrail.store import MeterRow, StoreReader, open_to_read
+from wattrail.store.price_file import with_prices
 from wattrail.store.tiers import zone_name
 from wattrail.web.messages import Setup
 from wattrail.web.openapi import may_fail
 from wattrail.web.permissions import needs
 from wattrail.web.spans import First, Until, asked_zone, moment_of, period_label, periods_of, span_of
 
-__all__ = ["EnergyJson", "add_energy_routes"]
+__all__ = ["MEANING", "EnergyByPeriodJson", "EnergyJson", "add_energy_routes", "energy_json"]
 
 _USUAL: Final = {
     By.HOUR: timedelta(days=1), By.DAY: timedelta(days=31), By.WEEK: timedelta(weeks=26), By.MONTH: timedelta(days=366),
@@ -50,7 +54,7 @@ _USUAL: Final = {
 
 _MAX_EVENTS: Final = 1000
 
-_MEANING: Final = {
+MEANING: Final = {
     EntryKind.START: "counting began",
     EntryKind.GAP: "nothing was read",
     EntryKind.RESTART: "the register began again",
@@ -60,6 +64,7 @@ _MEANING: Final = {
     EntryKind.OPENING: "stated: what an older meter showed",
     EntryKind.ADJUSTED: "stated: energy that was never counted",
     EntryKind.ASSIGNED: "stated: the direction of a gap",
+    EntryKind.REVERSED: "stated: another manual entry was wrong",
 }
 
 
@@ -86,39 +91,23 @@ class ImportedJson(BaseModel):
     export_wh: float | None
     origins: list[str]
 
-    @classmethod
-    def of_part(cls, part: ImportedPart) -> Self:
-        """The imported part of a period."""
-        return cls(
-            import_wh=None if part.import_mwh is None else part.import_mwh / 1000,
-            export_wh=None if part.export_mwh is None else part.export_mwh / 1000, origins=list(part.origins),
-        )  # fmt: skip
-
 
 class PeriodJson(EnergyJson):
     """Energy of ``[start, end)``; ``label`` is its local name.
 
     ``gaps`` and ``stated`` are parts of it: what flowed while nothing was read, and what a person stated. So is
     ``imported``, which is null where there is none. ``complete``: it was watched from end to end. A period that goes on
-    is not.
+    is not. ``estimated``: some of it is power that was added up, for the meter counted no energy.
     """
 
     start: datetime
     end: datetime
     label: str
     complete: bool
+    estimated: bool
     gaps: EnergyJson
     stated: EnergyJson
     imported: ImportedJson | None
-
-    @classmethod
-    def of_interval(cls, interval: Interval, label: str) -> Self:
-        """A period of the ledger."""
-        return cls(
-            **EnergyJson.of(interval.energy).model_dump(), start=interval.start, end=interval.end, label=label,
-            complete=interval.complete, gaps=EnergyJson.of(interval.gaps), stated=EnergyJson.of(interval.stated),
-            imported=ImportedJson.of_part(interval.imported) if interval.imported else None,
-        )  # fmt: skip
 
 
 class EnergyByPeriodJson(BaseModel):
@@ -131,11 +120,53 @@ class EnergyByPeriodJson(BaseModel):
     periods: list[PeriodJson]
 
 
+def energy_json(
+    intervals: Iterable[Interval], estimated: EstimatedTimes, *, name: str, simulated: bool, by: By, zone: tzinfo
+) -> bytes:
+    """An ``EnergyByPeriodJson`` as its text: a model of each hour of a year takes as long as all the rest."""
+    periods = [
+        {
+            "import_wh": energy.import_mwh / 1000, "export_wh": energy.export_mwh / 1000,
+            "undirected_wh": energy.undirected_mwh / 1000, "start": start, "end": end,
+            "label": period_label(by, start, zone), "complete": complete,
+            "estimated": estimated.touches(start, end), "gaps": _energy_json(gaps), "stated": _energy_json(stated),
+            "imported": imported and _imported_json(imported),
+        }
+        for start, end, energy, gaps, stated, _, complete, imported in intervals
+    ]  # fmt: skip
+    found = {"name": name, "simulated": simulated, "by": by, "zone": zone_name(zone) or None, "periods": periods}
+    return to_json(found)
+
+
+_NO_ENERGY: Final = {"import_wh": 0.0, "export_wh": 0.0, "undirected_wh": 0.0}
+
+
+def _energy_json(totals: Totals) -> dict[str, float]:
+    """Most periods have no gap and nothing stated: these share one."""
+    if not (totals.import_mwh or totals.export_mwh or totals.undirected_mwh):
+        return _NO_ENERGY
+    return {
+        "import_wh": totals.import_mwh / 1000, "export_wh": totals.export_mwh / 1000,
+        "undirected_wh": totals.undirected_mwh / 1000,
+    }  # fmt: skip
+
+
+def _imported_json(part: ImportedPart) -> dict[str, object]:
+    return {
+        "import_wh": None if part.import_mwh is None else part.import_mwh / 1000,
+        "export_wh": None if part.export_mwh is None else part.export_mwh / 1000, "origins": part.origins,
+    }  # fmt: skip
+
+
 class RegistersJson(EnergyJson):
-    """The energy registers at a moment; ``at`` is that moment, or the end of the last entry."""
+    """The energy registers at a moment; ``at`` is that moment, or the end of the last entry.
+
+    ``estimated``: they include energy that is estimated by power.
+    """
 
     name: str
     simulated: bool
+    estimated: bool
     at: datetime | None
     began: datetime | None
     entries: int
@@ -161,15 +192,12 @@ class MeterEventJson(EnergyJson):
     @classmethod
     def of_entry(cls, entry: Entry, ledger_slice: LedgerSlice, *, simulated: bool) -> Self:
         """A line of the ledger."""
-        counted = Energy.of(entry, ledger_slice.epochs[entry.epoch]).rounded_down()
-        energy = Totals(
-            counted.import_mwh + entry.import_mwh, counted.export_mwh + entry.export_mwh, counted.undirected_mwh
-        )
+        energy = energy_of_entry(entry, ledger_slice.epochs).rounded_down()
         is_manual = entry.stated_at is not None
         return cls(
             **EnergyJson.of(energy).model_dump(), number=entry.sequence, manual=is_manual, kind=entry.kind,
-            meaning="stated: the register was reset" if entry.is_reset else _MEANING[entry.kind],
-            start=entry.end if entry.kind is EntryKind.OPENING else entry.start, end=entry.end, note=entry.note,
+            meaning="stated: the register was reset" if entry.is_reset else MEANING[entry.kind],
+            start=entry.end if entry.is_opening else entry.start, end=entry.end, note=entry.note,
             who=entry.who if is_manual else None, simulated=simulated,
         )  # fmt: skip
 
@@ -186,18 +214,31 @@ class CostLineJson(BaseModel):
     amount: Decimal
 
 
-class CostsJson(EnergyJson):
-    """The bill of one billing period. What is ``uncharged`` flowed while nobody knows at which price."""
+class SpanJson(BaseModel):
+    """A time ``[start, end)``."""
 
     start: datetime
     end: datetime
+
+
+class CostsJson(EnergyJson):
+    """The bill of one billing period. What is ``uncharged`` flowed while nobody knows at which price.
+
+    ``unpriced`` are the times in which energy flowed while the market's price is not known. ``estimated``: some of the
+    energy is estimated by power.
+    """
+
+    start: datetime
+    end: datetime
+    estimated: bool
     lines: list[CostLineJson]
     total: Decimal
     uncharged: EnergyJson
     complete: bool
+    unpriced: list[SpanJson]
 
     @classmethod
-    def of_bill(cls, bill: Bill) -> Self:
+    def of_bill(cls, bill: Bill, estimated: EstimatedTimes) -> Self:
         """A bill of the ledger."""
         lines = [
             CostLineJson(
@@ -208,18 +249,26 @@ class CostsJson(EnergyJson):
         ]  # fmt: skip
         return cls(
             **EnergyJson.of(bill.energy).model_dump(), start=bill.start, end=bill.end, lines=lines, total=bill.total,
+            estimated=estimated.touches(bill.start, bill.end),
             uncharged=EnergyJson.of(bill.uncharged), complete=bill.complete,
+            unpriced=[SpanJson(start=start, end=end) for start, end in bill.unpriced],
         )  # fmt: skip
 
 
 class AllCostsJson(BaseModel):
-    """What the energy of a meter costs at a tariff, by billing periods."""
+    """What the energy of a meter costs at a tariff, by billing periods.
+
+    For a tariff that follows a market, ``prices_until`` is where its last price ends; ``stale``: that is in the past.
+    """
 
     name: str
     simulated: bool
     tariff: str
     currency: str
     bills: list[CostsJson]
+    follows_market: bool
+    prices_until: datetime | None
+    stale: bool
 
 
 def add_energy_routes(
@@ -237,22 +286,22 @@ def add_energy_routes(
                 raise HTTPException(503, f"{name} has not been read yet")
             yield reader, row
 
-    @router.get("/meters/{name}/energy", tags=["energy"], responses=may_fail(404, 503))
+    @router.get(
+        "/meters/{name}/energy", tags=["energy"], response_model=EnergyByPeriodJson, responses=may_fail(404, 503)
+    )
     @needs(Scope.READ)
     def energy(
         name: str, first: First = None, until: Until = None,
         by: Literal["hour", "day", "week", "month", "year"] = "day", zone: str | None = None,
-    ) -> EnergyByPeriodJson:  # fmt: skip
+    ) -> Response:  # fmt: skip
         """Energy by periods of local time that cover the span; of the time before the ledger, what was imported."""
         periods, place = By(by), asked_zone(zone, site)
         span = span_of(first, until, place, now=now(), usual=_USUAL[periods])
         marks = periods_of(periods, *span, place)
         with account(name) as (reader, row):
-            found = reader.energy(row.id, marks)
-        shown = [PeriodJson.of_interval(one, period_label(periods, one.start, place)) for one in found]
-        return EnergyByPeriodJson(
-            name=name, simulated=row.simulated, by=periods, zone=zone_name(place) or None, periods=shown
-        )
+            found, times = reader.energy(row.id, marks), reader.estimated_times(row.id)
+        content = energy_json(found, times, name=name, simulated=row.simulated, by=periods, zone=place)
+        return Response(content, media_type="application/json")
 
     @router.get("/meters/{name}/registers", tags=["energy"], responses=may_fail(404, 503))
     @needs(Scope.READ)
@@ -265,9 +314,11 @@ def add_energy_routes(
             if moment is None:
                 raise HTTPException(503, f"nothing is booked for {name} yet")
             (point,) = registers_at(reader.condensed_slice(row.id, [moment]), [moment])
+            estimated = reader.estimated_times(row.id).touches(BEGINNING, moment)
         return RegistersJson(
-            **EnergyJson.of(point.total.rounded_down()).model_dump(), name=name, simulated=row.simulated, at=moment,
-            began=outline.began, entries=outline.entries[-1].sequence, manual_entries=len(outline.stated),
+            **EnergyJson.of(point.register.rounded_down()).model_dump(), name=name, simulated=row.simulated, at=moment,
+            estimated=estimated, began=outline.began, entries=outline.entries[-1].sequence,
+            manual_entries=len(outline.stated),
         )  # fmt: skip
 
     @router.get("/meters/{name}/events", tags=["energy"], responses=may_fail(404, 503))
@@ -286,16 +337,19 @@ def add_energy_routes(
     @needs(Scope.READ)
     def costs(name: str, first: First = None, until: Until = None, tariff: str | None = None) -> AllCostsJson:
         """What the billing periods that cover the span cost at a tariff of the configuration."""
-        chosen = _tariff(setup.tariffs, tariff)
+        chosen = with_prices(_tariff(setup.tariffs, tariff))
         span = span_of(first, until, site, now=now(), usual=timedelta(days=31))
         periods_of(By.BILLING, *span, site, limit=1200)
         with account(name) as (reader, row):
             ledger_slice = reader.condensed_slice(row.id, billing_moments(chosen, *span, site))
-            made = bills(ledger_slice, chosen, *span, site)
-        shown = [CostsJson.of_bill(bill) for bill in made]
+            made, times = bills(ledger_slice, chosen, *span, site), reader.estimated_times(row.id)
+        shown = [CostsJson.of_bill(bill, times) for bill in made]
+        known = chosen.market.known_until if chosen.market else None
         return AllCostsJson(
-            name=name, simulated=row.simulated, tariff=chosen.name, currency=chosen.currency, bills=shown
-        )
+            name=name, simulated=row.simulated, tariff=chosen.name, currency=chosen.currency, bills=shown,
+            follows_market=chosen.market is not None, prices_until=known,
+            stale=chosen.market is not None and (known is None or known <= now()),
+        )  # fmt: skip
 
 
 def _tariff(tariffs: dict[str, Tariff], name: str | None) -> Tariff:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta, tzinfo
-from itertools import groupby
+from itertools import pairwise
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Query
@@ -68,12 +69,18 @@ def hours_of(reader: StoreReader, name: str, now: datetime, days: int, zone: tzi
     since = reader.energy_since(row.id) if row else None
     if row is None or since is None or since >= span[1]:
         return HoursJson(name=name, simulated=simulated, days=[])
-    found = reader.energy(row.id, boundaries(By.HOUR, max(span[0], since), span[1], zone))
-    by_day = groupby(found, key=lambda one: one.start.astimezone(zone).date())
-    return HoursJson(name=name, simulated=simulated, days=[_day(day, list(hours)) for day, hours in by_day])
+    marks = boundaries(By.HOUR, max(span[0], since), span[1], zone)
+    found = reader.energy(row.id, marks)
+    nights = boundaries(By.DAY, marks[0], marks[-1], zone)
+    places = [bisect_left(marks, night) for night in nights]  # hours are counted from midnight, so each is a mark
+    shown = [
+        _day(night.astimezone(zone).date(), found[place:after])
+        for night, (place, after) in zip(nights, pairwise(places), strict=False)
+    ]
+    return HoursJson(name=name, simulated=simulated, days=shown)
 
 
-def _day(day: date, hours: list[Interval]) -> DayOfHoursJson:
+def _day(day: date, hours: Sequence[Interval]) -> DayOfHoursJson:
     imported: dict[str, list[int]] = {}
     for place, hour in enumerate(hours):
         for origin in hour.imported.origins if hour.imported else ():

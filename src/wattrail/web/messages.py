@@ -165,6 +165,7 @@ class LogSetup(BaseModel):
 
     level: int = logging.WARNING
     format: str = "text"
+    redacts: bool = False
 
 
 class Setup(BaseModel):

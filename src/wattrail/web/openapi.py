@@ -32,10 +32,18 @@ Every error is a problem of RFC 9457, `application/problem+json`.
 _TAGS: Final = [
     {"name": "meters", "description": "Meters, their readings and what is known of them."},
     {"name": "energy", "description": "The past of a meter: energy, series, events, costs, downloads."},
+    {
+        "name": "ledger",
+        "description": "Entries with their evidence, manual entries, and verification.",
+    },
+    {"name": "calibration", "description": "Constants that are kept, and how to measure them."},
+    {"name": "boards", "description": "What a dump says, and which board it is of."},
+    {"name": "accuracy", "description": "Errors at the loads of IEC 62053-21, against a reference."},
     {"name": "alarms", "description": "What is wrong, and that somebody has seen it."},
     {"name": "gateway", "description": "The gateway itself."},
     {"name": "session", "description": "Signing in and out."},
-    {"name": "administration", "description": "Who did what."},
+    {"name": "administration", "description": "Who did what, and who may sign in."},
+    {"name": "settings", "description": "The configuration file, wattrail.toml, and what may be a meter."},
 ]
 _ANYWHERE: Final = (400, 403, 500, 503)
 _SIGNED_IN: Final = (401,)

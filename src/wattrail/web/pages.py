@@ -1,4 +1,4 @@
-"""The pages, which are files, and ``/metrics``: what is served outside the REST interface."""
+"""The pages and their files, and ``/metrics``: what is served outside the REST interface."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from wattrail.access import Scope
 from wattrail.gateway import Feed
 from wattrail.publish.openmetrics import OPENMETRICS_TYPE, TEXT_TYPE, metrics_page, wants_openmetrics
 from wattrail.web.messages import MetricsSetup
+from wattrail.web.page_shell import PAGES
 from wattrail.web.permissions import needs, public
 from wattrail.web.problems import ProblemDetails, RequestRefused
 
@@ -23,7 +24,7 @@ ASSETS: Final = {
     for file in (files(__package__) / "assets").iterdir()
     if file.name.endswith((".css", ".js", ".html", ".svg", ".json"))
 }
-"""Every file of the pages by its name."""
+"""Every file beside the HTML of the pages, by its name; ``docs.html`` is a page of another making."""
 
 
 def pages_router(feed: Feed, metrics_setup: MetricsSetup | None) -> APIRouter:
@@ -44,33 +45,68 @@ def pages_router(feed: Feed, metrics_setup: MetricsSetup | None) -> APIRouter:
     @router.get("/")
     @needs(Scope.READ)
     async def dashboard() -> Response:
-        return _asset("dashboard.html")
+        return _page("dashboard")
 
     @router.get("/scope/{name}")
     @needs(Scope.READ)
     async def scope(name: str) -> Response:
-        return _asset("scope.html", status=200 if feed.view(name) else 404)
+        return _page("scope", status=200 if feed.view(name) else 404)
 
     @router.get("/meter/{name}")
     @needs(Scope.READ)
     async def meter(name: str) -> Response:
-        return _asset("meter.html", status=200 if feed.view(name) else 404)
+        return _page("meter", status=200 if feed.view(name) else 404)
 
     @router.get("/costs")
     @needs(Scope.READ)
     async def costs() -> Response:
-        return _asset("costs.html")
+        return _page("costs")
+
+    @router.get("/settings")
+    @needs(Scope.ADMIN)
+    async def settings() -> Response:
+        return _page("settings")
+
+    @router.get("/health")
+    @needs(Scope.READ)
+    async def health_page() -> Response:
+        return _page("health")
+
+    @router.get("/inspect")
+    @needs(Scope.READ)
+    async def inspect() -> Response:
+        return _page("inspect")
+
+    @router.get("/ledger")
+    @needs(Scope.READ)
+    async def ledger() -> Response:
+        return _page("ledger")
+
+    @router.get("/ledger/{name}")
+    @needs(Scope.READ)
+    async def ledger_of_meter(name: str) -> Response:
+        return _page("ledger", status=200 if feed.view(name) else 404)
+
+    @router.get("/calibration/{name}")
+    @needs(Scope.READ)
+    async def calibration(name: str) -> Response:
+        return _page("calibration", status=200 if feed.view(name) else 404)
+
+    @router.get("/accuracy/{name}")
+    @needs(Scope.READ)
+    async def accuracy(name: str) -> Response:
+        return _page("accuracy", status=200 if feed.view(name) else 404)
 
     @router.get("/login")
     @public
     async def login() -> Response:
-        return _asset("login.html")
+        return _page("login")
 
-    @router.get("/assets/words.{language}.json")
+    @router.get("/assets/{kind}.{language}.json")
     @public
-    async def words(language: str) -> Response:
+    async def words(kind: str, language: str) -> Response:
         """The words of a language; none for one that has no file, so that the page remains in English."""
-        name = f"words.{language}.json"
+        name = f"{kind}.{language}.json"
         return _asset(name) if name in ASSETS else JSONResponse({})
 
     @router.get("/assets/{name}")
@@ -83,6 +119,10 @@ def pages_router(feed: Feed, metrics_setup: MetricsSetup | None) -> APIRouter:
     return router
 
 
-def _asset(name: str, *, status: int = 200) -> Response:
+def _page(name: str, *, status: int = 200) -> Response:
+    return Response(PAGES[name], status, media_type="text/html")
+
+
+def _asset(name: str) -> Response:
     kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
-    return Response(ASSETS[name], status, media_type=kind)
+    return Response(ASSETS[name], media_type=kind)

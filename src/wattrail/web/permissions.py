@@ -20,6 +20,7 @@ from wattrail.access import Scope
 from wattrail.errors import WattrailError
 from wattrail.web.asgi import App, Message, Receive, RequestScope, Send
 from wattrail.web.callers import Caller, Callers, not_signed_in
+from wattrail.web.missing_page import is_page, send_missing_page
 from wattrail.web.peer import Peer
 from wattrail.web.problems import ProblemDetails, RequestRefused, send_problem
 from wattrail.web.reports import Reports
@@ -160,8 +161,11 @@ class Permissions:
             self._reports.failed(
                 who, peer.address, f"{scope['method']} {path}", "", f"{problem.status} {problem.detail}"
             )
-        if problem.status == 401 and _is_page(scope):
+        if problem.status == 401 and is_page(scope):
             await send_login(send, path)
+            return
+        if problem.status == 404 and is_page(scope):
+            await send_missing_page(send)
             return
         await send_problem(send, path, problem)
 
@@ -188,11 +192,6 @@ def _no_route(scope: RequestScope, allowed: tuple[str, ...]) -> ProblemDetails:
 
 def _has_credentials(scope: RequestScope) -> bool:
     return any(name == b"authorization" for name, _ in scope["headers"])
-
-
-def _is_page(scope: RequestScope) -> bool:
-    """Whether a person opened it in a browser."""
-    return scope["method"] == "GET" and not scope["path"].startswith(("/api", "/metrics", "/assets"))
 
 
 async def send_login(send: Send, path: str) -> None:

@@ -52,6 +52,7 @@ PROBLEMS: Final[Mapping[str, ProblemKind]] = {
     "scope-too-small": ProblemKind(403, "The scope is too small", "use a user or a token of the scope that is named"),
     "not-found": ProblemKind(404, "There is nothing here", "/api/v1/openapi.json lists every path"),
     "method-not-allowed": ProblemKind(405, "The method is not allowed here", "the header Allow lists those that are"),
+    "conflict": ProblemKind(409, "Somebody else changed it meanwhile", "load it again, compare, and send it once more"),
     "too-slow": ProblemKind(408, "The body took too long", "send the body at once, after the headers"),
     "too-large": ProblemKind(413, "The body is too large", "send a smaller body, and none with GET"),
     "invalid": ProblemKind(422, "A value is not accepted", "'errors' names each value and what is wrong with it"),
@@ -69,6 +70,8 @@ class InvalidValueJson(BaseModel):
 
     where: str
     message: str
+    line: int | None = None
+    hint: str | None = None
 
 
 class ProblemJson(BaseModel):
@@ -151,7 +154,8 @@ def add_problem_handlers(app: FastAPI) -> None:
         errors = [_invalid_value(one) for one in error.errors()]
         detail = "; ".join(f"{one.where}: {one.message}" for one in errors)
         return _answer(
-            request, ProblemDetails("invalid", detail, more={"errors": [one.model_dump() for one in errors]})
+            request,
+            ProblemDetails("invalid", detail, more={"errors": [one.model_dump(exclude_none=True) for one in errors]}),
         )
 
     @app.exception_handler(WattrailError)

@@ -23,6 +23,7 @@ from wattrail.gateway import Event, Feed, MeterChanged, ScopeView, Subscription
 from wattrail.gateway.threads import start_thread
 from wattrail.gateway.timing import BackOff
 from wattrail.publish import PublisherBoard
+from wattrail.web.gateway_calls import MAX_CALL, Action, answer_line, busy_answer
 from wattrail.web.messages import ConfigurationJson, PublisherJson, Setup, decode_line, encode_line, encode_views
 from wattrail.web.reports import AccessWriter, apply_report
 from wattrail.web.waveform import WaveformJson
@@ -34,8 +35,8 @@ _SEND_TIMEOUT_S: Final = 10
 _BATCH: Final = 50
 """Views of one message; encoding it takes less than a millisecond."""
 
-_MAX_REPLY: Final = 4096
-"""Bytes of a line from the page, which names one meter or one alarm, or is a record of the audit log."""
+_MAX_CALLS: Final = 4
+"""Calls of the page that are carried out at once, each in a thread of its own."""
 
 _STOP_WITHIN_S: Final = 0.5
 """Seconds until the page is killed; it has nothing to save."""
@@ -58,7 +59,8 @@ class WebProcess:
     """Keeps the page running on a bound listener until it is stopped. ``on_ready`` gets its address.
 
     ``on_acknowledge`` gets the id of an alarm that someone has seen; it is called in a thread of this process, and so
-    is ``access``, which writes down what the page reports of users and tokens.
+    is ``access``, which writes down what the page reports of users and tokens. ``actions`` are what the page may ask
+    for, by name; each call runs in a thread of its own.
     """
 
     def __init__(
@@ -71,10 +73,12 @@ class WebProcess:
         on_ready: Callable[[str], object] | None = None,
         on_acknowledge: Callable[[int], object] | None = None,
         access: AccessWriter | None = None,
+        actions: Mapping[str, Action] | None = None,
     ) -> None:
         self._board = board or PublisherBoard()
         self.address = address_of(listener, is_secure=setup.certificate is not None)
-        self._access = access
+        self._access, self._actions = access, dict(actions or {})
+        self._free_calls = threading.BoundedSemaphore(_MAX_CALLS)
         self._feed, self._setup, self._listener, self._on_ready = feed, setup, listener, on_ready
         self._on_acknowledge = on_acknowledge
         self._watched: dict[str, ScopeView | None] = {}
@@ -136,15 +140,15 @@ class WebProcess:
             ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", _SEND_TIMEOUT_S, 0))
             process = self._process = self._start(theirs)
             theirs.close()
-            ready = threading.Event()
-            start_thread(lambda: self._listen(ours.makefile("rb"), ready), name="web-replies")
+            channel, ready = _Channel(ours), threading.Event()
+            start_thread(lambda: self._listen(ours.makefile("rb"), channel, ready), name="web-replies")
             try:
-                ours.sendall(encode_line(setup=setup.model_dump(mode="json")))
+                channel.send(encode_line(setup=setup.model_dump(mode="json")))
                 sent = _Sent(setup)
-                self._send_states(ours, sent)
-                _send_views(ours, events.take())  # a subscription begins with every meter
-                ours.sendall(encode_line(complete=True))
-                self._send_changes(ours, events, process, sent)
+                self._send_states(channel, sent)
+                _send_views(channel, events.take())  # a subscription begins with every meter
+                channel.send(encode_line(complete=True))
+                self._send_changes(channel, events, process, sent)
             finally:
                 with self._lock:
                     self._watched.clear()
@@ -160,49 +164,52 @@ class WebProcess:
             stdout=subprocess.DEVNULL,
         )  # fmt: skip
 
-    def _send_states(self, channel: socket.socket, sent: _Sent) -> None:
+    def _send_states(self, channel: _Channel, sent: _Sent) -> None:
         """Send what changes now and then: which meters there are, publishers, configuration, grid and solar."""
         if sent.names != (names := self._feed.names):
             sent.names = names
-            channel.sendall(encode_line(names=names))
+            channel.send(encode_line(names=names))
         if sent.board_version != (version := self._board.version):
             sent.board_version = version
             states = [PublisherJson.model_validate(state).model_dump(mode="json") for state in self._board.states()]
-            channel.sendall(encode_line(publishers=states))
+            channel.send(encode_line(publishers=states))
         if sent.configuration is not (configuration := self._configuration):
             sent.configuration = configuration
-            channel.sendall(encode_line(configuration=configuration and configuration.model_dump(mode="json")))
+            channel.send(encode_line(configuration=configuration and configuration.model_dump(mode="json")))
         if sent.house != (house := (sent.setup.grid, sent.setup.solar)):
             sent.house = house
-            channel.sendall(encode_line(house=house))
+            channel.send(encode_line(house=house))
 
     def _send_changes(
-        self, channel: socket.socket, events: Subscription, process: subprocess.Popen[bytes], sent: _Sent
+        self, channel: _Channel, events: Subscription, process: subprocess.Popen[bytes], sent: _Sent
     ) -> None:
         while not self._stopping.is_set() and process.poll() is None and self._setup is sent.setup:
             with self._lock:
                 watched = tuple(self._watched)
             self._send_states(channel, sent)
             _send_views(channel, events.take())
-            channel.sendall(encode_line())  # shows that the gateway runs
+            channel.send(encode_line())  # shows that the gateway runs
             for name in watched:
                 self._send_waveform(channel, name)
             self._stopping.wait(_SEND_EVERY_S)
 
-    def _send_waveform(self, channel: socket.socket, name: str) -> None:
+    def _send_waveform(self, channel: _Channel, name: str) -> None:
         scope, view = self._feed.scopes.last(name), self._feed.view(name)
         if scope is None or view is None or scope is self._watched.get(name):
             return
         self._watched[name] = scope
         self._captures += 1
         waveform = WaveformJson.of(name, scope, simulated=view.simulated, capture=self._captures)
-        channel.sendall(encode_line(waveform=waveform.model_dump(mode="json")))
+        channel.send(encode_line(waveform=waveform.model_dump(mode="json")))
 
-    def _listen(self, replies: BinaryIO, ready: threading.Event) -> None:
-        """Read the replies of the page: it is ready, requests a waveform, acknowledges an alarm, or reports."""
+    def _listen(self, replies: BinaryIO, channel: _Channel, ready: threading.Event) -> None:
+        """Read the replies of the page: it is ready, requests a waveform, acknowledges an alarm, reports or calls."""
         try:
-            while line := replies.readline(_MAX_REPLY):
-                self._handle_reply(decode_line(line), ready)
+            while line := replies.readline(MAX_CALL):
+                reply = decode_line(line)
+                self._handle_reply(reply, ready)
+                if (call := reply.get("call")) is not None:
+                    self._start_call(call, channel)
         except (OSError, ValueError) as error:
             logger.debug("no more replies of the page: %s", error)
 
@@ -228,11 +235,39 @@ class WebProcess:
             with self._lock:
                 self._watched.setdefault(name, None)
 
+    def _start_call(self, call: Mapping[str, object], channel: _Channel) -> None:
+        """Carry out a call in a thread of its own; one too many is refused, for reports must not wait behind it."""
+        if not self._free_calls.acquire(blocking=False):
+            channel.send(encode_line(answer=busy_answer(call)))
+            return
 
-def _send_views(channel: socket.socket, events: Iterable[Event]) -> None:
+        def answer() -> None:
+            try:
+                channel.send(answer_line(call, self._actions))
+            except (OSError, ValueError) as error:
+                logger.debug("a call of the page has no answer: %s", error)
+            finally:
+                self._free_calls.release()
+
+        start_thread(answer, name="web-call")
+
+
+class _Channel:
+    """The gateway's end of the socket to the page; answers and changes come from different threads."""
+
+    def __init__(self, end: socket.socket) -> None:
+        self._end, self._lock = end, threading.Lock()
+
+    def send(self, line: bytes) -> None:
+        """Send a whole line. Raises OSError where the page reads nothing or is gone."""
+        with self._lock:
+            self._end.sendall(line)
+
+
+def _send_views(channel: _Channel, events: Iterable[Event]) -> None:
     views = [event.view for event in events if isinstance(event, MeterChanged)]
     for start in range(0, len(views), _BATCH):
-        channel.sendall(encode_views(views[start : start + _BATCH]))
+        channel.send(encode_views(views[start : start + _BATCH]))
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -77,11 +77,6 @@ class PageSessions:
         """End a session, if there is one."""
         self._sessions.pop(_key(secret), None)
 
-    def end_all_of(self, user: str) -> None:
-        """End every session of a user."""
-        for key in [key for key, one in self._sessions.items() if one.user == user]:
-            del self._sessions[key]
-
 
 def _key(secret: str) -> bytes:
     return hashlib.sha256(secret.encode()).digest()

@@ -72,6 +72,8 @@ def periods_of(by: By, start: datetime, end: datetime, zone: tzinfo, *, limit: i
 def period_label(by: By, start: datetime, zone: tzinfo) -> str:
     """How a period is named in local time: 2026, 2026-10, 2026-W43, 2026-10-25, 2026-10-25T02:00+01:00."""
     local = start.astimezone(zone)
+    if by is By.HOUR:
+        return local.isoformat(timespec="minutes")
     if by is By.WEEK:
         year, week, _ = local.isocalendar()
         return f"{year}-W{week:02}"

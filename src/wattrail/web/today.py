@@ -12,10 +12,11 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 
 from wattrail.access import Scope
-from wattrail.clock import Clock, SystemClock, zone_of
+from wattrail.clock import zone_of
 from wattrail.gateway import MeterView
 from wattrail.ledger import Tariff, Totals, by_interval, energy_billing_moments, energy_bills, midnight
 from wattrail.store import StoreReader, open_to_read
+from wattrail.store.price_file import with_prices
 from wattrail.web.messages import Setup
 from wattrail.web.openapi import may_fail
 from wattrail.web.permissions import needs
@@ -45,12 +46,16 @@ class DayEnergyJson(BaseModel):
 
 
 class CostOfTodayJson(BaseModel):
-    """What energy costs at the first tariff of the configuration, without standing charges; less what export earns."""
+    """What energy costs at the first tariff of the configuration, without standing charges; less what export earns.
+
+    ``unpriced``: for some energy of today no price is known, and its cost is not in ``today``.
+    """
 
     tariff: str
     currency: str
     today: Decimal
     yesterday_until_now: Decimal
+    unpriced: bool
 
 
 class TodayJson(BaseModel):
@@ -71,10 +76,9 @@ class TodayJson(BaseModel):
 
 
 def add_today_route(
-    router: APIRouter, setup: Setup, known: Callable[[str], MeterView], clock: Clock | None = None
+    router: APIRouter, setup: Setup, known: Callable[[str], MeterView], now: Callable[[], datetime]
 ) -> None:
     """``known`` gives a meter by its name, or answers 404."""
-    clock = clock or SystemClock()
     zone = zone_of(setup.zone)
 
     @router.get("/meters/{name}/today", tags=["energy"], responses=may_fail(404, 503))
@@ -83,10 +87,10 @@ def add_today_route(
         """Energy of today so far, of yesterday, and what is usual by this time of the day."""
         view = known(name)
         with open_to_read(setup.database) as reader:
-            answer = today_of(reader, view.name, clock.now(), zone, simulated=view.simulated)
+            answer = today_of(reader, view.name, now(), zone, simulated=view.simulated)
             tariff = next(iter(setup.tariffs.values()), None)
             if tariff is not None:
-                answer.cost = cost_of_today(reader, view.name, clock.now(), zone, tariff)
+                answer.cost = cost_of_today(reader, view.name, now(), zone, with_prices(tariff))
             return answer
 
 
@@ -122,8 +126,9 @@ def cost_of_today(
     if not bills:
         return None
     return CostOfTodayJson(
-        tariff=tariff.name, currency=tariff.currency, today=bills[2].total, yesterday_until_now=bills[0].total
-    )
+        tariff=tariff.name, currency=tariff.currency, today=bills[2].total, yesterday_until_now=bills[0].total,
+        unpriced=bool(bills[2].unpriced),
+    )  # fmt: skip
 
 
 class _Day(NamedTuple):

@@ -95,6 +95,8 @@ class Register:
         """The count in a word from the bus. Raises ValueError if a bit above the width is set."""
         if not self.fits(word):
             raise ValueError(f"{self.name}: {word:#08x} has bits above the {self.bits} that exist")
+        # Only what is declared signed: a driver that sign-extends
+        # every register loses the upper half of the energy counter.
         return word - (1 << self.bits) if self.signed and word >> (self.bits - 1) else word
 
     def encode(self, count: int) -> int:

@@ -25,6 +25,7 @@ _LIBRARIES: Final = {
     "serial": ("serialx", "serial"), "rfc2217": ("serialx", "serial"), "spi": ("spidev", "spi"),
     "spi+gpio": ("gpiod", "spi"), "spi+ftdi": ("pyftdi", "ftdi"), "twin": ("numpy", "twin"),
     "mqtt": ("aiomqtt", "mqtt"), "mqtts": ("aiomqtt", "mqtt"), "openbeken": ("h11", "http"), "tasmota": ("h11", "http"),
+    "tuya": ("cryptography", "tuya"),
 }  # fmt: skip
 """The library that a scheme needs, and the extra that brings it."""
 

@@ -76,6 +76,7 @@ BL0942: Final = MeteringChip(
     spi_sample=(I_RMS, V_RMS, WATT, CF_CNT, FREQ, STATUS),
     settings=SETTINGS,
     reset_marker=MODE,
+    # OpenBeken verifies by a 1 over SPI. That UART reads the same is not proven, so the key itself passes too.
     protection=WriteProtection(USR_WRPROT, UNLOCK_KEY, LOCK_KEY, (UNLOCKED_READS, UNLOCK_KEY)),
     probed=(MODE, GAIN_CR, FREQ_CYC, OT_FUNX, WA_CREEP),
     scales={

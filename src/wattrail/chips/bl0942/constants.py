@@ -9,14 +9,18 @@ from typing import Final
 
 from wattrail.chips.belling import Heads
 
+# Typical: no version of the datasheet gives a tolerance or a drift.
 V_REF: Final = 1.218
 """Reference voltage, volts."""
 
 I_RMS_PER_MV: Final = 305978
+# The application note prints 73978 for the voltage transformer alone: a misprint, for the datasheets have one number.
 V_RMS_PER_MV: Final = 73989
 WATT_PER_MV2: Final = 3537
 """Register counts per millivolt (squared) at the pins, times V_REF (squared), at gain 16."""
 
+# Not for small currents: without load four captured meters show 15 000 to 76
+# 000 counts, for the full wave has the DC offset of chip and board in it.
 FAST_RMS_RATIO: Final = 0.363
 """I_FAST_RMS over I_RMS for a large sine."""
 
@@ -40,6 +44,8 @@ V_CLIP_MV: Final = 100.0
 SAMPLE_HZ: Final = 7812.5
 """Waveform samples per second: 4 MHz / 512 (inferred from V1.05's 375 kbit/s for gapless reading)."""
 
+# V1.04 has full scale by 64 and by 32 in their place, V1.1
+# 3FFFF and 7FFFF. On the reference circuit: 1.04 A and 33 V.
 I_ZX_BELOW: Final = 0x040000
 V_ZX_BELOW: Final = 0x080000
 """RMS counts under which the zero-crossing flags say "too small" (V1.05's form)."""
@@ -47,6 +53,8 @@ V_ZX_BELOW: Final = 0x080000
 REFRESH_S: Final = (0.4, 0.8)
 """Refresh period of the RMS and power averages by MODE.rms_update."""
 
+# The others do not last: MODE.uart_rate is 0 again after each
+# power-up (V1.05), and the host must come back at the strap.
 BAUD_RATES: Final = (4800, 9600, 19200, 38400)
 """The first two by strap, the others by MODE.uart_rate."""
 

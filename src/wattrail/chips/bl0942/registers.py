@@ -62,10 +62,13 @@ class Gain(IntEnum):
 
 
 RESERVED: Final = Field("reserved", 0, 2)  # V1.04 and V1.05 print 00; reset value and real dump say 11: keep them at 11
+# Off, it stops CF_CNT as well as the pulses at the outputs.
 CF_EN: Final = Field("cf_en", 2)
 RMS_UPDATE: Final = Field("rms_update", 3, values=RmsUpdate)
 FAST_RMS: Final = Field("fast_rms", 4, values=FastRms)
+# It sets how long a cycle of the fast RMS is. No version documents any other effect.
 AC_FREQ: Final = Field("ac_freq", 5, values=LineFrequency)
+# Stays off: with it each read clears the counter, and the energy of a reply that is damaged on the way is lost.
 CF_CNT_CLEAR: Final = Field("cf_cnt_clear", 6)
 CF_CNT_ADD: Final = Field("cf_cnt_add", 7, values=Accumulation)
 UART_RATE: Final = Field("uart_rate", 8, 2, values=UartRate)
@@ -78,12 +81,15 @@ I_ZX_LOW: Final = Field("i_zx_low", 8)  # the normal state of any small load
 V_ZX_LOW: Final = Field("v_zx_low", 9)  # FREQ is not measured while set
 STATUS_FIELDS: Final = (CF_REVP, CREEP, UNKNOWN, I_ZX_LOW, V_ZX_LOW)
 
+# CF2 and ZX are pins of the TSSOP14L only.
 CF1: Final = Field("cf1", 0, 2, Output)
 CF2: Final = Field("cf2", 2, 2, Output)
 ZX: Final = Field("zx", 4, 2, Output)
 GAIN: Final = Field("gain", 0, 2, Gain)
 
 # fmt: off
+# The two waves come with zeros above bit 19, so the sign is that of bit 19. Drivers that name TPS_CTRL
+# (1B) or I_FAST_RMS_CTRL (10) here have them from the BL0940: the BL0942 has no such registers.
 I_WAVE         = Register(0x01, "I_WAVE",         20, 0x000000, "current sample", signed=True)
 V_WAVE         = Register(0x02, "V_WAVE",         20, 0x000000, "voltage sample", signed=True)
 I_RMS          = Register(0x03, "I_RMS",          24, 0x000000, "current, rms; 0 in creep")
@@ -116,6 +122,8 @@ BY_ADDRESS: Final = {register.address: register for register in REGISTERS}
 
 UNLOCK_KEY: Final = 0x55
 LOCK_KEY: Final = 0x00
+# Never sent by the meter. V1.05 says that it resets the writable registers, V1.04 and V1.1 the whole
+# chip; ESPHome has an option against it, for it clears the energy counter (esphome/esphome PR #7428).
 RESET_KEY: Final = 0x5A5A5A
 UNLOCKED_READS: Final = 0x01
 """What USR_WRPROT reads back after a good unlock: not the key (seen by OpenBeken's SPI driver)."""

@@ -34,7 +34,10 @@ from wattrail.wire import Register
 __all__ = ["SETTINGS", "Bl0942Sample"]
 
 SETTINGS: Final = {
+    # 8F, which OpenBeken, ESPHome and Shelly write too; Tasmota leaves the reset value.
     MODE: RMS_UPDATE.put(MODE.reset, RmsUpdate.MS_800),
+    # The published formulas hold for 16 (V1.05). What another gain
+    # makes of them is stated nowhere, and nobody has measured it.
     GAIN_CR: GAIN.put(GAIN_CR.reset, Gain.X16),
 }
 """What the chip is set to. MODE differs from its reset value on purpose: back at 0x87 is one sign of a restart."""
@@ -91,6 +94,8 @@ class Bl0942Sample:
     @property
     def held(self) -> tuple[int, ...]:
         """I_RMS, V_RMS, WATT, FREQ and the known STATUS bits; not I_FAST_RMS, which changes every cycle."""
+        # Bit 5 of STATUS toggles between packets of one load (captures
+        # tas-14829, tas-bulb40): no two samples would be equal.
         return self.i_rms, self.v_rms, self.watt, self.freq, self.status & ~UNKNOWN.mask
 
     def quantities(self, calibration: Calibration | None) -> Quantities:
@@ -105,6 +110,8 @@ class Bl0942Sample:
             found.append(f"I_RMS {self.i_rms} is above {MAX_I_RMS}, where the pins clip")
         if self.v_rms > MAX_V_RMS:
             found.append(f"V_RMS {self.v_rms} is above {MAX_V_RMS}, where the pins clip")
+        # Without mains FREQ is not measured and stays where it was,
+        # at 20000 if mains never came: exactly 50 Hz (captured).
         if self.freq == 0 or (self.sees_mains and not MIN_FREQ <= self.freq <= MAX_FREQ):
             found.append(f"FREQ {self.freq} is outside {MIN_FREQ}..{MAX_FREQ}")
         return tuple(found)

@@ -51,6 +51,7 @@ def hertz(count: int) -> float:
     """Line frequency in hertz from a FREQ count. Raises ValueError for 0, which no chip sends."""
     if count <= 0:
         raise ValueError("FREQ count 0 is not a period: the read failed")
+    # Real chips count in steps of 8, which is 0.02 Hz at 50 Hz (all captures).
     return FREQ_NUMERATOR / count
 
 

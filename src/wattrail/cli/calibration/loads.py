@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Final
 from cyclopts import Parameter, validators
 
 from wattrail.cli import clock, output
-from wattrail.cli.calibration.calibration_store import scale_before
 from wattrail.cli.exits import UsageError
-from wattrail.cli.target import MeterOptions, MeterTarget, find, opened
+from wattrail.cli.target import MeterOptions, MeterTarget, find, opened, scale_before
 from wattrail.meter import Meter
 from wattrail.meter.calibration import FEWEST_READINGS, Probe, measure, reading_probe
 from wattrail.metrology.calibrate import CalibrationError, CalibrationPoint, Given, Load, Reference
@@ -58,7 +57,7 @@ class ReferenceOptions:
         """The values that were typed as options. Raises CalibrationError."""
         if not (self.volts or self.amps or self.watts):
             return None
-        return _as_reference(self.volts, self.amps, self.watts, self.load)
+        return Reference.typed(self.volts, self.amps, self.watts, self.load)
 
     @property
     def given(self) -> bool:
@@ -149,7 +148,7 @@ def _stated_reference(load: Load) -> Reference:
         values = [answer(f"{what} that the reference showed (empty: unknown):") for what in ("Volts", "Amps", "Watts")]
         kind = answer(f"Kind of load: resistive, lagging (motor) or leading (capacitor) [{load}]:")
         try:
-            return _as_reference(values[0], values[1], values[2], Load(kind or load))
+            return Reference.typed(values[0], values[1], values[2], Load(kind or load))
         except (CalibrationError, ValueError) as error:
             output.note(f"{error}; once more, please")
 
@@ -157,16 +156,6 @@ def _stated_reference(load: Load) -> Reference:
 def _one(meter: Meter, wishes: ReferenceOptions, reference: Reference | Probe) -> CalibrationPoint:
     output.note(f"waiting for the load to settle, then {wishes.readings} readings")
     return measure(meter, clock.CLOCK, readings=wishes.readings, reference=reference)
-
-
-def _as_reference(volts: str | None, amps: str | None, watts: str | None, load: Load) -> Reference:
-    given = [Given.typed(text) if text else None for text in (volts, amps, watts)]
-    if not any(given):
-        raise CalibrationError("no value at all: one of volts, amperes and watts is needed, best all three")
-    for name, one in zip(("volts", "amperes"), given, strict=False):
-        if one and one.value < 0:
-            raise CalibrationError(f"{one.value:g} {name}: only watts have a sign, and negative is export")
-    return Reference(volts=given[0], amps=given[1], watts=given[2], load=load)
 
 
 def _wanted(text: str) -> list[tuple[float, float]]:
@@ -209,12 +198,14 @@ def _rehearsal(target: MeterTarget) -> Iterator[tuple[Meter, Twin]]:
             f"--reference twin: {target.url} is not a twin:// URL", hint="nobody knows the truth elsewhere"
         )
     from wattrail.twin.ports import TwinBus, TwinPort
+    from wattrail.twin.twin import Twin
 
     with open_scaled(
         target.url, ScaleClaims(given=scale_before(target)), address=target.address, chip=target.chip, clock=clock.CLOCK
     ) as meter:
         cable = unlogged(meter.client.carrier)
         assert isinstance(cable, TwinBus | TwinPort)
+        assert isinstance(cable.twin, Twin)
         yield meter, cable.twin
 
 

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from wattrail.calibration import Calibration
-from wattrail.cli.calibration.calibration_store import CalibrationStore
-from wattrail.cli.calibration.proposal import constants, toml_line
+from wattrail.cli.calibration_store import CalibrationStore
 from wattrail.cli.exits import UsageError
 from wattrail.cli.output import with_options
 from wattrail.cli.reading_view import SIMULATED
 from wattrail.files import decode_json, read_text
+from wattrail.metrology.proposal import constants, toml_line
 from wattrail.sanitize import printable
 
 if TYPE_CHECKING:

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from wattrail.cli import clock, output
-from wattrail.cli.calibration.calibration_store import (
+from wattrail.cli.calibration.record import Taken, one_of, taken_from_file
+from wattrail.cli.calibration.show import Number
+from wattrail.cli.calibration_store import (
     CalibrationStore,
     MeterName,
     StoreOptions,
-    by_whom,
     calibrations_of_name,
 )
-from wattrail.cli.calibration.proposal import toml_line
-from wattrail.cli.calibration.record import Taken, one_of, taken_from_file
-from wattrail.cli.calibration.show import Number
 from wattrail.cli.exits import UsageError
-from wattrail.cli.target import Json
+from wattrail.cli.option_types import Json
+from wattrail.cli.person import person
+from wattrail.metrology.proposal import toml_line
 
 if TYPE_CHECKING:
     from wattrail.store import KeptCalibration
@@ -43,7 +43,7 @@ def restore(
     """
     calibrations = calibrations_of_name(meter, options or StoreOptions())
     taken = taken_from_file(file, number) if file else _earlier(calibrations, number)
-    kept = None if dry_run else _kept_again(calibrations, meter, taken, by or by_whom())
+    kept = None if dry_run else _kept_again(calibrations, meter, taken, by or person())
     if json:
         print(dumps({"meter": meter, "restored": taken.number, "kept": kept.number if kept else None}))
     else:

@@ -9,10 +9,10 @@ from typing import Annotated
 from cyclopts import Parameter, validators
 
 from wattrail.cli import output
-from wattrail.cli.calibration.calibration_store import MeterName, StoreOptions, calibrations_of_name
 from wattrail.cli.calibration.record import as_document, as_fields, as_line, as_text, one_of
+from wattrail.cli.calibration_store import MeterName, StoreOptions, calibrations_of_name
 from wattrail.cli.exits import UsageError
-from wattrail.cli.target import Json
+from wattrail.cli.option_types import Json
 
 Number = Annotated[
     int | None, Parameter(help="Which one; the newest if left out.", validator=validators.Number(gte=1, lte=10**6))

@@ -14,7 +14,7 @@ from wattrail.cli import clock, output
 from wattrail.cli.exits import UsageError
 from wattrail.cli.flash.session import BoardsFolder, boards_folder
 from wattrail.cli.flash.view import unfinished_object, unfinished_text
-from wattrail.cli.target import Json
+from wattrail.cli.option_types import Json
 from wattrail.flasher import BackupStore, BoardFolder, KeptBackup
 
 __all__ = ["backups", "kept_by_name"]

@@ -13,7 +13,7 @@ from wattrail.cli import clock
 from wattrail.cli.exits import Exit
 from wattrail.cli.flash import view
 from wattrail.cli.flash.session import BoardOptions, PortText, board
-from wattrail.cli.target import Json
+from wattrail.cli.option_types import Json
 from wattrail.flasher import Flasher, FlashEvent, Linked, Lost, RateChanged, Repeated
 
 ROUNDS: Final = 4

@@ -16,7 +16,7 @@ from wattrail.cli.flash.session import BoardOptions, PortText, board
 from wattrail.cli.flash.writing import load_image
 from wattrail.cli.image.files import Source, WriteOptions
 from wattrail.cli.image.files import write as write_file
-from wattrail.cli.target import Json
+from wattrail.cli.option_types import Json
 from wattrail.flasher import Flasher, Risk
 
 

@@ -16,7 +16,7 @@ from wattrail.cli.flash.flash_range import ImagePlace, WritingOptions
 from wattrail.cli.flash.session import BoardOptions, PortText, board, finish
 from wattrail.cli.flash.writing import load_image
 from wattrail.cli.image.files import load
-from wattrail.cli.target import Json
+from wattrail.cli.option_types import Json
 from wattrail.errors import TargetError
 from wattrail.flasher import AS_IT_WAS, Comparison, Flasher, FlashTarget, Report, Risk
 from wattrail.image import Image, ImageKind

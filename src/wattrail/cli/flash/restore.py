@@ -14,7 +14,7 @@ from wattrail.cli.flash.flash_range import WritingOptions, name_override
 from wattrail.cli.flash.session import BoardOptions, PortText, board, finish, url_of
 from wattrail.cli.flash.view import print_preview
 from wattrail.cli.image.files import ForeignFile, load
-from wattrail.cli.target import Json
+from wattrail.cli.option_types import Json
 from wattrail.errors import TargetError, WriteRefused
 from wattrail.flasher import AS_IT_WAS, Flasher, Risk, check_dump_file
 from wattrail.image import Image

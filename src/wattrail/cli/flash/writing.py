@@ -9,15 +9,20 @@ from collections.abc import Collection
 from pathlib import Path
 
 from wattrail.bootrom.geometry import SECTOR
+from wattrail.cli import output
+from wattrail.cli.device.board_settings import is_template
+from wattrail.cli.device.setup import SettingsOptions
 from wattrail.cli.exits import UsageError
+from wattrail.cli.flash.configuration import configuration_segment
 from wattrail.cli.flash.flash_range import ImagePlace, RangeOptions, WritingOptions, name_override
 from wattrail.cli.flash.session import BoardOptions, PortText, board, finish
 from wattrail.cli.flash.view import print_preview
 from wattrail.cli.image.files import ForeignFile, Source, load, read
-from wattrail.cli.target import Json
+from wattrail.cli.option_types import Json
 from wattrail.errors import WriteRefused
 from wattrail.flasher import Risk, check_file
 from wattrail.image import Image, as_flash_image, recognise
+from wattrail.image.openbeken_settings import OpenBekenSettings
 
 
 def write(
@@ -26,18 +31,25 @@ def write(
     *,
     place: ImagePlace | None = None,
     writing: WritingOptions | None = None,
+    settings: SettingsOptions | None = None,
     json: Json = False,
     options: BoardOptions | None = None,
 ) -> None:
     """Write an image to flash, after a backup, and verify it.
 
     Only sectors that differ are erased and written, and all are compared with the chip's CRCs afterwards. Run the same
-    command again to resume an interrupted write.
+    command again to resume an interrupted write. With settings for OpenBeken, its configuration is written with it.
     """
     place, writing = place or ImagePlace(), writing or WritingOptions()
     place.check()
     wanted = load_image(image, place, writing.check())
-    write_image(port, image, wanted, place=place, writing=writing, json=json, options=options)
+    given = settings.settings() if settings is not None and settings.is_given else None
+    if settings is not None and settings.board is not None and not is_template(settings.board):
+        output.note(
+            "gestures of the button and patterns of the LED are a file of the running firmware: "
+            f"'wattrail device setup HOST --board {settings.board}' writes them once it runs"
+        )
+    write_image(port, image, wanted, place=place, writing=writing, settings=given, json=json, options=options)
 
 
 def write_image(
@@ -47,18 +59,20 @@ def write_image(
     *,
     place: ImagePlace,
     writing: WritingOptions,
+    settings: OpenBekenSettings | None = None,
     json: bool = False,
     options: BoardOptions | None = None,
 ) -> None:
     """Open the port, and write an image whose file was checked before."""
     allow = writing.check()
     with board(port, options, writes=True, json=json) as flasher:
+        extra = configuration_segment(flasher, wanted, settings) if settings is not None else None
         if writing.dry_run:
-            found = flasher.preview(wanted, start=place.start, parts=place.part, allow=allow)
+            found = flasher.preview(wanted, start=place.start, parts=place.part, allow=allow, extra=extra)
             print_preview(found, flasher, json=json)
             return
         report = flasher.write(
-            wanted, name=path.name, start=place.start, parts=place.part, allow=allow, backup=writing.backup
+            wanted, name=path.name, start=place.start, parts=place.part, allow=allow, backup=writing.backup, extra=extra
         )
         finish(report, flasher, writing, json=json)
 

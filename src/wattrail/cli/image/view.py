@@ -10,7 +10,7 @@ from pathlib import Path
 
 from wattrail.cli.exits import Exit
 from wattrail.cli.image.files import Source, load
-from wattrail.cli.target import Json
+from wattrail.cli.option_types import Json
 from wattrail.image import Container, Difference, Image, ImageKind, PartitionDiff
 from wattrail.image import diff as compare
 from wattrail.image.layout import SECTOR

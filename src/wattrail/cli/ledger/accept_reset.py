@@ -7,14 +7,13 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from wattrail.cli import clock, output
+from wattrail.cli import output
 from wattrail.cli.exits import UsageError
 from wattrail.cli.ledger import view
-from wattrail.cli.ledger.account import BooksOptions, NamedAccount, StoredAccount, one_account
-from wattrail.cli.ledger.adjust import user
-from wattrail.cli.reading_view import SIMULATED
-from wattrail.ledger import Entry, LedgerSlice, reset
-from wattrail.store import open_store
+from wattrail.cli.ledger.account import BooksOptions, NamedAccount, StoredAccount
+from wattrail.cli.ledger.stating import DryRun, Reason, Who, state
+from wattrail.cli.person import person
+from wattrail.ledger import Statement, StatementKind, reset_outlook
 
 _MAX_ANSWER = 100
 
@@ -22,10 +21,10 @@ _MAX_ANSWER = 100
 def accept_reset(
     meter: NamedAccount = None,
     *,
-    reason: Annotated[str, Parameter(help="Why; it is kept with the entry.")],
-    who: Annotated[str | None, Parameter(help="Who states it; else the name you are logged in by.")] = None,
+    reason: Reason,
+    who: Who = None,
     yes: Annotated[bool, Parameter(help="Do not ask.", negative="")] = False,
-    dry_run: Annotated[bool, Parameter(help="Say what would be stated, and keep nothing.", negative="")] = False,
+    dry_run: DryRun = False,
     options: BooksOptions | None = None,
 ) -> None:
     """State that a meter was reset or exchanged.
@@ -33,23 +32,12 @@ def accept_reset(
     Counting goes on from what the meter shows now, and the registers of the account go on from where they stand. A
     gateway may run meanwhile: it takes it up with the next reading.
     """
-    said = {"at": clock.CLOCK.now(), "who": who or user(), "reason": reason}
-
-    def make(ledger_slice: LedgerSlice) -> Entry:
-        return reset(ledger_slice, **said)  # type: ignore[arg-type]
-
-    with one_account(meter, options or BooksOptions()) as account:
-        path, row, zone = account.reader.path, account.meter, account.zone
-        planned = make(account.reader.outline(row.id))
-        output.note(_preview(account))
-    if dry_run:
-        output.note("nothing was kept; without --dry-run this would be:")
-    else:
-        if not yes:
-            _require_yes()
-        with open_store(path) as store:
-            planned = store.state(row.id, make)
-    print(view.stated_text(planned, zone) + (f"  {SIMULATED}" if row.simulated else ""))
+    statement = Statement(kind=StatementKind.RESET, who=who or person(), reason=reason)
+    confirm = (lambda: None) if yes else _require_yes
+    state(
+        statement, meter, options, dry_run=dry_run,
+        preview=lambda account: output.note(_preview(account)), confirm=confirm,
+    )  # fmt: skip
     if not dry_run:
         output.hint("wattrail ledger adjust states energy that the meter counted and never showed")
 
@@ -61,11 +49,12 @@ def _preview(account: StoredAccount) -> str:
     totals = ledger.totals()
     stands = f"{account.meter.name} stands at import {view.kwh(totals.import_mwh)} kWh, export "
     lines = [f"{stands}{view.kwh(totals.export_mwh)} kWh, and goes on from there"]
-    shown = zip(ledger.epoch.registers, ledger.shown or (), ledger.held or (None,) * 2, strict=False)
-    for register, before, held in shown:
-        last = view.kwh(int(register.milliwatt_hours(before)))
-        now = "what the meter shows next" if held is None else f"{view.kwh(int(register.milliwatt_hours(held)))} kWh"
-        lines.append(f"register {register.name}: booked up to {last} kWh; counting goes on from {now}")
+    for one in reset_outlook(ledger):
+        from_mwh = one.goes_on_from_mwh
+        now = "what the meter shows next" if from_mwh is None else f"{view.kwh(from_mwh)} kWh"
+        lines.append(
+            f"register {one.register}: booked up to {view.kwh(one.booked_mwh)} kWh; counting goes on from {now}"
+        )
     if ledger.held is None:
         lines.append("no reading waits for this: nothing is booked until the meter is read again")
     return "\n".join(lines)

@@ -12,16 +12,17 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from wattrail.app.config import database_of, demo_database, load_config
-from wattrail.cli.database_option import DatabaseOption
 from wattrail.cli.exits import UsageError
 from wattrail.cli.ledger.zone import moment
+from wattrail.cli.option_types import ConfigOption, DatabaseOption
 from wattrail.clock import zone_of
 from wattrail.database_address import is_there
 from wattrail.errors import ConfigError, FileError
 from wattrail.files import read_text
-from wattrail.ledger import By, LedgerSlice, Tariff, boundaries, midnight
+from wattrail.ledger import By, EstimatedTimes, LedgerSlice, Tariff, boundaries, midnight
 from wattrail.sanitize import printable
 from wattrail.store import MeterRow, StoreReader, open_to_read
+from wattrail.store.price_file import with_prices
 from wattrail.toml_schema import needs_pydantic
 
 __all__ = [
@@ -51,7 +52,7 @@ class BooksOptions:
     """Where the ledger are."""
 
     database: DatabaseOption = None
-    config: Annotated[Path | None, Parameter(help="Configuration file.")] = None
+    config: ConfigOption = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,10 @@ class StoredAccount:
         if end <= start:
             raise UsageError(f"no time lies from {start.astimezone(self.zone)} to {end.astimezone(self.zone)}")
         return start, end
+
+    def estimated_times(self) -> EstimatedTimes:
+        """When its energy is estimated by power."""
+        return self.reader.estimated_times(self.meter.id)
 
     def nothing(self) -> UsageError:
         """What to say of an account without an entry."""
@@ -145,4 +150,4 @@ def load_tariff(path: Path) -> Tariff:
     with needs_pydantic(f"reading {name}", extra="run"):
         from wattrail.app.tariff_file import parse_tariff
 
-        return parse_tariff(text, name)
+        return with_prices(parse_tariff(text, name, folder=path.absolute().parent))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime, tzinfo
 
 from wattrail.cli.ledger.account import StoredAccount
 from wattrail.cli.ledger.view import kwh
-from wattrail.ledger import Bill, Entry, ImportedPart, Interval, Tariff, Totals
+from wattrail.ledger import BEGINNING, Bill, Entry, EstimatedTimes, ImportedPart, Interval, Tariff, Totals
 from wattrail.ledger.obis import (
     EXPORT,
     EXPORT_IN_INTERVAL,
@@ -17,24 +18,29 @@ from wattrail.ledger.obis import (
     import_at_rate,
 )
 
-__all__ = ["bill_object", "interval_object", "interval_rows", "stated_object", "totals_object"]
+__all__ = ["bill_object", "estimated_objects", "interval_object", "interval_rows", "stated_object", "totals_object"]
 
 Row = dict[str, str | bool]
 
 
 def totals_object(totals: Totals) -> dict[str, int]:
     """Energy as integers, in milliwatt-hours."""
-    return {
-        "import_mwh": totals.import_mwh,
-        "export_mwh": totals.export_mwh,
-        "undirected_mwh": totals.undirected_mwh,
-    }
+    return asdict(totals)
 
 
-def interval_object(row: Interval, *, simulated: bool) -> dict[str, object]:
+def estimated_objects(times: EstimatedTimes) -> list[dict[str, object]]:
+    """When energy is estimated by power; null for the beginning of the account, and for now."""
+    return [
+        {"start": None if start == BEGINNING else _utc(start), "end": None if end is None else _utc(end)}
+        for start, end in times.spans
+    ]
+
+
+def interval_object(row: Interval, *, simulated: bool, estimated: EstimatedTimes) -> dict[str, object]:
     """One period."""
     return {
         "simulated": simulated,
+        "estimated": estimated.touches(row.start, row.end),
         "start": _utc(row.start),
         "end": _utc(row.end),
         **totals_object(row.energy),
@@ -52,7 +58,7 @@ def _imported_object(part: ImportedPart | None) -> dict[str, object] | None:
     return {"import_mwh": part.import_mwh, "export_mwh": part.export_mwh, "origins": list(part.origins)}
 
 
-def bill_object(bill: Bill, *, simulated: bool) -> dict[str, object]:
+def bill_object(bill: Bill, *, simulated: bool, estimated: EstimatedTimes) -> dict[str, object]:
     """One bill; money is text, so that it stays decimal."""
     lines = [
         {
@@ -63,6 +69,7 @@ def bill_object(bill: Bill, *, simulated: bool) -> dict[str, object]:
     ]  # fmt: skip
     return {
         "simulated": simulated,
+        "estimated": estimated.touches(bill.start, bill.end),
         "start": _utc(bill.start),
         "end": _utc(bill.end),
         "tariff": bill.tariff,
@@ -72,6 +79,7 @@ def bill_object(bill: Bill, *, simulated: bool) -> dict[str, object]:
         **totals_object(bill.energy),
         "uncharged": totals_object(bill.uncharged),
         "complete": bill.complete,
+        "unpriced": [{"start": _utc(start), "end": _utc(end)} for start, end in bill.unpriced],
     }
 
 
@@ -95,6 +103,7 @@ def interval_rows(
     account: StoredAccount, rows: Sequence[Interval], tariff: Tariff | None, by_rate: Sequence[dict[str, int]]
 ) -> Iterator[Row]:
     """Periods under OBIS codes, in kWh to the milliwatt-hour. Registers are those at the end of the row."""
+    times = account.estimated_times()
     for row, rates in zip(rows, by_rate or [{}] * len(rows), strict=True):
         numbered = enumerate(tariff.rates if tariff else (), start=1)
         yield {
@@ -112,6 +121,7 @@ def interval_rows(
             "in_gaps": kwh(row.gaps.import_mwh + row.gaps.export_mwh + row.gaps.undirected_mwh),
             "stated": kwh(row.stated.import_mwh + row.stated.export_mwh),
             "complete": row.complete,
+            "estimated": times.touches(row.start, row.end),
         }
 
 

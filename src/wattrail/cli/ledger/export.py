@@ -12,6 +12,7 @@ from cyclopts import Parameter
 
 from wattrail.cli.ledger import document
 from wattrail.cli.ledger.account import BooksOptions, Format, Length, NamedAccount, load_tariff, one_account
+from wattrail.cli.option_types import FromOption, ToOption
 from wattrail.ledger import By, by_interval
 from wattrail.ledger.rates import rate_registers
 
@@ -21,8 +22,8 @@ def export(
     *,
     format: Annotated[Format, Parameter(help="csv or json.")] = "csv",
     by: Annotated[Length, Parameter(help="Length of the periods (15min).")] = "15min",
-    from_: Annotated[str | None, Parameter(name="--from", help="First day or time, local.")] = None,
-    to: Annotated[str | None, Parameter(help="Day or time at which to end, not included.")] = None,
+    from_: FromOption = None,
+    to: ToOption = None,
     tariff: Annotated[Path | None, Parameter(help="Tariff file: adds a register for each rate.")] = None,
     options: BooksOptions | None = None,
 ) -> None:

@@ -11,8 +11,8 @@ from cyclopts import Parameter
 
 from wattrail.cli.exits import UsageError
 from wattrail.cli.ledger.account import BooksOptions, NamedAccount, StoredAccount, load_tariff, one_account
+from wattrail.cli.option_types import Json
 from wattrail.cli.report.files import keep, refuse_existing
-from wattrail.cli.target import Json
 from wattrail.ledger import By
 from wattrail.publish import report_text
 from wattrail.publish.report import EnergyReport, ReportedMeter, energy_report
@@ -52,7 +52,10 @@ def report(
 
 def _report(account: StoredAccount, by: By, first_day: date, tariff: Path | None) -> EnergyReport:
     # the whole account: a slice that begins later does not say when the account began
-    about = ReportedMeter(name=account.meter.name, simulated=account.meter.simulated, zone=account.zone)
+    about = ReportedMeter(
+        name=account.meter.name, simulated=account.meter.simulated, zone=account.zone,
+        estimated=account.estimated_times(),
+    )  # fmt: skip
     loaded = load_tariff(tariff) if tariff else None
     return energy_report(account.ledger_slice(), about, by, first_day, tariff=loaded)
 

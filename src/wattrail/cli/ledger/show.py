@@ -12,7 +12,7 @@ from wattrail.cli.exits import UsageError
 from wattrail.cli.ledger import document, view
 from wattrail.cli.ledger.account import BooksOptions, Length, NamedAccount, StoredAccount, load_tariff, one_account
 from wattrail.cli.ledger.virtual import definitions_object
-from wattrail.cli.target import Json
+from wattrail.cli.option_types import FromOption, Json, ToOption
 from wattrail.ledger import By, bills
 
 
@@ -20,8 +20,8 @@ def show(
     meter: NamedAccount = None,
     *,
     by: Annotated[Length | None, Parameter(help="Energy by periods of this length, instead of registers.")] = None,
-    from_: Annotated[str | None, Parameter(name="--from", help="First day or time, local.")] = None,
-    to: Annotated[str | None, Parameter(help="Day or time at which to end, not included.")] = None,
+    from_: FromOption = None,
+    to: ToOption = None,
     tariff: Annotated[Path | None, Parameter(help="Tariff file: bills, one for each billing period.")] = None,
     billing_day: Annotated[
         int | None,
@@ -58,6 +58,7 @@ def _registers(account: StoredAccount, *, json: bool) -> str:
     fields = {
         "meter": account.meter.name,
         "simulated": account.meter.simulated,
+        "estimated": document.estimated_objects(account.estimated_times()),
         **document.totals_object(view.totals_at_end(ledger_slice)),
         "entries": ledger_slice.entries[-1].sequence,
         "definitions": definitions_object(account),
@@ -71,9 +72,10 @@ def _intervals(account: StoredAccount, by: By, first: str | None, until: str | N
     marks = account.marks(by, account.span(by, first, until, since=since), billing_day=day)
     rows = account.reader.energy(account.meter.id, marks)
     if not json:
-        return f"{view.heading(account)}\n{view.intervals_table(rows, account.zone)}"
+        return f"{view.heading(account)}\n{view.intervals_table(rows, account.zone, account.estimated_times())}"
     simulated = account.meter.simulated
-    intervals = [document.interval_object(row, simulated=simulated) for row in rows]
+    times = account.estimated_times()
+    intervals = [document.interval_object(row, simulated=simulated, estimated=times) for row in rows]
     return json_text.dumps({"meter": account.meter.name, "simulated": simulated, "intervals": intervals})
 
 
@@ -83,5 +85,6 @@ def _bills(account: StoredAccount, path: Path, first: str | None, until: str | N
     if not json:
         return "\n".join([view.heading(account), *(view.bill_text(bill, account.zone) for bill in made)])
     simulated = account.meter.simulated
-    objects = [document.bill_object(bill, simulated=simulated) for bill in made]
+    times = account.estimated_times()
+    objects = [document.bill_object(bill, simulated=simulated, estimated=times) for bill in made]
     return json_text.dumps({"meter": account.meter.name, "simulated": simulated, "bills": objects})

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json as json_text
-from dataclasses import replace
 
 from wattrail.cli import output
 from wattrail.cli.exits import Exit
 from wattrail.cli.ledger import document
 from wattrail.cli.ledger.account import BooksOptions, NamedAccount, StoredAccount, accounts
 from wattrail.cli.ledger.view import kwh
-from wattrail.cli.ledger.virtual import not_as_derived
+from wattrail.cli.option_types import Json
 from wattrail.cli.reading_view import SIMULATED
-from wattrail.cli.target import Json
-from wattrail.errors import StoreError
-from wattrail.ledger import Audit, AuditFinding, audit
+from wattrail.ledger import Audit, AuditFinding
+from wattrail.store.verification import verify_meter
 
 
 def verify(meter: NamedAccount = None, *, json: Json = False, options: BooksOptions | None = None) -> int:
@@ -37,17 +35,9 @@ def verify(meter: NamedAccount = None, *, json: Json = False, options: BooksOpti
 
 def _checked(account: StoredAccount, file: tuple[AuditFinding, ...]) -> Audit:
     """What is wrong with the file, then with the chain over the rows, then with what they say."""
-    try:
-        proof = (*file, *account.reader.broken_links(account.meter.id))
-    except StoreError as error:
-        proof = (*file, AuditFinding(0, "reading its rows", f"refused ({error})", "possible", name="the file"))
-    try:
-        ledger_slice = account.reader.ledger_slice(account.meter.id)
-        audited, derived = audit(ledger_slice), not_as_derived(account, ledger_slice)
-    except StoreError as error:
-        unread = AuditFinding(0, "reading them", f"refused ({error})", "possible", name="the ledger")
-        return Audit(entries=0, stated=0, findings=(*proof, unread), totals=None)
-    return replace(audited, findings=(*proof, *audited.findings, *derived))
+    *_, last = verify_meter(account.reader.path, account.meter, file)
+    assert last.result is not None
+    return last.result
 
 
 def _print_findings(account: StoredAccount, result: Audit) -> None:

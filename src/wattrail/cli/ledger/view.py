@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 
 from wattrail.cli.ledger.account import StoredAccount
 from wattrail.cli.ledger.virtual import definition_lines
 from wattrail.cli.ledger.zone import local
-from wattrail.cli.reading_view import SIMULATED
+from wattrail.cli.reading_view import FROM_TWIN
 from wattrail.ledger import (
+    BEGINNING,
     Bill,
     Entry,
     EntryKind,
+    EstimatedTimes,
     ImportedPart,
     Interval,
     LedgerSlice,
     Totals,
+    left_in_registers,
     registers_at,
+    reversals,
     unassigned,
 )
 from wattrail.ledger.obis import EXPORT, IMPORT, NET
 from wattrail.sanitize import printable
 
 __all__ = ["bill_text", "heading", "intervals_table", "kwh", "registers_text", "stated_text", "totals_at_end"]
-
-_FROM_TWIN = f"{SIMULATED}: these numbers come from a digital twin, not from a meter"
 
 
 def kwh(mwh: int) -> str:
@@ -35,9 +37,18 @@ def kwh(mwh: int) -> str:
 
 
 def heading(account: StoredAccount) -> str:
-    """Whose account it is; over two lines when it is a twin's."""
-    name = f"{account.meter.name}, {account.meter.url}"
-    return f"{name}\n{_FROM_TWIN}" if account.meter.simulated else name
+    """Whose account it is; in further lines that it is a twin's, and when its energy is estimated."""
+    lines = [f"{account.meter.name}, {account.meter.url}", *([FROM_TWIN] if account.meter.simulated else [])]
+    return "\n".join([*lines, *_estimate_lines(account)])
+
+
+def _estimate_lines(account: StoredAccount) -> list[str]:
+    spans = account.estimated_times().spans
+    times = []
+    for start, end in spans:
+        first = "" if start == BEGINNING else f" from {local(start, account.zone)}"
+        times.append(first + ("" if end is None else f" until {local(end, account.zone)}"))
+    return [f"energy is estimated from power{' and'.join(times)}: the meter counts none"] if spans else []
 
 
 def totals_at_end(ledger_slice: LedgerSlice) -> Totals:
@@ -45,7 +56,7 @@ def totals_at_end(ledger_slice: LedgerSlice) -> Totals:
     assert ledger_slice.booked_until is not None
     last = max([ledger_slice.booked_until, *(entry.end for entry in ledger_slice.stated)])
     instant_after = last.max.replace(tzinfo=last.tzinfo)
-    return registers_at(ledger_slice, [instant_after])[0].total.rounded_down()
+    return registers_at(ledger_slice, [instant_after])[0].register.rounded_down()
 
 
 def registers_text(account: StoredAccount, ledger_slice: LedgerSlice, outline: LedgerSlice) -> str:
@@ -66,7 +77,14 @@ def registers_text(account: StoredAccount, ledger_slice: LedgerSlice, outline: L
     lines += definition_lines(account)
     if left := unassigned(outline):
         lines.append(f"entries without a direction: {', '.join(map(str, left))}; wattrail ledger adjust gives them one")
-    lines += [stated_text(entry, account.zone) for entry in ledger_slice.stated]
+    undone = reversals(ledger_slice.stated)
+    for entry in ledger_slice.stated:
+        mark = f" (reversed by {undone[entry.sequence].sequence})" if entry.sequence in undone else ""
+        lines.append(stated_text(entry, account.zone) + mark)
+    kept = left_in_registers(ledger_slice.stated, ledger_slice.epochs).rounded_down()
+    if kept.import_mwh or kept.export_mwh:
+        energy = f"import {kwh(kept.import_mwh)} kWh, export {kwh(kept.export_mwh)} kWh"
+        lines.append(f"the registers still show what was reversed: {energy}")
     return "\n".join(lines)
 
 
@@ -74,6 +92,8 @@ def stated_text(entry: Entry, zone: tzinfo) -> str:
     """A manual entry in a line."""
     if entry.kind is EntryKind.ASSIGNED:
         what = f"{-entry.undirected} counts of entry {entry.about} given a direction"
+    elif entry.kind is EntryKind.REVERSED:
+        what = f"manual entry {entry.about} counts no longer"
     elif entry.is_reset:
         what = f"the register began again after entry {entry.about}"
     else:
@@ -82,12 +102,13 @@ def stated_text(entry: Entry, zone: tzinfo) -> str:
     return f"stated {entry.sequence}, {entry.kind}: {what}; {entry.who}, {when}: {entry.note}"
 
 
-def intervals_table(rows: Sequence[Interval], zone: tzinfo) -> str:
+def intervals_table(rows: Sequence[Interval], zone: tzinfo, estimated: EstimatedTimes) -> str:
     """A line for each period, then their sum."""
     columns = ("from", "import kWh", "export kWh", "undirected", "of it in gaps", "stated")
     lines = [_line(columns)]
     for row in rows:
         marks = ["incomplete"] * (not row.complete) + _imported_words(row.imported)
+        marks += ["estimated"] * estimated.touches(row.start, row.end)
         lines.append("  ".join([_line((local(row.start, zone), *_energies(row))), *marks]))
     sums = [sum(column) for column in zip(*(_numbers(row) for row in rows), strict=True)]
     lines.append(_line(("sum", *(kwh(number) for number in sums))))
@@ -136,6 +157,11 @@ def bill_text(bill: Bill, zone: tzinfo) -> str:
             lines.append(f"  not charged: {kwh(mwh)} kWh of {name}, for no one price is known for it")
     if uncharged.undirected_mwh > 0:
         lines.append(f"  not charged: {kwh(uncharged.undirected_mwh)} kWh without a direction")
+    lines += [f"  no price is known from {_local(start, zone)} to {_local(end, zone)}" for start, end in bill.unpriced]
     if not bill.complete:
         lines.append("  incomplete: part of the time was not watched")
     return "\n".join(lines)
+
+
+def _local(at: datetime, zone: tzinfo) -> str:
+    return f"{at.astimezone(zone):%Y-%m-%d %H:%M}"

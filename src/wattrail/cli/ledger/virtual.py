@@ -1,4 +1,4 @@
-"""What is special about the account of a virtual meter: its definitions, and that it can be derived again."""
+"""What is special about the account of a virtual meter: its definitions."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ from datetime import datetime
 
 from wattrail.cli.ledger.account import StoredAccount
 from wattrail.cli.ledger.zone import local
-from wattrail.ledger import VIRTUAL_SCHEME, AuditFinding, Definition, LedgerSlice, MemberLedger
-from wattrail.ledger.virtual import rederived
+from wattrail.ledger import VIRTUAL_SCHEME, Definition
 
-__all__ = ["definition_lines", "definitions_object", "not_as_derived"]
+__all__ = ["definition_lines", "definitions_object"]
 
 
 def definition_lines(account: StoredAccount) -> list[str]:
@@ -28,27 +27,6 @@ def definitions_object(account: StoredAccount) -> list[dict[str, object]]:
     ]
 
 
-def not_as_derived(account: StoredAccount, ledger_slice: LedgerSlice) -> tuple[AuditFinding, ...]:
-    """Every entry that is not what its definition makes of the members' entries."""
-    if not _is_virtual(account):
-        return ()
-    known = {row.name: row.id for row in account.reader.meters()}
-    evidence = account.reader.evidence(account.meter.id)
-    definitions = {number: Definition.from_url(url) for number, url in evidence.items()}
-    names = {name for definition in definitions.values() for name in definition.members}
-    if gone := sorted(names - known.keys()):
-        return (
-            AuditFinding(0, "what it is made of", f"{', '.join(gone)} missing", "in this database", name="a member"),
-        )
-    members = {name: MemberLedger(account.reader.ledger_slice(known[name])) for name in names}
-    return tuple(
-        AuditFinding(entry.sequence, "its energy", _energy(*got), f"{_energy(*wanted)}, as its members booked")
-        for entry, energy in rederived(ledger_slice.entries, definitions, members)
-        if (got := (entry.positive, entry.negative, entry.undirected))
-        != (wanted := (energy.import_mwh, energy.export_mwh, energy.undirected_mwh))
-    )
-
-
 def _definitions(account: StoredAccount) -> list[tuple[Definition, int, datetime]]:
     if not _is_virtual(account):
         return []
@@ -59,7 +37,3 @@ def _definitions(account: StoredAccount) -> list[tuple[Definition, int, datetime
 
 def _is_virtual(account: StoredAccount) -> bool:
     return account.meter.url.startswith(f"{VIRTUAL_SCHEME}:")
-
-
-def _energy(imported: int, exported: int, undirected: int) -> str:
-    return f"import {imported}, export {exported}, undirected {undirected} mWh"

@@ -11,8 +11,9 @@ from cyclopts import Parameter, validators
 
 from wattrail.cli import output, reading_view
 from wattrail.cli.exits import UsageError
+from wattrail.cli.option_types import Json
 from wattrail.cli.report.files import keep, refuse_existing
-from wattrail.cli.target import Json, MeterOptions, MeterTarget, Named, find, opened
+from wattrail.cli.target import MeterOptions, MeterTarget, Named, find, opened
 from wattrail.urls import split
 
 if TYPE_CHECKING:

@@ -10,22 +10,18 @@ from cyclopts import Parameter, validators
 
 from wattrail.calibration import Calibration
 from wattrail.cli import clock, output
-from wattrail.cli.calibration.calibration_store import (
-    CalibrationStore,
-    by_whom,
-    find_calibrations,
-    is_twin,
-    scale_before,
-)
 from wattrail.cli.calibration.loads import ReferenceOptions, answer, at_a_terminal, measured_loads
-from wattrail.cli.calibration.proposal import Proposal, as_fields, as_text, evidence
-from wattrail.cli.database_option import DatabaseOption
+from wattrail.cli.calibration.proposal import as_fields, as_text
+from wattrail.cli.calibration_store import CalibrationStore, find_calibrations
 from wattrail.cli.exits import Exit, UsageError
-from wattrail.cli.target import Json, MeterOptions, MeterTarget, Named, find_written, with_kept
+from wattrail.cli.option_types import DatabaseOption, Json
+from wattrail.cli.person import person
+from wattrail.cli.target import MeterOptions, MeterTarget, Named, find_written, is_twin, scale_before, with_kept
 from wattrail.meter.opening import chip_of
 from wattrail.metrology.calibrate import factory_calibration, flipped, turned
 from wattrail.metrology.calibration_checks import NOTES, Finding, FindingCause, diagnose, other_parts
 from wattrail.metrology.fitting import fit
+from wattrail.metrology.proposal import Proposal, evidence
 from wattrail.metrology.scale_origin import ScaleClaims
 
 _STOPPING: Final = tuple(cause.value for cause in FindingCause if cause not in NOTES)
@@ -208,7 +204,7 @@ def _keep(calibrations: CalibrationStore, proposal: Proposal, keeping: KeepingOp
     with calibrations.opened() as store:
         kept = store.keep_calibration(
             calibrations.name, proposal.after, simulated=proposal.simulated, origin=proposal.origin,
-            turns=proposal.turns, at=clock.CLOCK.now(), by=keeping.by or by_whom(),
+            turns=proposal.turns, at=clock.CLOCK.now(), by=keeping.by or person(),
             note=keeping.note, evidence=dumps(evidence(proposal)),
         )  # fmt: skip
     output.note(f"kept as calibration {kept.number} of {calibrations.name} in {calibrations.database}")

@@ -14,9 +14,10 @@ from cyclopts import Parameter, validators
 from wattrail.cli import clock, output, reading_view
 from wattrail.cli.clock import read_once
 from wattrail.cli.exits import UsageError
+from wattrail.cli.option_types import Json
 from wattrail.cli.source_reader import SourceReader
 from wattrail.cli.stopping import stop_quietly
-from wattrail.cli.target import Json, MeterOptions, find, opened_any
+from wattrail.cli.target import MeterOptions, find, opened_any
 from wattrail.errors import LinkError, PortError, WattrailError
 from wattrail.meter import Meter
 from wattrail.units import Reading

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from wattrail.cli import output, reading_view
 from wattrail.cli.clock import read_once
-from wattrail.cli.target import Json, MeterOptions, Named, find, opened_any
+from wattrail.cli.option_types import Json
+from wattrail.cli.target import MeterOptions, Named, find, opened_any
 from wattrail.meter import Meter
 
 

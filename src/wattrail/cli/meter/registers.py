@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from wattrail.cli import energy_register_view, output, reading_view, register_view
 from wattrail.cli.console import results
+from wattrail.cli.option_types import Json
 from wattrail.cli.source_reader import opened_network
-from wattrail.cli.target import Json, MeterOptions, Named, find, opened
+from wattrail.cli.target import MeterOptions, Named, find, opened
 from wattrail.errors import NoAnswer
 from wattrail.meter import Meter
 from wattrail.wire import Register

@@ -11,9 +11,10 @@ from cyclopts import Parameter, validators
 
 from wattrail.cli import output, reading_view
 from wattrail.cli.clock import steady_readings
+from wattrail.cli.option_types import Json
 from wattrail.cli.source_reader import SourceReader
 from wattrail.cli.stopping import stop_quietly
-from wattrail.cli.target import Json, MeterOptions, Named, find, opened_any
+from wattrail.cli.target import MeterOptions, Named, find, opened_any
 from wattrail.meter import Meter
 from wattrail.transport.replay import CaptureEnded
 from wattrail.units import Reading

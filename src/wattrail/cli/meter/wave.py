@@ -8,8 +8,9 @@ from typing import Annotated
 from cyclopts import Parameter, validators
 
 from wattrail.cli import reading_view
+from wattrail.cli.option_types import Json
 from wattrail.cli.report.files import keep, refuse_existing
-from wattrail.cli.target import Json, MeterOptions, Named, find, opened
+from wattrail.cli.target import MeterOptions, Named, find, opened
 from wattrail.meter.wave import CYCLES
 
 Cycles = Annotated[

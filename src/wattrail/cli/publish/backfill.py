@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json as json_text
-from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -13,8 +12,8 @@ from wattrail.cli import output
 from wattrail.cli.exits import Exit, UsageError
 from wattrail.cli.ledger.view import kwh
 from wattrail.cli.ledger.zone import moment
+from wattrail.cli.option_types import ConfigOption, FromOption, Json, ToOption
 from wattrail.cli.reading_view import SIMULATED
-from wattrail.cli.target import Json
 from wattrail.clock import zone_of
 from wattrail.publish.home_assistant_history_fill import FilledRegister, FillSpan, fill_history
 from wattrail.store import open_to_read
@@ -25,12 +24,12 @@ _TABLE_HINT = 'write [publish.home_assistant_history] and url = "http://HOST:812
 
 def backfill(
     *,
-    from_: Annotated[str | None, Parameter(name="--from", help="First day or time, local.")] = None,
-    to: Annotated[str | None, Parameter(help="Day or time at which to end, not included.")] = None,
+    from_: FromOption = None,
+    to: ToOption = None,
     meter: Annotated[str | None, Parameter(help="Name of one meter; else all of the configuration.")] = None,
     dry_run: Annotated[bool, Parameter(help="Say what would be written, and write nothing.")] = False,
     json: Json = False,
-    config: Annotated[Path | None, Parameter(help="Configuration file.")] = None,
+    config: ConfigOption = None,
 ) -> int:
     """Fill Home Assistant's statistics from the ledger.
 

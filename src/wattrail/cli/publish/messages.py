@@ -5,16 +5,14 @@ from __future__ import annotations
 import json as json_text
 import secrets
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from wattrail.app.config import FILE_NAME, database_of, load_config
 from wattrail.cli import output
-from wattrail.cli.database_option import DatabaseOption
 from wattrail.cli.exits import UsageError
-from wattrail.cli.target import Json
+from wattrail.cli.option_types import ConfigOption, DatabaseOption, Json
 from wattrail.clock import SystemClock, zone_of
 from wattrail.errors import UnexpectedReply
 from wattrail.sanitize import printable_lines
@@ -25,11 +23,9 @@ if TYPE_CHECKING:
     from wattrail.app.schema import Config
     from wattrail.publish.delivery import MessagePlan
 
-ConfigFile = Annotated[Path | None, Parameter(help="Configuration file.")]
-
 
 def send_test(
-    name: Annotated[str, Parameter(help="Name of the webhook, or email.")], *, config: ConfigFile = None
+    name: Annotated[str, Parameter(help="Name of the webhook, or email.")], *, config: ConfigOption = None
 ) -> None:
     """Send a test message to a webhook or by e-mail.
 
@@ -53,7 +49,7 @@ def send_test(
 def refused(
     *,
     database: DatabaseOption = None,
-    config: ConfigFile = None,
+    config: ConfigOption = None,
     json: Json = False,
 ) -> None:
     """List the messages that were refused.

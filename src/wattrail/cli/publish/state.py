@@ -5,16 +5,14 @@ from __future__ import annotations
 import json as json_text
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 from urllib.error import URLError
 from urllib.request import ProxyHandler, build_opener
-
-from cyclopts import Parameter
 
 from wattrail.app.config import FILE_NAME, database_of, load_config
 from wattrail.cli import output
 from wattrail.cli.exits import Exit, UsageError
-from wattrail.cli.target import Json
+from wattrail.cli.option_types import ConfigOption, Json
 from wattrail.database_address import DatabaseAddress, is_there
 from wattrail.sanitize import printable, printable_lines
 from wattrail.store import lock_holder
@@ -22,14 +20,13 @@ from wattrail.store import lock_holder
 if TYPE_CHECKING:
     from wattrail.app.schema import Config
 
-ConfigFile = Annotated[Path | None, Parameter(help="Configuration file.")]
 
 _ANSWER_S = 5.0
 _MAX_ANSWER = 1 << 20
 _WELL = frozenset({"live", "connecting"})
 
 
-def list_publishers(*, config: ConfigFile = None, json: Json = False) -> None:
+def list_publishers(*, config: ConfigOption = None, json: Json = False) -> None:
     """List the publishers of the configuration, and where each sends to."""
     found = [{"name": name, "target": target} for name, target in _configured(_loaded(config))]
     if json:
@@ -41,7 +38,7 @@ def list_publishers(*, config: ConfigFile = None, json: Json = False) -> None:
         output.note("no publisher is configured; docs/publish.md has examples")
 
 
-def status(*, config: ConfigFile = None, json: Json = False) -> int:
+def status(*, config: ConfigOption = None, json: Json = False) -> int:
     """Show what each publisher is doing, how many registers wait, and its last error.
 
     A running gateway is asked. Where none runs, the configuration says what there is, and the outbox what waits. Exit

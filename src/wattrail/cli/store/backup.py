@@ -11,8 +11,8 @@ from cyclopts import Parameter
 from wattrail.cli import output
 from wattrail.cli.exits import UsageError
 from wattrail.cli.ledger.account import BooksOptions
-from wattrail.cli.store.database import content_lines, content_object, database_file, site_zone
-from wattrail.cli.target import Json
+from wattrail.cli.option_types import Json
+from wattrail.cli.store.database import content_lines, content_object, database_place, site_zone
 from wattrail.store.backup import back_up
 
 
@@ -26,13 +26,19 @@ def backup(
     """Copy the database into one file, while the gateway runs.
 
     The copy is of one moment. It is read slowly, so that the gateway is not held up, checked, and then given its name.
-    Only its owner can read it.
+    Only its owner can read it. A database on a server gives the same kind of file, which can go back to a server or
+    stand by itself.
     """
-    database = database_file(options)
+    database = database_place(options)
     if file.exists() and not replace:
         raise UsageError(f"{file} exists", hint="give another name, or add --replace")
     output.note(f"copying {database}")
-    made = back_up(database, file, replace=replace)
+    if isinstance(database, Path):
+        made = back_up(database, file, replace=replace)
+    else:
+        from wattrail.store.server_backup import back_up_server
+
+        made = back_up_server(database, file, replace=replace)
     if json:
         print(json_text.dumps({**content_object(made.content), "seconds": round(made.seconds, 3)}))
         return

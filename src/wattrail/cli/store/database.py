@@ -1,4 +1,4 @@
-"""Which database file a verb is about, and how its content is said."""
+"""Which database a verb is about, and how its content is said."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from wattrail.cli.ledger.zone import local
 from wattrail.cli.reading_view import SIMULATED
 from wattrail.clock import zone_of
 from wattrail.database_address import DatabaseAddress, is_there
+from wattrail.store.engines import database_at
 from wattrail.store.file_check import FileContent, MeterContent
 
 __all__ = [
     "content_lines",
     "content_object",
     "counted",
-    "database_file",
     "database_place",
     "meter_line",
     "place_of",
@@ -27,34 +27,13 @@ __all__ = [
 ]
 
 
-def place_of(options: BooksOptions | None) -> Path:
-    """The file that is named, else the configured one, else the demo's, whether it is there or not.
+def place_of(options: BooksOptions | None) -> DatabaseAddress:
+    """The database that is named, else the configured one, else the demo's, whether it is there or not.
 
-    Raises UsageError for a database on a server.
+    Raises MissingExtra for one on a server, where what speaks to servers is not installed.
     """
     place = _address_of(options)
-    if isinstance(place, Path):
-        return place
-    raise UsageError(
-        f"{place} is on a server, and this verb is about a file",
-        hint="pg_dump and pg_restore keep copies of it, see docs/store.md, PostgreSQL; 'ledger verify' checks it",
-    )
-
-
-def database_place(options: BooksOptions | None) -> DatabaseAddress:
-    """The same, where it is there, or on a server. Raises UsageError."""
-    place = _address_of(options)
-    if isinstance(place, Path) and not place.is_file():
-        what = "is not a file" if place.exists() else "does not exist"
-        raise UsageError(f"found no database: {place} {what}", hint="wattrail run makes one")
-    return place
-
-
-def database_file(options: BooksOptions | None) -> Path:
-    """The file, where it is there. Raises UsageError."""
-    place_of(options)
-    place = database_place(options)
-    assert isinstance(place, Path)
+    database_at(place)
     return place
 
 
@@ -64,6 +43,15 @@ def _address_of(options: BooksOptions | None) -> DatabaseAddress:
         return options.database
     written, demo = database_of(load_config(options.config)), demo_database()
     return demo if demo.is_file() and not is_there(written) else written
+
+
+def database_place(options: BooksOptions | None) -> DatabaseAddress:
+    """The same, where it is there, or on a server. Raises UsageError."""
+    place = place_of(options)
+    if isinstance(place, Path) and not place.is_file():
+        what = "is not a file" if place.exists() else "does not exist"
+        raise UsageError(f"found no database: {place} {what}", hint="wattrail run makes one")
+    return place
 
 
 def site_zone(options: BooksOptions | None) -> tzinfo:

@@ -16,6 +16,7 @@ from wattrail.cli import output
 from wattrail.cli.exits import UsageError
 from wattrail.cli.ledger.account import BooksOptions
 from wattrail.cli.ledger.zone import moment
+from wattrail.cli.option_types import FromOption, ToOption
 from wattrail.cli.reading_view import SIMULATED
 from wattrail.cli.store.database import database_place, site_zone
 from wattrail.errors import StoreError
@@ -23,7 +24,7 @@ from wattrail.files import give_name
 from wattrail.ledger import By
 from wattrail.store import queries
 from wattrail.store.backup import new_file
-from wattrail.store.database import database_at
+from wattrail.store.engines import database_at
 from wattrail.store.table_export import COLUMNS, Content, Row, Selection, exported_rows
 from wattrail.store.table_formats import TableFormat, encode_table, require_format
 
@@ -38,8 +39,8 @@ def export(
     by: Annotated[
         Literal["15min", "hour", "day", "month"], Parameter(help="Length of periods of energy (hour).")
     ] = "hour",
-    from_: Annotated[str | None, Parameter(name="--from", help="First day or time, local.")] = None,
-    to: Annotated[str | None, Parameter(help="Day or time at which to end, not included.")] = None,
+    from_: FromOption = None,
+    to: ToOption = None,
     out: Annotated[
         Path | None, Parameter(name=["--out", "-o"], help="File to write; else the standard output.")
     ] = None,

@@ -13,8 +13,8 @@ from wattrail.cli.exits import UsageError
 from wattrail.cli.ledger.account import BooksOptions
 from wattrail.cli.ledger.view import kwh
 from wattrail.cli.ledger.zone import local
+from wattrail.cli.option_types import Json
 from wattrail.cli.store.database import counted, database_place, site_zone, utc
-from wattrail.cli.target import Json
 from wattrail.store.history.dsmr_reader import read_export
 from wattrail.store.history.home_assistant import read_dashboard, read_statistics
 from wattrail.store.history.periods import History

@@ -12,8 +12,8 @@ from cyclopts import Parameter
 from wattrail.cli import output
 from wattrail.cli.ledger.account import BooksOptions
 from wattrail.cli.ledger.zone import local
+from wattrail.cli.option_types import Json
 from wattrail.cli.store.database import content_lines, content_object, counted, meter_line, place_of, site_zone, utc
-from wattrail.cli.target import Json
 from wattrail.store.restore import LostPart, restore
 
 
@@ -25,12 +25,18 @@ def restore_database(
 ) -> None:
     """Put a backup in the place of the database.
 
-    The backup is checked first, and brought up to date if it is older. Stop the gateway before. The replaced database
-    stays beside it under a dated name, and what only that one holds is said. What the meters counted since then is in
-    their own counters: the next start books it as a gap.
+    The backup is checked first, and brought up to date if it is older. Stop the gateway before. The replaced file, or
+    schema on a server, stays beside it under a dated name, and what only that one holds is said. What the meters
+    counted since then is in their own counters: the next start books it as a gap.
     """
     zone = site_zone(options)
-    done = restore(file, place_of(options), at=datetime.now(UTC))
+    place, now = place_of(options), datetime.now(UTC)
+    if isinstance(place, Path):
+        done = restore(file, place, at=now)
+    else:
+        from wattrail.store.server_backup import restore_to_server
+
+        done = restore_to_server(file, place, at=now)
     if json:
         lost = [_lost_object(part) for part in done.lost]
         kept = None if done.kept_as is None else str(done.kept_as)

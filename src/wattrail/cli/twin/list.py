@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from json import dumps
 
-from wattrail.cli.target import Json
-from wattrail.errors import MissingExtra
+from wattrail.cli.option_types import Json
+from wattrail.errors import needs_library
 
 
 def list_twins(*, json: Json = False) -> None:
@@ -19,12 +19,8 @@ def _known_twins() -> dict[str, list[dict[str, object]]]:
     from wattrail.twin.boards import BOARDS
     from wattrail.twin.network.serving import NETWORK_DEVICES
 
-    try:
+    with needs_library("a digital twin", "numpy", extra="twin", module="numpy"):
         from wattrail.twin.scenario import scenario_names
-    except ModuleNotFoundError as error:
-        if error.name != "numpy":
-            raise
-        raise MissingExtra("a digital twin", library="numpy", extra="twin") from error
     return {
         "boards": [
             {

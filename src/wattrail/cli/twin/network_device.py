@@ -1,4 +1,4 @@
-"""Network devices of ``wattrail twin serve``: OpenBeken, Tasmota, and a plug that publishes JSON."""
+"""Network devices of ``wattrail twin serve``: OpenBeken, Tasmota, a plug that publishes JSON, and Tuya's firmware."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 from cyclopts import Parameter, validators
 
 from wattrail.cli.exits import UsageError
-from wattrail.errors import MissingExtra
+from wattrail.clock import SystemClock
+from wattrail.errors import needs_library
 from wattrail.twin.network.serving import NETWORK_DEVICES, connect_to_broker, serve_web
 
 if TYPE_CHECKING:
     from wattrail.twin.network.mqtt_json import SimulatedJsonMeter
     from wattrail.twin.network.openbeken import SimulatedOpenBeken
     from wattrail.twin.network.tasmota import SimulatedTasmota
+    from wattrail.twin.network.tuya import SimulatedTuya
 
     _Device = SimulatedOpenBeken | SimulatedTasmota | SimulatedJsonMeter
 
@@ -48,6 +50,10 @@ class NetworkTwinOptions:
     export: Annotated[
         Literal["added", "separate", "subtracted"], Parameter(help="Tasmota: what its driver does with export.")
     ] = "added"
+    tuya_version: Annotated[
+        Literal["3.1", "3.3", "3.4", "3.5"], Parameter(help="Tuya: version of its local protocol.")
+    ] = "3.3"
+    plug: Annotated[bool, Parameter(help="Tuya: a plug that shows power and counts no energy.", negative="")] = False
 
     def place(self) -> tuple[str, int] | None:
         """Host and port of the broker, or None. Raises UsageError."""
@@ -63,19 +69,46 @@ def serve_device(name: str, host: str, port: int, physics: Physics, options: Net
     """Serve until it is interrupted. Raises UsageError, ConfigError, PortOpenError, MissingExtra."""
     if name == "mqtt-json" and options.broker is None:
         raise UsageError("mqtt-json publishes over MQTT and needs a broker", hint="add --broker 127.0.0.1:1883")
+    if name == "tuya":
+        if options.broker is not None:
+            raise UsageError("Tuya's stock firmware publishes to no broker", hint="leave --broker out")
+        asyncio.run(_serve_tuya(_made_tuya(physics, options), host, port, options.every))
+        return
     device = _made(name, physics, options)
     asyncio.run(_serve(name, device, host, port, options))
 
 
-def _made(name: str, physics: Physics, options: NetworkTwinOptions) -> _Device:
-    from wattrail.clock import SystemClock
+def _made_tuya(physics: Physics, options: NetworkTwinOptions) -> SimulatedTuya:
+    from wattrail.network_meters.tuya_frames import needs_cipher
 
-    try:
+    needs_cipher()
+    with needs_library("a simulated device", "numpy", extra="twin", module="numpy"):
         from wattrail.twin.network import devices
-    except ModuleNotFoundError as error:
-        if error.name != "numpy":
-            raise
-        raise MissingExtra("a simulated device", library="numpy", extra="twin") from error
+    given: devices.PhysicsOptions = {"scenario": physics.scenario, "seed": physics.seed, "start": physics.start}
+    device = devices.tuya(SystemClock(), version=options.tuya_version, is_plug=options.plug, **given)
+    if any(value is not None for value in physics.steady.values()):
+        device.meter.set(**physics.steady)
+    return device
+
+
+async def _serve_tuya(device: SimulatedTuya, host: str, port: int, every_s: float) -> None:
+    from wattrail.twin.network.tuya import serve_tuya
+
+    async with serve_tuya(device, host=host, port=port, every_s=every_s) as served:
+        print(
+            f"SIMULATED: {NETWORK_DEVICES['tuya']}",
+            f"its URL: tuya://{served.place}?version={device.version}&{device.options}&login=simulated",
+            f"its key, known to everybody: export WATTRAIL_LOGIN_SIMULATED={device.device_id}:{device.local_key}",
+            "Ctrl-C ends it",
+            sep="\n",
+            flush=True,
+        )
+        await _until_stopped()
+
+
+def _made(name: str, physics: Physics, options: NetworkTwinOptions) -> _Device:
+    with needs_library("a simulated device", "numpy", extra="twin", module="numpy"):
+        from wattrail.twin.network import devices
     clock = SystemClock()
     given: devices.PhysicsOptions = {"scenario": physics.scenario, "seed": physics.seed, "start": physics.start}
     device: _Device

@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from difflib import get_close_matches
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter, validators
 
 from wattrail.cli.exits import UsageError
 from wattrail.cli.stopping import stop_quietly
+from wattrail.cli.twin.emulated import EmulatedBoardOptions, EmulationPlan, TwinChoices, serve_firmware
 from wattrail.cli.twin.flash_terminal import FlashTwinOptions, flash_terminal
 from wattrail.cli.twin.network_device import NetworkTwinOptions, Physics, serve_device
 from wattrail.transport.schemes import SCHEMES
@@ -66,15 +68,20 @@ def serve(
     port: Annotated[
         int | None, Parameter(help="TCP port; 0 takes one that is free. Puts a UART on TCP too.", validator=_Port)
     ] = None,
+    firmware: Annotated[
+        Path | None, Parameter(help="Run this firmware on an emulated module: an image, a dump, or a snapshot.")
+    ] = None,
     options: ServeOptions | None = None,
+    around: EmulatedBoardOptions | None = None,
     flashing: FlashTwinOptions | None = None,
     network: NetworkTwinOptions | None = None,
 ) -> None:
     """Serve a twin that any program can open.
 
     A UART board gets a pseudo-terminal, or with --port a TCP port; an SPI board gets a TCP port for spi+tcp://, and a
-    pseudo-terminal to flash its module by. A network device (openbeken, tasmota, mqtt-json) gets a web server, and with
-    --broker publishes over MQTT. Says how to connect, and serves until Ctrl-C or SIGTERM.
+    pseudo-terminal to flash its module by, or with --firmware to talk to what its module runs. A network device
+    (openbeken, tasmota, mqtt-json, tuya) gets a port of its own, and all but tuya publish over MQTT with --broker. Says
+    how to connect, and serves until Ctrl-C or SIGTERM.
     """
     if board in NETWORK_DEVICES:
         with stop_quietly():
@@ -87,6 +94,10 @@ def serve(
             f"no twin of a board {board!r}; known: {', '.join(known)}",
             hint=f"did you mean {close[0]}?" if close else "wattrail twin list shows what each is",
         )
+    if firmware is not None:
+        _, load = _chosen((options or ServeOptions()).url(board))
+        serve_firmware(_emulation(board, firmware, flashing), around or EmulatedBoardOptions(), load)
+        return
     with stop_quietly():
         twin = _open((options or ServeOptions()).url(board))
         with _served(twin, host, port) as meter, flash_terminal(twin, flashing or FlashTwinOptions()) as module:
@@ -94,16 +105,31 @@ def serve(
             _until_stopped()
 
 
+def _emulation(board: str, firmware: Path, flashing: FlashTwinOptions | None) -> EmulationPlan:
+    if board != "pziot-e01":
+        raise UsageError(
+            f"--firmware runs on the module of pziot-e01, not of {board}", hint="leave the board out, or name pziot-e01"
+        )
+    options = flashing or FlashTwinOptions()
+    return EmulationPlan(firmware, flash=options.flash, chip=None if options.chip == "N" else options.chip)
+
+
 def _open(text: str) -> Twin:
     from wattrail.twin import open_twin
     from wattrail.twin.carrier import POWERED_FOR_S
 
+    board, wanted = _chosen(text)
+    return open_twin(board, powered_for=POWERED_FOR_S, **wanted)  # type: ignore[arg-type]
+
+
+def _chosen(text: str) -> tuple[str, TwinChoices]:
+    """Board and options of a twin's URL. Raises UsageError, UrlError."""
     url = split(text)
     known = SCHEMES["twin"].load().OPTIONS
     if url.scheme != "twin":
         raise UsageError(f"{text!r} is not a twin", hint="wattrail twin list shows the boards")
     wanted = {name: value for name, value in read_options(url, known).items() if value is not None}
-    return open_twin(url.host or "pziot-e01", powered_for=POWERED_FOR_S, **wanted)  # type: ignore[arg-type]
+    return url.host or "pziot-e01", wanted
 
 
 @contextmanager

@@ -9,18 +9,18 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, Literal
+from typing import Final, Literal, Protocol
 
 from wattrail.bootrom.constants import BAUD_AT_RESET
-from wattrail.clock import Deadline
+from wattrail.clock import Clock, Deadline
 from wattrail.errors import ConfigError, PortError, PortTimeout
 from wattrail.transport.carrier import OpenCarrier
+from wattrail.twin.bootrom.engine import BootEngine
+from wattrail.twin.bootrom.faults import BootFaults
 from wattrail.twin.bootrom.uart import SentBlock, TransmitQueue
-
-if TYPE_CHECKING:
-    from wattrail.twin.bootrom.twin import BootTwin
 
 __all__ = [
     "ADAPTERS",
@@ -149,13 +149,29 @@ class LossFilter:
         return int(math.log(1.0 - self._chance.random()) / math.log1p(-self._loss.chance))
 
 
+class _WiredTwin(Protocol):
+    """What wires and adapters need of the chip at their other end."""
+
+    clock: Clock
+    engine: BootEngine
+    faults: BootFaults
+    seed: int
+
+    @property
+    def lock(self) -> AbstractContextManager[object]: ...
+    def now(self) -> float: ...
+    def wires(self, wiring: Wiring = "right") -> HostWires: ...
+    def reset(self) -> None: ...
+    def hold_reset(self) -> None: ...
+
+
 class HostWires:
     """The wires between a host and the chip: ``queue`` is what the host receives.
 
     ``reaches_chip``: whether the chip receives what the host sends; ``paced``: whether an echo takes time on the wire.
     """
 
-    def __init__(self, twin: BootTwin, queue: TransmitQueue, *, reaches_chip: bool, paced: bool) -> None:
+    def __init__(self, twin: _WiredTwin, queue: TransmitQueue, *, reaches_chip: bool, paced: bool) -> None:
         self._twin = twin
         self._queue = queue
         self._reaches_chip = reaches_chip
@@ -201,7 +217,7 @@ class BootPort(OpenCarrier):
 
     def __init__(
         self,
-        twin: BootTwin,
+        twin: _WiredTwin,
         *,
         url: str,
         baud: int = BAUD_AT_RESET,

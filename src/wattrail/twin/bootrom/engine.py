@@ -241,6 +241,7 @@ class BootEngine:
             self._steps.append(WorkStep(0.0, lambda: self._boot_app(self._now)))
         elif response.reboots == "reset":
             self._steps.append(WorkStep(0.0, lambda: self._restart(self._now)))
+        # At once: the reply waits for its delay, and comes at the new rate. Source: bk-boot/loader-1.
         if response.baud is not None:
             self._uart.set_baud(response.baud)
         self._steps.append(*response.steps)

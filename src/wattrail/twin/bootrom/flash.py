@@ -86,6 +86,7 @@ class NorFlash:
 
     def erase(self, address: int, span: int) -> None:
         """Set every bit of the unit of that span in which the address lies."""
+        # Any address inside the unit erases all of it, as on every SPI NOR.
         start = address % self.size // span * span
         if self._refuses(start):
             return

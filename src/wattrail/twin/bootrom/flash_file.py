@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -54,7 +55,10 @@ def hold_image(flash: NorFlash, path: Path) -> Iterator[None]:
         try:
             descriptor = _lock(path)
             stack.callback(os.close, descriptor)
-            if os.fstat(descriptor).st_size == 0:
+            found = os.fstat(descriptor)
+            if not stat.S_ISREG(found.st_mode):  # root may replace a device by a file
+                raise ConfigError(f"{path} is not a regular file", hint="name a file, or one that does not exist yet")
+            if found.st_size == 0:
                 stack.callback(os.close, _replace(path, bytes(flash.data)))
         except OSError as error:
             raise _unwritable(path, error) from error

@@ -37,8 +37,9 @@ class ReceivedCommand:
 
 @dataclass(frozen=True, slots=True)
 class ReceivedPage:
-    """A page of a write that is still coming in."""
+    """A page of a write that is still coming in. ``start`` is the address of its first page."""
 
+    start: int
     address: int
     data: bytes
 
@@ -142,8 +143,8 @@ class FrameReceiver:
     def _stream(self) -> list[ReceivedCommand | ReceivedPage]:
         if self.stuck or self._page_at is None or len(self._body) < _WRITE_HEAD + PAGE:
             return []
-        page = ReceivedPage(self._page_at, bytes(self._body[_WRITE_HEAD:]))
         first = bytes(self._body[1:_WRITE_HEAD])
+        page = ReceivedPage(int.from_bytes(first, "little"), self._page_at, bytes(self._body[_WRITE_HEAD:]))
         del self._body[_WRITE_HEAD:]
         self._page_at += PAGE
         self._want -= PAGE

@@ -6,10 +6,12 @@ of another length than the table's is ignored; FlashWrite does not wrap inside a
 ``delay`` milliseconds after its request; Write4K is programmed page by page while it comes in, as the same maker's
 bootloader does it. Source: bk-boot/rom, bk-boot/packets, bk-boot/timing.
 
-The bootloader of a BK7231T lives in the flash it programs and is described as disassembled from BK7231S_1.0.5. It
-refuses plain addresses below its own end, but not the same place one flash size higher. LinkCheck arms "unprotect at
-the next erase"; a CRC protects the flash again. Source: bk-boot/loader-1. Guessed: the same rule for lengths;
-FlashWrite compares its address as Erase does.
+The bootloader of a BK7231T lives in the flash it programs and is described as disassembled from BK7231S_1.0.5, and as
+seen when that ran on the emulated module. It refuses plain addresses below its own end, but not the same place one
+flash size higher; Erase alone compares them signed. It looks at no length: what a body lacks is what the one before it
+left, what is too much is ignored. LinkCheck arms "unprotect at the next erase"; a CRC protects the flash again, if it
+knows the part. Source: bk-boot/loader-1. Not copied: FlashWrite of nothing or of more than a page, and that the rest of
+its last 32 bytes is programmed with what lies behind them in memory.
 """
 
 from __future__ import annotations
@@ -38,6 +40,7 @@ from wattrail.bootrom.constants import (
 from wattrail.bootrom.geometry import ERASE_SECTOR, PAGE, SECTOR
 from wattrail.twin.bootrom.activity import Response, WorkStep, erase_step, long_reply, page_step, short_reply
 from wattrail.twin.bootrom.flash import NorFlash
+from wattrail.twin.bootrom.loader_protection import protection_of
 from wattrail.twin.bootrom.receiver import ReceivedCommand, ReceivedPage
 from wattrail.twin.bootrom.timing import BootTiming
 
@@ -53,7 +56,8 @@ ROM_BYTES: Final = 0x4000
 BUSY_READS: Final = 1
 """How often CONTROL still shows the go bit after a start: enough that a host must poll."""
 
-_PROTECT: Final = 0x1F << 2
+_KEPT_BODY: Final = 16
+"""Bytes of a body that a shorter one after it finds."""
 
 
 def _number(body: bytes) -> int:
@@ -101,7 +105,7 @@ class TwinResponder:
 
         The first page waits for a busy flash.
         """
-        if page.address < self._traits.write_4k_guard:
+        if page.start < self._traits.write_4k_guard:
             return ()
         step, busy_s = page_step(self._flash, self._timing, page.address, page.data), self._busy_s(now)
         return (WorkStep(busy_s), step) if busy_s else (step,)
@@ -173,7 +177,7 @@ class TwinResponder:
     def _erase(self, body: bytes, now: float) -> Response:
         """A size it does not know is answered as done and not carried out."""
         address = _number(body[1:])
-        if self._is_guarded(address):
+        if self._erase_is_guarded(address):
             return Response(reply=long_reply(c.ERASE.opcode, REFUSED, body))
         self._before_erase()
         return self._erased(address, self._spans.get(body[0]), long_reply(c.ERASE.opcode, 0, body), now)
@@ -184,8 +188,11 @@ class TwinResponder:
         return Response(steps, reply, wait_s=self._busy_s(now))
 
     def _is_guarded(self, address: int) -> bool:
-        """The bootloader's comparison is signed: the upper half of all addresses counts as below."""
-        return self._traits.guard > 0 and not self._traits.guard <= address < 1 << 31
+        """Whether Read4K and FlashWrite refuse an address."""
+        return False
+
+    def _erase_is_guarded(self, address: int) -> bool:
+        return False
 
     def _busy_s(self, now: float) -> float:
         """How long the flash is still busy."""
@@ -202,6 +209,7 @@ class LoaderResponder(TwinResponder):
         super().__init__(flash, timing)
         self._version = version
         self._armed = False
+        self._left = {False: bytes(_KEPT_BODY), True: bytes(_KEPT_BODY)}
         self._original = self._checksum()
 
     def _rows(self) -> tuple[_Row, ...]:
@@ -214,6 +222,7 @@ class LoaderResponder(TwinResponder):
     def restart(self) -> None:
         """As after a reset."""
         self._armed = False
+        self._left = {False: bytes(_KEPT_BODY), True: bytes(_KEPT_BODY)}
 
     def _checksum(self) -> int:
         return zlib.crc32(self._flash.read(0, self._traits.lost_below))
@@ -221,15 +230,34 @@ class LoaderResponder(TwinResponder):
     def _reply_delay_s(self, delay_ms: int) -> float:
         return (delay_ms + 1) * TICK_S
 
+    def handle(self, command: ReceivedCommand, now: float) -> Response | None:
+        """As the twin's, of a body whose length is not looked at."""
+        lengths, _ = self._handlers.get((command.long, command.opcode), ((0,), None))
+        body = command.body
+        if len(lengths) == 1:
+            self._left[command.long] = body[:_KEPT_BODY] + self._left[command.long][len(body) :]
+            body = self._left[command.long][: next(iter(lengths))]
+        return super().handle(ReceivedCommand(command.long, command.opcode, body), now)
+
+    def _is_guarded(self, address: int) -> bool:
+        return address < self._traits.guard
+
+    def _erase_is_guarded(self, address: int) -> bool:
+        """A signed comparison: the upper half of all addresses counts as below."""
+        return self._is_guarded(address) or address >= 1 << 31
+
     def _before_erase(self) -> None:
         if self._armed:
             self._armed = False
-            self._flash.sr &= ~_PROTECT & 0x3FFF
+            self._protect(False)
+
+    def _protect(self, protect: bool) -> None:
+        self._flash.sr = protection_of(self._flash.mid).applied(self._flash.sr, protect=protect)
 
     def _after_crc(self) -> None:
         # This is why writing after a CRC fails in flashers that do not send a LinkCheck and an erase in between: all
         # is answered as done, and nothing changes. The flag that LinkCheck sets outlives the CRC.
-        self._flash.sr |= _PROTECT
+        self._protect(True)
 
     def _link_check(self, body: bytes, now: float) -> Response:
         self._armed = True

@@ -28,7 +28,8 @@ __all__ = ["AppName", "BootTwin", "ChipName"]
 ChipName = Literal["N", "M", "T"]
 AppName = Literal["stock", "openbeken", "libretiny", "beken", "tuyamcu", "bl0942"]
 
-USUAL_FLASH: Final = 0x1560EB
+USUAL_FLASH: Final = {"N": 0x1560EB, "M": 0x1560EB, "T": 0x15701C}
+"""A T's is one that its bootloader protects; most of those in ``PARTS`` it does not know."""
 PROTECTED: Final = {"N": 0x4004, "M": 0x4004, "T": 0x007C}
 """Status words of new modules. Source: bk-boot/flash-parts; the T's is what its bootloader leaves."""
 
@@ -36,7 +37,8 @@ PROTECTED: Final = {"N": 0x4004, "M": 0x4004, "T": 0x007C}
 class BootTwin:
     """One simulated chip. Its application has been running for long: reset it to reach the responder.
 
-    ``flash_id`` is capacity, kind, manufacturer (0 for an id that cannot be read, then ``flash_bytes`` is 2 MiB);
+    ``flash_id`` is capacity, kind, manufacturer, by default a usual part (0 for an id that cannot be read, then
+    ``flash_bytes`` is 2 MiB);
     ``sr`` the flash's status word, by default protected as in a new module; ``efuse`` 32 bytes, the first 16 the code
     key, by default Tuya's in an N and zeros in an M. ``image`` is the whole flash, by default blank, or ``image_file``
     stores it. ``version`` None makes a T one of the bootloaders that report none. ``app``: the make of the application,
@@ -51,7 +53,7 @@ class BootTwin:
         clock: Clock | None = None,
         image: bytes | None = None,
         image_file: Path | None = None,
-        flash_id: int = USUAL_FLASH,
+        flash_id: int | None = None,
         flash_bytes: int | None = None,
         sr: int | None = None,
         efuse: bytes | None = None,
@@ -68,6 +70,7 @@ class BootTwin:
         self.lock = threading.RLock()
         self._epoch = self.clock.monotonic()
         self._file = image_file
+        flash_id = USUAL_FLASH[chip] if flash_id is None else flash_id
         size = flash_bytes or (1 << (flash_id >> 16) if flash_id >> 16 in range(0x10, 0x19) else 1 << 21)
         if image is None and image_file is not None:
             image = load_image(image_file, size)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Final, TypedDict, Unpack
+from typing import TYPE_CHECKING, Final, TypedDict, Unpack
 
 from wattrail.clock import Clock
 from wattrail.energy_register import Direction
@@ -13,7 +13,10 @@ from wattrail.twin.network.openbeken import SimulatedOpenBeken
 from wattrail.twin.network.register_habits import HABITS, RegisterHabits
 from wattrail.twin.network.tasmota import SimulatedTasmota
 
-__all__ = ["PhysicsOptions", "json_meter", "openbeken", "tasmota"]
+if TYPE_CHECKING:
+    from wattrail.twin.network.tuya import SimulatedTuya
+
+__all__ = ["PhysicsOptions", "json_meter", "openbeken", "tasmota", "tuya"]
 
 _OPENBEKEN: Final = replace(HABITS["openbeken"], has_reset_reason=True)  # on its page
 _TASMOTA: Final = HABITS["tasmota"]
@@ -56,3 +59,17 @@ def tasmota(
 def json_meter(clock: Clock, **physics: Unpack[PhysicsOptions]) -> SimulatedJsonMeter:
     """A plug behind zigbee2mqtt."""
     return SimulatedJsonMeter(SimulatedNetworkMeter(HABITS["zigbee2mqtt"], clock=clock, **physics))
+
+
+def tuya(
+    clock: Clock, *, version: str = "3.3", wants_points: bool = False, is_plug: bool = False,
+    **physics: Unpack[PhysicsOptions],
+) -> SimulatedTuya:  # fmt: skip
+    """A PZIOT-E01 with its stock firmware, or a plug that counts no energy.
+
+    It needs the library of the ciphers, which the others do not.
+    """
+    from wattrail.twin.network.tuya import SimulatedTuya
+
+    meter = SimulatedNetworkMeter(HABITS["tuya"], clock=clock, **physics)
+    return SimulatedTuya(meter, version=version, wants_points=wants_points, is_plug=is_plug)

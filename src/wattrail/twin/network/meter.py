@@ -6,10 +6,10 @@ import math
 from dataclasses import dataclass
 
 from wattrail.clock import Clock, ManualClock
-from wattrail.twin.loads import DAY_S
+from wattrail.twin.loads import DAY_S, seconds_of_day
 from wattrail.twin.mains import Mains
 from wattrail.twin.network.register_habits import UJ_PER_WH, RegisterHabits, SimulatedRegister
-from wattrail.twin.scenario import load_scenario, seconds_of_day
+from wattrail.twin.scenario import load_scenario
 from wattrail.twin.truth import Truth
 
 __all__ = ["Shown", "SimulatedNetworkMeter"]

@@ -5,29 +5,36 @@ a head, 200 for unknown paths, the shapes of ``Status``, /api/info and the energ
 that passes through a float, dates of an unset clock, what is published after connecting, the discovery for Home
 Assistant, texts on MQTT that are cut and not rounded. Read in its source: ``inf`` where the frequency register is 0,
 the reboot reason, Wh or kWh by flag 40, power without a sign unless flag 25, the second meter of a twin build, SSDP.
-Not modelled: OTA, flash and file calls, channels, the publish thresholds (everything is published each time).
+Settings, flash, files and updates are those of ``openbeken_board`` and ``openbeken_pages``. Not modelled: channels, the
+publish thresholds (everything is published each time).
 """
 
 from __future__ import annotations
 
 import base64
+import ctypes
+import json
 import math
+import re
 import struct
 from collections.abc import Sequence
 from typing import Final
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from wattrail.network_meters.decoded import SIMULATED_MARK
+from wattrail.openbeken import Flag
 from wattrail.twin.network.meter import Shown, SimulatedNetworkMeter
+from wattrail.twin.network.openbeken_board import SimulatedBoard
 from wattrail.twin.network.openbeken_discovery import announcements
+from wattrail.twin.network.openbeken_pages import JSON, BoardPages, PageAnswer
 from wattrail.twin.network.register_habits import UJ_PER_WH
 from wattrail.twin.network.serving import Message, WebFaults
 
 __all__ = ["SimulatedOpenBeken"]
 
 _VERSION: Final = "1.18.230"
+_LENGTH: Final = re.compile(rb"\r\nContent-Length: (\d{1,9})(?=\r\n|\Z)", re.IGNORECASE)
 _MAC: Final = "C8478C51CAFE"
-_ALLOW_NEGATIVE: Final = 25
 _ALL_PARTS: Final = ("Status", "StatusPRM", "StatusFWR", "StatusNET", "StatusMQT", "StatusSNS", "StatusSTS")
 _NO_TIME: Final = "0000-00-00T00:00:00"
 _REASONS: Final = {True: "0 - Pwr", False: "1 - Rbt"}
@@ -51,13 +58,35 @@ class SimulatedOpenBeken:
         self.second = second
         self.client = client
         self.mac = mac
+        self.board = SimulatedBoard(meter.clock, version=_VERSION, mac=bytes.fromhex(mac), client=client)
+        self.pages = BoardPages(self.board)
         self.is_signed = is_signed
         self.is_kwh = is_kwh
+        self.board.settings.put_text("web_password", password)
+        self.board.save()
+        self._restarts = 0
         self.signal_dbm = -61
         self.has_clock = True
         self.faults = WebFaults()
-        self._password = password
         self._resets = 0
+
+    @property
+    def is_signed(self) -> bool:
+        """Flag 25: power has a sign."""
+        return self.board.settings.flag(Flag.ALLOW_NEGATIVE)
+
+    @is_signed.setter
+    def is_signed(self, value: bool) -> None:
+        self.board.settings.put_flag(Flag.ALLOW_NEGATIVE, on=value)
+
+    @property
+    def is_kwh(self) -> bool:
+        """Flag 40: MQTT has kilowatt-hours."""
+        return self.board.settings.flag(Flag.ENERGY_IN_KWH)
+
+    @is_kwh.setter
+    def is_kwh(self, value: bool) -> None:
+        self.board.settings.put_flag(Flag.ENERGY_IN_KWH, on=value)
 
     def reset_energy(self) -> None:
         """EnergyCntReset: the total becomes 0, and the clear date says when."""
@@ -66,26 +95,55 @@ class SimulatedOpenBeken:
 
     # HTTP
 
-    def answer(self, target: str, head: bytes) -> bytes:
-        """The raw answer to a GET."""
-        if self._password and base64.b64encode(f"admin:{self._password}".encode()) not in head:
+    def answer(self, target: str, request: bytes) -> bytes:
+        """The raw answer to a request; no bytes where the device is down, or loses its power meanwhile."""
+        if not self._is_up():
+            return b""
+        password = self.board.settings.text("web_password")
+        if password and base64.b64encode(f"admin:{password}".encode()) not in request:
             return _http("401 Unauthorized", "text/html", "", 'WWW-Authenticate: Basic realm="OpenBeken HTTP Server"')
         url = urlsplit(target)
-        query = parse_qs(url.query)
-        match url.path:
+        query = {name: values[0] for name, values in parse_qs(url.query, keep_blank_values=True).items()}
+        shown = self.meter.update()
+        self.pages.shown = (shown.volts, shown.amps, self._signed(shown))
+        if request.startswith(b"POST"):
+            found = self._posted(url.path, request)
+        else:
+            found = self._page_of(url.path, query) or self.pages.get(url.path, query)
+        if found is None:
+            found = ("200 OK", "text/html", f"<h1>Not found</h1>{unquote(url.path)}".encode())
+        status, kind, body = found
+        if not status:
+            return body
+        return _http(status, kind, "") + body
+
+    def _is_up(self) -> bool:
+        """Whether it answers; a restart of the board restarts the firmware and its total."""
+        is_up = self.board.is_up
+        while self._restarts < self.board.restarts:
+            self._restarts += 1
+            self.meter.update()
+            self.meter.register.restart()
+        return is_up
+
+    def _page_of(self, path: str, query: dict[str, str]) -> PageAnswer | None:
+        match path:
             case "/cm":
-                return _http("200 OK", "application/json", self.command(query.get("cmnd", [""])[0]))
+                return "200 OK", JSON, self.command(query.get("cmnd", "")).encode()
             case "/api/info":
-                return _http("200 OK", "application/json", self._info())
+                return "200 OK", JSON, self._info().encode()
             case "/index":
-                return _http("200 OK", "text/html", self._page())
+                return "200 OK", "text/html", self._page().encode()
             case "/":
-                return b"HTTP/1.1 302 OK\nLocation: /index\nConnection: close\n\n"
-            case path if path.startswith("/api/flash/"):
-                return _http("-1 OK", "application/json", '{"error":-1, "msg":"invalid url"}')
+                return "", "", b"HTTP/1.1 302 OK\nLocation: /index\nConnection: close\n\n"
             case path if path.startswith("/api/del/"):
-                return b"OK"
-        return _http("200 OK", "text/html", f"<h1>Not found</h1>{unquote(url.path)}")
+                return "", "", b"OK"
+        return None
+
+    def _posted(self, path: str, request: bytes) -> PageAnswer | None:
+        head, _, body = request.partition(b"\r\n\r\n")
+        length = _LENGTH.search(head)
+        return self.pages.post(path, body, is_whole=len(body) == int(length[1]) if length else True)
 
     def command(self, line: str) -> str:
         """The answer to a console line."""
@@ -112,7 +170,7 @@ class SimulatedOpenBeken:
             case "StatusPRM":  # constants of the firmware, whatever happened
                 return '{"RestartReason":"HardwareWatchdog","BootCount":22,"SaveCount":1235}'
             case "StatusFWR":
-                version = f"OpenBK7231N_{SIMULATED_MARK}_{_VERSION}.{register.evidence().revision or 0}"
+                version = f"OpenBK7231N_{SIMULATED_MARK}_{self.board.version}.{register.evidence().revision or 0}"
                 return f'{{"Version":"{version}","SDK":"obk","Hardware":"BK7231N"}}'
             case "StatusSTS":
                 uptime = int(register.uptime_s)
@@ -137,12 +195,15 @@ class SimulatedOpenBeken:
         )
 
     def _info(self) -> str:
-        flags = 1 << _ALLOW_NEGATIVE if self.is_signed else 0
+        settings = self.board.settings
+        flags = ctypes.c_int32(settings.number("flags_low")).value
+        startup = json.dumps(settings.text("startup_command"))
+        mqtt = f"{settings.text('mqtt_host')}:{settings.number('mqtt_port')}"
         uptime = int(self.meter.register.uptime_s)
         return (
-            f'{{"uptime_s":{uptime},"build":"Built on Nov 1 2026 version {_VERSION}","ip":"127.0.0.1",'
-            f'"mac":"{self.mac}","flags":"{flags}","mqtthost":":1883","mqtttopic":"{self.client}","chipset":"BK7231N",'
-            f'"shortName":"{SIMULATED_MARK}_{self.client}"}}'
+            f'{{"uptime_s":{uptime},"build":"Built on Nov 1 2026 version {self.board.version}","ip":"127.0.0.1",'
+            f'"mac":"{self.mac}","flags":"{flags}","mqtthost":"{mqtt}","mqtttopic":"{self.client}","chipset":"BK7231N",'
+            f'"shortName":"{SIMULATED_MARK}_{settings.text("short_name")}","startcmd":{startup},"supportsSSDP":0}}'
         )
 
     def _page(self) -> str:

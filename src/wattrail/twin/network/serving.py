@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Protocol
 
-from wattrail.errors import MissingExtra, PortOpenError
+from wattrail.errors import PortOpenError, needs_library
+from wattrail.transport.listening import stop_listening
 
 if TYPE_CHECKING:
     import aiomqtt
@@ -21,9 +23,14 @@ NETWORK_DEVICES: Final[Mapping[str, str]] = MappingProxyType(
         "openbeken": "OpenBeken with a BL0942: web server, and MQTT with a broker",
         "tasmota": "Tasmota with a BL0942: web server, and MQTT with a broker",
         "mqtt-json": "a plug behind zigbee2mqtt: MQTT alone",
+        "tuya": "PZIOT-E01 with Tuya's stock firmware: its local protocol",
     }
 )
 """What can be served, by the word that names it."""
+
+_LENGTH: Final = re.compile(rb"\r\nContent-Length: (\d{1,9})(?=\r\n|\Z)", re.IGNORECASE)
+_UPLOADS: Final = tuple(b"POST /api/" + path for path in (b"ota", b"flash/", b"fsblock", b"lfs/"))
+"""Calls for which such a server reads on until the whole body is there."""
 
 _READ_SIZE: Final = 2048
 """What such a server takes for a whole request: what arrives in one read."""
@@ -42,12 +49,14 @@ class Message:
 class WebFaults:
     """What a web server can do wrong, as switches; ``cut_after`` closes the connection after so many bytes.
 
-    ``delay_s`` is how long it thinks before each answer.
+    ``delay_s`` is how long it thinks before each answer. ``upload_ends_after``: the power fails after so many bytes of
+    the next body that takes more than one read.
     """
 
     is_silent: bool = False
     delay_s: float = 0.0
     cut_after: int | None = None
+    upload_ends_after: int | None = None
     requests: int = 0
 
 
@@ -59,15 +68,17 @@ async def serve_web(
     faults = faults or WebFaults()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(ConnectionError):
-            request = await reader.read(_READ_SIZE)
-            faults.requests += 1
-            words = request.split(b" ", 2)
-            wait_s = None if faults.is_silent else faults.delay_s
-            if len(words) == 3 and not await _is_left(reader, wait_s):
-                writer.write(answer(words[1].decode("latin-1"), request)[: faults.cut_after])
-                await writer.drain()
-        writer.close()
+        try:
+            with suppress(ConnectionError):
+                request = await _whole_request(reader, faults)
+                faults.requests += 1
+                words = request.split(b" ", 2)
+                wait_s = None if faults.is_silent else faults.delay_s
+                if len(words) == 3 and not await _is_left(reader, wait_s):
+                    writer.write(answer(words[1].decode("latin-1"), request)[: faults.cut_after])
+                    await writer.drain()
+        finally:  # also where the block ends while somebody is served
+            writer.close()
         with suppress(OSError):
             await writer.wait_closed()
 
@@ -75,8 +86,28 @@ async def serve_web(
         server = await asyncio.start_server(serve, host, port)
     except OSError as error:
         raise PortOpenError(f"cannot listen on {host}:{port}: {error}") from error
-    async with server:
+    try:
         yield f"{host}:{server.sockets[0].getsockname()[1]}"
+    finally:
+        await stop_listening(server)
+
+
+async def _whole_request(reader: asyncio.StreamReader, faults: WebFaults) -> bytes:
+    """What arrives in one read, and of an upload as many bytes as its head says."""
+    request = await reader.read(_READ_SIZE)
+    head, end, body = request.partition(b"\r\n\r\n")
+    length = _LENGTH.search(head)
+    if not end or length is None or not request.startswith(_UPLOADS):
+        return request
+    missing, limit = int(length[1]) - len(body), faults.upload_ends_after
+    if limit is not None and missing > 0:
+        faults.upload_ends_after = None
+        missing = min(missing, limit)
+    parts = [request]
+    while missing > 0 and (part := await reader.read(missing)):
+        parts.append(part)
+        missing -= len(part)
+    return b"".join(parts)
 
 
 async def _is_left(reader: asyncio.StreamReader, within_s: float | None) -> bool:
@@ -123,10 +154,8 @@ async def connect_to_broker(
 
     Raises PortOpenError where the broker is not there or leaves.
     """
-    try:
+    with needs_library("a simulated MQTT device", "aiomqtt", extra="mqtt"):
         import aiomqtt
-    except ImportError as error:
-        raise MissingExtra("a simulated MQTT device", library="aiomqtt", extra="mqtt") from error
     will = aiomqtt.Will(device.will.topic, device.will.payload, qos=1, retain=device.will.retain)
     try:
         async with aiomqtt.Client(host, port, will=will) as client:

@@ -1,7 +1,9 @@
 // The strip of alarms: those that are raised now, from /api/v1/alarms. Without any it is not there.
 import { ask, element } from "./element.js";
-import { SIMULATED, clock, date } from "./format.js";
+import { clock, date } from "./format.js";
 import { t } from "./language.js";
+import { simulatedBadge } from "./page.js";
+import { said } from "./said.js";
 
 const EVERY_MS = 2000;
 const SEVERITIES = { critical: t("Critical"), warning: t("Warning"), info: t("Note") };
@@ -16,15 +18,15 @@ function when(at, zone) {
 function row(alarm, zone, mayAdjust) {
   const seen = alarm.acknowledged_at ? `, ${t("acknowledged at {time}", { time: when(alarm.acknowledged_at, zone) })}` : "";
   return element(`li.alarm.is-${alarm.severity}${alarm.acknowledged ? ".is-acknowledged" : ""}`, {},
-    element("p.alarm-text", {}, element("strong", {}, `${SEVERITIES[alarm.severity] ?? alarm.severity}: `), alarm.text),
+    element("p.alarm-text", {}, element("strong", {}, `${SEVERITIES[alarm.severity] ?? alarm.severity}: `), said(alarm.text)),
     element("p.alarm-since", {}, t("since {when}", { when: when(alarm.since, zone) }) + seen),
-    alarm.simulated ? element("span.badge", {}, SIMULATED) : null,
+    simulatedBadge(alarm),
     alarm.acknowledged || !mayAdjust ? null : button(alarm));
 }
 
 // Acknowledges an alarm. The strip shows it when the gateway has stored it; a refusal stands on the button.
 function button(alarm) {
-  const made = element("button", { type: "button", "aria-label": `${t("Acknowledge")}: ${alarm.text}` }, t("Acknowledge"));
+  const made = element("button", { type: "button", "aria-label": `${t("Acknowledge")}: ${said(alarm.text)}` }, t("Acknowledge"));
   made.addEventListener("click", async () => {
     made.disabled = true;
     const answer = await fetch(`/api/v1/alarms/${alarm.id}/acknowledge`, { method: "POST" }).catch(() => null);

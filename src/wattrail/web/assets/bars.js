@@ -1,9 +1,11 @@
 // Import above, export below the line: one group of bars a period, each of which can be chosen by mouse, touch and key.
 import { svg, ticks } from "./plot.js";
-import { energy } from "./format.js";
+import { energy, number } from "./format.js";
 import { t } from "./language.js";
 
-const LEFT = 56, RIGHT = 8, TOP = 20, BOTTOM = 26;
+const LEFT = 56, RIGHT = 8, TOP = 26, BOTTOM = 26;
+// As many decimals as all of these need.
+const decimalsOf = (values) => Math.max(0, ...values.map((value) => (String(+value.toPrecision(4)).split(".")[1] ?? "").length));
 
 export class Bars {
   // `choose(n)` is called with the number of a bar that was chosen.
@@ -24,10 +26,11 @@ export class Bars {
     const most = (way) => Math.max(0, ...bars.flatMap((bar) => [bar[`${way}_wh`], bar.before?.[`${way}_wh`] ?? 0])) / 1000;
     const high = most("import") * 1.08 || 0.1, low = -most("export") * 1.08;
     const y = (kwh) => TOP + (high - kwh) / (high - low) * (height - TOP - BOTTOM);
-    const parts = [hatch(), svg("text", { class: "tick", x: LEFT - 8, y: 12, "text-anchor": "end" }, "kWh")];
-    for (const at of ticks(low, high, 4)) {
+    const parts = [hatch(), svg("text", { class: "tick", x: LEFT - 8, y: 10, "text-anchor": "end" }, "kWh")];
+    const marks = ticks(low, high, 4), decimals = decimalsOf(marks);
+    for (const at of marks) {
       parts.push(svg("line", { class: at === 0 ? "zero" : "rule", x1: LEFT, x2: width - RIGHT, y1: y(at), y2: y(at) }));
-      parts.push(svg("text", { class: "tick", x: LEFT - 8, y: y(at) + 4, "text-anchor": "end" }, `${+Math.abs(at).toPrecision(4)}`));
+      parts.push(svg("text", { class: "tick", x: LEFT - 8, y: y(at) + 4, "text-anchor": "end" }, number(Math.abs(at), decimals)));
     }
     const room = (width - LEFT - RIGHT) / bars.length, every = Math.ceil(34 / room);
     bars.forEach((bar, n) => {

@@ -2,6 +2,7 @@
 import { ask, show } from "./element.js";
 import { moment } from "./format.js";
 import { t } from "./language.js";
+import { withHint } from "./send.js";
 
 const EVERY_MS = 3000;
 
@@ -12,7 +13,7 @@ export function followConfiguration(line, zone) {
     if (health) {
       line.hidden = !state?.error;
       show(line, state?.error ? t("The configuration that was read at {when} is refused, and the one before it runs on: {error}",
-        { when: moment(state.refused_at, zone), error: `${state.error}${state.hint ? ` (${state.hint})` : ""}` }) : "");
+        { when: moment(state.refused_at, zone), error: withHint(state.error, state.hint) }) : "");
     }
     setTimeout(look, EVERY_MS);
   };

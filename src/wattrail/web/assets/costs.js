@@ -1,19 +1,22 @@
 // What a meter's energy costs: the bills of a year at every tariff of the configuration, and the lines of each.
 import { plusDays, shifted, spanOf, today } from "./calendar.js";
 import { ask, element, path } from "./element.js";
-import { SIMULATED, date, energy, money, number } from "./format.js";
+import { clock, date, energy, moment, money, number } from "./format.js";
 import { t } from "./language.js";
-import { navigation } from "./navigation.js";
-import { showSession } from "./session.js";
+import { pageHead, showHeader } from "./page.js";
+import { followGateway } from "./live.js";
+import { loading, opening } from "./problem.js";
 
 const MONTHS = 13;
+// A year of quarter-hour prices takes some seconds on a small board.
+const PATIENCE_MS = 60000;
 const main = document.getElementById("main");
 
 // The bills of all tariffs, by the day on which they begin, newest first.
 async function bills(meter, tariffs, zone) {
-  const until = plusDays(today(zone), 1), from = shifted(spanOf("month", until), 1 - MONTHS).from;
+  const now = today(zone), until = plusDays(now, 1), from = shifted(spanOf("month", now), 1 - MONTHS).from;
   const answers = await Promise.all(tariffs.map((tariff) =>
-    ask(`${path(meter)}/costs?${new URLSearchParams({ from, to: until, tariff })}`)));
+    ask(`${path(meter)}/costs?${new URLSearchParams({ from, to: until, tariff })}`, PATIENCE_MS)));
   const starts = [...new Set(answers.flatMap(({ bills }) => bills.map(({ start }) => start)))].sort().reverse();
   return {
     answers, starts: starts.filter((start) => answers.some(({ bills }) => bills.some((bill) => bill.start === start && worth(bill)))),
@@ -21,18 +24,24 @@ async function bills(meter, tariffs, zone) {
   };
 }
 
+// What a bill comes to, to be compared: one of which a price is missing is no cheaper for that.
+const whole = (bill) => (bill && !bill.unpriced.length ? Number(bill.total) : Infinity);
+
 // Whether anything was booked in it.
 const worth = ({ import_wh, export_wh }) => import_wh > 0 || export_wh > 0;
 
 function comparison({ answers, starts, of }, zone, choose) {
   const head = [t("Period"), "kWh", ...answers.map(({ tariff }) => tariff)];
   const rows = starts.map((start) => {
-    const found = answers.map((answer) => of(answer, start)), least = Math.min(...found.map((bill) => Number(bill?.total ?? Infinity)));
+    const found = answers.map((answer) => of(answer, start)), least = Math.min(...found.map(whole));
     const open = element("button.link", { type: "button" }, name(start, zone));
     open.addEventListener("click", () => choose(start));
-    return element("tr", {}, element("th", { scope: "row" }, open, found[0]?.complete ? null : element("span.incomplete", {}, t("not complete"))),
+    const unpriced = found.some((bill) => bill?.unpriced.length);
+    return element("tr", {}, element("th", { scope: "row" }, open, found[0]?.complete ? null : element("span.incomplete", {}, t("not complete")),
+      unpriced ? element("span.incomplete", {}, t("a price is missing")) : null,
+      found[0]?.estimated ? element("span.incomplete", {}, t("estimated")) : null),
       element("td", {}, energy(found.find(Boolean)?.import_wh)),
-      ...found.map((bill, n) => element(`td${found.length > 1 && Number(bill?.total) === least ? ".least" : ""}`, {},
+      ...found.map((bill, n) => element(`td${found.length > 1 && least < Infinity && whole(bill) === least ? ".least" : ""}`, {},
         bill ? money(Number(bill.total), answers[n].currency) : "–")));
   });
   const sums = answers.map((answer) => money(starts.reduce((sum, start) => sum + Number(of(answer, start)?.total ?? 0), 0), answer.currency));
@@ -42,16 +51,32 @@ function comparison({ answers, starts, of }, zone, choose) {
     element("tfoot", {}, element("tr", {}, element("th", { scope: "row" }, t("Together")), element("td"), ...sums.map((sum) => element("td", {}, sum))))));
 }
 
+// What is not known of the market's prices, in a sentence for each tariff that follows a market.
+function staleness({ answers }, zone) {
+  const said = answers.filter(({ stale }) => stale).map(({ tariff, prices_until: until }) => element("p.warning", { role: "status" }, until
+    ? t("{tariff}: prices are known until {when} only. What flows later has no price yet, and is in no sum.", { tariff, when: moment(until, zone) })
+    : t("{tariff}: no price is known yet. What flows has no price, and is in no sum.", { tariff })));
+  return said.length ? element("div", {}, ...said) : null;
+}
+
+function missing({ unpriced }, zone) {
+  if (!unpriced.length) return null;
+  const hours = unpriced.reduce((sum, { start, end }) => sum + (new Date(end) - new Date(start)) / 3600e3, 0);
+  const spans = unpriced.slice(0, 5).map(({ start, end }) => `${date(start, zone)}, ${clock(start, zone, false)} – ${date(end, zone)}, ${clock(end, zone, false)}`);
+  return element("p.facts", {}, t("No price is known for {hours} h: {spans}", { hours: number(hours, 1), spans: [...spans, ...(unpriced.length > 5 ? ["…"] : [])].join("; ") }));
+}
+
 const name = (start, zone) => date(start, zone, { month: "long", year: "numeric" });
 
-function lines(bill, { tariff, currency }) {
+function lines(bill, { tariff, currency }, zone) {
   const row = (line) => element("tr", {}, element("th", { scope: "row" }, line.text, line.obis ? element("span.obis", {}, line.obis) : null),
     element("td", {}, `${number(Number(line.quantity), line.unit === "kWh" ? 2 : 0)} ${line.unit}`), element("td", {}, money(Number(line.price), currency, 4)),
     element("td", {}, money(Number(line.amount), currency)));
   const uncharged = bill.uncharged.import_wh + bill.uncharged.export_wh + bill.uncharged.undirected_wh;
   return element("div.bill", {}, element("h3", {}, tariff), element("div.scrolls", {}, element("table.bills", {}, element("tbody", {}, ...bill.lines.map(row)),
     element("tfoot", {}, element("tr", {}, element("th", { scope: "row" }, t("Total")), element("td"), element("td"), element("td", {}, money(Number(bill.total), currency)))))),
-  uncharged ? element("p.facts", {}, t("{energy} kWh flowed while nobody knows at which price; they are not in it.", { energy: energy(uncharged) })) : null);
+  uncharged ? element("p.facts", {}, t("{energy} kWh flowed while nobody knows at which price; they are not in it.", { energy: energy(uncharged) })) : null,
+  missing(bill, zone));
 }
 
 function none() {
@@ -71,20 +96,18 @@ async function build({ tariffs, zone, grid }) {
   choose.addEventListener("change", () => { location.search = new URLSearchParams({ meter: choose.value }); });
   const found = await bills(meter.name, tariffs, zone), detail = element("div.details", { "aria-live": "polite" });
   const show = (start) => detail.replaceChildren(element("h2", {}, name(start, zone)),
-    ...found.answers.map((answer) => (found.of(answer, start) ? lines(found.of(answer, start), answer) : null)).filter(Boolean));
+    ...found.answers.map((answer) => (found.of(answer, start) ? lines(found.of(answer, start), answer, zone) : null)).filter(Boolean));
   main.replaceChildren(
     element("section.part", { "aria-label": t("Costs") },
-      element("header.head", {}, element("h1", {}, t("Costs")), meter.simulated ? element("span.badge", {}, SIMULATED) : null, meters.length > 1 ? choose : null),
+      pageHead(t("Costs"), meter, meters.length > 1 ? choose : null),
+      staleness(found, zone),
       found.starts.length ? comparison(found, zone, show) : element("p", {}, t("No energy was booked in this time."))),
     element("section.part", { "aria-label": t("Bill") }, detail));
   if (found.starts.length) show(found.starts[0]);
 }
 
-document.getElementById("top").append(navigation());
-showSession(document.getElementById("top"));
+showHeader();
+loading(main);
+followGateway();
 document.title = `${t("Costs")} – wattrail`;
-try {
-  await build(await ask("about"));
-} catch (error) {
-  main.replaceChildren(element("p.warning", { role: "alert" }, error.message));
-}
+await opening(main, new URLSearchParams(location.search).get("meter") ?? "", async () => build(await ask("about")));

@@ -3,17 +3,21 @@ import { followAlarms } from "./alarms.js";
 import { followConfiguration } from "./configuration.js";
 import { ask, element, show } from "./element.js";
 import { Flow } from "./flow.js";
-import { QUANTITIES, SIMULATED, STATES, clock, connection, direction, kilowattHours, notStored, number } from "./format.js";
+import { QUANTITIES, SIMULATED, STATES, clock, connection, direction, estimate, kilowattHours, number } from "./format.js";
 import { HourChart } from "./history.js";
 import { t } from "./language.js";
-import { follow } from "./live.js";
-import { navigation } from "./navigation.js";
+import { follow, showGateway } from "./live.js";
+import { MeterLines } from "./meterlines.js";
+import { showHeader } from "./page.js";
 import { followPublishers } from "./publishers.js";
-import { showSession } from "./session.js";
+import { said } from "./said.js";
 import { Today } from "./today.js";
+import { Trouble } from "./trouble.js";
 
+// With more meters each has its line alone, and its card on a page of its own.
+const MAX_CARDS = 8;
 const cards = new Map();
-let flow = null, mark = null;
+let flow = null, mark = null, lines = null;
 const main = document.getElementById("main");
 let connected = true;
 let about = { zone: null, candidates: [], grid: null, solar: null };
@@ -26,10 +30,11 @@ class Card {
   constructor(meter) {
     this.meter = meter;
     this.parts = {};
+    this.trouble = new Trouble();
     this.root = element("article.meter", { "aria-label": t("Meter {meter}", { meter: meter.name }) },
-      this.#head(meter), this.#notice(), this.#part("remark", "p.remark", { role: "status" }),
+      this.#head(meter), this.trouble.notice, this.trouble.remark,
       element("div.body", {},
-        element("div.numbers", {}, this.#power(), this.#quantities(), this.#energy(), this.#part("scale", "p.scale"),
+        element("div.numbers", {}, this.#power(), this.#quantities(), this.#energy(), this.#part("estimate", "p.scale"), this.#part("scale", "p.scale"),
           this.#part("link", "p.scale.link"), this.#part("advice", "p.scale.advice")),
         this.#hour(meter)));
     this.root.card = this;
@@ -62,16 +67,11 @@ class Card {
     show(parts.url, meter.url);
     parts.badge.hidden = !meter.simulated;
     parts.scope.hidden = !meter.has_waveform;
-    parts.notice.hidden = meter.error === null;
-    show(parts.error, meter.error ?? "");
-    show(parts.hint, meter.hint ? t("Try this: {hint}", { hint: meter.hint }) : "");
-    show(parts.retry, meter.retry_at ? t("Next attempt at {time}", { time: clock(meter.retry_at, about.zone) }) : "");
-    const remarks = [meter.notice, notStored(meter.unstored, about.zone)].filter(Boolean);
-    parts.remark.hidden = remarks.length === 0;
-    show(parts.remark, remarks.join("; "));
-    show(parts.scale, meter.scale ? t("Scale: {scale}", { scale: meter.scale }) : "");
+    this.trouble.take(meter, about.zone);
+    show(parts.estimate, estimate(meter));
+    show(parts.scale, meter.scale ? t("Scale: {scale}", { scale: said(meter.scale) }) : "");
     show(parts.link, connection(meter.link));
-    show(parts.advice, meter.advice.join("; "));
+    show(parts.advice, meter.advice.map(said).join("; "));
     show(parts.direction, word);
     show(parts.watts, number(reading?.watts, 1).replace("−", ""));
     for (const [key, , , decimals] of QUANTITIES) show(parts[key], number(reading?.[key], decimals));
@@ -107,12 +107,6 @@ class Card {
         this.#part("detail", "span.state-detail"))));
   }
 
-  #notice() {
-    const notice = this.#part("notice", "div.notice", { role: "alert" });
-    notice.append(this.#part("error", "p.error"), this.#part("hint", "p.hint"), this.#part("retry", "p.retry"));
-    return notice;
-  }
-
   #power() {
     return element("div.power", {}, this.#part("direction", "span.direction"),
       element("p.amount", {}, this.#part("watts", "span.watts"), element("span.unit", {}, "W")));
@@ -140,30 +134,50 @@ class Card {
   }
 }
 
-function lines(toml) {
-  return element("pre", { tabindex: "0" }, element("code", {}, toml.trim()));
+// A meter that is shown as a line only.
+class Uncarded {
+  constructor(meter) {
+    Object.assign(this, { meter, chart: { points: [] } });
+  }
+
+  take(meter) {
+    this.meter = meter;
+  }
+
+  update() {}
 }
+
+function toml(text) {
+  return element("pre", { tabindex: "0" }, element("code", {}, text.trim()));
+}
+
+const addHere = () => element("a", { href: "/settings#meters" }, t("Add a meter on the page of settings."));
 
 function setup() {
   const { candidates } = about;
   if (candidates.length) {
     return element("section.setup", { "aria-label": t("Hardware that could be a meter") },
       element("h2", {}, t("Hardware that could be a meter")),
-      element("p", {}, t("None of it was opened. Add the lines of yours to wattrail.toml and start again:")),
-      element("ul.candidates", {}, ...candidates.map(({ description, url, toml }) =>
-        element("li", {}, element("h3", {}, description), element("p.url", {}, url), lines(toml)))));
+      element("p", {}, addHere(), " ", t("None of it was opened. Or add the lines of yours to wattrail.toml and start again:")),
+      element("ul.candidates", {}, ...candidates.map(({ description, url, toml: text }) =>
+        element("li", {}, element("h3", {}, description), element("p.url", {}, url), toml(text)))));
   }
   if (cards.size) return null;
   return element("section.setup", { "aria-label": t("No meter yet") }, element("h2", {}, t("No meter yet")),
     element("p", {}, t("Nothing that could be a meter is plugged into this machine.")),
-    element("p", {}, t("Plug in the adapter and start again, or add a meter by its address to wattrail.toml:")),
-    lines('[[meter]]\nname = "house"\nurl = "tcp://192.168.1.20:8888"'));
+    element("p", {}, t("Plug in the adapter and start again, or add a meter by its address to wattrail.toml:"), " ", addHere()),
+    toml('[[meter]]\nname = "house"\nurl = "tcp://192.168.1.20:8888"'));
 }
 
 function build(meters) {
-  const known = meters.map((meter) => { const card = new Card(meter); cards.set(meter.name, card); return card.root; });
+  const Shown = meters.length > MAX_CARDS ? Uncarded : Card;
+  const known = meters.map((meter) => { const card = new Shown(meter); cards.set(meter.name, card); return card.root; }).filter(Boolean);
   const section = known.length ? element("section.meters", { "aria-label": t("Meters") }, ...known) : null;
-  main.replaceChildren(...[section, setup()].filter(Boolean));
+  if (meters.length > 1) {
+    lines ??= new MeterLines(about.zone);
+    lines.arrange(meters);
+  }
+  main.replaceChildren(...[meters.length > 1 ? lines.root : null, section, setup()].filter(Boolean));
 }
 
 function take(meters) {
@@ -173,6 +187,7 @@ function take(meters) {
     build(all);
   }
   for (const meter of meters) cards.get(meter.name).take(meter);
+  lines?.take(meters);
   if (mark) mark.hidden = ![about.grid, about.solar].some((name) => cards.get(name)?.meter.simulated);
   flow?.take(wattsOf(about.grid), about.solar ? negated(wattsOf(about.solar)) : null);
 }
@@ -209,16 +224,13 @@ function arrange(names) {
 function setConnected(is) {
   if (is === connected) return;
   connected = is;
-  const warning = document.getElementById("connection");
-  show(warning, is ? "" : t("The gateway does not answer. The numbers below are the last ones; this page tries again by itself."));
-  warning.hidden = is;
+  showGateway(is);
   for (const card of cards.values()) card.update();
-  document.body.classList.toggle("is-cut-off", !is);
+  lines?.setConnected(is);
 }
 
-const session = await showSession(document.querySelector(".top"));
+const session = await showHeader();
 about = await ask("about").catch(() => about);
-document.getElementById("top").append(navigation());
 now();
 follow(take, setConnected, arrange);
 followConfiguration(document.getElementById("configuration"), about.zone);

@@ -1,5 +1,6 @@
 // Elements from a description. Text is always text: nothing that a meter or a person named is ever read as markup.
 import { t } from "./language.js";
+import { said } from "./said.js";
 
 // element("p.error", { role: "status" }, "text", child, ...)
 export function element(what, attributes = {}, ...children) {
@@ -15,16 +16,21 @@ export function show(found, text) {
   if (found.textContent !== text) found.textContent = text;
 }
 
-export async function ask(path) {
-  const response = await fetch(`/api/v1/${path}`, { signal: AbortSignal.timeout(10000) }).catch(() => {
-    throw new Error(t("The gateway does not answer. This page tries again by itself."));
+const PATIENCE_MS = 10000;
+
+export const ask = (path, patienceMs = PATIENCE_MS) => send("GET", path, patienceMs);
+
+// The answer to a request of the API; an error has the hint and the status of the problem.
+export async function send(method, path, patienceMs = 12 * PATIENCE_MS) {
+  const response = await fetch(`/api/v1/${path}`, { method, signal: AbortSignal.timeout(patienceMs) }).catch(() => {
+    throw Object.assign(new Error(t("The gateway does not answer.")), { status: 0 });
   });
   if (response.status === 401) {
     location.assign(`/login?next=${encodeURIComponent(location.pathname)}`);
     throw new Error("Sign in again.");
   }
   const answer = await response.json();
-  if (!response.ok) throw new Error(answer.detail ?? response.statusText);
+  if (!response.ok) throw Object.assign(new Error(said(answer.detail ?? response.statusText)), { hint: answer.hint && said(answer.hint), status: response.status });
   return answer;
 }
 

@@ -1,5 +1,6 @@
 // Values as people read them.
 import { locale, t } from "./language.js";
+import { said } from "./said.js";
 
 export const SIMULATED = t("Simulated – digital twin");
 export const STATES = { connecting: t("Connecting"), live: t("Live"), stale: t("Stale"), lost: t("Lost"), failed: t("Failed") };
@@ -69,10 +70,16 @@ export function moment(at, zone) {
   return day === date(Date.now(), zone) ? clock(at, zone) : `${day}, ${clock(at, zone)}`;
 }
 
+// That energy is estimated: a meter that shows power and counts no energy.
+export function estimate(meter) {
+  if (meter.is_estimated) return t("Energy is estimated from power: this meter counts none.");
+  return meter.has_estimates ? t("Some of the energy is estimated from power.") : "";
+}
+
 // Readings that wait because the database cannot be written, in one line.
 export function notStored(unstored, zone) {
   if (!unstored) return null;
-  const { count: n, error } = unstored, since = moment(unstored.since, zone);
+  const { count: n } = unstored, error = said(unstored.error), since = moment(unstored.since, zone);
   return n === 1
     ? t("Not stored yet: {n} reading waits in memory since {since} ({error})", { n, since, error })
     : t("Not stored yet: {n} readings wait in memory since {since} ({error})", { n, since, error });

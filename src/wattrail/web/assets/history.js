@@ -51,7 +51,7 @@ export class HourChart {
     for (let at = Math.ceil(begin / step) * step; at < end; at += step) marks.push(at);
     this.plot.draw({
       x: { range: [begin, end], ticks: marks, label: (ms) => clock(ms, this.zone, false) },
-      axes: [{ range: watts, ticks: ticks(...watts, 4), label: (w) => `${number(w, 0)} W` }],
+      axes: [{ range: watts, ticks: ticks(...watts, 4), label: (w) => `${number(w, watts[1] - watts[0] < 5 ? 1 : 0)} W` }],
       lines: [{ points: this.#broken(), split: true, area: true }],
     });
   }

@@ -2,9 +2,9 @@
 
 export const locale = navigator.language || "en";
 const language = locale.split("-")[0];
-// The English text is the key. A language without a file is answered with no words, so English remains.
-const words = language === "en" ? {} :
-  await fetch(`/assets/words.${language}.json`).then((answer) => answer.json()).catch(() => ({}));
+// A file of the reader's language; a language without one is answered with no words, so English remains.
+export const fileOf = (name) => (language === "en" ? {} : fetch(`/assets/${name}.${language}.json`).then((answer) => answer.json()).catch(() => ({})));
+const words = await fileOf("words");  // the English text is the key
 document.documentElement.lang = Object.keys(words).length ? language : "en";
 
 // t("since {when}", { when }) in the reader's language.

@@ -1,4 +1,6 @@
 // What changes, each second, from /api/v1/events; and whether the gateway still runs.
+import { show } from "./element.js";
+import { t } from "./language.js";
 
 // The stream says "alive" every second while the gateway runs.
 const MAX_SILENCE_MS = 3000, CONNECT_AGAIN_MS = 10000;
@@ -27,3 +29,14 @@ export function follow(take, connected, arrange = () => {}) {
   stream.onerror = () => { close(); setTimeout(follow, 2000, take, connected, arrange); };
   wait();
 }
+
+// Says above the page that the gateway does not answer, and greys what is below.
+export function showGateway(is) {
+  const warning = document.getElementById("connection");
+  show(warning, is ? "" : t("The gateway does not answer. The numbers below are the last ones; this page tries again by itself."));
+  warning.hidden = is;
+  document.body.classList.toggle("is-cut-off", !is);
+}
+
+// For a page that shows no live values.
+export const followGateway = () => follow(() => {}, showGateway);

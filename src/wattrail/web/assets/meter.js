@@ -1,15 +1,16 @@
 // One meter: what it measures now, its energy by period, its power from seconds to years, and what happened to it.
 import { ask, element, path, show } from "./element.js";
 import { EnergyByPeriod } from "./energy.js";
-import { SIMULATED, STATES, clock, direction, number } from "./format.js";
+import { STATES, clock, direction, estimate, number } from "./format.js";
 import { HeatMap } from "./heatmap.js";
 import { t } from "./language.js";
 import { LedgerEvents } from "./ledgerevents.js";
-import { follow } from "./live.js";
-import { navigation } from "./navigation.js";
+import { follow, showGateway } from "./live.js";
+import { meterLink, showHeader, simulatedBadge } from "./page.js";
+import { loading, opening } from "./problem.js";
 import { PowerChart, VIEWS } from "./powerchart.js";
-import { showSession } from "./session.js";
 import { spanOf } from "./calendar.js";
+import { Trouble } from "./trouble.js";
 
 const name = decodeURIComponent(location.pathname.split("/").at(-1));
 const main = document.getElementById("main");
@@ -18,12 +19,13 @@ const QUANTITIES = [["power", t("Power")], ["voltage", t("Voltage")], ["frequenc
 
 class Head {
   constructor(meter) {
-    Object.assign(this, { meter, connected: true, word: element("span.state-word"), detail: element("span.state-detail"), way: element("span.direction"), watts: element("span.watts") });
+    Object.assign(this, { meter, connected: true, word: element("span.state-word"), detail: element("span.state-detail"), way: element("span.direction"), watts: element("span.watts"), estimate: element("p.scale"), trouble: new Trouble() });
     this.root = element("article.meter", {}, element("header", {},
       element("div.who", {}, element("h1", {}, meter.name), element("p.url", {}, meter.url)),
-      element("div.marks", {}, meter.simulated ? element("span.badge", {}, SIMULATED) : null,
+      element("div.marks", {}, simulatedBadge(meter),
         element("p.state", { role: "status" }, element("span.dot", { "aria-hidden": "true" }), this.word, this.detail))),
-    element("div.power.numbers", {}, this.way, element("p.amount", {}, this.watts, element("span.unit", {}, "W"))));
+    this.trouble.notice, this.trouble.remark,
+    element("div.power.numbers", {}, this.way, element("p.amount", {}, this.watts, element("span.unit", {}, "W"))), this.estimate);
     this.take(meter);
   }
 
@@ -35,6 +37,8 @@ class Head {
     show(this.detail, reading && (state !== "live" || !this.connected) ? t("last reading {time}", { time: clock(reading.at, zone) }) : "");
     show(this.way, word);
     show(this.watts, number(reading?.watts, 1).replace("−", ""));
+    show(this.estimate, estimate(meter));
+    this.trouble.take(meter, zone);
   }
 
   setConnected(is) {
@@ -68,7 +72,8 @@ function course(meter) {
   const spans = choice(t("Span"), VIEWS.map(([title, span]) => [span, title]), 24 * HOUR_MS, (span) => chart.show(span));
   const quantities = choice(t("Quantity"), QUANTITIES, "power", (quantity) => chart.take(quantity));
   setInterval(() => chart.tick(), 1000);
-  return { chart, root: section(t("History"), element("div.tools", {}, spans, quantities), plot, strip, element("h3", {}, t("Events")), list) };
+  return { chart, events, root: section(t("History"), element("div.tools", {}, spans, quantities), plot, strip, element("h3", {}, t("Events"), " ", meterLink("ledger", meter.name, t("Ledger")), " ",
+    meterLink("calibration", meter.name, t("Calibration")), " ", meterLink("accuracy", meter.name, t("Accuracy"))), list) };
 }
 
 // The year is asked for once it comes into view: it is the longest answer of the page.
@@ -95,30 +100,22 @@ function year(meter, energy) {
 }
 
 function showConnection(head) {
-  const warning = document.getElementById("connection");
   return (is) => {
-    show(warning, is ? "" : t("The gateway does not answer. The numbers below are the last ones; this page tries again by itself."));
-    warning.hidden = is;
-    document.body.classList.toggle("is-cut-off", !is);
+    showGateway(is);
     if (is !== head.connected) head.setConnected(is);
   };
 }
 
 function build(meter) {
-  const head = new Head(meter), { chart, root } = course(meter);
+  const head = new Head(meter), { chart, events, root } = course(meter);
   const energy = new EnergyByPeriod(meter.name, zone, tariffs, (from, to) => { chart.look(from, to); });
   main.replaceChildren(head.root, section(t("Energy"), energy.root), root, year(meter, energy));
   follow((meters) => meters.filter((one) => one.name === name).forEach((one) => head.take(one)), showConnection(head));
-  window.wattrailMeter = { chart, energy };
+  window.wattrailMeter = { chart, energy, events };
 }
 
-document.getElementById("top").append(navigation());
-showSession(document.getElementById("top"));
+showHeader();
 document.title = `${name} – wattrail`;
+loading(main);
 const { zone, tariffs } = await ask("about").catch(() => ({ zone: null, tariffs: [] }));
-try {
-  build(await ask(path(name)));
-} catch (error) {
-  const missing = error.message.startsWith("there is no meter");
-  main.replaceChildren(element("h1", {}, missing ? t("There is no meter '{meter}'", { meter: name }) : error.message));
-}
+await opening(main, name, async () => build(await ask(path(name))));

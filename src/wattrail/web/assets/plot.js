@@ -28,8 +28,9 @@ export function range(values) {
 }
 
 export class Plot {
-  // `tip(x)` gives the lines of the tooltip at a value of the horizontal axis, or null.
-  constructor(host, { tip }) {
+  // `tip(x)` gives the lines of the tooltip at a value of the horizontal axis, or null; `resized()` draws at another size,
+  // where not simply the same is drawn again.
+  constructor(host, { tip, resized = () => this.draw(this.last) }) {
     this.id = `plot-${(plots += 1)}`;
     this.tip = tip;
     this.host = host;
@@ -40,7 +41,7 @@ export class Plot {
     host.append(this.root, this.bubble);
     host.addEventListener("pointermove", (event) => this.#point(event));
     host.addEventListener("pointerleave", () => { this.bubble.hidden = true; });
-    new ResizeObserver(() => this.last && this.draw(this.last)).observe(host);
+    new ResizeObserver(() => this.last && resized()).observe(host);
   }
 
   // x: { range, ticks, label }; axes: [{ range, ticks, label }], at most two; lines: [{ points, axis, css, split, area }];
@@ -57,7 +58,8 @@ export class Plot {
     const parts = [];
     what.axes.forEach((axis, n) => this.#axis(axis, n, parts));
     for (const at of what.x.ticks) {
-      parts.push(svg("text", { class: "tick", x: this.x(at), y: bottom + 18, "text-anchor": "middle" }, what.x.label(at)));
+      const x = this.x(at), anchor = x > width - 18 ? "end" : "middle";  // the last one would be cut off
+      parts.push(svg("text", { class: "tick", x: anchor === "end" ? width : x, y: bottom + 18, "text-anchor": anchor }, what.x.label(at)));
     }
     const ys = what.axes.map((axis) => (value) =>
       bottom - (value - axis.range[0]) / (axis.range[1] - axis.range[0]) * (bottom - top));

@@ -18,12 +18,13 @@ const QUANTITIES = {
 };
 
 export class PowerChart {
-  // `moved()` is called when the view has come to rest elsewhere.
+  // `moved()` is called when the view has come to rest elsewhere, `drawn()` whenever moments stand at other places.
   constructor(host, meter, zone, moved) {
     Object.assign(this, { host, meter, zone, moved, quantity: "power", points: [], loaded: 0 });
     this.nothing = element("p.nothing", {}, t("No readings in this time."));
     host.append(this.nothing);
-    this.plot = new Plot(host, { tip: (ms) => this.#tip(ms) });
+    this.plot = new Plot(host, { tip: (ms) => this.#tip(ms), resized: () => this.#draw() });
+    this.drawn = () => {};
     this.#listen();
     this.show(DAY);
   }
@@ -87,11 +88,12 @@ export class PowerChart {
     const line = this.#broken((point) => [point[0] + half, point[2]]);
     this.plot.draw({
       x: { range: [this.from, this.to], ticks: this.#marks(), label: (ms) => this.#label(ms) },
-      axes: [{ range: limits, ticks: ticks(...limits, 4), label: (v) => `${number(v, limits[1] - limits[0] < 5 ? Math.min(decimals, 1) : 0)} ${unit}` }],
+      axes: [{ range: limits, ticks: values.length ? ticks(...limits, 4) : [], label: (v) => `${number(v, limits[1] - limits[0] < 5 ? 1 : 0)} ${unit}` }],
       bands: [{ points: this.#broken((point) => [point[0] + half, point[1], point[3]]) }],
       guides,
       lines: [split ? { points: line, split: true, area: true } : { points: line, css: "import" }],
     });
+    this.drawn();
   }
 
   // Breaks where a bucket without readings lies between two.

@@ -2,6 +2,7 @@
 import { ask, element, show } from "./element.js";
 import { DELIVERY, moment, number } from "./format.js";
 import { t } from "./language.js";
+import { said } from "./said.js";
 
 const EVERY_MS = 3000;
 const NAMES = { home_assistant: "Home Assistant", home_assistant_history: t("Home Assistant's history"), mqtt: "MQTT",
@@ -25,9 +26,9 @@ class Row {
     show(this.since, t("since {when}", { when: moment(since, zone) }));
     show(this.sent, [sent_at ? t("Last delivery {when}", { when: moment(sent_at, zone) }) : "", waiting ? t("{n} waiting", { n: number(waiting, 0) }) : ""].filter(Boolean).join(", "));
     this.notice.hidden = !error && !problems.length;
-    show(this.error, error ?? "");
-    show(this.hint, hint ? t("Try this: {hint}", { hint }) : "");
-    const lines = problems.map(([meter, why]) => `${meter}: ${why}`);
+    show(this.error, said(error));
+    show(this.hint, hint ? t("Try this: {hint}", { hint: said(hint) }) : "");
+    const lines = problems.map(([meter, why]) => `${meter}: ${said(why)}`);
     if (lines.join("\n") !== this.lines) this.held.replaceChildren(...lines.map((line) => element("li", {}, line)));
     this.lines = lines.join("\n");
   }

@@ -3,6 +3,8 @@ import { ask, element, path, show } from "./element.js";
 import { SIMULATED, number } from "./format.js";
 import { t } from "./language.js";
 import { Plot, ticks } from "./plot.js";
+import { loading, opening } from "./problem.js";
+import { said } from "./said.js";
 
 const EVERY = 1000;
 const FACTS = [t("Frequency"), t("Voltage"), t("Current"), t("Active power"), t("Reactive power"), t("Apparent power"), t("Power factor"), t("Reads")];
@@ -57,8 +59,8 @@ class Page {
   show(wave) {
     const why = wave.why_not ?? (wave.volts ? "" : t("Capturing…"));
     this.notice.hidden = !why;
-    show(this.why, why);
-    show(this.hint, wave.hint ?? "");
+    show(this.why, said(why));
+    show(this.hint, said(wave.hint));
     if (!wave.volts || wave.capture === last?.capture) return;
     last = wave;
     this.body.hidden = false;
@@ -120,12 +122,8 @@ async function refresh(page) {
   setTimeout(() => refresh(page), EVERY);
 }
 
+loading(main);
 document.title = `${name} – ${t("Oscilloscope")}`;
-try {
-  await refresh(new Page(await ask(path(name))));
-} catch (error) {
-  const missing = error.message.startsWith("there is no meter");
-  main.replaceChildren(element("h1", {}, missing ? t("There is no meter '{meter}'", { meter: name }) : error.message));
-}
+await opening(main, name, async () => refresh(new Page(await ask(path(name)))));
 
 window.wattrailScope = { last: () => last };

@@ -34,7 +34,8 @@ export class Today {
     this.parts.cost.root.hidden = !grid.cost;
     if (grid.cost) {
       const { currency, today: now, yesterday_until_now: then } = grid.cost;
-      this.#put("cost", money(Number(now), currency), t("yesterday by now {value}", { value: money(Number(then), currency) }));
+      this.#put("cost", money(Number(now), currency), [t("yesterday by now {value}", { value: money(Number(then), currency) }),
+        grid.cost.unpriced ? t("a price is missing") : ""].filter(Boolean).join(", "));
     }
     if (this.solar && solar) {
       const made = solar.today.export_wh, own = Math.max(0, made - today.export_wh);

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import ClassVar, Final
 
 import numpy as np
 
@@ -45,15 +45,13 @@ from wattrail.chips.bl0942.registers import (
     UartRate,
 )
 from wattrail.twin.chip_array import ChipArray
-from wattrail.twin.chip_model import RegisterTable, Silicon
+from wattrail.twin.chip_tables import RegisterTable, Silicon
 from wattrail.twin.front_end import PinSignals
 from wattrail.twin.mains import tick_at
 from wattrail.twin.measurement import BoolArray, MeasurementPlan, MeasurementSettings
 from wattrail.twin.noise import FloatArray, IntArray, Noise
+from wattrail.twin.options import TwinOptions
 from wattrail.wire.register import Register
-
-if TYPE_CHECKING:
-    from wattrail.twin.options import TwinOptions
 
 __all__ = ["Bl0942Array"]
 

@@ -1,0 +1,121 @@
+"""``wattrail.toml`` as a file that is changed: read with a version, written as a whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from wattrail.errors import ConfigError
+from wattrail.files import read_text
+from wattrail.sanitize import printable
+
+__all__ = ["FileState", "SettingsFile"]
+
+_BACKUP: Final = ".before"
+_NEW_MODE: Final = 0o644
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileState:
+    """A text and its version; a file that is not there has an empty text."""
+
+    text: str
+    is_there: bool
+
+    @property
+    def version(self) -> str:
+        """Differs whenever the text does."""
+        return hashlib.sha256(f"{self.is_there}{self.text}".encode()).hexdigest()[:16]
+
+
+class SettingsFile:
+    """The file at a path; a link stays one. ``name`` is for people."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.absolute()
+
+    @property
+    def name(self) -> str:
+        """Its path as text."""
+        return printable(str(self.path))
+
+    @property
+    def backup(self) -> Path:
+        """Where the text before the last change is kept."""
+        target = self.path.resolve()
+        return target.with_name(f"{target.name}{_BACKUP}")
+
+    def read(self) -> FileState:
+        """What it says now. Raises FileError."""
+        if not os.path.lexists(self.path):
+            return FileState(text="", is_there=False)
+        return FileState(text=read_text(self.path), is_there=True)
+
+    def why_not_writable(self) -> str | None:
+        """Why this process cannot write it, None where it can."""
+        folder = self.path.resolve().parent
+        while not folder.exists():
+            folder = folder.parent
+        if os.access(folder, os.W_OK | os.X_OK):
+            return None
+        return f"the user of the gateway may not write in {printable(str(folder))}"
+
+    def write(self, text: str, before: FileState) -> None:
+        """Replace the text, and keep the one before beside it. Raises ConfigError where the file cannot be written.
+
+        Owner and mode stay. A power cut leaves the old file or the new one.
+        """
+        target = self.path.resolve()
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if before.is_there:
+                _replace(self.backup, before.text, like=target)
+            _replace(target, text, like=target)
+        except OSError as error:
+            raise ConfigError(
+                f"{self.name} cannot be written: {error.strerror or error}",
+                hint="let the user of the gateway write in its folder (docs/page.md, settings), or edit it by hand and "
+                "type: wattrail reload",
+            ) from error
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def _replace(path: Path, text: str, *, like: Path) -> None:
+    number, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(number, "w", encoding="utf-8", newline="") as file:
+            _take_over(number, like)
+            file.write(text)
+            file.flush()
+            os.fsync(number)
+        Path(name).replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            Path(name).unlink()
+        raise
+    with contextlib.suppress(OSError):  # a file system without it
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def _take_over(number: int, like: Path) -> None:
+    """Give a new file the owner and the mode of another. Raises PermissionError where the owner cannot be kept."""
+    try:
+        found = like.stat()
+    except FileNotFoundError:
+        os.fchmod(number, _NEW_MODE)
+        return
+    own = os.fstat(number)
+    if (own.st_uid, own.st_gid) != (found.st_uid, found.st_gid):
+        os.fchown(number, found.st_uid, found.st_gid)
+    os.fchmod(number, found.st_mode & 0o777)

@@ -1,0 +1,86 @@
+"""Puts the sections together, removes what is private from the whole, and proves that nothing of it is left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from wattrail.app.doctor import Surroundings
+from wattrail.app.support_report.sections import SECTIONS, Section
+from wattrail.errors import WattrailError
+from wattrail.redaction import Private, Redactor, leaks
+from wattrail.sanitize import hide_credentials, printable_lines
+
+__all__ = ["Attachment", "support_report"]
+
+_MAX_SECTION: Final = 200_000
+"""Characters of one section; of a longer one the end stays, where a log has what happened last."""
+
+_HEAD: Final = """\
+wattrail support report, {at:%Y-%m-%d}
+
+Addresses, names of networks, hosts and users, keys, passwords, serial numbers and places are replaced by labels: the
+same label is the same value. Names of meters, their readings and the time zone are still there. Read it before you
+hand it on.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A text that somebody adds, such as a log, under its title."""
+
+    title: str
+    text: str
+
+
+def support_report(
+    around: Surroundings,
+    *,
+    at: datetime,
+    known: Iterable[Private],
+    attachments: Iterable[Attachment] = (),
+    sections: Iterable[tuple[str, Section]] = SECTIONS,
+    progress: Callable[[str], object] = lambda _title: None,
+) -> str:
+    """The report as text. Raises WattrailError where the second pass finds a value that the first one left."""
+    texts: list[Attachment] = []
+    for title, section in sections:
+        progress(title)
+        texts.append(Attachment(title, _collected(section, around)))
+    texts += attachments
+    redactor = Redactor(known)
+    shown = [Attachment(one.title, _prepared(one.text)) for one in texts]
+    for one in shown:  # all of them first: what one names goes from every other
+        redactor.learn(one.text)
+    parts = [_HEAD.format(at=at), *(f"== {redactor.redact(one.title)}\n\n{redactor.redact(one.text)}" for one in shown)]
+    report = "\n\n".join(part.strip("\n") for part in parts) + "\n"
+    _require_clean(report, redactor)
+    return report
+
+
+def _collected(section: Section, around: Surroundings) -> str:
+    """The lines of a section. What goes wrong in one costs the others nothing, and is worth telling."""
+    lines: list[str] = []
+    try:
+        lines.extend(section(around))
+    except Exception as error:  # noqa: BLE001 the report is for faults
+        lines.append(f"this could not be collected: {type(error).__name__}: {error}")
+    return "\n".join(lines)
+
+
+def _prepared(text: str) -> str:
+    text = printable_lines(hide_credentials(text))
+    if len(text) > _MAX_SECTION:
+        text = f"(the first {len(text) - _MAX_SECTION:,} characters are left out)\n{text[-_MAX_SECTION:]}"
+    return text
+
+
+def _require_clean(report: str, redactor: Redactor) -> None:
+    if left := leaks(report, redactor.values):
+        forms = ", ".join(sorted({f"{leak.kind} ({leak.form})" for leak in left}))
+        raise WattrailError(
+            f"the report is not written: after everything private was removed, the second pass still finds {forms}",
+            hint="this is a defect: report it with this line, and without the report",
+        )

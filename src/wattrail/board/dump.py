@@ -1,0 +1,48 @@
+"""What a dump says of its board: the stock firmware's configuration, OpenBeken's, and the constants of its calibration.
+
+After a change of firmware both configurations lie in the same flash, and may disagree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from wattrail.board.observation import ObservedWiring
+from wattrail.board.openbeken_roles import wiring_of_template
+from wattrail.board.stock_configuration import wiring_of_stock
+from wattrail.calibration import Calibration
+from wattrail.image.inspection import Inspection
+from wattrail.image.openbeken_configuration import OpenBekenConfiguration
+
+__all__ = ["calibration_in_dump", "wirings_of_dump"]
+
+_QUANTITIES: Final = 3
+"""The first slots of OpenBeken's calibration: volts, amperes, watts."""
+
+
+def wirings_of_dump(found: Inspection, name: str) -> tuple[ObservedWiring, ...]:
+    """Every configuration in a dump that is called ``name``: none, the stock firmware's, OpenBeken's, or both."""
+    chip = found.image.chip.value if found.image.chip else ""
+    observed = []
+    if found.configuration is not None:
+        where = f"{name}, {found.configuration_source} of the stock firmware"
+        observed.append(wiring_of_stock(found.configuration, where, chip=chip))
+    if found.openbeken is not None:
+        observed.append(wiring_of_template(_template(found.openbeken[1], chip), f"{name}, OpenBeken"))
+    return tuple(observed)
+
+
+def _template(configuration: OpenBekenConfiguration, chip: str) -> Mapping[str, object]:
+    pins = {str(pin): f"{use.role_name};{use.channel}" for pin, use in configuration.pins.items()}
+    return {"chip": chip, "pins": pins, "command": configuration.text("startup_command")}
+
+
+def calibration_in_dump(found: Inspection) -> Calibration | None:
+    """The factory's calibration, else OpenBeken's own; None in a dump with neither."""
+    if found.constants is not None:
+        return found.constants.calibration
+    volt, amp, watt = found.openbeken[1].calibration[:_QUANTITIES] if found.openbeken else (None, None, None)
+    if volt and amp and watt and volt > 0 and amp > 0:
+        return Calibration(volt, amp, abs(watt), inverted=watt < 0)
+    return None

@@ -1,0 +1,133 @@
+"""Which known boards an observation fits: what speaks for each, and what against it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from wattrail.board.model import ActiveLevel, BoardDescription, BoardMeterBus, BoardPin, BoardPinRole
+from wattrail.board.observation import ObservedWiring
+
+__all__ = ["BoardMatch", "MatchConfidence", "match_boards"]
+
+_WEIGHTS: Final = {"pin": 2.0, "level": 0.5, "module": 1.0, "chip": 1.0, "metering chip": 3.0, "bus": 3.0}
+_MIN_AGREEMENT: Final = 0.5
+_SAME_CHIP: Final = frozenset({"hlw8032", "cse7766"})
+"""Two names of one frame; the stock configuration says the first, OpenBeken's driver the second."""
+
+_COMPARED: Final = frozenset(
+    {
+        BoardPinRole.RELAY, BoardPinRole.RELAY_ON, BoardPinRole.RELAY_OFF, BoardPinRole.BUTTON,
+        BoardPinRole.BUTTON_ALL, BoardPinRole.LED, BoardPinRole.WIFI_LED, BoardPinRole.CF, BoardPinRole.CF1,
+        BoardPinRole.SEL,
+    }
+)  # fmt: skip
+"""Roles that every kind of source names. Pins of a UART are left out by most."""
+
+_INTERCHANGED: Final = frozenset({BoardPinRole.LED, BoardPinRole.WIFI_LED})
+"""Whether an LED shows the relay or the Wi-Fi is a choice of the firmware, not of the board."""
+
+
+class MatchConfidence(StrEnum):
+    """How far a match is to be believed."""
+
+    LIKELY = "likely"
+    """Everything observed agrees, with this board alone."""
+    SAME_WIRING = "one of several with the same wiring"
+    """Everything observed agrees, with others too: the export is right, the name may not be."""
+    POSSIBLE = "possible"
+    """Something contradicts it, or too little was observed."""
+
+
+@dataclass(frozen=True, slots=True)
+class BoardMatch:
+    """A board, the share of the observed facts that agree with it (0 to 1), and these facts."""
+
+    board: BoardDescription
+    agreement: float
+    confidence: MatchConfidence
+    evidence: tuple[str, ...]
+    contradictions: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _ComparedFact:
+    weight: float
+    agrees: bool
+    text: str
+
+
+def match_boards(observed: ObservedWiring, boards: Sequence[BoardDescription]) -> tuple[BoardMatch, ...]:
+    """The boards that at least half of the observed facts agree with, the best first.
+
+    Every known board measures, so that none is like one without a meter, however many pins agree.
+    """
+    if observed.is_empty or observed.is_without_meter:
+        return ()
+    compared = [(board, tuple(_compared(observed, board))) for board in boards]
+    scored = [(board, facts, _agreement(facts)) for board, facts in compared if facts]
+    full = [board.name for board, facts, agreement in scored if agreement == 1.0]
+    found = [
+        BoardMatch(
+            board,
+            round(agreement, 3),
+            _confidence(agreement, full, observed),
+            tuple(fact.text for fact in facts if fact.agrees),
+            tuple(fact.text for fact in facts if not fact.agrees),
+        )
+        for board, facts, agreement in scored
+        if agreement >= _MIN_AGREEMENT
+    ]
+    return tuple(sorted(found, key=lambda match: (-match.agreement, match.board.name)))
+
+
+def _agreement(facts: Sequence[_ComparedFact]) -> float:
+    return sum(fact.weight for fact in facts if fact.agrees) / sum(fact.weight for fact in facts)
+
+
+def _confidence(agreement: float, full: Sequence[str], observed: ObservedWiring) -> MatchConfidence:
+    if agreement < 1.0 or not observed.pins:
+        return MatchConfidence.POSSIBLE
+    return MatchConfidence.LIKELY if len(full) == 1 else MatchConfidence.SAME_WIRING
+
+
+def _compared(observed: ObservedWiring, board: BoardDescription) -> Iterator[_ComparedFact]:
+    for name, seen, known in (("module", observed.module, board.module), ("chip", observed.chip, board.chip)):
+        if seen and known:
+            yield _fact(name, seen == known, seen, known)
+    if observed.metering_chip and board.meter.chip:
+        one, other = observed.metering_chip, board.meter.chip
+        yield _fact("metering chip", one == other or {one, other} <= _SAME_CHIP, one, other)
+    if observed.bus:
+        yield _fact("bus", observed.bus is board.meter.bus, observed.bus, board.meter.bus)
+    if observed.pins or BoardMeterBus.TUYAMCU not in {observed.bus, board.meter.bus}:
+        yield from _compared_pins(_by_number(observed.pins), _by_number(board.pins))
+
+
+def _by_number(pins: Sequence[BoardPin]) -> dict[int, BoardPin]:
+    return {pin.pin: pin for pin in pins if pin.role in _COMPARED}
+
+
+def _compared_pins(observed: dict[int, BoardPin], known: dict[int, BoardPin]) -> Iterator[_ComparedFact]:
+    for number in sorted({*observed, *known}):
+        seen, expected = observed.get(number), known.get(number)
+        if seen is None or expected is None:
+            yield _fact("pin", False, _shown(seen, number), _shown(expected, number))
+            continue
+        same = seen.role is expected.role or {seen.role, expected.role} == _INTERCHANGED
+        yield _fact("pin", same, str(seen), str(expected))
+        levels = {seen.active, expected.active}
+        if same and ActiveLevel.UNKNOWN not in levels and len(levels) > 1:
+            yield _fact("level", False, f"P{number} active {seen.active}", f"active {expected.active}")
+
+
+def _shown(pin: BoardPin | None, number: int) -> str:
+    return str(pin) if pin else f"P{number} unused"
+
+
+def _fact(name: str, agrees: bool, seen: str, known: str) -> _ComparedFact:
+    subject = "" if name in {"pin", "level"} else f"{name} "
+    text = f"{subject}{seen}" if agrees else f"{subject}{seen}; this board has {known}"
+    return _ComparedFact(_WEIGHTS[name], agrees, text)

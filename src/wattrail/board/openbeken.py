@@ -1,0 +1,110 @@
+"""Export to OpenBeken: a template as in its device database, ``autoexec.bat``, and a script for the calibration."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import cast
+
+from wattrail.bk7231 import Chip
+from wattrail.board.front_panel import FrontPanel
+from wattrail.board.model import BoardDescription, BoardMeterBus, BoardPinRole
+from wattrail.board.openbeken_roles import role_name
+from wattrail.board.openbeken_script import (
+    SIGNED_POWER_FLAG,
+    autoexec,
+    calibration_script,
+    driver_commands,
+    script_button_times,
+    script_roles,
+)
+from wattrail.calibration import Calibration
+from wattrail.errors import ConfigError
+from wattrail.image.openbeken_settings import OpenBekenSettings, template_settings
+
+__all__ = ["openbeken_files", "openbeken_settings", "openbeken_template"]
+
+_USUAL_FLAGS = 1 << 10
+"""Flag 10, which every device has from the factory: the state is published when MQTT connects."""
+
+_MAX_STARTUP_COMMAND = 511
+"""Characters of a start command, by the schema of the device database."""
+
+
+def openbeken_files(
+    board: BoardDescription, panel: FrontPanel, calibration: Calibration | None = None
+) -> dict[str, str]:
+    """The files by name. Raises ConfigError for a calibration that the board's chip cannot take."""
+    if calibration is not None:
+        _check_calibration(board)
+    files = {
+        "template.json": json.dumps(openbeken_template(board), indent=2, ensure_ascii=False) + "\n",
+        "autoexec.bat": autoexec(board, panel, calibration),
+    }
+    if calibration is not None:
+        files["calibrate_once.bat"] = calibration_script(calibration)
+    return files
+
+
+def openbeken_template(board: BoardDescription) -> dict[str, object]:
+    """The board as an entry of the device database; pins without a role there are left out, as those of a UART."""
+    pins = {str(pin.pin): f"{name};{pin.channel}" for pin in board.pins if (name := role_name(pin))}
+    if not board.pins_with(BoardPinRole.RELAY, BoardPinRole.RELAY_ON):
+        buttons = {str(pin.pin) for pin in board.pins_with(BoardPinRole.BUTTON)}
+        pins = {pin: role.replace("Btn;", "Btn_ScriptOnly;") if pin in buttons else role for pin, role in pins.items()}
+    flags = _USUAL_FLAGS | (1 << SIGNED_POWER_FLAG if board.meter.is_signed else 0)
+    command = "; ".join(driver_commands(board))
+    command = f"backlog {command}" if ";" in command else command
+    return {
+        "vendor": board.vendor,
+        "bDetailed": "0",
+        "name": board.title,
+        "model": ", ".join(board.models),
+        "chip": board.chip,
+        "board": board.module,
+        "flags": str(flags),
+        "keywords": [board.kind.value, board.meter.chip.upper() or BoardMeterBus.TUYAMCU.value],
+        "pins": pins,
+        "command": command[:_MAX_STARTUP_COMMAND],
+        "image": "",
+        "wiki": next((source.where for source in board.sources if source.where.startswith("https://")), ""),
+    }
+
+
+def openbeken_settings(
+    board: BoardDescription, calibration: Calibration | None = None, *, scripted: FrontPanel | None = None
+) -> OpenBekenSettings:
+    """The template as settings of a device, and the constants as they are stored.
+
+    ``scripted`` is the front panel of an ``autoexec.bat`` that goes to the device as well: what it sets is then wanted.
+
+    Raises ConfigError for a board whose chip has no such settings, and for a calibration that its meter cannot take.
+    """
+    if board.chip not in {chip.value for chip in Chip}:
+        raise ConfigError(
+            f"{board.name} has a {board.chip}: OpenBeken's settings are written only on chips of the BK7231 family",
+            hint="'wattrail board export' writes files for its firmware",
+        )
+    template = openbeken_template(board)
+    if scripted is not None:
+        pins = {str(pin): f"{role};{channel}" for pin, (role, channel) in script_roles(board).items()}
+        template["pins"] = cast(dict[str, str], template["pins"]) | pins
+    settings = template_settings(json.dumps(template), board.name)
+    if scripted is not None and (times := script_button_times(board, scripted)):
+        names = ("button_long", "button_short", "button_repeat")
+        settings = replace(settings, numbers=dict(zip(names, times, strict=True)))
+    if calibration is None:
+        return settings
+    _check_calibration(board)
+    watt = calibration.counts_per_watt
+    constants = (calibration.counts_per_volt, calibration.counts_per_amp, -watt if calibration.inverted else watt)
+    return replace(settings, calibration=dict(enumerate(constants)))
+
+
+def _check_calibration(board: BoardDescription) -> None:
+    if not board.meter.is_signed:
+        raise ConfigError(
+            f"{board.name} has a {board.meter.chip or 'meter behind an MCU'}: "
+            "a calibration in counts per volt, ampere and watt means nothing to it",
+            hint="leave the calibration out, and calibrate with VoltageSet, CurrentSet and PowerSet on the device",
+        )

@@ -1,0 +1,63 @@
+"""``wattrail board export``."""
+
+from __future__ import annotations
+
+from json import dumps
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from wattrail.board import ExportTarget, export_board, load_board, load_front_panel
+from wattrail.cli import output
+from wattrail.cli.board.calibration_source import calibration_named
+from wattrail.cli.board.show import BoardName
+from wattrail.cli.calibration_store import StoreOptions
+from wattrail.cli.exits import UsageError
+from wattrail.cli.option_types import Json
+
+
+def export(
+    board: BoardName,
+    *,
+    to: Annotated[ExportTarget, Parameter(help="Which firmware it is for, or wattrail itself.")],
+    calibration: Annotated[
+        str | None,
+        Parameter(help="Carry it over: name of a meter, a dump, or a file of 'calibration export' (.json)."),
+    ] = None,
+    panel: Annotated[Path | None, Parameter(help="Gestures and patterns of your own, a .toml file.")] = None,
+    folder: Annotated[Path | None, Parameter(help="Write the files there; none may exist yet. Else to stdout.")] = None,
+    json: Json = False,
+    options: StoreOptions | None = None,
+) -> None:
+    """Write what OpenBeken, ESPHome or Tasmota needs to know of it.
+
+    For OpenBeken a template and autoexec.bat, for ESPHome a configuration, for Tasmota a template, for wattrail the
+    lines of wattrail.toml.
+    """
+    scale = calibration_named(calibration, options or StoreOptions()) if calibration else None
+    files = export_board(load_board(board), to, load_front_panel(panel), scale)
+    if folder is not None:
+        _write(files, folder)
+    elif json:
+        print(dumps({"board": board, "to": to, "files": files}))
+    else:
+        for name, text in files.items():
+            if len(files) > 1:
+                output.note(f"---- {name}")
+            print(text, end="")
+
+
+def _write(files: dict[str, str], folder: Path) -> None:
+    """All of the files, or none where one exists. Raises UsageError."""
+    existing = [name for name in files if (folder / name).exists()]
+    if existing:
+        raise UsageError(f"{folder} already holds {', '.join(existing)}", hint="name another folder, or remove them")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in files.items():
+            with (folder / name).open("x", encoding="utf-8", newline="\n") as stream:
+                stream.write(text)
+            output.note(f"{folder / name} written")
+    except OSError as error:
+        raise UsageError(f"{folder} cannot be written: {error.strerror}") from error

@@ -1,0 +1,95 @@
+"""``wattrail board list`` and ``wattrail board show``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from json import dumps
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from wattrail.board import BoardDescription, known_boards, load_board
+from wattrail.cli.option_types import Json
+
+__all__ = ["BoardName", "board_fields", "board_lines", "list_boards", "show"]
+
+BoardName = Annotated[str, Parameter(help="Name of a board, as 'board list' has it, or a .toml file of your own.")]
+
+
+def list_boards(*, json: Json = False) -> None:
+    """List the boards that are known."""
+    boards = known_boards()
+    if json:
+        print(dumps([_summary(board) for board in boards]))
+        return
+    for board in boards:
+        meter = board.meter.chip.upper() or "?"
+        print(f"{board.name:<30} {board.chip:<9} {meter:<8} {board.meter.bus:<8} {board.title}")
+
+
+def _summary(board: BoardDescription) -> dict[str, object]:
+    return {
+        "name": board.name,
+        "title": board.title,
+        "vendor": board.vendor,
+        "models": board.models,
+        "kind": board.kind,
+        "chip": board.chip,
+        "module": board.module,
+        "meter": {"chip": board.meter.chip or None, "bus": board.meter.bus},
+    }
+
+
+def show(board: BoardName, *, json: Json = False) -> None:
+    """Show a board's pins, chip and data points, with their sources."""
+    found = load_board(board)
+    print(dumps(board_fields(found)) if json else "\n".join(board_lines(found)))
+
+
+def board_fields(board: BoardDescription) -> dict[str, object]:
+    """Everything about one, for programs."""
+    meter = board.meter
+    return {
+        **_summary(board),
+        "firmware": board.firmware,
+        "note": board.note,
+        "meter": {
+            "chip": meter.chip or None,
+            "bus": meter.bus,
+            "baud": meter.baud,
+            "front_end": meter.front_end,
+            "shunt_milliohms": meter.shunt_milliohms,
+        },
+        "pins": [
+            {"pin": pin.pin, "role": pin.role, "active": pin.active, "channel": pin.channel} for pin in board.pins
+        ],
+        "datapoints": [
+            {"id": point.id, "quantity": point.quantity, "unit": point.unit, "decimals": point.decimals}
+            for point in board.datapoints
+        ],
+        "sources": [{"facts": source.facts, "where": source.where, "note": source.note} for source in board.sources],
+    }
+
+
+def board_lines(board: BoardDescription) -> Iterator[str]:
+    """Everything about one, for people."""
+    meter = board.meter
+    yield f"{board.title} ({board.kind})"
+    yield f"module      {board.module or 'not known'}, {board.chip}"
+    chip = meter.chip.upper() or "behind a microcontroller, not known"
+    yield f"meter       {chip} by {meter.bus}" + (f", {meter.baud} baud" if meter.baud else "")
+    if meter.front_end:
+        yield f"front end   {meter.front_end}"
+    if meter.shunt_milliohms:
+        yield f"shunt       {meter.shunt_milliohms:g} milliohms"
+    if board.firmware:
+        yield f"firmware    {', '.join(board.firmware)}"
+    if board.note:
+        yield f"note        {board.note}"
+    yield from ("pins", *(f"  {pin}" for pin in board.pins)) if board.pins else ("pins        not known",)
+    if board.datapoints:
+        yield "stock data points"
+        yield from (f"  {p.id:<4} {p.quantity}, {10**-p.decimals:g} {p.unit}" for p in board.datapoints)
+    yield "sources"
+    for source in board.sources:
+        yield f"  {', '.join(source.facts)}: {source.where}" + (f" ({source.note})" if source.note else "")

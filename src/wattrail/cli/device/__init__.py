@@ -1,0 +1,1 @@
+"""``wattrail device``: one file per verb, or for a few small ones."""

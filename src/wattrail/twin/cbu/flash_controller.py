@@ -1,0 +1,107 @@
+"""The flash controller, 0x803000: commands to the flash chip, of which the CPU sees 32 bytes at a time.
+
+Commands see raw bytes at physical addresses. Every command is done at once: a real erase takes 40 ms or more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from wattrail.twin.bootrom.flash import NorFlash
+from wattrail.twin.cbu.peripheral import FactOrigin, RegisterBlock, mapped
+from wattrail.wire.register import Access, Field
+
+__all__ = ["FlashController"]
+
+_SDK: Final = FactOrigin.DOCUMENTED
+OPERATE = mapped(
+    0x00, "operate", "opcode 1 WREN, 3 read SR, 4 write SR, 5 read, 6 read SR2, 7 write SR 16 bit, 12 program, "
+    "13/14/15 erase 4/32/64 KiB, 16 erase all, 20 id", _SDK,
+    Field("address", 0, 24), Field("opcode", 24, 5), Field("go", 29), Field("write_protect", 30), Field("busy", 31),
+)  # fmt: skip
+TO_FLASH = mapped(0x04, "to_flash", "a word to program; eight are a command's", _SDK)
+FROM_FLASH = mapped(0x08, "from_flash", "a word that was read; the next read gives the next", _SDK, access=Access.READ)
+ID = mapped(0x10, "id", "manufacturer, kind, capacity", _SDK, access=Access.READ)
+SR = mapped(0x14, "sr", "", _SDK, Field("status", 0, 8), Field("crc_errors", 8, 8), access=Access.READ)
+CONFIG = mapped(
+    0x1C, "config", "", _SDK,
+    Field("clock", 0, 4), Field("mode", 4, 5), Field("cpu_write", 9), Field("sr_data", 10, 16), Field("crc", 26),
+)  # fmt: skip
+
+PAGE: Final = 32
+_ERASES: Final = {13: 0x1000, 14: 0x8000, 15: 0x10000}
+_GO, _BUSY = 1 << 29, 1 << 31
+
+
+class FlashController(RegisterBlock):
+    """``changed`` hears the physical range that a command changed."""
+
+    name = "flash"
+    registers = (OPERATE, TO_FLASH, FROM_FLASH, ID, SR, CONFIG)
+    kept = ("staged", "at")
+
+    def __init__(self, flash: NorFlash, changed: Callable[[int, int], None]) -> None:
+        self.flash = flash
+        self._changed = changed
+        self._page: list[int] = []
+        self.staged: list[int] = []
+        self.at = 0
+        super().__init__()
+
+    @property
+    def cpu_writes(self) -> bool:
+        """Whether stores into the code window go to the flash."""
+        return bool(CONFIG.field("cpu_write").get(self.words[CONFIG.address]))
+
+    def reset(self) -> None:
+        """Forget what was staged; the flash chip keeps its content."""
+        super().reset()
+        self.staged, self._page, self.at = [], [], 0
+
+    def read(self, offset: int) -> int:
+        """A command is never busy; words come in order."""
+        if offset != FROM_FLASH.address:
+            return super().read(offset)
+        if not self._page:
+            page = self.flash.read(self.at & ~(PAGE - 1), PAGE)
+            self._page = [int.from_bytes(page[n : n + 4], "little") for n in range(PAGE - 4, -1, -4)]
+        return self._page.pop()
+
+    def write(self, offset: int, value: int) -> None:
+        """Operate runs a command."""
+        if offset == TO_FLASH.address:
+            self.staged = [*self.staged, value][-PAGE // 4 :]
+        elif offset == OPERATE.address:
+            super().write(offset, value & ~(_BUSY | _GO))
+            if value & _GO:
+                self._run(value >> 24 & 0x1F, value & 0xFF_FFFF)
+        else:
+            super().write(offset, value)
+
+    def _run(self, opcode: int, address: int) -> None:
+        if opcode == 5:
+            self.at, self._page = address, []
+        elif opcode == 12:
+            self._program(address)
+        elif opcode in _ERASES:
+            self.flash.erase(address, _ERASES[opcode])
+            self._changed(address % self.flash.size & ~(_ERASES[opcode] - 1), _ERASES[opcode])
+        elif opcode == 16:
+            self.flash.erase(0, self.flash.size)
+            self._changed(0, self.flash.size)
+        elif opcode in (3, 6):
+            self.words[SR.address] = self.flash.read_status(0x05 if opcode == 3 else 0x35, 0.0)
+        elif opcode in (4, 7):
+            data = CONFIG.field("sr_data").get(self.words[CONFIG.address])
+            self.flash.write_status(0x01, data.to_bytes(2, "little")[: 1 if opcode == 4 else 2])
+        elif opcode == 20:
+            mid = self.flash.mid
+            self.words[ID.address] = (mid & 0xFF) << 16 | mid & 0xFF00 | mid >> 16 & 0xFF
+
+    def _program(self, address: int) -> None:
+        data = b"".join(word.to_bytes(4, "little") for word in self.staged)
+        self.staged = []
+        start = address & ~(PAGE - 1)
+        self.flash.program(start, data)
+        self._changed(start % self.flash.size, len(data))

@@ -1,0 +1,69 @@
+// The report of an accuracy test: a table of loads beside the limits of a class, what follows, and how it was found.
+import { element } from "./element.js";
+import { SIMULATED, clock, date, number } from "./format.js";
+import { t } from "./language.js";
+import { field } from "./ledgerentries.js";
+import { meterLink } from "./page.js";
+
+const PHASES = { "1": t("power factor 1"), "0.5 inductive": t("power factor 0.5 inductive"), "0.8 capacitive": t("power factor 0.8 capacitive") };
+const VERDICTS = { holds: t("inside"), fails: t("outside"), open: t("not decided") };
+const local = (value) => String(value).replace(".", number(0.5, 1).at(1));
+
+// "5 A, power factor 1"
+export const loadName = ({ amps, power_factor: phase }) => `${local(amps)} A, ${PHASES[phase]}`;
+
+const signed = (value, decimals) => `${value > 0 ? "+" : ""}${number(value, decimals)}`;
+const verdict = (one) => element(`span.verdict.is-${one}`, {}, VERDICTS[one]);
+
+export class AccuracyReport {
+  constructor(name, plan, zone) {
+    Object.assign(this, { name, plan, zone });
+    this.class = element("select", { id: "class", name: "class" }, ...plan.classes.map(({ name: one }) => element("option", { value: one }, t("Class {name}", { name: local(one) }))));
+    this.class.value = plan.classes[1].name;
+    this.class.addEventListener("change", () => this.show(this.results));
+    const print = element("button.button", { type: "button" }, t("Print the report"));
+    print.addEventListener("click", () => window.print());
+    this.body = element("div");
+    this.tools = element("div.row", {}, field(t("Limits of"), this.class), print,
+      meterLink("calibration", name, t("Calibrate this meter")));
+    this.root = element("section.part.report", { "aria-label": t("Report") }, element("h2", {}, t("Report")), this.body, this.tools);
+  }
+
+  show(results) {
+    this.results = results;
+    const rows = this.plan.points.map((point) => results.rows[`${point.amps} ${point.power_factor}`]).filter(Boolean);
+    this.tools.hidden = rows.length === 0;
+    this.body.replaceChildren(...(rows.length ? [...this.#conditions(results), this.#table(rows), ...this.#outcome(results.summary)] : [element("p.quiet", {}, t("Nothing is measured yet."))]));
+  }
+
+  #conditions({ reference }) {
+    const { volts, basic_amps: basic, max_amps: most } = this.plan, now = Date.now();
+    const facts = [[t("Meter"), this.name + (this.plan.simulated ? ` (${SIMULATED})` : "")], [t("Date"), `${date(now, this.zone, { day: "numeric", month: "short", year: "numeric" })}, ${clock(now, this.zone, false)}`],
+      [t("Reference"), `${reference.device || t("not named")}, ${reference.percent} %`], [t("Currents"), t("{volts} V, basic {basic} A, largest {most} A", { volts: number(volts, 0), basic: local(basic), most: local(most) })]];
+    return [element("dl.facts-list", {}, ...facts.map(([title, text]) => element("div", {}, element("dt", {}, title), element("dd", {}, text))))];
+  }
+
+  #table(rows) {
+    const title = t("Errors beside the limits of class {name}", { name: local(this.class.value) }) + (this.plan.simulated ? ` · ${SIMULATED}` : "");
+    const heads = [t("Load"), t("Reference"), t("Meter"), t("Error"), t("Limit"), t("Result")];
+    return element("div.scrolls", { tabindex: "0", role: "region", "aria-label": title }, element("table.bills", {}, element("caption", {}, title),
+      element("thead", {}, element("tr", {}, ...heads.map((head) => element("th", { scope: "col" }, head)))), element("tbody", {}, ...rows.map((row) => this.#row(row)))));
+  }
+
+  #row(row) {
+    const { percent, verdict: kept } = row.limits.find(({ name }) => name === this.class.value);
+    return element("tr", {}, element("th", { scope: "row" }, loadName(row)), element("td", {}, `${number(row.reference_watts, 1)} W`), element("td", {}, `${number(row.watts, 1)} W`),
+      element("td", {}, `${signed(row.error_percent, 2)} ± ${number(row.uncertainty_percent, 2)} %`), element("td", {}, percent === null ? "–" : `${number(percent, 1)} %`),
+      element("td", {}, kept === null ? t("no limit") : verdict(kept)));
+  }
+
+  #outcome({ best, tested, planned, classes, causes }) {
+    const found = classes.find(({ name }) => name === best);
+    const held = found ? t("Holds the limits of class {name} ({standard})", { ...found, name: local(found.name) }) : t("Holds none of the classes 0.5 S, 1 and 2 for certain");
+    return [element("p.outcome", {}, tested === planned ? held : t("{held}, as far as tested: {tested} of {planned} loads", { held, tested, planned })),
+      element("ul", {}, ...classes.map((one) => element("li", {}, `${t("Class {name}", { name: local(one.name) })}: `, verdict(one.verdict)))),
+      ...(causes.length ? [element("h3", {}, t("What the errors look like")), element("ul", { lang: "en" }, ...causes.map((cause) => element("li", {}, cause)))] : []),
+      element("p.quiet", {}, t("Power by ten readings of the gateway at each load. Uncertainties are for 95 % and contain scatter, the steps of meter and reference, and the reference's class. Inside and outside hold in spite of them; else it is not decided.")),
+      element("p.quiet", {}, t("This is a test of errors at the conditions of that day, not a type test: the energy counter, starting current, creep without load, temperature, fields and harmonics are not in it, and only an accredited laboratory can certify a class."))];
+  }
+}

@@ -1,0 +1,106 @@
+"""Boards out of dumps: the stock firmware's configuration, OpenBeken's beside it, and the factory's calibration.
+
+The dumps are made: real configurations in a storage area that bk7231tools reads too (tests/image/test_tuya_peers.py).
+What real dumps gave stands in docs/boards.md.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from pathlib import Path
+
+import pytest
+
+from tests.board.evidence import configuration
+from tests.cli.conftest import Type
+from tests.image.boards import Board
+from tests.image.stock_storage import in_flash, storage
+from wattrail.bk7231 import Chip
+from wattrail.image.openbeken_configuration import PinSetting, default_configuration
+from wattrail.openbeken import ROLES
+
+SECTOR = 4096
+MAC = bytes.fromhex("c8478c0102fe")
+CONFIG, CONSTANTS = 0x1D1000, 0x1D5000
+# Counts per volt, ampere / 10, watt * 10, kilowatt-hour of a Tongou TO-Q-SY1, published with esphome/issues #6155.
+FACTORY = struct.pack("<4I", 15968, 12418, 3091, 2653).ljust(SECTOR, b"\xff")
+
+
+def stock_dump(keys: dict[str, object]) -> bytes:
+    flash = in_flash(b"\xff" * SECTOR, Board(Chip.N).dump, CONFIG)
+    text = "{" + ",".join(f"{key}:{value}" for key, value in keys.items()) + ",}"
+    return in_flash(storage({"user_param_key": text.encode()}, seed=2), flash)
+
+
+def with_openbeken(dump: bytes, calibration: dict[int, float | None]) -> bytes:
+    pins = {17: PinSetting(ROLES.index("Btn"), 1), 20: PinSetting(ROLES.index("WifiLED_n"))}
+    made = default_configuration(Chip.N, MAC).with_pins(pins).with_text("startup_command", "startDriver BL0942")
+    return in_flash(made.with_calibration(calibration).sector(), dump, CONFIG)
+
+
+@pytest.fixture
+def tongou(tmp_path: Path) -> Path:
+    path = tmp_path / "tongou.bin"
+    path.write_bytes(stock_dump(configuration("tongou TO-Q-SY1")))
+    return path
+
+
+def test_a_stock_dump_finds_its_board(wattrail: Type, tongou: Path) -> None:
+    said = wattrail("board", "match", str(tongou))
+    assert said.code == 0
+    assert "tongou.bin, storage of the stock firmware: CBU, BL0942 by uart" in said.out
+    assert "  2 boards have exactly this wiring:\n    earu-eakcb-t-m: " in said.out
+    assert "\n    tongou-to-q-sy1: " in said.out
+
+
+def test_two_configurations_in_one_dump_are_held_against_each_other(wattrail: Type, tongou: Path) -> None:
+    tongou.write_bytes(with_openbeken(tongou.read_bytes(), {}))
+    said = wattrail("board", "match", str(tongou), "--json")
+    found = json.loads(said.out)
+    assert [one["source"] for one in found["sources"]] == [
+        "tongou.bin, storage of the stock firmware",
+        "tongou.bin, OpenBeken",
+    ]
+    assert found["disagreements"] == [
+        "wifi led: tongou.bin, storage of the stock firmware says P15, tongou.bin, OpenBeken says P20"
+    ]
+
+
+def test_constants_of_the_factory_survive_in_an_export(wattrail: Type, tongou: Path) -> None:
+    tongou.write_bytes(in_flash(FACTORY, tongou.read_bytes(), CONSTANTS))
+    said = wattrail("board", "export", "tongou-to-q-sy1", "--to", "esphome", "--calibration", str(tongou))
+    assert "    voltage_reference: 15968\n    current_reference: 124180\n    power_reference: 309.1\n" in said.out
+
+
+def test_a_calibration_of_openbeken_survives_in_an_export(wattrail: Type, tongou: Path) -> None:
+    tongou.write_bytes(with_openbeken(tongou.read_bytes(), {0: 15987.125, 1: 272302.6875, 2: -683.0}))
+    said = wattrail("board", "export", "tongou-to-q-sy1", "--to", "wattrail", "--calibration", str(tongou))
+    assert "counts_per_volt = 15987.125, counts_per_amp = 272302.6875, counts_per_watt = 683 }" in said.out
+    assert "# inverted = true" in said.out
+
+
+def test_a_dump_without_constants_is_refused_with_the_way_to_some(wattrail: Type, tongou: Path) -> None:
+    said = wattrail("board", "export", "tongou-to-q-sy1", "--to", "esphome", "--calibration", str(tongou))
+    assert said.code == 2
+    assert "no factory constants, and no calibration of OpenBeken, are in it" in said.err
+
+
+def test_a_dump_without_a_configuration_says_why(wattrail: Type, tmp_path: Path) -> None:
+    path = tmp_path / "bare.bin"
+    path.write_bytes(in_flash(b"\xff" * (SECTOR * 48), Board(Chip.N).dump, CONFIG))
+    said = wattrail("board", "match", str(path))
+    assert said.code == 2
+    assert "bare.bin: no configuration of a board is in it" in said.err
+
+
+def test_an_inspection_names_the_likely_board(wattrail: Type, tongou: Path) -> None:
+    said = wattrail("image", "inspect", str(tongou))
+    same = "board: one of several with the same wiring: earu-eakcb-t-m, tongou-to-q-sy1"
+    assert f"{same}; for the evidence: wattrail board match {tongou}" in said.out
+
+
+def test_an_inspection_of_no_known_board_names_none(wattrail: Type, tmp_path: Path) -> None:
+    path = tmp_path / "bare.bin"
+    path.write_bytes(Board(Chip.N).dump)
+    assert "\nboard: " not in wattrail("image", "inspect", str(path)).out

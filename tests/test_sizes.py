@@ -1,0 +1,46 @@
+"""Files and functions that a person can hold in mind."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import wattrail
+
+SOURCES = sorted(Path(wattrail.__file__).parent.rglob("*.py"))
+MAX_FILE = 400
+MAX_FUNCTION = 60
+"""Lines of its own: what is defined inside of it counts by itself. Options of a command are most of the longest."""
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def functions(path: Path) -> Iterator[Function]:
+    yield from (node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, Function))
+
+
+def lines(node: Function | ast.ClassDef) -> int:
+    return (node.end_lineno or node.lineno) - node.lineno + 1
+
+
+def inside(node: ast.AST) -> int:
+    """Lines of the functions and classes that a node defines."""
+    return sum(
+        lines(child) if isinstance(child, Function | ast.ClassDef) else inside(child)
+        for child in ast.iter_child_nodes(node)
+    )
+
+
+def test_no_file_is_long() -> None:
+    assert [path.name for path in SOURCES if len(path.read_text().splitlines()) > MAX_FILE] == []
+
+
+def test_no_function_is_long() -> None:
+    long = [
+        f"{path.name}: {one.name}"
+        for path in SOURCES
+        for one in functions(path)
+        if lines(one) - inside(one) > MAX_FUNCTION
+    ]
+    assert long == []

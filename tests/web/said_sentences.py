@@ -1,0 +1,238 @@
+"""Collects from the source what the gateway says to a person: errors and remedies, findings, advice, alarms, notes.
+
+A sentence becomes a template: each place of its f-string is the last name in the expression, so ``f"{self.url}: no
+answer within {timeout_s:g} s"`` is ``{url}: no answer within {timeout_s} s``. Alternatives (``x if y else z``) are a
+template each, and so is a sentence that is put into another one.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from itertools import product
+from pathlib import Path
+from typing import Final
+
+from pydantic_core import PydanticKnownError
+
+from wattrail import errors
+from wattrail.alarms.kinds import KINDS, AlarmKind, Side
+
+__all__ = ["MODULES", "SYSTEM_SENTENCES", "alarm_sentences", "said_in", "validation_sentences"]
+
+SOURCE: Final = Path(errors.__file__).parent
+
+MODULES: Final = {
+    "": "urls",
+    "gateway": "account failures feed plan waiting",
+    "sources": "broker polled pushed tuya tuya_key",
+    "transport": "carrier connection_reason http serial_port tcp",
+    "meter": "chip_client meter wave",
+    "metrology": "scale_origin",
+    "network_meters": "json_meter link_health mac_address openbeken payload tasmota tuya_meter tuya_session unit_check",
+    "ledger": "ledger ledger_slice register_rule virtual watched",
+    "publish": "authority delivery email home_assistant_history_fill home_assistant_history_socket influxdb mqtt "
+    "mqtt_connection p1_server pending webhook",
+    "alarms": "kinds watch",
+    "store": "damage",
+    "app": "alarm_schema price_fetch publish_schema schema service_changes settings settings_actions "
+    "settings_document settings_file settings_secrets",
+    "app/doctor": "machine",
+    "toml_schema": "validation",
+    "web": "access_api accuracy_api alarms api calibration_api energy_api gateway_calls health_api ledger_api "
+    "permissions",
+}
+"""The modules whose sentences the page shows in its own language, by room. docs/page.md says the same in words."""
+
+_FIRST: Final = {name for name in errors.__all__ if name[0].isupper()} - {"LedgerError"} | {"ValueError", "fine"}
+_NOT_SAID: Final = {
+    "debug", "info", "warning", "exception", "compile", "needs_library", "needs_pydantic", "UrlOption", "Option",
+    "Field", "Query", "Path", "AssertionError", "ConnectionError", "startswith", "partition", "removeprefix", "Example",
+}  # fmt: skip
+"""Calls whose sentences are for the log, for a form or for nobody."""
+_KEYWORDS: Final = {
+    "hint", "remedy", "notice", "sentence", "cleared", "advice", "note", "why_not", "detail", "text", "error",
+}  # fmt: skip
+_VARIABLES: Final = {
+    "note", "why", "until", "what", "allowed", "moved", "readings", "sign", "said", "text", "remedy", "reason", "way",
+    "expected", "advice", "hint",
+}  # fmt: skip
+_TABLES: Final = {"_RULES", "MEANING"}
+_TEXT: Final = (ast.Constant, ast.JoinedStr, ast.IfExp, ast.BinOp)
+_MAX_WAYS: Final = 12
+
+_NO_SENTENCE: Final = re.compile(r"\S*[A-Z:=/$]\S*")  # an address, an option or a name: the same in every language
+_WORDS: Final = re.compile(r"[a-z]{2,} [a-z]{2,}|[a-z]{4,}")
+_PLACE: Final = "\0"
+
+
+def said_in(module: str) -> Iterator[tuple[str, str]]:
+    """(template, place in the source) of every sentence of a module, a path below ``src/wattrail``."""
+    for node in ast.walk(ast.parse((SOURCE / module).read_text("utf-8"))):
+        for said in _said_by(node):
+            for pieces in _ways(said):
+                text = _named(pieces)
+                if _WORDS.search(re.sub(r"\{\w+\}", "", text)) and not _NO_SENTENCE.fullmatch(text):
+                    yield text, f"src/wattrail/{module}:{said.lineno}"
+
+
+def alarm_sentences() -> Iterator[str]:
+    """What an alarm says when a value is beyond its limit, by the table of kinds."""
+    for name, kind in KINDS.items():
+        if name is AlarmKind.LOAD_STOPPED:
+            yield f"{kind.what} {kind.side} {{limit}} for {{duration}}, now {{value}}"
+        elif kind.side is not Side.TRUE:
+            yield f"{kind.what} {{value}}, {kind.side} {{limit}}"
+        elif name is AlarmKind.METER_SILENT:
+            yield f"{kind.sentence} for {{value}}"
+        else:
+            yield f"{kind.sentence}: {{held}}"
+
+
+SYSTEM_SENTENCES: Final = (
+    "Broken pipe", "Connection refused", "Connection reset by peer", "Connection timed out", "Input/output error",
+    "Network is unreachable", "No route to host", "No space left on device", "No such file or directory",
+    "Permission denied",
+)  # fmt: skip
+"""What Linux says most often where a meter, a broker or a file cannot be reached; its other words stay as they are."""
+
+_VALIDATIONS: Final[dict[str, dict[str, object]]] = {
+    "bool_parsing": {}, "bool_type": {}, "finite_number": {}, "float_parsing": {}, "float_type": {},
+    "int_from_float": {}, "int_parsing": {}, "int_type": {}, "string_type": {},
+    "greater_than": {"gt": 0}, "greater_than_equal": {"ge": 0}, "less_than": {"lt": 0}, "less_than_equal": {"le": 0},
+    "literal_error": {"expected": ""}, "string_pattern_mismatch": {"pattern": ""},
+    "string_too_long": {"max_length": 1}, "string_too_short": {"min_length": 1},
+}  # fmt: skip
+"""What pydantic may say of a field of wattrail.toml, by its names, with a context that it accepts."""
+
+
+def validation_sentences() -> Iterator[str]:
+    """What pydantic says of a setting, in the words of ``toml_schema.validation``: alone, and with what was written."""
+    for name, context in _VALIDATIONS.items():
+        text = PydanticKnownError(name, context or None).message_template.replace("Input should", "must")  # type: ignore[arg-type]
+        for plural in {"", "s"} if "{expected_plural}" in text else {""}:
+            sentence = text[:1].lower() + text[1:].replace("{expected_plural}", plural)
+            yield sentence
+            yield f"{sentence}, got {{got}}"
+
+
+def _said_by(node: ast.AST) -> Iterator[ast.expr]:
+    match node:
+        case ast.Call(func=ast.Attribute(attr="append", value=ast.Attribute(attr="notes")), args=args):
+            yield from args
+        case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name), args=args, keywords=keywords):
+            yield from _arguments(name, args)
+            yield from (said for one in keywords if one.arg in _KEYWORDS for said in _each(one.value))
+        case ast.Return(value=ast.Tuple(elts=several)):
+            yield from (one for one in several if isinstance(one, _TEXT) and _literal(one).count(" ") > 1)
+        case (
+            ast.Return(value=ast.JoinedStr() | ast.Constant() | ast.IfExp() | ast.BinOp() as value)
+            | ast.Yield(value=ast.JoinedStr() | ast.Constant() | ast.IfExp() | ast.BinOp() as value)
+        ):
+            yield value
+        case ast.Assign(targets=[ast.Name(id=name) | ast.Attribute(attr=name)], value=value) if name in _VARIABLES:
+            yield from _each(value)
+        case ast.Assign(targets=[ast.Subscript(value=ast.Attribute(attr="held"))], value=value):
+            yield value
+        case ast.Assign(targets=[ast.Tuple(elts=names)], value=value):
+            if any(isinstance(one, ast.Name) and one.id in _VARIABLES for one in names):
+                yield from _texts(value)
+        case ast.Assign(targets=[ast.Name(id=name)], value=value) if name.isupper():
+            yield from _constant(name, value)
+        case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value) if name.isupper():
+            yield from _constant(name, value)
+
+
+def _arguments(name: str, args: list[ast.expr]) -> Iterator[ast.expr]:
+    """Those arguments of a call that are sentences: the first of an error, and every one that has some words."""
+    if name in _NOT_SAID:
+        return
+    for place, one in enumerate(args):
+        if (place == 0 and name in _FIRST) or (isinstance(one, _TEXT) and _literal(one).count(" ") > 1):
+            yield one
+
+
+def _literal(node: ast.expr) -> str:
+    """The text of a sentence by itself."""
+    return "".join(one.value for one in ast.walk(node) if isinstance(one, ast.Constant) and isinstance(one.value, str))
+
+
+def _each(value: ast.expr) -> Iterator[ast.expr]:
+    """The sentences of a tuple of them, or the only one."""
+    match value:
+        case ast.Tuple(elts=several):
+            yield from several
+        case ast.IfExp(body=one, orelse=other):
+            yield from (*_each(one), *_each(other))
+        case _:
+            yield value
+
+
+def _constant(name: str, value: ast.expr) -> Iterator[ast.expr]:
+    """A constant that is a sentence, and every text of a table of them."""
+    if name in _TABLES:
+        yield from _texts(value)
+    elif isinstance(value, ast.Dict):
+        yield from (one for one in value.values if isinstance(one, _TEXT) and _literal(one).count(" ") > 1)
+    elif isinstance(value, _TEXT) and _literal(value).count(" ") > 1:
+        yield value
+
+
+def _texts(value: ast.expr) -> Iterator[ast.expr]:
+    """Every text in a table or a tuple."""
+    inside = {part for one in ast.walk(value) if isinstance(one, ast.JoinedStr) for part in one.values}
+    yield from (one for one in ast.walk(value) if isinstance(one, ast.Constant | ast.JoinedStr) and one not in inside)
+
+
+def _ways(node: ast.expr) -> list[list[str]]:
+    """Each way to say it, as pieces; a place is marked by its first character."""
+    match node:
+        case ast.Constant(value=str(text)):
+            return [[text]]
+        case ast.Constant():
+            return []
+        case ast.JoinedStr(values=parts):
+            ways = list(product(*map(_ways, parts)))[:_MAX_WAYS]
+            return [[piece for pieces in way for piece in pieces] for way in ways]
+        case ast.FormattedValue(value=ast.IfExp() as value):
+            return _ways(value)
+        case ast.FormattedValue(value=value):
+            return [[_PLACE + _name(value)]]
+        case ast.IfExp(body=one, orelse=other):
+            return _ways(one) + _ways(other)
+        case ast.BoolOp(values=values):
+            return [way for one in values for way in _ways(one)]
+        case ast.BinOp(left=left, op=ast.Add(), right=right):
+            return [one + other for one in _ways(left) for other in _ways(right)]
+        case _:
+            return [[_PLACE + _name(node)]]
+
+
+def _name(node: ast.expr) -> str:
+    match node:
+        case ast.Name(id=name) | ast.Attribute(attr=name):
+            return name.strip("_")
+        case ast.Subscript(value=value) | ast.Await(value=value) | ast.UnaryOp(operand=value):
+            return _name(value)
+        case ast.Call(args=[first, *_]):
+            return _name(first)
+        case ast.Call(func=ast.Attribute(value=value)):
+            return _name(value)
+        case ast.BinOp(left=left):
+            return _name(left)
+        case _:
+            return "value"
+
+
+def _named(pieces: list[str]) -> str:
+    """One text; a name that comes again is numbered."""
+    used: dict[str, int] = {}
+    text = ""
+    for piece in pieces:
+        if piece.startswith(_PLACE):
+            used[piece] = used.get(piece, 0) + 1
+            text += "{" + piece.removeprefix(_PLACE) + (str(used[piece]) if used[piece] > 1 else "") + "}"
+        else:
+            text += piece
+    return text

@@ -1,0 +1,45 @@
+"""Calibrating a twin in a real browser, against what is true of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.web.test_ledger_page import axe
+
+pytestmark = pytest.mark.browser
+
+Scene = Callable[[str], str]
+
+
+@pytest.fixture
+def page(browser: Browser, scene: Scene) -> Iterator[Page]:
+    context = browser.new_context(locale="en-GB", viewport={"width": 390, "height": 844})
+    opened, problems = context.new_page(), list[str]()
+    opened.on("pageerror", lambda error: problems.append(str(error)))
+    opened.goto(f"{scene('bench').rstrip('/')}/calibration/bench")
+    yield opened
+    context.close()
+    assert problems == []
+
+
+def test_a_load_is_measured_doubted_corrected_and_kept(page: Page) -> None:
+    for name, shown in (("Volts", "23.00"), ("Amperes", "10,00"), ("Watts", "2300")):
+        page.get_by_label(name).fill(shown)
+    page.get_by_role("button", name="Measure").click()
+    result = page.get_by_role("region", name="Result")
+    expect(result.get_by_text("look at the decimal point")).to_be_visible()
+    expect(result.get_by_role("button", name="Keep it")).to_be_disabled()
+    page.get_by_label("Volts").fill("230.0")
+    page.get_by_role("button", name="Measure").click()
+    expect(result.get_by_role("row", name="Counts per volt")).to_contain_text("3.47 %")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    axe(page)
+    result.get_by_label("Remark: which reference, which load").fill("clamp meter <i>X</i>")
+    result.get_by_label("Your name").fill("ada")
+    result.get_by_role("button", name="Keep it").click()
+    expect(result.get_by_text("Kept as calibration 1.")).to_be_visible()
+    kept = page.get_by_role("region", name="Kept calibrations")
+    expect(kept.get_by_text("measured, ada: clamp meter <i>X</i>")).to_be_visible()

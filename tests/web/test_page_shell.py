@@ -1,0 +1,24 @@
+"""Every page is whole: its script and its styles are there, and what it needs is said where scripts do not run."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from wattrail.web.page_shell import PAGES
+from wattrail.web.pages import ASSETS
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_names_only_files_that_are_served(name: str) -> None:
+    html = PAGES[name].decode()
+    named = re.findall(r'(?:href|src)="/assets/([^"]+)"', html)
+    assert {f"{name}.js", "dashboard.css", "icon.svg"} <= {*named} <= {*ASSETS}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_has_one_place_for_what_its_script_shows(name: str) -> None:
+    html = PAGES[name].decode()
+    assert (html.count("<main"), html.count("</main>"), html.count("<body>")) == (1, 1, 1)
+    assert "$" not in html

@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 import sqlite3
 from contextlib import closing
+from operator import itemgetter
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from wattrail.cli.ledger.account import BooksOptions
 from wattrail.cli.ledger.verify import verify
 from wattrail.errors import StoreError, WattrailError
 from wattrail.store import open_store
+from wattrail.store.pages import in_order
 
 
 @pytest.fixture
@@ -47,6 +49,12 @@ def test_no_damage_is_a_traceback_and_none_goes_by_in_silence(path: Path, damage
         for side in ("-wal", "-shm"):
             path.with_name(path.name + side).unlink(missing_ok=True)
         keeps_its_promise(path)
+
+
+@pytest.mark.parametrize("found", [[3, 4], [8, 8], [8, 9, 8], [7]])
+def test_rows_that_were_read_before_end_a_reading_by_pages(found: list[int]) -> None:
+    with pytest.raises(ValueError, match="comes after number"):
+        in_order([(number,) for number in found], 7, itemgetter(0))
 
 
 @pytest.mark.parametrize("what", ["empty", "folder", "text", "other", "newer", "pipe"])

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from wattrail.ledger import EntryKind, LedgerSlice
 from wattrail.store import queries
@@ -12,12 +13,31 @@ from wattrail.store.database import Cursor
 from wattrail.store.quarter_sums import SHAPELESS
 from wattrail.store.rows import ENTRY_COLUMNS, LATER_COLUMNS, QUANTITY_COLUMNS, entry_from_row, microseconds
 
-__all__ = ["READING_COLUMNS", "EntryFilter", "entries_page", "newest_entries", "readings_page", "remarkable_entries"]
+__all__ = [
+    "READING_COLUMNS", "EntryFilter", "entries_page", "in_order", "newest_entries", "readings_page",
+    "remarkable_entries",
+]  # fmt: skip
 
 READING_COLUMNS: Final = ("at", "id", "energy_count", "export_count", *QUANTITY_COLUMNS)
 """Columns of a page of readings: time in microseconds and id, counts, then thousandths and millionths of units."""
 
+_Row = TypeVar("_Row")
 _ENTRY: Final = ", ".join(ENTRY_COLUMNS + LATER_COLUMNS)
+
+
+def in_order(rows: Iterable[_Row], after: int | tuple[int, int], key: Callable[[_Row], Any]) -> list[_Row]:
+    """The rows of a page, each of which comes after the one before it, the first after ``after``.
+
+    Raises ValueError where one does not: in a file of which one page stands in the place of another, a search may lead
+    to rows that were read before, and whoever asked for the page after those would never come to an end.
+    """
+    page, last = list(rows), after
+    for row in page:
+        number = key(row)
+        if number <= last:
+            raise ValueError(f"number {number} comes after number {last}")
+        last = number
+    return page
 
 
 def readings_page(
@@ -29,15 +49,16 @@ def readings_page(
         SELECT {", ".join(READING_COLUMNS)} FROM reading
         WHERE meter_id = ? AND at >= ? AND at < ? AND (at > ? OR id > ?) ORDER BY at, id LIMIT ?
     """
-    return cursor.execute(sql, (meter_id, at, microseconds(end), at, number, limit)).fetchall()
+    rows = cursor.execute(sql, (meter_id, at, microseconds(end), at, number, limit))
+    return in_order(rows, (at, number), lambda row: (row[0], row[1]))
 
 
 def entries_page(cursor: Cursor, meter_id: int, after: int, limit: int) -> LedgerSlice:
     """Entries with a number above ``after``, ``limit`` at most; all epochs and manual entries."""
     sql = f"SELECT {_ENTRY} FROM entry WHERE meter_id = ? AND sequence > ? ORDER BY sequence LIMIT ?"
-    rows = cursor.execute(sql, (meter_id, after, limit))
+    rows = in_order(map(entry_from_row, cursor.execute(sql, (meter_id, after, limit))), after, lambda row: row.sequence)
     return LedgerSlice(
-        entries=tuple(map(entry_from_row, rows)), epochs=queries.epochs(cursor, meter_id),
+        entries=tuple(rows), epochs=queries.epochs(cursor, meter_id),
         stated=queries.stated(cursor, meter_id),
     )  # fmt: skip
 

@@ -73,7 +73,8 @@ class StoreReader:
         self, meter_id: int, start: datetime, end: datetime, after: tuple[int, int] | None, limit: int
     ) -> list[tuple[int | None, ...]]:
         """Readings of ``[start, end)`` in order of time; ``after`` is time and id of the last of the page before."""
-        return readings_page(self._cursor, meter_id, start, end, after, limit)
+        with as_damage(self.path):
+            return readings_page(self._cursor, meter_id, start, end, after, limit)
 
     def entries_page(self, meter_id: int, after: int, limit: int) -> LedgerSlice:
         """Entries with a number above ``after``, ``limit`` at most, and all epochs."""
@@ -134,13 +135,15 @@ class StoreReader:
         self, name: str, start: datetime, end: datetime, *, points: int, quantity: SeriesQuantity = SeriesQuantity.POWER
     ) -> tuple[Bucket, ...]:
         """A quantity of a meter in ``[start, end)``, as about ``points`` buckets; empty for an unknown meter."""
-        row = self._cursor.execute("SELECT id FROM meter WHERE name = ?", (name,)).fetchone()
-        return () if row is None else series(self._cursor, int(row[0]), start, end, points, quantity)
+        with as_damage(self.path):
+            row = self._cursor.execute("SELECT id FROM meter WHERE name = ?", (name,)).fetchone()
+            return () if row is None else series(self._cursor, int(row[0]), start, end, points, quantity)
 
     def link_days(self, name: str, *, limit: int = 31) -> tuple[LinkDay, ...]:
         """How a meter was connected on its last days, newest first; empty for an unknown meter."""
-        row = self._cursor.execute("SELECT id FROM meter WHERE name = ?", (name,)).fetchone()
-        return () if row is None else link_days(self._cursor, int(row[0]), limit)
+        with as_damage(self.path):
+            row = self._cursor.execute("SELECT id FROM meter WHERE name = ?", (name,)).fetchone()
+            return () if row is None else link_days(self._cursor, int(row[0]), limit)
 
 
 @contextmanager

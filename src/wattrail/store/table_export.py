@@ -9,12 +9,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from itertools import pairwise
+from operator import itemgetter
 from typing import Any, Final, Literal
 
 from wattrail.ledger import By, Counts, Energy, Totals, boundaries, by_interval
 from wattrail.store import queries
 from wattrail.store.database import Cursor
 from wattrail.store.imported_hours import imported_energy
+from wattrail.store.pages import in_order
 from wattrail.store.rows import ENTRY_COLUMNS, LATER_COLUMNS, entry_from_row, from_microseconds, microseconds
 
 __all__ = ["COLUMNS", "Cell", "Content", "Row", "Selection", "exported_rows"]
@@ -111,9 +113,11 @@ def _entries(cursor: Cursor, meter_id: int, selection: Selection) -> Iterator[Ro
 def _paged(cursor: Cursor, sql: str, meter_id: int, selection: Selection) -> Iterator[Any]:
     """The rows of a query, some at a time: a server would send all of them at once. The first column orders them."""
     after = 0
-    while rows := cursor.execute(
-        sql, {"meter": meter_id, "after": after, "limit": _ROWS_OF_A_PAGE, **_span(selection)}
-    ).fetchall():
+    while True:
+        found = cursor.execute(sql, {"meter": meter_id, "after": after, "limit": _ROWS_OF_A_PAGE, **_span(selection)})
+        rows: list[Any] = in_order(found, after, itemgetter(0))
+        if not rows:
+            return
         yield from rows
         after = rows[-1][0]
 

@@ -19,11 +19,13 @@ from wattrail.cli.ledger.zone import moment
 from wattrail.cli.option_types import FromOption, ToOption
 from wattrail.cli.reading_view import SIMULATED
 from wattrail.cli.store.database import database_place, site_zone
+from wattrail.database_address import DatabaseAddress
 from wattrail.errors import StoreError
 from wattrail.files import give_name
 from wattrail.ledger import By
 from wattrail.store import queries
 from wattrail.store.backup import new_file
+from wattrail.store.damage import as_damage
 from wattrail.store.engines import database_at
 from wattrail.store.table_export import COLUMNS, Content, Row, Selection, exported_rows
 from wattrail.store.table_formats import TableFormat, encode_table, require_format
@@ -64,16 +66,24 @@ def export(
         start=moment(from_, zone, "--from") if from_ else None, end=moment(to, zone, "--to") if to else None,
     )  # fmt: skip
     with database.snapshot() as cursor:
-        meters = queries.meters(cursor)
+        with as_damage(database.address):
+            meters = queries.meters(cursor)
         names = [one.name for one in meters]
         if meter is not None and meter not in names:
             raise UsageError(f"no meter is named {meter!r}; there are: {', '.join(names) or 'none'}")
-        count = _write(what, exported_rows(cursor, selection), format, out, replace=replace)
+        rows = _sound(exported_rows(cursor, selection), database.address)
+        count = _write(what, rows, format, out, replace=replace)
     mark = f"  {SIMULATED}" if any(one.simulated for one in meters if meter in {None, one.name}) else ""
     if out is not None:
         print(f"{out}: {count} rows{mark}")
     elif mark:
         output.note(f"{count} rows{mark}")
+
+
+def _sound(rows: Iterator[Row], address: DatabaseAddress) -> Iterator[Row]:
+    """The rows; StoreError from the first on that a damaged file made up."""
+    with as_damage(address):
+        yield from rows
 
 
 def _write(what: Content, rows: Iterator[Row], format: TableFormat, out: Path | None, *, replace: bool) -> int:

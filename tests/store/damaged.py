@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
-from typing import Final, get_args
+from typing import Final
 
 from tests.store.rig import START, look, register
 from wattrail.cli.ledger.account import BooksOptions
@@ -127,7 +127,8 @@ def keeps_its_promise(path: Path) -> bool:
     except WattrailError:
         is_sound = False
     assert not is_sound or books_of(path) == sound_books(), "nothing differs, says verify, and something does"
-    for what in get_args(Content):
+    contents: tuple[Content, ...] = ("readings", "entries")  # energy has a row an hour: a bit of a time is centuries
+    for what in contents:
         with suppress(WattrailError), redirect_stdout(io.StringIO()):
             export(what=what, options=BooksOptions(database=path))
     with suppress(WattrailError), open_store(path) as store:

@@ -38,12 +38,13 @@ function keep(name, text, kind = "text/plain") {
 }
 
 export function head({ inspection: found, picture }, file) {
-  return section(file.name, facts([[t("Kind"), `${found.kind}, ${found.confidence}`], [t("Chip"), found.chip ? `${found.chip}, ${found.chip_confidence}` : t("not recognised")],
+  return section(file.name, facts([[t("Kind"), found.confidence === "none" ? found.kind : `${found.kind}, ${found.confidence}`], [t("Chip"), found.chip ? `${found.chip}, ${found.chip_confidence}` : t("not recognised")],
     [t("Size"), size(found.bytes)], ["SHA-256", found.sha256]]),
   element("p.check", {}, keep("flash.svg", picture, "image/svg+xml"), keep("inspection.json", JSON.stringify(found, null, 1), "application/json")));
 }
 
-export function problems({ inspection: { problems: found } }) {
+export function problems({ inspection: { problems: found, confidence } }) {
+  if (confidence === "none") return section(t("Problems"), element("p", {}, t("It is not recognised, so nothing of it could be checked.")));
   if (!found.length) return section(t("Problems"), element("p", {}, t("Nothing is wrong with it as far as it can be checked.")));
   return section(t("Problems"), element("ul.plain", {}, ...found.map(({ what, offset }) => element("li.remark", {}, offset === null ? what : `${hex(offset)}: ${what}`))));
 }

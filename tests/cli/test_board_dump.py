@@ -54,6 +54,27 @@ def test_a_stock_dump_finds_its_board(wattrail: Type, tongou: Path) -> None:
     assert "\n    tongou-to-q-sy1: " in said.out
 
 
+def test_a_microcontroller_alone_makes_no_board_of_a_dump(wattrail: Type, tmp_path: Path) -> None:
+    # Genuine dumps of an alarm, a thermostat and a presence sensor have no more than this.
+    path = tmp_path / "thermostat.bin"
+    flash = in_flash(b"\xff" * SECTOR, Board(Chip.N).dump, CONFIG)
+    path.write_bytes(in_flash(storage({"baud_cfg": b'{"baud":9600}'}, seed=2), flash))
+    said = wattrail("board", "match", str(path))
+    assert "BK7231N, a microcontroller by tuyamcu, 0 pins\n  a thermostat says the same: nothing here says" in said.out
+    line = next(line for line in wattrail("image", "inspect", str(path)).out.splitlines() if line.startswith("board: "))
+    assert line.startswith("board: not known; a microcontroller does the work")
+    assert "agrees" not in line
+
+
+def test_boards_that_fit_equally_well_are_all_named(wattrail: Type, tmp_path: Path) -> None:
+    path = tmp_path / "moved.bin"
+    path.write_bytes(stock_dump({**configuration("tongou TO-Q-SY1"), "bt1_pin": 9}))
+    out = wattrail("image", "inspect", str(path)).out
+    line = next(line for line in out.splitlines() if line.startswith("board: "))
+    assert "earu-eakcb-t-m, tongou-to-q-sy1" in line
+    assert line.startswith("board: possible, ")
+
+
 def test_two_configurations_in_one_dump_are_held_against_each_other(wattrail: Type, tongou: Path) -> None:
     tongou.write_bytes(with_openbeken(tongou.read_bytes(), {}))
     said = wattrail("board", "match", str(tongou), "--json")

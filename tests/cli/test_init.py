@@ -17,7 +17,6 @@ from wattrail.app.config import find_config, parse_config
 from wattrail.app.first_configuration import FirstAnswers, configuration_text
 from wattrail.app.schema import Config, LogSection, SiteSection, StoreSection, WebSection
 from wattrail.cli import init
-from wattrail.cli.init import machine_zone
 from wattrail.sources import Secrets
 
 
@@ -153,12 +152,6 @@ def test_a_folder_that_cannot_be_made_is_named_with_the_way_out(wattrail: Type, 
     assert said.code == 2
     assert "cannot be made" in said.err
     assert "--database" in said.err
-
-
-def test_the_zone_of_the_machine_is_read_from_its_link(tmp_path: Path) -> None:
-    (tmp_path / "localtime").symlink_to("/usr/share/zoneinfo/America/Argentina/Ushuaia")
-    assert machine_zone(tmp_path / "localtime") == "America/Argentina/Ushuaia"
-    assert machine_zone(tmp_path / "none") is None
 
 
 def test_an_end_of_the_input_takes_the_usual(wattrail: Type, monkeypatch: pytest.MonkeyPatch) -> None:

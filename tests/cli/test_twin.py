@@ -270,3 +270,16 @@ def test_enter_resets_the_chip_and_another_key_does_not(capsys: pytest.CaptureFi
     os.close(person)
     os.close(keyboard)
     assert capsys.readouterr().err == "reset\n"
+
+
+def test_firmware_on_a_network_device_is_refused(wattrail: Type, tmp_path: Path) -> None:
+    said = wattrail("twin", "serve", "openbeken", "--firmware", str(tmp_path / "none.bin"))
+    assert said.code == 2
+    assert "--firmware runs on the module of pziot-e01, not of openbeken" in said.err
+
+
+def test_a_port_that_cannot_be_is_refused_before_anything_runs(wattrail: Type, tmp_path: Path) -> None:
+    said = wattrail("twin", "debug", str(tmp_path / "none.bin"), "--port", "80000")
+    assert (said.code, said.out) == (2, "")
+    assert "--port" in said.err
+    assert "65535" in said.err

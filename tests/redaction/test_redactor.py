@@ -186,6 +186,22 @@ def test_a_short_value_goes_behind_its_name_only() -> None:
     assert Redactor().redact("ssid: ac, mac an ac/dc, ssid=AC") == "ssid: <network 1>, mac an ac/dc, ssid=<network 1>"
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "a gateway holds it: process 812 on pi, since 2026-03-01", "Mar 01 12:00:00 pi wattrail[812]: started",
+        "anna@pi:~$ wattrail run", "ssh://pi/",
+    ],
+)  # fmt: skip
+def test_a_short_host_goes_where_hosts_stand(line: str) -> None:
+    redactor = Redactor([Private(PrivateKind.HOST, "pi")])
+    hidden = redactor.redact(line)
+    assert "<host 1>" in hidden
+    assert leaks(hidden, redactor.values) == ()
+    assert leaks(line, redactor.values), "the proof looks in the same places"
+    assert redactor.redact("a pipe of the api") == "a pipe of the api"
+
+
 SAFE = st.text(st.characters(codec="utf-8", exclude_characters="\0<>\"'\\+%&;"), min_size=4, max_size=24).filter(
     lambda text: len("".join(text.split()).encode()) >= 5 and text == text.strip()
 )

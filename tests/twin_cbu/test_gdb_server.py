@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.twin_cbu.conftest import Program
+from wattrail.errors import PortOpenError
 from wattrail.twin.cbu.gdb_server import GdbServer
 from wattrail.twin.cbu.machine import Cbu
 
@@ -58,6 +59,12 @@ class Debugger:
 def gdb(served: tuple[GdbServer, Cbu]) -> Iterator[Debugger]:
     with Debugger(served[0].port) as debugger:
         yield debugger
+
+
+def test_a_port_in_use_is_named(served: tuple[GdbServer, Cbu]) -> None:
+    server, machine = served
+    with pytest.raises(PortOpenError, match=f"cannot listen on 127.0.0.1:{server.port}: Address already in use"):
+        GdbServer(machine, port=server.port)
 
 
 def test_memory_and_registers_are_read_and_written(gdb: Debugger) -> None:

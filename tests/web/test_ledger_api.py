@@ -172,7 +172,8 @@ def test_entries_come_in_pages_by_kind_and_by_day(house: House) -> None:
     assert numbers == list(range(49, 0, -1))
     assert len(house.get("ledger/entries?from=2026-10-02&to=2026-10-03&limit=500")) == 24
     assert [entry["kind"] for entry in house.get("ledger/entries?kind=remarkable")] == ["gap", "start"]
-    assert [entry["number"] for entry in house.get("ledger/entries?kind=counted&limit=2")] == [49, 48]
+    counted = house.get("ledger/entries?kind=counted&limit=2")
+    assert [(entry["number"], entry["meaning"]) for entry in counted] == [(49, "counted"), (48, "counted")]
     assert house.send("GET", "ledger/entries/50")[0] == 404
 
 

@@ -22,3 +22,10 @@ def test_a_page_has_one_place_for_what_its_script_shows(name: str) -> None:
     html = PAGES[name].decode()
     assert (html.count("<main"), html.count("</main>"), html.count("<body>")) == (1, 1, 1)
     assert "$" not in html
+
+
+@pytest.mark.parametrize("name", sorted({*PAGES} - {"login"}))
+def test_a_page_leads_to_the_others(name: str) -> None:
+    assert '<header class="top" id="top">' in PAGES[name].decode()
+    script = ASSETS[f"{name}.js"].decode()
+    assert "showHeader()" in script or "navigation()" in script, "the line of pages, in the reader's language"

@@ -59,6 +59,9 @@ def test_todays_cost_is_on_the_first_page(open_page: Open) -> None:
     expect(today.locator(".cost .value")).to_have_text(re.compile(r"^−?\d+\.\d\d EUR$"))
     expect(today.locator(".used .more")).to_have_text(re.compile(r"yesterday by now [\d.]+, usual [\d.]+"))
     expect(today.locator(".flow .value").first).to_have_text(re.compile(r"^[\d,]+$"))
+    # Neither colour nor motion alone says which way it flows.
+    expect(today.get_by_role("img", name=re.compile(r"^Grid [\d,]+ W \((Import|Export)\), "))).to_be_visible()
+    expect(today.locator(".flow .name").last).to_have_text(re.compile(r"^(Import|Export)$"))
     expect(today.get_by_text("Simulated", exact=True)).to_be_visible()  # here too: on a phone nothing else is in view
     expect(page.get_by_text("Simulated – digital twin")).to_be_visible()
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from wattrail.app.access import AccessKeeper
 from wattrail.app.alarm_observer import alarm_observer
 from wattrail.app.gateway_health import GatewayHealth
+from wattrail.app.machine_zone import site_zone
 from wattrail.app.plan import ServicePlan, WebPlan
 from wattrail.app.price_fetch import PriceFetcher
 from wattrail.app.publishers import Publishers
@@ -165,7 +166,7 @@ def _setup_of(plan: ServicePlan, web: WebPlan, store: Store) -> Setup:
 
     return Setup(
         database=store.path,
-        zone=plan.gateway.zone,
+        zone=site_zone(plan.gateway.zone),
         open_to_network=web.open_to_network,
         candidates=[CandidateJson(**found._asdict()) for found in (plan.demo.candidates if plan.demo else ())],
         metrics=MetricsSetup(has_kwh=web.metrics.has_kwh) if web.metrics else None,

@@ -32,6 +32,11 @@ class ObservedWiring:
         """Whether nothing in it tells one board from another."""
         return not (self.pins or self.metering_chip or self.bus)
 
+    @property
+    def is_any_microcontroller(self) -> bool:
+        """Whether all that is said is that a microcontroller does the work: a thermostat says the same as a meter."""
+        return self.bus is BoardMeterBus.TUYAMCU and not (self.pins or self.metering_chip)
+
 
 def disagreements(observed: Sequence[ObservedWiring]) -> tuple[str, ...]:
     """Where two of them contradict each other: the same fact, said differently."""

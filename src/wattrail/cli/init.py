@@ -12,6 +12,7 @@ from cyclopts import Parameter
 
 from wattrail.app.config import FILE_NAME, data_dir, parse_config, user_config_dir
 from wattrail.app.first_configuration import FirstAnswers, configuration_text, logins_text, secrets_text
+from wattrail.app.machine_zone import machine_zone
 from wattrail.cli import output
 from wattrail.cli.exits import UsageError
 from wattrail.cli.safety import Answer
@@ -23,7 +24,6 @@ from wattrail.transport.discovery import list_candidates
 
 SYSTEM_CONFIG: Path = Path("/etc/wattrail")
 SYSTEM_DATA: Path = Path("/var/lib/wattrail")
-_LOCALTIME: Final = Path("/etc/localtime")
 _MAX_ANSWER: Final = 1000
 _NONE: Final = "none"
 
@@ -155,12 +155,3 @@ def _show_ports() -> None:
 
 def _or_none(text: str) -> str | None:
     return None if text.lower() in {"", _NONE, "none yet", "no"} else text
-
-
-def machine_zone(localtime: Path = _LOCALTIME) -> str | None:
-    """The name of this machine's time zone, from the link that sets it; None where there is none."""
-    try:
-        _, found, zone = str(localtime.readlink()).partition("zoneinfo/")
-    except OSError:
-        return None
-    return zone if found else None

@@ -21,8 +21,14 @@ CUT: Final = "\ufffe"
 MIN_ENCODED: Final = 4
 """Bytes of the shortest value that is looked for in other encodings: shorter ones would match by chance."""
 
-SHORT_PLACES: Final = r"(?:(?<=[:=])|(?<=[:=]\s)|(?<=[:=][\"'])|(?<=[:=]\s[\"'])|(?<=home/)|(?<=Users/)|(?<=://))"
-"""Where a short value counts: behind its name or in a path. A network called "ac" must not empty every word."""
+SHORT_PLACES: Final = (
+    r"(?:(?<=[:=])|(?<=[:=]\s)|(?<=[:=][\"'])|(?<=[:=]\s[\"'])|(?<=home/)|(?<=Users/)|(?<=://)"
+    r"|(?<=@)|(?<=\son\s)|(?<=:\d\d\s))"
+)
+"""Where a short value counts: behind its name, in a path, behind "@", "on" and the time of a logged line.
+
+A network called "ac" must not empty every word.
+"""
 
 _NOT_HEX: Final = re.compile(r"[^0-9A-Fa-f]")
 _MAC_BYTES: Final = 6

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import BaseModel, Field
 
@@ -43,6 +43,10 @@ Kwh = Annotated[
         description="Kilowatt-hours as text, so that they stay decimal; six decimals at most, never negative.",
     ),
 ]  # fmt: skip
+
+
+_MEANING: Final = {**MEANING, EntryKind.COUNTED: "counted"}
+"""Among all entries one that counted is the usual; among events it is there because the clock was set."""
 
 
 class EvidenceJson(BaseModel):
@@ -112,7 +116,7 @@ class EntryJson(EnergyJson):
         epoch = ledger_slice.epochs[entry.epoch]
         energy = energy_of_entry(entry, ledger_slice.epochs).rounded_down()
         return cls(
-            **EnergyJson.of(energy).model_dump(), number=entry.sequence, kind=entry.kind, meaning=MEANING[entry.kind],
+            **EnergyJson.of(energy).model_dump(), number=entry.sequence, kind=entry.kind, meaning=_MEANING[entry.kind],
             start=entry.start, end=entry.end, epoch=entry.epoch, note=entry.note,
             left_undirected=left.get(entry.sequence, 0), simulated=simulated,
             evidence=EvidenceJson.of(entry, epoch, before),

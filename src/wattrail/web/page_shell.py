@@ -77,7 +77,7 @@ _TABLE: Final = {
     "login": _Shell("Sign in", ("login",)),
     "meter": _Shell("Meter", ("meter",), _NUMBERS.format("meters", "/meters")),
     "missing": _Shell("Not found", ("meter",)),
-    "scope": _Shell("Oscilloscope", ("scope",)),
+    "scope": _Shell("Oscilloscope", ("meter", "scope"), _NUMBERS.format("meters", "/meters")),
     "settings": _Shell("Settings", ("meter", "settings")),
 }  # fmt: skip
 

@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 
 from wattrail import __version__
 from wattrail.app.doctor.finding import DoctorFinding, Surroundings, fine, warn, wrong
+from wattrail.app.machine_zone import machine_zone
 from wattrail.extras import install_command
 from wattrail.sanitize import printable
 from wattrail.urls import innermost
@@ -82,17 +83,11 @@ def check_clock(around: Surroundings) -> Iterator[DoctorFinding]:
     zone = around.plan.gateway.zone if around.plan else None
     if zone is not None:
         yield fine(f"days begin and end in {zone}")
-    elif _machine_zone(around.etc) in {None, "UTC", "Etc/UTC"}:
+    elif machine_zone(around.etc / "localtime") in {None, "UTC", "Etc/UTC"}:
         yield warn("days begin and end in UTC, the zone of this machine", 'write timezone = "Europe/Berlin" in [site]')
     else:
-        yield fine(f"days begin and end in {_machine_zone(around.etc)}, the zone of this machine")
-
-
-def _machine_zone(etc: Path) -> str | None:
-    try:
-        return str((etc / "localtime").readlink()).partition("zoneinfo/")[2] or None
-    except OSError:
-        return None
+        etc = machine_zone(around.etc / "localtime")
+        yield fine(f"days begin and end in {etc}, the zone of this machine")
 
 
 class _Mount(NamedTuple):

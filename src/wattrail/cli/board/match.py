@@ -60,6 +60,8 @@ def _lines(
             yield "  no metering chip is configured; every known board has one"
         elif not matches:
             yield "  no known board fits; 'wattrail board search' looks by name"
+        elif wiring.is_any_microcontroller:
+            yield "  a thermostat says the same: nothing here says whether it measures. Boards with a microcontroller:"
         same = [one for one in matches if one.confidence is MatchConfidence.SAME_WIRING]
         if same:
             yield f"  {len(same)} boards have exactly this wiring:"
@@ -71,6 +73,8 @@ def _lines(
 
 def _summary(wiring: ObservedWiring) -> Iterator[str]:
     meter = wiring.metering_chip.upper() or "no metering chip named"
+    if wiring.is_any_microcontroller:
+        meter = "a microcontroller"
     bus = f" by {wiring.bus}" if wiring.bus else ""
     yield f"{wiring.where}: {wiring.module or wiring.chip or 'module not named'}, {meter}{bus}, {len(wiring.pins)} pins"
 

@@ -23,7 +23,8 @@ _MAX_VALUE: Final = 300
 def text_lines(path: Path, record: Record, likely_board: str | None = None) -> Iterator[str]:
     """The report, a line each: what it is, the map, programs, the board, constants, settings, files, problems."""
     chip = f"; {record['chip']}, {record['chip_confidence']}" if record["chip"] else ""
-    yield f"{printable(str(path))}: {record['kind']}, {record['confidence']}{chip}; {record['bytes']} bytes"
+    sure = "" if record["confidence"] == "none" else f", {record['confidence']}"
+    yield f"{printable(str(path))}: {record['kind']}{sure}{chip}; {record['bytes']} bytes"
     yield ""
     yield from picture_lines(record["map"])
     for section in (_programs, _board, _constants, _storage, _openbeken, _files):

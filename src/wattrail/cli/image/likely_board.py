@@ -13,6 +13,7 @@ from wattrail.sanitize import printable
 __all__ = ["likely_board"]
 
 _SHOWN = 3
+_ANY = "board: not known; a microcontroller does the work, and nothing here says whether it measures"
 
 
 def likely_board(path: Path, found: Inspection) -> str | None:
@@ -21,17 +22,21 @@ def likely_board(path: Path, found: Inspection) -> str | None:
         boards = known_boards()
     except MissingExtra:
         return None
-    matches = [match for wiring in wirings_of_dump(found, "") for match in match_boards(wiring, boards)]
+    wirings = wirings_of_dump(found, "")
+    matches = [match for wiring in wirings for match in match_boards(wiring, boards)]
     if not matches:
         return None
-    said = _said(sorted(matches, key=lambda match: -match.agreement))
+    is_any = all(wiring.is_any_microcontroller for wiring in wirings)
+    said = _ANY if is_any else _said(sorted(matches, key=lambda match: -match.agreement))
     return f"{said}; for the evidence: wattrail board match {printable(shlex.quote(str(path)))}"
 
 
 def _said(matches: list[BoardMatch]) -> str:
     best = matches[0]
-    if best.confidence is not MatchConfidence.SAME_WIRING:
+    equal = [match for match in matches if match.agreement == best.agreement]
+    if len(equal) == 1:
         return f"board: {best.board.name}, {best.confidence}, {best.agreement:.0%} agrees"
-    names = list(dict.fromkeys(match.board.name for match in matches if match.confidence is best.confidence))
+    names = list(dict.fromkeys(match.board.name for match in equal))
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return f"board: {best.confidence}: {', '.join(names[:_SHOWN])}{more}"
+    share = "" if best.confidence is MatchConfidence.SAME_WIRING else f", {best.agreement:.0%} agrees"
+    return f"board: {best.confidence}{share}: {', '.join(names[:_SHOWN])}{more}"

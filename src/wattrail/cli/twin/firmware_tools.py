@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _Firmware = Annotated[Path, Parameter(help="The firmware: an image, a dump of the flash, or a snapshot.")]
 _Chip = Annotated[ChipOption | None, Parameter(help="The module's chip, if not the image's own.")]
+_PORT = validators.Number(gte=0, lte=65535)
 _Kind = Literal["spi", "interrupt", "pin", "flash"]
 
 
@@ -26,7 +27,7 @@ def debug(
     firmware: _Firmware,
     /,
     *,
-    port: Annotated[int, Parameter(help="Port of 127.0.0.1; 0 takes a free one.")] = 0,
+    port: Annotated[int, Parameter(help="Port of 127.0.0.1; 0 takes a free one.", validator=_PORT)] = 0,
     chip: _Chip = None,
 ) -> None:
     """Run firmware on an emulated board, for GDB.

@@ -83,11 +83,11 @@ def serve(
     (openbeken, tasmota, mqtt-json, tuya) gets a port of its own, and all but tuya publish over MQTT with --broker. Says
     how to connect, and serves until Ctrl-C or SIGTERM.
     """
-    if board in NETWORK_DEVICES:
+    if board in NETWORK_DEVICES and firmware is None:
         with stop_quietly():
             serve_device(board, host, port or 0, (options or ServeOptions()).physics(), network or NetworkTwinOptions())
         return
-    if ":" not in board and board not in BOARDS:
+    if ":" not in board and board not in BOARDS and board not in NETWORK_DEVICES:
         known = (*BOARDS, *NETWORK_DEVICES)
         close = get_close_matches(board, known, n=1)
         raise UsageError(

@@ -14,6 +14,7 @@ import socket
 from collections.abc import Callable
 from typing import Final
 
+from wattrail.errors import PortOpenError
 from wattrail.twin.cbu.cpu import CpuFault
 from wattrail.twin.cbu.machine import Cbu
 
@@ -42,7 +43,13 @@ class GdbServer:
 
     def __init__(self, machine: Cbu, *, port: int = 0, ran: Callable[[], object] = lambda: None) -> None:
         self._machine, self._ran = machine, ran
-        self._listener = socket.create_server(("127.0.0.1", port))
+        try:
+            self._listener = socket.create_server(("127.0.0.1", port))
+        except OSError as error:
+            raise PortOpenError(
+                f"cannot listen on 127.0.0.1:{port}: {error.strerror or error}",
+                hint="another program uses this port: stop it, or choose another port",
+            ) from error
         self._hooks: dict[int, int] = {}
         self._is_at_breakpoint = False
         self._skipped: int | None = None

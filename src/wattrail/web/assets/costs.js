@@ -81,7 +81,7 @@ function lines(bill, { tariff, currency }, zone) {
 
 function none() {
   return element("section.part", { "aria-label": t("No tariff yet") }, element("h2", {}, t("No tariff yet")),
-    element("p", {}, t("Write what your supplier charges into a file, name it in wattrail.toml, and start again:")),
+    element("p", {}, t("Write what your supplier charges into a file beside wattrail.toml. Name it in the settings, or in wattrail.toml, and type wattrail reload:")),
     element("pre", { tabindex: "0" }, element("code", {}, 'name = "My tariff"\ncurrency = "EUR"\n\n[[price]]\nfrom = 2026-01-01\nrates = 0.32\nexport = 0.08\nstanding = 12.90')),
     element("pre", { tabindex: "0" }, element("code", {}, '[site]\ntariffs = ["tariff.toml"]')));
 }
@@ -102,7 +102,7 @@ async function build({ tariffs, zone, grid }) {
       pageHead(t("Costs"), meter, meters.length > 1 ? choose : null),
       staleness(found, zone),
       found.starts.length ? comparison(found, zone, show) : element("p", {}, t("No energy was booked in this time."))),
-    element("section.part", { "aria-label": t("Bill") }, detail));
+    ...(found.starts.length ? [element("section.part", { "aria-label": t("Bill") }, detail)] : []));
   if (found.starts.length) show(found.starts[0]);
 }
 

@@ -27,6 +27,8 @@ export class Flow {
         svg("text", { x, y: y + 17, class: "watt", "text-anchor": "middle" }, "W"),
         svg("text", { x, y: name === "roof" ? y - 36 : y + 46, class: "name", "text-anchor": "middle" }, title));
     }
+    this.direction = svg("text", { x: PLACES.grid[0], y: PLACES.grid[1] - 36, class: "name", "text-anchor": "middle" });
+    picture.append(this.direction);
     this.root = element("figure.flow-picture", { role: "img" }, picture);
   }
 
@@ -43,7 +45,9 @@ export class Flow {
       this.#way("roof-house", known ? made - fed : 0, "export");
       this.#way("roof-grid", fed, "export");
     }
-    const words = { grid: `${watts(grid)} W`, house: `${watts(house)} W`, roof: `${watts(made)} W` };
+    const way = grid === null || Math.abs(grid) < IDLE_W ? "" : grid < 0 ? t("Export") : t("Import");
+    show(this.direction, way);  // said in words too: who wants less motion sees no dots move, and colours are not for everybody
+    const words = { grid: `${watts(grid)} W${way ? ` (${way})` : ""}`, house: `${watts(house)} W`, roof: `${watts(made)} W` };
     this.root.setAttribute("aria-label",
       this.hasRoof ? t("Grid {grid}, roof {roof}, house {house}", words) : t("Grid {grid}, house {house}", words));
   }

@@ -38,12 +38,13 @@ function keep(name, text, kind = "text/plain") {
 }
 
 export function head({ inspection: found, picture }, file) {
-  return section(file.name, facts([[t("Kind"), `${found.kind}, ${found.confidence}`], [t("Chip"), found.chip ? `${found.chip}, ${found.chip_confidence}` : t("not recognised")],
+  return section(file.name, facts([[t("Kind"), found.confidence === "none" ? found.kind : `${found.kind}, ${found.confidence}`], [t("Chip"), found.chip ? `${found.chip}, ${found.chip_confidence}` : t("not recognised")],
     [t("Size"), size(found.bytes)], ["SHA-256", found.sha256]]),
   element("p.check", {}, keep("flash.svg", picture, "image/svg+xml"), keep("inspection.json", JSON.stringify(found, null, 1), "application/json")));
 }
 
-export function problems({ inspection: { problems: found } }) {
+export function problems({ inspection: { problems: found, confidence } }) {
+  if (confidence === "none") return section(t("Problems"), element("p", {}, t("It is not recognised, so nothing of it could be checked.")));
   if (!found.length) return section(t("Problems"), element("p", {}, t("Nothing is wrong with it as far as it can be checked.")));
   return section(t("Problems"), element("ul.plain", {}, ...found.map(({ what, offset }) => element("li.remark", {}, offset === null ? what : `${hex(offset)}: ${what}`))));
 }
@@ -80,6 +81,7 @@ function board(match, exports) {
 export function boards({ boards: found, exports }) {
   const against = found.disagreements.map((text) => element("li.remark", {}, text));
   const source = (one) => [element("h3", {}, one.source), element("p.why", {}, [one.module ?? one.chip, one.metering_chip?.toUpperCase(), one.bus, ...one.pins].filter(Boolean).join("; ")),
+    one.bus === "tuyamcu" && !one.metering_chip && !one.pins.length ? element("p.remark", {}, t("All it says is that a microcontroller does the work, as in a thermostat. Nothing says that it measures.")) : null,
     ...(one.matches.length ? one.matches.slice(0, MAX_BOARDS).map((match) => board(match, exports)) : [element("p", {}, t("No known board fits."))])];
   const shown = section(t("Which board it is"), against.length ? element("p", {}, t("The configurations in it contradict each other; until one is found to be stale, believe neither.")) : null,
     against.length ? element("ul.plain", {}, ...against) : null,

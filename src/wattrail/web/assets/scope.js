@@ -2,11 +2,13 @@
 import { ask, element, path, show } from "./element.js";
 import { SIMULATED, number } from "./format.js";
 import { t } from "./language.js";
+import { showHeader } from "./page.js";
 import { Plot, ticks } from "./plot.js";
 import { loading, opening } from "./problem.js";
 import { said } from "./said.js";
 
 const EVERY = 1000;
+const WIDE = 600;  // pixels in which every harmonic has room for its order
 const FACTS = [t("Frequency"), t("Voltage"), t("Current"), t("Active power"), t("Reactive power"), t("Apparent power"), t("Power factor"), t("Reads")];
 const main = document.getElementById("main");
 const name = decodeURIComponent(location.pathname.split("/").at(-1));
@@ -23,6 +25,9 @@ function shape({ crest, thd_percent: thd, thd_uncertainty_percent: uncertain }) 
   const factor = t("crest factor {value}", { value: number(crest ?? 0, 2) });
   return thd === null ? factor : `${t("THD {value} ± {uncertainty} %", { value: number(thd, 1), uncertainty: number(uncertain, 1) })}, ${factor}`;
 }
+
+// Three digits, as the reader's language writes them.
+const digits = (value) => number(value, (String(+value.toPrecision(3)).split(".")[1] ?? "").length);
 
 // In the order of FACTS.
 function facts(wave) {
@@ -80,17 +85,17 @@ class Page {
   #draw({ volts, amps, amps_known: known, volts: { harmonics_percent: upper }, amps: { harmonics_percent: lower } }) {
     const unit = known ? "A" : t("counts");
     const end = volts.points.at(-1)[0];
-    const axis = (most, of) => ({ range: [-most, most], ticks: [-most, -most / 2, 0, most / 2, most], label: (v) => `${+v.toPrecision(3)} ${of}` });
+    const axis = (most, of) => ({ range: [-most, most], ticks: [-most, -most / 2, 0, most / 2, most], label: (v) => `${digits(v)} ${of}` });
     this.curves.draw({
-      x: { range: [0, end], ticks: ticks(0, end, 5).filter((ms) => ms < end), label: (ms) => `${+ms.toPrecision(3)} ms` },
+      x: { range: [0, end], ticks: ticks(0, end, 5).filter((ms) => ms < end), label: (ms) => `${digits(ms)} ms` },
       axes: [axis(reach(volts.points), "V"), axis(reach(amps.points), unit)],
       lines: [{ points: volts.points, axis: 0, css: "volts" }, { points: amps.points, axis: 1, css: "amps" }],
     });
     const high = Math.max(1, ...upper, ...lower) * 1.1;
     const orders = upper.map((_, n) => n + 2);
     this.bars.draw({
-      x: { range: [1.5, orders.at(-1) + 0.5], ticks: orders.filter((n) => orders.length < 20 || n % 2), label: String },
-      axes: [{ range: [0, high], ticks: ticks(0, high, 4), label: (v) => `${+v.toPrecision(3)} %` }],
+      x: { range: [1.5, orders.at(-1) + 0.5], ticks: orders.filter((n) => n % 2 || (orders.length < 20 && innerWidth > WIDE)), label: String },
+      axes: [{ range: [0, high], ticks: ticks(0, high, 4), label: (v) => `${digits(v)} %` }],
       bars: [{ values: upper, css: "volts" }, { values: lower, css: "amps" }],
     });
   }
@@ -122,6 +127,8 @@ async function refresh(page) {
   setTimeout(() => refresh(page), EVERY);
 }
 
+showHeader();
+main.className = "scope";
 loading(main);
 document.title = `${name} – ${t("Oscilloscope")}`;
 await opening(main, name, async () => refresh(new Page(await ask(path(name)))));

@@ -86,8 +86,8 @@ def check_clock(around: Surroundings) -> Iterator[DoctorFinding]:
     elif machine_zone(around.etc / "localtime") in {None, "UTC", "Etc/UTC"}:
         yield warn("days begin and end in UTC, the zone of this machine", 'write timezone = "Europe/Berlin" in [site]')
     else:
-        etc = machine_zone(around.etc / "localtime")
-        yield fine(f"days begin and end in {etc}, the zone of this machine")
+        machine = machine_zone(around.etc / "localtime")
+        yield fine(f"days begin and end in {machine}, the zone of this machine")
 
 
 class _Mount(NamedTuple):

@@ -9,11 +9,12 @@ from dataclasses import replace
 
 import pytest
 
-from tests.sources.conftest import NEEDS_BROKER, Mosquitto, no_secrets, opened, read_forever, run
+from tests.sources.conftest import NEEDS_BROKER, Mosquitto, no_secrets, opened, publisher, read_forever, run
 from wattrail.clock import ManualClock
 from wattrail.energy_register import Direction
 from wattrail.errors import PortLost, PortTimeout, UnexpectedReply
 from wattrail.ledger import Boot, boot_between
+from wattrail.simulated_ports import simulated_port
 from wattrail.sources import BrokerPool, MeterSource, open_source
 from wattrail.twin.network.devices import json_meter, openbeken, tasmota
 from wattrail.twin.network.openbeken import SimulatedOpenBeken
@@ -107,6 +108,41 @@ def test_after_a_power_cut_the_total_falls_and_the_evidence_says_why(clock: Manu
         assert wh(before) == pytest.approx(1009, abs=0.1)
         assert wh(after) == pytest.approx(1000, abs=0.1)  # the last save, plus what came since
         assert (after.evidence.uptime_s, after.evidence.is_power_on) == (5, True)
+
+    run(story())
+
+
+def test_firmware_that_does_not_know_it_is_emulated_is_marked(clock: ManualClock) -> None:
+    device = openbeken(clock, total_wh=1000)
+
+    def answer(target: str, head: bytes) -> bytes:
+        """As genuine firmware on an emulated module answers."""
+        return device.answer(target, head).replace(b"SIMULATED", b"OpenBK")
+
+    async def is_marked(url: str) -> bool:
+        async with opened(url) as (source,):
+            return (await source.read()).simulated
+
+    async def story() -> None:
+        async with serve_web(answer) as place:
+            assert not await is_marked(f"openbeken://{place}")  # nothing tells it from a real one
+            assert await is_marked(f"openbeken://{place}?simulated=yes")
+            with simulated_port(int(place.rpartition(":")[2])):
+                assert await is_marked(f"openbeken://{place}")
+            assert not await is_marked(f"openbeken://{place}")
+
+    run(story())
+
+
+@NEEDS_BROKER
+def test_what_a_broker_passes_on_is_marked_where_the_url_says_so(broker: Mosquitto) -> None:
+    url = f"mqtt://127.0.0.1:{broker.port}/plug?device=json&energy=&unit=Wh&direction=import&class=A&retained=use"
+
+    async def story() -> None:
+        async with publisher(broker.port) as publish, opened(url) as (bare,), opened(f"{url}&simulated=yes") as (said,):
+            await publish("plug", "17", retain=True)
+            assert not (await bare.read()).simulated
+            assert (await said.read()).simulated
 
     run(story())
 

@@ -32,8 +32,10 @@ def test_our_source_reads_the_load_out_of_a_genuine_firmware(chip: Chip) -> None
         board.meter.set(volts=224.0, amps=5.0, hertz=49.9)
         board.run(3.0)
         source = open_source(f"openbeken://127.0.0.1:{board.network().port()}")
-        sample = board.run_while(lambda: asyncio.run(source.read())).sample
+        reading = board.run_while(lambda: asyncio.run(source.read()))
+        sample = reading.sample
 
+        assert reading.simulated  # the firmware does not say so
         truth = board.meter.truth
         assert sample.volts == pytest.approx(truth.volts, rel=0.002)
         assert sample.amps == pytest.approx(truth.amps, rel=0.002)

@@ -77,6 +77,7 @@ def _export(text: str) -> ExportRule:
 _ANY = (
     Option("login", str, None, "name of the login in the secrets file; the host if left out"),
     Option("max_watts", number_in(int, 1, 10_000_000), MAX_WATTS, "the most the installation carries, watts"),
+    Option("simulated", boolean, False, "whether all it says is simulated, where it cannot know that itself"),
 )
 _SILENCE = Option("silence", number_in(float, 1, 90_000), None, "seconds without a reading that are still usual")
 _HTTP = (
@@ -211,8 +212,9 @@ def _polled(url: PortUrl, secrets: Secrets, clock: Clock, locator: MeterLocator,
     check = UnitCheck(is_stated=False, scale=values["energy_scale"])
     counter = PowerCounter(cadence.watched_s, max_watts=max_watts)
     return PolledSource(
-        str(url), server, link, cadence=cadence, clock=clock, unit_check=check, power_counter=counter, moved=moved
-    )
+        str(url), server, link, cadence=cadence, clock=clock, unit_check=check, power_counter=counter, moved=moved,
+        simulated=values["simulated"],
+    )  # fmt: skip
 
 
 def _pushed(url: PortUrl, pool: BrokerPool, secrets: Secrets, clock: Clock) -> MeterSource:
@@ -261,6 +263,7 @@ def _openbeken(url: PortUrl, broker: Broker, topic: str, values: _Values, clock:
         clock=clock,
         ask_s=values["ask"] or None,
         unit_check=UnitCheck(is_stated=is_unit_stated, scale=values["energy_scale"]),
+        simulated=values["simulated"],
     )
 
 
@@ -278,8 +281,9 @@ def _tasmota(url: PortUrl, broker: Broker, topic: str, values: _Values, clock: C
     ask_s = values["ask"] or None
     counter = PowerCounter(cadence.watched_s, max_watts=values["max_watts"])
     return PushedSource(
-        str(url), broker, link, cadence=cadence, clock=clock, ask_s=ask_s, unit_check=check, power_counter=counter
-    )
+        str(url), broker, link, cadence=cadence, clock=clock, ask_s=ask_s, unit_check=check, power_counter=counter,
+        simulated=values["simulated"],
+    )  # fmt: skip
 
 
 def _json(url: PortUrl, broker: Broker, topic: str, values: _Values, clock: Clock) -> MeterSource:
@@ -294,6 +298,7 @@ def _json(url: PortUrl, broker: Broker, topic: str, values: _Values, clock: Cloc
         ask_s=meter.silence_s / 2 if meter.request else None,
         unit_check=UnitCheck(),
         power_counter=PowerCounter(cadence.watched_s, max_watts=values["max_watts"]),
+        simulated=values["simulated"],
     )
 
 

@@ -12,6 +12,7 @@ from wattrail.errors import LinkError, PortError, PortOpenError
 from wattrail.network_meters.decoded import Decoded, HttpLink, LinkQuality
 from wattrail.network_meters.power_counter import PowerCounter
 from wattrail.network_meters.unit_check import UnitCheck
+from wattrail.simulated_ports import is_simulated_port
 from wattrail.sources.source import SourceCadence
 from wattrail.transport.http import HttpServer
 from wattrail.units import Reading
@@ -53,10 +54,11 @@ class PolledSource:
         unit_check: UnitCheck | None = None,
         power_counter: PowerCounter | None = None,
         moved: MovedMeter | None = None,
+        simulated: bool = False,
     ) -> None:
         self.url = url
         self.cadence = cadence
-        self.simulated = False
+        self.simulated = simulated
         self.quality = LinkQuality()
         self.advice: tuple[str, ...] = ()
         self._server = self._written_server = server
@@ -97,7 +99,9 @@ class PolledSource:
         except (PortError, LinkError) as error:
             error.hide(server.secrets)  # an error quotes the answer, and a device may answer with what it was sent
             raise
-        return replace(decoded, evidence=_aged(decoded.evidence, self._clock.monotonic() - asked_at))
+        is_simulated = decoded.is_simulated or is_simulated_port(server.host, server.port)
+        evidence = _aged(decoded.evidence, self._clock.monotonic() - asked_at)
+        return replace(decoded, evidence=evidence, is_simulated=is_simulated)
 
     async def _poll_elsewhere(self, moved: MovedMeter, error: PortError | LinkError) -> Decoded:
         """Poll the meter where it is now. Raises ``error`` where nobody knows, and what the poll there raises."""

@@ -50,10 +50,11 @@ class PushedSource:
         ask_s: float | None = None,
         unit_check: UnitCheck | None = None,
         power_counter: PowerCounter | None = None,
+        simulated: bool = False,
     ) -> None:
         self.url = url
         self.cadence = cadence
-        self.simulated = False
+        self.simulated = simulated
         self.quality = LinkQuality()
         self.advice: tuple[str, ...] = ()
         self._broker = broker

@@ -69,7 +69,7 @@ class HttpServer:
         with needs_library("a meter over HTTP", "h11", extra="http"):
             import h11  # noqa: F401 - only whether it is there
         self._host = self.host = host
-        self._port = port
+        self._port = self.port = port
         self._credentials = credentials
         self._auth = auth
         self._timeout_s = timeout_s

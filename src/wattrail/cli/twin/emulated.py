@@ -156,6 +156,7 @@ def _wired(machine: Cbu, stack: ExitStack, around: EmulatedBoardOptions, load: T
     yield f"its web server: http://127.0.0.1:{web}/ once its access point is up"
     yield f"read it: wattrail meter watch openbeken://127.0.0.1:{web}"
     yield f"this machine is {network.host} for it, for example mqtt://{network.host}:1883"
+    yield "what it publishes over MQTT does not say that it is simulated: read it with simulated=yes in the URL"
 
 
 def snapshot(

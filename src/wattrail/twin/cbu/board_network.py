@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import Final
 
+from wattrail.simulated_ports import simulated_port
 from wattrail.twin.cbu.frames import FramePort
 from wattrail.twin.cbu.machine import Cbu
 from wattrail.twin.cbu.peripheral import TICKS_PER_SECOND
@@ -28,14 +30,16 @@ class BoardNetwork:
         self._sockets = UserNetwork(self.frames.deliver, lambda: machine.seconds)
         self.frames.listen(self._sockets.sent)
         self._ports: dict[int, int] = {}
+        self._said_of_ports = ExitStack()
         self._clock = machine.clock
         self._due = machine.clock.alarm("network", self._poll_again)
         self._due.set(machine.clock.now + _POLL_TICKS)
 
     def port(self, firmware_port: int = 80) -> int:
-        """The port of 127.0.0.1 that leads to a TCP port of the firmware."""
+        """The port of 127.0.0.1 that leads to a TCP port of the firmware; what is read there counts as simulated."""
         if firmware_port not in self._ports:
             self._ports[firmware_port] = self._sockets.forward(firmware_port)
+            self._said_of_ports.enter_context(simulated_port(self._ports[firmware_port]))
         return self._ports[firmware_port]
 
     def join(self) -> None:
@@ -53,4 +57,5 @@ class BoardNetwork:
     def close(self) -> None:
         """End every connection."""
         self._due.cancel()
+        self._said_of_ports.close()
         self._sockets.close()

@@ -10,12 +10,12 @@ import json
 import os
 import select
 import socket
-import warnings
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from wattrail.errors import PortOpenError, WattrailError
+from wattrail.simulated_ports import runs_here, runtime_folder
 from wattrail.twin.cbu.board import BUTTON_PIN, Board
 from wattrail.twin.cbu.peripheral import TICKS_PER_SECOND
 
@@ -28,22 +28,12 @@ _ANSWER_S: Final = 10.0
 _PREFIX, _SUFFIX = "board-", ".sock"
 
 
-def _folder() -> Path:
-    from platformdirs import user_runtime_path
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # no XDG_RUNTIME_DIR: its own folder below /tmp does as well
-        folder = user_runtime_path("wattrail", appauthor=False)
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return folder
-
-
 class BoardControl:
     """Listens as long as the machine runs; only this user can reach it. Close it at the end."""
 
     def __init__(self, board: Board) -> None:
         self._board = board
-        self.path = _folder() / f"{_PREFIX}{os.getpid()}{_SUFFIX}"
+        self.path = runtime_folder() / f"{_PREFIX}{os.getpid()}{_SUFFIX}"
         self.path.unlink(missing_ok=True)
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(self.path))
@@ -93,8 +83,8 @@ class BoardControl:
 def served_boards() -> tuple[Path, ...]:
     """The sockets of the boards that this user serves now."""
     found = []
-    for path in sorted(_folder().glob(f"{_PREFIX}*{_SUFFIX}")):
-        if Path(f"/proc/{path.name[len(_PREFIX) : -len(_SUFFIX)]}").exists() or not Path("/proc").exists():
+    for path in sorted(runtime_folder().glob(f"{_PREFIX}*{_SUFFIX}")):
+        if runs_here(path.name[len(_PREFIX) : -len(_SUFFIX)]):
             found.append(path)
         else:
             path.unlink(missing_ok=True)  # its process was killed

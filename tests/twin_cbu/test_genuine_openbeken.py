@@ -44,18 +44,25 @@ def test_our_source_reads_the_load_out_of_a_genuine_firmware(chip: Chip) -> None
         assert b"OpenBK7231" in asked(board, "/index")
 
 
-def test_the_led_blinks_while_the_button_is_held_as_long_as_one_likes() -> None:
-    flash = openbeken(Chip.N, "backlog setPinRole 22 WifiLED; setPinRole 20 Btn")
+@pytest.mark.parametrize("chip", [Chip.N, Chip.T])
+def test_the_led_blinks_while_the_button_is_pressed_and_held(chip: Chip) -> None:
+    flash = openbeken(chip, "backlog setPinRole 22 WifiLED; setPinRole 20 Btn")
     with Board(flash) as board:
         board.wait_for("Main_Init_After_Delay done", within=20)
         board.run(8.0)
         assert board.led.pattern(3.0).period_s == pytest.approx(0.53, abs=0.03)
 
-        for held_s, said in ((1.0, "InitialPressDown"), (6.0, "LongPressHold"), (16.0, "LongPressHold")):
+        for held_s, times, said in (
+            (0.1, 1, "short"), (1.0, 1, "short"), (0.1, 2, "double"), (0.1, 3, "triple"), (6.0, 1, "LongPressHold"),
+            (16.0, 1, "LongPressHold"),
+        ):  # fmt: skip
             first = len(board.log.lines)
-            board.press(held_s)
-            board.run(1.0)
-            assert board.log.find(said, first) >= 0
+            for _ in range(times):
+                board.press(held_s)
+                board.run(0.15)
+            board.run(1.5)
+            assert board.log.find("InitialPressDown", first) >= 0
+            assert board.log.find(said if said.endswith("Hold") else f"key_{said}_press", first) >= 0
         assert not board.machine.resets
 
 

@@ -181,7 +181,8 @@ class HostWires:
         """How long nothing can arrive at the host, by what is under way now."""
         with self._twin.lock:
             now = self._twin.now()
-            return max(0.0, self._twin.engine.next_at(now, self._queue) - now)
+            at = self._twin.engine.next_at(now, self._queue)
+            return at - now if at > now else 0.0
 
     def send(self, data: bytes, baud: int, *, echo: bool = False) -> None:
         """The host sends. ``echo``: it receives its own bytes as well."""
@@ -198,7 +199,7 @@ class HostWires:
         with self._twin.lock:
             now = self._twin.now()
             self._twin.engine.advance(now)
-            return self._queue.collect(now, baud)
+            return self._queue.collect(now, baud) if self._queue else b""
 
 
 _SLICE_S: Final = 0.05
@@ -267,8 +268,11 @@ class BootPort(OpenCarrier):
     def drain(self) -> bytes:
         """Take what has already arrived, without waiting. Raises PortLost."""
         self._check()
+        arrived = self._wires.collect(self._real_baud)
+        if not arrived and not self._waiting:
+            return b""  # most looks of a host that waits
         waiting, self._waiting = self._waiting, b""
-        return waiting + self._received.apply(self._wires.collect(self._real_baud), self._baud)
+        return waiting + self._received.apply(arrived, self._baud)
 
     def set_baud(self, baud: int) -> None:
         """Change the host's rate; the chip keeps its own. Raises PortError for one that the adapter refuses."""

@@ -20,8 +20,8 @@ __all__ = ["MAX_BLOCKS", "IncomingBlock", "SentBlock", "TransmitQueue", "Uart"]
 MAX_BLOCKS: Final = 64
 """Blocks of text that wait for a host that does not read them; more are lost."""
 
-_PORTION_S: Final = 0.004
-"""How long an adapter may gather bytes of one reply before it hands them over."""
+_PORTION_S: Final = 0.016
+"""How long an adapter may gather bytes of one reply before it hands them over: the timer of the common FTDI ones."""
 
 
 class IncomingBlock:
@@ -60,7 +60,8 @@ class IncomingBlock:
 
     def at(self, count: int = 1) -> float:
         """When the ``count``-th byte from here has arrived."""
-        return self._begins + (self._taken + min(count, self.left)) * self._step
+        left = len(self._received) - self._taken
+        return self._begins + (self._taken + (count if count < left else left)) * self._step
 
     def arrived(self, until: float) -> int:
         """How many of the bytes left have arrived by then."""
@@ -117,7 +118,9 @@ class SentBlock:
             self._received = as_received(self._raw, round(self._baud), host_baud, keep_broken=True)
             self._step = len(self._raw) * self._byte_s / max(1, len(self._received))
         count = len(self._received) if not self._step else int((now - self.begins) / self._step + 1e-6)
-        taken = self._received[self._taken : max(count, self._taken)]
+        if count <= self._taken:
+            return b""
+        taken = self._received[self._taken : count]
         self._taken += len(taken)
         return taken
 
@@ -217,27 +220,30 @@ class Uart:
         del self._ring[:count]
         return taken
 
-    def take(self, until: float, *, framed: bool) -> tuple[bytes, float]:
-        """Bytes off the wire, and when the last of them came. ``framed``: at most what the receiver may be fed."""
+    def take(self, until: float, *, framed: bool) -> tuple[bytes, float, float]:
+        """Bytes off the wire, and when the first and the last of them came.
+
+        ``framed``: at most what the receiver may be fed.
+        """
         block = self._first()
         if block is None:
-            return b"", until
+            return b"", until, until
         count = max(1, block.arrived(until))
         if framed:
             count = min(count, self._receiver.missing)
-        at = block.at(count)
-        return block.take(count), at
+        first, last = block.at(), block.at(count)
+        return block.take(count), first, last
 
     def keep(self, data: bytes) -> None:
         """The chip works: into the ring. What does not fit is lost."""
         self._ring += data[: max(0, self._timing.ring - len(self._ring))]
 
-    def note_byte(self, at: float, *, working: bool) -> None:
-        """A byte came then: with ``timing.byte_gap_s`` the receiver starts over after a longer gap."""
+    def note_bytes(self, first: float, last: float, *, working: bool) -> None:
+        """Bytes came from then to then: with ``timing.byte_gap_s`` the receiver starts over after a longer gap."""
         gap = self._timing.byte_gap_s
-        if gap is not None and at - self._last_byte > gap and not working:
+        if gap is not None and first - self._last_byte > gap and not working:
             self._receiver.restart()
-        self._last_byte = at
+        self._last_byte = last
 
     def feed(self, data: bytes) -> list[ReceivedCommand | ReceivedPage]:
         """What these bytes complete."""

@@ -177,11 +177,14 @@ class HostWires:
         self._reaches_chip = reaches_chip
         self._paced = paced
 
-    def wait_s(self) -> float:
-        """How long nothing can arrive at the host, by what is under way now."""
+    def wait_s(self, portion_s: float) -> float:
+        """How long nothing can arrive at the host, by what is under way now.
+
+        ``portion_s``: how long the bytes of one reply may be gathered before they are handed over.
+        """
         with self._twin.lock:
             now = self._twin.now()
-            at = self._twin.engine.next_at(now, self._queue)
+            at = self._twin.engine.next_at(now, self._queue, portion_s)
             return at - now if at > now else 0.0
 
     def send(self, data: bytes, baud: int, *, echo: bool = False) -> None:
@@ -205,6 +208,9 @@ class HostWires:
 _SLICE_S: Final = 0.05
 """A waiting reader looks this often, so that a cable pulled meanwhile is noticed."""
 _TICK_S: Final = 1e-6
+
+_PORTION_S: Final = 0.016
+"""How long a port gathers bytes of one reply: the timer of the common FTDI adapters."""
 
 
 class BootPort(OpenCarrier):
@@ -256,7 +262,7 @@ class BootPort(OpenCarrier):
             remaining = deadline.remaining
             if not remaining:
                 raise PortTimeout(f"{self.url}: nothing arrived before the deadline")
-            self.clock.sleep(max(_TICK_S, min(self._wires.wait_s(), remaining, _SLICE_S)))
+            self.clock.sleep(max(_TICK_S, min(self._wires.wait_s(_PORTION_S), remaining, _SLICE_S)))
 
     def write(self, data: bytes) -> None:
         """Send all bytes as one block. Raises PortLost."""

@@ -95,13 +95,12 @@ class BootEngine:
                 self._handle_event(event_at)
             self._power.follow(self._steps.current, self.phase, self._now)
 
-    def next_at(self, now: float, queue: TransmitQueue) -> float:
-        """When a reader of this queue should look again; NEVER if nothing is under way."""
+    def next_at(self, now: float, queue: TransmitQueue, portion_s: float) -> float:
+        """When a reader of this queue, who takes portions, should look again; NEVER if nothing is under way."""
         if queue:
-            return queue.next_at(now)
-        steps, power = self._steps, self._power
-        at = min(steps.ends, steps.fails_at, self._phase_ends, power.crosses_at, self._firmware.next_at)
-        return at if steps else min(at, self._uart.frame_at())
+            return queue.next_at(now, portion_s)
+        at = self._next_event()
+        return at if self._steps else min(at, self._uart.frame_at() + self._timing.command_s)
 
     def reset(self, held: bool, now: float) -> None:
         """CEN is pulled low, or let go: what was under way is torn."""
@@ -128,11 +127,9 @@ class BootEngine:
 
     def _next_event(self) -> float:
         steps = self._steps
-        return min(steps.fails_at, steps.ends, self._phase_end(), self._power.crosses_at, self._firmware.next_at)
-
-    def _phase_end(self) -> float:
-        """The bootloader's silence is not counted while it works."""
-        return NEVER if self.phase is BootPhase.LINKED and self._steps else self._phase_ends
+        # The bootloader's silence is not counted while it works.
+        phase_ends = NEVER if steps and self.phase is BootPhase.LINKED else self._phase_ends
+        return min(steps.fails_at, steps.ends, phase_ends, self._power.crosses_at, self._firmware.next_at)
 
     def _handle_event(self, at: float) -> None:
         if self._power.crosses_at == at:

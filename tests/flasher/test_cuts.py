@@ -13,7 +13,7 @@ from wattrail.errors import LinkFailed, PortLost
 from wattrail.flasher import Report, Resumed, Risk
 from wattrail.image import LAYOUTS, recognise
 
-START, END, USED, SIZE = 0x1C000, 0x44000, 0x80000, 0x200000
+START, END, USED, SIZE = 0x1C000, 0x44000, 0x50000, 0x200000
 POINTS = 200
 WHAT = ("power", "cable", "process", "Ctrl-C", "brown-out")
 ALLOWED = [Risk.UNKNOWN, Risk.WRONG_CHIP]
@@ -28,7 +28,9 @@ def new_content() -> bytes:
 
 
 def desk_for(folder: Path, chip: str, seed: int, what: str) -> Desk:
-    """Half a megabyte in use, part of it blank. CEN is wired only where the board must come back by itself.
+    """Little more in use than what is written, so that most cuts fall into that.
+
+    CEN is wired only where the board must come back by itself.
 
     The board has the RF block of a real one: without an identity it would be named no earlier backup as its own.
     """

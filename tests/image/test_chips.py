@@ -139,7 +139,8 @@ def test_a_bootloader_file_that_ends_with_its_table_is_whole() -> None:
 
 
 def test_a_bootloader_before_packing_is_no_app() -> None:
-    code = b"".join(Board(Chip.BK7238).loader[at : at + 32] for at in range(0, 0xD2C0 // 32 * 34, 34))
+    loader = Board(Chip.BK7238).loader
+    code = b"".join(loader[at : at + 32] for at in range(0, 0xD2C0 // 32 * 34, 34))
     image = recognise(code)
     assert (image.kind, image.chip) == (ImageKind.PLAIN, Chip.BK7238)
     assert "it is a bootloader: it holds the version BK7238_1.0.15" in image.reasons

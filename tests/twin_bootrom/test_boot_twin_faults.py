@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.bootrom.golden import SECTOR
@@ -154,6 +154,13 @@ def test_a_receiver_with_a_time_out_starts_anew(make_bench) -> None:
     assert bench.say(LINK) == LINKED
 
 
+def test_a_time_out_runs_between_bytes_and_not_over_a_page(make_bench) -> None:
+    bench = make_bench("N", timing={"byte_gap_s": 0.005})
+    bench.unprotect()
+    bench.do(c.WRITE_4K, SECTOR, address=0x11000)  # a page is on the wire for 22 ms
+    assert bench.twin.flash.read(0x11000, 4096) == SECTOR
+
+
 # ---- power
 
 
@@ -299,3 +306,23 @@ def test_the_receiver_hears_a_write_page_by_page(data: bytes, address: int) -> N
     assert [page.address - address for page in pages] == list(range(0, 4096, 256))
     assert found[-1] == ReceivedCommand(True, 7, frame[8:12])
     assert receiver.idle
+
+
+PIECES = st.sampled_from(
+    [b"\x01", b"\xe0", b"\xfc", b"\xff", b"\xf4", b"\x00", b"\x07", b"\x01\xe0\xfc", bytes.fromhex("05 01 07")]
+)
+
+
+@given(st.lists(PIECES | st.binary(min_size=1, max_size=3), max_size=40).map(b"".join))
+@example(bytes.fromhex("01 E0 FC 01 00 01 E0 FC FF F4 01 00 0E"))
+def test_the_receiver_hears_the_same_in_portions_as_byte_by_byte(data: bytes) -> None:
+    """What it says it misses can be fed at once: nothing is heard earlier, later, or other than it was sent."""
+    slowly, at_once = FrameReceiver(), FrameReceiver()
+    place = 0
+    while place < len(data):
+        portion = data[place : place + at_once.missing]
+        heard = [found for byte in portion[:-1] for found in slowly.feed(bytes((byte,)))]
+        assert not heard, "a portion is complete before its last byte"
+        assert at_once.feed(portion) == slowly.feed(portion[-1:])
+        assert vars(at_once) == vars(slowly)
+        place += len(portion)

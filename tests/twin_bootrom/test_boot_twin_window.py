@@ -79,6 +79,14 @@ def test_the_bootloader_gives_up_on_a_quiet_host_and_not_on_a_busy_one(make_benc
     assert bench.say(LINK) == ""
 
 
+def test_a_host_looks_seldom_while_the_chip_works(make_bench) -> None:
+    bench = make_bench("T", timing=BootTiming(crc_byte_s=3e-6))
+    looks, drain = [], bench.port.drain
+    bench.port.drain = lambda: looks.append(bench.clock.monotonic()) or drain()
+    bench.do(c.CHECK_CRC, start=0, end=0x1FFFFF, seconds=20)
+    assert len(looks) < 200, "six seconds of work, and a look at the cable every 50 ms"
+
+
 def test_every_link_check_in_a_burst_is_answered_once_and_strays_first(rom) -> None:
     assert rom.say(LINK * 12).split(" ").count("04") == 12
     rom.port.write(LINK * 3)

@@ -353,7 +353,7 @@ def _whole_flash(device: FlashDevice, file: PartFile, known: Sequence[KnownBytes
     data = FlashReader(device, known).read(0, size, into=file)
     if device.fault_generation != faults:
         _prove(device, data)
-    if set(data) == {0}:
+    if not data.strip(b"\0"):
         raise VerifyError(
             "the flash reads as nothing but 00: that is a dead line, not a backup",
             offset=0,

@@ -177,11 +177,15 @@ class HostWires:
         self._reaches_chip = reaches_chip
         self._paced = paced
 
-    def wait_s(self) -> float:
-        """How long nothing can arrive at the host, by what is under way now."""
+    def wait_s(self, portion_s: float) -> float:
+        """How long nothing can arrive at the host, by what is under way now.
+
+        ``portion_s``: how long the bytes of one reply may be gathered before they are handed over.
+        """
         with self._twin.lock:
             now = self._twin.now()
-            return max(0.0, self._twin.engine.next_at(now, self._queue) - now)
+            at = self._twin.engine.next_at(now, self._queue, portion_s)
+            return at - now if at > now else 0.0
 
     def send(self, data: bytes, baud: int, *, echo: bool = False) -> None:
         """The host sends. ``echo``: it receives its own bytes as well."""
@@ -198,12 +202,15 @@ class HostWires:
         with self._twin.lock:
             now = self._twin.now()
             self._twin.engine.advance(now)
-            return self._queue.collect(now, baud)
+            return self._queue.collect(now, baud) if self._queue else b""
 
 
 _SLICE_S: Final = 0.05
 """A waiting reader looks this often, so that a cable pulled meanwhile is noticed."""
 _TICK_S: Final = 1e-6
+
+_PORTION_S: Final = 0.016
+"""How long a port gathers bytes of one reply: the timer of the common FTDI adapters."""
 
 
 class BootPort(OpenCarrier):
@@ -255,7 +262,7 @@ class BootPort(OpenCarrier):
             remaining = deadline.remaining
             if not remaining:
                 raise PortTimeout(f"{self.url}: nothing arrived before the deadline")
-            self.clock.sleep(max(_TICK_S, min(self._wires.wait_s(), remaining, _SLICE_S)))
+            self.clock.sleep(max(_TICK_S, min(self._wires.wait_s(_PORTION_S), remaining, _SLICE_S)))
 
     def write(self, data: bytes) -> None:
         """Send all bytes as one block. Raises PortLost."""
@@ -267,8 +274,11 @@ class BootPort(OpenCarrier):
     def drain(self) -> bytes:
         """Take what has already arrived, without waiting. Raises PortLost."""
         self._check()
+        arrived = self._wires.collect(self._real_baud)
+        if not arrived and not self._waiting:
+            return b""  # most looks of a host that waits
         waiting, self._waiting = self._waiting, b""
-        return waiting + self._received.apply(self._wires.collect(self._real_baud), self._baud)
+        return waiting + self._received.apply(arrived, self._baud)
 
     def set_baud(self, baud: int) -> None:
         """Change the host's rate; the chip keeps its own. Raises PortError for one that the adapter refuses."""

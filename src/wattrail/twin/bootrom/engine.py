@@ -49,6 +49,7 @@ class BootEngine:
         self._now = 0.0
         self._phase_ends = NEVER
         self._received_any = False
+        self._due = 0.0  # nothing happens before this time unless something comes from outside
         self.transmitted = self._uart.transmitted
         self.log = TransmitQueue(MAX_BLOCKS)
 
@@ -67,58 +68,68 @@ class BootEngine:
     def receive(self, data: bytes, now: float, host_baud: int) -> None:
         """A host begins to send this now, or as soon as what was sent before is through."""
         self._uart.receive(data, now, host_baud)
+        self._due = now
 
     def advance(self, now: float) -> None:
         """Run the chip up to this time."""
+        # A host that waits asks thousands of times for each thing that happens.
+        if now >= self._due:
+            self._run(now)
+        if now > self._now:
+            self._now = now
+
+    def _run(self, now: float) -> None:
+        """Everything that happens up to this time."""
         while True:
             byte_at = self._uart.byte_at(self._now, working=bool(self._steps))
             event_at = self._next_event()
-            at = min(byte_at, event_at)
+            at = byte_at if byte_at < event_at else event_at
             if at > now:
-                break
-            self._now = max(self._now, at)
+                self._due = at
+                return
+            if at > self._now:
+                self._now = at
             if byte_at <= event_at:
                 self._take_bytes(min(event_at, now))
             else:
                 self._handle_event(event_at)
             self._power.follow(self._steps.current, self.phase, self._now)
-        self._now = max(self._now, now)
 
-    def next_at(self, now: float, queue: TransmitQueue) -> float:
-        """When a reader of this queue should look again; NEVER if nothing is under way."""
+    def next_at(self, now: float, queue: TransmitQueue, portion_s: float) -> float:
+        """When a reader of this queue, who takes portions, should look again; NEVER if nothing is under way."""
         if queue:
-            return queue.next_at(now)
-        steps, power = self._steps, self._power
-        at = min(steps.ends, steps.fails_at, self._phase_ends, power.crosses_at, self._firmware.next_at)
-        return at if steps else min(at, self._uart.frame_at())
+            return queue.next_at(now, portion_s)
+        at = self._next_event()
+        return at if self._steps else min(at, self._uart.frame_at() + self._timing.command_s)
 
     def reset(self, held: bool, now: float) -> None:
         """CEN is pulled low, or let go: what was under way is torn."""
         self.advance(now)
         self._power.held = held
         self._restart(now)
+        self._due = now
 
     def connect(self, on: bool, now: float) -> None:
         """The supply is connected or cut, whatever is under way."""
         self.advance(now)
         self._power.connect(on, now)
         self._restart(now)
+        self._due = now
 
     def start_app(self) -> None:
         """Skip the window: the chip has been running for long."""
         self._enter_app()
         self._firmware.start(self._now)
         self._power.run_app("transmitting", self._now)
+        self._due = self._now
 
     # ---- events other than bytes
 
     def _next_event(self) -> float:
         steps = self._steps
-        return min(steps.fails_at, steps.ends, self._phase_end(), self._power.crosses_at, self._firmware.next_at)
-
-    def _phase_end(self) -> float:
-        """The bootloader's silence is not counted while it works."""
-        return NEVER if self.phase is BootPhase.LINKED and self._steps else self._phase_ends
+        # The bootloader's silence is not counted while it works.
+        phase_ends = NEVER if steps and self.phase is BootPhase.LINKED else self._phase_ends
+        return min(steps.fails_at, steps.ends, phase_ends, self._power.crosses_at, self._firmware.next_at)
 
     def _handle_event(self, at: float) -> None:
         if self._power.crosses_at == at:
@@ -190,20 +201,20 @@ class BootEngine:
         if not working and (waiting := self._uart.take_ring()):
             self._feed(waiting, self._now)
             return
-        data, at = self._uart.take(until, framed=listening and not working)
+        data, first, at = self._uart.take(until, framed=listening and not working)
         if self.phase is BootPhase.APP:
             if self._firmware.resets_on(data):
                 self._restart(max(at, self._now))
         elif listening:
-            self._note_byte(at)
+            self._note_bytes(first, at)
             if working:
                 self._uart.keep(data)
             else:
                 self._feed(data, at)
 
-    def _note_byte(self, at: float) -> None:
+    def _note_bytes(self, first: float, at: float) -> None:
         """Any byte, even noise, keeps the bootloader listening."""
-        self._uart.note_byte(at, working=bool(self._steps))
+        self._uart.note_bytes(first, at, working=bool(self._steps))
         if not self._responder.has_watchdog:
             return
         if self.phase is BootPhase.WINDOW and not self._received_any:

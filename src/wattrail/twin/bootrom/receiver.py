@@ -23,6 +23,11 @@ _SYNC: Final = b"\x01\xe0\xfc"
 _LONG: Final = 0xFF
 _LONG_TYPE: Final = 0xF4
 _FOREVER: Final = 1 << 30
+_LONG_FROM: Final = 4
+"""Bytes of a head from which on it can only be that of a long frame."""
+_SHORTEST: Final = 5
+_SHORTEST_LONG: Final = 8
+"""Bytes of the shortest frame of each kind: an opcode and nothing behind it."""
 _WRITE_HEAD: Final = 5
 
 
@@ -70,7 +75,7 @@ class FrameReceiver:
         if self.stuck:
             return _FOREVER
         if not self._want:
-            return 1
+            return (_SHORTEST_LONG if len(self._head) >= _LONG_FROM else _SHORTEST) - len(self._head)
         if not self._long or (self._body and self._body[0] != WRITE_4K.opcode):
             return self._want - len(self._body)
         return self._streamed_missing()
@@ -84,10 +89,13 @@ class FrameReceiver:
         """Bytes, not more than ``missing``; returns what they complete."""
         if self.stuck:
             return []
-        if not self._want:
-            self._take_head(data[0])
+        head = 0
+        while not self._want and head < len(data):
+            self._take_head(data[head])
+            head += 1
+        if not self._want or head == len(data):
             return []
-        self._body += data
+        self._body += data[head:]
         if self._page_at is not None or self._begins_write():
             return self._stream()
         if len(self._body) < self._want:

@@ -43,6 +43,9 @@ _EARLY_S: Final = 0.0006
 _ALERT_S: Final = 0.001
 """How long after a reply it stays awake: a chip receives the next request the moment it begins."""
 
+_PORTION_S: Final = 0.004
+"""How long it gathers bytes of one reply: programs take a pause of 10 ms for the end of one."""
+
 _LINK_CHECK: Final = b"\x01\xe0\xfc\x01" + bytes((LINK_CHECK.opcode,))
 _LINK_REPLY: Final = b"\x04\x0e\x05\x01\xe0\xfc" + bytes((LINK_CHECK.reply_opcode, 0))
 
@@ -177,7 +180,7 @@ class _BootServer:
         return bool(select.select([self._terminal], [], [], 0)[0])
 
     def _due(self) -> float:
-        return self._twin.now() + min(self._wires.wait_s(), _IDLE_S)
+        return self._twin.now() + min(self._wires.wait_s(_PORTION_S), _IDLE_S)
 
     def _receive(self) -> bool:
         data = self._terminal.read()

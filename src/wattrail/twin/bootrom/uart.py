@@ -20,9 +20,6 @@ __all__ = ["MAX_BLOCKS", "IncomingBlock", "SentBlock", "TransmitQueue", "Uart"]
 MAX_BLOCKS: Final = 64
 """Blocks of text that wait for a host that does not read them; more are lost."""
 
-_PORTION_S: Final = 0.004
-"""How long an adapter may gather bytes of one reply before it hands them over."""
-
 
 class IncomingBlock:
     """A block that a host began to send at ``begins``."""
@@ -33,9 +30,10 @@ class IncomingBlock:
         self._begins = begins
         self._byte_s = BYTE_BITS / baud if paced else 0.0
         self._taken = 0
-        self._chip_baud = 0.0
         self._received = b""
         self._step = self._byte_s
+        self.chip_baud = 0.0
+        self.left = 0  # bytes still to arrive
 
     @property
     def ends(self) -> float:
@@ -44,23 +42,17 @@ class IncomingBlock:
 
     def set_chip_baud(self, baud: float) -> None:
         """The chip receives at this rate from here on."""
-        if baud == self._chip_baud:
-            return
         done = self._taken * self._step / self._byte_s if self._byte_s else self._taken
         self._raw = self._raw[int(done) :]
         self._begins += int(done) * self._byte_s
-        self._taken, self._chip_baud = 0, baud
+        self._taken, self.chip_baud = 0, baud
         self._received = as_received(self._raw, self._baud, round(baud))
-        self._step = len(self._raw) * self._byte_s / max(1, len(self._received))
-
-    @property
-    def left(self) -> int:
-        """Bytes still to arrive."""
-        return len(self._received) - self._taken
+        self.left = len(self._received)
+        self._step = len(self._raw) * self._byte_s / max(1, self.left)
 
     def at(self, count: int = 1) -> float:
         """When the ``count``-th byte from here has arrived."""
-        return self._begins + (self._taken + min(count, self.left)) * self._step
+        return self._begins + (self._taken + (count if count < self.left else self.left)) * self._step
 
     def arrived(self, until: float) -> int:
         """How many of the bytes left have arrived by then."""
@@ -73,6 +65,7 @@ class IncomingBlock:
         """The next bytes."""
         taken = self._received[self._taken : self._taken + count]
         self._taken += len(taken)
+        self.left -= len(taken)
         return taken
 
 
@@ -117,7 +110,9 @@ class SentBlock:
             self._received = as_received(self._raw, round(self._baud), host_baud, keep_broken=True)
             self._step = len(self._raw) * self._byte_s / max(1, len(self._received))
         count = len(self._received) if not self._step else int((now - self.begins) / self._step + 1e-6)
-        taken = self._received[self._taken : max(count, self._taken)]
+        if count <= self._taken:
+            return b""
+        taken = self._received[self._taken : count]
         self._taken += len(taken)
         return taken
 
@@ -141,12 +136,12 @@ class TransmitQueue:
         for block in self._blocks:
             block.cut(at)
 
-    def next_at(self, now: float) -> float:
+    def next_at(self, now: float, portion_s: float) -> float:
         """When a reader should look: bytes come in portions, the last one of a block on time. NEVER if none do."""
         if not self._blocks:
             return NEVER
         first = self._blocks[0]
-        return min(first.ends, max(first.next_at, now + _PORTION_S))
+        return min(first.ends, max(first.next_at, now + portion_s))
 
     def collect(self, now: float, host_baud: int) -> bytes:
         """What has arrived at a host that listens at this rate."""
@@ -217,27 +212,30 @@ class Uart:
         del self._ring[:count]
         return taken
 
-    def take(self, until: float, *, framed: bool) -> tuple[bytes, float]:
-        """Bytes off the wire, and when the last of them came. ``framed``: at most what the receiver may be fed."""
+    def take(self, until: float, *, framed: bool) -> tuple[bytes, float, float]:
+        """Bytes off the wire, and when the first and the last of them came.
+
+        ``framed``: at most what the receiver may be fed.
+        """
         block = self._first()
         if block is None:
-            return b"", until
+            return b"", until, until
         count = max(1, block.arrived(until))
         if framed:
             count = min(count, self._receiver.missing)
-        at = block.at(count)
-        return block.take(count), at
+        first, last = block.at(), block.at(count)
+        return block.take(count), first, last
 
     def keep(self, data: bytes) -> None:
         """The chip works: into the ring. What does not fit is lost."""
         self._ring += data[: max(0, self._timing.ring - len(self._ring))]
 
-    def note_byte(self, at: float, *, working: bool) -> None:
-        """A byte came then: with ``timing.byte_gap_s`` the receiver starts over after a longer gap."""
+    def note_bytes(self, first: float, last: float, *, working: bool) -> None:
+        """Bytes came from then to then: with ``timing.byte_gap_s`` the receiver starts over after a longer gap."""
         gap = self._timing.byte_gap_s
-        if gap is not None and at - self._last_byte > gap and not working:
+        if gap is not None and first - self._last_byte > gap and not working:
             self._receiver.restart()
-        self._last_byte = at
+        self._last_byte = last
 
     def feed(self, data: bytes) -> list[ReceivedCommand | ReceivedPage]:
         """What these bytes complete."""
@@ -247,7 +245,8 @@ class Uart:
         """The block of which the next byte comes."""
         while self._incoming:
             block = self._incoming[0]
-            block.set_chip_baud(self.baud)
+            if block.chip_baud != self.baud:
+                block.set_chip_baud(self.baud)
             if block.left:
                 return block
             self._incoming.popleft()

@@ -13,6 +13,7 @@ from wattrail.twin.cbu.cpu import CpuFault, CpuMode, EmulatedCpu
 
 CODE, SIZE = 0x400000, 0x10000
 ADD, BACK = 0xE2800001, 0xEAFFFFFD  # add r0, r0, #1; b to the instruction before
+CALL, RETURN = 0xEB000000, 0xE1A0F00E  # bl to the instruction after the next; mov pc, lr
 UNDEFINED = 0xE7F000F0
 
 IRQ_MASKED = 0x80
@@ -75,6 +76,25 @@ def test_a_slice_can_end_at_a_watched_place(cpu: EmulatedCpu) -> None:
     run(cpu, ADD, BACK, count=100)
 
     assert (cpu.register(0), cpu.pc) == (3, CODE)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 7])
+def test_a_watched_function_can_be_answered_in_its_place(cpu: EmulatedCpu, count: int) -> None:
+    met: list[int] = []
+
+    def answer() -> None:
+        met.append(cpu.lr)
+        cpu.pc = cpu.lr
+
+    cpu.watch(CODE + 8, answer, jumps=True)
+    cpu.write_memory(CODE, struct.pack("<4I", CALL, BACK, ADD, RETURN))
+    cpu.pc = CODE
+
+    while len(met) < 10:
+        cpu.run(count)
+
+    assert cpu.register(0) == 0, "the function itself was never begun"
+    assert met == [CODE + 4] * len(met)
 
 
 def test_a_trace_tells_what_is_jumped_to_from_what_is_walked_into(cpu: EmulatedCpu) -> None:

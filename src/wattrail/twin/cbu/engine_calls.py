@@ -39,15 +39,12 @@ _ALL: Final = (1, 0)
 
 
 def start_call(engine: Uc) -> Callable[[int, int], None]:
-    """Run from an address, for so many instructions. Raises UcError, and what a hook of the binding raised.
-
-    No other thread of Python runs meanwhile: a slice takes microseconds, and each call back would wait for its turn.
-    """
+    """Run from an address, for so many instructions. Raises UcError, and what a hook of the binding raised."""
     engine.ctl_exits_enabled(True)  # with none set: nothing has to be translated again at the end of a slice
     if _LIBRARY is None:
         return lambda begin, count: engine.emu_start(begin, 0, count=count)
     begin_cell, count_cell, zero = ctypes.c_uint64(), ctypes.c_size_t(), ctypes.c_uint64(0)
-    start = _function("uc_emu_start", engine, begin_cell, zero, zero, count_cell)
+    start = _function("uc_emu_start", engine, begin_cell, zero, zero, count_cell, kind=ctypes.CFUNCTYPE)
 
     def run(begin: int, count: int) -> None:
         begin_cell.value, count_cell.value = begin, count
@@ -163,9 +160,12 @@ def _add_hook(engine: Uc, kind: int, call: object, first: int, last: int) -> cty
     return handle
 
 
-def _function(name: str, engine: Uc, *arguments: object) -> Callable[[], int]:
-    """A call of the engine with always the same cells for its arguments: the numbers in them convert faster so."""
-    call: Any = ctypes.PYFUNCTYPE(ctypes.c_int)((name, _LIBRARY))
+def _function(name: str, engine: Uc, *arguments: object, kind: Any = ctypes.PYFUNCTYPE) -> Callable[[], int]:
+    """A call of the engine with always the same cells for its arguments: the numbers in them convert faster so.
+
+    The kind decides whether other threads of Python may run meanwhile: for most calls a change would take longer.
+    """
+    call: Any = kind(ctypes.c_int)((name, _LIBRARY))
     return partial(call, engine._uch, *arguments)
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.twin_cbu.conftest import Program
-from wattrail.twin.cbu.idle import once_a_round
+from wattrail.twin.cbu.cpu import CpuMode, EmulatedCpu
+from wattrail.twin.cbu.idle import IdleFinder, once_a_round
 from wattrail.twin.cbu.snapshot import load_snapshot, save_snapshot
 
 Load = Callable[..., Program]
@@ -62,3 +64,29 @@ def test_what_is_passed_now_and_then_is_not_watched() -> None:
 def test_of_less_than_two_rounds_nothing_is_concluded() -> None:
     assert once_a_round([(4 * n, 0x8000) for n in range(500)]) is None
     assert once_a_round([]) is None
+
+
+def test_what_the_loop_walks_into_is_not_watched() -> None:
+    rounds = [(0x200, 8), (0x204, 8), (0x208, 8)] * 3
+
+    assert once_a_round(rounds, walked_into={0x200, 0x204}) == 0x208
+    assert once_a_round(rounds, walked_into={0x200, 0x204, 0x208}) is None
+
+
+def test_a_slice_that_ends_at_the_watched_place_is_no_round() -> None:
+    cpu = EmulatedCpu(lambda kind, address: None)
+    cpu.map_memory(0x400000, 0x10000)
+    cpu.write_memory(0x408000, struct.pack("<2I", 0xE2800001, 0xEAFFFFFD))  # add r0, r0, #1; b to it
+    cpu.set_register(16, CpuMode.SYSTEM)
+    cpu.set_register(13, 0x403000)
+    cpu.pc = 0x408004
+    idle = IdleFinder(cpu)
+    idle.load({"is_idle": False, "stack": [0x402000, 0x403FF0], "place": 0x408000, "counts": [0, 0, 0, 0, 0]})
+
+    found = []
+    for _ in range(3):
+        idle.run(1)
+        found.append(idle.reached())
+
+    assert found == [False, False, True], "from the place of the interrupt, then once round"
+    assert (cpu.register(0), cpu.pc) == (1, 0x408000)

@@ -98,7 +98,7 @@ class Running:
         """The code window."""
         return self.stored
 
-    def watch(self, address: int, _call: Callable[[], None]) -> int:
+    def watch(self, address: int, _call: Callable[[], None], *, jumps: bool) -> int:
         """Which functions are taken."""
         self.watched.append(address)
         return address

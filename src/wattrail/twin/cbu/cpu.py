@@ -18,7 +18,32 @@ try:
     from unicorn import arm_const as arm
     from unicorn import unicorn_const as uc
 
-    from wattrail.twin.cbu.engine_calls import CodeCall, add_code_hook, map_calls, pair_read, register_access
+    from wattrail.twin.cbu.cpu_registers import (
+        CPSR,
+        HIGH,
+        LOW,
+        LR,
+        MODE,
+        NO_FIQ,
+        NO_IRQ,
+        NUMBERED,
+        PC,
+        SP,
+        SPSR,
+        THUMB,
+        CpuMode,
+        load_registers,
+        save_registers,
+    )
+    from wattrail.twin.cbu.engine_calls import (
+        CodeCall,
+        add_code_hook,
+        group_write,
+        map_calls,
+        pair_read,
+        register_access,
+        start_call,
+    )
 except ModuleNotFoundError as error:
     raise MissingExtra("running firmware", library="unicorn", extra="emulate") from error
 
@@ -34,18 +59,6 @@ BadAccess = Callable[[str, int], None]
 StoreCall = Callable[[int, int, int], None]
 
 
-class CpuMode:
-    """Modes of the CPU, as they stand in the low five bits of CPSR."""
-
-    USER: Final = 0x10
-    FIQ: Final = 0x11
-    IRQ: Final = 0x12
-    SUPERVISOR: Final = 0x13
-    ABORT: Final = 0x17
-    UNDEFINED: Final = 0x1B
-    SYSTEM: Final = 0x1F
-
-
 class CpuFault(Exception):
     """The CPU cannot continue: why, where it was, and the address it wanted, if any."""
 
@@ -56,16 +69,7 @@ class CpuFault(Exception):
         self.address = address
 
 
-THUMB: Final = 0x20
-_I, _F = 0x80, 0x40
-_MODE = 0x1F
 _PAGE = 0x1000
-
-_LOW: Final = tuple(getattr(arm, f"UC_ARM_REG_R{n}") for n in range(8))
-_HIGH: Final = tuple(getattr(arm, f"UC_ARM_REG_R{n}") for n in range(8, 13))
-_BANKS: Final = (CpuMode.SYSTEM, CpuMode.SUPERVISOR, CpuMode.IRQ, CpuMode.ABORT, CpuMode.UNDEFINED, CpuMode.FIQ)
-_PC, _SP, _LR = arm.UC_ARM_REG_PC, arm.UC_ARM_REG_SP, arm.UC_ARM_REG_LR
-_CPSR, _SPSR = arm.UC_ARM_REG_CPSR, arm.UC_ARM_REG_SPSR
 
 _UNDEFINED, _SOFTWARE, _PREFETCH_ABORT, _DATA_ABORT, _BREAKPOINT = 1, 2, 3, 4, 7
 """Numbers of exceptions as Unicorn gives them."""
@@ -81,9 +85,11 @@ class EmulatedCpu:
     def __init__(self, bad_access: BadAccess) -> None:
         self._engine = Uc(uc.UC_ARCH_ARM, uc.UC_MODE_ARM)
         self._engine.ctl_set_cpu_model(arm.UC_CPU_ARM_946)
+        self._start = start_call(self._engine)
         self._read, self._write = register_access(self._engine)
-        self._place = pair_read(self._engine, _PC, _CPSR)
-        self._bottom = pair_read(self._engine, _SP, _CPSR)
+        self._enter_at = group_write(self._engine, CPSR, SPSR, LR, PC)
+        self._place = pair_read(self._engine, PC, CPSR)
+        self._bottom = pair_read(self._engine, SP, CPSR)
         self._bad_access = bad_access
         self._failed: BaseException | None = None
         self._kept: list[object] = []
@@ -159,18 +165,21 @@ class EmulatedCpu:
         """
         pc, status = self._place()
         try:
-            self._engine.emu_start(pc | bool(status & THUMB), 0xFFFF_FFFF, count=instructions)
+            self._start(pc | bool(status & THUMB), instructions)
         except UcError as error:
             self._raise_failed()
-            raise CpuFault(_REASONS.get(error.errno, str(error)), self._read(_PC)) from error
+            raise CpuFault(_REASONS.get(error.errno, str(error)), self._read(PC)) from error
         self._raise_failed()
 
     def stop(self) -> None:
         """End the slice; only from a watched address."""
         self._engine.emu_stop()
 
-    def watch(self, address: int, call: Callable[[], None]) -> int:
-        """Call before the instruction at an address is executed; the result is for ``unwatch``."""
+    def watch(self, address: int, call: Callable[[], None], *, jumps: bool = False) -> int:
+        """Call before the instruction at an address is executed; the result is for ``unwatch``.
+
+        ``jumps`` costs all other code nothing. It calls where the code jumps there, but again if a slice ends there.
+        """
 
         def reached(*_of_engine: object) -> None:
             try:
@@ -179,19 +188,28 @@ class EmulatedCpu:
                 self._fail(error)
                 self._engine.emu_stop()
 
-        return self._hook(reached, address)
+        return self._hook(reached, address, whole_blocks=jumps)
 
     def unwatch(self, handle: int) -> None:
         """End that."""
         self._hooks.pop(handle)()
 
-    def run_traced(self, instructions: int) -> list[tuple[int, int]]:
-        """The same as ``run``, slowly: gives the address of each instruction that interrupts may follow, and its SP."""
-        visited: list[tuple[int, int]] = []
+    def run_traced(self, instructions: int) -> tuple[list[tuple[int, int]], set[int]]:
+        """The same as ``run``, slowly: the address of each instruction that interrupts may follow, and its SP.
 
-        def note(_engine: object, address: int, _size: int, _user: object) -> None:
-            if not self._read(_CPSR) & _I:
-                visited.append((address, self._read(_SP)))
+        And the addresses that were not always jumped to, but walked into.
+        """
+        visited: list[tuple[int, int]] = []
+        walked_into: set[int] = set()
+        behind = 0
+
+        def note(_engine: object, address: int, size: int, _user: object) -> None:
+            nonlocal behind
+            if address == behind:
+                walked_into.add(address)
+            behind = address + size
+            if not self._read(CPSR) & NO_IRQ:
+                visited.append((address, self._read(SP)))
 
         handle = self._hook(note, None)
         try:
@@ -199,11 +217,11 @@ class EmulatedCpu:
         finally:
             self.unwatch(handle)
             self._engine.ctl_flush_tb()
-        return visited
+        return visited, walked_into
 
-    def _hook(self, call: CodeCall, address: int | None) -> int:
+    def _hook(self, call: CodeCall, address: int | None, *, whole_blocks: bool = False) -> int:
         handle = next(self._numbers)
-        self._hooks[handle] = add_code_hook(self._engine, call, address)
+        self._hooks[handle] = add_code_hook(self._engine, call, address, whole_blocks=whole_blocks)
         self._engine.ctl_flush_tb()  # code that is translated already would not call it
         return handle
 
@@ -220,50 +238,49 @@ class EmulatedCpu:
     @property
     def irq_masked(self) -> bool:
         """Whether the CPU takes no IRQ now."""
-        return bool(self._read(_CPSR) & _I)
+        return bool(self._read(CPSR) & NO_IRQ)
 
-    @property
-    def fiq_masked(self) -> bool:
-        """Whether the CPU takes no FIQ now."""
-        return bool(self._read(_CPSR) & _F)
-
-    def enter_irq(self) -> None:
-        """Take an interrupt, between two slices."""
+    def enter_irq(self) -> bool:
+        """Take an interrupt, between two slices, if it is not masked; whether it was taken."""
         pc, status = self._place()
-        self._enter(CpuMode.IRQ, 0x18, _I, pc + 4, status)
+        if status & NO_IRQ:
+            return False
+        self._enter(CpuMode.IRQ, 0x18, NO_IRQ, pc + 4, status)
+        return True
 
-    def enter_fiq(self) -> None:
-        """Take a fast interrupt, between two slices."""
+    def enter_fiq(self) -> bool:
+        """The same, a fast interrupt."""
         pc, status = self._place()
-        self._enter(CpuMode.FIQ, 0x1C, _I | _F, pc + 4, status)
+        if status & NO_FIQ:
+            return False
+        self._enter(CpuMode.FIQ, 0x1C, NO_IRQ | NO_FIQ, pc + 4, status)
+        return True
 
     def _enter(self, mode: int, vector: int, masks: int, link: int, status: int | None = None) -> None:
-        before = self._read(_CPSR) if status is None else status
-        self._write(_CPSR, before & ~(_MODE | THUMB) | mode | masks)
-        self._write(_SPSR, before)
-        self._write(_LR, link)
-        self._write(_PC, vector)
+        """The mode comes first: it has an SPSR and an LR of its own."""
+        before = self._read(CPSR) if status is None else status
+        self._enter_at(before & ~(MODE | THUMB) | mode | masks, before, link, vector)
 
     def _exception(self, engine: Uc, number: int, _user: object) -> None:
-        pc = self._read(_PC)
+        pc = self._read(PC)
         if number == _SOFTWARE:  # the PC is behind the instruction already
-            self._enter(CpuMode.SUPERVISOR, 0x08, _I, pc)
+            self._enter(CpuMode.SUPERVISOR, 0x08, NO_IRQ, pc)
         elif number == _UNDEFINED:
             self._undefined(engine, None)
         elif number == _DATA_ABORT:
-            self._enter(CpuMode.ABORT, 0x10, _I, pc + 8)
+            self._enter(CpuMode.ABORT, 0x10, NO_IRQ, pc + 8)
         else:
             self._fail(CpuFault("prefetch abort" if number == _PREFETCH_ABORT else f"exception {number}", pc))
             engine.emu_stop()
 
     def _undefined(self, engine: Uc, _user: object) -> bool:
-        pc = self._read(_PC)
+        pc = self._read(PC)
         try:
             self.undefined(pc)
-        except CpuFault as fault:
-            self._fail(fault)
+        except BaseException as error:  # noqa: BLE001 - raised again at the end of the slice
+            self._fail(error)
             return False
-        self._enter(CpuMode.UNDEFINED, 0x04, _I, pc + (2 if self._read(_CPSR) & THUMB else 4))
+        self._enter(CpuMode.UNDEFINED, 0x04, NO_IRQ, pc + (2 if self._read(CPSR) & THUMB else 4))
         return True
 
     def _nowhere(self, engine: Uc, _access: int, address: int, _size: int, _value: int, kind: object) -> bool:
@@ -288,100 +305,64 @@ class EmulatedCpu:
 
     def reset(self) -> None:
         """As after power-on: supervisor mode, interrupts masked, at address 0."""
-        for register in (*_LOW, *_HIGH):
+        for register in (*LOW, *HIGH):
             self._write(register, 0)
-        self._write(_CPSR, CpuMode.SUPERVISOR | _I | _F)
-        self._write(_PC, 0)
+        self._write(CPSR, CpuMode.SUPERVISOR | NO_IRQ | NO_FIQ)
+        self._write(PC, 0)
 
     @property
     def pc(self) -> int:
         """The address of the next instruction."""
-        return int(self._read(_PC))
+        return int(self._read(PC))
 
     @pc.setter
     def pc(self, address: int) -> None:
         """Continue there; bit 0 set means Thumb code."""
-        self._write(_PC, address)
+        self._write(PC, address)
 
     @property
     def sp(self) -> int:
         """The stack pointer of the present mode."""
-        return int(self._read(_SP))
+        return int(self._read(SP))
 
     def runs_on(self, stack: range) -> bool:
         """Whether the stack pointer lies in this stack, and interrupts are not masked."""
         sp, status = self._bottom()
-        return not status & _I and sp in stack
+        return not status & NO_IRQ and sp in stack
 
     @property
     def lr(self) -> int:
         """The link register of the present mode."""
-        return int(self._read(_LR))
+        return int(self._read(LR))
 
     @property
     def mode(self) -> int:
         """The present mode, see ``CpuMode``."""
-        return int(self._read(_CPSR)) & _MODE
+        return int(self._read(CPSR)) & MODE
 
     @property
     def is_thumb(self) -> bool:
         """Whether the present code is Thumb."""
-        return bool(self._read(_CPSR) & THUMB)
+        return bool(self._read(CPSR) & THUMB)
 
     def register(self, number: int) -> int:
         """R0 to R15, and 16 for CPSR, 17 for SPSR."""
-        return int(self._read(_NUMBERED[number]))
+        return int(self._read(NUMBERED[number]))
 
     def set_register(self, number: int, value: int) -> None:
         """Set one of them. A new PC keeps ARM or Thumb, which CPSR alone changes."""
-        if _NUMBERED[number] == _PC and self.is_thumb:
+        if NUMBERED[number] == PC and self.is_thumb:
             value |= 1
-        self._write(_NUMBERED[number], value)
+        self._write(NUMBERED[number], value)
 
     def save(self) -> PeripheralState:
         """Every register of every mode."""
-        status = self._read(_CPSR)
-        saved: dict[str, object] = {"cpsr": status, "pc": self._read(_PC)}
-        saved["low"] = [self._read(register) for register in _LOW]
-        for mode in _BANKS:
-            self._write(_CPSR, status & ~_MODE | mode)
-            high = [self._read(register) for register in _HIGH]
-            spsr = 0 if mode == CpuMode.SYSTEM else self._read(_SPSR)
-            saved[f"{mode:#x}"] = [*high, self._read(_SP), self._read(_LR), spsr]
-        self._write(_CPSR, status)
-        return saved
+        return save_registers(self._read, self._write)
 
     def load(self, state: PeripheralState) -> None:
         """The opposite of ``save``."""
-        status = _number(state["cpsr"])
-        for register, value in zip(_LOW, _numbers(state["low"]), strict=True):
-            self._write(register, value)
-        for mode in _BANKS:
-            self._write(_CPSR, status & ~_MODE | mode)
-            *high, sp, lr, spsr = _numbers(state[f"{mode:#x}"])
-            for register, value in zip(_HIGH, high, strict=True):
-                self._write(register, value)
-            self._write(_SP, sp)
-            self._write(_LR, lr)
-            if mode != CpuMode.SYSTEM:
-                self._write(_SPSR, spsr)
-        self._write(_PC, _number(state["pc"]))
-        self._write(_CPSR, status)  # last: the engine takes Thumb from bit 0 of a PC that is written
+        load_registers(self._write, state)
 
-
-def _number(value: object) -> int:
-    if not isinstance(value, int):
-        raise ValueError(f"{value!r} is not a number")
-    return value
-
-
-def _numbers(value: object) -> list[int]:
-    if not isinstance(value, list):
-        raise ValueError(f"{value!r} is not a list of numbers")
-    return [_number(each) for each in value]
-
-
-_NUMBERED: Final = (*_LOW, *_HIGH, _SP, _LR, _PC, _CPSR, _SPSR)
 
 _REASONS: Final[Mapping[int, str]] = {
     uc.UC_ERR_FETCH_UNMAPPED: "jump to an address where there is no code",

@@ -57,15 +57,18 @@ class TickClock:
             return
         waiting = self.waiting
         due = [(alarm.due, number) for number, alarm in waiting.items() if alarm.due is not None and alarm.due <= now]
-        for tick, number in sorted(due):
+        if len(due) > 1:
+            due.sort()
+        for tick, number in due:
             alarm = waiting.get(number)
             if alarm is not None and alarm.due == tick:  # else one that was called before it moved it
-                alarm.cancel()
+                alarm.due = None
+                del waiting[number]
                 alarm.call()
         self._find_next()
 
     def _find_next(self) -> None:
-        self.next_due = min((alarm.due for alarm in self.waiting.values() if alarm.due is not None), default=NEVER)
+        self.next_due = min([alarm.due for alarm in self.waiting.values() if alarm.due is not None], default=NEVER)
 
     def save(self) -> dict[str, object]:
         """The time, and the alarms that are set."""

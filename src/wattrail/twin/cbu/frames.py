@@ -49,7 +49,7 @@ class FramePort:
     def __init__(self, machine: Cbu) -> None:
         self._machine = machine
         self._functions = _functions_in(machine.code.whole())
-        self._watched = machine.cpu.watch(self._functions.output, self._sent)
+        self._watched = machine.cpu.watch(self._functions.output, self._sent, jumps=True)
         self._listeners: list[Callable[[bytes], None]] = []
         self._waiting: deque[bytes] = deque()
         self._is_busy = False
@@ -98,7 +98,7 @@ class FramePort:
         except NoNetwork:
             return False
         self._machine.cpu.unwatch(self._watched)
-        self._watched = self._machine.cpu.watch(self._functions.output, self._sent)
+        self._watched = self._machine.cpu.watch(self._functions.output, self._sent, jumps=True)
         self._is_other_code = False
         return True
 

@@ -43,9 +43,9 @@ class GuestCalls:
         self._running: _Call | None = None
         self._kept: list[int] = []
         self._is_back = False
-        self._watch = 0
         cpu.map_memory(SCRATCH, _PAGE)
         cpu.write_memory(SCRATCH, _LOOP)
+        cpu.watch(SCRATCH, self._came_back, jumps=True)  # for good: a new watch has all code translated again
 
     def call(self, address: int, *arguments: int, done: Done = lambda _result: None) -> None:
         """Call a Thumb function with up to four words; ``done`` gets what it returns, between two slices."""
@@ -53,8 +53,6 @@ class GuestCalls:
 
     def forget(self) -> None:
         """The chip was reset: nothing comes back."""
-        if self._running is not None:
-            self._cpu.unwatch(self._watch)
         self._waiting.clear()
         self._running, self._is_back = None, False
 
@@ -69,7 +67,7 @@ class GuestCalls:
         cpu.set_register(_LR, SCRATCH | 1)
         cpu.set_register(_CPSR, self._kept[_CPSR] | THUMB)
         cpu.set_register(_PC, call.address)
-        self._running, self._watch = call, cpu.watch(SCRATCH, self._came_back)
+        self._running = call
         return True
 
     def finish(self) -> None:
@@ -80,7 +78,6 @@ class GuestCalls:
         result = self._cpu.register(0)
         for number in (*range(_PC), _CPSR, _PC):  # the mode before the address: it decides what the address means
             self._cpu.set_register(number, self._kept[number])
-        self._cpu.unwatch(self._watch)
         self._running, self._is_back = None, False
         call.done(result)
 

@@ -9,7 +9,7 @@ traced then, and a code hook on an instruction that each round passes ends slice
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -68,13 +68,15 @@ class IdleFinder:
             self._cpu.run(count)
         else:
             self._settled = 0
-            self._watch(self._cpu.run_traced(count))
+            self._watch(*self._cpu.run_traced(count))
 
     def reached(self) -> bool:
         """After a slice: whether it ended at the watched instruction."""
         if self.is_idle:
             self._missed = 0
             return True
+        if self._arrivals and self._cpu.pc == self._place:  # where the next slice arrives once more
+            self._arrivals -= 1
         self._slices += 1
         if self._stack is None:
             if self._slices % _SEARCH_EVERY == 0:
@@ -99,7 +101,7 @@ class IdleFinder:
         if isinstance(stack, list):
             self._stack = range(*stack)
         if isinstance(place, int):
-            self._place, self._hook = place, self._cpu.watch(place, self._at_hook)
+            self._place, self._hook = place, self._cpu.watch(place, self._at_hook, jumps=True)
         if isinstance(counts, list):
             self._slices, self._missed, self._arrivals, self._settled, self._not_before = counts
         self.is_idle = bool(state["is_idle"])
@@ -113,14 +115,14 @@ class IdleFinder:
             if self._missed > _PATIENCE:
                 self._unhook()
 
-    def _watch(self, visited: list[tuple[int, int]]) -> None:
+    def _watch(self, visited: list[tuple[int, int]], walked_into: set[int]) -> None:
         in_task = self._stack is not None and all(sp in self._stack for _, sp in visited)
-        place = once_a_round(visited) if in_task else None
+        place = once_a_round(visited, walked_into) if in_task else None
         if place is None:
             self._not_before = self._slices + _SEARCH_EVERY
         else:
             self._place, self._missed = place, 0
-            self._hook = self._cpu.watch(place, self._at_hook)
+            self._hook = self._cpu.watch(place, self._at_hook, jumps=True)
 
     def _at_hook(self) -> None:
         if self.is_idle:  # a pending interrupt is masked: let the loop go round
@@ -150,11 +152,12 @@ class IdleFinder:
         return None
 
 
-def once_a_round(visited: Sequence[tuple[int, int]]) -> int | None:
+def once_a_round(visited: Sequence[tuple[int, int]], walked_into: Collection[int] = ()) -> int | None:
     """The instruction to watch: one that each round of a loop passes once.
 
     ``visited`` are addresses and stack pointers of some rounds. The outermost function has the highest stack pointer;
     its instructions are passed once a round, but for the few in loops or branches of its own. None if that is unclear.
+    Those that are walked into are not watched: see ``EmulatedCpu.watch``.
     """
     bottom = max((sp for _, sp in visited), default=0)
     passes = Counter(address for address, sp in visited if sp == bottom)
@@ -162,7 +165,8 @@ def once_a_round(visited: Sequence[tuple[int, int]]) -> int | None:
     if not alike:
         return None
     rounds = max(alike, key=lambda count: (alike[count], count))
-    return min(address for address, count in passes.items() if count == rounds)
+    once = (address for address, count in passes.items() if count == rounds)
+    return min((address for address in once if address not in walked_into), default=None)
 
 
 def _stack_of(memory: bytes, name: int) -> range | None:

@@ -150,36 +150,36 @@ class Cbu:
 
     def run_until(self, tick: int, stop: Callable[[], bool] | None = None) -> None:
         """Run up to a tick, or until ``stop`` holds between two slices. Raises CpuFault."""
-        clock, interrupts, idle = self.clock, self.interrupts, self.idle
+        clock, interrupts, idle, guest = self.clock, self.interrupts, self.idle, self.guest
         while clock.now < tick and not (stop and stop()):
-            clock.run_due()
+            if clock.next_due <= clock.now:
+                clock.run_due()
             if self._reset_reason is not None:
                 self._reset()
             if interrupts.lines:
                 self._interrupt()
-            due = min(clock.next_due, tick)
+            due = clock.next_due if clock.next_due < tick else tick
             if idle.is_idle and not interrupts.pending:
-                if not self.guest.begin():
-                    clock.now = max(clock.now, due)
+                if not guest.begin():
+                    if clock.now < due:
+                        clock.now = due
                     continue
                 idle.leave()
-            budget = max(1, min(SLICE, due - clock.now))
+            budget = due - clock.now
+            budget = SLICE if budget > SLICE else max(1, budget)
             idle.run(budget)
-            self.guest.finish()
+            guest.finish()
             if not idle.reached() or interrupts.pending:
                 clock.now += budget
 
     def _interrupt(self) -> None:
-        if self.interrupts.fiq and not self.cpu.fiq_masked:
-            self.idle.leave()
-            self.cpu.enter_fiq()
+        if self.interrupts.fiq and self.cpu.enter_fiq():
             self._taken("fiq", FIQ_SOURCES)
-        elif self.interrupts.irq and not self.cpu.irq_masked:
-            self.idle.leave()
-            self.cpu.enter_irq()
+        elif self.interrupts.irq and self.cpu.enter_irq():
             self._taken("irq", IRQ_SOURCES)
 
     def _taken(self, kind: str, sources: int) -> None:
+        self.idle.leave()
         for call in self.on_interrupt:
             call(kind, self.interrupts.pending & sources)
 

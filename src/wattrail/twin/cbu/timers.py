@@ -128,9 +128,10 @@ class TimerBlock(RegisterBlock):
 
     def _expire(self, n: int) -> None:
         self.words[_FAST_CONTROL if n < 3 else _SLOW_CONTROL] |= 1 << 7 + n % 3
-        self.started[n] = max(self.started[n] + self._period(n), 2 * self._clock.now - self._period(n))
-        self._arm(n)
-        self._interrupt()
+        period = self._period(n)
+        self.started[n] = began = max(self.started[n] + period, 2 * self._clock.now - period)
+        self._alarms[n].set((began + period + 1) // 2)
+        self._interrupts.set(SOURCE, True)
 
     def _interrupt(self) -> None:
         self._interrupts.set(SOURCE, bool((self.words[_FAST_CONTROL] | self.words[_SLOW_CONTROL]) & _EXPIRED))

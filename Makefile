@@ -4,10 +4,10 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check stories contract firmware fuzz mutants bench dist package lock cover clean
+.PHONY: help run test check stories screenshots contract firmware fuzz mutants bench dist package lock cover clean
 
 help:  ## list the targets
-	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(VENV)/run.stamp  ## set up what is needed, then start the gateway and its page (a twin if no meter is configured)
 	@$(BIN)/wattrail run $(ARGS)
@@ -28,6 +28,10 @@ check: $(VENV)/dev.stamp  ## format, lint, types, rooms, spelling, docs, names o
 
 stories: $(VENV)/dev.stamp  ## only the user journeys
 	@$(BIN)/pytest tests/stories -v
+
+screenshots: $(VENV)/dev.stamp  ## pictures of every page, by day and by night, for phones and screens: build/screenshots
+	@tools/system-packages chromium libatomic1
+	@SCREENSHOTS=1 $(BIN)/pytest tests/web -m browser -n auto --dist worksteal $(ARGS)
 
 contract: $(VENV)/dev.stamp $(VENV)/hass.stamp $(VENV)/esphome.stamp $(VENV)/tuyamock.stamp  ## Home Assistant, Node-RED and Prometheus take our meters, ESPHome our boards; HASS_PYTHON, NODE_RED and PROMETHEUS name them (CONTRIBUTING.md)
 	@tools/system-packages mosquitto

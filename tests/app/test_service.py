@@ -178,6 +178,21 @@ def test_run_without_a_page_needs_no_web_library(tmp_path: Path) -> None:
         assert [row.name for row in store.meters()] == ["twin"]
 
 
+def test_the_process_of_meters_holds_neither_a_web_server_nor_images() -> None:
+    """Both would take memory and time of every start, on small computers too."""
+    program = "import sys, wattrail.app.service, wattrail.app.page_actions, wattrail.web; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert not loaded & {"fastapi", "starlette", "uvicorn", "wattrail.board", "wattrail.image", "numpy"}
+
+
+def test_the_process_of_the_page_holds_neither_meters_nor_images() -> None:
+    program = "import sys, wattrail.web.child; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert not loaded & {"wattrail.gateway.worker", "wattrail.sources", "wattrail.board", "wattrail.image", "numpy"}
+
+
 def test_the_ten_lines_of_the_documentation_run_without_a_web_library(tmp_path: Path) -> None:
     page = (ROOT / "docs/library.md").read_text(encoding="utf-8")
     example = re.findall(r"```python\n(.*?)```", page, re.DOTALL)[0]

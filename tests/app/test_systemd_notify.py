@@ -37,7 +37,7 @@ def heard(line: socket.socket, beginning: str) -> str:
 def test_a_gateway_says_ready_alive_and_stopping(tmp_path: Path) -> None:
     environment = {**os.environ, "NOTIFY_SOCKET": str(tmp_path / "n"), "WATCHDOG_USEC": "300000", "HOME": str(tmp_path)}
     environment |= {"XDG_DATA_HOME": str(tmp_path / "data"), "XDG_CONFIG_HOME": str(tmp_path / "config")}
-    command = [sys.executable, "-m", "wattrail", "run", "--no-web"]
+    command = [sys.executable, "-m", "wattrail", "run", "--no-web", "--no-past"]
     with (
         listening(tmp_path / "n") as line,
         subprocess.Popen(command, env=environment, cwd=tmp_path, stderr=subprocess.DEVNULL) as process,

@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.store.rig import live_through, register
 from wattrail.cli.main import main
 from wattrail.clock import ManualClock
+from wattrail.store import open_store
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,16 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.chdir(work)
     return home
+
+
+@pytest.fixture(scope="session")
+def hour_of_a_house(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A database with an hour of one meter, booked second by second; each test changes a copy of its own."""
+    path = tmp_path_factory.mktemp("hour") / "wattrail.sqlite"
+    with open_store(path) as store:
+        meter = register(store)
+        store.book(meter, live_through(store, meter, range(3600)).close())
+    return path.read_bytes()
 
 
 @pytest.fixture

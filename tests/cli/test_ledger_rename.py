@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Type
-from tests.store.rig import CALIBRATION, START, live_through, look, register
+from tests.store.rig import CALIBRATION, START, look, register
 from wattrail.app.config import data_dir, demo_database
 from wattrail.ledger import Totals
 from wattrail.store import open_store
@@ -19,12 +19,13 @@ pytestmark = pytest.mark.usefixtures("manual_clock")
 
 
 @pytest.fixture
-def database(home: Path) -> Path:
+def database(home: Path, hour_of_a_house: bytes) -> Path:
     """An hour of a house that Home Assistant knows, with a calibration that a person kept."""
     path = data_dir() / "wattrail.sqlite"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(hour_of_a_house)
     with open_store(path) as store:
-        meter = register(store)
-        store.book(meter, live_through(store, meter, range(3600)).close())
+        meter = store.meters()[0].id
         store.keep_calibration("house", CALIBRATION, simulated=False, origin="measured", by="ada", at=START)
     with Outbox(path, "mqtt") as outbox:
         assert outbox.identity("house") is not None

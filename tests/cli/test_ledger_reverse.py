@@ -9,7 +9,6 @@ import pytest
 
 from tests.cli.conftest import Type
 from tests.cli.test_ledger_verbs import TARIFF
-from tests.store.rig import live_through, register
 from wattrail.app.config import data_dir
 from wattrail.store import open_store, open_to_read
 
@@ -17,11 +16,10 @@ pytestmark = pytest.mark.usefixtures("manual_clock")
 
 
 @pytest.fixture
-def database(home: Path) -> Path:
+def database(home: Path, hour_of_a_house: bytes) -> Path:
     path = data_dir() / "wattrail.sqlite"
-    with open_store(path) as store:
-        meter = register(store)
-        store.book(meter, live_through(store, meter, range(3600)).close())
+    path.parent.mkdir(parents=True)
+    path.write_bytes(hour_of_a_house)
     return path
 
 

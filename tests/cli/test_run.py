@@ -14,6 +14,7 @@ from wattrail.app.plan import ServicePlan, WebPlan, plan_service
 from wattrail.cli import safety
 from wattrail.cli.run import demo_notice, run
 from wattrail.extras import install_command
+from wattrail.store import open_to_read
 from wattrail.transport.discovery import DeviceCandidate
 
 FILE = """\
@@ -149,6 +150,8 @@ def test_nothing_is_served_to_a_network_where_nobody_could_sign_in(wattrail: Typ
     assert f"hint: make a user first: wattrail user add NAME --scope admin --database {database}" in said.err
     assert "or serve this machine alone: --host 127.0.0.1" in said.err
     assert "Traceback" not in said.err
+    with open_to_read(Path(database)) as reader:
+        assert reader.meters() == (), "no past was generated for a page that nobody sees"
 
 
 @pytest.mark.parametrize("words", [["--host", "::1"], ["--port", "0"], ["--open"]])

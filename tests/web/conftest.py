@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -11,9 +12,11 @@ from pathlib import Path
 
 import pytest
 from argon2 import PasswordHasher
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-SCREENSHOTS = Path(__file__).parents[2] / "build" / "screenshots"
+SCREENSHOTS = Path(__file__).parents[2] / "build" / "screenshots" if "SCREENSHOTS" in os.environ else None
+"""Pictures are for people: ``make screenshots`` takes them. No test looks at one, and a large page takes seconds."""
+
 STAGE = Path(__file__).with_name("stage.py")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 QUIET = (
@@ -48,6 +51,14 @@ def served(scene: str, folder: Path) -> Iterator[tuple[str, Server]]:
             server.communicate(timeout=60)
         server.stdout.close()
         server.stderr.close()
+
+
+def photograph(page: Page, name: str, *, full_page: bool = True) -> None:
+    """Let a page draw itself as it stands now, and keep a picture of it where they are wanted."""
+    page.evaluate("new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
+    if SCREENSHOTS is not None:
+        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=full_page)
 
 
 @pytest.fixture

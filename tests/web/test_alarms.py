@@ -15,7 +15,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.web.access_rig import Site
-from tests.web.conftest import SCREENSHOTS, served
+from tests.web.conftest import photograph, served
 from tests.web.test_api import ask
 from tests.web.test_dashboard import SCHEMES, SCREENS
 from wattrail.gateway import Feed
@@ -93,12 +93,11 @@ def test_raised_alarms_stand_above_the_meters_on_every_screen(scene: Scene, brow
     expect(rows.first).to_contain_text("Critical: house: voltage 261.3 V, above 253 V")
     expect(rows.first.get_by_text("Simulated")).to_be_visible()
     expect(rows.last).to_contain_text(re.compile("since .*, acknowledged at "))
-    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     for (width, height), scheme in product(SCREENS, SCHEMES):
         page.set_viewport_size({"width": width, "height": height})
         page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
         expect(strip).to_be_in_viewport()
-        page.screenshot(path=SCREENSHOTS / f"alarms-{width}-{scheme}.png")
+        photograph(page, f"alarms-{width}-{scheme}", full_page=False)
         assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert errors == []
     page.close()

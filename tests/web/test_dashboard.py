@@ -14,7 +14,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.fair_time import fair_time
-from tests.web.conftest import SCREENSHOTS, served
+from tests.web.conftest import photograph, served
 
 pytestmark = pytest.mark.browser
 
@@ -236,7 +236,6 @@ def test_every_page_fits_phone_and_desktop_by_day_and_by_night(
     scene: Scene, visit: Callable[[str], Visit], name: str
 ) -> None:
     page = visit(scene(name)).page
-    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     for (width, height), scheme in product(SCREENS, SCHEMES):
         page.set_viewport_size({"width": width, "height": height})
         page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
@@ -244,7 +243,7 @@ def test_every_page_fits_phone_and_desktop_by_day_and_by_night(
         if name != "empty":
             page.wait_for_function(f"() => ({DRAWN}) > 0")
             expect(page.locator(".drawing").first).to_be_visible()
-        page.screenshot(path=SCREENSHOTS / f"{name}-{width}-{scheme}.png", full_page=True)
+        photograph(page, f"{name}-{width}-{scheme}")
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         background = page.evaluate("getComputedStyle(document.body).backgroundColor")
         assert (max(map(int, re.findall(r"\d+", background)[:3])) < 64) == (scheme == "dark")

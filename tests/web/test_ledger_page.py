@@ -10,7 +10,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from tests.web.conftest import SCREENSHOTS
+from tests.web.conftest import photograph
 from tests.web.test_years import open_page
 
 pytestmark = pytest.mark.browser
@@ -82,14 +82,13 @@ def test_entries_are_found_by_kind_and_day(open_page: Open) -> None:
 
 
 def test_the_ledger_fits_every_screen_and_shuts_nobody_out(open_page: Open) -> None:
-    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     page = open_page("/ledger/twin", locale="de-DE")
     page.locator(".entry summary").first.click()
     expect(page.locator(".evidence li").first).to_be_visible()
     for (width, height), scheme in product(((320, 640), (390, 844), (1280, 800), (2560, 1440)), ("light", "dark")):
         page.set_viewport_size({"width": width, "height": height})
         page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-        page.screenshot(path=SCREENSHOTS / f"ledger-{width}-{scheme}.png", full_page=True)
+        photograph(page, f"ledger-{width}-{scheme}")
         assert page.evaluate("document.documentElement.scrollWidth") <= width, f"{width} {scheme}"
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]

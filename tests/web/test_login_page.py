@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
 
 from tests.web.access_rig import PASSWORD, Served, Site
-from tests.web.conftest import SCREENSHOTS
+from tests.web.conftest import photograph
 from tests.web.test_dashboard import SCHEMES
 from wattrail.access import Scope
 from wattrail.clock import ManualClock
@@ -135,13 +135,12 @@ def test_the_login_fits_every_screen_in_light_and_dark(served: Served, context: 
     page, errors = opened(context, f"{served.address}/login")
     sign_in(page, "anna", "a wrong password")
     expect(page.get_by_role("alert")).to_be_visible()
-    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     for (width, height), scheme in product(SCREENS, SCHEMES):
         page.set_viewport_size({"width": width, "height": height})
         page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
         expect(page.get_by_role("button", name="Sign in")).to_be_in_viewport()
         assert page.evaluate("document.documentElement.scrollWidth") <= width
-        page.screenshot(path=SCREENSHOTS / f"login-{width}-{scheme}.png")
+        photograph(page, f"login-{width}-{scheme}", full_page=False)
     assert errors == []
 
 
@@ -156,6 +155,6 @@ def test_the_interface_is_explained_and_tried_without_another_server(served: Ser
     operation.get_by_role("button", name="Try it out").click()
     operation.get_by_role("button", name="Execute").click()
     expect(operation.locator(".live-responses-table")).to_contain_text('"status": "degraded"')
-    page.screenshot(path=SCREENSHOTS / "docs.png")
+    photograph(page, "docs", full_page=False)
     assert {url.startswith((served.address, "data:")) for url in asked} == {True}
     assert errors == []

@@ -10,7 +10,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.web.conftest import SCREENSHOTS
+from tests.web.conftest import photograph
 from tests.web.settings_rig import HOUSE, Gateway
 
 pytestmark = pytest.mark.browser
@@ -92,7 +92,7 @@ def test_a_refused_setting_says_why_in_the_readers_language(gateway: Gateway, br
         field.fill(wrong)
         form.get_by_role("button", name="Speichern").click()
         expect(form.locator(".field-error").filter(has_text=said)).to_be_visible()
-        page.screenshot(path=SCREENSHOTS / f"german-settings-390-{wrong}.png", full_page=True)
+        photograph(page, f"german-settings-390-{wrong}")
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
         field.fill(before)
     context.close()
@@ -163,7 +163,6 @@ def test_a_user_and_a_token_are_made_on_the_page(gateway: Gateway, page: Page) -
 
 @pytest.mark.parametrize("language", ["en-GB", "de-DE"])
 def test_the_page_fits_and_shuts_nobody_out(gateway: Gateway, browser: Browser, language: str) -> None:
-    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     context = browser.new_context(locale=language, reduced_motion="reduce")
     page = context.new_page()
     page.goto(f"{gateway.address}settings")
@@ -175,7 +174,7 @@ def test_the_page_fits_and_shuts_nobody_out(gateway: Gateway, browser: Browser, 
     for (width, height), scheme in product(((320, 640), (390, 844), (1280, 800), (2560, 1440)), ("light", "dark")):
         page.set_viewport_size({"width": width, "height": height})
         page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-        page.screenshot(path=SCREENSHOTS / f"settings-{language}-{width}-{scheme}.png", full_page=True)
+        photograph(page, f"settings-{language}-{width}-{scheme}")
         assert page.evaluate("document.documentElement.scrollWidth") <= width, f"{width} {scheme}"
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]

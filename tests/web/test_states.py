@@ -19,7 +19,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.fair_time import fair_time
-from tests.web.conftest import SCREENSHOTS, served
+from tests.web.conftest import photograph, served
 
 pytestmark = pytest.mark.browser
 
@@ -107,7 +107,7 @@ def is_said_in_german(context: BrowserContext, address: str) -> None:
         expect(page.locator(".part, .now").first).to_be_visible()
         for width in (390, 1280):
             page.set_viewport_size({"width": width, "height": 844})
-            page.screenshot(path=SCREENSHOTS / f"german-{name}-{width}.png", full_page=True)
+            photograph(page, f"german-{name}-{width}")
     german.close()
 
 

@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -16,7 +17,9 @@ from pathlib import Path
 import pytest
 
 from tests.fair_time import fair_time
-from wattrail.store import open_to_read
+from wattrail.gateway import Feed
+from wattrail.store import open_store, open_to_read
+from wattrail.web import Setup, WebProcess, bind
 
 EVER, ALWAYS = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 LIMIT_S = 3.0
@@ -186,6 +189,21 @@ def test_without_anything_that_blocks_a_stop_is_quick_and_quiet(tmp_path: Path, 
         assert process.returncode == 0
         assert process.stderr is not None
         assert process.stderr.read() == ""
+
+
+def test_the_page_ends_by_itself_once_its_gateway_has_no_more_to_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wattrail.web.process._STOP_WITHIN_S", 60.0)
+    database, ready = tmp_path / "w.sqlite", threading.Event()
+    open_store(database).close()
+    with bind(port=0) as listener:
+        page = WebProcess(Feed(), Setup(database=database, zone="UTC"), listener, on_ready=lambda _: ready.set())
+        assert ready.wait(60)
+        process = page._process
+        assert process is not None
+        page.stop()
+    assert process.returncode == 0, "nobody had to kill it"
 
 
 def test_a_second_signal_ends_the_process_at_once(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from tests.web.conftest import SCREENSHOTS
+from tests.web.conftest import photograph
 
 pytestmark = pytest.mark.browser
 
@@ -206,14 +206,13 @@ def test_a_language_without_words_stays_english(open_page: Open) -> None:
 
 @pytest.mark.parametrize("path", PAGES)
 def test_every_page_of_years_fits_and_shuts_nobody_out(open_page: Open, path: str) -> None:
-    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     page = open_page(path)
     name = path.strip("/").replace("/", "-") or "overview"
     for (width, height), scheme in product(((320, 640), (390, 844), (1280, 800), (2560, 1440)), ("light", "dark")):
         page.set_viewport_size({"width": width, "height": height})
         page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
         expect(page.locator(".part, .now").first).to_be_visible()
-        page.screenshot(path=SCREENSHOTS / f"years-{name}-{width}-{scheme}.png", full_page=True)
+        photograph(page, f"years-{name}-{width}-{scheme}")
         page.wait_for_function("(width) => document.documentElement.scrollWidth <= width", arg=width)
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]

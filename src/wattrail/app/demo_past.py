@@ -95,19 +95,19 @@ class _Counting:
 
     def __init__(self, register: EnergyRegister) -> None:
         self._register, self._modulus = register, register.modulus or 1 << 63
-        self._exact = [Fraction(0), Fraction(0)]
+        self._passed_uwh = [0, 0]
         self._booked = [0, 0]
         self._sequence = 1
 
     def add(self, import_wh: float, export_wh: float) -> None:
         """Let energy pass."""
         for way, watt_hours in enumerate((import_wh, export_wh)):
-            self._exact[way] += Fraction(round(watt_hours * 1e6), 1000)  # mWh, to the microwatt-hour
+            self._passed_uwh[way] += round(watt_hours * 1e6)
 
     def entry(self, kind: EntryKind, start: datetime, end: datetime, *, watts: float) -> Entry:
         """An entry with all that has passed since the last one. Over a gap only its sum is known."""
         self._sequence += 1
-        shown = [int(exact / self._register.step_mwh) for exact in self._exact]
+        shown = [int(Fraction(passed, 1000) / self._register.step_mwh) for passed in self._passed_uwh]
         counts = [now - before for now, before in zip(shown, self._booked, strict=True)]
         self._booked = shown
         is_gap = kind is EntryKind.GAP

@@ -139,10 +139,10 @@ async def open_service(
         zone = plan.gateway.zone_info()
         store = await in_thread(lambda: open_store(plan.database, lock=lock, zone=zone), name="open-store")
         try:
-            if plan.demo is not None and plan.demo.has_past:
-                await in_thread(lambda: _give_past(store, plan.gateway, clock or SystemClock()), name="demo-past")
             if plan.web is not None:
                 require_access(plan.web, store.path)
+            if plan.demo is not None and plan.demo.has_past:  # takes seconds, so what is refused is refused before
+                await in_thread(lambda: _give_past(store, plan.gateway, clock or SystemClock()), name="demo-past")
             gateway = Gateway(plan.gateway, store, clock=clock, opener=opener)
             parts = ServiceParts(plan, store, gateway.feed, lock, clock, settings)
             try:

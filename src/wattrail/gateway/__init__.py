@@ -1,22 +1,31 @@
-"""Reads meters into the ledger and the store, and reports their state; each meter has a supervised thread."""
+"""Reads meters into the ledger and the store, and reports their state; each meter has a supervised thread.
 
-from wattrail.gateway.events import (
-    AlarmChanged,
-    EntryBooked,
-    Event,
-    EventsLost,
-    MeterChanged,
-    NoticeChanged,
-    StateChanged,
-)
-from wattrail.gateway.feed import Feed
-from wattrail.gateway.gateway import Gateway
-from wattrail.gateway.plan import GatewayPlan, MeterPlan
-from wattrail.gateway.scope import ScopeView
-from wattrail.gateway.source import MeterReader, open_planned
-from wattrail.gateway.subscription import Subscription
-from wattrail.gateway.view import MeterState, MeterView
-from wattrail.gateway.waiting import UnstoredReadings
+Each name imports its module when first used: the process of the page has a feed, and nothing that reads a meter.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from wattrail.gateway.events import (
+        AlarmChanged,
+        EntryBooked,
+        Event,
+        EventsLost,
+        MeterChanged,
+        NoticeChanged,
+        StateChanged,
+    )
+    from wattrail.gateway.feed import Feed
+    from wattrail.gateway.gateway import Gateway
+    from wattrail.gateway.plan import GatewayPlan, MeterPlan
+    from wattrail.gateway.scope import ScopeView
+    from wattrail.gateway.source import MeterReader, open_planned
+    from wattrail.gateway.subscription import Subscription
+    from wattrail.gateway.view import MeterState, MeterView
+    from wattrail.gateway.waiting import UnstoredReadings
 
 __all__ = [
     "AlarmChanged",
@@ -38,3 +47,30 @@ __all__ = [
     "UnstoredReadings",
     "open_planned",
 ]
+
+_HOME = {
+    "AlarmChanged": "wattrail.gateway.events",
+    "EntryBooked": "wattrail.gateway.events",
+    "Event": "wattrail.gateway.events",
+    "EventsLost": "wattrail.gateway.events",
+    "Feed": "wattrail.gateway.feed",
+    "Gateway": "wattrail.gateway.gateway",
+    "GatewayPlan": "wattrail.gateway.plan",
+    "MeterChanged": "wattrail.gateway.events",
+    "MeterPlan": "wattrail.gateway.plan",
+    "MeterReader": "wattrail.gateway.source",
+    "MeterState": "wattrail.gateway.view",
+    "MeterView": "wattrail.gateway.view",
+    "NoticeChanged": "wattrail.gateway.events",
+    "ScopeView": "wattrail.gateway.scope",
+    "StateChanged": "wattrail.gateway.events",
+    "Subscription": "wattrail.gateway.subscription",
+    "UnstoredReadings": "wattrail.gateway.waiting",
+    "open_planned": "wattrail.gateway.source",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module 'wattrail.gateway' has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from wattrail.board import load_board
 from wattrail.clock import Clock
 from wattrail.credentials import Secrets
 from wattrail.energy_register import Direction
@@ -96,6 +95,8 @@ def _points(url: PortUrl, values: Mapping[str, Any]) -> TuyaMap:
             f"{str(url)!r}: one of board= and dps= says what the data points mean",
             hint="'wattrail board search WORD' finds a board; docs/sources.md, Tuya, has maps of other meters",
         )
+    from wattrail.board import load_board  # with all of the image room: not for meters of another kind
+
     try:
         board = load_board(values["board"])
         found = [(point.id, point.quantity, point.decimals) for point in board.datapoints]

@@ -38,7 +38,7 @@ from wattrail.web.openapi import describe
 from wattrail.web.openapi_3_0 import in_version_3_0
 from wattrail.web.pages import ASSETS, pages_router
 from wattrail.web.permissions import Permissions, needs
-from wattrail.web.problems import add_problem_handlers
+from wattrail.web.problem_handlers import add_problem_handlers
 from wattrail.web.reports import Reports
 from wattrail.web.sessions import PageSessions
 from wattrail.web.settings_api import settings_router

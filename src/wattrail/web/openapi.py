@@ -14,7 +14,8 @@ from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute
 
 from wattrail.web.permissions import declared_scope, is_public
-from wattrail.web.problems import PROBLEM_TYPE, PROBLEMS, ProblemJson
+from wattrail.web.problem_handlers import ProblemJson
+from wattrail.web.problems import PROBLEM_TYPE, PROBLEMS
 from wattrail.web.sessions import cookie_name
 
 __all__ = ["describe", "may_fail"]

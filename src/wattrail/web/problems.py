@@ -1,21 +1,15 @@
 """Errors as problem details (RFC 9457): every answer below /api with a status of 400 or more is one of these.
 
-Source: rfc9457/members.
+The gateway's own process refuses calls of the page with them, so this module needs no library of the page.
+``problem_handlers`` makes them of what goes wrong in the application. Source: rfc9457/members.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
-from fastapi import FastAPI, Request, Response
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import PlainTextResponse
-from pydantic import BaseModel
-from starlette.exceptions import HTTPException
-
-from wattrail.errors import WattrailError
 from wattrail.sanitize import printable
 from wattrail.web.asgi import Headers, Send
 
@@ -23,9 +17,7 @@ __all__ = [
     "PROBLEMS",
     "PROBLEM_TYPE",
     "ProblemDetails",
-    "ProblemJson",
     "RequestRefused",
-    "add_problem_handlers",
     "send_problem",
 ]
 
@@ -62,30 +54,6 @@ PROBLEMS: Final[Mapping[str, ProblemKind]] = {
 }
 """Every kind by the last part of its type, which is a path where the kind is explained."""
 
-_BY_STATUS: Final = {kind.status: slug for slug, kind in reversed(list(PROBLEMS.items()))}
-
-
-class InvalidValueJson(BaseModel):
-    """One value that is not accepted: where it stands in the request, and what is wrong."""
-
-    where: str
-    message: str
-    line: int | None = None
-    hint: str | None = None
-
-
-class ProblemJson(BaseModel):
-    """A problem (RFC 9457). ``type`` is a path that explains the kind; ``hint`` says what to do about it."""
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    hint: str
-    errors: list[InvalidValueJson] | None = None
-    needed_scope: str | None = None
-    retry_after_s: int | None = None
-
 
 class ProblemDetails(NamedTuple):
     """One problem, ready to be sent. ``more`` are members beside the usual five."""
@@ -110,11 +78,6 @@ class ProblemDetails(NamedTuple):
         }  # fmt: skip
         return json.dumps(members).encode()
 
-    def response(self) -> Response:
-        """Its answer."""
-        names = {name.decode(): value.decode() for name, value in self.headers}
-        return Response(self.body(), self.status, headers=names, media_type=PROBLEM_TYPE)
-
 
 class RequestRefused(Exception):
     """Raised where a request ends in a problem."""
@@ -135,45 +98,3 @@ async def send_problem(send: Send, path: str, problem: ProblemDetails) -> None:
         head.append((b"connection", b"close"))  # the rest of the request is not read
     await send({"type": "http.response.start", "status": problem.status, "headers": head})
     await send({"type": "http.response.body", "body": body})
-
-
-def add_problem_handlers(app: FastAPI) -> None:
-    """Make every error of the application a problem."""
-
-    @app.exception_handler(RequestRefused)
-    async def refused(request: Request, error: RequestRefused) -> Response:
-        return _answer(request, error.problem)
-
-    @app.exception_handler(HTTPException)
-    async def http_error(request: Request, error: HTTPException) -> Response:
-        kind = _BY_STATUS.get(error.status_code, "failed" if error.status_code >= 500 else "bad-request")
-        return _answer(request, ProblemDetails(kind, str(error.detail)))
-
-    @app.exception_handler(RequestValidationError)
-    async def invalid(request: Request, error: RequestValidationError) -> Response:
-        errors = [_invalid_value(one) for one in error.errors()]
-        detail = "; ".join(f"{one.where}: {one.message}" for one in errors)
-        return _answer(
-            request,
-            ProblemDetails("invalid", detail, more={"errors": [one.model_dump(exclude_none=True) for one in errors]}),
-        )
-
-    @app.exception_handler(WattrailError)
-    async def unavailable(request: Request, error: WattrailError) -> Response:
-        return _answer(request, ProblemDetails("unavailable", str(error), error.hint))
-
-    @app.exception_handler(Exception)
-    async def failed(request: Request, error: Exception) -> Response:  # uvicorn logs it with its trace
-        return _answer(request, ProblemDetails("failed", f"{type(error).__name__} while answering"))
-
-
-def _answer(request: Request, problem: ProblemDetails) -> Response:
-    if request.url.path.startswith("/api"):
-        return problem.response()
-    return PlainTextResponse(f"{printable(problem.detail)}\n", problem.status)
-
-
-def _invalid_value(error: Mapping[str, Any]) -> InvalidValueJson:
-    """One error of pydantic, without the value itself, which may be a password."""
-    where = ".".join(str(part) for part in error["loc"])
-    return InvalidValueJson(where=printable(where, limit=100), message=printable(str(error["msg"])))

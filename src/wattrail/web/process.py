@@ -15,6 +15,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import BinaryIO, Final
 
@@ -152,7 +153,8 @@ class WebProcess:
             finally:
                 with self._lock:
                     self._watched.clear()
-                ours.close()
+                with suppress(OSError):  # the page may be gone
+                    ours.shutdown(socket.SHUT_RDWR)  # its file, from which replies are read, keeps the socket open
                 _end(process)
         return ready.is_set()
 

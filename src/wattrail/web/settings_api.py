@@ -11,7 +11,7 @@ from wattrail.access import Scope
 from wattrail.web.gateway_calls import GatewayCalls
 from wattrail.web.openapi import may_fail
 from wattrail.web.permissions import needs
-from wattrail.web.problems import InvalidValueJson
+from wattrail.web.problem_handlers import InvalidValueJson
 
 __all__ = ["settings_router"]
 

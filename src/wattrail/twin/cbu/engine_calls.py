@@ -160,7 +160,9 @@ def _add_hook(engine: Uc, kind: int, call: object, first: int, last: int) -> cty
     return handle
 
 
-def _function(name: str, engine: Uc, *arguments: object, kind: Any = ctypes.PYFUNCTYPE) -> Callable[[], int]:
+def _function(
+    name: str, engine: Uc, *arguments: object, kind: Callable[..., Any] = ctypes.PYFUNCTYPE
+) -> Callable[[], int]:
     """A call of the engine with always the same cells for its arguments: the numbers in them convert faster so.
 
     The kind decides whether other threads of Python may run meanwhile: for most calls a change would take longer.

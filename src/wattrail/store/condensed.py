@@ -19,7 +19,6 @@ from wattrail.store import queries
 from wattrail.store.database import Cursor
 from wattrail.store.hour_sums import are_hours, hourly_counts
 from wattrail.store.quarter_sums import (
-    SHAPED,
     SHAPELESS,
     CountSums,
     batched_values,
@@ -30,6 +29,7 @@ from wattrail.store.quarter_sums import (
     sums_between,
 )
 from wattrail.store.rows import ENTRY_COLUMNS, LATER_COLUMNS, entry_from_row, from_microseconds, microseconds
+from wattrail.store.sum_table import SHAPED
 
 __all__ = ["condensed_slice", "count_series"]
 

@@ -11,27 +11,27 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from wattrail.store.database import Cursor
-from wattrail.store.quarter_sums import QUARTER_US, SHAPED, end_period, shaped_sums
+from wattrail.store.quarter_sums import QUARTER_SUMS, QUARTER_US, shaped_sums
+from wattrail.store.sum_table import SHAPED, SumTable
 
-__all__ = ["HourlyCounts", "are_hours", "follow_hours", "hourly_counts"]
+__all__ = ["HOUR_SUMS", "HourlyCounts", "are_hours", "follow_hours", "hourly_counts"]
 
 _HOUR_US: Final = 4 * QUARTER_US
 
-_HOUR: Final = end_period(_HOUR_US)
-
-_CUT: Final = ", ".join(
-    f"MAX(CASE WHEN started_at < ? THEN {name} END)"
-    for name in ("started_at", "ended_at", "positive", "negative", "undirected")
-)
-
-_CLOSE: Final = f"""
-    INSERT INTO hour_sum (meter_id, started_at, epoch, positive, negative, undirected, first_start, longest_us,
-        cuts, cut_start, cut_end, cut_positive, cut_negative, cut_undirected)
-    SELECT meter_id, {_HOUR}, epoch, SUM(positive), SUM(negative), SUM(undirected), MIN(started_at),
-        MAX(ended_at - started_at), SUM(CASE WHEN started_at < ? THEN 1 ELSE 0 END), {_CUT}
-    FROM entry WHERE meter_id = ? AND ended_at >= ? AND ended_at <= ? AND {_HOUR} = ? AND {SHAPED}
-    GROUP BY 1, 2, 3
-"""
+HOUR_SUMS: Final = SumTable(
+    "hour_sum", "hour", _HOUR_US,
+    (
+        *QUARTER_SUMS.columns,
+        ("cuts", "SUM(CASE WHEN started_at < {period} THEN 1 ELSE 0 END)"),
+        *(
+            (column, f"MAX(CASE WHEN started_at < {{period}} THEN {of_entry} END)")
+            for column, of_entry in (
+                ("cut_start", "started_at"), ("cut_end", "ended_at"), ("cut_positive", "positive"),
+                ("cut_negative", "negative"), ("cut_undirected", "undirected"),
+            )
+        ),
+    ),
+)  # fmt: skip
 
 _COUNTS: Final = """
     SELECT (started_at - ?) / 3600000000 + 1, epoch, positive, negative, undirected FROM hour_sum
@@ -78,8 +78,8 @@ def follow_hours(cursor: Cursor, meter_id: int, left: int, opened: int) -> None:
     """Bring the sums up to date with an entry that left a quarter hour for another one, in the same transaction."""
     left, opened = left // _HOUR_US * _HOUR_US, opened // _HOUR_US * _HOUR_US
     if left != opened:
-        cursor.execute("DELETE FROM hour_sum WHERE meter_id = ? AND started_at = ?", (meter_id, opened))
-        cursor.execute(_CLOSE, (*[left] * 6, meter_id, left, left + _HOUR_US, left))
+        HOUR_SUMS.remove(cursor, meter_id, opened, opened)
+        HOUR_SUMS.make(cursor, meter_id, left, left)
 
 
 def hourly_counts(cursor: Cursor, meter_id: int, marks: Sequence[int], *, opened: int | None) -> HourlyCounts:

@@ -19,6 +19,7 @@ from wattrail.cli.ledger.verify import verify
 from wattrail.errors import WattrailError
 from wattrail.ledger import Ledger, adjustment
 from wattrail.store import open_store, open_to_read
+from wattrail.store.derived_rows import check_database
 
 PAGE: Final = 1024
 EVERY_S: Final = 9
@@ -123,6 +124,9 @@ def keeps_its_promise(path: Path) -> bool:
     except WattrailError:
         is_sound = False
     assert not is_sound or books_of(path) == sound_books(), "nothing differs, says verify, and something does"
+    with suppress(WattrailError):
+        found = check_database(path).findings
+        assert found or is_sound, "store check finds nothing, and ledger verify does"
     with suppress(WattrailError), open_store(path) as store:
         for row in store.meters():
             assert store.ledger(row.id) is not None

@@ -163,6 +163,8 @@ def _days(cursor: Cursor, meter_id: int, span: RollupSpan) -> Iterator[tuple[int
             moments += [] if found is None else [int(found)]
         if not moments:
             return
+        if min(moments) < since:
+            raise ValueError("readings and rollups are out of order")  # a damaged index: it would never end
         day = bucket(Tier.DAY, min(moments), span.zone)
         yield day
         since = day[1]

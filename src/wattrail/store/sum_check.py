@@ -81,6 +81,8 @@ def _spans(cursor: Cursor, meter_id: int, table: SumTable) -> Iterator[tuple[int
     """Spans that hold entries or rows, wherever a damaged row lies in time."""
     since = ALL_TIME[0]
     while (found := table.next_start(cursor, meter_id, since)) is not None:
+        if found < since:
+            raise ValueError(f"{table.name} and entries are out of order")  # a damaged index: it would never end
         first = max(found - table.width_us, since) // _SPAN_US * _SPAN_US  # an entry that ends on a boundary
         last = min(first + _SPAN_US - 1, ALL_TIME[-1])
         yield max(first, ALL_TIME[0]), last

@@ -82,6 +82,8 @@ def _audited(database: DatabaseAddress, row: MeterRow) -> Iterator[Auditor]:
         part = tuple(entry for entry in part if entry.sequence <= last)  # what is booked meanwhile has later epochs
         if not part:
             return
+        if part[-1].sequence <= number:  # the tree of a damaged table can lead back: it would never end
+            raise StoreError(f"{database} is damaged: after entry {number} comes entry {part[-1].sequence}")
         auditor.take(part)
         number = part[-1].sequence
         yield auditor

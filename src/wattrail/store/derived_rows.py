@@ -1,7 +1,7 @@
 """Is a database whole, derived rows included, and making these again where they differ: on files and on servers.
 
 Sums of counts and rollups hold nothing that entries and readings do not. So they can be made again while a gateway
-runs, a month or a day in each transaction; no entry, no reading and no other row is touched.
+runs, a week or a day in each transaction; no entry, no reading and no other row is touched.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ _Step = tuple[str, Callable[[Cursor], int]]
 
 
 class _DerivedRows(OwnConnection):
-    """Writes in short transactions: meters wait for none longer than for another reading of many."""
+    """Writes in short transactions, and meters get their turn between them."""
 
     def make_again(self, meters: set[str]) -> dict[str, int]:
         """How many rows of each table were made again, of meters by their names."""

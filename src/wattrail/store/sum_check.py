@@ -1,6 +1,6 @@
 """Every sum of counts against the entries that it was made of, and how it is made of them again.
 
-A month at a time, so memory does not grow with the ledger. Making again deletes and inserts derived rows, and touches
+A week at a time, so memory does not grow with the ledger. Making again deletes and inserts derived rows, and touches
 no entry.
 """
 
@@ -32,7 +32,7 @@ SUM_TABLES: Final = (QUARTER_SUMS, HOUR_SUMS)
 MAX_NAMED: Final = 10
 """Sums of a table that are named, of each meter; a reader learns nothing from the hundredth."""
 
-_SPAN_US: Final = timedelta(days=31) // timedelta(microseconds=1)
+_SPAN_US: Final = timedelta(days=7) // timedelta(microseconds=1)
 _SHOWN: Final = 3
 """Columns that say what a sum is: its counts."""
 

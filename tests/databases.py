@@ -25,13 +25,13 @@ def execute(address: DatabaseAddress, *statements: str) -> list[Any]:
         return list(cursor.fetchall()) if cursor.description else []
 
 
-def forge(address: DatabaseAddress, sql: str) -> None:
+def forge(address: DatabaseAddress, *statements: str) -> None:
     """Change rows past the triggers, as whoever owns the database can."""
     if isinstance(address, PostgresAddress):
-        execute(address, "SET session_replication_role = replica", sql)
+        execute(address, "SET session_replication_role = replica", *statements)
         return
     triggers = execute(address, "SELECT name FROM sqlite_schema WHERE type = 'trigger'")
-    execute(address, *(f"DROP TRIGGER {name}" for (name,) in triggers), sql)
+    execute(address, *(f"DROP TRIGGER {name}" for (name,) in triggers), *statements)
 
 
 def raw_connection(address: DatabaseAddress) -> Any:

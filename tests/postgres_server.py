@@ -74,7 +74,7 @@ class PostgresServer:
         """Start it, and return once it answers."""
         found = programs()
         assert found is not None
-        settings = [f"--{name}={value}" for name, value in {**_SETTINGS, "fsync": self.fsync}.items()]
+        settings = [f"--{name}={value}" for name, value in {**_SETTINGS, **self._disk()}.items()]
         command = [str(word) for word in (found / "postgres", "-D", self.folder / "data", "-k", self.folder)]
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
@@ -84,6 +84,10 @@ class PostgresServer:
         command = [str(found / "pg_isready"), "-q", "-h", str(self.folder), "-U", OWNER, "-d", "postgres"]
         while subprocess.run(command, check=False, timeout=LONGEST_S).returncode:
             assert self.process.poll() is None, (self.folder / "log").read_text()
+
+    def _disk(self) -> dict[str, str]:
+        """What is only of use where the disk counts."""
+        return {"fsync": self.fsync, "full_page_writes": self.fsync}
 
     def stop(self) -> None:
         """End it as an administrator does: connections are cut, what is committed is written."""

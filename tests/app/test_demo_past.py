@@ -9,10 +9,11 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
+from tests.store.rig import look
 from wattrail.app.demo_past import store_past
 from wattrail.app.plan import DEMO_METER
 from wattrail.ledger import EntryKind, audit
-from wattrail.store import Store, open_store
+from wattrail.store import Store, open_store, open_to_read
 from wattrail.twin.past import generate_past
 from wattrail.twin.scenario import load_scenario
 
@@ -86,3 +87,14 @@ def test_nights_have_no_sun_in_the_zone_of_the_house() -> None:
     local = np.array([datetime.fromtimestamp(int(start), zone).hour for start in past.starts])
     assert past.export_wh[(local >= 22) | (local < 4)].sum() == 0
     assert past.export_wh[(local >= 12) & (local < 15)].sum() > 0
+
+
+def test_what_is_derived_of_the_past_is_sound_with_its_first_readings(store: Store) -> None:
+    with store:
+        (row,) = store.meters()
+        for second in range(0, 4000, 20):
+            reading, seen = look(second, start=NOW)
+            store.append(row.id, reading, seen, ())
+            if second % 2000 == 0:
+                with open_to_read(store.path) as reader:
+                    assert reader.derived_problems() == ()

@@ -161,6 +161,17 @@ def test_a_schema_is_checked_backed_up_restored_and_vacuumed(
     assert json.loads(wattrail("store", "check", "--json", *where).out)["meters"][0]["entries"] == 6
 
 
+def test_sums_of_a_schema_are_made_again(wattrail: Type, house: PostgresAddress) -> None:
+    with open_store(house) as store:
+        live_through(store, 1, range(300, 1300))
+    forge(house, "DELETE FROM quarter_sum")
+    where = ("--database", str(house))
+    said = wattrail("store", "check", *where)
+    assert (said.code, "house: sum of the quarter hour" in said.out, "--rebuild" in said.err) == (6, True, True), said
+    said = wattrail("store", "check", "--rebuild", *where)
+    assert (said.code, "1 row of quarter_sum made again" in said.out) == (0, True), said
+
+
 def test_damage_of_a_schema_is_said_with_its_remedy(wattrail: Type, house: PostgresAddress) -> None:
     forge(house, "DELETE FROM entry WHERE sequence = 3")
     said = wattrail("store", "check", "--database", str(house))

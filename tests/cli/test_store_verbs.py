@@ -55,6 +55,22 @@ def test_a_damaged_database_is_said_with_the_remedy_by_exit_code(wattrail: Type,
     assert json.loads(wattrail("store", "check", "--json").out)["findings"][0]["meter"] == "house"
 
 
+def test_sums_that_differ_are_named_and_made_again(wattrail: Type, database: Path) -> None:
+    with open_store(database) as store:
+        live_through(store, 1, range(600, 2000))
+    forge(database, "UPDATE quarter_sum SET positive = positive + 1000")
+    said = wattrail("store", "check")
+    assert said.code == 6
+    assert "house: sum of the quarter hour 2026-06-21 10:00 UTC, epoch 1: positive is " in said.out
+    assert "hint: make it again from the entries and readings" in said.err
+    assert "wattrail store check --rebuild" in said.err
+    said = wattrail("store", "check", "--rebuild")
+    assert (said.code, f"{database}: 2 rows of quarter_sum made again" in said.out) == (0, True), said
+    assert "the file is whole, and the ledgers add up" in said.out
+    assert json.loads(wattrail("store", "check", "--rebuild", "--json").out)["rebuilt"] == {}
+    assert "nothing was made again" in wattrail("store", "check", "--rebuild").out
+
+
 def test_a_backup_goes_out_and_comes_back(wattrail: Type, database: Path, tmp_path: Path) -> None:
     backup = tmp_path / "b.sqlite"
     said = wattrail("store", "backup", str(backup))

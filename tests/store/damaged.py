@@ -21,6 +21,7 @@ from wattrail.cli.store.export import export
 from wattrail.errors import WattrailError
 from wattrail.ledger import Ledger, adjustment
 from wattrail.store import open_store, open_to_read
+from wattrail.store.derived_rows import check_database
 from wattrail.store.table_export import Content
 
 PAGE: Final = 1024
@@ -131,6 +132,9 @@ def keeps_its_promise(path: Path) -> bool:
     for what in contents:
         with suppress(WattrailError), redirect_stdout(io.StringIO()):
             export(what=what, options=BooksOptions(database=path))
+    with suppress(WattrailError):
+        found = check_database(path).findings
+        assert found or is_sound, "store check finds nothing, and ledger verify does"
     with suppress(WattrailError), open_store(path) as store:
         for row in store.meters():
             assert store.ledger(row.id) is not None

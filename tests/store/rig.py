@@ -53,12 +53,14 @@ def open_as_gateway(path: Path) -> Store:
     return store
 
 
-def live_through(store: Store, meter_id: int, seconds: Sequence[int], *, start: datetime = START) -> Ledger:
-    """Book seconds one by one, beginning from what the store knows."""
+def live_through(
+    store: Store, meter_id: int, seconds: Sequence[int], *, start: datetime = START, together: int = 1
+) -> Ledger:
+    """Book seconds, beginning from what the store knows: one by one, or so many of them in a transaction."""
     ledger = store.ledger(meter_id) or Ledger(store.meters()[0].epoch)
-    for second in seconds:
-        reading, seen = look(second, start=start)
-        store.append(meter_id, reading, seen, ledger.observe(seen))
+    for place in range(0, len(seconds), together):
+        looks = [look(second, start=start) for second in seconds[place : place + together]]
+        store.append_all([(meter_id, reading, seen, ledger.observe(seen)) for reading, seen in looks])
     return ledger
 
 

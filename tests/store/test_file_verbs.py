@@ -29,7 +29,7 @@ NOW = datetime(2026, 11, 29, 13, tzinfo=UTC)
 def twenty_minutes(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     path = tmp_path_factory.mktemp("house") / "w.sqlite"
     with open_store(path) as store:
-        live_through(store, register(store), range(1200))
+        live_through(store, register(store), range(1200), together=1200)
     return path.read_bytes()
 
 

@@ -17,7 +17,7 @@ import pytest
 
 from tests.databases import execute
 from tests.store.rig import CALIBRATION, START, register
-from tests.store.test_condensed import alike, condensed, counted
+from tests.store.test_condensed import alike, condensed_and_counted, counted
 from wattrail.ledger import (
     By,
     EnergyDirection,
@@ -127,8 +127,9 @@ def test_hours_of_a_life_with_trouble_are_those_of_all_its_entries(store: Store,
     until, whole = max(one.end for one in entries), store.ledger_slice(meter_id)
     for zone, first in product(ZONES, (entries[0].start - 5 * HOUR, DST_EVE + 20 * HOUR)):
         marks = boundaries(By.HOUR, first, until + 5 * HOUR, ZoneInfo(zone))
-        assert alike(counted(store, meter_id, marks), by_interval(whole, marks))
-        assert counted(store, meter_id, marks) == by_interval(condensed(store, meter_id, marks), marks)
+        few, numbers = condensed_and_counted(store, meter_id, marks)
+        assert alike(numbers, by_interval(whole, marks))
+        assert numbers == few
 
 
 def test_an_entry_longer_than_an_hour_is_shared_by_all_that_it_lies_in(store: Store) -> None:

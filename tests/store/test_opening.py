@@ -106,7 +106,7 @@ def test_a_file_of_every_version_there_ever_was_opens_with_its_account(tmp_path:
         assert len(store.entries(row.id)) == 4
     assert schema_of(path) == schema_of(fresh)
     with open_to_read(path) as reader:  # rows of every age are in the chain
-        assert reader.broken_links(row.id) == reader.file_problems() == ()
+        assert reader.broken_links(row.id) == reader.file_problems() == reader.derived_problems() == ()
 
 
 def test_a_damaged_file_of_an_older_version_is_not_brought_up_to_date(tmp_path: Path) -> None:

@@ -24,6 +24,9 @@ from wattrail.store.rows import microseconds
 from wattrail.store.tiers import Tier, bucket
 
 HOUR = timedelta(hours=1)
+TOGETHER = 500
+"""Readings of a transaction: rollups follow each of them all the same."""
+
 BERLIN, KOLKATA = ZoneInfo("Europe/Berlin"), ZoneInfo("Asia/Kolkata")
 FIXTURES = Path(__file__).parent / "fixtures"
 
@@ -35,10 +38,13 @@ def store(address: DatabaseAddress) -> Iterator[Store]:
 
 
 def read_at(store: Store, meter_id: int, moments: list[datetime]) -> None:
-    """A reading at each of some moments, without entries."""
-    for second, at in enumerate(moments):
-        reading, seen = look(second, start=at - timedelta(seconds=second))
-        store.append(meter_id, reading, seen, ())
+    """A reading at each of some moments, without entries; hundreds of them in a transaction."""
+    for place in range(0, len(moments), TOGETHER):
+        looks = [
+            look(second, start=at - timedelta(seconds=second))
+            for second, at in enumerate(moments[place : place + TOGETHER], start=place)
+        ]
+        store.append_all([(meter_id, reading, seen, ()) for reading, seen in looks])
 
 
 def every(seconds: int, start: datetime, end: datetime) -> list[datetime]:
@@ -71,10 +77,10 @@ def closed(path: DatabaseAddress, tier: Tier, zone: tzinfo = BERLIN) -> None:
 
 
 def test_each_tier_holds_what_its_readings_add_up_to(store: Store) -> None:
-    read_at(store, register(store), every(20, START, START + timedelta(hours=27)))
+    read_at(store, register(store), every(20, START, START + timedelta(hours=13)))
     for tier in Tier:
         closed(store.path, tier)
-    assert len(rows_of(store.path, Tier.MINUTE)) == 27 * 60 - 1  # the last is open
+    assert len(rows_of(store.path, Tier.MINUTE)) == 13 * 60 - 1  # the last is open
     assert len(rows_of(store.path, Tier.DAY)) == 1
 
 
@@ -113,19 +119,19 @@ def test_days_and_hours_are_those_of_the_site(
 
 def test_a_clock_set_back_adds_to_rows_that_are_there(store: Store) -> None:
     meter_id, end = register(store), START + timedelta(hours=30)
-    read_at(store, meter_id, every(30, START, end))
-    read_at(store, meter_id, every(30, end - timedelta(hours=26), end - timedelta(hours=3)))
-    read_at(store, meter_id, every(30, end, end + HOUR))
+    read_at(store, meter_id, every(120, START, end))
+    read_at(store, meter_id, every(120, end - timedelta(hours=26), end - timedelta(hours=3)))
+    read_at(store, meter_id, every(120, end, end + HOUR))
     points = store.series(meter_id, START, end + HOUR, points=3)
-    assert sum(point.readings for point in points) == 54 * 120  # also while a day is open again
-    read_at(store, meter_id, every(30, end + HOUR, end + 7 * HOUR))
+    assert sum(point.readings for point in points) == 54 * 30  # also while a day is open again
+    read_at(store, meter_id, every(120, end + HOUR, end + 7 * HOUR))
     for tier in Tier:
         closed(store.path, tier)
 
 
 def test_a_clock_set_back_beyond_the_readings_loses_no_row(store: Store) -> None:
     meter_id = register(store)
-    live_through(store, meter_id, range(4000))
+    live_through(store, meter_id, range(4000), together=TOGETHER)
     before = rows_of(store.path, Tier.QUARTER_HOUR)
     store.purge(Retention(readings=timedelta(), minutes=timedelta()))
     read_at(store, meter_id, every(10, START, START + timedelta(minutes=20)))
@@ -190,12 +196,12 @@ def test_readings_of_an_older_version_are_caught_up(tmp_path: Path, version: int
 def test_another_time_zone_makes_hours_and_days_again(address: DatabaseAddress) -> None:
     path = address
     with open_store(path, zone=BERLIN) as store:
-        read_at(store, register(store), every(60, START, START + timedelta(hours=60)))
+        read_at(store, register(store), every(300, START, START + timedelta(hours=60)))
     with open_store(path, zone=KOLKATA) as store:
-        read_at(store, 1, every(60, START + timedelta(hours=60), START + timedelta(hours=61)))
+        read_at(store, 1, every(300, START + timedelta(hours=60), START + timedelta(hours=61)))
         while store.catch_up_rollups():
             pass
-        read_at(store, 1, every(60, START + timedelta(hours=61), START + timedelta(hours=62)))
+        read_at(store, 1, every(300, START + timedelta(hours=61), START + timedelta(hours=62)))
         closed(path, Tier.MINUTE)
         closed(path, Tier.QUARTER_HOUR)
         first = min(rows_of(path, Tier.QUARTER_HOUR))
@@ -208,7 +214,7 @@ def test_another_time_zone_makes_hours_and_days_again(address: DatabaseAddress) 
 
 def test_a_year_later_the_chart_of_an_hour_is_still_there(store: Store) -> None:
     meter_id = register(store)
-    live_through(store, meter_id, range(8000))
+    live_through(store, meter_id, range(8000), together=TOGETHER)
     store.purge(Retention(readings=timedelta(), minutes=timedelta(hours=1), quarter_hours=timedelta(hours=2)))
     full = START.replace(microsecond=0)
     lasting = store.series(meter_id, full, full + HOUR, points=360)
@@ -220,7 +226,7 @@ def test_a_year_later_the_chart_of_an_hour_is_still_there(store: Store) -> None:
 
 def test_voltage_and_frequency_have_series_of_their_own(store: Store) -> None:
     meter_id = register(store)
-    live_through(store, meter_id, range(400))
+    live_through(store, meter_id, range(400), together=TOGETHER)
     with open_to_read(store.path) as reader:
         volts = reader.series("house", START, START + HOUR, points=60, quantity=SeriesQuantity.VOLTAGE)
         hertz = reader.series("house", START, START + HOUR, points=720, quantity=SeriesQuantity.FREQUENCY)

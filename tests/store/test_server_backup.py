@@ -31,7 +31,7 @@ NOW = datetime(2026, 11, 29, 13, tzinfo=UTC)
 def house(postgres_server: PostgresServer) -> PostgresAddress:
     address = postgres_server.address()
     with open_store(address) as store:
-        live_through(store, register(store), range(600))
+        live_through(store, register(store), range(600), together=600)
     return address
 
 

@@ -17,10 +17,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from tests.databases import forge
+from tests.store.rig import live_through, register
 from tests.web.access_rig import Site, visit
 from wattrail.access import Scope
 from wattrail.app import load_config, open_service, plan_service
 from wattrail.gateway import MeterChanged, MeterState
+from wattrail.store import open_store
 from wattrail.web.health_api import next_clock_change
 
 CONFIG = """
@@ -105,9 +108,27 @@ def test_the_report_says_how_it_stands_with_everything(tmp_path: Path, monkeypat
 def test_the_whole_file_is_checked_on_request(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def story(address: str | None) -> None:
         found = await asyncio.to_thread(asked, address, "health/database-check", "POST")
-        assert found["problems"] == []
+        assert (found["problems"], found["remedies"]) == ([], [])
 
     run(tmp_path, story, monkeypatch)
+
+
+def test_a_sum_that_differs_is_a_problem_with_its_remedy(tmp_path: Path, quick_passwords: None) -> None:
+    site = Site(tmp_path)
+    token = site.token("visitor", Scope.ADJUST)
+    with open_store(site.database) as store:
+        live_through(store, register(store), range(1000))
+    forge(site.database, "DELETE FROM quarter_sum")
+
+    async def story(site: Site) -> None:
+        found = (await site.ask("POST /api/v1/health/database-check", Authorization=f"Bearer {token}")).json
+        (problem,) = found["problems"]
+        assert problem.startswith(
+            "house: sum of the quarter hour 2026-06-21 10:00 UTC, epoch 1: it is missing, should be "
+        )
+        assert "wattrail store check --rebuild" in found["remedies"][0]
+
+    visit(site, story, elsewhere=True)
 
 
 def test_a_page_without_its_gateway_still_says_what_it_knows(tmp_path: Path, quick_passwords: None) -> None:

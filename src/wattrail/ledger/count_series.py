@@ -22,6 +22,9 @@ from wattrail.ledger.reversals import left_in_registers
 __all__ = ["CountSeries", "by_counts"]
 
 _NOTHING: Final = Totals(0, 0)
+_CUTS: Final = 5
+"""The column of a row of an hour with the number of entries that its beginning cuts."""
+
 _NEVER: Final = datetime.max.replace(tzinfo=UTC)
 
 
@@ -32,13 +35,16 @@ class CountSeries:
     ``before`` are counts, by epoch, of all entries that are over at the first boundary. ``between`` has those of
     entries with a shape that are over at a later boundary and not at the one before it: (place of the boundary, epoch,
     positive, negative, undirected). ``cuts`` has each entry with a shape that a boundary cuts: the same five, then how
-    much of it passed before and its whole length in microseconds. Rows are as the database gives them, in any order.
+    much of it passed before and its whole length in microseconds. ``hours`` has both in one row, where boundaries are
+    hours: (place of its beginning, epoch, and the three counts of the hour; how many entries its beginning cuts; and
+    where that is one, the last five of ``cuts``). Rows are as the database gives them, in any order.
     ``others`` has the entries without a shape, the first and the last, all epochs, and what was stated; ``began`` is
     the earliest start of any entry.
     """
 
     boundaries: Sequence[datetime]
     before: Mapping[int, Counts]
+    hours: Sequence[tuple[int, ...]]
     between: Sequence[tuple[int, ...]]
     cuts: Sequence[tuple[int, ...]]
     others: LedgerSlice
@@ -47,24 +53,23 @@ class CountSeries:
 
 def by_counts(series: CountSeries) -> tuple[Interval, ...]:
     """Energy between each two neighbouring boundaries: the same as ``by_interval`` of the ledger gives."""
-    untimed = Untimed(series.others, began=series.began)
+    complete = Untimed(series.others, began=series.began).complete(series.boundaries)
     points = _points(series)
     total, gaps, stated, _ = next(points)
     start, found = series.boundaries[0], []
-    for end, (later, gaps_then, stated_then, register) in zip(series.boundaries[1:], points, strict=True):
+    for end, is_complete, (later, gaps_then, stated_then, register) in zip(
+        series.boundaries[1:], complete, points, strict=True
+    ):
         found.append(
             Interval(
-                start, end, _moved(total, later), _NOTHING if gaps_then is gaps else gaps_then.less(gaps),
+                start, end, _NOTHING if later is total else later.less(total),
+                _NOTHING if gaps_then is gaps else gaps_then.less(gaps),
                 _NOTHING if stated_then is stated else stated_then.less(stated), register,
-                not untimed.touches(start, end),
+                is_complete,
             )
         )  # fmt: skip
         total, gaps, stated, start = later, gaps_then, stated_then, end
     return tuple(found)
-
-
-def _moved(earlier: Totals, later: Totals) -> Totals:
-    return _NOTHING if later is earlier else later.less(earlier)
 
 
 @dataclass(slots=True)
@@ -106,9 +111,10 @@ class _Sum:
         if left:
             import_, export = import_ + int(left.import_ * denominator), export + int(left.export * denominator)
         scale = 1
-        for _, epoch, positive, negative, unknown, passed, whole in cuts:
-            share = self.weights[epoch] * passed * scale
-            if epoch in self.inverted:
+        for cut in cuts:
+            positive, negative, unknown, passed, whole = cut[-5:]
+            share = self.weights[cut[1]] * passed * scale
+            if cut[1] in self.inverted:
                 positive, negative = negative, positive
             import_, export = import_ * whole + positive * share, export * whole + negative * share
             undirected, scale = undirected * whole + unknown * share, scale * whole
@@ -127,11 +133,15 @@ def _points(series: CountSeries) -> Iterator[tuple[Totals, Totals, Totals, Total
         total.add_entry(entry)  # it holds from the beginning, and is part of no interval
     left = _left(manual, epochs)
     asides, first = _Asides(series.others), series.boundaries[0]
-    counts_at, cuts_at = _by_place(series.between), _by_place(series.cuts)
+    counts_at, cuts_at, hours_at = _by_place(series.between), _by_place(series.cuts), _by_place(series.hours)
+    gaps_now, stated_now, next_end = gaps.rounded_down(), stated.rounded_down(), asides.next_end
+    hours: Sequence[tuple[int, ...]] = ()
     for number, at in enumerate(series.boundaries):
-        for _, epoch, positive, negative, undirected in counts_at.get(number, ()):
-            total.add(epoch, positive, negative, undirected)
-        for entry in asides.done_by(at) if asides.next_end <= at else ():
+        for row in hours:  # of the hour that ends here
+            total.add(row[1], row[2], row[3], row[4])
+        for row in counts_at.get(number, ()):
+            total.add(row[1], row[2], row[3], row[4])
+        for entry in asides.done_by(at) if next_end <= at else ():
             is_stated = entry.kind in STATED
             (stated if is_stated else gaps).add_entry(entry)
             if is_stated or not _is_over(entry, first):
@@ -139,10 +149,15 @@ def _points(series: CountSeries) -> Iterator[tuple[Totals, Totals, Totals, Total
             if is_stated:
                 manual.append(entry)
                 left = _left(manual, epochs)
-        cuts = cuts_at.get(number, ())
+        if next_end <= at:
+            gaps_now, stated_now, next_end = gaps.rounded_down(), stated.rounded_down(), asides.next_end
+        hours = hours_at.get(number, ())
+        cuts = [row for row in hours if row[_CUTS] == 1]
+        if number in cuts_at:
+            cuts += cuts_at[number]
         whole = total.with_parts(cuts) if cuts else total.rounded_down()
         register = total.with_parts(cuts, left) if left else whole
-        yield whole, gaps.rounded_down(), stated.rounded_down(), register
+        yield whole, gaps_now, stated_now, register
 
 
 def _left(manual: Iterable[Entry], epochs: Mapping[int, Epoch]) -> Energy | None:

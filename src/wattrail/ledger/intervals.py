@@ -6,7 +6,7 @@ span add up to exactly the difference of the registers at its ends, however it i
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -71,6 +71,20 @@ class Untimed:
                 return True
             place += 1
         return False
+
+    def complete(self, boundaries: Sequence[datetime]) -> list[bool]:
+        """Whether each span between neighbouring boundaries meets none of them, as ``touches`` says of one."""
+        count = len(boundaries) - 1
+        if self._began is None or self._until is None:
+            return [False] * count
+        first, last = bisect_left(boundaries, self._began), bisect_right(boundaries, self._until) - 1
+        found = [first <= place < last for place in range(count)]
+        for start, end in zip(self._starts, self._ends, strict=True):
+            place = max(bisect_right(boundaries, start) - 1, 0)
+            while place < count and (boundaries[place] < end or boundaries[place] == start):
+                found[place] = False
+                place += 1
+        return found
 
 
 def by_interval(ledger_slice: LedgerSlice, boundaries: Sequence[datetime]) -> tuple[Interval, ...]:

@@ -19,7 +19,6 @@ from wattrail.store import queries
 from wattrail.store.database import Cursor
 from wattrail.store.hour_sums import are_hours, hourly_counts
 from wattrail.store.quarter_sums import (
-    SHAPED,
     SHAPELESS,
     CountSums,
     batched_values,
@@ -30,6 +29,7 @@ from wattrail.store.quarter_sums import (
     sums_between,
 )
 from wattrail.store.rows import ENTRY_COLUMNS, LATER_COLUMNS, entry_from_row, from_microseconds, microseconds
+from wattrail.store.sum_table import SHAPED
 
 __all__ = ["condensed_slice", "count_series"]
 
@@ -85,30 +85,34 @@ def count_series(cursor: Cursor, meter_id: int, boundaries: Sequence[datetime]) 
         entries=tuple(kept[sequence] for sequence in sorted(kept)), epochs=queries.epochs(cursor, meter_id),
         stated=stated,
     )  # fmt: skip
-    between, cuts, began = _between(cursor, meter_id, marks, opened)
+    hours, between, cuts, began = _between(cursor, meter_id, marks, opened)
     starts = [] if began is None else [began]
     starts += [marks[place] - passed for place, *_, passed, _ in cuts]
     starts += [] if others.began is None else [microseconds(others.began)]
     return CountSeries(
         boundaries=boundaries, before=_before(cursor, meter_id, marks[0], opened).counts,
-        between=between, cuts=cuts, others=others, began=from_microseconds(min(starts)) if starts else None,
+        hours=hours, between=between, cuts=cuts, others=others,
+        began=from_microseconds(min(starts)) if starts else None,
     )  # fmt: skip
+
+
+_Rows = list[tuple[int, ...]]
 
 
 def _between(
     cursor: Cursor, meter_id: int, marks: Sequence[int], opened: int | None
-) -> tuple[list[tuple[int, ...]], list[tuple[int, ...]], int | None]:
-    """Counts between marks, the entries that marks cut, and when the first of the former began."""
+) -> tuple[_Rows, _Rows, _Rows, int | None]:
+    """Rows of hours, counts between marks, the entries that marks cut, and when the first of these began."""
     if are_hours(marks):
         hourly = hourly_counts(cursor, meter_id, marks, opened=opened)
         unknown = [(place, marks[place]) for place in hourly.unknown]
-        return hourly.between, hourly.cuts + _cuts(cursor, meter_id, unknown, opened), hourly.began
+        return hourly.hours, hourly.between, _cuts(cursor, meter_id, unknown, opened), hourly.began
     sums = sums_between(cursor, meter_id, marks, opened=opened)
     between: list[tuple[int, ...]] = [
         (place, epoch, *counts) for place, one in enumerate(sums, start=1) for epoch, counts in one.counts.items()
     ]
     starts = [max(first, began) for first, one in zip(marks, sums, strict=False) for began in one.began.values()]
-    return between, _cuts(cursor, meter_id, list(enumerate(marks)), opened), min(starts, default=None)
+    return [], between, _cuts(cursor, meter_id, list(enumerate(marks)), opened), min(starts, default=None)
 
 
 def _counted_about(stated: Iterable[Entry]) -> set[int]:

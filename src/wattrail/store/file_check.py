@@ -20,15 +20,19 @@ from wattrail.store import queries
 from wattrail.store.chain import broken_links
 from wattrail.store.damage import OTHER_FILE, RECOVER, as_damage, explained, integrity_problems
 from wattrail.store.database import Cursor
+from wattrail.store.rollup_check import rollup_findings
 from wattrail.store.rows import from_microseconds
 from wattrail.store.schema import APPLICATION_ID, migrations
 from wattrail.store.schema_version import too_new
+from wattrail.store.sum_check import nobodys_sums, sum_findings
 
 __all__ = [
+    "REBUILD",
     "FileContent",
     "FileFinding",
     "MeterContent",
     "content_of",
+    "derived_problems",
     "file_bytes",
     "file_findings",
     "meter_content",
@@ -45,6 +49,11 @@ _BUSY_S: Final = 5.0
 _PUT_BACKUP: Final = (
     "stop the gateway, keep a copy of the file, then put a backup in its place: wattrail store restore FILE"
 )
+
+_DERIVED_ROWS: Final = tuple(f"a row of {table} belongs" for table in ("quarter_sum", "hour_sum", "rollup"))
+"""How a problem with a reference begins that is one of derived rows alone."""
+
+REBUILD: Final = "make it again from the entries and readings, the gateway may run: wattrail store check --rebuild"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,11 +79,15 @@ class FileContent:
 
 @dataclass(frozen=True, slots=True)
 class FileFinding:
-    """One thing that is wrong, and the remedy. ``meter`` is None where it concerns the whole file."""
+    """One thing that is wrong, and the remedy. ``meter`` is None where it concerns the whole file.
+
+    What ``is_derived`` can be made again from entries and readings.
+    """
 
     text: str
     remedy: str
     meter: str | None = None
+    is_derived: bool = False
 
 
 @contextmanager
@@ -136,9 +149,10 @@ def file_findings(connection: sqlite3.Connection, path: Path) -> tuple[FileFindi
     """Everything that is wrong with a file; reads all of it. Raises StoreError where it is not ours, or newer."""
     with closing(connection.cursor()) as cursor:
         found = [
-            FileFinding(f"pages or rows are damaged: {text}", RECOVER.format(path=path))
+            FileFinding(text, REBUILD, is_derived=True) if text.startswith(_DERIVED_ROWS)
+            else FileFinding(f"pages or rows are damaged: {text}", RECOVER.format(path=path))
             for text in integrity_problems(cursor)
-        ]
+        ]  # fmt: skip
         version = require_ours(connection, path)
         if version < len(migrations()):
             older = f"schema version {version} of {len(migrations())}: the ledger of an older file is not read"
@@ -147,6 +161,7 @@ def file_findings(connection: sqlite3.Connection, path: Path) -> tuple[FileFindi
         try:
             with as_damage(path):
                 rows = queries.meter_names(cursor)
+            found += [FileFinding(text, REBUILD, is_derived=True) for text in nobodys_sums(cursor)]
             for meter_id, name, _ in rows:
                 found += meter_findings(cursor, path, meter_id, str(name))
         except (StoreError, sqlite3.DatabaseError) as error:
@@ -158,14 +173,26 @@ def file_findings(connection: sqlite3.Connection, path: Path) -> tuple[FileFindi
 def meter_findings(
     cursor: Cursor, path: DatabaseAddress, meter_id: int, name: str, *, remedy: str = _PUT_BACKUP
 ) -> Iterator[FileFinding]:
-    """What is wrong with the ledger of one meter: its chain, what its entries add up to, readings without an entry."""
+    """What is wrong with one meter: its chain, what its entries add up to, readings without an entry, derived rows.
+
+    What is derived from a ledger that is damaged is not judged: what it should be is not known.
+    """
     try:
         with as_damage(path):
-            for problem in (*broken_links(cursor, meter_id), *_replayed(cursor, meter_id)):
+            problems = (*broken_links(cursor, meter_id), *_replayed(cursor, meter_id))
+            for problem in problems:
                 yield FileFinding(str(problem), remedy, name)
             yield from _unbooked(cursor, meter_id, name)
+            for text in () if problems else derived_problems(cursor, meter_id):
+                yield FileFinding(text, REBUILD, name, is_derived=True)
     except (StoreError, sqlite3.DatabaseError) as error:
         yield FileFinding(str(error), remedy, name)
+
+
+def derived_problems(cursor: Cursor, meter_id: int) -> Iterator[str]:
+    """Sums and rollups of a meter that are not what its entries and readings make of them."""
+    yield from sum_findings(cursor, meter_id)
+    yield from rollup_findings(cursor, meter_id)
 
 
 def _replayed(cursor: Cursor, meter_id: int) -> tuple[AuditFinding, ...]:

@@ -11,36 +11,32 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from wattrail.store.database import Cursor
-from wattrail.store.quarter_sums import QUARTER_US, SHAPED, end_period, shaped_sums
+from wattrail.store.quarter_sums import QUARTER_SUMS, QUARTER_US, shaped_sums
+from wattrail.store.sum_table import SHAPED, SumTable
 
-__all__ = ["HourlyCounts", "are_hours", "follow_hours", "hourly_counts"]
+__all__ = ["HOUR_SUMS", "HourlyCounts", "are_hours", "follow_hours", "hourly_counts"]
 
 _HOUR_US: Final = 4 * QUARTER_US
 
-_HOUR: Final = end_period(_HOUR_US)
+HOUR_SUMS: Final = SumTable(
+    "hour_sum", "hour", _HOUR_US,
+    (
+        *QUARTER_SUMS.columns,
+        ("cuts", "SUM(CASE WHEN started_at < {period} THEN 1 ELSE 0 END)"),
+        *(
+            (column, f"MAX(CASE WHEN started_at < {{period}} THEN {of_entry} END)")
+            for column, of_entry in (
+                ("cut_start", "started_at"), ("cut_end", "ended_at"), ("cut_positive", "positive"),
+                ("cut_negative", "negative"), ("cut_undirected", "undirected"),
+            )
+        ),
+    ),
+)  # fmt: skip
 
-_CUT: Final = ", ".join(
-    f"MAX(CASE WHEN started_at < ? THEN {name} END)"
-    for name in ("started_at", "ended_at", "positive", "negative", "undirected")
-)
-
-_CLOSE: Final = f"""
-    INSERT INTO hour_sum (meter_id, started_at, epoch, positive, negative, undirected, first_start, longest_us,
-        cuts, cut_start, cut_end, cut_positive, cut_negative, cut_undirected)
-    SELECT meter_id, {_HOUR}, epoch, SUM(positive), SUM(negative), SUM(undirected), MIN(started_at),
-        MAX(ended_at - started_at), SUM(CASE WHEN started_at < ? THEN 1 ELSE 0 END), {_CUT}
-    FROM entry WHERE meter_id = ? AND ended_at >= ? AND ended_at <= ? AND {_HOUR} = ? AND {SHAPED}
-    GROUP BY 1, 2, 3
-"""
-
-_COUNTS: Final = """
-    SELECT (started_at - ?) / 3600000000 + 1, epoch, positive, negative, undirected FROM hour_sum
-    WHERE meter_id = ? AND started_at >= ? AND started_at < ?
-"""
-_CUTS: Final = """
-    SELECT (started_at - ?) / 3600000000, epoch, cut_positive, cut_negative, cut_undirected,
-        started_at - cut_start, cut_end - cut_start
-    FROM hour_sum WHERE meter_id = ? AND started_at >= ? AND started_at <= ? AND cuts = 1
+_ROWS: Final = """
+    SELECT (started_at - ?) / 3600000000, epoch, positive, negative, undirected, cuts,
+        cut_positive, cut_negative, cut_undirected, started_at - cut_start, cut_end - cut_start
+    FROM hour_sum WHERE meter_id = ? AND started_at >= ? AND started_at <= ?
 """
 _UNUSUAL: Final = """
     SELECT started_at, cuts, longest_us FROM hour_sum
@@ -50,6 +46,9 @@ _FIRST: Final = """
     SELECT started_at, MIN(first_start) FROM hour_sum WHERE meter_id = ? AND started_at >= ? AND started_at < ?
     GROUP BY started_at ORDER BY started_at LIMIT 1
 """
+_FIRST_CUT: Final = """
+    SELECT MIN(cut_start) FROM hour_sum WHERE meter_id = ? AND started_at >= ? AND started_at <= ? AND cuts = 1
+"""
 _MAX_LENGTH_OPEN: Final = f"""
     SELECT MAX(ended_at - started_at) FROM entry
     WHERE meter_id = ? AND ended_at >= ? AND ended_at <= ? AND {SHAPED}
@@ -57,14 +56,15 @@ _MAX_LENGTH_OPEN: Final = f"""
 
 
 class HourlyCounts(NamedTuple):
-    """Counts between hours and entries cut by them, as a ``CountSeries`` has them; what is left is to be looked up.
+    """Counts of hours and the entries that they cut, as a ``CountSeries`` has them; what is left is to be looked up.
 
-    ``began`` is the earliest start in the first hour that has any, or None. ``unknown`` are the places of boundaries
-    whose cut entries are not among ``cuts``.
+    ``between`` are those of the hour that is open. ``began`` is the earliest start in the first hour that has any, or
+    of an entry that is cut; None if there is none. ``unknown`` are the places of boundaries of which ``hours`` does not
+    have the cut entry.
     """
 
+    hours: list[tuple[int, ...]]
     between: list[tuple[int, ...]]
-    cuts: list[tuple[int, ...]]
     began: int | None
     unknown: list[int]
 
@@ -78,17 +78,18 @@ def follow_hours(cursor: Cursor, meter_id: int, left: int, opened: int) -> None:
     """Bring the sums up to date with an entry that left a quarter hour for another one, in the same transaction."""
     left, opened = left // _HOUR_US * _HOUR_US, opened // _HOUR_US * _HOUR_US
     if left != opened:
-        cursor.execute("DELETE FROM hour_sum WHERE meter_id = ? AND started_at = ?", (meter_id, opened))
-        cursor.execute(_CLOSE, (*[left] * 6, meter_id, left, left + _HOUR_US, left))
+        HOUR_SUMS.remove(cursor, meter_id, opened, opened)
+        HOUR_SUMS.make(cursor, meter_id, left, left)
 
 
 def hourly_counts(cursor: Cursor, meter_id: int, marks: Sequence[int], *, opened: int | None) -> HourlyCounts:
     """What is booked between neighbouring hours; ``opened`` is the quarter hour that is open."""
     first, last = marks[0], marks[-1]
-    between = cursor.execute(_COUNTS, (first, meter_id, first, last)).fetchall()
-    cuts = cursor.execute(_CUTS, (first, meter_id, first, last)).fetchall()
+    hours, between = cursor.execute(_ROWS, (first, meter_id, first, last)).fetchall(), list[tuple[int, ...]]()
     found = cursor.execute(_FIRST, (meter_id, first, last)).fetchone()
     starts = [] if found is None else [max(int(found[0]), int(found[1]))]
+    (cut_start,) = cursor.execute(_FIRST_CUT, (meter_id, first, last)).fetchone()
+    starts += [] if cut_start is None else [int(cut_start)]
     unusual = cursor.execute(_UNUSUAL, (meter_id, first)).fetchall()
     if opened is not None:
         hour = opened // _HOUR_US * _HOUR_US
@@ -100,8 +101,8 @@ def hourly_counts(cursor: Cursor, meter_id: int, marks: Sequence[int], *, opened
             between += [(place, epoch, *counts) for epoch, counts in sums.counts.items()]
             starts += [max(hour, began) for began in sums.began.values()]
     if unknown := _unknown(unusual, marks):
-        cuts = [cut for cut in cuts if cut[0] not in unknown]
-    return HourlyCounts(between, cuts, min(starts, default=None), sorted(unknown))
+        hours = [row if row[0] not in unknown else (*row[:5], 0, *row[6:]) for row in hours]
+    return HourlyCounts(hours, between, min(starts, default=None), sorted(unknown))
 
 
 def _unknown(unusual: Sequence[tuple[int, int, int]], marks: Sequence[int]) -> set[int]:

@@ -8,7 +8,8 @@ from typing import Final
 
 from wattrail.store import queries
 from wattrail.store.database import Cursor
-from wattrail.store.rollups import forget_rollups, newest_beyond, rollup_state
+from wattrail.store.rollup_rows import rollup_state
+from wattrail.store.rollups import forget_rollups, newest_beyond
 from wattrail.store.tiers import Retention, Tier
 
 __all__ = ["purge_meters"]

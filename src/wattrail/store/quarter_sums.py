@@ -15,14 +15,14 @@ from typing import Final
 from wattrail.ledger import Counts, Entry
 from wattrail.store.database import Cursor
 from wattrail.store.rows import microseconds
+from wattrail.store.sum_table import SHAPED, SumTable
 
 __all__ = [
+    "QUARTER_SUMS",
     "QUARTER_US",
-    "SHAPED",
     "SHAPELESS",
     "CountSums",
     "batched_values",
-    "end_period",
     "follow_entry",
     "longest_us",
     "open_quarter",
@@ -33,28 +33,19 @@ __all__ = [
 
 QUARTER_US: Final = 900_000_000
 
-SHAPED: Final = "kind = 'counted' AND ABS(ended_at - started_at - elapsed_us) <= 5000000"
-"""``Entry.shaped`` in SQL."""
-
 SHAPELESS: Final = "(kind <> 'counted' OR ABS(ended_at - started_at - elapsed_us) > 5000000)"
-"""The opposite, as the index ``entry_without_shape`` has it."""
+"""The opposite of ``SHAPED``, as the index ``entry_without_shape`` has it."""
 
-
-def end_period(width_us: int) -> str:
-    """The period in which an entry ends, in SQL: one that ends on a boundary belongs before it, but for an instant."""
-    return f"(ended_at - CASE WHEN started_at < ended_at THEN 1 ELSE 0 END) / {width_us} * {width_us}"
-
-
-_QUARTER: Final = end_period(QUARTER_US)
 
 _SUMS: Final = "SUM(positive), SUM(negative), SUM(undirected)"
 
-_CLOSE: Final = f"""
-    INSERT INTO quarter_sum (meter_id, started_at, epoch, positive, negative, undirected, first_start, longest_us)
-    SELECT meter_id, {_QUARTER}, epoch, {_SUMS}, MIN(started_at), MAX(ended_at - started_at)
-    FROM entry WHERE meter_id = ? AND ended_at >= ? AND ended_at <= ? AND {_QUARTER} = ? AND {SHAPED}
-    GROUP BY 1, 2, 3
-"""
+QUARTER_SUMS: Final = SumTable(
+    "quarter_sum", "quarter hour", QUARTER_US,
+    (
+        ("positive", "SUM(positive)"), ("negative", "SUM(negative)"), ("undirected", "SUM(undirected)"),
+        ("first_start", "MIN(started_at)"), ("longest_us", "MAX(ended_at - started_at)"),
+    ),
+)  # fmt: skip
 
 _BETWEEN: Final = """
     meter_id = ? AND ended_at >= ? AND ended_at <= ?
@@ -108,8 +99,8 @@ def follow_entry(cursor: Cursor, meter_id: int, entry: Entry) -> tuple[int, int]
     left, opened = _quarter_of(*before), _quarter_of(microseconds(entry.start), microseconds(entry.end))
     if left == opened:
         return None
-    cursor.execute("DELETE FROM quarter_sum WHERE meter_id = ? AND started_at = ?", (meter_id, opened))
-    cursor.execute(_CLOSE, (meter_id, left, left + QUARTER_US, left))
+    QUARTER_SUMS.remove(cursor, meter_id, opened, opened)
+    QUARTER_SUMS.make(cursor, meter_id, left, left)
     return left, opened
 
 

@@ -18,10 +18,12 @@ from wattrail.store.damage import as_damage
 from wattrail.store.database import Cursor, Database
 from wattrail.store.energy import energy_by_period, energy_since
 from wattrail.store.engines import database_at
+from wattrail.store.file_check import derived_problems
 from wattrail.store.link_days import link_days
 from wattrail.store.pages import EntryFilter, entries_page, newest_entries, readings_page, remarkable_entries
 from wattrail.store.rows import MeterRow
 from wattrail.store.series import series
+from wattrail.store.sum_check import nobodys_sums
 from wattrail.store.tiers import SeriesQuantity
 
 __all__ = ["StoreReader", "open_to_read"]
@@ -130,6 +132,15 @@ class StoreReader:
         """Rows of the ledger that are missing or altered, by number."""
         with as_damage(self.path):
             return tuple(broken_links(self._cursor, meter_id))
+
+    def derived_problems(self) -> tuple[str, ...]:
+        """Sums and rollups that are not what entries and readings make of them, each with its meter."""
+        with as_damage(self.path):
+            names = queries.meter_names(self._cursor)
+            found = [
+                f"{name}: {text}" for meter_id, name, _ in names for text in derived_problems(self._cursor, meter_id)
+            ]
+            return (*nobodys_sums(self._cursor), *found)
 
     def series(
         self, name: str, start: datetime, end: datetime, *, points: int, quantity: SeriesQuantity = SeriesQuantity.POWER

@@ -24,7 +24,8 @@ from wattrail.errors import StoreError, StoreUnavailable
 from wattrail.ledger import Entry
 from wattrail.store.database import Cursor, Session
 from wattrail.store.reading_journal import JournalLine, ReadingJournal, journal_lines
-from wattrail.store.rollups import LiveRollups, rollup_state
+from wattrail.store.rollup_rows import rollup_state
+from wattrail.store.rollups import LiveRollups
 from wattrail.store.rows import OBSERVATION_COLUMNS, QUANTITY_COLUMNS
 
 __all__ = ["READING_ROW", "BookedReading", "RecentReadings", "copy_recent", "open_journal", "shadow_readings"]

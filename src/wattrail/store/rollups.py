@@ -13,66 +13,43 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import tzinfo
-from typing import Final, NamedTuple
+from typing import Final
 
 from wattrail.store.database import Cursor
 from wattrail.store.queries import last_reading_id
-from wattrail.store.tiers import NOTHING, Retention, RollupStats, SeriesQuantity, Tier, bucket, zone_name
+from wattrail.store.rollup_rows import (
+    AGGREGATES,
+    EMPTY,
+    MINUTE_US,
+    ROW,
+    RollupState,
+    Stats,
+    merged,
+    minutes_of_readings,
+    put_row,
+    rollup_state,
+    rows_between,
+    stats_of,
+    stored_row,
+)
+from wattrail.store.tiers import Retention, Tier, bucket, zone_name
 
 __all__ = [
-    "MINUTE_US",
     "LiveRollups",
-    "RollupState",
-    "Stats",
     "catch_up",
     "forget_rollups",
     "newest_beyond",
-    "rollup_state",
     "store_quarter_hours",
 ]
 
-MINUTE_US: Final = 60_000_000
 _BATCH: Final = 20_000
 """Readings of one transaction of ``catch_up``: some tens of milliseconds, then the meters get their turn."""
 
-_COLUMNS: Final = tuple(quantity.column for quantity in SeriesQuantity)
-_STATS: Final = ("count", "min", "sum", "max")
-_ROW: Final = ", ".join(f"{column}_{name}" for column in _COLUMNS for name in _STATS)
-_AGGREGATES: Final = ", ".join(f"COUNT({one}), MIN({one}), SUM({one}), MAX({one})" for one in _COLUMNS)
-_UPSERT: Final = f"""
-    INSERT INTO rollup (meter_id, width_s, started_at, {_ROW}) VALUES (?, ?, ?, {", ".join("?" * 12)})
-    ON CONFLICT (meter_id, width_s, started_at) DO UPDATE SET
-    {", ".join(f"{name.strip()} = excluded.{name.strip()}" for name in _ROW.split(","))}
-"""
-_OF_READINGS: Final = f"SELECT at / {MINUTE_US}, {_AGGREGATES} FROM reading"
 _STATE: Final = """
     INSERT INTO rollup_state (meter_id, reading_id, open_minute, zone) VALUES (?, ?, ?, ?)
     ON CONFLICT (meter_id) DO UPDATE SET
     reading_id = excluded.reading_id, open_minute = excluded.open_minute, zone = excluded.zone
 """
-
-Stats = tuple[RollupStats, ...]
-"""One for each quantity."""
-
-_EMPTY: Final[Stats] = (NOTHING,) * len(_COLUMNS)
-
-
-class RollupState(NamedTuple):
-    """How far a meter is: up to which reading, which minute is open after it, and the zone of its hours and days.
-
-    ``zone`` is None while readings of an older version wait.
-    """
-
-    reading_id: int
-    open_minute: int | None
-    zone: str | None
-
-
-def rollup_state(cursor: Cursor, meter_id: int) -> RollupState | None:
-    """The state of a meter; None for one that was never read."""
-    sql = "SELECT reading_id, open_minute, zone FROM rollup_state WHERE meter_id = ?"
-    row = cursor.execute(sql, (meter_id,)).fetchone()
-    return None if row is None else RollupState(*row)
 
 
 class LiveRollups:
@@ -96,9 +73,8 @@ class LiveRollups:
             return
         state = rollup_state(cursor, meter_id)
         assert state is not None
-        sql = f"{_OF_READINGS} WHERE meter_id = ? AND at >= ? AND at < ? AND id > ? AND id < ? GROUP BY 1"
-        values = (meter_id, before, before + MINUTE_US, state.reading_id, reading_id)
-        added = _by_minute(cursor.execute(sql, values))
+        span, ids = (before, before + MINUTE_US), (state.reading_id + 1, reading_id - 1)
+        added = minutes_of_readings(cursor, meter_id, span, ids)
         _add(cursor, meter_id, added, left=before, opened=minute, zone=self.zone)
         cursor.execute(_STATE, (meter_id, reading_id - 1, minute, state.zone))
         self._open[meter_id] = minute
@@ -156,7 +132,7 @@ def store_quarter_hours(cursor: Cursor, meter_id: int, quarters: Iterable[tuple[
     """
     opened = 0
     for start, stats in quarters:
-        cursor.execute(_UPSERT, (meter_id, Tier.QUARTER_HOUR.value, start, *_flat(stats)))
+        put_row(cursor, meter_id, Tier.QUARTER_HOUR, start, stats)
         opened = start + Tier.QUARTER_HOUR.value * 1_000_000
     _make_local_again(cursor, meter_id, zone, opened)
     newest = last_reading_id(cursor)
@@ -194,12 +170,12 @@ def _add(
     for minute, stats in added.items():
         _merge(cursor, meter_id, Tier.MINUTE, minute, stats)
     for tier in (Tier.QUARTER_HOUR, Tier.HOUR, Tier.DAY):
-        places = {} if left is None else {bucket(tier, left, zone): _EMPTY}
+        places = {} if left is None else {bucket(tier, left, zone): EMPTY}
         for minute, stats in added.items():
             place = bucket(tier, minute, zone)
-            places[place] = _merged(places.get(place, _EMPTY), stats)
+            places[place] = merged(places.get(place, EMPTY), stats)
         for (start, end), stats in places.items():
-            if _stored(cursor, meter_id, tier, start) is not None:
+            if stored_row(cursor, meter_id, tier, start) is not None:
                 _merge(cursor, meter_id, tier, start, stats)
             elif not start <= opened < end:
                 _make(cursor, meter_id, tier, start, end)
@@ -208,26 +184,19 @@ def _add(
 def _make(cursor: Cursor, meter_id: int, tier: Tier, start: int, end: int) -> None:
     """Make a row of the finer ones within its time."""
     assert tier.finer is not None
-    sql = f"SELECT {_ROW} FROM rollup WHERE meter_id = ? AND width_s = ? AND started_at >= ? AND started_at < ?"
-    rows = cursor.execute(sql, (meter_id, tier.finer.value, start, end)).fetchall()
-    stats = _EMPTY
-    for row in rows:
-        stats = _merged(stats, _stats(row))
+    rows = rows_between(cursor, meter_id, tier.finer, start, end)
+    stats = EMPTY
+    for row in rows.values():
+        stats = merged(stats, row)
     if rows:
-        cursor.execute(_UPSERT, (meter_id, tier.value, start, *_flat(stats)))
+        put_row(cursor, meter_id, tier, start, stats)
 
 
 def _merge(cursor: Cursor, meter_id: int, tier: Tier, start: int, stats: Stats) -> None:
     """Add to a row; one that is not there begins with nothing."""
-    if stats != _EMPTY:
-        stored = _stored(cursor, meter_id, tier, start)
-        cursor.execute(_UPSERT, (meter_id, tier.value, start, *_flat(_merged(stored or _EMPTY, stats))))
-
-
-def _stored(cursor: Cursor, meter_id: int, tier: Tier, start: int) -> Stats | None:
-    sql = f"SELECT {_ROW} FROM rollup WHERE meter_id = ? AND width_s = ? AND started_at = ?"
-    row = cursor.execute(sql, (meter_id, tier.value, start)).fetchone()
-    return None if row is None else _stats(row)
+    if stats != EMPTY:
+        stored = stored_row(cursor, meter_id, tier, start)
+        put_row(cursor, meter_id, tier, start, merged(stored or EMPTY, stats))
 
 
 def _make_local_again(cursor: Cursor, meter_id: int, zone: tzinfo, opened: int | None) -> None:
@@ -239,40 +208,24 @@ def _make_local_again(cursor: Cursor, meter_id: int, zone: tzinfo, opened: int |
     for tier in (Tier.HOUR, Tier.DAY):
         assert tier.finer is not None
         places: dict[tuple[int, int], Stats] = {}
-        sql = f"SELECT started_at, {_ROW} FROM rollup WHERE meter_id = ? AND width_s = ? AND started_at >= ?"
+        sql = f"SELECT started_at, {ROW} FROM rollup WHERE meter_id = ? AND width_s = ? AND started_at >= ?"
         for start, *row in cursor.execute(sql, (meter_id, tier.finer.value, first)).fetchall():
             place = bucket(tier, start, zone)
-            places[place] = _merged(places.get(place, _EMPTY), _stats(row))
+            places[place] = merged(places.get(place, EMPTY), stats_of(row))
         sql = "DELETE FROM rollup WHERE meter_id = ? AND width_s = ? AND started_at >= ?"
         cursor.execute(sql, (meter_id, tier.value, first))
         for (start, end), stats in places.items():
             if start >= first and not start <= opened < end:
-                cursor.execute(_UPSERT, (meter_id, tier.value, start, *_flat(stats)))
+                put_row(cursor, meter_id, tier, start, stats)
 
 
 def _by_meter(cursor: Cursor, first: int, last: int) -> dict[int, dict[int, Stats]]:
     """What the readings of all meters with these numbers add up to, by their minutes."""
     sql = f"""
-        SELECT meter_id, at / {MINUTE_US}, {_AGGREGATES} FROM reading WHERE id > ? AND id <= ?
+        SELECT meter_id, at / {MINUTE_US}, {AGGREGATES} FROM reading WHERE id > ? AND id <= ?
         GROUP BY 1, 2 ORDER BY MAX(id)
     """
     found: dict[int, dict[int, Stats]] = {}
     for meter_id, minute, *row in cursor.execute(sql, (first, last)).fetchall():  # the newest minute comes last
-        found.setdefault(meter_id, {})[minute * MINUTE_US] = _stats(row)
+        found.setdefault(meter_id, {})[minute * MINUTE_US] = stats_of(row)
     return found
-
-
-def _by_minute(rows: Iterable[tuple[int, ...]]) -> dict[int, Stats]:
-    return {minute * MINUTE_US: _stats(row) for minute, *row in rows}
-
-
-def _stats(row: tuple[int, ...] | list[int]) -> Stats:
-    return tuple(RollupStats(*row[place : place + 4]) for place in range(0, len(row), 4))
-
-
-def _flat(stats: Stats) -> tuple[int | None, ...]:
-    return tuple(value for one in stats for value in one)
-
-
-def _merged(some: Stats, others: Stats) -> Stats:
-    return tuple(one.merged(other) for one, other in zip(some, others, strict=True))

@@ -9,7 +9,7 @@ from typing import Final
 from wattrail.clock import zone_of
 from wattrail.store.buckets import Bucket, bucket_places, bucket_width
 from wattrail.store.database import Cursor
-from wattrail.store.rollups import MINUTE_US, RollupState, rollup_state
+from wattrail.store.rollup_rows import MINUTE_US, RollupState, rollup_state
 from wattrail.store.rows import from_microseconds, microseconds
 from wattrail.store.tiers import NOTHING, RollupStats, SeriesQuantity, Tier, bucket
 

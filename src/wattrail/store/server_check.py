@@ -7,10 +7,11 @@ from typing import Final
 from wattrail.database_address import PostgresAddress
 from wattrail.store.damage import as_damage
 from wattrail.store.database import Cursor
-from wattrail.store.file_check import FileContent, FileFinding, meter_content, meter_findings
+from wattrail.store.file_check import REBUILD, FileContent, FileFinding, meter_content, meter_findings
 from wattrail.store.postgres_database import PostgresDatabase
 from wattrail.store.postgres_schema import latest_version
 from wattrail.store.queries import meter_names
+from wattrail.store.sum_check import nobodys_sums
 
 __all__ = ["server_content", "server_findings"]
 
@@ -29,6 +30,7 @@ def server_findings(address: PostgresAddress) -> tuple[FileFinding, ...]:
     database = PostgresDatabase(address)
     with database.snapshot() as cursor:
         found = [FileFinding(text, _REMEDY) for text in database.problems(cursor)]
+        found += [FileFinding(text, REBUILD, is_derived=True) for text in nobodys_sums(cursor)]
         for meter_id, name, _ in meter_names(cursor):
             found += meter_findings(cursor, address, meter_id, str(name), remedy=_REMEDY)
     return tuple(dict.fromkeys(found))

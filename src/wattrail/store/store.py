@@ -37,7 +37,8 @@ from wattrail.store.reading_journal import ReadingJournal
 from wattrail.store.recent_readings import BookedReading, RecentReadings
 from wattrail.store.registers import counts_alike, registers_from_text, registers_text
 from wattrail.store.rename import rename_in
-from wattrail.store.rollups import LiveRollups, Stats, catch_up, store_quarter_hours
+from wattrail.store.rollup_rows import Stats
+from wattrail.store.rollups import LiveRollups, catch_up, store_quarter_hours
 from wattrail.store.rows import (
     MeterRow,
     account_kind,

@@ -22,6 +22,7 @@ from wattrail.ledger import EntryKind
 from wattrail.network_meters.link_health import LinkDay, advice
 from wattrail.store import StoreReader, open_to_read
 from wattrail.store.access import AccessBook
+from wattrail.store.file_check import REBUILD
 from wattrail.web.gateway_calls import GatewayCalls
 from wattrail.web.messages import PublisherJson, Setup
 from wattrail.web.openapi import may_fail
@@ -165,10 +166,14 @@ class LogLineJson(BaseModel):
 
 
 class DatabaseCheckJson(BaseModel):
-    """What the database engine finds wrong with the file; nothing if it is whole."""
+    """What is wrong with the database, nothing if it is whole: pages and references, then sums and rollups.
+
+    ``remedies`` is what to do.
+    """
 
     at: datetime
     problems: list[str]
+    remedies: list[str]
     took_s: float
 
 
@@ -198,14 +203,18 @@ def health_router(
     @router.post("/health/database-check", tags=["gateway"], responses=may_fail(503))
     @needs(Scope.ADJUST)
     def database_check() -> DatabaseCheckJson:
-        """Let the database engine read its whole file and say what is wrong; it takes as long as that."""
+        """Read the whole database and say what is wrong with it or with what is derived; it takes as long as that."""
         if not checking.acquire(blocking=False):
             raise RequestRefused(ProblemDetails("unavailable", "a check is under way", "wait for its end"))
         try:
             began = datetime.now(UTC)
             with open_to_read(setup.database) as reader:
                 problems = [str(problem.got) for problem in reader.file_problems()]
-            return DatabaseCheckJson(at=began, problems=problems, took_s=(datetime.now(UTC) - began).total_seconds())
+                derived = [] if problems else reader.derived_problems()
+            return DatabaseCheckJson(
+                at=began, problems=[*problems, *derived], remedies=[REBUILD] if derived else [],
+                took_s=(datetime.now(UTC) - began).total_seconds(),
+            )  # fmt: skip
         finally:
             checking.release()
 

@@ -112,8 +112,8 @@ function gateway(report, zone, checked, mayCheck) {
   button.addEventListener("click", async () => {
     button.disabled = true;
     show(status, t("Reading all of it…"));
-    checked.text = await send("POST", "health/database-check").then(({ problems, took_s: took }) => (problems.length
-      ? problems.map(said).join("; ") : t("whole; {seconds} s", { seconds: number(took, 1) })), (error) => error.message);
+    checked.text = await send("POST", "health/database-check").then(({ problems, remedies, took_s: took }) => (problems.length
+      ? [...problems, ...remedies].map(said).join("; ") : t("whole; {seconds} s", { seconds: number(took, 1) })), (error) => error.message);
     show(status, checked.text);
     button.disabled = false;
   });

@@ -34,7 +34,7 @@ from wattrail.ledger import By, Ledger, Observation, boundaries, by_interval
 from wattrail.store import SeriesQuantity, open_store, open_to_read
 from wattrail.store.schema import migrate, migrations
 from wattrail.units import PlainSample, Quantities, Reading
-from wattrail.web.energy_text import energy_json
+from wattrail.web.energy_api import energy_json
 from wattrail.web.hours import hours_of
 from wattrail.web.series_api import PointJson, SeriesJson
 

@@ -5,14 +5,15 @@ Every number comes from the ledger through the functions that ``wattrail ledger`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from decimal import Decimal
 from typing import Annotated, Final, Literal, Self
 
 from fastapi import APIRouter, HTTPException, Query, Response
 from pydantic import BaseModel
+from pydantic_core import to_json
 
 from wattrail.access import Scope
 from wattrail.clock import zone_of
@@ -24,6 +25,8 @@ from wattrail.ledger import (
     Entry,
     EntryKind,
     EstimatedTimes,
+    ImportedPart,
+    Interval,
     LedgerSlice,
     Tariff,
     Totals,
@@ -35,13 +38,13 @@ from wattrail.ledger import (
 from wattrail.sanitize import printable
 from wattrail.store import MeterRow, StoreReader, open_to_read
 from wattrail.store.price_file import with_prices
-from wattrail.web.energy_text import energy_json
+from wattrail.store.tiers import zone_name
 from wattrail.web.messages import Setup
 from wattrail.web.openapi import may_fail
 from wattrail.web.permissions import needs
-from wattrail.web.spans import First, Until, asked_zone, moment_of, periods_of, span_of
+from wattrail.web.spans import First, Until, asked_zone, moment_of, period_label, periods_of, span_of
 
-__all__ = ["MEANING", "EnergyByPeriodJson", "EnergyJson", "add_energy_routes"]
+__all__ = ["MEANING", "EnergyByPeriodJson", "EnergyJson", "add_energy_routes", "energy_json"]
 
 _USUAL: Final = {
     By.HOUR: timedelta(days=1), By.DAY: timedelta(days=31), By.WEEK: timedelta(weeks=26), By.MONTH: timedelta(days=366),
@@ -115,6 +118,44 @@ class EnergyByPeriodJson(BaseModel):
     by: By
     zone: str | None
     periods: list[PeriodJson]
+
+
+def energy_json(
+    intervals: Iterable[Interval], estimated: EstimatedTimes, *, name: str, simulated: bool, by: By, zone: tzinfo
+) -> bytes:
+    """An ``EnergyByPeriodJson`` as its text: a model of each hour of a year takes as long as all the rest."""
+    periods = [
+        {
+            "import_wh": energy.import_mwh / 1000, "export_wh": energy.export_mwh / 1000,
+            "undirected_wh": energy.undirected_mwh / 1000, "start": start, "end": end,
+            "label": period_label(by, start, zone), "complete": complete,
+            "estimated": estimated.touches(start, end), "gaps": _energy_json(gaps), "stated": _energy_json(stated),
+            "imported": imported and _imported_json(imported),
+        }
+        for start, end, energy, gaps, stated, _, complete, imported in intervals
+    ]  # fmt: skip
+    found = {"name": name, "simulated": simulated, "by": by, "zone": zone_name(zone) or None, "periods": periods}
+    return to_json(found)
+
+
+_NO_ENERGY: Final = {"import_wh": 0.0, "export_wh": 0.0, "undirected_wh": 0.0}
+
+
+def _energy_json(totals: Totals) -> dict[str, float]:
+    """Most periods have no gap and nothing stated: these share one."""
+    if not (totals.import_mwh or totals.export_mwh or totals.undirected_mwh):
+        return _NO_ENERGY
+    return {
+        "import_wh": totals.import_mwh / 1000, "export_wh": totals.export_mwh / 1000,
+        "undirected_wh": totals.undirected_mwh / 1000,
+    }  # fmt: skip
+
+
+def _imported_json(part: ImportedPart) -> dict[str, object]:
+    return {
+        "import_wh": None if part.import_mwh is None else part.import_mwh / 1000,
+        "export_wh": None if part.export_mwh is None else part.export_mwh / 1000, "origins": part.origins,
+    }  # fmt: skip
 
 
 class RegistersJson(EnergyJson):

@@ -38,7 +38,7 @@ contract: $(VENV)/dev.stamp $(VENV)/hass.stamp $(VENV)/esphome.stamp $(VENV)/tuy
 	@HASS_PYTHON="$(HASS_PYTHON)" NODE_RED="$(NODE_RED)" PROMETHEUS="$(PROMETHEUS)" $(BIN)/pytest tests/contract -v -rs $(ARGS)
 
 firmware: $(VENV)/dev.stamp  ## boot the images of a folder on the emulated board, read and update OpenBeken; FIRMWARE=folder, SECONDS=20, CUTS=50
-	@FIRMWARE="$(FIRMWARE)" SECONDS="$(or $(SECONDS),20)" CUTS="$(or $(CUTS),0)" $(BIN)/pytest tests/twin_cbu/test_real_images.py tests/twin_cbu/test_uart_partners.py tests/twin_cbu/test_genuine_openbeken.py tests/twin_cbu/test_genuine_bootloader.py tests/twin_cbu/test_genuine_setup.py tests/twin_cbu/test_genuine_log.py tests/twin_cbu/test_genuine_update.py -v -rs $(ARGS)
+	@FIRMWARE="$(FIRMWARE)" SECONDS="$(or $(SECONDS),20)" CUTS="$(or $(CUTS),0)" $(BIN)/pytest tests/twin_cbu/test_real_images.py tests/twin_cbu/test_uart_partners.py tests/twin_cbu/test_genuine_openbeken.py tests/twin_cbu/test_board_supply.py tests/twin_cbu/test_genuine_bootloader.py tests/twin_cbu/test_genuine_setup.py tests/twin_cbu/test_genuine_log.py tests/twin_cbu/test_genuine_update.py -v -rs $(ARGS)
 
 fuzz: $(VENV)/dev.stamp  ## every decoder under damaged bytes and every property, on other examples each time
 	@$(BIN)/python -m tests.fuzz $(ARGS)

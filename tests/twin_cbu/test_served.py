@@ -111,6 +111,20 @@ def test_a_log_without_end_is_cut_and_counted() -> None:
     assert lines[-2:] == ["(201 lines left out)", "later"]
 
 
+class Deaf(Listener):
+    """As a terminal behind "head", which has read enough."""
+
+    def line(self, seconds: float, text: str) -> None:
+        raise BrokenPipeError
+
+
+def test_a_run_that_nobody_reads_any_more_ends(program: Load) -> None:
+    listener = Deaf()
+    with serve_module(program("echo").machine, listener) as module:
+        assert module.ended.wait(PATIENCE_S)
+    assert listener.findings == []
+
+
 @contextmanager
 def typed(*words: str) -> Iterator[subprocess.Popen[str]]:
     process = subprocess.Popen(

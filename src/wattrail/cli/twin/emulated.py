@@ -48,11 +48,15 @@ class EmulatedBoardOptions:
 
 @dataclass(frozen=True, slots=True)
 class EmulationPlan:
-    """What to run. ``flash`` is a file that keeps the flash; what it holds already comes before the firmware's."""
+    """What to run, and the supply that feeds it.
+
+    ``flash`` is a file that keeps the flash; what it holds already comes before the firmware's.
+    """
 
     firmware: Path
     flash: Path | None = None
     chip: ChipOption | None = None
+    supply: str = "ideal"
 
     def machine(self) -> tuple[Cbu, str]:
         """The module, and what it runs. Raises FileError, ImageError, ConfigError, MissingExtra."""
@@ -119,7 +123,7 @@ def serve_firmware(plan: EmulationPlan, around: EmulatedBoardOptions, load: Twin
         console, addresses = _Console(), list[str]()
 
         def attach(machine: Cbu, stack: ExitStack) -> None:
-            addresses.extend(_wired(machine, stack, around, load))
+            addresses.extend(_wired(machine, stack, around, {"supply": plan.supply, **load}))
 
         with serve_module(machine, console, file=plan.flash, attach=attach) as module, _printing(console):
             print(

@@ -111,7 +111,8 @@ def _emulation(board: str, firmware: Path, flashing: FlashTwinOptions | None) ->
             f"--firmware runs on the module of pziot-e01, not of {board}", hint="leave the board out, or name pziot-e01"
         )
     options = flashing or FlashTwinOptions()
-    return EmulationPlan(firmware, flash=options.flash, chip=None if options.chip == "N" else options.chip)
+    chip = None if options.chip == "N" else options.chip
+    return EmulationPlan(firmware, flash=options.flash, chip=chip, supply=options.supply)
 
 
 def _open(text: str) -> Twin:

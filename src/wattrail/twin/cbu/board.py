@@ -23,7 +23,9 @@ from typing import Final, Literal, Self, TypeVar, Unpack
 
 from wattrail.errors import WattrailError
 from wattrail.files import read_bytes
+from wattrail.twin.bootrom.supply import PowerSupply, supply_of
 from wattrail.twin.cbu.board_network import POLL_S, BoardNetwork
+from wattrail.twin.cbu.board_supply import BoardSupply
 from wattrail.twin.cbu.device_log import DeviceLog
 from wattrail.twin.cbu.firmware import FLASH_BYTES, ChipLetter, LoadedFirmware, load_firmware
 from wattrail.twin.cbu.led import LedRecorder
@@ -84,8 +86,9 @@ class Board:
     comes, by SPI, or reworked, to UART1 at 4800 baud; None takes SPI where the module has its controller (N, M).
     ``product`` puts a TuyaMCU at UART1 that answers with it.
 
+    ``supply`` feeds the module, one of ``SUPPLIES`` of the boot ROM twin by its name: some sag until the chip resets.
     ``powered_for`` is how many seconds the meter chip has had its supply before the module. ``options`` are those of a
-    meter twin. Raises FileError, and ImageError for what is not an image of flash.
+    meter twin. Raises FileError, ImageError for what is not an image of flash, ConfigError for an unknown supply.
     """
 
     def __init__(
@@ -99,9 +102,12 @@ class Board:
         product: bytes | None = None,
         powered_for: float = 0.0,
         powered_on: datetime = datetime(2026, 6, 21, 12, tzinfo=UTC),
+        supply: PowerSupply | str = "ideal",
         **options: Unpack[TwinOptions],
     ) -> None:
+        feeds = supply_of(supply)
         self.machine, self.notes = _machine_with(firmware, module)
+        self.supply = None if feeds is None else BoardSupply(self.machine, feeds, seed)
         spi = self.machine.peripherals.get("spi")
         self.interface = interface or ("spi" if isinstance(spi, SpiBlock) else "uart")
         options.setdefault("sel", self.interface)

@@ -44,6 +44,7 @@ TCM_START: Final = 0x3F0000
 _PAGE: Final = 0x1000
 
 WATCHDOG: Final = "watchdog"
+BROWN_OUT: Final = "brown-out"
 FLASH_WRITE: Final = "flash write"
 """The kind of a bad access that is a store into flash."""
 _MAX_RESETS: Final = 4096
@@ -86,6 +87,7 @@ class Cbu:
         self.bad_accesses: dict[tuple[str, int], int] = {}
         self.undefined: dict[int, int] = {}
         self.resets: list[tuple[int, str]] = []
+        self.is_held = False
         self._reset_reason: str | None = None
         self._map_memory()
         self._place(efuse)
@@ -159,6 +161,9 @@ class Cbu:
             if interrupts.lines:
                 self._interrupt()
             due = clock.next_due if clock.next_due < tick else tick
+            if self.is_held:
+                clock.now = due
+                continue
             if idle.is_idle and not interrupts.pending:
                 if not guest.begin():
                     if clock.now < due:
@@ -188,6 +193,15 @@ class Cbu:
     def reset(self, reason: str = "CEN") -> None:
         """Reset before the next slice, by default by CEN, which cuts the supply of the chip's inside."""
         self._reset_reason = reason
+
+    def hold(self, reason: str) -> None:
+        """Reset, and run no code until ``release``, while time passes. Memory is lost, as by CEN."""
+        self.is_held = True
+        self.reset(reason)
+
+    def release(self) -> None:
+        """Start after ``hold``."""
+        self.is_held = False
 
     def _bite(self) -> None:
         self._reset_reason = WATCHDOG

@@ -6,7 +6,7 @@ import select
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -75,8 +75,11 @@ class ServedModule:
                 self._receive(max(0.0, ahead))
         except CpuFault as fault:
             self._report([fault_finding(self.machine, fault)])
+        except BrokenPipeError:
+            pass  # nobody reads what is said any more, as behind "head": the end
         finally:
-            self._log.finish()
+            with suppress(BrokenPipeError):
+                self._log.finish()
             self.ended.set()
 
     def _report(self, findings: list[EmulationFinding]) -> None:

@@ -13,7 +13,7 @@ from typing import Final
 
 from wattrail.twin.cbu.cpu import CpuFault
 from wattrail.twin.cbu.interrupts import SOURCES
-from wattrail.twin.cbu.machine import FLASH_WRITE, RAM_START, TCM_START, WATCHDOG, Cbu
+from wattrail.twin.cbu.machine import BROWN_OUT, FLASH_WRITE, RAM_START, TCM_START, WATCHDOG, Cbu
 from wattrail.twin.cbu.peripheral import TICKS_PER_SECOND
 
 __all__ = ["EmulationFinding", "RunObserver", "bits_that_end_a_wait", "fault_finding"]
@@ -30,6 +30,7 @@ _REHEARSED: Final = 400
 _LOOP_RESETS: Final = 4
 _LOOP_S: Final = 10.0
 MAX_FINDINGS: Final = 40
+_WEAK: Final = "what feeds it is too weak for its radio: shorter wires, a stronger regulator, or 1000 µF at its pins"
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +147,7 @@ class RunObserver:
             EmulationFinding(
                 "resets",
                 f"the chip restarts every {every:.1f} s, {by_whom}",
-                "its log says why, shortly before each restart",
+                _WEAK if by_whom.startswith(f"by {BROWN_OUT}") else "its log says why, shortly before each restart",
                 about=by_whom,
             )
         ]

@@ -17,7 +17,7 @@ from wattrail.errors import StoreError
 from wattrail.gateway import Feed, MeterPlan
 from wattrail.gateway.source import open_planned
 from wattrail.gateway.worker import Worker
-from wattrail.store import open_store
+from wattrail.store import GatewayLock, open_store
 
 pytestmark = pytest.mark.usefixtures("manual_clock")
 
@@ -37,6 +37,18 @@ def kept_by(name: str = "bench", database: str = "simulated.sqlite") -> list[dic
     with closing(sqlite3.connect(data_dir() / database)) as connection:
         connection.row_factory = sqlite3.Row
         return [dict(row) for row in connection.execute("SELECT * FROM calibration WHERE meter = ?", (name,))]
+
+
+def test_a_command_says_how_a_gateway_takes_up_what_it_keeps(wattrail: Type) -> None:
+    alone = "no gateway runs on this database: the next one takes it as it starts"
+    assert alone in wattrail(*CALIBRATE, OFF, *TRUTH, *KEPT).err
+    with GatewayLock(data_dir() / "simulated.sqlite"):
+        calibrating = wattrail(*CALIBRATE, OFF, *TRUTH, *KEPT).err
+        restoring = wattrail("calibration", "restore", "bench").err
+    for said in (calibrating, restoring):
+        assert "a gateway runs, process " in said
+        assert "wattrail reload applies it; the past keeps its own" in said
+    assert alone in wattrail("calibration", "restore", "bench").err
 
 
 # ---- measuring

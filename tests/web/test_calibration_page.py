@@ -37,9 +37,12 @@ def test_a_load_is_measured_doubted_corrected_and_kept(page: Page) -> None:
     expect(result.get_by_role("row", name="Counts per volt")).to_contain_text("3.47 %")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     axe(page)
+    expect(result.get_by_text("The meter is read with it at once; the past keeps its own.")).to_be_visible()
+    kept = page.get_by_role("region", name="Kept calibrations")
+    expect(kept.get_by_text("What holds now: front end pziot-e01, not calibrated")).to_be_visible()
     result.get_by_label("Remark: which reference, which load").fill("clamp meter <i>X</i>")
     result.get_by_label("Your name").fill("ada")
     result.get_by_role("button", name="Keep it").click()
     expect(result.get_by_text("Kept as calibration 1.")).to_be_visible()
-    kept = page.get_by_role("region", name="Kept calibrations")
+    expect(kept.get_by_text("What holds now: calibrated constants")).to_be_visible()
     expect(kept.get_by_text("measured, ada: clamp meter <i>X</i>")).to_be_visible()

@@ -87,7 +87,7 @@ def served_house(folder: Path) -> Iterator[House]:
     tariffs = {"two rates": parse_tariff(TARIFF, "tariff.toml")}
     setup = Setup(database=path, zone="Europe/Berlin", tariffs=tariffs)
     with open_store(path) as store, bind(port=0) as listener:
-        actions = {**ledger_actions(store, feed.now), **CalibrationActions(store, feed).actions()}
+        actions = {**ledger_actions(store, feed.now), **CalibrationActions(store, feed, lambda _names: ()).actions()}
         page = WebProcess(feed, setup, listener, on_ready=lambda _: ready.set(), actions=actions)
         assert ready.wait(60)
         yield House(page.address, path)

@@ -63,7 +63,9 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     file.write_text('[[meter]]\nname = "house"\nurl = "twin://pziot-e01"\n')
     with open_store(site.database) as store:
         health = GatewayHealth(store, SystemClock(), counters=dict, prices=tuple, log=RecentLog())
-        actions = page_actions(store, Feed(), health, Settings(SettingsFile(file), plan_service))
+        actions = page_actions(
+            store, Feed(), health, lambda _names: (), settings=Settings(SettingsFile(file), plan_service)
+        )
         with Served(site, elsewhere=True, actions=actions) as running:
             yield running
 

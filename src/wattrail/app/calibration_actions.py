@@ -1,14 +1,16 @@
 """Calibrating a meter that the gateway reads: readings come from the gateway itself, so that no port is opened twice.
 
-What was measured waits here under a number until somebody keeps it: what is kept is what was shown.
+What was measured waits here under a number until somebody keeps it: what is kept is what was shown. The meter is then
+read on with it, at once.
 """
 
 from __future__ import annotations
 
 import itertools
+import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from json import dumps
 from typing import Any, Final
@@ -16,7 +18,7 @@ from typing import Any, Final
 from wattrail.app.coming_readings import STEADY_HINT, ComingReadings, chip_of
 from wattrail.chips.scaling import Scaling
 from wattrail.clock import Clock, SystemClock
-from wattrail.errors import WattrailError
+from wattrail.errors import StoreError, WattrailError
 from wattrail.gateway import Feed
 from wattrail.meter.calibration import FEWEST_READINGS
 from wattrail.metrology.calibrate import CalibrationError, CalibrationPoint, Load, LoadCounts, Reference, unsteadiness
@@ -28,10 +30,14 @@ from wattrail.units import Reading
 from wattrail.web.gateway_calls import Action
 from wattrail.web.problems import ProblemDetails, RequestRefused
 
-__all__ = ["CalibrationActions"]
+__all__ = ["CalibrationActions", "Recalibrate"]
 
 _MAX_WAITING: Final = 20
 _COUNTS: Final = ("v_rms", "i_rms", "watt")
+
+Recalibrate = Callable[[Iterable[str]], tuple[str, ...]]
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +47,13 @@ class _Waiting:
 
 
 class CalibrationActions:
-    """Measures, keeps what was measured, and puts an earlier calibration back."""
+    """Measures, keeps what was measured, and puts an earlier calibration back.
 
-    def __init__(self, store: Store, feed: Feed, clock: Clock | None = None) -> None:
-        self._store, self._clock = store, clock or SystemClock()
+    ``recalibrate`` scales meters by what is kept; see ``Gateway``.
+    """
+
+    def __init__(self, store: Store, feed: Feed, recalibrate: Recalibrate, *, clock: Clock | None = None) -> None:
+        self._store, self._recalibrate, self._clock = store, recalibrate, clock or SystemClock()
         self._numbers = itertools.count(1)
         self._waiting: OrderedDict[int, _Waiting] = OrderedDict()
         self._kept: dict[int, KeptCalibration] = {}
@@ -115,7 +124,7 @@ class CalibrationActions:
                     )
                 self._refuse_findings(waiting.proposal, frozenset(arguments["allow"]))
                 kept = self._kept[number] = self._written(waiting.proposal, arguments)
-        return {"number": kept.number}
+        return {"number": kept.number, "scale": self._taken_up(kept)}
 
     def _refuse_findings(self, proposal: Proposal, allowed: frozenset[str]) -> None:
         refused = [one for one in proposal.findings if one.stops and one.cause.value not in allowed]
@@ -141,7 +150,18 @@ class CalibrationActions:
             name, found.calibration, simulated=found.simulated, origin="restored", turns=found.turns,
             at=self._clock.now(), by=arguments["who"], note=words, evidence=dumps({"restored": words}),
         )  # fmt: skip
-        return {"number": kept.number}
+        return {"number": kept.number, "scale": self._taken_up(kept)}
+
+    def _taken_up(self, kept: KeptCalibration) -> str | None:
+        """Read the meter on with what is kept, and wait until it shows that; gives its scale then. Raises nothing."""
+        before = self._readings.shown(kept.meter)
+        try:
+            if self._recalibrate([kept.meter]) and before is not None:
+                self._readings.wait_for_other_scale(before)
+        except StoreError as error:  # it is kept, and the next reload takes it up
+            logger.warning("meter %s: calibration %d is not taken up yet: %s", kept.meter, kept.number, error)
+        shown = self._readings.shown(kept.meter)
+        return shown.scale if shown else None
 
     def _newest(self, name: str) -> KeptCalibration | None:
         kept = self._store.calibrations(name)

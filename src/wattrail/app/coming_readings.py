@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from typing import Final
 
+from wattrail.calibration import Calibration
 from wattrail.chips import CHIPS, MeteringChip
 from wattrail.clock import Clock
 from wattrail.gateway import Feed, MeterState, MeterView
@@ -19,6 +20,9 @@ STEADY_HINT: Final = "take a load that holds still, such as a kettle or a heater
 _WITHIN_S: Final = 45.0
 """Seconds in which the readings of one load must come; the page waits a minute."""
 
+_NEXT_WITHIN_S: Final = 12.0
+"""Seconds for the next reading; the slowest chip is read every 10 s."""
+
 _LOOK_EVERY_S: Final = 0.1
 
 
@@ -29,9 +33,13 @@ class ComingReadings:
         self._feed, self._clock = feed, clock
         self._pause = threading.Event()
 
+    def shown(self, name: str) -> MeterView | None:
+        """A meter as it is shown now."""
+        return self._feed.view(name)
+
     def view(self, name: str) -> MeterView:
         """A meter as it is shown. Raises RequestRefused for an unknown one."""
-        view = self._feed.view(name)
+        view = self.shown(name)
         if view is None:
             raise RequestRefused(ProblemDetails("not-found", f"there is no meter {printable(name, limit=64)!r}"))
         return view
@@ -47,8 +55,11 @@ class ComingReadings:
     def take(self, name: str, number: int) -> tuple[Reading, ...]:
         """So many new readings, in order. Raises RequestRefused if they do not come in time."""
         until, taken, last = self._clock.monotonic() + _WITHIN_S, list[Reading](), self.live(name)[1]
+        calibration = last.calibration
         while len(taken) < number:
             _, reading = self.live(name)
+            if reading.calibration != calibration:
+                raise RequestRefused(ProblemDetails("invalid", f"{name} was calibrated meanwhile", "measure once more"))
             if reading.monotonic != last.monotonic:
                 last = reading
                 taken.append(reading)
@@ -58,6 +69,19 @@ class ComingReadings:
             else:
                 self._pause.wait(_LOOK_EVERY_S)
         return tuple(taken)
+
+    def wait_for_other_scale(self, before: MeterView) -> None:
+        """Return once a meter shows another scale than before, or gives no reading any more. Raises nothing."""
+        until, shown = self._clock.monotonic() + _NEXT_WITHIN_S, self.shown(before.name)
+        while shown is not None and _scale_of(shown) == _scale_of(before):
+            if shown.state is not MeterState.LIVE or self._clock.monotonic() > until:
+                return
+            self._pause.wait(_LOOK_EVERY_S)
+            shown = self.shown(before.name)
+
+
+def _scale_of(view: MeterView) -> tuple[Calibration | None, str | None]:
+    return view.reading.calibration if view.reading else None, view.scale
 
 
 def chip_of(reading: Reading) -> MeteringChip | None:

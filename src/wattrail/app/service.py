@@ -148,7 +148,7 @@ async def open_service(
             try:
                 await gateway.start()
                 if plan.web is not None and listener is not None:
-                    parts.start_page(plan, plan.web, listener, on_ready, gateway.counters)
+                    parts.start_page(plan, plan.web, listener, on_ready, gateway)
                 elif on_ready is not None:
                     on_ready(None)
                 yield Service(plan, gateway, store, parts, listener)

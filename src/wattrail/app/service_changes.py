@@ -65,6 +65,10 @@ def _phrases(before: ServicePlan, after: ServicePlan, meters: PlanChanges, names
         yield f"changed {_meters(meters.changed)}"
     if meters.removed:
         yield f"removed {_meters(meters.removed)}"
+    if meters.recalibrated:
+        yield f"other calibration of {_meters(meters.recalibrated)}"
+    if meters.why_not_recalibrated:
+        yield f"kept calibrations are not taken up: {meters.why_not_recalibrated}"
     if publishers := [name for name in names if name != "alarms"]:
         yield f"publishers started again or ended: {', '.join(publishers)}"
     if before.alarms != after.alarms:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
@@ -16,7 +16,7 @@ from wattrail.app.plan import ServicePlan, WebPlan
 from wattrail.app.price_fetch import PriceFetcher
 from wattrail.app.publishers import Publishers
 from wattrail.clock import Clock, SystemClock
-from wattrail.gateway import Feed
+from wattrail.gateway import Feed, Gateway
 from wattrail.gateway.logs import set_up_logging
 from wattrail.gateway.recent_log import RecentLog
 from wattrail.publish import ConsumerContext, Publisher, PublisherBoard
@@ -97,14 +97,14 @@ class ServiceParts:
 
     def start_page(
         self, plan: ServicePlan, web: WebPlan, listener: socket.socket, on_ready: Callable[[str], object] | None,
-        counters: Callable[[], Mapping[str, Mapping[str, int]]],
+        gateway: Gateway,
     ) -> None:  # fmt: skip
-        """Serve the page on a bound listener. ``counters`` are those of the lines of the meters."""
+        """Serve the page on a bound listener. ``gateway`` counts what its lines do, and calibrates its meters."""
         from wattrail.app.page_actions import page_actions
         from wattrail.web import WebProcess
 
         health = self._health = GatewayHealth(
-            self._store, self._clock or SystemClock(), counters=counters, prices=lambda: self.prices.states(),
+            self._store, self._clock or SystemClock(), counters=gateway.counters, prices=lambda: self.prices.states(),
             log=self._log,
         )  # fmt: skip
         health.plan = plan
@@ -113,7 +113,7 @@ class ServiceParts:
         self.page = WebProcess(
             self._feed, self._setup, listener, board=self._board, on_ready=on_ready, on_acknowledge=self._acknowledge,
             access=AccessKeeper(self._store.path),
-            actions=page_actions(self._store, self._feed, health, self._settings),
+            actions=page_actions(self._store, self._feed, health, gateway.recalibrate, settings=self._settings),
         )  # fmt: skip
         self.lock.set_address(self.page.address)
 

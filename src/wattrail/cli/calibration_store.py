@@ -15,6 +15,7 @@ from wattrail.calibration import Calibration
 from wattrail.cli.exits import UsageError
 from wattrail.cli.option_types import ConfigOption, DatabaseOption
 from wattrail.database_address import DatabaseAddress, is_there
+from wattrail.errors import StoreError
 from wattrail.urls import METER_NAME, split
 
 if TYPE_CHECKING:
@@ -73,6 +74,18 @@ class CalibrationStore:
 
         with open_store(self.database) as store:
             yield store
+
+    def words_of_the_gateway(self) -> str:
+        """How a gateway comes to read with what is kept now."""
+        from wattrail.store import lock_holder
+
+        try:
+            holder = lock_holder(self.database)
+        except StoreError:  # it is kept all the same
+            return "wattrail reload applies it to a gateway that runs; the past keeps its own"
+        if holder:
+            return f"a gateway runs, {holder}: wattrail reload applies it; the past keeps its own"
+        return "no gateway runs on this database: the next one takes it as it starts; the past keeps its own"
 
     def words_of_the_file(self, after: Calibration) -> list[str]:
         """What in wattrail.toml would still win over a calibration that is kept now."""

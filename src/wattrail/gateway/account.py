@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta, tzinfo
-from typing import Protocol
+from typing import Final, Protocol
 
 from wattrail.calibration import Calibration
 from wattrail.clock import MACHINE_ZONE
@@ -27,12 +27,16 @@ from wattrail.ledger import (
 )
 from wattrail.store import Store
 from wattrail.store.registers import counts_alike
+from wattrail.store.rows import epoch_constants
 from wattrail.units import Reading
 
 __all__ = ["Account", "BookedMeter", "is_booked", "observation"]
 
 _LAST_PULSE_NEGATIVE = 1
 """STATUS[0] of a BL0942; chips without it leave STATUS out."""
+
+_RECALIBRATED: Final = "the gateway was given other constants"
+_OTHER_REGISTERS: Final = "the meter shows other registers"
 
 logger = logging.getLogger(__name__)
 
@@ -94,7 +98,7 @@ class Account:
         self._booked: list[Entry] = []
         self._day: RunningInterval | None = None
         if row.recalibrated:
-            self._begin_epoch(row.epoch.number + 1, meter.calibration, now, "the gateway was given other constants")
+            self._begin_epoch(row.epoch.number + 1, meter.calibration, now, _RECALIBRATED)
 
     def book(self, reading: Reading) -> None:
         """Account for a reading; once this returns, it is stored, or waits: ``unstored`` says so."""
@@ -140,8 +144,9 @@ class Account:
     def _booking(self, reading: Reading) -> Booking:
         if self._ledger.doubted:
             self._take_stated()  # that the register was reset: no entry is written while it is held
-        if any(shown.register not in self._known for shown in reading.registers):
-            self._change_registers(reading)
+        is_recalibrated = self._is_recalibrated(reading)
+        if is_recalibrated or any(shown.register not in self._known for shown in reading.registers):
+            self._change_registers(reading, is_recalibrated=is_recalibrated)
         if (reset := self._ledger.open_reset) is not None:
             evidence = f"manual entry {reset.sequence}: {reset.who} states a reset: {reset.note}"
             self._begin_epoch(self._ledger.epoch.number + 1, self._calibration, reading.at, evidence)
@@ -243,15 +248,21 @@ class Account:
             self._booked.append(entry)
             self._day = None
 
-    def _change_registers(self, reading: Reading) -> None:
+    def _is_recalibrated(self, reading: Reading) -> bool:
+        """Whether a chip is read with other constants than those that hold in the ledger."""
+        given, held = reading.calibration, self._calibration
+        return given is not None and given is not held and epoch_constants(given) != epoch_constants(held)
+
+    def _change_registers(self, reading: Reading, *, is_recalibrated: bool) -> None:
         """The meter shows other registers than before: other firmware, another step, another calibration."""
         self._require_nothing_waiting()
         channels = Channels.of([shown.register for shown in reading.registers])
         self._known = frozenset(shown.register for shown in reading.registers)
-        if not counts_alike(channels.registers, self._channels.registers):
+        if is_recalibrated or not counts_alike(channels.registers, self._channels.registers):
             self._channels, self.has_estimates = channels, self.has_estimates or reading.is_estimated
             number = self._ledger.epoch.number + 1
-            self._begin_epoch(number, reading.calibration, reading.at, "the meter shows other registers")
+            evidence = _RECALIBRATED if is_recalibrated else _OTHER_REGISTERS
+            self._begin_epoch(number, reading.calibration, reading.at, evidence)
 
     def _require_nothing_waiting(self) -> None:
         """An epoch follows the entries of the one before. Raises StoreUnavailable; the reading is then not booked."""

@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from types import TracebackType
 from typing import Final, Self
@@ -93,6 +93,8 @@ class Gateway:
         A meter that is changed or removed ends as at a stop, with everything booked. One that blocks meanwhile is left
         behind, and its successor under the same name waits for it: an account has one writer. Raises ConfigError for
         another time zone, before anything is changed.
+
+        Constants that were kept meanwhile, as by another program, hold from now on: see ``recalibrate``.
         """
         if plan.zone != self.plan.zone:
             raise ConfigError("the time zone of a running gateway cannot be changed", hint="start it again")
@@ -110,7 +112,17 @@ class Gateway:
             self._virtual = self._virtual_meters()
             self._virtual.start()
         await in_thread(lambda: self._begin([meter.name for meter in beginning]), name="begin-meters")
-        return changes
+        return await in_thread(lambda: self._with_kept(changes), name="recalibrate-meters")
+
+    def recalibrate(self, names: Iterable[str] | None = None) -> tuple[str, ...]:
+        """Scale by what is kept now, from the next poll on; returns the meters that get other constants.
+
+        All meters are looked at if none is named. Each is read on, by the same port and without a pause, and its
+        ledger begins another epoch with the reading that comes next. For any thread. Raises StoreError.
+        """
+        workers = {name: running.worker for name, running in list(self._workers.items())}
+        wanted = workers if names is None else [name for name in names if name in workers]
+        return tuple(name for name in wanted if workers[name].scale.look_again())
 
     def counters(self) -> dict[str, Mapping[str, int]]:
         """What the line of each meter on a wire has counted since the start: readings, retries, faults by kind."""
@@ -154,6 +166,14 @@ class Gateway:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.stop()
+
+    def _with_kept(self, changes: PlanChanges) -> PlanChanges:
+        """The changes, and which meters took other constants: a database that is away costs these alone."""
+        try:
+            return replace(changes, recalibrated=self.recalibrate())
+        except StoreError as error:
+            logger.warning("no kept calibration was taken up: %s", error)
+            return replace(changes, why_not_recalibrated=str(error))
 
     def _make(self, meters: Iterable[MeterPlan]) -> None:
         """Show meters that are to be read; in this order they are shown."""

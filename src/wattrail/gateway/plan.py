@@ -134,11 +134,17 @@ class GatewayPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanChanges:
-    """From one plan to another: the names of meters that are added, removed, or read in another way."""
+    """From one plan to another: the names of meters that are added, removed, or read in another way.
+
+    ``recalibrated`` are read on with constants that were kept meanwhile; ``why_not_recalibrated`` says why nobody
+    could look for them.
+    """
 
     added: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
+    recalibrated: tuple[str, ...] = ()
+    why_not_recalibrated: str | None = None
 
     @classmethod
     def between(cls, before: GatewayPlan, after: GatewayPlan) -> Self:

@@ -23,13 +23,13 @@ from wattrail.gateway.failures import DEFECT_HINT, safe_text, state_after
 from wattrail.gateway.feed import Feed, ShownMeter
 from wattrail.gateway.network_meter import ArrivedReading, Failure
 from wattrail.gateway.plan import MeterPlan
+from wattrail.gateway.scale import MeterScale
 from wattrail.gateway.scope import has_waveform
 from wattrail.gateway.source import MeterReader, Opener
 from wattrail.gateway.timing import BackOff, PollSchedule
 from wattrail.gateway.view import MeterState, MeterView
 from wattrail.gateway.waiting import Booking, StoreAvailability
 from wattrail.ledger import GAP_AFTER_US, Entry
-from wattrail.metrology.scale_origin import Scale, ScaleClaims, held_scale
 from wattrail.sources import SourceCadence
 from wattrail.store import Store
 from wattrail.store.rows import source_kind, without_credentials
@@ -65,7 +65,7 @@ class Worker:
         self._meter: MeterReader | None = None
         self._connected = False
         self._account: Account | None = None
-        self._scale: Scale | None = None
+        self.scale = MeterScale(plan, store)
         self._counted: Counter[str] = Counter()
         self._schedule = PollSchedule(plan.poll_s)
         self._back_off = BackOff()
@@ -97,8 +97,8 @@ class Worker:
     def poll_once(self) -> None:
         """Read once, book, store and publish; connect first if needed."""
         meter = self._meter = self._meter or self._opener(self.plan, self._clock)
+        self.scale.give_to(meter)
         if not self._connected:
-            meter.calibration, meter.scale = self._held(meter)
             meter.connect()
             self._connected = True
             logger.info("meter %s: connected", self.plan.name)
@@ -187,17 +187,6 @@ class Worker:
         if (notice is None) != (self._view.notice is None):  # once for each jump: its size varies with every reading
             logger.warning("meter %s: %s", self.plan.name, notice or "the wall clock agrees with the time that passes")
         return notice if self._view.notice is None or notice is None else self._view.notice
-
-    def _held(self, meter: MeterReader) -> Scale:
-        """The scale of the meter, decided once for a run; the meter was opened with that of its plan and front end."""
-        if self._scale is None:
-            kept = self._store.calibration(self.plan.name, simulated=meter.simulated)
-            claims = ScaleClaims(
-                given=self.plan.calibration, kept=kept, kept_of_twin=meter.simulated, inverted=self.plan.inverted
-            )
-            usual = Scale(meter.calibration, meter.scale)
-            self._scale = held_scale(claims, usual, simulated=meter.simulated)
-        return self._scale
 
     def _warn_of_assumed_scale(self, meter: MeterReader) -> None:
         """Log once that the front end is assumed."""

@@ -1,7 +1,7 @@
 """Calibrations that a person has kept, by the name of the meter: the newest holds, and none is ever changed.
 
 They stand apart from the epochs of the ledger. An epoch says which constants held while something was counted; a kept
-calibration says which constants the gateway is to take at its next start, and on what evidence.
+calibration says which constants the gateway is to take from now on, and on what evidence.
 """
 
 from __future__ import annotations

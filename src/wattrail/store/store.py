@@ -181,7 +181,7 @@ class Store:
         note: str = "",
         evidence: str = "{}",
     ) -> KeptCalibration:
-        """Keep a calibration for a name as the newest; the gateway takes it at its next start.
+        """Keep a calibration for a name as the newest; a gateway takes it when it starts or reloads.
 
         Raises StoreError where a twin's constants would calibrate a meter, or the other way round.
         """

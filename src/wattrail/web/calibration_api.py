@@ -1,6 +1,6 @@
 """Calibration in the REST interface: what is kept, a measurement against a reference, and a way back.
 
-The gateway takes the readings and keeps the result; it uses a kept calibration from its next start on.
+The gateway takes the readings, keeps the result, and reads the meter on with it.
 """
 
 from __future__ import annotations
@@ -116,9 +116,10 @@ class KeepJson(BaseModel):
 
 
 class KeptNumberJson(BaseModel):
-    """The number under which it is kept."""
+    """The number under which it is kept, and what scales the meter now, as text."""
 
     number: int
+    scale: str | None
 
 
 def calibration_router(feed: Feed, setup: Setup, calls: GatewayCalls | None) -> APIRouter:
@@ -159,7 +160,10 @@ def calibration_router(feed: Feed, setup: Setup, calls: GatewayCalls | None) -> 
     @router.post("/meters/{name}/calibration/keep", status_code=201, responses=may_fail(404, 503))
     @needs(Scope.ADMIN)
     async def keep(name: str, body: KeepJson, request: Request) -> KeptNumberJson:
-        """Keep a measurement; the gateway takes it at its next start, and the past keeps its own."""
+        """Keep a measurement; the meter is read on with it at once, and the past keeps its own.
+
+        Constants in wattrail.toml win over it. The answer comes once the meter shows it, or 12 s later.
+        """
         note = printable(body.note.strip(), limit=300)
         kept = await call("keep", name, number=body.number, note=note, who=_who(request, body), allow=body.allow)
         return KeptNumberJson.model_validate(kept)
@@ -167,7 +171,7 @@ def calibration_router(feed: Feed, setup: Setup, calls: GatewayCalls | None) -> 
     @router.post("/meters/{name}/calibration/restore", status_code=201, responses=may_fail(404, 503))
     @needs(Scope.ADMIN)
     async def restore(name: str, body: KeepJson, request: Request) -> KeptNumberJson:
-        """Put an earlier calibration back: it is kept once more, as the newest."""
+        """Put an earlier calibration back: it is kept once more, as the newest, and the meter is read on with it."""
         kept = await call("restore", name, number=body.number, who=_who(request, body))
         return KeptNumberJson.model_validate(kept)
 

@@ -38,8 +38,8 @@ def restore(
 ) -> None:
     """Put an earlier calibration back.
 
-    Nothing is undone: it is kept once more, as the newest, and the gateway takes it at its next start. Without a
-    number it is the one before the newest; with --file the newest of the file.
+    Nothing is undone: it is kept once more, as the newest; 'wattrail reload' applies it to a gateway that runs.
+    Without a number it is the one before the newest; with --file the newest of the file.
     """
     calibrations = calibrations_of_name(meter, options or StoreOptions())
     taken = taken_from_file(file, number) if file else _earlier(calibrations, number)
@@ -49,7 +49,8 @@ def restore(
     else:
         print(f"{meter}: {taken.words}\n{toml_line(taken.calibration)}")
     if kept:
-        output.note(f"kept as calibration {kept.number} of {meter}; the gateway takes it at its next start")
+        output.note(f"kept as calibration {kept.number} of {meter}")
+        output.note(calibrations.words_of_the_gateway())
         for words in calibrations.words_of_the_file(taken.calibration):
             output.note(f"note: {words}")
 

@@ -82,7 +82,8 @@ def calibrate(
     """Calibrate a meter against a reference.
 
     Measures one load or several, says what looks wrong and why, and shows the constants before and after. It is kept
-    with --apply, or when you agree at a terminal; the gateway takes it at its next start, and the past keeps its own.
+    with --apply, or when you agree at a terminal. 'wattrail reload' applies it to a gateway that runs; the past keeps
+    its own.
     """
     reference, setting, keeping = (
         reference or ReferenceOptions(),
@@ -208,7 +209,7 @@ def _keep(calibrations: CalibrationStore, proposal: Proposal, keeping: KeepingOp
             note=keeping.note, evidence=dumps(evidence(proposal)),
         )  # fmt: skip
     output.note(f"kept as calibration {kept.number} of {calibrations.name} in {calibrations.database}")
-    output.note("the gateway takes it at its next start; the past keeps its own")
+    output.note(calibrations.words_of_the_gateway())
     for words in calibrations.words_of_the_file(proposal.after):
         output.note(f"note: {words}")
     return kept.number

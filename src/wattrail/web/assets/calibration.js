@@ -27,8 +27,9 @@ class Kept {
     this.root = element("section.part", { "aria-label": t("Kept calibrations") }, element("h2", {}, t("Kept calibrations")), this.scale, this.list, this.problem);
   }
 
-  async load() {
-    const found = await ask(`${path(name)}/calibration`);
+  // The gateway knows what holds a moment before it is listed.
+  async load(now = {}) {
+    const found = { ...await ask(`${path(name)}/calibration`), ...now.scale ? { scale: now.scale } : {} };
     show(this.scale, found.scale ? t("What holds now: {scale}", { scale: said(found.scale) }) : "");
     this.list.replaceChildren(...(found.kept.length ? found.kept.map((one) => this.#row(one)) : [element("li.quiet", {}, t("None is kept yet."))]));
     return found;
@@ -38,7 +39,7 @@ class Kept {
     const back = element("button.button.small", { type: "button", "aria-label": t("Put calibration {number} back", one) }, t("Put back"));
     back.addEventListener("click", async () => {
       back.disabled = true;
-      await change("POST", `${path(name)}/calibration/restore`, { number: one.number }).then(() => this.load()).catch((error) => { show(this.problem, error.message); });
+      await change("POST", `${path(name)}/calibration/restore`, { number: one.number }).then((now) => this.load(now)).catch((error) => { show(this.problem, error.message); });
     });
     const at = `${date(one.at, this.zone, { day: "numeric", month: "short", year: "numeric" })}, ${clock(one.at, this.zone, false)}`;
     const values = CONSTANTS.map(([key]) => number(one.constants[key], 2)).join(" · ") + (one.constants.inverted ? ` · ${t("the other way round")}` : "");
@@ -104,15 +105,15 @@ class Measurement {
     keep.addEventListener("click", () => this.#keep(keep, { number: found.number, note: note.value, who: this.isMachine ? who.value : "", allow: stopping.map(({ cause }) => cause) }));
     return [element("div.statement", {}, field(t("Remark: which reference, which load"), note), this.isMachine ? field(t("Your name"), who) : null),
       stopping.length ? element("p.row", {}, sure, element("label", { for: "sure" }, t("The parts really are so: keep it in spite of this."))) : null,
-      element("div.row", {}, keep), element("p.quiet", {}, t("The gateway takes it at its next start; the past keeps its own. A calibration in wattrail.toml wins over it."))];
+      element("div.row", {}, keep), element("p.quiet", {}, t("The meter is read with it at once; the past keeps its own. A calibration in wattrail.toml wins over it."))];
   }
 
   async #keep(button, body) {
     button.disabled = true;
     try {
-      const { number: kept } = await change("POST", `${path(name)}/calibration/keep`, body);
-      this.result.replaceChildren(element("p.good", { role: "status" }, t("Kept as calibration {number}.", { number: kept })));
-      await this.kept.load();
+      const kept = await change("POST", `${path(name)}/calibration/keep`, body);
+      this.result.replaceChildren(element("p.good", { role: "status" }, t("Kept as calibration {number}.", kept)));
+      await this.kept.load(kept);
     } catch (error) {
       show(this.problem, error.message);
       button.disabled = false;

@@ -84,3 +84,13 @@ def test_alternatives_and_values_of_a_sentence_are_found() -> None:
 def test_a_translation_keeps_every_value_of_the_sentence(path: Path) -> None:
     for english, translated in json.loads(path.read_text("utf-8")).items():
         assert Counter(re.findall(r"\{\w+\}", translated)) == Counter(re.findall(r"\{\w+\}", english)), english
+
+
+ADDRESSED = re.compile(r"\b(?:du|dir|dich|dein\w*)\b|\w Sie\b")
+
+
+@pytest.mark.parametrize("path", sorted(ASSETS.glob("*.de.json")), ids=lambda path: path.name)
+def test_german_addresses_nobody(path: Path) -> None:
+    """Neither "du" nor "Sie": what to do is said in the infinitive, as nearly everywhere on the page."""
+    translated = json.loads(path.read_text("utf-8")).values()
+    assert [text for text in translated if ADDRESSED.search(text)] == []

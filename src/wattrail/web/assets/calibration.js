@@ -55,7 +55,7 @@ class Measurement {
     this.result = element("div.preview", { role: "region", "aria-label": t("Result"), tabindex: "-1", hidden: "" });
     this.button = element("button.button.main", { type: "submit" }, t("Measure"));
     const loads = element("select", { id: "load", name: "load" }, ...LOADS.map(([value, title]) => element("option", { value }, title)));
-    const shown = [["volts", t("Volts"), "230.4"], ["amps", t("Amperes"), "4.35"], ["watts", t("Watts"), "1001"]];
+    const shown = [["volts", t("Volts"), number(230.4, 1)], ["amps", t("Amperes"), number(4.35, 2)], ["watts", t("Watts"), number(1001, 0)]];
     this.form = element("form.statement", { "aria-label": t("Measure a load") }, ...shown.map(([one, title, placeholder]) =>
       field(title, input(one, { inputmode: "decimal", placeholder }))), field(t("Load"), loads), element("div.wide", {}, this.button));
     this.form.addEventListener("submit", (event) => { event.preventDefault(); this.#measure(); });

@@ -48,7 +48,8 @@ MODULES: Final = {
 _FIRST: Final = {name for name in errors.__all__ if name[0].isupper()} - {"LedgerError"} | {"ValueError", "fine"}
 _NOT_SAID: Final = {
     "debug", "info", "warning", "exception", "compile", "needs_library", "needs_pydantic", "UrlOption", "Option",
-    "Field", "Query", "Path", "AssertionError", "ConnectionError", "startswith", "partition", "removeprefix", "Example",
+    "Field", "Query", "Path", "AssertionError", "ConnectionError", "KeyError",
+    "startswith", "partition", "removeprefix", "Example",
 }  # fmt: skip
 """Calls whose sentences are for the log, for a form or for nobody."""
 _KEYWORDS: Final = {
@@ -56,10 +57,14 @@ _KEYWORDS: Final = {
 }  # fmt: skip
 _VARIABLES: Final = {
     "note", "why", "until", "what", "allowed", "moved", "readings", "sign", "said", "text", "remedy", "reason", "way",
-    "expected", "advice", "hint",
+    "expected", "advice", "hint", "holds", "evidence", "usual", "where", "known",
 }  # fmt: skip
+_AT: Final = {"Region": (3, 4), "Partition": (3,), "Foreign": (0, 1), "Problem": (0,)}
+"""Which arguments are sentences, however short they are."""
+
 _TABLES: Final = {"_RULES", "MEANING"}
 _TEXT: Final = (ast.Constant, ast.JoinedStr, ast.IfExp, ast.BinOp)
+_PARTS: Final = (ast.FunctionDef, ast.ClassDef)
 _MAX_WAYS: Final = 12
 
 _NO_SENTENCE: Final = re.compile(r"\S*[A-Z:=/$]\S*")  # an address, an option or a name: the same in every language
@@ -67,9 +72,15 @@ _WORDS: Final = re.compile(r"[a-z]{2,} [a-z]{2,}|[a-z]{4,}")
 _PLACE: Final = "\0"
 
 
-def said_in(module: str) -> Iterator[tuple[str, str]]:
-    """(template, place in the source) of every sentence of a module, a path below ``src/wattrail``."""
-    for node in ast.walk(ast.parse((SOURCE / module).read_text("utf-8"))):
+def said_in(module: str, part: str = "") -> Iterator[tuple[str, str]]:
+    """(template, place in the source) of every sentence of a module, a path below ``src/wattrail``.
+
+    With ``part`` only of the function or class of that name.
+    """
+    tree: ast.AST = ast.parse((SOURCE / module).read_text("utf-8"))
+    if part:
+        tree = next(one for one in ast.walk(tree) if isinstance(one, _PARTS) and one.name == part)
+    for node in ast.walk(tree):
         for said in _said_by(node):
             for pieces in _ways(said):
                 text = _named(pieces)
@@ -135,6 +146,8 @@ def _said_by(node: ast.AST) -> Iterator[ast.expr]:
             yield from _each(value)
         case ast.Assign(targets=[ast.Subscript(value=ast.Attribute(attr="held"))], value=value):
             yield value
+        case ast.GeneratorExp(elt=ast.JoinedStr() as value):
+            yield value
         case ast.Assign(targets=[ast.Tuple(elts=names)], value=value):
             if any(isinstance(one, ast.Name) and one.id in _VARIABLES for one in names):
                 yield from _texts(value)
@@ -149,7 +162,11 @@ def _arguments(name: str, args: list[ast.expr]) -> Iterator[ast.expr]:
     if name in _NOT_SAID:
         return
     for place, one in enumerate(args):
-        if (place == 0 and name in _FIRST) or (isinstance(one, _TEXT) and _literal(one).count(" ") > 1):
+        if (
+            place in _AT.get(name, ())
+            or (place == 0 and name in _FIRST)
+            or (isinstance(one, _TEXT) and _literal(one).count(" ") > 1)
+        ):
             yield one
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.web.found_sentences import found_sentences
 from tests.web.said_sentences import MODULES, SYSTEM_SENTENCES, alarm_sentences, said_in, validation_sentences
 from wattrail.app.settings_schema import settings_schema
 
@@ -18,6 +19,7 @@ ASSETS = Path(__file__).parents[2] / "src" / "wattrail" / "web" / "assets"
 SAID = re.compile(r'\bt\(\s*("(?:[^"\\]|\\.)*")')
 LANGUAGES = sorted(ASSETS.glob("words.*.json"))
 SAID_LANGUAGES = sorted(ASSETS.glob("said.*.json"))
+FOUND_LANGUAGES = sorted(ASSETS.glob("found.*.json"))
 
 
 MARKED = re.compile(r"data-t>([^<]+)<")
@@ -60,13 +62,25 @@ def said_by_the_gateway() -> dict[str, str]:
 
 
 def test_every_language_says_what_the_gateway_says() -> None:
-    assert [path.name.split(".")[1] for path in SAID_LANGUAGES] == [path.name.split(".")[1] for path in LANGUAGES]
+    languages = [path.name.split(".")[1] for path in LANGUAGES]
+    for files in (SAID_LANGUAGES, FOUND_LANGUAGES):
+        assert [path.name.split(".")[1] for path in files] == languages
     assert len(said_by_the_gateway()) > 400
+    assert len(found_sentences()) > 300
 
 
 @pytest.mark.parametrize("path", SAID_LANGUAGES, ids=lambda path: path.name)
 def test_a_sentence_of_the_gateway_has_its_translation(path: Path) -> None:
-    found, said = said_by_the_gateway(), set(json.loads(path.read_text("utf-8")))
+    complete(path, said_by_the_gateway())
+
+
+@pytest.mark.parametrize("path", FOUND_LANGUAGES, ids=lambda path: path.name)
+def test_a_sentence_about_a_dump_has_its_translation(path: Path) -> None:
+    complete(path, found_sentences())
+
+
+def complete(path: Path, found: dict[str, str]) -> None:
+    said = set(json.loads(path.read_text("utf-8")))
     missing = [f'{found[text]}: add "{text}" to {path.name}' for text in sorted(set(found) - said)]
     assert missing == []
     assert sorted(said - set(found)) == [], f"no module says this any more: remove it from {path.name}"
@@ -80,7 +94,7 @@ def test_alternatives_and_values_of_a_sentence_are_found() -> None:
     assert "check that the broker runs there" in found  # a remedy
 
 
-@pytest.mark.parametrize("path", LANGUAGES + SAID_LANGUAGES, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", LANGUAGES + SAID_LANGUAGES + FOUND_LANGUAGES, ids=lambda path: path.name)
 def test_a_translation_keeps_every_value_of_the_sentence(path: Path) -> None:
     for english, translated in json.loads(path.read_text("utf-8")).items():
         assert Counter(re.findall(r"\{\w+\}", translated)) == Counter(re.findall(r"\{\w+\}", english)), english

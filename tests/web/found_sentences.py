@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from tests.web.said_sentences import said_in
+from tests.web.said_sentences import said_by
 from wattrail.board.model import BoardPinRole
 from wattrail.image.model import Confidence, ImageKind
 from wattrail.image.secret_keys import HIDDEN, SECRET_NAMES
@@ -47,11 +47,8 @@ def found_sentences() -> dict[str, str]:
     found = dict.fromkeys(_SPELT_OUT, "tests/web/found_sentences.py")
     found |= dict.fromkeys(_names(), "src/wattrail/image/model.py, stock_configuration.py, secret_keys.py")
     found |= dict.fromkeys(_pins(), "src/wattrail/board/model.py")
-    for room, names in _MODULES.items():
-        for name in names.split():
-            module, _, part = name.partition(".")
-            for template, place in said_in(f"{room}/{module}.py".removeprefix("/"), part):
-                found.setdefault(template, place)
+    for template, place in said_by(_MODULES):
+        found.setdefault(template, place)
     return found
 
 

@@ -12,7 +12,15 @@ from typing import Any
 import pytest
 
 from tests.web.found_sentences import found_sentences
-from tests.web.said_sentences import MODULES, SYSTEM_SENTENCES, alarm_sentences, said_in, validation_sentences
+from tests.web.said_sentences import (
+    MODULES,
+    SPELT_OUT,
+    SYSTEM_SENTENCES,
+    alarm_sentences,
+    quantity_sentences,
+    said_by,
+    validation_sentences,
+)  # fmt: skip
 from wattrail.app.settings_schema import settings_schema
 
 ASSETS = Path(__file__).parents[2] / "src" / "wattrail" / "web" / "assets"
@@ -51,13 +59,13 @@ def test_a_language_is_complete_and_has_nothing_left_over(path: Path) -> None:
 
 def said_by_the_gateway() -> dict[str, str]:
     """Each sentence of the gateway as a template, with its place in the source."""
-    modules = [f"{room}/{name}.py".removeprefix("/") for room, names in MODULES.items() for name in names.split()]
     found = dict.fromkeys(alarm_sentences(), "src/wattrail/alarms/kinds.py")
     found |= dict.fromkeys(SYSTEM_SENTENCES, "tests/web/said_sentences.py")
     found |= dict.fromkeys(validation_sentences(), "src/wattrail/toml_schema/validation.py")
-    for module in modules:
-        for template, place in said_in(module):
-            found.setdefault(template, place)
+    found |= dict.fromkeys(quantity_sentences(), "src/wattrail/metrology/calibration_checks.py")
+    found |= dict.fromkeys(SPELT_OUT, "tests/web/said_sentences.py")
+    for template, place in said_by(MODULES):
+        found.setdefault(template, place)
     return found
 
 

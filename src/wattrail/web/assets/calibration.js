@@ -88,7 +88,7 @@ class Measurement {
     });
     const turned = found.after.inverted === found.before.inverted ? null : element("p", {}, t("The direction of power is turned round."));
     const parts = [element("h3", {}, t("Result")), table(t("Constants before and after"), ["", t("before"), t("after"), t("change"), t("uncertain by")], rows), turned,
-      element("ul.findings", {}, ...found.findings.map(({ text }) => element("li", {}, text))), ...this.#keeping(found)];
+      element("ul.findings", {}, ...found.findings.map(({ text }) => element("li", {}, said(text)))), ...this.#keeping(found)];
     this.result.replaceChildren(...parts.filter(Boolean));
     this.result.hidden = false;
     this.result.focus();

@@ -20,7 +20,7 @@ const templatesOf = (sentences) => Object.entries(sentences).sort(([one], [other
 function local(text, name) {
   if (UNTOUCHED.test(name)) return text;
   if (/^-?\d{1,3}(,\d{3})+$/.test(text)) return new Intl.NumberFormat(locale).format(Number(text.replaceAll(",", "")));
-  return text.replace(/^(-?\d+)\.(\d+)(?= ?[a-zA-Z%]*$)/, `$1${DECIMAL}$2`);
+  return text.replace(/^([+-]?\d+)\.(\d+)(?= ?[a-zA-Z%]*$)/, `$1${DECIMAL}$2`);
 }
 
 class Sayer {

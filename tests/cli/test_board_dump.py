@@ -66,6 +66,12 @@ def test_a_microcontroller_alone_makes_no_board_of_a_dump(wattrail: Type, tmp_pa
     assert "agrees" not in line
 
 
+def test_a_single_pin_is_said_as_one(wattrail: Type, tmp_path: Path) -> None:
+    path = tmp_path / "dump.bin"
+    path.write_bytes(stock_dump({"rl1_pin": 26, "module": "CB2S"}))
+    assert wattrail("board", "match", str(path)).out.splitlines()[0].endswith(", 1 pin")
+
+
 def test_boards_that_fit_equally_well_are_all_named(wattrail: Type, tmp_path: Path) -> None:
     path = tmp_path / "moved.bin"
     path.write_bytes(stock_dump({**configuration("tongou TO-Q-SY1"), "bt1_pin": 9}))

@@ -162,6 +162,12 @@ def test_a_board_with_a_microcontroller_is_said_to_have_one(n: Board, wattrail: 
     assert "meter   behind a microcontroller, if there is one; the line to it has 9600 baud" in said
 
 
+def test_one_of_something_is_said_as_one(n: Board) -> None:
+    record = as_record(inspect_flash(in_flash(storage({"baud_cfg": b'{"baud":9600}'}, seed=2), n.dump)))
+    assert record["storage"]["answer"] == "1 value in 17 sectors"
+    assert next(r["holds"] for r in record["map"] if r["name"] == "tuya-kv") == "Tuya: 1 setting"
+
+
 def test_openbekens_settings_are_shown(n: Board) -> None:
     settings = default_configuration(Chip.N, MAC).with_text("startup_command", "backlog startDriver BL0942; SSID1 home")
     settings = settings.with_text("wifi_ssid", "the-network").with_text("mqtt_password", "hunter-2-network")

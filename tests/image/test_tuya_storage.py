@@ -127,7 +127,7 @@ def test_sectors_that_were_erased_are_told_from_overwritten_ones() -> None:
     assert [found.sectors[n].state for n in (4, 6)] == [StorageSectorState.BLANK, StorageSectorState.UNREADABLE]
     assert pairs(found)["gw_bi"] == VALUES["gw_bi"]
     assert "does not decipher: overwritten, or misread" in str(found.problems[0])
-    assert str(found.problems[1]) == "at 0x0: block 4, 6 of the settings is not here: erased, or not read"
+    assert str(found.problems[1]) == "at 0x0: blocks 4, 6 of the settings are not here: erased, or not read"
 
 
 def test_an_older_version_steps_in_for_a_sector_that_was_erased() -> None:

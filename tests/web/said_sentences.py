@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import product
 from pathlib import Path
 from typing import Final
@@ -19,47 +19,65 @@ from pydantic_core import PydanticKnownError
 from wattrail import errors
 from wattrail.alarms.kinds import KINDS, AlarmKind, Side
 
-__all__ = ["MODULES", "SYSTEM_SENTENCES", "alarm_sentences", "said_in", "validation_sentences"]
+__all__ = [
+    "MODULES", "SPELT_OUT", "SYSTEM_SENTENCES", "alarm_sentences", "quantity_sentences", "said_by", "said_in",
+    "validation_sentences",
+]  # fmt: skip
 
 SOURCE: Final = Path(errors.__file__).parent
 
 MODULES: Final = {
-    "": "urls",
+    "": "errors.MissingExtra urls",
     "gateway": "account failures feed plan waiting",
     "sources": "broker polled pushed tuya tuya_key",
-    "transport": "carrier connection_reason http serial_port tcp",
-    "meter": "chip_client meter wave",
-    "metrology": "scale_origin",
+    "transport": "carrier connection_reason discovery.words ftdi_bus gpio_bus http rfc2217 schemes._scheme serial_port "
+    "spi_wire spidev_bus tcp tcp_bus",
+    "chips": "spi",
+    "meter": "calibration chip_client diagnosis meter opening wave",
+    "metrology": "accuracy._clipping accuracy._wiring accuracy.causes calibrate.Given calibrate.Reference "
+    "calibrate.unsteadiness calibration_checks fitting scale_origin typed_reference",
     "network_meters": "json_meter link_health mac_address openbeken payload tasmota tuya_meter tuya_session unit_check",
     "ledger": "ledger ledger_slice register_rule virtual watched",
     "publish": "authority delivery email home_assistant_history_fill home_assistant_history_socket influxdb mqtt "
     "mqtt_connection p1_server pending webhook",
     "alarms": "kinds watch",
     "store": "damage",
-    "app": "alarm_schema price_fetch publish_schema schema service_changes settings settings_actions "
-    "settings_document settings_file settings_secrets",
+    "app": "accuracy_actions alarm_schema calibration_actions price_fetch publish_schema schema "
+    "service_changes settings settings_actions settings_document settings_file settings_secrets",
     "app/doctor": "machine",
     "toml_schema": "validation",
     "web": "access_api accuracy_api alarms api calibration_api energy_api gateway_calls health_api ledger_api "
     "permissions",
 }
-"""The modules whose sentences the page shows in its own language, by room. docs/page.md says the same in words."""
+"""The modules whose sentences the page shows in its own language, by room; ``module.part`` is one function or class
+of it. docs/page.md says the same in words."""
+
+SPELT_OUT: Final = (
+    "the current", "the power", "the voltage", "once", "twice", "{count} times", "{factor} capacitive",
+    "{factor} inductive", "line {offset} is used by {consumer}", "line {offset} is used by the kernel",
+)  # fmt: skip
+"""Values of these sentences that are words, too short to be told from a name in the source."""
 
 _FIRST: Final = {name for name in errors.__all__ if name[0].isupper()} - {"LedgerError"} | {"ValueError", "fine"}
 _NOT_SAID: Final = {
     "debug", "info", "warning", "exception", "compile", "needs_library", "needs_pydantic", "UrlOption", "Option",
-    "Field", "Query", "Path", "AssertionError", "ConnectionError", "startswith", "partition", "removeprefix", "Example",
+    "Field", "Query", "Path", "AssertionError", "ConnectionError", "KeyError",
+    "startswith", "partition", "removeprefix", "Example",
 }  # fmt: skip
 """Calls whose sentences are for the log, for a form or for nobody."""
 _KEYWORDS: Final = {
     "hint", "remedy", "notice", "sentence", "cleared", "advice", "note", "why_not", "detail", "text", "error",
 }  # fmt: skip
 _VARIABLES: Final = {
-    "note", "why", "until", "what", "allowed", "moved", "readings", "sign", "said", "text", "remedy", "reason", "way",
-    "expected", "advice", "hint",
+    "note", "why", "until", "what", "allowed", "moved", "readings", "sign", "said", "text", "remedy", "reason",
+    "expected", "advice", "hint", "holds", "evidence", "usual", "where", "known", "limit", "way",
 }  # fmt: skip
-_TABLES: Final = {"_RULES", "MEANING"}
+_AT: Final = {"Region": (3, 4), "Partition": (3,), "Foreign": (0, 1), "Problem": (0,)}
+"""Which arguments are sentences, however short they are."""
+
+_TABLES: Final = {"_OTHERS", "_RULES", "MEANING"}
 _TEXT: Final = (ast.Constant, ast.JoinedStr, ast.IfExp, ast.BinOp)
+_PARTS: Final = (ast.FunctionDef, ast.ClassDef)
 _MAX_WAYS: Final = 12
 
 _NO_SENTENCE: Final = re.compile(r"\S*[A-Z:=/$]\S*")  # an address, an option or a name: the same in every language
@@ -67,14 +85,36 @@ _WORDS: Final = re.compile(r"[a-z]{2,} [a-z]{2,}|[a-z]{4,}")
 _PLACE: Final = "\0"
 
 
-def said_in(module: str) -> Iterator[tuple[str, str]]:
-    """(template, place in the source) of every sentence of a module, a path below ``src/wattrail``."""
-    for node in ast.walk(ast.parse((SOURCE / module).read_text("utf-8"))):
+def said_by(modules: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """The same for every module, or part of one, of a table such as ``MODULES``."""
+    for room, names in modules.items():
+        for name in names.split():
+            module, _, part = name.partition(".")
+            yield from said_in(f"{room}/{module}.py".removeprefix("/"), part)
+
+
+def said_in(module: str, part: str = "") -> Iterator[tuple[str, str]]:
+    """(template, place in the source) of every sentence of a module, a path below ``src/wattrail``.
+
+    With ``part`` only of the function or class of that name.
+    """
+    tree: ast.AST = ast.parse((SOURCE / module).read_text("utf-8"))
+    if part:
+        tree = next(one for one in ast.walk(tree) if isinstance(one, _PARTS) and one.name == part)
+    for node in ast.walk(tree):
         for said in _said_by(node):
             for pieces in _ways(said):
                 text = _named(pieces)
                 if _WORDS.search(re.sub(r"\{\w+\}", "", text)) and not _NO_SENTENCE.fullmatch(text):
                     yield text, f"src/wattrail/{module}:{said.lineno}"
+
+
+def quantity_sentences() -> Iterator[str]:
+    """What a calibration says of a quantity, for each: alone, such a word may be the name of a setting."""
+    words = {"{name}": ("volts", "amps", "amperes", "watts"), "{over}": ("voltage", "current", "voltage and current")}
+    for template, _ in said_by({"metrology": "calibrate.Reference calibration_checks"}):
+        for place, names in words.items():
+            yield from (template.replace(place, name) for name in names if place in template)
 
 
 def alarm_sentences() -> Iterator[str]:
@@ -135,6 +175,8 @@ def _said_by(node: ast.AST) -> Iterator[ast.expr]:
             yield from _each(value)
         case ast.Assign(targets=[ast.Subscript(value=ast.Attribute(attr="held"))], value=value):
             yield value
+        case ast.GeneratorExp(elt=ast.JoinedStr() as value):
+            yield value
         case ast.Assign(targets=[ast.Tuple(elts=names)], value=value):
             if any(isinstance(one, ast.Name) and one.id in _VARIABLES for one in names):
                 yield from _texts(value)
@@ -149,7 +191,11 @@ def _arguments(name: str, args: list[ast.expr]) -> Iterator[ast.expr]:
     if name in _NOT_SAID:
         return
     for place, one in enumerate(args):
-        if (place == 0 and name in _FIRST) or (isinstance(one, _TEXT) and _literal(one).count(" ") > 1):
+        if (
+            place in _AT.get(name, ())
+            or (place == 0 and name in _FIRST)
+            or (isinstance(one, _TEXT) and _literal(one).count(" ") > 1)
+        ):
             yield one
 
 

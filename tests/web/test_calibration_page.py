@@ -25,6 +25,25 @@ def page(browser: Browser, scene: Scene) -> Iterator[Page]:
     assert problems == []
 
 
+def test_a_german_reader_is_told_in_german_what_looks_wrong(browser: Browser, scene: Scene) -> None:
+    context = browser.new_context(locale="de-DE", viewport={"width": 390, "height": 844})
+    page = context.new_page()
+    page.goto(f"{scene('bench').rstrip('/')}/calibration/bench")
+    for name, example, shown in (("Volt", "230,4", "23,00"), ("Ampere", "4,35", "0"), ("Watt", "1001", "2300")):
+        field = page.get_by_label(name, exact=True)
+        expect(field).to_have_attribute("placeholder", example)
+        field.fill(shown)
+    page.get_by_role("button", name="Messen").click()
+    expect(page.get_by_role("alert")).to_contain_text("keine Zahl au\u00dfer 0")
+    page.get_by_label("Ampere", exact=True).fill("10,00")
+    page.get_by_role("button", name="Messen").click()
+    findings = page.get_by_role("region", name="Ergebnis").locator(".findings")
+    expect(findings).to_contain_text("scheinen 10-mal zu klein: auf das Dezimalkomma achten")
+    expect(findings).not_to_contain_text("the ")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    context.close()
+
+
 def test_a_load_is_measured_doubted_corrected_and_kept(page: Page) -> None:
     for name, shown in (("Volts", "23.00"), ("Amperes", "10,00"), ("Watts", "2300")):
         page.get_by_label(name).fill(shown)

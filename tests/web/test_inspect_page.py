@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,9 +13,15 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from tests.board.evidence import configuration
 from tests.cli.test_board_dump import CONSTANTS, FACTORY, stock_dump, with_openbeken
 from tests.image.stock_storage import in_flash
+from tests.web.conftest import SCREENSHOTS
 from tests.web.test_states import fits_and_shuts_nobody_out
+from wattrail.board import known_boards
 
 pytestmark = pytest.mark.browser
+
+EXAMPLES = Path(__file__).with_name("found_examples.de.json")
+ENGLISH = re.compile(r"\b(?:the|this|says|unused|button|relay|led|active|unknown|erased|hidden)\b")
+SENTENCE = re.compile(r"\b[a-z]{2,} [a-z]{2,}\b")
 
 Scene = Callable[[str], str]
 
@@ -22,6 +29,13 @@ Scene = Callable[[str], str]
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
     context = browser.new_context(locale="en-GB", reduced_motion="reduce", viewport={"width": 1280, "height": 800})
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def german(browser: Browser) -> Iterator[BrowserContext]:
+    context = browser.new_context(locale="de-DE", reduced_motion="reduce", viewport={"width": 390, "height": 844})
     yield context
     context.close()
 
@@ -70,3 +84,34 @@ def test_a_file_that_is_dropped_and_no_dump_says_why(scene: Scene, context: Brow
     drop.dispatch_event("drop", {"dataTransfer": given})
     expect(page.locator(".said")).to_have_text(re.compile("not a firmware image"))
     expect(page.get_by_text("Try this: ")).to_be_visible()
+
+
+def test_a_german_reader_is_told_in_german(
+    scene: Scene, context: BrowserContext, german: BrowserContext, dump: Path
+) -> None:
+    damaged = bytearray(dump.read_bytes())
+    damaged[0x1F0000:0x1F1000] = damaged[0x1F3000:0x1F4000] = b"\xff" * 0x1000
+    damaged[0x20000] ^= 1
+    dump.write_bytes(damaged)
+    pages = [opened(one, scene("empty"))[0] for one in (context, german)]
+    for page in pages:
+        page.locator("#file").set_input_files(dump)
+        expect(page.get_by_role("heading", name="<b>stock.bin", exact=True)).to_be_focused()
+        page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+    english, shown = (set(page.locator("main").evaluate("(main) => main.innerText").splitlines()) for page in pages)
+    data = {"wattrail meter calibrate", *(board.title for board in known_boards())}  # a command, and names
+    left = {line for line in english & shown if SENTENCE.search(line) and not any(one in line for one in data)}
+    assert left == set()
+    assert {line for line in shown if ENGLISH.search(line) and not any(one in line for one in data)} == set()
+    page = pages[1]
+    expect(page.get_by_role("region", name=re.compile("Welche Platine"))).to_contain_text("P9 LED 1, aktiv bei Low")
+    expect(page.get_by_role("region", name=re.compile("^Problem"))).to_contain_text(
+        "die Blöcke 6, 12 der Einstellungen"
+    )
+    for text, said in json.loads(EXAMPLES.read_text("utf-8")).items():
+        assert page.evaluate("(text) => import('/assets/found.js').then(({ tell }) => tell(text))", text) == said
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    for width in (390, 1280):
+        page.set_viewport_size({"width": width, "height": 844})
+        page.screenshot(path=SCREENSHOTS / f"german-inspect-{width}.png", full_page=True)
+    fits_and_shuts_nobody_out(page)

@@ -11,13 +11,23 @@ from typing import Any
 
 import pytest
 
-from tests.web.said_sentences import MODULES, SYSTEM_SENTENCES, alarm_sentences, said_in, validation_sentences
+from tests.web.found_sentences import found_sentences
+from tests.web.said_sentences import (
+    MODULES,
+    SPELT_OUT,
+    SYSTEM_SENTENCES,
+    alarm_sentences,
+    quantity_sentences,
+    said_by,
+    validation_sentences,
+)  # fmt: skip
 from wattrail.app.settings_schema import settings_schema
 
 ASSETS = Path(__file__).parents[2] / "src" / "wattrail" / "web" / "assets"
 SAID = re.compile(r'\bt\(\s*("(?:[^"\\]|\\.)*")')
 LANGUAGES = sorted(ASSETS.glob("words.*.json"))
 SAID_LANGUAGES = sorted(ASSETS.glob("said.*.json"))
+FOUND_LANGUAGES = sorted(ASSETS.glob("found.*.json"))
 
 
 MARKED = re.compile(r"data-t>([^<]+)<")
@@ -49,24 +59,36 @@ def test_a_language_is_complete_and_has_nothing_left_over(path: Path) -> None:
 
 def said_by_the_gateway() -> dict[str, str]:
     """Each sentence of the gateway as a template, with its place in the source."""
-    modules = [f"{room}/{name}.py".removeprefix("/") for room, names in MODULES.items() for name in names.split()]
     found = dict.fromkeys(alarm_sentences(), "src/wattrail/alarms/kinds.py")
     found |= dict.fromkeys(SYSTEM_SENTENCES, "tests/web/said_sentences.py")
     found |= dict.fromkeys(validation_sentences(), "src/wattrail/toml_schema/validation.py")
-    for module in modules:
-        for template, place in said_in(module):
-            found.setdefault(template, place)
+    found |= dict.fromkeys(quantity_sentences(), "src/wattrail/metrology/calibration_checks.py")
+    found |= dict.fromkeys(SPELT_OUT, "tests/web/said_sentences.py")
+    for template, place in said_by(MODULES):
+        found.setdefault(template, place)
     return found
 
 
 def test_every_language_says_what_the_gateway_says() -> None:
-    assert [path.name.split(".")[1] for path in SAID_LANGUAGES] == [path.name.split(".")[1] for path in LANGUAGES]
+    languages = [path.name.split(".")[1] for path in LANGUAGES]
+    for files in (SAID_LANGUAGES, FOUND_LANGUAGES):
+        assert [path.name.split(".")[1] for path in files] == languages
     assert len(said_by_the_gateway()) > 400
+    assert len(found_sentences()) > 300
 
 
 @pytest.mark.parametrize("path", SAID_LANGUAGES, ids=lambda path: path.name)
 def test_a_sentence_of_the_gateway_has_its_translation(path: Path) -> None:
-    found, said = said_by_the_gateway(), set(json.loads(path.read_text("utf-8")))
+    complete(path, said_by_the_gateway())
+
+
+@pytest.mark.parametrize("path", FOUND_LANGUAGES, ids=lambda path: path.name)
+def test_a_sentence_about_a_dump_has_its_translation(path: Path) -> None:
+    complete(path, found_sentences())
+
+
+def complete(path: Path, found: dict[str, str]) -> None:
+    said = set(json.loads(path.read_text("utf-8")))
     missing = [f'{found[text]}: add "{text}" to {path.name}' for text in sorted(set(found) - said)]
     assert missing == []
     assert sorted(said - set(found)) == [], f"no module says this any more: remove it from {path.name}"
@@ -80,7 +102,17 @@ def test_alternatives_and_values_of_a_sentence_are_found() -> None:
     assert "check that the broker runs there" in found  # a remedy
 
 
-@pytest.mark.parametrize("path", LANGUAGES + SAID_LANGUAGES, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", LANGUAGES + SAID_LANGUAGES + FOUND_LANGUAGES, ids=lambda path: path.name)
 def test_a_translation_keeps_every_value_of_the_sentence(path: Path) -> None:
     for english, translated in json.loads(path.read_text("utf-8")).items():
         assert Counter(re.findall(r"\{\w+\}", translated)) == Counter(re.findall(r"\{\w+\}", english)), english
+
+
+ADDRESSED = re.compile(r"\b(?:du|dir|dich|dein\w*)\b|\w Sie\b")
+
+
+@pytest.mark.parametrize("path", sorted(ASSETS.glob("*.de.json")), ids=lambda path: path.name)
+def test_german_addresses_nobody(path: Path) -> None:
+    """Neither "du" nor "Sie": what to do is said in the infinitive, as nearly everywhere on the page."""
+    translated = json.loads(path.read_text("utf-8")).values()
+    assert [text for text in translated if ADDRESSED.search(text)] == []

@@ -252,8 +252,7 @@ def _key_places(chip: Chip | None) -> tuple[int, ...]:
 
 def _shifted(what: str, at: int, places: tuple[int, ...], safe: int) -> Problem:
     near = min(places, key=lambda place: abs(place - at))
-    count, bytes_are = abs(near - at), "byte" if near - at in (1, -1) else "bytes"
-    how = "missing" if near > at else "too many"
-    verb = "is" if count == 1 else "are"
+    count, how = abs(near - at), "missing" if near > at else "too many"
+    said = f"1 byte before it is {how}" if count == 1 else f"{count} bytes before it are {how}"
     where = f"between {safe:#x} and {at:#x}" if safe < at else "before it"
-    return Problem(f"{what}: {count} {bytes_are} before it {verb} {how}, {where}; read the flash again", at)
+    return Problem(f"{what}: {said}, {where}; read the flash again", at)

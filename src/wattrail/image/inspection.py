@@ -242,8 +242,10 @@ def _tuya(found: Inspection) -> Iterator[Region]:
     if storage is not None:
         yield Region("tuya-key", storage.key_at, storage.key_at + SECTOR, "Tuya: key of the settings",
                      "it opens under the master key")  # fmt: skip
-        yield Region("tuya-kv", storage.key_at + SECTOR, storage.end, f"Tuya: {len(storage.values)} settings",
-                     f"{len(storage.sectors)} sectors open with that key")  # fmt: skip
+        count, sectors = len(storage.values), len(storage.sectors)
+        holds = "Tuya: 1 setting" if count == 1 else f"Tuya: {count} settings"
+        evidence = "1 sector opens with that key" if sectors == 1 else f"{sectors} sectors open with that key"
+        yield Region("tuya-kv", storage.key_at + SECTOR, storage.end, holds, evidence)
     for licence in found.licences:
         yield Region("licence", licence.at, licence.at + SECTOR, "Tuya: licence of the module",
                      "it opens under the master key")  # fmt: skip

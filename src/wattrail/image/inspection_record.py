@@ -116,7 +116,7 @@ def _storage(found: Inspection, *, shows_secrets: bool) -> Record:
     pairing = find_pairing(storage, plain_app(found.image))
     return {
         "read": True,
-        "answer": f"{len(storage.values)} values in {len(storage.sectors)} sectors",
+        "answer": _answer(len(storage.values), len(storage.sectors)),
         "hint": None,
         "key_at": storage.key_at,
         "end": storage.end,
@@ -126,6 +126,11 @@ def _storage(found: Inspection, *, shows_secrets: bool) -> Record:
         "values": _values(storage.values, shows_secrets=shows_secrets),
         "pairing": {"local_key_candidates": len(pairing.candidates), "local_version": pairing.version or None},
     }
+
+
+def _answer(values: int, sectors: int) -> str:
+    said = "1 value" if values == 1 else f"{values} values"
+    return f"{said} in 1 sector" if sectors == 1 else f"{said} in {sectors} sectors"
 
 
 def _values(values: tuple[StoredValue, ...], *, shows_secrets: bool) -> Record:

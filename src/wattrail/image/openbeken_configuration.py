@@ -246,8 +246,8 @@ def decode_configuration(data: bytes, chip: Chip | None = None) -> OpenBekenConf
     version = int.from_bytes(data[4:_HEAD], "little")
     length = VERSION_BYTES.get(version)
     if length is None:
-        known = f"{min(VERSION_BYTES)} to {max(VERSION_BYTES)}"
-        raise ImageError(f"OpenBeken configuration of version {version}, known are {known}", offset=4)
+        oldest, newest = min(VERSION_BYTES), max(VERSION_BYTES)
+        raise ImageError(f"OpenBeken configuration of version {version}, known are {oldest} to {newest}", offset=4)
     if len(data) < length:
         raise ImageError(f"the configuration has {len(data)} of the {length} bytes of version {version}", offset=0)
     got, want = data[_CHECKSUM_AT], signed_crc8(data[4:length])

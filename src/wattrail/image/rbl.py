@@ -165,7 +165,9 @@ def updated_faults(header: RblHeader, plain: bytes) -> tuple[str, ...]:
     if len(plain) < header.raw_size:
         return (f"raw size: {header.raw_size}, but the partition holds {len(plain)} bytes before its header",)
     want = _fnv1a(plain[: header.raw_size])
-    return () if header.raw_hash == want else (f"hash FNV-1a: {header.raw_hash:08X}, the plain code gives {want:08X}",)
+    if header.raw_hash == want:
+        return ()
+    return (f"hash FNV-1a: {header.raw_hash:08X}, the plain code gives {want:08X}",)
 
 
 def stored_code(header: RblHeader, code: bytes) -> bytes:

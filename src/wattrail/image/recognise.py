@@ -218,8 +218,9 @@ def _whole(data: bytes, base: int, key: CodeKey | None) -> tuple[ImageKind, tupl
         return ImageKind.BOOTLOADER, () if whole else (short,)
     if container is None:
         what = f"it ends at {end:#x} without the RBL header that closes an app"
-        known = f", as an image for {QIO_LENGTHS[end]} does" if end in QIO_LENGTHS else ": cut short, or built without"
-        return ImageKind.QIO, (Problem(what + known),)
+        if end in QIO_LENGTHS:
+            return ImageKind.QIO, (Problem(f"{what}, as an image for {QIO_LENGTHS[end]} does"),)
+        return ImageKind.QIO, (Problem(f"{what}: cut short, or built without"),)
     return ImageKind.QIO, _rest_problems(container, end, len(data))
 
 

@@ -165,17 +165,19 @@ def _read(data: bytes, key_at: int, key: bytes) -> TuyaStorage | None:
     sectors = tuple(_described(data, at, found[at], chosen) for at in found if at <= last)
     values = tuple(_values(opened, chosen))
     missing = sorted(set(range(max(chosen))) - chosen.keys())
-    gaps = (
-        (Problem(f"block {_listed(missing)} of the settings is not here: erased, or not read", key_at),)
-        if missing
-        else ()
-    )
+    gaps = (Problem(_not_here(missing), key_at),) if missing else ()
     problems = (
         *_sector_problems(sectors),
         *gaps,
         *(Problem(f"{v.name}: {v.problem}", key_at) for v in values if v.problem),
     )
     return TuyaStorage(key_at, opened[0].variant, sectors, values, problems)
+
+
+def _not_here(blocks: list[int]) -> str:
+    if len(blocks) == 1:
+        return f"block {blocks[0]} of the settings is not here: erased, or not read"
+    return f"blocks {_listed(blocks)} of the settings are not here: erased, or not read"
 
 
 def _listed(numbers: list[int]) -> str:

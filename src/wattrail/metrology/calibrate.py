@@ -256,8 +256,9 @@ def unsteadiness(samples: Sequence[LoadCounts], *, within: float = STEADY_WITHIN
     name, width = max(moved.items(), key=lambda item: item[1])
     if width <= within:
         return None
-    by = "about nothing" if math.isinf(width) else f"by {100 * width:.1f} %"
-    return f"{name} moved {by} within {len(samples)} readings, and {100 * within:g} % is allowed"
+    if math.isinf(width):
+        return f"{name} moved about nothing within {len(samples)} readings, and {100 * within:g} % is allowed"
+    return f"{name} moved by {100 * width:.1f} % within {len(samples)} readings, and {100 * within:g} % is allowed"
 
 
 def phase_of_one_load(chip: float, reference: float, load: Load) -> float:

@@ -167,10 +167,10 @@ def slipped_decimal(name: str, ratio: float) -> Finding | None:
     """A constant off by a power of ten: a decimal point, or milliamperes, or kilowatts."""
     for power in (-3, -2, -1, 1, 2, 3):
         if _near(ratio, 10.0**power, 0.15):
-            times = f"{10 ** abs(power)} times too {'small' if power > 0 else 'large'}"
+            said = f"{10 ** abs(power)} times too {'small' if power > 0 else 'large'}"
             return Finding(
                 FindingCause.DECIMAL,
-                f"the {name} of the reference seem {times}: look at the decimal point, and at the unit it shows",
+                f"the {name} of the reference seem {said}: look at the decimal point, and at the unit it shows",
             )
     return None
 

@@ -85,8 +85,8 @@ def unsteady_power(watts: Sequence[float], step: float) -> str | None:
     width, size = max(watts) - min(watts), abs(fmean(watts))
     if width <= STEADY_WITHIN * size + 2 * step:
         return None
-    by = f"by {100 * width / size:.1f} %" if size else f"by {width:g} W"
-    return f"the power moved {by} within {len(watts)} readings, and {100 * STEADY_WITHIN:g} % is allowed"
+    by = f"{100 * width / size:.1f} %" if size else f"{width:g} W"
+    return f"the power moved by {by} within {len(watts)} readings, and {100 * STEADY_WITHIN:g} % is allowed"
 
 
 def decimal_step(watts: Sequence[float]) -> float:

@@ -76,7 +76,8 @@ def _summary(wiring: ObservedWiring) -> Iterator[str]:
     if wiring.is_any_microcontroller:
         meter = "a microcontroller"
     bus = f" by {wiring.bus}" if wiring.bus else ""
-    yield f"{wiring.where}: {wiring.module or wiring.chip or 'module not named'}, {meter}{bus}, {len(wiring.pins)} pins"
+    pins = "1 pin" if len(wiring.pins) == 1 else f"{len(wiring.pins)} pins"
+    yield f"{wiring.where}: {wiring.module or wiring.chip or 'module not named'}, {meter}{bus}, {pins}"
 
 
 def _one(found: BoardMatch) -> Iterator[str]:

@@ -43,10 +43,10 @@ class Testing {
     this.skip.addEventListener("click", () => this.#skip());
     this.form = element("form.statement", { "aria-label": t("Measure a load") },
       field(t("Reference: which device"), input("device", { maxlength: "100", value: results.reference?.device ?? "" })),
-      field(t("Its class or error, per cent"), input("percent", { inputmode: "decimal", placeholder: "0.5", required: "", value: results.reference?.percent ?? "" })),
+      field(t("Its class or error, per cent"), input("percent", { inputmode: "decimal", placeholder: number(0.5, 1), required: "", value: results.reference?.percent ?? "" })),
       element("p.wide", {}, t("What it shows: watts, or volts, amperes and power factor. Type all digits.")),
-      ...[[t("Watts"), "1150.4"], [t("Volts"), "230.1"], [t("Amperes"), "5.000"], [t("Power factor"), "1"]].map(([title, placeholder], place) =>
-        field(title, input(SHOWN[place], { inputmode: "decimal", placeholder }))), element("div.row.wide", {}, this.measure, this.skip));
+      ...[[t("Watts"), 1150.4, 1], [t("Volts"), 230.1, 1], [t("Amperes"), 5, 3], [t("Power factor"), 1, 0]].map(([title, example, decimals], place) =>
+        field(title, input(SHOWN[place], { inputmode: "decimal", placeholder: number(example, decimals) }))), element("div.row.wide", {}, this.measure, this.skip));
     this.form.addEventListener("submit", (event) => { event.preventDefault(); this.#measure(); });
     const title = t("One load after the other");
     this.root = element("section.part.testing", { "aria-label": title }, element("h2", {}, title), field(t("Load"), this.load), this.toSet, this.form, this.said, this.problem);

@@ -4,6 +4,7 @@ import { SIMULATED, clock, date, number } from "./format.js";
 import { t } from "./language.js";
 import { field } from "./ledgerentries.js";
 import { meterLink } from "./page.js";
+import { said } from "./said.js";
 
 const PHASES = { "1": t("power factor 1"), "0.5 inductive": t("power factor 0.5 inductive"), "0.8 capacitive": t("power factor 0.8 capacitive") };
 const VERDICTS = { holds: t("inside"), fails: t("outside"), open: t("not decided") };
@@ -62,7 +63,7 @@ export class AccuracyReport {
     const held = found ? t("Holds the limits of class {name} ({standard})", { ...found, name: local(found.name) }) : t("Holds none of the classes 0.5 S, 1 and 2 for certain");
     return [element("p.outcome", {}, tested === planned ? held : t("{held}, as far as tested: {tested} of {planned} loads", { held, tested, planned })),
       element("ul", {}, ...classes.map((one) => element("li", {}, `${t("Class {name}", { name: local(one.name) })}: `, verdict(one.verdict)))),
-      ...(causes.length ? [element("h3", {}, t("What the errors look like")), element("ul", { lang: "en" }, ...causes.map((cause) => element("li", {}, cause)))] : []),
+      ...(causes.length ? [element("h3", {}, t("What the errors look like")), element("ul", {}, ...causes.map((cause) => element("li", {}, said(cause))))] : []),
       element("p.quiet", {}, t("Power by ten readings of the gateway at each load. Uncertainties are for 95 % and contain scatter, the steps of meter and reference, and the reference's class. Inside and outside hold in spite of them; else it is not decided.")),
       element("p.quiet", {}, t("This is a test of errors at the conditions of that day, not a type test: the energy counter, starting current, creep without load, temperature, fields and harmonics are not in it, and only an accredited laboratory can certify a class."))];
   }

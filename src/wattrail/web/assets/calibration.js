@@ -56,7 +56,7 @@ class Measurement {
     this.result = element("div.preview", { role: "region", "aria-label": t("Result"), tabindex: "-1", hidden: "" });
     this.button = element("button.button.main", { type: "submit" }, t("Measure"));
     const loads = element("select", { id: "load", name: "load" }, ...LOADS.map(([value, title]) => element("option", { value }, title)));
-    const shown = [["volts", t("Volts"), "230.4"], ["amps", t("Amperes"), "4.35"], ["watts", t("Watts"), "1001"]];
+    const shown = [["volts", t("Volts"), number(230.4, 1)], ["amps", t("Amperes"), number(4.35, 2)], ["watts", t("Watts"), number(1001, 0)]];
     this.form = element("form.statement", { "aria-label": t("Measure a load") }, ...shown.map(([one, title, placeholder]) =>
       field(title, input(one, { inputmode: "decimal", placeholder }))), field(t("Load"), loads), element("div.wide", {}, this.button));
     this.form.addEventListener("submit", (event) => { event.preventDefault(); this.#measure(); });
@@ -89,7 +89,7 @@ class Measurement {
     });
     const turned = found.after.inverted === found.before.inverted ? null : element("p", {}, t("The direction of power is turned round."));
     const parts = [element("h3", {}, t("Result")), table(t("Constants before and after"), ["", t("before"), t("after"), t("change"), t("uncertain by")], rows), turned,
-      element("ul.findings", {}, ...found.findings.map(({ text }) => element("li", {}, text))), ...this.#keeping(found)];
+      element("ul.findings", {}, ...found.findings.map(({ text }) => element("li", {}, said(text)))), ...this.#keeping(found)];
     this.result.replaceChildren(...parts.filter(Boolean));
     this.result.hidden = false;
     this.result.focus();

@@ -1,5 +1,6 @@
 // A dump that is dropped here is sent to the page's own process, looked at, and forgotten; the answer is POST /api/v1/inspect.
 import { element, show } from "./element.js";
+import { tell } from "./found.js";
 import { number } from "./format.js";
 import { boards, constants, files, head, map, pins, problems, programs, settings } from "./inspectview.js";
 import { t } from "./language.js";
@@ -17,7 +18,7 @@ async function ask(file) {
   });
   if (response.status === 401) location.assign(`/login?next=${encodeURIComponent(location.pathname)}`);
   const answer = await response.json();
-  if (!response.ok) throw Object.assign(new Error(answer.detail), { hint: answer.hint });
+  if (!response.ok) throw Object.assign(new Error(tell(answer.detail)), { hint: tell(answer.hint) });
   return answer;
 }
 

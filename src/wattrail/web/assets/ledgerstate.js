@@ -55,7 +55,7 @@ export class ManualEntries {
   }
 
   #fields() {
-    const kwh = (name, title) => field(title, element("input", { id: `state-${name}`, name, inputmode: "decimal", autocomplete: "off", placeholder: "0.000" }));
+    const kwh = (name, title) => field(title, element("input", { id: `state-${name}`, name, inputmode: "decimal", autocomplete: "off", placeholder: number(0, 3) }));
     const energies = [kwh("import_kwh", t("Import, kWh")), kwh("export_kwh", t("Export, kWh"))];
     const gaps = this.ledger.assignable.map((one) => element("option", { value: String(one.number) },
       t("Entry {number}, {day}: {energy} kWh", { number: one.number, day: date(one.start, this.zone), energy: energy(one.undirected_wh) })));

@@ -18,6 +18,7 @@ from starlette.exceptions import HTTPException
 from wattrail.errors import WattrailError
 from wattrail.sanitize import printable
 from wattrail.web.asgi import Headers, Send
+from wattrail.web.plain_words import complaint
 
 __all__ = [
     "PROBLEMS",
@@ -176,4 +177,4 @@ def _answer(request: Request, problem: ProblemDetails) -> Response:
 def _invalid_value(error: Mapping[str, Any]) -> InvalidValueJson:
     """One error of pydantic, without the value itself, which may be a password."""
     where = ".".join(str(part) for part in error["loc"])
-    return InvalidValueJson(where=printable(where, limit=100), message=printable(str(error["msg"])))
+    return InvalidValueJson(where=printable(where, limit=100), message=complaint(error))

@@ -50,7 +50,7 @@ def test_the_boards_cover_every_way_to_meter() -> None:
 
 @pytest.mark.parametrize("name", board_names())
 def test_every_source_of_a_board_can_be_looked_up(name: str) -> None:
-    for source in load_board(name).sources:
+    for source in (*load_board(name).sources, *load_board(name).products):
         assert source.where.startswith(("https://", "src/wattrail/")), source
 
 

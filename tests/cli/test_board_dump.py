@@ -131,3 +131,35 @@ def test_an_inspection_of_no_known_board_names_none(wattrail: Type, tmp_path: Pa
     path = tmp_path / "bare.bin"
     path.write_bytes(Board(Chip.N).dump)
     assert "\nboard: " not in wattrail("image", "inspect", str(path)).out
+
+
+POINTS = json.dumps([{"id": number, "mode": "ro", "type": "obj", "property": {}} for number in (1, 18, 19, 20)])
+
+
+def mcu_dump(path: Path, product: str, points: str = POINTS) -> Path:
+    values = {
+        "baud_cfg": b'{"baud":9600}', "gw_di": json.dumps({"pk": product, "firmk": "keyoffirmware"}).encode(),
+        "000004poga": points.encode(),
+    }  # fmt: skip
+    path.write_bytes(in_flash(storage(values, seed=2), in_flash(b"\xff" * SECTOR, Board(Chip.N).dump, CONFIG)))
+    return path
+
+
+def test_a_microcontroller_is_known_by_the_key_of_its_product(wattrail: Type, tmp_path: Path) -> None:
+    path = mcu_dump(tmp_path / "clamp.bin", "djfep9s6s3b2qk89")
+    said = wattrail("board", "match", str(path)).out
+    assert "  pj-mgw1103: likely, 100% agrees; " in said
+    assert "product key djfep9s6s3b2qk89; data points 18, 19, 20" in said
+    assert "a thermostat says the same" not in said
+    assert "board: pj-mgw1103, likely, 100% agrees" in wattrail("image", "inspect", str(path)).out
+
+
+def test_another_key_is_no_evidence_and_a_missing_data_point_is(wattrail: Type, tmp_path: Path) -> None:
+    path = mcu_dump(tmp_path / "other.bin", "0000000000000000")
+    record = json.loads(wattrail("board", "match", str(path), "--json").out)
+    (source,) = record["sources"]
+    assert (source["product"], source["datapoints"]) == ("0000000000000000", [1, 18, 19, 20])
+    assert {one["confidence"] for one in source["matches"]} == {"possible"}
+    (s1,) = [one for one in source["matches"] if one["board"] == "atorch-s1"]
+    assert "no data point 123, 133; this board has 18, 19, 20, 123, 133" in s1["contradictions"]
+    assert "a thermostat says the same" in wattrail("board", "match", str(path)).out

@@ -101,3 +101,20 @@ def test_virtual_meters_alarms_and_messages_are_checked_too(wattrail: Type) -> N
     said = wattrail("config", "check", str(written(meters + webhook)))
     assert said.code == 2
     assert "[publish.webhook]: ca_file ca.pem cannot be used" in said.out
+
+
+def test_the_file_is_named_as_for_other_verbs(wattrail: Type) -> None:
+    written(WRONG).rename("other.toml")
+    for named in (["other.toml"], ["--config", "other.toml"], ["--file", "other.toml"]):
+        said = wattrail("config", "check", *named)
+        assert (said.code, "problem: other.toml, line 2" in said.out) == (2, True), said
+
+
+def test_the_first_error_says_how_to_see_all(wattrail: Type) -> None:
+    written(WRONG).rename("my house.toml")
+    said = wattrail("run", "--config", "my house.toml", "--no-web")
+    assert said.code == 2
+    assert "(and 3 more errors in this file)" in said.err
+    assert "wattrail config check 'my house.toml' names every error" in said.err
+    written("[web]\nprot = 80\n")
+    assert "config check" not in wattrail("run", "--no-web").err

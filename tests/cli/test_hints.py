@@ -186,6 +186,12 @@ def test_a_wheel_brings_the_pages_that_its_messages_name(tmp_path: Path) -> None
         ("lower the baud rate (max_baud=115200)", "lower the baud rate (--baud 115200)"),
         ("straighten it: wattrail image convert, to=dump", "straighten it: wattrail image convert FILE OUT --to dump"),
         ("then say turns=2. Else", "then say --turns 2. Else"),
+        ("wattrail store check, database=c.sqlite", "wattrail store check --database c.sqlite"),
+        (
+            "wattrail ledger verify, with database=c.sqlite, names what is missing; then",
+            "wattrail ledger verify --database c.sqlite names what is missing; then",
+        ),
+        ("stop wattrail run, and say name=b", "stop wattrail run, and say --name b"),
         ("database=FILE names another", "--database FILE names another"),
         ("open serial:///dev/ttyUSB0?address=2&start=1", "open serial:///dev/ttyUSB0?address=2&start=1"),
     ],

@@ -159,3 +159,12 @@ def test_a_page_that_is_not_served_has_no_address(wattrail: Type, words: list[st
     said = wattrail("run", "--no-web", *words)
     assert said.code == 2
     assert "error: --no-web serves no page" in said.err
+
+
+def test_a_folder_that_is_made_for_the_database_is_said(wattrail: Type, tmp_path: Path) -> None:
+    taken = tmp_path / "file"
+    taken.touch()
+    folder = taken / "below"
+    said = wattrail("run", "--no-web", "--database", str(folder / "w.sqlite"))
+    assert said.code != 0  # below a file nothing can be made, so that this story ends
+    assert f"note: the folder {folder} is made for the database" in said.err

@@ -283,3 +283,10 @@ def test_a_port_that_cannot_be_is_refused_before_anything_runs(wattrail: Type, t
     assert (said.code, said.out) == (2, "")
     assert "--port" in said.err
     assert "65535" in said.err
+
+
+@pytest.mark.parametrize("given", [["--host", "0.0.0.0"], ["--port", "4711"], ["--host", "127.0.0.1", "--port", "0"]])
+def test_an_emulated_module_is_not_served_on_a_network(wattrail: Type, given: list[str]) -> None:
+    said = wattrail("twin", "serve", "--firmware", "app.bin", *given)
+    assert said.code == 2
+    assert f"{' and '.join(given[::2])} cannot be used with --firmware" in said.err

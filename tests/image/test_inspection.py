@@ -114,8 +114,10 @@ def test_files_are_listed(record: dict[str, Any]) -> None:
     assert [file["path"] for file in system["files"]] == ["/autoexec.bat", "/pages", "/pages/long.txt"]
 
 
-def test_a_rotated_dump_gives_the_same(stock: bytes, record: dict[str, Any]) -> None:
-    rotated = as_record(inspect_flash(stock[0x11000:] + stock[:0x11000]))
+@pytest.mark.parametrize("by", [0x11000, 0x80000, 0x1EF000])
+def test_a_rotated_dump_gives_the_same(stock: bytes, record: dict[str, Any], by: int) -> None:
+    rotated = as_record(inspect_flash(stock[by:] + stock[:by]))
+    assert f"its first byte is flash {by:#x}" in rotated["problems"][0]["what"]
     for same in ("map", "storage", "configuration", "factory_constants", "file_systems"):
         assert rotated[same] == record[same]
 

@@ -90,6 +90,40 @@ def test_a_rotated_dump_is_straightened_and_keeps_offsets_of_the_file(t: Board) 
     assert places["bootloader"] == 0x1EF000
 
 
+def turned(flash: bytes, by: int) -> bytes:
+    """A flash read from ``by`` on until it wrapped."""
+    return flash[by:] + flash[:by]
+
+
+@pytest.mark.parametrize("by", [0x1000, 0x8000, 0x22000, 0x80000, 0x130000, 0x1D0000, 0x1E0000, 0x1EE000, 0x1FF000])
+@pytest.mark.parametrize("chip", ["n", "t"])
+def test_a_dump_read_from_any_sector_on_is_straightened(chip: str, by: int, request: pytest.FixtureRequest) -> None:
+    board: Board = request.getfixturevalue(chip)
+    image = recognise(turned(board.dump, by))
+    assert (image.kind, image.chip, image.flash == board.dump) == (ImageKind.ROTATED, board.chip, True)
+    assert f"it is rotated: its first byte is flash {by:#x}; straighten it" in problems(image)
+    assert image.confidence is Confidence.CERTAIN
+    places = {r.name: r.offset for r in image.ranges}
+    assert places["bootloader"] == 0x200000 - by
+    assert turned(board.dump, by)[places["rf"] :][:4] == b"TLV\0"
+
+
+@pytest.mark.parametrize("lost", [0x1D0000, 0x1EE000])
+def test_a_rotated_dump_with_a_blank_bootloader_is_known_by_its_marks(t: Board, lost: int) -> None:
+    flash = bytearray(t.dump)
+    put(flash, 0, b"\xff" * 0x11000)
+    put(flash, lost, b"\xff" * 0x1000)
+    image = recognise(turned(bytes(flash), 0x80000))
+    assert (image.kind, image.flash == bytes(flash)) == (ImageKind.ROTATED, True)
+    assert "it is rotated: its first byte is flash 0x80000" in problems(image)
+
+
+def test_a_straight_dump_with_a_lost_sector_is_not_called_rotated(n: Board) -> None:
+    flash = n.dump[:0x150000] + n.dump[0x151000:] + b"\xff" * 0x1000
+    assert recognise(flash).kind is ImageKind.DUMP
+    assert "rotated" not in problems(recognise(b"\xff" * 0x11000 + flash[0x11000:]))
+
+
 @pytest.mark.parametrize("missing", [0x1000, 0x10000, 1, 4095])
 def test_a_short_dump_says_how_much_is_missing(n: Board, missing: int) -> None:
     image = recognise(n.dump[:-missing])

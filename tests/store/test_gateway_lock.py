@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -111,3 +112,29 @@ def test_who_holds_a_database_is_seen_without_taking_it(address: DatabaseAddress
         with GatewayLock(address):  # once the place is free
             pass
     assert lock_holder(address) is None
+
+
+@pytest.mark.parametrize("kind", ["tables", "text", "named"])
+def test_nothing_is_left_beside_a_file_of_another_program(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "photos.sqlite"
+    if kind == "text":
+        path.write_text("dear diary, today the meter said nothing")
+    else:
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("CREATE TABLE photo (id INTEGER)")
+            connection.execute(f"PRAGMA application_id = {7 if kind == 'named' else 0}")
+    before = path.read_bytes()
+    with pytest.raises(StoreError, match=r"another program|no database"), GatewayLock(path):
+        pass
+    assert (list(tmp_path.iterdir()), path.read_bytes()) == ([path], before)
+
+
+def test_an_empty_file_and_one_without_tables_get_their_lock(tmp_path: Path) -> None:
+    (tmp_path / "empty.sqlite").touch()
+    with closing(sqlite3.connect(tmp_path / "bare.sqlite")) as connection:
+        connection.execute("PRAGMA user_version = 0")
+        connection.execute("VACUUM")
+    for name in ("empty", "bare"):
+        with GatewayLock(tmp_path / f"{name}.sqlite") as lock:
+            assert (tmp_path / f"{name}.sqlite.gateway").exists()
+            open_store(tmp_path / f"{name}.sqlite", lock=lock).close()

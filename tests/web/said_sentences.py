@@ -53,6 +53,11 @@ MODULES: Final = {
 of it. docs/page.md says the same in words."""
 
 SPELT_OUT: Final = (
+    "make it again from the entries and readings, the gateway may run: wattrail store check --rebuild",
+    "{meter}: rollup of the {period} {start}: {what} is {got}, should be {wanted}",
+    "{meter}: rollups: {more} more differ", "{meter}: sums of {period}s: {more} more differ",
+    "{meter}: sum of the hour {start}, epoch {epoch}: {what} is {got}, should be {wanted}",
+    "{meter}: sum of the quarter hour {start}, epoch {epoch}: {what} is {got}, should be {wanted}",
     "the current", "the power", "the voltage", "once", "twice", "{count} times", "{factor} capacitive",
     "{factor} inductive", "line {offset} is used by {consumer}", "line {offset} is used by the kernel",
 )  # fmt: skip

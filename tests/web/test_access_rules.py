@@ -401,3 +401,36 @@ def test_a_password_in_a_wrong_request_is_not_repeated(site: Site) -> None:
             assert answer.json["errors"]
 
     visit(site, story)
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ([PASSWORD], 'body: must be a JSON object: {"name": value, …}, sent as application/json'),
+        ("text", 'body: must be a JSON object: {"name": value, …}, sent as application/json'),
+        ({"user": "anna"}, "body.password: is missing"),
+        ({"user": ["anna"], "password": "x"}, "body.user: must be a valid string"),
+    ],
+)
+def test_a_body_of_the_wrong_shape_is_answered_in_plain_words(site: Site, body: object, says: str) -> None:
+    async def story(site: Site) -> None:
+        answer = await site.ask("POST /api/v1/session", body)
+        assert (answer.status, answer.json["detail"]) == (422, says)
+
+    visit(site, story)
+
+
+def test_a_name_in_the_query_that_is_not_known_is_refused(site: Site) -> None:
+    async def story(site: Site) -> None:
+        problem = (await site.ask("GET /api/v1/audit?limits=2&x")).json
+        assert problem["detail"] == "the query has 'limits', 'x'; known: limit, before"
+        assert problem["hint"] == "did you mean limit?"
+        assert [one["where"] for one in problem["errors"]] == ["query.limits", "query.x"]
+        for path in ("/api/v1/meters?page=2", "/api/v1/events?since=1", "/api/v1/session?next=x"):
+            answer = await site.ask(f"GET {path}")
+            assert (answer.status, answer.headers["content-type"]) == (422, "application/problem+json")
+            assert "nothing is asked for by a query here" in answer.json["detail"]
+        for path in ("/?meter=house", "/login?next=%2F", "/assets/page.css?v=2", "/metrics?name=x"):
+            assert (await site.ask(f"GET {path}")).status in {200, 404}
+
+    visit(site, story)

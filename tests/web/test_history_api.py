@@ -254,6 +254,8 @@ def test_a_series_of_another_quantity_has_its_unit(
         ("series?quantity=current", 422, "'power', 'voltage' or 'frequency'"),
         ("costs?tariff=cheap", 404, "there is no tariff 'cheap'; known: two rates"),
         ("download/energy?format=xlsx", 422, "'csv', 'json' or 'parquet'"),
+        ("energy?start=banana", 422, "the query has 'start'; known: from, to, by, zone"),
+        ("download/energy?format=csv&form=x", 422, "the query has 'form'; known: from, to"),
         ("registers?at=1066-10-14", 422, "at: '1066-10-14' is not a time"),
     ],
 )

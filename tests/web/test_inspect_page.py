@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from tests.board.evidence import configuration
 from tests.cli.test_board_dump import CONSTANTS, FACTORY, stock_dump, with_openbeken
 from tests.image.stock_storage import in_flash
-from tests.web.conftest import SCREENSHOTS
+from tests.web.conftest import photograph
 from tests.web.test_states import fits_and_shuts_nobody_out
 from wattrail.board import known_boards
 
@@ -110,8 +110,7 @@ def test_a_german_reader_is_told_in_german(
     )
     for text, said in json.loads(EXAMPLES.read_text("utf-8")).items():
         assert page.evaluate("(text) => import('/assets/found.js').then(({ tell }) => tell(text))", text) == said
-    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     for width in (390, 1280):
         page.set_viewport_size({"width": width, "height": 844})
-        page.screenshot(path=SCREENSHOTS / f"german-inspect-{width}.png", full_page=True)
+        photograph(page, f"german-inspect-{width}")
     fits_and_shuts_nobody_out(page)

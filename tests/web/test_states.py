@@ -212,6 +212,28 @@ def test_the_health_page_reads_the_log_and_checks_the_file(tmp_path: Path, conte
         assert errors == []
 
 
+@pytest.mark.parametrize(
+    ("severities", "heading"),
+    [
+        (["ok", "ok"], "Everything is in order"),
+        (["ok", "warning"], "Nothing has failed; there are warnings"),
+        (["warning", "error"], "Not everything is in order"),
+    ],
+)
+def test_the_head_of_the_health_page_says_what_stands_below(
+    scene: Scene, context: BrowserContext, severities: list[str], heading: str
+) -> None:
+    page, address = context.new_page(), scene("demo")
+    report = json.loads(page.request.get(f"{address}api/v1/health/report").text())
+    report |= {
+        "findings": [{"check": "disk", "severity": one, "text": "x", "remedy": None} for one in severities],
+        "meters": [meter | {"state": "live"} for meter in report["meters"]], "publishers": [], "problem": None,
+    }  # fmt: skip
+    page.route("**/api/v1/health/report", lambda route: route.fulfill(json=report))
+    page.goto(f"{address}health")
+    expect(page.locator("header.head")).to_contain_text(heading)
+
+
 def test_the_clock_is_that_of_the_site_in_the_readers_way(scene: Scene, browser: Browser) -> None:
     for locale, shown in (("en-US", r"\d\d:\d\d:\d\d [AP]M"), ("de-DE", r"\d\d:\d\d:\d\d$")):
         context = browser.new_context(locale=locale, timezone_id="Asia/Tokyo")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Final
 
 from wattrail.database_address import DatabaseAddress, parse_address
@@ -94,7 +95,9 @@ def parse_config(text: str, name: str) -> Config:
     with needs_pydantic(f"reading {name}", extra="run"):
         from wattrail.app.schema import Config
 
-        return read_model(Config, text, name, toml_hint=_TOML_HINT)
+        return read_model(
+            Config, text, name, toml_hint=_TOML_HINT, more_hint=f"wattrail config check {quote(name)} names every error"
+        )
 
 
 def config_errors(text: str, name: str) -> tuple[ConfigError, ...]:

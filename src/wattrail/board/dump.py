@@ -6,6 +6,7 @@ After a change of firmware both configurations lie in the same flash, and may di
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 from wattrail.board.observation import ObservedWiring
@@ -14,6 +15,7 @@ from wattrail.board.stock_configuration import wiring_of_stock
 from wattrail.calibration import Calibration
 from wattrail.image.inspection import Inspection
 from wattrail.image.openbeken_configuration import OpenBekenConfiguration
+from wattrail.image.tuya_storage import TuyaStorage
 
 __all__ = ["calibration_in_dump", "wirings_of_dump"]
 
@@ -27,10 +29,27 @@ def wirings_of_dump(found: Inspection, name: str) -> tuple[ObservedWiring, ...]:
     observed = []
     if found.configuration is not None:
         where = f"{name}, {found.configuration_source} of the stock firmware"
-        observed.append(wiring_of_stock(found.configuration, where, chip=chip))
+        wiring = wiring_of_stock(found.configuration, where, chip=chip)
+        observed.append(replace(wiring, product=_product(found.storage), datapoints=_datapoints(found.storage)))
     if found.openbeken is not None:
         observed.append(wiring_of_template(_template(found.openbeken[1], chip), f"{name}, OpenBeken"))
     return tuple(observed)
+
+
+def _product(storage: TuyaStorage | None) -> str:
+    device = storage.get("gw_di") if storage else None
+    key = device.get("pk") if isinstance(device, dict) else None
+    return key if isinstance(key, str) else ""
+
+
+def _datapoints(storage: TuyaStorage | None) -> frozenset[int]:
+    """The cloud's list of a product's data points, which the firmware keeps under the name of the list."""
+    found = frozenset[int]()
+    for value in storage.values if storage else ():
+        entries = value.value if value.problem is None and isinstance(value.value, list) else []
+        if entries and all(isinstance(one, dict) and {"id", "mode", "type"} <= one.keys() for one in entries):
+            found |= {one["id"] for one in entries if isinstance(one, dict) and isinstance(one["id"], int)}
+    return found
 
 
 def _template(configuration: OpenBekenConfiguration, chip: str) -> Mapping[str, object]:

@@ -12,7 +12,16 @@ from wattrail.board.observation import ObservedWiring
 
 __all__ = ["BoardMatch", "MatchConfidence", "match_boards"]
 
-_WEIGHTS: Final = {"pin": 2.0, "level": 0.5, "module": 1.0, "chip": 1.0, "metering chip": 3.0, "bus": 3.0}
+_WEIGHTS: Final = {
+    "product": 4.0,
+    "data points": 2.0,
+    "pin": 2.0,
+    "level": 0.5,
+    "module": 1.0,
+    "chip": 1.0,
+    "metering chip": 3.0,
+    "bus": 3.0,
+}
 _MIN_AGREEMENT: Final = 0.5
 _SAME_CHIP: Final = frozenset({"hlw8032", "cse7766"})
 """Two names of one frame; the stock configuration says the first, OpenBeken's driver the second."""
@@ -68,29 +77,40 @@ def match_boards(observed: ObservedWiring, boards: Sequence[BoardDescription]) -
         return ()
     compared = [(board, tuple(_compared(observed, board))) for board in boards]
     scored = [(board, facts, _agreement(facts)) for board, facts in compared if facts]
-    full = [board.name for board, facts, agreement in scored if agreement == 1.0]
+    full = [board for board, _, agreement in scored if agreement == 1.0]
     found = [
         BoardMatch(
             board,
             round(agreement, 3),
-            _confidence(agreement, full, observed),
+            _confidence(board, agreement, full, observed),
             tuple(fact.text for fact in facts if fact.agrees),
             tuple(fact.text for fact in facts if not fact.agrees),
         )
         for board, facts, agreement in scored
         if agreement >= _MIN_AGREEMENT
     ]
-    return tuple(sorted(found, key=lambda match: (-match.agreement, match.board.name)))
+    return tuple(
+        sorted(found, key=lambda match: (-match.agreement, not _is_named(match.board, observed), match.board.name))
+    )
 
 
 def _agreement(facts: Sequence[_ComparedFact]) -> float:
     return sum(fact.weight for fact in facts if fact.agrees) / sum(fact.weight for fact in facts)
 
 
-def _confidence(agreement: float, full: Sequence[str], observed: ObservedWiring) -> MatchConfidence:
-    if agreement < 1.0 or not observed.pins:
+def _is_named(board: BoardDescription, observed: ObservedWiring) -> bool:
+    """Whether the key of the product is one that was seen on this board."""
+    return observed.product in {product.key for product in board.products}
+
+
+def _confidence(
+    board: BoardDescription, agreement: float, full: Sequence[BoardDescription], observed: ObservedWiring
+) -> MatchConfidence:
+    is_named = _is_named(board, observed)
+    if agreement < 1.0 or not (observed.pins or is_named):
         return MatchConfidence.POSSIBLE
-    return MatchConfidence.LIKELY if len(full) == 1 else MatchConfidence.SAME_WIRING
+    same = [other for other in full if not is_named or _is_named(other, observed)]
+    return MatchConfidence.LIKELY if len(same) == 1 else MatchConfidence.SAME_WIRING
 
 
 def _compared(observed: ObservedWiring, board: BoardDescription) -> Iterator[_ComparedFact]:
@@ -102,8 +122,20 @@ def _compared(observed: ObservedWiring, board: BoardDescription) -> Iterator[_Co
         yield _fact("metering chip", one == other or {one, other} <= _SAME_CHIP, one, other)
     if observed.bus:
         yield _fact("bus", observed.bus is board.meter.bus, observed.bus, board.meter.bus)
+    if _is_named(board, observed):  # another key says nothing: one board is sold as many products
+        yield _fact("product", True, f"key {observed.product}", "")
+    if observed.datapoints and board.datapoints:
+        yield _compared_datapoints(observed.datapoints, {point.id for point in board.datapoints})
     if observed.pins or BoardMeterBus.TUYAMCU not in {observed.bus, board.meter.bus}:
         yield from _compared_pins(_by_number(observed.pins), _by_number(board.pins))
+
+
+def _compared_datapoints(observed: frozenset[int], known: set[int]) -> _ComparedFact:
+    """The list of a product is whole, that of a board names what measures: all of the latter have to be in it."""
+    missing = ", ".join(map(str, sorted(known - observed)))
+    there = ", ".join(map(str, sorted(known)))
+    text = f"no data point {missing}; this board has {there}" if missing else f"data points {there}"
+    return _ComparedFact(_WEIGHTS["data points"], not missing, text)
 
 
 def _by_number(pins: Sequence[BoardPin]) -> dict[int, BoardPin]:

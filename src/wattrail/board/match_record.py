@@ -25,6 +25,8 @@ def _source(wiring: ObservedWiring, matches: Sequence[BoardMatch]) -> dict[str, 
         "chip": wiring.chip or None,
         "metering_chip": wiring.metering_chip or None,
         "bus": wiring.bus,
+        "product": wiring.product or None,
+        "datapoints": sorted(wiring.datapoints),
         "pins": [str(pin) for pin in wiring.pins],
         "matches": [
             {

@@ -20,6 +20,7 @@ __all__ = [
     "FactGroup",
     "FactSource",
     "StockDatapoint",
+    "StockProduct",
     "chip_of_module",
 ]
 
@@ -142,6 +143,15 @@ class StockDatapoint:
 
 
 @dataclass(frozen=True, slots=True)
+class StockProduct:
+    """The key under which the cloud knows a product that was seen on a board, and where that stands."""
+
+    key: str
+    where: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class FactSource:
     """Where some facts come from: a public repository and a path in it, or a page."""
 
@@ -152,7 +162,10 @@ class FactSource:
 
 @dataclass(frozen=True, slots=True)
 class BoardDescription:
-    """One board. ``name`` is the name of its file; ``firmware`` are the stock firmware's names where they are known."""
+    """One board. ``name`` is the name of its file; ``firmware`` are the stock firmware's names where they are known.
+
+    ``products`` were seen on it: the stock firmware keeps the key of its own.
+    """
 
     name: str
     title: str
@@ -166,6 +179,7 @@ class BoardDescription:
     pins: tuple[BoardPin, ...] = ()
     datapoints: tuple[StockDatapoint, ...] = ()
     firmware: tuple[str, ...] = ()
+    products: tuple[StockProduct, ...] = ()
     note: str = ""
 
     def pins_with(self, *roles: BoardPinRole) -> tuple[BoardPin, ...]:
@@ -181,7 +195,7 @@ class BoardDescription:
         """Everything that a search looks through."""
         parts: Iterable[str] = (
             self.name, self.title, self.vendor, *self.models, self.kind, self.chip, self.module,
-            self.meter.chip, self.meter.bus, *self.firmware, self.note,
+            self.meter.chip, self.meter.bus, *self.firmware, *(one.key for one in self.products), self.note,
         )  # fmt: skip
         return " ".join(parts)
 

@@ -15,6 +15,7 @@ __all__ = ["ObservedWiring", "disagreements"]
 class ObservedWiring:
     """What ``where`` says; an empty or missing field says nothing about it.
 
+    ``product`` is the key under which the cloud knows the product, ``datapoints`` are the numbers of all that it has.
     ``is_without_meter`` is a source that names every part of its board, and no metering chip.
     """
 
@@ -26,6 +27,8 @@ class ObservedWiring:
     pins: tuple[BoardPin, ...] = field(default=())
     baud: int | None = None
     is_without_meter: bool = False
+    product: str = ""
+    datapoints: frozenset[int] = frozenset()
 
     @property
     def is_empty(self) -> bool:

@@ -26,6 +26,7 @@ from wattrail.board.model import (
     FactGroup,
     FactSource,
     StockDatapoint,
+    StockProduct,
     chip_of_module,
 )
 from wattrail.front_end import FRONT_ENDS
@@ -96,6 +97,18 @@ class DatapointSection(Section):
         return StockDatapoint(self.id, self.quantity, self.unit, self.decimals)
 
 
+class ProductSection(Section):
+    """One of ``[[products]]``, which names its source itself: each was seen somewhere else."""
+
+    key: Annotated[str, Field(pattern=r"^[a-z0-9]{8,16}$")]
+    where: _Text
+    note: str = ""
+
+    def product(self) -> StockProduct:
+        """The product of the board."""
+        return StockProduct(self.key, self.where, self.note)
+
+
 class FactSourceSection(Section):
     """One of ``[[sources]]``."""
 
@@ -122,6 +135,7 @@ class BoardFile(Section):
     pins: list[PinSection] = Field(default_factory=list)
     datapoints: list[DatapointSection] = Field(default_factory=list)
     firmware: list[str] = Field(default_factory=list)
+    products: list[ProductSection] = Field(default_factory=list)
     note: str = ""
 
     @model_validator(mode="after")
@@ -176,6 +190,7 @@ class BoardFile(Section):
             pins=tuple(pin.board_pin() for pin in self.pins),
             datapoints=tuple(point.datapoint() for point in self.datapoints),
             firmware=tuple(self.firmware),
+            products=tuple(product.product() for product in self.products),
             note=self.note,
         )
 

@@ -6,13 +6,15 @@ import json as json_text
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlsplit
+
+from cyclopts import Parameter
 
 from wattrail.app.config import FILE_NAME, config_errors, database_of, find_config, parse_config
 from wattrail.cli import output
 from wattrail.cli.exits import Exit, UsageError
-from wattrail.cli.option_types import FoundConfigOption, Json
+from wattrail.cli.option_types import Json
 from wattrail.cli.run import notices
 from wattrail.database_address import PostgresAddress
 from wattrail.errors import ConfigError, FileError, WattrailError
@@ -28,7 +30,10 @@ if TYPE_CHECKING:
 
 
 def check(
-    file: FoundConfigOption = None,
+    config: Annotated[
+        Path | None,
+        Parameter(name=("--config", "--file"), help=f"Configuration file; else {FILE_NAME} here, else your own."),
+    ] = None,
     *,
     json: Json = False,
 ) -> int:
@@ -37,7 +42,7 @@ def check(
     Every problem has its line and its remedy. Without one it says what 'wattrail run' would start. Nothing is opened:
     no port, no database, no connection.
     """
-    path = file or find_config()
+    path = config or find_config()
     if path is None:
         raise UsageError(f"there is no {FILE_NAME} here, and none of your own", hint="name the file to check")
     name = printable(str(path))

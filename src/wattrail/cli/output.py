@@ -87,10 +87,15 @@ _KEYWORD: Final = re.compile(rf"(?<![\w?&/.-])({'|'.join(_OPTIONS)})=")
 _CONVERT: Final = re.compile(r"image convert, to=(\w+)")
 
 
+# The library tells a command from its keyword by a comma, which the command line would take for a word.
+_COMMAND: Final = re.compile(r"(?P<command>wattrail(?: [a-z-]+)+),(?: with)? (?P<option>--[a-z-]+ [^\s,]+),?")
+
+
 def with_options(text: str) -> str:
     """A message of the library, which names its own keywords (``max_baud=115200``), in options (``--baud 115200``)."""
     text = _CONVERT.sub(r"image convert FILE OUT --to \1", text)
-    return _KEYWORD.sub(lambda found: f"{_OPTIONS[found[1]]} ", text)
+    text = _KEYWORD.sub(lambda found: f"{_OPTIONS[found[1]]} ", text)
+    return _COMMAND.sub(r"\g<command> \g<option>", text)
 
 
 # ---- a safe stdout

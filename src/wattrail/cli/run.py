@@ -92,6 +92,8 @@ def run(
         set_up_logging(plan.log.number, plan.log.format, redacts=plan.log.redacts)
         for notice in notices(plan):
             output.note(notice)
+        if isinstance(plan.database, Path) and not (folder := plan.database.absolute().parent).exists():
+            output.note(f"note: the folder {folder} is made for the database")
         opens = is_at_a_desktop() if browser is None else browser
         app.run(
             plan, on_ready=partial(_ready, opens=opens), replan=partial(planned, asks=False),

@@ -155,8 +155,9 @@ def _about_kind(image: Image, start: int | None) -> Iterator[Violation]:
     if foreign is not None:
         yield Violation(Risk.UNKNOWN, f"the file is {foreign.what}, not a firmware image", foreign.hint())
     elif image.kind is ImageKind.ROTATED:
-        # Read from 0x11000 on, with the address wrapping at the end (OpenBK7231T_App #556).
-        yield Violation(Risk.UNKNOWN, "the dump is rotated: it begins at 0x11000 and wraps", _STRAIGHTEN)
+        # Read from there on, with the address wrapping at the end (OpenBK7231T_App #556).
+        words = f"the dump is rotated: it begins at {image.rotated_by:#x} and wraps"
+        yield Violation(Risk.UNKNOWN, words, _STRAIGHTEN)
     elif image.kind.is_flash_image and not image.flash:
         words = f"nothing in the {image.kind.value} can be placed in flash: {_problems(image) or image.reasons[0]}"
         yield Violation(None, words, "download or read it again: its beginning is missing")
@@ -185,7 +186,7 @@ def _of_dump(dump: Image) -> Iterator[Violation]:
     elif dump.kind is ImageKind.BLANK:
         yield _not_a_dump(dump.reasons[0], "erase a flash with 'wattrail flash erase'")
     elif dump.kind is ImageKind.ROTATED:
-        words = "it is rotated: it begins at 0x11000 and wraps"
+        words = f"it is rotated: it begins at {dump.rotated_by:#x} and wraps"
         yield _not_a_dump(words, _STRAIGHTEN)
     elif dump.kind.is_flash_image and not dump.flash:
         yield _not_a_dump(

@@ -25,6 +25,7 @@ from wattrail.image.rf import RfBlock
 
 __all__ = [
     "OPENBEKEN_MAGIC",
+    "TUYA_KEY_MARK",
     "TUYA_KEY_SECTOR",
     "code_problems",
     "containers",
@@ -192,7 +193,7 @@ def settings(flash: bytes, base: int) -> Iterator[str]:
 # ---- is it where it belongs?
 
 RF_PLACES: Final = tuple(sorted({layout["rf"].start for layout in LAYOUTS.values()}))
-_KEY_MARK: Final = 32
+TUYA_KEY_MARK: Final = 32
 """Bytes from the start of the sector with Tuya's key to those it is known by."""
 
 
@@ -238,7 +239,7 @@ def place_problems(
         what = f"the RF block belongs at {' or '.join(f'{place:#x}' for place in places)}"
         yield _shifted(what, rf_at, places, safe)
         return
-    key_at = flash.find(TUYA_KEY_SECTOR) - _KEY_MARK
+    key_at = flash.find(TUYA_KEY_SECTOR) - TUYA_KEY_MARK
     if key_at >= 0 and (base + key_at) % SECTOR:
         yield _shifted("the key of Tuya's settings belongs at 0x1ee000", base + key_at, _key_places(chip), safe)
     if rf_at is None and base + len(flash) >= places[-1] + SECTOR:

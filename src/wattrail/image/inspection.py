@@ -111,7 +111,7 @@ def _in_flash(problem: Problem, image: Image, base: int) -> Problem:
     if problem.offset is None:
         return problem
     if image.kind is ImageKind.ROTATED:
-        return replace(problem, offset=(problem.offset + APP_START) % len(image.data))
+        return replace(problem, offset=(problem.offset + image.rotated_by) % len(image.data))
     return replace(problem, offset=problem.offset + base)
 
 

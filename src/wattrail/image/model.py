@@ -128,6 +128,8 @@ class Image:
     rf_at: int | None = None
     settings: tuple[str, ...] = ()
     uf2: Uf2 | None = None
+    rotated_by: int = 0
+    """Where in flash the first byte of a rotated dump belongs."""
 
     @property
     def layout(self) -> Layout:

@@ -9,14 +9,13 @@ keeps its kind and gets problems.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from wattrail.bk7231 import APP_START, Chip
 from wattrail.errors import ImageError
 from wattrail.image import bootloader, chips, find, rbl
 from wattrail.image.code import (
-    BLANK,
     BLOCK,
     PACKED,
     ZERO_KEY,
@@ -29,16 +28,16 @@ from wattrail.image.code import (
     strip,
     to_physical,
 )
+from wattrail.image.flash_start import SURE, FlashStart, says, start_of
 from wattrail.image.layout import APP_LOGICAL, FLASH, LAYOUTS, QIO_N
 from wattrail.image.limits import MAX_FILE_BYTES
 from wattrail.image.magic import blank_image, rbl_image, rf_image, tuya_image, uf2_image, ug_image
 from wattrail.image.model import Confidence, Container, Image, ImageKind, Problem, Range
+from wattrail.image.rotation import Rotation, find_rotation, straight
 
 __all__ = ["plain_app", "recognise"]
 
 QIO_LENGTHS: Final = {QIO_N: "N", 0x100000: "OpenBeken for T", 0x132000: "U, BK7238, BK7252"}
-_SURE: Final = 16
-"""Good blocks after which packing is certain: chance agrees once in 65536**16."""
 
 
 def recognise(data: bytes) -> Image:
@@ -48,7 +47,7 @@ def recognise(data: bytes) -> Image:
     """
     if len(data) > MAX_FILE_BYTES:
         raise ImageError(f"{len(data)} bytes are more than any image of this family has ({MAX_FILE_BYTES})")
-    for kind in (blank_image, uf2_image, ug_image, rbl_image, rf_image, _in_flash, _code, tuya_image):
+    for kind in (blank_image, uf2_image, _rotated, ug_image, rbl_image, rf_image, _in_flash, _code, tuya_image):
         image = kind(data)
         if image is not None:
             return image
@@ -79,30 +78,16 @@ def _code(data: bytes) -> Image | None:
     loader = bootloader.inspect(b"", data, ZERO_KEY)
     mine = loader if loader.is_identified else None
     verdict = chips.decide(chips.clues(bootloader=mine, code=b"" if mine else data, key=ZERO_KEY), None)
-    reasons = ("its first words are ARM vectors", "no block CRC holds", *((_says(loader),) if mine else ()))
+    reasons = ("its first words are ARM vectors", "no block CRC holds", *((says(loader),) if mine else ()))
     return Image(
         ImageKind.PLAIN, Confidence.LIKELY, data, reasons, chip=verdict.chip, chip_confidence=verdict.confidence,
         chip_reasons=verdict.reasons, chip_contradictions=verdict.against, key=ZERO_KEY, bootloader=mine,
     )  # fmt: skip
 
 
-def _says(loader: bootloader.BootloaderInfo) -> str:
-    evidence = f"the version {loader.version}" if loader.version else "a partition table"
-    return f"it is a bootloader: it holds {evidence}"
-
-
-@dataclass(frozen=True, slots=True)
-class _Start:
-    """What the first packed block of some bytes is. ``address`` is None if no known key makes sense of it."""
-
-    address: int | None
-    key: CodeKey | None
-    reason: str
-
-
 def _in_flash(data: bytes) -> Image | None:
     """Bytes of flash: packed code, with or without what lies around it."""
-    start = _start_of(data)
+    start = start_of(data)
     if start is None:
         return _blank_bootloader(data) or _off_grid(data)
     if start.address == 0:
@@ -110,69 +95,39 @@ def _in_flash(data: bytes) -> Image | None:
     if start.address is None:
         return _described(data, 0, start, ImageKind.PACKED, ())
     # Read from 0x11000 on, the address wraps at the end (OpenBK7231T_App #556); two public dumps are like that.
-    tail = _start_of(data[-APP_START:]) if len(data) > 2 * APP_START else None
+    tail = start_of(data[-APP_START:]) if len(data) > 2 * APP_START else None
     if tail is not None and tail.address == 0:
         begin = f"{APP_START:#x}"
         reason = f"the app comes first and the bootloader {begin} bytes before the end: read from {begin} on, wrapped"
-        image = _described(
-            data[-APP_START:] + data[:-APP_START], 0, tail, ImageKind.ROTATED, tuple(find.length_problems(len(data)))
-        )
-        ranges = tuple(replace(r, offset=(r.flash - APP_START) % len(data)) for r in image.ranges)
-        problems = tuple(
-            p if p.offset is None else replace(p, offset=(p.offset - APP_START) % len(data)) for p in image.problems
-        )
-        problem = Problem("it is rotated: its first byte is flash 0x11000; straighten it before anything is restored")
-        return replace(image, data=data, ranges=ranges, reasons=(reason, *image.reasons), problems=(problem, *problems))
+        return _straightened(data, Rotation(APP_START, tail, reason))
     return _described(data, APP_START, start, *_whole(data, APP_START, start.key))
 
 
-def _start_of(data: bytes) -> _Start | None:
-    block = data[:PACKED]
-    if len(block) < PACKED or block == BLANK or not _is_packed(data):
-        return None
-    if bootloader.identify(data)[0] is not None:
-        return _Start(0, detect_key(strip(block), 0), "it begins with a bootloader whose checksum is known")
-    stored = strip(block)
-    # The cipher depends on the address, so the key tells an app from a bootloader; but N and T have the same key and
-    # the same first words, and which of them it is has to come from other clues. Source: bk7231-image/cipher.
-    for address, name in ((APP_LOGICAL, "an app"), (0, "a bootloader")):
-        key = detect_key(stored, address)
-        if key is not None and not key.bypassed:
-            return _Start(address, key, f"its first words are ARM vectors under the {key.name} key: {name}")
-    loader = _bootloader_evidence(data)
-    if looks_like_code(stored):
-        name = loader or "an app: nothing says it is a bootloader"
-        return _Start(0 if loader else APP_LOGICAL, ZERO_KEY, f"its first words are plain ARM vectors; {name}")
-    if loader:
-        return _Start(0, None, f"no known code key makes sense of it; {loader}")
-    return _Start(None, None, "its block CRCs hold, but no known code key makes sense of its first words")
+def _rotated(data: bytes) -> Image | None:
+    """A whole flash that begins anywhere but at 0 and wraps."""
+    rotation = find_rotation(data)
+    return _straightened(data, rotation) if rotation else None
 
 
-def _is_packed(data: bytes) -> bool:
-    """Whether blocks begin with the first byte; a damaged first one is forgiven if those behind it hold."""
-    first, several = check(data[:PACKED]), check(data[: PACKED * _SURE * 4])
-    return (several.good >= 2 and several.good > 2 * several.bad) or (len(data) < 2 * PACKED and not first.bad)
-
-
-def _bootloader_evidence(data: bytes) -> str:
-    """Without a key that depends on the address: what makes it a bootloader, or an empty text."""
-    names = {c.header.name for c in find.containers(data[:APP_START], 0) if c.packed}
-    if "bootloader" in names:
-        return "an RBL header in its first 68 KiB is a bootloader's"
-    loader = bootloader.inspect(data[:APP_START], strip(data[:APP_START]), ZERO_KEY)
-    if loader.is_identified:
-        return _says(loader)
-    second = data[APP_START : APP_START + PACKED]
-    if len(second) == PACKED and second != BLANK and not check(second).bad and looks_like_code(strip(second)):
-        return f"a second program begins at {APP_START:#x}"
-    return ""
+def _straightened(data: bytes, rotation: Rotation) -> Image:
+    """A rotated dump, recognised as if it were straight; offsets are those of the file as it is."""
+    by, size = rotation.by, len(data)
+    lengths = tuple(find.length_problems(size))
+    image = _described(straight(data, by), 0, rotation.start, ImageKind.ROTATED, lengths)
+    ranges = tuple(replace(r, offset=(r.flash - by) % size) for r in image.ranges)
+    problems = tuple(p if p.offset is None else replace(p, offset=(p.offset - by) % size) for p in image.problems)
+    problem = Problem(f"it is rotated: its first byte is flash {by:#x}; straighten it before anything is restored")
+    return replace(
+        image, data=data, ranges=ranges, rotated_by=by, reasons=(rotation.reason, *image.reasons),
+        problems=(problem, *problems),
+    )  # fmt: skip
 
 
 def _blank_bootloader(data: bytes) -> Image | None:
     """A dump whose bootloader was erased."""
     if len(data) <= APP_START or data[:APP_START].strip(b"\xff"):
         return None
-    start = _start_of(data[APP_START:])
+    start = start_of(data[APP_START:])
     if start is None or start.address == 0:
         return None
     kind, problems = _whole(data, 0, start.key)
@@ -242,7 +197,7 @@ def _rest_problems(container: Container | None, end: int, length: int) -> tuple[
     return (Problem(f"{rest} bytes follow the RBL header that closes the app", length - rest),)
 
 
-def _described(flash: bytes, base: int, start: _Start, kind: ImageKind, problems: Iterable[Problem]) -> Image:
+def _described(flash: bytes, base: int, start: FlashStart, kind: ImageKind, problems: Iterable[Problem]) -> Image:
     """Everything that can be recognised in bytes of flash."""
     found = find.containers(flash, base, start.key)
     damage = tuple(replace(p, offset=(p.offset or 0) - base) for p in find.code_problems(flash, base, found))
@@ -272,8 +227,8 @@ def _described(flash: bytes, base: int, start: _Start, kind: ImageKind, problems
 
 
 def _confidence(flash: bytes, damage: tuple[Problem, ...]) -> Confidence:
-    good = max(check(flash[at : at + PACKED * _SURE * 4]).good for at in (0, APP_START))
-    if good < _SURE:
+    good = max(check(flash[at : at + PACKED * SURE * 4]).good for at in (0, APP_START))
+    if good < SURE:
         return Confidence.POSSIBLE
     return Confidence.LIKELY if damage else Confidence.CERTAIN
 

@@ -16,6 +16,7 @@ from types import ModuleType
 from typing import Final
 
 from wattrail.errors import StoreError
+from wattrail.store.schema import refuse_other_programs
 
 __all__ = ["FileUse"]
 
@@ -31,7 +32,7 @@ class FileUse:
     """The lock on ``<database>.gateway``, see ``ExclusiveUse``. Two names of one file have one lock."""
 
     def __init__(self, database: Path) -> None:
-        target = database.resolve()
+        self._database = target = database.resolve()
         self._path = target.with_name(f"{target.name}.gateway")
         self._descriptor: int | None = None
         self._is_ours = False
@@ -39,7 +40,8 @@ class FileUse:
         """Whether it is ours, and no other process can believe the same."""
 
     def take(self) -> bool:
-        """See ``ExclusiveUse``."""
+        """See ``ExclusiveUse``. A file of another program is refused before anything is made beside it."""
+        refuse_other_programs(self._database)
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._descriptor = os.open(self._path, _FLAGS, 0o644)

@@ -20,7 +20,7 @@ from wattrail.store.damage import RECOVER
 from wattrail.store.schema_version import not_current, numbered_sql, too_new
 from wattrail.store.version_copy import copy_before_migration, forget_old_copies, older_copy
 
-__all__ = ["APPLICATION_ID", "migrate", "migrations", "require_current"]
+__all__ = ["APPLICATION_ID", "migrate", "migrations", "refuse_other_programs", "require_current"]
 
 APPLICATION_ID = 0x57415454
 """``WATT`` in the file's header: a database of another program is refused, not migrated."""
@@ -119,6 +119,30 @@ def require_current(connection: sqlite3.Connection, path: Path) -> None:
         raise not_current(path, version, known, newer=_way_back(path, known) if version > known else "")
 
 
+def refuse_other_programs(path: Path) -> None:
+    """Raises StoreError for a file that is another program's, at a glance; all else is for ``migrate`` to say."""
+    if not path.is_file() or not path.stat().st_size:
+        return
+    uri = f"{path.absolute().as_uri()}?mode=ro"
+    try:
+        with closing(sqlite3.connect(uri, uri=True)) as connection:
+            _, owner, tables = map(int, connection.execute(_STATE).fetchone())
+    except sqlite3.DatabaseError as error:
+        if getattr(error, "sqlite_errorcode", 0) != sqlite3.SQLITE_NOTADB:
+            return  # locked, unreadable, damaged
+        raise _no_database(path, error) from error
+    if owner != APPLICATION_ID and tables:
+        raise _other_program(path)
+
+
+def _no_database(path: Path, error: sqlite3.Error) -> StoreError:
+    return StoreError(f"{path} is damaged or no database: {error}", hint=RECOVER.format(path=path))
+
+
+def _other_program(path: Path) -> StoreError:
+    return StoreError(f"{path} is a database of another program", hint="give a file of its own for the meters")
+
+
 def _checked_version(connection: sqlite3.Connection, path: Path, known: int) -> int:
     try:
         # in one statement: another process may make the file at this moment
@@ -131,9 +155,9 @@ def _checked_version(connection: sqlite3.Connection, path: Path, known: int) -> 
             f"{path} cannot be read: {error}", hint="check its owner, and that the disk is mounted"
         ) from error
     except sqlite3.DatabaseError as error:
-        raise StoreError(f"{path} is damaged or no database: {error}", hint=RECOVER.format(path=path)) from error
+        raise _no_database(path, error) from error
     if owner != APPLICATION_ID and tables:
-        raise StoreError(f"{path} is a database of another program", hint="give a file of its own for the meters")
+        raise _other_program(path)
     if verdict != "ok":
         raise StoreError(f"{path} is damaged: {verdict}", hint=RECOVER.format(path=path))
     return version

@@ -33,16 +33,20 @@ def needs_pydantic(what: str, *, extra: str) -> AbstractContextManager[None]:
 
 
 def read_model(
-    model: type[_Model], text: str, name: str, *, parse_float: Callable[[str], object] = float, toml_hint: str = ""
-) -> _Model:
-    """The model of a TOML text. ``name`` is the file's in errors. Raises ConfigError by file, line and field."""
+    model: type[_Model], text: str, name: str, *, parse_float: Callable[[str], object] = float, toml_hint: str = "",
+    more_hint: str = "",
+) -> _Model:  # fmt: skip
+    """The model of a TOML text. ``name`` is the file's in errors. Raises ConfigError by file, line and field.
+
+    ``more_hint`` says how to see the rest where there is more than one error: the message has the first alone.
+    """
     from pydantic import ValidationError
 
     document = _parse(text, name, parse_float, toml_hint)
     try:
         return model.model_validate(document)
     except ValidationError as error:
-        raise _explain(error, text, name, model) from error
+        raise _explain(error, text, name, model, more_hint) from error
 
 
 class FieldProblem(NamedTuple):
@@ -105,11 +109,16 @@ def _parse(text: str, name: str, parse_float: Callable[[str], object], hint: str
         raise ConfigError(f"{name}, line {line}, column {column}: {what}", hint=hint or None) from error
 
 
-def _explain(error: ValidationError, text: str, name: str, root: type[BaseModel]) -> ConfigError:
+def _explain(
+    error: ValidationError, text: str, name: str, root: type[BaseModel], more_hint: str = ""
+) -> ConfigError:  # fmt: skip
     """The first error by file, line and field, and how many more there are."""
     errors = error.errors(include_url=False)
     more = f" ({_more(len(errors) - 1)} in this file)" if len(errors) > 1 else ""
-    return _explain_one(_misspelled(errors) or errors[0], text, name, root, more)
+    first = _explain_one(_misspelled(errors) or errors[0], text, name, root, more)
+    if more and more_hint:
+        return ConfigError(str(first), hint="; ".join(filter(None, (first.hint, more_hint))))
+    return first
 
 
 def _explain_one(first: ErrorDetails, text: str, name: str, root: type[BaseModel], more: str = "") -> ConfigError:

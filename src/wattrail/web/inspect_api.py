@@ -46,13 +46,18 @@ class BoardMatchJson(BaseModel):
 
 
 class ObservedBoardJson(BaseModel):
-    """What one source in the file says of the board, and what it fits, the best first."""
+    """What one source in the file says of the board, and what it fits, the best first.
+
+    ``product`` is the key under which the cloud knows the product, ``datapoints`` are the numbers of all that it has.
+    """
 
     source: str
     module: str | None
     chip: str | None
     metering_chip: str | None
     bus: str | None
+    product: str | None
+    datapoints: list[int]
     pins: list[str]
     matches: list[BoardMatchJson]
 

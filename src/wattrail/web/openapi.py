@@ -99,14 +99,12 @@ def _complete(operation: dict[str, Any], route: APIRoute, method: str) -> None:
         operation["description"] += f"\n\nNeeds the scope `{scope}`."
     else:
         operation["security"] = []
-    has_body, has_values = "requestBody" in operation, bool(operation.get("parameters"))
+    has_body = "requestBody" in operation
     statuses = [
         *_ANYWHERE, *(() if is_public(route) else _SIGNED_IN), *((408,) if has_body or method != "GET" else ()), 413,
-        *((422,) if has_body or has_values else ()),
+        422,  # a query with a name that is not known, if nothing else
     ]  # fmt: skip
     responses = operation["responses"]
-    if not has_body and not has_values:
-        responses.pop("422", None)
     for status in map(str, statuses):
         if status == "422" or status not in responses:
             responses[status] = may_fail(int(status))[int(status)]

@@ -23,6 +23,7 @@ from wattrail.web.callers import Caller, Callers, not_signed_in
 from wattrail.web.missing_page import is_page, send_missing_page
 from wattrail.web.peer import Peer
 from wattrail.web.problems import ProblemDetails, RequestRefused, send_problem
+from wattrail.web.query_names import refuse_unknown_names
 from wattrail.web.reports import Reports
 
 __all__ = ["Permissions", "caller_of", "declared_scope", "is_declared", "is_public", "needs", "public", "recheck"]
@@ -99,6 +100,7 @@ class Permissions:
         try:
             caller = await self._identify(scope, wanted)
             self._require(scope, wanted, caller)
+            _require_known_names(scope, wanted)
         except RequestRefused as refused:
             await self._refuse(scope, send, caller, refused.problem)
             return
@@ -179,6 +181,11 @@ class Permissions:
             await send(message)
 
         return send_audited
+
+
+def _require_known_names(scope: RequestScope, wanted: _Wanted) -> None:
+    if wanted.route is not None and (problem := refuse_unknown_names(wanted.route, scope.get("query_string") or b"")):
+        raise RequestRefused(problem)
 
 
 def _no_route(scope: RequestScope, allowed: tuple[str, ...]) -> ProblemDetails:

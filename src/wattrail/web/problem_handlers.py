@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 
 from wattrail.errors import WattrailError
 from wattrail.sanitize import printable
+from wattrail.web.plain_words import complaint
 from wattrail.web.problems import PROBLEM_TYPE, PROBLEMS, ProblemDetails, RequestRefused
 
 __all__ = ["InvalidValueJson", "ProblemJson", "add_problem_handlers"]
@@ -82,4 +83,4 @@ def _answer(request: Request, problem: ProblemDetails) -> Response:
 def _invalid_value(error: Mapping[str, Any]) -> InvalidValueJson:
     """One error of pydantic, without the value itself, which may be a password."""
     where = ".".join(str(part) for part in error["loc"])
-    return InvalidValueJson(where=printable(where, limit=100), message=printable(str(error["msg"])))
+    return InvalidValueJson(where=printable(where, limit=100), message=complaint(error))

@@ -60,7 +60,7 @@ def _lines(
             yield "  no metering chip is configured; every known board has one"
         elif not matches:
             yield "  no known board fits; 'wattrail board search' looks by name"
-        elif wiring.is_any_microcontroller:
+        elif wiring.is_any_microcontroller and not is_sure(matches):
             yield "  a thermostat says the same: nothing here says whether it measures. Boards with a microcontroller:"
         same = [one for one in matches if one.confidence is MatchConfidence.SAME_WIRING]
         if same:
@@ -69,6 +69,11 @@ def _lines(
         others = [one for one in matches if one not in same]
         for one in others[: 0 if same else _SHOWN]:
             yield from _one(one)
+
+
+def is_sure(matches: Sequence[BoardMatch]) -> bool:
+    """Whether something tells the boards apart."""
+    return any(one.confidence is not MatchConfidence.POSSIBLE for one in matches)
 
 
 def _summary(wiring: ObservedWiring) -> Iterator[str]:

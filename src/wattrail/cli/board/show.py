@@ -52,6 +52,7 @@ def board_fields(board: BoardDescription) -> dict[str, object]:
     return {
         **_summary(board),
         "firmware": board.firmware,
+        "products": [{"key": one.key, "where": one.where, "note": one.note} for one in board.products],
         "note": board.note,
         "meter": {
             "chip": meter.chip or None,
@@ -90,6 +91,9 @@ def board_lines(board: BoardDescription) -> Iterator[str]:
     if board.datapoints:
         yield "stock data points"
         yield from (f"  {p.id:<4} {p.quantity}, {10**-p.decimals:g} {p.unit}" for p in board.datapoints)
+    if board.products:
+        yield "products seen on it"
+        yield from (f"  {one.key}: {one.where}" + (f" ({one.note})" if one.note else "") for one in board.products)
     yield "sources"
     for source in board.sources:
         yield f"  {', '.join(source.facts)}: {source.where}" + (f" ({source.note})" if source.note else "")

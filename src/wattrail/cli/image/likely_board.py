@@ -26,8 +26,12 @@ def likely_board(path: Path, found: Inspection) -> str | None:
     matches = [match for wiring in wirings for match in match_boards(wiring, boards)]
     if not matches:
         return None
+    named = [match for match in matches if match.confidence is not MatchConfidence.POSSIBLE]
     is_any = all(wiring.is_any_microcontroller for wiring in wirings)
-    said = _ANY if is_any else _said(sorted(matches, key=lambda match: -match.agreement))
+    if is_any and not named:
+        said = _ANY
+    else:
+        said = _said(sorted(named if is_any else matches, key=lambda match: -match.agreement))
     return f"{said}; for the evidence: wattrail board match {printable(shlex.quote(str(path)))}"
 
 

@@ -64,7 +64,7 @@ def serve(
         str, Parameter(help="A board or network device of 'wattrail twin list', or a whole twin:// URL.")
     ] = "pziot-e01",
     *,
-    host: Annotated[str, Parameter(help="Address to serve at (127.0.0.1).")] = "127.0.0.1",
+    host: Annotated[str | None, Parameter(help="Address to serve at (127.0.0.1).")] = None,
     port: Annotated[
         int | None, Parameter(help="TCP port; 0 takes one that is free. Puts a UART on TCP too.", validator=_Port)
     ] = None,
@@ -83,9 +83,12 @@ def serve(
     (openbeken, tasmota, mqtt-json, tuya) gets a port of its own, and all but tuya publish over MQTT with --broker. Says
     how to connect, and serves until Ctrl-C or SIGTERM.
     """
+    address = host or "127.0.0.1"
     if board in NETWORK_DEVICES and firmware is None:
         with stop_quietly():
-            serve_device(board, host, port or 0, (options or ServeOptions()).physics(), network or NetworkTwinOptions())
+            serve_device(
+                board, address, port or 0, (options or ServeOptions()).physics(), network or NetworkTwinOptions()
+            )
         return
     if ":" not in board and board not in BOARDS and board not in NETWORK_DEVICES:
         known = (*BOARDS, *NETWORK_DEVICES)
@@ -95,14 +98,25 @@ def serve(
             hint=f"did you mean {close[0]}?" if close else "wattrail twin list shows what each is",
         )
     if firmware is not None:
+        _refuse_network(host, port)
         _, load = _chosen((options or ServeOptions()).url(board))
         serve_firmware(_emulation(board, firmware, flashing), around or EmulatedBoardOptions(), load)
         return
     with stop_quietly():
         twin = _open((options or ServeOptions()).url(board))
-        with _served(twin, host, port) as meter, flash_terminal(twin, flashing or FlashTwinOptions()) as module:
+        with _served(twin, address, port) as meter, flash_terminal(twin, flashing or FlashTwinOptions()) as module:
             print(*filter(None, (meter, module, "Ctrl-C ends it")), sep="\n", flush=True)
             _until_stopped()
+
+
+def _refuse_network(host: str | None, port: int | None) -> None:
+    """An emulated module is reached by pseudo-terminals of this machine: nothing of it is served on a network."""
+    given = [name for name, value in (("--host", host), ("--port", port)) if value is not None]
+    if given:
+        raise UsageError(
+            f"{' and '.join(given)} cannot be used with --firmware: its UARTs are pseudo-terminals of this machine",
+            hint=f"leave {' and '.join(given)} out; a program puts a pseudo-terminal on TCP, such as ser2net",
+        )
 
 
 def _emulation(board: str, firmware: Path, flashing: FlashTwinOptions | None) -> EmulationPlan:

@@ -140,7 +140,9 @@ function build(report, parts) {
   const { zone } = report;
   const bad = report.meters.filter(({ state: is }) => is !== "live").length + report.findings.filter(({ severity }) => severity === "error").length
     + report.publishers.filter(({ status }) => status === "refused" || status === "failed").length + (report.problem ? 1 : 0);
-  parts.head.replaceChildren(element("h1", {}, t("Health")), state(bad ? "warning" : "ok", bad ? t("Not everything is in order") : t("Everything is in order")),
+  const warned = report.findings.some(({ severity }) => severity === "warning");
+  const verdict = bad ? t("Not everything is in order") : warned ? t("Nothing has failed; there are warnings") : t("Everything is in order");
+  parts.head.replaceChildren(element("h1", {}, t("Health")), state(bad || warned ? "warning" : "ok", verdict),
     ...(report.simulated ? [element("span.badge", {}, SIMULATED)] : []));
   parts.body.replaceChildren(...[meters(report, zone), publishers(report, zone), machine(report), times(report), prices(report, zone),
     gateway(report, zone, parts.checked, parts.scopes.includes("adjust"))].filter(Boolean));

@@ -84,7 +84,7 @@ function board(match, exports) {
 export function boards({ boards: found, exports }) {
   const against = found.disagreements.map((text) => element("li.remark", {}, tell(text)));
   const source = (one) => [element("h3", {}, tell(one.source)), element("p.why", {}, [one.module ?? one.chip, one.metering_chip?.toUpperCase(), one.bus, ...one.pins.map(tell)].filter(Boolean).join("; ")),
-    one.bus === "tuyamcu" && !one.metering_chip && !one.pins.length ? element("p.remark", {}, t("All it says is that a microcontroller does the work, as in a thermostat. Nothing says that it measures.")) : null,
+    one.bus === "tuyamcu" && !one.metering_chip && !one.pins.length && !one.matches.some(({ confidence }) => confidence !== "possible") ? element("p.remark", {}, t("All it says is that a microcontroller does the work, as in a thermostat. Nothing says that it measures.")) : null,
     ...(one.matches.length ? one.matches.slice(0, MAX_BOARDS).map((match) => board(match, exports)) : [element("p", {}, t("No known board fits."))])];
   const shown = section(t("Which board it is"), against.length ? element("p", {}, t("The configurations in it contradict each other; until one is found to be stale, believe neither.")) : null,
     against.length ? element("ul.plain", {}, ...against) : null,

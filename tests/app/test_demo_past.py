@@ -11,7 +11,7 @@ import pytest
 
 from tests.store.rig import look
 from wattrail.app.demo_past import store_past
-from wattrail.app.plan import DEMO_METER
+from wattrail.app.plan import DEMO_METER, DEMO_METERS
 from wattrail.ledger import EntryKind, audit
 from wattrail.store import Store, open_store, open_to_read
 from wattrail.twin.past import generate_past
@@ -73,6 +73,20 @@ def test_the_same_seed_makes_the_same_past() -> None:
     )
     assert np.array_equal(one.import_wh, other.import_wh)
     assert np.array_equal(one.watts.highest, other.watts.highest)
+
+
+def test_the_house_uses_what_comes_from_its_roof_and_from_the_grid(tmp_path: Path) -> None:
+    grid, roof = (generate_past(load_scenario(name), until=NOW, days=40, zone=BERLIN) for name in ("house", "roof"))
+    assert roof.import_wh.sum() == 0
+    assert (grid.import_wh - grid.export_wh + roof.export_wh).min() > 0
+    with open_store(tmp_path / "both.sqlite") as store:
+        for meter in DEMO_METERS:
+            store_past(store, meter, until=NOW, zone=BERLIN, days=40)
+        assert [(row.name, row.simulated) for row in store.meters()] == [("roof", True), ("twin", True)]
+        totals = audit(store.ledger_slice(store.meters()[0].id)).totals
+    assert totals is not None
+    assert totals.import_mwh == 0
+    assert totals.export_mwh + totals.undirected_mwh == pytest.approx(roof.export_wh.sum() * 1000, rel=1e-3)
 
 
 def test_the_year_has_a_bright_end_and_a_dark_one() -> None:

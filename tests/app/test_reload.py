@@ -372,24 +372,27 @@ def test_the_first_meter_takes_the_place_of_the_demonstration(file: File, tmp_pa
     with listening(tmp_path / "n") as line, gateway(file, "--no-past", notify=tmp_path / "n") as process:
         ready = heard(line, "READY=1")
         address = ready.partition("page ")[2]
-        assert serves(address) == ["twin"]
+        assert serves(address) == ["twin", "roof"]
 
         file.write(HOUSE)
         file.database.write_text("somebody's notes\n")
         said = reloaded(file)
         assert said.returncode == 2
         assert "is not a database" in said.stderr
-        assert serves(address) == ["twin"], "what would not start ends nothing"
+        assert serves(address) == ["twin", "roof"], "what would not start ends nothing"
 
         file.database.unlink()
         said = reloaded(file)
-        assert (said.returncode, said.stdout) == (0, "the demonstration ended\nadded meter house\nremoved meter twin\n")
+        assert (said.returncode, said.stdout) == (
+            0,
+            "the demonstration ended\nadded meter house\nremoved meters twin, roof\n",
+        )
         assert serves(address) == ["house"], "at the same address, and it waited for its page"
         assert reloaded(file).stdout == "nothing has changed\n"
 
         file.write()
-        assert reloaded(file).stdout == "the demonstration began\nadded meter twin\nremoved meter house\n"
-        assert serves(address) == ["twin"]
+        assert reloaded(file).stdout == "the demonstration began\nadded meters twin, roof\nremoved meter house\n"
+        assert serves(address) == ["twin", "roof"]
         process.send_signal(signal.SIGTERM)
         assert process.wait(LONGEST_S) == 0
     with open_to_read(file.database) as reader:

@@ -169,13 +169,13 @@ def test_run_without_a_page_needs_no_web_library(tmp_path: Path) -> None:
         assert process.stderr is not None
         assert process.stdout is not None
         lines = iter(process.stderr.readline, "")
-        assert any("reading 1 meter into w.sqlite; no page is served (--no-web)" in line for line in lines)
-        wait_for_file(tmp_path / "w.sqlite")
+        assert any("reading 2 meters into w.sqlite; no page is served (--no-web)" in line for line in lines)
+        wait_for_meters(tmp_path / "w.sqlite", 2)
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0
         assert process.stdout.read() == ""
     with open_store(tmp_path / "w.sqlite") as store:
-        assert [row.name for row in store.meters()] == ["twin"]
+        assert [row.name for row in store.meters()] == ["roof", "twin"]
 
 
 def test_the_process_of_meters_holds_neither_a_web_server_nor_images() -> None:
@@ -205,13 +205,13 @@ def test_the_ten_lines_of_the_documentation_run_without_a_web_library(tmp_path: 
     assert re.match(r"demo -?[0-9.]+ W$", line)
 
 
-def wait_for_file(path: Path) -> None:
-    """Until the database has a meter: the notice comes when the gateway has started, the first reading later."""
+def wait_for_meters(path: Path, count: int) -> None:
+    """Until the database has so many: the notice comes when the gateway has started, the first reading later."""
     until = time.monotonic() + 60
     while time.monotonic() < until:
         if path.exists():
             with open_store(path) as store:
-                if store.meters():
+                if len(store.meters()) == count:
                     return
         time.sleep(0.05)
     raise AssertionError("no meter was read")

@@ -96,11 +96,12 @@ def test_a_span_without_periods_is_refused_not_ignored(wattrail: Type, database:
 def test_a_bill_is_shown_and_is_the_same_in_json(wattrail: Type, database: Path) -> None:
     Path("tariff.toml").write_text(TARIFF)
     shown = wattrail("ledger", "show", "--tariff", "tariff.toml").out
-    # 3.058262 * 0.30 = 0.9174786; 1.833598 * 0.08 = 0.14668784; 0.92 + 0.00 + 9.90 - 0.15 = 10.67
+    # 3.058262 * 0.30 = 0.9174786; 1.833598 * 0.08 = 0.14668784.
+    # One day of 30: 9.90 / 30 = 0.33. 0.92 + 0.00 + 0.33 - 0.15 = 1.10.
     assert "2026-06-01 to 2026-07-01" in shown
-    assert shown.splitlines()[-2].split() == ["total", "10.67"]
+    assert shown.splitlines()[-2].split() == ["total", "1.10"]
     (bill,) = json.loads(wattrail("ledger", "show", "--tariff", "tariff.toml", "--json").out)["bills"]
-    assert (bill["total"], bill["lines"][0]["amount"], bill["complete"]) == ("10.67", "0.92", False)
+    assert (bill["total"], bill["lines"][0]["amount"], bill["complete"]) == ("1.10", "0.92", False)
 
 
 @pytest.mark.parametrize(
@@ -376,7 +377,7 @@ def test_a_report_ends_with_alarms_and_advice_of_its_time(wattrail: Type, databa
 
 def test_the_report_of_a_month_has_its_cost(wattrail: Type, database: Path) -> None:
     Path("tariff.toml").write_text(TARIFF)
-    assert "10.67 EUR" in wattrail("ledger", "report", "--month", "2026-06", "--tariff", "tariff.toml").out
+    assert "cost          1.10 EUR" in wattrail("ledger", "report", "--month", "2026-06", "--tariff", "tariff.toml").out
 
 
 @pytest.mark.parametrize(

@@ -58,15 +58,28 @@ def test_what_is_typed_beats_what_is_written() -> None:
 
 def test_without_a_page_nothing_of_the_page_is_planned() -> None:
     assert planned(FILE, web=False).web is None
-    assert planned().web == WebPlan(host="127.0.0.1", port=8042, house=HouseMeters("twin"))
+    assert planned().web == WebPlan(host="127.0.0.1", port=8042, house=HouseMeters("twin", "roof"))
 
 
 @pytest.mark.parametrize("text", [None, "", '[store]\npath = "meters.sqlite"\n'])
-def test_without_a_meter_a_twin_runs_in_a_database_of_its_own(home: Path, text: str | None) -> None:
+def test_without_a_meter_two_twins_run_in_a_database_of_their_own(home: Path, text: str | None) -> None:
     service = planned(text)
     assert service.demo is not None
-    assert [meter.url for meter in service.gateway.meters] == ["twin://pziot-e01?scenario=house"]
+    assert [(meter.name, meter.url) for meter in service.gateway.meters] == [
+        ("twin", "twin://pziot-e01?scenario=house"), ("roof", "twin://pziot-e01?scenario=roof")
+    ]  # fmt: skip
     assert service.database == home / "data" / "wattrail" / "simulated.sqlite"
+
+
+def test_only_a_demonstration_without_a_tariff_has_an_example_of_one(tmp_path: Path) -> None:
+    (tmp_path / "own.toml").write_text('name = "Own"\ncurrency = "EUR"\n[[price]]\nfrom = 2026-01-01\nrates = 0.3\n')
+    tariffs = f'[site]\ntariffs = ["{tmp_path}/own.toml"]\n'
+    assert [tariff.name for tariff in planned().tariffs] == ["Example"]
+    demo = planned(tariffs).demo
+    assert demo is not None
+    assert demo.tariff is None
+    assert [tariff.name for tariff in planned(tariffs).tariffs] == ["Own"]
+    assert planned(FILE).tariffs == ()
 
 
 def test_the_notice_says_simulated_and_gives_the_lines_to_add(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.ledger.rig import BERLIN, forgotten, ledger_slice, utc, watched
+from tests.ledger.rig import BERLIN, entry, forgotten, ledger_slice, start, utc, watched
 from tests.ledger.test_ledger import EPOCH, lived_through, steps
 from tests.ledger.test_stated import also, stated
 from tests.ledger.test_tariff import tariff
@@ -233,6 +233,36 @@ def test_lines_and_what_is_not_charged_always_add_up_to_the_register(
             assert all((line.energy_mwh or 0) >= 0 for line in each.lines)
             if text == FLAT:
                 assert each.uncharged.import_mwh == each.uncharged.export_mwh == 0
+
+
+def test_a_standing_charge_is_for_the_days_of_the_account() -> None:
+    # From noon of 20 October to noon of 11 November: 12 of the 31 days of October, 11 of the 30 of November.
+    # 12.90 * 12 / 31 = 4.9935; 12.90 * 11 / 30 = 4.73. Of September and December the account knows nothing.
+    began, until = utc(2026, 10, 20, 12), utc(2026, 11, 11, 12)
+    account = ledger_slice([start(began), entry(start(began), until, positive=900)])
+    text = FLAT.replace("export = 0.08", "standing = 12.90")
+    found = [
+        [(line.quantity, line.unit, line.amount) for line in made.lines if line.energy_mwh is None]
+        for made in bills(account, tariff(text), utc(2026, 9, 5), utc(2026, 12, 5), BERLIN)
+    ]
+    assert found == [
+        [],
+        [(12, "of 31 days", Decimal("4.99"))],
+        [(11, "of 30 days", Decimal("4.73"))],
+        [],
+    ]
+
+
+def test_a_standing_charge_by_the_day_is_for_the_days_of_the_account() -> None:
+    # 20 to 31 October, 1 to 11 November: 12 * 0.41 = 4.92, 11 * 0.41 = 4.51.
+    began, until = utc(2026, 10, 20, 12), utc(2026, 11, 11, 12)
+    account = ledger_slice([start(began), entry(start(began), until, positive=900)])
+    text = FLAT.replace("export = 0.08", 'standing = 0.41\nstanding_per = "day"')
+    made = bills(account, tariff(text), utc(2026, 9, 5), utc(2026, 12, 5), BERLIN)
+    assert [line.amount for one in made for line in one.lines if line.energy_mwh is None] == [
+        Decimal("4.92"), Decimal("4.51")
+    ]  # fmt: skip
+    assert [one.complete for one in made] == [False] * 4
 
 
 def test_a_day_costs_its_energy_and_no_standing_charge(march: list[Entry]) -> None:

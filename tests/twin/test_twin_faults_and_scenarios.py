@@ -275,9 +275,21 @@ def test_a_file_of_ones_own_is_a_scenario(tmp_path) -> None:
 
 
 def test_every_scenario_that_ships_loads() -> None:
-    assert scenario_names() == ["bench", "cloudy", "house", "idle"]
+    assert scenario_names() == ["bench", "cloudy", "house", "idle", "roof"]
     for name in scenario_names():
         assert isinstance(load_scenario(name), Mains)
+
+
+def test_the_roof_on_a_meter_of_its_own_is_that_of_the_house() -> None:
+    house, roof = load_scenario("house", starts_at=12 * 3600.0), load_scenario("roof", starts_at=12 * 3600.0)
+    assert (roof.supply, roof.loads) == (house.supply, {})
+    made = -roof.ticks(0, 1000).watts
+    assert made.min() > 0
+    everything = house.ticks(0, 1000).watts
+    for load in house.loads:
+        house.switch(-1.0, load, on=False)
+    assert house.ticks(0, 1000).watts == pytest.approx(-made, rel=1e-9)
+    assert (everything + made).min() > 0  # what the house uses
 
 
 def test_electronic_loads_and_inverters_stop_without_mains() -> None:

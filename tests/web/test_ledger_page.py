@@ -21,7 +21,7 @@ __all__ = ["open_page"]  # the fixture
 
 def test_the_night_of_a_gap_takes_three_clicks(open_page: Open) -> None:
     page = open_page("/")
-    page.get_by_role("link", name="twin", exact=True).click()
+    page.get_by_role("article").get_by_role("link", name="twin", exact=True).click()
     page.get_by_role("region", name="History").get_by_role("button", name="1 y").click()
     gap = page.locator(".event.is-gap").first
     number = gap.get_by_role("link").inner_text().removeprefix("entry ")

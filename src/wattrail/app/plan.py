@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from wattrail.alarms import AlarmRule
 from wattrail.app.config import database_of, demo_database
+from wattrail.app.example_tariff import EXAMPLE_TARIFF
 from wattrail.app.house import HouseMeters, house_meters
 from wattrail.database_address import DatabaseAddress
 from wattrail.errors import ConfigError
@@ -31,6 +32,7 @@ __all__ = [
     "DEFAULT_HOST",
     "DEFAULT_PORT",
     "DEMO_METER",
+    "DEMO_METERS",
     "Demo",
     "LogPlan",
     "PortOffer",
@@ -43,7 +45,10 @@ DEFAULT_HOST: Final = "127.0.0.1"
 DEFAULT_PORT: Final = 8042
 
 DEMO_METER: Final = MeterPlan(name="twin", url="twin://pziot-e01?scenario=house")
-"""The twin that runs where no meter is configured."""
+"""The twin between house and grid that runs where no meter is configured."""
+
+DEMO_METERS: Final = (DEMO_METER, MeterPlan(name="roof", url="twin://pziot-e01?scenario=roof"))
+"""All twins that run then: the other one is behind the roof of the same house."""
 
 
 class PortOffer(NamedTuple):
@@ -56,15 +61,16 @@ class PortOffer(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Demo:
-    """A twin runs because no meter is configured.
+    """Twins run because no meter is configured.
 
     ``candidates`` are ports that could be a meter, ``hidden`` are USB adapters without a port. ``has_past``: a new
-    database begins with a generated year.
+    database begins with a generated year. ``tariff`` is an example, where no tariff is configured either.
     """
 
     candidates: tuple[PortOffer, ...] = ()
     hidden: tuple[str, ...] = ()
     has_past: bool = True
+    tariff: Tariff | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,20 +162,23 @@ def plan_service(
     meters = tuple(section.planned() for section in config.meter) if config else ()
     virtual = tuple(section.planned() for section in config.virtual) if config else ()
     gateway = GatewayPlan(
-        meters=meters or (DEMO_METER,), virtual=virtual, zone=config.site.timezone if config else None,
+        meters=meters or DEMO_METERS, virtual=virtual, zone=config.site.timezone if config else None,
         retention=config.store.retention() if config else DEFAULT_RETENTION,
     )  # fmt: skip
-    page = _web(config, host, port, house_meters(config, gateway.names)) if web else None
+    house = house_meters(config, gateway.names) if meters else HouseMeters(*(meter.name for meter in DEMO_METERS))
+    page = _web(config, host, port, house) if web else None
     if page is not None and wait_for_user:
         page = replace(page, waits_for_user=True)
+    tariffs = load_tariffs(config.site.tariffs) if config and config.site.tariffs else ()
+    demo = None if meters else _demo(has_past=past, tariff=None if tariffs else EXAMPLE_TARIFF)
     return ServicePlan(
         gateway=gateway,
         database=database or (database_of(config) if meters else demo_database()),
         web=page,
         consumers=_consumers(config, gateway, page),
         alarms=tuple(section.rule() for section in config.alarm) if config else (),
-        tariffs=load_tariffs(config.site.tariffs) if config and config.site.tariffs else (),
-        demo=None if meters else _demo(has_past=past),
+        tariffs=(demo.tariff,) if demo and demo.tariff else tariffs,
+        demo=demo,
         log=_log(config.log) if config else LogPlan(),
     )
 
@@ -229,7 +238,7 @@ def _consumers(config: Config | None, gateway: GatewayPlan, page: WebPlan | None
     return plan_consumers(config.publish, gateway.names, configuration_url=url)
 
 
-def _demo(*, has_past: bool) -> Demo:
+def _demo(*, has_past: bool, tariff: Tariff | None) -> Demo:
     candidates = tuple(
         PortOffer(
             f"{candidate.description} ({candidate.carries})",
@@ -239,4 +248,4 @@ def _demo(*, has_past: bool) -> Demo:
         for number, candidate in enumerate(list_candidates(), start=1)
     )
     hidden = tuple(adapter.words() for adapter in without_device())
-    return Demo(candidates=candidates, hidden=hidden, has_past=has_past)
+    return Demo(candidates=candidates, hidden=hidden, has_past=has_past, tariff=tariff)

@@ -13,6 +13,8 @@ from wattrail.gateway.plan import PlanChanges
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
+    from wattrail.ledger import Tariff
+
 __all__ = ["describe_changes", "is_other_account", "require_no_restart"]
 
 
@@ -75,12 +77,17 @@ def _phrases(before: ServicePlan, after: ServicePlan, meters: PlanChanges, names
         yield "alarms changed"
     if before.log != after.log:
         yield "log changed"
-    if before.tariffs != after.tariffs:
+    if _own_tariffs(before) != _own_tariffs(after):
         yield "tariffs changed"
     if before.gateway.retention != after.gateway.retention:
         yield f"kept for another time: {', '.join(_fields(before.gateway.retention, after.gateway.retention))}"
     if before.web is not None and after.web is not None:
         yield from _page_phrases(before.web, after.web, is_as_before=not meters.added + meters.removed)
+
+
+def _own_tariffs(plan: ServicePlan) -> tuple[Tariff, ...]:
+    """Those of the configuration: the example of a demonstration comes and goes with it."""
+    return () if plan.demo and plan.demo.tariff else plan.tariffs
 
 
 def _meters(names: Sequence[str]) -> str:

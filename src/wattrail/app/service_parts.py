@@ -164,6 +164,7 @@ def _setup_of(plan: ServicePlan, web: WebPlan, store: Store) -> Setup:
     from wattrail.web import CandidateJson, MetricsSetup, Setup
     from wattrail.web.messages import LogSetup
 
+    example = plan.demo.tariff if plan.demo else None
     return Setup(
         database=store.path,
         zone=site_zone(plan.gateway.zone),
@@ -177,5 +178,6 @@ def _setup_of(plan: ServicePlan, web: WebPlan, store: Store) -> Setup:
         certificate=web.certificate,
         key=web.key,
         tariffs={tariff.name: tariff for tariff in plan.tariffs},
+        example_tariff=example.name if example else None,
         log=LogSetup(level=plan.log.number, format=plan.log.format, redacts=plan.log.redacts),
     )

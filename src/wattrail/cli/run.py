@@ -135,7 +135,8 @@ def open_page(address: str) -> None:
 
 
 _SIMULATED: Final = (
-    "No meter is configured, so all you see is SIMULATED: a digital twin of a PZIOT-E01 in a solar house."
+    "No meter is configured, so all you see is SIMULATED: two digital twins of a PZIOT-E01, at the grid and at the "
+    "roof of a house. Where no tariff is configured, costs are those of an example."
 )
 _NOTHING_FOUND: Final = "No port of this machine looks as if it could carry a meter."
 _WITHOUT_TLS: Final = (

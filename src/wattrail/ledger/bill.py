@@ -225,9 +225,12 @@ class _Billing:
         )
 
     def _standing_lines(self) -> Iterator[BillLine]:
-        """A charge per month covers the whole period; where prices change in it, each gets its share of the days."""
-        marks = boundaries(By.DAY, self._points[0].at, self._points[-1].at, self._zone)[:-1]
-        prices = [self._tariff.price_on(mark.astimezone(self._zone).date()) for mark in marks]
+        """For the days of the account. Of a charge per month each price gets its share of the period's days."""
+        days_of_period = tuple(pairwise(boundaries(By.DAY, self._points[0].at, self._points[-1].at, self._zone)))
+        prices = [
+            self._tariff.price_on(start.astimezone(self._zone).date()) if self._is_booked(start, end) else None
+            for start, end in days_of_period
+        ]
         for place in sorted({place for place in prices if place is not None}):
             price, days = self._tariff.prices[place], prices.count(place)
             if not price.standing:
@@ -241,6 +244,11 @@ class _Billing:
                 amount = _EXACT.divide(_EXACT.multiply(price.standing, quantity), Decimal(len(prices)))
             text = f"standing charge per {price.standing_per}"
             yield BillLine(text=text, quantity=quantity, unit=unit, price=price.standing, amount=self._rounded(amount))
+
+    def _is_booked(self, start: datetime, end: datetime) -> bool:
+        """Whether the account holds some of this time: nothing is charged for days of which it knows nothing."""
+        began, until = self._booked
+        return start < until and began < end
 
     def _rounded(self, amount: Decimal) -> Decimal:
         """To the currency's decimals, half up: 0.125 is 0.13, and -0.125 is -0.13."""

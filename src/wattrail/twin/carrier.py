@@ -29,7 +29,7 @@ POWERED_FOR_S: Final = 10.0
 
 # fmt: off
 OPTIONS: Final[Sequence[Option]] = (
-    Option("scenario", str, None, "house, cloudy, idle, bench, or the path of a .toml file"),
+    Option("scenario", str, None, "house, roof, cloudy, idle, bench, or the path of a .toml file"),
     Option("seed", number_in(int, 0, 2**32), 0, "the same seed gives the same meter, noise and clouds"),
     Option("start", _time_of_day, None, "time of day at the beginning, like 10:30; else now"),
     Option("volts", number_in(float, 0, 400), None, "hold this voltage in place of a scenario"),

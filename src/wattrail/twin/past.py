@@ -95,6 +95,7 @@ class _House:
         self._home = Mains(supply, list(mains.loads.values()), seed=seed)
         self._away = Mains(supply, always, seed=seed)
         self._roofs = mains.sources
+        self._heating = _HEATING_W if mains.loads else 0.0  # a roof alone has none
         self._until, self._zone = until, zone
         self._habits = Noise([seed], _DAY_NOISE)
 
@@ -105,7 +106,7 @@ class _House:
         ago = (self._until - times) / DAY_S
         state = self._state(local, (ago >= _HOLIDAY_D[0]) & (ago < _HOLIDAY_D[1]))
         summer = 0.6 + 0.4 * np.cos(2 * np.pi * ago / _YEAR_D)
-        watts = state.watts * self._habit(local) + _HEATING_W * (1 - summer) - self._sun(local, summer)
+        watts = state.watts * self._habit(local) + self._heating * (1 - summer) - self._sun(local, summer)
         rows = watts.reshape(-1, _SAMPLES)
         return QuarterHours(
             starts=starts,

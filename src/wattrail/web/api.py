@@ -170,7 +170,8 @@ class AboutJson(BaseModel):
     """Version, time zone, ports that could be meters, and whether other machines can read the page.
 
     ``grid`` and ``solar`` are the meters between house and grid, and behind the roof; None where it is not known. An
-    only meter stands at the grid. ``tariffs`` are the names by which costs can be asked for.
+    only meter stands at the grid. ``tariffs`` are the names by which costs can be asked for; ``example_tariff`` is the
+    one that is an example, because none is configured and nothing is measured.
     """
 
     version: str
@@ -180,6 +181,7 @@ class AboutJson(BaseModel):
     grid: str | None
     solar: str | None
     tariffs: list[str]
+    example_tariff: str | None
 
 
 def known_meter(feed: Feed, name: str) -> MeterView:
@@ -293,7 +295,7 @@ def api_router(
         """Version, time zone, ports that could be a meter."""
         return AboutJson(
             version=__version__, zone=setup.zone, open_to_network=setup.open_to_network, candidates=setup.candidates,
-            grid=setup.grid, solar=setup.solar, tariffs=list(setup.tariffs),
+            grid=setup.grid, solar=setup.solar, tariffs=list(setup.tariffs), example_tariff=setup.example_tariff,
         )  # fmt: skip
 
     @router.get("/publishers", tags=["gateway"])

@@ -174,7 +174,8 @@ class Setup(BaseModel):
     ``names`` are names under which it is served beside this machine's own. What ``trusted_proxies`` (addresses and
     networks) say of a visitor is believed. With ``certificate`` and ``key`` it is served by TLS.
     ``grid`` and ``solar`` are the meters between house and grid, and behind the roof. ``tariffs`` are those by which
-    costs can be asked for, by name. ``configuration`` follows apart, whenever the file is read again.
+    costs can be asked for, by name; ``example_tariff`` is the one of them that is an example. ``configuration`` follows
+    apart, whenever the file is read again.
     """
 
     database: DatabaseAddress
@@ -189,5 +190,6 @@ class Setup(BaseModel):
     certificate: Path | None = None
     key: Path | None = None
     tariffs: dict[str, Tariff] = {}
+    example_tariff: str | None = None
     log: LogSetup = LogSetup()
     configuration: ConfigurationJson | None = None

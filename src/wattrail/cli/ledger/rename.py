@@ -7,7 +7,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from wattrail.app.config import demo_database, find_config, load_config
-from wattrail.app.plan import DEMO_METER
+from wattrail.app.plan import DEMO_METERS
 from wattrail.cli import output
 from wattrail.cli.exits import UsageError
 from wattrail.cli.ledger.account import BooksOptions, one_account
@@ -39,7 +39,7 @@ def rename(
     rename_meter(path, old, new)
     print(f"{old} is {new} in {path}" + (f"  {SIMULATED}" if simulated else ""))
     _say_what_is_left(old, new, options)
-    if (old, path) == (DEMO_METER.name, demo_database()):
+    if old in {meter.name for meter in DEMO_METERS} and path == demo_database():
         output.hint(
             f"wattrail run without a [[meter]] opens a new account named {old}; "
             f"this undoes it: wattrail ledger rename {new} {old}"

@@ -13,13 +13,14 @@ const PATIENCE_MS = 60000;
 const main = document.getElementById("main");
 
 // The bills of all tariffs, by the day on which they begin, newest first.
-async function bills(meter, tariffs, zone) {
+async function bills(meter, { tariffs, zone, example_tariff: example }) {
   const now = today(zone), until = plusDays(now, 1), from = shifted(spanOf("month", now), 1 - MONTHS).from;
   const answers = await Promise.all(tariffs.map((tariff) =>
     ask(`${path(meter)}/costs?${new URLSearchParams({ from, to: until, tariff })}`, PATIENCE_MS)));
   const starts = [...new Set(answers.flatMap(({ bills }) => bills.map(({ start }) => start)))].sort().reverse();
   return {
     answers, starts: starts.filter((start) => answers.some(({ bills }) => bills.some((bill) => bill.start === start && worth(bill)))),
+    called: ({ tariff }) => (tariff === example ? t("Example tariff") : tariff),
     of: (answer, start) => answer.bills.find((bill) => bill.start === start) ?? null,
   };
 }
@@ -27,11 +28,11 @@ async function bills(meter, tariffs, zone) {
 // What a bill comes to, to be compared: one of which a price is missing is no cheaper for that.
 const whole = (bill) => (bill && !bill.unpriced.length ? Number(bill.total) : Infinity);
 
-// Whether anything was booked in it.
-const worth = ({ import_wh, export_wh }) => import_wh > 0 || export_wh > 0;
+// Whether anything was booked in it, or a standing charge is due for it.
+const worth = ({ import_wh, export_wh, uncharged, total }) => import_wh > 0 || export_wh > 0 || uncharged.undirected_wh > 0 || Number(total) !== 0;
 
-function comparison({ answers, starts, of }, zone, choose) {
-  const head = [t("Period"), "kWh", ...answers.map(({ tariff }) => tariff)];
+function comparison({ answers, starts, of, called }, zone, choose) {
+  const head = [t("Period"), "kWh", ...answers.map(called)];
   const rows = starts.map((start) => {
     const found = answers.map((answer) => of(answer, start)), least = Math.min(...found.map(whole));
     const open = element("button.link", { type: "button" }, name(start, zone));
@@ -68,12 +69,12 @@ function missing({ unpriced }, zone) {
 
 const name = (start, zone) => date(start, zone, { month: "long", year: "numeric" });
 
-function lines(bill, { tariff, currency }, zone) {
+function lines(bill, title, { currency }, zone) {
   const row = (line) => element("tr", {}, element("th", { scope: "row" }, line.text, line.obis ? element("span.obis", {}, line.obis) : null),
     element("td", {}, `${number(Number(line.quantity), line.unit === "kWh" ? 2 : 0)} ${line.unit}`), element("td", {}, money(Number(line.price), currency, 4)),
     element("td", {}, money(Number(line.amount), currency)));
   const uncharged = bill.uncharged.import_wh + bill.uncharged.export_wh + bill.uncharged.undirected_wh;
-  return element("div.bill", {}, element("h3", {}, tariff), element("div.scrolls", {}, element("table.bills", {}, element("tbody", {}, ...bill.lines.map(row)),
+  return element("div.bill", {}, element("h3", {}, title), element("div.scrolls", {}, element("table.bills", {}, element("tbody", {}, ...bill.lines.map(row)),
     element("tfoot", {}, element("tr", {}, element("th", { scope: "row" }, t("Total")), element("td"), element("td"), element("td", {}, money(Number(bill.total), currency)))))),
   uncharged ? element("p.facts", {}, t("{energy} kWh flowed while nobody knows at which price; they are not in it.", { energy: energy(uncharged) })) : null,
   missing(bill, zone));
@@ -86,7 +87,14 @@ function none() {
     element("pre", { tabindex: "0" }, element("code", {}, '[site]\ntariffs = ["tariff.toml"]')));
 }
 
-async function build({ tariffs, zone, grid }) {
+// What stands in for a tariff while all that is metered is simulated, said where its prices are seen.
+function exampleOnly() {
+  return element("p.facts", {}, t("No tariff is configured, so these prices are an example."), " ",
+    element("a", { href: "/settings#group-1" }, t("Name the file of your tariff on the page of settings.")));
+}
+
+async function build(about) {
+  const { tariffs, zone, grid, example_tariff: example } = about;
   const meters = await ask("meters");
   if (!tariffs.length || !meters.length) return main.replaceChildren(none());
   const asked = new URLSearchParams(location.search).get("meter");
@@ -94,12 +102,13 @@ async function build({ tariffs, zone, grid }) {
   const choose = element("select", { "aria-label": t("Meter") }, ...meters.map((one) =>
     element("option", { value: one.name, ...(one === meter ? { selected: "" } : {}) }, one.name)));
   choose.addEventListener("change", () => { location.search = new URLSearchParams({ meter: choose.value }); });
-  const found = await bills(meter.name, tariffs, zone), detail = element("div.details", { "aria-live": "polite" });
+  const found = await bills(meter.name, about), detail = element("div.details", { "aria-live": "polite" });
   const show = (start) => detail.replaceChildren(element("h2", {}, name(start, zone)),
-    ...found.answers.map((answer) => (found.of(answer, start) ? lines(found.of(answer, start), answer, zone) : null)).filter(Boolean));
+    ...found.answers.map((answer) => (found.of(answer, start) ? lines(found.of(answer, start), found.called(answer), answer, zone) : null)).filter(Boolean));
   main.replaceChildren(
     element("section.part", { "aria-label": t("Costs") },
       pageHead(t("Costs"), meter, meters.length > 1 ? choose : null),
+      example ? exampleOnly() : null,
       staleness(found, zone),
       found.starts.length ? comparison(found, zone, show) : element("p", {}, t("No energy was booked in this time."))),
     ...(found.starts.length ? [element("section.part", { "aria-label": t("Bill") }, detail)] : []));

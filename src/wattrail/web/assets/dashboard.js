@@ -20,7 +20,7 @@ const cards = new Map();
 let flow = null, mark = null, lines = null;
 const main = document.getElementById("main");
 let connected = true;
-let about = { zone: null, candidates: [], grid: null, solar: null };
+let about = { zone: null, candidates: [], grid: null, solar: null, example_tariff: null };
 
 const visible = new IntersectionObserver((entries) => {
   for (const { target, isIntersecting } of entries) target.card.onScreen(isIntersecting);
@@ -169,6 +169,16 @@ function setup() {
     toml('[[meter]]\nname = "house"\nurl = "tcp://192.168.1.20:8888"'));
 }
 
+// Several meters, and no line that says which one is at the grid: without it there is no picture and no today.
+function unplaced(meters) {
+  if (about.grid || meters.length < 2) return null;
+  const [first, second] = meters.map(({ name }) => JSON.stringify(name));
+  return element("section.setup", { "aria-label": t("Which meter is at the grid?") }, element("h2", {}, t("Which meter is at the grid?")),
+    element("p", {}, t("What flows now, today and its cost are shown once [site] of wattrail.toml names the meter between house and grid, and the one behind the roof if there is one. For example:")),
+    toml(`[site]\ngrid = ${first}\nsolar = ${second}`),
+    element("p", {}, element("a", { href: "/settings#group-1" }, t("Name them on the page of settings."))));
+}
+
 function build(meters) {
   const Shown = meters.length > MAX_CARDS ? Uncarded : Card;
   const known = meters.map((meter) => { const card = new Shown(meter); cards.set(meter.name, card); return card.root; }).filter(Boolean);
@@ -177,7 +187,7 @@ function build(meters) {
     lines ??= new MeterLines(about.zone);
     lines.arrange(meters);
   }
-  main.replaceChildren(...[meters.length > 1 ? lines.root : null, section, setup()].filter(Boolean));
+  main.replaceChildren(...[meters.length > 1 ? lines.root : null, unplaced(meters), section, setup()].filter(Boolean));
 }
 
 function take(meters) {
@@ -208,7 +218,7 @@ function now() {
   const section = document.getElementById("now");
   section.setAttribute("aria-label", t("Now and today"));
   mark = element("span.badge", { hidden: "" }, t("Simulated"));
-  section.append(mark, flow.root, new Today(about.grid, about.solar).root);
+  section.append(mark, flow.root, new Today(about).root);
   section.hidden = false;
 }
 

@@ -19,8 +19,8 @@ const NAMES = {
 
 export class EnergyByPeriod {
   // `look(from, to)` is called in milliseconds when an hour or a day was chosen that has no finer bars.
-  constructor(meter, zone, tariffs, look) {
-    Object.assign(this, { meter, zone, tariffs, look, periods: [], asked: 0 });
+  constructor(meter, { zone, tariffs, example_tariff: example }, look) {
+    Object.assign(this, { meter, zone, tariffs, example, look, periods: [], asked: 0 });
     this.title = element("h3", { "aria-live": "polite" });
     this.sum = element("p.sum");
     this.nothing = element("p.nothing", {}, t("No energy was booked in this time."));
@@ -71,7 +71,10 @@ export class EnergyByPeriod {
     const imported = originsOf(now.periods);
     if (imported.length) facts.push(t("imported from {origin}", { origin: imported.join(", ") }));
     // a bill is made of the ledger alone: beside energy that it does not hold it would be taken for the price of all
-    else if (cost?.bills.length === 1) facts.push(t("cost {cost}", { cost: money(Number(cost.bills[0].total), cost.currency) }));
+    else if (cost?.bills.length === 1) {
+      const paid = { cost: money(Number(cost.bills[0].total), cost.currency) };
+      facts.push(cost.tariff === this.example ? t("cost {cost} at an example tariff", paid) : t("cost {cost}", paid));
+    }
     if (earlier) facts.push(comparedWith(earlier, originsOf(then.periods)));
     show(this.sum, now.error ?? facts.join(" · "));
     this.plot.classList.toggle("is-drawn", used + fed > 0);

@@ -1,4 +1,5 @@
-// What flows now between grid, house and roof, in one picture.
+// What flows now between grid, house and roof, in one picture. Without a meter behind the roof nobody knows what the
+// house uses while it exports.
 import { element, show } from "./element.js";
 import { number } from "./format.js";
 import { t } from "./language.js";
@@ -13,7 +14,7 @@ export class Flow {
     this.hasRoof = hasRoof;
     this.ways = {};
     this.values = {};
-    const picture = svg("svg", { viewBox: hasRoof ? "0 0 320 200" : "0 100 320 100", class: "flow", "aria-hidden": "true" });
+    const picture = svg("svg", { viewBox: hasRoof ? "0 0 320 216" : "0 114 320 102", class: "flow", "aria-hidden": "true" });
     for (const [name, d] of Object.entries(WAYS)) {
       if (!hasRoof && name !== "grid-house") continue;
       this.ways[name] = svg("path", { d, class: "way" });
@@ -27,7 +28,7 @@ export class Flow {
         svg("text", { x, y: y + 17, class: "watt", "text-anchor": "middle" }, "W"),
         svg("text", { x, y: name === "roof" ? y - 36 : y + 46, class: "name", "text-anchor": "middle" }, title));
     }
-    this.direction = svg("text", { x: PLACES.grid[0], y: PLACES.grid[1] - 36, class: "name", "text-anchor": "middle" });
+    this.direction = svg("text", { x: PLACES.grid[0], y: PLACES.grid[1] + 61, class: "name", "text-anchor": "middle" });
     picture.append(this.direction);
     this.root = element("figure.flow-picture", { role: "img" }, picture);
   }
@@ -35,7 +36,7 @@ export class Flow {
   // Watts: of the grid (positive is import), and what the roof makes. null is unknown.
   take(grid, made) {
     const known = grid !== null && (!this.hasRoof || made !== null);
-    const house = known ? grid + (made ?? 0) : null;
+    const house = known && (this.hasRoof || grid > -IDLE_W) ? grid + (made ?? 0) : null;
     const fed = known ? Math.min(made ?? 0, Math.max(0, -grid)) : 0;  // from roof to grid
     show(this.values.grid, watts(grid));
     show(this.values.house, watts(house));
@@ -47,7 +48,7 @@ export class Flow {
     }
     const way = grid === null || Math.abs(grid) < IDLE_W ? "" : grid < 0 ? t("Export") : t("Import");
     show(this.direction, way);  // said in words too: who wants less motion sees no dots move, and colours are not for everybody
-    const words = { grid: `${watts(grid)} W${way ? ` (${way})` : ""}`, house: `${watts(house)} W`, roof: `${watts(made)} W` };
+    const words = { grid: `${watts(grid)} W${way ? ` (${way})` : ""}`, house: house === null ? t("unknown") : `${watts(house)} W`, roof: `${watts(made)} W` };
     this.root.setAttribute("aria-label",
       this.hasRoof ? t("Grid {grid}, roof {roof}, house {house}", words) : t("Grid {grid}, house {house}", words));
   }

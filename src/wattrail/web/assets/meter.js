@@ -108,7 +108,7 @@ function showConnection(head) {
 
 function build(meter) {
   const head = new Head(meter), { chart, events, root } = course(meter);
-  const energy = new EnergyByPeriod(meter.name, zone, tariffs, (from, to) => { chart.look(from, to); });
+  const energy = new EnergyByPeriod(meter.name, about, (from, to) => { chart.look(from, to); });
   main.replaceChildren(head.root, section(t("Energy"), energy.root), root, year(meter, energy));
   follow((meters) => meters.filter((one) => one.name === name).forEach((one) => head.take(one)), showConnection(head));
   window.wattrailMeter = { chart, energy, events };
@@ -117,5 +117,6 @@ function build(meter) {
 showHeader();
 document.title = `${name} – wattrail`;
 loading(main);
-const { zone, tariffs } = await ask("about").catch(() => ({ zone: null, tariffs: [] }));
+const about = await ask("about").catch(() => ({ zone: null, tariffs: [], example_tariff: null }));
+const { zone } = about;
 await opening(main, name, async () => build(await ask(path(name))));

@@ -6,8 +6,8 @@ import { t } from "./language.js";
 const EVERY_MS = 30000;
 
 export class Today {
-  constructor(grid, solar) {
-    Object.assign(this, { grid, solar, parts: {} });
+  constructor({ grid, solar, example_tariff: example }) {
+    Object.assign(this, { grid, solar, example, parts: {} });
     this.root = element("dl.today", { "aria-label": t("Today") },
       this.#fact("used", t("Imported today"), "kWh"), this.#fact("cost", t("Cost today"), ""),
       this.#fact("fed", t("Exported today"), "kWh"), solar ? this.#fact("own", t("Own use of the roof"), "%") : null);
@@ -33,9 +33,9 @@ export class Today {
     this.parts.fed.root.hidden = !today.export_wh && !yesterday?.export_wh;
     this.parts.cost.root.hidden = !grid.cost;
     if (grid.cost) {
-      const { currency, today: now, yesterday_until_now: then } = grid.cost;
+      const { tariff, currency, today: now, yesterday_until_now: then } = grid.cost;
       this.#put("cost", money(Number(now), currency), [t("yesterday by now {value}", { value: money(Number(then), currency) }),
-        grid.cost.unpriced ? t("a price is missing") : ""].filter(Boolean).join(", "));
+        grid.cost.unpriced ? t("a price is missing") : "", tariff === this.example ? t("at an example tariff") : ""].filter(Boolean).join(", "));
     }
     if (this.solar && solar) {
       const made = solar.today.export_wh, own = Math.max(0, made - today.export_wh);

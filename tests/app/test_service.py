@@ -144,15 +144,15 @@ def test_what_cannot_work_is_said_before_a_meter_is_touched(tmp_path: Path) -> N
     meter = StubMeter()
     (tmp_path / "w.sqlite").write_bytes(b"no database at all, but a text" * 100)
 
-    async def story(web: WebPlan | None) -> None:
-        plan = ServicePlan(gateway=HOUSE, database=tmp_path / "w.sqlite", web=web)
+    async def story(database: str, web: WebPlan | None = None) -> None:
+        plan = ServicePlan(gateway=HOUSE, database=tmp_path / database, web=web)
         async with open_service(plan, opener=meter.open):
             pass
 
     with pytest.raises(StoreError):
-        asyncio.run(story(None))
+        asyncio.run(story("w.sqlite"))
     with pytest.raises(ConfigError, match="cannot serve at"):
-        asyncio.run(story(WebPlan(host="203.0.113.1", port=0)))
+        asyncio.run(story("new.sqlite", WebPlan(host="203.0.113.1", port=0)))
     assert meter.opened == 0
 
 

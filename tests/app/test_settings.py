@@ -235,7 +235,7 @@ def test_the_first_meter_makes_the_file_of_init_and_ends_the_demo(
     desk = Desk(tmp_path / "new", None)
     assert desk.action("settings.show")["simulated"]
     done = desk.change("meter", name="house", url="openbeken://192.168.1.20", poll_s=5)
-    assert done.changes == ("the demonstration ended", "added meter house", "removed meter twin")
+    assert done.changes == ("the demonstration ended", "added meter house", "removed meters twin, roof")
     text = desk.path.read_text()
     assert text.startswith("# wattrail: which meters are read")
     assert (

@@ -45,7 +45,7 @@ def test_a_gateway_says_ready_alive_and_stopping(tmp_path: Path) -> None:
         guard = threading.Timer(LONGEST_S, process.kill)
         guard.start()
         try:
-            assert heard(line, "READY=1") == "READY=1\nSTATUS=1 meter, no page"
+            assert heard(line, "READY=1") == "READY=1\nSTATUS=2 meters, no page"
             for _ in range(3):
                 heard(line, "WATCHDOG=1")
             process.send_signal(signal.SIGTERM)

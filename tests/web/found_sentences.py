@@ -21,9 +21,10 @@ _MODULES: Final = {
     "image": "code.fault find.code_problems find._damage find.length_problems find.place_problems find._shifted "
     "find._stored flash_map foreign inspection layout magic.blank_image magic.ug_image "
     "openbeken_configuration.decode_configuration rbl.decode_header rbl.stored_faults rbl.updated_faults "
-    "rbl._package_faults rbl._expect recognise.recognise recognise._in_flash recognise._blank_bootloader "
-    "recognise._off_grid recognise._whole recognise._rest_problems inspection_record._answer stock_configuration "
-    "stored_files tuya_storage tuya_licence uf2.decode_uf2 uf2._faults ug.decode_ug ug.unwrap zipped",
+    "rbl._package_faults rbl._expect recognise.recognise recognise._straightened recognise._in_flash "
+    "recognise._blank_bootloader recognise._off_grid recognise._whole recognise._rest_problems "
+    "inspection_record._answer stock_configuration stored_files tuya_storage "
+    "tuya_licence uf2.decode_uf2 uf2._faults ug.decode_ug ug.unwrap zipped",
     "board": "dump match observation",
     "web": "inspect_api inspection._image",
 }
@@ -37,7 +38,7 @@ _SPELT_OUT: Final = (
     "{what}: dump, code of the stock firmware says {one}, dump, OpenBeken says {other}",
     "{what}: dump, storage of the stock firmware says {one}, dump, OpenBeken says {other}",
     "Tuya's settings, which are enciphered", "an enciphered RBL package", "the files in a LittleFS",
-    "working on firmware images",
+    "working on firmware images", "product key {key}",
 )  # fmt: skip
 """Too short to be told from a name in the source, or put together of several places."""
 

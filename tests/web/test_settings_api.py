@@ -123,7 +123,7 @@ def test_from_nothing_to_a_first_meter(tmp_path: Path) -> None:
         gateway.until("health", lambda health: health["configuration"])
         status, done = gateway.change("meter", None, {"name": "house", "url": "twin://pziot-e01?watts=7&seed=1"})
         assert (status, done["changes"]) == (
-            200, ["the demonstration ended", "added meter house", "removed meter twin"]
+            200, ["the demonstration ended", "added meter house", "removed meters twin, roof"]
         )  # fmt: skip
         gateway.until("meters", lambda meters: names(meters) == ["house"] and meters[0]["state"] == "live")
         assert Path(shown["file"]).read_text().startswith("# wattrail: which meters are read")

@@ -138,6 +138,7 @@ _SIMULATED: Final = (
     "No meter is configured, so all you see is SIMULATED: two digital twins of a PZIOT-E01, at the grid and at the "
     "roof of a house. Where no tariff is configured, costs are those of an example."
 )
+_PAST: Final = "The twins are given a simulated past of 400 days now, once: some seconds."
 _NOTHING_FOUND: Final = "No port of this machine looks as if it could carry a meter."
 _WITHOUT_TLS: Final = (
     "warning: the page is served at {host} without TLS: passwords, tokens and numbers cross the network in the clear. "
@@ -149,6 +150,8 @@ def notices(plan: ServicePlan) -> Iterator[str]:
     """What to say before a plan runs: all is simulated, the network can listen in, or no page is served."""
     if plan.demo is not None:
         yield demo_notice(plan.demo)
+        if plan.demo.has_past and isinstance(plan.database, Path) and not plan.database.exists():
+            yield _PAST
     if plan.web is None:
         yield _headless_notice(plan)
     elif plan.web.open_to_network and plan.web.certificate is None:

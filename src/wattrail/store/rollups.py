@@ -208,9 +208,11 @@ def _make_local_again(cursor: Cursor, meter_id: int, zone: tzinfo, opened: int |
     for tier in (Tier.HOUR, Tier.DAY):
         assert tier.finer is not None
         places: dict[tuple[int, int], Stats] = {}
+        place = (0, 0)
         sql = f"SELECT started_at, {ROW} FROM rollup WHERE meter_id = ? AND width_s = ? AND started_at >= ?"
         for start, *row in cursor.execute(sql, (meter_id, tier.finer.value, first)).fetchall():
-            place = bucket(tier, start, zone)
+            if not place[0] <= start < place[1]:  # most rows lie where the one before does
+                place = bucket(tier, start, zone)
             places[place] = merged(places.get(place, EMPTY), stats_of(row))
         sql = "DELETE FROM rollup WHERE meter_id = ? AND width_s = ? AND started_at >= ?"
         cursor.execute(sql, (meter_id, tier.value, first))

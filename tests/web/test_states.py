@@ -232,6 +232,8 @@ def test_the_head_of_the_health_page_says_what_stands_below(
     page.route("**/api/v1/health/report", lambda route: route.fulfill(json=report))
     page.goto(f"{address}health")
     expect(page.locator("header.head")).to_contain_text(heading)
+    page.set_viewport_size({"width": 320, "height": 800})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
 
 
 def test_the_clock_is_that_of_the_site_in_the_readers_way(scene: Scene, browser: Browser) -> None:

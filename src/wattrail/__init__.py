@@ -5,10 +5,10 @@ The public API. Importing it loads only the standard library; each name imports 
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 from wattrail.errors import WattrailError
+from wattrail.lazy_names import lazy_names
 from wattrail.units import Quantities, Reading
 
 if TYPE_CHECKING:
@@ -65,8 +65,4 @@ _HOME = {
     "recognise": "wattrail.image",
 }
 
-
-def __getattr__(name: str) -> object:
-    if name not in _HOME:
-        raise AttributeError(f"module 'wattrail' has no attribute {name!r}")
-    return getattr(import_module(_HOME[name]), name)
+__getattr__ = lazy_names(__name__, _HOME)

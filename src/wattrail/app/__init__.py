@@ -5,8 +5,9 @@ Each name imports its module when it is first used: reading a configuration load
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from wattrail.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from wattrail.app.config import load_config
@@ -28,8 +29,4 @@ _HOME = {
     "run": "wattrail.app.process",
 }
 
-
-def __getattr__(name: str) -> object:
-    if name not in _HOME:
-        raise AttributeError(f"module 'wattrail.app' has no attribute {name!r}")
-    return getattr(import_module(_HOME[name]), name)
+__getattr__ = lazy_names(__name__, _HOME)

@@ -5,8 +5,9 @@ Each name imports its module when first used: the process of the page has a feed
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from wattrail.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from wattrail.gateway.events import (
@@ -69,8 +70,4 @@ _HOME = {
     "open_planned": "wattrail.gateway.source",
 }
 
-
-def __getattr__(name: str) -> object:
-    if name not in _HOME:
-        raise AttributeError(f"module 'wattrail.gateway' has no attribute {name!r}")
-    return getattr(import_module(_HOME[name]), name)
+__getattr__ = lazy_names(__name__, _HOME)

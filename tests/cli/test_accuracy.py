@@ -12,7 +12,7 @@ import pytest
 from tests.cli.conftest import Terminal, Type
 from tests.cli.test_wave import assert_self_contained
 from wattrail.cli.exits import UsageError
-from wattrail.cli.report.load_source import ManualLoads, MeterReference, asked
+from wattrail.cli.meter.accuracy import ManualLoads, MeterReference, asked
 from wattrail.clock import ManualClock
 from wattrail.meter import open_meter
 from wattrail.metrology.iec62053 import LoadPhase, LoadPoint
@@ -121,7 +121,7 @@ def test_questions_go_to_stderr_and_need_a_terminal(
 ) -> None:
     terminal = Terminal("575\n")
     monkeypatch.setattr("sys.stdin", terminal)
-    assert asked("watts") == "575\n"
+    assert asked("watts") == "575"
     with pytest.raises(EOFError):
         asked("watts")
     said = capsys.readouterr()

@@ -16,9 +16,9 @@ from cyclopts import Parameter, validators
 from wattrail.app.config import FILE_NAME, find_config, load_config, parse_config
 from wattrail.app.discovered import proposed
 from wattrail.cli import output, reading_view
-from wattrail.cli.console import results
 from wattrail.cli.exits import UsageError
 from wattrail.cli.option_types import Json
+from wattrail.cli.output import results
 from wattrail.cli.stopping import stop_quietly
 from wattrail.errors import ConfigError
 from wattrail.files import read_text

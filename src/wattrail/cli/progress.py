@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from wattrail.cli import output
-from wattrail.cli.console import narration
+from wattrail.cli.output import narration
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Final
 
 from wattrail.chips import Capability
 from wattrail.cli.output import with_options
 from wattrail.cli.source_reader import SourceReader
+from wattrail.cli.times import utc
 from wattrail.energy_register import Direction, RegisterCount
 from wattrail.meter import Meter, Statistics
 from wattrail.meter.opening import scale_finding
@@ -28,7 +28,6 @@ __all__ = [
     "energy_words",
     "finding_words",
     "heading",
-    "json_time",
     "meter_words",
     "register_fields",
     "statistics_words",
@@ -109,17 +108,12 @@ def as_json(reading: Reading, meter: Meter | SourceReader) -> str:
     fields = {
         "meter": meter.url,
         "simulated": reading.simulated,
-        "at": json_time(reading.at),
+        "at": utc(reading.at),
         **({"chip": meter.chip.name} if isinstance(meter, Meter) else {}),
         **{q.key: value_of(reading, q) for q in (*QUANTITIES, TEMPERATURE)},
         **(_chip_fields(reading, meter) if isinstance(meter, Meter) else _device_fields(reading, meter)),
     }
     return json.dumps(fields)
-
-
-def json_time(at: datetime) -> str:
-    """A time in UTC, to the millisecond."""
-    return f"{at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
 
 
 def _chip_fields(reading: Reading, meter: Meter) -> dict[str, object]:

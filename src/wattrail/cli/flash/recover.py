@@ -12,8 +12,7 @@ from cyclopts import Parameter
 
 from wattrail.cli import output
 from wattrail.cli.flash import view
-from wattrail.cli.flash.flash_range import ImagePlace, WritingOptions
-from wattrail.cli.flash.session import BoardOptions, PortText, board, finish
+from wattrail.cli.flash.session import BoardOptions, ImagePlace, PortText, WritingOptions, board, finish
 from wattrail.cli.flash.writing import load_image
 from wattrail.cli.image.files import load
 from wattrail.cli.option_types import Json

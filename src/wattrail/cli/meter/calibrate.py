@@ -10,12 +10,12 @@ from cyclopts import Parameter, validators
 
 from wattrail.calibration import Calibration
 from wattrail.cli import clock, output
-from wattrail.cli.calibration.loads import ReferenceOptions, answer, at_a_terminal, measured_loads
+from wattrail.cli.calibration.loads import ReferenceOptions, answer, measured_loads
 from wattrail.cli.calibration.proposal import as_fields, as_text
 from wattrail.cli.calibration_store import CalibrationStore, find_calibrations
 from wattrail.cli.exits import Exit, UsageError
 from wattrail.cli.option_types import DatabaseOption, Json
-from wattrail.cli.person import person
+from wattrail.cli.person import at_a_terminal, is_yes, person
 from wattrail.cli.target import MeterOptions, MeterTarget, Named, find_written, is_twin, scale_before, with_kept
 from wattrail.meter.opening import chip_of
 from wattrail.metrology.calibrate import factory_calibration, flipped, turned
@@ -197,7 +197,7 @@ def _agreed(calibrations: CalibrationStore, keeping: KeepingOptions, *, json: bo
     if json or not at_a_terminal():
         output.note("nothing was kept: --apply keeps it")
         return False
-    return answer(f"Keep it for {calibrations.name}? [y/N]").lower() in {"y", "yes"}
+    return is_yes(answer(f"Keep it for {calibrations.name}? [y/N]"))
 
 
 def _keep(calibrations: CalibrationStore, proposal: Proposal, keeping: KeepingOptions) -> int:

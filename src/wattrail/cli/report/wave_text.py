@@ -6,9 +6,9 @@ import cmath
 import json
 import math
 from collections.abc import Iterator, Sequence
-from datetime import UTC
 from typing import Final
 
+from wattrail.cli.times import utc
 from wattrail.meter.wave import Oscillogram
 from wattrail.metrology.waveform import Curve, Sampling, Waveform
 
@@ -55,7 +55,7 @@ def as_json(found: Oscillogram, *, meter: str) -> str:
     fields = {
         "meter": meter,
         "simulated": found.simulated,
-        "at": f"{found.reading.at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='milliseconds')}Z",
+        "at": utc(found.reading.at),
         "hertz": wave.hertz,
         "volts": _channel(wave.volts),
         "amps": _channel(wave.amps) if known else None,

@@ -34,7 +34,7 @@ def doctor(
     """
     from wattrail.app.doctor import FindingSeverity, examine
 
-    found = list(examine(surroundings(config, database)))
+    found = list(examine(_surroundings(config, database)))
     if json:
         print(json_text.dumps([{"check": name} | _object(finding) for name, finding in found]))
     else:
@@ -51,7 +51,7 @@ def _object(finding: DoctorFinding) -> dict[str, str | None]:
     return {"severity": finding.severity.value, "text": finding.text, "remedy": finding.remedy}
 
 
-def surroundings(file: Path | None, database: DatabaseAddress | None) -> Surroundings:
+def _surroundings(file: Path | None, database: DatabaseAddress | None) -> Surroundings:
     """A wrong configuration gives no plan; the check of the configuration says why."""
     config, plan, problem = None, None, None
     from wattrail.app import plan_service
@@ -90,7 +90,7 @@ def report(
     """
     from wattrail.app.support_report import Attachment, known_values, support_report
 
-    around = surroundings(config, database)
+    around = _surroundings(config, database)
     text = support_report(
         around,
         at=clock.CLOCK.now(),

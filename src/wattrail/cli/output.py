@@ -32,7 +32,6 @@ __all__ = [
     "manual_folder",
     "narration",
     "note",
-    "raw_stdout",
     "results",
     "safe_stdout",
     "with_options",
@@ -160,7 +159,7 @@ def safe_stdout() -> Iterator[None]:
         sys.stdout = inner
 
 
-def raw_stdout() -> TextIO:
+def _raw_stdout() -> TextIO:
     """The stream itself, past the protection."""
     return sys.stdout.inner if isinstance(sys.stdout, _SafeStream) else sys.stdout
 
@@ -173,7 +172,7 @@ _PAGE_WIDTH = 132
 
 def results() -> Console:
     """Where results are printed. Styles are rich's; escapes within a text are made visible."""
-    stdout = raw_stdout()
+    stdout = _raw_stdout()
     return _safe_console()(file=stdout, width=None if stdout.isatty() else _PAGE_WIDTH, highlight=False, markup=False)
 
 

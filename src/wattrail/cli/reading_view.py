@@ -29,8 +29,6 @@ __all__ = [
     "finding_words",
     "heading",
     "meter_words",
-    "register_fields",
-    "statistics_words",
     "value_of",
 ]
 
@@ -130,7 +128,7 @@ def _chip_fields(reading: Reading, meter: Meter) -> dict[str, object]:
 
 def _device_fields(reading: Reading, meter: SourceReader) -> dict[str, object]:
     return {
-        "registers": [register_fields(count) for count in reading.registers],
+        "registers": [_register_fields(count) for count in reading.registers],
         "evidence": {name: value for name, value in asdict(reading.evidence).items() if name != "is_reset"},
         "freshness": reading.freshness,
         "signal_dbm": meter.quality.signal_dbm,
@@ -138,7 +136,7 @@ def _device_fields(reading: Reading, meter: SourceReader) -> dict[str, object]:
     }
 
 
-def register_fields(count: RegisterCount) -> dict[str, object]:
+def _register_fields(count: RegisterCount) -> dict[str, object]:
     """An energy register for programs: exact numbers as text where JSON's would be rounded."""
     register = count.register
     return {
@@ -165,13 +163,13 @@ def finding_words(meter: Meter | SourceReader, reading: Reading) -> str | None:
 def meter_words(meter: Meter | SourceReader) -> str:
     """What it took, in a line."""
     if isinstance(meter, Meter):
-        return statistics_words(meter.statistics)
+        return _statistics_words(meter.statistics)
     failed = f"{meter.failures} failed" if meter.failures else "no trouble"
     signal = meter.quality.signal_dbm
     return failed if signal is None else f"{failed}, signal {signal:.0f} dBm"
 
 
-def statistics_words(statistics: Statistics) -> str:
+def _statistics_words(statistics: Statistics) -> str:
     """What it took, in a line; what did not happen is left out."""
     troubles = {
         "retries": statistics.retries,

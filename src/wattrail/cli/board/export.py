@@ -18,7 +18,7 @@ from wattrail.cli.calibration_store import calibrations_of_name
 from wattrail.cli.exits import UsageError
 from wattrail.cli.option_types import BooksOptions, Json
 
-__all__ = ["calibration_named"]
+__all__ = ["calibration_named", "export"]
 
 
 def export(

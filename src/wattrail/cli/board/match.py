@@ -34,7 +34,6 @@ from wattrail.sanitize import printable
 from wattrail.transport.http import HttpServer
 from wattrail.urls import split
 
-__all__ = ["observe"]
 
 
 _SHOWN = 5
@@ -54,7 +53,7 @@ def match(
     Each source is matched by itself, and where two contradict each other, that is said first. A dump may hold two: the
     stock firmware's, and OpenBeken's. Exit code 1 if nothing fits.
     """
-    observed = [wiring for source in sources for wiring in observe(source)]
+    observed = [wiring for source in sources for wiring in _observe(source)]
     found = [match_boards(one, known_boards()) for one in observed]
     conflicts = disagreements(observed)
     if json:
@@ -76,7 +75,7 @@ def _lines(
             yield "  no metering chip is configured; every known board has one"
         elif not matches:
             yield "  no known board fits; 'wattrail board search' looks by name"
-        elif wiring.is_any_microcontroller and not is_sure(matches):
+        elif wiring.is_any_microcontroller and not _is_sure(matches):
             yield "  a thermostat says the same: nothing here says whether it measures. Boards with a microcontroller:"
         same = [one for one in matches if one.confidence is MatchConfidence.SAME_WIRING]
         if same:
@@ -87,7 +86,7 @@ def _lines(
             yield from _one(one)
 
 
-def is_sure(matches: Sequence[BoardMatch]) -> bool:
+def _is_sure(matches: Sequence[BoardMatch]) -> bool:
     """Whether something tells the boards apart."""
     return any(one.confidence is not MatchConfidence.POSSIBLE for one in matches)
 
@@ -115,7 +114,7 @@ _SCHEME: Final = "openbeken"
 _HTTP_PORT: Final = 80
 
 
-def observe(given: str) -> tuple[ObservedWiring, ...]:
+def _observe(given: str) -> tuple[ObservedWiring, ...]:
     """What one source says: ``openbeken://HOST``, or a file. A dump may hold two configurations.
 
     Raises UrlError, PortError and LinkError for a device, FileError, ImageError and ConfigError for a file.

@@ -15,7 +15,7 @@ from wattrail.cli.exits import Exit
 from wattrail.cli.option_types import Json
 from wattrail.files import read_text
 
-__all__ = ["BoardName", "board_fields", "board_lines", "list_boards", "show"]
+__all__ = ["BoardName", "list_boards", "search", "show"]
 
 
 BoardName = Annotated[str, Parameter(help="Name of a board, as 'board list' has it, or a .toml file of your own.")]
@@ -48,10 +48,10 @@ def _summary(board: BoardDescription) -> dict[str, object]:
 def show(board: BoardName, *, json: Json = False) -> None:
     """Show a board's pins, chip and data points, with their sources."""
     found = load_board(board)
-    print(dumps(board_fields(found)) if json else "\n".join(board_lines(found)))
+    print(dumps(_board_fields(found)) if json else "\n".join(_board_lines(found)))
 
 
-def board_fields(board: BoardDescription) -> dict[str, object]:
+def _board_fields(board: BoardDescription) -> dict[str, object]:
     """Everything about one, for programs."""
     meter = board.meter
     return {
@@ -77,7 +77,7 @@ def board_fields(board: BoardDescription) -> dict[str, object]:
     }
 
 
-def board_lines(board: BoardDescription) -> Iterator[str]:
+def _board_lines(board: BoardDescription) -> Iterator[str]:
     """Everything about one, for people."""
     meter = board.meter
     yield f"{board.title} ({board.kind})"

@@ -22,7 +22,7 @@ from wattrail.image.inspection import Inspection, inspect_image
 from wattrail.image.inspection_record import Record, as_record
 from wattrail.sanitize import printable
 
-__all__ = ["inspect", "likely_board"]
+__all__ = ["inspect"]
 
 
 Picture = Annotated[Path | None, Parameter(help="Draw the map of the flash into this SVG file.")]
@@ -50,7 +50,7 @@ def inspect(
     if json:
         print(json_format.dumps(record, allow_nan=False))
     else:
-        print("\n".join(text_lines(file, record, likely_board(file, found))))
+        print("\n".join(text_lines(file, record, _likely_board(file, found))))
     if svg is not None:
         picture = picture_svg(record["map"], f"{file.name}: {found.image.kind.value}")
         write(svg, picture.encode("utf-8"), WriteOptions(), sources=(file,))
@@ -129,7 +129,7 @@ _SHOWN = 3
 _ANY = "board: not known; a microcontroller does the work, and nothing here says whether it measures"
 
 
-def likely_board(path: Path, found: Inspection) -> str | None:
+def _likely_board(path: Path, found: Inspection) -> str | None:
     """The line, with how sure it is and the command that says why; None for a dump that says nothing of its board."""
     try:
         boards = known_boards()

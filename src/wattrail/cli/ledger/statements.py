@@ -27,7 +27,7 @@ from wattrail.ledger import (
 )
 from wattrail.store import open_store
 
-__all__ = ["DryRun", "Reason", "Who", "state"]
+__all__ = ["accept_reset", "adjust", "reverse"]
 
 
 Reason = Annotated[str, Parameter(help="Why; it is kept with the entry.")]
@@ -35,7 +35,7 @@ Who = Annotated[str | None, Parameter(help="Who states it; else the name you are
 DryRun = Annotated[bool, Parameter(help="Say what would be stated, and keep nothing.", negative="")]
 
 
-def state(
+def _state(
     statement: Statement,
     meter: str | None,
     options: BooksOptions | None,
@@ -89,7 +89,7 @@ def adjust(
     Each is an entry of its own, kept for ever; nothing that was counted is touched, and registers never fall. A gateway
     may run meanwhile.
     """
-    state(
+    _state(
         _statement(import_kwh, export_kwh, gap, direction, who or person(), reason, opens=opening),
         meter, options, dry_run=dry_run,
     )  # fmt: skip
@@ -137,7 +137,7 @@ def reverse(
     they keep what was reversed, until what you state later has used it up. A gateway may run meanwhile.
     """
     statement = Statement(kind=StatementKind.REVERSAL, about=number, who=who or person(), reason=reason)
-    before, entry = state(statement, meter, options, dry_run=dry_run)
+    before, entry = _state(statement, meter, options, dry_run=dry_run)
     left = left_in_registers((*before.stated, entry), before.epochs).rounded_down()
     if left.import_mwh or left.export_mwh:
         output.note(
@@ -165,7 +165,7 @@ def accept_reset(
     """
     statement = Statement(kind=StatementKind.RESET, who=who or person(), reason=reason)
     confirm = (lambda: None) if yes else _require_yes
-    state(
+    _state(
         statement, meter, options, dry_run=dry_run,
         preview=lambda account: output.note(_preview(account)), confirm=confirm,
     )  # fmt: skip

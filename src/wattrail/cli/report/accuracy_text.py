@@ -11,7 +11,7 @@ from wattrail.meter.accuracy import AccuracyReport
 from wattrail.metrology.accuracy import Figure, PointResult, best_class, causes, judge, phase_lead_degrees
 from wattrail.metrology.iec62053 import CLASSES, AccuracyClass, limit_at
 
-__all__ = ["NO_TYPE_TEST", "TRANSFORMER", "as_json", "as_text", "begun_words", "conditions", "headline", "reasons"]
+__all__ = ["NO_TYPE_TEST", "TRANSFORMER", "as_json", "as_text", "begun_words", "conditions", "headline"]
 
 NO_TYPE_TEST = (
     "This is a test of errors at reference conditions, not a type test: temperature, fields, supply, self-heating and "
@@ -58,7 +58,7 @@ def as_text(report: AccuracyReport) -> str:
         "",
         *(_start_line(report)),
         headline(report),
-        *(f"  {line}" for line in reasons(report)),
+        *(f"  {line}" for line in _reasons(report)),
         *(f"Cause: {cause}" for cause in causes(report.points)),
         "",
         *conditions(report),
@@ -82,7 +82,7 @@ def headline(report: AccuracyReport) -> str:
     return f"Holds the limits of class {best.name} ({best.standard}){done}"
 
 
-def reasons(report: AccuracyReport) -> Iterator[str]:
+def _reasons(report: AccuracyReport) -> Iterator[str]:
     """What speaks against each class, a line a class."""
     for class_ in CLASSES:
         verdict, against = judge(class_, report.range, report.points, report.starts, report.no_load)

@@ -20,8 +20,6 @@ __all__ = [
     "lag_words",
     "plot",
     "quality",
-    "sampling_words",
-    "scale_words",
     "shape_words",
 ]
 
@@ -96,10 +94,10 @@ def amps_unit(wave: Waveform) -> str:
 
 def quality(found: Oscillogram) -> list[str]:
     """How the curves were come by, a sentence a line."""
-    return [sampling_words(found.waveform), scale_words(found), *_warnings(found)]
+    return [_sampling_words(found.waveform), _scale_words(found), *_warnings(found)]
 
 
-def sampling_words(wave: Waveform) -> str:
+def _sampling_words(wave: Waveform) -> str:
     """Rate, gaps, and what was left out."""
     sampling = wave.sampling
     left_out = {
@@ -117,7 +115,7 @@ def sampling_words(wave: Waveform) -> str:
     )
 
 
-def scale_words(found: Oscillogram) -> str:
+def _scale_words(found: Oscillogram) -> str:
     """Where the scale comes from."""
     volts_ratio, amps_ratio = found.rms_per_wave
     current = (

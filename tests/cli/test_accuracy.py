@@ -129,3 +129,10 @@ def test_questions_go_to_stderr_and_need_a_terminal(
     monkeypatch.setattr("sys.stdin", io.StringIO("575\n"))
     with pytest.raises(UsageError, match="nobody sits at this terminal"):
         asked("watts")
+
+
+@pytest.mark.parametrize("seconds", ["nan", "inf", "-1"])
+def test_a_time_of_counting_that_is_none_is_refused(wattrail: Type, seconds: str) -> None:
+    said = wattrail("meter", "accuracy", "twin", "--energy-s", seconds)
+    assert said.code == 2
+    assert "Must be" in said.err

@@ -116,7 +116,10 @@ def report(
 def _text_of(file: Path) -> str:
     """A file to add. Raises UsageError for one that is not text: nothing can be removed from a dump."""
     try:
-        data = file.read_bytes()
+        with file.open(
+            "rb"
+        ) as stream:  # not wattrail.files: a shell gives what a command says as a pipe, <(journalctl)
+            data = stream.read(_MAX_ADDED + 1)
     except OSError as error:
         raise FileError(f"{file} cannot be read: {error.strerror}") from error
     if b"\0" in data or len(data) > _MAX_ADDED:

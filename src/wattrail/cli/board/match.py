@@ -34,8 +34,6 @@ from wattrail.sanitize import printable
 from wattrail.transport.http import HttpServer
 from wattrail.urls import split
 
-
-
 _SHOWN = 5
 """Boards that contradict something: as many are shown; those that agree wholly are all named."""
 

@@ -32,6 +32,7 @@ __all__ = ["ManualLoads", "MeterReference", "TwinLoads", "accuracy", "asked"]
 Wiring = Literal["line", "neutral", "both", "twice", "off-centre"]
 _Amps = validators.Number(gt=0, lte=200)
 _Percent = validators.Number(gte=0, lte=10)
+_Seconds = validators.Number(gte=0, lte=86_400)
 
 
 def accuracy(
@@ -46,7 +47,9 @@ def accuracy(
         float | None,
         Parameter(name=("--max-amps", "--most-amps"), help="Largest current; by the chip's range.", validator=_Amps),
     ] = None,
-    energy_s: Annotated[float, Parameter(help="Seconds of counting a load, at least; 0 for none (60).")] = 60.0,
+    energy_s: Annotated[
+        float, Parameter(help="Seconds of counting a load, at least; 0 for none (60).", validator=_Seconds)
+    ] = 60.0,
     standing: Annotated[bool, Parameter(help="Also starting current and no load.", negative="--no-standing")] = True,
     wiring: Annotated[Wiring | None, Parameter(help="Twin: what passes its transformer.")] = None,
     html: Annotated[Path | None, Parameter(help="Keep the report as a page in this file.")] = None,

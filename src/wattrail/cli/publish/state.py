@@ -6,9 +6,9 @@ import json as json_text
 import secrets
 from collections.abc import Iterator
 from dataclasses import asdict
+from http.client import HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
-from urllib.error import URLError
 from urllib.request import ProxyHandler, build_opener
 
 from cyclopts import Parameter
@@ -94,7 +94,7 @@ def _asked(address: str) -> list[dict[str, Any]] | None:
     try:
         with opener.open(f"{address.rstrip('/')}/api/v1/publishers", timeout=_ANSWER_S) as answer:
             found = json_text.loads(answer.read(_MAX_ANSWER))
-    except (URLError, OSError, ValueError):
+    except (OSError, ValueError, HTTPException):  # another program may have the port by now
         return None
     return found if isinstance(found, list) and all(isinstance(one, dict) for one in found) else None
 

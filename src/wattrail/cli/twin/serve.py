@@ -89,10 +89,10 @@ def serve(
     """
     address = host or "127.0.0.1"
     if board in NETWORK_DEVICES and firmware is None:
+        options = options or ServeOptions()
+        _chosen(options.url("pziot-e01"))  # the same options mean the same, and are checked in one place
         with stop_quietly():
-            serve_device(
-                board, address, port or 0, (options or ServeOptions()).physics(), network or NetworkTwinOptions()
-            )
+            serve_device(board, address, port or 0, options.physics(), network or NetworkTwinOptions())
         return
     if ":" not in board and board not in BOARDS and board not in NETWORK_DEVICES:
         known = (*BOARDS, *NETWORK_DEVICES)

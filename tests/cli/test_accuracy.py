@@ -12,7 +12,7 @@ import pytest
 from tests.cli.conftest import Terminal, Type
 from tests.cli.test_wave import assert_self_contained
 from wattrail.cli.exits import UsageError
-from wattrail.cli.report.load_source import ManualLoads, MeterReference, asked
+from wattrail.cli.meter.accuracy import ManualLoads, MeterReference, asked
 from wattrail.clock import ManualClock
 from wattrail.meter import open_meter
 from wattrail.metrology.iec62053 import LoadPhase, LoadPoint
@@ -121,7 +121,7 @@ def test_questions_go_to_stderr_and_need_a_terminal(
 ) -> None:
     terminal = Terminal("575\n")
     monkeypatch.setattr("sys.stdin", terminal)
-    assert asked("watts") == "575\n"
+    assert asked("watts") == "575"
     with pytest.raises(EOFError):
         asked("watts")
     said = capsys.readouterr()
@@ -129,3 +129,10 @@ def test_questions_go_to_stderr_and_need_a_terminal(
     monkeypatch.setattr("sys.stdin", io.StringIO("575\n"))
     with pytest.raises(UsageError, match="nobody sits at this terminal"):
         asked("watts")
+
+
+@pytest.mark.parametrize("seconds", ["nan", "inf", "-1"])
+def test_a_time_of_counting_that_is_none_is_refused(wattrail: Type, seconds: str) -> None:
+    said = wattrail("meter", "accuracy", "twin", "--energy-s", seconds)
+    assert said.code == 2
+    assert "Must be" in said.err

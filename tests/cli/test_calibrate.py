@@ -235,6 +235,9 @@ def test_factory_constants_are_taken_and_checked(wattrail: Type) -> None:
         assert said.code == 1
         assert says in said.err
     assert wattrail(*CALIBRATE, IDEAL, "--factory", "1,2,3").code == 2
+    said = wattrail(*CALIBRATE, IDEAL, "--factory", f"{10**20},1,1,1")
+    assert said.code == 2
+    assert "counts_per_volt must be from 0.001 to 1e+09" in said.err
 
 
 def test_turns_and_direction_are_settings(wattrail: Type) -> None:

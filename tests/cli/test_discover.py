@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -183,6 +184,20 @@ def test_what_was_found_is_added_and_comments_stay(wattrail: Type) -> None:
     assert [path.name for path in Path().iterdir()] == ["wattrail.toml"]
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to somebody else")
+def test_a_file_of_the_gateways_user_stays_that_users(wattrail: Type) -> None:
+    file = Path("wattrail.toml")
+    file.write_text('[[meter]]\nname = "a"\nurl = "twin://pziot-e01"\n')
+    os.chown(file, 1234, 1234)
+    file.chmod(0o640)
+    with background() as loop:
+        port = loop.enter(serve_web(house_openbeken().answer)).rpartition(":")[2]
+        said = wattrail("discover", "--range", "127.0.0.1", "--port", port, "--add", *QUICK)
+    assert "added to wattrail.toml" in said.err
+    after = file.stat()
+    assert (after.st_uid, after.st_gid, after.st_mode & 0o777) == (1234, 1234, 0o640)
+
+
 @pytest.mark.parametrize("url", ["openbeken://{place}", "openbeken://192.168.1.20?mac=C8478C51CAFE&timeout=2"])
 def test_a_meter_is_known_by_its_place_or_its_mac(wattrail: Type, url: str) -> None:
     with background() as loop:
@@ -238,6 +253,7 @@ def test_a_broker_that_is_not_there_is_said(wattrail: Type) -> None:
         (("--broker", "http://x"), "'http://x' is not a broker"),
         (("--broker", "mqtt://x/topic"), "'mqtt://x/topic' is not a broker"),
         (("--seconds", "0"), "Must be >= 0.5"),
+        (("--interface", "eth0"), "--interface 'eth0' is not an IPv4 address"),
     ],
 )
 def test_what_makes_no_sense_is_refused(wattrail: Type, words: tuple[str, str], message: str) -> None:

@@ -16,7 +16,7 @@ import pytest
 from cyclopts import MissingArgumentError
 
 import wattrail
-from wattrail.cli.app import build
+from wattrail.cli.main import build
 from wattrail.cli.output import located, manual_folder, with_options
 from wattrail.cli.verbs import NOUNS, VERBS
 from wattrail.errors import UrlError

@@ -16,9 +16,8 @@ import wattrail as package
 from tests.cli.conftest import Terminal, Type
 from wattrail import errors
 from wattrail.cli import main as main_module
-from wattrail.cli.app import build, in_current_words
-from wattrail.cli.examples import EXAMPLES
 from wattrail.cli.exits import Exit, UsageError, exit_for
+from wattrail.cli.main import build, in_current_words
 from wattrail.cli.verbs import VERBS, Verb
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -66,7 +65,7 @@ def test_every_verb_has_help_that_begins_as_the_first_page_says(wattrail: Type, 
 @pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.words)
 def test_every_help_page_names_its_arguments_and_an_example_to_type(wattrail: Type, verb: Verb) -> None:
     said = wattrail(*verb.words.split(), "--help").out
-    arguments, typed = EXAMPLES[verb.words]
+    arguments, typed = verb.arguments, verb.example
     assert said.startswith(f"Usage: wattrail {verb.words} {arguments}".rstrip())
     assert "[ARGS]" not in said
     assert "Example: wattrail " in said

@@ -13,9 +13,10 @@ from rich.console import Console
 from tests.cli.conftest import Terminal, Type
 from wattrail.chips import BL0940
 from wattrail.chips.bl0942.registers import REGISTERS
-from wattrail.cli import clock, register_view
+from wattrail.cli import clock
 from wattrail.cli.clock import steady_readings
 from wattrail.cli.live_view import picture
+from wattrail.cli.meter.registers import register_lines, register_table
 from wattrail.clock import ManualClock
 from wattrail.errors import NoAnswer, PortLost
 from wattrail.meter import Meter, open_meter
@@ -207,10 +208,10 @@ def test_registers_in_json_are_decoded(wattrail: Type) -> None:
 def test_a_setting_that_was_changed_is_marked() -> None:
     with open_meter(UART_TWIN, clock=clock.CLOCK) as meter:
         meter.connect()  # sets MODE
-        lines = register_view.lines(meter.read_registers(), meter.calibration, meter.chip)
+        lines = register_lines(meter.read_registers(), meter.calibration, meter.chip)
     assert [line.register.name for line in lines if line.changed] == ["MODE"]
     console = Console(record=True, width=132, file=Terminal())
-    console.print(register_view.as_table(lines))
+    console.print(register_table(lines))
     shown = " ".join(console.export_text().split())
     assert "MODE *" in shown
     assert "(after a reset: 0x87)" in shown

@@ -184,3 +184,15 @@ def test_a_comparison_ends_where_one_never_answers(wattrail: Type, openbeken: Se
     said = wattrail("meter", "compare", openbeken[1], "openbeken://127.0.0.1:9", "--seconds", "1000000")
     assert said.code == 3
     assert "http://127.0.0.1:9: cannot connect" in said.err
+
+
+@pytest.mark.usefixtures("quick_polls")
+def test_captures_are_compared_to_the_end_of_the_shorter(wattrail: Type, openbeken: Served, tmp_path: Path) -> None:
+    chip, device = tmp_path / "chip.jsonl", tmp_path / "device.jsonl"
+    wattrail("meter", "record", "twin://pziot-e01?watts=1150&seed=7", str(chip), "--count", "4")
+    wattrail("meter", "record", openbeken[1], str(device), "--count", "3")
+    for pair in ((chip, device), (device, chip)):
+        said = wattrail("meter", "compare", *(f"replay:{capture}" for capture in pair), "--seconds", "60")
+        assert said.code == 0
+        assert "Verdict: " in said.out
+        assert "no reading" not in said.err

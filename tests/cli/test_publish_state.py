@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -131,3 +132,24 @@ def test_without_a_configuration_the_page_with_examples_is_named(wattrail: Type,
     said = wattrail("publish", "status")
     assert said.code == 2
     assert "docs/publish.md has an example" in said.err
+
+
+def test_another_program_at_the_address_of_the_page_is_said(wattrail: Type, configured: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"http://127.0.0.1:{server.getsockname()[1]}"
+
+        def talk_nonsense() -> None:
+            connection, _ = server.accept()
+            connection.recv(1000)
+            connection.sendall(b"220 mail.example ESMTP\r\n")
+            connection.close()
+
+        threading.Thread(target=talk_nonsense, daemon=True).start()
+        with open_store(configured):
+            pass
+        with GatewayLock(configured) as lock:
+            lock.set_address(address)
+            said = wattrail("publish", "status")
+    assert said.code == 0
+    assert "a gateway runs, but its page does not answer" in said.err
+    assert "home_assistant          not running" in said.out

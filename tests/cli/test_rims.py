@@ -10,8 +10,7 @@ from rich.table import Table
 
 from tests.cli.conftest import Type
 from wattrail.cli import output
-from wattrail.cli.console import results
-from wattrail.cli.output import safe_stdout
+from wattrail.cli.output import results, safe_stdout
 
 HOSTILE = "\x1b]0;owned\x07\x1b[2J\x9b31m\u202e"
 

@@ -42,3 +42,9 @@ def test_a_dump_is_refused(wattrail: Type, here: Path) -> None:
     assert done.code == 2
     assert "is not a text" in done.err
     assert "Barn7" not in done.out + done.err
+
+
+def test_a_file_without_an_end_is_refused(wattrail: Type) -> None:
+    done = wattrail("report", "--stdout", "--add", "/dev/zero")
+    assert done.code == 2
+    assert "/dev/zero is not a text of at most 20 MB" in done.err

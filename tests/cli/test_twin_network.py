@@ -64,7 +64,7 @@ def test_a_plug_without_a_broker_is_a_usage_error(wattrail: Type) -> None:
     assert "add --broker 127.0.0.1:1883" in said.err
 
 
-@pytest.mark.parametrize("broker", ["", ":1883", "host:port", "host:70000"])
+@pytest.mark.parametrize("broker", ["", ":1883", "host:port", "host:70000", "host:0"])
 def test_a_broker_that_is_no_place_is_a_usage_error(wattrail: Type, broker: str) -> None:
     said = wattrail("twin", "serve", "mqtt-json", "--broker", broker)
     assert said.code == 2
@@ -81,3 +81,11 @@ def test_the_list_names_network_devices(wattrail: Type) -> None:
     said = wattrail("twin", "list")
     for name in ("openbeken", "tasmota", "mqtt-json", "tuya"):
         assert name in said.out
+
+
+@pytest.mark.parametrize("start", ["noon", "25:00", "24:30"])
+def test_a_beginning_that_is_no_time_of_day_is_a_usage_error(wattrail: Type, start: str) -> None:
+    for device in ("openbeken", "tuya"):
+        said = wattrail("twin", "serve", device, "--start", start)
+        assert said.code == 2
+        assert "must be a time of day like 10:30" in said.err

@@ -149,8 +149,8 @@ def test_what_root_makes_belongs_to_the_owner_of_the_folder(
     real = Path.stat
     service = os.stat_result((0o40750, 0, 0, 1, 998, 997, 0, 0, 0, 0))
     monkeypatch.setattr(Path, "stat", lambda path, **named: service if path == folder else real(path, **named))
-    monkeypatch.setattr("wattrail.cli.access_book.os.geteuid", lambda: 0)
-    monkeypatch.setattr("wattrail.cli.access_book.os.chown", lambda path, *who: given.update({path.name: who}))
+    monkeypatch.setattr("wattrail.cli.access.os.geteuid", lambda: 0)
+    monkeypatch.setattr("wattrail.cli.access.os.chown", lambda path, *who: given.update({path.name: who}))
     typed(monkeypatch, PASSWORD, PASSWORD)
     said = wattrail("user", "add", "anna", "--database", str(folder / "w.sqlite"))
     assert (said.code, said.err) == (0, f"as a user of {folder}/w.sqlite\n")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Type
-from wattrail.cli.report.svg import round_ticks
+from wattrail.cli.report.page import round_ticks
 from wattrail.cli.report.wave_text import plot
 
 TWIN = "twin://pziot-e01?scenario=house&seed=7"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from wattrail.chips import BL0942
-from wattrail.cli.report.load_source import TwinLoads
+from wattrail.cli.meter.accuracy import TwinLoads
 from wattrail.clock import ManualClock
 from wattrail.front_end import FRONT_ENDS
 from wattrail.meter import Meter

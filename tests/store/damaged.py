@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Final
 
 from tests.store.rig import START, look, register
-from wattrail.cli.ledger.account import BooksOptions
 from wattrail.cli.ledger.verify import verify
+from wattrail.cli.option_types import BooksOptions
 from wattrail.cli.store.export import export
 from wattrail.errors import WattrailError
 from wattrail.ledger import Ledger, adjustment

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from tests.store.damaged import DAMAGES, Damage, forge, keeps_its_promise, sound
-from wattrail.cli.ledger.account import BooksOptions
 from wattrail.cli.ledger.verify import verify
+from wattrail.cli.option_types import BooksOptions
 from wattrail.errors import StoreError, WattrailError
 from wattrail.store import open_store
 from wattrail.store.pages import in_order

@@ -172,6 +172,16 @@ def test_a_snapshot_continues_where_it_was_taken(
         assert "a snapshot, taken at 0.1 s" in process.stdout.readline()
 
 
+def test_a_trace_that_cannot_be_written_is_an_error_with_its_name(
+    dump: Callable[[str], Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "nowhere" / "board.vcd"
+
+    assert main(("twin", "trace", str(dump("echo")), "--seconds", "0.001", "--vcd", str(out))) == 2
+
+    assert f"{out} cannot be written: No such file or directory" in capsys.readouterr().err
+
+
 def test_a_file_that_is_not_firmware_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "notes.txt").write_text("nothing of the kind" * 100)
 

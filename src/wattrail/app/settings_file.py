@@ -14,7 +14,7 @@ from wattrail.errors import ConfigError
 from wattrail.files import read_text
 from wattrail.sanitize import printable
 
-__all__ = ["FileState", "SettingsFile"]
+__all__ = ["FileState", "SettingsFile", "replace_text"]
 
 _BACKUP: Final = ".before"
 _NEW_MODE: Final = 0o644
@@ -74,8 +74,8 @@ class SettingsFile:
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             if before.is_there:
-                _replace(self.backup, before.text, like=target)
-            _replace(target, text, like=target)
+                replace_text(self.backup, before.text, like=target)
+            replace_text(target, text)
         except OSError as error:
             raise ConfigError(
                 f"{self.name} cannot be written: {error.strerror or error}",
@@ -87,11 +87,12 @@ class SettingsFile:
         return self.name
 
 
-def _replace(path: Path, text: str, *, like: Path) -> None:
+def replace_text(path: Path, text: str, *, like: Path | None = None) -> None:
+    """Write a file as a whole or not at all. Owner and mode are those of ``like``, else they stay. Raises OSError."""
     number, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(number, "w", encoding="utf-8", newline="") as file:
-            _take_over(number, like)
+            _take_over(number, like or path)
             file.write(text)
             file.flush()
             os.fsync(number)

@@ -18,10 +18,9 @@ from wattrail.alarms import TEST_RULE, StandingAlarm, StoredAlarmEvent
 from wattrail.app.config import database_of, demo_database, load_config
 from wattrail.cli import clock
 from wattrail.cli.exits import UsageError
-from wattrail.cli.ledger.account import BooksOptions
-from wattrail.cli.ledger.zone import local
-from wattrail.cli.option_types import Json
+from wattrail.cli.option_types import BooksOptions, Json
 from wattrail.cli.reading_view import SIMULATED
+from wattrail.cli.times import local
 from wattrail.clock import zone_of
 from wattrail.database_address import DatabaseAddress, is_there
 from wattrail.sanitize import printable

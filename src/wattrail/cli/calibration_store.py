@@ -13,7 +13,7 @@ from cyclopts import Parameter
 from wattrail.app.config import FILE_NAME, database_of, demo_database, load_config
 from wattrail.calibration import Calibration
 from wattrail.cli.exits import UsageError
-from wattrail.cli.option_types import ConfigOption, DatabaseOption
+from wattrail.cli.option_types import BooksOptions
 from wattrail.database_address import DatabaseAddress, is_there
 from wattrail.errors import StoreError
 from wattrail.urls import METER_NAME, split
@@ -25,21 +25,11 @@ if TYPE_CHECKING:
 __all__ = [
     "CalibrationStore",
     "MeterName",
-    "StoreOptions",
     "calibrations_of_name",
     "find_calibrations",
 ]
 
 MeterName = Annotated[str, Parameter(help=f"Name of the meter, as in {FILE_NAME} or as given with --name.")]
-
-
-@Parameter(name="*")
-@dataclass(frozen=True, kw_only=True)
-class StoreOptions:
-    """Where a verb about kept calibrations looks."""
-
-    database: DatabaseOption = None
-    config: ConfigOption = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +110,7 @@ def find_calibrations(
     return CalibrationStore(called, database or _database(loaded, simulated=loose_twin), section)
 
 
-def calibrations_of_name(name: str, options: StoreOptions) -> CalibrationStore:
+def calibrations_of_name(name: str, options: BooksOptions) -> CalibrationStore:
     """The calibrations of a name for the verbs of this noun: those of rehearsals where only a rehearsal knows it."""
     calibrations = find_calibrations(name, name=None, config=options.config, database=options.database)
     if options.database or calibrations.section or calibrations.all():

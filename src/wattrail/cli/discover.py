@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json as json_text
-import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
+from ipaddress import AddressValueError, IPv4Address
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -15,10 +14,11 @@ from cyclopts import Parameter, validators
 
 from wattrail.app.config import FILE_NAME, find_config, load_config, parse_config
 from wattrail.app.discovered import proposed
+from wattrail.app.settings_file import replace_text
 from wattrail.cli import output, reading_view
-from wattrail.cli.console import results
 from wattrail.cli.exits import UsageError
 from wattrail.cli.option_types import Json
+from wattrail.cli.output import results
 from wattrail.cli.stopping import stop_quietly
 from wattrail.errors import ConfigError
 from wattrail.files import read_text
@@ -73,6 +73,7 @@ def discover(
     from wattrail.network_meters.tuya_announcement import ANNOUNCEMENT_PORTS, QUESTION_PORT
     from wattrail.sources.discovery import SearchPlan, parse_range, search
 
+    _check_interface(interface)
     is_named = bool(broker or range_ or tuya)
     plan = SearchPlan(
         mdns=not is_named if mdns is None else mdns,
@@ -97,6 +98,16 @@ def discover(
             _show(findings.meters, new, known)
         if add and new:
             _add(new, path)
+
+
+def _check_interface(address: str) -> None:
+    """Raises UsageError for a name such as eth0: mDNS and SSDP are asked from an address, of IPv4."""
+    try:
+        IPv4Address(address or "0.0.0.0")
+    except AddressValueError as error:
+        raise UsageError(
+            f"--interface {address!r} is not an IPv4 address", hint="give an address that this machine has there"
+        ) from error
 
 
 def _note_what_was_asked(findings: Findings) -> None:
@@ -172,24 +183,9 @@ def _add(meters: Sequence[FoundMeter], path: Path) -> None:
     except ConfigError as error:
         raise UsageError(f"{name} is left as it is: with the new lines, {error}", hint="add them by hand") from error
     try:
-        _replace(path, after)
+        replace_text(path.resolve(), after)  # a link stays one
     except OSError as error:
         raise UsageError(
             f"{name} cannot be written: {error.strerror}", hint="check its folder, or use --config"
         ) from error
     output.note(f"added to {name}: {', '.join(meter.name for meter in meters)}")
-
-
-def _replace(path: Path, text: str) -> None:
-    target = path.resolve()  # a link stays one
-    number, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    try:
-        with os.fdopen(number, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).chmod(target.stat().st_mode & 0o777 if target.exists() else 0o644)
-        Path(name).replace(target)
-    except OSError:
-        Path(name).unlink(missing_ok=True)
-        raise

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Final, NamedTuple
@@ -15,6 +14,7 @@ from wattrail.app.first_configuration import FirstAnswers, configuration_text, l
 from wattrail.app.machine_zone import machine_zone
 from wattrail.cli import output
 from wattrail.cli.exits import UsageError
+from wattrail.cli.person import at_a_terminal, typed
 from wattrail.cli.safety import Answer
 from wattrail.credentials import default_secrets_file
 from wattrail.errors import ConfigError
@@ -24,7 +24,6 @@ from wattrail.transport.discovery import list_candidates
 
 SYSTEM_CONFIG: Path = Path("/etc/wattrail")
 SYSTEM_DATA: Path = Path("/var/lib/wattrail")
-_MAX_ANSWER: Final = 1000
 _NONE: Final = "none"
 
 
@@ -117,13 +116,12 @@ def _answers(
     is_asked: bool,
 ) -> FirstAnswers:
     """What was given as an option, else what a person answers, else the usual."""
-    asks = sys.stdin.isatty() and sys.stderr.isatty()
+    asks = at_a_terminal()
 
     def answer(given: str | None, question: str, usual: str) -> str:
         if given is not None or not asks:
             return usual if given is None else given
-        print(f"{question} [{usual}] ", end="", file=sys.stderr, flush=True)
-        return sys.stdin.readline(_MAX_ANSWER).strip() or usual
+        return typed(f"{question} [{usual}] ") or usual
 
     if asks and meter is None:
         _show_ports()

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from wattrail.cli import reading_view
-from wattrail.cli.console import results
+from wattrail.cli.output import results
 from wattrail.cli.source_reader import SourceReader
 from wattrail.meter import Meter
 from wattrail.units import QUANTITIES, Reading

@@ -14,12 +14,29 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any, Final, TextIO, cast
+from typing import TYPE_CHECKING, Any, Final, TextIO, cast
 
 import wattrail
 from wattrail.sanitize import hide_credentials, printable_lines
 
-__all__ = ["error", "hint", "located", "manual_folder", "note", "raw_stdout", "safe_stdout", "with_options"]
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from rich.console import Console, ConsoleOptions, RenderableType
+    from rich.segment import Segment
+
+__all__ = [
+    "error",
+    "hint",
+    "located",
+    "manual_folder",
+    "narration",
+    "note",
+    "results",
+    "safe_stdout",
+    "with_options",
+]
+
 
 _RED, _PLAIN = "\033[1;31m", "\033[0m"
 
@@ -142,6 +159,35 @@ def safe_stdout() -> Iterator[None]:
         sys.stdout = inner
 
 
-def raw_stdout() -> TextIO:
+def _raw_stdout() -> TextIO:
     """The stream itself, past the protection."""
     return sys.stdout.inner if isinstance(sys.stdout, _SafeStream) else sys.stdout
+
+
+# ---- tables and live views, by rich
+
+
+_PAGE_WIDTH = 132
+
+
+def results() -> Console:
+    """Where results are printed. Styles are rich's; escapes within a text are made visible."""
+    stdout = _raw_stdout()
+    return _safe_console()(file=stdout, width=None if stdout.isatty() else _PAGE_WIDTH, highlight=False, markup=False)
+
+
+def narration() -> Console:
+    """Where a terminal is shown what goes on; the same about escapes."""
+    return _safe_console()(file=sys.stderr, highlight=False, markup=False)
+
+
+def _safe_console() -> type[Console]:
+    from rich.console import Console
+    from rich.segment import Segment
+
+    class SafeConsole(Console):
+        def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+            for text, style, control in super().render(renderable, options):
+                yield Segment(text if control else hide_credentials(printable_lines(text)), style, control)
+
+    return SafeConsole

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from wattrail.cli import output
-from wattrail.cli.console import narration
+from wattrail.cli.output import narration
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress, ProgressColumn
 
-__all__ = ["PlainDisplay", "TerminalDisplay", "WorkProgress", "open_display"]
+__all__ = ["WorkProgress", "open_display"]
 
 _KIB: Final = 1024
 _MAX_SECONDS: Final = 90
@@ -55,7 +55,7 @@ class WorkProgress:
         return "  ".join(parts)
 
 
-class PlainDisplay:
+class _PlainDisplay:
     """A line when the advice changes, and one for every tenth of the work; none for work that is over at once."""
 
     def __init__(self) -> None:
@@ -76,7 +76,7 @@ class PlainDisplay:
         """What was printed stays."""
 
 
-class TerminalDisplay:
+class _TerminalDisplay:
     """One line at the bottom of a terminal; whatever else is printed goes above it."""
 
     def __init__(self, console: Console) -> None:
@@ -119,9 +119,9 @@ class TerminalDisplay:
         line.refresh()
 
 
-def open_display() -> PlainDisplay | TerminalDisplay:
+def open_display() -> _PlainDisplay | _TerminalDisplay:
     """The display that stderr can show: a redrawn line needs a terminal that moves its cursor."""
     if not sys.stderr.isatty():
-        return PlainDisplay()
+        return _PlainDisplay()
     console = narration()
-    return PlainDisplay() if console.is_dumb_terminal else TerminalDisplay(console)
+    return _PlainDisplay() if console.is_dumb_terminal else _TerminalDisplay(console)

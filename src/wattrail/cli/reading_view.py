@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Final
 
 from wattrail.chips import Capability
 from wattrail.cli.output import with_options
 from wattrail.cli.source_reader import SourceReader
+from wattrail.cli.times import utc
 from wattrail.energy_register import Direction, RegisterCount
 from wattrail.meter import Meter, Statistics
 from wattrail.meter.opening import scale_finding
@@ -28,10 +28,7 @@ __all__ = [
     "energy_words",
     "finding_words",
     "heading",
-    "json_time",
     "meter_words",
-    "register_fields",
-    "statistics_words",
     "value_of",
 ]
 
@@ -109,17 +106,12 @@ def as_json(reading: Reading, meter: Meter | SourceReader) -> str:
     fields = {
         "meter": meter.url,
         "simulated": reading.simulated,
-        "at": json_time(reading.at),
+        "at": utc(reading.at),
         **({"chip": meter.chip.name} if isinstance(meter, Meter) else {}),
         **{q.key: value_of(reading, q) for q in (*QUANTITIES, TEMPERATURE)},
         **(_chip_fields(reading, meter) if isinstance(meter, Meter) else _device_fields(reading, meter)),
     }
     return json.dumps(fields)
-
-
-def json_time(at: datetime) -> str:
-    """A time in UTC, to the millisecond."""
-    return f"{at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
 
 
 def _chip_fields(reading: Reading, meter: Meter) -> dict[str, object]:
@@ -136,7 +128,7 @@ def _chip_fields(reading: Reading, meter: Meter) -> dict[str, object]:
 
 def _device_fields(reading: Reading, meter: SourceReader) -> dict[str, object]:
     return {
-        "registers": [register_fields(count) for count in reading.registers],
+        "registers": [_register_fields(count) for count in reading.registers],
         "evidence": {name: value for name, value in asdict(reading.evidence).items() if name != "is_reset"},
         "freshness": reading.freshness,
         "signal_dbm": meter.quality.signal_dbm,
@@ -144,7 +136,7 @@ def _device_fields(reading: Reading, meter: SourceReader) -> dict[str, object]:
     }
 
 
-def register_fields(count: RegisterCount) -> dict[str, object]:
+def _register_fields(count: RegisterCount) -> dict[str, object]:
     """An energy register for programs: exact numbers as text where JSON's would be rounded."""
     register = count.register
     return {
@@ -171,13 +163,13 @@ def finding_words(meter: Meter | SourceReader, reading: Reading) -> str | None:
 def meter_words(meter: Meter | SourceReader) -> str:
     """What it took, in a line."""
     if isinstance(meter, Meter):
-        return statistics_words(meter.statistics)
+        return _statistics_words(meter.statistics)
     failed = f"{meter.failures} failed" if meter.failures else "no trouble"
     signal = meter.quality.signal_dbm
     return failed if signal is None else f"{failed}, signal {signal:.0f} dBm"
 
 
-def statistics_words(statistics: Statistics) -> str:
+def _statistics_words(statistics: Statistics) -> str:
     """What it took, in a line; what did not happen is left out."""
     troubles = {
         "retries": statistics.retries,

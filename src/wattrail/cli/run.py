@@ -94,7 +94,7 @@ def run(
             output.note(notice)
         if isinstance(plan.database, Path) and not (folder := plan.database.absolute().parent).exists():
             output.note(f"note: the folder {folder} is made for the database")
-        opens = is_at_a_desktop() if browser is None else browser
+        opens = _is_at_a_desktop() if browser is None else browser
         app.run(
             plan, on_ready=partial(_ready, opens=opens), replan=partial(planned, asks=False),
             settings=_settings(config or user_config_dir() / FILE_NAME, plan_of) if web else None,
@@ -115,16 +115,16 @@ def _ready(address: str | None, *, opens: bool) -> None:
         return  # no page is served
     print(address, flush=True)
     if opens:
-        open_page(address)
+        _open_page(address)
 
 
-def is_at_a_desktop() -> bool:
+def _is_at_a_desktop() -> bool:
     """Whether a person sits here, at a screen that can show a page."""
     has_screen = sys.platform != "linux" or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
     return has_screen and sys.stdout.isatty()
 
 
-def open_page(address: str) -> None:
+def _open_page(address: str) -> None:
     """Show a page; returns at once, for a browser may take its time."""
     import webbrowser
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,6 +14,7 @@ from cyclopts import Parameter
 from wattrail.app.config import user_config_dir
 from wattrail.cli import output
 from wattrail.cli.exits import UsageError
+from wattrail.cli.person import at_a_terminal, is_yes, typed
 from wattrail.errors import WattrailError
 from wattrail.files import parse_toml, read_text
 from wattrail.transport import is_physical, reach
@@ -64,9 +64,6 @@ Ways out:
   isolated    a digital isolator in the wires, or an isolated USB adapter, rated for the mains
 docs/safety.md shows the wiring of each."""
 
-_MAX_ANSWER: Final = 1000
-"""Characters read of one answer; the longest that counts has nine."""
-
 _MAX_MEMORY_BYTES: Final = 10_000
 """The file that remembers the answer has a hundred bytes."""
 
@@ -104,12 +101,12 @@ def confirm(
     if remembered and remembered.answer is Answer.ISOLATED:
         output.note(f"safety: isolated, {remembered.when} ({memory_path()})")
         return
-    at_a_terminal = asks and sys.stdin.isatty() and sys.stderr.isatty()
-    if remembered and at_a_terminal:
+    can_ask = asks and at_a_terminal()
+    if remembered and can_ask:
         _ask_again(remembered)
         return
     output.note(WARNING)
-    if not at_a_terminal:
+    if not can_ask:
         raise UsageError(f"{physical[0]} may touch mains potential, and nobody has confirmed its wiring", hint=_REMEDY)
     _remember(_ask_for_answer())
 
@@ -122,7 +119,7 @@ def memory_path() -> Path:
 def _ask_for_answer() -> Answer:
     output.note("Type mains-off or isolated, whichever is true now; anything else opens nothing.")
     try:
-        return Answer(_typed("> "))
+        return Answer((typed("> ") or "").lower())
     except ValueError:
         raise UsageError("no port was opened: neither mains-off nor isolated was confirmed", hint=_REMEDY) from None
 
@@ -130,14 +127,8 @@ def _ask_for_answer() -> Answer:
 def _ask_again(remembered: _Memory) -> None:
     """Wait for a yes. Raises UsageError for anything else."""
     output.note(f"safety: mains-off, {remembered.when} ({memory_path()})")
-    if _typed("Are the mains off the board now, too? [y/N] ") not in {"y", "yes"}:
+    if not is_yes(typed("Are the mains off the board now, too? [y/N] ")):
         raise UsageError("no port was opened: nobody confirmed that the mains are off now", hint=_REMEDY)
-
-
-def _typed(prompt: str) -> str:
-    """What a person types after a prompt; nothing at the end of the input."""
-    print(prompt, end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline(_MAX_ANSWER).strip().lower()
 
 
 def _remember(answer: Answer) -> None:

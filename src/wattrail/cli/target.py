@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from wattrail.calibration import Calibration
     from wattrail.meter import Meter
     from wattrail.store import KeptCalibration
+    from wattrail.twin.twin import Twin
 
 __all__ = [
     "MeterOptions",
@@ -35,6 +36,7 @@ __all__ = [
     "opened",
     "opened_any",
     "scale_before",
+    "twin_of",
     "with_kept",
 ]
 
@@ -149,6 +151,15 @@ def opened_any(target: MeterTarget, options: MeterOptions) -> Iterator[Meter | S
         with opened(target, options) as meter:
             meter.connect()
             yield meter
+
+
+def twin_of(meter: Meter) -> Twin | None:
+    """The twin behind a meter, if one was made for this very run."""
+    from wattrail.transport import unlogged
+    from wattrail.twin.twin import Twin
+
+    found = getattr(unlogged(meter.client.carrier), "twin", None)
+    return found if isinstance(found, Twin) else None
 
 
 def _network_target(target: MeterTarget, options: MeterOptions, *, is_taken: bool) -> MeterTarget:

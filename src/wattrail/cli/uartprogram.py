@@ -15,9 +15,8 @@ from wattrail.bk7231 import APP_START
 from wattrail.bootrom.constants import BAUD_AT_RESET
 from wattrail.cli import output
 from wattrail.cli.exits import UsageError
-from wattrail.cli.flash.flash_range import ImagePlace, RangeOptions, WritingOptions
 from wattrail.cli.flash.reading import read
-from wattrail.cli.flash.session import BoardOptions
+from wattrail.cli.flash.session import BoardOptions, ImagePlace, RangeOptions, WritingOptions
 from wattrail.cli.flash.writing import check_image, load_unchecked, write_image
 from wattrail.flasher import is_placed
 from wattrail.image import Image

@@ -9,12 +9,16 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from wattrail.board import ExportTarget, export_board, load_board, load_front_panel
+from wattrail.calibration import Calibration
 from wattrail.cli import output
-from wattrail.cli.board.calibration_source import calibration_named
+from wattrail.cli.board.dump import constants_in_dump
 from wattrail.cli.board.show import BoardName
-from wattrail.cli.calibration_store import StoreOptions
+from wattrail.cli.calibration.record import one_of, taken_from_file
+from wattrail.cli.calibration_store import calibrations_of_name
 from wattrail.cli.exits import UsageError
-from wattrail.cli.option_types import Json
+from wattrail.cli.option_types import BooksOptions, Json
+
+__all__ = ["calibration_named", "export"]
 
 
 def export(
@@ -28,14 +32,14 @@ def export(
     panel: Annotated[Path | None, Parameter(help="Gestures and patterns of your own, a .toml file.")] = None,
     folder: Annotated[Path | None, Parameter(help="Write the files there; none may exist yet. Else to stdout.")] = None,
     json: Json = False,
-    options: StoreOptions | None = None,
+    options: BooksOptions | None = None,
 ) -> None:
     """Write what OpenBeken, ESPHome or Tasmota needs to know of it.
 
     For OpenBeken a template and autoexec.bat, for ESPHome a configuration, for Tasmota a template, for wattrail the
     lines of wattrail.toml.
     """
-    scale = calibration_named(calibration, options or StoreOptions()) if calibration else None
+    scale = calibration_named(calibration, options or BooksOptions()) if calibration else None
     files = export_board(load_board(board), to, load_front_panel(panel), scale)
     if folder is not None:
         _write(files, folder)
@@ -61,3 +65,24 @@ def _write(files: dict[str, str], folder: Path) -> None:
             output.note(f"{folder / name} written")
     except OSError as error:
         raise UsageError(f"{folder} cannot be written: {error.strerror}") from error
+
+
+# ---- where --calibration comes from
+
+
+_SUFFIX = ".json"
+
+
+def calibration_named(given: str, options: BooksOptions) -> Calibration:
+    """The calibration; a note for one of a simulated meter. Raises UsageError, FileError, ConfigError, ImageError."""
+    if not given.endswith(_SUFFIX) and Path(given).is_file():
+        return constants_in_dump(Path(given))
+    if given.endswith(_SUFFIX):
+        taken = taken_from_file(Path(given), None)
+        simulated, scale = taken.simulated, taken.calibration
+    else:
+        kept = one_of(calibrations_of_name(given, options), None)
+        simulated, scale = kept.simulated, kept.calibration
+    if simulated:
+        output.note(f"{given} is the calibration of a simulated meter: it fits no real one")
+    return scale

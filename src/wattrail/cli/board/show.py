@@ -1,17 +1,22 @@
-"""``wattrail board list`` and ``wattrail board show``."""
+"""``wattrail board list``, ``show`` and ``search``."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from json import dumps
+from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
-from wattrail.board import BoardDescription, known_boards, load_board
+from wattrail.board import BoardDescription, DeviceEntry, devices_of_database, known_boards, load_board, search_boards
+from wattrail.cli.exits import Exit
 from wattrail.cli.option_types import Json
+from wattrail.files import read_text
 
-__all__ = ["BoardName", "board_fields", "board_lines", "list_boards", "show"]
+__all__ = ["BoardName", "list_boards", "search", "show"]
+
 
 BoardName = Annotated[str, Parameter(help="Name of a board, as 'board list' has it, or a .toml file of your own.")]
 
@@ -43,10 +48,10 @@ def _summary(board: BoardDescription) -> dict[str, object]:
 def show(board: BoardName, *, json: Json = False) -> None:
     """Show a board's pins, chip and data points, with their sources."""
     found = load_board(board)
-    print(dumps(board_fields(found)) if json else "\n".join(board_lines(found)))
+    print(dumps(_board_fields(found)) if json else "\n".join(_board_lines(found)))
 
 
-def board_fields(board: BoardDescription) -> dict[str, object]:
+def _board_fields(board: BoardDescription) -> dict[str, object]:
     """Everything about one, for programs."""
     meter = board.meter
     return {
@@ -72,7 +77,7 @@ def board_fields(board: BoardDescription) -> dict[str, object]:
     }
 
 
-def board_lines(board: BoardDescription) -> Iterator[str]:
+def _board_lines(board: BoardDescription) -> Iterator[str]:
     """Everything about one, for people."""
     meter = board.meter
     yield f"{board.title} ({board.kind})"
@@ -97,3 +102,47 @@ def board_lines(board: BoardDescription) -> Iterator[str]:
     yield "sources"
     for source in board.sources:
         yield f"  {', '.join(source.facts)}: {source.where}" + (f" ({source.note})" if source.note else "")
+
+
+# ---- search
+
+
+_SHOWN = 40
+
+
+def search(
+    words: Annotated[list[str], Parameter(help="Words that all must occur: a vendor, a model, a chip.")],
+    *,
+    devices: Annotated[Path | None, Parameter(help="Search this copy of OpenBeken's devices.json too.")] = None,
+    json: Json = False,
+) -> int:
+    """Search boards by vendor, model or chip.
+
+    Over the boards that wattrail knows, and over a copy of OpenBeken's device database. Exit code 1 if there is none.
+    """
+    database = devices_of_database(read_text(devices), devices.name) if devices else ()
+    found = search_boards(" ".join(words), known_boards(), database)
+    if json:
+        print(dumps([_fields(entry) for entry in found]))
+    else:
+        for entry in found[:_SHOWN]:
+            print(_line(entry))
+        if len(found) > _SHOWN:
+            print(f"and {len(found) - _SHOWN} more: add a word")
+        if not found:
+            print(
+                "nothing found"
+                + ("" if devices else "; --devices FILE searches a copy of OpenBeken's devices.json too")
+            )
+    return Exit.DONE if found else Exit.FAILED
+
+
+def _fields(entry: DeviceEntry) -> dict[str, object]:
+    return {name: value for name, value in asdict(entry).items() if name != "words"}
+
+
+def _line(entry: DeviceEntry) -> str:
+    what = entry.name or f"({entry.origin})"
+    has_vendor = entry.vendor.lower() in entry.title.lower()
+    title = entry.title if has_vendor else f"{entry.vendor} {entry.title}"
+    return f"{what:<30} {entry.chip:<9} {entry.meter.upper():<8} {title}".rstrip()

@@ -5,7 +5,6 @@ Each way yields points; what they are worth is for others to say.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -15,7 +14,8 @@ from cyclopts import Parameter, validators
 
 from wattrail.cli import clock, output
 from wattrail.cli.exits import UsageError
-from wattrail.cli.target import MeterOptions, MeterTarget, find, opened, scale_before
+from wattrail.cli.person import at_a_terminal, is_yes, typed
+from wattrail.cli.target import MeterOptions, MeterTarget, find, opened, scale_before, twin_of
 from wattrail.meter import Meter
 from wattrail.meter.calibration import FEWEST_READINGS, Probe, measure, reading_probe
 from wattrail.metrology.calibrate import CalibrationError, CalibrationPoint, Given, Load, Reference
@@ -23,7 +23,7 @@ from wattrail.metrology.calibrate import CalibrationError, CalibrationPoint, Giv
 if TYPE_CHECKING:
     from wattrail.twin.twin import Twin
 
-__all__ = ["ReferenceOptions", "answer", "at_a_terminal", "measured_loads"]
+__all__ = ["ReferenceOptions", "answer", "measured_loads"]
 
 _SWITCH_ON: Final = (
     "Switch a steady load on, a kettle or a heater, the larger the better, and nothing else behind the meter."
@@ -81,18 +81,12 @@ class ReferenceOptions:
             raise UsageError("--loads switches the loads of a twin, and only with --reference twin")
 
 
-def at_a_terminal() -> bool:
-    """Whether there is a person to ask."""
-    return sys.stdin.isatty() and sys.stderr.isatty()
-
-
 def answer(question: str) -> str:
     """What a person types, on stderr and stdin. Raises UsageError where the input ends."""
-    print(f"{question} ", end="", file=sys.stderr, flush=True)
-    line = sys.stdin.readline()
-    if not line:
+    line = typed(f"{question} ")
+    if line is None:
         raise UsageError("the input ended before the calibration did; nothing was kept")
-    return line.strip()
+    return line
 
 
 def measured_loads(
@@ -191,22 +185,17 @@ def _rehearsal(target: MeterTarget) -> Iterator[tuple[Meter, Twin]]:
     """A twin with both ends in hand: the cable, and what is true behind it."""
     from wattrail.meter.opening import open_scaled
     from wattrail.metrology.scale_origin import ScaleClaims
-    from wattrail.transport import unlogged
 
     if not target.url.startswith("twin:"):
         raise UsageError(
             f"--reference twin: {target.url} is not a twin:// URL", hint="nobody knows the truth elsewhere"
         )
-    from wattrail.twin.ports import TwinBus, TwinPort
-    from wattrail.twin.twin import Twin
-
     with open_scaled(
         target.url, ScaleClaims(given=scale_before(target)), address=target.address, chip=target.chip, clock=clock.CLOCK
     ) as meter:
-        cable = unlogged(meter.client.carrier)
-        assert isinstance(cable, TwinBus | TwinPort)
-        assert isinstance(cable.twin, Twin)
-        yield meter, cable.twin
+        twin = twin_of(meter)
+        assert twin is not None  # its URL says so
+        yield meter, twin
 
 
 @contextmanager
@@ -218,4 +207,4 @@ def _other_meter(wishes: ReferenceOptions, options: MeterOptions) -> Iterator[Pr
 
 
 def _yes(question: str) -> bool:
-    return answer(f"{question} [y/N]").lower() in {"y", "yes"}
+    return is_yes(answer(f"{question} [y/N]"))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,6 +13,7 @@ from wattrail.cli.calibration_store import CalibrationStore
 from wattrail.cli.exits import UsageError
 from wattrail.cli.output import with_options
 from wattrail.cli.reading_view import SIMULATED
+from wattrail.cli.times import utc
 from wattrail.files import decode_json, read_text
 from wattrail.metrology.proposal import constants, toml_line
 from wattrail.sanitize import printable
@@ -92,7 +92,7 @@ def as_fields(kept: KeptCalibration) -> dict[str, object]:
         "number": kept.number,
         "meter": kept.meter,
         "simulated": kept.simulated,
-        "at": f"{kept.at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='milliseconds')}Z",
+        "at": utc(kept.at),
         "by": kept.by,
         "origin": kept.origin,
         "note": kept.note,

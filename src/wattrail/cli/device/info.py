@@ -1,24 +1,30 @@
-"""``wattrail device info`` and ``reboot``."""
+"""``wattrail device info``, ``log`` and ``reboot``."""
 
 from __future__ import annotations
 
+import asyncio
 import json as json_text
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Final
 
-from cyclopts import Parameter
+from cyclopts import Parameter, validators
 
-from wattrail.cli import clock
+from wattrail.cli import clock, output
 from wattrail.cli.device.target import DeviceHost, DeviceOptions, on_device, pause
 from wattrail.cli.option_types import Json
-from wattrail.errors import ChecksumError, ImageError, UnexpectedReply
+from wattrail.cli.stopping import stop_quietly
+from wattrail.credentials import Secrets
+from wattrail.errors import ChecksumError, ImageError, UnexpectedReply, WattrailError
 from wattrail.image.openbeken_configuration import OpenBekenConfiguration
 from wattrail.network_meters.payload import float_of, text_of
-from wattrail.sanitize import printable
+from wattrail.openbeken import SECRET_FIELDS
+from wattrail.sanitize import hide_credentials, printable
 
 if TYPE_CHECKING:
     from wattrail.device import DeviceInformation, OpenBekenClient
 
-__all__ = ["info", "information_lines", "restart"]
+__all__ = ["info", "information_lines", "log", "restart"]
+
 
 _UNITS: Final = ((1, "V"), (3, "A"), (2, "W"), (2, "Hz"), (1, "Wh"))
 """Decimals and unit of each quantity."""
@@ -114,3 +120,50 @@ def _settings(settings: OpenBekenConfiguration, *, show_secrets: bool) -> list[s
     constants = [f"{value:g}" for value in settings.calibration if value is not None]
     lines.append(f"  calibration: {', '.join(constants) if constants else 'the default of the driver'}")
     return lines
+
+
+# ---- log
+
+
+def log(
+    host: DeviceHost,
+    *,
+    port: Annotated[
+        int, Parameter(help="Port of its log (9000).", validator=validators.Number(gte=1, lte=65535))
+    ] = 9000,
+    lines: Annotated[
+        int, Parameter(help="Stop after so many lines; 0 goes on.", validator=validators.Number(gte=0))
+    ] = 0,
+    options: DeviceOptions | None = None,
+) -> None:
+    """Show what a device writes in its log.
+
+    As it comes, until Ctrl-C. A device's own passwords are hidden, which the firmware prints when it starts.
+    """
+    from wattrail.device.client import open_client
+    from wattrail.device.log_stream import log_lines
+
+    given = options or DeviceOptions()
+    client = open_client(host, secrets=Secrets(), login=given.login, timeout_s=given.timeout)
+
+    async def follow() -> None:
+        secrets, count = await _secrets_of(client), 0
+        async for line in log_lines(client.host, port, timeout_s=given.timeout):
+            print(hide_credentials(printable(line), *secrets), flush=True)
+            count += 1
+            if count == lines:
+                return
+
+    with stop_quietly():
+        asyncio.run(follow())
+
+
+async def _secrets_of(client: OpenBekenClient) -> tuple[str, ...]:
+    """The passwords that stand in its settings, so that they can be hidden."""
+    with suppress(WattrailError):
+        found = await client.information()
+        if found.chip is not None:
+            _, settings = await client.configuration(found.chip)
+            return tuple(text for name in SECRET_FIELDS if (text := settings.text(name)))
+    output.note("its settings cannot be read, so passwords in its log are not known and not hidden")
+    return ()

@@ -11,8 +11,7 @@ from cyclopts import Parameter
 
 from wattrail.cli.exits import Exit, UsageError
 from wattrail.cli.flash import view
-from wattrail.cli.flash.flash_range import ImagePlace, RangeOptions
-from wattrail.cli.flash.session import BoardOptions, PortText, board
+from wattrail.cli.flash.session import BoardOptions, ImagePlace, PortText, RangeOptions, board
 from wattrail.cli.flash.writing import load_image
 from wattrail.cli.image.files import Source, WriteOptions
 from wattrail.cli.image.files import write as write_file

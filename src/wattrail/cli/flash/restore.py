@@ -10,8 +10,7 @@ from cyclopts import Parameter
 
 from wattrail.cli import output
 from wattrail.cli.flash.backups import kept_by_name
-from wattrail.cli.flash.flash_range import WritingOptions, name_override
-from wattrail.cli.flash.session import BoardOptions, PortText, board, finish, url_of
+from wattrail.cli.flash.session import BoardOptions, PortText, WritingOptions, board, finish, name_override, url_of
 from wattrail.cli.flash.view import print_preview
 from wattrail.cli.image.files import ForeignFile, load
 from wattrail.cli.option_types import Json

@@ -10,12 +10,19 @@ from pathlib import Path
 
 from wattrail.bootrom.geometry import SECTOR
 from wattrail.cli import output
-from wattrail.cli.device.board_settings import is_template
-from wattrail.cli.device.setup import SettingsOptions
+from wattrail.cli.device.setup import SettingsOptions, is_template
 from wattrail.cli.exits import UsageError
 from wattrail.cli.flash.configuration import configuration_segment
-from wattrail.cli.flash.flash_range import ImagePlace, RangeOptions, WritingOptions, name_override
-from wattrail.cli.flash.session import BoardOptions, PortText, board, finish
+from wattrail.cli.flash.session import (
+    BoardOptions,
+    ImagePlace,
+    PortText,
+    RangeOptions,
+    WritingOptions,
+    board,
+    finish,
+    name_override,
+)
 from wattrail.cli.flash.view import print_preview
 from wattrail.cli.image.files import ForeignFile, Source, load, read
 from wattrail.cli.option_types import Json

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import json as json_format
 import re
+import shlex
 from pathlib import Path
 from typing import Annotated, Final
 
 from cyclopts import Parameter
 
+from wattrail.board import BoardMatch, MatchConfidence, known_boards, match_boards, wirings_of_dump
 from wattrail.cli import output
 from wattrail.cli.exits import UsageError
 from wattrail.cli.image.files import Source, WriteOptions, load, write
 from wattrail.cli.image.inspection_text import text_lines
-from wattrail.cli.image.likely_board import likely_board
 from wattrail.cli.option_types import Json
+from wattrail.errors import MissingExtra
 from wattrail.image.flash_picture import picture_svg
 from wattrail.image.inspection import Inspection, inspect_image
 from wattrail.image.inspection_record import Record, as_record
 from wattrail.sanitize import printable
 
 __all__ = ["inspect"]
+
 
 Picture = Annotated[Path | None, Parameter(help="Draw the map of the flash into this SVG file.")]
 Folder = Annotated[Path | None, Parameter(help="Take partitions, settings and files apart into this folder.")]
@@ -47,7 +50,7 @@ def inspect(
     if json:
         print(json_format.dumps(record, allow_nan=False))
     else:
-        print("\n".join(text_lines(file, record, likely_board(file, found))))
+        print("\n".join(text_lines(file, record, _likely_board(file, found))))
     if svg is not None:
         picture = picture_svg(record["map"], f"{file.name}: {found.image.kind.value}")
         write(svg, picture.encode("utf-8"), WriteOptions(), sources=(file,))
@@ -117,3 +120,40 @@ def _put(path: Path, data: bytes, source: Path) -> None:
     except OSError as error:
         raise UsageError(f"{path.parent} cannot be made: {error.strerror}") from error
     write(path, data, WriteOptions(), sources=(source,))
+
+
+# ---- the board it is probably of
+
+
+_SHOWN = 3
+_ANY = "board: not known; a microcontroller does the work, and nothing here says whether it measures"
+
+
+def _likely_board(path: Path, found: Inspection) -> str | None:
+    """The line, with how sure it is and the command that says why; None for a dump that says nothing of its board."""
+    try:
+        boards = known_boards()
+    except MissingExtra:
+        return None
+    wirings = wirings_of_dump(found, "")
+    matches = [match for wiring in wirings for match in match_boards(wiring, boards)]
+    if not matches:
+        return None
+    named = [match for match in matches if match.confidence is not MatchConfidence.POSSIBLE]
+    is_any = all(wiring.is_any_microcontroller for wiring in wirings)
+    if is_any and not named:
+        said = _ANY
+    else:
+        said = _said(sorted(named if is_any else matches, key=lambda match: -match.agreement))
+    return f"{said}; for the evidence: wattrail board match {printable(shlex.quote(str(path)))}"
+
+
+def _said(matches: list[BoardMatch]) -> str:
+    best = matches[0]
+    equal = [match for match in matches if match.agreement == best.agreement]
+    if len(equal) == 1:
+        return f"board: {best.board.name}, {best.confidence}, {best.agreement:.0%} agrees"
+    names = list(dict.fromkeys(match.board.name for match in equal))
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    share = "" if best.confidence is MatchConfidence.SAME_WIRING else f", {best.agreement:.0%} agrees"
+    return f"board: {best.confidence}{share}: {', '.join(names[:_SHOWN])}{more}"

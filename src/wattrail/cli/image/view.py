@@ -15,12 +15,12 @@ from wattrail.image import Container, Difference, Image, ImageKind, PartitionDif
 from wattrail.image import diff as compare
 from wattrail.image.layout import SECTOR
 
-__all__ = ["as_json", "diff", "difference_as_json", "difference_lines", "info", "lines"]
+__all__ = ["diff", "info"]
 
 _SECTORS_SHOWN = 8
 
 
-def lines(path: Path, image: Image) -> Iterator[str]:
+def _lines(path: Path, image: Image) -> Iterator[str]:
     """What was recognised, a line each."""
     confidence = "" if image.kind is ImageKind.UNKNOWN else f", {image.confidence.value}"
     yield f"{path}: {image.kind.value}{confidence}; {len(image.data)} bytes"
@@ -64,7 +64,7 @@ def _container(container: Container) -> str:
     )
 
 
-def as_json(path: Path, image: Image) -> str:
+def _as_json(path: Path, image: Image) -> str:
     """One JSON object; its fields are listed in docs/cli.md."""
     loader = image.bootloader
     return json.dumps(
@@ -112,7 +112,7 @@ def _container_object(container: Container) -> dict[str, object]:
     }
 
 
-def difference_lines(found: Difference) -> Iterator[str]:
+def _difference_lines(found: Difference) -> Iterator[str]:
     """Where two images differ, a line each."""
     for part in found.partitions:
         yield f"{part.name:<12}{part.start:#08x}  {_verdict(part)}"
@@ -130,7 +130,7 @@ def _verdict(part: PartitionDiff) -> str:
     return of_all + (" (differs from board to board)" if part.unique else "")
 
 
-def difference_as_json(found: Difference) -> str:
+def _difference_as_json(found: Difference) -> str:
     """One JSON object; its fields are listed in docs/cli.md."""
     partitions = [
         {
@@ -152,7 +152,7 @@ def info(file: Source, *, json: Json = False) -> None:
     its reasons.
     """
     image = load(file)
-    print(as_json(file, image) if json else "\n".join(lines(file, image)))
+    print(_as_json(file, image) if json else "\n".join(_lines(file, image)))
 
 
 def diff(first: Source, second: Source, *, json: Json = False) -> int:
@@ -161,5 +161,5 @@ def diff(first: Source, second: Source, *, json: Json = False) -> int:
     Each is laid where it belongs in flash, so a QIO image can be compared with a dump. Exit code 6 if they differ.
     """
     found = compare(load(first), load(second))
-    print(difference_as_json(found) if json else "\n".join(difference_lines(found)))
+    print(_difference_as_json(found) if json else "\n".join(_difference_lines(found)))
     return Exit.DONE if found.same else Exit.VERIFY

@@ -13,8 +13,8 @@ from cyclopts import Parameter
 
 from wattrail.app.config import database_of, demo_database, load_config
 from wattrail.cli.exits import UsageError
-from wattrail.cli.ledger.zone import moment
-from wattrail.cli.option_types import ConfigOption, DatabaseOption
+from wattrail.cli.option_types import BooksOptions
+from wattrail.cli.times import moment
 from wattrail.clock import zone_of
 from wattrail.database_address import is_there
 from wattrail.errors import ConfigError, FileError
@@ -26,7 +26,6 @@ from wattrail.store.price_file import with_prices
 from wattrail.toml_schema import needs_pydantic
 
 __all__ = [
-    "BooksOptions",
     "Format",
     "Length",
     "NamedAccount",
@@ -44,15 +43,6 @@ Format = Literal["csv", "json"]
 
 _BACK = {By.DAY: timedelta(days=30), By.QUARTER_HOUR: timedelta(0), By.HOUR: timedelta(0)}
 """How far a list reaches back from the last day, where nothing is said; months reach to the beginning."""
-
-
-@Parameter(name="*")
-@dataclass(frozen=True, kw_only=True)
-class BooksOptions:
-    """Where the ledger are."""
-
-    database: DatabaseOption = None
-    config: ConfigOption = None
 
 
 @dataclass(frozen=True, slots=True)

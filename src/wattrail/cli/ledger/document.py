@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime, tzinfo
+from datetime import datetime, tzinfo
 
 from wattrail.cli.ledger.account import StoredAccount
 from wattrail.cli.ledger.view import kwh
+from wattrail.cli.times import utc
 from wattrail.ledger import BEGINNING, Bill, Entry, EstimatedTimes, ImportedPart, Interval, Tariff, Totals
 from wattrail.ledger.obis import (
     EXPORT,
@@ -31,7 +32,7 @@ def totals_object(totals: Totals) -> dict[str, int]:
 def estimated_objects(times: EstimatedTimes) -> list[dict[str, object]]:
     """When energy is estimated by power; null for the beginning of the account, and for now."""
     return [
-        {"start": None if start == BEGINNING else _utc(start), "end": None if end is None else _utc(end)}
+        {"start": None if start == BEGINNING else utc(start), "end": None if end is None else utc(end)}
         for start, end in times.spans
     ]
 
@@ -41,8 +42,8 @@ def interval_object(row: Interval, *, simulated: bool, estimated: EstimatedTimes
     return {
         "simulated": simulated,
         "estimated": estimated.touches(row.start, row.end),
-        "start": _utc(row.start),
-        "end": _utc(row.end),
+        "start": utc(row.start),
+        "end": utc(row.end),
         **totals_object(row.energy),
         "gaps": totals_object(row.gaps),
         "stated": totals_object(row.stated),
@@ -70,8 +71,8 @@ def bill_object(bill: Bill, *, simulated: bool, estimated: EstimatedTimes) -> di
     return {
         "simulated": simulated,
         "estimated": estimated.touches(bill.start, bill.end),
-        "start": _utc(bill.start),
-        "end": _utc(bill.end),
+        "start": utc(bill.start),
+        "end": utc(bill.end),
         "tariff": bill.tariff,
         "currency": bill.currency,
         "lines": lines,
@@ -79,7 +80,7 @@ def bill_object(bill: Bill, *, simulated: bool, estimated: EstimatedTimes) -> di
         **totals_object(bill.energy),
         "uncharged": totals_object(bill.uncharged),
         "complete": bill.complete,
-        "unpriced": [{"start": _utc(start), "end": _utc(end)} for start, end in bill.unpriced],
+        "unpriced": [{"start": utc(start), "end": utc(end)} for start, end in bill.unpriced],
     }
 
 
@@ -94,7 +95,7 @@ def stated_object(entry: Entry) -> dict[str, object]:
         "is_reset": entry.is_reset,
         "counts": -entry.undirected,
         "who": entry.who,
-        "stated_at": _utc(entry.stated_at or entry.end),
+        "stated_at": utc(entry.stated_at or entry.end),
         "reason": entry.note,
     }
 
@@ -123,10 +124,6 @@ def interval_rows(
             "complete": row.complete,
             "estimated": times.touches(row.start, row.end),
         }
-
-
-def _utc(at: datetime) -> str:
-    return f"{at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
 
 
 def _local(at: datetime, zone: tzinfo) -> str:

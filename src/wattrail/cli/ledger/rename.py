@@ -10,7 +10,8 @@ from wattrail.app.config import demo_database, find_config, load_config
 from wattrail.app.plan import DEMO_METERS
 from wattrail.cli import output
 from wattrail.cli.exits import UsageError
-from wattrail.cli.ledger.account import BooksOptions, one_account
+from wattrail.cli.ledger.account import one_account
+from wattrail.cli.option_types import BooksOptions
 from wattrail.cli.reading_view import SIMULATED
 from wattrail.sanitize import printable
 from wattrail.store.rename import rename_meter

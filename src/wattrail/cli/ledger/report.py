@@ -10,8 +10,8 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from wattrail.cli.exits import UsageError
-from wattrail.cli.ledger.account import BooksOptions, NamedAccount, StoredAccount, load_tariff, one_account
-from wattrail.cli.option_types import Json
+from wattrail.cli.ledger.account import NamedAccount, StoredAccount, load_tariff, one_account
+from wattrail.cli.option_types import BooksOptions, Json
 from wattrail.cli.report.files import keep, refuse_existing
 from wattrail.ledger import By
 from wattrail.publish import report_text

@@ -7,9 +7,9 @@ import json as json_text
 from wattrail.cli import output
 from wattrail.cli.exits import Exit
 from wattrail.cli.ledger import document
-from wattrail.cli.ledger.account import BooksOptions, NamedAccount, StoredAccount, accounts
+from wattrail.cli.ledger.account import NamedAccount, StoredAccount, accounts
 from wattrail.cli.ledger.view import kwh
-from wattrail.cli.option_types import Json
+from wattrail.cli.option_types import BooksOptions, Json
 from wattrail.cli.reading_view import SIMULATED
 from wattrail.ledger import Audit, AuditFinding
 from wattrail.store.verification import verify_meter

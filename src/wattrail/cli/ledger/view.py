@@ -7,8 +7,8 @@ from datetime import datetime, tzinfo
 
 from wattrail.cli.ledger.account import StoredAccount
 from wattrail.cli.ledger.virtual import definition_lines
-from wattrail.cli.ledger.zone import local
 from wattrail.cli.reading_view import FROM_TWIN
+from wattrail.cli.times import local
 from wattrail.ledger import (
     BEGINNING,
     Bill,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from wattrail.cli.ledger.account import StoredAccount
-from wattrail.cli.ledger.zone import local
+from wattrail.cli.times import local
 from wattrail.ledger import VIRTUAL_SCHEME, Definition
 
 __all__ = ["definition_lines", "definitions_object"]

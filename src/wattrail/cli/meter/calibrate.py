@@ -10,15 +10,15 @@ from cyclopts import Parameter, validators
 
 from wattrail.calibration import Calibration
 from wattrail.cli import clock, output
-from wattrail.cli.calibration.loads import ReferenceOptions, answer, at_a_terminal, measured_loads
+from wattrail.cli.calibration.loads import ReferenceOptions, answer, measured_loads
 from wattrail.cli.calibration.proposal import as_fields, as_text
 from wattrail.cli.calibration_store import CalibrationStore, find_calibrations
 from wattrail.cli.exits import Exit, UsageError
 from wattrail.cli.option_types import DatabaseOption, Json
-from wattrail.cli.person import person
+from wattrail.cli.person import at_a_terminal, is_yes, person
 from wattrail.cli.target import MeterOptions, MeterTarget, Named, find_written, is_twin, scale_before, with_kept
 from wattrail.meter.opening import chip_of
-from wattrail.metrology.calibrate import factory_calibration, flipped, turned
+from wattrail.metrology.calibrate import CalibrationError, factory_calibration, flipped, turned
 from wattrail.metrology.calibration_checks import NOTES, Finding, FindingCause, diagnose, other_parts
 from wattrail.metrology.fitting import fit
 from wattrail.metrology.proposal import Proposal, evidence
@@ -26,6 +26,7 @@ from wattrail.metrology.scale_origin import ScaleClaims
 
 _STOPPING: Final = tuple(cause.value for cause in FindingCause if cause not in NOTES)
 
+_FACTORY_HINT: Final = "four whole numbers: --factory 15968,12418,3091,2653"
 _NO_REFERENCE = (
     "type what a reference shows (--volts 230.4 --amps 4.35 --watts 1001), name another meter (--reference URL), "
     "rehearse on a twin (--reference twin), or sit at a terminal and be asked"
@@ -170,9 +171,14 @@ def _propose(
 def _from_factory(draft: Proposal, text: str) -> Proposal:
     parts = text.split(",")
     if len(parts) != 4 or not all(part.strip().isdecimal() for part in parts):
-        raise UsageError(f"{text!r} is not a factory set", hint="four whole numbers: --factory 15968,12418,3091,2653")
+        raise UsageError(f"{text!r} is not a factory set", hint=_FACTORY_HINT)
     per_volt, per_amp, per_watt, per_kwh = (int(part) for part in parts)
-    after = turned(factory_calibration(per_volt, per_amp, per_watt, per_kwh, scaling=draft.scaling), draft.turns)
+    try:
+        after = turned(factory_calibration(per_volt, per_amp, per_watt, per_kwh, scaling=draft.scaling), draft.turns)
+    except CalibrationError:
+        raise
+    except ValueError as error:  # constants that no calibration can have
+        raise UsageError(f"{text!r} is not a factory set: {error}", hint=_FACTORY_HINT) from error
     after = replace(after, inverted=draft.after.inverted)
     return replace(
         draft, origin="factory", reference=f"factory set {text}", after=after, findings=_compared(draft.after, after)
@@ -197,7 +203,7 @@ def _agreed(calibrations: CalibrationStore, keeping: KeepingOptions, *, json: bo
     if json or not at_a_terminal():
         output.note("nothing was kept: --apply keeps it")
         return False
-    return answer(f"Keep it for {calibrations.name}? [y/N]").lower() in {"y", "yes"}
+    return is_yes(answer(f"Keep it for {calibrations.name}? [y/N]"))
 
 
 def _keep(calibrations: CalibrationStore, proposal: Proposal, keeping: KeepingOptions) -> int:

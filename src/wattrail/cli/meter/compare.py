@@ -20,6 +20,7 @@ from wattrail.cli.stopping import stop_quietly
 from wattrail.cli.target import MeterOptions, find, opened_any
 from wattrail.errors import LinkError, PortError, WattrailError
 from wattrail.meter import Meter
+from wattrail.transport.replay import CaptureEnded
 from wattrail.units import Reading
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ class _Reader:
                 self._into.put((self._index, read_once(self._meter)))
             except WattrailError as error:
                 self._into.put((self._index, error))
-                if isinstance(error, PortError) and isinstance(self._meter, Meter):
+                if isinstance(error, CaptureEnded) or (isinstance(error, PortError) and isinstance(self._meter, Meter)):
                     return
             except CancelledError:
                 return
@@ -114,7 +115,8 @@ def _watch_both(meters: list[Meter | SourceReader], seconds: float | None, *, re
         with stop_quietly():
             while seconds is None or clock.CLOCK.monotonic() < began + seconds:
                 with suppress(queue.Empty):
-                    _take(*arrived.get(timeout=_WAIT_S), series, meters)
+                    if not _take(*arrived.get(timeout=_WAIT_S), series, meters):
+                        break
                 if reports and clock.CLOCK.monotonic() >= report_at:
                     report_at = clock.CLOCK.monotonic() + _REPORT_EVERY_S
                     output.note(f"{clock.CLOCK.monotonic() - began:.0f} s: {_compared(series).verdict}")
@@ -126,15 +128,21 @@ def _watch_both(meters: list[Meter | SourceReader], seconds: float | None, *, re
 
 def _take(
     index: int, item: Reading | WattrailError, series: list[MeterSeries], meters: list[Meter | SourceReader]
-) -> None:
-    """A reading, or what came in its place. Raises the error of a meter that has never answered, or is lost."""
+) -> bool:
+    """A reading, or what came in its place; False at the end of a capture, behind which nothing can be compared.
+
+    Raises the error of a meter that has never answered, or is lost.
+    """
     if isinstance(item, Reading):
         series[index].add(item)
-        return
+        return True
+    if isinstance(item, CaptureEnded) and series[index].power:
+        return False
     is_transient = isinstance(item, LinkError) or isinstance(meters[index], SourceReader)
     if not series[index].power or not is_transient:
         raise item
     output.note(f"no reading of {meters[index].url}: {item}")
+    return True
 
 
 def _age_s(meter: Meter | SourceReader) -> float:

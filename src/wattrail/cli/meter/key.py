@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 from cyclopts import Parameter
 
@@ -18,12 +19,9 @@ from wattrail.image.recognise import plain_app
 from wattrail.image.tuya_pairing import TuyaPairing, find_pairing
 from wattrail.network_meters.tuya_frames import TuyaVersion
 from wattrail.sanitize import printable
-from wattrail.urls import PortUrl, split
+from wattrail.urls import PortUrl, read_options, split
 
 __all__ = ["key"]
-
-_PORT: Final = 6668
-_TIMEOUT_S: Final = 5.0
 
 
 def key(
@@ -46,11 +44,12 @@ def key(
         raise UsageError(
             f"a login named {printable(name)!r} is stored already", hint="choose another one: --login NAME"
         )
+    timeout_s = _timeout_s(url)
     found = inspect_image(load(dump))
     pairing = _pairing(dump, found)
     version = _version(url, pairing)
     device_id = url.query.get("id", "") or pairing.device_id
-    proven = asyncio.run(_proven(url, version, device_id, pairing))
+    proven = asyncio.run(_proven(url, timeout_s, version, device_id, pairing))
     stored = Credentials(device_id, proven)
     if keyring:
         keep_in_keyring(name, stored)
@@ -91,11 +90,21 @@ def _version(url: PortUrl, pairing: TuyaPairing) -> TuyaVersion:
     return TuyaVersion(text)
 
 
-async def _proven(url: PortUrl, version: TuyaVersion, device_id: str, pairing: TuyaPairing) -> str:
+def _timeout_s(url: PortUrl) -> float:
+    """Seconds for an answer, which the source of such a meter takes from the same option. Raises UrlError."""
+    from wattrail.sources.tuya_opening import OPTIONS
+
+    option = next(one for one in OPTIONS if one.name == "timeout")
+    given = {name: value for name, value in url.query.items() if name == option.name}
+    return float(str(read_options(replace(url, query=given), [option])[option.name]))
+
+
+async def _proven(url: PortUrl, timeout_s: float, version: TuyaVersion, device_id: str, pairing: TuyaPairing) -> str:
     from wattrail.sources.tuya import TuyaPlace
+    from wattrail.sources.tuya_opening import PORT
     from wattrail.sources.tuya_proof import proven_key
 
-    place = TuyaPlace(url.host, url.port or _PORT, float(url.query.get("timeout", _TIMEOUT_S)))
+    place = TuyaPlace(url.host, url.port or PORT, timeout_s)
     where, epoch_s = str(url).partition("?")[0], int(clock.CLOCK.now().timestamp())
     return await proven_key(where, place, version, device_id, pairing.candidates, epoch_s=epoch_s)
 

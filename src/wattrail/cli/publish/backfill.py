@@ -11,9 +11,9 @@ from wattrail.app.config import database_of, load_config
 from wattrail.cli import output
 from wattrail.cli.exits import Exit, UsageError
 from wattrail.cli.ledger.view import kwh
-from wattrail.cli.ledger.zone import moment
 from wattrail.cli.option_types import ConfigOption, FromOption, Json, ToOption
 from wattrail.cli.reading_view import SIMULATED
+from wattrail.cli.times import span_between
 from wattrail.clock import zone_of
 from wattrail.publish.home_assistant_history_fill import FilledRegister, FillSpan, fill_history
 from wattrail.store import open_to_read
@@ -47,10 +47,9 @@ def backfill(
     if meter is not None and meter not in names:
         raise UsageError(f"no meter is named {meter!r}; there are: {', '.join(names)}")
     zone, database = zone_of(settings.site.timezone), database_of(settings)
-    span = FillSpan(
-        start=moment(from_, zone, "--from") if from_ else None, end=moment(to, zone, "--to") if to else None
-    )
-    if span.start and span.end and span.end <= span.start:
+    start, end = span_between(from_, to, zone)
+    span = FillSpan(start=start, end=end)
+    if start and end and end <= start:
         raise UsageError(f"no time lies from {from_} to {to}")
     with open_to_read(database):
         pass  # it is there, and of this version

@@ -1,24 +1,32 @@
-"""``wattrail publish list`` and ``wattrail publish status``."""
+"""``wattrail publish list``, ``status``, ``test`` and ``refused``."""
 
 from __future__ import annotations
 
 import json as json_text
+import secrets
 from collections.abc import Iterator
+from dataclasses import asdict
+from http.client import HTTPException
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from urllib.error import URLError
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.request import ProxyHandler, build_opener
+
+from cyclopts import Parameter
 
 from wattrail.app.config import FILE_NAME, database_of, load_config
 from wattrail.cli import output
 from wattrail.cli.exits import Exit, UsageError
-from wattrail.cli.option_types import ConfigOption, Json
+from wattrail.cli.option_types import ConfigOption, DatabaseOption, Json
+from wattrail.clock import SystemClock, zone_of
 from wattrail.database_address import DatabaseAddress, is_there
+from wattrail.errors import UnexpectedReply
 from wattrail.sanitize import printable, printable_lines
-from wattrail.store import lock_holder
+from wattrail.store import lock_holder, open_to_read
+from wattrail.store.messages import StoredMessages
 
 if TYPE_CHECKING:
     from wattrail.app.schema import Config
+    from wattrail.publish.delivery import MessagePlan
 
 
 _ANSWER_S = 5.0
@@ -86,7 +94,7 @@ def _asked(address: str) -> list[dict[str, Any]] | None:
     try:
         with opener.open(f"{address.rstrip('/')}/api/v1/publishers", timeout=_ANSWER_S) as answer:
             found = json_text.loads(answer.read(_MAX_ANSWER))
-    except (URLError, OSError, ValueError):
+    except (OSError, ValueError, HTTPException):  # another program may have the port by now
         return None
     return found if isinstance(found, list) and all(isinstance(one, dict) for one in found) else None
 
@@ -121,3 +129,70 @@ def _lines(one: dict[str, Any]) -> Iterator[str]:
         yield f"    try this: {one['hint']}"
     for who, why in (one.get("held") or {}).items():
         yield f"    {who} is held: {why}"
+
+
+# ---- messages
+
+
+def send_test(
+    name: Annotated[str, Parameter(help="Name of the webhook, or email.")], *, config: ConfigOption = None
+) -> None:
+    """Send a test message to a webhook or by e-mail.
+
+    Nothing else is sent, no meter is read, and the gateway may run.
+    """
+    from wattrail.publish.delivery import DeliveryFailed, MessageRefused
+    from wattrail.publish.message import probe_message
+
+    plan = _named(name, load_config(config))
+    clock = SystemClock()
+    output.note(f"sending a test message to {plan.target}")
+    try:
+        plan.sender.send(probe_message(plan.name, secrets.token_hex(6), clock.now()), clock)
+    except DeliveryFailed as failed:
+        raise failed.error from failed
+    except MessageRefused as refused:
+        raise UnexpectedReply(f"the message is refused: {refused}", hint="docs/notify.md, what is refused") from refused
+    print(f"{plan.name}: the message is delivered")
+
+
+def refused(
+    *,
+    database: DatabaseOption = None,
+    config: ConfigOption = None,
+    json: Json = False,
+) -> None:
+    """List the messages that were refused.
+
+    Newest first, each with its reason. They are kept and not sent again.
+    """
+    loaded = load_config(config)
+    path = database or database_of(loaded)
+    with open_to_read(path), StoredMessages(path) as stored:
+        found = stored.refused()
+    if json:
+        print(json_text.dumps([{**asdict(message), "at": message.at.isoformat()} for message in found]))
+        return
+    if not found:
+        output.note("no message was refused")
+    zone = zone_of(loaded.site.timezone if loaded else None)
+    for message in found:
+        when = message.at.astimezone(zone)
+        print(printable_lines(f"{when:%Y-%m-%d %H:%M}  {message.consumer}  {message.subject}\n    {message.reason}"))
+
+
+def _named(name: str, config: Config | None) -> MessagePlan:
+    """The consumer of messages of that name. Raises UsageError, ConfigError."""
+    if config is None:
+        raise UsageError(f"found no {FILE_NAME}", hint="docs/notify.md has an example")
+    from wattrail.app.publish_plan import plan_messages
+
+    plans = plan_messages(config.publish)
+    for plan in plans:
+        if name in {plan.name, plan.name.partition(".")[2]}:
+            return plan
+    known = ", ".join(plan.name.removeprefix("webhook.") for plan in plans)
+    raise UsageError(
+        f"no webhook is named {name!r}; known: {known}" if plans else "no webhook and no e-mail is configured",
+        hint=None if plans else "docs/notify.md has an example",
+    )

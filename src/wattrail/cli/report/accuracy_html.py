@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from wattrail.cli.report import page
 from wattrail.cli.report.accuracy_text import NO_TYPE_TEST, TRANSFORMER, begun_words, conditions, headline
-from wattrail.cli.report.svg import Axis, Panel, picture, round_ticks
+from wattrail.cli.report.page import Axis, Panel, picture, round_ticks
 from wattrail.meter.accuracy import AccuracyReport
 from wattrail.metrology.accuracy import PointResult, Verdict, causes, judge
 from wattrail.metrology.iec62053 import CLASSES, AccuracyClass, LoadPhase

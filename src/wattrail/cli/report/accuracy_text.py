@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 
+from wattrail.cli.times import utc
 from wattrail.meter.accuracy import AccuracyReport
 from wattrail.metrology.accuracy import Figure, PointResult, best_class, causes, judge, phase_lead_degrees
 from wattrail.metrology.iec62053 import CLASSES, AccuracyClass, limit_at
 
-__all__ = ["NO_TYPE_TEST", "TRANSFORMER", "as_json", "as_text", "begun_words", "conditions", "headline", "reasons"]
+__all__ = ["NO_TYPE_TEST", "TRANSFORMER", "as_json", "as_text", "begun_words", "conditions", "headline"]
 
 NO_TYPE_TEST = (
     "This is a test of errors at reference conditions, not a type test: temperature, fields, supply, self-heating and "
@@ -57,7 +58,7 @@ def as_text(report: AccuracyReport) -> str:
         "",
         *(_start_line(report)),
         headline(report),
-        *(f"  {line}" for line in reasons(report)),
+        *(f"  {line}" for line in _reasons(report)),
         *(f"Cause: {cause}" for cause in causes(report.points)),
         "",
         *conditions(report),
@@ -81,7 +82,7 @@ def headline(report: AccuracyReport) -> str:
     return f"Holds the limits of class {best.name} ({best.standard}){done}"
 
 
-def reasons(report: AccuracyReport) -> Iterator[str]:
+def _reasons(report: AccuracyReport) -> Iterator[str]:
     """What speaks against each class, a line a class."""
     for class_ in CLASSES:
         verdict, against = judge(class_, report.range, report.points, report.starts, report.no_load)
@@ -117,8 +118,8 @@ def as_json(report: AccuracyReport) -> str:
     fields = {
         "meter": report.meter,
         "simulated": report.simulated,
-        "begun": _utc(report.begun),
-        "ended": _utc(report.ended),
+        "begun": utc(report.begun, timespec="seconds"),
+        "ended": utc(report.ended, timespec="seconds"),
         "volts": report.range.volts,
         "basic_amps": report.range.basic_amps,
         "most_amps": report.range.max_amps,
@@ -194,7 +195,3 @@ def _point(report: AccuracyReport, result: PointResult) -> dict[str, object]:
 def _class(report: AccuracyReport, class_: AccuracyClass) -> dict[str, object]:
     verdict, against = judge(class_, report.range, report.points, report.starts, report.no_load)
     return {"class": class_.name, "standard": class_.standard, "verdict": verdict.value, "against": against}
-
-
-def _utc(moment: datetime) -> str:
-    return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='seconds')}Z"

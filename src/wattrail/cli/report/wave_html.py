@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 
 from wattrail.cli.report import page
-from wattrail.cli.report.svg import Axis, Panel, picture, round_ticks
+from wattrail.cli.report.page import Axis, Panel, picture, round_ticks
 from wattrail.cli.report.wave_text import amps_unit, lag_words, quality, shape_words
 from wattrail.meter.wave import Oscillogram
 from wattrail.metrology.waveform import Curve

@@ -6,9 +6,9 @@ import cmath
 import json
 import math
 from collections.abc import Iterator, Sequence
-from datetime import UTC
 from typing import Final
 
+from wattrail.cli.times import utc
 from wattrail.meter.wave import Oscillogram
 from wattrail.metrology.waveform import Curve, Sampling, Waveform
 
@@ -20,8 +20,6 @@ __all__ = [
     "lag_words",
     "plot",
     "quality",
-    "sampling_words",
-    "scale_words",
     "shape_words",
 ]
 
@@ -55,7 +53,7 @@ def as_json(found: Oscillogram, *, meter: str) -> str:
     fields = {
         "meter": meter,
         "simulated": found.simulated,
-        "at": f"{found.reading.at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='milliseconds')}Z",
+        "at": utc(found.reading.at),
         "hertz": wave.hertz,
         "volts": _channel(wave.volts),
         "amps": _channel(wave.amps) if known else None,
@@ -96,10 +94,10 @@ def amps_unit(wave: Waveform) -> str:
 
 def quality(found: Oscillogram) -> list[str]:
     """How the curves were come by, a sentence a line."""
-    return [sampling_words(found.waveform), scale_words(found), *_warnings(found)]
+    return [_sampling_words(found.waveform), _scale_words(found), *_warnings(found)]
 
 
-def sampling_words(wave: Waveform) -> str:
+def _sampling_words(wave: Waveform) -> str:
     """Rate, gaps, and what was left out."""
     sampling = wave.sampling
     left_out = {
@@ -117,7 +115,7 @@ def sampling_words(wave: Waveform) -> str:
     )
 
 
-def scale_words(found: Oscillogram) -> str:
+def _scale_words(found: Oscillogram) -> str:
     """Where the scale comes from."""
     volts_ratio, amps_ratio = found.rms_per_wave
     current = (

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, tzinfo
+from datetime import tzinfo
 from pathlib import Path
 
 from wattrail.app.config import database_of, demo_database, load_config
 from wattrail.cli.exits import UsageError
-from wattrail.cli.ledger.account import BooksOptions
-from wattrail.cli.ledger.zone import local
+from wattrail.cli.option_types import BooksOptions
 from wattrail.cli.reading_view import SIMULATED
-from wattrail.clock import zone_of
+from wattrail.cli.times import local, utc
 from wattrail.database_address import DatabaseAddress, is_there
 from wattrail.store.engines import database_at
 from wattrail.store.file_check import FileContent, MeterContent
@@ -22,8 +21,6 @@ __all__ = [
     "database_place",
     "meter_line",
     "place_of",
-    "site_zone",
-    "utc",
 ]
 
 
@@ -52,12 +49,6 @@ def database_place(options: BooksOptions | None) -> DatabaseAddress:
         what = "is not a file" if place.exists() else "does not exist"
         raise UsageError(f"found no database: {place} {what}", hint="wattrail run makes one")
     return place
-
-
-def site_zone(options: BooksOptions | None) -> tzinfo:
-    """The local time of the site."""
-    config = load_config((options or BooksOptions()).config)
-    return zone_of(config.site.timezone if config else None)
 
 
 def content_lines(content: FileContent, zone: tzinfo) -> list[str]:
@@ -93,8 +84,3 @@ def content_object(content: FileContent) -> dict[str, object]:
 def counted(number: int, word: str, words: str) -> str:
     """A number with its word: 1 entry, 2 entries."""
     return f"{number} {word if number == 1 else words}"
-
-
-def utc(at: datetime) -> str:
-    """A moment for programs."""
-    return f"{at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"

@@ -14,11 +14,10 @@ from cyclopts import Parameter
 
 from wattrail.cli import output
 from wattrail.cli.exits import UsageError
-from wattrail.cli.ledger.account import BooksOptions
-from wattrail.cli.ledger.zone import moment
-from wattrail.cli.option_types import FromOption, ToOption
+from wattrail.cli.option_types import BooksOptions, FromOption, ToOption
 from wattrail.cli.reading_view import SIMULATED
-from wattrail.cli.store.database import database_place, site_zone
+from wattrail.cli.store.database import database_place
+from wattrail.cli.times import span_between
 from wattrail.database_address import DatabaseAddress
 from wattrail.errors import StoreError
 from wattrail.files import give_name
@@ -60,10 +59,10 @@ def export(
         raise UsageError("a Parquet file needs a name", hint="add -o FILE")
     if out is not None and out.exists() and not replace:
         raise UsageError(f"{out} exists", hint="give another name, or add --replace")
-    database, zone = database_at(database_place(options)), site_zone(options)
+    database, zone = database_at(database_place(options)), (options or BooksOptions()).zone()
+    start, end = span_between(from_, to, zone)
     selection = Selection(
-        what=what, meter=meter, by=By(by), zone=zone,
-        start=moment(from_, zone, "--from") if from_ else None, end=moment(to, zone, "--to") if to else None,
+        what=what, meter=meter, by=By(by), zone=zone, start=start, end=end,
     )  # fmt: skip
     with database.snapshot() as cursor:
         with as_damage(database.address):

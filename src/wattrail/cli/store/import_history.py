@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as json_text
+from datetime import tzinfo
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -10,11 +11,10 @@ from cyclopts import Parameter
 
 from wattrail.cli import output
 from wattrail.cli.exits import UsageError
-from wattrail.cli.ledger.account import BooksOptions
 from wattrail.cli.ledger.view import kwh
-from wattrail.cli.ledger.zone import local
-from wattrail.cli.option_types import Json
-from wattrail.cli.store.database import counted, database_place, site_zone, utc
+from wattrail.cli.option_types import BooksOptions, Json
+from wattrail.cli.store.database import counted, database_place
+from wattrail.cli.times import local, utc
 from wattrail.store.history.dsmr_reader import read_export
 from wattrail.store.history.home_assistant import read_dashboard, read_statistics
 from wattrail.store.history.periods import History
@@ -47,11 +47,11 @@ def import_history(
     imported, and --remove takes them back. What lies in the ledger's own time is left out. A second import of the same
     file changes nothing. Without arguments it lists what was imported. The gateway may run.
     """
-    path, zone = database_place(options), site_zone(options)
+    path, zone = database_place(options), (options or BooksOptions()).zone()
     if source is None and remove is None:
         with ImportedHours(path, read_only=True) as stored:
             summaries = stored.summaries()
-        print(json_text.dumps([_object(one) for one in summaries]) if json else _listed(summaries, options))
+        print(json_text.dumps([_object(one) for one in summaries]) if json else _listed(summaries, zone))
         return
     if meter is None:
         raise UsageError("--meter is missing", hint="name the meter whose history it is: --meter NAME")
@@ -62,7 +62,7 @@ def import_history(
         return
     if file is None:
         raise UsageError("FILE is missing", hint=f"name the file: wattrail store import {source} FILE --meter {meter}")
-    history = _read(source, file, import_id or [], export_id or [], options)
+    history = _read(source, file, import_id or [], export_id or [], zone)
     with ImportedHours(path) as stored:
         outcome = stored.add(meter, history.origin, history.periods, is_dry_run=dry_run)
     if json:
@@ -80,10 +80,7 @@ def import_history(
         )
 
 
-def _read(
-    source: Source | None, file: Path, imports: list[str], exports: list[str], options: BooksOptions | None
-) -> History:
-    zone = site_zone(options)
+def _read(source: Source | None, file: Path, imports: list[str], exports: list[str], zone: tzinfo) -> History:
     if source != "home-assistant" and (imports or exports):
         raise UsageError("--import-id and --export-id are for the database of Home Assistant")
     if source == "dsmr-reader":
@@ -114,8 +111,7 @@ def _counts(outcome: ImportOutcome) -> dict[str, object]:
     }  # fmt: skip
 
 
-def _listed(summaries: tuple[OriginSummary, ...], options: BooksOptions | None) -> str:
-    zone = site_zone(options)
+def _listed(summaries: tuple[OriginSummary, ...], zone: tzinfo) -> str:
     if not summaries:
         return "nothing was imported"
     return "\n".join(

@@ -83,7 +83,10 @@ def trace(
         for line in json_lines(events):
             print(line)
         if vcd is not None:
-            vcd.write_text(vcd_text(events), encoding="utf-8")
+            try:
+                vcd.write_text(vcd_text(events), encoding="utf-8")
+            except OSError as error:
+                raise UsageError(f"{vcd} cannot be written: {error.strerror}") from error
         note(_summary(events, timeline.left_out))
 
 

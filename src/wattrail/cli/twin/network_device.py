@@ -60,7 +60,7 @@ class NetworkTwinOptions:
         if self.broker is None:
             return None
         host, _, port = self.broker.partition(":")
-        if not host or (port and not (port.isdecimal() and int(port) < 65536)):
+        if not host or (port and not (port.isdecimal() and 0 < int(port) < 65536)):
             raise UsageError(f"--broker {self.broker!r} is not a host, or host:port")
         return host, int(port or _MQTT_PORT)
 

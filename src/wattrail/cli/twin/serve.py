@@ -1,4 +1,4 @@
-"""``wattrail twin serve``."""
+"""``wattrail twin serve`` and ``list``."""
 
 from __future__ import annotations
 
@@ -7,16 +7,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from difflib import get_close_matches
+from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter, validators
 
 from wattrail.cli.exits import UsageError
+from wattrail.cli.option_types import Json
 from wattrail.cli.stopping import stop_quietly
 from wattrail.cli.twin.emulated import EmulatedBoardOptions, EmulationPlan, TwinChoices, serve_firmware
 from wattrail.cli.twin.flash_terminal import FlashTwinOptions, flash_terminal
 from wattrail.cli.twin.network_device import NetworkTwinOptions, Physics, serve_device
+from wattrail.errors import needs_library
 from wattrail.transport.schemes import SCHEMES
 from wattrail.twin.boards import BOARDS
 from wattrail.twin.network.serving import NETWORK_DEVICES
@@ -25,6 +28,7 @@ from wattrail.urls import read_options, split
 if TYPE_CHECKING:
     from wattrail.twin.serve import ServedPty
     from wattrail.twin.twin import Twin
+
 
 _Port = validators.Number(gte=0, lte=65535)
 
@@ -85,10 +89,10 @@ def serve(
     """
     address = host or "127.0.0.1"
     if board in NETWORK_DEVICES and firmware is None:
+        options = options or ServeOptions()
+        _chosen(options.url("pziot-e01"))  # the same options mean the same, and are checked in one place
         with stop_quietly():
-            serve_device(
-                board, address, port or 0, (options or ServeOptions()).physics(), network or NetworkTwinOptions()
-            )
+            serve_device(board, address, port or 0, options.physics(), network or NetworkTwinOptions())
         return
     if ":" not in board and board not in BOARDS and board not in NETWORK_DEVICES:
         known = (*BOARDS, *NETWORK_DEVICES)
@@ -178,3 +182,55 @@ def _pty_directions(title: str, pty: ServedPty, twin: Twin, front_end: str) -> s
 
 def _until_stopped() -> None:
     threading.Event().wait()
+
+
+# ---- list
+
+
+def list_twins(*, json: Json = False) -> None:
+    """List boards, scenarios and options of twins."""
+    found = _known_twins()
+    print(dumps(found) if json else _as_text(found))
+
+
+def _known_twins() -> dict[str, list[dict[str, object]]]:
+    from wattrail.transport.schemes import SCHEMES
+    from wattrail.twin.boards import BOARDS
+    from wattrail.twin.network.serving import NETWORK_DEVICES
+
+    with needs_library("a digital twin", "numpy", extra="twin", module="numpy"):
+        from wattrail.twin.scenario import scenario_names
+    return {
+        "boards": [
+            {
+                "name": board.name,
+                "chip": board.chip,
+                "interface": board.interface,
+                "title": board.title,
+                "evidence": list(board.evidence),
+            }
+            for board in BOARDS.values()
+        ],
+        "network_devices": [{"name": name, "title": title} for name, title in NETWORK_DEVICES.items()],
+        "scenarios": [{"name": name} for name in scenario_names()],
+        "options": [
+            {"name": option.name, "default": option.default, "help": option.help}
+            for option in SCHEMES["twin"].load().OPTIONS
+        ],
+    }
+
+
+def _as_text(found: dict[str, list[dict[str, object]]]) -> str:
+    lines = ["Boards"]
+    for board in found["boards"]:
+        chip, interface = str(board["chip"]).upper(), str(board["interface"]).upper()
+        lines.append(f"  {board['name']:<14}{chip:<8}{interface:<6}{board['title']}")
+    lines += ["", "Network devices", *(f"  {one['name']:<20}{one['title']}" for one in found["network_devices"])]
+    lines += ["", "Scenarios", *(f"  {scenario['name']}" for scenario in found["scenarios"])]
+    lines += ["", "Options, as in twin://pziot-e01?scenario=house&seed=7"]
+    lines += [f"  {option['name']:<14}{option['help']}{_default(option['default'])}" for option in found["options"]]
+    return "\n".join(lines)
+
+
+def _default(value: object) -> str:
+    return "" if value in (None, "") else f" (default: {value})"

@@ -1,13 +1,13 @@
-"""Local time as a person types and reads it."""
+"""Moments as a person types and reads them, and as programs do."""
 
 from __future__ import annotations
 
-from datetime import datetime, time, tzinfo
+from datetime import UTC, datetime, time, tzinfo
 
 from wattrail.cli.exits import UsageError
 from wattrail.ledger import parse_moment
 
-__all__ = ["local", "moment"]
+__all__ = ["local", "moment", "span_between", "utc"]
 
 
 def moment(text: str, zone: tzinfo, option: str) -> datetime:
@@ -20,8 +20,22 @@ def moment(text: str, zone: tzinfo, option: str) -> datetime:
         ) from error
 
 
+def span_between(first: str | None, until: str | None, zone: tzinfo) -> tuple[datetime | None, datetime | None]:
+    """What was typed as ``--from`` and ``--to``, in UTC; None for what was not. Raises UsageError."""
+    return (
+        moment(first, zone, "--from") if first else None,
+        moment(until, zone, "--to") if until else None,
+    )
+
+
 def local(at: datetime, zone: tzinfo) -> str:
     """A moment as a person reads it, to the minute where that says it all; the offset tells the two nights apart."""
     shown = at.astimezone(zone)
     form = "%Y-%m-%d %H:%M%z" if shown.time() == time(shown.hour, shown.minute) else "%Y-%m-%d %H:%M:%S%z"
     return f"{shown:{form}}"
+
+
+def utc(at: datetime, *, timespec: str = "milliseconds") -> str:
+    """A moment for programs."""
+    # Without its zone first: isoformat would write +00:00, and the documents promise a Z.
+    return f"{at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec=timespec)}Z"

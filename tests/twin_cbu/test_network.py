@@ -12,9 +12,8 @@ import pytest
 
 from tests.twin_cbu.conftest import Program
 from wattrail.twin.cbu.chips import CBU_CHIPS
-from wattrail.twin.cbu.frames import FramePort
+from wattrail.twin.cbu.frames import FramePort, NetworkFunctions, call_target, find_network_functions
 from wattrail.twin.cbu.machine import Cbu
-from wattrail.twin.cbu.signatures import NetworkFunctions, call_target, find_network_functions
 from wattrail.twin.cbu.user_network import FIRMWARE, HOST, UserNetwork
 
 ADD = bytes.fromhex("40187047")

@@ -11,8 +11,7 @@ from typing import Literal
 
 from wattrail.clock import Clock, ManualClock
 from wattrail.twin.boards import BoardWiring
-from wattrail.twin.chip import MeterChip
-from wattrail.twin.chip_model import ChipModel
+from wattrail.twin.chip import ChipModel, MeterChip
 from wattrail.twin.faults import Faults
 from wattrail.twin.front_end import Deviation, FrontEnds, Wiring
 from wattrail.twin.loads import DAY_S, seconds_of_day

@@ -39,8 +39,7 @@ from wattrail.bootrom.constants import (
 )
 from wattrail.bootrom.geometry import ERASE_SECTOR, PAGE, SECTOR
 from wattrail.twin.bootrom.activity import Response, WorkStep, erase_step, long_reply, page_step, short_reply
-from wattrail.twin.bootrom.flash import NorFlash
-from wattrail.twin.bootrom.loader_protection import protection_of
+from wattrail.twin.bootrom.flash import NorFlash, status_by_loader
 from wattrail.twin.bootrom.receiver import ReceivedCommand, ReceivedPage
 from wattrail.twin.bootrom.timing import BootTiming
 
@@ -252,7 +251,7 @@ class LoaderResponder(TwinResponder):
             self._protect(False)
 
     def _protect(self, protect: bool) -> None:
-        self._flash.sr = protection_of(self._flash.mid).applied(self._flash.sr, protect=protect)
+        self._flash.sr = status_by_loader(self._flash.mid, self._flash.sr, protect=protect)
 
     def _after_crc(self) -> None:
         # This is why writing after a CRC fails in flashers that do not send a LinkCheck and an erase in between: all

@@ -19,9 +19,8 @@ from wattrail.twin.cbu.pwm import GroupedPwm, RowPwm
 from wattrail.twin.cbu.radio import AlwaysOn, MacBlock, Memorandum, ModemBlock, SecurityBlock, XvrBlock
 from wattrail.twin.cbu.spi import SpiBlock
 from wattrail.twin.cbu.system_control import SystemControl
-from wattrail.twin.cbu.timers import TimerBlock
+from wattrail.twin.cbu.timers import TimerBlock, Watchdog
 from wattrail.twin.cbu.uart import UartBlock
-from wattrail.twin.cbu.watchdog import Watchdog
 
 __all__ = ["CBU_CHIPS", "BlockPlace", "CbuChip", "ChipWiring"]
 

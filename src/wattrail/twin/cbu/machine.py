@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Final, Literal, TypeVar
 
 from wattrail.image.code import PACKED, CodeKey
-from wattrail.twin.bootrom.flash import NorFlash
+from wattrail.twin.bootrom.flash import NorFlash, ProtectedFlash
 from wattrail.twin.cbu.bus import PeripheralBus
 from wattrail.twin.cbu.chips import CBU_CHIPS, CbuChip, ChipWiring
 from wattrail.twin.cbu.cpu import CpuFault, EmulatedCpu
@@ -26,11 +26,10 @@ from wattrail.twin.cbu.guest_calls import GuestCalls
 from wattrail.twin.cbu.idle import IdleFinder
 from wattrail.twin.cbu.interrupts import FIQ_SOURCES, IRQ_SOURCES, InterruptUnit
 from wattrail.twin.cbu.peripheral import TICKS_PER_SECOND, Peripheral, Services
-from wattrail.twin.cbu.protected_flash import ProtectedFlash
 from wattrail.twin.cbu.radio import AlwaysOn
 from wattrail.twin.cbu.system_control import SystemControl
+from wattrail.twin.cbu.timers import Watchdog
 from wattrail.twin.cbu.uart import UartBlock
-from wattrail.twin.cbu.watchdog import Watchdog
 from wattrail.twin.cbu.xip import CodeStores, CodeWindow
 
 __all__ = ["SLICE", "Cbu"]

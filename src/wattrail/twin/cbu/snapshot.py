@@ -14,8 +14,8 @@ from typing import Any, Final
 
 from wattrail.errors import ConfigError
 from wattrail.files import read_bytes
+from wattrail.twin.bootrom.flash import ProtectedFlash
 from wattrail.twin.cbu.machine import RAM_START, TCM_START, Cbu
-from wattrail.twin.cbu.protected_flash import ProtectedFlash
 
 __all__ = ["load_snapshot", "save_snapshot", "snapshot_bytes"]
 

@@ -11,7 +11,11 @@ from wattrail.twin.cbu.peripheral import Peripheral
 if TYPE_CHECKING:
     from wattrail.twin.cbu.cpu import EmulatedCpu
 
-__all__ = ["REGISTER_WINDOWS", "PeripheralBus"]
+__all__ = ["RAM_START", "TCM_START", "PeripheralBus"]
+
+TCM_START: Final = 0x3F0000
+"""60 KiB of TCM, and ITCM from 0x3FEE00 up to the start of RAM. What lies below is flash."""
+RAM_START: Final = 0x400000
 
 ACCESS_TICKS: Final = 4
 """What an access to a peripheral takes; guessed. It also lets time pass where firmware waits for a register."""
@@ -105,13 +109,21 @@ class PeripheralBus:
     # ---- for bus masters, see peripheral.BusMemory
 
     def read(self, address: int, length: int) -> bytes:
-        """Memory."""
-        return self._memory.read_memory(address, length)
+        """Memory, zeros where there is none."""
+        try:
+            return self._memory.read_memory(address, length)
+        except ValueError:
+            self._memory.note_bad_access("read", address)
+            return bytes(length)
 
     def write(self, address: int, data: bytes) -> None:
-        """Memory that can be written."""
-        if 0x3F0000 <= address < 0x800000:
+        """Memory; flash below it keeps what it holds, and registers beyond it are not written as memory."""
+        if not TCM_START <= address < REGISTER_WINDOWS[0][0]:
+            return
+        try:
             self._memory.write_memory(address, data)
+        except ValueError:
+            self._memory.note_bad_access("write", address)
 
     def read_register(self, address: int) -> int:
         """A peripheral's register."""

@@ -15,7 +15,7 @@ from typing import Final, Literal, TypeVar
 
 from wattrail.image.code import PACKED, CodeKey
 from wattrail.twin.bootrom.flash import NorFlash, ProtectedFlash
-from wattrail.twin.cbu.bus import PeripheralBus
+from wattrail.twin.cbu.bus import RAM_START, TCM_START, PeripheralBus
 from wattrail.twin.cbu.chips import CBU_CHIPS, CbuChip, ChipWiring
 from wattrail.twin.cbu.cpu import CpuFault, EmulatedCpu
 from wattrail.twin.cbu.device_clock import TickClock
@@ -37,9 +37,6 @@ __all__ = ["SLICE", "Cbu"]
 SLICE: Final = 2_000
 """Instructions after which alarms and interrupts are checked, at most."""
 
-RAM_START: Final = 0x400000
-TCM_START: Final = 0x3F0000
-"""TCM, and ITCM up to the start of RAM."""
 _PAGE: Final = 0x1000
 
 WATCHDOG: Final = "watchdog"
@@ -99,8 +96,8 @@ class Cbu:
         self.on_interrupt: list[Callable[[str, int], None]] = []
         """Called with ``irq`` or ``fiq`` and the sources, after the CPU has taken an interrupt."""
         self.on_flash: list[Callable[[int, int], None]] = []
-        self.on_reset: list[Callable[[], None]] = []
         """Called with physical address and length of what was erased or programmed."""
+        self.on_reset: list[Callable[[], None]] = []
 
     def _map_memory(self) -> None:
         self.cpu.map_memory(0, self.code.size + -self.code.size % _PAGE, writable=False)

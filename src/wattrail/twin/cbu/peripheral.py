@@ -143,7 +143,7 @@ class BusMemory(Protocol):
     """What a bus master sees: memory, and the registers of peripherals."""
 
     def read(self, address: int, length: int) -> bytes:
-        """Bytes of memory. Raises ValueError where there is none."""
+        """Bytes of memory, zeros where there is none."""
         ...
 
     def write(self, address: int, data: bytes) -> None:

@@ -11,9 +11,10 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Final
 
+from wattrail.twin.cbu.bus import RAM_START, TCM_START
 from wattrail.twin.cbu.cpu import CpuFault
 from wattrail.twin.cbu.interrupts import SOURCES
-from wattrail.twin.cbu.machine import BROWN_OUT, FLASH_WRITE, RAM_START, TCM_START, WATCHDOG, Cbu
+from wattrail.twin.cbu.machine import BROWN_OUT, FLASH_WRITE, WATCHDOG, Cbu
 from wattrail.twin.cbu.peripheral import TICKS_PER_SECOND
 
 __all__ = ["EmulationFinding", "RunObserver", "bits_that_end_a_wait", "fault_finding"]

@@ -105,7 +105,9 @@ class UserNetwork:
         """Packets of the firmware to addresses beyond this machine."""
 
     def forward(self, port: int) -> int:
-        """A free port of 127.0.0.1 that leads to a TCP port of the firmware."""
+        """A free port of 127.0.0.1 that leads to a TCP port of the firmware. Raises WattrailError."""
+        if self._slirp is None:
+            raise WattrailError("the network of the module is closed", hint="make another board to open one")
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             free: int = probe.getsockname()[1]
@@ -116,6 +118,8 @@ class UserNetwork:
 
     def sent(self, frame: bytes) -> None:
         """The firmware sent a frame: it goes to this machine, or nowhere."""
+        if self._slirp is None:  # the firmware runs on, and the library takes no NULL: it would end this process
+            return
         if _stays_here(frame):
             self._library.slirp_input(self._slirp, frame, len(frame))
         else:
@@ -123,6 +127,8 @@ class UserNetwork:
 
     def poll(self, wait_s: float = 0.0) -> None:
         """Move what is there in either direction; waits at most so long for something."""
+        if self._slirp is None:
+            return
         self._descriptors.clear()
         timeout = ctypes.c_uint32(round(wait_s * 1000))
         self._library.slirp_pollfds_fill(self._slirp, ctypes.byref(timeout), self._add, None)
@@ -134,7 +140,7 @@ class UserNetwork:
 
     def close(self) -> None:
         """End every connection."""
-        if self._slirp:
+        if self._slirp is not None:
             self._library.slirp_cleanup(self._slirp)
             self._slirp = None
 

@@ -337,13 +337,12 @@ class Registers:
     Other addresses hold what was written, 0 at first.
     """
 
-    def __init__(self, efuse: bytes, chip_id: int = CHIP_ID_N) -> None:
+    def __init__(self, efuse: bytes) -> None:
         if len(efuse) != EFUSE_BYTES:
             raise ValueError(f"an eFuse has {EFUSE_BYTES} bytes, not {len(efuse)}")
         self._efuse = efuse
-        self._fixed = {CHIP_ID: chip_id, DEVICE_ID: DEVICE_ID_N}
+        self._fixed = {CHIP_ID: CHIP_ID_N, DEVICE_ID: DEVICE_ID_N}
         self._busy = 0
-        self.readable = True
         self._written: dict[int, int] = {}
 
     def restart(self) -> None:
@@ -370,5 +369,5 @@ class Registers:
             value &= ~EFUSE_GO
             self._busy = BUSY_READS
             index = value >> 8 & 0x1F
-            self._written[EFUSE_RESULT] = EFUSE_VALID | self._efuse[index] if self.readable else 0
+            self._written[EFUSE_RESULT] = EFUSE_VALID | self._efuse[index]
         self._written[address] = value

@@ -25,7 +25,7 @@ from wattrail.twin.cbu.gpio import PinBlock
 from wattrail.twin.cbu.guest_calls import GuestCalls
 from wattrail.twin.cbu.idle import IdleFinder
 from wattrail.twin.cbu.interrupts import FIQ_SOURCES, IRQ_SOURCES, InterruptUnit
-from wattrail.twin.cbu.peripheral import TICKS_PER_SECOND, Peripheral, Services
+from wattrail.twin.cbu.peripheral import TICKS_PER_SECOND, RegisterBlock, Services
 from wattrail.twin.cbu.radio import AlwaysOn
 from wattrail.twin.cbu.system_control import SystemControl
 from wattrail.twin.cbu.timers import Watchdog
@@ -49,7 +49,7 @@ _MAX_RESETS: Final = 4096
 _MAX_UNDEFINED: Final = 1000
 """Undefined instructions after which the run ends: code that is not code."""
 
-T = TypeVar("T", bound=Peripheral)
+T = TypeVar("T", bound=RegisterBlock)
 
 
 class Cbu:
@@ -76,10 +76,10 @@ class Cbu:
         self.interrupts = InterruptUnit()
         self.pins = PinBlock(self.interrupts)
         self.dma = DmaController(self.bus, self.interrupts)
-        self.services = Services(self.clock, self.interrupts, self.pins, self.bus, self.dma)
+        self.services = Services(self.clock, self.interrupts, self.bus, self.dma)
         self.code = CodeWindow(self.flash, _key_of(efuse))
         self.code_stores = CodeStores(self.code)
-        self.peripherals: dict[str, Peripheral] = {}
+        self.peripherals: dict[str, RegisterBlock] = {}
         self.bad_accesses: dict[tuple[str, int], int] = {}
         self.undefined: dict[int, int] = {}
         self.resets: list[tuple[int, str]] = []
@@ -107,7 +107,7 @@ class Cbu:
 
     def _place(self, efuse: bytes) -> None:
         wiring = ChipWiring(self.chip, self.services, self.flash, efuse, self._flash_changed, self._bite)
-        own: tuple[tuple[str, int, Peripheral], ...] = (
+        own: tuple[tuple[str, int, RegisterBlock], ...] = (
             ("interrupts", 0x802000, self.interrupts),
             ("gpio", 0x802800, self.pins),
             ("dma", 0x809000, self.dma),

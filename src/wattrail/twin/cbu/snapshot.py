@@ -76,7 +76,7 @@ def load_snapshot(path: Path) -> Cbu:
             if (state.get("format"), state.get("version")) != (FORMAT, VERSION):
                 raise ValueError(f"it is a {state.get('format')!r}, version {state.get('version')}")
             return _restored(state, archive.read("tcm.bin"), archive.read("ram.bin"), archive.read("flash.bin"))
-    except (zipfile.BadZipFile, KeyError, ValueError, TypeError) as error:
+    except (zipfile.BadZipFile, AttributeError, LookupError, ValueError, TypeError) as error:
         raise ConfigError(
             f"{path}: not a snapshot of this program's emulator: {error}",
             hint="'wattrail twin snapshot' makes one from a firmware file",

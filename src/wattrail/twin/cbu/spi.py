@@ -320,14 +320,8 @@ class SpiBlock(RegisterBlock):
     def load(self, state: PeripheralState) -> None:
         """The opposite."""
         super().load(state)
-        self._waiting, self._fifo = (deque(_numbers(state[key])) for key in ("waiting", "fifo"))
+        self._waiting, self._fifo = deque(state["waiting"]), deque(state["fifo"])
 
 
 def _turned(data: bytes, reversed_: bool) -> bytes:
     return bytes(int(f"{byte:08b}"[::-1], 2) for byte in data) if reversed_ else data
-
-
-def _numbers(value: object) -> list[int]:
-    if not isinstance(value, list):
-        raise ValueError(f"{value!r} is not a list of numbers")
-    return [int(one) for one in value]

@@ -156,7 +156,7 @@ class RunObserver:
     def _strange_accesses(self) -> list[EmulationFinding]:
         machine = self._machine
         strange = [
-            EmulationFinding("access", f"{_WORDS.get(kind, kind)} {address:#x}..{address + 0xFFF:#x}, where nothing is")
+            EmulationFinding("access", f"{_WORDS[kind]} {address:#x}..{address + 0xFFF:#x}, where nothing is")
             if kind != FLASH_WRITE
             else EmulationFinding("access", f"stores into flash at {address:#x}, which its controller refuses")
             for kind, address in machine.bad_accesses

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
+from wattrail.twin.cbu.device_clock import TickClock
 from wattrail.twin.cbu.peripheral import (
     TICKS_PER_SECOND,
-    DeviceClock,
     FactOrigin,
     InterruptLines,
     RegisterBlock,
@@ -56,7 +56,7 @@ class TimerBlock(RegisterBlock):
     )
     kept = ("started",)
 
-    def __init__(self, clock: DeviceClock, interrupts: InterruptLines) -> None:
+    def __init__(self, clock: TickClock, interrupts: InterruptLines) -> None:
         self._clock = clock
         self._interrupts = interrupts
         self._alarms = [clock.alarm(f"timer {n}", partial(self._expire, n)) for n in range(6)]
@@ -153,7 +153,7 @@ class Watchdog(RegisterBlock):
     registers = (WATCHDOG_CONTROL,)
     kept = ("armed",)
 
-    def __init__(self, clock: DeviceClock, bite: Callable[[], None]) -> None:
+    def __init__(self, clock: TickClock, bite: Callable[[], None]) -> None:
         self._clock = clock
         self._alarm = clock.alarm("watchdog", bite)
         self.armed: int | None = None

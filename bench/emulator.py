@@ -17,10 +17,10 @@ from typing import Final
 
 from bench.table import Row, text
 from wattrail.image.code import TUYA_KEY, crypt, pack
+from wattrail.twin.bootrom.flash import ProtectedFlash
 from wattrail.twin.cbu.firmware import load_firmware
 from wattrail.twin.cbu.machine import Cbu
 from wattrail.twin.cbu.peripheral import TICKS_PER_SECOND
-from wattrail.twin.cbu.protected_flash import ProtectedFlash
 from wattrail.twin.cbu.snapshot import load_snapshot, save_snapshot
 
 BUSY_GOAL: Final = 1.0

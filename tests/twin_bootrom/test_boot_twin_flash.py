@@ -15,6 +15,7 @@ from wattrail.bootrom.identify import read_efuse
 from wattrail.bootrom.requests import StatusWrite, plan_unprotect, settled, wire_crc
 from wattrail.errors import ConfigError
 from wattrail.twin.bootrom import AT_ONCE, BootTwin, NorFlash
+from wattrail.twin.bootrom.flash import ProtectedFlash
 
 
 def test_programming_only_clears_bits_until_an_erase(rom) -> None:
@@ -243,3 +244,14 @@ def test_the_flash_lives_on_in_a_file(tmp_path) -> None:
     with pytest.raises(ValueError, match="whole sectors"):
         BootTwin("N", image=b"x")
     assert Bench("N").twin.save() == 0
+
+
+@pytest.mark.parametrize("span", [0x1000, 0x10000, 1 << 21])
+def test_an_erase_that_touches_a_protected_byte_does_nothing(span: int) -> None:
+    flash = ProtectedFlash(0x1560EB, image=bytes(1 << 21), sr=0x44)  # sectors, one of them, at the top
+
+    flash.erase((1 << 21) - span, span)
+    flash.tear_erase((1 << 21) - span, span, 0.5)
+
+    assert not any(flash.data)
+    assert not flash.dirty

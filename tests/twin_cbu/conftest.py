@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from wattrail.image.code import CodeKey, crypt, pack
+from wattrail.twin.bootrom.flash import ProtectedFlash
 from wattrail.twin.cbu.chips import CBU_CHIPS
 from wattrail.twin.cbu.machine import Cbu
-from wattrail.twin.cbu.protected_flash import ProtectedFlash
 
 PROGRAMS = Path(__file__).parent / "programs"
 COMPILER = "arm-none-eabi-gcc"

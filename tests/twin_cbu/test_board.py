@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import socket
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.twin_cbu.conftest import flash_with
+from wattrail.twin.cbu import control
 from wattrail.twin.cbu.board import Board, FirmwareSilent
 from wattrail.twin.cbu.chips import CBU_CHIPS
 from wattrail.twin.cbu.firmware import LoadedFirmware
@@ -74,3 +78,22 @@ def test_pulses_of_the_chip_arrive_at_their_pin(board: Board) -> None:
 def test_a_firmware_without_a_known_stack_has_no_network(board: Board) -> None:
     with pytest.raises(NoNetwork, match="not recognised"):
         board.network()
+
+
+@pytest.mark.parametrize(
+    "line", [b'{"set": {"volts": "many"}}', b'{"led": Infinity}', b'{"press": "button", "seconds": 1e9}', b"[1]", b"{"]
+)
+def test_a_wrong_wish_is_refused_and_the_board_goes_on(
+    board: Board, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, line: bytes
+) -> None:
+    monkeypatch.setattr(control, "runtime_folder", lambda: tmp_path)
+    hands = control.BoardControl(board)
+    with socket.socket(socket.AF_UNIX) as link:
+        link.connect(str(hands.path))
+        link.sendall(line + b"\n")
+        board.run(0.2)
+        answer = json.loads(link.recv(4096))
+    hands.close()
+
+    assert answer["error"]
+    assert board.meter.truth.volts == pytest.approx(230.0, abs=10)

@@ -83,6 +83,11 @@ def test_nonsense_is_answered_and_harms_nothing(gdb: Debugger, nonsense: str) ->
     assert gdb.ask("?") == "S05"
 
 
+def test_what_is_left_of_a_damaged_packet_is_passed_over(gdb: Debugger) -> None:
+    gdb.link.sendall(b"g#67")
+    assert gdb.ask("?") == "S05"
+
+
 def test_a_breakpoint_stops_and_a_step_goes_one_on(gdb: Debugger) -> None:
     gdb.ask(f"M{RAM:x},10:0100a0e30200a0e30300a0e3feffffea")  # mov r0, 1, 2, 3; b .
     gdb.ask(f"Pf={RAM.to_bytes(4, 'little').hex()}")

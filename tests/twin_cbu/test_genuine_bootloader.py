@@ -17,10 +17,9 @@ from wattrail.flasher import Flasher
 from wattrail.image import recognise
 from wattrail.transport import Port
 from wattrail.twin.bootrom import BootTwin
-from wattrail.twin.bootrom.flash import NorFlash
+from wattrail.twin.bootrom.flash import NorFlash, ProtectedFlash
 from wattrail.twin.cbu.board_port import BoardPort
 from wattrail.twin.cbu.machine import Cbu
-from wattrail.twin.cbu.protected_flash import ProtectedFlash
 
 KNOWN_PART, PROTECTED = 0x15701C, 0x7C
 LINK_CHECK = bytes.fromhex("01 E0 FC 01 00")

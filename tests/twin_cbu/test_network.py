@@ -11,10 +11,10 @@ from typing import cast
 import pytest
 
 from tests.twin_cbu.conftest import Program
+from wattrail.errors import WattrailError
 from wattrail.twin.cbu.chips import CBU_CHIPS
-from wattrail.twin.cbu.frames import FramePort
+from wattrail.twin.cbu.frames import FramePort, NetworkFunctions, call_target, find_network_functions
 from wattrail.twin.cbu.machine import Cbu
-from wattrail.twin.cbu.signatures import NetworkFunctions, call_target, find_network_functions
 from wattrail.twin.cbu.user_network import FIRMWARE, HOST, UserNetwork
 
 ADD = bytes.fromhex("40187047")
@@ -196,3 +196,13 @@ def test_what_would_leave_this_machine_goes_nowhere(network: UserNetwork, target
     network.sent(frame(0x0800, header + socket.inet_aton(target) + struct.pack(">HHHH", 1000, 53, 8, 0)))
     assert network.refused == 1
     network.close()
+
+
+def test_a_closed_network_takes_no_frame_and_opens_no_port(network: UserNetwork) -> None:
+    network.close()
+
+    network.sent(arp(1, FIRMWARE, HOST))
+    network.poll()
+
+    with pytest.raises(WattrailError, match="is closed"):
+        network.forward(80)

@@ -118,6 +118,26 @@ def test_dma_copies_the_adc_samples_and_the_efuse_answers(program: Load) -> None
     assert lines[4:] == ["efuse 00000193", "efuse 000001b0", "efuse 0000010f", "efuse 00000151"]
 
 
+def test_dma_between_memory_and_nowhere_is_a_bad_access(program: Load) -> None:
+    machine = program("dma").machine
+    for target, origin in ((0x500000, 0x400000), (0x400000, 0x500000)):
+        machine.dma.write(0x04, target)
+        machine.dma.write(0x08, origin)
+        machine.dma.write(0x00, 15 << 16 | 3 << 8 | 1)
+
+    assert machine.bad_accesses == {("write", 0x500000): 1, ("read", 0x500000): 1}
+    assert not machine.dma.read(0x00) & 1, "the channel has finished all the same"
+
+
+def test_a_dma_of_six_bytes_by_words_leaves_none(program: Load) -> None:
+    dma = program("dma").machine.dma
+    dma.write(0x04, 0x420100)
+    dma.write(0x08, 0x420000)
+    dma.write(0x00, 5 << 16 | 1 << 10 | 3 << 8 | 2 << 6 | 2 << 4 | 1)
+
+    assert dma.read(0xC0) & 0x1FFFF == 0
+
+
 def test_stores_to_the_code_window_reach_flash_when_allowed(program: Load) -> None:
     one = program("code_window")
 

@@ -12,9 +12,9 @@ import pytest
 
 from tests.twin_cbu.conftest import FLASH_ID
 from wattrail.errors import ImageError
+from wattrail.twin.bootrom.flash import ProtectedFlash
 from wattrail.twin.cbu.firmware import load_firmware
 from wattrail.twin.cbu.machine import Cbu
-from wattrail.twin.cbu.protected_flash import ProtectedFlash
 from wattrail.twin.cbu.stalls import RunObserver
 
 FOLDER = os.environ.get("FIRMWARE", "")

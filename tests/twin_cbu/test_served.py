@@ -20,8 +20,8 @@ from tests.twin_cbu.conftest import FLASH_ID, Program, flash_with
 from wattrail.cli.main import main
 from wattrail.errors import ConfigError
 from wattrail.image.code import TUYA_KEY
-from wattrail.twin.cbu.log_lines import LogLines
-from wattrail.twin.cbu.protected_flash import ProtectedFlash
+from wattrail.twin.bootrom.flash import ProtectedFlash
+from wattrail.twin.cbu.device_log import LogLines
 from wattrail.twin.cbu.serve import serve_module
 from wattrail.twin.cbu.stalls import EmulationFinding
 

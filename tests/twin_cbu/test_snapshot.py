@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.twin_cbu.conftest import Program
+from tests.twin_cbu.conftest import Program, flash_with
 from wattrail.errors import ConfigError
+from wattrail.twin.cbu.board import Board
+from wattrail.twin.cbu.chips import CBU_CHIPS
+from wattrail.twin.cbu.firmware import LoadedFirmware
 from wattrail.twin.cbu.machine import Cbu
 from wattrail.twin.cbu.snapshot import load_snapshot, save_snapshot, snapshot_bytes
 
@@ -59,6 +62,29 @@ def test_bytes_on_the_wire_are_part_of_the_state(program: Load, tmp_path: Path) 
     other.run_for(0.1)
 
     assert bytes(back) == b"HALF OF IT IS ON THE WIRE"
+
+
+def test_a_machine_of_a_board_is_loaded_into_another_board(compiled: Load, tmp_path: Path) -> None:
+    flash = bytes(flash_with(compiled("board"), CBU_CHIPS["N"].code_key).data)  # type: ignore[arg-type]
+    one = Board(LoadedFirmware("N", flash, 0, "program"), scenario="bench", powered_for=2.0)
+    one.wait_for("ready", within=1)
+    save_snapshot(one.machine, tmp_path / "board")
+
+    other = Board(load_snapshot(tmp_path / "board"), scenario="bench", powered_for=2.0)
+
+    other.press(seconds=0.3)
+    assert other.wait_for("pressed", within=1) == "pressed"
+
+
+def test_a_machine_inside_a_call_of_ours_is_not_saved(program: Load, tmp_path: Path) -> None:
+    machine = program("timers").machine
+    machine.run_for(0.01)
+    machine.guest.call(0x420000)
+    assert machine.guest.begin()
+
+    with pytest.raises(ConfigError, match="a call into the firmware is under way"):
+        save_snapshot(machine, tmp_path / "inside")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_another_file_is_refused_and_says_what_makes_a_snapshot(tmp_path: Path) -> None:

@@ -78,3 +78,21 @@ def test_a_snapshot_holds_what_is_on_its_way(program: Load) -> None:
 
     assert again.save() == saved
     assert one.machine.chip is other.machine.chip
+
+
+def test_sending_ends_after_the_length_and_the_rest_waits(program: Load) -> None:
+    one, spi, _ = with_chip(program)
+    seen: list[SpiTransfer] = []
+    spi.listen(seen.append)
+    for byte in b"too many":
+        spi.write(0x0C, byte)
+
+    spi.write(0x04, 3 << 8 | 1)
+    one.machine.clock.now = spi.free_at
+    one.machine.clock.run_due()
+
+    assert [transfer.sent for transfer in seen] == [b"too"]
+    assert spi.read(0x08) & 1 << 13, "finished"
+    spi.write(0x04, 0)
+    spi.write(0x04, 5 << 8 | 1)
+    assert seen[-1].sent == b" many"

@@ -12,7 +12,7 @@ from tests.twin_cbu.genuine import image
 from wattrail.twin import Board
 from wattrail.twin.cbu.chips import CBU_CHIPS
 from wattrail.twin.cbu.firmware import LoadedFirmware
-from wattrail.twin.cbu.tuya_mcu import TuyaMcu
+from wattrail.twin.cbu.uart_partners import TuyaMcu
 
 HEARTBEAT = bytes.fromhex("55aa00000000ff")
 PRODUCT = bytes.fromhex("55aa0001000000")

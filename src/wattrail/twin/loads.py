@@ -11,9 +11,20 @@ from enum import Enum
 
 import numpy as np
 
+from wattrail.clock import Clock, ManualClock
 from wattrail.twin.noise import FloatArray, Noise
 
-__all__ = ["DAY_S", "Harmonic", "HouseholdLoad", "LoadKind", "LoadSchedule", "Photovoltaics", "Steps", "seconds_of_day"]
+__all__ = [
+    "DAY_S",
+    "Harmonic",
+    "HouseholdLoad",
+    "LoadKind",
+    "LoadSchedule",
+    "Photovoltaics",
+    "Steps",
+    "begins_at",
+    "seconds_of_day",
+]
 
 DAY_S = 86400.0
 
@@ -26,6 +37,19 @@ def seconds_of_day(text: str) -> float:
     if int(hours) > 24 or int(minutes) > 59 or (int(hours) == 24 and int(minutes)):
         raise ValueError(f"{text!r} is not a time of day")
     return int(hours) * 3600.0 + int(minutes) * 60.0
+
+
+def begins_at(start: str | None, clock: Clock) -> float:
+    """Seconds after midnight at which a twin begins: of a time like 07:30, else what the clock shows.
+
+    Raises ValueError.
+    """
+    if start is not None:
+        return seconds_of_day(start)
+    # A manual clock's day is UTC: no test may depend on where its machine stands. Whole seconds: so midnights are exact
+    # numbers, and a day's end is met once.
+    local = clock.now() if isinstance(clock, ManualClock) else clock.now().astimezone()
+    return local.hour * 3600.0 + local.minute * 60.0 + local.second
 
 
 class Steps:

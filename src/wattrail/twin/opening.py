@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     from wattrail.twin.boards import BoardWiring
-    from wattrail.twin.chip_model import ChipModel
+    from wattrail.twin.chip import ChipModel
     from wattrail.twin.options import TwinOptions
     from wattrail.twin.twin import Twin
 

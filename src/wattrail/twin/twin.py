@@ -6,16 +6,14 @@ import math
 import random
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from datetime import datetime
 from typing import Literal
 
-from wattrail.clock import Clock, ManualClock
+from wattrail.clock import Clock
 from wattrail.twin.boards import BoardWiring
-from wattrail.twin.chip import MeterChip
-from wattrail.twin.chip_model import ChipModel
+from wattrail.twin.chip import ChipModel, MeterChip
 from wattrail.twin.faults import Faults
 from wattrail.twin.front_end import Deviation, FrontEnds, Wiring
-from wattrail.twin.loads import DAY_S, seconds_of_day
+from wattrail.twin.loads import DAY_S, begins_at
 from wattrail.twin.mains import Mains
 from wattrail.twin.options import STEADY, THREADINGS, TwinOptions
 from wattrail.twin.ports import TwinBus, TwinPort
@@ -56,8 +54,7 @@ class Twin:
         self.url = f"twin://{board.name}"
         self._epoch = clock.monotonic()
         self._options = options
-        starts_at = seconds_of_day(options["start"]) if "start" in options else _time_of_day(clock)
-        starts_at = (starts_at - powered_for) % DAY_S
+        starts_at = (begins_at(options.get("start"), clock) - powered_for) % DAY_S
         steady = any(name in options for name in STEADY)
         self.mains = load_scenario(scenario or ("bench" if steady else "house"), starts_at=starts_at, seed=seed)
         if steady:  # before there is a chip: it has never seen anything else, however long its making takes
@@ -214,10 +211,3 @@ def _deviation(seed: int, options: TwinOptions, dc_mv_range: tuple[float, float]
         dc_mv=dc_mv,
         noise_uv=options.get("noise", NOISE_UV),
     )
-
-
-def _time_of_day(clock: Clock) -> float:
-    now = clock.now()
-    # A manual clock's day is UTC: no test may depend on where its machine stands.
-    local: datetime = now if isinstance(clock, ManualClock) else now.astimezone()
-    return local.hour * 3600 + local.minute * 60 + local.second + local.microsecond / 1e6

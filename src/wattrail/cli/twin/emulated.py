@@ -83,8 +83,8 @@ class EmulationPlan:
 
 
 def _module(chip: ChipOption, flash: bytes, start: int) -> Cbu:
+    from wattrail.twin.bootrom.flash import ProtectedFlash
     from wattrail.twin.cbu.machine import Cbu
-    from wattrail.twin.cbu.protected_flash import ProtectedFlash
 
     return Cbu(chip, ProtectedFlash(0x1560EB, image=flash, sr=_STATUS_AT_START), start=start)
 
@@ -178,7 +178,7 @@ def snapshot(
     'wattrail twin serve --firmware OUT' continues from there, without the start. Prints the log.
     """
     from wattrail.twin.cbu.cpu import CpuFault
-    from wattrail.twin.cbu.log_lines import LogLines
+    from wattrail.twin.cbu.device_log import LogLines
     from wattrail.twin.cbu.snapshot import save_snapshot
     from wattrail.twin.cbu.stalls import RunObserver, fault_finding
 

@@ -16,7 +16,7 @@ from wattrail.errors import needs_library
 from wattrail.twin.network.serving import NETWORK_DEVICES, connect_to_broker, serve_web
 
 if TYPE_CHECKING:
-    from wattrail.twin.network.mqtt_json import SimulatedJsonMeter
+    from wattrail.twin.network.devices import SimulatedJsonMeter
     from wattrail.twin.network.openbeken import SimulatedOpenBeken
     from wattrail.twin.network.tasmota import SimulatedTasmota
     from wattrail.twin.network.tuya import SimulatedTuya
@@ -129,7 +129,7 @@ def _made(name: str, physics: Physics, options: NetworkTwinOptions) -> _Device:
 
 
 async def _serve(name: str, device: _Device, host: str, port: int, options: NetworkTwinOptions) -> None:
-    from wattrail.twin.network.mqtt_json import SimulatedJsonMeter
+    from wattrail.twin.network.devices import SimulatedJsonMeter
 
     lines = [f"SIMULATED: {NETWORK_DEVICES[name]}"]
     async with AsyncExitStack() as stack:

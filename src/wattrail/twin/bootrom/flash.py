@@ -1,18 +1,20 @@
 """A NOR flash: programming only clears bits, erasing sets them, protected writes fail silently, torn work shows.
 
-Addresses wrap at the flash's size, as on the real bus. Any protection bit protects everything; a real part protects
-the range that its bits choose, which is modelled by ``protect_above`` alone.
+Addresses wrap at the flash's size, as on the real bus. Of ``NorFlash`` any protection bit protects everything, which is
+what a flasher has to get along with; ``ProtectedFlash`` protects the range that its bits choose, as a real part does.
 """
 
 from __future__ import annotations
 
 import random
 import zlib
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
 from wattrail.bootrom.geometry import SECTOR, WIP, WRITE_ENABLE, FlashPart, part_of
 
-__all__ = ["NorFlash"]
+__all__ = ["NorFlash", "ProtectedFlash", "status_by_loader"]
 
 USUAL_MASK: Final = 0x407C
 """Protection bits of a part that is not listed."""
@@ -72,9 +74,9 @@ class NorFlash:
     def program(self, address: int, data: bytes) -> None:
         """Clear the bits that are 0 in ``data``."""
         start = address % self.size
-        if not data or self._refuses(start):
-            return
         fits = min(len(data), self.size - start)
+        if not data or self._refuses(start, fits):
+            return
         cells = self.data[start : start + fits]
         cleared = int.from_bytes(cells, "little") & int.from_bytes(data[:fits], "little")
         self.data[start : start + fits] = cleared.to_bytes(fits, "little")
@@ -88,7 +90,7 @@ class NorFlash:
         """Set every bit of the unit of that span in which the address lies."""
         # Any address inside the unit erases all of it, as on every SPI NOR.
         start = address % self.size // span * span
-        if self._refuses(start):
+        if self._refuses(start, span):
             return
         self.data[start : start + span] = b"\xff" * min(span, self.size - start)
         self._touch(start, span)
@@ -100,7 +102,7 @@ class NorFlash:
     def tear_erase(self, address: int, span: int, fraction: float) -> None:
         """The power went during an erase: every bit of the unit has risen with that chance, seeded."""
         start = address % self.size // span * span
-        if self._refuses(start):
+        if self._refuses(start, span):
             return
         threshold = int(fraction * 256)
         for at in range(start, min(start + span, self.size)):
@@ -143,10 +145,77 @@ class NorFlash:
         self.locked = False
         self.busy_until = 0.0
 
-    def _refuses(self, address: int) -> bool:
-        return self.protected or (self._open_below is not None and address >= self._open_below)
+    def _refuses(self, start: int, length: int) -> bool:
+        """One protected byte keeps the whole unit as it is: no part erases a block or a chip around it."""
+        end = min(start + length, self.size)
+        return self._protects(start, end) or (self._open_below is not None and end > self._open_below)
+
+    def _protects(self, start: int, end: int) -> bool:
+        """Whether the status protects anything there."""
+        return self.protected
 
     def _touch(self, start: int, length: int) -> None:
         first = start // SECTOR
         sectors = self.size // SECTOR
         self.dirty |= {number % sectors for number in range(first, (start + length - 1) // SECTOR + 1)}
+
+
+_CMP: Final = 1 << 14
+
+
+def protected_range(sr: int, size: int) -> tuple[range, bool]:
+    """What the bits name, and whether that is what is protected (True) or what alone is not (False)."""
+    amount, low, sectors = sr >> 2 & 7, sr >> 5 & 1, sr >> 6 & 1
+    if amount == 0:
+        length = 0
+    elif amount > 5:
+        length = size
+    elif sectors:
+        length = SECTOR << min(amount - 1, 3)
+    else:
+        length = size // 32 << amount - 1
+    named = range(length) if low else range(size - length, size)
+    return named, not sr & _CMP
+
+
+class ProtectedFlash(NorFlash):
+    """A flash whose protection bits choose a range, as the parts on modules do.
+
+    The table is that of the 2 MiB parts of GigaDevice and their many copies: BP0 to BP4 are bits 2 to 6 of the status.
+    """
+
+    # Firmware relies on it: Tuya's protects the lower half (seen: 34) and writes its settings above. With every bit
+    # protecting the whole flash, as in NorFlash, no stock image could store anything.
+    def _protects(self, start: int, end: int) -> bool:
+        named, is_inside = protected_range(self.sr, self.size)
+        common = min(named.stop, end) - max(named.start, start)
+        return common > 0 if is_inside else common < end - start
+
+
+# ---- what the bootloader BK7231S_1.0.5 writes into the status registers, by the id of the flash
+
+_LOADER_PARTS: Final[Mapping[int, tuple[int, int]]] = MappingProxyType(
+    {
+        0x16701C: (0x7C, 1),
+        0x15701C: (0x7C, 1),
+        0x1523C2: (0x3C, 1),
+        0x17400B: (0x14, 2),
+        **dict.fromkeys(
+            (0x14400B, 0x15400B, 0x16400B, 0x16400E, 0x1540C8, 0x1640C8, 0x164020, 0x1640EF, 0x1740EF, 0x166085),
+            (0x7C, 2),
+        ),
+    }
+)
+"""The status that protects, and how many registers of 8 bits it writes at once. Source: bk-boot/loader-1.
+
+Seen: the bootloader ran on the emulated module with each of these parts.
+"""
+
+
+def status_by_loader(mid: int, sr: int, *, protect: bool) -> int:
+    """The status word after the bootloader has protected the flash, or has taken that away."""
+    # It writes all registers that it thinks the part has, so a part of two loses every other bit. One that it does not
+    # know gets zeros even after a CRC: it is left without protection.
+    field, registers = _LOADER_PARTS.get(mid, (0, 2))
+    kept = sr & ~((1 << 8 * registers) - 1)
+    return kept | (field if protect else 0)

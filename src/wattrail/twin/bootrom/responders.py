@@ -39,8 +39,7 @@ from wattrail.bootrom.constants import (
 )
 from wattrail.bootrom.geometry import ERASE_SECTOR, PAGE, SECTOR
 from wattrail.twin.bootrom.activity import Response, WorkStep, erase_step, long_reply, page_step, short_reply
-from wattrail.twin.bootrom.flash import NorFlash
-from wattrail.twin.bootrom.loader_protection import protection_of
+from wattrail.twin.bootrom.flash import NorFlash, status_by_loader
 from wattrail.twin.bootrom.receiver import ReceivedCommand, ReceivedPage
 from wattrail.twin.bootrom.timing import BootTiming
 
@@ -252,7 +251,7 @@ class LoaderResponder(TwinResponder):
             self._protect(False)
 
     def _protect(self, protect: bool) -> None:
-        self._flash.sr = protection_of(self._flash.mid).applied(self._flash.sr, protect=protect)
+        self._flash.sr = status_by_loader(self._flash.mid, self._flash.sr, protect=protect)
 
     def _after_crc(self) -> None:
         # This is why writing after a CRC fails in flashers that do not send a LinkCheck and an erase in between: all
@@ -338,13 +337,12 @@ class Registers:
     Other addresses hold what was written, 0 at first.
     """
 
-    def __init__(self, efuse: bytes, chip_id: int = CHIP_ID_N) -> None:
+    def __init__(self, efuse: bytes) -> None:
         if len(efuse) != EFUSE_BYTES:
             raise ValueError(f"an eFuse has {EFUSE_BYTES} bytes, not {len(efuse)}")
         self._efuse = efuse
-        self._fixed = {CHIP_ID: chip_id, DEVICE_ID: DEVICE_ID_N}
+        self._fixed = {CHIP_ID: CHIP_ID_N, DEVICE_ID: DEVICE_ID_N}
         self._busy = 0
-        self.readable = True
         self._written: dict[int, int] = {}
 
     def restart(self) -> None:
@@ -371,5 +369,5 @@ class Registers:
             value &= ~EFUSE_GO
             self._busy = BUSY_READS
             index = value >> 8 & 0x1F
-            self._written[EFUSE_RESULT] = EFUSE_VALID | self._efuse[index] if self.readable else 0
+            self._written[EFUSE_RESULT] = EFUSE_VALID | self._efuse[index]
         self._written[address] = value

@@ -1,12 +1,15 @@
-"""The ADC, 0x802C00, of N and M: firmware reads the chip's temperature by it, and waits for its interrupt."""
+"""The ADC, 0x802C00: firmware of an N or M reads the chip's temperature by it, and waits for its interrupt.
+
+A T has it too; no image for one was seen to enable it.
+"""
 
 from __future__ import annotations
 
 from typing import Final
 
+from wattrail.twin.cbu.device_clock import TickClock
 from wattrail.twin.cbu.peripheral import (
     TICKS_PER_SECOND,
-    DeviceClock,
     FactOrigin,
     InterruptLines,
     RegisterBlock,
@@ -46,7 +49,7 @@ class AdcBlock(RegisterBlock):
     )
     kept = ("waiting", "value")
 
-    def __init__(self, clock: DeviceClock, interrupts: InterruptLines) -> None:
+    def __init__(self, clock: TickClock, interrupts: InterruptLines) -> None:
         self._clock = clock
         self._interrupts = interrupts
         self._alarm = clock.alarm("adc", self._sampled)

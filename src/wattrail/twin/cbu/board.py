@@ -15,6 +15,7 @@ calls give the same run.
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
@@ -23,30 +24,32 @@ from typing import Final, Literal, Self, TypeVar, Unpack
 
 from wattrail.errors import WattrailError
 from wattrail.files import read_bytes
+from wattrail.twin.bootrom.flash import ProtectedFlash
+from wattrail.twin.bootrom.rail import MAX_RESETS, Rail
 from wattrail.twin.bootrom.supply import PowerSupply, supply_of
-from wattrail.twin.cbu.board_network import POLL_S, BoardNetwork
-from wattrail.twin.cbu.board_supply import BoardSupply
+from wattrail.twin.cbu.device_clock import NEVER
 from wattrail.twin.cbu.device_log import DeviceLog
 from wattrail.twin.cbu.firmware import FLASH_BYTES, ChipLetter, LoadedFirmware, load_firmware
 from wattrail.twin.cbu.led import LedRecorder
-from wattrail.twin.cbu.machine import Cbu
+from wattrail.twin.cbu.machine import BROWN_OUT, Cbu
 from wattrail.twin.cbu.peripheral import TICKS_PER_SECOND
-from wattrail.twin.cbu.protected_flash import ProtectedFlash
 from wattrail.twin.cbu.spi import SpiBlock
-from wattrail.twin.cbu.tuya_mcu import TuyaMcu
-from wattrail.twin.cbu.uart_meter import UartMeter
+from wattrail.twin.cbu.uart_partners import TuyaMcu, UartMeter
+from wattrail.twin.cbu.user_network import POLL_S, BoardNetwork
 from wattrail.twin.opening import open_twin
 from wattrail.twin.options import TwinOptions
 from wattrail.twin.twin import Twin
 
-__all__ = ["BUTTON_PIN", "LED_PIN", "PULSE_PIN", "Board", "DeviceTime", "FirmwareSilent"]
+__all__ = ["BUTTON_PIN", "Board", "DeviceTime", "FirmwareSilent"]
 
 PULSE_PIN: Final = 9
 BUTTON_PIN: Final = 20
 LED_PIN: Final = 22
 """Pins of the PZIOT-E01, read on the board: elektroda topic 3945667."""
 
-_FLASH_ID: Final = 0x1560EB
+MIDSUMMER: Final = datetime(2026, 6, 21, 12, tzinfo=UTC)
+"""The date at power-on if none is given: always the same, or two runs of a firmware with a clock would differ."""
+_FLASH_ID: Final = 0x1560EB  # TH25Q16HB, the most common one on an N
 _INPUT_ENABLED: Final = 1 << 2
 _PULSE_LOOK: Final = TICKS_PER_SECOND // 50
 MAX_IMAGE: Final = 64 << 20
@@ -63,7 +66,7 @@ class FirmwareSilent(WattrailError):
 class DeviceTime:
     """The clock of everything on the board. Nobody sleeps on it: only the machine moves it."""
 
-    def __init__(self, machine: Cbu, start: datetime) -> None:
+    def __init__(self, machine: Cbu, start: datetime = MIDSUMMER) -> None:
         self._machine, self._start = machine, start
 
     def monotonic(self) -> float:
@@ -101,7 +104,7 @@ class Board:
         interface: Literal["spi", "uart"] | None = None,
         product: bytes | None = None,
         powered_for: float = 0.0,
-        powered_on: datetime = datetime(2026, 6, 21, 12, tzinfo=UTC),
+        powered_on: datetime = MIDSUMMER,
         supply: PowerSupply | str = "ideal",
         **options: Unpack[TwinOptions],
     ) -> None:
@@ -224,3 +227,52 @@ def _settle(outcome: Future[Result], work: Callable[[], Result]) -> None:
         outcome.set_result(work())
     except BaseException as error:  # noqa: BLE001 it is raised where the result is asked for
         outcome.set_exception(error)
+
+
+class BoardSupply:
+    """What feeds a module from now on: the rail of the boot ROM's twin, and what firmware draws as it starts.
+
+    Each start draws what the table ``DRAWS`` says from "booting" on: the start, the radio's calibration, then a frame a
+    beacon interval. Below its threshold the chip is held in reset, memory is lost, and above the other threshold it
+    starts again. That is the loop which a weak regulator causes. ``brown_outs``: the second of each, and what was drawn
+    then. Not modelled: what the firmware draws when it writes to its flash, and frames it sends besides.
+    """
+
+    def __init__(self, machine: Cbu, supply: PowerSupply, seed: int) -> None:
+        self.brown_outs: deque[tuple[float, str]] = deque(maxlen=MAX_RESETS)
+        self._machine = machine
+        self._rail = Rail(supply, seed)
+        self._due = machine.clock.alarm("supply", self._crossed)
+        machine.on_reset.append(self._started)
+        self._started()
+
+    @property
+    def volts(self) -> float:
+        """At the module's 3.3 V pin, now."""
+        return self._rail.volts(self._machine.seconds)
+
+    def _started(self) -> None:
+        if not self._machine.is_held:
+            self._draw("booting")
+
+    def _draw(self, activity: str) -> None:
+        self._rail.draw(activity, self._machine.seconds)
+        self._predict()
+
+    def _predict(self) -> None:
+        at = self._rail.crosses_at * TICKS_PER_SECOND
+        if at < NEVER:
+            self._due.set(max(round(at), self._machine.clock.now + 1))
+        else:
+            self._due.cancel()
+
+    def _crossed(self) -> None:
+        fell, at = self._rail.is_up, self._rail.crosses_at
+        activity = self._rail.cross()
+        if fell:
+            self.brown_outs.append((at, activity))
+            self._machine.hold(f"{BROWN_OUT} while {activity}")
+            self._draw("in reset")
+        else:
+            self._machine.release()
+            self._draw("booting")

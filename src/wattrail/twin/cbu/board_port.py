@@ -12,13 +12,13 @@ sent, a bootloader that waits for the next command would find the line silent fo
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
 
 from wattrail.bootrom.constants import BAUD_AT_RESET
 from wattrail.clock import Deadline
 from wattrail.errors import PortError, PortTimeout
 from wattrail.transport.carrier import OpenCarrier
+from wattrail.twin.cbu.board import DeviceTime
 from wattrail.twin.cbu.machine import Cbu
 from wattrail.twin.cbu.peripheral import TICKS_PER_SECOND
 
@@ -28,23 +28,16 @@ _BITS: Final = 10
 """Of a byte on the wire: start, eight, stop."""
 _TOLERANCE: Final = 0.03
 """Of two rates that still understand each other; a guess, usual for a UART."""
+# A host that sleeps for less than a tick must move the time all the same, or its loops would never end.
 _MIN_SLEEP: Final = TICKS_PER_SECOND // 100_000
 
 
-class RunningTime:
-    """Device time as a host's clock: to sleep on it runs the machine. ``start`` is the date at power-on."""
+class RunningTime(DeviceTime):
+    """Device time as a host's clock: to sleep on it runs the machine."""
 
-    def __init__(self, machine: Cbu, start: datetime = datetime(2026, 6, 21, 12, tzinfo=UTC)) -> None:
-        self._machine, self._start = machine, start
+    def __init__(self, machine: Cbu) -> None:
+        super().__init__(machine)
         self.held_in_reset = False
-
-    def monotonic(self) -> float:
-        """Seconds since power-on."""
-        return self._machine.seconds
-
-    def now(self) -> datetime:
-        """The date at power-on, and the seconds since."""
-        return self._start + timedelta(seconds=self._machine.seconds)
 
     def sleep(self, seconds: float) -> None:
         """Run the machine for so long. Raises CpuFault."""

@@ -6,12 +6,16 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from wattrail.twin.cbu.device_clock import TickClock
-from wattrail.twin.cbu.peripheral import Peripheral
+from wattrail.twin.cbu.peripheral import RegisterBlock
 
 if TYPE_CHECKING:
     from wattrail.twin.cbu.cpu import EmulatedCpu
 
-__all__ = ["REGISTER_WINDOWS", "PeripheralBus"]
+__all__ = ["RAM_START", "TCM_START", "PeripheralBus"]
+
+TCM_START: Final = 0x3F0000
+"""60 KiB of TCM, and ITCM from 0x3FEE00 up to the start of RAM. What lies below is flash."""
+RAM_START: Final = 0x400000
 
 ACCESS_TICKS: Final = 4
 """What an access to a peripheral takes; guessed. It also lets time pass where firmware waits for a register."""
@@ -37,7 +41,7 @@ class PeripheralBus:
 
     def __init__(self, clock: TickClock) -> None:
         self._clock = clock
-        self._blocks: dict[int, tuple[Peripheral, int]] = {}
+        self._blocks: dict[int, tuple[RegisterBlock, int]] = {}
         self._cpu: EmulatedCpu | None = None
         self._polled, self._polls = 0, 0
         self.reads: dict[int, int] = {}
@@ -51,12 +55,12 @@ class PeripheralBus:
         for address, size in REGISTER_WINDOWS:
             cpu.map_registers(address, size, self.load, self.store, self.store_part)
 
-    def place(self, base: int, peripheral: Peripheral) -> None:
+    def place(self, base: int, peripheral: RegisterBlock) -> None:
         """Let it answer where no other does yet."""
         for at in range(base, base + peripheral.size, 1 << _GRAIN):
             self._blocks.setdefault(at >> _GRAIN, (peripheral, base))
 
-    def at(self, address: int) -> tuple[Peripheral, int] | None:
+    def at(self, address: int) -> tuple[RegisterBlock, int] | None:
         """The peripheral at an address, and its base."""
         return self._blocks.get(address >> _GRAIN)
 
@@ -89,8 +93,7 @@ class PeripheralBus:
     def store_part(self, address: int, value: int, mask: int) -> None:
         """A write of a byte or a half word: the other bits stay as they were last written."""
         found = self._blocks.get(address >> _GRAIN)
-        words = getattr(found[0], "words", {}) if found else {}
-        before = words.get(address - found[1], 0) if found else 0
+        before = found[0].words.get(address - found[1], 0) if found else 0
         self.store(address, before & ~mask | value & mask)
 
     def _rehearsed(self, address: int) -> int:
@@ -99,19 +102,26 @@ class PeripheralBus:
         if address in self.rehearsal:
             return self.rehearsal[address]
         found = self.at(address)
-        words = found[0].save().get("words") if found else None
-        return int(words.get(str(address - found[1]), 0)) if found and isinstance(words, dict) else 0
+        return found[0].words.get(address - found[1], 0) if found else 0
 
     # ---- for bus masters, see peripheral.BusMemory
 
     def read(self, address: int, length: int) -> bytes:
-        """Memory."""
-        return self._memory.read_memory(address, length)
+        """Memory, zeros where there is none."""
+        try:
+            return self._memory.read_memory(address, length)
+        except ValueError:
+            self._memory.note_bad_access("read", address)
+            return bytes(length)
 
     def write(self, address: int, data: bytes) -> None:
-        """Memory that can be written."""
-        if 0x3F0000 <= address < 0x800000:
+        """Memory; flash below it keeps what it holds, and registers beyond it are not written as memory."""
+        if not TCM_START <= address < REGISTER_WINDOWS[0][0]:
+            return
+        try:
             self._memory.write_memory(address, data)
+        except ValueError:
+            self._memory.note_bad_access("write", address)
 
     def read_register(self, address: int) -> int:
         """A peripheral's register."""

@@ -14,14 +14,13 @@ from wattrail.image.code import TUYA_KEY, ZERO_KEY, CodeKey
 from wattrail.twin.bootrom.flash import NorFlash
 from wattrail.twin.cbu.adc import AdcBlock
 from wattrail.twin.cbu.flash_controller import FlashController
-from wattrail.twin.cbu.peripheral import Peripheral, Services
+from wattrail.twin.cbu.peripheral import RegisterBlock, Services
 from wattrail.twin.cbu.pwm import GroupedPwm, RowPwm
 from wattrail.twin.cbu.radio import AlwaysOn, MacBlock, Memorandum, ModemBlock, SecurityBlock, XvrBlock
 from wattrail.twin.cbu.spi import SpiBlock
 from wattrail.twin.cbu.system_control import SystemControl
-from wattrail.twin.cbu.timers import TimerBlock
+from wattrail.twin.cbu.timers import TimerBlock, Watchdog
 from wattrail.twin.cbu.uart import UartBlock
-from wattrail.twin.cbu.watchdog import Watchdog
 
 __all__ = ["CBU_CHIPS", "BlockPlace", "CbuChip", "ChipWiring"]
 
@@ -44,7 +43,7 @@ class BlockPlace:
 
     key: str
     base: int
-    make: Callable[[ChipWiring], Peripheral]
+    make: Callable[[ChipWiring], RegisterBlock]
 
 
 @dataclass(frozen=True, slots=True)

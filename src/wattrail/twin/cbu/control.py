@@ -12,7 +12,7 @@ import select
 import socket
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from wattrail.errors import PortOpenError, WattrailError
 from wattrail.simulated_ports import runs_here, runtime_folder
@@ -65,9 +65,10 @@ class BoardControl:
             if "led" in asked:
                 return {"done": str(self._board.led.pattern(float(asked["led"])))}
             if "set" in asked:
-                self._board.meter.set(**asked["set"])
+                held: dict[str, Any] = {name: float(value) for name, value in asked["set"].items()}
+                self._board.meter.set(**held)
                 return {"done": "set"}
-        except (ValueError, TypeError, AttributeError) as error:
+        except (ValueError, TypeError, AttributeError, OverflowError) as error:
             return {"error": str(error)}
         return {"error": "a board knows press, led and set"}
 

@@ -90,7 +90,7 @@ class EmulatedCpu:
         self._enter_at = group_write(self._engine, CPSR, SPSR, LR, PC)
         self._place = pair_read(self._engine, PC, CPSR)
         self._bottom = pair_read(self._engine, SP, CPSR)
-        self._bad_access = bad_access
+        self.note_bad_access = bad_access
         self._failed: BaseException | None = None
         self._kept: list[object] = []
         self._hooks: dict[int, Callable[[], None]] = {}
@@ -286,7 +286,7 @@ class EmulatedCpu:
     def _nowhere(self, engine: Uc, _access: int, address: int, _size: int, _value: int, kind: object) -> bool:
         """An access where nothing is: there is memory from now on, so that the engine goes on."""
         try:
-            self._bad_access(str(kind), address)
+            self.note_bad_access(str(kind), address)
             engine.mem_map(address & ~(_PAGE - 1), _PAGE)
         except Exception as error:  # noqa: BLE001 - raised again at the end of the slice
             self._fail(error)

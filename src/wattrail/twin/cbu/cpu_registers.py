@@ -77,30 +77,18 @@ def save_registers(read: Read, write: Write) -> PeripheralState:
 
 
 def load_registers(write: Write, state: PeripheralState) -> None:
-    """The opposite. Raises ValueError for what was not saved so."""
-    status = _number(state["cpsr"])
-    for register, value in zip(LOW, _numbers(state["low"]), strict=True):
+    """The opposite."""
+    status = state["cpsr"]
+    for register, value in zip(LOW, state["low"], strict=True):
         write(register, value)
     for mode in _BANKS:
         write(CPSR, status & ~MODE | mode)
-        *high, sp, lr, spsr = _numbers(state[f"{mode:#x}"])
+        *high, sp, lr, spsr = state[f"{mode:#x}"]
         for register, value in zip(HIGH, high, strict=True):
             write(register, value)
         write(SP, sp)
         write(LR, lr)
         if mode != CpuMode.SYSTEM:
             write(SPSR, spsr)
-    write(PC, _number(state["pc"]))
+    write(PC, state["pc"])
     write(CPSR, status)  # last: the engine takes Thumb from bit 0 of a PC that is written
-
-
-def _number(value: object) -> int:
-    if not isinstance(value, int):
-        raise ValueError(f"{value!r} is not a number")
-    return value
-
-
-def _numbers(value: object) -> list[int]:
-    if not isinstance(value, list):
-        raise ValueError(f"{value!r} is not a list of numbers")
-    return [_number(each) for each in value]

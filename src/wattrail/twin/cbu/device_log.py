@@ -1,4 +1,4 @@
-"""What the firmware has written so far, for tests that wait for a line of it."""
+"""The firmware's log as lines: whole, short, not too many; and all of it so far, for tests that wait for a line."""
 
 from __future__ import annotations
 
@@ -6,13 +6,55 @@ from collections.abc import Callable
 from typing import Final
 
 from wattrail.sanitize import printable
-from wattrail.twin.cbu.log_lines import LogLines
 from wattrail.twin.cbu.machine import Cbu
 
-__all__ = ["DeviceLog"]
+__all__ = ["DeviceLog", "LogLines"]
+
+MAX_LINE: Final = 400
+"""Bytes of a line; the rest of it is left out."""
+MAX_LINES_PER_SECOND: Final = 500
+"""Of device time; what a firmware in a loop says beyond that is counted."""
 
 _MAX_LINES: Final = 100_000
 """A firmware that restarts for ever must not fill the memory."""
+
+
+class LogLines:
+    """Takes bytes, gives lines with the device time in seconds at which each began."""
+
+    def __init__(self, seconds: Callable[[], float], line: Callable[[float, str], None]) -> None:
+        self._seconds = seconds
+        self._line = line
+        self._text = bytearray()
+        self._began = 0.0
+        self._second, self._lines, self._left_out = -1, 0, 0
+
+    def receive(self, data: bytes) -> None:
+        """More of the log."""
+        for byte in data:
+            if byte == 0x0A:
+                self.finish()
+            elif byte != 0x0D:
+                if not self._text:
+                    self._began = self._seconds()
+                if len(self._text) < MAX_LINE:
+                    self._text.append(byte)
+
+    def finish(self) -> None:
+        """The line ends here, if there is one."""
+        if not self._text:
+            return
+        text, self._text = self._text.decode("utf-8", "replace"), bytearray()
+        second = int(self._began)
+        if second != self._second:
+            if self._left_out:
+                self._line(self._began, f"({self._left_out} lines left out)")
+            self._second, self._lines, self._left_out = second, 0, 0
+        self._lines += 1
+        if self._lines <= MAX_LINES_PER_SECOND:
+            self._line(self._began, text)
+        else:
+            self._left_out += 1
 
 
 class DeviceLog:

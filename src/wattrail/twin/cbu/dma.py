@@ -109,7 +109,7 @@ class DmaController(RegisterBlock):
         control = self._word(channel, 0)
         width = 1 << (control >> 4 & 3)
         place, moved = self.places[channel], 0
-        while moved < units and place[2] > 0:
+        while moved < units and place[2]:
             self._put(channel, place[1], self._get(channel, place[0], width), width)
             place[0] = self._next(
                 channel, place[0], width, control & _SOURCE_MOVES, control & _SOURCE_LOOP, ORIGIN_END.address
@@ -117,9 +117,9 @@ class DmaController(RegisterBlock):
             place[1] = self._next(
                 channel, place[1], width, control & _TARGET_MOVES, control & _TARGET_LOOP, TARGET_END.address
             )
-            place[2] -= width
+            place[2] = max(0, place[2] - width)  # a length need not be a multiple of the width
             moved += 1
-        if place[2] <= 0:
+        if not place[2]:
             self._finish(channel)
         return moved
 

@@ -30,8 +30,14 @@ CONFIG = mapped(
 )  # fmt: skip
 
 PAGE: Final = 32
-_ERASES: Final = {13: 0x1000, 14: 0x8000, 15: 0x10000}
 _GO, _BUSY = 1 << 29, 1 << 31
+
+_READ, _PROGRAM, _ERASE_ALL, _READ_ID = 5, 12, 16, 20
+_ERASES: Final = {13: 0x1000, 14: 0x8000, 15: 0x10000}
+_STATUS_READS: Final = {3: 0x05, 6: 0x35}
+"""The flash chip's own opcode for each of the two status registers."""
+_STATUS_WRITES: Final = {4: 1, 7: 2}
+"""Bytes of the status that are written."""
 
 
 class FlashController(RegisterBlock):
@@ -80,24 +86,25 @@ class FlashController(RegisterBlock):
             super().write(offset, value)
 
     def _run(self, opcode: int, address: int) -> None:
-        if opcode == 5:
+        if opcode == _READ:
             self.at, self._page = address, []
-        elif opcode == 12:
+        elif opcode == _PROGRAM:
             self._program(address)
         elif opcode in _ERASES:
-            self.flash.erase(address, _ERASES[opcode])
-            self._changed(address % self.flash.size & ~(_ERASES[opcode] - 1), _ERASES[opcode])
-        elif opcode == 16:
-            self.flash.erase(0, self.flash.size)
-            self._changed(0, self.flash.size)
-        elif opcode in (3, 6):
-            self.words[SR.address] = self.flash.read_status(0x05 if opcode == 3 else 0x35, 0.0)
-        elif opcode in (4, 7):
+            self._erase(address % self.flash.size, _ERASES[opcode])
+        elif opcode == _ERASE_ALL:
+            self._erase(0, self.flash.size)
+        elif opcode in _STATUS_READS:
+            self.words[SR.address] = self.flash.read_status(_STATUS_READS[opcode], 0.0)
+        elif opcode in _STATUS_WRITES:
             data = CONFIG.field("sr_data").get(self.words[CONFIG.address])
-            self.flash.write_status(0x01, data.to_bytes(2, "little")[: 1 if opcode == 4 else 2])
-        elif opcode == 20:
-            mid = self.flash.mid
-            self.words[ID.address] = (mid & 0xFF) << 16 | mid & 0xFF00 | mid >> 16 & 0xFF
+            self.flash.write_status(0x01, data.to_bytes(2, "little")[: _STATUS_WRITES[opcode]])
+        elif opcode == _READ_ID:  # hosts of the boot ROM print it the other way round: capacity first
+            self.words[ID.address] = int.from_bytes(self.flash.mid.to_bytes(3, "little"), "big")
+
+    def _erase(self, address: int, span: int) -> None:
+        self.flash.erase(address, span)
+        self._changed(address & ~(span - 1), span)
 
     def _program(self, address: int) -> None:
         data = b"".join(word.to_bytes(4, "little") for word in self.staged)

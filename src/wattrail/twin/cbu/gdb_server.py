@@ -97,7 +97,8 @@ class GdbServer:
             if self._buffer[:1] == b"\x03":
                 self._buffer = self._buffer[1:]
                 return "\x03"
-            start, end = self._buffer.find(b"$"), self._buffer.find(b"#")
+            start = self._buffer.find(b"$")
+            end = self._buffer.find(b"#", start)  # one before it was left by a damaged packet
             if 0 <= start < end and len(self._buffer) >= end + 3:
                 body, total = self._buffer[start + 1 : end], self._buffer[end + 1 : end + 3]
                 self._buffer = self._buffer[end + 3 :]

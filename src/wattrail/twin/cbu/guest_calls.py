@@ -47,6 +47,11 @@ class GuestCalls:
         cpu.write_memory(SCRATCH, _LOOP)
         cpu.watch(SCRATCH, self._came_back, jumps=True)  # for good: a new watch has all code translated again
 
+    @property
+    def is_running(self) -> bool:
+        """Whether a call has begun and has not come back."""
+        return self._running is not None
+
     def call(self, address: int, *arguments: int, done: Done = lambda _result: None) -> None:
         """Call a Thumb function with up to four words; ``done`` gets what it returns, between two slices."""
         self._waiting.append(_Call(address, arguments, done))
@@ -58,7 +63,7 @@ class GuestCalls:
 
     def begin(self) -> bool:
         """The firmware is idle: begin the call that waits longest. Returns whether there is one."""
-        if self._running is not None or not self._waiting:
+        if self.is_running or not self._waiting:
             return False
         cpu, call = self._cpu, self._waiting.popleft()
         self._kept = [cpu.register(number) for number in range(_CPSR + 1)]

@@ -98,12 +98,11 @@ class IdleFinder:
         """The opposite."""
         self.forget()
         stack, place, counts = state["stack"], state["place"], state["counts"]
-        if isinstance(stack, list):
+        if stack is not None:
             self._stack = range(*stack)
-        if isinstance(place, int):
+        if place is not None:
             self._place, self._hook = place, self._cpu.watch(place, self._at_hook, jumps=True)
-        if isinstance(counts, list):
-            self._slices, self._missed, self._arrivals, self._settled, self._not_before = counts
+        self._slices, self._missed, self._arrivals, self._settled, self._not_before = counts
         self.is_idle = bool(state["is_idle"])
 
     def _sample(self) -> None:

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
-from wattrail.twin.cbu.peripheral import TICKS_PER_SECOND, DeviceClock, PinLevels
+from wattrail.twin.cbu.device_clock import TickClock
+from wattrail.twin.cbu.gpio import PinBlock
+from wattrail.twin.cbu.peripheral import TICKS_PER_SECOND
 
 __all__ = ["LedRecorder", "SeenLedPattern"]
 
@@ -36,7 +38,7 @@ class SeenLedPattern:
 class LedRecorder:
     """Watches one pin. ``lights_at`` is the level at which the LED is on."""
 
-    def __init__(self, pins: PinLevels, clock: DeviceClock, pin: int, *, lights_at: bool) -> None:
+    def __init__(self, pins: PinBlock, clock: TickClock, pin: int, *, lights_at: bool) -> None:
         self._pins, self._clock, self._pin, self._lights_at = pins, clock, pin, lights_at
         self.edges: list[tuple[int, bool]] = []
         """Ticks of the changes, and whether it is on from then."""

@@ -14,8 +14,8 @@ from collections.abc import Callable
 from typing import Final, Literal, TypeVar
 
 from wattrail.image.code import PACKED, CodeKey
-from wattrail.twin.bootrom.flash import NorFlash
-from wattrail.twin.cbu.bus import PeripheralBus
+from wattrail.twin.bootrom.flash import NorFlash, ProtectedFlash
+from wattrail.twin.cbu.bus import RAM_START, TCM_START, PeripheralBus
 from wattrail.twin.cbu.chips import CBU_CHIPS, CbuChip, ChipWiring
 from wattrail.twin.cbu.cpu import CpuFault, EmulatedCpu
 from wattrail.twin.cbu.device_clock import TickClock
@@ -25,12 +25,11 @@ from wattrail.twin.cbu.gpio import PinBlock
 from wattrail.twin.cbu.guest_calls import GuestCalls
 from wattrail.twin.cbu.idle import IdleFinder
 from wattrail.twin.cbu.interrupts import FIQ_SOURCES, IRQ_SOURCES, InterruptUnit
-from wattrail.twin.cbu.peripheral import TICKS_PER_SECOND, Peripheral, Services
-from wattrail.twin.cbu.protected_flash import ProtectedFlash
+from wattrail.twin.cbu.peripheral import TICKS_PER_SECOND, RegisterBlock, Services
 from wattrail.twin.cbu.radio import AlwaysOn
 from wattrail.twin.cbu.system_control import SystemControl
+from wattrail.twin.cbu.timers import Watchdog
 from wattrail.twin.cbu.uart import UartBlock
-from wattrail.twin.cbu.watchdog import Watchdog
 from wattrail.twin.cbu.xip import CodeStores, CodeWindow
 
 __all__ = ["SLICE", "Cbu"]
@@ -38,9 +37,6 @@ __all__ = ["SLICE", "Cbu"]
 SLICE: Final = 2_000
 """Instructions after which alarms and interrupts are checked, at most."""
 
-RAM_START: Final = 0x400000
-TCM_START: Final = 0x3F0000
-"""TCM, and ITCM up to the start of RAM."""
 _PAGE: Final = 0x1000
 
 WATCHDOG: Final = "watchdog"
@@ -53,7 +49,7 @@ _MAX_RESETS: Final = 4096
 _MAX_UNDEFINED: Final = 1000
 """Undefined instructions after which the run ends: code that is not code."""
 
-T = TypeVar("T", bound=Peripheral)
+T = TypeVar("T", bound=RegisterBlock)
 
 
 class Cbu:
@@ -80,10 +76,10 @@ class Cbu:
         self.interrupts = InterruptUnit()
         self.pins = PinBlock(self.interrupts)
         self.dma = DmaController(self.bus, self.interrupts)
-        self.services = Services(self.clock, self.interrupts, self.pins, self.bus, self.dma)
+        self.services = Services(self.clock, self.interrupts, self.bus, self.dma)
         self.code = CodeWindow(self.flash, _key_of(efuse))
         self.code_stores = CodeStores(self.code)
-        self.peripherals: dict[str, Peripheral] = {}
+        self.peripherals: dict[str, RegisterBlock] = {}
         self.bad_accesses: dict[tuple[str, int], int] = {}
         self.undefined: dict[int, int] = {}
         self.resets: list[tuple[int, str]] = []
@@ -100,8 +96,8 @@ class Cbu:
         self.on_interrupt: list[Callable[[str, int], None]] = []
         """Called with ``irq`` or ``fiq`` and the sources, after the CPU has taken an interrupt."""
         self.on_flash: list[Callable[[int, int], None]] = []
-        self.on_reset: list[Callable[[], None]] = []
         """Called with physical address and length of what was erased or programmed."""
+        self.on_reset: list[Callable[[], None]] = []
 
     def _map_memory(self) -> None:
         self.cpu.map_memory(0, self.code.size + -self.code.size % _PAGE, writable=False)
@@ -111,7 +107,7 @@ class Cbu:
 
     def _place(self, efuse: bytes) -> None:
         wiring = ChipWiring(self.chip, self.services, self.flash, efuse, self._flash_changed, self._bite)
-        own: tuple[tuple[str, int, Peripheral], ...] = (
+        own: tuple[tuple[str, int, RegisterBlock], ...] = (
             ("interrupts", 0x802000, self.interrupts),
             ("gpio", 0x802800, self.pins),
             ("dma", 0x809000, self.dma),

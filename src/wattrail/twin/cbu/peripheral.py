@@ -2,7 +2,7 @@
 
 A peripheral is one small class: a table of its registers, ``read`` and ``write``, and what it remembers. It knows no
 CPU, no emulator and no real time. What it needs of the rest it gets as ``Services``: a clock of ticks with alarms,
-interrupt lines, pins, the memory (for DMA) and DMA request lines.
+interrupt lines, the memory (for DMA) and DMA request lines.
 
     class Blinker(RegisterBlock):
         name, registers = "blinker", (CONTROL,)
@@ -16,25 +16,22 @@ Each register says where its description comes from, see ``FactOrigin``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import ClassVar, Final, Protocol
+from typing import Any, ClassVar, Final, Protocol
 
+from wattrail.twin.cbu.device_clock import TickClock
 from wattrail.wire.register import Access, Field, Register
 
 __all__ = [
     "TICKS_PER_SECOND",
-    "Alarm",
     "BusMemory",
-    "DeviceClock",
     "DmaRequests",
     "FactOrigin",
     "InterruptLines",
     "MappedRegister",
-    "Peripheral",
     "PeripheralState",
-    "PinLevels",
     "RegisterBlock",
     "Services",
     "mapped",
@@ -44,8 +41,11 @@ TICKS_PER_SECOND: Final = 26_000_000
 """The crystal: device time is counted in its ticks. One instruction of the CPU takes one tick, a simplification: the
 CPU of a real module has 120 MHz, and waits for its flash."""
 
-PeripheralState = Mapping[str, object]
-"""What a peripheral remembers, as JSON knows it: texts, numbers, None, lists and mappings of these."""
+PeripheralState = Mapping[str, Any]
+"""What a peripheral remembers, as JSON knows it: texts, numbers, None, lists and mappings of these.
+
+Whoever loads a file sees to it that what does not fit is refused as a whole: ``snapshot`` does.
+"""
 
 
 class FactOrigin(Enum):
@@ -79,40 +79,7 @@ def mapped(
     return MappedRegister(offset, name, 32, reset, meaning, access=access, fields=fields, origin=origin)
 
 
-# ---- what the machine offers
-
-
-class Alarm(Protocol):
-    """One thing that a peripheral will do at a time; set again, the earlier time is forgotten."""
-
-    @property
-    def due(self) -> int | None:
-        """The tick, or None if it is not set."""
-        ...
-
-    def set(self, tick: int) -> None:
-        """Call at this tick, or at once after the present slice if that is over."""
-        ...
-
-    def cancel(self) -> None:
-        """Do not call."""
-        ...
-
-
-class DeviceClock(Protocol):
-    """The time of the device, in ticks of 26 MHz since power-on. It moves with the instructions executed."""
-
-    @property
-    def now(self) -> int:
-        """Ticks: exact at the start of a slice; within it, only accesses to peripherals move it."""
-        ...
-
-    def alarm(self, name: str, call: Callable[[], None]) -> Alarm:
-        """A new alarm. Names are unique; alarms that are due together are called in the order they were made.
-
-        Its time is part of a snapshot: a peripheral need not save it.
-        """
-        ...
+# ---- what the machine offers: protocols, for the classes behind them are register blocks themselves
 
 
 class InterruptLines(Protocol):
@@ -123,27 +90,11 @@ class InterruptLines(Protocol):
         ...
 
 
-class PinLevels(Protocol):
-    """The pins, from the outside and from the inside."""
-
-    def drive(self, pin: int, level: bool | None) -> None:
-        """What is connected to the pin drives it to this level; None lets go, and a pull decides."""
-        ...
-
-    def level(self, pin: int) -> bool:
-        """The level at the pin now, whoever drives it."""
-        ...
-
-    def listen(self, call: Callable[[int, bool], None]) -> None:
-        """Be called with pin and level after every change of a level."""
-        ...
-
-
 class BusMemory(Protocol):
     """What a bus master sees: memory, and the registers of peripherals."""
 
     def read(self, address: int, length: int) -> bytes:
-        """Bytes of memory. Raises ValueError where there is none."""
+        """Bytes of memory, zeros where there is none."""
         ...
 
     def write(self, address: int, data: bytes) -> None:
@@ -174,9 +125,8 @@ class DmaRequests(Protocol):
 class Services:
     """Everything that a peripheral may use."""
 
-    clock: DeviceClock
+    clock: TickClock
     interrupts: InterruptLines
-    pins: PinLevels
     memory: BusMemory
     dma: DmaRequests
 
@@ -184,49 +134,11 @@ class Services:
 # ---- the peripheral
 
 
-class Peripheral(Protocol):
-    """One block of registers. Offsets are of its base, in bytes, multiples of 4; values are 32 bits."""
-
-    @property
-    def name(self) -> str:
-        """What kind of block it is."""
-        ...
-
-    @property
-    def size(self) -> int:
-        """Bytes of its block, a multiple of 128."""
-        ...
-
-    @property
-    def registers(self) -> tuple[MappedRegister, ...]:
-        """Its table."""
-        ...
-
-    def read(self, offset: int) -> int:
-        """A load of the CPU."""
-        ...
-
-    def write(self, offset: int, value: int) -> None:
-        """A store of the CPU. Do not stop the CPU from here: set an alarm for now, it is called after the slice."""
-        ...
-
-    def reset(self) -> None:
-        """The chip was reset, by power or by the watchdog."""
-        ...
-
-    def save(self) -> PeripheralState:
-        """What ``load`` needs."""
-        ...
-
-    def load(self, state: PeripheralState) -> None:
-        """Become what was saved, in a machine of the same chip."""
-        ...
-
-
 class RegisterBlock:
     """A peripheral that keeps what is written; subclasses add what happens on the way.
 
-    Of the attributes only those named in ``kept`` are saved beside the words: numbers, texts, lists of them.
+    Offsets are of its base, in bytes, multiples of 4; values are 32 bits; ``size`` is a multiple of 128. Of the
+    attributes only those named in ``kept`` are saved beside the words: numbers, texts, lists of them.
     """
 
     name: ClassVar[str] = "registers"
@@ -242,15 +154,17 @@ class RegisterBlock:
         self.words = {register.address: register.reset for register in self.registers}
 
     def read(self, offset: int) -> int:
-        """The word that was written last."""
+        """A load of the CPU: the word that was written last."""
         return self.words.get(offset, 0)
 
     def write(self, offset: int, value: int) -> None:
-        """Keep the word."""
+        """A store of the CPU: keep the word."""
+        # Do not stop the CPU from here, it would execute the store again: set an alarm for now, which is called after
+        # the slice.
         self.words[offset] = value
 
     def reset(self) -> None:
-        """Every register as after power-on."""
+        """The chip was reset, by power or by the watchdog: every register as after power-on."""
         self._start()
 
     def save(self) -> PeripheralState:
@@ -259,10 +173,7 @@ class RegisterBlock:
         return {"words": words, **{name: getattr(self, name) for name in self.kept}}
 
     def load(self, state: PeripheralState) -> None:
-        """The opposite of ``save``."""
-        words = state["words"]
-        if not isinstance(words, Mapping):
-            raise ValueError(f"{self.name}: its words are missing in the saved state")
-        self.words = {int(offset): int(word) for offset, word in words.items()}
+        """The opposite of ``save``, in a machine of the same chip."""
+        self.words = {int(offset): int(word) for offset, word in state["words"].items()}
         for name in self.kept:
             setattr(self, name, state[name])

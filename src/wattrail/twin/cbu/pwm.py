@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
+from wattrail.twin.cbu.device_clock import TickClock
 from wattrail.twin.cbu.peripheral import (
     TICKS_PER_SECOND,
-    DeviceClock,
     FactOrigin,
     InterruptLines,
     RegisterBlock,
@@ -80,7 +80,7 @@ class RowPwm(RegisterBlock):
         *(mapped(0x0C + 12 * n, f"duty_{n}", "likewise", _SDK) for n in range(6)),
     )
 
-    def __init__(self, clock: DeviceClock, interrupts: InterruptLines) -> None:
+    def __init__(self, clock: TickClock, interrupts: InterruptLines) -> None:
         self._clock = clock
         self._interrupts = interrupts
         self._alarms = [clock.alarm(f"pwm {n}", lambda n=n: self._ended(n)) for n in range(6)]  # type: ignore[misc]

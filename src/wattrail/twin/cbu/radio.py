@@ -19,17 +19,17 @@ class RadioBlock(RegisterBlock):
     name = "radio"
     size = 0x10000
     kept = ("busy",)
+    fixed: ClassVar[Mapping[int, int]] = {}
+    clearing: ClassVar[tuple[int, ...]] = ()
 
-    def __init__(self, fixed: Mapping[int, int] | None = None, clearing: frozenset[int] = frozenset()) -> None:
-        self._fixed = fixed or {}
-        self._clearing = clearing
+    def __init__(self) -> None:
         self.busy: list[int] = []
         super().__init__()
 
     def read(self, offset: int) -> int:
         """What was written, or what is waited for."""
-        if offset in self._fixed:
-            return self._fixed[offset]
+        if offset in self.fixed:
+            return self.fixed[offset]
         if offset in self.busy:
             self.busy.remove(offset)
             self.words[offset] &= ~_BUSY
@@ -38,7 +38,7 @@ class RadioBlock(RegisterBlock):
     def write(self, offset: int, value: int) -> None:
         """Keep it."""
         self.words[offset] = value
-        if offset in self._clearing and value & _BUSY and offset not in self.busy:
+        if offset in self.clearing and value & _BUSY and offset not in self.busy:
             self.busy.append(offset)
 
     def reset(self) -> None:
@@ -58,9 +58,8 @@ class XvrBlock(RadioBlock):
         mapped(0x100, "rf_transfer", "reads 0: no transfer goes on", _SEEN),
         mapped(0x800, "ble_init", "bit 31 starts, and clears itself (TuyaOS 3.11)", _SEEN),
     )
-
-    def __init__(self) -> None:
-        super().__init__({0x100: 0}, frozenset((0x000, 0x0F8, 0x800)))
+    fixed: ClassVar[Mapping[int, int]] = {0x100: 0}
+    clearing = (0x000, 0x0F8, 0x800)
 
 
 class SecurityBlock(RadioBlock):
@@ -72,9 +71,7 @@ class SecurityBlock(RadioBlock):
         mapped(0x1C, "trigger", "reads 0: done", _SEEN),
         mapped(0x20, "result", "reads 0x200: an old firmware repeats until it is more than 0x1D3", _SEEN),
     )
-
-    def __init__(self) -> None:
-        super().__init__({0x00: 0, 0x1C: 0, 0x20: 0x200})
+    fixed: ClassVar[Mapping[int, int]] = {0x00: 0, 0x1C: 0, 0x20: 0x200}
 
 
 class ModemBlock(RadioBlock):
@@ -90,9 +87,7 @@ class MacBlock(RadioBlock):
     name = "mac"
     size = 0x100000
     registers = (mapped(0x8050, "state", "reads 0", _SEEN),)
-
-    def __init__(self) -> None:
-        super().__init__({0x8050: 0})
+    fixed: ClassVar[Mapping[int, int]] = {0x8050: 0}
 
 
 class AlwaysOn(RegisterBlock):
@@ -109,25 +104,7 @@ class AlwaysOn(RegisterBlock):
 
 
 class Memorandum(RegisterBlock):
-    """Addresses of which nothing is known: they keep what is written, and are counted."""
+    """Addresses of which nothing is known: they keep what is written, and read 0 before."""
 
     name = "unknown"
     size = 0x10000
-
-    def __init__(self) -> None:
-        self.touched: dict[int, int] = {}
-        super().__init__()
-
-    def read(self, offset: int) -> int:
-        """What was written, 0 before."""
-        self._count(offset)
-        return super().read(offset)
-
-    def write(self, offset: int, value: int) -> None:
-        """Keep it."""
-        self._count(offset)
-        super().write(offset, value)
-
-    def _count(self, offset: int) -> None:
-        if offset in self.touched or len(self.touched) < 1024:
-            self.touched[offset] = self.touched.get(offset, 0) + 1

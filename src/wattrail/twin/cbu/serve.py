@@ -13,7 +13,7 @@ from typing import Final, Protocol
 from wattrail.errors import ConfigError
 from wattrail.twin.bootrom.flash_file import hold_image, save_image
 from wattrail.twin.cbu.cpu import CpuFault
-from wattrail.twin.cbu.log_lines import LogLines
+from wattrail.twin.cbu.device_log import LogLines
 from wattrail.twin.cbu.machine import Cbu
 from wattrail.twin.cbu.peripheral import TICKS_PER_SECOND
 from wattrail.twin.cbu.stalls import SAMPLE, EmulationFinding, RunObserver, fault_finding

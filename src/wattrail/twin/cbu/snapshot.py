@@ -14,8 +14,9 @@ from typing import Any, Final
 
 from wattrail.errors import ConfigError
 from wattrail.files import read_bytes
-from wattrail.twin.cbu.machine import RAM_START, TCM_START, Cbu
-from wattrail.twin.cbu.protected_flash import ProtectedFlash
+from wattrail.twin.bootrom.flash import ProtectedFlash
+from wattrail.twin.cbu.bus import RAM_START, TCM_START
+from wattrail.twin.cbu.machine import Cbu
 
 __all__ = ["load_snapshot", "save_snapshot", "snapshot_bytes"]
 
@@ -25,7 +26,9 @@ _MAX_BYTES: Final = 64 << 20
 
 
 def snapshot_bytes(machine: Cbu) -> bytes:
-    """The state, between two calls of ``run``."""
+    """The state, between two calls of ``run``. Raises ConfigError while a frame of the network is on its way in."""
+    if machine.guest.is_running:  # who began it, and what is to become of the result, cannot be saved
+        raise ConfigError("a call into the firmware is under way", hint="let the machine run on a little, then save")
     state = {
         "format": FORMAT,
         "version": VERSION,
@@ -53,10 +56,10 @@ def snapshot_bytes(machine: Cbu) -> bytes:
 
 
 def save_snapshot(machine: Cbu, path: Path) -> None:
-    """Write it; the file appears whole or not at all. Raises ConfigError if it cannot be written."""
-    new = path.with_name(f"{path.name}.new")
+    """Write it; the file appears whole or not at all. Raises ConfigError if it cannot be saved now, or written."""
+    new, content = path.with_name(f"{path.name}.new"), snapshot_bytes(machine)
     try:
-        new.write_bytes(snapshot_bytes(machine))
+        new.write_bytes(content)
         new.replace(path)
     except OSError as error:
         raise ConfigError(
@@ -73,7 +76,7 @@ def load_snapshot(path: Path) -> Cbu:
             if (state.get("format"), state.get("version")) != (FORMAT, VERSION):
                 raise ValueError(f"it is a {state.get('format')!r}, version {state.get('version')}")
             return _restored(state, archive.read("tcm.bin"), archive.read("ram.bin"), archive.read("flash.bin"))
-    except (zipfile.BadZipFile, KeyError, ValueError, TypeError) as error:
+    except (zipfile.BadZipFile, AttributeError, LookupError, ValueError, TypeError) as error:
         raise ConfigError(
             f"{path}: not a snapshot of this program's emulator: {error}",
             hint="'wattrail twin snapshot' makes one from a firmware file",

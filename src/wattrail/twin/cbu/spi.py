@@ -213,11 +213,12 @@ class SpiBlock(RegisterBlock):
     # ---- sending
 
     def _send(self) -> None:
-        """What waits leaves, as long as sending is enabled."""
-        if not self._config("tx_enable") or not self._waiting:
+        """What waits leaves, as long as sending is enabled, and up to the length; what is beyond it waits on."""
+        length = self._config("tx_length")
+        count = min(len(self._waiting), length - self.sent) if length else len(self._waiting)
+        if not self._config("tx_enable") or count <= 0:
             return
-        units = list(self._waiting)
-        self._waiting.clear()
+        units = [self._waiting.popleft() for _ in range(count)]
         answer = self._units(self._exchange(self._bytes(units)))
         self.sent += len(units)
         if self._is_duplex and self._config("rx_enable"):
@@ -225,7 +226,7 @@ class SpiBlock(RegisterBlock):
             self.received += len(answer)
             if self.received == self._config("rx_length"):
                 self._rx_due.set(self.free_at)
-        if self.sent == self._config("tx_length"):
+        if self.sent == length:
             self._tx_due.set(self.free_at)
 
     def _feed(self) -> None:
@@ -319,14 +320,8 @@ class SpiBlock(RegisterBlock):
     def load(self, state: PeripheralState) -> None:
         """The opposite."""
         super().load(state)
-        self._waiting, self._fifo = (deque(_numbers(state[key])) for key in ("waiting", "fifo"))
+        self._waiting, self._fifo = deque(state["waiting"]), deque(state["fifo"])
 
 
 def _turned(data: bytes, reversed_: bool) -> bytes:
     return bytes(int(f"{byte:08b}"[::-1], 2) for byte in data) if reversed_ else data
-
-
-def _numbers(value: object) -> list[int]:
-    if not isinstance(value, list):
-        raise ValueError(f"{value!r} is not a list of numbers")
-    return [int(one) for one in value]

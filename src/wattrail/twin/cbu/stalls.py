@@ -11,9 +11,10 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Final
 
+from wattrail.twin.cbu.bus import RAM_START, TCM_START
 from wattrail.twin.cbu.cpu import CpuFault
 from wattrail.twin.cbu.interrupts import SOURCES
-from wattrail.twin.cbu.machine import BROWN_OUT, FLASH_WRITE, RAM_START, TCM_START, WATCHDOG, Cbu
+from wattrail.twin.cbu.machine import BROWN_OUT, FLASH_WRITE, WATCHDOG, Cbu
 from wattrail.twin.cbu.peripheral import TICKS_PER_SECOND
 
 __all__ = ["EmulationFinding", "RunObserver", "bits_that_end_a_wait", "fault_finding"]
@@ -155,7 +156,7 @@ class RunObserver:
     def _strange_accesses(self) -> list[EmulationFinding]:
         machine = self._machine
         strange = [
-            EmulationFinding("access", f"{_WORDS.get(kind, kind)} {address:#x}..{address + 0xFFF:#x}, where nothing is")
+            EmulationFinding("access", f"{_WORDS[kind]} {address:#x}..{address + 0xFFF:#x}, where nothing is")
             if kind != FLASH_WRITE
             else EmulationFinding("access", f"stores into flash at {address:#x}, which its controller refuses")
             for kind, address in machine.bad_accesses

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from wattrail.twin.cbu.peripheral import FactOrigin, PeripheralState, RegisterBlock, mapped
 from wattrail.wire.register import Access, Field
 
@@ -29,8 +27,6 @@ RETENTION = mapped(
     0x150, "retention", "survives a watchdog's reset, which sets its flag; N and later", _SDK,
     Field("reason", 0, 16), Field("watchdog", 16),
 )  # fmt: skip
-
-SLEEP_WORDS: Final = {0xB706: "low voltage", 0xADC1: "deep sleep"}
 
 
 class SystemControl(RegisterBlock):

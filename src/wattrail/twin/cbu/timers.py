@@ -1,13 +1,14 @@
-"""The timers, 0x802A00: three at 26 MHz, three at 32 kHz; timer 3 is the tick of the operating system."""
+"""Timers, 0x802A00: three at 26 MHz, three at 32 kHz, of which timer 3 is FreeRTOS's tick; the watchdog, 0x802900."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Final
 
+from wattrail.twin.cbu.device_clock import TickClock
 from wattrail.twin.cbu.peripheral import (
     TICKS_PER_SECOND,
-    DeviceClock,
     FactOrigin,
     InterruptLines,
     RegisterBlock,
@@ -15,7 +16,7 @@ from wattrail.twin.cbu.peripheral import (
 )
 from wattrail.wire.register import Field
 
-__all__ = ["TimerBlock"]
+__all__ = ["TimerBlock", "Watchdog"]
 
 SOURCE: Final = 8
 SLOW_HERTZ: Final = 32_000
@@ -55,7 +56,7 @@ class TimerBlock(RegisterBlock):
     )
     kept = ("started",)
 
-    def __init__(self, clock: DeviceClock, interrupts: InterruptLines) -> None:
+    def __init__(self, clock: TickClock, interrupts: InterruptLines) -> None:
         self._clock = clock
         self._interrupts = interrupts
         self._alarms = [clock.alarm(f"timer {n}", partial(self._expire, n)) for n in range(6)]
@@ -135,3 +136,51 @@ class TimerBlock(RegisterBlock):
 
     def _interrupt(self) -> None:
         self._interrupts.set(SOURCE, bool((self.words[_FAST_CONTROL] | self.words[_SLOW_CONTROL]) & _EXPIRED))
+
+
+WATCHDOG_CONTROL = mapped(
+    0x00, "control", "period with key 0x5A, then the same with key 0xA5: feeds, and starts it", _SDK,
+    Field("period", 0, 16), Field("key", 16, 8),
+)  # fmt: skip
+PERIOD_UNIT: Final = TICKS_PER_SECOND // 1000
+"""One unit of the period: a millisecond, as the SDK's own comments and its callers have it."""
+
+
+class Watchdog(RegisterBlock):
+    """What is not fed resets the chip; a period of 0 switches it off."""
+
+    name = "watchdog"
+    registers = (WATCHDOG_CONTROL,)
+    kept = ("armed",)
+
+    def __init__(self, clock: TickClock, bite: Callable[[], None]) -> None:
+        self._clock = clock
+        self._alarm = clock.alarm("watchdog", bite)
+        self.armed: int | None = None
+        super().__init__()
+
+    @property
+    def due(self) -> int | None:
+        """The tick at which it resets the chip, if it is on."""
+        return self._alarm.due
+
+    def write(self, offset: int, value: int) -> None:
+        """The second key counts only after the first, with the same period."""
+        super().write(offset, value)
+        if offset != WATCHDOG_CONTROL.address:
+            return
+        key, period = value >> 16 & 0xFF, value & 0xFFFF
+        if key == 0x5A:
+            self.armed = period
+        elif key == 0xA5 and self.armed == period:
+            self.armed = None
+            if period:
+                self._alarm.set(self._clock.now + period * PERIOD_UNIT)
+            else:
+                self._alarm.cancel()
+
+    def reset(self) -> None:
+        """Off, until the firmware starts it."""
+        super().reset()
+        self.armed = None
+        self._alarm.cancel()

@@ -10,9 +10,9 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
+from wattrail.twin.cbu.device_clock import TickClock
 from wattrail.twin.cbu.peripheral import (
     TICKS_PER_SECOND,
-    DeviceClock,
     FactOrigin,
     InterruptLines,
     PeripheralState,
@@ -60,7 +60,7 @@ class UartBlock(RegisterBlock):
     registers = (CONFIG, FIFO_CONFIG, STATUS, DATA, INT_ENABLE, INT_STATUS)
     kept = ("pending",)
 
-    def __init__(self, name: str, source: int, clock: DeviceClock, interrupts: InterruptLines) -> None:
+    def __init__(self, name: str, source: int, clock: TickClock, interrupts: InterruptLines) -> None:
         self._source = source
         self._clock = clock
         self._interrupts = interrupts
@@ -170,10 +170,4 @@ class UartBlock(RegisterBlock):
     def load(self, state: PeripheralState) -> None:
         """The opposite."""
         super().load(state)
-        self._arriving, self._received = deque(_bytes(state["arriving"])), deque(_bytes(state["received"]))
-
-
-def _bytes(value: object) -> list[int]:
-    if not isinstance(value, list):
-        raise ValueError(f"{value!r} is not a list of bytes")
-    return [int(byte) & 0xFF for byte in value]
+        self._arriving, self._received = deque(state["arriving"]), deque(state["received"])

@@ -13,11 +13,16 @@ import select
 import socket
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any, Final
 
 from wattrail.errors import WattrailError
+from wattrail.simulated_ports import simulated_port
+from wattrail.twin.cbu.frames import FramePort
+from wattrail.twin.cbu.machine import Cbu
+from wattrail.twin.cbu.peripheral import TICKS_PER_SECOND
 
-__all__ = ["FIRMWARE", "HOST", "UserNetwork"]
+__all__ = ["FIRMWARE", "HOST", "POLL_S", "BoardNetwork", "UserNetwork"]
 
 FIRMWARE: Final = "192.168.4.1"
 """Where OpenBeken's own access point is."""
@@ -100,7 +105,9 @@ class UserNetwork:
         """Packets of the firmware to addresses beyond this machine."""
 
     def forward(self, port: int) -> int:
-        """A free port of 127.0.0.1 that leads to a TCP port of the firmware."""
+        """A free port of 127.0.0.1 that leads to a TCP port of the firmware. Raises WattrailError."""
+        if self._slirp is None:
+            raise WattrailError("the network of the module is closed", hint="make another board to open one")
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             free: int = probe.getsockname()[1]
@@ -111,6 +118,8 @@ class UserNetwork:
 
     def sent(self, frame: bytes) -> None:
         """The firmware sent a frame: it goes to this machine, or nowhere."""
+        if self._slirp is None:  # the firmware runs on, and the library takes no NULL: it would end this process
+            return
         if _stays_here(frame):
             self._library.slirp_input(self._slirp, frame, len(frame))
         else:
@@ -118,6 +127,8 @@ class UserNetwork:
 
     def poll(self, wait_s: float = 0.0) -> None:
         """Move what is there in either direction; waits at most so long for something."""
+        if self._slirp is None:
+            return
         self._descriptors.clear()
         timeout = ctypes.c_uint32(round(wait_s * 1000))
         self._library.slirp_pollfds_fill(self._slirp, ctypes.byref(timeout), self._add, None)
@@ -129,7 +140,7 @@ class UserNetwork:
 
     def close(self) -> None:
         """End every connection."""
-        if self._slirp:
+        if self._slirp is not None:
             self._library.slirp_cleanup(self._slirp)
             self._slirp = None
 
@@ -193,3 +204,51 @@ def _load() -> Any:  # noqa: ANN401 ctypes has no types
         "the network of an emulated module needs libslirp, which is not installed",
         hint="type: sudo apt install libslirp0; other systems call the package libslirp",
     )
+
+
+POLL_S: Final = 0.002
+"""Device time between two polls."""
+
+_POLL_TICKS: Final = round(POLL_S * TICKS_PER_SECOND)
+
+
+class BoardNetwork:
+    """Frames of the firmware on one side, sockets of 127.0.0.1 on the other; polled as the machine runs."""
+
+    host = HOST
+    """Where the firmware finds 127.0.0.1 of this machine."""
+
+    def __init__(self, machine: Cbu) -> None:
+        self.frames = FramePort(machine)
+        self._sockets = UserNetwork(self.frames.deliver, lambda: machine.seconds)
+        self.frames.listen(self._sockets.sent)
+        self._ports: dict[int, int] = {}
+        self._said_of_ports = ExitStack()
+        self._clock = machine.clock
+        self._due = machine.clock.alarm("network", self._poll_again)
+        self._due.set(machine.clock.now + _POLL_TICKS)
+
+    def port(self, firmware_port: int = 80) -> int:
+        """The port of 127.0.0.1 that leads to a TCP port of the firmware; what is read there counts as simulated."""
+        if firmware_port not in self._ports:
+            self._ports[firmware_port] = self._sockets.forward(firmware_port)
+            self._said_of_ports.enter_context(simulated_port(self._ports[firmware_port]))
+        return self._ports[firmware_port]
+
+    def join(self) -> None:
+        """Make OpenBeken believe that it has joined a network: then it calls its broker and its time server."""
+        self.frames.claim_joined()
+
+    def _poll_again(self) -> None:
+        self.poll()
+        self._due.set(self._clock.now + _POLL_TICKS)
+
+    def poll(self, wait_s: float = 0.0) -> None:
+        """Move what is there; the machine must run in between."""
+        self._sockets.poll(wait_s)
+
+    def close(self) -> None:
+        """End every connection."""
+        self._due.cancel()
+        self._said_of_ports.close()
+        self._sockets.close()

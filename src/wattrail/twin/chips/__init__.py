@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from wattrail.twin.chip_model import ChipModel
+from wattrail.twin.chip import ChipModel
 from wattrail.twin.chips.bl0940 import BL0940
 from wattrail.twin.chips.bl0942 import BL0942
 

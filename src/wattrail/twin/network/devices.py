@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, TypedDict, Unpack
 
 from wattrail.clock import Clock
 from wattrail.energy_register import Direction
 from wattrail.twin.network.meter import SimulatedNetworkMeter
-from wattrail.twin.network.mqtt_json import SimulatedJsonMeter
 from wattrail.twin.network.openbeken import SimulatedOpenBeken
 from wattrail.twin.network.register_habits import HABITS, RegisterHabits
+from wattrail.twin.network.serving import Message
 from wattrail.twin.network.tasmota import SimulatedTasmota
 
 if TYPE_CHECKING:
     from wattrail.twin.network.tuya import SimulatedTuya
 
-__all__ = ["PhysicsOptions", "json_meter", "openbeken", "tasmota", "tuya"]
+__all__ = ["PhysicsOptions", "SimulatedJsonMeter", "json_meter", "openbeken", "tasmota", "tuya"]
 
 _OPENBEKEN: Final = replace(HABITS["openbeken"], has_reset_reason=True)  # on its page
 _TASMOTA: Final = HABITS["tasmota"]
@@ -73,3 +75,54 @@ def tuya(
 
     meter = SimulatedNetworkMeter(HABITS["tuya"], clock=clock, **physics)
     return SimulatedTuya(meter, version=version, wants_points=wants_points, is_plug=is_plug)
+
+
+class SimulatedJsonMeter:
+    """A plug behind zigbee2mqtt: JSON on MQTT, below ``topic``.
+
+    ``repeats`` is the bridge's habit to publish what it has cached once more. The shape is documented; which fields a
+    plug has differs by its maker.
+    """
+
+    def __init__(self, meter: SimulatedNetworkMeter, *, topic: str = "zigbee2mqtt/simulated-plug") -> None:
+        self.meter = meter
+        self.topic = topic
+        self.repeats = False
+        self._last = ""
+
+    @property
+    def will(self) -> Message:
+        """``availability`` = ``offline``."""
+        return Message(f"{self.topic}/availability", '{"state":"offline"}', retain=True)
+
+    @property
+    def commands(self) -> str:
+        """Questions."""
+        return f"{self.topic}/get"
+
+    def births(self) -> Sequence[Message]:
+        """Availability."""
+        return [Message(f"{self.topic}/availability", '{"state":"online"}', retain=True)]
+
+    def state(self) -> Sequence[Message]:
+        """Everything in one message."""
+        if not (self.repeats and self._last):
+            self._last = json.dumps(self._document())
+        return [Message(self.topic, self._last)]
+
+    def answer_command(self, topic: str, payload: str) -> Sequence[Message]:
+        """The same, at once."""
+        del topic, payload
+        return self.state()
+
+    def _document(self) -> dict[str, object]:
+        shown = self.meter.update()
+        return {
+            "energy": round(float(self.meter.register.mwh) / 1e6, 3),
+            "power": round(shown.watts, 1),
+            "voltage": round(shown.volts, 1),
+            "current": round(shown.amps, 3),
+            "linkquality": 120,
+            "simulated": True,
+            "last_seen": self.meter.clock.now().isoformat(),
+        }

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from wattrail.clock import Clock, ManualClock
-from wattrail.twin.loads import DAY_S, seconds_of_day
+from wattrail.clock import Clock
+from wattrail.twin.loads import DAY_S, begins_at
 from wattrail.twin.mains import Mains
 from wattrail.twin.network.register_habits import UJ_PER_WH, RegisterHabits, SimulatedRegister
 from wattrail.twin.scenario import load_scenario
@@ -51,8 +51,7 @@ class SimulatedNetworkMeter:
     ) -> None:
         self.clock = clock
         self._epoch = clock.monotonic()
-        starts_at = seconds_of_day(start) if start else _time_of_day(clock)
-        self.mains: Mains = load_scenario(scenario, starts_at=starts_at, seed=seed)
+        self.mains: Mains = load_scenario(scenario, starts_at=begins_at(start, clock), seed=seed)
         self.truth = Truth(self.mains, self.now)
         self.register = SimulatedRegister(habits, total_uj=total_wh * UJ_PER_WH)
         self.export = SimulatedRegister(export_habits) if export_habits else None
@@ -105,9 +104,3 @@ class SimulatedNetworkMeter:
 
     def _next_midnight(self, time: float) -> float:
         return ((time + self.mains.starts_at) // DAY_S + 1) * DAY_S - self.mains.starts_at
-
-
-def _time_of_day(clock: Clock) -> float:
-    # A manual clock's day is UTC: no test may depend on where its machine stands.
-    local = clock.now() if isinstance(clock, ManualClock) else clock.now().astimezone()
-    return local.hour * 3600.0 + local.minute * 60.0 + local.second

@@ -15,8 +15,6 @@ import base64
 import ctypes
 import json
 import math
-import re
-import struct
 from collections.abc import Sequence
 from typing import Final
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -27,13 +25,12 @@ from wattrail.twin.network.meter import Shown, SimulatedNetworkMeter
 from wattrail.twin.network.openbeken_board import SimulatedBoard
 from wattrail.twin.network.openbeken_discovery import announcements
 from wattrail.twin.network.openbeken_pages import JSON, BoardPages, PageAnswer
-from wattrail.twin.network.register_habits import UJ_PER_WH
-from wattrail.twin.network.serving import Message, WebFaults
+from wattrail.twin.network.register_habits import UJ_PER_WH, as_float32
+from wattrail.twin.network.serving import Message, WebFaults, content_length
 
 __all__ = ["SimulatedOpenBeken"]
 
 _VERSION: Final = "1.18.230"
-_LENGTH: Final = re.compile(rb"\r\nContent-Length: (\d{1,9})(?=\r\n|\Z)", re.IGNORECASE)
 _MAC: Final = "C8478C51CAFE"
 _ALL_PARTS: Final = ("Status", "StatusPRM", "StatusFWR", "StatusNET", "StatusMQT", "StatusSNS", "StatusSTS")
 _NO_TIME: Final = "0000-00-00T00:00:00"
@@ -142,8 +139,7 @@ class SimulatedOpenBeken:
 
     def _posted(self, path: str, request: bytes) -> PageAnswer | None:
         head, _, body = request.partition(b"\r\n\r\n")
-        length = _LENGTH.search(head)
-        return self.pages.post(path, body, is_whole=len(body) == int(length[1]) if length else True)
+        return self.pages.post(path, body, is_whole=content_length(head) in (None, len(body)))
 
     def command(self, line: str) -> str:
         """The answer to a console line."""
@@ -188,11 +184,10 @@ class SimulatedOpenBeken:
             "Voltage": shown.volts, "Current": shown.amps, "Frequency": _hertz(shown),
             "ConsumptionTotal": float(self.meter.register.mwh / 1000), "Yesterday": 0.0, "ConsumptionLastHour": 0.0,
         }  # fmt: skip
-        # Four of the firmware's formats have a blank before the number.
+        # Four of the firmware's formats have a blank before the number. Every reading passes through a float of C.
         blanks = dict.fromkeys(("Power", "ApparentPower", "ReactivePower", "Yesterday"), " ")
-        return (
-            "{" + ",".join(f'"{name}":{blanks.get(name, "")}{_float(value):f}' for name, value in values.items()) + "}"
-        )
+        written = (f'"{name}":{blanks.get(name, "")}{as_float32(value):f}' for name, value in values.items())
+        return "{" + ",".join(written) + "}"
 
     def _info(self) -> str:
         settings = self.board.settings
@@ -255,7 +250,7 @@ class SimulatedOpenBeken:
     def births(self) -> Sequence[Message]:
         """Availability and the device's own state; the firmware sends one of these a second."""
         own = {
-            "host": f"{SIMULATED_MARK}_{self.client}", "build": f"OpenBK7231N {SIMULATED_MARK} {_VERSION}",
+            "host": f"{SIMULATED_MARK}_{self.client}", "build": f"OpenBK7231N {SIMULATED_MARK} {self.board.version}",
             "mac": self.mac, "temp": "41.50", "ssid": "", "datetime": self._time() if self.has_clock else "0",
             "sockets": "1", "rssi": str(self.signal_dbm), "uptime": str(int(self.meter.register.uptime_s)),
             "freeheap": "100000", "ip": "127.0.0.1",
@@ -267,10 +262,8 @@ class SimulatedOpenBeken:
 
     def discovery(self) -> Sequence[Message]:
         """What the page /ha_discovery, or flag 27, lets it say to Home Assistant."""
-        host = f"{SIMULATED_MARK}_{self.client}"
-        return announcements(
-            host, self.client, version=_VERSION, energy_unit="kWh" if self.is_kwh else "Wh", has_clock=self.has_clock
-        )
+        host, unit = f"{SIMULATED_MARK}_{self.client}", "kWh" if self.is_kwh else "Wh"
+        return announcements(host, self.client, version=self.board.version, energy_unit=unit, has_clock=self.has_clock)
 
     def answer_search(self, place: str) -> bytes:
         """The answer to an SSDP M-SEARCH, whatever was searched; ``place`` is host:port of its web server."""
@@ -318,11 +311,6 @@ class SimulatedOpenBeken:
 
 def _reactive(shown: Shown) -> float:
     return math.sqrt(max(0.0, (shown.volts * shown.amps) ** 2 - shown.watts**2))
-
-
-def _float(value: float) -> float:
-    """Every reading passes through a float of C."""
-    return float(struct.unpack("<f", struct.pack("<f", value))[0])
 
 
 def _hertz(shown: Shown) -> float:

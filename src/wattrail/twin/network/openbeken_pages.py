@@ -96,7 +96,7 @@ class BoardPages:
 
     def _pins(self) -> str:
         data = self.board.settings.data
-        roles, channels = list(data[0x33E : 0x33E + PINS]), list(data[0x35E : 0x35E + PINS])
+        roles, channels = (list(data[FIELDS[name].offset :][:PINS]) for name in ("pin_roles", "pin_channels"))
         names = [" ", *ROLES[1:]]
         return json.dumps({"rolenames": names, "roles": roles, "channels": channels, "states": [0] * PINS})
 

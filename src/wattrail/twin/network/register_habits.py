@@ -18,7 +18,7 @@ from typing import Final
 
 from wattrail.energy_register import BootEvidence, Direction, Persistence
 
-__all__ = ["HABITS", "UJ_PER_WH", "RegisterHabits", "SimulatedRegister"]
+__all__ = ["HABITS", "UJ_PER_WH", "RegisterHabits", "SimulatedRegister", "as_float32"]
 
 UJ_PER_WH: Final = 3_600_000_000
 _UJ_PER_MWH: Final = 3_600_000
@@ -133,7 +133,7 @@ class SimulatedRegister:
             return self._shown_instead
         step, energy = self.habits.step_mwh, self.energy_uj
         if self.habits.is_float32:
-            count = round(Fraction(_as_float32(energy / _UJ_PER_MWH / _MWH_PER_KWH)) * _MWH_PER_KWH / step)
+            count = round(Fraction(as_float32(energy / _UJ_PER_MWH / _MWH_PER_KWH)) * _MWH_PER_KWH / step)
         else:
             count = energy * step.denominator // (step.numerator * _UJ_PER_MWH)
         return count if self.habits.modulus is None else count % self.habits.modulus
@@ -265,5 +265,6 @@ def _added(direction: Direction, import_uj: int, export_uj: int) -> int:
             return import_uj - export_uj
 
 
-def _as_float32(value: float) -> float:
+def as_float32(value: float) -> float:
+    """What is left of a number in a float of C."""
     return float(struct.unpack("<f", struct.pack("<f", value))[0])

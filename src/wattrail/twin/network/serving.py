@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -16,7 +16,16 @@ from wattrail.transport.listening import stop_listening
 if TYPE_CHECKING:
     import aiomqtt
 
-__all__ = ["NETWORK_DEVICES", "Message", "MqttDevice", "WebFaults", "connect_to_broker", "serve_web"]
+__all__ = [
+    "NETWORK_DEVICES",
+    "Message",
+    "MqttDevice",
+    "WebFaults",
+    "connect_to_broker",
+    "content_length",
+    "listening",
+    "serve_web",
+]
 
 NETWORK_DEVICES: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -82,6 +91,15 @@ async def serve_web(
         with suppress(OSError):
             await writer.wait_closed()
 
+    async with listening(serve, host, port) as place:
+        yield place
+
+
+@asynccontextmanager
+async def listening(
+    serve: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]], host: str, port: int
+) -> AsyncIterator[str]:
+    """Serve each connection while the block runs; gives host:port. Raises PortOpenError."""
     try:
         server = await asyncio.start_server(serve, host, port)
     except OSError as error:
@@ -92,14 +110,20 @@ async def serve_web(
         await stop_listening(server)
 
 
+def content_length(head: bytes) -> int | None:
+    """What the head of a request says about its body."""
+    found = _LENGTH.search(head)
+    return int(found[1]) if found else None
+
+
 async def _whole_request(reader: asyncio.StreamReader, faults: WebFaults) -> bytes:
     """What arrives in one read, and of an upload as many bytes as its head says."""
     request = await reader.read(_READ_SIZE)
     head, end, body = request.partition(b"\r\n\r\n")
-    length = _LENGTH.search(head)
+    length = content_length(head)
     if not end or length is None or not request.startswith(_UPLOADS):
         return request
-    missing, limit = int(length[1]) - len(body), faults.upload_ends_after
+    missing, limit = length - len(body), faults.upload_ends_after
     if limit is not None and missing > 0:
         faults.upload_ends_after = None
         missing = min(missing, limit)

@@ -16,10 +16,9 @@ from secrets import token_bytes
 from types import MappingProxyType
 from typing import Final
 
-from wattrail.errors import PortOpenError
 from wattrail.network_meters.decoded import SIMULATED_MARK
-from wattrail.transport.listening import stop_listening
 from wattrail.twin.network.meter import SimulatedNetworkMeter
+from wattrail.twin.network.serving import listening
 from wattrail.twin.network.tuya_codec import DeviceCodec, Request
 
 __all__ = ["LOCAL_KEY", "SimulatedTuya", "TuyaServer", "serve_tuya"]
@@ -69,11 +68,6 @@ class SimulatedTuya:
         self.ignores_update = False
         self._cache: dict[str, int] = {}
         self.restart_module()
-
-    @property
-    def is_cache_empty(self) -> bool:
-        """Whether nothing was reported since the module started."""
-        return not any(self._cache.values())
 
     def restart_module(self) -> None:
         """The Wi-Fi module restarts; the meter behind it measures and counts on."""
@@ -221,16 +215,12 @@ async def serve_tuya(
     Raises PortOpenError.
     """
     served = TuyaServer(device, idle_s=idle_s, random=random)
+    reporting: asyncio.Task[None] | None = None
     try:
-        listener = await asyncio.start_server(served.serve, host, port)
-    except OSError as error:
-        raise PortOpenError(f"cannot listen on {host}:{port}: {error}") from error
-    served.place = f"{host}:{listener.sockets[0].getsockname()[1]}"
-    reporting = asyncio.create_task(_report_forever(served, every_s)) if every_s else None
-    try:
-        yield served
+        async with listening(served.serve, host, port) as served.place:
+            reporting = asyncio.create_task(_report_forever(served, every_s)) if every_s else None
+            yield served
     finally:
-        await stop_listening(listener)
         served.hang_up()
         if reporting is not None:
             reporting.cancel()

@@ -59,7 +59,7 @@ class DeviceCodec:
         self._received += data
         requests, replies = [], b""
         for command, sequence, body in self._frames():
-            text = self._plain(command, sequence, body)
+            text = self._plain(command, body)
             if text is None:
                 self.is_refused |= command in _NEGOTIATION
             elif command == 3:
@@ -103,9 +103,8 @@ class DeviceCodec:
             del self._received[:whole]
             yield command, sequence, frame
 
-    def _plain(self, command: int, sequence: int, frame: bytes) -> bytes | None:
+    def _plain(self, command: int, frame: bytes) -> bytes | None:
         """What a client sent, deciphered; None where it does not fit the key."""
-        del sequence
         key = self._local_key if command in _NEGOTIATION else self._key
         if self.version == "3.5":
             try:

@@ -7,7 +7,7 @@ from typing import Final
 from wattrail.chips.belling import Heads
 from wattrail.chips.bl0940.constants import BAUD, FRAME_GAP_S, HEADS
 from wattrail.chips.bl0940.registers import CF_CNT, I_FAST_RMS, I_RMS, TPS1, TPS2, V_RMS, WATT
-from wattrail.twin.chip_model import ChipModel
+from wattrail.twin.chip import ChipModel
 from wattrail.twin.chip_tables import UartDialect, UartTiming
 from wattrail.twin.chips.bl0940.array import CF_B, I_B, I_FAST_B, WATT_B, Bl0940Array
 from wattrail.twin.options import TwinOptions

@@ -7,7 +7,7 @@ from typing import Final
 from wattrail.chips.belling import Heads
 from wattrail.chips.bl0942.constants import BAUD_RATES, HEADS
 from wattrail.chips.bl0942.registers import CF_CNT, FREQ, I_FAST_RMS, I_RMS, STATUS, V_RMS, WATT
-from wattrail.twin.chip_model import ChipModel
+from wattrail.twin.chip import ChipModel
 from wattrail.twin.chip_tables import UartDialect, UartTiming
 from wattrail.twin.chips.bl0942.array import Bl0942Array
 from wattrail.twin.options import TwinOptions

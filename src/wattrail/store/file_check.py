@@ -15,11 +15,12 @@ from typing import Final
 
 from wattrail.database_address import DatabaseAddress
 from wattrail.errors import StoreError
-from wattrail.ledger import AuditFinding, audit
+from wattrail.ledger import AuditFinding, Auditor
 from wattrail.store import queries
 from wattrail.store.chain import broken_links
 from wattrail.store.damage import OTHER_FILE, RECOVER, as_damage, explained, integrity_problems
 from wattrail.store.database import Cursor
+from wattrail.store.pages import PAGE_ROWS, entries_page
 from wattrail.store.rollup_check import rollup_findings
 from wattrail.store.rows import from_microseconds
 from wattrail.store.schema import APPLICATION_ID, migrations
@@ -196,8 +197,11 @@ def derived_problems(cursor: Cursor, meter_id: int) -> Iterator[str]:
 
 
 def _replayed(cursor: Cursor, meter_id: int) -> tuple[AuditFinding, ...]:
-    ledger_slice = queries.ledger_slice(cursor, meter_id)
-    return tuple(audit(ledger_slice).findings) if ledger_slice.entries else ()
+    auditor, number = Auditor(queries.adjustable_entries(cursor, meter_id)), 0
+    while part := entries_page(cursor, meter_id, number, PAGE_ROWS).entries:
+        auditor.take(part)
+        number = part[-1].sequence
+    return auditor.audit().findings if auditor.entries else ()
 
 
 def _unbooked(cursor: Cursor, meter_id: int, name: str) -> Iterator[FileFinding]:

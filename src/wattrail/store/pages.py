@@ -14,12 +14,15 @@ from wattrail.store.quarter_sums import SHAPELESS
 from wattrail.store.rows import ENTRY_COLUMNS, LATER_COLUMNS, QUANTITY_COLUMNS, entry_from_row, microseconds
 
 __all__ = [
-    "READING_COLUMNS", "EntryFilter", "entries_page", "in_order", "newest_entries", "readings_page",
+    "PAGE_ROWS", "READING_COLUMNS", "EntryFilter", "entries_page", "in_order", "newest_entries", "readings_page",
     "remarkable_entries",
 ]  # fmt: skip
 
 READING_COLUMNS: Final = ("at", "id", "energy_count", "export_count", *QUANTITY_COLUMNS)
 """Columns of a page of readings: time in microseconds and id, counts, then thousandths and millionths of units."""
+
+PAGE_ROWS: Final = 5_000
+"""Rows that whoever reads all of them has in memory at a time. An entry takes 0.4 kB there, a year of them 200 MB."""
 
 _Row = TypeVar("_Row")
 _ENTRY: Final = ", ".join(ENTRY_COLUMNS + LATER_COLUMNS)

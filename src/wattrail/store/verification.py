@@ -8,18 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Final
 
 from wattrail.database_address import DatabaseAddress
 from wattrail.errors import StoreError
 from wattrail.ledger import VIRTUAL_SCHEME, Audit, AuditFinding, Auditor, Definition, LedgerSlice, MemberLedger
 from wattrail.ledger.virtual import rederived
+from wattrail.store.pages import PAGE_ROWS
 from wattrail.store.read_only import StoreReader, open_to_read
 from wattrail.store.rows import MeterRow
 
 __all__ = ["VerificationProgress", "file_problems", "verify_meter"]
-
-_PART: Final = 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +76,7 @@ def _audited(database: DatabaseAddress, row: MeterRow) -> Iterator[Auditor]:
     yield auditor
     while True:
         with open_to_read(database) as reader:
-            part = reader.entries_page(row.id, number, _PART).entries
+            part = reader.entries_page(row.id, number, PAGE_ROWS).entries
         part = tuple(entry for entry in part if entry.sequence <= last)  # what is booked meanwhile has later epochs
         if not part:
             return

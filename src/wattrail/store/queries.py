@@ -168,7 +168,7 @@ def stated(cursor: Cursor, meter_id: int) -> tuple[Entry, ...]:
 
 def ledger_slice(cursor: Cursor, meter_id: int, since: datetime | None = None) -> LedgerSlice:
     """The ledger of a meter; entries that ended before ``since`` are only added up."""
-    return _books_from(cursor, meter_id, 1 if since is None else _first_since(cursor, meter_id, since))
+    return _slice_from(cursor, meter_id, 1 if since is None else _first_since(cursor, meter_id, since))
 
 
 def ledger_tail(cursor: Cursor, meter_id: int) -> tuple[LedgerSlice, int]:
@@ -180,27 +180,19 @@ def ledger_tail(cursor: Cursor, meter_id: int) -> tuple[LedgerSlice, int]:
     sequence, reading_id = cursor.execute(sql, (meter_id,)).fetchone() or (1, 0)
     sql = "SELECT MAX(sequence) FROM entry WHERE meter_id = ? AND sequence > ? AND kind = 'restart'"
     (fallen,) = cursor.execute(sql, (meter_id, sequence - _TAIL)).fetchone()
-    return _books_from(cursor, meter_id, max(fallen - 1, 1) if fallen else sequence), reading_id
+    return _slice_from(cursor, meter_id, max(fallen - 1, 1) if fallen else sequence), reading_id
 
 
-def slice_between(cursor: Cursor, meter_id: int, start: datetime, end: datetime) -> LedgerSlice:
-    """The part of a ledger from which the registers between two moments follow, with the sum of all before it."""
-    sql = "SELECT MAX(sequence) FROM entry WHERE meter_id = ? AND started_at < ?"
-    (last,) = cursor.execute(sql, (meter_id, microseconds(end + timedelta(days=1)))).fetchone()
-    return _books_from(cursor, meter_id, _first_since(cursor, meter_id, start), last)
-
-
-def _books_from(cursor: Cursor, meter_id: int, first: int, last: int | None = None) -> LedgerSlice:
+def _slice_from(cursor: Cursor, meter_id: int, first: int) -> LedgerSlice:
     sums = "SELECT epoch, SUM(positive), SUM(negative), SUM(undirected) FROM entry WHERE meter_id = ? AND sequence < ?"
     before = {row[0]: Counts(*row[1:]) for row in cursor.execute(f"{sums} GROUP BY epoch", (meter_id, first))}
-    entries = _entries_from(cursor, meter_id, first, last)
+    entries = _entries_from(cursor, meter_id, first)
     return LedgerSlice(entries=entries, epochs=epochs(cursor, meter_id), stated=stated(cursor, meter_id), before=before)
 
 
-def _entries_from(cursor: Cursor, meter_id: int, first: int, last: int | None = None) -> tuple[Entry, ...]:
-    until, values = ("", (meter_id, first)) if last is None else ("AND sequence <= ?", (meter_id, first, last))
-    sql = f"SELECT {_ENTRY} FROM entry WHERE meter_id = ? AND sequence >= ? {until} ORDER BY sequence"
-    return tuple(entry_from_row(row) for row in cursor.execute(sql, values))
+def _entries_from(cursor: Cursor, meter_id: int, first: int) -> tuple[Entry, ...]:
+    sql = f"SELECT {_ENTRY} FROM entry WHERE meter_id = ? AND sequence >= ? ORDER BY sequence"
+    return tuple(entry_from_row(row) for row in cursor.execute(sql, (meter_id, first)))
 
 
 def _first_since(cursor: Cursor, meter_id: int, since: datetime) -> int:

@@ -14,7 +14,7 @@ from wattrail.cli.ledger import document
 from wattrail.cli.ledger.account import BooksOptions, Format, Length, NamedAccount, load_tariff, one_account
 from wattrail.cli.option_types import FromOption, ToOption
 from wattrail.ledger import By, by_interval
-from wattrail.ledger.rates import rate_registers
+from wattrail.ledger.bill import rate_registers
 
 
 def export(

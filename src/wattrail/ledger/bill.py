@@ -119,6 +119,7 @@ def _moments(periods: Sequence[datetime], timetable: Timetable) -> tuple[datetim
 
 def _asides(ledger_slice: LedgerSlice, timetable: Timetable) -> tuple[Callable[[Entry], bool], Callable[[Entry], bool]]:
     """Which entries without a shape cannot be charged for their import, and which for their export."""
+    # Import and export apart: an export may be paid alike at every rate, so the same gap can be paid and not charged.
     return (
         lambda entry: not timetable.one_rate(ledger_slice.earliest(entry), entry.end),
         lambda entry: not timetable.one_price(ledger_slice.earliest(entry), entry.end),

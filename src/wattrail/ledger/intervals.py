@@ -78,6 +78,7 @@ class Untimed:
         if self._began is None or self._until is None:
             return [False] * count
         first, last = bisect_left(boundaries, self._began), bisect_right(boundaries, self._until) - 1
+        # Not `touches` for each: a year by hour has 8,760 spans, and a few holes.
         found = [first <= place < last for place in range(count)]
         for start, end in zip(self._starts, self._ends, strict=True):
             place = max(bisect_right(boundaries, start) - 1, 0)

@@ -268,6 +268,8 @@ class Ledger:
     def _interrupt(self, seen: Observation, elapsed_us: int, step: RegisterStep) -> Entry:
         """Book what the counter proves over the time nobody watched, up to now."""
         assert self._span is not None
+        # Power before a gap says nothing of power in it. The fraction of a count is left from what was shared, and
+        # stays.
         self._split = Split(carry=self._split.carry)
         counts = self._registers.directed(step, self._watt, seen)
         self._accept(seen, step, elapsed_us)

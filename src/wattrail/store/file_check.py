@@ -23,7 +23,7 @@ from wattrail.store.database import Cursor
 from wattrail.store.pages import PAGE_ROWS, entries_page
 from wattrail.store.rollup_check import rollup_findings
 from wattrail.store.rows import from_microseconds
-from wattrail.store.schema import APPLICATION_ID, migrations
+from wattrail.store.schema import APPLICATION_ID, migrations, version_and_owner
 from wattrail.store.schema_version import too_new
 from wattrail.store.sum_check import nobodys_sums, sum_findings
 
@@ -109,9 +109,7 @@ def open_file(path: Path) -> Iterator[sqlite3.Connection]:
 
 def require_ours(connection: sqlite3.Connection, path: Path) -> int:
     """The version of the schema. Raises StoreError for a database of another program, or of a newer wattrail."""
-    version, owner = (
-        int(connection.execute(f"PRAGMA {name}").fetchone()[0]) for name in ("user_version", "application_id")
-    )
+    version, owner = version_and_owner(connection)
     if owner != APPLICATION_ID:
         raise StoreError(f"{path} is a database of another program", hint=OTHER_FILE)
     if version > len(migrations()):

@@ -18,7 +18,7 @@ from wattrail.store.condensed import count_series
 from wattrail.store.database import Cursor
 from wattrail.store.imported_hours import imported_energy
 from wattrail.store.pages import PAGE_ROWS, in_order, readings_page
-from wattrail.store.rows import ENTRY_COLUMNS, LATER_COLUMNS, entry_from_row, from_microseconds, microseconds
+from wattrail.store.rows import ENTRY_LIST, entry_from_row, from_microseconds, microseconds
 
 __all__ = ["COLUMNS", "Cell", "Content", "Row", "Selection", "exported_rows"]
 
@@ -94,7 +94,7 @@ def _readings(cursor: Cursor, meter_id: int, selection: Selection) -> Iterator[R
 def _entries(cursor: Cursor, meter_id: int, selection: Selection) -> Iterator[Row]:
     epochs = queries.epochs(cursor, meter_id)
     sql = (
-        f"SELECT {', '.join(ENTRY_COLUMNS + LATER_COLUMNS)} FROM entry WHERE meter_id = ? "
+        f"SELECT {ENTRY_LIST} FROM entry WHERE meter_id = ? "
         "AND sequence > ? AND ended_at >= ? AND started_at < ? ORDER BY sequence LIMIT ?"
     )
     start, end = map(microseconds, selection.span)

@@ -100,6 +100,7 @@ def _require_room(connection: sqlite3.Connection, path: Path) -> None:
 
 def _write(connection: sqlite3.Connection, copy: Path) -> None:
     new_file(copy)
+    # Not a copy of the file: what was committed may still stand in its log.
     with closing(sqlite3.connect(copy)) as written:
         connection.backup(written)
         written.execute("PRAGMA journal_mode = DELETE")  # one file, which can be moved

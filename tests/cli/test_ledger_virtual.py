@@ -12,6 +12,7 @@ import pytest
 from tests.cli.conftest import Type
 from tests.gateway.test_virtual_meter import BALANCE, TWO, Street
 from wattrail.app.config import data_dir
+from wattrail.store import verification
 
 pytestmark = pytest.mark.usefixtures("manual_clock")
 
@@ -42,17 +43,33 @@ def test_verify_derives_every_entry_again(wattrail: Type, database: Path) -> Non
     assert "house: 7 entries, 0 stated: nothing differs" in wattrail("ledger", "verify", "house").out
 
 
-def test_verify_names_an_entry_that_its_members_did_not_book(wattrail: Type, database: Path) -> None:
+def altered(database: Path, change: str) -> None:
+    """Another third entry of the house."""
     with closing(sqlite3.connect(database)) as connection, connection:
         connection.execute("DROP TRIGGER entry_is_never_edited")
         connection.execute(
-            "UPDATE entry SET negative = negative + 5, export_count = export_count + 5 "
-            "WHERE sequence = 3 AND meter_id = (SELECT id FROM meter WHERE name = 'house')"
+            f"UPDATE entry SET {change} WHERE sequence = 3 AND meter_id = (SELECT id FROM meter WHERE name = 'house')"
         )
+
+
+@pytest.mark.parametrize("rows", [2, 5_000])
+def test_verify_names_an_entry_that_its_members_did_not_book(
+    wattrail: Type, database: Path, monkeypatch: pytest.MonkeyPatch, rows: int
+) -> None:
+    monkeypatch.setattr(verification, "PAGE_ROWS", rows)
+    assert "nothing differs" in wattrail("ledger", "verify", "house").out
+    altered(database, "negative = negative + 5, export_count = export_count + 5")
     said = wattrail("ledger", "verify", "house")
     assert said.code == 6
     assert "entry 3: its energy is import" in said.out
     assert "as its members booked" in said.out
+
+
+def test_verify_goes_on_past_an_entry_of_a_definition_that_is_not_there(wattrail: Type, database: Path) -> None:
+    altered(database, "epoch = 9")
+    said = wattrail("ledger", "verify", "house")
+    assert said.code == 6
+    assert "entry 3: its epoch is 9" in said.out
 
 
 def test_reading_a_virtual_meter_says_what_to_do_instead(wattrail: Type, home: Path) -> None:

@@ -26,7 +26,7 @@ from wattrail.ledger import (
     midnight,
     opening,
 )
-from wattrail.ledger.rates import rate_registers
+from wattrail.ledger.bill import rate_registers
 
 EVERY_NIGHT = """
 name = "Two rates"

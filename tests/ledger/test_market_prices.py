@@ -15,8 +15,8 @@ from tests.ledger.rig import BERLIN, forgotten, ledger_slice, utc, watched
 from tests.ledger.test_tariff import tariff
 from wattrail.errors import ConfigError
 from wattrail.ledger import Bill, Entry, LedgerSlice, MarketPrice, Tariff, Timetable, bills, midnight
+from wattrail.ledger.bill import rate_registers
 from wattrail.ledger.market_prices import in_order
-from wattrail.ledger.rates import rate_registers
 
 HOUR = timedelta(hours=1)
 SPOT = """

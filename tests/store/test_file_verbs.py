@@ -14,7 +14,8 @@ import pytest
 from tests.store.damaged import forge
 from tests.store.rig import live_through, look, register
 from wattrail.errors import StoreError
-from wattrail.store import GatewayLock, open_store
+from wattrail.ledger import Auditor
+from wattrail.store import GatewayLock, file_check, open_store
 from wattrail.store.backup import back_up
 from wattrail.store.file_check import content_of, file_findings, open_file, require_sound
 from wattrail.store.restore import restore
@@ -145,6 +146,21 @@ def test_each_finding_comes_with_its_remedy(path: Path, sql: str, says: str) -> 
         findings = file_findings(connection, path)
     assert any(says in finding.text for finding in findings), findings
     assert all(finding.remedy for finding in findings)
+
+
+@pytest.mark.parametrize("sequence", range(2, 9))
+def test_what_parts_of_a_ledger_do_not_add_up_to_is_found(
+    path: Path, monkeypatch: pytest.MonkeyPatch, sequence: int
+) -> None:
+    forge(path, f"UPDATE entry SET count = count + 1 WHERE sequence = {sequence}")
+    whole = findings_of(path)
+    sizes: list[int] = []
+    take = Auditor.take
+    monkeypatch.setattr(Auditor, "take", lambda own, part: (sizes.append(len(part)), take(own, part))[1])
+    monkeypatch.setattr(file_check, "PAGE_ROWS", 3)
+    assert findings_of(path) == whole
+    assert sum("the sum of its counts" in text for text in whole) == 2, "it and the next do not fit"
+    assert max(sizes) == 3, "however long the ledger, a check has some entries of it in memory"
 
 
 def test_an_older_file_is_a_finding_and_not_a_damage(tmp_path: Path) -> None:

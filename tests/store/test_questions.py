@@ -10,7 +10,7 @@ import pytest
 from tests.store.rig import START, live_through, look, register
 from wattrail.database_address import DatabaseAddress
 from wattrail.store import Retention, Store, open_store
-from wattrail.store.buckets import bucket_width
+from wattrail.store.series import bucket_width
 
 HOUR = timedelta(hours=1)
 

@@ -19,9 +19,9 @@ from wattrail.errors import StoreError, StoreUnavailable
 from wattrail.ledger import Ledger
 from wattrail.store import Store, open_store, open_to_read, recent_readings
 from wattrail.store.backup import back_up
-from wattrail.store.buckets import Bucket
 from wattrail.store.reading_journal import JournalLine, ReadingJournal, journal_content, journal_lines, journal_path
 from wattrail.store.restore import restore
+from wattrail.store.series import Bucket
 
 ALWAYS = START + timedelta(days=1)
 

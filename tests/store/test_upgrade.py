@@ -6,6 +6,7 @@ import errno
 import os
 import signal
 import sqlite3
+import stat
 import subprocess
 import sys
 from contextlib import closing
@@ -66,6 +67,21 @@ def test_a_new_database_and_one_of_this_version_are_not_copied(tmp_path: Path) -
     for _ in range(2):
         open_store(path).close()
     assert not copy_of(path).exists()
+
+
+def test_a_folder_that_cannot_be_synced_does_not_stop_an_upgrade(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, fsync = old_database(tmp_path, 7), os.fsync
+
+    def refuse_folders(number: int) -> None:
+        if stat.S_ISDIR(os.fstat(number).st_mode):  # as CIFS does, which a NAS is mounted by
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+        fsync(number)
+
+    monkeypatch.setattr(os, "fsync", refuse_folders)
+    assert totals(path) == TOTALS
+    assert pragma(copy_of(path), "user_version") == 7
 
 
 def test_only_the_last_two_copies_are_kept(tmp_path: Path) -> None:
@@ -142,7 +158,7 @@ def test_a_disk_that_fills_during_the_copy_leaves_no_half_copy(tmp_path: Path, m
     def full(_descriptor: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(version_copy.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(StoreError, match=r"must be copied to .*before-version-\d+ before this version changes it"):
         open_store(path)
     monkeypatch.undo()

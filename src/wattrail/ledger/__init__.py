@@ -1,14 +1,14 @@
 """From counters to energy: import and export as two registers that never fall. Pure, integer, append-only."""
 
 from wattrail.ledger.audit import Audit, AuditFinding, Auditor, audit
-from wattrail.ledger.bill import Bill, BillLine, billing_moments, bills, energy_billing_moments, energy_bills
+from wattrail.ledger.bill import Bill, billing_moments, bills, energy_billing_moments, energy_bills
 from wattrail.ledger.boot import Boot, boot_between
 from wattrail.ledger.channels import Channels
 from wattrail.ledger.count_series import CountSeries, by_counts
-from wattrail.ledger.entries import BEGINNING, STATED, Entry, EntryKind, Epoch, Observation, Totals
+from wattrail.ledger.entries import BEGINNING, Entry, EntryKind, Epoch, Observation, Totals
 from wattrail.ledger.estimates import NEVER_ESTIMATED, EstimatedTimes
 from wattrail.ledger.imported import ImportedEnergy, with_imported
-from wattrail.ledger.intervals import ImportedPart, Interval, by_interval
+from wattrail.ledger.intervals import ImportedPart, Interval, RunningInterval, by_interval
 from wattrail.ledger.ledger import GAP_AFTER_US, Ledger
 from wattrail.ledger.ledger_slice import Counts, Energy, LedgerSlice
 from wattrail.ledger.manual import (
@@ -21,12 +21,11 @@ from wattrail.ledger.manual import (
     reversal,
     unassigned,
 )
-from wattrail.ledger.market_prices import MarketPrice, MarketTerms
+from wattrail.ledger.market_prices import MarketPrice
 from wattrail.ledger.member import MemberLedger
 from wattrail.ledger.periods import By, boundaries, local_day, midnight, parse_moment
-from wattrail.ledger.register_at import SeriesPoint, registers_at
+from wattrail.ledger.register_at import registers_at
 from wattrail.ledger.reversals import energy_of_entry, left_in_registers, reversals
-from wattrail.ledger.running import RunningInterval
 from wattrail.ledger.statement import (
     Foreseen,
     ResetOutlook,
@@ -36,7 +35,7 @@ from wattrail.ledger.statement import (
     kept_before,
     reset_outlook,
 )
-from wattrail.ledger.tariff import Price, Tariff, Timetable, Window
+from wattrail.ledger.tariff import Price, Tariff, Timetable
 from wattrail.ledger.timeline import CONFIRM_US
 from wattrail.ledger.virtual import VIRTUAL_REGISTERS, VIRTUAL_SCHEME, Definition, VirtualKind, VirtualLedger
 
@@ -45,14 +44,12 @@ __all__ = [
     "CONFIRM_US",
     "GAP_AFTER_US",
     "NEVER_ESTIMATED",
-    "STATED",
     "VIRTUAL_REGISTERS",
     "VIRTUAL_SCHEME",
     "Audit",
     "AuditFinding",
     "Auditor",
     "Bill",
-    "BillLine",
     "Boot",
     "By",
     "Channels",
@@ -72,13 +69,11 @@ __all__ = [
     "Ledger",
     "LedgerSlice",
     "MarketPrice",
-    "MarketTerms",
     "MemberLedger",
     "Observation",
     "Price",
     "ResetOutlook",
     "RunningInterval",
-    "SeriesPoint",
     "Statement",
     "StatementKind",
     "Tariff",
@@ -86,7 +81,6 @@ __all__ = [
     "Totals",
     "VirtualKind",
     "VirtualLedger",
-    "Window",
     "adjustment",
     "assignment",
     "audit",

@@ -11,9 +11,9 @@ energy of a time of which a market's price is not known.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
-from decimal import ROUND_HALF_UP, Context, Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from itertools import pairwise
 
 from wattrail.ledger.entries import Entry, Totals
@@ -22,12 +22,9 @@ from wattrail.ledger.ledger_slice import LedgerSlice
 from wattrail.ledger.obis import EXPORT, import_at_rate
 from wattrail.ledger.periods import By, boundaries
 from wattrail.ledger.register_at import SeriesPoint, registers_at
-from wattrail.ledger.tariff import Key, Per, Tariff, Timetable
+from wattrail.ledger.tariff import EXACT, Key, Per, Tariff, Timetable
 
-__all__ = ["Bill", "BillLine", "billing_moments", "bills", "energy_billing_moments", "energy_bills"]
-
-_EXACT = Context(prec=60)
-"""Far more digits than a price times an energy has: products are exact."""
+__all__ = ["Bill", "BillLine", "billing_moments", "bills", "energy_billing_moments", "energy_bills", "rate_registers"]
 
 _MWH_PER_KWH = 1_000_000
 _MEAN_TO = Decimal("0.000001")
@@ -69,7 +66,7 @@ class Bill:
 
 
 def bills(ledger_slice: LedgerSlice, tariff: Tariff, start: datetime, end: datetime, zone: tzinfo) -> tuple[Bill, ...]:
-    """The bills of the billing periods that cover ``[start, end)``. Empty for empty books."""
+    """The bills of the billing periods that cover ``[start, end)``. Empty for an empty ledger."""
     if ledger_slice.began is None:
         return ()
     periods = boundaries(By.BILLING, start, end, zone, billing_day=tariff.billing_day)
@@ -81,7 +78,7 @@ def energy_bills(
 ) -> tuple[Bill, ...]:
     """What energy alone costs between each two moments, which are in order: standing charges belong to months.
 
-    Empty for empty books.
+    Empty for an empty ledger.
     """
     if ledger_slice.began is None:
         return ()
@@ -122,6 +119,7 @@ def _moments(periods: Sequence[datetime], timetable: Timetable) -> tuple[datetim
 
 def _asides(ledger_slice: LedgerSlice, timetable: Timetable) -> tuple[Callable[[Entry], bool], Callable[[Entry], bool]]:
     """Which entries without a shape cannot be charged for their import, and which for their export."""
+    # Import and export apart: an export may be paid alike at every rate, so the same gap can be paid and not charged.
     return (
         lambda entry: not timetable.one_rate(ledger_slice.earliest(entry), entry.end),
         lambda entry: not timetable.one_price(ledger_slice.earliest(entry), entry.end),
@@ -207,19 +205,19 @@ class _Billing:
         several = len({key.price for key in self._exported}) > 1
         for (place, _), charged in sorted(self._by_place_and_rate(self._exported, self._tariff.export_price).items()):
             since = f", from {self._tariff.prices[place].valid_from}" if several else ""
-            credit = {_EXACT.minus(price): mwh for price, mwh in charged.items()}
+            credit = {EXACT.minus(price): mwh for price, mwh in charged.items()}
             yield self._energy_line(f"feed-in{since}", EXPORT.code, credit)
 
     def _energy_line(self, text: str, code: str, charged: Mapping[Decimal, int]) -> BillLine:
         mwh = sum(charged.values())
-        kwh = _EXACT.divide(Decimal(mwh), Decimal(_MWH_PER_KWH))
+        kwh = EXACT.divide(Decimal(mwh), Decimal(_MWH_PER_KWH))
         amount = Decimal(0)
         for price, part in charged.items():
-            amount = _EXACT.add(amount, _EXACT.multiply(_EXACT.divide(Decimal(part), Decimal(_MWH_PER_KWH)), price))
+            amount = EXACT.add(amount, EXACT.multiply(EXACT.divide(Decimal(part), Decimal(_MWH_PER_KWH)), price))
         price = next(iter(charged))
         if len(charged) > 1:
             text += f", mean of {len(charged)} prices"
-            price = _EXACT.divide(amount, kwh).quantize(_MEAN_TO, ROUND_HALF_UP, _EXACT) if mwh else Decimal(0)
+            price = EXACT.divide(amount, kwh).quantize(_MEAN_TO, ROUND_HALF_UP, EXACT) if mwh else Decimal(0)
         return BillLine(
             text=text, obis=code, energy_mwh=mwh, quantity=kwh, unit="kWh", price=price, amount=self._rounded(amount)
         )
@@ -236,12 +234,12 @@ class _Billing:
             if not price.standing:
                 continue
             if price.standing_per is Per.DAY:
-                quantity, unit, amount = Decimal(days), "days", _EXACT.multiply(price.standing, Decimal(days))
+                quantity, unit, amount = Decimal(days), "days", EXACT.multiply(price.standing, Decimal(days))
             elif days == len(prices):
                 quantity, unit, amount = Decimal(1), "month", price.standing
             else:
                 quantity, unit = Decimal(days), f"of {len(prices)} days"
-                amount = _EXACT.divide(_EXACT.multiply(price.standing, quantity), Decimal(len(prices)))
+                amount = EXACT.divide(EXACT.multiply(price.standing, quantity), Decimal(len(prices)))
             text = f"standing charge per {price.standing_per}"
             yield BillLine(text=text, quantity=quantity, unit=unit, price=price.standing, amount=self._rounded(amount))
 
@@ -252,8 +250,33 @@ class _Billing:
 
     def _rounded(self, amount: Decimal) -> Decimal:
         """To the currency's decimals, half up: 0.125 is 0.13, and -0.125 is -0.13."""
-        rounded = amount.quantize(Decimal(1).scaleb(-self._tariff.decimals), rounding=ROUND_HALF_UP, context=_EXACT)
-        return _EXACT.add(rounded, Decimal(0))  # no minus before a nought
+        rounded = amount.quantize(Decimal(1).scaleb(-self._tariff.decimals), rounding=ROUND_HALF_UP, context=EXACT)
+        return EXACT.add(rounded, Decimal(0))  # no minus before a nought
+
+
+def rate_registers(
+    ledger_slice: LedgerSlice, tariff: Tariff, moments: Sequence[datetime], zone: tzinfo
+) -> tuple[dict[str, int], ...]:
+    """Milliwatt-hours imported at each rate since the account began, at each of the moments, which come in order.
+
+    Energy that may have flowed at several rates is in none of them, and neither is an opening.
+    """
+    if ledger_slice.began is None or not moments or moments[-1] <= ledger_slice.began:
+        return tuple(dict.fromkeys(tariff.rates, 0) for _ in moments)
+    tariff = replace(tariff, market=None)  # whatever the market's price is, the rate is the same
+    first = min(ledger_slice.began, moments[0])
+    timetable = Timetable(tariff, first, moments[-1], zone)
+    marks = sorted({first, *moments, *(span.start for span in timetable.spans)})
+    points = registers_at(
+        ledger_slice, marks, asides=[lambda entry: not timetable.one_rate(ledger_slice.earliest(entry), entry.end)]
+    )
+    known = [(point.total.import_ - point.asides[0].import_).__floor__() for point in points]
+    sums = dict.fromkeys(tariff.rates, 0)
+    at = {first: dict(sums)}
+    for (mark, until), (before, after) in zip(pairwise(marks), pairwise(known), strict=True):
+        sums[tariff.key_at(mark, zone).rate] += after - before
+        at[until] = dict(sums)
+    return tuple(at[moment] for moment in moments)
 
 
 def _charged(point: SeriesPoint, first: SeriesPoint) -> tuple[int, int]:

@@ -41,6 +41,8 @@ class Channels:
         """How a device's registers are booked. Raises LedgerError where they do not give import and export."""
         if len(registers) == 1:
             return cls((_required(registers[0]),), (((0, 1),),))
+        # Made one before they are judged: a register of net falls with every export, which looks like a reset by
+        # itself.
         step = _common_step(registers)
         terms = [(place, int(register.step_mwh / step)) for place, register in enumerate(registers)]
         by_direction = {

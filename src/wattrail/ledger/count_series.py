@@ -7,16 +7,16 @@ that grow by the counts between two boundaries; no fraction is made for any of t
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from math import lcm
 from typing import Final
 
 from wattrail.ledger.entries import STATED, Entry, Epoch, Totals
 from wattrail.ledger.intervals import Interval, Untimed
 from wattrail.ledger.ledger_slice import Counts, Energy, LedgerSlice
+from wattrail.ledger.register_at import EntryQueue
 from wattrail.ledger.reversals import left_in_registers
 
 __all__ = ["CountSeries", "by_counts"]
@@ -24,8 +24,6 @@ __all__ = ["CountSeries", "by_counts"]
 _NOTHING: Final = Totals(0, 0)
 _CUTS: Final = 5
 """The column of a row of an hour with the number of entries that its beginning cuts."""
-
-_NEVER: Final = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +130,7 @@ def _points(series: CountSeries) -> Iterator[tuple[Totals, Totals, Totals, Total
     for entry in manual:
         total.add_entry(entry)  # it holds from the beginning, and is part of no interval
     left = _left(manual, epochs)
-    asides, first = _Asides(series.others), series.boundaries[0]
+    asides, first = _asides(series.others), series.boundaries[0]
     counts_at, cuts_at, hours_at = _by_place(series.between), _by_place(series.cuts), _by_place(series.hours)
     gaps_now, stated_now, next_end = gaps.rounded_down(), stated.rounded_down(), asides.next_end
     hours: Sequence[tuple[int, ...]] = ()
@@ -144,7 +142,7 @@ def _points(series: CountSeries) -> Iterator[tuple[Totals, Totals, Totals, Total
         for entry in asides.done_by(at) if next_end <= at else ():
             is_stated = entry.kind in STATED
             (stated if is_stated else gaps).add_entry(entry)
-            if is_stated or not _is_over(entry, first):
+            if is_stated or not entry.is_over(first):
                 total.add_entry(entry)
             if is_stated:
                 manual.append(entry)
@@ -158,6 +156,12 @@ def _points(series: CountSeries) -> Iterator[tuple[Totals, Totals, Totals, Total
         whole = total.with_parts(cuts) if cuts else total.rounded_down()
         register = total.with_parts(cuts, left) if left else whole
         yield whole, gaps_now, stated_now, register
+
+
+def _asides(others: LedgerSlice) -> EntryQueue:
+    """Entries without a shape, and manual ones but openings."""
+    manual = (entry for entry in others.stated if not entry.is_opening)
+    return EntryQueue([*(entry for entry in others.entries if not entry.shaped), *manual])
 
 
 def _left(manual: Iterable[Entry], epochs: Mapping[int, Epoch]) -> Energy | None:
@@ -174,28 +178,6 @@ def _by_place(rows: Iterable[tuple[int, ...]]) -> dict[int, list[tuple[int, ...]
         else:
             found[row[0]] = [row]
     return found
-
-
-class _Asides:
-    """Entries without a shape and manual ones but openings, in the order of their ends, given out once each."""
-
-    def __init__(self, others: LedgerSlice) -> None:
-        found = [entry for entry in others.entries if not entry.shaped]
-        found += [entry for entry in others.stated if not entry.is_opening]
-        self._entries = deque(sorted(found, key=lambda entry: entry.end))
-
-    @property
-    def next_end(self) -> datetime:
-        """When the next of them ends; never, if none is left."""
-        return self._entries[0].end if self._entries else _NEVER
-
-    def done_by(self, at: datetime) -> Iterator[Entry]:
-        while self._entries and _is_over(self._entries[0], at):
-            yield self._entries.popleft()
-
-
-def _is_over(entry: Entry, at: datetime) -> bool:
-    return entry.end < at or (entry.end == at and entry.start < at)
 
 
 def _sum(epochs: Mapping[int, Epoch]) -> _Sum:

@@ -68,6 +68,8 @@ class EnergySum:
 
     def energy_with(self, number: int, more: Counts, epochs: Mapping[int, Epoch]) -> Energy:
         """As ``energy``, with more counts of one epoch: what a meter asks at each reading, so all else is kept."""
+        # Kept, for it is asked at each reading: fractions of all epochs, derived each time, were a good part of what
+        # one cost (ADR 45).
         if self._rest is None or self._rest[0] != number:
             self._rest = number, self._without(number, epochs)
         positive, negative, undirected = self._counts.get(number, (0, 0, 0))

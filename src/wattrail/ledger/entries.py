@@ -14,10 +14,13 @@ from fractions import Fraction
 from wattrail.energy_register import BootEvidence, EnergyRegister
 from wattrail.ledger.timeline import CLOCK_SLACK
 
-__all__ = ["BEGINNING", "STATED", "Entry", "EntryKind", "Epoch", "Observation", "Totals"]
+__all__ = ["BEGINNING", "STATED", "THE_END", "Entry", "EntryKind", "Epoch", "Observation", "Totals"]
 
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 """Where the interval of an opening entry starts: before any account."""
+
+THE_END = datetime.max.replace(tzinfo=UTC)
+"""After every entry, also those of a clock that is ahead."""
 
 
 class EntryKind(StrEnum):
@@ -172,6 +175,10 @@ class Entry:
         if self.kind is not EntryKind.COUNTED:
             return False
         return abs((self.end - self.start) - timedelta(microseconds=self.elapsed_us)) <= CLOCK_SLACK
+
+    def is_over(self, at: datetime) -> bool:
+        """Whether all of it lies before a moment. What happens in an instant belongs to the time after it."""
+        return self.end < at or (self.end == at and self.start < at)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final, Self
 
-__all__ = ["NEVER_ESTIMATED", "EstimatedTimes"]
+from wattrail.ledger.entries import THE_END
 
-_ALWAYS: Final = datetime.max.replace(tzinfo=UTC)
+__all__ = ["NEVER_ESTIMATED", "EstimatedTimes"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class EstimatedTimes:
 
     def touches(self, start: datetime, end: datetime) -> bool:
         """Whether some energy of ``[start, end)`` is estimated."""
-        return any(first < end and start < (until or _ALWAYS) for first, until in self.spans)
+        return any(first < end and start < (until or THE_END) for first, until in self.spans)
 
 
 NEVER_ESTIMATED: Final = EstimatedTimes()

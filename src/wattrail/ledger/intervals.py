@@ -13,11 +13,11 @@ from datetime import datetime
 from itertools import accumulate, pairwise
 from typing import Final, NamedTuple
 
-from wattrail.ledger.entries import Entry, EntryKind, Totals
+from wattrail.ledger.entries import THE_END, Entry, EntryKind, Totals
 from wattrail.ledger.ledger_slice import Energy, LedgerSlice
 from wattrail.ledger.register_at import SeriesPoint, registers_at
 
-__all__ = ["ImportedPart", "Interval", "Untimed", "by_interval", "is_hole"]
+__all__ = ["ImportedPart", "Interval", "RunningInterval", "Untimed", "by_interval", "is_hole"]
 
 _NOTHING: Final = Totals(0, 0)
 
@@ -78,6 +78,7 @@ class Untimed:
         if self._began is None or self._until is None:
             return [False] * count
         first, last = bisect_left(boundaries, self._began), bisect_right(boundaries, self._until) - 1
+        # Not `touches` for each: a year by hour has 8,760 spans, and a few holes.
         found = [first <= place < last for place in range(count)]
         for start, end in zip(self._starts, self._ends, strict=True):
             place = max(bisect_right(boundaries, start) - 1, 0)
@@ -127,3 +128,27 @@ def _moved(earlier: Totals, later: Totals) -> Totals:
 def is_hole(entry: Entry) -> bool:
     """Whether nobody knows when within its interval its energy flowed."""
     return not entry.shaped and entry.kind not in {EntryKind.START, EntryKind.EPOCH}
+
+
+class RunningInterval:
+    """The energy of a span that is still being counted, such as today, for whoever asks every second.
+
+    What ``by_interval`` says of it: the registers at its ends are made once from the entries, and from then on one
+    subtraction is enough. It holds until a clock is set, or a person states an entry.
+    """
+
+    def __init__(self, ledger_slice: LedgerSlice, start: datetime, end: datetime) -> None:
+        self._start, self._end = start, end
+        first, last, whole = registers_at(ledger_slice, (start, end, THE_END))
+        self._before = first.total.rounded_down()
+        later = whole.total.less(last.total)  # by a clock that was ahead
+        self._booked_later = later if any(later) else None
+
+    def covers(self, moment: datetime) -> bool:
+        """Whether a moment lies within."""
+        return self._start <= moment < self._end
+
+    def energy(self, registers: Energy) -> Totals:
+        """The energy of the span, where the registers show that now."""
+        own = registers if self._booked_later is None else registers.less(self._booked_later)
+        return own.rounded_down().less(self._before)

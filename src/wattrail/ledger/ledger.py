@@ -11,11 +11,11 @@ from wattrail.errors import LedgerError
 from wattrail.ledger.energy_sum import EnergySum
 from wattrail.ledger.entries import BEGINNING, Entry, EntryKind, Epoch, Observation, Totals
 from wattrail.ledger.ledger_slice import Counts, Energy, LedgerSlice, in_order, require_tail
+from wattrail.ledger.manual import StatedEntries
 from wattrail.ledger.register_rule import NEVER_FELL, Formers, RegisterStep, formers_after
 from wattrail.ledger.reversals import left_in_registers
 from wattrail.ledger.span import ENTRY_SPAN, Away, Span, kind_and_note
 from wattrail.ledger.split import Split
-from wattrail.ledger.stated_entries import StatedEntries
 from wattrail.ledger.timeline import MAX_PLAIN_PAUSE, Arrival, Timeline
 from wattrail.ledger.watched import WatchedRegisters, shown_counts
 
@@ -59,7 +59,7 @@ class Ledger:
 
     @classmethod
     def resume(cls, ledger_slice: LedgerSlice, *, longest_silence_us: int = GAP_AFTER_US) -> Ledger:
-        """As ``replay``, from books that may begin later: what is older counts by its sums and is not read."""
+        """As ``replay``, from a ledger that may begin later: what is older counts by its sums and is not read."""
         if not ledger_slice.entries:
             raise LedgerError("no entries to replay", hint="a ledger begins with its first reading")
         first = ledger_slice.entries[0]
@@ -268,6 +268,8 @@ class Ledger:
     def _interrupt(self, seen: Observation, elapsed_us: int, step: RegisterStep) -> Entry:
         """Book what the counter proves over the time nobody watched, up to now."""
         assert self._span is not None
+        # Power before a gap says nothing of power in it. The fraction of a count is left from what was shared, and
+        # stays.
         self._split = Split(carry=self._split.carry)
         counts = self._registers.directed(step, self._watt, seen)
         self._accept(seen, step, elapsed_us)

@@ -62,7 +62,7 @@ class Energy(NamedTuple):
 class LedgerSlice:
     """Entries of the counter and manual entries, each oldest first, with the epochs they belong to.
 
-    ``before`` are counts, by epoch, of entries older than the first one here: books need not be read whole to know
+    ``before`` are counts, by epoch, of entries older than the first one here: a ledger need not be read whole to know
     what the registers show.
     """
 

@@ -6,18 +6,20 @@ to counts that have none, and what is reversed stays in the registers.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
 from wattrail.energy_register import Persistence
 from wattrail.errors import LedgerError
-from wattrail.ledger.entries import BEGINNING, Entry, EntryKind
+from wattrail.ledger.entries import BEGINNING, STATED, Entry, EntryKind
 from wattrail.ledger.ledger_slice import LedgerSlice
 from wattrail.ledger.reversals import reversals
 
 __all__ = [
     "EnergyDirection",
+    "StatedEntries",
     "adjustment",
     "assignment",
     "milliwatt_hours",
@@ -180,6 +182,39 @@ def unassigned(ledger_slice: LedgerSlice) -> dict[int, int]:
             gap = ledger_slice.stated[entry.about - 1].about if entry.kind is EntryKind.REVERSED else entry.about
             left[gap] = left.get(gap, 0) + entry.undirected
     return {sequence: counts for sequence, counts in left.items() if counts}
+
+
+class StatedEntries:
+    """What people stated about one account, and the last reset among it. Grows by one entry at a time."""
+
+    def __init__(self) -> None:
+        self._entries: list[Entry] = []
+        self._reset: Entry | None = None
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """All of them, oldest first."""
+        return tuple(self._entries)
+
+    def take(self, entry: Entry, epochs: Collection[int]) -> None:
+        """Take up the next one. Raises LedgerError if it does not follow, or belongs to none of these epochs."""
+        if entry.kind not in STATED:
+            raise LedgerError(f"entry {entry.sequence} is {entry.kind}, which only a reading causes")
+        if entry.sequence != len(self) + 1:
+            raise LedgerError(f"manual entry {entry.sequence} follows {len(self)}: one is missing or doubled")
+        if entry.kind is EntryKind.REVERSED and not 0 < entry.about <= len(self):
+            raise LedgerError(f"manual entry {entry.sequence} reverses {entry.about}, which does not come before it")
+        if entry.epoch not in epochs:
+            raise LedgerError(f"manual entry {entry.sequence} belongs to epoch {entry.epoch}, which is not known")
+        self._entries.append(entry)
+        self._reset = entry if entry.is_reset else self._reset
+
+    def reset_in(self, epoch: int) -> Entry | None:
+        """The last reset that was stated, if it was in this epoch."""
+        return self._reset if self._reset is not None and self._reset.epoch == epoch else None
 
 
 def _refuse_fall(import_mwh: int, export_mwh: int) -> None:

@@ -51,6 +51,8 @@ class MemberLedger:
             elif entry.end <= until:
                 self._waiting.append(entry)
             else:
+                # As a gap that ends where time goes on: no energy is lost, and no interval that was closed gets any
+                # (ADR 35).
                 for late in (*self._waiting, entry):
                     self._add(replace(late, kind=EntryKind.GAP, start=until, end=entry.end))
                 self._waiting.clear()

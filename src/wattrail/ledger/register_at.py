@@ -14,12 +14,12 @@ from fractions import Fraction
 from itertools import pairwise
 
 from wattrail.ledger.energy_sum import EnergySum
-from wattrail.ledger.entries import STATED, Entry, EntryKind
+from wattrail.ledger.entries import STATED, THE_END, Entry, EntryKind
 from wattrail.ledger.ledger_slice import Energy, LedgerSlice
 from wattrail.ledger.reversals import left_in_registers, reversals
 from wattrail.ledger.timeline import CLOCK_SLACK
 
-__all__ = ["Aside", "SeriesPoint", "registers_at"]
+__all__ = ["Aside", "EntryQueue", "SeriesPoint", "registers_at"]
 
 Aside = Callable[[Entry], bool]
 """Whether an entry without a shape is to be summed apart."""
@@ -58,8 +58,8 @@ class _Pass:
         openings = [entry for entry in ledger_slice.stated if entry.is_opening]
         for entry in openings:
             self._total.add(entry)  # it holds from the beginning, and is part of no interval
-        self._counted = _Queue(ledger_slice.entries)
-        self._later = _Queue(entry for entry in ledger_slice.stated if not entry.is_opening)
+        self._counted = EntryQueue(ledger_slice.entries)
+        self._later = EntryQueue(entry for entry in ledger_slice.stated if not entry.is_opening)
         self._manual, self._left = openings if reversals(ledger_slice.stated) else None, _NOTHING
         if self._manual:
             self._left = left_in_registers(self._manual, self._epochs)
@@ -89,13 +89,15 @@ class _Pass:
         self._total.add(entry)
         if entry.shaped:
             return
+        # Whole where it ends: by the middle of each entry a gap from 18:03 to 01:00 was 0.1 kWh of the day on the page
+        # and 14 kWh in the list. Divided evenly, a bill would charge what nobody saw (ADR 26).
         (self._stated if entry.kind in STATED else self._gaps).add(entry)
         for aside, apart in self._asides:
             if aside(entry):
                 apart.add(entry)
 
 
-class _Queue:
+class EntryQueue:
     """Entries in the order of their ends, given out once each when their time has come.
 
     Where a clock was set back they were not written in that order, and more than one can be cut by a moment.
@@ -107,8 +109,14 @@ class _Queue:
         counted_us = max((entry.elapsed_us for entry in self._entries if entry.kind is EntryKind.COUNTED), default=0)
         self._longest = timedelta(microseconds=counted_us) + CLOCK_SLACK
 
+    @property
+    def next_end(self) -> datetime:
+        """When the next of them ends; after all time, if none is left."""
+        return self._entries[self._place].end if self._place < len(self._entries) else THE_END
+
     def done_by(self, at: datetime) -> Iterable[Entry]:
-        while self._place < len(self._entries) and _is_over(self._entries[self._place], at):
+        """Those that are over at a moment and were not at the one before."""
+        while self._place < len(self._entries) and self._entries[self._place].is_over(at):
             self._place += 1
             yield self._entries[self._place - 1]
 
@@ -120,10 +128,6 @@ class _Queue:
                 return
             if entry.start < at < entry.end and entry.shaped:
                 yield entry
-
-
-def _is_over(entry: Entry, at: datetime) -> bool:
-    return entry.end < at or (entry.end == at and entry.start < at)
 
 
 def registers_at(

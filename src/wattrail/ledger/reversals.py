@@ -32,6 +32,8 @@ def left_in_registers(stated: Iterable[Entry], epochs: Mapping[int, Epoch]) -> E
     ordered = sorted(stated, key=lambda entry: entry.sequence)
     if not reversals(ordered):
         return Energy()
+    # The highest that was ever shown stays: Home Assistant takes a fall for a new meter and counts its whole register
+    # again.
     sums = highest = (Fraction(0), Fraction(0))
     for entry in ordered:
         energy = energy_of_entry(entry, epochs)

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
-from typing import Final
 
 from wattrail.errors import LedgerError
-from wattrail.ledger.entries import Entry, Totals
+from wattrail.ledger.entries import THE_END, Entry, Totals
 from wattrail.ledger.intervals import Interval, by_interval
 from wattrail.ledger.ledger import Ledger
 from wattrail.ledger.ledger_slice import LedgerSlice
@@ -21,8 +20,6 @@ from wattrail.ledger.manual import EnergyDirection, adjustment, assignment, open
 from wattrail.ledger.register_at import registers_at
 
 __all__ = ["Foreseen", "ResetOutlook", "Statement", "StatementKind", "foresee", "kept_before", "reset_outlook"]
-
-_THE_END: Final = datetime.max.replace(tzinfo=UTC)
 
 
 class StatementKind(StrEnum):
@@ -122,7 +119,7 @@ def foresee(ledger_slice: LedgerSlice, moments: Sequence[datetime], entry: Entry
     """What is shown once ``entry`` is kept; without one, what is shown now. ``moments`` bound the periods."""
     if entry is not None:
         ledger_slice = replace(ledger_slice, stated=(*ledger_slice.stated, entry))
-    (point,) = registers_at(ledger_slice, [_THE_END])
+    (point,) = registers_at(ledger_slice, [THE_END])
     return Foreseen(
         registers=point.register.rounded_down(), left=point.left.rounded_down(),
         periods=by_interval(ledger_slice, moments),

@@ -20,12 +20,12 @@ from typing import NamedTuple
 from wattrail.ledger.market_prices import MarketTerms
 from wattrail.ledger.periods import midnight
 
-__all__ = ["Key", "Per", "Price", "RateSpan", "Tariff", "Timetable", "Window"]
+__all__ = ["EXACT", "Key", "Per", "Price", "RateSpan", "Tariff", "Timetable", "Window"]
 
 _DAY = timedelta(days=1)
 _MINUTE = timedelta(minutes=1)
-_EXACT = Context(prec=60)
-"""Far more digits than prices have: sums and products are exact."""
+EXACT = Context(prec=60)
+"""Far more digits than a price times an energy has: sums and products are exact."""
 
 
 class Per(StrEnum):
@@ -118,7 +118,7 @@ class Tariff:
         rate = self.prices[key.price].rates[key.rate]
         if self.market is None:
             return rate
-        return None if key.market is None else _EXACT.add(_EXACT.multiply(key.market, self.market.import_factor), rate)
+        return None if key.market is None else EXACT.add(EXACT.multiply(key.market, self.market.import_factor), rate)
 
     def export_price(self, key: Key) -> Decimal | None:
         """What is paid for a kilowatt-hour exported; None where nothing is agreed, or nobody knows."""
@@ -129,7 +129,7 @@ class Tariff:
             return agreed
         if key.market is None:
             return None
-        return _EXACT.add(_EXACT.multiply(key.market, self.market.export_factor), agreed or Decimal(0))
+        return EXACT.add(EXACT.multiply(key.market, self.market.export_factor), agreed or Decimal(0))
 
     def export_key(self, key: Key) -> Key:
         """The same for an export: whatever the rate, and without the market where that does not pay for it."""

@@ -90,6 +90,7 @@ class Given:
             raise CalibrationError(
                 f"{text!r} is not a number other than 0", hint="type what the reference shows, without its unit: 230.4"
             )
+        # From the text: 230.0 was read to a tenth of a volt, and is 230 as a number.
         digits = text.strip().lower().partition("e")[0].partition(".")[2]
         return cls(value, 10.0 ** -len(digits) / math.sqrt(12))
 

@@ -27,11 +27,11 @@ from types import MappingProxyType
 from typing import Final
 
 from wattrail.energy_register import Direction, RegisterCount
+from wattrail.metrology.accuracy import COVERAGE
 from wattrail.units import Reading
 
 __all__ = ["Agreement", "MeterComparison", "MeterDeviation", "MeterSeries", "compare"]
 
-COVERAGE: Final = 2.0
 MIN_PAIRS: Final = 5
 """Pairs of power below which their scatter is not known."""
 

@@ -44,6 +44,8 @@ def fit(points: Sequence[CalibrationPoint]) -> CalibrationFit:
     reactive = [p for p in known if _share(p.reference) >= _REACTIVE_SHARE]
     resistive = [p for p in known if abs(p.reference.power_factor or 1.0) >= REACTIVE_BELOW]
     per_watt: Constant | None
+    # A reactive load by itself cannot tell a wrong constant from a turned current: that takes a resistive one beside
+    # it, or volts and amperes and the identity of the chip.
     phase: PhaseError | None = None
     if reactive and resistive:
         per_watt, phase = _power_and_phase(known, sign)

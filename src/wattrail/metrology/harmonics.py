@@ -131,6 +131,8 @@ def _solve(
     return solution[orders:], [inverse[k][k].real for k in range(orders, size)]
 
 
+# By hand: numpy gives the same to 4e-14, in 3 ms instead of 24, after an import of 150 ms. It is 73 MB on a board that
+# reads waveforms by SPI and has no other use for it (ADR 29).
 def _inverse(matrix: list[list[complex]]) -> list[list[complex]]:
     """Gauss-Jordan. The matrix is Hermitian and positive: without pivoting it stays so. Raises ValueError if not."""
     size = len(matrix)

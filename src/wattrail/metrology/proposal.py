@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from wattrail.calibration import Calibration
@@ -33,7 +33,7 @@ class Proposal:
     turns: int = 1
     points: tuple[CalibrationPoint, ...] = ()
     fit: CalibrationFit | None = None
-    findings: tuple[Finding, ...] = field(default=())
+    findings: tuple[Finding, ...] = ()
 
     @property
     def stopped(self) -> bool:

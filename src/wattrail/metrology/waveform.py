@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Final
 
+from wattrail.metrology.accuracy import COVERAGE
 from wattrail.metrology.harmonics import HIGHEST_HZ, HarmonicFit, fit, frequency, resolved
 
 __all__ = ["HARMONICS", "Curve", "Sampling", "WaveSample", "Waveform", "analyse", "repeats", "without_spikes"]
@@ -23,12 +24,8 @@ __all__ = ["HARMONICS", "Curve", "Sampling", "WaveSample", "Waveform", "analyse"
 HARMONICS: Final = 20
 """Harmonics looked for: 1 kHz at 50 Hz, well inside the 3.5 kHz that the chip lets through."""
 
-COVERAGE: Final = 2.0
-"""Standard deviations in every uncertainty: 95 %."""
-
 _MIN_FOR_THD = 7
 """Harmonics below which a distortion would be a guess: the 3rd, 5th and 7th make most of it."""
-
 
 _SPIKE = 0.25
 _NEIGHBOURS = 0.08

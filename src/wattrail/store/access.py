@@ -13,7 +13,7 @@ from wattrail.access.records import AUDIT_KEPT
 from wattrail.database_address import DatabaseAddress
 from wattrail.errors import StoreError
 from wattrail.store.database import Cursor
-from wattrail.store.own_connection import OwnConnection
+from wattrail.store.engines import OwnConnection
 from wattrail.store.rows import from_microseconds, microseconds
 
 __all__ = ["AccessBook"]
@@ -73,6 +73,7 @@ class AccessBook(OwnConnection):
     def set_password(self, name: str, password_hash: str, audit: AuditRecord) -> None:
         """Another password, from the moment of the record; it ends every session. Raises StoreError."""
         with self._transaction() as cursor:
+            # Later in any case: a session is good for one moment of the password, and the clock may have been set back.
             cursor.execute(
                 "UPDATE page_user SET password_hash = ?, password_at = MAX(password_at + 1, ?) WHERE name = ?",
                 (password_hash, microseconds(audit.at), name),

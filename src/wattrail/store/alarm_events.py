@@ -13,7 +13,7 @@ from typing import Any, Final
 from wattrail.alarms import TEST_RULE, StandingAlarm, StoredAlarmEvent, standing_alarms
 from wattrail.database_address import DatabaseAddress
 from wattrail.store.database import Cursor
-from wattrail.store.own_connection import OwnConnection
+from wattrail.store.engines import OwnConnection
 from wattrail.store.rows import from_microseconds, microseconds
 
 __all__ = ["AlarmEvents", "StoredAlarmEvent"]

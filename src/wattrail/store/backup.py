@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import shutil
+import dataclasses
 import sqlite3
 import time
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from typing import Final
 from wattrail.errors import StoreError
 from wattrail.files import give_name
 from wattrail.store.damage import explained
+from wattrail.store.disk import flush, flush_folder, new_file, require_room
 from wattrail.store.file_check import FileContent, file_bytes, open_file, require_ours, require_sound
 from wattrail.store.reading_journal import journal_content
 from wattrail.store.recent_readings import copy_recent
@@ -25,9 +25,6 @@ __all__ = [
     "DatabaseBackup",
     "add_waiting",
     "back_up",
-    "flush_folder",
-    "new_file",
-    "require_room",
     "write_backup",
 ]
 
@@ -85,7 +82,7 @@ def write_backup(
         new_file(beside)
         copy(beside)
         content = require_sound(beside)
-        _flush(beside)
+        flush(beside)
         if replace:
             beside.replace(target)
         else:
@@ -99,7 +96,7 @@ def write_backup(
         with suppress(OSError):
             beside.unlink()
     seconds = time.monotonic() - begun
-    return DatabaseBackup(content=_named(content, target), seconds=seconds)
+    return DatabaseBackup(content=dataclasses.replace(content, path=target), seconds=seconds)
 
 
 def _copy(
@@ -135,40 +132,3 @@ def _throttled(
             pause(_STEP_PAGES * size / max(total, 1) / max_bytes_per_s)
 
     return step
-
-
-def new_file(path: Path) -> None:
-    """An empty file that only its owner can read, in place of one that an earlier attempt left. Raises OSError."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.unlink(missing_ok=True)
-    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-
-
-def require_room(folder: Path, needed: int, purpose: str) -> None:
-    """Raises StoreError unless the disk of a folder has that many bytes free."""
-    place = next((one for one in (folder, *folder.absolute().parents) if one.is_dir()), Path("/"))
-    free = shutil.disk_usage(place).free
-    if free < needed:
-        raise StoreError(
-            f"{purpose} needs {needed} bytes in {place}, and {free} are free",
-            hint=f"free at least {needed - free} bytes, or use another disk",
-        )
-
-
-def _flush(path: Path) -> None:
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())
-
-
-def flush_folder(folder: Path) -> None:
-    """Let a new name survive a power cut, where the system can."""
-    with suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
-def _named(content: FileContent, path: Path) -> FileContent:
-    return FileContent(path=path, size_bytes=content.size_bytes, version=content.version, meters=content.meters)

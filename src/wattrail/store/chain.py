@@ -50,6 +50,7 @@ def extend(cursor: Cursor, book: str, meter_id: int, row: Sequence[object]) -> b
     ``row`` has the columns that a hash covers, as they are inserted: what is read back gives the same hash.
     """
     head = cursor.execute("SELECT hash FROM chain WHERE meter_id = ? AND book = ?", (meter_id, book)).fetchone()
+    # As it is read back from either database, where a flag is 0 or 1 (ADR 40); JSON would write true.
     stored = [int(value) if isinstance(value, bool) else value for value in row]
     link = _link(head[0] if head else _BEFORE_ALL, book, meter_id, stored)
     cursor.execute(

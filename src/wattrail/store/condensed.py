@@ -3,6 +3,8 @@
 Between two moments the entries with a shape are added up and stand there as one. An entry that lies on both sides of a
 moment stays, as do all without a shape, the first and the last, and those that a manual entry is about. So
 ``by_interval`` and ``bills`` divide a year, from a few hundred rows, as they would divide it from half a million.
+
+Pages, downloads, lists and exports get the energy of periods here, from one function.
 """
 
 from __future__ import annotations
@@ -14,12 +16,12 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Final
 
-from wattrail.ledger import Counts, CountSeries, Entry, EntryKind, LedgerSlice
+from wattrail.ledger import Counts, CountSeries, Entry, EntryKind, Interval, LedgerSlice, by_counts, with_imported
 from wattrail.store import queries
 from wattrail.store.database import Cursor
 from wattrail.store.hour_sums import are_hours, hourly_counts
+from wattrail.store.imported_hours import imported_over, imported_since
 from wattrail.store.quarter_sums import (
-    SHAPELESS,
     CountSums,
     batched_values,
     longest_us,
@@ -28,15 +30,14 @@ from wattrail.store.quarter_sums import (
     shapeless_sums,
     sums_between,
 )
-from wattrail.store.rows import ENTRY_COLUMNS, LATER_COLUMNS, entry_from_row, from_microseconds, microseconds
-from wattrail.store.sum_table import SHAPED
+from wattrail.store.rows import ENTRY_LIST, entry_from_row, from_microseconds, microseconds
+from wattrail.store.sum_table import SHAPED, SHAPELESS
 
-__all__ = ["condensed_slice", "count_series"]
+__all__ = ["condensed_slice", "count_series", "energy_by_period", "energy_since"]
 
-_ENTRY: Final = ", ".join(ENTRY_COLUMNS + LATER_COLUMNS)
 
 _CUT: Final = f"""
-    SELECT {_ENTRY} FROM entry
+    SELECT {ENTRY_LIST} FROM entry
     WHERE meter_id = ? AND ended_at > ? AND ended_at <= ? AND started_at < ? AND {SHAPED}
 """
 _ALL_CUT: Final = f"""
@@ -45,17 +46,19 @@ _ALL_CUT: Final = f"""
     WHERE meter_id = ? AND ended_at > moment AND ended_at <= moment + ? AND started_at < moment AND {SHAPED}
 """
 _WITHOUT_SHAPE: Final = f"""
-    SELECT {_ENTRY} FROM entry
+    SELECT {ENTRY_LIST} FROM entry
     WHERE meter_id = ? AND ended_at >= ? AND (started_at < ? OR ended_at <= ?) AND {SHAPELESS}
 """
 _ENDS: Final = f"""
-    SELECT {_ENTRY} FROM entry WHERE meter_id = ?
+    SELECT {ENTRY_LIST} FROM entry WHERE meter_id = ?
     AND (sequence = 1 OR sequence = (SELECT MAX(sequence) FROM entry WHERE meter_id = ?))
 """
-_CLOCK: Final = f"SELECT {_ENTRY} FROM entry WHERE meter_id = ? AND ended_at >= 0 AND {SHAPELESS} AND kind = 'clock'"
+_CLOCK: Final = (
+    f"SELECT {ENTRY_LIST} FROM entry WHERE meter_id = ? AND ended_at >= 0 AND {SHAPELESS} AND kind = 'clock'"
+)
 """With a range of the index of entries without a shape: by the kind alone every entry of the meter was looked at."""
 
-_NUMBERED: Final = f"SELECT {_ENTRY} FROM entry WHERE meter_id = ? AND sequence = ?"
+_NUMBERED: Final = f"SELECT {ENTRY_LIST} FROM entry WHERE meter_id = ? AND sequence = ?"
 
 
 def condensed_slice(cursor: Cursor, meter_id: int, moments: Iterable[datetime]) -> LedgerSlice:
@@ -94,6 +97,19 @@ def count_series(cursor: Cursor, meter_id: int, boundaries: Sequence[datetime]) 
         hours=hours, between=between, cuts=cuts, others=others,
         began=from_microseconds(min(starts)) if starts else None,
     )  # fmt: skip
+
+
+def energy_by_period(cursor: Cursor, meter_id: int, boundaries: Sequence[datetime]) -> tuple[Interval, ...]:
+    """Energy of a meter between each two neighbouring boundaries: of its ledger, and imported before that began."""
+    imported = imported_over(cursor, meter_id, boundaries[0], boundaries[-1])
+    series = count_series(cursor, meter_id, boundaries)
+    return with_imported(by_counts(series), imported, series.others, began=series.began)
+
+
+def energy_since(cursor: Cursor, meter_id: int) -> datetime | None:
+    """The earliest moment of which energy of a meter is known, imported or counted; None if there is none."""
+    known = queries.adjustable_entries(cursor, meter_id).began, imported_since(cursor, meter_id)
+    return min((moment for moment in known if moment is not None), default=None)
 
 
 _Rows = list[tuple[int, ...]]

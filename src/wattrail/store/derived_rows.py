@@ -15,8 +15,8 @@ from typing import Final
 
 from wattrail.database_address import DatabaseAddress
 from wattrail.store.database import Cursor
+from wattrail.store.engines import OwnConnection
 from wattrail.store.file_check import FileContent, FileFinding, content_of, file_findings, open_file
-from wattrail.store.own_connection import OwnConnection
 from wattrail.store.queries import meter_names
 from wattrail.store.rollup_check import differing_days, make_rollups_again
 from wattrail.store.sum_check import SUM_TABLES, differing_spans, make_sums_again, remove_sums_of_nobody

@@ -15,14 +15,15 @@ from typing import Final
 
 from wattrail.database_address import DatabaseAddress
 from wattrail.errors import StoreError
-from wattrail.ledger import AuditFinding, audit
+from wattrail.ledger import AuditFinding, Auditor
 from wattrail.store import queries
 from wattrail.store.chain import broken_links
 from wattrail.store.damage import OTHER_FILE, RECOVER, as_damage, explained, integrity_problems
 from wattrail.store.database import Cursor
+from wattrail.store.pages import PAGE_ROWS, entries_page
 from wattrail.store.rollup_check import rollup_findings
 from wattrail.store.rows import from_microseconds
-from wattrail.store.schema import APPLICATION_ID, migrations
+from wattrail.store.schema import APPLICATION_ID, migrations, version_and_owner
 from wattrail.store.schema_version import too_new
 from wattrail.store.sum_check import nobodys_sums, sum_findings
 
@@ -108,9 +109,7 @@ def open_file(path: Path) -> Iterator[sqlite3.Connection]:
 
 def require_ours(connection: sqlite3.Connection, path: Path) -> int:
     """The version of the schema. Raises StoreError for a database of another program, or of a newer wattrail."""
-    version, owner = (
-        int(connection.execute(f"PRAGMA {name}").fetchone()[0]) for name in ("user_version", "application_id")
-    )
+    version, owner = version_and_owner(connection)
     if owner != APPLICATION_ID:
         raise StoreError(f"{path} is a database of another program", hint=OTHER_FILE)
     if version > len(migrations()):
@@ -196,8 +195,11 @@ def derived_problems(cursor: Cursor, meter_id: int) -> Iterator[str]:
 
 
 def _replayed(cursor: Cursor, meter_id: int) -> tuple[AuditFinding, ...]:
-    ledger_slice = queries.ledger_slice(cursor, meter_id)
-    return tuple(audit(ledger_slice).findings) if ledger_slice.entries else ()
+    auditor, number = Auditor(queries.adjustable_entries(cursor, meter_id)), 0
+    while part := entries_page(cursor, meter_id, number, PAGE_ROWS).entries:
+        auditor.take(part)
+        number = part[-1].sequence
+    return auditor.audit().findings if auditor.entries else ()
 
 
 def _unbooked(cursor: Cursor, meter_id: int, name: str) -> Iterator[FileFinding]:

@@ -14,9 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from wattrail.database_address import DatabaseAddress, parse_address
+from wattrail.database_address import DatabaseAddress
 from wattrail.errors import StoreError
-from wattrail.store.database import ExclusiveUse
 from wattrail.store.engines import database_at
 from wattrail.store.gateway_holder import LockHolder, ReloadOutcome, holder_in
 
@@ -31,20 +30,20 @@ class GatewayLock:
     """The lock of one database, held inside a ``with`` block."""
 
     def __init__(self, database: DatabaseAddress | str) -> None:
-        self._database = parse_address(database) if isinstance(database, str) else database
+        self._database = database_at(database)
         self._holder = LockHolder(
             pid=os.getpid(), host=platform.node(), started=datetime.now(UTC).isoformat(timespec="seconds")
         )
-        self.use: ExclusiveUse = database_at(self._database).gateway_use()
+        self.use = self._database.gateway_use()
 
     def __enter__(self) -> Self:
         """Raises GatewayRunning where another gateway holds it, StoreError where that cannot be known."""
         if not self.use.take():
-            holder = holder_in(self.use.read())
+            holder, address = holder_in(self.use.read()), self._database.address
             self.use.release()
             raise GatewayRunning(
-                f"another gateway uses {self._database}: {holder or 'a process that has not given its name yet'}",
-                hint=f"stop that one, or give this one a database of its own: {_another(self._database)}",
+                f"another gateway uses {address}: {holder or 'a process that has not given its name yet'}",
+                hint=f"stop that one, or give this one a database of its own: {_another(address)}",
             )
         self._write()
         return self
@@ -70,8 +69,7 @@ class GatewayLock:
 
 def lock_holder(database: DatabaseAddress | str) -> LockHolder | None:
     """The gateway that holds a database now; None where none does. Raises StoreError where that cannot be seen."""
-    address = parse_address(database) if isinstance(database, str) else database
-    return holder_in(database_at(address).gateway_use().read_held())
+    return holder_in(database_at(database).gateway_use().read_held())
 
 
 def _another(database: DatabaseAddress) -> str:

@@ -33,6 +33,8 @@ HOUR_SUMS: Final = SumTable(
     ),
 )  # fmt: skip
 
+# The entry that is cut comes in the row: looking up 8,760 of them took 50 ms by itself, and adding up quarter hours 35
+# ms (ADR 38).
 _ROWS: Final = """
     SELECT (started_at - ?) / 3600000000, epoch, positive, negative, undirected, cuts,
         cut_positive, cut_negative, cut_undirected, started_at - cut_start, cut_end - cut_start

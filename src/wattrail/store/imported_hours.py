@@ -12,8 +12,8 @@ from wattrail.database_address import DatabaseAddress
 from wattrail.errors import StoreError
 from wattrail.ledger import ImportedEnergy
 from wattrail.store.database import Cursor
+from wattrail.store.engines import OwnConnection
 from wattrail.store.history.periods import HistoryPeriod
-from wattrail.store.own_connection import OwnConnection
 from wattrail.store.queries import meter_names
 from wattrail.store.rows import from_microseconds, microseconds
 
@@ -33,6 +33,8 @@ def imported_energy(cursor: Cursor, meter_id: int, start: datetime, end: datetim
 
 def imported_over(cursor: Cursor, meter_id: int, start: datetime, end: datetime) -> tuple[ImportedEnergy, ...]:
     """The imported periods that lie in ``[start, end)``, at least with a part; of a simulated meter none."""
+    # Periods never overlap, so of those that began before the span only the newest can reach into it. That keeps it a
+    # range of the key; by ended_at alone every imported hour would be read.
     sql = f"""
         SELECT {_COLUMNS} FROM imported_hours
         WHERE meter_id = :meter AND started_at < :end AND ended_at > :start AND started_at >= COALESCE(

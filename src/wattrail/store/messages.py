@@ -11,7 +11,7 @@ from datetime import date, datetime
 from typing import Final, Literal
 
 from wattrail.database_address import DatabaseAddress
-from wattrail.store.own_connection import OwnConnection
+from wattrail.store.engines import OwnConnection
 from wattrail.store.rows import from_microseconds, microseconds
 
 __all__ = ["MAX_REFUSED", "RefusedMessage", "ReportPeriod", "StoredMessages"]

@@ -16,7 +16,7 @@ from typing import ClassVar, Final
 from wattrail.database_address import DatabaseAddress
 from wattrail.ledger import Totals
 from wattrail.store import queries
-from wattrail.store.own_connection import OwnConnection
+from wattrail.store.engines import OwnConnection
 from wattrail.store.rows import from_microseconds, microseconds
 
 __all__ = ["Announced", "Outbox", "StoredIdentity", "StoredRegisters"]
@@ -67,6 +67,7 @@ class Announced:
 class Outbox(OwnConnection):
     """What one consumer has yet to get. Raises StoreError."""
 
+    # A register that a power cut takes is not missed: every later one contains its energy.
     _is_durable: ClassVar = False
 
     def __init__(self, path: DatabaseAddress, consumer: str, *, max_waiting: int = MAX_WAITING) -> None:

@@ -183,6 +183,8 @@ class PostgresUse:
 
     def _hold(self, connection: Connection) -> None:
         """Take the lock on a new connection. Raises _Taken."""
+        # A lock of the very connection that writes: who loses it cannot write, and who writes has it. Its holder stands
+        # in a table, for application_name has 63 bytes (ADR 40).
         key, until = advisory_key(self._address, is_gateway=True), time.monotonic() + _ENDED_WITHIN_S
         while True:
             row = connection.execute("SELECT pg_try_advisory_lock(%s)", (key,)).fetchone()

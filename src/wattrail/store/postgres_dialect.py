@@ -80,6 +80,7 @@ def adapt(connection: psycopg.Connection[Any]) -> None:
     another statement to be prepared.
     """
     connection.adapters.register_dumper(int, Int8Dumper)
+    # Columns are smallint as in SQLite, so that the hashes over rows are the same (ADR 40).
     connection.adapters.register_dumper(bool, _FlagDumper)
     connection.adapters.register_loader("numeric", _NumberLoader)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from wattrail.errors import StoreError
@@ -20,8 +20,7 @@ from wattrail.ledger import (
 from wattrail.store.database import Cursor
 from wattrail.store.registers import registers_from_text
 from wattrail.store.rows import (
-    ENTRY_COLUMNS,
-    LATER_COLUMNS,
+    ENTRY_LIST,
     OBSERVATION_COLUMNS,
     QUANTITY_COLUMNS,
     STATED_COLUMNS,
@@ -37,9 +36,7 @@ from wattrail.store.rows import (
 from wattrail.units import Reading
 
 __all__ = [
-    "PURGE",
     "adjustable_entries",
-    "entries",
     "entries_after",
     "entries_since",
     "epochs",
@@ -54,24 +51,15 @@ __all__ = [
     "newest_epoch",
     "observations_after",
     "stated",
-    "watched_out",
 ]  # fmt: skip
 
 _EPOCH: Final = "number, micro_counts_per_volt, micro_counts_per_amp, micro_counts_per_watt, inverted, registers"
-_ENTRY: Final = ", ".join(ENTRY_COLUMNS + LATER_COLUMNS)
 _STATED: Final = ", ".join(STATED_COLUMNS)
 _OBSERVATION: Final = ", ".join(OBSERVATION_COLUMNS)
 _QUANTITIES: Final = ", ".join(QUANTITY_COLUMNS)
 
 _TAIL: Final = 60
 """Entries of an hour that is watched."""
-
-PURGE: Final = """
-    DELETE FROM reading WHERE id IN (
-        SELECT id FROM reading INDEXED BY reading_by_time
-        WHERE meter_id = ? AND id <= ? AND id < (SELECT MAX(id) FROM reading) LIMIT ?
-    )
-"""
 
 
 def meters(cursor: Cursor) -> tuple[MeterRow, ...]:
@@ -149,12 +137,6 @@ def entries_after(cursor: Cursor, meter_id: int, sequence: int) -> LedgerSlice:
     return LedgerSlice(entries=_entries_from(cursor, meter_id, sequence + 1), epochs=epochs(cursor, meter_id))
 
 
-def entries(cursor: Cursor, meter_id: int) -> list[Entry]:
-    """The ledger, oldest first."""
-    sql = f"SELECT {_ENTRY} FROM entry WHERE meter_id = ? ORDER BY sequence"
-    return [entry_from_row(row) for row in cursor.execute(sql, (meter_id,))]
-
-
 def entries_since(cursor: Cursor, meter_id: int, since: datetime) -> tuple[Entry, ...]:
     """The entries from the first that ends at a moment or later; the last one if none does."""
     return _entries_from(cursor, meter_id, _first_since(cursor, meter_id, since))
@@ -168,7 +150,7 @@ def stated(cursor: Cursor, meter_id: int) -> tuple[Entry, ...]:
 
 def ledger_slice(cursor: Cursor, meter_id: int, since: datetime | None = None) -> LedgerSlice:
     """The ledger of a meter; entries that ended before ``since`` are only added up."""
-    return _books_from(cursor, meter_id, 1 if since is None else _first_since(cursor, meter_id, since))
+    return _slice_from(cursor, meter_id, 1 if since is None else _first_since(cursor, meter_id, since))
 
 
 def ledger_tail(cursor: Cursor, meter_id: int) -> tuple[LedgerSlice, int]:
@@ -180,27 +162,19 @@ def ledger_tail(cursor: Cursor, meter_id: int) -> tuple[LedgerSlice, int]:
     sequence, reading_id = cursor.execute(sql, (meter_id,)).fetchone() or (1, 0)
     sql = "SELECT MAX(sequence) FROM entry WHERE meter_id = ? AND sequence > ? AND kind = 'restart'"
     (fallen,) = cursor.execute(sql, (meter_id, sequence - _TAIL)).fetchone()
-    return _books_from(cursor, meter_id, max(fallen - 1, 1) if fallen else sequence), reading_id
+    return _slice_from(cursor, meter_id, max(fallen - 1, 1) if fallen else sequence), reading_id
 
 
-def slice_between(cursor: Cursor, meter_id: int, start: datetime, end: datetime) -> LedgerSlice:
-    """The part of a ledger from which the registers between two moments follow, with the sum of all before it."""
-    sql = "SELECT MAX(sequence) FROM entry WHERE meter_id = ? AND started_at < ?"
-    (last,) = cursor.execute(sql, (meter_id, microseconds(end + timedelta(days=1)))).fetchone()
-    return _books_from(cursor, meter_id, _first_since(cursor, meter_id, start), last)
-
-
-def _books_from(cursor: Cursor, meter_id: int, first: int, last: int | None = None) -> LedgerSlice:
+def _slice_from(cursor: Cursor, meter_id: int, first: int) -> LedgerSlice:
     sums = "SELECT epoch, SUM(positive), SUM(negative), SUM(undirected) FROM entry WHERE meter_id = ? AND sequence < ?"
     before = {row[0]: Counts(*row[1:]) for row in cursor.execute(f"{sums} GROUP BY epoch", (meter_id, first))}
-    entries = _entries_from(cursor, meter_id, first, last)
+    entries = _entries_from(cursor, meter_id, first)
     return LedgerSlice(entries=entries, epochs=epochs(cursor, meter_id), stated=stated(cursor, meter_id), before=before)
 
 
-def _entries_from(cursor: Cursor, meter_id: int, first: int, last: int | None = None) -> tuple[Entry, ...]:
-    until, values = ("", (meter_id, first)) if last is None else ("AND sequence <= ?", (meter_id, first, last))
-    sql = f"SELECT {_ENTRY} FROM entry WHERE meter_id = ? AND sequence >= ? {until} ORDER BY sequence"
-    return tuple(entry_from_row(row) for row in cursor.execute(sql, values))
+def _entries_from(cursor: Cursor, meter_id: int, first: int) -> tuple[Entry, ...]:
+    sql = f"SELECT {ENTRY_LIST} FROM entry WHERE meter_id = ? AND sequence >= ? ORDER BY sequence"
+    return tuple(entry_from_row(row) for row in cursor.execute(sql, (meter_id, first)))
 
 
 def _first_since(cursor: Cursor, meter_id: int, since: datetime) -> int:
@@ -218,7 +192,7 @@ def adjustable_entries(cursor: Cursor, meter_id: int) -> LedgerSlice:
     Quick, however long the ledger.
     """
     sql = f"""
-        SELECT {_ENTRY} FROM entry WHERE meter_id = :meter AND sequence IN (
+        SELECT {ENTRY_LIST} FROM entry WHERE meter_id = :meter AND sequence IN (
             SELECT 1 UNION SELECT MAX(sequence) FROM entry WHERE meter_id = :meter
             UNION SELECT sequence FROM entry INDEXED BY entry_without_direction
             WHERE meter_id = :meter AND undirected > 0
@@ -228,20 +202,6 @@ def adjustable_entries(cursor: Cursor, meter_id: int) -> LedgerSlice:
     """
     entries = tuple(entry_from_row(row) for row in cursor.execute(sql, {"meter": meter_id}))
     return LedgerSlice(entries=entries, epochs=epochs(cursor, meter_id), stated=stated(cursor, meter_id))
-
-
-def watched_out(cursor: Cursor, meter_id: int, keep: timedelta) -> int:
-    """The last reading after which the meter was watched for ``keep`` or more; 0 if there is none.
-
-    Watched time is monotonic and stands in the entries: no clock that is wrong makes a reading old.
-    """
-    left = keep // timedelta(microseconds=1)
-    sql = "SELECT elapsed_us, reading_id FROM entry WHERE meter_id = ? AND kind = 'counted' ORDER BY sequence DESC"
-    for elapsed_us, reading_id in cursor.execute(sql, (meter_id,)):
-        if left <= 0:
-            return int(reading_id)
-        left -= elapsed_us
-    return 0
 
 
 def observations_after(cursor: Cursor, meter_id: int, reading_id: int) -> list[tuple[int, Observation]]:

@@ -2,126 +2,140 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 
 from wattrail.database_address import DatabaseAddress
 from wattrail.ledger import AuditFinding, EstimatedTimes, Interval, Ledger, LedgerSlice
 from wattrail.network_meters.link_health import LinkDay
 from wattrail.store import queries
-from wattrail.store.buckets import Bucket
 from wattrail.store.calibrations import KeptCalibration, calibrations_of
 from wattrail.store.chain import broken_links
-from wattrail.store.condensed import condensed_slice
+from wattrail.store.condensed import condensed_slice, energy_by_period, energy_since
 from wattrail.store.damage import as_damage
 from wattrail.store.database import Cursor, Database
-from wattrail.store.energy import energy_by_period, energy_since
 from wattrail.store.engines import database_at
 from wattrail.store.file_check import derived_problems
 from wattrail.store.link_days import link_days
 from wattrail.store.pages import EntryFilter, entries_page, newest_entries, readings_page, remarkable_entries
 from wattrail.store.rows import MeterRow
-from wattrail.store.series import series
+from wattrail.store.series import Bucket, series
 from wattrail.store.sum_check import nobodys_sums
 from wattrail.store.tiers import SeriesQuantity
 
-__all__ = ["StoreReader", "open_to_read"]
+__all__ = ["StoreQuestions", "StoreReader", "open_to_read"]
 
 
-class StoreReader:
+class StoreQuestions(ABC):
+    """What is asked alike of a database that is open to write, and of one that is open to read."""
+
+    path: DatabaseAddress
+
+    @abstractmethod
+    def _asking(self) -> AbstractContextManager[Cursor]:
+        """A cursor for one question; rows that are damaged are a StoreError."""
+
+    def meters(self) -> tuple[MeterRow, ...]:
+        """Every meter that was ever registered, by name."""
+        with self._asking() as cursor:
+            return queries.meters(cursor)
+
+    def meter(self, name: str) -> MeterRow | None:
+        """The meter of that name."""
+        return next((row for row in self.meters() if row.name == name), None)
+
+    def ledger_slice(self, meter_id: int, *, since: datetime | None = None) -> LedgerSlice:
+        """The ledger of a meter; entries that ended before ``since`` are only added up."""
+        with self._asking() as cursor:
+            return queries.ledger_slice(cursor, meter_id, since)
+
+    def calibrations(self, name: str) -> tuple[KeptCalibration, ...]:
+        """Every calibration kept for a name, oldest first."""
+        with self._asking() as cursor:
+            return calibrations_of(cursor, name)
+
+    def evidence(self, meter_id: int) -> dict[int, str]:
+        """What each epoch rests on, by its number; of a virtual meter its definition."""
+        with self._asking() as cursor:
+            return queries.evidence(cursor, meter_id)
+
+    def estimated_times(self, meter_id: int) -> EstimatedTimes:
+        """When the energy of a meter was estimated by its power."""
+        with self._asking() as cursor:
+            return queries.estimated_times(cursor, meter_id)
+
+
+class StoreReader(StoreQuestions):
     """What a database holds at one moment: it stays the same, whatever a gateway writes meanwhile."""
 
     def __init__(self, database: Database, cursor: Cursor) -> None:
         self.path = database.address
         self._database, self._cursor = database, cursor
 
-    def meters(self) -> tuple[MeterRow, ...]:
-        """Every meter that was ever registered, by name."""
+    @contextmanager
+    def _asking(self) -> Iterator[Cursor]:
         with as_damage(self.path):
-            return queries.meters(self._cursor)
+            yield self._cursor
 
     def outline(self, meter_id: int) -> LedgerSlice:
         """The first and last entry, those with undirected counts, and what was stated: quick for long books."""
-        with as_damage(self.path):
-            return queries.adjustable_entries(self._cursor, meter_id)
-
-    def ledger_slice(self, meter_id: int, *, since: datetime | None = None) -> LedgerSlice:
-        """The ledger of a meter; entries that ended before ``since`` are only added up."""
-        with as_damage(self.path):
-            return queries.ledger_slice(self._cursor, meter_id, since)
+        with self._asking() as cursor:
+            return queries.adjustable_entries(cursor, meter_id)
 
     def condensed_slice(self, meter_id: int, moments: Sequence[datetime]) -> LedgerSlice:
         """A slice with the registers of the whole ledger at each of some moments, in as few entries as that needs."""
-        with as_damage(self.path):
-            return condensed_slice(self._cursor, meter_id, moments)
+        with self._asking() as cursor:
+            return condensed_slice(cursor, meter_id, moments)
 
     def energy(self, meter_id: int, boundaries: Sequence[datetime]) -> tuple[Interval, ...]:
         """Energy between each two neighbouring boundaries, which are in order and in UTC, with what was imported."""
-        with as_damage(self.path):
-            return energy_by_period(self._cursor, meter_id, boundaries)
+        with self._asking() as cursor:
+            return energy_by_period(cursor, meter_id, boundaries)
 
     def energy_since(self, meter_id: int) -> datetime | None:
         """The earliest moment of which energy is known, imported or counted; None if there is none."""
-        with as_damage(self.path):
-            return energy_since(self._cursor, meter_id)
+        with self._asking() as cursor:
+            return energy_since(cursor, meter_id)
 
     def remarkable_entries(self, meter_id: int, start: datetime, end: datetime, *, limit: int) -> LedgerSlice:
         """The newest entries of ``[start, end)`` but for counted energy, manual ones too, and all epochs."""
-        with as_damage(self.path):
-            return remarkable_entries(self._cursor, meter_id, start, end, limit)
+        with self._asking() as cursor:
+            return remarkable_entries(cursor, meter_id, start, end, limit)
 
     def readings_page(
         self, meter_id: int, start: datetime, end: datetime, after: tuple[int, int] | None, limit: int
     ) -> list[tuple[int | None, ...]]:
         """Readings of ``[start, end)`` in order of time; ``after`` is time and id of the last of the page before."""
-        with as_damage(self.path):
-            return readings_page(self._cursor, meter_id, start, end, after, limit)
+        with self._asking() as cursor:
+            return readings_page(cursor, meter_id, start, end, after, limit)
 
     def entries_page(self, meter_id: int, after: int, limit: int) -> LedgerSlice:
         """Entries with a number above ``after``, ``limit`` at most, and all epochs."""
-        with as_damage(self.path):
-            return entries_page(self._cursor, meter_id, after, limit)
+        with self._asking() as cursor:
+            return entries_page(cursor, meter_id, after, limit)
 
     def newest_entries(self, meter_id: int, wanted: EntryFilter, *, limit: int) -> LedgerSlice:
         """The newest entries of a filter, oldest first, and all epochs; without manual entries."""
-        with as_damage(self.path):
-            return newest_entries(self._cursor, meter_id, wanted, limit)
-
-    def calibrations(self, name: str) -> tuple[KeptCalibration, ...]:
-        """Every calibration kept for a name, oldest first."""
-        with as_damage(self.path):
-            return calibrations_of(self._cursor, name)
-
-    def meter(self, name: str) -> MeterRow | None:
-        """The meter of that name."""
-        return next((row for row in self.meters() if row.name == name), None)
+        with self._asking() as cursor:
+            return newest_entries(cursor, meter_id, wanted, limit)
 
     def ledger(self, meter_id: int) -> Ledger | None:
         """The ledger with every reading that was kept so far; None before the first."""
-        with as_damage(self.path):
-            ledger_slice, accounted = queries.ledger_tail(self._cursor, meter_id)
+        with self._asking() as cursor:
+            ledger_slice, accounted = queries.ledger_tail(cursor, meter_id)
             if not ledger_slice.entries:
                 return None
             ledger = Ledger.resume(ledger_slice)
-            for _, seen in queries.observations_after(self._cursor, meter_id, accounted):
+            for _, seen in queries.observations_after(cursor, meter_id, accounted):
                 ledger.observe(seen)
             return ledger
 
-    def evidence(self, meter_id: int) -> dict[int, str]:
-        """What each epoch rests on, by its number; of a virtual meter its definition."""
-        with as_damage(self.path):
-            return queries.evidence(self._cursor, meter_id)
-
-    def estimated_times(self, meter_id: int) -> EstimatedTimes:
-        """When the energy of a meter was estimated by its power."""
-        with as_damage(self.path):
-            return queries.estimated_times(self._cursor, meter_id)
-
     def first_of_epochs(self, meter_id: int) -> dict[int, tuple[int, datetime]]:
         """The number of the first entry of each epoch that has any, and when it begins."""
-        with as_damage(self.path):
-            return queries.first_of_epochs(self._cursor, meter_id)
+        with self._asking() as cursor:
+            return queries.first_of_epochs(cursor, meter_id)
 
     def file_problems(self) -> tuple[AuditFinding, ...]:
         """What the database engine finds wrong with the file; takes as long as reading all of it."""
@@ -130,31 +144,34 @@ class StoreReader:
 
     def broken_links(self, meter_id: int) -> tuple[AuditFinding, ...]:
         """Rows of the ledger that are missing or altered, by number."""
-        with as_damage(self.path):
-            return tuple(broken_links(self._cursor, meter_id))
+        with self._asking() as cursor:
+            return tuple(broken_links(cursor, meter_id))
 
     def derived_problems(self) -> tuple[str, ...]:
         """Sums and rollups that are not what entries and readings make of them, each with its meter."""
-        with as_damage(self.path):
-            names = queries.meter_names(self._cursor)
-            found = [
-                f"{name}: {text}" for meter_id, name, _ in names for text in derived_problems(self._cursor, meter_id)
-            ]
-            return (*nobodys_sums(self._cursor), *found)
+        with self._asking() as cursor:
+            names = queries.meter_names(cursor)
+            found = [f"{name}: {text}" for meter_id, name, _ in names for text in derived_problems(cursor, meter_id)]
+            return (*nobodys_sums(cursor), *found)
 
     def series(
         self, name: str, start: datetime, end: datetime, *, points: int, quantity: SeriesQuantity = SeriesQuantity.POWER
     ) -> tuple[Bucket, ...]:
         """A quantity of a meter in ``[start, end)``, as about ``points`` buckets; empty for an unknown meter."""
-        with as_damage(self.path):
-            row = self._cursor.execute("SELECT id FROM meter WHERE name = ?", (name,)).fetchone()
-            return () if row is None else series(self._cursor, int(row[0]), start, end, points, quantity)
+        with self._asking() as cursor:
+            meter_id = _id_of(cursor, name)
+            return () if meter_id is None else series(cursor, meter_id, start, end, points, quantity)
 
     def link_days(self, name: str, *, limit: int = 31) -> tuple[LinkDay, ...]:
         """How a meter was connected on its last days, newest first; empty for an unknown meter."""
-        with as_damage(self.path):
-            row = self._cursor.execute("SELECT id FROM meter WHERE name = ?", (name,)).fetchone()
-            return () if row is None else link_days(self._cursor, int(row[0]), limit)
+        with self._asking() as cursor:
+            meter_id = _id_of(cursor, name)
+            return () if meter_id is None else link_days(cursor, meter_id, limit)
+
+
+def _id_of(cursor: Cursor, name: str) -> int | None:
+    row = cursor.execute("SELECT id FROM meter WHERE name = ?", (name,)).fetchone()
+    return None if row is None else int(row[0])
 
 
 @contextmanager

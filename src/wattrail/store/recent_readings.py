@@ -111,6 +111,7 @@ class RecentReadings:
     def append_all(self, rows: Sequence[BookedReading], *, wait_s: float | None = None) -> None:
         """Keep readings with their entries, all or nothing. Raises StoreError."""
         with self._lock:
+            # Of many meters some always wait, so the file never gets to begin again by itself (ADR 47).
             if self._lines + len(rows) > MAX_LINES:
                 self.write(_nothing, durable=False, wait_s=wait_s)
             mark = None if self._journal is None else self._journal.mark()

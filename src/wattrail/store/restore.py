@@ -6,15 +6,16 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 from wattrail.database_address import DatabaseAddress
 from wattrail.errors import StoreError
-from wattrail.store.backup import add_waiting, flush_folder, new_file, require_room
+from wattrail.store.backup import add_waiting
 from wattrail.store.damage import explained
+from wattrail.store.disk import flush, flush_folder, new_file, require_room
 from wattrail.store.file_check import FileContent, MeterContent, content_of, open_file, require_sound
 from wattrail.store.gateway_lock import GatewayLock, GatewayRunning
 from wattrail.store.reading_journal import journal_content
@@ -86,7 +87,7 @@ def restore(backup: Path, database: Path, *, at: datetime) -> Restored:
     finally:
         with suppress(OSError):
             beside.unlink()
-    content = FileContent(path=database, size_bytes=content.size_bytes, version=content.version, meters=content.meters)
+    content = replace(content, path=database)
     return Restored(content=content, migrated_from=checked.version, kept_as=kept_as, lost=lost, unread=unread)
 
 
@@ -132,8 +133,7 @@ def copy_and_migrate(backup: Path, beside: Path) -> None:
         copy.execute("PRAGMA journal_mode = DELETE")
         add_waiting(copy, waiting)
         migrate(copy, beside)
-    with beside.open("rb+") as file:
-        os.fsync(file.fileno())
+    flush(beside)
 
 
 def _compare(database: Path, content: FileContent) -> tuple[tuple[LostPart, ...], str | None]:

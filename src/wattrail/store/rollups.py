@@ -32,13 +32,11 @@ from wattrail.store.rollup_rows import (
     stats_of,
     stored_row,
 )
-from wattrail.store.tiers import Retention, Tier, bucket, zone_name
+from wattrail.store.tiers import Tier, bucket, zone_name
 
 __all__ = [
     "LiveRollups",
     "catch_up",
-    "forget_rollups",
-    "newest_beyond",
     "store_quarter_hours",
 ]
 
@@ -69,6 +67,8 @@ class LiveRollups:
         if meter_id not in self._open:
             self._open[meter_id] = self._load(cursor, meter_id, minute, reading_id)
         before = self._open[meter_id]
+        # A row is written once, when its minute is over: an upsert at each reading would wear a disk twice as much as
+        # the readings themselves (ADR 38).
         if before is None or before == minute:
             return
         state = rollup_state(cursor, meter_id)
@@ -137,30 +137,6 @@ def store_quarter_hours(cursor: Cursor, meter_id: int, quarters: Iterable[tuple[
     _make_local_again(cursor, meter_id, zone, opened)
     newest = last_reading_id(cursor)
     cursor.execute(_STATE, (meter_id, newest, opened, zone_name(zone)))
-
-
-def newest_beyond(cursor: Cursor, meter_id: int, tier: Tier, retention: Retention) -> int | None:
-    """When the newest row of a tier begins that was kept for its time; None if there is none.
-
-    Rows are counted, not dated: a wall clock that is wrong forgets nothing early, and time without readings has none.
-    """
-    keep = retention.of(tier)
-    if keep is None:
-        return None
-    sql = "SELECT started_at FROM rollup WHERE meter_id = ? AND width_s = ? ORDER BY started_at DESC LIMIT 1 OFFSET ?"
-    row = cursor.execute(sql, (meter_id, tier.value, keep // tier.width)).fetchone()
-    return None if row is None else int(row[0])
-
-
-def forget_rollups(cursor: Cursor, meter_id: int, tier: Tier, last: int, limit: int) -> int:
-    """Remove the oldest rows of a tier up to one that begins at ``last``, ``limit`` at most; returns how many."""
-    cursor.execute(
-        "DELETE FROM rollup WHERE meter_id = ? AND width_s = ? AND started_at IN ("
-        "SELECT started_at FROM rollup WHERE meter_id = ? AND width_s = ? AND started_at <= ? "
-        "ORDER BY started_at LIMIT ?)",
-        (meter_id, tier.value, meter_id, tier.value, last, limit),
-    )
-    return cursor.rowcount
 
 
 def _add(

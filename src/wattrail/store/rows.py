@@ -19,6 +19,7 @@ from wattrail.units import PlainSample, Quantities, Reading
 from wattrail.urls import innermost
 
 __all__ = [
+    "ENTRY_LIST",
     "MeterRow",
     "account_kind",
     "entry_from_row",
@@ -72,6 +73,8 @@ STATED_COLUMNS = (
 )  # fmt: skip
 LATER_COLUMNS = ("export_count", "mark", "export_mark", "algebraic", "boot")
 """Columns of an entry that version 5 added."""
+ENTRY_LIST = ", ".join(ENTRY_COLUMNS + LATER_COLUMNS)
+"""What ``entry_from_row`` takes, in SQL."""
 OBSERVATION_COLUMNS = (
     "at", "elapsed_us", "energy_count", "watt_count", "mode", "status", "restarted", "algebraic", "last_pulse_negative",
     "export_count", "boot",

@@ -20,7 +20,7 @@ from wattrail.store.damage import RECOVER
 from wattrail.store.schema_version import not_current, numbered_sql, too_new
 from wattrail.store.version_copy import copy_before_migration, forget_old_copies, older_copy
 
-__all__ = ["APPLICATION_ID", "migrate", "migrations", "refuse_other_programs", "require_current"]
+__all__ = ["APPLICATION_ID", "migrate", "migrations", "refuse_other_programs", "require_current", "version_and_owner"]
 
 APPLICATION_ID = 0x57415454
 """``WATT`` in the file's header: a database of another program is refused, not migrated."""
@@ -107,9 +107,7 @@ def _statements(sql: str) -> Iterator[str]:
 def require_current(connection: sqlite3.Connection, path: Path) -> None:
     """Raises StoreError unless a file is ours and of this version; reads two numbers of it, changes nothing."""
     try:
-        version, owner = (
-            int(connection.execute(f"PRAGMA {name}").fetchone()[0]) for name in ("user_version", "application_id")
-        )
+        version, owner = version_and_owner(connection)
     except sqlite3.DatabaseError as error:
         raise StoreError(f"{path} is not a database, or cannot be read: {error}") from error
     if owner != APPLICATION_ID:
@@ -117,6 +115,15 @@ def require_current(connection: sqlite3.Connection, path: Path) -> None:
     known = len(migrations())
     if version != known:
         raise not_current(path, version, known, newer=_way_back(path, known) if version > known else "")
+
+
+def version_and_owner(connection: sqlite3.Connection) -> tuple[int, int]:
+    """The version of a file's schema, and the mark of the program that it belongs to."""
+    # Not by _STATE: that reads the table of tables, and of a file in which it is damaged these two are known still.
+    version, owner = (
+        int(connection.execute(f"PRAGMA {name}").fetchone()[0]) for name in ("user_version", "application_id")
+    )
+    return version, owner
 
 
 def refuse_other_programs(path: Path) -> None:

@@ -67,6 +67,7 @@ def _read_rows(connection: Connection, address: PostgresAddress, made: sqlite3.C
         made.execute("BEGIN")
         for table in _tables(made):
             places = ", ".join("?" * len(table.columns))
+            # Named, so that the server keeps the result: any other cursor takes a whole table into memory.
             with connection.cursor(name="backup") as cursor:
                 cursor.itersize = _BATCH
                 cursor.execute(_select(table))

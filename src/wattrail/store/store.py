@@ -12,18 +12,17 @@ energy.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from datetime import UTC, datetime, tzinfo
 from typing import Final, Self
 
 from wattrail.calibration import Calibration
 from wattrail.clock import MACHINE_ZONE
-from wattrail.database_address import DatabaseAddress, parse_address
+from wattrail.database_address import DatabaseAddress
 from wattrail.energy_register import EnergyRegister
-from wattrail.ledger import GAP_AFTER_US, Entry, EstimatedTimes, Ledger, LedgerSlice, Observation
+from wattrail.ledger import GAP_AFTER_US, Entry, Ledger, LedgerSlice, Observation
 from wattrail.network_meters.link_health import LinkDay
 from wattrail.store import queries
-from wattrail.store.buckets import Bucket
 from wattrail.store.calibrations import KeptCalibration, calibrations_of, keep
 from wattrail.store.chain import extend, require_whole
 from wattrail.store.damage import as_damage
@@ -33,6 +32,7 @@ from wattrail.store.gateway_lock import GatewayLock
 from wattrail.store.inserting import INSERT_EPOCH, INSERT_METER, INSERT_READING, INSERT_STATED, insert_entries
 from wattrail.store.link_days import keep_link_days, link_days
 from wattrail.store.purging import purge_meters
+from wattrail.store.read_only import StoreQuestions
 from wattrail.store.reading_journal import ReadingJournal
 from wattrail.store.recent_readings import BookedReading, RecentReadings
 from wattrail.store.registers import counts_alike, registers_from_text, registers_text
@@ -50,7 +50,7 @@ from wattrail.store.rows import (
     stated_row,
     without_credentials,
 )
-from wattrail.store.series import series
+from wattrail.store.series import Bucket, series
 from wattrail.store.tiers import Retention, SeriesQuantity
 from wattrail.units import Reading
 
@@ -67,19 +67,18 @@ def open_store(path: DatabaseAddress | str, *, lock: GatewayLock | None = None, 
     up by hours and days of ``zone``.
     Raises StoreError if it cannot be opened, is damaged, newer, or another program's; it is then left untouched.
     """
-    address = parse_address(path) if isinstance(path, str) else path
     use = lock.use if lock else None
-    database = database_at(address)
+    database = database_at(path)
     writer, reader = database.open(use)
     try:
-        return Store(address, writer, reader, zone, database.journal(use))
+        return Store(database.address, writer, reader, zone, database.journal(use))
     except BaseException:
         writer.close()
         reader.close()
         raise
 
 
-class Store:
+class Store(StoreQuestions):
     """An open database. Writing and reading do not wait for each other."""
 
     def __init__(
@@ -157,15 +156,6 @@ class Store:
         with self._transaction(durable=True) as cursor:
             rename_in(cursor, database_at(self.path), old, new)
 
-    def meters(self) -> tuple[MeterRow, ...]:
-        """Every meter that was ever registered, by name."""
-        with self._reading() as cursor, as_damage(self.path):
-            return queries.meters(cursor)
-
-    def meter(self, name: str) -> MeterRow | None:
-        """The meter of that name."""
-        return next((row for row in self.meters() if row.name == name), None)
-
     # Calibrations that a person has kept
 
     def keep_calibration(
@@ -193,11 +183,6 @@ class Store:
             )  # fmt: skip
             keep(cursor, kept)
         return kept
-
-    def calibrations(self, name: str) -> tuple[KeptCalibration, ...]:
-        """Every calibration kept for a name, oldest first."""
-        with self._reading() as cursor, as_damage(self.path):
-            return calibrations_of(cursor, name)
 
     def calibration(self, name: str, *, simulated: bool) -> Calibration | None:
         """The newest calibration kept for a name; None if there is none, or only of the other kind."""
@@ -260,7 +245,7 @@ class Store:
 
     def link_days(self, meter_id: int, *, limit: int = 31) -> tuple[LinkDay, ...]:
         """How a meter was connected on its last days, newest first."""
-        with self._reading() as cursor, as_damage(self.path):
+        with self._asking() as cursor:
             return link_days(cursor, meter_id, limit)
 
     def state(self, meter_id: int, make: Callable[[LedgerSlice], Entry]) -> Entry:
@@ -277,7 +262,7 @@ class Store:
 
     def stated(self, meter_id: int, *, after: int = 0) -> tuple[Entry, ...]:
         """Manual entries with a number above ``after``, oldest first: what a ledger has yet to take up."""
-        with self._reading() as cursor, as_damage(self.path):
+        with self._asking() as cursor:
             return queries.stated(cursor, meter_id)[after:]
 
     def ledger(self, meter_id: int, *, longest_silence_us: int = GAP_AFTER_US) -> Ledger | None:
@@ -300,38 +285,23 @@ class Store:
 
     def entries(self, meter_id: int) -> tuple[Entry, ...]:
         """The whole ledger, oldest first."""
-        with self._reading() as cursor, as_damage(self.path):
-            return tuple(queries.entries(cursor, meter_id))
-
-    def ledger_slice(self, meter_id: int, *, since: datetime | None = None) -> LedgerSlice:
-        """The ledger of a meter; entries that ended before ``since`` are only added up."""
-        with self._reading() as cursor, as_damage(self.path):
-            return queries.ledger_slice(cursor, meter_id, since)
+        with self._asking() as cursor:
+            return queries.entries_after(cursor, meter_id, 0).entries
 
     def entries_after(self, meter_id: int, sequence: int) -> LedgerSlice:
         """The entries with a number above ``sequence``, and all epochs."""
-        with self._reading() as cursor, as_damage(self.path):
+        with self._asking() as cursor:
             return queries.entries_after(cursor, meter_id, sequence)
-
-    def evidence(self, meter_id: int) -> dict[int, str]:
-        """What each epoch rests on, by its number; of a virtual meter its definition."""
-        with self._reading() as cursor, as_damage(self.path):
-            return queries.evidence(cursor, meter_id)
-
-    def estimated_times(self, meter_id: int) -> EstimatedTimes:
-        """When the energy of a meter was estimated by its power."""
-        with self._reading() as cursor, as_damage(self.path):
-            return queries.estimated_times(cursor, meter_id)
 
     def entries_since(self, meter_id: int, since: datetime) -> tuple[Entry, ...]:
         """The end of the ledger: from the first entry that ends at a moment or later, and the last one in any case."""
-        with self._reading() as cursor, as_damage(self.path):
+        with self._asking() as cursor:
             return queries.entries_since(cursor, meter_id, since)
 
     def latest(self, meter_id: int) -> Reading | None:
         """The newest reading kept."""
         self._recent.take_over_all()
-        with self._reading() as cursor, as_damage(self.path):
+        with self._asking() as cursor:
             return queries.latest(cursor, meter_id)
 
     def series(
@@ -345,7 +315,7 @@ class Store:
     ) -> tuple[Bucket, ...]:
         """A quantity in ``[start, end)`` as about ``points`` buckets; those without a reading are left out."""
         self._recent.take_over_all()
-        with self._reading() as cursor:
+        with self._reader.cursor() as cursor:
             return series(cursor, meter_id, start, end, points, quantity)
 
     def purge(self, retention: Retention = DEFAULT_RETENTION) -> int:
@@ -354,7 +324,7 @@ class Store:
         What a wall clock says plays no part. Only readings that ledger and rollups have accounted for are forgotten.
         """
         meter_ids = [row.id for row in self.meters()]
-        return purge_meters(meter_ids, retention, reading=self._reading, transaction=self._transaction)
+        return purge_meters(meter_ids, retention, reading=self._asking, transaction=self._transaction)
 
     def catch_up_rollups(self) -> bool:
         """One step for readings that an older version stored, or another time zone; whether there was any to take."""
@@ -383,5 +353,7 @@ class Store:
             self._rollups.forget()
             raise
 
-    def _reading(self) -> AbstractContextManager[Cursor]:
-        return self._reader.cursor()
+    @contextmanager
+    def _asking(self) -> Iterator[Cursor]:
+        with self._reader.cursor() as cursor, as_damage(self.path):
+            yield cursor

@@ -11,10 +11,13 @@ from typing import Final
 
 from wattrail.store.database import Cursor
 
-__all__ = ["ALL_TIME", "SHAPED", "SumTable", "end_period"]
+__all__ = ["ALL_TIME", "SHAPED", "SHAPELESS", "SumTable"]
 
 SHAPED: Final = "kind = 'counted' AND ABS(ended_at - started_at - elapsed_us) <= 5000000"
 """``Entry.shaped`` in SQL."""
+
+SHAPELESS: Final = "(kind <> 'counted' OR ABS(ended_at - started_at - elapsed_us) > 5000000)"
+"""The opposite of ``SHAPED``, as the index ``entry_without_shape`` has it."""
 
 ALL_TIME: Final = range(-(1 << 63), 1 << 63)
 """What a column of times can hold."""
@@ -22,7 +25,7 @@ ALL_TIME: Final = range(-(1 << 63), 1 << 63)
 Row = tuple[int | None, ...]
 
 
-def end_period(width_us: int) -> str:
+def _end_period(width_us: int) -> str:
     """The period in which an entry ends, in SQL: one that ends on a boundary belongs before it, but for an instant."""
     return f"(ended_at - CASE WHEN started_at < ended_at THEN 1 ELSE 0 END) / {width_us} * {width_us}"
 
@@ -74,7 +77,7 @@ class SumTable:
         return min(moments, default=None)
 
     def _select(self) -> str:
-        period = end_period(self.width_us)
+        period = _end_period(self.width_us)
         columns = ", ".join(aggregate.format(period=period) for _, aggregate in self.columns)
         return f"""
             SELECT meter_id, {period}, epoch, {columns} FROM entry

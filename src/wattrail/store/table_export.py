@@ -12,12 +12,13 @@ from itertools import pairwise
 from operator import itemgetter
 from typing import Any, Final, Literal
 
-from wattrail.ledger import By, Counts, Energy, Totals, boundaries, by_interval
+from wattrail.ledger import By, Energy, Totals, boundaries, by_counts
 from wattrail.store import queries
+from wattrail.store.condensed import count_series
 from wattrail.store.database import Cursor
 from wattrail.store.imported_hours import imported_energy
-from wattrail.store.pages import in_order
-from wattrail.store.rows import ENTRY_COLUMNS, LATER_COLUMNS, entry_from_row, from_microseconds, microseconds
+from wattrail.store.pages import PAGE_ROWS, in_order, readings_page
+from wattrail.store.rows import ENTRY_LIST, entry_from_row, from_microseconds, microseconds
 
 __all__ = ["COLUMNS", "Cell", "Content", "Row", "Selection", "exported_rows"]
 
@@ -26,8 +27,8 @@ Cell = str | int | float | bool | datetime | None
 Row = tuple[Cell, ...]
 
 _MILLION: Final = 1_000_000
-_ROWS_OF_A_PAGE: Final = 5_000
 _MWH_PER_KWH: Final = 1_000_000
+_EVER: Final = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
 COLUMNS: Final[dict[str, tuple[tuple[str, type], ...]]] = {
     "readings": (
@@ -60,6 +61,11 @@ class Selection:
     by: By = By.HOUR
     zone: tzinfo = UTC
 
+    @property
+    def span(self) -> tuple[datetime, datetime]:
+        """Both ends, where an open one is an end of the calendar."""
+        return self.start or _EVER[0], self.end or _EVER[1]
+
 
 def exported_rows(cursor: Cursor, selection: Selection) -> Iterator[Row]:
     """The rows of a selection in the order of COLUMNS, by meter, then by time."""
@@ -73,77 +79,50 @@ def exported_rows(cursor: Cursor, selection: Selection) -> Iterator[Row]:
                 yield (name, bool(simulated), *row)
 
 
-def _span(selection: Selection) -> dict[str, int]:
-    start, end = selection.start, selection.end
-    return {
-        "start": -(2**63) if start is None else microseconds(start),
-        "end": 2**63 - 1 if end is None else microseconds(end),
-    }
-
-
 def _readings(cursor: Cursor, meter_id: int, selection: Selection) -> Iterator[Row]:
-    sql = (
-        "SELECT id, at, millivolts, microamps, milliwatts, millihertz, power_factor_ppm, energy_count, export_count "
-        "FROM reading WHERE meter_id = :meter AND id > :after AND at >= :start AND at < :end ORDER BY id LIMIT :limit"
-    )
-    for _, at, volts, amps, watts, hertz, factor, count, export in _paged(cursor, sql, meter_id, selection):
-        yield (
-            from_microseconds(at), _scaled(volts, 1_000), _scaled(amps, _MILLION), _scaled(watts, 1_000),
-            _scaled(hertz, 1_000), _scaled(factor, _MILLION), count, export,
-        )  # fmt: skip
+    after: tuple[int, int] | None = None
+    while page := readings_page(cursor, meter_id, *selection.span, after, PAGE_ROWS):
+        rows: list[Any] = page
+        for at, _, count, export_count, volts, amps, watts, hertz, factor in rows:
+            yield (
+                from_microseconds(at), _scaled(volts, 1_000), _scaled(amps, _MILLION), _scaled(watts, 1_000),
+                _scaled(hertz, 1_000), _scaled(factor, _MILLION), count, export_count,
+            )  # fmt: skip
+        after = rows[-1][0], rows[-1][1]
 
 
 def _entries(cursor: Cursor, meter_id: int, selection: Selection) -> Iterator[Row]:
     epochs = queries.epochs(cursor, meter_id)
     sql = (
-        f"SELECT {', '.join(ENTRY_COLUMNS + LATER_COLUMNS)} FROM entry WHERE meter_id = :meter "
-        "AND sequence > :after AND ended_at >= :start AND started_at < :end ORDER BY sequence LIMIT :limit"
+        f"SELECT {ENTRY_LIST} FROM entry WHERE meter_id = ? "
+        "AND sequence > ? AND ended_at >= ? AND started_at < ? ORDER BY sequence LIMIT ?"
     )
-    for row in _paged(cursor, sql, meter_id, selection):
-        entry = entry_from_row(row)
-        energy = Energy.of(Counts(entry.positive, entry.negative, entry.undirected), epochs[entry.epoch])
-        yield (
-            entry.sequence, entry.kind.value, entry.start, entry.end, entry.epoch, entry.positive, entry.negative,
-            entry.undirected, entry.elapsed_us / _MILLION, entry.readings,
-            *(round(float(part) / _MWH_PER_KWH, 9) for part in energy), entry.note,
-            epochs[entry.epoch].is_estimated,
-        )  # fmt: skip
-
-
-def _paged(cursor: Cursor, sql: str, meter_id: int, selection: Selection) -> Iterator[Any]:
-    """The rows of a query, some at a time: a server would send all of them at once. The first column orders them."""
+    start, end = map(microseconds, selection.span)
     after = 0
-    while True:
-        found = cursor.execute(sql, {"meter": meter_id, "after": after, "limit": _ROWS_OF_A_PAGE, **_span(selection)})
-        rows: list[Any] = in_order(found, after, itemgetter(0))
-        if not rows:
-            return
-        yield from rows
-        after = rows[-1][0]
+    while page := in_order(cursor.execute(sql, (meter_id, after, start, end, PAGE_ROWS)), after, itemgetter(0)):
+        for entry in map(entry_from_row, page):
+            epoch = epochs[entry.epoch]
+            yield (
+                entry.sequence, entry.kind.value, entry.start, entry.end, entry.epoch, entry.positive, entry.negative,
+                entry.undirected, entry.elapsed_us / _MILLION, entry.readings,
+                *(round(float(part) / _MWH_PER_KWH, 9) for part in Energy.of(entry, epoch)), entry.note,
+                epoch.is_estimated,
+            )  # fmt: skip
+        after = page[-1][0]
 
 
 def _energy(cursor: Cursor, meter_id: int, selection: Selection) -> Iterator[Row]:
     """Imported periods first, then the ledger a month at a time."""
-    far = datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
-    for one in imported_energy(cursor, meter_id, selection.start or far[0], selection.end or far[1]):
-        yield (
-            one.start,
-            one.end,
-            _kwh(one.import_mwh),
-            _kwh(one.export_mwh),
-            None,
-            True,
-            f"imported {one.origin}",
-            False,
-        )
+    for one in imported_energy(cursor, meter_id, *selection.span):
+        origin = f"imported {one.origin}"
+        yield one.start, one.end, _kwh(one.import_mwh), _kwh(one.export_mwh), None, True, origin, False
     span = _ledger_span(cursor, meter_id, selection)
     if span is None:
         return
     times, months = queries.estimated_times(cursor, meter_id), boundaries(By.MONTH, *span, selection.zone)
     for first, last in pairwise(months):
-        start, end = max(first, span[0]), min(last, span[1])
-        marks = boundaries(selection.by, start, end, selection.zone)
-        for interval in by_interval(queries.slice_between(cursor, meter_id, marks[0], marks[-1]), marks):
+        marks = boundaries(selection.by, max(first, span[0]), min(last, span[1]), selection.zone)
+        for interval in by_counts(count_series(cursor, meter_id, marks)):
             estimated = times.touches(interval.start, interval.end)
             yield (interval.start, interval.end, *_totals(interval.energy), interval.complete, "ledger", estimated)
 

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from wattrail.ledger import local_day
 from wattrail.store.rows import from_microseconds, microseconds
 
-__all__ = ["FOREVER", "NOTHING", "Retention", "RollupStats", "SeriesQuantity", "Tier", "bucket", "zone_name"]
+__all__ = ["NOTHING", "Retention", "RollupStats", "SeriesQuantity", "Tier", "bucket", "zone_name"]
 
 _SECOND_US: Final = 1_000_000
 
@@ -52,9 +52,6 @@ class Tier(Enum):
         return {Tier.QUARTER_HOUR: Tier.MINUTE, Tier.HOUR: Tier.QUARTER_HOUR, Tier.DAY: Tier.HOUR}.get(self)
 
 
-FOREVER: Final = None
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retention:
     """How long readings and each tier are kept, in time with readings; None keeps for ever. Entries always are."""
@@ -62,8 +59,8 @@ class Retention:
     readings: timedelta | None = timedelta(days=14)
     minutes: timedelta | None = timedelta(days=90)
     quarter_hours: timedelta | None = timedelta(days=3 * 366)
-    hours: timedelta | None = FOREVER
-    days: timedelta | None = FOREVER
+    hours: timedelta | None = None
+    days: timedelta | None = None
 
     def of(self, tier: Tier) -> timedelta | None:
         """That of a tier."""

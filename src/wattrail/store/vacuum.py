@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wattrail.errors import StoreError
-from wattrail.store.backup import require_room
 from wattrail.store.damage import explained
+from wattrail.store.disk import require_room
 from wattrail.store.restore import require_unused, without_gateway
 from wattrail.store.schema import require_current
 

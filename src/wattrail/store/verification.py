@@ -6,20 +6,18 @@ of its own. Entries are never edited, so that is the same as reading them at onc
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Final
 
 from wattrail.database_address import DatabaseAddress
 from wattrail.errors import StoreError
-from wattrail.ledger import VIRTUAL_SCHEME, Audit, AuditFinding, Auditor, Definition, LedgerSlice, MemberLedger
+from wattrail.ledger import VIRTUAL_SCHEME, Audit, AuditFinding, Auditor, Definition, Entry, LedgerSlice, MemberLedger
 from wattrail.ledger.virtual import rederived
+from wattrail.store.pages import PAGE_ROWS
 from wattrail.store.read_only import StoreReader, open_to_read
 from wattrail.store.rows import MeterRow
 
 __all__ = ["VerificationProgress", "file_problems", "verify_meter"]
-
-_PART: Final = 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +76,7 @@ def _audited(database: DatabaseAddress, row: MeterRow) -> Iterator[Auditor]:
     yield auditor
     while True:
         with open_to_read(database) as reader:
-            part = reader.entries_page(row.id, number, _PART).entries
+            part = reader.entries_page(row.id, number, PAGE_ROWS).entries
         part = tuple(entry for entry in part if entry.sequence <= last)  # what is booked meanwhile has later epochs
         if not part:
             return
@@ -92,24 +90,34 @@ def _not_as_derived(database: DatabaseAddress, row: MeterRow) -> tuple[AuditFind
     if not row.url.startswith(f"{VIRTUAL_SCHEME}:"):
         return ()
     with open_to_read(database) as reader:
-        return _compared(reader, row, reader.ledger_slice(row.id))
-
-
-def _compared(reader: StoreReader, row: MeterRow, ledger_slice: LedgerSlice) -> tuple[AuditFinding, ...]:
-    known = {one.name: one.id for one in reader.meters()}
-    definitions = {number: Definition.from_url(url) for number, url in reader.evidence(row.id).items()}
-    names = {name for definition in definitions.values() for name in definition.members}
-    if gone := sorted(names - known.keys()):
-        return (
-            AuditFinding(0, "what it is made of", f"{', '.join(gone)} missing", "in this database", name="a member"),
+        known = {one.name: one.id for one in reader.meters()}
+        definitions = {number: Definition.from_url(url) for number, url in reader.evidence(row.id).items()}
+        names = {name for definition in definitions.values() for name in definition.members}
+        if gone := sorted(names - known.keys()):
+            missing = f"{', '.join(gone)} missing"
+            return (AuditFinding(0, "what it is made of", missing, "in this database", name="a member"),)
+        members = {name: MemberLedger(LedgerSlice(entries=(), epochs={})) for name in names}
+        entries = _followed(reader, row, {known[name]: member for name, member in members.items()})
+        return tuple(
+            AuditFinding(entry.sequence, "its energy", _energy(*got), f"{_energy(*wanted)}, as its members booked")
+            for entry, energy in rederived(entries, definitions, members)
+            if (got := (entry.positive, entry.negative, entry.undirected))
+            != (wanted := (energy.import_mwh, energy.export_mwh, energy.undirected_mwh))
         )
-    members = {name: MemberLedger(reader.ledger_slice(known[name])) for name in names}
-    return tuple(
-        AuditFinding(entry.sequence, "its energy", _energy(*got), f"{_energy(*wanted)}, as its members booked")
-        for entry, energy in rederived(ledger_slice.entries, definitions, members)
-        if (got := (entry.positive, entry.negative, entry.undirected))
-        != (wanted := (energy.import_mwh, energy.export_mwh, energy.undirected_mwh))
-    )
+
+
+def _followed(reader: StoreReader, row: MeterRow, members: Mapping[int, MemberLedger]) -> Iterator[Entry]:
+    """The entries of a virtual meter; before each part its members, by their ids, are read up to its end."""
+    number = 0
+    while part := reader.entries_page(row.id, number, PAGE_ROWS).entries:
+        number, until = part[-1].sequence, part[-1].end
+        for meter_id, member in members.items():
+            while member.booked_until is None or member.booked_until <= until:
+                following = reader.entries_page(meter_id, member.sequence, PAGE_ROWS)
+                if not following.entries:
+                    break
+                member.take(following.entries, following.epochs)
+        yield from part
 
 
 def _energy(imported: int, exported: int, undirected: int) -> str:

@@ -6,7 +6,6 @@ last two are kept.
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import sqlite3
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from wattrail.errors import StoreError
+from wattrail.store.disk import flush, flush_folder, new_file
 
 __all__ = ["copy_before_migration", "forget_old_copies", "older_copy"]
 
@@ -40,7 +40,7 @@ def copy_before_migration(connection: sqlite3.Connection, path: Path, *, version
         _write(connection, unfinished)
         unfinished.chmod(path.stat().st_mode & 0o777)
         unfinished.replace(copy)
-        _sync(path.parent)
+        flush_folder(path.parent)
     except (OSError, sqlite3.Error) as error:
         with suppress(OSError):
             unfinished.unlink(missing_ok=True)
@@ -99,17 +99,9 @@ def _require_room(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def _write(connection: sqlite3.Connection, copy: Path) -> None:
-    copy.unlink(missing_ok=True)
-    os.close(os.open(copy, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    new_file(copy)
+    # Not a copy of the file: what was committed may still stand in its log.
     with closing(sqlite3.connect(copy)) as written:
         connection.backup(written)
         written.execute("PRAGMA journal_mode = DELETE")  # one file, which can be moved
-    _sync(copy)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    flush(copy)

@@ -23,7 +23,7 @@ from wattrail.cli.ledger.account import (
 from wattrail.cli.ledger.virtual import definitions_object
 from wattrail.cli.option_types import BooksOptions, FromOption, Json, ToOption
 from wattrail.ledger import By, bills, by_interval
-from wattrail.ledger.rates import rate_registers
+from wattrail.ledger.bill import rate_registers
 
 
 def show(

@@ -23,8 +23,8 @@ from wattrail.errors import StoreError
 from wattrail.files import give_name
 from wattrail.ledger import By
 from wattrail.store import queries
-from wattrail.store.backup import new_file
 from wattrail.store.damage import as_damage
+from wattrail.store.disk import new_file
 from wattrail.store.engines import database_at
 from wattrail.store.table_export import COLUMNS, Content, Row, Selection, exported_rows
 from wattrail.store.table_formats import TableFormat, encode_table, require_format

@@ -6,6 +6,8 @@ import io
 import json
 import logging
 import os
+import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -68,6 +70,28 @@ def test_a_line_that_repeats_is_written_once_and_counted(written: io.StringIO, c
         "WARNING out of descriptors",
         "WARNING out of descriptors (repeated 1,234 times)",
     ]
+
+
+def test_a_line_that_many_threads_write_together_is_written_once(written: io.StringIO) -> None:
+    together = threading.Barrier(8)
+
+    def write() -> None:
+        for number in range(logs.MAX_ALIKE):
+            together.wait(60)
+            logger.warning("meter %d is lost", number)
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)  # so that threads meet inside the filter
+    try:
+        threads = [threading.Thread(target=write) for _ in range(together.parties)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+    finally:
+        sys.setswitchinterval(before)
+    lines = written.getvalue().splitlines()
+    assert len(lines) == len(set(lines)) == logs.MAX_ALIKE
 
 
 def test_lines_of_one_kind_that_differ_are_bounded_too(written: io.StringIO) -> None:

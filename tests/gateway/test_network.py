@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
+import threading
 from contextlib import closing, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -176,6 +179,31 @@ def test_slow_servers_are_read_and_the_others_keep_their_cadence(tmp_path: Path)
     with fair_time() as taken:
         silence_s = run(story())
     assert silence_s * taken.share < 1.5
+
+
+def test_a_name_server_that_hangs_holds_no_stop_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    is_asked, may_answer, look_up = threading.Event(), threading.Event(), socket.getaddrinfo
+
+    def hanging(host: str, *args: Any, **options: Any) -> list[Any]:
+        if host == "slow.lan":
+            is_asked.set()
+            may_answer.wait(60)
+        return list(look_up("127.0.0.1" if host == "slow.lan" else host, *args, **options))
+
+    async def story() -> None:
+        monkeypatch.setattr(socket, "getaddrinfo", hanging)
+        async with (
+            serve_web(device().answer) as place,
+            running(tmp_path, http("house", place), http("slow", "slow.lan")) as house,
+        ):
+            await house.readings("house", 2)
+            assert await asyncio.to_thread(is_asked.wait, 60)
+            try:
+                assert await house.gateway.stop(), "every ledger is written and every source closed"
+            finally:
+                may_answer.set()
+
+    run(story())
 
 
 def test_a_meter_that_goes_away_is_read_again_when_it_is_back(tmp_path: Path) -> None:

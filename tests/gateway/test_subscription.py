@@ -182,6 +182,25 @@ def test_a_thread_and_an_event_loop_read_the_same_events() -> None:
     assert seen[-1] == looped[-1] == MeterChanged(view=VIEW)
 
 
+def test_two_tasks_that_share_a_subscription_share_its_events_and_its_end() -> None:
+    feed = Feed(ManualClock(NOON))
+    events = feed.subscribe("test")
+
+    async def read() -> list[Event]:
+        return [event async for event in events]
+
+    async def story() -> list[list[Event]]:
+        reading = [asyncio.create_task(read()) for _ in range(2)]
+        await asyncio.sleep(0)
+        feed.publish(VIEW, [entry(1), entry(2)])
+        await asyncio.sleep(0)
+        feed.end()
+        return await asyncio.wait_for(asyncio.gather(*reading), 60)
+
+    shared = asyncio.run(story())
+    assert sorted(number for found in shared for number in entries_in(tuple(found))) == [1, 2]
+
+
 def test_the_end_comes_after_what_waits_and_later_readers_meet_it() -> None:
     feed = Feed(ManualClock(NOON))
     events = feed.subscribe("test")

@@ -20,8 +20,8 @@ from wattrail.clock import ManualClock
 from wattrail.errors import PortLost, StoreError
 from wattrail.gateway import EntryBooked, Feed, Gateway, GatewayPlan, MeterPlan, MeterState, MeterView
 from wattrail.gateway.failures import DEFECT_HINT
-from wattrail.gateway.feed import STALE_AFTER_POLLS
 from wattrail.gateway.plan import VirtualPlan
+from wattrail.gateway.view import STALE_AFTER_POLLS
 from wattrail.gateway.virtual_meter import VirtualMeter, VirtualMeters
 from wattrail.gateway.worker import Worker
 from wattrail.ledger import Definition, Entry, EntryKind, VirtualKind, audit, by_interval

@@ -223,6 +223,16 @@ def test_whoever_only_listens_takes_the_published_total() -> None:
     assert said.registers[0].register.milliwatt_hours(said.registers[0].count) == 12_345_000
 
 
+def test_a_client_id_may_have_a_slash_in_it() -> None:
+    link = OpenBekenTopics("mqtt://broker/home/obk1", "home/obk1", may_ask=False)
+    said = say(link, "home/obk1/energycounter/get", "12.345")
+    assert said is not None
+    assert said.registers[0].register.milliwatt_hours(said.registers[0].count) == 12_345
+    online = say(link, "home/obk1/connected", "online")
+    assert online is not None
+    assert online.is_online
+
+
 def test_the_total_is_found_with_flag_50_as_well() -> None:
     said = say(topics(may_ask=False), "obk1/energycounter", "12.345")
     assert said is not None

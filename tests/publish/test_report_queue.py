@@ -21,11 +21,12 @@ from wattrail.errors import PortOpenError
 from wattrail.ledger import By, Ledger
 from wattrail.network_meters.link_health import LinkDay
 from wattrail.publish import PublisherStatus
-from wattrail.publish.delivery import Delivery, DeliveryFailed
+from wattrail.publish.delivery import Delivery
 from wattrail.publish.message import OutgoingMessage
 from wattrail.publish.report import ReportedMeter, energy_report
 from wattrail.publish.report_queue import ReportPlan
 from wattrail.publish.report_text import as_object, as_text
+from wattrail.publish.status import DeliveryFailed
 from wattrail.store import open_store, open_to_read
 
 BERLIN = ZoneInfo("Europe/Berlin")

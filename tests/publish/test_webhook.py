@@ -365,6 +365,16 @@ def test_a_certificate_of_an_own_authority_needs_ca_file(site: Site, tmp_path: P
     assert is_trusted or "its certificate is not trusted" in str(state.error)
 
 
+def test_a_ca_file_that_is_gone_is_named_and_everything_waits(site: Site, tmp_path: Path) -> None:
+    sender = WebhookSender(url="https://127.0.0.1:9/", ca_file=tmp_path / "gone.pem")
+    with delivering(site, plan(sender)) as delivery:
+        raise_alarms(site, alarm())
+        delivery.step()
+    state = site.state("webhook.test")
+    assert (state.status, state.waiting) == (PublisherStatus.REFUSED, 1)
+    assert "gone.pem cannot be used as ca_file" in str(state.error)
+
+
 def test_the_publisher_runs_in_a_thread_and_ends_with_the_events(site: Site, httpserver: HTTPServer) -> None:
     answer_with(httpserver)
     to = plan(hook(httpserver))

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from wattrail.errors import StoreError, StoreUnavailable, StoreUncertain
+from wattrail.gateway.failures import is_passing
 from wattrail.gateway.feed import Feed, ShownMeter
 from wattrail.gateway.network_meter import ArrivedReading, Failure, NetworkMeter
 from wattrail.gateway.threads import start_thread
@@ -30,6 +31,7 @@ COLLECT_S: Final = 0.05
 reading that came alone the last time does not wait."""
 
 MAX_BATCH: Final = 500
+"""Of one transaction, which others wait for: WAL has one writer."""
 _KEEP_LINKS_EVERY_S: Final = 60.0
 
 logger = logging.getLogger(__name__)
@@ -94,6 +96,7 @@ class Bookkeeper:
         self._store, self._feed = store, feed
         self.on_done: Callable[[list[Callable[[], object]]], object] = _call_all
         self._meters = tuple(meters)
+        # Guards the list and the tuple alone; nothing is stored while it is held, so ``put`` never waits for a disk.
         self._changed = threading.Condition()
         self._waiting: list[BookkeepingWork] = []
         self._is_stopping = self._has_company = False
@@ -109,7 +112,7 @@ class Bookkeeper:
         """Hand over work; returns at once."""
         with self._changed:
             self._waiting.append(work)
-            if len(self._waiting) == 1:
+            if len(self._waiting) == 1:  # else the thread is awake already, or has been woken
                 self._changed.notify()
 
     def book_now(self, work: BookkeepingWork) -> None:
@@ -132,6 +135,7 @@ class Bookkeeper:
             written = threading.Event()
             self.put(BookkeepingWork(meter, None, written.set))
             closed.append(written)
+        # A list, not a generator: each is waited for, also after one that was too late.
         return all([written.wait(max(0.0, until - time.monotonic())) for written in closed])
 
     def stop(self) -> None:
@@ -156,7 +160,7 @@ class Bookkeeper:
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._is_stopping)
             stops = self._is_stopping
-        if self._has_company and not stops:
+        if self._has_company and not stops:  # at a stop every millisecond is one of STOP_WITHIN_S
             time.sleep(COLLECT_S)
         with self._changed:
             batch, self._waiting = self._waiting[:MAX_BATCH], self._waiting[MAX_BATCH:]
@@ -240,7 +244,7 @@ class Bookkeeper:
             try:
                 self._store.append_all(bookings, wait_s=WRITE_WITHIN_S)
             except Exception as error:  # noqa: BLE001 it is the meter's own, and shown there
-                if isinstance(error, StoreUnavailable) and not isinstance(error, StoreUncertain):
+                if isinstance(error, StoreUnavailable) and is_passing(error):
                     self._availability.begin(error)
                     break  # the others wait too
                 meter.fail(_not_booked(error))
@@ -264,7 +268,7 @@ class Bookkeeper:
     def _keep_links(self) -> None:
         self._links_due = time.monotonic() + _KEEP_LINKS_EVERY_S
         if not self._availability.is_written:
-            return
+            return  # ``take_link_day`` gives each day once: it would be lost
         days = [day for meter in self._meters if (day := meter.take_link_day()) is not None]
         try:
             self._store.keep_link_days(days)

@@ -10,7 +10,6 @@ import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
-from typing import Final
 
 from wattrail.clock import Clock, SystemClock
 from wattrail.gateway.events import AlarmChanged, EntryBooked, MeterChanged, NoticeChanged, OrderedEvent, StateChanged
@@ -20,10 +19,6 @@ from wattrail.gateway.view import MeterState, MeterView
 from wattrail.ledger import Entry
 
 __all__ = ["Feed"]
-
-STALE_AFTER_POLLS: Final = 5
-"""A live meter that missed this many readings is shown as stale, even while its thread is blocked."""
-
 
 ShownMeter = tuple[MeterView, Iterable[Entry]]
 """A view to publish, and the entries booked with it."""
@@ -37,8 +32,10 @@ class Feed:
     def __init__(self, clock: Clock | None = None) -> None:
         self._clock = clock or SystemClock()
         self.scopes = Scopes(self._clock)
+        # Held for copies and offers alone, which wait for nobody: every meter's thread passes here.
         self._lock = threading.Lock()
         self._views: dict[str, MeterView] = {}
+        # Replaced as wholes, never changed in place: whoever reads one without the lock gets that before or after.
         self._names: tuple[str, ...] | None = None
         self._subscriptions: tuple[Subscription, ...] = ()
         self._version = 0
@@ -148,7 +145,7 @@ class Feed:
         if view.state is not MeterState.LIVE or view.reading is None:
             return view
         age_s = self._clock.monotonic() - view.reading.monotonic
-        if age_s <= (view.silence_s or STALE_AFTER_POLLS * view.poll_s):
+        if age_s <= view.usual_silence_s:
             return view
         why = f"expected every {view.poll_s:g} s" if view.silence_s else "the port does not answer"
         return replace(view, state=MeterState.STALE, error=f"no reading for {age_s:.0f} s: {why}")

@@ -35,6 +35,7 @@ _END_WITHIN_S: Final = 0.1
 
 _PURGE_EVERY_S: Final = 3600.0
 _CHECK_EVERY_S: Final = 0.5
+"""How soon the thread of a meter sees that it is to end, while it waits for one before it that blocks."""
 
 logger = logging.getLogger(__name__)
 
@@ -120,6 +121,7 @@ class Gateway:
         All meters are looked at if none is named. Each is read on, by the same port and without a pause, and its
         ledger begins another epoch with the reading that comes next. For any thread. Raises StoreError.
         """
+        # A copy at once: a change, in a thread of its own, takes meters out of the dictionary meanwhile.
         workers = {name: running.worker for name, running in list(self._workers.items())}
         wanted = workers if names is None else [name for name in names if name in workers]
         return tuple(name for name in wanted if workers[name].scale.look_again())
@@ -135,6 +137,8 @@ class Gateway:
         Then the feed ends: its readers get their waiting events, including the last entries.
         """
         self._stopping.set()
+        # In the order in which what they say goes on: meters, then who books them, then virtual meters, which follow
+        # what was booked, and the feed last, so that the last entries still reach the publishers.
         threads = list(self._hanging.values())
         for running in list(self._workers.values()):  # a change may be under way
             running.is_ending.set()
@@ -144,7 +148,7 @@ class Gateway:
             threads += filter(None, (self._network.thread, self._bookkeeper.thread))
         until = time.monotonic() + STOP_WITHIN_S
         try:
-            if threads:
+            if threads:  # joined in a thread: the loop goes on, for the page and the publishers stop meanwhile
                 await in_thread(lambda: _join(threads, until), name="stop")
             self._chips.stop()  # after the threads of the chips, whose last readings it books
             if (bookkeeping := self._chips.thread) is not None:
@@ -234,6 +238,7 @@ class Gateway:
         worker, is_ending = running.worker, running.is_ending
         is_ending.wait(offset_s)
         try:
+            # Its account has one writer, and one that blocks may still come back and write.
             while before is not None and before.is_alive() and not is_ending.is_set():
                 before.join(_CHECK_EVERY_S)
             while not is_ending.is_set():

@@ -9,6 +9,7 @@ import json
 import logging
 import os
 import sys
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -130,6 +131,8 @@ class CollapseRepeats(logging.Filter):
     def __init__(self, *, clock: Clock | None = None) -> None:
         super().__init__()
         self._clock = clock or SystemClock()
+        # ``logging`` locks a handler only after its filters: a broker that goes away is logged by many threads at once.
+        self._lock = threading.Lock()
         self._lines: dict[tuple[object, ...], _Seen] = {}
         self._kinds: dict[tuple[object, ...], _Seen] = {}
 
@@ -137,8 +140,12 @@ class CollapseRepeats(logging.Filter):
         """Whether a record is written; a written one may end with the number of records left out."""
         if record.levelno <= logging.DEBUG:
             return True  # debugging shows every frame
-        now, text = self._clock.monotonic(), record.getMessage()
-        kind = (record.name, record.levelno, str(record.msg))
+        text, kind = record.getMessage(), (record.name, record.levelno, str(record.msg))
+        with self._lock:
+            return self._is_written(record, text, kind)
+
+    def _is_written(self, record: logging.LogRecord, text: str, kind: tuple[object, ...]) -> bool:
+        now = self._clock.monotonic()
         line = self._lines.get((*kind, text))
         if line is not None and now - line.since < WINDOW_S:
             line.held += 1

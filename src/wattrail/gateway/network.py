@@ -29,6 +29,7 @@ from wattrail.units import Reading
 __all__ = ["NetworkReader"]
 
 _CLOSE_WITHIN_S: Final = 0.8
+"""Half of what a stop waits: what the sources said last is booked after they are closed."""
 _RESOLVERS: Final = 64
 """Threads that look up names: a name server that is slow keeps one of them waiting for each name."""
 
@@ -65,8 +66,8 @@ class NetworkReader:
         self._tasks: dict[NetworkMeter, asyncio.Task[None]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._main: asyncio.Task[None] | None = None
-        self._is_ready = threading.Event()
-        self._is_stopping = threading.Event()
+        self._is_ready = threading.Event()  # of the loop, which meters are given to from other threads
+        self._is_stopping = threading.Event()  # a stop may come before there is a task to cancel
         self.thread: threading.Thread | None = None
 
     def start(self) -> None:
@@ -104,8 +105,8 @@ class NetworkReader:
         except Exception:
             logger.exception("network meters: their thread ended by a defect")
         finally:
-            self._is_ready.set()
-            self._bookkeeper.stop()
+            self._is_ready.set()  # also where there never was a loop: ``add`` and ``remove`` must not wait for ever
+            self._bookkeeper.stop()  # after the last that any source said
 
     async def _read_all(self) -> None:
         loop = asyncio.get_running_loop()
@@ -120,7 +121,9 @@ class NetworkReader:
             await loop.create_future()  # until this is cancelled
         finally:
             await self._end(tuple(self._tasks))
+            # ``asyncio.run`` waits for the default executor, and so for a name server that does not answer: an idle one.
             resolvers.shutdown(wait=False, cancel_futures=True)
+            loop.set_default_executor(ThreadPoolExecutor(1))
 
     def _begin(self, meters: Sequence[NetworkMeter]) -> None:
         every_s = min(_START_EVERY_S, _SPREAD_S / max(1, len(meters)))

@@ -10,9 +10,9 @@ from typing import Final
 
 from wattrail.clock import Clock
 from wattrail.energy_register import BootEvidence, Freshness
-from wattrail.errors import StoreUnavailable, StoreUncertain, WattrailError
+from wattrail.errors import StoreUnavailable, WattrailError
 from wattrail.gateway.account import Account, is_booked
-from wattrail.gateway.failures import DEFECT_HINT, safe_text, state_after
+from wattrail.gateway.failures import is_passing, shown_failure
 from wattrail.gateway.feed import Feed, ShownMeter
 from wattrail.gateway.plan import MeterPlan
 from wattrail.gateway.view import MeterState, MeterView
@@ -132,18 +132,14 @@ class NetworkMeter:
     def fail(self, failure: Failure) -> None:
         """Show why there is no reading. Raises nothing."""
         error = failure.error
-        if isinstance(error, WattrailError):
-            state, text, hint = state_after(error), str(error), error.hint
-        else:
-            state, text, hint = MeterState.FAILED, f"{type(error).__name__}: {error}", DEFECT_HINT
+        state, text, hint = shown_failure(error, self.plan.url)
+        if not isinstance(error, WattrailError):
             logger.error("meter %s: a defect", self.plan.name, exc_info=error)
-        text, hint = safe_text(text, self.plan.url), safe_text(hint, self.plan.url) if hint else None
         if (state, text) != (self._view.state, self._view.error):
             logger.warning("meter %s is %s: %s", self.plan.name, state, text)
         booked = self._account.take_booked() if self._account is not None else ()
-        is_passing = isinstance(error, StoreUnavailable) and not isinstance(error, StoreUncertain)
-        is_passing = is_passing or not failure.is_booking
-        if state is MeterState.FAILED and not (is_passing and self.due()):
+        keeps_account = (is_passing(error) or not failure.is_booking) and bool(self.due())
+        if state is MeterState.FAILED and not keeps_account:
             self._account = None  # it may be ahead of the store: load it again
         if self._link is not None:
             self._link.fail(self._day(self._clock.now()), is_broker=failure.is_broker)

@@ -38,7 +38,7 @@ class Subscription:
         self._views: dict[str, MeterChanged] = {}
         self._lost = self._lost_unreported = 0
         self._ended = False
-        self._waiter: tuple[asyncio.AbstractEventLoop, asyncio.Event] | None = None
+        self._waiters: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
 
     @property
     def lost(self) -> int:
@@ -114,7 +114,7 @@ class Subscription:
                     raise StopAsyncIteration
                 if event is None:
                     came = asyncio.Event()
-                    self._waiter = (asyncio.get_running_loop(), came)
+                    self._waiters.append((asyncio.get_running_loop(), came))
             if event is not None:
                 return event
             await came.wait()
@@ -150,8 +150,7 @@ class Subscription:
 
     def _wake(self) -> None:
         self._changed.notify_all()
-        waiter, self._waiter = self._waiter, None
-        if waiter is not None:
-            loop, came = waiter
+        waiters, self._waiters = self._waiters, []
+        for loop, came in waiters:
             with suppress(RuntimeError):  # that loop has ended: nothing awaits the event
                 loop.call_soon_threadsafe(came.set)

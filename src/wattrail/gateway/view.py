@@ -5,13 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 from wattrail.gateway.waiting import UnstoredReadings
 from wattrail.ledger import Totals
 from wattrail.network_meters.link_health import LinkDay
 from wattrail.units import Reading
 
-__all__ = ["MeterState", "MeterView"]
+__all__ = ["STALE_AFTER_POLLS", "MeterState", "MeterView"]
+
+STALE_AFTER_POLLS: Final = 5
+"""A live meter that missed this many readings is shown as stale, even while its thread is blocked."""
 
 
 class MeterState(StrEnum):
@@ -29,8 +33,8 @@ class MeterView:
     """One meter as it is shown. ``reading`` is the last one there was; how old it is, its ``at`` and ``state`` say.
 
     ``scale`` says which constants give the numbers their scale, None before the meter was reached.
-    ``silence_s`` is how long its silence is still usual; 0 means five polls. ``link`` is the connection of a network
-    meter today, and ``advice`` what to change about it, a sentence each.
+    ``silence_s`` is what its source says of ``usual_silence_s``, 0 where it says nothing. ``link`` is the connection of
+    a network meter today, and ``advice`` what to change about it, a sentence each.
     ``has_waveform``: its chip shows single samples.
     ``has_estimates``: some of its energy is estimated, by adding up power; ``is_estimated``: all that is booked now.
     ``notice`` is what its owner should know although it is read: that the wall clock jumped. ``unstored`` is what
@@ -57,3 +61,8 @@ class MeterView:
     has_waveform: bool = False
     has_estimates: bool = False
     is_estimated: bool = False
+
+    @property
+    def usual_silence_s(self) -> float:
+        """How long it may be silent and is live all the same."""
+        return self.silence_s or STALE_AFTER_POLLS * self.poll_s

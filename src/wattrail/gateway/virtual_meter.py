@@ -19,8 +19,8 @@ from wattrail.clock import Clock
 from wattrail.energy_register import RegisterCount
 from wattrail.errors import LedgerError, StoreError, WattrailError
 from wattrail.gateway.events import EntryBooked, EventsLost, MeterChanged
-from wattrail.gateway.failures import DEFECT_HINT
-from wattrail.gateway.feed import STALE_AFTER_POLLS, Feed
+from wattrail.gateway.failures import shown_failure
+from wattrail.gateway.feed import Feed
 from wattrail.gateway.plan import VirtualPlan
 from wattrail.gateway.threads import start_thread
 from wattrail.gateway.view import MeterState, MeterView
@@ -42,6 +42,9 @@ from wattrail.store import MeterRow, Store
 from wattrail.units import Quantities, Reading
 
 __all__ = ["VirtualMeter", "VirtualMeters"]
+
+_MAX_NEWS: Final = 60
+"""Entries booked together that are still news, an hour of them: the past of the members, a day at a time, is none."""
 
 _WORST_FIRST: Final = (MeterState.FAILED, MeterState.LOST, MeterState.STALE, MeterState.CONNECTING)
 
@@ -132,10 +135,10 @@ class VirtualMeter:
                 while self._book_some(self._followed) and not (stopping and stopping.is_set()):
                     pass
         except WattrailError as error:
-            self._fail(str(error), error.hint)
+            self._fail(error)
         except Exception as error:
             logger.exception("meter %s: a defect", self.plan.name)
-            self._fail(f"{type(error).__name__}: {error}", DEFECT_HINT)
+            self._fail(error)
 
     def show_power(self) -> None:
         """Show the power of the members together, once each of them was read again."""
@@ -237,7 +240,7 @@ class VirtualMeter:
                     followed.today, entries=followed.today.entries + today, stated=self._store.stated(followed.row.id)
                 )
         self._view = replace(self._view, today=_energy_of(followed), total=_total_of(followed))
-        self._feed.publish(self._view, entries if len(entries) < 60 else ())
+        self._feed.publish(self._view, entries if len(entries) < _MAX_NEWS else ())
         return True
 
     def _show(self, members: Sequence[MeterView], readings: Sequence[Reading], watts: float) -> None:
@@ -255,12 +258,11 @@ class VirtualMeter:
                 # Not longer: members wait for the same lock of the store.
                 self._store.append_all([(self._followed.row.id, reading, seen, ())], wait_s=WRITE_WITHIN_S)
             except StoreError as error:
-                self._fail(str(error), error.hint)
+                self._fail(error)
                 return
-        polls = [view.silence_s or STALE_AFTER_POLLS * view.poll_s for view in members]
         self._view = replace(
             self._view, state=MeterState.LIVE, error=None, hint=None, reading=reading,
-            poll_s=max(view.poll_s for view in members), silence_s=max(polls),
+            poll_s=max(view.poll_s for view in members), silence_s=max(view.usual_silence_s for view in members),
             has_estimates=any(view.has_estimates for view in members),
             is_estimated=any(view.is_estimated for view in members),
         )  # fmt: skip
@@ -279,7 +281,8 @@ class VirtualMeter:
             self._view = replace(self._view, state=worst.state, error=error, hint=worst.hint)
             self._feed.publish(self._view)
 
-    def _fail(self, text: str, hint: str | None) -> None:
+    def _fail(self, error: Exception) -> None:
+        _, text, hint = shown_failure(error)  # whatever it is, no port is at fault
         self._followed = None  # it may be ahead of the store: load it again
         if text != self._view.error:
             logger.warning("meter %s is failed: %s", self.plan.name, text)

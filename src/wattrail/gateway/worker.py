@@ -16,10 +16,10 @@ from datetime import timedelta, tzinfo
 from typing import Final
 
 from wattrail.clock import MACHINE_ZONE, Clock
-from wattrail.errors import StoreUnavailable, StoreUncertain, WattrailError
+from wattrail.errors import StoreUnavailable, WattrailError
 from wattrail.gateway.account import Account
 from wattrail.gateway.bookkeeping import Bookkeeper, BookkeepingWork
-from wattrail.gateway.failures import DEFECT_HINT, safe_text, state_after
+from wattrail.gateway.failures import is_passing, shown_failure
 from wattrail.gateway.feed import Feed, ShownMeter
 from wattrail.gateway.network_meter import ArrivedReading, Failure
 from wattrail.gateway.plan import MeterPlan
@@ -81,14 +81,10 @@ class Worker:
             self._require_kept()
             self.poll_once()
         except WattrailError as error:
-            return self._failed(state_after(error), self._shown(str(error)), error.hint)
+            return self._failed(error)
         except Exception as error:
             logger.exception("meter %s: a defect; the meter is started again", self.plan.name)
-            return self._failed(
-                MeterState.FAILED,
-                self._shown(f"{type(error).__name__}: {error}"),
-                DEFECT_HINT,
-            )
+            return self._failed(error)
         if self._back_off.failures:
             logger.info("meter %s: read again after %d failures", self.plan.name, self._back_off.failures)
         self._back_off.succeed()
@@ -151,8 +147,7 @@ class Worker:
     def fail(self, failure: Failure) -> None:
         """The reading could not be booked, kept or shown: the meter's own thread says so at its next step."""
         self._refused = failure.error
-        is_passing = isinstance(failure.error, StoreUnavailable) and not isinstance(failure.error, StoreUncertain)
-        self._is_account_ahead = not is_passing
+        self._is_account_ahead = not is_passing(failure.error)
 
     def close(self) -> None:
         """Close the ledger and the port. Raises nothing: what cannot be written is counted at the next start."""
@@ -200,7 +195,8 @@ class Worker:
             self._store, self.plan.name, meter, first, now=now, zone=self._zone, availability=self._availability
         )
 
-    def _failed(self, state: MeterState, text: str, hint: str | None) -> float:
+    def _failed(self, error: Exception) -> float:
+        state, text, hint = shown_failure(error, self.plan.url)
         self._kept.wait()  # the view of the last reading comes before that of the failure
         delay = self._back_off.fail()
         if state is not MeterState.STALE or self._back_off.failures % OPEN_AGAIN_AFTER == 0:
@@ -214,7 +210,7 @@ class Worker:
             logger.warning("meter %s is %s: %s", self.plan.name, state, text)
         retry_at = self._clock.now() + timedelta(seconds=delay)
         self._view = replace(
-            self._view, state=state, error=text, hint=self._shown(hint) if hint else None, retry_at=retry_at,
+            self._view, state=state, error=text, hint=hint, retry_at=retry_at,
             unstored=self._account.unstored if self._account is not None else None,
         )  # fmt: skip
         self._feed.publish(self._view, booked)
@@ -231,9 +227,6 @@ class Worker:
             self._account = None
             return ()
         return self._account.take_booked()
-
-    def _shown(self, text: str) -> str:
-        return safe_text(text, self.plan.url)
 
     def _close_meter(self) -> None:
         meter, self._meter, self._connected = self._meter, None, False

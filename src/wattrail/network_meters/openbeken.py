@@ -267,7 +267,8 @@ class OpenBekenTopics:
         where = f"{self._where} topic {printable(topic)}"
         if topic.startswith("stat/"):
             return None if is_retained else self._receive_status(topic, payload, where, at)
-        name = topic.split("/")[1]
+        # Not the second level: a person may write a client id of several.
+        name = topic.removeprefix(f"{self._client}/").partition("/")[0]
         if name == "connected":
             # What was known of its boot is history, and firmware may be another one now.
             self._sample, self._answered = Quantities(), set()

@@ -2,14 +2,73 @@
 
 from __future__ import annotations
 
+import base64
 import http.client
 import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 from urllib.parse import urlsplit
 
-from wattrail.errors import AccessDenied, FileError
+from wattrail.credentials import Credentials
+from wattrail.errors import AccessDenied, FileError, PortOpenError
+from wattrail.publish.status import DeliveryFailed, PublisherStatus
+from wattrail.sanitize import printable
+from wattrail.transport.connection_reason import connection_reason
 
-__all__ = ["connection_to", "not_trusted", "target_of", "trusting"]
+__all__ = ["HttpPost", "PostAnswer", "basic_authorization", "connection_to", "not_trusted", "target_of", "trusting"]
+
+_MAX_ANSWER: Final = 4096
+"""Bytes of an answer that are read: only its beginning is ever shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class PostAnswer:
+    """Status, headers and the beginning of the body."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpPost:
+    """A POST by a connection of its own.
+
+    ``shown`` is the consumer in errors, ``action`` what failed there, as in "cannot write".
+    """
+
+    url: str
+    shown: str
+    action: str
+    timeout_s: float
+    ca_file: Path | None = None
+
+    def send(self, body: bytes, headers: Mapping[str, str]) -> PostAnswer:
+        """The answer, whatever its status. Raises DeliveryFailed."""
+        try:
+            connection = connection_to(self.url, timeout_s=self.timeout_s, ca_file=self.ca_file)
+        except FileError as error:
+            raise DeliveryFailed(PublisherStatus.REFUSED, error) from error
+        try:
+            connection.request("POST", target_of(self.url), body, headers)
+            answer = connection.getresponse()
+            # ``read1``: a server that names no length and keeps the connection open would be read until the deadline.
+            return PostAnswer(answer.status, answer.headers, answer.read1(_MAX_ANSWER))  # type: ignore[arg-type]
+        except ssl.SSLCertVerificationError as error:
+            raise DeliveryFailed(PublisherStatus.REFUSED, not_trusted(self.shown, error)) from error
+        except (OSError, http.client.HTTPException) as error:
+            reason = printable(connection_reason(error, urlsplit(self.url).netloc), limit=160)
+            away = PortOpenError(f"{self.shown}: cannot {self.action}: {reason}", hint="check that it runs there")
+            raise DeliveryFailed(PublisherStatus.AWAY, away) from error
+        finally:
+            connection.close()
+
+
+def basic_authorization(login: Credentials) -> str:
+    """The header of a user and a password (RFC 7617)."""
+    return f"Basic {base64.b64encode(f'{login.user}:{login.password}'.encode()).decode()}"
 
 
 def trusting(ca_file: Path | None) -> ssl.SSLContext:

@@ -1,8 +1,14 @@
-"""The protocol behind which every consumer stands: a plan, made from the configuration, becomes a publisher."""
+"""The protocol behind which every consumer stands: a plan, made from the configuration, becomes a publisher.
+
+What publishers with an event loop share is here too: a task of its own takes the events, beside a connection that comes
+and goes. A reader that stops to connect would lose events.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Any, Protocol
@@ -11,7 +17,7 @@ from wattrail.database_address import DatabaseAddress
 from wattrail.gateway import Subscription
 from wattrail.publish.status import PublisherBoard
 
-__all__ = ["ConsumerContext", "ConsumerPlan", "Publisher"]
+__all__ = ["ConsumerContext", "ConsumerPlan", "Publisher", "is_set_within", "task_beside"]
 
 Publisher = Callable[[Subscription], None] | Callable[[Subscription], Coroutine[Any, Any, None]]
 """Reads events until they end: a function, which runs in a thread, or a coroutine function, in an event loop there."""
@@ -47,3 +53,24 @@ class ConsumerPlan(Protocol):
     def publisher(self, context: ConsumerContext) -> Publisher:
         """Its publisher. Nothing is opened before it gets its events."""
         ...
+
+
+@asynccontextmanager
+async def task_beside(
+    work: Coroutine[Any, Any, None], *, ignored: tuple[type[Exception], ...] = ()
+) -> AsyncIterator[asyncio.Task[None]]:
+    """A task that lives as long as the block. What it raised is raised at the end of the block, but for ``ignored``."""
+    task = asyncio.create_task(work)
+    try:
+        yield task
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError, *ignored):
+            await task
+
+
+async def is_set_within(event: asyncio.Event, seconds: float) -> bool:
+    """Whether an event is set, or becomes so within that time."""
+    with suppress(TimeoutError):
+        await asyncio.wait_for(event.wait(), seconds)
+    return event.is_set()

@@ -10,23 +10,23 @@ wrong login or address) leaves everything waiting.
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
+from wattrail.alarms import StoredAlarmEvent
 from wattrail.clock import Clock, SystemClock
-from wattrail.errors import WattrailError
 from wattrail.gateway import Subscription
 from wattrail.gateway.timing import BackOff
-from wattrail.publish.alarm_queue import AlarmQueue
 from wattrail.publish.consumer import ConsumerContext, Publisher
 from wattrail.publish.message import OutgoingMessage, alarm_message
 from wattrail.publish.report_queue import DEFAULT_REPORTS, ReportPlan, ReportQueue
-from wattrail.publish.status import PublisherStatus
+from wattrail.publish.status import DeliveryFailed
 from wattrail.store.alarm_events import AlarmEvents
 from wattrail.store.messages import RefusedMessage, StoredMessages
 
-__all__ = ["DeliveryFailed", "DeliveryPacing", "MessagePlan", "MessageRefused", "MessageSender"]
+__all__ = ["DeliveryPacing", "MessagePlan", "MessageRefused", "MessageSender"]
 
 MAX_RETRY_AFTER_S: Final = 3600.0
 """The longest wait that a consumer may ask for: a wrong date must not silence alarms for a year."""
@@ -34,15 +34,12 @@ MAX_RETRY_AFTER_S: Final = 3600.0
 _MAX_SHOWN: Final = 10
 """Refused messages in the state of a publisher; all that are kept are listed by a verb."""
 
+_BATCH: Final = 20
+"""Events taken at once: so many can come twice after the gateway was killed, each with its id."""
+
+_MAX_COUNTED: Final = 1000
+
 logger = logging.getLogger(__name__)
-
-
-class DeliveryFailed(Exception):
-    """The consumer did not get the message, and it has to be sent again: what to show, and the least wait."""
-
-    def __init__(self, status: PublisherStatus, error: WattrailError, *, retry_after_s: float = 0.0) -> None:
-        super().__init__(str(error))
-        self.status, self.error, self.retry_after_s = status, error, retry_after_s
 
 
 class MessageRefused(Exception):
@@ -177,3 +174,42 @@ class Delivery:
 
     def _waiting(self) -> int:
         return self._reports.waiting() + (self._alarms.waiting() if self._alarms else 0)
+
+
+class AlarmQueue:
+    """What waits for one consumer. A new one is not sent the past."""
+
+    def __init__(self, consumer: str, alarms: AlarmEvents, *, clock: Clock) -> None:
+        self._consumer, self._alarms, self._clock = consumer, alarms, clock
+        self._batch: deque[StoredAlarmEvent] = deque()
+        self._taken = clock.now()
+        self._last_id = self._unmarked = 0
+        if alarms.last_sent(consumer) is None:
+            alarms.due(consumer, self._taken, 1)  # from here on it is known
+
+    def next(self) -> StoredAlarmEvent | None:
+        """The oldest event that may be sent now."""
+        if not self._batch:
+            self._taken = self._clock.now()
+            self._batch.extend(self._alarms.due(self._consumer, self._taken, _BATCH))
+        return self._batch[0] if self._batch else None
+
+    def mark_sent(self) -> None:
+        """The consumer has the event that ``next`` gave.
+
+        The stored mark says for a whole batch which events of quiet hours were sent. Without any, it moves with each.
+        """
+        event = self._batch.popleft()
+        self._last_id = max(self._last_id, event.id)
+        self._unmarked += 1
+        if not self._batch:
+            self._alarms.mark_sent(self._consumer, self._last_id, self._taken)
+            self._unmarked = 0
+        elif event.deliver_at is None and self._unmarked == 1:
+            self._alarms.mark_sent(self._consumer, event.id)
+            self._unmarked = 0
+
+    def waiting(self) -> int:
+        """How many may be sent now."""
+        due = self._alarms.due(self._consumer, self._clock.now(), _MAX_COUNTED)
+        return max(0, len(due) - self._unmarked)

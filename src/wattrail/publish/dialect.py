@@ -10,7 +10,7 @@ from typing import Final, Protocol
 from wattrail.alarms import StandingAlarm
 from wattrail.publish.values import LiveValues, PublishedMeter, RegisterValues, utc_text
 
-__all__ = ["ALARM", "MqttDialect", "MqttMessage", "alarms_json", "live_json", "registers_json"]
+__all__ = ["ALARM", "MqttDialect", "MqttMessage", "alarms_json", "live_json", "registers_json", "state_word"]
 
 
 ALARM: Final = "alarm"
@@ -70,6 +70,11 @@ class MqttDialect(Protocol):
         ...
 
 
+def state_word(online: bool) -> str:
+    """What both dialects say of a meter and of this service; Home Assistant expects these words by default."""
+    return "online" if online else "offline"
+
+
 def live_json(meter: PublishedMeter, live: LiveValues) -> str:
     """Live values as an object: time, the known quantities, and ``simulated`` for a twin."""
     return _json(meter, {"t": utc_text(live.at), **live.values})
@@ -81,8 +86,8 @@ def registers_json(meter: PublishedMeter, registers: RegisterValues) -> str:
         meter,
         {
             "t": utc_text(registers.at),
-            "import_kwh": registers.import_wh / 1000,
-            "export_kwh": registers.export_wh / 1000,
+            "import_kwh": registers.import_kwh,
+            "export_kwh": registers.export_kwh,
             **({"estimated": True} if meter.has_estimates else {}),
         },
     )

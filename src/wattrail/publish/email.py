@@ -17,9 +17,9 @@ from wattrail.clock import Clock
 from wattrail.credentials import Credentials
 from wattrail.errors import AccessDenied, PortOpenError, WattrailError
 from wattrail.publish.authority import not_trusted, trusting
-from wattrail.publish.delivery import DeliveryFailed, MessageRefused
+from wattrail.publish.delivery import MessageRefused
 from wattrail.publish.message import OutgoingMessage
-from wattrail.publish.status import PublisherStatus
+from wattrail.publish.status import DeliveryFailed, PublisherStatus
 from wattrail.sanitize import hide_credentials, printable
 from wattrail.sources import Secrets
 from wattrail.transport.connection_reason import connection_reason

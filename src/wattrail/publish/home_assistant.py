@@ -13,7 +13,7 @@ from typing import Final
 
 from wattrail import __version__
 from wattrail.alarms import StandingAlarm
-from wattrail.publish.dialect import ALARM, MqttMessage, alarms_json, live_json, registers_json
+from wattrail.publish.dialect import ALARM, MqttMessage, alarms_json, live_json, registers_json, state_word
 from wattrail.publish.values import QUANTITIES, LiveValues, PublishedMeter, PublishedQuantity, RegisterValues
 
 __all__ = ["HomeAssistantDialect"]
@@ -46,7 +46,7 @@ class HomeAssistantDialect:
 
     def gateway_state(self, *, online: bool) -> MqttMessage:
         """The upper level of availability."""
-        return MqttMessage(topic=f"{self.topic}/bridge/state", payload=_word(online), retain=True)
+        return MqttMessage(topic=f"{self.topic}/bridge/state", payload=state_word(online), retain=True)
 
     def announcement(self, meter: PublishedMeter, keys: Set[str]) -> tuple[MqttMessage, ...]:
         """The discovery document of a meter."""
@@ -72,7 +72,7 @@ class HomeAssistantDialect:
 
     def meter_state(self, meter: PublishedMeter, *, online: bool) -> tuple[MqttMessage, ...]:
         """The lower level of availability."""
-        return (MqttMessage(topic=self._of(meter, "state"), payload=_word(online), retain=True),)
+        return (MqttMessage(topic=self._of(meter, "state"), payload=state_word(online), retain=True),)
 
     def live(self, meter: PublishedMeter, live: LiveValues) -> tuple[MqttMessage, ...]:
         """Never retained: a value of the past would be shown as present."""
@@ -152,8 +152,8 @@ class HomeAssistantDialect:
             "unique_id": f"{unique}_link",
             "name": "Link",
             "state_topic": self._of(meter, "state"),
-            "payload_on": _word(True),
-            "payload_off": _word(False),
+            "payload_on": state_word(True),
+            "payload_off": state_word(False),
             "availability": [{"topic": f"{self.topic}/bridge/state"}],
             "device_class": "connectivity",
             "entity_category": "diagnostic",
@@ -171,7 +171,3 @@ class HomeAssistantDialect:
             "availability": [{"topic": f"{self.topic}/bridge/state"}],
             "device_class": "problem",
         }
-
-
-def _word(online: bool) -> str:
-    return "online" if online else "offline"

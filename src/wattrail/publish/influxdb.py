@@ -7,38 +7,34 @@ point twice changes nothing there, so a write whose answer was lost is simply re
 from __future__ import annotations
 
 import gzip
-import http.client
 import json
 import logging
-import ssl
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from wattrail.credentials import Credentials
-from wattrail.errors import AccessDenied, FileError, PortOpenError, WattrailError
+from wattrail.errors import AccessDenied, PortOpenError
 from wattrail.gateway import Subscription
 from wattrail.gateway.timing import BackOff
-from wattrail.publish.authority import connection_to, not_trusted
+from wattrail.publish.authority import HttpPost, basic_authorization
 from wattrail.publish.consumer import ConsumerContext, Publisher
 from wattrail.publish.line_protocol import live_point, registers_point
 from wattrail.publish.pending import DEFAULT_CADENCE, PendingValues, PublishCadence, published_meter
-from wattrail.publish.status import PublisherStatus
+from wattrail.publish.status import DeliveryFailed, PublisherStatus
 from wattrail.publish.values import RegisterValues
-from wattrail.sanitize import printable
+from wattrail.sanitize import hide_credentials, printable
 from wattrail.sources import Secrets
 from wattrail.store.outbox import Outbox
-from wattrail.transport.connection_reason import connection_reason
 
 __all__ = ["InfluxPacing", "InfluxPlan", "InfluxTarget"]
 
 _BATCH: Final = 5000
 """Lines of one write, as InfluxDB recommends."""
 
-_MAX_ANSWER: Final = 4096
 _REFUSED: Final = frozenset({401, 403, 404})
 """Wrong login, no permission, no such database: nothing is lost, a person has to act."""
 
@@ -57,28 +53,25 @@ class InfluxTarget:
     database: str
     org: str = ""
 
-    def path(self) -> str:
-        """The path of a write, with its query."""
-        base = urlsplit(self.url).path.rstrip("/")
+    @property
+    def write_url(self) -> str:
+        """Where points are posted to."""
         match self.version:
             case 1:
-                return f"{base}/write?" + urlencode({"db": self.database, "precision": "ns"})
+                path, query = "write", {"db": self.database, "precision": "ns"}
             case 2:
-                query = {"org": self.org, "bucket": self.database, "precision": "ns"}
-                return f"{base}/api/v2/write?" + urlencode(query)
+                path, query = "api/v2/write", {"org": self.org, "bucket": self.database, "precision": "ns"}
             case 3:
-                query = {"db": self.database, "precision": "nanosecond", "accept_partial": "true"}
-                return f"{base}/api/v3/write_lp?" + urlencode(query)
+                partial = {"precision": "nanosecond", "accept_partial": "true"}
+                path, query = "api/v3/write_lp", {"db": self.database, **partial}
+        return f"{self.url.rstrip('/')}/{path}?{urlencode(query)}"
 
     def authorization(self, login: Credentials | None) -> Mapping[str, str]:
         """The header of a login: user and password for version 1, the password as token for the others."""
         if login is None:
             return {}
         if self.version == 1:
-            import base64
-
-            pair = base64.b64encode(f"{login.user}:{login.password}".encode()).decode()
-            return {"Authorization": f"Basic {pair}"}
+            return {"Authorization": basic_authorization(login)}
         return {"Authorization": f"{'Token' if self.version == 2 else 'Bearer'} {login.password}"}
 
 
@@ -122,12 +115,8 @@ class InfluxPlan:
         return publish
 
 
-class _WriteFailed(Exception):
-    """A write that has to be repeated: what to show."""
-
-    def __init__(self, status: PublisherStatus, error: WattrailError, *, is_too_large: bool = False) -> None:
-        super().__init__(str(error))
-        self.status, self.error, self.is_too_large = status, error, is_too_large
+class _TooLarge(DeliveryFailed):
+    """A write that has more bytes than the server, or a proxy before it, takes at once."""
 
 
 class _InfluxWriter:
@@ -165,8 +154,8 @@ class _InfluxWriter:
         try:
             while self._write_once(timeout_s):
                 pass
-        except _WriteFailed as failed:
-            if failed.is_too_large and self._lines > 1:
+        except DeliveryFailed as failed:
+            if isinstance(failed, _TooLarge) and self._lines > 1:
                 self._lines //= 2
                 return
             self._retry_at_s = time.monotonic() + self._back_off.fail()
@@ -199,41 +188,27 @@ class _InfluxWriter:
 
     def _post(self, lines: Sequence[str], timeout_s: float) -> None:
         body = gzip.compress("\n".join([*lines, ""]).encode(), compresslevel=1)
-        status, answer = self._request(body, timeout_s)
+        status, said = self._answer(body, timeout_s)
         if status < 300:
             return
-        text = f"{self._plan.target} answers {status}: {printable(_message_of(answer), limit=200)}"
+        text = f"{self._plan.target} answers {status}: {printable(said, limit=200)}"
         if status in _DROPPED:
             logger.warning("%s did not take every one of %d points: %s", self._plan.name, len(lines), text)
             return
         if status in _REFUSED:
             hint = "docs/publish.md, InfluxDB, says where the login is stored and which database is needed"
-            raise _WriteFailed(PublisherStatus.REFUSED, AccessDenied(text, hint=hint))
-        raise _WriteFailed(PublisherStatus.AWAY, PortOpenError(text), is_too_large=status == 413)
+            raise DeliveryFailed(PublisherStatus.REFUSED, AccessDenied(text, hint=hint))
+        raise (_TooLarge if status == 413 else DeliveryFailed)(PublisherStatus.AWAY, PortOpenError(text))
 
-    def _request(self, body: bytes, timeout_s: float) -> tuple[int, bytes]:
-        target = self._plan.influx
-        headers = {
-            "Content-Type": "text/plain; charset=utf-8",
-            "Content-Encoding": "gzip",
-            **target.authorization(self._login),
-        }
-        try:
-            connection = connection_to(target.url, timeout_s=timeout_s, ca_file=self._plan.ca_file)
-        except FileError as error:
-            raise _WriteFailed(PublisherStatus.REFUSED, error) from error
-        try:
-            connection.request("POST", target.path(), body, headers)
-            answer = connection.getresponse()
-            return answer.status, answer.read(_MAX_ANSWER)
-        except ssl.SSLCertVerificationError as error:
-            raise _WriteFailed(PublisherStatus.REFUSED, not_trusted(self._plan.target, error)) from error
-        except (OSError, http.client.HTTPException) as error:
-            reason = printable(connection_reason(error, self._plan.target), limit=160)
-            shown = PortOpenError(f"{self._plan.target}: cannot write: {reason}", hint="check that it runs there")
-            raise _WriteFailed(PublisherStatus.AWAY, shown) from error
-        finally:
-            connection.close()
+    def _answer(self, body: bytes, timeout_s: float) -> tuple[int, str]:
+        """Status, and what the server says of it; without what it may repeat of our headers."""
+        plan, login = self._plan, self._login
+        post = HttpPost(
+            url=plan.influx.write_url, shown=plan.target, action="write", timeout_s=timeout_s, ca_file=plan.ca_file
+        )
+        headers = {"Content-Type": "text/plain; charset=utf-8", "Content-Encoding": "gzip"}
+        answer = post.send(body, {**headers, **plan.influx.authorization(login)})
+        return answer.status, hide_credentials(_message_of(answer.body), *(login.forms if login else ()))
 
 
 def _message_of(answer: bytes) -> str:

@@ -9,7 +9,6 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, tzinfo
-from html import escape
 from typing import Final
 
 from wattrail.alarms import StoredAlarmEvent
@@ -17,6 +16,7 @@ from wattrail.ledger import By
 from wattrail.publish import report_text
 from wattrail.publish.report_notes import alarm_data, alarm_note
 from wattrail.publish.stored_reports import MadeReports
+from wattrail.publish.values import utc_text
 
 __all__ = [
     "FIELDS",
@@ -55,7 +55,7 @@ class OutgoingMessage:
 
 def alarm_message(event: StoredAlarmEvent, token: str, zone: tzinfo) -> OutgoingMessage:
     """The message of a change of an alarm. ``token`` is that of the consumer."""
-    subject = f"{_mark(event.simulated)}alarm {event.change}: {event.text}"
+    subject = f"{report_text.simulated_mark(event.simulated)}alarm {event.change}: {event.text}"
     when = event.at.astimezone(zone)
     return OutgoingMessage(
         id=f"msg_{token}_alarm-{event.id}",
@@ -82,7 +82,9 @@ def report_message(
     when = f"{first_day:%Y-%m}" if by is By.MONTH else f"{first_day:%Y-%m-%d}"
     kind = "monthly" if by is By.MONTH else "daily"
     is_of_one = len(reports) == 1 and not made.without
-    subject = report_text.title(reports[0]) if is_of_one else f"{_mark(is_simulated)}energy of {when}"
+    subject = (
+        report_text.title(reports[0]) if is_of_one else f"{report_text.simulated_mark(is_simulated)}energy of {when}"
+    )
     notes = [
         *_without(made.without),
         *alarm_note(made.alarms, at.tzinfo or UTC),
@@ -96,9 +98,7 @@ def report_message(
         at=at,
         subject=subject,
         text="\n\n".join([*([] if is_of_one else [subject]), *map(report_text.as_text, reports), *notes]),
-        html=report_text.as_html_page(
-            subject, [*parts, *(f"<p>{escape(note).replace(chr(10), '<br>')}</p>" for note in notes)]
-        ),
+        html=report_text.as_html_page(subject, [*parts, *map(report_text.as_html_note, notes)]),
         data={
             "period": by.value,
             "first_day": first_day.isoformat(),
@@ -130,7 +130,7 @@ def as_json(message: OutgoingMessage) -> bytes:
     return json.dumps(
         {
             "type": message.type,
-            "timestamp": _utc(message.at),
+            "timestamp": utc_text(message.at),
             "id": message.id,
             "subject": message.subject,
             "text": message.text,
@@ -146,7 +146,7 @@ def fields(message: OutgoingMessage) -> dict[str, str | int | bool | None]:
     return {
         "id": message.id,
         "type": message.type,
-        "time": _utc(message.at),
+        "time": utc_text(message.at),
         "subject": message.subject,
         "text": message.text,
         "meter": message.meter,
@@ -169,14 +169,6 @@ def _missed(not_sent: Sequence[date], by: By) -> list[str]:
         f"not sent after a long outage: {len(not_sent)} earlier reports, {first} to {last}; "
         f"wattrail ledger report {option} {first} prints the first of them"
     ]
-
-
-def _mark(simulated: bool) -> str:
-    return "[simulated] " if simulated else ""
-
-
-def _utc(at: datetime) -> str:
-    return f"{at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
 
 
 SAMPLE: Final = probe_message("webhook", "000000000000", datetime(2026, 6, 21, tzinfo=UTC))

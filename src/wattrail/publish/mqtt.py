@@ -22,7 +22,7 @@ from wattrail.alarms import AlarmKey, StandingAlarm, take_event
 from wattrail.errors import ConfigError
 from wattrail.gateway import AlarmChanged, Subscription
 from wattrail.gateway.timing import BackOff
-from wattrail.publish.consumer import ConsumerContext, Publisher
+from wattrail.publish.consumer import ConsumerContext, Publisher, is_set_within, task_beside
 from wattrail.publish.dialect import ALARM, MqttDialect, MqttMessage
 from wattrail.publish.mqtt_connection import MqttProblem, broker_client, publish_message, require_aiomqtt
 from wattrail.publish.pending import DEFAULT_CADENCE, PendingMeter, PendingValues, PublishCadence
@@ -114,19 +114,14 @@ class _MqttSession:
     async def run(self, events: Subscription) -> None:
         """Publish until the events end."""
         require_aiomqtt(self._plan.name)
-        collecting = asyncio.create_task(self._collect(events))
         back_off = BackOff(self._plan.pacing.first_retry_s)
-        try:
+        async with task_beside(self._collect(events)) as collecting:
             while not self._ended.is_set():
                 try:
                     await self._connect_and_serve(back_off.succeed, collecting)
                 except MqttProblem as problem:
                     self._board.failed(self._plan.name, problem.status, problem.error, waiting=self._outbox.count())
                     await self._pause(back_off.fail(), collecting)
-        finally:
-            collecting.cancel()
-            with suppress(asyncio.CancelledError):
-                await collecting
 
     async def _collect(self, events: Subscription) -> None:
         async for event in events:
@@ -146,17 +141,14 @@ class _MqttSession:
         try:
             async with opened as client:
                 is_connected = True
-                listening = asyncio.create_task(self._listen(client))
-                try:
-                    await self._serve(client, on_success, (listening, collecting))
-                except MqttProblem:
-                    with suppress(MqttProblem, aiomqtt.MqttError):
-                        await self._publish(client, [will])  # the broker sends none for a connection that ends in order
-                    raise
-                finally:
-                    listening.cancel()
-                    with suppress(asyncio.CancelledError, aiomqtt.MqttError):
-                        await listening
+                async with task_beside(self._listen(client), ignored=(aiomqtt.MqttError,)) as listening:
+                    try:
+                        await self._serve(client, on_success, (listening, collecting))
+                    except MqttProblem:
+                        with suppress(MqttProblem, aiomqtt.MqttError):
+                            # The broker sends no will for a connection that ends in order.
+                            await self._publish(client, [will])
+                        raise
         except aiomqtt.MqttError as error:
             raise MqttProblem.of(error, plan.address, name=plan.name, is_connected=is_connected) from error
 
@@ -216,7 +208,7 @@ class _MqttSession:
                 await self._publish(client, [self._dialect.gateway_state(online=False)])
                 return
             if not has_more:
-                await self._wait(self._plan.pacing.tick_s)
+                await is_set_within(self._ended, self._plan.pacing.tick_s)
 
     async def _send_everything(self, client: aiomqtt.Client) -> None:
         await self._clear_orphans(client)
@@ -224,7 +216,7 @@ class _MqttSession:
             meter.announced = meter.shown_online = meter.sent = None
             meter.sent_s = float("-inf")
         if await self._announce(client):
-            await self._wait(self._plan.pacing.settle_s)
+            await is_set_within(self._ended, self._plan.pacing.settle_s)
         self._pending.flush(time.monotonic())
         # Where the past is of use, a meter whose registers wait gets them from there, in their order.
         waiting = self._outbox.waiting_meters() if self._dialect.replays else frozenset()
@@ -238,7 +230,7 @@ class _MqttSession:
 
     async def _send_changes(self, client: aiomqtt.Client) -> None:
         if await self._announce(client):
-            await self._wait(self._plan.pacing.settle_s)
+            await is_set_within(self._ended, self._plan.pacing.settle_s)
         await self._show_states(client)
         await self._show_alarms(client)
         if self._is_doubted:
@@ -364,12 +356,8 @@ class _MqttSession:
         """Wait for the next attempt; what comes meanwhile is stored and counted."""
         until = time.monotonic() + seconds
         while not self._ended.is_set() and (left_s := until - time.monotonic()) > 0:
-            await self._wait(min(left_s, _COUNT_EVERY_S))
+            await is_set_within(self._ended, min(left_s, _COUNT_EVERY_S))
             if collecting.done():
                 collecting.result()
             self._pending.flush(time.monotonic())
             self._board.waiting(self._plan.name, self._outbox.count())
-
-    async def _wait(self, seconds: float) -> None:
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._ended.wait(), seconds)

@@ -10,10 +10,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
-from wattrail.errors import AccessDenied, PortError, PortLost, PortOpenError, WattrailError, needs_library
+from wattrail.errors import AccessDenied, PortError, PortLost, PortOpenError, needs_library
 from wattrail.publish.authority import trusting
 from wattrail.publish.dialect import MqttMessage
-from wattrail.publish.status import PublisherStatus
+from wattrail.publish.status import DeliveryFailed, PublisherStatus
 from wattrail.sanitize import printable
 from wattrail.sources import Secrets
 from wattrail.sources.broker import BrokerAddress
@@ -165,12 +165,8 @@ class _Refusal(Exception):
         self.code = reason.value
 
 
-class MqttProblem(Exception):
-    """Why there is no connection: what to show, and whether the broker refuses us."""
-
-    def __init__(self, status: PublisherStatus, error: WattrailError) -> None:
-        super().__init__(str(error))
-        self.status, self.error = status, error
+class MqttProblem(DeliveryFailed):
+    """Why there is no connection, or why the broker does not take a message."""
 
     @classmethod
     def of(cls, error: Exception, address: BrokerAddress, *, name: str, is_connected: bool) -> MqttProblem:

@@ -6,7 +6,7 @@ from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 from wattrail.alarms import StandingAlarm
-from wattrail.publish.dialect import MqttMessage, alarms_json, live_json, registers_json
+from wattrail.publish.dialect import MqttMessage, alarms_json, live_json, registers_json, state_word
 from wattrail.publish.values import LiveValues, PublishedMeter, RegisterValues
 
 __all__ = ["PlainDialect"]
@@ -33,7 +33,7 @@ class PlainDialect:
 
     def gateway_state(self, *, online: bool) -> MqttMessage:
         """Whether this service runs."""
-        return MqttMessage(topic=f"{self.topic}/state", payload=_word(online), retain=True)
+        return MqttMessage(topic=f"{self.topic}/state", payload=state_word(online), retain=True)
 
     def announcement(self, meter: PublishedMeter, keys: Set[str]) -> tuple[MqttMessage, ...]:
         """Nothing: who reads these topics knows them."""
@@ -41,7 +41,7 @@ class PlainDialect:
 
     def meter_state(self, meter: PublishedMeter, *, online: bool) -> tuple[MqttMessage, ...]:
         """Whether a meter is read."""
-        return (MqttMessage(topic=f"{self.topic}/{meter.name}/state", payload=_word(online), retain=True),)
+        return (MqttMessage(topic=f"{self.topic}/{meter.name}/state", payload=state_word(online), retain=True),)
 
     def live(self, meter: PublishedMeter, live: LiveValues) -> tuple[MqttMessage, ...]:
         """Values of this moment."""
@@ -58,8 +58,8 @@ class PlainDialect:
         """Energy registers, in kWh."""
         leaves = {"registers": registers_json(meter, registers)}
         if self.is_flat:
-            leaves["flat/import_kwh"] = repr(registers.import_wh / 1000)
-            leaves["flat/export_kwh"] = repr(registers.export_wh / 1000)
+            leaves["flat/import_kwh"] = repr(registers.import_kwh)
+            leaves["flat/export_kwh"] = repr(registers.export_kwh)
         return tuple(
             MqttMessage(topic=f"{self.topic}/{meter.name}/{leaf}", payload=payload, retain=True)
             for leaf, payload in leaves.items()
@@ -69,7 +69,3 @@ class PlainDialect:
         """Raised alarms, with their texts."""
         topic = f"{self.topic}/{meter.name}/alarm"
         return (MqttMessage(topic=topic, payload=alarms_json(meter, alarms), retain=True),)
-
-
-def _word(online: bool) -> str:
-    return "online" if online else "offline"

@@ -37,9 +37,9 @@ def _head(meter: PublishedMeter, local: datetime, *, is_summer: bool) -> Iterato
 
 
 def _energy(registers: RegisterValues) -> Iterator[str]:
-    yield f"1-0:1.8.1({registers.import_wh / 1000:010.3f}*kWh)"
+    yield f"1-0:1.8.1({registers.import_kwh:010.3f}*kWh)"
     yield "1-0:1.8.2(000000.000*kWh)"
-    yield f"1-0:2.8.1({registers.export_wh / 1000:010.3f}*kWh)"
+    yield f"1-0:2.8.1({registers.export_kwh:010.3f}*kWh)"
     yield "1-0:2.8.2(000000.000*kWh)"
     yield "0-0:96.14.0(0001)"
 

@@ -10,16 +10,16 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import Final
 
 from wattrail.errors import PortOpenError
 from wattrail.gateway import Subscription
-from wattrail.publish.consumer import ConsumerContext, Publisher
+from wattrail.publish.consumer import ConsumerContext, Publisher, is_set_within, task_beside
 from wattrail.publish.p1 import telegram
-from wattrail.publish.pending import PendingMeter, PendingValues, PublishCadence
+from wattrail.publish.pending import PendingValues, PublishCadence
 from wattrail.publish.status import PublisherStatus
 from wattrail.store.outbox import Outbox
 from wattrail.transport.listening import stop_listening
@@ -77,8 +77,7 @@ class _P1Server:
 
     async def run(self, events: Subscription) -> None:
         """Serve until the events end."""
-        collecting = asyncio.create_task(self._collect(events))
-        try:
+        async with task_beside(self._collect(events)) as collecting:
             while not self._ended.is_set():
                 try:
                     async with self._listening():
@@ -89,11 +88,7 @@ class _P1Server:
                         hint=f"choose another host or port in [publish.{self._plan.name}]",
                     )
                     self._board.failed(self._plan.name, PublisherStatus.REFUSED, shown)
-                    await self._wait(self._plan.retry_s)
-        finally:
-            collecting.cancel()
-            with suppress(asyncio.CancelledError):
-                await collecting
+                    await is_set_within(self._ended, self._plan.retry_s)
 
     async def _collect(self, events: Subscription) -> None:
         async for event in events:
@@ -130,11 +125,11 @@ class _P1Server:
                 for writer in tuple(self._clients):
                     self._send(writer, text)
                 self._board.sent(self._plan.name, waiting=0, held=self._pending.held)
-            await self._wait(self._plan.every_s)
+            await is_set_within(self._ended, self._plan.every_s)
 
     def _telegram(self) -> bytes | None:
         meter = self._pending.meters.get(self._plan.meter)
-        if meter is None or not _is_current(meter) or self._plan.meter in self._pending.held:
+        if meter is None or not meter.is_online(time.monotonic()) or self._plan.meter in self._pending.held:
             return None
         if meter.who.has_estimates:
             self._board.holds(self._plan.name, {self._plan.meter: _NO_ESTIMATES})
@@ -154,14 +149,6 @@ class _P1Server:
     def _drop(self, writer: asyncio.StreamWriter) -> None:
         self._clients.discard(writer)
         writer.transport.abort()
-
-    async def _wait(self, seconds: float) -> None:
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._ended.wait(), seconds)
-
-
-def _is_current(meter: PendingMeter) -> bool:
-    return meter.is_online(time.monotonic())
 
 
 def _local(at: datetime, zone: tzinfo) -> tuple[datetime, bool]:

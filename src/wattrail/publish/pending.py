@@ -19,9 +19,6 @@ from wattrail.store.outbox import Outbox, StoredIdentity, StoredRegisters
 
 __all__ = ["DEFAULT_CADENCE", "PendingMeter", "PendingValues", "PublishCadence", "published_meter"]
 
-_SILENT_AFTER_POLLS: Final = 5
-"""A meter on a wire without an event for so many polls is offline, whatever its last event said: a thread may block."""
-
 logger = logging.getLogger(__name__)
 
 
@@ -62,11 +59,10 @@ class PendingMeter:
     shown_online: bool | None = None
 
     def is_online(self, now_s: float) -> bool:
-        """Whether its last reading is fresh."""
-        if self.view is None:
+        """Whether its last reading is fresh, whatever its last event said: a thread that blocks sends no other."""
+        if self.view is None or self.view.state is not MeterState.LIVE:
             return False
-        usual_s = self.view.silence_s or _SILENT_AFTER_POLLS * self.view.poll_s
-        return now_s - self.seen_s <= usual_s and self.view.state is MeterState.LIVE
+        return now_s - self.seen_s <= self.view.usual_silence_s
 
 
 @dataclass(slots=True)

@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, tzinfo
-from html import escape
+from datetime import date, tzinfo
 from typing import Final
 
 from wattrail.alarms import StoredAlarmEvent
 from wattrail.ledger import By, midnight
 from wattrail.network_meters.link_health import advice
-from wattrail.publish.stored_reports import period_end
+from wattrail.publish.report_text import as_html_note, simulated_mark
+from wattrail.publish.stored_reports import MAX_ALARMS, period_end
+from wattrail.publish.values import utc_text
 from wattrail.store import StoreReader
 from wattrail.store.alarm_events import AlarmEvents
 
 __all__ = ["ReportNotes", "alarm_data", "alarm_note", "notes_of"]
 
-_MAX_ALARMS: Final = 100
 _MAX_ALARM_LINES: Final = 20
 _LINK_DAYS: Final = 4000
 """Days of a link that are looked through: more than ten years."""
@@ -39,7 +39,7 @@ class ReportNotes:
 
     def as_html_parts(self) -> list[str]:
         """The same as paragraphs."""
-        return [f"<p>{escape(line).replace(chr(10), '<br>')}</p>" for line in self.lines()]
+        return list(map(as_html_note, self.lines()))
 
     def as_object(self) -> dict[str, object]:
         """Fields beside those of the report."""
@@ -57,7 +57,7 @@ def notes_of(reader: StoreReader, meter: str, by: By, first_day: date, zone: tzi
     """The notes of one meter in a day or month. Raises StoreError."""
     start, end = midnight(first_day, zone), period_end(by, first_day, zone)
     with AlarmEvents(reader.path, read_only=True) as stored:
-        raised = [event for event in stored.raised(start, end, _MAX_ALARMS) if event.meter in {meter, None}]
+        raised = [event for event in stored.raised(start, end, MAX_ALARMS) if event.meter in {meter, None}]
     last = end.astimezone(zone).date()
     days = [link for link in reader.link_days(meter, limit=_LINK_DAYS) if first_day <= link.day < last]
     sentences = Counter(sentence for link in reversed(days) for sentence in advice(link))
@@ -67,8 +67,7 @@ def notes_of(reader: StoreReader, meter: str, by: By, first_day: date, zone: tzi
 def alarm_note(alarms: Sequence[StoredAlarmEvent], zone: tzinfo) -> list[str]:
     """One note with a line for each alarm, as far as a person reads them; none without alarms."""
     shown = [
-        f"{alarm.at.astimezone(zone):%Y-%m-%d %H:%M%z} {'[simulated] ' if alarm.simulated else ''}"
-        f"{alarm.severity}: {alarm.text}"
+        f"{alarm.at.astimezone(zone):%Y-%m-%d %H:%M%z} {simulated_mark(alarm.simulated)}{alarm.severity}: {alarm.text}"
         for alarm in alarms[:_MAX_ALARM_LINES]
     ]
     more = [f"and {len(alarms) - len(shown)} more; wattrail alarm list --events 1000 lists them"]
@@ -80,9 +79,5 @@ def alarm_data(event: StoredAlarmEvent) -> dict[str, object]:
     return {
         "id": event.id, "rule": event.rule, "meter": event.meter, "change": event.change,
         "severity": event.severity, "value": event.value, "limit": event.limit, "unit": event.unit or None,
-        "text": event.text, "at": _utc(event.at), "simulated": event.simulated,
+        "text": event.text, "at": utc_text(event.at), "simulated": event.simulated,
     }  # fmt: skip
-
-
-def _utc(at: datetime) -> str:
-    return f"{at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"

@@ -4,23 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
 from decimal import Decimal
 from html import escape
 
 from wattrail.ledger import By, Interval, Totals
 from wattrail.publish.report import EnergyReport
+from wattrail.publish.values import utc_text
 
-__all__ = ["as_html", "as_html_page", "as_html_part", "as_object", "as_text", "title"]
+__all__ = ["as_html", "as_html_note", "as_html_page", "as_html_part", "as_object", "as_text", "simulated_mark", "title"]
 
 _MWH_PER_KWH = 1_000_000
+
+
+def simulated_mark(simulated: bool) -> str:
+    """What stands before everything that a person reads of a twin."""
+    return "[simulated] " if simulated else ""
 
 
 def title(report: EnergyReport) -> str:
     """Whose energy in which day or month; the subject of a message."""
     start = report.period.start.astimezone(report.meter.zone)
     when = f"{start:%Y-%m}" if report.by is By.MONTH else f"{start:%Y-%m-%d}"
-    return f"{'[simulated] ' if report.meter.simulated else ''}{report.meter.name}: energy of {when}"
+    return f"{simulated_mark(report.meter.simulated)}{report.meter.name}: energy of {when}"
 
 
 def as_text(report: EnergyReport) -> str:
@@ -39,6 +44,11 @@ def as_html_part(report: EnergyReport) -> str:
     return f"<h1>{escape(title(report))}</h1><table>{rows}</table>"
 
 
+def as_html_note(text: str) -> str:
+    """A note as a paragraph, to stand below a table; its lines stay lines."""
+    return f"<p>{escape(text).replace(chr(10), '<br>')}</p>"
+
+
 def as_html_page(name: str, parts: Sequence[str]) -> str:
     """A page of parts that are HTML already."""
     head = f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(name)}</title></head>'
@@ -55,7 +65,7 @@ def as_object(report: EnergyReport) -> dict[str, object]:
         "period": report.by.value,
         **_interval(report.period),
         "before": _interval(report.before) if report.before else None,
-        "peak": {"start": _utc(peak.start), "watts": str(peak.watts)} if peak else None,
+        "peak": {"start": utc_text(peak.start), "watts": str(peak.watts)} if peak else None,
         "gaps": report.gaps,
         "restarts": report.restarts,
         "cost": {"total": str(bill.total), "currency": bill.currency, "complete": bill.complete} if bill else None,
@@ -105,13 +115,9 @@ def _sum(energy: Totals) -> int:
 
 def _interval(row: Interval) -> dict[str, object]:
     return {
-        "start": _utc(row.start),
-        "end": _utc(row.end),
+        "start": utc_text(row.start),
+        "end": utc_text(row.end),
         **asdict(row.energy),
         "in_gaps": asdict(row.gaps),
         "complete": row.complete,
     }
-
-
-def _utc(at: datetime) -> str:
-    return f"{at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"

@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from wattrail.errors import WattrailError
 
-__all__ = ["PublisherBoard", "PublisherState", "PublisherStatus"]
+__all__ = ["DeliveryFailed", "PublisherBoard", "PublisherState", "PublisherStatus"]
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +42,14 @@ class PublisherState:
     sent_at: datetime | None = None
     waiting: int = 0
     held: Mapping[str, str] = field(default_factory=dict)
+
+
+class DeliveryFailed(Exception):
+    """The consumer did not get something, which has to be sent again: what to show, and the least wait."""
+
+    def __init__(self, status: PublisherStatus, error: WattrailError, *, retry_after_s: float = 0.0) -> None:
+        super().__init__(str(error))
+        self.status, self.error, self.retry_after_s = status, error, retry_after_s
 
 
 class PublisherBoard:

@@ -17,12 +17,13 @@ from wattrail.store import MeterRow, StoreReader, open_to_read
 from wattrail.store.alarm_events import AlarmEvents
 from wattrail.store.price_file import with_prices
 
-__all__ = ["MadeReports", "StoredReports", "period_end"]
+__all__ = ["MAX_ALARMS", "MadeReports", "StoredReports", "period_end"]
 
 _MARGIN: Final = timedelta(days=1)
 """Entries before the period before: its first one may begin earlier."""
 
-_MAX_ALARMS: Final = 100
+MAX_ALARMS: Final = 100
+"""Alarms that a report names at most."""
 _LINK_DAYS: Final = 10
 """Days of a link that are read: reports are made of the last seven."""
 
@@ -71,7 +72,7 @@ class StoredReports:
                     advised[name] = found
         start = midnight(first_day, self.zone)
         with AlarmEvents(self.database, read_only=True) as alarms:
-            raised = alarms.raised(start, period_end(by, first_day, self.zone), _MAX_ALARMS)
+            raised = alarms.raised(start, period_end(by, first_day, self.zone), MAX_ALARMS)
         return MadeReports(tuple(reports), tuple(without), raised, advised)
 
     def _of_meter(self, reader: StoreReader, row: MeterRow | None, by: By, first_day: date) -> EnergyReport | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from math import copysign, isfinite
 from types import MappingProxyType
 from typing import Final
@@ -111,6 +111,16 @@ class RegisterValues:
         """Export in whole watt-hours, rounded down."""
         return self.export_mwh // 1000
 
+    @property
+    def import_kwh(self) -> float:
+        """Import in kilowatt-hours, to the watt-hour."""
+        return self.import_wh / 1000
+
+    @property
+    def export_kwh(self) -> float:
+        """Export in kilowatt-hours, to the watt-hour."""
+        return self.export_wh / 1000
+
     def is_below(self, other: RegisterValues) -> bool:
         """Whether a register is smaller than in ``other``."""
         return self.import_mwh < other.import_mwh or self.export_mwh < other.export_mwh
@@ -128,5 +138,5 @@ def live_values(reading: Reading, link: LinkDay | None = None) -> LiveValues:
 
 
 def utc_text(at: datetime) -> str:
-    """A moment in UTC as JSON payloads carry it, to the millisecond."""
-    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    """A moment in UTC as JSON carries it, to the millisecond."""
+    return f"{at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"

@@ -8,10 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import http.client
 import re
-import ssl
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,18 +20,16 @@ from urllib.parse import urljoin, urlsplit
 from wattrail.clock import Clock
 from wattrail.credentials import Credentials
 from wattrail.errors import AccessDenied, ConfigError, PortOpenError, WattrailError
-from wattrail.publish.authority import connection_to, not_trusted, target_of
-from wattrail.publish.delivery import DeliveryFailed, MessageRefused
+from wattrail.publish.authority import HttpPost, PostAnswer, basic_authorization
+from wattrail.publish.delivery import MessageRefused
 from wattrail.publish.message import OutgoingMessage
-from wattrail.publish.status import PublisherStatus
+from wattrail.publish.status import DeliveryFailed, PublisherStatus
 from wattrail.publish.template import WHOLE_MESSAGE, BodyTemplate
 from wattrail.sanitize import hide_credentials, printable
 from wattrail.sources import Secrets
-from wattrail.transport.connection_reason import connection_reason
 
 __all__ = ["WebhookSender", "signature"]
 
-_MAX_ANSWER: Final = 4096
 _TOKEN: Final = re.compile(r"[!-~]+")
 _MIN_HIDDEN: Final = 8
 """Shortest path that is hidden in an answer: hiding ``/a`` would hide the message."""
@@ -76,7 +71,8 @@ class WebhookSender:
             headers = self._headers(message, body, clock.now(), login)
         except WattrailError as error:
             raise DeliveryFailed(PublisherStatus.REFUSED, error) from error
-        answer = self._post(body, headers)
+        post = HttpPost(url=self.url, shown=self.target, action="send", timeout_s=self.timeout_s, ca_file=self.ca_file)
+        answer = post.send(body, headers)
         if not 200 <= answer.status < 300:
             self._refuse(answer, clock.now(), login)
 
@@ -96,22 +92,7 @@ class WebhookSender:
             headers["webhook-signature"] = signature(_key(self.secret), message.id, at, body)
         return headers
 
-    def _post(self, body: bytes, headers: Mapping[str, str]) -> _Answer:
-        connection = connection_to(self.url, timeout_s=self.timeout_s, ca_file=self.ca_file)
-        try:
-            connection.request("POST", target_of(self.url), body, headers)
-            answer = connection.getresponse()
-            return _Answer(answer.status, answer.headers, answer.read1(_MAX_ANSWER))  # type: ignore[arg-type]
-        except ssl.SSLCertVerificationError as error:
-            raise DeliveryFailed(PublisherStatus.REFUSED, not_trusted(self.target, error)) from error
-        except (OSError, http.client.HTTPException) as error:
-            reason = printable(connection_reason(error, urlsplit(self.url).netloc), limit=160)
-            away = PortOpenError(f"{self.target}: cannot send: {reason}", hint="check that it runs there")
-            raise DeliveryFailed(PublisherStatus.AWAY, away) from error
-        finally:
-            connection.close()
-
-    def _refuse(self, answer: _Answer, now: datetime, login: Credentials | None) -> None:
+    def _refuse(self, answer: PostAnswer, now: datetime, login: Credentials | None) -> None:
         text = f"{self.target} answers {answer.status}"
         if answer.status < 400:
             place = urlsplit(urljoin(self.url, answer.headers.get("Location", "")))
@@ -137,13 +118,6 @@ class WebhookSender:
         return hide_credentials(said, *secrets)
 
 
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-
 def signature(key: bytes, message_id: str, at: int, body: bytes) -> str:
     """The symmetric signature, version 1; ``at`` is in Unix seconds. Source: Standard Webhooks, signature scheme."""
     signed = hmac.new(key, f"{message_id}.{at}.".encode() + body, hashlib.sha256)
@@ -155,7 +129,7 @@ def _authorization(login: Credentials) -> str:
         if not _TOKEN.fullmatch(login.password):
             raise ConfigError("the token has characters that no HTTP header carries", hint="store it again")
         return f"Bearer {login.password}"
-    return f"Basic {base64.b64encode(f'{login.user}:{login.password}'.encode()).decode()}"
+    return basic_authorization(login)
 
 
 def _key(name: str) -> bytes:

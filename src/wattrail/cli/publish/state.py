@@ -141,8 +141,9 @@ def send_test(
 
     Nothing else is sent, no meter is read, and the gateway may run.
     """
-    from wattrail.publish.delivery import DeliveryFailed, MessageRefused
+    from wattrail.publish.delivery import MessageRefused
     from wattrail.publish.message import probe_message
+    from wattrail.publish.status import DeliveryFailed
 
     plan = _named(name, load_config(config))
     clock = SystemClock()

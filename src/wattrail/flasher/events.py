@@ -183,7 +183,7 @@ class Fact(Enum):
     LINK_SOUGHT = "a link is sought: what was heard before says nothing about it"
     STILL_SILENT = "a round of link checks went unanswered"
     LINE_RESET = "the reset line was pulsed"
-    RELINKED = "the chip restarted and answers without a new search"
+    RELINKED = "the chip answers without a new search: it restarted, or its cable was away"
     CABLE_LOST = "the port went away"
     UNCHANGED = "an erase or a write was accepted and changed nothing"
     BLOCK_PROVEN = "a block holds what it should: a loss after this is a new one"

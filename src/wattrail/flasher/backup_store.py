@@ -109,7 +109,7 @@ class BackupStore:
 
         Raises LinkFailed while asking.
         """
-        found = [one for one in self._unfinished_of_kind(target)]
+        found = [*self._unfinished_of_kind(target)]
         for one in found:
             if _is_by_identity(one, target):
                 return one

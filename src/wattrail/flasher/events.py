@@ -211,7 +211,6 @@ class SessionState:
         self._sent = b""
         self._coached = ""
         self._facts: Counter[Fact] = Counter()
-        self._link_checks = 0
         self._losses: list[Loss] = []
         self._losses_in_a_row = 0
         self._failed_rates: list[int] = []
@@ -236,7 +235,6 @@ class SessionState:
                 del heard[:-_HEARD_BYTES]
             case LinkCheckSent(request):
                 self._sent = request
-                self._link_checks += 1
             case Exchanged(stage):
                 self._done[stage] += 1
             case RateFailed(baud):
@@ -302,7 +300,6 @@ class SessionState:
         reports = (classify(bytes(data), baud, sent=self._sent) for baud, data in self._heard.items() if data)
         return replace(
             self._about,
-            link_checks=self._link_checks,
             seconds=self._clock.monotonic() - self._began,
             links=self.links,
             line_reports=tuple(reports),

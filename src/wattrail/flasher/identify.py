@@ -176,7 +176,7 @@ def _is_own(sector: bytes) -> bool:
     # Without its RF block every board is C8:47:8C:00:00:00 (OpenBK7231T_App #404, #418). Source:
     # bk7231-image/rf-block.
     first, tail = int(mac[:2], 16), mac.replace(":", "")[6:]
-    return first % 2 == 0 and tail not in ("000000", "ffffff", "FFFFFF")
+    return first % 2 == 0 and tail not in ("000000", "FFFFFF")
 
 
 def read_status(session: FlashSession, part: FlashPart) -> int:

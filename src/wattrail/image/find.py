@@ -19,7 +19,7 @@ from wattrail.image import rbl, rf
 from wattrail.image.code import PACKED, CodeKey, check, crypt, grid_shift, strip, to_logical, without_blank_end
 from wattrail.image.layout import FLASH, LAYOUTS, SECTOR, Layout
 from wattrail.image.limits import MAX_CHECKED_HEADERS, MAX_HEADERS, MAX_RECORDS
-from wattrail.image.model import Container, Problem
+from wattrail.image.model import Container, Problem, rbl_of
 from wattrail.image.rbl import PACKED_HEADER
 from wattrail.image.rf import RfBlock
 from wattrail.image.tuya_cipher import KEY_SECTOR_MARK, KEY_SECTOR_MARK_AT
@@ -121,24 +121,20 @@ def code_problems(flash: bytes, base: int, found: tuple[Container, ...]) -> Iter
         end = APP_START if name == "bootloader" else min(base + len(flash), LAYOUTS[Chip.T]["app"].end)
         if start < base or start >= base + len(flash):
             continue
-        header = _rbl_of(found, name)
+        header = rbl_of(found, name)
         code = flash[start - base : (min(header.offset, start + header.code_length) if header else end) - base]
         yield from _damage(name, start, code if header else _up_to_last_good(code))
 
 
 def remains(flash: bytes, base: int, found: tuple[Container, ...]) -> Iterator[str]:
     """What is left of an earlier app between the end of the code in use and its header."""
-    app = _rbl_of(found, "app")
+    app = rbl_of(found, "app")
     if app is None or app.faults or base > APP_START:
         return
     end = APP_START + app.code_length
     left = without_blank_end(flash[end - base : app.offset - base])
     if left and check(left).good:
         yield f"from {end:#x} to {end + len(left):#x}: code that an earlier app left there, not in use"
-
-
-def _rbl_of(found: tuple[Container, ...], name: str) -> Container | None:
-    return next((c for c in found if c.packed and not c.stale and c.header.name == name), None)
 
 
 def _up_to_last_good(code: bytes) -> bytes:

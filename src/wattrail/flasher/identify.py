@@ -60,6 +60,7 @@ def responder_of(evidence: ChipEvidence) -> Responder:
 
 def identify_target(session: FlashSession, evidence: ChipEvidence) -> FlashTarget:
     """Chip, flash and board. Raises TargetError for a flash whose size is not known, LinkFailed."""
+    # No CRC is asked for these: damaged, they name no chip, and then nothing is written.
     head = session.request(Stage.IDENTIFY, READ_4K, address=APP_START).data[:16]
     efuse = _efuse(session) if evidence.chip_id is not None else None
     evidence = replace(evidence, efuse=efuse, app_head=head)
@@ -111,6 +112,7 @@ class ExpectedBoard:
     def confirm(self, session: FlashSession) -> None:
         """Raises TargetError if another board answers."""
         target = self.target
+        # From the beginning, as of a chip that nobody knows: a T in place of an N is silent to most other questions.
         responder = responder_of(query_chip(session))
         flash_id = _flash_id(session) if responder is Responder.BOOT_ROM else None
         rf_crc = rf_crc_of(session, responder, target.size)

@@ -48,6 +48,8 @@ def recognise(data: bytes) -> Image:
     """
     if len(data) > MAX_FILE_BYTES:
         raise ImageError(f"{len(data)} bytes are more than any image of this family has ({MAX_FILE_BYTES})")
+    # A rotated flash before the containers: one that was read from its RF block or its waiting update on begins with
+    # their magic.
     for kind in (blank_image, uf2_image, _rotated, ug_image, rbl_image, rf_image, _in_flash, _code, tuya_image):
         image = kind(data)
         if image is not None:

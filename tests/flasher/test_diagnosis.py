@@ -33,14 +33,12 @@ def lost(stage: Stage, was_reset: bool | None, traffic: TrafficKind = TrafficKin
 
 def seeking(*line_reports: LineReport, seconds: float = 12, **more) -> SessionStatistics:
     """Knocking, no link yet."""
-    return SessionStatistics(link_checks=int(seconds * 100), seconds=seconds, line_reports=line_reports, **more)
+    return SessionStatistics(seconds=seconds, line_reports=line_reports, **more)
 
 
 def linked(*losses: Loss, **more) -> SessionStatistics:
     """Linked, and lost so often."""
-    return SessionStatistics(
-        link_checks=900, seconds=80, links=1 + len(losses), losses=losses, **{"done": READS_FINE, **more}
-    )
+    return SessionStatistics(seconds=80, links=1 + len(losses), losses=losses, **{"done": READS_FINE, **more})
 
 
 def first(history: SessionStatistics) -> str:

@@ -209,6 +209,28 @@ def test_another_board_that_answers_after_a_loss_is_not_written_to(tmp_path: Pat
     assert desk.flash == bytes(other)
 
 
+@pytest.mark.parametrize(
+    ("chip", "rf", "rate", "seconds"),
+    [("N", 0x1D0000, 115200, 80), ("N", 0x1D0000, 921600, 15), ("T", 0x1E0000, 921600, 15)],
+)
+def test_another_board_on_a_cable_that_came_back_is_not_written_to(
+    tmp_path: Path, chip: str, rf: int, rate: int, seconds: int
+) -> None:
+    """It answers at once, without a reset: an earlier session has left it in download mode, at the same rate."""
+    desk = Desk(tmp_path / "one", chip)
+    flash = bytearray(desk.before)
+    flash[rf + 0x24 : rf + 0x2A] = b"another"[:6]
+    other = Desk(tmp_path / "other", chip, image=bytes(flash))
+    with other.session(max_baud=rate):
+        pass
+    with desk.session(max_baud=rate, reopen=lambda: other.twin.port(reset_line="rts")) as flasher:
+        desk.clock.at(desk.clock.monotonic() + seconds, desk.twin.faults.unplug)
+        with pytest.raises(TargetError, match="another board answers now than bk7231"):
+            flasher.write(known_image(chip))
+    assert desk.flash != desk.before, "it was in the midst of a write"
+    assert other.flash == other.before
+
+
 def test_asking_before_connecting_is_a_mistake_of_the_program(tmp_path: Path) -> None:
     with Desk(tmp_path).flasher() as flasher, pytest.raises(RuntimeError, match="call connect"):
         flasher.read()

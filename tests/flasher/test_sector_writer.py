@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,26 @@ def test_a_fault_outside_the_range_is_put_back_or_named(has_backup: bool) -> Non
     assert device.flash == OLD[:0x20000] + NEW + OLD[0x22000:]
     assert [start for start, _ in writer.put_back] == [0]
     assert any(isinstance(event, Note) for event in device.events)
+
+
+def test_a_second_fault_while_the_first_is_put_back_is_survived_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    device = MemoryDevice(OLD)
+    fences: list[int] = []
+
+    def hits_elsewhere() -> None:
+        device.flash[0x5000:0x6000] = b"\xff" * 0x1000
+
+    def fence_in(spans: Iterable[tuple[int, int]]) -> None:
+        device.fence = [*spans]
+        fences.append(device.fence[0][0])
+        if fences.count(0) == 1 and fences[-1] == 0:
+            device.fault = lambda: None  # a request of the repair is damaged, and does no harm
+
+    device.fault = hits_elsewhere
+    monkeypatch.setattr(device, "fence_in", fence_in)
+    writer_on(device, fresh=OLD).write(WANTED)
+    assert device.flash == OLD[:0x20000] + NEW + OLD[0x22000:]
+    assert device.acts[-1] == ("restore", 0)
 
 
 @pytest.mark.parametrize("fresh", [OLD, None])

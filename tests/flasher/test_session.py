@@ -199,3 +199,20 @@ def test_a_port_that_comes_back_is_used_again() -> None:
     assert scene.client.log == [str(READ_4K), "closed", "moved", str(READ_4K)]
     assert scene.session.statistics().cable_lost == 1
     assert scene.session.fault_generation == 2, "the damaged request, and the time without a cable"
+
+
+def test_the_board_is_confirmed_before_anything_is_sent_on_a_new_cable() -> None:
+    scene = Scene(PortLost("unplugged"), reopen=ScriptedClient)
+    scene.session.expect(Board(scene.client))
+    scene.session.request(Stage.ERASE, ERASE, address=0)
+    assert scene.client.log == [str(ERASE), "closed", "moved", "confirm", str(ERASE)]
+    assert scene.session.links == 1, "a T's protection is off on this very link only"
+
+
+def test_another_board_on_a_new_cable_is_sent_nothing_ever() -> None:
+    scene = Scene(PortLost("unplugged"), reopen=ScriptedClient)
+    scene.session.expect(Board(scene.client, other=True))
+    for _ in range(2):
+        with pytest.raises(TargetError, match="another board"):
+            scene.session.request(Stage.ERASE, ERASE, address=0)
+    assert scene.client.log == [str(ERASE), "closed", "moved", "confirm", "confirm"]

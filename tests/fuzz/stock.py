@@ -26,7 +26,7 @@ from wattrail.image.inspection import inspect_flash
 from wattrail.image.inspection_record import as_record
 from wattrail.image.stock_configuration import configuration_in_code, stock_configuration
 from wattrail.image.stored_files import MAX_BYTES, MAX_FILES, find_file_systems
-from wattrail.image.tuya_licence import read_licences
+from wattrail.image.tuya_cipher import read_licences
 from wattrail.image.tuya_storage import read_storage
 from wattrail.image.tuya_values import parse_value
 

@@ -24,8 +24,7 @@ from tests.image.stock_storage import (
     storage,
 )
 from wattrail.errors import ImageError
-from wattrail.image.tuya_cipher import data_key
-from wattrail.image.tuya_licence import read_licences
+from wattrail.image.tuya_cipher import data_key, read_licences
 from wattrail.image.tuya_storage import StorageSectorState, TuyaStorage, read_storage
 
 VALUES = {

@@ -16,7 +16,7 @@ from tests.publish.rig import HOUSE, REGISTERS, live
 from wattrail.publish.p1 import telegram
 from wattrail.publish.values import LiveValues
 from wattrail.units import Quantities
-from wattrail.wire.checksum import crc16_arc
+from wattrail.wire.octets import crc16_arc
 
 WINTER = datetime(2026, 11, 22, 6, 30)  # noqa: DTZ001 local time, as a meter shows it
 

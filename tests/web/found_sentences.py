@@ -24,7 +24,7 @@ _MODULES: Final = {
     "rbl._package_faults rbl._expect recognise.recognise recognise._straightened recognise._in_flash "
     "recognise._blank_bootloader recognise._off_grid recognise._whole recognise._rest_problems "
     "inspection_record._answer stock_configuration stored_files tuya_storage "
-    "tuya_licence uf2.decode_uf2 uf2._faults ug.decode_ug ug.unwrap zipped",
+    "uf2.decode_uf2 uf2._faults ug.decode_ug ug.unwrap zipped",
     "board": "dump match observation",
     "web": "inspect_api inspection._image",
 }

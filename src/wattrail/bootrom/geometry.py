@@ -108,6 +108,7 @@ PARTS: Final = (
     FlashPart(0x1560C4, "GT25Q16B", 0x407C, _THREE),
     # Macronix: the second status register answers to 15, where others have 35, and guards by bit 12 in place of 14.
     FlashPart(0x1523C2, "MX25V1635F", 0x103C, (0x05, 0x15), note=_COUNT),
+    # From here on without a name: hosts list them by their id alone.
     _two(0x1460CD),
     _two(0x1440C8),
     _two(0x146085),

@@ -223,11 +223,14 @@ ERASE_S: Final = {ERASE_SECTOR.code: 1.0, ERASE_32K.code: 2.0, ERASE_64K.code: 3
 """Erase by the code of its size; slow parts and weak supplies included."""
 
 REPLY_BUDGETS: Final = {
+    # Hosts wait 1 ms (uartprogram) to 5 ms (bk7231tools) before they send the next one. Source: bk-boot/hosts.
     LINK_CHECK: ReplyBudget(0.005),
     SET_BAUD: ReplyBudget(1.0),
+    # uartprogram allows 5 s for 2 MiB, its original 15 s a MiB; no chip's speed was ever measured. Source: bk-boot/crc.
     CHECK_CRC: ReplyBudget(0.5, 5.0),
     READ_4K: ReplyBudget(0.5),
     FLASH_READ: ReplyBudget(0.5),
+    # Two hosts allow 50 ms, of which a sector takes about 20 beside its time on the wire. Source: bk-boot/timing.
     WRITE_4K: ReplyBudget(0.3),
     FLASH_WRITE: ReplyBudget(0.3),
     ERASE_4K: ReplyBudget(ERASE_S[ERASE_SECTOR.code]),

@@ -115,6 +115,7 @@ class OpenBekenClient:
 
         Raises UnexpectedReply where the firmware does not know the command or its arguments.
         """
+        # Not by /cm: that answers an unknown command with {}, and runs a line of more than 123 characters twice.
         answer = await self._server.post("/api/cmnd", line.encode())
         document = parse_payload(answer.body, f"{self.name} command") if answer.body.startswith(b"{") else {}
         if answer.status != 200 or float_of(document, "success") != 200:

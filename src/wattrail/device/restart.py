@@ -26,13 +26,11 @@ _CLOCKS_DIFFER_S: Final = 2.0
 """Whole seconds on one side, rounding and the time of an answer on the other."""
 
 
-async def reboot(
-    client: OpenBekenClient, *, pause: Pause, clock: Clock, timeout_s: float = RESTART_TIMEOUT_S
-) -> DeviceInformation:
+async def reboot(client: OpenBekenClient, *, pause: Pause, clock: Clock) -> DeviceInformation:
     """Restart the device and wait until it answers again. Raises PortTimeout if it does not, and what a call does."""
     before, asked_at = await client.information(), clock.monotonic()
     await client.reboot()
-    return await wait_for_restart(client, before, asked_at, pause=pause, clock=clock, timeout_s=timeout_s)
+    return await wait_for_restart(client, before, asked_at, pause=pause, clock=clock)
 
 
 async def wait_for_restart(

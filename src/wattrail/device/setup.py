@@ -237,6 +237,7 @@ def _steps(
         if name.startswith("pin P"):
             yield from _pin_steps(int(name.removeprefix("pin P")), wanted.pins)
     if any(name.startswith("flag ") for name in names):
+        # The page clears every flag that it is not given.
         flags = {f"flag{flag}": "1" for flag in sorted(wanted.flags)}
         yield _SettingRequest("set the flags", "/cfg_generic", {"setFlags": "1", **flags})
     if "channel_types" in names:
@@ -269,6 +270,7 @@ def _names(wanted: OpenBekenConfiguration) -> _SettingRequest:
     )
 
 
+# The page, for no command sets the port. Source: openbeken/network.
 def _mqtt(wanted: OpenBekenConfiguration) -> _SettingRequest:
     arguments = {
         "host": wanted.text("mqtt_host"), "port": str(wanted.number("mqtt_port")), "user": wanted.text("mqtt_user"),

@@ -178,6 +178,7 @@ def _cable(h: SessionStatistics) -> str:
 _RESET: Final = "short CEN to ground for a quarter of a second, or switch the 3.3 V off and on"
 
 CAUSES: Final = (
+    # The commonest of all reports: OpenBK7231T_App #119, #136, #350; bk7231tools #10; elektroda 4092861, 4028394.
     KnownCause(
         "not-reset",
         "The chip was not reset while it was being asked: it listens only for a moment after a reset.",
@@ -204,6 +205,8 @@ CAUSES: Final = (
         {"no-answer": 2, "log-heard": 4, "reboot-loop": 2},
         ((3, _banner),),
     ),
+    # A TuyaMCU, or a pull-down on RX (OpenBK7231T_App #136); switch inputs (bk7231tools #30); a BL0942 on RX1
+    # (tuya-cloudcutter #234).
     KnownCause(
         "second-device",
         "Something else on the board uses the UART: a TuyaMCU, a BL0942, or a switch with its pull-down.",
@@ -216,6 +219,7 @@ CAUSES: Final = (
         },
         ((1.5, _module_talks),),
     ),
+    # elektroda 3937723: the module ran on without its supply.
     KnownCause(
         "parasitic-power",
         "The chip lives on the data lines when its supply is switched off, so that this does not reset it.",
@@ -223,6 +227,7 @@ CAUSES: Final = (
         "reset by CEN, or take the data wires off while the power is off",
         {"no-answer": 1, "second-talker": 1, "log-heard": 0.5},
     ),
+    # elektroda 4015180.
     KnownCause(
         "cen-tied",
         "CEN is wired to 3.3 V on this board, so pulling it low does nothing but load the supply.",
@@ -231,6 +236,7 @@ CAUSES: Final = (
         {"no-answer": 1, "second-talker": 0.5, "log-heard": 0.5, "cable-lost": 1},
         ((2, _pulsed),),
     ),
+    # A CP210x does, from the moment its port is opened (bk7231tools #16).
     KnownCause(
         "lines-held",
         "The adapter holds RTS or DTR, and with it CEN, low all the time: the chip stays in reset.",
@@ -240,6 +246,7 @@ CAUSES: Final = (
         ((3, _pulsed),),
         contradicted=lambda h: bool(h.links or h.banners),
     ),
+    # At another sector each time, whatever the rate: BK7231GUIFlashTool #21, #51; elektroda 4054857, 4010702, 4019548.
     KnownCause(
         "sagging-supply",
         "The 3.3 V sags: it does for a chip at rest, and gives way when it starts, erases or writes.",
@@ -255,6 +262,7 @@ CAUSES: Final = (
             (1.5, _boots_again), (0.4, _loads_went_well), (0.5, _same_rate), (2.5, _gives_way_at_once),
         ),
     ),
+    # A CH340's own 3.3 V did not feed the module, an external supply did: BK7231GUIFlashTool #20; ltchiptool #33.
     KnownCause(
         "adapter-supply",
         "The module is fed from the adapter's 3.3 V pin, which gives 150 mA at best: a module takes more.",
@@ -309,6 +317,7 @@ CAUSES: Final = (
         {"other-rate": 9, "garbage": 2, "no-answer": 0.7},
         ((2, _answer_elsewhere),),
     ),
+    # 921600 baud on a CP2102: OpenBK7231T_App #579.
     KnownCause(
         "adapter-rate",
         "The adapter cannot make this rate, or not exactly enough.",
@@ -320,6 +329,7 @@ CAUSES: Final = (
             (0.5, _firmware_after_loss),
         ),
     ),
+    # A PL2303: ltchiptool #5, elektroda 4004139.
     KnownCause(
         "adapter-loses-bytes",
         "The adapter or its driver drops bytes in long transfers.",
@@ -328,6 +338,7 @@ CAUSES: Final = (
         {"bytes-lost": 2, "half-answers": 1, "no-answer": 0.7, "rate-refused": 1},
         ((5, _adapter_is("PL2303", "which several users report as losing bytes")), (1.2, _damage)),
     ),
+    # BK7231GUIFlashTool #14, #18; with slow couplers every T failed and N worked: elektroda 3993894.
     KnownCause(
         "long-wires",
         "The wires are too long, or an isolator is too slow, for this rate.",
@@ -339,6 +350,7 @@ CAUSES: Final = (
         },
         ((1.5, _fast_rate_failed), (1.3, _same_rate), (1.2, _damage), (1.5, _garbled_after_change)),
     ),
+    # BK7231GUIFlashTool #32, #47; OpenBK7231T_App #227; an app written at 0: elektroda 4173536.
     KnownCause(
         "bootloader-lost",
         "This BK7231T has no bootloader any more: it lay in the flash, and was erased or overwritten.",
@@ -349,6 +361,7 @@ CAUSES: Final = (
         ((6, _silent_bootloader),),
         contradicted=lambda h: h.responder is Responder.BOOT_ROM,
     ),
+    # libretiny #33, #279; ltchiptool #32; bk7231tools #19, #24 (the bit CMP).
     KnownCause(
         "protected-flash",
         "The flash is write-protected: it answers that all is well and changes nothing.",
@@ -377,6 +390,7 @@ CAUSES: Final = (
         ((1, _cable),),
         contradicted=lambda h: not h.network,
     ),
+    # "Access to the port is denied" in the middle of a run: elektroda 4050053.
     KnownCause(
         "cen-short",
         "Shorting CEN, or switching the module on, pulls down the adapter that feeds it, so that it drops off the USB.",

@@ -87,7 +87,6 @@ class SessionStatistics:
     ``network``: the port is a bridge on a network, and no adapter on the USB.
     """
 
-    link_checks: int = 0
     seconds: float = 0.0
     links: int = 0
     line_reports: tuple[LineReport, ...] = ()

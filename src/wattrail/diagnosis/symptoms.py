@@ -112,6 +112,7 @@ class Symptom:
 
 def diagnose(statistics: SessionStatistics) -> Diagnosis:
     """The symptom a statistics shows, and its causes, most likely first."""
+    # The first that fits: a port that went away explains every loss, and a restart every damaged exchange after it.
     symptom = next(symptom for symptom in SYMPTOMS if symptom.holds(statistics))
     heard = f" Heard: {statistics.heard.words}." if statistics.heard and not statistics.links else ""
     return Diagnosis(symptom.name, symptom.words + heard, _causes(symptom, statistics), statistics.simulated)

@@ -85,6 +85,7 @@ class BoardFolder:
         self.path.mkdir(parents=True, exist_ok=True)
         beside = self.path / f"{_LAST}.part"
         try:
+            # Not synced: it only saves time, and what is wrong in it differs from the chip's CRC.
             beside.write_bytes(flash)
             beside.replace(self.path / _LAST)
         except OSError:
@@ -109,7 +110,7 @@ class BackupStore:
 
         Raises LinkFailed while asking.
         """
-        found = [one for one in self._unfinished_of_kind(target)]
+        found = [*self._unfinished_of_kind(target)]
         for one in found:
             if _is_by_identity(one, target):
                 return one
@@ -290,6 +291,7 @@ def content_fits(found: Unfinished, target: FlashTarget, crc_of: AskCrc) -> bool
     touched = sorted(found.sectors)
     if not all(_sector_fits(found, backup, at, crc_of) for at in touched):
         return False
+    # Boards of one batch hold the same bytes. Any of them would fit a journal whose cut left no trace.
     if not target.has_identity and not _shows_a_cut(found, backup, crc_of):
         return False
     return all(

@@ -171,6 +171,7 @@ class BackupCatalog:
         if (first := next(marked, None)) is not None:
             return first
         sessions = [*Journal(self.folder, self._clock).named_backups()]
+        # An earlier version could write without a backup. What was kept later is then no original. ADR 22.
         if sessions and not sessions[0][1]:
             return None
         return next((kept for kept in unnoted if kept.is_whole), None)

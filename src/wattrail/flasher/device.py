@@ -265,6 +265,7 @@ class FlashReader:
             whole += block
             self._reached(at + size)
             if into is not None:
+                # Each block as soon as it is proven: a read that is cut goes on where it ended.
                 into.put(at, block)
         return bytes(whole)
 
@@ -274,6 +275,7 @@ class FlashReader:
 
     def _block(self, start: int, length: int) -> bytes:
         faults = self._device.fault_generation
+        # On a line that has damaged something this CRC may be damaged too, and all of the block is judged by it.
         crc = self._device.agreed_crc(start, length) if faults else self._device.crc(start, length)
         if crc == blank_crc(length):
             return b"\xff" * length

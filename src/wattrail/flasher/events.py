@@ -183,7 +183,7 @@ class Fact(Enum):
     LINK_SOUGHT = "a link is sought: what was heard before says nothing about it"
     STILL_SILENT = "a round of link checks went unanswered"
     LINE_RESET = "the reset line was pulsed"
-    RELINKED = "the chip restarted and answers without a new search"
+    RELINKED = "the chip answers without a new search: it restarted, or its cable was away"
     CABLE_LOST = "the port went away"
     UNCHANGED = "an erase or a write was accepted and changed nothing"
     BLOCK_PROVEN = "a block holds what it should: a loss after this is a new one"
@@ -211,7 +211,6 @@ class SessionState:
         self._sent = b""
         self._coached = ""
         self._facts: Counter[Fact] = Counter()
-        self._link_checks = 0
         self._losses: list[Loss] = []
         self._losses_in_a_row = 0
         self._failed_rates: list[int] = []
@@ -236,7 +235,6 @@ class SessionState:
                 del heard[:-_HEARD_BYTES]
             case LinkCheckSent(request):
                 self._sent = request
-                self._link_checks += 1
             case Exchanged(stage):
                 self._done[stage] += 1
             case RateFailed(baud):
@@ -302,7 +300,6 @@ class SessionState:
         reports = (classify(bytes(data), baud, sent=self._sent) for baud, data in self._heard.items() if data)
         return replace(
             self._about,
-            link_checks=self._link_checks,
             seconds=self._clock.monotonic() - self._began,
             links=self.links,
             line_reports=tuple(reports),

@@ -296,6 +296,8 @@ class RateControl:
 
     def climb(self, responder: Responder) -> bool:
         """Try the rates from the present one upwards; False if the chip was lost on one of them."""
+        # A rate that failed is not tried again in this session: without a wire to CEN each attempt may cost a reset by
+        # hand. ADR 20.
         for rate in sorted({*LADDER, self._max_baud}):
             if not self._client.baud < rate <= self._max_baud or rate in self._failed:
                 continue

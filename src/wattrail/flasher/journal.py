@@ -217,12 +217,14 @@ class Journal:
         """One line, on the disk before anything else happens."""
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / JOURNAL
+        # A cut may have ended the last line in its midst: this one would be lost with it.
         torn = self._end(1) not in (b"", b"\n")
         at = self._clock.now().strftime("%Y-%m-%dT%H:%M:%SZ")
         line = json.dumps({"event": event, "at": at, **fields})
         with path.open("ab") as file:
             file.write((b"\n" if torn else b"") + line.encode() + b"\n")
             file.flush()
+            # What comes next erases flash. A line that is only in a buffer is gone with the power.
             os.fsync(file.fileno())
 
 
@@ -281,6 +283,7 @@ class _Replay:
             self._clear()
         self._first = self._first or entry
         if self.backup is None and isinstance(entry.get("backup"), str) and entry.get("half_written") is not True:
+            # A backup of a half-written flash is what the cut session left, not what the board was.
             touched = any(not sector.proven for sector in self.sectors.values())
             if not touched:
                 self.backup, sha256 = str(entry["backup"]), entry.get("backup_sha256")

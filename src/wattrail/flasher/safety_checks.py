@@ -151,6 +151,7 @@ def _about_kind(image: Image, start: int | None) -> Iterator[Violation]:
     if not image.data:
         yield Violation(None, "the file is empty", "download or read it again")
         return
+    # Before the kind: an archive that stores its members unpacked has the block CRCs of the image inside it.
     foreign = recognise_foreign(image.data)
     if foreign is not None:
         yield Violation(Risk.UNKNOWN, f"the file is {foreign.what}, not a firmware image", foreign.hint())

@@ -78,11 +78,13 @@ class SectorWriter:
     def write(self, wanted: SectorRuns) -> None:
         """Make the flash hold what is wanted. Raises VerifyError, TargetError, LinkFailed."""
         faults = self._device.fault_generation
+        # Before the first erase: what a damaged command hits elsewhere shows against this. ADR 19.
         outside = self._outside(wanted)
         self._blocks(wanted, known=self._fresh)
         for _ in range(MAX_PASSES):
             now = self._device.fault_generation
-            if faults == now and all(then == now for then in self._proven.values()):
+            # What was put back outside the range needs no proof of its own: after each fault it is compared as a whole.
+            if faults == now and all(self._proven[at, len(data)] == now for at, data in wanted.blocks):
                 self._device.restore_protection()
                 return
             if faults != now:
@@ -102,6 +104,7 @@ class SectorWriter:
     # ---- blocks
 
     def _blocks(self, wanted: SectorRuns, known: bytes | None) -> None:
+        # For each run over the range: putting back what lies outside it is fenced by what is put back.
         self._device.fence_in(wanted.spans)
         progress, done = ProgressCounter(self._device.sink, "writing", wanted.length), 0
         for at, data in wanted.blocks:
@@ -114,6 +117,7 @@ class SectorWriter:
     def _block(self, start: int, want: bytes, known: bytes | None, progress: ProgressCounter) -> None:
         """Compare, correct what differs, compare that, and again, until it holds."""
         faults = self._device.fault_generation
+        # A board without an identity is known by its content, and this block may hold anything from here on.
         self._board.changing = start, len(want)
         found = self._first_state(start, want, known)
         for _ in range(MAX_REWRITES):
@@ -159,6 +163,7 @@ class SectorWriter:
         sectors = {at: want[at - start : at - start + SECTOR] for at in sorted(plan.sectors)}
         self._remember(sectors)
         if self._journal is not None:
+            # On the disk before the first erase of them: a sector that is torn and not noted would count as untouched.
             self._journal.touching(sector_crcs(sectors.items()))
         for size, at in plan.steps:
             if size is None:

@@ -92,6 +92,7 @@ class FlashSession:
         self._responder: Responder | None = None
         self._board: BoardCheck | None = None
         self._cables_lost = 0
+        self._is_confirmed = True
 
     # ---- what the layers above may know
 
@@ -169,6 +170,9 @@ class FlashSession:
         """Ask until it is answered. Raises LinkFailed when the link is gone for good, TargetError for a refusal."""
         refused = ""
         for _ in range(MAX_TRIES):
+            if not self._is_confirmed:
+                self._confirm_board()
+                self.sink(Fact.RELINKED)
             try:
                 answer = self._client.request(command, data, length=length, erase=erase, **fields)
             except (LinkError, PortLost, TargetError) as error:
@@ -282,10 +286,25 @@ class FlashSession:
 
     def _resume(self) -> None:
         """Linked again: the same board? And then at a rate the line carries."""
-        if self._board is not None:
-            self._board.confirm(self)
+        self._confirm_board()
         self.leave_mark()
         self._climb()
+
+    def _confirm_board(self) -> None:
+        """Raises TargetError if another board is on the wires than before the link, or the port, was lost."""
+        # A chip in download mode answers at once on a cable that comes back: no reset and no lost link shows that it
+        # is another one, as on a desk with two boards that a flasher has left there at the same rate.
+        self._is_confirmed = False
+        while not self._is_confirmed:
+            self._is_confirmed = True  # what is asked for it are requests too
+            try:
+                if self._board is not None:
+                    self._board.confirm(self)
+            except PortLost as error:
+                self._wait_for_cable(error)
+            except BaseException:
+                self._is_confirmed = False
+                raise
 
     def _climb(self) -> None:
         if self._responder is None:
@@ -317,4 +336,5 @@ class FlashSession:
                 continue
             self._client.move_to(port)
             self._client.set_host_rate(self.baud)
+            self._is_confirmed = False
             return

@@ -105,13 +105,17 @@ def write_image(
     board = _expected_board(device.target, wanted)
     device.expect(board)
     report = _Reporter(device, name, wanted, spared, before, plan.kept)
+    # A write that did not end is always gone through, for only a proof closes its journal. ADR 22.
     if (home is None or home.unfinished is None) and _holds(device, wanted):
         return report.of()
     folder = home.locked() if home is not None else None
     earlier = home.unfinished if home is not None else None
     if earlier is not None:
         device.sink(Resumed(earlier.since, earlier.image, earlier.backup))
+        # What is found now is how the session that was cut has left it: unprotected.
         device.original_status = device.original_status if earlier.sr is None else earlier.sr
+    # First the backup, then the line that names it, then the first erase: a cut between any two of them loses
+    # nothing, and the next session finds the backup by the journal.
     saved = _saved(device, earlier, allow, home, backup, known)
     journal = folder.journal if folder is not None else None
     if journal is not None:

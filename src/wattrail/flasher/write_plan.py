@@ -78,14 +78,8 @@ class WritePlan:
 
     def with_segment(self, extra: Segment) -> WritePlan:
         """With more bytes, in the place of what the plan has there."""
-        cut: list[Segment] = []
-        for segment in self.segments:
-            before = segment.data[: max(0, extra.start - segment.start)]
-            behind = max(segment.start, extra.end)
-            cut.append(Segment(segment.start, before))
-            cut.append(Segment(behind, segment.data[behind - segment.start :]))
-        whole = sorted([*(piece for piece in cut if piece.data), extra], key=lambda piece: piece.start)
-        return WritePlan(tuple(whole), self.kept)
+        cut = [piece for segment in self.segments for piece in _without(segment, extra.start, extra.end)]
+        return WritePlan(tuple(sorted([*cut, extra], key=lambda piece: piece.start)), self.kept)
 
 
 @dataclass(frozen=True, slots=True)

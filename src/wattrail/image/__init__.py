@@ -14,7 +14,7 @@ from wattrail.image.code import (
     to_physical,
     unpack,
 )
-from wattrail.image.convert import MissingInput, OutputKind, Recipe, as_flash_image, convert
+from wattrail.image.convert import MissingInput, OutputKind, Recipe, convert
 from wattrail.image.diff import Difference, PartitionDiff, SectorDiff, diff
 from wattrail.image.flash_picture import picture_lines, picture_svg
 from wattrail.image.foreign import Foreign, recognise_foreign
@@ -24,7 +24,7 @@ from wattrail.image.layout import LAYOUTS, Layout, Partition, code_key
 from wattrail.image.limits import MAX_FILE_BYTES
 from wattrail.image.model import Confidence, Container, Image, ImageKind, Problem, Range
 from wattrail.image.rbl import RblHeader, add_rbl, build_ota, open_ota
-from wattrail.image.recognise import recognise
+from wattrail.image.recognise import as_flash_image, recognise
 from wattrail.image.stock_configuration import MeterBus, MeterWiring, PinRole, PinUse, StockConfiguration
 from wattrail.image.tuya_storage import TuyaStorage, read_storage
 from wattrail.image.zipped import Zipped, look_into_zip

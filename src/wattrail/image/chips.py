@@ -158,6 +158,7 @@ _TUYA: Final = re.compile(rb"< BUILD AT:[\w.:-]{1,99} BY [\w.-]{1,99} FOR [\w.-]
 
 _BOARDS: Final = (
     (re.compile(r"generic-(bk72\d\d[a-z]?)(?:-|$)"), None),
+    # Before the others of its name: the one WB module with an N.
     (re.compile(r"wb2l-m1"), Chip.N),
     (re.compile(r"cb(?:\d|u|lc)"), Chip.N),
     (re.compile(r"wb(?:\d|lc)"), Chip.T),

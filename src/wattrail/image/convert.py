@@ -7,7 +7,7 @@ code that has no such form yet is enciphered, packed and given a header.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 from types import MappingProxyType
 from typing import Final
@@ -17,11 +17,10 @@ from wattrail.errors import ImageError
 from wattrail.image import rbl, ug
 from wattrail.image.code import BLOCK, CodeKey, crypt, pack, to_logical, to_physical, unpack
 from wattrail.image.layout import APP_CONTAINER, APP_LOGICAL, code_key
-from wattrail.image.model import Confidence, Image, ImageKind, Range
-from wattrail.image.recognise import recognise
-from wattrail.image.uf2 import FAMILIES, segments
+from wattrail.image.model import Image, ImageKind
+from wattrail.image.recognise import as_flash_image, recognise
 
-__all__ = ["MissingInput", "OutputKind", "Recipe", "as_flash_image", "convert"]
+__all__ = ["MissingInput", "OutputKind", "Recipe", "convert"]
 
 
 class OutputKind(Enum):
@@ -245,60 +244,3 @@ def _key(image: Image, recipe: Recipe) -> CodeKey:
 
 def _filled(code: bytes) -> bytes:
     return code + b"\xff" * (-len(code) % BLOCK)
-
-
-# ---- a UF2 file as the image that is written to flash
-
-_APP: Final = "app"
-
-
-def as_flash_image(image: Image) -> Image:
-    """The app of a UF2 image; any other image as it is.
-
-    Raises ImageError for a UF2 file of another family, for one that is damaged, and for one whose blocks do not belong
-    into the app partition.
-    """
-    if image.kind is not ImageKind.UF2:
-        return image
-    _check_family(image)
-    app, *others = segments(image.data)
-    if others or app.partition != _APP or app.offset or app.start not in (None, APP_START):
-        places = ", ".join(f"{found.partition} + {found.offset:#x}" for found in (app, *others))
-        raise ImageError(
-            f"the UF2 file is for {places}; one run of bytes for the app at {APP_START:#x} is expected",
-            hint="use the .bin of the same build",
-        )
-    return _named(_placed(recognise(app.data)), image)
-
-
-def _check_family(image: Image) -> None:
-    """Raise ImageError where the blocks carry the number of a chip whose flash is not known here."""
-    number = image.uf2.family if image.uf2 is not None else None
-    if number is not None and image.chip is None:
-        raise ImageError(
-            f"the UF2 file is for {FAMILIES.get(number, f'the family {number:#010x}')}, whose flash is not known here",
-            hint="use the file for the chip in the module, for example the one for BK7231N",
-        )
-
-
-def _placed(app: Image) -> Image:
-    """Packed code under an unknown key is an app all the same: the UF2 file says where it belongs."""
-    if app.kind is not ImageKind.PACKED or app.base or not app.flash:
-        return app
-    return replace(app, base=APP_START, ranges=(Range(_APP, 0, APP_START, len(app.flash)),))
-
-
-def _named(app: Image, uf2: Image) -> Image:
-    """The chip of the family number; an app that names another contradicts it."""
-    reasons = ("it comes from a UF2 file", *app.reasons)
-    if uf2.chip is None:
-        return replace(app, reasons=reasons)
-    if app.chip not in (None, uf2.chip):
-        return replace(
-            app, reasons=reasons, chip=uf2.chip, chip_confidence=Confidence.POSSIBLE, chip_reasons=uf2.chip_reasons,
-            chip_contradictions=(*app.chip_contradictions, *app.chip_reasons),
-        )  # fmt: skip
-    return replace(
-        app, reasons=reasons, chip=uf2.chip, chip_confidence=uf2.chip_confidence,
-        chip_reasons=(*uf2.chip_reasons, *app.chip_reasons),
-    )  # fmt: skip

@@ -19,14 +19,13 @@ from wattrail.image import rbl, rf
 from wattrail.image.code import PACKED, CodeKey, check, crypt, grid_shift, strip, to_logical, without_blank_end
 from wattrail.image.layout import FLASH, LAYOUTS, SECTOR, Layout
 from wattrail.image.limits import MAX_CHECKED_HEADERS, MAX_HEADERS, MAX_RECORDS
-from wattrail.image.model import Container, Problem
+from wattrail.image.model import Container, Problem, rbl_of
 from wattrail.image.rbl import PACKED_HEADER
 from wattrail.image.rf import RfBlock
+from wattrail.image.tuya_cipher import KEY_SECTOR_MARK, KEY_SECTOR_MARK_AT
+from wattrail.openbeken import MAGIC as OPENBEKEN_MAGIC
 
 __all__ = [
-    "OPENBEKEN_MAGIC",
-    "TUYA_KEY_MARK",
-    "TUYA_KEY_SECTOR",
     "code_problems",
     "containers",
     "find_rf",
@@ -35,11 +34,6 @@ __all__ = [
     "remains",
     "settings",
 ]
-
-TUYA_KEY_SECTOR: Final = bytes.fromhex("46dced0e672f3b70ae1276a3f8712e03")
-"""16 bytes of FF under Tuya's master key: they follow 32 bytes into the sector that holds the key of the settings."""
-
-OPENBEKEN_MAGIC: Final = b"CFG"
 
 _STARTS: Final = {"bootloader": 0, "app": APP_START}
 _SEEN_BEYOND: Final = PACKED * 64
@@ -127,24 +121,20 @@ def code_problems(flash: bytes, base: int, found: tuple[Container, ...]) -> Iter
         end = APP_START if name == "bootloader" else min(base + len(flash), LAYOUTS[Chip.T]["app"].end)
         if start < base or start >= base + len(flash):
             continue
-        header = _rbl_of(found, name)
+        header = rbl_of(found, name)
         code = flash[start - base : (min(header.offset, start + header.code_length) if header else end) - base]
         yield from _damage(name, start, code if header else _up_to_last_good(code))
 
 
 def remains(flash: bytes, base: int, found: tuple[Container, ...]) -> Iterator[str]:
     """What is left of an earlier app between the end of the code in use and its header."""
-    app = _rbl_of(found, "app")
+    app = rbl_of(found, "app")
     if app is None or app.faults or base > APP_START:
         return
     end = APP_START + app.code_length
     left = without_blank_end(flash[end - base : app.offset - base])
     if left and check(left).good:
         yield f"from {end:#x} to {end + len(left):#x}: code that an earlier app left there, not in use"
-
-
-def _rbl_of(found: tuple[Container, ...], name: str) -> Container | None:
-    return next((c for c in found if c.packed and not c.stale and c.header.name == name), None)
 
 
 def _up_to_last_good(code: bytes) -> bytes:
@@ -185,16 +175,14 @@ def settings(flash: bytes, base: int) -> Iterator[str]:
         sector = flash[start - base : start - base + 8] if start >= base else b""
         if sector.startswith(OPENBEKEN_MAGIC):
             yield f"OpenBeken settings, version {int.from_bytes(sector[4:8], 'little')}, at {start:#x}"
-    at = flash.find(TUYA_KEY_SECTOR)
+    at = flash.find(KEY_SECTOR_MARK)
     if at >= 0:
-        yield f"Tuya settings, their key at {base + at - 32:#x}"
+        yield f"Tuya settings, their key at {base + at - KEY_SECTOR_MARK_AT:#x}"
 
 
 # ---- is it where it belongs?
 
 RF_PLACES: Final = tuple(sorted({layout["rf"].start for layout in LAYOUTS.values()}))
-TUYA_KEY_MARK: Final = 32
-"""Bytes from the start of the sector with Tuya's key to those it is known by."""
 
 
 def find_rf(flash: bytes, base: int) -> tuple[int, RfBlock] | None:
@@ -239,7 +227,7 @@ def place_problems(
         what = f"the RF block belongs at {' or '.join(f'{place:#x}' for place in places)}"
         yield _shifted(what, rf_at, places, safe)
         return
-    key_at = flash.find(TUYA_KEY_SECTOR) - TUYA_KEY_MARK
+    key_at = flash.find(KEY_SECTOR_MARK) - KEY_SECTOR_MARK_AT
     if key_at >= 0 and (base + key_at) % SECTOR:
         yield _shifted("the key of Tuya's settings belongs at 0x1ee000", base + key_at, _key_places(chip), safe)
     if rf_at is None and base + len(flash) >= places[-1] + SECTOR:

@@ -1,20 +1,38 @@
-"""What some bytes of flash begin with: a bootloader, an app, packed code of neither, or nothing that is code.
+"""What some bytes of flash begin with, and where a flash begins that was read from another place on.
 
-The first block says it, and a little of what follows: block CRCs, the code cipher, which depends on the address, and
-what a bootloader says of itself.
+The first block says whether it is a bootloader, an app, packed code of neither, or no code, and a little of what
+follows: block CRCs, the code cipher, which depends on the address, and what a bootloader says of itself.
+
+A tool that asks for more than the flash has, or starts at 0x11000 because a T refuses less, gets the flash turned
+round. Erasing goes by sectors and so do the tools, so it is looked for at every sector: the head of a bootloader tells;
+without one, the sector with Tuya's key or the RF block does, if the app stands where that wants it.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Final
 
-from wattrail.bk7231 import APP_START
-from wattrail.image import bootloader, find
-from wattrail.image.code import BLANK, PACKED, ZERO_KEY, CodeKey, check, detect_key, looks_like_code, strip
-from wattrail.image.layout import APP_LOGICAL
+from wattrail.bk7231 import APP_START, Chip
+from wattrail.image import bootloader, find, rf
+from wattrail.image.code import (
+    BLANK,
+    KEYS,
+    PACKED,
+    ZERO_KEY,
+    CodeKey,
+    check,
+    crypt,
+    detect_key,
+    looks_like_code,
+    strip,
+)
+from wattrail.image.find import RF_PLACES
+from wattrail.image.layout import APP_LOGICAL, FLASH, LAYOUTS, SECTOR
+from wattrail.image.tuya_cipher import KEY_SECTOR_MARK, KEY_SECTOR_MARK_AT
 
-__all__ = ["SURE", "FlashStart", "says", "start_of"]
+__all__ = ["SURE", "FlashStart", "Rotation", "find_rotation", "says", "start_of", "straight"]
 
 SURE: Final = 16
 """Good blocks after which packing is certain: chance agrees once in 65536**16."""
@@ -76,3 +94,82 @@ def says(loader: bootloader.BootloaderInfo) -> str:
     """What makes some code a bootloader that says it is one."""
     evidence = f"the version {loader.version}" if loader.version else "a partition table"
     return f"it is a bootloader: it holds {evidence}"
+
+
+# ---- a flash that was read from another place than 0 on, until the address wrapped
+
+_HEAD = 8
+_SEEN = APP_START + 4 * SURE * PACKED
+"""Bytes from 0 on that tell a bootloader: its partition, and the first blocks of the program behind it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rotation:
+    """``by`` is where in flash the first byte of the file belongs, ``start`` what flash begins with at 0."""
+
+    by: int
+    start: FlashStart
+    reason: str
+
+
+def straight(data: bytes, by: int) -> bytes:
+    """A rotated flash from 0 on."""
+    return data[-by:] + data[:-by]
+
+
+def find_rotation(data: bytes) -> Rotation | None:
+    """By how much a whole flash is rotated; None for one that is straight, or no whole flash, or not recognised."""
+    if not data or len(data) % FLASH or _begins(data, 0):
+        return None
+    return _by_bootloader(data) or _by_marks(data)
+
+
+def _begins(data: bytes, at: int) -> FlashStart | None:
+    """The program that begins there, of a flash that wraps; None for packed code that may be any part of one."""
+    start = start_of(_window(data, at))
+    return start if start is not None and start.address is not None else None
+
+
+def _window(data: bytes, at: int) -> bytes:
+    return data[at : at + _SEEN] + data[: max(0, at + _SEEN - len(data))]
+
+
+def _by_bootloader(data: bytes) -> Rotation | None:
+    for at in _heads(data):
+        start = start_of(_window(data, at))
+        if start is not None and start.address == 0:
+            by = len(data) - at
+            return Rotation(by, start, f"the bootloader begins at byte {at:#x}: read from {by:#x} on, wrapped")
+    return None
+
+
+def _heads(data: bytes) -> Iterator[int]:
+    """Sectors whose first words are vectors at address 0, with no cipher or under a key that is known."""
+    streams = [bytes(_HEAD), *(crypt(bytes(_HEAD), key, 0) for key in KEYS.values())]
+    for at in range(SECTOR, len(data), SECTOR):
+        head = data[at : at + _HEAD]
+        if any(looks_like_code(bytes(a ^ b for a, b in zip(head, stream, strict=True))) for stream in streams):
+            yield at
+
+
+def _by_marks(data: bytes) -> Rotation | None:
+    """For a bootloader that was erased, or is not known: what stands at one place of every flash, and the app."""
+    for what, at, place in _marks(data):
+        by = (place - at) % len(data)
+        app = _begins(data, (APP_START - by) % len(data))
+        if by and app is not None and app.address == APP_LOGICAL:
+            # Nothing at 0 says more than that no known key makes a program of it.
+            reason = f"{what} stands at byte {at:#x} and belongs at {place:#x}: read from {by:#x} on, wrapped"
+            return Rotation(by, replace(app, address=0), reason)
+    return None
+
+
+def _marks(data: bytes) -> Iterator[tuple[str, int, int]]:
+    """What it is, at which byte a sector of it begins, and its place in flash."""
+    key_at = data.find(KEY_SECTOR_MARK) - KEY_SECTOR_MARK_AT
+    if key_at >= 0 and key_at % SECTOR == 0:
+        yield "the key of Tuya's settings", key_at, LAYOUTS[Chip.N]["tuya-key"].start
+    for at in range(0, len(data), SECTOR):
+        if data.startswith(rf.MAGIC, at):
+            for place in RF_PLACES:
+                yield "the RF block", at, place

@@ -25,7 +25,7 @@ from wattrail.image.recognise import plain_app, recognise
 from wattrail.image.rf import MAGIC as RF_MAGIC
 from wattrail.image.stock_configuration import StockConfiguration, configuration_in_code, stock_configuration
 from wattrail.image.stored_files import FileSystem, find_file_systems
-from wattrail.image.tuya_licence import Licence, read_licences
+from wattrail.image.tuya_cipher import Licence, read_licences
 from wattrail.image.tuya_storage import TuyaStorage, read_storage
 from wattrail.openbeken import MAGIC as OPENBEKEN_MAGIC
 

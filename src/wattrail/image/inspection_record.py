@@ -18,7 +18,8 @@ from wattrail.image.model import Problem
 from wattrail.image.recognise import plain_app
 from wattrail.image.secret_keys import HIDDEN, OPENBEKEN_PUBLIC, SECRET_NAMES, hide, hide_field
 from wattrail.image.tuya_pairing import find_pairing
-from wattrail.image.tuya_storage import StorageSectorState, StoredValue
+from wattrail.image.tuya_storage import StorageSectorState
+from wattrail.image.tuya_values import StoredValue
 
 __all__ = ["SCHEMA", "Record", "as_record"]
 

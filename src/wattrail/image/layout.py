@@ -14,7 +14,7 @@ from typing import Final
 from wattrail.bk7231 import APP_START, Chip
 from wattrail.image.code import TUYA_KEY, ZERO_KEY, CodeKey, to_physical
 
-__all__ = ["FLASH", "LAYOUTS", "SECTOR", "Chip", "Layout", "Partition", "code_key"]
+__all__ = ["FLASH", "LAYOUTS", "SECTOR", "Layout", "Partition", "code_key"]
 
 SECTOR: Final = 0x1000
 FLASH: Final = 0x200000

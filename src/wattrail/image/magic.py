@@ -8,9 +8,9 @@ from dataclasses import replace
 from wattrail.bk7231 import Chip
 from wattrail.errors import ImageError, MissingExtra
 from wattrail.image import chips, rbl, rf, uf2, ug
-from wattrail.image.find import TUYA_KEY_SECTOR
 from wattrail.image.layout import LAYOUTS, SECTOR
 from wattrail.image.model import Confidence, Container, Image, ImageKind, Problem, Range
+from wattrail.image.tuya_cipher import KEY_SECTOR_MARK, KEY_SECTOR_MARK_AT
 
 __all__ = ["blank_image", "rbl_image", "rf_image", "tuya_image", "uf2_image", "ug_image"]
 
@@ -108,7 +108,7 @@ def rf_image(data: bytes) -> Image | None:
 
 def tuya_image(data: bytes) -> Image | None:
     """The sectors with Tuya's settings on their own, the one with their key among them."""
-    at = data.find(TUYA_KEY_SECTOR) - 32
+    at = data.find(KEY_SECTOR_MARK) - KEY_SECTOR_MARK_AT
     if at < 0 or at % SECTOR:
         return None
     start = LAYOUTS[Chip.N]["tuya-key"].start - at

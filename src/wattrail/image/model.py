@@ -14,7 +14,7 @@ from wattrail.image.rbl import PACKED_HEADER, RblHeader
 from wattrail.image.rf import RfBlock
 from wattrail.image.uf2 import Uf2
 
-__all__ = ["Confidence", "Container", "Image", "ImageKind", "Problem", "Range"]
+__all__ = ["Confidence", "Container", "Image", "ImageKind", "Problem", "Range", "rbl_of"]
 
 
 class ImageKind(Enum):
@@ -157,4 +157,9 @@ class Image:
 
     def rbl_of(self, name: str) -> Container | None:
         """The header in flash of a partition, by the name it carries."""
-        return next((c for c in self.containers if c.packed and not c.stale and c.header.name == name), None)
+        return rbl_of(self.containers, name)
+
+
+def rbl_of(containers: tuple[Container, ...], name: str) -> Container | None:
+    """The header in flash of a partition among those that were found; None for one that an earlier image left."""
+    return next((c for c in containers if c.packed and not c.stale and c.header.name == name), None)

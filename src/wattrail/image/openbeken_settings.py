@@ -46,8 +46,8 @@ _OTHER_SPELLINGS: Final = MappingProxyType(
 )  # fmt: skip
 """Roles as templates of people spell them, against the firmware's own names, both without capitals."""
 
-_COUNTERS: Final = frozenset({"version", "change_count", "ota_count"})
-"""Fields that the firmware counts by itself."""
+_COMPARED_APART: Final = frozenset({"pins", "flags", "calibration", "version", "change_count", "ota_count"})
+"""Fields with entries for each of their parts, and those that the firmware counts by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,21 +108,15 @@ class SettingChange:
         return f"{self.name}: {self.before} -> {self.after}"
 
 
-def differences(
-    before: OpenBekenConfiguration, after: OpenBekenConfiguration, *, with_counters: bool = False
-) -> tuple[SettingChange, ...]:
+def differences(before: OpenBekenConfiguration, after: OpenBekenConfiguration) -> tuple[SettingChange, ...]:
     """What differs between two configurations, by field; bytes of no known field are one entry of their own."""
-    return tuple(_differences(before.upgraded(), after.upgraded(), with_counters=with_counters))
+    return tuple(_differences(before.upgraded(), after.upgraded()))
 
 
-def _differences(
-    before: OpenBekenConfiguration, after: OpenBekenConfiguration, *, with_counters: bool
-) -> Iterator[SettingChange]:
+def _differences(before: OpenBekenConfiguration, after: OpenBekenConfiguration) -> Iterator[SettingChange]:
     left, right = before.as_json(shows_secrets=True), after.as_json(shows_secrets=True)
     for name in left:
-        if name in {"pins", "flags", "calibration"} or left[name] == right[name]:
-            continue
-        if name not in _COUNTERS or with_counters:
+        if name not in _COMPARED_APART and left[name] != right[name]:
             yield SettingChange(name, _shown(name, left[name]), _shown(name, right[name]))
     for pin in sorted(before.pins.keys() | after.pins.keys()):
         if before.pins.get(pin) != after.pins.get(pin):

@@ -207,7 +207,6 @@ def add_rbl(code: bytes, container: int, *, name: str = "app", version: str = ""
 def build_ota(
     code: bytes,
     *,
-    name: str = "app",
     version: str = "",
     timestamp: int = 0,
     compress: bool = True,
@@ -221,7 +220,6 @@ def build_ota(
     header = RblHeader(
         algo=(Encryption.AES256 if encrypt else 0) | (Compression.GZIP << 8 if compress else 0),
         timestamp=timestamp,
-        name=name,
         version=version,
         serial="0" * 23,
         package_crc=zlib.crc32(package),

@@ -28,14 +28,15 @@ from wattrail.image.code import (
     strip,
     to_physical,
 )
-from wattrail.image.flash_start import SURE, FlashStart, says, start_of
+from wattrail.image.flash_start import SURE, FlashStart, Rotation, find_rotation, says, start_of, straight
 from wattrail.image.layout import APP_LOGICAL, FLASH, LAYOUTS, QIO_N
 from wattrail.image.limits import MAX_FILE_BYTES
 from wattrail.image.magic import blank_image, rbl_image, rf_image, tuya_image, uf2_image, ug_image
 from wattrail.image.model import Confidence, Container, Image, ImageKind, Problem, Range
-from wattrail.image.rotation import Rotation, find_rotation, straight
+from wattrail.image.uf2 import FAMILIES, segments
+from wattrail.openbeken import MAGIC as OPENBEKEN_MAGIC
 
-__all__ = ["plain_app", "recognise"]
+__all__ = ["as_flash_image", "plain_app", "recognise"]
 
 QIO_LENGTHS: Final = {QIO_N: "N", 0x100000: "OpenBeken for T", 0x132000: "U, BK7238, BK7252"}
 
@@ -47,6 +48,8 @@ def recognise(data: bytes) -> Image:
     """
     if len(data) > MAX_FILE_BYTES:
         raise ImageError(f"{len(data)} bytes are more than any image of this family has ({MAX_FILE_BYTES})")
+    # A rotated flash before the containers: one that was read from its RF block or its waiting update on begins with
+    # their magic.
     for kind in (blank_image, uf2_image, _rotated, ug_image, rbl_image, rf_image, _in_flash, _code, tuya_image):
         image = kind(data)
         if image is not None:
@@ -183,7 +186,7 @@ def _ends_in_settings(data: bytes) -> bool:
     """Whether an image made for no board in particular ends with OpenBeken's settings: no RF block is before them."""
     return any(
         len(data) == layout["config"].end
-        and data[layout["config"].start :].startswith(find.OPENBEKEN_MAGIC)
+        and data[layout["config"].start :].startswith(OPENBEKEN_MAGIC)
         and not data[layout["rf"].start : layout["rf"].end].strip(b"\xff")
         for layout in LAYOUTS.values()
     )
@@ -268,3 +271,60 @@ def _ranges(image: Image) -> Iterable[Range]:
         start, stop = max(partition.start, image.base), min(partition.end, end)
         if start < stop:
             yield Range(partition.name, start - image.base, start, stop - start)
+
+
+# ---- a UF2 file as the image that is written to flash
+
+_APP: Final = "app"
+
+
+def as_flash_image(image: Image) -> Image:
+    """The app of a UF2 image; any other image as it is.
+
+    Raises ImageError for a UF2 file of another family, for one that is damaged, and for one whose blocks do not belong
+    into the app partition.
+    """
+    if image.kind is not ImageKind.UF2:
+        return image
+    _check_family(image)
+    app, *others = segments(image.data)
+    if others or app.partition != _APP or app.offset or app.start not in (None, APP_START):
+        places = ", ".join(f"{found.partition} + {found.offset:#x}" for found in (app, *others))
+        raise ImageError(
+            f"the UF2 file is for {places}; one run of bytes for the app at {APP_START:#x} is expected",
+            hint="use the .bin of the same build",
+        )
+    return _named(_placed(recognise(app.data)), image)
+
+
+def _check_family(image: Image) -> None:
+    """Raise ImageError where the blocks carry the number of a chip whose flash is not known here."""
+    number = image.uf2.family if image.uf2 is not None else None
+    if number is not None and image.chip is None:
+        raise ImageError(
+            f"the UF2 file is for {FAMILIES.get(number, f'the family {number:#010x}')}, whose flash is not known here",
+            hint="use the file for the chip in the module, for example the one for BK7231N",
+        )
+
+
+def _placed(app: Image) -> Image:
+    """Packed code under an unknown key is an app all the same: the UF2 file says where it belongs."""
+    if app.kind is not ImageKind.PACKED or app.base or not app.flash:
+        return app
+    return replace(app, base=APP_START, ranges=(Range(_APP, 0, APP_START, len(app.flash)),))
+
+
+def _named(app: Image, uf2: Image) -> Image:
+    """The chip of the family number; an app that names another contradicts it."""
+    reasons = ("it comes from a UF2 file", *app.reasons)
+    if uf2.chip is None:
+        return replace(app, reasons=reasons)
+    if app.chip not in (None, uf2.chip):
+        return replace(
+            app, reasons=reasons, chip=uf2.chip, chip_confidence=Confidence.POSSIBLE, chip_reasons=uf2.chip_reasons,
+            chip_contradictions=(*app.chip_contradictions, *app.chip_reasons),
+        )  # fmt: skip
+    return replace(
+        app, reasons=reasons, chip=uf2.chip, chip_confidence=uf2.chip_confidence,
+        chip_reasons=(*uf2.chip_reasons, *app.chip_reasons),
+    )  # fmt: skip

@@ -1,11 +1,13 @@
-"""How Tuya's firmware enciphers what it stores: AES-128-ECB under two keys, and the sector that holds the second.
+"""How Tuya's firmware enciphers what it stores: AES-128-ECB under two keys, and the sectors that hold the second.
 
 The first key is the same in every module; under it a sector is enciphered that begins with a magic number, a sum and
 16 bytes. The data key comes of these 16 bytes and two constants. Two kinds of sector look alike at their start:
 
     key sector      magic, sum over the 16 bytes, 16 bytes, FF to the end
-    licence sector  magic, sum over all that follows, 16 bytes, length, ..., records under the data key
+    licence sector  magic, sum over all that follows, 16 bytes, length of the records, a word of unknown meaning,
+                    records under the data key and again under the first: u32 length, a name of 32 bytes, the value
 
+A licence is what a factory burns into a module, apart from the settings that a reset erases.
 Source: bk7231-image/tuya-storage.
 """
 
@@ -13,12 +15,24 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final
 
 from wattrail.errors import needs_library
 from wattrail.image.layout import SECTOR
+from wattrail.image.limits import MAX_RECORDS
+from wattrail.image.tuya_values import StoredValue
 
-__all__ = ["MASTER_KEY", "data_key", "decipher", "find_key_sectors", "find_licence_sectors"]
+__all__ = [
+    "KEY_SECTOR_MARK",
+    "KEY_SECTOR_MARK_AT",
+    "MASTER_KEY",
+    "Licence",
+    "data_key",
+    "decipher",
+    "find_key_sectors",
+    "read_licences",
+]
 
 MASTER_KEY: Final = b"qwertyuiopasdfgh"
 # The firmware has the text 8710_2M, and uses its first four characters. Source: bk7231-image/tuya-storage.
@@ -27,11 +41,14 @@ _MIX: Final = b"HHRRQbyemofrtytf"
 _AES_BLOCK: Final = 16
 
 _HEAD: Final = struct.Struct("<II16s")
+_LICENCE_HEAD: Final = struct.Struct("<II16sII")
+_RECORD: Final = struct.Struct("<I32s")
+_MAX_LICENCES: Final = 8
 _MAGIC: Final = 0x13579753
-_BLANK_UNDER_MASTER: Final = bytes.fromhex("46dced0e672f3b70ae1276a3f8712e03")
+KEY_SECTOR_MARK: Final = bytes.fromhex("46dced0e672f3b70ae1276a3f8712e03")
 """16 bytes of FF under the master key: 32 bytes into a key sector, wherever it stands."""
 
-_MARK_AT: Final = 32
+KEY_SECTOR_MARK_AT: Final = 32
 _MAX_MARKS: Final = 2 * SECTOR // _AES_BLOCK
 """Marks looked at: a key sector ends with 254 of them."""
 
@@ -60,11 +77,6 @@ def find_key_sectors(data: bytes) -> Iterator[tuple[int, bytes]]:
             yield at, inner
 
 
-def find_licence_sectors(data: bytes) -> Iterator[int]:
-    """Offsets of sectors on a boundary that begin with the magic number and are not key sectors."""
-    return (at for at in _with_magic(data) if _inner(data, at) is None)
-
-
 def _with_magic(data: bytes) -> Iterator[int]:
     starts = range(0, len(data) - _AES_BLOCK + 1, SECTOR)
     heads = decipher(MASTER_KEY, b"".join(data[at : at + _AES_BLOCK] for at in starts))
@@ -77,16 +89,60 @@ def _marked(data: bytes) -> Iterator[int]:
     """Where a key sector would begin by the first mark of each run of them."""
     at = -1
     for _ in range(_MAX_MARKS):
-        at = data.find(_BLANK_UNDER_MASTER, at + 1)
+        at = data.find(KEY_SECTOR_MARK, at + 1)
         if at < 0:
             return
-        if at >= _MARK_AT and data[at - _AES_BLOCK : at] != _BLANK_UNDER_MASTER:
-            yield at - _MARK_AT
+        if at >= KEY_SECTOR_MARK_AT and data[at - _AES_BLOCK : at] != KEY_SECTOR_MARK:
+            yield at - KEY_SECTOR_MARK_AT
 
 
 def _inner(data: bytes, at: int) -> bytes | None:
-    head = decipher(MASTER_KEY, data[at : at + _MARK_AT])
+    head = decipher(MASTER_KEY, data[at : at + KEY_SECTOR_MARK_AT])
     if len(head) < _HEAD.size:
         return None
     magic, total, inner = _HEAD.unpack_from(head)
     return inner if magic == _MAGIC and total == sum(inner) else None
+
+
+# ---- the licence
+
+
+@dataclass(frozen=True, slots=True)
+class Licence:
+    """One licence sector. ``is_whole`` is whether the sum over its bytes holds; ``at`` counts in the given bytes."""
+
+    at: int
+    is_whole: bool
+    values: tuple[StoredValue, ...]
+
+
+def read_licences(data: bytes) -> tuple[Licence, ...]:
+    """Every licence sector that lies on a boundary of sectors; newer firmware keeps a copy of its own."""
+    found: list[Licence] = []
+    for at in _with_magic(data):
+        plain = decipher(MASTER_KEY, data[at : at + SECTOR])
+        if len(plain) < _LICENCE_HEAD.size or _inner(data, at) is not None:
+            continue
+        _, total, inner, length, _ = _LICENCE_HEAD.unpack_from(plain)
+        records = decipher(data_key(inner), plain[_LICENCE_HEAD.size :])
+        values = tuple(_records(records[: min(length, len(records))]))
+        is_whole = len(plain) == SECTOR and sum(plain[8:]) == total
+        if values or is_whole:
+            found.append(Licence(at, is_whole, values))
+        if len(found) == _MAX_LICENCES:
+            break
+    return tuple(found)
+
+
+def _records(data: bytes) -> Iterator[StoredValue]:
+    at = 0
+    for _ in range(MAX_RECORDS):
+        if at + _RECORD.size > len(data):
+            return
+        length, name = _RECORD.unpack_from(data, at)
+        at += _RECORD.size
+        text = name.partition(b"\0")[0]
+        if not text.isascii() or not text or at + length > len(data):
+            return
+        yield StoredValue(text.decode("ascii"), data[at : at + length])
+        at += length

@@ -26,9 +26,9 @@ from wattrail.errors import ImageError
 from wattrail.image.layout import SECTOR
 from wattrail.image.model import Problem
 from wattrail.image.tuya_cipher import data_key, decipher, find_key_sectors
-from wattrail.image.tuya_values import Value, parse_value
+from wattrail.image.tuya_values import StoredValue, Value
 
-__all__ = ["StorageSector", "StorageSectorState", "StoredValue", "TuyaStorage", "read_storage"]
+__all__ = ["StorageSector", "StorageSectorState", "TuyaStorage", "read_storage"]
 
 PAGE: Final = 128
 PAGES: Final = SECTOR // PAGE
@@ -71,20 +71,6 @@ class StorageSector:
     state: StorageSectorState
     block: int | None = None
     generation: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class StoredValue:
-    """A name and the bytes under it. ``problem`` says why the bytes may be wrong."""
-
-    name: str
-    data: bytes = field(repr=False)
-    problem: str | None = None
-
-    @property
-    def value(self) -> Value:
-        """The bytes as what they stand for: an object, a list, a number, text; hexadecimal digits for others."""
-        return parse_value(self.data)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,10 @@ from __future__ import annotations
 import json
 import math
 import re
+from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
-__all__ = ["Value", "parse_lenient", "parse_value"]
+__all__ = ["StoredValue", "Value", "parse_lenient", "parse_value"]
 
 Value: TypeAlias = "dict[str, Value] | list[Value] | str | int | float | bool | None"
 
@@ -21,6 +22,20 @@ MAX_DEPTH: Final = 16
 
 _NUMBER: Final = re.compile(r"-?(?:0|[1-9]\d{0,17})")
 _TOKEN: Final = re.compile(r'[{}\[\]:,]|"(?:[^"\\]|\\.)*"|[^{}\[\]:,"]+|"', re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredValue:
+    """A name and the bytes under it. ``problem`` says why the bytes may be wrong."""
+
+    name: str
+    data: bytes = field(repr=False)
+    problem: str | None = None
+
+    @property
+    def value(self) -> Value:
+        """The bytes as what they stand for: an object, a list, a number, text; hexadecimal digits for others."""
+        return parse_value(self.data)
 
 
 def parse_value(data: bytes) -> Value:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from wattrail.publish.values import LiveValues, PublishedMeter, RegisterValues
-from wattrail.wire.checksum import crc16_arc
+from wattrail.wire.octets import crc16_arc
 
 __all__ = ["telegram"]
 

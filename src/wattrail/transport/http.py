@@ -68,8 +68,8 @@ class HttpServer:
     ) -> None:
         with needs_library("a meter over HTTP", "h11", extra="http"):
             import h11  # noqa: F401 - only whether it is there
-        self._host = self.host = host
-        self._port = self.port = port
+        self.host = host
+        self.port = port
         self._credentials = credentials
         self._auth = auth
         self._timeout_s = timeout_s
@@ -99,12 +99,12 @@ class HttpServer:
         try:
             async with asyncio.timeout(seconds):
                 try:
-                    reader, writer = await asyncio.open_connection(self._host, self._port)
+                    reader, writer = await asyncio.open_connection(self.host, self.port)
                 except OSError as error:
                     hint = "check the address, and that the meter has power"
                     if isinstance(error, ConnectionRefusedError):
                         hint = "check the address and the port, and that the meter's web server is on"
-                    reason = connection_reason(error, f"{self._host}:{self._port}")
+                    reason = connection_reason(error, f"{self.host}:{self.port}")
                     raise PortOpenError(f"{self.name}: cannot connect: {reason}", hint=hint) from error
                 stage = "sending" if body else "waiting for the end of the answer"
                 try:
@@ -122,7 +122,7 @@ class HttpServer:
                 hint="check the Wi-Fi signal at the meter, or set timeout= to more",
             ) from error
         except OSError as error:
-            reason = connection_reason(error, f"{self._host}:{self._port}")
+            reason = connection_reason(error, f"{self.host}:{self.port}")
             raise PortLost(
                 f"{self.name}: the connection broke: {reason}", hint="check the Wi-Fi signal at the meter"
             ) from error
@@ -142,14 +142,14 @@ class HttpServer:
             header = [f"Authorization: Basic {pair}"]
         # These servers close after each answer whatever is asked;
         # OpenBeken says no length, so that the end is the end of the body.
-        lines = [f"{method} {target} HTTP/1.1", f"Host: {self._host}", "Connection: close", *headers, *header]
+        lines = [f"{method} {target} HTTP/1.1", f"Host: {self.host}", "Connection: close", *headers, *header]
         return "\r\n".join([*lines, "", ""]).encode("ascii")
 
     async def _read_answer(self, reader: asyncio.StreamReader, max_bytes: int = MAX_ANSWER_BYTES) -> HttpAnswer:
         import h11
 
         parser = h11.Connection(h11.CLIENT, max_incomplete_event_size=_MAX_HEAD_BYTES)
-        parser.send(h11.Request(method="GET", target="/", headers=[("Host", self._host), ("Connection", "close")]))
+        parser.send(h11.Request(method="GET", target="/", headers=[("Host", self.host), ("Connection", "close")]))
         parser.send(h11.EndOfMessage())
         data, status, body = await _repaired_start(reader), 0, bytearray()
         parser.receive_data(data)

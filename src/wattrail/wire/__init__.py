@@ -1,7 +1,6 @@
-"""Bytes: register descriptors, bit fields, checksums, hexdumps. Pure."""
+"""Bytes: register descriptors, bit fields, checksums, bytes as text. Pure."""
 
-from wattrail.wire.checksum import inverted_sum
-from wattrail.wire.hexdump import hex_pairs
+from wattrail.wire.octets import hex_pairs, inverted_sum
 from wattrail.wire.register import Access, Field, Register
 
 __all__ = ["Access", "Field", "Register", "hex_pairs", "inverted_sum"]

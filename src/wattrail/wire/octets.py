@@ -1,8 +1,8 @@
-"""Checksums of the wires we meet."""
+"""Bytes of the wires we meet: their checksums, and how people quote them."""
 
 from __future__ import annotations
 
-__all__ = ["crc16_arc", "inverted_sum"]
+__all__ = ["crc16_arc", "hex_pairs", "inverted_sum"]
 
 
 def inverted_sum(data: bytes) -> int:
@@ -25,3 +25,8 @@ def crc16_arc(data: bytes) -> int:
         for _ in range(8):
             crc = crc >> 1 ^ (0xA001 if crc & 1 else 0)
     return crc
+
+
+def hex_pairs(data: bytes) -> str:
+    """Upper-case pairs with spaces, ``58 AA``; the word ``nothing`` for no bytes."""
+    return data.hex(" ").upper() or "nothing"

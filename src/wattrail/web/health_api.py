@@ -293,7 +293,7 @@ def next_clock_change(zone: tzinfo, now: datetime) -> ClockChangeJson | None:
     def offset(at: datetime) -> int:
         return int((at.astimezone(zone).utcoffset() or timedelta()).total_seconds() // 60)
 
-    first, before = now.astimezone(UTC).replace(minute=0, second=0, microsecond=0), offset(now)
+    first, before = now.astimezone(UTC).replace(second=0, microsecond=0), offset(now)
     day = first
     while offset(day) == before:
         day += timedelta(days=1)

@@ -145,9 +145,10 @@ class ServiceParts:
         )
         around = (context.meters, context.watched)
         planned: dict[str, tuple[object, Publisher]] = {name: (one, one) for name, one in plan.publishers.items()}
-        if followed := tuple(tariff for tariff in plan.tariffs if tariff.market):
-            if followed != self._followed:
-                self._followed, self.prices = followed, PriceFetcher(followed, self._clock)
+        followed = tuple(tariff for tariff in plan.tariffs if tariff.market)
+        if followed != self._followed:
+            self._followed, self.prices = followed, PriceFetcher(followed, self._clock)
+        if followed:
             planned["prices"] = followed, self.prices
         for consumer in plan.consumers:
             planned[consumer.name] = ((consumer, around), consumer.publisher(context))

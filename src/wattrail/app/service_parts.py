@@ -8,7 +8,6 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from wattrail.app.access import AccessKeeper
 from wattrail.app.alarm_observer import alarm_observer
 from wattrail.app.gateway_health import GatewayHealth
 from wattrail.app.machine_zone import site_zone
@@ -112,7 +111,6 @@ class ServiceParts:
         self._setup = _setup_of(plan, web, self._store)
         self.page = WebProcess(
             self._feed, self._setup, listener, board=self._board, on_ready=on_ready, on_acknowledge=self._acknowledge,
-            access=AccessKeeper(self._store.path),
             actions=page_actions(self._store, self._feed, health, gateway.recalibrate, settings=self._settings),
         )  # fmt: skip
         self.lock.set_address(self.page.address)

@@ -88,6 +88,7 @@ class SettingsFile:
 
 
 def _replace(path: Path, text: str, *, like: Path) -> None:
+    # In the same folder: only within one file system a new file takes the place of another in one step.
     number, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(number, "w", encoding="utf-8", newline="") as file:
@@ -100,6 +101,7 @@ def _replace(path: Path, text: str, *, like: Path) -> None:
         with contextlib.suppress(OSError):
             Path(name).unlink()
         raise
+    # The new name is in the folder, which a power cut would bring back as it was.
     with contextlib.suppress(OSError):  # a file system without it
         folder = os.open(path.parent, os.O_RDONLY)
         try:

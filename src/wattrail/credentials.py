@@ -170,6 +170,7 @@ def keep_in_file(name: str, login: Credentials, file: Path | None = None) -> Pat
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        # With its mode from the beginning: after a chmod it would have been open to others for a moment.
         with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as out:
             out.write(text)
             out.flush()

@@ -6,7 +6,7 @@ import pytest
 
 from wattrail.app import plan_service
 from wattrail.app.config import parse_config
-from wattrail.app.house import HouseMeters
+from wattrail.app.plan import HouseMeters
 from wattrail.errors import ConfigError
 
 TWO = """

@@ -309,6 +309,42 @@ def test_grid_tariff_and_certificate_are_served_after_a_reload(file: File, tmp_p
 # ---- the command and the signal
 
 
+SPOT = """name = "spot"
+currency = "EUR"
+[market]
+prices = "spot.csv"
+[[price]]
+from = 2026-01-01
+rates = 0.1
+"""
+
+
+def test_market_prices_are_shown_as_long_as_a_tariff_follows_them(file: File, tmp_path: Path) -> None:
+    (tmp_path / "spot.toml").write_text(SPOT)
+
+    def prices(service: Service) -> list[str] | None:
+        """The tariffs of the health page; None while its process starts again."""
+        try:
+            return [one["tariff"] for one in asked(service.address, "health/report")["prices"]]
+        except OSError:
+            return None
+
+    async def story() -> None:
+        file.write(HOUSE, f'[site]\ntariffs = ["{tmp_path / "spot.toml"}"]\n')
+        ready = asyncio.Event()
+        async with open_service(file.plan(), on_ready=lambda _: loop.call_soon_threadsafe(ready.set)) as service:
+            await asyncio.wait_for(ready.wait(), WAIT_S)
+            with service.feed.subscribe("test") as events:
+                await until(lambda: prices(service) == ["spot"], events)
+                file.write(HOUSE)
+                await service.change(file.plan())
+                await until(lambda: prices(service) == [], events)
+
+    with asyncio.Runner() as runner:
+        loop = runner.get_loop()
+        runner.run(story())
+
+
 def environment_of(file: File) -> dict[str, str]:
     """Another user's folders than those of who runs the tests, whose gateway is none of our business."""
     return {**os.environ, "XDG_DATA_HOME": str(file.path.parent), "XDG_CONFIG_HOME": str(file.path.parent)}

@@ -9,8 +9,7 @@ import pytest
 
 from tests.cli.conftest import Type
 from wattrail.app.config import parse_config
-from wattrail.app.house import HouseMeters
-from wattrail.app.plan import ServicePlan, WebPlan, plan_service
+from wattrail.app.plan import HouseMeters, ServicePlan, WebPlan, plan_service
 from wattrail.cli import safety
 from wattrail.cli.run import demo_notice, run
 from wattrail.extras import install_command

@@ -20,7 +20,6 @@ from wattrail.access import AuditRecord, Scope, Token, User
 from wattrail.access.passwords import hash_password
 from wattrail.access.tokens import new_token, token_hash, token_prefix
 from wattrail.alarms import StoredAlarmEvent
-from wattrail.app.access import AccessKeeper
 from wattrail.clock import Clock, SystemClock
 from wattrail.gateway import Feed, MeterState, MeterView
 from wattrail.store import open_store
@@ -111,7 +110,7 @@ class Site:
 
     def report(self, **message: object) -> None:
         """As the gateway gets it: a line, which is decoded and applied."""
-        apply_report(decode_line(encode_line(**message)), AccessKeeper(self.database))
+        apply_report(decode_line(encode_line(**message)), self.database)
 
     async def ask(self, what: str, /, body: object = None, **headers: str) -> Answer:
         """One request on a connection of its own; ``_`` in the name of a header is a dash."""

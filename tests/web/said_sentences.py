@@ -46,8 +46,8 @@ MODULES: Final = {
     "service_changes settings settings_actions settings_document settings_file settings_secrets",
     "app/doctor": "machine",
     "toml_schema": "validation",
-    "web": "access_api accuracy_api alarms api calibration_api energy_api gateway_calls health_api ledger_api "
-    "permissions",
+    "web": "accuracy_api administration alarms api calibration_api energy_api gateway_calls health_api ledger_api "
+    "permissions site_meters",
 }
 """The modules whose sentences the page shows in its own language, by room; ``module.part`` is one function or class
 of it. docs/page.md says the same in words."""
@@ -58,6 +58,9 @@ SPELT_OUT: Final = (
     "{meter}: rollups: {more} more differ", "{meter}: sums of {period}s: {more} more differ",
     "{meter}: sum of the hour {start}, epoch {epoch}: {what} is {got}, should be {wanted}",
     "{meter}: sum of the quarter hour {start}, epoch {epoch}: {what} is {got}, should be {wanted}",
+    "standing charge per day", "standing charge per month", "days", "month", "of {count} days",
+    *(f"{line}{since}{mean}" for line in ("import, {rate}", "feed-in") for since in ("", ", from {valid_from}")
+      for mean in ("", ", mean of {count} prices")),
     "the current", "the power", "the voltage", "once", "twice", "{count} times", "{factor} capacitive",
     "{factor} inductive", "line {offset} is used by {consumer}", "line {offset} is used by the kernel",
 )  # fmt: skip

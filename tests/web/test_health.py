@@ -186,6 +186,7 @@ def test_an_unknown_address_is_a_page_for_people(tmp_path: Path, quick_passwords
         ("Europe/Berlin", datetime(2026, 3, 1, tzinfo=UTC), "2026-03-29T01:00:00+00:00", (60, 120)),
         ("Europe/Berlin", datetime(2026, 10, 25, 0, 59, tzinfo=UTC), "2026-10-25T01:00:00+00:00", (120, 60)),
         ("America/St_Johns", datetime(2026, 1, 1, tzinfo=UTC), "2026-03-08T05:30:00+00:00", (-210, -150)),
+        ("Australia/Lord_Howe", datetime(2026, 10, 3, 15, 45, tzinfo=UTC), "2027-04-03T15:00:00+00:00", (660, 630)),
         ("Asia/Kolkata", datetime(2026, 1, 1, tzinfo=UTC), None, None),
     ],
 )

@@ -23,9 +23,9 @@ from wattrail.units import PlainSample, Quantities, Reading
 from wattrail.web import events
 from wattrail.web.api import UnstoredJson, api_router
 from wattrail.web.events import Broadcast, TooManyStreams
-from wattrail.web.history import PowerHistory
 from wattrail.web.limits import MAX_STREAMS
 from wattrail.web.messages import Setup, decode_line, encode_views, view_from_message
+from wattrail.web.series_api import PowerHistory
 from wattrail.web.waveform import Waveforms
 
 NOON = datetime(2026, 6, 21, 12, tzinfo=UTC)

@@ -6,6 +6,8 @@ import re
 
 import pytest
 
+from wattrail.ledger import EntryKind
+from wattrail.ledger.entries import STATED
 from wattrail.web.page_shell import PAGES
 from wattrail.web.pages import ASSETS
 
@@ -29,3 +31,8 @@ def test_a_page_leads_to_the_others(name: str) -> None:
     assert '<header class="top" id="top">' in PAGES[name].decode()
     script = ASSETS[f"{name}.js"].decode()
     assert "showHeader()" in script or "navigation()" in script, "the line of pages, in the reader's language"
+
+
+def test_marks_of_what_people_did_have_the_colour_of_no_fault() -> None:
+    (kinds,) = re.findall(r"\.mark:is\(([^)]*)\)", ASSETS["meter.css"].decode())
+    assert {kind.removeprefix(".is-") for kind in kinds.split(", ")} == {EntryKind.EPOCH, *STATED}

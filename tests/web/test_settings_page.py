@@ -169,7 +169,7 @@ def test_the_page_fits_and_shuts_nobody_out(gateway: Gateway, browser: Browser, 
     expect(page.locator("#meters")).to_be_visible()
     page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
     expect(page.locator("#meters .place form")).to_be_visible()
-    expect(page.locator("#group-5 form")).to_have_count(3)
+    expect(page.locator("#web form")).to_have_count(3)
     assert "planted-secret" not in page.content()
     for (width, height), scheme in product(((320, 640), (390, 844), (1280, 800), (2560, 1440)), ("light", "dark")):
         page.set_viewport_size({"width": width, "height": height})

@@ -65,7 +65,7 @@ def test_the_demonstration_has_a_roof_and_prices_called_an_example(tmp_path: Pat
         expect(costs).to_contain_text("No tariff is configured, so these prices are an example.")
         expect(costs.get_by_text("Simulated – digital twin")).to_be_visible()
         expect(costs.get_by_role("link", name="Name the file of your tariff")).to_have_attribute(
-            "href", "/settings#group-1"
+            "href", "/settings#site"
         )
         expect(costs.locator("thead th").last).to_have_text("Example tariff")
         fits_and_shuts_nobody_out(page)
@@ -79,6 +79,14 @@ def test_a_month_that_began_today_has_the_standing_charge_of_today(tmp_path: Pat
         expect(bills.locator("tbody tr")).to_have_count(1)  # and none of the twelve months before
         expect(bills.locator("tbody tr")).to_contain_text("not complete")
         expect(page.locator(".bill tr", has_text="standing charge")).to_contain_text(re.compile(r"1 of \d\d days"))
+        assert context.browser is not None
+        german = context.browser.new_context(locale="de-DE", reduced_motion="reduce")
+        there = german.new_page()
+        there.goto(f"{address}costs")
+        expect(there.locator(".bill tr", has_text="Grundpreis je Monat")).to_contain_text(
+            re.compile(r"1 von \d\d Tagen")
+        )
+        german.close()
 
 
 def test_what_goes_to_the_grid_is_never_shown_as_what_the_house_uses(tmp_path: Path, context: BrowserContext) -> None:
@@ -106,7 +114,7 @@ def test_two_meters_that_nobody_placed_say_which_line_is_missing(tmp_path: Path,
         page.goto(address)
         remark = page.get_by_role("region", name="Which meter is at the grid?")
         expect(remark.locator("pre")).to_have_text('[site]\ngrid = "house"\nsolar = "roof"')
-        expect(remark.get_by_role("link")).to_have_attribute("href", "/settings#group-1")
+        expect(remark.get_by_role("link")).to_have_attribute("href", "/settings#site")
         expect(page.locator("#now")).to_be_hidden()
         fits_and_shuts_nobody_out(page)
         assert context.browser is not None

@@ -53,7 +53,7 @@ def is_outdated(password_hash: str) -> bool:
 
 def unknown_hash() -> str:
     """A hash that no password matches: verified for a user that does not exist, which takes the same time."""
-    global _unknown
+    global _unknown  # made when first needed: it takes 64 MiB and a core, and most processes check no password
     if not _unknown:
         from secrets import token_hex
 

@@ -9,10 +9,13 @@ from typing import Final
 
 from wattrail.access.scope import Scope
 
-__all__ = ["ACCESS_NAME", "AUDIT_KEPT", "AuditRecord", "Token", "User", "check_access_name"]
+__all__ = ["ACCESS_NAME", "AUDIT_KEPT", "GATEWAY_STARTED", "AuditRecord", "Token", "User", "check_access_name"]
 
 AUDIT_KEPT: Final = timedelta(days=400)
 """How long the audit log keeps a record: a year, and time to ask about it."""
+
+GATEWAY_STARTED: Final = "gateway started"
+"""The action under which the audit log has a start of the gateway."""
 
 ACCESS_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 """What can be the name of a user or a token."""

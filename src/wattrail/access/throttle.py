@@ -76,6 +76,7 @@ def _count(known: OrderedDict[str, _Failures], key: str, now: float) -> None:
 def _wait(failures: _Failures | None, now: float, longest: float) -> float:
     if failures is None or failures.count < _FREE or now - failures.last >= _FORGET_S:
         return 0.0
+    # 2.0 ** 1024 is an OverflowError, and somebody may try as often.
     wait = min(2.0 ** min(failures.count - _FREE, 32), longest)
     return max(0.0, failures.last + wait - now)
 

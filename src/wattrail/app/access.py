@@ -1,41 +1,18 @@
-"""Users and tokens in the gateway's process: who must be there before the page listens, and what it reports."""
+"""What must be there before the page listens: somebody who can sign in, and a certificate that can be served."""
 
 from __future__ import annotations
 
 import logging
 from datetime import UTC, datetime
 
-from wattrail.access import AuditRecord
 from wattrail.app.plan import WebPlan
 from wattrail.database_address import DatabaseAddress
 from wattrail.errors import ConfigError
 from wattrail.store.access import AccessBook
 
-__all__ = ["AccessKeeper", "require_access", "require_certificate"]
+__all__ = ["require_access", "require_certificate"]
 
 logger = logging.getLogger(__name__)
-
-
-class AccessKeeper:
-    """Writes what the page reports, each with a connection of its own: the page's reports are few."""
-
-    def __init__(self, database: DatabaseAddress) -> None:
-        self._database = database
-
-    def record(self, audit: AuditRecord) -> None:
-        """Add a record to the audit log. Raises StoreError."""
-        with AccessBook(self._database) as book:
-            book.record(audit)
-
-    def replace_hash(self, name: str, old: str, new: str) -> None:
-        """Keep a password under newer parameters. Raises StoreError."""
-        with AccessBook(self._database) as book:
-            book.replace_hash(name, old, new)
-
-    def mark_used(self, prefix: str, at: datetime) -> None:
-        """A token was used. Raises StoreError."""
-        with AccessBook(self._database) as book:
-            book.mark_used(prefix, at)
 
 
 def require_access(web: WebPlan, database: DatabaseAddress) -> None:

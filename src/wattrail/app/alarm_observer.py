@@ -103,6 +103,8 @@ class AlarmObserver:
     def tick(self) -> None:
         """Examine every meter, and announce all new events, whoever stored them."""
         self._examine([view for view in self._feed.views() if self._watch.watches(view.name)], self._held())
+        # Announced as they are read back, never as they are made: nothing is announced that is not stored, and what
+        # another program appends is announced in the same way.
         for event in self._stored.after(self._last_id, _MAX_EVENTS):
             self._last_id = event.id
             if event.change == "acknowledged":

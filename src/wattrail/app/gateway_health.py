@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from wattrail import __version__
 from wattrail.access import AuditRecord
-from wattrail.app.access import AccessKeeper
+from wattrail.access.records import GATEWAY_STARTED
 from wattrail.app.doctor.finding import Surroundings
 from wattrail.app.doctor.machine import check_clock, check_disk, check_versions
 from wattrail.app.plan import ServicePlan
@@ -22,14 +22,12 @@ from wattrail.clock import Clock
 from wattrail.errors import StoreError
 from wattrail.gateway.recent_log import RecentLog
 from wattrail.store import Store
+from wattrail.store.access import AccessBook
 
 if TYPE_CHECKING:
     from wattrail.web.gateway_calls import Action
 
 __all__ = ["GatewayHealth"]
-
-STARTED: Final = "gateway started"
-"""The action under which a start is in the audit log."""
 
 _CHEAP_CHECKS: Final = (("versions", check_versions), ("disk", check_disk), ("clock", check_clock))
 """Checks of ``wattrail doctor`` that take a millisecond or so: the page asks every few seconds."""
@@ -51,9 +49,11 @@ class GatewayHealth:
 
     def note_start(self) -> None:
         """Write the start into the audit log, so that the page can list starts. Raises nothing."""
-        start = AuditRecord(at=self._started_at, who="", origin="", action=STARTED, subject=f"wattrail {__version__}")
+        version = f"wattrail {__version__}"
+        start = AuditRecord(at=self._started_at, who="", origin="", action=GATEWAY_STARTED, subject=version)
         try:
-            AccessKeeper(self._store.path).record(start)
+            with AccessBook(self._store.path) as book:
+                book.record(start)
         except StoreError as error:
             logger.warning("the start is not in the audit log: %s", error)
 

@@ -5,27 +5,26 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import date
+from decimal import Decimal
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from wattrail.alarms import AlarmRule
 from wattrail.app.config import database_of, demo_database
-from wattrail.app.example_tariff import EXAMPLE_TARIFF
-from wattrail.app.house import HouseMeters, house_meters
 from wattrail.database_address import DatabaseAddress
 from wattrail.errors import ConfigError
 from wattrail.files import read_text
 from wattrail.gateway import GatewayPlan, MeterPlan
-from wattrail.ledger import Tariff
+from wattrail.ledger import Price, Tariff, VirtualKind
 from wattrail.sanitize import printable
 from wattrail.store import DEFAULT_RETENTION
 from wattrail.store.price_file import with_prices
 from wattrail.transport.discovery import list_candidates, without_device
 
 if TYPE_CHECKING:
-    from wattrail.app.publish_schema import OpenMetricsSection
-    from wattrail.app.schema import Config, LogSection
+    from wattrail.app.schema import Config
     from wattrail.publish import ConsumerPlan, Publisher
 
 __all__ = [
@@ -33,7 +32,9 @@ __all__ = [
     "DEFAULT_PORT",
     "DEMO_METER",
     "DEMO_METERS",
+    "EXAMPLE_TARIFF",
     "Demo",
+    "HouseMeters",
     "LogPlan",
     "PortOffer",
     "ServicePlan",
@@ -49,6 +50,23 @@ DEMO_METER: Final = MeterPlan(name="twin", url="twin://pziot-e01?scenario=house"
 
 DEMO_METERS: Final = (DEMO_METER, MeterPlan(name="roof", url="twin://pziot-e01?scenario=roof"))
 """All twins that run then: the other one is behind the roof of the same house."""
+
+EXAMPLE_TARIFF: Final = Tariff(
+    name="Example", currency="EUR", rates=("standard",),
+    prices=(Price(
+        valid_from=date(2000, 1, 1), rates={"standard": Decimal("0.32")}, export=Decimal("0.08"),
+        standing=Decimal("12.90"),
+    ),),
+)  # fmt: skip
+"""Round prices, as a household in Germany pays and gets them: with them a newcomer sees bills. The page says that it is
+an example."""
+
+
+class HouseMeters(NamedTuple):
+    """Names of meters; None where it is not known."""
+
+    grid: str | None = None
+    solar: str | None = None
 
 
 class PortOffer(NamedTuple):
@@ -165,10 +183,11 @@ def plan_service(
         meters=meters or DEMO_METERS, virtual=virtual, zone=config.site.timezone if config else None,
         retention=config.store.retention() if config else DEFAULT_RETENTION,
     )  # fmt: skip
-    house = house_meters(config, gateway.names) if meters else HouseMeters(*(meter.name for meter in DEMO_METERS))
+    house = _house_meters(config, gateway.names) if meters else HouseMeters(*(meter.name for meter in DEMO_METERS))
     page = _web(config, host, port, house) if web else None
     if page is not None and wait_for_user:
         page = replace(page, waits_for_user=True)
+    log = config.log if config else None
     tariffs = load_tariffs(config.site.tariffs) if config and config.site.tariffs else ()
     demo = None if meters else _demo(has_past=past, tariff=None if tariffs else EXAMPLE_TARIFF)
     return ServicePlan(
@@ -179,8 +198,19 @@ def plan_service(
         alarms=tuple(section.rule() for section in config.alarm) if config else (),
         tariffs=(demo.tariff,) if demo and demo.tariff else tariffs,
         demo=demo,
-        log=_log(config.log) if config else LogPlan(),
+        log=LogPlan(level=log.level, format=log.format, redacts=log.redact) if log else LogPlan(),
     )
+
+
+def _house_meters(config: Config | None, names: tuple[str, ...]) -> HouseMeters:
+    """As ``[site]`` says; else as a self-consumption says; else a meter that is the only one stands at the grid."""
+    if config is not None:
+        if config.site.grid or config.site.solar:
+            return HouseMeters(config.site.grid, config.site.solar)
+        for virtual in config.virtual:
+            if virtual.kind is VirtualKind.SELF_CONSUMPTION:
+                return HouseMeters(virtual.grid, virtual.solar)
+    return HouseMeters(names[0]) if len(names) == 1 else HouseMeters()
 
 
 def load_tariffs(paths: Sequence[str]) -> tuple[Tariff, ...]:
@@ -190,10 +220,6 @@ def load_tariffs(paths: Sequence[str]) -> tuple[Tariff, ...]:
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise ConfigError(f"site.tariffs: two tariffs are named {twice!r}", hint="give each file a name of its own")
     return tariffs
-
-
-def _log(section: LogSection) -> LogPlan:
-    return LogPlan(level=section.level, format=section.format, redacts=section.redact)
 
 
 def _tariff_at(path: Path) -> Tariff:
@@ -208,11 +234,11 @@ def _web(config: Config | None, host: str | None, port: int | None, house: House
     if config is not None:
         host = host or config.web.host
         port = config.web.port if port is None else port
-    site = config.site if config else None
+    site, metrics = (config.site, config.publish.openmetrics) if config else (None, None)
     return WebPlan(
         host=host or DEFAULT_HOST,
         port=DEFAULT_PORT if port is None else port,
-        metrics=_metrics(config.publish.openmetrics) if config else None,
+        metrics=MetricsPlan(has_kwh=metrics.kwh) if metrics else None,
         house=house,
         names=tuple(site.names) if site else (),
         trusted_proxies=tuple(site.trusted_proxies) if site else (),
@@ -221,20 +247,16 @@ def _web(config: Config | None, host: str | None, port: int | None, house: House
     )
 
 
-def _metrics(section: OpenMetricsSection | None) -> MetricsPlan | None:
-    return MetricsPlan(has_kwh=section.kwh) if section else None
-
-
 def _consumers(config: Config | None, gateway: GatewayPlan, page: WebPlan | None) -> tuple[ConsumerPlan, ...]:
     if config is None or not config.publish.model_fields_set:
         return ()
-    from wattrail.app.publish_plan import page_url, plan_consumers  # with the libraries of their consumers
+    from wattrail.app.publish_plan import plan_consumers  # with the libraries of their consumers
 
-    url = (
-        page_url(page.host, page.port, is_secure=page.certificate is not None)
-        if page and page.open_to_network and page.port
-        else None
-    )
+    url = None
+    if page and page.open_to_network and page.port:
+        from wattrail.web.process import page_url
+
+        url = page_url(page.host, page.port, is_secure=page.certificate is not None)
     return plan_consumers(config.publish, gateway.names, configuration_url=url)
 
 

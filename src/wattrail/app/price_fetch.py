@@ -116,7 +116,7 @@ def fetch_prices(url: str, timeout_s: float = _TIMEOUT_S) -> str:
         connection.request("GET", target_of(url), headers=headers)
         answer = connection.getresponse()
         body = answer.read(_MAX_BYTES + 1)
-    except ssl.SSLCertVerificationError as error:
+    except ssl.SSLCertVerificationError as error:  # before OSError, of which it is one
         raise not_trusted(shown, error) from error
     except (OSError, http.client.HTTPException, ValueError) as error:
         reason = printable(connection_reason(error, urlsplit(url).netloc) if isinstance(error, OSError) else str(error))

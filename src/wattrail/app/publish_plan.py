@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from wattrail.publish.dialect import MqttDialect
     from wattrail.publish.report_queue import ReportPlan
 
-__all__ = ["history_plan", "page_url", "plan_consumers", "plan_messages"]
+__all__ = ["history_plan", "plan_consumers", "plan_messages"]
 
 
 def plan_consumers(
@@ -42,12 +41,6 @@ def plan_messages(publish: PublishSection) -> tuple[MessagePlan, ...]:
     if mail := publish.email:
         return (*webhooks, MessagePlan(name="email", sender=mail.sender(), events=mail.wanted(), reports=reports))
     return webhooks
-
-
-def page_url(host: str, port: int, *, is_secure: bool = False) -> str:
-    """The URL by which other machines reach a page that is bound to a host and a port."""
-    name = socket.gethostname() if host in {"0.0.0.0", "::"} else host
-    return f"{'https' if is_secure else 'http'}://{f'[{name}]' if ':' in name else name}:{port}/"
 
 
 def _plans(publish: PublishSection, meters: Sequence[str], url: str | None) -> Iterator[ConsumerPlan]:

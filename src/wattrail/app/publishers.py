@@ -110,6 +110,7 @@ class Publishers:
         """Run a publisher until it returns; False when it failed."""
         try:
             result = publish(events)
+            # A loop of its own: one that blocks a shared loop would stop the others, and the handling of signals.
             if inspect.iscoroutine(result):
                 asyncio.run(result)
         except WattrailError as error:

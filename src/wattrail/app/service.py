@@ -71,6 +71,7 @@ class Service:
         Call it for one plan at a time. Raises ConfigError where that needs a restart or its certificate cannot be
         served, and then changes nothing.
         """
+        # All that can refuse the plan comes first: what runs is one file or the other, never a mixture.
         require_no_restart(self.plan, plan)
         if (web := plan.web) is not None:
             await in_thread(lambda: require_certificate(web), name="check-certificate")

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from wattrail.app.access import AccessKeeper
 from wattrail.app.alarm_observer import alarm_observer
 from wattrail.app.gateway_health import GatewayHealth
 from wattrail.app.machine_zone import site_zone
@@ -112,7 +111,6 @@ class ServiceParts:
         self._setup = _setup_of(plan, web, self._store)
         self.page = WebProcess(
             self._feed, self._setup, listener, board=self._board, on_ready=on_ready, on_acknowledge=self._acknowledge,
-            access=AccessKeeper(self._store.path),
             actions=page_actions(self._store, self._feed, health, gateway.recalibrate, settings=self._settings),
         )  # fmt: skip
         self.lock.set_address(self.page.address)
@@ -145,9 +143,10 @@ class ServiceParts:
         )
         around = (context.meters, context.watched)
         planned: dict[str, tuple[object, Publisher]] = {name: (one, one) for name, one in plan.publishers.items()}
-        if followed := tuple(tariff for tariff in plan.tariffs if tariff.market):
-            if followed != self._followed:
-                self._followed, self.prices = followed, PriceFetcher(followed, self._clock)
+        followed = tuple(tariff for tariff in plan.tariffs if tariff.market)
+        if followed != self._followed:
+            self._followed, self.prices = followed, PriceFetcher(followed, self._clock)
+        if followed:
             planned["prices"] = followed, self.prices
         for consumer in plan.consumers:
             planned[consumer.name] = ((consumer, around), consumer.publisher(context))

@@ -177,12 +177,13 @@ class Settings:
         """Check everything that a start checks, and what only the page must not do."""
         if problems := _problems_of(after, self.file.name):
             raise SettingsInvalid(problems)
-        from wattrail.app.settings_checks import page_problems
+        from wattrail.app.settings_schema import page_problems
 
         config = parse_config(after, self.file.name)
         trusted = "" if _syntax_problems(before, self.file.name) else before
         if problems := page_problems(trusted, after, config, self.file.path.parent):
             raise SettingsInvalid(problems)
+        # What a start would refuse besides: a tariff that is not there, a certificate that cannot be served.
         plan = self._planned(config)
         if plan.web is not None:
             require_certificate(plan.web)

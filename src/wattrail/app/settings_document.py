@@ -194,6 +194,7 @@ def _with_table(text: str, change: SettingsChange, value: _Table) -> str:
 
 def _without_lines(text: str, change: SettingsChange) -> str:
     """Without the statements of a table, and without the comments between them."""
+    # By lines, since tomlkit takes a comment above the next table for a part of the one that goes.
     path = change.path if change.item is None else (*change.path, change.item)
     lines, every = text.split("\n"), list(statements(text))
     found = [one for one in every if one.path[: len(path)] == path]

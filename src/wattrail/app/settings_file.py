@@ -89,6 +89,7 @@ class SettingsFile:
 
 def replace_text(path: Path, text: str, *, like: Path | None = None) -> None:
     """Write a file as a whole or not at all. Owner and mode are those of ``like``, else they stay. Raises OSError."""
+    # In the same folder: only within one file system a new file takes the place of another in one step.
     number, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(number, "w", encoding="utf-8", newline="") as file:
@@ -101,6 +102,7 @@ def replace_text(path: Path, text: str, *, like: Path | None = None) -> None:
         with contextlib.suppress(OSError):
             Path(name).unlink()
         raise
+    # The new name is in the folder, which a power cut would bring back as it was.
     with contextlib.suppress(OSError):  # a file system without it
         folder = os.open(path.parent, os.O_RDONLY)
         try:

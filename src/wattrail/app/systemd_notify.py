@@ -37,6 +37,7 @@ class SystemdNotifier:
 
     def reloading(self) -> None:
         """The configuration is read again; ``ready`` ends that."""
+        # By hand, for Type=notify-reload needs systemd 253, and Debian 12 has an older one.
         self._send(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
     def stopping(self) -> None:

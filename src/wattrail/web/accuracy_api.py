@@ -11,15 +11,13 @@ from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from wattrail.access import Scope
-from wattrail.gateway import Feed
 from wattrail.metrology.accuracy import Verdict
 from wattrail.metrology.iec62053 import LoadPhase
-from wattrail.web.api import known_meter
 from wattrail.web.calibration_api import Shown
 from wattrail.web.gateway_calls import GatewayCalls
 from wattrail.web.openapi import may_fail
 from wattrail.web.permissions import needs
-from wattrail.web.problems import ProblemDetails, RequestRefused
+from wattrail.web.site_meters import SiteMeters
 
 __all__ = ["accuracy_router"]
 
@@ -130,14 +128,12 @@ class AccuracyLoadJson(LoadJson):
     rows: list[ResultJson] = Field(default=[], max_length=24)
 
 
-def accuracy_router(feed: Feed, calls: GatewayCalls | None) -> APIRouter:
+def accuracy_router(site: SiteMeters, calls: GatewayCalls) -> APIRouter:
     """The routes below /meters/{name}/accuracy."""
     router = APIRouter(prefix="/api/v1", tags=["accuracy"])
 
     async def call(action: str, name: str, **arguments: object) -> dict[str, Any]:
-        known_meter(feed, name)
-        if calls is None:
-            raise RequestRefused(ProblemDetails("unavailable", "no gateway measures here"))
+        site.view(name)
         return cast(dict[str, Any], await calls.call(f"accuracy.{action}", meter=name, **arguments))
 
     @router.get("/meters/{name}/accuracy/points", responses=may_fail(404, 503))

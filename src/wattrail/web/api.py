@@ -14,32 +14,28 @@ from wattrail import __version__
 from wattrail.access import Scope
 from wattrail.gateway import Feed, MeterState, MeterView, UnstoredReadings
 from wattrail.network_meters.link_health import LinkDay, advice
-from wattrail.sanitize import printable
 from wattrail.units import Reading
 from wattrail.web.alarms import add_alarm_routes
 from wattrail.web.callers import somebody_can_sign_in
 from wattrail.web.downloads import add_download_routes
 from wattrail.web.energy_api import EnergyJson, add_energy_routes
 from wattrail.web.events import Broadcast, TooManyStreams
-from wattrail.web.history import PowerHistory
 from wattrail.web.hours import add_hours_route
 from wattrail.web.messages import CandidateJson, ConfigurationJson, PublisherJson, Setup
 from wattrail.web.openapi import may_fail
 from wattrail.web.permissions import needs, recheck
 from wattrail.web.problems import ProblemDetails, RequestRefused
-from wattrail.web.series_api import add_series_routes
+from wattrail.web.series_api import PowerHistory, add_series_routes
+from wattrail.web.site_meters import SiteMeters
 from wattrail.web.today import add_today_route
 from wattrail.web.waveform import WaveformJson, Waveforms
 
-__all__ = ["MeterJson", "api_router", "known_meter"]
+__all__ = ["MeterJson", "api_router"]
 
 _RECHECK_AFTER: Final = 5
 """Events, one a second, after which a stream asks whether its reader may still have it."""
 
 MeterName = Annotated[str, Path(description="The name of a meter.", examples=["house"])]
-
-MAX_NAMES: Final = 20
-"""Names of meters listed in an error; /meters has all of them."""
 
 
 class ReadingJson(BaseModel):
@@ -184,20 +180,6 @@ class AboutJson(BaseModel):
     example_tariff: str | None
 
 
-def known_meter(feed: Feed, name: str) -> MeterView:
-    """The meter of that name, or 404."""
-    if (view := feed.view(name)) is None:
-        names = ", ".join(view.name for view in feed.views()[:MAX_NAMES]) or "none"
-        raise RequestRefused(
-            ProblemDetails(
-                "not-found",
-                f"there is no meter {printable(name, limit=64)!r}; known: {names}",
-                "/api/v1/meters lists them",
-            )
-        )
-    return view
-
-
 class _EventStream(StreamingResponse):
     """An answer without an end."""
 
@@ -224,10 +206,7 @@ def api_router(
     acknowledge: Callable[[int], object],
 ) -> APIRouter:
     """The routes over a feed and a database. ``acknowledge`` takes the id of an alarm that someone has seen."""
-    router = APIRouter(prefix="/api/v1")
-
-    def known(name: str) -> MeterView:
-        return known_meter(feed, name)
+    router, site = APIRouter(prefix="/api/v1"), SiteMeters(feed, setup)
 
     @router.get("/meters", tags=["meters"])
     @needs(Scope.READ)
@@ -239,13 +218,13 @@ def api_router(
     @needs(Scope.READ)
     async def meter(name: MeterName) -> MeterJson:
         """One meter."""
-        return MeterJson.of(known(name))
+        return MeterJson.of(site.view(name))
 
     @router.get("/meters/{name}/reading", tags=["meters"], responses=may_fail(404))
     @needs(Scope.READ)
     async def reading(name: MeterName) -> ReadingJson:
         """The last reading of a meter; 503 before the first."""
-        view = known(name)
+        view = site.view(name)
         if view.reading is None:
             raise RequestRefused(
                 ProblemDetails("unavailable", f"{name} has not been read yet: {view.error or view.state}", view.hint)
@@ -256,7 +235,7 @@ def api_router(
     @needs(Scope.READ)
     def link(name: MeterName) -> list[LinkJson]:
         """How a network meter was connected, today as it is now and the days before, newest first."""
-        view = known(name)
+        view = site.view(name)
         days = {day.day: day for day in history.link_days(name)}
         if view.link is not None:
             days[view.link.day] = view.link
@@ -266,7 +245,7 @@ def api_router(
     @needs(Scope.READ)
     async def waveform(name: MeterName) -> WaveformJson:
         """The last capture of a meter's waveform. Each request keeps captures coming for some seconds."""
-        view = known(name)
+        view = site.view(name)
         return waveforms.of(name) or WaveformJson(name=name, simulated=view.simulated)
 
     @router.get("/events", tags=["meters"], response_class=_EventStream)
@@ -283,11 +262,11 @@ def api_router(
         return _EventStream(_while_allowed(stream, request))
 
     add_alarm_routes(router, setup.database, acknowledge)
-    add_today_route(router, setup, known, feed.now)
-    add_hours_route(router, known, setup, feed.now)
-    add_series_routes(router, known, history, setup, feed.now)
-    add_energy_routes(router, known, setup, feed.now)
-    add_download_routes(router, known, setup, feed.now)
+    add_today_route(router, site)
+    add_hours_route(router, site)
+    add_series_routes(router, site, history)
+    add_energy_routes(router, site)
+    add_download_routes(router, site)
 
     @router.get("/about", tags=["gateway"])
     @needs(Scope.READ)

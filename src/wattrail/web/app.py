@@ -6,18 +6,14 @@ Guard (which site it comes from), permissions (who sends it, and what that one m
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import cache
-from typing import Any, Final
+from typing import Final
 
-from fastapi import APIRouter, FastAPI, Response
-from fastapi.responses import JSONResponse
+from fastapi import FastAPI
 from pydantic import TypeAdapter
 
 from wattrail import __version__
-from wattrail.access import Scope
 from wattrail.clock import Clock, SystemClock
 from wattrail.gateway import Feed, MeterView
-from wattrail.web.access_api import access_router
 from wattrail.web.accuracy_api import accuracy_router
 from wattrail.web.administration import administration_router
 from wattrail.web.api import MeterJson, api_router
@@ -29,19 +25,18 @@ from wattrail.web.events import Broadcast
 from wattrail.web.gateway_calls import GatewayCalls
 from wattrail.web.guard import Guard
 from wattrail.web.health_api import health_router
-from wattrail.web.history import PowerHistory
 from wattrail.web.inspect_api import inspect_router
 from wattrail.web.ledger_api import ledger_router
 from wattrail.web.login import login_router
 from wattrail.web.messages import PublisherJson, Setup
-from wattrail.web.openapi import describe
-from wattrail.web.openapi_3_0 import in_version_3_0
-from wattrail.web.pages import ASSETS, pages_router
-from wattrail.web.permissions import Permissions, needs
+from wattrail.web.pages import pages_router
+from wattrail.web.permissions import Permissions
 from wattrail.web.problem_handlers import add_problem_handlers
 from wattrail.web.reports import Reports
+from wattrail.web.series_api import PowerHistory
 from wattrail.web.sessions import PageSessions
 from wattrail.web.settings_api import settings_router
+from wattrail.web.site_meters import SiteMeters
 from wattrail.web.waveform import Waveforms
 
 __all__ = ["build_app", "meters_json"]
@@ -69,54 +64,29 @@ def build_app(
     """The application over a feed and a database. ``publishers`` are read at each request.
 
     ``acknowledge`` takes the id of an alarm that someone has seen, ``report`` the fields of a message to the gateway,
-    ``calls`` asks it for something and brings the answer.
+    ``calls`` asks it for something and brings the answer; without them there is no gateway to ask.
     """
-    clock = clock or SystemClock()
+    clock, calls, site = clock or SystemClock(), calls or GatewayCalls(), SiteMeters(feed, setup)
     app = FastAPI(title="wattrail", version=__version__, openapi_url=None, docs_url=None, redoc_url=None)
     reports = Reports(report, clock)
     callers = Callers(setup.database, PageSessions(clock), reports, clock)
-    history = PowerHistory(setup.database)
     routers = [
-        api_router(feed, history, broadcast, waveforms, setup, publishers, acknowledge),
+        api_router(feed, PowerHistory(setup.database), broadcast, waveforms, setup, publishers, acknowledge),
         health_router(feed, setup, publishers, calls),
-        ledger_router(feed, setup, calls),
-        calibration_router(feed, setup, calls),
+        ledger_router(site, calls),
+        calibration_router(site, calls),
         inspect_router(),
-        accuracy_router(feed, calls),
+        accuracy_router(site, calls),
         login_router(callers, reports, clock),
-        administration_router(setup.database),
+        administration_router(setup.database, calls),
+        settings_router(calls),
         pages_router(feed, setup.metrics),
     ]
-    if calls is not None:
-        routers += [settings_router(calls), access_router(setup.database, calls)]
-    # before the files of the page that explains it, one of which has any name
-    routers += [_description(app, routers), docs_router(ASSETS["docs.html"])]
+    described = [route for router in routers for route in router.routes]
+    routers.append(docs_router(app, described))
     for router in routers:
         app.include_router(router)
     add_problem_handlers(app)
     routes = [route for router in routers for route in router.routes]
     permitted = Permissions(BoundedBody(app), routes, callers, reports)
     return Guard(permitted, names=setup.names, trusted_proxies=setup.trusted_proxies)
-
-
-def _description(app: FastAPI, routers: Sequence[APIRouter]) -> APIRouter:
-    """The route of the description of all others."""
-    described, described_routers = APIRouter(prefix="/api/v1", include_in_schema=False), tuple(routers)
-
-    @cache
-    def document() -> dict[str, Any]:
-        return describe(app, [route for router in described_routers for route in router.routes])
-
-    @described.get("/openapi.json")
-    @needs(Scope.READ)
-    async def openapi() -> Response:
-        """The description of this interface."""
-        return JSONResponse(document())
-
-    @described.get("/docs/openapi.json")
-    @needs(Scope.READ)
-    async def openapi_3_0() -> Response:
-        """The same for the page that explains it."""
-        return JSONResponse(in_version_3_0(document()))
-
-    return described

@@ -42,7 +42,7 @@ class BoundedBody:
     async def _turned_away(scope: RequestScope, receive: Receive, send: Send) -> None:
         """Refuse a file after it was sent, and not kept: who is cut off while sending often does not see the answer."""
         problem = file_under_way()
-        try:
+        try:  # what is too large or too slow besides is refused for that
             await _read(scope, receive, keeps=False)
         except RequestRefused as refused:
             problem = refused.problem
@@ -70,6 +70,7 @@ async def _read(scope: RequestScope, receive: Receive, *, keeps: bool = True) ->
         return b""
     if scope["method"] in _WITHOUT_BODY:
         raise RequestRefused(ProblemDetails("too-large", "a request has no body here"))
+    # A body in chunks says no length: it counts as 0 here, and is measured as it comes.
     if not length.isdecimal() or int(length) > limit.max_bytes:
         raise _too_large(limit)
     try:

@@ -13,17 +13,14 @@ from fastapi import APIRouter, Path, Request
 from pydantic import BaseModel, Field
 
 from wattrail.access import Scope
-from wattrail.gateway import Feed
 from wattrail.metrology.calibrate import Load
 from wattrail.metrology.proposal import constants
 from wattrail.sanitize import printable
 from wattrail.store import KeptCalibration, open_to_read
-from wattrail.web.api import known_meter
 from wattrail.web.gateway_calls import GatewayCalls
-from wattrail.web.messages import Setup
 from wattrail.web.openapi import may_fail
 from wattrail.web.permissions import caller_of, needs
-from wattrail.web.problems import ProblemDetails, RequestRefused
+from wattrail.web.site_meters import SiteMeters
 
 __all__ = ["Shown", "calibration_router"]
 
@@ -122,22 +119,20 @@ class KeptNumberJson(BaseModel):
     scale: str | None
 
 
-def calibration_router(feed: Feed, setup: Setup, calls: GatewayCalls | None) -> APIRouter:
+def calibration_router(site: SiteMeters, calls: GatewayCalls) -> APIRouter:
     """The routes below /meters/{name}/calibration."""
     router = APIRouter(prefix="/api/v1", tags=["calibration"])
 
     async def call(action: str, name: str, **arguments: object) -> dict[str, Any]:
-        known_meter(feed, name)
-        if calls is None:
-            raise RequestRefused(ProblemDetails("unavailable", "no gateway measures here"))
+        site.view(name)
         return cast(dict[str, Any], await calls.call(f"calibration.{action}", meter=name, **arguments))
 
     @router.get("/meters/{name}/calibration", responses=may_fail(404, 503))
     @needs(Scope.READ)
     def calibrations(name: Annotated[str, Path()]) -> CalibrationsJson:
         """Every calibration that is kept, newest first, and whether the meter can be measured here."""
-        view = known_meter(feed, name)
-        with open_to_read(setup.database) as reader:
+        view = site.view(name)
+        with open_to_read(site.setup.database) as reader:
             kept = reader.calibrations(name)
         why_not = _why_not(name, view.scale)
         shown = [KeptCalibrationJson.of(one, is_newest=one is kept[-1]) for one in reversed(kept)]

@@ -57,6 +57,7 @@ class Callers:
     async def of(self, scope: RequestScope) -> Caller | None:
         """The caller of a request; None for a stranger. Raises RequestRefused for a bad token, StoreError."""
         peer: Peer = scope["state"]["peer"]
+        # A token that is given decides, also on this machine: a revoked one must not go on working there.
         if (given := headers_of(scope).get("authorization")) is not None:
             return await self._of_token(given)
         if (secret := cookie_of(scope)) is not None and (found := await self._of_session(secret)) is not None:
@@ -80,6 +81,8 @@ class Callers:
         session = self.sessions.find(secret)
         if session is None:
             return None
+        # Passwords are changed in other processes. To read the row at each request costs a millisecond, and ends a
+        # session of an earlier password at once.
         user = await self.user(session.user)
         if user is None or user.password_at != session.password_at:
             self.sessions.end(secret)

@@ -116,6 +116,7 @@ async def _serve(channel: socket.socket, listener: socket.socket) -> None:
         bounded = functools.partial(loop.create_server, ssl_handshake_timeout=HANDSHAKE_TIMEOUT_S)
         loop.create_server = bounded  # type: ignore[method-assign]
     serving = asyncio.create_task(server.serve(sockets=[listener]))
+    # The loop holds its tasks weakly: one that nobody else holds may be collected while it runs.
     tasks = [asyncio.create_task(page.broadcast.run())]
     if files is not None and tls is not None:
         tasks.append(asyncio.create_task(take_up_renewals(tls, files)))
@@ -154,6 +155,7 @@ def server_config(app: Guard, tls: ssl.SSLContext | None = None) -> uvicorn.Conf
 
 def _raise_descriptor_limit() -> None:
     """Allow as many descriptors as the limits need, where a shell or a service manager gave fewer and permits more."""
+    # Without one, accept() fails while the connection stays in the queue, and the loop turns over it without rest.
     with contextlib.suppress(ImportError, ValueError, OSError):
         import resource
 

@@ -6,7 +6,7 @@ Every row says whether it is simulated.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Annotated, Final, Literal
 
@@ -14,17 +14,15 @@ from fastapi import APIRouter, HTTPException, Query
 from fastapi.responses import StreamingResponse
 
 from wattrail.access import Scope
-from wattrail.clock import zone_of
 from wattrail.database_address import DatabaseAddress
 from wattrail.errors import MissingExtra
-from wattrail.gateway import MeterView
 from wattrail.ledger import By, Energy, Entry, Interval, LedgerSlice, Totals
 from wattrail.store import MeterRow, SeriesQuantity, open_to_read
 from wattrail.store.rows import from_microseconds
 from wattrail.store.table_formats import MEDIA_TYPES, Columns, Rows, TableFormat, encode_table, require_format
-from wattrail.web.messages import Setup
 from wattrail.web.openapi import may_fail
 from wattrail.web.permissions import needs
+from wattrail.web.site_meters import SiteMeters
 from wattrail.web.spans import First, Until, asked_zone, period_label, periods_of, span_of
 
 __all__ = ["add_download_routes"]
@@ -60,21 +58,17 @@ ENTRY_COLUMNS: Final[Columns] = {
 Format = Annotated[TableFormat, Query(alias="format", description="csv, json or parquet.")]
 
 
-def add_download_routes(
-    router: APIRouter, known: Callable[[str], MeterView], setup: Setup, now: Callable[[], datetime]
-) -> None:
-    """The routes below /meters/{name}/download. ``known`` refuses a name that no meter has."""
-    site, database = zone_of(setup.zone), setup.database
+def add_download_routes(router: APIRouter, site: SiteMeters) -> None:
+    """The routes below /meters/{name}/download."""
+    database = site.setup.database
 
     def account(name: str, kind: TableFormat) -> MeterRow:
-        known(name)
-        try:
+        site.view(name)
+        try:  # here, for once the answer has begun nothing can be refused
             require_format(kind)
         except MissingExtra as error:
             raise HTTPException(501, f"{error}; {error.hint}") from error
-        with open_to_read(database) as reader:
-            if (row := reader.meter(name)) is None:
-                raise HTTPException(503, f"{name} has not been read yet")
+        with site.account(name) as (_, row):
             return row
 
     @router.get("/meters/{name}/download/readings", tags=["energy"], responses=may_fail(404, 503))
@@ -83,7 +77,7 @@ def add_download_routes(
         name: str, first: First = None, until: Until = None, kind: Format = TableFormat.CSV
     ) -> StreamingResponse:
         """Every reading of a span that is still kept; of the last day if nothing is asked for."""
-        row, span = account(name, kind), span_of(first, until, site, now=now(), usual=timedelta(days=1))
+        row, span = account(name, kind), span_of(first, until, site.zone, now=site.now(), usual=timedelta(days=1))
         return _answer(kind, f"{name}-readings", READING_COLUMNS, _reading_pages(database, row, span))
 
     @router.get("/meters/{name}/download/series", tags=["energy"], responses=may_fail(404, 503))
@@ -93,7 +87,7 @@ def add_download_routes(
         points: Annotated[int, Query(ge=2, le=100_000)] = 10_000, quantity: SeriesQuantity = SeriesQuantity.POWER,
     ) -> StreamingResponse:  # fmt: skip
         """A quantity of a span, summed up to about ``points`` rows; of the last day if nothing is asked for."""
-        row, span = account(name, kind), span_of(first, until, site, now=now(), usual=timedelta(days=1))
+        row, span = account(name, kind), span_of(first, until, site.zone, now=site.now(), usual=timedelta(days=1))
         return _answer(
             kind, f"{name}-{quantity.value}", SERIES_COLUMNS, _series_pages(database, row, span, points, quantity)
         )
@@ -105,8 +99,8 @@ def add_download_routes(
         by: Literal["15min", "hour", "day", "week", "month", "year"] = "day", zone: str | None = None,
     ) -> StreamingResponse:  # fmt: skip
         """Energy by periods of local time; of the last year if nothing is asked for."""
-        row, periods, place = account(name, kind), By(by), asked_zone(zone, site)
-        span = span_of(first, until, place, now=now(), usual=timedelta(days=366))
+        row, periods, place = account(name, kind), By(by), asked_zone(zone, site.zone)
+        span = span_of(first, until, place, now=site.now(), usual=timedelta(days=366))
         marks = periods_of(periods, *span, place, limit=_MAX_PERIODS)
 
         def pages() -> Iterator[Page]:
@@ -146,6 +140,7 @@ def _answer(kind: TableFormat, title: str, columns: Columns, pages: Rows) -> Str
 
 
 def _reading_pages(database: DatabaseAddress, row: MeterRow, span: Span) -> Iterator[Page]:
+    # By key and not by offset: readings come in, and old ones go, while a slow visitor downloads.
     after: tuple[int, int] | None = None
     while True:
         with open_to_read(database) as reader:

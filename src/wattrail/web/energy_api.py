@@ -5,8 +5,7 @@ Every number comes from the ledger through the functions that ``wattrail ledger`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from datetime import datetime, timedelta, tzinfo
 from decimal import Decimal
 from typing import Annotated, Final, Literal, Self
@@ -16,8 +15,6 @@ from pydantic import BaseModel
 from pydantic_core import to_json
 
 from wattrail.access import Scope
-from wattrail.clock import zone_of
-from wattrail.gateway import MeterView
 from wattrail.ledger import (
     BEGINNING,
     Bill,
@@ -36,12 +33,11 @@ from wattrail.ledger import (
     registers_at,
 )
 from wattrail.sanitize import printable
-from wattrail.store import MeterRow, StoreReader, open_to_read
 from wattrail.store.price_file import with_prices
 from wattrail.store.tiers import zone_name
-from wattrail.web.messages import Setup
 from wattrail.web.openapi import may_fail
 from wattrail.web.permissions import needs
+from wattrail.web.site_meters import SiteMeters
 from wattrail.web.spans import First, Until, asked_zone, moment_of, period_label, periods_of, span_of
 
 __all__ = ["MEANING", "EnergyByPeriodJson", "EnergyJson", "add_energy_routes", "energy_json"]
@@ -271,20 +267,8 @@ class AllCostsJson(BaseModel):
     stale: bool
 
 
-def add_energy_routes(
-    router: APIRouter, known: Callable[[str], MeterView], setup: Setup, now: Callable[[], datetime]
-) -> None:
-    """The routes below /meters/{name} that read the ledger. ``known`` refuses a name that no meter has."""
-    site = zone_of(setup.zone)
-
-    @contextmanager
-    def account(name: str) -> Iterator[tuple[StoreReader, MeterRow]]:
-        known(name)
-        with open_to_read(setup.database) as reader:
-            row = reader.meter(name)
-            if row is None:
-                raise HTTPException(503, f"{name} has not been read yet")
-            yield reader, row
+def add_energy_routes(router: APIRouter, site: SiteMeters) -> None:
+    """The routes below /meters/{name} that read the ledger."""
 
     @router.get(
         "/meters/{name}/energy", tags=["energy"], response_model=EnergyByPeriodJson, responses=may_fail(404, 503)
@@ -295,10 +279,10 @@ def add_energy_routes(
         by: Literal["hour", "day", "week", "month", "year"] = "day", zone: str | None = None,
     ) -> Response:  # fmt: skip
         """Energy by periods of local time that cover the span; of the time before the ledger, what was imported."""
-        periods, place = By(by), asked_zone(zone, site)
-        span = span_of(first, until, place, now=now(), usual=_USUAL[periods])
+        periods, place = By(by), asked_zone(zone, site.zone)
+        span = span_of(first, until, place, now=site.now(), usual=_USUAL[periods])
         marks = periods_of(periods, *span, place)
-        with account(name) as (reader, row):
+        with site.account(name) as (reader, row):
             found, times = reader.energy(row.id, marks), reader.estimated_times(row.id)
         content = energy_json(found, times, name=name, simulated=row.simulated, by=periods, zone=place)
         return Response(content, media_type="application/json")
@@ -307,8 +291,8 @@ def add_energy_routes(
     @needs(Scope.READ)
     def registers(name: str, at: str | None = None) -> RegistersJson:
         """The energy registers as they are now, or as they were at a local day or time."""
-        moment = None if at is None else moment_of("at", at, site)
-        with account(name) as (reader, row):
+        moment = None if at is None else moment_of("at", at, site.zone)
+        with site.account(name) as (reader, row):
             outline = reader.outline(row.id)
             moment = moment or outline.booked_until
             if moment is None:
@@ -327,8 +311,8 @@ def add_energy_routes(
         name: str, first: First = None, until: Until = None, limit: Annotated[int, Query(ge=1, le=_MAX_EVENTS)] = 200
     ) -> list[MeterEventJson]:
         """Gaps, restarts, calibrations, clocks that were set and manual entries, newest first."""
-        start, end = span_of(first, until, site, now=now(), usual=timedelta(days=31))
-        with account(name) as (reader, row):
+        start, end = span_of(first, until, site.zone, now=site.now(), usual=timedelta(days=31))
+        with site.account(name) as (reader, row):
             ledger_slice = reader.remarkable_entries(row.id, start, end, limit=limit)
         ordered = sorted((*ledger_slice.entries, *ledger_slice.stated), key=lambda entry: entry.end, reverse=True)
         return [MeterEventJson.of_entry(entry, ledger_slice, simulated=row.simulated) for entry in ordered[:limit]]
@@ -337,18 +321,18 @@ def add_energy_routes(
     @needs(Scope.READ)
     def costs(name: str, first: First = None, until: Until = None, tariff: str | None = None) -> AllCostsJson:
         """What the billing periods that cover the span cost at a tariff of the configuration."""
-        chosen = with_prices(_tariff(setup.tariffs, tariff))
-        span = span_of(first, until, site, now=now(), usual=timedelta(days=31))
-        periods_of(By.BILLING, *span, site, limit=1200)
-        with account(name) as (reader, row):
-            ledger_slice = reader.condensed_slice(row.id, billing_moments(chosen, *span, site))
-            made, times = bills(ledger_slice, chosen, *span, site), reader.estimated_times(row.id)
+        chosen = with_prices(_tariff(site.setup.tariffs, tariff))
+        span = span_of(first, until, site.zone, now=site.now(), usual=timedelta(days=31))
+        periods_of(By.BILLING, *span, site.zone, limit=1200)  # refuses a span of too many
+        with site.account(name) as (reader, row):
+            ledger_slice = reader.condensed_slice(row.id, billing_moments(chosen, *span, site.zone))
+            made, times = bills(ledger_slice, chosen, *span, site.zone), reader.estimated_times(row.id)
         shown = [CostsJson.of_bill(bill, times) for bill in made]
         known = chosen.market.known_until if chosen.market else None
         return AllCostsJson(
             name=name, simulated=row.simulated, tariff=chosen.name, currency=chosen.currency, bills=shown,
             follows_market=chosen.market is not None, prices_until=known,
-            stale=chosen.market is not None and (known is None or known <= now()),
+            stale=chosen.market is not None and (known is None or known <= site.now()),
         )  # fmt: skip
 
 

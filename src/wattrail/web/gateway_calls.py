@@ -32,16 +32,21 @@ _MAX_WAITING: Final = 16
 logger = logging.getLogger(__name__)
 
 
-class GatewayCalls:
-    """The page's side. ``send`` takes the fields of a message to the gateway."""
+def _no_gateway(**_message: object) -> None:
+    raise RequestRefused(ProblemDetails("unavailable", "there is no gateway to ask"))
 
-    def __init__(self, send: Callable[..., object]) -> None:
+
+class GatewayCalls:
+    """The page's side. ``send`` takes the fields of a message to the gateway; without it every call is refused."""
+
+    def __init__(self, send: Callable[..., object] = _no_gateway) -> None:
         self._send = send
         self._ids = itertools.count(1)
         self._waiting: dict[int, asyncio.Future[Any]] = {}
 
     async def call(self, action: str, **arguments: object) -> object:
         """The result of an action. Raises RequestRefused with the gateway's reason, or if it does not answer."""
+        # The gateway carries out four at once and refuses more; this bounds what waits here for its answers.
         if len(self._waiting) >= _MAX_WAITING:
             raise RequestRefused(ProblemDetails("unavailable", "the gateway is busy with other changes"))
         number, answer = next(self._ids), asyncio.get_running_loop().create_future()

@@ -102,6 +102,7 @@ def _refusal(method: str, headers: Mapping[str, str], peer: Peer, names: frozens
             return ProblemDetails("foreign-request", "requests of other pages are refused")
     elif origin == "null":
         return ProblemDetails("foreign-request", "requests of other pages are refused")
+    # SameSite keeps the cookie from other sites, but this machine needs none: any page could post a form to it.
     if method not in _SAFE and not _is_of_this_site(headers):
         return ProblemDetails("foreign-request", "only this server's own page changes anything here")
     return None

@@ -15,6 +15,7 @@ from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel
 
 from wattrail.access import Scope
+from wattrail.access.records import GATEWAY_STARTED
 from wattrail.clock import zone_of
 from wattrail.errors import StoreError
 from wattrail.gateway import Feed, MeterState, MeterView
@@ -38,7 +39,6 @@ _MAX_EVENTS: Final = 5
 
 _MAX_STARTS: Final = 10
 _AUDIT_LOOKED_AT: Final = 1000
-_STARTED: Final = "gateway started"
 _DST_WITHIN: Final = timedelta(days=366)
 
 
@@ -177,9 +177,7 @@ class DatabaseCheckJson(BaseModel):
     took_s: float
 
 
-def health_router(
-    feed: Feed, setup: Setup, publishers: Sequence[PublisherJson], calls: GatewayCalls | None
-) -> APIRouter:
+def health_router(feed: Feed, setup: Setup, publishers: Sequence[PublisherJson], calls: GatewayCalls) -> APIRouter:
     """The routes of the health page."""
     router = APIRouter(prefix="/api/v1")
     checking = threading.Lock()
@@ -195,8 +193,6 @@ def health_router(
     @needs(Scope.ADMIN)
     async def log() -> list[LogLineJson]:
         """The newest warnings and errors of the gateway's log, newest first, without passwords."""
-        if calls is None:
-            raise RequestRefused(ProblemDetails("unavailable", "there is no gateway to ask"))
         lines: Any = await calls.call("log")
         return [LogLineJson.model_validate(line) for line in lines]
 
@@ -221,10 +217,8 @@ def health_router(
     return router
 
 
-async def _gateway_report(calls: GatewayCalls | None) -> tuple[dict[str, Any] | None, ProblemDetails | None]:
+async def _gateway_report(calls: GatewayCalls) -> tuple[dict[str, Any] | None, ProblemDetails | None]:
     """What the gateway says of itself, or why it does not."""
-    if calls is None:
-        return None, ProblemDetails("unavailable", "there is no gateway to ask")
     try:
         found: Any = await calls.call("health")
     except RequestRefused as refused:
@@ -261,7 +255,7 @@ def _starts(setup: Setup) -> list[StartJson]:
     """The newest starts of the gateway, as the audit log has them."""
     with AccessBook(setup.database, read_only=True) as book:
         records = book.audit(_AUDIT_LOOKED_AT)
-    starts = [StartJson(at=one.at, version=one.subject) for one in records if one.action == _STARTED]
+    starts = [StartJson(at=one.at, version=one.subject) for one in records if one.action == GATEWAY_STARTED]
     return starts[:_MAX_STARTS]
 
 
@@ -293,7 +287,8 @@ def next_clock_change(zone: tzinfo, now: datetime) -> ClockChangeJson | None:
     def offset(at: datetime) -> int:
         return int((at.astimezone(zone).utcoffset() or timedelta()).total_seconds() // 60)
 
-    first, before = now.astimezone(UTC).replace(minute=0, second=0, microsecond=0), offset(now)
+    # From this minute on: in the half hour after a change that is one of half an hour, the full hour lies before it.
+    first, before = now.astimezone(UTC).replace(second=0, microsecond=0), offset(now)
     day = first
     while offset(day) == before:
         day += timedelta(days=1)

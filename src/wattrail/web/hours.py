@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta, tzinfo
 from itertools import pairwise
 from typing import Annotated, Final
@@ -12,13 +12,11 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
 from wattrail.access import Scope
-from wattrail.clock import zone_of
-from wattrail.gateway import MeterView
 from wattrail.ledger import By, Interval, boundaries, midnight
 from wattrail.store import StoreReader, open_to_read
-from wattrail.web.messages import Setup
 from wattrail.web.openapi import may_fail
 from wattrail.web.permissions import needs
+from wattrail.web.site_meters import SiteMeters
 
 __all__ = ["add_hours_route", "hours_of"]
 
@@ -46,19 +44,16 @@ class HoursJson(BaseModel):
     days: list[DayOfHoursJson]
 
 
-def add_hours_route(
-    router: APIRouter, known: Callable[[str], MeterView], setup: Setup, now: Callable[[], datetime]
-) -> None:
-    """``known`` gives a meter by its name, or answers 404."""
-    zone = zone_of(setup.zone)
+def add_hours_route(router: APIRouter, site: SiteMeters) -> None:
+    """The route /meters/{name}/hours."""
 
     @router.get("/meters/{name}/hours", tags=["energy"], responses=may_fail(404, 503))
     @needs(Scope.READ)
     def hours(name: str, days: Annotated[int, Query(ge=1, le=_MAX_DAYS)] = 366) -> HoursJson:
         """Energy of each hour of the last days, today among them."""
-        view = known(name)
-        with open_to_read(setup.database) as reader:
-            return hours_of(reader, view.name, now(), days, zone, simulated=view.simulated)
+        view = site.view(name)
+        with open_to_read(site.setup.database) as reader:
+            return hours_of(reader, view.name, site.now(), days, site.zone, simulated=view.simulated)
 
 
 def hours_of(reader: StoreReader, name: str, now: datetime, days: int, zone: tzinfo, *, simulated: bool) -> HoursJson:

@@ -12,13 +12,11 @@ from datetime import datetime, timedelta, tzinfo
 from decimal import Decimal
 from typing import Annotated, Final, Literal
 
-from fastapi import APIRouter, HTTPException, Query, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.concurrency import run_in_threadpool
 
 from wattrail.access import Scope
-from wattrail.clock import zone_of
 from wattrail.errors import LedgerError, StoreError
-from wattrail.gateway import Feed
 from wattrail.ledger import (
     By,
     EnergyDirection,
@@ -40,7 +38,6 @@ from wattrail.sanitize import printable
 from wattrail.store import MeterRow, StoreReader, open_to_read
 from wattrail.store.pages import EntryFilter
 from wattrail.store.verification import file_problems, verify_meter
-from wattrail.web.api import known_meter
 from wattrail.web.energy_api import EnergyJson
 from wattrail.web.gateway_calls import GatewayCalls
 from wattrail.web.ledger_json import (
@@ -55,10 +52,10 @@ from wattrail.web.ledger_json import (
     StatementJson,
     VerificationJson,
 )
-from wattrail.web.messages import Setup
 from wattrail.web.openapi import may_fail
 from wattrail.web.permissions import caller_of, needs
 from wattrail.web.problems import ProblemDetails, RequestRefused
+from wattrail.web.site_meters import SiteMeters
 from wattrail.web.spans import First, Until, moment_of, period_label
 
 __all__ = ["ledger_router"]
@@ -71,23 +68,13 @@ _AN_INSTANT: Final = timedelta(microseconds=1)
 EntryChoice = Literal["all", "remarkable", "start", "counted", "restart", "gap", "epoch", "clock"]
 
 
-def ledger_router(feed: Feed, setup: Setup, calls: GatewayCalls | None) -> APIRouter:
+def ledger_router(site: SiteMeters, calls: GatewayCalls) -> APIRouter:
     """The routes below /meters/{name}/ledger."""
     router = APIRouter(prefix="/api/v1", tags=["ledger"])
-    zone = zone_of(setup.zone)
-    jobs = Verifications(setup, feed)
-
-    @contextmanager
-    def account(name: str) -> Iterator[tuple[StoreReader, MeterRow]]:
-        known_meter(feed, name)
-        with open_to_read(setup.database) as reader:
-            row = reader.meter(name)
-            if row is None:
-                raise HTTPException(503, f"{name} has not been read yet")
-            yield reader, row
+    jobs = Verifications(site)
 
     def kept(name: str, number: int) -> ManualEntryJson:
-        with account(name) as (reader, row):
+        with site.account(name) as (reader, row):
             outline = reader.outline(row.id)
         return ManualEntryJson.of_entry(outline.stated[number - 1], outline, simulated=row.simulated)
 
@@ -95,8 +82,8 @@ def ledger_router(feed: Feed, setup: Setup, calls: GatewayCalls | None) -> APIRo
     @needs(Scope.READ)
     def ledger(name: str) -> LedgerJson:
         """Registers, manual entries, what has no direction yet, and what may be stated."""
-        with account(name) as (reader, row):
-            return _ledger(reader, row, feed.now())
+        with site.account(name) as (reader, row):
+            return _ledger(reader, row, site.now())
 
     @router.get("/meters/{name}/ledger/entries", responses=may_fail(404, 503))
     @needs(Scope.READ)
@@ -109,10 +96,10 @@ def ledger_router(feed: Feed, setup: Setup, calls: GatewayCalls | None) -> APIRo
         chosen = None if kind in {"all", "remarkable"} else EntryKind(kind)
         wanted = EntryFilter(
             before=before, kind=chosen, is_remarkable=kind == "remarkable",
-            start=moment_of("from", first, zone) if first else None,
-            end=moment_of("to", until, zone) if until else None,
+            start=moment_of("from", first, site.zone) if first else None,
+            end=moment_of("to", until, site.zone) if until else None,
         )  # fmt: skip
-        with account(name) as (reader, row):
+        with site.account(name) as (reader, row):
             found = reader.newest_entries(row.id, wanted, limit=limit)
             left = unassigned(reader.outline(row.id))
         former = {entry.sequence + 1: entry for entry in found.entries}
@@ -125,7 +112,7 @@ def ledger_router(feed: Feed, setup: Setup, calls: GatewayCalls | None) -> APIRo
     @needs(Scope.READ)
     def entry(name: str, number: int) -> EntryJson:
         """One entry of the counter, with what its registers showed before."""
-        with account(name) as (reader, row):
+        with site.account(name) as (reader, row):
             found = reader.newest_entries(row.id, EntryFilter(before=min(number, _MAX_NUMBER) + 1), limit=2)
             left = unassigned(reader.outline(row.id))
         if not found.entries or found.entries[-1].sequence != number:
@@ -140,15 +127,15 @@ def ledger_router(feed: Feed, setup: Setup, calls: GatewayCalls | None) -> APIRo
         about: Annotated[int, Query(ge=0, le=_MAX_NUMBER)] = 0, direction: EnergyDirection | None = None,
     ) -> PreviewJson:  # fmt: skip
         """What a manual entry would do to the registers, the day and the month; nothing is written."""
-        with account(name) as (reader, row), _refusing():
+        with site.account(name) as (reader, row), _refusing():
             statement = _statement(kind, import_kwh, export_kwh, about, direction, who="you", reason="preview")
-            return _preview(reader, row, statement, feed.now(), zone)
+            return _preview(reader, row, statement, site.now(), site.zone)
 
     @router.post("/meters/{name}/ledger/manual", status_code=201, responses=may_fail(404, 409, 503))
     @needs(Scope.ADJUST)
     async def state(name: str, body: StatementJson, request: Request) -> ManualEntryJson:
         """Keep a manual entry for ever, under the number that its preview gave. Sent twice, it is kept once."""
-        known_meter(feed, name)
+        site.view(name)
         caller = caller_of(request)
         who = printable(body.who.strip(), limit=100) if caller.kind == "machine" else ""
         with _refusing():
@@ -156,8 +143,6 @@ def ledger_router(feed: Feed, setup: Setup, calls: GatewayCalls | None) -> APIRo
                 body.kind, body.import_kwh, body.export_kwh, body.about, body.direction,
                 who=who or caller.who, reason=printable(body.reason.strip(), limit=500),
             )  # fmt: skip
-        if calls is None:
-            raise RequestRefused(ProblemDetails("unavailable", "no gateway takes entries here"))
         await calls.call(
             "ledger.state", meter=name, number=body.number, kind=statement.kind.value, who=statement.who,
             reason=statement.reason, import_mwh=statement.import_mwh, export_mwh=statement.export_mwh,
@@ -169,14 +154,14 @@ def ledger_router(feed: Feed, setup: Setup, calls: GatewayCalls | None) -> APIRo
     @needs(Scope.ADJUST)
     def verify(name: str) -> VerificationJson:
         """Begin to prove the file, the chain and every entry of a meter; one verification runs at a time."""
-        known_meter(feed, name)
+        site.view(name)
         return jobs.begin(name)
 
     @router.get("/meters/{name}/ledger/verification", responses=may_fail(404))
     @needs(Scope.READ)
     async def verification(name: str) -> VerificationJson:
         """How far the last verification of a meter is, and what it found."""
-        known_meter(feed, name)
+        site.view(name)
         return jobs.of(name)
 
     return router
@@ -185,14 +170,14 @@ def ledger_router(feed: Feed, setup: Setup, calls: GatewayCalls | None) -> APIRo
 class Verifications:
     """Runs one verification at a time, in a thread; keeps the last result of each meter."""
 
-    def __init__(self, setup: Setup, feed: Feed) -> None:
-        self._setup, self._feed = setup, feed
+    def __init__(self, site: SiteMeters) -> None:
+        self._site = site
         self._lock = threading.Lock()
         self._last: dict[str, VerificationJson] = {}
 
     def of(self, name: str) -> VerificationJson:
         """The last one of a meter."""
-        view = self._feed.view(name)
+        view = self._site.feed.view(name)
         is_simulated = view is not None and view.simulated
         return self._last.get(name) or VerificationJson(name=name, simulated=is_simulated, state="none")
 
@@ -210,14 +195,14 @@ class Verifications:
 
     def _run(self, name: str, started: VerificationJson) -> None:
         try:
-            with open_to_read(self._setup.database) as reader:
+            with open_to_read(self._site.setup.database) as reader:
                 row = reader.meter(name)
             if row is None:
                 raise StoreError(f"nothing is stored of {name} yet")
-            for step in verify_meter(self._setup.database, row, file_problems(self._setup.database)):
+            for step in verify_meter(self._site.setup.database, row, file_problems(self._site.setup.database)):
                 self._last[name] = started.model_copy(update={"done": step.done, "entries": step.entries})
                 if step.result is not None:
-                    self._last[name] = started.finished(step.result, self._feed.now(), limit=_MAX_FINDINGS)
+                    self._last[name] = started.finished(step.result, self._site.now(), limit=_MAX_FINDINGS)
         except Exception as error:  # noqa: BLE001 whoever asked for it sees it
             self._last[name] = started.model_copy(update={"state": "failed", "error": str(error)})
         finally:

@@ -73,6 +73,7 @@ class Login:
         now = self._clock.monotonic()
         if (wait := self._throttle.wait_s(login.user, peer.address, now)) > 0:
             raise RequestRefused(_later("too many wrong passwords", int(wait) + 1))
+        # For a user that does not exist a hash is computed too: the time must not tell which names there are.
         user, nobody = await self._identities.user(login.user), await run_in_threadpool(unknown_hash)
         is_right = await run_in_threadpool(matches, login.password, user.password_hash if user else nobody)
         if user is None or not is_right:

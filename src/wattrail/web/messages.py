@@ -104,6 +104,7 @@ def _read_register(text: str) -> EnergyRegister:
 
 
 def _plain_view(view: MeterView) -> object:
+    # Not asdict(), which copies every value deeply: this thread shares the interpreter with those that read meters.
     values = {name: getattr(view, name) for name in _VIEW_FIELDS}
     if (reading := view.reading) is not None:
         plain = {name: getattr(reading, name) for name in _READING_FIELDS}

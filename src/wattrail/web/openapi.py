@@ -6,7 +6,7 @@ may meet, the scope that is needed and how to sign in are added here, so that no
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from fastapi import FastAPI
@@ -18,7 +18,7 @@ from wattrail.web.problem_handlers import ProblemJson
 from wattrail.web.problems import PROBLEM_TYPE, PROBLEMS
 from wattrail.web.sessions import cookie_name
 
-__all__ = ["describe", "may_fail"]
+__all__ = ["describe", "in_version_3_0", "may_fail"]
 
 _ABOUT: Final = """\
 Everything that the pages of wattrail show, and what they change. Energy is in watt-hours, power in watts (negative is
@@ -46,6 +46,8 @@ _TAGS: Final = [
     {"name": "administration", "description": "Who did what, and who may sign in."},
     {"name": "settings", "description": "The configuration file, wattrail.toml, and what may be a meter."},
 ]
+_VERSION_3_0: Final = "3.0.3"
+_NULL: Final = {"type": "null"}
 _ANYWHERE: Final = (400, 403, 500, 503)
 _SIGNED_IN: Final = (401,)
 _SECURITY: Final = {
@@ -130,3 +132,41 @@ def _example(status: int) -> dict[str, Any]:
         "type": f"/api/v1/problems/{slug}", "title": kind.title, "status": status, "detail": kind.title.lower(),
         "hint": kind.hint,
     }  # fmt: skip
+
+
+def in_version_3_0(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The same in the terms of OpenAPI 3.0, for readers that do not know 3.1: the bundled Swagger UI is one.
+
+    3.1 takes its schemas from JSON Schema; 3.0 writes null, constants, examples and tuples in its own way. The
+    description that was given stays as it is. Source: openapi-3.0/schema-object.
+    """
+    return {**_object(document), "openapi": _VERSION_3_0}
+
+
+def _object(found: Mapping[str, Any]) -> dict[str, Any]:
+    """One object of the description: what 3.0 says in another way is replaced, at every depth."""
+    made: dict[str, Any] = {name: _value(value) for name, value in found.items()}
+    if isinstance(choices := made.get("anyOf"), list) and _NULL in choices:
+        rest = [choice for choice in choices if choice != _NULL]
+        del made["anyOf"]
+        if len(rest) == 1 and "$ref" not in rest[0]:
+            made |= rest[0]
+        else:  # beside a reference 3.0 ignores everything
+            made["anyOf"] = rest
+        made["nullable"] = True
+    if "const" in made and "type" in made:
+        made["enum"] = [made.pop("const")]
+    if isinstance(examples := made.get("examples"), list) and examples:
+        made["example"] = made.pop("examples")[0]
+    if isinstance(parts := made.pop("prefixItems", None), list):
+        made["items"] = parts[0] if all(part == parts[0] for part in parts) else {}
+    for limit, bound in (("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum")):
+        if isinstance(value := made.get(limit), int | float) and not isinstance(value, bool):
+            made[bound], made[limit] = value, True
+    return made
+
+
+def _value(value: object) -> object:
+    if isinstance(value, Mapping):
+        return _object(value)
+    return [_value(part) for part in value] if isinstance(value, list) else value

@@ -26,6 +26,13 @@ ASSETS: Final = {
 }
 """Every file beside the HTML of the pages, by its name; ``docs.html`` is a page of another making."""
 
+_PATHS: Final = {
+    "/": "dashboard", "/costs": "costs", "/settings": "settings", "/health": "health", "/inspect": "inspect",
+    "/meter/{name}": "meter", "/ledger": "ledger", "/ledger/{name}": "ledger", "/calibration/{name}": "calibration",
+    "/accuracy/{name}": "accuracy", "/scope/{name}": "scope",
+}  # fmt: skip
+"""The page at each path, for those who may read; its script takes the name of a meter from the path."""
+
 
 def pages_router(feed: Feed, metrics_setup: MetricsSetup | None) -> APIRouter:
     """The routes of pages and metrics."""
@@ -42,60 +49,18 @@ def pages_router(feed: Feed, metrics_setup: MetricsSetup | None) -> APIRouter:
         page = metrics_page(feed.views(), has_kwh=metrics_setup.has_kwh, openmetrics=is_open)
         return Response(page, headers={"content-type": OPENMETRICS_TYPE if is_open else TEXT_TYPE})
 
-    @router.get("/")
-    @needs(Scope.READ)
-    async def dashboard() -> Response:
-        return _page("dashboard")
+    def add_page(path: str, page: str) -> None:
+        async def answer() -> Response:
+            return _page(page)
 
-    @router.get("/scope/{name}")
-    @needs(Scope.READ)
-    async def scope(name: str) -> Response:
-        return _page("scope", status=200 if feed.view(name) else 404)
+        async def answer_of_meter(name: str) -> Response:
+            return _page(page, status=200 if feed.view(name) else 404)
 
-    @router.get("/meter/{name}")
-    @needs(Scope.READ)
-    async def meter(name: str) -> Response:
-        return _page("meter", status=200 if feed.view(name) else 404)
+        scope = Scope.ADMIN if page == "settings" else Scope.READ
+        router.get(path)(needs(scope)(answer_of_meter if "{name}" in path else answer))
 
-    @router.get("/costs")
-    @needs(Scope.READ)
-    async def costs() -> Response:
-        return _page("costs")
-
-    @router.get("/settings")
-    @needs(Scope.ADMIN)
-    async def settings() -> Response:
-        return _page("settings")
-
-    @router.get("/health")
-    @needs(Scope.READ)
-    async def health_page() -> Response:
-        return _page("health")
-
-    @router.get("/inspect")
-    @needs(Scope.READ)
-    async def inspect() -> Response:
-        return _page("inspect")
-
-    @router.get("/ledger")
-    @needs(Scope.READ)
-    async def ledger() -> Response:
-        return _page("ledger")
-
-    @router.get("/ledger/{name}")
-    @needs(Scope.READ)
-    async def ledger_of_meter(name: str) -> Response:
-        return _page("ledger", status=200 if feed.view(name) else 404)
-
-    @router.get("/calibration/{name}")
-    @needs(Scope.READ)
-    async def calibration(name: str) -> Response:
-        return _page("calibration", status=200 if feed.view(name) else 404)
-
-    @router.get("/accuracy/{name}")
-    @needs(Scope.READ)
-    async def accuracy(name: str) -> Response:
-        return _page("accuracy", status=200 if feed.view(name) else 404)
+    for path, page in _PATHS.items():
+        add_page(path, page)
 
     @router.get("/login")
     @public

@@ -42,6 +42,7 @@ def peer_of(scope: RequestScope, trusted: Sequence[_Network]) -> Peer:
     headers = headers_of(scope)
     client = (scope.get("client") or ("",))[0]
     address, is_secure, host = _address(client), scope.get("scheme") == "https", headers.get("host", "")
+    # Never this machine, even where the proxy runs on it: behind a proxy there is somebody else.
     if address is not None and _is_in(address, trusted):
         return _forwarded(headers, address, host, trusted, is_secure=is_secure)
     is_local = address is not None and address.is_loopback and not _MARKS_OF_A_PROXY & headers.keys()
@@ -53,6 +54,7 @@ def _forwarded(
 ) -> Peer:
     """What the proxies say: of the addresses, the last that is not a trusted proxy's own."""
     address = proxy
+    # From the right: each proxy appends whom it saw; what stands further left may be of the visitor's own making.
     for text in reversed(headers.get("x-forwarded-for", "").split(",")[-_MAX_HOPS:]):
         found = _address(text.strip())
         if found is None:

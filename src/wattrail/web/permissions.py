@@ -20,7 +20,7 @@ from wattrail.access import Scope
 from wattrail.errors import WattrailError
 from wattrail.web.asgi import App, Message, Receive, RequestScope, Send
 from wattrail.web.callers import Caller, Callers, not_signed_in
-from wattrail.web.missing_page import is_page, send_missing_page
+from wattrail.web.page_shell import PAGES
 from wattrail.web.peer import Peer
 from wattrail.web.problems import ProblemDetails, RequestRefused, send_problem
 from wattrail.web.query_names import refuse_unknown_names
@@ -96,6 +96,8 @@ class Permissions:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        # A layer of ASGI and not a dependency of FastAPI, which reads and parses the body first: that of a stranger is
+        # not read at all.
         wanted, caller = self._lookup(scope), None
         try:
             caller = await self._identify(scope, wanted)
@@ -142,6 +144,7 @@ class Permissions:
         route = wanted.route
         if route is not None and is_public(route):
             return
+        # First, so that strangers get one answer for what is there and what is not.
         if caller is None:
             raise RequestRefused(not_signed_in("this needs a user or a token: only this machine itself needs neither"))
         if route is None:
@@ -163,13 +166,12 @@ class Permissions:
             self._reports.failed(
                 who, peer.address, f"{scope['method']} {path}", "", f"{problem.status} {problem.detail}"
             )
-        if problem.status == 401 and is_page(scope):
-            await send_login(send, path)
-            return
-        if problem.status == 404 and is_page(scope):
-            await send_missing_page(send)
-            return
-        await send_problem(send, path, problem)
+        if problem.status == 401 and _is_page(scope):
+            await _send_login(send, path)
+        elif problem.status == 404 and _is_page(scope):
+            await _send_missing_page(send)
+        else:
+            await send_problem(send, path, problem)
 
     def _audited(self, scope: RequestScope, caller: Caller | None, send: Send) -> Send:
         peer: Peer = scope["state"]["peer"]
@@ -201,7 +203,20 @@ def _has_credentials(scope: RequestScope) -> bool:
     return any(name == b"authorization" for name, _ in scope["headers"])
 
 
-async def send_login(send: Send, path: str) -> None:
+def _is_page(scope: RequestScope) -> bool:
+    """Whether a person opened it in a browser: a person gets a page, a program a problem."""
+    return scope["method"] == "GET" and not scope["path"].startswith(("/api", "/metrics", "/assets"))
+
+
+async def _send_missing_page(send: Send) -> None:
+    """Say that nothing is there, and lead back."""
+    page = PAGES["missing"]
+    head = [(b"content-type", b"text/html; charset=utf-8"), (b"content-length", str(len(page)).encode())]
+    await send({"type": "http.response.start", "status": 404, "headers": head})
+    await send({"type": "http.response.body", "body": page})
+
+
+async def _send_login(send: Send, path: str) -> None:
     """Send a person to the page for signing in, and back afterwards."""
     target = f"/login?next={quote(path, safe='/')}".encode()
     await send(

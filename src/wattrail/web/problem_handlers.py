@@ -13,12 +13,19 @@ from starlette.exceptions import HTTPException
 
 from wattrail.errors import WattrailError
 from wattrail.sanitize import printable
-from wattrail.web.plain_words import complaint
 from wattrail.web.problems import PROBLEM_TYPE, PROBLEMS, ProblemDetails, RequestRefused
 
 __all__ = ["InvalidValueJson", "ProblemJson", "add_problem_handlers"]
 
 _BY_STATUS: Final = {kind.status: slug for slug, kind in reversed(list(PROBLEMS.items()))}
+_OBJECTS: Final = frozenset({"model_attributes_type", "model_type", "dict_type", "dict_attributes_type"})
+_PLAIN: Final[Mapping[str, str]] = {
+    "missing": "is missing",
+    "list_type": "must be a list: [value, …]",
+    "extra_forbidden": "is not known here",
+    "json_invalid": "is not JSON",
+}
+_WHOLE_BODY: Final = ("body",)
 
 
 class InvalidValueJson(BaseModel):
@@ -83,4 +90,17 @@ def _answer(request: Request, problem: ProblemDetails) -> Response:
 def _invalid_value(error: Mapping[str, Any]) -> InvalidValueJson:
     """One error of pydantic, without the value itself, which may be a password."""
     where = ".".join(str(part) for part in error["loc"])
-    return InvalidValueJson(where=printable(where, limit=100), message=complaint(error))
+    return InvalidValueJson(where=printable(where, limit=100), message=_complaint(error))
+
+
+def _complaint(error: Mapping[str, Any]) -> str:
+    """What is wrong, without the terms of the library that found it."""
+    kind, place = error["type"], tuple(error["loc"])
+    if kind in _OBJECTS:
+        # A text, or JSON that is announced as something else, is of the wrong shape just the same.
+        sent = ", sent as application/json" if place == _WHOLE_BODY else ""
+        return f'must be a JSON object: {{"name": value, …}}{sent}'
+    if kind in _PLAIN:
+        return _PLAIN[kind]
+    words = str(error["msg"]).replace("Input should", "must")
+    return printable(words[:1].lower() + words[1:])

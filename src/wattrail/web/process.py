@@ -26,10 +26,10 @@ from wattrail.gateway.timing import BackOff
 from wattrail.publish import PublisherBoard
 from wattrail.web.gateway_calls import MAX_CALL, Action, answer_line, busy_answer
 from wattrail.web.messages import ConfigurationJson, PublisherJson, Setup, decode_line, encode_line, encode_views
-from wattrail.web.reports import AccessWriter, apply_report
+from wattrail.web.reports import apply_report
 from wattrail.web.waveform import WaveformJson
 
-__all__ = ["WebProcess", "address_of", "bind"]
+__all__ = ["WebProcess", "address_of", "bind", "page_url"]
 
 _SEND_EVERY_S: Final = 0.5
 _SEND_TIMEOUT_S: Final = 10
@@ -59,9 +59,8 @@ class _Sent:
 class WebProcess:
     """Keeps the page running on a bound listener until it is stopped. ``on_ready`` gets its address.
 
-    ``on_acknowledge`` gets the id of an alarm that someone has seen; it is called in a thread of this process, and so
-    is ``access``, which writes down what the page reports of users and tokens. ``actions`` are what the page may ask
-    for, by name; each call runs in a thread of its own.
+    ``on_acknowledge`` gets the id of an alarm that someone has seen; it is called in a thread of this process.
+    ``actions`` are what the page may ask for, by name; each call runs in a thread of its own.
     """
 
     def __init__(
@@ -73,12 +72,11 @@ class WebProcess:
         board: PublisherBoard | None = None,
         on_ready: Callable[[str], object] | None = None,
         on_acknowledge: Callable[[int], object] | None = None,
-        access: AccessWriter | None = None,
         actions: Mapping[str, Action] | None = None,
     ) -> None:
         self._board = board or PublisherBoard()
         self.address = address_of(listener, is_secure=setup.certificate is not None)
-        self._access, self._actions = access, dict(actions or {})
+        self._actions = dict(actions or {})
         self._free_calls = threading.BoundedSemaphore(_MAX_CALLS)
         self._feed, self._setup, self._listener, self._on_ready = feed, setup, listener, on_ready
         self._on_acknowledge = on_acknowledge
@@ -125,6 +123,7 @@ class WebProcess:
                 logger.debug("the process of the page cannot be reached: %s", error)
             except Exception:  # a page that fails must not take the gateway with it
                 logger.exception("supervising the process of the page failed")
+            # One that was ended for other settings starts again at once; one that died may die again.
             if not self._stopping.is_set() and self._setup is setup:
                 delay = back_off.fail()
                 logger.warning("the process of the page ended; it is started again in %.0f s, readings go on", delay)
@@ -135,12 +134,15 @@ class WebProcess:
 
         Returns whether it was ever ready.
         """
+        # A pair of sockets and not multiprocessing: its start imports the caller's main module, and it sends pickles,
+        # by which a process that talks to strangers could send code.
         ours, theirs = socket.socketpair()
         with ours, theirs, self._feed.subscribe("the page", max_waiting=0) as events:
-            # Not settimeout(), which would also limit the wait for replies.
+            # Not settimeout(), which would also limit the wait for replies. A page that reads nothing for so long is
+            # ended, or what waits for it would grow.
             ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", _SEND_TIMEOUT_S, 0))
             process = self._process = self._start(theirs)
-            theirs.close()
+            theirs.close()  # an end that we keep open would hide that the child's has closed
             channel, ready = _Channel(ours), threading.Event()
             start_thread(lambda: self._listen(ours.makefile("rb"), channel, ready), name="web-replies")
             try:
@@ -159,7 +161,8 @@ class WebProcess:
         return ready.is_set()
 
     def _start(self, theirs: socket.socket) -> subprocess.Popen[bytes]:
-        # -P: no module may come from the working directory.
+        # -P: no module may come from the working directory. But for these two no descriptor is inherited: 1,200 idle
+        # connections once took all of them from the process that reads meters.
         command = [sys.executable, "-P", "-m", "wattrail.web.child", str(theirs.fileno()), str(self._listener.fileno())]
         return subprocess.Popen(
             command, pass_fds=(theirs.fileno(), self._listener.fileno()), stdin=subprocess.DEVNULL,
@@ -220,17 +223,17 @@ class WebProcess:
             ready.set()
             if self._on_ready is not None:
                 self._on_ready(self.address)
+        # From here on every field is what a process under attack may send: its type is checked before it is used.
         number = reply.get("acknowledge")
         if isinstance(number, int) and self._on_acknowledge is not None:
             try:
                 self._on_acknowledge(number)
             except WattrailError as error:
                 logger.warning("alarm %d could not be acknowledged: %s", number, error)
-        if self._access is not None:
-            try:
-                apply_report(reply, self._access)
-            except (WattrailError, ValueError) as error:
-                logger.warning("a report of the page could not be stored: %s", error)
+        try:
+            apply_report(reply, self._setup.database)
+        except (WattrailError, ValueError) as error:
+            logger.warning("a report of the page could not be stored: %s", error)
         name = reply.get("watch")
         if isinstance(name, str) and self._feed.view(name) is not None:
             self._feed.scopes.watch(name)
@@ -300,9 +303,13 @@ def bind(host: str = "127.0.0.1", port: int = 0) -> socket.socket:
 def address_of(listener: socket.socket, *, is_secure: bool = False) -> str:
     """The URL at which a bound socket is reached."""
     host, port = listener.getsockname()[:2]
-    if host in {"0.0.0.0", "::"}:
-        host = socket.gethostname()
-    return f"{'https' if is_secure else 'http'}://{f'[{host}]' if ':' in host else host}:{port}/"
+    return page_url(host, port, is_secure=is_secure)
+
+
+def page_url(host: str, port: int, *, is_secure: bool = False) -> str:
+    """The URL by which other machines reach a page that is bound to a host and a port."""
+    name = socket.gethostname() if host in {"0.0.0.0", "::"} else host
+    return f"{'https' if is_secure else 'http'}://{f'[{name}]' if ':' in name else name}:{port}/"
 
 
 def _hint(error: OSError) -> str | None:

@@ -38,6 +38,7 @@ class BoundedProtocol(H11Protocol):
         """Accept a connection; if there are too many, drop the one that has been idle longest."""
         super().connection_made(transport)
         self.idle_since = self.loop.time()
+        # Not the new one: who holds all of them open would keep out whoever comes after.
         if len(self.connections) > MAX_CONNECTIONS:
             idle = [one for one in self.connections if isinstance(one, BoundedProtocol) and not one.is_busy]
             min(idle, key=lambda one: one.idle_since, default=self).drop("too many connections")
@@ -51,7 +52,7 @@ class BoundedProtocol(H11Protocol):
     def data_received(self, data: bytes) -> None:
         """Process received bytes."""
         super().data_received(data)
-        self._watch_head()
+        self._watch_head()  # a timer that runs goes on: a head that comes byte by byte has these seconds as a whole
 
     def on_response_complete(self) -> None:
         """Start the wait for the next request."""
@@ -74,9 +75,9 @@ class BoundedProtocol(H11Protocol):
     def drop(self, why: str) -> None:
         """End the connection at once, and free its descriptor."""
         logger.debug("connection dropped: %s", why)
-        self.connections.discard(self)
+        self.connections.discard(self)  # the loop reports the loss later, and more may be accepted before it does
         if self.transport is not None:
-            self.transport.abort()
+            self.transport.abort()  # close() would wait until a visitor who does not read has taken the rest
 
     def send_400_response(self, msg: str) -> None:
         """Refuse a request that is not HTTP or has too long a head, and close; as uvicorn does, with our headers."""

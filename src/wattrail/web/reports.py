@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from wattrail.access import AuditRecord, Token, User
 from wattrail.clock import Clock
+from wattrail.database_address import DatabaseAddress
 from wattrail.sanitize import printable
+from wattrail.store.access import AccessBook
 
-__all__ = ["AccessWriter", "Reports", "apply_report"]
+__all__ = ["Reports", "apply_report"]
 
 _MAX_FAILURES: Final = 60
 """Failures of strangers that are written down in a minute; the others are counted. What succeeds is always written."""
@@ -20,22 +22,6 @@ _USED_EVERY: Final = timedelta(hours=1)
 _MAX_TEXT: Final = 200
 _MAX_HASH: Final = 200
 _TEXTS: Final = ("who", "origin", "action", "subject", "result")
-
-
-class AccessWriter(Protocol):
-    """Writes to the database, in the gateway's process."""
-
-    def record(self, audit: AuditRecord) -> None:
-        """Add a record to the audit log."""
-        ...
-
-    def replace_hash(self, name: str, old: str, new: str) -> None:
-        """Keep a password under newer parameters."""
-        ...
-
-    def mark_used(self, prefix: str, at: datetime) -> None:
-        """A token was used."""
-        ...
 
 
 class Reports:
@@ -79,8 +65,18 @@ class Reports:
         self._send(audit={**short, "at": self._clock.now().isoformat()})
 
 
-def apply_report(message: Mapping[str, Any], writer: AccessWriter) -> None:
-    """Write down what the page reports. Raises ValueError for what cannot be meant, StoreError."""
+def apply_report(message: Mapping[str, Any], database: DatabaseAddress) -> None:
+    """Write down what the page reports, in the gateway's process.
+
+    Reports are few, so each opens the database for itself. Raises ValueError for what cannot be meant, StoreError.
+    """
+    if not {"audit", "rehash", "used"} & message.keys():
+        return
+    with AccessBook(database) as book:
+        _apply(message, book)
+
+
+def _apply(message: Mapping[str, Any], writer: AccessBook) -> None:
     try:
         if (audit := message.get("audit")) is not None:
             who, origin, action, subject, result = (str(audit[name]) for name in _TEXTS)

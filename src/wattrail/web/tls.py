@@ -79,6 +79,7 @@ def certificate_warning(files: CertificateFiles) -> str | None:
 
 def certificate_state(files: CertificateFiles) -> CertificateState:
     """The state of a certificate that can be served. Raises ConfigError and FileError for one that cannot."""
+    # The standard library tells the dates of a certificate to the other end of a handshake only.
     server = server_context(files)
     client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     client.check_hostname = False
@@ -108,7 +109,7 @@ async def take_up_renewals(context: ssl.SSLContext, files: CertificateFiles) -> 
                 server_context(files)  # a pair that does not match must not replace one that does
                 _load(context, files)
                 logger.warning("the certificate %s was renewed, and is served from now on", files.certificate)
-        except (OSError, WattrailError) as error:
+        except (OSError, WattrailError) as error:  # perhaps half of a renewal: the other file changes the stamp again
             logger.warning("the renewed certificate is not used, the one before still is: %s", error)
 
 
@@ -128,6 +129,7 @@ def _check_mode(key: Path) -> None:
 def _load(context: ssl.SSLContext, files: CertificateFiles) -> None:
     names = f"certificate {printable(str(files.certificate))}, key {printable(str(files.key))}"
     try:
+        # OpenSSL would ask for the passphrase at the terminal, and a service would wait there for ever.
         if b"ENCRYPTED" in read_bytes(files.key, limit=MAX_KEY_BYTES):
             raise ConfigError(f"{names}: the key has a passphrase, and there is nobody to type it", hint=_PLAIN_KEY)
         context.load_cert_chain(files.certificate, files.key)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
 from itertools import pairwise
@@ -12,14 +12,12 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 
 from wattrail.access import Scope
-from wattrail.clock import zone_of
-from wattrail.gateway import MeterView
 from wattrail.ledger import Tariff, Totals, by_interval, energy_billing_moments, energy_bills, midnight
 from wattrail.store import StoreReader, open_to_read
 from wattrail.store.price_file import with_prices
-from wattrail.web.messages import Setup
 from wattrail.web.openapi import may_fail
 from wattrail.web.permissions import needs
+from wattrail.web.site_meters import SiteMeters
 
 __all__ = ["DayEnergyJson", "TodayJson", "add_today_route"]
 
@@ -75,22 +73,19 @@ class TodayJson(BaseModel):
     cost: CostOfTodayJson | None
 
 
-def add_today_route(
-    router: APIRouter, setup: Setup, known: Callable[[str], MeterView], now: Callable[[], datetime]
-) -> None:
-    """``known`` gives a meter by its name, or answers 404."""
-    zone = zone_of(setup.zone)
+def add_today_route(router: APIRouter, site: SiteMeters) -> None:
+    """The route /meters/{name}/today."""
 
     @router.get("/meters/{name}/today", tags=["energy"], responses=may_fail(404, 503))
     @needs(Scope.READ)
     def today(name: str) -> TodayJson:
         """Energy of today so far, of yesterday, and what is usual by this time of the day."""
-        view = known(name)
-        with open_to_read(setup.database) as reader:
-            answer = today_of(reader, view.name, now(), zone, simulated=view.simulated)
-            tariff = next(iter(setup.tariffs.values()), None)
+        view, now = site.view(name), site.now()
+        with open_to_read(site.setup.database) as reader:
+            answer = today_of(reader, view.name, now, site.zone, simulated=view.simulated)
+            tariff = next(iter(site.setup.tariffs.values()), None)
             if tariff is not None:
-                answer.cost = cost_of_today(reader, view.name, now(), zone, with_prices(tariff))
+                answer.cost = cost_of_today(reader, view.name, now, site.zone, with_prices(tariff))
             return answer
 
 

@@ -1,18 +1,24 @@
 // The accuracy of a meter: load after load beside a reference, and a report to print. Nothing is stored: results are in this tab alone.
+import { ask, change, path } from "./api.js";
 import { AccuracyReport, loadName } from "./accuracyreport.js";
-import { ask, element, path, show } from "./element.js";
+import { button, element, field, input, section, show } from "./element.js";
 import { number } from "./format.js";
 import { t } from "./language.js";
-import { field } from "./ledgerentries.js";
-import { meterLink, pageHead, showHeader } from "./page.js";
+import { meterLink, ownMeter, pageHead, showHeader } from "./page.js";
 import { opening } from "./problem.js";
-import { change } from "./send.js";
+import { may } from "./session.js";
 
 const main = document.getElementById("main");
-const name = decodeURIComponent(location.pathname.split("/").at(-1));
+const name = ownMeter();
 const SHOWN = ["watts", "volts", "amps", "power_factor"];
 
-const input = (id, more = {}) => element("input", { id, name: id, autocomplete: "off", ...more });
+// A part that is not in the printed report.
+function unprinted(title, ...parts) {
+  const made = section(title, ...parts);
+  made.classList.add("testing");
+  return made;
+}
+
 const decimal = (text) => text.trim().replace(",", ".");
 const key = (point) => `${point.amps} ${point.power_factor}`;
 
@@ -39,8 +45,7 @@ class Testing {
     this.load = element("select", { id: "load", name: "load" });
     this.load.addEventListener("change", () => this.#go(Number(this.load.value)));
     this.measure = element("button.button.main", { type: "submit" }, t("Measure"));
-    this.skip = element("button.button", { type: "button" }, t("Skip this load"));
-    this.skip.addEventListener("click", () => this.#skip());
+    this.skip = button("button.button", t("Skip this load"), () => this.#skip());
     this.form = element("form.statement", { "aria-label": t("Measure a load") },
       field(t("Reference: which device"), input("device", { maxlength: "100", value: results.reference?.device ?? "" })),
       field(t("Its class or error, per cent"), input("percent", { inputmode: "decimal", placeholder: number(0.5, 1), required: "", value: results.reference?.percent ?? "" })),
@@ -48,8 +53,7 @@ class Testing {
       ...[[t("Watts"), 1150.4, 1], [t("Volts"), 230.1, 1], [t("Amperes"), 5, 3], [t("Power factor"), 1, 0]].map(([title, example, decimals], place) =>
         field(title, input(SHOWN[place], { inputmode: "decimal", placeholder: number(example, decimals) }))), element("div.row.wide", {}, this.measure, this.skip));
     this.form.addEventListener("submit", (event) => { event.preventDefault(); this.#measure(); });
-    const title = t("One load after the other");
-    this.root = element("section.part.testing", { "aria-label": title }, element("h2", {}, title), field(t("Load"), this.load), this.toSet, this.form, this.said, this.problem);
+    this.root = unprinted(t("One load after the other"), field(t("Load"), this.load), this.toSet, this.form, this.said, this.problem);
     this.#next(0);
   }
 
@@ -112,16 +116,15 @@ function currents(plan) {
     event.preventDefault();
     location.search = String(new URLSearchParams({ basic_amps: decimal(basic.value), max_amps: decimal(most.value) }));
   });
-  return element("section.part.testing", { "aria-label": t("Currents of the meter") }, element("h2", {}, t("Currents of the meter")),
-    element("p", {}, t("They decide which loads belong to the test; the type plate has them, as 5(60) A.")), form);
+  return unprinted(t("Currents of the meter"), element("p", {}, t("They decide which loads belong to the test; the type plate has them, as 5(60) A.")), form);
 }
 
 async function build({ zone }, session) {
-  const may = session.kind === "machine" || session.scopes.includes("adjust"), title = t("Accuracy of {meter}", { meter: name });
+  const title = t("Accuracy of {meter}", { meter: name });
   document.title = `${title} – wattrail`;
   const plan = await ask(`${path(name)}/accuracy/points${location.search}`), results = new Results(), report = new AccuracyReport(name, plan, zone);
   const head = pageHead(title, plan, meterLink("meter", name, t("Meter")), meterLink("calibration", name, t("Calibration")));
-  const testing = may ? new Testing(plan, results, report).root :
+  const testing = may(session, "adjust") ? new Testing(plan, results, report).root :
     element("section.part.testing", { "aria-label": t("One load after the other") }, element("p", {}, t("Only who has the scope adjust can measure.")));
   main.replaceChildren(element("section.part", { "aria-label": title }, head,
     element("p.testing", {}, t("How far the numbers can be trusted: the meter beside a reference, at the loads of IEC 62053-21. Any load can be skipped.")),

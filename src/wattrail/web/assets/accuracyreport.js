@@ -1,8 +1,7 @@
 // The report of an accuracy test: a table of loads beside the limits of a class, what follows, and how it was found.
-import { element } from "./element.js";
-import { SIMULATED, clock, date, number } from "./format.js";
+import { button, element, field, pairs, section, table } from "./element.js";
+import { SIMULATED, dated, number } from "./format.js";
 import { t } from "./language.js";
-import { field } from "./ledgerentries.js";
 import { meterLink } from "./page.js";
 import { said } from "./said.js";
 
@@ -22,12 +21,11 @@ export class AccuracyReport {
     this.class = element("select", { id: "class", name: "class" }, ...plan.classes.map(({ name: one }) => element("option", { value: one }, t("Class {name}", { name: local(one) }))));
     this.class.value = plan.classes[1].name;
     this.class.addEventListener("change", () => this.show(this.results));
-    const print = element("button.button", { type: "button" }, t("Print the report"));
-    print.addEventListener("click", () => window.print());
     this.body = element("div");
-    this.tools = element("div.row", {}, field(t("Limits of"), this.class), print,
+    this.tools = element("div.row", {}, field(t("Limits of"), this.class), button("button.button", t("Print the report"), () => window.print()),
       meterLink("calibration", name, t("Calibrate this meter")));
-    this.root = element("section.part.report", { "aria-label": t("Report") }, element("h2", {}, t("Report")), this.body, this.tools);
+    this.root = section(t("Report"), this.body, this.tools);
+    this.root.classList.add("report");
   }
 
   show(results) {
@@ -38,17 +36,17 @@ export class AccuracyReport {
   }
 
   #conditions({ reference }) {
-    const { volts, basic_amps: basic, max_amps: most } = this.plan, now = Date.now();
-    const facts = [[t("Meter"), this.name + (this.plan.simulated ? ` (${SIMULATED})` : "")], [t("Date"), `${date(now, this.zone, { day: "numeric", month: "short", year: "numeric" })}, ${clock(now, this.zone, false)}`],
-      [t("Reference"), `${reference.device || t("not named")}, ${reference.percent} %`], [t("Currents"), t("{volts} V, basic {basic} A, largest {most} A", { volts: number(volts, 0), basic: local(basic), most: local(most) })]];
-    return [element("dl.facts-list", {}, ...facts.map(([title, text]) => element("div", {}, element("dt", {}, title), element("dd", {}, text))))];
+    const { volts, basic_amps: basic, max_amps: most } = this.plan;
+    return [pairs("dl.facts-list", [[t("Meter"), this.name + (this.plan.simulated ? ` (${SIMULATED})` : "")], [t("Date"), dated(Date.now(), this.zone)],
+      [t("Reference"), `${reference.device || t("not named")}, ${reference.percent} %`], [t("Currents"), t("{volts} V, basic {basic} A, largest {most} A", { volts: number(volts, 0), basic: local(basic), most: local(most) })]])];
   }
 
   #table(rows) {
     const title = t("Errors beside the limits of class {name}", { name: local(this.class.value) }) + (this.plan.simulated ? ` · ${SIMULATED}` : "");
     const heads = [t("Load"), t("Reference"), t("Meter"), t("Error"), t("Limit"), t("Result")];
-    return element("div.scrolls", { tabindex: "0", role: "region", "aria-label": title }, element("table.bills", {}, element("caption", {}, title),
-      element("thead", {}, element("tr", {}, ...heads.map((head) => element("th", { scope: "col" }, head)))), element("tbody", {}, ...rows.map((row) => this.#row(row)))));
+    const made = table("table.bills", title, heads, rows.map((row) => this.#row(row)));
+    made.firstChild.prepend(element("caption", {}, title));
+    return made;
   }
 
   #row(row) {

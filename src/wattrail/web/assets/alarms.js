@@ -1,5 +1,6 @@
 // The strip of alarms: those that are raised now, from /api/v1/alarms. Without any it is not there.
-import { ask, element } from "./element.js";
+import { ask, send } from "./api.js";
+import { button, element } from "./element.js";
 import { clock, date } from "./format.js";
 import { t } from "./language.js";
 import { simulatedBadge } from "./page.js";
@@ -21,20 +22,18 @@ function row(alarm, zone, mayAdjust) {
     element("p.alarm-text", {}, element("strong", {}, `${SEVERITIES[alarm.severity] ?? alarm.severity}: `), said(alarm.text)),
     element("p.alarm-since", {}, t("since {when}", { when: when(alarm.since, zone) }) + seen),
     simulatedBadge(alarm),
-    alarm.acknowledged || !mayAdjust ? null : button(alarm));
+    alarm.acknowledged || !mayAdjust ? null : acknowledging(alarm));
 }
 
 // Acknowledges an alarm. The strip shows it when the gateway has stored it; a refusal stands on the button.
-function button(alarm) {
-  const made = element("button", { type: "button", "aria-label": `${t("Acknowledge")}: ${said(alarm.text)}` }, t("Acknowledge"));
-  made.addEventListener("click", async () => {
+function acknowledging(alarm) {
+  const made = button("button", t("Acknowledge"), async () => {
     made.disabled = true;
-    const answer = await fetch(`/api/v1/alarms/${alarm.id}/acknowledge`, { method: "POST" }).catch(() => null);
-    if (!answer?.ok) {
-      made.textContent = t("Refused, try again");
-      made.disabled = false;
-    }
-  });
+    const { ok } = await send("POST", `alarms/${alarm.id}/acknowledge`);
+    if (ok) return;
+    made.textContent = t("Refused, try again");
+    made.disabled = false;
+  }, { "aria-label": `${t("Acknowledge")}: ${said(alarm.text)}` });
   return made;
 }
 

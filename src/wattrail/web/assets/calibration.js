@@ -1,22 +1,18 @@
 // Calibrating a meter against a reference: what holds, a measurement of one steady load, and a way back.
-import { ask, element, path, show } from "./element.js";
-import { clock, date, number } from "./format.js";
-import { field } from "./ledgerentries.js";
+import { ask, change, path } from "./api.js";
+import { button, element, field, input, section, show, table } from "./element.js";
+import { dated, number } from "./format.js";
 import { t } from "./language.js";
-import { meterLink, pageHead, showHeader } from "./page.js";
+import { meterLink, ownMeter, pageHead, showHeader } from "./page.js";
 import { opening } from "./problem.js";
 import { said } from "./said.js";
-import { change } from "./send.js";
+import { may } from "./session.js";
 
 const main = document.getElementById("main");
-const name = decodeURIComponent(location.pathname.split("/").at(-1));
+const name = ownMeter();
 const CONSTANTS = [["counts_per_volt", t("Counts per volt")], ["counts_per_amp", t("Counts per ampere")], ["counts_per_watt", t("Counts per watt")]];
 const ORIGINS = { measured: t("measured"), factory: t("from the factory"), settings: t("set by hand"), restored: t("put back") };
 const LOADS = [["resistive", t("Heater, kettle (resistive)")], ["lagging", t("Motor (lagging)")], ["leading", t("Capacitor (leading)")]];
-
-const input = (id, more = {}) => element("input", { id, name: id, autocomplete: "off", ...more });
-const table = (label, heads, rows) => element("div.scrolls", { tabindex: "0", role: "region", "aria-label": label }, element("table.bills", {},
-  element("thead", {}, element("tr", {}, ...heads.map((title) => element("th", { scope: "col" }, title)))), element("tbody", {}, ...rows)));
 
 class Kept {
   constructor(zone, mayKeep) {
@@ -24,7 +20,7 @@ class Kept {
     this.problem = element("p.problem", { role: "alert" });
     this.list = element("ul.entries");
     this.scale = element("p");
-    this.root = element("section.part", { "aria-label": t("Kept calibrations") }, element("h2", {}, t("Kept calibrations")), this.scale, this.list, this.problem);
+    this.root = section(t("Kept calibrations"), this.scale, this.list, this.problem);
   }
 
   // The gateway knows what holds a moment before it is listed.
@@ -36,14 +32,12 @@ class Kept {
   }
 
   #row(one) {
-    const back = element("button.button.small", { type: "button", "aria-label": t("Put calibration {number} back", one) }, t("Put back"));
-    back.addEventListener("click", async () => {
+    const back = button("button.button.small", t("Put back"), async () => {
       back.disabled = true;
       await change("POST", `${path(name)}/calibration/restore`, { number: one.number }).then((now) => this.load(now)).catch((error) => { show(this.problem, error.message); });
-    });
-    const at = `${date(one.at, this.zone, { day: "numeric", month: "short", year: "numeric" })}, ${clock(one.at, this.zone, false)}`;
+    }, { "aria-label": t("Put calibration {number} back", one) });
     const values = CONSTANTS.map(([key]) => number(one.constants[key], 2)).join(" · ") + (one.constants.inverted ? ` · ${t("the other way round")}` : "");
-    return element("li.manual", {}, element("span.number", {}, String(one.number)), element("span.kind", {}, one.is_newest ? t("newest") : ""), element("span.when", {}, at), element("span.what", {}, values),
+    return element("li.manual", {}, element("span.number", {}, String(one.number)), element("span.kind", {}, one.is_newest ? t("newest") : ""), element("span.when", {}, dated(one.at, this.zone)), element("span.what", {}, values),
       this.mayKeep && !one.is_newest ? back : element("span"), element("span.why", {}, [`${ORIGINS[one.origin] ?? one.origin}, ${one.by}`, one.note].filter(Boolean).join(": ")));
   }
 }
@@ -60,7 +54,7 @@ class Measurement {
     this.form = element("form.statement", { "aria-label": t("Measure a load") }, ...shown.map(([one, title, placeholder]) =>
       field(title, input(one, { inputmode: "decimal", placeholder }))), field(t("Load"), loads), element("div.wide", {}, this.button));
     this.form.addEventListener("submit", (event) => { event.preventDefault(); this.#measure(); });
-    this.root = element("section.part", { "aria-label": t("Measure a load") }, element("h2", {}, t("Measure a load")), element("ol", {},
+    this.root = section(t("Measure a load"), element("ol", {},
       element("li", {}, t("Switch on a load that holds still, such as a kettle or a heater, and nothing else behind the meter.")),
       element("li", {}, t("Type what a reference shows while it runs, with all its digits. Leave empty what it does not show.")),
       element("li", {}, t("Measure: the gateway takes ten readings, which lasts some ten seconds. Nothing is kept yet."))), this.form, this.said, this.problem, this.result);
@@ -88,7 +82,7 @@ class Measurement {
         element("td", {}, `${number(100 * change, 2)} %`), element("td", {}, error === null || error === undefined ? t("not measured") : `${number(100 * error, 3)} %`));
     });
     const turned = found.after.inverted === found.before.inverted ? null : element("p", {}, t("The direction of power is turned round."));
-    const parts = [element("h3", {}, t("Result")), table(t("Constants before and after"), ["", t("before"), t("after"), t("change"), t("uncertain by")], rows), turned,
+    const parts = [element("h3", {}, t("Result")), table("table.bills", t("Constants before and after"), ["", t("before"), t("after"), t("change"), t("uncertain by")], rows), turned,
       element("ul.findings", {}, ...found.findings.map(({ text }) => element("li", {}, said(text)))), ...this.#keeping(found)];
     this.result.replaceChildren(...parts.filter(Boolean));
     this.result.hidden = false;
@@ -99,10 +93,10 @@ class Measurement {
   #keeping(found) {
     if (!this.mayKeep) return [element("p.quiet", {}, t("Only who has the scope admin can keep it."))];
     const stopping = found.findings.filter(({ stops }) => stops), note = input("note", { maxlength: "300" }), who = input("who", { maxlength: "100", autocomplete: "name" });
-    const keep = element("button.button.main", { type: "button" }, t("Keep it")), sure = element("input", { type: "checkbox", id: "sure" });
+    const sure = element("input", { type: "checkbox", id: "sure" });
+    const keep = button("button.button.main", t("Keep it"), () => this.#keep(keep, { number: found.number, note: note.value, who: this.isMachine ? who.value : "", allow: stopping.map(({ cause }) => cause) }));
     keep.disabled = stopping.length > 0;
     sure.addEventListener("change", () => { keep.disabled = !sure.checked; });
-    keep.addEventListener("click", () => this.#keep(keep, { number: found.number, note: note.value, who: this.isMachine ? who.value : "", allow: stopping.map(({ cause }) => cause) }));
     return [element("div.statement", {}, field(t("Remark: which reference, which load"), note), this.isMachine ? field(t("Your name"), who) : null),
       stopping.length ? element("p.row", {}, sure, element("label", { for: "sure" }, t("The parts really are so: keep it in spite of this."))) : null,
       element("div.row", {}, keep), element("p.quiet", {}, t("The meter is read with it at once; the past keeps its own. A calibration in wattrail.toml wins over it."))];
@@ -122,15 +116,14 @@ class Measurement {
 }
 
 async function build({ zone }, session) {
-  const isMachine = session.kind === "machine", may = (scope) => isMachine || session.scopes.includes(scope);
-  const kept = new Kept(zone, may("admin")), found = await kept.load(), title = t("Calibration of {meter}", { meter: name });
+  const mayKeep = may(session, "admin"), kept = new Kept(zone, mayKeep), found = await kept.load(), title = t("Calibration of {meter}", { meter: name });
   document.title = `${title} – wattrail`;
   const head = pageHead(title, found, meterLink("accuracy", name, t("Accuracy")));
-  const cannot = (found.why_not && said(found.why_not)) ?? (may("adjust") ? null : t("Only who has the scope adjust can measure."));
+  const cannot = (found.why_not && said(found.why_not)) ?? (may(session, "adjust") ? null : t("Only who has the scope adjust can measure."));
   main.replaceChildren(
     element("section.part", { "aria-label": title }, head, element("p", {}, t("A reference beside the meter shows how far its numbers are off. What is measured here scales what comes, never what was booked.")),
       element("p.quiet", {}, t("The meter is on the mains meanwhile: read it through an isolator only, with the case closed."))),
-    cannot ? element("section.part", { "aria-label": t("Measure a load") }, element("p", {}, cannot)) : new Measurement(may("admin"), isMachine, kept).root, kept.root);
+    cannot ? element("section.part", { "aria-label": t("Measure a load") }, element("p", {}, cannot)) : new Measurement(mayKeep, session.kind === "machine", kept).root, kept.root);
 }
 
 const session = await showHeader();

@@ -1,8 +1,8 @@
 // Says that wattrail.toml was changed and refused, from /api/v1/health.
-import { ask, show } from "./element.js";
+import { ask, withHint } from "./api.js";
+import { show } from "./element.js";
 import { moment } from "./format.js";
 import { t } from "./language.js";
-import { withHint } from "./send.js";
 
 const EVERY_MS = 3000;
 

@@ -1,11 +1,13 @@
 // What a meter's energy costs: the bills of a year at every tariff of the configuration, and the lines of each.
+import { ask, path } from "./api.js";
 import { plusDays, shifted, spanOf, today } from "./calendar.js";
-import { ask, element, path } from "./element.js";
-import { clock, date, energy, moment, money, number } from "./format.js";
+import { button, element, section, table } from "./element.js";
+import { date, dated, energy, moment, money, number } from "./format.js";
 import { t } from "./language.js";
-import { pageHead, showHeader } from "./page.js";
+import { meterChoice, pageHead, showHeader } from "./page.js";
 import { followGateway } from "./live.js";
 import { loading, opening } from "./problem.js";
+import { said } from "./said.js";
 
 const MONTHS = 13;
 // A year of quarter-hour prices takes some seconds on a small board.
@@ -35,8 +37,7 @@ function comparison({ answers, starts, of, called }, zone, choose) {
   const head = [t("Period"), "kWh", ...answers.map(called)];
   const rows = starts.map((start) => {
     const found = answers.map((answer) => of(answer, start)), least = Math.min(...found.map(whole));
-    const open = element("button.link", { type: "button" }, name(start, zone));
-    open.addEventListener("click", () => choose(start));
+    const open = button("button.link", name(start, zone), () => choose(start));
     const unpriced = found.some((bill) => bill?.unpriced.length);
     return element("tr", {}, element("th", { scope: "row" }, open, found[0]?.complete ? null : element("span.incomplete", {}, t("not complete")),
       unpriced ? element("span.incomplete", {}, t("a price is missing")) : null,
@@ -46,32 +47,30 @@ function comparison({ answers, starts, of, called }, zone, choose) {
         bill ? money(Number(bill.total), answers[n].currency) : "–")));
   });
   const sums = answers.map((answer) => money(starts.reduce((sum, start) => sum + Number(of(answer, start)?.total ?? 0), 0), answer.currency));
-  return element("div.scrolls", { tabindex: "0", role: "region", "aria-label": t("Bills") }, element("table.bills", {},
-    element("thead", {}, element("tr", {}, ...head.map((title) => element("th", { scope: "col" }, title)))),
-    element("tbody", {}, ...rows),
-    element("tfoot", {}, element("tr", {}, element("th", { scope: "row" }, t("Together")), element("td"), ...sums.map((sum) => element("td", {}, sum))))));
+  return table("table.bills", t("Bills"), head, rows,
+    element("tfoot", {}, element("tr", {}, element("th", { scope: "row" }, t("Together")), element("td"), ...sums.map((sum) => element("td", {}, sum)))));
 }
 
 // What is not known of the market's prices, in a sentence for each tariff that follows a market.
 function staleness({ answers }, zone) {
-  const said = answers.filter(({ stale }) => stale).map(({ tariff, prices_until: until }) => element("p.warning", { role: "status" }, until
+  const lines = answers.filter(({ stale }) => stale).map(({ tariff, prices_until: until }) => element("p.warning", { role: "status" }, until
     ? t("{tariff}: prices are known until {when} only. What flows later has no price yet, and is in no sum.", { tariff, when: moment(until, zone) })
     : t("{tariff}: no price is known yet. What flows has no price, and is in no sum.", { tariff })));
-  return said.length ? element("div", {}, ...said) : null;
+  return lines.length ? element("div", {}, ...lines) : null;
 }
 
 function missing({ unpriced }, zone) {
   if (!unpriced.length) return null;
   const hours = unpriced.reduce((sum, { start, end }) => sum + (new Date(end) - new Date(start)) / 3600e3, 0);
-  const spans = unpriced.slice(0, 5).map(({ start, end }) => `${date(start, zone)}, ${clock(start, zone, false)} – ${date(end, zone)}, ${clock(end, zone, false)}`);
+  const spans = unpriced.slice(0, 5).map(({ start, end }) => [start, end].map((at) => dated(at, zone, { year: false })).join(" – "));
   return element("p.facts", {}, t("No price is known for {hours} h: {spans}", { hours: number(hours, 1), spans: [...spans, ...(unpriced.length > 5 ? ["…"] : [])].join("; ") }));
 }
 
 const name = (start, zone) => date(start, zone, { month: "long", year: "numeric" });
 
 function lines(bill, title, { currency }, zone) {
-  const row = (line) => element("tr", {}, element("th", { scope: "row" }, line.text, line.obis ? element("span.obis", {}, line.obis) : null),
-    element("td", {}, `${number(Number(line.quantity), line.unit === "kWh" ? 2 : 0)} ${line.unit}`), element("td", {}, money(Number(line.price), currency, 4)),
+  const row = (line) => element("tr", {}, element("th", { scope: "row" }, said(line.text), line.obis ? element("span.obis", {}, line.obis) : null),
+    element("td", {}, `${number(Number(line.quantity), line.unit === "kWh" ? 2 : 0)} ${said(line.unit)}`), element("td", {}, money(Number(line.price), currency, 4)),
     element("td", {}, money(Number(line.amount), currency)));
   const uncharged = bill.uncharged.import_wh + bill.uncharged.export_wh + bill.uncharged.undirected_wh;
   return element("div.bill", {}, element("h3", {}, title), element("div.scrolls", {}, element("table.bills", {}, element("tbody", {}, ...bill.lines.map(row)),
@@ -81,7 +80,7 @@ function lines(bill, title, { currency }, zone) {
 }
 
 function none() {
-  return element("section.part", { "aria-label": t("No tariff yet") }, element("h2", {}, t("No tariff yet")),
+  return section(t("No tariff yet"),
     element("p", {}, t("Write what your supplier charges into a file beside wattrail.toml. Name it in the settings, or in wattrail.toml, and type wattrail reload:")),
     element("pre", { tabindex: "0" }, element("code", {}, 'name = "My tariff"\ncurrency = "EUR"\n\n[[price]]\nfrom = 2026-01-01\nrates = 0.32\nexport = 0.08\nstanding = 12.90')),
     element("pre", { tabindex: "0" }, element("code", {}, '[site]\ntariffs = ["tariff.toml"]')));
@@ -90,7 +89,7 @@ function none() {
 // What stands in for a tariff while all that is metered is simulated, said where its prices are seen.
 function exampleOnly() {
   return element("p.facts", {}, t("No tariff is configured, so these prices are an example."), " ",
-    element("a", { href: "/settings#group-1" }, t("Name the file of your tariff on the page of settings.")));
+    element("a", { href: "/settings#site" }, t("Name the file of your tariff on the page of settings.")));
 }
 
 async function build(about) {
@@ -99,15 +98,13 @@ async function build(about) {
   if (!tariffs.length || !meters.length) return main.replaceChildren(none());
   const asked = new URLSearchParams(location.search).get("meter");
   const meter = meters.find(({ name }) => name === (asked ?? grid)) ?? meters[0];
-  const choose = element("select", { "aria-label": t("Meter") }, ...meters.map((one) =>
-    element("option", { value: one.name, ...(one === meter ? { selected: "" } : {}) }, one.name)));
-  choose.addEventListener("change", () => { location.search = new URLSearchParams({ meter: choose.value }); });
+  const choose = meterChoice(meters, meter.name, (chosen) => { location.search = new URLSearchParams({ meter: chosen }); });
   const found = await bills(meter.name, about), detail = element("div.details", { "aria-live": "polite" });
   const show = (start) => detail.replaceChildren(element("h2", {}, name(start, zone)),
     ...found.answers.map((answer) => (found.of(answer, start) ? lines(found.of(answer, start), found.called(answer), answer, zone) : null)).filter(Boolean));
   main.replaceChildren(
     element("section.part", { "aria-label": t("Costs") },
-      pageHead(t("Costs"), meter, meters.length > 1 ? choose : null),
+      pageHead(t("Costs"), meter, choose),
       example ? exampleOnly() : null,
       staleness(found, zone),
       found.starts.length ? comparison(found, zone, show) : element("p", {}, t("No energy was booked in this time."))),

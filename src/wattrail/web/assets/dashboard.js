@@ -1,14 +1,15 @@
 // The dashboard: one card a meter, from /api/v1/events. Charts are loaded and drawn for the cards on the screen only.
+import { ask } from "./api.js";
 import { followAlarms } from "./alarms.js";
 import { followConfiguration } from "./configuration.js";
-import { ask, element, show } from "./element.js";
+import { element, show } from "./element.js";
 import { Flow } from "./flow.js";
-import { QUANTITIES, SIMULATED, STATES, clock, connection, direction, estimate, kilowattHours, number } from "./format.js";
+import { QUANTITIES, SIMULATED, STATES, connection, direction, estimate, kilowattHours, lastReading, number } from "./format.js";
 import { HourChart } from "./history.js";
 import { t } from "./language.js";
 import { follow, showGateway } from "./live.js";
 import { MeterLines } from "./meterlines.js";
-import { showHeader } from "./page.js";
+import { pageOf, showHeader } from "./page.js";
 import { followPublishers } from "./publishers.js";
 import { said } from "./said.js";
 import { Today } from "./today.js";
@@ -84,9 +85,7 @@ class Card {
   }
 
   #detail() {
-    const { state, reading } = this.meter;
-    if ((state !== "live" || !connected) && reading) return t("last reading {time}", { time: clock(reading.at, about.zone) });
-    return state === "connecting" ? t("waiting for the first reading") : "";
+    return lastReading(this.meter, connected, about.zone) || (this.meter.state === "connecting" ? t("waiting for the first reading") : "");
   }
 
   #part(name, what, attributes) {
@@ -96,12 +95,12 @@ class Card {
 
   #head(meter) {
     const scope = this.#part("scope", "a.scope-link",
-      { href: `/scope/${encodeURIComponent(meter.name)}`, "aria-label": t("Oscilloscope of {meter}", { meter: meter.name }) });
+      { href: pageOf("scope", meter.name), "aria-label": t("Oscilloscope of {meter}", { meter: meter.name }) });
     scope.textContent = t("Oscilloscope");
     const badge = this.#part("badge", "span.badge");
     badge.textContent = SIMULATED;
     return element("header", {},
-      element("div.who", {}, element("h2", {}, element("a", { href: `/meter/${encodeURIComponent(meter.name)}` }, meter.name)), this.#part("url", "p.url"), scope),
+      element("div.who", {}, element("h2", {}, element("a", { href: pageOf("meter", meter.name) }, meter.name)), this.#part("url", "p.url"), scope),
       element("div.marks", {}, badge, element("p.state", { role: "status" },
         element("span.dot", { "aria-hidden": "true" }), this.#part("state", "span.state-word"),
         this.#part("detail", "span.state-detail"))));
@@ -176,7 +175,7 @@ function unplaced(meters) {
   return element("section.setup", { "aria-label": t("Which meter is at the grid?") }, element("h2", {}, t("Which meter is at the grid?")),
     element("p", {}, t("What flows now, today and its cost are shown once [site] of wattrail.toml names the meter between house and grid, and the one behind the roof if there is one. For example:")),
     toml(`[site]\ngrid = ${first}\nsolar = ${second}`),
-    element("p", {}, element("a", { href: "/settings#group-1" }, t("Name them on the page of settings."))));
+    element("p", {}, element("a", { href: "/settings#site" }, t("Name them on the page of settings."))));
 }
 
 function build(meters) {

@@ -1,6 +1,5 @@
-// Elements from a description. Text is always text: nothing that a meter or a person named is ever read as markup.
-import { t } from "./language.js";
-import { said } from "./said.js";
+// Elements from a description, and the shapes that several pages have. Text is always text: nothing that a meter or a
+// person named is ever read as markup.
 
 // element("p.error", { role: "status" }, "text", child, ...)
 export function element(what, attributes = {}, ...children) {
@@ -12,26 +11,36 @@ export function element(what, attributes = {}, ...children) {
   return made;
 }
 
+// Only what has changed: a live region that is written again is read aloud again, and a marked text loses its mark.
 export function show(found, text) {
   if (found.textContent !== text) found.textContent = text;
 }
 
-const PATIENCE_MS = 10000;
-
-export const ask = (path, patienceMs = PATIENCE_MS) => send("GET", path, patienceMs);
-
-// The answer to a request of the API; an error has the hint and the status of the problem.
-export async function send(method, path, patienceMs = 12 * PATIENCE_MS) {
-  const response = await fetch(`/api/v1/${path}`, { method, signal: AbortSignal.timeout(patienceMs) }).catch(() => {
-    throw Object.assign(new Error(t("The gateway does not answer.")), { status: 0 });
-  });
-  if (response.status === 401) {
-    location.assign(`/login?next=${encodeURIComponent(location.pathname)}`);
-    throw new Error("Sign in again.");
-  }
-  const answer = await response.json();
-  if (!response.ok) throw Object.assign(new Error(said(answer.detail ?? response.statusText)), { hint: answer.hint && said(answer.hint), status: response.status });
-  return answer;
+// button("button.main", t("Keep it"), () => ...)
+export function button(what, text, act, attributes = {}) {
+  const made = element(what, { type: "button", ...attributes }, text);
+  made.addEventListener("click", act);
+  return made;
 }
 
-export const path = (name) => `meters/${encodeURIComponent(name)}`;
+// A part of a page; its title is also its name for a screen reader.
+export const section = (title, ...parts) => element("section.part", { "aria-label": title }, element("h2", {}, title), ...parts);
+
+export const field = (title, control) => element("div.field", {}, element("label", { for: control.id }, title), control);
+
+export const input = (id, more = {}) => element("input", { id, name: id, autocomplete: "off", ...more });
+
+// Terms and what belongs to each: [[term, value, ...], ...]
+export const pairs = (what, found) => element(what, {}, ...found.map(([term, ...values]) => element("div", {}, element("dt", {}, term), element("dd", {}, ...values))));
+
+// A table that scrolls by itself where it is wider than the page, by keys too. `more` follows its rows.
+export function table(what, label, heads, rows, ...more) {
+  return element("div.scrolls", { tabindex: "0", role: "region", "aria-label": label }, element(what, {},
+    element("thead", {}, element("tr", {}, ...heads.map((head) => element("th", { scope: "col" }, head)))), element("tbody", {}, ...rows), ...more));
+}
+
+// One whose rows a phone shows as cards: there each cell says its column.
+export function tallTable(label, heads, rows) {
+  for (const row of rows) [...row.children].forEach((cell, n) => { if (n) cell.dataset.label = heads[n]; });
+  return table("table.lines.is-tall", label, heads, rows);
+}

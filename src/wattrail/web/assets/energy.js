@@ -1,8 +1,9 @@
 // Energy of a day, week, month or year as bars, beside the period before, with its sum and its cost.
+import { ask, path } from "./api.js";
 import { Bars, comparedWith, importedFrom } from "./bars.js";
 import { KINDS, plusDays, shifted, spanOf, today } from "./calendar.js";
-import { ask, element, path, show } from "./element.js";
-import { date, energy, money } from "./format.js";
+import { button, element, show } from "./element.js";
+import { FULL_DATE, date, energy, money } from "./format.js";
 import { t } from "./language.js";
 
 const booked = ({ import_wh, export_wh, undirected_wh }) => import_wh + export_wh + undirected_wh;
@@ -103,13 +104,11 @@ export class EnergyByPeriod {
     if (kind === "day") return at(from, { weekday: "long", day: "numeric", month: "long", year: "numeric" });
     if (kind === "month") return at(from, { month: "long", year: "numeric" });
     if (kind === "year") return from.slice(0, 4);
-    return `${at(from, { day: "numeric", month: "short" })} – ${at(plusDays(to, -1), { day: "numeric", month: "short", year: "numeric" })}`;
+    return `${at(from, { day: "numeric", month: "short" })} – ${at(plusDays(to, -1), FULL_DATE)}`;
   }
 
   #button(value, title, act, label = null) {
-    const made = element("button", { type: "button", value, ...(label ? { "aria-label": label } : {}) }, title);
-    made.addEventListener("click", act);
-    return made;
+    return button("button", title, act, { value, ...(label ? { "aria-label": label } : {}) });
   }
 
   #numbers() {

@@ -3,6 +3,8 @@ import { locale, t } from "./language.js";
 import { said } from "./said.js";
 
 export const SIMULATED = t("Simulated – digital twin");
+// The worst first.
+export const RANK = { failed: 0, lost: 1, stale: 2, connecting: 3, live: 4 };
 export const STATES = { connecting: t("Connecting"), live: t("Live"), stale: t("Stale"), lost: t("Lost"), failed: t("Failed") };
 
 export const DELIVERY = { connecting: t("Connecting"), live: t("Live"), away: t("Away"), refused: t("Refused"), failed: t("Failed") };
@@ -49,6 +51,15 @@ export function energy(wattHours) {
   return number(wattHours === null || wattHours === undefined ? null : wattHours / 1000, size < 99950 ? 2 : size < 999500 ? 1 : 0);
 }
 
+// What an entry holds, by direction: "import 1.20 kWh, direction unknown 0.30 kWh".
+export function amount({ import_wh, export_wh, undirected_wh }, written = energy) {
+  const facts = [];
+  if (import_wh) facts.push(t("import {energy} kWh", { energy: written(import_wh) }));
+  if (export_wh) facts.push(t("export {energy} kWh", { energy: written(export_wh) }));
+  if (undirected_wh) facts.push(t("direction unknown {energy} kWh", { energy: written(undirected_wh) }));
+  return facts.join(", ");
+}
+
 export function money(amount, currency, decimals = 2) {
   return `${number(amount, decimals)} ${currency}`;
 }
@@ -64,11 +75,31 @@ export function date(moment, zone, parts = { day: "numeric", month: "short" }) {
   return format(Intl.DateTimeFormat, { ...parts, timeZone: zone ?? undefined }).format(new Date(moment));
 }
 
+export const FULL_DATE = { day: "numeric", month: "short", year: "numeric" };
+
+// A date and a time of day: "3 Nov 2026, 14:05"; without the year where it is plain.
+export const dated = (moment, zone, { year = true, seconds = false } = {}) => `${date(moment, zone, year ? FULL_DATE : undefined)}, ${clock(moment, zone, seconds)}`;
+
+// From one to another; the date of the end is left out where it is that of the start.
+export function span({ start, end }, zone, { year = true, seconds = false } = {}) {
+  const at = (moment) => dated(moment, zone, { year, seconds });
+  if (start === end) return at(start);
+  return `${at(start)} – ${date(start, zone) === date(end, zone) ? clock(end, zone, seconds) : at(end)}`;
+}
+
 // The time of day, with its date unless that is today.
 export function moment(at, zone) {
   const day = date(at, zone);
   return day === date(Date.now(), zone) ? clock(at, zone) : `${day}, ${clock(at, zone)}`;
 }
+
+// When a meter that is not live, or that nobody hears of, was read last.
+export function lastReading({ reading, state }, connected, zone) {
+  return reading && (state !== "live" || !connected) ? t("last reading {time}", { time: clock(reading.at, zone) }) : "";
+}
+
+// What to do about an error.
+export const remedy = (hint) => (hint ? t("Try this: {hint}", { hint: said(hint) }) : "");
 
 // That energy is estimated: a meter that shows power and counts no energy.
 export function estimate(meter) {

@@ -1,29 +1,21 @@
 // How it stands with everything: meters and their links, publishers, machine, clock, database, log; from /api/v1/health/report.
-import { ask, element, send, show } from "./element.js";
-import { DELIVERY, SIMULATED, STATES, clock, date, moment, number } from "./format.js";
+import { ask } from "./api.js";
+import { button, element, pairs, section, show, tallTable } from "./element.js";
+import { DELIVERY, RANK, SIMULATED, STATES, clock, date, moment, number, remedy } from "./format.js";
 import { t } from "./language.js";
 import { followGateway } from "./live.js";
-import { showHeader } from "./page.js";
+import { pageOf, showHeader } from "./page.js";
 import { failed, loading } from "./problem.js";
 import { said } from "./said.js";
 
-const EVERY_MS = 10000;
+const EVERY_MS = 10000, CHECK_MS = 120000;
 const SEVERITIES = { ok: t("In order"), warning: t("Warning"), error: t("Error") };
 const LEVELS = { warning: t("Warning"), error: t("Error"), critical: t("Critical") };
 const COUNTERS = [["readings", t("readings")], ["retries", t("retries")], ["silent", t("silent")], ["truncated", t("cut short")],
   ["damaged", t("damaged")], ["disagreements", t("in disagreement")], ["implausible", t("implausible")], ["restarts", t("restarts")]];
 const main = document.getElementById("main");
 
-function section(title, ...parts) {
-  return element("section.part", { "aria-label": title }, element("h2", {}, title), ...parts.filter(Boolean));
-}
-
-function table(label, head, rows) {
-  for (const row of rows) [...row.children].forEach((cell, n) => { if (n) cell.dataset.label = head[n]; });  // for a phone
-  return element("div.scrolls", { tabindex: "0", role: "region", "aria-label": label }, element("table.lines.is-tall", {},
-    element("thead", {}, element("tr", {}, ...head.map((title) => element("th", { scope: "col" }, title)))),
-    element("tbody", {}, ...rows)));
-}
+const why = (hint) => (hint ? element("p.why", {}, remedy(hint)) : null);
 
 function state(kind, word) {
   return element(`span.mark-of.is-${kind}`, {}, element("span.dot", { "aria-hidden": "true" }), word);
@@ -50,49 +42,46 @@ function days(found, zone) {
 function meterRow(meter, zone) {
   const restart = meter.restarts[0];
   const faults = [meter.error, meter.notice].filter(Boolean).map((text) => element("p.why", {}, said(text)));
-  return element("tr", {}, element("th", { scope: "row" }, element("a", { href: `/meter/${encodeURIComponent(meter.name)}` }, meter.name),
+  return element("tr", {}, element("th", { scope: "row" }, element("a", { href: pageOf("meter", meter.name) }, meter.name),
     meter.simulated ? element("span.badge", {}, t("Simulated")) : null),
-  element("td", {}, state(meter.state, STATES[meter.state] ?? meter.state), ...faults, meter.hint ? element("p.why", {}, t("Try this: {hint}", { hint: said(meter.hint) })) : null),
+  element("td", {}, state(meter.state, STATES[meter.state] ?? meter.state), ...faults, why(meter.hint)),
   element("td", {}, meter.last_reading_at ? moment(meter.last_reading_at, zone) : "–"),
   element("td", {}, counted(meter.counters), days(meter.days, zone)),
   element("td", {}, restart ? `${moment(restart.at, zone)}${restart.note ? `, ${said(restart.note)}` : ""}` : "–"));
 }
 
 function meters({ meters: found }, zone) {
-  const rank = { failed: 0, lost: 1, stale: 2, connecting: 3, live: 4 };
-  const sorted = [...found].sort((one, other) => rank[one.state] - rank[other.state]);
-  return section(t("Meters"), found.length ? table(t("Meters"), [t("Meter"), t("State"), t("Last reading"), t("Since the gateway started, and by day"), t("Last restart")],
+  const sorted = [...found].sort((one, other) => RANK[one.state] - RANK[other.state]);
+  return section(t("Meters"), found.length ? tallTable(t("Meters"), [t("Meter"), t("State"), t("Last reading"), t("Since the gateway started, and by day"), t("Last restart")],
     sorted.map((meter) => meterRow(meter, zone))) : element("p", {}, t("No meter yet")));
 }
 
 function publishers({ publishers: found }, zone) {
   if (!found.length) return null;
   const row = ({ name, target, status, error, hint, waiting, sent_at: sent }) => element("tr", {}, element("th", { scope: "row" }, name, element("p.url", {}, target)),
-    element("td", {}, state(status, DELIVERY[status] ?? status), error ? element("p.why", {}, said(error)) : null, hint ? element("p.why", {}, t("Try this: {hint}", { hint: said(hint) })) : null),
+    element("td", {}, state(status, DELIVERY[status] ?? status), error ? element("p.why", {}, said(error)) : null, why(hint)),
     element("td", {}, number(waiting, 0)), element("td", {}, sent ? moment(sent, zone) : "–"));
-  return section(t("Publishers"), table(t("Publishers"), [t("Publisher"), t("State"), t("Waiting"), t("Last delivery")], found.map(row)));
+  return section(t("Publishers"), tallTable(t("Publishers"), [t("Publisher"), t("State"), t("Waiting"), t("Last delivery")], found.map(row)));
 }
 
 function prices({ prices: found }, zone) {
   if (!found.length) return null;
   const row = ({ tariff, url, file, known_until: until, fetched_at: at, error, hint }) => element("tr", {}, element("th", { scope: "row" }, tariff, element("p.url", {}, url ?? file)),
     element("td", {}, until ? moment(until, zone) : t("no price yet")), element("td", {}, at ? moment(at, zone) : "–"),
-    element("td", {}, said(error), hint ? element("p.why", {}, t("Try this: {hint}", { hint: said(hint) })) : null));
-  return section(t("Market prices"), table(t("Market prices"), [t("Tariff"), t("Known until"), t("Fetched"), t("Error")], found.map(row)));
+    element("td", {}, said(error), why(hint)));
+  return section(t("Market prices"), tallTable(t("Market prices"), [t("Tariff"), t("Known until"), t("Fetched"), t("Error")], found.map(row)));
 }
 
 function machine({ findings, problem, hint }) {
-  const item = ({ severity, text, remedy }) => element(`li.finding.is-${severity}`, {}, state(severity, SEVERITIES[severity]),
-    element("div", {}, element("p", {}, said(text)), remedy ? element("p.why", {}, t("Try this: {hint}", { hint: said(remedy) })) : null));
+  const item = ({ severity, text, remedy: hint }) => element(`li.finding.is-${severity}`, {}, state(severity, SEVERITIES[severity]),
+    element("div", {}, element("p", {}, said(text)), why(hint)));
   const missing = problem ? [{ severity: "error", text: problem, remedy: hint }] : [];
   return section(t("Machine"), element("ul.findings", {}, ...[...missing, ...findings].map(item)));
 }
 
 const offset = (minutes) => `UTC${minutes < 0 ? "−" : "+"}${Math.floor(Math.abs(minutes) / 60)}:${String(Math.abs(minutes) % 60).padStart(2, "0")}`;
 
-function facts(pairs) {
-  return element("dl.pairs", {}, ...pairs.filter(Boolean).map(([term, value]) => element("div", {}, element("dt", {}, term), element("dd", {}, value))));
-}
+const facts = (found) => pairs("dl.pairs", found.filter(Boolean));
 
 function times({ zone, at, next_clock_change: change, meters: found }) {
   const steps = found.flatMap(({ name, clock_steps: steps }) => steps.map((step) => ({ name, ...step }))).sort((a, b) => (a.at < b.at ? 1 : -1)).slice(0, 5);
@@ -108,32 +97,31 @@ const megabytes = (bytes) => (bytes === null ? "–" : `${number(bytes / 1e6, 1)
 function gateway(report, zone, checked, mayCheck) {
   const { gateway: found, starts } = report;
   const status = element("span", { role: "status" }, checked.text);
-  const button = element("button.again", { type: "button", ...(mayCheck ? {} : { disabled: "" }) }, t("Check the whole file"));
-  button.addEventListener("click", async () => {
-    button.disabled = true;
+  const check = button("button.again", t("Check the whole file"), async () => {
+    check.disabled = true;
     show(status, t("Reading all of it…"));
-    checked.text = await send("POST", "health/database-check").then(({ problems, remedies, took_s: took }) => (problems.length
+    checked.text = await ask("health/database-check", CHECK_MS, "POST").then(({ problems, remedies, took_s: took }) => (problems.length
       ? [...problems, ...remedies].map(said).join("; ") : t("whole; {seconds} s", { seconds: number(took, 1) })), (error) => error.message);
     show(status, checked.text);
-    button.disabled = false;
-  });
+    check.disabled = false;
+  }, mayCheck ? {} : { disabled: "" });
   const list = starts.length > 1 ? element("ul.steps", {}, ...starts.slice(1).map(({ at, version }) => element("li", {}, `${moment(at, zone)}, ${version}`))) : null;
   return section(t("Gateway and database"), found ? facts([[t("Version"), `wattrail ${found.version}, Python ${found.python}`], [t("Started"), moment(found.started_at, zone)],
     [t("Memory"), megabytes(found.memory_bytes)], [t("Database"), found.database], [t("Size"), megabytes(found.database_bytes)]]) : null,
-  element("p.check", {}, button, status), list ? element("h3", {}, t("Earlier starts")) : null, list);
+  element("p.check", {}, check, status), list ? element("h3", {}, t("Earlier starts")) : null, list);
 }
 
 // The newest lines, asked for by hand: they are for administrators, and change seldom.
 function log(zone) {
-  const list = element("ol"), button = element("button.again", { type: "button" }, t("Read the log"));
+  const list = element("ol");
   const row = ({ at, level, logger, message, count }) => element(`li.is-${level}`, {}, element("span.when", {}, moment(at, zone)),
     element("span.level", {}, LEVELS[level] ?? level), element("span.said", {}, message, element("span.logger", {}, `${logger}${count > 1 ? ` (×${number(count, 0)})` : ""}`)));
-  button.addEventListener("click", async () => {
+  const read = button("button.again", t("Read the log"), async () => {
     const lines = await ask("log").catch((error) => error);
     list.replaceChildren(...(lines instanceof Error ? [element("li", {}, lines.message)] : lines.length ? lines.map(row) : [element("li", {}, t("No warning and no error since the gateway started."))]));
-    show(button, t("Read again"));
+    show(read, t("Read again"));
   });
-  return section(t("Log"), element("p.check", {}, button), element("div.log", { tabindex: "0", role: "region", "aria-label": t("Lines of the log") }, list));
+  return section(t("Log"), element("p.check", {}, read), element("div.log", { tabindex: "0", role: "region", "aria-label": t("Lines of the log") }, list));
 }
 
 function build(report, parts) {

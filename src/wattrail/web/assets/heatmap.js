@@ -1,4 +1,5 @@
 // A year at a glance: a column a day, a row an hour, the deeper the colour the more energy. Export has its own colour.
+import { element } from "./element.js";
 import { date, energy } from "./format.js";
 import { t } from "./language.js";
 
@@ -8,11 +9,8 @@ export class HeatMap {
   // `choose(day)` is called with the day that was chosen.
   constructor(host, choose) {
     Object.assign(this, { host, cells: [] });
-    this.canvas = document.createElement("canvas");
-    this.canvas.setAttribute("aria-hidden", "true");
-    this.bubble = document.createElement("p");
-    this.bubble.className = "bubble";
-    this.bubble.hidden = true;
+    this.canvas = element("canvas", { "aria-hidden": "true" });
+    this.bubble = element("p.bubble", { hidden: "" });
     host.append(this.canvas, this.bubble);
     host.addEventListener("pointermove", (event) => this.#point(event));
     host.addEventListener("pointerleave", () => { this.bubble.hidden = true; });

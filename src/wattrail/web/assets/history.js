@@ -1,5 +1,5 @@
 // Power of the last hour in points of five seconds: the stored ones first, then the readings as they come.
-import { ask, path } from "./element.js";
+import { ask, path } from "./api.js";
 import { clock, number } from "./format.js";
 import { t } from "./language.js";
 import { Plot, range, ticks } from "./plot.js";

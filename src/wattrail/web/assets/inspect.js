@@ -1,4 +1,5 @@
 // A dump that is dropped here is sent to the page's own process, looked at, and forgotten; the answer is POST /api/v1/inspect.
+import { send } from "./api.js";
 import { element, show } from "./element.js";
 import { tell } from "./found.js";
 import { number } from "./format.js";
@@ -11,14 +12,9 @@ const PATIENCE_MS = 200000;
 const main = document.getElementById("main");
 
 async function ask(file) {
-  const response = await fetch("/api/v1/inspect", {
-    method: "POST", headers: { "content-type": "application/octet-stream" }, body: file, signal: AbortSignal.timeout(PATIENCE_MS),
-  }).catch(() => {
-    throw new Error(t("The file was not sent: the gateway does not answer, or the file has changed meanwhile."));
-  });
-  if (response.status === 401) location.assign(`/login?next=${encodeURIComponent(location.pathname)}`);
-  const answer = await response.json();
-  if (!response.ok) throw Object.assign(new Error(tell(answer.detail)), { hint: tell(answer.hint) });
+  const { ok, status, answer } = await send("POST", "inspect", file, PATIENCE_MS);
+  if (status === 0) throw new Error(t("The file was not sent: the gateway does not answer, or the file has changed meanwhile."));
+  if (!ok) throw Object.assign(new Error(tell(answer.detail)), { hint: tell(answer.hint) });
   return answer;
 }
 

@@ -1,5 +1,5 @@
 // What a dump says, part by part. Its texts are of strangers: they are only ever text.
-import { element } from "./element.js";
+import { button, element, pairs, section as part, tallTable as table } from "./element.js";
 import { tell, valueOf } from "./found.js";
 import { number } from "./format.js";
 import { t } from "./language.js";
@@ -12,31 +12,24 @@ const MAX_BOARDS = 5;
 const hex = (value) => `0x${value.toString(16).toUpperCase().padStart(6, "0")}`;
 const size = (bytes) => (bytes % 1024 ? `${number(bytes, 0)} B` : `${number(bytes / 1024, 0)} KiB`);
 
+// The title of the first one takes the focus, which leads a screen reader to the answer.
 function section(title, ...parts) {
-  return element("section.part", { "aria-label": title }, element("h2", { tabindex: "-1" }, title), ...parts.filter(Boolean));
+  const made = part(title, ...parts);
+  made.querySelector("h2").setAttribute("tabindex", "-1");
+  return made;
 }
 
-function facts(pairs) {
-  return element("dl.pairs", {}, ...pairs.filter(([, value]) => value).map(([term, value]) => element("div", {}, element("dt", {}, term), element("dd", {}, value))));
-}
-
-function table(label, titles, rows) {
-  for (const row of rows) [...row.children].forEach((cell, n) => { if (n) cell.dataset.label = titles[n]; });  // for a phone
-  return element("div.scrolls", { tabindex: "0", role: "region", "aria-label": label }, element("table.lines.is-tall", {},
-    element("thead", {}, element("tr", {}, ...titles.map((title) => element("th", { scope: "col" }, title)))), element("tbody", {}, ...rows)));
-}
+const facts = (found) => pairs("dl.pairs", found.filter(([, value]) => value));
 
 const cells = (first, ...rest) => element("tr", {}, element("th", { scope: "row" }, first), ...rest.map((cell) => element("td", {}, cell ?? "–")));
 
 // A button that keeps a text as a file; nothing is asked of the gateway again.
 function keep(name, text, kind = "text/plain") {
-  const button = element("button.again", { type: "button" }, name);
-  button.addEventListener("click", () => {
+  return button("button.again", name, () => {
     const link = element("a", { href: URL.createObjectURL(new Blob([text], { type: kind })), download: name });
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 10000);
   });
-  return button;
 }
 
 export function head({ inspection: found, picture }, file) {

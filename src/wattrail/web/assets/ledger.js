@@ -1,21 +1,21 @@
 // The ledger of a meter: its registers, whether nothing was altered, what people stated, and every entry with its evidence.
-import { ask, element, path, show } from "./element.js";
-import { date, clock, kilowattHours, number } from "./format.js";
+import { ask, change, path } from "./api.js";
+import { button, element, pairs, show } from "./element.js";
+import { clock, dated, kilowattHours, number } from "./format.js";
 import { LedgerEntries } from "./ledgerentries.js";
 import { ManualEntries } from "./ledgerstate.js";
 import { t } from "./language.js";
-import { pageHead, showHeader } from "./page.js";
+import { meterChoice, pageHead, pageOf, showHeader } from "./page.js";
 import { opening } from "./problem.js";
-import { change } from "./send.js";
+import { may } from "./session.js";
 
 const main = document.getElementById("main");
 const LOOK_AGAIN_MS = 500;
 
 function facts(ledger, zone) {
-  const fact = (title, value, unit) => element("div", {}, element("dt", {}, title), element("dd", {}, value, unit ? element("span.unit", {}, unit) : null));
-  const at = (moment) => (moment ? `${date(moment, zone, { day: "numeric", month: "short", year: "numeric" })}, ${clock(moment, zone, false)}` : "–");
-  return element("dl.facts-list", {}, fact(t("Import register"), kilowattHours(ledger.registers.import_wh), "kWh"), fact(t("Export register"), kilowattHours(ledger.registers.export_wh), "kWh"),
-    fact(t("Entries"), number(ledger.entries, 0)), fact(t("Began"), at(ledger.began)), fact(t("Booked until"), at(ledger.booked_until)));
+  const unit = () => element("span.unit", {}, "kWh"), at = (moment) => (moment ? dated(moment, zone) : "–");
+  return pairs("dl.facts-list", [[t("Import register"), kilowattHours(ledger.registers.import_wh), unit()], [t("Export register"), kilowattHours(ledger.registers.export_wh), unit()],
+    [t("Entries"), number(ledger.entries, 0)], [t("Began"), at(ledger.began)], [t("Booked until"), at(ledger.booked_until)]]);
 }
 
 function remarks({ estimated, left, registers }) {
@@ -27,12 +27,11 @@ function remarks({ estimated, left, registers }) {
 }
 
 class Verification {
-  constructor(meter, zone, may) {
+  constructor(meter, zone, mayVerify) {
     Object.assign(this, { meter, zone });
-    this.button = element("button.button", { type: "button", ...(may ? {} : { hidden: "" }) }, t("Verify everything"));
+    this.button = button("button.button", t("Verify everything"), () => this.#begin(), mayVerify ? {} : { hidden: "" });
     this.said = element("p", { role: "status" });
     this.findings = element("ul.findings");
-    this.button.addEventListener("click", () => this.#begin());
     this.root = element("div", {}, element("div.row", {}, this.button, this.said), this.findings);
     this.follow();
   }
@@ -70,22 +69,20 @@ function named(kind) {
 }
 
 function head(ledger, meters) {
-  const choose = element("select", { "aria-label": t("Meter") }, ...meters.map(({ name }) => element("option", { value: name, ...(name === ledger.name ? { selected: "" } : {}) }, name)));
-  choose.addEventListener("change", () => location.assign(`/ledger/${encodeURIComponent(choose.value)}`));
-  return pageHead(t("Ledger of {meter}", { meter: ledger.name }), ledger, meters.length > 1 ? choose : null);
+  return pageHead(t("Ledger of {meter}", { meter: ledger.name }), ledger, meterChoice(meters, ledger.name, (chosen) => location.assign(pageOf("ledger", chosen))));
 }
 
 async function build(about, session) {
   const meters = await ask("meters"), asked = location.pathname.split("/")[2];
   const name = asked ? decodeURIComponent(asked) : about.grid ?? meters[0]?.name, zone = about.zone;
   if (!name) return main.replaceChildren(element("p", {}, t("No meter yet")));
-  const may = session.kind === "machine" || session.scopes.includes("adjust");
+  const mayState = may(session, "adjust");
   const summary = element("div"), load = async () => {
     const ledger = await ask(`${path(name)}/ledger`);
     summary.replaceChildren(head(ledger, meters), facts(ledger, zone), ...remarks(ledger));
     manual.take(ledger);
   };
-  const manual = new ManualEntries(name, zone, may, session.kind === "machine", load), entries = new LedgerEntries(name, zone), verification = new Verification(name, zone, may);
+  const manual = new ManualEntries(name, zone, mayState, session.kind === "machine", load), entries = new LedgerEntries(name, zone), verification = new Verification(name, zone, mayState);
   await load();
   document.title = `${t("Ledger of {meter}", { meter: name })} – wattrail`;
   main.replaceChildren(element("section.part", { "aria-label": t("Ledger") }, summary, verification.root), manual.root, entries.root);

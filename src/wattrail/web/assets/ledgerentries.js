@@ -1,7 +1,9 @@
 // Entries of the counter: by kind and by day, a page at a time, each with its evidence.
+import { ask, path } from "./api.js";
 import { plusDays } from "./calendar.js";
-import { ask, element, path } from "./element.js";
-import { KINDS, amount, evidence, when } from "./ledgerwords.js";
+import { button, element, field, section } from "./element.js";
+import { amount, span } from "./format.js";
+import { KINDS, evidence } from "./ledgerwords.js";
 import { t } from "./language.js";
 
 const PAGE = 50;
@@ -14,14 +16,13 @@ export class LedgerEntries {
   constructor(meter, zone) {
     Object.assign(this, { meter, zone, kind: "remarkable", day: "", last: null, turn: 0 });
     this.list = element("ol.entries");
-    this.older = element("button.button", { type: "button" }, t("Older"));
-    this.older.addEventListener("click", () => this.#more());
+    this.older = button("button.button", t("Older"), () => this.#more());
     this.said = element("p.quiet", { role: "status" });
     this.choice = element("select", { id: "entry-kind" }, ...CHOICES.map(([value, title]) => element("option", { value }, title)));
     this.date = element("input", { id: "entry-day", type: "date" });
     this.choice.addEventListener("change", () => this.show(this.choice.value, this.date.value));
     this.date.addEventListener("change", () => this.show(this.choice.value, this.date.value));
-    this.root = element("section.part", { "aria-label": t("Entries") }, element("h2", {}, t("Entries")),
+    this.root = section(t("Entries"),
       element("div.statement", {}, field(t("Show"), this.choice), field(t("Day"), this.date)), this.said, this.list, element("div.row", {}, this.older));
   }
 
@@ -60,7 +61,7 @@ export class LedgerEntries {
   #row(entry) {
     const details = element("div.evidence"), root = element("details", {}, element("summary", {},
       element("span.number", {}, String(entry.number)), element("span.kind", {}, KINDS[entry.kind] ?? entry.kind),
-      element("span.when", {}, when(entry, this.zone)), element("span.what", {}, amount(entry))), details);
+      element("span.when", {}, span(entry, this.zone, { seconds: true })), element("span.what", {}, amount(entry))), details);
     root.addEventListener("toggle", () => { if (root.open && !details.childElementCount) this.#explain(entry, details); });
     return element("li.entry", { id: `entry-${entry.number}` }, root);
   }
@@ -69,8 +70,4 @@ export class LedgerEntries {
     const whole = await ask(`${path(this.meter)}/ledger/entries/${entry.number}`).catch(() => entry);
     details.replaceChildren(element("ul", {}, ...evidence(whole, this.zone).map((line) => element("li", {}, line))));
   }
-}
-
-export function field(title, control) {
-  return element("div.field", {}, element("label", { for: control.id }, title), control);
 }

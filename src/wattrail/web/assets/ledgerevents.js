@@ -1,15 +1,18 @@
 // What happened to a meter, on the time axis and as a list: gaps, restarts, calibrations, manual entries.
-import { ask, element, path } from "./element.js";
-import { date, clock, energy } from "./format.js";
+import { ask, path } from "./api.js";
+import { element } from "./element.js";
+import { amount, span } from "./format.js";
 import { t } from "./language.js";
+import { pageOf } from "./page.js";
 import { said } from "./said.js";
 
 const SHOWN = 50;
-export const EVENTS = {
+const EVENTS = {
   start: t("Start"), gap: t("Gap"), restart: t("Restart"), epoch: t("Calibration"), clock: t("Clock was set"),
   counted: t("Clock was set"), opening: t("Manual entry"), adjusted: t("Manual entry"), assigned: t("Manual entry"), reversed: t("Reversal"),
 };
 
+const when = (event, zone) => span(event, zone, { year: false });
 const anchor = ({ manual, number }) => `${manual ? "manual-entry" : "entry"}-${number}`;
 
 export class LedgerEvents {
@@ -47,26 +50,13 @@ export class LedgerEvents {
   #row(event) {
     return element(`li.event.is-${event.kind}`, { id: anchor(event), tabindex: "-1" },
       element("span.kind", {}, EVENTS[event.kind] ?? event.kind),
-      element("span.when", {}, this.#when(event)),
+      element("span.when", {}, when(event, this.zone)),
       element("span.text", {}, [said(event.meaning), event.manual ? event.note : said(event.note), event.who].filter(Boolean).join(" · ")),
-      element("span.what", {}, this.#amount(event)),
-      element("a.number", { href: `/ledger/${encodeURIComponent(this.meter)}#${anchor(event)}` }, event.manual ? t("manual entry {number}", event) : t("entry {number}", event)));
-  }
-
-  #when({ start, end }) {
-    const at = (ms) => `${date(ms, this.zone)}, ${clock(ms, this.zone, false)}`;
-    return start === end ? at(start) : `${at(start)} – ${date(start, this.zone) === date(end, this.zone) ? clock(end, this.zone, false) : at(end)}`;
-  }
-
-  #amount({ import_wh, export_wh, undirected_wh }) {
-    const facts = [];
-    if (import_wh) facts.push(t("import {energy} kWh", { energy: energy(import_wh) }));
-    if (export_wh) facts.push(t("export {energy} kWh", { energy: energy(export_wh) }));
-    if (undirected_wh) facts.push(t("direction unknown {energy} kWh", { energy: energy(undirected_wh) }));
-    return facts.join(", ");
+      element("span.what", {}, amount(event)),
+      element("a.number", { href: `${pageOf("ledger", this.meter)}#${anchor(event)}` }, event.manual ? t("manual entry {number}", event) : t("entry {number}", event)));
   }
 
   #sentence(event) {
-    return [`${EVENTS[event.kind] ?? event.kind}, ${this.#when(event)}`, said(event.meaning)].join(": ");
+    return [`${EVENTS[event.kind] ?? event.kind}, ${when(event, this.zone)}`, said(event.meaning)].join(": ");
   }
 }

@@ -1,10 +1,9 @@
 // Manual entries: what people stated, a form for another one, a preview before it is kept, and a reversal for a typo.
-import { ask, element, path, show } from "./element.js";
-import { date, clock, energy, kilowattHours, number } from "./format.js";
-import { field } from "./ledgerentries.js";
-import { MANUAL, amount } from "./ledgerwords.js";
+import { ask, change, path } from "./api.js";
+import { button, element, field, section, show, table } from "./element.js";
+import { amount, date, dated, energy, kilowattHours, number } from "./format.js";
+import { MANUAL } from "./ledgerwords.js";
 import { t } from "./language.js";
-import { change } from "./send.js";
 
 export class ManualEntries {
   // `may`: the reader may state entries; `isMachine`: nobody has signed in, so the form asks for a name.
@@ -15,7 +14,7 @@ export class ManualEntries {
     this.problem = element("p.problem", { role: "alert" });
     this.form = element("form.statement", { "aria-label": t("New manual entry") });
     this.form.addEventListener("submit", (event) => { event.preventDefault(); this.#look(this.#typed()); });
-    this.root = element("section.part", { "aria-label": t("Manual entries") }, element("h2", {}, t("Manual entries")), this.list,
+    this.root = section(t("Manual entries"), this.list,
       may ? element("h3", {}, t("State something")) : element("p.quiet", {}, t("Only who has the scope adjust can state something.")),
       may ? this.form : null, this.problem, this.preview);
   }
@@ -28,11 +27,10 @@ export class ManualEntries {
   }
 
   #row(entry) {
-    const undo = element("button.button.small", { type: "button", "aria-label": t("Reverse manual entry {number}", entry) }, t("Reverse…"));
-    undo.addEventListener("click", () => this.#reverse(entry));
+    const undo = button("button.button.small", t("Reverse…"), () => this.#reverse(entry), { "aria-label": t("Reverse manual entry {number}", entry) });
     const said = entry.kind === "reset" ? t("The register began again after entry {about}.", entry)
       : entry.kind === "reversal" ? t("Manual entry {about} counts no longer.", entry) : amount(entry, exact);
-    const at = `${date(entry.stated_at, this.zone, { day: "numeric", month: "short", year: "numeric" })}, ${clock(entry.stated_at, this.zone)}`;
+    const at = dated(entry.stated_at, this.zone, { seconds: true });
     return element(`li.manual${entry.reversed_by ? ".is-reversed" : ""}`, { id: `manual-entry-${entry.number}`, tabindex: "-1" },
       element("span.number", {}, String(entry.number)), element("span.kind", {}, MANUAL[entry.kind]), element("span.when", {}, at), element("span.what", {}, said),
       this.may && entry.is_reversible ? undo : element("span", {}, entry.reversed_by ? t("reversed by {number}", { number: entry.reversed_by }) : ""),
@@ -103,9 +101,7 @@ export class ManualEntries {
   }
 
   #cancel() {
-    const cancel = element("button.button", { type: "button" }, t("Cancel"));
-    cancel.addEventListener("click", () => { this.form.hidden = false; this.#clear(); this.#fields(); this.kind.focus(); });
-    return element("div.row", {}, cancel);
+    return element("div.row", {}, button("button.button", t("Cancel"), () => { this.form.hidden = false; this.#clear(); this.#fields(); this.kind.focus(); }));
   }
 
   async #look(wanted) {
@@ -124,8 +120,7 @@ export class ManualEntries {
   }
 
   #showPreview(found) {
-    const keep = element("button.button.main", { type: "button" }, t("Keep it for ever")), row = this.#cancel();
-    keep.addEventListener("click", () => this.#keep(keep));
+    const keep = button("button.button.main", t("Keep it for ever"), () => this.#keep(keep)), row = this.#cancel();
     row.prepend(keep);
     const pairs = [
       [t("Import register"), found.before.import_wh, found.after.import_wh, kilowattHours], [t("Export register"), found.before.export_wh, found.after.export_wh, kilowattHours],
@@ -142,8 +137,7 @@ export class ManualEntries {
       : t("Register {name}: booked up to {booked} kWh; counting goes on from {next} kWh.", { name: one.name, booked: kilowattHours(one.booked_wh), next: kilowattHours(one.goes_on_from_wh) })));
     this.preview.replaceChildren(element("h3", {}, t("Preview: {kind}, manual entry {number}", { kind: MANUAL[found.entry.kind], number: found.number })),
       element("p", {}, amount(found.entry, exact)), ...resets,
-      element("div.scrolls", { tabindex: "0", role: "region", "aria-label": t("Before and after") }, element("table.bills", {},
-        element("thead", {}, element("tr", {}, ...["kWh", t("before"), t("after")].map((title) => element("th", { scope: "col" }, title)))), element("tbody", {}, ...lines))),
+      table("table.bills", t("Before and after"), ["kWh", t("before"), t("after")], lines),
       element("p.quiet", {}, ["reset", "reversal"].includes(found.entry.kind) ? t("This cannot be taken back.") : t("Entries are never edited. If it is wrong, it can be reversed.")), row);
     this.preview.hidden = false;
     this.preview.focus();

@@ -1,5 +1,5 @@
 // What an entry of the ledger rests on, in sentences.
-import { clock, date, energy, number } from "./format.js";
+import { number } from "./format.js";
 import { t } from "./language.js";
 import { said } from "./said.js";
 
@@ -16,21 +16,7 @@ const CLASSES = {
   D: t("The register begins again at times of its own."),
 };
 
-export function when({ start, end }, zone) {
-  const at = (ms) => `${date(ms, zone, { day: "numeric", month: "short", year: "numeric" })}, ${clock(ms, zone)}`;
-  if (start === end) return at(start);
-  return `${at(start)} – ${date(start, zone) === date(end, zone) ? clock(end, zone) : at(end)}`;
-}
-
-export function amount({ import_wh, export_wh, undirected_wh }, written = energy) {
-  const facts = [];
-  if (import_wh) facts.push(t("import {energy} kWh", { energy: written(import_wh) }));
-  if (export_wh) facts.push(t("export {energy} kWh", { energy: written(export_wh) }));
-  if (undirected_wh) facts.push(t("direction unknown {energy} kWh", { energy: written(undirected_wh) }));
-  return facts.join(", ");
-}
-
-export function duration(seconds) {
+function duration(seconds) {
   if (seconds < 120) return t("{n} s", { n: number(seconds, 0) });
   if (seconds < 7200) return t("{n} min", { n: number(seconds / 60, 0) });
   return seconds < 172800 ? t("{n} hours", { n: number(seconds / 3600, 1) }) : t("{n} days", { n: number(seconds / 86400, 1) });

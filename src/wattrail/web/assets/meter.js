@@ -1,18 +1,19 @@
 // One meter: what it measures now, its energy by period, its power from seconds to years, and what happened to it.
-import { ask, element, path, show } from "./element.js";
+import { ask, path } from "./api.js";
+import { button, element, section, show } from "./element.js";
 import { EnergyByPeriod } from "./energy.js";
-import { STATES, clock, direction, estimate, number } from "./format.js";
+import { STATES, direction, estimate, lastReading, number } from "./format.js";
 import { HeatMap } from "./heatmap.js";
 import { t } from "./language.js";
 import { LedgerEvents } from "./ledgerevents.js";
 import { follow, showGateway } from "./live.js";
-import { meterLink, showHeader, simulatedBadge } from "./page.js";
+import { meterLink, ownMeter, showHeader, simulatedBadge } from "./page.js";
 import { loading, opening } from "./problem.js";
 import { PowerChart, VIEWS } from "./powerchart.js";
 import { spanOf } from "./calendar.js";
 import { Trouble } from "./trouble.js";
 
-const name = decodeURIComponent(location.pathname.split("/").at(-1));
+const name = ownMeter();
 const main = document.getElementById("main");
 const HOUR_MS = 3600e3;
 const QUANTITIES = [["power", t("Power")], ["voltage", t("Voltage")], ["frequency", t("Frequency")]];
@@ -34,7 +35,7 @@ class Head {
     const { reading, state } = meter, [flow, word] = direction(reading);
     this.root.className = `meter is-${this.connected ? state : "cut-off"} flow-${flow}`;
     show(this.word, this.connected ? STATES[state] : t("No connection"));
-    show(this.detail, reading && (state !== "live" || !this.connected) ? t("last reading {time}", { time: clock(reading.at, zone) }) : "");
+    show(this.detail, lastReading(meter, this.connected, zone));
     show(this.way, word);
     show(this.watts, number(reading?.watts, 1).replace("−", ""));
     show(this.estimate, estimate(meter));
@@ -50,18 +51,13 @@ class Head {
 // Buttons of which one is pressed.
 function choice(label, options, chosen, choose) {
   const buttons = options.map(([value, title]) => {
-    const made = element("button", { type: "button", "aria-pressed": String(value === chosen) }, title);
-    made.addEventListener("click", () => {
+    const made = button("button", title, () => {
       for (const other of buttons) other.setAttribute("aria-pressed", String(other === made));
       choose(value);
-    });
+    }, { "aria-pressed": String(value === chosen) });
     return made;
   });
   return element("div.choice", { role: "group", "aria-label": label }, ...buttons);
-}
-
-function section(title, ...parts) {
-  return element("section.part", { "aria-label": title }, element("h2", {}, title), ...parts);
 }
 
 function course(meter) {

@@ -1,16 +1,15 @@
 // Every meter in one line, those that need somebody first: as readable with two hundred as with two.
-import { element, show } from "./element.js";
-import { STATES, clock, direction, kilowattHours, number } from "./format.js";
+import { element, section, show } from "./element.js";
+import { RANK, STATES, direction, kilowattHours, lastReading, number } from "./format.js";
 import { t } from "./language.js";
-
-const RANK = { failed: 0, lost: 1, stale: 2, connecting: 3, live: 4 };
+import { pageOf } from "./page.js";
 
 class Line {
   constructor(meter) {
     Object.assign(this, { meter, word: element("span"), detail: element("span.state-detail"), watts: element("span.value"), way: element("span.way-word"), today: element("span.value"),
       badge: element("span.badge", {}, t("Simulated")) });
     this.mark = element("span.mark-of", {}, element("span.dot", { "aria-hidden": "true" }), this.word);
-    this.root = element("tr", {}, element("th", { scope: "row" }, element("a", { href: `/meter/${encodeURIComponent(meter.name)}` }, meter.name), this.badge),
+    this.root = element("tr", {}, element("th", { scope: "row" }, element("a", { href: pageOf("meter", meter.name) }, meter.name), this.badge),
       element("td", {}, this.mark, " ", this.detail), element("td.number", {}, this.way, " ", this.watts, element("span.unit", {}, "W")),
       element("td.number.of-today", {}, this.today, element("span.unit", {}, "kWh")));
   }
@@ -22,7 +21,7 @@ class Line {
     this.mark.className = `mark-of is-${kind}`;
     this.badge.hidden = !meter.simulated;
     show(this.word, connected ? STATES[state] : t("No connection"));
-    show(this.detail, reading && (state !== "live" || !connected) ? t("last reading {time}", { time: clock(reading.at, zone) }) : "");
+    show(this.detail, lastReading(meter, connected, zone));
     show(this.way, reading ? direction(reading)[1] : "");
     show(this.watts, number(reading?.watts, 0).replace("−", ""));
     show(this.today, kilowattHours(today?.import_wh));
@@ -35,8 +34,9 @@ export class MeterLines {
     this.sum = element("p.facts-line", { role: "status" });
     this.body = element("tbody");
     const head = [[t("Meter"), ""], [t("State"), ""], [t("Power"), ".number"], [t("Import today"), ".number.of-today"]];
-    this.root = element("section.part.meter-lines", { "aria-label": t("All meters") }, element("h2", {}, t("All meters")), this.sum,
+    this.root = section(t("All meters"), this.sum,
       element("table.lines", {}, element("thead", {}, element("tr", {}, ...head.map(([title, kind]) => element(`th${kind}`, { scope: "col" }, title)))), this.body));
+    this.root.classList.add("meter-lines");
   }
 
   // The meters that there are, in their order.

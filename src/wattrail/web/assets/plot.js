@@ -1,4 +1,5 @@
 // Lines and bars over two axes, as SVG whose colours come from the style sheet, which knows light from dark.
+import { element } from "./element.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const LEFT = 64, RIGHT = 12, TOP = 12, BOTTOM = 26;
@@ -35,9 +36,7 @@ export class Plot {
     this.tip = tip;
     this.host = host;
     this.root = svg("svg", { class: "drawing", "aria-hidden": "true" });
-    this.bubble = document.createElement("p");
-    this.bubble.className = "bubble";
-    this.bubble.hidden = true;
+    this.bubble = element("p.bubble", { hidden: "" });
     host.append(this.root, this.bubble);
     host.addEventListener("pointermove", (event) => this.#point(event));
     host.addEventListener("pointerleave", () => { this.bubble.hidden = true; });

@@ -1,6 +1,7 @@
 // Power, voltage or frequency from seconds to years: wheel, pinch and keys zoom, dragging moves, nothing is loaded anew.
-import { ask, element, path } from "./element.js";
-import { clock, date, number } from "./format.js";
+import { ask, path } from "./api.js";
+import { element } from "./element.js";
+import { clock, date, dated, number } from "./format.js";
 import { t } from "./language.js";
 import { Plot, range, ticks } from "./plot.js";
 
@@ -127,7 +128,7 @@ export class PowerChart {
     if (!found || Math.abs(found[0] - at) > Math.max(2 * this.width, 20e3)) return null;
     const { unit, decimals, split } = QUANTITIES[this.quantity];
     const [start, low, mean, high] = found;
-    const when = this.to - this.from > 2 * DAY ? `${date(start, this.zone)}, ${clock(start, this.zone, false)}` : clock(start, this.zone);
+    const when = this.to - this.from > 2 * DAY ? dated(start, this.zone, { year: false }) : clock(start, this.zone);
     const way = split ? `${mean < 0 ? t("Export") : t("Import")} ` : "";
     const text = `${when}  ${way}${number(split ? Math.abs(mean) : mean, decimals || 1)} ${unit}`;
     return low === high ? text : `${text}  (${number(low, decimals)} … ${number(high, decimals)})`;

@@ -1,6 +1,9 @@
 // What to show where something is not there or cannot be shown: the reason in words, and the ways out.
-import { ask, element } from "./element.js";
+import { ask } from "./api.js";
+import { button, element } from "./element.js";
+import { remedy } from "./format.js";
 import { t } from "./language.js";
+import { pageOf } from "./page.js";
 
 const MAX_NAMES = 30;
 export const AGAIN_MS = 2000;
@@ -23,7 +26,7 @@ export async function opening(main, name, build) {
 // `first`, then the meters that there are, as links.
 export async function wayOut(first) {
   const meters = await ask("meters").catch(() => []);
-  const links = meters.slice(0, MAX_NAMES).map(({ name }) => element("li", {}, element("a", { href: `/meter/${encodeURIComponent(name)}` }, name)));
+  const links = meters.slice(0, MAX_NAMES).map(({ name }) => element("li", {}, element("a", { href: pageOf("meter", name) }, name)));
   return element("div", {}, first, links.length ? element("h2", {}, t("Meters")) : null, links.length ? element("ul.links", {}, ...links) : null);
 }
 
@@ -41,14 +44,12 @@ function notYet(main, error, again) {
 
 // Why a page cannot be shown; it is asked for again by the button.
 export function failed(main, error) {
-  const again = element("button.again", { type: "button" }, t("Try again"));
-  again.addEventListener("click", () => location.reload());
-  said(main, t("This cannot be shown now"), error, element("p", {}, again));
+  said(main, t("This cannot be shown now"), error, element("p", {}, button("button.again", t("Try again"), () => location.reload())));
 }
 
 function said(main, title, error, what) {
   main.replaceChildren(element("section.setup", { role: "alert" }, element("h1", {}, title), element("p.error", {}, error.message),
-    error.hint ? element("p.hint", {}, t("Try this: {hint}", { hint: error.hint })) : null, what));
+    error.hint ? element("p.hint", {}, remedy(error.hint)) : null, what));
 }
 
 // The section that stands there until the first answer.

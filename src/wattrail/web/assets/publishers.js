@@ -1,6 +1,7 @@
 // Where the numbers go: one row a publisher, from /api/v1/publishers.
-import { ask, element, show } from "./element.js";
-import { DELIVERY, moment, number } from "./format.js";
+import { ask } from "./api.js";
+import { element, show } from "./element.js";
+import { DELIVERY, moment, number, remedy } from "./format.js";
 import { t } from "./language.js";
 import { said } from "./said.js";
 
@@ -27,7 +28,7 @@ class Row {
     show(this.sent, [sent_at ? t("Last delivery {when}", { when: moment(sent_at, zone) }) : "", waiting ? t("{n} waiting", { n: number(waiting, 0) }) : ""].filter(Boolean).join(", "));
     this.notice.hidden = !error && !problems.length;
     show(this.error, said(error));
-    show(this.hint, hint ? t("Try this: {hint}", { hint: said(hint) }) : "");
+    show(this.hint, remedy(hint));
     const lines = problems.map(([meter, why]) => `${meter}: ${said(why)}`);
     if (lines.join("\n") !== this.lines) this.held.replaceChildren(...lines.map((line) => element("li", {}, line)));
     this.lines = lines.join("\n");

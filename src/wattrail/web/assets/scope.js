@@ -1,8 +1,9 @@
 // The oscilloscope of one meter: two curves on two axes, their harmonics as bars, and the powers.
-import { ask, element, path, show } from "./element.js";
+import { ask, path } from "./api.js";
+import { element, show } from "./element.js";
 import { SIMULATED, number } from "./format.js";
 import { t } from "./language.js";
-import { showHeader } from "./page.js";
+import { ownMeter, showHeader } from "./page.js";
 import { Plot, ticks } from "./plot.js";
 import { loading, opening } from "./problem.js";
 import { said } from "./said.js";
@@ -11,7 +12,7 @@ const EVERY = 1000;
 const WIDE = 600;  // pixels in which every harmonic has room for its order
 const FACTS = [t("Frequency"), t("Voltage"), t("Current"), t("Active power"), t("Reactive power"), t("Apparent power"), t("Power factor"), t("Reads")];
 const main = document.getElementById("main");
-const name = decodeURIComponent(location.pathname.split("/").at(-1));
+const name = ownMeter();
 let last = null;
 
 // Zero at the same height on both axes: each reaches as far up as down.

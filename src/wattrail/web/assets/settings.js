@@ -1,10 +1,10 @@
 // The settings: one form for each table of wattrail.toml, from /api/v1/settings and its schema.
-import { ask, element, show } from "./element.js";
+import { ask, refusal, send, withHint } from "./api.js";
+import { button, element, section as part, show } from "./element.js";
 import { t, translatePage } from "./language.js";
 import { showHeader } from "./page.js";
 import { AGAIN_MS, mayPass } from "./problem.js";
 import { said as translated } from "./said.js";
-import { refusal, send, withHint } from "./send.js";
 import { showAccess } from "./settingsaccess.js";
 import { Fields } from "./settingsform.js";
 import { addMeter, renameMeter } from "./settingsmeters.js";
@@ -86,12 +86,11 @@ class TableForm {
     this.fields = new Fields(many ? schema.items : schema, value ?? {}, meterNames(), table === "meter" && item !== null ? ["name"] : []);
     this.problem = element("p.error", { role: "alert", hidden: "" });
     this.both = element("div.conflict", { hidden: "" });
-    const button = (text, kind, act) => { const one = element(`button.${kind}`, { type: "button" }, text); one.addEventListener("click", act); return one; };
     const isThere = value !== undefined && !(many && item === null);
-    const remove = isThere && (many || !["site", "store", "web", "log", "safety"].includes(table)) ? button(many ? t("Remove") : t("Turn off"), "quiet", () => this.remove(title)) : null;
+    const remove = isThere && (many || !["site", "store", "web", "log", "safety"].includes(table)) ? button("button.quiet", many ? t("Remove") : t("Turn off"), () => this.remove(title)) : null;
     const submit = element("button.main", { type: "submit" }, isThere || !(many || table.startsWith("publish.")) ? t("Save") : many ? t("Add") : t("Turn on"));
     const form = element("form", { novalidate: "", method: "post" }, this.fields.root, this.problem, this.both,
-      element("div.buttons", {}, submit, button(t("What would change?"), "quiet", () => this.check()), remove));
+      element("div.buttons", {}, submit, button("button.quiet", t("What would change?"), () => this.check()), remove));
     form.addEventListener("submit", (event) => { event.preventDefault(); this.save(); });
     return form;
   }
@@ -126,9 +125,8 @@ class TableForm {
     const now = this.now() ?? {}, mine = this.fields.read();
     const names = [...new Set([...Object.keys(now), ...Object.keys(mine)])].filter((name) => plain(now[name]) !== plain(mine[name]));
     const words = (value) => (value === undefined ? "–" : typeof value === "object" ? JSON.stringify(value) : String(value));
-    const take = element("button.quiet", { type: "button" }, t("Take what is in the file")), over = element("button.main", { type: "button" }, t("Save mine over it"));
-    take.addEventListener("click", render);
-    over.addEventListener("click", () => { this.base = plain(this.now()); this.save(); });
+    const take = button("button.quiet", t("Take what is in the file"), render);
+    const over = button("button.main", t("Save mine over it"), () => { this.base = plain(this.now()); this.save(); });
     this.both.replaceChildren(element("p", {}, t("Somebody else, or a hand at the file, changed this meanwhile. Nothing was saved.")),
       element("div.scrolls", { tabindex: "0", role: "group", "aria-label": NOW }, element("table.both", {}, element("thead", {}, element("tr", {}, ...[FIELD, NOW, MINE].map((one) => element("th", { scope: "col" }, one)))),
         element("tbody", {}, ...names.map((name) => element("tr", {}, element("th", { scope: "row" }, name), element("td", {}, words(now[name])), element("td", {}, words(mine[name]))))))),
@@ -187,22 +185,25 @@ function forms(table, title) {
 
 function meters() {
   const found = (context.state.tables.meter ?? []).map((one, item) => {
-    const scale = context.scales[one.name] ? t("Scale: {scale}", { scale: context.scales[one.name] }) : "";
+    const scale = context.scales[one.name] ? t("Scale: {scale}", { scale: translated(context.scales[one.name]) }) : "";
     return new TableForm("meter", item, one.name, { facts: one.url, extra: element("div.about", {}, element("p.facts", {}, scale), renameMeter(one.name, context)) }).root;
   });
   return section(t("Meters"), "meters", ...found, addMeter(context));
 }
 
+// `id` is where a link from another page leads to: /settings#site.
 function section(title, id, ...parts) {
-  return element("section.part", { id, "aria-label": title }, element("h2", {}, title), ...parts);
+  const made = part(title, ...parts);
+  made.id = id;
+  return made;
 }
 
 // The text itself: the way to change what has no form, and to repair what cannot be read.
 function textEditor(isOpen) {
   const area = element("textarea.whole", { rows: "24", spellcheck: "false", autocapitalize: "none", "aria-label": t("Text of the file") });
-  const problem = element("p.error", { role: "alert", hidden: "" }), button = element("button.main", { type: "submit" }, t("Save the text"));
+  const problem = element("p.error", { role: "alert", hidden: "" }), submit = element("button.main", { type: "submit" }, t("Save the text"));
   let version = null;
-  const form = element("form", { novalidate: "", method: "post" }, element("p.facts", {}, t("A secret is shown as (kept …) and stays as it is, as long as its line does.")), area, problem, element("div.buttons", {}, button));
+  const form = element("form", { novalidate: "", method: "post" }, element("p.facts", {}, t("A secret is shown as (kept …) and stays as it is, as long as its line does.")), area, problem, element("div.buttons", {}, submit));
   const root = element("details.table", {}, element("summary", {}, element("span.name", {}, t("Text of the file"))), form);
   const fill = async () => { if (version === null) { const found = await ask("settings/text"); area.value = found.text; version = found.version; } };
   root.addEventListener("toggle", () => { if (root.open) fill().catch((error) => said(error.message, true)); });
@@ -244,7 +245,7 @@ function notices() {
 // Where a table is written as something else altogether, nothing but the text can be changed.
 function drawn() {
   try {
-    return [meters(), ...GROUPS.map(([title, found], index) => section(title, `group-${index}`, ...found.flatMap(([table, name]) => forms(table, name))))];
+    return [meters(), ...GROUPS.map(([title, found]) => section(title, found[0][0], ...found.flatMap(([table, name]) => forms(table, name))))];
   } catch {
     return [];
   }

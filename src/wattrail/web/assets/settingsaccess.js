@@ -1,12 +1,12 @@
 // Who may sign in, and which programs have a token: from /api/v1/users and /api/v1/tokens.
-import { ask, element, show } from "./element.js";
+import { ask, refusal, send } from "./api.js";
+import { button, element, show } from "./element.js";
 import { date } from "./format.js";
 import { t } from "./language.js";
-import { refusal, send } from "./send.js";
 
 const SCOPES = [["read", t("may look")], ["adjust", t("may also acknowledge and adjust")], ["admin", t("may change everything")]];
 const STATES = { valid: t("valid"), revoked: t("revoked"), expired: t("expired") };
-const button = (kind, text, act, label = text) => { const one = element(`button.${kind}`, { type: "button", "aria-label": label }, text); one.addEventListener("click", act); return one; };
+const quiet = (text, label, act) => button("button.quiet", text, act, { "aria-label": label });
 let made = 0;
 
 function labelled(text, control) {
@@ -47,11 +47,11 @@ export async function showAccess(root, said) {
     const change = adding(t("Another password"), [labelled(t("New password of {name}", { name }), password)], t("Change the password"),
       () => send("PUT", `users/${encodeURIComponent(name)}/password`, { password: password.value }), () => again(t("{name} has another password, and every session has ended", { name })));
     return element("li", {}, element("div.row", {}, element("span", {}, element("strong", {}, name), element("span.facts", {}, `${scope} · ${t("password of {when}", { when: date(since) })}`)),
-      button("quiet", t("Remove"), act("DELETE", `users/${encodeURIComponent(name)}`, t("Remove {name}?", { name }), t("{name} may no longer sign in", { name })), t("Remove user {name}", { name }))), change);
+      quiet(t("Remove"), t("Remove user {name}", { name }), act("DELETE", `users/${encodeURIComponent(name)}`, t("Remove {name}?", { name }), t("{name} may no longer sign in", { name })))), change);
   };
   const program = ({ name, prefix, scope, state, expires_at: until }) => element("li", {}, element("div.row", {},
     element("span", {}, element("strong", {}, name), element("span.facts", {}, `${prefix}… · ${scope} · ${STATES[state] ?? state} · ${t("until {when}", { when: date(until, undefined, { dateStyle: "medium" }) })}`)),
-    state === "revoked" ? null : button("quiet", t("Revoke"), act("DELETE", `tokens/${encodeURIComponent(prefix)}`, t("Revoke {name}?", { name }), t("{name} is revoked", { name })), t("Revoke token {name}", { name }))));
+    state === "revoked" ? null : quiet(t("Revoke"), t("Revoke token {name}", { name }), act("DELETE", `tokens/${encodeURIComponent(prefix)}`, t("Revoke {name}?", { name }), t("{name} is revoked", { name })))));
   root.replaceChildren(root.querySelector("h2"), element("h3", {}, t("Users")), list(users.map(person), t("Nobody: only the gateway's own machine gets in.")), newUser(again),
     element("h3", {}, t("Tokens of programs")), list(tokens.map(program), t("None.")), newToken(root, said));
 }

@@ -1,7 +1,7 @@
 // Meters: add one that was found or that is known by its address, and rename one together with its account.
-import { ask, element, show } from "./element.js";
+import { ask, refusal, send, withHint } from "./api.js";
+import { button, element, show } from "./element.js";
 import { t } from "./language.js";
-import { refusal, send, withHint } from "./send.js";
 import { Fields } from "./settingsform.js";
 
 const WIRED = /^(serial|spi|spi\+ftdi|spi\+gpio|rfc2217):/;
@@ -18,12 +18,11 @@ export function addMeter(context) {
   const names = (context.state.tables.meter ?? []).map(({ name }) => name);
   const root = element("details.table.add", {}, element("summary", {}, element("span.name", {}, t("Add a meter"))));
   const found = element("ul.found", { "aria-live": "polite" }), seen = element("p.facts", { role: "status" });
-  const search = element("button.quiet", { type: "button" }, t("Search the network"));
+  const search = button("button.quiet", t("Search the network"), () => look(true));
   const place = element("div.place");
   const fill = (value) => { const form = meterForm(context, value, names); place.replaceChildren(form.root); return form; };
   const row = (title, url, name) => {
-    const use = element("button.quiet", { type: "button", "aria-label": t("Use {what}", { what: title }) }, t("Use this"));
-    use.addEventListener("click", () => fill({ name, url }).focus());
+    const use = button("button.quiet", t("Use this"), () => fill({ name, url }).focus(), { "aria-label": t("Use {what}", { what: title }) });
     return element("li", {}, element("span", {}, element("strong", {}, title), element("span.url", {}, url)), use);
   };
   const look = async (network) => {
@@ -36,7 +35,6 @@ export function addMeter(context) {
     show(seen, [...none, ...answer.hidden, ...answer.actions, ...answer.problems].join(" · "));
     search.disabled = false;
   };
-  search.addEventListener("click", () => look(true));
   root.addEventListener("toggle", () => { if (root.open && !place.childElementCount) { fill({}); look(false); } });
   root.append(element("div.about", {}, element("p.facts", {}, t("Nothing is opened before you add it. Take what was found, or type the address of the meter.")), found, seen, search), place);
   return root;
@@ -81,15 +79,15 @@ function meterForm(context, value, names) {
 // The account goes along: ledger, calibrations, identity at other programs.
 export function renameMeter(name, context) {
   const input = element("input", { value: name, "aria-label": t("New name of {name}", { name }), spellcheck: "false", autocapitalize: "none", maxlength: "64" });
-  const button = element("button.quiet", { type: "submit" }, t("Rename"));
+  const submit = element("button.quiet", { type: "submit" }, t("Rename"));
   const problem = element("p.error", { role: "alert", hidden: "" });
-  const form = element("form.rename", { novalidate: "", method: "post" }, input, button, problem);
+  const form = element("form.rename", { novalidate: "", method: "post" }, input, submit, problem);
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
-    button.disabled = true;
+    submit.disabled = true;
     problem.hidden = true;
     const found = await send("POST", "settings/rename", { version: context.state.version, old: name, new: input.value.trim() });
-    button.disabled = false;
+    submit.disabled = false;
     if (found.ok) return context.written({ changes: [t("{old} is {new} now, with its account", { old: name, new: input.value.trim() })] });
     show(problem, refusal(found.answer));
     problem.hidden = false;

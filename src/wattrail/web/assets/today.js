@@ -1,5 +1,6 @@
 // Today against yesterday and the usual, with its cost, from /api/v1/meters/NAME/today.
-import { ask, element, path, show } from "./element.js";
+import { ask, path } from "./api.js";
+import { element, show } from "./element.js";
 import { energy, money, number } from "./format.js";
 import { t } from "./language.js";
 

@@ -1,6 +1,6 @@
 // Why a meter is not read, with the remedy; and what its owner should know although it is read.
 import { element, show } from "./element.js";
-import { clock, notStored } from "./format.js";
+import { clock, notStored, remedy } from "./format.js";
 import { t } from "./language.js";
 import { said } from "./said.js";
 
@@ -13,7 +13,7 @@ export class Trouble {
   take(meter, zone) {
     this.notice.hidden = meter.error === null;
     show(this.error, said(meter.error));
-    show(this.hint, meter.hint ? t("Try this: {hint}", { hint: said(meter.hint) }) : "");
+    show(this.hint, remedy(meter.hint));
     show(this.retry, meter.retry_at ? t("Next attempt at {time}", { time: clock(meter.retry_at, zone) }) : "");
     const remarks = [said(meter.notice), notStored(meter.unstored, zone)].filter(Boolean);
     this.remark.hidden = remarks.length === 0;

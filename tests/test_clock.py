@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from wattrail.clock import Deadline, ManualClock, SystemClock
+from wattrail.clock import MACHINE_ZONE, Deadline, ManualClock, SystemClock
+
+
+@pytest.fixture
+def berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A machine in Berlin: two nights a year have a local hour that is skipped, or comes twice."""
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "Europe/Berlin")
+        time.tzset()
+        yield
+    time.tzset()
 
 
 def test_a_manual_clock_moves_only_when_told() -> None:
@@ -51,3 +63,20 @@ def test_a_deadline_passes() -> None:
 
 def test_the_system_clock_is_aware() -> None:
     assert SystemClock().now().tzinfo is UTC
+
+
+@pytest.mark.usefixtures("berlin")
+@pytest.mark.parametrize(
+    ("moment", "shown"),
+    [
+        ("2026-03-29T00:59", "2026-03-29T01:59:00+01:00"),
+        ("2026-03-29T01:00", "2026-03-29T03:00:00+02:00"),
+        ("2026-10-25T00:30", "2026-10-25T02:30:00+02:00"),
+        ("2026-10-25T01:30", "2026-10-25T02:30:00+01:00"),
+    ],
+)
+def test_the_machines_zone_shows_the_hour_that_comes_twice_as_both(moment: str, shown: str) -> None:
+    at = datetime.fromisoformat(f"{moment}+00:00")
+    local = at.astimezone(MACHINE_ZONE)
+    assert local.isoformat() == shown
+    assert local.astimezone(UTC) == at

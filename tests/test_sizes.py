@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +14,11 @@ SOURCES = sorted(Path(wattrail.__file__).parent.rglob("*.py"))
 MAX_FILE = 400
 MAX_FUNCTION = 60
 """Lines of its own: what is defined inside of it counts by itself. Options of a command are most of the longest."""
+
+MAX_FILES_PASSED = 64
+"""Files in which a function runs between the arguments of ``flash write`` and its first erase (ADR 43)."""
+
+ROOT = Path(__file__).resolve().parent.parent
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -44,3 +51,9 @@ def test_no_function_is_long() -> None:
         if lines(one) - inside(one) > MAX_FUNCTION
     ]
     assert long == []
+
+
+def test_a_write_passes_few_files_before_its_first_erase() -> None:
+    command = [sys.executable, str(ROOT / "tools/files_passed.py"), "--count"]
+    passed = int(subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout)
+    assert 15 < passed <= MAX_FILES_PASSED

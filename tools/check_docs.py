@@ -1,10 +1,11 @@
-"""Check the documents: links and named files are there, source keys are listed, what is made from tables is up to date.
+"""Check the documents: links, named files and rooms are there, sources are listed, what tables make is up to date.
 
 With --write the parts that are made from tables are written again.
 """
 
 from __future__ import annotations
 
+import configparser
 import re
 import sys
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from wattrail.chips import CHIPS, MeteringChip
 
 ROOT = Path(__file__).resolve().parent.parent
 LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)[^)]*\)")
+ROOM = re.compile(r"[a-z_][a-z0-9_]*")
 NAMED_FILE = re.compile(r"`((?:[a-z0-9_]+/)+[a-z0-9_]+\.(?:py|js|css|html))`")
 SOURCE = re.compile(r"Source: ([a-z0-9-]+/[a-z0-9-]+)")
 REGISTER_PART = re.compile(r"(<!-- registers.*?-->\n).*?(<!-- end of registers -->)", re.DOTALL)
@@ -32,6 +34,21 @@ def missing_files() -> Iterator[str]:
     for name in NAMED_FILE.findall(page.read_text(encoding="utf-8")):
         if not (ROOT / "src/wattrail" / name).is_file() and not (ROOT / name).is_file():
             yield f"{page.relative_to(ROOT)}: there is no file {name}"
+
+
+def rooms_of(text: str) -> set[str]:
+    """The rooms that the lines of a picture name; what stands behind two blanks says what they are."""
+    return {room for line in text.splitlines() for room in ROOM.findall(re.split(r"(?<=\w)  +(?=\S+ \S)", line)[0])}
+
+
+def rooms_pictured_wrongly() -> Iterator[str]:
+    """Rooms of the import contract that the picture of the architecture leaves out, and others that are not there."""
+    contract = configparser.ConfigParser()
+    contract.read(ROOT / ".importlinter", encoding="utf-8")
+    rooms = rooms_of(contract["importlinter:contract:rooms"]["layers"]) - {"__main__"}
+    picture = rooms_of((ROOT / "docs/architecture.md").read_text(encoding="utf-8").split("```")[1])
+    for room in sorted(rooms ^ picture):
+        yield f"docs/architecture.md: the picture {'lacks' if room in rooms else 'has no such room as'} {room}"
 
 
 def unlisted_sources() -> Iterator[str]:
@@ -76,7 +93,7 @@ def main() -> int:
     if "--write" in sys.argv:
         for page, wanted in register_pages():
             page.write_text(wanted, encoding="utf-8")
-    faults = [*broken_links(), *missing_files(), *unlisted_sources(), *stale_pages()]
+    faults = [*broken_links(), *missing_files(), *rooms_pictured_wrongly(), *unlisted_sources(), *stale_pages()]
     print(
         "\n".join(faults) or "docs: links, sources and tables are in order", file=sys.stderr if faults else sys.stdout
     )

@@ -5,13 +5,19 @@ from __future__ import annotations
 import json
 import logging
 import re
+from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import Terminal, Type
+from tests.cli.network_rig import background, house_openbeken, web_device
+from tests.sources.conftest import NEEDS_BROKER, Mosquitto
 from wattrail.chips import BL0942
 from wattrail.cli.main import main
+from wattrail.clock import ManualClock
 from wattrail.front_end import FRONT_ENDS
+from wattrail.sanitize import secret_forms
+from wattrail.twin.network.serving import connect_to_broker
 
 METER = "twin://pziot-e01?watts=1150&seed=7"
 
@@ -86,3 +92,48 @@ def test_the_first_page_and_that_of_a_noun_are_what_they_were(wattrail: Type) ->
     assert "--debug" in wattrail("--help").out
     assert wattrail("-v").out == wattrail("--help").out
     assert wattrail("meter", "--debug").out == wattrail("meter").out
+
+
+def test_a_meter_over_http_shows_what_is_asked_and_answered(wattrail: Type, manual_clock: ManualClock) -> None:
+    with web_device(house_openbeken(manual_clock).answer) as place:
+        said = wattrail("meter", "read", f"openbeken://{place}", "--debug")
+    (answer, *_) = re.findall(r"<- 200 ((?:[0-9A-F]{2} )+)\.\.\. \(\d+ bytes\)", said.err)
+    assert re.search(
+        rf"^ +\d+\.\d{{3}} transport: -> GET /cm\?cmnd=Status%200  http://{place}$", said.err, re.MULTILINE
+    )
+    assert bytes.fromhex(answer).startswith(b'{"Status":{')
+    assert re.search(r"sources: reading: volts 230\.\d+, amps .*, sum 4200000000 = 4200\.000 Wh", said.err)
+
+
+@NEEDS_BROKER
+def test_a_meter_behind_a_broker_shows_each_message(wattrail: Type, tmp_path: Path) -> None:
+    broker, device = Mosquitto(tmp_path), house_openbeken()
+    broker.start()
+    with background() as loop:
+        loop.spawn(connect_to_broker(device, port=broker.port, interval_s=0.05))
+        said = wattrail("meter", "read", f"mqtt://127.0.0.1:{broker.port}/{device.client}?device=openbeken", "--debug")
+    broker.stop()
+    power = b"1150.00".hex(" ").upper()
+    assert f"transport: <- {device.client}/power/get {power}  broker 127.0.0.1:{broker.port}" in said.err
+    assert "sources: reading: " in said.err
+
+
+@pytest.mark.parametrize("scheme", ["openbeken", "tasmota"])
+def test_a_login_that_a_device_gives_back_is_not_shown_as_hex(
+    wattrail: Type, monkeypatch: pytest.MonkeyPatch, scheme: str
+) -> None:
+    monkeypatch.setenv("WATTRAIL_LOGIN_127_0_0_1", "admin:Pl4nted-login")
+    with web_device(lambda _, request: b"HTTP/1.1 200 OK\r\n\r\n{" + request) as place:
+        said = wattrail("meter", "read", f"{scheme}://{place}", "--debug")
+    assert re.search(r"<- 200 \(\d+ bytes, not shown: a login is in them\)", said.err)
+    for form in secret_forms("admin", "Pl4nted-login"):
+        assert form not in said.err
+        assert form.encode().hex(" ").upper() not in said.err
+
+
+def test_of_the_settings_of_a_device_only_lengths_are_shown(wattrail: Type, manual_clock: ManualClock) -> None:
+    with web_device(house_openbeken(manual_clock).answer) as place:
+        said = wattrail("device", "info", place, "--debug")
+    assert f"transport: -> GET /api/info  http://{place}" in said.err
+    assert re.search(r"<- 200 \(\d+ bytes, not shown: settings have passwords in them\)", said.err)
+    assert not re.search(r"<- 200 [0-9A-F]{2} ", said.err)

@@ -25,6 +25,7 @@ from wattrail.errors import (
 )
 from wattrail.gateway import MeterPlan, MeterState
 from wattrail.gateway.feed import ShownMeter
+from wattrail.gateway.waiting import Booking, WaitingBookings
 from wattrail.gateway.worker import Worker
 from wattrail.ledger import Entry, EntryKind, Observation
 from wattrail.metrology.scale_origin import CALIBRATED, ScaleOrigin, ScaleSource
@@ -163,10 +164,38 @@ def test_a_meter_that_cannot_be_reached_at_first_is_waited_for(house: Household,
     assert house.view.state is MeterState.LIVE
 
 
-def test_a_defect_is_logged_with_its_trace_and_the_books_are_read_again(
+def test_a_defect_is_logged_with_its_trace_and_the_ledger_is_read_again(
     house: Household, meter: StubMeter, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The defect strikes after an entry was made and before it is kept: the account in memory is then ahead."""
+    """The defect strikes between the ledger, which has made an entry, and what waits to be stored: nothing has it."""
+    house.run(50)
+    keep, lost = WaitingBookings.add, []
+
+    def add(waiting: WaitingBookings, booking: Booking) -> None:
+        *_, entries = booking
+        if entries and not lost:
+            lost.extend(entries)
+            raise RuntimeError("surprise")
+        keep(waiting, booking)
+
+    monkeypatch.setattr(WaitingBookings, "add", add)
+    with caplog.at_level(logging.ERROR):
+        house.run(15)
+    assert "surprise" in caplog.text
+    assert len(lost) == 1, "the minute that ended"
+    house.run(150)
+    row = house.store.meter("house")
+    assert row is not None
+    numbers = [entry.sequence for entry in house.store.entries(row.id)]
+    assert numbers == list(range(1, len(numbers) + 1)), "an account that is kept goes on behind the entry it lost"
+    house.worker.close()
+    assert booked(house) == meter.count - FIRST_COUNT
+
+
+def test_what_a_defect_keeps_from_the_store_is_stored_after_it(
+    house: Household, meter: StubMeter, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The defect strikes the store: the entry waits in memory, and the account goes on with it."""
     house.run(50)
     keep, unkept = house.store.append_all, []
 

@@ -32,6 +32,8 @@ _PIECE: Final = 0x8000
 _PC_BUILDS: Final = {"LIN": Chip.T, "WIN": Chip.T}
 """The firmware's own build for a PC keeps its settings where a T does."""
 
+_WITHHELD: Final = "settings have passwords in them"
+
 _VERSION: Final = re.compile(r"\bversion (?P<version>\S+)")
 _SAFE_MODE: Final = "if it is in safe mode, open its page and choose to leave it, then try again"
 
@@ -226,6 +228,8 @@ def open_client(host: str, *, secrets: Secrets, login: str = "", timeout_s: floa
     name = login or parts.query.get("login", "") or parts.host
 
     def connect(credentials: Credentials | None) -> HttpServer:
-        return HttpServer(parts.host, parts.port or 80, credentials=credentials, timeout_s=timeout_s)
+        return HttpServer(
+            parts.host, parts.port or 80, credentials=credentials, timeout_s=timeout_s, withheld=_WITHHELD
+        )
 
     return OpenBekenClient(connect(secrets.find(name, default_user=_USER)), connect)

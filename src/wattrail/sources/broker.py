@@ -22,6 +22,7 @@ from wattrail.network_meters.decoded import MqttCommand
 from wattrail.sanitize import printable
 from wattrail.sources.read_ahead import read_ahead
 from wattrail.transport.connection_reason import connection_reason
+from wattrail.transport.frame_log import log_bytes
 
 if TYPE_CHECKING:
     import aiomqtt
@@ -139,6 +140,7 @@ class Broker:
         for command in commands:
             if self._client is None:
                 return
+            log_bytes(f"-> {command.topic}", command.payload.encode(), str(self.address), secrets=self.secrets)
             with suppress(_mqtt_error()):
                 # QoS 0: a question that is lost is asked again, and
                 # a second delivery would only bring a second answer.
@@ -205,6 +207,7 @@ class Broker:
     def _hand_out(self, message: aiomqtt.Message) -> None:
         payload = message.payload if isinstance(message.payload, bytes) else b""
         topic = message.topic.value
+        log_bytes(f"<- {topic}", payload, str(self.address), secrets=self.secrets)
         exact = self._of_filter.get(topic, ())  # no topic has a wildcard: those are filters alone
         for listeners in (exact, *self._of_wildcard.iter_match(topic)):  # type: ignore[no-untyped-call]
             for listener in tuple(listeners):

@@ -13,7 +13,7 @@ from wattrail.network_meters.decoded import Decoded, HttpLink, LinkQuality
 from wattrail.network_meters.power_counter import PowerCounter
 from wattrail.network_meters.unit_check import UnitCheck
 from wattrail.simulated_ports import is_simulated_port
-from wattrail.sources.source import SourceCadence
+from wattrail.sources.source import SourceCadence, log_reading
 from wattrail.transport.http import HttpServer
 from wattrail.units import Reading
 
@@ -81,9 +81,10 @@ class PolledSource:
         registers = self._unit_check.check(monotonic, decoded.sample.watts, decoded.registers)
         self.quality = decoded.quality
         self.advice = (*decoded.advice, *self._unit_check.advice, *self._where_it_is())
-        return self._power_counter.reading(
+        reading = self._power_counter.reading(
             decoded, registers, at=self._clock.now(), monotonic=monotonic, simulated=self.simulated
         )
+        return log_reading(self.url, reading)
 
     async def close(self) -> None:
         """Nothing is held between two polls."""

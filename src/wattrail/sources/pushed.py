@@ -14,7 +14,7 @@ from wattrail.network_meters.power_counter import PowerCounter
 from wattrail.network_meters.unit_check import UnitCheck
 from wattrail.sanitize import printable
 from wattrail.sources.broker import Broker
-from wattrail.sources.source import SourceCadence
+from wattrail.sources.source import SourceCadence, log_reading
 from wattrail.units import Reading
 
 __all__ = ["PushedSource"]
@@ -162,9 +162,10 @@ class PushedSource:
         monotonic = self._clock.monotonic()
         registers = self._unit_check.check(monotonic, decoded.sample.watts, decoded.registers)
         self.quality, self.advice = decoded.quality, (*decoded.advice, *self._unit_check.advice)
-        return self._power_counter.reading(
+        reading = self._power_counter.reading(
             decoded, registers, at=self._clock.now(), monotonic=monotonic, simulated=self.simulated
         )
+        return log_reading(self.url, reading)
 
     def _put(self, item: Reading | WattrailError | None) -> None:
         """Queue a reading, or note a problem: only the last one counts, and whatever comes after it ends it."""

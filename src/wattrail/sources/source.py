@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -9,10 +10,12 @@ from wattrail.errors import PortError
 from wattrail.network_meters.decoded import LinkQuality
 from wattrail.units import Reading
 
-__all__ = ["MeterSource", "SourceCadence"]
+__all__ = ["MeterSource", "SourceCadence", "log_reading"]
 
 _MIN_WATCHED_S: Final = 60.0
 _WATCHED_READINGS: Final = 3
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,3 +89,19 @@ class MeterSource(Protocol):
     async def close(self) -> None:
         """Give back what it holds."""
         ...
+
+
+def log_reading(url: str, reading: Reading) -> Reading:
+    """The reading itself; with ``--debug`` its quantities and raw registers stand in the log, below their frame."""
+    if _log.isEnabledFor(logging.DEBUG):
+        shown = [
+            f"{name} {value:.3f}"
+            for name in ("volts", "amps", "watts", "hertz")
+            if (value := getattr(reading.quantities, name)) is not None
+        ]
+        shown += [
+            f"{one.register.name} {one.count} = {float(one.count * one.register.step_mwh / 1000):.3f} Wh"
+            for one in reading.registers
+        ]
+        _log.debug("reading: %s, of %s", ", ".join(shown) or "no value", url)
+    return reading

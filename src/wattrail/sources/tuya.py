@@ -24,9 +24,10 @@ from wattrail.network_meters.power_counter import PowerCounter
 from wattrail.network_meters.tuya_meter import ANSWER, PUSH
 from wattrail.network_meters.tuya_session import TuyaReport, TuyaSession
 from wattrail.network_meters.unit_check import UnitCheck
-from wattrail.sources.source import SourceCadence
+from wattrail.sources.source import SourceCadence, log_reading
 from wattrail.sources.tuya_key import TuyaAccess
 from wattrail.transport.connection_reason import connection_reason
+from wattrail.transport.frame_log import log_bytes
 from wattrail.units import Reading
 
 __all__ = ["TuyaPlace", "TuyaSource"]
@@ -216,6 +217,7 @@ class TuyaSource:
             raise self._lost(connection, f"the connection broke: {reason}") from error
         if not data:
             raise self._lost(connection, "the device closed the connection")
+        log_bytes("<-", data, self._where)
         reports = connection.session.receive(data)
         if connection.session.is_answered:  # a heartbeat is answered whatever the key
             connection.answer_by = math.inf
@@ -224,6 +226,8 @@ class TuyaSource:
             self._take(report, connection, loop.time())
 
     async def _send(self, connection: _TuyaConnection, data: bytes) -> None:
+        if data:
+            log_bytes("->", data, self._where)
         try:
             await connection.send(data)
         except OSError as error:
@@ -244,11 +248,10 @@ class TuyaSource:
         self.simulated |= decoded.is_simulated
         registers = self._unit_check.check(monotonic, decoded.sample.watts, decoded.registers)
         self.advice = (*decoded.advice, *self._unit_check.advice)
-        self._inbox.append(
-            self._power_counter.reading(
-                decoded, registers, at=self._clock.now(), monotonic=monotonic, simulated=self.simulated
-            )
+        reading = self._power_counter.reading(
+            decoded, registers, at=self._clock.now(), monotonic=monotonic, simulated=self.simulated
         )
+        self._inbox.append(log_reading(self._where, reading))
 
     def _hint(self, connection: _TuyaConnection) -> str:
         return "check the Wi-Fi signal at the meter" if connection.session.is_answered else _BUSY_HINT

@@ -9,11 +9,14 @@ the first of them arrived.
 
 A frame may carry a secret: a firmware's settings with a Wi-Fi key, the code key of a chip. Only the caller knows when,
 and calls ``withhold``.
+
+What network meters say does not pass through a port; ``log_bytes`` writes their lines in the same form.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from typing import Final, overload
 
 from wattrail.clock import Deadline
@@ -23,7 +26,7 @@ from wattrail.transport.base import Bus, Port
 from wattrail.transport.carrier import OpenCarrier
 from wattrail.wire import hex_pairs
 
-__all__ = ["MAX_SHOWN", "LoggedBus", "LoggedPort", "end_frame", "logged", "unlogged", "withhold"]
+__all__ = ["MAX_SHOWN", "LoggedBus", "LoggedPort", "end_frame", "log_bytes", "logged", "unlogged", "withhold"]
 
 MAX_SHOWN: Final = 64
 """Bytes of one frame in hex: every frame of a metering chip, and the head of what is longer."""
@@ -32,6 +35,24 @@ MAX_GATHERED: Final = 8192
 """Bytes that wait for their line: a flash sector in its frame fits."""
 
 logger = logging.getLogger(__name__)
+
+
+def log_bytes(what: str, data: bytes, where: str, *, secrets: Iterable[str] = (), withheld: str = "") -> None:
+    """Log bytes that a network meter was sent (``what`` begins with ->) or has sent (<-), if frames are logged now.
+
+    Bytes in which one of ``secrets`` stands are not shown, nor any with ``withheld``, which says why: a device may
+    give back what it was sent, and as hex no later filter would know it.
+    """
+    if not logger.isEnabledFor(logging.DEBUG):
+        return
+    if not withheld and any(secret.encode() in data for secret in secrets):
+        withheld = "a login is in them"
+    shown = f"({len(data)} bytes, not shown: {withheld})" if withheld else _as_hex(data)
+    logger.debug("%s  %s", printable(f"{what} {shown}" if data else what), printable(hide_credentials(where)))
+
+
+def _as_hex(data: bytes) -> str:
+    return hex_pairs(data[:MAX_SHOWN]) + (f" ... ({len(data)} bytes)" if len(data) > MAX_SHOWN else "")
 
 
 class _Logged(OpenCarrier):
@@ -63,9 +84,7 @@ class _Logged(OpenCarrier):
     def _shown(self, data: bytes) -> str:
         if self._withheld:
             return f"({len(data)} bytes, not shown: {self._withheld})"
-        if len(data) > MAX_SHOWN:
-            return f"{hex_pairs(data[:MAX_SHOWN])} ... ({len(data)} bytes)"
-        return hex_pairs(data)
+        return _as_hex(data)
 
     def _release(self) -> None:
         self._carrier.close()

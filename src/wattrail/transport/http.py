@@ -22,6 +22,7 @@ from wattrail.credentials import Credentials
 from wattrail.errors import AccessDenied, PortLost, PortOpenError, PortTimeout, UnexpectedReply, needs_library
 from wattrail.sanitize import printable
 from wattrail.transport.connection_reason import connection_reason
+from wattrail.transport.frame_log import log_bytes
 
 if TYPE_CHECKING:
     import h11
@@ -54,7 +55,8 @@ class HttpServer:
     """A device's web server. ``timeout_s`` bounds a whole exchange, connecting and the last byte included.
 
     ``secrets`` are the forms of the login that no error may show. ``auth`` is how a login is sent: in a header, or, as
-    Tasmota wants it, in the query.
+    Tasmota wants it, in the query. ``withheld`` says why no log may show what is sent and answered, where that may hold
+    other secrets than the login; "" if it holds none.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class HttpServer:
         credentials: Credentials | None = None,
         auth: Literal["basic", "query"] = "basic",
         timeout_s: float = 5.0,
+        withheld: str = "",
     ) -> None:
         with needs_library("a meter over HTTP", "h11", extra="http"):
             import h11  # noqa: F401 - only whether it is there
@@ -73,6 +76,7 @@ class HttpServer:
         self._credentials = credentials
         self._auth = auth
         self._timeout_s = timeout_s
+        self._withheld = withheld
         self.secrets = credentials.forms if credentials else ()
         self.name = f"http://{host}" if port == 80 else f"http://{host}:{port}"
 
@@ -83,12 +87,14 @@ class HttpServer:
 
         Raises PortOpenError, AccessDenied, PortLost, PortTimeout, UnexpectedReply.
         """
+        self._log_request("GET", target, b"")
         return await self._exchange(self._request("GET", target), b"", timeout_s, max_bytes, None)
 
     async def post(
         self, target: str, body: bytes, *, timeout_s: float | None = None, progress: SendProgress | None = None
     ) -> HttpAnswer:
         """One POST, its head and the start of its body in one segment. Raises what ``get`` does."""
+        self._log_request("POST", target, body)
         head = self._request("POST", target, f"Content-Length: {len(body)}")
         return await self._exchange(head, body, timeout_s, MAX_ANSWER_BYTES, progress)
 
@@ -126,11 +132,18 @@ class HttpServer:
             raise PortLost(
                 f"{self.name}: the connection broke: {reason}", hint="check the Wi-Fi signal at the meter"
             ) from error
+        log_bytes(f"<- {answer.status}", answer.body, self.name, secrets=self.secrets, withheld=self._withheld)
         if answer.status == 401:
             raise AccessDenied(
                 f"{self.name}: the meter refuses the user or the password", hint="docs/sources.md, credentials"
             )
         return answer
+
+    def _log_request(self, method: str, target: str, body: bytes) -> None:
+        """Log it as it is before the login is added to it."""
+        path, question, _ = target.partition("?")
+        shown = f"{path}?..." if question and self._withheld else target
+        log_bytes(f"-> {method} {shown}", body, self.name, secrets=self.secrets, withheld=self._withheld)
 
     def _request(self, method: str, target: str, *headers: str) -> bytes:
         header: list[str] = []

@@ -14,7 +14,7 @@ from math import lcm
 from typing import Final
 
 from wattrail.ledger.entries import STATED, Entry, Epoch, Totals
-from wattrail.ledger.intervals import Interval, Untimed
+from wattrail.ledger.intervals import Interval, Point, Untimed, intervals_between
 from wattrail.ledger.ledger_slice import Counts, Energy, LedgerSlice
 from wattrail.ledger.register_at import EntryQueue
 from wattrail.ledger.reversals import left_in_registers
@@ -52,22 +52,7 @@ class CountSeries:
 def by_counts(series: CountSeries) -> tuple[Interval, ...]:
     """Energy between each two neighbouring boundaries: the same as ``by_interval`` of the ledger gives."""
     complete = Untimed(series.others, began=series.began).complete(series.boundaries)
-    points = _points(series)
-    total, gaps, stated, _ = next(points)
-    start, found = series.boundaries[0], []
-    for end, is_complete, (later, gaps_then, stated_then, register) in zip(
-        series.boundaries[1:], complete, points, strict=True
-    ):
-        found.append(
-            Interval(
-                start, end, _NOTHING if later is total else later.less(total),
-                _NOTHING if gaps_then is gaps else gaps_then.less(gaps),
-                _NOTHING if stated_then is stated else stated_then.less(stated), register,
-                is_complete,
-            )
-        )  # fmt: skip
-        total, gaps, stated, start = later, gaps_then, stated_then, end
-    return tuple(found)
+    return intervals_between(series.boundaries, _points(series), complete)
 
 
 @dataclass(slots=True)
@@ -120,8 +105,8 @@ class _Sum:
         return Totals(import_ // denominator, export // denominator, undirected // denominator)
 
 
-def _points(series: CountSeries) -> Iterator[tuple[Totals, Totals, Totals, Totals]]:
-    """At each boundary all energy up to it, what of it are gaps and manual entries, and what the registers show."""
+def _points(series: CountSeries) -> Iterator[Point]:
+    """What is known at each boundary."""
     epochs = series.others.epochs
     total, gaps, stated = _sum(epochs), _sum(epochs), _sum(epochs)
     for epoch, counts in series.before.items():

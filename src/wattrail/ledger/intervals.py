@@ -17,7 +17,16 @@ from wattrail.ledger.entries import THE_END, Entry, EntryKind, Totals
 from wattrail.ledger.ledger_slice import Energy, LedgerSlice
 from wattrail.ledger.register_at import SeriesPoint, registers_at
 
-__all__ = ["ImportedPart", "Interval", "RunningInterval", "Untimed", "by_interval", "is_hole"]
+__all__ = [
+    "ImportedPart",
+    "Interval",
+    "Point",
+    "RunningInterval",
+    "Untimed",
+    "by_interval",
+    "intervals_between",
+    "is_hole",
+]
 
 _NOTHING: Final = Totals(0, 0)
 
@@ -88,28 +97,35 @@ class Untimed:
         return found
 
 
+Point = tuple[Totals, Totals, Totals, Totals]
+"""All energy up to a moment, what of it are gaps and manual entries, and what the registers show."""
+
+
 def by_interval(ledger_slice: LedgerSlice, boundaries: Sequence[datetime]) -> tuple[Interval, ...]:
     """Energy between each two neighbouring boundaries, which are in order and in UTC."""
-    untimed = Untimed(ledger_slice)
     points = registers_at(ledger_slice, boundaries)
-    return tuple(_intervals(points, untimed))
+    rounded = zip(*(_rounded_down(energies) for energies in zip(*map(_energies, points), strict=True)), strict=True)
+    return intervals_between(boundaries, rounded, Untimed(ledger_slice).complete(boundaries))
 
 
-def _intervals(points: Sequence[SeriesPoint], untimed: Untimed) -> Iterator[Interval]:
-    rounded = zip(
-        _rounded_down(at.total for at in points), _rounded_down(at.gaps for at in points),
-        _rounded_down(at.stated for at in points), strict=True,
-    )  # fmt: skip
-    for (before, after), (earlier, later) in zip(pairwise(points), pairwise(rounded), strict=True):
-        yield Interval(
-            start=before.at,
-            end=after.at,
-            energy=_moved(earlier[0], later[0]),
-            gaps=_moved(earlier[1], later[1]),
-            stated=_moved(earlier[2], later[2]),
-            register=after.register.rounded_down() if any(after.left) else later[0],
-            complete=not untimed.touches(before.at, after.at),
+def intervals_between(
+    boundaries: Sequence[datetime], points: Iterable[Point], complete: Iterable[bool]
+) -> tuple[Interval, ...]:
+    """The differences of what is known at each boundary: the one place where a period becomes a number."""
+    return tuple(
+        Interval(
+            start, end, _NOTHING if later[0] is before[0] else later[0].less(before[0]),
+            _NOTHING if later[1] is before[1] else later[1].less(before[1]),
+            _NOTHING if later[2] is before[2] else later[2].less(before[2]), later[3], is_complete,
         )
+        for (start, end), (before, later), is_complete in zip(
+            pairwise(boundaries), pairwise(points), complete, strict=True
+        )
+    )  # fmt: skip
+
+
+def _energies(point: SeriesPoint) -> tuple[Energy, Energy, Energy, Energy]:
+    return point.total, point.gaps, point.stated, point.register
 
 
 def _rounded_down(energies: Iterable[Energy]) -> Iterator[Totals]:
@@ -119,10 +135,6 @@ def _rounded_down(energies: Iterable[Energy]) -> Iterator[Totals]:
         if energy is not last:
             last, rounded = energy, energy.rounded_down()
         yield rounded
-
-
-def _moved(earlier: Totals, later: Totals) -> Totals:
-    return _NOTHING if later is earlier else later.less(earlier)
 
 
 def is_hole(entry: Entry) -> bool:

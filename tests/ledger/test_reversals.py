@@ -150,6 +150,15 @@ def test_an_audit_finds_a_reversal_that_was_tampered_with(change: dict[str, obje
     assert says in {finding.check for finding in audit(also(account, made)).findings if finding.stated}
 
 
+@pytest.mark.parametrize("about", [-5, 0, 2, 9])
+def test_an_audit_finds_a_reversed_direction_whose_entry_is_not_there(about: int) -> None:
+    account = ledger_slice(SPLIT)
+    gap = next(iter(unassigned(account)))
+    wrong = also(account, assignment(account, gap, EnergyDirection.IMPORT, **said()))  # type: ignore[arg-type]
+    undone = replace(reversal(wrong, 1, **said(60)), about=about)  # type: ignore[arg-type]
+    assert any("the entry it reverses" in str(finding) for finding in audit(also(wrong, undone)).findings)
+
+
 steps = st.lists(
     st.tuples(st.sampled_from(["adjust", "open", "reverse", "import", "export"]), st.integers(0, 50)), max_size=12
 )

@@ -177,9 +177,11 @@ def reversal(ledger_slice: LedgerSlice, number: int, *, at: datetime, who: str, 
 def unassigned(ledger_slice: LedgerSlice) -> dict[int, int]:
     """Counts that still have no direction, by the number of the entry that booked them."""
     left = {entry.sequence: entry.undirected for entry in ledger_slice.entries if entry.undirected}
+    gaps: dict[int, int] = {}
     for entry in ledger_slice.stated:
-        if entry.undirected:
-            gap = ledger_slice.stated[entry.about - 1].about if entry.kind is EntryKind.REVERSED else entry.about
+        gap = gaps.get(entry.about) if entry.kind is EntryKind.REVERSED else entry.about
+        if entry.undirected and gap is not None:  # a reversal of nothing is named by the audit
+            gaps[entry.sequence] = gap
             left[gap] = left.get(gap, 0) + entry.undirected
     return {sequence: counts for sequence, counts in left.items() if counts}
 

@@ -18,6 +18,7 @@ from wattrail.files import read_text
 from wattrail.ledger import midnight
 from wattrail.sanitize import printable
 from wattrail.store.history.periods import (
+    MAX_BYTES,
     History,
     HistoryPeriod,
     in_order,
@@ -26,9 +27,8 @@ from wattrail.store.history.periods import (
     unit_factor,
 )
 
-__all__ = ["MAX_BYTES", "read_export"]
+__all__ = ["read_export"]
 
-MAX_BYTES: Final = 64 << 20
 _MIN_COLUMNS: Final = 6
 """Hours have six columns, days sixteen or more; temperatures two and peaks three."""
 

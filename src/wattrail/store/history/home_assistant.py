@@ -23,11 +23,18 @@ from wattrail.errors import FileError
 from wattrail.files import read_text
 from wattrail.ledger import midnight
 from wattrail.sanitize import printable
-from wattrail.store.history.periods import History, HistoryPeriod, in_order, milliwatt_hours_of, unit_factor
+from wattrail.store.history.periods import (
+    MAX_BYTES,
+    History,
+    HistoryPeriod,
+    in_order,
+    milliwatt_hours_of,
+    periods_of,
+    unit_factor,
+)
 
-__all__ = ["MAX_CSV_BYTES", "read_dashboard", "read_statistics"]
+__all__ = ["read_dashboard", "read_statistics"]
 
-MAX_CSV_BYTES: Final = 64 << 20
 _HOUR: Final = timedelta(hours=1)
 _DIRECTIONS: Final = {"grid_consumption": 0, "grid_return": 1}
 
@@ -122,8 +129,7 @@ def _merged(sides: Sequence[Sequence[Iterable[HistoryPeriod]]]) -> Iterator[Hist
         for span, energies in counts.items():
             if len(energies) == len(statistics):  # a sum without one of its parts would be too small
                 totals[span][side] = sum(energies)
-    for (start, end), (imported, exported) in totals.items():
-        yield HistoryPeriod(start=start, end=end, import_mwh=imported, export_mwh=exported)
+    yield from periods_of(totals.items())
 
 
 def read_dashboard(path: Path, zone: tzinfo) -> History:
@@ -132,7 +138,7 @@ def read_dashboard(path: Path, zone: tzinfo) -> History:
     Raises FileError. Hours and days are taken; a view of a year has months.
     """
     name = printable(str(path))
-    rows = list(csv.reader(read_text(path, limit=MAX_CSV_BYTES).splitlines()))
+    rows = list(csv.reader(read_text(path, limit=MAX_BYTES).splitlines()))
     if not rows or rows[0][:3] != ["entity_id", "type", "unit"]:
         raise FileError(f"{name} does not begin with entity_id,type,unit", hint="energy dashboard, menu, Download data")
     starts = [_column(text, name) for text in rows[0][3:]]
@@ -146,12 +152,8 @@ def read_dashboard(path: Path, zone: tzinfo) -> History:
             if text:
                 energy = milliwatt_hours_of(text, factor, f"{name}, line {line}")
                 energies[place][side] = (energies[place][side] or 0) + energy
-    periods = [
-        HistoryPeriod(start=start, end=end, import_mwh=imported, export_mwh=exported)
-        for (start, end), (imported, exported) in zip(spans, energies, strict=True)
-        if (imported, exported) != (None, None)
-    ]
-    return History(origin="home-assistant:energy-dashboard", periods=in_order(periods, name))
+    known = (pair for pair in zip(spans, energies, strict=True) if pair[1] != [None, None])
+    return History(origin="home-assistant:energy-dashboard", periods=in_order(periods_of(known), name))
 
 
 def _column(text: str, name: str) -> datetime:

@@ -16,11 +16,10 @@ from typing import Final
 from wattrail.errors import FileError
 from wattrail.files import parse_json, read_text
 from wattrail.sanitize import printable
-from wattrail.store.history.periods import History, HistoryPeriod, in_order, milliwatt_hours_of, unit_factor
+from wattrail.store.history.periods import MAX_BYTES, History, in_order, milliwatt_hours_of, periods_of, unit_factor
 
-__all__ = ["MAX_BYTES", "read_consumption"]
+__all__ = ["read_consumption"]
 
-MAX_BYTES: Final = 64 << 20
 _SIDES: Final = ("consumption", "production")
 
 Node = Mapping[str, object]
@@ -45,16 +44,12 @@ def read_consumption(path: Path) -> History:
         if sides[side] is not None:
             raise FileError(f"{where}: {key} is there twice", hint="ask for one home")
         sides[side] = milliwatt_hours_of(str(value), factor, where)
-    periods = [
-        HistoryPeriod(start=start, end=end, import_mwh=imported, export_mwh=exported)
-        for (start, end), (imported, exported) in energies.items()
-    ]
-    if not periods:
+    if not energies:
         raise FileError(
             f"{name} has no node with consumption or production", hint="ask for nodes { from to consumption }"
         )
     left_out = (f"{missing} without energy, not reported yet",) if missing else ()
-    return History(origin="tibber", periods=in_order(periods, name), left_out=left_out)
+    return History(origin="tibber", periods=in_order(periods_of(energies.items()), name), left_out=left_out)
 
 
 def _json_nodes(document: object, name: str) -> Iterator[tuple[int, str, Node]]:

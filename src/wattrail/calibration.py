@@ -29,6 +29,7 @@ class Calibration:
     def __post_init__(self) -> None:
         for name in ("counts_per_volt", "counts_per_amp", "counts_per_watt"):
             value = getattr(self, name)
+            # A configuration and a database hand over what they hold: true would be one count per volt.
             if isinstance(value, bool) or not isinstance(value, int | float):
                 raise ValueError(f"{name} must be a number, got {type(value).__name__}")
             if not MIN_CONSTANT <= value <= MAX_CONSTANT:

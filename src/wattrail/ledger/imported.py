@@ -66,6 +66,8 @@ def _joined(intervals: Iterable[Interval], imported: _ImportedSum, untimed: Unti
         if not periods:
             yield interval
             continue
+        # Divided evenly over a boundary: booked whole at its end a day would be the bar of one hour, and left out the
+        # sums of hours and of days would differ (ADR 39).
         energy = imported.between(interval.start, interval.end)
         yield interval._replace(
             energy=Totals(

@@ -194,6 +194,8 @@ def causes(points: Sequence[PointResult]) -> tuple[str, ...]:
     found = [] if (falls_off := _clipping(points, unity)) is None else [falls_off]
     if (wiring := _wiring(unity)) is not None:
         return (wiring, *found)
+    # Apart from the ratio, for a calibration takes that away and leaves this: half a degree is enough to lose class 1
+    # at 0.5 inductive (docs/accuracy.md).
     lead = phase_lead_degrees(points)
     if lead is not None and abs(lead) >= _MIN_LEAD:
         found.append(

@@ -280,6 +280,8 @@ def corrected_watts(watts: float, volt_amps: float, degrees: float, *, lagging: 
     tell its sign, so nobody but the caller can; for a load that may be either, it is one of the two results.
     """
     angle = math.radians(degrees)
+    # Whoever guesses it wrongly doubles the error, and energy is counted in the chip, out of reach: so no reading is
+    # corrected by this (ADR 14).
     reactive = math.sqrt(max(0.0, volt_amps**2 - watts**2))
     return watts * math.cos(angle) - (reactive if lagging else -reactive) * math.sin(angle)
 

@@ -188,6 +188,7 @@ def impossible_power(reference: float) -> Finding | None:
 
 def volt_amperes(chip: float, reference: float) -> Finding | None:
     """The reference's watts are volts times amperes, and the chip sees a reactive load."""
+    # The chip knows better: its power factor comes from counts alone, and no constant takes part.
     if abs(reference) < 1 - AGREES_WITHIN / 2 or abs(chip) >= 0.97:
         return None
     return Finding(
@@ -211,6 +212,7 @@ def reactive_load(chip: float, reference: float | None, load: Load) -> Finding |
 
 def phase_error(chip: float, reference: float, load: Load) -> Finding | None:
     """Power factors that differ as a transformer's phase error lets them: no fault, it is measured."""
+    # A transformer turns the current by tenths of a degree to a few; a larger angle is another mistake.
     degrees = phase_of_one_load(chip, reference, load)
     if abs(degrees) > _MAX_PHASE or abs(abs(chip) / abs(reference) - 1) <= AGREES_WITHIN:
         return None
@@ -302,6 +304,7 @@ def diagnose(
     findings += _of_signs(points, before)
     for point in points:
         findings += _of_point(point, explained=explained)
+    # Only where nothing else explains it: each of the mistakes above makes the three constants disagree too.
     if not any(finding.stops for finding in findings) and (finding := contradiction(found.scaling.disagreement(after))):
         findings.append(finding)
     largest = max(point.i_rms.value for point in points)

@@ -90,6 +90,7 @@ class MeterSeries:
         self.step_mwh = max(self.step_mwh, register.step_mwh)
         rise = count.count - self._counts.get(register.name, count.count)
         self._counts[register.name] = count.count
+        # A register of net falls while energy flows back, and nothing is wrong with it.
         if rise < 0 and register.direction is not Direction.NET:
             if register.modulus:
                 rise += register.modulus
@@ -274,6 +275,7 @@ def _mean_uncertainty(values: Sequence[float]) -> float:
         return 0.0
     mean = fmean(values)
     products = sum((one - mean) * (two - mean) for one, two in pairwise(values))
+    # A load that ramps makes neighbours alike: counted as independent they would claim more certainty than there is.
     correlation = min(max(products / (scatter**2 * (len(values) - 1)), 0.0), _MAX_AUTOCORRELATION)
     independent = max(len(values) * (1 - correlation) / (1 + correlation), 1.0)
     return scatter / math.sqrt(independent)

@@ -84,6 +84,7 @@ def fit(times: Sequence[float], values: Sequence[float], hertz: float, orders: i
     squares = 0.0
     for t, x in zip(times, values, strict=True):
         squares += (x - _at(model, cmath.exp(2j * math.pi * hertz * t))[0]) ** 2
+    # Less the unknowns: that many reads the model would explain whatever they were.
     residual = math.sqrt(squares / max(1, len(times) - 2 * orders - 1))
     sigmas = tuple(residual * math.sqrt(max(0.0, variance)) for variance in variances)
     return HarmonicFit(tuple(model), sigmas, residual)

@@ -107,6 +107,7 @@ class ScaleClaims:
 
     def holds_kept(self, *, simulated: bool) -> bool:
         """Whether the kept calibration holds."""
+        # A twin has parts of its own: constants that were measured on it would scale a meter wrongly (ADR 14).
         silent = self.override is None and self.given is None
         return silent and self.kept is not None and self.kept_of_twin == simulated
 

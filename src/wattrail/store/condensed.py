@@ -119,6 +119,7 @@ def _between(
     cursor: Cursor, meter_id: int, marks: Sequence[int], opened: int | None
 ) -> tuple[_Rows, _Rows, _Rows, int | None]:
     """Rows of hours, counts between marks, the entries that marks cut, and when the first of these began."""
+    # Hours of zones that are off by half an hour are none of UTC, and go the longer way.
     if are_hours(marks):
         hourly = hourly_counts(cursor, meter_id, marks, opened=opened)
         unknown = [(place, marks[place]) for place in hourly.unknown]

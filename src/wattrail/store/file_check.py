@@ -36,8 +36,8 @@ __all__ = [
     "derived_problems",
     "file_bytes",
     "file_findings",
+    "ledger_findings",
     "meter_content",
-    "meter_findings",
     "open_file",
     "require_ours",
     "require_sound",
@@ -158,19 +158,25 @@ def file_findings(connection: sqlite3.Connection, path: Path) -> tuple[FileFindi
             found.append(FileFinding(older, "start it once with this version: wattrail run brings it up to date"))
             return tuple(found)
         try:
-            with as_damage(path):
-                rows = queries.meter_names(cursor)
-            found += [FileFinding(text, REBUILD, is_derived=True) for text in nobodys_sums(cursor)]
-            for meter_id, name, _ in rows:
-                found += meter_findings(cursor, path, meter_id, str(name))
+            found += ledger_findings(cursor, path, remedy=_PUT_BACKUP)
         except (StoreError, sqlite3.DatabaseError) as error:
             if not found:
                 found.append(FileFinding(str(error), _PUT_BACKUP))
     return tuple({(finding.meter, finding.text): finding for finding in reversed(found)}.values())[::-1]
 
 
-def meter_findings(
-    cursor: Cursor, path: DatabaseAddress, meter_id: int, name: str, *, remedy: str = _PUT_BACKUP
+def ledger_findings(cursor: Cursor, path: DatabaseAddress, *, remedy: str) -> Iterator[FileFinding]:
+    """What is wrong with what a database holds, meter by meter. ``remedy`` helps where a ledger is damaged."""
+    with as_damage(path):
+        rows = queries.meter_names(cursor)
+    for text in nobodys_sums(cursor):
+        yield FileFinding(text, REBUILD, is_derived=True)
+    for meter_id, name, _ in rows:
+        yield from _meter_findings(cursor, path, meter_id, str(name), remedy)
+
+
+def _meter_findings(
+    cursor: Cursor, path: DatabaseAddress, meter_id: int, name: str, remedy: str
 ) -> Iterator[FileFinding]:
     """What is wrong with one meter: its chain, what its entries add up to, readings without an entry, derived rows.
 

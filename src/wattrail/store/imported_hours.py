@@ -180,6 +180,7 @@ class _Sorting:
 
     def _reason(self, row: tuple[int, int, int | None, int | None, str]) -> str:
         start, end = row[:2]
+        # Whole: nobody knows how the energy of a period divides that reaches into the ledger (ADR 39).
         if self._begins is not None and end > self._begins:
             return "in_ledger"
         if bisect_right(self._ends, start) < bisect_left(self._starts, end):

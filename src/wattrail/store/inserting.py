@@ -36,5 +36,6 @@ def insert_entries(cursor: Cursor, meter_id: int, entries: Sequence[Entry], read
         values = entry_row(entry)
         row = (*values[: len(ENTRY_COLUMNS)], reading_id, *values[len(ENTRY_COLUMNS) :])
         cursor.execute(_INSERT_ENTRY, (meter_id, *row, extend(cursor, "entry", meter_id, row)))
+        # In the transaction of the entry: sums are never behind it, and a kill leaves both or neither.
         if moved := follow_entry(cursor, meter_id, entry):
             follow_hours(cursor, meter_id, *moved)

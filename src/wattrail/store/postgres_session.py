@@ -138,6 +138,9 @@ class PostgresSession:
         connection = self._alive(wait_s)
         self._settle(connection)
         patience = "" if wait_s is None else f"SET LOCAL lock_timeout = {max(1, round(wait_s * 1000))}; "
+        # The lock lets one write at a time: readers of events and of the outbox remember the last id, and of two at
+        # once the smaller could become visible later and be missed. The id of the transaction is for pg_xact_status,
+        # where the answer to COMMIT is lost (ADR 40).
         sql = (
             f"BEGIN; SET LOCAL synchronous_commit = {'on' if durable else 'off'}; {patience}SELECT "
             f"pg_advisory_xact_lock({advisory_key(self._address, is_gateway=False)}), pg_current_xact_id()::text"

@@ -119,6 +119,8 @@ class ReadingJournal:
         for line in lines:
             text, checksum = _encoded(line, registered[line.meter_id], checksum)
             encoded.append(text)
+        # Not flushed: what the system has survives the process, and a power cut may take readings since the last entry
+        # (ADR 47).
         content = b"".join(encoded)
         try:
             place = self._end

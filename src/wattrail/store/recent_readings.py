@@ -138,6 +138,7 @@ class RecentReadings:
         attempts = count()
 
         def take_over_and_work(cursor: Cursor) -> Result:
+            # A server that went away: the whole transaction is carried out once more.
             if next(attempts):
                 self._forget()  # what the attempt before had in mind was not stored
             self._take_over(cursor, ids)
@@ -185,6 +186,8 @@ class RecentReadings:
 
     def _written(self, rows: Sequence[BookedReading]) -> list[JournalLine]:
         """The lines of those readings that the journal takes: the others cause entries, or are the database's."""
+        # While it is behind, the journal takes none either: readings would come into the database in another order than
+        # they were read.
         journal = self._journal
         if journal is None or self._is_behind or len({*self._waiting, *(row.meter_id for row in rows)}) > MAX_METERS:
             return []

@@ -7,11 +7,10 @@ from typing import Final
 from wattrail.database_address import PostgresAddress
 from wattrail.store.damage import as_damage
 from wattrail.store.database import Cursor
-from wattrail.store.file_check import REBUILD, FileContent, FileFinding, meter_content, meter_findings
+from wattrail.store.file_check import FileContent, FileFinding, ledger_findings, meter_content
 from wattrail.store.postgres_database import PostgresDatabase
 from wattrail.store.postgres_schema import latest_version
 from wattrail.store.queries import meter_names
-from wattrail.store.sum_check import nobodys_sums
 
 __all__ = ["server_content", "server_findings"]
 
@@ -29,10 +28,9 @@ def server_findings(address: PostgresAddress) -> tuple[FileFinding, ...]:
     """
     database = PostgresDatabase(address)
     with database.snapshot() as cursor:
+        # The server looks after its pages; checksums and pg_amcheck find damage there (docs/store.md).
         found = [FileFinding(text, _REMEDY) for text in database.problems(cursor)]
-        found += [FileFinding(text, REBUILD, is_derived=True) for text in nobodys_sums(cursor)]
-        for meter_id, name, _ in meter_names(cursor):
-            found += meter_findings(cursor, address, meter_id, str(name), remedy=_REMEDY)
+        found += ledger_findings(cursor, address, remedy=_REMEDY)
     return tuple(dict.fromkeys(found))
 
 

@@ -209,6 +209,7 @@ def exclusive_connection(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
+    # Threads share it, and a session has its own lock: the check of the module would refuse them.
     return sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
 
 

@@ -107,6 +107,7 @@ def bucket(tier: Tier, at_us: int, zone: tzinfo) -> tuple[int, int]:
     if tier in {Tier.MINUTE, Tier.QUARTER_HOUR}:
         start = at_us // width * width
         return start, start + width
+    # Local, not of UTC: a day of the chart would begin at 02:00 (ADR 38).
     first, last = (microseconds(moment) for moment in local_day(from_microseconds(at_us), zone))
     if tier is Tier.DAY:
         return first, last

@@ -103,29 +103,36 @@ Point = tuple[Totals, Totals, Totals, Totals]
 
 def by_interval(ledger_slice: LedgerSlice, boundaries: Sequence[datetime]) -> tuple[Interval, ...]:
     """Energy between each two neighbouring boundaries, which are in order and in UTC."""
-    points = registers_at(ledger_slice, boundaries)
-    rounded = zip(*(_rounded_down(energies) for energies in zip(*map(_energies, points), strict=True)), strict=True)
-    return intervals_between(boundaries, rounded, Untimed(ledger_slice).complete(boundaries))
+    points = _rounded(registers_at(ledger_slice, boundaries))
+    return intervals_between(boundaries, points, Untimed(ledger_slice).complete(boundaries))
 
 
 def intervals_between(
     boundaries: Sequence[datetime], points: Iterable[Point], complete: Iterable[bool]
 ) -> tuple[Interval, ...]:
     """The differences of what is known at each boundary: the one place where a period becomes a number."""
+    neighbours = zip(pairwise(boundaries), pairwise(points), complete, strict=True)
     return tuple(
         Interval(
-            start, end, _NOTHING if later[0] is before[0] else later[0].less(before[0]),
-            _NOTHING if later[1] is before[1] else later[1].less(before[1]),
-            _NOTHING if later[2] is before[2] else later[2].less(before[2]), later[3], is_complete,
+            start, end,
+            # in most periods nothing was stated, and no gap ended: then both are the same object
+            _NOTHING if total is total_before else total.less(total_before),
+            _NOTHING if gaps is gaps_before else gaps.less(gaps_before),
+            _NOTHING if stated is stated_before else stated.less(stated_before),
+            register, is_complete,
         )
-        for (start, end), (before, later), is_complete in zip(
-            pairwise(boundaries), pairwise(points), complete, strict=True
-        )
+        for (start, end), ((total_before, gaps_before, stated_before, _), (total, gaps, stated, register)), is_complete
+        in neighbours
     )  # fmt: skip
 
 
-def _energies(point: SeriesPoint) -> tuple[Energy, Energy, Energy, Energy]:
-    return point.total, point.gaps, point.stated, point.register
+def _rounded(points: Sequence[SeriesPoint]) -> Iterator[Point]:
+    columns = zip(
+        points, _rounded_down(at.total for at in points), _rounded_down(at.gaps for at in points),
+        _rounded_down(at.stated for at in points), strict=True,
+    )  # fmt: skip
+    for at, total, gaps, stated in columns:
+        yield total, gaps, stated, at.register.rounded_down() if any(at.left) else total
 
 
 def _rounded_down(energies: Iterable[Energy]) -> Iterator[Totals]:

@@ -93,6 +93,7 @@ class _Sum:
         import_, export, undirected, denominator = self.import_, self.export, self.undirected, self.denominator
         if left:
             import_, export = import_ + int(left.import_ * denominator), export + int(left.export * denominator)
+        # Numerator and denominator apart, and divided once: a Fraction would look for a common divisor at each step.
         scale = 1
         for cut in cuts:
             positive, negative, unknown, passed, whole = cut[-5:]

@@ -82,6 +82,7 @@ def boundaries(by: By, start: datetime, end: datetime, zone: tzinfo, *, billing_
     for mark in _marks(by, start.astimezone(zone).date(), zone, billing_day):
         if mark <= start:
             marks = [mark]
+        # Two local days can begin in one moment: Samoa had no 30 December 2011.
         elif not marks or mark > marks[-1]:
             marks.append(mark)
         if mark >= end and len(marks) > 1:

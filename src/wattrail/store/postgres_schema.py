@@ -69,6 +69,7 @@ def _version(connection: Connection, address: PostgresAddress) -> int | None:
     if row is None or row[0] == 0:
         return None
     try:
+        # A savepoint: after an error the transaction around it would refuse every other statement.
         with connection.transaction():
             row = connection.execute(_VERSION).fetchone()
     except errors.UndefinedTable as error:
@@ -82,6 +83,7 @@ def _version(connection: Connection, address: PostgresAddress) -> int | None:
 
 
 def _make_schema(connection: Connection, address: PostgresAddress) -> None:
+    # Not IF NOT EXISTS: that asks for the right to make schemas even where this one is there.
     row = connection.execute(_SCHEMAS, (address.schema,)).fetchone()
     if row is None or row[0] == 0:
         connection.execute(SQL("CREATE SCHEMA {}").format(Identifier(address.schema)))

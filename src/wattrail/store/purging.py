@@ -16,7 +16,7 @@ __all__ = ["purge_meters"]
 _BATCH: Final = 5_000
 
 # The newest of all stays: SQLite gives the largest id plus one, and an id that came twice would be counted as booked.
-# By the index of its meter: by the id alone, each batch would walk over the readings of all the other meters.
+# The index by its name: by the range of ids a batch would walk over the readings of all the other meters.
 _PURGE: Final = """
     DELETE FROM reading WHERE id IN (
         SELECT id FROM reading INDEXED BY reading_by_time

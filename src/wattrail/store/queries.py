@@ -179,6 +179,7 @@ def _entries_from(cursor: Cursor, meter_id: int, first: int) -> tuple[Entry, ...
 
 def _first_since(cursor: Cursor, meter_id: int, since: datetime) -> int:
     """The first entry that ends at a moment or later; the last one if none does."""
+    # Left alone, SQLite walks the primary key up to the first that fits, which is the whole ledger for a late moment.
     sql = "SELECT MIN(sequence) FROM entry INDEXED BY entry_by_time WHERE meter_id = ? AND ended_at >= ?"
     found = cursor.execute(sql, (meter_id, microseconds(since))).fetchone()
     if found[0] is None:
@@ -191,6 +192,7 @@ def adjustable_entries(cursor: Cursor, meter_id: int) -> LedgerSlice:
 
     Quick, however long the ledger.
     """
+    # Both small indexes by name: without it SQLite takes the primary key, and reads every entry of the meter.
     sql = f"""
         SELECT {ENTRY_LIST} FROM entry WHERE meter_id = :meter AND sequence IN (
             SELECT 1 UNION SELECT MAX(sequence) FROM entry WHERE meter_id = :meter

@@ -17,7 +17,8 @@ SHAPED: Final = "kind = 'counted' AND ABS(ended_at - started_at - elapsed_us) <=
 """``Entry.shaped`` in SQL."""
 
 SHAPELESS: Final = "(kind <> 'counted' OR ABS(ended_at - started_at - elapsed_us) > 5000000)"
-"""The opposite of ``SHAPED``, as the index ``entry_without_shape`` has it."""
+"""The opposite of ``SHAPED``, in the very terms of the index ``entry_without_shape``: SQLite takes a partial index
+only for a condition that it recognises."""
 
 ALL_TIME: Final = range(-(1 << 63), 1 << 63)
 """What a column of times can hold."""

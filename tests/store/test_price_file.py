@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -118,11 +120,15 @@ def test_fetched_prices_are_added_and_the_old_ones_stay(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [file]
 
 
-def test_a_file_that_cannot_be_written_keeps_what_it_had(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_written_keeps_what_it_had(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "spot.csv"
     price = MarketPrice(utc(2026, 3, 1), utc(2026, 3, 1, 1), Decimal("0.1"))
     merge_prices(file, [price])
-    (tmp_path / "spot.csv.new").mkdir()
-    with pytest.raises(FileError, match="cannot be written"):
+    monkeypatch.setattr(os, "fsync", _full_disk)
+    with pytest.raises(FileError, match=r"cannot be written: No space left"):
         merge_prices(file, [price._replace(price=Decimal("0.2"))])
     assert read_prices(file) == (price,)
+
+
+def _full_disk(_: int) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

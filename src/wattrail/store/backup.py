@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Final
 
 from wattrail.errors import StoreError
-from wattrail.files import give_name
 from wattrail.store.damage import explained
-from wattrail.store.disk import flush, flush_folder, new_file, require_room
+from wattrail.store.disk import flush, new_file, require_room
 from wattrail.store.file_check import FileContent, file_bytes, open_file, require_ours, require_sound
 from wattrail.store.reading_journal import journal_content
 from wattrail.store.recent_readings import copy_recent
 from wattrail.store.schema import migrations
+from wattrail.whole_file import flush_folder, give_name
 
 __all__ = [
     "MAX_BYTES_PER_S",

@@ -1,15 +1,14 @@
-"""What a database asks of the disk: room, files that only their owner reads, and names that survive a power cut."""
+"""What a database asks of the disk: room, and files that only their owner reads."""
 
 from __future__ import annotations
 
 import os
 import shutil
-from contextlib import suppress
 from pathlib import Path
 
 from wattrail.errors import StoreError
 
-__all__ = ["flush", "flush_folder", "new_file", "require_room"]
+__all__ = ["flush", "new_file", "require_room"]
 
 
 def new_file(path: Path) -> None:
@@ -35,16 +34,3 @@ def flush(path: Path) -> None:
     """Return once the disk has the content of a file. Raises OSError."""
     with path.open("rb+") as file:
         os.fsync(file.fileno())
-
-
-def flush_folder(folder: Path) -> None:
-    """Let a new name survive a power cut, where the system can.
-
-    Some file systems refuse to sync a folder, and nothing that stands in it is wrong for that.
-    """
-    with suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

@@ -7,7 +7,6 @@ Numbers are read as decimals. Sources of the formats: docs/references.md, market
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -21,6 +20,7 @@ from wattrail.files import decode_json, read_text
 from wattrail.ledger import MarketPrice, Tariff
 from wattrail.ledger.market_prices import in_order
 from wattrail.sanitize import printable
+from wattrail.whole_file import whole_file
 
 __all__ = ["MAX_PRICE_BYTES", "merge_prices", "parse_prices", "read_prices", "with_prices"]
 
@@ -71,15 +71,10 @@ def merge_prices(path: Path, fresh: Iterable[MarketPrice]) -> tuple[MarketPrice,
     merged = in_order((*before, *fresh))
     if merged == before:
         return merged
-    lines = (f"{_iso(one.start)},{_iso(one.end)},{one.price:f}\n" for one in merged)
-    beside = path.with_name(f"{path.name}.new")
+    rows = (f"{_iso(one.start)},{_iso(one.end)},{one.price:f}" for one in merged)
     try:
-        with beside.open("w", encoding="utf-8") as file:
-            file.write(",".join(_HEADER) + "\n")
-            file.writelines(lines)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
+        with whole_file(path, replace=True) as file:
+            file.writelines(f"{row}\n".encode() for row in (",".join(_HEADER), *rows))
     except OSError as error:
         raise FileError(
             f"{printable(str(path))} cannot be written: {error.strerror}",

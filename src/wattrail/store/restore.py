@@ -15,12 +15,13 @@ from wattrail.database_address import DatabaseAddress
 from wattrail.errors import StoreError
 from wattrail.store.backup import add_waiting
 from wattrail.store.damage import explained
-from wattrail.store.disk import flush, flush_folder, new_file, require_room
+from wattrail.store.disk import flush, new_file, require_room
 from wattrail.store.file_check import FileContent, MeterContent, content_of, open_file, require_sound
 from wattrail.store.gateway_lock import GatewayLock, GatewayRunning
 from wattrail.store.reading_journal import journal_content
 from wattrail.store.schema import migrate
 from wattrail.store.sqlite_database import exclusive_connection
+from wattrail.whole_file import flush_folder
 
 __all__ = [
     "DatabaseInUse",

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Final
 
 from wattrail.errors import StoreError
-from wattrail.store.disk import flush, flush_folder, new_file
+from wattrail.store.disk import flush, new_file
+from wattrail.whole_file import flush_folder
 
 __all__ = ["copy_before_migration", "forget_old_copies", "older_copy"]
 

@@ -151,6 +151,7 @@ class ChipArray(ABC):
         if register is table.CF_CNT:
             return (self._pulses(plan, self._latest) + self._base) % (1 << register.bits)
         if register is table.USR_WRPROT:
+            # A BL0942 reads back 1 and not the key: OpenBeken checks its unlock so. A BL0940 reads back the key.
             return np.where(self._unlocked, table.UNLOCKED_READS, 0)
         if register is table.SOFT_RESET:
             return np.zeros(self.size, dtype=np.int64)
@@ -177,7 +178,10 @@ class ChipArray(ABC):
         elif not self._unlocked[row]:
             return
         elif register is not table.SOFT_RESET:
+            # Bits beyond the width read 0 (documented); that they are not stored is inferred.
             self.store(register, word & (1 << register.bits) - 1, time, row)
+        # It stays unlocked: ESPHome writes MODE right behind a reset, and that takes effect. Drivers unlock first, so a
+        # locked chip is taken to ignore it.
         elif word == table.RESET_KEY:
             with self.changing(time):
                 self._reset_settings(row)

@@ -119,6 +119,7 @@ class FrontEnds:
         states = [mains.ticks(first, count) for mains in self.mains]
         volts, kept_volts = _clip(wiring.mv_per_volt * self._rows(states, "volts"), np.full((1, 1), silicon.V_CLIP_MV))
         raw_amps = wiring.mv_per_amp * self._rows(states, "amps")
+        # A clipped sine keeps more of its rms than of its fundamental, and power comes from the fundamental alone.
         amps, kept_amps = _clip(raw_amps, clip_mv)
         power = self._rows(states, "watts") * np.cos(wiring.phase) + self._rows(states, "vars") * np.sin(wiring.phase)
         scale = wiring.direction * wiring.mv_per_volt * wiring.mv_per_amp

@@ -153,6 +153,7 @@ class Mains:
 
     def waves(self, times: FloatArray) -> tuple[ComplexArray, ComplexArray]:
         """Analytic volts and amperes at each time: the real part is the sample, a complex factor turns the phase."""
+        # Phasors once a tick, not once a sample: a tick has 312 of them.
         ticks, back = np.unique(np.floor(times / TICK_S + 1e-6).astype(np.int64), return_inverse=True)
         phasors = self.phasors(middle_of(ticks))
         turn = np.exp(1j * self._angle(times))

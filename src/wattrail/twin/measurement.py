@@ -187,11 +187,14 @@ class MeasurementPlan:
         power = power * (gain[..., None] * silicon.WATT_PER_MV2 / silicon.V_REF**2)
         shut = np.abs(power) < self._settings.creep[..., None]
         power = np.where(shut, 0.0, power)
+        # Noise adds to an rms by squares, and averages out of power: so I_RMS is worse at small loads, as the datasheet
+        # has it.
         amps = np.hypot(pins.amps, floor_mv) * gain * (1 - shut.mean(axis=2))
         volts = np.broadcast_to(pins.volts * (silicon.V_RMS_PER_MV / silicon.V_REF), shut.shape[:2])
         self._ticks = np.stack([amps * (silicon.I_RMS_PER_MV / silicon.V_REF), volts, power.mean(axis=2)])
         self._shut = shut[..., -1]
         self.backwards = (self._ticks[2] < 0).astype(np.int64)
+        # The gate stands before this too: energy that the gate keeps from WATT is not counted either.
         integrated = np.where(self._settings.absolute, np.abs(power).mean(axis=2), self._ticks[2])
         self.rate = np.where(self._settings.counting, integrated, 0.0)
 
@@ -219,6 +222,7 @@ class MeasurementPlan:
         pairs = sums + np.concatenate([held.before[:, :, None], sums[:, :, :-1]], axis=2)
         means = np.where(slow, pairs / 2, sums) / length
         odd = (self.tick // length + np.arange(whole)) % 2 == 1
+        # The grid begins with the twin, whenever the host changed the setting: documented is only the period.
         when = ~slow | odd[None, :]
         amps, volts, watts = np.clip(np.rint(means), registers.WATT.lowest, registers.I_RMS.highest)
         self.i_rms = hold(amps, when, held.i_rms)

@@ -47,6 +47,8 @@ class Noise:
         drawn = self._drawn.get(number)
         if drawn is not None:
             return drawn
+        # The number of the block in the highest word: blocks cannot run into each other however many deviates one
+        # takes.
         counter = [0, 0, 0, number % 2**64]
         rows = [np.random.Generator(np.random.Philox(key=key, counter=counter)) for key in self._keys]
         return np.stack([row.standard_normal(BLOCK) for row in rows])

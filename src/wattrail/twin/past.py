@@ -91,6 +91,7 @@ class _House:
     def __init__(self, mains: Mains, *, until: int, zone: tzinfo | None, seed: int) -> None:
         # Noise of every tick would be a billion deviates for a year, and is averaged out in a quarter hour.
         supply = replace(mains.supply, noise=0.0)
+        # While nobody is at home what has no times of its own goes on: refrigerator, standby.
         always = [load for load in mains.loads.values() if not load.schedule.starts]
         self._home = Mains(supply, list(mains.loads.values()), seed=seed)
         self._away = Mains(supply, always, seed=seed)

@@ -72,10 +72,12 @@ class TwinPort(_Cable):
         self._check()
         with self.twin.lock:
             arrivals = self._engine.receive(data, self.twin.now(), self._baud)
+        # Sorted, because a reply that a fault holds back can be overtaken by the next one.
         self._arrivals = deque(sorted([*self._arrivals, *arrivals], key=lambda arrival: arrival.at))
 
     def drain(self) -> bytes:
         """Take what has already arrived, without waiting. Raises PortLost."""
+        # What was on the wire when the cable was pulled is gone, also if it is put back before anybody reads.
         if self.twin.faults.unplugged:
             self._arrivals.clear()
         self._check()

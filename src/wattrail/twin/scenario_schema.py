@@ -88,6 +88,7 @@ class LoadSection(Section):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
+        # Without this a kettle of pf 0.9 would draw reactive power, and nobody had asked for that.
         if self.kind is LoadKind.RESISTIVE and self.pf != 1.0:
             raise field_error(("pf",), "a resistive load has 1.0; write kind inductive, capacitive or electronic")
         if self.at and self.every_minutes:

@@ -95,6 +95,7 @@ def serve_uart_tcp(twin: Twin, host: str = "127.0.0.1", port: int = 0) -> Iterat
                 if not select.select([listener], [], [], _IDLE_S)[0]:
                     continue
                 client, _ = listener.accept()
+                # A client that does not read must not hold up the twin, and the end of the server, for ever.
                 client.settimeout(_SEND_TIMEOUT_S)
                 with client:
                     _UartServer(twin, _Client(client), lambda: twin.uart.baud).run(stop)
@@ -183,6 +184,7 @@ class _UartServer:
             arrivals = self._twin.uart.receive(data, self._twin.now(), self._host_baud()) if data else []
         for arrival in arrivals:
             self._count += 1
+            # By time: a reply that a fault holds back can be overtaken.
             heapq.heappush(self._waiting, (arrival.at, self._count, arrival))
         return bool(data)
 

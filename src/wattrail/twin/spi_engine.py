@@ -21,6 +21,7 @@ __all__ = ["SpiEngine"]
 
 _WRITE, _READ = 0xA8, 0x58
 _ASKED, _FRAME = 16, 48  # clocks after which a read is answered, and a frame over
+# Documented are 900 kHz; on one board half of the frames failed there, and 800 worked (OpenBK7231T_App PR 724).
 _SAFE_HZ: Final = 800_000
 _HALF_BAD_HZ: Final = 900_000
 
@@ -64,6 +65,7 @@ class SpiEngine:
 
     def select(self, level: bool) -> None:
         """Drive NCS: True selects. Letting go in mid-frame aborts the frame; 3-wire wiring has no such line."""
+        # The datasheets do not say what a select that is let go does to a frame: that it ends is inferred.
         if self._chip_select:
             self._enabled = level
             if not level:
@@ -122,6 +124,7 @@ class SpiEngine:
 
     def _finish(self) -> None:
         frame = self._in.to_bytes(6, "big")
+        # That a write with a wrong sum is dropped stands in the chapter on UART alone; taken to hold here too.
         valid = frame[0] == _WRITE and frame[5] == _sum(frame[:5])
         if valid and not self._garbled():
             self._chip.write_word(frame[1], int.from_bytes(frame[2:5], "big"), self._now())

@@ -70,6 +70,7 @@ class Truth:
         with self._lock:
             now = self._now()
             last = tick_at(now)
+            # In blocks: a meter that was left alone for a year would need all its ticks at once, 800 million.
             while self._tick < last:
                 count = min(_BLOCK_TICKS, last - self._tick)
                 self._joules += _both_ways(self._mains.ticks(self._tick, count).watts).sum(axis=1) * TICK_S

@@ -151,6 +151,7 @@ class Twin:
             [options.get("front_end", self.board.front_end)], [_deviation(seed, options, self.model.dc_mv)]
         )
         seen = THREADINGS[options.get("wiring", "line")]
+        # The sign apart: a fault turns the transformer over, and must come back to how the wire was threaded.
         self._way = -1.0 if seen < 0 else 1.0
         self._wiring.direction[:] = self._way
         self._wiring.mv_per_amp *= abs(seen)
@@ -202,6 +203,7 @@ def _deviation(seed: int, options: TwinOptions, dc_mv_range: tuple[float, float]
     if "deviation" in options:
         return options["deviation"]
     chance = random.Random(seed)
+    # Drawn first, and always: another tolerance leaves the same seed with the same offset.
     dc_mv = chance.uniform(*dc_mv_range)
     off = options.get("tolerance", 0.0) / 100
     return Deviation(

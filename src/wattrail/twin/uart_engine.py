@@ -91,10 +91,13 @@ class UartEngine:
             self._foreign = False
 
     def _take(self, byte: int, at: float, host_baud: int) -> list[TimedByte]:
+        # Half duplex: what comes while the chip answers is lost. Inferred; no datasheet says it.
         if not self._listening or at <= self._busy_until:
             return []
         gap = at - self._byte_at - BYTE_BITS / host_baud
         self._byte_at = at
+        # V1.1 gives 16 ms for a frame from its head, the earlier datasheets 20 ms between two bytes; whether the
+        # silicon differs is not known, so the dialect says which.
         if (self._frame or self._foreign) and (at - self._head_at > self._timing.frame_s or gap > self._timing.gap_s):
             self._frame.clear()
             self._foreign = False
@@ -116,6 +119,8 @@ class UartEngine:
             return self._send(answer, at, host_baud)
         if len(frame) == 6:
             self._frame.clear()
+            # A wrong sum: dropped, without an answer (V1.05, V1.1). The sum knows no order: 55 00 00 and 00 00 55 pass
+            # alike.
             if frame[5] == _sum(frame[:5]):
                 self._chip.write_word(frame[1], int.from_bytes(frame[2:5], "little"), at)
         return []
@@ -135,6 +140,7 @@ class UartEngine:
         baud = self.baud
         begins = at + self._timing.reply_bits / baud + self._timing.reply_s
         byte_s = BYTE_BITS / baud + self._timing.byte_gap_s
+        # As long as the reply takes on the wire, faults or not: a lost reply was sent all the same.
         self._busy_until = begins + len(answer) * byte_s
         reply = self._faults.reply(answer)
         received = as_received(reply.data, baud, host_baud)

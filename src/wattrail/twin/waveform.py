@@ -47,6 +47,7 @@ class SampledFrontEnds(FrontEnds):
 
     def _part(self, first: int, last: int, silicon: Silicon, clip_mv: FloatArray, offset: FloatArray) -> PinSignals:
         """As many ticks as fit into the processor's cache with all their samples."""
+        # Ticks do not hold a whole number of samples, 312.5, so every other one has one more.
         edges = _first_sample(np.arange(first, last + 1), silicon.SAMPLE_HZ)
         volts, amps = self.samples(int(edges[0]), int(edges[-1] - edges[0]), silicon=silicon, clip_mv=clip_mv)
         starts, lengths = edges[:-1] - edges[0], np.diff(edges)
@@ -101,6 +102,7 @@ class WaveformSampler:
 
     def _block(self, first: int) -> tuple[IntArray, IntArray]:
         per_volt, per_amp = _counts_per_mv(self._silicon)
+        # The registers end where 20 bits do; the pins' own limit depends on the gain, which these do not see.
         clip = np.full((self._source.size, 1), _MAX_WAVE / per_amp)
         volts, amps = self._source.samples(first, _BLOCK, silicon=self._silicon, clip_mv=clip)
         counts = np.clip(np.rint([amps * per_amp, volts * per_volt]), -_MAX_WAVE, _MAX_WAVE).astype(np.int64)

@@ -95,6 +95,7 @@ class Response:
     wait_s: float = 0.0
 
 
+# No checksum, no sequence number, no escape: a host that wants to be sure compares the echo, and asks for a CRC.
 def short_reply(opcode: int, payload: bytes) -> bytes:
     """A short reply frame."""
     return bytes((0x04, 0x0E, len(payload) + 4, 0x01, 0xE0, 0xFC, opcode)) + payload

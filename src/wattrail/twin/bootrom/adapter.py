@@ -75,6 +75,7 @@ class Adapter:
         if self.max_baud is not None and baud > self.max_baud:
             return None
         if self.table:
+            # Nothing says so: the host hears silence or garbage, as users of such adapters report.
             return max((rate for rate in self.table if rate <= baud), default=self.table[0])
         if not self.clock_hz:
             return baud
@@ -300,6 +301,8 @@ class BootPort(OpenCarrier):
 
     def _drive(self) -> None:
         line = self._reset_line
+        # In most adapters "asserted" is a low pin, which is a pressed CEN: one that asserts RTS on opening holds the
+        # chip.
         holds = line is not None and self._asserted[line] is not (line in self._adapter.inverted)
         if holds is not self._holds_reset:
             self._holds_reset = holds

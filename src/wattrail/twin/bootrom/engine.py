@@ -203,6 +203,7 @@ class BootEngine:
             return
         data, first, at = self._uart.take(until, framed=listening and not working)
         if self.phase is BootPhase.APP:
+            # Nothing else reaches a running application: it does not answer LinkCheck.
             if self._firmware.resets_on(data):
                 self._restart(max(at, self._now))
         elif listening:
@@ -276,6 +277,7 @@ class BootEngine:
     def _send_app_text(self) -> None:
         """The application sends whether anybody listens or not."""
         data = self._faults.unasked(self._firmware.take_text())
+        # Nobody may ever read it, and an application sends for days.
         if len(self.transmitted) < MAX_BLOCKS:
             self._uart.send(data, self._now, self._firmware.application.baud)
 

@@ -32,10 +32,15 @@ class Application:
 APPLICATIONS: Final[Mapping[str, Application]] = MappingProxyType(
     {
         "stock": Application(),
+        # Its serial command line takes the word, and three flashers send it (read in their code).
         "openbeken": Application((b"reboot\r", b"reboot\n"), b"Info:MAIN:Time 60, idle 0/s, free 75000\r\n"),
+        # LibreTiny watches the line for a LinkCheck and restarts by itself.
         "libretiny": Application((b"\x01\xe0\xfc\x01\x00",)),
+        # The frame that the oldest flasher sends first: meant for running firmware, no responder answers it.
         "beken": Application((b"\x01\xe0\xfc\x05\xfe\x95\x27\x95\x27",)),
+        # A module without an answer repeats this heartbeat; Tuya products share the flashing UART with their MCU.
         "tuyamcu": Application(text=bytes.fromhex("55 AA 00 00 00 00 FF"), baud=9600),
+        # Asked for a whole packet, as a plug does whose chip hangs on the flashing UART.
         "bl0942": Application(text=bytes.fromhex("58 AA"), baud=4800),
     }
 )

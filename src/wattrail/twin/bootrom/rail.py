@@ -53,6 +53,7 @@ class Circuit:
         spent = 0.0
         while True:
             rises = self._net(volts, amps) > 0
+            # An empty capacitor has nothing left to give: the exponential would go below zero.
             if volts <= 0.0 and not rises:
                 return 0.0, NEVER
             offset, slope = min(self.lines, key=lambda line: line[0] + line[1] * (volts + _TINY * (1 if rises else -1)))
@@ -86,6 +87,7 @@ class Circuit:
                 if met < NEVER:
                     return volts, spent + met
                 spent += seconds
+            # A beacon interval is followed for hours otherwise, a tenth of a second at a time.
             if abs(volts - before) < _SETTLED and spent < lasts:
                 if lasts == NEVER:
                     break
@@ -163,6 +165,7 @@ class Rail:
         """The chip's activity from now on."""
         self._settle(now)
         self._activity = activity
+        # Peaks differ from one activity to the next: users report that a write fails at another sector each time.
         self._peak = self._chance.gauss(1.0, SPREAD)
         self._predict()
 

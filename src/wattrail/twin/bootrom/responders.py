@@ -73,6 +73,7 @@ class TwinResponder:
         self._flash = flash
         self._timing = timing
         self._traits = TRAITS[self.responder]
+        # D8 and 20 are the opcodes of SPI flashes; a bootloader knows no 52, answers it as done and erases nothing.
         self._spans = {erase.code: erase.span for erase in self._traits.erases}
         self._handlers = {(row[0].long, row[0].opcode): row[1:] for row in self._rows()}
 
@@ -135,6 +136,7 @@ class TwinResponder:
         return Response(reboots=self.reboots) if body == b"\xa5" else None
 
     def _set_baud(self, body: bytes, now: float) -> Response:
+        # Late on purpose: the host waits half the delay, changes its own rate, and reads the reply there.
         delay = WorkStep(self._reply_delay_s(body[4]), kind="rate")
         return Response((delay,), short_reply(c.SET_BAUD.opcode, body), baud=_number(body[:4]))
 
@@ -145,6 +147,8 @@ class TwinResponder:
             length = (length // CRC_BLOCK & CRC_MAX_BLOCKS) * CRC_BLOCK
         if length > MAX_CRC_BYTES:
             return None
+        # Unlike zlib without the final inversion, and an N counts the byte at the end: seen in known values of real
+        # dumps.
         crc = self._flash.crc(start, length).to_bytes(4, "little")
         step = WorkStep(length * self._timing.crc_byte_s, self._after_crc, kind="crc")
         return Response((step,), short_reply(c.CHECK_CRC.opcode, crc))
@@ -154,6 +158,7 @@ class TwinResponder:
     def _read_sector(self, body: bytes, now: float) -> Response:
         address = _number(body)
         if self._is_guarded(address):
+            # A short frame: a host that waits for 4096 bytes waits in vain.
             return Response(reply=long_reply(c.READ_4K.opcode, REFUSED, body + b"\0"))
         data = self._flash.read(address, SECTOR)
         return Response(reply=long_reply(c.READ_4K.opcode, 0, body + data), wait_s=self._busy_s(now))

@@ -171,6 +171,8 @@ class _BootServer:
         """
         due, ahead = self._due(), False
         while (left := due - (now := self._twin.now())) > 0:
+            # The work of a CRC or a page takes this machine some time as well: begun when it is due, its reply would be
+            # late.
             if left < _EARLY_S and not ahead:
                 self._twin.advance_ahead(left)
                 due, ahead = max(due, self._due()), True

@@ -71,6 +71,7 @@ class BootTwin:
         self._epoch = self.clock.monotonic()
         self._file = image_file
         flash_id = USUAL_FLASH[chip] if flash_id is None else flash_id
+        # The third byte of an id is the power of two; 00 00 00 is an id that could not be read (bk7231tools #30).
         size = flash_bytes or (1 << (flash_id >> 16) if flash_id >> 16 in range(0x10, 0x19) else 1 << 21)
         if image is None and image_file is not None:
             image = load_image(image_file, size)
@@ -94,6 +95,7 @@ class BootTwin:
             firmware=FirmwareUart(application_of(app)),
             messages=messages_of(chip, version),
         )
+        # A module on a bench has been running for long: without a reset no flasher reaches it, as with a real one.
         self.engine.start_app()
         self._foreign = TransmitQueue(MAX_BLOCKS)
 

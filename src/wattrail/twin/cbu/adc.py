@@ -62,6 +62,8 @@ class AdcBlock(RegisterBlock):
         if offset in (0x04, 0x10):
             self.waiting = max(0, self.waiting - 1)
             return self.value
+        # Seen: OpenBeken on an N or M writes a line each second only when the temperature has been read, which waits
+        # for this.
         word = super().read(offset)
         return word & ~(_EMPTY | _INT_CLEAR) | (0 if self.waiting else _EMPTY) if offset == 0 else word
 
@@ -70,6 +72,7 @@ class AdcBlock(RegisterBlock):
         super().write(offset, value)
         if offset:
             return
+        # Stopping empties the FIFO: the interrupt would come for ever otherwise.
         if not value & _ENABLE:
             self.waiting = 0
             self._alarm.cancel()

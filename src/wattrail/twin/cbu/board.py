@@ -113,6 +113,7 @@ class Board:
         self.supply = None if feeds is None else BoardSupply(self.machine, feeds, seed)
         spi = self.machine.peripherals.get("spi")
         self.interface = interface or ("spi" if isinstance(spi, SpiBlock) else "uart")
+        # A chip whose strap and wires do not match hears nothing; whoever wants to rehearse that says sel.
         options.setdefault("sel", self.interface)
         clock = DeviceTime(self.machine, powered_on)
         self.meter: Twin = open_twin(
@@ -170,6 +171,7 @@ class Board:
         Raises what it raised, and FirmwareSilent if it takes longer than so many seconds of device time.
         """
         network, outcome = self.network(), Future[Result]()
+        # A thread, for the machine runs on the caller's: a client that asks would wait for a server that does not run.
         threading.Thread(target=_settle, args=(outcome, work), daemon=True).start()
         end = self.machine.seconds + within
         while not outcome.done():
@@ -267,6 +269,7 @@ class BoardSupply:
             self._due.cancel()
 
     def _crossed(self) -> None:
+        # Both before the crossing: it turns them over.
         fell, at = self._rail.is_up, self._rail.crosses_at
         activity = self._rail.cross()
         if fell:

@@ -58,6 +58,8 @@ class PeripheralBus:
     def place(self, base: int, peripheral: RegisterBlock) -> None:
         """Let it answer where no other does yet."""
         for at in range(base, base + peripheral.size, 1 << _GRAIN):
+            # The first that was placed answers: the block for addresses nobody knows comes last, and fills what is
+            # left.
             self._blocks.setdefault(at >> _GRAIN, (peripheral, base))
 
     def at(self, address: int) -> tuple[RegisterBlock, int] | None:

@@ -77,6 +77,8 @@ _N: Final = (
     BlockPlace("pwm", 0x802B00, lambda w: GroupedPwm()),
     BlockPlace("adc", 0x802C00, lambda w: AdcBlock(w.services.clock, w.services.interrupts)),
 )
+# No SPI: the controller of a T has other registers, and in the SDK the interrupt of its driver never ends once a byte
+# has been received (read in spi.c). Boards with a T have the meter chip on UART1.
 _T: Final = (
     BlockPlace("pwm", 0x802A80, lambda w: RowPwm(w.services.clock, w.services.interrupts)),
     BlockPlace("adc", 0x802C00, lambda w: AdcBlock(w.services.clock, w.services.interrupts)),

@@ -41,6 +41,7 @@ class BoardControl:
         clock = board.machine.clock
         self._poll = clock.alarm("control", self._answer_clients)
         self._poll.set(clock.now + _POLL_TICKS)
+        # By an alarm, for a command cannot wait: time passes only after it has been answered.
         self._let_go = clock.alarm("button", lambda: board.machine.pins.drive(BUTTON_PIN, True))
 
     def close(self) -> None:
@@ -53,6 +54,7 @@ class BoardControl:
         while select.select([self._listener], [], [], 0)[0]:
             client, _ = self._listener.accept()
             with client, suppress(OSError):
+                # On the thread of the module: a client that says nothing stops the device for so long.
                 client.settimeout(1.0)
                 client.sendall(json.dumps(self._answer(client.recv(_MAX_LINE))).encode() + b"\n")
         self._poll.set(self._board.machine.clock.now + _POLL_TICKS)

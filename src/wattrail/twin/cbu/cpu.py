@@ -84,6 +84,7 @@ class EmulatedCpu:
 
     def __init__(self, bad_access: BadAccess) -> None:
         self._engine = Uc(uc.UC_ARCH_ARM, uc.UC_MODE_ARM)
+        # The nearest model to the core of the chip: ARMv5TE, ARM and Thumb.
         self._engine.ctl_set_cpu_model(arm.UC_CPU_ARM_946)
         self._start = start_call(self._engine)
         self._read, self._write = register_access(self._engine)
@@ -165,6 +166,7 @@ class EmulatedCpu:
         """
         pc, status = self._place()
         try:
+            # The engine takes Thumb from bit 0 of where it starts, whatever CPSR says.
             self._start(pc | bool(status & THUMB), instructions)
         except UcError as error:
             self._raise_failed()
@@ -245,6 +247,7 @@ class EmulatedCpu:
         pc, status = self._place()
         if status & NO_IRQ:
             return False
+        # Handlers return by SUBS PC, LR, #4: to the next instruction, in ARM and in Thumb.
         self._enter(CpuMode.IRQ, 0x18, NO_IRQ, pc + 4, status)
         return True
 
@@ -268,6 +271,7 @@ class EmulatedCpu:
         elif number == _UNDEFINED:
             self._undefined(engine, None)
         elif number == _DATA_ABORT:
+            # Its handler returns by SUBS PC, LR, #8, to the very access.
             self._enter(CpuMode.ABORT, 0x10, NO_IRQ, pc + 8)
         else:
             self._fail(CpuFault("prefetch abort" if number == _PREFETCH_ABORT else f"exception {number}", pc))

@@ -34,6 +34,7 @@ class LogLines:
         for byte in data:
             if byte == 0x0A:
                 self.finish()
+            # Lines end by CR LF; a lone LF ends one too.
             elif byte != 0x0D:
                 if not self._text:
                     self._began = self._seconds()

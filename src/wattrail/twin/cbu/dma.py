@@ -81,6 +81,8 @@ class DmaController(RegisterBlock):
         origin, target = self._word(channel, ORIGIN.address), self._word(channel, TARGET.address)
         self.places[channel] = [origin, target, (control >> 16) + 1]
         request = self._word(channel, REQUEST.address)
+        # Seen: OpenBeken copies by it once its access point is up, and polls the enable bit until that is gone. A
+        # controller that never clears it leaves the firmware silent there.
         if request & 0xF == MEMORY_LINE and request >> 4 & 0xF == MEMORY_LINE:
             self._copy(channel, control)
 

@@ -54,6 +54,7 @@ def load_firmware(data: bytes, *, chip: ChipLetter | None = None, size: int = FL
             f"{len(image.flash)} bytes from {image.base:#x} on do not fit a flash of {size}",
             hint=f"the largest is {MAX_FLASH_BYTES}; give the part of the file that belongs into flash",
         )
+    # Before anything runs: code of another key deciphers to noise, which ends in undefined instructions much later.
     _check_key(image, letter)
     flash = (b"\xff" * image.base + image.flash).ljust(size, b"\xff")
     begins_with_app = image.base == APP_START or not flash[:34].strip(b"\xff")

@@ -70,6 +70,7 @@ class FlashController(RegisterBlock):
         if offset != FROM_FLASH.address:
             return super().read(offset)
         if not self._page:
+            # Raw bytes at a physical address: Tuya finds its key block only so, which lies above what code can be.
             page = self.flash.read(self.at & ~(PAGE - 1), PAGE)
             self._page = [int.from_bytes(page[n : n + 4], "little") for n in range(PAGE - 4, -1, -4)]
         return self._page.pop()
@@ -81,6 +82,8 @@ class FlashController(RegisterBlock):
         elif offset == OPERATE.address:
             super().write(offset, value & ~(_BUSY | _GO))
             if value & _GO:
+                # All five bits count: TuyaOS 3.8.18 programs at each start, and restarts for ever where its 12 is taken
+                # for something else.
                 self._run(value >> 24 & 0x1F, value & 0xFF_FFFF)
         else:
             super().write(offset, value)

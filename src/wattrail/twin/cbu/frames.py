@@ -110,6 +110,7 @@ class FramePort:
     def _sent(self) -> None:
         """At the entry of the driver's function: take the frame, and return to its caller as if it had been sent."""
         cpu = self._machine.cpu
+        # At the entry, for the function refuses a frame where the radio has made no interface (read in its code).
         frame = self._frame_at(cpu.register(1))
         for call in self._listeners:
             call(frame)

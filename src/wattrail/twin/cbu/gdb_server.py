@@ -206,6 +206,7 @@ class GdbServer:
         place, data = rest.split(":")
         address, length = (int(part, 16) for part in place.split(","))
         self._machine.cpu.write_memory(address, bytes.fromhex(data)[:length])
+        # GDB sets its own breakpoints by writing code, where it does not ask for ours.
         self._machine.cpu.forget_code(address, length)
         return "OK"
 
@@ -270,6 +271,7 @@ class GdbServer:
                 self.fault = fault
                 logger.warning("the CPU cannot continue: %s; a debugger may look at it", fault)
         else:
+            # Nothing runs: wait for somebody to look, and do not spin.
             select.select([self._listener], [], [], 0.1)
         self._ran()
 

@@ -15,6 +15,7 @@ SOURCE: Final = 7
 """The interrupt source of all pins."""
 
 _SDK: Final = FactOrigin.DOCUMENTED
+# Bit 3 disables, though its name in the SDK says that it enables.
 _BITS: Final = (
     Field("input", 0), Field("output", 1), Field("input_enable", 2), Field("output_disable", 3),
     Field("pull_up", 4), Field("pull_enable", 5), Field("function", 6), Field("monitor", 7),
@@ -111,6 +112,7 @@ class PinBlock(RegisterBlock):
         elif not word & (_OUTPUT_DISABLE | _FUNCTION):
             level = bool(word & _OUTPUT)
         else:
+            # Seen with a BK7231U: firmware waits in its start for a pin that nobody drives to follow its pull.
             level = bool(word & _PULL_ENABLE and word & _PULL_UP)
         if level == self.levels[pin]:
             return

@@ -159,6 +159,7 @@ def once_a_round(visited: Sequence[tuple[int, int]], walked_into: Collection[int
     Those that are walked into are not watched: see ``EmulatedCpu.watch``.
     """
     bottom = max((sp for _, sp in visited), default=0)
+    # The one met most often, which was taken at first, was at times in a function that the loop seldom calls.
     passes = Counter(address for address, sp in visited if sp == bottom)
     alike = Counter(count for count in passes.values() if count >= _PASSES)
     if not alike:

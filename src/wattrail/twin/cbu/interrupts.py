@@ -13,6 +13,8 @@ _SDK: Final = FactOrigin.DOCUMENTED
 FIQ_SOURCES: Final = 0xFFFF_0000
 IRQ_SOURCES: Final = 0x0000_FFFF
 
+# A T has others besides: 4 I2S, 10 audio, 13 USB, 14 FFT, 23 SDIO DMA, 24 and 25 mailboxes, 27 SPI DMA. Nothing here
+# raises them.
 SOURCES: Final = {
     0: "UART1", 1: "UART2", 2: "I2C1", 3: "IRDA", 5: "I2C2", 6: "SPI", 7: "GPIO", 8: "timers", 9: "PWM", 11: "ADC",
     12: "SDIO", 13: "security", 14: "LA", 15: "DMA", 16: "modem", 17: "MAC timer", 18: "MAC misc", 19: "MAC RX",

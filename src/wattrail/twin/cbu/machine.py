@@ -34,6 +34,8 @@ from wattrail.twin.cbu.xip import CodeStores, CodeWindow
 
 __all__ = ["SLICE", "Cbu"]
 
+# Measured: 200 a slice run 38 million instructions a second, 2 000 run 117, 20 000 run 225. 2 000 are 77 µs of the
+# device, less than a byte takes at 115200 baud.
 SLICE: Final = 2_000
 """Instructions after which alarms and interrupts are checked, at most."""
 
@@ -150,6 +152,7 @@ class Cbu:
         """Run up to a tick, or until ``stop`` holds between two slices. Raises CpuFault."""
         clock, interrupts, idle, guest = self.clock, self.interrupts, self.idle, self.guest
         while clock.now < tick and not (stop and stop()):
+            # Alarms before interrupts: an alarm may raise the line that is looked at next.
             if clock.next_due <= clock.now:
                 clock.run_due()
             if self._reset_reason is not None:
@@ -160,6 +163,7 @@ class Cbu:
             if self.is_held:
                 clock.now = due
                 continue
+            # With one pending it is masked, and only the idle task itself can change that: it has to run on.
             if idle.is_idle and not interrupts.pending:
                 if not guest.begin():
                     if clock.now < due:
@@ -167,13 +171,17 @@ class Cbu:
                     continue
                 idle.leave()
             budget = due - clock.now
+            # An alarm may have set another one for now: go on by one instruction at least, then it is called.
             budget = SLICE if budget > SLICE else max(1, budget)
             idle.run(budget)
             guest.finish()
+            # A slice that ended in the idle task was cut short, by how much nobody counts: its time is part of the
+            # leap.
             if not idle.reached() or interrupts.pending:
                 clock.now += budget
 
     def _interrupt(self) -> None:
+        # FIQ goes first, as on the CPU.
         if self.interrupts.fiq and self.cpu.enter_fiq():
             self._taken("fiq", FIQ_SOURCES)
         elif self.interrupts.irq and self.cpu.enter_irq():
@@ -208,6 +216,7 @@ class Cbu:
             self.resets.append((self.clock.now, str(reason)))
         for peripheral in self.peripherals.values():
             peripheral.reset()
+        # Only CEN loses memory, and the registers that say why the chip was restarted: firmware looks at those.
         if reason == WATCHDOG:
             self.part("system", SystemControl).note_watchdog()
         else:
@@ -236,11 +245,13 @@ class Cbu:
             call(physical, length)
         address, size = self.code.blocks_of(physical, length)
         if size:
+            # Both, or what was translated of the old code would run on.
             self.cpu.write_memory(address, self.code.code(address, size))
             self.cpu.forget_code(address, size)
 
     def _flash_store(self, address: int, size: int, value: int) -> None:
         """The CPU stored into the code window: into flash if its controller lets it, else in vain."""
+        # What is only tried out cannot be undone in flash.
         if self.bus.rehearsal is not None:
             return
         if not self.part("flash", FlashController).cpu_writes:
@@ -263,6 +274,7 @@ class Cbu:
 
 
 def _efuse_of(key: CodeKey) -> bytes:
+    # Bytes 0 to 15 are the key of the code cipher, four little-endian words. Seen in a log: elektroda topic 4124889.
     words = (key.c0, key.c1, key.c2, key.c3)
     return b"".join(word.to_bytes(4, "little") for word in words).ljust(32, b"\0")
 

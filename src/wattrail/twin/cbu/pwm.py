@@ -58,6 +58,7 @@ class GroupedPwm(RegisterBlock):
         if not t4:
             return None
         edges = [0, *sorted(t for t in (t1, t2, t3) if 0 < t < t4), t4]
+        # Bit 6 is the level with which a period begins; each of T1 to T3 turns it over.
         level = control >> 6 & 1
         high = sum(end - start for n, (start, end) in enumerate(pairwise(edges)) if n % 2 != level)
         prescaler = (self.words[base] >> 16 & 0xFF) + 1
@@ -68,6 +69,7 @@ class GroupedPwm(RegisterBlock):
         super().write(offset, value & ~0x8080 if offset % 0x40 == 0 else value)
 
 
+# The first BK7231, and old Tuya firmware, take the tick of the system from a PWM and not from a timer.
 class RowPwm(RegisterBlock):
     """0x802A80 of T and U: period and duty of each channel; the first can be the tick of old firmware."""
 

@@ -30,6 +30,7 @@ class RadioBlock(RegisterBlock):
         """What was written, or what is waited for."""
         if offset in self.fixed:
             return self.fixed[offset]
+        # BekenEmulator calls that harmful to three images. Seen here: none stops by it, and four stop without it.
         if offset in self.busy:
             self.busy.remove(offset)
             self.words[offset] &= ~_BUSY
@@ -69,6 +70,7 @@ class SecurityBlock(RadioBlock):
     registers = (
         mapped(0x00, "status", "reads 0: not busy", _SEEN),
         mapped(0x1C, "trigger", "reads 0: done", _SEEN),
+        # Seen with a T of SDK 1.0 (Woox): it spins behind its read of the key.
         mapped(0x20, "result", "reads 0x200: an old firmware repeats until it is more than 0x1D3", _SEEN),
     )
     fixed: ClassVar[Mapping[int, int]] = {0x00: 0, 0x1C: 0, 0x20: 0x200}
@@ -81,6 +83,7 @@ class ModemBlock(RadioBlock):
     size = 0x100000
 
 
+# Seen: with this, and 0x900100 reading 0, the calibration of OpenBeken ends. Stock images need the others as well.
 class MacBlock(RadioBlock):
     """The MAC, 0xC0000000."""
 

@@ -51,6 +51,7 @@ def snapshot_bytes(machine: Cbu) -> bytes:
             ("ram.bin", machine.cpu.read_memory(RAM_START, machine.chip.ram)),
             ("flash.bin", bytes(machine.flash.data)),
         ):
+            # A date of its own: the same state gives the same bytes.
             archive.writestr(zipfile.ZipInfo(name, (2020, 1, 1, 0, 0, 0)), content, zipfile.ZIP_DEFLATED)
     return out.getvalue()
 

@@ -32,6 +32,8 @@ FIFO: Final = 64
 _CLOCK_MUX: Final = 0x802000
 _MODULE_SELECT: Final = 0x8028B4
 _MUX_SPI: Final = 1 << 6
+# 120 MHz halved. 800 kHz is none of the rates that the SDK makes of 26 MHz, so OpenBeken takes this clock by 76: 789.5
+# kHz.
 _DCO_HZ: Final = 60_000_000
 _BITS_PER_BYTE: Final = 9
 """A byte takes eight clocks and a pause of one: documented in a driver for a newer member of the family."""
@@ -177,6 +179,8 @@ class SpiBlock(RegisterBlock):
         self._interrupt()
 
     def _clear(self, value: int) -> None:
+        # Seen: to empty a FIFO the driver writes back all it has read, and so clears what is pending. Whether something
+        # has finished must not be shown before it is due.
         self.pending &= ~(value & _KEPT_BITS)
         if value & 1 << 16:
             self._waiting.clear()
@@ -184,6 +188,7 @@ class SpiBlock(RegisterBlock):
             self._fifo.clear()
 
     def _configure(self, risen: int) -> None:
+        # Seen: the driver enables first and writes the bytes afterwards, so being empty here is not the end.
         if risen & 1:
             self.sent = 0
             self._send()
@@ -204,6 +209,7 @@ class SpiBlock(RegisterBlock):
         return (_TX_FIFO if low and self._control("tx_fifo_int") else 0) | (_RX_FIFO if full else 0)
 
     def _take(self) -> int:
+        # Seen: the driver reads before each byte it sends. It reads 0, and does not count as an underflow.
         value = self._fifo.popleft() if self._fifo else 0
         if not self._fifo and self._config("rx_enable") and self._rx_left:
             self._rx_due.set(self._services.clock.now + 1)  # the clock stood still while the FIFO was full
@@ -260,6 +266,8 @@ class SpiBlock(RegisterBlock):
         if room <= 0 or not self._config("rx_enable"):
             return
         width = 2 if self._control("wide") else 1
+        # Were bytes to arrive while the driver drains, its second loop would store them at a stale offset (read in its
+        # source).
         self._fifo.extend(self._units(self._exchange(bytes(room * width))))
         self.received += room
         self._services.dma.request(REQUEST_LINE, source=True, units=len(self._fifo))

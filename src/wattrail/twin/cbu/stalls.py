@@ -91,6 +91,7 @@ class RunObserver:
     # ---- what can be wrong
 
     def _waits(self) -> list[EmulationFinding]:
+        # Whoever writes a log or idles does not hang; one who waits for the watchdog has said so by not feeding it.
         if self._sent or self._was_idle or self._waits_for_watchdog():
             return []
         reads = Counter({at: n - self._reads.get(at, 0) for at, n in self._machine.bus.reads.items()})
@@ -208,6 +209,7 @@ def bits_that_end_a_wait(machine: Cbu, address: int) -> tuple[int, list[int]]:
     The machine is as before afterwards.
     """
     value = machine.bus.read_register(address)
+    # What ends a wait makes the loop read less: half as often is a margin for loops that look twice.
     usual = _rehearse(machine, address, value)
     return value, [bit for bit in range(32) if 2 * _rehearse(machine, address, value ^ 1 << bit) < usual]
 
@@ -215,6 +217,7 @@ def bits_that_end_a_wait(machine: Cbu, address: int) -> tuple[int, list[int]]:
 def _rehearse(machine: Cbu, address: int, value: int) -> int:
     """How often a register is read in the next instructions if it has this value."""
     cpu, bus = machine.cpu, machine.bus
+    # Registers are not read while it is tried out, so peripherals need not be put back: only CPU, memory and time.
     state, reads, now = cpu.save(), bus.reads, machine.clock.now
     tcm, ram = cpu.read_memory(TCM_START, RAM_START - TCM_START), cpu.read_memory(RAM_START, machine.chip.ram)
     bus.reads, bus.rehearsal = {}, {address: value}

@@ -59,6 +59,7 @@ class SystemControl(RegisterBlock):
             address = EFUSE.field("address").get(value) % len(self.efuse)
             if value & 2:
                 self.efuse[address] |= EFUSE.field("data").get(value)
+            # Without the valid bit the SDK takes 0xFF for each byte, and reports an error.
             self.words[EFUSE_DATA.address] = 1 << 8 | self.efuse[address]
 
     def reset(self) -> None:

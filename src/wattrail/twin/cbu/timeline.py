@@ -107,6 +107,7 @@ def _changes(events: Iterable[TimelineEvent]) -> Iterator[tuple[int, str, int, i
             yield at, f"pins.p{event.what['pin']}", 1, int(event.what["level"])
         elif event.kind == "interrupt":
             yield at, f"cpu.{event.what['line']}", 1, 1
+            # An interrupt is a moment here; a viewer shows nothing that lasts for none, so it gets a microsecond.
             yield at + 1000, f"cpu.{event.what['line']}", 1, 0
         elif event.kind == "flash":
             yield at, "flash.address", 32, int(event.what["address"])

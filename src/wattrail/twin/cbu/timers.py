@@ -60,6 +60,8 @@ class TimerBlock(RegisterBlock):
         self._clock = clock
         self._interrupts = interrupts
         self._alarms = [clock.alarm(f"timer {n}", partial(self._expire, n)) for n in range(6)]
+        # Doubled, because firmware checks its tick (timer 3, 2 ms) against timer 2 every 15 s, and corrects its clock
+        # where they differ by 4 ms: rounding each period to a whole tick would add up.
         self.started = [0] * 6
         """The tick at which the present period of each began, doubled: a 32 kHz count is 812.5 ticks."""
         super().__init__()
@@ -130,6 +132,7 @@ class TimerBlock(RegisterBlock):
     def _expire(self, n: int) -> None:
         self.words[_FAST_CONTROL if n < 3 else _SLOW_CONTROL] |= 1 << 7 + n % 3
         period = self._period(n)
+        # Where the clock has leapt over periods they are not made up for: their interrupts would come all at once.
         self.started[n] = began = max(self.started[n] + period, 2 * self._clock.now - period)
         self._alarms[n].set((began + period + 1) // 2)
         self._interrupts.set(SOURCE, True)

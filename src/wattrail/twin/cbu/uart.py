@@ -99,6 +99,7 @@ class UartBlock(RegisterBlock):
         return 10 * (CONFIG.field("divider").get(self.words[0]) + 1)
 
     def _arrive(self) -> None:
+        # Bytes wait for a receiver that is off: a host that sends during the start of the firmware loses none by it.
         if self.is_listening and self._arriving:
             byte = self._arriving.popleft()
             if len(self._received) < FIFO:
@@ -108,6 +109,7 @@ class UartBlock(RegisterBlock):
             if len(self._received) >= max(1, self.words[0x04] >> 8 & 0xFF):
                 self.pending |= _RX_NEED
             stop = _STOP_BITS[self.words[0x04] >> 16 & 3] * self._byte_ticks // 10
+            # The app enables this interrupt and that of the level of 48: without it a short frame would stay unread.
             self._idle_due.set(self._clock.now + self._byte_ticks + stop)
             self._interrupt()
         if self._arriving:
@@ -140,6 +142,7 @@ class UartBlock(RegisterBlock):
             for call in self._listeners:
                 call(bytes((value & 0xFF,)))
         elif offset == INT_STATUS.address:
+            # Handlers acknowledge first and read the bytes afterwards: a level that is still reached interrupts again.
             self.pending &= ~value
             if len(self._received) >= max(1, self.words[0x04] >> 8 & 0xFF):
                 self.pending |= _RX_NEED
@@ -149,6 +152,7 @@ class UartBlock(RegisterBlock):
 
     def _interrupt(self) -> None:
         enabled = self.words[INT_ENABLE.address]
+        # Sending takes no time, so there is always room for more.
         self._interrupts.set(self._source, bool((self.pending | _TX_NEED) & enabled))
 
     # ---- state

@@ -35,6 +35,7 @@ class UartMeter:
 
     def _arrive(self) -> None:
         now = self._meter.now()
+        # Times are sums of floats on one side and ticks on the other: a nanosecond is allowed for.
         while self._on_the_wire and self._on_the_wire[0].at <= now + 1e-9:
             self._uart.receive(bytes((self._on_the_wire.popleft().byte,)))
         self._wait(now)

@@ -95,6 +95,7 @@ class UserNetwork:
         self._events: dict[int, int] = {}
         self._callbacks = self._made_callbacks()
         self._add, self._get = _AddPoll(self._add_descriptor), _GetEvents(self._events_of)
+        # No DHCP and no names: the access point of OpenBeken is the DHCP server of this network itself.
         settings = _Settings(
             version=_VERSION, in_enabled=True, vnetwork=_address(_NETWORK), vnetmask=_address(_MASK),
             vhost=_address(HOST), vhostname=b"twin", vdhcp_start=_address(_FIRST_LEASE), vnameserver=_address(_NAMES),

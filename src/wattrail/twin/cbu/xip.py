@@ -32,6 +32,7 @@ class CodeWindow:
         packed = self._flash.read(address // BLOCK * PACKED, length // BLOCK * PACKED)
         stored = strip(packed)
         plain = crypt(stored, self.key, address)
+        # Blank flash has no CRC and holds no code: deciphered it would be noise, and firmware looks for FF there.
         if _ERASED not in stored:
             return plain
         return b"".join(

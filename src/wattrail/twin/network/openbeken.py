@@ -96,6 +96,7 @@ class SimulatedOpenBeken:
         """The raw answer to a request; no bytes where the device is down, or loses its power meanwhile."""
         if not self._is_up():
             return b""
+        # The name is always admin; no limit on tries. The passwords themselves stand in the settings, in clear.
         password = self.board.settings.text("web_password")
         if password and base64.b64encode(f"admin:{password}".encode()) not in request:
             return _http("401 Unauthorized", "text/html", "", 'WWW-Authenticate: Basic realm="OpenBeken HTTP Server"')
@@ -108,6 +109,7 @@ class SimulatedOpenBeken:
         else:
             found = self._page_of(url.path, query) or self.pages.get(url.path, query)
         if found is None:
+            # Captured: whoever looks at the status alone finds every page.
             found = ("200 OK", "text/html", f"<h1>Not found</h1>{unquote(url.path)}".encode())
         status, kind, body = found
         if not status:
@@ -134,6 +136,7 @@ class SimulatedOpenBeken:
             case "/":
                 return "", "", b"HTTP/1.1 302 OK\nLocation: /index\nConnection: close\n\n"
             case path if path.startswith("/api/del/"):
+                # Captured: without a status line and without headers, as HTTP/0.9.
                 return "", "", b"OK"
         return None
 
@@ -191,6 +194,7 @@ class SimulatedOpenBeken:
 
     def _info(self) -> str:
         settings = self.board.settings
+        # Of the 64 flags the first 32, and negative once flag 31 is set (captured).
         flags = ctypes.c_int32(settings.number("flags_low")).value
         startup = json.dumps(settings.text("startup_command"))
         mqtt = f"{settings.text('mqtt_host')}:{settings.number('mqtt_port')}"
@@ -287,6 +291,7 @@ class SimulatedOpenBeken:
         """``stat/<client>/STATUS8`` and the like."""
         name = topic.rpartition("/")[2]
         suffix = payload.strip() if name.lower() == "status" else ""
+        # The number is part of the topic: STATUS8 for a payload of 8.
         return [Message(f"stat/{self.client}/{name.upper()}{suffix}", self.command(f"{name} {payload}"))]
 
     def _values(self, meter: SimulatedNetworkMeter) -> dict[str, str]:
@@ -315,6 +320,7 @@ def _reactive(shown: Shown) -> float:
 
 def _hertz(shown: Shown) -> float:
     """The frequency register is 0 without mains, and the firmware divides by it."""
+    # The answer is then no JSON any more: inf stands there bare, and a reader must expect it.
     return shown.hertz if shown.volts > 1 else math.inf
 
 
@@ -322,6 +328,7 @@ def _cut(value: float, decimals: int) -> str:
     if math.isinf(value):
         return "inf"
     scale = 10**decimals
+    # Captured: what goes over MQTT is cut, what its page shows is rounded.
     return f"{math.trunc(value * scale) / scale:.{decimals}f}"
 
 

@@ -99,6 +99,7 @@ def _checksum(data: bytes) -> int:
 
 @cache
 def _checksum_step(before: int, byte: int) -> int:
+    # The shifts of negative numbers are what makes it another CRC-8 than the textbook one.
     crc, extract = ctypes.c_int8(before), ctypes.c_int8(byte)
     for _ in range(8):
         total = (crc.value ^ extract.value) & 1
@@ -189,6 +190,7 @@ class SimulatedBoard:
         self.does_not_start |= self.never_returns
         place = self.layout["config"]
         stored = bytes(self.flash[place.start : place.start + CONFIGURATION_BYTES])
+        # As with a real device whose sector was damaged: all settings are the defaults, the network too.
         if stored[:3] != MAGIC or stored[3] != _checksum(stored[4:]):
             self.settings = SimulatedSettings(self._initial)
             self.save()
@@ -207,6 +209,7 @@ class SimulatedBoard:
             return
         self.flash[start : start + SECTOR] = b"\xff" * SECTOR
         found = _VERSION_IN_CODE.search(_plain(package, int.from_bytes(header[4:8], "little")))
+        # The bootloader looks at the container and not at the code inside.
         if found is None or found[1].decode() != self.chip.value:
             self.does_not_start = True
         else:

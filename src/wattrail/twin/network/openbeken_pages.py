@@ -78,9 +78,11 @@ class BoardPages:
         if start < download:
             return _INVALID
         if start + len(body) > limit:
+            # HTTP knows no status below 0: strict libraries raise here, and the firmware sends it.
             return "-20 OK", JSON, b'{"error":-20, "msg":"writelen < 0 or end > 0x200000"}'
         board.write(start, body, is_whole=is_whole)
         if not is_whole:
+            # What the firmware has written by then stays in flash.
             board.cut_power()
             return "", "", b""
         return "200 OK", JSON, b'{"size":%d}' % len(body)
@@ -97,6 +99,7 @@ class BoardPages:
     def _pins(self) -> str:
         data = self.board.settings.data
         roles, channels = (list(data[FIELDS[name].offset :][:PINS]) for name in ("pin_roles", "pin_channels"))
+        # Captured: the role of no role is a blank.
         names = [" ", *ROLES[1:]]
         return json.dumps({"rolenames": names, "roles": roles, "channels": channels, "states": [0] * PINS})
 
@@ -179,7 +182,9 @@ class BoardPages:
             settings.put_text("wifi_ssid", "")
             settings.put_text("wifi_password", "")
         if query.get("web_admin_password_enabled") is None:
+            # Captured: any call that does not name the check box clears the password.
             settings.put_text("web_password", "")
+        # Shorter ones the form refuses.
         elif len(query.get("web_admin_password", "")) >= 5:
             settings.put_text("web_password", query["web_admin_password"])
         if before != [settings.text(name) for name in _NETWORK.values()]:
@@ -207,6 +212,7 @@ class BoardPages:
 
     def _put_texts(self, query: Mapping[str, str], fields: Mapping[str, str]) -> None:
         for name, field in fields.items():
+            # An empty text counts as none, but for these two, which can be cleared so.
             if query.get(name) or (name in query and name in ("host", "data")):
                 self.board.settings.put_text(field, query[name])
         self.board.changed()

@@ -132,6 +132,7 @@ class SimulatedRegister:
         if self._shown_instead is not None:
             return self._shown_instead
         step, energy = self.habits.step_mwh, self.energy_uj
+        # ESPHome sends a float of 32 bits: above 16 384 kWh a watt-hour is less than its last bit.
         if self.habits.is_float32:
             count = round(Fraction(as_float32(energy / _UJ_PER_MWH / _MWH_PER_KWH)) * _MWH_PER_KWH / step)
         else:
@@ -184,6 +185,7 @@ class SimulatedRegister:
         if self.habits.persistence is Persistence.PERIODIC:
             self._total = self._saved = 0
         if self.habits.midnight_step_uj:
+            # Tasmota #20668, "as designed": the rest below three decimals is cut, half a watt-hour on average.
             self._total -= self._total % self.habits.midnight_step_uj
         self._yesterday, self._today = self._today, 0
         if self.habits.saves_at_midnight:
@@ -205,6 +207,7 @@ class SimulatedRegister:
             case Persistence.SAVED | Persistence.UNKNOWN | Persistence.PERIODIC:
                 self._total, self._today = self._saved, self._saved_today
                 if self.habits.adds_yesterday:
+                    # Tasmota #16791: the day before is added once more, so a total can also rise by a power cut.
                     self._total += self._yesterday
                     self._save()
         self._hide()

@@ -106,10 +106,13 @@ class SimulatedTasmota:
         return {"Time": self._time(), "ENERGY": energy}
 
     def _signed(self, shown: Shown) -> float:
+        # Drivers of the BL0942 and BL0939 take the amount, and add export to the total.
         return shown.watts if self.is_power_signed else abs(shown.watts)
 
     def _time(self) -> str:
         if not self.has_clock:
+            # The clock counts from 1970 until the network has set it; the current day is missing from the total as
+            # long.
             return "1970-01-01T00:00:12"
         return self.phases[0].clock.now().strftime("%Y-%m-%dT%H:%M:%S")
 
@@ -144,6 +147,7 @@ class SimulatedTasmota:
         """Discovery, availability, and why it was started."""
         evidence = self.phases[0].register.evidence()
         info = {"Info3": {"RestartReason": evidence.reset_reason, "BootCount": evidence.boot_count}}
+        # Home Assistant builds all topics from ft and tp of this message, not from defaults (read in HATasmota).
         base = f"tasmota/discovery/{self.mac}"
         return [
             Message(f"{base}/config", json.dumps(self.discovery()), retain=True),

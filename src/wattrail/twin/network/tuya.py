@@ -38,7 +38,9 @@ _PLUG: Final[Mapping[str, tuple[str, int]]] = {"18": ("amps", 1000), "19": ("wat
 
 _QUERIES: Final = (10, 16)
 _HEARTBEAT, _CONTROL, _CONTROL_NEW, _UPDATE = 9, 7, 13, 18
+# Of its receive buffer, as in TuyaOpen.
 _READ_SIZE: Final = 512
+# TuyaOpen closes a connection on which nothing came for so long; clients send a heartbeat every 8 to 10 s.
 IDLE_S: Final = 30.0
 
 
@@ -71,6 +73,7 @@ class SimulatedTuya:
 
     def restart_module(self) -> None:
         """The Wi-Fi module restarts; the meter behind it measures and counts on."""
+        # Read in TuyaOpen: a number that the microcontroller has not reported yet is answered as 0, without any mark.
         self._cache = dict.fromkeys(self._points, 0)
 
     def report(self) -> Mapping[str, int]:
@@ -85,9 +88,11 @@ class SimulatedTuya:
         if request.command == _HEARTBEAT:
             return b"", {}
         if request.command == _UPDATE:
+            # TuyaOpen ignores it, plugs obey: so it is a switch.
             return b"", {} if self.ignores_update else self.report()
         wanted = self._named(request.text)
         if request.command in _QUERIES:
+            # The words of the firmware, not ours: clients recognise such a device by them.
             return (b"json obj data unvalid", {}) if self.wants_points else (self._document(self._cache), {})
         if request.command == _CONTROL_NEW and self.wants_points and wanted:
             return self._document({number: self._cache[number] for number in wanted if number in self._cache}), {}
@@ -167,6 +172,7 @@ class TuyaServer:
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection."""
         if self._client is not None:
+            # In the field most devices serve one; a further one is accepted and closed at once (localtuya #725).
             self.refused_clients += 1
             writer.close()
             return
@@ -194,6 +200,7 @@ class TuyaServer:
         writer.write(replies)
         for request in requests:
             text, pushes = self.device.answer(request)
+            # A command is acknowledged with 1 whatever became of it; success shows as a push alone.
             retcode = 1 if request.command in (_CONTROL, _CONTROL_NEW) and not text else 0
             writer.write(codec.answer(request, text, retcode=retcode))
             if pushes:

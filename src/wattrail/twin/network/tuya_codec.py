@@ -94,6 +94,7 @@ class DeviceCodec:
                 return
             sequence, command, length = (int.from_bytes(fields[n : n + 4], "big") for n in (0, 4, 8))
             whole = overhead + length
+            # A length beyond it is noise: look for the next frame behind these four bytes.
             if length > 512:  # of its receive buffer
                 del self._received[:4]
                 continue
@@ -120,6 +121,7 @@ class DeviceCodec:
         body = frame[16:-8]
         if crc32(frame[:-8]) != int.from_bytes(frame[-8:-4], "big"):
             return None
+        # A heartbeat is answered without being deciphered.
         if command == 9:
             return b""
         if self.version == "3.1":

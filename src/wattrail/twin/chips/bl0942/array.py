@@ -91,8 +91,11 @@ class Bl0942Array(ChipArray):
     def _tracked_counts(self, plan: MeasurementPlan, pins: PinSignals) -> tuple[FloatArray, BoolArray]:
         """FREQ, which stands still where there is too little voltage to time."""
         ticks = 1 << self._words[FREQ_CYC.address][:, None]
+        # Without mains it keeps what it had: 20000, so 50.000 Hz, if mains never came (Tasmota 23775).
         seen = plan.by_tick(plan.v_rms) >= V_ZX_BELOW
         period = FREQ_NUMERATOR / np.maximum(pins.hertz, 16.0)
+        # Every FREQ in captures is 6 modulo 8, but the reset value: a step of 0.02 Hz. For other FREQ_CYC nobody has
+        # looked.
         counts = np.minimum(8 * np.rint((period - 6) / 8) + 6, FREQ.highest)
         return counts, seen & (plan.ended % ticks == 0)
 
@@ -108,11 +111,13 @@ class Bl0942Array(ChipArray):
     def _bit_five(self, time: float) -> IntArray:
         if self._toggle is None:
             return np.zeros(self.size, dtype=np.int64)
+        # Documented as 0; in captures it moves between packets, and nobody knows by what.
         refresh = tick_at(time) // self._plan.refresh_ticks
         return (self._toggle.normal(refresh, 1)[:, 0] > 0).astype(np.int64)
 
     def after_read(self, register: Register, time: float, row: int) -> None:
         """Clear CF_CNT if it was that, and MODE asks for it."""
+        # By a packet as well: hosts that read nothing else get the count of each interval (OpenBK7231T_App PR 1147).
         if register is CF_CNT and CF_CNT_CLEAR.get(int(self._words[MODE.address][row])):
             self.set_counter(time, 0, row)
 

@@ -22,7 +22,7 @@ from wattrail.errors import ConfigError
 from wattrail.image.code import TUYA_KEY
 from wattrail.twin.bootrom.flash import ProtectedFlash
 from wattrail.twin.cbu.device_log import LogLines
-from wattrail.twin.cbu.serve import serve_module
+from wattrail.twin.cbu.serve import MAX_WAITING, serve_module
 from wattrail.twin.cbu.stalls import EmulationFinding
 
 pytestmark = pytest.mark.skipif(not Path("/dev/pts").is_dir(), reason="no pseudo-terminals here")
@@ -78,6 +78,19 @@ def test_another_program_talks_to_the_firmware(program: Load) -> None:
 
     assert listener.lines == ["ready"]
     assert listener.findings == []
+
+
+def test_a_host_that_writes_without_end_is_held_up(program: Load) -> None:
+    machine, listener, written = program("echo").machine, Listener(), 0
+    with serve_module(machine, listener) as module:
+        assert listener.heard.wait(PATIENCE_S)
+        device = os.open(module.path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+        while written < 1 << 20 and select.select([], [device], [], 0.05)[1]:
+            written += os.write(device, bytes(4096))
+        os.close(device)
+
+    assert written < 1 << 18, "what the kernel holds, and a second or two of the line"
+    assert machine.uart("uart1").waiting <= 2 * MAX_WAITING
 
 
 def test_the_flash_is_kept_in_its_file(program: Load, tmp_path: Path) -> None:

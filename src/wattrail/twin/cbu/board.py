@@ -47,8 +47,8 @@ BUTTON_PIN: Final = 20
 LED_PIN: Final = 22
 """Pins of the PZIOT-E01, read on the board: elektroda topic 3945667."""
 
-MIDSUMMER: Final = datetime(2026, 6, 21, 12, tzinfo=UTC)
-"""The date at power-on if none is given: always the same, or two runs of a firmware with a clock would differ."""
+POWERED_ON: Final = datetime(2026, 6, 21, 12, tzinfo=UTC)
+"""The date at power-on: always the same, or two runs of the same firmware would see another sun."""
 _FLASH_ID: Final = 0x1560EB  # TH25Q16HB, the most common one on an N
 _INPUT_ENABLED: Final = 1 << 2
 _PULSE_LOOK: Final = TICKS_PER_SECOND // 50
@@ -66,8 +66,8 @@ class FirmwareSilent(WattrailError):
 class DeviceTime:
     """The clock of everything on the board. Nobody sleeps on it: only the machine moves it."""
 
-    def __init__(self, machine: Cbu, start: datetime = MIDSUMMER) -> None:
-        self._machine, self._start = machine, start
+    def __init__(self, machine: Cbu) -> None:
+        self._machine = machine
 
     def monotonic(self) -> float:
         """Seconds since power-on."""
@@ -75,7 +75,7 @@ class DeviceTime:
 
     def now(self) -> datetime:
         """The date at power-on, and the seconds since."""
-        return self._start + timedelta(seconds=self._machine.seconds)
+        return POWERED_ON + timedelta(seconds=self._machine.seconds)
 
     def sleep(self, seconds: float) -> None:
         """Raises RuntimeError: a chip that waits for the module would wait for ever."""
@@ -104,7 +104,6 @@ class Board:
         interface: Literal["spi", "uart"] | None = None,
         product: bytes | None = None,
         powered_for: float = 0.0,
-        powered_on: datetime = MIDSUMMER,
         supply: PowerSupply | str = "ideal",
         **options: Unpack[TwinOptions],
     ) -> None:
@@ -115,7 +114,7 @@ class Board:
         self.interface = interface or ("spi" if isinstance(spi, SpiBlock) else "uart")
         # A chip whose strap and wires do not match hears nothing; whoever wants to rehearse that says sel.
         options.setdefault("sel", self.interface)
-        clock = DeviceTime(self.machine, powered_on)
+        clock = DeviceTime(self.machine)
         self.meter: Twin = open_twin(
             "pziot-e01", clock=clock, scenario=scenario, seed=seed, powered_for=powered_for, **options
         )

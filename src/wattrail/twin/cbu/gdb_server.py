@@ -39,10 +39,10 @@ logger = logging.getLogger(__name__)
 
 
 class GdbServer:
-    """Serves at a port of 127.0.0.1. ``ran`` is called whenever the machine has run a little, to let others work."""
+    """Serves at a port of 127.0.0.1."""
 
-    def __init__(self, machine: Cbu, *, port: int = 0, ran: Callable[[], object] = lambda: None) -> None:
-        self._machine, self._ran = machine, ran
+    def __init__(self, machine: Cbu, *, port: int = 0) -> None:
+        self._machine = machine
         try:
             self._listener = socket.create_server(("127.0.0.1", port))
         except OSError as error:
@@ -248,7 +248,6 @@ class GdbServer:
                 self._skipped = None
                 if self._is_at_breakpoint or self._packet(0) == "\x03" or self._client is None:
                     break
-                self._ran()
         except CpuFault as fault:
             self.fault = fault
             return _FAULT
@@ -273,7 +272,6 @@ class GdbServer:
         else:
             # Nothing runs: wait for somebody to look, and do not spin.
             select.select([self._listener], [], [], 0.1)
-        self._ran()
 
 
 def _hex(word: int) -> str:

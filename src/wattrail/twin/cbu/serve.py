@@ -24,6 +24,8 @@ __all__ = ["ModuleListener", "ServedModule", "serve_module"]
 # A tick of FreeRTOS: what a host sends is taken that often, and 2 ms are 23 bytes at 115200 baud.
 CHUNK: Final = TICKS_PER_SECOND // 500
 """Device time that is run at once: 2 ms."""
+MAX_WAITING: Final = 4096
+"""Bytes of a host that are on the wire: a pseudo-terminal takes them faster than any rate, and without an end."""
 SAVE_S: Final = 2.0
 """The flash is written to its file this often if it changed."""
 _BEHIND_S: Final = 0.5
@@ -89,8 +91,11 @@ class ServedModule:
             self._listener.finding(finding)
 
     def _receive(self, wait_s: float) -> None:
-        if select.select([self._terminal], [], [], wait_s)[0]:
-            self.machine.uart("uart1").receive(self._terminal.read())
+        uart = self.machine.uart("uart1")
+        if uart.waiting >= MAX_WAITING:  # what a host has written beyond that waits in the kernel, and the host with it
+            time.sleep(wait_s)
+        elif select.select([self._terminal], [], [], wait_s)[0]:
+            uart.receive(self._terminal.read())
 
     def _save_if_due(self) -> None:
         if self._file is None or not self.machine.flash.dirty or time.monotonic() - self._saved < SAVE_S:

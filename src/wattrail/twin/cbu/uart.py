@@ -85,6 +85,11 @@ class UartBlock(RegisterBlock):
             self._byte_due.set(self._clock.now + self._byte_ticks)
 
     @property
+    def waiting(self) -> int:
+        """Bytes that are still on the wire."""
+        return len(self._arriving)
+
+    @property
     def is_listening(self) -> bool:
         """Whether the firmware has switched its receiver on."""
         return bool(CONFIG.field("rx_enable").get(self.words[0]))

@@ -56,16 +56,14 @@ class SimulatedTuya:
         meter: SimulatedNetworkMeter,
         *,
         version: str = "3.3",
-        local_key: str = LOCAL_KEY,
-        device_id: str = _ID,
         wants_points: bool = False,
         is_plug: bool = False,
     ) -> None:
         self._points = _PLUG if is_plug else _METER
         self.meter = meter
         self.version = version
-        self.local_key = local_key
-        self.device_id = device_id
+        self.local_key = LOCAL_KEY
+        self.device_id = _ID
         self.wants_points = wants_points
         self.ignores_update = False
         self._cache: dict[str, int] = {}

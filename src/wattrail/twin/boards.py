@@ -31,6 +31,7 @@ class BoardWiring:
     heads: Literal["58", "50"] = "58"
 
 
+# Evidence for each fact that the label does not give; what is inferred says so.
 _TABLE: Final = (
     BoardWiring(
         name="pziot-e01",

@@ -39,6 +39,7 @@ PLAN_CELLS: Final = 400_000
 """Chips times ticks computed ahead at most: some ten arrays of 3 MB."""
 
 _CHIP_NOISE = 16
+# Documented: the high-pass filter in front of the detector.
 _ZX_DELAY_S = 570e-6
 
 
@@ -79,6 +80,7 @@ class ChipArray(ABC):
         self._unlocked = np.zeros(self.size, dtype=bool)
         self._base = np.zeros(self.size, dtype=np.int64)
         self._latest = 0.0
+        # Captured at power-on: all measured registers 0, FREQ at its reset value (Tasmota 23775).
         self._plan = self._compute(0.0, AccumulatorState.at_power_on(self.size, self.tracked.reset))
 
     # ---- what a chip adds
@@ -257,12 +259,14 @@ class ChipArray(ABC):
         if rate == 0:
             return False
         part = float(plan.energy_at(self._latest)[row]) / count % 1.0
+        # Counting down, a pulse begins where the part of a count runs out: inferred.
         since = part if rate > 0 else 1 - part
         period = count / abs(rate)
         return since < 0.5 if period < 2 * self.pulse_s else since * period < self.pulse_s
 
     def _half_wave(self, register: Register, row: int, *, below: int) -> bool:
         """High in negative half waves, as late as the chip sees them; low where there is too little to see."""
+        # Documented: held low where STATUS says that there is too little for a crossing.
         if self._waves is None or self.read(register, self._latest)[row] < below:
             return False
         which = 0 if register is self.registers.I_RMS else 1

@@ -117,6 +117,7 @@ class FrontEnds:
         """The pins over ``count`` ticks; see ``PinSource``."""
         wiring = self.wiring
         states = [mains.ticks(first, count) for mains in self.mains]
+        # Documented are the limits of the pins; what the registers do beyond them is not.
         volts, kept_volts = _clip(wiring.mv_per_volt * self._rows(states, "volts"), np.full((1, 1), silicon.V_CLIP_MV))
         raw_amps = wiring.mv_per_amp * self._rows(states, "amps")
         # A clipped sine keeps more of its rms than of its fundamental, and power comes from the fundamental alone.

@@ -112,6 +112,7 @@ class TwinBus(_Cable):
         self._check()
         self._check_time(deadline)
         with self.twin.lock:
+            # One block under one select, as the hosts send it; on a board of three wires nothing comes of it.
             self._engine.select(True)
             answer = self._engine.transfer(data, mode=self._mode, hz=self._hz)
             self._engine.select(False)

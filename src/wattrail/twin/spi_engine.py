@@ -81,6 +81,7 @@ class SpiEngine:
         self._hz = hz
         bits = 8 * len(data)
         sent = int.from_bytes(received, "big")
+        # Inferred from the edges: both sides shift on the rising one and look on the falling one.
         if mode == 3:  # host changes its line on the very edge on which the chip looks: it sees the bit before
             sent, self._last_in = self._last_in << bits - 1 | sent >> 1, sent & 1
         shifted = self.clock(sent, bits)

@@ -163,6 +163,7 @@ class Twin:
         self._faults = Faults(self, self._chip, seed)
         self._faults.noise(options.get("errors", 0.0))
         sel = options.get("sel", self.board.interface)
+        # Both, whatever the board: a strap that is set wrong is one of the faults to rehearse.
         self.uart = UartEngine(
             self._chip,
             self._faults,

@@ -86,6 +86,7 @@ class UartEngine:
     def line_break(self, seconds: float, now: float) -> None:
         """The host holds the line low: long enough, that resets the receiver, never the registers."""
         self._line_free_at = max(now, self._line_free_at) + seconds
+        # "More than 32 zeros" can only be a break: the stop bit ends any run of zeros of data after nine.
         if seconds * self.baud > self._timing.break_bits:
             self._frame.clear()
             self._foreign = False

@@ -72,6 +72,7 @@ class SampledFrontEnds(FrontEnds):
         wiring = self.wiring
         waves = [mains.waves(times) for mains in self.mains]
         volts = np.stack([volts.real for volts, _ in waves])[self._mains_of]
+        # The phase error turns every harmonic by the same angle: a simplification.
         turned = np.stack([amps for _, amps in waves])[self._mains_of] * np.exp(1j * wiring.phase)
         volts = np.clip(volts * wiring.mv_per_volt, -silicon.V_CLIP_MV, silicon.V_CLIP_MV)
         amps = np.clip(turned.real * wiring.mv_per_amp * wiring.direction, -clip_mv, clip_mv)

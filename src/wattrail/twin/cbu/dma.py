@@ -34,10 +34,18 @@ _SOURCE_MOVES, _TARGET_MOVES, _SOURCE_LOOP, _TARGET_LOOP = 1 << 8, 1 << 9, 1 << 
 
 
 class DmaController(RegisterBlock):
-    """Copies of memory happen at once; a peripheral's channel moves what ``request`` says."""
+    """Copies of memory happen at once; a peripheral's channel moves what ``request`` says.
+
+    Not modelled: the interrupt at half of a transfer, and priorities.
+    """
 
     name = "dma"
-    registers = (CONTROL, TARGET, ORIGIN, TARGET_END, TARGET_START, ORIGIN_END, ORIGIN_START, REQUEST)
+    registers = (
+        CONTROL, TARGET, ORIGIN, TARGET_END, TARGET_START, ORIGIN_END, ORIGIN_START, REQUEST,
+        *(mapped(REMAINING + 4 * n, f"remaining_{n}", "bytes left; from bit 24 on, how often it finished", _SDK)
+          for n in range(CHANNELS)),
+        mapped(STATUS, "status", "bits 5:0 finished, 13:8 half; write 1 to clear", _SDK),
+    )  # fmt: skip
     kept = ("places", "status")
 
     def __init__(self, memory: BusMemory, interrupts: InterruptLines) -> None:

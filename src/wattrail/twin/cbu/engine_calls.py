@@ -27,6 +27,7 @@ CodeCall = Callable[[object, int, int, object], None]
 try:
     from unicorn.unicorn_py3 import unicorn as _binding
 
+    # Measured: the wrapping took a third of an idle tick of OpenBeken.
     _LIBRARY: Any = _binding.uclib
     _CODE: Any = _binding.HOOK_CODE_CFUNC
     _LOAD: Any = _binding.MMIO_READ_CFUNC

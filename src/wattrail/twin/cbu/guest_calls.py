@@ -70,6 +70,7 @@ class GuestCalls:
         for number, value in enumerate(call.arguments):
             cpu.set_register(number, value)
         cpu.set_register(_LR, SCRATCH | 1)
+        # All that is called is Thumb code, and CPSR alone decides that: a PC that is set keeps ARM or Thumb.
         cpu.set_register(_CPSR, self._kept[_CPSR] | THUMB)
         cpu.set_register(_PC, call.address)
         self._running = call

@@ -159,6 +159,8 @@ class Cbu:
                 self._reset()
             if interrupts.lines:
                 self._interrupt()
+            # Never beyond the next alarm, the tick of FreeRTOS among them: its handler has work of its own. OpenBeken's
+            # counts a second down, and looks on every fifth whether the clock has to be corrected.
             due = clock.next_due if clock.next_due < tick else tick
             if self.is_held:
                 clock.now = due

@@ -25,6 +25,7 @@ WINDOW: Final = 50
 _MIN_READS: Final = 2_000
 """Reads of one register in a window that can be called waiting."""
 _SHARE: Final = 0.9
+# A loop that waits is short: code that spans more than this does something.
 _LOOP_BYTES: Final = 256
 _REHEARSED: Final = 400
 """Instructions for which a loop is tried out."""

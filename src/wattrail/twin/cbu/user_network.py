@@ -111,6 +111,7 @@ class UserNetwork:
             raise WattrailError("the network of the module is closed", hint="make another board to open one")
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
+            # Asked of the system first, for the library does not say which port it took.
             free: int = probe.getsockname()[1]
         failed = self._library.slirp_add_hostfwd(self._slirp, 0, _address("127.0.0.1"), free, _address(FIRMWARE), port)
         if failed:
@@ -175,6 +176,7 @@ def _stays_here(frame: bytes) -> bool:
     if kind == _ARP:
         return True
     target = frame[30:34]
+    # Stock firmware calls its cloud as soon as it believes in a network: nothing of this machine answers for it.
     return kind == _IPV4 and target in {socket.inet_aton(HOST), _BROADCAST}
 
 

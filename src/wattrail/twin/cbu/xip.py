@@ -71,6 +71,8 @@ class CodeStores:
         if block != self._block:
             self._block, self._given = block, {}
         self._given.update((offset + n, value >> 8 * n & 0xFF) for n in range(size))
+        # The CRC of a block is made of all its 32 bytes, and flash that was programmed once cannot be put right
+        # afterwards.
         if len(self._given) < BLOCK:
             return None
         code = bytes(self._given[n] for n in range(BLOCK))

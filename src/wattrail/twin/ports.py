@@ -77,7 +77,7 @@ class TwinPort(_Cable):
 
     def drain(self) -> bytes:
         """Take what has already arrived, without waiting. Raises PortLost."""
-        # What was on the wire when the cable was pulled is gone, also if it is put back before anybody reads.
+        # What was on the wire is gone: no adapter hands over later what it did not get.
         if self.twin.faults.unplugged:
             self._arrivals.clear()
         self._check()

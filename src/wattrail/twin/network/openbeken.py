@@ -53,6 +53,8 @@ class SimulatedOpenBeken:
     ) -> None:
         self.meter = meter
         self.second = second
+        self.meters = {"": meter} if second is None else {"": meter, "_b": second}
+        """By what the topics of each end in."""
         self.client = client
         self.mac = mac
         self.board = SimulatedBoard(meter.clock, version=_VERSION, mac=bytes.fromhex(mac), client=client)
@@ -117,12 +119,13 @@ class SimulatedOpenBeken:
         return _http(status, kind, "") + body
 
     def _is_up(self) -> bool:
-        """Whether it answers; a restart of the board restarts the firmware and its total."""
+        """Whether it answers; a restart of the board restarts the firmware and its totals."""
         is_up = self.board.is_up
         while self._restarts < self.board.restarts:
             self._restarts += 1
-            self.meter.update()
-            self.meter.register.restart()
+            for meter in self.meters.values():
+                meter.update()
+                meter.register.restart()
         return is_up
 
     def _page_of(self, path: str, query: dict[str, str]) -> PageAnswer | None:
@@ -206,13 +209,12 @@ class SimulatedOpenBeken:
         )
 
     def _page(self) -> str:
-        meters = [self.meter] if self.second is None else [self.meter, self.second]
         evidence = self.meter.register.evidence()
         is_power_on = evidence.is_power_on if evidence.is_power_on is not None else True
         cleared = f"2026-01-{self._resets + 1:02d} 00:00:00" if self.has_clock else "(not set)"
         return (
             f"<h1>{SIMULATED_MARK} {self.client}</h1>"
-            + "".join(map(self._table, meters))
+            + "".join(map(self._table, self.meters.values()))
             + f"<h5>Energy Clear Date: {cleared}<br></h5>"
             + f"<h5>Wifi RSSI: Good ({self.signal_dbm}dBm)</h5><h5>Reboot reason: {_REASONS[is_power_on]}</h5>"
         )
@@ -280,10 +282,9 @@ class SimulatedOpenBeken:
 
     def state(self) -> Sequence[Message]:
         """Every value of every meter, in text that is cut to its decimals."""
-        meters = [("", self.meter)] + ([("_b", self.second)] if self.second else [])
         return [
             Message(f"{self.client}/{name}{suffix}/get", text)
-            for suffix, meter in meters
+            for suffix, meter in self.meters.items()
             for name, text in self._values(meter).items()
         ]
 

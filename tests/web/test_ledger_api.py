@@ -20,7 +20,7 @@ from tests.web.access_rig import Site, visit
 from tests.web.test_history_api import TARIFF
 from wattrail.access import Scope
 from wattrail.app.calibration_actions import CalibrationActions
-from wattrail.app.ledger_actions import ledger_actions
+from wattrail.app.page_actions import ledger_actions
 from wattrail.app.tariff_file import parse_tariff
 from wattrail.clock import SystemClock
 from wattrail.gateway import Feed, MeterView

@@ -16,10 +16,9 @@ from tests.sources.conftest import NEEDS_BROKER, Mosquitto, broker, closed_broke
 from tests.web.access_rig import Site
 from tests.web.test_tls import made as pair
 from wattrail.app.config import config_errors, parse_config
-from wattrail.app.doctor import CHECKS, DoctorFinding, FindingSeverity, Surroundings, access, checks, examine, machine
-from wattrail.app.doctor.access import check_access, check_certificate
+from wattrail.app.doctor import CHECKS, DoctorFinding, FindingSeverity, Surroundings, checks, examine, machine, network
 from wattrail.app.doctor.machine import check_clock, check_disk, check_service, check_versions
-from wattrail.app.doctor.network import check_brokers, check_page
+from wattrail.app.doctor.network import check_access, check_brokers, check_certificate, check_page
 from wattrail.app.doctor.ports import check_ports
 from wattrail.app.doctor.storage import check_configuration, check_database, check_files
 from wattrail.app.plan import plan_service
@@ -242,7 +241,7 @@ def test_a_user_or_a_token_that_holds_opens_the_page(made: Machine) -> None:
 def test_hashes_that_every_user_of_the_machine_can_read_are_a_warning(
     made: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(access, "is_reachable", lambda _folder: True)
+    monkeypatch.setattr(network, "is_reachable", lambda _folder: True)
     site = Site(made.database.parent)
     made.database = site.database
     made.database.chmod(0o644)
@@ -257,8 +256,8 @@ def test_hashes_that_every_user_of_the_machine_can_read_are_a_warning(
 def test_a_folder_is_reachable_where_every_folder_above_it_is(tmp_path: Path) -> None:
     (tmp_path / "home" / "data").mkdir(parents=True)
     (tmp_path / "home").chmod(0o700)
-    assert access.is_reachable(Path("/"))
-    assert not access.is_reachable(tmp_path / "home" / "data")
+    assert network.is_reachable(Path("/"))
+    assert not network.is_reachable(tmp_path / "home" / "data")
 
 
 def served_by(made: Machine, certificate: Path, key: Path) -> DoctorFinding:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from wattrail.app.doctor.access import check_access, check_certificate
 from wattrail.app.doctor.finding import DoctorFinding, Surroundings, wrong
 from wattrail.app.doctor.machine import check_clock, check_disk, check_service, check_versions
-from wattrail.app.doctor.network import check_brokers, check_page
+from wattrail.app.doctor.network import check_access, check_brokers, check_certificate, check_page
 from wattrail.app.doctor.ports import check_ports
 from wattrail.app.doctor.storage import check_configuration, check_database, check_files
 

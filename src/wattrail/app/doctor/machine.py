@@ -46,7 +46,7 @@ def check_versions(around: Surroundings) -> Iterator[DoctorFinding]:
     if around.config is not None and around.config.publish.home_assistant_history is not None:
         needed |= {("websockets", "websocket")}
     for library, extra in sorted(needed):
-        if find_spec(library) is None:
+        if find_spec(library) is None:  # found and not imported: FastAPI takes a second
             yield wrong(f"{library} is missing, and the configuration needs it", install_command(library, extra))
 
 

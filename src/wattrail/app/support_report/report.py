@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import os
+import socket
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from importlib import import_module
+from pathlib import Path
 from typing import Final
 
 from wattrail.app.doctor import Surroundings
 from wattrail.app.support_report.sections import SECTIONS, Section
-from wattrail.errors import WattrailError
-from wattrail.redaction import Private, Redactor, leaks
+from wattrail.errors import ConfigError, FileError, WattrailError
+from wattrail.files import parse_toml, read_text
+from wattrail.redaction import EVERYBODY, Private, PrivateKind, Redactor, leaks
 from wattrail.sanitize import hide_credentials, printable_lines
 
-__all__ = ["Attachment", "support_report"]
+__all__ = ["Attachment", "known_values", "support_report"]
 
+_LOGIN: Final = "WATTRAIL_LOGIN_"
+_LOCAL: Final = frozenset({"localhost", "localhost.localdomain"})
+_USER_VARIABLES: Final = ("USER", "LOGNAME", "SUDO_USER", "USERNAME")
 _MAX_SECTION: Final = 200_000
 """Characters of one section; of a longer one the end stays, where a log has what happened last."""
 
@@ -84,3 +93,53 @@ def _require_clean(report: str, redactor: Redactor) -> None:
             f"the report is not written: after everything private was removed, the second pass still finds {forms}",
             hint="this is a defect: report it with this line, and without the report",
         )
+
+
+# ---- what is known of this machine and of the logins on it, which goes even where it looks like any other word
+
+
+def known_values(around: Surroundings, environment: Mapping[str, str] = os.environ) -> Iterator[Private]:
+    """Names of host and users, hardware addresses, identities of the machine, every login that wattrail would use."""
+    for host in {socket.gethostname(), socket.getfqdn(), socket.gethostname().partition(".")[0]} - _LOCAL:
+        yield Private(PrivateKind.HOST, host)
+    for user in {*_users(), *(environment.get(name, "") for name in _USER_VARIABLES), Path.home().name} - EVERYBODY:
+        yield Private(PrivateKind.USER, user)
+    for file in sorted(around.sys.glob("class/net/*/address")):
+        with suppress(OSError):
+            address = file.read_text().strip()
+            if address.strip("0:"):
+                yield Private(PrivateKind.HARDWARE, address)
+    for name in ("machine-id", "hostname"):
+        with suppress(OSError):
+            kind = PrivateKind.HOST if name == "hostname" else PrivateKind.SERIAL
+            yield Private(kind, (around.etc / name).read_text().strip())
+    yield from _logins(around.secrets, environment)
+
+
+def _users() -> Iterator[str]:
+    """The one who runs this. A system without a database of users has none."""
+    with suppress(ImportError, KeyError):
+        user = import_module("pwd").getpwuid(os.geteuid())
+        yield user.pw_name
+        yield user.pw_gecos.partition(",")[0]
+
+
+def _logins(file: Path, environment: Mapping[str, str]) -> Iterator[Private]:
+    for name, text in environment.items():
+        if name.startswith(_LOGIN):
+            user, colon, password = text.partition(":")
+            yield from _login(user if colon else "", password if colon else user)
+    try:
+        tables = parse_toml(read_text(file), str(file)) if file.exists() else {}
+    except (ConfigError, FileError, OSError):
+        return  # it cannot be used either; the doctor says so
+    for host, table in tables.items():
+        yield Private(PrivateKind.HOST, host)
+        if isinstance(table, Mapping):
+            yield from _login(str(table.get("user", "")), str(table.get("password", "")))
+
+
+def _login(user: str, password: str) -> Iterator[Private]:
+    if user not in EVERYBODY:
+        yield Private(PrivateKind.USER, user)
+    yield Private(PrivateKind.KEY, password)

@@ -115,6 +115,7 @@ class CalibrationActions:
     def _keep(self, arguments: Mapping[str, Any]) -> dict[str, object]:
         """Keep what was measured under a number; a second time it is what was kept."""
         number = arguments["number"]
+        # Locked to the end: a second request for the same number waits, and gets what the first one kept.
         with self._lock:
             if (kept := self._kept.get(number)) is None:
                 waiting = self._waiting.get(number)

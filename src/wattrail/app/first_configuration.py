@@ -130,4 +130,5 @@ def logins_text(broker: str | None) -> str:
 
 def _quoted(text: str) -> str:
     """A TOML string: JSON's escapes are a part of TOML's."""
+    # but for DEL, which JSON takes as it is and TOML does not
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -157,7 +157,7 @@ class _ServiceProcess:
     async def _until_replaced(self, service: Service) -> _ServiceStart:
         while True:
             await self.requested.wait()
-            self.requested.clear()
+            self.requested.clear()  # before the file is read: who signals meanwhile wants it read once more
             if self._replan is None:
                 continue
             self.manager.reloading()

@@ -34,6 +34,7 @@ __all__ = [
     "PublishSection",
     "ReportSection",
     "WebhookSection",
+    "existing_file",
 ]
 
 _MQTT_PORTS = {"mqtt": 1883, "mqtts": 8883}
@@ -103,7 +104,8 @@ def _topic(text: str) -> str:
     return text
 
 
-def _file(text: str) -> str:
+def existing_file(text: str) -> str:
+    """The path of a file that is there, unchanged. Raises ValueError."""
     if not Path(text).is_file():
         raise ValueError(f"there is no file {text!r}")
     return text
@@ -115,7 +117,7 @@ Login = Annotated[Text | None, Field(description="Name of its user and password 
 LiveSeconds = Annotated[float, Field(ge=1, le=3600, description="Seconds between live values.")]
 RegisterSeconds = Annotated[float, Field(ge=5, le=3600, description="Seconds between registers.")]
 CaFile = Annotated[
-    Annotated[str, AfterValidator(_file), FILE] | None,
+    Annotated[str, AfterValidator(existing_file), FILE] | None,
     Field(description="PEM file of the authority, for a certificate of your own."),
 ]
 
@@ -328,7 +330,7 @@ class ReportSection(Section):
 
     at: Annotated[str, AfterValidator(_time_of_day)] = "00:15"
     """Local time at which reports are sent."""
-    tariff: Annotated[str, AfterValidator(_file), FILE] | None = None
+    tariff: Annotated[str, AfterValidator(existing_file), FILE] | None = None
     """Tariff file by which a month is priced."""
 
     def planned(self) -> ReportPlan:

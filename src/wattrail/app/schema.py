@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, mod
 from pydantic.fields import FieldInfo
 
 from wattrail.app.alarm_schema import AlarmSection, check_alarms
-from wattrail.app.publish_schema import PublishSection
+from wattrail.app.publish_schema import PublishSection, existing_file
 from wattrail.app.virtual_schema import VirtualSection, require_members
 from wattrail.calibration import MAX_CONSTANT, MIN_CONSTANT, Calibration
 from wattrail.chips import CHIPS
@@ -102,12 +102,6 @@ def _path(text: str) -> str:
 def _server_url(text: str) -> str:
     if isinstance(parse_address(text), Path):
         raise ValueError("must be the URL of a server's database, as postgresql://host/database; a file is a path")
-    return text
-
-
-def _file(text: str) -> str:
-    if not Path(text).is_file():
-        raise ValueError(f"there is no file {text!r}")
     return text
 
 
@@ -278,7 +272,7 @@ class SiteSection(Section):
             raise ValueError(f"TLS needs certificate and key: {missing} is missing")
         return self
 
-    tariffs: list[Annotated[str, AfterValidator(_file), FILE]] = Field(default_factory=list)
+    tariffs: list[Annotated[str, AfterValidator(existing_file), FILE]] = Field(default_factory=list)
     """Tariff files, which say what energy costs."""
 
 

@@ -182,6 +182,7 @@ def _table_text(change: SettingsChange, value: _Table, end: str) -> list[str]:
 
 def _with_table(text: str, change: SettingsChange, value: _Table) -> str:
     """Below the last of its kind, before the comments that follow it; else at the end."""
+    # Split at \n alone, each line keeps its \r, and a new one gets it too: a file of Windows stays one.
     lines, path, end = text.rstrip("\r\n").split("\n"), change.path, "\r" if "\r\n" in text else ""
     alike = [one.last for one in statements(text) if one.path[: len(path)] == path]
     added = _table_text(change, value, end)

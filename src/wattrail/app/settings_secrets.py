@@ -20,6 +20,8 @@ __all__ = ["KEPT", "hide", "hide_in_text", "restore", "restore_in_text"]
 
 KEPT: Final = "(kept)"
 
+# A field that is named like a secret; a login in a URL; all behind the host of a web address, which of a webhook is the
+# password; an option of a URL.
 _SECRETS: Final = re.compile(
     r"(?P<key>(?i:\b(?:pass\w*|token|api_?key|local_key)\b)[\"']?\s*=\s*[\"'])(?P<value>[^\"'\n]+)"
     r"|(?P<user>://)(?P<login>[^\s/\"'@]*:[^\s\"'@]*)(?=@)"

@@ -5,6 +5,7 @@ All of it is read here and written by the gateway.
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
@@ -166,13 +167,7 @@ def administration_router(database: DatabaseAddress, calls: GatewayCalls) -> API
         """The keys of programs, newest first."""
         now = datetime.now(UTC)
         with AccessBook(database, read_only=True) as book:
-            return [
-                TokenJson(
-                    name=one.name, prefix=one.prefix, scope=one.scope, state=one.state(now), created_at=one.created_at,
-                    expires_at=one.expires_at, used_at=one.used_at,
-                )
-                for one in book.tokens()
-            ]  # fmt: skip
+            return [TokenJson(**asdict(one), state=one.state(now)) for one in book.tokens()]
 
     @router.post("/tokens", status_code=201, responses=may_fail(409))
     @needs(Scope.ADMIN)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Final, Self
 
@@ -48,13 +49,9 @@ class AlarmJson(BaseModel):
     @classmethod
     def of(cls, alarm: StandingAlarm) -> Self:
         """An alarm of the store."""
-        raised = alarm.raised
-        return cls(
-            id=raised.id, rule=raised.rule, meter=raised.meter, severity=raised.severity, value=raised.value,
-            limit=raised.limit, unit=raised.unit, text=raised.text, since=raised.at,
-            acknowledged=alarm.acknowledged_at is not None, acknowledged_at=alarm.acknowledged_at,
-            simulated=raised.simulated,
-        )  # fmt: skip
+        seen_at = alarm.acknowledged_at
+        values = asdict(alarm.raised)
+        return cls(**values, since=alarm.raised.at, acknowledged=seen_at is not None, acknowledged_at=seen_at)
 
 
 class AlarmEventJson(BaseModel):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import asdict
 from datetime import date, datetime
 from typing import Annotated, Final, Literal, Self
 
@@ -79,12 +80,7 @@ class LinkJson(BaseModel):
 
     @classmethod
     def of(cls, link: LinkDay) -> Self:
-        return cls(
-            day=link.day, readings=link.readings, signal_min=link.signal_min, signal_mean=link.signal_mean,
-            dropouts=link.dropouts, broker_dropouts=link.broker_dropouts, reconnects=link.reconnects,
-            restarts=link.restarts, power_cuts=link.power_cuts, longest_silence_s=link.longest_silence_s,
-            advice=list(advice(link)),
-        )  # fmt: skip
+        return cls(**asdict(link), signal_mean=link.signal_mean, advice=list(advice(link)))
 
 
 class UnstoredJson(BaseModel):

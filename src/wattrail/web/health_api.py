@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, Final, Literal, Self
 
@@ -95,10 +96,8 @@ class LinkQualityJson(BaseModel):
     @classmethod
     def of(cls, link: LinkDay) -> Self:
         """A day; bad is one of which there is something to say."""
-        return cls(
-            day=link.day.isoformat(), readings=link.readings, dropouts=link.dropouts, restarts=link.restarts,
-            longest_silence_s=link.longest_silence_s, signal_mean=link.signal_mean, is_bad=bool(advice(link)),
-        )  # fmt: skip
+        values = asdict(link) | {"day": link.day.isoformat()}
+        return cls(**values, signal_mean=link.signal_mean, is_bad=bool(advice(link)))
 
 
 class RestartJson(BaseModel):

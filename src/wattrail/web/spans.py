@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Annotated, Final
 
@@ -25,6 +25,11 @@ _LENGTHS: Final = {
     By.WEEK: timedelta(days=7), By.MONTH: timedelta(days=30), By.BILLING: timedelta(days=30),
     By.YEAR: timedelta(days=365),
 }  # fmt: skip
+
+_LABELS: Final = {
+    By.YEAR: "%Y", By.MONTH: "%Y-%m", By.WEEK: "%G-W%V", By.DAY: "%Y-%m-%d", By.BILLING: "%Y-%m-%d",
+}  # fmt: skip
+"""How a period is named by its start; shorter ones have a time of day and, for the night of 25 hours, the offset."""
 
 First = Annotated[str | None, Query(alias="from", description="Local day or time, such as 2026-03-01.")]
 Until = Annotated[str | None, Query(alias="to", description="Local day or time at which to end, not included.")]
@@ -71,17 +76,8 @@ def periods_of(by: By, start: datetime, end: datetime, zone: tzinfo, *, limit: i
 
 def period_label(by: By, start: datetime, zone: tzinfo) -> str:
     """How a period is named in local time: 2026, 2026-10, 2026-W43, 2026-10-25, 2026-10-25T02:00+01:00."""
-    local = start.astimezone(zone)
-    if by is By.HOUR:
-        return local.isoformat(timespec="minutes")
-    if by is By.WEEK:
-        year, week, _ = local.isocalendar()
-        return f"{year}-W{week:02}"
-    labels: dict[By, Callable[[], str]] = {
-        By.YEAR: lambda: f"{local:%Y}", By.MONTH: lambda: f"{local:%Y-%m}", By.DAY: lambda: f"{local:%Y-%m-%d}",
-        By.BILLING: lambda: f"{local:%Y-%m-%d}",
-    }  # fmt: skip
-    return labels.get(by, lambda: local.isoformat(timespec="minutes"))()
+    local, label = start.astimezone(zone), _LABELS.get(by)
+    return local.strftime(label) if label else local.isoformat(timespec="minutes")
 
 
 def moment_of(field: str, text: str, zone: tzinfo) -> datetime:

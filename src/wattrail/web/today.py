@@ -138,7 +138,7 @@ def _days(now: datetime, zone: tzinfo) -> list[_Day]:
     """Today and the days before it, newest first."""
     today = now.astimezone(zone).date()
     bounds = [midnight(today - timedelta(days=back), zone).astimezone(UTC) for back in range(-1, _USUAL_DAYS + 1)]
-    passed = now - bounds[1]
+    passed = now - bounds[1]  # on a day of 23 hours it may be longer than the day
     return [_Day(start, min(start + passed, end), end) for end, start in pairwise(bounds)]
 
 

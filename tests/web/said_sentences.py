@@ -58,7 +58,7 @@ SPELT_OUT: Final = (
     "{meter}: rollups: {more} more differ", "{meter}: sums of {period}s: {more} more differ",
     "{meter}: sum of the hour {start}, epoch {epoch}: {what} is {got}, should be {wanted}",
     "{meter}: sum of the quarter hour {start}, epoch {epoch}: {what} is {got}, should be {wanted}",
-    "standing charge per day", "standing charge per month", "days", "month", "of {count} days",
+    "send", "write", "standing charge per day", "standing charge per month", "days", "month", "of {count} days",
     *(f"{line}{since}{mean}" for line in ("import, {rate}", "feed-in") for since in ("", ", from {valid_from}")
       for mean in ("", ", mean of {count} prices")),
     "the current", "the power", "the voltage", "once", "twice", "{count} times", "{factor} capacitive",

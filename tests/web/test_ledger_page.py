@@ -8,7 +8,7 @@ from itertools import product
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.web.conftest import photograph
 from tests.web.test_years import open_page
@@ -68,6 +68,15 @@ def test_a_typo_is_corrected_by_key_alone(open_page: Open) -> None:
     ).to_be_visible()
     page.get_by_role("button", name="Verify everything").click()
     expect(page.locator(".good")).to_contain_text("Nothing differs")
+
+
+def test_a_verification_that_failed_says_why_in_the_readers_language(open_page: Open, browser: Browser) -> None:
+    failed = {"state": "failed", "error": "nothing is stored of twin yet", "done": 0, "entries": 0, "findings": []}
+    with browser.new_context(locale="de-DE") as context:
+        page = context.new_page()
+        page.route("**/ledger/verification", lambda route: route.fulfill(json=failed))
+        page.goto(open_page("/ledger/twin").url)
+        expect(page.get_by_text("von twin ist noch nichts gespeichert")).to_be_visible()
 
 
 def test_entries_are_found_by_kind_and_day(open_page: Open) -> None:

@@ -98,6 +98,20 @@ def test_a_refused_setting_says_why_in_the_readers_language(gateway: Gateway, br
     context.close()
 
 
+def test_an_adapter_without_a_port_is_explained_in_the_readers_language(gateway: Gateway, browser: Browser) -> None:
+    english = "a CH340 (1a86:7523) is plugged in as ttyUSB0, and /dev/ttyUSB0 does not exist here: in a container hand "
+    found = {"ports": [], "network": [], "actions": [], "problems": []}
+    context = browser.new_context(locale="de-DE")
+    page = context.new_page()
+    page.route("**/settings/discovery**", lambda route: route.fulfill(
+        json={**found, "hidden": [f"{english}it in (docker run --device /dev/ttyUSB0)"]}
+    ))  # fmt: skip
+    page.goto(f"{gateway.address}settings")
+    form = opened(page, "Zähler", "Zähler hinzufügen")
+    expect(form.get_by_text("ein CH340 (1a86:7523) ist eingesteckt")).to_be_visible()
+    context.close()
+
+
 def test_two_people_see_what_both_wrote(gateway: Gateway, page: Page) -> None:
     form = opened(page, "Page, log and safety", "Log")
     form.get_by_label("What is logged").select_option("debug")

@@ -7,6 +7,7 @@ import { ManualEntries } from "./ledgerstate.js";
 import { t } from "./language.js";
 import { meterChoice, pageHead, pageOf, showHeader } from "./page.js";
 import { opening } from "./problem.js";
+import { said } from "./said.js";
 import { may } from "./session.js";
 
 const main = document.getElementById("main");
@@ -19,11 +20,11 @@ function facts(ledger, zone) {
 }
 
 function remarks({ estimated, left, registers }) {
-  const said = estimated ? [t("Some of the energy is estimated from power.")] : [];
-  if (left.import_wh || left.export_wh) said.push(t("Of the registers {imported} kWh of import and {exported} kWh of export were reversed. No day and no bill has them.",
+  const remarked = estimated ? [t("Some of the energy is estimated from power.")] : [];
+  if (left.import_wh || left.export_wh) remarked.push(t("Of the registers {imported} kWh of import and {exported} kWh of export were reversed. No day and no bill has them.",
     { imported: kilowattHours(left.import_wh), exported: kilowattHours(left.export_wh) }));
-  if (registers.undirected_wh) said.push(t("{energy} kWh have no direction yet.", { energy: kilowattHours(registers.undirected_wh) }));
-  return said.map((line) => element("p.quiet", {}, line));
+  if (registers.undirected_wh) remarked.push(t("{energy} kWh have no direction yet.", { energy: kilowattHours(registers.undirected_wh) }));
+  return remarked.map((line) => element("p.quiet", {}, line));
 }
 
 class Verification {
@@ -53,7 +54,7 @@ class Verification {
     this.said.className = is === "done" && !now.findings.length ? "good" : "";
     show(this.said, {
       running: t("Verifying: {done} of {entries} entries", { done: number(done, 0), entries: number(entries, 0) }),
-      failed: t("It could not be verified: {error}", { error: now.error ?? "" }),
+      failed: t("It could not be verified: {error}", { error: said(now.error) }),
       done: now.findings.length ? t("{n} things differ. Stop the gateway, and keep the database and a copy.", { n: number(now.findings.length + now.more_findings, 0) })
         : t("Nothing differs: the file, the chain and {entries} entries are as they were written ({when}).", { entries: number(entries, 0), when: now.at ? clock(now.at, this.zone) : "" }),
     }[is]);

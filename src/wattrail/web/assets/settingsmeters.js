@@ -2,6 +2,7 @@
 import { ask, refusal, send, withHint } from "./api.js";
 import { button, element, show } from "./element.js";
 import { t } from "./language.js";
+import { said } from "./said.js";
 import { Fields } from "./settingsform.js";
 
 const WIRED = /^(serial|spi|spi\+ftdi|spi\+gpio|rfc2217):/;
@@ -32,7 +33,7 @@ export function addMeter(context) {
     found.replaceChildren(...answer.ports.map((one) => row(`${one.description} (${one.carries})`, one.url, freeName("house", names))),
       ...answer.network.map((one) => row(`${one.simulated ? `${t("Simulated")}: ` : ""}${one.description}: ${one.measures.join(", ")}`, one.url, one.name)));
     const none = found.childElementCount ? [] : [network ? t("No meter answered.") : t("No port of the gateway's machine has a device behind it.")];
-    show(seen, [...none, ...answer.hidden, ...answer.actions, ...answer.problems].join(" · "));
+    show(seen, [...none, ...[...answer.hidden, ...answer.actions, ...answer.problems].map(said)].join(" · "));
     search.disabled = false;
   };
   root.addEventListener("toggle", () => { if (root.open && !place.childElementCount) { fill({}); look(false); } });

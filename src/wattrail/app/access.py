@@ -22,6 +22,7 @@ def require_access(web: WebPlan, database: DatabaseAddress) -> None:
     with AccessBook(database, read_only=True) as book:
         if book.is_open_to_anyone(datetime.now(UTC)):
             return
+    # Nobody watches a service start: refused, it would be started again for ever, and no meter read for want of a user.
     if web.waits_for_user:
         logger.warning(
             "nobody can sign in yet: %s has no user and no token, and the page at %s lets in this machine alone; make "

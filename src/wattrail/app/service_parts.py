@@ -78,7 +78,7 @@ class ServiceParts:
         if self.page is None or plan.web is None:
             return
         setup = _setup_of(plan, plan.web, self._store)
-        if setup != self._setup:
+        if setup != self._setup:  # else the page runs on: a process that starts again ends every session
             self._setup = setup
             self.page.renew(setup)
             self.lock.set_address(self.page.address)

@@ -175,6 +175,7 @@ class Settings:
 
     def _would(self, state: FileState, before: str, after: str) -> Written:
         """Check everything that a start checks, and what only the page must not do."""
+        # By the code of a start and no other: what is accepted here is never refused by the reload that follows.
         if problems := _problems_of(after, self.file.name):
             raise SettingsInvalid(problems)
         from wattrail.app.settings_schema import page_problems

@@ -62,6 +62,7 @@ class Callers:
             return await self._of_token(given)
         if (secret := cookie_of(scope)) is not None and (found := await self._of_session(secret)) is not None:
             return found
+        # A program of this machine can read the database anyway; a password here would only stand in its scripts.
         return _MACHINE if peer.is_local else None
 
     async def _of_token(self, given: str) -> Caller:

@@ -45,6 +45,7 @@ class PageSessions:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
+        # In memory: this process has no writable database, and what one would save is a login after an update.
         self._sessions: OrderedDict[bytes, PageSession] = OrderedDict()
 
     def open(self, user: User) -> tuple[str, PageSession]:

@@ -1,6 +1,6 @@
 // The accuracy of a meter: load after load beside a reference, and a report to print. Nothing is stored: results are in this tab alone.
 import { ask, change, path } from "./api.js";
-import { AccuracyReport, loadName } from "./accuracyreport.js";
+import { AccuracyReport, key, loadName } from "./accuracyreport.js";
 import { button, element, field, input, section, show } from "./element.js";
 import { number } from "./format.js";
 import { t } from "./language.js";
@@ -20,7 +20,6 @@ function unprinted(title, ...parts) {
 }
 
 const decimal = (text) => text.trim().replace(",", ".");
-const key = (point) => `${point.amps} ${point.power_factor}`;
 
 // What was found in this tab, which also outlives a reload: rows and skipped loads by their test point.
 class Results {

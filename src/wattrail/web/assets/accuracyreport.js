@@ -9,6 +9,9 @@ const PHASES = { "1": t("power factor 1"), "0.5 inductive": t("power factor 0.5 
 const VERDICTS = { holds: t("inside"), fails: t("outside"), open: t("not decided") };
 const local = (value) => String(value).replace(".", number(0.5, 1).at(1));
 
+// Under which a result is kept: a load is tested once.
+export const key = ({ amps, power_factor: phase }) => `${amps} ${phase}`;
+
 // "5 A, power factor 1"
 export const loadName = ({ amps, power_factor: phase }) => `${local(amps)} A, ${PHASES[phase]}`;
 
@@ -30,7 +33,7 @@ export class AccuracyReport {
 
   show(results) {
     this.results = results;
-    const rows = this.plan.points.map((point) => results.rows[`${point.amps} ${point.power_factor}`]).filter(Boolean);
+    const rows = this.plan.points.map((point) => results.rows[key(point)]).filter(Boolean);
     this.tools.hidden = rows.length === 0;
     this.body.replaceChildren(...(rows.length ? [...this.#conditions(results), this.#table(rows), ...this.#outcome(results.summary)] : [element("p.quiet", {}, t("Nothing is measured yet."))]));
   }

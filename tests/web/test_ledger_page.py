@@ -76,7 +76,7 @@ def test_a_verification_that_failed_says_why_in_the_readers_language(open_page: 
         page = context.new_page()
         page.route("**/ledger/verification", lambda route: route.fulfill(json=failed))
         page.goto(open_page("/ledger/twin").url)
-        expect(page.get_by_text("von twin ist noch nichts gespeichert")).to_be_visible()
+        expect(page.get_by_text("noch nichts gespeichert")).to_be_visible()
 
 
 def test_entries_are_found_by_kind_and_day(open_page: Open) -> None:

@@ -126,7 +126,7 @@ def settings_router(calls: GatewayCalls) -> APIRouter:
     """The routes of the settings."""
     router = APIRouter(prefix="/api/v1/settings", tags=["settings"])
 
-    async def carry_out(action: str, body: _SettingsBody) -> WrittenJson:
+    async def apply(action: str, body: _SettingsBody) -> WrittenJson:
         return WrittenJson.model_validate(await calls.call(f"settings.{action}", **body.model_dump()))
 
     @router.get("")
@@ -148,13 +148,13 @@ def settings_router(calls: GatewayCalls) -> APIRouter:
 
         What is wrong is named by its field, and changes nothing; neither does what needs a restart.
         """
-        return await carry_out("change", body)
+        return await apply("change", body)
 
     @router.post("/check", responses=may_fail(409))
     @needs(Scope.ADMIN)
     async def check(body: ChangesJson) -> WrittenJson:
         """What the same changes would do; nothing is written."""
-        return await carry_out("check", body)
+        return await apply("check", body)
 
     @router.get("/text")
     @needs(Scope.ADMIN)
@@ -166,19 +166,19 @@ def settings_router(calls: GatewayCalls) -> APIRouter:
     @needs(Scope.ADMIN)
     async def change_text(body: SettingsTextJson) -> WrittenJson:
         """Write another text, which must be right as a whole."""
-        return await carry_out("change_text", body)
+        return await apply("change_text", body)
 
     @router.post("/text/check", responses=may_fail(409))
     @needs(Scope.ADMIN)
     async def check_text(body: SettingsTextJson) -> WrittenJson:
         """What another text would change; nothing is written."""
-        return await carry_out("check_text", body)
+        return await apply("check_text", body)
 
     @router.post("/rename", responses=may_fail(409))
     @needs(Scope.ADMIN)
     async def rename(body: RenameJson) -> WrittenJson:
         """Give a meter another name: ledger, calibrations and identity at other programs stay with it."""
-        return await carry_out("rename", body)
+        return await apply("rename", body)
 
     @router.get("/discovery")
     @needs(Scope.ADMIN)

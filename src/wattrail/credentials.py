@@ -22,6 +22,7 @@ from typing import Final
 from wattrail.errors import ConfigError, FileError, MissingExtra
 from wattrail.files import parse_toml, read_text
 from wattrail.sanitize import printable, secret_forms
+from wattrail.whole_file import whole_file
 
 __all__ = ["Credentials", "Secrets", "default_secrets_file", "keep_in_file", "keep_in_keyring"]
 
@@ -167,19 +168,12 @@ def keep_in_file(name: str, login: Credentials, file: Path | None = None) -> Pat
         "",
     ]
     text = "\n".join([*([before.rstrip("\n"), ""] if before.strip() else []), *lines])
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # With its mode from the beginning: after a chmod it would have been open to others for a moment.
-        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as out:
-            out.write(text)
-            out.flush()
-            os.fsync(out.fileno())
-        beside.replace(path)
+        with whole_file(path, replace=True, mode=0o600) as out:
+            out.write(text.encode("utf-8"))
     except OSError as error:
         raise FileError(f"{path} cannot be written: {error.strerror}") from error
-    finally:
-        beside.unlink(missing_ok=True)
     return path
 
 

@@ -50,18 +50,7 @@ class SettingsOptions:
     @property
     def is_given(self) -> bool:
         """Whether anything is wanted."""
-        return any(
-            value is not None
-            for value in (
-                self.board,
-                self.calibration,
-                self.configuration,
-                self.mqtt,
-                self.wifi_file,
-                self.driver,
-                self.name,
-            )
-        )
+        return self != SettingsOptions()
 
     def settings(self, *, scripted: FrontPanel | None = None) -> OpenBekenSettings:
         """All of them together; ``scripted`` is the front panel of a board's script that is written too.

@@ -43,6 +43,7 @@ from wattrail.urls import device_url, split
 
 __all__ = [
     "BoardOptions",
+    "BoardsFolder",
     "ImagePlace",
     "PortText",
     "RangeOptions",

@@ -20,7 +20,6 @@ from wattrail.cli.ledger.account import (
     load_tariff,
     one_account,
 )
-from wattrail.cli.ledger.virtual import definitions_object
 from wattrail.cli.option_types import BooksOptions, FromOption, Json, ToOption
 from wattrail.ledger import By, bills, by_interval
 from wattrail.ledger.bill import rate_registers
@@ -71,7 +70,7 @@ def _registers(account: StoredAccount, *, json: bool) -> str:
         "estimated": document.estimated_objects(account.estimated_times()),
         **document.totals_object(view.totals_at_end(ledger_slice)),
         "entries": ledger_slice.entries[-1].sequence,
-        "definitions": definitions_object(account),
+        "definitions": document.definitions_object(account),
         "stated": [document.stated_object(entry) for entry in ledger_slice.stated],
     }
     return json_text.dumps(fields)

@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Final
 from cyclopts import Parameter, validators
 
 from wattrail.cli import clock, output, reading_view
-from wattrail.cli.clock import read_once
 from wattrail.cli.exits import UsageError
 from wattrail.cli.option_types import Json
-from wattrail.cli.source_reader import SourceReader
+from wattrail.cli.source_reader import SourceReader, read_once
 from wattrail.cli.stopping import stop_quietly
 from wattrail.cli.target import MeterOptions, find, opened_any
 from wattrail.errors import LinkError, PortError, WattrailError

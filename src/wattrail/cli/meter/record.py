@@ -12,10 +12,9 @@ from cyclopts import Parameter, validators
 
 from wattrail.chips import DEFAULT_CHIP
 from wattrail.cli import clock, output, reading_view
-from wattrail.cli.clock import steady_readings
 from wattrail.cli.exits import UsageError
 from wattrail.cli.report.files import refuse_existing
-from wattrail.cli.source_reader import SourceReader, opened_network
+from wattrail.cli.source_reader import SourceReader, opened_network, steady_readings
 from wattrail.cli.stopping import stop_quietly
 from wattrail.cli.target import MeterOptions, MeterTarget, find, opened
 from wattrail.errors import LinkError, PortError

@@ -10,7 +10,7 @@ from html import escape
 from importlib.resources import files
 from typing import Final
 
-__all__ = ["Axis", "Panel", "figure", "page", "paragraph", "picture", "round_ticks", "section", "table"]
+__all__ = ["Axis", "Panel", "figure", "minus", "page", "paragraph", "picture", "round_ticks", "section", "table"]
 
 
 _MINUS: Final = re.compile(r"(?<!\w)-(?=\d)")
@@ -28,6 +28,11 @@ def page(title: str, *, simulated: bool, url: str, when: str, sections: Iterable
         f"<title>{name}</title><style>{_STYLE}</style></head>\n"
         f"<body><main><header>{head}</header>{''.join(sections)}</main></body></html>\n"
     )
+
+
+def minus(words: str) -> str:
+    """Numbers with a minus sign, which is as wide as a plus, in the place of the hyphen of the keyboard."""
+    return words.replace("-", "−")
 
 
 def section(title: str, *parts: str) -> str:

@@ -144,8 +144,8 @@ def _share(curve: Curve, order: int) -> float:
 
 
 def _minus(words: str) -> str:
-    return escape(words.replace("-", "−"))
+    return escape(page.minus(words))
 
 
 def _plain(value: float) -> str:
-    return f"{value:g}".replace("-", "−")
+    return page.minus(f"{value:g}")

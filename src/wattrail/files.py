@@ -141,6 +141,7 @@ def _refuse_constant(word: str) -> NoReturn:
 
 def _check(document: object) -> None:
     """Raises ValueError for what the parsers accept and later code does not: deep nesting, lone surrogates."""
+    # A loop, for what it looks for is a document nested deeper than Python's own stack.
     pending: list[tuple[object, int]] = [(document, 0)]
     while pending:
         value, depth = pending.pop()

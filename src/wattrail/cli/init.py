@@ -54,6 +54,7 @@ def init(
     folder = SYSTEM_CONFIG if system else user_config_dir()
     path = (config or folder / FILE_NAME).absolute()
     usual_database = (SYSTEM_DATA if system else data_dir()) / "wattrail.sqlite"
+    # A link that leads nowhere is there, too, and somebody's.
     if os.path.lexists(path):
         raise UsageError(f"{path} is there already, and is left as it is", hint="edit it, or name another: --config")
     answers = _answers(meter, name, confirmed, timezone, database or usual_database, broker, is_asked=database is None)

@@ -58,6 +58,7 @@ def reload(
 
 def _reloaded(before: LockHolder, places: Sequence[DatabaseAddress]) -> ReloadOutcome:
     """Send the signal and wait for what comes of it, on whichever database it runs then. Raises UsageError."""
+    # A database may lie on a share, and the number of a process means somebody else's process here.
     if before.host != platform.node():
         raise UsageError(f"the gateway is {before}, and this is {platform.node()}", hint="type this command there")
     try:

@@ -61,6 +61,7 @@ class SourceReader:
 
     def __init__(self, source: MeterSource) -> None:
         self._loop = asyncio.new_event_loop()
+        # A daemon: a broker that never answers must not keep the process alive once the command is over.
         self._thread = threading.Thread(target=self._loop.run_forever, name="network meter", daemon=True)
         self.source = source
         self.readings = 0
@@ -159,6 +160,7 @@ class SourceReader:
         try:
             return future.result(within_s)
         finally:
+            # Also after a timeout or Ctrl-C: the next read must not find this one still at the connection.
             future.cancel()
 
 
@@ -202,6 +204,7 @@ def _with_temperature(said: Reading, quality: LinkQuality) -> Reading:
 def _joined(before: Reading, now: Reading) -> Reading:
     """Two readings of one device as one: what the later one leaves out stands in the former."""
     names = ("volts", "amps", "watts", "hertz", "power_factor", "celsius")
+    # Compared with None: 0 W is a value.
     values = {name: getattr(now, name) if getattr(now, name) is not None else getattr(before, name) for name in names}
     known = {count.register.name: count for count in (*before.registers, *now.registers)}
     return replace(now, sample=Quantities(**values), registers=tuple(known.values()))
@@ -229,6 +232,7 @@ def steady_readings(
     due = Deadline.after(0.0, clock.CLOCK)
     for turn in range(count) if count is not None else endless():
         clock.CLOCK.sleep(due.remaining)
+        # A reading that took longer than the pace is not made up for by a burst of others.
         due = Deadline(clock.CLOCK, max(due.at + interval_s, clock.CLOCK.monotonic()))
         try:
             yield read_once(meter)

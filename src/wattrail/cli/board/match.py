@@ -156,6 +156,7 @@ async def _object(server: HttpServer, path: str) -> Mapping[str, object]:
 
 def _of_file(path: Path) -> tuple[ObservedWiring, ...]:
     data, name = read_bytes(path, limit=MAX_FILE_BYTES), printable(path.name)
+    # No text has a NUL, and every dump has; a zip archive may hold one.
     if b"\0" in data or data.startswith(b"PK"):
         return _observed_in_dump(path)
     text = data.decode("utf-8-sig", errors="replace")

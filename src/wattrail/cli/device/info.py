@@ -113,6 +113,7 @@ def _settings(settings: OpenBekenConfiguration, *, show_secrets: bool) -> list[s
     for name, value in shown.items():
         if name in ("version", "change_count", "pins", "flags", "calibration", "start_values", "channel_types"):
             continue
+        # Addresses and times that consist of zeros were never set.
         if value and value != "0.0.0.0" and str(value).strip("0: "):
             lines.append(f"  {name}: {printable(str(value))}")
     lines += [f"  P{pin}: {one.role_name}, channel {one.channel}" for pin, one in settings.pins.items()]

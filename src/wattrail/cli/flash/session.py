@@ -273,6 +273,7 @@ def finish(
 ) -> None:
     """Print what was done, and start the board. ``extra`` are more fields for JSON."""
     done = json_text.dumps({**extra, **report.as_dict()}) if json else "\n".join(view.report_lines(report))
+    # Before the reboot: what was done stands, whatever becomes of that.
     print(done, flush=True)
     if not writing.no_reboot:
         flasher.reboot()

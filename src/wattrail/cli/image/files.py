@@ -130,6 +130,7 @@ def write(path: Path, data: bytes, options: WriteOptions, *, sources: tuple[Path
 
 def _write_whole(path: Path, data: bytes, *, replace: bool) -> None:
     """A file that came there in the meantime is not replaced unless asked to."""
+    # Flushed to the disk before it gets its name: after a power cut a whole name must not stand on half an image.
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with beside.open("xb") as file:

@@ -75,6 +75,7 @@ class StoredAccount:
         if first:
             start = moment(first, self.zone, "--from")
         elif by in _BACK:
+            # Spans are half-open: an end at midnight belongs to the day before.
             last_day = (end - timedelta(microseconds=1)).astimezone(self.zone).date() - _BACK[by]
             start = max(midnight(last_day, self.zone), began)
         else:

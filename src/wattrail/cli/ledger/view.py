@@ -54,6 +54,7 @@ def totals_at_end(ledger_slice: LedgerSlice) -> Totals:
     """The registers after the last entry, with all that was stated since."""
     assert ledger_slice.booked_until is not None
     last = max([ledger_slice.booked_until, *(entry.end for entry in ledger_slice.stated)])
+    # Behind everything: a statement may bear a later time than the last entry.
     instant_after = last.max.replace(tzinfo=last.tzinfo)
     return registers_at(ledger_slice, [instant_after])[0].register.rounded_down()
 

@@ -76,6 +76,7 @@ class _Reader:
         self._meter = meter
         self._into = into
         self._stop = threading.Event()
+        # A thread for each meter: both block in their own time, and a slow one must not thin out the other's series.
         self._thread = threading.Thread(target=self._run, name=f"compare {meter.url}", daemon=True)
         self._thread.start()
 

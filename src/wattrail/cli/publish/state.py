@@ -90,6 +90,7 @@ def _configured(config: Config) -> Iterator[tuple[str, str]]:
 
 def _asked(address: str) -> list[dict[str, Any]] | None:
     """The publishers of a running gateway; None where it does not answer, or wants a login."""
+    # Past any proxy of the environment: the page is on this machine, or in its network.
     opener = build_opener(ProxyHandler({}))
     try:
         with opener.open(f"{address.rstrip('/')}/api/v1/publishers", timeout=_ANSWER_S) as answer:

@@ -159,5 +159,6 @@ def round_ticks(low: float, high: float, *, about: int = 5) -> list[float]:
     raw = (high - low) / about
     magnitude = 10.0 ** math.floor(math.log10(raw))
     step = next(m * magnitude for m in (1, 2, 2.5, 5, 10) if m * magnitude >= raw * 0.999)
+    # A tick that rounding has put a hair outside the range still belongs to it.
     first = math.ceil(low / step - 1e-9)
     return [round(n * step, 10) + 0.0 for n in range(first, math.floor(high / step + 1e-9) + 1)]

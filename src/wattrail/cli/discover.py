@@ -80,13 +80,9 @@ def discover(
         ssdp=not is_named if ssdp is None else ssdp,
         tuya_ports=(*ANNOUNCEMENT_PORTS, QUESTION_PORT) if tuya else (),
         tuya_question=(_EVERYBODY, QUESTION_PORT) if tuya else None,
-        brokers=broker,
-        ranges=[parse_range(text) for text in range_],
-        asks_all=ask_all,
-        seconds=seconds,
-        interface=interface,
-        http_port=port,
-    )
+        brokers=broker, ranges=[parse_range(text) for text in range_], asks_all=ask_all,
+        seconds=seconds, interface=interface, http_port=port,
+    )  # fmt: skip
     with stop_quietly():
         findings = asyncio.run(search(plan))
         _note_what_was_asked(findings)

@@ -153,7 +153,7 @@ def _remembered() -> _Memory | None:
     try:
         memory = parse_toml(read_text(path, limit=_MAX_MEMORY_BYTES), str(path))
         answer = Answer(str(memory["confirmed"]))
-    # A file that somebody edited or that is cut short is no answer: the question comes again.
+    # A file that somebody edited, or that is cut short, does not count: the question comes again.
     except (WattrailError, ValueError, KeyError):
         return None
     at = memory.get("at")

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from wattrail.image.openbeken_configuration import OpenBekenConfiguration
     from wattrail.image.openbeken_settings import OpenBekenSettings
 
-__all__ = ["SettingsOptions", "board_script", "board_settings", "is_template", "report_setup", "setup", "show_plan"]
+__all__ = ["SettingsOptions", "is_template", "report_setup", "setup", "show_plan"]
 
 
 ACCESS_POINT = "192.168.4.1"
@@ -57,13 +57,12 @@ class SettingsOptions:
 
         Raises UsageError, FileError, ConfigError, ImageError, UrlError, MissingExtra.
         """
-        from wattrail.cli.device.setup import board_settings
         from wattrail.device.settings_file import mqtt_settings, read_settings, read_wifi
         from wattrail.image.openbeken_settings import OpenBekenSettings
 
         secrets, made = Secrets(), OpenBekenSettings()
         if self.board is not None:
-            made = board_settings(self.board, self.calibration, scripted=scripted)
+            made = _board_settings(self.board, self.calibration, scripted=scripted)
         elif self.calibration is not None:
             raise UsageError(
                 "--calibration needs a board", hint="add --board NAME; a settings file takes constants on their own"
@@ -98,14 +97,13 @@ def setup(
     Without a host: the device whose access point this machine has joined.
     """
     from wattrail.board import load_front_panel
-    from wattrail.cli.device.setup import board_script
     from wattrail.device import apply_setup, plan_setup
 
     if wanted is None or not wanted.is_given:
         raise UsageError("nothing is wanted", hint="--board NAME, --configuration FILE, --mqtt URL, --wifi-file FILE")
     scripted = load_front_panel(panel) if wanted.board is not None and not no_script else None
     settings = wanted.settings(scripted=scripted)
-    text = board_script(wanted.board, scripted) if wanted.board is not None and scripted is not None else None
+    text = _board_script(wanted.board, scripted) if wanted.board is not None and scripted is not None else None
 
     async def planned(client: OpenBekenClient) -> SetupPlan:
         return await plan_setup(client, settings, script=text)
@@ -171,7 +169,7 @@ def report_setup(report: SetupReport, *, json: bool, wanted: OpenBekenConfigurat
 _BOARD_FILE = ".toml"
 
 
-def board_settings(given: str, calibration: str | None, *, scripted: FrontPanel | None = None) -> OpenBekenSettings:
+def _board_settings(given: str, calibration: str | None, *, scripted: FrontPanel | None = None) -> OpenBekenSettings:
     """Pins, startup command and flags of a board; with ``calibration`` its constants too.
 
     A name of a known board is that board; a file is a template, or with ``.toml`` a board of a person's own.
@@ -188,7 +186,7 @@ def board_settings(given: str, calibration: str | None, *, scripted: FrontPanel 
     return openbeken_settings(board, _scale(calibration), scripted=scripted)
 
 
-def board_script(given: str, panel: FrontPanel) -> str | None:
+def _board_script(given: str, panel: FrontPanel) -> str | None:
     """The board's ``autoexec.bat``: its driver, gestures of its button, patterns of its LED; None for a template.
 
     Raises FileError, ConfigError, MissingExtra.

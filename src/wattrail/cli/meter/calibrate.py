@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from json import dumps
 from typing import Annotated, Final
@@ -178,10 +179,23 @@ def _propose(
         return draft
     points, simulated = measured_loads(replace(target, claims=ScaleClaims(given=before)), reference, options)
     found = fit(points)
+    with _possible("the reference cannot be right", "type what it shows, in volts, amperes and watts"):
+        after = found.completed(wanted)
     return replace(
-        draft, origin="measured", reference=reference.words, simulated=simulated, after=found.completed(wanted),
+        draft, origin="measured", reference=reference.words, simulated=simulated, after=after,
         points=points, fit=found, findings=diagnose(points, found, before=wanted, turns=turns),
     )  # fmt: skip
+
+
+@contextmanager
+def _possible(what: str, hint: str) -> Iterator[None]:
+    """Around what makes a calibration of typed numbers. Raises UsageError where its constants are out of all bounds."""
+    try:
+        yield
+    except CalibrationError:
+        raise
+    except ValueError as error:
+        raise UsageError(f"{what}: {error}", hint=hint) from error
 
 
 def _from_factory(draft: Proposal, text: str) -> Proposal:
@@ -189,12 +203,8 @@ def _from_factory(draft: Proposal, text: str) -> Proposal:
     if len(parts) != 4 or not all(part.strip().isdecimal() for part in parts):
         raise UsageError(f"{text!r} is not a factory set", hint=_FACTORY_HINT)
     per_volt, per_amp, per_watt, per_kwh = (int(part) for part in parts)
-    try:
+    with _possible(f"{text!r} is not a factory set", _FACTORY_HINT):
         after = turned(factory_calibration(per_volt, per_amp, per_watt, per_kwh, scaling=draft.scaling), draft.turns)
-    except CalibrationError:
-        raise
-    except ValueError as error:  # constants that no calibration can have
-        raise UsageError(f"{text!r} is not a factory set: {error}", hint=_FACTORY_HINT) from error
     after = replace(after, inverted=draft.after.inverted)
     return replace(
         draft, origin="factory", reference=f"factory set {text}", after=after, findings=_compared(draft.after, after)

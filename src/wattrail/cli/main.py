@@ -224,8 +224,8 @@ def _missing(error: MissingArgumentError) -> str:
 
 def _typed_as(words: Sequence[str]) -> str:
     """The usage of the verb that was typed."""
-    verb = _verb_of(words)
-    return f"type: wattrail {verb.words} {verb.arguments}; see {_help_of(words)}" if verb else f"see {_help_of(words)}"
+    verb, see = _verb_of(words), f"see {_help_of(words)}"
+    return f"type: wattrail {verb.words} {verb.arguments}; {see}" if verb and verb.arguments else see
 
 
 def _verb_alone(words: Sequence[str]) -> str | None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json as json_text
 import os
 import platform
 import signal
 from collections.abc import Sequence
+from json import dumps
 from typing import Final
 
 from wattrail.app.config import database_of, demo_database, load_config
@@ -46,7 +46,7 @@ def reload(
         raise UsageError(f"no gateway runs on {places[0]}", hint="start it: wattrail run, or systemctl start wattrail")
     outcome = _reloaded(before, places)
     if json:
-        print(json_text.dumps({"at": outcome.at, "changes": outcome.changes, "error": outcome.error}))
+        print(dumps({"at": outcome.at, "changes": outcome.changes, "error": outcome.error}))
     elif outcome.error:
         output.error(f"the gateway refuses the configuration, and runs on by the one before it: {outcome.error}")
         if outcome.hint:

@@ -45,7 +45,7 @@ def run(
     port: Annotated[int | None, Parameter(help="TCP port (8042); 0 takes one that is free.", validator=_Port)] = None,
     wait_for_user: Annotated[
         bool,
-        Parameter(negative="", help="Serve on a network although nobody can sign in yet: for a service or container."),
+        Parameter(help="Serve on a network although nobody can sign in yet: for a service or container."),
     ] = False,
     database: DatabaseOption = None,
     browser: Annotated[

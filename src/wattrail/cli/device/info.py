@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import json as json_text
 from contextlib import suppress
+from json import dumps
 from typing import TYPE_CHECKING, Annotated, Final
 
 from cyclopts import Parameter, validators
@@ -56,7 +56,7 @@ def info(
     found, status, settings, why_not = on_device(host, options, read)
     if json:
         shown = settings.as_json(shows_secrets=show_secrets) if settings else None
-        print(json_text.dumps({**found.as_json(), "energy": _energy(status), "settings": shown}))
+        print(dumps({**found.as_json(), "energy": _energy(status), "settings": shown}))
         return
     print(*information_lines(found), sep="\n")
     print(*_measured(status), sep="\n")

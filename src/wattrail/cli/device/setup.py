@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json as json_text
 from dataclasses import dataclass
+from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -113,7 +113,7 @@ def setup(
         show_plan(plan)
     if dry_run or not plan.changes:
         if json:
-            print(json_text.dumps({"changes": [str(change) for change in plan.changes], "done": not plan.changes}))
+            print(dumps({"changes": [str(change) for change in plan.changes], "done": not plan.changes}))
         return
 
     async def work(client: OpenBekenClient) -> SetupReport:
@@ -139,7 +139,7 @@ def report_setup(report: SetupReport, *, json: bool, wanted: OpenBekenConfigurat
         output.note(f"refused: {failure}")
     if json:
         print(
-            json_text.dumps(
+            dumps(
                 {
                     "changes": [str(change) for change in report.plan.changes],
                     "remaining": [str(change) for change in report.remaining],

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json as json_text
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from json import dumps
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -67,7 +67,7 @@ def backups(
         for one in found:
             _remove(one)
     if json:
-        print(json_text.dumps(_object(found, removed=prune and not dry_run)))
+        print(dumps(_object(found, removed=prune and not dry_run)))
         return
     print("\n".join(line for one in found for line in _lines(one)) or "no backup is kept")
     if prune:

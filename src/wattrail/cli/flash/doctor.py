@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json as json_text
 from collections import Counter
 from collections.abc import Iterator
+from json import dumps
 from typing import Final
 
 from wattrail.bk7231 import APP_START
@@ -35,7 +35,7 @@ def doctor(port: PortText, *, json: Json = False, options: BoardOptions | None =
             flasher.read(APP_START, ROUND)
         record.seconds = clock.CLOCK.monotonic() - began
         code = Exit.DONE if flasher.diagnosis.nothing_wrong else Exit.LINK
-        text = json_text.dumps(_object(flasher, record)) if json else "\n".join(_lines(flasher, record))
+        text = dumps(_object(flasher, record)) if json else "\n".join(_lines(flasher, record))
     print(text)
     return code
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json as json_text
 from collections.abc import Iterator, Mapping
+from json import dumps
 from types import MappingProxyType
 from typing import Final
 
@@ -238,7 +238,7 @@ def print_preview(
 ) -> None:
     """Print what would be changed. ``extra`` are more fields for JSON."""
     if json:
-        print(json_text.dumps({"dry_run": True, **extra, **comparison_object(found, flasher)}))
+        print(dumps({"dry_run": True, **extra, **comparison_object(found, flasher)}))
         return
     print("\n".join(comparison_lines(found, flasher)))
     output.note(f"dry run: {len(found.differing)} sectors would be changed, after a backup; nothing was")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json as json_text
 from datetime import UTC, date
+from json import dumps
 from pathlib import Path
 from typing import Annotated
 
@@ -43,7 +43,7 @@ def report(
         made = _report(account, by, first_day, tariff)
         notes = notes_of(account.reader, account.meter.name, by, first_day, account.zone)
     if json:
-        print(json_text.dumps({**report_text.as_object(made), **notes.as_object()}))
+        print(dumps({**report_text.as_object(made), **notes.as_object()}))
     else:
         print(printable_lines("\n".join([report_text.as_text(made), *notes.lines()])))
     if html:

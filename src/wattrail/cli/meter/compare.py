@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json as json_text
 import queue
 import threading
 from concurrent.futures import CancelledError
 from contextlib import ExitStack, suppress
+from json import dumps
 from typing import TYPE_CHECKING, Annotated, Final
 
 from cyclopts import Parameter, validators
@@ -165,7 +165,7 @@ def _row(label: str, one: MeterDeviation | None, unit: str, decimals: int) -> st
 
 
 def _as_json(found: MeterComparison, meters: list[Meter | SourceReader], series: list[MeterSeries]) -> str:
-    return json_text.dumps(
+    return dumps(
         {
             "reference": meters[0].url,
             "compared": meters[1].url,

@@ -48,9 +48,7 @@ def paragraph(words: str, kind: str = "") -> str:
     return f'<p class="{kind}">{escape(words)}</p>' if kind else f"<p>{escape(words)}</p>"
 
 
-def table(
-    heads: Sequence[str], rows: Iterable[Sequence[str]], *, caption: str = "", kind: str = "", kinds: Sequence[str] = ()
-) -> str:
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]], *, kind: str = "", kinds: Sequence[str] = ()) -> str:
     """A table; ``kinds`` gives the last cell of each row a class."""
     head = "".join(f'<th scope="col">{escape(name)}</th>' for name in heads)
     body = ""
@@ -59,10 +57,8 @@ def table(
         if number < len(kinds) and kinds[number]:
             cells[-1] = f'<td class="{kinds[number]}">{escape(row[-1])}</td>'
         body += f"<tr>{''.join(cells)}</tr>"
-    title = f"<caption>{escape(caption)}</caption>" if caption else ""
     return (
-        f'<div class="scroll"><table class="{kind}">{title}<thead><tr>{head}</tr></thead>'
-        f"<tbody>{body}</tbody></table></div>"
+        f'<div class="scroll"><table class="{kind}"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
     )
 
 

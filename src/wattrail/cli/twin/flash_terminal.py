@@ -55,7 +55,7 @@ class FlashTwinOptions:
     crc_us: Annotated[
         float | None, Parameter(help="Microseconds it takes to check a byte by CRC (2.0).", validator=_Time)
     ] = None
-    no_flash: Annotated[bool, Parameter(negative="", help="Serve the meter alone.")] = False
+    no_flash: Annotated[bool, Parameter(help="Serve the meter alone.")] = False
 
     def timing(self) -> BootTiming:
         """What was asked for. What a host sends takes no time on the wire.

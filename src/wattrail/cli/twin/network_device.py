@@ -64,7 +64,7 @@ class NetworkTwinOptions:
     tuya_version: Annotated[
         Literal["3.1", "3.3", "3.4", "3.5"], Parameter(help="Tuya: version of its local protocol.")
     ] = "3.3"
-    plug: Annotated[bool, Parameter(help="Tuya: a plug that shows power and counts no energy.", negative="")] = False
+    plug: Annotated[bool, Parameter(help="Tuya: a plug that shows power and counts no energy.")] = False
 
     def place(self) -> tuple[str, int] | None:
         """Host and port of the broker, or None. Raises UsageError."""

@@ -75,6 +75,7 @@ def _checked(text: str, name: str) -> tuple[ServicePlan | None, list[WattrailErr
 def _environment_problems(config: Config) -> Iterator[WattrailError]:
     """What is wrong with the files that a right configuration refers to: secrets and certificates."""
     yield from _certificate_problems(config)
+    # Without the system's password store, which may ask its owner: a check asks nothing.
     secrets, seen = Secrets(uses_keyring=False), set[str]()
     for login in sorted(_logins(config)):
         try:

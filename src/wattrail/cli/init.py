@@ -84,6 +84,7 @@ def _written(database: Path, *files: _NewFile) -> Iterator[Path]:
             yield folder
     for file in files:
         try:
+            # With its mode from the first moment: logins must not be readable for an instant.
             descriptor = os.open(file.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, file.mode)
         except FileExistsError:
             continue  # logins of an earlier installation

@@ -120,6 +120,7 @@ def _ready(address: str | None, *, opens: bool) -> None:
 
 def _is_at_a_desktop() -> bool:
     """Whether a person sits here, at a screen that can show a page."""
+    # On Linux a service, a container and a plain shell over SSH have neither; other systems have no such variable.
     has_screen = sys.platform != "linux" or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
     return has_screen and sys.stdout.isatty()
 

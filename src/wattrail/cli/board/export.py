@@ -62,6 +62,7 @@ def _write(files: dict[str, str], folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in files.items():
+            # x, not w: the look above was a moment ago.
             with (folder / name).open("x", encoding="utf-8", newline="\n") as stream:
                 stream.write(text)
             output.note(f"{folder / name} written")

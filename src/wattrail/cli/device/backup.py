@@ -58,6 +58,7 @@ def keep(taken: DeviceBackup, file: Path | None) -> tuple[Path, Path | None]:
 
     path = file or backups_folder(simulated=taken.is_simulated) / backup_name(taken)
     write_backup(taken, path)
+    # A file of its own: 'flash restore' takes it as it is, where no network reaches the device any more.
     dump = path.with_name(f"{path.stem}-flash.bin") if taken.flash is not None else None
     if dump is not None and taken.flash is not None:
         write_dump(taken.flash, dump)

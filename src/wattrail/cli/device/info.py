@@ -148,6 +148,7 @@ def log(
     client = open_client(host, secrets=Secrets(), login=given.login, timeout_s=given.timeout)
 
     async def follow() -> None:
+        # Before the first line: the firmware prints its passwords as it starts.
         secrets, count = await _secrets_of(client), 0
         async for line in log_lines(client.host, port, timeout_s=given.timeout):
             print(hide_credentials(printable(line), *secrets), flush=True)

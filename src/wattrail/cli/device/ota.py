@@ -57,6 +57,7 @@ def ota(
     async def keep_all(client: OpenBekenClient) -> DeviceBackup:
         return await take_backup(client, clock.CLOCK.now(), whole_flash=dump, progress=progress)
 
+    # All of the flash only now: a file that does not fit has been refused by then, and costs no reading.
     taken = on_device(host, options, keep_all) if dump else settings
     kept, flash = keep(taken, backup)
     output.note(f"kept in {kept}" + (f" and {flash}" if flash else ""))

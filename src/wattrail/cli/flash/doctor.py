@@ -30,6 +30,7 @@ def doctor(port: PortText, *, json: Json = False, options: BoardOptions | None =
     """
     record = _LineRecord()
     with board(port, options, json=json, listener=record) as flasher:
+        # The same bytes again and again, over which the chip's CRC does not change: what goes wrong is the line's.
         began = clock.CLOCK.monotonic()
         for _ in range(ROUNDS):
             flasher.read(APP_START, ROUND)

@@ -152,6 +152,7 @@ def event_text(event: FlashEvent) -> str:
             return f"{chip_text(target)}; board {target.board}"
         case RateChanged(baud, why):
             return f"{baud} baud: {why}"
+        # The loss itself, with its cause, is for the diagnosis.
         case Lost(_, text):
             return f"link lost: {text}"
         case BackedUp(path):

@@ -95,6 +95,7 @@ def _extract_files(found: Inspection, folder: Path, source: Path, *, shows_secre
                 left_out.append(printable(file.path, limit=80))
                 continue
             path = _safe_path(folder / "files" / f"{system.start:06x}", file.path)
+            # Two names of a file system may become one here, where signs are replaced.
             while path in taken:
                 path = path.with_name(f"{path.name}_")
             taken.add(path)

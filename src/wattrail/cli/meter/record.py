@@ -46,6 +46,7 @@ def record(
     if target.is_network:
         print(_record_device(target, file, seconds=seconds, count=count))
         return
+    # The whole path is quoted: a question mark in it would begin the options of the URL.
     through = replace(target, url=f"record:{quote(str(file))}?of={target.url}")
     turns = 0
     with opened(through, options) as device:

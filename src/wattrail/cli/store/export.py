@@ -92,6 +92,7 @@ def _write(what: Content, rows: Iterator[Row], format: TableFormat, out: Path | 
         for piece in pieces:
             sys.stdout.write(piece.decode())
         return pages.count
+    # Beside its place until it is whole: whoever reads OUT while a year is exported finds the old file or the new one.
     beside = out.with_name(f".{out.name}.part")
     try:
         new_file(beside)

@@ -106,6 +106,7 @@ def backup(
     stand by itself.
     """
     database = database_place(options)
+    # Said before minutes of copying; the copy looks again when it takes its name.
     if file.exists() and not replace:
         raise UsageError(f"{file} exists", hint="give another name, or add --replace")
     output.note(f"copying {database}")

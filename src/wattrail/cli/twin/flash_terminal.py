@@ -127,6 +127,7 @@ def enter_resets(module: BootTwin, keyboard: int) -> Iterator[None]:
         while not stop.is_set():
             if not select.select([keyboard], [], [], _LOOK_S)[0]:
                 continue
+            # Past Python's own buffer, for select does not see what lies in that.
             typed = os.read(keyboard, _READ_SIZE)
             if not typed:  # the end of the input
                 hint("nobody can press Enter here: start it in a terminal, or with --reset auto")

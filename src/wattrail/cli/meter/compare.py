@@ -82,7 +82,7 @@ class _Reader:
 
     def stop(self) -> None:
         self._stop.set()
-        # A wait on a network ends when it is told to; a port comes back by its own deadline, which _JOIN_S waits for.
+        # A wait on a network can be cancelled; a port comes back by its own deadline, for which _JOIN_S waits.
         if isinstance(self._meter, SourceReader):
             self._meter.cancel()
         self._thread.join(_JOIN_S)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -13,6 +11,7 @@ from typing import Final
 from wattrail.errors import ConfigError
 from wattrail.files import read_text
 from wattrail.sanitize import printable
+from wattrail.whole_file import whole_file
 
 __all__ = ["FileState", "SettingsFile", "replace_text"]
 
@@ -89,26 +88,9 @@ class SettingsFile:
 
 def replace_text(path: Path, text: str, *, like: Path | None = None) -> None:
     """Write a file as a whole or not at all. Owner and mode are those of ``like``, else they stay. Raises OSError."""
-    # In the same folder: only within one file system a new file takes the place of another in one step.
-    number, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(number, "w", encoding="utf-8", newline="") as file:
-            _take_over(number, like or path)
-            file.write(text)
-            file.flush()
-            os.fsync(number)
-        Path(name).replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            Path(name).unlink()
-        raise
-    # The new name is in the folder, which a power cut would bring back as it was.
-    with contextlib.suppress(OSError):  # a file system without it
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+    # Nobody else may look into it before it has the owner and the mode of the file whose place it takes.
+    with whole_file(path, replace=True, mode=0o600, prepare=lambda number: _take_over(number, like or path)) as file:
+        file.write(text.encode())
 
 
 def _take_over(number: int, like: Path) -> None:

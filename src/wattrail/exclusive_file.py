@@ -22,8 +22,9 @@ from typing import Any, Final, Self
 
 from wattrail.bk7231 import MAX_FLASH_BYTES
 from wattrail.errors import FileError, WriteRefused
-from wattrail.files import give_name, read_bytes
+from wattrail.files import read_bytes
 from wattrail.sanitize import printable
+from wattrail.whole_file import give_name
 
 __all__ = ["FileLock", "PartFile", "port_lock", "sha256_of"]
 

@@ -6,7 +6,6 @@ is an error with its name, never a hang, a traceback or a full memory.
 
 from __future__ import annotations
 
-import errno
 import io
 import json
 import math
@@ -23,7 +22,6 @@ from wattrail.sanitize import printable
 __all__ = [
     "MAX_TEXT_BYTES",
     "decode_json",
-    "give_name",
     "open_text",
     "parse_json",
     "parse_toml",
@@ -36,11 +34,6 @@ MAX_TEXT_BYTES: Final = 4 << 20
 
 MAX_DEPTH: Final = 64
 """Deepest nesting of tables; wattrail's own formats have three levels."""
-
-_NO_LINKS: Final = frozenset(
-    {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EACCES, errno.EXDEV}
-)
-"""Errors of a file system without hard links, for example on a USB stick."""
 
 _NO_WAITING: Final = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 """Opening a pipe without a writer must not block; for a regular file O_NONBLOCK has no effect."""
@@ -75,22 +68,6 @@ def read_text(path: Path, *, limit: int = MAX_TEXT_BYTES) -> str:
             f"{_named(path)} is not UTF-8 text: byte 0x{content[error.start]:02x} at offset {error.start}",
             hint="save it as UTF-8",
         ) from error
-
-
-def give_name(beside: Path, path: Path) -> None:
-    """Give a finished file its name, unless the name is taken. ``beside`` may remain as a second name of it.
-
-    Raises OSError, and FileExistsError even if the other file was created a moment ago.
-    """
-    try:
-        os.link(beside, path)
-    except OSError as error:
-        if isinstance(error, FileExistsError) or error.errno not in _NO_LINKS:
-            raise
-        with path.open("xb") as file:
-            file.write(beside.read_bytes())
-            file.flush()
-            os.fsync(file.fileno())
 
 
 def parse_toml(text: str, name: str, *, parse_float: Callable[[str], object] = float) -> dict[str, object]:
@@ -141,6 +118,7 @@ def _refuse_constant(word: str) -> NoReturn:
 
 def _check(document: object) -> None:
     """Raises ValueError for what the parsers accept and later code does not: deep nesting, lone surrogates."""
+    # A loop, for what it looks for is a document nested deeper than Python's own stack.
     pending: list[tuple[object, int]] = [(document, 0)]
     while pending:
         value, depth = pending.pop()

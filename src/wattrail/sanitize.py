@@ -58,6 +58,7 @@ def printable_lines(text: str) -> str:
 
 def hide_credentials(text: str, *secrets: str) -> str:
     """A text without passwords: the user part of URLs, secret options, and every occurrence of each of ``secrets``."""
+    # The longest first: one secret may be a part of another, of which the rest would remain.
     for secret in sorted(filter(None, secrets), key=len, reverse=True):
         text = text.replace(secret, _HIDDEN)
     text = _URL_CREDENTIALS.sub(rf"\g<scheme>{_HIDDEN}@", text)

@@ -28,6 +28,7 @@ class Quantity:
         if value is None:
             return "–"
         text = f"{value:.{self.decimals}f}"
+        # The noise of an idle meter goes to both sides of zero: without this -0.0 and 0.0 W would alternate.
         return text.removeprefix("-") if float(text) == 0 else text
 
 

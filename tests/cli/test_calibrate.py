@@ -432,3 +432,9 @@ def test_a_kept_calibration_is_used_wherever_the_meter_is_read_by_name(wattrail:
     assert after == pytest.approx(-1000, rel=0.01)
     by_parts = json.loads(wattrail("meter", "read", "house", "--json", "--front-end", "pziot-e01").out)["watts"]
     assert by_parts == pytest.approx(1000, rel=0.01)
+
+
+def test_a_reference_out_of_all_bounds_is_refused(wattrail: Type) -> None:
+    said = wattrail(*CALIBRATE, IDEAL, "--watts", "1e9", "--dry-run")
+    assert said.code == 2
+    assert "the reference cannot be right: counts_per_watt must be from 0.001 to 1e+09" in said.err

@@ -177,6 +177,7 @@ def _answer_with(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
     [
         ("read twin://pziot-e01", 'unknown command "read"', "did you mean wattrail meter read or wattrail flash read?"),
         ("meter record twin://pziot-e01", "FILE is missing", "type: wattrail meter record METER FILE;"),
+        ("run --host --port 80", "--host is missing", "hint: see wattrail run --help"),
         ("image convert a.bin b.bin", "--to is missing", "type: wattrail image convert FILE OUT --to KIND;"),
         ("meter read twin://pziot-e01?watts=1150W", "must be a number from", "hold this active power"),
         ("meter read twin://pziot-e01?seed=1.5", "must be a whole number from", ""),

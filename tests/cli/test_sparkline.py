@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from wattrail.cli.live_view import sparkline
+from wattrail.cli.meter.watch import sparkline
 
 
 def test_a_history_runs_from_its_lowest_to_its_highest() -> None:

@@ -88,8 +88,9 @@ class SettingsFile:
 
 def replace_text(path: Path, text: str, *, like: Path | None = None) -> None:
     """Write a file as a whole or not at all. Owner and mode are those of ``like``, else they stay. Raises OSError."""
+    # Nobody else may look into it before it has the owner and the mode of the file whose place it takes.
     with whole_file(path, replace=True, mode=0o600, prepare=lambda number: _take_over(number, like or path)) as file:
-        file.write(text.encode("utf-8"))
+        file.write(text.encode())
 
 
 def _take_over(number: int, like: Path) -> None:

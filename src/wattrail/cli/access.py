@@ -200,6 +200,7 @@ def _new_password(user: str) -> str:
     """Typed twice at a terminal, else one line of stdin. Raises UsageError."""
     if sys.stdin.isatty():
         password = getpass.getpass("Password: ", stream=sys.stderr)
+        # Typed twice: nobody sees what is typed, and a slip would lock its owner out.
         if getpass.getpass("The same again: ", stream=sys.stderr) != password:
             raise UsageError("the two passwords differ", hint="run the command again")
     else:

@@ -76,11 +76,9 @@ def list_alarms(
 
 
 def acknowledge(
-    number: Annotated[
-        tuple[int, ...], Parameter(help="Numbers of alarms, as 'alarm list' shows them.", negative="")
-    ] = (),
+    number: Annotated[tuple[int, ...], Parameter(help="Numbers of alarms, as 'alarm list' shows them.")] = (),
     *,
-    all_: Annotated[bool, Parameter(name="--all", negative="", help="Every alarm that is raised now.")] = False,
+    all_: Annotated[bool, Parameter(name="--all", help="Every alarm that is raised now.")] = False,
     json: Json = False,
     options: BooksOptions | None = None,
 ) -> None:

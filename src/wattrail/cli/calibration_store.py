@@ -106,6 +106,7 @@ def find_calibrations(
         raise UsageError(
             f"{called!r} is not a name for a meter", hint="letters, digits, dot, dash, underscore, 64 at most"
         )
+    # A rehearsal on a twin is kept where rehearsals are, apart from the calibrations of real meters.
     loose_twin = by_url and section is None and split(str(named)).scheme == "twin"
     return CalibrationStore(called, database or _database(loaded, simulated=loose_twin), section)
 

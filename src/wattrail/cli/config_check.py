@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json as json_text
 import ssl
 from collections.abc import Iterator
+from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlsplit
@@ -48,7 +48,7 @@ def check(
     name = printable(str(path))
     plan, problems = _checked(read_text(path), name)
     if json:
-        print(json_text.dumps(_object(name, plan, problems)))
+        print(dumps(_object(name, plan, problems)))
     elif plan is None or problems:
         print("\n".join(line for problem in problems for line in _problem_lines(problem)))
     else:
@@ -75,6 +75,7 @@ def _checked(text: str, name: str) -> tuple[ServicePlan | None, list[WattrailErr
 def _environment_problems(config: Config) -> Iterator[WattrailError]:
     """What is wrong with the files that a right configuration refers to: secrets and certificates."""
     yield from _certificate_problems(config)
+    # Without the system's password store, which may ask its owner: a check asks nothing.
     secrets, seen = Secrets(uses_keyring=False), set[str]()
     for login in sorted(_logins(config)):
         try:

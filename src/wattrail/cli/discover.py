@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import json as json_text
 from collections.abc import Sequence
 from dataclasses import asdict
 from ipaddress import AddressValueError, IPv4Address
+from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -52,7 +52,7 @@ def discover(
         bool | None, Parameter(negative="--no-ssdp", help="Ask by SSDP; on unless a broker or a range is given.")
     ] = None,
     tuya: Annotated[
-        bool, Parameter(negative=(), help="Ask once for devices with Tuya's stock firmware, and listen for them.")
+        bool, Parameter(help="Ask once for devices with Tuya's stock firmware, and listen for them.")
     ] = False,
     ask_all: Annotated[
         bool, Parameter(help="Also ask web servers that answer under a name of no known firmware.")
@@ -80,20 +80,16 @@ def discover(
         ssdp=not is_named if ssdp is None else ssdp,
         tuya_ports=(*ANNOUNCEMENT_PORTS, QUESTION_PORT) if tuya else (),
         tuya_question=(_EVERYBODY, QUESTION_PORT) if tuya else None,
-        brokers=broker,
-        ranges=[parse_range(text) for text in range_],
-        asks_all=ask_all,
-        seconds=seconds,
-        interface=interface,
-        http_port=port,
-    )
+        brokers=broker, ranges=[parse_range(text) for text in range_], asks_all=ask_all,
+        seconds=seconds, interface=interface, http_port=port,
+    )  # fmt: skip
     with stop_quietly():
         findings = asyncio.run(search(plan))
         _note_what_was_asked(findings)
         path = config or find_config() or Path(FILE_NAME)
         new, known = _proposed(findings.meters, path)
         if json:
-            print(json_text.dumps(_fields(findings, new)))
+            print(dumps(_fields(findings, new)))
         else:
             _show(findings.meters, new, known)
         if add and new:
@@ -126,8 +122,7 @@ def _proposed(meters: Sequence[FoundMeter], path: Path) -> tuple[list[FoundMeter
 def _lines(meters: Sequence[FoundMeter]) -> str:
     """The tables for the configuration; every text in them is quoted as TOML wants it."""
     tables = [
-        f"[[meter]]\nname = {json_text.dumps(meter.name)}\nurl = {json_text.dumps(meter.url)}  # {_measures(meter)}"
-        for meter in meters
+        f"[[meter]]\nname = {dumps(meter.name)}\nurl = {dumps(meter.url)}  # {_measures(meter)}" for meter in meters
     ]
     return "\n\n".join(tables) + "\n"
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json as json_text
 from collections import Counter
+from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -36,7 +36,7 @@ def doctor(
 
     found = list(examine(_surroundings(config, database)))
     if json:
-        print(json_text.dumps([{"check": name} | _object(finding) for name, finding in found]))
+        print(dumps([{"check": name} | _object(finding) for name, finding in found]))
     else:
         for name, finding in found:
             print(output.located(f"{finding.severity:<8} {name:<14} {finding.text}"))

@@ -29,6 +29,7 @@ class Exit(IntEnum):
     LINK = 4
     TARGET = 5
     VERIFY = 6
+    # As shells report it: 128 and the number of SIGINT.
     INTERRUPTED = 130
 
 
@@ -36,6 +37,7 @@ class UsageError(WattrailError):
     """What was typed cannot be done as it was typed."""
 
 
+# The first that fits counts: a VerifyError is a TargetError too.
 _BY_CLASS: tuple[tuple[type[WattrailError], Exit], ...] = (
     (UsageError, Exit.USAGE),
     (UrlError, Exit.USAGE),

@@ -54,6 +54,7 @@ def init(
     folder = SYSTEM_CONFIG if system else user_config_dir()
     path = (config or folder / FILE_NAME).absolute()
     usual_database = (SYSTEM_DATA if system else data_dir()) / "wattrail.sqlite"
+    # A link that leads nowhere is there, too, and somebody's.
     if os.path.lexists(path):
         raise UsageError(f"{path} is there already, and is left as it is", hint="edit it, or name another: --config")
     answers = _answers(meter, name, confirmed, timezone, database or usual_database, broker, is_asked=database is None)
@@ -83,6 +84,7 @@ def _written(database: Path, *files: _NewFile) -> Iterator[Path]:
             yield folder
     for file in files:
         try:
+            # With its mode from the first moment: logins must not be readable for an instant.
             descriptor = os.open(file.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, file.mode)
         except FileExistsError:
             continue  # logins of an earlier installation

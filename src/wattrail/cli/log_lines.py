@@ -41,6 +41,7 @@ class _ToStderr(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """One line. The command continues where stderr is closed."""
+        # A log that cannot be shown must not end the command: ValueError is a stream that was closed.
         with suppress(OSError, ValueError):
             print(self.format(record), file=sys.stderr, flush=True)
 

@@ -58,6 +58,7 @@ wattrail {noun} COMMAND --help shows more about one of them.
 
 _DEBUG, _INFO = 10, 20  # logging's own numbers: a help page loads no logging
 
+# Taken off before the parser sees the words: as options of a verb they could not stand in front of it.
 _LEVELS: Final = MappingProxyType({"-v": _INFO, "--verbose": _INFO, "--debug": _DEBUG})
 
 
@@ -75,6 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return Exit.INTERRUPTED
     except BrokenPipeError:
+        # ``| head`` has what it wanted; left alone, Python reports the pipe at its end and exits with 120.
         _abandon_stdout()
         return Exit.DONE
     return code
@@ -155,11 +157,13 @@ def build() -> App:
         name="wattrail",
         version=__version__,
         help_format="markdown",
+        # Results are exit codes, errors get our words, and Ctrl-C its own code: all three are up to ``main``.
         print_error=False,
         exit_on_error=False,
         verbose=False,
         result_action="return_value",
         suppress_keyboard_interrupt=False,
+        # A flag is off unless it is typed: cyclopts would add --no-json beside each --json.
         default_parameter=Parameter(negative=(), show_default=False),
     )
     nouns = {noun: App(name=noun, help=help_) for noun, help_ in NOUNS.items()}
@@ -185,6 +189,7 @@ def _dispatch(words: Sequence[str]) -> int:
     """Parse and run one command. A verb returns None for done, or its exit code. Raises UsageError."""
     from cyclopts import CycloptsError, MissingArgumentError, UnusedCliTokensError
 
+    # Old words are replaced here: as aliases of the parser they would stand on the help pages.
     app, words = build(), in_current_words(words)
     try:
         code = app(list(words))
@@ -219,8 +224,8 @@ def _missing(error: MissingArgumentError) -> str:
 
 def _typed_as(words: Sequence[str]) -> str:
     """The usage of the verb that was typed."""
-    verb = _verb_of(words)
-    return f"type: wattrail {verb.words} {verb.arguments}; see {_help_of(words)}" if verb else f"see {_help_of(words)}"
+    verb, see = _verb_of(words), f"see {_help_of(words)}"
+    return f"type: wattrail {verb.words} {verb.arguments}; {see}" if verb and verb.arguments else see
 
 
 def _verb_alone(words: Sequence[str]) -> str | None:

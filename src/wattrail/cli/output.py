@@ -61,6 +61,7 @@ def hint(text: str) -> None:
 
 
 def _red(word: str) -> str:
+    # https://no-color.org: set to anything, it asks for plain text.
     colourful = sys.stderr.isatty() and "NO_COLOR" not in os.environ
     return f"{_RED}{word}{_PLAIN}" if colourful else word
 

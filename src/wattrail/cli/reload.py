@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json as json_text
 import os
 import platform
 import signal
 from collections.abc import Sequence
+from json import dumps
 from typing import Final
 
 from wattrail.app.config import database_of, demo_database, load_config
@@ -46,7 +46,7 @@ def reload(
         raise UsageError(f"no gateway runs on {places[0]}", hint="start it: wattrail run, or systemctl start wattrail")
     outcome = _reloaded(before, places)
     if json:
-        print(json_text.dumps({"at": outcome.at, "changes": outcome.changes, "error": outcome.error}))
+        print(dumps({"at": outcome.at, "changes": outcome.changes, "error": outcome.error}))
     elif outcome.error:
         output.error(f"the gateway refuses the configuration, and runs on by the one before it: {outcome.error}")
         if outcome.hint:
@@ -58,6 +58,7 @@ def reload(
 
 def _reloaded(before: LockHolder, places: Sequence[DatabaseAddress]) -> ReloadOutcome:
     """Send the signal and wait for what comes of it, on whichever database it runs then. Raises UsageError."""
+    # A database may lie on a share, and the number of a process means somebody else's process here.
     if before.host != platform.node():
         raise UsageError(f"the gateway is {before}, and this is {platform.node()}", hint="type this command there")
     try:

@@ -45,7 +45,7 @@ def run(
     port: Annotated[int | None, Parameter(help="TCP port (8042); 0 takes one that is free.", validator=_Port)] = None,
     wait_for_user: Annotated[
         bool,
-        Parameter(negative="", help="Serve on a network although nobody can sign in yet: for a service or container."),
+        Parameter(help="Serve on a network although nobody can sign in yet: for a service or container."),
     ] = False,
     database: DatabaseOption = None,
     browser: Annotated[
@@ -120,6 +120,7 @@ def _ready(address: str | None, *, opens: bool) -> None:
 
 def _is_at_a_desktop() -> bool:
     """Whether a person sits here, at a screen that can show a page."""
+    # On Linux a service, a container and a plain shell over SSH have neither; other systems have no such variable.
     has_screen = sys.platform != "linux" or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
     return has_screen and sys.stdout.isatty()
 

@@ -90,11 +90,13 @@ def confirm(
     """
     urls = tuple(url for url in urls if split(url).scheme not in NETWORK_SCHEMES)
     for url in urls:
+        # No question: this machine is not wired to the board, and nobody can see from here what is at the far end.
         if reach(url) == "network":
             output.note("note: " + _NETWORK_NOTE.format(url=url))
     physical = [url for url in urls if is_physical(url)]
     if not physical or given or configured:
         return
+    # A mistyped port is said first: nobody should have to answer for wires that are not there.
     for url in physical if opens_now else ():
         require_device(url)
     remembered = _remembered()
@@ -151,6 +153,7 @@ def _remembered() -> _Memory | None:
     try:
         memory = parse_toml(read_text(path, limit=_MAX_MEMORY_BYTES), str(path))
         answer = Answer(str(memory["confirmed"]))
+    # A file that somebody edited, or that is cut short, does not count: the question comes again.
     except (WattrailError, ValueError, KeyError):
         return None
     at = memory.get("at")

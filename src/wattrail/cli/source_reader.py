@@ -1,4 +1,4 @@
-"""A network meter for verbs that wait for one reading after the other."""
+"""Meters for verbs that wait for one reading after the other: a network meter read as a chip is, and a steady pace."""
 
 from __future__ import annotations
 
@@ -8,24 +8,25 @@ from collections.abc import Coroutine, Iterator
 from concurrent.futures import CancelledError, Future
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from itertools import count as endless
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from wattrail.cli import clock, output
+from wattrail.clock import Deadline
 from wattrail.energy_register import Freshness
 from wattrail.errors import LinkError, PortError, PortTimeout
+from wattrail.meter import Meter
 from wattrail.transport.replay import CaptureEnded
 from wattrail.units import Quantities, Reading
 from wattrail.urls import NETWORK_SCHEMES, split
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from wattrail.network_meters.decoded import LinkQuality
     from wattrail.sources import MeterSource
     from wattrail.sources.recording import CaptureOfSource
 
-__all__ = ["SourceReader", "is_network_meter", "opened_network"]
+__all__ = ["SourceReader", "is_network_meter", "opened_network", "read_once", "steady_readings"]
 
 T = TypeVar("T")
 
@@ -60,6 +61,7 @@ class SourceReader:
 
     def __init__(self, source: MeterSource) -> None:
         self._loop = asyncio.new_event_loop()
+        # A daemon: a broker that never answers must not keep the process alive once the command is over.
         self._thread = threading.Thread(target=self._loop.run_forever, name="network meter", daemon=True)
         self.source = source
         self.readings = 0
@@ -81,11 +83,6 @@ class SourceReader:
     def quality(self) -> LinkQuality:
         """How well it was connected when it last said so."""
         return self.source.quality
-
-    @property
-    def recorded_at(self) -> datetime | None:
-        """None: a reading carries the time of a capture itself."""
-        return None
 
     @property
     def advice(self) -> tuple[str, ...]:
@@ -163,6 +160,7 @@ class SourceReader:
         try:
             return future.result(within_s)
         finally:
+            # Also after a timeout or Ctrl-C: the next read must not find this one still at the connection.
             future.cancel()
 
 
@@ -206,6 +204,41 @@ def _with_temperature(said: Reading, quality: LinkQuality) -> Reading:
 def _joined(before: Reading, now: Reading) -> Reading:
     """Two readings of one device as one: what the later one leaves out stands in the former."""
     names = ("volts", "amps", "watts", "hertz", "power_factor", "celsius")
+    # Compared with None: 0 W is a value.
     values = {name: getattr(now, name) if getattr(now, name) is not None else getattr(before, name) for name in names}
     known = {count.register.name: count for count in (*before.registers, *now.registers)}
     return replace(now, sample=Quantities(**values), registers=tuple(known.values()))
+
+
+# ---- readings of any meter
+
+
+def read_once(meter: Meter | SourceReader) -> Reading:
+    """A reading, which bears a capture's own time where one is replayed. Raises as ``Meter.read``."""
+    reading = meter.read()
+    recorded_at = meter.recorded_at if isinstance(meter, Meter) else None  # of a device the reading bears it already
+    return reading if recorded_at is None else replace(reading, at=recorded_at)
+
+
+def steady_readings(
+    meter: Meter | SourceReader, interval_s: float, count: int | None
+) -> Iterator[Reading | LinkError | PortError]:
+    """``count`` readings, or no end of them if None, each due ``interval_s`` after the one before.
+
+    Where a reading fails, its error stands in its place, and the next comes at its own time. Raises whatever the very
+    first reading raises, and PortError of a wire: a network comes back by itself.
+    """
+    transient = LinkError if isinstance(meter, Meter) else (LinkError, PortError)
+    due = Deadline.after(0.0, clock.CLOCK)
+    for turn in range(count) if count is not None else endless():
+        clock.CLOCK.sleep(due.remaining)
+        # A reading that took longer than the pace is not made up for by a burst of others.
+        due = Deadline(clock.CLOCK, max(due.at + interval_s, clock.CLOCK.monotonic()))
+        try:
+            yield read_once(meter)
+        except CaptureEnded:
+            raise
+        except transient as error:
+            if turn == 0:
+                raise
+            yield error

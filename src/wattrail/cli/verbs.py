@@ -120,7 +120,7 @@ VERBS: Final = (
          "PORT IMAGE", "flash verify /dev/ttyUSB0 stock.bin --mains-off"),
     Verb("flash erase", "flash.writing:erase", "Erase a partition, or whole sectors, after a backup.",
          "PORT", "flash erase /dev/ttyUSB0 --part app --mains-off"),
-    Verb("flash restore", "flash.restore:restore", "Put the whole flash back as a dump has it.",
+    Verb("flash restore", "flash.backups:restore", "Put the whole flash back as a dump has it.",
          "PORT [DUMP]", "flash restore /dev/ttyUSB0 stock.bin --mains-off"),
     Verb("flash backups", "flash.backups:backups", "List the kept backups of all boards, or prune them.",
          "[BOARD]", "flash backups --prune --dry-run"),

@@ -20,11 +20,12 @@ from typing import Final
 from wattrail.bk7231 import MAX_FLASH_BYTES, Chip
 from wattrail.device.client import DeviceInformation, OpenBekenClient
 from wattrail.errors import ConfigError, FileError, ImageError
-from wattrail.files import give_name, parse_json, read_bytes
+from wattrail.files import parse_json, read_bytes
 from wattrail.image.layout import FLASH
 from wattrail.image.openbeken_configuration import OpenBekenConfiguration, decode_configuration
 from wattrail.sanitize import printable
 from wattrail.transport.http import SendProgress
+from wattrail.whole_file import give_name
 
 __all__ = [
     "DeviceBackup",

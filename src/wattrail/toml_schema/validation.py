@@ -79,12 +79,9 @@ def field_problems(model: type[BaseModel], text: str, name: str, *, toml_hint: s
     try:
         model.model_validate(document)
     except ValidationError as error:
-        return tuple(sorted((_problem(one, text, model) for one in error.errors(include_url=False)), key=_line))
+        found = [_problem(one, text, model) for one in error.errors(include_url=False)]
+        return tuple(sorted(found, key=lambda problem: problem.line))
     return ()
-
-
-def _line(problem: FieldProblem) -> int:
-    return problem.line
 
 
 def field_error(path: _Path, complaint: str, *, got: object = None, hint: str | None = None) -> ValidationError:
@@ -109,20 +106,16 @@ def _parse(text: str, name: str, parse_float: Callable[[str], object], hint: str
         raise ConfigError(f"{name}, line {line}, column {column}: {what}", hint=hint or None) from error
 
 
-def _explain(
-    error: ValidationError, text: str, name: str, root: type[BaseModel], more_hint: str = ""
-) -> ConfigError:  # fmt: skip
+def _explain(error: ValidationError, text: str, name: str, root: type[BaseModel], more_hint: str) -> ConfigError:
     """The first error by file, line and field, and how many more there are."""
     errors = error.errors(include_url=False)
-    more = f" ({_more(len(errors) - 1)} in this file)" if len(errors) > 1 else ""
-    first = _explain_one(_misspelled(errors) or errors[0], text, name, root, more)
-    if more and more_hint:
-        return ConfigError(str(first), hint="; ".join(filter(None, (first.hint, more_hint))))
-    return first
-
-
-def _explain_one(first: ErrorDetails, text: str, name: str, root: type[BaseModel], more: str = "") -> ConfigError:
-    return _located(_problem(first, text, root), name, more)
+    first = _problem(_misspelled(errors) or errors[0], text, root)
+    count = len(errors) - 1
+    if not count:
+        return _located(first, name)
+    hint = "; ".join(filter(None, (first.hint, more_hint))) or None
+    more = f" (and {count} more error{'s' if count > 1 else ''} in this file)"
+    return _located(first._replace(hint=hint), name, more)
 
 
 def _located(problem: FieldProblem, name: str, more: str = "") -> ConfigError:
@@ -145,10 +138,6 @@ def _problem(first: ErrorDetails, text: str, root: type[BaseModel]) -> FieldProb
         return FieldProblem(path, line, "one table, but there may be several", hint, written)
     cause = first.get("ctx", {}).get("error")
     return FieldProblem(path, line, _complaint(first), getattr(cause, "hint", None), written)
-
-
-def _more(count: int) -> str:
-    return f"and {count} more error{'s' if count > 1 else ''}"
 
 
 def _misspelled(errors: list[ErrorDetails]) -> ErrorDetails | None:

@@ -8,15 +8,17 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from wattrail.board import ExportTarget, export_board, load_board, load_front_panel
+from wattrail.board import ExportTarget, calibration_in_dump, export_board, load_board, load_front_panel
 from wattrail.calibration import Calibration
 from wattrail.cli import output
-from wattrail.cli.board.dump import constants_in_dump
 from wattrail.cli.board.show import BoardName
 from wattrail.cli.calibration.record import one_of, taken_from_file
 from wattrail.cli.calibration_store import calibrations_of_name
 from wattrail.cli.exits import UsageError
+from wattrail.cli.image.files import load
 from wattrail.cli.option_types import BooksOptions, Json
+from wattrail.image.inspection import inspect_image
+from wattrail.sanitize import printable
 
 __all__ = ["calibration_named", "export"]
 
@@ -60,6 +62,7 @@ def _write(files: dict[str, str], folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in files.items():
+            # x, not w: the look above was a moment ago.
             with (folder / name).open("x", encoding="utf-8", newline="\n") as stream:
                 stream.write(text)
             output.note(f"{folder / name} written")
@@ -76,7 +79,7 @@ _SUFFIX = ".json"
 def calibration_named(given: str, options: BooksOptions) -> Calibration:
     """The calibration; a note for one of a simulated meter. Raises UsageError, FileError, ConfigError, ImageError."""
     if not given.endswith(_SUFFIX) and Path(given).is_file():
-        return constants_in_dump(Path(given))
+        return _constants_in_dump(Path(given))
     if given.endswith(_SUFFIX):
         taken = taken_from_file(Path(given), None)
         simulated, scale = taken.simulated, taken.calibration
@@ -85,4 +88,15 @@ def calibration_named(given: str, options: BooksOptions) -> Calibration:
         simulated, scale = kept.simulated, kept.calibration
     if simulated:
         output.note(f"{given} is the calibration of a simulated meter: it fits no real one")
+    return scale
+
+
+def _constants_in_dump(path: Path) -> Calibration:
+    """The calibration in a dump: the factory's, else OpenBeken's own. Raises UsageError for one without."""
+    scale = calibration_in_dump(inspect_image(load(path)))
+    if scale is None:
+        raise UsageError(
+            f"{printable(path.name)}: no factory constants, and no calibration of OpenBeken, are in it",
+            hint="calibrate the meter: docs/calibration.md",
+        )
     return scale

@@ -22,14 +22,16 @@ from wattrail.board import (
     wiring_of_configuration,
     wiring_of_device,
     wiring_of_template,
+    wirings_of_dump,
 )
-from wattrail.cli.board.dump import observed_in_dump
 from wattrail.cli.exits import Exit, UsageError
+from wattrail.cli.image.files import load
 from wattrail.cli.option_types import Json
 from wattrail.credentials import Secrets
 from wattrail.errors import UnexpectedReply
 from wattrail.files import decode_json, read_bytes
 from wattrail.image import MAX_FILE_BYTES
+from wattrail.image.inspection import inspect_image
 from wattrail.sanitize import printable
 from wattrail.transport.http import HttpServer
 from wattrail.urls import split
@@ -154,8 +156,9 @@ async def _object(server: HttpServer, path: str) -> Mapping[str, object]:
 
 def _of_file(path: Path) -> tuple[ObservedWiring, ...]:
     data, name = read_bytes(path, limit=MAX_FILE_BYTES), printable(path.name)
+    # No text has a NUL, and every dump has; a zip archive may hold one.
     if b"\0" in data or data.startswith(b"PK"):
-        return observed_in_dump(path)
+        return _observed_in_dump(path)
     text = data.decode("utf-8-sig", errors="replace")
     try:
         document = decode_json(text)
@@ -166,3 +169,16 @@ def _of_file(path: Path) -> tuple[ObservedWiring, ...]:
     if isinstance(document, Mapping) and isinstance(document.get("rolenames"), list):
         return (wiring_of_device(document, {}, name),)
     return (wiring_of_configuration(parse_configuration(text, name), name),)
+
+
+def _observed_in_dump(path: Path) -> tuple[ObservedWiring, ...]:
+    """Every configuration in a dump. Raises UsageError for one without, FileError, ImageError."""
+    found, name = inspect_image(load(path)), printable(path.name)
+    observed = wirings_of_dump(found, name)
+    if not observed:
+        answer = "its settings name no pins" if found.storage else found.storage_answer
+        raise UsageError(
+            f"{name}: no configuration of a board is in it ({answer})",
+            hint=found.storage_hint or f"'wattrail image inspect {name}' says what is",
+        )
+    return observed

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json as json_text
 from collections.abc import Mapping
+from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -45,7 +45,7 @@ def backup(
     taken = on_device(host, options, work)
     path, dump = keep(taken, file)
     if json:
-        print(json_text.dumps({"file": str(path), "flash": str(dump) if dump else None, **_facts(taken)}))
+        print(dumps({"file": str(path), "flash": str(dump) if dump else None, **_facts(taken)}))
         return
     print(f"{path}: settings{_and_files(taken)} of {taken.short_name}, OpenBeken {taken.version}")
     if dump is not None:
@@ -58,6 +58,7 @@ def keep(taken: DeviceBackup, file: Path | None) -> tuple[Path, Path | None]:
 
     path = file or backups_folder(simulated=taken.is_simulated) / backup_name(taken)
     write_backup(taken, path)
+    # A file of its own: 'flash restore' takes it as it is, where no network reaches the device any more.
     dump = path.with_name(f"{path.stem}-flash.bin") if taken.flash is not None else None
     if dump is not None and taken.flash is not None:
         write_dump(taken.flash, dump)
@@ -93,7 +94,7 @@ def restore(
         show_plan(plan)
     if dry_run or (not plan.changes and not writes_files):
         if json:
-            print(json_text.dumps({"changes": [str(change) for change in plan.changes], "done": False}))
+            print(dumps({"changes": [str(change) for change in plan.changes], "done": False}))
         return
 
     async def work(client: OpenBekenClient) -> SetupReport:

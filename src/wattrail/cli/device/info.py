@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import json as json_text
 from contextlib import suppress
+from json import dumps
 from typing import TYPE_CHECKING, Annotated, Final
 
 from cyclopts import Parameter, validators
@@ -56,7 +56,7 @@ def info(
     found, status, settings, why_not = on_device(host, options, read)
     if json:
         shown = settings.as_json(shows_secrets=show_secrets) if settings else None
-        print(json_text.dumps({**found.as_json(), "energy": _energy(status), "settings": shown}))
+        print(dumps({**found.as_json(), "energy": _energy(status), "settings": shown}))
         return
     print(*information_lines(found), sep="\n")
     print(*_measured(status), sep="\n")
@@ -113,6 +113,7 @@ def _settings(settings: OpenBekenConfiguration, *, show_secrets: bool) -> list[s
     for name, value in shown.items():
         if name in ("version", "change_count", "pins", "flags", "calibration", "start_values", "channel_types"):
             continue
+        # Addresses and times that consist of zeros were never set.
         if value and value != "0.0.0.0" and str(value).strip("0: "):
             lines.append(f"  {name}: {printable(str(value))}")
     lines += [f"  P{pin}: {one.role_name}, channel {one.channel}" for pin, one in settings.pins.items()]
@@ -147,6 +148,7 @@ def log(
     client = open_client(host, secrets=Secrets(), login=given.login, timeout_s=given.timeout)
 
     async def follow() -> None:
+        # Before the first line: the firmware prints its passwords as it starts.
         secrets, count = await _secrets_of(client), 0
         async for line in log_lines(client.host, port, timeout_s=given.timeout):
             print(hide_credentials(printable(line), *secrets), flush=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json as json_text
+from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -50,19 +50,20 @@ def ota(
         print(*_plan_lines(plan, before, image), sep="\n")
     if dry_run:
         if json:
-            print(json_text.dumps({**_plan_json(plan, before), "done": False}))
+            print(dumps({**_plan_json(plan, before), "done": False}))
         return
     progress = progress_of("reading the flash") if dump else None
 
     async def keep_all(client: OpenBekenClient) -> DeviceBackup:
         return await take_backup(client, clock.CLOCK.now(), whole_flash=dump, progress=progress)
 
+    # All of the flash only now: a file that does not fit has been refused by then, and costs no reading.
     taken = on_device(host, options, keep_all) if dump else settings
     kept, flash = keep(taken, backup)
     output.note(f"kept in {kept}" + (f" and {flash}" if flash else ""))
     report = _update(host, options, plan, taken, kept, flash)
     if json:
-        print(json_text.dumps({**_plan_json(plan, before), **_report_json(report, kept, flash)}))
+        print(dumps({**_plan_json(plan, before), **_report_json(report, kept, flash)}))
     else:
         print(
             *(f"  {'ok  ' if check.passed else 'BAD '} {check.what}: {check.seen}" for check in report.checks), sep="\n"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json as json_text
 from dataclasses import dataclass
+from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from wattrail.image.openbeken_configuration import OpenBekenConfiguration
     from wattrail.image.openbeken_settings import OpenBekenSettings
 
-__all__ = ["SettingsOptions", "board_script", "board_settings", "is_template", "report_setup", "setup", "show_plan"]
+__all__ = ["SettingsOptions", "is_template", "report_setup", "setup", "show_plan"]
 
 
 ACCESS_POINT = "192.168.4.1"
@@ -50,31 +50,19 @@ class SettingsOptions:
     @property
     def is_given(self) -> bool:
         """Whether anything is wanted."""
-        return any(
-            value is not None
-            for value in (
-                self.board,
-                self.calibration,
-                self.configuration,
-                self.mqtt,
-                self.wifi_file,
-                self.driver,
-                self.name,
-            )
-        )
+        return self != SettingsOptions()
 
     def settings(self, *, scripted: FrontPanel | None = None) -> OpenBekenSettings:
         """All of them together; ``scripted`` is the front panel of a board's script that is written too.
 
         Raises UsageError, FileError, ConfigError, ImageError, UrlError, MissingExtra.
         """
-        from wattrail.cli.device.setup import board_settings
         from wattrail.device.settings_file import mqtt_settings, read_settings, read_wifi
         from wattrail.image.openbeken_settings import OpenBekenSettings
 
         secrets, made = Secrets(), OpenBekenSettings()
         if self.board is not None:
-            made = board_settings(self.board, self.calibration, scripted=scripted)
+            made = _board_settings(self.board, self.calibration, scripted=scripted)
         elif self.calibration is not None:
             raise UsageError(
                 "--calibration needs a board", hint="add --board NAME; a settings file takes constants on their own"
@@ -109,14 +97,13 @@ def setup(
     Without a host: the device whose access point this machine has joined.
     """
     from wattrail.board import load_front_panel
-    from wattrail.cli.device.setup import board_script
     from wattrail.device import apply_setup, plan_setup
 
     if wanted is None or not wanted.is_given:
         raise UsageError("nothing is wanted", hint="--board NAME, --configuration FILE, --mqtt URL, --wifi-file FILE")
     scripted = load_front_panel(panel) if wanted.board is not None and not no_script else None
     settings = wanted.settings(scripted=scripted)
-    text = board_script(wanted.board, scripted) if wanted.board is not None and scripted is not None else None
+    text = _board_script(wanted.board, scripted) if wanted.board is not None and scripted is not None else None
 
     async def planned(client: OpenBekenClient) -> SetupPlan:
         return await plan_setup(client, settings, script=text)
@@ -126,7 +113,7 @@ def setup(
         show_plan(plan)
     if dry_run or not plan.changes:
         if json:
-            print(json_text.dumps({"changes": [str(change) for change in plan.changes], "done": not plan.changes}))
+            print(dumps({"changes": [str(change) for change in plan.changes], "done": not plan.changes}))
         return
 
     async def work(client: OpenBekenClient) -> SetupReport:
@@ -152,7 +139,7 @@ def report_setup(report: SetupReport, *, json: bool, wanted: OpenBekenConfigurat
         output.note(f"refused: {failure}")
     if json:
         print(
-            json_text.dumps(
+            dumps(
                 {
                     "changes": [str(change) for change in report.plan.changes],
                     "remaining": [str(change) for change in report.remaining],
@@ -182,7 +169,7 @@ def report_setup(report: SetupReport, *, json: bool, wanted: OpenBekenConfigurat
 _BOARD_FILE = ".toml"
 
 
-def board_settings(given: str, calibration: str | None, *, scripted: FrontPanel | None = None) -> OpenBekenSettings:
+def _board_settings(given: str, calibration: str | None, *, scripted: FrontPanel | None = None) -> OpenBekenSettings:
     """Pins, startup command and flags of a board; with ``calibration`` its constants too.
 
     A name of a known board is that board; a file is a template, or with ``.toml`` a board of a person's own.
@@ -199,7 +186,7 @@ def board_settings(given: str, calibration: str | None, *, scripted: FrontPanel 
     return openbeken_settings(board, _scale(calibration), scripted=scripted)
 
 
-def board_script(given: str, panel: FrontPanel) -> str | None:
+def _board_script(given: str, panel: FrontPanel) -> str | None:
     """The board's ``autoexec.bat``: its driver, gestures of its button, patterns of its LED; None for a template.
 
     Raises FileError, ConfigError, MissingExtra.

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json as json_text
 from collections import Counter
 from collections.abc import Iterator
+from json import dumps
 from typing import Final
 
 from wattrail.bk7231 import APP_START
@@ -30,12 +30,13 @@ def doctor(port: PortText, *, json: Json = False, options: BoardOptions | None =
     """
     record = _LineRecord()
     with board(port, options, json=json, listener=record) as flasher:
+        # The same bytes again and again, over which the chip's CRC does not change: what goes wrong is the line's.
         began = clock.CLOCK.monotonic()
         for _ in range(ROUNDS):
             flasher.read(APP_START, ROUND)
         record.seconds = clock.CLOCK.monotonic() - began
         code = Exit.DONE if flasher.diagnosis.nothing_wrong else Exit.LINK
-        text = json_text.dumps(_object(flasher, record)) if json else "\n".join(_lines(flasher, record))
+        text = dumps(_object(flasher, record)) if json else "\n".join(_lines(flasher, record))
     print(text)
     return code
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import json as json_text
+from json import dumps
 from pathlib import Path
 from typing import Annotated
 
@@ -25,7 +25,7 @@ def info(port: PortText, *, json: Json = False, options: BoardOptions | None = N
     Reads, and changes nothing. Without a wire from RTS or DTR to CEN, reset the board while it is trying.
     """
     with board(port, options, json=json) as flasher:
-        text = json_text.dumps(view.board_object(flasher)) if json else "\n".join(view.board_lines(flasher))
+        text = dumps(view.board_object(flasher)) if json else "\n".join(view.board_lines(flasher))
     print(text)
 
 
@@ -48,7 +48,7 @@ def verify(
         found = flasher.verify(wanted, start=place.start, parts=place.part)
         as_object = view.comparison_object(found, flasher)
         as_lines = list(view.comparison_lines(found, flasher))
-    print(json_text.dumps({"image": str(image), **as_object}) if json else "\n".join(as_lines))
+    print(dumps({"image": str(image), **as_object}) if json else "\n".join(as_lines))
     return Exit.DONE if found.same else Exit.VERIFY
 
 
@@ -78,7 +78,7 @@ def read(
             "chip": flasher.target.chip.value if flasher.target.chip else None, "board": flasher.target.board,
             "baud": flasher.baud,
         }  # fmt: skip
-    print(json_text.dumps(result) if json else _text(result))
+    print(dumps(result) if json else _text(result))
 
 
 def _check_file(out: Path, *, whole: bool, overwrite: bool) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json as json_text
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from json import dumps
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -171,7 +171,7 @@ def _object(flasher: Flasher, problems: list[_FlashProblem]) -> dict[str, object
 def _leave(flasher: Flasher, problems: list[_FlashProblem], found: dict[str, object], *, json: bool) -> None:
     """Nothing keeps the board from starting. Raises TargetError if its radio calibration is lost."""
     if json:
-        print(json_text.dumps({"simulated": flasher.simulated, **found}))
+        print(dumps({"simulated": flasher.simulated, **found}))
     if any(problem.part == "rf" for problem in problems):
         raise TargetError(
             "the radio's calibration is lost, and nothing here has it",

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json as json_text
 import sys
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
+from json import dumps
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Final, Literal
@@ -43,6 +43,7 @@ from wattrail.urls import device_url, split
 
 __all__ = [
     "BoardOptions",
+    "BoardsFolder",
     "ImagePlace",
     "PortText",
     "RangeOptions",
@@ -271,7 +272,8 @@ def finish(
     extra: Mapping[str, object] = MappingProxyType({}),
 ) -> None:
     """Print what was done, and start the board. ``extra`` are more fields for JSON."""
-    done = json_text.dumps({**extra, **report.as_dict()}) if json else "\n".join(view.report_lines(report))
+    done = dumps({**extra, **report.as_dict()}) if json else "\n".join(view.report_lines(report))
+    # Before the reboot: what was done stands, whatever becomes of that.
     print(done, flush=True)
     if not writing.no_reboot:
         flasher.reboot()
@@ -376,7 +378,7 @@ def _add_causes(error: LinkFailed, flasher: Flasher, *, json: bool) -> None:
     """The diagnosis: for a program on stdout, for a person below the error."""
     diagnosis = flasher.diagnosis
     if json:
-        print(json_text.dumps({"error": str(error), "diagnosis": diagnosis.as_dict()}))
+        print(dumps({"error": str(error), "diagnosis": diagnosis.as_dict()}))
     for line in diagnosis.lines():
         if line != diagnosis.words:  # the error says it
             error.add_note(line)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json as json_text
 from collections.abc import Iterator, Mapping
+from json import dumps
 from types import MappingProxyType
 from typing import Final
 
@@ -152,6 +152,7 @@ def event_text(event: FlashEvent) -> str:
             return f"{chip_text(target)}; board {target.board}"
         case RateChanged(baud, why):
             return f"{baud} baud: {why}"
+        # The loss itself, with its cause, is for the diagnosis.
         case Lost(_, text):
             return f"link lost: {text}"
         case BackedUp(path):
@@ -238,7 +239,7 @@ def print_preview(
 ) -> None:
     """Print what would be changed. ``extra`` are more fields for JSON."""
     if json:
-        print(json_text.dumps({"dry_run": True, **extra, **comparison_object(found, flasher)}))
+        print(dumps({"dry_run": True, **extra, **comparison_object(found, flasher)}))
         return
     print("\n".join(comparison_lines(found, flasher)))
     output.note(f"dry run: {len(found.differing)} sectors would be changed, after a backup; nothing was")

@@ -13,16 +13,18 @@ from wattrail.cli.image.files import Source, WriteOptions, load, read, write
 from wattrail.image import CodeKey, MissingInput, OutputKind, Recipe, crypt, pack, recognise, unpack
 from wattrail.image import convert as converted
 
+Out = Annotated[Path, Parameter(help="The file to write.")]
+Key = Annotated[str | None, Parameter(help="Code key: tuya, zero, or 32 hexadecimal digits.")]
 To = Literal["plain", "packed", "ua", "qio", "dump", "bootloader", "rbl", "ug"]
 _Time = validators.Number(gte=0, lte=0xFFFFFFFF)
 
 
 def convert(
     file: Source,
-    out: Annotated[Path, Parameter(help="The file to write.")],
+    out: Out,
     *,
-    to: Annotated[To, Parameter(help="ImageKind of image to make.")],
-    key: Annotated[str | None, Parameter(help="Code key: tuya, zero, or 32 hexadecimal digits.")] = None,
+    to: Annotated[To, Parameter(help="Kind of image to make.")],
+    key: Key = None,
     bootloader: Annotated[Path | None, Parameter(help="Image to take the bootloader from, for qio.")] = None,
     version: Annotated[
         str | None, Parameter(help="Version in a header that is made; else the file's own, with the chip.")
@@ -62,8 +64,6 @@ def _loader(path: Path | None) -> bytes | None:
 # ---- block CRCs
 
 
-Out = Annotated[Path, Parameter(help="The file to write.")]
-Key = Annotated[str | None, Parameter(help="Code key: tuya, zero, or 32 hexadecimal digits.")]
 Address = Annotated[str, Parameter(help="Logical address of the code (0x10000; a bootloader's is 0).")]
 
 

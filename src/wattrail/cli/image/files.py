@@ -6,7 +6,6 @@ encodes bytes is refused by its name, with the way to the image.
 
 from __future__ import annotations
 
-import os
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,9 +17,10 @@ from cyclopts import Parameter
 from wattrail.cli import output
 from wattrail.cli.exits import UsageError
 from wattrail.errors import ImageError
-from wattrail.files import give_name, read_bytes
+from wattrail.files import read_bytes
 from wattrail.image import MAX_FILE_BYTES, Foreign, Image, Zipped, look_into_zip, recognise, recognise_foreign
 from wattrail.sanitize import printable
+from wattrail.whole_file import whole_file
 
 __all__ = ["ForeignFile", "Source", "WriteOptions", "load", "read", "write"]
 
@@ -122,23 +122,8 @@ def write(path: Path, data: bytes, options: WriteOptions, *, sources: tuple[Path
         output.note(f"{path}: {len(data)} bytes would be written")
         return
     try:
-        _write_whole(path, data, replace=options.overwrite)
+        with whole_file(path, replace=options.overwrite) as file:
+            file.write(data)
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}") from error
     output.note(f"{path}: {len(data)} bytes written")
-
-
-def _write_whole(path: Path, data: bytes, *, replace: bool) -> None:
-    """A file that came there in the meantime is not replaced unless asked to."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with beside.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        if replace:
-            beside.replace(path)
-        else:
-            give_name(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)

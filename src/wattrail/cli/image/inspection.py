@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json as json_format
 import re
 import shlex
+from json import dumps
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -27,9 +27,7 @@ __all__ = ["inspect"]
 
 Picture = Annotated[Path | None, Parameter(help="Draw the map of the flash into this SVG file.")]
 Folder = Annotated[Path | None, Parameter(help="Take partitions, settings and files apart into this folder.")]
-Secrets = Annotated[
-    bool, Parameter(help="Show and extract Wi-Fi names, passwords, keys, MAC address as well.", negative=())
-]
+Secrets = Annotated[bool, Parameter(help="Show and extract Wi-Fi names, passwords, keys, MAC address as well.")]
 
 
 def inspect(
@@ -48,7 +46,7 @@ def inspect(
     found = inspect_image(load(file))
     record = as_record(found, shows_secrets=secrets)
     if json:
-        print(json_format.dumps(record, allow_nan=False))
+        print(dumps(record, allow_nan=False))
     else:
         print("\n".join(text_lines(file, record, _likely_board(file, found))))
     if svg is not None:
@@ -76,10 +74,10 @@ def _extract(found: Inspection, record: Record, folder: Path, source: Path, *, s
             continue
         stored = found.flash[region.start - found.base : region.end - found.base]
         _put(folder / "partitions" / f"{name}.bin", stored, source)
-    _put(folder / "inspection.json", json_format.dumps(record, indent=1, allow_nan=False).encode() + b"\n", source)
+    _put(folder / "inspection.json", dumps(record, indent=1, allow_nan=False).encode() + b"\n", source)
     if found.storage is not None:
         settings = {"storage": record["storage"], "licences": record["licences"]}
-        _put(folder / "storage.json", json_format.dumps(settings, indent=1, allow_nan=False).encode() + b"\n", source)
+        _put(folder / "storage.json", dumps(settings, indent=1, allow_nan=False).encode() + b"\n", source)
     left_out += _extract_files(found, folder, source, shows_secrets=shows_secrets)
     if left_out:
         output.note(f"not extracted, because it may hold secrets: {', '.join(left_out)}; --secrets extracts it too")
@@ -97,6 +95,7 @@ def _extract_files(found: Inspection, folder: Path, source: Path, *, shows_secre
                 left_out.append(printable(file.path, limit=80))
                 continue
             path = _safe_path(folder / "files" / f"{system.start:06x}", file.path)
+            # Two names of a file system may become one here, where signs are replaced.
             while path in taken:
                 path = path.with_name(f"{path.name}_")
             taken.add(path)

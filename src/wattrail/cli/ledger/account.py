@@ -19,7 +19,7 @@ from wattrail.clock import zone_of
 from wattrail.database_address import is_there
 from wattrail.errors import ConfigError, FileError
 from wattrail.files import read_text
-from wattrail.ledger import By, EstimatedTimes, LedgerSlice, Tariff, boundaries, midnight
+from wattrail.ledger import VIRTUAL_SCHEME, By, Definition, EstimatedTimes, LedgerSlice, Tariff, boundaries, midnight
 from wattrail.sanitize import printable
 from wattrail.store import MeterRow, StoreReader, open_to_read
 from wattrail.store.price_file import with_prices
@@ -75,6 +75,7 @@ class StoredAccount:
         if first:
             start = moment(first, self.zone, "--from")
         elif by in _BACK:
+            # Spans are half-open: an end at midnight belongs to the day before.
             last_day = (end - timedelta(microseconds=1)).astimezone(self.zone).date() - _BACK[by]
             start = max(midnight(last_day, self.zone), began)
         else:
@@ -86,6 +87,14 @@ class StoredAccount:
     def estimated_times(self) -> EstimatedTimes:
         """When its energy is estimated by power."""
         return self.reader.estimated_times(self.meter.id)
+
+    def definitions(self) -> list[tuple[Definition, int, datetime]]:
+        """Of a virtual meter each definition, with the entry and the time from which it holds; none of any other."""
+        if not self.meter.url.startswith(f"{VIRTUAL_SCHEME}:"):
+            return []
+        evidence = self.reader.evidence(self.meter.id)
+        first = self.reader.first_of_epochs(self.meter.id)
+        return [(Definition.from_url(evidence[number]), *begins) for number, begins in first.items()]
 
     def nothing(self) -> UsageError:
         """What to say of an account without an entry."""

@@ -19,7 +19,15 @@ from wattrail.ledger.obis import (
     import_at_rate,
 )
 
-__all__ = ["bill_object", "estimated_objects", "interval_object", "interval_rows", "stated_object", "totals_object"]
+__all__ = [
+    "bill_object",
+    "definitions_object",
+    "estimated_objects",
+    "interval_object",
+    "interval_rows",
+    "stated_object",
+    "totals_object",
+]
 
 Row = dict[str, str | bool]
 
@@ -34,6 +42,14 @@ def estimated_objects(times: EstimatedTimes) -> list[dict[str, object]]:
     return [
         {"start": None if start == BEGINNING else utc(start), "end": None if end is None else utc(end)}
         for start, end in times.spans
+    ]
+
+
+def definitions_object(account: StoredAccount) -> list[dict[str, object]]:
+    """The definitions of a virtual meter; empty for any other."""
+    return [
+        {"first_entry": sequence, "since": start.isoformat(), "definition": definition.url}
+        for definition, sequence, start in account.definitions()
     ]
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json as json_text
-from datetime import date
+from datetime import UTC, date
+from json import dumps
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +13,7 @@ from wattrail.cli.exits import UsageError
 from wattrail.cli.ledger.account import NamedAccount, StoredAccount, load_tariff, one_account
 from wattrail.cli.option_types import BooksOptions, Json
 from wattrail.cli.report.files import keep, refuse_existing
-from wattrail.ledger import By
+from wattrail.ledger import By, parse_moment
 from wattrail.publish import report_text
 from wattrail.publish.report import EnergyReport, ReportedMeter, energy_report
 from wattrail.publish.report_notes import notes_of
@@ -43,7 +43,7 @@ def report(
         made = _report(account, by, first_day, tariff)
         notes = notes_of(account.reader, account.meter.name, by, first_day, account.zone)
     if json:
-        print(json_text.dumps({**report_text.as_object(made), **notes.as_object()}))
+        print(dumps({**report_text.as_object(made), **notes.as_object()}))
     else:
         print(printable_lines("\n".join([report_text.as_text(made), *notes.lines()])))
     if html:
@@ -66,7 +66,11 @@ def _period(day: str | None, month: str | None) -> tuple[By, date]:
         raise UsageError("a report is of a day or of a month", hint="give --day 2026-03-01 or --month 2026-03")
     by, text, option = (By.DAY, day, "--day") if day is not None else (By.MONTH, f"{month}-01", "--month")
     try:
-        return by, date.fromisoformat(str(text))
+        first_day = date.fromisoformat(str(text))
+        parse_moment(
+            first_day.isoformat(), UTC
+        )  # no years at whose ends the day before or after is not in the calendar
     except ValueError as error:
         example = "a day such as 2026-03-01" if by is By.DAY else "a month such as 2026-03"
         raise UsageError(f"{option} {day or month!r} is not a {by}", hint=f"write {example}") from error
+    return by, first_day

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import csv
-import json as json_text
 import sys
+from json import dumps
 from pathlib import Path
 from typing import Annotated
 
@@ -20,7 +20,6 @@ from wattrail.cli.ledger.account import (
     load_tariff,
     one_account,
 )
-from wattrail.cli.ledger.virtual import definitions_object
 from wattrail.cli.option_types import BooksOptions, FromOption, Json, ToOption
 from wattrail.ledger import By, bills, by_interval
 from wattrail.ledger.bill import rate_registers
@@ -71,10 +70,10 @@ def _registers(account: StoredAccount, *, json: bool) -> str:
         "estimated": document.estimated_objects(account.estimated_times()),
         **document.totals_object(view.totals_at_end(ledger_slice)),
         "entries": ledger_slice.entries[-1].sequence,
-        "definitions": definitions_object(account),
+        "definitions": document.definitions_object(account),
         "stated": [document.stated_object(entry) for entry in ledger_slice.stated],
     }
-    return json_text.dumps(fields)
+    return dumps(fields)
 
 
 def _intervals(account: StoredAccount, by: By, first: str | None, until: str | None, day: int, *, json: bool) -> str:
@@ -86,7 +85,7 @@ def _intervals(account: StoredAccount, by: By, first: str | None, until: str | N
     simulated = account.meter.simulated
     times = account.estimated_times()
     intervals = [document.interval_object(row, simulated=simulated, estimated=times) for row in rows]
-    return json_text.dumps({"meter": account.meter.name, "simulated": simulated, "intervals": intervals})
+    return dumps({"meter": account.meter.name, "simulated": simulated, "intervals": intervals})
 
 
 def _bills(account: StoredAccount, path: Path, first: str | None, until: str | None, *, json: bool) -> str:
@@ -97,7 +96,7 @@ def _bills(account: StoredAccount, path: Path, first: str | None, until: str | N
     simulated = account.meter.simulated
     times = account.estimated_times()
     objects = [document.bill_object(bill, simulated=simulated, estimated=times) for bill in made]
-    return json_text.dumps({"meter": account.meter.name, "simulated": simulated, "bills": objects})
+    return dumps({"meter": account.meter.name, "simulated": simulated, "bills": objects})
 
 
 # ---- export
@@ -126,7 +125,7 @@ def export(
         by_rate = rate_registers(ledger_slice, plan, marks[1:], account.zone) if plan else ()
         rows = list(document.interval_rows(account, by_interval(ledger_slice, marks), plan, by_rate))
     if format == "json":
-        print(json_text.dumps(rows, indent=1))
+        print(dumps(rows, indent=1))
         return
     writer = csv.DictWriter(sys.stdout, list(rows[0]), lineterminator="\n")
     writer.writeheader()

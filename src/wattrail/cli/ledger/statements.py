@@ -32,7 +32,7 @@ __all__ = ["accept_reset", "adjust", "reverse"]
 
 Reason = Annotated[str, Parameter(help="Why; it is kept with the entry.")]
 Who = Annotated[str | None, Parameter(help="Who states it; else the name you are logged in by.")]
-DryRun = Annotated[bool, Parameter(help="Say what would be stated, and keep nothing.", negative="")]
+DryRun = Annotated[bool, Parameter(help="Say what would be stated, and keep nothing.")]
 
 
 def _state(
@@ -154,7 +154,7 @@ def accept_reset(
     *,
     reason: Reason,
     who: Who = None,
-    yes: Annotated[bool, Parameter(help="Do not ask.", negative="")] = False,
+    yes: Annotated[bool, Parameter(help="Do not ask.")] = False,
     dry_run: DryRun = False,
     options: BooksOptions | None = None,
 ) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json as json_text
+from json import dumps
 
 from wattrail.cli import output
 from wattrail.cli.exits import Exit
@@ -26,7 +26,7 @@ def verify(meter: NamedAccount = None, *, json: Json = False, options: BooksOpti
         file = found[0].reader.file_problems()
         checked = [(account, _checked(account, file)) for account in found]
         if json:
-            print(json_text.dumps([_object(account, result) for account, result in checked]))
+            print(dumps([_object(account, result) for account, result in checked]))
         else:
             for account, result in checked:
                 _print_findings(account, result)

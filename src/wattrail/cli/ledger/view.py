@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from datetime import datetime, tzinfo
 
 from wattrail.cli.ledger.account import StoredAccount
-from wattrail.cli.ledger.virtual import definition_lines
 from wattrail.cli.reading_view import FROM_TWIN
 from wattrail.cli.times import local
 from wattrail.ledger import (
@@ -55,6 +54,7 @@ def totals_at_end(ledger_slice: LedgerSlice) -> Totals:
     """The registers after the last entry, with all that was stated since."""
     assert ledger_slice.booked_until is not None
     last = max([ledger_slice.booked_until, *(entry.end for entry in ledger_slice.stated)])
+    # Behind everything: a statement may bear a later time than the last entry.
     instant_after = last.max.replace(tzinfo=last.tzinfo)
     return registers_at(ledger_slice, [instant_after])[0].register.rounded_down()
 
@@ -74,7 +74,10 @@ def registers_text(account: StoredAccount, ledger_slice: LedgerSlice, outline: L
     span = f"{local(outline.began, account.zone)} to {local(ledger_slice.booked_until, account.zone)}"
     count = ledger_slice.entries[-1].sequence
     lines.append(f"booked from {span} in {count} {'entry' if count == 1 else 'entries'}")
-    lines += definition_lines(account)
+    lines += [
+        f"entries from {sequence} on, {local(start, account.zone)}: {definition.url}"
+        for definition, sequence, start in account.definitions()
+    ]
     if left := unassigned(outline):
         lines.append(f"entries without a direction: {', '.join(map(str, left))}; wattrail ledger adjust gives them one")
     undone = reversals(ledger_slice.stated)

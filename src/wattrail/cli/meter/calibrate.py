@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from json import dumps
 from typing import Annotated, Final
@@ -11,17 +13,32 @@ from cyclopts import Parameter, validators
 from wattrail.calibration import Calibration
 from wattrail.cli import clock, output
 from wattrail.cli.calibration.loads import ReferenceOptions, answer, measured_loads
-from wattrail.cli.calibration.proposal import as_fields, as_text
 from wattrail.cli.calibration_store import CalibrationStore, find_calibrations
 from wattrail.cli.exits import Exit, UsageError
 from wattrail.cli.option_types import DatabaseOption, Json
+from wattrail.cli.output import with_options
 from wattrail.cli.person import at_a_terminal, is_yes, person
+from wattrail.cli.reading_view import SIMULATED
 from wattrail.cli.target import MeterOptions, MeterTarget, Named, find_written, is_twin, scale_before, with_kept
 from wattrail.meter.opening import chip_of
-from wattrail.metrology.calibrate import CalibrationError, factory_calibration, flipped, turned
-from wattrail.metrology.calibration_checks import NOTES, Finding, FindingCause, diagnose, other_parts
+from wattrail.metrology.calibrate import (
+    CalibrationError,
+    CalibrationPoint,
+    factory_calibration,
+    flipped,
+    phase_error_of_power,
+    turned,
+)
+from wattrail.metrology.calibration_checks import AGREES_WITHIN, NOTES, Finding, FindingCause, diagnose, other_parts
 from wattrail.metrology.fitting import fit
-from wattrail.metrology.proposal import Proposal, evidence
+from wattrail.metrology.proposal import (
+    Proposal,
+    constants,
+    evidence,
+    measured_constants,
+    relative_error,
+    toml_line,
+)
 from wattrail.metrology.scale_origin import ScaleClaims
 
 _STOPPING: Final = tuple(cause.value for cause in FindingCause if cause not in NOTES)
@@ -99,12 +116,12 @@ def calibrate(
     proposal = _propose(target, calibrations, reference, setting, options)
     refused = sorted({finding.cause for finding in proposal.findings if finding.stops} - keeping.allowed)
     if not json:
-        print(as_text(proposal))
+        print(_as_text(proposal))
     number = (
         None if refused or not _agreed(calibrations, keeping, json=json) else _keep(calibrations, proposal, keeping)
     )
     if json:
-        print(dumps({**as_fields(proposal), "kept": number}))
+        print(dumps({**_as_fields(proposal), "kept": number}))
     if refused:
         output.error("findings speak against this calibration; nothing was kept")
         words = " ".join(f"--allow {cause}" for cause in refused)
@@ -162,10 +179,23 @@ def _propose(
         return draft
     points, simulated = measured_loads(replace(target, claims=ScaleClaims(given=before)), reference, options)
     found = fit(points)
+    with _possible("the reference cannot be right", "type what it shows, in volts, amperes and watts"):
+        after = found.completed(wanted)
     return replace(
-        draft, origin="measured", reference=reference.words, simulated=simulated, after=found.completed(wanted),
+        draft, origin="measured", reference=reference.words, simulated=simulated, after=after,
         points=points, fit=found, findings=diagnose(points, found, before=wanted, turns=turns),
     )  # fmt: skip
+
+
+@contextmanager
+def _possible(what: str, hint: str) -> Iterator[None]:
+    """Around what makes a calibration of typed numbers. Raises UsageError where its constants are out of all bounds."""
+    try:
+        yield
+    except CalibrationError:
+        raise
+    except ValueError as error:
+        raise UsageError(f"{what}: {error}", hint=hint) from error
 
 
 def _from_factory(draft: Proposal, text: str) -> Proposal:
@@ -173,12 +203,8 @@ def _from_factory(draft: Proposal, text: str) -> Proposal:
     if len(parts) != 4 or not all(part.strip().isdecimal() for part in parts):
         raise UsageError(f"{text!r} is not a factory set", hint=_FACTORY_HINT)
     per_volt, per_amp, per_watt, per_kwh = (int(part) for part in parts)
-    try:
+    with _possible(f"{text!r} is not a factory set", _FACTORY_HINT):
         after = turned(factory_calibration(per_volt, per_amp, per_watt, per_kwh, scaling=draft.scaling), draft.turns)
-    except CalibrationError:
-        raise
-    except ValueError as error:  # constants that no calibration can have
-        raise UsageError(f"{text!r} is not a factory set: {error}", hint=_FACTORY_HINT) from error
     after = replace(after, inverted=draft.after.inverted)
     return replace(
         draft, origin="factory", reference=f"factory set {text}", after=after, findings=_compared(draft.after, after)
@@ -219,3 +245,81 @@ def _keep(calibrations: CalibrationStore, proposal: Proposal, keeping: KeepingOp
     for words in calibrations.words_of_the_file(proposal.after):
         output.note(f"note: {words}")
     return kept.number
+
+
+# ---- a calibration before anybody has agreed to it, for people and for programs
+
+
+def _as_text(proposal: Proposal) -> str:
+    """The loads, the constants before and after, and every finding."""
+    lines = [proposal.meter]
+    if proposal.simulated:
+        lines.append(f"{SIMULATED}: this calibrates a digital twin, not a meter")
+    lines.append(f"reference: {proposal.reference}")
+    lines += [f"load {number}: {_load_words(point)}" for number, point in enumerate(proposal.points, start=1)]
+    off_line = "  off the line, by load" if len(proposal.points) > 1 else ""
+    lines.append(f"{'':<16}{'before':>12}{'after':>12}{'change':>10}{'uncertain by':>14}{off_line}")
+    lines += _rows(proposal)
+    lines.append(_direction_words(proposal))
+    apart = abs(proposal.scaling.disagreement(proposal.after))
+    verdict = "agree with each other within" if apart <= AGREES_WITHIN else "disagree with each other by"
+    lines.append(f"the three {verdict} {100 * apart:.2f} %")
+    if proposal.fit and (phase := proposal.fit.phase):
+        lines.append(_phase_words(phase.degrees, phase.error))
+    lines += [f"{'doubt' if finding.stops else 'note'}: {with_options(finding.text)}" for finding in proposal.findings]
+    lines.append("for wattrail.toml, if you prefer it there:")
+    lines.append(toml_line(proposal.after))
+    return "\n".join(lines)
+
+
+def _as_fields(proposal: Proposal) -> dict[str, object]:
+    """The same for programs; the fields are listed in docs/cli.md."""
+    return {
+        "meter": proposal.meter,
+        "simulated": proposal.simulated,
+        "origin": proposal.origin,
+        "turns": proposal.turns,
+        "before": constants(proposal.before),
+        "after": constants(proposal.after),
+        "acceptable": not proposal.stopped,
+        "evidence": evidence(proposal),
+        "toml": toml_line(proposal.after),
+    }
+
+
+def _rows(proposal: Proposal) -> Iterator[str]:
+    several = len(proposal.points) > 1
+    for name, constant in measured_constants(proposal.fit):
+        before, after = getattr(proposal.before, name), getattr(proposal.after, name)
+        uncertain = relative_error(constant)
+        known = f"{100 * uncertain:.3f} %" if uncertain is not None else "not measured"
+        off = "  ".join(f"{_percent(residual, 3)} %" for residual in constant.residuals) if constant and several else ""
+        row = f"{name.replace('_', ' '):<16}{before:>12.2f}{after:>12.2f}{_percent(after / before - 1, 2):>8} %"
+        yield f"{row}{known:>14}  {off}".rstrip()
+
+
+def _load_words(point: CalibrationPoint) -> str:
+    reference = point.reference
+    given = (("V", reference.volts), ("A", reference.amps), ("W", reference.watts))
+    shown = ", ".join(f"{one.value:.6g} {unit}" for unit, one in given if one)
+    return f"{len(point.samples)} readings, reference {shown}; power factor by the chip {abs(point.power_factor):.3f}"
+
+
+def _direction_words(proposal: Proposal) -> str:
+    now = "inverted: power is counted the other way round" if proposal.after.inverted else "direction as wired"
+    turns = f", {proposal.turns} turns through the hole" if proposal.turns > 1 else ""
+    return now + ("" if proposal.after.inverted == proposal.before.inverted else ", which is new") + turns
+
+
+def _phase_words(degrees: float, error: float) -> str:
+    at = ", ".join(f"{_percent(phase_error_of_power(degrees, pf), 1)} % at {pf}" for pf in (0.9, 0.8, 0.5))
+    return (
+        f"the transformer turns the current by {degrees:+.2f} degrees (uncertain by {error:.2f}): power and energy are "
+        f"off by {at} lagging, by the opposite leading, and right at 1.0"
+    )
+
+
+def _percent(fraction: float, decimals: int) -> str:
+    """With its sign; nothing has none below zero."""
+    text = f"{100 * fraction:+.{decimals}f}"
+    return text if float(text) else text.replace("-", "+")

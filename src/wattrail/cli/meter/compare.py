@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json as json_text
 import queue
 import threading
 from concurrent.futures import CancelledError
 from contextlib import ExitStack, suppress
+from json import dumps
 from typing import TYPE_CHECKING, Annotated, Final
 
 from cyclopts import Parameter, validators
 
 from wattrail.cli import clock, output, reading_view
-from wattrail.cli.clock import read_once
 from wattrail.cli.exits import UsageError
 from wattrail.cli.option_types import Json
-from wattrail.cli.source_reader import SourceReader
+from wattrail.cli.source_reader import SourceReader, read_once
 from wattrail.cli.stopping import stop_quietly
 from wattrail.cli.target import MeterOptions, find, opened_any
 from wattrail.errors import LinkError, PortError, WattrailError
@@ -77,11 +76,13 @@ class _Reader:
         self._meter = meter
         self._into = into
         self._stop = threading.Event()
+        # A thread for each meter: both block in their own time, and a slow one must not thin out the other's series.
         self._thread = threading.Thread(target=self._run, name=f"compare {meter.url}", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
         self._stop.set()
+        # A wait on a network can be cancelled; a port comes back by its own deadline, for which _JOIN_S waits.
         if isinstance(self._meter, SourceReader):
             self._meter.cancel()
         self._thread.join(_JOIN_S)
@@ -165,7 +166,7 @@ def _row(label: str, one: MeterDeviation | None, unit: str, decimals: int) -> st
 
 
 def _as_json(found: MeterComparison, meters: list[Meter | SourceReader], series: list[MeterSeries]) -> str:
-    return json_text.dumps(
+    return dumps(
         {
             "reference": meters[0].url,
             "compared": meters[1].url,

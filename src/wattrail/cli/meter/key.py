@@ -30,7 +30,7 @@ def key(
     *,
     login: Annotated[str, Parameter(help="Name of the login under which the key is stored; else the host.")] = "",
     keyring: Annotated[
-        bool, Parameter(help="Store it in the system's password store, in place of the secrets file.", negative=())
+        bool, Parameter(help="Store it in the system's password store, in place of the secrets file.")
     ] = False,
 ) -> None:
     """Take a meter's local key out of a dump, prove it, and store it.

@@ -12,10 +12,9 @@ from cyclopts import Parameter, validators
 
 from wattrail.chips import DEFAULT_CHIP
 from wattrail.cli import clock, output, reading_view
-from wattrail.cli.clock import steady_readings
 from wattrail.cli.exits import UsageError
 from wattrail.cli.report.files import refuse_existing
-from wattrail.cli.source_reader import SourceReader, opened_network
+from wattrail.cli.source_reader import SourceReader, opened_network, steady_readings
 from wattrail.cli.stopping import stop_quietly
 from wattrail.cli.target import MeterOptions, MeterTarget, find, opened
 from wattrail.errors import LinkError, PortError
@@ -47,6 +46,7 @@ def record(
     if target.is_network:
         print(_record_device(target, file, seconds=seconds, count=count))
         return
+    # The whole path is quoted: a question mark in it would begin the options of the URL.
     through = replace(target, url=f"record:{quote(str(file))}?of={target.url}")
     turns = 0
     with opened(through, options) as device:

@@ -64,6 +64,7 @@ def _show_device(url: str, *, json: bool) -> None:
 
 def _as_they_are(device: Meter) -> dict[Register, int]:
     try:
+        # Not connected first: that sets registers up, and these are to be shown as they are found.
         return device.read_registers()
     except NoAnswer:
         device.connect()  # asks around, and raises with the cause of the silence

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json as json_text
+from json import dumps
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -62,7 +62,7 @@ def backfill(
         if not json:
             print(_line(done))
     if json:
-        print(json_text.dumps(shown))
+        print(dumps(shown))
     if not shown:
         raise UsageError("no meter was published yet", hint="wattrail run publishes them; it gives each its identity")
     return Exit.FAILED if has_problem else Exit.DONE

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json as json_text
 import secrets
 from collections.abc import Iterator
 from dataclasses import asdict
 from http.client import HTTPException
+from json import dumps, loads
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.request import ProxyHandler, build_opener
@@ -38,7 +38,7 @@ def list_publishers(*, config: ConfigOption = None, json: Json = False) -> None:
     """List the publishers of the configuration, and where each sends to."""
     found = [{"name": name, "target": target} for name, target in _configured(_loaded(config))]
     if json:
-        print(json_text.dumps(found))
+        print(dumps(found))
         return
     for one in found:
         print(printable(f"{one['name']:<24}{one['target']}", limit=400))
@@ -62,7 +62,7 @@ def status(*, config: ConfigOption = None, json: Json = False) -> int:
         output.note("no gateway runs on this database")
     found = list(_from_outbox(loaded, database)) if found is None else found
     if json:
-        print(json_text.dumps(found))
+        print(dumps(found))
     else:
         for one in found:
             print(printable_lines("\n".join(_lines(one))))
@@ -90,10 +90,11 @@ def _configured(config: Config) -> Iterator[tuple[str, str]]:
 
 def _asked(address: str) -> list[dict[str, Any]] | None:
     """The publishers of a running gateway; None where it does not answer, or wants a login."""
+    # Past any proxy of the environment: the page is on this machine, or in its network.
     opener = build_opener(ProxyHandler({}))
     try:
         with opener.open(f"{address.rstrip('/')}/api/v1/publishers", timeout=_ANSWER_S) as answer:
-            found = json_text.loads(answer.read(_MAX_ANSWER))
+            found = loads(answer.read(_MAX_ANSWER))
     except (OSError, ValueError, HTTPException):  # another program may have the port by now
         return None
     return found if isinstance(found, list) and all(isinstance(one, dict) for one in found) else None
@@ -172,7 +173,7 @@ def refused(
     with open_to_read(path), StoredMessages(path) as stored:
         found = stored.refused()
     if json:
-        print(json_text.dumps([{**asdict(message), "at": message.at.isoformat()} for message in found]))
+        print(dumps([{**asdict(message), "at": message.at.isoformat()} for message in found]))
         return
     if not found:
         output.note("no message was refused")

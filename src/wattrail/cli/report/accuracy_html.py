@@ -45,7 +45,7 @@ def _classes(report: AccuracyReport) -> str:
     for class_ in CLASSES:
         verdict, against = judge(class_, report.range, report.points, report.starts, report.no_load)
         more = f" (and {len(against) - 1} more)" if len(against) > 1 else ""
-        why = (against[0] + more).replace("-", "−") if against else "every limit is kept"
+        why = page.minus(against[0] + more) if against else "every limit is kept"
         rows.append([class_.name, class_.standard, why, verdict])
         kinds.append(verdict.value)
     return page.table(["Class", "Standard", "Why", "Verdict"], rows, kind="words", kinds=kinds)
@@ -82,7 +82,7 @@ def _panels(report: AccuracyReport, width: int, kind: str) -> str:
         panel = Panel(x, Axis(low, high, top + each - 34, top + 34))
         panel.frame(
             [(a, f"{a:g} A") for a in _decades(x, kind)],
-            [(e, f"{e:+g} %".replace("-", "−") if e else "0 %") for e in round_ticks(low, high, about=6)],
+            [(e, page.minus(f"{e:+g} %") if e else "0 %") for e in round_ticks(low, high, about=6)],
             title=f"Power factor {phase}",
         )
         for place, class_ in enumerate(CLASSES):
@@ -151,7 +151,7 @@ def _table(report: AccuracyReport) -> str:
             ]
         )
     heads = ["Current", "Power factor", "Energy, %", "Power, %", "Reference, W", "Counts", "One count, %"]
-    return page.table(heads, [[c.replace("-", "−") for c in row] for row in rows])
+    return page.table(heads, [[page.minus(c) for c in row] for row in rows])
 
 
 def _counts(number: int) -> str:

@@ -10,7 +10,7 @@ from html import escape
 from importlib.resources import files
 from typing import Final
 
-__all__ = ["Axis", "Panel", "figure", "page", "paragraph", "picture", "round_ticks", "section", "table"]
+__all__ = ["Axis", "Panel", "figure", "minus", "page", "paragraph", "picture", "round_ticks", "section", "table"]
 
 
 _MINUS: Final = re.compile(r"(?<!\w)-(?=\d)")
@@ -30,6 +30,11 @@ def page(title: str, *, simulated: bool, url: str, when: str, sections: Iterable
     )
 
 
+def minus(words: str) -> str:
+    """Numbers with a minus sign, which is as wide as a plus, in the place of the hyphen of the keyboard."""
+    return words.replace("-", "−")
+
+
 def section(title: str, *parts: str) -> str:
     """A card; without a title if that is empty."""
     heading = f"<h2>{escape(title)}</h2>" if title else ""
@@ -43,9 +48,7 @@ def paragraph(words: str, kind: str = "") -> str:
     return f'<p class="{kind}">{escape(words)}</p>' if kind else f"<p>{escape(words)}</p>"
 
 
-def table(
-    heads: Sequence[str], rows: Iterable[Sequence[str]], *, caption: str = "", kind: str = "", kinds: Sequence[str] = ()
-) -> str:
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]], *, kind: str = "", kinds: Sequence[str] = ()) -> str:
     """A table; ``kinds`` gives the last cell of each row a class."""
     head = "".join(f'<th scope="col">{escape(name)}</th>' for name in heads)
     body = ""
@@ -54,10 +57,8 @@ def table(
         if number < len(kinds) and kinds[number]:
             cells[-1] = f'<td class="{kinds[number]}">{escape(row[-1])}</td>'
         body += f"<tr>{''.join(cells)}</tr>"
-    title = f"<caption>{escape(caption)}</caption>" if caption else ""
     return (
-        f'<div class="scroll"><table class="{kind}">{title}<thead><tr>{head}</tr></thead>'
-        f"<tbody>{body}</tbody></table></div>"
+        f'<div class="scroll"><table class="{kind}"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
     )
 
 
@@ -154,5 +155,6 @@ def round_ticks(low: float, high: float, *, about: int = 5) -> list[float]:
     raw = (high - low) / about
     magnitude = 10.0 ** math.floor(math.log10(raw))
     step = next(m * magnitude for m in (1, 2, 2.5, 5, 10) if m * magnitude >= raw * 0.999)
+    # A tick that rounding has put a hair outside the range still belongs to it.
     first = math.ceil(low / step - 1e-9)
     return [round(n * step, 10) + 0.0 for n in range(first, math.floor(high / step + 1e-9) + 1)]

@@ -55,7 +55,7 @@ _KEY = (
 def _curves(found: Oscillogram, width: int, height: int, kind: str) -> str:
     wave = found.waveform
     period_ms = 1000 / wave.hertz
-    x = Axis(0, 2 * period_ms, 52, width - 52, log=False)
+    x = Axis(0, 2 * period_ms, 52, width - 52)
     panels = []
     for curve, unit, name in ((wave.volts, "V", "volts"), (wave.amps, amps_unit(wave), "amps")):
         values = curve.cycle(_POINTS) * 2
@@ -144,8 +144,8 @@ def _share(curve: Curve, order: int) -> float:
 
 
 def _minus(words: str) -> str:
-    return escape(words.replace("-", "−"))
+    return escape(page.minus(words))
 
 
 def _plain(value: float) -> str:
-    return f"{value:g}".replace("-", "−")
+    return page.minus(f"{value:g}")

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Final, Literal
@@ -20,14 +18,13 @@ from wattrail.cli.store.database import database_place
 from wattrail.cli.times import span_between
 from wattrail.database_address import DatabaseAddress
 from wattrail.errors import StoreError
-from wattrail.files import give_name
 from wattrail.ledger import By
 from wattrail.store import queries
 from wattrail.store.damage import as_damage
-from wattrail.store.disk import new_file
 from wattrail.store.engines import database_at
 from wattrail.store.table_export import COLUMNS, Content, Row, Selection, exported_rows
 from wattrail.store.table_formats import TableFormat, encode_table, require_format
+from wattrail.whole_file import whole_file
 
 _ROWS_AT_ONCE: Final = 5_000
 
@@ -92,22 +89,13 @@ def _write(what: Content, rows: Iterator[Row], format: TableFormat, out: Path | 
         for piece in pieces:
             sys.stdout.write(piece.decode())
         return pages.count
-    beside = out.with_name(f".{out.name}.part")
     try:
-        new_file(beside)
-        with beside.open("wb") as file:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        # For its owner alone, as the database is: what a house uses by the quarter hour says who is at home.
+        with whole_file(out, replace=replace, mode=0o600) as file:
             file.writelines(pieces)
-            file.flush()
-            os.fsync(file.fileno())
-        if replace:
-            beside.replace(out)
-        else:
-            give_name(beside, out)
     except OSError as error:
         raise StoreError(f"{out} cannot be written: {error.strerror}", hint="check the folder and its space") from error
-    finally:
-        with suppress(OSError):
-            beside.unlink()
     return pages.count
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json as json_text
 from datetime import tzinfo
+from json import dumps
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -51,7 +51,7 @@ def import_history(
     if source is None and remove is None:
         with ImportedHours(path, read_only=True) as stored:
             summaries = stored.summaries()
-        print(json_text.dumps([_object(one) for one in summaries]) if json else _listed(summaries, zone))
+        print(dumps([_object(one) for one in summaries]) if json else _listed(summaries, zone))
         return
     if meter is None:
         raise UsageError("--meter is missing", hint="name the meter whose history it is: --meter NAME")
@@ -66,7 +66,7 @@ def import_history(
     with ImportedHours(path) as stored:
         outcome = stored.add(meter, history.origin, history.periods, is_dry_run=dry_run)
     if json:
-        print(json_text.dumps({"origin": history.origin, "dry_run": dry_run, **_counts(outcome)}))
+        print(dumps({"origin": history.origin, "dry_run": dry_run, **_counts(outcome)}))
         return
     print(f"{'would import' if dry_run else 'imported'} {_said(outcome)} of {meter} from {history.origin}")
     for text in history.left_out:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json as json_text
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from json import dumps
 from pathlib import Path
 from typing import Annotated
 
@@ -58,7 +58,7 @@ def check(
     if json:
         held = {} if checked.content is None else content_object(checked.content)
         rebuilt = {"rebuilt": dict(made)} if rebuild else {}
-        print(json_text.dumps({"path": str(path), **held, "findings": [*map(_object, checked.findings)], **rebuilt}))
+        print(dumps({"path": str(path), **held, "findings": [*map(_object, checked.findings)], **rebuilt}))
     else:
         for table, count in made.items():
             print(f"{path}: {counted(count, 'row', 'rows')} of {table} made again")
@@ -106,6 +106,7 @@ def backup(
     stand by itself.
     """
     database = database_place(options)
+    # Said before minutes of copying; the copy looks again when it takes its name.
     if file.exists() and not replace:
         raise UsageError(f"{file} exists", hint="give another name, or add --replace")
     output.note(f"copying {database}")
@@ -116,7 +117,7 @@ def backup(
 
         made = back_up_server(database, file, replace=replace)
     if json:
-        print(json_text.dumps({**content_object(made.content), "seconds": round(made.seconds, 3)}))
+        print(dumps({**content_object(made.content), "seconds": round(made.seconds, 3)}))
         return
     print("\n".join(content_lines(made.content, (options or BooksOptions()).zone())))
     print(f"written and checked in {made.seconds:.1f} s")
@@ -148,7 +149,7 @@ def restore_database(
     if json:
         lost = [_lost_object(part) for part in done.lost]
         kept = None if done.kept_as is None else str(done.kept_as)
-        print(json_text.dumps({**content_object(done.content), "replaced": kept, "lost": lost, "unread": done.unread}))
+        print(dumps({**content_object(done.content), "replaced": kept, "lost": lost, "unread": done.unread}))
         return
     print("\n".join(content_lines(done.content, zone)))
     if done.migrated_from != done.content.version:
@@ -189,6 +190,6 @@ def vacuum_database(*, json: Json = False, options: BooksOptions | None = None) 
 
         done = vacuum_server(database)
     if json:
-        print(json_text.dumps({"path": str(database), "before_bytes": done.before, "after_bytes": done.after}))
+        print(dumps({"path": str(database), "before_bytes": done.before, "after_bytes": done.after}))
     else:
         print(f"{database}: {done.before} bytes before, {done.after} bytes after")

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from wattrail.twin.cbu.machine import Cbu
     from wattrail.twin.cbu.stalls import EmulationFinding
 
+# A snapshot is a zip archive.
 _SNAPSHOT_MAGIC: Final = b"PK\x03\x04"
 _MAX_BYTES: Final = 64 << 20
 _STATUS_AT_START: Final = 0
@@ -86,6 +87,7 @@ def _module(chip: ChipOption, flash: bytes, start: int) -> Cbu:
     from wattrail.twin.bootrom.flash import ProtectedFlash
     from wattrail.twin.cbu.machine import Cbu
 
+    # TH25Q16HB, the most common flash on an N.
     return Cbu(chip, ProtectedFlash(0x1560EB, image=flash, sr=_STATUS_AT_START), start=start)
 
 

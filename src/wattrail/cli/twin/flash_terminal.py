@@ -55,7 +55,7 @@ class FlashTwinOptions:
     crc_us: Annotated[
         float | None, Parameter(help="Microseconds it takes to check a byte by CRC (2.0).", validator=_Time)
     ] = None
-    no_flash: Annotated[bool, Parameter(negative="", help="Serve the meter alone.")] = False
+    no_flash: Annotated[bool, Parameter(help="Serve the meter alone.")] = False
 
     def timing(self) -> BootTiming:
         """What was asked for. What a host sends takes no time on the wire.
@@ -127,6 +127,7 @@ def enter_resets(module: BootTwin, keyboard: int) -> Iterator[None]:
         while not stop.is_set():
             if not select.select([keyboard], [], [], _LOOK_S)[0]:
                 continue
+            # Past Python's own buffer, for select does not see what lies in that.
             typed = os.read(keyboard, _READ_SIZE)
             if not typed:  # the end of the input
                 hint("nobody can press Enter here: start it in a terminal, or with --reset auto")

@@ -16,7 +16,8 @@ from wattrail.errors import needs_library
 from wattrail.twin.network.serving import NETWORK_DEVICES, connect_to_broker, serve_web
 
 if TYPE_CHECKING:
-    from wattrail.twin.network.devices import SimulatedJsonMeter
+    from wattrail.twin.network.devices import PhysicsOptions, SimulatedJsonMeter
+    from wattrail.twin.network.meter import SimulatedNetworkMeter
     from wattrail.twin.network.openbeken import SimulatedOpenBeken
     from wattrail.twin.network.tasmota import SimulatedTasmota
     from wattrail.twin.network.tuya import SimulatedTuya
@@ -34,6 +35,16 @@ class Physics:
     seed: int
     start: str | None
     steady: Mapping[str, float | None]
+
+    def options(self) -> PhysicsOptions:
+        """For the functions that make a device."""
+        return {"scenario": self.scenario, "seed": self.seed, "start": self.start}
+
+    def hold(self, *conductors: SimulatedNetworkMeter) -> None:
+        """Put the state that is held in the place of the scenario."""
+        if any(value is not None for value in self.steady.values()):
+            for conductor in conductors:
+                conductor.set(**self.steady)
 
 
 @Parameter(name="*")
@@ -53,7 +64,7 @@ class NetworkTwinOptions:
     tuya_version: Annotated[
         Literal["3.1", "3.3", "3.4", "3.5"], Parameter(help="Tuya: version of its local protocol.")
     ] = "3.3"
-    plug: Annotated[bool, Parameter(help="Tuya: a plug that shows power and counts no energy.", negative="")] = False
+    plug: Annotated[bool, Parameter(help="Tuya: a plug that shows power and counts no energy.")] = False
 
     def place(self) -> tuple[str, int] | None:
         """Host and port of the broker, or None. Raises UsageError."""
@@ -84,10 +95,8 @@ def _made_tuya(physics: Physics, options: NetworkTwinOptions) -> SimulatedTuya:
     needs_cipher()
     with needs_library("a simulated device", "numpy", extra="twin", module="numpy"):
         from wattrail.twin.network import devices
-    given: devices.PhysicsOptions = {"scenario": physics.scenario, "seed": physics.seed, "start": physics.start}
-    device = devices.tuya(SystemClock(), version=options.tuya_version, is_plug=options.plug, **given)
-    if any(value is not None for value in physics.steady.values()):
-        device.meter.set(**physics.steady)
+    device = devices.tuya(SystemClock(), version=options.tuya_version, is_plug=options.plug, **physics.options())
+    physics.hold(device.meter)
     return device
 
 
@@ -109,23 +118,20 @@ async def _serve_tuya(device: SimulatedTuya, host: str, port: int, every_s: floa
 def _made(name: str, physics: Physics, options: NetworkTwinOptions) -> _Device:
     with needs_library("a simulated device", "numpy", extra="twin", module="numpy"):
         from wattrail.twin.network import devices
-    clock = SystemClock()
-    given: devices.PhysicsOptions = {"scenario": physics.scenario, "seed": physics.seed, "start": physics.start}
-    device: _Device
+    clock, given = SystemClock(), physics.options()
     match name:
         case "openbeken":
-            device = openbeken = devices.openbeken(clock, meters=options.meters, **given)
-            conductors = [openbeken.meter]
+            openbeken = devices.openbeken(clock, meters=options.meters, **given)
+            physics.hold(openbeken.meter)
+            return openbeken
         case "tasmota":
-            device = tasmota = devices.tasmota(clock, phases=options.phases, export=options.export, **given)
-            conductors = list(tasmota.phases)
+            tasmota = devices.tasmota(clock, phases=options.phases, export=options.export, **given)
+            physics.hold(*tasmota.phases)
+            return tasmota
         case _:
-            device = plug = devices.json_meter(clock, **given)
-            conductors = [plug.meter]
-    if any(value is not None for value in physics.steady.values()):
-        for conductor in conductors:
-            conductor.set(**physics.steady)
-    return device
+            plug = devices.json_meter(clock, **given)
+            physics.hold(plug.meter)
+            return plug
 
 
 async def _serve(name: str, device: _Device, host: str, port: int, options: NetworkTwinOptions) -> None:

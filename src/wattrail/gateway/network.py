@@ -121,7 +121,7 @@ class NetworkReader:
             await loop.create_future()  # until this is cancelled
         finally:
             await self._end(tuple(self._tasks))
-            # ``asyncio.run`` waits for the default executor, so for a name server that does not answer: an idle one.
+            # ``asyncio.run`` waits for the default executor, so for a name server that hangs: it gets an idle one.
             resolvers.shutdown(wait=False, cancel_futures=True)
             loop.set_default_executor(ThreadPoolExecutor(1))
 

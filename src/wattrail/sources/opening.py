@@ -19,7 +19,6 @@ from wattrail.network_meters.json_meter import PROFILES, JsonMeter, JsonTopics, 
 from wattrail.network_meters.mac_address import parse_mac
 from wattrail.network_meters.openbeken import OpenBekenPages, OpenBekenTopics
 from wattrail.network_meters.payload import parse_path
-from wattrail.network_meters.power_counter import PowerCounter
 from wattrail.network_meters.tasmota import ExportRule, TasmotaPages, TasmotaTopics
 from wattrail.network_meters.unit_check import UnitCheck
 from wattrail.sources.broker import Broker, BrokerAddress, BrokerPool
@@ -210,9 +209,8 @@ def _polled(url: PortUrl, secrets: Secrets, clock: Clock, locator: MeterLocator,
 
     moved = MovedMeter(lambda: locator.find(mac), server_at, has_login=login is not None) if mac else None
     check = UnitCheck(is_stated=False, scale=values["energy_scale"])
-    counter = PowerCounter(cadence.watched_s, max_watts=max_watts)
     return PolledSource(
-        str(url), server, link, cadence=cadence, clock=clock, unit_check=check, power_counter=counter, moved=moved,
+        str(url), server, link, cadence=cadence, clock=clock, unit_check=check, max_watts=max_watts, moved=moved,
         simulated=values["simulated"],
     )  # fmt: skip
 
@@ -263,6 +261,7 @@ def _openbeken(url: PortUrl, broker: Broker, topic: str, values: _Values, clock:
         clock=clock,
         ask_s=values["ask"] or None,
         unit_check=UnitCheck(is_stated=is_unit_stated, scale=values["energy_scale"]),
+        max_watts=values["max_watts"],
         simulated=values["simulated"],
     )
 
@@ -279,10 +278,9 @@ def _tasmota(url: PortUrl, broker: Broker, topic: str, values: _Values, clock: C
     cadence = _cadence(values, values["ask"] or 300.0, 60.0 if values["ask"] else 700.0)
     check = UnitCheck(is_stated=False, scale=values["energy_scale"])
     ask_s = values["ask"] or None
-    counter = PowerCounter(cadence.watched_s, max_watts=values["max_watts"])
     return PushedSource(
-        str(url), broker, link, cadence=cadence, clock=clock, ask_s=ask_s, unit_check=check, power_counter=counter,
-        simulated=values["simulated"],
+        str(url), broker, link, cadence=cadence, clock=clock, ask_s=ask_s, unit_check=check,
+        max_watts=values["max_watts"], simulated=values["simulated"],
     )  # fmt: skip
 
 
@@ -297,7 +295,7 @@ def _json(url: PortUrl, broker: Broker, topic: str, values: _Values, clock: Cloc
         clock=clock,
         ask_s=meter.silence_s / 2 if meter.request else None,
         unit_check=UnitCheck(),
-        power_counter=PowerCounter(cadence.watched_s, max_watts=values["max_watts"]),
+        max_watts=values["max_watts"],
         simulated=values["simulated"],
     )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from typing import Protocol, TypeVar
 
@@ -20,11 +21,10 @@ from wattrail.chips.uart import UartLink
 from wattrail.clock import Deadline
 from wattrail.errors import ChecksumError, LinkError, NoAnswer, PortTimeout, UnexpectedReply, UrlError
 from wattrail.meter.answer_time import AnswerTime, bounds_of
-from wattrail.meter.statistics import Statistics
 from wattrail.transport import Bus, Port, end_frame
 from wattrail.wire import Register, hex_pairs
 
-__all__ = ["TRIES", "ChipClient", "SpiClient", "UartClient", "open_client"]
+__all__ = ["TRIES", "ChipClient", "SpiClient", "Statistics", "UartClient", "open_client"]
 
 _Answer = TypeVar("_Answer")
 
@@ -32,6 +32,27 @@ logger = logging.getLogger(__name__)
 
 TRIES = 4
 """How often one request is sent before its failure counts."""
+
+
+@dataclass(slots=True)
+class Statistics:
+    """Counters of one meter since it was opened; all only go up."""
+
+    readings: int = 0
+    exchanges: int = 0
+    retries: int = 0
+    silent: int = 0
+    truncated: int = 0
+    damaged: int = 0
+    junk_bytes: int = 0
+    disagreements: int = 0
+    implausible: int = 0
+    restarts: int = 0
+
+    @property
+    def failures(self) -> int:
+        """Exchanges that did not bring the answer they should."""
+        return self.silent + self.truncated + self.damaged
 
 
 class ChipClient(Protocol):

@@ -56,6 +56,7 @@ class Worker:
         self._availability = availability or StoreAvailability(clock)
         self._hand_over = hand_over or self._book_here
         self._cadence = SourceCadence(plan.poll_s, GAP_AFTER_US / 1e6)
+        # Set while no reading waits to be booked. The two threads take turns by it, and so the account needs no lock.
         self._kept = threading.Event()
         self._kept.set()
         self._refused: Exception | None = None
@@ -66,7 +67,7 @@ class Worker:
         self._connected = False
         self._account: Account | None = None
         self.scale = MeterScale(plan, store)
-        self._counted: Counter[str] = Counter()
+        self._counted: Counter[str] = Counter()  # of lines that were closed; the one that is open counts by itself
         self._schedule = PollSchedule(plan.poll_s)
         self._back_off = BackOff()
         simulated = source_kind(plan.url) == "twin"
@@ -103,6 +104,7 @@ class Worker:
         reading = meter.read()
         self._kept.clear()
         self._hand_over(BookkeepingWork(self, ArrivedReading(reading=reading, cadence=self._cadence), self._kept.set))
+        # After the reading is handed over, which is booked while a capture takes 0.2 s of the bus.
         self._feed.scopes.serve(self.plan.name, meter, reading)
 
     def counters(self) -> Mapping[str, int]:
@@ -205,7 +207,7 @@ class Worker:
         if state is MeterState.FAILED and (self._is_account_ahead or not self.due()):
             self._account = None  # it may be ahead of the store: load it again
         self._is_account_ahead = False
-        booked += self._store_waiting()
+        booked += self._store_waiting()  # no reading comes to take it along
         if (state, text) != (self._view.state, self._view.error):
             logger.warning("meter %s is %s: %s", self.plan.name, state, text)
         retry_at = self._clock.now() + timedelta(seconds=delay)

@@ -273,6 +273,7 @@ def _count(meter: Meter, *, unless: int | None = None) -> int:
     if (energy := meter.chip.energy) is None:
         raise LinkError(f"{meter.url}: the {meter.chip.title} has no register for its energy", hint="test power alone")
     count = meter.client.read_register(energy)
+    # The checksum is eight bits wide and may pass a wrong count, which would end the timing.
     while count != unless and (again := meter.client.read_register(energy)) != count:
         count = again
     return count

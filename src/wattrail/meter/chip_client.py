@@ -216,17 +216,16 @@ class UartClient:
 class SpiClient:
     """Requests over an SPI bus."""
 
-    def __init__(self, bus: Bus, chip: MeteringChip, statistics: Statistics, *, tries: int = TRIES) -> None:
+    def __init__(self, bus: Bus, chip: MeteringChip, statistics: Statistics) -> None:
         self.carrier = bus
         self.chip = chip
         self._within_s = bounds_of(bus.url).longest_s
         self._link = SpiLink()
         self._statistics = statistics
-        self._tries = tries
 
     def read_register(self, register: Register) -> int:
         """See ``ChipClient``."""
-        return _with_retries(partial(self._read_once, register), self, self._statistics, self._tries)
+        return _with_retries(partial(self._read_once, register), self, self._statistics)
 
     def sample(self) -> ChipSample:
         """See ``ChipClient``: one register after the other, so a refresh can fall in between."""
@@ -258,7 +257,9 @@ class SpiClient:
         return self.carrier.transfer(data, Deadline.after(self._within_s, self.carrier.clock))
 
 
-def _with_retries(request: Callable[[], _Answer], client: ChipClient, statistics: Statistics, tries: int) -> _Answer:
+def _with_retries(
+    request: Callable[[], _Answer], client: ChipClient, statistics: Statistics, tries: int = TRIES
+) -> _Answer:
     for _ in range(tries - 1):
         try:
             return request()

@@ -159,7 +159,8 @@ PROFILES: Final[Mapping[str, JsonMeter]] = {
         # DSMR 4 has a telegram every 10 s, DSMR 5 one every second. Source: dsmr/p1-5
         expected_s=10, silence_s=60,
     ),
-    # shellies/<id>/emeter/0 of Gen1 EM and 3EM: Wh with one decimal; falls by 0.1 Wh without a restart (core#93606)
+    # shellies/<id>/emeter/0 of Gen1 EM and 3EM: Wh with one decimal; falls by 0.1 Wh without a restart (core#93606). A
+    # 3EM counts each phase by itself: of mixed signs import and export both rise (ioBroker.shelly#369).
     "shelly-em": JsonMeter(
         registers=(
             RegisterPath(name="import", direction=_IN, topic="total", unit="Wh", decimals=1,

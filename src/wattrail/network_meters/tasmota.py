@@ -345,6 +345,7 @@ def _sum(energy: Mapping[str, object], key: str, where: str) -> Decimal | None:
 def _phases(energy: Mapping[str, object], key: str, where: str) -> list[Decimal | None]:
     if key not in energy:
         return []
+    # More than one phase makes lists, but not of a voltage or a frequency that all have in common.
     value = energy[key]
     if isinstance(value, list):
         return [find_number(energy, (key, phase), where, text_hint=None) for phase in range(len(value))]

@@ -81,7 +81,7 @@ class InfluxPacing:
 
     tick_s: float = 1.0
     timeout_s: float = 10.0
-    last_timeout_s: float = 0.3
+    last_timeout_s: float = 0.3  # publishers have 0.4 s to end; what is not written then waits in the outbox
     first_retry_s: float = 1.0
 
 

@@ -38,6 +38,8 @@ _READ_SIZE: Final = 4096
 MAX_WAITING: Final = 256
 """Readings of one piece of what arrived that are kept; of more the oldest go, registers hold what they said."""
 
+# A client too many is accepted and closed at once: the SDK takes three, most devices one (localtuya#725). What it
+# sends before that, or does not, cannot be told apart from the answer to a wrong key.
 _BUSY: Final = "it is busy with another client, or the local key, id= or version= is wrong: they look alike"
 _BUSY_HINT: Final = "end the app and other programs that read this device (most serve one), then check the key"
 
@@ -179,6 +181,7 @@ class TuyaSource(DecodingSource):
             self._asks_by_point, connection.ask_at = True, -math.inf
         if now >= connection.ask_at:
             connection.ask_at = now + self._ask_s if self._ask_s else math.inf
+            # Out of the cache of the module: its microcontroller is not asked, so most answers repeat the one before.
             session.query(int(self._clock.now().timestamp()))
             if connection.is_update_due and self._updates:
                 session.request_update()

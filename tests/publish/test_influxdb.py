@@ -18,7 +18,7 @@ import pytest
 from line_protocol_parser import parse_line
 
 from tests.publish.broker import server_tls
-from tests.publish.rig import AT, Site
+from tests.publish.rig import AT, Site, view
 from wattrail.ledger import Totals
 from wattrail.publish import PublisherStatus
 from wattrail.publish.influxdb import InfluxPacing, InfluxPlan, InfluxTarget
@@ -156,6 +156,14 @@ def test_each_version_has_its_own_path_and_login(
     assert registers["fields"] == {"import_wh": 1_234_567, "export_wh": 89_012}
     assert live["fields"] == {"power": 500.0, "voltage": 230.0}
     assert registers["tags"]["meter"] == live["tags"]["meter"] == "house"
+
+
+def test_registers_that_are_estimated_by_power_say_so(site: Site, influx: Influx) -> None:
+    site.feed.publish(replace(view(), has_estimates=True))
+    with writing(site, plan(influx)):
+        influx.until(lambda: influx.requests)
+    (registers,) = (point for point in map(parse_line, influx.requests[0][2]) if "import_wh" in point["fields"])
+    assert registers["tags"]["estimated"] == "true"
 
 
 def test_a_day_that_waited_is_one_write_and_then_forgotten(site: Site, influx: Influx) -> None:

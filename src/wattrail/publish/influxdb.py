@@ -166,11 +166,12 @@ class _InfluxWriter:
         """One write; returns whether more waits."""
         now_s, measurement = time.monotonic(), self._plan.measurement
         self._pending.flush(now_s)
-        rows, known = self._outbox.waiting(self._lines), self._outbox.identities()
-        live = tuple(self._pending.due(now_s))
+        rows, live = self._outbox.waiting(self._lines), tuple(self._pending.due(now_s))
+        # What waits may be of a meter that is configured no longer, whose account is all that is known of it.
+        known = {meter_id: published_meter(one) for meter_id, one in self._outbox.identities().items()}
+        known |= {meter_id: meter.who for meter_id, meter in self._pending.by_id().items()}
         lines = [
-            registers_point(measurement, published_meter(known[row.meter_id]), RegisterValues.of(row.totals, row.at))
-            for row in rows
+            registers_point(measurement, known[row.meter_id], RegisterValues.of(row.totals, row.at)) for row in rows
         ]
         lines += [live_point(measurement, meter.who, values) for meter, values in live]
         if not lines:

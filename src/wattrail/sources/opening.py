@@ -309,36 +309,44 @@ def _json_meter(url: PortUrl, values: _Values) -> JsonMeter:
             hint=f"write it like {DEVICES['json'].example}",
         )
     meter = profile or JsonMeter(registers=())
-    if values["energy"] is not None:
-        meter = replace(meter, registers=tuple(_registers(values)))
     quantities = {name: values[option] for name, option in (("watts", "power"), ("volts", "volts"), ("amps", "amps"))}
     stated = [
         QuantityPath(quantity=name, path=path, scale=values["power_scale"] if name == "watts" else Decimal(1))
         for name, path in quantities.items()
         if path is not None
     ]
-    kept = [path for path in meter.quantities if quantities.get(path.quantity) is None]
+    kept = [
+        replace(path, scale=path.scale * values["power_scale"]) if path.quantity == "watts" else path
+        for path in meter.quantities
+        if quantities.get(path.quantity) is None
+    ]
     changes: dict[str, Any] = {
         name: values[name] for name in ("availability", "online", "offline", "last_seen") if values[name] is not None
     }
     if values["retained"]:
         changes["ignores_retained"] = values["retained"] == "ignore"
-    return replace(meter, quantities=(*kept, *stated), has_text_numbers=values["text_numbers"], **changes)
+    registers = tuple(_registers(url, meter.registers, values))
+    return replace(
+        meter, registers=registers, quantities=(*kept, *stated), has_text_numbers=values["text_numbers"], **changes
+    )
 
 
-def _registers(values: _Values) -> list[RegisterPath]:
-    direction = values["direction"] or Direction.IMPORT
-    stated = [(direction, values["energy"]), (Direction.EXPORT, values["export_energy"])]
-    return [
-        RegisterPath(
-            name=way.value,
-            direction=way,
-            path=path,
-            unit=values["unit"] or "kWh",
-            decimals=3 if values["decimals"] is None else values["decimals"],
-            persistence=values["class"] or Persistence.UNKNOWN,
-            modulus=values["modulus"],
+def _registers(url: PortUrl, of_profile: Sequence[RegisterPath], values: _Values) -> list[RegisterPath]:
+    """The registers of a profile, or the one that ``energy=`` names, with what else the URL says of them."""
+    fields = {"unit": "unit", "decimals": "decimals", "persistence": "class", "modulus": "modulus"}
+    said: dict[str, Any] = {field: values[option] for field, option in fields.items() if values[option] is not None}
+    way: Direction | None = values["direction"]
+    first = [RegisterPath(name="import", direction=Direction.IMPORT, path=values["energy"])]
+    registers = [replace(path, **said) for path in (of_profile if values["energy"] is None else first)]
+    if way is not None and len(registers) > 1:
+        raise UrlError(
+            f"{str(url)!r}: direction= is of one total, and profile={values['profile']} has {len(registers)}",
+            hint="drop direction=, or name one total by energy=",
         )
-        for way, path in stated
-        if path is not None
-    ]
+    if way is not None:
+        registers = [replace(path, name=way.value, direction=way) for path in registers]
+    if values["export_energy"] is not None:
+        second: dict[str, Any] = {"unit": registers[0].unit, "decimals": registers[0].decimals} if registers else {}
+        export = RegisterPath(name="export", direction=Direction.EXPORT, path=values["export_energy"])
+        registers.append(replace(export, **(second | said)))
+    return registers

@@ -43,7 +43,7 @@ def test_a_line_that_repeats_hides_no_other() -> None:
     assert [(line.message, line.count) for line in log.lines()] == [("no answer from house", 5000), ("disk full", 1)]
 
 
-def test_what_the_log_leaves_out_is_one_line_here_however_often_it_is_counted_there() -> None:
+def test_what_the_log_leaves_out_is_one_line_here_with_its_count() -> None:
     clock, stream, log, logger = ManualClock(), io.StringIO(), RecentLog(), logging.getLogger("wattrail.story")
     service = logging.StreamHandler(stream)
     service.setFormatter(SafeFormatter("%(message)s"))

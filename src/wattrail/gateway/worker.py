@@ -40,6 +40,9 @@ __all__ = ["OPEN_AGAIN_AFTER", "Worker"]
 OPEN_AGAIN_AFTER: Final = 4
 """Failed polls in a row on an open port before it is closed and opened again."""
 
+_SILENT_POLLS: Final = 1.5
+"""Of a chip that is read less often than every 6.7 s: one poll that is left out is a gap."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -55,7 +58,8 @@ class Worker:
     ) -> None:  # fmt: skip
         self._availability = availability or StoreAvailability(clock)
         self._hand_over = hand_over or self._book_here
-        self._cadence = SourceCadence(plan.poll_s, GAP_AFTER_US / 1e6)
+        # Samples that are taken twice move a reading by tenths of a second: at 10 s each second one would be a gap.
+        self._cadence = SourceCadence(plan.poll_s, max(GAP_AFTER_US / 1e6, _SILENT_POLLS * plan.poll_s))
         # Set while no reading waits to be booked. The two threads take turns by it, and so the account needs no lock.
         self._kept = threading.Event()
         self._kept.set()
@@ -194,8 +198,9 @@ class Worker:
     def _open_account(self, meter: MeterReader, first: Reading) -> Account:
         now = self._clock.now()
         return Account(
-            self._store, self.plan.name, meter, first, now=now, zone=self._zone, availability=self._availability
-        )
+            self._store, self.plan.name, meter, first, now=now, zone=self._zone, availability=self._availability,
+            longest_silence_s=self._cadence.silence_s,
+        )  # fmt: skip
 
     def _failed(self, error: Exception) -> float:
         state, text, hint = shown_failure(error, self.plan.url)

@@ -155,6 +155,7 @@ class NetworkReader:
         plan = state.meter.plan
         try:
             if state.source is None:
+                # In a thread: a password store may ask its owner.
                 state.source = await in_thread(lambda: self._opener(plan, self._clock), name=plan.name)
             reading = await state.source.read()
         except Exception as error:  # noqa: BLE001 it is the meter's own, and shown there

@@ -106,6 +106,8 @@ class Worker:
             self._view = replace(self._view, has_waveform=has_waveform(meter))
             self._warn_of_assumed_scale(meter)
         reading = meter.read()
+        # Not booked here: a hundred threads that woke after a commit queued for the interpreter, 550 us a reading with
+        # 500 chips where one thread that books takes 370 (ADR 45).
         self._kept.clear()
         self._hand_over(BookkeepingWork(self, ArrivedReading(reading=reading, cadence=self._cadence), self._kept.set))
         # After the reading is handed over, which is booked while a capture takes 0.2 s of the bus.

@@ -145,6 +145,7 @@ class Meter:
         """
         first = self.statistics.exchanges
         sample = self._settled()
+        # MODE is read after every sample: a chip that has lost its counter says so there, and nowhere else (ADR 12).
         if found := self._set_up():  # set otherwise since, by a restart or by somebody, perhaps in between: once more
             is_reset = self.chip.was_reset(found)
             self._is_reset |= is_reset
@@ -210,6 +211,7 @@ class Meter:
         run: list[ChipSample] = []
         for _ in range(MAX_SAMPLES):
             now = self._client.sample()
+            # All are compared, not suspicious ones alone: an error of one count is not suspicious (ADR 11).
             if run and not self._agree(run[-1], now):
                 logger.info("two samples differ: %s; sampling again", self.url)
                 run = []

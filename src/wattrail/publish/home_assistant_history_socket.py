@@ -128,7 +128,7 @@ class HomeAssistantSocket:
         }
 
     def _command(self, type_: str, **fields: object) -> Any:  # noqa: ANN401 - any JSON
-        self._number += 1
+        self._number += 1  # Home Assistant refuses an id that does not rise
         _send(self._connection, {"id": self._number, "type": type_, **fields}, self._shown)
         answer = _receive(self._connection, self._shown)
         while answer.get("id") != self._number:

@@ -107,6 +107,7 @@ class _MqttSession:
                 for event in stored.standing():
                     take_event(self._alarms, event)
         self._ended = asyncio.Event()
+        # One for all connections of a run: the broker ends one that died unseen, and sends its will, before the next.
         self._identifier = f"wattrail{secrets.token_hex(6)}"
         self._state_topic = plan.dialect.gateway_state(online=True).topic
         self._wants_all = self._is_doubted = True

@@ -106,7 +106,7 @@ class PolledSource(DecodingSource):
         server = moved.server(place)
         if server.name == self._server.name:
             raise error
-        if moved.has_login:
+        if moved.has_login:  # anybody may announce a MAC
             raise PortOpenError(
                 f"{self.url}: the meter is at {place} now, and its password is sent only to the address in its URL",
                 hint=f"check that {place} is the meter, then write it in the URL",

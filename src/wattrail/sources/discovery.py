@@ -22,7 +22,7 @@ from wattrail.network_meters.discovery import DISCOVERY_TOPICS, BrokerDiscovery,
 from wattrail.network_meters.tuya_announcement import EVERY_S
 from wattrail.sanitize import hide_typed_credentials, printable
 from wattrail.sources.broker import Broker, BrokerAddress
-from wattrail.sources.tuya_listening import announced
+from wattrail.sources.tuya_listening import announced, udp_socket
 from wattrail.transport.http import HttpServer
 from wattrail.urls import split
 
@@ -200,13 +200,10 @@ async def _listen_for_tuya(plan: SearchPlan, findings: Findings) -> list[_Candid
 
 
 def _multicast_socket(interface: str) -> socket.socket:
-    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    sock.setblocking(False)
-    sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, 2)
-    if interface:
-        sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(interface))
-    sock.bind((interface, 0))
-    return sock
+    options: list[tuple[int, int, int | bytes]] = [(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, 2)]
+    if interface:  # else the route of the machine decides, which may lead to another network
+        options.append((socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(interface)))
+    return udp_socket(interface, 0, *options)
 
 
 async def _ask_web_servers(

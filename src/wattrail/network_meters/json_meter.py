@@ -267,7 +267,7 @@ class JsonTopics:
         return Decoded(
             sample=self._sample(),
             registers=tuple(self._counts[number] for number in range(len(self._registers))) if has_total else (),
-            evidence=self._evidence.for_total(at) if has_total else self._evidence.without_total(),
+            evidence=self._evidence.beside(at, has_total=has_total),
             advice=(f"no total is booked before all have come; missing: {', '.join(missing)}",) if missing else (),
             quality=LinkQuality(signal_dbm=float_of(document, "rssi")),
             freshness=freshness,

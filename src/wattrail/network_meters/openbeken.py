@@ -326,7 +326,7 @@ class OpenBekenTopics:
         return Decoded(
             sample=self._sample,
             registers=() if total is None else (count_of(self._register, total, unit),),
-            evidence=self._evidence.without_total() if total is None else self._evidence.for_total(at),
+            evidence=self._evidence.beside(at, has_total=total is not None),
             quality=self._quality,
             freshness=freshness,
             is_simulated=self._is_simulated,

@@ -278,7 +278,7 @@ class TasmotaTopics:
         return Decoded(
             sample=sample,
             registers=registers,
-            evidence=self._evidence.for_total(at) if registers else self._evidence.without_total(),
+            evidence=self._evidence.beside(at, has_total=bool(registers)),
             quality=self._quality,
             freshness=freshness,
             is_simulated=self._is_simulated,

@@ -201,6 +201,23 @@ def test_a_refusal_is_shown_without_the_secret_and_registers_wait(site: Site, in
         board_says(site, lambda: site.state("influxdb").waiting == 0)
 
 
+def test_a_secrets_file_that_cannot_be_read_waits_for_a_person(
+    site: Site, influx: Influx, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secrets = tmp_path / "damaged.toml"
+    secrets.write_text("[influx\n")
+    secrets.chmod(0o600)
+    monkeypatch.setenv("WATTRAIL_SECRETS", str(secrets))
+    monkeypatch.delenv("WATTRAIL_LOGIN_INFLUX")
+    store_a_day(site)
+    with writing(site, plan(influx)):
+        board_says(site, lambda: site.state("influxdb").status is PublisherStatus.REFUSED)
+        assert "damaged.toml" in (site.state("influxdb").error or "")
+        assert site.state("influxdb").waiting == 1440
+        secrets.unlink()
+        board_says(site, lambda: site.state("influxdb").sent_at)
+
+
 def test_what_a_server_does_not_take_is_logged_and_not_repeated(
     site: Site, influx: Influx, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -17,7 +17,7 @@ from typing import Final, Literal
 from urllib.parse import urlencode
 
 from wattrail.credentials import Credentials
-from wattrail.errors import AccessDenied, PortOpenError
+from wattrail.errors import AccessDenied, PortOpenError, WattrailError
 from wattrail.gateway import Subscription
 from wattrail.gateway.timing import BackOff
 from wattrail.publish.authority import HttpPost, basic_authorization
@@ -128,10 +128,8 @@ class _InfluxWriter:
         self._back_off = BackOff(plan.pacing.first_retry_s)
         self._retry_at_s = float("-inf")
         self._lines = _BATCH
-        self._login = self._find_login()
-
-    def _find_login(self) -> Credentials | None:
-        return Secrets().find(self._plan.login)
+        self._login: Credentials | None = None
+        self._knows_login = False
 
     def run(self, events: Subscription) -> None:
         """Write until the events end."""
@@ -159,7 +157,7 @@ class _InfluxWriter:
                 self._lines //= 2
                 return
             self._retry_at_s = time.monotonic() + self._back_off.fail()
-            self._login = self._find_login()  # a person may have corrected it
+            self._knows_login = False  # a person may have corrected it
             self._board.failed(self._plan.name, failed.status, failed.error, waiting=self._outbox.count())
 
     def _write_once(self, timeout_s: float) -> bool:
@@ -187,6 +185,16 @@ class _InfluxWriter:
         self._board.sent(self._plan.name, waiting=self._outbox.count() if has_more else 0, held=self._pending.held)
         return has_more
 
+    def _found_login(self) -> Credentials | None:
+        """The login, looked up once until a write fails: a password store may take its time."""
+        if not self._knows_login:
+            try:
+                self._login = Secrets().find(self._plan.login)
+            except WattrailError as error:
+                raise DeliveryFailed(PublisherStatus.REFUSED, error) from error
+            self._knows_login = True
+        return self._login
+
     def _post(self, lines: Sequence[str], timeout_s: float) -> None:
         body = gzip.compress("\n".join([*lines, ""]).encode(), compresslevel=1)
         status, said = self._answer(body, timeout_s)
@@ -203,7 +211,7 @@ class _InfluxWriter:
 
     def _answer(self, body: bytes, timeout_s: float) -> tuple[int, str]:
         """Status, and what the server says of it; without what it may repeat of our headers."""
-        plan, login = self._plan, self._login
+        plan, login = self._plan, self._found_login()
         post = HttpPost(
             url=plan.influx.write_url, shown=plan.target, action="write", timeout_s=timeout_s, ca_file=plan.ca_file
         )

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urljoin, urlsplit
 
 from wattrail.credentials import Credentials
 from wattrail.errors import AccessDenied, PortOpenError, WattrailError
@@ -53,9 +53,8 @@ class InfluxTarget:
     database: str
     org: str = ""
 
-    @property
-    def write_url(self) -> str:
-        """Where points are posted to."""
+    def path(self) -> str:
+        """The path of a write, with its query."""
         match self.version:
             case 1:
                 path, query = "write", {"db": self.database, "precision": "ns"}
@@ -64,7 +63,7 @@ class InfluxTarget:
             case 3:
                 partial = {"precision": "nanosecond", "accept_partial": "true"}
                 path, query = "api/v3/write_lp", {"db": self.database, **partial}
-        return f"{self.url.rstrip('/')}/{path}?{urlencode(query)}"
+        return f"{urlsplit(self.url).path.rstrip('/')}/{path}?{urlencode(query)}"
 
     def authorization(self, login: Credentials | None) -> Mapping[str, str]:
         """The header of a login: user and password for version 1, the password as token for the others."""
@@ -213,7 +212,11 @@ class _InfluxWriter:
         """Status, and what the server says of it; without what it may repeat of our headers."""
         plan, login = self._plan, self._found_login()
         post = HttpPost(
-            url=plan.influx.write_url, shown=plan.target, action="write", timeout_s=timeout_s, ca_file=plan.ca_file
+            url=urljoin(plan.influx.url, plan.influx.path()),
+            shown=plan.target,
+            action="write",
+            timeout_s=timeout_s,
+            ca_file=plan.ca_file,
         )
         headers = {"Content-Type": "text/plain; charset=utf-8", "Content-Encoding": "gzip"}
         answer = post.send(body, {**headers, **plan.influx.authorization(login)})

@@ -51,7 +51,7 @@ class SystemClock:
 
     def sleep(self, seconds: float) -> None:
         """Block the calling thread."""
-        time.sleep(max(0.0, seconds))
+        time.sleep(max(0.0, seconds))  # what is left of a deadline may be below 0, which raises
 
 
 class ManualClock:
@@ -81,7 +81,7 @@ class ManualClock:
         """Move the wall clock and the monotonic clock forward. Raises ValueError for a negative time."""
         if seconds < 0:
             raise ValueError(f"time does not run backwards: {seconds} s; to move the wall clock use step()")
-        with self._lock:
+        with self._lock:  # several meters sleep on one clock, each in its thread
             self._elapsed += seconds
 
     def step(self, seconds: float) -> None:
@@ -112,6 +112,8 @@ class Deadline:
         return self.clock.monotonic() >= self.at
 
 
+# Not tzlocal: it refuses a POSIX zone (TZ=CET-1CEST,M3.5.0,M10.5.0/3) and takes UTC where OpenWrt keeps one in /etc/TZ.
+# Days would begin at the wrong hour on just the small machines that stand beside a meter (ADR 29).
 class MachineZone(tzinfo):
     """The time zone of this machine, as the C library knows it: by name, POSIX rule or file."""
 

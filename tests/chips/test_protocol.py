@@ -16,8 +16,7 @@ from wattrail.chips.scaling import Scaling
 from wattrail.energy_register import Direction, Persistence, RegisterCount
 from wattrail.errors import UrlError
 from wattrail.front_end import FRONT_ENDS, front_ends_of
-from wattrail.meter.chip_client import open_client
-from wattrail.meter.statistics import Statistics
+from wattrail.meter.chip_client import Statistics, open_client
 from wattrail.transport import open_port
 from wattrail.units import Quantities, Reading
 from wattrail.wire import Access

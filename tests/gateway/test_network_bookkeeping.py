@@ -34,9 +34,12 @@ class Attic:
     def __init__(self, path: Path, start: datetime) -> None:
         self.clock, self.store, self.wh = ManualClock(start), open_store(path), 5000
         self.feed = Feed(self.clock)
-        plan = MeterPlan(name="attic", url="openbeken://192.0.2.7")
-        self.meter = NetworkMeter(plan, self.store, self.feed, clock=self.clock, zone=BERLIN)
+        self.meter = self.another("attic")
         self.bookkeeper = Bookkeeper(self.store, self.feed, [self.meter])
+
+    def another(self, name: str) -> NetworkMeter:
+        plan = MeterPlan(name=name, url="openbeken://192.0.2.7")
+        return NetworkMeter(plan, self.store, self.feed, clock=self.clock, zone=BERLIN)
 
     def say(self, news: ArrivedReading | Failure | None) -> None:
         self.bookkeeper.book_now(BookkeepingWork(self.meter, news, lambda: None))
@@ -103,6 +106,24 @@ def test_a_ledger_that_nobody_writes_is_not_closed_in_time(attic: Attic) -> None
     assert attic.bookkeeper.thread is not None
     attic.bookkeeper.thread.join(60.0)
     assert attic.store.entries(attic.meter_id)[-1].positive == 3
+
+
+def test_a_ledger_that_the_store_refuses_costs_no_other_its_last_minute(
+    attic: Attic, caplog: pytest.LogCaptureFixture
+) -> None:
+    first, attic.meter = attic.meter, attic.another("cellar")
+    attic.bookkeeper.add([attic.meter])
+    attic.read(4)
+    attic.meter = first
+    attic.read(4)
+    attic.meter = attic.another("attic")  # of a second gateway, say, whose entry is there before that of the first
+    attic.read(2)
+    Bookkeeper(attic.store, attic.feed, [attic.meter])._finish()
+    attic.bookkeeper._finish()
+    cellar = attic.store.meter("cellar")
+    assert cellar is not None
+    assert attic.store.entries(cellar.id)[-1].positive == 3
+    assert "the ledger of meter attic stays open: " in caplog.text
 
 
 def test_failures_in_a_row_are_one_dropout_and_the_brokers_are_told_apart(attic: Attic) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import logging
 
+from wattrail.clock import ManualClock
+from wattrail.gateway.logs import WINDOW_S, CollapseRepeats, SafeFormatter
 from wattrail.gateway.recent_log import MAX_LINES, RecentLog
 
 
@@ -38,6 +41,25 @@ def test_a_line_that_repeats_hides_no_other() -> None:
     flood = [(logging.WARNING, "no answer from %s", "house")] * 5000
     log = logged((logging.ERROR, "disk %s", "full"), *flood)
     assert [(line.message, line.count) for line in log.lines()] == [("no answer from house", 5000), ("disk full", 1)]
+
+
+def test_what_the_log_leaves_out_is_one_line_here_with_its_count() -> None:
+    clock, stream, log, logger = ManualClock(), io.StringIO(), RecentLog(), logging.getLogger("wattrail.story")
+    service = logging.StreamHandler(stream)
+    service.setFormatter(SafeFormatter("%(message)s"))
+    service.addFilter(CollapseRepeats(clock=clock))
+    logger.addHandler(service)
+    logger.addHandler(log)
+    try:
+        for window in range(5):
+            for _ in range(2 + window):
+                logger.warning("no answer from %s", "house")
+            clock.advance(WINDOW_S)
+    finally:
+        logger.removeHandler(service)
+        logger.removeHandler(log)
+    assert stream.getvalue().splitlines()[-1] == "no answer from house (repeated 4 times)"
+    assert [(line.message, line.count) for line in log.lines()] == [("no answer from house", 20)]
 
 
 def test_it_keeps_so_many_lines_and_no_more() -> None:

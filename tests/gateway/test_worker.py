@@ -220,6 +220,18 @@ def test_what_a_defect_keeps_from_the_store_is_stored_after_it(
     assert booked(house) == meter.count - FIRST_COUNT
 
 
+def test_a_chip_that_is_read_every_ten_seconds_is_watched_all_the_time(house: Household, meter: StubMeter) -> None:
+    house.start_worker("cabin", poll_s=10.0)
+    for number in range(30):
+        meter.takes_s = 0.05 if number % 2 else 0.2  # a sample takes longer where one did not agree
+        house.step()
+        house.clock.advance(10.0 - meter.takes_s)
+    house.worker.close()
+    row = house.store.meter("cabin")
+    assert row is not None
+    assert {entry.kind for entry in house.store.entries(row.id)} == {EntryKind.START, EntryKind.COUNTED}
+
+
 def test_an_outage_is_booked_as_a_gap_and_its_energy_is_not_lost(house: Household, meter: StubMeter) -> None:
     """The chip counts on while nobody hears it: its counter, moved by 100 meanwhile, is the truth."""
     house.step(5)

@@ -18,7 +18,7 @@ import pytest
 from line_protocol_parser import parse_line
 
 from tests.publish.broker import server_tls
-from tests.publish.rig import AT, Site
+from tests.publish.rig import AT, Site, view
 from wattrail.ledger import Totals
 from wattrail.publish import PublisherStatus
 from wattrail.publish.influxdb import InfluxPacing, InfluxPlan, InfluxTarget
@@ -158,6 +158,14 @@ def test_each_version_has_its_own_path_and_login(
     assert registers["tags"]["meter"] == live["tags"]["meter"] == "house"
 
 
+def test_registers_that_are_estimated_by_power_say_so(site: Site, influx: Influx) -> None:
+    site.feed.publish(replace(view(), has_estimates=True))
+    with writing(site, plan(influx)):
+        influx.until(lambda: influx.requests)
+    (registers,) = (point for point in map(parse_line, influx.requests[0][2]) if "import_wh" in point["fields"])
+    assert registers["tags"]["estimated"] == "true"
+
+
 def test_a_day_that_waited_is_one_write_and_then_forgotten(site: Site, influx: Influx) -> None:
     store_a_day(site)
     with writing(site, plan(influx)):
@@ -191,6 +199,23 @@ def test_a_refusal_is_shown_without_the_secret_and_registers_wait(site: Site, in
         assert "secret" not in f"{state.error}{state.target}{state.hint}"
         assert "d3JpdGVyOnBsYW50ZWQtc2VjcmV0" not in (state.error or "")
         board_says(site, lambda: site.state("influxdb").waiting == 0)
+
+
+def test_a_secrets_file_that_cannot_be_read_waits_for_a_person(
+    site: Site, influx: Influx, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secrets = tmp_path / "damaged.toml"
+    secrets.write_text("[influx\n")
+    secrets.chmod(0o600)
+    monkeypatch.setenv("WATTRAIL_SECRETS", str(secrets))
+    monkeypatch.delenv("WATTRAIL_LOGIN_INFLUX")
+    store_a_day(site)
+    with writing(site, plan(influx)):
+        board_says(site, lambda: site.state("influxdb").status is PublisherStatus.REFUSED)
+        assert "damaged.toml" in (site.state("influxdb").error or "")
+        assert site.state("influxdb").waiting == 1440
+        secrets.unlink()
+        board_says(site, lambda: site.state("influxdb").sent_at)
 
 
 def test_what_a_server_does_not_take_is_logged_and_not_repeated(

@@ -278,6 +278,25 @@ def test_tls_needs_the_authority_that_signed_and_then_works(tmp_path: Path) -> N
         gc.collect()  # that socket, now
 
 
+def test_a_secrets_file_that_cannot_be_read_waits_for_a_person(
+    site: Site, mosquitto: Mosquitto, tmp_path: Path
+) -> None:
+    secrets = tmp_path / "secrets.toml"
+    secrets.write_text("[broker\n")
+    secrets.chmod(0o600)
+
+    async def story() -> None:
+        site.show()
+        async with publishing(site, plain(mosquitto)):
+            await board_says(site, lambda: site.state("mqtt").status is PublisherStatus.REFUSED)
+            assert "secrets.toml" in (site.state("mqtt").error or "")
+            await board_says(site, lambda: site.state("mqtt").waiting)
+            secrets.unlink()
+            await board_says(site, lambda: site.state("mqtt").sent_at)
+
+    run(story())
+
+
 def test_a_renamed_meter_leaves_no_topic_behind(site: Site, mosquitto: Mosquitto) -> None:
     async def story() -> None:
         site.show()

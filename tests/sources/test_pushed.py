@@ -18,9 +18,11 @@ from tests.sources.conftest import (
     run,
 )
 from wattrail.clock import ManualClock
-from wattrail.energy_register import Direction, Freshness
+from wattrail.energy_register import Direction, Freshness, Persistence
 from wattrail.errors import PortError, PortLost, PortOpenError, PortTimeout, UnexpectedReply, UrlError
+from wattrail.network_meters.decoded import Decoded
 from wattrail.sources import BrokerPool, MeterSource, open_source
+from wattrail.sources.pushed import PushedSource
 from wattrail.units import Reading
 
 pytestmark = NEEDS_BROKER
@@ -312,6 +314,32 @@ def test_the_last_source_that_closes_ends_the_connection(broker: Mosquitto) -> N
     run(story())
 
 
+def decoded_by(options: str, payload: str) -> Decoded:
+    """What a plug behind zigbee2mqtt says, by the profile and by options beside it."""
+    source = open_source(f"mqtt://b/z/plug?device=json&profile=zigbee2mqtt{options}", secrets=no_secrets())
+    assert isinstance(source, PushedSource)
+    decoded = source.link.receive("z/plug", payload.encode(), is_retained=False, at=0.0)
+    assert decoded is not None
+    return decoded
+
+
+def test_an_option_replaces_its_part_of_a_profile() -> None:
+    options = "&unit=Wh&decimals=1&class=C&modulus=65536&power_scale=-1&direction=sum"
+    decoded = decoded_by(options, '{"energy":1234.5,"power":100}')
+    (total,) = decoded.registers
+    register = total.register
+    assert register.milliwatt_hours(total.count) == 1_234_500
+    assert (register.persistence, register.modulus, register.direction) == (Persistence.VOLATILE, 65536, Direction.SUM)
+    assert decoded.sample.watts == -100
+
+
+def test_a_profile_takes_a_second_total() -> None:
+    decoded = decoded_by("&export_energy=produced_energy", '{"energy":2,"produced_energy":1,"power":-100}')
+    assert [(one.register.direction, one.register.milliwatt_hours(one.count)) for one in decoded.registers] == [
+        (Direction.IMPORT, 2_000_000), (Direction.EXPORT, 1_000_000),
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -319,6 +347,7 @@ def test_the_last_source_that_closes_ends_the_connection(broker: Mosquitto) -> N
         ("mqtt://broker/?device=json&energy=e", "after the broker stands the topic of one meter"),
         ("mqtt://broker/%23?device=openbeken", r"without \+ and #"),
         ("mqtt://broker/x?device=json", "device=json needs profile= or energy="),
+        ("mqtt://broker/x?device=json&profile=p1&direction=sum", "direction= is of one total, and profile=p1 has 4"),
         ("mqtt://broker/x?device=json&energy=a[", "option energy='a\\[' does not fit"),
         ("mqtt://broker/x?device=openbeken&unit=kwh", "option unit='kwh' does not fit: must be one of mWh, Wmin"),
         ("mqtt://broker/x?device=openbeken&enrgy=e", "has no option 'enrgy'"),

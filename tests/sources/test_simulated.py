@@ -30,6 +30,21 @@ def clock() -> ManualClock:
     return ManualClock()
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "openbeken://meter.lan",
+        "tasmota://meter.lan",
+        "mqtt://broker.lan/obk1?device=openbeken",
+        "tuya://meter.lan?version=3.3&board=pziot-e01",
+    ],
+)
+def test_a_url_may_say_that_all_is_simulated_whatever_the_device(url: str) -> None:
+    options = f"{'&' if '?' in url else '?'}simulated=yes"
+    assert not open_source(url, secrets=no_secrets()).simulated
+    assert open_source(url + options, secrets=no_secrets()).simulated
+
+
 @asynccontextmanager
 async def over_http(device: SimulatedOpenBeken | SimulatedTasmota, options: str = "") -> AsyncIterator[MeterSource]:
     scheme = "openbeken" if isinstance(device, SimulatedOpenBeken) else "tasmota"

@@ -12,8 +12,7 @@ from wattrail.chips.bl0942.constants import HEADS
 from wattrail.chips.bl0942.registers import V_RMS
 from wattrail.clock import Deadline, ManualClock
 from wattrail.errors import PortTimeout
-from wattrail.meter.chip_client import UartClient, open_client
-from wattrail.meter.statistics import Statistics
+from wattrail.meter.chip_client import Statistics, UartClient, open_client
 from wattrail.transport import logged, open_port, withhold
 from wattrail.transport.frame_log import MAX_SHOWN, LoggedBus, LoggedPort
 from wattrail.transport.record import RecordedBus

@@ -35,6 +35,7 @@ class QuietHours:
         for day in (local.date() - timedelta(days=1), local.date()):
             last = day if self.begin < self.end else day + timedelta(days=1)
             begin = datetime.combine(day, self.begin, zone).astimezone(UTC)
+            # An hour that comes twice ends the second time: better an event late than one in somebody's sleep.
             end = datetime.combine(last, self.end, zone).replace(fold=1).astimezone(UTC)
             if begin <= at < end:
                 return end

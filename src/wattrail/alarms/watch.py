@@ -64,7 +64,7 @@ class _Alarm:
         if not is_beyond:
             self.state, self.lasted_s, self.beyond_at_s = AlarmState.NORMAL, 0.0, None
             return None
-        if self.beyond_at_s is not None:
+        if self.beyond_at_s is not None:  # by the monotonic clock: a wall clock that is set raises no alarm
             self.lasted_s += min(max(0.0, snapshot.monotonic - self.beyond_at_s), _MAX_STEP_S)
         self.state, self.beyond_at_s = AlarmState.PENDING, snapshot.monotonic
         if self.lasted_s < self.rule.lasts_s and not self.rule.of_kind.is_certain(snapshot, self.rule.threshold):
@@ -136,6 +136,7 @@ class AlarmWatch:
 
     def restore(self, events: Iterable[StoredAlarmEvent], at: datetime) -> tuple[StoredAlarmEvent, ...]:
         """Take the stored events of a former run; gives those that clear alarms of which there is no rule any more."""
+        # From the events alone: a second table of states could disagree with them (ADR 34).
         left = []
         for standing in standing_alarms(events):
             alarm = self._find(standing.raised.rule, standing.raised.meter)

@@ -29,6 +29,7 @@ __all__ = [
     "RegisterScale",
     "WaveformRegisters",
     "WriteProtection",
+    "electrical_scales",
     "excess_power",
 ]  # fmt: skip
 
@@ -188,6 +189,16 @@ class MeteringChip:
         """Raises UrlError, with what to do instead, for what this chip cannot do."""
         if obstacle := self.obstacles.get(capability):
             raise UrlError(obstacle.reason, hint=obstacle.remedy)
+
+
+def electrical_scales(scaling: Scaling) -> dict[str, RegisterScale]:
+    """The scales of the registers that every chip of the family has."""
+    return {
+        "I_RMS": RegisterScale(lambda count, calibration: calibration.amps(count), "A", 3),
+        "V_RMS": RegisterScale(lambda count, calibration: calibration.volts(count), "V", 2),
+        "WATT": RegisterScale(lambda count, calibration: calibration.watts(count), "W", 2),
+        "CF_CNT": RegisterScale(lambda count, calibration: count * scaling.wh_per_count(calibration), "Wh", 1),
+    }
 
 
 def excess_power(watt: int, *, i_rms: int, v_rms: int, scaling: Scaling) -> str:

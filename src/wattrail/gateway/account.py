@@ -94,7 +94,7 @@ class Account:
         self._ledger = ledger or Ledger(row.epoch, longest_silence_us=silence_us)
         self._known = frozenset(shown.register for shown in first.registers)
         self.has_estimates = bool(store.estimated_times(row.id)) or first.is_estimated
-        self._seen_us: int | None = None
+        self._seen_us: int | None = None  # none after a start: how long the meter was silent is then not known
         self._booked: list[Entry] = []
         self._day: RunningInterval | None = None
         if row.recalibrated:

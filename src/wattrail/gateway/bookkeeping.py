@@ -22,6 +22,7 @@ from wattrail.gateway.feed import Feed, ShownMeter
 from wattrail.gateway.network_meter import ArrivedReading, Failure, NetworkMeter
 from wattrail.gateway.threads import start_thread
 from wattrail.gateway.waiting import WRITE_WITHIN_S, Booking, StoreAvailability
+from wattrail.ledger import Entry
 from wattrail.store import Store
 
 __all__ = ["Bookkeeper", "BookkeepingWork"]
@@ -288,11 +289,21 @@ class Bookkeeper:
         closed = [(meter, left) for meter in whole if (left := meter.finish()) is not None]
         try:
             self._store.book_all([left for _, left in closed])
-        except StoreError as error:
+        except StoreUnavailable as error:
             logger.warning("the ledgers of network meters stay open: %s", error)
             return
+        except StoreError:  # one that is refused costs the others nothing
+            closed = [(meter, left) for meter, left in closed if self._is_closed(meter, left)]
         for meter, (_, entries) in closed:
             meter.show_last(entries)
+
+    def _is_closed(self, meter: NetworkMeter, left: tuple[int, tuple[Entry, ...]]) -> bool:
+        try:
+            self._store.book(*left)
+        except StoreError as error:
+            logger.warning("the ledger of meter %s stays open: %s", meter.plan.name, error)
+            return False
+        return True
 
 
 def _not_booked(error: Exception) -> Failure:

@@ -88,9 +88,15 @@ class SafeFormatter(logging.Formatter):
         text = hide_credentials(text)
         return text if self._redactor is None else self._redactor.redact(text)
 
+    def line_of(self, record: logging.LogRecord) -> str:
+        """The message on one line, with how often it was left out."""
+        left_out = getattr(record, "left_out", 0)
+        repeated = f" (repeated {left_out:,} times)" if left_out else ""
+        return printable(self.without_private(record.getMessage()), limit=_MAX_LINE) + repeated
+
     def formatMessage(self, record: logging.LogRecord) -> str:
-        """The message on one line."""
-        record.message = printable(self.without_private(record.message), limit=_MAX_LINE)
+        """The message on one line, in the pattern."""
+        record.message = self.line_of(record)
         record.priority = _PRIORITIES.get(record.levelno, 5)
         return super().formatMessage(record)
 
@@ -111,7 +117,7 @@ class JsonFormatter(SafeFormatter):
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": printable(self.without_private(record.getMessage()), limit=_MAX_LINE),
+            "message": self.line_of(record),
         }
         if record.exc_info and record.exc_info[0] is not None:
             said["exception"] = self.formatException(record.exc_info)
@@ -137,7 +143,7 @@ class CollapseRepeats(logging.Filter):
         self._kinds: dict[tuple[object, ...], _Seen] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether a record is written; a written one may end with the number of records left out."""
+        """Whether a record is written; ``left_out`` of a written one says how many before it were not."""
         if record.levelno <= logging.DEBUG:
             return True  # debugging shows every frame
         text, kind = record.getMessage(), (record.name, record.levelno, str(record.msg))
@@ -160,8 +166,8 @@ class CollapseRepeats(logging.Filter):
             return False
         alike.lines += 1
         _remember(self._lines, (*kind, text), _Seen(now))
-        if left_out:
-            record.msg, record.args = f"{text} (repeated {left_out:,} times)", None
+        # Beside the text, not in it: the record goes on to other handlers, and RecentLog counts equal lines by itself.
+        record.left_out = left_out
         return True
 
 

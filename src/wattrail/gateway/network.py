@@ -121,7 +121,7 @@ class NetworkReader:
             await loop.create_future()  # until this is cancelled
         finally:
             await self._end(tuple(self._tasks))
-            # ``asyncio.run`` waits for the default executor, so for a name server that does not answer: an idle one.
+            # ``asyncio.run`` waits for the default executor, so for a name server that hangs: it gets an idle one.
             resolvers.shutdown(wait=False, cancel_futures=True)
             loop.set_default_executor(ThreadPoolExecutor(1))
 
@@ -155,6 +155,7 @@ class NetworkReader:
         plan = state.meter.plan
         try:
             if state.source is None:
+                # In a thread: a password store may ask its owner.
                 state.source = await in_thread(lambda: self._opener(plan, self._clock), name=plan.name)
             reading = await state.source.read()
         except Exception as error:  # noqa: BLE001 it is the meter's own, and shown there

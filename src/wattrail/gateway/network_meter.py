@@ -90,7 +90,7 @@ class NetworkMeter:
         if not is_booked(reading):
             return
         if self._account is not None and self._account.simulated != reading.simulated:
-            self._account = None  # the store refuses to mix the two, and says so
+            self._account = None  # another is opened, and the store refuses to mix the two
         account = self._account = self._account or self._open_account(arrival)
         account.expect_silence(_usual_silence_s(arrival))
         account.take_up(reading)
@@ -174,7 +174,7 @@ class NetworkMeter:
             now=self._clock.now(), zone=self._zone, longest_silence_s=_usual_silence_s(arrival),
             availability=self._availability,
         )  # fmt: skip
-        if not self._is_link_restored and self._link is not None:
+        if not self._is_link_restored and self._link is not None:  # twice would add the day of before twice
             self._link.restore(self._store.link_days(account.meter_id, limit=1))
             self._is_link_restored = True
         return account
@@ -185,7 +185,8 @@ class NetworkMeter:
         if self._evidence is not None:
             evidence, at = self._evidence
             boot = boot_between(evidence, reading.evidence, reading.monotonic - at)
-        if reading.registers and not reading.is_estimated:  # evidence comes with them
+        # Evidence comes with registers. That of a register counted here is of our own start, not of the device's.
+        if reading.registers and not reading.is_estimated:
             self._evidence = reading.evidence, reading.monotonic
         if self._link is None:
             self._link = LinkWatch(day)

@@ -33,6 +33,7 @@ class Subscription:
     ) -> None:
         self.reader = reader
         self._max_waiting, self._on_close = max_waiting, on_close
+        # Not an ``asyncio.Queue``: that belongs to one loop, and meters are threads (ADR 25).
         self._changed = threading.Condition()
         self._ordered: deque[OrderedEvent] = deque()
         self._views: dict[str, MeterChanged] = {}
@@ -128,7 +129,7 @@ class Subscription:
     def _append(self, event: OrderedEvent) -> None:
         if self._max_waiting == 0:
             return  # this reader takes live values only
-        if len(self._ordered) >= self._max_waiting:
+        if len(self._ordered) >= self._max_waiting:  # not the newest: the reader would act on the past
             self._ordered.popleft()
             self._lost += 1
             self._lost_unreported += 1

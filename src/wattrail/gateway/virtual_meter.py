@@ -80,13 +80,13 @@ class VirtualMeters:
 
     def _run(self) -> None:
         try:
-            for meter in self._meters:
+            for meter in self._meters:  # what members booked before there was a virtual meter, or while none ran
                 meter.follow(self._stopping)
             with self._events:
                 for event in self._events:
                     for meter in self._meters:
                         self._notify(meter, event)
-            for meter in self._meters:
+            for meter in self._meters:  # the last entries of members, whose threads have ended by now
                 meter.follow(self._stopping)
         except Exception:  # each meter shows its own errors; a defect around them must be logged
             logger.exception("virtual meters: their thread ended by a defect")

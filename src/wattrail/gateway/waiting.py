@@ -40,6 +40,7 @@ MIN_WAITING: Final = 60
 """Of each meter, however many there are: an hour of entries."""
 
 RETRY_S: Final = 2.0
+"""Each attempt may take WRITE_WITHIN_S, in which the thread that books does nothing else."""
 WRITE_WITHIN_S: Final = 0.5
 """How long a booking waits for another program that writes, before it waits in memory and the meter is read again."""
 

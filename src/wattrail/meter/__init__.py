@@ -1,7 +1,7 @@
 """A meter by URL: the chip's core times a carrier, in readings that can be trusted."""
 
+from wattrail.meter.chip_client import Statistics
 from wattrail.meter.meter import Meter
 from wattrail.meter.opening import open_meter
-from wattrail.meter.statistics import Statistics
 
 __all__ = ["Meter", "Statistics", "open_meter"]

@@ -124,7 +124,7 @@ def run(
 
     An EOFError from the loads ends the test: the report holds what was measured until then.
     """
-    clock = meter.client.carrier.clock
+    clock = meter.clock
     begun = clock.now()
     wanted = points_for(plan.range)
     points: list[PointResult] = []
@@ -165,8 +165,7 @@ def _words(number: int, total: int, result: PointResult) -> str:
 
 
 def _at_point(meter: Meter, loads: LoadSource, plan: AccuracyPlan, point: LoadPoint) -> PointResult:
-    clock = meter.client.carrier.clock
-    clock.sleep(_SETTLING_REFRESHES * meter.chip.refresh_s)
+    meter.clock.sleep(_SETTLING_REFRESHES * meter.chip.refresh_s)
     said, true = _paired(meter, loads, plan.readings)
     reference, watts = fmean(true), fmean(said)
     off = [s - t for s, t in zip(said, true, strict=True)]
@@ -198,10 +197,10 @@ def _watts(meter: Meter) -> float:
 
 def _paired(meter: Meter, loads: LoadSource, readings: int) -> tuple[list[float], list[float]]:
     """Power of the meter and of the reference, a refresh apart."""
-    clock, pairs = meter.client.carrier.clock, []
+    pairs = []
     for turn in range(readings):
         if turn:
-            clock.sleep(meter.chip.refresh_s)
+            meter.clock.sleep(meter.chip.refresh_s)
         pairs.append((_watts(meter), loads.watts()))
     return [said for said, _ in pairs], [true for _, true in pairs]
 
@@ -230,7 +229,7 @@ def _counted(meter: Meter, loads: LoadSource, plan: AccuracyPlan, watts: float) 
     counts = max(plan.counts, math.ceil(plan.energy_s / period))
     counts = max(1, min(counts, int(plan.longest_s / period)))
     interval = max(_MIN_INTERVAL_S, min(counts * period * _INTERVAL_SHARE, period / 3))
-    clock = meter.client.carrier.clock
+    clock = meter.clock
     begun = clock.monotonic()
     first = _edge(meter, loads, _count(meter), 1, interval, period)
     if first is None:
@@ -252,7 +251,7 @@ def _edge(meter: Meter, loads: LoadSource, since: int, steps: int, interval: flo
 
     It is sampled four times a period until one step is missing, then finely.
     """
-    clock = meter.client.carrier.clock
+    clock = meter.clock
     moved_at = before = clock.monotonic()
     taken, expected = 0, since
     while clock.monotonic() - moved_at <= _PATIENCE * period + 1:
@@ -274,6 +273,7 @@ def _count(meter: Meter, *, unless: int | None = None) -> int:
     if (energy := meter.chip.energy) is None:
         raise LinkError(f"{meter.url}: the {meter.chip.title} has no register for its energy", hint="test power alone")
     count = meter.client.read_register(energy)
+    # The checksum is eight bits wide and may pass a wrong count, which would end the timing.
     while count != unless and (again := meter.client.read_register(energy)) != count:
         count = again
     return count
@@ -291,12 +291,11 @@ def _energy_figure(counted: _Counted, wh_per_count: float, watts: float, sign: f
 
 def _starting(meter: Meter, loads: LoadSource, plan: AccuracyPlan) -> Iterator[Start]:
     """Each class's starting current: a count must come within one and a half times its period."""
-    clock = meter.client.carrier.clock
     for class_ in CLASSES:
         point = LoadPoint(plan.range.volts, class_.starts * plan.range.basic_amps, LoadPhase.UNITY)
         if not loads.set_load(point, f"starting current, class {class_.name}"):
             continue
-        clock.sleep(_SETTLING_REFRESHES * meter.chip.refresh_s)
+        meter.clock.sleep(_SETTLING_REFRESHES * meter.chip.refresh_s)
         allowed = 1.5 * 3600 * meter.wh_per_count / point.watts
         counts, seconds = _waited(meter, allowed, until=1)
         yield Start(class_name=class_.name, amps=point.amps, started=counts > 0, counts=counts, seconds=seconds)
@@ -306,7 +305,7 @@ def _without_load(meter: Meter, loads: LoadSource, plan: AccuracyPlan) -> Iterat
     point = LoadPoint(round(plan.range.volts * NO_LOAD_VOLTS, 1), 0.0, LoadPhase.UNITY)
     if not loads.set_load(point, "no load"):
         return
-    meter.client.carrier.clock.sleep(_SETTLING_REFRESHES * meter.chip.refresh_s)
+    meter.clock.sleep(_SETTLING_REFRESHES * meter.chip.refresh_s)
     counts_per_kwh = meter.chip.scaling.counts_per_kwh(meter.calibration)
     minutes = max(no_load_minutes(c, plan.range, counts_per_kwh) for c in CLASSES)
     counts, seconds = _waited(meter, 60 * minutes, until=1000)
@@ -315,7 +314,7 @@ def _without_load(meter: Meter, loads: LoadSource, plan: AccuracyPlan) -> Iterat
 
 def _waited(meter: Meter, seconds: float, *, until: int) -> tuple[int, float]:
     """Counts, and the time waited: at most ``seconds``, or until so many counts have come."""
-    clock = meter.client.carrier.clock
+    clock = meter.clock
     begun, start = clock.monotonic(), _count(meter)
     counts = 0
     while clock.monotonic() - begun < seconds and counts < until:

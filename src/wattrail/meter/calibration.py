@@ -47,12 +47,12 @@ def counts_of(meter: Meter) -> LoadCounts:
     return LoadCounts(v_rms=counts["v_rms"], i_rms=counts["i_rms"], watt=counts["watt"])
 
 
-def settle(meter: Meter, clock: Clock, *, patience_s: float = PATIENCE_S) -> None:
+def settle(meter: Meter, clock: Clock) -> None:
     """Wait until the averages have forgotten the last step and the load holds still.
 
-    Raises CalibrationError if it does not within ``patience_s``, with what moved; LinkError, PortError.
+    Raises CalibrationError if it does not within ``PATIENCE_S``, with what moved; LinkError, PortError.
     """
-    deadline = Deadline.after(patience_s, clock)
+    deadline = Deadline.after(PATIENCE_S, clock)
     clock.sleep(meter.settling_s)
     samples: list[LoadCounts] = []
     while True:
@@ -61,7 +61,7 @@ def settle(meter: Meter, clock: Clock, *, patience_s: float = PATIENCE_S) -> Non
         if moved is None:
             return
         if deadline.passed:
-            raise CalibrationError(f"the load is not steady: after {patience_s:g} s {moved}", hint=_STEADIER)
+            raise CalibrationError(f"the load is not steady: after {PATIENCE_S:g} s {moved}", hint=_STEADIER)
         clock.sleep(meter.chip.refresh_s)
 
 
@@ -71,7 +71,6 @@ def measure(
     *,
     readings: int = FEWEST_READINGS,
     reference: Reference | Probe,
-    patience_s: float = PATIENCE_S,
 ) -> CalibrationPoint:
     """One load: a reading from each of that many refreshes, and the reference in the same window.
 
@@ -79,7 +78,7 @@ def measure(
     """
     if readings < FEWEST_READINGS:
         raise CalibrationError(f"{readings} readings are too few for a mean: {FEWEST_READINGS} at least")
-    settle(meter, clock, patience_s=patience_s)
+    settle(meter, clock)
     samples: list[LoadCounts] = []
     shown: list[Reference] = []
     for _ in range(readings):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from typing import Protocol, TypeVar
 
@@ -20,11 +21,10 @@ from wattrail.chips.uart import UartLink
 from wattrail.clock import Deadline
 from wattrail.errors import ChecksumError, LinkError, NoAnswer, PortTimeout, UnexpectedReply, UrlError
 from wattrail.meter.answer_time import AnswerTime, bounds_of
-from wattrail.meter.statistics import Statistics
 from wattrail.transport import Bus, Port, end_frame
 from wattrail.wire import Register, hex_pairs
 
-__all__ = ["TRIES", "ChipClient", "SpiClient", "UartClient", "open_client"]
+__all__ = ["TRIES", "ChipClient", "SpiClient", "Statistics", "UartClient", "open_client"]
 
 _Answer = TypeVar("_Answer")
 
@@ -32,6 +32,27 @@ logger = logging.getLogger(__name__)
 
 TRIES = 4
 """How often one request is sent before its failure counts."""
+
+
+@dataclass(slots=True)
+class Statistics:
+    """Counters of one meter since it was opened; all only go up."""
+
+    readings: int = 0
+    exchanges: int = 0
+    retries: int = 0
+    silent: int = 0
+    truncated: int = 0
+    damaged: int = 0
+    junk_bytes: int = 0
+    disagreements: int = 0
+    implausible: int = 0
+    restarts: int = 0
+
+    @property
+    def failures(self) -> int:
+        """Exchanges that did not bring the answer they should."""
+        return self.silent + self.truncated + self.damaged
 
 
 class ChipClient(Protocol):
@@ -195,17 +216,16 @@ class UartClient:
 class SpiClient:
     """Requests over an SPI bus."""
 
-    def __init__(self, bus: Bus, chip: MeteringChip, statistics: Statistics, *, tries: int = TRIES) -> None:
+    def __init__(self, bus: Bus, chip: MeteringChip, statistics: Statistics) -> None:
         self.carrier = bus
         self.chip = chip
         self._within_s = bounds_of(bus.url).longest_s
         self._link = SpiLink()
         self._statistics = statistics
-        self._tries = tries
 
     def read_register(self, register: Register) -> int:
         """See ``ChipClient``."""
-        return _with_retries(partial(self._read_once, register), self, self._statistics, self._tries)
+        return _with_retries(partial(self._read_once, register), self, self._statistics)
 
     def sample(self) -> ChipSample:
         """See ``ChipClient``: one register after the other, so a refresh can fall in between."""
@@ -237,7 +257,9 @@ class SpiClient:
         return self.carrier.transfer(data, Deadline.after(self._within_s, self.carrier.clock))
 
 
-def _with_retries(request: Callable[[], _Answer], client: ChipClient, statistics: Statistics, tries: int) -> _Answer:
+def _with_retries(
+    request: Callable[[], _Answer], client: ChipClient, statistics: Statistics, tries: int = TRIES
+) -> _Answer:
     for _ in range(tries - 1):
         try:
             return request()

@@ -18,8 +18,7 @@ from wattrail.clock import Deadline
 from wattrail.errors import ChecksumError, LinkError, NoAnswer, PortError, PortTimeout, WattrailError
 from wattrail.line_classifier import HEARD_LIMIT, LineReport, TrafficKind, classify, clearest
 from wattrail.meter.answer_time import AnswerTime, bounds_of
-from wattrail.meter.chip_client import ChipClient, SpiClient, UartClient
-from wattrail.meter.statistics import Statistics
+from wattrail.meter.chip_client import ChipClient, SpiClient, Statistics, UartClient
 from wattrail.transport import Port
 
 __all__ = ["explain_silence"]

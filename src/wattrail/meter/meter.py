@@ -16,11 +16,11 @@ from typing import Final, Self
 from wattrail.calibration import Calibration
 from wattrail.chips import CHIPS, DEFAULT_CHIP
 from wattrail.chips.protocol import ChipSample, MeteringChip
+from wattrail.clock import Clock
 from wattrail.energy_register import BootEvidence, EnergyRegister, RegisterCount
 from wattrail.errors import ImplausibleReading, LinkError, TargetError
-from wattrail.meter.chip_client import TRIES, ChipClient, open_client
+from wattrail.meter.chip_client import TRIES, ChipClient, Statistics, open_client
 from wattrail.meter.diagnosis import explain_silence
-from wattrail.meter.statistics import Statistics
 from wattrail.metrology.scale_origin import CALIBRATED, ScaleOrigin
 from wattrail.transport import Bus, Port, unlogged
 from wattrail.units import Reading
@@ -95,6 +95,11 @@ class Meter:
         return moment if isinstance(moment, datetime) else None
 
     @property
+    def clock(self) -> Clock:
+        """The clock of the carrier: a twin's own where there is one, so that no test waits."""
+        return self._carrier.clock
+
+    @property
     def client(self) -> ChipClient:
         """What the meter speaks through, for reads that ``read`` does not do; not while ``read`` runs."""
         return self._client
@@ -140,6 +145,7 @@ class Meter:
         """
         first = self.statistics.exchanges
         sample = self._settled()
+        # MODE is read after every sample: a chip that has lost its counter says so there, and nowhere else (ADR 12).
         if found := self._set_up():  # set otherwise since, by a restart or by somebody, perhaps in between: once more
             is_reset = self.chip.was_reset(found)
             self._is_reset |= is_reset
@@ -172,7 +178,7 @@ class Meter:
         if protection:
             # Locked again: a frame that writes has no more protection on the wire than a sum of eight bits.
             self._write(protection.register, protection.lock, reads=(protection.lock,))
-        self._carrier.clock.sleep(self.settling_s)
+        self.clock.sleep(self.settling_s)
         return {register: found[register] for register in wrong}
 
     def _confirmed(self, register: Register, expected: int) -> int:
@@ -205,6 +211,7 @@ class Meter:
         run: list[ChipSample] = []
         for _ in range(MAX_SAMPLES):
             now = self._client.sample()
+            # All are compared, not suspicious ones alone: an error of one count is not suspicious (ADR 11).
             if run and not self._agree(run[-1], now):
                 logger.info("two samples differ: %s; sampling again", self.url)
                 run = []
@@ -233,7 +240,7 @@ class Meter:
             if not (excess := sample.excess_power()):
                 return sample
             reasons = (excess,)
-            self._carrier.clock.sleep(self.chip.refresh_s)
+            self.clock.sleep(self.chip.refresh_s)
         self.statistics.implausible += 1
         raise ImplausibleReading(
             f"{self.url}: the chip says so repeatedly, and it cannot be: {'; '.join(reasons)}",
@@ -241,7 +248,7 @@ class Meter:
         )
 
     def _reading(self, sample: ChipSample, exchanges: int) -> Reading:
-        clock = self._carrier.clock
+        clock = self.clock
         return Reading(
             at=clock.now(),
             monotonic=clock.monotonic(),

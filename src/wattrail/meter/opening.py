@@ -59,9 +59,9 @@ def open_scaled(
     if innermost(url).scheme.startswith("spi"):
         there.require(Capability.SPI)
     carrier = open_port(url, clock=clock)
-    usual = usual_scale(url, spi=isinstance(carrier, Bus), chip=there)
-    scale = held_scale(claims, usual, simulated=carrier.simulated, scaling=there.scaling)
     try:
+        usual = usual_scale(url, spi=isinstance(carrier, Bus), chip=there)
+        scale = held_scale(claims, usual, simulated=carrier.simulated, scaling=there.scaling)
         return Meter(
             carrier,
             scale.calibration,

@@ -110,7 +110,7 @@ def capture(meter: Meter, *, cycles: int = CYCLES, settle: bool = True, before: 
         raise LinkError(f"{meter.url}: the chip sees no mains, so there is no waveform", hint="connect the mains side")
     waveform = _read_waveform(meter, wave, cycles / before.hertz, before.hertz)
     if settle:
-        meter.client.carrier.clock.sleep(2 * meter.chip.refresh_s)
+        meter.clock.sleep(2 * meter.chip.refresh_s)
     after = meter.read() if settle else before
     return _scaled(meter, waveform, before, after)
 
@@ -145,7 +145,7 @@ def _reads(meter: Meter, wave: WaveformRegisters, seconds: float) -> list[tuple[
     The two channels take turns, and chance decides which is first in each pair. In strict alternation a bus whose
     pace fits the chip's would always find one channel's sample fresh and the other's old: a phase error of a degree.
     """
-    client, clock = meter.client, meter.client.carrier.clock
+    client, clock = meter.client, meter.clock
     order = random.Random(_ORDER_SEED)
     reads: list[tuple[Register, WaveSample, float]] = []
     end = clock.monotonic() + seconds

@@ -16,7 +16,7 @@ from urllib.parse import quote, urlsplit
 from wattrail.errors import UnexpectedReply
 from wattrail.network_meters.decoded import UNIT_MWH, MqttCommand, is_marked_simulated
 from wattrail.network_meters.mac_address import mac_of
-from wattrail.network_meters.payload import parse_payload, text_of
+from wattrail.network_meters.payload import parse_payload, part_of, text_of
 from wattrail.sanitize import printable
 
 __all__ = ["DISCOVERY_TOPICS", "BrokerDiscovery", "FoundMeter", "SsdpAnswer", "identify", "parse_ssdp"]
@@ -102,8 +102,7 @@ def identify(body: bytes, place: str) -> FoundMeter | None:
     if not version:
         return None
     is_openbeken = text_of(document, "StatusFWR", "SDK") == "obk"
-    sensors = document.get("StatusSNS") if isinstance(document, Mapping) else None
-    measures = _measured(sensors)
+    measures = _measured(part_of(document, "StatusSNS"))
     label = text_of(document, "Status", "DeviceName") or text_of(document, "StatusNET", "Hostname")
     client = text_of(document, "StatusMQT", "MqttClient")
     identity = client if is_openbeken else text_of(document, "StatusNET", "Mac").replace(":", "")
@@ -121,9 +120,7 @@ def identify(body: bytes, place: str) -> FoundMeter | None:
 
 
 def _measured(sensors: object) -> tuple[str, ...]:
-    energy = sensors.get("ENERGY") if isinstance(sensors, Mapping) else None
-    if not isinstance(energy, Mapping):
-        return ()
+    energy = part_of(sensors, "ENERGY") or {}
     return tuple(dict.fromkeys(words for key, words in _QUANTITIES.items() if key in energy))
 
 
@@ -186,7 +183,7 @@ class BrokerDiscovery:
             url=self._url(mac, "device=tasmota"), name=_name(mac), title="Tasmota", identity=mac
         )
         if kind == "sensors":
-            measures = _measured(document.get("sn") if isinstance(document, Mapping) else None)
+            measures = _measured(part_of(document, "sn"))
             note = "" if measures else "it measures nothing: no energy sensor"
             self._put(key, replace(before, measures=measures or ("nothing",), note=note))
             return

@@ -159,7 +159,8 @@ PROFILES: Final[Mapping[str, JsonMeter]] = {
         # DSMR 4 has a telegram every 10 s, DSMR 5 one every second. Source: dsmr/p1-5
         expected_s=10, silence_s=60,
     ),
-    # shellies/<id>/emeter/0 of Gen1 EM and 3EM: Wh with one decimal; falls by 0.1 Wh without a restart (core#93606)
+    # shellies/<id>/emeter/0 of Gen1 EM and 3EM: Wh with one decimal; falls by 0.1 Wh without a restart (core#93606). A
+    # 3EM counts each phase by itself: of mixed signs import and export both rise (ioBroker.shelly#369).
     "shelly-em": JsonMeter(
         registers=(
             RegisterPath(name="import", direction=_IN, topic="total", unit="Wh", decimals=1,
@@ -266,7 +267,7 @@ class JsonTopics:
         return Decoded(
             sample=self._sample(),
             registers=tuple(self._counts[number] for number in range(len(self._registers))) if has_total else (),
-            evidence=self._evidence.for_total(at) if has_total else self._evidence.without_total(),
+            evidence=self._evidence.beside(at, has_total=has_total),
             advice=(f"no total is booked before all have come; missing: {', '.join(missing)}",) if missing else (),
             quality=LinkQuality(signal_dbm=float_of(document, "rssi")),
             freshness=freshness,

@@ -70,20 +70,18 @@ class LinkWatch:
         silence_s = 0.0 if self._heard_at is None else monotonic - self._heard_at
         signal = events.signal_dbm
         self._heard_at, self._is_down, self._is_down_by_broker = monotonic, False, False
-        so_far = self._of(day)
-        self.day = LinkDay(
+        added = LinkDay(
             day=day,
-            readings=so_far.readings + 1,
-            signal_min=_lower(so_far.signal_min, signal),
-            signal_sum=so_far.signal_sum + (signal or 0.0),
-            signals=so_far.signals + (signal is not None),
-            dropouts=so_far.dropouts,
-            broker_dropouts=so_far.broker_dropouts,
-            reconnects=so_far.reconnects + events.reconnects,
-            restarts=so_far.restarts + events.is_restart,
-            power_cuts=so_far.power_cuts + (events.is_restart and events.is_power_on),
-            longest_silence_s=max(so_far.longest_silence_s, silence_s),
+            readings=1,
+            signal_min=signal,
+            signal_sum=signal or 0.0,
+            signals=int(signal is not None),
+            reconnects=events.reconnects,
+            restarts=int(events.is_restart),
+            power_cuts=int(events.is_restart and events.is_power_on),
+            longest_silence_s=silence_s,
         )
+        self.day = _sum(self._of(day), added)
 
     def fail(self, day: date, *, is_broker: bool) -> None:
         """The meter could not be read. Failures in a row are one dropout, the broker's if any of them was its."""

@@ -32,7 +32,7 @@ from wattrail.network_meters.decoded import (
     merged,
 )
 from wattrail.network_meters.mac_address import check_mac
-from wattrail.network_meters.payload import find_number, float_of, number_of, parse_payload, text_of
+from wattrail.network_meters.payload import find_number, float_of, number_of, parse_payload, part_of, text_of
 from wattrail.network_meters.published_evidence import PublishedEvidence
 from wattrail.sanitize import printable
 from wattrail.units import Quantities
@@ -145,7 +145,7 @@ class OpenBekenPages:
         elif self._asked == _INFO:
             # Safe mode has no /api; it answers 200 with a page.
             found = parse_payload(body, where) if body.lstrip().startswith(b"{") else None
-            self._info = found if isinstance(found, Mapping) else {}
+            self._info = part_of(found) or {}
         else:
             self._page = body.decode("utf-8", errors="replace")
 
@@ -326,7 +326,7 @@ class OpenBekenTopics:
         return Decoded(
             sample=self._sample,
             registers=() if total is None else (count_of(self._register, total, unit),),
-            evidence=self._evidence.without_total() if total is None else self._evidence.for_total(at),
+            evidence=self._evidence.beside(at, has_total=total is not None),
             quality=self._quality,
             freshness=freshness,
             is_simulated=self._is_simulated,
@@ -350,9 +350,8 @@ def _register(direction: Direction, step: Fraction, max_watts: int) -> EnergyReg
 
 
 def _energy_object(document: object, where: str) -> Mapping[str, object]:
-    sensors = document.get("StatusSNS") if isinstance(document, Mapping) else None
-    energy = sensors.get("ENERGY") if isinstance(sensors, Mapping) else None
-    if not isinstance(energy, Mapping):
+    energy = part_of(document, "StatusSNS", "ENERGY")
+    if energy is None:
         raise UnexpectedReply(
             f"{where}: expected StatusSNS.ENERGY, got none: no metering driver runs",
             hint="on the meter, run: startDriver BL0942SPI (PZIOT-E01), or startDriver BL0942 for a UART meter",

@@ -24,6 +24,7 @@ __all__ = [
     "number_of",
     "parse_path",
     "parse_payload",
+    "part_of",
     "text_of",
 ]
 
@@ -122,16 +123,26 @@ def number_of(text: str, where: str) -> Decimal | None:
 
 def text_of(document: object, *path: str) -> str:
     """The text at a path, or an empty one: for what firmware may leave out."""
-    for step in path:
-        document = document.get(step) if isinstance(document, Mapping) else None
-    return document if isinstance(document, str) else ""
+    found = _within(document, path)
+    return found if isinstance(found, str) else ""
 
 
 def float_of(document: object, *path: str) -> float | None:
     """The number at a path, or None: for what firmware may leave out."""
+    found = _within(document, path)
+    return float(found) if isinstance(found, int | Decimal) and not isinstance(found, bool) else None
+
+
+def part_of(document: object, *path: str) -> Mapping[str, object] | None:
+    """The object at a path, or None: for what firmware may leave out, or write as something else."""
+    found = _within(document, path)
+    return found if isinstance(found, Mapping) else None
+
+
+def _within(document: object, path: Sequence[str]) -> object:
     for step in path:
         document = document.get(step) if isinstance(document, Mapping) else None
-    return float(document) if isinstance(document, int | Decimal) and not isinstance(document, bool) else None
+    return document
 
 
 def _step(document: object, step: str | int) -> object:

@@ -34,18 +34,11 @@ class PublishedEvidence:
         """A new connection, perhaps after a boot: an uptime from before is history."""
         self._said = replace(self._said, uptime_s=None)
 
-    @property
-    def start_stamp(self) -> str:
-        """Since when the total counts, as last said."""
-        return self._said.start_stamp
-
-    def for_total(self, at: float) -> BootEvidence:
-        """The evidence of a total that came at a moment of the monotonic clock; uses the uptime up."""
+    def beside(self, at: float, *, has_total: bool) -> BootEvidence:
+        """The evidence of what came at a moment of the monotonic clock. A total uses the uptime up, else it is kept."""
         said = self._said
+        if not has_total or said.uptime_s is None:
+            return replace(said, uptime_s=None)
         self.forget_uptime()
         # The total may come seconds after the uptime: unsaid, the difference looks like a restart on a slow network.
-        return said if said.uptime_s is None else replace(said, uptime_age_s=max(at - self._uptime_at, 0.0))
-
-    def without_total(self) -> BootEvidence:
-        """The evidence of a reading without a total; the uptime is kept for the next one."""
-        return replace(self._said, uptime_s=None)
+        return replace(said, uptime_age_s=max(at - self._uptime_at, 0.0))

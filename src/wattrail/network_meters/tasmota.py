@@ -35,7 +35,7 @@ from wattrail.network_meters.decoded import (
     is_marked_simulated,
 )
 from wattrail.network_meters.mac_address import check_mac
-from wattrail.network_meters.payload import find_number, float_of, parse_payload, text_of
+from wattrail.network_meters.payload import find_number, float_of, parse_payload, part_of, text_of
 from wattrail.network_meters.published_evidence import PublishedEvidence
 from wattrail.sanitize import printable
 from wattrail.units import Quantities
@@ -76,8 +76,8 @@ class _Energy:
 
     def decode(self, sensors: object, where: str) -> tuple[Quantities, tuple[RegisterCount, ...]]:
         """Quantities and registers of a ``StatusSNS`` or ``SENSOR`` object. Raises UnexpectedReply."""
-        energy = sensors.get("ENERGY") if isinstance(sensors, Mapping) else None
-        if not isinstance(energy, Mapping):
+        energy = part_of(sensors, "ENERGY")
+        if energy is None:
             raise UnexpectedReply(
                 f"{where}: expected ENERGY, got none: this device measures no energy",
                 hint="configure its module or template for the metering chip",
@@ -151,7 +151,7 @@ class TasmotaPages:
         if text_of(document, "StatusFWR", "SDK") == "obk":
             raise UnexpectedReply(f"{where}: this is OpenBeken, not Tasmota", hint="use openbeken:// in its place")
         check_mac(document, self._mac, where)
-        sensors = document.get("StatusSNS") if isinstance(document, Mapping) else None
+        sensors = part_of(document, "StatusSNS")
         sample, registers = self._energy.decode(sensors, where)
         version = text_of(document, "StatusFWR", "Version")
         self._decoded = Decoded(
@@ -252,8 +252,7 @@ class TasmotaTopics:
             case "SENSOR":
                 return self._said(document, where, Freshness.RETAINED if is_retained else Freshness.PUSHED, at)
             case "STATUS8" | "STATUS10" if not is_retained:
-                sensors = document.get("StatusSNS") if isinstance(document, Mapping) else None
-                return self._said(sensors, where, Freshness.POLLED, at)
+                return self._said(part_of(document, "StatusSNS"), where, Freshness.POLLED, at)
             case "INFO3":  # the first thing after a boot: what was known of the boot before is history
                 self._age()
                 reason = text_of(document, "Info3", "RestartReason")
@@ -265,7 +264,7 @@ class TasmotaTopics:
                 self._evidence.say(revision=version)
                 self._is_simulated |= is_marked_simulated(version)
             case "STATE" | "STATUS11":
-                status = document if name == "STATE" else _mapping(document).get("StatusSTS")
+                status = document if name == "STATE" else part_of(document, "StatusSTS")
                 if not is_retained:
                     self._evidence.say_uptime(float_of(status, "UptimeSec"), at)
                 self._quality = LinkQuality(signal_dbm=float_of(status, "Wifi", "Signal"))
@@ -279,7 +278,7 @@ class TasmotaTopics:
         return Decoded(
             sample=sample,
             registers=registers,
-            evidence=self._evidence.for_total(at) if registers else self._evidence.without_total(),
+            evidence=self._evidence.beside(at, has_total=bool(registers)),
             quality=self._quality,
             freshness=freshness,
             is_simulated=self._is_simulated,
@@ -292,7 +291,7 @@ class TasmotaTopics:
         self._evidence.forget_uptime()
 
     def _discover(self, document: object, where: str) -> None:
-        config = _mapping(document)
+        config = part_of(document) or {}
         prefixes = config.get("tp")
         topic, full_topic = config.get("t"), config.get("ft")
         if not (
@@ -316,10 +315,6 @@ class TasmotaTopics:
         self._is_simulated |= is_marked_simulated(config.get("md"), config.get("sw"))
 
 
-def _mapping(document: object) -> Mapping[str, object]:
-    return document if isinstance(document, Mapping) else {}
-
-
 def _register(direction: Direction, max_watts: int) -> EnergyRegister:
     return EnergyRegister(
         name=direction.value,
@@ -337,7 +332,7 @@ def _register(direction: Direction, max_watts: int) -> EnergyRegister:
 
 def _has_no_total(sensors: object) -> bool:
     """Whether the firmware counts no energy at all: one that does shows that of today too."""
-    return not {"Total", "Today", "Yesterday"} & set(_mapping(_mapping(sensors).get("ENERGY")))
+    return not {"Total", "Today", "Yesterday"} & set(part_of(sensors, "ENERGY") or {})
 
 
 def _sum(energy: Mapping[str, object], key: str, where: str) -> Decimal | None:
@@ -350,6 +345,7 @@ def _sum(energy: Mapping[str, object], key: str, where: str) -> Decimal | None:
 def _phases(energy: Mapping[str, object], key: str, where: str) -> list[Decimal | None]:
     if key not in energy:
         return []
+    # More than one phase makes lists, but not of a voltage or a frequency that all have in common.
     value = energy[key]
     if isinstance(value, list):
         return [find_number(energy, (key, phase), where, text_hint=None) for phase in range(len(value))]

@@ -98,7 +98,7 @@ class FrameKey:
 class TuyaFrame:
     """One frame from a device. ``is_proof``: it can only come of somebody who has the key."""
 
-    sequence: int
+    sequence: int  # compared with nothing: a 3.3 device answers a heartbeat with 0 (smarthomej#306)
     command: int
     payload: bytes
     is_proof: bool = False

@@ -159,6 +159,8 @@ class TuyaSession:
                 f"{self._where}: the device does not prove that it knows the local key",
                 hint="the local key is wrong: it changes at each pairing",
             )
+        # One key in 256 begins with a 0, which the SDK of 3.5 takes for none: that session fails, and the next has
+        # other nonces.
         self._send(TuyaCommand.SESSION_FINISH, self._mac(theirs))
         self._frame_key = session_key(self._local_key, self._nonce, theirs)
         self.is_ready = self.is_proven = self.is_answered = True
@@ -167,7 +169,7 @@ class TuyaSession:
         return hmac.digest(self._local_key.key, nonce, hashlib.sha256)
 
     def _send(self, command: TuyaCommand, payload: bytes) -> None:
-        self._sequence += 1
+        self._sequence += 1  # frames whose number does not rise are dropped without a word
         iv = self._random(_IV_SIZE)
         self._out += encode_frame(self._frame_key, self._sequence, command, payload, iv=iv)
 

@@ -38,6 +38,7 @@ _BATCH: Final = 20
 """Events taken at once: so many can come twice after the gateway was killed, each with its id."""
 
 _MAX_COUNTED: Final = 1000
+"""Of those that wait; a consumer that is away for months is shown with as many."""
 
 logger = logging.getLogger(__name__)
 

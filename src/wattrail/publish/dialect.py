@@ -24,6 +24,8 @@ class MqttMessage:
     topic: str
     payload: str
     retain: bool = False
+    # Not 2: it does not help where we are killed between acknowledgement and commit, and a register carries its time:
+    # a second one does no harm (ADR 33).
     qos: int = 1
     expiry_s: int | None = None
 

@@ -128,7 +128,7 @@ class HomeAssistantSocket:
         }
 
     def _command(self, type_: str, **fields: object) -> Any:  # noqa: ANN401 - any JSON
-        self._number += 1
+        self._number += 1  # Home Assistant refuses an id that does not rise
         _send(self._connection, {"id": self._number, "type": type_, **fields}, self._shown)
         answer = _receive(self._connection, self._shown)
         while answer.get("id") != self._number:
@@ -143,9 +143,7 @@ class HomeAssistantSocket:
 
 
 @contextmanager
-def open_home_assistant(
-    url: str, token: str | None, *, ca_file: Path | None = None, timeout_s: float = TIMEOUT_S
-) -> Iterator[HomeAssistantSocket]:
+def open_home_assistant(url: str, token: str | None, *, ca_file: Path | None = None) -> Iterator[HomeAssistantSocket]:
     """Home Assistant at ``http://HOST:8123`` or ``https://``, for a block.
 
     Raises PortOpenError, AccessDenied, and FileError for ``ca_file``.
@@ -157,7 +155,7 @@ def open_home_assistant(
         from websockets.sync.client import connect
     place = re.sub("^http", "ws", url).rstrip("/") + "/api/websocket"
     context = trusting(ca_file) if place.startswith("wss:") else None
-    attempt = partial(connect, place, ssl=context, open_timeout=timeout_s, max_size=_MAX_MESSAGE)
+    attempt = partial(connect, place, ssl=context, open_timeout=TIMEOUT_S, max_size=_MAX_MESSAGE)
     try:
         try:
             connection = attempt()

@@ -14,10 +14,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urljoin, urlsplit
 
 from wattrail.credentials import Credentials
-from wattrail.errors import AccessDenied, PortOpenError
+from wattrail.errors import AccessDenied, PortOpenError, WattrailError
 from wattrail.gateway import Subscription
 from wattrail.gateway.timing import BackOff
 from wattrail.publish.authority import HttpPost, basic_authorization
@@ -53,9 +53,8 @@ class InfluxTarget:
     database: str
     org: str = ""
 
-    @property
-    def write_url(self) -> str:
-        """Where points are posted to."""
+    def path(self) -> str:
+        """The path of a write, with its query."""
         match self.version:
             case 1:
                 path, query = "write", {"db": self.database, "precision": "ns"}
@@ -64,7 +63,7 @@ class InfluxTarget:
             case 3:
                 partial = {"precision": "nanosecond", "accept_partial": "true"}
                 path, query = "api/v3/write_lp", {"db": self.database, **partial}
-        return f"{self.url.rstrip('/')}/{path}?{urlencode(query)}"
+        return f"{urlsplit(self.url).path.rstrip('/')}/{path}?{urlencode(query)}"
 
     def authorization(self, login: Credentials | None) -> Mapping[str, str]:
         """The header of a login: user and password for version 1, the password as token for the others."""
@@ -81,7 +80,7 @@ class InfluxPacing:
 
     tick_s: float = 1.0
     timeout_s: float = 10.0
-    last_timeout_s: float = 0.3
+    last_timeout_s: float = 0.3  # publishers have 0.4 s to end; what is not written then waits in the outbox
     first_retry_s: float = 1.0
 
 
@@ -128,10 +127,8 @@ class _InfluxWriter:
         self._back_off = BackOff(plan.pacing.first_retry_s)
         self._retry_at_s = float("-inf")
         self._lines = _BATCH
-        self._login = self._find_login()
-
-    def _find_login(self) -> Credentials | None:
-        return Secrets().find(self._plan.login)
+        self._login: Credentials | None = None
+        self._knows_login = False
 
     def run(self, events: Subscription) -> None:
         """Write until the events end."""
@@ -159,18 +156,19 @@ class _InfluxWriter:
                 self._lines //= 2
                 return
             self._retry_at_s = time.monotonic() + self._back_off.fail()
-            self._login = self._find_login()  # a person may have corrected it
+            self._knows_login = False  # a person may have corrected it
             self._board.failed(self._plan.name, failed.status, failed.error, waiting=self._outbox.count())
 
     def _write_once(self, timeout_s: float) -> bool:
         """One write; returns whether more waits."""
         now_s, measurement = time.monotonic(), self._plan.measurement
         self._pending.flush(now_s)
-        rows, known = self._outbox.waiting(self._lines), self._outbox.identities()
-        live = tuple(self._pending.due(now_s))
+        rows, live = self._outbox.waiting(self._lines), tuple(self._pending.due(now_s))
+        # What waits may be of a meter that is configured no longer, whose account is all that is known of it.
+        known = {meter_id: published_meter(one) for meter_id, one in self._outbox.identities().items()}
+        known |= {meter_id: meter.who for meter_id, meter in self._pending.by_id().items()}
         lines = [
-            registers_point(measurement, published_meter(known[row.meter_id]), RegisterValues.of(row.totals, row.at))
-            for row in rows
+            registers_point(measurement, known[row.meter_id], RegisterValues.of(row.totals, row.at)) for row in rows
         ]
         lines += [live_point(measurement, meter.who, values) for meter, values in live]
         if not lines:
@@ -185,6 +183,16 @@ class _InfluxWriter:
         has_more = len(rows) == self._lines
         self._board.sent(self._plan.name, waiting=self._outbox.count() if has_more else 0, held=self._pending.held)
         return has_more
+
+    def _found_login(self) -> Credentials | None:
+        """The login, looked up once until a write fails: a password store may take its time."""
+        if not self._knows_login:
+            try:
+                self._login = Secrets().find(self._plan.login)
+            except WattrailError as error:
+                raise DeliveryFailed(PublisherStatus.REFUSED, error) from error
+            self._knows_login = True
+        return self._login
 
     def _post(self, lines: Sequence[str], timeout_s: float) -> None:
         body = gzip.compress("\n".join([*lines, ""]).encode(), compresslevel=1)
@@ -202,9 +210,13 @@ class _InfluxWriter:
 
     def _answer(self, body: bytes, timeout_s: float) -> tuple[int, str]:
         """Status, and what the server says of it; without what it may repeat of our headers."""
-        plan, login = self._plan, self._login
+        plan, login = self._plan, self._found_login()
         post = HttpPost(
-            url=plan.influx.write_url, shown=plan.target, action="write", timeout_s=timeout_s, ca_file=plan.ca_file
+            url=urljoin(plan.influx.url, plan.influx.path()),
+            shown=plan.target,
+            action="write",
+            timeout_s=timeout_s,
+            ca_file=plan.ca_file,
         )
         headers = {"Content-Type": "text/plain; charset=utf-8", "Content-Encoding": "gzip"}
         answer = post.send(body, {**headers, **plan.influx.authorization(login)})

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from wattrail.alarms import AlarmKey, StandingAlarm, take_event
-from wattrail.errors import ConfigError
+from wattrail.errors import ConfigError, FileError
 from wattrail.gateway import AlarmChanged, Subscription
 from wattrail.gateway.timing import BackOff
 from wattrail.publish.consumer import ConsumerContext, Publisher, is_set_within, task_beside
@@ -107,6 +107,7 @@ class _MqttSession:
                 for event in stored.standing():
                     take_event(self._alarms, event)
         self._ended = asyncio.Event()
+        # One for all connections of a run: the broker ends one that died unseen, and sends its will, before the next.
         self._identifier = f"wattrail{secrets.token_hex(6)}"
         self._state_topic = plan.dialect.gateway_state(online=True).topic
         self._wants_all = self._is_doubted = True
@@ -135,9 +136,12 @@ class _MqttSession:
         import aiomqtt
 
         plan, will, is_connected = self._plan, self._dialect.gateway_state(online=False), False
-        opened = broker_client(
-            plan.address, will, plan.ca_file, identifier=self._identifier, timeout_s=plan.pacing.timeout_s
-        )
+        try:
+            opened = broker_client(
+                plan.address, will, plan.ca_file, identifier=self._identifier, timeout_s=plan.pacing.timeout_s
+            )
+        except (ConfigError, FileError) as error:  # of the secrets, or of ca_file: registers are stored meanwhile
+            raise MqttProblem(PublisherStatus.REFUSED, error) from error
         try:
             async with opened as client:
                 is_connected = True

@@ -32,6 +32,7 @@ _MAX_UNSENT: Final = 64 * 1024
 
 _RETRY_S: Final = 5.0
 _REMEMBER_S: Final = 60.0
+"""How often the newest register is stored, below which no telegram goes after a restart either."""
 
 _NO_ESTIMATES: Final = "its energy is estimated by power, and a telegram of a utility meter cannot say so"
 

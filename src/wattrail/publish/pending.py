@@ -104,7 +104,7 @@ class PendingValues:
     def flush(self, now_s: float) -> None:
         """Store the registers that were noted."""
         self._flushed_s = now_s
-        if self._new:
+        if self._new:  # together: each transaction takes the lock of the database from the meters
             new, self._new = self._new, []
             self.outbox.add(new, is_queued=self.is_queued)
 

@@ -19,6 +19,7 @@ from wattrail.store.messages import ReportPeriod, StoredMessages
 __all__ = ["DEFAULT_REPORTS", "NextReport", "ReportPlan", "ReportQueue"]
 
 _PATIENCE_S: Final = 900.0
+"""A report that is made later knows more; a meter that is gone must not keep those of the others (ADR 36)."""
 _LOOK_EVERY_S: Final = 10.0
 _ONE_DAY: Final = timedelta(days=1)
 _PERIODS: Final[Mapping[ReportPeriod, By]] = {"daily": By.DAY, "monthly": By.MONTH}

@@ -94,7 +94,7 @@ class WebhookSender:
 
     def _refuse(self, answer: PostAnswer, now: datetime, login: Credentials | None) -> None:
         text = f"{self.target} answers {answer.status}"
-        if answer.status < 400:
+        if answer.status < 400:  # not followed: a login would go where nobody sent it (ADR 36)
             place = urlsplit(urljoin(self.url, answer.headers.get("Location", "")))
             to = printable(f"{place.scheme}://{place.hostname}/", limit=100)
             moved = AccessDenied(f"{text}, a redirect to {to}", hint="write the new address as url")

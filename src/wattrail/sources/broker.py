@@ -186,7 +186,7 @@ class Broker:
             self.address.port,
             username=login.user if login else None,
             password=login.password if login else None,
-            protocol=aiomqtt.ProtocolVersion.V311,
+            protocol=aiomqtt.ProtocolVersion.V311,  # what every broker speaks; nothing of MQTT 5 is needed to listen
             tls_context=ssl.create_default_context() if self.address.is_encrypted else None,
             timeout=_TIMEOUT_S,
             keepalive=_KEEPALIVE_S,

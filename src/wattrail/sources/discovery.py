@@ -22,7 +22,7 @@ from wattrail.network_meters.discovery import DISCOVERY_TOPICS, BrokerDiscovery,
 from wattrail.network_meters.tuya_announcement import EVERY_S
 from wattrail.sanitize import hide_typed_credentials, printable
 from wattrail.sources.broker import Broker, BrokerAddress
-from wattrail.sources.tuya_listening import announced
+from wattrail.sources.tuya_listening import announced, udp_socket
 from wattrail.transport.http import HttpServer
 from wattrail.urls import split
 
@@ -39,7 +39,7 @@ _SERVICE: Final = "_http._tcp.local."
 _SEARCH: Final = (
     'M-SEARCH * HTTP/1.1\r\nHOST: {host}:{port}\r\nMAN: "ssdp:discover"\r\nMX: 2\r\nST: upnp:rootdevice\r\n\r\n'
 )
-_SSDP_QUESTIONS: Final = 2
+_SSDP_QUESTIONS: Final = 2  # a datagram may be lost
 _STATUS: Final = "/cm?cmnd=Status%200"
 _FIRMWARE_NAMES: Final = ("obk", "openbk", "openbeken", "tasmota")
 _AT_ONCE: Final = 64
@@ -113,7 +113,7 @@ async def search(plan: SearchPlan, *, secrets: Secrets | None = None) -> Finding
     if plan.tuya_ports:
         searches.append(_listen_for_tuya(plan, findings))
     answered = [candidate for found in await asyncio.gather(*searches) for candidate in found]
-    ranged = [_Candidate(str(host), plan.http_port, True) for network in plan.ranges for host in _hosts(network)]
+    ranged = [_Candidate(str(host), plan.http_port, True) for network in plan.ranges for host in network.hosts()]
     await _ask_web_servers(_distinct(answered), plan, findings, what="web servers that answered")
     await _ask_web_servers(ranged, plan, findings, what=f"addresses of {', '.join(map(str, plan.ranges))}")
     for address in brokers:
@@ -172,7 +172,7 @@ async def _search_ssdp(plan: SearchPlan, findings: Findings) -> list[_Candidate]
         findings.problems.append(f"SSDP: {error}")
         return []
     try:
-        for _ in range(_SSDP_QUESTIONS):  # a datagram may be lost
+        for _ in range(_SSDP_QUESTIONS):
             transport.sendto(_SEARCH.format(host=group[0], port=group[1]).encode("ascii"), group)
             await asyncio.sleep(plan.seconds / _SSDP_QUESTIONS)
     finally:
@@ -200,13 +200,10 @@ async def _listen_for_tuya(plan: SearchPlan, findings: Findings) -> list[_Candid
 
 
 def _multicast_socket(interface: str) -> socket.socket:
-    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    sock.setblocking(False)
-    sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, 2)
-    if interface:
-        sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(interface))
-    sock.bind((interface, 0))
-    return sock
+    options: list[tuple[int, int, int | bytes]] = [(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, 2)]
+    if interface:  # else the route of the machine decides, which may lead to another network
+        options.append((socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(interface)))
+    return udp_socket(interface, 0, *options)
 
 
 async def _ask_web_servers(
@@ -328,10 +325,6 @@ def _broker_address(text: str) -> BrokerAddress:
     is_encrypted = url.scheme == "mqtts"
     port = _MQTT_PORTS[url.scheme] if url.port is None else url.port
     return BrokerAddress(url.host, port, is_encrypted, url.query.get("login") or url.host)
-
-
-def _hosts(network: IPv4Network) -> Iterable[object]:
-    return network.hosts()
 
 
 def _is_firmware(text: str) -> bool:

@@ -54,6 +54,7 @@ class MeterLocator:
                 if now - self._searched_at >= SHARED_S:
                     self._places = await self._search()
                     now = self._searched_at = self._clock.monotonic()
+                # A search asks every device of the network: for one that is switched off for good, once an hour.
                 attempt = 0 if mac in self._places else self._attempts.get(mac, 0)
                 self._due[mac] = now + PAUSES_S[min(attempt, len(PAUSES_S) - 1)]
                 self._attempts[mac] = attempt + 1

@@ -19,7 +19,6 @@ from wattrail.network_meters.json_meter import PROFILES, JsonMeter, JsonTopics, 
 from wattrail.network_meters.mac_address import parse_mac
 from wattrail.network_meters.openbeken import OpenBekenPages, OpenBekenTopics
 from wattrail.network_meters.payload import parse_path
-from wattrail.network_meters.power_counter import PowerCounter
 from wattrail.network_meters.tasmota import ExportRule, TasmotaPages, TasmotaTopics
 from wattrail.network_meters.unit_check import UnitCheck
 from wattrail.sources.broker import Broker, BrokerAddress, BrokerPool
@@ -210,9 +209,8 @@ def _polled(url: PortUrl, secrets: Secrets, clock: Clock, locator: MeterLocator,
 
     moved = MovedMeter(lambda: locator.find(mac), server_at, has_login=login is not None) if mac else None
     check = UnitCheck(is_stated=False, scale=values["energy_scale"])
-    counter = PowerCounter(cadence.watched_s, max_watts=max_watts)
     return PolledSource(
-        str(url), server, link, cadence=cadence, clock=clock, unit_check=check, power_counter=counter, moved=moved,
+        str(url), server, link, cadence=cadence, clock=clock, unit_check=check, max_watts=max_watts, moved=moved,
         simulated=values["simulated"],
     )  # fmt: skip
 
@@ -263,6 +261,7 @@ def _openbeken(url: PortUrl, broker: Broker, topic: str, values: _Values, clock:
         clock=clock,
         ask_s=values["ask"] or None,
         unit_check=UnitCheck(is_stated=is_unit_stated, scale=values["energy_scale"]),
+        max_watts=values["max_watts"],
         simulated=values["simulated"],
     )
 
@@ -279,10 +278,9 @@ def _tasmota(url: PortUrl, broker: Broker, topic: str, values: _Values, clock: C
     cadence = _cadence(values, values["ask"] or 300.0, 60.0 if values["ask"] else 700.0)
     check = UnitCheck(is_stated=False, scale=values["energy_scale"])
     ask_s = values["ask"] or None
-    counter = PowerCounter(cadence.watched_s, max_watts=values["max_watts"])
     return PushedSource(
-        str(url), broker, link, cadence=cadence, clock=clock, ask_s=ask_s, unit_check=check, power_counter=counter,
-        simulated=values["simulated"],
+        str(url), broker, link, cadence=cadence, clock=clock, ask_s=ask_s, unit_check=check,
+        max_watts=values["max_watts"], simulated=values["simulated"],
     )  # fmt: skip
 
 
@@ -297,7 +295,7 @@ def _json(url: PortUrl, broker: Broker, topic: str, values: _Values, clock: Cloc
         clock=clock,
         ask_s=meter.silence_s / 2 if meter.request else None,
         unit_check=UnitCheck(),
-        power_counter=PowerCounter(cadence.watched_s, max_watts=values["max_watts"]),
+        max_watts=values["max_watts"],
         simulated=values["simulated"],
     )
 
@@ -311,36 +309,44 @@ def _json_meter(url: PortUrl, values: _Values) -> JsonMeter:
             hint=f"write it like {DEVICES['json'].example}",
         )
     meter = profile or JsonMeter(registers=())
-    if values["energy"] is not None:
-        meter = replace(meter, registers=tuple(_registers(values)))
     quantities = {name: values[option] for name, option in (("watts", "power"), ("volts", "volts"), ("amps", "amps"))}
     stated = [
         QuantityPath(quantity=name, path=path, scale=values["power_scale"] if name == "watts" else Decimal(1))
         for name, path in quantities.items()
         if path is not None
     ]
-    kept = [path for path in meter.quantities if quantities.get(path.quantity) is None]
+    kept = [
+        replace(path, scale=path.scale * values["power_scale"]) if path.quantity == "watts" else path
+        for path in meter.quantities
+        if quantities.get(path.quantity) is None
+    ]
     changes: dict[str, Any] = {
         name: values[name] for name in ("availability", "online", "offline", "last_seen") if values[name] is not None
     }
     if values["retained"]:
         changes["ignores_retained"] = values["retained"] == "ignore"
-    return replace(meter, quantities=(*kept, *stated), has_text_numbers=values["text_numbers"], **changes)
+    registers = tuple(_registers(url, meter.registers, values))
+    return replace(
+        meter, registers=registers, quantities=(*kept, *stated), has_text_numbers=values["text_numbers"], **changes
+    )
 
 
-def _registers(values: _Values) -> list[RegisterPath]:
-    direction = values["direction"] or Direction.IMPORT
-    stated = [(direction, values["energy"]), (Direction.EXPORT, values["export_energy"])]
-    return [
-        RegisterPath(
-            name=way.value,
-            direction=way,
-            path=path,
-            unit=values["unit"] or "kWh",
-            decimals=3 if values["decimals"] is None else values["decimals"],
-            persistence=values["class"] or Persistence.UNKNOWN,
-            modulus=values["modulus"],
+def _registers(url: PortUrl, of_profile: Sequence[RegisterPath], values: _Values) -> list[RegisterPath]:
+    """The registers of a profile, or the one that ``energy=`` names, with what else the URL says of them."""
+    fields = {"unit": "unit", "decimals": "decimals", "persistence": "class", "modulus": "modulus"}
+    said: dict[str, Any] = {field: values[option] for field, option in fields.items() if values[option] is not None}
+    way: Direction | None = values["direction"]
+    first = [RegisterPath(name="import", direction=Direction.IMPORT, path=values["energy"])]
+    registers = [replace(path, **said) for path in (of_profile if values["energy"] is None else first)]
+    if way is not None and len(registers) > 1:
+        raise UrlError(
+            f"{str(url)!r}: direction= is of one total, and profile={values['profile']} has {len(registers)}",
+            hint="drop direction=, or name one total by energy=",
         )
-        for way, path in stated
-        if path is not None
-    ]
+    if way is not None:
+        registers = [replace(path, name=way.value, direction=way) for path in registers]
+    if values["export_energy"] is not None:
+        second: dict[str, Any] = {"unit": registers[0].unit, "decimals": registers[0].decimals} if registers else {}
+        export = RegisterPath(name="export", direction=Direction.EXPORT, path=values["export_energy"])
+        registers.append(replace(export, **(second | said)))
+    return registers

@@ -9,11 +9,10 @@ from typing import Final
 from wattrail.clock import Clock
 from wattrail.energy_register import BootEvidence
 from wattrail.errors import LinkError, PortError, PortOpenError
-from wattrail.network_meters.decoded import Decoded, HttpLink, LinkQuality
-from wattrail.network_meters.power_counter import PowerCounter
+from wattrail.network_meters.decoded import Decoded, HttpLink
 from wattrail.network_meters.unit_check import UnitCheck
 from wattrail.simulated_ports import is_simulated_port
-from wattrail.sources.source import SourceCadence, log_reading
+from wattrail.sources.source import DecodingSource, SourceCadence
 from wattrail.transport.http import HttpServer
 from wattrail.units import Reading
 
@@ -33,7 +32,7 @@ class MovedMeter:
     has_login: bool
 
 
-class PolledSource:
+class PolledSource(DecodingSource):
     """A device's web server and the conversation with it. Every ``read`` is a poll; the caller keeps the cadence.
 
     ``moved`` is for a meter whose MAC is known: ``link`` then refuses every other device.
@@ -51,21 +50,16 @@ class PolledSource:
         *,
         cadence: SourceCadence,
         clock: Clock,
-        unit_check: UnitCheck | None = None,
-        power_counter: PowerCounter | None = None,
-        moved: MovedMeter | None = None,
-        simulated: bool = False,
+        unit_check: UnitCheck,
+        max_watts: int,
+        moved: MovedMeter | None,
+        simulated: bool,
     ) -> None:
-        self.url = url
-        self.cadence = cadence
-        self.simulated = simulated
-        self.quality = LinkQuality()
-        self.advice: tuple[str, ...] = ()
+        super().__init__(
+            url, cadence=cadence, clock=clock, unit_check=unit_check, max_watts=max_watts, simulated=simulated
+        )
         self._server = self._written_server = server
         self.link = link
-        self._clock = clock
-        self._unit_check = unit_check or UnitCheck(is_stated=False)
-        self._power_counter = power_counter or PowerCounter(cadence.watched_s)
         self._moved = moved
 
     async def read(self) -> Reading:
@@ -76,15 +70,9 @@ class PolledSource:
             if self._moved is None:
                 raise
             decoded = await self._poll_elsewhere(self._moved, error)
-        self.simulated |= decoded.is_simulated
-        monotonic = self._clock.monotonic()
-        registers = self._unit_check.check(monotonic, decoded.sample.watts, decoded.registers)
-        self.quality = decoded.quality
-        self.advice = (*decoded.advice, *self._unit_check.advice, *self._where_it_is())
-        reading = self._power_counter.reading(
-            decoded, registers, at=self._clock.now(), monotonic=monotonic, simulated=self.simulated
-        )
-        return log_reading(self.url, reading)
+        reading = self._reading(decoded)
+        self.advice += self._where_it_is()
+        return reading
 
     async def close(self) -> None:
         """Nothing is held between two polls."""
@@ -118,7 +106,7 @@ class PolledSource:
         server = moved.server(place)
         if server.name == self._server.name:
             raise error
-        if moved.has_login:
+        if moved.has_login:  # anybody may announce a MAC
             raise PortOpenError(
                 f"{self.url}: the meter is at {place} now, and its password is sent only to the address in its URL",
                 hint=f"check that {place} is the meter, then write it in the URL",

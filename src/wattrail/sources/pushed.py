@@ -8,13 +8,12 @@ from typing import Final
 
 from wattrail.clock import Clock
 from wattrail.errors import LinkError, PortError, PortLost, PortTimeout, UnexpectedReply, WattrailError
-from wattrail.network_meters.decoded import Decoded, LinkQuality, TopicLink
+from wattrail.network_meters.decoded import Decoded, TopicLink
 from wattrail.network_meters.payload import MAX_PAYLOAD_BYTES
-from wattrail.network_meters.power_counter import PowerCounter
 from wattrail.network_meters.unit_check import UnitCheck
 from wattrail.sanitize import printable
 from wattrail.sources.broker import Broker
-from wattrail.sources.source import SourceCadence, log_reading
+from wattrail.sources.source import DecodingSource, SourceCadence
 from wattrail.units import Reading
 
 __all__ = ["PushedSource"]
@@ -30,7 +29,7 @@ what is more is a flood, and would keep the others waiting. Its topics are then 
 _WINDOW_S: Final = 1.0
 
 
-class PushedSource:
+class PushedSource(DecodingSource):
     """A device behind a broker. ``read`` gives what was published, one reading after the other.
 
     A device that floods is no longer listened to until the next ``read``, which subscribes again.
@@ -47,23 +46,18 @@ class PushedSource:
         *,
         cadence: SourceCadence,
         clock: Clock,
-        ask_s: float | None = None,
-        unit_check: UnitCheck | None = None,
-        power_counter: PowerCounter | None = None,
-        simulated: bool = False,
+        ask_s: float | None,
+        unit_check: UnitCheck,
+        max_watts: int,
+        simulated: bool,
     ) -> None:
-        self.url = url
-        self.cadence = cadence
-        self.simulated = simulated
-        self.quality = LinkQuality()
-        self.advice: tuple[str, ...] = ()
+        super().__init__(
+            url, cadence=cadence, clock=clock, unit_check=unit_check, max_watts=max_watts, simulated=simulated
+        )
         self._broker = broker
         self.link = link
-        self._clock = clock
         self._ask_s = ask_s
         self._ask_at = 0.0 if ask_s else math.inf
-        self._unit_check = unit_check or UnitCheck(is_stated=False)
-        self._power_counter = power_counter or PowerCounter(cadence.watched_s)
         self._inbox: asyncio.Queue[Reading | None] = asyncio.Queue(MAX_WAITING)  # None wakes whoever reads
         self._problem: WattrailError | None = None
         self._is_listening = False
@@ -153,19 +147,12 @@ class PushedSource:
         self._put(problem)
 
     def _item(self, decoded: Decoded, *, is_retained: bool) -> Reading | WattrailError | None:
-        self.simulated |= decoded.is_simulated
         if decoded.is_online is not None:
             self._connections += decoded.is_online
             if self._ask_s and not is_retained:  # a retained one comes with the connection, which has asked already
                 self._ask_at = 0.0
             return None if decoded.is_online else self._offline()
-        monotonic = self._clock.monotonic()
-        registers = self._unit_check.check(monotonic, decoded.sample.watts, decoded.registers)
-        self.quality, self.advice = decoded.quality, (*decoded.advice, *self._unit_check.advice)
-        reading = self._power_counter.reading(
-            decoded, registers, at=self._clock.now(), monotonic=monotonic, simulated=self.simulated
-        )
-        return log_reading(self.url, reading)
+        return self._reading(decoded)
 
     def _put(self, item: Reading | WattrailError | None) -> None:
         """Queue a reading, or note a problem: only the last one counts, and whatever comes after it ends it."""

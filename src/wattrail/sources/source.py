@@ -1,4 +1,4 @@
-"""What every source of readings of a network meter can do."""
+"""What every source of readings of a network meter can do, and what those share that decode what a device says."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ import logging
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from wattrail.clock import Clock
 from wattrail.errors import PortError
-from wattrail.network_meters.decoded import LinkQuality
+from wattrail.network_meters.decoded import Decoded, LinkQuality
+from wattrail.network_meters.power_counter import PowerCounter
+from wattrail.network_meters.unit_check import UnitCheck
 from wattrail.units import Reading
 
-__all__ = ["MeterSource", "SourceCadence", "log_reading"]
+__all__ = ["DecodingSource", "MeterSource", "SourceCadence"]
 
 _MIN_WATCHED_S: Final = 60.0
 _WATCHED_READINGS: Final = 3
@@ -91,17 +94,47 @@ class MeterSource(Protocol):
         ...
 
 
-def log_reading(url: str, reading: Reading) -> Reading:
-    """The reading itself; with ``--debug`` its quantities and raw registers stand in the log, below their frame."""
-    if _log.isEnabledFor(logging.DEBUG):
-        shown = [
-            f"{name} {value:.3f}"
-            for name in ("volts", "amps", "watts", "hertz")
-            if (value := getattr(reading.quantities, name)) is not None
-        ]
-        shown += [
-            f"{one.register.name} {one.count} = {float(one.count * one.register.step_mwh / 1000):.3f} Wh"
-            for one in reading.registers
-        ]
-        _log.debug("reading: %s, of %s", ", ".join(shown) or "no value", url)
-    return reading
+class DecodingSource:
+    """Makes readings of what a device says: registers by their checked unit, or its power added up to some.
+
+    ``max_watts`` is what the installation carries. ``simulated`` says that all is, where the device cannot know it.
+    """
+
+    def __init__(
+        self, url: str, *, cadence: SourceCadence, clock: Clock, unit_check: UnitCheck, max_watts: int, simulated: bool
+    ) -> None:
+        self.url = url
+        self.cadence = cadence
+        self.simulated = simulated
+        self.quality = LinkQuality()
+        self.advice: tuple[str, ...] = ()
+        self._clock = clock
+        self._unit_check = unit_check
+        self._power_counter = PowerCounter(cadence.watched_s, max_watts=max_watts)
+
+    def _reading(self, decoded: Decoded) -> Reading:
+        """The reading of a message that came now. Raises UnexpectedReply for a unit that is certainly wrong."""
+        self.simulated |= decoded.is_simulated  # once said, never taken back: nobody may mistake a twin for a meter
+        monotonic = self._clock.monotonic()
+        registers = self._unit_check.check(monotonic, decoded.sample.watts, decoded.registers)
+        self.quality, self.advice = decoded.quality, (*decoded.advice, *self._unit_check.advice)
+        reading = self._power_counter.reading(
+            decoded, registers, at=self._clock.now(), monotonic=monotonic, simulated=self.simulated
+        )
+        if _log.isEnabledFor(logging.DEBUG):  # below the frame that it came in
+            _log.debug("reading: %s, of %s", _scaled_words(reading), self.url.partition("?")[0])
+        return reading
+
+
+def _scaled_words(reading: Reading) -> str:
+    """Each quantity, and each register raw and scaled."""
+    shown = [
+        f"{name} {value:.3f}"
+        for name in ("volts", "amps", "watts", "hertz")
+        if (value := getattr(reading.quantities, name)) is not None
+    ]
+    shown += [
+        f"{one.register.name} {one.count} = {float(one.count * one.register.step_mwh / 1000):.3f} Wh"
+        for one in reading.registers
+    ]
+    return ", ".join(shown) or "no value"

@@ -19,12 +19,11 @@ from typing import Final
 
 from wattrail.clock import Clock
 from wattrail.errors import LinkError, PortError, PortLost, PortOpenError, PortTimeout
-from wattrail.network_meters.decoded import LinkQuality, TopicLink
-from wattrail.network_meters.power_counter import PowerCounter
+from wattrail.network_meters.decoded import TopicLink
 from wattrail.network_meters.tuya_meter import ANSWER, PUSH
 from wattrail.network_meters.tuya_session import TuyaReport, TuyaSession
 from wattrail.network_meters.unit_check import UnitCheck
-from wattrail.sources.source import SourceCadence, log_reading
+from wattrail.sources.source import DecodingSource, SourceCadence
 from wattrail.sources.tuya_key import TuyaAccess
 from wattrail.transport.connection_reason import connection_reason
 from wattrail.transport.frame_log import log_bytes
@@ -39,6 +38,8 @@ _READ_SIZE: Final = 4096
 MAX_WAITING: Final = 256
 """Readings of one piece of what arrived that are kept; of more the oldest go, registers hold what they said."""
 
+# A client too many is accepted and closed at once: the SDK takes three, most devices one (localtuya#725). What it
+# sends before that, or does not, cannot be told apart from the answer to a wrong key.
 _BUSY: Final = "it is busy with another client, or the local key, id= or version= is wrong: they look alike"
 _BUSY_HINT: Final = "end the app and other programs that read this device (most serve one), then check the key"
 
@@ -79,7 +80,7 @@ class _TuyaConnection:
             await self.writer.wait_closed()
 
 
-class TuyaSource:
+class TuyaSource(DecodingSource):
     """A device with Tuya's stock firmware. ``read`` gives the next thing that it says and did not say before.
 
     ``ask_s`` is how often it is asked, 0 for never. ``updates``: it is asked to measure again where it only repeats
@@ -100,22 +101,19 @@ class TuyaSource:
         clock: Clock,
         points: tuple[int, ...],
         ask_s: float,
-        updates: bool = True,
-        unit_check: UnitCheck | None = None,
-        power_counter: PowerCounter | None = None,
+        updates: bool,
+        unit_check: UnitCheck,
+        max_watts: int,
+        simulated: bool,
         random: Callable[[int], bytes] = randomness.token_bytes,
     ) -> None:
-        self.url = url
-        self.cadence = cadence
-        self.simulated = False
-        self.quality = LinkQuality()
-        self.advice: tuple[str, ...] = ()
+        super().__init__(
+            url, cadence=cadence, clock=clock, unit_check=unit_check, max_watts=max_watts, simulated=simulated
+        )
         self.link = link
         self._where = url.partition("?")[0]
-        self._place, self._access, self._clock = place, access, clock
+        self._place, self._access = place, access
         self._points, self._ask_s, self._updates, self._random = points, ask_s, updates, random
-        self._unit_check = unit_check or UnitCheck(is_stated=False)
-        self._power_counter = power_counter or PowerCounter(cadence.watched_s)
         self._connection: _TuyaConnection | None = None
         self._connections = 0
         self._asks_by_point = False
@@ -183,6 +181,7 @@ class TuyaSource:
             self._asks_by_point, connection.ask_at = True, -math.inf
         if now >= connection.ask_at:
             connection.ask_at = now + self._ask_s if self._ask_s else math.inf
+            # Out of the cache of the module: its microcontroller is not asked, so most answers repeat the one before.
             session.query(int(self._clock.now().timestamp()))
             if connection.is_update_due and self._updates:
                 session.request_update()
@@ -239,19 +238,12 @@ class TuyaSource:
             if report.payload == self._said:
                 return
             self._said = report.payload
-        monotonic = self._clock.monotonic()
         topic = PUSH if report.is_push else ANSWER
-        decoded = self.link.receive(topic, report.payload, is_retained=False, at=monotonic)
+        decoded = self.link.receive(topic, report.payload, is_retained=False, at=self._clock.monotonic())
         if decoded is None:
             return
         self._news_at, connection.is_update_due = now, False
-        self.simulated |= decoded.is_simulated
-        registers = self._unit_check.check(monotonic, decoded.sample.watts, decoded.registers)
-        self.advice = (*decoded.advice, *self._unit_check.advice)
-        reading = self._power_counter.reading(
-            decoded, registers, at=self._clock.now(), monotonic=monotonic, simulated=self.simulated
-        )
-        self._inbox.append(log_reading(self._where, reading))
+        self._inbox.append(self._reading(decoded))
 
     def _hint(self, connection: _TuyaConnection) -> str:
         return "check the Wi-Fi signal at the meter" if connection.session.is_answered else _BUSY_HINT

@@ -13,7 +13,7 @@ from wattrail.network_meters.discovery import FoundMeter
 from wattrail.network_meters.tuya_announcement import encode_question, parse_announcement
 from wattrail.network_meters.tuya_frames import needs_cipher
 
-__all__ = ["HeardDevices", "announced"]
+__all__ = ["HeardDevices", "announced", "udp_socket"]
 
 MAX_DEVICES: Final = 500
 """Devices that are kept: a flood of invented ones must not fill the memory."""
@@ -46,7 +46,9 @@ async def announced(
     try:
         for port in ports:
             try:
-                transport, _ = await loop.create_datagram_endpoint(AnnouncementReceiver, sock=_socket(interface, port))
+                # Shared with other programs that listen there, where the system can do that.
+                sock = udp_socket(interface, port, (socket.SOL_SOCKET, socket.SO_REUSEADDR, 1))
+                transport, _ = await loop.create_datagram_endpoint(AnnouncementReceiver, sock=sock)
             except OSError as error:
                 heard.problems.append(f"UDP port {port}: {error.strerror or error}")
                 continue
@@ -76,12 +78,13 @@ def _send_question(place: tuple[str, int], interface: str, heard: HeardDevices) 
     heard.asked_from = address
 
 
-def _socket(interface: str, port: int) -> socket.socket:
-    """Shared with other programs that listen there, where the system can do that."""
+def udp_socket(interface: str, port: int, *options: tuple[int, int, int | bytes]) -> socket.socket:
+    """A socket that is bound there and does not block. Raises OSError, with nothing left open."""
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     try:
         sock.setblocking(False)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        for option in options:
+            sock.setsockopt(*option)
         sock.bind((interface, port))
     except OSError:
         sock.close()

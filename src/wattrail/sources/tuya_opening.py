@@ -10,7 +10,6 @@ from wattrail.credentials import Secrets
 from wattrail.energy_register import Direction
 from wattrail.errors import ConfigError, UrlError
 from wattrail.network_meters.decoded import is_marked_simulated
-from wattrail.network_meters.power_counter import PowerCounter
 from wattrail.network_meters.tuya_frames import TuyaVersion, needs_cipher
 from wattrail.network_meters.tuya_map import TuyaMap, board_map, parse_map
 from wattrail.network_meters.tuya_meter import TuyaMeter
@@ -82,7 +81,8 @@ def open_tuya(url: PortUrl, values: Mapping[str, Any], secrets: Secrets, clock: 
         ask_s=ask_s,
         updates=values["update"] and values["version"] is not TuyaVersion.V31,
         unit_check=UnitCheck(is_stated=False, scale=values["energy_scale"]),
-        power_counter=PowerCounter(cadence.watched_s, max_watts=values["max_watts"]),
+        max_watts=values["max_watts"],
+        simulated=values["simulated"],
     )
 
 

@@ -26,7 +26,14 @@ from wattrail.chips.bl0940.registers import (
 )
 from wattrail.chips.bl0940.sample import SETTINGS, Bl0940Sample
 from wattrail.chips.bl0940.scaling import SCALING, celsius, creep_watts
-from wattrail.chips.protocol import Capability, MeteringChip, Obstacle, RegisterScale, WriteProtection
+from wattrail.chips.protocol import (
+    Capability,
+    MeteringChip,
+    Obstacle,
+    RegisterScale,
+    WriteProtection,
+    electrical_scales,
+)
 from wattrail.chips.uart import PacketLayout, UartGrammar
 from wattrail.energy_register import Direction
 
@@ -69,10 +76,7 @@ BL0940: Final = MeteringChip(
     protection=WriteProtection(USR_WRPROT, UNLOCK_KEY, LOCK_KEY, (UNLOCKED_READS,)),
     probed=(MODE, WA_CREEP, I_FAST_RMS_CTRL, TPS_CTRL),
     scales={
-        "I_RMS": RegisterScale(lambda count, calibration: calibration.amps(count), "A", 3),
-        "V_RMS": RegisterScale(lambda count, calibration: calibration.volts(count), "V", 2),
-        "WATT": RegisterScale(lambda count, calibration: calibration.watts(count), "W", 2),
-        "CF_CNT": RegisterScale(lambda count, calibration: count * SCALING.wh_per_count(calibration), "Wh", 1),
+        **electrical_scales(SCALING),
         "TPS1": RegisterScale(lambda count, _: celsius(count), "°C", 1),
         "WA_CREEP": RegisterScale(creep_watts, "W", 2),
     },

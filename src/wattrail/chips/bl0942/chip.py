@@ -28,7 +28,7 @@ from wattrail.chips.bl0942.registers import (
     WATT,
 )
 from wattrail.chips.bl0942.sample import SETTINGS, Bl0942Sample
-from wattrail.chips.bl0942.scaling import SCALING, creep_watts, fast_amps, hertz, watts
+from wattrail.chips.bl0942.scaling import SCALING, creep_watts, fast_amps, hertz
 from wattrail.chips.protocol import (
     Capability,
     MeteringChip,
@@ -36,6 +36,7 @@ from wattrail.chips.protocol import (
     RegisterScale,
     WaveformRegisters,
     WriteProtection,
+    electrical_scales,
 )
 from wattrail.chips.uart import PacketLayout, UartGrammar
 from wattrail.energy_register import Direction
@@ -80,10 +81,7 @@ BL0942: Final = MeteringChip(
     protection=WriteProtection(USR_WRPROT, UNLOCK_KEY, LOCK_KEY, (UNLOCKED_READS, UNLOCK_KEY)),
     probed=(MODE, GAIN_CR, FREQ_CYC, OT_FUNX, WA_CREEP),
     scales={
-        "I_RMS": RegisterScale(lambda count, calibration: calibration.amps(count), "A", 3),
-        "V_RMS": RegisterScale(lambda count, calibration: calibration.volts(count), "V", 2),
-        "WATT": RegisterScale(watts, "W", 2),
-        "CF_CNT": RegisterScale(lambda count, calibration: count * SCALING.wh_per_count(calibration), "Wh", 1),
+        **electrical_scales(SCALING),
         "FREQ": RegisterScale(lambda count, _: hertz(count) if count else None, "Hz", 3),
         "WA_CREEP": RegisterScale(creep_watts, "W", 2),
         "I_FAST_RMS_TH": RegisterScale(lambda count, calibration: fast_amps(count << 8, calibration), "A", 1),

@@ -27,7 +27,7 @@ from wattrail.chips.bl0942.constants import (
 from wattrail.chips.bl0942.registers import WATT
 from wattrail.chips.scaling import Scaling
 
-__all__ = ["SCALING", "creep_watts", "fast_amps", "hertz", "over_current_code", "watts"]
+__all__ = ["SCALING", "creep_watts", "fast_amps", "hertz"]
 
 SCALING: Final = Scaling(
     v_rms_per_mv=V_RMS_PER_MV / V_REF,
@@ -38,13 +38,6 @@ SCALING: Final = Scaling(
     v_full_scale_mv=V_FULL_SCALE_MV,
     i_full_scale_mv=I_FULL_SCALE_MV,
 )
-
-
-def watts(count: int, calibration: Calibration) -> float:
-    """Active power in watts from a signed WATT count; positive is import. Raises ValueError outside 24 bits."""
-    if not WATT.lowest <= count <= WATT.highest:
-        raise ValueError(f"WATT count {count} is outside {WATT.lowest}..{WATT.highest}")
-    return calibration.watts(count)
 
 
 def hertz(count: int) -> float:
@@ -63,11 +56,3 @@ def creep_watts(code: int, calibration: Calibration) -> float:
 def fast_amps(count: int, calibration: Calibration) -> float:
     """Amperes rms of a sine from an I_FAST_RMS count."""
     return calibration.amps(count) / FAST_RMS_RATIO
-
-
-def over_current_code(limit_amps: float, calibration: Calibration) -> int:
-    """The I_FAST_RMS_TH code that trips at a current, rms of a sine. Raises ValueError if it does not fit."""
-    code = int(FAST_RMS_RATIO * calibration.counts_per_amp * limit_amps / 256)
-    if not 0 <= code <= 0xFFFF:
-        raise ValueError(f"{limit_amps} A needs code {code}, and 65535 is the largest")
-    return code

@@ -306,6 +306,16 @@ class FlashSession:
                 self._is_confirmed = False
                 raise
 
+    def _opened_again(self, reopen: Callable[[], Port]) -> Port:
+        """The port, once it is there and stays. Raises PortError."""
+        port = reopen()
+        try:
+            port.drain()
+        except PortError:
+            port.close()  # a cable that flaps; an adapter that is left open is in use at the next attempt
+            raise
+        return port
+
     def _climb(self) -> None:
         if self._responder is None:
             return
@@ -327,8 +337,7 @@ class FlashSession:
         self._client.port.close()
         while True:
             try:
-                port = self._reopen()
-                port.drain()
+                port = self._opened_again(self._reopen)
             except PortError:
                 if end.passed:
                     raise error from None

@@ -230,7 +230,7 @@ def test_another_board_on_a_new_cable_is_sent_nothing_ever() -> None:
     assert scene.client.log == [str(ERASE), "closed", "moved", "confirm", "confirm"]
 
 
-def test_a_port_that_goes_away_again_at_once_is_closed_before_the_next_attempt() -> None:
+def test_a_port_that_goes_away_again_at_once_is_closed_again() -> None:
     """Left open it would be in use: an adapter is opened for one program alone."""
     flapping, fresh = ScriptedClient(), ScriptedClient()
 

@@ -270,3 +270,26 @@ def test_a_board_is_another_one_only_when_that_is_found_twice(lost: int) -> None
         return
     with pytest.raises(TargetError, match="another board answers now"):
         board.confirm(session)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("what", ["link check", "step down", "question"])
+def test_a_cable_pulled_between_two_requests_is_waited_for_too(monkeypatch: pytest.MonkeyPatch, what: str) -> None:
+    losses = [PortLost("unplugged")]
+
+    def pulled(*_: Any, **__: Any) -> Any:
+        if losses:
+            raise losses.pop()
+        return reply(FLASH_ID) if what == "question" else True
+
+    scene = Scene(reopen=ScriptedClient)
+    method = {"link check": "answers", "step down": "change_rate", "question": "request"}[what]
+    monkeypatch.setattr(scene.client, method, pulled)
+    match what:
+        case "link check":
+            scene.session.send_link_check()
+        case "step down":
+            for _ in range(3):
+                scene.session.data_differs(Stage.READ, "the sector arrived damaged")
+        case _:
+            assert scene.session.query_optional(FLASH_ID) is not None, "a cable is no answer"
+    assert scene.client.log == ["closed", "moved"]

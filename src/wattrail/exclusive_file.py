@@ -28,6 +28,7 @@ from wattrail.whole_file import give_name
 
 __all__ = ["FileLock", "PartFile", "port_lock", "sha256_of"]
 
+# A link in its place is not followed: the lock is emptied and written to, and so would be what the link leads to.
 _LOCK_FLAGS: Final = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
 _MAX_NOTE_BYTES: Final = 32
 """A process number and a line break."""
@@ -35,6 +36,7 @@ _MAX_NOTE_BYTES: Final = 32
 _LOCK_BYTE: Final = 1 << 20
 """Windows locks bytes, and a locked byte cannot be read: this one lies behind the process number."""
 
+# A pipe in its place must not block the opening, nor Windows take a byte of flash for the end of a line.
 _PART_FLAGS: Final = (
     os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     | getattr(os, "O_CLOEXEC", 0)

@@ -210,6 +210,16 @@ def test_the_first_content_is_what_a_board_is_taken_back_to(tmp_path: Path) -> N
         assert len(flasher.backups()) == 2, "the write that changed nothing has kept nothing"
 
 
+def test_a_backup_elsewhere_is_listed_after_a_cut_in_the_list_too(tmp_path: Path) -> None:
+    desk, elsewhere = Desk(tmp_path / "boards"), tmp_path / "first.bin"
+    with desk.session() as flasher:
+        folder = desk.folder / flasher.target.board
+        folder.mkdir(parents=True)
+        (folder / "backups.jsonl").write_bytes(b'{"file": "backup-2026')  # the power went in the midst of a line
+        flasher.write(known_image(), backup=elsewhere)
+        assert [(kept.path, kept.origin) for kept in flasher.backups()] == [(elsewhere, "original")]
+
+
 def test_a_write_that_changes_nothing_leaves_no_files(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
     with desk.session() as flasher:

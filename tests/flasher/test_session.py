@@ -6,11 +6,23 @@ from typing import Any
 
 import pytest
 
-from tests.flasher.scripted import ScriptedClient, reply, state_of
-from wattrail.bootrom.commands import CHECK_CRC, ERASE, FLASH_ID, READ_4K, READ_REG, READ_SR, WRITE_REG, Responder
+from tests.flasher.scripted import TARGET_N, ScriptedClient, reply, state_of
+from wattrail.bootrom.commands import (
+    CHECK_CRC,
+    ERASE,
+    FLASH_ID,
+    READ_4K,
+    READ_REG,
+    READ_SR,
+    WRITE_REG,
+    Command,
+    Responder,
+)
+from wattrail.bootrom.events import Answered
 from wattrail.diagnosis.session_statistics import Loss, Stage
 from wattrail.errors import LinkFailed, NoAnswer, PortError, PortLost, TargetError
 from wattrail.flasher.events import Fact, Linked, Lost, RateChanged, Repeated
+from wattrail.flasher.identify import ExpectedBoard
 from wattrail.flasher.session import MAX_TRIES, FlashSession
 
 SILENCE = NoAnswer("no reply")
@@ -216,3 +228,68 @@ def test_another_board_on_a_new_cable_is_sent_nothing_ever() -> None:
         with pytest.raises(TargetError, match="another board"):
             scene.session.request(Stage.ERASE, ERASE, address=0)
     assert scene.client.log == [str(ERASE), "closed", "moved", "confirm", "confirm"]
+
+
+def test_a_port_that_goes_away_again_at_once_is_closed_again() -> None:
+    """Left open it would be in use: an adapter is opened for one program alone."""
+    flapping, fresh = ScriptedClient(), ScriptedClient()
+
+    def lost() -> bytes:
+        raise PortLost("gone again")
+
+    flapping.drain = lost  # type: ignore[method-assign]
+    ports = [flapping, fresh]
+    scene = Scene(PortLost("unplugged"), reopen=lambda: ports.pop(0))
+    scene.session.request(Stage.READ, READ_4K)
+    assert flapping.log == ["closed"]
+    assert scene.client.log == [str(READ_4K), "closed", "moved", str(READ_4K)]
+
+
+class Answers:
+    """In place of a session with the board of ``TARGET_N``; its flash id is not heard so many times."""
+
+    def __init__(self, lost: int) -> None:
+        self.lost = lost
+
+    def query_optional(self, command: Command, **_: int) -> Answered | None:
+        if command is FLASH_ID:
+            self.lost -= 1
+            return reply(command, capacity=0x15, kind=0xAB, manufacturer=0xCD) if self.lost < 0 else None
+        return reply(command, value=0x7231C)
+
+    def request_agreed(self, stage: Stage, command: Command, **_: int) -> Answered:
+        return reply(command, crc=TARGET_N.rf_crc)
+
+
+@pytest.mark.parametrize("lost", [0, 1, 2])
+def test_a_board_is_another_one_only_when_that_is_found_twice(lost: int) -> None:
+    """On a bad line, which is where links are lost, a reply may not come through."""
+    board, session = ExpectedBoard(TARGET_N), Answers(lost)
+    if lost < 2:
+        board.confirm(session)  # type: ignore[arg-type]
+        return
+    with pytest.raises(TargetError, match="another board answers now"):
+        board.confirm(session)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("what", ["link check", "step down", "question"])
+def test_a_cable_pulled_between_two_requests_is_waited_for_too(monkeypatch: pytest.MonkeyPatch, what: str) -> None:
+    losses = [PortLost("unplugged")]
+
+    def pulled(*_: Any, **__: Any) -> Any:
+        if losses:
+            raise losses.pop()
+        return reply(FLASH_ID) if what == "question" else True
+
+    scene = Scene(reopen=ScriptedClient)
+    method = {"link check": "answers", "step down": "change_rate", "question": "request"}[what]
+    monkeypatch.setattr(scene.client, method, pulled)
+    match what:
+        case "link check":
+            scene.session.send_link_check()
+        case "step down":
+            for _ in range(3):
+                scene.session.data_differs(Stage.READ, "the sector arrived damaged")
+        case _:
+            assert scene.session.query_optional(FLASH_ID) is not None, "a cable is no answer"
+    assert scene.client.log == ["closed", "moved"]

@@ -109,3 +109,13 @@ def test_bytes_of_no_known_field_are_a_difference_of_their_own() -> None:
 def test_an_address_that_is_none_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"static_ip: '10\.0\.0\.300' is not an address"):
         OpenBekenSettings(addresses={"static_ip": "10.0.0.300"}).applied_to(plain())
+
+
+@pytest.mark.parametrize(
+    "document",
+    [{"flags": "9" * 5000}, {"pins": {"9" * 5000: "Rel;1"}}, {"pins": {"1": "Rel;" + "9" * 5000}}],
+    ids=["flags", "pin", "channel"],
+)
+def test_a_number_of_thousands_of_digits_is_refused_as_any_other(document: dict[str, object]) -> None:
+    with pytest.raises(ConfigError, match="999"):
+        template_settings(json.dumps(document))

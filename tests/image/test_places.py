@@ -54,6 +54,18 @@ def test_without_an_rf_block_the_key_of_tuyas_settings_tells_the_shift() -> None
     assert "no RF block anywhere" in str(image.problems)
 
 
+def test_on_a_q_the_key_of_tuyas_settings_stands_elsewhere() -> None:
+    """As in a public dump of a WA2; it says which chip it is by its build alone, without its RF block."""
+    flash = bytearray(Board(Chip.Q, says=b"< BUILD AT:2021_09_24_18_20_51 BY embed FOR ty_iot_sdk AT bk7231 >").dump)
+    key = bytes(flash[0x1EE000:0x1EF000])
+    put(flash, 0x1E0000, b"\xff" * 0x20000)
+    put(flash, 0x1EB000, key)
+    image = recognise(bytes(flash[:0x140000] + flash[0x140005:] + b"\xff" * 5))
+    assert image.chip is Chip.Q
+    (said,) = about_places(image)
+    assert said.startswith("the key of Tuya's settings belongs at 0x1eb000: 5 bytes before it are missing")
+
+
 def test_the_four_letters_of_an_rf_block_in_code_are_none() -> None:
     """Firmware that reads the block holds its four letters and its tags, one after another, as real ones do."""
     code = b"TLV\0" + bytes.fromhex("01111111 4e61bc00 02111111 08014000 87e5fc03")

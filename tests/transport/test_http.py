@@ -77,6 +77,18 @@ def test_nobody_at_the_port_is_said() -> None:
     assert caught.value.hint == "check the address and the port, and that the meter's web server is on"
 
 
+def test_a_name_with_other_letters_is_asked_for_as_it_is_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    connect = asyncio.open_connection
+
+    async def story() -> str:
+        async with web_server(any=b"OK") as web:
+            monkeypatch.setattr(asyncio, "open_connection", lambda _host, port: connect("127.0.0.1", port))
+            await HttpServer("zähler.local", web.port).get("/")
+            return web.heads[0]
+
+    assert "Host: xn--zhler-gra.local" in run(story())
+
+
 def test_the_request_goes_out_in_one_piece_with_the_login() -> None:
     async def story() -> str:
         async with web_server(any=b"OK") as web:

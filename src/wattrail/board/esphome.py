@@ -11,9 +11,16 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from wattrail.board.esphome_panel import AP_TIMEOUT_S, after_setup_lines, panel_lines
+from wattrail.board.esphome_panel import AP_TIMEOUT_S, after_setup_lines, gpio, panel_lines, pin_lines
 from wattrail.board.front_panel import FrontPanel
-from wattrail.board.model import ActiveLevel, BoardDescription, BoardMeterBus, BoardPin, BoardPinRole
+from wattrail.board.model import (
+    ActiveLevel,
+    BoardDescription,
+    BoardMeterBus,
+    BoardPin,
+    BoardPinRole,
+    check_takes_calibration,
+)
 from wattrail.calibration import Calibration
 from wattrail.errors import ConfigError
 
@@ -50,12 +57,8 @@ def esphome_yaml(board: BoardDescription, panel: FrontPanel, calibration: Calibr
             f"{board.name} has a {board.chip}: exports to ESPHome are for {', '.join(sorted(_BEKEN))} and ESP8266",
             hint="export to openbeken instead",
         )
-    if calibration is not None and not board.meter.is_signed:
-        raise ConfigError(
-            f"{board.name} has a {board.meter.chip or 'meter behind an MCU'}: "
-            "a calibration in counts per volt, ampere and watt means nothing to it",
-            hint="leave the calibration out, and calibrate in ESPHome",
-        )
+    if calibration is not None:
+        check_takes_calibration(board, "in ESPHome")
     parts = (
         _head(board), _network(board, panel), _meter(board, calibration), _relays(board), panel_lines(board, panel),
     )  # fmt: skip
@@ -84,7 +87,7 @@ def _missing(board: BoardDescription) -> Iterator[str]:
         yield "# without their direction; how many make a kilowatt-hour has to be measured."
     unknown = [pin for pin in board.pins if pin.active is ActiveLevel.UNKNOWN and pin.role in _WITH_LEVEL]
     for pin in unknown:
-        yield f"# The level of {_gpio(board, pin)} is not known: if it works the wrong way round, change 'inverted'."
+        yield f"# The level of {gpio(board, pin)} is not known: if it works the wrong way round, change 'inverted'."
 
 
 _WITH_LEVEL: Final = frozenset(
@@ -131,7 +134,7 @@ def _meter(board: BoardDescription, calibration: Calibration | None) -> Iterator
                 yield from ("sensor:", *_tuya_sensors(board))
         case BoardMeterBus.SPI:
             if pulses := board.pin_with(BoardPinRole.ENERGY_PULSE):
-                yield from ("sensor:", "  - platform: pulse_counter", f"    pin: {_gpio(board, pulses)}")
+                yield from ("sensor:", "  - platform: pulse_counter", f"    pin: {gpio(board, pulses)}")
                 yield from ("    name: Energy pulses", "    total:", "      name: Energy pulses in total")
 
 
@@ -144,7 +147,7 @@ def _uart(board: BoardDescription) -> Iterator[str]:
             yield "  tx_pin: TX"
     else:
         for key, pin in pins.items():
-            yield f"  {key}: {_gpio(board, pin) if pin else key[:2].upper() + '1'}"
+            yield f"  {key}: {gpio(board, pin) if pin else key[:2].upper() + '1'}"
     usual = 9600 if board.meter.bus is BoardMeterBus.TUYAMCU else 4800
     if board.meter.baud is None:
         yield "  # the rate is not known: 9600 and 115200 are usual with a microcontroller, 4800 with a metering chip"
@@ -173,11 +176,11 @@ def _pulse_sensor(board: BoardDescription) -> Iterator[str]:
     yield f"    model: {board.meter.chip.upper()}"
     for key, role in (("cf_pin", BoardPinRole.CF), ("cf1_pin", BoardPinRole.CF1)):
         if pin := board.pin_with(role):
-            yield f"    {key}: {_gpio(board, pin)}"
+            yield f"    {key}: {gpio(board, pin)}"
     if sel := board.pin_with(BoardPinRole.SEL):
         # ESPHome holds the pin high for current, and the chip wants it high for voltage.
         inverted = "false" if sel.active is ActiveLevel.LOW else "true"
-        yield from ("    sel_pin:", f"      number: {_gpio(board, sel)}", f"      inverted: {inverted}")
+        yield from ("    sel_pin:", f"      number: {gpio(board, sel)}", f"      inverted: {inverted}")
     if board.meter.shunt_milliohms:
         yield f"    current_resistor: {board.meter.shunt_milliohms / 1000:g}"
     yield from ("    update_interval: 10s", *_named(_QUANTITIES))
@@ -214,7 +217,7 @@ def _relays(board: BoardDescription) -> Iterator[str]:
             f"    id: relay_{relay.channel or 1}",
             f"    name: {_relay_name(board, relay)}",
         )
-        yield from _pin(board, relay, "    pin:")
+        yield from pin_lines(board, relay)
     for coil in latching:
         yield from _latching(board, coil)
 
@@ -230,22 +233,12 @@ def _latching(board: BoardDescription, on: BoardPin) -> Iterator[str]:
     for coil, word in ((on, "on"), (off, "off")):
         if coil:
             yield from ("  - platform: gpio", f"    id: relay_{number}_{word}", "    internal: true")
-            yield from _pin(board, coil, "    pin:")
+            yield from pin_lines(board, coil)
             yield from ("    on_turn_on:", "      - delay: 100ms", f"      - switch.turn_off: relay_{number}_{word}")
     yield from ("  - platform: template", f"    id: relay_{number}", f"    name: {_relay_name(board, on)}")
     yield from ("    optimistic: true", "    turn_on_action:", f"      - switch.turn_on: relay_{number}_on")
     if off:
         yield from ("    turn_off_action:", f"      - switch.turn_on: relay_{number}_off")
-
-
-def _pin(board: BoardDescription, pin: BoardPin, key: str) -> Iterator[str]:
-    yield from (key, f"      number: {_gpio(board, pin)}")
-    if pin.active is ActiveLevel.LOW:
-        yield "      inverted: true"
-
-
-def _gpio(board: BoardDescription, pin: BoardPin) -> str:
-    return f"GPIO{pin.pin}" if board.chip == "ESP8266" else f"P{pin.pin}"
 
 
 def _text(text: str) -> str:

@@ -12,7 +12,7 @@ from wattrail.board.front_panel import FrontPanel, LedPattern, PanelAction, Pane
 from wattrail.board.model import ActiveLevel, BoardDescription, BoardMeterBus, BoardPin, BoardPinRole
 from wattrail.board.openbeken_script import panel_button, panel_led
 
-__all__ = ["AP_TIMEOUT_S", "after_setup_lines", "panel_lines"]
+__all__ = ["AP_TIMEOUT_S", "after_setup_lines", "gpio", "panel_lines", "pin_lines"]
 
 AP_TIMEOUT_S: Final = 90
 """Seconds without the network after which the access point opens by itself; ESPHome's own default."""
@@ -45,7 +45,7 @@ def panel_lines(board: BoardDescription, panel: FrontPanel) -> Iterator[str]:
             yield from _switch_input(board, pin)
     leds = [pin for pin in board.pins_with(BoardPinRole.LED, BoardPinRole.WIFI_LED) if pin is led]
     if leds:
-        yield from ("output:", "  - platform: gpio", "    id: panel_led", *_pin(board, leds[0]))
+        yield from ("output:", "  - platform: gpio", "    id: panel_led", *pin_lines(board, leds[0]))
     yield "script:"
     if shared:
         yield from _hold_script(panel)
@@ -70,7 +70,7 @@ def _globals() -> Iterator[str]:
 def _button(board: BoardDescription, pin: BoardPin, panel: FrontPanel, *, takes_gestures: bool) -> Iterator[str]:
     level = pin.active if pin.active is not ActiveLevel.UNKNOWN else ActiveLevel.LOW
     yield from ("  - platform: gpio", f"    id: button_{pin.pin}", "    internal: true")
-    yield from ("    pin:", f"      number: {_gpio(board, pin)}")
+    yield from ("    pin:", f"      number: {gpio(board, pin)}")
     yield from ("      mode: INPUT_PULLUP", f"      inverted: {'true' if level is ActiveLevel.LOW else 'false'}")
     yield from ("    filters:", f"      - delayed_on_off: {_DEBOUNCE}")
     setup = panel.gesture(PanelAction.WIFI_SETUP)
@@ -126,7 +126,7 @@ def _hold_script(panel: FrontPanel) -> Iterator[str]:
 
 def _switch_input(board: BoardDescription, pin: BoardPin) -> Iterator[str]:
     yield from ("  - platform: gpio", f"    id: input_{pin.pin}", "    internal: true", "    pin:")
-    yield from (f"      number: {_gpio(board, pin)}", "      mode: INPUT_PULLUP")
+    yield from (f"      number: {gpio(board, pin)}", "      mode: INPUT_PULLUP")
     yield from ("    filters:", "      - delayed_on_off: 50ms", "    on_state:")
     numbers = {relay.channel or 1 for relay in board.pins_with(*_RELAYS)}
     number = pin.channel if pin.channel in numbers else min(numbers, default=0)
@@ -168,11 +168,13 @@ def _pattern(pattern: LedPattern, indent: str) -> Iterator[str]:
                 yield f"{indent}- delay: {length}ms"
 
 
-def _pin(board: BoardDescription, pin: BoardPin) -> Iterator[str]:
-    yield from ("    pin:", f"      number: {_gpio(board, pin)}")
+def pin_lines(board: BoardDescription, pin: BoardPin) -> Iterator[str]:
+    """A pin of a component, with its level."""
+    yield from ("    pin:", f"      number: {gpio(board, pin)}")
     if pin.active is ActiveLevel.LOW:
         yield "      inverted: true"
 
 
-def _gpio(board: BoardDescription, pin: BoardPin) -> str:
+def gpio(board: BoardDescription, pin: BoardPin) -> str:
+    """The name of a pin."""
     return f"GPIO{pin.pin}" if board.chip == "ESP8266" else f"P{pin.pin}"

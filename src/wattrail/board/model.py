@@ -8,6 +8,8 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
+from wattrail.errors import ConfigError
+
 __all__ = [
     "CHIP_OF_MODULE",
     "ActiveLevel",
@@ -21,6 +23,7 @@ __all__ = [
     "FactSource",
     "StockDatapoint",
     "StockProduct",
+    "check_takes_calibration",
     "chip_of_module",
 ]
 
@@ -198,6 +201,16 @@ class BoardDescription:
             self.meter.chip, self.meter.bus, *self.firmware, *(one.key for one in self.products), self.note,
         )  # fmt: skip
         return " ".join(parts)
+
+
+def check_takes_calibration(board: BoardDescription, how: str) -> None:
+    """Raise ConfigError for a board whose meter has no constants in counts; ``how`` it is calibrated instead."""
+    if not board.meter.is_signed:
+        raise ConfigError(
+            f"{board.name} has a {board.meter.chip or 'meter behind an MCU'}: "
+            "a calibration in counts per volt, ampere and watt means nothing to it",
+            hint=f"leave the calibration out, and calibrate {how}",
+        )
 
 
 CHIP_OF_MODULE: Final[Mapping[str, str]] = MappingProxyType(

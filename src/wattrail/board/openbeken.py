@@ -8,7 +8,7 @@ from typing import cast
 
 from wattrail.bk7231 import Chip
 from wattrail.board.front_panel import FrontPanel
-from wattrail.board.model import BoardDescription, BoardMeterBus, BoardPinRole
+from wattrail.board.model import BoardDescription, BoardMeterBus, BoardPinRole, check_takes_calibration
 from wattrail.board.openbeken_roles import role_name
 from wattrail.board.openbeken_script import (
     SIGNED_POWER_FLAG,
@@ -27,6 +27,8 @@ __all__ = ["openbeken_files", "openbeken_settings", "openbeken_template"]
 _USUAL_FLAGS = 1 << 10
 """Flag 10, which every device has from the factory: the state is published when MQTT connects."""
 
+_HOW_TO_CALIBRATE = "with VoltageSet, CurrentSet and PowerSet on the device"
+
 _MAX_STARTUP_COMMAND = 511
 """Characters of a start command, by the schema of the device database."""
 
@@ -36,7 +38,7 @@ def openbeken_files(
 ) -> dict[str, str]:
     """The files by name. Raises ConfigError for a calibration that the board's chip cannot take."""
     if calibration is not None:
-        _check_calibration(board)
+        check_takes_calibration(board, _HOW_TO_CALIBRATE)
     files = {
         "template.json": json.dumps(openbeken_template(board), indent=2, ensure_ascii=False) + "\n",
         "autoexec.bat": autoexec(board, panel, calibration),
@@ -95,16 +97,7 @@ def openbeken_settings(
         settings = replace(settings, numbers=dict(zip(names, times, strict=True)))
     if calibration is None:
         return settings
-    _check_calibration(board)
+    check_takes_calibration(board, _HOW_TO_CALIBRATE)
     watt = calibration.counts_per_watt
     constants = (calibration.counts_per_volt, calibration.counts_per_amp, -watt if calibration.inverted else watt)
     return replace(settings, calibration=dict(enumerate(constants)))
-
-
-def _check_calibration(board: BoardDescription) -> None:
-    if not board.meter.is_signed:
-        raise ConfigError(
-            f"{board.name} has a {board.meter.chip or 'meter behind an MCU'}: "
-            "a calibration in counts per volt, ampere and watt means nothing to it",
-            hint="leave the calibration out, and calibrate with VoltageSet, CurrentSet and PowerSet on the device",
-        )

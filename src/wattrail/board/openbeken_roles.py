@@ -16,7 +16,7 @@ from typing import Final
 from wattrail.board.model import ActiveLevel, BoardMeterBus, BoardPin, BoardPinRole
 from wattrail.board.observation import ObservedWiring
 from wattrail.errors import ConfigError
-from wattrail.image.openbeken_settings import role_number
+from wattrail.image.openbeken_settings import role_number, whole_number
 from wattrail.openbeken import ROLES
 from wattrail.sanitize import printable
 
@@ -48,6 +48,9 @@ _OTHER_NAMES: Final = (
     ("TglChanOnTgl_pd", BoardPinRole.SWITCH_INPUT, ActiveLevel.UNKNOWN),
 )
 """More roles that a device may have: what follows from the board is the same."""
+
+_MAX_NUMBER: Final = 256
+"""Of pins and channels, which the firmware keeps in a byte each."""
 
 _BUTTONS: Final = frozenset({BoardPinRole.BUTTON, BoardPinRole.BUTTON_ALL})
 _SAME_AT_BOTH: Final = frozenset({role for role, (high, low) in ROLE_NAMES.items() if high == low})
@@ -104,9 +107,10 @@ def wiring_of_template(template: Mapping[str, object], where: str) -> ObservedWi
     found = []
     for number, text in given.items() if isinstance(given, Mapping) else ():
         role, _, channels = str(text).partition(";")
-        channel = channels.partition(";")[0]
-        if str(number).isdecimal():
-            pin = pin_of_role(int(number), role, int(channel) if channel.isdecimal() else 0)
+        gpio = whole_number(str(number), below=_MAX_NUMBER)
+        if gpio is not None:
+            channel = whole_number(channels.partition(";")[0], below=_MAX_NUMBER) or 0
+            pin = pin_of_role(gpio, role, channel)
             found += [pin] if pin else []
     chip, board = str(template.get("chip") or ""), str(template.get("board") or "")
     return _observed(where, chip, board.upper(), tuple(found), str(template.get("command") or ""))

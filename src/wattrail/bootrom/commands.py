@@ -179,8 +179,8 @@ class Traits:
     """How one responder behaves.
 
     ``guard`` is the lowest address it reads, erases and programs when asked for it plainly, ``write_4k_guard`` the
-    lowest that Write4K takes. Below ``lost_below`` lies the responder itself: once that is
-    erased, the chip may never answer on the UART again. Sizes outside ``erases`` are answered as done and not carried out. ``keepalive_s``: a
+    lowest that Write4K takes. Below ``lost_below`` lies the responder itself: once that is erased, the chip may never
+    answer on the UART again. Sizes outside ``erases`` are answered as done and not carried out. ``keepalive_s``: a
     longer silence may end the download mode; None where it never ends.
     """
 

@@ -14,7 +14,6 @@ __all__ = ["ERASES", "PARTS", "Erase", "FlashPart", "flash_bytes", "part_of"]
 
 PAGE: Final = 256
 SECTOR: Final = 4096
-BLANK: Final = 0xFF
 MIB: Final = 1 << 20
 
 MIN_CAPACITY: Final = 0x10

@@ -237,14 +237,6 @@ class BootLink:
             self._expect(command, request, fields)
         return request
 
-    @property
-    def wanted(self) -> int:
-        """Length in bytes of the longest reply that is awaited, 0 if none is."""
-        if not self._open or self._asked is None or self._asked.reply is None:
-            return 0
-        head = LONG_HEAD if self._asked.long else SHORT_HEAD
-        return head + reply_lengths(self._asked.reply)[-1]
-
     def receive(self, data: bytes) -> None:
         """Bytes from the chip, in any portions."""
         self._buffer += data

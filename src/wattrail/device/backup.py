@@ -10,7 +10,9 @@ import hashlib
 import io
 import json
 import os
+import struct
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -43,6 +45,11 @@ _MANIFEST: Final = "manifest.json"
 _SECTOR, _FILES, _FLASH = "configuration.bin", "file-system.bin", "flash.bin"
 _FORMAT: Final = 1
 _MAX_BYTES: Final = 2 * MAX_FLASH_BYTES
+_MAX_MANIFEST_BYTES: Final = 1 << 16
+_DAMAGED: Final = (
+    zipfile.BadZipFile, zlib.error, struct.error, EOFError, KeyError, OSError, RuntimeError, ValueError,
+)  # fmt: skip
+"""What the library raises for a damaged archive, one bent bit at a time: it checks a member's sum only at its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,9 +168,12 @@ def read_backup(path: Path) -> DeviceBackup:
     data = read_bytes(path, limit=_MAX_BYTES)
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            size = archive.getinfo(_MANIFEST).file_size
+            if size > _MAX_MANIFEST_BYTES:  # a few bytes may unpack to gigabytes
+                raise ImageError(f"{path}: its {_MANIFEST} has {size} bytes, at most {_MAX_MANIFEST_BYTES} are read")
             manifest = parse_json(archive.read(_MANIFEST).decode(), f"{path}: {_MANIFEST}")
             found = _members(archive, manifest, path)
-    except (zipfile.BadZipFile, KeyError, UnicodeDecodeError, RuntimeError, ConfigError, NotImplementedError) as error:
+    except _DAMAGED as error:
         raise ImageError(
             f"{path} is not a backup of a device: {printable(str(error), limit=120)}",
             hint="'wattrail device backup HOST' makes one",

@@ -43,7 +43,6 @@ class KnownCause:
 
 _LONG_S: Final = 30.0
 _TALKERS: Final = (TrafficKind.TEXT, TrafficKind.TUYA_MCU, TrafficKind.BL0942)
-
 _FAST: Final = 921600
 
 
@@ -91,8 +90,8 @@ def _long_tried(h: SessionStatistics) -> str:
 
 
 def _gives_way_at_once(h: SessionStatistics) -> str:
-    tried = bool(_long_tried(h)) or bool(_pulsed(h))
-    return "it was reset time and again: a supply that gives way at the start looks just like this" if tried else ""
+    words = "it was reset time and again: a supply that gives way at the start looks just like this"
+    return words if _long_tried(h) or _pulsed(h) else ""
 
 
 def _pulsed(h: SessionStatistics) -> str:
@@ -205,8 +204,7 @@ CAUSES: Final = (
         {"no-answer": 2, "log-heard": 4, "reboot-loop": 2},
         ((3, _banner),),
     ),
-    # A TuyaMCU, or a pull-down on RX (OpenBK7231T_App #136); switch inputs (bk7231tools #30); a BL0942 on RX1
-    # (tuya-cloudcutter #234).
+    # A TuyaMCU, a pull-down on RX (OpenBK7231T_App #136), switches (bk7231tools #30), a BL0942 (tuya-cloudcutter #234).
     KnownCause(
         "second-device",
         "Something else on the board uses the UART: a TuyaMCU, a BL0942, or a switch with its pull-down.",
@@ -273,9 +271,7 @@ CAUSES: Final = (
             "half-answers": 1, "no-answer": 0.5, "cable-lost": 3,
         },
         (
-            (1.3, _adapter_is("FT232", "whose own 3.3 V is weak")),
-            (1.3, _adapter_is("CP2102", "whose own 3.3 V is weak")),
-            (1.3, _adapter_is("CH340", "whose own 3.3 V is weak")),
+            *((1.3, _adapter_is(name, "whose own 3.3 V is weak")) for name in ("FT232", "CP2102", "CH340")),
             (0.4, _loads_went_well),
         ),
     ),
@@ -401,4 +397,3 @@ CAUSES: Final = (
         contradicted=lambda h: h.network,
     ),
 )  # fmt: skip
-"""All of them."""

@@ -16,8 +16,6 @@ journal shows to be half-written are marked so. Nothing in such a folder is move
 from __future__ import annotations
 
 import hashlib
-import json
-import os
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -29,7 +27,7 @@ from wattrail.clock import Clock
 from wattrail.errors import FileError, ImageError
 from wattrail.exclusive_file import sha256_of
 from wattrail.files import parse_json, read_bytes
-from wattrail.flasher.journal import Journal
+from wattrail.flasher.journal import Journal, append_line
 from wattrail.image import Image, crypt, recognise, unpack
 
 __all__ = ["Backup", "BackupCatalog", "KeptBackup", "Origin", "firmware_of", "origin_in"]
@@ -156,11 +154,7 @@ class BackupCatalog:
             "origin": origin,
             "firmware": firmware_of(data),
         }
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / _FILE).open("ab") as file:
-            file.write(json.dumps(entry).encode() + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
+        append_line(self.folder / _FILE, entry)
 
     def _first_of(self, unnoted: list[KeptBackup], noted: Iterable[KeptBackup]) -> KeptBackup | None:
         """The first that was noted as the original; in a folder of an earlier version, the oldest.

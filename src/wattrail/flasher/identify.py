@@ -111,6 +111,14 @@ class ExpectedBoard:
 
     def confirm(self, session: FlashSession) -> None:
         """Raises TargetError if another board answers."""
+        # Asked twice before it is denied: where links are lost, a reply may not come through, and a CRC come damaged.
+        if not (self._is_there(session) or self._is_there(session)):
+            raise TargetError(
+                f"another board answers now than {self.target.board}: nothing is written to it",
+                hint="connect the first one again and repeat the command",
+            )
+
+    def _is_there(self, session: FlashSession) -> bool:
         target = self.target
         # From the beginning, as of a chip that nobody knows: a T in place of an N is silent to most other questions.
         responder = responder_of(query_chip(session))
@@ -118,15 +126,7 @@ class ExpectedBoard:
         rf_crc = rf_crc_of(session, responder, target.size)
         same = responder is target.responder and flash_id == target.flash_id
         known_by_rf = target.has_identity and rf_crc == target.rf_crc
-        if (
-            not same
-            or (rf_crc != target.rf_crc and not self.rf_may_differ)
-            or not (known_by_rf or self._content_fits(session))
-        ):
-            raise TargetError(
-                f"another board answers now than {target.board}: nothing is written to it",
-                hint="connect the first one again and repeat the command",
-            )
+        return same and (rf_crc == target.rf_crc or self.rf_may_differ) and (known_by_rf or self._content_fits(session))
 
     def _content_fits(self, session: FlashSession) -> bool:
         return all(

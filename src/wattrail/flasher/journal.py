@@ -33,7 +33,7 @@ from wattrail.errors import FileError
 from wattrail.files import read_bytes
 from wattrail.flasher.flash_target import FlashTarget
 
-__all__ = ["JOURNAL", "Journal", "SectorHistory", "Unfinished"]
+__all__ = ["JOURNAL", "Journal", "SectorHistory", "Unfinished", "append_line"]
 
 JOURNAL: Final = "journal.jsonl"
 _VERSION: Final = 2
@@ -150,7 +150,7 @@ class Journal:
         yield from session
 
     def _all_lines(self) -> Iterator[dict[str, object]]:
-        for line in self._end(_MAX_BYTES).split(b"\n")[:-1]:
+        for line in _end_of(self.folder / JOURNAL, _MAX_BYTES).split(b"\n")[:-1]:
             try:
                 entry = json.loads(line)
             except (ValueError, RecursionError):
@@ -204,28 +204,31 @@ class Journal:
             replay.take(entry)
         return replay if replay.is_unfinished else None
 
-    def _end(self, max_bytes: int) -> bytes:
-        """The last bytes of the file, none if there is no file."""
-        try:
-            with (self.folder / JOURNAL).open("rb") as file:
-                file.seek(max(0, file.seek(0, os.SEEK_END) - max_bytes))
-                return file.read(max_bytes)
-        except OSError:
-            return b""
-
     def _add(self, event: str, **fields: object) -> None:
-        """One line, on the disk before anything else happens."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        path = self.folder / JOURNAL
-        # A cut may have ended the last line in its midst: this one would be lost with it.
-        torn = self._end(1) not in (b"", b"\n")
         at = self._clock.now().strftime("%Y-%m-%dT%H:%M:%SZ")
-        line = json.dumps({"event": event, "at": at, **fields})
-        with path.open("ab") as file:
-            file.write((b"\n" if torn else b"") + line.encode() + b"\n")
-            file.flush()
-            # What comes next erases flash. A line that is only in a buffer is gone with the power.
-            os.fsync(file.fileno())
+        append_line(self.folder / JOURNAL, {"event": event, "at": at, **fields})
+
+
+def append_line(path: Path, entry: Mapping[str, object]) -> None:
+    """One line of JSON at the end of a file, on the disk before anything else happens. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # A cut may have ended the last line in its midst: this one would be lost with it.
+    torn = _end_of(path, 1) not in (b"", b"\n")
+    with path.open("ab") as file:
+        file.write((b"\n" if torn else b"") + json.dumps(entry).encode() + b"\n")
+        file.flush()
+        # What comes next erases flash. A line that is only in a buffer is gone with the power.
+        os.fsync(file.fileno())
+
+
+def _end_of(path: Path, max_bytes: int) -> bytes:
+    """The last bytes of a file, none if there is no file."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - max_bytes))
+            return file.read(max_bytes)
+    except OSError:
+        return b""
 
 
 class _Replay:

@@ -7,8 +7,8 @@ tell. So the layers above ask once, and need not know how often it took.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final, Protocol
+from collections.abc import Callable, Mapping
+from typing import Final, Protocol, TypeVar
 
 from wattrail.bootrom.commands import REBOOT, Command, Responder
 from wattrail.bootrom.constants import BAUD_AT_RESET
@@ -55,6 +55,9 @@ FIRMWARE: Final = (TrafficKind.TEXT, TrafficKind.TUYA_MCU, TrafficKind.BL0942)
 
 REOPEN_EVERY_S: Final = 0.5
 """Between two attempts to open a port that went away."""
+
+
+_Said = TypeVar("_Said")
 
 
 class BoardCheck(Protocol):
@@ -210,24 +213,29 @@ class FlashSession:
         """
         # The loader ignores what it does not know, so silence is an answer; a single one may be a lost byte.
         for _ in range(2):
-            try:
-                self._client.request(command, b"", **fields)
-            except (LinkError, TargetError):
-                if not self._client.resync():
-                    self._recover(Stage.IDENTIFY)
-                continue
-            return self.request_agreed(Stage.IDENTIFY, command, **fields)
+            if self._through_cable(lambda: self._is_answered(command, fields)):
+                return self.request_agreed(Stage.IDENTIFY, command, **fields)
         return None
+
+    def _is_answered(self, command: Command, fields: Mapping[str, int]) -> bool:
+        """Whether one request is; if not, the chip is found again for the next one."""
+        try:
+            self._client.request(command, b"", **fields)
+        except (LinkError, TargetError):
+            if not self._client.resync():
+                self._recover(Stage.IDENTIFY)
+            return False
+        return True
 
     def send_link_check(self) -> None:
         """A link check, for what it does to a bootloader's protection. Raises LinkFailed."""
-        while not self._client.answers():
+        while not self._through_cable(self._client.answers):
             self._recover(Stage.IDENTIFY)
 
     def data_differs(self, stage: Stage, why: str) -> None:
         """Data does not have its CRC: count it, and go slower if that happens often. Raises LinkFailed."""
         self._damaged(Repeated(stage, why))
-        if self._rates.error_rate_high and not self._rates.step_down():
+        if self._rates.error_rate_high and not self._through_cable(self._rates.step_down):
             self._recover(stage)
 
     def _damaged(self, event: Repeated) -> None:
@@ -277,12 +285,7 @@ class FlashSession:
         return (True if traffic in FIRMWARE else None), traffic
 
     def _relink(self) -> None:
-        while True:
-            try:
-                self._handshake.link(self._patience_s)
-                return
-            except PortLost as error:
-                self._wait_for_cable(error)
+        self._through_cable(lambda: self._handshake.link(self._patience_s))
 
     def _resume(self) -> None:
         """Linked again: the same board? And then at a rate the line carries."""
@@ -306,6 +309,16 @@ class FlashSession:
                 self._is_confirmed = False
                 raise
 
+    def _opened_again(self, reopen: Callable[[], Port]) -> Port:
+        """The port, once it is there and stays. Raises PortError."""
+        port = reopen()
+        try:
+            port.drain()
+        except PortError:
+            port.close()  # a cable that flaps; an adapter that is left open is in use at the next attempt
+            raise
+        return port
+
     def _climb(self) -> None:
         if self._responder is None:
             return
@@ -314,6 +327,14 @@ class FlashSession:
         elif self.baud == BAUD_AT_RESET and self._mark.is_gone():
             self._lose(Loss(Stage.BAUD, BAUD_AT_RESET, True))
             self.leave_mark()
+
+    def _through_cable(self, speak: Callable[[], _Said]) -> _Said:
+        """Speak to the chip, and once more if the cable was pulled meanwhile and is back. Raises PortLost."""
+        while True:
+            try:
+                return speak()
+            except PortLost as error:
+                self._wait_for_cable(error)
 
     def _wait_for_cable(self, error: PortLost) -> None:
         """Open the port again as soon as it is back. Raises the error that took it away."""
@@ -327,8 +348,7 @@ class FlashSession:
         self._client.port.close()
         while True:
             try:
-                port = self._reopen()
-                port.drain()
+                port = self._opened_again(self._reopen)
             except PortError:
                 if end.passed:
                     raise error from None

@@ -17,12 +17,12 @@ from wattrail.bk7231 import APP_START, Chip
 from wattrail.errors import ImageError
 from wattrail.image import rbl, rf
 from wattrail.image.code import PACKED, CodeKey, check, crypt, grid_shift, strip, to_logical, without_blank_end
-from wattrail.image.layout import FLASH, LAYOUTS, SECTOR, Layout
+from wattrail.image.layout import FLASH, LAYOUTS, SECTOR
 from wattrail.image.limits import MAX_CHECKED_HEADERS, MAX_HEADERS, MAX_RECORDS
 from wattrail.image.model import Container, Problem, rbl_of
 from wattrail.image.rbl import PACKED_HEADER
 from wattrail.image.rf import RfBlock
-from wattrail.image.tuya_cipher import KEY_SECTOR_MARK, KEY_SECTOR_MARK_AT
+from wattrail.image.tuya_cipher import KEY_SECTOR_MARK, KEY_SECTOR_MARK_AT, KEY_SECTOR_PLACES
 from wattrail.openbeken import MAGIC as OPENBEKEN_MAGIC
 
 __all__ = [
@@ -229,14 +229,10 @@ def place_problems(
         return
     key_at = flash.find(KEY_SECTOR_MARK) - KEY_SECTOR_MARK_AT
     if key_at >= 0 and (base + key_at) % SECTOR:
-        yield _shifted("the key of Tuya's settings belongs at 0x1ee000", base + key_at, _key_places(chip), safe)
+        place = KEY_SECTOR_PLACES[chip or Chip.N]
+        yield _shifted(f"the key of Tuya's settings belongs at {place:#x}", base + key_at, (place,), safe)
     if rf_at is None and base + len(flash) >= places[-1] + SECTOR:
         yield Problem("no RF block anywhere: calibration and MAC address of this board are lost, or were not read")
-
-
-def _key_places(chip: Chip | None) -> tuple[int, ...]:
-    layout: Layout = LAYOUTS[chip or Chip.N]
-    return (layout["tuya-key"].start,)
 
 
 def _shifted(what: str, at: int, places: tuple[int, ...], safe: int) -> Problem:

@@ -27,11 +27,13 @@ __all__ = [
     "pin_setting",
     "role_number",
     "template_settings",
+    "whole_number",
 ]
 
 CALIBRATION_NAMES: Final = ("volts", "amps", "watts")
 """Of the first slots of the calibration: counts for each unit, or units for each count with a BL0937."""
 
+_MAX_DIGITS: Final = 20
 _OTHER_SPELLINGS: Final = MappingProxyType(
     {
         "relay": "rel", "relay_n": "rel_n", "button": "btn", "button_n": "btn_n", "wifi_led": "wifiled",
@@ -159,9 +161,16 @@ def _slot_name(slot: int) -> str:
 
 def _four_bytes(name: str, address: str) -> bytes:
     parts = address.split(".")
-    if len(parts) != 4 or not all(part.isdecimal() and int(part) <= 0xFF for part in parts):
-        raise ConfigError(f"{name}: {address!r} is not an address such as 192.168.1.20")
-    return struct.pack("4B", *map(int, parts))
+    found = [part for text in parts if (part := whole_number(text, below=0x100)) is not None]
+    if len(parts) != 4 or len(found) != 4:
+        raise ConfigError(f"{name}: {printable(address, limit=60)!r} is not an address such as 192.168.1.20")
+    return struct.pack("4B", *found)
+
+
+def whole_number(text: str, *, below: int) -> int | None:
+    """The number that a text is, None for another text. Templates come from strangers."""
+    # Python raises ValueError for a number of more than 4300 digits; nothing here has more than those of 64 bits.
+    return int(text) if text.isdecimal() and len(text) <= _MAX_DIGITS and int(text) < below else None
 
 
 # ---- templates
@@ -180,11 +189,12 @@ def role_number(name: str) -> int:
 def pin_setting(text: str) -> PinSetting:
     """``Btn;1;2``: role, channel and second channel, of which the channels may be left out. Raises ConfigError."""
     role, *channels = text.replace(",", ";").split(";")
-    if len(channels) > 2 or not all(part.strip().isdecimal() and int(part) < CHANNELS for part in channels):
+    found = [number for part in channels if (number := whole_number(part.strip(), below=CHANNELS)) is not None]
+    if len(channels) > 2 or len(found) != len(channels):
         raise ConfigError(
             f"{printable(text, limit=60)!r} is not role;channel;channel, with channels 0 to {CHANNELS - 1}"
         )
-    return PinSetting(role_number(role), *map(int, channels))
+    return PinSetting(role_number(role), *found)
 
 
 def template_settings(text: str, where: str = "the template") -> OpenBekenSettings:
@@ -212,15 +222,16 @@ def _template_pins(document: Mapping[str, object], where: str) -> Mapping[int, P
         raise ConfigError(f"{where}: pins is not an object")
     found: dict[int, PinSetting] = {}
     for name, value in pins.items():
-        number = str(name).lstrip("Pp")
-        if not number.isdecimal() or int(number) >= PINS or not isinstance(value, str):
+        number = whole_number(str(name).lstrip("Pp"), below=PINS)
+        if number is None or not isinstance(value, str):
             raise ConfigError(f"{where}: pin {printable(str(name), limit=20)!r} is not one of 0 to {PINS - 1}, as text")
-        found[int(number)] = pin_setting(value)
+        found[number] = pin_setting(value)
     return found
 
 
 def _template_flags(flags: object, where: str) -> frozenset[int]:
-    text = str(flags).strip()
-    if not text.isdecimal() or int(text) >> 64:
-        raise ConfigError(f"{where}: flags {printable(text, limit=40)!r} is not one whole number of all flags")
-    return frozenset(n for n in range(64) if int(text) >> n & 1)
+    number = whole_number(str(flags).strip(), below=1 << 64)
+    if number is None:
+        shown = printable(str(flags).strip(), limit=40)
+        raise ConfigError(f"{where}: flags {shown!r} is not one whole number of all flags")
+    return frozenset(n for n in range(64) if number >> n & 1)

@@ -113,9 +113,6 @@ _ROLES: Final = tuple(
 )
 """Which name of the configuration puts a pin to which use."""
 
-_FIRST_OF_ONE: Final = frozenset({PinRole.BUTTON, PinRole.RELAY, PinRole.LED, PinRole.SWITCH, PinRole.DOOR})
-"""Roles that are counted: without a number it is the first."""
-
 _NESTED: Final = (
     (re.compile(r"^sw_"), ""),
     (re.compile(r"^dltj_ct$"), "chip_type"),

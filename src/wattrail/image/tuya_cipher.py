@@ -14,10 +14,12 @@ Source: bk7231-image/tuya-storage.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
+from wattrail.bk7231 import Chip
 from wattrail.errors import needs_library
 from wattrail.image.layout import SECTOR
 from wattrail.image.limits import MAX_RECORDS
@@ -26,6 +28,7 @@ from wattrail.image.tuya_values import StoredValue
 __all__ = [
     "KEY_SECTOR_MARK",
     "KEY_SECTOR_MARK_AT",
+    "KEY_SECTOR_PLACES",
     "MASTER_KEY",
     "Licence",
     "data_key",
@@ -49,6 +52,12 @@ KEY_SECTOR_MARK: Final = bytes.fromhex("46dced0e672f3b70ae1276a3f8712e03")
 """16 bytes of FF under the master key: 32 bytes into a key sector, wherever it stands."""
 
 KEY_SECTOR_MARK_AT: Final = 32
+
+KEY_SECTOR_PLACES: Final[Mapping[Chip, int]] = MappingProxyType(
+    dict.fromkeys(Chip, 0x1EE000) | {Chip.Q: 0x1EB000, Chip.BK7238: 0x1F5000}
+)
+"""Where in flash the key sector stands."""
+
 _MAX_MARKS: Final = 2 * SECTOR // _AES_BLOCK
 """Marks looked at: a key sector ends with 254 of them."""
 

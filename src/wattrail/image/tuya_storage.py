@@ -25,7 +25,7 @@ from typing import Final
 from wattrail.errors import ImageError
 from wattrail.image.layout import SECTOR
 from wattrail.image.model import Problem
-from wattrail.image.tuya_cipher import data_key, decipher, find_key_sectors
+from wattrail.image.tuya_cipher import KEY_SECTOR_PLACES, data_key, decipher, find_key_sectors
 from wattrail.image.tuya_values import StoredValue, Value
 
 __all__ = ["StorageSector", "StorageSectorState", "TuyaStorage", "read_storage"]
@@ -37,9 +37,6 @@ MAX_SECTORS: Final = 64
 
 VARIANTS: Final[Mapping[int, str]] = MappingProxyType({0x98761234: "SDK 1 or 2", 0x135726AB: "TuyaOS 3"})
 """Which firmware writes sectors with this magic number."""
-
-PLACES: Final = (0x1EE000, 0x1EB000, 0x1F5000)
-"""Where in flash the key sector stands: on N and T, on Q, on BK7238."""
 
 _SECTOR_HEAD: Final = struct.Struct("<IIHIB4s")
 # The u32 near its end is an address in the RAM of whoever wrote it, and means nothing here.
@@ -282,7 +279,7 @@ def _refusal(data: bytes, base: int, *, whole_key: bool) -> ImageError:
             "Tuya's settings: their key sector is whole, but no sector behind it opens with that key",
             hint="they are another board's, or a TuyaOS wrote them that makes its key another way",
         )
-    for place in PLACES:
+    for place in dict.fromkeys(KEY_SECTOR_PLACES.values()):
         at = place - base
         if 0 <= at < len(data) and (count := _enciphered(data, at + SECTOR)):
             if data[at : at + SECTOR].strip(b"\xff"):

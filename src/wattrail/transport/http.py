@@ -155,14 +155,16 @@ class HttpServer:
             header = [f"Authorization: Basic {pair}"]
         # These servers close after each answer whatever is asked;
         # OpenBeken says no length, so that the end is the end of the body.
-        lines = [f"{method} {target} HTTP/1.1", f"Host: {self.host}", "Connection: close", *headers, *header]
+        host = self.host.encode("idna").decode("ascii")  # as a name server is asked for it
+        lines = [f"{method} {target} HTTP/1.1", f"Host: {host}", "Connection: close", *headers, *header]
         return "\r\n".join([*lines, "", ""]).encode("ascii")
 
     async def _read_answer(self, reader: asyncio.StreamReader, max_bytes: int = MAX_ANSWER_BYTES) -> HttpAnswer:
         import h11
 
         parser = h11.Connection(h11.CLIENT, max_incomplete_event_size=_MAX_HEAD_BYTES)
-        parser.send(h11.Request(method="GET", target="/", headers=[("Host", self.host), ("Connection", "close")]))
+        # Never sent: it tells h11 only which kind of answer to expect.
+        parser.send(h11.Request(method="GET", target="/", headers=[("Host", "meter"), ("Connection", "close")]))
         parser.send(h11.EndOfMessage())
         data, status, body = await _repaired_start(reader), 0, bytearray()
         parser.receive_data(data)

@@ -1,4 +1,4 @@
-"""The energy of a day is one number: on the page, in the API, in ``ledger show`` and in the books it follows from."""
+"""The energy of a day is one number: on the page, in the API, in ``ledger show`` and in the entries it follows from."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_a_gap_over_midnight_is_in_the_day_that_the_books_say(wattrail: Type, ho
     away(house, datetime(2026, 6, 22, 1, tzinfo=UTC), counts=41_200)
     house.run(90)
     house.worker.close()
-    # By hand: what has no shape is booked where it ends, so the day has every count since the last look before the gap.
+    # By hand: what has no shape is booked where it ends, so the day has every count since the reading before it.
     after = house.meter.count - 1004
     by_hand = (after * MWH_PER_COUNT).__floor__() - (before * MWH_PER_COUNT).__floor__()
     assert by_hand > 13_999_000

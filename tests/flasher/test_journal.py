@@ -60,7 +60,7 @@ def test_a_write_that_ended_leaves_nothing_to_do(store: BackupStore) -> None:
 
 def test_a_write_that_was_cut_is_found_again(store: BackupStore, tmp_path: Path) -> None:
     backup = tmp_path / "backup.bin"
-    backup.write_bytes(bytes(TARGET.size))  # a file of another size is no backup of this flash
+    backup.write_bytes(bytes(TARGET.size))  # a file of another size cannot be a backup of this flash
     begin(journal_of(store, TARGET), backup=backup)
     found = store.unfinished(TARGET)
     assert found is not None

@@ -1,4 +1,4 @@
-"""What must hold for any bytes on the wires of a chip: the host's ear, the chip's, and the chip's own receiver."""
+"""What must hold for any bytes on the wires of a chip: the host's classifier, the chip's link and its own receiver."""
 
 from __future__ import annotations
 

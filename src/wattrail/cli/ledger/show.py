@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json as json_text
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -49,7 +50,7 @@ def show(
         raise UsageError("--from and --to apply to energy by period or to bills", hint="add --by day, or --tariff FILE")
     with one_account(meter, options or BooksOptions()) as account:
         if tariff is not None and by is None:
-            shown = _bills(account, tariff, from_, to, json=json)
+            shown = _bills(account, tariff, from_, to, billing_day, json=json)
         elif by is None:
             shown = _registers(account, json=json)
         else:
@@ -89,8 +90,11 @@ def _intervals(account: StoredAccount, by: By, first: str | None, until: str | N
     return json_text.dumps({"meter": account.meter.name, "simulated": simulated, "intervals": intervals})
 
 
-def _bills(account: StoredAccount, path: Path, first: str | None, until: str | None, *, json: bool) -> str:
+def _bills(
+    account: StoredAccount, path: Path, first: str | None, until: str | None, day: int | None, *, json: bool
+) -> str:
     tariff = load_tariff(path)
+    tariff = replace(tariff, billing_day=day or tariff.billing_day)
     made = bills(account.ledger_slice(), tariff, *account.span(By.BILLING, first, until), account.zone)
     if not json:
         return "\n".join([view.heading(account), *(view.bill_text(bill, account.zone) for bill in made)])

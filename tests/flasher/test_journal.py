@@ -243,6 +243,18 @@ def test_the_same_image_of_an_earlier_version_has_closed_its_own_cut(store: Back
     assert store.unfinished(TARGET) is None
 
 
+def test_of_a_damaged_line_only_whole_sectors_inside_the_flash_are_pending(store: BackupStore) -> None:
+    """A half-written or altered journal: what is no sector is left out, and the rest still warns of the cut."""
+    begun = {"version": 2, "chip": "BK7231N", "flash_id": 0x1560EB, "rf": [1, 1], "image": "a.bin", "sha256": "00"}
+    damaged = [None, "x", [1], [-0x1000, 1], [0x11001, 1], [TARGET.size, 1], [0x12000, 5]]
+    journal = journal_of(store, TARGET)
+    journal.folder.mkdir(parents=True)
+    (journal.folder / JOURNAL).write_text(old_line("begin", **begun) + old_line("touching", sectors=damaged))
+    found = store.unfinished(TARGET)
+    assert found is not None
+    assert list(found.pending) == [0x12000]
+
+
 @pytest.mark.parametrize("what", ["empty", "altered", "folder", "pipe", "larger"])
 def test_a_file_that_is_not_the_backup_any_more_is_not_taken_for_it(
     store: BackupStore, tmp_path: Path, what: str

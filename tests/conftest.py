@@ -28,8 +28,8 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 # compiles our modules again: 0.25 s of a processor each time.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
-# A shell starts what it puts into the background deaf to Ctrl-C, and its children inherit that: the stories in which
-# Ctrl-C is pressed need ears.
+# A shell starts what it puts into the background with Ctrl-C ignored, and its children inherit that: the stories in
+# which it is pressed need it back.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 

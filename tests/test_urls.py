@@ -117,7 +117,7 @@ WRONG = [
 
 @pytest.mark.parametrize("typed", WRONG)
 def test_every_url_in_a_hint_is_a_url_that_would_be_taken(typed: str) -> None:
-    # 'serial:/dev/ttyUSB0' was told 'serial://dev/ttyUSB0', and that was told 'serial:///dev/dev'.
+    # 'serial:/dev/ttyUSB0' was answered with 'serial://dev/ttyUSB0', and that with 'serial:///dev/dev'.
     with pytest.raises(UrlError) as caught:
         open_port(typed)
     hinted = re.findall(r"(?:{}):[^\s,]+".format("|".join(map(re.escape, SCHEMES))), caught.value.hint or "")

@@ -112,3 +112,35 @@ def test_a_class_that_occurs_twice_is_refused_with_both_places() -> None:
     assert [str(refusal) for refusal in words.repeated_classes(modules)] == [
         "b.py:7: the class Kind is also in a.py:3: say whose it is"
     ]
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "the ear of the flasher. Bytes in, a verdict out",
+        "A patient finger on the reset button: it presses when somebody knocks",
+        "that was cut short is gone on with by the same command",
+        "Every sector that was touched has shown the CRC it should have afterwards",
+        "After a stop without a goodbye",
+        "Nobody watches the counter during an outage. What it moved meanwhile is booked as a gap",
+        "do not take their content in 8 turns",
+        "the chip says so repeatedly, and it cannot be",
+        "'rf', allowed in words, overrules this",
+        "a unknown file is not something that lies in flash",
+        "what is wrong, and the mend",
+        "an answer and then the firmware's own voice is a restart",
+    ],
+)
+def test_no_sentence_that_was_replaced_comes_back(sentence: str) -> None:
+    assert phrases(sentence)
+
+
+def test_of_a_test_only_docstrings_and_comments_are_prose() -> None:
+    source = '"""Told anew."""\ndef test_it():\n    """``told``."""\n    assert said == "is no image"  # mend it\n'
+    found = [phrases(text) for _, text in words.prose_of_test(source)]
+    assert [[line.split("'")[1] for line in each] for each in found] == [["anew", "Told"], [], ["mend"]]
+
+
+def test_keys_in_a_script_are_not_prose_and_its_comments_are() -> None:
+    script = 'place({ block: "center" }, t("It is no meter")); // read anew\n'
+    assert [line.split("'")[1] for line in phrases(words.prose_of_script(script))] == ["is no", "anew"]

@@ -25,6 +25,7 @@ PACKAGE: Final = ROOT / "src/wattrail"
 _WORD: Final = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
 _PROSE_TOKENS: Final = {tokenize.COMMENT, tokenize.STRING, getattr(tokenize, "FSTRING_MIDDLE", tokenize.STRING)}
 _MARKS: Final = re.compile(r"""^[A-Za-z]{0,2}("{3}|'{3}|["'])|("{3}|'{3}|["'])$|^#""")
+_KEYS_IN_SCRIPTS: Final = re.compile(r"""(["'`])[^"'`\s]*\1""")
 _CODE_IN_PAGES: Final = re.compile(r"^ *(```|~~~).*?^ *\1|`[^`\n]*`|\]\([^)]*\)|<!--.*?-->", re.DOTALL | re.MULTILINE)
 _QUOTED: Final = re.compile(r"``[^`]*``|`[^`\n]*`")
 
@@ -201,6 +202,24 @@ def _bare(token: str) -> str:
     return _MARKS.sub("", token)
 
 
+def prose_of_test(source: str) -> Iterator[tuple[int, str]]:
+    """Docstrings and comments of a test; its other strings quote what comes from outside, firmware and old versions."""
+    quoted = {
+        node.value.lineno: node.value.value
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+    }
+    yield from ((line, _QUOTED.sub(_blank, text)) for line, text in quoted.items())
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.COMMENT:
+            yield token.start[0], _QUOTED.sub(_blank, token.string)
+
+
+def prose_of_script(script: str) -> str:
+    """A script of the page without its strings of one word, which are keys of the browser's own."""
+    return _KEYS_IN_SCRIPTS.sub(_blank, script)
+
+
 def prose_of_page(page: str) -> str:
     """A page of Markdown with its code, links and comments blanked."""
     return _CODE_IN_PAGES.sub(_blank, page)
@@ -221,6 +240,18 @@ def check_module(path: Path, rules: Rules) -> Iterator[Refusal]:
         yield from refused_names(names, rules, shown)
     for line, text in prose_of_code(source):
         yield from refused_phrases(text, line, rules, shown)
+
+
+def check_test(path: Path, rules: Rules) -> Iterator[Refusal]:
+    """What is refused in a test."""
+    for line, text in prose_of_test(path.read_text(encoding="utf-8")):
+        yield from refused_phrases(text, line, rules, str(path.relative_to(ROOT)))
+
+
+def check_script(path: Path, rules: Rules) -> Iterator[Refusal]:
+    """What is refused in a script of the page."""
+    text = prose_of_script(path.read_text(encoding="utf-8"))
+    yield from refused_phrases(text, 1, rules, str(path.relative_to(ROOT)))
 
 
 def check_page(path: Path, rules: Rules) -> Iterator[Refusal]:
@@ -252,7 +283,7 @@ def unused_terms(terms: Iterable[Term], used: str) -> Iterator[Refusal]:
 
 
 def check_all() -> list[Refusal]:
-    """Everything that is refused in the package, the tools, the benchmarks and the pages."""
+    """Everything that is refused in the package, its scripts, the tools, the benchmarks, the tests and the pages."""
     rules = load_rules()
     sources = {path: path.read_text(encoding="utf-8") for path in sorted(PACKAGE.rglob("*.py"))}
     names = {str(path.relative_to(ROOT)): list(defined_names(ast.parse(text))) for path, text in sources.items()}
@@ -261,6 +292,8 @@ def check_all() -> list[Refusal]:
     used = " ".join(" ".join(words_of(text)) for text in sources.values())
     return [
         *(refusal for path in code for refusal in check_module(path, rules)),
+        *(refusal for path in sorted(PACKAGE.rglob("*.js")) for refusal in check_script(path, rules)),
+        *(refusal for path in sorted(ROOT.glob("tests/**/*.py")) for refusal in check_test(path, rules)),
         *(refusal for path in pages for refusal in check_page(path, rules)),
         *repeated_classes(names),
         *unused_terms(load_glossary(), used),

@@ -13,6 +13,7 @@ from fractions import Fraction
 from typing import Final
 
 __all__ = [
+    "MWH_PER_KWH",
     "BootEvidence",
     "Direction",
     "EnergyRegister",
@@ -23,6 +24,9 @@ __all__ = [
 ]
 
 _US_PER_HOUR: Final = 3_600_000_000
+
+MWH_PER_KWH: Final = 1_000_000
+"""Energy is counted in milliwatt-hours and shown in kilowatt-hours."""
 
 
 class Direction(StrEnum):

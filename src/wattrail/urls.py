@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from types import MappingProxyType
 from typing import Final, TypeVar
 from urllib.parse import unquote
 
@@ -18,8 +19,8 @@ from wattrail.errors import UrlError
 from wattrail.sanitize import has_typed_credentials, hide_credentials, hide_typed_credentials, printable
 
 __all__ = [
-    "DEVICE_SCHEMES", "FILE_SCHEMES", "HOST_SCHEMES", "METER_NAME", "NESTED", "NETWORK_SCHEMES", "Option", "PortUrl",
-    "boolean", "choice", "corrected", "device_url", "innermost", "number_in", "read_options", "split",
+    "DEVICE_SCHEMES", "FILE_SCHEMES", "HOST_SCHEMES", "METER_NAME", "MQTT_PORTS", "NESTED", "NETWORK_SCHEMES", "Option",
+    "PortUrl", "boolean", "choice", "corrected", "device_url", "innermost", "number_in", "read_options", "split",
 ]  # fmt: skip
 
 _Number = TypeVar("_Number", int, float)
@@ -32,6 +33,9 @@ METER_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 MAX_LENGTH: Final = 4096
 """Characters of a URL; the longest path of a file on Linux has as many."""
+
+MQTT_PORTS: Final = MappingProxyType({"mqtt": 1883, "mqtts": 8883})
+"""The ports that IANA gives to MQTT, without and with TLS."""
 
 DEVICE_SCHEMES: Final = frozenset({"serial", "spi", "spi+gpio"})
 """Schemes whose URL names a device of this machine by its path: three slashes, no host."""

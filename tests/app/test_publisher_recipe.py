@@ -17,7 +17,7 @@ from wattrail.units import Reading
 
 @dataclass
 class Notebook:
-    """A consumer that writes down what it is told."""
+    """A consumer that writes down what it receives."""
 
     entries: list[Entry] = field(default_factory=list)
     latest: dict[str, Reading] = field(default_factory=dict)

@@ -165,7 +165,7 @@ def test_the_table_of_parts_is_sound() -> None:
     for part in PARTS:
         assert part.size in (1 << 19, 1 << 20, 1 << 21, 1 << 22, 1 << 23, 1 << 24)
         assert part.mask & 0x04, "the lowest block-protect bit is bit 2 on every part"
-    assert part_of(0) is None, "an id that was not read is no part"
+    assert part_of(0) is None, "an id that was not read names no part"
     assert flash_bytes(0x15) == 0x200000
     with pytest.raises(ValueError, match="capacity code 0x00"):
         flash_bytes(0)

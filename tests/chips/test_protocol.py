@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +19,9 @@ from wattrail.errors import UrlError
 from wattrail.front_end import FRONT_ENDS, front_ends_of
 from wattrail.meter.chip_client import Statistics, open_client
 from wattrail.transport import open_port
+from wattrail.transport.schemes import METER_OPTIONS
+from wattrail.twin.carrier import OPTIONS as TWIN_OPTIONS
+from wattrail.twin.chips import CHIP_MODELS
 from wattrail.units import Quantities, Reading
 from wattrail.wire import Access
 
@@ -63,6 +67,25 @@ BL0937 = MeteringChip(
     refresh_s=1.0,
     sample_of=pulses,
 )  # fmt: skip
+
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@every_chip
+def test_a_chip_stands_wherever_the_recipe_of_a_chip_says(chip: MeteringChip) -> None:
+    """The recipe of docs/architecture.md: its two folders, its page, its tests, and each table that lists chips."""
+    named = (
+        f"src/wattrail/chips/{chip.name}/chip.py", f"src/wattrail/twin/chips/{chip.name}/array.py",
+        f"docs/protocols/{chip.name}.md", f"tests/{chip.name}",
+    )  # fmt: skip
+    assert [path for path in named if not (ROOT / path).exists()] == []
+    assert chip.name in CHIP_MODELS
+    assert front_ends_of(chip.name)
+    (of_twins,) = (option for option in TWIN_OPTIONS if option.name == "chip")
+    assert of_twins.convert(chip.name) == chip.name
+    (of_wires,) = (option for option in METER_OPTIONS if option.name == "chip")
+    assert f"chip={chip.name}" in of_wires.help
 
 
 @every_chip

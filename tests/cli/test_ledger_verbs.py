@@ -104,6 +104,13 @@ def test_a_bill_is_shown_and_is_the_same_in_json(wattrail: Type, database: Path)
     assert (bill["total"], bill["lines"][0]["amount"], bill["complete"]) == ("1.10", "0.92", False)
 
 
+def test_a_bill_begins_on_the_day_that_is_given(wattrail: Type, database: Path) -> None:
+    Path("tariff.toml").write_text(TARIFF)
+    said = wattrail("ledger", "show", "--tariff", "tariff.toml", "--billing-day", "21", "--json")
+    (bill,) = json.loads(said.out)["bills"]
+    assert (bill["start"], bill["end"]) == ("2026-06-21T00:00:00.000Z", "2026-07-21T00:00:00.000Z")
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [

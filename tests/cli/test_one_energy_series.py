@@ -1,12 +1,13 @@
-"""The energy of a day is one number: on the page, in the API, in ``ledger show`` and in the books it follows from."""
+"""The energy of a day is one number: on the page, in the API, in ``ledger show`` and in the entries it follows from."""
 
 from __future__ import annotations
 
 import json
 import os
+import threading
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
 
@@ -15,7 +16,9 @@ import pytest
 from tests.cli.conftest import Type
 from tests.gateway.rig import CALIBRATION, Household, StubMeter
 from tests.ledger.rig import chip_epoch
+from tests.web.test_api import ask
 from wattrail.ledger import Totals
+from wattrail.web import Setup, WebProcess, bind
 from wattrail.web.api import MeterJson
 
 EVENING = datetime(2026, 6, 21, 17, 58, tzinfo=UTC)
@@ -44,6 +47,33 @@ def day_in_the_books(wattrail: Type, house: Household, day: str) -> dict[str, in
     return row
 
 
+def day_of_the_interface(house: Household, day: str) -> int:
+    """What the page's own process answers for a period of the chart."""
+    ready, following = threading.Event(), date.fromisoformat(day) + timedelta(days=1)
+    with bind(port=0) as listener:
+        page = WebProcess(house.feed, Setup(database=house.path), listener, on_ready=lambda _: ready.set())
+        try:
+            assert ready.wait(60)
+            _, answer = ask(page.address, f"/api/v1/meters/house/energy?by=day&from={day}&to={following}")
+            period = answer["periods"][0]
+            assert period["label"] == day
+            return round(period["import_wh"] * 1000)
+        finally:
+            page.stop()
+
+
+def day_in_a_bill(wattrail: Type, house: Household, day: str) -> int:
+    """A price of one euro a kilowatt-hour, in a billing period that begins with the day."""
+    Path("tariff.toml").write_text('currency = "EUR"\nrates = ["all"]\n[[price]]\nfrom = 2026-01-01\nrates = 1\n')
+    said = wattrail(
+        "ledger", "show", "--tariff", "tariff.toml", "--from", day, "--billing-day", day[-2:], "--json",
+        "--database", str(house.path),
+    )  # fmt: skip
+    bill = json.loads(said.out)["bills"][-1]
+    assert bill["start"].startswith(day)
+    return int(sum(line["energy_mwh"] for line in bill["lines"] if line["obis"]))
+
+
 def away(house: Household, until: datetime, *, counts: int) -> None:
     """The gateway stops, the meter counts on, and the gateway is started again."""
     house.worker.close()
@@ -58,12 +88,14 @@ def test_a_gap_over_midnight_is_in_the_day_that_the_books_say(wattrail: Type, ho
     away(house, datetime(2026, 6, 22, 1, tzinfo=UTC), counts=41_200)
     house.run(90)
     house.worker.close()
-    # By hand: what has no shape is booked where it ends, so the day has every count since the last look before the gap.
+    # By hand: what has no shape is booked where it ends, so the day has every count since the reading before it.
     after = house.meter.count - 1004
     by_hand = (after * MWH_PER_COUNT).__floor__() - (before * MWH_PER_COUNT).__floor__()
     assert by_hand > 13_999_000
     assert on_the_page(house) == by_hand
     assert day_in_the_books(wattrail, house, "2026-06-22")["import_mwh"] == by_hand
+    assert day_of_the_interface(house, "2026-06-22") == by_hand
+    assert day_in_a_bill(wattrail, house, "2026-06-22") == by_hand
 
 
 def test_an_opening_beside_a_running_gateway_is_in_no_day(wattrail: Type, house: Household) -> None:

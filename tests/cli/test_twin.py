@@ -195,7 +195,7 @@ def served(wattrail: Type, capsys: pytest.CaptureFixture[str], monkeypatch: pyte
 
 
 def answers(port: Port) -> bool:
-    """Knock every few milliseconds, as flashers do, for as long as a patient one."""
+    """Send link checks every few milliseconds, as flashers do, for as long as a patient one."""
     clock = SystemClock()
     heard, end = b"", Deadline.after(5, clock)
     while end.remaining and LINKED not in heard:

@@ -59,7 +59,7 @@ class Entities:
     async def until(
         self, unique: str, state: str, *, meanwhile: Callable[[], Awaitable[None]] | None = None
     ) -> dict[str, dict[str, Any]]:
-        """All of them, once one has a state; ``meanwhile`` is done before each look."""
+        """All of them, once one has a state; ``meanwhile`` is done before each try."""
         until = time.monotonic() + DEADLINE_S
         while (found := self.states()).get(unique, {}).get("state") != state:
             assert time.monotonic() < until, f"{unique} has {found.get(unique)}, expected {state}"

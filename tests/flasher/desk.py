@@ -1,4 +1,4 @@
-"""A board on a desk: a twin, a flasher on its wires, and a person who resets it when told to."""
+"""A board on a desk: a twin, a flasher on its wires, and a person who resets it when asked to."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Small fakes of the flasher's lower layers: each answers as it is told to, and remembers what it was asked."""
+"""Small fakes of the flasher's lower layers: each answers as its script says, and remembers what it was asked."""
 
 from __future__ import annotations
 

@@ -104,7 +104,7 @@ def step(chance: random.Random, board: Tracked) -> None:
         if report.touched:
             assert report.backup is not None, "a board was written without a backup"
             if found[RF : RF + SECTOR] == b"\xff" * SECTOR:
-                assert found in files(desk.folder), "without an identity, the flash is always read anew"
+                assert found in files(desk.folder), "without an identity, the flash is always read again"
     if not board.torn:
         board.whole.add(desk.flash)
 

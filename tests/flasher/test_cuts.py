@@ -1,4 +1,4 @@
-"""The cable, the power, the process, cut at two hundred points: always gone on with, never called done too early."""
+"""The cable, the power, the process, cut at two hundred points: always resumed, never called done too early."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_every_cut_is_gone_on_with_and_none_is_called_a_success(tmp_path: Path, 
         desk.twin.power(True)
         desk.helpful = True
         second = session(desk)
-        assert desk.flash == should, f"cut at {moment} s and not gone on with"
+        assert desk.flash == should, f"cut at {moment} s and not resumed"
         assert second.resumed is bool(desk.told(Resumed))
         if first is None:
             assert second.backup is not None

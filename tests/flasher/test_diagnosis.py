@@ -32,7 +32,7 @@ def lost(stage: Stage, was_reset: bool | None, traffic: TrafficKind = TrafficKin
 
 
 def seeking(*line_reports: LineReport, seconds: float = 12, **more) -> SessionStatistics:
-    """Knocking, no link yet."""
+    """Link checks, no link yet."""
     return SessionStatistics(seconds=seconds, line_reports=line_reports, **more)
 
 
@@ -367,7 +367,7 @@ def test_the_live_line_says_what_is_heard_and_what_was_lost() -> None:
         "Received: a TuyaMCU talking with the module at 9600 baud. Silence the other device"
     )
     more = classify(bytes.fromhex("55 AA 00 00 00 00 FF") * 9, 9600)
-    assert coach(seeking(HEARTBEAT, seconds=3)) == coach(seeking(more, seconds=4)), "counts alone are no news"
+    assert coach(seeking(HEARTBEAT, seconds=3)) == coach(seeking(more, seconds=4)), "counts alone say nothing new"
     assert coach(linked(lost(Stage.ERASE, True))).startswith("The link was lost: erase. Put a stronger 3.3 V supply")
     assert coach(linked(lost(Stage.ERASE, True))).endswith("Reset the module to continue.")
     assert coach(seeking(losses=(lost(Stage.LINK, None),))).startswith("The chip answered, and was gone again.")

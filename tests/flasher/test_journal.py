@@ -60,7 +60,7 @@ def test_a_write_that_ended_leaves_nothing_to_do(store: BackupStore) -> None:
 
 def test_a_write_that_was_cut_is_found_again(store: BackupStore, tmp_path: Path) -> None:
     backup = tmp_path / "backup.bin"
-    backup.write_bytes(bytes(TARGET.size))  # a file of another size is no backup of this flash
+    backup.write_bytes(bytes(TARGET.size))  # a file of another size cannot be a backup of this flash
     begin(journal_of(store, TARGET), backup=backup)
     found = store.unfinished(TARGET)
     assert found is not None
@@ -241,6 +241,18 @@ def test_the_same_image_of_an_earlier_version_has_closed_its_own_cut(store: Back
         + old_line("done")
     )
     assert store.unfinished(TARGET) is None
+
+
+def test_of_a_damaged_line_only_whole_sectors_in_the_flash_are_pending(store: BackupStore) -> None:
+    """A half-written or altered journal: what is no sector is left out, and the rest still warns of the cut."""
+    begun = {"version": 2, "chip": "BK7231N", "flash_id": 0x1560EB, "rf": [1, 1], "image": "a.bin", "sha256": "00"}
+    damaged = [None, "x", [1], [-0x1000, 1], [0x11001, 1], [TARGET.size, 1], [0x12000, 5]]
+    journal = journal_of(store, TARGET)
+    journal.folder.mkdir(parents=True)
+    (journal.folder / JOURNAL).write_text(old_line("begin", **begun) + old_line("touching", sectors=damaged))
+    found = store.unfinished(TARGET)
+    assert found is not None
+    assert list(found.pending) == [0x12000]
 
 
 @pytest.mark.parametrize("what", ["empty", "altered", "folder", "pipe", "larger"])

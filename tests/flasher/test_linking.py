@@ -249,7 +249,7 @@ def test_what_was_found_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize("size", [0x80000, 0x100000, 0x200000, 0x400000])
 def test_the_size_of_a_ts_flash_is_measured_by_where_it_begins_anew(tmp_path: Path, size: int) -> None:
     image = (Desk(tmp_path, "T").before * 2)[:size]
-    there = size // 2 + 0x11000  # the halves differ where one looks
+    there = size // 2 + 0x11000  # the halves differ where they are compared
     image = image[:there] + bytes(100) + image[there + 100 :]
     desk = Desk(tmp_path, "T", image=image, flash_bytes=size)
     with desk.session() as flasher:

@@ -1,4 +1,4 @@
-"""Is this the board of that journal? Told by the content of its flash, where no RF block tells it."""
+"""Is this the board of that journal? Known by the content of its flash, where no RF block says so."""
 
 from __future__ import annotations
 

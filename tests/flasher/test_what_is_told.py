@@ -1,4 +1,4 @@
-"""What a person, and a program, are told when the link does not come: the traffic, its rate, causes with evidence."""
+"""What a person and a program learn when the link does not come: the traffic, its rate, causes with evidence."""
 
 from __future__ import annotations
 

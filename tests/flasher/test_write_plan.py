@@ -111,6 +111,12 @@ def test_a_part_is_cut_out_before_and_behind_the_rf_block_alike(part: str, start
     assert (segment.start, segment.data) == (start, dump.data[start:end])
 
 
+def test_parts_are_written_in_the_order_of_flash_however_they_are_named() -> None:
+    dump = recognise(board("N", 2).dump)
+    segments = plan_image(dump, TARGET_N, start=None, parts=["tuya-kv", "app", "config"], allow=[]).segments
+    assert [segment.start for segment in segments] == [0x11000, 0x1D1000, 0x1EF000]
+
+
 @pytest.mark.parametrize(
     ("start", "length"),
     [(0x800, 0x1000), (0x1000, 0x800), (0x1000, 0), (-0x1000, 0x1000), (0x1FF000, 0x2000)],

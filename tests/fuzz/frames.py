@@ -1,4 +1,4 @@
-"""What must hold for any bytes on the wires of a chip: the host's ear, the chip's, and the chip's own receiver."""
+"""What must hold for any bytes on the wires of a chip: the host's classifier, the chip's link and its own receiver."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from wattrail.errors import TargetError
 from wattrail.line_classifier import HEARD_LIMIT, SHOWN_LIMIT, TrafficKind, classify
 from wattrail.twin.bootrom.receiver import FrameReceiver, ReceivedCommand, ReceivedPage
 
-__all__ = ["boot_link", "efuse", "evidence", "frame", "hearing", "receiver"]
+__all__ = ["boot_link", "efuse", "evidence", "frame", "line_report", "receiver"]
 
 MOST_FRAME: Final = MAX_LONG_LENGTH + 9
 RATES: Final = (115200, 230400, 460800, 576000, 921600, 1_000_000, 1_500_000, 2_000_000, 3_000_000)
@@ -110,8 +110,8 @@ def efuse(data: bytes) -> None:
         raise AssertionError("the controller is asked for ever")
 
 
-def hearing(data: bytes) -> None:
-    """Anything heard has a name, words and a bounded piece of evidence."""
+def line_report(data: bytes) -> None:
+    """Anything received has a name, words and a bounded piece of evidence."""
     if len(data) < 2:
         return
     baud = (4800, 9600, 19200, 38400, *RATES)[data[0] % (4 + len(RATES))]

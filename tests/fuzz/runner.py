@@ -81,7 +81,7 @@ def _keep(name: str, data: bytes, folder: Path) -> Path:
 
 
 class _Watchdog:
-    """Ends the process with the input kept if an execution hangs: a loop without end cannot be told otherwise."""
+    """Ends the process with the input kept if an execution hangs: a loop without end cannot be known otherwise."""
 
     def __init__(self, name: str, data: bytes, folder: Path) -> None:
         self._timer = threading.Timer(HANG_S, self._bark, (name, data, folder))

@@ -41,7 +41,7 @@ def _led_by(leads: Sequence[bytes], bodies: Seeds) -> Seeds:
 
 
 _LINKS: Final = [bytes((row, 7)) for row in range(17)]
-_EARS: Final = [b"\x00\x08", b"\x01\x00", b"\x04\x05"]
+_TRAFFIC: Final = [b"\x00\x08", b"\x01\x00", b"\x04\x05"]
 _RECEIVERS: Final = [b"\x00\x09", b"\x01\x09", b"\x01\xff"]
 _CHIPS: Final = [bytes((how,)) for how in (0x40, 0x41, 0x42, 0x50, 0x51, 0x52, 0x60, 0x00)]
 _SAYINGS: Final = [bytes((how,)) + b"BK7231S_1.0.5".ljust(68) for how in (0x7D, 0x1C, 0x61)]
@@ -74,7 +74,7 @@ TARGETS: Final[Mapping[str, Target]] = MappingProxyType({
     "boot-link":   Target(frames.boot_link, _led_by(_LINKS, seeds.flooded), 1 << 15, _FRAMES, weight=2),
     "evidence":    Target(frames.evidence, lambda: _SAYINGS, 80),
     "efuse":       Target(frames.efuse, lambda: _EFUSES, 512),
-    "hearing":     Target(frames.hearing, _led_by(_EARS, seeds.sounds), 1 << 15, _FRAMES, weight=2),
+    "line-report": Target(frames.line_report, _led_by(_TRAFFIC, seeds.sounds), 1 << 15, _FRAMES, weight=2),
     "receiver":    Target(frames.receiver, _led_by(_RECEIVERS, seeds.orders), 1 << 14, _FRAMES),
     "chip":        Target(chips.chip, _led_by(_CHIPS, seeds.orders), 1 << 14, _FRAMES, weight=2),
     "tuya":        Target(network.tuya, network.tuya_seeds, 1 << 12, network.WORDS, network.mended, weight=2),

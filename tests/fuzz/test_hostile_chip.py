@@ -1,4 +1,4 @@
-"""A flasher and a chip that answers garbage, lies or refuses: it ends, in words, and has touched nothing else."""
+"""A flasher and a chip that answers garbage, lies or refuses: it ends with an error, and has touched nothing else."""
 
 from __future__ import annotations
 

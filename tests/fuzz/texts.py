@@ -73,7 +73,7 @@ def _advance(reader: CaptureReader) -> None:
     try:
         reader.advance()
     except ValueError as error:
-        raise AssertionError(f"a bad line is not told as a PortError: {error!r}") from error
+        raise AssertionError(f"a bad line is not reported as a PortError: {error!r}") from error
 
 
 def _same(line: str) -> bool:

@@ -1,4 +1,4 @@
-"""A meter that does as it is told, and a gateway's worker on a manual clock."""
+"""A meter that follows a script, and a gateway's worker on a manual clock."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ COUNTS_PER_SECOND = 4
 
 @dataclass
 class StubMeter:
-    """Reads ``watts``; raises what ``trouble`` holds, one look after the other. None in it is a good look."""
+    """Reads ``watts``; raises what ``trouble`` holds, one reading after the other. None in it is a good reading."""
 
     url: str = "serial:///dev/ttyUSB0"
     simulated: bool = False

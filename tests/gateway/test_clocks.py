@@ -89,7 +89,7 @@ def whole(host: Host) -> None:
 
 
 def today_is_the_day_of_the_books(host: Host, folder: Path) -> None:
-    """What the page shows of today is what the books give for that day, were the gateway killed and stopped now."""
+    """What the page shows of today is what the ledger gives for that day, were the gateway killed and stopped now."""
     account = host.worker._account
     assert account is not None
     assert account.now is not None
@@ -228,7 +228,7 @@ def test_the_chart_of_the_last_hour_goes_on_after_a_clock_that_was_ahead(host: H
 def test_a_clock_set_back_in_the_second_of_midnight_leaves_today_right(
     host: Host, tmp_path: Path, seconds_before: int
 ) -> None:
-    # A jump is followed after 300 s: one look ends an entry after midnight, and puts the clock back to the evening.
+    # A jump is followed after 300 s: one reading ends an entry after midnight, and puts the clock back to the evening.
     host.clock.advance(12 * HOUR - seconds_before - 60)
     host.run(60)
     host.set_wrong(-10 * MINUTE)

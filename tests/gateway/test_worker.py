@@ -195,7 +195,7 @@ def test_a_defect_is_logged_with_its_trace_and_the_ledger_is_read_again(
 def test_what_a_defect_keeps_from_the_store_is_stored_after_it(
     house: Household, meter: StubMeter, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The defect strikes the store: the entry waits in memory, and the account goes on with it."""
+    """The defect strikes the store: the entry waits in memory, and the account keeps it."""
     house.run(50)
     keep, unkept = house.store.append_all, []
 
@@ -253,7 +253,7 @@ def test_an_outage_is_booked_as_a_gap_and_its_energy_is_not_lost(house: Househol
 def test_a_restarted_gateway_continues_the_account_and_the_chart(house: Household, meter: StubMeter) -> None:
     house.run(90)
     before = house.view.total
-    house.start_worker()  # without a goodbye
+    house.start_worker()  # after an unclean shutdown
     assert house.view.reading is None
     house.step()
     after = house.view.total

@@ -155,7 +155,7 @@ def test_bare_settings_of_tuya_are_named() -> None:
 
 
 def test_a_production_image_with_three_apps_is_whole() -> None:
-    """Tuya's for the T2 (an N) are longer than an app partition, end with a header, and are no cut dump."""
+    """Tuya's for the T2 (an N) are longer than an app partition, end with a header, and are not taken for cut dumps."""
     board = Board(Chip.N)
     more = b"".join(
         pack_with_rbl(add_rbl(crypt(Board(Chip.N, seed=seed).code[:0x8000], TUYA_KEY, at), 0x20000))

@@ -1,4 +1,4 @@
-"""Files that are no images, as people hand them over, and the command that leads from each to the image.
+"""Files that are not images, as people hand them over, and the command that leads from each to the image.
 
 Where a hint names a command of the system, the command is run: what it makes must be the very image.
 """
@@ -139,7 +139,7 @@ def test_the_command_in_the_hint_makes_the_image(
 
 
 def _run(command: str) -> None:
-    subprocess.run(command, shell=True, check=True, timeout=60)  # as the person does who is told so
+    subprocess.run(command, shell=True, check=True, timeout=60)  # as the person does who reads it
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""A byte lost or added inside a dump: what stands behind it is found where it is, and the shift is told to the byte."""
+"""A byte lost or added inside a dump: what stands behind it is found where it is, and the shift to the byte."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every kind of image is told by its content; damage, cuts and wrong beginnings are said and do not hide the kind."""
+"""Every kind of image is known by its content; damage, cuts and wrong beginnings are said and do not hide the kind."""
 
 from __future__ import annotations
 
@@ -198,7 +198,7 @@ def test_bytes_after_an_app_alone_are_placed_in_the_file_not_in_flash(n: Board) 
 
 
 def test_openbekens_image_for_t_has_its_header_off_the_grid(t: Board) -> None:
-    """Its app's header stands in the last 102 bytes of 0x100000, which is no whole number of blocks from the app on."""
+    """Its app's header stands in the last 102 bytes of 0x100000, not a whole number of blocks from the app on."""
     stored = crypt(t.code, TUYA_KEY, 0x10000)
     header = pack(add_rbl(stored, 0xE1000)[-96:])
     data = (t.loader + pack(stored + b"\xff" * 32)).ljust(0xFFF9A, b"\xff") + header

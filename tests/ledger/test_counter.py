@@ -86,7 +86,7 @@ def test_half_the_range_is_where_forwards_becomes_backwards() -> None:
     assert signed_difference(0, 1 << 23) == -(1 << 23)
 
 
-# What is booked, by hand, over the signs of a restart. 60 s allow 1202 counts; None: no clock spans the two looks.
+# What is booked, by hand, over the signs of a restart. 60 s allow 1202 counts; None: no clock spans the two readings.
 DECISIONS = [
     # before, now, seconds, MODE at reset -> kind, counts, where counting goes on
     (1000, 1900, 60, False, EntryKind.COUNTED, 900, 1900),

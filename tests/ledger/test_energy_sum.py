@@ -1,4 +1,4 @@
-"""What a sum of counts keeps between two questions never shows: it answers as one that is made anew."""
+"""What a sum of counts keeps between two questions never shows: it answers as a new one does."""
 
 from __future__ import annotations
 

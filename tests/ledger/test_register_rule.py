@@ -57,7 +57,7 @@ class Account:
         return [entry.kind for entry in self.entries if entry.kind not in {EntryKind.COUNTED, EntryKind.START}]
 
     def check(self) -> None:
-        """The books replay and hold against an audit."""
+        """The ledger replays and holds against an audit."""
         entries = (*self.entries, *self.ledger.close())
         assert audit(LedgerSlice(entries=entries, epochs=self.epochs)).findings == ()
         assert Ledger.replay(entries, self.epochs).totals() == self.ledger.totals()

@@ -1,4 +1,4 @@
-"""A span that is still being counted: the same energy as the books give for it, whatever is kept in memory."""
+"""A span that is still being counted: the same energy as the ledger gives for it, whatever is kept in memory."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_any_tail_of_the_books_gives_the_energy_of_the_whole(
     first = next((place for place, entry in enumerate(entries) if entry.end >= START), len(entries) - 1)
     part = ledger.ledger_slice(entries[max(0, first - tail) :])
     assert RunningInterval(part, START, END).energy(energy) == running
-    assert ledger.totals() == shown, "asking for the books closes nothing"
+    assert ledger.totals() == shown, "asking for the ledger closes nothing"
     entries += ledger.close()
     whole = LedgerSlice(entries=tuple(entries), epochs={1: EPOCH})
     assert by_interval(whole, [START, END])[0].energy == running

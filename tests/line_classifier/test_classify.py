@@ -1,4 +1,4 @@
-"""The ear: every talker is known by its own bytes, and nothing else is taken for one."""
+"""The classifier: every talker is known by its own bytes, and nothing else is taken for one."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ STEADY = {I_RMS: 1_256_067, V_RMS: 3_653_168, WATT: 716_903, CF_CNT: 1200, FREQ:
 
 
 class ScriptedBus(OpenCarrier):
-    """An SPI chip that holds what the script says at each look; a look begins with I_RMS."""
+    """An SPI chip that holds what the script says for each sample; a sample begins with I_RMS."""
 
     def __init__(self, looks: Iterator[dict[Register, int]] | None = None) -> None:
         super().__init__("script:", ManualClock())

@@ -480,7 +480,7 @@ def test_a_phase_error_is_told_and_does_not_stop() -> None:
     assert "+2.0 degrees" in doubt.text
     assert not doubt.stops
     assert phase_error(0.5, 0.5, Load.LAGGING) is None
-    assert phase_error(0.9, 0.5, Load.LAGGING) is None  # 34 degrees are no phase error
+    assert phase_error(0.9, 0.5, Load.LAGGING) is None  # 34 degrees cannot be a phase error
 
 
 def test_constants_that_contradict_each_other_are_a_doubt() -> None:

@@ -86,7 +86,7 @@ async def publishing(site: Site, plan: MqttPlan) -> AsyncIterator[Subscription]:
 
 
 async def board_says(site: Site, condition: Callable[[], object]) -> None:
-    """Until the board of the publishers shows something; each look gives the publisher its turn."""
+    """Until the board of the publishers shows something; each try gives the publisher its turn."""
     async with asyncio.timeout(DEADLINE_S):
         while not condition():
             await asyncio.sleep(0)

@@ -1,4 +1,4 @@
-"""A real broker that is slow, full, forgetful or strict, a bad network before it, and what is no broker at all."""
+"""A real broker that is slow, full, forgetful or strict, a bad network before it, and what is not a broker at all."""
 
 from __future__ import annotations
 
@@ -373,9 +373,9 @@ def test_a_second_gateway_at_the_same_topics_is_said(tmp_path: Path, started: St
 @pytest.mark.parametrize(
     ("answer", "status", "complaint"),
     [
-        (b"", PublisherStatus.AWAY, r"is no MQTT broker: no answer from \S+ \| check the port: mostly 1883"),
-        (b"HTTP/1.1 400 Bad Request\r\n\r\n", PublisherStatus.AWAY, "what listens there is no MQTT broker: "),
-        (bytes(range(256)), PublisherStatus.AWAY, "what listens there is no MQTT broker: "),
+        (b"", PublisherStatus.AWAY, r"is not an MQTT broker: no answer from \S+ \| check the port: mostly 1883"),
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", PublisherStatus.AWAY, "what listens there is not an MQTT broker: "),
+        (bytes(range(256)), PublisherStatus.AWAY, "what listens there is not an MQTT broker: "),
         # The CONNACK of a broker of MQTT 3.1.1 to a client of another version (its section 3.2.2.3).
         (b"\x20\x02\x00\x01", PublisherStatus.REFUSED, "does not speak MQTT 5"),
     ],

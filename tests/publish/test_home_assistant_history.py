@@ -1,4 +1,4 @@
-"""What is missing or wrong in Home Assistant's hours, told from the ledger's registers."""
+"""What is missing or wrong in Home Assistant's hours, derived from the ledger's registers."""
 
 from __future__ import annotations
 

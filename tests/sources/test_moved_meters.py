@@ -49,7 +49,7 @@ def moved_source(
 
 
 class Network:
-    """Two addresses with a board at each; ``swap`` is what a router does that gives the leases anew."""
+    """Two addresses with a board at each; ``swap`` is what a router does that gives new leases."""
 
     def __init__(self, first: SimulatedOpenBeken, second: SimulatedOpenBeken) -> None:
         self.boards = [first, second]

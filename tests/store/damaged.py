@@ -26,7 +26,7 @@ from wattrail.store.table_export import Content
 
 PAGE: Final = 1024
 EVERY_S: Final = 9
-"""Seconds between two looks: as few readings as entries of a minute allow."""
+"""Seconds between two readings: as few readings as entries of a minute allow."""
 
 
 @cache
@@ -119,7 +119,7 @@ DAMAGES: Final[tuple[Damage, ...]] = (
 def keeps_its_promise(path: Path) -> bool:
     """What is shown of a file that may be damaged; returns whether it was found sound.
 
-    Every damage is an error in words or a finding, and none keeps a reader for ever; what is found sound is what was
+    Every damage is an error or a finding, and none keeps a reader for ever; what is found sound is what was
     written; and a gateway that starts on it goes on after the last entry or not at all. Any other exception goes
     through.
     """

@@ -144,7 +144,7 @@ class Recorder:
 
     @contextmanager
     def beside(self, database: Path) -> Iterator[None]:
-        """Record what is written to the journal of a database too, which is no file of the engine's."""
+        """Record what is written to the journal of a database too, which is not a file of the engine."""
         write, truncate, path = os.pwrite, os.ftruncate, str(journal_path(database))
 
         def is_recorded(descriptor: int) -> bool:

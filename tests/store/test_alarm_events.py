@@ -1,4 +1,4 @@
-"""Stored alarm events: kept in order, never edited, and each consumer knows how far it was told."""
+"""Stored alarm events: kept in order, never edited, and each consumer knows how far it has come."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A database file that was damaged, cut, swapped or forged: an error in words, or a finding by its number.
+"""A database file that was damaged, cut, swapped or forged: an error with a message, or a finding by its number.
 
 The truth is what was written before the damage: the same rows, read from the sound file.
 """

@@ -1,4 +1,4 @@
-"""A server or a schema that cannot be used: refused in words, with what helps, and left as it is."""
+"""A server or a schema that cannot be used: refused with a reason and a remedy, and left as it is."""
 
 from __future__ import annotations
 

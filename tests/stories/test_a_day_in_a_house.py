@@ -17,7 +17,7 @@ from wattrail.ledger.ledger import GAP_AFTER_US
 
 MIDSUMMER = datetime(2026, 6, 21, tzinfo=UTC)
 LONGEST_POLL_S = GAP_AFTER_US / 1e6
-"""Which way energy went is told over no longer pause, so no day is harder. The bench reads each second."""
+"""Which way energy went is known over no longer pause, so no day is harder. The bench reads each second."""
 
 
 @pytest.mark.parametrize("scenario", ["house", "cloudy"])

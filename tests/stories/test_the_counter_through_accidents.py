@@ -45,7 +45,7 @@ class Bench:
             self.entries += self.ledger.observe(observation(reading, elapsed))
 
     def begin_anew(self) -> None:
-        """Forget what was booked; the next look is the first."""
+        """Forget what was booked; the next reading is the first."""
         self.ledger = Ledger(chip_epoch(1, CALIBRATION.counts_per_watt))
         self.entries.clear()
         self.look()
@@ -137,7 +137,7 @@ def test_a_chip_that_restarts_unobserved_books_what_it_shows_since(bench: Bench)
     bench.plug_in()
     bench.look(60)
     assert EntryKind.RESTART in bench.kinds()
-    lost = mwh(600)  # between the last look and the brown-out: no register holds it any more
+    lost = mwh(600)  # between the last reading and the brown-out: no register holds it any more
     assert bench.ledger.totals().import_mwh == pytest.approx(bench.true_mwh - lost, abs=mwh(3) + 2 * COUNT_MWH)
 
 

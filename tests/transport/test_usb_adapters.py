@@ -1,4 +1,4 @@
-"""USB serial adapters that are plugged in and give no device: each is told with its reason.
+"""USB serial adapters that are plugged in and give no device: each is named with its reason.
 
 The folders are laid out as the Linux kernel does in /sys/bus/usb/devices (Documentation/ABI/stable/sysfs-bus-usb).
 """

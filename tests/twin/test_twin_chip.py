@@ -74,7 +74,7 @@ def test_soft_reset_restores_settings_clears_counter_stays_unlocked(plug) -> Non
     chip.write_word(0x1D, 0x55, plug.twin.now())
     chip.write_word(WA_CREEP.address, 0x33, plug.twin.now())
     chip.write_word(0x1C, 0x5A5A5B, plug.twin.now())
-    assert chip.peek(WA_CREEP) == 0x33, "another key is no reset"
+    assert chip.peek(WA_CREEP) == 0x33, "another key resets nothing"
     chip.write_word(0x1C, 0x5A5A5A, plug.twin.now())
     assert (chip.peek(WA_CREEP), chip.peek(CF_CNT), chip.peek(USR_WRPROT)) == (0x0B, 0, 1)
 

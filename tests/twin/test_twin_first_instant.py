@@ -15,11 +15,11 @@ from wattrail.twin import open_twin
 from wattrail.twin.front_end import Deviation
 
 SLOW_S = 0.256
-"""What opening may take between any two looks at the clock, as measured on a busy machine."""
+"""What opening may take between any two reads of the clock, as measured on a busy machine."""
 
 
 class BusyClock(ManualClock):
-    """A clock that goes on by itself: every look finds it later."""
+    """A clock that goes on by itself: every read finds it later."""
 
     def monotonic(self) -> float:
         self.advance(SLOW_S)

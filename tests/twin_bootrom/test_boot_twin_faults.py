@@ -125,7 +125,7 @@ def test_a_body_of_a_single_page_is_written_by_the_bootloader(make_bench) -> Non
 def test_a_second_01_is_not_looked_at_again(loader) -> None:
     assert loader.say("01 01 E0 FC 01 00") == ""
     assert loader.say("55 01 E0 FC 01 00") == LINKED
-    assert loader.say("01 E0 FC 00 01 E0 FC 01 00") == LINKED, "a length of 0 starts anew"
+    assert loader.say("01 E0 FC 00 01 E0 FC 01 00") == LINKED, "a length of 0 starts again"
     assert loader.say("01 E0 FC FF F5 01 E0 FC 01 00") == LINKED
 
 

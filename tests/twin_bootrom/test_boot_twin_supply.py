@@ -1,4 +1,4 @@
-"""Six ways to feed a CBU that one user tried: where each gives way, and what mends it."""
+"""Six ways to feed a CBU that one user tried: where each gives way, and what helps."""
 
 from __future__ import annotations
 
@@ -155,7 +155,7 @@ def test_the_rail_can_be_measured() -> None:
     bench.twin.power(False)
     bench.clock.advance(1)
     assert bench.twin.rail_volts == 0.0
-    assert bench.twin.resets == (), "switching it off by hand is no brown-out"
+    assert bench.twin.resets == (), "switching it off by hand is not a brown-out"
     assert Bench(linked=False).twin.rail_volts == 3.3
 
 

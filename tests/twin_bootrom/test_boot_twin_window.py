@@ -71,7 +71,7 @@ def test_the_bootloader_gives_up_on_a_quiet_host_and_not_on_a_busy_one(make_benc
         bench.clock.advance(4)
         bench.do(c.LINK_CHECK)
     bench.do(c.CHECK_CRC, start=0, end=0x1FFFFF, seconds=20)
-    assert bench.took > 5, "its own work is no silence"
+    assert bench.took > 5, "its own work is not silence"
     bench.clock.advance(4)
     bench.do(c.LINK_CHECK)
     bench.clock.advance(6)

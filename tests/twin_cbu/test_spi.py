@@ -43,7 +43,7 @@ def test_a_transfer_whose_interrupt_is_masked_never_returns(program: Load) -> No
     lines = one.run(2.0)
 
     assert not any(line.startswith("wanting") for line in lines)
-    assert spi.read(0x08) & 1 << 13, "the transfer is over, and nobody is told"
+    assert spi.read(0x08) & 1 << 13, "the transfer is over, and no interrupt says so"
     assert one.machine.interrupts.lines & 1 << 6
 
 

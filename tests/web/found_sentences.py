@@ -40,7 +40,7 @@ _SPELT_OUT: Final = (
     "Tuya's settings, which are enciphered", "an enciphered RBL package", "the files in a LittleFS",
     "working on firmware images", "product key {key}",
 )  # fmt: skip
-"""Too short to be told from a name in the source, or put together of several places."""
+"""Too short to be known from a name in the source, or put together of several places."""
 
 
 def found_sentences() -> dict[str, str]:

@@ -50,7 +50,7 @@ MODULES: Final = {
     "permissions site_meters",
 }
 """The modules whose sentences the page shows in its own language, by room; ``module.part`` is one function or class
-of it. docs/page.md says the same in words."""
+of it. docs/page.md says the same as text."""
 
 SPELT_OUT: Final = (
     "make it again from the entries and readings, the gateway may run: wattrail store check --rebuild",
@@ -64,7 +64,7 @@ SPELT_OUT: Final = (
     "the current", "the power", "the voltage", "once", "twice", "{count} times", "{factor} capacitive",
     "{factor} inductive", "line {offset} is used by {consumer}", "line {offset} is used by the kernel",
 )  # fmt: skip
-"""Values of these sentences that are words, too short to be told from a name in the source."""
+"""Values of these sentences that are words, too short to be known from a name in the source."""
 
 _FIRST: Final = {name for name in errors.__all__ if name[0].isupper()} - {"LedgerError"} | {"ValueError", "fine"}
 _NOT_SAID: Final = {

@@ -17,7 +17,7 @@ Scene = Callable[[str], str]
 
 @pytest.fixture
 def blank(browser: Browser) -> Iterator[Page]:
-    """A phone's page before it is told where to go."""
+    """A phone's page before it knows where to go."""
     context = browser.new_context(locale="en-GB", viewport={"width": 390, "height": 844}, reduced_motion="reduce")
     opened, problems = context.new_page(), list[str]()
     opened.on("pageerror", lambda error: problems.append(str(error)))

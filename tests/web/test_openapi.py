@@ -123,7 +123,7 @@ def asked(served: Served, path: str) -> Any:
 def checks_of(operation: APIOperation) -> tuple[Callable[..., object], ...]:
     """All of them, but for what no schema of one value can say.
 
-    A time that is none, a span that ends before it begins, a password that everybody uses and a file that is no image
+    A time that is none, a span that ends before it begins, a password that everybody uses and a file of text
     are refused. A text beyond its limit is refused by the size of the body, with 413, which schemathesis does not
     count as a refusal.
     """

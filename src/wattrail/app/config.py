@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from wattrail.errors import ConfigError
 
 __all__ = [
+    "DATABASE_NAME",
     "FILE_NAME",
     "config_errors",
     "config_problems",
@@ -30,6 +31,7 @@ __all__ = [
 ]
 
 FILE_NAME: Final = "wattrail.toml"
+DATABASE_NAME: Final = "wattrail.sqlite"
 
 _TOML_HINT: Final = "text stands in quotes, numbers do not, and every [[meter]] begins a new one"
 
@@ -52,7 +54,7 @@ def database_of(config: Config | None) -> DatabaseAddress:
     """The database of real meters: the one that is configured, else this user's."""
     if config and config.store.url:
         return parse_address(config.store.url)
-    return Path(config.store.path) if config and config.store.path else data_dir() / "wattrail.sqlite"
+    return Path(config.store.path) if config and config.store.path else data_dir() / DATABASE_NAME
 
 
 def demo_database() -> Path:

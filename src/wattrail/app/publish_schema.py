@@ -16,6 +16,7 @@ from wattrail.errors import ConfigError
 from wattrail.files import read_text
 from wattrail.toml_schema import field_error
 from wattrail.toml_schema.section import FILE, METER, WRITE_ONLY, Section
+from wattrail.urls import MQTT_PORTS
 
 if TYPE_CHECKING:
     from wattrail.publish.email import EmailSender
@@ -37,7 +38,6 @@ __all__ = [
     "existing_file",
 ]
 
-_MQTT_PORTS = {"mqtt": 1883, "mqtts": 8883}
 _SMTP_PORTS = {"smtp": 587, "smtps": 465}
 
 
@@ -138,7 +138,7 @@ class BrokerSection(Section):
 
         parts = urlsplit(self.broker)
         host = parts.hostname or ""
-        return BrokerAddress(host, parts.port or _MQTT_PORTS[parts.scheme], parts.scheme == "mqtts", self.login or host)
+        return BrokerAddress(host, parts.port or MQTT_PORTS[parts.scheme], parts.scheme == "mqtts", self.login or host)
 
 
 class HomeAssistantSection(BrokerSection):

@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from wattrail.app.access import require_certificate
-from wattrail.app.config import config_problems, data_dir, parse_config
+from wattrail.app.config import DATABASE_NAME, config_problems, data_dir, parse_config
 from wattrail.app.first_configuration import FirstAnswers, configuration_text
 from wattrail.app.plan import ServicePlan
 from wattrail.app.service_changes import describe_changes, is_other_account, require_no_restart
@@ -225,7 +225,7 @@ def _first_text(changes: Sequence[SettingsChange]) -> tuple[str, str]:
     first = FirstAnswers(
         meter=str(value.get("url", "")) or None,
         name=str(value.get("name", "")),
-        database=data_dir() / "wattrail.sqlite",
+        database=data_dir() / DATABASE_NAME,
     )
     text = configuration_text(first)
     placed = [replace(one, item=0) if one is adding and first.meter else one for one in changes]

@@ -9,7 +9,7 @@ from typing import Annotated, Final, NamedTuple
 
 from cyclopts import Parameter
 
-from wattrail.app.config import FILE_NAME, data_dir, parse_config, user_config_dir
+from wattrail.app.config import DATABASE_NAME, FILE_NAME, data_dir, parse_config, user_config_dir
 from wattrail.app.first_configuration import FirstAnswers, configuration_text, logins_text, secrets_text
 from wattrail.app.machine_zone import machine_zone
 from wattrail.cli import output
@@ -53,7 +53,7 @@ def init(
     """
     folder = SYSTEM_CONFIG if system else user_config_dir()
     path = (config or folder / FILE_NAME).absolute()
-    usual_database = (SYSTEM_DATA if system else data_dir()) / "wattrail.sqlite"
+    usual_database = (SYSTEM_DATA if system else data_dir()) / DATABASE_NAME
     # A link that leads nowhere is there, too, and somebody's.
     if os.path.lexists(path):
         raise UsageError(f"{path} is there already, and is left as it is", hint="edit it, or name another: --config")

@@ -17,12 +17,11 @@ from wattrail.errors import ConfigError, FileError
 from wattrail.files import parse_toml, read_text
 from wattrail.image.openbeken_settings import OpenBekenSettings, template_settings
 from wattrail.toml_schema import needs_pydantic, read_model
-from wattrail.urls import split
+from wattrail.urls import MQTT_PORTS, split
 
 __all__ = ["mqtt_settings", "read_settings", "read_template", "read_wifi"]
 
 _EXAMPLE: Final = 'write two lines, ssid = "name" and password = "…", and type: chmod 600 FILE'
-_MQTT_PORT: Final = 1883
 
 
 def read_settings(path: Path, secrets: Secrets) -> OpenBekenSettings:
@@ -77,7 +76,7 @@ def mqtt_settings(url: str, secrets: Secrets) -> OpenBekenSettings:
     parts = split(url)
     if parts.scheme != "mqtt" or not parts.host:
         raise ConfigError(f"{url} is not a broker", hint="mqtt://192.168.1.2, or mqtt://broker.lan:1883")
-    settings = OpenBekenSettings({"mqtt_host": parts.host}, {"mqtt_port": parts.port or _MQTT_PORT})
+    settings = OpenBekenSettings({"mqtt_host": parts.host}, {"mqtt_port": parts.port or MQTT_PORTS["mqtt"]})
     login = parts.query.get("login")
     return _with_login(settings, login or parts.host, secrets, asked=login is not None)
 

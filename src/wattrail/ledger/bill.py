@@ -16,6 +16,7 @@ from datetime import datetime, tzinfo
 from decimal import ROUND_HALF_UP, Decimal
 from itertools import pairwise
 
+from wattrail.energy_register import MWH_PER_KWH
 from wattrail.ledger.entries import Entry, Totals
 from wattrail.ledger.intervals import Untimed
 from wattrail.ledger.ledger_slice import LedgerSlice
@@ -26,7 +27,6 @@ from wattrail.ledger.tariff import EXACT, Key, Per, Tariff, Timetable
 
 __all__ = ["Bill", "BillLine", "billing_moments", "bills", "energy_billing_moments", "energy_bills", "rate_registers"]
 
-_MWH_PER_KWH = 1_000_000
 _MEAN_TO = Decimal("0.000001")
 
 
@@ -210,10 +210,10 @@ class _Billing:
 
     def _energy_line(self, text: str, code: str, charged: Mapping[Decimal, int]) -> BillLine:
         mwh = sum(charged.values())
-        kwh = EXACT.divide(Decimal(mwh), Decimal(_MWH_PER_KWH))
+        kwh = EXACT.divide(Decimal(mwh), Decimal(MWH_PER_KWH))
         amount = Decimal(0)
         for price, part in charged.items():
-            amount = EXACT.add(amount, EXACT.multiply(EXACT.divide(Decimal(part), Decimal(_MWH_PER_KWH)), price))
+            amount = EXACT.add(amount, EXACT.multiply(EXACT.divide(Decimal(part), Decimal(MWH_PER_KWH)), price))
         price = next(iter(charged))
         if len(charged) > 1:
             text += f", mean of {len(charged)} prices"

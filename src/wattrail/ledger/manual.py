@@ -11,7 +11,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from wattrail.energy_register import Persistence
+from wattrail.energy_register import MWH_PER_KWH, Persistence
 from wattrail.errors import LedgerError
 from wattrail.ledger.entries import BEGINNING, STATED, Entry, EntryKind
 from wattrail.ledger.ledger_slice import LedgerSlice
@@ -29,7 +29,6 @@ __all__ = [
     "unassigned",
 ]
 
-_MWH_PER_KWH = 1_000_000
 _MAX_KWH = 10**9
 """More than any display of eight digits shows, and far less than an integer in the database holds."""
 
@@ -252,4 +251,4 @@ def _stated(
 
 
 def _kwh(mwh: int) -> Decimal:
-    return Decimal(mwh) / _MWH_PER_KWH
+    return Decimal(mwh) / MWH_PER_KWH

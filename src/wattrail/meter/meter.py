@@ -243,7 +243,7 @@ class Meter:
             self.clock.sleep(self.chip.refresh_s)
         self.statistics.implausible += 1
         raise ImplausibleReading(
-            f"{self.url}: the chip says so repeatedly, and it cannot be: {'; '.join(reasons)}",
+            f"{self.url}: consistent but physically impossible values: {'; '.join(reasons)}",
             hint="check the wiring of the data line and lower the rate: damage that repeats comes from timing",
         )
 

@@ -198,7 +198,7 @@ class MqttProblem(DeliveryFailed):
             shown = PortLost(f"{address}: the connection broke: {reason}", hint="it is being connected again")
         elif code is not None or has_no_answer:  # the port was opened before
             shown = PortOpenError(
-                f"{address}: the port is open, but what listens there is no MQTT broker: {reason}",
+                f"{address}: the port is open, but what listens there is not an MQTT broker: {reason}",
                 hint="check the port: mostly 1883 for mqtt://, 8883 for mqtts://",
             )
         else:

@@ -7,13 +7,12 @@ from dataclasses import asdict
 from decimal import Decimal
 from html import escape
 
+from wattrail.energy_register import MWH_PER_KWH
 from wattrail.ledger import By, Interval, Totals
 from wattrail.publish.report import EnergyReport
 from wattrail.publish.values import utc_text
 
 __all__ = ["as_html", "as_html_note", "as_html_page", "as_html_part", "as_object", "as_text", "simulated_mark", "title"]
-
-_MWH_PER_KWH = 1_000_000
 
 
 def simulated_mark(simulated: bool) -> str:
@@ -106,7 +105,7 @@ def _compared(mwh: int, before: int | None, report: EnergyReport) -> str:
 
 
 def _kwh(mwh: int) -> str:
-    return f"{Decimal(mwh) / _MWH_PER_KWH:.3f}"
+    return f"{Decimal(mwh) / MWH_PER_KWH:.3f}"
 
 
 def _sum(energy: Totals) -> int:

@@ -24,7 +24,7 @@ from wattrail.sanitize import hide_typed_credentials, printable
 from wattrail.sources.broker import Broker, BrokerAddress
 from wattrail.sources.tuya_listening import announced, udp_socket
 from wattrail.transport.http import HttpServer
-from wattrail.urls import split
+from wattrail.urls import MQTT_PORTS, split
 
 if TYPE_CHECKING:
     from zeroconf import ServiceStateChange, Zeroconf
@@ -44,7 +44,6 @@ _STATUS: Final = "/cm?cmnd=Status%200"
 _FIRMWARE_NAMES: Final = ("obk", "openbk", "openbeken", "tasmota")
 _AT_ONCE: Final = 64
 _HTTP_PORT: Final = 80
-_MQTT_PORTS: Final = {"mqtt": 1883, "mqtts": 8883}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -297,7 +296,7 @@ async def gather(
 
 
 async def _search_broker(address: BrokerAddress, plan: SearchPlan, findings: Findings, secrets: Secrets) -> None:
-    place = address.host if address.port == _MQTT_PORTS["mqtt"] else f"{address.host}:{address.port}"
+    place = address.host if address.port == MQTT_PORTS["mqtt"] else f"{address.host}:{address.port}"
     options = "&tls=yes" if address.is_encrypted else ""
     options += "" if address.login == address.host else f"&login={address.login}"
     discovery = BrokerDiscovery(place, options)
@@ -318,12 +317,12 @@ async def _search_broker(address: BrokerAddress, plan: SearchPlan, findings: Fin
 
 def _broker_address(text: str) -> BrokerAddress:
     url = split(text if "://" in text else f"mqtt://{text}")
-    if url.scheme not in _MQTT_PORTS or not url.host or url.path.strip("/") or set(url.query) - {"login"}:
+    if url.scheme not in MQTT_PORTS or not url.host or url.path.strip("/") or set(url.query) - {"login"}:
         raise UrlError(
             f"{printable(hide_typed_credentials(text))!r} is not a broker", hint="write it like mqtt://broker.lan"
         )
     is_encrypted = url.scheme == "mqtts"
-    port = _MQTT_PORTS[url.scheme] if url.port is None else url.port
+    port = MQTT_PORTS[url.scheme] if url.port is None else url.port
     return BrokerAddress(url.host, port, is_encrypted, url.query.get("login") or url.host)
 
 

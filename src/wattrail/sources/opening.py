@@ -29,15 +29,13 @@ from wattrail.sources.source import MeterSource, SourceCadence
 from wattrail.sources.tuya_opening import OPTIONS as TUYA_OPTIONS
 from wattrail.sources.tuya_opening import open_tuya
 from wattrail.transport.http import HttpServer
-from wattrail.urls import Option, PortUrl, boolean, choice, number_in, read_options, split
+from wattrail.urls import MQTT_PORTS, Option, PortUrl, boolean, choice, number_in, read_options, split
 
 __all__ = [
     "DEVICES", "POLL_S", "SCHEMES", "SourceScheme", "check_source_url", "is_polled", "is_source", "open_source",
 ]  # fmt: skip
 
 _HTTP_PORT: Final = 80
-_MQTT_PORT: Final = 1883
-_MQTTS_PORT: Final = 8883
 POLL_S: Final = 10.0
 """Seconds between two polls, where nobody says otherwise."""
 
@@ -230,7 +228,7 @@ def _pushed(url: PortUrl, pool: BrokerPool, secrets: Secrets, clock: Clock) -> M
             f"{str(url)!r}: after the broker stands the topic of one meter, without + and #",
             hint=f"write it like {DEVICES[device].example}",
         )
-    port = url.port if url.port is not None else _MQTTS_PORT if values["tls"] else _MQTT_PORT
+    port = url.port if url.port is not None else MQTT_PORTS["mqtts" if values["tls"] else "mqtt"]
     address = BrokerAddress(url.host, port, values["tls"], values["login"] or url.host)
     broker = pool.broker(address, secrets.find(address.login))
     make = {"openbeken": _openbeken, "tasmota": _tasmota, "json": _json}[device]

@@ -12,6 +12,7 @@ from itertools import pairwise
 from operator import itemgetter
 from typing import Any, Final, Literal
 
+from wattrail.energy_register import MWH_PER_KWH
 from wattrail.ledger import By, Energy, Totals, boundaries, by_counts
 from wattrail.store import queries
 from wattrail.store.condensed import count_series
@@ -27,7 +28,6 @@ Cell = str | int | float | bool | datetime | None
 Row = tuple[Cell, ...]
 
 _MILLION: Final = 1_000_000
-_MWH_PER_KWH: Final = 1_000_000
 _EVER: Final = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
 COLUMNS: Final[dict[str, tuple[tuple[str, type], ...]]] = {
@@ -105,7 +105,7 @@ def _entries(cursor: Cursor, meter_id: int, selection: Selection) -> Iterator[Ro
             yield (
                 entry.sequence, entry.kind.value, entry.start, entry.end, entry.epoch, entry.positive, entry.negative,
                 entry.undirected, entry.elapsed_us / _MILLION, entry.readings,
-                *(round(float(part) / _MWH_PER_KWH, 9) for part in Energy.of(entry, epoch)), entry.note,
+                *(round(float(part) / MWH_PER_KWH, 9) for part in Energy.of(entry, epoch)), entry.note,
                 epoch.is_estimated,
             )  # fmt: skip
         after = page[-1][0]
@@ -142,7 +142,7 @@ def _totals(energy: Totals) -> tuple[Cell, ...]:
 
 
 def _kwh(mwh: int | None) -> float | None:
-    return None if mwh is None else mwh / _MWH_PER_KWH
+    return None if mwh is None else mwh / MWH_PER_KWH
 
 
 def _scaled(value: int | None, factor: int) -> float | None:

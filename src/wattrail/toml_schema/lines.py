@@ -49,10 +49,9 @@ def error_position(error: tomllib.TOMLDecodeError, text: str) -> tuple[int, int]
 
 
 class TomlStatement(NamedTuple):
-    """A header or a value of a document: what it names, whether it is a header, and its first and last line from 1."""
+    """A header or a value of a document: what it names, and its first and last line from 1."""
 
     path: _Path
-    is_header: bool
     first: int
     last: int
 
@@ -69,13 +68,13 @@ def statements(text: str) -> Iterator[TomlStatement]:
         if head["brackets"]:
             table = _table(keys, counts, is_array=head["brackets"] == "[[")
         path = table if head["brackets"] else (*table, *keys)
-        yield TomlStatement(path, bool(head["brackets"]), line, line + statement.count("\n"))
+        yield TomlStatement(path, line, line + statement.count("\n"))
 
 
 def _lines(text: str) -> dict[_Path, int]:
     """The line on which every table and key first appears."""
     lines: dict[_Path, int] = {}
-    for path, _, line, _ in statements(text):
+    for path, line, _ in statements(text):
         for depth in range(len(path), 0, -1):
             if path[:depth] in lines:
                 break  # so are all tables around it

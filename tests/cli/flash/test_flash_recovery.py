@@ -1,4 +1,4 @@
-"""A board that does not start: what is wrong with it, and what is written to mend it."""
+"""A board that does not start: what is wrong with it, and what is written to repair it."""
 
 from __future__ import annotations
 

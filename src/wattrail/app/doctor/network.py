@@ -19,12 +19,11 @@ from wattrail.errors import ConfigError, StoreError, WattrailError
 from wattrail.sanitize import printable
 from wattrail.sources.broker import BrokerAddress
 from wattrail.store.access import AccessBook
-from wattrail.urls import innermost
+from wattrail.urls import MQTT_PORTS, innermost
 
 __all__ = ["check_access", "check_brokers", "check_certificate", "check_page"]
 
 _TIMEOUT_S: Final = 5.0
-_MQTT_PORTS: Final = {"mqtt": 1883, "mqtts": 8883}
 
 
 def check_page(around: Surroundings) -> Iterator[DoctorFinding]:
@@ -142,8 +141,8 @@ def _brokers(around: Surroundings) -> Iterator[tuple[BrokerAddress, Path | None]
             yield section.address(), Path(section.ca_file) if section.ca_file else None
     for meter in around.config.meter:
         url = innermost(meter.url)
-        if url.scheme in _MQTT_PORTS and url.host:
-            port = url.port or _MQTT_PORTS[url.scheme]
+        if url.scheme in MQTT_PORTS and url.host:
+            port = url.port or MQTT_PORTS[url.scheme]
             yield BrokerAddress(url.host, port, url.scheme == "mqtts", url.query.get("login") or url.host), None
 
 

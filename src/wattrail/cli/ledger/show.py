@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import sys
+from dataclasses import replace
 from json import dumps
 from pathlib import Path
 from typing import Annotated
@@ -48,7 +49,7 @@ def show(
         raise UsageError("--from and --to apply to energy by period or to bills", hint="add --by day, or --tariff FILE")
     with one_account(meter, options or BooksOptions()) as account:
         if tariff is not None and by is None:
-            shown = _bills(account, tariff, from_, to, json=json)
+            shown = _bills(account, tariff, from_, to, billing_day, json=json)
         elif by is None:
             shown = _registers(account, json=json)
         else:
@@ -88,8 +89,11 @@ def _intervals(account: StoredAccount, by: By, first: str | None, until: str | N
     return dumps({"meter": account.meter.name, "simulated": simulated, "intervals": intervals})
 
 
-def _bills(account: StoredAccount, path: Path, first: str | None, until: str | None, *, json: bool) -> str:
+def _bills(
+    account: StoredAccount, path: Path, first: str | None, until: str | None, day: int | None, *, json: bool
+) -> str:
     tariff = load_tariff(path)
+    tariff = replace(tariff, billing_day=day or tariff.billing_day)
     made = bills(account.ledger_slice(), tariff, *account.span(By.BILLING, first, until), account.zone)
     if not json:
         return "\n".join([view.heading(account), *(view.bill_text(bill, account.zone) for bill in made)])

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter, validators
 
@@ -14,6 +14,7 @@ from wattrail.cli.exits import UsageError
 from wattrail.clock import SystemClock
 from wattrail.errors import needs_library
 from wattrail.twin.network.serving import NETWORK_DEVICES, connect_to_broker, serve_web
+from wattrail.urls import MQTT_PORTS
 
 if TYPE_CHECKING:
     from wattrail.twin.network.devices import PhysicsOptions, SimulatedJsonMeter
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from wattrail.twin.network.tuya import SimulatedTuya
 
     _Device = SimulatedOpenBeken | SimulatedTasmota | SimulatedJsonMeter
-
-_MQTT_PORT: Final = 1883
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +72,7 @@ class NetworkTwinOptions:
         host, _, port = self.broker.partition(":")
         if not host or (port and not (port.isdecimal() and 0 < int(port) < 65536)):
             raise UsageError(f"--broker {self.broker!r} is not a host, or host:port")
-        return host, int(port or _MQTT_PORT)
+        return host, int(port or MQTT_PORTS["mqtt"])
 
 
 def serve_device(name: str, host: str, port: int, physics: Physics, options: NetworkTwinOptions) -> None:

@@ -16,13 +16,12 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
 
-from wattrail.energy_register import BootEvidence, Direction, Persistence
+from wattrail.energy_register import MWH_PER_KWH, BootEvidence, Direction, Persistence
 
 __all__ = ["HABITS", "UJ_PER_WH", "RegisterHabits", "SimulatedRegister", "as_float32"]
 
 UJ_PER_WH: Final = 3_600_000_000
 _UJ_PER_MWH: Final = 3_600_000
-_MWH_PER_KWH: Final = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +133,7 @@ class SimulatedRegister:
         step, energy = self.habits.step_mwh, self.energy_uj
         # ESPHome sends a float of 32 bits: above 16 384 kWh a watt-hour is less than its last bit.
         if self.habits.is_float32:
-            count = round(Fraction(as_float32(energy / _UJ_PER_MWH / _MWH_PER_KWH)) * _MWH_PER_KWH / step)
+            count = round(Fraction(as_float32(energy / _UJ_PER_MWH / MWH_PER_KWH)) * MWH_PER_KWH / step)
         else:
             count = energy * step.denominator // (step.numerator * _UJ_PER_MWH)
         return count if self.habits.modulus is None else count % self.habits.modulus

@@ -27,7 +27,7 @@ async function bills(meter, { tariffs, zone, example_tariff: example }) {
   };
 }
 
-// What a bill comes to, to be compared: one of which a price is missing is no cheaper for that.
+// What a bill comes to, to be compared: one of which a price is missing is not cheaper for that.
 const whole = (bill) => (bill && !bill.unpriced.length ? Number(bill.total) : Infinity);
 
 // Whether anything was booked in it, or a standing charge is due for it.

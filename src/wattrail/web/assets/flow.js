@@ -5,7 +5,7 @@ import { number } from "./format.js";
 import { t } from "./language.js";
 import { svg } from "./plot.js";
 
-const IDLE_W = 5;   // less is no flow: twice what the chip sees with nothing connected
+const IDLE_W = 5;   // less is not a flow: twice what the chip sees with nothing connected
 const PLACES = { roof: [160, 44], grid: [54, 150], house: [266, 150] };
 const WAYS = { "grid-house": "M82 150H238", "roof-house": "M180 62Q238 88 252 124", "roof-grid": "M140 62Q82 88 68 124" };
 
@@ -47,7 +47,7 @@ export class Flow {
       this.#way("roof-grid", fed, "export");
     }
     const way = grid === null || Math.abs(grid) < IDLE_W ? "" : grid < 0 ? t("Export") : t("Import");
-    show(this.direction, way);  // said in words too: who wants less motion sees no dots move, and colours are not for everybody
+    show(this.direction, way);  // said as text too: who wants less motion sees no dots move, and colours are not for everybody
     const words = { grid: `${watts(grid)} W${way ? ` (${way})` : ""}`, house: house === null ? t("unknown") : `${watts(house)} W`, roof: `${watts(made)} W` };
     this.root.setAttribute("aria-label",
       this.hasRoof ? t("Grid {grid}, roof {roof}, house {house}", words) : t("Grid {grid}, house {house}", words));

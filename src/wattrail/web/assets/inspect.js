@@ -18,7 +18,7 @@ async function ask(file) {
   return answer;
 }
 
-function told(result, file, answer) {
+function shown(result, file, answer) {
   const parts = [head, problems, map, programs, boards, pins, constants, settings, files];
   result.replaceChildren(...parts.map((part) => part(answer, file)).filter(Boolean));
   result.querySelector("h2").focus();
@@ -40,7 +40,7 @@ function chooser(result) {
     running = true;
     show(said, t("Looking at {name}…", { name: file.name }));
     try {
-      told(result, file, await ask(file));
+      shown(result, file, await ask(file));
       show(said, "");
     } catch (error) {
       show(said, error.message);

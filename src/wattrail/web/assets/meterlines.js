@@ -56,7 +56,7 @@ export class MeterLines {
     this.take([...this.lines.values()].map(({ meter }) => meter));
   }
 
-  // Anew only when a state has changed: lines that move cannot be read.
+  // Again only when a state has changed: lines that move cannot be read.
   #sort() {
     const all = [...this.lines.values()], order = all.map(({ meter }) => meter.name + meter.state).join("/");
     if (order === this.order) return;

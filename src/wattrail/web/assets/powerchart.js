@@ -1,4 +1,4 @@
-// Power, voltage or frequency from seconds to years: wheel, pinch and keys zoom, dragging moves, nothing is loaded anew.
+// Power, voltage or frequency from seconds to years: wheel, pinch and keys zoom, dragging moves, nothing is loaded again.
 import { ask, path } from "./api.js";
 import { element } from "./element.js";
 import { clock, date, dated, number } from "./format.js";
@@ -30,7 +30,7 @@ export class PowerChart {
     this.show(DAY);
   }
 
-  // The last so many milliseconds, which go on with the clock.
+  // The last so many milliseconds, which follow the clock.
   show(span) {
     this.follows = true;
     this.#view(Date.now() - span, Date.now());

@@ -1,4 +1,4 @@
-// What to show where something is not there or cannot be shown: the reason in words, and the ways out.
+// What to show where something is not there or cannot be shown: the reason as text, and the ways out.
 import { ask } from "./api.js";
 import { button, element } from "./element.js";
 import { remedy } from "./format.js";

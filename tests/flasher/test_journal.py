@@ -244,7 +244,7 @@ def test_the_same_image_of_an_earlier_version_has_closed_its_own_cut(store: Back
 
 
 def test_of_a_damaged_line_only_whole_sectors_in_the_flash_are_pending(store: BackupStore) -> None:
-    """A half-written or altered journal: what is no sector is left out, and the rest still warns of the cut."""
+    """A half-written or altered journal: what does not name a sector is left out, the rest still warns of the cut."""
     begun = {"version": 2, "chip": "BK7231N", "flash_id": 0x1560EB, "rf": [1, 1], "image": "a.bin", "sha256": "00"}
     damaged = [None, "x", [1], [-0x1000, 1], [0x11001, 1], [TARGET.size, 1], [0x12000, 5]]
     journal = journal_of(store, TARGET)

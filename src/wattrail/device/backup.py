@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
 import struct
 import zipfile
 import zlib
@@ -27,7 +26,7 @@ from wattrail.image.layout import FLASH
 from wattrail.image.openbeken_configuration import OpenBekenConfiguration, decode_configuration
 from wattrail.sanitize import printable
 from wattrail.transport.http import SendProgress
-from wattrail.whole_file import give_name
+from wattrail.whole_file import whole_file
 
 __all__ = [
     "DeviceBackup",
@@ -149,18 +148,12 @@ def write_dump(flash: bytes, path: Path) -> None:
 
 def _write_private(path: Path, data: bytes) -> None:
     """Whole or not at all, and readable by its owner only."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        with whole_file(path, replace=False, mode=0o600) as file:
             file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        give_name(beside, path)
     except OSError as error:
         raise FileError(f"{path} cannot be written: {error.strerror}", hint="name a file elsewhere") from error
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def read_backup(path: Path) -> DeviceBackup:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from wattrail.errors import WattrailError
 from wattrail.lazy_names import lazy_names
-from wattrail.units import Quantities, Reading
 
 if TYPE_CHECKING:
     from wattrail.calibration import Calibration
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from wattrail.meter import Meter, open_meter
     from wattrail.transport import open_port
     from wattrail.twin import open_twin
+    from wattrail.units import Quantities, Reading
     from wattrail.wire import Register
 
 __version__ = "0.1.0"
@@ -56,6 +56,8 @@ _HOME = {
     "ManualClock": "wattrail.clock",
     "Meter": "wattrail.meter",
     "MeteringChip": "wattrail.chips",
+    "Quantities": "wattrail.units",
+    "Reading": "wattrail.units",
     "Register": "wattrail.wire",
     "SystemClock": "wattrail.clock",
     "open_flasher": "wattrail.flasher",

@@ -114,8 +114,13 @@ def _explain(error: ValidationError, text: str, name: str, root: type[BaseModel]
     if not count:
         return _located(first, name)
     hint = "; ".join(filter(None, (first.hint, more_hint))) or None
-    more = f" (and {count} more error{'s' if count > 1 else ''} in this file)"
+    more = f" ({_more(count)} in this file)"
     return _located(first._replace(hint=hint), name, more)
+
+
+def _more(count: int) -> str:
+    # A sentence of its own, for the page in another language.
+    return f"and {count} more error{'s' if count > 1 else ''}"
 
 
 def _located(problem: FieldProblem, name: str, more: str = "") -> ConfigError:

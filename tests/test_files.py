@@ -68,7 +68,7 @@ def test_text_in_another_encoding_is_named_with_its_byte(tmp_path: Path) -> None
     "text",
     ["a = inf", "a = nan", "a = -inf", "a = 1e400", f"a = {'9' * 5000}", f"a = {'[' * 3000}{']' * 3000}", "a = = 1"],
 )
-def test_hostile_toml_is_an_error_in_words(text: str) -> None:
+def test_hostile_toml_is_a_clear_error(text: str) -> None:
     with pytest.raises(ConfigError, match=r"^x\.toml: "):
         parse_toml(text, "x.toml", parse_float=Decimal)
 
@@ -87,7 +87,7 @@ def test_hostile_toml_is_an_error_in_words(text: str) -> None:
         "{",
     ],
 )
-def test_hostile_json_is_an_error_in_words(text: str) -> None:
+def test_hostile_json_is_a_clear_error(text: str) -> None:
     with pytest.raises(ConfigError, match=r"^x\.json: "):
         parse_json(text, "x.json")
 
@@ -96,7 +96,7 @@ def test_numbers_come_as_the_type_that_was_asked_for() -> None:
     assert parse_toml("price = 0.3214", "t", parse_float=Decimal) == {"price": Decimal("0.3214")}
 
 
-def test_a_number_beyond_every_exponent_is_an_error_in_words() -> None:
+def test_a_number_beyond_every_exponent_is_a_clear_error() -> None:
     # Decimal raises an ArithmeticError of its own for these, which no handler of ValueError catches.
     for digits in ("1e" + "9" * 400, "1e-" + "9" * 400):
         with pytest.raises(ConfigError, match="number"):

@@ -69,7 +69,7 @@ def test_urls_nest_without_escapes() -> None:
         ("replay:" + "a" * 5000, "a URL has at most 4096 characters, this one has 5007"),
     ],
 )
-def test_what_is_no_url_is_refused(text: str, complaint: str) -> None:
+def test_what_is_not_a_url_is_refused(text: str, complaint: str) -> None:
     with pytest.raises(UrlError, match=complaint):
         split(text)
 
@@ -97,7 +97,7 @@ def test_what_is_no_url_is_refused(text: str, complaint: str) -> None:
         ("day.jsonl", "replay:day.jsonl"),
     ],
 )  # fmt: skip
-def test_what_was_meant_is_told_and_can_be_typed(typed: str, meant: str) -> None:
+def test_what_was_meant_is_suggested_and_can_be_typed(typed: str, meant: str) -> None:
     assert corrected(typed) == meant
     assert check_url(meant) == meant
 

@@ -97,7 +97,7 @@ def test_its_content_is_on_the_disk_before_the_name_and_the_name_after(
 
 
 @pytest.mark.parametrize(("number", "is_hidden"), [(errno.EINVAL, True), (errno.EIO, False), (errno.ENOSPC, False)])
-def test_a_folder_that_cannot_be_flushed_is_no_error_but_a_bad_disk_is(
+def test_an_unflushable_folder_is_not_an_error_but_a_bad_disk_is(
     path: Path, monkeypatch: pytest.MonkeyPatch, number: int, is_hidden: bool
 ) -> None:
     fsync = os.fsync

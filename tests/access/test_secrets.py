@@ -65,7 +65,7 @@ TOKEN = "wattrail_OC_Vgdk8AMtnfvM9-R8XGHM8g_WGQsewek-o2pOo6Nx"  # one that was m
 
 
 @pytest.mark.parametrize("text", ["", "wattrail_", "Bearer", TOKEN[:-1], f"{TOKEN}\n", TOKEN.upper()])
-def test_a_text_that_is_no_token_has_no_hash(text: str) -> None:
+def test_a_text_that_is_not_a_token_has_no_hash(text: str) -> None:
     assert token_hash(text) is None
 
 

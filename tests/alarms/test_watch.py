@@ -35,7 +35,7 @@ def test_hysteresis_keeps_an_alarm_from_flapping() -> None:
     assert sum(map(len, changes)) == 1
 
 
-def test_a_short_peak_is_no_alarm() -> None:
+def test_a_short_peak_raises_no_alarm() -> None:
     house = Watched(rule(AlarmKind.OVER_POWER, limit=3000))
     for _ in range(5):
         assert house.see(times=59, watts=3200) == []
@@ -58,7 +58,7 @@ def test_export_that_should_not_be_raises_an_alarm() -> None:
     assert house.texts[0] == "the plug-in solar must not feed in: house: export 300 W, above 20 W"
 
 
-def test_a_freezer_that_stopped_is_told_from_one_between_two_runs() -> None:
+def test_a_freezer_that_stopped_is_told_apart_from_one_between_two_runs() -> None:
     freezer = Watched(rule(AlarmKind.LOAD_STOPPED, limit=20))
     for _ in range(3):
         assert freezer.see(60, 180, watts=2.0) == []  # three hours between two runs

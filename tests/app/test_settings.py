@@ -108,7 +108,7 @@ def test_two_who_edit_at_once_do_not_undo_each_other(desk: Desk) -> None:
     assert 'level = "info"' in desk.path.read_text()
 
 
-def test_a_file_broken_by_hand_is_said_by_its_line_and_mended(tmp_path: Path) -> None:
+def test_a_file_broken_by_hand_is_named_by_its_line_and_corrected(tmp_path: Path) -> None:
     desk = Desk(tmp_path, HOUSE + HOOK)
     good = desk.path.read_text()
     desk.path.write_text(good.replace('name = "house"', "name = house"))
@@ -118,9 +118,9 @@ def test_a_file_broken_by_hand_is_said_by_its_line_and_mended(tmp_path: Path) ->
     with pytest.raises(SettingsInvalid, match="line 2, column 8"):
         desk.change("log", level="info")
     text = desk.action("settings.text")
-    mended = text["text"].replace("name = house", 'name = "house"')
-    assert "planted-secret" not in mended
-    desk.settings.change_text(text["version"], mended)
+    corrected = text["text"].replace("name = house", 'name = "house"')
+    assert "planted-secret" not in corrected
+    desk.settings.change_text(text["version"], corrected)
     assert desk.path.read_text() == good
 
 

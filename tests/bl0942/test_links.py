@@ -213,7 +213,7 @@ def test_a_new_question_forgets_the_rest_of_an_old_answer() -> None:
     assert link.next_event() == RegisterRead(MODE, 0x8F, uart_reply(MODE, 0x8F))
 
 
-def test_bytes_nobody_asked_for_are_no_event() -> None:
+def test_bytes_nobody_asked_for_are_not_an_event() -> None:
     link = uart_link()
     link.receive(PACKET)
     assert link.next_event() is NEED_DATA

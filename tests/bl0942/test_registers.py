@@ -40,7 +40,7 @@ def test_the_waveform_is_signed_from_bit_19() -> None:
     assert I_WAVE.decode(0x7FFFF) == 524287
 
 
-def test_mode_reads_in_words() -> None:
+def test_mode_is_shown_by_the_names_of_its_fields() -> None:
     assert MODE.words(0x28F) == {
         "reserved": "3",
         "cf_en": "1",
@@ -71,7 +71,7 @@ def test_the_gain_comes_up_at_sixteen() -> None:
     assert Gain(GAIN_CR.reset).factor == 16
 
 
-def test_status_reads_in_words() -> None:
+def test_status_is_shown_by_the_names_of_its_fields() -> None:
     assert STATUS.words(0x122) == {"cf_revp": "0", "creep": "1", "unknown": "8", "i_zx_low": "1", "v_zx_low": "0"}
 
 
@@ -96,7 +96,7 @@ def test_power_beyond_volts_times_amps_is_named_in_either_direction(watt: int) -
     assert at_230_volts(watt=watt).excess_power() == f"WATT {watt} is more than volts times amps allow, 716903"
 
 
-def test_the_residue_of_a_gated_load_is_no_excess() -> None:
+def test_the_residue_of_a_gated_load_is_not_an_excess() -> None:
     assert at_230_volts(i_rms=33, v_rms=3687021, watt=-4).excess_power() == ""  # capture lt-153-2
 
 
@@ -123,5 +123,5 @@ def test_what_is_just_possible_is_not_refused(changes: dict[str, int]) -> None:
     assert at_230_volts(**changes).contradictions() == ()
 
 
-def test_a_frozen_frequency_without_mains_is_no_contradiction() -> None:
+def test_a_frozen_frequency_without_mains_is_not_a_contradiction() -> None:
     assert at_230_volts(v_rms=0, i_rms=0, watt=0, freq=20000, status=0x300).contradictions() == ()

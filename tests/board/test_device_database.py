@@ -26,7 +26,7 @@ def test_the_database_is_searched_behind_our_own_boards() -> None:
 
 
 @pytest.mark.parametrize("text", ["[]", '{"devices": 3}', '{"version": 1}', "{", ""])
-def test_a_file_that_is_no_device_database_is_refused(text: str) -> None:
+def test_a_file_that_is_not_a_device_database_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match=r"devices\.json"):
         devices_of_database(text, "devices.json")
 

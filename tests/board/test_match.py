@@ -65,7 +65,7 @@ def test_a_wall_switch_without_a_meter_is_none_of_the_boards() -> None:
     assert match_boards(observed, known_boards()) == ()
 
 
-def test_nothing_observed_is_no_match() -> None:
+def test_nothing_observed_matches_no_board() -> None:
     assert match_boards(ObservedWiring(where="x", module="CBU", chip="BK7231N"), known_boards()) == ()
 
 

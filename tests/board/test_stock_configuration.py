@@ -103,5 +103,5 @@ def test_a_rate_without_pins_is_a_microcontroller() -> None:
 
 
 @pytest.mark.parametrize("value", [None, True, "x", [], {}, 1.5, -1, 10**12, "9" * 400])
-def test_odd_values_are_no_pins(value: object) -> None:
+def test_odd_values_are_not_pins(value: object) -> None:
     assert wiring_of_configuration({"rl1_pin": value, "chip_type": value, "module": value}, "x").pins == ()

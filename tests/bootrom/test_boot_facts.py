@@ -220,11 +220,11 @@ def test_the_efuse_is_read_byte_by_byte(efuse: bytes, count: int) -> None:
     assert got.key == (efuse[:16] if count >= 16 else None)
 
 
-def test_bytes_nobody_vouches_for_are_no_key() -> None:
+def test_bytes_that_the_chip_does_not_mark_valid_are_not_a_key() -> None:
     assert run(read_efuse(), chip_with(bytes(32), valid=False)).key is None
 
 
-def test_a_controller_that_never_finishes_ends_in_words() -> None:
+def test_a_controller_that_never_finishes_ends_in_a_clear_error() -> None:
     with pytest.raises(TargetError, match=f"eFuse byte 0: .* after {POLL_LIMIT} reads"):
         run(read_efuse(), chip_with(bytes(32), busy=1000))
     with pytest.raises(ValueError, match="the eFuse has 32 bytes, not 33"):

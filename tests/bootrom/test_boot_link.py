@@ -196,7 +196,7 @@ def test_a_status_other_than_0_makes_any_full_reply_a_refusal() -> None:
     assert (event.refused, event.status) == (True, 5)
 
 
-def test_a_short_read_with_status_0_is_no_answer() -> None:
+def test_a_short_read_with_status_0_is_not_an_answer() -> None:
     link = BootLink()
     link.request(c.READ_4K, address=0)
     link.receive(bytes.fromhex("04 0E FF 01 E0 FC F4 07 00 09 00 00 00 00 00 00"))
@@ -206,7 +206,7 @@ def test_a_short_read_with_status_0_is_no_answer() -> None:
 
 
 @pytest.mark.parametrize("code", [0xEE, 0xFE])
-def test_a_system_error_is_told(code: int) -> None:
+def test_a_system_error_is_reported_with_its_code(code: int) -> None:
     link = BootLink()
     link.request(c.READ_4K, address=0x11000)
     link.receive(bytes((0x04, 0x0E, 0x04, 0x01, 0xE0, 0xFC, code)))

@@ -154,7 +154,7 @@ def test_a_microcontroller_is_known_by_the_key_of_its_product(wattrail: Type, tm
     assert "board: pj-mgw1103, likely, 100% agrees" in wattrail("image", "inspect", str(path)).out
 
 
-def test_another_key_is_no_evidence_and_a_missing_data_point_is(wattrail: Type, tmp_path: Path) -> None:
+def test_another_key_is_not_evidence_and_a_missing_data_point_is(wattrail: Type, tmp_path: Path) -> None:
     path = mcu_dump(tmp_path / "other.bin", "0000000000000000")
     record = json.loads(wattrail("board", "match", str(path), "--json").out)
     (source,) = record["sources"]

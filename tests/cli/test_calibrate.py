@@ -139,7 +139,7 @@ def test_what_no_parts_can_be_is_kept_only_in_its_own_word(wattrail: Type, typed
     assert wattrail(*CALIBRATE, IDEAL, *typed, *KEPT, "--allow", word).code == 0
 
 
-def test_a_word_that_is_no_doubt_is_told_before_anything_is_measured(wattrail: Type) -> None:
+def test_an_unknown_finding_is_refused_before_anything_is_measured(wattrail: Type) -> None:
     said = wattrail(*CALIBRATE, IDEAL, *TRUTH, *KEPT, "--allow", "everything")
     assert said.code == 2
     assert "--allow everything: no such finding; known: two-ways, turns, decimal" in said.err
@@ -374,7 +374,7 @@ def test_the_constants_of_a_twin_never_calibrate_a_meter(wattrail: Type, tmp_pat
             store.keep_calibration("bench", one.calibration, simulated=False, origin="factory", by="x", at=one.at)
 
 
-def test_what_the_file_says_still_wins_and_is_told(wattrail: Type) -> None:
+def test_what_the_file_says_still_wins_and_a_note_says_so(wattrail: Type) -> None:
     Path("wattrail.toml").write_text(
         f'[[meter]]\nname = "bench"\nurl = "{IDEAL}"\ninverted = true\n'
         "calibration = { counts_per_volt = 16000.0, counts_per_amp = 138000.0, counts_per_watt = 344.0 }\n"

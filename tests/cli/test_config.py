@@ -112,7 +112,7 @@ def test_a_meter_without_constants_leaves_the_scale_to_its_front_end() -> None:
         ),
     ],
 )
-def test_what_is_wrong_is_told_by_file_line_and_field(text: str, message: str) -> None:
+def test_what_is_wrong_is_named_by_file_line_and_field(text: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         parse_config(text, "w.toml")
 
@@ -127,7 +127,7 @@ def test_what_is_wrong_is_told_by_file_line_and_field(text: str, message: str) -
         ('[[meter]]\nname = "a"\nurl = "foo://"\n', "for example serial:///dev/ttyUSB0?baud=4800"),
     ],
 )
-def test_the_mend_stands_in_the_hint(text: str, hint: str) -> None:
+def test_the_remedy_is_in_the_hint(text: str, hint: str) -> None:
     with pytest.raises(ConfigError) as caught:
         parse_config(text, "w.toml")
     assert hint in (caught.value.hint, *_hints_of_all(text))
@@ -171,13 +171,13 @@ def test_a_file_that_is_not_there_is_named() -> None:
         load_config(Path("nowhere.toml"))
 
 
-def test_a_file_that_is_no_text_is_named() -> None:
+def test_a_file_that_is_not_text_is_named() -> None:
     Path("wattrail.toml").write_bytes(b"\xff\xfe")
     with pytest.raises(FileError, match=r"wattrail.toml is not UTF-8 text: byte 0xff at offset 0"):
         load_config()
 
 
-def test_without_pydantic_the_install_command_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_pydantic_the_install_command_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pydantic", None)
     with pytest.raises(MissingExtra, match=r"reading wattrail\.toml needs the library 'pydantic'"):
         parse_config("", "wattrail.toml")

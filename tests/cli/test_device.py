@@ -115,7 +115,7 @@ def test_a_host_that_is_not_openbeken_is_named_so(wattrail: Type) -> None:
     assert "wattrail discover" in said.err
 
 
-def test_safe_mode_is_told_from_another_server(wattrail: Type, served: Served) -> None:
+def test_safe_mode_is_told_apart_from_another_server(wattrail: Type, served: Served) -> None:
     def without_api(target: str, request: bytes) -> bytes:
         return served.device.answer(target.replace("/api/", "/gone/"), request)
 

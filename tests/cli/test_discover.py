@@ -124,7 +124,7 @@ class Announcing(SimulatedOpenBeken):
 
 
 @NEEDS_BROKER
-def test_what_home_assistant_is_told_is_enough(wattrail: Type, tmp_path: Path) -> None:
+def test_what_is_announced_to_home_assistant_is_enough(wattrail: Type, tmp_path: Path) -> None:
     broker, device = Mosquitto(tmp_path), Announcing(house_openbeken().meter)
     broker.start()
     with background() as loop:

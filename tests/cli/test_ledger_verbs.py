@@ -119,7 +119,7 @@ def test_a_bill_begins_on_the_day_that_is_given(wattrail: Type, database: Path) 
         (None, "tariff.toml does not exist"),
     ],
 )
-def test_a_tariff_that_cannot_be_used_is_told_by_file(
+def test_a_tariff_that_cannot_be_used_is_named_by_its_file(
     wattrail: Type, database: Path, text: str | None, says: str
 ) -> None:
     if text is not None:
@@ -294,7 +294,7 @@ def test_several_meters_must_be_told_apart_and_are_verified_together(wattrail: T
 
 
 @pytest.mark.parametrize(("given", "says"), [("absent.sqlite", "does not exist"), ("t.txt", "is not a database")])
-def test_a_file_that_is_no_database_is_told_and_not_made(wattrail: Type, given: str, says: str) -> None:
+def test_a_file_that_is_not_a_database_is_reported_and_not_made(wattrail: Type, given: str, says: str) -> None:
     Path("t.txt").write_text("a text that is long enough to be taken for a header of a file of some kind" * 20)
     said = wattrail("ledger", "show", "--database", given)
     assert says in said.err

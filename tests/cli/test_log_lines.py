@@ -79,7 +79,7 @@ def test_a_twin_and_a_capture_are_known_behind_the_log(wattrail: Type) -> None:
 
 
 @pytest.mark.usefixtures("manual_clock")
-def test_a_question_that_was_damaged_is_told_with_its_reason(wattrail: Type) -> None:
+def test_a_question_that_was_damaged_is_logged_with_its_reason(wattrail: Type) -> None:
     said = wattrail("meter", "read", "twin://lspa9?errors=0.002&seed=3", "-v")
     assert re.search(r"meter: asking again: \w+ at twin://lspa9.*: ", said.err)
 

@@ -156,7 +156,7 @@ def test_a_meter_whose_total_is_zero_is_read_at_once_without_it(
     assert "no energy: the meter says no total now" in said.err
 
 
-def test_a_timeout_that_is_no_number_is_refused(wattrail: Type, secrets: Path, dump: Dump) -> None:
+def test_a_timeout_that_is_not_a_number_is_refused(wattrail: Type, secrets: Path, dump: Dump) -> None:
     said = wattrail("meter", "key", "tuya://192.0.2.1?timeout=soon", str(dump()))
     assert said.code == 2
     assert "timeout='soon'" in said.err

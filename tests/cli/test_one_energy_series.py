@@ -41,7 +41,7 @@ def on_the_page(house: Household) -> int:
     return round(today.import_wh * 1000)
 
 
-def day_in_the_books(wattrail: Type, house: Household, day: str) -> dict[str, int]:
+def day_in_the_ledger(wattrail: Type, house: Household, day: str) -> dict[str, int]:
     said = wattrail("ledger", "show", "--by", "day", "--from", day, "--json", "--database", str(house.path))
     row: dict[str, int] = json.loads(said.out)["intervals"][0]
     return row
@@ -82,7 +82,7 @@ def away(house: Household, until: datetime, *, counts: int) -> None:
     house.start_worker()
 
 
-def test_a_gap_over_midnight_is_in_the_day_that_the_books_say(wattrail: Type, house: Household) -> None:
+def test_a_gap_over_midnight_is_in_the_day_that_the_ledger_says(wattrail: Type, house: Household) -> None:
     house.run(5 * 60)
     before = house.meter.count - 1004  # counted since the first look
     away(house, datetime(2026, 6, 22, 1, tzinfo=UTC), counts=41_200)
@@ -93,7 +93,7 @@ def test_a_gap_over_midnight_is_in_the_day_that_the_books_say(wattrail: Type, ho
     by_hand = (after * MWH_PER_COUNT).__floor__() - (before * MWH_PER_COUNT).__floor__()
     assert by_hand > 13_999_000
     assert on_the_page(house) == by_hand
-    assert day_in_the_books(wattrail, house, "2026-06-22")["import_mwh"] == by_hand
+    assert day_in_the_ledger(wattrail, house, "2026-06-22")["import_mwh"] == by_hand
     assert day_of_the_interface(house, "2026-06-22") == by_hand
     assert day_in_a_bill(wattrail, house, "2026-06-22") == by_hand
 
@@ -109,7 +109,7 @@ def test_an_opening_beside_a_running_gateway_is_in_no_day(wattrail: Type, house:
     assert house.view.total == Totals(12_347_000_000 + (counted * MWH_PER_COUNT).__floor__(), 0)
     assert on_the_page(house) == (counted * MWH_PER_COUNT).__floor__()
     house.worker.close()
-    assert day_in_the_books(wattrail, house, "2026-06-21")["import_mwh"] == on_the_page(house)
+    assert day_in_the_ledger(wattrail, house, "2026-06-21")["import_mwh"] == on_the_page(house)
 
 
 def test_an_adjustment_is_in_the_day_on_which_it_is_made(wattrail: Type, house: Household) -> None:
@@ -118,24 +118,24 @@ def test_an_adjustment_is_in_the_day_on_which_it_is_made(wattrail: Type, house: 
     assert said.code == 0
     house.run(90)
     house.worker.close()
-    assert day_in_the_books(wattrail, house, "2026-06-21")["stated"] == {  # made by the clock of the command, at noon
+    assert day_in_the_ledger(wattrail, house, "2026-06-21")["stated"] == {  # made by the clock of the command, at noon
         "import_mwh": 5_000_000, "export_mwh": 0, "undirected_mwh": 0,
     }  # fmt: skip
-    assert on_the_page(house) == day_in_the_books(wattrail, house, "2026-06-21")["import_mwh"] > 5_000_000
+    assert on_the_page(house) == day_in_the_ledger(wattrail, house, "2026-06-21")["import_mwh"] > 5_000_000
 
 
-def test_a_minute_over_midnight_is_divided_as_the_books_divide_it(wattrail: Type, house: Household) -> None:
+def test_a_minute_over_midnight_is_divided_as_the_ledger_divides_it(wattrail: Type, house: Household) -> None:
     house.run(60)
     away(house, datetime(2026, 6, 21, 23, 59, 30, 500_000, tzinfo=UTC), counts=0)
     house.run(75)
     house.worker.close()
-    assert on_the_page(house) == day_in_the_books(wattrail, house, "2026-06-22")["import_mwh"] > 0
+    assert on_the_page(house) == day_in_the_ledger(wattrail, house, "2026-06-22")["import_mwh"] > 0
 
 
 @pytest.mark.parametrize(
     ("first", "hours"), [("2026-03-28", 23), ("2026-10-24", 25)], ids=["clocks go forward", "clocks go back"]
 )
-def test_the_day_of_the_machines_zone_is_the_one_of_the_books(
+def test_the_day_of_the_machines_zone_is_the_one_of_the_ledger(
     wattrail: Type, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: str, hours: int
 ) -> None:
     # The night between that day and the next has 23 or 25 hours between its noons; its day begins before clocks change.
@@ -148,7 +148,7 @@ def test_the_day_of_the_machines_zone_is_the_one_of_the_books(
         away(house, start.astimezone(UTC) + timedelta(hours=11), counts=100)  # past the hour that is skipped or doubled
         house.run(90)
         house.worker.close()
-        row = day_in_the_books(wattrail, house, str(start.date() + timedelta(days=1)))
+        row = day_in_the_ledger(wattrail, house, str(start.date() + timedelta(days=1)))
         begins, ends = (datetime.fromisoformat(str(row[name])) for name in ("start", "end"))
         assert ends - begins == timedelta(hours=hours), os.environ["TZ"]
         assert on_the_page(house) == row["import_mwh"] > 0

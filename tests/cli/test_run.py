@@ -121,7 +121,7 @@ def test_a_broken_configuration_starts_nothing(wattrail: Type, home: Path) -> No
     assert not (home / "data").exists()
 
 
-def test_without_the_web_library_the_install_command_is_told(wattrail: Type, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_web_library_the_install_command_is_given(wattrail: Type, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "uvicorn", None)
     said = wattrail("run", "--port", "0")
     assert said.code == 2

@@ -22,7 +22,7 @@ def sit_at_a_terminal(monkeypatch: pytest.MonkeyPatch, typed: str) -> None:
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
 
 
-def test_a_script_is_refused_with_the_warning_and_the_mend(wattrail: Type) -> None:
+def test_a_script_is_refused_with_the_warning_and_the_remedy(wattrail: Type) -> None:
     said = wattrail("meter", "read", WIRED)
     assert said.code == 2
     assert said.out == ""
@@ -131,14 +131,14 @@ def test_recording_from_a_wire_is_asked_about_too(wattrail: Type) -> None:
     assert not Path("capture.jsonl").exists()
 
 
-def test_a_device_that_is_not_there_is_told_before_anything_is_asked(wattrail: Type) -> None:
+def test_an_absent_device_is_reported_before_anything_is_asked(wattrail: Type) -> None:
     said = wattrail("meter", "read", ABSENT)
     assert said.code == 3
     assert "there is no device /dev/ttyUSB77" in said.err
     assert "DANGER" not in said.err
 
 
-def test_a_mistyped_url_is_told_before_anything_is_asked(wattrail: Type) -> None:
+def test_a_mistyped_url_is_reported_before_anything_is_asked(wattrail: Type) -> None:
     said = wattrail("meter", "read", "serial:///dev/ttyUSB0?bawd=4800")
     assert said.code == 2
     assert "DANGER" not in said.err

@@ -22,7 +22,7 @@ from wattrail.meter import open_meter
 from wattrail.transport import Port, open_port
 from wattrail.twin.bootrom import BootPhase, BootTwin
 
-KNOCK = bytes.fromhex("01 E0 FC 01 00")
+LINK_CHECK = bytes.fromhex("01 E0 FC 01 00")
 LINKED = bytes.fromhex("04 0E 05 01 E0 FC 01 00")
 NO_TERMINALS = pytest.mark.skipif(not Path("/dev/pts").is_dir(), reason="no pseudo-terminals here")
 
@@ -199,7 +199,7 @@ def answers(port: Port) -> bool:
     clock = SystemClock()
     heard, end = b"", Deadline.after(5, clock)
     while end.remaining and LINKED not in heard:
-        port.write(KNOCK)
+        port.write(LINK_CHECK)
         try:
             heard += port.read(Deadline.after(0.01, clock))
         except PortTimeout:

@@ -65,7 +65,7 @@ def test_a_plug_without_a_broker_is_a_usage_error(wattrail: Type) -> None:
 
 
 @pytest.mark.parametrize("broker", ["", ":1883", "host:port", "host:70000", "host:0"])
-def test_a_broker_that_is_no_place_is_a_usage_error(wattrail: Type, broker: str) -> None:
+def test_a_broker_that_is_not_an_address_is_a_usage_error(wattrail: Type, broker: str) -> None:
     said = wattrail("twin", "serve", "mqtt-json", "--broker", broker)
     assert said.code == 2
     assert "is not a host, or host:port" in said.err
@@ -84,7 +84,7 @@ def test_the_list_names_network_devices(wattrail: Type) -> None:
 
 
 @pytest.mark.parametrize("start", ["noon", "25:00", "24:30"])
-def test_a_beginning_that_is_no_time_of_day_is_a_usage_error(wattrail: Type, start: str) -> None:
+def test_a_start_that_is_not_a_time_of_day_is_a_usage_error(wattrail: Type, start: str) -> None:
     for device in ("openbeken", "tuya"):
         said = wattrail("twin", "serve", device, "--start", start)
         assert said.code == 2

@@ -56,7 +56,7 @@ def test_nothing_is_overwritten(wattrail: Type) -> None:
     assert Path("w.csv").read_text() == "precious"
 
 
-def test_over_uart_the_answer_is_why_not_and_the_mend(wattrail: Type) -> None:
+def test_over_uart_the_answer_is_why_not_and_the_remedy(wattrail: Type) -> None:
     said = wattrail("meter", "wave", "twin://lspa9?watts=60")
     assert said.code == 2
     assert said.out == ""

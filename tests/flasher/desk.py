@@ -98,7 +98,7 @@ class Desk:
     def flash(self) -> bytes:
         return bytes(self.twin.flash.data)
 
-    def told(self, kind: type) -> list[Any]:
+    def events_of(self, kind: type) -> list[Any]:
         """The events of one kind so far."""
         return [event for event in self.events if isinstance(event, kind)]
 

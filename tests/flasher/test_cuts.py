@@ -71,7 +71,7 @@ def span_of_a_session(folder: Path, chip: str, what: str) -> float:
 
 @pytest.mark.parametrize("chip", ["N", "T"])
 @pytest.mark.parametrize("what", WHAT)
-def test_every_cut_is_gone_on_with_and_none_is_called_a_success(tmp_path: Path, chip: str, what: str) -> None:
+def test_every_cut_is_resumed_and_none_is_called_a_success(tmp_path: Path, chip: str, what: str) -> None:
     points = POINTS // len(WHAT) // 2
     span = span_of_a_session(tmp_path / "whole", chip, what)
     resumed = 0
@@ -94,7 +94,7 @@ def test_every_cut_is_gone_on_with_and_none_is_called_a_success(tmp_path: Path, 
         desk.helpful = True
         second = session(desk)
         assert desk.flash == should, f"cut at {moment} s and not resumed"
-        assert second.resumed is bool(desk.told(Resumed))
+        assert second.resumed is bool(desk.events_of(Resumed))
         if first is None:
             assert second.backup is not None
             assert second.backup.read_bytes() == desk.before, (

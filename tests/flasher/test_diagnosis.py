@@ -17,7 +17,7 @@ from wattrail.diagnosis.symptoms import SYMPTOMS, coach, diagnose
 from wattrail.line_classifier import LineReport, TrafficKind, classify
 
 ANSWER = bytes.fromhex("04 0E 05 01 E0 FC 01 00")
-KNOCK = bytes.fromhex("01 E0 FC 01 00")
+LINK_CHECK = bytes.fromhex("01 E0 FC 01 00")
 HEARTBEAT = classify(bytes.fromhex("55 AA 00 00 00 00 FF") * 3, 9600)
 REPORT = classify(bytes.fromhex("55 AA 03 07 00 08 05 02 00 04 00 00 00 1E 3A"), 9600)
 CSE7766 = bytes.fromhex("55 5A 02 E9 50 00 03 31 00 3E 9E 00 0D 30 4F 44 F8 00 12 65 F1 81 76 72")
@@ -55,7 +55,7 @@ def place(history: SessionStatistics, name: str) -> int:
 STORIES = {
     "a chip that nobody has reset": (seeking(), "no-answer", "not-reset"),
     "zeros and nothing else": (seeking(classify(bytes(40), 115200)), "line-low", "unpowered"),
-    "our own bytes": (seeking(classify(KNOCK * 9, 115200, sent=KNOCK)), "own-echo", "short"),
+    "our own bytes": (seeking(classify(LINK_CHECK * 9, 115200, sent=LINK_CHECK)), "own-echo", "short"),
     "noise at every rate": (seeking(classify(b"\x93\xe2\x17" * 9, 115200)), "garbage", "no-ground"),
     "a TuyaMCU that the module talks to": (seeking(HEARTBEAT), "second-talker", "second-device"),
     "a TuyaMCU that talks to the module": (seeking(REPORT), "second-talker", "swapped"),
@@ -194,16 +194,16 @@ def test_evidence_for_and_against_the_supply_is_given_with_numbers() -> None:
     assert sag.likelihood < diagnose(linked(lost(Stage.BAUD, None))).causes[0].likelihood
 
 
-def test_the_mend_of_a_sagging_supply_names_current_wires_and_capacitor() -> None:
-    mend = diagnose(linked(lost(Stage.ERASE, True))).causes[0].remedy
+def test_a_sagging_supplys_remedy_names_current_wires_and_capacitor() -> None:
+    remedy = diagnose(linked(lost(Stage.ERASE, True))).causes[0].remedy
     for part in ("500 mA", "short", "470 to 1000 uF", "grounds"):
-        assert part in mend
+        assert part in remedy
 
 
 # ---- what moves the other causes
 
 
-def test_clicks_of_a_reset_are_no_symptom_but_show_that_rx_is_wired() -> None:
+def test_clicks_of_a_reset_are_not_a_symptom_but_show_that_rx_is_wired() -> None:
     clicked = seeking(classify(b"\0", 115200), seconds=5)
     assert diagnose(clicked).symptom == "no-answer"
     assert place(clicked, "swapped") > place(seeking(seconds=5), "swapped")
@@ -294,7 +294,7 @@ HEARINGS = st.builds(
     st.one_of(
         st.binary(max_size=60),
         st.sampled_from(
-            (ANSWER, ANSWER[:5], KNOCK * 5, bytes(20), b"\x58\xaa", HEARTBEAT.shown, REPORT.shown, LOG.shown)
+            (ANSWER, ANSWER[:5], LINK_CHECK * 5, bytes(20), b"\x58\xaa", HEARTBEAT.shown, REPORT.shown, LOG.shown)
         ),
     ),
     st.sampled_from((4800, 9600, 115200, 921600)),
@@ -339,7 +339,7 @@ def test_there_is_always_an_ordered_diagnosis_that_json_can_carry(history: Sessi
 
 
 @given(HISTORIES)
-def test_whatever_happened_it_is_told_in_lines_and_in_one_line(history: SessionStatistics) -> None:
+def test_whatever_happened_is_reported_in_lines_and_in_one_line(history: SessionStatistics) -> None:
     found = diagnose(history)
     lines = found.lines()
     assert all(line and "\n" not in line for line in [*lines, coach(history)])

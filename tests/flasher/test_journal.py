@@ -86,7 +86,7 @@ def test_a_backup_that_was_deleted_is_not_promised(store: BackupStore, tmp_path:
 
 
 @pytest.mark.parametrize("cut", range(1, 40, 3))
-def test_a_torn_last_line_is_no_line(store: BackupStore, cut: int) -> None:
+def test_a_torn_last_line_is_not_a_line(store: BackupStore, cut: int) -> None:
     journal = journal_of(store, TARGET)
     begin(journal)
     journal.done(ALL)
@@ -97,7 +97,7 @@ def test_a_torn_last_line_is_no_line(store: BackupStore, cut: int) -> None:
     assert store.unfinished(TARGET) is None
 
 
-def test_the_board_is_told_by_its_radio_calibration(store: BackupStore) -> None:
+def test_the_board_is_recognised_by_its_radio_calibration(store: BackupStore) -> None:
     begin(journal_of(store, TARGET))
     assert store.unfinished(replace(TARGET, rf_crc=2)) is None
     assert store.unfinished(replace(TARGET, flash_id=0x15701C)) is None

@@ -163,7 +163,7 @@ def test_a_full_disk_in_a_cache_does_not_make_a_proven_write_another_one(
     report = desk.write(image)
     assert desk.flash == over(desk.before, image)
     assert report.touched
-    assert any("No space left on device" in note.words for note in desk.told(Note))
+    assert any("No space left on device" in note.words for note in desk.events_of(Note))
 
 
 @pytest.mark.parametrize("what", ["journal.done", "backups.note"])
@@ -180,7 +180,7 @@ def test_a_full_disk_after_the_proof_is_said_and_decides_nothing(
     monkeypatch.setattr(f"wattrail.flasher.{module}.{name}", full)
     desk, image = Desk(tmp_path), known_image()
     assert desk.write(image).touched
-    assert any("No space left on device" in note.words for note in desk.told(Note))
+    assert any("No space left on device" in note.words for note in desk.events_of(Note))
     monkeypatch.undo()
     with desk.session() as flasher:
         assert (flasher.unfinished is not None) == (what == "journal.done"), "doubt is said rather than forgotten"

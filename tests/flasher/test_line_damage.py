@@ -140,7 +140,7 @@ def test_bytes_lost_by_an_adapter_cost_time_and_nothing_else(tmp_path: Path, chi
     desk = small_desk(tmp_path, chip, 3, port={"adapter": "pl2303"})
     report = write(desk, 3)
     assert desk.flash == wanted(desk, 3)
-    assert report.repeated > 0 or any("did not work" in event.why for event in desk.told(RateChanged))
+    assert report.repeated > 0 or any("did not work" in event.why for event in desk.events_of(RateChanged))
 
 
 def test_a_damaged_address_that_erased_elsewhere_is_put_back(tmp_path: Path) -> None:

@@ -22,16 +22,16 @@ def test_a_wired_line_resets_the_chip_and_nobody_need_be_there(tmp_path: Path, c
     with desk.session() as flasher:
         assert flasher.target.chip is not None
         assert flasher.target.chip.value == f"BK7231{chip}"
-    assert desk.told(Linked)[0].seconds < 2
-    assert desk.told(Coaching) == []
+    assert desk.events_of(Linked)[0].seconds < 2
+    assert desk.events_of(Coaching) == []
 
 
 @CHIPS
-def test_without_a_wired_line_a_person_is_told_when_to_reset(tmp_path: Path, chip: str) -> None:
+def test_without_a_wired_line_a_message_says_when_to_reset(tmp_path: Path, chip: str) -> None:
     desk = Desk(tmp_path, chip, reset=None)
     with desk.session():
         pass
-    assert "reset" in desk.told(Coaching)[0].words.lower()
+    assert "reset" in desk.events_of(Coaching)[0].words.lower()
 
 
 def test_power_cycling_alone_is_enough(tmp_path: Path) -> None:
@@ -41,7 +41,7 @@ def test_power_cycling_alone_is_enough(tmp_path: Path) -> None:
     desk.clock.at(7.0, desk.twin.power)
     with desk.session() as flasher:
         assert flasher.target.chip is not None
-    assert 6 < desk.told(Linked)[0].seconds < 8
+    assert 6 < desk.events_of(Linked)[0].seconds < 8
 
 
 def test_nobody_resets_it_and_the_first_thing_said_is_to_reset_it(tmp_path: Path) -> None:
@@ -70,7 +70,7 @@ def test_a_chip_that_another_program_left_at_its_rate_needs_no_reset(tmp_path: P
     assert rate == 921600
     with desk.session(patience_s=1) as flasher:
         assert flasher.target.chip is not None
-    assert desk.told(Linked)[1].baud == 921600
+    assert desk.events_of(Linked)[1].baud == 921600
 
 
 @pytest.mark.parametrize(("app", "seconds"), [("openbeken", 4), ("libretiny", 2), ("beken", 4)])
@@ -78,7 +78,7 @@ def test_firmware_that_resets_itself_when_asked_needs_no_person(tmp_path: Path, 
     desk = Desk(tmp_path, reset=None, helpful=False, app=app)
     with desk.session(patience_s=6):
         pass
-    assert desk.told(Linked)[0].seconds < seconds
+    assert desk.events_of(Linked)[0].seconds < seconds
 
 
 @CHIPS
@@ -100,7 +100,7 @@ def test_an_adapter_that_cannot_do_a_rate_is_left_at_the_one_below(tmp_path: Pat
         assert flasher.baud == 460800, desk.events
         flasher.write(image)
     assert desk.flash == over(desk.before, image)
-    assert any("921600 baud did not work" in event.why for event in desk.told(RateChanged))
+    assert any("921600 baud did not work" in event.why for event in desk.events_of(RateChanged))
 
 
 @CHIPS
@@ -118,10 +118,10 @@ def test_a_rate_that_damages_whole_sectors_is_not_taken(tmp_path: Path, chip: st
     with desk.session() as flasher:
         assert flasher.baud == 460800
         assert flasher.read() == desk.before
-    assert [event.why for event in desk.told(RateChanged)] == ["921600 baud did not work"]
+    assert [event.why for event in desk.events_of(RateChanged)] == ["921600 baud did not work"]
 
 
-def test_replies_to_earlier_knocks_do_not_spoil_the_change_of_rate(tmp_path: Path) -> None:
+def test_replies_to_earlier_link_checks_do_not_spoil_the_change_of_rate(tmp_path: Path) -> None:
     desk = Desk(tmp_path, timing=BootTiming(command_s=0.02))  # a slow chip: its answers queue up
     with desk.session(max_baud=921600) as flasher:
         assert flasher.baud == 921600
@@ -142,7 +142,7 @@ def test_a_second_device_on_the_wire_is_named(tmp_path: Path) -> None:
     assert caught.value.diagnosis["symptom"] == "second-talker" or "TuyaMCU" in str(caught.value.diagnosis)
 
 
-def test_a_cable_that_comes_back_is_gone_on_with(tmp_path: Path) -> None:
+def test_a_cable_that_comes_back_is_used_again(tmp_path: Path) -> None:
     desk, image = Desk(tmp_path), known_image()
 
     def come_back():
@@ -177,7 +177,7 @@ def test_a_brown_out_in_the_middle_is_survived_by_itself(tmp_path: Path, chip: s
         report = flasher.write(image)
     assert desk.flash == over(desk.before, image)
     assert report.losses >= 1
-    assert desk.told(Lost)
+    assert desk.events_of(Lost)
 
 
 def test_an_answer_and_then_the_log_of_a_firmware_is_a_restart(tmp_path: Path) -> None:
@@ -186,7 +186,7 @@ def test_an_answer_and_then_the_log_of_a_firmware_is_a_restart(tmp_path: Path) -
         desk.twin.faults.power_fails_in("page", 61)
         flasher.write(image)
         diagnosis = flasher.diagnosis
-    loss = desk.told(Lost)[0].loss
+    loss = desk.events_of(Lost)[0].loss
     assert (loss.was_reset, loss.traffic.value) == (True, "text")
     assert "its firmware was heard right after the loss" in " ".join(diagnosis.causes[0].because)
     assert desk.flash == over(desk.before, image)
@@ -236,18 +236,18 @@ def test_asking_before_connecting_is_a_mistake_of_the_program(tmp_path: Path) ->
         flasher.read()
 
 
-def test_what_was_found_is_told(tmp_path: Path) -> None:
+def test_what_was_found_is_reported(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
     with desk.session():
         pass
-    target = desk.told(Identified)[0].target
+    target = desk.events_of(Identified)[0].target
     assert (target.size, target.flash_id, target.sr) == (0x200000, 0x1560EB, 0x4004)
     assert target.part is not None
     assert target.part.name == "TH25Q16HB"
 
 
 @pytest.mark.parametrize("size", [0x80000, 0x100000, 0x200000, 0x400000])
-def test_the_size_of_a_ts_flash_is_measured_by_where_it_begins_anew(tmp_path: Path, size: int) -> None:
+def test_the_size_of_a_ts_flash_is_measured_by_where_it_repeats(tmp_path: Path, size: int) -> None:
     image = (Desk(tmp_path, "T").before * 2)[:size]
     there = size // 2 + 0x11000  # the halves differ where they are compared
     image = image[:there] + bytes(100) + image[there + 100 :]
@@ -256,7 +256,7 @@ def test_the_size_of_a_ts_flash_is_measured_by_where_it_begins_anew(tmp_path: Pa
         assert (flasher.target.size, flasher.target.size_is_measured) == (size, True)
 
 
-def test_the_chip_starts_its_application_when_told(tmp_path: Path) -> None:
+def test_the_chip_starts_its_application_on_command(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
     with desk.session() as flasher:
         flasher.reboot()
@@ -264,7 +264,7 @@ def test_the_chip_starts_its_application_when_told(tmp_path: Path) -> None:
     assert desk.twin.phase.value == "application"
 
 
-def test_a_system_error_in_answer_to_a_knock_is_no_end(tmp_path: Path) -> None:
+def test_a_system_error_in_answer_to_a_link_check_is_not_the_end(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
     desk.clock.at(0.75, lambda: desk.twin.faults.fail(0xEE))
     with desk.session() as flasher:

@@ -18,7 +18,7 @@ def test_a_plain_device_is_taken_as_the_command_line_takes_it(device: str) -> No
         open_flasher(device)
 
 
-def test_what_is_neither_is_told_what_to_write() -> None:
+def test_what_is_neither_is_refused_with_what_to_write() -> None:
     with pytest.raises(UrlError) as caught:
         open_flasher("ttyUSB77")
     assert caught.value.hint == "try serial:///dev/ttyUSB77"
@@ -39,7 +39,7 @@ def test_a_port_is_one_port_whatever_options_its_url_has(tmp_path: Path) -> None
         os.close(device)
 
 
-def test_a_bridge_on_the_network_is_told_from_an_adapter() -> None:
+def test_a_bridge_on_the_network_is_told_apart_from_an_adapter() -> None:
     with (
         socket.create_server(("127.0.0.1", 0)) as server,
         open_flasher(f"tcp://127.0.0.1:{server.getsockname()[1]}") as flasher,

@@ -87,7 +87,7 @@ def test_a_backup_is_the_flash_and_says_that_it_is_simulated(tmp_path: Path) -> 
         backup = flasher.backup()
     assert backup.path.read_bytes() == desk.before
     assert backup.path.name.endswith("-simulated.bin")
-    assert desk.told(BackedUp)[0].sha256 == backup.sha256
+    assert desk.events_of(BackedUp)[0].sha256 == backup.sha256
 
 
 def test_a_backup_that_was_cut_goes_on_where_it_stopped(tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ def test_a_backup_that_was_cut_goes_on_where_it_stopped(tmp_path: Path) -> None:
     assert not list(tmp_path.glob("*.part"))
 
 
-def test_a_line_that_is_dead_is_no_backup(tmp_path: Path) -> None:
+def test_a_dead_line_makes_no_backup(tmp_path: Path) -> None:
     desk = Desk(tmp_path, image=bytes(0x200000))
     with desk.session() as flasher, pytest.raises(VerifyError, match="nothing but 00"):
         flasher.backup()
@@ -126,7 +126,7 @@ def test_a_sector_that_arrives_damaged_is_read_again(tmp_path: Path, chip: str) 
         assert flasher.read(0x11000, 0x4000) == desk.flash[0x11000:0x15000]
 
 
-def test_a_sector_that_never_arrives_whole_is_no_success(tmp_path: Path) -> None:
+def test_a_sector_that_never_arrives_whole_is_not_a_success(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
     with desk.session() as flasher:
         desk.twin.faults.noise(1e-3)

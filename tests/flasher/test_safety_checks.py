@@ -64,7 +64,7 @@ def test_an_image_at_the_wrong_place(desk: Desk) -> None:
     assert error.hint == "leave the start away"
 
 
-def test_an_update_file_is_not_something_that_lies_in_flash(desk: Desk) -> None:
+def test_an_update_file_is_not_a_flash_image(desk: Desk) -> None:
     from wattrail.image import build_ota
 
     error = refused(desk, recognise(build_ota(board("N", 2).code)), "RBL container is not a flash image")
@@ -174,7 +174,7 @@ def test_a_bootloader_that_is_the_same_counts_as_right_already(tmp_path: Path) -
     assert desk.flash == desk.before
 
 
-def test_nothing_overrules_the_end_of_the_flash(desk: Desk) -> None:
+def test_nothing_overrides_the_end_of_the_flash(desk: Desk) -> None:
     with desk.session() as flasher, pytest.raises(ImageError, match="end behind the flash"):
         flasher.write(known_image(kind="ua"), start=0x180000, allow=list(Risk))
     assert desk.flash == desk.before

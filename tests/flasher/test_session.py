@@ -37,7 +37,7 @@ class Scene:
         self.events: list[Any] = []
         self.session = FlashSession(self.client, state_of(self.client, self.events), **options)  # type: ignore[arg-type]
 
-    def told(self, kind: type) -> list[Any]:
+    def events_of(self, kind: type) -> list[Any]:
         return [event for event in self.events if isinstance(event, kind)]
 
 
@@ -48,7 +48,7 @@ def test_a_damaged_exchange_is_repeated_and_reported() -> None:
     scene = Scene(SILENCE, reply(READ_4K, b"sector"))
     assert scene.session.request(Stage.READ, READ_4K, address=0).data == b"sector"
     assert scene.client.log == [str(READ_4K)] * 2
-    assert scene.told(Repeated) == [Repeated(Stage.READ, "no reply", is_fault=True)]
+    assert scene.events_of(Repeated) == [Repeated(Stage.READ, "no reply", is_fault=True)]
     counted = scene.session.statistics()
     assert (counted.done[Stage.READ], counted.damaged[Stage.READ]) == (1, 1)
 
@@ -70,7 +70,7 @@ def test_a_request_is_given_up_after_so_many_tries() -> None:
 def test_a_value_without_a_crc_needs_two_equal_replies() -> None:
     scene = Scene(reply(READ_SR, sr=1), reply(READ_SR, sr=3), reply(READ_SR, sr=3))
     assert scene.session.request_agreed(Stage.UNPROTECT, READ_SR)["sr"] == 3
-    assert [event.why for event in scene.told(Repeated)] == [f"{READ_SR}: two answers differ"]
+    assert [event.why for event in scene.events_of(Repeated)] == [f"{READ_SR}: two answers differ"]
 
 
 def test_what_the_chip_may_not_know_is_left_after_two_refusals() -> None:
@@ -88,7 +88,7 @@ def test_only_a_request_that_may_change_flash_is_a_fault(stage: Stage, faults: i
     assert scene.session.fault_generation == faults
 
 
-def test_data_that_differs_from_its_crc_is_no_fault() -> None:
+def test_data_that_differs_from_its_crc_is_not_a_fault() -> None:
     scene = Scene()
     scene.session.data_differs(Stage.READ, "damaged")
     assert scene.session.fault_generation == 0
@@ -102,7 +102,7 @@ def test_too_much_damage_brings_the_rate_down() -> None:
     for _ in range(3):
         scene.session.data_differs(Stage.READ, "damaged")
     assert scene.session.baud == 460800
-    assert scene.told(RateChanged) == [RateChanged(460800, "too much was damaged at the faster one")]
+    assert scene.events_of(RateChanged) == [RateChanged(460800, "too much was damaged at the faster one")]
     scene.session.data_differs(Stage.READ, "damaged")
     assert scene.session.baud == 460800, "damage at the old rate says nothing about the new one"
     assert scene.session.statistics().failed_rates == (921600,)
@@ -129,8 +129,8 @@ def test_after_a_lost_link_the_board_is_confirmed_before_repeating() -> None:
     scene.session.expect(Board(scene.client))
     scene.session.request(Stage.ERASE, ERASE, address=0)
     assert scene.client.log == [str(ERASE), "confirm", str(ERASE)]
-    assert [event.loss.was_reset for event in scene.told(Lost)] == [True]
-    assert scene.told(Lost)[0].words, "the sink adds the diagnosis"
+    assert [event.loss.was_reset for event in scene.events_of(Lost)] == [True]
+    assert scene.events_of(Lost)[0].words, "the sink adds the diagnosis"
 
 
 def test_nothing_more_is_sent_to_another_board() -> None:
@@ -175,17 +175,17 @@ def test_a_restart_at_the_rate_of_a_reset_shows_by_the_mark_it_wipes_out() -> No
     scene.session.climb(Responder.BOOT_ROM)
     scene.session.expect(Board(scene.client))
     scene.session.request(Stage.ERASE, ERASE, address=0)
-    assert [event.loss for event in scene.told(Lost)] == [Loss(Stage.ERASE, 115200, was_reset=True)]
+    assert [event.loss for event in scene.events_of(Lost)] == [Loss(Stage.ERASE, 115200, was_reset=True)]
     assert scene.client.log.index("confirm") < len(scene.client.log) - 1, "the board first, then the erase again"
     assert scene.client.log[-1] == str(ERASE)
     assert scene.session.links == 1, "it answers without a new search"
 
 
-def test_a_lost_byte_at_the_rate_of_a_reset_is_no_restart() -> None:
+def test_a_lost_byte_at_the_rate_of_a_reset_is_not_a_restart() -> None:
     scene = Scene(*MARK_LEFT, SILENCE, reply(READ_REG, value=MARK), baud=115200, max_baud=115200)
     scene.session.climb(Responder.BOOT_ROM)
     scene.session.request(Stage.ERASE, ERASE, address=0)
-    assert scene.told(Lost) == []
+    assert scene.events_of(Lost) == []
 
 
 def test_a_chip_left_at_a_rate_is_linked_without_a_reset() -> None:
@@ -193,7 +193,7 @@ def test_a_chip_left_at_a_rate_is_linked_without_a_reset() -> None:
     scene.client.drain_until_quiet = lambda: b""  # type: ignore[attr-defined]
     scene.client.set_lines = lambda **_: None  # type: ignore[attr-defined]
     scene.session.link()
-    assert scene.told(Linked) == [Linked(115200, 0.0)]
+    assert scene.events_of(Linked) == [Linked(115200, 0.0)]
     assert scene.session.links == 1
 
 

@@ -74,7 +74,7 @@ def test_blank_sectors_are_erased_and_not_programmed(tmp_path: Path) -> None:
     assert (report.erases, report.programs) == (3, 0)
 
 
-def test_erasing_keeps_the_radio_calibration_unless_told(tmp_path: Path) -> None:
+def test_erasing_keeps_the_radio_calibration_unless_allowed(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
     with desk.session() as flasher:
         report = flasher.erase(0x1C0000, 0x20000)
@@ -125,7 +125,7 @@ def half_blank() -> bytes:
 
 
 @pytest.mark.parametrize("data", [b"\x5a" * 0x4000, b"\x5a" * 0x1000 + b"\xff" * 0x3000])
-def test_a_blank_place_of_a_protected_flash_is_told_as_protected(tmp_path: Path, data: bytes) -> None:
+def test_a_blank_place_of_a_protected_flash_is_reported_as_protected(tmp_path: Path, data: bytes) -> None:
     # Protected as it leaves the factory: libretiny #279, ltchiptool #32, bk7231tools #19. A blank place needs no
     # erase, and it was the erase alone whose effect was proven.
     desk, image = Desk(tmp_path, flash_id=0x15AABB, image=half_blank()), recognise(data)
@@ -135,7 +135,7 @@ def test_a_blank_place_of_a_protected_flash_is_told_as_protected(tmp_path: Path,
         assert flasher.diagnosis.symptom == "protected"
     assert not caught.value.elsewhere
     assert desk.flash == desk.before
-    assert not any("damaged" in event.why for event in desk.told(RateChanged)), "the rate is not to blame"
+    assert not any("damaged" in event.why for event in desk.events_of(RateChanged)), "the rate is not to blame"
 
 
 @pytest.mark.parametrize("backup", [True, False])
@@ -149,7 +149,7 @@ def test_a_write_that_a_protected_flash_did_not_take_is_not_unfinished(tmp_path:
     with desk.session() as flasher:
         assert flasher.unfinished is None
         assert [kept.origin for kept in flasher.backups()] == ["original"] * backup
-    assert not any("did not end" in event.words for event in desk.told(Note))
+    assert not any("did not end" in event.words for event in desk.events_of(Note))
     assert desk.flash == desk.before
 
 
@@ -181,7 +181,7 @@ def test_a_protected_flash_leaves_an_earlier_cut_write_unfinished(tmp_path: Path
     assert desk.flash == half
 
 
-def test_a_flash_protected_in_a_part_is_told_as_protected_there(tmp_path: Path) -> None:
+def test_a_flash_protected_in_a_part_is_reported_as_protected_there(tmp_path: Path) -> None:
     # Block protection bits cover a range on every listed part: an erase that works proves its own sector only.
     desk = Desk(tmp_path, flash_id=0x15AABB, sr=0)
     desk.twin.flash.protect_above(0x80000)  # the image differs from what stands there at 0x129000
@@ -215,7 +215,7 @@ def test_a_flash_whose_status_register_is_locked_is_named(tmp_path: Path) -> Non
     assert desk.flash == desk.before
 
 
-def test_a_half_finished_write_is_gone_on_with_and_keeps_the_first_backup(tmp_path: Path) -> None:
+def test_a_half_finished_write_is_resumed_and_keeps_the_first_backup(tmp_path: Path) -> None:
     desk, image = Desk(tmp_path, reset=None), known_image()
     with desk.session(patience_s=3) as flasher:
         desk.helpful = False  # nobody there to reset it a second time

@@ -20,7 +20,7 @@ __all__ = ["asked_for", "chip"]
 SIZE: Final = 0x20000
 """128 KiB of flash: a bootloader, a little more, and quick to compare."""
 
-KNOCK: Final = bytes.fromhex("01 E0 FC 01 00")
+LINK_CHECK: Final = bytes.fromhex("01 E0 FC 01 00")
 LONGEST_REPLY: Final = 4107
 BLUR: Final = BAUD_AT_RESET * (MAX_DIVIDER + 1) // CLOCK_HZ + 1
 """Bytes that a host makes of one, when the chip speaks at its slowest."""
@@ -44,9 +44,9 @@ def chip(data: bytes) -> None:
         name, clock=clock, image=before, flash_bytes=SIZE, sr=0x4004 if how & 0x20 else 0,
         timing=BootTiming() if paced else AT_ONCE,
     )  # fmt: skip
-    said = KNOCK + said if how & 0x40 else said
+    said = LINK_CHECK + said if how & 0x40 else said
     heard = _talk(twin, clock, said, portion=1 + how * 8)
-    assert heard <= BLUR * LONGEST_REPLY * (len(said) // len(KNOCK) + 1)
+    assert heard <= BLUR * LONGEST_REPLY * (len(said) // len(LINK_CHECK) + 1)
     if not paced:  # a chip that misses bytes while it works may put two requests together
         responder = Responder.BOOTLOADER if name == "T" else Responder.BOOT_ROM
         _judge(before, bytes(twin.flash.data), asked_for(said, responder))

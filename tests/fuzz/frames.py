@@ -129,23 +129,23 @@ def receiver(data: bytes) -> None:
     """The chip's receiver always wants at least a byte, holds no more than a body, and hears what was said."""
     if len(data) < 2:
         return
-    ear, step = FrameReceiver(), 1 + data[1]
+    uart, step = FrameReceiver(), 1 + data[1]
     data = data[2:]
     said, pages = 0, 0
-    for piece in _portions(ear, data, step):
-        for found in ear.feed(piece):
+    for piece in _portions(uart, data, step):
+        for found in uart.feed(piece):
             said += isinstance(found, ReceivedCommand)
             pages += isinstance(found, ReceivedPage)
             assert len(found.body if isinstance(found, ReceivedCommand) else found.data) <= LONGEST_BODY
-        assert len(ear._body) <= LONGEST_BODY
+        assert len(uart._body) <= LONGEST_BODY
     assert said <= len(data) // 5
     assert pages * 256 <= len(data)
 
 
-def _portions(ear: FrameReceiver, data: bytes, step: int) -> Iterator[bytes]:
+def _portions(uart: FrameReceiver, data: bytes, step: int) -> Iterator[bytes]:
     place = 0
     while place < len(data):
-        assert ear.missing >= 1, "a receiver that wants nothing is fed for ever"
-        piece = data[place : place + min(step, ear.missing)]
+        assert uart.missing >= 1, "a receiver that wants nothing is fed for ever"
+        piece = data[place : place + min(step, uart.missing)]
         place += len(piece)
         yield piece

@@ -54,6 +54,6 @@ def draw(target: Target, seeds: Sequence[bytes], chance: random.Random) -> bytes
     return _damaged(target, chance.choice(seeds), edits, chance.randrange(2) == 0)
 
 
-def _damaged(target: Target, seed: bytes, edits: Sequence[Edit], mend: bool) -> bytes:
+def _damaged(target: Target, seed: bytes, edits: Sequence[Edit], fix: bool) -> bytes:
     data = damaged(seed, edits, others=target.seeds()[:8], words=target.words, most=target.most_bytes)
-    return target.mend(data)[: target.most_bytes] if mend and target.mend else data
+    return target.fix(data)[: target.most_bytes] if fix and target.fix else data

@@ -27,7 +27,7 @@ from wattrail.network_meters.tuya_map import parse_map
 from wattrail.network_meters.tuya_meter import PUSH, TuyaMeter
 from wattrail.network_meters.tuya_session import TuyaSession
 
-__all__ = ["WORDS", "mended", "tuya", "tuya_points", "tuya_reports", "tuya_seeds"]
+__all__ = ["WORDS", "fixed", "tuya", "tuya_points", "tuya_reports", "tuya_seeds"]
 
 WORDS: Final = (b"\0\0\x55\xaa", b"\0\0\xaa\x55", b"\0\0\x66\x99", b"\0\0\x99\x66", b"3.3", b"3.1", b'{"dps":{')
 _VERSIONS: Final = tuple(TuyaVersion)
@@ -80,7 +80,7 @@ def tuya_reports() -> tuple[bytes, ...]:
     )
 
 
-def mended(data: bytes) -> bytes:
+def fixed(data: bytes) -> bytes:
     """The bytes with the CRC32 of the first frame made right, so that damage gets past it."""
     lead, frame = data[:2], bytearray(data[2:])
     if len(frame) >= 24 and frame.startswith(WORDS[0]):

@@ -142,21 +142,21 @@ def rf_blocks() -> tuple[bytes, ...]:
     return rf_block(), rf_block().ljust(0x1000, b"\xff")
 
 
-def mended(data: bytes) -> bytes:
+def fixed(data: bytes) -> bytes:
     """Damaged bytes with their checksums made right again, so that the damage gets past them."""
-    mend = bytearray(data)
+    result = bytearray(data)
     if data.startswith(UG_MAGIC) and len(data) >= 32 + HEADER:
-        mend[32:] = _mended_header(data[32:])
-        mend[20:24] = (sum(mend[32:]) & 0xFFFF_FFFF).to_bytes(4, "big")
-        mend[24:28] = sum(mend[:24]).to_bytes(4, "big")
+        result[32:] = _fixed_header(data[32:])
+        result[20:24] = (sum(result[32:]) & 0xFFFF_FFFF).to_bytes(4, "big")
+        result[24:28] = sum(result[:24]).to_bytes(4, "big")
     elif data.startswith(MAGIC):
-        mend[:] = _mended_header(data)
+        result[:] = _fixed_header(data)
     elif len(data) < 1 << 17:
-        _mend_flash(mend)
-    return bytes(mend)
+        _fix_flash(result)
+    return bytes(result)
 
 
-def _mended_header(data: bytes) -> bytes:
+def _fixed_header(data: bytes) -> bytes:
     if len(data) < HEADER:
         return data
     (size,) = struct.unpack_from("<I", data, HEADER - 8)
@@ -165,7 +165,7 @@ def _mended_header(data: bytes) -> bytes:
     return head + zlib.crc32(head).to_bytes(4, "little") + data[HEADER:]
 
 
-def _mend_flash(flash: bytearray) -> None:
+def _fix_flash(flash: bytearray) -> None:
     """Every block CRC, and that of every header between them."""
     at = flash.find(MAGIC)
     for _ in range(8):

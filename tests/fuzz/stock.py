@@ -1,7 +1,7 @@
 """What must hold for any bytes taken as a stock dump, a storage, a file system, a value; and inputs to begin with.
 
 The cipher would turn every damage into noise, so the storage's target takes sectors as they are below it, and enciphers
-them. ``mended_storage`` and ``mended_files`` right the sums and checksums, so that damage gets past them.
+them. ``fixed_storage`` and ``fixed_files`` right the sums and checksums, so that damage gets past them.
 """
 
 from __future__ import annotations
@@ -139,19 +139,19 @@ def values() -> tuple[bytes, ...]:
 # ---- checksums
 
 
-def mended_storage(data: bytes) -> bytes:
+def fixed_storage(data: bytes) -> bytes:
     """Sums of every value and of every sector made right."""
-    mended = bytearray(data)
-    for at in range(0, len(mended) - SECTOR + 1, SECTOR):
-        (marks,) = struct.unpack_from("<I", mended, at + 15)
+    fixed = bytearray(data)
+    for at in range(0, len(fixed) - SECTOR + 1, SECTOR):
+        (marks,) = struct.unpack_from("<I", fixed, at + 15)
         for page in range(1, 32):
             if marks >> page & 1:
-                _mend_index(mended, at + page * 128)
-        struct.pack_into("<I", mended, at + 4, sum(mended[at + 8 : at + SECTOR]))
-    return bytes(mended)
+                _fix_index(fixed, at + page * 128)
+        struct.pack_into("<I", fixed, at + 4, sum(fixed[at + 8 : at + SECTOR]))
+    return bytes(fixed)
 
 
-def _mend_index(data: bytearray, at: int) -> None:
+def _fix_index(data: bytearray, at: int) -> None:
     """The sum of a value that lies in the sectors that are here, by their order."""
     _, length, _, _, parts = struct.unpack_from("<IIHBH", data, at)
     begin, content = at + 18 + data[at + 17], b""
@@ -163,19 +163,19 @@ def _mend_index(data: bytearray, at: int) -> None:
     struct.pack_into("<I", data, at, sum(content[:length]))
 
 
-def mended_files(data: bytes) -> bytes:
+def fixed_files(data: bytes) -> bytes:
     """The CRC of every commit of a LittleFS made right, block by block."""
-    mended = bytearray(data)
-    for block in range(0, len(mended) - SECTOR + 1, SECTOR):
+    fixed = bytearray(data)
+    for block in range(0, len(fixed) - SECTOR + 1, SECTOR):
         at, last, begin = block + 4, 0xFFFFFFFF, block
         while at + 8 <= block + SECTOR:
-            tag = int.from_bytes(mended[at : at + 4], "big") ^ last
+            tag = int.from_bytes(fixed[at : at + 4], "big") ^ last
             if tag >> 31:
                 break
             size = 0 if tag & 0x3FF == 0x3FF else tag & 0x3FF
             if tag >> 20 & 0x780 == 0x500:
-                crc = zlib.crc32(mended[begin : at + 4]) ^ 0xFFFFFFFF
-                struct.pack_into("<I", mended, at + 4, crc)
+                crc = zlib.crc32(fixed[begin : at + 4]) ^ 0xFFFFFFFF
+                struct.pack_into("<I", fixed, at + 4, crc)
                 begin = at + 4 + size
             at, last = at + 4 + size, tag
-    return bytes(mended)
+    return bytes(fixed)

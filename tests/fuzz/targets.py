@@ -22,7 +22,7 @@ Seeds = Callable[[], Sequence[bytes]]
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One decoder. ``most_bytes`` it is given at once; ``words`` its format is made of; ``mend`` rights checksums.
+    """One decoder. ``most_bytes`` it is given at once; ``words`` its format is made of; ``fix`` rights checksums.
 
     ``weight`` is how much slower than a usual one it is.
     """
@@ -31,7 +31,7 @@ class Target:
     seeds: Seeds
     most_bytes: int
     words: Sequence[bytes] = ()
-    mend: Callable[[bytes], bytes] | None = None
+    fix: Callable[[bytes], bytes] | None = None
     weight: int = 1
 
 
@@ -52,23 +52,23 @@ _IMAGES, _FRAMES, _JSON, _URLS = seeds.IMAGE_WORDS, seeds.FRAME_WORDS, seeds.JSO
 
 # fmt: off
 TARGETS: Final[Mapping[str, Target]] = MappingProxyType({
-    "image":       Target(images.recognition, seeds.images, _MID, _IMAGES, seeds.mended, weight=4),
+    "image":       Target(images.recognition, seeds.images, _MID, _IMAGES, seeds.fixed, weight=4),
     "dump":        Target(images.recognition, seeds.dumps, 3 * _MIB, _IMAGES, weight=30),
-    "conversion":  Target(images.conversions, seeds.images, _MID, _IMAGES, seeds.mended, weight=12),
-    "ota":         Target(images.ota, seeds.otas, _MID, _IMAGES, seeds.mended),
-    "ug":          Target(images.ug, seeds.ugs, _MID, _IMAGES, seeds.mended),
+    "conversion":  Target(images.conversions, seeds.images, _MID, _IMAGES, seeds.fixed, weight=12),
+    "ota":         Target(images.ota, seeds.otas, _MID, _IMAGES, seeds.fixed),
+    "ug":          Target(images.ug, seeds.ugs, _MID, _IMAGES, seeds.fixed),
     "uf2":         Target(images.uf2, seeds.uf2s, _MID, _IMAGES),
     "foreign":     Target(images.foreign, seeds.foreign_files, 1 << 13, _IMAGES),
     "zip":         Target(images.archive, seeds.archives, 1 << 13, _IMAGES, weight=4),
     "rf":          Target(images.rf, seeds.rf_blocks, 1 << 13, _IMAGES),
-    "packing":     Target(images.packing, seeds.images, _MID, _IMAGES, seeds.mended, weight=4),
-    "bootloader":  Target(images.bootloader, seeds.images, _MID, _IMAGES, seeds.mended),
+    "packing":     Target(images.packing, seeds.images, _MID, _IMAGES, seeds.fixed, weight=4),
+    "bootloader":  Target(images.bootloader, seeds.images, _MID, _IMAGES, seeds.fixed),
     "code-key":    Target(images.code_keys, seeds.images, 64, _IMAGES),
-    "storage":     Target(stock.stored, stock.sectors, 1 << 14, _IMAGES, stock.mended_storage, weight=2),
+    "storage":     Target(stock.stored, stock.sectors, 1 << 14, _IMAGES, stock.fixed_storage, weight=2),
     "licence":     Target(stock.licensed, stock.licences, 1 << 13, _IMAGES),
     "inspection":  Target(stock.inspected, stock.areas, _MID, _IMAGES, weight=8),
     "stock-dump":  Target(stock.inspected, stock.stock_dumps, 3 * _MIB, _IMAGES, weight=40),
-    "file-system": Target(stock.files, stock.file_systems, _MID, (b"littlefs", *_IMAGES), stock.mended_files, weight=2),
+    "file-system": Target(stock.files, stock.file_systems, _MID, (b"littlefs", *_IMAGES), stock.fixed_files, weight=2),
     "stored-value": Target(stock.value, stock.values, 1 << 13, stock.VALUE_WORDS),
     "frame":       Target(frames.frame, seeds.replies, 1 << 14, _FRAMES),
     "boot-link":   Target(frames.boot_link, _led_by(_LINKS, seeds.flooded), 1 << 15, _FRAMES, weight=2),
@@ -77,7 +77,7 @@ TARGETS: Final[Mapping[str, Target]] = MappingProxyType({
     "line-report": Target(frames.line_report, _led_by(_TRAFFIC, seeds.sounds), 1 << 15, _FRAMES, weight=2),
     "receiver":    Target(frames.receiver, _led_by(_RECEIVERS, seeds.orders), 1 << 14, _FRAMES),
     "chip":        Target(chips.chip, _led_by(_CHIPS, seeds.orders), 1 << 14, _FRAMES, weight=2),
-    "tuya":        Target(network.tuya, network.tuya_seeds, 1 << 12, network.WORDS, network.mended, weight=2),
+    "tuya":        Target(network.tuya, network.tuya_seeds, 1 << 12, network.WORDS, network.fixed, weight=2),
     "tuya-points": Target(network.tuya_points, network.tuya_reports, 1 << 12, _JSON),
     "journal":     Target(texts.journal, seeds.journals, 1 << 16, _JSON, weight=4),
     "capture":     Target(texts.capture, seeds.captures, 1 << 16, _JSON),

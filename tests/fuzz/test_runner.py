@@ -94,7 +94,7 @@ def test_the_same_seed_tries_the_same_inputs(broken, tmp_path: Path) -> None:
     assert tried[0][:short] == tried[1][:short]
 
 
-def test_memory_without_bound_is_told(broken, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_memory_without_bound_is_reported(broken, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     peaks = iter([100] * 60 + [100 + runner.MEMORY + 1])
     monkeypatch.setattr(runner, "_peak_bytes", lambda: next(peaks))
     broken(lambda data: None)

@@ -88,7 +88,7 @@ def whole(host: Host) -> None:
     assert all(entry.start <= entry.end for entry in ledger_slice.entries)
 
 
-def today_is_the_day_of_the_books(host: Host, folder: Path) -> None:
+def today_is_the_day_of_the_ledger(host: Host, folder: Path) -> None:
     """What the page shows of today is what the ledger gives for that day, were the gateway killed and stopped now."""
     account = host.worker._account
     assert account is not None
@@ -235,7 +235,7 @@ def test_a_clock_set_back_in_the_second_of_midnight_leaves_today_right(
     host.run(290)
     for _ in range(20):
         host.run(1)
-        today_is_the_day_of_the_books(host, tmp_path)
+        today_is_the_day_of_the_ledger(host, tmp_path)
     assert EntryKind.CLOCK in kinds(host.ledger_slice())
 
 
@@ -262,7 +262,7 @@ def test_whatever_clocks_do_all_energy_is_booked_and_later_times_right(host: Hos
                 host.away(chance.uniform(2, 7200), chance.choice(["killed", "stopped"]))
         host.run(chance.choice([3, 61, 200, 500]))
         whole(host)
-        today_is_the_day_of_the_books(host, tmp_path)
+        today_is_the_day_of_the_ledger(host, tmp_path)
         assert host.store.purge() == 0
     host.set_wrong(0)
     host.run(16 * MINUTE)

@@ -13,7 +13,7 @@ from wattrail.gateway import Feed, GatewayPlan, MeterChanged, MeterPlan, MeterSt
 from wattrail.gateway.timing import PollSchedule
 
 
-def test_every_change_moves_the_version_and_is_told(house: Household) -> None:
+def test_every_change_moves_the_version_and_is_an_event(house: Household) -> None:
     # This story subscribed a callback, which is gone: a reader's code no longer runs in the meter's thread.
     events = house.feed.subscribe("test")
     events.take()

@@ -82,7 +82,7 @@ def scaled(calibration: Calibration, factor: float, *what: str) -> Calibration:
     )
 
 
-def test_the_next_reading_is_scaled_anew_and_both_energies_are_right(bench: Bench) -> None:
+def test_the_next_reading_has_the_new_scale_and_both_energies_are_right(bench: Bench) -> None:
     bench.run(90)
     first, before, total = bench.calibration, bench.reading, bench.view.total
     assert total is not None

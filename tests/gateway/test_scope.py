@@ -105,7 +105,7 @@ def test_a_meter_on_uart_says_why_not(tmp_path: Path) -> None:
     rig.store.close()
 
 
-def test_a_meter_that_is_no_chip_has_no_waveform(house: Household) -> None:
+def test_a_meter_that_is_not_a_chip_has_no_waveform(house: Household) -> None:
     house.feed.scopes.watch("house")
     house.step()
     seen = house.feed.scopes.last("house")

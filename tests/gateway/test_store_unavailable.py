@@ -144,7 +144,7 @@ def test_an_outage_is_logged_once_at_its_beginning_and_at_its_end(
     assert "readings are stored again after 30" in said[1]
 
 
-def test_entries_are_told_once_they_are_stored(house: Household) -> None:
+def test_entries_are_reported_once_they_are_stored(house: Household) -> None:
     house.run(50)
     events = house.feed.subscribe("test")
     with locked(house.path):

@@ -93,7 +93,7 @@ def test_a_reader_of_live_values_alone_gets_no_entries_and_loses_none() -> None:
     assert events.lost == 0
 
 
-def test_a_state_that_passes_between_two_looks_of_a_reader_is_told(house: Household, meter: StubMeter) -> None:
+def test_a_state_that_passes_between_two_polls_of_a_reader_is_reported(house: Household, meter: StubMeter) -> None:
     events = house.feed.subscribe("test")
     meter.trouble.extend([None, PortLost("cable out"), None])
     house.step(3)
@@ -106,7 +106,7 @@ def test_a_state_that_passes_between_two_looks_of_a_reader_is_told(house: Househ
     assert [change.error for change in changes] == [None, "cable out", None]
 
 
-def test_a_gap_is_told_as_the_entry_that_it_becomes(house: Household, meter: StubMeter) -> None:
+def test_a_gap_is_reported_as_the_entry_that_it_becomes(house: Household, meter: StubMeter) -> None:
     events = house.feed.subscribe("test")
     house.run(90)
     meter.trouble.extend([PortLost("cable out")] * 6)
@@ -118,7 +118,7 @@ def test_a_gap_is_told_as_the_entry_that_it_becomes(house: Household, meter: Stu
     assert told == list(house.store.entries(row.id))
 
 
-def test_a_jump_of_the_wall_clock_is_told_once(house: Household) -> None:
+def test_a_jump_of_the_wall_clock_is_reported_once(house: Household) -> None:
     events = house.feed.subscribe("test")
     house.run(10)
     house.clock.step(3600)
@@ -127,7 +127,7 @@ def test_a_jump_of_the_wall_clock_is_told_once(house: Household) -> None:
     assert "the wall clock jumped" in str(notice.notice)
 
 
-def test_an_entry_that_was_not_stored_is_not_told(house: Household, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_entry_that_was_not_stored_is_not_reported(house: Household, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_arguments: object, **_options: object) -> None:
         raise StoreError("the disk is full")
 
@@ -143,7 +143,7 @@ def test_an_entry_that_was_not_stored_is_not_told(house: Household, monkeypatch:
     assert set(entries_in(events.take())) <= {each.sequence for each in house.store.entries(row.id)}
 
 
-def test_an_epoch_that_begins_at_the_start_is_told(house: Household, meter: StubMeter) -> None:
+def test_an_epoch_that_begins_at_the_start_is_reported(house: Household, meter: StubMeter) -> None:
     house.run(5)
     house.worker.close()
     meter.calibration = replace(CALIBRATION, counts_per_watt=CALIBRATION.counts_per_watt * 2)
@@ -225,7 +225,7 @@ def test_waiting_for_an_event_has_an_end() -> None:
     assert Subscription("test").get(timeout_s=0.01) is None
 
 
-def test_the_last_minute_is_told_when_a_meter_is_closed(house: Household) -> None:
+def test_the_last_minute_is_reported_when_a_meter_is_closed(house: Household) -> None:
     events = house.feed.subscribe("test")
     house.run(30)
     house.worker.close()
@@ -234,7 +234,7 @@ def test_the_last_minute_is_told_when_a_meter_is_closed(house: Household) -> Non
     assert entries_in(events.take()) == [each.sequence for each in house.store.entries(row.id)]
 
 
-def test_what_a_person_entered_is_told_when_the_gateway_takes_it_up(house: Household) -> None:
+def test_what_a_person_entered_is_reported_when_the_gateway_takes_it_up(house: Household) -> None:
     house.run(70)
     events = house.feed.subscribe("test")
     row = house.store.meter("house")

@@ -59,7 +59,7 @@ def test_a_reading_is_booked_stored_and_shown_in_one_step(house: Household) -> N
     assert stored.energy_count == view.reading.energy_count
 
 
-def test_a_board_that_nobody_named_is_told_in_the_log_and_in_the_view(
+def test_a_board_that_nobody_named_is_noted_in_the_log_and_in_the_view(
     house: Household, meter: StubMeter, caplog: pytest.LogCaptureFixture
 ) -> None:
     meter.scale = ScaleOrigin(ScaleSource.ASSUMED, "pziot-e01")
@@ -418,7 +418,7 @@ def test_a_kept_calibration_holds_and_a_wire_turned_round_stays_so(
     assert meter.scale is CALIBRATED
 
 
-def test_a_twin_under_a_meters_name_is_refused_and_told(house: Household, meter: StubMeter) -> None:
+def test_a_twin_under_a_meters_name_is_refused_with_the_reason(house: Household, meter: StubMeter) -> None:
     house.run(5)
     house.worker.close()
     meter.url, meter.simulated = "twin://pziot-e01", True

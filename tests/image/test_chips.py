@@ -63,7 +63,7 @@ def test_an_openbeken_app_alone_names_its_chip(chip: Chip) -> None:
         b"arm-none-eabi-addr2line -e beken7231n.elf -a -f",
     ],
 )
-def test_a_chip_named_in_passing_is_no_name_of_the_build(text: bytes) -> None:
+def test_a_chip_named_in_passing_is_not_the_name_of_the_build(text: bytes) -> None:
     assert list(build_names(b"\0" + text + b"\0")) == []
 
 
@@ -138,7 +138,7 @@ def test_a_bootloader_file_that_ends_with_its_table_is_whole() -> None:
     assert "a bootloader's partition has 0x11000" in str(cut.problems)
 
 
-def test_a_bootloader_before_packing_is_no_app() -> None:
+def test_a_bootloader_before_packing_is_not_an_app() -> None:
     loader = Board(Chip.BK7238).loader
     code = b"".join(loader[at : at + 32] for at in range(0, 0xD2C0 // 32 * 34, 34))
     image = recognise(code)
@@ -169,7 +169,7 @@ def test_a_production_image_with_three_apps_is_whole() -> None:
     assert cut.problems
 
 
-def test_an_image_with_openbekens_settings_is_no_cut_dump() -> None:
+def test_an_image_with_openbekens_settings_is_not_a_cut_dump() -> None:
     """OpenBeken's builder appends settings: the image ends behind them, and has no calibration of any board."""
     board = Board(Chip.T, says=openbeken(Chip.T))
     image = recognise(board.qio.ljust(0x1E1000, b"\xff") + board.dump[0x1E1000:0x1E2000])

@@ -75,7 +75,7 @@ def test_code_can_be_deciphered_in_pieces(code: bytes, key: CodeKey, at: int) ->
 
 
 @pytest.mark.parametrize("c3", [0x00000000, 0xFFADEB03, 0x0012FFF0, 0xC7ADEB0F])
-def test_a_key_that_is_no_key_leaves_code_alone(c3: int) -> None:
+def test_a_key_that_is_not_a_key_leaves_code_alone(c3: int) -> None:
     key = CodeKey(0x510FB093, 0xA3CBEADC, 0x5993A17E, c3)
     assert key.bypassed
     assert crypt(b"wattrail", key, 0x10000) == b"wattrail"

@@ -41,7 +41,7 @@ def test_another_published_set_fits_as_well(n: Board) -> None:
     "words",
     [(0, 0, 0, 0), (15968, 12418, 3091, 2700), (15968, 12418, 2900, 2489), (1, 2, 3, 4), (15968, 0, 3091, 2653)],
 )
-def test_words_that_do_not_fit_each_other_are_no_constants(n: Board, words: tuple[int, ...]) -> None:
+def test_words_that_do_not_fit_each_other_are_not_constants(n: Board, words: tuple[int, ...]) -> None:
     assert find_factory_constants(with_words(n, struct.pack("<4I", *words))) is None
 
 

@@ -162,7 +162,7 @@ def test_one_wrong_bit_is_seen() -> None:
         decode_configuration(bytes(sector))
 
 
-def test_what_is_no_configuration_is_said() -> None:
+def test_what_is_not_a_configuration_is_reported() -> None:
     with pytest.raises(ImageError, match="ff ff ff in place of 43 46 47"):
         decode_configuration(b"\xff" * SECTOR)
     with pytest.raises(ImageError, match="cut off after 5"):

@@ -64,7 +64,7 @@ def test_templates_of_the_public_list_are_taken(
         ('{"command": 5}', "command is not text"),
     ],
 )
-def test_what_is_no_template_is_named(text: str, message: str) -> None:
+def test_what_is_not_a_template_is_named(text: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         template_settings(text)
 

@@ -207,7 +207,7 @@ def test_openbekens_image_for_t_has_its_header_off_the_grid(t: Board) -> None:
     assert [c.offset for c in image.containers] == [0x10F9A, 0xFFF9A]
 
 
-def test_a_header_left_by_an_earlier_image_is_no_damage(t: Board) -> None:
+def test_a_header_left_by_an_earlier_image_is_not_damage(t: Board) -> None:
     stored = crypt(Board(Chip.T, seed=2).code, TUYA_KEY, 0x10000)
     newer = (t.loader + pack(stored + b"\xff" * 32)).ljust(0xFFF9A, b"\xff") + pack(add_rbl(stored, 0xE1000)[-96:])
     image = recognise(newer + t.dump[len(newer) :])
@@ -294,7 +294,7 @@ def test_a_file_larger_than_any_flash_is_refused() -> None:
         recognise(bytes(MAX_FILE_BYTES + 1))
 
 
-def test_letters_of_a_header_by_chance_are_no_header(n: Board) -> None:
+def test_letters_of_a_header_by_chance_are_not_a_header(n: Board) -> None:
     flash = bytearray(n.dump)
     for at in range(0x150000, 0x151000, 16):
         put(flash, at, b"RBL\0")
@@ -308,7 +308,7 @@ def test_an_update_waiting_in_flash_is_found(n: Board) -> None:
     assert (waiting.offset, waiting.packed, waiting.header.version, waiting.faults) == (0x12A000, False, "2.0", ())
 
 
-def test_a_header_with_an_unknown_name_is_no_reason_to_fail(n: Board) -> None:
+def test_a_header_with_an_unknown_name_is_not_a_reason_to_fail(n: Board) -> None:
     flash = bytearray(n.dump)
     put(flash, 0x129F0A, pack(RblHeader(name="mystery").encode()))
     assert "name: 'mystery' is not a partition with a container" in problems(recognise(bytes(flash)))

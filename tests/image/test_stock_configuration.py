@@ -140,7 +140,7 @@ def test_a_configuration_in_code_is_found_and_formats_are_not() -> None:
     assert configuration_in_code(b"\0config {%s,crc:%d}\0" * 1000) is None
 
 
-def test_values_that_are_no_pins_are_kept_as_they_are() -> None:
+def test_values_that_are_not_pins_are_kept_as_they_are() -> None:
     found = board({"rl1_pin": 255, "bt1_pin": "x", "jv": "1.0.1", "over_cur": True})
     assert (found.pins, found.over_current_ma) == ((), None)
     assert found.other == {"bt1_pin": "x", "jv": "1.0.1", "rl1_pin": 255}

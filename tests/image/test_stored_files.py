@@ -77,7 +77,7 @@ def test_a_damaged_superblock_is_a_problem_and_no_crash() -> None:
     assert "the file system is damaged" in str(system.problems[0])
 
 
-def test_four_letters_in_code_are_no_file_system() -> None:
+def test_four_letters_in_code_are_not_a_file_system() -> None:
     assert find_file_systems(b"\0" * 4096 + b"littlefs" * 512) == ()
     assert find_file_systems(bytes(8) + b"littlefs" + b"\xff" * 4080) == ()
 

@@ -118,7 +118,7 @@ def test_a_storage_that_was_cut_short_says_what_is_missing() -> None:
     ]
 
 
-def test_sectors_that_were_erased_are_told_from_overwritten_ones() -> None:
+def test_sectors_that_were_erased_are_told_apart_from_overwritten_ones() -> None:
     area = bytearray(storage(VALUES))
     area[5 * SECTOR : 6 * SECTOR] = b"\xff" * SECTOR
     area[7 * SECTOR : 8 * SECTOR] = random.Random(1).randbytes(SECTOR)

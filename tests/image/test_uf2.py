@@ -33,7 +33,7 @@ def test_an_app_that_names_another_chip_than_its_file_contradicts_it() -> None:
     assert image.chip_contradictions == ("the RBL header of app has the version '1.0-bk7231n'",)
 
 
-def test_an_image_that_is_no_uf2_is_left_as_it_is(n: Board) -> None:
+def test_an_image_that_is_not_a_uf2_is_left_as_it_is(n: Board) -> None:
     image = recognise(n.qio)
     assert as_flash_image(image) is image
 

@@ -50,7 +50,7 @@ def test_an_app_updated_over_the_air_is_whole_and_said_to_be_updated(key: CodeKe
 
 
 @pytest.mark.parametrize("key", [ZERO_KEY, TUYA_KEY], ids=["zero", "tuya"])
-def test_what_an_older_app_left_behind_a_shorter_one_is_no_damage(key: CodeKey) -> None:
+def test_what_an_older_app_left_behind_a_shorter_one_is_not_damage(key: CodeKey) -> None:
     image = recognise(partition(old=Board(Chip.N, seed=3).code, key=key))
     assert image.problems == ()
     assert image.reasons[-1] == "from 0x17622 to 0x66000: code that an earlier app left there, not in use"
@@ -63,7 +63,7 @@ def test_a_changed_bit_in_updated_code_is_damage_by_its_hash() -> None:
     assert said[1].startswith("at 0x120f9a: RBL of app: hash FNV-1a: ")
 
 
-def test_a_changed_bit_in_what_is_not_in_use_is_no_damage() -> None:
+def test_a_changed_bit_in_what_is_not_in_use_is_not_damage() -> None:
     assert recognise(damaged(partition(old=Board(Chip.N, seed=3).code), 0x30000)).problems == ()
 
 

@@ -23,7 +23,7 @@ def test_positive_power_of_an_inverted_meter_is_export() -> None:
     assert Energy.of(entry(first, NOON, positive=9), EPOCHS[2]).rounded_down() == Totals(0, 2000)
 
 
-def test_the_split_carries_what_is_no_whole_count() -> None:
+def test_the_split_carries_what_is_not_a_whole_count() -> None:
     # Two thirds of the work of every count are import: 2/3 of a count is 1 with a third owed, then 1 again, then 0.
     split, shares = Split(), list[int]()
     for _ in range(99):

@@ -101,7 +101,7 @@ def test_a_cached_zero_that_stands_and_goes_books_what_was_counted() -> None:
     assert house.kinds == [EntryKind.RESTART, EntryKind.GAP]
 
 
-def test_a_total_restored_late_is_no_energy() -> None:
+def test_a_total_restored_late_is_not_energy() -> None:
     house = Account(SAVED)
     house.read(300, uptime_s=9000.0)
     house.read(0, uptime_s=10.0)
@@ -134,7 +134,7 @@ def test_a_plug_that_began_at_zero_books_what_it_shows_since() -> None:
     house.check()
 
 
-def test_an_uptime_that_was_read_early_in_a_slow_poll_is_no_restart() -> None:
+def test_an_uptime_that_was_read_early_in_a_slow_poll_is_not_a_restart() -> None:
     house = Account(VOLATILE)
     house.read(10, uptime_s=1.0)
     house.read(26, uptime_s=51.0, uptime_age_s=9.6)  # ten seconds short of a minute
@@ -144,7 +144,7 @@ def test_an_uptime_that_was_read_early_in_a_slow_poll_is_no_restart() -> None:
     house.check()
 
 
-def test_an_uptime_that_stands_still_is_no_restart_of_an_old_device() -> None:
+def test_an_uptime_that_stands_still_is_not_a_restart_of_an_old_device() -> None:
     house = Account(VOLATILE)
     house.read(10_000, uptime_s=5000.0)
     house.read(10_016, uptime_s=5020.0)  # forty seconds behind, and older than the minute between
@@ -426,7 +426,7 @@ def test_a_saved_register_that_falls_to_a_save_needs_no_word() -> None:
     assert account(SAVED, (5000, 5010, 4990, 5000)).ledger.misdeclared == ""
 
 
-def test_a_leap_past_a_former_value_is_no_restore_of_hours_of_energy() -> None:
+def test_a_leap_past_a_former_value_does_not_restore_hours_of_energy() -> None:
     """For an hour the former value may come back, with what a cache can have hidden: not with all that fits an hour."""
     house = Account(SAVED)
     for count in (500, 507, 0, 2, *range(10, 400, 10), 6894, 6897, 6900):

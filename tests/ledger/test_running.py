@@ -18,7 +18,7 @@ START, END = utc(2026, 6, 21, 12, 1), utc(2026, 6, 21, 13)
 
 @settings(max_examples=150, deadline=None)
 @given(st.integers(0, (1 << 24) - 1), steps, st.integers(0, 100))
-def test_any_tail_of_the_books_gives_the_energy_of_the_whole(
+def test_any_tail_of_the_ledger_gives_the_energy_of_the_whole(
     begin: int, story: list[tuple[str, int, int]], tail: int
 ) -> None:
     ledger, entries = Ledger(EPOCH), list[Entry]()

@@ -9,7 +9,7 @@ from wattrail.ledger.split import ONE, Split
 SECOND = 1_000_000
 
 
-def test_power_adds_up_over_every_look_until_the_counter_moves() -> None:
+def test_power_adds_up_over_every_sample_until_the_counter_moves() -> None:
     split = Split()
     split.integrate(300, 2 * SECOND)
     split.integrate(100, 4 * SECOND)
@@ -45,7 +45,7 @@ def test_what_was_carried_counts_where_no_power_was_seen_too() -> None:
     assert split.carry == -ONE // 4
 
 
-def test_power_is_used_once_and_the_next_move_starts_anew() -> None:
+def test_power_is_used_once_and_the_next_move_starts_without_it() -> None:
     split = Split()
     split.integrate(-100, SECOND)
     assert split.share(2, last_pulse_negative=True) == (0, 2)

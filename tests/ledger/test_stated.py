@@ -86,7 +86,7 @@ def test_an_adjustment_counts_where_it_was_made_and_leaves_counts_alone() -> Non
 
 
 @pytest.mark.parametrize(("kwh", "register"), [((-1, 0), "import"), ((5, -1), "export")])
-def test_a_register_that_would_fall_is_refused_with_the_mend(kwh: tuple[int, int], register: str) -> None:
+def test_a_register_that_would_fall_is_refused_with_the_remedy(kwh: tuple[int, int], register: str) -> None:
     with pytest.raises(LedgerError, match=f"the {register} register would fall by 0.000001 kWh") as refused:
         adjustment(ledger_slice(DAY), import_mwh=kwh[0], export_mwh=kwh[1], **SAID)
     assert "begin a new account" in str(refused.value.hint)

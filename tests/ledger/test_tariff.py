@@ -159,7 +159,7 @@ def test_a_timetable_knows_whether_one_rate_held_all_the_time() -> None:
         ("rates = { day = 0.3214, night = 0.2541 }", "rates = 0.3", r"price\[1\]\.rates: must give a price for each"),
     ],
 )
-def test_what_is_wrong_is_told_by_its_field(wrong: str, right: str, says: str) -> None:
+def test_what_is_wrong_is_named_by_its_field(wrong: str, right: str, says: str) -> None:
     assert wrong in TWO_RATES
     with pytest.raises(ConfigError, match=says):
         tariff(TWO_RATES.replace(wrong, right, 1))

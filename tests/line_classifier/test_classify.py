@@ -12,7 +12,7 @@ from wattrail.line_classifier import HEARD_LIMIT, LISTEN_RATES, SHOWN_LIMIT, Tra
 from wattrail.twin.uart_line import as_received
 
 ANSWER = bytes.fromhex("04 0E 05 01 E0 FC 01 00")
-KNOCK = bytes.fromhex("01 E0 FC 01 00")
+LINK_CHECK = bytes.fromhex("01 E0 FC 01 00")
 HEARTBEAT = bytes.fromhex("55 AA 00 00 00 00 FF")
 REPORT = bytes.fromhex("55 AA 03 07 00 08 05 02 00 04 00 00 00 1E 3A")
 PACKET = bytes.fromhex("55 93 22 00 7F 21 3B 11 22 00 FE FF FF 01 00 00 26 4E 00 08 00 00")
@@ -43,7 +43,7 @@ def test_the_chip_s_answer_is_found_among_noise_and_counted() -> None:
     assert heard.shown.startswith(ANSWER)
 
 
-def test_an_answer_and_then_a_boot_banner_are_both_told() -> None:
+def test_an_answer_and_then_a_boot_banner_are_both_reported() -> None:
     heard = classify(ANSWER + BOOT_LOG, 115200)
     assert (heard.kind, heard.banners) == (TrafficKind.LINK, 1)
     assert "boot banner" in heard.words
@@ -78,24 +78,24 @@ def test_a_damaged_answer_beside_a_whole_one_does_not_hide_it() -> None:
 
 
 def test_our_own_link_checks_are_an_echo_and_not_half_an_answer() -> None:
-    heard = classify(KNOCK * 12, 115200)
+    heard = classify(LINK_CHECK * 12, 115200)
     assert (heard.kind, heard.count) == (TrafficKind.ECHO, 12)
 
 
 @given(st.integers(0, 60), st.integers(8, 60))
 def test_an_echo_cut_anywhere_is_an_echo(start: int, length: int) -> None:
-    assert classify((KNOCK * 30)[start : start + length], 115200, sent=KNOCK).kind is TrafficKind.ECHO
+    assert classify((LINK_CHECK * 30)[start : start + length], 115200, sent=LINK_CHECK).kind is TrafficKind.ECHO
 
 
 def test_whatever_we_sent_is_an_echo_when_it_comes_back() -> None:
     provocation = b"reboot\r\n" + bytes.fromhex("01 E0 FC 05 FE 95 27 95 27")
-    assert classify((KNOCK * 5 + provocation) * 4, 115200, sent=KNOCK).kind is TrafficKind.ECHO
+    assert classify((LINK_CHECK * 5 + provocation) * 4, 115200, sent=LINK_CHECK).kind is TrafficKind.ECHO
     assert classify(provocation, 115200, sent=provocation).kind is TrafficKind.ECHO
     assert classify(provocation[3:12], 115200, sent=provocation).kind is TrafficKind.ECHO
 
 
 def test_an_answer_over_a_shorted_line_is_an_answer() -> None:
-    assert classify(KNOCK * 3 + ANSWER, 115200, sent=KNOCK).kind is TrafficKind.LINK
+    assert classify(LINK_CHECK * 3 + ANSWER, 115200, sent=LINK_CHECK).kind is TrafficKind.LINK
 
 
 def test_tuya_frames_are_named_and_say_who_speaks() -> None:
@@ -140,8 +140,8 @@ def test_readable_lines_are_a_log_without_a_banner() -> None:
     assert (heard.kind, heard.banners) == (TrafficKind.TEXT, 0)
 
 
-def test_our_own_knocking_in_between_does_not_make_a_log_unreadable() -> None:
-    mixed = b"".join(APP_LOG[at : at + 20] + KNOCK * 3 for at in range(0, len(APP_LOG), 20))
+def test_our_own_link_checks_in_between_do_not_make_a_log_unreadable() -> None:
+    mixed = b"".join(APP_LOG[at : at + 20] + LINK_CHECK * 3 for at in range(0, len(APP_LOG), 20))
     assert classify(mixed, 115200).kind is TrafficKind.TEXT
 
 
@@ -157,8 +157,8 @@ def test_zeros_and_nothing_else_are_a_line_held_low() -> None:
 @pytest.mark.parametrize("sent_at", [4800, 9600, 115200, 921600, 2_000_000])
 @pytest.mark.parametrize(
     "data",
-    [ANSWER * 12, KNOCK * 20, HEARTBEAT * 8, REPORT * 8, b"\x58\xaa" * 8, packet() * 4, BOOT_LOG * 3, APP_LOG * 4],
-    ids=["answers", "knocks", "heartbeats", "reports", "requests", "packets", "boot log", "application log"],
+    [ANSWER * 12, LINK_CHECK * 20, HEARTBEAT * 8, REPORT * 8, b"\x58\xaa" * 8, packet() * 4, BOOT_LOG * 3, APP_LOG * 4],
+    ids=["answers", "link checks", "heartbeats", "reports", "requests", "packets", "boot log", "application log"],
 )
 def test_what_is_sent_at_another_rate_makes_no_sense(data: bytes, sent_at: int, heard_at: int) -> None:
     if abs(sent_at - heard_at) <= 0.04 * sent_at:
@@ -169,12 +169,24 @@ def test_what_is_sent_at_another_rate_makes_no_sense(data: bytes, sent_at: int, 
 
 
 @given(st.integers(0, 1 << 64), st.integers(0, 400), RATE)
-def test_random_bytes_are_no_answer_and_no_talker(seed: int, length: int, baud: int) -> None:
+def test_random_bytes_are_neither_an_answer_nor_a_talker(seed: int, length: int, baud: int) -> None:
     # Random by a seed: bytes that a search may choose freely can spell words, and those are rightly a log.
     assert classify(random.Random(seed).randbytes(length), baud).kind in MEANINGLESS
 
 
-PIECES = (ANSWER, KNOCK, HEARTBEAT, REPORT, packet(), BOOT_LOG, APP_LOG, b"\x55\xaa", b"\x58\xaa", b"\x04\x0e", b"\0")
+PIECES = (
+    ANSWER,
+    LINK_CHECK,
+    HEARTBEAT,
+    REPORT,
+    packet(),
+    BOOT_LOG,
+    APP_LOG,
+    b"\x55\xaa",
+    b"\x58\xaa",
+    b"\x04\x0e",
+    b"\0",
+)
 CUT = st.builds(lambda piece, length: piece[:length], st.sampled_from(PIECES), st.integers(1, 99))
 NEARLY = st.lists(CUT, max_size=12).map(b"".join)
 
@@ -239,7 +251,7 @@ def test_two_byte_requests_that_come_back_are_an_echo() -> None:
     assert classify(ASKED[0], 4800, sent=ASKED).kind is TrafficKind.ECHO
 
 
-def test_two_byte_requests_within_other_traffic_are_no_echo() -> None:
+def test_two_byte_requests_within_other_traffic_are_not_an_echo() -> None:
     assert (
         classify(bytes(range(0x30, 0x90)) + ASKED[0] + bytes(range(0x90)), 4800, sent=ASKED).kind
         is not TrafficKind.ECHO

@@ -104,7 +104,7 @@ def test_the_energy_of_a_turned_wire_counts_as_export() -> None:
     assert energy.error == pytest.approx(-200.0, abs=0.2)
 
 
-def test_one_count_is_told_and_timing_edges_beats_it() -> None:
+def test_one_count_is_reported_and_timing_edges_beats_it() -> None:
     result = at(measured(plan=AccuracyPlan(starts=False, no_load=False), deviation=Deviation()), 5.0, LoadPhase.UNITY)
     # 1150 W at 0.33996 Wh a count is a count in 1.064 s: 57 in a minute, one of them 1.75 %
     assert result.counts == 57

@@ -99,7 +99,7 @@ def test_a_refresh_during_a_sample_costs_more_samples_no_torn_reading() -> None:
     assert bus.looked == 6  # steady, torn, then as many that agree as two disagreements ask for
 
 
-def test_an_energy_pulse_between_two_looks_is_no_disagreement() -> None:
+def test_an_energy_pulse_between_two_samples_is_not_a_disagreement() -> None:
     bus = ScriptedBus(looks({CF_CNT: 1200}, {CF_CNT: 1201}, {CF_CNT: 1201}))
     meter = meter_on(bus)
     assert meter.read().energy_count == 1201
@@ -111,12 +111,12 @@ def test_at_full_load_each_sample_has_a_pulse_and_the_middle_one_is_taken() -> N
     assert meter_on(bus).read().energy_count == 1201
 
 
-def test_a_counter_that_jumps_between_two_looks_is_not_believed_at_once() -> None:
+def test_a_counter_that_jumps_between_two_samples_is_not_believed_at_once() -> None:
     bus = ScriptedBus(looks({CF_CNT: 1200}, {CF_CNT: 5296}, {CF_CNT: 1200}))
     assert meter_on(bus).read().energy_count == 1200
 
 
-def test_the_unknown_status_bit_may_toggle_between_looks() -> None:
+def test_the_unknown_status_bit_may_toggle_between_samples() -> None:
     bus = ScriptedBus(looks({STATUS: 0x00}, {STATUS: 0x20}))
     meter_on(bus).read()
     assert bus.looked == MIN_AGREEING

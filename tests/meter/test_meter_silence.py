@@ -115,7 +115,7 @@ def test_a_silent_bridge_is_given_up_within_half_a_minute() -> None:
 
 
 @pytest.mark.parametrize(("url", "late_s"), [("serial:///dev/rfcomm0", 1.5), (BRIDGE, 4.0)])
-def test_a_chip_later_than_any_limit_is_told_as_late(url: str, late_s: float) -> None:
+def test_a_chip_later_than_any_limit_is_reported_as_late(url: str, late_s: float) -> None:
     _, hint = refusal(Line(url, answers=chip(lambda: late_s), fixed=True))
     assert f"its answers are whole and late, by {late_s:.2f} s" in hint
 
@@ -162,7 +162,7 @@ def shifted(bits: int) -> Callable[[bytes], bytes]:
 
 
 @pytest.mark.parametrize(("bits", "where"), [(1, "late"), (-1, "early")])
-def test_answers_a_bit_off_are_told_as_a_wrong_spi_mode(bits: int, where: str) -> None:
+def test_answers_a_bit_off_are_reported_as_a_wrong_spi_mode(bits: int, where: str) -> None:
     bus = ScriptedBus()
     bus.spoil = shifted(bits)
     with pytest.raises(ChecksumError, match=f"every answer is whole and one bit {where}: the SPI mode") as caught:
@@ -170,7 +170,7 @@ def test_answers_a_bit_off_are_told_as_a_wrong_spi_mode(bits: int, where: str) -
     assert "mode 1" in str(caught.value.hint)
 
 
-def test_noise_on_an_spi_bus_is_no_wrong_mode() -> None:
+def test_noise_on_an_spi_bus_is_not_a_wrong_mode() -> None:
     bus, chance = ScriptedBus(), random.Random(5)
     bus.spoil = lambda _: chance.randbytes(6)
     with pytest.raises(ChecksumError) as caught:

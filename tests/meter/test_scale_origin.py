@@ -45,7 +45,7 @@ def opened(**options: object) -> Meter:
 
 
 @pytest.mark.usefixtures("pziot_on_uart")
-def test_a_board_that_nobody_named_is_told_as_assumed() -> None:
+def test_a_board_that_nobody_named_is_shown_as_assumed() -> None:
     device = opened()
     reading = device.read()
     assert reading.watts == pytest.approx(632.5, abs=0.1), "the reference circuit's scale, wrong here"
@@ -59,14 +59,14 @@ def test_a_board_that_nobody_named_is_told_as_assumed() -> None:
 
 
 @pytest.mark.usefixtures("pziot_on_uart")
-def test_a_board_that_was_named_is_told_by_its_name() -> None:
+def test_a_board_that_was_named_is_shown_by_its_name() -> None:
     device = opened(front_end="pziot-e01")
     assert device.read().watts == pytest.approx(LOAD_W, abs=0.1)
     assert reading_view.heading(device).endswith("scale: front end pziot-e01, not calibrated")
 
 
 @pytest.mark.usefixtures("pziot_on_uart")
-def test_measured_constants_are_told_as_calibrated() -> None:
+def test_measured_constants_are_shown_as_calibrated() -> None:
     device = opened(calibration=BL0942.scaling.calibration_of(FRONT_ENDS["pziot-e01"]))
     assert device.scale == CALIBRATED
     assert reading_view.heading(device).endswith("scale: calibrated constants")

@@ -146,7 +146,7 @@ def test_the_sampling_says_how_fast_it_was() -> None:
     assert sampling.longest_gap_s < 3 * 60e-6 + 1e-9
 
 
-def test_over_uart_it_is_refused_with_the_arithmetic_and_the_mend() -> None:
+def test_over_uart_it_is_refused_with_the_arithmetic_and_the_remedy() -> None:
     with open_meter("twin://lspa9?watts=60", clock=ManualClock()) as meter:
         told = obstacle(meter)
         assert told is not None

@@ -128,7 +128,7 @@ def test_gross_errors_are_traced_to_wires(ratio: float, words: str) -> None:
     assert words in cause
 
 
-def test_three_per_cent_fail_every_class_and_the_first_reason_is_told() -> None:
+def test_three_per_cent_fail_every_class_and_the_first_reason_is_given() -> None:
     points = all_points(ratio=-0.03)
     assert best_class(RANGE, points, [], None) is None
     verdict, against = judge(BY_NAME["2"], RANGE, points, [], None)
@@ -144,6 +144,6 @@ def test_a_meter_that_creeps_or_does_not_start_fails_one_class_or_all() -> None:
     assert best_class(RANGE, points, [], creeping) is None
 
 
-def test_nothing_measured_is_no_class() -> None:
+def test_nothing_measured_meets_no_class() -> None:
     assert best_class(RANGE, [], [], None) is None
     assert causes([]) == ()

@@ -369,7 +369,7 @@ def test_a_mean_of_nothing_is_refused() -> None:
     assert mean([5.0]).error == 0.0
 
 
-def test_a_load_that_moves_is_told_with_what_moved() -> None:
+def test_a_load_that_moves_is_reported_with_what_moved() -> None:
     steady = [LoadCounts(3_653_168, 690_000 + off, 394_000) for off in (0, 900, -900)]
     assert unsteadiness(steady) is None
     moving = [*steady, LoadCounts(3_653_168, 710_000, 394_000)]
@@ -474,7 +474,7 @@ def test_a_reactive_load_must_be_named() -> None:
     assert reactive_load(0.999, 1.0, Load.RESISTIVE) is None
 
 
-def test_a_phase_error_is_told_and_does_not_stop() -> None:
+def test_a_phase_error_is_reported_and_does_not_stop() -> None:
     doubt = phase_error(0.529919, 0.5, Load.LAGGING)
     assert doubt is not None
     assert "+2.0 degrees" in doubt.text
@@ -527,7 +527,7 @@ def test_constants_less_certain_than_parts_are_refused() -> None:
     assert causes(point)[0] is FindingCause.UNCERTAIN
 
 
-def test_small_and_too_large_loads_are_told() -> None:
+def test_small_and_too_large_loads_are_reported() -> None:
     small = small_load(PZIOT.counts_per_amp * 1.0, SCALING)
     assert small is not None
     assert "1.8 % of the chip's range" in small.text
@@ -541,7 +541,7 @@ def test_small_and_too_large_loads_are_told() -> None:
 # ---- the diagnoses together
 
 
-def test_a_good_calibration_raises_no_doubt() -> None:
+def test_a_good_calibration_has_no_finding() -> None:
     assert causes(a_point(230.0, 10.0)) == []
     assert causes(a_point(230.0, 10.0), a_point(230.0, 5.0)) == []
 

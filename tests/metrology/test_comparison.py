@@ -152,7 +152,7 @@ def test_export_is_not_compared_between_sum_and_import() -> None:
     )
 
 
-def test_a_wrap_of_the_counter_is_no_fall() -> None:
+def test_a_wrap_of_the_counter_is_not_a_fall() -> None:
     random = Random(7)
     one = SimulatedMeter(steady, random, register=register("0.2", modulus=64))
     found = side_by_side(one, SimulatedMeter(steady, random, register=register()))

@@ -14,7 +14,7 @@ STATUS = {
 }
 
 
-def told(*messages: tuple[str, object]) -> BrokerDiscovery:
+def discovery_of(*messages: tuple[str, object]) -> BrokerDiscovery:
     discovery = BrokerDiscovery("broker.lan")
     for topic, payload in messages:
         discovery.receive(topic, payload if isinstance(payload, bytes) else json.dumps(payload).encode())
@@ -29,7 +29,7 @@ def test_openbeken_says_what_it_measures() -> None:
     assert meter.title == "OpenBeken OpenBK7231N_1.18.230"
 
 
-def test_tasmota_is_told_from_openbeken_by_its_version() -> None:
+def test_tasmota_is_told_apart_from_openbeken_by_its_version() -> None:
     status = {"StatusFWR": {"Version": "14.4.1(tasmota)"}, "StatusNET": {"Mac": "A4:C1:38:00:00:01"}}
     meter = identify(json.dumps(status).encode(), "192.0.2.1:8080")
     assert meter is not None
@@ -37,7 +37,7 @@ def test_tasmota_is_told_from_openbeken_by_its_version() -> None:
     assert meter.note == "it measures nothing: no metering driver runs"
 
 
-def test_another_web_server_is_no_meter() -> None:
+def test_another_web_server_is_not_a_meter() -> None:
     assert identify(b"<html>printer</html>", "192.0.2.1") is None
     assert identify(b'{"StatusFWR": 3}', "192.0.2.1") is None
 
@@ -50,7 +50,7 @@ def test_ssdp_names_the_firmware_and_a_port() -> None:
 
 
 def test_tasmota_is_found_with_what_its_sensors_say() -> None:
-    found = told(
+    found = discovery_of(
         ("tasmota/discovery/A4C1/config", {"dn": "Solar", "sw": "14.4.1", "md": "Generic"}),
         ("tasmota/discovery/A4C1/sensors", {"sn": {"ENERGY": {"Total": 1, "Power": 2}}}),
     ).found()
@@ -61,14 +61,14 @@ def test_tasmota_is_found_with_what_its_sensors_say() -> None:
 
 def test_a_tasmota_lamp_is_not_a_meter() -> None:
     messages = ("tasmota/discovery/A4C1/config", {"dn": "Lamp"}), ("tasmota/discovery/A4C1/sensors", {"sn": {}})
-    assert told(*messages).found() == []
+    assert discovery_of(*messages).found() == []
 
 
 def test_openbeken_is_found_by_what_it_tells_home_assistant() -> None:
     sensor = {"dev": {"name": "house", "mf": "Beken", "mdl": "BK7231N"}, "~": "obk1", "dev_cla": "energy",
               "stat_t": "~/energycounter/get"}  # fmt: skip
     power = {**sensor, "dev_cla": "power", "stat_t": "~/power/get"}
-    (meter,) = told(("homeassistant/sensor/a/config", sensor), ("homeassistant/sensor/b/config", power)).found()
+    (meter,) = discovery_of(("homeassistant/sensor/a/config", sensor), ("homeassistant/sensor/b/config", power)).found()
     assert (meter.url, meter.measures) == ("mqtt://broker.lan/obk1?device=openbeken", ("energy", "power"))
 
 
@@ -76,7 +76,7 @@ def test_anything_with_energy_in_json_is_proposed_by_its_path() -> None:
     sensor = {"device": {"name": "Heat pump"}, "device_class": "energy", "state_topic": "hp/state",
               "unit_of_measurement": "Wh", "value_template": "{{ value_json.meter.total | float }}"}  # fmt: skip
     plug = {**sensor, "state_topic": "zigbee2mqtt/plug", "value_template": "{{ value_json.energy }}"}
-    found = told(("homeassistant/sensor/x/e/config", sensor), ("homeassistant/sensor/y/e/config", plug)).found()
+    found = discovery_of(("homeassistant/sensor/x/e/config", sensor), ("homeassistant/sensor/y/e/config", plug)).found()
     assert [meter.url for meter in found] == [
         "mqtt://broker.lan/hp/state?device=json&energy=meter.total&unit=Wh",
         "mqtt://broker.lan/zigbee2mqtt/plug?device=json&profile=zigbee2mqtt",
@@ -84,7 +84,7 @@ def test_anything_with_energy_in_json_is_proposed_by_its_path() -> None:
 
 
 def test_who_is_online_and_unknown_is_asked() -> None:
-    discovery = told(("obk1/connected", b"online"), ("obk2/connected", b"offline"))
+    discovery = discovery_of(("obk1/connected", b"online"), ("obk2/connected", b"offline"))
     assert [(command.topic, command.payload) for command in discovery.commands()] == [
         ("cmnd/obk1/Status", "2"),
         ("cmnd/obk1/Status", "8"),
@@ -98,11 +98,11 @@ def test_who_is_online_and_unknown_is_asked() -> None:
 
 def test_what_a_device_chose_cannot_change_the_url() -> None:
     sensor = {"~": "x", "dev_cla": "energy", "stat_t": "a?device=tasmota&b/c d", "unit_of_meas": "x&y"}
-    (meter,) = told(("homeassistant/sensor/a/config", sensor)).found()
+    (meter,) = discovery_of(("homeassistant/sensor/a/config", sensor)).found()
     assert meter.url == "mqtt://broker.lan/a%3Fdevice%3Dtasmota%26b/c%20d?device=json&energy=&unit=kWh"
-    assert told(("homeassistant/sensor/a/config", {**sensor, "stat_t": "#"})).found() == []
+    assert discovery_of(("homeassistant/sensor/a/config", {**sensor, "stat_t": "#"})).found() == []
 
 
 def test_junk_among_the_messages_is_counted() -> None:
-    discovery = told(("tasmota/discovery/A4C1/config", b"\xff{"), ("homeassistant/sensor/a/config", b"[1]"))
+    discovery = discovery_of(("tasmota/discovery/A4C1/config", b"\xff{"), ("homeassistant/sensor/a/config", b"[1]"))
     assert (list(discovery.found()), discovery.ignored) == ([], 1)

@@ -45,7 +45,7 @@ def test_zigbee2mqtt_gives_energy_and_power() -> None:
     assert said.registers[0].register.persistence is Persistence.UNKNOWN
 
 
-def test_what_a_bridge_repeats_from_its_cache_is_no_reading() -> None:
+def test_what_a_bridge_repeats_from_its_cache_is_not_a_reading() -> None:
     link = topics("zigbee2mqtt", "zigbee2mqtt/plug")
     assert say(link, "zigbee2mqtt/plug", PLUG % "2026-11-28T12:00:00+01:00") is not None
     assert say(link, "zigbee2mqtt/plug", PLUG % "2026-11-28T11:00:00Z") is None  # the same moment
@@ -174,14 +174,14 @@ def test_kilowatt_hours_taken_for_watt_hours_are_found() -> None:
         check_a_kilowatt(Fraction(1))
 
 
-def test_export_beside_a_resting_import_register_is_no_mistake() -> None:
+def test_export_beside_a_resting_import_register_is_not_a_mistake() -> None:
     check, register = UnitCheck(), import_register(Fraction(1000))
     for second in range(0, 36_000, 10):
         watts = -5000.0 if second % 3600 < 3500 else 1000.0
         check.check(float(second), watts, [RegisterCount(register, second // 120)])
 
 
-def test_a_total_that_rises_while_power_shows_nothing_is_no_mistake() -> None:
+def test_a_total_that_rises_while_power_shows_nothing_is_not_a_mistake() -> None:
     check, register = UnitCheck(), import_register(Fraction(1000))
     for second in range(0, 36_000, 10):  # firmware that adds export and shows 0 W for it
         is_export = second >= 18_000

@@ -115,7 +115,7 @@ def test_a_page_that_did_not_come_after_a_boot_is_asked_for_again() -> None:
     assert said.evidence.is_power_on is True
 
 
-def test_after_a_reset_of_the_total_the_clear_date_is_read_anew() -> None:
+def test_after_a_reset_of_the_total_the_clear_date_is_read_again() -> None:
     link = OpenBekenPages("openbeken://meter")
     poll(link, answers(status("1234.567890")))
     cleared = page().replace(b"2026-01-05 10:00:00", b"2026-11-28 12:00:07")
@@ -123,7 +123,7 @@ def test_after_a_reset_of_the_total_the_clear_date_is_read_anew() -> None:
     assert said.evidence.start_stamp == "2026-11-28 12:00:07"
 
 
-def test_power_without_a_sign_is_told_with_the_flag_that_mends_it() -> None:
+def test_power_without_a_sign_is_reported_with_the_flag_that_fixes_it() -> None:
     _, said = poll(OpenBekenPages("openbeken://meter"), answers(status(), flags=-2147483648))
     assert said.advice == ("power has no sign: export shows as 0 W and is booked as import; on the meter, set flag 25",)
     _, said = poll(OpenBekenPages("openbeken://meter"), answers(status(), flags=1 << 25))
@@ -299,11 +299,11 @@ def test_a_retained_value_says_that_it_is_one() -> None:
     assert said.freshness is Freshness.RETAINED
 
 
-def test_an_answer_that_a_broker_kept_is_no_answer() -> None:
+def test_an_answer_that_a_broker_kept_is_not_an_answer() -> None:
     assert say(topics(), "stat/obk1/STATUS8", SENSORS % ("50.0", "1.0"), is_retained=True) is None
 
 
-def test_a_value_that_is_no_number_names_its_topic() -> None:
+def test_a_value_that_is_not_a_number_names_its_topic() -> None:
     with pytest.raises(UnexpectedReply, match="topic obk1/power/get: expected a number, got 'on'"):
         say(topics(), "obk1/power/get", "on")
 

@@ -72,12 +72,12 @@ def test_a_number_in_quotes_is_refused_with_the_option_that_allows_it() -> None:
     assert find_number({"energy": "12.5"}, ("energy",), "meter", is_text_allowed=True) == Decimal("12.5")
 
 
-def test_true_is_no_number() -> None:
+def test_true_is_not_a_number() -> None:
     with pytest.raises(UnexpectedReply, match="energy is True, expected a number"):
         find_number({"energy": True}, ("energy",), "meter")
 
 
-def test_what_is_no_json_is_quoted() -> None:
+def test_what_is_not_json_is_quoted() -> None:
     with pytest.raises(UnexpectedReply, match=r"expected JSON, got '<html>\\x1b\[2J'"):
         parse_payload(b"<html>\x1b[2J", "http://meter")
 
@@ -94,7 +94,7 @@ def test_numbers_and_nesting_out_of_range_are_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "on", "1e99999999", "0x10", "1_000x"])
-def test_a_plain_text_that_is_no_number_is_quoted(text: str) -> None:
+def test_a_plain_text_that_is_not_a_number_is_quoted(text: str) -> None:
     with pytest.raises(UnexpectedReply, match="expected a number, got"):
         number_of(text, "meter")
 

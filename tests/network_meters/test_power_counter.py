@@ -66,7 +66,7 @@ def test_not_a_milliwatt_microsecond_is_lost_to_rounding(steps: list[tuple[int, 
 
 
 @pytest.mark.parametrize("watts", [None, float("nan"), 65_535.0])
-def test_what_is_no_power_is_passed_over(watts: float | None) -> None:
+def test_what_is_not_a_power_is_passed_over(watts: float | None) -> None:
     counter = PowerCounter(60.0, max_watts=23_000)
     shown(counter, 3600.0, 0.0)
     assert shown(counter, watts, 5.0) == ()

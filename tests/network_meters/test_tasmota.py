@@ -98,7 +98,7 @@ def test_a_rule_without_its_register_is_refused() -> None:
         sensor(topics(export=ExportRule.SEPARATE), ONE_PHASE)
 
 
-def test_the_false_zero_of_export_after_lost_data_is_no_reading() -> None:
+def test_the_false_zero_of_export_after_lost_data_is_not_a_reading() -> None:
     lost = THREE_PHASES.replace("[8.196,0.000,0.012]", "[0,0,0]").replace("[234,235,235]", "[0,0,0]")
     assert energies(sensor(topics(export=ExportRule.SEPARATE), lost)) == {}
     assert energies(sensor(topics(export=ExportRule.SUBTRACTED), lost)) == {}
@@ -137,7 +137,7 @@ def test_answers_carry_the_evidence_of_a_boot() -> None:
     assert said.quality.signal_dbm == -58
 
 
-def test_a_soft_restart_is_no_power_on() -> None:
+def test_a_soft_restart_is_not_a_power_on() -> None:
     assert answer(topics(may_ask=True), reason="Software/System restart").evidence.is_power_on is False
     link = topics()
     say(link, "tele/meter/INFO3", '{"Info3":{"RestartReason":"Software/System restart","BootCount":172}}')
@@ -190,7 +190,7 @@ def test_a_discovery_that_makes_no_topic_is_refused(change: dict[str, object]) -
         say(topics("A4C138000001"), "tasmota/discovery/A4C138000001/config", json.dumps({**CONFIG, **change}))
 
 
-def test_an_answer_that_a_broker_kept_is_no_answer() -> None:
+def test_an_answer_that_a_broker_kept_is_not_an_answer() -> None:
     kept = f'{{"StatusSNS":{ONE_PHASE}}}'
     assert say(topics(may_ask=True), "stat/meter/STATUS8", kept, is_retained=True) is None
 
@@ -212,7 +212,7 @@ def test_one_request_gives_everything() -> None:
     assert said.evidence.start_stamp == "2026-01-01T00:00:00"
 
 
-def test_a_wrong_password_is_told_as_one() -> None:
+def test_a_wrong_password_is_reported_as_one() -> None:
     with pytest.raises(AccessDenied, match="the device refuses the user or the password"):
         http('{"WARNING":"Need user=<username>&password=<password>"}')
 

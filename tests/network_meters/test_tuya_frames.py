@@ -193,7 +193,7 @@ def test_frames_may_come_together() -> None:
     assert len(session("3.3").receive(ANSWER_33 + PUSH_33 + ANSWER_33)) == 3
 
 
-def test_an_empty_acknowledgement_of_3_4_in_one_block_is_no_error() -> None:
+def test_an_empty_acknowledgement_of_3_4_in_one_block_is_not_an_error() -> None:
     # tinytuya 1.20.0 reports error 900 here.
     shared = session_key(key("3.4"), OURS, THEIRS)
     asking = session("3.4")

@@ -229,7 +229,7 @@ def test_a_packet_of_no_known_layout_is_refused(value: object) -> None:
         (PZIOT, {109: 10**25}, "data point 109 is '10000"),
     ],
 )
-def test_a_value_that_is_no_number_is_named(points: str, value: dict[int, object], words: str) -> None:
+def test_a_value_that_is_not_a_number_is_named(points: str, value: dict[int, object], words: str) -> None:
     with pytest.raises(UnexpectedReply, match=words):
         say(meter(points), value)
 

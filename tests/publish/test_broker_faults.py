@@ -380,7 +380,7 @@ def test_a_second_gateway_at_the_same_topics_is_said(tmp_path: Path, started: St
         (b"\x20\x02\x00\x01", PublisherStatus.REFUSED, "does not speak MQTT 5"),
     ],
 )
-def test_what_is_no_broker_is_said(answer: bytes, status: PublisherStatus, complaint: str, site: Site) -> None:
+def test_what_is_not_a_broker_is_reported(answer: bytes, status: PublisherStatus, complaint: str, site: Site) -> None:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with closing(writer), suppress(ConnectionError):
             await reader.read(1000)

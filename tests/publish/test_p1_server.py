@@ -164,7 +164,7 @@ def test_the_last_published_register_holds_after_a_restart(site: Site) -> None:
     run(story())
 
 
-def test_estimated_energy_is_no_telegram_and_it_is_said(site: Site) -> None:
+def test_estimated_energy_makes_no_telegram_and_it_is_said(site: Site) -> None:
     async def story() -> None:
         async with served(site) as port, client(port) as reader:
             site.feed.publish(replace(view(), has_estimates=True))

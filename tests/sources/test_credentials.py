@@ -222,7 +222,7 @@ def test_a_brokers_password_is_used_and_shown_nowhere(
 
 
 @NEEDS_BROKER
-def test_a_wrong_password_is_told_with_the_name_of_its_login(tmp_path: Path, closed_broker: Mosquitto) -> None:
+def test_a_wrong_password_is_reported_with_the_name_of_its_login(tmp_path: Path, closed_broker: Mosquitto) -> None:
     file = secrets_file(tmp_path, '[house]\nuser = "meter"\npassword = "wrong"\n')
     url = f"mqtt://127.0.0.1:{closed_broker.port}/z/plug?device=json&energy=e&login=house"
 

@@ -202,7 +202,7 @@ def test_a_meter_that_stays_away_is_looked_for_less_often(monkeypatch: pytest.Mo
     assert pauses == [*PAUSES_S, PAUSES_S[-1]]
 
 
-def test_a_host_name_is_resolved_anew_at_each_connect(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_host_name_is_resolved_again_at_each_connect(monkeypatch: pytest.MonkeyPatch) -> None:
     async def story() -> None:
         async with network() as both:
             places = iter(both.places)

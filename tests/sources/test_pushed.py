@@ -166,7 +166,7 @@ def test_a_broker_that_restarts_costs_a_reading_and_no_more(broker: Mosquitto) -
     run(story())
 
 
-def test_a_meter_that_leaves_is_told_by_its_last_will(broker: Mosquitto) -> None:
+def test_a_meter_that_leaves_is_known_by_its_last_will(broker: Mosquitto) -> None:
     async def story() -> None:
         async with (
             publisher(broker.port) as publish,

@@ -162,7 +162,7 @@ def test_what_a_broker_passes_on_is_marked_where_the_url_says_so(broker: Mosquit
     run(story())
 
 
-def test_polls_that_answer_late_are_no_restart(clock: ManualClock) -> None:
+def test_polls_that_answer_late_are_not_a_restart(clock: ManualClock) -> None:
     device, late_s = openbeken(clock, total_wh=1000), [0.0]
     clock.advance(HOUR)
 

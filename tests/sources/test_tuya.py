@@ -89,7 +89,7 @@ def test_what_changes_is_pushed_and_comes_as_a_reading(version: str) -> None:
 
 
 @pytest.mark.parametrize("version", ["3.1", "3.3"])
-def test_an_answer_that_repeats_itself_is_no_reading_and_ends_in_silence(version: str) -> None:
+def test_a_repeated_answer_is_not_a_reading_and_ends_in_silence(version: str) -> None:
     async def story() -> None:
         of = device(version)
         of.ignores_update = True
@@ -112,7 +112,7 @@ def test_a_meter_that_repeats_itself_is_asked_to_measure() -> None:
     run(story())
 
 
-def test_a_module_that_restarts_answers_zeros_which_are_no_readings() -> None:
+def test_a_module_that_restarts_answers_zeros_which_are_not_readings() -> None:
     async def story() -> None:
         of = device()
         async with read_from(of) as (served, source):

@@ -44,7 +44,7 @@ def test_what_stands_is_what_came_since_an_alarm_was_clear(path: DatabaseAddress
         assert events.standing() == again
 
 
-def test_a_consumer_is_told_from_where_it_stopped(path: DatabaseAddress) -> None:
+def test_a_consumer_continues_from_where_it_stopped(path: DatabaseAddress) -> None:
     with AlarmEvents(path) as events:
         assert events.last_sent("mail") is None
         events.mark_sent("mail", 3)

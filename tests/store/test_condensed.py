@@ -76,7 +76,7 @@ def lives(draw: st.DrawFn) -> list[Entry]:
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def shelves(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     is_file = request.param == "sqlite"
     path = tmp_path_factory.mktemp("condensed") / "w.sqlite"
     with open_store(path if is_file else request.getfixturevalue("postgres_server").address()) as opened:
@@ -127,13 +127,13 @@ PROPERTY = settings(max_examples=25, deadline=None, phases=[Phase.generate])
 @PROPERTY
 @given(entries=lives(), zone=st.sampled_from(ZONES), by=st.sampled_from(list(By)), shift_h=st.integers(-30, 60))
 def test_every_period_has_the_energy_of_the_whole_ledger(
-    shelves: Store, entries: list[Entry], zone: str, by: By, shift_h: int
+    store: Store, entries: list[Entry], zone: str, by: By, shift_h: int
 ) -> None:
-    meter_id = booked(shelves, entries)
+    meter_id = booked(store, entries)
     start = entries[0].end + timedelta(hours=shift_h)
     marks = boundaries(by, start, start + timedelta(hours=40), ZoneInfo(zone))
-    whole = by_interval(shelves.ledger_slice(meter_id), marks)
-    few, numbers = condensed_and_counted(shelves, meter_id, marks)
+    whole = by_interval(store.ledger_slice(meter_id), marks)
+    few, numbers = condensed_and_counted(store, meter_id, marks)
     assert alike(few, whole)
     assert numbers == few
 
@@ -141,16 +141,16 @@ def test_every_period_has_the_energy_of_the_whole_ledger(
 @PROPERTY
 @given(entries=lives(), by=st.sampled_from(list(By)), shift_h=st.integers(-30, 60), said=STATEMENTS)
 def test_what_is_stated_and_reversed_is_in_both_the_same(
-    shelves: Store, entries: list[Entry], by: By, shift_h: int, said: list[tuple[str, int]]
+    store: Store, entries: list[Entry], by: By, shift_h: int, said: list[tuple[str, int]]
 ) -> None:
-    meter_id = booked(shelves, entries)
+    meter_id = booked(store, entries)
     for what, number in said:
         with suppress(LedgerError):  # what cannot be stated is left out
-            shelves.state(meter_id, partial(stated_as, what, number, entries))
+            store.state(meter_id, partial(stated_as, what, number, entries))
     start = entries[0].end + timedelta(hours=shift_h)
     marks = boundaries(by, start, start + timedelta(hours=40), ZoneInfo("Europe/Berlin"))
-    few, numbers = condensed_and_counted(shelves, meter_id, marks)
-    assert alike(few, by_interval(shelves.ledger_slice(meter_id), marks))
+    few, numbers = condensed_and_counted(store, meter_id, marks)
+    assert alike(few, by_interval(store.ledger_slice(meter_id), marks))
     assert numbers == few
 
 
@@ -170,11 +170,11 @@ def stated_as(what: str, number: int, entries: Sequence[Entry], books: LedgerSli
 
 @PROPERTY
 @given(entries=lives(), zone=st.sampled_from(ZONES))
-def test_hours_days_and_the_whole_span_add_up_to_the_same(shelves: Store, entries: list[Entry], zone: str) -> None:
-    meter_id = booked(shelves, entries)
+def test_hours_days_and_the_whole_span_add_up_to_the_same(store: Store, entries: list[Entry], zone: str) -> None:
+    meter_id = booked(store, entries)
     start, end = entries[0].end - timedelta(hours=30), max(entry.end for entry in entries) + timedelta(hours=30)
     days = boundaries(By.DAY, start, end, ZoneInfo(zone))
-    with open_to_read(shelves.path) as reader:
+    with open_to_read(store.path) as reader:
         spans = [boundaries(by, days[0], days[-1], ZoneInfo(zone)) for by in (By.QUARTER_HOUR, By.HOUR, By.DAY)]
         answers = [by_interval(reader.condensed_slice(meter_id, marks), marks) for marks in spans]
     names = ("import_mwh", "export_mwh")
@@ -184,24 +184,24 @@ def test_hours_days_and_the_whole_span_add_up_to_the_same(shelves: Store, entrie
 
 @PROPERTY
 @given(entries=lives(), minute=st.integers(0, 59))
-def test_a_year_is_billed_as_the_whole_ledger_bills_it(shelves: Store, entries: list[Entry], minute: int) -> None:
-    meter_id = booked(shelves, entries)
+def test_a_year_is_billed_as_the_whole_ledger_bills_it(store: Store, entries: list[Entry], minute: int) -> None:
+    meter_id = booked(store, entries)
     now = max(entry.end for entry in entries)
-    shelves.state(meter_id, lambda books: _adjusted(books, now))
+    store.state(meter_id, lambda books: _adjusted(books, now))
     night = Window(rate="night", begin=datetime(2026, 1, 1, 22, minute).time(), end=datetime(2026, 1, 1, 6).time())  # noqa: DTZ001 a wall-clock time
     price = Price(valid_from=date(2026, 1, 1), rates={"day": Decimal("0.31"), "night": Decimal("0.22")})
     tariff = Tariff(name="t", currency="EUR", rates=("day", "night"), prices=(price,), windows=(night,), billing_day=26)
     zone = ZoneInfo("Europe/Berlin")
     span = entries[0].end - timedelta(days=3), now + timedelta(days=1)
-    few = condensed(shelves, meter_id, billing_moments(tariff, *span, zone))
-    assert bills(few, tariff, *span, zone) == bills(shelves.ledger_slice(meter_id), tariff, *span, zone)
+    few = condensed(store, meter_id, billing_moments(tariff, *span, zone))
+    assert bills(few, tariff, *span, zone) == bills(store.ledger_slice(meter_id), tariff, *span, zone)
 
 
 def _adjusted(books: LedgerSlice, now: datetime) -> Entry:
     return adjustment(books, import_mwh=5_000_000, export_mwh=0, at=now, who="owner", reason="the fuse was bypassed")
 
 
-def test_a_manual_entry_moves_the_bar_of_its_hour_at_once(shelves: Store) -> None:
+def test_a_manual_entry_moves_the_bar_of_its_hour_at_once(store: Store) -> None:
     first = Entry(sequence=1, kind=EntryKind.START, start=START, end=START, epoch=1, count=0)
     day = [first]
     for number in range(2, 600):
@@ -217,16 +217,16 @@ def test_a_manual_entry_moves_the_bar_of_its_hour_at_once(shelves: Store) -> Non
                 elapsed_us=60_000_000,
             )
         )
-    meter_id = booked(shelves, day)
+    meter_id = booked(store, day)
     marks = boundaries(By.HOUR, START, day[-1].end, UTC)
-    before = by_interval(condensed(shelves, meter_id, marks), marks)
-    shelves.state(meter_id, lambda books: _adjusted(books, START + timedelta(hours=3)))
-    after = by_interval(condensed(shelves, meter_id, marks), marks)
+    before = by_interval(condensed(store, meter_id, marks), marks)
+    store.state(meter_id, lambda books: _adjusted(books, START + timedelta(hours=3)))
+    after = by_interval(condensed(store, meter_id, marks), marks)
     moved = [late.energy.import_mwh - early.energy.import_mwh for early, late in zip(before, after, strict=True)]
     assert moved == [0, 0, 0, 5_000_000, *[0] * (len(moved) - 4)]
 
 
-def test_a_direction_stated_for_an_old_gap_reaches_a_later_year(shelves: Store) -> None:
+def test_a_direction_stated_for_an_old_gap_reaches_a_later_year(store: Store) -> None:
     day, gap_end = START, START + timedelta(hours=7)
     entries = [
         Entry(sequence=1, kind=EntryKind.START, start=day, end=day, epoch=1, count=0),
@@ -236,14 +236,14 @@ def test_a_direction_stated_for_an_old_gap_reaches_a_later_year(shelves: Store) 
             positive=4, elapsed_us=60_000_000,
         ),
     ]  # fmt: skip
-    meter_id, later = booked(shelves, entries), START + timedelta(days=400)
-    shelves.state(meter_id, lambda b: opening(b, import_mwh=7, export_mwh=0, at=later, who="o", reason="old meter"))
-    shelves.state(
+    meter_id, later = booked(store, entries), START + timedelta(days=400)
+    store.state(meter_id, lambda b: opening(b, import_mwh=7, export_mwh=0, at=later, who="o", reason="old meter"))
+    store.state(
         meter_id, lambda b: assignment(b, 2, EnergyDirection.IMPORT, at=later, who="owner", reason="no sun then")
     )
     marks = boundaries(By.DAY, later, later + timedelta(days=1), UTC)
-    few = condensed(shelves, meter_id, marks)
-    assert alike(by_interval(few, marks), by_interval(shelves.ledger_slice(meter_id), marks))
+    few = condensed(store, meter_id, marks)
+    assert alike(by_interval(few, marks), by_interval(store.ledger_slice(meter_id), marks))
     assert few.earliest(few.stated[1]) == day
 
 
@@ -274,7 +274,7 @@ def test_a_question_about_a_day_looks_at_few_entries(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("pieces", [1, 7, 100])
-def test_sums_follow_entries_however_they_were_written(shelves: Store, pieces: int) -> None:
+def test_sums_follow_entries_however_they_were_written(store: Store, pieces: int) -> None:
     entries = [Entry(sequence=1, kind=EntryKind.START, start=START, end=START, epoch=1, count=0)]
     for number in range(2, 200):
         back = timedelta(hours=-2) if number in {60, 120} else timedelta()
@@ -291,11 +291,11 @@ def test_sums_follow_entries_however_they_were_written(shelves: Store, pieces: i
                 elapsed_us=60_000_000,
             )
         )
-    meter_id = register(shelves, f"pieces {pieces}")
+    meter_id = register(store, f"pieces {pieces}")
     for place in range(0, len(entries), pieces):
-        shelves.book(meter_id, entries[place : place + pieces])
+        store.book(meter_id, entries[place : place + pieces])
     marks = boundaries(By.QUARTER_HOUR, START - timedelta(hours=3), entries[-1].end + timedelta(hours=3), UTC)
-    whole = by_interval(shelves.ledger_slice(meter_id), marks)
-    few, numbers = condensed_and_counted(shelves, meter_id, marks)
+    whole = by_interval(store.ledger_slice(meter_id), marks)
+    few, numbers = condensed_and_counted(store, meter_id, marks)
     assert alike(few, whole)
     assert numbers == few

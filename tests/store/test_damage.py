@@ -58,7 +58,7 @@ def test_rows_that_were_read_before_end_a_reading_by_pages(found: list[int]) -> 
 
 
 @pytest.mark.parametrize("what", ["empty", "folder", "text", "other", "newer", "pipe"])
-def test_what_is_no_database_of_this_version_is_refused_in_words(tmp_path: Path, what: str) -> None:
+def test_what_is_not_a_database_of_this_version_is_a_clear_error(tmp_path: Path, what: str) -> None:
     path = tmp_path / "w.sqlite"
     match what:
         case "empty":

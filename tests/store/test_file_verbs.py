@@ -249,7 +249,7 @@ def test_a_restore_where_nothing_stood_makes_the_file(path: Path, tmp_path: Path
         ("text", "is not a database"),
     ],
 )
-def test_what_is_no_sound_backup_is_refused_and_nothing_changes(
+def test_what_is_not_a_sound_backup_is_refused_and_nothing_changes(
     path: Path, tmp_path: Path, damage: str, says: str
 ) -> None:
     backup = tmp_path / "b.sqlite"

@@ -223,7 +223,7 @@ def test_a_list_of_nodes_and_a_table_are_read_alike(tmp_path: Path) -> None:
         ([node(0, 1), node(0, 1)], "consumption is there twice"),
     ],
 )
-def test_an_answer_that_is_no_single_home_is_refused(tmp_path: Path, document: object, says: str) -> None:
+def test_an_answer_that_is_not_a_single_home_is_refused(tmp_path: Path, document: object, says: str) -> None:
     path = tmp_path / "t.json"
     path.write_text(json.dumps(document))
     with pytest.raises(FileError, match=says):

@@ -128,7 +128,7 @@ def test_a_store_in_memory_is_refused_as_its_reader_would_see_nothing() -> None:
         open_store(":memory:")
 
 
-def test_a_folder_that_cannot_be_made_is_told_as_such(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_made_is_reported_as_such(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("here")
     with pytest.raises(StoreError, match="file"):
         open_store(tmp_path / "file" / "w.sqlite")

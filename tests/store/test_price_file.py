@@ -97,7 +97,7 @@ def test_hours_become_quarter_hours_from_a_day_on() -> None:
         ("{", "expecting property name"),
     ],
 )
-def test_what_is_no_price_list_says_what_is_wrong(text: str, complaint: str) -> None:
+def test_what_is_not_a_price_list_says_what_is_wrong(text: str, complaint: str) -> None:
     with pytest.raises(ConfigError, match=complaint) as caught:
         parse_prices(text, "spot")
     assert "docs/ledger.md" in str(caught.value.hint)

@@ -87,7 +87,7 @@ def test_either_variant_of_the_frames_is_found_without_being_named(heads: str, c
     assert reading.celsius == pytest.approx(25, abs=0.2)
 
 
-def test_a_variant_that_is_named_wrongly_is_told_with_the_right_one(clock: ManualClock) -> None:
+def test_a_variant_that_is_named_wrongly_is_refused_with_the_right_one(clock: ManualClock) -> None:
     carrier = open_port("twin://bw-shp10?heads=50", clock=clock)
     meter = Meter(carrier, PLUG, chip=BL0940, read_head=0x58)
     with meter, pytest.raises(Exception, match="no answer") as caught:

@@ -106,7 +106,7 @@ def test_cen_is_tied_to_the_supply_and_pulling_the_plug_does(tmp_path: Path) -> 
     desk.clock.at(6.0, lambda: (desk.twin.power(False), desk.clock.at(8.0, desk.twin.power)))
     with desk.session(patience_s=30) as flasher:
         flasher.write(image)
-    assert 7 < desk.told(Linked)[0].seconds < 9
+    assert 7 < desk.events_of(Linked)[0].seconds < 9
     assert desk.flash == over(desk.before, image)
 
 
@@ -115,7 +115,7 @@ def test_tx_and_rx_are_swapped_and_that_is_the_second_thing_to_try(tmp_path: Pat
     diagnosis = gives_up(desk)
     assert diagnosis["symptom"] == "no-answer"
     assert names(diagnosis)[:2] == ["not-reset", "swapped"]
-    assert any("Swap TX and RX" in event.words for event in desk.told(Coaching))
+    assert any("Swap TX and RX" in event.words for event in desk.events_of(Coaching))
 
 
 def test_the_wires_are_on_the_log_uart_and_its_banner_gives_it_away(tmp_path: Path) -> None:
@@ -138,7 +138,7 @@ def test_a_rate_the_adapter_refuses_is_replaced_by_a_lower_one_unasked(
     desk, image = Desk(tmp_path, port={"adapter": "cp2102"}), known_image()
     report = desk.write(image)
     assert report.baud == 460800
-    assert any("921600 baud did not work" in event.why for event in desk.told(RateChanged))
+    assert any("921600 baud did not work" in event.why for event in desk.events_of(RateChanged))
     assert desk.flash == over(desk.before, image)
 
 

@@ -59,7 +59,7 @@ def test_a_wrong_rate_on_a_real_terminal_is_found_out() -> None:
     assert caught.value.hint == f"the chip answers at 9600 baud: open serial://{served.path}?baud=9600"
 
 
-def test_a_twin_that_is_gone_is_an_error_with_a_mend() -> None:
+def test_a_twin_that_is_gone_is_an_error_with_a_remedy() -> None:
     with serve_spi(open_twin("pziot-e01")) as served:
         url = served.url
     with pytest.raises(PortOpenError) as caught:

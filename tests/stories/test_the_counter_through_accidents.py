@@ -44,7 +44,7 @@ class Bench:
             self._before = reading.monotonic
             self.entries += self.ledger.observe(observation(reading, elapsed))
 
-    def begin_anew(self) -> None:
+    def begin_again(self) -> None:
         """Forget what was booked; the next reading is the first."""
         self.ledger = Ledger(chip_epoch(1, CALIBRATION.counts_per_watt))
         self.entries.clear()
@@ -63,7 +63,7 @@ class Bench:
 @pytest.fixture
 def bench() -> Bench:
     bench = Bench()
-    bench.begin_anew()
+    bench.begin_again()
     return bench
 
 
@@ -90,7 +90,7 @@ def test_a_counter_that_falls_to_zero_by_itself_books_no_megawatt_hours(bench: B
 
 def test_a_counter_that_wraps_goes_on_as_if_nothing_had_been(bench: Bench) -> None:
     bench.twin.chip.poke(CF_CNT, 0xFFFFF0)
-    bench.begin_anew()
+    bench.begin_again()
     bench.look(600)
     assert bench.kinds() == [EntryKind.START]
     assert any("wrapped" in entry.note for entry in (*bench.entries, *bench.ledger.close()))

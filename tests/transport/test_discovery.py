@@ -49,7 +49,7 @@ def test_adapters_and_buses_are_listed_with_the_url_to_use(machine: Path) -> Non
     ("attribute", "content", "listed"),
     [("type", "0", False), ("type", "4", True), ("console", "Y", False), ("console", "N", True)],
 )
-def test_a_console_or_a_port_without_hardware_is_no_candidate(
+def test_a_console_or_a_port_without_hardware_is_not_a_candidate(
     machine: Path, attribute: str, content: str, listed: bool
 ) -> None:
     folder = machine / "tty" / "ttyS0"
@@ -63,7 +63,7 @@ def test_a_console_or_a_port_without_hardware_is_no_candidate(
     ("vid", "pid", "chip"),
     [(0x10C4, 0xEA60, "CP2102"), (0x1A86, 0x7523, "CH340"), (0x1234, 1, None), (None, None, None)],
 )
-def test_the_chip_of_an_adapter_is_told_by_its_usb_numbers(
+def test_the_chip_of_an_adapter_is_known_by_its_usb_numbers(
     monkeypatch: pytest.MonkeyPatch, vid: int | None, pid: int | None, chip: str | None
 ) -> None:
     port = SimpleNamespace(device="/dev/serial/by-id/x", resolved_device="/dev/ttyUSB0", vid=vid, pid=pid)

@@ -42,7 +42,7 @@ def test_an_adapter_belongs_to_one_program_at_a_time() -> None:
         opened(f"serial://{device}").close()
 
 
-def test_a_file_that_is_no_serial_device_is_told_apart() -> None:
+def test_a_file_that_is_not_a_serial_device_is_told_apart() -> None:
     with pytest.raises(PortOpenError, match="/dev/null does not open"):
         open_port("serial:///dev/null")
 
@@ -114,7 +114,7 @@ def test_a_remote_adapter_takes_rate_and_lines() -> None:
         assert (adapter.baudrate, adapter.dtr, adapter.rts) == (38400, True, False)
 
 
-def test_a_server_of_raw_bytes_is_no_remote_adapter() -> None:
+def test_a_server_of_raw_bytes_is_not_a_remote_adapter() -> None:
     with tcp_far_end((), False) as (url, _):
         port = split(url).port
         with pytest.raises(PortOpenError, match="no RFC 2217 answer") as caught:

@@ -48,7 +48,7 @@ def test_windows_says_permission_where_it_means_busy(monkeypatch: pytest.MonkeyP
     assert "in use by another program" in str(explain("COM3", errno.EACCES))
 
 
-def test_anything_else_is_told_in_the_systems_words() -> None:
+def test_anything_else_is_reported_in_the_systems_words() -> None:
     assert "as the system says" in str(explain("/dev/ttyUSB0", errno.EIO))
 
 

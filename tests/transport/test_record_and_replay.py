@@ -117,7 +117,7 @@ def test_a_file_that_cannot_be_written_gives_the_port_back(tmp_path: Path) -> No
         opened(f"serial://{device}").close()
 
 
-def test_a_full_disk_is_told_by_name() -> None:
+def test_a_full_disk_is_reported_by_name() -> None:
     if not (full := Path("/dev/full")).exists():
         pytest.skip("only Linux has a disk that is always full")
     with listening() as (_, port), pytest.raises(PortError, match="/dev/full cannot be written"):
@@ -219,7 +219,7 @@ def test_a_malformed_line_is_named_by_number(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"58 AA\n", b"\xff\xfe", b'{"format": "other"}\n'])
-def test_a_file_that_is_no_capture_is_refused_at_once(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_not_a_capture_is_refused_at_once(tmp_path: Path, content: bytes) -> None:
     (path := tmp_path / "x.jsonl").write_bytes(content)
     with pytest.raises(PortOpenError, match="is not a capture file") as caught:
         open_port(f"replay:{path}")
@@ -240,13 +240,13 @@ def test_a_line_without_an_end_is_not_read_to_the_end_of_memory() -> None:
     assert file.asked == MAX_LINE_CHARS + 1
 
 
-def test_a_capture_that_is_not_there_is_told() -> None:
+def test_a_capture_that_is_not_there_is_reported() -> None:
     with pytest.raises(PortOpenError, match=r"nowhere.jsonl does not exist"):
         open_port("replay:nowhere.jsonl")
 
 
 @pytest.mark.parametrize("device", ["/dev/zero", "/dev/urandom", "/dev/tty", "/"])
-def test_what_is_no_file_is_refused_at_once(device: str) -> None:
+def test_what_is_not_a_file_is_refused_at_once(device: str) -> None:
     with pytest.raises(PortOpenError, match=r"not a file|cannot be read"):
         open_port(f"replay:{device}")
 

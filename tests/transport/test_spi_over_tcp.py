@@ -79,7 +79,7 @@ def test_a_twin_at_the_far_end_is_marked_as_simulated() -> None:
         assert bus.simulated
 
 
-def test_a_second_master_is_told_that_the_bus_is_busy_and_may_come_later() -> None:
+def test_a_second_master_learns_that_the_bus_is_busy_and_may_come_later() -> None:
     with serving(ByteChip()) as port:
         with open_bus(port), pytest.raises(PortOpenError, match="busy: another master"):
             open_bus(port)
@@ -134,7 +134,7 @@ def test_a_slave_that_cannot_release_the_chip_serves_the_next_master() -> None:
             assert bus.transfer(FRAME, soon()) == answer_of(FRAME)
 
 
-def test_a_slave_of_another_version_is_named_with_the_mend() -> None:
+def test_a_slave_of_another_version_is_named_with_the_remedy() -> None:
     newer = bytearray(encode(Hello()))
     newer[7] = 2
     with slave_that(lambda sock: (sock.sendall(newer), hear_out(sock))) as port:
@@ -177,7 +177,7 @@ def test_a_slave_that_leaves_is_a_lost_port() -> None:
         bus.transfer(FRAME, soon())
 
 
-def test_a_reply_of_another_length_is_no_reply() -> None:
+def test_a_reply_of_another_length_is_not_a_reply() -> None:
     greeting = encode(Hello()) + encode(Configured())
     with (
         slave_that(lambda sock: (sock.sendall(greeting + encode(Transferred(b"x"))), hear_out(sock))) as port,

@@ -38,7 +38,7 @@ class Usb:
             if node:
                 (self.devices / tty).touch()
 
-    def told(self) -> list[str]:
+    def descriptions(self) -> list[str]:
         return [adapter.words() for adapter in without_device(sysfs=self.sysfs, devices=self.devices)]
 
 
@@ -50,31 +50,31 @@ def usb(tmp_path: Path) -> Usb:
 @pytest.mark.parametrize(("driver", "tty"), [("ch341", "ttyUSB0"), ("cdc_acm", "ttyACM0")])
 def test_an_adapter_with_its_device_needs_no_word(usb: Usb, driver: str, tty: str) -> None:
     usb.plug("1-1.2", CH340, driver=driver, tty=tty)
-    assert usb.told() == []
+    assert usb.descriptions() == []
 
 
-def test_an_adapter_that_brltty_has_taken_is_told_so(usb: Usb) -> None:
+def test_an_adapter_that_brltty_has_taken_is_reported_as_taken(usb: Usb) -> None:
     usb.plug("1-1", CH340, driver="usbfs")
-    (said,) = usb.told()
+    (said,) = usb.descriptions()
     assert said.startswith("a CH340 (1a86:7523) is plugged in, and another program has taken it, usually brltty")
     assert "sudo apt remove brltty" in said
 
 
 def test_an_adapter_without_a_driver_names_its_module(usb: Usb) -> None:
     usb.plug("3-2", CP2102)
-    (said,) = usb.told()
+    (said,) = usb.descriptions()
     assert "no driver holds it: sudo modprobe cp210x" in said
 
 
-def test_a_device_that_a_container_does_not_have_is_told_so(usb: Usb) -> None:
+def test_a_device_that_a_container_does_not_have_is_reported_as_such(usb: Usb) -> None:
     usb.plug("1-1", CH340, driver="ch341", tty="ttyUSB0", node=False)
-    (said,) = usb.told()
+    (said,) = usb.descriptions()
     assert "/dev/ttyUSB0 does not exist here: in a container hand it in (docker run --device /dev/ttyUSB0)" in said
 
 
 def test_a_driver_that_made_no_device_is_named(usb: Usb) -> None:
     usb.plug("1-1", CH340, driver="ch341")
-    assert "its driver ch341 has made no device" in usb.told()[0]
+    assert "its driver ch341 has made no device" in usb.descriptions()[0]
 
 
 def test_other_usb_devices_and_hubs_are_passed_over(usb: Usb) -> None:
@@ -82,13 +82,13 @@ def test_other_usb_devices_and_hubs_are_passed_over(usb: Usb) -> None:
     (usb.sysfs / "usb1").mkdir()
     (usb.sysfs / "1-9").mkdir()
     (usb.sysfs / "1-9" / "idVendor").write_bytes(b"\xff\xfe")
-    assert usb.told() == []
+    assert usb.descriptions() == []
 
 
 def test_two_of_a_kind_are_told_apart_from_one_that_works(usb: Usb) -> None:
     usb.plug("1-1", CH340, driver="ch341", tty="ttyUSB0")
     usb.plug("1-1.1", CH340)
-    assert len(usb.told()) == 1
+    assert len(usb.descriptions()) == 1
 
 
 def test_a_system_without_sysfs_tells_nothing(tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ def test_a_system_without_sysfs_tells_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize("ids", CHIPS)
 def test_every_listed_chip_has_words(usb: Usb, ids: tuple[int, int]) -> None:
     usb.plug("1-1", ids)
-    assert "modprobe" in usb.told()[0]
+    assert "modprobe" in usb.descriptions()[0]
 
 
 def test_a_missing_port_says_which_adapter_gives_none(usb: Usb, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,7 +112,7 @@ def test_a_missing_port_says_which_adapter_gives_none(usb: Usb, monkeypatch: pyt
     assert "usually brltty" in str(caught.value.hint)
 
 
-def test_without_any_port_the_hidden_adapters_are_told(usb: Usb, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_any_port_the_hidden_adapters_are_named(usb: Usb, monkeypatch: pytest.MonkeyPatch) -> None:
     from wattrail.app.plan import plan_service
     from wattrail.cli.run import demo_notice
 

@@ -344,7 +344,7 @@ def test_a_steady_state_by_url() -> None:
         ("twin://lspa9?colour=red", "twin has no option 'colour'"),
     ],
 )
-def test_urls_that_make_no_sense_are_refused_in_words(url: str, complaint: str) -> None:
+def test_urls_that_make_no_sense_are_refused_with_the_reason(url: str, complaint: str) -> None:
     with pytest.raises(UrlError, match=complaint):
         open_port(url)
 

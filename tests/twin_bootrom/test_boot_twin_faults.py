@@ -32,7 +32,7 @@ def test_a_reply_loses_a_byte_or_its_end_or_all_of_it(rom) -> None:
     assert [type(rom.ask(c.FLASH_ID, seconds=0.1)) for _ in range(3)] == [NoReply, NoReply, Answered]
 
 
-def test_a_bent_bit_in_a_reply_s_data_is_told_by_the_crc_only(rom) -> None:
+def test_a_bent_bit_in_a_reply_s_data_is_shown_by_the_crc_only(rom) -> None:
     rom.twin.faults.flip_bit(byte=500, bit=3)
     data = rom.do(c.READ_4K, address=0x11000).data
     assert data != b"\xff" * 4096
@@ -106,7 +106,7 @@ def test_filler_frees_a_stuck_receiver(make_bench) -> None:
         assert bench.say(LINK) == LINKED
 
 
-def test_a_body_that_is_no_whole_page_sticks_until_reset(loader) -> None:
+def test_a_body_that_is_not_a_whole_page_sticks_until_reset(loader) -> None:
     loader.say(bytes.fromhex("01 E0 FC FF F4 69 00 07 00 10 01 00") + b"\0" * 100)
     for _ in range(5):
         assert loader.say(b"\0" * 8192, 1.0) == ""
@@ -148,7 +148,7 @@ def test_bytes_that_take_no_time_on_the_wire_overrun_nothing(make_bench) -> None
     assert bench.twin.flash.read(0x11000, 4096) == SECTOR
 
 
-def test_a_receiver_with_a_time_out_starts_anew(make_bench) -> None:
+def test_a_receiver_with_a_time_out_starts_again(make_bench) -> None:
     bench = make_bench("N", timing={"byte_gap_s": 0.02})
     assert bench.say("01 E0 FC FF F4", 0.5) == ""
     assert bench.say(LINK) == LINKED

@@ -213,7 +213,7 @@ def test_a_killed_server_has_kept_what_was_flashed_before_the_silence(tmp_path: 
     assert file.stat().st_size == 1 << 21
 
 
-def test_a_second_server_is_refused_a_file_that_another_has_and_told_who(tmp_path: Path) -> None:
+def test_a_second_server_is_refused_a_file_in_use_and_learns_by_whom(tmp_path: Path) -> None:
     file = tmp_path / "flash.bin"
     with started("twin", "serve", "pziot-e01", "--flash", str(file)) as first:
         line_with(first.stdout, "Ctrl-C ends it")
@@ -244,7 +244,7 @@ def test_two_servers_that_begin_at_once_do_not_both_get_a_new_file(tmp_path: Pat
         pass
 
 
-def test_a_pipe_is_no_file_to_keep_a_flash_in(tmp_path: Path) -> None:
+def test_a_pipe_is_not_a_file_to_keep_a_flash_in(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(FileError, match="pipe"):
         BootTwin("N", image_file=tmp_path / "pipe")

@@ -21,7 +21,7 @@ from wattrail.twin.bootrom import SUPPLIES, BootPhase, BootTwin, PowerSupply
 LINK = bytes.fromhex("01 E0 FC 01 00")
 
 
-def knocked(bench: Bench) -> bool:
+def answers_link_check(bench: Bench) -> bool:
     """Reset, and LinkChecks for 0.3 s."""
     bench.twin.reset()
     for _ in range(60):
@@ -37,7 +37,7 @@ def session(
     """What any flasher does, until the chip no longer answers: the step at which it fell silent, or "done"."""
     bench = Bench(chip, linked=False, supply=supply, seed=seed, sr=0)
     bench.clock.advance(1)
-    if not knocked(bench):
+    if not answers_link_check(bench):
         return "link", bench
     if baud and not isinstance(bench.set_baud(baud), Answered):
         return "rate", bench
@@ -101,7 +101,7 @@ def test_a_good_supply_carries_the_whole_session_and_the_radio(supply: str) -> N
         assert bench.twin.resets == ()
 
 
-def test_a_bigger_capacitor_mends_the_second_set_up_step_by_step() -> None:
+def test_a_bigger_capacitor_fixes_the_second_set_up_step_by_step() -> None:
     plain = SUPPLIES["usb + ldo"]
     assert plain is not None
     got = {times: session(replace(plain, farads=plain.farads * times))[0] for times in (1, 2, 10)}
@@ -159,7 +159,7 @@ def test_the_rail_can_be_measured() -> None:
     assert Bench(linked=False).twin.rail_volts == 3.3
 
 
-def test_a_capacitor_delays_the_start_and_is_no_window_lost() -> None:
+def test_a_capacitor_delays_the_start_and_no_window_is_lost() -> None:
     small = Bench(linked=False, supply="bench supply")
     large = Bench(linked=False, supply=PowerSupply(3.3, 4.0, 10e-3, limit_amps=0.2))
     for bench in (small, large):

@@ -20,7 +20,7 @@ def bench_wired(wiring: str, chip: str = "N", **options: object) -> Bench:
     return bench
 
 
-def reset_and_knock(bench: Bench) -> str:
+def reset_and_check_link(bench: Bench) -> str:
     bench.twin.reset()
     return " ".join(filter(None, (bench.say(LINK, 0.01) for _ in range(60))))
 
@@ -29,7 +29,7 @@ def reset_and_knock(bench: Bench) -> str:
 @pytest.mark.parametrize("chip", ["N", "M", "T"])
 def test_over_wrong_wires_nobody_is_reached(wiring: str, chip: str) -> None:
     bench = bench_wired(wiring, chip)
-    assert LINKED not in reset_and_knock(bench)
+    assert LINKED not in reset_and_check_link(bench)
     assert bench.twin.phase is BootPhase.APP, "its window passed unused"
 
 
@@ -78,7 +78,7 @@ def test_a_chip_that_is_linked_or_dead_starts_no_application() -> None:
     assert log.drain() == b"", "a bootloader that is gone says nothing"
 
 
-def test_an_n_told_to_reboot_says_so_on_its_log() -> None:
+def test_an_n_asked_to_reboot_says_so_on_its_log() -> None:
     bench = Bench("N")
     log = bench.twin.port(wiring="uart2")
     bench.say("01 E0 FC 02 0E A5")
@@ -116,7 +116,7 @@ def test_others_are_silent(app: str | None) -> None:
     assert Bench(linked=False, app=app).listen(5) == b""
 
 
-def test_talk_stops_with_the_application_and_begins_anew_with_it() -> None:
+def test_talk_stops_with_the_application_and_begins_again_with_it() -> None:
     bench = Bench(linked=False, app="tuyamcu")
     bench.connect()
     assert bench.listen(5) == b""
@@ -146,7 +146,7 @@ def test_talk_that_nobody_takes_is_lost_and_not_hoarded() -> None:
     assert len(bench.port.drain()) <= 64 * len(APPLICATIONS["openbeken"].text)
 
 
-def test_talk_is_no_reply_to_a_fault_and_silence_hides_it() -> None:
+def test_talk_is_not_a_reply_to_a_fault_and_silence_hides_it() -> None:
     bench = Bench(linked=False, app="openbeken")
     bench.twin.faults.cut_reply(after=3)
     assert bench.listen(1.5) == APPLICATIONS["openbeken"].text

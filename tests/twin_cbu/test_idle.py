@@ -73,7 +73,7 @@ def test_what_the_loop_walks_into_is_not_watched() -> None:
     assert once_a_round(rounds, walked_into={0x200, 0x204, 0x208}) is None
 
 
-def test_a_slice_that_ends_at_the_watched_place_is_no_round() -> None:
+def test_a_slice_that_ends_at_the_watched_place_is_not_a_round() -> None:
     cpu = EmulatedCpu(lambda kind, address: None)
     cpu.map_memory(0x400000, 0x10000)
     cpu.write_memory(0x408000, struct.pack("<2I", 0xE2800001, 0xEAFFFFFD))  # add r0, r0, #1; b to it

@@ -164,7 +164,7 @@ def test_a_signal_stops_the_service_with_its_books_written(tmp_path: Path, numbe
     assert "Traceback" not in err
 
 
-def test_a_port_in_use_is_an_error_with_its_mend() -> None:
+def test_a_port_in_use_is_an_error_with_its_remedy() -> None:
     with bind(port=0) as listener, pytest.raises(ConfigError, match="Address already in use") as caught:
         bind(port=listener.getsockname()[1])
     assert "another port" in str(caught.value.hint)

@@ -24,10 +24,10 @@ TRUTH = {"volts": "230.0", "amps": "10.00", "watts": "2300", "load": "resistive"
 
 HELD = {"scale": "calibrated constants"}
 
-Told = Callable[..., Awaitable[dict[str, Any]]]
+ActionCall = Callable[..., Awaitable[dict[str, Any]]]
 
 
-def visit(folder: Path, url: str, story: Callable[[Told, Store, Feed], Awaitable[None]]) -> None:
+def visit(folder: Path, url: str, story: Callable[[ActionCall, Store, Feed], Awaitable[None]]) -> None:
     """A gateway that reads one meter, and the actions that its page would call."""
 
     async def played() -> None:
@@ -53,7 +53,7 @@ def visit(folder: Path, url: str, story: Callable[[Told, Store, Feed], Awaitable
 
 
 def test_a_twin_is_measured_kept_once_and_put_back(tmp_path: Path) -> None:
-    async def story(call: Told, store: Store, feed: Feed) -> None:
+    async def story(call: ActionCall, store: Store, feed: Feed) -> None:
         found = (await call("measure", **TRUTH))["result"]
         view = feed.view("bench")
         assert view is not None
@@ -88,7 +88,7 @@ def test_what_is_kept_or_put_back_holds_from_the_next_reading_on(tmp_path: Path)
         assert view.reading is not None
         return view.reading
 
-    async def story(call: Told, store: Store, feed: Feed) -> None:
+    async def story(call: ActionCall, store: Store, feed: Feed) -> None:
         before = reading(feed)
         assert before.calibration is not None
         assert abs((before.watts or 0) / 2300.0 - 1) > 0.01
@@ -115,7 +115,7 @@ def test_what_is_kept_or_put_back_holds_from_the_next_reading_on(tmp_path: Path)
 
 
 def test_a_slipped_decimal_is_found_and_not_kept(tmp_path: Path) -> None:
-    async def story(call: Told, store: Store, feed: Feed) -> None:
+    async def story(call: ActionCall, store: Store, feed: Feed) -> None:
         found = (await call("measure", **{**TRUTH, "volts": "23.00"}))["result"]
         assert found["acceptable"] is False
         shown = feed.view("bench")

@@ -25,7 +25,7 @@ def page(browser: Browser, scene: Scene) -> Iterator[Page]:
     assert problems == []
 
 
-def test_a_german_reader_is_told_in_german_what_looks_wrong(browser: Browser, scene: Scene) -> None:
+def test_a_german_reader_sees_in_german_what_looks_wrong(browser: Browser, scene: Scene) -> None:
     context = browser.new_context(locale="de-DE", viewport={"width": 390, "height": 844})
     page = context.new_page()
     page.goto(f"{scene('bench').rstrip('/')}/calibration/bench")

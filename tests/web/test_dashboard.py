@@ -131,7 +131,7 @@ def test_energy_is_shown_rounded_down_so_that_it_never_falls(scene: Scene, visit
     assert shown == ["0.000", "0.000", "0.001", "1.234", "1.234", "12,345.678", "–"]
 
 
-def test_trouble_is_shown_with_its_mend_and_the_last_numbers_stay(scene: Scene, visit: Callable[[str], Visit]) -> None:
+def test_trouble_shows_its_remedy_and_the_last_numbers_stay(scene: Scene, visit: Callable[[str], Visit]) -> None:
     page = visit(scene("trouble")).page
     silent, gone = (page.get_by_role("article", name=f"Meter {name}") for name in ("workshop", "garage"))
     expect(silent.get_by_role("status")).to_contain_text("Stale")

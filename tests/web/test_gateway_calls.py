@@ -84,7 +84,7 @@ def test_a_hint_comes_back_too() -> None:
 
 
 @pytest.mark.parametrize("call", [{}, {"id": 1}, [], {"id": 1, "action": "double"}])
-def test_what_is_no_call_is_refused(call: Any) -> None:
+def test_what_is_not_a_call_is_refused(call: Any) -> None:
     with pytest.raises(ValueError, match="a call without"):
         answer_call(call, ACTIONS)
 

@@ -30,7 +30,7 @@ def dump() -> bytes:
     return in_flash(FACTORY, stock_dump(configuration(TONGOU)), CONSTANTS)
 
 
-def test_a_dump_is_told_with_its_board_and_its_files(tmp_path: Path) -> None:
+def test_a_dump_is_shown_with_its_board_and_its_files(tmp_path: Path) -> None:
     async def story(site: Site) -> None:
         answer = await sent(site, dump())
         assert answer.status == 200, answer.body
@@ -49,7 +49,7 @@ def test_a_dump_is_told_with_its_board_and_its_files(tmp_path: Path) -> None:
     visit(Site(tmp_path), story)
 
 
-def test_two_configurations_that_disagree_are_both_told(tmp_path: Path) -> None:
+def test_two_configurations_that_disagree_are_both_shown(tmp_path: Path) -> None:
     async def story(site: Site) -> None:
         answer = await sent(site, with_openbeken(stock_dump(configuration(TONGOU)), {}))
         assert len(answer.json["boards"]["sources"]) == 2
@@ -82,7 +82,7 @@ def test_no_secret_of_a_dump_is_in_the_answer(tmp_path: Path) -> None:
     ],
     ids=["empty", "web page", "broken zip"],
 )
-def test_what_is_no_dump_is_refused_with_a_reason(tmp_path: Path, data: bytes, status: int, said: str) -> None:
+def test_what_is_not_a_dump_is_refused_with_a_reason(tmp_path: Path, data: bytes, status: int, said: str) -> None:
     async def story(site: Site) -> None:
         answer = await sent(site, data)
         assert (answer.status, answer.headers["content-type"]) == (status, "application/problem+json")

@@ -86,7 +86,7 @@ def test_a_file_that_is_dropped_and_no_dump_says_why(scene: Scene, context: Brow
     expect(page.get_by_text("Try this: ")).to_be_visible()
 
 
-def test_a_german_reader_is_told_in_german(
+def test_a_german_reader_reads_it_in_german(
     scene: Scene, context: BrowserContext, german: BrowserContext, dump: Path
 ) -> None:
     damaged = bytearray(dump.read_bytes())

@@ -94,7 +94,7 @@ def test_a_reading_without_counts_crosses_the_channel_too() -> None:
 
 
 @pytest.mark.parametrize("line", [b"[]\n", b"1\n", b"{\n", b"\xff\n", b"\n"])
-def test_what_is_no_message_is_refused(line: bytes) -> None:
+def test_what_is_not_a_message_is_refused(line: bytes) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 whichever of them
         decode_line(line)
 

@@ -130,7 +130,7 @@ def test_two_people_see_what_both_wrote(gateway: Gateway, page: Page) -> None:
     gateway.until("health", lambda health: health["configuration"] != before)  # another log starts the page again
 
 
-def test_a_file_broken_by_hand_is_mended_on_the_page(gateway: Gateway, page: Page) -> None:
+def test_a_file_broken_by_hand_is_corrected_on_the_page(gateway: Gateway, page: Page) -> None:
     good = gateway.file.read_text()
     gateway.file.write_text(good.replace('name = "house"', "name = house"))
     page.reload()

@@ -104,7 +104,7 @@ def test_a_configuration_that_is_there_is_changed_not_lost(flash: Flash, bench: 
     assert Path("before.bin").read_bytes() == before
 
 
-def test_what_is_no_configuration_is_said_to_be_replaced(flash: Flash, bench: Bench, files: list[str]) -> None:
+def test_what_is_not_a_configuration_is_said_to_be_replaced(flash: Flash, bench: Bench, files: list[str]) -> None:
     sector = bytearray(default_configuration(Chip.N, MAC).sector())
     sector[0x20] ^= 1
     with_sector(bench, bytes(sector))

@@ -120,7 +120,7 @@ def test_an_unknown_part_in_such_a_file_is_refused_before_the_port(
 
 @pytest.mark.parametrize("dry_run", [(), ("--dry-run",)], ids=["restore", "dry run"])
 @pytest.mark.parametrize(("data", "error"), NO_DUMP.values(), ids=NO_DUMP)
-def test_what_is_no_dump_is_not_restored_whatever_is_allowed(
+def test_what_is_not_a_dump_is_not_restored_whatever_is_allowed(
     flash: Type, bench: Bench, file: Callable[[bytes], str], data: bytes, error: str, dry_run: tuple[str, ...]
 ) -> None:
     # A dry run once listed the sectors that would be written; with --allow rf the zeros were written.
@@ -187,7 +187,7 @@ def test_a_backup_of_this_board_goes_back_as_damaged_as_the_board_was(flash: Typ
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes by name on this system")
 @pytest.mark.parametrize("verb", ["write", "restore", "recover", "verify"])
-def test_a_pipe_is_no_file_and_nobody_waits_for_it(flash: Type, bench: Bench, home: Path, verb: str) -> None:
+def test_a_pipe_is_not_a_file_and_nobody_waits_for_it(flash: Type, bench: Bench, home: Path, verb: str) -> None:
     os.mkfifo("pipe.bin")
     said = flash(verb, "pipe.bin")
     assert (said.code, said.err.splitlines()[0]) == (2, "error: pipe.bin is a pipe, not a file")

@@ -334,7 +334,7 @@ def test_another_boards_dump_is_refused_for_its_radio(flash: Type, bench: Bench)
     assert bench.flash == bytes(foreign)
 
 
-def test_an_image_is_no_dump(flash: Type) -> None:
+def test_an_image_is_not_a_dump(flash: Type) -> None:
     said = flash("restore", "new.bin")
     assert said.code == 5
     assert "this is not a dump of the whole flash" in said.err

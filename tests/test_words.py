@@ -141,6 +141,23 @@ def test_of_a_test_only_docstrings_and_comments_are_prose() -> None:
     assert [[line.split("'")[1] for line in each] for each in found] == [["anew", "Told"], [], ["mend"]]
 
 
+def test_names_in_a_test_are_read_as_sentences() -> None:
+    source = "class Told: ...\ndef test_it_is_no_image(): ...\nasync def begin_anew(): ...\n"
+    source += "def test_two_are_told_apart_and_one_is_no_longer_there(): ...\n"
+    found = [phrases(text) for _, text in words.names_as_prose(source)]
+    assert [[line.split("'")[1] for line in each] for each in found] == [["told"], ["is no"], ["anew"], []]
+
+
+def test_the_name_of_a_test_is_refused_with_its_file_and_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(words, "ROOT", tmp_path)
+    module = tmp_path / "test_what_is_told.py"
+    module.write_text("\n\ndef test_a_pipe_is_no_file(): ...\n")
+    assert [str(refusal).split(": write")[0] for refusal in words.check_test(module, RULES)] == [
+        "test_what_is_told.py:1: 'told'",
+        "test_what_is_told.py:3: 'is no'",
+    ]
+
+
 def test_keys_in_a_script_are_not_prose_and_its_comments_are() -> None:
     script = 'place({ block: "center" }, t("It is no meter")); // read anew\n'
     assert [line.split("'")[1] for line in phrases(words.prose_of_script(script))] == ["is no", "anew"]

@@ -215,6 +215,16 @@ def prose_of_test(source: str) -> Iterator[tuple[int, str]]:
             yield token.start[0], _QUOTED.sub(_blank, token.string)
 
 
+def names_as_prose(source: str) -> Iterator[tuple[int, str]]:
+    """Names of a test's functions, fixtures and classes as sentences: pytest's report shows them to a reader."""
+    for node in ast.walk(ast.parse(source)):
+        match node:
+            case ast.FunctionDef() | ast.AsyncFunctionDef():
+                yield node.lineno, node.name.replace("_", " ")
+            case ast.ClassDef():
+                yield node.lineno, " ".join(words_of(node.name))
+
+
 def prose_of_script(script: str) -> str:
     """A script of the page without its strings of one word, which are keys of the browser's own."""
     return _KEYS_IN_SCRIPTS.sub(_blank, script)
@@ -243,8 +253,9 @@ def check_module(path: Path, rules: Rules) -> Iterator[Refusal]:
 
 
 def check_test(path: Path, rules: Rules) -> Iterator[Refusal]:
-    """What is refused in a test."""
-    for line, text in prose_of_test(path.read_text(encoding="utf-8")):
+    """What is refused in a test: in its own name, in the names that it defines, and in its sentences."""
+    source = path.read_text(encoding="utf-8")
+    for line, text in [(1, path.stem.replace("_", " ")), *names_as_prose(source), *prose_of_test(source)]:
         yield from refused_phrases(text, line, rules, str(path.relative_to(ROOT)))
 
 

@@ -110,7 +110,7 @@ def test_what_looks_wrong_is_named_and_nothing_is_kept(
 ) -> None:
     said = wattrail(*CALIBRATE, url, *typed, *KEPT)
     assert said.code == 1
-    assert says in said.out
+    assert [line.split(": ")[0] for line in said.out.splitlines() if says in line] == ["finding"]
     assert "error: findings speak against this calibration; nothing was kept" in said.err
     assert not (data_dir() / "simulated.sqlite").exists()
 
@@ -120,6 +120,7 @@ def test_who_insists_is_obeyed(wattrail: Type) -> None:
     (row,) = kept_by()
     assert row["micro_counts_per_amp"] == pytest.approx(2 * 138_167.4e6, rel=1e-4)
     assert "say turns=2" in str(row["evidence"])
+    assert "\nfinding: current reads 2 times" in wattrail("calibration", "show", "bench").out
 
 
 @pytest.mark.parametrize(

@@ -301,7 +301,7 @@ def test_no_word_makes_a_dump_of_what_is_none(desk: Desk, dump: bytes, why: str)
 
 
 @pytest.mark.parametrize("ask", [Flasher.restore, Flasher.preview_restore])
-def test_each_doubt_about_a_dump_has_its_own_word(desk: Desk, ask: Callable[..., object]) -> None:
+def test_each_violation_by_a_dump_has_its_own_word(desk: Desk, ask: Callable[..., object]) -> None:
     hurt = bytearray(board("N", 2).dump)
     hurt[0x40000] ^= 1
     noise = random.Random(6).randbytes(1 << 21)

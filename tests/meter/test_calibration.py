@@ -65,7 +65,7 @@ def test_parts_off_by_five_per_cent_end_within_a_thousandth(clock: ManualClock, 
     assert max(map(abs, twin.errors(10.0))) > 0.002
     points = [twin.load(10.0)]
     found = fit(points)
-    assert not any(doubt.stops for doubt in diagnose(points, found, before=PZIOT))
+    assert not any(finding.stops for finding in diagnose(points, found, before=PZIOT))
     twin.meter.calibration = found.completed(PZIOT)
     for amps in (2.0, 10.0, 25.0):
         assert max(map(abs, twin.errors(amps))) < 0.001
@@ -76,9 +76,9 @@ def test_a_reversed_transformer_is_recognised_and_set_right(clock: ManualClock) 
     twin.twin.faults.reverse_transformer()
     points = [twin.load(10.0)]
     found = fit(points)
-    (doubt,) = diagnose(points, found, before=PZIOT)
-    assert doubt.cause is FindingCause.WRONG_WAY
-    assert not doubt.stops
+    (finding,) = diagnose(points, found, before=PZIOT)
+    assert finding.cause is FindingCause.WRONG_WAY
+    assert not finding.stops
     twin.meter.calibration = found.completed(PZIOT)
     assert twin.meter.calibration.inverted
     assert twin.meter.read().watts == pytest.approx(2300, rel=1e-3)
@@ -88,9 +88,9 @@ def test_a_wire_that_passes_twice_is_recognised(clock: ManualClock) -> None:
     twin = bench(clock, front_end=TWO_TURNS)
     points = [twin.load(10.0)]
     found = fit(points)
-    (doubt,) = diagnose(points, found, before=PZIOT)
-    assert doubt.cause is FindingCause.TURNS
-    assert "then say turns=2" in doubt.text
+    (finding,) = diagnose(points, found, before=PZIOT)
+    assert finding.cause is FindingCause.TURNS
+    assert "then say turns=2" in finding.text
     assert diagnose(points, found, before=turned(PZIOT, 2), turns=2) == ()
 
 

@@ -78,12 +78,12 @@ def test_a_voltage_that_no_mains_has_names_the_front_end_to_try() -> None:
     third = Calibration(3 * right.counts_per_volt, right.counts_per_amp, right.counts_per_watt)
     device = opened(calibration=third)
     reading = device.read()
-    doubt = scale_finding(device, reading)
-    assert doubt is not None
-    assert "80.5 V is not a mains voltage" in doubt
-    assert "front_end=reference" in doubt
+    finding = scale_finding(device, reading)
+    assert finding is not None
+    assert "80.5 V is not a mains voltage" in finding
+    assert "front_end=reference" in finding
     assert "--front-end reference" in str(reading_view.finding_words(device, reading))
-    assert json.loads(reading_view.as_json(reading, device))["scale"]["doubt"] == doubt
+    assert json.loads(reading_view.as_json(reading, device))["scale"]["doubt"] == finding
 
 
 @pytest.mark.usefixtures("pziot_on_uart")
@@ -91,8 +91,8 @@ def test_a_voltage_that_fits_no_known_front_end_asks_for_a_calibration(monkeypat
     for address in (4, 6):
         monkeypatch.setitem(COUNTS, address, COUNTS[address] // 4)
     device = opened()
-    assert "57.5 V is not a mains voltage" in str(doubt := scale_finding(device, device.read()))
-    assert "no known front end fits: calibrate the meter" in str(doubt)
+    assert "57.5 V is not a mains voltage" in str(finding := scale_finding(device, device.read()))
+    assert "no known front end fits: calibrate the meter" in str(finding)
 
 
 def test_a_twin_knows_its_own_parts() -> None:

@@ -83,7 +83,7 @@ def a_point(
 
 
 def causes(*points: CalibrationPoint, turns: int = 1, before: Calibration = PZIOT) -> list[FindingCause]:
-    return [doubt.cause for doubt in diagnose(points, fit(points), before=before, turns=turns)]
+    return [finding.cause for finding in diagnose(points, fit(points), before=before, turns=turns)]
 
 
 # ---- golden vectors, worked out by hand in docs/calibration.md
@@ -392,20 +392,20 @@ def test_a_load_that_moves_is_reported_with_what_moved() -> None:
 def test_power_of_the_other_sign_is_a_wire_the_wrong_way(
     counts: float, watts: float, inverted: bool, says: str
 ) -> None:
-    doubt = wrong_way(counts, watts, inverted=inverted)
-    assert doubt is not None
-    assert doubt.cause is FindingCause.WRONG_WAY
-    assert says in doubt.text
-    assert not doubt.stops
+    finding = wrong_way(counts, watts, inverted=inverted)
+    assert finding is not None
+    assert finding.cause is FindingCause.WRONG_WAY
+    assert says in finding.text
+    assert not finding.stops
 
 
-def test_power_of_the_expected_sign_is_no_doubt() -> None:
+def test_power_of_the_expected_sign_has_no_finding() -> None:
     assert wrong_way(1000, 10, inverted=False) is None
     assert wrong_way(-1000, 10, inverted=True) is None
     assert wrong_way(0, 10, inverted=True) is None
 
 
-def test_two_directions_in_one_calibration_are_a_doubt() -> None:
+def test_two_directions_in_one_calibration_are_a_finding() -> None:
     assert two_ways([1, 2, 3]) is None
     assert two_ways([-1, -2]) is None
     assert two_ways([1, -2]) is not None
@@ -424,9 +424,9 @@ def test_two_directions_in_one_calibration_are_a_doubt() -> None:
 def test_a_whole_factor_in_current_and_power_is_the_wire_in_the_hole(
     amps: float, watts: float | None, turns: int, says: str
 ) -> None:
-    doubt = wrong_turns(amps, watts, turns)
-    assert doubt is not None
-    assert says in doubt.text
+    finding = wrong_turns(amps, watts, turns)
+    assert finding is not None
+    assert says in finding.text
 
 
 @pytest.mark.parametrize(("amps", "watts"), [(1.0, 1.0), (1.04, 1.04), (2.0, 1.0), (1.7, 1.7), (10.0, 10.0)])
@@ -446,9 +446,9 @@ def test_other_factors_are_not_turns(amps: float, watts: float) -> None:
     ],
 )
 def test_a_power_of_ten_is_a_slipped_decimal(ratio: float, says: str) -> None:
-    doubt = slipped_decimal("amps", ratio)
-    assert doubt is not None
-    assert says in doubt.text
+    finding = slipped_decimal("amps", ratio)
+    assert finding is not None
+    assert says in finding.text
     assert slipped_decimal("amps", 1.0) is None
     assert slipped_decimal("amps", 2.0) is None
 
@@ -466,28 +466,28 @@ def test_volt_amperes_in_place_of_watts_are_seen_by_the_chip() -> None:
 
 
 def test_a_reactive_load_must_be_named() -> None:
-    doubt = reactive_load(0.62, 0.6, Load.RESISTIVE)
-    assert doubt is not None
-    assert "load=lagging" in doubt.text
+    finding = reactive_load(0.62, 0.6, Load.RESISTIVE)
+    assert finding is not None
+    assert "load=lagging" in finding.text
     assert reactive_load(0.62, 0.6, Load.LAGGING) is None
     assert reactive_load(0.62, None, Load.RESISTIVE) is not None
     assert reactive_load(0.999, 1.0, Load.RESISTIVE) is None
 
 
 def test_a_phase_error_is_reported_and_does_not_stop() -> None:
-    doubt = phase_error(0.529919, 0.5, Load.LAGGING)
-    assert doubt is not None
-    assert "+2.0 degrees" in doubt.text
-    assert not doubt.stops
+    finding = phase_error(0.529919, 0.5, Load.LAGGING)
+    assert finding is not None
+    assert "+2.0 degrees" in finding.text
+    assert not finding.stops
     assert phase_error(0.5, 0.5, Load.LAGGING) is None
     assert phase_error(0.9, 0.5, Load.LAGGING) is None  # 34 degrees cannot be a phase error
 
 
-def test_constants_that_contradict_each_other_are_a_doubt() -> None:
+def test_constants_that_contradict_each_other_are_a_finding() -> None:
     assert contradiction(0.005) is None
-    doubt = contradiction(-0.05)
-    assert doubt is not None
-    assert "disagree by -5.0 %" in doubt.text
+    finding = contradiction(-0.05)
+    assert finding is not None
+    assert "disagree by -5.0 %" in finding.text
 
 
 @pytest.mark.parametrize(
@@ -504,10 +504,10 @@ def test_constants_that_contradict_each_other_are_a_doubt() -> None:
     ],
 )
 def test_parts_far_from_nominal_are_reported_and_impossible_ones_refused(name: str, ratio: float, stops: bool) -> None:
-    doubt = other_parts(name, ratio)
-    assert doubt is not None
-    assert f"{100 * (ratio - 1):+.0f} %" in doubt.text
-    assert doubt.stops == stops
+    finding = other_parts(name, ratio)
+    assert finding is not None
+    assert f"{100 * (ratio - 1):+.0f} %" in finding.text
+    assert finding.stops == stops
 
 
 def test_parts_within_their_tolerance_are_not_mentioned() -> None:
@@ -518,10 +518,10 @@ def test_parts_within_their_tolerance_are_not_mentioned() -> None:
 def test_constants_less_certain_than_parts_are_refused() -> None:
     # 14 % uncertain amperes were kept with a note; 1 % parts are within 2 % before anybody calibrates.
     assert uncertain("amps", 0.019) is None
-    doubt = uncertain("amps", 0.14)
-    assert doubt is not None
-    assert doubt.stops
-    assert "uncertain by 14.0 %, and 2 % is allowed" in doubt.text
+    finding = uncertain("amps", 0.14)
+    assert finding is not None
+    assert finding.stops
+    assert "uncertain by 14.0 %, and 2 % is allowed" in finding.text
     coarse = Reference(volts=Given.typed("230.0"), amps=Given.typed("2"), watts=None)
     point = point_of(a_point(230.0, 2.0).samples, coarse)  # one digit: 1 / sqrt(12) / 2 = 14.4 %
     assert causes(point)[0] is FindingCause.UNCERTAIN
@@ -610,7 +610,7 @@ def test_a_reference_that_shows_va_is_recognised() -> None:
     assert causes(a_point(230.0, 10.0, degrees=50, told=(230.0, 10.0, 2300.0)))[0] is FindingCause.VOLT_AMPERES
 
 
-def test_a_named_reactive_load_with_a_sound_transformer_raises_no_doubt() -> None:
+def test_a_named_reactive_load_with_a_sound_transformer_has_no_finding() -> None:
     assert causes(a_point(230.0, 10.0, degrees=60, load=Load.LAGGING)) == []
     assert causes(a_point(230.0, 10.0, degrees=60)) == [FindingCause.REACTIVE]
 
@@ -620,7 +620,7 @@ def test_a_reference_at_another_point_is_a_contradiction() -> None:
     assert FindingCause.CONTRADICTION in causes(point)
 
 
-def test_declared_turns_are_no_doubt() -> None:
+def test_declared_turns_have_no_finding() -> None:
     point = a_point(230.0, 10.0, scale=turned(PZIOT, 2))
     assert causes(point)[0] is FindingCause.TURNS
     assert causes(point, turns=2, before=turned(PZIOT, 2)) == []

@@ -48,7 +48,7 @@ async def poll(clock: ManualClock, source: MeterSource, *, minutes: int) -> floa
     return float(shown[-1] - shown[0]) / 1000
 
 
-def doubts(source: MeterSource) -> list[str]:
+def unit_advice(source: MeterSource) -> list[str]:
     return [line for line in source.advice if "Wh" in line]
 
 
@@ -58,12 +58,12 @@ def test_a_total_that_counts_too_slowly_is_advised_and_corrected(scheme: str) ->
         clock = ManualClock()
         async with house(clock, scheme, pace=SLOW) as (_, source):
             await poll(clock, source, minutes=10)
-            (advice,) = doubts(source)
+            (advice,) = unit_advice(source)
             assert re.match(r"registers of sum rose by [\d.]+ Wh where power says [\d.]+ Wh: \d+ times", advice)
             assert advice.endswith("too little; set energy_scale=1000")
         async with house(clock, scheme, "?energy_scale=1000", pace=SLOW) as (_, source):
             assert await poll(clock, source, minutes=10) == pytest.approx(20_000 * 590 / 3600, abs=1000)
-            assert doubts(source) == []
+            assert unit_advice(source) == []
 
     run(story())
 
@@ -105,7 +105,7 @@ def test_a_total_that_somebody_sets_is_not_doubted(scheme: str) -> None:
             await poll(clock, source, minutes=2)
             meter.set(watts=3.0)
             await poll(clock, source, minutes=5)
-            assert doubts(source) == []
+            assert unit_advice(source) == []
 
     run(story())
 

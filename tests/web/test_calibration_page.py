@@ -44,7 +44,7 @@ def test_a_german_reader_sees_in_german_what_looks_wrong(browser: Browser, scene
     context.close()
 
 
-def test_a_load_is_measured_doubted_corrected_and_kept(page: Page) -> None:
+def test_a_load_is_measured_found_wrong_corrected_and_kept(page: Page) -> None:
     for name, shown in (("Volts", "23.00"), ("Amperes", "10,00"), ("Watts", "2300")):
         page.get_by_label(name).fill(shown)
     page.get_by_role("button", name="Measure").click()

@@ -82,7 +82,7 @@ def as_text(kept: KeptCalibration) -> str:
     if phase := rests_on.get("phase"):
         lines.append(f"phase            {phase['degrees']:+.2f} degrees ({phase['error']:.2f})")
     lines.append(f"loads            {len(rests_on.get('points', []))}")
-    lines += [f"doubt: {with_options(finding['text'])}" for finding in rests_on.get("doubts", [])]
+    lines += [f"finding: {with_options(finding['text'])}" for finding in rests_on.get("doubts", [])]
     return "\n".join([*lines, toml_line(kept.calibration)])
 
 

@@ -73,7 +73,8 @@ class KeepingOptions:
     apply: Annotated[bool, Parameter(help="Keep the result without asking.")] = False
     dry_run: Annotated[bool, Parameter(help="Measure and show, ask nothing, keep nothing.")] = False
     allow: Annotated[
-        tuple[str, ...], Parameter(help=f"Keep it although this is doubted, a word each time: {', '.join(_STOPPING)}.")
+        tuple[str, ...],
+        Parameter(help=f"Keep it in spite of this finding, a word each time: {', '.join(_STOPPING)}."),
     ] = ()
     name: Annotated[str | None, Parameter(help="Name under which it is kept; the configured one if left out.")] = None
     by: Annotated[str | None, Parameter(help="Who calibrates; else your user name.")] = None
@@ -266,7 +267,9 @@ def _as_text(proposal: Proposal) -> str:
     lines.append(f"the three {verdict} {100 * apart:.2f} %")
     if proposal.fit and (phase := proposal.fit.phase):
         lines.append(_phase_words(phase.degrees, phase.error))
-    lines += [f"{'doubt' if finding.stops else 'note'}: {with_options(finding.text)}" for finding in proposal.findings]
+    lines += [
+        f"{'finding' if finding.stops else 'note'}: {with_options(finding.text)}" for finding in proposal.findings
+    ]
     lines.append("for wattrail.toml, if you prefer it there:")
     lines.append(toml_line(proposal.after))
     return "\n".join(lines)

@@ -104,6 +104,7 @@ def _formats(data: bytes) -> Iterator[Foreign]:
     at, signature, found = _TAR
     if data[at : at + len(signature)] == signature:
         yield found
+    # A whole flash of an ESP32 begins with 4 KiB of FF: its bootloader stands at 0x1000.
     if _is_esp(data) or (not data[:_ESP32_BOOTLOADER].strip(b"\xff") and _is_esp(data[_ESP32_BOOTLOADER:])):
         yield _ESP
     yield from _texts(data)
@@ -147,6 +148,7 @@ def _encoded(data: bytes, start: bytes) -> Iterator[Foreign]:
         yield Foreign("Motorola S-records", "make bytes of it: objcopy -I srec -O binary {file} image.bin")
     if len(data) < _MIN_ENCODED:
         return
+    # The start first: nearly every file fails there, and its megabytes are not searched.
     if _HEX.fullmatch(start) and _HEX.fullmatch(data) and len(set(data)) > _MIN_DIGITS:
         yield Foreign("hexadecimal digits as text", "make bytes of it: xxd -r -p {file} image.bin")
     if _BASE64.fullmatch(start) and _BASE64.fullmatch(data) and _looks_encoded(data):

@@ -105,6 +105,7 @@ def _images(archive: zipfile.ZipFile, files: list[zipfile.ZipInfo]) -> Iterator[
             )
         if info.compress_type not in _METHODS:
             raise NotImplementedError(f"{info.filename!r} is compressed by method {info.compress_type}")
+        # Asked for one byte more than allowed: what an archive says of its sizes is not believed.
         limit = min(left, MAX_FILE_BYTES)
         with archive.open(info) as file:
             content = file.read(limit + 1)

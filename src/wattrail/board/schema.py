@@ -87,6 +87,7 @@ class MeterTable(Section):
 class DatapointSection(Section):
     """One of ``[[datapoints]]``."""
 
+    # One byte on the wire of the microcontroller.
     id: Annotated[int, Field(ge=1, le=255)]
     quantity: _Text
     unit: str
@@ -159,6 +160,7 @@ class BoardFile(Section):
 
     @model_validator(mode="after")
     def _every_fact_has_a_source(self) -> Self:
+        # A fact without a source cannot be checked by the next reader, so the file is refused.
         named = {fact for source in self.sources for fact in source.facts}
         missing = [fact.value for fact in self._facts() if fact not in named]
         if missing:
@@ -232,6 +234,7 @@ class FrontPanelFile(Section):
 
     def panel(self) -> FrontPanel:
         """The panel, its patterns in the order of their states."""
+        # The first state that holds is shown: the order is their priority, whatever a file's own is.
         order = list(PanelState)
         return FrontPanel(
             tuple(PanelGesture(one.action, one.min_s, one.warn_s) for one in self.gestures),

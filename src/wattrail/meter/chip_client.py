@@ -171,6 +171,7 @@ class UartClient:
 
     def _exchange(self, request: bytes) -> Event:
         self._statistics.exchanges += 1
+        # What is left of a late answer must not become the beginning of this one.
         self._count_junk(self.carrier.drain())
         clock = self.carrier.clock
         asked_at = clock.monotonic()
@@ -219,6 +220,7 @@ class SpiClient:
     def __init__(self, bus: Bus, chip: MeteringChip, statistics: Statistics) -> None:
         self.carrier = bus
         self.chip = chip
+        # One limit: a bus answers while it is clocked, so only a bus elsewhere can be late.
         self._within_s = bounds_of(bus.url).longest_s
         self._link = SpiLink()
         self._statistics = statistics
@@ -260,6 +262,7 @@ class SpiClient:
 def _with_retries(
     request: Callable[[], _Answer], client: ChipClient, statistics: Statistics, tries: int = TRIES
 ) -> _Answer:
+    # The last try is outside: its error goes to the caller without another recovery.
     for _ in range(tries - 1):
         try:
             return request()

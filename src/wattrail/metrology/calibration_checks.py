@@ -319,6 +319,7 @@ def diagnose(
 
 def _of_ratios(ratios: dict[str, float | None], turns: int) -> list[Finding]:
     amps, watts = ratios["amps"], ratios["watts"]
+    # Before the others: a turn more explains the power as well, and decimals and parts would blame it twice.
     if amps is not None and (finding := wrong_turns(amps, watts, turns)):
         return [finding]
     findings: list[Finding] = []
@@ -333,6 +334,7 @@ def _of_signs(points: Sequence[CalibrationPoint], before: Calibration) -> list[F
     pairs = [(p.watt.value, p.reference.watts.value) for p in points if p.reference.watts]
     if not pairs:
         return []
+    # Then no load says which way the wire goes.
     if finding := two_ways([counts * watts for counts, watts in pairs]):
         return [finding]
     finding = wrong_way(*max(pairs, key=lambda pair: abs(pair[1])), inverted=before.inverted)

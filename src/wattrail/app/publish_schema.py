@@ -99,6 +99,7 @@ def _webhook_name(text: str) -> str:
 
 
 def _topic(text: str) -> str:
+    # Topics that begin with $ belong to the broker itself. Source: mqtt5
     if not text or text != text.strip("/") or text.startswith("$") or {"+", "#", "\0"} & set(text) or len(text) > 200:
         raise ValueError(f"must be a topic such as home/meters: no + or #, no / at its ends, got {text!r}")
     return text
@@ -257,6 +258,7 @@ class WebhookSection(MessageSection):
         """The error does not quote the URL: the path of many a webhook is a password."""
         example = "https://ntfy.sh/my-meters"
         try:
+            # Without its query: many a webhook needs one, the other URLs must not have any.
             _checked_url(urlsplit(self.url)._replace(query="").geturl(), "http", "https", example=example)
         except ValueError as error:
             is_login = "@" in urlsplit(self.url).netloc

@@ -43,6 +43,7 @@ FOREVER_TEXT: Final = "for ever"
 MAX_KEPT_DAYS: Final = 36_600
 """A century."""
 
+# The longest month and year: nothing goes earlier than was written.
 _DAYS: Final = {"day": 1, "week": 7, "month": 31, "year": 366}
 _KEPT: Final = re.compile(r"(?P<count>[1-9][0-9]{0,4}) (?P<unit>day|week|month|year)s?")
 

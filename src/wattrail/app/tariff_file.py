@@ -41,6 +41,7 @@ def parse_tariff(text: str, name: str, *, folder: Path | None = None) -> Tariff:
 
     The file of market prices that it names is relative to ``folder``; its prices are read by ``with_prices``.
     """
+    # Decimals: a price is money, and taken exactly as it was written.
     return read_model(TariffFile, text, name, parse_float=Decimal).tariff(folder or Path())
 
 
@@ -91,6 +92,7 @@ def _local_time(value: object) -> time:
     given = value
     if isinstance(value, str):
         try:
+            # 24:00 is how a tariff names the end of a day; the type has only 00:00 for it.
             value = time.fromisoformat("00:00" if value == "24:00" else value)
         except ValueError:
             value = None

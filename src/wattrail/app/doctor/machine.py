@@ -62,6 +62,7 @@ class _Timex(ctypes.Structure):
 def _is_synchronised() -> bool | None:
     """Whether the kernel says that something keeps its clock right; None where it says nothing."""
     try:
+        # A structure of zeros asks for no change, so this only reads; it needs no rights.
         library, timex = ctypes.CDLL(None), _Timex()
         if library.adjtimex(ctypes.byref(timex)) < 0:
             return None
@@ -128,6 +129,7 @@ def _mount_of(folder: Path, proc: Path) -> _Mount | None:
         return None
     for line in lines:
         fields, _, rest = line.partition(" - ")
+        # The kernel writes a space in a path as \040. Source: proc(5)
         parts = fields.split(" ")
         point = parts[4].replace("\\040", " ") if len(parts) > 4 else ""
         if point and folder.is_relative_to(point) and len(point) >= len(best):

@@ -33,6 +33,7 @@ def check_page(around: Surroundings) -> Iterator[DoctorFinding]:
         return
     where = f"{web.host}, port {web.port}"
     holder = around.gateway()
+    # The port is held by the gateway then; trying to bind it would only say that it is in use.
     if holder is not None and holder.address:
         yield fine(f"the gateway serves it at {holder.address}")
     else:
@@ -97,6 +98,7 @@ def _nobody(database: DatabaseAddress) -> DoctorFinding:
 
 def _readable_by_others(database: Path) -> Iterator[DoctorFinding]:
     """The database and copies of it, from which every user of this machine could guess at passwords."""
+    # A folder closed to others protects its files, whatever their own modes are.
     if not is_reachable(database.absolute().parent):
         return
     for file in (database, *sorted(database.parent.glob(f"{database.name}.before-version-*"))):

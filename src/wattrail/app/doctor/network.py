@@ -111,6 +111,7 @@ def _readable_by_others(database: Path) -> Iterator[DoctorFinding]:
 
 def is_reachable(folder: Path) -> bool:
     """Whether every user of this machine may look into a folder."""
+    # A file can only be opened if every folder above it may be searched.
     return all(place.stat().st_mode & stat.S_IXOTH for place in (folder, *folder.parents))
 
 
@@ -154,6 +155,7 @@ async def _reached(address: BrokerAddress, ca_file: Path | None) -> DoctorFindin
     from wattrail.publish.mqtt_connection import MqttProblem, broker_client
 
     try:
+        # An identifier of its own: one in use would end the session of the gateway: MQTT 5.0, 3.1.4.
         client = broker_client(
             address, None, ca_file, identifier=f"wattrail-doctor-{os.getpid()}", timeout_s=_TIMEOUT_S
         )

@@ -125,6 +125,7 @@ def _is_esp(data: bytes) -> bool:
 
 
 def _texts(data: bytes) -> Iterator[Foreign]:
+    # Some editors put a byte order mark before a text.
     start = data[:_MAX_TEXT_LOOKED_AT].removeprefix(b"\xef\xbb\xbf")
     if start.startswith(_GIT_LFS):
         yield Foreign(
@@ -142,6 +143,7 @@ def _texts(data: bytes) -> Iterator[Foreign]:
 
 def _encoded(data: bytes, start: bytes) -> Iterator[Foreign]:
     """Texts that encode bytes; the first record's checksum is part of the recognition."""
+    # With its checksum a record of the one adds up to 0, of the other to FF.
     if (record := _INTEL_HEX.match(start)) and sum(bytes.fromhex(record[1].decode())) % 256 == 0:
         yield Foreign("Intel HEX", "make bytes of it: objcopy -I ihex -O binary {file} image.bin")
     if (record := _S_RECORD.match(start)) and sum(bytes.fromhex(record[1].decode())) % 256 == 0xFF:

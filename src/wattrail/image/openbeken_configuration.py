@@ -168,6 +168,7 @@ class OpenBekenConfiguration:
         for slot, value in slots.items():
             if not 0 <= slot < CALIBRATION_SLOTS:
                 raise ConfigError(f"calibration slot {slot}: expected 0 to {CALIBRATION_SLOTS - 1}")
+            # Four zero bytes stand for no constant. Source: openbeken/configuration
             struct.pack_into("<f", stored, 4 * slot, value or 0.0)
         return self.with_raw("calibration", bytes(stored))
 

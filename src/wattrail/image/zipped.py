@@ -70,6 +70,7 @@ def look_into_zip(data: bytes) -> Zipped:
             if len(files) > MAX_MEMBERS:
                 raise ImageError(f"the zip archive holds {len(files)} files, at most {MAX_MEMBERS} are looked into")
             images = tuple(_images(archive, files))
+    # zipfile passes on what its decompressors raise, so damage comes as many errors.
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, struct.error) as error:
         raise ImageError(f"the zip archive is damaged: {error}", hint="download it again") from error
     except NotImplementedError as error:

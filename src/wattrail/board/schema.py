@@ -67,6 +67,7 @@ class MeterTable(Section):
         if self.chip and self.chip not in _METERING_CHIPS:
             known = ", ".join(_METERING_CHIPS)
             raise field_error(("chip",), f"unknown metering chip {self.chip!r}; known: {known}", got=self.chip)
+        # Behind a microcontroller the module does not see which chip measures.
         if not self.chip and self.bus is not BoardMeterBus.TUYAMCU:
             raise field_error(("chip",), f"a meter on {self.bus} needs the name of its chip")
         if self.front_end is not None and self.front_end not in FRONT_ENDS:
@@ -150,6 +151,7 @@ class BoardFile(Section):
         if chip and chip != self.chip:
             raise field_error(("chip",), f"the module {self.module} has a {chip}, got {self.chip}")
         roles = {pin.role for pin in self.pins}
+        # Such a chip gives voltage and current on one pin, and SEL chooses between them.
         if self.meter.bus is BoardMeterBus.PULSES and not roles >= {
             BoardPinRole.CF,
             BoardPinRole.CF1,

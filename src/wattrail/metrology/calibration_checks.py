@@ -144,6 +144,7 @@ def wrong_turns(amps_ratio: float, watts_ratio: float | None, turns: int) -> Fin
     """Current, and power if it was measured, off by one whole factor: the wire passes the hole more or less often."""
     for times in range(1, _MAX_TURNS + 1):
         factor = times / turns
+        # Half of what parts may be off by: eight turns and nine are only an eighth apart.
         alike = _near(amps_ratio, factor, _PARTS_WITHIN / 2)
         if times == turns or not alike or not (watts_ratio is None or _near(watts_ratio, factor, _PARTS_WITHIN)):
             continue

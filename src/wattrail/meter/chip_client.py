@@ -186,6 +186,7 @@ class UartClient:
             self._link.receive(data)
         end_frame(self.carrier)
         if isinstance(event, RegisterRead | PacketRead):
+            # These heads are the chip's: later silence has another cause.
             self._untried.clear()
             self.time.answered(clock.monotonic() - asked_at)
             self._statistics.junk_bytes += len(event.skipped)
@@ -201,6 +202,7 @@ class UartClient:
     def _await_late_answer(self, end: Deadline) -> None:
         with suppress(PortTimeout):
             while not end.passed:
+                # It may come in pieces, so it is over only after a gap that ends a frame.
                 self._count_junk(self.carrier.read(end))
                 self.time.came_late()
                 end = Deadline.after(self.grammar.frame_gap_s, self.carrier.clock)

@@ -180,6 +180,7 @@ def _longest_gap(*channels: list[WaveSample]) -> float:
 
 
 def _scaled(meter: Meter, waveform: Waveform, before: Reading, after: Reading) -> Oscillogram:
+    # The wave was taken between the two readings, so their mean gives its scale.
     pairs = [(reading.volts or 0.0, reading.amps or 0.0) for reading in (before, after)]
     volts, amps = (sum(channel) / 2 for channel in zip(*pairs, strict=True))
     calibration = meter.calibration

@@ -68,6 +68,7 @@ class AlarmObserver:
 
     def start(self, database: DatabaseAddress) -> None:
         """Take over what stands from the run before, and announce it."""
+        # Noted before the stored ones are restored: what restoring adds is announced by the next turn as well.
         newest = self._stored.newest(1)
         self._last_id = newest[0].id if newest else 0
         standing = self._stored.standing()

@@ -32,6 +32,7 @@ from wattrail.web.problems import ProblemDetails, RequestRefused
 
 __all__ = ["CalibrationActions", "Recalibrate"]
 
+# A proposal waits for a person; a page that measures for ever must not fill memory with them.
 _MAX_WAITING: Final = 20
 _COUNTS: Final = ("v_rms", "i_rms", "watt")
 
@@ -155,6 +156,7 @@ class CalibrationActions:
 
     def _taken_up(self, kept: KeptCalibration) -> str | None:
         """Read the meter on with what is kept, and wait until it shows that; gives its scale then. Raises nothing."""
+        # Asked before the reload: afterwards nothing says whether the scale shown is the new one.
         before = self._readings.shown(kept.meter)
         try:
             if self._recalibrate([kept.meter]) and before is not None:

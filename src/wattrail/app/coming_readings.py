@@ -58,8 +58,10 @@ class ComingReadings:
         calibration = last.calibration
         while len(taken) < number:
             _, reading = self.live(name)
+            # Values of two scales must not be averaged into one load.
             if reading.calibration != calibration:
                 raise RequestRefused(ProblemDetails("invalid", f"{name} was calibrated meanwhile", "measure once more"))
+            # The same reading is shown until the next one comes.
             if reading.monotonic != last.monotonic:
                 last = reading
                 taken.append(reading)

@@ -65,6 +65,7 @@ def demo_database() -> Path:
 def find_config() -> Path | None:
     """The file in the working directory, else the user's own, else None."""
     here, own = Path(FILE_NAME), user_config_dir() / FILE_NAME
+    # A link to nowhere counts too: it is a file that cannot be read, and not a missing configuration.
     if os.path.lexists(here):
         return here
     return own if _may_be_there(own) else None

@@ -102,6 +102,7 @@ class _Counting:
     def add(self, import_wh: float, export_wh: float) -> None:
         """Let energy pass."""
         for way, watt_hours in enumerate((import_wh, export_wh)):
+            # In whole millionths of a watt-hour: sums of floats would drift over a year of entries.
             self._passed_uwh[way] += round(watt_hours * 1e6)
 
     def entry(self, kind: EntryKind, start: datetime, end: datetime, *, watts: float) -> Entry:

@@ -34,6 +34,7 @@ def proposed(meters: Sequence[FoundMeter], configured: Mapping[str, str]) -> tup
         name = next(name for name in _names(meter.name) if name not in names)
         names.add(name)
         identities.add(meter.identity)
+        # With its MAC it is found again after its address has changed.
         url = f"{meter.url}?mac={meter.mac}" if meter.mac else meter.url
         found.append(replace(meter, name=name, url=url))
     return found, known
@@ -42,8 +43,10 @@ def proposed(meters: Sequence[FoundMeter], configured: Mapping[str, str]) -> tup
 def _is_same(meter: FoundMeter, url: str) -> bool:
     """Whether a configured URL is that of this meter, by its place or by its MAC."""
     place, _, options = url.partition("?")
+    # By the MAC too: its address may be another one by now.
     return url == meter.url or (bool(meter.mac) and (place == meter.url or f"mac={meter.mac}" in options.split("&")))
 
 
 def _names(name: str) -> Sequence[str]:
+    # Cut, so that with its number it still has the 64 characters of a name.
     return [name, *(f"{name[:60]}-{number}" for number in range(2, 2000))]

@@ -84,6 +84,7 @@ class GatewayHealth:
         around = Surroundings(file=None, config=None, plan=self.plan, database=self._store.path)
         found: list[dict[str, object]] = []
         for name, check in _CHEAP_CHECKS:
+            # A file of /proc or /sys that cannot be read must not cost the page the rest.
             with suppress(OSError):
                 found += [{"check": name, **asdict(finding)} for finding in check(around)]
         return found

@@ -30,6 +30,7 @@ def site_zone(
     """The zone of the configuration, else this machine's; None if that has no name that a browser knows."""
     if configured:
         return configured
+    # The variable comes before the link, and an empty one means UTC, as the C library takes it.
     variable = environment.get("TZ")
     if variable is not None:
         return _known(variable.removeprefix(":") or "UTC")

@@ -253,6 +253,7 @@ def _consumers(config: Config | None, gateway: GatewayPlan, page: WebPlan | None
     from wattrail.app.publish_plan import plan_consumers  # with the libraries of their consumers
 
     url = None
+    # Of port 0 the address is not known before it is bound.
     if page and page.open_to_network and page.port:
         from wattrail.web.process import page_url
 

@@ -87,6 +87,7 @@ class PriceFetcher:
 
     def fetch_all(self) -> bool:
         """Fetch once; whether all could be. Raises nothing: what is wrong is in the states and in the log."""
+        # A list, not a generator: a tariff that fails must not keep the others from being fetched.
         results = [self._fetch(name, tariff) for name, tariff in self._tariffs.items() if _url_of(tariff)]
         return all(results)
 

@@ -191,6 +191,7 @@ async def _reload(service: Service, replan: Callable[[], ServicePlan]) -> _Servi
         logger.exception("the configuration could not be read again")
         service.refuse(ConfigError(f"{type(error).__name__}: {error}", hint="this is a defect: report it with the log"))
     else:
+        # A warning, so that it shows at every usual level: whoever sent the signal waits for this line.
         logger.warning("the configuration was read again: %s", "; ".join(changes) or "nothing has changed")
     return following
 

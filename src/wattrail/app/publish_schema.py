@@ -99,6 +99,8 @@ def _webhook_name(text: str) -> str:
 
 
 def _topic(text: str) -> str:
+    # No message may be sent to + and #, which stand for many topics.
+    # Topics that begin with $ belong to the broker itself: MQTT 5.0, 4.7.
     if not text or text != text.strip("/") or text.startswith("$") or {"+", "#", "\0"} & set(text) or len(text) > 200:
         raise ValueError(f"must be a topic such as home/meters: no + or #, no / at its ends, got {text!r}")
     return text
@@ -106,6 +108,7 @@ def _topic(text: str) -> str:
 
 def existing_file(text: str) -> str:
     """The path of a file that is there, unchanged. Raises ValueError."""
+    # Said now, and not when it is first needed.
     if not Path(text).is_file():
         raise ValueError(f"there is no file {text!r}")
     return text
@@ -215,6 +218,7 @@ class P1Section(Section):
 
     meter: Annotated[Text, METER] | None = None
     """Meter that is sent; the only one if left out."""
+    # P1 knows no password: what listens on the network is read by all of it.
     host: Text = "127.0.0.1"
     """Address at which readers of P1 connect."""
     port: Annotated[int, Field(ge=0, le=65535)] = 8043
@@ -257,6 +261,7 @@ class WebhookSection(MessageSection):
         """The error does not quote the URL: the path of many a webhook is a password."""
         example = "https://ntfy.sh/my-meters"
         try:
+            # Without its query: many a webhook needs one, the other URLs must not have any.
             _checked_url(urlsplit(self.url)._replace(query="").geturl(), "http", "https", example=example)
         except ValueError as error:
             is_login = "@" in urlsplit(self.url).netloc
@@ -375,6 +380,7 @@ class PublishSection(Section):
     @model_validator(mode="after")
     def _topics_apart(self) -> Self:
         one, other = self.home_assistant, self.mqtt
+        # Each would overwrite what the other has published.
         if one and other and one.broker == other.broker and one.topic == other.topic:
             raise field_error(
                 ("mqtt", "topic"), f"{other.topic!r} is the topic of home_assistant too", hint="give each its own"

@@ -89,6 +89,7 @@ class Publishers:
         before: _RunningPublisher | None = None,
         within_s: float = 0.0,
     ) -> _RunningPublisher:
+        # The successor takes the place in the stream at once: each event is read by one of the two, ADR 42.
         events = self._feed.subscribe(name, instead_of=before.events if before else None)
         if before is not None:
             _join([before.thread], within_s)

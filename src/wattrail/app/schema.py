@@ -43,6 +43,7 @@ FOREVER_TEXT: Final = "for ever"
 MAX_KEPT_DAYS: Final = 36_600
 """A century."""
 
+# The longest month and year: nothing goes earlier than was written.
 _DAYS: Final = {"day": 1, "week": 7, "month": 31, "year": 366}
 _KEPT: Final = re.compile(r"(?P<count>[1-9][0-9]{0,4}) (?P<unit>day|week|month|year)s?")
 
@@ -69,6 +70,7 @@ def _chip(name: str) -> str:
 
 def _timezone(name: str) -> str:
     try:
+        # Looked up in the data of this machine, which may lack a zone that others have.
         ZoneInfo(name)
     except (KeyError, OSError, ValueError) as error:
         raise ValueError(f"unknown time zone {name!r}; write one such as Europe/Berlin") from error
@@ -177,11 +179,13 @@ class MeterSection(Section):
 
     @model_validator(mode="after")
     def _can_be_planned(self) -> Self:
+        # Made for its errors, which then name this section and its line.
         self.planned()
         return self
 
     def planned(self) -> MeterPlan:
         """The meter to read. Raises ConfigError for values that do not fit together."""
+        # A source on the network has a pace of its own, unless somebody has set one.
         return MeterPlan(
             name=self.name, url=self.url, front_end=self.front_end, calibration=self.scale(), address=self.address,
             chip=self.chip, inverted=self.inverted, poll_s=self.poll_s if "poll_s" in self.model_fields_set else 0.0,
@@ -338,6 +342,7 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _read_once(self) -> Self:
+        # By address too: several chips may share a UART.
         places = [(meter.url, meter.address) for meter in self.meter]
         for index, place in enumerate(places):
             if place in places[:index] and innermost(place[0]).scheme not in _ALIKE:

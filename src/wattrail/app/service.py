@@ -136,6 +136,7 @@ async def open_service(
     Raises and calls ``on_ready`` as ``run`` does. A page is served at ``listener``, which is closed in the end;
     without one, at a socket that is bound as the plan says.
     """
+    # Lock and port first: what they refuse is refused before any meter is touched.
     with GatewayLock(plan.database) as lock, listener or _bound(plan.web) or nullcontext() as listener:
         zone = plan.gateway.zone_info()
         store = await in_thread(lambda: open_store(plan.database, lock=lock, zone=zone), name="open-store")
@@ -183,6 +184,7 @@ def _bound(web: WebPlan | None) -> socket.socket | None:
     if web is None:
         return None
     for library in _WEB_LIBRARIES:
+        # Found and not imported: FastAPI takes a second.
         if find_spec(library) is None:
             raise MissingExtra("the dashboard", library=library, extra="run")
     from wattrail.web import bind

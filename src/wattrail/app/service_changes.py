@@ -71,6 +71,7 @@ def _phrases(before: ServicePlan, after: ServicePlan, meters: PlanChanges, names
         yield f"other calibration of {_meters(meters.recalibrated)}"
     if meters.why_not_recalibrated:
         yield f"kept calibrations are not taken up: {meters.why_not_recalibrated}"
+    # Alarms have a phrase of their own.
     if publishers := [name for name in names if name != "alarms"]:
         yield f"publishers started again or ended: {', '.join(publishers)}"
     if before.alarms != after.alarms:

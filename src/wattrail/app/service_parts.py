@@ -144,6 +144,7 @@ class ServiceParts:
         around = (context.meters, context.watched)
         planned: dict[str, tuple[object, Publisher]] = {name: (one, one) for name, one in plan.publishers.items()}
         followed = tuple(tariff for tariff in plan.tariffs if tariff.market)
+        # Kept as long as the tariffs are the same: its states say when prices were last fetched.
         if followed != self._followed:
             self._followed, self.prices = followed, PriceFetcher(followed, self._clock)
         if followed:

@@ -143,6 +143,7 @@ class Settings:
             would = self._would(state, state.text, after)
             if self._service is None or self.is_demo:
                 raise ConfigError(f"{old!r} can be renamed while its meter is read", hint="restart the gateway first")
+            # The file first: where the database refuses, it can be put back.
             self.file.write(after, state)
             try:
                 self._service.rename_meter(old, new)

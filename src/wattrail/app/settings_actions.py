@@ -25,6 +25,7 @@ __all__ = ["settings_actions"]
 
 _SEARCH_S: Final = 4.0
 _SEARCH_WITHIN_S: Final = 20.0
+# One search at a time: each asks every device of the network.
 _searching: Final = threading.Lock()
 
 

@@ -58,6 +58,7 @@ class SettingsFile:
     def why_not_writable(self) -> str | None:
         """Why this process cannot write it, None where it can."""
         folder = self.path.resolve().parent
+        # Folders that are missing are made, so the nearest one that is there decides.
         while not folder.exists():
             folder = folder.parent
         if os.access(folder, os.W_OK | os.X_OK):
@@ -69,6 +70,7 @@ class SettingsFile:
 
         Owner and mode stay. A power cut leaves the old file or the new one.
         """
+        # The file behind a link, so that the link stays one.
         target = self.path.resolve()
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -101,6 +103,7 @@ def _take_over(number: int, like: Path) -> None:
         os.fchmod(number, _NEW_MODE)
         return
     own = os.fstat(number)
+    # Only where they differ: none but root may give a file away.
     if (own.st_uid, own.st_gid) != (found.st_uid, found.st_gid):
         os.fchown(number, found.st_uid, found.st_gid)
     os.fchmod(number, found.st_mode & 0o777)

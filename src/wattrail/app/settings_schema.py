@@ -82,6 +82,7 @@ def _paths_elsewhere(old: Mapping[str, Any], new: Mapping[str, Any], folder: Pat
     """The gateway may read more files than whoever uses the page, and quotes them in its errors."""
     known = {value for _, value in values_of_format(old, "file")}
     for path, value in values_of_format(new, "file"):
+        # What the file names already was put there by a person with access to it, ADR 54.
         if value not in known and not Path(value).resolve().is_relative_to(folder):
             yield path, f"{value!r} is outside of {folder}", f"put the file there and give its whole path, {_BY_HAND}"
 
@@ -91,6 +92,7 @@ def _file_urls(old: Mapping[str, Any], new: Mapping[str, Any]) -> _Found:
     for index, url in _urls(new):
         if url in known:
             continue
+        # A scenario may be the path of a file, so it is held to the same rule.
         parts = innermost(url)
         scenario = parts.query.get("scenario", "")
         if url.partition(":")[0].lower() in FILE_SCHEMES or "/" in scenario or "." in scenario:

@@ -29,6 +29,7 @@ _SECRETS: Final = re.compile(
     r"|(?P<option>[?&](?i:password|token|key|local_key|secret)=)(?P<secret>[^&#\s\"']+)"
 )
 _MARK: Final = re.compile(r"\(kept [0-9a-f]{8}\)")
+# New in each run: a mark that was guessed, or kept from another run, stands for nothing.
 _KEY: Final = secrets.token_bytes(32)
 
 
@@ -102,6 +103,7 @@ def _secrets(text: str) -> Iterator[_Secret]:
         for other_begin, other_end in places:
             if first <= other_begin < last:
                 line, cut = f"{line}{text[cut:other_begin]}\0", other_end
+        # The mark is bound to its line: moved to another host it no longer fits, ADR 54.
         inside = sum(first <= other < begin for other, _ in places[:number])
         proof = f"{inside}\0{line}{text[cut:last].rstrip()}\0{text[begin:end]}"
         yield _Secret(begin, end, f"(kept {hmac.new(_KEY, proof.encode(), 'sha256').hexdigest()[:8]})")

@@ -60,6 +60,7 @@ class SystemdNotifier:
         """A manager that does not listen costs no reading: the message is lost."""
         if not self._address or not hasattr(socket, "AF_UNIX"):
             return
+        # Such a name is in the abstract namespace, which has a zero byte there. Source: sd_notify(3)
         address = f"\0{self._address[1:]}" if self._address.startswith("@") else self._address
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line:
@@ -71,6 +72,7 @@ class SystemdNotifier:
 
 def _beat_s(environment: Mapping[str, str]) -> float:
     """Seconds between signs of life; 0 where none are asked for, or of another process."""
+    # A child inherits the variables, and must not beat for its parent. Source: sd_watchdog_enabled(3)
     limit, process = environment.get("WATCHDOG_USEC", ""), environment.get("WATCHDOG_PID", "")
     if not limit.isdecimal() or process not in {"", str(os.getpid())}:
         return 0.0

@@ -41,6 +41,7 @@ def parse_tariff(text: str, name: str, *, folder: Path | None = None) -> Tariff:
 
     The file of market prices that it names is relative to ``folder``; its prices are read by ``with_prices``.
     """
+    # Decimals: a price is money, and taken exactly as it was written.
     return read_model(TariffFile, text, name, parse_float=Decimal).tariff(folder or Path())
 
 
@@ -50,9 +51,11 @@ def _shown(value: object) -> str:
 
 def _money(value: object) -> Decimal:
     """An amount exactly as written: a float would have lost its decimals before."""
+    # A float is no longer the amount that somebody wrote.
     if isinstance(value, float):
         raise ConfigError(f"{value!r} came as a float", hint="parse TOML with Decimal, or write the amount as text")
     try:
+        # True is a number to Python, and not an amount.
         amount = Decimal(value) if isinstance(value, str | int | Decimal) and not isinstance(value, bool) else None
     except (InvalidOperation, ValueError):
         amount = None
@@ -82,6 +85,7 @@ def _day(value: object) -> date:
     if isinstance(value, str):
         with suppress(ValueError):
             return date.fromisoformat(value)
+    # A date with a time is a date to Python as well.
     if not isinstance(value, date) or isinstance(value, datetime):
         raise ValueError(f"must be a date such as 2026-03-01, got {_shown(value)}")
     return value
@@ -91,6 +95,7 @@ def _local_time(value: object) -> time:
     given = value
     if isinstance(value, str):
         try:
+            # 24:00 is how a tariff names the end of a day; the type has only 00:00 for it.
             value = time.fromisoformat("00:00" if value == "24:00" else value)
         except ValueError:
             value = None

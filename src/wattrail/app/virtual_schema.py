@@ -76,6 +76,7 @@ def require_members(meters: Sequence[str], virtual: Sequence[VirtualSection]) ->
     made = {section.name for section in virtual}
     for index, section in enumerate(virtual):
         for member in section.planned().definition.members:
+            # A sum can name all meters itself, and a balance of balances means nothing, ADR 35.
             if member in made:
                 raise field_error(
                     ("virtual", index, "kind"),

@@ -18,6 +18,7 @@ __all__ = ["board_names", "known_boards", "load_board", "load_front_panel", "par
 _SUFFIX = ".toml"
 
 
+# The files are part of the package: nobody changes them while it runs.
 @cache
 def board_names() -> tuple[str, ...]:
     """The names of the boards that come with wattrail, sorted."""
@@ -40,6 +41,7 @@ def load_board(name: str) -> BoardDescription:
     if name.endswith(_SUFFIX):
         path = Path(name)
         return parse_board(read_text(path), name=path.name.removesuffix(_SUFFIX), where=name)
+    # A name is looked up before it becomes part of a path.
     if name not in board_names():
         close = get_close_matches(name, board_names(), n=3)
         raise ConfigError(

@@ -68,6 +68,7 @@ def _devices(devices: Sequence[object]) -> Iterator[DeviceEntry]:
     for device in devices:
         if isinstance(device, Mapping):
             texts = {str(key): printable(str(value), limit=200) for key, value in device.items() if value is not None}
+            # All of it and not one field: the chip stands in the name, in the keywords or in the start command.
             everything = " ".join(str(value) for value in device.values() if value is not None).lower()
             yield DeviceEntry(
                 name="", title=texts.get("name", ""), vendor=texts.get("vendor", ""), model=texts.get("model", ""),

@@ -46,6 +46,7 @@ def _datapoints(storage: TuyaStorage | None) -> frozenset[int]:
     """The cloud's list of a product's data points, which the firmware keeps under the name of the list."""
     found = frozenset[int]()
     for value in storage.values if storage else ():
+        # Found by its shape: the firmware keeps the list under a name of its own for each product.
         entries = value.value if value.problem is None and isinstance(value.value, list) else []
         if entries and all(isinstance(one, dict) and {"id", "mode", "type"} <= one.keys() for one in entries):
             found |= {one["id"] for one in entries if isinstance(one, dict) and isinstance(one["id"], int)}
@@ -62,6 +63,7 @@ def calibration_in_dump(found: Inspection) -> Calibration | None:
     if found.constants is not None:
         return found.constants.calibration
     volt, amp, watt = found.openbeken[1].calibration[:_QUANTITIES] if found.openbeken else (None, None, None)
+    # OpenBeken counts a reversed coil by a negative constant of power alone; anything else was never calibrated.
     if volt and amp and watt and volt > 0 and amp > 0:
         return Calibration(volt, amp, abs(watt), inverted=watt < 0)
     return None

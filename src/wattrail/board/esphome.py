@@ -33,6 +33,7 @@ _BOARDS: Final = frozenset(
         "wb1s", "wb2l", "wb2s", "wb3l", "wb3s", "wblc5",
     }
 )  # fmt: skip
+# For modules without a board of their own in ESPHome: the generic ones carry Tuya's layout of the flash.
 _GENERIC: Final = {
     "BK7231N": "generic-bk7231n-qfn32-tuya",
     "BK7231T": "generic-bk7231t-qfn32-tuya",
@@ -141,6 +142,7 @@ def _meter(board: BoardDescription, calibration: Calibration | None) -> Iterator
 def _uart(board: BoardDescription) -> Iterator[str]:
     pins = {"rx_pin": board.pin_with(BoardPinRole.METER_RX), "tx_pin": board.pin_with(BoardPinRole.METER_TX)}
     yield "uart:"
+    # Only its own UART will do for a meter: the other one of an ESP8266 cannot receive.
     if board.chip == "ESP8266":
         yield "  rx_pin: RX"
         if board.meter.bus is BoardMeterBus.TUYAMCU:
@@ -152,11 +154,13 @@ def _uart(board: BoardDescription) -> Iterator[str]:
     if board.meter.baud is None:
         yield "  # the rate is not known: 9600 and 115200 are usual with a microcontroller, 4800 with a metering chip"
     yield f"  baud_rate: {board.meter.baud or usual}"
+    # 4800 baud with even parity, by the chip's manual. Source: cse7766-ds/frame
     if board.meter.chip in {"cse7766", "hlw8032"} and board.meter.bus is BoardMeterBus.UART:
         yield "  parity: EVEN"
 
 
 def _uart_sensor(board: BoardDescription, calibration: Calibration | None) -> Iterator[str]:
+    # One frame under two names.
     platform = "cse7766" if board.meter.chip == "hlw8032" else board.meter.chip
     yield f"  - platform: {platform}"
     if platform == "cse7766":
@@ -201,6 +205,7 @@ def _tuya_sensors(board: BoardDescription) -> Iterator[str]:
             yield from (f"    sensor_datapoint: {point.id}", f"    unit_of_measurement: {point.unit}")
             yield from (f"    device_class: {device_class}", f"    state_class: {state_class}")
             yield f"    accuracy_decimals: {point.decimals}"
+            # The wire carries whole numbers only: 2304 for 230.4 V. Source: tuya/data-points
             if point.decimals:
                 yield from ("    filters:", f"      - multiply: {10**-point.decimals:g}")
 

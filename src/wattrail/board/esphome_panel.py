@@ -68,12 +68,14 @@ def _globals() -> Iterator[str]:
 
 
 def _button(board: BoardDescription, pin: BoardPin, panel: FrontPanel, *, takes_gestures: bool) -> Iterator[str]:
+    # Buttons of these boards pull to ground, where nobody wrote the level down.
     level = pin.active if pin.active is not ActiveLevel.UNKNOWN else ActiveLevel.LOW
     yield from ("  - platform: gpio", f"    id: button_{pin.pin}", "    internal: true")
     yield from ("    pin:", f"      number: {gpio(board, pin)}")
     yield from ("      mode: INPUT_PULLUP", f"      inverted: {'true' if level is ActiveLevel.LOW else 'false'}")
     yield from ("    filters:", f"      - delayed_on_off: {_DEBOUNCE}")
     setup = panel.gesture(PanelAction.WIFI_SETUP)
+    # A millisecond below the next gesture, so that no press is both.
     longest = f"{round(setup.min_s * 1000) - 1}ms" if setup and takes_gestures else "1s"
     if short := list(_short_actions(board, pin)):
         yield from ("    on_click:", "      - min_length: 50ms", f"        max_length: {longest}", "        then:")
@@ -89,6 +91,7 @@ def _button(board: BoardDescription, pin: BoardPin, panel: FrontPanel, *, takes_
 def _short_actions(board: BoardDescription, pin: BoardPin) -> Iterator[str]:
     relays = board.pins_with(*_RELAYS)
     if not relays:
+        # Without a relay a short press has nothing to switch: it shows, or hides, what is measured.
         yield "globals.set: {id: is_displaying, value: '!id(is_displaying)'}"
     for relay in relays:
         if pin.role is BoardPinRole.BUTTON_ALL or relay.channel == pin.channel:
@@ -117,6 +120,7 @@ def _hold_script(panel: FrontPanel) -> Iterator[str]:
     reset = panel.gesture(PanelAction.FACTORY_RESET)
     yield from ("  - id: held_long", "    mode: restart", "    then:")
     if reset is None:
+        # The key has to have an action under it.
         yield "      - delay: 1ms"
         return
     yield f"      - delay: {round((reset.min_s - reset.warn_s) * 1000)}ms"
@@ -130,6 +134,7 @@ def _switch_input(board: BoardDescription, pin: BoardPin) -> Iterator[str]:
     yield from ("    filters:", "      - delayed_on_off: 50ms", "    on_state:")
     numbers = {relay.channel or 1 for relay in board.pins_with(*_RELAYS)}
     number = pin.channel if pin.channel in numbers else min(numbers, default=0)
+    # The key has to have an action under it.
     yield f"      - switch.toggle: relay_{number}" if number else "      - delay: 1ms"
 
 

@@ -12,6 +12,8 @@ from wattrail.board.observation import ObservedWiring
 
 __all__ = ["BoardMatch", "MatchConfidence", "match_boards"]
 
+# What a board cannot be without weighs most: the product's own key, then the metering chip and its bus. A level is
+# often unknown or a guess, and weighs least.
 _WEIGHTS: Final = {
     "product": 4.0,
     "data points": 2.0,
@@ -107,6 +109,7 @@ def _confidence(
     board: BoardDescription, agreement: float, full: Sequence[BoardDescription], observed: ObservedWiring
 ) -> MatchConfidence:
     is_named = _is_named(board, observed)
+    # Without pins, or the key of a product, any board with this chip would agree with everything.
     if agreement < 1.0 or not (observed.pins or is_named):
         return MatchConfidence.POSSIBLE
     same = [other for other in full if not is_named or _is_named(other, observed)]
@@ -126,6 +129,7 @@ def _compared(observed: ObservedWiring, board: BoardDescription) -> Iterator[_Co
         yield _fact("product", True, f"key {observed.product}", "")
     if observed.datapoints and board.datapoints:
         yield _compared_datapoints(observed.datapoints, {point.id for point in board.datapoints})
+    # A microcontroller hides its pins: that none were seen says nothing against a board.
     if observed.pins or BoardMeterBus.TUYAMCU not in {observed.bus, board.meter.bus}:
         yield from _compared_pins(_by_number(observed.pins), _by_number(board.pins))
 
@@ -151,6 +155,7 @@ def _compared_pins(observed: dict[int, BoardPin], known: dict[int, BoardPin]) ->
         same = seen.role is expected.role or {seen.role, expected.role} == _INTERCHANGED
         yield _fact("pin", same, str(seen), str(expected))
         levels = {seen.active, expected.active}
+        # An unknown level agrees with every other: nobody wrote it down. Source: openbeken/devices
         if same and ActiveLevel.UNKNOWN not in levels and len(levels) > 1:
             yield _fact("level", False, f"P{number} active {seen.active}", f"active {expected.active}")
 

@@ -132,6 +132,7 @@ class BoardMeter:
     @property
     def is_signed(self) -> bool:
         """Whether the chip gives power a sign, so that export differs from import."""
+        # Pulses have no sign, and a microcontroller says power in its own way.
         return self.chip in {"bl0942", "bl0940"} and self.bus in {BoardMeterBus.UART, BoardMeterBus.SPI}
 
 

@@ -68,6 +68,7 @@ def _between(first: ObservedWiring, second: ObservedWiring) -> Iterator[str]:
 
 
 def _agree(one: BoardPin, other: BoardPin) -> bool:
+    # OpenBeken's roles always have a level, the stock configuration often has none, which contradicts nothing.
     levels = {one.active, other.active} - {ActiveLevel.UNKNOWN}
     return one.role is other.role and len(levels) <= 1
 

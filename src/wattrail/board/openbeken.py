@@ -51,11 +51,14 @@ def openbeken_files(
 def openbeken_template(board: BoardDescription) -> dict[str, object]:
     """The board as an entry of the device database; pins without a role there are left out, as those of a UART."""
     pins = {str(pin.pin): f"{name};{pin.channel}" for pin in board.pins if (name := role_name(pin))}
+    # A plain Btn toggles channels; a meter has none, and its gestures come from the script.
     if not board.pins_with(BoardPinRole.RELAY, BoardPinRole.RELAY_ON):
         buttons = {str(pin.pin) for pin in board.pins_with(BoardPinRole.BUTTON)}
         pins = {pin: role.replace("Btn;", "Btn_ScriptOnly;") if pin in buttons else role for pin, role in pins.items()}
+    # Flag 25 keeps the sign: without it the firmware shows exported power as 0 W. Source: openbeken/commands
     flags = _USUAL_FLAGS | (1 << SIGNED_POWER_FLAG if board.meter.is_signed else 0)
     command = "; ".join(driver_commands(board))
+    # A start command is one line: several are chained by backlog. Source: openbeken/commands
     command = f"backlog {command}" if ";" in command else command
     return {
         "vendor": board.vendor,

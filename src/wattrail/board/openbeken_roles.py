@@ -74,6 +74,7 @@ def role_name(pin: BoardPin) -> str | None:
         return None
     level = pin.active
     if level is ActiveLevel.UNKNOWN:
+        # As the firmware names them: Btn is active low with a pull-up, Rel active high. Source: openbeken/roles
         level = ActiveLevel.LOW if pin.role in _BUTTONS else ActiveLevel.HIGH
     return names[level is ActiveLevel.LOW]
 
@@ -122,6 +123,7 @@ def _observed(where: str, chip: str, module: str, pins: tuple[BoardPin, ...], co
     driver = next((name for name in started if name in {*_CHIPS, "tuyamcu"}), "")
     bus = {"bl0942spi": BoardMeterBus.SPI, "tuyamcu": BoardMeterBus.TUYAMCU, "": None}.get(driver, BoardMeterBus.UART)
     metering = _CHIPS.get(driver, "")
+    # After the drivers: a pulse chip starts by the roles of its pins, without a command. Source: openbeken/commands
     if {pin.role for pin in pins} >= {BoardPinRole.CF, BoardPinRole.CF1}:
         metering, bus = "bl0937", BoardMeterBus.PULSES
     return ObservedWiring(where=where, module=module, chip=chip, metering_chip=metering, bus=bus, pins=pins)

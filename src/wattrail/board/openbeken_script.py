@@ -40,6 +40,7 @@ on channel 53 its blinking went to the broker twice a second. Seen with 1.18.300
 
 _WIFI_CONNECTING, _WIFI_CONNECTED = 1, 4
 _WIFI_STATES: Final = range(1, 7)
+# The driver's own default: a rate that is not named is this one. Source: openbeken/commands
 _USUAL_BAUD: Final = 4800
 _CHANNEL_TYPES: Final = {
     ("V", 1): "Voltage_div10", ("V", 2): "Voltage_div100", ("A", 2): "Current_div100", ("A", 3): "Current_div1000",
@@ -111,6 +112,7 @@ def script_roles(board: BoardDescription) -> dict[int, tuple[str, int]]:
 def script_button_times(board: BoardDescription, panel: FrontPanel) -> tuple[int, int, int] | None:
     """Tenths of a second of a long press, a short one and between repeats; None where the script sets none."""
     setup = panel.gesture(PanelAction.WIFI_SETUP)
+    # Repeats once a second, so that OnHold counts seconds; 0.3 s is the firmware's own short press.
     return (round(setup.min_s * 10), 3, 10) if setup and panel_button(board) else None
 
 
@@ -142,6 +144,7 @@ def _button_lines(board: BoardDescription, button: BoardPin, panel: FrontPanel) 
     # may come a second late, never early.
     yield f"addEventHandler OnHoldStart {button.pin} SetChannel {_HELD} {first - 1}"
     yield f"addEventHandler OnHold {button.pin} AddChannel {_HELD} 1"
+    # Without a reset nothing ends the gesture: 999 s is longer than anybody holds a button.
     last = round(reset.min_s - reset.warn_s) if reset else 999
     yield f"alias open_now backlog OpenAP; SetChannel {_OPEN} 1"
     yield f"alias open_ap if $CH{_HELD}<{last} then open_now"

@@ -67,6 +67,7 @@ class MeterTable(Section):
         if self.chip and self.chip not in _METERING_CHIPS:
             known = ", ".join(_METERING_CHIPS)
             raise field_error(("chip",), f"unknown metering chip {self.chip!r}; known: {known}", got=self.chip)
+        # Behind a microcontroller the module does not see which chip measures.
         if not self.chip and self.bus is not BoardMeterBus.TUYAMCU:
             raise field_error(("chip",), f"a meter on {self.bus} needs the name of its chip")
         if self.front_end is not None and self.front_end not in FRONT_ENDS:
@@ -87,6 +88,7 @@ class MeterTable(Section):
 class DatapointSection(Section):
     """One of ``[[datapoints]]``."""
 
+    # One byte on the wire of the microcontroller.
     id: Annotated[int, Field(ge=1, le=255)]
     quantity: _Text
     unit: str
@@ -149,6 +151,7 @@ class BoardFile(Section):
         if chip and chip != self.chip:
             raise field_error(("chip",), f"the module {self.module} has a {chip}, got {self.chip}")
         roles = {pin.role for pin in self.pins}
+        # Such a chip gives voltage and current on one pin, and SEL chooses between them.
         if self.meter.bus is BoardMeterBus.PULSES and not roles >= {
             BoardPinRole.CF,
             BoardPinRole.CF1,
@@ -159,6 +162,7 @@ class BoardFile(Section):
 
     @model_validator(mode="after")
     def _every_fact_has_a_source(self) -> Self:
+        # A fact without a source cannot be checked by the next reader, so the file is refused.
         named = {fact for source in self.sources for fact in source.facts}
         missing = [fact.value for fact in self._facts() if fact not in named]
         if missing:
@@ -232,6 +236,7 @@ class FrontPanelFile(Section):
 
     def panel(self) -> FrontPanel:
         """The panel, its patterns in the order of their states."""
+        # The first state that holds is shown: the order is their priority, whatever a file's own is.
         order = list(PanelState)
         return FrontPanel(
             tuple(PanelGesture(one.action, one.min_s, one.warn_s) for one in self.gestures),

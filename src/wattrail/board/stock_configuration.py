@@ -85,6 +85,7 @@ def parse_configuration(text: str, name: str) -> dict[str, object]:
     try:
         document: object = decode_json(text)
     except ValueError:
+        # As it stands in flash it is often not JSON: no quotes, a comma too many. Source: tuya/stock-configuration
         document = _lenient(text)
     found = _unwrapped(document)
     if not found:

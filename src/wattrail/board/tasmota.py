@@ -52,8 +52,10 @@ def tasmota_template(board: BoardDescription) -> str:
     for pin in board.pins:
         number = max(pin.channel - 1, 0)
         if pin.role is BoardPinRole.LED:
+            # Tasmota numbers LEDs by themselves, not by the relay they show. Source: tasmota/template
             number, leds = leds, leds + 1
         codes[pin.pin] = _code(pin, board.meter.chip) + (number if pin.role in _NUMBERED else 0)
+    # A board whose microcontroller measures needs Tasmota's own module for those. Source: tasmota/template
     base = _GENERIC_MODULE if board.meter.chip else _TUYA_MODULE
     template = {"NAME": board.title, "GPIO": list(codes.values()), "FLAG": 0, "BASE": base}
     return json.dumps(template, separators=(",", ":"), ensure_ascii=False) + "\n"
@@ -64,5 +66,6 @@ def _code(pin: BoardPin, chip: str) -> int:
         return _BY_CHIP[pin.role, chip]
     level = pin.active
     if level is ActiveLevel.UNKNOWN:
+        # Buttons pull to ground, relays and LEDs close high, where nobody wrote the level down.
         level = ActiveLevel.LOW if pin.role is BoardPinRole.BUTTON else ActiveLevel.HIGH
     return _CODES.get(pin.role, (0, 0))[level is ActiveLevel.LOW]

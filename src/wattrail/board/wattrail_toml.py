@@ -26,6 +26,7 @@ def wattrail_lines(board: BoardDescription, calibration: Calibration | None = No
 
 def _by_wire(board: BoardDescription, calibration: Calibration | None) -> list[str]:
     if board.meter.bus is BoardMeterBus.SPI:
+        # 800 kHz: at 900 kHz, the datasheet's limit, one board got half its checksums wrong.
         url = "spi:///dev/spidev0.0?hz=800000"
     else:
         url = f"serial:///dev/ttyUSB0?baud={board.meter.baud or 4800}"

@@ -124,6 +124,7 @@ def backup_name(backup: DeviceBackup) -> str:
 
 def write_backup(backup: DeviceBackup, path: Path) -> None:
     """Write it beside its place, then give it its name; nothing is replaced. Raises FileError."""
+    # Before it is packed; whole_file refuses once more what was made meanwhile.
     if path.exists():
         raise FileError(f"{path} exists already, and a backup replaces nothing", hint="name another file")
     manifest = {
@@ -183,6 +184,7 @@ def _members(archive: zipfile.ZipFile, manifest: object, path: Path) -> Mapping[
     for name in (_SECTOR, _FILES, _FLASH):
         if name not in digests:
             continue
+        # By what the archive says of itself, before a byte of it is unpacked.
         if archive.getinfo(name).file_size > MAX_FLASH_BYTES:
             raise ImageError(f"{path}: {name} is larger than any flash")
         found[name] = archive.read(name)
@@ -198,6 +200,7 @@ def _backup(manifest: object, found: Mapping[str, bytes], path: Path) -> DeviceB
     if chip is None or _SECTOR not in found:
         raise ImageError(f"{path}: the backup names no known chip, or has no {_SECTOR}")
     return DeviceBackup(
+        # Anything but a plain no counts as simulated: a twin's backup must not pass for a device's.
         chip, **texts, is_simulated=fields.get("simulated") is not False, sector=found[_SECTOR],
         file_system=found.get(_FILES), flash=found.get(_FLASH),
     )  # fmt: skip

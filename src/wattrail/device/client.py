@@ -135,6 +135,7 @@ class OpenBekenClient:
             count = min(_PIECE, length - len(data))
             target = f"/api/flash/{start + len(data):x}-{count:x}"
             answer = await self._server.get(target, timeout_s=30.0, max_bytes=count)
+            # A range that the firmware refuses is answered by JSON, which would pass for bytes of flash.
             if answer.status != 200 or len(answer.body) != count:
                 raise UnexpectedReply(
                     f"{self.name}{target}: {len(answer.body)} bytes with status {answer.status}, expected {count}",
@@ -154,6 +155,7 @@ class OpenBekenClient:
     async def file_system(self) -> bytes | None:
         """The image of its file system, 32 KiB or as configured; None for a build without one."""
         answer = await self._server.get("/api/fsblock", timeout_s=60.0, max_bytes=MAX_FLASH_BYTES)
+        # A build without files answers with a page or with JSON, and status 200. Source: openbeken/network
         return None if answer.status != 200 or answer.body.startswith((b"<", b"{")) else answer.body
 
     async def write_file_system(self, image: bytes) -> None:
@@ -187,6 +189,7 @@ class OpenBekenClient:
             taken = json.loads(answer.body).get("size")
         except (ValueError, AttributeError):
             taken = None
+        # The status alone proves nothing: a path that is not known has 200 as well. Source: openbeken/network
         if answer.status != 200 or taken != len(body):
             said = printable(answer.body[:80].decode("utf-8", errors="replace"))
             raise UnexpectedReply(
@@ -196,6 +199,7 @@ class OpenBekenClient:
 
     async def _not_openbeken(self, status: int) -> UnexpectedReply:
         """Why ``/api/info`` is not there: OpenBeken in safe mode, or another server."""
+        # /cm is there in safe mode too, and the SDK it names is how OpenBeken is known. Source: openbeken/network
         answer = await self._server.get("/cm?cmnd=Status%202")
         if b'"obk"' in answer.body:
             return UnexpectedReply(

@@ -30,6 +30,7 @@ async def log_lines(host: str, port: int, *, timeout_s: float) -> AsyncGenerator
         while True:
             try:
                 data = await reader.readuntil(b"\n")
+            # No end within as many bytes as the ring has: the device has lost it, so what came is handed out.
             except asyncio.LimitOverrunError:
                 data = await reader.read(_MAX_LINE)
             except (asyncio.IncompleteReadError, OSError) as error:

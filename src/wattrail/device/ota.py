@@ -92,6 +92,7 @@ def check_image(data: bytes, information: DeviceInformation, backup: DeviceBacku
     found = _BUILD.search(code)
     version = found["version"].decode("ascii", "replace") if found else ""
     named = [name for name, _ in build_names(code)]
+    # There are no builds for M: it runs N's. Source: bk7231-image/build-names
     if chip not in named and not (chip is Chip.M and Chip.N in named):
         said = ", ".join(one.value for one in named) or "no chip"
         raise WriteRefused(
@@ -107,12 +108,14 @@ def check_image(data: bytes, information: DeviceInformation, backup: DeviceBacku
             risk="",
             hint="flash it by wire",
         )
+    # The file system ends at a fixed place and grows downwards from it, into the space of a waiting update.
     files = FILE_SYSTEM_END[chip] - (configured or DEFAULT_FILE_SYSTEM_BYTES)
     overwrites = has_files and waiting.start + len(data) > files
     return OtaPlan(data, header, chip, version, _order(version, information.version), waiting.length, overwrites)
 
 
 def _opened(data: bytes) -> tuple[RblHeader, bytes]:
+    # The bootloader installs nothing else, and the firmware would write it all the same.
     if data[:4] != b"RBL\0":
         found = recognise(data)
         kind = found.kind.value if found.kind is not ImageKind.UNKNOWN else "file of no known format"
@@ -182,6 +185,7 @@ async def _checks(
 ) -> tuple[Check, ...]:
     checks = [Check("answers again", passed=True, seen=f"up for {after.uptime_s} s")]
     expected = plan.version or "another build"
+    # Without a version in the image, that the build is another one is all that can be expected.
     is_expected = after.version == plan.version if plan.version else after.build != before.build
     checks.append(Check("runs the new firmware", is_expected, f"version {after.version}, expected {expected}"))
     _, now = await client.configuration(plan.chip)
@@ -191,6 +195,7 @@ async def _checks(
     checks.append(Check("kept its settings", not kept, "changed: " + ", ".join(kept) if kept else "all as before"))
     if _energy(status) is not None:
         energy = _energy(await client.status())
+        # A driver that has just started shows no voltage for some seconds.
         for _ in range(5):
             if energy is not None and float_of(energy, "Voltage"):
                 break

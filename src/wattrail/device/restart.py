@@ -48,6 +48,7 @@ async def wait_for_restart(
     """
     deadline, last = Deadline(clock, asked_at + timeout_s), "no answer yet"
     while not deadline.passed:
+        # First the pause: the device answers for three more seconds before it goes. Source: openbeken/network
         await pause(_EVERY_S)
         try:
             now = await client.information(timeout_s=_ANSWER_S)

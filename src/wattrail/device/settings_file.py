@@ -54,6 +54,7 @@ def read_wifi(path: Path) -> OpenBekenSettings:
         mode = path.stat().st_mode
     except OSError as error:
         raise FileError(f"{path} cannot be read: {error.strerror}", hint=_EXAMPLE) from error
+    # Windows keeps rights in another way, of which these bits say nothing.
     if os.name == "posix" and mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise ConfigError(
             f"{path} has mode {stat.S_IMODE(mode):04o}: others may read its password; expected 0600",

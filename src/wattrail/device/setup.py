@@ -125,6 +125,7 @@ async def apply_setup(
     steps += [] if plan.script is None else [plan.script]
     refused = await _run(client, steps, note)
     restarts = plan.needs_restart and not plan.changes_network
+    # A calibration is made from what the driver measures, so where a restart is due it waits for that.
     if not restarts:
         refused |= await _calibrate_all(client, plan, pause, note)
     asked_at = clock.monotonic()
@@ -184,6 +185,7 @@ async def _calibrate_all(client: OpenBekenClient, plan: SetupPlan, pause: Pause,
 
 async def _read_back(client: OpenBekenClient, plan: SetupPlan, pause: Pause) -> tuple[SettingChange, ...]:
     """Save now, and compare. What is read within the same second may be older, so a difference is looked at again."""
+    # This page saves; left alone the firmware does so about three seconds after a change. Source: openbeken/network
     await client.page("/cfg_generic")
     script = () if plan.script is None else await plan.script.remaining(client)
     _, found = await client.configuration(chip_of(plan.information, client.name))

@@ -42,6 +42,7 @@ class StartScript:
 
     async def run(self, client: OpenBekenClient) -> None:
         """Keep the former one, then write. Raises what the client does."""
+        # First the former one: a connection that breaks in between loses neither.
         if self.before is not None and self.keep_as is not None:
             await client.write_file(self.keep_as, self.before)
         await client.write_file(_NAME, self.wanted)
@@ -60,6 +61,7 @@ async def planned_script(client: OpenBekenClient, wanted: bytes) -> StartScript:
     for number in range(1, _MAX_KEPT + 1):
         name = f"autoexec.before{number}.bat"
         kept = await client.read_file(name)
+        # The same script may have been kept by an earlier run: once is enough.
         if kept is None or kept == before:
             return StartScript(before, wanted, name)
     raise ConfigError(

@@ -29,6 +29,7 @@ KNOWN: Final = (
 )
 """How many of the first bytes in flash, their CRC-32, chip, version. N's own CRC command counts one byte more."""
 
+# The fourth byte is the length of the text behind it: 0E in the records that were seen. Source: bk7231-image/bootloader
 _VERSION_MARK = b"\xee\xbb\xcc"
 _SEEN = 0x1000  # the records stand at 0x44 and behind; a page leaves room for other builds
 _WHOLE_VERSION: Final = re.compile(rb"(?<![\x20-\x7e])(BK72\d\d[A-Za-z]?_\d+\.\d+\.\d+)\0")
@@ -72,6 +73,7 @@ class BootloaderInfo:
 
 def inspect(packed: bytes, stored: bytes, key: CodeKey | None) -> BootloaderInfo:
     """Look into a bootloader as it is stored in flash (packed), and the same without block CRCs (stored)."""
+    # By the bytes as they lie in flash: those are what the chip's own CRC command sums.
     chip, name = identify(packed)
     code = crypt(stored, key, 0) if key else b""
     record = _record(code[:_SEEN])

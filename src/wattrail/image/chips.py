@@ -29,6 +29,7 @@ from wattrail.image.rf import RfBlock
 
 __all__ = ["ChipVerdict", "Clue", "build_names", "chip_in", "chip_of_module", "clues", "decide", "strings_that_fit"]
 
+# One certain clue makes up for two likely ones against it, which is a tie: then no chip is named.
 _WEIGHT: Final = {Confidence.CERTAIN: 4, Confidence.LIKELY: 2, Confidence.POSSIBLE: 1}
 
 _WITHOUT_KEY: Final = {Chip.N: Chip.M, Chip.T: Chip.U}
@@ -73,6 +74,7 @@ def clues(
         yield from _of_rf(*rf, bare=bare)
     for container in containers:
         header = container.header
+        # A stale header was left by an earlier image, which may have been for another chip.
         if not container.stale and (chip := chip_in(header.version)) is not None:
             yield Clue(chip, Confidence.LIKELY, f"the RBL header of {header.name} has the version {header.version!r}")
     for chip, words in build_names(code):
@@ -207,6 +209,7 @@ def _libretiny(code: bytes) -> Iterator[tuple[Chip, str]]:
 def _tuya(code: bytes) -> Iterator[tuple[Chip, str]]:
     for found in strings_that_fit(code, b"< BUILD AT:", _TUYA):
         name = found[1].decode("ascii")
+        # Tuya's SDK for the Q gives no letter. Source: bk7231-image/build-names
         chip = Chip.Q if name == "bk7231" else _CHIPS.get(name)
         if chip is not None:
             yield chip, f"Tuya's record of the build names {name}"

@@ -151,6 +151,7 @@ def grid_shift(data: bytes) -> int | None:
 
 def without_blank_end(packed: bytes) -> bytes:
     """Packed code up to its last block that is not erased."""
+    # Up to a whole block: the last one may end in FF itself, and so may its CRC.
     used = len(packed.rstrip(b"\xff"))
     return packed[: used + -used % PACKED]
 
@@ -219,6 +220,8 @@ def crypt(code: bytes, key: CodeKey, address: int) -> bytes:
 def detect_key(code: bytes, address: int) -> CodeKey | None:
     """The known key under which code that begins at an address is a program's start; None if none fits."""
     for key in KEYS.values():
+        # Two words are enough: under another key, or for another address, what is deciphered has no vectors.
+        # Source: bk7231-image/cipher
         if looks_like_code(crypt(code[:8], key, address)):
             return key
     return None

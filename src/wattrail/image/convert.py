@@ -140,6 +140,8 @@ def _ua(image: Image, recipe: Recipe) -> bytes:
 def pack_with_rbl(container: bytes) -> bytes:
     """A container with its RBL header, as it is stored in flash: erased where nothing was written, without CRCs."""
     used = rbl.decode_header(container[-rbl.HEADER :]).raw_size
+    # CRCs for what is in use only: flash behind it stays erased (FFFF), where a written block of FF has 000C.
+    # Source: bk7231-image/packing
     body = pack(container[: used + -used % BLOCK])
     header = pack(container[-rbl.HEADER :])
     return body.ljust(to_physical(len(container)) - len(header), b"\xff") + header
@@ -157,6 +159,7 @@ def _bootloader(image: Image, recipe: Recipe) -> bytes:
             field="bootloader",
             hint="give a file that has one: a dump or a QIO image of the same chip",
         )
+    # Refuses one with a bad block: a T whose bootloader is damaged answers no flasher. Source: bk-boot/loader-1
     unpack(found)
     _check_chips(image, recipe)
     return found
@@ -178,12 +181,14 @@ def _version(image: Image, recipe: Recipe) -> str:
         return recipe.version
     own = next((c.header.version for c in image.containers if not c.stale and c.header.name == "app"), "")
     version = own or DEFAULT_VERSION
+    # A chip that is in doubt stays out of the header, where it would be evidence for itself.
     if image.chip is None or image.chip_contradictions or image.chip.value.lower() in version.lower():
         return version
     return f"{version[: rbl.VERSION_BYTES - len(image.chip.value) - 1]} {image.chip.value}"
 
 
 def _dump(image: Image, recipe: Recipe) -> bytes:
+    # Put together from an app and a bootloader, a dump would bring another board's RF block, or none.
     if image.kind not in (ImageKind.DUMP, ImageKind.ROTATED) or image.base:
         raise ImageError(
             f"there is no whole flash in this {image.kind.value}",
@@ -230,6 +235,7 @@ def _app(image: Image) -> bytes:
 
 def _key(image: Image, recipe: Recipe) -> CodeKey:
     """The code key: as asked for, else what the image was found to be under, else what its chip is made with."""
+    # Plain code was found under no key at all, which does not say which key its chip has.
     key = recipe.key or (image.key if image.kind is not ImageKind.PLAIN else None)
     if key is None and image.chip is not None:
         key = code_key(image.chip)

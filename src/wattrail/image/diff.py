@@ -63,6 +63,7 @@ def diff(one: Image, other: Image) -> Difference:
     low, high = max(start, other_start), min(start + len(a), other_start + len(b))
     parts = []
     if low < high:
+        # One of the two may be an app alone, which says nothing of its chip.
         laid = one if one.chip else other
         spans = [(p.name, p.start, p.end, p.unique) for p in laid.layout.partitions]
         if not one.kind.is_flash_image or high > spans[-1][2]:

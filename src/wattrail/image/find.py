@@ -59,6 +59,7 @@ def containers(flash: bytes, base: int, key: CodeKey | None = None) -> tuple[Con
         elif len(mine) < MAX_CHECKED_HEADERS and all(other.faults for other in mine):
             container = replace(container, stale=False, faults=_stored(flash, base, at, header, key))
             mine.append(container)
+        # Each check hashes a whole program: a file full of headers must not ask for many.
         elif len(found) < MAX_CHECKED_HEADERS * MAX_CHECKED_HEADERS and _follows(flash, base, container, found, key):
             container = replace(container, stale=False)
         found.append(container)
@@ -118,6 +119,7 @@ def code_problems(flash: bytes, base: int, found: tuple[Container, ...]) -> Iter
     sectors, so behind a shorter app an older one goes on in the next sector.
     """
     for name, start in _STARTS.items():
+        # T's app partition is the longer one; without a header nothing says which of the two it is.
         end = APP_START if name == "bootloader" else min(base + len(flash), LAYOUTS[Chip.T]["app"].end)
         if start < base or start >= base + len(flash):
             continue
@@ -222,9 +224,11 @@ def place_problems(
 ) -> Iterator[Problem]:
     """What the places of the RF block and of Tuya's key say about a dump: lost, missing, or shifted by how much."""
     places = (LAYOUTS[chip]["rf"].start,) if chip else RF_PLACES
+    # Up to the end of a program whose sums hold nothing can have been lost.
     safe = max((c.offset + PACKED_HEADER for c in found if c.packed and not c.stale and not c.faults), default=base)
     if rf_at is not None and rf_at not in RF_PLACES:
         what = f"the RF block belongs at {' or '.join(f'{place:#x}' for place in places)}"
+        # One loss is reported once: the key behind it stands as many bytes early.
         yield _shifted(what, rf_at, places, safe)
         return
     key_at = flash.find(KEY_SECTOR_MARK) - KEY_SECTOR_MARK_AT

@@ -59,6 +59,7 @@ def start_of(data: bytes) -> FlashStart | None:
     # the same first words, and which of them it is has to come from other clues. Source: bk7231-image/cipher.
     for address, name in ((APP_LOGICAL, "an app"), (0, "a bootloader")):
         key = detect_key(stored, address)
+        # Without a cipher the address leaves no trace in the words.
         if key is not None and not key.bypassed:
             return FlashStart(address, key, f"its first words are ARM vectors under the {key.name} key: {name}")
     loader = _bootloader_evidence(data)
@@ -119,6 +120,7 @@ def straight(data: bytes, by: int) -> bytes:
 
 def find_rotation(data: bytes) -> Rotation | None:
     """By how much a whole flash is rotated; None for one that is straight, or no whole flash, or not recognised."""
+    # What is shorter than the flash has not wrapped.
     if not data or len(data) % FLASH or _begins(data, 0):
         return None
     return _by_bootloader(data) or _by_marks(data)
@@ -145,6 +147,7 @@ def _by_bootloader(data: bytes) -> Rotation | None:
 
 def _heads(data: bytes) -> Iterator[int]:
     """Sectors whose first words are vectors at address 0, with no cipher or under a key that is known."""
+    # Zeros enciphered are the keystream itself, made once for each key and not for each of 512 sectors.
     streams = [bytes(_HEAD), *(crypt(bytes(_HEAD), key, 0) for key in KEYS.values())]
     for at in range(SECTOR, len(data), SECTOR):
         head = data[at : at + _HEAD]

@@ -104,6 +104,7 @@ def _formats(data: bytes) -> Iterator[Foreign]:
     at, signature, found = _TAR
     if data[at : at + len(signature)] == signature:
         yield found
+    # A whole flash of an ESP32 begins with 4 KiB of FF: its bootloader stands at 0x1000.
     if _is_esp(data) or (not data[:_ESP32_BOOTLOADER].strip(b"\xff") and _is_esp(data[_ESP32_BOOTLOADER:])):
         yield _ESP
     yield from _texts(data)
@@ -124,6 +125,7 @@ def _is_esp(data: bytes) -> bool:
 
 
 def _texts(data: bytes) -> Iterator[Foreign]:
+    # Some editors put a byte order mark before a text.
     start = data[:_MAX_TEXT_LOOKED_AT].removeprefix(b"\xef\xbb\xbf")
     if start.startswith(_GIT_LFS):
         yield Foreign(
@@ -141,12 +143,14 @@ def _texts(data: bytes) -> Iterator[Foreign]:
 
 def _encoded(data: bytes, start: bytes) -> Iterator[Foreign]:
     """Texts that encode bytes; the first record's checksum is part of the recognition."""
+    # With its checksum a record of the one adds up to 0, of the other to FF.
     if (record := _INTEL_HEX.match(start)) and sum(bytes.fromhex(record[1].decode())) % 256 == 0:
         yield Foreign("Intel HEX", "make bytes of it: objcopy -I ihex -O binary {file} image.bin")
     if (record := _S_RECORD.match(start)) and sum(bytes.fromhex(record[1].decode())) % 256 == 0xFF:
         yield Foreign("Motorola S-records", "make bytes of it: objcopy -I srec -O binary {file} image.bin")
     if len(data) < _MIN_ENCODED:
         return
+    # The start first: nearly every file fails there, and its megabytes are not searched.
     if _HEX.fullmatch(start) and _HEX.fullmatch(data) and len(set(data)) > _MIN_DIGITS:
         yield Foreign("hexadecimal digits as text", "make bytes of it: xxd -r -p {file} image.bin")
     if _BASE64.fullmatch(start) and _BASE64.fullmatch(data) and _looks_encoded(data):

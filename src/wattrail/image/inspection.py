@@ -78,6 +78,7 @@ def inspect_image(image: Image) -> Inspection:
     code = _code(image)
     openbeken, openbeken_problems = _openbeken(flash, base, image)
     systems, system_problems = _file_systems(flash, base)
+    # Of a file that is not recognised nothing is sure, four words that fit included.
     constants = find_factory_constants(flash, base) if image.kind is not ImageKind.UNKNOWN else None
     configuration, source = _configuration(storage, code)
     found = Inspection(
@@ -133,7 +134,10 @@ def _licences(flash: bytes, base: int) -> tuple[Licence, ...]:
 
 
 def _configuration(storage: TuyaStorage | None, code: bytes) -> tuple[StockConfiguration | None, str | None]:
+    # A value whose sum does not hold could name the wrong pins.
     values = {v.name: v.value for v in storage.values if v.problem is None} if storage else {}
+    # What is in the code is a default: of 19 dumps with both, none had the same pins in both.
+    # Source: bk7231-image/stock-configuration
     if found := stock_configuration(values):
         return found, "storage"
     if found := configuration_in_code(code):
@@ -218,6 +222,7 @@ def _programs(found: Inspection) -> Iterator[Region]:
         container = image.rbl_of("app")
         evidence = "its block CRCs hold" + (", and an RBL header closes it" if container else "")
         holds = _program_name(found.program) or "the firmware"
+        # To the end of the sector: the flash is erased by whole ones.
         yield Region("app", APP_START, _sector_end(APP_START + len(app)), holds, evidence, is_public=True)
 
 

@@ -83,6 +83,7 @@ def _programs(found: Inspection) -> list[Record]:
                      "partition_table": entries})  # fmt: skip
     container, program = found.image.rbl_of("app"), found.program
     if program is not None or container is not None:
+        # The text of Tuya's build has no version of the product; the storage keeps the one that runs.
         device = found.storage.get("gw_di") if found.storage else None
         running = device.get("swv") if isinstance(device, dict) else None
         made.append(
@@ -198,6 +199,7 @@ def _openbeken(found: Inspection, *, shows_secrets: bool) -> Record | None:
     values: Mapping[str, object] = settings.as_json(shows_secrets=shows_secrets)
     drivers = sorted(set(_DRIVER.findall(settings.text("startup_command"))))
     shown = {
+        # Empty is shown: that a password is not set need not be hidden.
         name: _finite(value) if shows_secrets or name in OPENBEKEN_PUBLIC or not value else HIDDEN
         for name, value in values.items()
     }

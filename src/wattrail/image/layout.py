@@ -31,6 +31,7 @@ QIO_N: Final = APP_START + APP_PACKED
 
 def code_key(chip: Chip) -> CodeKey:
     """The key of the code cipher a chip's modules are made with."""
+    # An M is an N without a key, and its code is stored plain. Source: bk7231-image/cipher
     return TUYA_KEY if chip in (Chip.N, Chip.T) else ZERO_KEY
 
 
@@ -70,6 +71,7 @@ class Layout:
 
 
 # fmt: off
+# From the partition tables in Tuya's bootloaders 1.0.1 (N) and 1.0.5 (T), and from public dumps.
 _N = Layout("BK7231N", (
     Partition("bootloader", 0x000000, 0x011000, "first program in flash, its RBL header at the end", packed=True),
     Partition("app",        0x011000, 0x12A000, "the firmware; Tuya's RBL header ends at 0x129F70", packed=True),

@@ -103,6 +103,7 @@ def rf_image(data: bytes) -> Image | None:
         block = rf.decode_rf(data)
     except ImageError:
         return None
+    # Likely and not certain: the block has no checksum.
     return Image(ImageKind.RF, Confidence.LIKELY, data, ("it begins with the magic of an RF block",), rf=block)
 
 

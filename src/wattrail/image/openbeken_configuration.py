@@ -103,6 +103,7 @@ class OpenBekenConfiguration:
         Each slot is a float, or an integer for some of the later slots of some drivers.
         """
         slots = struct.unpack(f"<{CALIBRATION_SLOTS}f", self.raw("calibration"))
+        # Four zero bytes stand for no constant: the driver takes its own. Source: openbeken/configuration
         return tuple(value if any(self._slot(n)) else None for n, value in enumerate(slots))
 
     def text(self, name: str) -> str:
@@ -125,6 +126,7 @@ class OpenBekenConfiguration:
         """With a text in place of another. Raises ConfigError if it does not fit; what was behind it is cleared."""
         stored, room = text.encode(), text_capacity(_known(name, _TEXTS).name, self.version)
         if len(stored) > room or b"\0" in stored:
+            # A password must not be in an error, not even the one that does not fit.
             shown = "" if name in SECRET_FIELDS else f" {text[:80]!r}"
             reason = "a NUL in it" if b"\0" in stored else f"{len(stored)} bytes"
             raise ConfigError(f"{name}:{shown} has {reason}, OpenBeken takes at most {room} bytes of text")
@@ -166,6 +168,7 @@ class OpenBekenConfiguration:
         for slot, value in slots.items():
             if not 0 <= slot < CALIBRATION_SLOTS:
                 raise ConfigError(f"calibration slot {slot}: expected 0 to {CALIBRATION_SLOTS - 1}")
+            # Four zero bytes stand for no constant. Source: openbeken/configuration
             struct.pack_into("<f", stored, 4 * slot, value or 0.0)
         return self.with_raw("calibration", bytes(stored))
 
@@ -266,6 +269,7 @@ def default_configuration(chip: Chip, mac: bytes) -> OpenBekenConfiguration:
     empty = MAGIC + b"\0" + struct.pack("<I", CURRENT_VERSION)
     made = OpenBekenConfiguration(empty.ljust(CONFIGURATION_BYTES, b"\0"), chip)
     tail = mac[2:].hex().upper()
+    # There is no build for M: it runs N's, and names itself so. Source: bk7231-image/build-names
     build = Chip.N if chip is Chip.M else chip
     texts = {
         "name": f"Open{build.value}_{tail}", "short_name": f"obk{tail}", "mqtt_client": f"obk{tail}",
@@ -309,6 +313,7 @@ def signed_crc8(data: bytes) -> int:
     return crc
 
 
+# At most 65,536 results, and every edit sums 3,580 bytes again.
 @cache
 def _step(crc: int, byte: int) -> int:
     for _ in range(8):

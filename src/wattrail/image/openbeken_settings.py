@@ -112,6 +112,7 @@ class SettingChange:
 
 def differences(before: OpenBekenConfiguration, after: OpenBekenConfiguration) -> tuple[SettingChange, ...]:
     """What differs between two configurations, by field; bytes of no known field are one entry of their own."""
+    # Both in the newest version, so that a field the older one lacks is compared by its meaning.
     return tuple(_differences(before.upgraded(), after.upgraded()))
 
 
@@ -127,6 +128,7 @@ def _differences(before: OpenBekenConfiguration, after: OpenBekenConfiguration) 
         yield SettingChange(f"flag {flag}", *(("on", "off") if flag in before.flags else ("off", "on")))
     for slot, (old, new) in enumerate(zip(before.calibration, after.calibration, strict=True)):
         stored = slice(4 * slot, 4 * slot + 4)
+        # By their bytes: erased flash reads as NaN, which differs from itself.
         if before.raw("calibration")[stored] != after.raw("calibration")[stored]:
             yield SettingChange(f"calibration {_slot_name(slot)}", _number_text(old), _number_text(new))
     if _unknown_bytes(before) != _unknown_bytes(after):

@@ -64,6 +64,7 @@ def _openbeken(code: bytes) -> ProgramIdentity | None:
     found = [
         match
         for match in strings_that_fit(code, b"OpenBK72", _OPENBEKEN)
+        # OpenBK7231T_App is the repository: its name is in every build. Source: bk7231-image/build-names
         if match["at"] or match["version"][:1].isdigit()
     ]
     best = next((match for match in found if match["at"]), found[0] if found else None)

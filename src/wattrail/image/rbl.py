@@ -128,6 +128,7 @@ def decode_header(data: bytes) -> RblHeader:
     magic, algo, timestamp, name, version, serial, crc, hash_, raw, package, own = _FIELDS.unpack_from(data)
     _expect("magic", int.from_bytes(magic, "big"), int.from_bytes(MAGIC, "big"), 0)
     _expect("header CRC-32", own, zlib.crc32(data[: HEADER - 4]), HEADER - 4)
+    # Before anything is unpacked: a header is believed no size that a flash has not.
     for field, size in (("raw size", raw), ("package size", package)):
         if size > MAX_FLASH_BYTES:
             raise ImageError(f"RBL {field}: {size} bytes, no flash has more than {MAX_FLASH_BYTES}", offset=84)
@@ -195,6 +196,7 @@ def add_rbl(code: bytes, container: int, *, name: str = "app", version: str = ""
         timestamp=timestamp,
         name=name,
         version=version,
+        # What ltchiptool writes: a partition made here is the same byte for byte.
         serial="0" * 23,
         package_crc=zlib.crc32(raw + bytes([_FILLING]) * _FILLING),
         raw_hash=_fnv1a(raw),
@@ -215,6 +217,7 @@ def build_ota(
     """Plain code as a container for an update over the air. Raises MissingExtra without the library for AES."""
     package = _gzip(code) if compress else code
     if encrypt:
+        # At least one byte, a whole block behind whole blocks: the last byte always says how many.
         filling = _AES_BLOCK - len(package) % _AES_BLOCK
         package = _aes(package + bytes([filling]) * filling, decrypt=False)
     header = RblHeader(
@@ -237,6 +240,7 @@ def open_ota(data: bytes) -> tuple[RblHeader, bytes]:
     """
     header = decode_header(data)
     package = data[HEADER : HEADER + header.package_size]
+    # In this order: the error names the damage, and not what unpacking damaged bytes led to.
     _expect("package size", len(package), header.package_size, 88, hint="the file was cut short: fetch it again")
     _expect(
         "package CRC-32", header.package_crc, zlib.crc32(package), 76, hint="the package is damaged: fetch it again"

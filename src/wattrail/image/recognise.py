@@ -134,6 +134,7 @@ def _blank_bootloader(data: bytes) -> Image | None:
     if start is None or start.address == 0:
         return None
     kind, problems = _whole(data, 0, start.key)
+    # On a T this very program answers the flasher; an N has one in ROM. Source: bk-boot/loader-1, bk-boot/rom
     problem = Problem("the bootloader is blank: a T with it will not answer a flasher any more", 0)
     return _described(data, 0, replace(start, address=0), kind, (problem, *problems))
 
@@ -160,6 +161,7 @@ def _whole(data: bytes, base: int, key: CodeKey | None) -> tuple[ImageKind, tupl
     closed = any(c.offset + rbl.PACKED_HEADER == end for c in programs)
     if not base and end > APP_START and end % FLASH and (closed or _ends_in_settings(data)):
         return ImageKind.QIO, ()
+    # Beyond the longer of the two app partitions no QIO image goes.
     if end > LAYOUTS[Chip.T]["app"].end:
         missing = (Problem(f"it begins at flash {base:#x}: the bootloader is missing", 0),) if base else ()
         return ImageKind.DUMP, (*missing, *find.length_problems(end))
@@ -168,6 +170,8 @@ def _whole(data: bytes, base: int, key: CodeKey | None) -> tuple[ImageKind, tupl
     if end <= APP_START:
         loader = bootloader.inspect(data, strip(data), key)
         short = Problem(f"{end:#x} bytes: a bootloader's partition has {APP_START:#x}")
+        # Some builds hand out the whole partition, others only the code, which its partition table ends.
+        # Source: bk7231-image/bootloader
         whole = (
             end == APP_START
             or 0 < len(data) // PACKED * BLOCK - loader.table_end < BLOCK
@@ -205,6 +209,7 @@ def _described(flash: bytes, base: int, start: FlashStart, kind: ImageKind, prob
     found = find.containers(flash, base, start.key)
     damage = tuple(replace(p, offset=(p.offset or 0) - base) for p in find.code_problems(flash, base, found))
     whole = kind in (ImageKind.DUMP, ImageKind.ROTATED)
+    # Of a dump only: the letters TLV stand in the code of every firmware.
     rf = find.find_rf(flash, base) if whole else None
     loader = (
         bootloader.inspect(flash[:APP_START], strip(flash[:APP_START]), start.key)
@@ -230,6 +235,7 @@ def _described(flash: bytes, base: int, start: FlashStart, kind: ImageKind, prob
 
 
 def _confidence(flash: bytes, damage: tuple[Problem, ...]) -> Confidence:
+    # Either program will do: the bootloader may be erased, and a bootloader may come alone.
     good = max(check(flash[at : at + PACKED * SURE * 4]).good for at in (0, APP_START))
     if good < SURE:
         return Confidence.POSSIBLE

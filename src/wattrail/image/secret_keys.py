@@ -121,6 +121,7 @@ def _is_schema(value: Value) -> bool:
 def _hidden_below(name: str, value: Value) -> Value:
     """Everything hidden, with the names of its fields."""
     match value:
+        # These show that a setting is there, and nothing of what it holds.
         case None | True | False | "":
             return value
         case dict():

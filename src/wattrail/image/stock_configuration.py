@@ -212,6 +212,7 @@ def _configuration(flat: Mapping[str, Value], baud: int | None) -> StockConfigur
     pins = dict(_pins(flat))
     meter = _meter(flat, {use.role for use in pins.values()})
     if meter is not None and meter.bus is MeterBus.UART:
+        # Most boards with a chip at UART1 do not name its pins, and no other are left to it.
         for pin, role in zip(UART1, (PinRole.METER_RX, PinRole.METER_TX), strict=True):
             if not any(use.role is role for use in pins.values()):
                 pins[f"UART1 {role.name}"] = PinUse(pin, role, 1, None, "UART1")

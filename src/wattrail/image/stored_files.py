@@ -124,6 +124,7 @@ def _read(data: bytes, block_size: int, blocks: int, start: int, version: str) -
     medium = _Medium(data, length)
     system = LittleFS(
         cast("Any", medium), mount=False, block_size=block_size, block_count=blocks, read_size=_READ_SIZE,
+        # latin-1: every byte is a character of it, so that a damaged name is still a name.
         prog_size=_READ_SIZE, cache_size=block_size, filename_encoding="latin-1",
     )  # fmt: skip
     problems = (
@@ -154,6 +155,7 @@ def _files(system: Any, error: type[Exception]) -> Iterator[StoredFile]:  # noqa
         try:
             entries = [(entry.name, entry.type, entry.size) for entry in islice(system.scandir(folder), MAX_FILES)]
         except error:
+            # A damaged folder costs what is in it, and no more.
             continue
         for name, kind, size in sorted(entries):
             count += 1

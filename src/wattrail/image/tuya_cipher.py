@@ -88,6 +88,7 @@ def find_key_sectors(data: bytes) -> Iterator[tuple[int, bytes]]:
 
 def _with_magic(data: bytes) -> Iterator[int]:
     starts = range(0, len(data) - _AES_BLOCK + 1, SECTOR)
+    # ECB knows no neighbours: the heads of all sectors are deciphered by one call.
     heads = decipher(MASTER_KEY, b"".join(data[at : at + _AES_BLOCK] for at in starts))
     for i, at in enumerate(starts):
         if int.from_bytes(heads[i * _AES_BLOCK : i * _AES_BLOCK + 4], "little") == _MAGIC:

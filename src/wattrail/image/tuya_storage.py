@@ -247,6 +247,7 @@ def _indexes(version: _Version) -> Iterator[_Index]:
             continue
         total, length, block, own, parts, _, name_bytes = _INDEX_HEAD.unpack_from(page)
         begin = _INDEX_HEAD.size + name_bytes
+        # An index names its own place: bytes that only look like one do not. Source: bk7231-image/tuya-storage
         if (block, own) != (version.block, number) or not name_bytes or begin + parts * _PART.size > PAGE:
             continue
         name = page[_INDEX_HEAD.size : begin].partition(b"\0")[0].decode("utf-8", "backslashreplace")

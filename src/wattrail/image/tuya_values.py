@@ -58,6 +58,7 @@ def parse_value(data: bytes) -> Value:
 
 
 def _strict(text: str) -> tuple[Value] | None:
+    # Counted before it is walked: deep nesting is rare, and json goes down by recursion.
     if max(text.count("{"), text.count("[")) > MAX_DEPTH and _depth(text) > MAX_DEPTH:
         return None
     try:
@@ -66,6 +67,7 @@ def _strict(text: str) -> tuple[Value] | None:
         return None
 
 
+# Python's json reads NaN and Infinity, which no JSON has and none can be written with.
 def _refuse(name: str) -> Value:
     raise ValueError(f"{name} is not JSON")
 

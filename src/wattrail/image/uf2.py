@@ -65,6 +65,7 @@ def decode_uf2(data: bytes) -> Uf2:
     problems = list(_faults(data[:whole], first[5]))
     if len(data) != whole:
         problems.append(f"the file ends {len(data) - whole} bytes into block {whole // _BLOCK.size}")
+    # A size larger than the room is a fault that is named above; it must not be added up.
     payload = sum(min(b[3], _MAX_PAYLOAD) for b in _BLOCK.iter_unpack(data[:whole]) if not b[1] & _NOT_FOR_FLASH)
     family = first[6] if first[1] & _HAS_FAMILY else None
     return Uf2(whole // _BLOCK.size, first[5], family, payload, tuple(problems))
@@ -125,6 +126,7 @@ def segments(data: bytes) -> tuple[Uf2Segment, ...]:
 def _tags(rest: bytes) -> Iterator[tuple[int, bytes]]:
     """Tags behind a block's bytes: length with this header, three bytes of type, value; each begins at a whole word."""
     at = 0
+    # A length that does not even hold its own header ends the list: zero is padding.
     while at + _TAG_HEADER <= len(rest) and rest[at] >= _TAG_HEADER:
         yield int.from_bytes(rest[at + 1 : at + _TAG_HEADER], "little"), rest[at + _TAG_HEADER : at + rest[at]]
         at += rest[at] + -rest[at] % 4

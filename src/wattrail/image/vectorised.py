@@ -187,6 +187,7 @@ def _fnv_chunk(data: Bytes, start: int) -> int:
         mixed |= (np.bitwise_xor.accumulate(before) ^ arriving) << bit
     differences = mixed.astype(np.uint32) - (mixed ^ data)
     powers = _FNV_POWERS[: len(data)]
+    # Sums wrap at 32 bits, which is the modulus of the hash.
     total = int((differences * powers[::-1]).sum(dtype=np.uint32))
     return (start * int(powers[-1]) + total) & 0xFFFFFFFF
 

@@ -70,6 +70,7 @@ def look_into_zip(data: bytes) -> Zipped:
             if len(files) > MAX_MEMBERS:
                 raise ImageError(f"the zip archive holds {len(files)} files, at most {MAX_MEMBERS} are looked into")
             images = tuple(_images(archive, files))
+    # zipfile passes on what its decompressors raise, so damage comes as many errors.
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, struct.error) as error:
         raise ImageError(f"the zip archive is damaged: {error}", hint="download it again") from error
     except NotImplementedError as error:
@@ -105,6 +106,7 @@ def _images(archive: zipfile.ZipFile, files: list[zipfile.ZipInfo]) -> Iterator[
             )
         if info.compress_type not in _METHODS:
             raise NotImplementedError(f"{info.filename!r} is compressed by method {info.compress_type}")
+        # Asked for one byte more than allowed: what an archive says of its sizes is not believed.
         limit = min(left, MAX_FILE_BYTES)
         with archive.open(info) as file:
             content = file.read(limit + 1)

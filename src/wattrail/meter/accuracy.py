@@ -200,6 +200,7 @@ def _paired(meter: Meter, loads: LoadSource, readings: int) -> tuple[list[float]
     pairs = []
     for turn in range(readings):
         if turn:
+            # Read faster, the registers only repeat themselves. Source: bl0942-ds/registers
             meter.clock.sleep(meter.chip.refresh_s)
         pairs.append((_watts(meter), loads.watts()))
     return [said for said, _ in pairs], [true for _, true in pairs]
@@ -227,6 +228,7 @@ def _counted(meter: Meter, loads: LoadSource, plan: AccuracyPlan, watts: float) 
     """Time the counter over enough whole steps at a steady load."""
     period = 3600 * meter.wh_per_count / abs(watts)
     counts = max(plan.counts, math.ceil(plan.energy_s / period))
+    # At a small load ten counts would take hours: then as many as fit into the longest time, one at least.
     counts = max(1, min(counts, int(plan.longest_s / period)))
     interval = max(_MIN_INTERVAL_S, min(counts * period * _INTERVAL_SHARE, period / 3))
     clock = meter.clock
@@ -240,6 +242,7 @@ def _counted(meter: Meter, loads: LoadSource, plan: AccuracyPlan, watts: float) 
     hours = last.watt_hours - first.watt_hours if None not in (first.watt_hours, last.watt_hours) else None  # type: ignore[operator]
     return _Counted(
         abs(meter.chip.counts_between(first.count, last.count)),
+        # Each step came somewhere within its slack, half of it before we saw it on average.
         last.at - first.at - (last.slack - first.slack) / 2,
         math.hypot(first.slack, last.slack),
         hours,
@@ -281,6 +284,7 @@ def _count(meter: Meter, *, unless: int | None = None) -> int:
 
 def _energy_figure(counted: _Counted, wh_per_count: float, watts: float, sign: float, base: float) -> Figure:
     if not counted.counts:
+        # It stood still while energy flowed: all of it is missing.
         return Figure(-100.0, base)
     true = counted.watt_hours if counted.watt_hours is not None else watts * counted.seconds / 3600
     said = sign * counted.counts * wh_per_count
@@ -308,6 +312,7 @@ def _without_load(meter: Meter, loads: LoadSource, plan: AccuracyPlan) -> Iterat
     meter.clock.sleep(_SETTLING_REFRESHES * meter.chip.refresh_s)
     counts_per_kwh = meter.chip.scaling.counts_per_kwh(meter.calibration)
     minutes = max(no_load_minutes(c, plan.range, counts_per_kwh) for c in CLASSES)
+    # A thousand counts leave no doubt that something flows: nobody has to wait out the rest.
     counts, seconds = _waited(meter, 60 * minutes, until=1000)
     yield NoLoad(volts=point.volts, minutes=seconds / 60, counts=counts)
 

@@ -47,6 +47,7 @@ def bounds_of(url: str) -> Bounds:
     try:
         return NETWORK if crosses_network(url) else WIRE
     except UrlError:
+        # A meter that was opened by a program has whatever name that gave it.
         return WIRE
 
 
@@ -66,6 +67,7 @@ class AnswerTime:
         """How long to wait after a miss, so that a late answer is not taken for that to the next question."""
         if self._late:
             return self.bounds.noticed_s
+        # Once, after the first silence: a chip that is later than any limit shows itself there.
         if self._smoothed is None and self._misses == 1:
             return self.bounds.noticed_s - self.bounds.longest_s
         if self._smoothed is None or self.bounds.shortest_s < NETWORK.shortest_s:
@@ -78,6 +80,7 @@ class AnswerTime:
 
     def answered(self, after_s: float) -> None:
         """An answer was complete after so long."""
+        # A first round trip says nothing of its spread: half of it is assumed, as in RFC 6298.
         if self._smoothed is None:
             self._smoothed, self._spread = after_s, after_s / 2
         else:
@@ -88,6 +91,7 @@ class AnswerTime:
     def missed(self) -> None:
         """No answer came within the limit."""
         self._misses += 1
+        # Doubled, as RFC 6298 does: a network that pauses outlasts a limit that quiet round trips have made.
         self.limit_s = self.bounds.silent_s if self._smoothed is None else self._bounded(2 * self.limit_s)
 
     def _bounded(self, seconds: float) -> float:

@@ -81,11 +81,14 @@ def measure(
     settle(meter, clock)
     samples: list[LoadCounts] = []
     shown: list[Reference] = []
+    # Meter and reference by turns, so that both have seen the same window of the mains.
     for _ in range(readings):
         samples.append(counts_of(meter))
         if callable(reference):
             shown.append(reference())
+        # One reading for each refresh: in between the registers repeat themselves. Source: bl0942-ds/registers
         clock.sleep(meter.chip.refresh_s)
+    # Over the whole window once more: three readings that agree do not say that the load stays.
     if moved := unsteadiness(samples):
         raise CalibrationError(f"the load is not steady: {moved}", hint=_STEADIER)
     shown_at_once = reference if isinstance(reference, Reference) else averaged(shown)

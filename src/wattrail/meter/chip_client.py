@@ -171,6 +171,7 @@ class UartClient:
 
     def _exchange(self, request: bytes) -> Event:
         self._statistics.exchanges += 1
+        # What is left of a late answer must not become the beginning of this one.
         self._count_junk(self.carrier.drain())
         clock = self.carrier.clock
         asked_at = clock.monotonic()
@@ -185,6 +186,7 @@ class UartClient:
             self._link.receive(data)
         end_frame(self.carrier)
         if isinstance(event, RegisterRead | PacketRead):
+            # These heads are the chip's: later silence has another cause.
             self._untried.clear()
             self.time.answered(clock.monotonic() - asked_at)
             self._statistics.junk_bytes += len(event.skipped)
@@ -200,6 +202,7 @@ class UartClient:
     def _await_late_answer(self, end: Deadline) -> None:
         with suppress(PortTimeout):
             while not end.passed:
+                # It may come in pieces, so it is over only after a gap that ends a frame.
                 self._count_junk(self.carrier.read(end))
                 self.time.came_late()
                 end = Deadline.after(self.grammar.frame_gap_s, self.carrier.clock)
@@ -219,6 +222,7 @@ class SpiClient:
     def __init__(self, bus: Bus, chip: MeteringChip, statistics: Statistics) -> None:
         self.carrier = bus
         self.chip = chip
+        # One limit: a bus answers while it is clocked, so only a bus elsewhere can be late.
         self._within_s = bounds_of(bus.url).longest_s
         self._link = SpiLink()
         self._statistics = statistics
@@ -260,6 +264,7 @@ class SpiClient:
 def _with_retries(
     request: Callable[[], _Answer], client: ChipClient, statistics: Statistics, tries: int = TRIES
 ) -> _Answer:
+    # The last try is outside: its error goes to the caller without another recovery.
     for _ in range(tries - 1):
         try:
             return request()

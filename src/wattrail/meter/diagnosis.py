@@ -112,6 +112,7 @@ def explain_silence(client: ChipClient, error: WattrailError) -> WattrailError:
     refused: PortError | None = None
     try:
         found = survey.run()
+    # Before its base class: a write that does not leave says nothing of the rate.
     except PortTimeout:
         raise
     except PortError as cannot_change:
@@ -153,6 +154,7 @@ class _Survey:
     def run(self) -> _ChipFound | None:
         """Where the chip answers, None if nowhere or where others talk. Raises PortError if the rate cannot change."""
         self._listen(self._bounds.noticed_s)  # what is still under way to us answers none of what is asked now
+        # First as the port was opened: usually the rate is right, and the trouble elsewhere.
         for baud in (None, *self._grammar.baud_rates):
             if baud is not None:
                 self._port.set_baud(baud)
@@ -160,6 +162,7 @@ class _Survey:
                     self._listen(LISTEN_S)
             found = next((at for heads in self._heads if (at := self._probe(baud, heads))), None)
             self._report(baud or _baud_in(self._port.url))
+            # Where others talk, requests at further rates would only disturb them.
             if found is not None or self._others_talk:
                 return found
         if self.heard is not None:  # a log at its own rate is noise at all of the chip's
@@ -179,6 +182,7 @@ class _Survey:
                 self._receive(self._port.read(end))
 
     def _receive(self, data: bytes) -> None:
+        # Enough to be classified; a log that never ends must not fill the memory.
         self._received += data[: HEARD_LIMIT - len(self._received)]
 
     def _report(self, baud: int) -> None:
@@ -237,6 +241,7 @@ def _with_baud(url: str, baud: int) -> str:
 
 def _explain_spi(client: SpiClient, error: WattrailError) -> WattrailError:
     late = {bits_late(register, client.raw(register)) for register in client.chip.probed}
+    # Every register by the same bit: damage would not be so even.
     if late in ({1}, {-1}):
         where = "late" if late == {1} else "early"
         return ChecksumError(

@@ -56,6 +56,7 @@ def open_scaled(
     """As ``open_meter``, where more than one place says how the meter scales."""
     require_known(claims)
     there = chip_of(url, given=chip)
+    # By the URL alone, before a bus is opened for a chip that has none.
     if innermost(url).scheme.startswith("spi"):
         there.require(Capability.SPI)
     carrier = open_port(url, clock=clock)
@@ -70,6 +71,7 @@ def open_scaled(
             read_head=_read_head(url),
             scale=scale.origin,
         )
+    # The chip may refuse the carrier only once that is open.
     except UrlError:
         carrier.close()
         raise

@@ -110,6 +110,7 @@ def capture(meter: Meter, *, cycles: int = CYCLES, settle: bool = True, before: 
         raise LinkError(f"{meter.url}: the chip sees no mains, so there is no waveform", hint="connect the mains side")
     waveform = _read_waveform(meter, wave, cycles / before.hertz, before.hertz)
     if settle:
+        # Two refreshes: one whole one has then begun and ended after the capture. Source: bl0942-ds/registers
         meter.clock.sleep(2 * meter.chip.refresh_s)
     after = meter.read() if settle else before
     return _scaled(meter, waveform, before, after)
@@ -163,6 +164,7 @@ def _timely(reads: list[tuple[Register, WaveSample, float]]) -> tuple[list[tuple
     """The reads whose moment is known, and how many took too long for that: retried, or held up by the system."""
     if not reads:
         return [], 0
+    # By the median: a few reads that were held up would raise a mean until they passed.
     limit = MAX_SLOWNESS * median(took for _, _, took in reads)
     kept = [(register, sample) for register, sample, took in reads if took <= limit]
     return kept, len(reads) - len(kept)
@@ -178,6 +180,7 @@ def _longest_gap(*channels: list[WaveSample]) -> float:
 
 
 def _scaled(meter: Meter, waveform: Waveform, before: Reading, after: Reading) -> Oscillogram:
+    # The wave was taken between the two readings, so their mean gives its scale.
     pairs = [(reading.volts or 0.0, reading.amps or 0.0) for reading in (before, after)]
     volts, amps = (sum(channel) / 2 for channel in zip(*pairs, strict=True))
     calibration = meter.calibration
@@ -185,6 +188,7 @@ def _scaled(meter: Meter, waveform: Waveform, before: Reading, after: Reading) -
         raise LinkError(f"{meter.url}: the voltage wave stays at one value, while its rms is {volts:.1f} V", hint=None)
     volts_scale = volts / waveform.volts.rms
     amps_scale = amps / waveform.amps.rms if amps and waveform.amps.rms else None
+    # The wire's direction turns the current alone: voltage has none.
     turned = -1.0 if calibration.inverted else 1.0
     scaled = replace(
         waveform,

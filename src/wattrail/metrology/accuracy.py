@@ -179,7 +179,9 @@ def phase_lead_degrees(points: Iterable[PointResult]) -> float | None:
     if lagging is None or leading is None:
         return None
     # exact for one angle: (1+e) = (1+r)(cos d + tan(phi) sin d), and both share r and cos d
+    # At -100 % nothing was seen, and no angle follows from nothing.
     ratio = (1 + lagging / 100) / (1 + leading / 100) if leading > -99 else math.inf
+    # No turned current puts the two so far apart: then a load or a wire was not what was said.
     if not 0.5 < ratio < 2:
         return None
     tangent = (ratio - 1) / (_TAN[LoadPhase.INDUCTIVE] - ratio * _TAN[LoadPhase.CAPACITIVE])
@@ -192,6 +194,7 @@ def causes(points: Sequence[PointResult]) -> tuple[str, ...]:
     if unity is None:
         return ()
     found = [] if (falls_off := _clipping(points, unity)) is None else [falls_off]
+    # A gross error hides the small ones, so no phase and no ratio are named beside it.
     if (wiring := _wiring(unity)) is not None:
         return (wiring, *found)
     # Apart from the ratio, for a calibration takes that away and leaves this: half a degree is enough to lose class 1

@@ -92,6 +92,7 @@ class Given:
             )
         # From the text: 230.0 was read to a tenth of a volt, and is 230 as a number.
         digits = text.strip().lower().partition("e")[0].partition(".")[2]
+        # Anywhere within the last digit is as likely: a rectangular distribution. Source: jcgm/gum
         return cls(value, 10.0 ** -len(digits) / math.sqrt(12))
 
 
@@ -213,6 +214,7 @@ class CalibrationFit:
         per_volt = self.volts.value if self.volts else None
         per_amp = self.amps.value if self.amps else None
         per_watt = self.watts.value if self.watts else None
+        # Two of the three are enough: the chip ties the third to them. Source: bl0942-ds/formulas
         if per_volt is None and per_amp is not None and per_watt is not None:
             per_volt = per_watt / (per_amp * identity)
         per_volt = per_volt or before.counts_per_volt
@@ -269,6 +271,7 @@ def phase_of_one_load(chip: float, reference: float, load: Load) -> float:
     """
     if load is Load.RESISTIVE:
         return 0.0
+    # Noise can bring a power factor just beyond 1, where no angle has such a cosine.
     seen, true = (math.degrees(math.acos(max(-1.0, min(1.0, abs(value))))) for value in (chip, reference))
     return true - seen if load is Load.LAGGING else seen - true
 

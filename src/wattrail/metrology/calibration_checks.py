@@ -144,6 +144,7 @@ def wrong_turns(amps_ratio: float, watts_ratio: float | None, turns: int) -> Fin
     """Current, and power if it was measured, off by one whole factor: the wire passes the hole more or less often."""
     for times in range(1, _MAX_TURNS + 1):
         factor = times / turns
+        # Half of what parts may be off by: eight turns and nine are only an eighth apart.
         alike = _near(amps_ratio, factor, _PARTS_WITHIN / 2)
         if times == turns or not alike or not (watts_ratio is None or _near(watts_ratio, factor, _PARTS_WITHIN)):
             continue
@@ -319,6 +320,7 @@ def diagnose(
 
 def _of_ratios(ratios: dict[str, float | None], turns: int) -> list[Finding]:
     amps, watts = ratios["amps"], ratios["watts"]
+    # Before the others: a turn more explains the power as well, and decimals and parts would blame it twice.
     if amps is not None and (finding := wrong_turns(amps, watts, turns)):
         return [finding]
     findings: list[Finding] = []
@@ -333,6 +335,7 @@ def _of_signs(points: Sequence[CalibrationPoint], before: Calibration) -> list[F
     pairs = [(p.watt.value, p.reference.watts.value) for p in points if p.reference.watts]
     if not pairs:
         return []
+    # Then no load says which way the wire goes.
     if finding := two_ways([counts * watts for counts, watts in pairs]):
         return [finding]
     finding = wrong_way(*max(pairs, key=lambda pair: abs(pair[1])), inverted=before.inverted)

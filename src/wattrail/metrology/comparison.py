@@ -78,8 +78,10 @@ class MeterSeries:
     def add(self, reading: Reading) -> None:
         """Take a reading. All its energy registers together are compared; a wrap is undone, a fall is remembered."""
         at = reading.monotonic - self.age_s / 2
+        # Strictly later: two values of one moment have no line between them.
         if reading.watts is not None and (not self.power or at > self.power[-1][0]):
             self.power.append((at, reading.watts))
+        # An estimated register is power times time: compared as energy, power would count twice.
         if reading.registers and not reading.is_estimated and (not self.energy or at > self.energy[-1][0]):
             self._rise_mwh += sum(map(self._rise, reading.registers))
             self.energy.append((at, self._rise_mwh))
@@ -240,6 +242,7 @@ def _obstacle(reference: MeterSeries, other: MeterSeries) -> str:
     watts = [value for _, value in (*reference.power, *other.power)]
     is_exporting = bool(watts) and min(watts) < 0
     gross = [_is_gross(series.directions) for series in (reference, other)]
+    # Without export net, sum and import are the same number.
     if is_exporting and not (all(gross) or reference.directions == other.directions):
         sums = [", ".join(sorted(series.directions)) for series in (reference, other)]
         return f"energy flows back, and the registers add up different things: {sums[0]} and {sums[1]}"

@@ -74,6 +74,7 @@ def _constant(pairs: Sequence[tuple[Given, Mean]]) -> Constant | None:
     known = math.fsum(given.value**2 * (c.error**2 + (slope * given.error) ** 2) for given, c in pairs) / square**2
     off = math.fsum((r * line) ** 2 for r, line in zip(residuals, lines, strict=True))
     scatter = off / ((len(pairs) - 1) * square) if len(pairs) > 1 else 0.0
+    # The larger of two: what the readings know of themselves, and how far the loads lie off one line.
     return Constant(slope, math.sqrt(max(known, scatter)), residuals)
 
 
@@ -105,6 +106,7 @@ def _power_by_identity(
         angles.append(phase_of_one_load(sign * point.power_factor, true, load))
         given, seen = point.reference, (point.watt, point.v_rms, point.i_rms)
         error = math.hypot(*map(_relative, (*seen, given.watts, given.volts, given.amps)))
+        # A power factor of 1 says nothing of the angle; the floor keeps the division finite.
         errors.append(math.degrees(error * abs(true) / math.sqrt(max(1e-9, 1 - true**2))))
     phase = PhaseError(math.fsum(angles) / len(angles), max(errors))
     value = per_volt.value * per_amp.value * points[0].scaling.watt_identity * math.cos(math.radians(phase.degrees))
@@ -117,6 +119,7 @@ def _direction(points: Sequence[CalibrationPoint]) -> tuple[bool | None, int]:
     products = [p.watt.value * p.reference.watts.value for p in points if p.reference.watts]
     if not products:
         return None, 1
+    # By the largest: without load, noise pickup can give power either sign. Source: bl0942-ds/formulas
     largest = max(products, key=abs)
     return largest < 0, -1 if largest < 0 else 1
 

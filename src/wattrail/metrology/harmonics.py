@@ -74,6 +74,7 @@ def frequency(times: Sequence[float], values: Sequence[float], *, near: float | 
             derivative = -4 * math.pi * t * slope
             over += (x - value) * derivative
             under += derivative * derivative
+        # Not further at once than the scan steps: a poor slope must not throw it out of the mains.
         hertz += max(-0.5, min(0.5, over / under if under else 0.0))
     return hertz
 
@@ -140,6 +141,7 @@ def _inverse(matrix: list[list[complex]]) -> list[list[complex]]:
     rows = [[*row, *(1 + 0j if n == j else 0j for n in range(size))] for j, row in enumerate(matrix)]
     for j in range(size):
         pivot = rows[j][j]
+        # Against its own size: the sums grow with the number of reads.
         if abs(pivot) < 1e-9 * abs(matrix[j][j]):
             raise ValueError("the reads fall on too few phases of the mains to tell its harmonics apart")
         rows[j] = own = [value / pivot for value in rows[j]]

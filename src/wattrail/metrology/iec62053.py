@@ -131,6 +131,7 @@ def points_for(range_: BasicRange) -> tuple[LoadPoint, ...]:
 def limit_at(class_: AccuracyClass, point: LoadPoint, range_: BasicRange) -> float | None:
     """The largest error in per cent at a point; None where the class asks for nothing."""
     share = point.amps / range_.basic_amps
+    # A share is a quotient of decimals, and may miss a limit's beginning by a rounding.
     fitting = [limit for limit in class_.limits if limit.phase is point.phase and share >= limit.begins - 1e-9]
     return max(fitting, key=lambda limit: limit.begins).percent if fitting else None
 

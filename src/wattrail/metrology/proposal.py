@@ -50,6 +50,7 @@ def evidence(proposal: Proposal) -> dict[str, object]:
         "uncertainty": {name: relative_error(constant) for name, constant in measured_constants(fit)},
         "residuals": {name: list(constant.residuals) for name, constant in measured_constants(fit) if constant},
         "phase": {"degrees": fit.phase.degrees, "error": fit.phase.error} if fit and fit.phase else None,
+        # The name that calibrations have been stored under since the first one.
         "doubts": [{"cause": d.cause.value, "text": d.text, "stops": d.stops} for d in proposal.findings],
         "points": [
             {"reference": _reference(point.reference), "counts": [_counts(sample) for sample in point.samples]}

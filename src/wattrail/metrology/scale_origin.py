@@ -76,6 +76,7 @@ class ScaleOrigin:
         }
 
 
+# Rounding of the parts' values: boards that differ by less are the same for a reader.
 _SAME_WITHIN: Final = 0.001
 CALIBRATED: Final = ScaleOrigin(ScaleSource.CALIBRATED)
 

@@ -83,6 +83,7 @@ class ReferencePower:
 def unsteady_power(watts: Sequence[float], step: float) -> str | None:
     """By how much the power moved, if that was too far; up to two steps of a reading are not a movement."""
     width, size = max(watts) - min(watts), abs(fmean(watts))
+    # Two steps: a value on the edge between two shows now the one, now the other.
     if width <= STEADY_WITHIN * size + 2 * step:
         return None
     by = f"{100 * width / size:.1f} %" if size else f"{width:g} W"
@@ -109,4 +110,5 @@ def _power_factor(text: str) -> Given:
     found = Given.typed(text)
     if not 0 < found.value <= 1:
         raise AccuracyError(f"{text!r} is not a power factor", hint="type it as a number above 0, and at most 1: 0.5")
+    # Typed as "1" it would be uncertain by a whole unit; a resistive load has no doubt in it.
     return Given(1.0) if found.value == 1 else found

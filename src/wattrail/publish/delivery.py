@@ -125,12 +125,14 @@ class Delivery:
             while self._send_next():
                 pass
         except DeliveryFailed as failed:
+            # Whoever asks for a longer wait gets it; a shorter one would ask a server that fails too often.
             wait_s = max(self._back_off.fail(), min(failed.retry_after_s, MAX_RETRY_AFTER_S))
             self._next_s = self._plan.clock.monotonic() + wait_s
             self._context.board.failed(self._plan.name, failed.status, failed.error, waiting=self._waiting())
 
     def _send_next(self) -> bool:
         """Send the oldest alarm that waits, else the oldest report; returns whether there was something to send."""
+        # An alarm is urgent, and a week of reports may wait.
         return self._send_alarm() or self._send_report()
 
     def _send_report(self) -> bool:

@@ -98,6 +98,7 @@ class EmailSender:
                 server.starttls(context=context)
             yield server
         finally:
+            # A QUIT that fails must not hide what was said before it.
             with suppress(OSError, smtplib.SMTPException):
                 server.quit()
             server.close()
@@ -110,6 +111,7 @@ class EmailSender:
                 return DeliveryFailed(PublisherStatus.REFUSED, not_trusted(where, error))
             case UnicodeError():
                 return _denied(f"{where}: the login is not ASCII, as SMTP needs it", "choose another password")
+            # Before the plain case below, whose remedy is another one.
             case smtplib.SMTPNotSupportedError() if "STARTTLS" in str(error):
                 return _denied(f"{where} has no STARTTLS", 'set tls = "none" if it may be sent unencrypted')
             case smtplib.SMTPNotSupportedError():
@@ -134,6 +136,7 @@ class EmailSender:
                 return DeliveryFailed(PublisherStatus.AWAY, away)
 
     def _answered(self, code: int, text: str, hint: str) -> DeliveryFailed:
+        # smtplib gives -1 for a reply that it could not read.
         if code in _IS_LATER or code < 0:
             return DeliveryFailed(PublisherStatus.AWAY, PortOpenError(text))
         return _denied(text, hint)

@@ -76,6 +76,7 @@ class HomeAssistantDialect:
 
     def live(self, meter: PublishedMeter, live: LiveValues) -> tuple[MqttMessage, ...]:
         """Never retained: a value of the past would be shown as present."""
+        # Once at most: a live value that is lost is followed by the next one.
         message = MqttMessage(
             topic=self._of(meter, "live"), payload=live_json(meter, live), qos=0, expiry_s=self._expiry_s()
         )

@@ -142,6 +142,7 @@ def _adjustment(hours: _Hours, present: Sequence[HourlyRow], offset: int) -> tup
     newest = present[-1].offset_mwh if present else None
     if newest is None or _is_near(newest, offset):
         return None, 0
+    # From the newest row backwards: only those that continue its sum are moved together.
     alike = list(takewhile(lambda row: _is_near(row.offset_mwh, newest), reversed(present)))[::-1]
     kept = (row for row in alike if not hours[row.start][1].is_known or _is_state_right(row, hours[row.start][1]))
     return next(kept, present[-1]).start, offset - newest

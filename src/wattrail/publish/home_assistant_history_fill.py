@@ -192,6 +192,7 @@ class _LedgerHours:
             return ()
         untimed = Untimed(ledger_slice)
         values = {
+            # Down to the watt-hour, as registers are published: a row of Home Assistant's own has no more digits.
             point.at: (point.register.import_ if way == "import" else point.register.export).__floor__() // 1000 * 1000
             for point in registers_at(ledger_slice, sorted(self._moments(hours)))
         }
@@ -296,6 +297,7 @@ def _keep_filled(plan: HomeAssistantHistoryPlan, context: ConsumerContext, event
             due_s = time.monotonic() + back_off.fail()
         else:
             back_off.succeed()
+            # Its beginning: hours that ended while it ran are looked at again.
             filled_until = began
             due_s = time.monotonic() + _until_next(began, plan.pacing.after_hour).total_seconds()
 

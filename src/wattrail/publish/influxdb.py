@@ -153,6 +153,7 @@ class _InfluxWriter:
                 pass
         except DeliveryFailed as failed:
             if isinstance(failed, _TooLarge) and self._lines > 1:
+                # Until they fit: a 413 names no limit, and all of it waits in the outbox meanwhile.
                 self._lines //= 2
                 return
             self._retry_at_s = time.monotonic() + self._back_off.fail()

@@ -58,6 +58,7 @@ def alarm_message(event: StoredAlarmEvent, token: str, zone: tzinfo) -> Outgoing
     subject = f"{report_text.simulated_mark(event.simulated)}alarm {event.change}: {event.text}"
     when = event.at.astimezone(zone)
     return OutgoingMessage(
+        # The same however often it is sent, so that a receiver knows a repetition by it.
         id=f"msg_{token}_alarm-{event.id}",
         type=f"alarm.{event.change}",
         at=event.at,

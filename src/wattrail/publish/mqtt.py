@@ -247,6 +247,7 @@ class _MqttSession:
     async def _announce(self, client: aiomqtt.Client) -> bool:
         """Announce meters that are new, or have shown a new quantity; returns whether anything was sent."""
         has_sent = False
+        # A copy: another meter may appear while a message is on its way.
         for meter in tuple(self._pending.meters.values()):
             keys = meter.quantities | ({ALARM} if meter.who.name in self._watched else set())
             if meter.announced == keys:
@@ -285,6 +286,7 @@ class _MqttSession:
             return False
         for start in range(0, len(rows), _IN_FLIGHT):
             await self._send_some(client, rows[start : start + _IN_FLIGHT])
+        # Only once the broker has every one of them: a register that comes twice does no harm, one that is lost does.
         self._outbox.acknowledged(rows[-1].id)
         has_more = len(rows) == _BATCH
         self._board.sent(self._plan.name, waiting=self._outbox.count() if has_more else 0, held=self._pending.held)

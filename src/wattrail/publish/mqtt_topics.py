@@ -45,6 +45,7 @@ class PlainDialect:
 
     def live(self, meter: PublishedMeter, live: LiveValues) -> tuple[MqttMessage, ...]:
         """Values of this moment."""
+        # At least one: a message that expires after 0 seconds would reach nobody.
         expiry_s = max(1, round(3 * self.live_s))
         leaves = {"live": live_json(meter, live)}
         if self.is_flat:

@@ -47,6 +47,7 @@ def _energy(registers: RegisterValues) -> Iterator[str]:
 def _power(live: LiveValues) -> Iterator[str]:
     values = live.values
     power = values.get("power")
+    # The format has no sign: each direction has a register of its own. Source: dsmr/p1-5
     taken, given = (None, None) if power is None else (max(power, 0.0) / 1000, max(-power, 0.0) / 1000)
     if taken is not None and given is not None:
         yield f"1-0:1.7.0({taken:06.3f}*kW)"

@@ -149,6 +149,7 @@ class _P1Server:
 
     def _drop(self, writer: asyncio.StreamWriter) -> None:
         self._clients.discard(writer)
+        # At once: a client that reads nothing would keep a polite close waiting.
         writer.transport.abort()
 
 

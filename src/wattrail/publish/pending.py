@@ -160,6 +160,7 @@ class PendingValues:
 
     def _store(self, meter: PendingMeter, totals: Totals, at: datetime, now_s: float) -> None:
         last, new = self.registers(meter), RegisterValues.of(totals, at)
+        # Home Assistant takes a fall for a new meter and counts it all again, so it is held here. Source: ha/mqtt
         if last is not None and new.is_below(last):
             self._hold(meter.who.name, new, last)
             return

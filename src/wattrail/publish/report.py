@@ -130,6 +130,7 @@ def _peak(quarters: Sequence[Interval]) -> PeakPower | None:
 
 
 def _counted(quarter: Interval) -> int:
+    # Without what a person stated: that has an amount and no power.
     return quarter.energy.import_mwh - quarter.stated.import_mwh
 
 

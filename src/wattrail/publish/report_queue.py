@@ -97,6 +97,7 @@ class ReportQueue:
 
     def mark_sent(self, report: NextReport) -> None:
         """The consumer has it."""
+        # Kept first: after a restart it must not be sent once more.
         self._stored.mark_report(self._consumer, report.period, report.first_day)
         self._last[report.period] = report.first_day
 
@@ -130,6 +131,7 @@ class ReportQueue:
         if now_s - self._due_since_s >= _PATIENCE_S:
             return True
         known = self._reports.booked_until()
+        # Where no meter was ever read nothing is booked, though all of none would be.
         return bool(known) and all(until >= end for until in known)
 
     def _made(self, period: ReportPeriod, due: DueReports) -> OutgoingMessage:

@@ -99,6 +99,7 @@ def _compared(mwh: int, before: int | None, report: EnergyReport) -> str:
     """Energy, and that of the period before with the change where a share of it can be said."""
     if before is None:
         return f"{_kwh(mwh)} kWh"
+    # "z": a change that rounds to nothing has no minus sign.
     change = f", {Decimal(mwh - before) * 100 / before:+z.1f} %" if before > 0 else ""
     part = "" if report.before and report.before.complete else ", incomplete"
     return f"{_kwh(mwh)} kWh ({report.by} before: {_kwh(before)} kWh{part}{change})"

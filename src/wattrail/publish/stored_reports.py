@@ -68,6 +68,7 @@ class StoredReports:
                     without.append(name)
                 else:
                     reports.append(made)
+                # Links are counted by the day, so there is advice for days alone.
                 if by is By.DAY and (found := _advice(reader, name, first_day)):
                     advised[name] = found
         start = midnight(first_day, self.zone)
@@ -79,6 +80,7 @@ class StoredReports:
         """The report of one meter; None if nothing is booked in the period."""
         if row is None:
             return None
+        # Read for each report: prices of the market may have come since the last.
         tariff = with_prices(self.tariff) if self.tariff else None
         since = midnight(period_before(by, first_day), self.zone) - _MARGIN
         about = ReportedMeter(

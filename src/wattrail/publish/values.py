@@ -42,6 +42,7 @@ def _signed_amps(reading: Reading, _link: LinkDay | None) -> float | None:
     """Amperes with the sign of power, as charge controllers want them (evcc-io/evcc#4660)."""
     if reading.amps is None or reading.watts is None:
         return reading.amps
+    # No -0.0 where nothing flows.
     return copysign(reading.amps, reading.watts) if reading.amps else 0.0
 
 

@@ -34,6 +34,7 @@ _TOKEN: Final = re.compile(r"[!-~]+")
 _MIN_HIDDEN: Final = 8
 """Shortest path that is hidden in an answer: hiding ``/a`` would hide the message."""
 
+# The bounds that Standard Webhooks sets.
 _MIN_SECRET_BYTES: Final = 24
 _MAX_SECRET_BYTES: Final = 64
 _LATER: Final = frozenset({408, 425, 429})
@@ -133,6 +134,7 @@ def _authorization(login: Credentials) -> str:
 
 
 def _key(name: str) -> bytes:
+    # Standard Webhooks writes a secret with this before it.
     text = Secrets().required(name).password.removeprefix("whsec_")
     key = b""
     with suppress(ValueError):
@@ -150,8 +152,10 @@ def _retry_after_s(text: str | None, now: datetime) -> float:
     if text is None:
         return 0.0
     if text.strip().isdecimal():
+        # Cut, since a server may send a number of any length.
         return float(text[:9])
     with suppress(ValueError):
+        # Without a zone it is taken for UTC, which is what HTTP dates are in.
         until = parsedate_to_datetime(text)
         return max(0.0, (until.replace(tzinfo=until.tzinfo or UTC) - now).total_seconds())
     return 0.0

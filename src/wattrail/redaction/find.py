@@ -19,14 +19,18 @@ _NAMED: Final = re.compile(
     r"""(?<![A-Za-z0-9])(?=(?P<name>[A-Za-z][A-Za-z0-9_ .\-]{0,30}?)(?:\\{0,3}["'])?\s{0,3}(?::(?!//)|=)\s{0,3}"""
     r"""(?:(?P<quote>\\{0,3}["'])(?P<quoted>[^\n]{0,400}?)(?<!\\)(?P=quote)|(?P<bare>[^\s"',;&<>(){}\[\]\\]{1,400})))"""
 )
+# No dot with a digit around it: a version of five numbers is not an address.
 _IPV4: Final = re.compile(r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?!\d|\.\d)")
+# An address that somebody has half hidden: two of four bytes are enough to find it.
 _HALF_HIDDEN: Final = re.compile(r"(?<![\w.])(?:\d{1,3}|[xX*?#]{1,3})(?:\.(?:\d{1,3}|[xX*?#]{1,3})){3}(?![\w.])")
 _IPV6: Final = re.compile(r"(?<![\w:.])(?:[0-9A-Fa-f]{0,4}:){2,7}(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9A-Fa-f]{0,4})(?![\w:])")
 _MAC: Final = re.compile(
     r"(?<![0-9A-Fa-f:.\-])(?:[0-9A-Fa-f]{2}(?:[:\-_][0-9A-Fa-f]{2}){5}|[0-9A-Fa-f]{4}(?:\.[0-9A-Fa-f]{4}){2})"
     r"(?![0-9A-Fa-f:\-])"
 )
+# Both a digit and a letter, since twelve digits alone are mostly a number.
 _BARE_MAC: Final = re.compile(r"(?<![0-9A-Za-z])(?=\d*[A-Fa-f])(?=[A-Fa-f]*\d)[0-9A-Fa-f]{12}(?![0-9A-Za-z])")
+# These firmwares name themselves after the last bytes of the MAC address.
 _MAC_TAIL: Final = re.compile(
     r"(?i:obk|tasmota|shelly[\w\-]*?|esp(?:home)?|tuya|SmartLife|wled|Open\w{1,12}?)[_\-]?"
     r"(?P<tail>(?=[0-9A-Fa-f]*\d)[0-9A-Fa-f]{6}(?:[0-9A-Fa-f]{2}){0,3})(?![0-9A-Za-z])"
@@ -61,6 +65,7 @@ _HOME: Final = re.compile(r"(?:/home/|/Users/|[A-Za-z]:\\Users\\)(?P<user>[^/\\\
 
 def find_private(text: str) -> Iterator[Private]:
     """Every value that looks private, in no order, some of them twice. Labels of an earlier run are none."""
+    # Labels of an earlier run go first: a report may be cleaned twice, and they are not values.
     text = LABEL.sub(CUT, text)
     yield from _addresses(text)
     yield from _hardware(text)
@@ -82,6 +87,7 @@ def _addresses(text: str) -> Iterator[Private]:
         for found in pattern.finditer(text):
             if _is_telling(found[0]):
                 yield Private(PrivateKind.ADDRESS, found[0])
+    # An address that is whole was judged above, where loopback is let through.
     for found in _HALF_HIDDEN.finditer(text):
         if any(sign.isdigit() for sign in found[0]) and not _IPV4.fullmatch(found[0]):
             yield Private(PrivateKind.ADDRESS, found[0])
@@ -99,6 +105,7 @@ def _is_telling(text: str) -> bool:
 def _hardware(text: str) -> Iterator[Private]:
     for pattern in (_MAC, _BARE_MAC):
         for found in pattern.finditer(text):
+            # All zeros is a port without an address, all ones everybody: every machine has them.
             if set(mac_bytes(found[0])) - {0, 0xFF}:
                 yield Private(PrivateKind.HARDWARE, found[0])
     for pattern in (_MAC_TAIL, _NAME_WITH_TAIL):
@@ -112,6 +119,7 @@ def _urls(text: str) -> Iterator[Private]:
         if found["password"]:
             yield Private(PrivateKind.KEY, found["password"])
         host = found["host"].strip("[]")
+        # What stands in the place of the host is a file, a port or a model.
         if found["scheme"].lower() in NO_HOSTS:
             continue
         if host and host.lower() not in LOCAL | PUBLIC and not _IPV4.fullmatch(host) and ":" not in host:

@@ -16,6 +16,7 @@ from wattrail.redaction.views import FOLDS, unescaped
 
 __all__ = ["Leak", "leaks"]
 
+# What is written between the bytes of a hex dump, a MAC address or an array in C.
 _BETWEEN_DIGITS: Final = re.compile(r"""0x|\\x|[\s"'+\\:.,_\-%]""", re.IGNORECASE)
 _FOLDS_NOT_PLUS: Final = re.compile(r"""(?:\\[nrt]|[\s"'\\])+""")
 """A plus is a sign of base64."""
@@ -55,6 +56,7 @@ class _PlainForms:
         """The forms in which the value is there."""
         for text in private.texts():
             wanted = text.casefold()
+            # A short one only counts behind its name: a network called "ac" must not stop every report.
             if len(FOLDS.sub("", text).encode()) < MIN_ENCODED:
                 if re.search(rf"{SHORT_PLACES}{re.escape(wanted)}(?![a-z0-9])", self._texts["plain"]):
                     yield "plain"
@@ -85,6 +87,7 @@ def _decoded(text: str) -> Iterator[bytes]:
     for folded in (text, _FOLDS_NOT_PLUS.sub("", text)):
         for run in _RUN.finditer(folded):
             signs = run[0].replace("-", "+").replace("_", "/")
+            # Where the encoded text begins is not known, so all four places of a group are tried.
             for skipped in range(4):
                 group = signs[skipped:]
                 group = group[: len(group) // 4 * 4] + _padded(group[len(group) // 4 * 4 :])

@@ -56,6 +56,7 @@ class Redactor:
 
     def _keep(self, private: Private) -> None:
         text = private.text.strip()
+        # A key may be a whole certificate, of any length.
         is_too_long = len(text) > _MAX_VALUE and private.kind is not PrivateKind.KEY
         if not FOLDS.sub("", text) or is_too_long or private in self._values:
             return
@@ -114,6 +115,7 @@ class _TextForms:
                 continue
             for view in self._texts:
                 yield from _both_ways(view, folded)
+            # Base64 and hex change with the letters' case, which the views have folded away.
             for spelled in dict.fromkeys((text, text.lower(), text.upper())):
                 yield from self._encoded(spelled.encode())
         for data in private.raw():

@@ -199,6 +199,7 @@ class Broker:
 
     async def _serve(self, client: aiomqtt.Client) -> None:
         self._client = client
+        # After each connection: the broker keeps no session for us, and has forgotten what was asked for.
         await self._subscribe(list(self._of_filter))
         self._notify(None)
         async for _ in client.messages:  # none comes this way; it ends with the connection, as an error

@@ -41,6 +41,7 @@ _SEARCH: Final = (
 )
 _SSDP_QUESTIONS: Final = 2  # a datagram may be lost
 _STATUS: Final = "/cm?cmnd=Status%200"
+# OpenBeken is OpenBk in SSDP, and obk with the end of its MAC as a host. Source: openbeken/network
 _FIRMWARE_NAMES: Final = ("obk", "openbk", "openbeken", "tasmota")
 _AT_ONCE: Final = 64
 _HTTP_PORT: Final = 80
@@ -184,6 +185,7 @@ async def _search_ssdp(plan: SearchPlan, findings: Findings) -> list[_Candidate]
 
 async def _listen_for_tuya(plan: SearchPlan, findings: Findings) -> list[_Candidate]:
     """Puts what it hears into the findings: none of them is a web server."""
+    # These devices announce themselves every five seconds. Source: tuya/lan
     seconds = max(plan.seconds, EVERY_S + 1)
     heard = await announced(plan.tuya_ports, interface=plan.interface, seconds=seconds, question=plan.tuya_question)
     findings.meters += heard.meters

@@ -61,11 +61,13 @@ class MeterLocator:
         return self._places.get(mac)
 
     async def _search(self) -> Mapping[str, str]:
+        # Without the library for mDNS a meter can still be found by SSDP and at the brokers.
         plan = replace(self._plan, mdns=self._plan.mdns and find_spec("zeroconf") is not None)
         brokers = self._pool.separate()
         asked = asyncio.gather(*(self._at(broker) for broker in brokers))
         findings, of_brokers = await asyncio.gather(search(plan), asked)
         places = {mac: place for found in of_brokers for mac, place in found.items()}
+        # Last, so that it wins: who answers now knows better than what a broker has kept.
         places |= {meter.mac: _place(meter.url) for meter in findings.meters if meter.mac}
         for line in (*findings.actions, *findings.problems, *(f"MQTT: asked {one.address}" for one in brokers)):
             _log.info("looking for a meter: %s", line)

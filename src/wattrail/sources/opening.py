@@ -92,10 +92,12 @@ _SCALE = Option("energy_scale", _scale, Fraction(1), "corrects a total that is w
 _OPENBEKEN = (
     _SCALE,
     Option("meter", number_in(int, 1, 2), 1, "which meter of a two-meter build"),
+    # A BL0942 counts both ways up under OpenBeken, so its total has export in it. Source: openbeken/network
     Option("direction", _direction, Direction.SUM, "what the total adds up: sum, import, export, net"),
 )
 _TASMOTA = (
     _SCALE,
+    # No default: no message names what a driver does with export, and a guess would book it as import.
     Option("export", _export, None, "what the driver does with export: added, none, separate, subtracted"),
 )
 _UNIT = Option("unit", choice(*UNIT_MWH), None, "unit of the total: Wh, kWh, Wmin, mWh, MWh")
@@ -189,8 +191,10 @@ def _polled(url: PortUrl, secrets: Secrets, clock: Clock, locator: MeterLocator,
     values: _Values = read_options(url, SCHEMES[url.scheme].options)
     if url.path.strip("/"):
         raise UrlError(f"{str(url)!r}: nothing stands after the host but options")
+    # OpenBeken has no other user. Source: openbeken/network
     login = secrets.find(values["login"] or url.host, default_user="admin")
     is_openbeken = url.scheme == "openbeken"
+    # A header for OpenBeken; Tasmota takes a login in the query only. Source: tasmota/energy
     auth: Literal["basic", "query"] = "basic" if is_openbeken else "query"
     port = _HTTP_PORT if url.port is None else url.port
     server = HttpServer(url.host, port, credentials=login, auth=auth, timeout_s=values["timeout"])
@@ -250,11 +254,13 @@ def _openbeken(url: PortUrl, broker: Broker, topic: str, values: _Values, clock:
         direction=values["direction"],
         max_watts=values["max_watts"],
     )
+    # Status 8 is in watt-hours whatever flag 40 says; only a published total depends on it.
     is_unit_stated = not may_ask or meter == 2
     return PushedSource(
         str(url),
         broker,
         link,
+        # Unasked, each value is published after 60 s at the latest, changed or not. Source: openbeken/network
         cadence=_cadence(values, values["ask"] or 60.0, 150.0),
         clock=clock,
         ask_s=values["ask"] or None,
@@ -273,6 +279,7 @@ def _tasmota(url: PortUrl, broker: Broker, topic: str, values: _Values, clock: C
         export=values["export"],
         max_watts=values["max_watts"],
     )
+    # Unasked, a reading comes each TelePeriod, 300 s unless it was set. Source: tasmota/energy
     cadence = _cadence(values, values["ask"] or 300.0, 60.0 if values["ask"] else 700.0)
     check = UnitCheck(is_stated=False, scale=values["energy_scale"])
     ask_s = values["ask"] or None

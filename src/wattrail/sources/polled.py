@@ -104,6 +104,7 @@ class PolledSource(DecodingSource):
         if place is None:
             raise error
         server = moved.server(place)
+        # It is where it was asked already, so what it said there stands.
         if server.name == self._server.name:
             raise error
         if moved.has_login:  # anybody may announce a MAC
@@ -111,6 +112,7 @@ class PolledSource(DecodingSource):
                 f"{self.url}: the meter is at {place} now, and its password is sent only to the address in its URL",
                 hint=f"check that {place} is the meter, then write it in the URL",
             ) from error
+        # Kept only once the meter has answered there.
         decoded = await self._poll(server)
         self._server = server
         return decoded

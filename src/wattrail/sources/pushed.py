@@ -93,6 +93,7 @@ class PushedSource(DecodingSource):
                 self._flood = None
                 raise flood
             await self._keep_up()
+            # What was published before the problem is read first.
             if self._problem is not None and self._inbox.empty():
                 problem, self._problem = self._problem, None
                 raise problem
@@ -120,6 +121,7 @@ class PushedSource(DecodingSource):
 
     def receive(self, topic: str, payload: bytes, *, is_retained: bool) -> None:
         """A message becomes a reading, an error, or nothing."""
+        # It is being left: until then its messages cost no decoding.
         if self._flood is not None:
             return
         self._last_topic = topic

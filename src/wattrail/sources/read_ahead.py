@@ -30,6 +30,7 @@ class ReadAhead:
     def recv(self, size: int) -> bytes:
         """At most ``size`` bytes. Raises what the socket raises, with nothing read."""
         if self._place == len(self._ahead):
+            # A large message gains nothing from being copied once more.
             if size >= _BYTES:
                 return self._of.recv(size)
             self._ahead, self._place = self._of.recv(_BYTES), 0
@@ -48,5 +49,6 @@ class ReadAhead:
 
 def read_ahead(client: paho.mqtt.client.Client) -> None:
     """Let a client that is not connected yet read ahead."""
+    # paho has no public way to give it a socket; all of its connections are made by this one method.
     connect = client._create_socket
     client._create_socket = lambda: ReadAhead(connect())  # type: ignore[method-assign]

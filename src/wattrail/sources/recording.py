@@ -46,6 +46,7 @@ _SECRET_TOPIC: Final = re.compile(rf"{_SECRET_WORDS}[^/]*(?:/get)?$", re.IGNOREC
 
 def scrubbed(data: bytes, secrets: Sequence[str] = ()) -> bytes:
     """An answer or a payload without the values of secret keys, and without any of ``secrets``."""
+    # Bytes that are not UTF-8 go through unchanged.
     text = data.decode("utf-8", errors="surrogateescape")
     text = _SECRET_KEY.sub(rf'\g<key>"{_HIDDEN}"', text)
     for secret in secrets:
@@ -109,6 +110,7 @@ class _RecordedTopics:
     def receive(self, topic: str, payload: bytes, *, is_retained: bool, at: float) -> Decoded | None:
         kept = _HIDDEN.encode() if _SECRET_TOPIC.search(topic) else scrubbed(payload, self._secrets)
         self._write(lambda since: TopicPublished(since, topic, kept, is_retained))
+        # The decoder gets what came: only the file is without secrets.
         return self._link.receive(topic, payload, is_retained=is_retained, at=at)
 
 
@@ -140,6 +142,7 @@ class CaptureOfSource:
             if self.source.simulated:
                 written = encode_header(self._header)
                 self._file.seek(0)
+                # Filled up to the former length, or the first event behind it would be overwritten.
                 self._file.write(encode_header(replace(self._header, simulated=True)).ljust(len(written)))
 
 
@@ -161,6 +164,7 @@ def open_replayed(url: str) -> ReplayedSource:
     read_options(parts, ())
     try:
         reader = CaptureReader(parts.path, open_text(Path(parts.path), limit=MAX_BYTES))
+        # Nobody is contacted, so no login is looked up.
         source = open_source(reader.header.url, secrets=Secrets.none())
     except (ValueError, PortError) as error:
         raise PortOpenError(f"{url}: {printable(parts.path)} cannot be replayed: {error}") from error
@@ -208,6 +212,7 @@ class ReplayedSource:
             if event is None:
                 raise self._ended()
             is_answer = isinstance(event, PageAnswered) and event.target == target
+            # An answer that does not fit a poll's first question is passed, or every later read would meet it again.
             if is_answer or is_first:
                 self._reader.advance()
             if not (isinstance(event, PageAnswered) and is_answer):

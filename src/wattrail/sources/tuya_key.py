@@ -36,6 +36,7 @@ class TuyaAccess:
         """A session for one connection. Raises AccessDenied where no usable key or no device id is stored."""
         user, key = self._stored(where)
         device_id = self.device_id or user
+        # From 3.4 on a session asks for everything; before it each question names the device. Source: tuya/lan
         if not device_id and not self.version.has_session:
             raise AccessDenied(
                 f"{where}: the device id is missing, and version {self.version} asks by it",

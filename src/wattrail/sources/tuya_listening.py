@@ -67,6 +67,7 @@ async def announced(
 def _send_question(place: tuple[str, int], interface: str, heard: HeardDevices) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         try:
+            # Newer devices are silent until they are asked, and the question goes to everybody. Source: tuya/lan
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
             sock.bind((interface, 0))
             sock.connect(place)  # sends nothing, and says from which address

@@ -33,6 +33,7 @@ async def proven_key(
             f"{where}: a device of version 3.1 answers in clear, which proves no key",
             hint="store the key yourself: docs/sources.md, credentials",
         )
+    # One after the other: most such devices serve one client, and another looks like a wrong key. Source: tuya/lan
     for candidate in candidates:
         session = TuyaSession(
             where, device_id, FrameKey(version, candidate.encode("ascii")), random=randomness.token_bytes

@@ -42,6 +42,7 @@ class Carrier(Protocol):
     ) -> None: ...
 
 
+# Wrappers (record, the frame log) find out by isinstance which of the two they were given.
 @runtime_checkable
 class Port(Carrier, Protocol):
     """An open byte stream."""
@@ -50,10 +51,13 @@ class Port(Carrier, Protocol):
         """At least one byte, and whatever else has arrived. Raises PortTimeout, PortLost."""
         ...
 
+    # One block: a chip drops a frame that pauses, after 16 ms by one datasheet and 20 ms between two bytes by
+    # the older ones. Source: bl0942-ds/uart-frame
     def write(self, data: bytes) -> None:
         """Send all bytes as one block. Raises PortLost, PortTimeout."""
         ...
 
+    # For what is left of a reply that came too late: it would be taken for the answer to the next request.
     def drain(self) -> bytes:
         """Take what has already arrived, without waiting. Raises PortLost."""
         ...

@@ -145,6 +145,7 @@ def decode_header(line: str) -> Header:
     fields = _fields(line)
     if fields.get("format") != FORMAT:
         raise ValueError(f"not a {FORMAT} header")
+    # A newer version is refused and not guessed at: it may mean something else by a field of the same name.
     if fields.get("version") != VERSION:
         raise ValueError(f"version {_shown(fields.get('version'))} of the format, this program knows {VERSION}")
     header = Header(
@@ -161,6 +162,7 @@ def decode_header(line: str) -> Header:
 
 def encode_event(event: Event) -> str:
     """The line of an event, without its end."""
+    # Microseconds: a byte at the fastest rate of a meter (38400 baud) takes 260 of them.
     fields: dict[str, object] = {"t": round(event.at, 6)}
     match event:
         case Sent(_, data):
@@ -186,6 +188,7 @@ def decode_event(line: str) -> Event:
     """The event in a line. Raises ValueError for anything else."""
     fields = _fields(line)
     at = fields.pop("t", None)
+    # JSON's true would pass as the integer 1.
     if isinstance(at, bool) or not isinstance(at, int | float) or not 0 <= at <= MAX_SECONDS:
         raise ValueError(f"t is {_shown(at)}, expected seconds since the start")
     parse = _EVENTS.get(frozenset(fields))
@@ -270,6 +273,7 @@ def _bytes(fields: Mapping[str, object], name: str) -> bytes:
 def _text(name: str, data: bytes) -> dict[str, str]:
     """Text for people where it is UTF-8, else hexadecimal under another name."""
     try:
+        # Strictly, so that a replay gives back the very bytes: a replaced character could not be undone.
         return {name: data.decode("utf-8")}
     except UnicodeDecodeError:
         return {f"{name}_hex": _hex(data)}
@@ -281,6 +285,7 @@ def _untext(name: str, fields: Mapping[str, object]) -> bytes:
 
 def _moment(text: str) -> datetime:
     moment = datetime.fromisoformat(text)
+    # Without its offset the same text is another moment on each machine that replays it.
     if moment.tzinfo is None or not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
         raise ValueError(f"started is {_shown(text)}, expected a time with its offset from UTC")
     return moment

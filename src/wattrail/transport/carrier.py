@@ -61,6 +61,7 @@ class OpenCarrier:
     def close(self) -> None:
         """Release the device. Closing twice is harmless."""
         if not self._closed:
+            # Before the release: one that fails must not be tried again by the ``with`` around it.
             self._closed = True
             self._release()
 
@@ -176,6 +177,7 @@ def address_open_error(url: str, error: OSError) -> PortOpenError:
 def _permission_hint(path: str) -> str:
     try:
         group = Path(path).group()
+    # Windows has no groups; a group without a name (a container's) is a KeyError.
     except (OSError, KeyError, NotImplementedError):
         return f"ask the system's administrator for access to {path}"
     return f"{path} belongs to the group {group}: sudo usermod -aG {group} $USER, then log in again"

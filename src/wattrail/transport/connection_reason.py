@@ -12,6 +12,7 @@ def connection_reason(error: BaseException, place: str) -> str:
     """Why a connection to ``place``, host or host:port, fails: of ``error`` or of its cause."""
     # aiomqtt raises its own error "from None", which keeps the context
     cause = error if isinstance(error, OSError) else error.__cause__ or error.__context__
+    # Refused, reset, timed out and an unknown name are OSErrors as well: the particular ones stand first.
     match cause:
         case ConnectionRefusedError():
             return f"connection refused: nothing listens at {place}"

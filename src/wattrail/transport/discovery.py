@@ -23,6 +23,8 @@ SYSFS: Final = Path("/sys/bus/usb/devices")
 DEVICES: Final = Path("/dev")
 _TTYS: Final = Path("/sys/class/tty")
 
+# What an adapter can do depends on its chip: a CP2102 does not reach 921600 baud, and with a PL2303 the
+# link was reported never to come. Source: bk-boot/adapters
 CHIPS: Final = {
     (0x10C4, 0xEA60): "CP2102",
     (0x067B, 0x2303): "PL2303",
@@ -150,6 +152,7 @@ class UsbAdapter:
                 f"{where} as {self.tty}, and /dev/{self.tty} does not exist here: in a container hand it in "
                 f"(docker run --device /dev/{self.tty})"
             )
+        # brltty leaves no driver behind but its own claim through usbfs, which is all that sysfs shows of it.
         if self.driver == _USBFS:
             return (
                 f"{where}, and another program has taken it, usually brltty, which takes it for a Braille display: "
@@ -179,6 +182,7 @@ def _adapters(sysfs: Path, devices: Path) -> Iterator[UsbAdapter]:
             continue
         interfaces = [entry for entry in _entries(sysfs) if entry.name.startswith(f"{folder.name}:")]
         ttys = [tty for interface in interfaces for tty in _ttys(interface)]
+        # In a container sysfs is the host's, and /dev is not: the kernel knows a tty there that cannot be opened.
         if any((devices / tty).exists() for tty in ttys):
             continue
         drivers = [name for interface in interfaces if (name := _driver(interface))]

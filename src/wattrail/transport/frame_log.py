@@ -28,6 +28,7 @@ from wattrail.wire import hex_pairs
 
 __all__ = ["MAX_SHOWN", "LoggedBus", "LoggedPort", "end_frame", "log_bytes", "logged", "unlogged", "withhold"]
 
+# A flash sector has 4096 bytes, which would bury the frames around it.
 MAX_SHOWN: Final = 64
 """Bytes of one frame in hex: every frame of a metering chip, and the head of what is longer."""
 
@@ -102,6 +103,7 @@ class LoggedPort(_Logged):
 
     def read(self, deadline: Deadline) -> bytes:
         """At least one byte, and whatever else has arrived. Raises PortTimeout, PortLost."""
+        # A frame that was cut short is logged too, before the timeout that it led to.
         try:
             data = self._inner.read(deadline)
         except PortTimeout:
@@ -115,6 +117,7 @@ class LoggedPort(_Logged):
 
     def write(self, data: bytes) -> None:
         """Send all bytes as one block. Raises PortLost, PortTimeout."""
+        # First what has arrived: the log keeps the order of the wire.
         self.end_frame()
         self._log("->", data)
         self._inner.write(data)

@@ -21,6 +21,7 @@ _CHIPS: Final = ("232h", "2232h", "4232h")
 """The -H series; older chips lack three-phase clocking."""
 
 OPTIONS: Final[Sequence[Option]] = (
+    # An eighth of the other buses' clock: mode 1 is a workaround in this engine, see above.
     hz_option(100_000),
     Option("cs", number_in(int, 0, 4), 0, "the select pin of the chip: 0 is AD3, 4 is AD7"),
     Option("serial", str, "", "serial number of the adapter, where several are plugged in"),

@@ -28,6 +28,8 @@ OPTIONS: Final[Sequence[Option]] = (
     Option("sdi", _offset, None, "GPIO line on the chip's data input (SDI), for example sdi=10"),
     Option("sdo", _offset, None, "GPIO line on the chip's data output (SDO), for example sdo=9"),
     Option("cs", _offset, None, "GPIO line on the chip's select pin; leave out if that pin is at ground"),
+    # The shortest only: no datasheet has a slowest clock, and hosts pause for milliseconds inside a frame.
+    # Source: bl0942-ds/spi-frame
     Option("half_period_us", number_in(int, 1, 10_000), 5, "shortest half of a clock period in microseconds"),
 )
 
@@ -75,6 +77,7 @@ class BitBang:
         try:
             return bytes(map(self._byte, data))
         finally:
+            # Also after an error: a frame is 48 clocks in one select, and the next one must not begin inside this one.
             self._select(False)
 
     def _byte(self, out: int) -> int:
@@ -83,6 +86,8 @@ class BitBang:
             self._lines.set(self._pins.sclk, True)
             self._lines.set(self._pins.sdi, bool(out >> bit & 1))
             self._pause()
+            # While the clock is high: the chip shifts out on the rising edge and takes our bit on the falling one.
+            # Source: bl0942-ds/spi-frame
             got = got << 1 | self._lines.get(self._pins.sdo)
             self._lines.set(self._pins.sclk, False)
             self._pause()

@@ -120,6 +120,7 @@ class HttpServer:
                     answer = await self._read_answer(reader, max_bytes)
                 finally:
                     writer.close()
+                    # The answer is here, or its error is on its way: how the connection ends changes neither.
                     with suppress(OSError):
                         await writer.wait_closed()
         except TimeoutError as error:
@@ -141,6 +142,7 @@ class HttpServer:
 
     def _log_request(self, method: str, target: str, body: bytes) -> None:
         """Log it as it is before the login is added to it."""
+        # A query carries commands, and a command may set a password.
         path, question, _ = target.partition("?")
         shown = f"{path}?..." if question and self._withheld else target
         log_bytes(f"-> {method} {shown}", body, self.name, secrets=self.secrets, withheld=self._withheld)

@@ -83,6 +83,7 @@ class RecordedPort(OpenCarrier):
         """Send all bytes as one block. Raises PortLost, PortTimeout."""
         self._check_open()
         self._inner.write(data)
+        # After it has left: a replay must not expect a write that failed.
         self._writer.write(lambda at: Sent(at, data))
 
     def drain(self) -> bytes:
@@ -141,6 +142,7 @@ def open_carrier(url: PortUrl, options: Mapping[str, object], clock: Clock) -> P
         example = f"{url.text}{'&' if url.query else '?'}{NESTED}=serial:///dev/ttyUSB0?baud=4800"
         raise UrlError(f"{url.text!r} does not say what to record", hint=f"for example {example}")
     overwrite = typed(options, "overwrite", bool)
+    # Before the port is opened, which raises DTR and RTS; the mode of opening refuses once more what came between.
     if not overwrite and Path(url.path).exists():
         raise _exists(url)
     with ExitStack() as undo:

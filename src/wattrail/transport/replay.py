@@ -94,6 +94,7 @@ class CaptureReader:
     def _line(self) -> str | None:
         self.number = next(self._numbers)
         try:
+            # One character more than allowed tells a line of just that length from one that goes on.
             line = self._file.readline(MAX_LINE_CHARS + 1)
         except UnicodeDecodeError as error:
             raise ValueError("not UTF-8 text") from error
@@ -127,6 +128,7 @@ class ReplayPort(OpenCarrier):
         event = self._reader.next
         if event is None:
             raise _ended(self.url, self._reader)
+        # Silence at the same place as recorded, and before a write that the program has not made yet.
         if not isinstance(event, Received | Drained) or not event.data or not self._arrives(event, deadline):
             if isinstance(event, Received) and not event.data:
                 self._pass(event)
@@ -220,6 +222,7 @@ class ReplayBus(OpenCarrier):
         event = self._reader.next
         if event is None:
             raise _ended(self.url, self._reader)
+        # The reader stays where it is: the error shows the same line again if the caller goes on.
         if not isinstance(event, BusTransfer) or event.mosi != data:
             raise _mismatch(self._reader, BusTransfer(0.0, data, None))
         self._reader.advance()

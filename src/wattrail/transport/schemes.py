@@ -79,6 +79,7 @@ class Scheme:
 
 METER_OPTIONS: Final = (
     Option("chip", str, None, "the metering chip at the other end: chip=bl0942 (usual) or chip=bl0940"),
+    # Which package has which heads is not published; both are met on real boards. Source: bl0940-ds/uart-frame
     Option("heads", choice("58", "50"), None, "BL0940: its frames begin with 58/A8 or with 50/A0; both are tried"),
 )
 
@@ -133,6 +134,7 @@ def require_device(url: str) -> None:
     For callers who ask a person something before they open. Seen through ``record:``; Windows names no files.
     """
     parts = innermost(url)
+    # Windows has no file for COM3: whether it is there shows only when it is opened.
     if parts.scheme not in DEVICE_SCHEMES or os.name == "nt":
         return
     path = device_path(parts)
@@ -173,6 +175,7 @@ def _innermost(url: str) -> tuple[Scheme, dict[str, object]]:
     parts = split(url)
     scheme = _scheme(parts)
     options = read_options(parts, scheme.options())
+    # The place is checked with the options, so that a slip shows before a person is asked about wires.
     if scheme.name in DEVICE_SCHEMES:
         device_path(parts)
     elif scheme.reach == "network":

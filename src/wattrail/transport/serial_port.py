@@ -24,6 +24,7 @@ IO_TIMEOUT_S: Final = 5.0
 _READ_SIZE: Final = 4096
 
 LINE_OPTIONS: Final[Sequence[Option]] = (
+    # A BL0942 starts at 4800 with its SCLK pin low or open, at 9600 with it high. Source: bl0942-ds/uart-frame
     Option("baud", number_in(int, 300, 4_000_000), 4800, "rate in baud, for example baud=9600"),
     Option("parity", choice("none", "even", "odd"), "none", "parity=none, even or odd; the BL0942 has none"),
     SIMULATED,
@@ -55,6 +56,7 @@ class SerialxPort(OpenCarrier):
 
     def drain(self) -> bytes:
         """Take what has already arrived, without waiting. Raises PortLost."""
+        # Until a read brings nothing: more than one buffer may be waiting.
         taken = bytearray()
         while got := self._take(0.0):
             taken += got
@@ -167,6 +169,7 @@ def missing_hint() -> str:
     except ImportError:
         return "check the USB cable"
 
+    # A PC lists 32 ports without hardware, and its console: names that help nobody.
     found = ", ".join(port.device for port in list_serial_ports() if is_free_port(port.device))
     hidden = "; ".join(adapter.words() for adapter in without_device())
     if not found and not hidden:

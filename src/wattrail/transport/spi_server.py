@@ -30,6 +30,7 @@ __all__ = ["SpiSlave", "serve_spi"]
 _STOP_POLL_S: Final = 0.05
 _SEND_TIMEOUT_S: Final = 5.0
 """A master that reads no reply for this long is dropped."""
+# For a master that never configures: the BL0942's mode, and the clock that no board was seen to fail at.
 _DEFAULT_MODE: Final = 1
 _DEFAULT_HZ: Final = 800_000
 
@@ -117,6 +118,7 @@ class _Connection:
                 if not self.send(self._answer(request)):
                     return False
         except LinkError as error:
+            # Where the next message begins is not known any more, so the connection ends with it.
             self.send(Refused(str(error)))
             return False
         return bool(data)
@@ -131,6 +133,7 @@ class _Connection:
 
     def close(self) -> None:
         """Leave the chip unselected and close the connection."""
+        # The next master would find the chip inside a frame.
         if self._selected:
             with suppress(WattrailError):  # nobody is left to report it to
                 self._slave.select(False)

@@ -42,6 +42,7 @@ MAX_TRANSFER: Final = 4096
 MAX_REFUSAL: Final = 256
 """Longest text of a refusal in bytes: it is one line for a person."""
 
+# The same in every version, so that a peer of another one can still read why it is refused.
 _HEADER: Final = struct.Struct(">BH")
 _HELLO: Final = struct.Struct(">4sBBH")
 _CONFIGURE: Final = struct.Struct(">BI")
@@ -191,6 +192,7 @@ def _parse_hello(payload: bytes) -> Hello:
             f"the slave speaks version {version} of SPI over TCP, this program version {VERSION}",
             hint="update the older of the two",
         )
+    # Flags that are not known are ignored, as the protocol says: they leave room within this version.
     return Hello(max_transfer, bool(flags & _SIMULATED))
 
 

@@ -90,6 +90,7 @@ def _new_device(url: PortUrl) -> _Device:
 
 def _release_select(url: PortUrl, device: _Device) -> None:
     try:
+        # Not every controller's driver can leave it alone.
         device.no_cs = True
     except OSError as error:
         device.close()

@@ -52,6 +52,7 @@ class TcpPort(OpenCarrier):
 
     def set_baud(self, baud: int) -> None:
         """Not possible. Raises PortError."""
+        # Refused, not ignored: a flasher would wait at a rate that the chip does not have.
         raise PortError(f"{self.url}: raw TCP has no baud rate to set to {baud}", hint=_HINT)
 
     def set_lines(self, *, dtr: bool | None = None, rts: bool | None = None) -> None:

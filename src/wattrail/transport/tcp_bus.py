@@ -51,6 +51,7 @@ class TcpBus(OpenCarrier):
             hello = self._next(deadline)
             if not isinstance(hello, Hello):
                 raise UnexpectedReply(f"{self.url}: expected HELLO, got {_words(hello)}")
+            # The mark travels with the greeting: readings of a twin behind a network are marked like any others.
             self._max_transfer, self._simulated = hello.max_transfer, hello.simulated
             self._exchange((Configure(MODE, hz),), deadline)
 

@@ -97,6 +97,7 @@ def user_name(number: int | None = None) -> str:
     """The name of a user, else of the one who runs this; a number where it has none."""
     number = os.geteuid() if number is None else number
     try:
+        # Imported when asked for: Windows has no such module.
         return str(import_module("pwd").getpwuid(number).pw_name)
     except (KeyError, ImportError):
         return str(number)

@@ -62,6 +62,7 @@ class _Timex(ctypes.Structure):
 def _is_synchronised() -> bool | None:
     """Whether the kernel says that something keeps its clock right; None where it says nothing."""
     try:
+        # A structure of zeros asks for no change, so this only reads; it needs no rights.
         library, timex = ctypes.CDLL(None), _Timex()
         if library.adjtimex(ctypes.byref(timex)) < 0:
             return None
@@ -101,6 +102,7 @@ def check_disk(around: Surroundings) -> Iterator[DoctorFinding]:
     """Room, whether it may be written, and what it is."""
     if not isinstance(around.database, Path):
         return  # the server's disk is seen there
+    # The folder of the database may not be made yet.
     folder = next(place for place in around.database.absolute().parents if place.exists())
     free = shutil.disk_usage(folder).free
     text = f"{folder}: {free / 1e6:,.0f} MB are free"
@@ -128,8 +130,10 @@ def _mount_of(folder: Path, proc: Path) -> _Mount | None:
         return None
     for line in lines:
         fields, _, rest = line.partition(" - ")
+        # The kernel writes a space in a path as \040. Source: proc(5)
         parts = fields.split(" ")
         point = parts[4].replace("\\040", " ") if len(parts) > 4 else ""
+        # Of two mounts on one point the later covers the first, so an equal length wins.
         if point and folder.is_relative_to(point) and len(point) >= len(best):
             best, found = point, _Mount(parts[2], rest.split(" ")[0])
     return found
@@ -137,6 +141,7 @@ def _mount_of(folder: Path, proc: Path) -> _Mount | None:
 
 def check_service(around: Surroundings) -> Iterator[DoctorFinding]:
     """What systemd says of the unit."""
+    # The folder by which sd_booted(3) knows it too.
     if not (around.run / "systemd/system").is_dir() or shutil.which("systemctl") is None:
         yield fine("systemd does not run here")
         return

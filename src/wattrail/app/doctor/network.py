@@ -33,6 +33,7 @@ def check_page(around: Surroundings) -> Iterator[DoctorFinding]:
         return
     where = f"{web.host}, port {web.port}"
     holder = around.gateway()
+    # The port is held by the gateway then; trying to bind it would only say that it is in use.
     if holder is not None and holder.address:
         yield fine(f"the gateway serves it at {holder.address}")
     else:
@@ -97,6 +98,7 @@ def _nobody(database: DatabaseAddress) -> DoctorFinding:
 
 def _readable_by_others(database: Path) -> Iterator[DoctorFinding]:
     """The database and copies of it, from which every user of this machine could guess at passwords."""
+    # A folder closed to others protects its files, whatever their own modes are.
     if not is_reachable(database.absolute().parent):
         return
     for file in (database, *sorted(database.parent.glob(f"{database.name}.before-version-*"))):
@@ -109,6 +111,7 @@ def _readable_by_others(database: Path) -> Iterator[DoctorFinding]:
 
 def is_reachable(folder: Path) -> bool:
     """Whether every user of this machine may look into a folder."""
+    # A file can only be opened if every folder above it may be searched.
     return all(place.stat().st_mode & stat.S_IXOTH for place in (folder, *folder.parents))
 
 
@@ -152,6 +155,7 @@ async def _reached(address: BrokerAddress, ca_file: Path | None) -> DoctorFindin
     from wattrail.publish.mqtt_connection import MqttProblem, broker_client
 
     try:
+        # An identifier of its own: one in use would end the session of the gateway: MQTT 5.0, 3.1.4.
         client = broker_client(
             address, None, ca_file, identifier=f"wattrail-doctor-{os.getpid()}", timeout_s=_TIMEOUT_S
         )

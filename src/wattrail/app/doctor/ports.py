@@ -52,6 +52,7 @@ def _check_device(around: Surroundings, meter: str, device: Path) -> Iterator[Do
             _permission_remedy(found),
         )
         return
+    # The gateway holds its meters' ports as it should.
     others = [(number, name) for number, name in holders_of(device, around.proc) if number != _gateway_of(around)]
     for number, name in others:
         yield wrong(f"{where} is open in process {number}, {name}", _holder_remedy(name, number))

@@ -48,6 +48,7 @@ def check_files(around: Surroundings) -> Iterator[DoctorFinding]:
             yield fine(described(around.file))
     if around.secrets.exists():
         try:
+            # Looked up for the errors only: code that reads logins checks their file's mode and syntax.
             Secrets(file=around.secrets, environment={}, uses_keyring=False).find("")
             yield fine(described(around.secrets))
         except WattrailError as error:

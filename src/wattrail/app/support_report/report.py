@@ -81,6 +81,7 @@ def _collected(section: Section, around: Surroundings) -> str:
 
 def _prepared(text: str) -> str:
     text = printable_lines(hide_credentials(text))
+    # The end is kept: of a log, the last lines are about the fault.
     if len(text) > _MAX_SECTION:
         text = f"(the first {len(text) - _MAX_SECTION:,} characters are left out)\n{text[-_MAX_SECTION:]}"
     return text

@@ -139,6 +139,7 @@ def _live(holder: LockHolder) -> Iterator[str]:
         return
     for path in ("meters", "publishers", "configuration"):
         try:
+            # The gateway is on this machine; a proxy of the environment would send the request elsewhere.
             with build_opener(ProxyHandler({})).open(f"{holder.address}api/v1/{path}", timeout=_ANSWER_S) as answer:
                 yield f"/api/v1/{path}: {answer.read(_MAX_ANSWER).decode(errors='replace')}"
         except OSError as error:

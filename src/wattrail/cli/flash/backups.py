@@ -78,6 +78,7 @@ def _kept_by_name(name: str, boards: Path | None, *, simulated: bool) -> Path | 
     """A kept backup by its name, or the first digits of its SHA-256. Raises UsageError where several fit."""
     store = BackupStore(boards_folder(boards, simulated=simulated), clock.CLOCK)
     every = [kept for folder in store.boards() for kept in folder.backups.all()]
+    # Less than four digits of a hash would fit by chance.
     fitting = [kept for kept in every if kept.path.name == name] or [
         kept for kept in every if len(name) >= 4 and (kept.sha256.startswith(name) or kept.path.name.startswith(name))
     ]
@@ -88,6 +89,7 @@ def _kept_by_name(name: str, boards: Path | None, *, simulated: bool) -> Path | 
 
 
 def _boards(given: Path | None, keep: int | None) -> Iterator[_KeptOfBoard]:
+    # A twin's backups are kept apart: they must not be taken for those of a board.
     for simulated in (False, True):
         for folder in BackupStore(boards_folder(given, simulated=simulated), clock.CLOCK).boards():
             kept = tuple(one.looked_into() for one in folder.backups.all())
@@ -182,6 +184,7 @@ def restore(
     with board(port, options, writes=True, json=json) as flasher:
         path = kept or dump or _original(flasher)
         wanted = given or load(path)
+        # Nobody is asked about damage in a backup taken here: the board had it before.
         if given is None:
             allow |= AS_IT_WAS
         if writing.dry_run:
@@ -192,6 +195,7 @@ def restore(
 
 def _kept(dump: Path, port: str, options: BoardOptions | None) -> Path | None:
     """The kept backup of that name; None where a file is meant, which comes first."""
+    # A name with a folder in it is always a file.
     if dump.exists() or dump.name != str(dump):
         return None
     simulated = reach(url_of(port)) == "twin"
@@ -213,6 +217,7 @@ def _load_dump(path: Path, allow: Collection[Risk]) -> Image:
 
 def _original(flasher: Flasher) -> Path:
     """The backup to put back. Raises TargetError where none is the original, or where several may be."""
+    # By content: the same flash kept twice is one original.
     kept, originals = flasher.backups(), {one.sha256 or str(one.path): one for one in flasher.originals()}
     if len(originals) == 1:
         (one,) = originals.values()

@@ -89,6 +89,7 @@ class _LineRecord:
 
 
 def _lines(flasher: Flasher, record: _LineRecord) -> list[str]:
+    # The mark stands above them already.
     diagnosis = [line for line in flasher.diagnosis.lines() if not line.startswith("SIMULATED")]
     chip = f"board       {view.chip_text(flasher.target)}"
     return [*view.simulated_mark(flasher), chip, *record.lines(flasher.baud), *diagnosis]

@@ -82,6 +82,7 @@ def read(
 
 
 def _check_file(out: Path, *, whole: bool, overwrite: bool) -> None:
+    # An earlier dump may be the only copy of what a board held.
     if not out.exists() or (overwrite and not whole):
         return
     hint = "a dump of the whole flash replaces nothing" if whole else "or say --overwrite"
@@ -91,6 +92,7 @@ def _check_file(out: Path, *, whole: bool, overwrite: bool) -> None:
 def _read(flasher: Flasher, out: Path, span: tuple[int, int] | None, *, overwrite: bool) -> str:
     """Read and keep; the digest of what is in the file."""
     if span is None:
+        # As a backup, so that a read that was cut is resumed, and the file is whole when it gets its name.
         return flasher.backup(out).sha256
     data = flasher.read(*span)
     write_file(out, data, WriteOptions(overwrite=overwrite), sources=())

@@ -36,6 +36,7 @@ def recover(
     """
     writing = writing or WritingOptions()
     allow = writing.check()
+    # What the file alone shows is refused before the port is opened.
     given = (image, load_image(image, ImagePlace(), allow)) if image is not None else None
     with board(port, options, writes=True, json=json) as flasher:
         problems = _find_problems(flasher.read_image(), flasher.target)
@@ -79,6 +80,7 @@ def _find_problems(image: Image, target: FlashTarget) -> list[_FlashProblem]:
 
 def _problems(image: Image, target: FlashTarget) -> Iterator[_FlashProblem]:
     for name in _CODE:
+        # Without code in both of them nothing starts, whatever the rest holds.
         part = target.layout[name]
         if not image.data[part.start : part.end].strip(b"\xff"):
             yield _FlashProblem(name, "it is blank")
@@ -131,11 +133,14 @@ def _choose(flasher: Flasher, problems: Sequence[_FlashProblem], given: tuple[Pa
     if given is not None:
         path, image = given
         return _Recovery(path, image, f"resuming with {path.name}" if cut else f"writing what {path.name} needs")
+    # What was there before the cut write comes first: since then the board is neither old nor new.
     if cut is not None and cut.backup is not None:
         text = f"putting back {cut.backup}, taken before the write that did not end"
         return _Recovery(cut.backup, load(cut.backup), text, whole=True, own=True)
+    # After a cut write the flash is not trusted, even where nothing looks wrong.
     if cut is None and not any(problem.is_fatal for problem in problems):
         return None
+    # From the newest: it is nearest to what the board last ran.
     for kept in reversed(flasher.backups()):
         if kept.is_whole and _starts(image := load(kept.path), flasher.target):
             text = f"putting back {kept.path}, the newest backup that should start"

@@ -210,6 +210,7 @@ def url_of(port: str) -> str:
     """The URL of a port; a plain device gets its scheme. Raises UrlError, UsageError for what has no chip to flash."""
     url = device_url(port)
     scheme = SCHEMES[split(check_url(url)).scheme]
+    # The twin of a meter is its metering chip alone, which has no flash.
     if scheme.reach == "twin":
         raise UsageError(f"{url!r} is a meter, whose module has its port elsewhere", hint=_TWIN_HINT)
     if scheme.carries == "SPI":
@@ -349,6 +350,7 @@ class _SessionEnd:
 
     def flash_state(self) -> str:
         """One or two sentences."""
+        # Until the board is known, its journal is not.
         unfinished = self.flasher.unfinished if self.writes and self.printer.identified else None
         if unfinished is not None:
             kept = f" Its previous content is kept in {unfinished.backup}." if unfinished.backup else ""
@@ -363,6 +365,7 @@ class _SessionEnd:
             _add_causes(error, self.flasher, json=json)
         if isinstance(error, WriteRefused):
             name_override(error)
+        # The protection let nothing through, as the CRCs have shown: nothing is left unfinished.
         if isinstance(error, WriteProtected) and not error.elsewhere:
             error.add_note("Nothing in flash was changed.")
         elif not isinstance(error, _BEFORE_ANYTHING):

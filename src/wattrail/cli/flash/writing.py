@@ -60,6 +60,7 @@ def write(
     """
     place, writing = place or ImagePlace(), writing or WritingOptions()
     place.check()
+    # What the file alone shows is refused before the port is opened.
     wanted = load_image(image, place, writing.check())
     given = settings.settings() if settings is not None and settings.is_given else None
     if settings is not None and settings.board is not None and not is_template(settings.board):
@@ -107,6 +108,7 @@ def load_unchecked(path: Path, allow: Collection[Risk]) -> Image:
     try:
         return as_flash_image(load(path))
     except ForeignFile as error:
+        # Allowed: bytes of no known kind, which need a start of their own.
         if Risk.UNKNOWN in allow:
             return recognise(read(path))
         refusal = WriteRefused(str(error), risk=Risk.UNKNOWN.value, hint=error.hint)
@@ -153,6 +155,7 @@ def _check_sectors(where: RangeOptions) -> None:
     where.check()
     if where.part is None and (where.start is None or where.length is None):
         raise UsageError("nothing was named to erase", hint="name it: --part NAME, or --start and --length")
+    # Rounded to sectors it would erase what was not named.
     if (where.start or 0) % SECTOR or (where.length or 0) % SECTOR or where.length == 0:
         raise UsageError(
             f"{where.length or 0:#x} bytes from {where.start or 0:#x} are not whole sectors of {SECTOR:#x}",
@@ -186,6 +189,7 @@ def _configuration_segment(flasher: Flasher, image: Image, settings: OpenBekenSe
 def _of_board(flasher: Flasher, chip: Chip) -> OpenBekenConfiguration | None:
     """What the board holds; after a write that did not end, what it held before."""
     place, unfinished = configuration_place(chip), flasher.unfinished
+    # The cut write may have erased this sector; the backup has what was in it.
     if unfinished is not None and unfinished.backup is not None:
         sector = read_bytes(unfinished.backup, limit=MAX_FLASH_BYTES)[place.start : place.end]
     else:
@@ -216,6 +220,7 @@ def _of_image(image: Image, chip: Chip) -> OpenBekenConfiguration | None:
 
 def _default(flasher: Flasher, chip: Chip) -> OpenBekenConfiguration:
     rf = flasher.target.layout["rf"]
+    # OpenBeken names itself after its MAC address; a configuration made here must do the same.
     try:
         mac = decode_rf(flasher.read(rf.start, rf.length)).mac
     except ImageError:

@@ -100,6 +100,7 @@ def _opened(
     if split(target.url).scheme == "twin":
         if reference is not None:
             raise UsageError("a twin is tested against its own truth: leave --reference out")
+        # The clock is turned by hand: two hours of loads take a second.
         device = stack.enter_context(
             open_scaled(target.url, target.claims, address=target.address, chip=target.chip, clock=ManualClock())
         )
@@ -169,6 +170,7 @@ class ManualLoads:
             if not point.amps:
                 return True
             try:
+                # With a comma too, as many people write decimals.
                 self._watts = float(typed.removesuffix("w").replace(",", "."))
             except ValueError:
                 output.note(f"{typed!r} is not a number of watts")
@@ -202,6 +204,7 @@ class MeterReference:
             raise EOFError
         if typed == "s":
             return False
+        # An error in per cent of no power would be a division by zero.
         if point.amps and not self._reference.read().watts:
             output.note("the reference sees no power: left out")
             return False

@@ -41,6 +41,7 @@ from wattrail.metrology.proposal import (
 )
 from wattrail.metrology.scale_origin import ScaleClaims
 
+# Notes stop nothing, so there is nothing to allow.
 _STOPPING: Final = tuple(cause.value for cause in FindingCause if cause not in NOTES)
 
 _FACTORY_HINT: Final = "four whole numbers: --factory 15968,12418,3091,2653"
@@ -147,6 +148,7 @@ def _check(
 
 def _check_mains(reference: ReferenceOptions, setting: SettingOptions, options: MeterOptions) -> None:
     measuring = reference.given or not (setting.factory or setting.turns or setting.invert)
+    # The twin has no mains to be off.
     if options.mains_off and measuring and reference.reference != "twin":
         raise UsageError(
             "--mains-off: without mains there are no volts and no amperes to calibrate",
@@ -165,6 +167,7 @@ def _propose(
     simulated = kept.simulated if kept else target.url.startswith("twin:")
     target = with_kept(target, kept) if kept else target
     before = scale_before(target)
+    # The turns that were kept count only where the kept constants do.
     turns_before = kept.turns if kept and target.claims.holds_kept(simulated=is_twin(target)) else 1
     turns = setting.turns or turns_before
     wanted = turned(before, turns, before=turns_before)
@@ -205,6 +208,7 @@ def _from_factory(draft: Proposal, text: str) -> Proposal:
         raise UsageError(f"{text!r} is not a factory set", hint=_FACTORY_HINT)
     per_volt, per_amp, per_watt, per_kwh = (int(part) for part in parts)
     with _possible(f"{text!r} is not a factory set", _FACTORY_HINT):
+        # The factory measured with one turn.
         after = turned(factory_calibration(per_volt, per_amp, per_watt, per_kwh, scaling=draft.scaling), draft.turns)
     after = replace(after, inverted=draft.after.inverted)
     return replace(
@@ -227,6 +231,7 @@ def _agreed(calibrations: CalibrationStore, keeping: KeepingOptions, *, json: bo
     if calibrations.name is None:
         output.note("nothing was kept: give it a --name to keep it under")
         return False
+    # Nobody is there to be asked.
     if json or not at_a_terminal():
         output.note("nothing was kept: --apply keeps it")
         return False

@@ -50,6 +50,7 @@ def compare(
     """
     options = options or MeterOptions()
     targets = [find(name, options, takes_network=True) for name in (reference, other)]
+    # A meter agrees with itself, which proves nothing.
     if targets[0].url == targets[1].url:
         raise UsageError(f"both are {targets[0].url}", hint="name two meters that measure the same conductor")
     with ExitStack() as stack:
@@ -94,6 +95,7 @@ class _Reader:
                 self._into.put((self._index, read_once(self._meter)))
             except WattrailError as error:
                 self._into.put((self._index, error))
+                # A port of the chip that was lost does not come back by itself; a device on the network may.
                 if isinstance(error, CaptureEnded) or (isinstance(error, PortError) and isinstance(self._meter, Meter)):
                     return
             except CancelledError:
@@ -137,6 +139,7 @@ def _take(
     if isinstance(item, Reading):
         series[index].add(item)
         return True
+    # A capture without any reading is an error; after readings its end is the end of the comparison.
     if isinstance(item, CaptureEnded) and series[index].power:
         return False
     is_transient = isinstance(item, LinkError) or isinstance(meters[index], SourceReader)
@@ -147,6 +150,7 @@ def _take(
 
 
 def _age_s(meter: Meter | SourceReader) -> float:
+    # A value of a chip may be as old as the time in which it is replaced.
     return meter.chip.refresh_s if isinstance(meter, Meter) else meter.age_s
 
 

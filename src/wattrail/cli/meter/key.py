@@ -40,6 +40,7 @@ def key(
     """
     url = _url(device)
     name = login or url.query.get("login", "") or url.host
+    # Asked before anything is read: a key that works is never replaced by one that may not.
     if Secrets().find(name) is not None:
         raise UsageError(
             f"a login named {printable(name)!r} is stored already", hint="choose another one: --login NAME"
@@ -49,6 +50,7 @@ def key(
     pairing = _pairing(dump, found)
     version = _version(url, pairing)
     device_id = url.query.get("id", "") or pairing.device_id
+    # Proven before it is stored: each pairing makes a new key, and the dump may be older than the last.
     proven = asyncio.run(_proven(url, timeout_s, version, device_id, pairing))
     stored = Credentials(device_id, proven)
     if keyring:
@@ -105,6 +107,7 @@ async def _proven(url: PortUrl, timeout_s: float, version: TuyaVersion, device_i
     from wattrail.sources.tuya_proof import proven_key
 
     place = TuyaPlace(url.host, url.port or PORT, timeout_s)
+    # Without the query, which may hold the device id: errors quote this.
     where, epoch_s = str(url).partition("?")[0], int(clock.CLOCK.now().timestamp())
     return await proven_key(where, place, version, device_id, pairing.candidates, epoch_s=epoch_s)
 

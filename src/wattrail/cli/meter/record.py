@@ -52,6 +52,7 @@ def record(
     with opened(through, options) as device:
         device.connect()
         with stop_quietly():
+            # One reading a second, so that seconds and readings are the same number.
             for reading in steady_readings(device, 1.0, count or seconds or _USUAL_S):
                 turns += 1
                 output.note(reading_view.as_line(reading) if isinstance(reading, Reading) else f"no reading: {reading}")
@@ -60,12 +61,14 @@ def record(
 
 def _record_device(target: MeterTarget, file: Path, *, seconds: int | None, count: int | None) -> str:
     turns = 0
+    # With a count and no time it ends by the count alone.
     until = clock.CLOCK.monotonic() + (seconds or (_USUAL_S if count is None else float("inf")))
     with opened_network(target.url, capture=file) as device, stop_quietly():
         while turns != count and (left := until - clock.CLOCK.monotonic()) > 0:
             try:
                 reading = device.read(within_s=None if count else left)
             except (LinkError, PortError) as error:
+                # Cut off by the end of the recording, which is not a failure of the device.
                 if clock.CLOCK.monotonic() >= until:
                     break
                 if turns == 0:

@@ -225,6 +225,7 @@ def _device_json(reading: Reading, meter: SourceReader) -> str:
 
 def _step(register: EnergyRegister) -> str:
     step = register.step_mwh
+    # A third of a count has no end as a decimal.
     exact = f"{float(step):g}" if step.denominator in (1, 10, 100, 1000) else str(step)
     return f"{exact} mWh"
 

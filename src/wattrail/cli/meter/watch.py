@@ -95,6 +95,7 @@ def _pause_s(device: Meter | SourceReader, interval: float | None) -> float:
         return interval
     if isinstance(device, SourceReader):
         return device.pause_s
+    # A capture brings its own times, so nothing is waited for.
     return 1.0 if device.recorded_at is None else 0.0
 
 
@@ -113,6 +114,7 @@ def _shown(device: Meter | SourceReader, *, json: bool) -> Iterator[Callable[[Re
 # ---- a live view on a terminal
 
 
+# A minute at the usual pace.
 _HISTORY: Final = 60
 
 

@@ -69,6 +69,6 @@ NO_HOSTS: Final = frozenset({"twin", "replay", "serial", "spi", "ftdi", "gpio", 
 
 
 def is_placed(private: Private, text: str) -> bool:
-    """Whether a value, in this spelling, is removed only where such values stand: it is short, or a word like others."""
+    """Whether a value, in this spelling, goes only where such values stand: it is short, or an ordinary word."""
     is_word = private.kind in {PrivateKind.HOST, PrivateKind.USER} and text.casefold() in _ORDINARY
     return is_word or len(FOLDS.sub("", text).encode()) < MIN_ENCODED

@@ -221,8 +221,8 @@ def test_the_heat_map_says_of_an_hour_what_the_clock_said(page: Page) -> None:
 
     bubble = heat.locator(".bubble")
     for column, hour, said in (
-        (0.25, 1.5, "1:00: import 2.00 kWh"), (0.25, 3.5, "3:00: import 3.00 kWh"), (0.25, 23.5, "23:00: import 23.00 kWh"),
-        (0.75, 2.25, "2:00: import 3.00 kWh"), (0.75, 2.75, "2:00: import 4.00 kWh"), (0.75, 23.5, "23:00: import 25.00 kWh"),
+        (0.25, 1.5, "1:00: import 2.00"), (0.25, 3.5, "3:00: import 3.00"), (0.25, 23.5, "23:00: import 23.00"),
+        (0.75, 2.25, "2:00: import 3.00"), (0.75, 2.75, "2:00: import 4.00"), (0.75, 23.5, "23:00: import 25.00"),
     ):  # fmt: skip
         look(column, hour)
         expect(bubble).to_contain_text(said)

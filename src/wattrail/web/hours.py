@@ -26,9 +26,9 @@ _MAX_DAYS: Final = 3 * 366
 class DayOfHoursJson(BaseModel):
     """Energy of the hours of one local day in watt-hours: 24 of them from midnight on, or others.
 
-    ``starts`` is what the clock shows where each begins, null for the 24 of nearly every day: one on which clocks change
-    has 23 or 25, and the first day begins where anything is known. ``imported`` has the places of hours with imported energy, by its origin. A direction that an origin does not say is
-    null in them.
+    ``starts`` is what the clock shows where each begins, null for the 24 of nearly every day: one on which clocks
+    change has 23 or 25, and the first day begins where anything is known. ``imported`` has the places of hours with
+    imported energy, by its origin. A direction that an origin does not say is null in them.
     """
 
     day: date

@@ -292,7 +292,7 @@ def test_every_field_has_its_help_and_every_path_is_marked() -> None:
     assert [v for _, v in values_of_format({"publish": {"mqtt": {"ca_file": "/x"}}}, "file")] == ["/x"]
 
 
-def test_the_form_asks_for_the_wiring_of_just_what_may_not_be_saved_without() -> None:
+def test_the_form_asks_for_the_wiring_of_what_may_not_be_saved_without() -> None:
     wired = settings_schema()["properties"]["meter"]["items"]["properties"]["url"]["wired_schemes"]
     asked = {name: name in wired for name in SCHEMES}
     assert asked == {name: is_wired(scheme.example) for name, scheme in SCHEMES.items()} | {"record": False}

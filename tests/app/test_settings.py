@@ -19,6 +19,7 @@ from wattrail.app.settings_file import SettingsFile
 from wattrail.app.settings_schema import settings_schema, values_of_format
 from wattrail.app.settings_secrets import hide_in_text, restore_in_text
 from wattrail.errors import ConfigError, StoreError
+from wattrail.transport import SCHEMES, is_wired
 from wattrail.web.problems import RequestRefused
 
 HOUSE = '[[meter]]\nname = "house"   # under the stairs\nurl = "twin://pziot-e01?watts=1000&seed=7"\n'
@@ -289,6 +290,13 @@ def test_every_field_has_its_help_and_every_path_is_marked() -> None:
     files = {name for name, one in every if "file" in {one.get("format"), one.get("items", {}).get("format")}}
     assert files >= {"site.tariffs", "site.key", "site.certificate", "store.path", "publish.report.tariff"}
     assert [v for _, v in values_of_format({"publish": {"mqtt": {"ca_file": "/x"}}}, "file")] == ["/x"]
+
+
+def test_the_form_asks_for_the_wiring_of_what_may_not_be_saved_without() -> None:
+    wired = settings_schema()["properties"]["meter"]["items"]["properties"]["url"]["wired_schemes"]
+    asked = {name: name in wired for name in SCHEMES}
+    assert asked == {name: is_wired(scheme.example) for name, scheme in SCHEMES.items()} | {"record": False}
+    assert not asked["rfc2217"]
 
 
 def test_a_rename_that_takes_long_is_taken_up_when_it_is_done(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -68,6 +68,33 @@ def test_a_board_that_nobody_named_is_noted_in_the_log_and_in_the_view(
     assert house.view.scale.startswith("front end pziot-e01, assumed because none was named")
     told = [record.getMessage() for record in caplog.records if "assumed" in record.getMessage()]
     assert len(told) == 1, "once, not with every reading"
+
+
+def test_counters_never_fall_while_a_port_closes(tmp_path: Path) -> None:
+    @dataclass
+    class Counted:
+        readings: int
+
+    class CountingMeter(StubMeter):
+        is_asked = False
+
+        @property
+        def statistics(self) -> Counted:
+            if not self.is_asked:
+                self.is_asked = True  # the health page asks at this very moment, from its own thread
+                seen.append(house.worker.counters()["readings"])
+                self.is_asked = False
+            return Counted(self.count)
+
+    seen: list[int] = []
+    meter = CountingMeter()
+    house = Household(tmp_path, meter)
+    house.step(3)
+    meter.trouble.append(PortLost("unplugged"))
+    house.step()
+    assert house.meter.closed == 1
+    seen.append(house.worker.counters()["readings"])
+    assert seen == [meter.count, meter.count]
 
 
 def test_looks_stay_on_their_second_however_long_they_take(house: Household, meter: StubMeter) -> None:

@@ -199,3 +199,20 @@ def stated_as(account: LedgerSlice, what: str, number: int, minute: int) -> Ledg
             way = EnergyDirection(what)
             counts = min(number * 10, unassigned(account).get(left, 0))
             return also(account, assignment(account, left, way, counts=counts, **said(minute)))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("about", [0, 2, 3, 9, -1])
+def test_a_bill_of_a_damaged_reversal_says_what_is_damaged(about: int) -> None:
+    account = reversed_(adjusted(ledger_slice(SPLIT), 3), 1)
+    first, second = account.stated
+    damaged = replace(account, stated=(first, replace(second, about=about)))
+    with pytest.raises(LedgerError, match=f"manual entry 2 reverses {about}, which does not come before it") as refused:
+        bills(damaged, tariff(), utc(2026, 6, 1), utc(2026, 7, 1), BERLIN)
+    assert "wattrail ledger verify" in (refused.value.hint or "")
+
+
+def test_energy_of_an_entry_in_an_unknown_epoch_says_what_is_damaged() -> None:
+    damaged = ledger_slice([*DAY[:-1], replace(DAY[-1], epoch=7)])
+    with pytest.raises(LedgerError, match="belongs to epoch 7, which is not known") as refused:
+        by_interval(damaged, boundaries(By.DAY, utc(2026, 6, 20), utc(2026, 6, 24), BERLIN))
+    assert "wattrail ledger verify" in (refused.value.hint or "")

@@ -202,6 +202,18 @@ def test_a_short_host_goes_where_hosts_stand(line: str) -> None:
     assert redactor.redact("a pipe of the api") == "a pipe of the api"
 
 
+@pytest.mark.parametrize("name", ["debian", "wattrail", "meter", "server", "home", "host"])
+def test_a_host_called_as_any_word_leaves_the_other_words_alone(name: str) -> None:
+    redactor = Redactor([Private(PrivateKind.HOST, name), Private(PrivateKind.HOST, f"{name}.annas.lan")])
+    text = "Debian 12; wattrail 0.1.0; [[meter]] of the house; [publish.home_assistant]; the server and the host"
+    assert redactor.redact(text) == text
+    line = f"2026-07-01T12:00:00 {name} x[1]: http://{name}/ root@{name} at {name}.annas.lan"
+    hidden = redactor.redact(line)
+    assert hidden == "2026-07-01T12:00:00 <host 1> x[1]: http://<host 1>/ root@<host 1> at <host 2>"
+    assert leaks(hidden, redactor.values) == ()
+    assert leaks(line, redactor.values)
+
+
 SAFE = st.text(st.characters(codec="utf-8", exclude_characters="\0<>\"'\\+%&;"), min_size=4, max_size=24).filter(
     lambda text: len("".join(text.split()).encode()) >= 5 and text == text.strip()
 )

@@ -79,6 +79,16 @@ def test_hours_become_quarter_hours_from_a_day_on() -> None:
     assert lengths == [60, 60, 15, 15, 15]
 
 
+def test_a_single_hour_before_quarter_hours_is_an_hour() -> None:
+    starts = ("2025-09-30T23:00Z", "2025-10-01T00:00Z", "2025-10-01T00:15Z", "2025-10-01T00:30Z")
+    text = "start,price\n" + "".join(f"{start},0.1\n" for start in starts)
+    assert [one.end for one in parse_prices(text, "x")] == [
+        utc(2025, 10, 1), utc(2025, 10, 1, 0, 15), utc(2025, 10, 1, 0, 30), utc(2025, 10, 1, 0, 45),
+    ]  # fmt: skip
+    quarters = "start,price\n" + "".join(f"2025-10-01T{start}Z,0.1\n" for start in ("00:15", "01:15", "01:30"))
+    assert parse_prices(quarters, "x")[0].end == utc(2025, 10, 1, 0, 30)  # no hour begins at a quarter
+
+
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [

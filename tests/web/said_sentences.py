@@ -20,8 +20,8 @@ from wattrail import errors
 from wattrail.alarms.kinds import KINDS, AlarmKind, Side
 
 __all__ = [
-    "MODULES", "SPELT_OUT", "SYSTEM_SENTENCES", "alarm_sentences", "quantity_sentences", "said_by", "said_in",
-    "validation_sentences",
+    "MODULES", "SPELT_OUT", "SYSTEM_SENTENCES", "alarm_sentences", "quantity_sentences", "refusals", "said_by",
+    "said_in", "validation_sentences",
 ]  # fmt: skip
 
 SOURCE: Final = Path(errors.__file__).parent
@@ -37,24 +37,27 @@ MODULES: Final = {
     "metrology": "accuracy._clipping accuracy._wiring accuracy.causes calibrate.Given calibrate.Reference "
     "calibrate.unsteadiness calibration_checks fitting scale_origin typed_reference",
     "network_meters": "json_meter link_health mac_address openbeken payload tasmota tuya_meter tuya_session unit_check",
-    "ledger": "ledger ledger_slice register_rule virtual watched",
+    "ledger": "audit ledger ledger_slice manual register_rule virtual watched",
     "publish": "authority delivery email home_assistant_history_fill home_assistant_history_socket influxdb mqtt "
     "mqtt_connection p1_server pending webhook",
     "alarms": "kinds watch",
-    "store": "damage",
-    "app": "accuracy_actions alarm_schema calibration_actions price_fetch publish_schema schema "
-    "service_changes settings settings_actions settings_document settings_file settings_secrets",
+    "store": "chain._broken damage read_only.file_problems verification",
+    "app": "alarm_schema price_fetch publish_schema schema service_changes settings settings_document settings_file "
+    "settings_secrets",
     "app/doctor": "machine",
     "toml_schema": "validation",
     "web": "accuracy_api administration alarms api calibration_api energy_api gateway_calls health_api ledger_api "
     "permissions site_meters",
 }
 """The modules whose sentences the page shows in its own language, by room; ``module.part`` is one function or class
-of it. docs/page.md says the same as text."""
+of it. docs/page.md says the same as text. Modules of app that answer a call of the page are found by themselves."""
 
 SPELT_OUT: Final = (
     "make it again from the entries and readings, the gateway may run: wattrail store check --rebuild",
     "{meter}: rollup of the {period} {start}: {what} is {got}, should be {wanted}",
+    "entry {number}", "manual entry {number}", "totals", "the file", "the ledger", "a member",
+    "entries {first} to {last}", "manual entries {first} to {last}", "{count} rows", "its row",
+    "{length}, as the end of the chain says", "{rest} more than entry {about} had",
     "{meter}: rollups: {more} more differ", "{meter}: sums of {period}s: {more} more differ",
     "{meter}: sum of the hour {start}, epoch {epoch}: {what} is {got}, should be {wanted}",
     "{meter}: sum of the quarter hour {start}, epoch {epoch}: {what} is {got}, should be {wanted}",
@@ -70,7 +73,7 @@ _FIRST: Final = {name for name in errors.__all__ if name[0].isupper()} - {"Ledge
 _NOT_SAID: Final = {
     "debug", "info", "warning", "exception", "compile", "needs_library", "needs_pydantic", "UrlOption", "Option",
     "Field", "Query", "Path", "AssertionError", "ConnectionError", "KeyError",
-    "startswith", "partition", "removeprefix", "Example",
+    "startswith", "partition", "removeprefix", "Example", "_record", "execute",
 }  # fmt: skip
 """Calls whose sentences are for the log, for a form or for nobody."""
 _KEYWORDS: Final = {
@@ -80,7 +83,14 @@ _VARIABLES: Final = {
     "note", "why", "until", "what", "allowed", "moved", "readings", "sign", "said", "text", "remedy", "reason",
     "expected", "advice", "hint", "holds", "evidence", "usual", "where", "known", "limit", "way",
 }  # fmt: skip
-_AT: Final = {"Region": (3, 4), "Partition": (3,), "Foreign": (0, 1), "Problem": (0,)}
+_AT: Final = {
+    "AuditFinding": (1, 2, 3),
+    "_finding": (3, 4, 5),
+    "Region": (3, 4),
+    "Partition": (3,),
+    "Foreign": (0, 1),
+    "Problem": (0,),
+}
 """Which arguments are sentences, however short they are."""
 
 _TABLES: Final = {"_OTHERS", "_RULES", "MEANING"}
@@ -115,6 +125,13 @@ def said_in(module: str, part: str = "") -> Iterator[tuple[str, str]]:
                 text = _named(pieces)
                 if _WORDS.search(re.sub(r"\{\w+\}", "", text)) and not _NO_SENTENCE.fullmatch(text):
                     yield text, f"src/wattrail/{module}:{said.lineno}"
+
+
+def refusals() -> Iterator[tuple[str, str]]:
+    """The same for every module of app that refuses what the page asks: none has to be added to the table."""
+    for module in sorted((SOURCE / "app").glob("*.py")):
+        if "RequestRefused(" in module.read_text("utf-8"):
+            yield from said_in(f"app/{module.name}")
 
 
 def quantity_sentences() -> Iterator[str]:
@@ -183,6 +200,8 @@ def _said_by(node: ast.AST) -> Iterator[ast.expr]:
             yield from _each(value)
         case ast.Assign(targets=[ast.Subscript(value=ast.Attribute(attr="held"))], value=value):
             yield value
+        case ast.Yield(value=ast.Tuple(elts=several)):
+            yield from (one for one in several if isinstance(one, _TEXT))
         case ast.GeneratorExp(elt=ast.JoinedStr() as value):
             yield value
         case ast.Assign(targets=[ast.Tuple(elts=names)], value=value):

@@ -131,6 +131,20 @@ def test_a_sum_that_differs_is_a_problem_with_its_remedy(tmp_path: Path, quick_p
     visit(site, story, elsewhere=True)
 
 
+def test_a_start_is_found_behind_thousands_of_other_records(tmp_path: Path, quick_passwords: None) -> None:
+    site = Site(tmp_path)
+    many = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000)"
+    row = "(at, who, origin, action, subject, result)"
+    forge(site.database, f"INSERT INTO audit {row} VALUES (1, '', '', 'gateway started', 'wattrail 0.1.0', 'done')")
+    forge(site.database, f"INSERT INTO audit {row} {many} SELECT i, 'anna', '', 'login', '', 'done' FROM n")
+
+    async def story(site: Site) -> None:
+        report = (await site.ask("GET /api/v1/health/report")).json
+        assert [one["version"] for one in report["starts"]] == ["wattrail 0.1.0"]
+
+    visit(site, story)
+
+
 def test_a_page_without_its_gateway_still_says_what_it_knows(tmp_path: Path, quick_passwords: None) -> None:
     site = Site(tmp_path)
 

@@ -141,6 +141,8 @@ def test_the_hours_of_a_year_begin_with_what_was_imported(database: Path) -> Non
     first, _, last = year(database).days
     assert (f"{first.day}", first.imported) == ("2026-10-25", {"dsmr-reader": [*range(24)]})
     assert (first.import_wh, first.export_wh) == ([1000] * 24, [None] * 24)
+    assert first.starts == ["1:00", "2:00", "2:00", *(f"{hour}:00" for hour in range(3, 24))]  # clocks went back
+    assert last.starts is None
     assert last.imported == {"tibber": [*range(10)]}
     assert (last.export_wh[9:11], last.import_wh[9:11]) == ([100, 0], [500, int(9 * ENERGY.step_mwh)])
 
@@ -195,3 +197,34 @@ def test_the_heat_map_names_the_origin_of_an_hour(page: Page, database: Path) ->
     expect(heat.locator(".bubble")).to_contain_text("imported from dsmr-reader")
     heat.hover(position={"x": box["width"] - 20, "y": box["height"] * 0.8})
     expect(heat.locator(".bubble")).not_to_contain_text("imported")
+
+
+@pytest.mark.browser
+def test_the_heat_map_says_of_an_hour_what_the_clock_said(page: Page) -> None:
+    spring = [*(f"{hour}:00" for hour in range(24) if hour != 2)]
+    autumn = ["0:00", "1:00", "2:00", "2:00", *(f"{hour}:00" for hour in range(3, 24))]
+    days = [
+        {"day": day, "import_wh": [*range(1000, 1000 * len(starts) + 1, 1000)], "export_wh": [0] * len(starts),
+         "imported": {}, "starts": starts}
+        for day, starts in (("2026-03-29", spring), ("2026-03-30", autumn))
+    ]  # fmt: skip
+    page.route("**/hours", lambda route: route.fulfill(json={"name": "house", "simulated": False, "days": days}))
+    heat = page.get_by_role("img", name="Energy of each hour of the last year")
+    heat.scroll_into_view_if_needed()
+    expect(heat).to_have_class(re.compile("is-drawn"))
+    box = heat.bounding_box()
+    assert box is not None
+    row = (box["height"] - 26) / 24
+
+    def look(column: float, hour: float) -> None:
+        heat.hover(position={"x": 44 + (box["width"] - 44) * column, "y": 4 + row * hour})
+
+    bubble = heat.locator(".bubble")
+    for column, hour, said in (
+        (0.25, 1.5, "1:00: import 2.00"), (0.25, 3.5, "3:00: import 3.00"), (0.25, 23.5, "23:00: import 23.00"),
+        (0.75, 2.25, "2:00: import 3.00"), (0.75, 2.75, "2:00: import 4.00"), (0.75, 23.5, "23:00: import 25.00"),
+    ):  # fmt: skip
+        look(column, hour)
+        expect(bubble).to_contain_text(said)
+    look(0.25, 2.5)
+    expect(bubble).to_be_hidden()

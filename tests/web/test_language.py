@@ -18,6 +18,7 @@ from tests.web.said_sentences import (
     SYSTEM_SENTENCES,
     alarm_sentences,
     quantity_sentences,
+    refusals,
     said_by,
     validation_sentences,
 )  # fmt: skip
@@ -64,7 +65,7 @@ def said_by_the_gateway() -> dict[str, str]:
     found |= dict.fromkeys(validation_sentences(), "src/wattrail/toml_schema/validation.py")
     found |= dict.fromkeys(quantity_sentences(), "src/wattrail/metrology/calibration_checks.py")
     found |= dict.fromkeys(SPELT_OUT, "tests/web/said_sentences.py")
-    for template, place in said_by(MODULES):
+    for template, place in (*said_by(MODULES), *refusals()):
         found.setdefault(template, place)
     return found
 

@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.web.conftest import photograph
 from tests.web.test_years import open_page
+from wattrail.ledger import AuditFinding
 
 pytestmark = pytest.mark.browser
 
@@ -77,6 +78,19 @@ def test_a_verification_that_failed_says_why_in_the_readers_language(open_page: 
         page.route("**/ledger/verification", lambda route: route.fulfill(json=failed))
         page.goto(open_page("/ledger/twin").url)
         expect(page.get_by_text("noch nichts gespeichert")).to_be_visible()
+
+
+def test_findings_of_a_verification_are_in_the_readers_language(open_page: Open, browser: Browser) -> None:
+    text = str(AuditFinding(7, "the sum of its counts", "9", "4: the counter went from 2 to 6"))
+    found = [{"number": 7, "manual": False, "text": text}]
+    done = {"state": "done", "done": 9, "entries": 9, "findings": found, "more_findings": 0, "at": None}
+    with browser.new_context(locale="de-DE") as context:
+        page = context.new_page()
+        page.route("**/ledger/verification", lambda route: route.fulfill(json=done))
+        page.goto(open_page("/ledger/twin").url)
+        expect(page.locator(".findings li")).to_have_text(
+            "Eintrag 7: die Summe seiner Impulse ist 9, richtig wäre 4: Der Zählerstand ging von 2 auf 6"
+        )
 
 
 def test_entries_are_found_by_kind_and_day(open_page: Open) -> None:

@@ -64,6 +64,17 @@ def test_a_meter_is_added_within_three_clicks_from_the_first_page(gateway: Gatew
     expect(page.get_by_text("Saved: removed meter roof")).to_be_visible()
 
 
+def test_the_wiring_is_asked_for_where_saving_asks_for_it(page: Page) -> None:
+    form = opened(page, "Meters", "Add a meter")
+    url, danger = form.get_by_label("Where the meter is"), form.locator(".danger")
+    url.fill("serial:///dev/ttyUSB0?baud=4800")
+    expect(danger).to_be_visible()
+    url.fill("rfc2217://192.168.1.20:2217?baud=4800")
+    expect(danger).to_be_hidden()
+    url.fill("SPI+FTDI://232h/1")
+    expect(danger).to_be_visible()
+
+
 def test_a_wrong_value_is_said_at_its_field(gateway: Gateway, page: Page) -> None:
     before = gateway.file.read_text()
     form = opened(page, "Meters", "house")

@@ -24,7 +24,7 @@ from wattrail.sources import check_source_url, is_source
 from wattrail.store import DEFAULT_RETENTION, Retention
 from wattrail.toml_schema import field_error
 from wattrail.toml_schema.section import FILE, METER, Section, form_hint, one_of
-from wattrail.transport import check_url
+from wattrail.transport import SCHEMES, check_url
 from wattrail.urls import METER_NAME, innermost
 
 __all__ = [
@@ -41,6 +41,7 @@ __all__ = [
 
 FOREVER_TEXT: Final = "for ever"
 MAX_KEPT_DAYS: Final = 36_600
+_WIRED_SCHEMES: Final = [name for name, scheme in SCHEMES.items() if scheme.reach == "wire"]
 """A century."""
 
 # The longest month and year: nothing goes earlier than was written.
@@ -156,7 +157,8 @@ class MeterSection(Section):
 
     name: Annotated[str, AfterValidator(_name)]
     """Name. What it measures is kept under it."""
-    url: Annotated[str, AfterValidator(_url)]
+    # The page asks for the wiring where saving would: of a port of this machine, not of an adapter on the network.
+    url: Annotated[str, AfterValidator(_url), form_hint(wired_schemes=_WIRED_SCHEMES)]
     """Where the meter is, as a URL."""
     address: Annotated[int, Field(ge=0, le=3)] = 0
     """Address of the chip on a shared UART."""

@@ -71,7 +71,9 @@ class Worker:
         self._connected = False
         self._account: Account | None = None
         self.scale = MeterScale(plan, store)
-        self._counted: Counter[str] = Counter()  # of lines that were closed; the one that is open counts by itself
+        # Counts of lines that were closed, and the one that is open, which counts by itself. Always replaced as a pair:
+        # the health page asks from another thread, and between two assignments a closing line counted nowhere.
+        self._counting: tuple[Counter[str], MeterReader | None] = Counter(), None
         self._schedule = PollSchedule(plan.poll_s)
         self._back_off = BackOff()
         simulated = source_kind(plan.url) == "twin"
@@ -97,7 +99,10 @@ class Worker:
 
     def poll_once(self) -> None:
         """Read once, book, store and publish; connect first if needed."""
-        meter = self._meter = self._meter or self._opener(self.plan, self._clock)
+        if self._meter is None:
+            self._meter = self._opener(self.plan, self._clock)
+            self._counting = self._counting[0], self._meter
+        meter = self._meter
         self.scale.give_to(meter)
         if not self._connected:
             meter.connect()
@@ -115,7 +120,8 @@ class Worker:
 
     def counters(self) -> Mapping[str, int]:
         """What the meter's line did since the gateway started, each time it was opened added up; empty for a stub."""
-        return self._counted + _counters_of(self._meter)
+        closed, open_line = self._counting
+        return closed + _counters_of(open_line)
 
     # What the bookkeeping thread calls; the meter's own thread waits for it before it uses the account
 
@@ -241,7 +247,7 @@ class Worker:
         meter, self._meter, self._connected = self._meter, None, False
         if meter is None:
             return
-        self._counted += _counters_of(meter)
+        self._counting = self._counting[0] + _counters_of(meter), None
         try:
             meter.close()
         except (WattrailError, OSError) as error:

@@ -135,7 +135,7 @@ class Auditor:
             replayed = self._ledger.totals()
             whole = replace(self._outline, entries=(), before=self._sums.counts())
             shown = registers_at(whole, [THE_END])[0].register.rounded_down()
-        except (LedgerError, KeyError) as error:
+        except LedgerError as error:
             return None, [AuditFinding(0, "the replay", f"refused ({error})", "possible")]
         if replayed != shown:
             return replayed, [AuditFinding(0, "what a replay gives", f"{replayed}", f"{shown}, the sum of the entries")]

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple, Self
 from wattrail.errors import LedgerError
 from wattrail.ledger.entries import BEGINNING, STATED, Entry, EntryKind, Epoch, Totals
 
-__all__ = ["Counts", "Energy", "LedgerSlice", "in_order", "require_tail"]
+__all__ = ["DAMAGED", "Counts", "Energy", "LedgerSlice", "in_order", "require_tail"]
 
 
 class Counts(NamedTuple):
@@ -21,6 +21,9 @@ class Counts(NamedTuple):
     negative: int
     undirected: int
 
+
+DAMAGED: Final = "the ledger is damaged: wattrail ledger verify names every entry that cannot be"
+"""The remedy where entries contradict each other, which no gateway writes."""
 
 _NONE: Final = Fraction(0)
 """Most counts of most meters are 0: fractions are neither multiplied nor added for them, which is asked each second."""
@@ -58,6 +61,13 @@ class Energy(NamedTuple):
         return Totals(self.import_.__floor__(), self.export.__floor__(), self.undirected.__floor__())
 
 
+class _KnownEpochs(dict[int, Epoch]):
+    """Epochs by number. Of one that is not there it is a LedgerError: a bill of a damaged ledger says what is wrong."""
+
+    def __missing__(self, number: int) -> Epoch:
+        raise LedgerError(f"an entry belongs to epoch {number}, which is not known", hint=DAMAGED)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerSlice:
     """Entries of the counter and manual entries, each oldest first, with the epochs they belong to.
@@ -74,6 +84,7 @@ class LedgerSlice:
     """The earliest start of an entry; None if there is none. Not always the first one's: a clock can be ahead."""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "epochs", _KnownEpochs(self.epochs))
         object.__setattr__(self, "began", min((entry.start for entry in self.entries), default=None))
 
     @classmethod
@@ -92,17 +103,31 @@ class LedgerSlice:
     def epoch_of(self, entry: Entry) -> Epoch:
         """The epoch that an entry belongs to. Raises LedgerError for one that is not known."""
         if entry.epoch not in self.epochs:
-            raise LedgerError(f"entry {entry.sequence} belongs to epoch {entry.epoch}, which is not known")
+            raise LedgerError(
+                f"entry {entry.sequence} belongs to epoch {entry.epoch}, which is not known", hint=DAMAGED
+            )
         return self.epochs[entry.epoch]
 
     def earliest(self, entry: Entry) -> datetime:
-        """The earliest moment at which energy of one of these entries can have flowed; ``entry.end`` is the latest."""
+        """The earliest moment at which energy of one of these entries can have flowed; ``entry.end`` is the latest.
+
+        Raises LedgerError for a reversal of what does not come before it.
+        """
         if entry.kind is EntryKind.REVERSED:
-            return self.earliest(self.stated[entry.about - 1])
+            return self.earliest(self._reversed_by(entry))
         if entry.kind is EntryKind.ASSIGNED:
             gap = self.entry(entry.about)
             return BEGINNING if gap is None else gap.start
         return (self.began or BEGINNING) if entry.kind is EntryKind.ADJUSTED else entry.start
+
+    def _reversed_by(self, entry: Entry) -> Entry:
+        if 0 < entry.about < entry.sequence:  # one that reverses itself would be asked for its time without an end
+            for wrong in self.stated:
+                if wrong.sequence == entry.about:
+                    return wrong
+        raise LedgerError(
+            f"manual entry {entry.sequence} reverses {entry.about}, which does not come before it", hint=DAMAGED
+        )
 
     def entry(self, sequence: int) -> Entry | None:
         """The entry of the counter with that number, if it is among these."""

@@ -52,7 +52,7 @@ class _Pass:
     """One pass over the ledger: how far it has come, and the sums so far."""
 
     def __init__(self, ledger_slice: LedgerSlice, asides: Sequence[Aside]) -> None:
-        self._epochs = dict(ledger_slice.epochs)
+        self._epochs = ledger_slice.epochs
         self._total, self._gaps, self._stated = EnergySum(ledger_slice.before), EnergySum(), EnergySum()
         self._asides = [(aside, EnergySum()) for aside in asides]
         openings = [entry for entry in ledger_slice.stated if entry.is_opening]

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from wattrail.redaction.kinds import PrivateKind
+from wattrail.redaction.kinds import MIN_ENCODED, Private, PrivateKind
+from wattrail.redaction.views import FOLDS
 
-__all__ = ["EVERYBODY", "HARMLESS", "KIND_OF_NAME", "LOCAL", "NO_HOSTS", "PUBLIC"]
+__all__ = ["EVERYBODY", "HARMLESS", "KIND_OF_NAME", "LOCAL", "NO_HOSTS", "PUBLIC", "is_placed"]
 
 _NAMES: Final = {
     PrivateKind.NETWORK: "ssid ssid1 ssid2 ssid_name wifi_ssid wifissid sta_ssid ap_ssid essid wifi network_name",
@@ -45,6 +46,19 @@ HARMLESS: Final = frozenset(_SENTENCE.split())
 EVERYBODY: Final = frozenset({"root", "wattrail", "nobody", "www-data", "postgres", "mosquitto"})
 """Users that many machines have."""
 
+_MACHINES: Final = """
+    alpine armbian debian fedora linux raspbian raspberrypi ubuntu windows box computer container desktop docker esphome
+    grafana hassio home homeassistant house laptop machine meter meters node openbeken plug port power proxmox python
+    raspberry report shelly tasmota test time zone energy solar kitchen office room cellar garage roof address addresses
+    network networks names users value label labels hand same still read support clock database disk page service files
+    kernel version versions configuration ports access brokers certificate register entry entries reading readings mqtt
+"""
+_ORDINARY: Final = frozenset({*_MACHINES.split(), *HARMLESS, *EVERYBODY, *KIND_OF_NAME})
+"""Names of hosts and users that any text about meters has as words: Debian's own host name is "debian".
+
+Removed everywhere they would take "Debian" out of the version and "meter" out of every line, and hide nobody.
+"""
+
 LOCAL: Final = frozenset({"localhost", "localhost.localdomain", "ip6-localhost", "ip6-loopback"})
 
 PUBLIC: Final = frozenset({"github.com", "docs.python.org", "www.home-assistant.io"})
@@ -52,3 +66,9 @@ PUBLIC: Final = frozenset({"github.com", "docs.python.org", "www.home-assistant.
 
 NO_HOSTS: Final = frozenset({"twin", "replay", "serial", "spi", "ftdi", "gpio", "sqlite", "file", "boot"})
 """Schemes whose URL names a file, a port or a model, and no machine."""
+
+
+def is_placed(private: Private, text: str) -> bool:
+    """Whether a value, in this spelling, goes only where such values stand: it is short, or an ordinary word."""
+    is_word = private.kind in {PrivateKind.HOST, PrivateKind.USER} and text.casefold() in _ORDINARY
+    return is_word or len(FOLDS.sub("", text).encode()) < MIN_ENCODED

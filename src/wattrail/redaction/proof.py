@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
 from wattrail.redaction.kinds import CUT, LABEL, MIN_ENCODED, SHORT_PLACES, Private, PrivateKind
+from wattrail.redaction.names import is_placed
 from wattrail.redaction.views import FOLDS, unescaped
 
 __all__ = ["Leak", "leaks"]
@@ -56,8 +57,7 @@ class _PlainForms:
         """The forms in which the value is there."""
         for text in private.texts():
             wanted = text.casefold()
-            # A short one only counts behind its name: a network called "ac" must not stop every report.
-            if len(FOLDS.sub("", text).encode()) < MIN_ENCODED:
+            if is_placed(private, text):
                 if re.search(rf"{SHORT_PLACES}{re.escape(wanted)}(?![a-z0-9])", self._texts["plain"]):
                     yield "plain"
                 continue
@@ -65,7 +65,8 @@ class _PlainForms:
             for form, content in self._texts.items():
                 looked_for = bare if form.endswith("folded") else wanted
                 yield from (way for way, turned in _both_ways(looked_for, form) if turned in content)
-        spelled = [spelling.encode() for text in private.texts() for spelling in (text, text.lower(), text.upper())]
+        texts = [text for text in private.texts() if not is_placed(private, text)]
+        spelled = [spelling.encode() for text in texts for spelling in (text, text.lower(), text.upper())]
         for data in dict.fromkeys([*private.raw(), *(one for one in spelled if len(one) >= MIN_ENCODED)]):
             yield from self._bytes(data)
 

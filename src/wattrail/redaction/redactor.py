@@ -11,6 +11,7 @@ from typing import Final
 
 from wattrail.redaction.find import find_private
 from wattrail.redaction.kinds import CUT, LABEL, MIN_ENCODED, SHORT_PLACES, Private, PrivateKind, mac_bytes
+from wattrail.redaction.names import is_placed
 from wattrail.redaction.views import FOLDS, View, base64_view, digits_view, folded_view, unescaped_view
 
 __all__ = ["Redactor"]
@@ -106,15 +107,14 @@ class _TextForms:
         self._base64 = base64_view(text)
 
     def spans_of(self, private: Private) -> Iterator[tuple[int, int]]:
-        """Where the value stands in any form. A short one is looked for as a word, behind its name."""
+        """Where the value stands in any form. A short or ordinary one is looked for as a word, behind its name."""
         for text in private.texts():
-            folded = FOLDS.sub("", text).lower()
-            if len(folded.encode()) < MIN_ENCODED:
+            if is_placed(private, text):
                 short = re.compile(rf"{SHORT_PLACES}{re.escape(text)}(?![A-Za-z0-9])", re.IGNORECASE)
                 yield from (found.span() for found in short.finditer(self._text))
                 continue
             for view in self._texts:
-                yield from _both_ways(view, folded)
+                yield from _both_ways(view, FOLDS.sub("", text).lower())
             # Base64 and hex change with the letters' case, which the views have folded away.
             for spelled in dict.fromkeys((text, text.lower(), text.upper())):
                 yield from self._encoded(spelled.encode())

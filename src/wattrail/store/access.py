@@ -137,13 +137,13 @@ class AccessBook(OwnConnection):
         with self._transaction() as cursor:
             _record(cursor, audit)
 
-    def audit(self, limit: int, *, before: int | None = None) -> tuple[AuditRecord, ...]:
-        """The newest records, newest first: all, or those with an id below ``before``."""
+    def audit(self, limit: int, *, before: int | None = None, action: str | None = None) -> tuple[AuditRecord, ...]:
+        """The newest records, newest first: all, or those with an id below ``before``, or of one action."""
         with self._cursor() as cursor:
             rows = cursor.execute(
                 "SELECT id, at, who, origin, action, subject, result FROM audit "
-                "WHERE id < COALESCE(?, id + 1) ORDER BY id DESC LIMIT ?",
-                (before, limit),
+                "WHERE id < COALESCE(?, id + 1) AND action = COALESCE(?, action) ORDER BY id DESC LIMIT ?",
+                (before, action, limit),
             ).fetchall()
         return tuple(
             AuditRecord(

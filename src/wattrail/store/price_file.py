@@ -188,12 +188,13 @@ def _until_the_next(found: Iterable[tuple[datetime, datetime | None, Decimal | N
     """Each price until the next begins, but not longer than those around it, and never longer than an hour.
 
     So a price that is missing leaves a hole, and does not go on as the one before it. Hours that become quarter hours
-    from some day on are read as both.
+    from some day on are read as both. The first of all has no gap before it: until a whole hour later it is an hour,
+    also where that is the last one before quarter hours.
     """
     rows = sorted({row[0]: row for row in found}.values(), key=lambda row: row[0])
     gaps = [later[0] - earlier[0] for earlier, later in pairwise(rows)]
     for place, (start, end, price) in enumerate(rows):
-        around = gaps[place - 1 : place + 1] if place else gaps[:2]
+        around = gaps[place - 1 : place + 1] if place else gaps[: 1 if gaps[:1] == [_HOUR] and not start.minute else 2]
         if price is not None:
             yield MarketPrice(start, end or start + min([*around, _HOUR]), price)
 

@@ -39,7 +39,6 @@ _MAX_EVENTS: Final = 5
 """Restarts, and clocks that were set, of each meter."""
 
 _MAX_STARTS: Final = 10
-_AUDIT_LOOKED_AT: Final = 1000
 _DST_WITHIN: Final = timedelta(days=366)
 
 
@@ -253,9 +252,8 @@ def _report(
 def _starts(setup: Setup) -> list[StartJson]:
     """The newest starts of the gateway, as the audit log has them."""
     with AccessBook(setup.database, read_only=True) as book:
-        records = book.audit(_AUDIT_LOOKED_AT)
-    starts = [StartJson(at=one.at, version=one.subject) for one in records if one.action == GATEWAY_STARTED]
-    return starts[:_MAX_STARTS]
+        records = book.audit(_MAX_STARTS, action=GATEWAY_STARTED)
+    return [StartJson(at=one.at, version=one.subject) for one in records]
 
 
 def _meter(

@@ -24,16 +24,18 @@ _MAX_DAYS: Final = 3 * 366
 
 
 class DayOfHoursJson(BaseModel):
-    """Energy of the hours of one local day in watt-hours, from midnight on: 24 of them, or 23 or 25.
+    """Energy of the hours of one local day in watt-hours: 24 of them from midnight on, or others.
 
-    ``imported`` has the places of hours with imported energy, by its origin. A direction that an origin does not say is
-    null in them.
+    ``starts`` is what the clock shows where each begins, null for the 24 of nearly every day: one on which clocks
+    change has 23 or 25, and the first day begins where anything is known. ``imported`` has the places of hours with
+    imported energy, by its origin. A direction that an origin does not say is null in them.
     """
 
     day: date
     import_wh: list[int | None]
     export_wh: list[int | None]
     imported: dict[str, list[int]]
+    starts: list[str] | None = None
 
 
 class HoursJson(BaseModel):
@@ -69,21 +71,26 @@ def hours_of(reader: StoreReader, name: str, now: datetime, days: int, zone: tzi
     nights = boundaries(By.DAY, marks[0], marks[-1], zone)
     places = [bisect_left(marks, night) for night in nights]  # hours are counted from midnight, so each is a mark
     shown = [
-        _day(night.astimezone(zone).date(), found[place:after])
+        _day(night.astimezone(zone).date(), found[place:after], zone)
         for night, (place, after) in zip(nights, pairwise(places), strict=False)
     ]
     return HoursJson(name=name, simulated=simulated, days=shown)
 
 
-def _day(day: date, hours: Sequence[Interval]) -> DayOfHoursJson:
+_EVERY_HOUR: Final = [f"{hour}:00" for hour in range(24)]
+
+
+def _day(day: date, hours: Sequence[Interval], zone: tzinfo) -> DayOfHoursJson:
     imported: dict[str, list[int]] = {}
     for place, hour in enumerate(hours):
         for origin in hour.imported.origins if hour.imported else ():
             imported.setdefault(origin, []).append(place)
     energies = [_watt_hours(hour) for hour in hours]
+    starts = [f"{start.hour}:{start:%M}" for start in (hour.start.astimezone(zone) for hour in hours)]
     return DayOfHoursJson(
-        day=day, import_wh=[used for used, _ in energies], export_wh=[fed for _, fed in energies], imported=imported
-    )
+        day=day, import_wh=[used for used, _ in energies], export_wh=[fed for _, fed in energies], imported=imported,
+        starts=None if starts == _EVERY_HOUR else starts,
+    )  # fmt: skip
 
 
 def _watt_hours(hour: Interval) -> tuple[int | None, int | None]:

@@ -126,6 +126,16 @@ def test_of_a_long_log_the_end_stays(machine: Machine) -> None:
     assert written.rstrip().endswith("newest")
 
 
+@pytest.mark.parametrize("name", ["vm", "debian", "networks", "report", "before"])
+def test_a_machine_called_by_a_common_word_gets_its_report(machine: Machine, name: str) -> None:
+    (machine.folder / "etc" / "hostname").write_text(f"{name}\n")
+    written = report(machine, Attachment("log", f"2026-07-01T12:00:00 {name} wattrail[12]: started"))
+    assert written.startswith("wattrail support report, 2026-07-01\n")
+    assert "names of networks, hosts and users" in written
+    assert "2026-07-01T12:00:00 <host " in written
+    assert name not in written.rpartition("2026-07-01T12:00:00")[2]
+
+
 def test_a_report_with_something_left_is_not_written(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("wattrail.redaction.redactor._TextForms.spans_of", lambda _views, _private: iter(()))
     with pytest.raises(WattrailError, match="the report is not written") as refused:

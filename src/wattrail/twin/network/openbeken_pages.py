@@ -66,8 +66,7 @@ class BoardPages:
         if path == "/api/cmnd":
             return self._command(body.decode("utf-8", errors="replace"))
         if path.startswith("/api/lfs/"):
-            self.files[unquote(path.removeprefix("/api/lfs/"))] = body
-            return "200 OK", JSON, json.dumps({"fname": path.removeprefix("/api/lfs/"), "size": len(body)}).encode()
+            return self._write_file(path.removeprefix("/api/lfs/"), body)
         start, limit = download, board.file_system[1]
         if path == "/api/fsblock":
             start, limit = board.file_system
@@ -86,6 +85,14 @@ class BoardPages:
             board.cut_power()
             return "", "", b""
         return "200 OK", JSON, b'{"size":%d}' % len(body)
+
+    def _write_file(self, name: str, body: bytes) -> PageAnswer:
+        # Read in the source: where the file system is full the file ends there, and the answer is a success with the
+        # bytes that were written.
+        start, end = self.board.file_system
+        others = sum(len(content) for known, content in self.files.items() if known != unquote(name))
+        kept = self.files[unquote(name)] = body[: max(0, end - start - others)]
+        return "200 OK", JSON, json.dumps({"fname": name, "size": len(kept)}).encode()
 
     def _read_flash(self, path: str) -> PageAnswer:
         found = _RANGE.fullmatch(path)

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Protocol
 
 from wattrail.errors import PortOpenError, needs_library
+from wattrail.image.layout import FLASH
 from wattrail.transport.listening import stop_listening
 
 if TYPE_CHECKING:
@@ -40,6 +41,9 @@ NETWORK_DEVICES: Final[Mapping[str, str]] = MappingProxyType(
 _LENGTH: Final = re.compile(rb"\r\nContent-Length: (\d{1,9})(?=\r\n|\Z)", re.IGNORECASE)
 _UPLOADS: Final = tuple(b"POST /api/" + path for path in (b"ota", b"flash/", b"fsblock", b"lfs/"))
 """Calls for which such a server reads on until the whole body is there."""
+
+_MAX_KEPT: Final = FLASH
+"""Bytes of an upload that are kept: no more fit into such a device, and its answer to more is the same."""
 
 _READ_SIZE: Final = 2048
 """What such a server takes for a whole request: what arrives in one read."""
@@ -117,7 +121,7 @@ def content_length(head: bytes) -> int | None:
 
 
 async def _whole_request(reader: asyncio.StreamReader, faults: WebFaults) -> bytes:
-    """What arrives in one read, and of an upload as many bytes as its head says."""
+    """What arrives in one read, and of an upload as many bytes as its head says and a device can hold."""
     # OpenBeken parses what one read gave it: a body sent 0.2 s behind its head was answered with 400 (captured).
     request = await reader.read(_READ_SIZE)
     head, end, body = request.partition(b"\r\n\r\n")
@@ -128,11 +132,12 @@ async def _whole_request(reader: asyncio.StreamReader, faults: WebFaults) -> byt
     if limit is not None and missing > 0:
         faults.upload_ends_after = None
         missing = min(missing, limit)
-    parts = [request]
-    while missing > 0 and (part := await reader.read(missing)):
-        parts.append(part)
+    received = bytearray(request)
+    while missing > 0 and (part := await reader.read(min(missing, _MAX_KEPT))):
+        # The firmware reads on to the end too, whatever its flash took of it: a client hears the answer after the body.
+        received += part[: max(0, _MAX_KEPT - len(received))]
         missing -= len(part)
-    return b"".join(parts)
+    return bytes(received)
 
 
 async def _is_left(reader: asyncio.StreamReader, within_s: float | None) -> bool:

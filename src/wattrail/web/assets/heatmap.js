@@ -19,12 +19,13 @@ export class HeatMap {
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#paint());
   }
 
-  // days: [{ day, import_wh: [by hour], export_wh: [by hour], imported: { origin: [hours] } }], oldest first. A direction that
-  // is not known is null. A 25th hour is drawn into the last row; hours with imported energy are hatched.
+  // days: [{ day, import_wh: [by hour], export_wh: [by hour], imported: { origin: [hours] }, starts: [clock times] or null }],
+  // oldest first. A direction that is not known is null; hours with imported energy are hatched. An hour is drawn where the
+  // clock says: the night that clocks go forward leaves a row empty, and the hour that comes twice has half a row each time.
   draw(days) {
     const first = days.length ? dayNumber(days[0].day) : 0;
-    this.cells = days.flatMap(({ day, import_wh, export_wh, imported }) => import_wh.map((used, hour) => ({
-      day, hour, column: dayNumber(day) - first, row: Math.min(hour, HOURS - 1), import_wh: used, export_wh: export_wh[hour],
+    this.cells = days.flatMap(({ day, import_wh, export_wh, imported, starts }) => import_wh.map((used, hour) => ({
+      day, column: dayNumber(day) - first, ...placeOf(starts ?? EVERY_HOUR, hour), import_wh: used, export_wh: export_wh[hour],
       net: (used ?? 0) - (export_wh[hour] ?? 0), origins: Object.keys(imported).filter((origin) => imported[origin].includes(hour)),
     })));
     this.columns = this.cells.length ? this.cells.at(-1).column + 1 : 0;
@@ -42,10 +43,10 @@ export class HeatMap {
     const colour = (name) => css.getPropertyValue(name).trim();
     pen.scale(ratio, ratio);
     this.cell = { wide: (width - LEFT) / this.columns, high: (height - TOP - BOTTOM) / HOURS };
-    for (const { column, row, net } of this.cells) {
+    for (const { column, row, tall, net } of this.cells) {
       pen.globalAlpha = net === 0 ? 0.08 : 0.12 + 0.88 * Math.min(1, Math.abs(net) / this.full);
       pen.fillStyle = colour(net < 0 ? "--export" : net > 0 ? "--import" : "--idle");
-      pen.fillRect(LEFT + column * this.cell.wide, TOP + row * this.cell.high, Math.max(1, this.cell.wide + 0.3), this.cell.high + 0.3);
+      pen.fillRect(LEFT + column * this.cell.wide, TOP + row * this.cell.high, Math.max(1, this.cell.wide + 0.3), tall * this.cell.high + 0.3);
     }
     this.#hatch(pen, colour("--card"));
     this.#scale(pen, colour("--soft"), height, css.fontFamily);
@@ -62,8 +63,8 @@ export class HeatMap {
     drawn.stroke();
     pen.globalAlpha = 1;
     pen.fillStyle = pen.createPattern(line, "repeat");
-    for (const { column, row } of this.cells.filter(({ origins }) => origins.length))
-      pen.fillRect(LEFT + column * this.cell.wide, TOP + row * this.cell.high, Math.max(1, this.cell.wide + 0.3), this.cell.high + 0.3);
+    for (const { column, row, tall } of this.cells.filter(({ origins }) => origins.length))
+      pen.fillRect(LEFT + column * this.cell.wide, TOP + row * this.cell.high, Math.max(1, this.cell.wide + 0.3), tall * this.cell.high + 0.3);
   }
 
   #scale(pen, colour, height, font) {
@@ -74,7 +75,7 @@ export class HeatMap {
     for (const hour of [0, 6, 12, 18]) pen.fillText(`${String(hour).padStart(2, "0")}:00`, LEFT - 6, TOP + this.cell.high * hour + 10);
     pen.textAlign = "left";
     let last = -Infinity, month = "";
-    for (const { column, day } of this.cells.filter(({ hour }) => hour === 0)) {
+    for (const { column, day } of this.cells.filter((cell, place, all) => cell.day !== all[place - 1]?.day)) {
       const name = date(`${day}T12:00Z`, "UTC", { month: "short" }), x = LEFT + column * this.cell.wide;
       if (name !== month && x - last > 44) { pen.fillText(name, x, height - 6); last = x; }
       month = name;
@@ -84,8 +85,8 @@ export class HeatMap {
   #at(event) {
     if (!this.cell) return null;
     const box = this.host.getBoundingClientRect();
-    const column = Math.floor((event.clientX - box.left - LEFT) / this.cell.wide), row = Math.floor((event.clientY - box.top - TOP) / this.cell.high);
-    return this.cells.find((cell) => cell.column === column && cell.row === row) ?? null;
+    const column = Math.floor((event.clientX - box.left - LEFT) / this.cell.wide), row = (event.clientY - box.top - TOP) / this.cell.high;
+    return this.cells.find((cell) => cell.column === column && cell.row <= row && row < cell.row + cell.tall) ?? null;
   }
 
   #point(event) {
@@ -95,10 +96,19 @@ export class HeatMap {
     const facts = cell.import_wh === null ? [] : [t("import {energy} kWh", { energy: energy(cell.import_wh) })];
     if (cell.export_wh) facts.push(t("export {energy} kWh", { energy: energy(cell.export_wh) }));
     if (cell.origins.length) facts.push(t("imported from {origin}", { origin: cell.origins.join(", ") }));
-    this.bubble.textContent = `${date(`${cell.day}T12:00Z`, "UTC")}, ${cell.hour}:00: ${facts.join(", ")}`;
+    this.bubble.textContent = `${date(`${cell.day}T12:00Z`, "UTC")}, ${cell.start}: ${facts.join(", ")}`;
     const x = LEFT + cell.column * this.cell.wide;
     this.bubble.style.left = `${Math.max(0, Math.min(x + 12, this.host.clientWidth - this.bubble.offsetWidth - 4))}px`;
   }
+}
+
+const EVERY_HOUR = Array.from({ length: HOURS }, (_, hour) => `${hour}:00`);
+
+// Where an hour of a day stands: its row, how much of one it takes, and what the clock shows where it begins.
+function placeOf(starts, hour) {
+  const start = starts[hour], [hours, minutes] = start.split(":").map(Number), row = hours + minutes / 60;
+  if (starts[hour + 1] === start) return { start, row, tall: 0.5 };
+  return starts[hour - 1] === start ? { start, row: row + 0.5, tall: 0.5 } : { start, row, tall: Math.min(1, HOURS - row) };
 }
 
 const dayNumber = (day) => Math.round(Date.parse(`${day}T00:00Z`) / 86400e3);

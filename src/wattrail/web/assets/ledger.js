@@ -58,7 +58,7 @@ class Verification {
       done: now.findings.length ? t("{n} things differ. Stop the gateway, and keep the database and a copy.", { n: number(now.findings.length + now.more_findings, 0) })
         : t("Nothing differs: the file, the chain and {entries} entries are as they were written ({when}).", { entries: number(entries, 0), when: now.at ? clock(now.at, this.zone) : "" }),
     }[is]);
-    this.findings.replaceChildren(...now.findings.map(({ text }) => element("li", {}, text)));
+    this.findings.replaceChildren(...now.findings.map(({ text }) => element("li", {}, said(text))));
     if (is === "running") setTimeout(() => this.follow(), LOOK_AGAIN_MS);
   }
 }

@@ -5,8 +5,6 @@ import { t } from "./language.js";
 import { said } from "./said.js";
 import { Fields } from "./settingsform.js";
 
-const WIRED = /^(serial|spi|spi\+ftdi|spi\+gpio|rfc2217):/;
-
 function freeName(wanted, names) {
   for (let number = 1; ; number += 1) {
     const name = number === 1 ? wanted : `${wanted}-${number}`;
@@ -53,7 +51,8 @@ function meterForm(context, value, names) {
     element("details.more", {}, element("summary", {}, t("More about this meter")), more.root), problem,
     element("div.buttons", {}, element("button.main", { type: "submit" }, t("Add the meter"))));
   const url = first.controls.get("url").root;
-  const look = () => { danger.hidden = !WIRED.test(url.value.trim()); };
+  const wired = schema.properties.url.wired_schemes;
+  const look = () => { danger.hidden = !wired.includes(url.value.trim().split(":", 1)[0].toLowerCase()); };
   url.setAttribute("placeholder", "serial:///dev/ttyUSB0?baud=4800, openbeken://192.168.1.20, tasmota://…");
   url.addEventListener("input", look);
   look();

@@ -6,17 +6,19 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from types import MappingProxyType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from wattrail.chips import Capability
 from wattrail.cli.output import with_options
-from wattrail.cli.source_reader import SourceReader
 from wattrail.cli.times import utc
 from wattrail.energy_register import Direction, RegisterCount
 from wattrail.meter import Meter, Statistics
 from wattrail.meter.opening import scale_finding
 from wattrail.metrology.scale_origin import ScaleSource
 from wattrail.units import QUANTITIES, TEMPERATURE, Quantity, Reading
+
+if TYPE_CHECKING:
+    from wattrail.sources.source_reader import SourceReader
 
 __all__ = [
     "DIRECTIONS",

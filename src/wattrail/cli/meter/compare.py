@@ -14,7 +14,7 @@ from cyclopts import Parameter, validators
 from wattrail.cli import clock, output, reading_view
 from wattrail.cli.exits import UsageError
 from wattrail.cli.option_types import Json
-from wattrail.cli.source_reader import SourceReader, read_once
+from wattrail.cli.readings import read_once
 from wattrail.cli.stopping import stop_quietly
 from wattrail.cli.target import MeterOptions, find, opened_any
 from wattrail.errors import LinkError, PortError, WattrailError
@@ -24,6 +24,7 @@ from wattrail.units import Reading
 
 if TYPE_CHECKING:
     from wattrail.metrology.comparison import MeterComparison, MeterDeviation, MeterSeries
+    from wattrail.sources.source_reader import SourceReader
 
 _CHIP_PAUSE_S: Final = 1.0
 _REPORT_EVERY_S: Final = 10.0
@@ -83,7 +84,7 @@ class _Reader:
     def stop(self) -> None:
         self._stop.set()
         # A wait on a network can be cancelled; a port comes back by its own deadline, for which _JOIN_S waits.
-        if isinstance(self._meter, SourceReader):
+        if not isinstance(self._meter, Meter):
             self._meter.cancel()
         self._thread.join(_JOIN_S)
 
@@ -139,7 +140,7 @@ def _take(
         return True
     if isinstance(item, CaptureEnded) and series[index].power:
         return False
-    is_transient = isinstance(item, LinkError) or isinstance(meters[index], SourceReader)
+    is_transient = isinstance(item, LinkError) or not isinstance(meters[index], Meter)
     if not series[index].power or not is_transient:
         raise item
     output.note(f"no reading of {meters[index].url}: {item}")

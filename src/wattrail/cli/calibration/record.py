@@ -13,10 +13,10 @@ from wattrail.cli.calibration_store import CalibrationStore
 from wattrail.cli.exits import UsageError
 from wattrail.cli.output import with_options
 from wattrail.cli.reading_view import SIMULATED
-from wattrail.cli.times import utc
 from wattrail.files import decode_json, read_text
 from wattrail.metrology.proposal import constants, toml_line
 from wattrail.sanitize import printable
+from wattrail.units import utc_text
 
 if TYPE_CHECKING:
     from wattrail.store import KeptCalibration
@@ -92,7 +92,7 @@ def as_fields(kept: KeptCalibration) -> dict[str, object]:
         "number": kept.number,
         "meter": kept.meter,
         "simulated": kept.simulated,
-        "at": utc(kept.at),
+        "at": utc_text(kept.at),
         "by": kept.by,
         "origin": kept.origin,
         "note": kept.note,

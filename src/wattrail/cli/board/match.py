@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from json import dumps
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 from cyclopts import Parameter
 
@@ -28,12 +28,14 @@ from wattrail.cli.exits import Exit, UsageError
 from wattrail.cli.image.files import load
 from wattrail.cli.option_types import Json
 from wattrail.credentials import Secrets
-from wattrail.device import OpenBekenClient, open_client
 from wattrail.files import decode_json, read_bytes
 from wattrail.image import MAX_FILE_BYTES
 from wattrail.image.inspection import inspect_image
 from wattrail.sanitize import printable
 from wattrail.urls import split
+
+if TYPE_CHECKING:
+    from wattrail.device import OpenBekenClient
 
 _SHOWN = 5
 """Boards that contradict something: as many are shown; those that agree wholly are all named."""
@@ -123,6 +125,8 @@ def _observe(given: str) -> tuple[ObservedWiring, ...]:
 
 
 def _of_device(given: str) -> ObservedWiring:
+    from wattrail.device import open_client
+
     url = split(given)
     if url.scheme != _SCHEME:
         raise UsageError(

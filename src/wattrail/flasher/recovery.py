@@ -117,6 +117,8 @@ def choose_recovery(
 
 
 def _kept_image(path: Path) -> Image:
+    # As bytes of flash, not as a file that somebody hands over: what held a gzip file is a flash that does not start,
+    # and no reason to refuse the older backups.
     return recognise(read_bytes(path, limit=MAX_FLASH_BYTES))
 
 

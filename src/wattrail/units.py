@@ -1,17 +1,27 @@
-"""Quantities with their units, and the reading that carries them."""
+"""Quantities with their units, the reading that carries them, and a moment as text."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Final, Protocol
 
 from wattrail.calibration import Calibration
 from wattrail.energy_register import BootEvidence, Freshness, RegisterCount
 
-__all__ = ["NO_EVIDENCE", "QUANTITIES", "TEMPERATURE", "PlainSample", "Quantities", "Quantity", "Reading", "Sample"]
+__all__ = [
+    "NO_EVIDENCE",
+    "QUANTITIES",
+    "TEMPERATURE",
+    "PlainSample",
+    "Quantities",
+    "Quantity",
+    "Reading",
+    "Sample",
+    "utc_text",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,3 +178,9 @@ class Reading:
     def watt_count(self) -> int:
         """Raw count of power; milliwatts where the meter gives no counts."""
         return self.sample.counts.get("watt", round(1000 * (self.watts or 0.0)))
+
+
+def utc_text(at: datetime, *, timespec: str = "milliseconds") -> str:
+    """A moment in UTC as files and programs have it, cut to ``timespec`` as in ``datetime.isoformat``."""
+    # Without its zone first: isoformat would write +00:00, and the documents promise a Z.
+    return f"{at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec=timespec)}Z"

@@ -16,7 +16,7 @@ from wattrail.chips.bl0942.registers import REGISTERS
 from wattrail.cli import clock
 from wattrail.cli.meter.registers import register_lines, register_table
 from wattrail.cli.meter.watch import picture
-from wattrail.cli.source_reader import steady_readings
+from wattrail.cli.readings import steady_readings
 from wattrail.clock import ManualClock
 from wattrail.errors import NoAnswer, PortLost
 from wattrail.meter import Meter, open_meter

@@ -145,7 +145,7 @@ def test_a_device_behind_a_broker_is_read_and_recorded(wattrail: Type, tmp_path:
 @pytest.fixture
 def quick_polls(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two seconds side by side are enough for a verdict on power."""
-    monkeypatch.setattr("wattrail.cli.source_reader._POLL_S", 0.1)
+    monkeypatch.setattr("wattrail.sources.source_reader._POLL_S", 0.1)
     monkeypatch.setattr("wattrail.cli.meter.compare._CHIP_PAUSE_S", 0.1)
 
 

@@ -12,13 +12,13 @@ from typing import Final
 
 from wattrail.app.config import load_config
 from wattrail.bootrom import Chip, Identity, Responder
-from wattrail.cli.calibration.record import taken_from_file
 from wattrail.clock import ManualClock
 from wattrail.errors import PortError, UrlError, WattrailError
 from wattrail.flasher.backup_store import BackupStore
 from wattrail.flasher.flash_target import FlashTarget
 from wattrail.flasher.journal import Journal
 from wattrail.redaction import Private, PrivateKind, Redactor, leaks
+from wattrail.store.calibration_file import taken_from_file
 from wattrail.transport.capture import decode_event, encode_event
 from wattrail.transport.replay import CaptureReader
 from wattrail.transport.schemes import check_url

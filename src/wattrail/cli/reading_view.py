@@ -6,17 +6,18 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from types import MappingProxyType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from wattrail.chips import Capability
 from wattrail.cli.output import with_options
-from wattrail.cli.source_reader import SourceReader
-from wattrail.cli.times import utc
 from wattrail.energy_register import Direction, RegisterCount
 from wattrail.meter import Meter, Statistics
 from wattrail.meter.opening import scale_finding
 from wattrail.metrology.scale_origin import ScaleSource
-from wattrail.units import QUANTITIES, TEMPERATURE, Quantity, Reading
+from wattrail.units import QUANTITIES, TEMPERATURE, Quantity, Reading, utc_text
+
+if TYPE_CHECKING:
+    from wattrail.sources.source_reader import SourceReader
 
 __all__ = [
     "DIRECTIONS",
@@ -106,7 +107,7 @@ def as_json(reading: Reading, meter: Meter | SourceReader) -> str:
     fields = {
         "meter": meter.url,
         "simulated": reading.simulated,
-        "at": utc(reading.at),
+        "at": utc_text(reading.at),
         **({"chip": meter.chip.name} if isinstance(meter, Meter) else {}),
         **{q.key: value_of(reading, q) for q in (*QUANTITIES, TEMPERATURE)},
         **(_chip_fields(reading, meter) if isinstance(meter, Meter) else _device_fields(reading, meter)),

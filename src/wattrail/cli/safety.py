@@ -19,6 +19,7 @@ from wattrail.errors import WattrailError
 from wattrail.files import parse_toml, read_text
 from wattrail.transport import is_physical, reach
 from wattrail.transport.schemes import require_device
+from wattrail.units import utc_text
 from wattrail.urls import NETWORK_SCHEMES, split
 
 __all__ = ["WARNING", "Answer", "WiringOptions", "confirm", "memory_path"]
@@ -135,7 +136,7 @@ def _ask_again(remembered: _Memory) -> None:
 
 def _remember(answer: Answer) -> None:
     path = memory_path()
-    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    now = utc_text(datetime.now(UTC), timespec="seconds")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(

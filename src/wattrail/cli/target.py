@@ -13,8 +13,8 @@ from wattrail.app.config import FILE_NAME, load_config
 from wattrail.cli import clock, safety
 from wattrail.cli.exits import UsageError
 from wattrail.cli.option_types import ConfigOption
+from wattrail.cli.readings import is_network_meter, opened_network
 from wattrail.cli.safety import Answer, WiringOptions
-from wattrail.cli.source_reader import SourceReader, is_network_meter, opened_network
 from wattrail.metrology.scale_origin import ScaleClaims, held_scale
 from wattrail.transport import check_url
 from wattrail.urls import corrected, innermost
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from wattrail.app.schema import Config
     from wattrail.calibration import Calibration
     from wattrail.meter import Meter
+    from wattrail.sources.source_reader import SourceReader
     from wattrail.store import KeptCalibration
     from wattrail.twin.twin import Twin
 

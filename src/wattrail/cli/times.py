@@ -1,13 +1,13 @@
-"""Moments as a person types and reads them, and as programs do."""
+"""Moments as a person types and reads them."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time, tzinfo
+from datetime import datetime, time, tzinfo
 
 from wattrail.cli.exits import UsageError
 from wattrail.ledger import parse_moment
 
-__all__ = ["local", "moment", "span_between", "utc"]
+__all__ = ["local", "moment", "span_between"]
 
 
 def moment(text: str, zone: tzinfo, option: str) -> datetime:
@@ -33,9 +33,3 @@ def local(at: datetime, zone: tzinfo) -> str:
     shown = at.astimezone(zone)
     form = "%Y-%m-%d %H:%M%z" if shown.time() == time(shown.hour, shown.minute) else "%Y-%m-%d %H:%M:%S%z"
     return f"{shown:{form}}"
-
-
-def utc(at: datetime, *, timespec: str = "milliseconds") -> str:
-    """A moment for programs."""
-    # Without its zone first: isoformat would write +00:00, and the documents promise a Z.
-    return f"{at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec=timespec)}Z"

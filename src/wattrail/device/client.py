@@ -16,6 +16,7 @@ from urllib.parse import quote, urlencode
 from wattrail.bk7231 import MAX_FLASH_BYTES, Chip
 from wattrail.credentials import Credentials, Secrets
 from wattrail.errors import UnexpectedReply, UrlError
+from wattrail.files import decode_json
 from wattrail.image.openbeken_configuration import OpenBekenConfiguration, configuration_place, decode_configuration
 from wattrail.network_meters.decoded import is_marked_simulated
 from wattrail.network_meters.payload import float_of, parse_payload, text_of
@@ -98,6 +99,20 @@ class OpenBekenClient:
             uptime_s=int(float_of(document, "uptime_s") or 0),
             is_simulated=is_marked_simulated(build) or is_marked_simulated(text_of(document, "shortName")),
         )
+
+    async def api_object(self, path: str) -> Mapping[str, object]:
+        """What a path below ``/api`` answers, as JSON."""
+        answer = await self._server.get(path)
+        try:
+            document = decode_json(answer.body.decode("utf-8", errors="replace"))
+        except ValueError:
+            document = None
+        if answer.status != 200 or not isinstance(document, Mapping):
+            raise UnexpectedReply(
+                f"{self.name}{path}: no JSON object (status {answer.status})",
+                hint="check that this is OpenBeken; in safe mode it has no /api: restart it",
+            )
+        return document
 
     async def status(self) -> object:
         """The whole of ``Status 0``."""

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from wattrail.alarms import StandingAlarm
-from wattrail.publish.values import LiveValues, PublishedMeter, RegisterValues, utc_text
+from wattrail.publish.values import LiveValues, PublishedMeter, RegisterValues
+from wattrail.units import utc_text
 
 __all__ = ["ALARM", "MqttDialect", "MqttMessage", "alarms_json", "live_json", "registers_json", "state_word"]
 

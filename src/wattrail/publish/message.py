@@ -16,7 +16,7 @@ from wattrail.ledger import By
 from wattrail.publish import report_text
 from wattrail.publish.report_notes import alarm_data, alarm_note
 from wattrail.publish.stored_reports import MadeReports
-from wattrail.publish.values import utc_text
+from wattrail.units import utc_text
 
 __all__ = [
     "FIELDS",

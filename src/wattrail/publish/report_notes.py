@@ -13,9 +13,9 @@ from wattrail.ledger import By, midnight
 from wattrail.network_meters.link_health import advice
 from wattrail.publish.report_text import as_html_note, simulated_mark
 from wattrail.publish.stored_reports import MAX_ALARMS, period_end
-from wattrail.publish.values import utc_text
 from wattrail.store import StoreReader
 from wattrail.store.alarm_events import AlarmEvents
+from wattrail.units import utc_text
 
 __all__ = ["ReportNotes", "alarm_data", "alarm_note", "notes_of"]
 

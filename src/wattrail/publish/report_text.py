@@ -10,7 +10,7 @@ from html import escape
 from wattrail.energy_register import MWH_PER_KWH
 from wattrail.ledger import By, Interval, Totals
 from wattrail.publish.report import EnergyReport
-from wattrail.publish.values import utc_text
+from wattrail.units import utc_text
 
 __all__ = ["as_html", "as_html_note", "as_html_page", "as_html_part", "as_object", "as_text", "simulated_mark", "title"]
 

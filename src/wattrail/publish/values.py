@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from math import copysign, isfinite
 from types import MappingProxyType
 from typing import Final
@@ -20,7 +20,6 @@ __all__ = [
     "PublishedQuantity",
     "RegisterValues",
     "live_values",
-    "utc_text",
 ]
 
 
@@ -136,8 +135,3 @@ def live_values(reading: Reading, link: LinkDay | None = None) -> LiveValues:
         if value is not None and isfinite(value)
     }
     return LiveValues(at=reading.at, values=values)
-
-
-def utc_text(at: datetime) -> str:
-    """A moment in UTC as JSON carries it, to the millisecond."""
-    return f"{at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"

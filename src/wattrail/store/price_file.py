@@ -20,6 +20,7 @@ from wattrail.files import decode_json, read_text
 from wattrail.ledger import MarketPrice, Tariff
 from wattrail.ledger.market_prices import in_order
 from wattrail.sanitize import printable
+from wattrail.units import utc_text
 from wattrail.whole_file import whole_file
 
 __all__ = ["MAX_PRICE_BYTES", "merge_prices", "parse_prices", "read_prices", "with_prices"]
@@ -71,7 +72,7 @@ def merge_prices(path: Path, fresh: Iterable[MarketPrice]) -> tuple[MarketPrice,
     merged = in_order((*before, *fresh))
     if merged == before:
         return merged
-    rows = (f"{_iso(one.start)},{_iso(one.end)},{one.price:f}" for one in merged)
+    rows = (f"{_moment_text(one.start)},{_moment_text(one.end)},{one.price:f}" for one in merged)
     try:
         with whole_file(path, replace=True) as file:
             file.writelines(f"{row}\n".encode() for row in (",".join(_HEADER), *rows))
@@ -228,5 +229,5 @@ def _per_kwh(value: object) -> Decimal:
     return _number(value).scaleb(-3)
 
 
-def _iso(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+def _moment_text(moment: datetime) -> str:
+    return utc_text(moment, timespec="seconds")

@@ -9,12 +9,13 @@ import csv
 import io
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 
 from wattrail.errors import MissingExtra
+from wattrail.units import utc_text
 
 if TYPE_CHECKING:
     import pyarrow
@@ -86,7 +87,7 @@ def _json(columns: Columns, pages: Rows) -> Iterator[bytes]:
     for page in pages:
         for row in page:
             plain = {
-                name: _utc(value) if isinstance(value, datetime) else value
+                name: utc_text(value) if isinstance(value, datetime) else value
                 for name, value in zip(columns, row, strict=True)
             }
             yield f"{before}{json.dumps(plain, separators=(',', ':'))}".encode()
@@ -141,12 +142,8 @@ class _Drained(io.RawIOBase):
         return b"".join(parts)
 
 
-def _utc(at: datetime) -> str:
-    return f"{at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
-
-
 _CELLS: Final[Mapping[type, Callable[[Any], str]]] = {
     type(None): lambda _: "", bool: lambda value: "true" if value else "false", int: str, str: _text, float: _number,
-    datetime: _utc,
+    datetime: utc_text,
 }  # fmt: skip
 """How a cell of a CSV is written; a table, for a large export writes ten million."""

@@ -12,7 +12,7 @@ from wattrail.board import ExportTarget, calibration_in_dump, export_board, load
 from wattrail.calibration import Calibration
 from wattrail.cli import output
 from wattrail.cli.board.show import BoardName
-from wattrail.cli.calibration.record import one_of, taken_from_file
+from wattrail.cli.calibration.record import one_of
 from wattrail.cli.calibration_store import calibrations_of_name
 from wattrail.cli.exits import UsageError
 from wattrail.cli.image.files import load
@@ -81,6 +81,8 @@ def calibration_named(given: str, options: BooksOptions) -> Calibration:
     if not given.endswith(_SUFFIX) and Path(given).is_file():
         return _constants_in_dump(Path(given))
     if given.endswith(_SUFFIX):
+        from wattrail.store.calibration_file import taken_from_file
+
         taken = taken_from_file(Path(given), None)
         simulated, scale = taken.simulated, taken.calibration
     else:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from json import dumps
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 from cyclopts import Parameter
 
@@ -28,13 +28,14 @@ from wattrail.cli.exits import Exit, UsageError
 from wattrail.cli.image.files import load
 from wattrail.cli.option_types import Json
 from wattrail.credentials import Secrets
-from wattrail.errors import UnexpectedReply
 from wattrail.files import decode_json, read_bytes
 from wattrail.image import MAX_FILE_BYTES
 from wattrail.image.inspection import inspect_image
 from wattrail.sanitize import printable
-from wattrail.transport.http import HttpServer
 from wattrail.urls import split
+
+if TYPE_CHECKING:
+    from wattrail.device import OpenBekenClient
 
 _SHOWN = 5
 """Boards that contradict something: as many are shown; those that agree wholly are all named."""
@@ -111,7 +112,8 @@ def _one(found: BoardMatch) -> Iterator[str]:
 
 
 _SCHEME: Final = "openbeken"
-_HTTP_PORT: Final = 80
+_TIMEOUT_S: Final = 5.0
+"""A read of two small answers, as a meter is read: only flash and files need more."""
 
 
 def _observe(given: str) -> tuple[ObservedWiring, ...]:
@@ -123,35 +125,21 @@ def _observe(given: str) -> tuple[ObservedWiring, ...]:
 
 
 def _of_device(given: str) -> ObservedWiring:
+    from wattrail.device import open_client
+
     url = split(given)
     if url.scheme != _SCHEME:
         raise UsageError(
             f"{url}: only a device that runs OpenBeken says how its pins are used",
             hint="write openbeken://192.168.1.20, or name a file",
         )
-    login = Secrets().find(url.query.get("login") or url.host, default_user="admin")
-    server = HttpServer(url.host, url.port or _HTTP_PORT, credentials=login)
-    pins, info = asyncio.run(_asked(server))
+    client = open_client(given, secrets=Secrets(), timeout_s=_TIMEOUT_S)
+    pins, info = asyncio.run(_asked(client))
     return wiring_of_device(pins, info, str(url).partition("?")[0])
 
 
-async def _asked(server: HttpServer) -> tuple[Mapping[str, object], Mapping[str, object]]:
-    found = [await _object(server, path) for path in ("/api/pins", "/api/info")]
-    return found[0], found[1]
-
-
-async def _object(server: HttpServer, path: str) -> Mapping[str, object]:
-    answer = await server.get(path)
-    try:
-        document = decode_json(answer.body.decode("utf-8", errors="replace"))
-    except ValueError:
-        document = None
-    if answer.status != 200 or not isinstance(document, Mapping):
-        raise UnexpectedReply(
-            f"{server.name}{path}: no JSON object (status {answer.status})",
-            hint="check that this is OpenBeken; in safe mode it has no /api: restart it",
-        )
-    return document
+async def _asked(client: OpenBekenClient) -> tuple[Mapping[str, object], Mapping[str, object]]:
+    return await client.api_object("/api/pins"), await client.api_object("/api/info")
 
 
 def _of_file(path: Path) -> tuple[ObservedWiring, ...]:

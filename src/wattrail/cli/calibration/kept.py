@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter, validators
 
 from wattrail.cli import clock, output
-from wattrail.cli.calibration.record import Taken, as_document, as_fields, as_line, as_text, one_of, taken_from_file
+from wattrail.cli.calibration.record import as_line, as_text, one_of
 from wattrail.cli.calibration_store import (
     CalibrationStore,
     MeterName,
@@ -19,6 +19,7 @@ from wattrail.cli.exits import UsageError
 from wattrail.cli.option_types import BooksOptions, Json
 from wattrail.cli.person import person
 from wattrail.metrology.proposal import toml_line
+from wattrail.store.calibration_file import TakenCalibration, as_document, as_fields, taken_from_file
 
 if TYPE_CHECKING:
     from wattrail.store import KeptCalibration
@@ -113,15 +114,17 @@ def restore(
             output.note(f"note: {words}")
 
 
-def _earlier(calibrations: CalibrationStore, number: int | None) -> Taken:
+def _earlier(calibrations: CalibrationStore, number: int | None) -> TakenCalibration:
     kept = calibrations.all()
     if number is None and len(kept) < 2:
         raise UsageError(f"there is no calibration before the newest of {calibrations.name} in {calibrations.database}")
     found = one_of(calibrations, number or kept[-2].number)
-    return Taken(found.number, found.calibration, found.turns, found.simulated, f"calibration {found.number}")
+    return TakenCalibration(
+        found.number, found.calibration, found.turns, found.simulated, f"calibration {found.number}"
+    )
 
 
-def _kept_again(calibrations: CalibrationStore, meter: str, taken: Taken, by: str) -> KeptCalibration:
+def _kept_again(calibrations: CalibrationStore, meter: str, taken: TakenCalibration, by: str) -> KeptCalibration:
     with calibrations.opened() as store:
         return store.keep_calibration(
             meter, taken.calibration, simulated=taken.simulated, origin="restored", turns=taken.turns,

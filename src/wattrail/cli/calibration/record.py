@@ -1,44 +1,20 @@
-"""A kept calibration: in a line, on a page, as JSON, and back from it."""
+"""A kept calibration: the one that was asked for, in a line and on a page."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from wattrail.calibration import Calibration
 from wattrail.cli.calibration_store import CalibrationStore
 from wattrail.cli.exits import UsageError
 from wattrail.cli.output import with_options
 from wattrail.cli.reading_view import SIMULATED
-from wattrail.cli.times import utc
-from wattrail.files import decode_json, read_text
 from wattrail.metrology.proposal import constants, toml_line
-from wattrail.sanitize import printable
 
 if TYPE_CHECKING:
     from wattrail.store import KeptCalibration
 
-__all__ = ["Taken", "as_document", "as_fields", "as_line", "as_text", "one_of", "taken_from_file"]
-
-_FORMAT: Final = "wattrail calibrations 1"
-_ANY: Final = Calibration(1.0, 1.0, 1.0)
-
-_MAX_WHOLE: Final = 1_000_000
-"""Calibrations of one meter, and turns of a wire: far beyond any that were ever kept."""
-
-
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """A calibration to be put back, and where it was taken from."""
-
-    number: int
-    calibration: Calibration
-    turns: int
-    simulated: bool
-    words: str
+__all__ = ["as_line", "as_text", "one_of"]
 
 
 def one_of(calibrations: CalibrationStore, number: int | None) -> KeptCalibration:
@@ -84,70 +60,3 @@ def as_text(kept: KeptCalibration) -> str:
     lines.append(f"loads            {len(rests_on.get('points', []))}")
     lines += [f"finding: {with_options(finding['text'])}" for finding in rests_on.get("doubts", [])]
     return "\n".join([*lines, toml_line(kept.calibration)])
-
-
-def as_fields(kept: KeptCalibration) -> dict[str, object]:
-    """Everything about one, for programs."""
-    return {
-        "number": kept.number,
-        "meter": kept.meter,
-        "simulated": kept.simulated,
-        "at": utc(kept.at),
-        "by": kept.by,
-        "origin": kept.origin,
-        "note": kept.note,
-        "turns": kept.turns,
-        "calibration": constants(kept.calibration),
-        "evidence": json.loads(kept.evidence),
-    }
-
-
-def as_document(kept: Sequence[KeptCalibration]) -> dict[str, object]:
-    """A file of them."""
-    return {"format": _FORMAT, "calibrations": [as_fields(one) for one in kept]}
-
-
-def taken_from_file(file: Path, number: int | None) -> Taken:
-    """One calibration of an exported file, the newest for None. Raises UsageError for any other file, FileError."""
-    name, text = printable(str(file)), read_text(file)
-    try:
-        found = [one for one in _exported(decode_json(text)) if number in {None, one.get("number")}]
-        taken = _taken(found[-1], file) if found else None
-    except ValueError as error:
-        raise UsageError(
-            f"{name} is not an export of calibrations: {printable(str(error))}",
-            hint="'wattrail calibration export METER FILE' writes one",
-        ) from error
-    if taken is None:
-        raise UsageError(f"{name} holds no calibration {number or ''}".rstrip())
-    return taken
-
-
-def _exported(document: object) -> list[dict[str, object]]:
-    if not isinstance(document, dict) or document.get("format") != _FORMAT:
-        raise ValueError(f"its format is not {_FORMAT!r}")
-    found = document.get("calibrations")
-    if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
-        raise ValueError("calibrations must be a list of objects")
-    return found
-
-
-def _taken(fields: dict[str, object], file: Path) -> Taken:
-    number, turns, scale = _whole(fields, "number"), _whole(fields, "turns"), fields.get("calibration")
-    simulated = fields.get("simulated")
-    if not isinstance(simulated, bool):
-        raise ValueError("simulated must be true or false")  # what is not known to be a meter's may be a twin's
-    if not isinstance(scale, dict) or not set(constants(_ANY)) >= set(scale):
-        raise ValueError(f"calibration must hold {', '.join(constants(_ANY))}, and nothing else")
-    words = f"calibration {number} of {printable(str(fields.get('meter')), limit=64)} from {printable(file.name)}"
-    try:
-        return Taken(number, Calibration(**scale), turns, simulated, words)
-    except TypeError as error:
-        raise ValueError(f"calibration must hold {', '.join(constants(_ANY))}") from error
-
-
-def _whole(fields: dict[str, object], name: str) -> int:
-    value = fields.get(name)
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= _MAX_WHOLE:
-        raise ValueError(f"{name} must be a whole number from 1 to {_MAX_WHOLE}")
-    return value

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
-from wattrail.bk7231 import MAX_FLASH_BYTES, Chip
 from wattrail.bootrom.geometry import SECTOR
 from wattrail.cli import output
 from wattrail.cli.device.setup import SettingsOptions, is_template
@@ -26,19 +25,11 @@ from wattrail.cli.flash.session import (
 from wattrail.cli.flash.view import print_preview
 from wattrail.cli.image.files import ForeignFile, Source, load, read
 from wattrail.cli.option_types import Json
-from wattrail.errors import ChecksumError, ImageError, WriteRefused
-from wattrail.files import read_bytes
+from wattrail.errors import WriteRefused
 from wattrail.flasher import Flasher, Risk, Segment, check_file
+from wattrail.flasher.configuration_segment import configuration_segment
 from wattrail.image import Image, as_flash_image, recognise
-from wattrail.image.openbeken_configuration import (
-    OpenBekenConfiguration,
-    configuration_place,
-    decode_configuration,
-    default_configuration,
-    find_configuration,
-)
-from wattrail.image.openbeken_settings import OpenBekenSettings, differences
-from wattrail.image.rf import decode_rf
+from wattrail.image.openbeken_settings import OpenBekenSettings
 
 __all__ = ["check_image", "erase", "load_image", "load_unchecked", "write", "write_image"]
 
@@ -85,7 +76,7 @@ def write_image(
     """Open the port, and write an image whose file was checked before."""
     allow = writing.check()
     with board(port, options, writes=True, json=json) as flasher:
-        extra = _configuration_segment(flasher, wanted, settings) if settings is not None else None
+        extra = _configuration(flasher, wanted, settings) if settings is not None else None
         if writing.dry_run:
             found = flasher.preview(wanted, start=place.start, parts=place.part, allow=allow, extra=extra)
             print_preview(found, flasher, json=json)
@@ -94,6 +85,13 @@ def write_image(
             wanted, name=path.name, start=place.start, parts=place.part, allow=allow, backup=writing.backup, extra=extra
         )
         finish(report, flasher, writing, json=json)
+
+
+def _configuration(flasher: Flasher, image: Image, settings: OpenBekenSettings) -> Segment:
+    chip = flasher.target.chip
+    if chip is None:
+        raise UsageError("the chip was not recognised, so the place of its configuration is not known")
+    return configuration_segment(flasher, chip, image, settings, note=output.note)
 
 
 def load_image(path: Path, place: ImagePlace, allow: Collection[Risk]) -> Image:
@@ -161,70 +159,3 @@ def _check_sectors(where: RangeOptions) -> None:
             f"{where.length or 0:#x} bytes from {where.start or 0:#x} are not whole sectors of {SECTOR:#x}",
             hint="flash is erased by sectors: begin and end at multiples of 0x1000",
         )
-
-
-# ---- OpenBeken's configuration, written with the image, so that a board knows its network when it starts first
-
-
-_NO_MAC = bytes.fromhex("c8478c000000")
-"""What the firmware takes without an RF block."""
-
-
-def _configuration_segment(flasher: Flasher, image: Image, settings: OpenBekenSettings) -> Segment:
-    """The sector to be written with an image, and a note of every change. Raises ConfigError for what does not fit.
-
-    It is made from what the board holds, else from what the image brings, else from the firmware's defaults.
-    """
-    chip = flasher.target.chip
-    if chip is None:
-        raise UsageError("the chip was not recognised, so the place of its configuration is not known")
-    place = configuration_place(chip)
-    before = _of_board(flasher, chip) or _of_image(image, chip) or _default(flasher, chip)
-    after = settings.applied_to(before)
-    for change in differences(before, after):
-        output.note(f"configuration: {change}")
-    return Segment(place.start, after.sector())
-
-
-def _of_board(flasher: Flasher, chip: Chip) -> OpenBekenConfiguration | None:
-    """What the board holds; after a write that did not end, what it held before."""
-    place, unfinished = configuration_place(chip), flasher.unfinished
-    # The cut write may have erased this sector; the backup has what was in it.
-    if unfinished is not None and unfinished.backup is not None:
-        sector = read_bytes(unfinished.backup, limit=MAX_FLASH_BYTES)[place.start : place.end]
-    else:
-        sector = flasher.read(place.start, place.length)
-    if not sector.strip(b"\xff"):
-        return None
-    try:
-        found = decode_configuration(sector, chip)
-    except (ImageError, ChecksumError) as error:
-        output.note(
-            f"what the board holds in the place of the configuration is replaced, and kept in the backup: {error}"
-        )
-        return None
-    name = found.text("name") or "without a name"
-    output.note(f"the board has a configuration already ({name}): it is changed, not replaced, and kept in the backup")
-    return found
-
-
-def _of_image(image: Image, chip: Chip) -> OpenBekenConfiguration | None:
-    if not image.kind.is_flash_image:
-        return None
-    found = find_configuration(image.flash, image.base, chip)
-    if found is None:
-        return None
-    output.note("the configuration that the image brings is changed, not replaced")
-    return found[1]
-
-
-def _default(flasher: Flasher, chip: Chip) -> OpenBekenConfiguration:
-    rf = flasher.target.layout["rf"]
-    # OpenBeken names itself after its MAC address; a configuration made here must do the same.
-    try:
-        mac = decode_rf(flasher.read(rf.start, rf.length)).mac
-    except ImageError:
-        mac = None
-    if mac is None:
-        output.note("the board has no RF block with a MAC address: its names end in 000000")
-    return default_configuration(chip, bytes.fromhex(mac.replace(":", "")) if mac else _NO_MAC)

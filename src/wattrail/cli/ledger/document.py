@@ -8,7 +8,6 @@ from datetime import datetime, tzinfo
 
 from wattrail.cli.ledger.account import StoredAccount
 from wattrail.cli.ledger.view import kwh
-from wattrail.cli.times import utc
 from wattrail.ledger import BEGINNING, Bill, Entry, EstimatedTimes, ImportedPart, Interval, Tariff, Totals
 from wattrail.ledger.obis import (
     EXPORT,
@@ -18,6 +17,7 @@ from wattrail.ledger.obis import (
     NET,
     import_at_rate,
 )
+from wattrail.units import utc_text
 
 __all__ = [
     "bill_object",
@@ -40,7 +40,7 @@ def totals_object(totals: Totals) -> dict[str, int]:
 def estimated_objects(times: EstimatedTimes) -> list[dict[str, object]]:
     """When energy is estimated by power; null for the beginning of the account, and for now."""
     return [
-        {"start": None if start == BEGINNING else utc(start), "end": None if end is None else utc(end)}
+        {"start": None if start == BEGINNING else utc_text(start), "end": None if end is None else utc_text(end)}
         for start, end in times.spans
     ]
 
@@ -58,8 +58,8 @@ def interval_object(row: Interval, *, simulated: bool, estimated: EstimatedTimes
     return {
         "simulated": simulated,
         "estimated": estimated.touches(row.start, row.end),
-        "start": utc(row.start),
-        "end": utc(row.end),
+        "start": utc_text(row.start),
+        "end": utc_text(row.end),
         **totals_object(row.energy),
         "gaps": totals_object(row.gaps),
         "stated": totals_object(row.stated),
@@ -87,8 +87,8 @@ def bill_object(bill: Bill, *, simulated: bool, estimated: EstimatedTimes) -> di
     return {
         "simulated": simulated,
         "estimated": estimated.touches(bill.start, bill.end),
-        "start": utc(bill.start),
-        "end": utc(bill.end),
+        "start": utc_text(bill.start),
+        "end": utc_text(bill.end),
         "tariff": bill.tariff,
         "currency": bill.currency,
         "lines": lines,
@@ -96,7 +96,7 @@ def bill_object(bill: Bill, *, simulated: bool, estimated: EstimatedTimes) -> di
         **totals_object(bill.energy),
         "uncharged": totals_object(bill.uncharged),
         "complete": bill.complete,
-        "unpriced": [{"start": utc(start), "end": utc(end)} for start, end in bill.unpriced],
+        "unpriced": [{"start": utc_text(start), "end": utc_text(end)} for start, end in bill.unpriced],
     }
 
 
@@ -111,7 +111,7 @@ def stated_object(entry: Entry) -> dict[str, object]:
         "is_reset": entry.is_reset,
         "counts": -entry.undirected,
         "who": entry.who,
-        "stated_at": utc(entry.stated_at or entry.end),
+        "stated_at": utc_text(entry.stated_at or entry.end),
         "reason": entry.note,
     }
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import queue
-import threading
-from concurrent.futures import CancelledError
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
+from functools import partial
 from json import dumps
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -14,21 +12,19 @@ from cyclopts import Parameter, validators
 from wattrail.cli import clock, output, reading_view
 from wattrail.cli.exits import UsageError
 from wattrail.cli.option_types import Json
-from wattrail.cli.source_reader import SourceReader, read_once
+from wattrail.cli.readings import read_once
 from wattrail.cli.stopping import stop_quietly
 from wattrail.cli.target import MeterOptions, find, opened_any
-from wattrail.errors import LinkError, PortError, WattrailError
 from wattrail.meter import Meter
-from wattrail.transport.replay import CaptureEnded
-from wattrail.units import Reading
+from wattrail.meter.side_by_side import ComparedMeter, SideBySide
+from wattrail.metrology.comparison import MeterComparison, MeterDeviation, MeterSeries
+from wattrail.metrology.comparison import compare as compare_series
 
 if TYPE_CHECKING:
-    from wattrail.metrology.comparison import MeterComparison, MeterDeviation, MeterSeries
+    from wattrail.sources.source_reader import SourceReader
 
 _CHIP_PAUSE_S: Final = 1.0
 _REPORT_EVERY_S: Final = 10.0
-_WAIT_S: Final = 0.2
-_JOIN_S: Final = 15.0
 _Seconds = validators.Number(gte=1, lte=10**7)
 
 
@@ -59,99 +55,28 @@ def compare(
             for label, meter in zip(("reference", "compared"), meters, strict=True):
                 print(f"{label}: {reading_view.heading(meter)}")
         series = _watch_both(meters, seconds, reports=not json)
-        found = _compared(series)
+        found = compare_series(*series)
     print(_as_json(found, meters, series) if json else _as_text(found))
 
 
-def _compared(series: list[MeterSeries]) -> MeterComparison:
-    from wattrail.metrology.comparison import compare as compare_series
-
-    return compare_series(*series)
-
-
-class _Reader:
-    """Reads one meter in a thread, reading after reading, into a queue."""
-
-    def __init__(self, index: int, meter: Meter | SourceReader, into: queue.SimpleQueue[_Item]) -> None:
-        self._index = index
-        self._meter = meter
-        self._into = into
-        self._stop = threading.Event()
-        # A thread for each meter: both block in their own time, and a slow one must not thin out the other's series.
-        self._thread = threading.Thread(target=self._run, name=f"compare {meter.url}", daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._stop.set()
-        # A wait on a network can be cancelled; a port comes back by its own deadline, for which _JOIN_S waits.
-        if isinstance(self._meter, SourceReader):
-            self._meter.cancel()
-        self._thread.join(_JOIN_S)
-
-    def _run(self) -> None:
-        pause_s = _CHIP_PAUSE_S if isinstance(self._meter, Meter) else self._meter.pause_s
-        while not self._stop.is_set():
-            try:
-                self._into.put((self._index, read_once(self._meter)))
-            except WattrailError as error:
-                self._into.put((self._index, error))
-                # A port of the chip that was lost does not come back by itself; a device on the network may.
-                if isinstance(error, CaptureEnded) or (isinstance(error, PortError) and isinstance(self._meter, Meter)):
-                    return
-            except CancelledError:
-                return
-            clock.CLOCK.sleep(pause_s)
-
-
-_Item = tuple[int, Reading | WattrailError]
-
-
 def _watch_both(meters: list[Meter | SourceReader], seconds: float | None, *, reports: bool) -> list[MeterSeries]:
-    from wattrail.metrology.comparison import MeterSeries
-
-    series = [MeterSeries(age_s=_age_s(meter)) for meter in meters]
-    arrived: queue.SimpleQueue[_Item] = queue.SimpleQueue()
-    began = clock.CLOCK.monotonic()
-    report_at = began + _REPORT_EVERY_S
-    readers = [_Reader(index, meter, arrived) for index, meter in enumerate(meters)]
-    try:
-        with stop_quietly():
-            while seconds is None or clock.CLOCK.monotonic() < began + seconds:
-                with suppress(queue.Empty):
-                    if not _take(*arrived.get(timeout=_WAIT_S), series, meters):
-                        break
-                if reports and clock.CLOCK.monotonic() >= report_at:
-                    report_at = clock.CLOCK.monotonic() + _REPORT_EVERY_S
-                    output.note(f"{clock.CLOCK.monotonic() - began:.0f} s: {_compared(series).verdict}")
-    finally:
-        for reader in readers:
-            reader.stop()
-    return series
+    report_at = _REPORT_EVERY_S
+    with (
+        SideBySide([_compared_meter(one) for one in meters], clock=clock.CLOCK, note=output.note) as both,
+        stop_quietly(),
+    ):
+        while (seconds is None or both.seconds < seconds) and both.take():
+            if reports and both.seconds >= report_at:
+                report_at = both.seconds + _REPORT_EVERY_S
+                output.note(f"{both.seconds:.0f} s: {compare_series(*both.series).verdict}")
+    return both.series
 
 
-def _take(
-    index: int, item: Reading | WattrailError, series: list[MeterSeries], meters: list[Meter | SourceReader]
-) -> bool:
-    """A reading, or what came in its place; False at the end of a capture, behind which nothing can be compared.
-
-    Raises the error of a meter that has never answered, or is lost.
-    """
-    if isinstance(item, Reading):
-        series[index].add(item)
-        return True
-    # A capture without any reading is an error; after readings its end is the end of the comparison.
-    if isinstance(item, CaptureEnded) and series[index].power:
-        return False
-    is_transient = isinstance(item, LinkError) or isinstance(meters[index], SourceReader)
-    if not series[index].power or not is_transient:
-        raise item
-    output.note(f"no reading of {meters[index].url}: {item}")
-    return True
-
-
-def _age_s(meter: Meter | SourceReader) -> float:
-    # A value of a chip may be as old as the time in which it is replaced.
-    return meter.chip.refresh_s if isinstance(meter, Meter) else meter.age_s
+def _compared_meter(meter: Meter | SourceReader) -> ComparedMeter:
+    read = partial(read_once, meter)
+    if isinstance(meter, Meter):
+        return ComparedMeter(url=meter.url, read=read, pause_s=_CHIP_PAUSE_S, age_s=meter.chip.refresh_s)
+    return ComparedMeter(url=meter.url, read=read, pause_s=meter.pause_s, age_s=meter.age_s, cancel=meter.cancel)
 
 
 def _as_text(found: MeterComparison) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from urllib.parse import quote
 
 from cyclopts import Parameter, validators
@@ -13,13 +13,16 @@ from cyclopts import Parameter, validators
 from wattrail.chips import DEFAULT_CHIP
 from wattrail.cli import clock, output, reading_view
 from wattrail.cli.exits import UsageError
+from wattrail.cli.readings import opened_network, steady_readings
 from wattrail.cli.report.files import refuse_existing
-from wattrail.cli.source_reader import SourceReader, opened_network, steady_readings
 from wattrail.cli.stopping import stop_quietly
 from wattrail.cli.target import MeterOptions, MeterTarget, find, opened
 from wattrail.errors import LinkError, PortError
 from wattrail.meter import Meter
 from wattrail.units import Reading
+
+if TYPE_CHECKING:
+    from wattrail.sources.source_reader import SourceReader
 
 _USUAL_S = 60
 _Positive = validators.Number(gte=1, lte=10**7)

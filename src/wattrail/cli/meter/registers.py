@@ -13,7 +13,7 @@ from wattrail.chips import MeteringChip
 from wattrail.cli import output, reading_view
 from wattrail.cli.option_types import Json
 from wattrail.cli.output import results
-from wattrail.cli.source_reader import SourceReader, opened_network
+from wattrail.cli.readings import opened_network, read_whole
 from wattrail.cli.target import MeterOptions, Named, find, opened
 from wattrail.energy_register import BootEvidence, EnergyRegister, Persistence
 from wattrail.errors import NoAnswer
@@ -24,6 +24,8 @@ from wattrail.wire.register import Access
 
 if TYPE_CHECKING:
     from rich.table import Table
+
+    from wattrail.sources.source_reader import SourceReader
 
 __all__ = ["register_lines", "register_table", "show_registers"]
 
@@ -51,7 +53,7 @@ def show_registers(meter: Named = None, *, json: Json = False, options: MeterOpt
 
 def _show_device(url: str, *, json: bool) -> None:
     with opened_network(url) as device:
-        reading = device.read_whole()
+        reading = read_whole(device)
         if json:
             print(_device_json(reading, device))
         else:

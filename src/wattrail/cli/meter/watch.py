@@ -13,7 +13,7 @@ from cyclopts import Parameter, validators
 from wattrail.cli import output, reading_view
 from wattrail.cli.option_types import Json
 from wattrail.cli.output import results
-from wattrail.cli.source_reader import SourceReader, read_once, steady_readings
+from wattrail.cli.readings import read_once, read_whole, steady_readings
 from wattrail.cli.stopping import stop_quietly
 from wattrail.cli.target import MeterOptions, Named, find, opened_any
 from wattrail.meter import Meter
@@ -22,6 +22,8 @@ from wattrail.units import QUANTITIES, Reading
 
 if TYPE_CHECKING:
     from rich.console import Group
+
+    from wattrail.sources.source_reader import SourceReader
 
 __all__ = ["picture", "read", "sparkline", "watch"]
 
@@ -34,7 +36,7 @@ def read(meter: Named = None, *, json: Json = False, options: MeterOptions | Non
     """
     options = options or MeterOptions()
     with opened_any(find(meter, options, takes_network=True), options) as device:
-        reading = read_once(device) if isinstance(device, Meter) else device.read_whole()
+        reading = read_once(device) if isinstance(device, Meter) else read_whole(device)
         if json:
             print(reading_view.as_json(reading, device))
         else:
@@ -93,10 +95,10 @@ def watch(
 def _pause_s(device: Meter | SourceReader, interval: float | None) -> float:
     if interval is not None:
         return interval
-    if isinstance(device, SourceReader):
-        return device.pause_s
-    # A capture brings its own times, so nothing is waited for.
-    return 1.0 if device.recorded_at is None else 0.0
+    if isinstance(device, Meter):
+        # A capture brings its own times, so nothing is waited for.
+        return 1.0 if device.recorded_at is None else 0.0
+    return device.pause_s
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from wattrail.cli.times import span_between
 from wattrail.clock import zone_of
 from wattrail.publish.home_assistant_history_fill import FilledRegister, FillSpan, fill_history
 from wattrail.store import open_to_read
+from wattrail.units import utc_text
 
 _NO_TABLE = "the configuration has no table [publish.home_assistant_history]"
 _TABLE_HINT = 'write [publish.home_assistant_history] and url = "http://HOST:8123"; docs/publish.md has the token'
@@ -94,7 +95,7 @@ def _object(done: FilledRegister) -> dict[str, object]:
         "wrong": found.wrong,
         "right": found.right,
         "unknown": found.unknown,
-        "hours": [f"{row.start:%Y-%m-%dT%H:%M:%SZ}" for row in done.plan.rows],
-        "adjusted_from": f"{adjusted:%Y-%m-%dT%H:%M:%SZ}" if adjusted else None,
+        "hours": [utc_text(row.start, timespec="seconds") for row in done.plan.rows],
+        "adjusted_from": utc_text(adjusted, timespec="seconds") if adjusted else None,
         "adjusted_mwh": done.plan.adjust_mwh,
     }

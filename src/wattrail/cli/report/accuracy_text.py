@@ -6,10 +6,10 @@ import json
 from collections.abc import Iterator
 from datetime import datetime
 
-from wattrail.cli.times import utc
 from wattrail.meter.accuracy import AccuracyReport
 from wattrail.metrology.accuracy import Figure, PointResult, best_class, causes, judge, phase_lead_degrees
 from wattrail.metrology.iec62053 import CLASSES, AccuracyClass, limit_at
+from wattrail.units import utc_text
 
 __all__ = ["NO_TYPE_TEST", "TRANSFORMER", "as_json", "as_text", "begun_words", "conditions", "headline"]
 
@@ -118,8 +118,8 @@ def as_json(report: AccuracyReport) -> str:
     fields = {
         "meter": report.meter,
         "simulated": report.simulated,
-        "begun": utc(report.begun, timespec="seconds"),
-        "ended": utc(report.ended, timespec="seconds"),
+        "begun": utc_text(report.begun, timespec="seconds"),
+        "ended": utc_text(report.ended, timespec="seconds"),
         "volts": report.range.volts,
         "basic_amps": report.range.basic_amps,
         "most_amps": report.range.max_amps,

@@ -8,9 +8,9 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from wattrail.cli.times import utc
 from wattrail.meter.wave import Oscillogram
 from wattrail.metrology.waveform import Curve, Sampling, Waveform
+from wattrail.units import utc_text
 
 __all__ = [
     "amps_unit",
@@ -53,7 +53,7 @@ def as_json(found: Oscillogram, *, meter: str) -> str:
     fields = {
         "meter": meter,
         "simulated": found.simulated,
-        "at": utc(found.reading.at),
+        "at": utc_text(found.reading.at),
         "hertz": wave.hertz,
         "volts": _channel(wave.volts),
         "amps": _channel(wave.amps) if known else None,

@@ -9,10 +9,11 @@ from wattrail.app.config import database_of, demo_database, load_config
 from wattrail.cli.exits import UsageError
 from wattrail.cli.option_types import BooksOptions
 from wattrail.cli.reading_view import SIMULATED
-from wattrail.cli.times import local, utc
+from wattrail.cli.times import local
 from wattrail.database_address import DatabaseAddress, is_there
 from wattrail.store.engines import database_at
 from wattrail.store.file_check import FileContent, MeterContent
+from wattrail.units import utc_text
 
 __all__ = [
     "content_lines",
@@ -74,7 +75,7 @@ def content_object(content: FileContent) -> dict[str, object]:
         "meters": [
             {
                 "meter": meter.name, "simulated": meter.simulated, "entries": meter.entries,
-                "readings": meter.readings, "until": None if meter.until is None else utc(meter.until),
+                "readings": meter.readings, "until": None if meter.until is None else utc_text(meter.until),
             }
             for meter in content.meters
         ],

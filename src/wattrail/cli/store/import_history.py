@@ -14,12 +14,13 @@ from wattrail.cli.exits import UsageError
 from wattrail.cli.ledger.view import kwh
 from wattrail.cli.option_types import BooksOptions, Json
 from wattrail.cli.store.database import counted, database_place
-from wattrail.cli.times import local, utc
+from wattrail.cli.times import local
 from wattrail.store.history.dsmr_reader import read_export
 from wattrail.store.history.home_assistant import read_dashboard, read_statistics
 from wattrail.store.history.periods import History
 from wattrail.store.history.tibber import read_consumption
 from wattrail.store.imported_hours import ImportedHours, ImportOutcome, OriginSummary
+from wattrail.units import utc_text
 
 Source = Literal["home-assistant", "dsmr-reader", "tibber"]
 
@@ -107,7 +108,7 @@ def _counts(outcome: ImportOutcome) -> dict[str, object]:
     begins = outcome.ledger_begins
     return {
         "new": outcome.new, "replaced": outcome.replaced, "same": outcome.same, "in_ledger": outcome.in_ledger,
-        "elsewhere": outcome.elsewhere, "ledger_begins": None if begins is None else utc(begins),
+        "elsewhere": outcome.elsewhere, "ledger_begins": None if begins is None else utc_text(begins),
     }  # fmt: skip
 
 
@@ -127,6 +128,6 @@ def _energy(mwh: int | None) -> str:
 
 def _object(one: OriginSummary) -> dict[str, object]:
     return {
-        "meter": one.meter, "origin": one.origin, "periods": one.periods, "start": utc(one.start),
-        "end": utc(one.end), "import_mwh": one.import_mwh, "export_mwh": one.export_mwh,
+        "meter": one.meter, "origin": one.origin, "periods": one.periods, "start": utc_text(one.start),
+        "end": utc_text(one.end), "import_mwh": one.import_mwh, "export_mwh": one.export_mwh,
     }  # fmt: skip

@@ -21,7 +21,7 @@ from wattrail.cli.store.database import (
     meter_line,
     place_of,
 )
-from wattrail.cli.times import local, utc
+from wattrail.cli.times import local
 from wattrail.database_address import DatabaseAddress
 from wattrail.store.backup import back_up
 from wattrail.store.derived_rows import DatabaseCheck, check_database
@@ -29,6 +29,7 @@ from wattrail.store.derived_rows import rebuild as rebuild_derived
 from wattrail.store.file_check import FileFinding
 from wattrail.store.restore import LostPart, restore
 from wattrail.store.vacuum import vacuum
+from wattrail.units import utc_text
 
 # ---- check
 
@@ -168,8 +169,8 @@ def _lost_object(part: LostPart) -> dict[str, object]:
     until = part.backup.until if part.backup else None
     return {
         "meter": part.replaced.name, "simulated": part.replaced.simulated, "entries": part.entries,
-        "since": None if until is None else utc(until),
-        "until": None if part.replaced.until is None else utc(part.replaced.until),
+        "since": None if until is None else utc_text(until),
+        "until": None if part.replaced.until is None else utc_text(part.replaced.until),
     }  # fmt: skip
 
 

@@ -1,40 +1,30 @@
-"""Meters for verbs that wait for one reading after the other: a network meter read as a chip is, and a steady pace."""
+"""A network meter read as a chip is: whoever wants a reading waits for it, without an event loop of its own."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine
 from concurrent.futures import CancelledError, Future
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import replace
-from itertools import count as endless
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import Any, Final, TypeVar
 
-from wattrail.cli import clock, output
-from wattrail.clock import Deadline
+from wattrail.clock import Clock
 from wattrail.energy_register import Freshness
 from wattrail.errors import LinkError, PortError, PortTimeout
-from wattrail.meter import Meter
+from wattrail.network_meters.decoded import LinkQuality
+from wattrail.sources.source import MeterSource
 from wattrail.transport.replay import CaptureEnded
 from wattrail.units import Quantities, Reading
-from wattrail.urls import NETWORK_SCHEMES, split
+from wattrail.urls import split
 
-if TYPE_CHECKING:
-    from wattrail.network_meters.decoded import LinkQuality
-    from wattrail.sources import MeterSource
-    from wattrail.sources.recording import CaptureOfSource
-
-__all__ = ["SourceReader", "is_network_meter", "opened_network", "read_once", "steady_readings"]
+__all__ = ["SourceReader"]
 
 T = TypeVar("T")
 
 _MAX_PARTIAL: Final = 50
 """Readings without an energy register before ``read_whole`` takes what came: devices publish a value a message."""
-
-_PATIENCE_S: Final = 5.0
-"""Seconds of waiting for a first reading after which it is said how long it may take."""
 
 _CLOSE_S: Final = 10.0
 
@@ -43,23 +33,14 @@ _POLL_S: Final = 2.0
 """An ESP8266 answers one request after the other, about one a second."""
 
 
-def is_network_meter(url: str) -> bool:
-    """Whether a URL names a meter that speaks for itself, or a capture of one. Raises UrlError."""
-    parts = split(url)
-    if parts.scheme == "replay":
-        from wattrail.sources.recording import is_network_capture
-
-        return is_network_capture(url)
-    return parts.scheme in NETWORK_SCHEMES
-
-
 class SourceReader:
     """One network meter, read as a chip is: ``read`` waits for the next reading.
 
     A thread runs the event loop, so that a broker is heard between two readings as well.
     """
 
-    def __init__(self, source: MeterSource) -> None:
+    def __init__(self, source: MeterSource, clock: Clock) -> None:
+        self._clock = clock
         self._loop = asyncio.new_event_loop()
         # A daemon: a broker that never answers must not keep the process alive once the command is over.
         self._thread = threading.Thread(target=self._loop.run_forever, name="network meter", daemon=True)
@@ -90,6 +71,11 @@ class SourceReader:
         return self.source.advice
 
     @property
+    def usual_silence_s(self) -> float:
+        """The longest wait for a reading that is still usual."""
+        return self.source.cadence.silence_s
+
+    @property
     def pause_s(self) -> float:
         """Seconds between two readings that such a device can bear; 0 where it sets the pace itself."""
         return _POLL_S if split(self.url).scheme in ("openbeken", "tasmota") else 0.0
@@ -115,14 +101,10 @@ class SourceReader:
 
     def read_whole(self) -> Reading:
         """A reading with an energy register and power, put together of several where the device says them apart."""
-        until = clock.CLOCK.monotonic() + self.source.cadence.silence_s
-        with _noted_if_slow(f"waiting for {self.url}: silence of {self.source.cadence.silence_s:g} s is usual"):
-            return self._read_until_whole(until)
-
-    def _read_until_whole(self, until: float) -> Reading:
+        until = self._clock.monotonic() + self.usual_silence_s
         whole = self.read()
         for _ in range(_MAX_PARTIAL):
-            remaining = until - clock.CLOCK.monotonic()
+            remaining = until - self._clock.monotonic()
             # What comes out of a cache is all that is in it.
             has_total = bool(whole.registers) or whole.freshness is Freshness.CACHED
             if (has_total and whole.watts is not None) or remaining <= 0:
@@ -164,38 +146,6 @@ class SourceReader:
             future.cancel()
 
 
-@contextmanager
-def _noted_if_slow(text: str) -> Iterator[None]:
-    timer = threading.Timer(_PATIENCE_S, output.note, [text])
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
-
-
-@contextmanager
-def opened_network(url: str, *, capture: Path | None = None) -> Iterator[SourceReader]:
-    """A network meter or a capture of one; ``capture`` is a file that keeps what it says. Raises UrlError."""
-    from wattrail.sources import open_source
-    from wattrail.sources.recording import CaptureOfSource, open_replayed
-
-    kept: CaptureOfSource | None = None
-    if capture is not None:
-        kept = CaptureOfSource(capture, url, clock=clock.CLOCK)
-        source: MeterSource = kept.source
-    else:
-        source = open_replayed(url) if split(url).scheme == "replay" else open_source(url, clock=clock.CLOCK)
-    reader = SourceReader(source)
-    try:
-        yield reader
-    finally:
-        reader.close()
-        if kept is not None:
-            kept.close()
-
-
 def _with_temperature(said: Reading, quality: LinkQuality) -> Reading:
     celsius = quality.device_celsius
     return said if celsius is None else replace(said, sample=replace(said.quantities, celsius=celsius))
@@ -208,37 +158,3 @@ def _joined(before: Reading, now: Reading) -> Reading:
     values = {name: getattr(now, name) if getattr(now, name) is not None else getattr(before, name) for name in names}
     known = {count.register.name: count for count in (*before.registers, *now.registers)}
     return replace(now, sample=Quantities(**values), registers=tuple(known.values()))
-
-
-# ---- readings of any meter
-
-
-def read_once(meter: Meter | SourceReader) -> Reading:
-    """A reading, which bears a capture's own time where one is replayed. Raises as ``Meter.read``."""
-    reading = meter.read()
-    recorded_at = meter.recorded_at if isinstance(meter, Meter) else None  # of a device the reading bears it already
-    return reading if recorded_at is None else replace(reading, at=recorded_at)
-
-
-def steady_readings(
-    meter: Meter | SourceReader, interval_s: float, count: int | None
-) -> Iterator[Reading | LinkError | PortError]:
-    """``count`` readings, or no end of them if None, each due ``interval_s`` after the one before.
-
-    Where a reading fails, its error stands in its place, and the next comes at its own time. Raises whatever the very
-    first reading raises, and PortError of a wire: a network comes back by itself.
-    """
-    transient = LinkError if isinstance(meter, Meter) else (LinkError, PortError)
-    due = Deadline.after(0.0, clock.CLOCK)
-    for turn in range(count) if count is not None else endless():
-        clock.CLOCK.sleep(due.remaining)
-        # A reading that took longer than the pace is not made up for by a burst of others.
-        due = Deadline(clock.CLOCK, max(due.at + interval_s, clock.CLOCK.monotonic()))
-        try:
-            yield read_once(meter)
-        except CaptureEnded:
-            raise
-        except transient as error:
-            if turn == 0:
-                raise
-            yield error

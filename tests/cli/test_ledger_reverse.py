@@ -9,6 +9,7 @@ import pytest
 
 from tests.cli.conftest import Type
 from tests.cli.test_ledger_verbs import TARIFF
+from tests.databases import forge
 from wattrail.app.config import data_dir
 from wattrail.store import open_store, open_to_read
 
@@ -77,3 +78,17 @@ def test_a_gateway_that_starts_again_shows_the_same_register(wattrail: Type, dat
 
 def registers(wattrail: Type) -> int:
     return int(json.loads(wattrail("ledger", "show", "--json").out)["import_mwh"])
+
+
+def test_a_bill_of_a_damaged_ledger_names_the_check(wattrail: Type, database: Path) -> None:
+    Path("tariff.toml").write_text(TARIFF)
+    wattrail("ledger", "adjust", "--import-kwh", "1000", "--reason", "old meter")
+    forge(database, "UPDATE stated SET epoch = 7 WHERE sequence = 1")
+    for by in ("billing", "day"):
+        refused = wattrail("ledger", "show", "--by", by, "--tariff", "tariff.toml")
+        assert refused.code != 0
+        assert "belongs to epoch 7, which is not known" in refused.err
+        assert "wattrail ledger verify" in refused.err
+    found = wattrail("ledger", "verify")
+    assert found.code != 0
+    assert "manual entry 1: its epoch is 7" in found.out

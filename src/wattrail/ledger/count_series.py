@@ -15,7 +15,7 @@ from typing import Final
 
 from wattrail.ledger.entries import STATED, Entry, Epoch, Totals
 from wattrail.ledger.intervals import Interval, Point, Untimed, intervals_between
-from wattrail.ledger.ledger_slice import Counts, Energy, LedgerSlice
+from wattrail.ledger.ledger_slice import ByEpoch, Counts, Energy, LedgerSlice
 from wattrail.ledger.register_at import EntryQueue
 from wattrail.ledger.reversals import left_in_registers
 
@@ -169,10 +169,10 @@ def _by_place(rows: Iterable[tuple[int, ...]]) -> dict[int, list[tuple[int, ...]
 def _sum(epochs: Mapping[int, Epoch]) -> _Sum:
     denominator = lcm(*(epoch.step_mwh.denominator for epoch in epochs.values()))
     return _Sum(
-        weights={
-            number: epoch.step_mwh.numerator * (denominator // epoch.step_mwh.denominator)
+        weights=ByEpoch(
+            (number, epoch.step_mwh.numerator * (denominator // epoch.step_mwh.denominator))
             for number, epoch in epochs.items()
-        },
+        ),
         inverted=frozenset(number for number, epoch in epochs.items() if epoch.inverted),
         denominator=denominator,
     )

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from fractions import Fraction
-from typing import Final, NamedTuple, Self
+from typing import Final, NamedTuple, Self, TypeVar
 
 from wattrail.errors import LedgerError
 from wattrail.ledger.entries import BEGINNING, STATED, Entry, EntryKind, Epoch, Totals
 
-__all__ = ["DAMAGED", "Counts", "Energy", "LedgerSlice", "in_order", "require_tail"]
+__all__ = ["DAMAGED", "ByEpoch", "Counts", "Energy", "LedgerSlice", "in_order", "require_tail"]
 
 
 class Counts(NamedTuple):
@@ -24,6 +24,8 @@ class Counts(NamedTuple):
 
 DAMAGED: Final = "the ledger is damaged: wattrail ledger verify names every entry that cannot be"
 """The remedy where entries contradict each other, which no gateway writes."""
+
+_Value = TypeVar("_Value")
 
 _NONE: Final = Fraction(0)
 """Most counts of most meters are 0: fractions are neither multiplied nor added for them, which is asked each second."""
@@ -61,10 +63,10 @@ class Energy(NamedTuple):
         return Totals(self.import_.__floor__(), self.export.__floor__(), self.undirected.__floor__())
 
 
-class _KnownEpochs(dict[int, Epoch]):
-    """Epochs by number. Of one that is not there it is a LedgerError: a bill of a damaged ledger says what is wrong."""
+class ByEpoch(dict[int, _Value]):
+    """Something of each epoch by its number. One that is not there is a LedgerError, which says what is damaged."""
 
-    def __missing__(self, number: int) -> Epoch:
+    def __missing__(self, number: int) -> _Value:
         raise LedgerError(f"an entry belongs to epoch {number}, which is not known", hint=DAMAGED)
 
 
@@ -84,7 +86,7 @@ class LedgerSlice:
     """The earliest start of an entry; None if there is none. Not always the first one's: a clock can be ahead."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "epochs", _KnownEpochs(self.epochs))
+        object.__setattr__(self, "epochs", ByEpoch(self.epochs))
         object.__setattr__(self, "began", min((entry.start for entry in self.entries), default=None))
 
     @classmethod

@@ -90,6 +90,7 @@ def _access_actions(store: Store) -> Mapping[str, Action]:
             name=name, prefix=token_prefix(secret), scope=scope, created_at=record.at,
             expires_at=record.at + timedelta(days=days),
         )  # fmt: skip
+        # Only its hash is kept: the token is shown this once.
         hashed = token_hash(secret)
         assert hashed is not None
         with AccessBook(store.path) as book:

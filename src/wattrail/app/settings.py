@@ -182,6 +182,7 @@ class Settings:
         from wattrail.app.settings_schema import page_problems
 
         config = parse_config(after, self.file.name)
+        # In a text that is not TOML nothing counts as allowed already.
         trusted = "" if _syntax_problems(before, self.file.name) else before
         if problems := page_problems(trusted, after, config, self.file.path.parent):
             raise SettingsInvalid(problems)
@@ -197,6 +198,7 @@ class Settings:
         before = self._service.plan
         meters = PlanChanges.between(before.gateway, after.gateway)
         phrases = describe_changes(before, after, meters, _other_consumers(before, after))
+        # Where the demonstration begins or ends, another service starts anyway.
         if not is_other_account(before, after):
             require_no_restart(before, after)
         return phrases

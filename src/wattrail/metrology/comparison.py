@@ -228,6 +228,7 @@ def _end_variance(series: MeterSeries, at: float, power: Sequence[tuple[float, f
     interval = (series.energy[-1][0] - series.energy[0][0]) / (len(series.energy) - 1)
     reach = max(interval, series.age_s)
     near = [abs(watts) for when, watts in power if abs(when - at) <= reach] or [mean_watts]
+    # Anywhere within a step, or an age, is as likely: rectangular distributions. Source: jcgm/gum
     step = float(series.step_mwh) / 1000 / _RECTANGULAR
     age = max(near) * series.age_s / 3600 / _RECTANGULAR
     between = (max(near) - min(near)) * interval / 3600 / 4 / math.sqrt(3)

@@ -18,7 +18,7 @@ __all__ = ["OPENMETRICS_TYPE", "TEXT_TYPE", "metrics_page", "wants_openmetrics"]
 OPENMETRICS_TYPE: Final = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 TEXT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
-# Base units, as the format asks for; kWh are an addition for dashboards. Source: openmetrics/1.0
+# Base units, as the format asks for; kWh are an addition for dashboards: OpenMetrics 1.0.0.
 _JOULES_PER_MWH: Final = 3.6
 _KWH_PER_MWH: Final = 1e-6
 

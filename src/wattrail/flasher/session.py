@@ -309,16 +309,6 @@ class FlashSession:
                 self._is_confirmed = False
                 raise
 
-    def _opened_again(self, reopen: Callable[[], Port]) -> Port:
-        """The port, once it is there and stays. Raises PortError."""
-        port = reopen()
-        try:
-            port.drain()
-        except PortError:
-            port.close()  # a cable that flaps; an adapter that is left open is in use at the next attempt
-            raise
-        return port
-
     def _climb(self) -> None:
         if self._responder is None:
             return
@@ -348,7 +338,7 @@ class FlashSession:
         self._client.port.close()
         while True:
             try:
-                port = self._opened_again(self._reopen)
+                port = _opened_again(self._reopen)
             except PortError:
                 if end.passed:
                     raise error from None
@@ -358,3 +348,14 @@ class FlashSession:
             self._client.set_host_rate(self.baud)
             self._is_confirmed = False
             return
+
+
+def _opened_again(reopen: Callable[[], Port]) -> Port:
+    """The port, once it is there and stays. Raises PortError."""
+    port = reopen()
+    try:
+        port.drain()
+    except PortError:
+        port.close()  # a cable that flaps; an adapter that is left open is in use at the next attempt
+        raise
+    return port
